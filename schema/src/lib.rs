@@ -1,1 +1,17 @@
+//! What Rookery's parts agree on: identifiers, routing, limits, log records, the events members see,
+//! and the rows that are stored. Pure data and functions: no I/O, no clock, no threads.
+
 #![forbid(unsafe_code)]
+
+pub mod event;
+pub mod ids;
+pub mod limits;
+pub mod record;
+pub mod routing;
+pub mod row;
+pub mod time;
+mod wire;
+
+pub use ids::{ChatId, MessageId, Offset, PartitionId, Seq, SessionId, ShardId, UserId};
+pub use routing::Topology;
+pub use time::Timestamp;

@@ -1,0 +1,285 @@
+//! What members see: a record after it was applied and numbered, as compact JSON.
+//!
+//! An event is encoded once, by the owner of its chat. History shows the same bytes without `type`.
+
+use bytes::BufMut;
+
+use crate::record::{ChatCreated, MembershipChange, MessagePosted};
+use crate::{ChatId, MessageId, Seq, Timestamp, UserId};
+
+/// Everything that takes a `seq` in a chat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    Message(MessagePosted<'a>),
+    ChatCreated(ChatCreated<'a>),
+    MemberAdded(MembershipChange),
+    MemberRemoved(MembershipChange),
+}
+
+/// How a message's event begins; what follows is also how history shows the message.
+const MESSAGE_PREFIX: &[u8] = br#"{"type":"message","#;
+
+/// Bytes of a message's event without its content and client id, rounded up.
+const MESSAGE_OVERHEAD_BYTES: usize = 320;
+
+impl Event<'_> {
+    /// Appends the event as one JSON object without a line break.
+    pub fn encode(&self, seq: Seq, out: &mut Vec<u8>) {
+        match self {
+            Self::Message(message) => encode_message_event(message, seq, out),
+            Self::ChatCreated(created) => encode_chat_created(created, seq, out),
+            Self::MemberAdded(change) => encode_membership("member_added", change, seq, out),
+            Self::MemberRemoved(change) => encode_membership("member_removed", change, seq, out),
+        }
+    }
+
+    /// Whether this is a message: what history pages over and unread counts count.
+    pub const fn is_message(&self) -> bool {
+        matches!(self, Self::Message(_))
+    }
+}
+
+fn encode_message_event(message: &MessagePosted<'_>, seq: Seq, out: &mut Vec<u8>) {
+    out.reserve(MESSAGE_OVERHEAD_BYTES + message.content.len());
+    out.put_slice(MESSAGE_PREFIX);
+    put_id(out, br#""chat_id":""#, message.chat_id.as_bytes());
+    out.put_slice(br#"","seq":"#);
+    put_number(out, seq.0);
+    put_id(out, br#","message_id":""#, message.message_id.as_bytes());
+    put_id(out, br#"","sender_id":""#, message.sender_id.as_bytes());
+    out.put_slice(br#"","content":"#);
+    put_json_text(out, message.content);
+    put_time(out, br#","created_at":""#, message.at);
+    if let Some(client_id) = message.client_id {
+        out.put_slice(br#","client_id":"#);
+        put_json_text(out, client_id);
+    }
+    out.put_u8(b'}');
+}
+
+fn encode_chat_created(created: &ChatCreated<'_>, seq: Seq, out: &mut Vec<u8>) {
+    put_event_start(out, "chat_created", created.chat_id, seq);
+    out.put_slice(br#","name":"#);
+    put_json_text(out, created.name);
+    out.put_slice(br#","members":"#);
+    put_ids(out, created.members.iter());
+    put_time(out, br#","created_at":""#, created.at);
+    out.put_u8(b'}');
+}
+
+fn encode_membership(kind: &str, change: &MembershipChange, seq: Seq, out: &mut Vec<u8>) {
+    put_event_start(out, kind, change.chat_id, seq);
+    put_id(out, br#","user_id":""#, change.user_id.as_bytes());
+    put_id(out, br#"","by":""#, change.by.as_bytes());
+    out.put_u8(b'"');
+    put_time(out, br#","created_at":""#, change.at);
+    out.put_u8(b'}');
+}
+
+fn put_event_start(out: &mut Vec<u8>, kind: &str, chat: ChatId, seq: Seq) {
+    out.put_slice(br#"{"type":""#);
+    out.put_slice(kind.as_bytes());
+    put_id(out, br#"","chat_id":""#, chat.as_bytes());
+    out.put_slice(br#"","seq":"#);
+    put_number(out, seq.0);
+}
+
+/// Appends a message as history shows it, from the bytes of its event; false, with nothing appended,
+/// where those are another event's.
+pub fn put_history_message(out: &mut Vec<u8>, event: &[u8]) -> bool {
+    let Some(fields) = event.strip_prefix(MESSAGE_PREFIX) else {
+        return false;
+    };
+    out.put_u8(b'{');
+    out.put_slice(fields);
+    true
+}
+
+/// Appends the acknowledgement of a posted message, the body of the reply to its sender.
+pub fn put_receipt(out: &mut Vec<u8>, message: MessageId, chat: ChatId, created_at: Timestamp) {
+    put_id(out, br#"{"message_id":""#, message.as_bytes());
+    put_id(out, br#"","chat_id":""#, chat.as_bytes());
+    out.put_u8(b'"');
+    put_time(out, br#","created_at":""#, created_at);
+    out.put_u8(b'}');
+}
+
+/// Appends a JSON array of user ids.
+pub fn put_ids(out: &mut Vec<u8>, ids: impl Iterator<Item = UserId>) {
+    out.put_u8(b'[');
+    for (index, id) in ids.enumerate() {
+        put_id(out, if index == 0 { b"\"" } else { b",\"" }, id.as_bytes());
+        out.put_u8(b'"');
+    }
+    out.put_u8(b']');
+}
+
+/// Appends a text as a JSON string, escaped.
+pub fn put_json_text(out: &mut Vec<u8>, text: &str) {
+    out.put_u8(b'"');
+    let bytes = text.as_bytes();
+    let mut copied = 0;
+    for (at, &byte) in bytes.iter().enumerate() {
+        if byte >= b' ' && byte != b'"' && byte != b'\\' {
+            continue;
+        }
+        out.put_slice(&bytes[copied..at]);
+        put_escape(out, byte);
+        copied = at + 1;
+    }
+    out.put_slice(&bytes[copied..]);
+    out.put_u8(b'"');
+}
+
+/// The escapes of RFC 8259, section 7, for the bytes that need one.
+fn put_escape(out: &mut Vec<u8>, byte: u8) {
+    match byte {
+        b'"' => out.put_slice(br#"\""#),
+        b'\\' => out.put_slice(br"\\"),
+        b'\n' => out.put_slice(br"\n"),
+        b'\r' => out.put_slice(br"\r"),
+        b'\t' => out.put_slice(br"\t"),
+        control => {
+            const HEX: &[u8; 16] = b"0123456789abcdef";
+            out.put_slice(br"\u00");
+            out.put_u8(HEX[usize::from(control >> 4)]);
+            out.put_u8(HEX[usize::from(control & 15)]);
+        }
+    }
+}
+
+/// Appends a decimal number.
+pub fn put_number(out: &mut Vec<u8>, mut value: u64) {
+    let mut digits = [0; 20];
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (value % 10) as u8;
+        value /= 10;
+        if value == 0 {
+            break;
+        }
+    }
+    out.put_slice(&digits[start..]);
+}
+
+fn put_id(out: &mut Vec<u8>, before: &[u8], id: &[u8; 16]) {
+    out.put_slice(before);
+    let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+    uuid::Uuid::from_bytes_ref(id)
+        .hyphenated()
+        .encode_lower(&mut text);
+    out.put_slice(&text);
+}
+
+fn put_time(out: &mut Vec<u8>, before: &[u8], time: Timestamp) {
+    out.put_slice(before);
+    out.put_slice(&time.rfc3339());
+    out.put_u8(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::MemberList;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+    use uuid::Uuid;
+
+    fn message<'a>(content: &'a str, client_id: Option<&'a str>) -> MessagePosted<'a> {
+        MessagePosted {
+            chat_id: ChatId(Uuid::from_u128(1)),
+            message_id: MessageId(Uuid::from_u128(2)),
+            sender_id: UserId(Uuid::from_u128(3)),
+            at: Timestamp::from_millis(1_700_000_000_123),
+            client_id,
+            content,
+        }
+    }
+
+    fn parsed(event: Event<'_>, seq: u64) -> Value {
+        let mut out = Vec::new();
+        event.encode(Seq(seq), &mut out);
+        assert!(out.starts_with(br#"{"type":"#), "type comes first");
+        serde_json::from_slice(&out).expect("valid JSON")
+    }
+
+    proptest! {
+        #[test]
+        fn any_content_survives_as_json(content in "\\PC{0,50}|[\u{0}-\u{7f}]{0,50}") {
+            let value = parsed(Event::Message(message(&content, Some(&content))), u64::MAX);
+            prop_assert_eq!(value["content"].as_str(), Some(content.as_str()));
+            prop_assert_eq!(value["client_id"].as_str(), Some(content.as_str()));
+            prop_assert_eq!(value["seq"].as_u64(), Some(u64::MAX));
+        }
+
+        #[test]
+        fn numbers_are_decimal(value: u64) {
+            let mut out = Vec::new();
+            put_number(&mut out, value);
+            prop_assert_eq!(out, value.to_string().into_bytes());
+        }
+    }
+
+    #[test]
+    fn a_message_has_the_contracts_fields() {
+        let expected = json!({
+            "type": "message",
+            "chat_id": "00000000-0000-0000-0000-000000000001",
+            "seq": 7,
+            "message_id": "00000000-0000-0000-0000-000000000002",
+            "sender_id": "00000000-0000-0000-0000-000000000003",
+            "content": "hi",
+            "created_at": "2023-11-14T22:13:20.123Z",
+        });
+        assert_eq!(parsed(Event::Message(message("hi", None)), 7), expected);
+    }
+
+    #[test]
+    fn history_shows_the_event_without_its_type() {
+        let mut event = Vec::new();
+        Event::Message(message("hi", None)).encode(Seq(7), &mut event);
+        let mut shown = Vec::new();
+        assert!(put_history_message(&mut shown, &event));
+        let mut expected: Value = serde_json::from_slice(&event).expect("valid JSON");
+        expected.as_object_mut().expect("object").remove("type");
+        assert_eq!(
+            serde_json::from_slice::<Value>(&shown).expect("valid JSON"),
+            expected
+        );
+        assert!(!put_history_message(
+            &mut shown,
+            br#"{"type":"member_added"}"#
+        ));
+    }
+
+    #[test]
+    fn other_events_are_valid_json() {
+        let ids = [UserId(Uuid::from_u128(5)), UserId(Uuid::from_u128(6))];
+        let bytes: Vec<u8> = ids.iter().flat_map(|id| *id.as_bytes()).collect();
+        let created = ChatCreated {
+            chat_id: ChatId(Uuid::from_u128(1)),
+            at: Timestamp::from_millis(0),
+            creator_id: None,
+            name: "a \"room\"",
+            members: MemberList::new(&bytes).expect("whole ids"),
+        };
+        let value = parsed(Event::ChatCreated(created), 1);
+        assert_eq!(value["name"], "a \"room\"");
+        assert_eq!(value["members"][1], ids[1].to_string());
+        let change = MembershipChange {
+            chat_id: ChatId(Uuid::from_u128(1)),
+            user_id: ids[0],
+            by: ids[1],
+            at: Timestamp::from_millis(0),
+        };
+        assert_eq!(
+            parsed(Event::MemberAdded(change), 2)["type"],
+            "member_added"
+        );
+        assert_eq!(
+            parsed(Event::MemberRemoved(change), 3)["user_id"],
+            ids[0].to_string()
+        );
+    }
+}

@@ -1,0 +1,131 @@
+//! Identifiers, one newtype each, so that no two kinds can be mixed up.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+macro_rules! uuid_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl $name {
+            /// The 16 bytes of the UUID, in network order.
+            pub const fn as_bytes(&self) -> &[u8; 16] {
+                self.0.as_bytes()
+            }
+
+            /// The id with these 16 bytes.
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(Uuid::from_bytes(bytes))
+            }
+
+            /// A UUIDv7 (RFC 9562, section 5.7) of a time and 10 bytes of randomness.
+            pub fn v7(at: crate::Timestamp, random: &[u8; 10]) -> Self {
+                Self(uuid::Builder::from_unix_timestamp_millis(at.millis(), random).into_uuid())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Uuid::parse_str(text).map(Self)
+            }
+        }
+    };
+}
+
+uuid_id!(
+    /// A user.
+    UserId
+);
+uuid_id!(
+    /// A chat; it also names the log partition that its records go to.
+    ChatId
+);
+uuid_id!(
+    /// A message: a UUIDv7 minted by the owner of its chat.
+    MessageId
+);
+uuid_id!(
+    /// One login of one user: what a token stands for, and what a logout ends.
+    SessionId
+);
+
+macro_rules! number_id {
+    ($(#[$doc:meta])* $name:ident($int:ty)) => {
+        $(#[$doc])*
+        #[derive(
+            Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+        )]
+        #[serde(transparent)]
+        pub struct $name(pub $int);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+    };
+}
+
+number_id!(
+    /// A chat's dense event number: 1, 2, 3, …; 0 stands before the first.
+    Seq(u64)
+);
+number_id!(
+    /// A record's place in its log partition, from 0.
+    Offset(u64)
+);
+number_id!(
+    /// A slice of the log topic.
+    PartitionId(u32)
+);
+number_id!(
+    /// A pinned core of this process.
+    ShardId(u16)
+);
+
+impl Seq {
+    /// The number of the event after this one.
+    pub const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl Offset {
+    /// The place `count` records further on.
+    pub const fn plus(self, count: u64) -> Self {
+        Self(self.0 + count)
+    }
+}
+
+impl ShardId {
+    /// For indexing per-shard tables.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl PartitionId {
+    /// For indexing per-partition tables.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}

@@ -1,0 +1,36 @@
+//! Every bound that clients, log and store have in common, with its unit in its name.
+
+/// Bytes of UTF-8 in a message's content.
+pub const CONTENT_BYTES_MAX: usize = 4096;
+/// Bytes of UTF-8 in a chat's name.
+pub const CHAT_NAME_BYTES_MAX: usize = 128;
+/// Bytes of UTF-8 in a username.
+pub const USERNAME_BYTES_MAX: usize = 64;
+/// Bytes of UTF-8 in a client's own id of a message.
+pub const CLIENT_ID_BYTES_MAX: usize = 64;
+/// Bytes of UTF-8 in a password, below what would make hashing it a burden.
+pub const PASSWORD_BYTES_MAX: usize = 1024;
+/// Bytes of a password hash in PHC string form.
+pub const PASSWORD_HASH_BYTES_MAX: usize = 256;
+/// Members of one chat.
+pub const CHAT_MEMBERS_MAX: usize = 100_000;
+/// Messages in one page of history.
+pub const PAGE_MESSAGES_MAX: usize = 100;
+/// Messages in a page of history for which no limit was asked.
+pub const PAGE_MESSAGES_DEFAULT: usize = 50;
+/// Users in one answer to a search by prefix.
+pub const USERS_FOUND_MAX: usize = 100;
+/// Partitions of a log.
+pub const PARTITIONS_MAX: u32 = 4096;
+/// Shards of a process.
+pub const SHARDS_MAX: u16 = 256;
+
+/// Records of a partition, back from any one of them, in which a repeated client id is recognised.
+/// The log keeps at least as many, so that a restart rebuilds the window from it.
+pub const DEDUP_WINDOW_RECORDS: u64 = 1 << 21;
+
+/// Bytes of a log record: the largest is a chat's creation with all its members.
+pub const RECORD_BYTES_MAX: usize = 64 + CHAT_NAME_BYTES_MAX + CHAT_MEMBERS_MAX * 16;
+
+const _: () = assert!(RECORD_BYTES_MAX > CONTENT_BYTES_MAX + CLIENT_ID_BYTES_MAX + 128);
+const _: () = assert!(PAGE_MESSAGES_DEFAULT <= PAGE_MESSAGES_MAX);
