@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod batch;
 pub mod event;
 pub mod ids;
 pub mod limits;

@@ -1,0 +1,74 @@
+//! Everything that a step may ask for.
+
+use bytes::BytesMut;
+use rookery_schema::{ShardId, UserId};
+
+use crate::input::ConnId;
+use crate::mesh::ShardMessage;
+use crate::port::{LogRequest, PasswordJob, StoreRequest};
+
+/// What one or more steps asked for, gathered by where it goes so that each goes in one batch.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// For each shard, the messages for it, in order; this shard's own entry stays empty.
+    pub mesh: Vec<Vec<ShardMessage>>,
+    /// For the log, in order.
+    pub log: Vec<LogRequest>,
+    /// For the store, in order.
+    pub store: Vec<StoreRequest>,
+    /// For the password hashers.
+    pub passwords: Vec<PasswordJob>,
+    /// For connections, in order.
+    pub connections: Vec<(ConnId, ConnEffect)>,
+    /// Answers to `/metrics` that want rendering.
+    pub renders: Vec<Render>,
+    /// Sentences for the operator.
+    pub notices: Vec<Notice>,
+}
+
+/// What happens to a connection. However it ends, one [`Input::Gone`](crate::input::Input::Gone) is
+/// the last that the shard hears of it.
+#[derive(Debug)]
+pub enum ConnEffect {
+    /// Its output has bytes to send (said once until it was empty again).
+    Flush,
+    /// It may be read again after [`Shard::wants_input`](crate::shard::Shard::wants_input) said no.
+    Resume,
+    /// Send what its output holds, then close it.
+    Close,
+    /// Close it at once, whatever its output holds.
+    Abort,
+    /// Send what its output holds, then move it to another shard, or to this one as a newcomer.
+    HandOff { to: ShardId, socket: Box<HandedOff> },
+}
+
+/// A WebSocket on its way to its user's home, after the handshake was accepted.
+#[derive(Debug)]
+pub struct HandedOff {
+    pub user_id: UserId,
+    pub session: Option<crate::auth::Session>,
+    /// Several events may share a frame (`rookery.v1.batch`).
+    pub batch_protocol: bool,
+    /// Bytes that came in behind the handshake.
+    pub unread: BytesMut,
+}
+
+/// Something the operator should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// A record of the log could not be understood and was passed over.
+    PoisonRecord {
+        partition: rookery_schema::PartitionId,
+        offset: rookery_schema::Offset,
+        reason: String,
+    },
+}
+
+/// The numbers of all shards, to be rendered and handed back as
+/// [`Input::Rendered`](crate::input::Input::Rendered).
+#[derive(Debug)]
+pub struct Render {
+    pub ticket: u64,
+    /// In the order of the shards.
+    pub stats: Vec<Box<crate::stats::Stats>>,
+}

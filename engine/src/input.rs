@@ -1,0 +1,76 @@
+//! Everything that can happen to a shard.
+
+use std::net::SocketAddr;
+
+use rookery_schema::{ShardId, Timestamp};
+
+use crate::mesh::ShardMessage;
+use crate::port::{LogEvent, PasswordOutcome, StoreEvent};
+
+/// The two clocks of one moment, read once for each step.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Now {
+    /// Microseconds of a clock that never goes back.
+    pub micros: u64,
+    /// The time of day; it may jump.
+    pub wall: Timestamp,
+}
+
+/// A connection of this shard. The generation tells two users of one slot apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ConnId {
+    pub slot: u32,
+    pub generation: u32,
+}
+
+/// Which listener a connection came in by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listener {
+    /// The API; with `operations` it serves `/metrics` and the health checks too.
+    Public { operations: bool },
+    /// `/metrics` and the health checks alone.
+    Admin,
+}
+
+/// One thing that happened.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// A connection was accepted by this shard.
+    Accepted {
+        conn: ConnId,
+        peer: SocketAddr,
+        listener: Listener,
+    },
+    /// A WebSocket arrived from the shard that accepted it; it is this user's home.
+    Arrived {
+        conn: ConnId,
+        socket: crate::effect::HandedOff,
+    },
+    /// Bytes came in.
+    Received { conn: ConnId, bytes: &'a [u8] },
+    /// The connection has ended, whoever ended it; its id is not used again.
+    Gone { conn: ConnId },
+    /// Another shard (or this one) sent messages, in order.
+    Mesh {
+        from: ShardId,
+        messages: Vec<ShardMessage>,
+    },
+    /// The log has news.
+    Log(LogEvent),
+    /// The store has news.
+    Store(StoreEvent),
+    /// A password was hashed or verified.
+    Password {
+        token: u64,
+        outcome: PasswordOutcome,
+    },
+    /// The text for a [`Render`](crate::effect::Render).
+    Rendered { ticket: u64, body: Vec<u8> },
+    /// Time passed; comes every [`TICK_MILLIS`].
+    Tick,
+    /// The process was asked to stop: finish what was begun, take nothing new.
+    Drain,
+}
+
+/// Milliseconds between two [`Input::Tick`]s.
+pub const TICK_MILLIS: u64 = 100;

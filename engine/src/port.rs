@@ -1,0 +1,197 @@
+//! The ports: what a shard asks of its log, its store and its password hashers, and what they answer.
+//!
+//! All are submit-and-complete: a request never blocks the shard, and its completion comes back as an
+//! [`Input`](crate::input::Input).
+
+use rookery_schema::batch::RecordBatch;
+use rookery_schema::row::{ChatRow, EventRow, Head, Row, UserRow};
+use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
+
+/// The log of the partitions that one shard owns.
+pub trait Log {
+    /// Takes a request, or gives it back where the lane's ring is full.
+    ///
+    /// # Errors
+    /// The request itself, to be submitted again later.
+    fn submit(&mut self, request: LogRequest) -> Result<(), LogRequest>;
+}
+
+/// The store, as one shard reaches it.
+pub trait Store {
+    /// Takes a request, or gives it back where the lane's ring is full.
+    ///
+    /// # Errors
+    /// The request itself, to be submitted again later.
+    fn submit(&mut self, request: StoreRequest) -> Result<(), StoreRequest>;
+}
+
+/// What a shard asks of its log.
+#[derive(Debug)]
+pub enum LogRequest {
+    /// Append these records, in this order and behind all that was submitted before. Answered by one
+    /// [`LogEvent::Appended`] for each request, in order.
+    Append {
+        partition: PartitionId,
+        batch: RecordBatch,
+    },
+    /// Everything below `offset` is in the store for good, so the next start may replay from there.
+    Commit {
+        partition: PartitionId,
+        offset: Offset,
+    },
+    /// Deliver no records that are already in the log until [`LogRequest::Resume`].
+    Pause { partition: PartitionId },
+    /// Deliver again.
+    Resume { partition: PartitionId },
+}
+
+/// What a log tells its shard.
+#[derive(Debug)]
+pub enum LogEvent {
+    /// The first event of a partition: records will be delivered from `start`, and those below
+    /// `committed` are in the store already.
+    Opened {
+        partition: PartitionId,
+        start: Offset,
+        committed: Offset,
+    },
+    /// The outcome of the oldest unanswered append of the partition.
+    Appended {
+        partition: PartitionId,
+        outcome: Result<(), AppendFault>,
+    },
+    /// Durable records, in log order and without a gap from one event to the next.
+    Records {
+        partition: PartitionId,
+        base: Offset,
+        batch: RecordBatch,
+    },
+    /// Everything that was in the log when it was opened has been delivered.
+    CaughtUp { partition: PartitionId },
+}
+
+/// Why records could not be appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AppendFault {
+    /// Nothing was written; the log takes no records for now.
+    #[error("the log takes no records for now; see the server's log for the cause")]
+    Unavailable,
+    /// They may or may not have been written; a retry with the same client id is safe.
+    #[error("the log did not confirm the records in time")]
+    Unknown,
+}
+
+/// What a shard asks of the store.
+#[derive(Debug)]
+pub enum StoreRequest {
+    /// Upsert these rows, in this order where they touch the same key. The store tries until it
+    /// succeeds; answered by [`StoreEvent::Written`].
+    Write { token: u64, rows: Vec<Row> },
+    /// Make everything written before survive a power cut; answered by [`StoreEvent::Synced`].
+    Sync { token: u64 },
+    /// Read; answered by [`StoreEvent::Read`].
+    Read { token: u64, read: Read },
+}
+
+/// What can be read from the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Read {
+    /// A chat with its members, its head and its newest events, at most `recent` of them.
+    Chat { chat_id: ChatId, recent: usize },
+    /// Messages of a chat below `before`, newest first.
+    MessagesBefore {
+        chat_id: ChatId,
+        before: Seq,
+        limit: usize,
+    },
+    /// Messages of a chat above `after`, oldest first.
+    MessagesAfter {
+        chat_id: ChatId,
+        after: Seq,
+        limit: usize,
+    },
+    /// The chats that a user is a member of.
+    ChatsOfUser(UserId),
+    /// A user by id.
+    User(UserId),
+    /// A user by name.
+    UserNamed(String),
+    /// Users whose names begin with a prefix, in order of their names.
+    UsersByPrefix { prefix: String, limit: usize },
+    /// Sessions that were ended before their tokens expired.
+    EndedSessions,
+}
+
+/// What the store answers.
+#[derive(Debug)]
+pub enum StoreEvent {
+    /// A write is in the store; `micros` is what it took, retries included.
+    Written { token: u64, micros: u64 },
+    /// What was written before the sync request survives a power cut.
+    Synced { token: u64 },
+    /// The outcome of a read.
+    Read {
+        token: u64,
+        outcome: Result<Found, StoreFault>,
+    },
+}
+
+/// The store can't be read for now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the store can't be read for now; see the server's log for the cause")]
+pub struct StoreFault;
+
+/// What a read found.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Found {
+    /// For [`Read::Chat`].
+    Chat(Option<Box<StoredChat>>),
+    /// For both reads of messages, in the order that was asked for.
+    Messages(Vec<EventRow>),
+    /// For [`Read::ChatsOfUser`].
+    Chats(Vec<ChatId>),
+    /// For the reads of users.
+    Users(Vec<UserRow>),
+    /// For [`Read::EndedSessions`].
+    EndedSessions(Vec<(SessionId, Timestamp)>),
+}
+
+/// A chat as the store has it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct StoredChat {
+    pub chat: ChatRow,
+    /// In the order in which they became members.
+    pub members: Vec<UserId>,
+    pub head: Head,
+    /// The newest events, oldest first, without a gap up to the head.
+    pub recent: Vec<EventRow>,
+}
+
+/// Work for the password hashers: slow on purpose, so never done on a shard.
+#[derive(Debug)]
+pub struct PasswordJob {
+    pub token: u64,
+    pub password: String,
+    /// Verify against this PHC string; hash anew where there is none.
+    pub against: PasswordCheck,
+}
+
+/// What to do with a password.
+#[derive(Debug)]
+pub enum PasswordCheck {
+    /// Make a PHC string of it.
+    Hash,
+    /// Compare it with a PHC string.
+    Verify(String),
+    /// Take as long as a comparison, for a user who doesn't exist.
+    VerifyNobody,
+}
+
+/// The outcome of a [`PasswordJob`].
+#[derive(Debug)]
+pub enum PasswordOutcome {
+    Hashed(String),
+    Verified(bool),
+    /// The hashers' queue is full.
+    Busy,
+}

@@ -1,0 +1,99 @@
+//! Refusals, as every client sees them: an HTTP status, a stable code and a sentence.
+
+/// Why a request was not done. Shown over HTTP as `application/problem+json` (RFC 9457) and over
+/// WebSocket as an `error` event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// HTTP status.
+    pub status: u16,
+    /// Stable, for programs.
+    pub code: &'static str,
+    /// For people.
+    pub detail: &'static str,
+    /// Seconds after which a retry makes sense.
+    pub retry_after: Option<u32>,
+}
+
+impl Problem {
+    const fn new(status: u16, code: &'static str, detail: &'static str) -> Self {
+        Self {
+            status,
+            code,
+            detail,
+            retry_after: None,
+        }
+    }
+
+    const fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// The body or a field of it has the wrong form.
+    pub const fn malformed(detail: &'static str) -> Self {
+        Self::new(400, "malformed_request", detail)
+    }
+
+    /// The body is not the JSON that was expected.
+    pub const fn malformed_json(detail: &'static str) -> Self {
+        Self::new(400, "malformed_json", detail)
+    }
+
+    /// A value is outside its bounds.
+    pub const fn out_of_bounds(detail: &'static str) -> Self {
+        Self::new(422, "out_of_bounds", detail)
+    }
+
+    /// The server can't do it now, and may soon.
+    pub const fn unavailable(detail: &'static str) -> Self {
+        Self::new(503, "unavailable", detail).retry_after(1)
+    }
+
+    /// The caller goes too fast.
+    pub const fn too_many(detail: &'static str, seconds: u32) -> Self {
+        Self::new(429, "too_many_requests", detail).retry_after(seconds)
+    }
+
+    pub const UNAUTHENTICATED: Self = Self::new(
+        401,
+        "unauthenticated",
+        "no valid credentials came with the request",
+    );
+    pub const WRONG_LOGIN: Self = Self::new(
+        401,
+        "wrong_credentials",
+        "the username or the password is wrong",
+    );
+    pub const FORBIDDEN: Self = Self::new(403, "forbidden", "the caller may not do this");
+    pub const NO_SUCH_CHAT: Self =
+        Self::new(404, "not_found", "there is no such chat for the caller");
+    pub const NO_SUCH_USER: Self = Self::new(404, "not_found", "there is no such user");
+    pub const NO_SUCH_PAGE: Self = Self::new(404, "not_found", "there is nothing at this path");
+    pub const METHOD_NOT_ALLOWED: Self = Self::new(
+        405,
+        "method_not_allowed",
+        "the path does not take this method; see Allow",
+    );
+    pub const TIMEOUT: Self =
+        Self::new(408, "request_timeout", "the request did not arrive in time");
+    pub const USERNAME_TAKEN: Self = Self::new(409, "username_taken", "the username is taken");
+    pub const CHAT_FULL: Self = Self::new(
+        409,
+        "chat_full",
+        "the chat has as many members as it can have",
+    );
+    pub const UNSUPPORTED_MEDIA: Self = Self::new(
+        415,
+        "unsupported_media_type",
+        "the body must be application/json or application/x-www-form-urlencoded",
+    );
+    pub const LOG_UNAVAILABLE: Self = Self::unavailable("the log takes no messages for now");
+    pub const LAGGING: Self = Self::unavailable("the server is catching up with its log");
+    pub const STORE_UNAVAILABLE: Self = Self::unavailable("the store can't be read for now");
+    pub const STARTING: Self = Self::unavailable("the server is starting");
+    pub const DRAINING: Self = Self::unavailable("the server is shutting down");
+    pub const LOGIN_BUSY: Self = Self::unavailable("too many logins are being checked");
+    pub const OUTCOME_UNKNOWN: Self = Self::unavailable(
+        "the log did not confirm in time; a retry with the same client_id is safe",
+    );
+}

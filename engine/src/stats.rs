@@ -1,0 +1,335 @@
+//! The numbers of one shard: plain counters that only it touches, sent by value to whoever asks.
+
+/// Upper bounds in microseconds of a latency histogram's buckets; one more counts what is above.
+pub const LATENCY_BOUNDS_MICROS: [u64; 16] = [
+    50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
+    1_000_000, 2_500_000, 10_000_000,
+];
+
+/// How often a latency fell between two bounds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Histogram {
+    /// Not cumulative; the last counts what is above every bound.
+    pub buckets: [u64; LATENCY_BOUNDS_MICROS.len() + 1],
+    pub sum_micros: u64,
+}
+
+impl Histogram {
+    /// Counts one latency.
+    pub fn observe(&mut self, micros: u64) {
+        self.observe_many(micros, 1);
+    }
+
+    /// Counts the same latency several times.
+    pub fn observe_many(&mut self, micros: u64, times: u64) {
+        let bucket = LATENCY_BOUNDS_MICROS.partition_point(|&bound| bound < micros);
+        self.buckets[bucket] += times;
+        self.sum_micros += micros * times;
+    }
+
+    /// How many were counted.
+    pub fn count(&self) -> u64 {
+        self.buckets.iter().sum()
+    }
+}
+
+/// One metric's value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    Counter(u64),
+    Gauge(f64),
+    Histogram(Box<Histogram>),
+}
+
+/// One metric of one shard, without the label `core` that the reader adds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Metric {
+    pub name: &'static str,
+    pub help: &'static str,
+    /// A label's name and value, where there is one.
+    pub label: Option<(&'static str, String)>,
+    pub value: Value,
+}
+
+/// Everything one shard counts.
+#[derive(Clone, Debug, Default)]
+pub struct Stats {
+    pub messages_posted: u64,
+    pub messages_processed: u64,
+    /// Messages in the log that are not in the store yet.
+    pub lag_messages: u64,
+    /// Age of the oldest of them, in microseconds.
+    pub lag_micros: u64,
+    pub db: Histogram,
+    pub broadcast: Histogram,
+    pub processing: Histogram,
+    pub append: Histogram,
+    /// From acceptance to being queued on a receiver's connection.
+    pub delivery: Histogram,
+    pub http_connections: u64,
+    pub websocket_connections: u64,
+    pub connections_accepted: u64,
+    pub http_requests: u64,
+    pub deliveries: u64,
+    pub outbox_bytes: u64,
+    pub duplicate_sends: u64,
+    pub poison_records: u64,
+    pub panics: u64,
+    /// Chats whose state is in memory.
+    pub chats_loaded: u64,
+    pub mesh_messages: u64,
+    /// Batches that wait for room in the rings to other shards.
+    pub mesh_depth: u64,
+    pub mesh_stalls: u64,
+    /// Microseconds in which this shard had work.
+    pub busy_micros: u64,
+    /// WebSockets closed by this shard, by code.
+    pub closes: Vec<(u16, u64)>,
+    /// Requests refused, by code.
+    pub refusals: Vec<(&'static str, u64)>,
+}
+
+impl Stats {
+    /// Counts a WebSocket that is closed with a code.
+    pub fn count_close(&mut self, code: u16) {
+        count(&mut self.closes, code);
+    }
+
+    /// Counts a refused request.
+    pub fn count_refusal(&mut self, code: &'static str) {
+        count(&mut self.refusals, code);
+    }
+
+    /// Every metric, ready to be rendered; the names are the contract's.
+    pub fn metrics(&self) -> Vec<Metric> {
+        let mut all = self.flow();
+        all.extend(self.latencies());
+        all.extend(self.load());
+        all.extend(self.by_reason());
+        all
+    }
+
+    fn flow(&self) -> Vec<Metric> {
+        vec![
+            counter(
+                "chat_messages_posted_total",
+                "Messages accepted.",
+                self.messages_posted,
+            ),
+            counter(
+                "consumer_messages_processed_total",
+                "Messages consumed from the log and stored.",
+                self.messages_processed,
+            ),
+            gauge(
+                "consumer_lag",
+                "Messages in the log not yet consumed and stored.",
+                self.lag_messages as f64,
+            ),
+            gauge(
+                "consumer_lag_seconds",
+                "Age of the oldest message not yet consumed and stored.",
+                self.lag_micros as f64 / 1e6,
+            ),
+            counter(
+                "rookery_deliveries_total",
+                "Events queued to connections.",
+                self.deliveries,
+            ),
+            counter(
+                "rookery_duplicate_sends_total",
+                "Sends recognised as repeats of an earlier one.",
+                self.duplicate_sends,
+            ),
+            counter(
+                "rookery_poison_records_total",
+                "Log records that could not be understood and were passed over.",
+                self.poison_records,
+            ),
+        ]
+    }
+
+    fn latencies(&self) -> Vec<Metric> {
+        vec![
+            histogram(
+                "consumer_db_duration_seconds",
+                "Inserting a batch into the database.",
+                self.db,
+            ),
+            histogram(
+                "consumer_broadcast_duration_seconds",
+                "Finding recipients and queueing to their connections.",
+                self.broadcast,
+            ),
+            histogram(
+                "consumer_processing_duration_seconds",
+                "The whole loop for a batch.",
+                self.processing,
+            ),
+            histogram(
+                "rookery_append_duration_seconds",
+                "From submitting a batch to the log until it is durable.",
+                self.append,
+            ),
+            histogram(
+                "rookery_delivery_duration_seconds",
+                "From accepting a message to queueing it to a receiver.",
+                self.delivery,
+            ),
+        ]
+    }
+
+    fn load(&self) -> Vec<Metric> {
+        vec![
+            gauge(
+                "rookery_http_connections",
+                "Open HTTP connections.",
+                self.http_connections as f64,
+            ),
+            gauge(
+                "rookery_websocket_connections",
+                "Open WebSockets.",
+                self.websocket_connections as f64,
+            ),
+            counter(
+                "rookery_connections_accepted_total",
+                "Connections accepted.",
+                self.connections_accepted,
+            ),
+            counter(
+                "rookery_http_requests_total",
+                "HTTP requests read.",
+                self.http_requests,
+            ),
+            gauge(
+                "rookery_outbox_bytes",
+                "Bytes queued to connections.",
+                self.outbox_bytes as f64,
+            ),
+            gauge(
+                "rookery_chats_loaded",
+                "Chats held in memory.",
+                self.chats_loaded as f64,
+            ),
+            counter(
+                "rookery_mesh_messages_total",
+                "Messages sent to shards.",
+                self.mesh_messages,
+            ),
+            gauge(
+                "rookery_mesh_depth",
+                "Batches that wait for room in the rings to other shards.",
+                self.mesh_depth as f64,
+            ),
+            counter(
+                "rookery_mesh_stalls_total",
+                "Times that sockets were not read because a ring was full.",
+                self.mesh_stalls,
+            ),
+            counter(
+                "rookery_panics_total",
+                "Connections ended by a panic in their handler.",
+                self.panics,
+            ),
+            Metric {
+                name: "rookery_core_busy_seconds_total",
+                help: "Time in which the shard had work.",
+                label: None,
+                value: Value::Gauge(self.busy_micros as f64 / 1e6),
+            },
+        ]
+    }
+
+    fn by_reason(&self) -> Vec<Metric> {
+        let closes = self.closes.iter().map(|(code, value)| {
+            labelled(
+                "rookery_connections_closed_total",
+                "WebSockets closed, by close code.",
+                ("code", code.to_string()),
+                *value,
+            )
+        });
+        let refusals = self.refusals.iter().map(|(code, value)| {
+            labelled(
+                "rookery_refusals_total",
+                "Requests refused, by code.",
+                ("reason", (*code).to_owned()),
+                *value,
+            )
+        });
+        closes.chain(refusals).collect()
+    }
+}
+
+fn count<K: PartialEq>(counts: &mut Vec<(K, u64)>, key: K) {
+    match counts.iter_mut().find(|(known, _)| *known == key) {
+        Some((_, value)) => *value += 1,
+        None => counts.push((key, 1)),
+    }
+}
+
+fn counter(name: &'static str, help: &'static str, value: u64) -> Metric {
+    Metric {
+        name,
+        help,
+        label: None,
+        value: Value::Counter(value),
+    }
+}
+
+fn gauge(name: &'static str, help: &'static str, value: f64) -> Metric {
+    Metric {
+        name,
+        help,
+        label: None,
+        value: Value::Gauge(value),
+    }
+}
+
+fn histogram(name: &'static str, help: &'static str, value: Histogram) -> Metric {
+    Metric {
+        name,
+        help,
+        label: None,
+        value: Value::Histogram(Box::new(value)),
+    }
+}
+
+fn labelled(
+    name: &'static str,
+    help: &'static str,
+    label: (&'static str, String),
+    value: u64,
+) -> Metric {
+    Metric {
+        name,
+        help,
+        label: Some(label),
+        value: Value::Counter(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_latency_falls_into_the_bucket_of_its_bound() {
+        let mut histogram = Histogram::default();
+        histogram.observe(50);
+        histogram.observe(51);
+        histogram.observe_many(20_000_000, 3);
+        assert_eq!(histogram.buckets[..2], [1, 1]);
+        assert_eq!(histogram.buckets[LATENCY_BOUNDS_MICROS.len()], 3);
+        assert_eq!((histogram.count(), histogram.sum_micros), (5, 60_000_101));
+    }
+
+    #[test]
+    fn refusals_are_counted_by_code() {
+        let mut stats = Stats::default();
+        stats.count_refusal("unavailable");
+        stats.count_refusal("unavailable");
+        stats.count_refusal("not_found");
+        assert_eq!(stats.refusals, [("unavailable", 2), ("not_found", 1)]);
+    }
+}
