@@ -6,7 +6,9 @@
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use rookery_schema::{ChatId, MessageId, Seq, SessionId, Timestamp, UserId};
+use rookery_schema::{ChatId, MessageId, Seq, SessionId, ShardId, Timestamp, UserId};
+
+use rookery_schema::record::SessionEnded;
 
 use crate::input::ConnId;
 use crate::problem::Problem;
@@ -27,8 +29,8 @@ pub enum ShardMessage {
         user_id: UserId,
         accepted: bool,
     },
-    /// Home to owner: nobody of this user is connected here any more.
-    Unsubscribe { chat_id: ChatId, user_id: UserId },
+    /// Home to owner: nobody of these users is connected.
+    Unsubscribe { chat_id: ChatId, users: Vec<UserId> },
     /// Owner to home: these users became members. The owner counts them as subscribed until the home
     /// says otherwise, so that no event slips between joining and subscribing.
     Joined { chat_id: ChatId, users: Vec<UserId> },
@@ -41,19 +43,26 @@ pub enum ShardMessage {
         session_id: SessionId,
         expires_at: Timestamp,
     },
-    /// Send your numbers to the asker.
-    StatsWanted { ticket: u64 },
+    /// Send your numbers to this shard.
+    StatsWanted { from: ShardId, ticket: u64 },
     /// The numbers of one shard.
-    Stats { ticket: u64, stats: Box<Stats> },
+    Stats { from: ShardId, ticket: u64, stats: Box<Stats> },
+}
+
+/// Who waits for an answer, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asker {
+    pub shard: ShardId,
+    pub waiting: Waiting,
 }
 
 /// Who waits for an answer, on the shard that asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asker {
+pub enum Waiting {
     /// A connection; the ticket is its own number of the request.
     Connection { conn: ConnId, ticket: u64 },
     /// A home that gathers a user's list of chats.
-    Inbox { token: u64 },
+    Inbox { gather: u64 },
 }
 
 /// What one shard asks another to do.
@@ -190,6 +199,8 @@ pub struct EventBatch {
     pub count: u32,
     /// When the oldest of them was accepted, for the latency of delivery.
     pub accepted_at: Timestamp,
+    /// When the owner applied them, on the clock of [`Now::micros`](crate::input::Now).
+    pub applied_micros: u64,
     /// A member who gets these events as his last.
     pub leaver: Option<UserId>,
 }

@@ -165,6 +165,8 @@ pub struct StoredChat {
     pub head: Head,
     /// The newest events, oldest first, without a gap up to the head.
     pub recent: Vec<EventRow>,
+    /// The newest message, whether or not it is among them.
+    pub latest_message: Option<EventRow>,
 }
 
 /// Work for the password hashers: slow on purpose, so never done on a shard.

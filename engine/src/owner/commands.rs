@@ -1,0 +1,359 @@
+//! What members ask of the owner of a chat.
+
+use rookery_schema::limits::CHAT_MEMBERS_MAX;
+use rookery_schema::record::{
+    ChatCreated, MemberList, MembershipChange, MessagePosted, Record, SessionEnded,
+};
+use rookery_schema::{ChatId, MessageId, Timestamp, UserId};
+
+use crate::context::{Context, Reader};
+use crate::mesh::{Asker, Command, Outcome, ShardMessage};
+use crate::owner::chat::Chat;
+use crate::owner::history::{Paged, page};
+use crate::owner::partition::{ChangeKey, Pending};
+use crate::owner::{Owner, PARKED_COMMANDS_MAX, Parked, Slot};
+use crate::problem::Problem;
+
+/// Why a command is not done, where that is an answer.
+type Refusal = Problem;
+
+impl Owner {
+    /// Does a command that is for the owner of a chat, a username or a user.
+    pub(crate) fn command(&mut self, asker: Asker, command: Command, cx: &mut Context<'_>) {
+        if self.draining && changes_something(&command) {
+            return cx.answer(asker, Outcome::Refused(Problem::DRAINING));
+        }
+        match command {
+            Command::CreateChat { chat_id, creator_id, name, members } => {
+                self.create_chat(asker, chat_id, creator_id, &name, members, cx);
+            }
+            Command::SummarizeChats { user_id, chats } => {
+                self.summarize(asker, user_id, chats, cx);
+            }
+            Command::EndSession(ended) => self.end_session(asker, ended, cx),
+            Command::Register { username, password } => {
+                self.register(asker, &username, password, cx);
+            }
+            Command::LogIn { username, password, address } => {
+                self.log_in(asker, &username, password, address, cx);
+            }
+            command => self.chat_command(asker, command, cx),
+        }
+    }
+
+    fn chat_command(&mut self, asker: Asker, command: Command, cx: &mut Context<'_>) {
+        let Some(chat_id) = chat_of(&command) else { return };
+        match self.chats.get(&chat_id) {
+            Some(Slot::Active(_)) => self.on_loaded(chat_id, asker, command, cx),
+            Some(Slot::Fresh) => cx.answer(asker, Outcome::Refused(Problem::NO_SUCH_CHAT)),
+            Some(Slot::Loading { parked, .. }) if parked.len() >= PARKED_COMMANDS_MAX => {
+                cx.answer(asker, Outcome::Refused(Problem::STORE_UNAVAILABLE));
+            }
+            Some(Slot::Loading { .. }) | None => {
+                self.park(chat_id, Parked::Command { asker, command }, cx);
+            }
+        }
+    }
+
+    /// Does a command on a chat that is in memory if it exists.
+    pub(super) fn on_loaded(
+        &mut self,
+        chat_id: ChatId,
+        asker: Asker,
+        command: Command,
+        cx: &mut Context<'_>,
+    ) {
+        let Some(Slot::Active(chat)) = self.chats.get_mut(&chat_id) else {
+            return match command {
+                Command::SummarizeChats { .. } => cx.answer(asker, Outcome::Summaries(Vec::new())),
+                _ => cx.answer(asker, Outcome::Refused(Problem::NO_SUCH_CHAT)),
+            };
+        };
+        chat.used_micros = cx.now.micros;
+        let done = match command {
+            Command::PostMessage { chat_id, sender_id, content, client_id } => {
+                self.post(asker, chat_id, sender_id, &content, client_id.as_deref(), cx)
+            }
+            Command::ShowChat { caller, .. } => show_chat(asker, chat, caller, cx),
+            Command::ShowMessages { caller, page, .. } => {
+                self.show_messages(asker, chat_id, caller, page, cx)
+            }
+            Command::AddMember { caller, user_id, .. } => {
+                self.add_member(asker, chat_id, caller, user_id, cx)
+            }
+            Command::RemoveMember { caller, user_id, .. } => {
+                self.remove_member(asker, chat_id, caller, user_id, cx)
+            }
+            Command::SummarizeChats { user_id, .. } => {
+                let mine = chat.is_member(user_id).then(|| chat.summary());
+                cx.answer(asker, Outcome::Summaries(mine.into_iter().collect()));
+                Ok(())
+            }
+            _ => Ok(()),
+        };
+        if let Err(problem) = done {
+            cx.answer(asker, Outcome::Refused(problem));
+        }
+    }
+
+    fn member_chat(&mut self, chat_id: ChatId, caller: UserId) -> Result<&mut Chat, Refusal> {
+        match self.chats.get_mut(&chat_id) {
+            Some(Slot::Active(chat)) if chat.is_member(caller) => Ok(chat),
+            _ => Err(Problem::NO_SUCH_CHAT),
+        }
+    }
+
+    fn post(
+        &mut self,
+        asker: Asker,
+        chat_id: ChatId,
+        sender_id: UserId,
+        content: &str,
+        client_id: Option<&str>,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Refusal> {
+        self.member_chat(chat_id, sender_id)?;
+        let id = cx.topology().partition_of_chat(chat_id);
+        let partition = self.partitions.get_mut(&id).ok_or(Problem::STARTING)?;
+        let key = client_id.map(|client_id| partition.dedup.key(chat_id, sender_id, client_id));
+        if let Some(key) = key {
+            if let Some(message_id) = partition.dedup.applied(key) {
+                cx.stats.duplicate_sends += 1;
+                let created_at = minted_at(message_id);
+                cx.answer(asker, Outcome::Posted { message_id, chat_id, created_at });
+                return Ok(());
+            }
+            if partition.dedup.join(key, asker) {
+                cx.stats.duplicate_sends += 1;
+                return Ok(());
+            }
+        }
+        partition.admit(cx.now.micros, cx.config.lag_limit)?;
+        let at = cx.now.wall;
+        let message_id = MessageId::v7(at, &cx.random());
+        let pending = match key {
+            None => Pending::Message { asker, message_id, chat_id, at },
+            Some(key) => {
+                partition.dedup.begin(key, message_id, asker);
+                Pending::KeyedMessage { key, message_id, chat_id, at }
+            }
+        };
+        let message = MessagePosted { chat_id, message_id, sender_id, at, client_id, content };
+        partition.append(&Record::MessagePosted(message), pending);
+        Ok(())
+    }
+
+    fn show_messages(
+        &mut self,
+        asker: Asker,
+        chat_id: ChatId,
+        caller: UserId,
+        wanted: crate::mesh::Page,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Refusal> {
+        let chat = self.member_chat(chat_id, caller)?;
+        match page(chat, wanted, asker) {
+            Paged::Whole(outcome) => cx.answer(asker, outcome),
+            Paged::Wait(key, wait) => {
+                let waits = self.pages.entry((chat_id, key)).or_default();
+                waits.push(wait);
+                if waits.len() == 1 {
+                    cx.read(key.read(chat_id), Reader::Page(chat_id, key));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn create_chat(
+        &mut self,
+        asker: Asker,
+        chat_id: ChatId,
+        creator_id: Option<UserId>,
+        name: &str,
+        members: Vec<UserId>,
+        cx: &mut Context<'_>,
+    ) {
+        let list: Vec<u8> = members.iter().flat_map(|id| *id.as_bytes()).collect();
+        let Some(members) = MemberList::new(&list) else { return };
+        let record = ChatCreated { chat_id, at: cx.now.wall, creator_id, name, members };
+        self.chats.insert(chat_id, Slot::Fresh);
+        self.append_change(asker, ChangeKey::Chat(chat_id), &Record::ChatCreated(record), cx);
+    }
+
+    fn add_member(
+        &mut self,
+        asker: Asker,
+        chat_id: ChatId,
+        caller: UserId,
+        user_id: UserId,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Refusal> {
+        let chat = self.member_chat(chat_id, caller)?;
+        if chat.is_member(user_id) {
+            let body = chat.to_json();
+            cx.answer(asker, Outcome::Json { created: false, body });
+            return Ok(());
+        }
+        if chat.members.len() >= CHAT_MEMBERS_MAX {
+            return Err(Problem::CHAT_FULL);
+        }
+        let change = MembershipChange { chat_id, user_id, by: caller, at: cx.now.wall };
+        let key = ChangeKey::Added(chat_id, user_id);
+        self.append_change(asker, key, &Record::MemberAdded(change), cx);
+        Ok(())
+    }
+
+    fn remove_member(
+        &mut self,
+        asker: Asker,
+        chat_id: ChatId,
+        caller: UserId,
+        user_id: UserId,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Refusal> {
+        if !self.member_chat(chat_id, caller)?.is_member(user_id) {
+            return Err(Problem::NO_SUCH_USER);
+        }
+        let change = MembershipChange { chat_id, user_id, by: caller, at: cx.now.wall };
+        let key = ChangeKey::Removed(chat_id, user_id);
+        self.append_change(asker, key, &Record::MemberRemoved(change), cx);
+        Ok(())
+    }
+
+    fn end_session(&mut self, asker: Asker, ended: SessionEnded, cx: &mut Context<'_>) {
+        let key = ChangeKey::Session(ended.session_id);
+        self.append_change(asker, key, &Record::SessionEnded(ended), cx);
+    }
+
+    /// Appends a change that is answered when it is in the store, so that whoever was told of it finds
+    /// it wherever he looks.
+    pub(super) fn append_change(
+        &mut self,
+        asker: Asker,
+        key: ChangeKey,
+        record: &Record<'_>,
+        cx: &mut Context<'_>,
+    ) {
+        let topology = cx.topology();
+        let id = match record {
+            Record::MessagePosted(message) => topology.partition_of_chat(message.chat_id),
+            Record::ChatCreated(created) => topology.partition_of_chat(created.chat_id),
+            Record::MemberAdded(change) | Record::MemberRemoved(change) => {
+                topology.partition_of_chat(change.chat_id)
+            }
+            Record::UserRegistered(user) => topology.partition_of_username(user.username),
+            Record::SessionEnded(ended) => topology.partition_of_user(ended.user_id),
+        };
+        let admitted = self
+            .partitions
+            .get_mut(&id)
+            .ok_or(Problem::STARTING)
+            .and_then(|p| p.admit(cx.now.micros, cx.config.lag_limit).map(|()| p));
+        match admitted {
+            Ok(partition) => {
+                partition.append(record, Pending::Change(key));
+                self.changes.entry(key).or_default().push(asker);
+            }
+            Err(problem) => {
+                self.forget_change(key);
+                cx.answer(asker, Outcome::Refused(problem));
+            }
+        }
+    }
+
+    fn summarize(
+        &mut self,
+        asker: Asker,
+        user_id: UserId,
+        chats: Vec<ChatId>,
+        cx: &mut Context<'_>,
+    ) {
+        for chat_id in chats {
+            let command = Command::SummarizeChats { user_id, chats: vec![chat_id] };
+            match self.chats.get(&chat_id) {
+                Some(Slot::Active(_) | Slot::Fresh) => {
+                    self.on_loaded(chat_id, asker, command, cx);
+                }
+                Some(Slot::Loading { .. }) | None => {
+                    self.park(chat_id, Parked::Command { asker, command }, cx);
+                }
+            }
+        }
+    }
+
+    /// A home wants the events of a chat for one of its users.
+    pub(crate) fn subscribe(&mut self, chat_id: ChatId, user_id: UserId, cx: &mut Context<'_>) {
+        match self.chats.get(&chat_id) {
+            Some(Slot::Active(_) | Slot::Fresh) => self.subscribe_loaded(chat_id, user_id, cx),
+            Some(Slot::Loading { .. }) | None => {
+                self.park(chat_id, Parked::Subscribe(user_id), cx);
+            }
+        }
+    }
+
+    pub(super) fn subscribe_loaded(
+        &mut self,
+        chat_id: ChatId,
+        user_id: UserId,
+        cx: &mut Context<'_>,
+    ) {
+        let topology = cx.topology();
+        let accepted = match self.chats.get_mut(&chat_id) {
+            Some(Slot::Active(chat)) if chat.is_member(user_id) => {
+                chat.subscribe(user_id, topology);
+                true
+            }
+            _ => false,
+        };
+        cx.send(
+            topology.home(user_id),
+            ShardMessage::Subscribed { chat_id, user_id, accepted },
+        );
+    }
+
+    pub(crate) fn unsubscribe(&mut self, chat_id: ChatId, users: &[UserId], cx: &Context<'_>) {
+        if let Some(Slot::Active(chat)) = self.chats.get_mut(&chat_id) {
+            for &user in users {
+                chat.unsubscribe(user, cx.topology());
+            }
+        }
+    }
+}
+
+fn show_chat(
+    asker: Asker,
+    chat: &Chat,
+    caller: UserId,
+    cx: &mut Context<'_>,
+) -> Result<(), Refusal> {
+    if !chat.is_member(caller) {
+        return Err(Problem::NO_SUCH_CHAT);
+    }
+    cx.answer(asker, Outcome::Json { created: false, body: chat.to_json() });
+    Ok(())
+}
+
+const fn chat_of(command: &Command) -> Option<ChatId> {
+    match command {
+        Command::PostMessage { chat_id, .. }
+        | Command::ShowChat { chat_id, .. }
+        | Command::AddMember { chat_id, .. }
+        | Command::RemoveMember { chat_id, .. }
+        | Command::ShowMessages { chat_id, .. } => Some(*chat_id),
+        _ => None,
+    }
+}
+
+const fn changes_something(command: &Command) -> bool {
+    !matches!(
+        command,
+        Command::ShowChat { .. } | Command::ShowMessages { .. } | Command::SummarizeChats { .. }
+    )
+}
+
+/// When a message was accepted: its id, a UUIDv7, begins with it.
+fn minted_at(message_id: MessageId) -> Timestamp {
+    let [a, b, c, d, e, f, ..] = *message_id.as_bytes();
+    Timestamp::from_millis(u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
+}

@@ -1,0 +1,403 @@
+//! What a shard does for the partitions it owns: takes commands, appends records, applies what the log
+//! delivers, and sees it into the store.
+
+pub(crate) mod accounts;
+mod apply;
+pub(crate) mod chat;
+mod commands;
+mod dedup;
+pub(crate) mod history;
+mod partition;
+
+use rookery_schema::{ChatId, PartitionId, ShardId};
+
+use crate::context::{Context, Map, Reader};
+use crate::mesh::{Asker, Command, Outcome, ShardMessage};
+use crate::owner::accounts::Accounts;
+use crate::owner::apply::ParkedRecord;
+use crate::owner::chat::{Chat, RECENT_EVENTS_LOADED};
+use crate::owner::history::{PageKey, PageWait};
+use crate::owner::partition::{ChangeKey, OnStored, Partition, Pending};
+use crate::port::{AppendFault, Found, Read, StoreFault, StoreRequest};
+use crate::problem::Problem;
+
+/// Chats that a shard keeps in memory; above it, those that were not used for longest are forgotten.
+const CHATS_MAX: usize = 200_000;
+/// Chats looked at in one tick to find some to forget.
+const CHATS_SWEPT: usize = 4096;
+/// Commands that may wait for one chat to be read from the store.
+const PARKED_COMMANDS_MAX: usize = 1024;
+/// Microseconds between two commits of what was stored.
+const COMMIT_INTERVAL_MICROS: u64 = 1_000_000;
+/// Microseconds after which a chat is read again that could not be read and that records wait for.
+const RELOAD_MICROS: u64 = 500_000;
+/// Microseconds a chat is kept at least after it was used.
+const CHAT_IDLE_MICROS: u64 = 10_000_000;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Owner {
+    partitions: Map<PartitionId, Partition>,
+    chats: Map<ChatId, Slot>,
+    accounts: Accounts,
+    /// Who waits for a change to be in the store.
+    changes: Map<ChangeKey, Vec<Asker>>,
+    pages: Map<(ChatId, PageKey), Vec<PageWait>>,
+    /// Chats with events that were applied and not sent yet.
+    touched: Vec<ChatId>,
+    sync: Sync,
+    draining: bool,
+}
+
+/// What is known of a chat.
+#[derive(Debug)]
+enum Slot {
+    /// It is being read from the store.
+    Loading { parked: Vec<Parked>, failed_micros: Option<u64> },
+    /// It was made here and its creation is on its way through the log.
+    Fresh,
+    Active(Box<Chat>),
+}
+
+/// What waits for a chat to be read.
+#[derive(Debug)]
+enum Parked {
+    Command { asker: Asker, command: Command },
+    Subscribe(rookery_schema::UserId),
+    Record(ParkedRecord),
+}
+
+/// The store's syncs, which commits wait for.
+#[derive(Debug, Default)]
+struct Sync {
+    running: bool,
+    last_micros: u64,
+}
+
+impl Owner {
+    /// Whether every partition that this shard owns was replayed.
+    pub(crate) fn is_ready(&self, shard: ShardId, cx: &crate::shard::ShardConfig) -> bool {
+        cx.topology.owned_by(shard).all(|id| {
+            self.partitions.get(&id).is_some_and(|partition| partition.caught_up)
+        })
+    }
+
+    pub(crate) fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    /// Whether all that was accepted is stored and committed.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.partitions.values().all(|p| p.is_idle() && p.is_committed())
+    }
+
+    pub(crate) fn partition_opened(
+        &mut self,
+        id: PartitionId,
+        start: rookery_schema::Offset,
+        committed: rookery_schema::Offset,
+        cx: &mut Context<'_>,
+    ) {
+        let seed = u64::from_le_bytes(cx.random());
+        self.partitions.insert(id, Partition::opened(id, start, committed, seed));
+    }
+
+    pub(crate) fn partition_caught_up(&mut self, id: PartitionId) {
+        if let Some(partition) = self.partitions.get_mut(&id) {
+            partition.caught_up = true;
+        }
+    }
+
+    /// Hands over what this round gathered.
+    pub(crate) fn flush(&mut self, cx: &mut Context<'_>) {
+        for partition in self.partitions.values_mut() {
+            partition.submit(cx);
+        }
+    }
+
+    /// An append was answered.
+    pub(crate) fn appended(
+        &mut self,
+        id: PartitionId,
+        outcome: Result<(), AppendFault>,
+        cx: &mut Context<'_>,
+    ) {
+        let Some(partition) = self.partitions.get_mut(&id) else { return };
+        let Some(in_flight) = partition.take_answered() else { return };
+        cx.stats.append.observe(cx.now.micros.saturating_sub(in_flight.submitted_micros));
+        for pending in in_flight.pending {
+            match outcome {
+                Ok(()) => self.durable(id, pending, cx),
+                Err(AppendFault::Unavailable) => {
+                    self.not_appended(id, pending, Problem::LOG_UNAVAILABLE, cx);
+                }
+                Err(AppendFault::Unknown) => {
+                    self.not_appended(id, pending, Problem::OUTCOME_UNKNOWN, cx);
+                }
+            }
+        }
+        if let Some(partition) = self.partitions.get_mut(&id) {
+            partition.submit(cx);
+        }
+    }
+
+    fn durable(&mut self, id: PartitionId, pending: Pending, cx: &mut Context<'_>) {
+        match pending {
+            Pending::Message { asker, message_id, chat_id, at } => {
+                cx.stats.messages_posted += 1;
+                cx.answer(asker, Outcome::Posted { message_id, chat_id, created_at: at });
+            }
+            Pending::KeyedMessage { key, message_id, chat_id, at } => {
+                cx.stats.messages_posted += 1;
+                let Some(partition) = self.partitions.get_mut(&id) else { return };
+                for asker in partition.dedup.take_askers(key) {
+                    cx.answer(asker, Outcome::Posted { message_id, chat_id, created_at: at });
+                }
+            }
+            Pending::Change(_) => {}
+        }
+    }
+
+    fn not_appended(
+        &mut self,
+        id: PartitionId,
+        pending: Pending,
+        problem: Problem,
+        cx: &mut Context<'_>,
+    ) {
+        let askers = match pending {
+            Pending::Message { asker, .. } => vec![asker],
+            Pending::KeyedMessage { key, .. } => self
+                .partitions
+                .get_mut(&id)
+                .map(|partition| partition.dedup.abandon(key))
+                .unwrap_or_default(),
+            Pending::Change(key) => {
+                self.forget_change(key);
+                self.changes.remove(&key).unwrap_or_default()
+            }
+        };
+        for asker in askers {
+            cx.answer(asker, Outcome::Refused(problem));
+        }
+    }
+
+    /// Undoes what was reserved for a change that did not come about.
+    fn forget_change(&mut self, key: ChangeKey) {
+        match key {
+            ChangeKey::Chat(chat_id) => {
+                if matches!(self.chats.get(&chat_id), Some(Slot::Fresh)) {
+                    self.chats.remove(&chat_id);
+                }
+            }
+            ChangeKey::User(user_id) => self.accounts.release(user_id),
+            ChangeKey::Added(..) | ChangeKey::Removed(..) | ChangeKey::Session(_) => {}
+        }
+    }
+
+    /// A write is in the store.
+    pub(crate) fn written(&mut self, span: crate::context::SpanId, cx: &mut Context<'_>) {
+        let Some(partition) = self.partitions.get_mut(&span.partition) else { return };
+        if let Some(on_stored) = partition.release(span, cx) {
+            self.stored(on_stored, cx);
+        }
+    }
+
+    /// Tells everybody who waited for a span to be in the store.
+    fn stored(&mut self, on_stored: OnStored, cx: &mut Context<'_>) {
+        for username in on_stored.names {
+            self.accounts.stored(&username);
+        }
+        for (chat_id, users) in on_stored.joins {
+            send_to_homes(&users, cx, |users| ShardMessage::JoinsStored { chat_id, users });
+        }
+        for (asker, outcome) in on_stored.answers {
+            cx.answer(asker, outcome);
+        }
+    }
+
+    /// The store can survive a power cut up to what was written before.
+    pub(crate) fn synced(&mut self, cx: &mut Context<'_>) {
+        self.sync.running = false;
+        for partition in self.partitions.values_mut() {
+            partition.commit(cx);
+        }
+    }
+
+    pub(crate) fn tick(&mut self, cx: &mut Context<'_>) {
+        self.begin_sync_when_due(cx);
+        self.answer_overdue(cx);
+        self.reload_failed(cx);
+        self.sweep_chats(cx);
+        self.accounts.tick(cx);
+    }
+
+    fn begin_sync_when_due(&mut self, cx: &mut Context<'_>) {
+        let due = self.draining || self.sync.last_micros + COMMIT_INTERVAL_MICROS <= cx.now.micros;
+        if self.sync.running || !due || self.partitions.values().all(Partition::is_committed) {
+            return;
+        }
+        self.sync = Sync { running: true, last_micros: cx.now.micros };
+        self.partitions.values_mut().for_each(Partition::begin_sync);
+        cx.effects.store.push(StoreRequest::Sync { token: 0 });
+    }
+
+    fn answer_overdue(&mut self, cx: &mut Context<'_>) {
+        let ids: Vec<PartitionId> = self.partitions.keys().copied().collect();
+        for id in ids {
+            let overdue = self
+                .partitions
+                .get_mut(&id)
+                .map(|partition| partition.take_overdue(cx.now.micros))
+                .unwrap_or_default();
+            for pending in overdue {
+                self.not_appended(id, pending, Problem::OUTCOME_UNKNOWN, cx);
+            }
+        }
+    }
+
+    /// Refreshes the numbers that are read off rather than counted.
+    pub(crate) fn measure(&self, cx: &mut Context<'_>) {
+        let partitions = self.partitions.values();
+        cx.stats.lag_messages = partitions.clone().map(Partition::lag_messages).sum();
+        cx.stats.lag_micros =
+            partitions.map(|p| p.lag_micros(cx.now.micros)).max().unwrap_or_default();
+        cx.stats.chats_loaded = self.chats.len() as u64;
+    }
+
+    /// A chat was read from the store.
+    pub(crate) fn chat_read(
+        &mut self,
+        chat_id: ChatId,
+        outcome: Result<Found, StoreFault>,
+        cx: &mut Context<'_>,
+    ) {
+        let Some(Slot::Loading { parked, .. }) = self.chats.remove(&chat_id) else { return };
+        let chat = match outcome {
+            Ok(Found::Chat(chat)) => chat,
+            Ok(_) | Err(StoreFault) => return self.chat_not_read(chat_id, parked, cx),
+        };
+        if let Some(stored) = chat {
+            self.chats.insert(chat_id, Slot::Active(Box::new(Chat::stored(*stored))));
+        }
+        for waiting in parked {
+            match waiting {
+                Parked::Record(record) => self.apply_parked(chat_id, record, cx),
+                Parked::Command { asker, command } => self.on_loaded(chat_id, asker, command, cx),
+                Parked::Subscribe(user_id) => self.subscribe_loaded(chat_id, user_id, cx),
+            }
+        }
+        self.flush_touched(cx);
+    }
+
+    /// Refuses what can be refused; records stay until the chat can be read.
+    fn chat_not_read(&mut self, chat_id: ChatId, parked: Vec<Parked>, cx: &mut Context<'_>) {
+        let mut kept = Vec::new();
+        for waiting in parked {
+            match waiting {
+                Parked::Command { asker, .. } => {
+                    cx.answer(asker, Outcome::Refused(Problem::STORE_UNAVAILABLE));
+                }
+                Parked::Subscribe(_) | Parked::Record(_) => kept.push(waiting),
+            }
+        }
+        if !kept.is_empty() {
+            let failed_micros = Some(cx.now.micros);
+            self.chats.insert(chat_id, Slot::Loading { parked: kept, failed_micros });
+        }
+    }
+
+    fn reload_failed(&mut self, cx: &mut Context<'_>) {
+        let due = |micros: u64| micros + RELOAD_MICROS <= cx.now.micros;
+        let ids: Vec<ChatId> = self
+            .chats
+            .iter_mut()
+            .filter_map(|(id, slot)| match slot {
+                Slot::Loading { failed_micros, .. } if failed_micros.is_some_and(due) => {
+                    *failed_micros = None;
+                    Some(*id)
+                }
+                _ => None,
+            })
+            .collect();
+        for chat_id in ids {
+            read_chat(chat_id, cx);
+        }
+    }
+
+    /// Puts something behind the reading of a chat, beginning that where it is not under way.
+    fn park(&mut self, chat_id: ChatId, waiting: Parked, cx: &mut Context<'_>) {
+        if let Some(Slot::Loading { parked, .. }) = self.chats.get_mut(&chat_id) {
+            parked.push(waiting);
+            return;
+        }
+        self.chats
+            .insert(chat_id, Slot::Loading { parked: vec![waiting], failed_micros: None });
+        read_chat(chat_id, cx);
+    }
+
+    /// Forgets chats that nobody used for a while, once there are too many.
+    fn sweep_chats(&mut self, cx: &mut Context<'_>) {
+        if self.chats.len() <= CHATS_MAX {
+            return;
+        }
+        let topology = cx.topology();
+        let forgettable: Vec<ChatId> = self
+            .chats
+            .iter()
+            .take(CHATS_SWEPT)
+            .filter_map(|(id, slot)| match slot {
+                Slot::Active(chat) => {
+                    let stored = self.partitions.get(&topology.partition_of_chat(*id))?.stored;
+                    let idle = chat.used_micros + CHAT_IDLE_MICROS < cx.now.micros;
+                    (idle && chat.is_stored(stored) && !chat.has_subscribers()).then_some(*id)
+                }
+                Slot::Loading { .. } | Slot::Fresh => None,
+            })
+            .collect();
+        for id in forgettable {
+            self.chats.remove(&id);
+        }
+    }
+
+    /// A page of older messages was read from the store.
+    pub(crate) fn page_read(
+        &mut self,
+        chat_id: ChatId,
+        key: PageKey,
+        outcome: Result<Found, StoreFault>,
+        cx: &mut Context<'_>,
+    ) {
+        for wait in self.pages.remove(&(chat_id, key)).unwrap_or_default() {
+            let (asker, outcome) = match &outcome {
+                Ok(Found::Messages(rows)) => wait.complete(rows),
+                Ok(_) | Err(StoreFault) => {
+                    (wait.asker(), Outcome::Refused(Problem::STORE_UNAVAILABLE))
+                }
+            };
+            cx.answer(asker, outcome);
+        }
+    }
+}
+
+fn read_chat(chat_id: ChatId, cx: &mut Context<'_>) {
+    cx.read(Read::Chat { chat_id, recent: RECENT_EVENTS_LOADED }, Reader::Chat(chat_id));
+}
+
+/// Sends each home one message about its users.
+fn send_to_homes(
+    users: &[rookery_schema::UserId],
+    cx: &mut Context<'_>,
+    message: impl Fn(Vec<rookery_schema::UserId>) -> ShardMessage,
+) {
+    let topology = cx.topology();
+    let mut by_home = vec![Vec::new(); usize::from(topology.shards())];
+    for &user in users {
+        by_home[topology.home(user).index()].push(user);
+    }
+    for (shard, users) in topology.all_shards().zip(by_home) {
+        if !users.is_empty() {
+            cx.send(shard, message(users));
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! One log partition as its owner sees it: what is being appended, what is on its way into the store,
+//! and up to where both are done.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use rookery_schema::batch::RecordBatchBuilder;
+use rookery_schema::record::Record;
+use rookery_schema::row::Row;
+use rookery_schema::{ChatId, MessageId, Offset, PartitionId, SessionId, Timestamp, UserId};
+
+use crate::context::{Context, Map, SpanId};
+use crate::mesh::{Asker, Outcome};
+use crate::owner::dedup::{DedupKey, DedupWindow};
+use crate::port::LogRequest;
+use crate::problem::Problem;
+
+/// Bytes of records that may be gathered or in flight before new ones are refused.
+const APPEND_BYTES_MAX: usize = 32 << 20;
+/// Bytes of one append; larger gatherings are cut by submitting early.
+const APPEND_BATCH_BYTES: usize = 1 << 20;
+/// Messages on their way into the store above which the log delivers no more of what it has.
+const UNSTORED_MESSAGES_HIGH: u64 = 200_000;
+/// Messages on their way into the store below which the log delivers again.
+const UNSTORED_MESSAGES_LOW: u64 = 50_000;
+/// Microseconds after which an append that is not confirmed is answered as unknown.
+pub(crate) const APPEND_DEADLINE_MICROS: u64 = 5_000_000;
+
+/// What waits for a record to be durable.
+#[derive(Debug)]
+pub(crate) enum Pending {
+    /// A message without a client id: its sender.
+    Message { asker: Asker, message_id: MessageId, chat_id: ChatId, at: Timestamp },
+    /// A message with one: everybody who waits for it is in the dedup window.
+    KeyedMessage { key: DedupKey, message_id: MessageId, chat_id: ChatId, at: Timestamp },
+    /// Another change, answered when it is in the store.
+    Change(ChangeKey),
+}
+
+/// Names a change that somebody waits for, in terms of its record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum ChangeKey {
+    Chat(ChatId),
+    Added(ChatId, UserId),
+    Removed(ChatId, UserId),
+    User(UserId),
+    Session(SessionId),
+}
+
+/// Records that were submitted together.
+#[derive(Debug)]
+pub(crate) struct InFlight {
+    pub(crate) pending: Vec<Pending>,
+    pub(crate) submitted_micros: u64,
+    bytes: usize,
+}
+
+/// Records that were applied together and are on their way into the store.
+#[derive(Debug)]
+struct Span {
+    end: Offset,
+    /// Writes and parked records that it still waits for.
+    holds: u32,
+    messages: u64,
+    since_micros: u64,
+    on_stored: OnStored,
+}
+
+/// What happens when a span is in the store.
+#[derive(Debug, Default)]
+pub(crate) struct OnStored {
+    pub(crate) answers: Vec<(Asker, Outcome)>,
+    /// Users whose membership the store knows by then.
+    pub(crate) joins: Vec<(ChatId, Vec<UserId>)>,
+    /// Usernames that the store knows by then.
+    pub(crate) names: Vec<Box<str>>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Partition {
+    pub(crate) id: PartitionId,
+    /// Records below were in the store before this process started.
+    pub(crate) committed_before: Offset,
+    pub(crate) caught_up: bool,
+    pub(crate) dedup: DedupWindow,
+    gathering: RecordBatchBuilder,
+    gathering_pending: Vec<Pending>,
+    in_flight: VecDeque<InFlight>,
+    in_flight_bytes: usize,
+    /// The record that is applied next.
+    pub(crate) next: Offset,
+    spans: VecDeque<Span>,
+    first_span: u64,
+    unstored_messages: u64,
+    paused: bool,
+    /// All records below are in the store.
+    pub(crate) stored: Offset,
+    /// Up to where a commit was asked for.
+    committing: Offset,
+    /// Up to where the store holds records that survive a power cut once the running sync is done.
+    syncing: Option<Offset>,
+}
+
+impl Partition {
+    pub(crate) fn opened(id: PartitionId, start: Offset, committed: Offset, seed: u64) -> Self {
+        Self {
+            id,
+            committed_before: committed,
+            caught_up: false,
+            dedup: DedupWindow::new(seed),
+            gathering: RecordBatchBuilder::default(),
+            gathering_pending: Vec::new(),
+            in_flight: VecDeque::new(),
+            in_flight_bytes: 0,
+            next: start,
+            spans: VecDeque::new(),
+            first_span: 0,
+            unstored_messages: 0,
+            paused: false,
+            stored: committed,
+            committing: committed,
+            syncing: None,
+        }
+    }
+
+    /// Whether a new record may be appended.
+    pub(crate) fn admit(&self, now_micros: u64, lag_limit: Duration) -> Result<(), Problem> {
+        if self.gathering.bytes() + self.in_flight_bytes >= APPEND_BYTES_MAX {
+            return Err(Problem::LOG_UNAVAILABLE);
+        }
+        if u128::from(self.lag_micros(now_micros)) > lag_limit.as_micros() {
+            return Err(Problem::LAGGING);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn append(&mut self, record: &Record<'_>, pending: Pending) {
+        self.gathering.push(record);
+        self.gathering_pending.push(pending);
+    }
+
+    /// Submits what was gathered, unless the log has enough to do: then it grows into a larger batch.
+    pub(crate) fn submit(&mut self, cx: &mut Context<'_>) {
+        let room = self.in_flight.len() < cx.config.appends_in_flight_max;
+        if self.gathering.is_empty() || !(room || self.gathering.bytes() >= APPEND_BATCH_BYTES) {
+            return;
+        }
+        let bytes = self.gathering.bytes();
+        self.in_flight_bytes += bytes;
+        self.in_flight.push_back(InFlight {
+            pending: std::mem::take(&mut self.gathering_pending),
+            submitted_micros: cx.now.micros,
+            bytes,
+        });
+        let batch = self.gathering.take();
+        cx.effects.log.push(LogRequest::Append { partition: self.id, batch });
+    }
+
+    /// The oldest append was answered.
+    pub(crate) fn take_answered(&mut self) -> Option<InFlight> {
+        let in_flight = self.in_flight.pop_front()?;
+        self.in_flight_bytes -= in_flight.bytes;
+        Some(in_flight)
+    }
+
+    /// Takes what waits for appends that are not confirmed by the deadline.
+    pub(crate) fn take_overdue(&mut self, now_micros: u64) -> Vec<Pending> {
+        self.in_flight
+            .iter_mut()
+            .take_while(|it| it.submitted_micros + APPEND_DEADLINE_MICROS < now_micros)
+            .flat_map(|it| std::mem::take(&mut it.pending))
+            .collect()
+    }
+
+    /// Begins a span that ends at `end`; it is held until [`Self::release`].
+    pub(crate) fn begin_span(&mut self, end: Offset, now_micros: u64) -> SpanId {
+        self.spans.push_back(Span {
+            end,
+            holds: 1,
+            messages: 0,
+            since_micros: now_micros,
+            on_stored: OnStored::default(),
+        });
+        let number = self.first_span + self.spans.len() as u64 - 1;
+        SpanId { partition: self.id, number }
+    }
+
+    fn span(&mut self, id: SpanId) -> Option<&mut Span> {
+        let index = id.number.checked_sub(self.first_span)?;
+        self.spans.get_mut(index as usize)
+    }
+
+    pub(crate) fn hold(&mut self, id: SpanId) {
+        if let Some(span) = self.span(id) {
+            span.holds += 1;
+        }
+    }
+
+    pub(crate) fn count_message(&mut self, id: SpanId) {
+        if let Some(span) = self.span(id) {
+            span.messages += 1;
+            self.unstored_messages += 1;
+        }
+    }
+
+    pub(crate) fn on_stored(&mut self, id: SpanId) -> Option<&mut OnStored> {
+        self.span(id).map(|span| &mut span.on_stored)
+    }
+
+    /// Writes rows of a span and gives up the hold that gathered them.
+    pub(crate) fn write_and_release(
+        &mut self,
+        id: SpanId,
+        rows: Vec<Row>,
+        cx: &mut Context<'_>,
+    ) -> Option<OnStored> {
+        if rows.is_empty() {
+            return self.release(id, cx);
+        }
+        cx.write(rows, id);
+        None
+    }
+
+    /// Gives up one hold; with the last one the span is in the store.
+    pub(crate) fn release(&mut self, id: SpanId, cx: &mut Context<'_>) -> Option<OnStored> {
+        let now_micros = cx.now.micros;
+        let span = self.span(id)?;
+        span.holds -= 1;
+        if span.holds > 0 {
+            return None;
+        }
+        let on_stored = std::mem::take(&mut span.on_stored);
+        cx.stats.processing.observe(now_micros.saturating_sub(span.since_micros));
+        while let Some(done) = self.spans.pop_front_if(|span| span.holds == 0) {
+            self.first_span += 1;
+            self.stored = done.end;
+            self.unstored_messages -= done.messages;
+            cx.stats.messages_processed += done.messages;
+        }
+        self.steer_delivery(cx);
+        Some(on_stored)
+    }
+
+    /// Stops the log's delivery while the store is far behind, so that memory stays bounded.
+    pub(crate) fn steer_delivery(&mut self, cx: &mut Context<'_>) {
+        let partition = self.id;
+        if !self.paused && self.unstored_messages > UNSTORED_MESSAGES_HIGH {
+            self.paused = true;
+            cx.effects.log.push(LogRequest::Pause { partition });
+        } else if self.paused && self.unstored_messages < UNSTORED_MESSAGES_LOW {
+            self.paused = false;
+            cx.effects.log.push(LogRequest::Resume { partition });
+        }
+    }
+
+    /// Age of the oldest record that is not in the store.
+    pub(crate) fn lag_micros(&self, now_micros: u64) -> u64 {
+        self.spans.front().map_or(0, |span| now_micros.saturating_sub(span.since_micros))
+    }
+
+    pub(crate) const fn lag_messages(&self) -> u64 {
+        self.unstored_messages
+    }
+
+    /// Whether nothing is being appended, applied or stored.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.gathering.is_empty() && self.in_flight.is_empty() && self.spans.is_empty()
+    }
+
+    /// Whether everything that is in the store is committed.
+    pub(crate) fn is_committed(&self) -> bool {
+        self.committing == self.stored
+    }
+
+    /// Notes that a sync of the store begins; it covers what is stored now.
+    pub(crate) fn begin_sync(&mut self) {
+        self.syncing = Some(self.stored);
+    }
+
+    /// Commits what the finished sync covered.
+    pub(crate) fn commit(&mut self, cx: &mut Context<'_>) {
+        let Some(offset) = self.syncing.take().filter(|&offset| offset > self.committing) else {
+            return;
+        };
+        self.committing = offset;
+        cx.effects.log.push(LogRequest::Commit { partition: self.id, offset });
+    }
+}
