@@ -9,6 +9,7 @@ use rookery_schema::row::Row;
 use rookery_schema::{ChatId, PartitionId, ShardId, Topology, UserId};
 
 use crate::effect::Effects;
+use crate::http::HttpDate;
 use crate::input::{ConnId, Now};
 use crate::mesh::{Asker, Outcome, ShardMessage};
 use crate::owner::history::PageKey;
@@ -32,6 +33,8 @@ pub(crate) struct Context<'a> {
     /// Messages from this shard to itself, handled before the step ends.
     pub(crate) local: &'a mut VecDeque<ShardMessage>,
     pub(crate) pending: &'a mut PendingStore,
+    /// The current date, as replies carry it.
+    pub(crate) date: &'a HttpDate,
 }
 
 impl Context<'_> {
@@ -55,6 +58,15 @@ impl Context<'_> {
 
     pub(crate) fn answer(&mut self, asker: Asker, outcome: Outcome) {
         self.send(asker.shard, ShardMessage::Answer { asker, outcome });
+    }
+
+    /// Where a post goes first: to the sender's home where that limits his rate, else to the owner.
+    pub(crate) fn route_post(&self, chat_id: ChatId, sender_id: UserId) -> ShardId {
+        if self.config.user_rate > 0 {
+            self.topology().home(sender_id)
+        } else {
+            self.topology().owner_of_chat(chat_id)
+        }
     }
 
     pub(crate) fn read(&mut self, read: Read, reader: Reader) {

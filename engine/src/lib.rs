@@ -5,12 +5,20 @@
 
 #![forbid(unsafe_code)]
 
+mod api;
 pub mod auth;
+mod connection;
+mod context;
 pub mod effect;
+mod home;
+pub mod http;
 pub mod input;
 pub mod mesh;
 pub mod outbox;
+mod owner;
 pub mod port;
 pub mod problem;
+mod scrape;
 pub mod shard;
 pub mod stats;
+pub mod ws;

@@ -45,6 +45,8 @@ pub enum ShardMessage {
     },
     /// Send your numbers to this shard.
     StatsWanted { from: ShardId, ticket: u64 },
+    /// To every shard: this one has replayed its partitions.
+    Ready { from: ShardId },
     /// The numbers of one shard.
     Stats { from: ShardId, ticket: u64, stats: Box<Stats> },
 }
@@ -123,6 +125,8 @@ pub enum Command {
     },
     /// To the user's home.
     ListChats { user_id: UserId },
+    /// To the shard of the connection itself: gathers the numbers of all shards.
+    ShowMetrics,
     /// To the user's home: spends a ticket, which works once.
     SpendTicket {
         ticket_id: SessionId,
@@ -170,6 +174,8 @@ pub enum Outcome {
     Summaries(Vec<ChatSummary>),
     /// The user to log in.
     LoggedIn { user_id: UserId, username: Box<str> },
+    /// The numbers of all shards in Prometheus' text format.
+    Metrics(Vec<u8>),
     /// Done, with nothing to show.
     Done,
     /// Refused.

@@ -9,7 +9,7 @@ mod dedup;
 pub(crate) mod history;
 mod partition;
 
-use rookery_schema::{ChatId, PartitionId, ShardId};
+use rookery_schema::{ChatId, Offset, PartitionId, UserId};
 
 use crate::context::{Context, Map, Reader};
 use crate::mesh::{Asker, Command, Outcome, ShardMessage};
@@ -20,6 +20,7 @@ use crate::owner::history::{PageKey, PageWait};
 use crate::owner::partition::{ChangeKey, OnStored, Partition, Pending};
 use crate::port::{AppendFault, Found, Read, StoreFault, StoreRequest};
 use crate::problem::Problem;
+use crate::shard::ShardConfig;
 
 /// Chats that a shard keeps in memory; above it, those that were not used for longest are forgotten.
 const CHATS_MAX: usize = 200_000;
@@ -63,7 +64,7 @@ enum Slot {
 #[derive(Debug)]
 enum Parked {
     Command { asker: Asker, command: Command },
-    Subscribe(rookery_schema::UserId),
+    Subscribe(UserId),
     Record(ParkedRecord),
 }
 
@@ -76,8 +77,8 @@ struct Sync {
 
 impl Owner {
     /// Whether every partition that this shard owns was replayed.
-    pub(crate) fn is_ready(&self, shard: ShardId, cx: &crate::shard::ShardConfig) -> bool {
-        cx.topology.owned_by(shard).all(|id| {
+    pub(crate) fn is_ready(&self, config: &ShardConfig) -> bool {
+        config.topology.owned_by(config.id).all(|id| {
             self.partitions.get(&id).is_some_and(|partition| partition.caught_up)
         })
     }
@@ -94,8 +95,8 @@ impl Owner {
     pub(crate) fn partition_opened(
         &mut self,
         id: PartitionId,
-        start: rookery_schema::Offset,
-        committed: rookery_schema::Offset,
+        start: Offset,
+        committed: Offset,
         cx: &mut Context<'_>,
     ) {
         let seed = u64::from_le_bytes(cx.random());
@@ -386,9 +387,9 @@ fn read_chat(chat_id: ChatId, cx: &mut Context<'_>) {
 
 /// Sends each home one message about its users.
 fn send_to_homes(
-    users: &[rookery_schema::UserId],
+    users: &[UserId],
     cx: &mut Context<'_>,
-    message: impl Fn(Vec<rookery_schema::UserId>) -> ShardMessage,
+    message: impl Fn(Vec<UserId>) -> ShardMessage,
 ) {
     let topology = cx.topology();
     let mut by_home = vec![Vec::new(); usize::from(topology.shards())];

@@ -1,0 +1,68 @@
+//! Reading the fields of a request: JSON bodies, form bodies, queries.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+use crate::http::Request;
+use crate::problem::Problem;
+
+/// Form fields that are lists: each repetition adds an element.
+const LIST_FIELDS: &[&str] = &["members"];
+
+/// The body as JSON; a form's fields become the fields of an object.
+pub(super) fn as_json(request: &Request) -> Result<Cow<'_, [u8]>, Problem> {
+    let content_type = request.header("content-type").unwrap_or_default();
+    let media_type = content_type.split(|byte| *byte == b';').next().unwrap_or_default();
+    let media_type = media_type.trim_ascii();
+    if media_type.eq_ignore_ascii_case(b"application/json") {
+        Ok(Cow::Borrowed(&request.body))
+    } else if media_type.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") {
+        form_to_json(&request.body).map(Cow::Owned)
+    } else {
+        Err(Problem::UNSUPPORTED_MEDIA)
+    }
+}
+
+/// The fields that an endpoint wants.
+pub(super) fn fields<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, Problem> {
+    serde_json::from_slice(json).map_err(|_| {
+        Problem::malformed_json("the body must be an object with the fields of this call")
+    })
+}
+
+fn form_to_json(body: &[u8]) -> Result<Vec<u8>, Problem> {
+    let mut object = serde_json::Map::new();
+    for (name, value) in form_urlencoded::parse(body) {
+        if value.contains('\u{fffd}') {
+            return Err(Problem::malformed("the form must be UTF-8"));
+        }
+        let value = serde_json::Value::String(value.into_owned());
+        if LIST_FIELDS.contains(&name.as_ref()) {
+            let list = object.entry(name).or_insert_with(|| serde_json::Value::Array(Vec::new()));
+            if let serde_json::Value::Array(list) = list {
+                list.push(value);
+            }
+        } else if object.insert(name.into_owned(), value).is_some() {
+            return Err(Problem::malformed("a field of the form is repeated"));
+        }
+    }
+    serde_json::to_vec(&object).map_err(|_| Problem::malformed("the form can't be read"))
+}
+
+/// A parameter of the query that is a number, where it is there.
+pub(super) fn number(request: &Request, name: &str) -> Result<Option<u64>, Problem> {
+    match text(request, name) {
+        None => Ok(None),
+        Some(value) => match value.parse() {
+            Ok(number) => Ok(Some(number)),
+            Err(_) => Err(Problem::malformed("a parameter that must be a number is none")),
+        },
+    }
+}
+
+/// A parameter of the query, where it is there.
+pub(super) fn text<'a>(request: &'a Request, name: &str) -> Option<Cow<'a, str>> {
+    let query = request.query()?;
+    form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value)
+}

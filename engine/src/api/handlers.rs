@@ -1,0 +1,334 @@
+//! What each endpoint does with its request.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::net::IpAddr;
+
+use rookery_schema::limits::{
+    CHAT_MEMBERS_MAX, CHAT_NAME_BYTES_MAX, PAGE_MESSAGES_DEFAULT, PAGE_MESSAGES_MAX,
+    PASSWORD_BYTES_MAX, USERNAME_BYTES_MAX, USERS_FOUND_MAX,
+};
+use rookery_schema::record::SessionEnded;
+use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
+use serde::Deserialize;
+
+use crate::api::body::{as_json, fields, number, text};
+use crate::api::reply::{Reply, ReplyTo, logout_reply};
+use crate::api::{Action, Api, Call};
+use crate::auth::{Caller, TICKET_MILLIS, Ticket};
+use crate::connection::websocket::post_command;
+use crate::context::Context;
+use crate::http::Status;
+use crate::mesh::{Command, Page, PageStart};
+use crate::port::Read;
+use crate::problem::Problem;
+use crate::shard::AuthMode;
+use crate::ws;
+
+/// Users in an answer to a search for which no limit was asked.
+const USERS_FOUND_DEFAULT: usize = 20;
+
+type Handled = Result<Action, Problem>;
+
+#[derive(Deserialize)]
+struct Credentials<'a> {
+    #[serde(borrow)]
+    username: Cow<'a, str>,
+    #[serde(borrow, default)]
+    password: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct NewChat<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(default)]
+    members: Vec<UserId>,
+}
+
+#[derive(Deserialize)]
+struct NewMember {
+    user_id: UserId,
+}
+
+#[derive(Deserialize)]
+struct NewMessage<'a> {
+    #[serde(borrow)]
+    content: Cow<'a, str>,
+    #[serde(borrow, default)]
+    client_id: Option<Cow<'a, str>>,
+    /// Believed in trust mode alone.
+    #[serde(default)]
+    sender_id: Option<UserId>,
+}
+
+impl Api {
+    pub(super) fn post_message(&self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
+        let caller = call.caller.map(|caller| caller.user_id);
+        if self.auth == AuthMode::Token && caller.is_none() {
+            return Err(Problem::UNAUTHENTICATED);
+        }
+        let json = as_json(call.request)?;
+        let message: NewMessage<'_> = fields(&json)?;
+        let sender_id = caller.or(message.sender_id).ok_or(Problem::UNAUTHENTICATED)?;
+        let chat_id = call.chat_id()?;
+        let key = match call.request.header("idempotency-key") {
+            Some(key) => Some(idempotency_key(key)?),
+            None => None,
+        };
+        let client_id = message.client_id.as_deref().or(key);
+        let command = post_command(chat_id, sender_id, &message.content, client_id)?;
+        let to = cx.route_post(chat_id, sender_id);
+        Ok(Action::Ask { to, command, reply_to: ReplyTo::Plain })
+    }
+
+    pub(super) fn show_messages(&self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
+        let caller = call.caller()?.user_id;
+        let chat_id = call.chat_id()?;
+        let limit = limit(call, PAGE_MESSAGES_DEFAULT, PAGE_MESSAGES_MAX)?;
+        let from = match (number(call.request, "before")?, number(call.request, "after")?) {
+            (None, None) => PageStart::Newest,
+            (Some(before), None) => PageStart::Before(Seq(before)),
+            (None, Some(after)) => PageStart::After(Seq(after.min(u64::MAX - 1))),
+            (Some(_), Some(_)) => {
+                return Err(Problem::malformed("before and after exclude each other"));
+            }
+        };
+        let command = Command::ShowMessages { chat_id, caller, page: Page { from, limit } };
+        Ok(ask_owner(chat_id, command, ReplyTo::Page { chat_id, limit }, cx))
+    }
+
+    pub(super) fn register(&self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
+        let json = as_json(call.request)?;
+        let credentials: Credentials<'_> = fields(&json)?;
+        check_username(&credentials.username)?;
+        let password = self.password(credentials.password)?;
+        let command =
+            Command::Register { username: credentials.username.as_ref().into(), password };
+        Ok(ask_owner_of_name(&credentials.username, command, cx))
+    }
+
+    pub(super) fn log_in(&self, call: &Call<'_>, peer: IpAddr, cx: &mut Context<'_>) -> Handled {
+        let json = as_json(call.request)?;
+        let credentials: Credentials<'_> = fields(&json)?;
+        check_username(&credentials.username)?;
+        let password = self.password(credentials.password)?;
+        let username = credentials.username.as_ref().into();
+        let command = Command::LogIn { username, password, address: peer };
+        Ok(ask_owner_of_name(&credentials.username, command, cx))
+    }
+
+    /// The password where this mode wants one.
+    fn password(&self, given: Option<Cow<'_, str>>) -> Result<Option<Box<str>>, Problem> {
+        if self.auth == AuthMode::Trust {
+            return Ok(None);
+        }
+        let password = given.ok_or(Problem::malformed("password is missing"))?;
+        if password.is_empty() || password.len() > PASSWORD_BYTES_MAX {
+            return Err(Problem::out_of_bounds("password must be 1 to 1024 bytes of UTF-8"));
+        }
+        Ok(Some(password.as_ref().into()))
+    }
+
+    pub(super) fn log_out(&self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
+        let caller = match (call.caller, self.auth) {
+            (None, AuthMode::Trust) => return Ok(Action::Reply(logout_reply())),
+            (caller, _) => caller.ok_or(Problem::UNAUTHENTICATED)?,
+        };
+        let Some(session) = caller.session else { return Ok(Action::Reply(logout_reply())) };
+        let topology = cx.topology();
+        let to = topology.owner(topology.partition_of_user(caller.user_id));
+        let command = Command::EndSession(SessionEnded {
+            session_id: session.session_id,
+            user_id: caller.user_id,
+            expires_at: session.expires_at,
+        });
+        Ok(Action::Ask { to, command, reply_to: ReplyTo::LogOut })
+    }
+
+    pub(super) const fn show_user(&self, user_id: UserId) -> Action {
+        Action::ReadUsers { read: Read::User(user_id), list: false }
+    }
+
+    pub(super) fn find_users(&self, call: &Call<'_>) -> Handled {
+        call.caller()?;
+        let prefix = text(call.request, "prefix").unwrap_or_default().into_owned();
+        if prefix.len() > USERNAME_BYTES_MAX {
+            return Err(Problem::out_of_bounds("prefix must be at most 64 bytes of UTF-8"));
+        }
+        let limit = limit(call, USERS_FOUND_DEFAULT, USERS_FOUND_MAX)?;
+        Ok(Action::ReadUsers { read: Read::UsersByPrefix { prefix, limit }, list: true })
+    }
+
+    pub(super) fn create_chat(&self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
+        if self.auth == AuthMode::Token {
+            call.caller()?;
+        }
+        let json = as_json(call.request)?;
+        let chat: NewChat<'_> = fields(&json)?;
+        if chat.name.is_empty() || chat.name.len() > CHAT_NAME_BYTES_MAX {
+            return Err(Problem::out_of_bounds("name must be 1 to 128 bytes of UTF-8"));
+        }
+        let creator_id = call.caller.map(|caller| caller.user_id);
+        let mut seen = HashSet::new();
+        let members: Vec<UserId> =
+            chat.members.into_iter().chain(creator_id).filter(|user| seen.insert(*user)).collect();
+        if members.is_empty() {
+            return Err(Problem::out_of_bounds("a chat needs a member"));
+        }
+        if members.len() > CHAT_MEMBERS_MAX {
+            return Err(Problem::out_of_bounds("a chat has at most 100,000 members"));
+        }
+        let chat_id = ChatId::v7(cx.now.wall, &cx.random());
+        let name = chat.name.as_ref().into();
+        let command = Command::CreateChat { chat_id, creator_id, name, members };
+        Ok(ask_owner(chat_id, command, ReplyTo::Plain, cx))
+    }
+
+    pub(super) fn list_chats(&self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
+        let user_id = call.caller()?.user_id;
+        let to = cx.topology().home(user_id);
+        let command = Command::ListChats { user_id };
+        Ok(Action::Ask { to, command, reply_to: ReplyTo::Plain })
+    }
+
+    pub(super) fn show_chat(&self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
+        let caller = call.caller()?.user_id;
+        let chat_id = call.chat_id()?;
+        Ok(ask_owner(chat_id, Command::ShowChat { chat_id, caller }, ReplyTo::Plain, cx))
+    }
+
+    pub(super) fn add_member(&self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
+        let caller = call.caller()?.user_id;
+        let json = as_json(call.request)?;
+        let NewMember { user_id } = fields(&json)?;
+        let chat_id = call.chat_id()?;
+        let command = Command::AddMember { chat_id, caller, user_id };
+        Ok(ask_owner(chat_id, command, ReplyTo::Plain, cx))
+    }
+
+    pub(super) fn remove_member(&self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
+        let caller = call.caller()?.user_id;
+        let chat_id = call.chat_id()?;
+        let user_id = call.matched.user_id.map(UserId).ok_or(Problem::NO_SUCH_USER)?;
+        let command = Command::RemoveMember { chat_id, caller, user_id };
+        Ok(ask_owner(chat_id, command, ReplyTo::Plain, cx))
+    }
+
+    pub(super) fn buy_ticket(&self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
+        let caller = call.caller()?;
+        let expires_at = Timestamp::from_millis(cx.now.wall.millis() + TICKET_MILLIS);
+        let ticket = Ticket {
+            ticket_id: SessionId::from_bytes(cx.random()),
+            user_id: caller.user_id,
+            expires_at,
+            session: caller.session,
+        };
+        let ticket = self.tokens.issue_ticket(&ticket).ok_or(Problem::LOGIN_BUSY)?;
+        let body = format!(r#"{{"ticket":"{ticket}","expires_at":"{expires_at}"}}"#);
+        let mut reply = Reply::json(Status::Ok, body.into_bytes());
+        reply.extra.push(("Cache-Control", "no-store".to_owned()));
+        Ok(Action::Reply(reply))
+    }
+
+    pub(super) fn connect(&self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
+        if self.is_draining() {
+            return Err(Problem::DRAINING);
+        }
+        let wanted = call.matched.id.map(UserId).ok_or(Problem::NO_SUCH_USER)?;
+        let accepted = match ws::accept(call.request) {
+            Ok(accepted) => accepted,
+            Err(refusal) => return Ok(Action::Reply(upgrade_refused(&refusal))),
+        };
+        let (caller, ticket) = self.connecting(call, wanted, cx)?;
+        if caller.user_id != wanted {
+            return Err(Problem::FORBIDDEN);
+        }
+        Ok(Action::Upgrade { accepted, caller, ticket })
+    }
+
+    /// Who connects: by ticket, by token or, in trust mode, whoever the path says.
+    fn connecting(
+        &self,
+        call: &Call<'_>,
+        wanted: UserId,
+        cx: &Context<'_>,
+    ) -> Result<(Caller, Option<Ticket>), Problem> {
+        if let Some(ticket) = text(call.request, "ticket") {
+            let ticket = self.tokens.verify_ticket(ticket.as_bytes(), cx.now.wall);
+            let ticket = ticket.ok_or(Problem::UNAUTHENTICATED)?;
+            let Ticket { user_id, session, .. } = ticket;
+            let caller = Caller { user_id, session, by_cookie: false };
+            return match self.is_current(&caller, cx.now.wall) {
+                true => Ok((caller, Some(ticket))),
+                false => Err(Problem::UNAUTHENTICATED),
+            };
+        }
+        match (call.caller, self.auth) {
+            (Some(caller), _) => Ok((caller, None)),
+            (None, AuthMode::Trust) => {
+                Ok((Caller { user_id: wanted, session: None, by_cookie: false }, None))
+            }
+            (None, AuthMode::Token) => Err(Problem::UNAUTHENTICATED),
+        }
+    }
+
+    pub(super) fn show_readiness(&self) -> Handled {
+        if self.is_draining() {
+            return Err(Problem::DRAINING);
+        }
+        if !self.all_ready() {
+            return Err(Problem::STARTING);
+        }
+        Ok(Action::Reply(Reply::text("ready\n")))
+    }
+}
+
+fn upgrade_refused(refusal: &ws::UpgradeRefusal) -> Reply {
+    let problem = match refusal {
+        ws::UpgradeRefusal::OriginForbidden => Problem::FOREIGN_ORIGIN,
+        ws::UpgradeRefusal::VersionUnsupported => Problem::UPGRADE_REQUIRED,
+        ws::UpgradeRefusal::BadRequest(detail) => Problem::malformed(detail),
+    };
+    let mut reply = Reply::problem(&problem);
+    if matches!(refusal, ws::UpgradeRefusal::VersionUnsupported) {
+        reply.extra.push(("Upgrade", "websocket".to_owned()));
+        reply.extra.push(("Sec-WebSocket-Version", "13".to_owned()));
+    }
+    reply
+}
+
+fn ask_owner(chat_id: ChatId, command: Command, reply_to: ReplyTo, cx: &Context<'_>) -> Action {
+    Action::Ask { to: cx.topology().owner_of_chat(chat_id), command, reply_to }
+}
+
+fn ask_owner_of_name(username: &str, command: Command, cx: &Context<'_>) -> Action {
+    let topology = cx.topology();
+    let to = topology.owner(topology.partition_of_username(username));
+    Action::Ask { to, command, reply_to: ReplyTo::Plain }
+}
+
+fn limit(call: &Call<'_>, default: usize, max: usize) -> Result<usize, Problem> {
+    match number(call.request, "limit")? {
+        None => Ok(default),
+        Some(limit) if (1..=max as u64).contains(&limit) => Ok(limit as usize),
+        Some(_) => Err(Problem::out_of_bounds("limit must be 1 to 100")),
+    }
+}
+
+fn check_username(username: &str) -> Result<(), Problem> {
+    if username.is_empty() || username.len() > USERNAME_BYTES_MAX {
+        return Err(Problem::out_of_bounds("username must be 1 to 64 bytes of UTF-8"));
+    }
+    if username.chars().any(char::is_control) {
+        return Err(Problem::out_of_bounds("username must not have control characters"));
+    }
+    Ok(())
+}
+
+/// The key without the quotes that a structured header's string has.
+fn idempotency_key(value: &[u8]) -> Result<&str, Problem> {
+    let value = std::str::from_utf8(value)
+        .map_err(|_| Problem::malformed("Idempotency-Key must be UTF-8"))?;
+    Ok(value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).unwrap_or(value))
+}

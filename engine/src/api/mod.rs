@@ -1,0 +1,213 @@
+//! The HTTP API: which request asks for what, and what its reply looks like.
+
+mod body;
+mod handlers;
+mod reply;
+mod routes;
+
+use rookery_schema::{ChatId, Timestamp};
+
+pub(crate) use crate::api::reply::{Reply, ReplyTo};
+use crate::api::routes::{Endpoint, Match, Routes};
+use crate::auth::{Caller, SESSION_COOKIE, Ticket, Tokens, USER_COOKIE, cookie};
+use crate::connection::http::HttpConnection;
+use crate::context::{Context, Map};
+use crate::http::{Method, Request};
+use crate::input::Listener;
+use crate::mesh::Command;
+use crate::port::Read;
+use crate::problem::Problem;
+use crate::shard::{AuthMode, ShardConfig};
+use crate::ws::Accepted;
+use rookery_schema::{SessionId, ShardId};
+
+/// The state of the API that is not a connection's.
+pub(crate) struct Api {
+    routes: Routes,
+    tokens: Tokens,
+    auth: AuthMode,
+    /// Logins that were ended before their tokens expired.
+    ended: Map<SessionId, Timestamp>,
+    /// Which shards have replayed their partitions.
+    ready: Vec<bool>,
+    draining: bool,
+}
+
+/// What a request needs.
+pub(crate) enum Action {
+    /// It is answered already.
+    Reply(Reply),
+    /// A shard must do something.
+    Ask { to: ShardId, command: Command, reply_to: ReplyTo },
+    /// Users must be read from the store: one, or a list.
+    ReadUsers { read: Read, list: bool },
+    /// It becomes a WebSocket, once the ticket (if there is one) was spent.
+    Upgrade { accepted: Accepted, caller: Caller, ticket: Option<Ticket> },
+}
+
+/// Where an endpoint's handler finds things.
+pub(super) struct Call<'a> {
+    pub(super) request: &'a Request,
+    pub(super) matched: Match,
+    pub(super) caller: Option<Caller>,
+}
+
+impl Call<'_> {
+    pub(super) fn caller(&self) -> Result<Caller, Problem> {
+        self.caller.ok_or(Problem::UNAUTHENTICATED)
+    }
+
+    pub(super) fn chat_id(&self) -> Result<ChatId, Problem> {
+        self.matched.id.map(ChatId).ok_or(Problem::NO_SUCH_CHAT)
+    }
+}
+
+impl Api {
+    pub(crate) fn new(config: &ShardConfig) -> Self {
+        Self {
+            routes: Routes::new(),
+            tokens: Tokens::new(&config.token_secret, &config.ticket_secret),
+            auth: config.auth,
+            ended: Map::default(),
+            ready: vec![false; usize::from(config.topology.shards())],
+            draining: false,
+        }
+    }
+
+    pub(crate) fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    pub(crate) const fn is_draining(&self) -> bool {
+        self.draining
+    }
+
+    pub(crate) fn shard_ready(&mut self, shard: ShardId) {
+        self.ready[shard.index()] = true;
+    }
+
+    pub(super) fn all_ready(&self) -> bool {
+        self.ready.iter().all(|ready| *ready)
+    }
+
+    /// A login was ended, here or on another shard.
+    pub(crate) fn session_ended(&mut self, session_id: SessionId, expires_at: Timestamp) {
+        self.ended.insert(session_id, expires_at);
+    }
+
+    pub(crate) fn tick(&mut self, cx: &Context<'_>) {
+        self.ended.retain(|_, expires_at| *expires_at > cx.now.wall);
+    }
+
+    /// Whether a request may run beside those before it on its connection. All others see the effects
+    /// of everything that was asked before them.
+    pub(crate) fn is_concurrent(&self, request: &Request) -> bool {
+        request.method == Method::Post && request.path().ends_with("/messages")
+    }
+
+    /// Whether credentials that were checked before are still good.
+    pub(crate) fn is_current(&self, caller: &Caller, now: Timestamp) -> bool {
+        caller.session.is_none_or(|session| {
+            now < session.expires_at && !self.ended.contains_key(&session.session_id)
+        })
+    }
+
+    /// Whom a request's credentials stand for.
+    pub(crate) fn authenticate(&self, request: &Request, cx: &Context<'_>) -> Option<Caller> {
+        match self.auth {
+            AuthMode::Trust => {
+                let user_id = cookie(request.header("cookie")?, USER_COOKIE)?.parse().ok()?;
+                Some(Caller { user_id, session: None, by_cookie: true })
+            }
+            AuthMode::Token => {
+                let bearer = request.header("authorization").map(bearer_token);
+                let by_cookie = bearer.is_none();
+                let token = match bearer {
+                    Some(token) => token?,
+                    None => cookie(request.header("cookie")?, SESSION_COOKIE)?.as_bytes(),
+                };
+                let (user_id, session) = self.tokens.verify(token, cx.now.wall)?;
+                let caller = Caller { user_id, session: Some(session), by_cookie };
+                self.is_current(&caller, cx.now.wall).then_some(caller)
+            }
+        }
+    }
+
+    /// Finds out what a request needs.
+    ///
+    /// # Errors
+    /// The refusal to answer it with.
+    pub(crate) fn handle(
+        &mut self,
+        request: &Request,
+        http: &mut HttpConnection,
+        cx: &mut Context<'_>,
+    ) -> Result<Action, Problem> {
+        let Some((route, matched)) = self.routes.find(request.path()) else {
+            return Err(Problem::NO_SUCH_PAGE);
+        };
+        if !serves(http.listener, route.is_operational()) {
+            return Err(Problem::NO_SUCH_PAGE);
+        }
+        let method = if request.method == Method::Head { Method::Get } else { request.method };
+        let Some(endpoint) = route.endpoint(method) else {
+            return Ok(Action::Reply(Reply::method_not_allowed(route)));
+        };
+        if !endpoint.is_operational() && !self.all_ready() {
+            return Err(Problem::STARTING);
+        }
+        let caller = http.caller(request, self, cx);
+        let call = Call { request, matched, caller };
+        self.dispatch(endpoint, &call, http, cx)
+    }
+
+    fn dispatch(
+        &mut self,
+        endpoint: Endpoint,
+        call: &Call<'_>,
+        http: &HttpConnection,
+        cx: &mut Context<'_>,
+    ) -> Result<Action, Problem> {
+        match endpoint {
+            Endpoint::PostMessage => self.post_message(call, cx),
+            Endpoint::ShowMessages => self.show_messages(call, cx),
+            Endpoint::Register => self.register(call, cx),
+            Endpoint::LogIn => self.log_in(call, http.peer, cx),
+            Endpoint::LogOut => self.log_out(call, cx),
+            Endpoint::Me => Ok(self.show_user(call.caller()?.user_id)),
+            Endpoint::ShowUser => {
+                call.caller()?;
+                let id = call.matched.id.ok_or(Problem::NO_SUCH_USER)?;
+                Ok(self.show_user(rookery_schema::UserId(id)))
+            }
+            Endpoint::FindUsers => self.find_users(call),
+            Endpoint::CreateChat => self.create_chat(call, cx),
+            Endpoint::ListChats => self.list_chats(call, cx),
+            Endpoint::ShowChat => self.show_chat(call, cx),
+            Endpoint::AddMember => self.add_member(call, cx),
+            Endpoint::RemoveMember => self.remove_member(call, cx),
+            Endpoint::Connect => self.connect(call, cx),
+            Endpoint::Ticket => self.buy_ticket(call, cx),
+            Endpoint::Metrics => Ok(Action::Ask {
+                to: cx.id(),
+                command: Command::ShowMetrics,
+                reply_to: ReplyTo::Plain,
+            }),
+            Endpoint::Live => Ok(Action::Reply(Reply::text("alive\n"))),
+            Endpoint::Ready => self.show_readiness(),
+        }
+    }
+}
+
+/// The token of an `Authorization: Bearer` header; `None` where it is of another scheme.
+fn bearer_token(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, token) = value.split_at_checked(7)?;
+    scheme.eq_ignore_ascii_case(b"bearer ").then_some(token.trim_ascii())
+}
+
+const fn serves(listener: Listener, is_operational: bool) -> bool {
+    match listener {
+        Listener::Public { operations } => operations || !is_operational,
+        Listener::Admin => is_operational,
+    }
+}

@@ -1,0 +1,220 @@
+//! The connections of a shard: what arrived on each, what waits to be sent, and when to give up on it.
+
+mod deadlines;
+pub(crate) mod http;
+pub(crate) mod websocket;
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use rookery_schema::SessionId;
+
+use crate::connection::deadlines::Deadlines;
+use crate::connection::http::HttpConnection;
+use crate::connection::websocket::WsConnection;
+use crate::context::Context;
+use crate::effect::ConnEffect;
+use crate::input::{ConnId, Listener, Now};
+use crate::outbox::Outbox;
+use crate::ws::{CloseCode, write_text_frame};
+
+/// Seconds that the peer has to take our last bytes.
+const CLOSE_LINGER_SECONDS: u64 = 5;
+
+/// All connections of a shard.
+#[derive(Default)]
+pub(crate) struct Connections {
+    slots: Vec<Option<Box<Connection>>>,
+    deadlines: Deadlines,
+}
+
+/// One connection.
+pub(crate) struct Connection {
+    pub(crate) id: ConnId,
+    pub(crate) outbox: Outbox,
+    pub(crate) protocol: Protocol,
+    /// It closes when its output was sent; nothing more is read.
+    closing: bool,
+    /// It was told not to be read, and is owed a [`ConnEffect::Resume`].
+    pub(crate) paused: bool,
+    /// When its deadlines are looked at next, in seconds; see [`Deadlines`].
+    due: Option<u64>,
+}
+
+/// What is spoken on a connection.
+pub(crate) enum Protocol {
+    Http(Box<HttpConnection>),
+    WebSocket(Box<WsConnection>),
+}
+
+impl Connections {
+    pub(crate) fn accept(&mut self, id: ConnId, peer: IpAddr, listener: Listener, now: Now) {
+        let http = HttpConnection::new(peer, listener, now);
+        self.insert(id, Protocol::Http(Box::new(http)), now);
+    }
+
+    pub(crate) fn insert(&mut self, id: ConnId, protocol: Protocol, now: Now) {
+        let slot = id.slot as usize;
+        if self.slots.len() <= slot {
+            self.slots.resize_with(slot + 1, || None);
+        }
+        let connection = Connection {
+            id,
+            outbox: Outbox::default(),
+            protocol,
+            closing: false,
+            paused: false,
+            due: None,
+        };
+        self.slots[slot] = Some(Box::new(connection));
+        self.reschedule(id, now);
+    }
+
+    pub(crate) fn get(&self, id: ConnId) -> Option<&Connection> {
+        self.slots.get(id.slot as usize)?.as_deref().filter(|connection| connection.id == id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: ConnId) -> Option<&mut Connection> {
+        let connection = self.slots.get_mut(id.slot as usize)?.as_deref_mut()?;
+        (connection.id == id).then_some(connection)
+    }
+
+    pub(crate) fn remove(&mut self, id: ConnId) -> Option<Box<Connection>> {
+        self.get(id)?;
+        self.slots.get_mut(id.slot as usize)?.take()
+    }
+
+    /// Every connection.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Connection> {
+        self.slots.iter().filter_map(Option::as_deref)
+    }
+
+    /// Whether a WebSocket takes several events in one frame.
+    pub(crate) fn batches(&self, id: ConnId) -> bool {
+        self.websocket(id).is_some_and(|ws| ws.batches)
+    }
+
+    /// The login that a WebSocket was opened with.
+    pub(crate) fn session_of(&self, id: ConnId) -> Option<SessionId> {
+        self.websocket(id)?.session.map(|session| session.session_id)
+    }
+
+    fn websocket(&self, id: ConnId) -> Option<&WsConnection> {
+        match &self.get(id)?.protocol {
+            Protocol::WebSocket(ws) => Some(ws),
+            Protocol::Http(_) => None,
+        }
+    }
+
+    /// Queues one JSON object to a WebSocket.
+    pub(crate) fn send_text(&mut self, id: ConnId, json: &[u8], cx: &mut Context<'_>) {
+        if let Some(connection) = self.get_mut(id).filter(|connection| !connection.closing) {
+            connection.write(cx, |out| write_text_frame(out, json));
+            self.close_if_slow(id, cx);
+        }
+    }
+
+    /// Queues frames that others get too.
+    pub(crate) fn share(&mut self, id: ConnId, frames: Bytes, cx: &mut Context<'_>) {
+        let Some(connection) = self.get_mut(id).filter(|connection| !connection.closing) else {
+            return;
+        };
+        if connection.outbox.is_empty() {
+            cx.effects.connections.push((id, ConnEffect::Flush));
+        }
+        connection.outbox.share(frames);
+        self.close_if_slow(id, cx);
+    }
+
+    /// Closes a connection whose reader takes less than it is sent. It can resume later.
+    fn close_if_slow(&mut self, id: ConnId, cx: &mut Context<'_>) {
+        let Some(connection) = self.get_mut(id) else { return };
+        if connection.outbox.is_full() {
+            connection.outbox.drop_behind_front();
+            self.close(id, CloseCode::SlowReader, "too slow a reader", cx);
+        }
+    }
+
+    /// Begins to close a WebSocket.
+    pub(crate) fn close(
+        &mut self,
+        id: ConnId,
+        code: CloseCode,
+        reason: &str,
+        cx: &mut Context<'_>,
+    ) {
+        let Some(connection) = self.get_mut(id).filter(|connection| !connection.closing) else {
+            return;
+        };
+        let Connection { protocol: Protocol::WebSocket(ws), outbox, .. } = connection else {
+            return;
+        };
+        ws.socket.close(code, reason, outbox.buffer());
+        cx.stats.count_close(code as u16);
+        self.end(id, cx);
+    }
+
+    /// Lets a connection end once its output was sent.
+    pub(crate) fn end(&mut self, id: ConnId, cx: &mut Context<'_>) {
+        if let Some(connection) = self.get_mut(id).filter(|connection| !connection.closing) {
+            connection.closing = true;
+            cx.effects.connections.push((id, ConnEffect::Close));
+            let due = cx.now.micros / 1_000_000 + CLOSE_LINGER_SECONDS;
+            self.schedule(id, due);
+        }
+    }
+
+    fn schedule(&mut self, id: ConnId, due: u64) {
+        if let Some(connection) = self.get_mut(id)
+            && connection.due.is_none_or(|earlier| due < earlier)
+        {
+            connection.due = Some(due);
+            self.deadlines.add(id, due);
+        }
+    }
+
+    /// Makes sure that a connection is looked at when its next deadline is due.
+    pub(crate) fn reschedule(&mut self, id: ConnId, now: Now) {
+        if let Some(connection) = self.get(id).filter(|connection| !connection.closing) {
+            let due = match &connection.protocol {
+                Protocol::Http(http) => http.due_seconds(now),
+                Protocol::WebSocket(ws) => ws.due_seconds(),
+            };
+            self.schedule(id, due);
+        }
+    }
+
+    /// Looks at the connections that are due.
+    pub(crate) fn tick(&mut self, cx: &mut Context<'_>) {
+        let seconds = cx.now.micros / 1_000_000;
+        for (id, due) in self.deadlines.take_due(seconds) {
+            let Some(connection) = self.get_mut(id).filter(|it| it.due == Some(due)) else {
+                continue;
+            };
+            connection.due = None;
+            if connection.closing {
+                cx.effects.connections.push((id, ConnEffect::Abort));
+                continue;
+            }
+            match connection.protocol {
+                Protocol::Http(_) => self.tick_http(id, cx),
+                Protocol::WebSocket(_) => self.tick_websocket(id, cx),
+            }
+            self.reschedule(id, cx.now);
+        }
+    }
+}
+
+impl Connection {
+    /// Appends own bytes to the output.
+    pub(crate) fn write(&mut self, cx: &mut Context<'_>, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.outbox.is_empty() {
+            cx.effects.connections.push((self.id, ConnEffect::Flush));
+        }
+        write(self.outbox.buffer());
+    }
+
+    pub(crate) const fn is_closing(&self) -> bool {
+        self.closing
+    }
+}

@@ -1,0 +1,268 @@
+//! One WebSocket: what its user sends, what he is answered, and whether he is still there.
+
+use std::collections::VecDeque;
+
+use rookery_schema::event::put_json_text;
+use rookery_schema::limits::{CLIENT_ID_BYTES_MAX, CONTENT_BYTES_MAX};
+use rookery_schema::{ChatId, UserId};
+use serde::Deserialize;
+use std::borrow::Cow;
+
+use crate::auth::Session;
+use crate::connection::{Connections, Protocol};
+use crate::context::Context;
+use crate::effect::{ConnEffect, HandedOff};
+use crate::input::{ConnId, Now};
+use crate::mesh::{Asker, Command, Outcome, ShardMessage, Waiting};
+use crate::problem::Problem;
+use crate::ws::{CloseCode, Received, WebSocket};
+
+/// Sends of one connection that may wait for their acknowledgements.
+const SENDS_IN_FLIGHT_MAX: usize = 1024;
+/// Seconds without a sign of the peer after which he is asked for one.
+const PING_AFTER_SECONDS: u64 = 25;
+/// Seconds that he has to give it.
+const PONG_SECONDS_MAX: u64 = 10;
+/// Sends above the rate limit after which the connection is closed.
+const RATE_STRIKES_MAX: u32 = 3;
+
+/// See the module.
+pub(crate) struct WsConnection {
+    pub(crate) user_id: UserId,
+    pub(crate) session: Option<Session>,
+    /// Takes several events in one frame.
+    pub(crate) batches: bool,
+    pub(super) socket: WebSocket,
+    /// Sends that are not acknowledged yet, with the client's own ids of them.
+    sends: VecDeque<(u64, Option<Box<str>>)>,
+    last_ticket: u64,
+    heard_seconds: u64,
+    /// A ping is out.
+    pinged: bool,
+    rate_strikes: u32,
+    /// When the login expires, on the monotonic clock.
+    expires_seconds: Option<u64>,
+}
+
+/// What a client may say. One struct for all kinds, because most that come are `send`s and a tagged
+/// enum would be read twice.
+#[derive(Deserialize)]
+struct ClientMessage<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+    chat_id: Option<ChatId>,
+    #[serde(borrow)]
+    content: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    client_id: Option<Cow<'a, str>>,
+}
+
+impl WsConnection {
+    fn new(socket: &HandedOff, now: Now) -> Self {
+        let seconds = now.micros / 1_000_000;
+        let expires_seconds = socket.session.map(|session| {
+            seconds + session.expires_at.seconds().saturating_sub(now.wall.seconds())
+        });
+        Self {
+            user_id: socket.user_id,
+            session: socket.session,
+            batches: socket.batch_protocol,
+            socket: WebSocket::new(),
+            sends: VecDeque::new(),
+            last_ticket: 0,
+            heard_seconds: seconds,
+            pinged: false,
+            rate_strikes: 0,
+            expires_seconds,
+        }
+    }
+
+    pub(super) fn due_seconds(&self) -> u64 {
+        let wait = if self.pinged { PING_AFTER_SECONDS + PONG_SECONDS_MAX } else { PING_AFTER_SECONDS };
+        let heartbeat = self.heard_seconds + wait;
+        self.expires_seconds.map_or(heartbeat, |expires| expires.min(heartbeat))
+    }
+
+    pub(super) fn wants_input(&self) -> bool {
+        self.sends.len() < SENDS_IN_FLIGHT_MAX
+    }
+}
+
+impl Connections {
+    /// A WebSocket arrived at its user's home; bytes that came with it are returned.
+    pub(crate) fn arrive(&mut self, id: ConnId, socket: HandedOff, now: Now) -> bytes::BytesMut {
+        let ws = WsConnection::new(&socket, now);
+        self.insert(id, Protocol::WebSocket(Box::new(ws)), now);
+        socket.unread
+    }
+
+    /// Bytes came in on a WebSocket.
+    pub(crate) fn websocket_received(&mut self, id: ConnId, bytes: &[u8], cx: &mut Context<'_>) {
+        let Some(connection) = self.get_mut(id).filter(|it| !it.is_closing()) else { return };
+        let Protocol::WebSocket(ws) = &mut connection.protocol else { return };
+        ws.heard_seconds = cx.now.micros / 1_000_000;
+        ws.pinged = false;
+        let was_empty = connection.outbox.is_empty();
+        let mut answers = Vec::new();
+        let WsConnection { socket, sends, last_ticket, user_id, .. } = &mut **ws;
+        let user_id = *user_id;
+        let received = socket.receive(bytes, connection.outbox.buffer(), |text| {
+            match take_message(id, user_id, text, sends, last_ticket, cx) {
+                Ok(answer) => answers.extend(answer.map(<[u8]>::to_vec)),
+                Err((problem, client_id)) => {
+                    cx.stats.count_refusal(problem.code);
+                    answers.push(error_json(&problem, client_id.as_deref()));
+                }
+            }
+        });
+        if was_empty && !connection.outbox.is_empty() {
+            cx.effects.connections.push((id, ConnEffect::Flush));
+        }
+        for answer in answers {
+            self.send_text(id, &answer, cx);
+        }
+        if let Received::Closed { code } = received {
+            cx.stats.count_close(code);
+            self.end(id, cx);
+        }
+    }
+
+    /// A send of this connection was answered.
+    pub(crate) fn websocket_answered(
+        &mut self,
+        id: ConnId,
+        ticket: u64,
+        outcome: Outcome,
+        cx: &mut Context<'_>,
+    ) {
+        let Some(connection) = self.get_mut(id) else { return };
+        let Protocol::WebSocket(ws) = &mut connection.protocol else { return };
+        let Some(index) = ws.sends.iter().position(|(sent, _)| *sent == ticket) else { return };
+        let client_id = ws.sends.remove(index).and_then(|(_, client_id)| client_id);
+        let answer = match &outcome {
+            Outcome::Posted { message_id, .. } => ack_json(message_id, client_id.as_deref()),
+            Outcome::Refused(problem) => {
+                cx.stats.count_refusal(problem.code);
+                ws.rate_strikes += u32::from(problem.status == 429);
+                error_json(problem, client_id.as_deref())
+            }
+            _ => return,
+        };
+        let struck_out = ws.rate_strikes >= RATE_STRIKES_MAX;
+        self.send_text(id, &answer, cx);
+        if struck_out {
+            self.close(id, CloseCode::TooManyMessages, "too many messages", cx);
+        }
+        self.resume_if_wanted(id, cx);
+    }
+
+    /// Asks a silent peer for a sign, closes on one who gives none, or whose login has expired.
+    pub(super) fn tick_websocket(&mut self, id: ConnId, cx: &mut Context<'_>) {
+        let seconds = cx.now.micros / 1_000_000;
+        let Some(connection) = self.get_mut(id) else { return };
+        let Protocol::WebSocket(ws) = &mut connection.protocol else { return };
+        if ws.expires_seconds.is_some_and(|expires| expires <= seconds) {
+            return self.close(id, CloseCode::NotAuthenticated, "the login has expired", cx);
+        }
+        let silent = seconds.saturating_sub(ws.heard_seconds);
+        if ws.pinged && silent >= PING_AFTER_SECONDS + PONG_SECONDS_MAX {
+            return self.close(id, CloseCode::GoingAway, "no sign of life", cx);
+        }
+        if !ws.pinged && silent >= PING_AFTER_SECONDS {
+            ws.pinged = true;
+            let was_empty = connection.outbox.is_empty();
+            ws.socket.ping(connection.outbox.buffer());
+            if was_empty {
+                cx.effects.connections.push((id, ConnEffect::Flush));
+            }
+        }
+    }
+}
+
+type Refused = (Problem, Option<Box<str>>);
+
+/// Begins what a client asks for; gives what can be answered at once.
+fn take_message(
+    conn: ConnId,
+    user_id: UserId,
+    text: &str,
+    sends: &mut VecDeque<(u64, Option<Box<str>>)>,
+    last_ticket: &mut u64,
+    cx: &mut Context<'_>,
+) -> Result<Option<&'static [u8]>, Refused> {
+    let message: ClientMessage<'_> = serde_json::from_str(text).map_err(|_| {
+        (Problem::malformed_json("expected one JSON object with a type and its fields"), None)
+    })?;
+    match message.kind.as_ref() {
+        "send" => {
+            let client_id = message.client_id.as_deref().map(Box::from);
+            let (chat_id, command) =
+                send_command(&message, user_id).map_err(|it| (it, client_id.clone()))?;
+            *last_ticket += 1;
+            sends.push_back((*last_ticket, client_id));
+            let waiting = Waiting::Connection { conn, ticket: *last_ticket };
+            let asker = Asker { shard: cx.id(), waiting };
+            let to = cx.route_post(chat_id, user_id);
+            cx.send(to, ShardMessage::Ask { asker, command });
+            Ok(None)
+        }
+        "ping" => Ok(Some(br#"{"type":"pong"}"#)),
+        _ => Err((Problem::malformed("there is no message of this type"), None)),
+    }
+}
+
+fn send_command(
+    message: &ClientMessage<'_>,
+    sender_id: UserId,
+) -> Result<(ChatId, Command), Problem> {
+    let chat_id = message.chat_id.ok_or(Problem::malformed("chat_id is missing"))?;
+    let content = message.content.as_deref().ok_or(Problem::malformed("content is missing"))?;
+    let command = post_command(chat_id, sender_id, content, message.client_id.as_deref())?;
+    Ok((chat_id, command))
+}
+
+/// The command that posts a message whose parts are within their bounds.
+pub(crate) fn post_command(
+    chat_id: ChatId,
+    sender_id: UserId,
+    content: &str,
+    client_id: Option<&str>,
+) -> Result<Command, Problem> {
+    if content.is_empty() || content.len() > CONTENT_BYTES_MAX {
+        return Err(Problem::out_of_bounds("content must be 1 to 4096 bytes of UTF-8"));
+    }
+    if client_id.is_some_and(|id| id.is_empty() || id.len() > CLIENT_ID_BYTES_MAX) {
+        return Err(Problem::out_of_bounds("client_id must be 1 to 64 bytes of UTF-8"));
+    }
+    Ok(Command::PostMessage {
+        chat_id,
+        sender_id,
+        content: content.into(),
+        client_id: client_id.map(Box::from),
+    })
+}
+
+fn ack_json(message_id: &rookery_schema::MessageId, client_id: Option<&str>) -> Vec<u8> {
+    let mut out = format!(r#"{{"type":"ack","message_id":"{message_id}""#).into_bytes();
+    put_client_id(&mut out, client_id);
+    out.push(b'}');
+    out
+}
+
+fn error_json(problem: &Problem, client_id: Option<&str>) -> Vec<u8> {
+    let mut out = format!(r#"{{"type":"error","code":"{}","detail":"#, problem.code).into_bytes();
+    put_json_text(&mut out, problem.detail);
+    put_client_id(&mut out, client_id);
+    if let Some(seconds) = problem.retry_after {
+        out.extend_from_slice(format!(r#","retry_after":{seconds}"#).as_bytes());
+    }
+    out.push(b'}');
+    out
+}
+
+fn put_client_id(out: &mut Vec<u8>, client_id: Option<&str>) {
+    if let Some(client_id) = client_id {
+        out.extend_from_slice(br#","client_id":"#);
+        put_json_text(out, client_id);
+    }
+}

@@ -1,0 +1,186 @@
+//! From one batch of a chat's events to every connection here that listens: framed once, shared by
+//! all.
+
+use bytes::Bytes;
+use rookery_schema::UserId;
+
+use crate::connection::Connections;
+use crate::context::Context;
+use crate::home::{Home, leave_room};
+use crate::input::ConnId;
+use crate::mesh::EventBatch;
+use crate::ws::{text_frame_len, write_text_frame};
+
+/// Bytes of events that share one frame under the batch protocol.
+const BATCH_FRAME_BYTES_MAX: usize = 64 * 1024;
+
+/// The connections here that listen to one chat.
+#[derive(Debug, Default)]
+pub(crate) struct Room {
+    listeners: Vec<Listener>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Listener {
+    conn: ConnId,
+    /// Takes several events in one frame.
+    batches: bool,
+}
+
+impl Room {
+    pub(super) fn add(&mut self, conn: ConnId, batches: bool) {
+        self.listeners.push(Listener { conn, batches });
+    }
+
+    pub(super) fn remove(&mut self, conn: ConnId) {
+        if let Some(index) = self.listeners.iter().position(|listener| listener.conn == conn) {
+            self.listeners.swap_remove(index);
+        }
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.listeners.is_empty()
+    }
+}
+
+impl Home {
+    /// Queues events to everybody here who listens to their chat.
+    pub(crate) fn events(
+        &mut self,
+        batch: &EventBatch,
+        connections: &mut Connections,
+        cx: &mut Context<'_>,
+    ) {
+        if let Some(room) = self.rooms.get(&batch.chat_id) {
+            let mut frames = Frames::new(batch);
+            for listener in &room.listeners {
+                connections.share(listener.conn, frames.get(listener.batches), cx);
+            }
+            let deliveries = room.listeners.len() as u64 * u64::from(batch.count);
+            cx.stats.deliveries += deliveries;
+            let waited = cx.now.wall.millis().saturating_sub(batch.accepted_at.millis());
+            cx.stats.delivery.observe_many(waited * 1000, deliveries);
+            cx.stats.broadcast.observe(cx.now.micros.saturating_sub(batch.applied_micros));
+        }
+        if let Some(leaver) = batch.leaver {
+            self.leave(leaver, batch);
+        }
+    }
+
+    fn leave(&mut self, leaver: UserId, batch: &EventBatch) {
+        let Some(user) = self.users.get_mut(&leaver) else { return };
+        if user.chats.remove(&batch.chat_id) {
+            for conn in &user.connections {
+                leave_room(&mut self.rooms, batch.chat_id, *conn);
+            }
+        }
+    }
+}
+
+/// A batch as frames, made when the first receiver of each kind wants them.
+struct Frames<'a> {
+    batch: &'a EventBatch,
+    single: Option<Bytes>,
+    batched: Option<Bytes>,
+}
+
+impl<'a> Frames<'a> {
+    const fn new(batch: &'a EventBatch) -> Self {
+        Self { batch, single: None, batched: None }
+    }
+
+    fn get(&mut self, batches: bool) -> Bytes {
+        let (made, make): (_, fn(&EventBatch) -> Bytes) = if batches {
+            (&mut self.batched, frame_together)
+        } else {
+            (&mut self.single, frame_each)
+        };
+        made.get_or_insert_with(|| make(self.batch)).clone()
+    }
+}
+
+/// One frame for each event.
+fn frame_each(batch: &EventBatch) -> Bytes {
+    let headers = batch.count as usize * (text_frame_len(BATCH_FRAME_BYTES_MAX) - BATCH_FRAME_BYTES_MAX);
+    let mut frames = Vec::with_capacity(batch.lines.len() + headers);
+    for line in lines(&batch.lines) {
+        write_text_frame(&mut frames, line);
+    }
+    frames.into()
+}
+
+/// As many events in a frame as fit.
+fn frame_together(batch: &EventBatch) -> Bytes {
+    let mut frames = Vec::with_capacity(text_frame_len(batch.lines.len()));
+    let mut rest = batch.lines.as_ref();
+    while !rest.is_empty() {
+        let (frame, tail) = rest.split_at(frame_end(rest));
+        // The last line's break separates it from nothing.
+        write_text_frame(&mut frames, &frame[..frame.len() - 1]);
+        rest = tail;
+    }
+    frames.into()
+}
+
+/// Where the first frame of these lines ends: behind the last line break within its size, or behind
+/// the first line where that alone is larger.
+fn frame_end(lines: &[u8]) -> usize {
+    if lines.len() <= BATCH_FRAME_BYTES_MAX {
+        return lines.len();
+    }
+    let is_break = |byte: &u8| *byte == b'\n';
+    let within = lines[..BATCH_FRAME_BYTES_MAX].iter().rposition(is_break);
+    within.or_else(|| lines.iter().position(is_break)).map_or(lines.len(), |at| at + 1)
+}
+
+fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use rookery_schema::{ChatId, Timestamp};
+
+    fn batch(lines: &[String]) -> EventBatch {
+        EventBatch {
+            chat_id: ChatId::from_bytes([1; 16]),
+            lines: lines.iter().flat_map(|line| [line, "\n"].concat().into_bytes()).collect(),
+            count: lines.len() as u32,
+            accepted_at: Timestamp::default(),
+            applied_micros: 0,
+            leaver: None,
+        }
+    }
+
+    /// The payloads of unmasked frames without any extension.
+    fn payloads(mut frames: &[u8]) -> Vec<Vec<u8>> {
+        let mut found = Vec::new();
+        while let [0x81, length, rest @ ..] = frames {
+            let (header, length) = match length {
+                126 => (2, usize::from(rest[0]) << 8 | usize::from(rest[1])),
+                127 => (8, rest[..8].iter().fold(0, |n, b| n << 8 | usize::from(*b))),
+                short => (0, usize::from(*short)),
+            };
+            found.push(rest[header..header + length].to_vec());
+            frames = &rest[header + length..];
+        }
+        assert!(frames.is_empty());
+        found
+    }
+
+    proptest! {
+        #[test]
+        fn both_framings_carry_the_same_events(
+            lines in proptest::collection::vec("[a-z]{1,300}|[a-z]{30000,40000}", 1..40),
+        ) {
+            let batch = batch(&lines);
+            let each: Vec<Vec<u8>> = lines.iter().map(|line| line.clone().into_bytes()).collect();
+            prop_assert_eq!(payloads(&frame_each(&batch)), each.clone());
+            let together = payloads(&frame_together(&batch));
+            prop_assert!(together.iter().all(|frame| frame.len() <= BATCH_FRAME_BYTES_MAX));
+            prop_assert_eq!(together.join(&b'\n').split(|b| *b == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>(), each);
+        }
+    }
+}
