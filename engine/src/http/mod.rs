@@ -1,0 +1,27 @@
+//! The server side of HTTP/1.1 (RFC 9110 and RFC 9112) over bytes in memory.
+//!
+//! [`RequestReader`] takes requests off the front of a connection's input buffer, and
+//! [`write_response`] appends replies to its output buffer. Sockets and deadlines are the
+//! caller's, who asks [`RequestReader::in_request`] whether one is due.
+//!
+//! Where the RFCs leave a choice, the strict side is taken: two parsers that disagree about where
+//! a request ends are how requests are smuggled past a proxy.
+
+mod chunked;
+mod date;
+mod fields;
+mod head;
+pub mod limits;
+mod reader;
+mod refusal;
+mod request;
+mod response;
+mod status;
+mod target;
+
+pub use date::HttpDate;
+pub use reader::{Progress, RequestReader};
+pub use refusal::Refusal;
+pub use request::{Method, Request, Version};
+pub use response::{CONTINUE, ResponseHead, write_head, write_response};
+pub use status::Status;

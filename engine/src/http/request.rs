@@ -1,0 +1,174 @@
+//! A request, as handlers see it.
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use super::fields::list_members;
+use super::head::{Head, HeaderSpan, Span};
+
+/// The methods that some resource may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// `GET`
+    Get,
+    /// `HEAD`
+    Head,
+    /// `POST`
+    Post,
+    /// `PUT`
+    Put,
+    /// `PATCH`
+    Patch,
+    /// `DELETE`
+    Delete,
+    /// `OPTIONS`
+    Options,
+}
+
+impl Method {
+    /// The method of a name, which is case-sensitive (RFC 9110, 9.1).
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "GET" => Self::Get,
+            "HEAD" => Self::Head,
+            "POST" => Self::Post,
+            "PUT" => Self::Put,
+            "PATCH" => Self::Patch,
+            "DELETE" => Self::Delete,
+            "OPTIONS" => Self::Options,
+            _ => return None,
+        })
+    }
+
+    /// The name, as `Allow` lists it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+            Self::Options => "OPTIONS",
+        }
+    }
+}
+
+/// The protocol version of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Version {
+    /// HTTP/1.0
+    Http10,
+    /// HTTP/1.1
+    Http11,
+}
+
+/// One whole request: a checked head and a body that is free of transfer codings.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// The version.
+    pub version: Version,
+    /// Whether the client wants the connection to stay open (RFC 9112, 9.3).
+    pub keep_alive: bool,
+    /// The body; empty where there is none.
+    pub body: Bytes,
+    has_body_framing: bool,
+    wants_upgrade: bool,
+    authority: Option<Span>,
+    path: Span,
+    query: Option<Span>,
+    headers: SmallVec<[HeaderSpan; Self::INLINE_HEADERS]>,
+    head: Bytes,
+}
+
+impl Request {
+    /// Headers that take no allocation of their own; browsers send about this many.
+    pub(super) const INLINE_HEADERS: usize = 16;
+
+    pub(super) fn new(parsed: Head, head: Bytes, body: Bytes) -> Self {
+        Self {
+            method: parsed.method,
+            version: parsed.version,
+            keep_alive: parsed.keep_alive,
+            body,
+            has_body_framing: parsed.framing.announces_body(),
+            wants_upgrade: parsed.wants_upgrade,
+            authority: parsed.authority,
+            path: parsed.path,
+            query: parsed.query,
+            headers: parsed.headers,
+            head,
+        }
+    }
+
+    /// The path, not decoded: visible ASCII that begins with a slash, or `*` for `OPTIONS *`.
+    pub fn path(&self) -> &str {
+        match self.text(self.path) {
+            // An absolute-form target without a path is the root's.
+            "" => "/",
+            path => path,
+        }
+    }
+
+    /// What follows the question mark of the target, not decoded.
+    pub fn query(&self) -> Option<&str> {
+        self.query.map(|query| self.text(query))
+    }
+
+    /// The host and port that the request is for: the target's, else those of `Host`
+    /// (RFC 9112, 3.2.2). None only in HTTP/1.0.
+    pub fn authority(&self) -> Option<&str> {
+        match self.authority {
+            Some(authority) => Some(self.text(authority)),
+            None => self
+                .header("host")
+                .and_then(|host| str::from_utf8(host).ok()),
+        }
+    }
+
+    /// The first value of a header, whatever the case of its name.
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        self.headers(name).next()
+    }
+
+    /// Every value of a header in the order sent, whatever the case of its name.
+    pub fn headers(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        self.headers
+            .iter()
+            .filter(move |header| {
+                header
+                    .name
+                    .of(&self.head)
+                    .eq_ignore_ascii_case(name.as_bytes())
+            })
+            .map(|header| header.value.of(&self.head))
+    }
+
+    /// The number of header fields.
+    pub fn header_count(&self) -> usize {
+        self.headers.len()
+    }
+
+    /// Whether the head announced a body: a `Content-Length` above zero, or chunks, even if none
+    /// but the last came.
+    pub fn has_body_framing(&self) -> bool {
+        self.has_body_framing
+    }
+
+    /// Whether the client asks to switch this connection to WebSocket (RFC 9110, 7.8). What else
+    /// makes a handshake valid (method, key, version, no body) is for its handler to check.
+    pub fn upgrade_websocket(&self) -> bool {
+        self.wants_upgrade
+            && self
+                .headers("upgrade")
+                .flat_map(list_members)
+                .any(|protocol| protocol.eq_ignore_ascii_case(b"websocket"))
+    }
+
+    /// A part of the head that was found to be ASCII when it was parsed.
+    fn text(&self, span: Span) -> &str {
+        str::from_utf8(span.of(&self.head)).unwrap_or_default()
+    }
+}
