@@ -29,8 +29,6 @@ pub struct Caller {
     pub user_id: UserId,
     /// Absent in trust mode.
     pub session: Option<Session>,
-    /// Known by a cookie alone, which a foreign page can make a browser send.
-    pub by_cookie: bool,
 }
 
 /// A ticket that was presented: who may connect with it, once.
@@ -106,9 +104,14 @@ impl Tokens {
         if token.len() > TOKEN_BYTES_MAX {
             return None;
         }
-        let claims = decode::<TokenClaims>(token, &self.check, &self.validation).ok()?.claims;
+        let claims = decode::<TokenClaims>(token, &self.check, &self.validation)
+            .ok()?
+            .claims;
         let expires_at = Timestamp::from_millis(claims.exp.saturating_mul(1000));
-        let session = Session { session_id: claims.sid, expires_at };
+        let session = Session {
+            session_id: claims.sid,
+            expires_at,
+        };
         (now < expires_at).then_some((claims.sub, session))
     }
 
@@ -118,7 +121,9 @@ impl Tokens {
             sub: ticket.user_id,
             jti: ticket.ticket_id,
             exp: ticket.expires_at.millis(),
-            session: ticket.session.map(|session| (session.session_id, session.expires_at)),
+            session: ticket
+                .session
+                .map(|session| (session.session_id, session.expires_at)),
         };
         encode(&Header::new(Algorithm::HS256), &claims, &self.sign_ticket).ok()
     }
@@ -129,14 +134,20 @@ impl Tokens {
         if ticket.len() > TOKEN_BYTES_MAX {
             return None;
         }
-        let claims =
-            decode::<TicketClaims>(ticket, &self.check_ticket, &self.validation).ok()?.claims;
+        let claims = decode::<TicketClaims>(ticket, &self.check_ticket, &self.validation)
+            .ok()?
+            .claims;
         let expires_at = Timestamp::from_millis(claims.exp);
-        let session = claims
-            .session
-            .map(|(session_id, expires_at)| Session { session_id, expires_at });
-        let ticket =
-            Ticket { ticket_id: claims.jti, user_id: claims.sub, expires_at, session };
+        let session = claims.session.map(|(session_id, expires_at)| Session {
+            session_id,
+            expires_at,
+        });
+        let ticket = Ticket {
+            ticket_id: claims.jti,
+            user_id: claims.sub,
+            expires_at,
+            session,
+        };
         (now < expires_at).then_some(ticket)
     }
 }
@@ -170,8 +181,14 @@ mod tests {
     fn a_token_stands_for_its_login_until_it_expires() {
         let user = UserId::from_bytes([4; 16]);
         let token = tokens().issue(user, session()).expect("issued");
-        assert_eq!(tokens().verify(token.as_bytes(), NOW), Some((user, session())));
-        assert_eq!(tokens().verify(token.as_bytes(), session().expires_at), None);
+        assert_eq!(
+            tokens().verify(token.as_bytes(), NOW),
+            Some((user, session()))
+        );
+        assert_eq!(
+            tokens().verify(token.as_bytes(), session().expires_at),
+            None
+        );
     }
 
     #[test]
@@ -183,7 +200,10 @@ mod tests {
         let (head, signature) = token.rsplit_once('.').expect("three parts");
         assert_eq!(tokens().verify(head.as_bytes(), NOW), None);
         assert_eq!(tokens().verify(format!("{head}.").as_bytes(), NOW), None);
-        assert_eq!(tokens().verify(format!("{head}.{signature}x").as_bytes(), NOW), None);
+        assert_eq!(
+            tokens().verify(format!("{head}.{signature}x").as_bytes(), NOW),
+            None
+        );
         let payload = head.split_once('.').expect("two parts").1;
         // {"alg":"none","typ":"JWT"}
         let unsigned = format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{payload}.");
@@ -201,7 +221,10 @@ mod tests {
         };
         let text = tokens().issue_ticket(&ticket).expect("issued");
         assert_eq!(tokens().verify_ticket(text.as_bytes(), NOW), Some(ticket));
-        assert_eq!(tokens().verify_ticket(text.as_bytes(), ticket.expires_at), None);
+        assert_eq!(
+            tokens().verify_ticket(text.as_bytes(), ticket.expires_at),
+            None
+        );
         assert_eq!(tokens().verify(text.as_bytes(), NOW), None);
         let token = tokens().issue(ticket.user_id, session()).expect("issued");
         assert_eq!(tokens().verify_ticket(token.as_bytes(), NOW), None);

@@ -11,7 +11,7 @@ use rookery_schema::{ChatId, PartitionId, ShardId, Topology, UserId};
 use crate::effect::Effects;
 use crate::http::HttpDate;
 use crate::input::{ConnId, Now};
-use crate::mesh::{Asker, Outcome, ShardMessage};
+use crate::mesh::{Asker, Command, Outcome, Post, ShardMessage};
 use crate::owner::history::PageKey;
 use crate::port::{Read, StoreRequest};
 use crate::shard::ShardConfig;
@@ -61,11 +61,17 @@ impl Context<'_> {
     }
 
     /// Where a post goes first: to the sender's home where that limits his rate, else to the owner.
-    pub(crate) fn route_post(&self, chat_id: ChatId, sender_id: UserId) -> ShardId {
+    pub(crate) fn route_post(&self, post: Post) -> (ShardId, Command) {
         if self.config.user_rate > 0 {
-            self.topology().home(sender_id)
+            (
+                self.topology().home(post.sender_id),
+                Command::PostWithinRate(post),
+            )
         } else {
-            self.topology().owner_of_chat(chat_id)
+            (
+                self.topology().owner_of_chat(post.chat_id),
+                Command::PostMessage(post),
+            )
         }
     }
 
@@ -103,9 +109,15 @@ pub(crate) enum Reader {
     /// A connected user's chats, to subscribe to.
     Subscriptions(UserId),
     /// A user's chats, to list.
-    Inbox { gather: u64 },
+    Inbox {
+        gather: u64,
+    },
     /// One user, or several as a list, to show on a connection.
-    Users { conn: ConnId, ticket: u64, list: bool },
+    Users {
+        conn: ConnId,
+        ticket: u64,
+        list: bool,
+    },
     EndedSessions,
 }
 

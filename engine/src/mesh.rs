@@ -39,16 +39,17 @@ pub enum ShardMessage {
     /// Owner to an interested home: numbered events of one chat.
     Events(EventBatch),
     /// To every shard: a session was ended; its token is void and its sockets close.
-    SessionEnded {
-        session_id: SessionId,
-        expires_at: Timestamp,
-    },
+    SessionEnded(SessionEnded),
     /// Send your numbers to this shard.
     StatsWanted { from: ShardId, ticket: u64 },
     /// To every shard: this one has replayed its partitions.
     Ready { from: ShardId },
     /// The numbers of one shard.
-    Stats { from: ShardId, ticket: u64, stats: Box<Stats> },
+    Stats {
+        from: ShardId,
+        ticket: u64,
+        stats: Box<Stats>,
+    },
 }
 
 /// Who waits for an answer, and where.
@@ -71,12 +72,9 @@ pub enum Waiting {
 #[derive(Debug)]
 pub enum Command {
     /// To the owner of the chat.
-    PostMessage {
-        chat_id: ChatId,
-        sender_id: UserId,
-        content: Box<str>,
-        client_id: Option<Box<str>>,
-    },
+    PostMessage(Post),
+    /// To the sender's home, which passes it on as [`Command::PostMessage`] within his rate.
+    PostWithinRate(Post),
     /// To the owner of the chat.
     CreateChat {
         chat_id: ChatId,
@@ -118,11 +116,7 @@ pub enum Command {
         address: IpAddr,
     },
     /// To the owner of the user's partition.
-    EndSession {
-        session_id: SessionId,
-        user_id: UserId,
-        expires_at: Timestamp,
-    },
+    EndSession(SessionEnded),
     /// To the user's home.
     ListChats { user_id: UserId },
     /// To the shard of the connection itself: gathers the numbers of all shards.
@@ -133,6 +127,15 @@ pub enum Command {
         user_id: UserId,
         expires_at: Timestamp,
     },
+}
+
+/// A message to be posted, within its bounds.
+#[derive(Debug)]
+pub struct Post {
+    pub chat_id: ChatId,
+    pub sender_id: UserId,
+    pub content: Box<str>,
+    pub client_id: Option<Box<str>>,
 }
 
 /// Which messages of a chat are asked for.

@@ -67,8 +67,11 @@ impl Problem {
     pub const FORBIDDEN: Self = Self::new(403, "forbidden", "the caller may not do this");
     pub const FOREIGN_ORIGIN: Self =
         Self::new(403, "forbidden", "a page of another origin may not connect");
-    pub const UPGRADE_REQUIRED: Self =
-        Self::new(426, "upgrade_required", "version 13 of the WebSocket protocol is required");
+    pub const UPGRADE_REQUIRED: Self = Self::new(
+        426,
+        "upgrade_required",
+        "version 13 of the WebSocket protocol is required",
+    );
     pub const NO_SUCH_CHAT: Self =
         Self::new(404, "not_found", "there is no such chat for the caller");
     pub const NO_SUCH_USER: Self = Self::new(404, "not_found", "there is no such user");

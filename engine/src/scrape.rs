@@ -23,11 +23,14 @@ struct Scrape {
 impl Scrapes {
     pub(crate) fn begin(&mut self, asker: Asker, cx: &mut Context<'_>) {
         self.last += 1;
-        let shards = cx.topology().all_shards();
-        let stats = shards.clone().map(|_| None).collect();
+        let topology = cx.topology();
+        let stats = topology.all_shards().map(|_| None).collect();
         self.running.insert(self.last, Scrape { asker, stats });
-        for shard in shards {
-            let message = ShardMessage::StatsWanted { from: cx.id(), ticket: self.last };
+        for shard in topology.all_shards() {
+            let message = ShardMessage::StatsWanted {
+                from: cx.id(),
+                ticket: self.last,
+            };
             cx.send(shard, message);
         }
     }
@@ -40,7 +43,9 @@ impl Scrapes {
         stats: Box<Stats>,
         cx: &mut Context<'_>,
     ) {
-        let Some(scrape) = self.running.get_mut(&ticket) else { return };
+        let Some(scrape) = self.running.get_mut(&ticket) else {
+            return;
+        };
         scrape.stats[from.index()] = Some(stats);
         if scrape.stats.iter().all(Option::is_some) {
             let stats = scrape.stats.iter_mut().filter_map(Option::take).collect();

@@ -132,7 +132,9 @@ impl Shard {
         effects: &mut Effects,
         work: impl FnOnce(&mut Parts<'_>, &mut Context<'_>),
     ) {
-        effects.mesh.resize_with(usize::from(self.config.topology.shards()), Vec::new);
+        effects
+            .mesh
+            .resize_with(usize::from(self.config.topology.shards()), Vec::new);
         self.date.advance_to(now.wall.seconds());
         let mut cx = Context {
             now,
@@ -163,7 +165,9 @@ impl Shard {
 
     /// What waits to be sent on a connection.
     pub fn outbox(&mut self, conn: ConnId) -> Option<&mut Outbox> {
-        self.connections.get_mut(conn).map(|connection| &mut connection.outbox)
+        self.connections
+            .get_mut(conn)
+            .map(|connection| &mut connection.outbox)
     }
 
     /// Whether all partitions have been replayed and requests can be served.
@@ -185,7 +189,11 @@ impl Shard {
 impl Parts<'_> {
     fn take(&mut self, input: Input<'_>, cx: &mut Context<'_>) {
         match input {
-            Input::Accepted { conn, peer, listener } => {
+            Input::Accepted {
+                conn,
+                peer,
+                listener,
+            } => {
                 cx.stats.connections_accepted += 1;
                 self.connections.accept(conn, peer.ip(), listener, cx.now);
             }
@@ -194,7 +202,8 @@ impl Parts<'_> {
                 let unread = self.connections.arrive(conn, socket, cx.now);
                 self.home.connect(user_id, conn, self.connections, cx);
                 if *self.draining {
-                    self.connections.close(conn, CloseCode::Restart, "restarting", cx);
+                    self.connections
+                        .close(conn, CloseCode::Restart, "restarting", cx);
                 } else if !unread.is_empty() {
                     self.connections.websocket_received(conn, &unread, cx);
                 }
@@ -216,7 +225,11 @@ impl Parts<'_> {
     }
 
     fn received(&mut self, conn: ConnId, bytes: &[u8], cx: &mut Context<'_>) {
-        match self.connections.get(conn).map(|connection| &connection.protocol) {
+        match self
+            .connections
+            .get(conn)
+            .map(|connection| &connection.protocol)
+        {
             Some(Protocol::Http(_)) => self.connections.http_received(conn, bytes, self.api, cx),
             Some(Protocol::WebSocket(_)) => self.connections.websocket_received(conn, bytes, cx),
             None => {}
@@ -224,7 +237,9 @@ impl Parts<'_> {
     }
 
     fn gone(&mut self, conn: ConnId, cx: &mut Context<'_>) {
-        let Some(connection) = self.connections.remove(conn) else { return };
+        let Some(connection) = self.connections.remove(conn) else {
+            return;
+        };
         if let Protocol::WebSocket(ws) = connection.protocol {
             self.home.disconnect(ws.user_id, conn, cx);
         }
@@ -238,8 +253,13 @@ impl Parts<'_> {
             ShardMessage::Subscribe { chat_id, user_id } => {
                 self.owner.subscribe(chat_id, user_id, cx);
             }
-            ShardMessage::Subscribed { chat_id, user_id, accepted } => {
-                self.home.subscribed(chat_id, user_id, accepted, self.connections, cx);
+            ShardMessage::Subscribed {
+                chat_id,
+                user_id,
+                accepted,
+            } => {
+                self.home
+                    .subscribed(chat_id, user_id, accepted, self.connections, cx);
             }
             ShardMessage::Unsubscribe { chat_id, users } => {
                 self.owner.unsubscribe(chat_id, &users, cx);
@@ -256,7 +276,11 @@ impl Parts<'_> {
             }
             ShardMessage::Ready { from } => self.api.shard_ready(from),
             ShardMessage::StatsWanted { from, ticket } => self.send_stats(from, ticket, cx),
-            ShardMessage::Stats { from, ticket, stats } => {
+            ShardMessage::Stats {
+                from,
+                ticket,
+                stats,
+            } => {
                 self.scrapes.collect(from, ticket, stats, cx);
             }
         }
@@ -268,11 +292,7 @@ impl Parts<'_> {
             Command::ListChats { .. } | Command::SpendTicket { .. } => {
                 self.home.command(asker, command, cx);
             }
-            Command::PostMessage { chat_id, .. }
-                if cx.config.user_rate > 0 && !is_forwarded(asker, chat_id, cx) =>
-            {
-                self.home.command(asker, command, cx);
-            }
+            Command::PostWithinRate(post) => self.home.post_within_rate(asker, post, cx),
             command => self.owner.command(asker, command, cx),
         }
     }
@@ -281,12 +301,18 @@ impl Parts<'_> {
         match asker.waiting {
             Waiting::Inbox { gather } => self.home.inbox_answered(gather, outcome, cx),
             Waiting::Connection { conn, ticket } => {
-                match self.connections.get(conn).map(|connection| &connection.protocol) {
+                match self
+                    .connections
+                    .get(conn)
+                    .map(|connection| &connection.protocol)
+                {
                     Some(Protocol::Http(_)) => {
-                        self.connections.http_answered(conn, ticket, outcome, self.api, cx);
+                        self.connections
+                            .http_answered(conn, ticket, outcome, self.api, cx);
                     }
                     Some(Protocol::WebSocket(_)) => {
-                        self.connections.websocket_answered(conn, ticket, outcome, cx);
+                        self.connections
+                            .websocket_answered(conn, ticket, outcome, cx);
                     }
                     None => {}
                 }
@@ -296,13 +322,21 @@ impl Parts<'_> {
 
     fn log_event(&mut self, event: LogEvent, cx: &mut Context<'_>) {
         match event {
-            LogEvent::Opened { partition, start, committed } => {
+            LogEvent::Opened {
+                partition,
+                start,
+                committed,
+            } => {
                 self.owner.partition_opened(partition, start, committed, cx);
             }
             LogEvent::Appended { partition, outcome } => {
                 self.owner.appended(partition, outcome, cx);
             }
-            LogEvent::Records { partition, base, batch } => {
+            LogEvent::Records {
+                partition,
+                base,
+                batch,
+            } => {
                 self.owner.records(partition, base, &batch, cx);
             }
             LogEvent::CaughtUp { partition } => self.owner.partition_caught_up(partition),
@@ -338,12 +372,14 @@ impl Parts<'_> {
             Reader::Page(chat_id, key) => self.owner.page_read(chat_id, key, outcome, cx),
             Reader::Account(username) => self.owner.account_read(&username, outcome, cx),
             Reader::Subscriptions(user_id) => {
-                self.home.subscriptions_read(user_id, outcome, self.connections, cx);
+                self.home
+                    .subscriptions_read(user_id, outcome, self.connections, cx);
             }
             Reader::Inbox { gather } => self.home.inbox_read(gather, outcome, cx),
             Reader::Users { conn, ticket, list } => {
                 let reply = users_reply(outcome, list);
-                self.connections.http_replied(conn, ticket, reply, self.api, cx);
+                self.connections
+                    .http_replied(conn, ticket, reply, self.api, cx);
             }
             Reader::EndedSessions => self.ended_sessions_read(outcome, cx),
         }
@@ -395,7 +431,8 @@ impl Parts<'_> {
             .collect();
         for (conn, is_websocket) in ids {
             if is_websocket {
-                self.connections.close(conn, CloseCode::Restart, "restarting", cx);
+                self.connections
+                    .close(conn, CloseCode::Restart, "restarting", cx);
             } else {
                 self.connections.drain_http(conn, cx);
             }
@@ -416,7 +453,11 @@ impl Parts<'_> {
         cx.stats.websocket_connections = websockets;
         cx.stats.outbox_bytes = bytes;
         let stats = Box::new(cx.stats.clone());
-        let message = ShardMessage::Stats { from: cx.id(), ticket, stats };
+        let message = ShardMessage::Stats {
+            from: cx.id(),
+            ticket,
+            stats,
+        };
         cx.send(from, message);
     }
 }
@@ -428,7 +469,10 @@ fn users_reply(outcome: Result<Found, StoreFault>, list: bool) -> Reply {
     };
     if list {
         let users: Vec<Vec<u8>> = users.iter().map(user_json).collect();
-        return Reply::json(Status::Ok, [b"[".as_slice(), &users.join(&b','), b"]"].concat());
+        return Reply::json(
+            Status::Ok,
+            [b"[".as_slice(), &users.join(&b','), b"]"].concat(),
+        );
     }
     match users.first() {
         Some(user) => Reply::json(Status::Ok, user_json(user)),

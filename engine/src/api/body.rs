@@ -13,7 +13,10 @@ const LIST_FIELDS: &[&str] = &["members"];
 /// The body as JSON; a form's fields become the fields of an object.
 pub(super) fn as_json(request: &Request) -> Result<Cow<'_, [u8]>, Problem> {
     let content_type = request.header("content-type").unwrap_or_default();
-    let media_type = content_type.split(|byte| *byte == b';').next().unwrap_or_default();
+    let media_type = content_type
+        .split(|byte| *byte == b';')
+        .next()
+        .unwrap_or_default();
     let media_type = media_type.trim_ascii();
     if media_type.eq_ignore_ascii_case(b"application/json") {
         Ok(Cow::Borrowed(&request.body))
@@ -39,7 +42,9 @@ fn form_to_json(body: &[u8]) -> Result<Vec<u8>, Problem> {
         }
         let value = serde_json::Value::String(value.into_owned());
         if LIST_FIELDS.contains(&name.as_ref()) {
-            let list = object.entry(name).or_insert_with(|| serde_json::Value::Array(Vec::new()));
+            let list = object
+                .entry(name)
+                .or_insert_with(|| serde_json::Value::Array(Vec::new()));
             if let serde_json::Value::Array(list) = list {
                 list.push(value);
             }
@@ -56,7 +61,9 @@ pub(super) fn number(request: &Request, name: &str) -> Result<Option<u64>, Probl
         None => Ok(None),
         Some(value) => match value.parse() {
             Ok(number) => Ok(Some(number)),
-            Err(_) => Err(Problem::malformed("a parameter that must be a number is none")),
+            Err(_) => Err(Problem::malformed(
+                "a parameter that must be a number is none",
+            )),
         },
     }
 }
@@ -64,5 +71,7 @@ pub(super) fn number(request: &Request, name: &str) -> Result<Option<u64>, Probl
 /// A parameter of the query, where it is there.
 pub(super) fn text<'a>(request: &'a Request, name: &str) -> Option<Cow<'a, str>> {
     let query = request.query()?;
-    form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value)
+    form_urlencoded::parse(query.as_bytes())
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value)
 }

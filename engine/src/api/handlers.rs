@@ -16,9 +16,9 @@ use crate::api::body::{as_json, fields, number, text};
 use crate::api::reply::{Reply, ReplyTo, logout_reply};
 use crate::api::{Action, Api, Call};
 use crate::auth::{Caller, TICKET_MILLIS, Ticket};
-use crate::connection::websocket::post_command;
+use crate::connection::websocket::checked_post;
 use crate::context::Context;
-use crate::http::Status;
+use crate::http::{Method, Status, Version};
 use crate::mesh::{Command, Page, PageStart};
 use crate::port::Read;
 use crate::problem::Problem;
@@ -70,23 +70,32 @@ impl Api {
         }
         let json = as_json(call.request)?;
         let message: NewMessage<'_> = fields(&json)?;
-        let sender_id = caller.or(message.sender_id).ok_or(Problem::UNAUTHENTICATED)?;
+        let sender_id = caller
+            .or(message.sender_id)
+            .ok_or(Problem::UNAUTHENTICATED)?;
         let chat_id = call.chat_id()?;
         let key = match call.request.header("idempotency-key") {
             Some(key) => Some(idempotency_key(key)?),
             None => None,
         };
         let client_id = message.client_id.as_deref().or(key);
-        let command = post_command(chat_id, sender_id, &message.content, client_id)?;
-        let to = cx.route_post(chat_id, sender_id);
-        Ok(Action::Ask { to, command, reply_to: ReplyTo::Plain })
+        let post = checked_post(chat_id, sender_id, &message.content, client_id)?;
+        let (to, command) = cx.route_post(post);
+        Ok(Action::Ask {
+            to,
+            command,
+            reply_to: ReplyTo::Plain,
+        })
     }
 
     pub(super) fn show_messages(&self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
         let caller = call.caller()?.user_id;
         let chat_id = call.chat_id()?;
         let limit = limit(call, PAGE_MESSAGES_DEFAULT, PAGE_MESSAGES_MAX)?;
-        let from = match (number(call.request, "before")?, number(call.request, "after")?) {
+        let from = match (
+            number(call.request, "before")?,
+            number(call.request, "after")?,
+        ) {
             (None, None) => PageStart::Newest,
             (Some(before), None) => PageStart::Before(Seq(before)),
             (None, Some(after)) => PageStart::After(Seq(after.min(u64::MAX - 1))),
@@ -94,8 +103,17 @@ impl Api {
                 return Err(Problem::malformed("before and after exclude each other"));
             }
         };
-        let command = Command::ShowMessages { chat_id, caller, page: Page { from, limit } };
-        Ok(ask_owner(chat_id, command, ReplyTo::Page { chat_id, limit }, cx))
+        let command = Command::ShowMessages {
+            chat_id,
+            caller,
+            page: Page { from, limit },
+        };
+        Ok(ask_owner(
+            chat_id,
+            command,
+            ReplyTo::Page { chat_id, limit },
+            cx,
+        ))
     }
 
     pub(super) fn register(&self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
@@ -103,8 +121,10 @@ impl Api {
         let credentials: Credentials<'_> = fields(&json)?;
         check_username(&credentials.username)?;
         let password = self.password(credentials.password)?;
-        let command =
-            Command::Register { username: credentials.username.as_ref().into(), password };
+        let command = Command::Register {
+            username: credentials.username.as_ref().into(),
+            password,
+        };
         Ok(ask_owner_of_name(&credentials.username, command, cx))
     }
 
@@ -114,7 +134,11 @@ impl Api {
         check_username(&credentials.username)?;
         let password = self.password(credentials.password)?;
         let username = credentials.username.as_ref().into();
-        let command = Command::LogIn { username, password, address: peer };
+        let command = Command::LogIn {
+            username,
+            password,
+            address: peer,
+        };
         Ok(ask_owner_of_name(&credentials.username, command, cx))
     }
 
@@ -125,7 +149,9 @@ impl Api {
         }
         let password = given.ok_or(Problem::malformed("password is missing"))?;
         if password.is_empty() || password.len() > PASSWORD_BYTES_MAX {
-            return Err(Problem::out_of_bounds("password must be 1 to 1024 bytes of UTF-8"));
+            return Err(Problem::out_of_bounds(
+                "password must be 1 to 1024 bytes of UTF-8",
+            ));
         }
         Ok(Some(password.as_ref().into()))
     }
@@ -135,7 +161,9 @@ impl Api {
             (None, AuthMode::Trust) => return Ok(Action::Reply(logout_reply())),
             (caller, _) => caller.ok_or(Problem::UNAUTHENTICATED)?,
         };
-        let Some(session) = caller.session else { return Ok(Action::Reply(logout_reply())) };
+        let Some(session) = caller.session else {
+            return Ok(Action::Reply(logout_reply()));
+        };
         let topology = cx.topology();
         let to = topology.owner(topology.partition_of_user(caller.user_id));
         let command = Command::EndSession(SessionEnded {
@@ -143,21 +171,35 @@ impl Api {
             user_id: caller.user_id,
             expires_at: session.expires_at,
         });
-        Ok(Action::Ask { to, command, reply_to: ReplyTo::LogOut })
+        Ok(Action::Ask {
+            to,
+            command,
+            reply_to: ReplyTo::LogOut,
+        })
     }
 
     pub(super) const fn show_user(&self, user_id: UserId) -> Action {
-        Action::ReadUsers { read: Read::User(user_id), list: false }
+        Action::ReadUsers {
+            read: Read::User(user_id),
+            list: false,
+        }
     }
 
     pub(super) fn find_users(&self, call: &Call<'_>) -> Handled {
         call.caller()?;
-        let prefix = text(call.request, "prefix").unwrap_or_default().into_owned();
+        let prefix = text(call.request, "prefix")
+            .unwrap_or_default()
+            .into_owned();
         if prefix.len() > USERNAME_BYTES_MAX {
-            return Err(Problem::out_of_bounds("prefix must be at most 64 bytes of UTF-8"));
+            return Err(Problem::out_of_bounds(
+                "prefix must be at most 64 bytes of UTF-8",
+            ));
         }
         let limit = limit(call, USERS_FOUND_DEFAULT, USERS_FOUND_MAX)?;
-        Ok(Action::ReadUsers { read: Read::UsersByPrefix { prefix, limit }, list: true })
+        Ok(Action::ReadUsers {
+            read: Read::UsersByPrefix { prefix, limit },
+            list: true,
+        })
     }
 
     pub(super) fn create_chat(&self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
@@ -167,12 +209,18 @@ impl Api {
         let json = as_json(call.request)?;
         let chat: NewChat<'_> = fields(&json)?;
         if chat.name.is_empty() || chat.name.len() > CHAT_NAME_BYTES_MAX {
-            return Err(Problem::out_of_bounds("name must be 1 to 128 bytes of UTF-8"));
+            return Err(Problem::out_of_bounds(
+                "name must be 1 to 128 bytes of UTF-8",
+            ));
         }
         let creator_id = call.caller.map(|caller| caller.user_id);
         let mut seen = HashSet::new();
-        let members: Vec<UserId> =
-            chat.members.into_iter().chain(creator_id).filter(|user| seen.insert(*user)).collect();
+        let members: Vec<UserId> = chat
+            .members
+            .into_iter()
+            .chain(creator_id)
+            .filter(|user| seen.insert(*user))
+            .collect();
         if members.is_empty() {
             return Err(Problem::out_of_bounds("a chat needs a member"));
         }
@@ -181,7 +229,12 @@ impl Api {
         }
         let chat_id = ChatId::v7(cx.now.wall, &cx.random());
         let name = chat.name.as_ref().into();
-        let command = Command::CreateChat { chat_id, creator_id, name, members };
+        let command = Command::CreateChat {
+            chat_id,
+            creator_id,
+            name,
+            members,
+        };
         Ok(ask_owner(chat_id, command, ReplyTo::Plain, cx))
     }
 
@@ -189,13 +242,22 @@ impl Api {
         let user_id = call.caller()?.user_id;
         let to = cx.topology().home(user_id);
         let command = Command::ListChats { user_id };
-        Ok(Action::Ask { to, command, reply_to: ReplyTo::Plain })
+        Ok(Action::Ask {
+            to,
+            command,
+            reply_to: ReplyTo::Plain,
+        })
     }
 
     pub(super) fn show_chat(&self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
         let caller = call.caller()?.user_id;
         let chat_id = call.chat_id()?;
-        Ok(ask_owner(chat_id, Command::ShowChat { chat_id, caller }, ReplyTo::Plain, cx))
+        Ok(ask_owner(
+            chat_id,
+            Command::ShowChat { chat_id, caller },
+            ReplyTo::Plain,
+            cx,
+        ))
     }
 
     pub(super) fn add_member(&self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
@@ -203,15 +265,27 @@ impl Api {
         let json = as_json(call.request)?;
         let NewMember { user_id } = fields(&json)?;
         let chat_id = call.chat_id()?;
-        let command = Command::AddMember { chat_id, caller, user_id };
+        let command = Command::AddMember {
+            chat_id,
+            caller,
+            user_id,
+        };
         Ok(ask_owner(chat_id, command, ReplyTo::Plain, cx))
     }
 
     pub(super) fn remove_member(&self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
         let caller = call.caller()?.user_id;
         let chat_id = call.chat_id()?;
-        let user_id = call.matched.user_id.map(UserId).ok_or(Problem::NO_SUCH_USER)?;
-        let command = Command::RemoveMember { chat_id, caller, user_id };
+        let user_id = call
+            .matched
+            .user_id
+            .map(UserId)
+            .ok_or(Problem::NO_SUCH_USER)?;
+        let command = Command::RemoveMember {
+            chat_id,
+            caller,
+            user_id,
+        };
         Ok(ask_owner(chat_id, command, ReplyTo::Plain, cx))
     }
 
@@ -224,7 +298,10 @@ impl Api {
             expires_at,
             session: caller.session,
         };
-        let ticket = self.tokens.issue_ticket(&ticket).ok_or(Problem::LOGIN_BUSY)?;
+        let ticket = self
+            .tokens
+            .issue_ticket(&ticket)
+            .ok_or(Problem::LOGIN_BUSY)?;
         let body = format!(r#"{{"ticket":"{ticket}","expires_at":"{expires_at}"}}"#);
         let mut reply = Reply::json(Status::Ok, body.into_bytes());
         reply.extra.push(("Cache-Control", "no-store".to_owned()));
@@ -236,7 +313,15 @@ impl Api {
             return Err(Problem::DRAINING);
         }
         let wanted = call.matched.id.map(UserId).ok_or(Problem::NO_SUCH_USER)?;
-        let accepted = match ws::accept(call.request) {
+        let request = call.request;
+        let upgrade = ws::UpgradeRequest {
+            is_get: request.method == Method::Get,
+            http11: request.version == Version::Http11,
+            has_body: request.has_body_framing(),
+            host: request.authority().map(str::as_bytes),
+            headers: |name| request.headers(name),
+        };
+        let accepted = match ws::accept(&upgrade) {
             Ok(accepted) => accepted,
             Err(refusal) => return Ok(Action::Reply(upgrade_refused(&refusal))),
         };
@@ -244,7 +329,11 @@ impl Api {
         if caller.user_id != wanted {
             return Err(Problem::FORBIDDEN);
         }
-        Ok(Action::Upgrade { accepted, caller, ticket })
+        Ok(Action::Upgrade {
+            accepted,
+            caller,
+            ticket,
+        })
     }
 
     /// Who connects: by ticket, by token or, in trust mode, whoever the path says.
@@ -257,8 +346,10 @@ impl Api {
         if let Some(ticket) = text(call.request, "ticket") {
             let ticket = self.tokens.verify_ticket(ticket.as_bytes(), cx.now.wall);
             let ticket = ticket.ok_or(Problem::UNAUTHENTICATED)?;
-            let Ticket { user_id, session, .. } = ticket;
-            let caller = Caller { user_id, session, by_cookie: false };
+            let Ticket {
+                user_id, session, ..
+            } = ticket;
+            let caller = Caller { user_id, session };
             return match self.is_current(&caller, cx.now.wall) {
                 true => Ok((caller, Some(ticket))),
                 false => Err(Problem::UNAUTHENTICATED),
@@ -266,9 +357,13 @@ impl Api {
         }
         match (call.caller, self.auth) {
             (Some(caller), _) => Ok((caller, None)),
-            (None, AuthMode::Trust) => {
-                Ok((Caller { user_id: wanted, session: None, by_cookie: false }, None))
-            }
+            (None, AuthMode::Trust) => Ok((
+                Caller {
+                    user_id: wanted,
+                    session: None,
+                },
+                None,
+            )),
             (None, AuthMode::Token) => Err(Problem::UNAUTHENTICATED),
         }
     }
@@ -289,6 +384,7 @@ fn upgrade_refused(refusal: &ws::UpgradeRefusal) -> Reply {
         ws::UpgradeRefusal::OriginForbidden => Problem::FOREIGN_ORIGIN,
         ws::UpgradeRefusal::VersionUnsupported => Problem::UPGRADE_REQUIRED,
         ws::UpgradeRefusal::BadRequest(detail) => Problem::malformed(detail),
+        ws::UpgradeRefusal::NotAnUpgrade => Problem::malformed("a WebSocket handshake is expected"),
     };
     let mut reply = Reply::problem(&problem);
     if matches!(refusal, ws::UpgradeRefusal::VersionUnsupported) {
@@ -299,13 +395,21 @@ fn upgrade_refused(refusal: &ws::UpgradeRefusal) -> Reply {
 }
 
 fn ask_owner(chat_id: ChatId, command: Command, reply_to: ReplyTo, cx: &Context<'_>) -> Action {
-    Action::Ask { to: cx.topology().owner_of_chat(chat_id), command, reply_to }
+    Action::Ask {
+        to: cx.topology().owner_of_chat(chat_id),
+        command,
+        reply_to,
+    }
 }
 
 fn ask_owner_of_name(username: &str, command: Command, cx: &Context<'_>) -> Action {
     let topology = cx.topology();
     let to = topology.owner(topology.partition_of_username(username));
-    Action::Ask { to, command, reply_to: ReplyTo::Plain }
+    Action::Ask {
+        to,
+        command,
+        reply_to: ReplyTo::Plain,
+    }
 }
 
 fn limit(call: &Call<'_>, default: usize, max: usize) -> Result<usize, Problem> {
@@ -318,10 +422,14 @@ fn limit(call: &Call<'_>, default: usize, max: usize) -> Result<usize, Problem> 
 
 fn check_username(username: &str) -> Result<(), Problem> {
     if username.is_empty() || username.len() > USERNAME_BYTES_MAX {
-        return Err(Problem::out_of_bounds("username must be 1 to 64 bytes of UTF-8"));
+        return Err(Problem::out_of_bounds(
+            "username must be 1 to 64 bytes of UTF-8",
+        ));
     }
     if username.chars().any(char::is_control) {
-        return Err(Problem::out_of_bounds("username must not have control characters"));
+        return Err(Problem::out_of_bounds(
+            "username must not have control characters",
+        ));
     }
     Ok(())
 }
@@ -330,5 +438,8 @@ fn check_username(username: &str) -> Result<(), Problem> {
 fn idempotency_key(value: &[u8]) -> Result<&str, Problem> {
     let value = std::str::from_utf8(value)
         .map_err(|_| Problem::malformed("Idempotency-Key must be UTF-8"))?;
-    Ok(value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).unwrap_or(value))
+    Ok(value
+        .strip_prefix('"')
+        .and_then(|v| v.strip_suffix('"'))
+        .unwrap_or(value))
 }

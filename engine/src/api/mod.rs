@@ -38,11 +38,19 @@ pub(crate) enum Action {
     /// It is answered already.
     Reply(Reply),
     /// A shard must do something.
-    Ask { to: ShardId, command: Command, reply_to: ReplyTo },
+    Ask {
+        to: ShardId,
+        command: Command,
+        reply_to: ReplyTo,
+    },
     /// Users must be read from the store: one, or a list.
     ReadUsers { read: Read, list: bool },
     /// It becomes a WebSocket, once the ticket (if there is one) was spent.
-    Upgrade { accepted: Accepted, caller: Caller, ticket: Option<Ticket> },
+    Upgrade {
+        accepted: Accepted,
+        caller: Caller,
+        ticket: Option<Ticket>,
+    },
 }
 
 /// Where an endpoint's handler finds things.
@@ -116,18 +124,25 @@ impl Api {
     pub(crate) fn authenticate(&self, request: &Request, cx: &Context<'_>) -> Option<Caller> {
         match self.auth {
             AuthMode::Trust => {
-                let user_id = cookie(request.header("cookie")?, USER_COOKIE)?.parse().ok()?;
-                Some(Caller { user_id, session: None, by_cookie: true })
+                let user_id = cookie(request.header("cookie")?, USER_COOKIE)?
+                    .parse()
+                    .ok()?;
+                Some(Caller {
+                    user_id,
+                    session: None,
+                })
             }
             AuthMode::Token => {
                 let bearer = request.header("authorization").map(bearer_token);
-                let by_cookie = bearer.is_none();
                 let token = match bearer {
                     Some(token) => token?,
                     None => cookie(request.header("cookie")?, SESSION_COOKIE)?.as_bytes(),
                 };
                 let (user_id, session) = self.tokens.verify(token, cx.now.wall)?;
-                let caller = Caller { user_id, session: Some(session), by_cookie };
+                let caller = Caller {
+                    user_id,
+                    session: Some(session),
+                };
                 self.is_current(&caller, cx.now.wall).then_some(caller)
             }
         }
@@ -149,7 +164,11 @@ impl Api {
         if !serves(http.listener, route.is_operational()) {
             return Err(Problem::NO_SUCH_PAGE);
         }
-        let method = if request.method == Method::Head { Method::Get } else { request.method };
+        let method = if request.method == Method::Head {
+            Method::Get
+        } else {
+            request.method
+        };
         let Some(endpoint) = route.endpoint(method) else {
             return Ok(Action::Reply(Reply::method_not_allowed(route)));
         };
@@ -157,7 +176,11 @@ impl Api {
             return Err(Problem::STARTING);
         }
         let caller = http.caller(request, self, cx);
-        let call = Call { request, matched, caller };
+        let call = Call {
+            request,
+            matched,
+            caller,
+        };
         self.dispatch(endpoint, &call, http, cx)
     }
 
@@ -202,7 +225,9 @@ impl Api {
 /// The token of an `Authorization: Bearer` header; `None` where it is of another scheme.
 fn bearer_token(value: &[u8]) -> Option<&[u8]> {
     let (scheme, token) = value.split_at_checked(7)?;
-    scheme.eq_ignore_ascii_case(b"bearer ").then_some(token.trim_ascii())
+    scheme
+        .eq_ignore_ascii_case(b"bearer ")
+        .then_some(token.trim_ascii())
 }
 
 const fn serves(listener: Listener, is_operational: bool) -> bool {

@@ -42,7 +42,13 @@ pub(crate) enum ReplyTo {
 
 impl Reply {
     fn new(status: Status, content_type: &'static str, body: Vec<u8>) -> Self {
-        Self { status, content_type: Some(content_type), extra: Vec::new(), body, refusal: None }
+        Self {
+            status,
+            content_type: Some(content_type),
+            extra: Vec::new(),
+            body,
+            refusal: None,
+        }
     }
 
     pub(crate) fn json(status: Status, body: Vec<u8>) -> Self {
@@ -94,7 +100,10 @@ impl Reply {
         body.extend_from_slice(br#"","detail":"#);
         put_json_text(&mut body, detail);
         body.push(b'}');
-        Self { refusal: Some(code), ..Self::new(status, PROBLEM_JSON, body) }
+        Self {
+            refusal: Some(code),
+            ..Self::new(status, PROBLEM_JSON, body)
+        }
     }
 }
 
@@ -122,7 +131,11 @@ impl Api {
     /// The reply that an outcome makes.
     pub(crate) fn reply_to(&self, to: &ReplyTo, outcome: Outcome, cx: &mut Context<'_>) -> Reply {
         match outcome {
-            Outcome::Posted { message_id, chat_id, created_at } => {
+            Outcome::Posted {
+                message_id,
+                chat_id,
+                created_at,
+            } => {
                 let mut body = Vec::with_capacity(160);
                 put_receipt(&mut body, message_id, chat_id, created_at);
                 Reply::json(Status::Ok, body)
@@ -142,7 +155,10 @@ impl Api {
     fn login_reply(&self, user_id: UserId, username: &str, cx: &mut Context<'_>) -> Reply {
         let expires_at = Timestamp::from_millis(cx.now.wall.millis() + SESSION_MILLIS);
         let session_id = SessionId::from_bytes(cx.random());
-        let session = Session { session_id, expires_at };
+        let session = Session {
+            session_id,
+            expires_at,
+        };
         let Some(token) = self.tokens.issue(user_id, session) else {
             return Reply::problem(&Problem::LOGIN_BUSY);
         };
@@ -168,7 +184,10 @@ pub(super) fn logout_reply() -> Reply {
     let expired = |name: &str| format!("{name}=; Path=/; Max-Age=0; SameSite=Lax");
     let mut reply = Reply::no_content();
     reply.extra = vec![
-        ("Set-Cookie", format!("{}; HttpOnly", expired(SESSION_COOKIE))),
+        (
+            "Set-Cookie",
+            format!("{}; HttpOnly", expired(SESSION_COOKIE)),
+        ),
         ("Set-Cookie", expired(USER_COOKIE)),
     ];
     reply

@@ -41,7 +41,10 @@ pub(crate) struct Route(&'static [(Method, Endpoint)]);
 
 impl Route {
     pub(crate) fn endpoint(self, method: Method) -> Option<Endpoint> {
-        self.0.iter().find(|(known, _)| *known == method).map(|(_, endpoint)| *endpoint)
+        self.0
+            .iter()
+            .find(|(known, _)| *known == method)
+            .map(|(_, endpoint)| *endpoint)
     }
 
     pub(crate) fn is_operational(self) -> bool {
@@ -69,20 +72,44 @@ pub(crate) struct Match {
 
 /// Every path that there is.
 const ROUTES: &[(&str, Route)] = &[
-    ("/users", Route(&[(Method::Post, Endpoint::Register), (Method::Get, Endpoint::FindUsers)])),
+    (
+        "/users",
+        Route(&[
+            (Method::Post, Endpoint::Register),
+            (Method::Get, Endpoint::FindUsers),
+        ]),
+    ),
     ("/users/{id}", Route(&[(Method::Get, Endpoint::ShowUser)])),
     ("/me", Route(&[(Method::Get, Endpoint::Me)])),
     ("/login", Route(&[(Method::Post, Endpoint::LogIn)])),
     ("/logout", Route(&[(Method::Post, Endpoint::LogOut)])),
-    ("/chats", Route(&[(Method::Post, Endpoint::CreateChat), (Method::Get, Endpoint::ListChats)])),
+    (
+        "/chats",
+        Route(&[
+            (Method::Post, Endpoint::CreateChat),
+            (Method::Get, Endpoint::ListChats),
+        ]),
+    ),
     ("/chats/{id}", Route(&[(Method::Get, Endpoint::ShowChat)])),
-    ("/chats/{id}/members", Route(&[(Method::Post, Endpoint::AddMember)])),
-    ("/chats/{id}/members/{user_id}", Route(&[(Method::Delete, Endpoint::RemoveMember)])),
+    (
+        "/chats/{id}/members",
+        Route(&[(Method::Post, Endpoint::AddMember)]),
+    ),
+    (
+        "/chats/{id}/members/{user_id}",
+        Route(&[(Method::Delete, Endpoint::RemoveMember)]),
+    ),
     (
         "/chats/{id}/messages",
-        Route(&[(Method::Post, Endpoint::PostMessage), (Method::Get, Endpoint::ShowMessages)]),
+        Route(&[
+            (Method::Post, Endpoint::PostMessage),
+            (Method::Get, Endpoint::ShowMessages),
+        ]),
     ),
-    ("/ws/connect/{id}", Route(&[(Method::Get, Endpoint::Connect)])),
+    (
+        "/ws/connect/{id}",
+        Route(&[(Method::Get, Endpoint::Connect)]),
+    ),
     ("/ws-ticket", Route(&[(Method::Post, Endpoint::Ticket)])),
     ("/metrics", Route(&[(Method::Get, Endpoint::Metrics)])),
     ("/livez", Route(&[(Method::Get, Endpoint::Live)])),
@@ -104,8 +131,19 @@ impl Routes {
 
     pub(crate) fn find(&self, path: &str) -> Option<(Route, Match)> {
         let found = self.0.at(path).ok()?;
-        let id = |name| found.params.get(name).and_then(|text| Uuid::try_parse(text).ok());
-        Some((*found.value, Match { id: id("id"), user_id: id("user_id") }))
+        let id = |name| {
+            found
+                .params
+                .get(name)
+                .and_then(|text| Uuid::try_parse(text).ok())
+        };
+        Some((
+            *found.value,
+            Match {
+                id: id("id"),
+                user_id: id("user_id"),
+            },
+        ))
     }
 }
 

@@ -16,7 +16,10 @@ pub(super) struct Deadlines {
 
 impl Default for Deadlines {
     fn default() -> Self {
-        Self { slots: (0..SLOTS).map(|_| Vec::new()).collect(), taken: 0 }
+        Self {
+            slots: (0..SLOTS).map(|_| Vec::new()).collect(),
+            taken: 0,
+        }
     }
 }
 
@@ -64,8 +67,20 @@ mod tests {
     #[test]
     fn nothing_is_forgotten_when_seconds_are_skipped() {
         let mut deadlines = Deadlines::default();
-        deadlines.add(ConnId { slot: 1, generation: 0 }, 3);
-        deadlines.add(ConnId { slot: 2, generation: 0 }, 90);
+        deadlines.add(
+            ConnId {
+                slot: 1,
+                generation: 0,
+            },
+            3,
+        );
+        deadlines.add(
+            ConnId {
+                slot: 2,
+                generation: 0,
+            },
+            90,
+        );
         assert_eq!(deadlines.take_due(1000).len(), 2);
     }
 }

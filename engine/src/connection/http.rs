@@ -90,7 +90,9 @@ impl HttpConnection {
         api: &Api,
         cx: &Context<'_>,
     ) -> Option<Caller> {
-        let credentials = request.header("authorization").or_else(|| request.header("cookie"))?;
+        let credentials = request
+            .header("authorization")
+            .or_else(|| request.header("cookie"))?;
         if let Some((known, caller)) = &self.known
             && known == credentials
             && api.is_current(caller, cx.now.wall)
@@ -172,7 +174,8 @@ impl Connections {
             http.input = BytesMut::new();
         }
         let began = arriving.then(|| {
-            http.request_began_seconds.unwrap_or(cx.now.micros / 1_000_000)
+            http.request_began_seconds
+                .unwrap_or(cx.now.micros / 1_000_000)
         });
         let is_new = began.is_some() && http.request_began_seconds.is_none();
         http.request_began_seconds = began;
@@ -181,13 +184,7 @@ impl Connections {
         }
     }
 
-    fn begin_request(
-        &mut self,
-        id: ConnId,
-        request: Request,
-        api: &mut Api,
-        cx: &mut Context<'_>,
-    ) {
+    fn begin_request(&mut self, id: ConnId, request: Request, api: &mut Api, cx: &mut Context<'_>) {
         let Some(http) = self.http(id) else { return };
         http.request_began_seconds = None;
         if !http.waiting.is_empty() && !api.is_concurrent(&request) {
@@ -205,28 +202,50 @@ impl Connections {
             to: ReplyTo::Plain,
             reply: None,
         });
-        let action = api.handle(&request, http, cx).unwrap_or_else(|problem| {
-            Action::Reply(Reply::problem(&problem))
-        });
+        let action = api
+            .handle(&request, http, cx)
+            .unwrap_or_else(|problem| Action::Reply(Reply::problem(&problem)));
         self.act(id, ticket, action, cx);
     }
 
     fn act(&mut self, id: ConnId, ticket: u64, action: Action, cx: &mut Context<'_>) {
         match action {
             Action::Reply(reply) => self.reply(id, ticket, reply, cx),
-            Action::Ask { to, command, reply_to } => {
+            Action::Ask {
+                to,
+                command,
+                reply_to,
+            } => {
                 self.expect(id, ticket, reply_to);
                 let waiting = Waiting::Connection { conn: id, ticket };
-                let asker = Asker { shard: cx.id(), waiting };
+                let asker = Asker {
+                    shard: cx.id(),
+                    waiting,
+                };
                 cx.send(to, ShardMessage::Ask { asker, command });
             }
             Action::ReadUsers { read, list } => {
-                cx.read(read, Reader::Users { conn: id, ticket, list });
+                cx.read(
+                    read,
+                    Reader::Users {
+                        conn: id,
+                        ticket,
+                        list,
+                    },
+                );
             }
-            Action::Upgrade { accepted, caller, ticket: None } => {
+            Action::Upgrade {
+                accepted,
+                caller,
+                ticket: None,
+            } => {
                 self.upgrade(id, ticket, &accepted, caller, cx);
             }
-            Action::Upgrade { accepted, caller, ticket: Some(presented) } => {
+            Action::Upgrade {
+                accepted,
+                caller,
+                ticket: Some(presented),
+            } => {
                 self.spend_ticket(id, ticket, accepted, caller, presented, cx);
             }
         }
@@ -251,10 +270,28 @@ impl Connections {
     ) {
         let Some(http) = self.http(id) else { return };
         http.upgrade = Some(Box::new(Upgrade { accepted, caller }));
-        let Ticket { ticket_id, user_id, expires_at, .. } = presented;
-        let command = Command::SpendTicket { ticket_id, user_id, expires_at };
+        let Ticket {
+            ticket_id,
+            user_id,
+            expires_at,
+            ..
+        } = presented;
+        let command = Command::SpendTicket {
+            ticket_id,
+            user_id,
+            expires_at,
+        };
         let to = cx.topology().home(user_id);
-        self.act(id, ticket, Action::Ask { to, command, reply_to: ReplyTo::Upgrade }, cx);
+        self.act(
+            id,
+            ticket,
+            Action::Ask {
+                to,
+                command,
+                reply_to: ReplyTo::Upgrade,
+            },
+            cx,
+        );
     }
 
     /// A command of this connection was answered.
@@ -268,7 +305,9 @@ impl Connections {
     ) {
         let Some(http) = self.http(id) else { return };
         let index = ticket.wrapping_sub(http.first_ticket) as usize;
-        let Some(waiting) = http.waiting.get(index) else { return };
+        let Some(waiting) = http.waiting.get(index) else {
+            return;
+        };
         let reply = match (&waiting.to, outcome) {
             (ReplyTo::Upgrade, Outcome::Done) => {
                 if let Some(upgrade) = http.upgrade.take() {
@@ -314,8 +353,12 @@ impl Connections {
 
     /// Writes the replies that are next in order.
     fn write_replies(&mut self, id: ConnId, cx: &mut Context<'_>) {
-        let Some(connection) = self.get_mut(id) else { return };
-        let Protocol::Http(http) = &mut connection.protocol else { return };
+        let Some(connection) = self.get_mut(id) else {
+            return;
+        };
+        let Protocol::Http(http) = &mut connection.protocol else {
+            return;
+        };
         let was_empty = connection.outbox.is_empty();
         let mut ends = false;
         while let Some(next) = http.waiting.pop_front_if(|next| next.reply.is_some()) {
@@ -336,7 +379,8 @@ impl Connections {
     /// Goes on with requests that had to wait for a reply.
     fn go_on(&mut self, id: ConnId, api: &mut Api, cx: &mut Context<'_>) {
         let Some(http) = self.http(id) else { return };
-        if http.held.is_some() && http.waiting.is_empty()
+        if http.held.is_some()
+            && http.waiting.is_empty()
             && let Some(request) = http.held.take()
         {
             self.begin_request(id, request, api, cx);
@@ -349,7 +393,8 @@ impl Connections {
 
     /// Says that a connection may be read again, where it was not read for a while.
     pub(crate) fn resume_if_wanted(&mut self, id: ConnId, cx: &mut Context<'_>) {
-        if self.get(id).is_some_and(|connection| connection.paused) && self.would_read(id)
+        if self.get(id).is_some_and(|connection| connection.paused)
+            && self.would_read(id)
             && let Some(connection) = self.get_mut(id)
         {
             connection.paused = false;
@@ -367,11 +412,12 @@ impl Connections {
     }
 
     fn would_read(&self, id: ConnId) -> bool {
-        self.get(id).is_some_and(|connection| match &connection.protocol {
-            _ if connection.is_closing() => false,
-            Protocol::Http(http) => http.wants_input() && !connection.outbox.is_full(),
-            Protocol::WebSocket(ws) => ws.wants_input(),
-        })
+        self.get(id)
+            .is_some_and(|connection| match &connection.protocol {
+                _ if connection.is_closing() => false,
+                Protocol::Http(http) => http.wants_input() && !connection.outbox.is_full(),
+                Protocol::WebSocket(ws) => ws.wants_input(),
+            })
     }
 
     fn refuse_framing(&mut self, id: ConnId, refusal: Refusal, cx: &mut Context<'_>) {
@@ -404,9 +450,16 @@ impl Connections {
         caller: Caller,
         cx: &mut Context<'_>,
     ) {
-        let Some(connection) = self.get_mut(id) else { return };
-        let Protocol::Http(http) = &mut connection.protocol else { return };
-        debug_assert_eq!(http.first_ticket, ticket, "an upgrade waits for all replies before it");
+        let Some(connection) = self.get_mut(id) else {
+            return;
+        };
+        let Protocol::Http(http) = &mut connection.protocol else {
+            return;
+        };
+        debug_assert_eq!(
+            http.first_ticket, ticket,
+            "an upgrade waits for all replies before it"
+        );
         let unread = std::mem::take(&mut http.input);
         connection.closing = true;
         connection.write(cx, |out| write_switching_protocols(out, accepted));
@@ -417,7 +470,9 @@ impl Connections {
             unread,
         });
         let to = cx.topology().home(caller.user_id);
-        cx.effects.connections.push((id, ConnEffect::HandOff { to, socket }));
+        cx.effects
+            .connections
+            .push((id, ConnEffect::HandOff { to, socket }));
     }
 
     /// Ends what is overdue on an HTTP connection.
@@ -444,8 +499,11 @@ impl Connections {
 }
 
 fn write_reply(out: &mut Vec<u8>, waiting: &WaitingReply, reply: &Reply, date: &HttpDate) {
-    let extra: smallvec::SmallVec<[(&'static str, &str); 4]> =
-        reply.extra.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let extra: smallvec::SmallVec<[(&'static str, &str); 4]> = reply
+        .extra
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
     let head = ResponseHead {
         status: reply.status,
         version: waiting.version,

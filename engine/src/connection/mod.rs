@@ -71,7 +71,10 @@ impl Connections {
     }
 
     pub(crate) fn get(&self, id: ConnId) -> Option<&Connection> {
-        self.slots.get(id.slot as usize)?.as_deref().filter(|connection| connection.id == id)
+        self.slots
+            .get(id.slot as usize)?
+            .as_deref()
+            .filter(|connection| connection.id == id)
     }
 
     pub(crate) fn get_mut(&mut self, id: ConnId) -> Option<&mut Connection> {
@@ -96,7 +99,9 @@ impl Connections {
 
     /// The login that a WebSocket was opened with.
     pub(crate) fn session_of(&self, id: ConnId) -> Option<SessionId> {
-        self.websocket(id)?.session.map(|session| session.session_id)
+        self.websocket(id)?
+            .session
+            .map(|session| session.session_id)
     }
 
     fn websocket(&self, id: ConnId) -> Option<&WsConnection> {
@@ -128,7 +133,9 @@ impl Connections {
 
     /// Closes a connection whose reader takes less than it is sent. It can resume later.
     fn close_if_slow(&mut self, id: ConnId, cx: &mut Context<'_>) {
-        let Some(connection) = self.get_mut(id) else { return };
+        let Some(connection) = self.get_mut(id) else {
+            return;
+        };
         if connection.outbox.is_full() {
             connection.outbox.drop_behind_front();
             self.close(id, CloseCode::SlowReader, "too slow a reader", cx);
@@ -146,7 +153,12 @@ impl Connections {
         let Some(connection) = self.get_mut(id).filter(|connection| !connection.closing) else {
             return;
         };
-        let Connection { protocol: Protocol::WebSocket(ws), outbox, .. } = connection else {
+        let Connection {
+            protocol: Protocol::WebSocket(ws),
+            outbox,
+            ..
+        } = connection
+        else {
             return;
         };
         ws.socket.close(code, reason, outbox.buffer());

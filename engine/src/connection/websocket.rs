@@ -13,7 +13,7 @@ use crate::connection::{Connections, Protocol};
 use crate::context::Context;
 use crate::effect::{ConnEffect, HandedOff};
 use crate::input::{ConnId, Now};
-use crate::mesh::{Asker, Command, Outcome, ShardMessage, Waiting};
+use crate::mesh::{Asker, Outcome, Post, ShardMessage, Waiting};
 use crate::problem::Problem;
 use crate::ws::{CloseCode, Received, WebSocket};
 
@@ -61,7 +61,11 @@ impl WsConnection {
     fn new(socket: &HandedOff, now: Now) -> Self {
         let seconds = now.micros / 1_000_000;
         let expires_seconds = socket.session.map(|session| {
-            seconds + session.expires_at.seconds().saturating_sub(now.wall.seconds())
+            seconds
+                + session
+                    .expires_at
+                    .seconds()
+                    .saturating_sub(now.wall.seconds())
         });
         Self {
             user_id: socket.user_id,
@@ -78,9 +82,14 @@ impl WsConnection {
     }
 
     pub(super) fn due_seconds(&self) -> u64 {
-        let wait = if self.pinged { PING_AFTER_SECONDS + PONG_SECONDS_MAX } else { PING_AFTER_SECONDS };
+        let wait = if self.pinged {
+            PING_AFTER_SECONDS + PONG_SECONDS_MAX
+        } else {
+            PING_AFTER_SECONDS
+        };
         let heartbeat = self.heard_seconds + wait;
-        self.expires_seconds.map_or(heartbeat, |expires| expires.min(heartbeat))
+        self.expires_seconds
+            .map_or(heartbeat, |expires| expires.min(heartbeat))
     }
 
     pub(super) fn wants_input(&self) -> bool {
@@ -98,23 +107,35 @@ impl Connections {
 
     /// Bytes came in on a WebSocket.
     pub(crate) fn websocket_received(&mut self, id: ConnId, bytes: &[u8], cx: &mut Context<'_>) {
-        let Some(connection) = self.get_mut(id).filter(|it| !it.is_closing()) else { return };
-        let Protocol::WebSocket(ws) = &mut connection.protocol else { return };
+        let Some(connection) = self.get_mut(id).filter(|it| !it.is_closing()) else {
+            return;
+        };
+        let Protocol::WebSocket(ws) = &mut connection.protocol else {
+            return;
+        };
         ws.heard_seconds = cx.now.micros / 1_000_000;
         ws.pinged = false;
         let was_empty = connection.outbox.is_empty();
         let mut answers = Vec::new();
-        let WsConnection { socket, sends, last_ticket, user_id, .. } = &mut **ws;
+        let WsConnection {
+            socket,
+            sends,
+            last_ticket,
+            user_id,
+            ..
+        } = &mut **ws;
         let user_id = *user_id;
-        let received = socket.receive(bytes, connection.outbox.buffer(), |text| {
-            match take_message(id, user_id, text, sends, last_ticket, cx) {
+        let received = socket.receive(
+            bytes,
+            connection.outbox.buffer(),
+            |text| match take_message(id, user_id, text, sends, last_ticket, cx) {
                 Ok(answer) => answers.extend(answer.map(<[u8]>::to_vec)),
                 Err((problem, client_id)) => {
                     cx.stats.count_refusal(problem.code);
                     answers.push(error_json(&problem, client_id.as_deref()));
                 }
-            }
-        });
+            },
+        );
         if was_empty && !connection.outbox.is_empty() {
             cx.effects.connections.push((id, ConnEffect::Flush));
         }
@@ -135,9 +156,15 @@ impl Connections {
         outcome: Outcome,
         cx: &mut Context<'_>,
     ) {
-        let Some(connection) = self.get_mut(id) else { return };
-        let Protocol::WebSocket(ws) = &mut connection.protocol else { return };
-        let Some(index) = ws.sends.iter().position(|(sent, _)| *sent == ticket) else { return };
+        let Some(connection) = self.get_mut(id) else {
+            return;
+        };
+        let Protocol::WebSocket(ws) = &mut connection.protocol else {
+            return;
+        };
+        let Some(index) = ws.sends.iter().position(|(sent, _)| *sent == ticket) else {
+            return;
+        };
         let client_id = ws.sends.remove(index).and_then(|(_, client_id)| client_id);
         let answer = match &outcome {
             Outcome::Posted { message_id, .. } => ack_json(message_id, client_id.as_deref()),
@@ -159,8 +186,12 @@ impl Connections {
     /// Asks a silent peer for a sign, closes on one who gives none, or whose login has expired.
     pub(super) fn tick_websocket(&mut self, id: ConnId, cx: &mut Context<'_>) {
         let seconds = cx.now.micros / 1_000_000;
-        let Some(connection) = self.get_mut(id) else { return };
-        let Protocol::WebSocket(ws) = &mut connection.protocol else { return };
+        let Some(connection) = self.get_mut(id) else {
+            return;
+        };
+        let Protocol::WebSocket(ws) = &mut connection.protocol else {
+            return;
+        };
         if ws.expires_seconds.is_some_and(|expires| expires <= seconds) {
             return self.close(id, CloseCode::NotAuthenticated, "the login has expired", cx);
         }
@@ -191,18 +222,26 @@ fn take_message(
     cx: &mut Context<'_>,
 ) -> Result<Option<&'static [u8]>, Refused> {
     let message: ClientMessage<'_> = serde_json::from_str(text).map_err(|_| {
-        (Problem::malformed_json("expected one JSON object with a type and its fields"), None)
+        (
+            Problem::malformed_json("expected one JSON object with a type and its fields"),
+            None,
+        )
     })?;
     match message.kind.as_ref() {
         "send" => {
             let client_id = message.client_id.as_deref().map(Box::from);
-            let (chat_id, command) =
-                send_command(&message, user_id).map_err(|it| (it, client_id.clone()))?;
+            let post = post_of(&message, user_id).map_err(|it| (it, client_id.clone()))?;
             *last_ticket += 1;
             sends.push_back((*last_ticket, client_id));
-            let waiting = Waiting::Connection { conn, ticket: *last_ticket };
-            let asker = Asker { shard: cx.id(), waiting };
-            let to = cx.route_post(chat_id, user_id);
+            let waiting = Waiting::Connection {
+                conn,
+                ticket: *last_ticket,
+            };
+            let asker = Asker {
+                shard: cx.id(),
+                waiting,
+            };
+            let (to, command) = cx.route_post(post);
             cx.send(to, ShardMessage::Ask { asker, command });
             Ok(None)
         }
@@ -211,30 +250,35 @@ fn take_message(
     }
 }
 
-fn send_command(
-    message: &ClientMessage<'_>,
-    sender_id: UserId,
-) -> Result<(ChatId, Command), Problem> {
-    let chat_id = message.chat_id.ok_or(Problem::malformed("chat_id is missing"))?;
-    let content = message.content.as_deref().ok_or(Problem::malformed("content is missing"))?;
-    let command = post_command(chat_id, sender_id, content, message.client_id.as_deref())?;
-    Ok((chat_id, command))
+fn post_of(message: &ClientMessage<'_>, sender_id: UserId) -> Result<Post, Problem> {
+    let chat_id = message
+        .chat_id
+        .ok_or(Problem::malformed("chat_id is missing"))?;
+    let content = message
+        .content
+        .as_deref()
+        .ok_or(Problem::malformed("content is missing"))?;
+    checked_post(chat_id, sender_id, content, message.client_id.as_deref())
 }
 
-/// The command that posts a message whose parts are within their bounds.
-pub(crate) fn post_command(
+/// A post whose parts are within their bounds.
+pub(crate) fn checked_post(
     chat_id: ChatId,
     sender_id: UserId,
     content: &str,
     client_id: Option<&str>,
-) -> Result<Command, Problem> {
+) -> Result<Post, Problem> {
     if content.is_empty() || content.len() > CONTENT_BYTES_MAX {
-        return Err(Problem::out_of_bounds("content must be 1 to 4096 bytes of UTF-8"));
+        return Err(Problem::out_of_bounds(
+            "content must be 1 to 4096 bytes of UTF-8",
+        ));
     }
     if client_id.is_some_and(|id| id.is_empty() || id.len() > CLIENT_ID_BYTES_MAX) {
-        return Err(Problem::out_of_bounds("client_id must be 1 to 64 bytes of UTF-8"));
+        return Err(Problem::out_of_bounds(
+            "client_id must be 1 to 64 bytes of UTF-8",
+        ));
     }
-    Ok(Command::PostMessage {
+    Ok(Post {
         chat_id,
         sender_id,
         content: content.into(),

@@ -33,7 +33,11 @@ impl Room {
     }
 
     pub(super) fn remove(&mut self, conn: ConnId) {
-        if let Some(index) = self.listeners.iter().position(|listener| listener.conn == conn) {
+        if let Some(index) = self
+            .listeners
+            .iter()
+            .position(|listener| listener.conn == conn)
+        {
             self.listeners.swap_remove(index);
         }
     }
@@ -58,9 +62,15 @@ impl Home {
             }
             let deliveries = room.listeners.len() as u64 * u64::from(batch.count);
             cx.stats.deliveries += deliveries;
-            let waited = cx.now.wall.millis().saturating_sub(batch.accepted_at.millis());
+            let waited = cx
+                .now
+                .wall
+                .millis()
+                .saturating_sub(batch.accepted_at.millis());
             cx.stats.delivery.observe_many(waited * 1000, deliveries);
-            cx.stats.broadcast.observe(cx.now.micros.saturating_sub(batch.applied_micros));
+            cx.stats
+                .broadcast
+                .observe(cx.now.micros.saturating_sub(batch.applied_micros));
         }
         if let Some(leaver) = batch.leaver {
             self.leave(leaver, batch);
@@ -68,7 +78,9 @@ impl Home {
     }
 
     fn leave(&mut self, leaver: UserId, batch: &EventBatch) {
-        let Some(user) = self.users.get_mut(&leaver) else { return };
+        let Some(user) = self.users.get_mut(&leaver) else {
+            return;
+        };
         if user.chats.remove(&batch.chat_id) {
             for conn in &user.connections {
                 leave_room(&mut self.rooms, batch.chat_id, *conn);
@@ -86,7 +98,11 @@ struct Frames<'a> {
 
 impl<'a> Frames<'a> {
     const fn new(batch: &'a EventBatch) -> Self {
-        Self { batch, single: None, batched: None }
+        Self {
+            batch,
+            single: None,
+            batched: None,
+        }
     }
 
     fn get(&mut self, batches: bool) -> Bytes {
@@ -101,7 +117,8 @@ impl<'a> Frames<'a> {
 
 /// One frame for each event.
 fn frame_each(batch: &EventBatch) -> Bytes {
-    let headers = batch.count as usize * (text_frame_len(BATCH_FRAME_BYTES_MAX) - BATCH_FRAME_BYTES_MAX);
+    let headers =
+        batch.count as usize * (text_frame_len(BATCH_FRAME_BYTES_MAX) - BATCH_FRAME_BYTES_MAX);
     let mut frames = Vec::with_capacity(batch.lines.len() + headers);
     for line in lines(&batch.lines) {
         write_text_frame(&mut frames, line);
@@ -130,11 +147,15 @@ fn frame_end(lines: &[u8]) -> usize {
     }
     let is_break = |byte: &u8| *byte == b'\n';
     let within = lines[..BATCH_FRAME_BYTES_MAX].iter().rposition(is_break);
-    within.or_else(|| lines.iter().position(is_break)).map_or(lines.len(), |at| at + 1)
+    within
+        .or_else(|| lines.iter().position(is_break))
+        .map_or(lines.len(), |at| at + 1)
 }
 
 fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
+    bytes
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
 }
 
 #[cfg(test)]
@@ -146,7 +167,10 @@ mod tests {
     fn batch(lines: &[String]) -> EventBatch {
         EventBatch {
             chat_id: ChatId::from_bytes([1; 16]),
-            lines: lines.iter().flat_map(|line| [line, "\n"].concat().into_bytes()).collect(),
+            lines: lines
+                .iter()
+                .flat_map(|line| [line, "\n"].concat().into_bytes())
+                .collect(),
             count: lines.len() as u32,
             accepted_at: Timestamp::default(),
             applied_micros: 0,

@@ -29,8 +29,13 @@ impl Inbox {
     pub(super) fn begin(&mut self, asker: Asker, user_id: UserId, cx: &mut Context<'_>) {
         self.last += 1;
         let gather = self.last;
-        let state =
-            Gather { asker, user_id, missing: 0, summaries: Vec::new(), problem: None };
+        let state = Gather {
+            asker,
+            user_id,
+            missing: 0,
+            summaries: Vec::new(),
+            problem: None,
+        };
         self.gathers.insert(gather, state);
         cx.read(Read::ChatsOfUser(user_id), Reader::Inbox { gather });
     }
@@ -42,7 +47,9 @@ impl Inbox {
         unstored_joins: &Map<UserId, Vec<ChatId>>,
         cx: &mut Context<'_>,
     ) {
-        let Some(state) = self.gathers.get_mut(&gather) else { return };
+        let Some(state) = self.gathers.get_mut(&gather) else {
+            return;
+        };
         let Ok(Found::Chats(mut chats)) = outcome else {
             state.problem = Some(Problem::STORE_UNAVAILABLE);
             return self.finish(gather, cx);
@@ -61,7 +68,10 @@ impl Inbox {
         for chat_id in chats {
             by_owner[topology.owner_of_chat(chat_id).index()].push(chat_id);
         }
-        let asker = Asker { shard: cx.id(), waiting: Waiting::Inbox { gather } };
+        let asker = Asker {
+            shard: cx.id(),
+            waiting: Waiting::Inbox { gather },
+        };
         for (shard, chats) in topology.all_shards().zip(by_owner) {
             if !chats.is_empty() {
                 let command = Command::SummarizeChats { user_id, chats };
@@ -71,7 +81,9 @@ impl Inbox {
     }
 
     pub(super) fn answered(&mut self, gather: u64, outcome: Outcome, cx: &mut Context<'_>) {
-        let Some(state) = self.gathers.get_mut(&gather) else { return };
+        let Some(state) = self.gathers.get_mut(&gather) else {
+            return;
+        };
         match outcome {
             Outcome::Summaries(summaries) => state.summaries.extend(summaries),
             Outcome::Refused(problem) => state.problem = Some(problem),
@@ -84,12 +96,19 @@ impl Inbox {
     }
 
     fn finish(&mut self, gather: u64, cx: &mut Context<'_>) {
-        let Some(mut state) = self.gathers.remove(&gather) else { return };
+        let Some(mut state) = self.gathers.remove(&gather) else {
+            return;
+        };
         let outcome = match state.problem {
             Some(problem) => Outcome::Refused(problem),
             None => {
-                state.summaries.sort_by(|a, b| (b.active_at, b.chat_id).cmp(&(a.active_at, a.chat_id)));
-                Outcome::Json { created: false, body: encode(&state.summaries) }
+                state
+                    .summaries
+                    .sort_by(|a, b| (b.active_at, b.chat_id).cmp(&(a.active_at, a.chat_id)));
+                Outcome::Json {
+                    created: false,
+                    body: encode(&state.summaries),
+                }
             }
         };
         cx.answer(state.asker, outcome);

@@ -15,7 +15,7 @@ use crate::home::fanout::Room;
 use crate::home::inbox::Inbox;
 use crate::home::rate::RateLimits;
 use crate::input::ConnId;
-use crate::mesh::{Asker, Command, Outcome, ShardMessage};
+use crate::mesh::{Asker, Command, Outcome, Post, ShardMessage};
 use crate::port::{Found, Read, StoreFault};
 use crate::problem::Problem;
 use crate::ws::CloseCode;
@@ -77,13 +77,12 @@ impl Home {
     }
 
     /// Sends `ready` to newcomers once their user is subscribed to all his chats.
-    fn welcome(
-        &mut self,
-        user_id: UserId,
-        connections: &mut Connections,
-        cx: &mut Context<'_>,
-    ) {
-        let Some(user) = self.users.get_mut(&user_id).filter(|user| user.is_subscribed()) else {
+    fn welcome(&mut self, user_id: UserId, connections: &mut Connections, cx: &mut Context<'_>) {
+        let Some(user) = self
+            .users
+            .get_mut(&user_id)
+            .filter(|user| user.is_subscribed())
+        else {
             return;
         };
         let ready = format!(r#"{{"type":"ready","user_id":"{user_id}"}}"#);
@@ -98,7 +97,9 @@ impl Home {
 
     /// A connection ended.
     pub(crate) fn disconnect(&mut self, user_id: UserId, conn: ConnId, cx: &mut Context<'_>) {
-        let Some(user) = self.users.get_mut(&user_id) else { return };
+        let Some(user) = self.users.get_mut(&user_id) else {
+            return;
+        };
         user.connections.retain(|other| *other != conn);
         user.newcomers.retain(|other| *other != conn);
         for chat_id in &user.chats {
@@ -110,7 +111,10 @@ impl Home {
         let chats = std::mem::take(&mut user.chats);
         self.users.remove(&user_id);
         for chat_id in chats {
-            let message = ShardMessage::Unsubscribe { chat_id, users: vec![user_id] };
+            let message = ShardMessage::Unsubscribe {
+                chat_id,
+                users: vec![user_id],
+            };
             cx.send(cx.topology().owner_of_chat(chat_id), message);
         }
     }
@@ -123,13 +127,20 @@ impl Home {
         connections: &mut Connections,
         cx: &mut Context<'_>,
     ) {
-        let Some(user) = self.users.get_mut(&user_id).filter(|user| user.loading) else { return };
+        let Some(user) = self.users.get_mut(&user_id).filter(|user| user.loading) else {
+            return;
+        };
         let Ok(Found::Chats(chats)) = outcome else {
             self.unread.push(user_id);
             return;
         };
         user.loading = false;
-        let unstored = self.unstored_joins.get(&user_id).into_iter().flatten().copied();
+        let unstored = self
+            .unstored_joins
+            .get(&user_id)
+            .into_iter()
+            .flatten()
+            .copied();
         for chat_id in chats.into_iter().chain(unstored) {
             if user.chats.insert(chat_id) {
                 user.unanswered += 1;
@@ -172,7 +183,10 @@ impl Home {
     ) {
         let mut absent = Vec::new();
         for &user_id in users {
-            self.unstored_joins.entry(user_id).or_default().push(chat_id);
+            self.unstored_joins
+                .entry(user_id)
+                .or_default()
+                .push(chat_id);
             let Some(user) = self.users.get_mut(&user_id) else {
                 absent.push(user_id);
                 continue;
@@ -181,12 +195,19 @@ impl Home {
                 continue;
             }
             let room = self.rooms.entry(chat_id).or_default();
-            for conn in user.connections.iter().filter(|conn| !user.newcomers.contains(conn)) {
+            for conn in user
+                .connections
+                .iter()
+                .filter(|conn| !user.newcomers.contains(conn))
+            {
                 room.add(*conn, connections.batches(*conn));
             }
         }
         if !absent.is_empty() {
-            let message = ShardMessage::Unsubscribe { chat_id, users: absent };
+            let message = ShardMessage::Unsubscribe {
+                chat_id,
+                users: absent,
+            };
             cx.send(cx.topology().owner_of_chat(chat_id), message);
         }
     }
@@ -194,7 +215,9 @@ impl Home {
     /// The store knows of memberships by now.
     pub(crate) fn joins_stored(&mut self, chat_id: ChatId, users: &[UserId]) {
         for user_id in users {
-            let Some(chats) = self.unstored_joins.get_mut(user_id) else { continue };
+            let Some(chats) = self.unstored_joins.get_mut(user_id) else {
+                continue;
+            };
             if let Some(index) = chats.iter().position(|chat| *chat == chat_id) {
                 chats.swap_remove(index);
             }
@@ -211,7 +234,9 @@ impl Home {
         connections: &mut Connections,
         cx: &mut Context<'_>,
     ) {
-        let Some(user) = self.users.get(&ended.user_id) else { return };
+        let Some(user) = self.users.get(&ended.user_id) else {
+            return;
+        };
         for conn in &user.connections {
             if connections.session_of(*conn) == Some(ended.session_id) {
                 connections.close(*conn, CloseCode::NotAuthenticated, "logged out", cx);
@@ -223,23 +248,30 @@ impl Home {
     pub(crate) fn command(&mut self, asker: Asker, command: Command, cx: &mut Context<'_>) {
         match command {
             Command::ListChats { user_id } => self.inbox.begin(asker, user_id, cx),
-            Command::SpendTicket { ticket_id, expires_at, .. } => {
+            Command::SpendTicket {
+                ticket_id,
+                expires_at,
+                ..
+            } => {
                 let outcome = match self.spent_tickets.insert(ticket_id, expires_at) {
                     None => Outcome::Done,
                     Some(_) => Outcome::Refused(Problem::UNAUTHENTICATED),
                 };
                 cx.answer(asker, outcome);
             }
-            Command::PostMessage { chat_id, sender_id, .. } => {
-                match self.rate.spend(sender_id, cx) {
-                    Ok(()) => {
-                        let owner = cx.topology().owner_of_chat(chat_id);
-                        cx.send(owner, ShardMessage::Ask { asker, command });
-                    }
-                    Err(problem) => cx.answer(asker, Outcome::Refused(problem)),
-                }
-            }
             _ => {}
+        }
+    }
+
+    /// Passes a post on to the owner of its chat if its sender is within his rate.
+    pub(crate) fn post_within_rate(&mut self, asker: Asker, post: Post, cx: &mut Context<'_>) {
+        match self.rate.spend(post.sender_id, cx) {
+            Ok(()) => {
+                let owner = cx.topology().owner_of_chat(post.chat_id);
+                let command = Command::PostMessage(post);
+                cx.send(owner, ShardMessage::Ask { asker, command });
+            }
+            Err(problem) => cx.answer(asker, Outcome::Refused(problem)),
         }
     }
 
@@ -250,7 +282,8 @@ impl Home {
         outcome: Result<Found, StoreFault>,
         cx: &mut Context<'_>,
     ) {
-        self.inbox.chats_read(gather, outcome, &self.unstored_joins, cx);
+        self.inbox
+            .chats_read(gather, outcome, &self.unstored_joins, cx);
     }
 
     /// An owner sent lines of an inbox.
@@ -259,7 +292,8 @@ impl Home {
     }
 
     pub(crate) fn tick(&mut self, cx: &mut Context<'_>) {
-        self.spent_tickets.retain(|_, expires_at| *expires_at > cx.now.wall);
+        self.spent_tickets
+            .retain(|_, expires_at| *expires_at > cx.now.wall);
         self.rate.tick(cx);
         for user_id in std::mem::take(&mut self.unread) {
             if self.users.get(&user_id).is_some_and(|user| user.loading) {

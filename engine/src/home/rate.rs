@@ -28,12 +28,18 @@ impl RateLimits {
         }
         let full = rate * 1_000_000;
         let now = cx.now.micros;
-        let bucket = self.buckets.entry(user).or_insert(Bucket { left: full, filled_micros: now });
+        let bucket = self.buckets.entry(user).or_insert(Bucket {
+            left: full,
+            filled_micros: now,
+        });
         let earned = (now - bucket.filled_micros).min(1_000_000) * rate;
         bucket.left = (bucket.left + earned).min(full);
         bucket.filled_micros = now;
         if bucket.left < 1_000_000 {
-            return Err(Problem::too_many("more messages a second than a user may send", 1));
+            return Err(Problem::too_many(
+                "more messages a second than a user may send",
+                1,
+            ));
         }
         bucket.left -= 1_000_000;
         Ok(())
@@ -41,6 +47,7 @@ impl RateLimits {
 
     /// Forgets buckets that are full again.
     pub(super) fn tick(&mut self, cx: &Context<'_>) {
-        self.buckets.retain(|_, bucket| cx.now.micros - bucket.filled_micros < 1_000_000);
+        self.buckets
+            .retain(|_, bucket| cx.now.micros - bucket.filled_micros < 1_000_000);
     }
 }

@@ -4,19 +4,17 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
+use rookery_schema::UserId;
 use rookery_schema::event::put_json_text;
 use rookery_schema::record::{Record, UserRegistered};
 use rookery_schema::row::{Row, UserRow};
-use rookery_schema::UserId;
 
 use crate::context::{Context, Map, Reader};
 use crate::mesh::{Asker, Outcome};
 use crate::owner::Owner;
 use crate::owner::apply::ParkedUser;
 use crate::owner::partition::ChangeKey;
-use crate::port::{
-    Found, PasswordCheck, PasswordJob, PasswordOutcome, Read, StoreFault,
-};
+use crate::port::{Found, PasswordCheck, PasswordJob, PasswordOutcome, Read, StoreFault};
 use crate::problem::Problem;
 
 /// Microseconds in which failed logins count.
@@ -49,7 +47,10 @@ enum Name {
 
 #[derive(Debug)]
 enum NameWaiter {
-    Register { asker: Asker, password: Option<Box<str>> },
+    Register {
+        asker: Asker,
+        password: Option<Box<str>>,
+    },
     LogIn(LogIn),
     Record(ParkedUser),
 }
@@ -65,8 +66,17 @@ struct LogIn {
 /// A password that the hashers work on.
 #[derive(Debug)]
 enum Job {
-    Register { asker: Asker, username: Box<str>, user_id: UserId },
-    LogIn { asker: Asker, username: Box<str>, user_id: Option<UserId>, address: IpAddr },
+    Register {
+        asker: Asker,
+        username: Box<str>,
+        user_id: UserId,
+    },
+    LogIn {
+        asker: Asker,
+        username: Box<str>,
+        user_id: Option<UserId>,
+        address: IpAddr,
+    },
 }
 
 impl Accounts {
@@ -74,7 +84,11 @@ impl Accounts {
         self.last_job += 1;
         let token = self.last_job;
         self.jobs.insert(token, job);
-        cx.effects.passwords.push(PasswordJob { token, password: password.to_owned(), against });
+        cx.effects.passwords.push(PasswordJob {
+            token,
+            password: password.to_owned(),
+            against,
+        });
     }
 
     fn claim(&mut self, username: &str, user_id: UserId) {
@@ -84,7 +98,9 @@ impl Accounts {
 
     /// Gives a name back that was claimed in vain.
     pub(super) fn release(&mut self, user_id: UserId) {
-        let Some(username) = self.claims.remove(&user_id) else { return };
+        let Some(username) = self.claims.remove(&user_id) else {
+            return;
+        };
         if matches!(self.names.get(&username), Some(Name::Claimed(by)) if *by == user_id) {
             self.names.remove(&username);
         }
@@ -92,7 +108,10 @@ impl Accounts {
 
     /// Whether a record about this name can be applied without reading the store.
     pub(super) fn is_known(&self, username: &str) -> bool {
-        matches!(self.names.get(username), Some(Name::Claimed(_) | Name::Applied(_)))
+        matches!(
+            self.names.get(username),
+            Some(Name::Claimed(_) | Name::Applied(_))
+        )
     }
 
     /// Waits with a record until the store has been asked for its name.
@@ -105,8 +124,12 @@ impl Accounts {
             waiters.push(waiter);
             return;
         }
-        self.names.insert(username.into(), Name::Loading(vec![waiter]));
-        cx.read(Read::UserNamed(username.to_owned()), Reader::Account(username.into()));
+        self.names
+            .insert(username.into(), Name::Loading(vec![waiter]));
+        cx.read(
+            Read::UserNamed(username.to_owned()),
+            Reader::Account(username.into()),
+        );
     }
 
     fn is_crowded(&self, username: &str) -> bool {
@@ -134,7 +157,8 @@ impl Accounts {
         };
         let body = user_json(&row);
         rows.push(Row::User(row.clone()));
-        self.names.insert(user.username.into(), Name::Applied(Box::new(row)));
+        self.names
+            .insert(user.username.into(), Name::Applied(Box::new(row)));
         Ok(body)
     }
 
@@ -152,11 +176,18 @@ impl Accounts {
         log_in: LogIn,
         cx: &mut Context<'_>,
     ) {
-        let LogIn { asker, password, address } = log_in;
+        let LogIn {
+            asker,
+            password,
+            address,
+        } = log_in;
         let user_id = user.map(|user| user.user_id);
         let Some(password) = password else {
             let outcome = user_id.map_or(Outcome::Refused(Problem::WRONG_LOGIN), |user_id| {
-                Outcome::LoggedIn { user_id, username: username.into() }
+                Outcome::LoggedIn {
+                    user_id,
+                    username: username.into(),
+                }
             });
             return cx.answer(asker, outcome);
         };
@@ -164,7 +195,12 @@ impl Accounts {
             Some(hash) => PasswordCheck::Verify(hash),
             None => PasswordCheck::VerifyNobody,
         };
-        let job = Job::LogIn { asker, username: username.into(), user_id, address };
+        let job = Job::LogIn {
+            asker,
+            username: username.into(),
+            user_id,
+            address,
+        };
         self.submit(job, &password, against, cx);
     }
 
@@ -172,7 +208,9 @@ impl Accounts {
     fn locked_for(&self, username: &str, address: IpAddr, cx: &Context<'_>) -> Option<u32> {
         let allowed = cx.config.login_rate as usize;
         let failures = self.failures.get(&(username.into(), address))?;
-        let oldest = failures.front().filter(|_| allowed > 0 && failures.len() >= allowed)?;
+        let oldest = failures
+            .front()
+            .filter(|_| allowed > 0 && failures.len() >= allowed)?;
         let left = (oldest + FAILURE_WINDOW_MICROS).checked_sub(cx.now.micros)?;
         Some((left / 1_000_000) as u32 + 1)
     }
@@ -196,7 +234,8 @@ impl Accounts {
 
     pub(super) fn tick(&mut self, cx: &Context<'_>) {
         let expired = |at: &u64| at + FAILURE_WINDOW_MICROS < cx.now.micros;
-        self.failures.retain(|_, failures| !failures.back().is_none_or(expired));
+        self.failures
+            .retain(|_, failures| !failures.back().is_none_or(expired));
     }
 }
 
@@ -214,7 +253,8 @@ impl Owner {
         } else if self.accounts.is_crowded(username) {
             cx.answer(asker, Outcome::Refused(Problem::LOGIN_BUSY));
         } else {
-            self.accounts.wait(username, NameWaiter::Register { asker, password }, cx);
+            self.accounts
+                .wait(username, NameWaiter::Register { asker, password }, cx);
         }
     }
 
@@ -231,10 +271,15 @@ impl Owner {
             let problem = Problem::too_many("too many failed logins", seconds);
             return cx.answer(asker, Outcome::Refused(problem));
         }
-        let log_in = LogIn { asker, password, address };
+        let log_in = LogIn {
+            asker,
+            password,
+            address,
+        };
         if let Some(Name::Applied(user)) = self.accounts.names.get(username) {
             let user = user.clone();
-            self.accounts.begin_log_in(username, Some(&user), log_in, cx);
+            self.accounts
+                .begin_log_in(username, Some(&user), log_in, cx);
         } else if matches!(self.accounts.names.get(username), Some(Name::Claimed(_))) {
             self.accounts.begin_log_in(username, None, log_in, cx);
         } else if self.accounts.is_crowded(username) {
@@ -251,7 +296,9 @@ impl Owner {
         outcome: Result<Found, StoreFault>,
         cx: &mut Context<'_>,
     ) {
-        let Some(Name::Loading(waiters)) = self.accounts.names.remove(username) else { return };
+        let Some(Name::Loading(waiters)) = self.accounts.names.remove(username) else {
+            return;
+        };
         let found = match outcome {
             Ok(Found::Users(users)) => users.into_iter().next(),
             Ok(_) | Err(StoreFault) => return self.account_not_read(username, waiters, cx),
@@ -266,7 +313,8 @@ impl Owner {
                     }
                 }
                 NameWaiter::LogIn(log_in) => {
-                    self.accounts.begin_log_in(username, found.as_ref(), log_in, cx);
+                    self.accounts
+                        .begin_log_in(username, found.as_ref(), log_in, cx);
                 }
                 NameWaiter::Record(record) => {
                     if let (Some(row), false) = (&found, self.accounts.is_known(username)) {
@@ -280,12 +328,7 @@ impl Owner {
     }
 
     /// Refuses what can be refused; records wait until the name can be read.
-    fn account_not_read(
-        &mut self,
-        username: &str,
-        waiters: Vec<NameWaiter>,
-        cx: &mut Context<'_>,
-    ) {
+    fn account_not_read(&mut self, username: &str, waiters: Vec<NameWaiter>, cx: &mut Context<'_>) {
         for waiter in waiters {
             match waiter {
                 NameWaiter::Register { asker, .. } | NameWaiter::LogIn(LogIn { asker, .. }) => {
@@ -307,8 +350,13 @@ impl Owner {
         self.accounts.claim(username, user_id);
         match password {
             Some(password) => {
-                let job = Job::Register { asker, username: username.into(), user_id };
-                self.accounts.submit(job, &password, PasswordCheck::Hash, cx);
+                let job = Job::Register {
+                    asker,
+                    username: username.into(),
+                    user_id,
+                };
+                self.accounts
+                    .submit(job, &password, PasswordCheck::Hash, cx);
             }
             None => self.append_registration(asker, username, user_id, None, cx),
         }
@@ -322,8 +370,18 @@ impl Owner {
         password_hash: Option<&str>,
         cx: &mut Context<'_>,
     ) {
-        let user = UserRegistered { user_id, at: cx.now.wall, username, password_hash };
-        self.append_change(asker, ChangeKey::User(user_id), &Record::UserRegistered(user), cx);
+        let user = UserRegistered {
+            user_id,
+            at: cx.now.wall,
+            username,
+            password_hash,
+        };
+        self.append_change(
+            asker,
+            ChangeKey::User(user_id),
+            &Record::UserRegistered(user),
+            cx,
+        );
     }
 
     /// The hashers are done with a password.
@@ -334,7 +392,14 @@ impl Owner {
         cx: &mut Context<'_>,
     ) {
         match (self.accounts.jobs.remove(&token), outcome) {
-            (Some(Job::Register { asker, username, user_id }), PasswordOutcome::Hashed(hash)) => {
+            (
+                Some(Job::Register {
+                    asker,
+                    username,
+                    user_id,
+                }),
+                PasswordOutcome::Hashed(hash),
+            ) => {
                 self.append_registration(asker, &username, user_id, Some(&hash), cx);
             }
             (Some(Job::Register { asker, user_id, .. }), _) => {
@@ -342,10 +407,23 @@ impl Owner {
                 cx.answer(asker, Outcome::Refused(Problem::LOGIN_BUSY));
             }
             (
-                Some(Job::LogIn { asker, username, user_id: Some(user_id), .. }),
+                Some(Job::LogIn {
+                    asker,
+                    username,
+                    user_id: Some(user_id),
+                    ..
+                }),
                 PasswordOutcome::Verified(true),
             ) => cx.answer(asker, Outcome::LoggedIn { user_id, username }),
-            (Some(Job::LogIn { asker, username, address, .. }), PasswordOutcome::Verified(_)) => {
+            (
+                Some(Job::LogIn {
+                    asker,
+                    username,
+                    address,
+                    ..
+                }),
+                PasswordOutcome::Verified(_),
+            ) => {
                 self.accounts.count_failure(username, address, cx);
                 cx.answer(asker, Outcome::Refused(Problem::WRONG_LOGIN));
             }

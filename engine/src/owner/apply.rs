@@ -55,7 +55,9 @@ impl Owner {
         batch: &RecordBatch,
         cx: &mut Context<'_>,
     ) {
-        let Some(partition) = self.partitions.get_mut(&id) else { return };
+        let Some(partition) = self.partitions.get_mut(&id) else {
+            return;
+        };
         let end = base.plus(u64::from(batch.len()));
         partition.next = end;
         if end <= partition.committed_before {
@@ -65,7 +67,10 @@ impl Owner {
         let committed = partition.committed_before;
         let mut rows = Vec::with_capacity(batch.len() as usize);
         for (bytes, number) in batch.iter().zip(base.0..) {
-            let at = Place { offset: Offset(number), span };
+            let at = Place {
+                offset: Offset(number),
+                span,
+            };
             if at.offset < committed {
                 self.remember_client_id(id, at.offset, &bytes);
             } else {
@@ -77,7 +82,9 @@ impl Owner {
     }
 
     fn write_and_release(&mut self, span: SpanId, rows: Vec<Row>, cx: &mut Context<'_>) {
-        let Some(partition) = self.partitions.get_mut(&span.partition) else { return };
+        let Some(partition) = self.partitions.get_mut(&span.partition) else {
+            return;
+        };
         let done = partition.write_and_release(span, rows, cx);
         partition.steer_delivery(cx);
         if let Some(on_stored) = done {
@@ -99,9 +106,15 @@ impl Owner {
 
     /// Whether a message is not a repeat of an earlier one.
     fn is_first(&mut self, id: PartitionId, offset: Offset, message: &MessagePosted<'_>) -> bool {
-        let Some(client_id) = message.client_id else { return true };
-        let Some(partition) = self.partitions.get_mut(&id) else { return true };
-        let key = partition.dedup.key(message.chat_id, message.sender_id, client_id);
+        let Some(client_id) = message.client_id else {
+            return true;
+        };
+        let Some(partition) = self.partitions.get_mut(&id) else {
+            return true;
+        };
+        let key = partition
+            .dedup
+            .key(message.chat_id, message.sender_id, client_id);
         partition.dedup.apply(key, offset, message.message_id)
     }
 
@@ -143,7 +156,10 @@ impl Owner {
         rows: &mut Vec<Row>,
         cx: &mut Context<'_>,
     ) {
-        if matches!(self.chats.get(&chat_id), Some(Slot::Active(_) | Slot::Fresh)) {
+        if matches!(
+            self.chats.get(&chat_id),
+            Some(Slot::Active(_) | Slot::Fresh)
+        ) {
             self.apply_loaded(chat_id, at, bytes, rows, cx);
             return;
         }
@@ -174,7 +190,9 @@ impl Owner {
         rows: &mut Vec<Row>,
         cx: &mut Context<'_>,
     ) {
-        let Ok(record) = Record::decode(&bytes) else { return };
+        let Ok(record) = Record::decode(&bytes) else {
+            return;
+        };
         if let Record::ChatCreated(created) = record {
             return self.apply_creation(at, &created, bytes.clone(), rows, cx);
         }
@@ -218,7 +236,12 @@ impl Owner {
         }
         let mut chat = Box::new(Chat::created(created));
         chat.used_micros = cx.now.micros;
-        rows.push(chat.number(&Event::ChatCreated(*created), created.at, at.in_log(), bytes));
+        rows.push(chat.number(
+            &Event::ChatCreated(*created),
+            created.at,
+            at.in_log(),
+            bytes,
+        ));
         rows.extend(chat.creation_rows());
         let topology = cx.topology();
         let members: Vec<UserId> = chat.members.iter().copied().collect();
@@ -226,11 +249,16 @@ impl Owner {
             chat.subscribe(member, topology);
         }
         let chat_id = created.chat_id;
-        send_to_homes(&members, cx, |users| ShardMessage::Joined { chat_id, users });
+        send_to_homes(&members, cx, |users| ShardMessage::Joined {
+            chat_id,
+            users,
+        });
         let body = chat.to_json();
         self.chats.insert(chat_id, Slot::Active(chat));
         self.touched.push(chat_id);
-        self.when_stored(at.span, |on_stored| on_stored.joins.push((chat_id, members)));
+        self.when_stored(at.span, |on_stored| {
+            on_stored.joins.push((chat_id, members))
+        });
         self.answer_when_stored(at.span, ChangeKey::Chat(chat_id), || Outcome::Json {
             created: true,
             body: body.clone(),
@@ -245,10 +273,14 @@ impl Owner {
         rows: &mut Vec<Row>,
         cx: &mut Context<'_>,
     ) {
-        let MembershipChange { chat_id, user_id, .. } = change;
+        let MembershipChange {
+            chat_id, user_id, ..
+        } = change;
         // Events up to here are not for the one who joins.
         self.flush_chat(chat_id, None, cx);
-        let Some(Slot::Active(chat)) = self.chats.get_mut(&chat_id) else { return };
+        let Some(Slot::Active(chat)) = self.chats.get_mut(&chat_id) else {
+            return;
+        };
         if chat.members.insert(user_id) {
             rows.push(chat.number(&Event::MemberAdded(change), change.at, at.in_log(), bytes));
             rows.push(Row::Member(MemberRow {
@@ -258,15 +290,24 @@ impl Owner {
                 added_seq: chat.head.seq,
             }));
             chat.subscribe(user_id, cx.topology());
-            send_to_homes(&[user_id], cx, |users| ShardMessage::Joined { chat_id, users });
+            send_to_homes(&[user_id], cx, |users| ShardMessage::Joined {
+                chat_id,
+                users,
+            });
             self.touched.push(chat_id);
-            self.when_stored(at.span, |on_stored| on_stored.joins.push((chat_id, vec![user_id])));
+            self.when_stored(at.span, |on_stored| {
+                on_stored.joins.push((chat_id, vec![user_id]))
+            });
         }
-        let Some(Slot::Active(chat)) = self.chats.get(&chat_id) else { return };
+        let Some(Slot::Active(chat)) = self.chats.get(&chat_id) else {
+            return;
+        };
         let body = chat.to_json();
-        self.answer_when_stored(at.span, ChangeKey::Added(chat_id, user_id), || Outcome::Json {
-            created: false,
-            body: body.clone(),
+        self.answer_when_stored(at.span, ChangeKey::Added(chat_id, user_id), || {
+            Outcome::Json {
+                created: false,
+                body: body.clone(),
+            }
         });
     }
 
@@ -278,8 +319,12 @@ impl Owner {
         rows: &mut Vec<Row>,
         cx: &mut Context<'_>,
     ) {
-        let MembershipChange { chat_id, user_id, .. } = change;
-        let Some(Slot::Active(chat)) = self.chats.get_mut(&chat_id) else { return };
+        let MembershipChange {
+            chat_id, user_id, ..
+        } = change;
+        let Some(Slot::Active(chat)) = self.chats.get_mut(&chat_id) else {
+            return;
+        };
         if chat.members.shift_remove(&user_id) {
             rows.push(chat.number(&Event::MemberRemoved(change), change.at, at.in_log(), bytes));
             rows.push(Row::NotMember { chat_id, user_id });
@@ -289,22 +334,23 @@ impl Owner {
                 chat.unsubscribe(user_id, cx.topology());
             }
         }
-        self.answer_when_stored(at.span, ChangeKey::Removed(chat_id, user_id), || Outcome::Done);
+        self.answer_when_stored(at.span, ChangeKey::Removed(chat_id, user_id), || {
+            Outcome::Done
+        });
     }
 
-    fn apply_user(
-        &mut self,
-        at: Place,
-        bytes: &Bytes,
-        rows: &mut Vec<Row>,
-        cx: &mut Context<'_>,
-    ) {
-        let Ok(Record::UserRegistered(user)) = Record::decode(bytes) else { return };
+    fn apply_user(&mut self, at: Place, bytes: &Bytes, rows: &mut Vec<Row>, cx: &mut Context<'_>) {
+        let Ok(Record::UserRegistered(user)) = Record::decode(bytes) else {
+            return;
+        };
         if !self.accounts.is_known(user.username) {
             if let Some(partition) = self.partitions.get_mut(&at.span.partition) {
                 partition.hold(at.span);
             }
-            let record = ParkedUser { at, bytes: bytes.clone() };
+            let record = ParkedUser {
+                at,
+                bytes: bytes.clone(),
+            };
             return self.accounts.park(user.username, record, cx);
         }
         self.apply_known_user(at, &user, rows);
@@ -322,9 +368,14 @@ impl Owner {
 
     fn apply_known_user(&mut self, at: Place, user: &UserRegistered<'_>, rows: &mut Vec<Row>) {
         let outcome = self.accounts.apply(user, rows);
-        self.when_stored(at.span, |on_stored| on_stored.names.push(user.username.into()));
+        self.when_stored(at.span, |on_stored| {
+            on_stored.names.push(user.username.into())
+        });
         self.answer_when_stored(at.span, ChangeKey::User(user.user_id), || match &outcome {
-            Ok(body) => Outcome::Json { created: true, body: body.clone() },
+            Ok(body) => Outcome::Json {
+                created: true,
+                body: body.clone(),
+            },
             Err(problem) => Outcome::Refused(*problem),
         });
     }
@@ -336,8 +387,15 @@ impl Owner {
         rows: &mut Vec<Row>,
         cx: &mut Context<'_>,
     ) {
-        let SessionEnded { session_id, expires_at, .. } = ended;
-        rows.push(Row::EndedSession { session_id, expires_at });
+        let SessionEnded {
+            session_id,
+            expires_at,
+            ..
+        } = ended;
+        rows.push(Row::EndedSession {
+            session_id,
+            expires_at,
+        });
         for shard in cx.topology().all_shards() {
             cx.send(shard, ShardMessage::SessionEnded(ended));
         }
@@ -351,12 +409,7 @@ impl Owner {
         }
     }
 
-    fn answer_when_stored(
-        &mut self,
-        span: SpanId,
-        key: ChangeKey,
-        outcome: impl Fn() -> Outcome,
-    ) {
+    fn answer_when_stored(&mut self, span: SpanId, key: ChangeKey, outcome: impl Fn() -> Outcome) {
         for asker in self.changes.remove(&key).unwrap_or_default() {
             self.when_stored(span, |on_stored| on_stored.answers.push((asker, outcome())));
         }
@@ -372,7 +425,9 @@ impl Owner {
     }
 
     fn flush_chat(&mut self, chat_id: ChatId, leaver: Option<UserId>, cx: &mut Context<'_>) {
-        let partition = self.partitions.get(&cx.topology().partition_of_chat(chat_id));
+        let partition = self
+            .partitions
+            .get(&cx.topology().partition_of_chat(chat_id));
         let stored = partition.map_or(Offset(0), |partition| partition.stored);
         if let Some(Slot::Active(chat)) = self.chats.get_mut(&chat_id) {
             chat.flush(leaver, stored, cx);

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use indexmap::IndexSet;
 use rookery_schema::event::{Event, put_history_message, put_ids, put_json_text};
-use rookery_schema::row::{ChatRow, EventRow, Head, MemberRow, Row};
 use rookery_schema::record::{ChatCreated, Record};
+use rookery_schema::row::{ChatRow, EventRow, Head, MemberRow, Row};
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, ShardId, Timestamp, Topology, UserId};
 
 use crate::context::{Context, Set};
@@ -91,7 +91,13 @@ impl Chat {
 
     /// A chat as the store has it.
     pub(crate) fn stored(stored: StoredChat) -> Self {
-        let StoredChat { chat, members, head, recent, latest_message } = stored;
+        let StoredChat {
+            chat,
+            members,
+            head,
+            recent,
+            latest_message,
+        } = stored;
         let mut this = Self {
             id: chat.chat_id,
             name: chat.name.into(),
@@ -148,7 +154,12 @@ impl Chat {
             is_message,
         });
         outgoing.lines.push(b'\n');
-        Row::Event(EventRow { chat_id: self.id, head: self.head, record, is_message })
+        Row::Event(EventRow {
+            chat_id: self.id,
+            head: self.head,
+            record,
+            is_message,
+        })
     }
 
     /// Whether something was numbered that was not sent yet.
@@ -159,7 +170,11 @@ impl Chat {
     /// Sends what was numbered to every home that is interested; `stored` is up to where the
     /// partition's records are in the store.
     pub(crate) fn flush(&mut self, leaver: Option<UserId>, stored: Offset, cx: &mut Context<'_>) {
-        let Outgoing { lines, events, accepted_at } = std::mem::take(&mut self.outgoing);
+        let Outgoing {
+            lines,
+            events,
+            accepted_at,
+        } = std::mem::take(&mut self.outgoing);
         if events.is_empty() {
             return;
         }
@@ -189,13 +204,19 @@ impl Chat {
 
     fn remember(&mut self, seq: Seq, offset: Offset, json: Bytes, is_message: bool) {
         self.recent_bytes += json.len();
-        self.recent.push_back(RecentEvent { seq, json, is_message, offset });
+        self.recent.push_back(RecentEvent {
+            seq,
+            json,
+            is_message,
+            offset,
+        });
     }
 
     /// Forgets old events, but none that the store does not have yet.
     fn trim(&mut self, stored: Offset) {
         while let Some(oldest) = self.recent.front() {
-            let over = self.recent.len() > RECENT_EVENTS_MAX || self.recent_bytes > RECENT_BYTES_MAX;
+            let over =
+                self.recent.len() > RECENT_EVENTS_MAX || self.recent_bytes > RECENT_BYTES_MAX;
             if !over || oldest.offset >= stored {
                 break;
             }
@@ -245,7 +266,9 @@ impl Chat {
 
     /// The lowest seq from which on all events are in memory.
     pub(crate) fn recent_from(&self) -> Seq {
-        self.recent.front().map_or(self.head.seq.next(), |oldest| oldest.seq)
+        self.recent
+            .front()
+            .map_or(self.head.seq.next(), |oldest| oldest.seq)
     }
 
     /// The rows of a chat that was just created, besides its event.
@@ -256,7 +279,12 @@ impl Chat {
             created_at: self.created_at,
         };
         let members = self.members.iter().zip(0..).map(|(&user_id, position)| {
-            Row::Member(MemberRow { chat_id: self.id, user_id, position, added_seq: self.head.seq })
+            Row::Member(MemberRow {
+                chat_id: self.id,
+                user_id,
+                position,
+                added_seq: self.head.seq,
+            })
         });
         std::iter::once(Row::Chat(chat)).chain(members)
     }

@@ -7,7 +7,7 @@ use rookery_schema::record::{
 use rookery_schema::{ChatId, MessageId, Timestamp, UserId};
 
 use crate::context::{Context, Reader};
-use crate::mesh::{Asker, Command, Outcome, ShardMessage};
+use crate::mesh::{Asker, Command, Outcome, Post, ShardMessage};
 use crate::owner::chat::Chat;
 use crate::owner::history::{Paged, page};
 use crate::owner::partition::{ChangeKey, Pending};
@@ -24,7 +24,12 @@ impl Owner {
             return cx.answer(asker, Outcome::Refused(Problem::DRAINING));
         }
         match command {
-            Command::CreateChat { chat_id, creator_id, name, members } => {
+            Command::CreateChat {
+                chat_id,
+                creator_id,
+                name,
+                members,
+            } => {
                 self.create_chat(asker, chat_id, creator_id, &name, members, cx);
             }
             Command::SummarizeChats { user_id, chats } => {
@@ -34,7 +39,11 @@ impl Owner {
             Command::Register { username, password } => {
                 self.register(asker, &username, password, cx);
             }
-            Command::LogIn { username, password, address } => {
+            Command::LogIn {
+                username,
+                password,
+                address,
+            } => {
                 self.log_in(asker, &username, password, address, cx);
             }
             command => self.chat_command(asker, command, cx),
@@ -42,7 +51,9 @@ impl Owner {
     }
 
     fn chat_command(&mut self, asker: Asker, command: Command, cx: &mut Context<'_>) {
-        let Some(chat_id) = chat_of(&command) else { return };
+        let Some(chat_id) = chat_of(&command) else {
+            return;
+        };
         match self.chats.get(&chat_id) {
             Some(Slot::Active(_)) => self.on_loaded(chat_id, asker, command, cx),
             Some(Slot::Fresh) => cx.answer(asker, Outcome::Refused(Problem::NO_SUCH_CHAT)),
@@ -71,19 +82,17 @@ impl Owner {
         };
         chat.used_micros = cx.now.micros;
         let done = match command {
-            Command::PostMessage { chat_id, sender_id, content, client_id } => {
-                self.post(asker, chat_id, sender_id, &content, client_id.as_deref(), cx)
-            }
+            Command::PostMessage(post) => self.post(asker, &post, cx),
             Command::ShowChat { caller, .. } => show_chat(asker, chat, caller, cx),
             Command::ShowMessages { caller, page, .. } => {
                 self.show_messages(asker, chat_id, caller, page, cx)
             }
-            Command::AddMember { caller, user_id, .. } => {
-                self.add_member(asker, chat_id, caller, user_id, cx)
-            }
-            Command::RemoveMember { caller, user_id, .. } => {
-                self.remove_member(asker, chat_id, caller, user_id, cx)
-            }
+            Command::AddMember {
+                caller, user_id, ..
+            } => self.add_member(asker, chat_id, caller, user_id, cx),
+            Command::RemoveMember {
+                caller, user_id, ..
+            } => self.remove_member(asker, chat_id, caller, user_id, cx),
             Command::SummarizeChats { user_id, .. } => {
                 let mine = chat.is_member(user_id).then(|| chat.summary());
                 cx.answer(asker, Outcome::Summaries(mine.into_iter().collect()));
@@ -103,15 +112,14 @@ impl Owner {
         }
     }
 
-    fn post(
-        &mut self,
-        asker: Asker,
-        chat_id: ChatId,
-        sender_id: UserId,
-        content: &str,
-        client_id: Option<&str>,
-        cx: &mut Context<'_>,
-    ) -> Result<(), Refusal> {
+    fn post(&mut self, asker: Asker, post: &Post, cx: &mut Context<'_>) -> Result<(), Refusal> {
+        let Post {
+            chat_id,
+            sender_id,
+            ref content,
+            ref client_id,
+        } = *post;
+        let client_id = client_id.as_deref();
         self.member_chat(chat_id, sender_id)?;
         let id = cx.topology().partition_of_chat(chat_id);
         let partition = self.partitions.get_mut(&id).ok_or(Problem::STARTING)?;
@@ -120,7 +128,14 @@ impl Owner {
             if let Some(message_id) = partition.dedup.applied(key) {
                 cx.stats.duplicate_sends += 1;
                 let created_at = minted_at(message_id);
-                cx.answer(asker, Outcome::Posted { message_id, chat_id, created_at });
+                cx.answer(
+                    asker,
+                    Outcome::Posted {
+                        message_id,
+                        chat_id,
+                        created_at,
+                    },
+                );
                 return Ok(());
             }
             if partition.dedup.join(key, asker) {
@@ -132,13 +147,30 @@ impl Owner {
         let at = cx.now.wall;
         let message_id = MessageId::v7(at, &cx.random());
         let pending = match key {
-            None => Pending::Message { asker, message_id, chat_id, at },
+            None => Pending::Message {
+                asker,
+                message_id,
+                chat_id,
+                at,
+            },
             Some(key) => {
                 partition.dedup.begin(key, message_id, asker);
-                Pending::KeyedMessage { key, message_id, chat_id, at }
+                Pending::KeyedMessage {
+                    key,
+                    message_id,
+                    chat_id,
+                    at,
+                }
             }
         };
-        let message = MessagePosted { chat_id, message_id, sender_id, at, client_id, content };
+        let message = MessagePosted {
+            chat_id,
+            message_id,
+            sender_id,
+            at,
+            client_id,
+            content,
+        };
         partition.append(&Record::MessagePosted(message), pending);
         Ok(())
     }
@@ -175,10 +207,23 @@ impl Owner {
         cx: &mut Context<'_>,
     ) {
         let list: Vec<u8> = members.iter().flat_map(|id| *id.as_bytes()).collect();
-        let Some(members) = MemberList::new(&list) else { return };
-        let record = ChatCreated { chat_id, at: cx.now.wall, creator_id, name, members };
+        let Some(members) = MemberList::new(&list) else {
+            return;
+        };
+        let record = ChatCreated {
+            chat_id,
+            at: cx.now.wall,
+            creator_id,
+            name,
+            members,
+        };
         self.chats.insert(chat_id, Slot::Fresh);
-        self.append_change(asker, ChangeKey::Chat(chat_id), &Record::ChatCreated(record), cx);
+        self.append_change(
+            asker,
+            ChangeKey::Chat(chat_id),
+            &Record::ChatCreated(record),
+            cx,
+        );
     }
 
     fn add_member(
@@ -192,13 +237,24 @@ impl Owner {
         let chat = self.member_chat(chat_id, caller)?;
         if chat.is_member(user_id) {
             let body = chat.to_json();
-            cx.answer(asker, Outcome::Json { created: false, body });
+            cx.answer(
+                asker,
+                Outcome::Json {
+                    created: false,
+                    body,
+                },
+            );
             return Ok(());
         }
         if chat.members.len() >= CHAT_MEMBERS_MAX {
             return Err(Problem::CHAT_FULL);
         }
-        let change = MembershipChange { chat_id, user_id, by: caller, at: cx.now.wall };
+        let change = MembershipChange {
+            chat_id,
+            user_id,
+            by: caller,
+            at: cx.now.wall,
+        };
         let key = ChangeKey::Added(chat_id, user_id);
         self.append_change(asker, key, &Record::MemberAdded(change), cx);
         Ok(())
@@ -215,7 +271,12 @@ impl Owner {
         if !self.member_chat(chat_id, caller)?.is_member(user_id) {
             return Err(Problem::NO_SUCH_USER);
         }
-        let change = MembershipChange { chat_id, user_id, by: caller, at: cx.now.wall };
+        let change = MembershipChange {
+            chat_id,
+            user_id,
+            by: caller,
+            at: cx.now.wall,
+        };
         let key = ChangeKey::Removed(chat_id, user_id);
         self.append_change(asker, key, &Record::MemberRemoved(change), cx);
         Ok(())
@@ -270,7 +331,10 @@ impl Owner {
         cx: &mut Context<'_>,
     ) {
         for chat_id in chats {
-            let command = Command::SummarizeChats { user_id, chats: vec![chat_id] };
+            let command = Command::SummarizeChats {
+                user_id,
+                chats: vec![chat_id],
+            };
             match self.chats.get(&chat_id) {
                 Some(Slot::Active(_) | Slot::Fresh) => {
                     self.on_loaded(chat_id, asker, command, cx);
@@ -308,7 +372,11 @@ impl Owner {
         };
         cx.send(
             topology.home(user_id),
-            ShardMessage::Subscribed { chat_id, user_id, accepted },
+            ShardMessage::Subscribed {
+                chat_id,
+                user_id,
+                accepted,
+            },
         );
     }
 
@@ -330,13 +398,19 @@ fn show_chat(
     if !chat.is_member(caller) {
         return Err(Problem::NO_SUCH_CHAT);
     }
-    cx.answer(asker, Outcome::Json { created: false, body: chat.to_json() });
+    cx.answer(
+        asker,
+        Outcome::Json {
+            created: false,
+            body: chat.to_json(),
+        },
+    );
     Ok(())
 }
 
 const fn chat_of(command: &Command) -> Option<ChatId> {
     match command {
-        Command::PostMessage { chat_id, .. }
+        Command::PostMessage(Post { chat_id, .. })
         | Command::ShowChat { chat_id, .. }
         | Command::AddMember { chat_id, .. }
         | Command::RemoveMember { chat_id, .. }

@@ -35,7 +35,10 @@ pub(crate) struct InFlightSend {
 
 impl DedupWindow {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { seed, ..Self::default() }
+        Self {
+            seed,
+            ..Self::default()
+        }
     }
 
     pub(crate) fn key(&self, chat: ChatId, sender: UserId, client_id: &str) -> DedupKey {
@@ -53,31 +56,49 @@ impl DedupWindow {
 
     /// Joins a first try that is in flight; false where there is none.
     pub(crate) fn join(&mut self, key: DedupKey, asker: Asker) -> bool {
-        let Some(send) = self.in_flight.get_mut(&key) else { return false };
+        let Some(send) = self.in_flight.get_mut(&key) else {
+            return false;
+        };
         send.askers.push(asker);
         true
     }
 
     /// Notes a first try.
     pub(crate) fn begin(&mut self, key: DedupKey, message_id: MessageId, asker: Asker) {
-        self.in_flight.insert(key, InFlightSend { message_id, askers: vec![asker] });
+        self.in_flight.insert(
+            key,
+            InFlightSend {
+                message_id,
+                askers: vec![asker],
+            },
+        );
     }
 
     /// Takes who waits for a try whose outcome is known; the try stays in flight until it is applied
     /// or forgotten.
     pub(crate) fn take_askers(&mut self, key: DedupKey) -> Vec<Asker> {
-        self.in_flight.get_mut(&key).map(|send| std::mem::take(&mut send.askers)).unwrap_or_default()
+        self.in_flight
+            .get_mut(&key)
+            .map(|send| std::mem::take(&mut send.askers))
+            .unwrap_or_default()
     }
 
     /// Forgets a try that came to nothing, so that the next one is a first try again.
     pub(crate) fn abandon(&mut self, key: DedupKey) -> Vec<Asker> {
-        self.in_flight.remove(&key).map(|send| send.askers).unwrap_or_default()
+        self.in_flight
+            .remove(&key)
+            .map(|send| send.askers)
+            .unwrap_or_default()
     }
 
     /// Applies a record with a client id; false where it repeats an earlier one and must yield nothing.
     pub(crate) fn apply(&mut self, key: DedupKey, offset: Offset, message_id: MessageId) -> bool {
         self.expire(offset);
-        if self.in_flight.get(&key).is_some_and(|send| send.message_id == message_id) {
+        if self
+            .in_flight
+            .get(&key)
+            .is_some_and(|send| send.message_id == message_id)
+        {
             self.in_flight.remove(&key);
         }
         if self.applied.contains_key(&key) {
@@ -112,10 +133,17 @@ mod tests {
     }
 
     fn key(window: &DedupWindow, client_id: &str) -> DedupKey {
-        window.key(ChatId::from_bytes([1; 16]), UserId::from_bytes([2; 16]), client_id)
+        window.key(
+            ChatId::from_bytes([1; 16]),
+            UserId::from_bytes([2; 16]),
+            client_id,
+        )
     }
 
-    const ASKER: Asker = Asker { shard: ShardId(0), waiting: Waiting::Inbox { gather: 0 } };
+    const ASKER: Asker = Asker {
+        shard: ShardId(0),
+        waiting: Waiting::Inbox { gather: 0 },
+    };
 
     proptest! {
         /// Against a model that remembers everything: a repeat inside the window is never applied, and
@@ -144,7 +172,10 @@ mod tests {
         window.begin(key, message(1), ASKER);
         assert!(window.join(key, ASKER));
         assert_eq!(window.take_askers(key).len(), 2);
-        assert!(window.join(key, ASKER), "still in flight until it is applied");
+        assert!(
+            window.join(key, ASKER),
+            "still in flight until it is applied"
+        );
         assert!(window.apply(key, Offset(5), message(1)));
         assert_eq!(window.applied(key), Some(message(1)));
         assert!(!window.join(key, ASKER));

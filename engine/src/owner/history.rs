@@ -20,8 +20,16 @@ pub(crate) enum PageKey {
 impl PageKey {
     pub(crate) const fn read(self, chat_id: ChatId) -> Read {
         match self {
-            Self::Before { before, limit } => Read::MessagesBefore { chat_id, before, limit },
-            Self::After { after, limit } => Read::MessagesAfter { chat_id, after, limit },
+            Self::Before { before, limit } => Read::MessagesBefore {
+                chat_id,
+                before,
+                limit,
+            },
+            Self::After { after, limit } => Read::MessagesAfter {
+                chat_id,
+                after,
+                limit,
+            },
         }
     }
 }
@@ -52,14 +60,24 @@ pub(crate) fn page(chat: &Chat, page: Page, asker: Asker) -> Paged {
     let taken = |event: &crate::owner::chat::RecentEvent| (event.seq, event.json.clone());
     let in_memory: Vec<_> = match page.from {
         PageStart::Newest => messages.rev().take(page.limit).map(taken).collect(),
-        PageStart::Before(before) => {
-            messages.rev().filter(|event| event.seq < before).take(page.limit).map(taken).collect()
-        }
-        PageStart::After(after) => {
-            messages.filter(|event| event.seq > after).take(page.limit).map(taken).collect()
-        }
+        PageStart::Before(before) => messages
+            .rev()
+            .filter(|event| event.seq < before)
+            .take(page.limit)
+            .map(taken)
+            .collect(),
+        PageStart::After(after) => messages
+            .filter(|event| event.seq > after)
+            .take(page.limit)
+            .map(taken)
+            .collect(),
     };
-    let wait = PageWait { asker, page, in_memory, in_memory_from };
+    let wait = PageWait {
+        asker,
+        page,
+        in_memory,
+        in_memory_from,
+    };
     match wait.missing() {
         Some(key) => Paged::Wait(key, wait),
         None => Paged::Whole(encode_page(wait.page, wait.in_memory)),
@@ -77,8 +95,10 @@ impl PageWait {
         match self.page.from {
             PageStart::After(after) => {
                 let covered = after.next() >= self.in_memory_from;
-                (older_exist && !covered)
-                    .then_some(PageKey::After { after, limit: self.page.limit })
+                (older_exist && !covered).then_some(PageKey::After {
+                    after,
+                    limit: self.page.limit,
+                })
             }
             PageStart::Newest | PageStart::Before(_) => {
                 let limit = self.page.limit - self.in_memory.len();
@@ -102,7 +122,12 @@ impl PageWait {
         let limit = self.page.limit;
         let messages = match self.page.from {
             PageStart::After(_) => stored.chain(self.in_memory).take(limit).collect(),
-            _ => self.in_memory.into_iter().chain(stored).take(limit).collect(),
+            _ => self
+                .in_memory
+                .into_iter()
+                .chain(stored)
+                .take(limit)
+                .collect(),
         };
         (self.asker, encode_page(self.page, messages))
     }
@@ -118,7 +143,10 @@ fn encode_page(page: Page, messages: Vec<(Seq, Bytes)>) -> Outcome {
         put_history_message(&mut body, message);
     }
     body.push(b']');
-    let last = messages.last().filter(|_| messages.len() == page.limit).map(|&(seq, _)| seq);
+    let last = messages
+        .last()
+        .filter(|_| messages.len() == page.limit)
+        .map(|&(seq, _)| seq);
     let next = match page.from {
         PageStart::After(_) => last.map(PageStart::After),
         _ => last.filter(|&seq| seq > Seq(1)).map(PageStart::Before),

@@ -54,7 +54,10 @@ pub(crate) struct Owner {
 #[derive(Debug)]
 enum Slot {
     /// It is being read from the store.
-    Loading { parked: Vec<Parked>, failed_micros: Option<u64> },
+    Loading {
+        parked: Vec<Parked>,
+        failed_micros: Option<u64>,
+    },
     /// It was made here and its creation is on its way through the log.
     Fresh,
     Active(Box<Chat>),
@@ -79,7 +82,9 @@ impl Owner {
     /// Whether every partition that this shard owns was replayed.
     pub(crate) fn is_ready(&self, config: &ShardConfig) -> bool {
         config.topology.owned_by(config.id).all(|id| {
-            self.partitions.get(&id).is_some_and(|partition| partition.caught_up)
+            self.partitions
+                .get(&id)
+                .is_some_and(|partition| partition.caught_up)
         })
     }
 
@@ -89,7 +94,9 @@ impl Owner {
 
     /// Whether all that was accepted is stored and committed.
     pub(crate) fn is_drained(&self) -> bool {
-        self.partitions.values().all(|p| p.is_idle() && p.is_committed())
+        self.partitions
+            .values()
+            .all(|p| p.is_idle() && p.is_committed())
     }
 
     pub(crate) fn partition_opened(
@@ -100,7 +107,8 @@ impl Owner {
         cx: &mut Context<'_>,
     ) {
         let seed = u64::from_le_bytes(cx.random());
-        self.partitions.insert(id, Partition::opened(id, start, committed, seed));
+        self.partitions
+            .insert(id, Partition::opened(id, start, committed, seed));
     }
 
     pub(crate) fn partition_caught_up(&mut self, id: PartitionId) {
@@ -123,9 +131,15 @@ impl Owner {
         outcome: Result<(), AppendFault>,
         cx: &mut Context<'_>,
     ) {
-        let Some(partition) = self.partitions.get_mut(&id) else { return };
-        let Some(in_flight) = partition.take_answered() else { return };
-        cx.stats.append.observe(cx.now.micros.saturating_sub(in_flight.submitted_micros));
+        let Some(partition) = self.partitions.get_mut(&id) else {
+            return;
+        };
+        let Some(in_flight) = partition.take_answered() else {
+            return;
+        };
+        cx.stats
+            .append
+            .observe(cx.now.micros.saturating_sub(in_flight.submitted_micros));
         for pending in in_flight.pending {
             match outcome {
                 Ok(()) => self.durable(id, pending, cx),
@@ -144,15 +158,41 @@ impl Owner {
 
     fn durable(&mut self, id: PartitionId, pending: Pending, cx: &mut Context<'_>) {
         match pending {
-            Pending::Message { asker, message_id, chat_id, at } => {
+            Pending::Message {
+                asker,
+                message_id,
+                chat_id,
+                at,
+            } => {
                 cx.stats.messages_posted += 1;
-                cx.answer(asker, Outcome::Posted { message_id, chat_id, created_at: at });
+                cx.answer(
+                    asker,
+                    Outcome::Posted {
+                        message_id,
+                        chat_id,
+                        created_at: at,
+                    },
+                );
             }
-            Pending::KeyedMessage { key, message_id, chat_id, at } => {
+            Pending::KeyedMessage {
+                key,
+                message_id,
+                chat_id,
+                at,
+            } => {
                 cx.stats.messages_posted += 1;
-                let Some(partition) = self.partitions.get_mut(&id) else { return };
+                let Some(partition) = self.partitions.get_mut(&id) else {
+                    return;
+                };
                 for asker in partition.dedup.take_askers(key) {
-                    cx.answer(asker, Outcome::Posted { message_id, chat_id, created_at: at });
+                    cx.answer(
+                        asker,
+                        Outcome::Posted {
+                            message_id,
+                            chat_id,
+                            created_at: at,
+                        },
+                    );
                 }
             }
             Pending::Change(_) => {}
@@ -198,7 +238,9 @@ impl Owner {
 
     /// A write is in the store.
     pub(crate) fn written(&mut self, span: crate::context::SpanId, cx: &mut Context<'_>) {
-        let Some(partition) = self.partitions.get_mut(&span.partition) else { return };
+        let Some(partition) = self.partitions.get_mut(&span.partition) else {
+            return;
+        };
         if let Some(on_stored) = partition.release(span, cx) {
             self.stored(on_stored, cx);
         }
@@ -210,7 +252,10 @@ impl Owner {
             self.accounts.stored(&username);
         }
         for (chat_id, users) in on_stored.joins {
-            send_to_homes(&users, cx, |users| ShardMessage::JoinsStored { chat_id, users });
+            send_to_homes(&users, cx, |users| ShardMessage::JoinsStored {
+                chat_id,
+                users,
+            });
         }
         for (asker, outcome) in on_stored.answers {
             cx.answer(asker, outcome);
@@ -238,7 +283,10 @@ impl Owner {
         if self.sync.running || !due || self.partitions.values().all(Partition::is_committed) {
             return;
         }
-        self.sync = Sync { running: true, last_micros: cx.now.micros };
+        self.sync = Sync {
+            running: true,
+            last_micros: cx.now.micros,
+        };
         self.partitions.values_mut().for_each(Partition::begin_sync);
         cx.effects.store.push(StoreRequest::Sync { token: 0 });
     }
@@ -261,8 +309,10 @@ impl Owner {
     pub(crate) fn measure(&self, cx: &mut Context<'_>) {
         let partitions = self.partitions.values();
         cx.stats.lag_messages = partitions.clone().map(Partition::lag_messages).sum();
-        cx.stats.lag_micros =
-            partitions.map(|p| p.lag_micros(cx.now.micros)).max().unwrap_or_default();
+        cx.stats.lag_micros = partitions
+            .map(|p| p.lag_micros(cx.now.micros))
+            .max()
+            .unwrap_or_default();
         cx.stats.chats_loaded = self.chats.len() as u64;
     }
 
@@ -273,13 +323,16 @@ impl Owner {
         outcome: Result<Found, StoreFault>,
         cx: &mut Context<'_>,
     ) {
-        let Some(Slot::Loading { parked, .. }) = self.chats.remove(&chat_id) else { return };
+        let Some(Slot::Loading { parked, .. }) = self.chats.remove(&chat_id) else {
+            return;
+        };
         let chat = match outcome {
             Ok(Found::Chat(chat)) => chat,
             Ok(_) | Err(StoreFault) => return self.chat_not_read(chat_id, parked, cx),
         };
         if let Some(stored) = chat {
-            self.chats.insert(chat_id, Slot::Active(Box::new(Chat::stored(*stored))));
+            self.chats
+                .insert(chat_id, Slot::Active(Box::new(Chat::stored(*stored))));
         }
         for waiting in parked {
             match waiting {
@@ -304,7 +357,13 @@ impl Owner {
         }
         if !kept.is_empty() {
             let failed_micros = Some(cx.now.micros);
-            self.chats.insert(chat_id, Slot::Loading { parked: kept, failed_micros });
+            self.chats.insert(
+                chat_id,
+                Slot::Loading {
+                    parked: kept,
+                    failed_micros,
+                },
+            );
         }
     }
 
@@ -332,8 +391,13 @@ impl Owner {
             parked.push(waiting);
             return;
         }
-        self.chats
-            .insert(chat_id, Slot::Loading { parked: vec![waiting], failed_micros: None });
+        self.chats.insert(
+            chat_id,
+            Slot::Loading {
+                parked: vec![waiting],
+                failed_micros: None,
+            },
+        );
         read_chat(chat_id, cx);
     }
 
@@ -349,7 +413,10 @@ impl Owner {
             .take(CHATS_SWEPT)
             .filter_map(|(id, slot)| match slot {
                 Slot::Active(chat) => {
-                    let stored = self.partitions.get(&topology.partition_of_chat(*id))?.stored;
+                    let stored = self
+                        .partitions
+                        .get(&topology.partition_of_chat(*id))?
+                        .stored;
                     let idle = chat.used_micros + CHAT_IDLE_MICROS < cx.now.micros;
                     (idle && chat.is_stored(stored) && !chat.has_subscribers()).then_some(*id)
                 }
@@ -382,7 +449,13 @@ impl Owner {
 }
 
 fn read_chat(chat_id: ChatId, cx: &mut Context<'_>) {
-    cx.read(Read::Chat { chat_id, recent: RECENT_EVENTS_LOADED }, Reader::Chat(chat_id));
+    cx.read(
+        Read::Chat {
+            chat_id,
+            recent: RECENT_EVENTS_LOADED,
+        },
+        Reader::Chat(chat_id),
+    );
 }
 
 /// Sends each home one message about its users.

@@ -9,7 +9,7 @@ use rookery_schema::record::Record;
 use rookery_schema::row::Row;
 use rookery_schema::{ChatId, MessageId, Offset, PartitionId, SessionId, Timestamp, UserId};
 
-use crate::context::{Context, Map, SpanId};
+use crate::context::{Context, SpanId};
 use crate::mesh::{Asker, Outcome};
 use crate::owner::dedup::{DedupKey, DedupWindow};
 use crate::port::LogRequest;
@@ -30,9 +30,19 @@ pub(crate) const APPEND_DEADLINE_MICROS: u64 = 5_000_000;
 #[derive(Debug)]
 pub(crate) enum Pending {
     /// A message without a client id: its sender.
-    Message { asker: Asker, message_id: MessageId, chat_id: ChatId, at: Timestamp },
+    Message {
+        asker: Asker,
+        message_id: MessageId,
+        chat_id: ChatId,
+        at: Timestamp,
+    },
     /// A message with one: everybody who waits for it is in the dedup window.
-    KeyedMessage { key: DedupKey, message_id: MessageId, chat_id: ChatId, at: Timestamp },
+    KeyedMessage {
+        key: DedupKey,
+        message_id: MessageId,
+        chat_id: ChatId,
+        at: Timestamp,
+    },
     /// Another change, answered when it is in the store.
     Change(ChangeKey),
 }
@@ -154,7 +164,10 @@ impl Partition {
             bytes,
         });
         let batch = self.gathering.take();
-        cx.effects.log.push(LogRequest::Append { partition: self.id, batch });
+        cx.effects.log.push(LogRequest::Append {
+            partition: self.id,
+            batch,
+        });
     }
 
     /// The oldest append was answered.
@@ -183,7 +196,10 @@ impl Partition {
             on_stored: OnStored::default(),
         });
         let number = self.first_span + self.spans.len() as u64 - 1;
-        SpanId { partition: self.id, number }
+        SpanId {
+            partition: self.id,
+            number,
+        }
     }
 
     fn span(&mut self, id: SpanId) -> Option<&mut Span> {
@@ -231,7 +247,9 @@ impl Partition {
             return None;
         }
         let on_stored = std::mem::take(&mut span.on_stored);
-        cx.stats.processing.observe(now_micros.saturating_sub(span.since_micros));
+        cx.stats
+            .processing
+            .observe(now_micros.saturating_sub(span.since_micros));
         while let Some(done) = self.spans.pop_front_if(|span| span.holds == 0) {
             self.first_span += 1;
             self.stored = done.end;
@@ -256,7 +274,9 @@ impl Partition {
 
     /// Age of the oldest record that is not in the store.
     pub(crate) fn lag_micros(&self, now_micros: u64) -> u64 {
-        self.spans.front().map_or(0, |span| now_micros.saturating_sub(span.since_micros))
+        self.spans
+            .front()
+            .map_or(0, |span| now_micros.saturating_sub(span.since_micros))
     }
 
     pub(crate) const fn lag_messages(&self) -> u64 {
@@ -280,10 +300,17 @@ impl Partition {
 
     /// Commits what the finished sync covered.
     pub(crate) fn commit(&mut self, cx: &mut Context<'_>) {
-        let Some(offset) = self.syncing.take().filter(|&offset| offset > self.committing) else {
+        let Some(offset) = self
+            .syncing
+            .take()
+            .filter(|&offset| offset > self.committing)
+        else {
             return;
         };
         self.committing = offset;
-        cx.effects.log.push(LogRequest::Commit { partition: self.id, offset });
+        cx.effects.log.push(LogRequest::Commit {
+            partition: self.id,
+            offset,
+        });
     }
 }
