@@ -104,7 +104,7 @@ impl Inbox {
             None => {
                 state
                     .summaries
-                    .sort_by(|a, b| (b.active_at, b.chat_id).cmp(&(a.active_at, a.chat_id)));
+                    .sort_by_key(|it| std::cmp::Reverse((it.active_at, it.chat_id)));
                 Outcome::Json {
                     created: false,
                     body: encode(&state.summaries),

@@ -1,0 +1,199 @@
+//! A store in memory: rows in maps, as a database has them.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use rookery_engine::port::{Found, Read, StoreEvent, StoreFault, StoreRequest, StoredChat};
+use rookery_schema::row::{ChatRow, EventRow, Head, MemberRow, Row, UserRow};
+use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
+
+use crate::world::Dice;
+
+#[derive(Default)]
+pub struct SimStore {
+    events: BTreeMap<(ChatId, Seq), EventRow>,
+    chats: BTreeMap<ChatId, ChatRow>,
+    members: BTreeMap<(ChatId, UserId), MemberRow>,
+    users: BTreeMap<UserId, UserRow>,
+    names: BTreeMap<String, UserId>,
+    sessions: BTreeMap<SessionId, Timestamp>,
+    /// For each shard, what was asked for and not answered.
+    waiting: Vec<VecDeque<StoreRequest>>,
+    pub read_failures: bool,
+}
+
+impl SimStore {
+    pub fn restart(&mut self, shards: u16) {
+        self.waiting = (0..shards).map(|_| VecDeque::new()).collect();
+    }
+
+    pub fn submit(&mut self, shard: usize, request: StoreRequest) {
+        self.waiting[shard].push_back(request);
+    }
+
+    pub fn busy_shards(&self) -> Vec<usize> {
+        (0..self.waiting.len())
+            .filter(|shard| !self.waiting[*shard].is_empty())
+            .collect()
+    }
+
+    pub fn step(&mut self, shard: usize, dice: &mut Dice) -> Option<StoreEvent> {
+        Some(match self.waiting[shard].pop_front()? {
+            StoreRequest::Write { token, rows } => {
+                rows.into_iter().for_each(|row| self.write(row));
+                StoreEvent::Written { token, micros: 100 }
+            }
+            StoreRequest::Sync { token } => StoreEvent::Synced { token },
+            StoreRequest::Read { token, .. } if self.read_failures && dice.one_in(5) => {
+                StoreEvent::Read {
+                    token,
+                    outcome: Err(StoreFault),
+                }
+            }
+            StoreRequest::Read { token, read } => StoreEvent::Read {
+                token,
+                outcome: Ok(self.read(read)),
+            },
+        })
+    }
+
+    /// The process dies: of what was not confirmed, a part has reached the store.
+    pub fn crash(&mut self, dice: &mut Dice) {
+        for shard in 0..self.waiting.len() {
+            while let Some(request) = self.waiting[shard].pop_front() {
+                if dice.one_in(2) {
+                    self.waiting[shard].clear();
+                }
+                if let StoreRequest::Write { rows, .. } = request {
+                    rows.into_iter().for_each(|row| self.write(row));
+                }
+            }
+        }
+    }
+
+    fn write(&mut self, row: Row) {
+        match row {
+            Row::Event(row) => {
+                let before = self.events.insert((row.chat_id, row.head.seq), row.clone());
+                assert!(
+                    before.is_none_or(|it| it == row),
+                    "a seq never gets another event"
+                );
+            }
+            Row::Chat(row) => drop(self.chats.insert(row.chat_id, row)),
+            Row::Member(row) => drop(self.members.insert((row.chat_id, row.user_id), row)),
+            Row::NotMember { chat_id, user_id } => drop(self.members.remove(&(chat_id, user_id))),
+            Row::User(row) => {
+                let before = self.names.insert(row.username.clone(), row.user_id);
+                assert!(
+                    before.is_none_or(|id| id == row.user_id),
+                    "a name has one user"
+                );
+                self.users.insert(row.user_id, row);
+            }
+            Row::EndedSession {
+                session_id,
+                expires_at,
+            } => {
+                self.sessions.insert(session_id, expires_at);
+            }
+        }
+    }
+
+    fn read(&self, read: Read) -> Found {
+        match read {
+            Read::Chat { chat_id, recent } => Found::Chat(self.chat(chat_id, recent).map(Box::new)),
+            Read::MessagesBefore {
+                chat_id,
+                before,
+                limit,
+            } => {
+                let range = (chat_id, Seq(0))..(chat_id, before);
+                let rows = self.events.range(range).rev().map(|(_, row)| row);
+                Found::Messages(
+                    rows.filter(|row| row.is_message)
+                        .take(limit)
+                        .cloned()
+                        .collect(),
+                )
+            }
+            Read::MessagesAfter {
+                chat_id,
+                after,
+                limit,
+            } => {
+                let range = (chat_id, after.next())..=(chat_id, Seq(u64::MAX));
+                let rows = self.events.range(range).map(|(_, row)| row);
+                Found::Messages(
+                    rows.filter(|row| row.is_message)
+                        .take(limit)
+                        .cloned()
+                        .collect(),
+                )
+            }
+            Read::ChatsOfUser(user) => {
+                let mine = self.members.keys().filter(|(_, member)| *member == user);
+                Found::Chats(mine.map(|(chat, _)| *chat).collect())
+            }
+            Read::User(id) => Found::Users(self.users.get(&id).into_iter().cloned().collect()),
+            Read::UserNamed(name) => {
+                let id = self.names.get(&name);
+                Found::Users(id.into_iter().map(|id| self.users[id].clone()).collect())
+            }
+            Read::UsersByPrefix { prefix, limit } => {
+                let names = self.names.range(prefix.clone()..);
+                let found = names
+                    .take_while(|(name, _)| name.starts_with(&prefix))
+                    .take(limit);
+                Found::Users(found.map(|(_, id)| self.users[id].clone()).collect())
+            }
+            Read::EndedSessions => {
+                Found::EndedSessions(self.sessions.iter().map(|(id, at)| (*id, *at)).collect())
+            }
+        }
+    }
+
+    fn chat(&self, chat_id: ChatId, recent: usize) -> Option<StoredChat> {
+        let chat = self.chats.get(&chat_id)?.clone();
+        let of_chat = (chat_id, Seq(0))..=(chat_id, Seq(u64::MAX));
+        let rows: Vec<&EventRow> = self.events.range(of_chat).map(|(_, row)| row).collect();
+        let mut members: Vec<&MemberRow> = self
+            .members
+            .values()
+            .filter(|row| row.chat_id == chat_id)
+            .collect();
+        members.sort_by_key(|row| (row.added_seq, row.position));
+        Some(StoredChat {
+            chat,
+            members: members.iter().map(|row| row.user_id).collect(),
+            head: rows.last().map_or(Head::default(), |row| row.head),
+            recent: rows
+                .iter()
+                .rev()
+                .take(recent)
+                .rev()
+                .map(|row| (*row).clone())
+                .collect(),
+            latest_message: rows
+                .iter()
+                .rev()
+                .find(|row| row.is_message)
+                .map(|row| (*row).clone()),
+        })
+    }
+
+    /// All message ids of a chat by seq, with the seqs of all its events checked for gaps.
+    pub fn messages(&self, chat_id: ChatId) -> Vec<(Seq, EventRow)> {
+        let of_chat = (chat_id, Seq(0))..=(chat_id, Seq(u64::MAX));
+        let rows = self.events.range(of_chat);
+        let mut expected = Seq(1);
+        let mut messages = Vec::new();
+        for ((_, seq), row) in rows {
+            assert_eq!(*seq, expected, "the seqs of a chat are dense");
+            expected = seq.next();
+            if row.is_message {
+                messages.push((*seq, row.clone()));
+            }
+        }
+        messages
+    }
+}
