@@ -1,0 +1,137 @@
+//! What can't be meant is refused in one line, before anything is touched.
+
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+mod support;
+
+use std::process::Command;
+
+use support::server::rookery;
+use tempfile::TempDir;
+
+/// `EX_USAGE` of sysexits.h.
+const USAGE: i32 = 64;
+
+/// Runs to the end; gives exit code and what was printed.
+fn run(dir: &TempDir, prepare: impl FnOnce(&mut Command)) -> (Option<i32>, String) {
+    let log = dir.path().join("log");
+    let mut command = rookery(&log);
+    command.current_dir(dir.path());
+    prepare(&mut command);
+    let status = command.status().unwrap();
+    (status.code(), std::fs::read_to_string(log).unwrap())
+}
+
+#[track_caller]
+fn assert_refused(outcome: (Option<i32>, String), about: &str) {
+    let (code, text) = outcome;
+    assert_eq!(code, Some(USAGE), "{about}: {text}");
+    assert_eq!(text.trim_end().lines().count(), 1, "one line: {text}");
+    assert!(text.contains(about), "{about} in {text}");
+}
+
+#[test]
+fn flags_are_known_and_within_bounds() {
+    let dir = tempfile::tempdir().unwrap();
+    for (flag, value) in [
+        ("--nonsense", "1"),
+        ("--shards", "0"),
+        ("--shards", "many"),
+        ("--shards", "100000"),
+        ("--partitions", "0"),
+        ("--partitions", "99999999"),
+        ("--auth", "maybe"),
+        ("--durability", "never"),
+        ("--log", "paper"),
+        ("--listen", "nowhere"),
+        ("--lag-limit", "-1"),
+        ("--user-rate", "-1"),
+        ("--cpus", "x-y"),
+    ] {
+        let outcome = run(&dir, |command| {
+            command.arg(format!("{flag}={value}"));
+        });
+        assert_refused(outcome, flag.trim_start_matches('-'));
+    }
+    assert!(!dir.path().join("data").exists(), "nothing was touched");
+}
+
+#[test]
+fn variables_are_known_and_within_bounds() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, value) in [("ROOKERY_NONSENSE", "1"), ("ROOKERY_SHARDS", "0")] {
+        let outcome = run(&dir, |command| {
+            command.env(name, value);
+        });
+        assert_eq!(outcome.0, Some(USAGE), "{name}: {}", outcome.1);
+        assert_eq!(outcome.1.trim_end().lines().count(), 1, "{}", outcome.1);
+    }
+}
+
+#[test]
+fn keys_are_known_and_within_bounds() {
+    let dir = tempfile::tempdir().unwrap();
+    for (toml, about) in [
+        ("nonsense = 1\n", "nonsense"),
+        ("shards = 0\n", "shards"),
+        ("auth = \"maybe\"\n", "auth"),
+        ("shards = \n", "rookery.toml"),
+    ] {
+        std::fs::write(dir.path().join("rookery.toml"), toml).unwrap();
+        let (code, text) = run(&dir, |_| {});
+        assert_eq!(code, Some(USAGE), "{toml}: {text}");
+        assert!(text.contains(about), "{about} in {text}");
+    }
+}
+
+#[test]
+fn the_effective_configuration_is_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(
+        dir.path().join("rookery.toml"),
+        "shards = 3\nuser-rate = 7\nlogin-rate = 9\n",
+    )
+    .unwrap();
+    let (code, text) = run(&dir, |command| {
+        command
+            .env("ROOKERY_SHARDS", "4")
+            .env("ROOKERY_USER_RATE", "8")
+            .args(["config", "--shards", "5"]);
+    });
+    assert_eq!(code, Some(0), "{text}");
+    for (key, value) in [("shards", "5"), ("user-rate", "8"), ("login-rate", "9")] {
+        let is_shown = text.lines().any(|line| {
+            line.trim()
+                .split_once('=')
+                .is_some_and(|(k, v)| k.trim() == key && v.trim() == value)
+        });
+        assert!(
+            is_shown,
+            "flag before variable before file: {key} in {text}"
+        );
+    }
+}
+
+#[test]
+fn help_and_completions_are_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let (code, text) = run(&dir, |command| {
+        command.arg("--help");
+    });
+    assert_eq!(code, Some(0));
+    for flag in [
+        "--listen",
+        "--shards",
+        "--data-dir",
+        "--durability",
+        "--auth",
+        "--lag-limit",
+    ] {
+        assert!(text.contains(flag), "{flag} in {text}");
+    }
+    let (code, text) = run(&dir, |command| {
+        command.args(["completions", "bash"]);
+    });
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("--data-dir"));
+}

@@ -1,0 +1,194 @@
+//! On a full file system posts are refused, reads go on, and all is well when there is room again.
+//!
+//! Needs the right to mount a tmpfs; where there is none, says so and tests nothing.
+
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+#![allow(clippy::print_stderr, reason = "a skipped test says so")]
+
+mod support;
+
+use std::collections::HashMap;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use serde_json::Value;
+use support::api::{Api, posted};
+use support::http::Response;
+use support::{Options, PATIENCE, any_user, eventually};
+
+/// Room for the server's files, and little more.
+const DISK_BYTES: usize = 96 * 1024 * 1024;
+/// Posts that may succeed on a full disk, in what was allocated before: 4 MB of them.
+const LAST_POSTS_MAX: usize = 1000;
+
+/// A small file system of its own; gone when dropped.
+struct Disk {
+    path: PathBuf,
+    _parent: tempfile::TempDir,
+}
+
+impl Disk {
+    fn mount() -> Option<Self> {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("disk");
+        std::fs::create_dir(&path).unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={DISK_BYTES}"), "tmpfs"])
+            .arg(&path)
+            .stderr(Stdio::null())
+            .status();
+        mounted
+            .is_ok_and(|status| status.success())
+            .then_some(Self {
+                path,
+                _parent: parent,
+            })
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.path.join("filler")
+    }
+
+    /// Takes all the room there is, now and as files shrink.
+    fn fill(&self) {
+        let mut filler = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.filler())
+            .unwrap();
+        for size in [64 * 1024, 4096, 1] {
+            while filler.write_all(&vec![0; size]).is_ok() {}
+        }
+    }
+
+    fn free(&self) {
+        std::fs::remove_file(self.filler()).unwrap();
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let unmount = Command::new("umount").arg("-l").arg(&self.path).status();
+        assert!(unmount.is_ok_and(|status| status.success()), "left mounted");
+    }
+}
+
+/// What was acknowledged: client id to message id.
+type Acknowledged = HashMap<String, String>;
+
+/// Posts one large message.
+fn post(api: &mut Api, chat: &str, id: &str, acknowledged: &mut Acknowledged) -> Response {
+    let content = format!("{id} {}", "x".repeat(4000));
+    let began = Instant::now();
+    let reply = api.call(api.message(chat, &content, Some(id)));
+    assert!(began.elapsed() < PATIENCE, "an answer comes either way");
+    match reply.status {
+        200 => {
+            let ack = posted(&reply).message_id;
+            let before = acknowledged.insert(id.to_owned(), ack.clone());
+            assert!(before.is_none_or(|before| before == ack), "{id}");
+        }
+        503 => {
+            reply.expect_problem(503, "unavailable");
+            let seconds: u32 = reply.header("retry-after").unwrap().parse().unwrap();
+            assert!(seconds > 0);
+        }
+        _ => panic!("{reply:?}"),
+    }
+    reply
+}
+
+#[test]
+fn a_full_disk_refuses_posts_and_recovers() {
+    let Some(disk) = Disk::mount() else {
+        eprintln!("skipped: mounting a tmpfs is not permitted");
+        return;
+    };
+    let data = disk.path.join("data");
+    let options = Options::trusting(&data).shards(2);
+    let mut server = options.start();
+    let mut alice = Api::trusted(server.addr, &any_user());
+    let chat = alice.create_chat("room", &[]);
+    let mut acknowledged = Acknowledged::new();
+    for n in 0..50 {
+        let reply = post(&mut alice, &chat, &format!("before-{n}"), &mut acknowledged);
+        assert_eq!(reply.status, 200);
+    }
+
+    let refused = (0..LAST_POSTS_MAX).any(|n| {
+        disk.fill();
+        post(&mut alice, &chat, &format!("last-{n}"), &mut acknowledged).status == 503
+    });
+    assert!(refused, "a full disk takes no more messages");
+    for n in 0..5 {
+        post(&mut alice, &chat, &format!("full-{n}"), &mut acknowledged);
+        assert_found(&alice.history(&chat), &acknowledged);
+        server.assert_lives();
+    }
+
+    disk.free();
+    eventually("posts are taken again, without a restart", || {
+        let reply = post(&mut alice, &chat, "again", &mut acknowledged);
+        (reply.status == 200).then_some(())
+    });
+    for n in 0..50 {
+        // Refused once more is allowed while what was held back is written.
+        let id = format!("after-{n}");
+        eventually("posts go on", || {
+            let reply = post(&mut alice, &chat, &id, &mut acknowledged);
+            (reply.status == 200).then_some(())
+        });
+    }
+    eventually("nothing lags", || {
+        (server.metrics().sum("consumer_lag") == 0.0).then_some(())
+    });
+    assert_found(&alice.history(&chat), &acknowledged);
+
+    server.kill();
+    let mut server = options.start();
+    let mut alice = Api::trusted(server.addr, &alice.user_id);
+    assert_found(&alice.history(&chat), &acknowledged);
+    server.terminate();
+    assert!(server.wait().success());
+}
+
+/// Every acknowledged message is there once; what got no yes may be there once, too.
+fn assert_found(history: &[Value], acknowledged: &Acknowledged) {
+    let mut found: HashMap<&str, &str> = HashMap::new();
+    for (index, message) in history.iter().rev().enumerate() {
+        assert_eq!(message["seq"], index + 2, "seqs are dense");
+        let client_id = message["client_id"].as_str().unwrap();
+        let message_id = message["message_id"].as_str().unwrap();
+        assert_eq!(
+            found.insert(client_id, message_id),
+            None,
+            "{client_id} twice"
+        );
+    }
+    for (client_id, message_id) in acknowledged {
+        let shown = found.get(client_id.as_str());
+        assert_eq!(shown, Some(&message_id.as_str()), "{client_id} is lost");
+    }
+}
+
+/// A disk that is full already when the server starts: a clear refusal or a start, but no panic.
+#[test]
+fn a_start_on_a_full_disk_says_what_is_wrong() {
+    let Some(disk) = Disk::mount() else {
+        eprintln!("skipped: mounting a tmpfs is not permitted");
+        return;
+    };
+    let data = disk.path.join("data");
+    disk.fill();
+    let mut server = Options::trusting(&data).shards(2).spawn();
+    let ended = server.wait_ready().err();
+    let log = server.log();
+    assert!(!log.contains("panicked"), "{log}");
+    if let Some(status) = ended {
+        assert!(!status.success());
+        assert!(log.contains(&*data.to_string_lossy()), "{log}");
+    }
+}

@@ -1,0 +1,266 @@
+//! How a server ends, and what it makes of what an end left behind.
+
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+mod support;
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde_json::Value;
+use support::api::{Api, posted};
+use support::http::Http;
+use support::rng::Rng;
+use support::ws::{End, Ws};
+use support::{Options, any_user, eventually};
+
+/// How many bytes of a message are looked for in files: long enough to be there by no accident.
+const MARKER_BYTES: usize = 32;
+
+#[test]
+fn a_drain_keeps_every_promise_and_exits_with_success() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options::trusting(dir.path()).shards(2);
+    let mut server = options.start();
+    let users: Vec<String> = (0..4).map(|_| any_user()).collect();
+    let members: Vec<&str> = users.iter().map(String::as_str).collect();
+    let chat = Api::trusted(server.addr, &users[0]).create_chat("room", &members);
+    let mut devices: Vec<Ws> = users
+        .iter()
+        .map(|user| Ws::trusted(server.addr, user))
+        .collect();
+
+    let under_way = AtomicUsize::new(0);
+    let acknowledged: Vec<String> = std::thread::scope(|scope| {
+        let posters: Vec<_> = users
+            .iter()
+            .map(|user| scope.spawn(|| post_until_the_end(&server.addr, user, &chat, &under_way)))
+            .collect();
+        eventually("messages flow", || {
+            (under_way.load(Ordering::Relaxed) > 50).then_some(())
+        });
+        server.terminate();
+        posters
+            .into_iter()
+            .flat_map(|poster| poster.join().unwrap())
+            .collect()
+    });
+    for device in &mut devices {
+        let end = device.end();
+        assert!(matches!(end, End::Closed(1001 | 1012)), "{end:?}");
+    }
+    assert_eq!(server.wait().code(), Some(0));
+
+    let server = options.start();
+    let history = Api::trusted(server.addr, &users[0]).history(&chat);
+    let mut found: Vec<&str> = history.iter().map(id_of).collect();
+    found.sort_unstable();
+    found.dedup();
+    assert_eq!(found.len(), history.len(), "none is there twice");
+    for id in acknowledged {
+        assert!(found.binary_search(&id.as_str()).is_ok(), "{id} is lost");
+    }
+}
+
+fn id_of(message: &Value) -> &str {
+    message["message_id"].as_str().unwrap()
+}
+
+/// Posts until the server refuses or closes; gives what was acknowledged.
+fn post_until_the_end(
+    addr: &std::net::SocketAddr,
+    user: &str,
+    chat: &str,
+    under_way: &AtomicUsize,
+) -> Vec<String> {
+    let mut api = Api::trusted(*addr, user);
+    let mut acknowledged = Vec::new();
+    while let Ok(reply) = api.try_call(api.message(chat, "hello", None)) {
+        if reply.status == 503 {
+            break;
+        }
+        assert_eq!(reply.status, 200, "{reply:?}");
+        acknowledged.push(posted(&reply).message_id);
+        under_way.fetch_add(1, Ordering::Relaxed);
+    }
+    acknowledged
+}
+
+#[test]
+fn an_idle_server_ends_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = Options::new(dir.path()).shards(2).start();
+    let mut idle: Http = server.http();
+    let began = std::time::Instant::now();
+    server.terminate();
+    assert_eq!(server.wait().code(), Some(0));
+    assert!(
+        began.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        began.elapsed()
+    );
+    idle.assert_closed();
+}
+
+#[test]
+fn one_directory_serves_one_process() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options::trusting(dir.path()).shards(2);
+    let server = options.start();
+    let mut alice = Api::trusted(server.addr, &any_user());
+    let chat = alice.create_chat("room", &[]);
+
+    let mut second = options.spawn();
+    let status = second.wait_ready().unwrap_err();
+    assert!(!status.success());
+    let log = second.log();
+    let last = log.lines().last().unwrap_or_default();
+    assert!(last.contains(&*dir.path().to_string_lossy()), "{log}");
+    assert!(!log.contains("panicked"), "{log}");
+
+    alice.say(&chat, "still here");
+    assert_eq!(alice.history(&chat).len(), 1);
+}
+
+#[test]
+fn a_taken_address_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = taken.local_addr().unwrap().to_string();
+    // The later flag would be a second one; so the harness's own is not used here.
+    let log = dir.path().join("log");
+    let status = support::server::rookery(&log)
+        .args(["--listen", &addr, "--shards", "2", "--data-dir"])
+        .arg(dir.path().join("data"))
+        .status()
+        .unwrap();
+    assert!(!status.success());
+    let text = std::fs::read_to_string(&log).unwrap();
+    assert!(text.contains(&addr), "{text}");
+    assert!(!text.contains("panicked"), "{text}");
+}
+
+/// A stopped server's directory, with messages of random letters.
+struct Remains {
+    dir: tempfile::TempDir,
+    user: String,
+    chat: String,
+    contents: Vec<String>,
+}
+
+impl Remains {
+    fn of_a_kill(messages: usize) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut server = Options::trusting(dir.path()).shards(2).start();
+        let mut alice = Api::trusted(server.addr, &any_user());
+        let chat = alice.create_chat("room", &[]);
+        let mut rng = Rng::from_env("ROOKERY_TEST_SEED");
+        let contents: Vec<String> = (0..messages).map(|_| rng.letters(1000)).collect();
+        for content in &contents {
+            alice.say(&chat, content);
+        }
+        eventually("everything is stored", || {
+            (server.metrics().sum("consumer_lag") == 0.0).then_some(())
+        });
+        server.kill();
+        Self {
+            dir,
+            user: alice.user_id,
+            chat,
+            contents,
+        }
+    }
+
+    fn options(&self) -> Options {
+        Options::trusting(self.dir.path()).shards(2)
+    }
+
+    /// Where message number `index` is found: files and offsets in them.
+    fn places(&self, index: usize) -> Vec<(PathBuf, u64)> {
+        let marker = &self.contents[index].as_bytes()[500..500 + MARKER_BYTES];
+        let mut places = Vec::new();
+        for file in files_below(self.dir.path()) {
+            let bytes = std::fs::read(&file).unwrap();
+            let found = bytes.windows(marker.len()).position(|w| w == marker);
+            places.extend(found.map(|at| (file, at as u64)));
+        }
+        assert!(!places.is_empty(), "a durable message is in some file");
+        places
+    }
+
+    /// The contents, oldest first, as the server shows them now.
+    fn read(&self, api: &mut Api) -> Vec<String> {
+        let mut history = api.history(&self.chat);
+        history.reverse();
+        for (index, message) in history.iter().enumerate() {
+            assert_eq!(message["seq"], index + 2, "seqs are dense");
+        }
+        history
+            .iter()
+            .map(|message| message["content"].as_str().unwrap().to_owned())
+            .collect()
+    }
+}
+
+fn files_below(dir: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(files_below(&path));
+        } else {
+            files.push(path);
+        }
+    }
+    files
+}
+
+#[test]
+fn a_corrupt_file_is_refused_by_name() {
+    let remains = Remains::of_a_kill(60);
+    let places = remains.places(20);
+    for (path, at) in &places {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(path)
+            .unwrap();
+        let mut bytes = [0; MARKER_BYTES];
+        file.read_exact_at(&mut bytes, *at).unwrap();
+        file.write_all_at(&bytes.map(|byte| !byte), *at).unwrap();
+    }
+    let mut server = remains.options().spawn();
+    let status = server.wait_ready().unwrap_err();
+    assert!(!status.success());
+    let log = server.log();
+    assert!(!log.contains("panicked"), "{log}");
+    let named = places
+        .iter()
+        .any(|(path, _)| log.contains(&*path.file_name().unwrap().to_string_lossy()));
+    assert!(named, "one of {places:?} in: {log}");
+}
+
+#[test]
+fn a_torn_tail_is_cut_off_and_the_rest_is_kept() {
+    let remains = Remains::of_a_kill(60);
+    let last = remains.contents.len() - 1;
+    for (path, at) in remains.places(last) {
+        let file = OpenOptions::new().write(true).open(path).unwrap();
+        file.set_len(at).unwrap();
+    }
+    let mut kept = remains.contents.clone();
+    kept.truncate(last);
+    for round in 0..2 {
+        let mut server = remains.options().start();
+        let mut api = Api::trusted(server.addr, &remains.user);
+        assert_eq!(remains.read(&mut api), kept, "start {round}");
+        let more = format!("after start {round}");
+        api.say(&remains.chat, &more);
+        kept.push(more);
+        assert_eq!(remains.read(&mut api), kept);
+        server.kill();
+    }
+}

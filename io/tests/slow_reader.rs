@@ -1,0 +1,121 @@
+//! A reader that stops reading costs a bounded amount of memory, then his connection; nobody else
+//! notices.
+
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+#![allow(clippy::print_stderr, reason = "a run says what it measured")]
+
+mod support;
+
+use std::net::TcpStream;
+use std::time::Duration;
+
+use serde_json::Value;
+use socket2::{Domain, Socket, Type};
+use support::api::Api;
+use support::http::Http;
+use support::ws::{self, End, Ws};
+use support::{Options, PATIENCE, Server, any_user, eventually};
+
+const SLOW_READERS: usize = 8;
+/// Nearly the largest message, so that little is needed to fill what is bounded in bytes.
+const CONTENT_BYTES: usize = 4000;
+const BURST: usize = 50;
+/// In each phase: far more than the readers and the server's own buffers may hold.
+const BURSTS: usize = 400;
+/// What the phase with slow readers may take beyond the one without. Were their output not bounded, it
+/// would be the phase's 80 MB once for all of them, or once for each.
+const EXTRA_BYTES_MAX: u64 = 48 * 1024 * 1024;
+/// Kernel memory for what a slow reader does not read; the smaller, the sooner the server notices.
+const RECEIVE_BUFFER_BYTES: usize = 4096;
+
+#[test]
+fn who_stops_reading_is_closed_and_nobody_else_notices() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Options::trusting(dir.path()).shards(2).start();
+    let slow: Vec<String> = (0..SLOW_READERS).map(|_| any_user()).collect();
+    let reader = any_user();
+    let mut alice = Api::trusted(server.addr, &any_user());
+    let mut members: Vec<&str> = slow.iter().map(String::as_str).collect();
+    members.push(&reader);
+    let chat = alice.create_chat("room", &members);
+
+    let fast_only = flood(&server, &mut alice, &chat, &reader, 2);
+    let mut stuck: Vec<Ws> = slow
+        .iter()
+        .map(|user| stuck_reader(&server, user))
+        .collect();
+    let first = (BURSTS * BURST + 2) as u64;
+    let with_slow = flood(&server, &mut alice, &chat, &reader, first);
+
+    let closed = eventually("every slow reader is closed", || {
+        let closed = server
+            .metrics()
+            .sum_with("rookery_connections_closed_total", "code", "4008");
+        (closed >= SLOW_READERS as f64).then_some(closed as usize)
+    });
+    assert_eq!(closed, SLOW_READERS, "and nobody else");
+    eprintln!("resident: {fast_only} bytes without slow readers, {with_slow} with them");
+    assert!(
+        with_slow < fast_only + EXTRA_BYTES_MAX,
+        "{with_slow} bytes with slow readers, {fast_only} without"
+    );
+    for ws in &mut stuck {
+        assert_prefix(ws, first);
+    }
+}
+
+/// Posts a phase's messages while a reader takes all of them; gives the most memory that was used.
+fn flood(server: &Server, alice: &mut Api, chat: &str, reader: &str, first: u64) -> u64 {
+    let mut device = Ws::trusted(server.addr, reader);
+    let content = "x".repeat(CONTENT_BYTES);
+    let burst: Vec<String> = (0..BURST).map(|_| content.clone()).collect();
+    let mut most = 0;
+    std::thread::scope(|scope| {
+        let listening = scope.spawn(move || {
+            for seq in first..first + (BURSTS * BURST) as u64 {
+                let text = device.poll(PATIENCE).unwrap();
+                let needle = format!("\"seq\":{seq},");
+                assert!(text.contains(&needle), "{needle} of {text:.200}");
+            }
+        });
+        for _ in 0..BURSTS {
+            alice.say_all(chat, &burst);
+            most = most.max(server.resident_bytes());
+        }
+        listening.join().unwrap();
+    });
+    most
+}
+
+/// A device that says hello and then reads nothing.
+fn stuck_reader(server: &Server, user: &str) -> Ws {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES).unwrap();
+    socket.connect(&server.addr.into()).unwrap();
+    let http = Http::from_stream(TcpStream::from(socket)).unwrap();
+    Ws::over(http, ws::upgrade(&format!("/ws/connect/{user}")))
+        .ok()
+        .unwrap()
+}
+
+/// What the kernel still held is what came first, without a gap; then the end, with its code where
+/// there was room for it.
+fn assert_prefix(ws: &mut Ws, first: u64) {
+    let mut expected = None;
+    loop {
+        match ws.poll(Duration::from_secs(5)) {
+            Ok(text) => {
+                let event: Value = serde_json::from_str(&text).unwrap();
+                if let Some(seq) = expected {
+                    assert_eq!(event["seq"], seq);
+                    expected = Some(seq + 1);
+                } else {
+                    assert_eq!(event["type"], "ready");
+                    expected = Some(first);
+                }
+            }
+            Err(End::Closed(4008) | End::Lost) => return,
+            Err(end) => panic!("{end:?}"),
+        }
+    }
+}

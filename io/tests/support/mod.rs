@@ -1,0 +1,43 @@
+//! What the black-box tests share: the real binary as a process, an HTTP and a WebSocket client on
+//! blocking sockets, and the calls of the API in short.
+
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "each test binary uses a part of the harness"
+)]
+#![allow(unreachable_pub, reason = "a module of test binaries has no outside")]
+#![allow(clippy::unwrap_used, reason = "a harness fails by panicking")]
+#![allow(clippy::print_stderr, reason = "a failed test prints the server's log")]
+
+pub mod api;
+pub mod http;
+pub mod prometheus;
+pub mod rng;
+pub mod server;
+pub mod ws;
+
+use std::time::{Duration, Instant};
+
+pub use api::{Api, Posted};
+pub use server::{Options, Server};
+
+/// How long a test waits for something that should happen at once, on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Waits until `probe` gives a value; panics with `what` after [`PATIENCE`].
+pub fn eventually<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = probe() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A fresh user id, for trust mode, where any will do.
+pub fn any_user() -> String {
+    rng::Rng::from_entropy().uuid()
+}
