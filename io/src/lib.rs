@@ -1,1 +1,4 @@
-
+pub mod check;
+pub mod cli;
+pub mod config;
+pub mod logging;

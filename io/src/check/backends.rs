@@ -1,0 +1,116 @@
+//! Whether the configured backends answer.
+
+use std::{
+    io,
+    net::{TcpStream, ToSocketAddrs as _},
+    thread,
+    time::Duration,
+};
+
+use super::Finding;
+use crate::config::{Config, Endpoint, LogEngine, StoreEngine};
+
+/// Time for one address to accept a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+pub(super) fn findings(config: &Config) -> Vec<Finding> {
+    let log = match config.log {
+        LogEngine::Embedded => Finding::ok("log", "embedded"),
+        LogEngine::Redpanda => reach("log", "redpanda", "--brokers", &config.brokers),
+    };
+    let store = match config.store {
+        StoreEngine::Embedded => Finding::ok("store", "embedded"),
+        StoreEngine::Scylla => reach("store", "scylla", "--scylla", &config.scylla),
+    };
+    vec![log, store]
+}
+
+/// One endpoint is enough to start with; each of the others is one to lose.
+fn reach(check: &'static str, engine: &str, flag: &str, endpoints: &[Endpoint]) -> Finding {
+    let refusals = refusals(endpoints);
+    let reached = endpoints.len() - refusals.len();
+    let found = format!("{engine}, {reached} of {} reached", endpoints.len());
+    let remedy = || format!("start it, or correct {flag} ({})", refusals.join("; "));
+    match (reached, refusals.len()) {
+        (0, _) => Finding::fail(check, found, remedy()),
+        (_, 0) => Finding::ok(check, found),
+        _ => Finding::warn(check, found, remedy()),
+    }
+}
+
+/// All are tried at once, so that many that are silent take no longer than one.
+fn refusals(endpoints: &[Endpoint]) -> Vec<String> {
+    thread::scope(|scope| {
+        let tries: Vec<_> = endpoints
+            .iter()
+            .map(|endpoint| scope.spawn(move || connect(endpoint).err()))
+            .collect();
+        let refused = endpoints
+            .iter()
+            .zip(tries)
+            .filter_map(|(endpoint, attempt)| {
+                let error = attempt
+                    .join()
+                    .unwrap_or_else(|_| Some(io::Error::other("panicked")))?;
+                Some(format!("{endpoint}: {error}"))
+            });
+        refused.collect()
+    })
+}
+
+fn connect(endpoint: &Endpoint) -> io::Result<()> {
+    let mut last = io::ErrorKind::NotFound.into();
+    for address in (endpoint.host.as_str(), endpoint.port).to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
+            Ok(_) => return Ok(()),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::check::Verdict;
+
+    fn listening() -> (TcpListener, Endpoint) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        (
+            listener,
+            Endpoint {
+                host: "127.0.0.1".into(),
+                port,
+            },
+        )
+    }
+
+    /// Port 1 of the loopback: nothing listens there, and it refuses at once.
+    fn absent() -> Endpoint {
+        Endpoint {
+            host: "127.0.0.1".into(),
+            port: 1,
+        }
+    }
+
+    #[test]
+    fn a_backend_is_judged_by_the_endpoints_that_answer() {
+        let (_listener, present) = listening();
+        let reach = |endpoints: &[Endpoint]| reach("log", "redpanda", "--brokers", endpoints);
+
+        assert_eq!(reach(std::slice::from_ref(&present)).verdict, Verdict::Ok);
+        let some = reach(&[present, absent()]);
+        assert_eq!(
+            (some.verdict, &*some.found),
+            (Verdict::Warn, "redpanda, 1 of 2 reached")
+        );
+        let none = reach(&[absent()]);
+        assert_eq!(none.verdict, Verdict::Fail);
+        assert!(none.remedy.contains("--brokers (127.0.0.1:1: "), "{none:?}");
+    }
+}

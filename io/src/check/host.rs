@@ -1,0 +1,202 @@
+//! The kernel, its limits and its tuning.
+
+use std::fs;
+
+use rustix::process::{Resource, getrlimit};
+
+use super::{
+    Finding,
+    preflight::{self, Kernel, MEMLOCK_BYTES_MIN, PreflightError, kib, preflight},
+};
+
+/// From this kernel on, the memory of rings counts towards the control group and no longer towards
+/// the limit of locked memory.
+const KERNEL_WITHOUT_MEMLOCK: Kernel = Kernel {
+    major: 5,
+    minor: 12,
+};
+/// Rings of an executor: one for latency, one for bulk, one to poll.
+const RINGS_PER_SHARD: u64 = 3;
+/// Open files: a connection is one.
+const OPEN_FILES_ADVISED: u64 = 65_536;
+/// Connections that may wait to be accepted: a storm of reconnects comes all at once.
+const BACKLOG_ADVISED: u64 = 4096;
+/// Clock sources that are read without a system call.
+const FAST_CLOCKS: [&str; 4] = [
+    "tsc",
+    "arch_sys_counter",
+    "kvm-clock",
+    "hyperv_clocksource_tsc_page",
+];
+
+const GOVERNOR: &str = "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor";
+const CLOCK_SOURCE: &str = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
+const HUGE_PAGES: &str = "/sys/kernel/mm/transparent_hugepage/enabled";
+const BACKLOG: &str = "/proc/sys/net/core/somaxconn";
+
+/// Everything about the host, for a number of shards.
+pub(super) fn findings(shards: usize) -> Vec<Finding> {
+    let release = preflight::release();
+    let kernel = preflight::kernel(&release);
+    let memlock = preflight::memlock_limit();
+    let is_old = kernel
+        .as_ref()
+        .is_ok_and(|kernel| *kernel < KERNEL_WITHOUT_MEMLOCK);
+    let rings = if is_old {
+        shards as u64 * RINGS_PER_SHARD
+    } else {
+        0
+    };
+    vec![
+        essential("kernel", kernel.map(|_| format!("Linux {release}"))),
+        // With all that comes before it: an executor on too old a kernel ends the process.
+        essential("io_uring", preflight().map(|()| "usable".into())),
+        locked_memory(memlock, rings),
+        open_files(getrlimit(Resource::Nofile).current),
+        governor(read(GOVERNOR).as_deref()),
+        clock_source(read(CLOCK_SOURCE).as_deref()),
+        huge_pages(read(HUGE_PAGES).as_deref()),
+        backlog(read(BACKLOG).as_deref()),
+    ]
+}
+
+fn read(path: &str) -> Option<String> {
+    let text = fs::read_to_string(path).ok()?;
+    Some(text.trim().to_owned())
+}
+
+fn essential(check: &'static str, result: Result<String, PreflightError>) -> Finding {
+    match result {
+        Ok(found) => Finding::ok(check, found),
+        Err(error) => Finding::fail(check, error.found(), error.remedy()),
+    }
+}
+
+/// `rings` are those that count towards the limit.
+fn locked_memory(limit: Option<u64>, rings: u64) -> Finding {
+    const CHECK: &str = "locked memory";
+    let found = limit.map_or("unlimited".into(), kib);
+    let wanted = rings * MEMLOCK_BYTES_MIN;
+    match (preflight::memlock(limit), limit) {
+        (Err(error), _) => essential(CHECK, Err(error)),
+        (Ok(()), Some(bytes)) if bytes < wanted => Finding::warn(
+            CHECK,
+            found,
+            format!(
+                "allow {} for {rings} rings: ulimit -l unlimited",
+                kib(wanted)
+            ),
+        ),
+        _ => Finding::ok(CHECK, found),
+    }
+}
+
+fn open_files(limit: Option<u64>) -> Finding {
+    const CHECK: &str = "open files";
+    match limit {
+        Some(files) if files < OPEN_FILES_ADVISED => Finding::warn(
+            CHECK,
+            files.to_string(),
+            format!(
+                "ulimit -n {OPEN_FILES_ADVISED}, or LimitNOFILE={OPEN_FILES_ADVISED} (systemd)"
+            ),
+        ),
+        Some(files) => Finding::ok(CHECK, files.to_string()),
+        None => Finding::ok(CHECK, "unlimited"),
+    }
+}
+
+fn governor(found: Option<&str>) -> Finding {
+    const CHECK: &str = "CPU governor";
+    match found {
+        None => Finding::ok(CHECK, "not ours to choose"),
+        Some("performance") => Finding::ok(CHECK, "performance"),
+        Some(other) => Finding::warn(CHECK, other, "cpupower frequency-set -g performance"),
+    }
+}
+
+fn clock_source(found: Option<&str>) -> Finding {
+    const CHECK: &str = "clock source";
+    match found {
+        None => Finding::ok(CHECK, "not told"),
+        Some(fast) if FAST_CLOCKS.contains(&fast) => Finding::ok(CHECK, fast),
+        Some(slow) => Finding::warn(
+            CHECK,
+            slow,
+            "each look at the clock is a system call; boot with clocksource=tsc tsc=reliable",
+        ),
+    }
+}
+
+/// The kernel puts brackets around the mode in force.
+fn huge_pages(found: Option<&str>) -> Finding {
+    const CHECK: &str = "huge pages";
+    let mode = found.and_then(|text| text.split_once('[')?.1.split_once(']'));
+    match mode {
+        None => Finding::ok(CHECK, "not told"),
+        Some(("always", _)) => Finding::warn(
+            CHECK,
+            "always",
+            format!("many small buffers grow to 2 MiB each; echo madvise > {HUGE_PAGES}"),
+        ),
+        Some((mode, _)) => Finding::ok(CHECK, mode),
+    }
+}
+
+fn backlog(found: Option<&str>) -> Finding {
+    const CHECK: &str = "accept backlog";
+    match found.and_then(|text| text.parse::<u64>().ok()) {
+        None => Finding::ok(CHECK, "not told"),
+        Some(backlog) if backlog < BACKLOG_ADVISED => Finding::warn(
+            CHECK,
+            backlog.to_string(),
+            format!("sysctl -w net.core.somaxconn={BACKLOG_ADVISED}"),
+        ),
+        Some(backlog) => Finding::ok(CHECK, backlog.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::Verdict;
+
+    #[test]
+    fn a_well_tuned_host_needs_no_remedy() {
+        for finding in [
+            locked_memory(None, 24),
+            locked_memory(Some(8 << 20), 0),
+            open_files(Some(OPEN_FILES_ADVISED)),
+            open_files(None),
+            governor(Some("performance")),
+            governor(None),
+            clock_source(Some("tsc")),
+            huge_pages(Some("always [madvise] never")),
+            huge_pages(None),
+            backlog(Some("4096")),
+        ] {
+            assert_eq!(finding.verdict, Verdict::Ok, "{finding:?}");
+            assert_eq!(finding.remedy, "", "{finding:?}");
+        }
+    }
+
+    #[test]
+    fn what_could_be_better_is_a_warning_with_its_remedy() {
+        for (finding, remedy) in [
+            (locked_memory(Some(8 << 20), 24), "12288 KiB for 24 rings"),
+            (open_files(Some(1024)), "ulimit -n 65536"),
+            (governor(Some("powersave")), "-g performance"),
+            (clock_source(Some("hpet")), "clocksource=tsc"),
+            (huge_pages(Some("[always] madvise never")), "echo madvise"),
+            (backlog(Some("128")), "net.core.somaxconn=4096"),
+        ] {
+            assert_eq!(finding.verdict, Verdict::Warn, "{finding:?}");
+            assert!(finding.remedy.contains(remedy), "{finding:?}");
+        }
+    }
+
+    #[test]
+    fn too_little_locked_memory_fails_on_any_kernel() {
+        assert_eq!(locked_memory(Some(64 << 10), 0).verdict, Verdict::Fail);
+    }
+}

@@ -1,0 +1,186 @@
+//! Whether this machine is fit to run Rookery: a table for its operator, and the few facts without
+//! which the server would not start.
+
+mod backends;
+mod disk;
+mod host;
+mod preflight;
+
+use std::{fmt, iter};
+
+pub use self::preflight::{PreflightError, preflight};
+use crate::config::Config;
+
+/// How much a finding matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// As it should be.
+    Ok,
+    /// Works, but slower or less safely than it could.
+    Warn,
+    /// Will not work.
+    Fail,
+}
+
+impl Verdict {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+        }
+    }
+}
+
+/// One line of the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What was looked at.
+    pub check: &'static str,
+    /// What is there.
+    pub found: String,
+    /// How much that matters.
+    pub verdict: Verdict,
+    /// What to do; empty where nothing is to be done.
+    pub remedy: String,
+}
+
+impl Finding {
+    fn ok(check: &'static str, found: impl Into<String>) -> Self {
+        Self {
+            check,
+            found: found.into(),
+            verdict: Verdict::Ok,
+            remedy: String::new(),
+        }
+    }
+
+    fn warn(check: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self {
+            check,
+            found: found.into(),
+            verdict: Verdict::Warn,
+            remedy: remedy.into(),
+        }
+    }
+
+    fn fail(check: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self {
+            check,
+            found: found.into(),
+            verdict: Verdict::Fail,
+            remedy: remedy.into(),
+        }
+    }
+}
+
+/// What `rookery check` found. Its text form is the table.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// In the order of the table.
+    pub findings: Vec<Finding>,
+}
+
+impl Report {
+    /// Nothing failed; there may be warnings.
+    pub fn passed(&self) -> bool {
+        self.findings
+            .iter()
+            .all(|finding| finding.verdict != Verdict::Fail)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let head = ["check", "found", "verdict", "remedy"];
+        let cells = self.findings.iter().map(|finding| {
+            [
+                finding.check,
+                &finding.found,
+                finding.verdict.word(),
+                &finding.remedy,
+            ]
+        });
+        let rows: Vec<_> = iter::once(head).chain(cells).collect();
+        let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+        let [check, found, verdict] = [0, 1, 2].map(|column| width(column).unwrap_or(0));
+        for [a, b, c, d] in &rows {
+            let line = format!("{a:check$} | {b:found$} | {c:verdict$} | {d}");
+            writeln!(f, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// Looks at the host, the disk and the backends of a configuration. Takes a few seconds at most, and
+/// leaves nothing behind.
+pub fn run(config: &Config) -> Report {
+    let mut findings = host::findings(config.placement.shards.len());
+    findings.extend(disk::findings(&config.data_dir));
+    findings.extend(backends::findings(config));
+    Report { findings }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+    use super::*;
+    use crate::config::{self, CpuSet, Host};
+
+    #[test]
+    fn every_part_of_the_machine_is_looked_at_and_nothing_is_left_behind() {
+        let directory = tempfile::tempdir().unwrap();
+        let working_dir = directory.path().to_owned();
+        let data_dir = working_dir.join("data").to_str().unwrap().to_owned();
+        let host = Host {
+            env: Vec::new(),
+            working_dir,
+            cpus: CpuSet::allowed().unwrap(),
+        };
+        let flags = [("data-dir", data_dir)].into_iter().collect();
+        let report = run(&config::resolve(flags, &host).unwrap().config);
+
+        let checks: Vec<_> = report
+            .findings
+            .iter()
+            .map(|finding| finding.check)
+            .collect();
+        for check in [
+            "kernel",
+            "io_uring",
+            "locked memory",
+            "open files",
+            "fsync latency",
+            "log",
+        ] {
+            assert!(checks.contains(&check), "{checks:?}");
+        }
+        for finding in &report.findings {
+            let is_ok = finding.verdict == Verdict::Ok;
+            assert_eq!(is_ok, finding.remedy.is_empty(), "{finding:?}");
+        }
+        assert_eq!(directory.path().read_dir().unwrap().count(), 0);
+    }
+
+    #[test]
+    fn the_table_is_aligned_and_tells_failures_from_warnings() {
+        let mut report = Report {
+            findings: vec![
+                Finding::ok("kernel", "Linux 6.1"),
+                Finding::warn("open files", "1024 µ", "raise it"),
+            ],
+        };
+        let table = "\
+check      | found     | verdict | remedy
+kernel     | Linux 6.1 | ok      |
+open files | 1024 µ    | warn    | raise it
+";
+        assert_eq!(report.to_string(), table);
+        assert!(report.passed());
+        report
+            .findings
+            .push(Finding::fail("io_uring", "off", "turn it on"));
+        assert!(!report.passed());
+    }
+}

@@ -1,0 +1,85 @@
+use std::{io, path::PathBuf};
+
+/// A configuration that can't be used. Each variant is one line that says what is allowed; the user
+/// mends it and starts again.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A value is malformed or out of bounds.
+    #[error("{name}: {text:?} is not allowed; expected {allowed}")]
+    Value {
+        /// The setting, as it is called where its value stands.
+        name: String,
+        /// The value.
+        text: String,
+        /// What would have been allowed.
+        allowed: String,
+    },
+
+    /// Two settings exclude each other.
+    #[error("{one} and {other} exclude each other; give one of them")]
+    Exclusive {
+        /// The one.
+        one: String,
+        /// The other.
+        other: String,
+    },
+
+    /// A CPU was asked for that the process may not run on.
+    #[error("{name}: CPU {cpu} is not allowed to this process; allowed are {allowed}")]
+    Cpu {
+        /// The setting, as it is called where its value stands.
+        name: String,
+        /// The first CPU that is not allowed.
+        cpu: usize,
+        /// Those that are.
+        allowed: String,
+    },
+
+    /// A variable begins with `ROOKERY_` but means nothing.
+    #[error("unknown variable {name:?}; allowed are {known}")]
+    UnknownVariable {
+        /// The variable.
+        name: String,
+        /// Those that mean something.
+        known: String,
+    },
+
+    /// A variable's value is not UTF-8.
+    #[error("{name}: its value is not text; expected UTF-8")]
+    NotText {
+        /// The variable.
+        name: String,
+    },
+
+    /// A key of the file means nothing.
+    #[error("unknown key {key:?} in {}; allowed are {known}", path.display())]
+    UnknownKey {
+        /// The key.
+        key: String,
+        /// The file.
+        path: PathBuf,
+        /// Those that mean something.
+        known: String,
+    },
+
+    /// The file is not TOML.
+    #[error("{}, line {line}: {}; expected TOML, such as listen = \"127.0.0.1:8000\"", path.display(), message.replace('\n', " "))]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// What the TOML parser says.
+        message: String,
+    },
+
+    /// The file can't be read.
+    #[error("{}: {source}; expected a readable TOML file", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+}

@@ -1,0 +1,356 @@
+//! The effective configuration: flags, then `ROOKERY_*` variables, then `rookery.toml`, then
+//! defaults, parsed once into the types that the server works with.
+
+mod cpus;
+mod domain;
+mod endpoint;
+mod error;
+mod layers;
+mod secret;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::BTreeMap, ffi::OsString, fmt, io, net::SocketAddr, num::NonZeroU32, path::PathBuf,
+    time::Duration,
+};
+
+use tracing::level_filters::LevelFilter;
+
+pub use self::{
+    cpus::{CpuSet, Placement},
+    endpoint::Endpoint,
+    error::ConfigError,
+    layers::Origin,
+    secret::{Secret, SecretError, token_secret},
+};
+use self::{
+    domain::Domain,
+    layers::{Layers, parse},
+    settings::Setting,
+};
+
+pub(crate) use self::layers::CONFIG_FLAG;
+
+/// Name of the generated token secret in the data directory.
+const TOKEN_SECRET_NAME: &str = "token.secret";
+
+/// What keeps the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogEngine {
+    /// In this process, below the data directory.
+    Embedded,
+    /// A Kafka-API broker.
+    Redpanda,
+}
+
+/// What keeps messages, chats and users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreEngine {
+    /// In this process, below the data directory.
+    Embedded,
+    /// A CQL cluster.
+    Scylla,
+}
+
+/// What the embedded log's acknowledgement promises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// On the disk: survives a power cut.
+    Fsync,
+    /// Handed to the operating system: survives a crash of the process alone.
+    Os,
+}
+
+/// How a caller is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthMode {
+    /// By the signed token that a login gave him.
+    Token,
+    /// By his own word.
+    Trust,
+}
+
+/// What the server runs with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Address of the API and the web UI.
+    pub listen: SocketAddr,
+    /// Address of the administrative endpoints, where they have one of their own.
+    pub admin_listen: Option<SocketAddr>,
+    /// The shards and their CPUs.
+    pub placement: Placement,
+    /// Partitions of a log that is created now; an existing log keeps its own number.
+    pub partitions: u32,
+    /// Directory of everything embedded.
+    pub data_dir: PathBuf,
+    /// What keeps the log.
+    pub log: LogEngine,
+    /// Brokers of the redpanda log, at least one.
+    pub brokers: Vec<Endpoint>,
+    /// Topic of the redpanda log.
+    pub topic: String,
+    /// Consumer group of the redpanda log.
+    pub group: String,
+    /// What keeps messages, chats and users.
+    pub store: StoreEngine,
+    /// Nodes of the scylla store, at least one.
+    pub scylla: Vec<Endpoint>,
+    /// Keyspace of the scylla store.
+    pub keyspace: String,
+    /// What the embedded log's acknowledgement promises.
+    pub durability: Durability,
+    /// How a caller is known.
+    pub auth: AuthMode,
+    /// File with the key that signs tokens.
+    pub token_secret_file: PathBuf,
+    /// Messages a second and user, where there is a limit.
+    pub user_rate: Option<NonZeroU32>,
+    /// Failed logins in 5 minutes per account and address.
+    pub login_rate: u32,
+    /// Age of the oldest message not yet stored, above which new ones are refused.
+    pub lag_limit: Duration,
+    /// Least severe lines to write to stderr.
+    pub log_level: LevelFilter,
+}
+
+/// What a process is given besides its arguments. Read once, by the first thread of the process.
+#[derive(Clone, Debug)]
+pub struct Host {
+    /// The environment.
+    pub env: Vec<(OsString, OsString)>,
+    /// The working directory.
+    pub working_dir: PathBuf,
+    /// The CPUs that the process may run on.
+    pub cpus: CpuSet,
+}
+
+impl Host {
+    /// The host of this process. To be called before any thread is started, see
+    /// [`CpuSet::allowed`].
+    ///
+    /// # Errors
+    ///
+    /// The working directory is gone, or the kernel does not tell the CPUs.
+    pub fn read() -> io::Result<Self> {
+        let working_dir = std::env::current_dir()?;
+        Ok(Self {
+            env: std::env::vars_os().collect(),
+            working_dir,
+            cpus: CpuSet::allowed()?,
+        })
+    }
+}
+
+/// The configuration, and where each part of it came from. Its text form is a `rookery.toml` that
+/// says the same; it names the file of the token secret and never shows its content.
+#[derive(Clone, Debug)]
+pub struct Effective {
+    /// What the server runs with.
+    pub config: Config,
+    lines: Vec<Line>,
+}
+
+#[derive(Clone, Debug)]
+struct Line {
+    name: &'static str,
+    value: Option<toml::Value>,
+    origin: Origin,
+}
+
+impl fmt::Display for Effective {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown: Vec<_> = self
+            .lines
+            .iter()
+            .map(|line| (line.assignment(), &line.origin))
+            .collect();
+        let width = shown
+            .iter()
+            .map(|(text, _)| text.chars().count())
+            .max()
+            .unwrap_or(0);
+        for (text, origin) in shown {
+            writeln!(f, "{text:width$}  # {origin}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Line {
+    fn assignment(&self) -> String {
+        match &self.value {
+            Some(value) => format!("{} = {value}", self.name),
+            None => format!("# {} is unset", self.name),
+        }
+    }
+}
+
+/// A setting of the table, as the command line offers it.
+pub(crate) struct FlagText {
+    pub(crate) name: &'static str,
+    pub(crate) placeholder: &'static str,
+    pub(crate) help: String,
+}
+
+/// The flags of all settings, and the one that names the file.
+pub(crate) fn flags() -> impl Iterator<Item = FlagText> {
+    let settings = settings::ALL.iter().map(|setting| {
+        let text = setting.text();
+        let variable = settings::variable(text.name);
+        let (allowed, default) = (setting.allowed(), text.default);
+        let help = format!(
+            "{} ({allowed}) [default: {default}] [env: {variable}]",
+            text.help
+        );
+        FlagText {
+            name: text.name,
+            placeholder: text.placeholder,
+            help,
+        }
+    });
+    let file = FlagText {
+        name: CONFIG_FLAG,
+        placeholder: "FILE",
+        help: format!(
+            "Configuration file; its keys are these flags without the dashes [default: \
+             rookery.toml in the working directory, if it exists] [env: {}]",
+            settings::variable(CONFIG_FLAG)
+        ),
+    };
+    settings.chain([file])
+}
+
+/// The configuration that follows from the flags given (by name, without dashes) and the host.
+///
+/// # Errors
+///
+/// The first thing that is unknown, malformed or out of bounds, in any of the places.
+pub(crate) fn resolve(
+    flags: BTreeMap<&'static str, String>,
+    host: &Host,
+) -> Result<Effective, ConfigError> {
+    let layers = Layers::read(flags, &host.env, &host.working_dir)?;
+    let mut resolver = Resolver {
+        layers: &layers,
+        lines: Vec::new(),
+    };
+    let config = resolver.config(&host.cpus)?;
+    Ok(Effective {
+        config,
+        lines: resolver.lines,
+    })
+}
+
+struct Resolver<'a> {
+    layers: &'a Layers,
+    lines: Vec<Line>,
+}
+
+impl Resolver<'_> {
+    /// Fields are resolved in the order in which they are listed.
+    fn config(&mut self, allowed: &CpuSet) -> Result<Config, ConfigError> {
+        let listen = self.value(&settings::LISTEN)?;
+        let admin_listen = self.optional(&settings::ADMIN_LISTEN)?;
+        let placement = self.placement(allowed)?;
+        let shards = u32::try_from(placement.shards.len()).unwrap_or(u32::MAX);
+        let partitions = self.value_or(&settings::PARTITIONS, shards)?;
+        let data_dir = self.value(&settings::DATA_DIR)?;
+        let token_secret = data_dir.join(TOKEN_SECRET_NAME);
+        Ok(Config {
+            listen,
+            admin_listen,
+            placement,
+            partitions,
+            data_dir,
+            log: self.value(&settings::LOG)?,
+            brokers: self.value(&settings::BROKERS)?,
+            topic: self.value(&settings::TOPIC)?,
+            group: self.value(&settings::GROUP)?,
+            store: self.value(&settings::STORE)?,
+            scylla: self.value(&settings::SCYLLA)?,
+            keyspace: self.value(&settings::KEYSPACE)?,
+            durability: self.value(&settings::DURABILITY)?,
+            auth: self.value(&settings::AUTH)?,
+            token_secret_file: self.value_or(&settings::TOKEN_SECRET_FILE, token_secret)?,
+            user_rate: NonZeroU32::new(self.value(&settings::USER_RATE)?),
+            login_rate: self.value(&settings::LOGIN_RATE)?,
+            lag_limit: self.value(&settings::LAG_LIMIT)?,
+            log_level: self.value(&settings::LOG_LEVEL)?,
+        })
+    }
+
+    /// The value given, or the default, whose text goes the way of any other.
+    fn value<D: Domain>(&mut self, setting: &Setting<D>) -> Result<D::Value, ConfigError> {
+        let default = parse(setting, setting.text.default, &Origin::Default)?;
+        self.value_or(setting, default)
+    }
+
+    /// The value given, or one that follows from other settings.
+    fn value_or<D: Domain>(
+        &mut self,
+        setting: &Setting<D>,
+        default: D::Value,
+    ) -> Result<D::Value, ConfigError> {
+        let found = self.layers.find(setting)?;
+        let (origin, value) = found.unwrap_or((Origin::Default, default));
+        self.show(setting, Some(&value), origin);
+        Ok(value)
+    }
+
+    fn optional<D: Domain>(
+        &mut self,
+        setting: &Setting<D>,
+    ) -> Result<Option<D::Value>, ConfigError> {
+        let (origin, value) = self.layers.find(setting)?.unzip();
+        self.show(setting, value.as_ref(), origin.unwrap_or(Origin::Default));
+        Ok(value)
+    }
+
+    fn show<D: Domain>(&mut self, setting: &Setting<D>, value: Option<&D::Value>, origin: Origin) {
+        let value = value.map(|value| setting.domain.show(value));
+        self.lines.push(Line {
+            name: setting.text.name,
+            value,
+            origin,
+        });
+    }
+
+    /// `cpus` or `shards`, whichever the strongest place has, which may not have both.
+    fn placement(&mut self, allowed: &CpuSet) -> Result<Placement, ConfigError> {
+        let chosen = self.layers.excluding(&settings::CPUS, &settings::SHARDS)?;
+        let cpus = self.layers.find(&settings::CPUS)?;
+        let shards = self.layers.find(&settings::SHARDS)?;
+        match (cpus, shards) {
+            (Some((origin, cpus)), _) if chosen == Some(settings::CPUS.text.name) => {
+                check_cpus(&cpus, allowed, &origin)?;
+                self.show(&settings::CPUS, Some(&cpus), origin.clone());
+                self.show(&settings::SHARDS, None, origin);
+                Ok(Placement::one_each(&cpus))
+            }
+            (_, Some((origin, shards))) => {
+                self.show(&settings::CPUS, None, origin.clone());
+                self.show(&settings::SHARDS, Some(&shards), origin);
+                Ok(Placement::of_shards(shards as usize, allowed))
+            }
+            _ => {
+                let cpus = allowed.first(settings::SHARDS_MAX as usize);
+                self.show(&settings::CPUS, Some(&cpus), Origin::Default);
+                self.show(&settings::SHARDS, None, Origin::Default);
+                Ok(Placement::one_each(&cpus))
+            }
+        }
+    }
+}
+
+fn check_cpus(cpus: &CpuSet, allowed: &CpuSet, origin: &Origin) -> Result<(), ConfigError> {
+    match cpus.first_outside(allowed) {
+        None => Ok(()),
+        Some(cpu) => Err(ConfigError::Cpu {
+            name: origin.name(settings::CPUS.text.name),
+            cpu,
+            allowed: allowed.to_string(),
+        }),
+    }
+}

@@ -1,0 +1,303 @@
+//! Every setting: its name, help, bounds and default, in one place. The flags, the variables, the
+//! keys of the file, the help and the refusals all come from here.
+
+use tracing::level_filters::LevelFilter;
+
+use super::{
+    AuthMode, Durability, LogEngine, StoreEngine,
+    domain::{Address, Choice, CpuList, Domain, Endpoints, FilePath, Name, Number, Seconds},
+};
+
+/// Shards of one process.
+pub(super) const SHARDS_MAX: u32 = 256;
+/// Partitions of a log.
+const PARTITIONS_MAX: u32 = 4096;
+/// Messages a second and user, above which a limit would be none.
+const USER_RATE_MAX: u32 = 1_000_000;
+/// Failed logins in 5 minutes, above which a limit would be none.
+const LOGIN_RATE_MAX: u32 = 100_000;
+/// Below this, a single slow disk write would count as overload.
+const LAG_LIMIT_SECONDS_MIN: f64 = 0.01;
+/// An hour: whoever waits longer does not want a limit.
+const LAG_LIMIT_SECONDS_MAX: f64 = 3600.0;
+/// Kafka's bound on the name of a topic, `Topic.MAX_NAME_LENGTH`.
+const TOPIC_BYTES_MAX: usize = 249;
+/// CQL's bound on the name of a keyspace, `SchemaConstants.NAME_LENGTH`.
+const KEYSPACE_BYTES_MAX: usize = 48;
+
+/// Prefix of the variables.
+const VARIABLE_PREFIX: &str = "ROOKERY_";
+
+/// One setting of the server.
+pub(super) struct Setting<D> {
+    pub(super) text: Texts,
+    pub(super) domain: D,
+}
+
+/// How a setting is called and explained.
+pub(super) struct Texts {
+    /// The flag, without its dashes, and the key of the file.
+    pub(super) name: &'static str,
+    pub(super) placeholder: &'static str,
+    pub(super) help: &'static str,
+    /// The default as one would write it, or, where it depends on other settings, its description.
+    pub(super) default: &'static str,
+}
+
+/// What can be said of a setting without knowing the type of its value.
+pub(super) trait Described: Sync {
+    fn text(&self) -> &Texts;
+    fn allowed(&self) -> String;
+}
+
+impl<D: Domain> Described for Setting<D> {
+    fn text(&self) -> &Texts {
+        &self.text
+    }
+
+    fn allowed(&self) -> String {
+        self.domain.allowed()
+    }
+}
+
+/// All settings, in the order in which they are listed.
+pub(super) static ALL: [&dyn Described; 20] = [
+    &LISTEN,
+    &ADMIN_LISTEN,
+    &CPUS,
+    &SHARDS,
+    &PARTITIONS,
+    &DATA_DIR,
+    &LOG,
+    &BROKERS,
+    &TOPIC,
+    &GROUP,
+    &STORE,
+    &SCYLLA,
+    &KEYSPACE,
+    &DURABILITY,
+    &AUTH,
+    &TOKEN_SECRET_FILE,
+    &USER_RATE,
+    &LOGIN_RATE,
+    &LAG_LIMIT,
+    &LOG_LEVEL,
+];
+
+/// `ROOKERY_DATA_DIR` for `data-dir`.
+pub(super) fn variable(name: &str) -> String {
+    format!(
+        "{VARIABLE_PREFIX}{}",
+        name.replace('-', "_").to_ascii_uppercase()
+    )
+}
+
+/// Whether a variable is addressed to Rookery, known or not.
+pub(super) fn is_ours(variable: &str) -> bool {
+    variable.starts_with(VARIABLE_PREFIX)
+}
+
+const fn setting<D>(
+    name: &'static str,
+    placeholder: &'static str,
+    default: &'static str,
+    help: &'static str,
+    domain: D,
+) -> Setting<D> {
+    Setting {
+        text: Texts {
+            name,
+            placeholder,
+            help,
+            default,
+        },
+        domain,
+    }
+}
+
+pub(super) static LISTEN: Setting<Address> = setting(
+    "listen",
+    "ADDR",
+    "127.0.0.1:8000",
+    "Address of the API and the web UI",
+    Address,
+);
+
+pub(super) static ADMIN_LISTEN: Setting<Address> = setting(
+    "admin-listen",
+    "ADDR",
+    "unset",
+    "Address of /metrics, /livez and /readyz, which the main one serves too when this is unset",
+    Address,
+);
+
+pub(super) static CPUS: Setting<CpuList> = setting(
+    "cpus",
+    "LIST",
+    "all allowed CPUs",
+    "CPUs to run on, one pinned shard each; excludes --shards",
+    CpuList {
+        cpus_max: SHARDS_MAX as usize,
+    },
+);
+
+pub(super) static SHARDS: Setting<Number> = setting(
+    "shards",
+    "N",
+    "one for each CPU",
+    "Number of shards, pinned to the first N CPUs, or unpinned when N > CPUs; excludes --cpus",
+    Number(1..=SHARDS_MAX),
+);
+
+pub(super) static PARTITIONS: Setting<Number> = setting(
+    "partitions",
+    "N",
+    "number of shards",
+    "Partitions of the log, of use only when the log is created",
+    Number(1..=PARTITIONS_MAX),
+);
+
+pub(super) static DATA_DIR: Setting<FilePath> = setting(
+    "data-dir",
+    "DIR",
+    "./data",
+    "Directory of the embedded log, the embedded store and the token secret",
+    FilePath,
+);
+
+pub(super) static LOG: Setting<Choice<LogEngine>> = setting(
+    "log",
+    "ENGINE",
+    "embedded",
+    "What keeps the log",
+    Choice(&[
+        ("embedded", LogEngine::Embedded),
+        ("redpanda", LogEngine::Redpanda),
+    ]),
+);
+
+pub(super) static BROKERS: Setting<Endpoints> = setting(
+    "brokers",
+    "HOST:PORT,…",
+    "127.0.0.1:9092",
+    "Brokers of the redpanda log",
+    Endpoints,
+);
+
+pub(super) static TOPIC: Setting<Name> = setting(
+    "topic",
+    "NAME",
+    "rookery.events",
+    "Topic of the redpanda log",
+    KAFKA_NAME,
+);
+
+pub(super) static GROUP: Setting<Name> = setting(
+    "group",
+    "NAME",
+    "rookery",
+    "Consumer group of the redpanda log",
+    KAFKA_NAME,
+);
+
+pub(super) static STORE: Setting<Choice<StoreEngine>> = setting(
+    "store",
+    "ENGINE",
+    "embedded",
+    "What keeps messages, chats and users",
+    Choice(&[
+        ("embedded", StoreEngine::Embedded),
+        ("scylla", StoreEngine::Scylla),
+    ]),
+);
+
+pub(super) static SCYLLA: Setting<Endpoints> = setting(
+    "scylla",
+    "HOST:PORT,…",
+    "127.0.0.1:9042",
+    "Nodes of the scylla store",
+    Endpoints,
+);
+
+pub(super) static KEYSPACE: Setting<Name> = setting(
+    "keyspace",
+    "NAME",
+    "rookery",
+    "Keyspace of the scylla store",
+    Name {
+        first: |byte| byte.is_ascii_alphabetic(),
+        rest: |byte| byte.is_ascii_alphanumeric() || byte == b'_',
+        bytes_max: KEYSPACE_BYTES_MAX,
+        alphabet: "a-z, A-Z, 0-9 and _, beginning with a letter",
+    },
+);
+
+pub(super) static DURABILITY: Setting<Choice<Durability>> = setting(
+    "durability",
+    "LEVEL",
+    "fsync",
+    "What the embedded log's acknowledgement means: on the disk, or handed to the operating system",
+    Choice(&[("fsync", Durability::Fsync), ("os", Durability::Os)]),
+);
+
+pub(super) static AUTH: Setting<Choice<AuthMode>> = setting(
+    "auth",
+    "MODE",
+    "token",
+    "Who a caller is: what his signed token says, or whoever he claims to be",
+    Choice(&[("token", AuthMode::Token), ("trust", AuthMode::Trust)]),
+);
+
+pub(super) static TOKEN_SECRET_FILE: Setting<FilePath> = setting(
+    "token-secret-file",
+    "FILE",
+    "token.secret in the data directory",
+    "File with the key that signs tokens, mode 0600, generated where it does not exist",
+    FilePath,
+);
+
+pub(super) static USER_RATE: Setting<Number> = setting(
+    "user-rate",
+    "N",
+    "0",
+    "Messages a second and user; 0: no limit",
+    Number(0..=USER_RATE_MAX),
+);
+
+pub(super) static LOGIN_RATE: Setting<Number> = setting(
+    "login-rate",
+    "N",
+    "10",
+    "Failed logins in 5 minutes per account and address",
+    Number(1..=LOGIN_RATE_MAX),
+);
+
+pub(super) static LAG_LIMIT: Setting<Seconds> = setting(
+    "lag-limit",
+    "SECONDS",
+    "1",
+    "Refuse new messages (503) while the oldest message not yet stored is older",
+    Seconds(LAG_LIMIT_SECONDS_MIN..=LAG_LIMIT_SECONDS_MAX),
+);
+
+pub(super) static LOG_LEVEL: Setting<Choice<LevelFilter>> = setting(
+    "log-level",
+    "LEVEL",
+    "info",
+    "Least severe lines to write to stderr: as text on a terminal, otherwise as JSON",
+    Choice(&[
+        ("error", LevelFilter::ERROR),
+        ("warn", LevelFilter::WARN),
+        ("info", LevelFilter::INFO),
+        ("debug", LevelFilter::DEBUG),
+        ("trace", LevelFilter::TRACE),
+    ]),
+);
+
+/// Beginning with a letter or digit, which also refuses Kafka's forbidden topics `.` and `..`.
+const KAFKA_NAME: Name = Name {
+    first: |byte| byte.is_ascii_alphanumeric(),
+    rest: |byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte),
+    bytes_max: TOPIC_BYTES_MAX,
+    alphabet: "a-z, A-Z, 0-9, '.', '_' and '-', beginning with a letter or digit",
+};

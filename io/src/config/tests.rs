@@ -1,0 +1,414 @@
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::{fs, os::unix::ffi::OsStringExt as _};
+
+use super::*;
+
+/// A user's machine: CPUs 0, 1, 4 and 5, and an empty working directory.
+struct Machine {
+    directory: tempfile::TempDir,
+    host: Host,
+}
+
+impl Machine {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let host = Host {
+            env: vec![("PATH".into(), "/bin".into())],
+            working_dir: directory.path().to_owned(),
+            cpus: CpuSet::parse("0-1,4-5").unwrap(),
+        };
+        Self { directory, host }
+    }
+
+    fn variable(mut self, name: &str, value: &str) -> Self {
+        self.host.env.push((name.into(), value.into()));
+        self
+    }
+
+    fn file(self, name: &str, content: &str) -> Self {
+        fs::write(self.directory.path().join(name), content).unwrap();
+        self
+    }
+
+    fn resolve(&self, flags: &[(&'static str, &str)]) -> Result<Effective, ConfigError> {
+        let flags = flags
+            .iter()
+            .map(|&(name, text)| (name, text.to_owned()))
+            .collect();
+        resolve(flags, &self.host)
+    }
+
+    fn config(&self, flags: &[(&'static str, &str)]) -> Config {
+        self.resolve(flags).unwrap().config
+    }
+
+    fn refusal(&self, flags: &[(&'static str, &str)]) -> String {
+        let message = self.resolve(flags).unwrap_err().to_string();
+        assert!(!message.contains('\n'), "{message:?}");
+        message
+    }
+}
+
+#[test]
+fn defaults_are_those_of_the_contract() {
+    let config = Machine::new().config(&[]);
+    let endpoint = |port| Endpoint {
+        host: "127.0.0.1".into(),
+        port,
+    };
+    let expected = Config {
+        listen: "127.0.0.1:8000".parse().unwrap(),
+        admin_listen: None,
+        placement: Placement {
+            shards: vec![Some(0), Some(1), Some(4), Some(5)],
+        },
+        partitions: 4,
+        data_dir: "./data".into(),
+        log: LogEngine::Embedded,
+        brokers: vec![endpoint(9092)],
+        topic: "rookery.events".into(),
+        group: "rookery".into(),
+        store: StoreEngine::Embedded,
+        scylla: vec![endpoint(9042)],
+        keyspace: "rookery".into(),
+        durability: Durability::Fsync,
+        auth: AuthMode::Token,
+        token_secret_file: "./data/token.secret".into(),
+        user_rate: None,
+        login_rate: 10,
+        lag_limit: Duration::from_secs(1),
+        log_level: LevelFilter::INFO,
+    };
+    assert_eq!(config, expected);
+}
+
+#[test]
+fn flags_win_over_variables_over_the_file_over_defaults() {
+    for given in 0u8..8 {
+        let (in_flag, in_variable, in_file) = (given & 1 != 0, given & 2 != 0, given & 4 != 0);
+        let mut machine = Machine::new();
+        if in_variable {
+            machine = machine.variable("ROOKERY_LOGIN_RATE", "2");
+        }
+        if in_file {
+            machine = machine.file("rookery.toml", "login-rate = 3");
+        }
+        let flags: &[_] = if in_flag { &[("login-rate", "1")] } else { &[] };
+        let (rate, origin) = match (in_flag, in_variable, in_file) {
+            (true, _, _) => (1, "# flag"),
+            (_, true, _) => (2, "# env"),
+            (_, _, true) => (3, "# file rookery.toml"),
+            _ => (10, "# default"),
+        };
+        let effective = machine.resolve(flags).unwrap();
+        assert_eq!(effective.config.login_rate, rate);
+        let text = effective.to_string();
+        let line = text
+            .lines()
+            .find(|line| line.starts_with("login-rate = "))
+            .unwrap();
+        assert!(line.ends_with(origin), "{line}");
+    }
+}
+
+/// A value other than the default for every setting, as in a flag.
+const EVERY: [(&str, &str); 19] = [
+    ("listen", "0.0.0.0:80"),
+    ("admin-listen", "[::1]:9100"),
+    ("cpus", "1,4-5"),
+    ("partitions", "12"),
+    ("data-dir", "/var/lib/rookery"),
+    ("log", "redpanda"),
+    ("brokers", "a.example:9092,[::1]:9093"),
+    ("topic", "t"),
+    ("group", "g"),
+    ("store", "scylla"),
+    ("scylla", "10.0.0.1:9042"),
+    ("keyspace", "k_1"),
+    ("durability", "os"),
+    ("auth", "trust"),
+    ("token-secret-file", "/etc/rookery/secret"),
+    ("user-rate", "7"),
+    ("login-rate", "8"),
+    ("lag-limit", "2.5"),
+    ("log-level", "debug"),
+];
+
+#[test]
+fn every_setting_can_be_a_flag_a_variable_or_a_key() {
+    let by_flag = Machine::new().config(&EVERY);
+    assert_eq!(by_flag.placement.shards, [Some(1), Some(4), Some(5)]);
+    assert_eq!(
+        by_flag.brokers[1],
+        Endpoint {
+            host: "::1".into(),
+            port: 9093
+        }
+    );
+    assert_eq!(by_flag.lag_limit, Duration::from_millis(2500));
+    assert_eq!(by_flag.user_rate.map(NonZeroU32::get), Some(7));
+    assert_eq!(by_flag.durability, Durability::Os);
+    assert_eq!(by_flag.auth, AuthMode::Trust);
+
+    let mut by_variable = Machine::new();
+    let mut file = String::new();
+    for (name, text) in EVERY {
+        by_variable = by_variable.variable(&settings::variable(name), text);
+        file += &format!("{name} = {}\n", toml::Value::from(text));
+    }
+    assert_eq!(by_variable.config(&[]), by_flag);
+    assert_eq!(
+        Machine::new().file("rookery.toml", &file).config(&[]),
+        by_flag
+    );
+
+    let covered = EVERY
+        .iter()
+        .map(|(name, _)| *name)
+        .chain(["shards"])
+        .count();
+    assert_eq!(covered, settings::ALL.len());
+}
+
+#[test]
+fn what_is_shown_is_a_file_that_says_the_same() {
+    let mut sharded = EVERY;
+    sharded[2] = ("shards", "9");
+    for flags in [&[][..], &EVERY, &sharded] {
+        let shown = Machine::new().resolve(flags).unwrap();
+        let read = Machine::new()
+            .file("rookery.toml", &shown.to_string())
+            .config(&[]);
+        assert_eq!(read, shown.config);
+    }
+}
+
+#[test]
+fn the_file_has_numbers_and_lists_of_its_own() {
+    let content = "
+        partitions = 6
+        lag-limit = 0.5
+        cpus = [0, \"4-5\"]
+        brokers = [\"a:1\", \"b:2\"]
+    ";
+    let config = Machine::new().file("rookery.toml", content).config(&[]);
+    assert_eq!(config.partitions, 6);
+    assert_eq!(config.lag_limit, Duration::from_millis(500));
+    assert_eq!(config.placement.shards, [Some(0), Some(4), Some(5)]);
+    assert_eq!(config.brokers.len(), 2);
+}
+
+#[test]
+fn another_file_can_be_named_and_then_must_exist() {
+    let machine = || {
+        Machine::new()
+            .file("rookery.toml", "topic = \"usual\"")
+            .file("one.toml", "topic = \"one\"")
+            .file("two.toml", "topic = \"two\"")
+    };
+    assert_eq!(machine().config(&[]).topic, "usual");
+    assert_eq!(
+        machine()
+            .variable("ROOKERY_CONFIG", "two.toml")
+            .config(&[])
+            .topic,
+        "two"
+    );
+    let both = machine().variable("ROOKERY_CONFIG", "two.toml");
+    assert_eq!(both.config(&[("config", "one.toml")]).topic, "one");
+
+    let message = machine().refusal(&[("config", "three.toml")]);
+    assert!(message.starts_with("three.toml: No such file"), "{message}");
+}
+
+#[test]
+fn a_value_out_of_bounds_is_refused_with_what_is_allowed() {
+    let address = "an IP address and a port";
+    let kafka = "1 to 249 of a-z";
+    for (name, text, allowed) in [
+        ("listen", "localhost", address),
+        ("listen", "127.0.0.1:65536", address),
+        ("listen", "", address),
+        ("admin-listen", ":9100", address),
+        ("cpus", "", "such as 0,2-5"),
+        ("cpus", "5-4", "such as 0,2-5"),
+        ("cpus", "0,0", "such as 0,2-5"),
+        ("cpus", "0-1023", "1 to 256 distinct CPUs"),
+        ("shards", "0", "from 1 to 256"),
+        ("shards", "257", "from 1 to 256"),
+        ("shards", "two", "from 1 to 256"),
+        ("partitions", "0", "from 1 to 4096"),
+        ("partitions", "4097", "from 1 to 4096"),
+        ("data-dir", "", "a path"),
+        ("log", "kafka", "embedded or redpanda"),
+        ("brokers", "a", "HOST:PORT"),
+        ("brokers", "a:0", "HOST:PORT"),
+        ("brokers", "a:1,,b:2", "HOST:PORT"),
+        ("brokers", "me:secret@a:1", "HOST:PORT"),
+        ("brokers", "[a]:1", "HOST:PORT"),
+        ("topic", "..", kafka),
+        ("topic", "two words", kafka),
+        ("group", "", kafka),
+        ("store", "Scylla", "embedded or scylla"),
+        ("scylla", "::1:9042", "HOST:PORT"),
+        ("keyspace", "1st", "beginning with a letter"),
+        ("keyspace", "a-b", "beginning with a letter"),
+        ("durability", "none", "fsync or os"),
+        ("auth", "off", "token or trust"),
+        ("token-secret-file", "", "a path"),
+        ("user-rate", "-1", "from 0 to 1000000"),
+        ("user-rate", "1.5", "from 0 to 1000000"),
+        ("login-rate", "0", "from 1 to 100000"),
+        ("lag-limit", "0", "seconds from 0.01 to 3600"),
+        ("lag-limit", "inf", "seconds from 0.01 to 3600"),
+        ("lag-limit", "NaN", "seconds from 0.01 to 3600"),
+        ("lag-limit", "1s", "seconds from 0.01 to 3600"),
+        ("log-level", "loud", "error, warn, info, debug or trace"),
+        ("topic", "a\nb", kafka),
+    ] {
+        let message = Machine::new().refusal(&[(name, text)]);
+        let expected = format!("--{name}: {text:?} is not allowed; expected ");
+        assert!(message.starts_with(&expected), "{message}");
+        assert!(message.contains(allowed), "{message}");
+    }
+}
+
+#[test]
+fn a_refusal_names_the_place_and_weaker_places_are_checked_too() {
+    let variable = Machine::new().variable("ROOKERY_AUTH", "none");
+    let message = variable.refusal(&[("auth", "token")]);
+    assert!(message.starts_with("ROOKERY_AUTH: \"none\""), "{message}");
+
+    let file = Machine::new().file("rookery.toml", "auth = true");
+    let message = file.refusal(&[]);
+    assert!(
+        message.starts_with("auth in rookery.toml: \"true\""),
+        "{message}"
+    );
+}
+
+#[test]
+fn unknown_variables_and_keys_are_refused_with_those_that_are_known() {
+    let message = Machine::new().variable("ROOKERY_LISTN", "x").refusal(&[]);
+    assert!(
+        message.starts_with("unknown variable \"ROOKERY_LISTN\""),
+        "{message}"
+    );
+    assert!(
+        message.contains("ROOKERY_LISTEN, ROOKERY_ADMIN_LISTEN"),
+        "{message}"
+    );
+    assert!(message.contains("ROOKERY_CONFIG"), "{message}");
+
+    for content in [
+        "listn = 1",
+        "[server]\nlisten = \"127.0.0.1:1\"",
+        "config = \"a.toml\"",
+    ] {
+        let message = Machine::new().file("rookery.toml", content).refusal(&[]);
+        assert!(message.starts_with("unknown key"), "{message}");
+        assert!(
+            message.contains("in rookery.toml; allowed are listen, admin-listen"),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn a_file_that_is_no_toml_is_refused_with_its_line() {
+    let machine = Machine::new().file("rookery.toml", "topic = \"t\"\n\nlisten 127.0.0.1");
+    let message = machine.refusal(&[]);
+    assert!(message.starts_with("rookery.toml, line 3: "), "{message}");
+}
+
+#[test]
+fn a_file_that_is_too_large_or_not_text_is_refused() {
+    let large = "#".repeat(100_000);
+    assert!(
+        Machine::new()
+            .file("rookery.toml", &large)
+            .refusal(&[])
+            .contains("larger than")
+    );
+
+    let machine = Machine::new();
+    fs::write(machine.directory.path().join("rookery.toml"), [0xff]).unwrap();
+    assert!(machine.refusal(&[]).contains("UTF-8"));
+}
+
+#[test]
+fn a_variable_that_is_not_text_is_refused_if_it_is_ours() {
+    let mut machine = Machine::new();
+    machine
+        .host
+        .env
+        .push(("OTHER".into(), OsString::from_vec(vec![0xff])));
+    assert_eq!(machine.config(&[]).topic, "rookery.events");
+    machine
+        .host
+        .env
+        .push(("ROOKERY_TOPIC".into(), OsString::from_vec(vec![0xff])));
+    assert!(machine.refusal(&[]).starts_with("ROOKERY_TOPIC: "));
+}
+
+#[test]
+fn cpus_must_be_allowed_to_the_process() {
+    assert_eq!(
+        Machine::new().config(&[("cpus", "4,0")]).placement.shards,
+        [Some(0), Some(4)]
+    );
+    let message = Machine::new().refusal(&[("cpus", "0-2")]);
+    assert!(
+        message.starts_with("--cpus: CPU 2 is not allowed"),
+        "{message}"
+    );
+    assert!(message.ends_with("allowed are 0-1,4-5"), "{message}");
+}
+
+#[test]
+fn shards_are_pinned_unless_there_are_more_than_cpus() {
+    let placement = |shards| {
+        Machine::new()
+            .config(&[("shards", shards)])
+            .placement
+            .shards
+    };
+    assert_eq!(placement("2"), [Some(0), Some(1)]);
+    assert_eq!(placement("4"), [Some(0), Some(1), Some(4), Some(5)]);
+    assert_eq!(placement("5"), [None; 5]);
+    assert_eq!(Machine::new().config(&[("shards", "5")]).partitions, 5);
+}
+
+#[test]
+fn cpus_and_shards_exclude_each_other_in_one_place() {
+    let message = Machine::new().refusal(&[("cpus", "0"), ("shards", "1")]);
+    assert_eq!(
+        message,
+        "--cpus and --shards exclude each other; give one of them"
+    );
+
+    let overridden = Machine::new().file("rookery.toml", "cpus = \"0\"");
+    assert_eq!(
+        overridden.config(&[("shards", "2")]).placement.shards,
+        [Some(0), Some(1)]
+    );
+    let overridden = Machine::new().variable("ROOKERY_SHARDS", "2");
+    assert_eq!(
+        overridden.config(&[("cpus", "5")]).placement.shards,
+        [Some(5)]
+    );
+}
+
+#[test]
+fn the_token_secret_is_shown_as_a_path_and_never_read() {
+    let machine = Machine::new().file("key", "0123456789abcdef0123456789abcdef-very-secret");
+    let path = machine.directory.path().join("key");
+    let effective = machine
+        .resolve(&[("token-secret-file", path.to_str().unwrap())])
+        .unwrap();
+    for text in [effective.to_string(), format!("{effective:?}")] {
+        assert!(text.contains(path.to_str().unwrap()), "{text}");
+        assert!(!text.contains("very-secret"), "{text}");
+    }
+}

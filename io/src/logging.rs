@@ -1,0 +1,131 @@
+//! Log lines to stderr: text for a person at a terminal, JSON for a collector.
+
+use std::io::{self, IsTerminal as _};
+
+use tracing::{Subscriber, level_filters::LevelFilter, subscriber::SetGlobalDefaultError};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::fmt::MakeWriter;
+
+/// Lines that may wait for stderr. A shard never waits for a terminal or a pipe: beyond this, lines
+/// are dropped and counted.
+const LINES_WAITING_MAX: usize = 8192;
+
+/// How a line is written.
+#[derive(Clone, Copy)]
+enum Format {
+    Text,
+    Json,
+}
+
+/// Keeps the log going. Dropping it writes what is still waiting.
+#[must_use = "lines are lost once this is dropped"]
+pub struct Logging {
+    _writer: WorkerGuard,
+    dropped: ErrorCounter,
+}
+
+impl Logging {
+    /// Lines that were not written, because stderr was too slow for them.
+    pub fn dropped_lines(&self) -> usize {
+        self.dropped.dropped_lines()
+    }
+}
+
+/// Starts the log of the process, on a thread of its own, so that it is to be called when the CPUs
+/// have been read.
+///
+/// # Errors
+///
+/// The process has a log already.
+pub fn init(level: LevelFilter) -> Result<Logging, SetGlobalDefaultError> {
+    let format = if io::stderr().is_terminal() {
+        Format::Text
+    } else {
+        Format::Json
+    };
+    let (writer, guard) = NonBlockingBuilder::default()
+        .lossy(true)
+        .buffered_lines_limit(LINES_WAITING_MAX)
+        .thread_name("log")
+        .finish(io::stderr());
+    let dropped = writer.error_counter();
+    tracing::subscriber::set_global_default(subscriber(writer, level, format))?;
+    Ok(Logging {
+        _writer: guard,
+        dropped,
+    })
+}
+
+fn subscriber<W>(writer: W, level: LevelFilter, format: Format) -> Box<dyn Subscriber + Send + Sync>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let builder = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(writer);
+    match format {
+        Format::Text => Box::new(builder.with_target(false).finish()),
+        Format::Json => Box::new(builder.json().flatten_event(true).finish()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    fn lines(level: LevelFilter, format: Format) -> Vec<String> {
+        let written = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&written);
+        let writer = move || Sink(Arc::clone(&sink));
+        tracing::subscriber::with_default(subscriber(writer, level, format), || {
+            tracing::debug!("not worth a line");
+            tracing::info!(shard = 3, "ready");
+            tracing::warn!("anybody can be anybody");
+        });
+        let text = String::from_utf8(written.lock().unwrap().clone()).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    struct Sink(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_collector_gets_an_object_for_each_line() {
+        let lines = lines(LevelFilter::INFO, Format::Json);
+        let first: serde_json::Value = serde_json::from_str(&lines[0]).unwrap();
+        assert_eq!(first["level"], "INFO");
+        assert_eq!(first["message"], "ready");
+        assert_eq!(first["shard"], 3);
+        assert_eq!(lines.len(), 2);
+    }
+
+    #[test]
+    fn a_person_gets_text() {
+        let lines = lines(LevelFilter::INFO, Format::Text);
+        assert!(
+            lines[0].contains("INFO") && lines[0].contains("ready"),
+            "{}",
+            lines[0]
+        );
+        assert!(serde_json::from_str::<serde_json::Value>(&lines[0]).is_err());
+    }
+
+    #[test]
+    fn the_level_bounds_what_is_written() {
+        assert_eq!(lines(LevelFilter::WARN, Format::Text).len(), 1);
+        assert_eq!(lines(LevelFilter::DEBUG, Format::Text).len(), 3);
+    }
+}
