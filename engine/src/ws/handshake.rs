@@ -1,0 +1,171 @@
+//! The opening handshake, server side (RFC 6455, section 4.2).
+
+use thiserror::Error;
+use tungstenite::handshake::derive_accept_key;
+
+/// The one version of the protocol (RFC 6455, section 4.1).
+pub const VERSION: &str = "13";
+
+/// The subprotocol in which a frame may hold several events, separated by newlines.
+pub const BATCH_PROTOCOL: &str = "rookery.v1.batch";
+
+/// What the handshake looks at in an HTTP request.
+#[derive(Clone, Copy, Debug)]
+pub struct UpgradeRequest<'a, F> {
+    /// Whether the method is `GET`.
+    pub is_get: bool,
+    /// Whether the version is HTTP/1.1.
+    pub http11: bool,
+    /// Whether the request announces a body.
+    pub has_body: bool,
+    /// The host, with its port if given, that the request is for.
+    pub host: Option<&'a [u8]>,
+    /// The values of all fields of a name, which is in lower case.
+    pub headers: F,
+}
+
+/// A handshake to be answered with [`write_switching_protocols`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// The proof that the request was understood, for `Sec-WebSocket-Accept`.
+    pub accept_key: String,
+    /// The subprotocol, where the client offers one that the server speaks.
+    pub protocol: Option<&'static str>,
+}
+
+/// Why a request doesn't become a WebSocket.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum UpgradeRefusal {
+    /// The request doesn't ask for a WebSocket: 400.
+    #[error("this is a WebSocket's address: send GET with Connection: upgrade, Upgrade: websocket")]
+    NotAnUpgrade,
+    /// The request asks for one in the wrong way: 400.
+    #[error("{0}")]
+    BadRequest(&'static str),
+    /// 426, with `Sec-WebSocket-Version:` [`VERSION`].
+    #[error("the version of WebSocket spoken here is {VERSION}")]
+    VersionUnsupported,
+    /// A page of another origin asks, maybe behind its user's back: 403.
+    #[error("a page may connect only to the host that it came from")]
+    OriginForbidden,
+}
+
+impl UpgradeRefusal {
+    /// The HTTP status to answer with.
+    pub fn status(self) -> u16 {
+        match self {
+            Self::NotAnUpgrade | Self::BadRequest(_) => 400,
+            Self::OriginForbidden => 403,
+            Self::VersionUnsupported => 426,
+        }
+    }
+}
+
+/// Judges a request for a WebSocket. A request without `Origin` passes, since it doesn't come from a
+/// browser; the caller then accepts no cookie as its credential.
+pub fn accept<'a, I>(
+    request: &UpgradeRequest<'_, impl Fn(&'static str) -> I>,
+) -> Result<Accepted, UpgradeRefusal>
+where
+    I: Iterator<Item = &'a [u8]>,
+{
+    let headers = &request.headers;
+    let asks = |name, token: &str| {
+        tokens(headers(name)).any(|listed| listed.eq_ignore_ascii_case(token.as_bytes()))
+    };
+    if !request.is_get || !asks("connection", "upgrade") || !asks("upgrade", "websocket") {
+        return Err(UpgradeRefusal::NotAnUpgrade);
+    }
+    if !request.http11 {
+        return Err(UpgradeRefusal::BadRequest("a WebSocket needs HTTP/1.1"));
+    }
+    if request.has_body {
+        let reason = "a request for a WebSocket has no body";
+        return Err(UpgradeRefusal::BadRequest(reason));
+    }
+    match only(headers("sec-websocket-version")) {
+        Some(version) if version.trim_ascii() == VERSION.as_bytes() => {}
+        Some(_) => return Err(UpgradeRefusal::VersionUnsupported),
+        None => {
+            let reason = "Sec-WebSocket-Version must be given once";
+            return Err(UpgradeRefusal::BadRequest(reason));
+        }
+    }
+    let key = only(headers("sec-websocket-key"))
+        .map(<[u8]>::trim_ascii)
+        .filter(|key| is_nonce(key))
+        .ok_or(UpgradeRefusal::BadRequest(
+            "Sec-WebSocket-Key must be given once, as 16 bytes in base64",
+        ))?;
+    if headers("origin").any(|origin| !is_same_origin(origin, request.host)) {
+        return Err(UpgradeRefusal::OriginForbidden);
+    }
+    let offers_batch = tokens(headers("sec-websocket-protocol"))
+        .any(|protocol| protocol == BATCH_PROTOCOL.as_bytes());
+    Ok(Accepted {
+        accept_key: derive_accept_key(key),
+        protocol: offers_batch.then_some(BATCH_PROTOCOL),
+    })
+}
+
+/// Appends the reply that makes the connection a WebSocket.
+pub fn write_switching_protocols(out: &mut Vec<u8>, accepted: &Accepted) {
+    out.extend_from_slice(
+        b"HTTP/1.1 101 Switching Protocols\r\n\
+          Connection: Upgrade\r\n\
+          Upgrade: websocket\r\n\
+          Sec-WebSocket-Accept: ",
+    );
+    out.extend_from_slice(accepted.accept_key.as_bytes());
+    if let Some(protocol) = accepted.protocol {
+        out.extend_from_slice(b"\r\nSec-WebSocket-Protocol: ");
+        out.extend_from_slice(protocol.as_bytes());
+    }
+    out.extend_from_slice(b"\r\n\r\n");
+}
+
+/// The members of comma-separated lists (RFC 9110, section 5.6.1).
+fn tokens<'a>(values: impl Iterator<Item = &'a [u8]>) -> impl Iterator<Item = &'a [u8]> {
+    values.flat_map(|value| value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii))
+}
+
+/// The value of a field that is there exactly once.
+fn only<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Option<&'a [u8]> {
+    let value = values.next()?;
+    values.next().is_none().then_some(value)
+}
+
+/// Whether this is the base64 form of 16 bytes, the last two bits of which are padding's.
+fn is_nonce(key: &[u8]) -> bool {
+    let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    let Some(digits) = key.strip_suffix(b"==") else {
+        return false;
+    };
+    digits.len() == 22
+        && digits.iter().all(is_digit)
+        && matches!(digits[21], b'A' | b'Q' | b'g' | b'w')
+}
+
+/// Whether a page of this origin was served by this host. The scheme may be either, because TLS can
+/// end at a proxy before the server.
+fn is_same_origin(origin: &[u8], host: Option<&[u8]>) -> bool {
+    let origin = origin.trim_ascii();
+    let (authority, default_port) = match (
+        origin.strip_prefix(b"http://"),
+        origin.strip_prefix(b"https://"),
+    ) {
+        (Some(authority), _) => (authority, &b":80"[..]),
+        (_, Some(authority)) => (authority, &b":443"[..]),
+        (None, None) => return false,
+    };
+    // Browsers leave the default port out, other clients may write it.
+    let without_default = |authority| strip_suffix(authority, default_port);
+    host.is_some_and(|host| {
+        !host.is_empty()
+            && without_default(authority).eq_ignore_ascii_case(without_default(host.trim_ascii()))
+    })
+}
+
+fn strip_suffix<'a>(value: &'a [u8], suffix: &[u8]) -> &'a [u8] {
+    value.strip_suffix(suffix).unwrap_or(value)
+}

@@ -1,0 +1,224 @@
+//! Which requests become a WebSocket.
+
+use crate::ws::{
+    Accepted, BATCH_PROTOCOL, UpgradeRefusal, UpgradeRequest, accept, write_switching_protocols,
+};
+
+type Header = (&'static str, &'static str);
+
+/// The request of RFC 6455, section 1.2.
+const GOOD: [Header; 4] = [
+    ("upgrade", "websocket"),
+    ("connection", "Upgrade"),
+    ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ("sec-websocket-version", "13"),
+];
+
+/// The good request without the fields that `changes` name, and with those that have a value there.
+fn changed(changes: &[Header]) -> Vec<Header> {
+    let kept = GOOD.into_iter();
+    let kept = kept.filter(|(name, _)| changes.iter().all(|(changed, _)| changed != name));
+    kept.chain(
+        changes
+            .iter()
+            .copied()
+            .filter(|(_, value)| !value.is_empty()),
+    )
+    .collect()
+}
+
+fn values<'a>(headers: &'a [Header], name: &str) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    let name = name.to_owned();
+    headers
+        .iter()
+        .filter(move |header| header.0 == name)
+        .map(|header| header.1.as_bytes())
+}
+
+fn judge(changes: &[Header]) -> Result<Accepted, UpgradeRefusal> {
+    let headers = changed(changes);
+    accept(&UpgradeRequest {
+        is_get: true,
+        http11: true,
+        has_body: false,
+        host: Some(b"app.example:8000"),
+        headers: |name| values(&headers, name),
+    })
+}
+
+#[test]
+fn the_example_of_the_rfc_is_accepted() {
+    let accepted = judge(&[]).unwrap();
+    assert_eq!(accepted.accept_key, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    assert_eq!(accepted.protocol, None);
+}
+
+#[test]
+fn requests_are_judged_by_their_fields() {
+    const OK: u16 = 101;
+    let cases: &[(u16, &[Header])] = &[
+        (OK, &[("connection", "keep-alive, UPGRADE")]),
+        (
+            OK,
+            &[("connection", "keep-alive"), ("connection", "upgrade")],
+        ),
+        (OK, &[("upgrade", "WebSocket")]),
+        (400, &[("connection", "")]),
+        (400, &[("connection", "keep-alive")]),
+        (400, &[("connection", "upgrades")]),
+        (400, &[("upgrade", "")]),
+        (400, &[("upgrade", "foo")]),
+        (400, &[("upgrade", "websocket2")]),
+        (400, &[("sec-websocket-version", "")]),
+        (426, &[("sec-websocket-version", "8")]),
+        (426, &[("sec-websocket-version", "013")]),
+        (426, &[("sec-websocket-version", "13, 8")]),
+        (
+            400,
+            &[
+                ("sec-websocket-version", "13"),
+                ("sec-websocket-version", "8"),
+            ],
+        ),
+        (400, &[("sec-websocket-key", "")]),
+        (400, &[("sec-websocket-key", "c2hvcnQ=")]),
+        (400, &[("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ")]),
+        (400, &[("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZS4u")]),
+        (400, &[("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZR==")]),
+        (400, &[("sec-websocket-key", "dGhlIHNhbXBsZSBub25j-Q==")]),
+        (
+            400,
+            &[
+                ("sec-websocket-key", GOOD[2].1),
+                ("sec-websocket-key", GOOD[2].1),
+            ],
+        ),
+        (OK, &[("origin", "http://app.example:8000")]),
+        (OK, &[("origin", "https://APP.example:8000")]),
+        (403, &[("origin", "http://app.example")]),
+        (403, &[("origin", "http://app.example:80")]),
+        (403, &[("origin", "https://evil.example")]),
+        (403, &[("origin", "https://app.example.evil.com")]),
+        (403, &[("origin", "https://app.example:8000.evil.com")]),
+        (403, &[("origin", "https://evil-app.example:8000")]),
+        (403, &[("origin", "https://evil.example/app.example:8000")]),
+        (403, &[("origin", "ftp://app.example:8000")]),
+        (403, &[("origin", "app.example:8000")]),
+        (403, &[("origin", "null")]),
+        (
+            403,
+            &[
+                ("origin", "http://app.example:8000"),
+                ("origin", "http://evil.example"),
+            ],
+        ),
+        (OK, &[("sec-websocket-extensions", "permessage-deflate")]),
+    ];
+    for (status, changes) in cases {
+        let judged = judge(changes).map_or_else(UpgradeRefusal::status, |_| OK);
+        assert_eq!(judged, *status, "{changes:?}");
+    }
+}
+
+#[test]
+fn the_method_version_and_body_count_too() {
+    let headers = GOOD;
+    let good = UpgradeRequest {
+        is_get: true,
+        http11: true,
+        has_body: false,
+        host: None,
+        headers: |name| values(&headers, name),
+    };
+    assert!(accept(&good).is_ok());
+    let post = UpgradeRequest {
+        is_get: false,
+        ..good
+    };
+    assert_eq!(accept(&post), Err(UpgradeRefusal::NotAnUpgrade));
+    let old = UpgradeRequest {
+        http11: false,
+        ..good
+    };
+    assert_eq!(accept(&old).map_err(UpgradeRefusal::status), Err(400));
+    let with_body = UpgradeRequest {
+        has_body: true,
+        ..good
+    };
+    assert_eq!(accept(&with_body).map_err(UpgradeRefusal::status), Err(400));
+}
+
+#[test]
+fn a_default_port_may_be_left_out() {
+    let cases = [
+        ("http://app.example", "app.example", true),
+        ("http://app.example", "app.example:80", true),
+        ("https://app.example:443", "app.example", true),
+        ("http://app.example", "app.example:443", false),
+        ("http://app.example:8000", "app.example", false),
+        ("http://", "", false),
+    ];
+    for (origin, host, same) in cases {
+        let headers = changed(&[("origin", origin)]);
+        let judged = accept(&UpgradeRequest {
+            is_get: true,
+            http11: true,
+            has_body: false,
+            host: Some(host.as_bytes()),
+            headers: |name| values(&headers, name),
+        });
+        let expected = if same {
+            None
+        } else {
+            Some(UpgradeRefusal::OriginForbidden)
+        };
+        assert_eq!(judged.err(), expected, "{origin} to {host}");
+    }
+}
+
+#[test]
+fn the_batch_protocol_is_chosen_only_when_offered() {
+    let cases: &[(&[Header], Option<&str>)] = &[
+        (
+            &[("sec-websocket-protocol", "rookery.v1.batch")],
+            Some(BATCH_PROTOCOL),
+        ),
+        (
+            &[("sec-websocket-protocol", "chat, rookery.v1.batch")],
+            Some(BATCH_PROTOCOL),
+        ),
+        (&[("sec-websocket-protocol", "chat")], None),
+        (&[("sec-websocket-protocol", "Rookery.V1.Batch")], None),
+    ];
+    for (changes, protocol) in cases {
+        assert_eq!(judge(changes).unwrap().protocol, *protocol, "{changes:?}");
+    }
+}
+
+#[test]
+fn the_reply_switches_protocols_and_names_no_extension() {
+    let accepted = judge(&[
+        ("sec-websocket-protocol", "rookery.v1.batch"),
+        ("sec-websocket-extensions", "permessage-deflate"),
+    ]);
+    let mut out = Vec::new();
+    write_switching_protocols(&mut out, &accepted.unwrap());
+    let mut headers = [httparse::EMPTY_HEADER; 8];
+    let mut reply = httparse::Response::new(&mut headers);
+    assert_eq!(reply.parse(&out), Ok(httparse::Status::Complete(out.len())));
+    assert_eq!(reply.code, Some(101));
+    let fields: Vec<_> = reply
+        .headers
+        .iter()
+        .map(|field| (field.name, field.value))
+        .collect();
+    assert_eq!(
+        fields,
+        [
+            ("Connection", &b"Upgrade"[..]),
+            ("Upgrade", b"websocket"),
+            ("Sec-WebSocket-Accept", b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
+            ("Sec-WebSocket-Protocol", b"rookery.v1.batch"),
+        ]
+    );
+}
