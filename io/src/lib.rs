@@ -1,1 +1,5 @@
+//! What a shard touches: executors, sockets, the mesh, lanes, log, store, and the process itself.
 
+pub mod lane;
+pub mod mailbox;
+pub mod vital;
