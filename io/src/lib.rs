@@ -2,4 +2,7 @@
 
 pub mod lane;
 pub mod mailbox;
+pub mod mesh;
+pub mod metrics;
+pub mod passwords;
 pub mod vital;
