@@ -4,5 +4,8 @@ pub mod lane;
 pub mod mailbox;
 pub mod mesh;
 pub mod metrics;
+pub mod net;
 pub mod passwords;
+pub mod runtime;
+pub mod server;
 pub mod vital;

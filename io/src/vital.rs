@@ -36,6 +36,17 @@ pub fn run<E: Display>(name: &str, shutdown: &Shutdown, body: impl FnOnce() -> R
     }
 }
 
+/// Has panics written to the log, like everything else that an operator should know.
+pub fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let thread = thread::current();
+        let thread = thread.name().unwrap_or("unnamed");
+        let place = panic.location().map(ToString::to_string);
+        let message = panic.payload_as_str().unwrap_or("no message");
+        tracing::error!(thread, place, message, "a panic");
+    }));
+}
+
 /// Ends the process at once: what is durable is safe, and a restart replays it, while a process that
 /// lacks a thread would silently serve a part of its users no more.
 pub fn die(name: &str, reason: &str) -> ! {
