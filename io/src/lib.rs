@@ -1,4 +1,19 @@
+//! What a shard touches: executors, sockets, the mesh, lanes, log, store, and the process itself.
+
 pub mod check;
 pub mod cli;
 pub mod config;
+pub mod embedded;
+pub mod lane;
+pub mod log;
 pub mod logging;
+pub mod mailbox;
+pub mod mesh;
+pub mod metrics;
+pub mod net;
+pub mod passwords;
+pub mod runtime;
+pub mod serve;
+pub mod server;
+pub mod store;
+pub mod vital;

@@ -15,7 +15,7 @@ use crate::effect::{ConnEffect, HandedOff};
 use crate::input::{ConnId, Now};
 use crate::mesh::{Asker, Outcome, Post, ShardMessage, Waiting};
 use crate::problem::Problem;
-use crate::ws::{CloseCode, Received, WebSocket};
+use crate::ws::{CloseCode, Received, WebSocket, write_text_frame};
 
 /// Sends of one connection that may wait for their acknowledgements.
 const SENDS_IN_FLIGHT_MAX: usize = 1024;
@@ -113,10 +113,13 @@ impl Connections {
         let Protocol::WebSocket(ws) = &mut connection.protocol else {
             return;
         };
-        ws.heard_seconds = cx.now.micros / 1_000_000;
+        let seconds = cx.now.micros / 1_000_000;
+        if ws.heard_seconds != seconds {
+            ws.heard_seconds = seconds;
+            ws.socket.reset_control_frames();
+        }
         ws.pinged = false;
         let was_empty = connection.outbox.is_empty();
-        let mut answers = Vec::new();
         let WsConnection {
             socket,
             sends,
@@ -125,23 +128,23 @@ impl Connections {
             ..
         } = &mut **ws;
         let user_id = *user_id;
-        let received = socket.receive(
-            bytes,
-            connection.outbox.buffer(),
-            |text| match take_message(id, user_id, text, sends, last_ticket, cx) {
-                Ok(answer) => answers.extend(answer.map(<[u8]>::to_vec)),
-                Err((problem, client_id)) => {
-                    cx.stats.count_refusal(problem.code);
-                    answers.push(error_json(&problem, client_id.as_deref()));
-                }
-            },
-        );
+        let received =
+            socket.receive(
+                bytes,
+                connection.outbox.buffer(),
+                |text, out| match take_message(id, user_id, text, sends, last_ticket, cx) {
+                    Ok(None) => {}
+                    Ok(Some(answer)) => write_text_frame(out, answer),
+                    Err((problem, client_id)) => {
+                        cx.stats.count_refusal(problem.code);
+                        write_text_frame(out, &error_json(&problem, client_id.as_deref()));
+                    }
+                },
+            );
         if was_empty && !connection.outbox.is_empty() {
             cx.effects.connections.push((id, ConnEffect::Flush));
         }
-        for answer in answers {
-            self.send_text(id, &answer, cx);
-        }
+        self.close_if_slow(id, cx);
         if let Received::Closed { code } = received {
             cx.stats.count_close(code);
             self.end(id, cx);

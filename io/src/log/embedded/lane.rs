@@ -1,0 +1,127 @@
+//! The lane of a shard's partitions: takes all appends that wait, writes and syncs them, completes
+//! them together.
+
+use std::io;
+use std::path::PathBuf;
+
+use rookery_engine::port::{Log, LogEvent, LogRequest};
+use rookery_schema::PartitionId;
+use rookery_schema::batch::RecordBatch;
+
+use super::partition::Partition;
+use super::{LogError, LogLayout, Stored};
+use crate::embedded::Durability;
+use crate::lane::{self, Lane, Requests};
+use crate::mailbox::{Mailbox, Receiver, Sender};
+use crate::vital::Shutdown;
+
+/// Requests that may wait for the lane.
+const REQUESTS_MAX: usize = 256;
+/// Events that may wait for the shard.
+const EVENTS_MAX: usize = 1024;
+
+/// Opens a shard's partitions and starts the lane that serves them.
+///
+/// # Errors
+/// A [`LogError`] where a partition can't be opened; nothing was started then.
+pub fn open_lane(
+    name: &str,
+    cpu: Option<usize>,
+    layout: &LogLayout,
+    partitions: &[(PartitionId, Stored)],
+    durability: Durability,
+    (mailbox, shutdown): (&Mailbox, &Shutdown),
+) -> Result<(impl Log + Send + use<>, Receiver<LogEvent>, Lane), LogError> {
+    let mut opened = Vec::new();
+    let mut first_events = Vec::new();
+    for &(id, stored) in partitions {
+        let (partition, event) = Partition::open(id, &layout.partition_dir(id), stored)?;
+        opened.push(partition);
+        first_events.push(event);
+    }
+    let (requests, ring) = lane::requests(REQUESTS_MAX);
+    let (events, receiver) = mailbox.channel(EVENTS_MAX);
+    let mut lane = LogLane {
+        partitions: opened,
+        durability,
+        ring,
+        events,
+    };
+    let spawned = lane::spawn(name, cpu, shutdown, move || lane.run(first_events));
+    let thread = |error: io::Error| LogError::Io {
+        path: PathBuf::from(name),
+        source: error,
+    };
+    Ok((requests, receiver, spawned.map_err(thread)?))
+}
+
+struct LogLane {
+    partitions: Vec<Partition>,
+    durability: Durability,
+    ring: Requests<LogRequest>,
+    events: Sender<LogEvent>,
+}
+
+impl LogLane {
+    fn run(&mut self, first_events: Vec<LogEvent>) -> Result<(), LogError> {
+        let mut events = first_events;
+        let mut requests = Vec::new();
+        loop {
+            for partition in self.partitions.iter_mut().filter(|it| it.wants_replay()) {
+                partition.replay(&mut events)?;
+            }
+            // A shard that is gone needs no events: its ring is closed as well then.
+            let _ = self.events.send_all(events.drain(..));
+            let replaying = self.partitions.iter().any(Partition::wants_replay);
+            if replaying {
+                self.ring.drain_into(&mut requests, REQUESTS_MAX);
+            } else if !self.ring.next_batch(&mut requests, REQUESTS_MAX) {
+                return Ok(());
+            }
+            self.serve(&mut requests, &mut events)?;
+            let _ = self.events.send_all(events.drain(..));
+        }
+    }
+
+    fn serve(
+        &mut self,
+        requests: &mut Vec<LogRequest>,
+        events: &mut Vec<LogEvent>,
+    ) -> Result<(), LogError> {
+        let mut appends: Vec<Vec<RecordBatch>> = vec![Vec::new(); self.partitions.len()];
+        for request in requests.drain(..) {
+            match request {
+                LogRequest::Append { partition, batch } => {
+                    if let Some(index) = self.index(partition) {
+                        appends[index].push(batch);
+                    }
+                }
+                LogRequest::Commit { partition, offset } => {
+                    if let Some(index) = self.index(partition) {
+                        self.partitions[index].commit(offset)?;
+                    }
+                }
+                LogRequest::Pause { partition } => self.set_paused(partition, true),
+                LogRequest::Resume { partition } => self.set_paused(partition, false),
+            }
+        }
+        for (partition, batches) in self.partitions.iter_mut().zip(appends) {
+            if !batches.is_empty() {
+                partition.append(batches, self.durability, events)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn index(&self, id: PartitionId) -> Option<usize> {
+        self.partitions
+            .iter()
+            .position(|partition| partition.id() == id)
+    }
+
+    fn set_paused(&mut self, id: PartitionId, paused: bool) {
+        if let Some(index) = self.index(id) {
+            self.partitions[index].set_paused(paused);
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! One partition: its segments, its committed offset, and how far its records were delivered.
+
+use std::path::{Path, PathBuf};
+
+use rookery_engine::port::{AppendFault, LogEvent};
+use rookery_schema::batch::RecordBatch;
+use rookery_schema::limits::DEDUP_WINDOW_RECORDS;
+use rookery_schema::{Offset, PartitionId};
+use rustix::fs::statvfs;
+
+use super::committed::Committed;
+use super::segments::{Cursor, Segments, WriteError};
+use super::{LogError, Stored};
+use crate::embedded::Durability;
+
+/// Free bytes below which the log takes no records, so that the rest of the machine can breathe.
+const FREE_BYTES_MIN: u64 = 16 << 20;
+/// Bytes of records that are delivered in one go when they are read back.
+const REPLAY_BYTES: usize = 1 << 20;
+
+/// See the module.
+pub(super) struct Partition {
+    id: PartitionId,
+    dir: PathBuf,
+    segments: Segments,
+    committed: Committed,
+    /// How far what was in the log is delivered; `None` once all was.
+    replay: Option<Replay>,
+    paused: bool,
+    /// The last append was refused for want of space.
+    full: bool,
+}
+
+struct Replay {
+    cursor: Cursor,
+    /// The end of the log when it was opened.
+    opened_end: Offset,
+    caught_up: bool,
+}
+
+impl Partition {
+    pub(super) fn open(
+        id: PartitionId,
+        dir: &Path,
+        stored: Stored,
+    ) -> Result<(Self, LogEvent), LogError> {
+        let segments = Segments::open(dir)?;
+        let path = dir.join("committed");
+        let committed = Committed::open(&path).map_err(LogError::io(&path))?;
+        let (start, end, stored) = (segments.start(), segments.end(), stored.offset());
+        if stored > end {
+            return Err(LogError::BehindStore {
+                partition: id,
+                end,
+                stored,
+            });
+        }
+        // A store that lost what was committed gets it again.
+        let offset = committed.offset().min(stored);
+        if offset < start {
+            return Err(LogError::AheadOfStore {
+                partition: id,
+                start,
+                stored,
+            });
+        }
+        let window = Offset(offset.0.saturating_sub(DEDUP_WINDOW_RECORDS));
+        let cursor = segments.cursor_at(window);
+        let start = cursor.next;
+        let replay = Replay {
+            cursor,
+            opened_end: segments.end(),
+            caught_up: false,
+        };
+        let this = Self {
+            id,
+            dir: dir.to_owned(),
+            segments,
+            committed,
+            replay: Some(replay),
+            paused: false,
+            full: false,
+        };
+        Ok((
+            this,
+            LogEvent::Opened {
+                partition: id,
+                start,
+                committed: offset,
+            },
+        ))
+    }
+
+    pub(super) const fn id(&self) -> PartitionId {
+        self.id
+    }
+
+    pub(super) const fn set_paused(&mut self, paused: bool) {
+        self.paused = paused;
+    }
+
+    pub(super) fn commit(&mut self, offset: Offset) -> Result<(), LogError> {
+        if let Err(error) = self.committed.write(offset) {
+            // A commit that is not written means a longer replay, and nothing else.
+            tracing::warn!(%error, partition = %self.id, "could not note how far the store is");
+        }
+        let kept = Offset(offset.0.saturating_sub(DEDUP_WINDOW_RECORDS));
+        let replayed = self
+            .replay
+            .as_ref()
+            .map_or(kept, |replay| replay.cursor.next.min(kept));
+        self.segments
+            .trim(replayed)
+            .map_err(LogError::io(&self.dir))
+    }
+
+    /// Appends batches and says what became of each.
+    ///
+    /// # Errors
+    /// Where it is not known what the disk holds: the process must end.
+    pub(super) fn append(
+        &mut self,
+        batches: Vec<RecordBatch>,
+        durability: Durability,
+        events: &mut Vec<LogEvent>,
+    ) -> Result<(), LogError> {
+        let partition = self.id;
+        let appended = match self.has_room() {
+            true => self.segments.append(&batches),
+            false => Err(WriteError::Undone(std::io::ErrorKind::StorageFull.into())),
+        };
+        self.note_space(appended.as_ref().err());
+        let bases = match appended {
+            Ok(bases) => bases,
+            Err(WriteError::Undone(_)) => {
+                let refused = batches.iter().map(|_| LogEvent::Appended {
+                    partition,
+                    outcome: Err(AppendFault::Unavailable),
+                });
+                events.extend(refused);
+                return Ok(());
+            }
+            Err(WriteError::Broken(error)) => return Err(LogError::Sync(error)),
+        };
+        if durability == Durability::Fsync {
+            // After a failed sync the kernel forgets which pages it failed for: trying again would
+            // succeed and prove nothing.
+            self.segments.sync().map_err(LogError::Sync)?;
+        }
+        for (base, batch) in bases.into_iter().zip(batches) {
+            events.push(LogEvent::Appended {
+                partition,
+                outcome: Ok(()),
+            });
+            if self.replay.is_none() {
+                events.push(LogEvent::Records {
+                    partition,
+                    base,
+                    batch,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn has_room(&self) -> bool {
+        statvfs(&self.dir).is_ok_and(|disk| disk.f_bavail * disk.f_frsize >= FREE_BYTES_MIN)
+    }
+
+    fn note_space(&mut self, error: Option<&WriteError>) {
+        let refused = match error {
+            Some(WriteError::Undone(error) | WriteError::Broken(error)) => Some(error),
+            None => None,
+        };
+        match (refused, self.full) {
+            (Some(error), false) => tracing::error!(
+                %error,
+                directory = %self.dir.display(),
+                "the log takes no records until there is space on its disk"
+            ),
+            (None, true) => tracing::info!(partition = %self.id, "the log takes records again"),
+            _ => {}
+        }
+        self.full = refused.is_some();
+    }
+
+    /// Whether records wait to be read back.
+    pub(super) const fn wants_replay(&self) -> bool {
+        self.replay.is_some() && !self.paused
+    }
+
+    /// Reads some records back.
+    pub(super) fn replay(&mut self, events: &mut Vec<LogEvent>) -> Result<(), LogError> {
+        let partition = self.id;
+        let Some(replay) = &mut self.replay else {
+            return Ok(());
+        };
+        let mut bytes = 0;
+        while bytes < REPLAY_BYTES {
+            let Some((base, batch)) = self.segments.read(&mut replay.cursor)? else {
+                break;
+            };
+            bytes += batch.as_bytes().len();
+            events.push(LogEvent::Records {
+                partition,
+                base,
+                batch,
+            });
+        }
+        if !replay.caught_up && replay.cursor.next >= replay.opened_end {
+            replay.caught_up = true;
+            events.push(LogEvent::CaughtUp { partition });
+        }
+        if replay.cursor.next >= self.segments.end() {
+            self.replay = None;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,3 @@
+//! The logs behind the engine's [`Log`](rookery_engine::port::Log) port.
+
+pub mod embedded;

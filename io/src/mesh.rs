@@ -1,0 +1,254 @@
+//! The rings between shards: one for each pair and direction, so that each has one sender and one
+//! receiver.
+//!
+//! A ring that is full delays, and never drops: its sender keeps what did not fit, in order, and reads
+//! no sockets until it is gone ([`MeshPort::is_stalled`]).
+
+use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
+
+use rookery_engine::effect::HandedOff;
+use rookery_engine::mesh::ShardMessage;
+use rookery_schema::ShardId;
+
+use crate::mailbox::{Mailbox, Receiver, Sender};
+
+/// Parcels in one ring. Each holds what one shard had to tell another in one round.
+const RING_PARCELS: usize = 64;
+
+/// What travels in a ring.
+#[derive(Debug)]
+pub enum Parcel {
+    /// The messages of one round, or of several if the ring was full.
+    Messages(Vec<ShardMessage>),
+    /// A connection that moves to its user's home.
+    Socket(Box<MovedSocket>),
+}
+
+/// A connection between two shards; it closes if it is dropped.
+#[derive(Debug)]
+pub struct MovedSocket {
+    pub fd: OwnedFd,
+    pub state: HandedOff,
+}
+
+/// One shard's ends of its rings.
+pub struct MeshPort {
+    outgoing: Vec<Outgoing>,
+    incoming: Vec<Receiver<Parcel>>,
+}
+
+struct Outgoing {
+    ring: Sender<Parcel>,
+    /// What did not fit, oldest first.
+    backlog: VecDeque<Parcel>,
+}
+
+/// Connects all shards; the ports are in the order of the mailboxes.
+pub fn connect(mailboxes: &[Mailbox]) -> Vec<MeshPort> {
+    let mut ports: Vec<_> = mailboxes
+        .iter()
+        .map(|_| MeshPort {
+            outgoing: Vec::with_capacity(mailboxes.len()),
+            incoming: Vec::with_capacity(mailboxes.len()),
+        })
+        .collect();
+    for (to, mailbox) in mailboxes.iter().enumerate() {
+        for from in 0..mailboxes.len() {
+            let (ring, receiver) = mailbox.channel(RING_PARCELS);
+            ports[to].incoming.push(receiver);
+            ports[from].outgoing.push(Outgoing {
+                ring,
+                backlog: VecDeque::new(),
+            });
+        }
+    }
+    ports
+}
+
+impl MeshPort {
+    /// Sends messages behind all that was sent to this shard before.
+    pub fn send(&mut self, to: ShardId, messages: Vec<ShardMessage>) {
+        self.outgoing[to.index()].send(Parcel::Messages(messages));
+    }
+
+    /// Sends a connection behind all that was sent to this shard before.
+    pub fn send_socket(&mut self, to: ShardId, socket: MovedSocket) {
+        self.outgoing[to.index()].send(Parcel::Socket(Box::new(socket)));
+    }
+
+    /// Tries again what did not fit.
+    pub fn retry(&mut self) {
+        self.outgoing.iter_mut().for_each(Outgoing::retry);
+    }
+
+    /// Whether something waits for room, so that no more work should be taken on.
+    pub fn is_stalled(&self) -> bool {
+        self.outgoing.iter().any(|out| !out.backlog.is_empty())
+    }
+
+    /// How many parcels wait for room.
+    pub fn depth(&self) -> usize {
+        self.outgoing.iter().map(|out| out.backlog.len()).sum()
+    }
+
+    /// Whether nothing waits in either direction.
+    pub fn is_quiet(&self) -> bool {
+        !self.is_stalled() && self.incoming.iter().all(Receiver::is_empty)
+    }
+
+    /// Hands over what has arrived, at most one ring's worth from each shard.
+    pub fn receive(&mut self, mut take: impl FnMut(ShardId, Parcel)) {
+        for (from, ring) in (0..).map(ShardId).zip(&mut self.incoming) {
+            for _ in 0..RING_PARCELS {
+                let Some(parcel) = ring.pop() else { break };
+                take(from, parcel);
+            }
+        }
+    }
+
+    /// Whether more has arrived by now.
+    pub fn has_news(&self) -> bool {
+        self.incoming.iter().any(|ring| !ring.is_empty())
+    }
+}
+
+impl Outgoing {
+    fn send(&mut self, parcel: Parcel) {
+        if self.backlog.is_empty() {
+            if let Err(parcel) = self.ring.try_send(parcel) {
+                self.backlog.push_back(parcel);
+            }
+            return;
+        }
+        match (self.backlog.back_mut(), parcel) {
+            (Some(Parcel::Messages(waiting)), Parcel::Messages(more)) => waiting.extend(more),
+            (_, parcel) => self.backlog.push_back(parcel),
+        }
+    }
+
+    fn retry(&mut self) {
+        while let Some(parcel) = self.backlog.pop_front() {
+            if let Err(parcel) = self.ring.try_send(parcel) {
+                self.backlog.push_front(parcel);
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use rookery_schema::UserId;
+    use std::time::Duration;
+
+    fn message(ticket: u64) -> Vec<ShardMessage> {
+        vec![ShardMessage::StatsWanted { ticket }]
+    }
+
+    fn moved(ticket: u8) -> MovedSocket {
+        let (fd, _) = std::os::unix::net::UnixStream::pair().unwrap();
+        MovedSocket {
+            fd: fd.into(),
+            state: HandedOff {
+                user_id: UserId::from_bytes([ticket; 16]),
+                session: None,
+                batch_protocol: false,
+                unread: bytes::BytesMut::new(),
+            },
+        }
+    }
+
+    /// The tickets of everything that has arrived at a port.
+    fn drain(port: &mut MeshPort, tickets: &mut Vec<u64>) {
+        port.receive(|_, parcel| match parcel {
+            Parcel::Messages(messages) => tickets.extend(messages.iter().map(|m| match m {
+                ShardMessage::StatsWanted { ticket } => *ticket,
+                other => panic!("{other:?}"),
+            })),
+            Parcel::Socket(socket) => {
+                tickets.push(u64::from(socket.state.user_id.as_bytes()[0]));
+            }
+        });
+    }
+
+    #[test]
+    fn a_full_ring_delays_and_keeps_the_order() {
+        let mailboxes = [Mailbox::new(), Mailbox::new()];
+        let [mut sender, mut receiver] = <[_; 2]>::try_from(connect(&mailboxes)).ok().unwrap();
+        let sent = 200;
+        for ticket in 0..sent {
+            if ticket % 50 == 49 {
+                sender.send_socket(ShardId(1), moved(ticket as u8));
+            } else {
+                sender.send(ShardId(1), message(ticket));
+            }
+        }
+        assert!(sender.is_stalled());
+        // Of the 136 that did not fit, messages were put together between three sockets.
+        assert_eq!(sender.depth(), 6);
+        let mut arrived = Vec::new();
+        for _ in 0..3 {
+            drain(&mut receiver, &mut arrived);
+            sender.retry();
+        }
+        assert_eq!(arrived, (0..sent).collect::<Vec<_>>());
+        assert!(!sender.is_stalled() && receiver.is_quiet());
+    }
+
+    #[test]
+    fn what_arrives_says_where_it_came_from_and_wakes_only_the_receiver() {
+        let mut mailboxes = [Mailbox::new(), Mailbox::new(), Mailbox::new()];
+        let mut ports = connect(&mailboxes);
+        ports[2].send(ShardId(0), message(7));
+        ports[0].send(ShardId(0), message(8));
+        assert!(mailboxes[0].wait(Duration::ZERO));
+        assert!(!mailboxes[1].wait(Duration::ZERO));
+        let mut senders = Vec::new();
+        ports[0].receive(|from, _| senders.push(from));
+        assert_eq!(senders, [ShardId(0), ShardId(2)]);
+    }
+
+    #[test]
+    fn shards_on_threads_of_their_own_lose_nothing() {
+        const TICKETS: u64 = 5_000;
+        let mailboxes: Vec<_> = (0..3).map(|_| Mailbox::new()).collect();
+        let ports = connect(&mailboxes);
+        let threads: Vec<_> = ports
+            .into_iter()
+            .zip(mailboxes)
+            .map(|(mut port, mut mailbox)| {
+                std::thread::spawn(move || {
+                    let (mut next, mut got) = (0, [0; 3]);
+                    while next < TICKETS || got != [TICKETS; 3] || port.is_stalled() {
+                        port.retry();
+                        if next < TICKETS && !port.is_stalled() {
+                            (0..3).for_each(|to| port.send(ShardId(to), message(next)));
+                            next += 1;
+                        } else {
+                            mailbox.wait(Duration::from_millis(1));
+                        }
+                        port.receive(|from, parcel| {
+                            let Parcel::Messages(messages) = parcel else {
+                                panic!()
+                            };
+                            for message in messages {
+                                let ShardMessage::StatsWanted { ticket } = message else {
+                                    panic!()
+                                };
+                                assert_eq!(ticket, got[from.index()]);
+                                got[from.index()] += 1;
+                            }
+                        });
+                    }
+                })
+            })
+            .collect();
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
+    }
+}

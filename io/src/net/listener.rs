@@ -1,0 +1,147 @@
+//! Listening sockets: one for each shard on the same address, among which the kernel spreads new
+//! connections.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::time::Duration;
+
+use rookery_engine::input::Listener as Entrance;
+use socket2::{Domain, Protocol, Socket as RawSocket, Type};
+
+use super::socket::Acceptor;
+use crate::runtime::Engine;
+use crate::runtime::core::Core;
+
+/// Connections that the kernel holds for one listener until they are accepted; it takes
+/// `net.core.somaxconn` where that is lower.
+const BACKLOG: i32 = 4096;
+/// How long no connection is accepted when there is no room or no descriptor for one.
+const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
+
+/// An address can't be listened on.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    #[error(
+        "{0} is in use: stop the program that listens there, or choose another address with --listen"
+    )]
+    InUse(SocketAddr),
+    #[error("{0} may not be used: choose a port above 1023, or grant CAP_NET_BIND_SERVICE")]
+    Forbidden(SocketAddr),
+    #[error("{0} is no address of this machine: choose one that is, or 0.0.0.0 for all")]
+    NotHere(SocketAddr),
+    #[error("can't listen on {address}: {source}")]
+    Other {
+        address: SocketAddr,
+        source: io::Error,
+    },
+}
+
+/// A socket that has its address, and listens when its shard is about to run.
+pub struct Bound {
+    socket: RawSocket,
+    address: SocketAddr,
+    entrance: Entrance,
+}
+
+/// Takes an address for so many shards.
+///
+/// # Errors
+/// Where the address can't be had, also because another process, of whatever user, listens there.
+pub fn bind(
+    address: SocketAddr,
+    entrance: Entrance,
+    shards: usize,
+) -> Result<Vec<Bound>, BindError> {
+    // Sockets that share their port would share it with another server of the same user, too.
+    drop(open(address, false).map_err(|source| explain(address, source))?);
+    let mut address = address;
+    (0..shards)
+        .map(|_| {
+            let socket = open(address, true).map_err(|source| explain(address, source))?;
+            // Port 0 is one that the system chooses, and the same for all.
+            let bound = socket
+                .local_addr()
+                .map_err(|source| explain(address, source))?;
+            address = bound.as_socket().unwrap_or(address);
+            Ok(Bound {
+                socket,
+                address,
+                entrance,
+            })
+        })
+        .collect()
+}
+
+impl Bound {
+    /// The address, with the port that the system chose where it was to choose.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Has the kernel take connections, which wait until they are accepted.
+    ///
+    /// # Errors
+    /// Where the address was taken by a listener meanwhile.
+    pub fn listen(&self) -> Result<(), BindError> {
+        self.socket
+            .listen(BACKLOG)
+            .map_err(|source| explain(self.address, source))
+    }
+}
+
+fn open(address: SocketAddr, shared: bool) -> io::Result<RawSocket> {
+    let socket = RawSocket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    // A restart must not wait for the connections of the last run to be forgotten.
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(shared)?;
+    socket.bind(&address.into())?;
+    if !shared {
+        socket.listen(1)?;
+    }
+    Ok(socket)
+}
+
+fn explain(address: SocketAddr, source: io::Error) -> BindError {
+    match source.kind() {
+        io::ErrorKind::AddrInUse => BindError::InUse(address),
+        io::ErrorKind::PermissionDenied => BindError::Forbidden(address),
+        io::ErrorKind::AddrNotAvailable => BindError::NotHere(address),
+        _ => BindError::Other { address, source },
+    }
+}
+
+/// Accepts connections until the task is cancelled.
+pub(crate) async fn accept<E: Engine>(core: Rc<Core<E>>, bound: Bound) {
+    let acceptor = Acceptor::adopt(OwnedFd::from(bound.socket));
+    let mut refused = false;
+    loop {
+        if !core.connections.borrow().has_room() {
+            glommio::timer::sleep(ACCEPT_BACKOFF).await;
+            continue;
+        }
+        match acceptor.accept().await {
+            Ok(socket) => {
+                refused = false;
+                core.accept(socket, bound.entrance);
+            }
+            // The peer was gone before it was its turn.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(error) => {
+                // Said once for each time that it begins, however long it lasts.
+                if !std::mem::replace(&mut refused, true) {
+                    tracing::warn!(
+                        %error,
+                        "new connections have to wait; if files are short, raise ulimit -n"
+                    );
+                }
+                glommio::timer::sleep(ACCEPT_BACKOFF).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Sockets: accepting them, reading and writing them, and moving them to another shard.
+
+mod connection;
+pub(crate) mod connections;
+pub mod listener;
+mod slab;
+pub(crate) mod socket;

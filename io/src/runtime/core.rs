@@ -1,0 +1,192 @@
+//! What all tasks of a shard share.
+
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Waker};
+use std::time::{Duration, Instant};
+
+use glommio::{Task, TaskQueueHandle};
+use rookery_engine::effect::Effects;
+use rookery_engine::input::{ConnId, Input, Now, TICK_MILLIS};
+use rookery_schema::ShardId;
+
+use super::clock::Clock;
+use super::{Engine, Outside};
+use crate::mesh::MovedSocket;
+use crate::net::connections::Connections;
+
+/// One shard's engine, and all that its tasks need to serve it. Only this thread ever sees it.
+pub(crate) struct Core<E> {
+    id: ShardId,
+    engine: RefCell<E>,
+    pub(super) effects: RefCell<Effects>,
+    pub(super) outside: RefCell<Outside>,
+    pub(crate) connections: RefCell<Connections>,
+    clock: Clock,
+    round: RoundDue,
+    /// Whether rings that are full keep this shard from reading sockets.
+    stalled: Cell<bool>,
+    pub(super) end: End,
+    queue: TaskQueueHandle,
+}
+
+/// Whether a round is due, and the task that runs it.
+#[derive(Default)]
+struct RoundDue {
+    flag: Cell<bool>,
+    task: RefCell<Option<Waker>>,
+}
+
+/// How far a shard is on its way out.
+#[derive(Default)]
+pub(super) struct End {
+    pub(super) draining: Cell<bool>,
+    pub(super) stopped: Cell<bool>,
+    /// For the process: whether there is nothing left to finish.
+    drained: Arc<AtomicBool>,
+    /// Those that accept connections.
+    pub(super) acceptors: RefCell<Vec<Task<()>>>,
+}
+
+impl<E: Engine> Core<E> {
+    pub(super) fn new(
+        id: ShardId,
+        engine: E,
+        outside: Outside,
+        start: Instant,
+        drained: Arc<AtomicBool>,
+        queue: TaskQueueHandle,
+    ) -> Self {
+        Self {
+            id,
+            engine: RefCell::new(engine),
+            effects: RefCell::default(),
+            outside: RefCell::new(outside),
+            connections: RefCell::default(),
+            clock: Clock::new(start),
+            round: RoundDue::default(),
+            stalled: Cell::new(false),
+            end: End {
+                drained,
+                ..End::default()
+            },
+            queue,
+        }
+    }
+
+    pub(crate) const fn id(&self) -> ShardId {
+        self.id
+    }
+
+    /// The time, which stands still within a round.
+    pub(crate) fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    pub(super) fn expire_clock(&self) {
+        self.clock.expire();
+    }
+
+    /// Lets the engine take one step, with a round to follow.
+    pub(crate) fn step(&self, input: Input<'_>) {
+        let now = self.now();
+        let effects = &mut self.effects.borrow_mut();
+        self.engine.borrow_mut().step(now, input, effects);
+        self.mark_due();
+    }
+
+    /// As [`Core::step`] for bytes of a connection; false where they made the engine panic, which costs
+    /// this connection alone.
+    pub(crate) fn step_received(&self, conn: ConnId, bytes: &[u8]) -> bool {
+        let step = AssertUnwindSafe(|| self.step(Input::Received { conn, bytes }));
+        let survived = catch_unwind(step).is_ok();
+        if !survived {
+            self.with_engine(|engine| engine.stats_mut().panics += 1);
+            self.mark_due();
+        }
+        survived
+    }
+
+    pub(crate) fn with_engine<T>(&self, look: impl FnOnce(&mut E) -> T) -> T {
+        look(&mut self.engine.borrow_mut())
+    }
+
+    /// Has a round run behind the tasks that are ready now.
+    pub(crate) fn mark_due(&self) {
+        if !self.round.flag.replace(true)
+            && let Some(task) = &*self.round.task.borrow()
+        {
+            task.wake_by_ref();
+        }
+    }
+
+    /// Whether a round was due, for the task that runs it now.
+    pub(super) fn take_due(&self, context: &Context<'_>) -> bool {
+        let mut task = self.round.task.borrow_mut();
+        let known = task.as_ref();
+        if !known.is_some_and(|task| task.will_wake(context.waker())) {
+            *task = Some(context.waker().clone());
+        }
+        self.round.flag.replace(false)
+    }
+
+    /// Whether rings that are full keep this shard from reading sockets.
+    pub(crate) const fn is_stalled(&self) -> bool {
+        self.stalled.get()
+    }
+
+    /// Stops or begins the reading of sockets; true where this is the beginning of a stall.
+    pub(super) fn set_stalled(&self, stalled: bool) -> bool {
+        let was_stalled = self.stalled.replace(stalled);
+        if was_stalled && !stalled {
+            self.connections.borrow_mut().unpark();
+        }
+        stalled && !was_stalled
+    }
+
+    /// Sends a connection to another shard, behind the messages that the engine has for it now.
+    pub(crate) fn send_socket(&self, to: ShardId, socket: MovedSocket) {
+        self.outside.borrow_mut().moving.push((to, socket));
+        self.mark_due();
+    }
+
+    /// Runs a task on this shard's queue for as long as its handle lives.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + 'static) -> Option<Task<()>> {
+        glommio::spawn_local_into(task, self.queue)
+            .inspect_err(|error| tracing::error!(%error, "the shard has no queue for its tasks"))
+            .ok()
+    }
+
+    /// Runs a task on this shard's queue to its own end.
+    pub(crate) fn spawn_detached(&self, task: impl Future<Output = ()> + 'static) {
+        if let Some(task) = self.spawn(task) {
+            drop(task.detach());
+        }
+    }
+
+    /// Has the engine look at the time now and then.
+    pub(super) async fn tick(self: Rc<Self>) {
+        loop {
+            glommio::timer::sleep(Duration::from_millis(TICK_MILLIS)).await;
+            self.clock.set_wall();
+            let busy = glommio::executor().executor_stats().executor_runtime();
+            self.with_engine(|engine| engine.stats_mut().busy_micros = busy.as_micros() as u64);
+            let now = self.now().micros;
+            self.connections.borrow_mut().check_deadlines(now);
+            self.step(Input::Tick);
+        }
+    }
+
+    /// Tells the process whether there is nothing left to finish.
+    pub(super) fn report_drained(&self) {
+        if self.end.draining.get() {
+            let drained = self.with_engine(|engine| engine.is_drained())
+                && self.outside.borrow().is_quiet()
+                && self.connections.borrow_mut().is_flushed();
+            self.end.drained.store(drained, Ordering::Release);
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Making a shard's executor, and running the shard on it.
+
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use glommio::{GlommioError, Latency, LocalExecutor, LocalExecutorBuilder, Placement, Shares};
+use rookery_schema::ShardId;
+
+use super::core::Core;
+use super::{Engine, Outside};
+use crate::net::listener::{self, Bound};
+use crate::vital::{self, Shutdown};
+
+/// Bytes of memory that an executor registers with the kernel for direct I/O, of which a shard does
+/// none. It counts against the limit of locked memory.
+const IO_MEMORY_BYTES: usize = 64 * 1024;
+/// How soon a task that waits for the network gets its turn.
+const LATENCY: Duration = Duration::from_millis(1);
+/// How long an executor is tried out before it counts as started.
+const WARM_UP: Duration = Duration::from_millis(1);
+/// How often the ends of connections are awaited when a shard stops.
+const STOP_POLL: Duration = Duration::from_millis(1);
+
+/// A shard's thread can't be made.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("can't start the thread of a shard: {0}")]
+    Thread(#[from] io::Error),
+    #[error(
+        "can't set up io_uring on a shard: {0}; it needs Linux 5.8 or newer, \
+         /proc/sys/kernel/io_uring_disabled at 0, a seccomp profile that allows io_uring_setup, and \
+         512 KiB of locked memory (ulimit -l) for each shard; `rookery check` tells which is missing"
+    )]
+    Executor(String),
+}
+
+/// All that a shard is made of, from the process.
+pub struct Parts<E> {
+    pub id: ShardId,
+    /// Makes the engine on the shard's own thread.
+    pub engine: Box<dyn FnOnce() -> E + Send>,
+    pub outside: Outside,
+    pub listeners: Vec<Bound>,
+    /// When the engine's clock began.
+    pub start: Instant,
+    /// Told by the shard once it drains: whether there is nothing left to finish.
+    pub drained: Arc<AtomicBool>,
+}
+
+/// A shard's thread with its executor. Without parts it ends when this is dropped.
+pub struct Executor<E> {
+    parts: SyncSender<Parts<E>>,
+    thread: JoinHandle<()>,
+}
+
+/// Makes a shard's thread, pinned to `cpu` if there is one, and waits until its executor works. To be
+/// done before the process makes other threads: an executor's first sleep is slow otherwise.
+///
+/// # Errors
+/// Where the thread or its executor can't be made.
+pub fn start<E: Engine>(
+    name: &str,
+    cpu: Option<usize>,
+    shutdown: &Shutdown,
+) -> Result<Executor<E>, StartError> {
+    let (parts, parts_receiver) = mpsc::sync_channel(1);
+    let (started, started_receiver) = mpsc::sync_channel(1);
+    let (label, shutdown) = (name.to_owned(), shutdown.clone());
+    let thread = thread::Builder::new().name(label.clone()).spawn(move || {
+        let executor = match make(&label, cpu) {
+            Ok(executor) => executor,
+            Err(error) => {
+                let _ = started.send(Err(StartError::Executor(error.to_string())));
+                return;
+            }
+        };
+        executor.run(glommio::timer::sleep(WARM_UP));
+        if started.send(Ok(())).is_ok() {
+            run(&label, &shutdown, &executor, &parts_receiver);
+        }
+    })?;
+    started_receiver
+        .recv()
+        .unwrap_or_else(|_| Err(StartError::Executor("its thread ended at once".to_owned())))?;
+    Ok(Executor { parts, thread })
+}
+
+impl<E> Executor<E> {
+    /// Starts the shard.
+    pub fn launch(self, parts: Parts<E>) -> JoinHandle<()> {
+        if self.parts.send(parts).is_err() {
+            vital::die("executor", "it ended before its shard was started");
+        }
+        self.thread
+    }
+}
+
+fn make(name: &str, cpu: Option<usize>) -> Result<LocalExecutor, GlommioError<()>> {
+    let placement = cpu.map_or(Placement::Unbound, Placement::Fixed);
+    LocalExecutorBuilder::new(placement)
+        .name(name)
+        .io_memory(IO_MEMORY_BYTES)
+        .preempt_timer(LATENCY)
+        .make()
+}
+
+fn run<E: Engine>(
+    name: &str,
+    shutdown: &Shutdown,
+    executor: &LocalExecutor,
+    parts: &Receiver<Parts<E>>,
+) {
+    // Without parts, the process gave up starting.
+    if let Ok(parts) = parts.recv() {
+        vital::run(name, shutdown, || executor.run(serve(parts)));
+    }
+}
+
+/// Runs a shard until it is told to stop.
+async fn serve<E: Engine>(parts: Parts<E>) -> Result<(), GlommioError<()>> {
+    let queue = glommio::executor().create_task_queue(
+        Shares::default(),
+        Latency::Matters(LATENCY),
+        "shard",
+    );
+    let core = Rc::new(Core::new(
+        parts.id,
+        (parts.engine)(),
+        parts.outside,
+        parts.start,
+        parts.drained,
+        queue,
+    ));
+    let ticks = core.spawn(Rc::clone(&core).tick());
+    for bound in parts.listeners {
+        let acceptor = core.spawn(listener::accept(Rc::clone(&core), bound));
+        core.end.acceptors.borrow_mut().extend(acceptor);
+    }
+    glommio::spawn_local_into(Rc::clone(&core).rounds(), queue)?.await;
+    for task in core.end.acceptors.take().into_iter().chain(ticks) {
+        task.cancel().await;
+    }
+    while !core.connections.borrow().is_empty() {
+        core.connections.borrow_mut().abort_all();
+        glommio::timer::sleep(STOP_POLL).await;
+    }
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! One shard's thread: its executor, its tasks, and the rounds in which they work together.
+//!
+//! Tasks of connections feed what they read to the engine and mark a round as due. The round's task
+//! therefore runs behind all of them that are ready now. It feeds the engine what came from other
+//! threads, lets it gather, and does what was asked for, so that everything for one ring, one lane or
+//! one socket goes in one piece.
+
+mod clock;
+pub(crate) mod core;
+pub mod executor;
+mod outside;
+mod round;
+
+use rookery_engine::effect::Effects;
+use rookery_engine::input::{ConnId, Input, Now};
+use rookery_engine::outbox::Outbox;
+use rookery_engine::shard::Shard;
+use rookery_engine::stats::Stats;
+
+pub use outside::{Backend, Control, Outside};
+
+/// What a shard's thread drives: the engine's [`Shard`], or a stand-in for it in tests. Each method is
+/// documented there.
+pub trait Engine: 'static {
+    fn step(&mut self, now: Now, input: Input<'_>, effects: &mut Effects);
+    fn flush(&mut self, now: Now, effects: &mut Effects);
+    fn wants_input(&mut self, conn: ConnId) -> bool;
+    fn outbox(&mut self, conn: ConnId) -> Option<&mut Outbox>;
+    fn is_drained(&self) -> bool;
+    fn stats_mut(&mut self) -> &mut Stats;
+}
+
+impl Engine for Shard {
+    fn step(&mut self, now: Now, input: Input<'_>, effects: &mut Effects) {
+        Self::step(self, now, input, effects);
+    }
+
+    fn flush(&mut self, now: Now, effects: &mut Effects) {
+        Self::flush(self, now, effects);
+    }
+
+    fn wants_input(&mut self, conn: ConnId) -> bool {
+        Self::wants_input(self, conn)
+    }
+
+    fn outbox(&mut self, conn: ConnId) -> Option<&mut Outbox> {
+        Self::outbox(self, conn)
+    }
+
+    fn is_drained(&self) -> bool {
+        Self::is_drained(self)
+    }
+
+    fn stats_mut(&mut self) -> &mut Stats {
+        Self::stats_mut(self)
+    }
+}

@@ -1,0 +1,181 @@
+//! Everything through which a shard deals with other threads.
+
+use std::collections::VecDeque;
+use std::task::Context;
+
+use rookery_engine::effect::Effects;
+use rookery_engine::input::Input;
+use rookery_engine::port::{
+    Log, LogEvent, LogRequest, PasswordJob, PasswordOutcome, Store, StoreEvent, StoreRequest,
+};
+use rookery_schema::ShardId;
+
+use crate::mailbox::{Mailbox, Receiver};
+use crate::mesh::{MeshPort, MovedSocket, Parcel};
+use crate::passwords::PasswordPort;
+
+/// Items that a round takes from one ring, so that connections get their turn.
+const RING_ITEMS_PER_ROUND: usize = 256;
+/// Requests that may wait for room in a lane before the shard reads no more sockets. The engine's own
+/// bounds come first; this one holds whatever they are.
+const REQUESTS_WAITING_MAX: usize = 4096;
+
+/// A shard's log and store: the way in for requests, and where the answers arrive.
+pub struct Backend {
+    pub log: Box<dyn Log + Send>,
+    pub log_events: Receiver<LogEvent>,
+    pub store: Box<dyn Store + Send>,
+    pub store_events: Receiver<StoreEvent>,
+}
+
+/// What the process tells a shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// Accept no more, and finish what was begun.
+    Drain,
+    /// End the thread.
+    Stop,
+}
+
+/// A shard's ends of all of its rings.
+pub struct Outside {
+    pub mailbox: Mailbox,
+    pub control: Receiver<Control>,
+    pub mesh: MeshPort,
+    pub backend: Backend,
+    pub passwords: PasswordPort,
+    /// Connections on their way to other shards.
+    pub(super) moving: Vec<(ShardId, MovedSocket)>,
+    waiting: Waiting,
+}
+
+/// What lanes had no room for, oldest first.
+#[derive(Default)]
+struct Waiting {
+    log: VecDeque<LogRequest>,
+    store: VecDeque<StoreRequest>,
+}
+
+/// One piece of news from another thread.
+pub(crate) enum News {
+    Input(Input<'static>),
+    Socket(MovedSocket),
+    Control(Control),
+}
+
+impl Outside {
+    pub fn new(
+        mailbox: Mailbox,
+        control: Receiver<Control>,
+        mesh: MeshPort,
+        backend: Backend,
+        passwords: PasswordPort,
+    ) -> Self {
+        Self {
+            mailbox,
+            control,
+            mesh,
+            backend,
+            passwords,
+            moving: Vec::new(),
+            waiting: Waiting::default(),
+        }
+    }
+
+    /// Whether anything may have come since this was last asked; if not, the context's task is woken
+    /// when it does.
+    pub(crate) fn has_news(&mut self, context: &Context<'_>) -> bool {
+        self.mailbox.poll_news(context).is_ready()
+    }
+
+    /// Hands over what has come, at most so much of each kind; true where more is left.
+    pub(crate) fn receive(&mut self, mut take: impl FnMut(News)) -> bool {
+        self.mesh
+            .receive(|from, parcel| take(from_mesh(from, parcel)));
+        let Backend {
+            log_events,
+            store_events,
+            ..
+        } = &mut self.backend;
+        drain(log_events, |event| take(News::Input(Input::Log(event))));
+        drain(store_events, |event| take(News::Input(Input::Store(event))));
+        drain(&mut self.passwords.answers, |(token, outcome)| {
+            take(News::Input(Input::Password { token, outcome }));
+        });
+        drain(&mut self.control, |control| take(News::Control(control)));
+        self.mesh.has_news() || !log_events.is_empty() || !store_events.is_empty()
+    }
+
+    /// Sends what the engine gathered for other threads; hands over the answer to each password job
+    /// for which there is no room.
+    pub(crate) fn send(&mut self, effects: &mut Effects, mut busy: impl FnMut(Input<'static>)) {
+        self.mesh.retry();
+        for (to, messages) in (0..).map(ShardId).zip(&mut effects.mesh) {
+            if !messages.is_empty() {
+                self.mesh.send(to, std::mem::take(messages));
+            }
+        }
+        for (to, socket) in self.moving.drain(..) {
+            self.mesh.send_socket(to, socket);
+        }
+        self.waiting.log.extend(effects.log.drain(..));
+        submit(&mut self.waiting.log, |request| {
+            self.backend.log.submit(request)
+        });
+        self.waiting.store.extend(effects.store.drain(..));
+        submit(&mut self.waiting.store, |request| {
+            self.backend.store.submit(request)
+        });
+        for job in effects.passwords.drain(..) {
+            if let Err(PasswordJob { token, .. }) = self.passwords.jobs.try_send(job) {
+                let outcome = PasswordOutcome::Busy;
+                busy(Input::Password { token, outcome });
+            }
+        }
+    }
+
+    /// Whether something waits for room in a ring.
+    pub(crate) fn has_leftovers(&self) -> bool {
+        self.mesh.is_stalled() || !self.waiting.log.is_empty() || !self.waiting.store.is_empty()
+    }
+
+    /// Whether the shard should take on no more work until others have caught up.
+    pub(crate) fn is_stalled(&self) -> bool {
+        let waiting = self.waiting.log.len() + self.waiting.store.len();
+        self.mesh.is_stalled() || waiting > REQUESTS_WAITING_MAX
+    }
+
+    /// Whether nothing is on its way from or to this shard.
+    pub(crate) fn is_quiet(&self) -> bool {
+        !self.has_leftovers()
+            && self.moving.is_empty()
+            && self.mesh.is_quiet()
+            && self.backend.log_events.is_empty()
+            && self.backend.store_events.is_empty()
+            && self.passwords.answers.is_empty()
+    }
+}
+
+fn from_mesh(from: ShardId, parcel: Parcel) -> News {
+    match parcel {
+        Parcel::Messages(messages) => News::Input(Input::Mesh { from, messages }),
+        Parcel::Socket(socket) => News::Socket(*socket),
+    }
+}
+
+fn drain<T>(ring: &mut Receiver<T>, mut take: impl FnMut(T)) {
+    for _ in 0..RING_ITEMS_PER_ROUND {
+        let Some(item) = ring.pop() else { return };
+        take(item);
+    }
+}
+
+/// Submits in order, up to the first that is given back.
+fn submit<R>(waiting: &mut VecDeque<R>, mut submit: impl FnMut(R) -> Result<(), R>) {
+    while let Some(request) = waiting.pop_front() {
+        if let Err(request) = submit(request) {
+            waiting.push_front(request);
+            return;
+        }
+    }
+}

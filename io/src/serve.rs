@@ -1,0 +1,139 @@
+//! From a configuration to a running server: opens what it names, and hands it to the shards.
+
+use std::io;
+
+use rookery_engine::shard::AuthMode;
+use rookery_schema::PartitionId;
+use uuid::Uuid;
+
+use crate::check::{self, PreflightError};
+use crate::config::{self, Config, LogEngine, SecretError, StoreEngine};
+use crate::embedded::{DataDir, DataDirError};
+use crate::log::embedded::{LogError, LogLayout, Stored, open_lane};
+use crate::logging;
+use crate::runtime::Backend;
+use crate::server::{self, OpenError, Opened, Opening, ServerConfig, ServerError};
+use crate::store::embedded::{EmbeddedStore, Settings, StoreError, spawn_lane};
+
+/// Why there is no server.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error("this build has no {0}: leave the flag out, or build with it")]
+    NotBuiltIn(&'static str),
+    #[error(transparent)]
+    Preflight(#[from] PreflightError),
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    #[error("can't set up logging: {0}")]
+    Logging(String),
+    #[error("can't get random bytes: {0}")]
+    Entropy(io::Error),
+}
+
+/// Runs the server until it is told to stop.
+///
+/// # Errors
+/// A [`ServeError`] where it can't start.
+pub fn serve(config: &Config) -> Result<(), ServeError> {
+    refuse_what_is_not_built_in(config)?;
+    check::preflight()?;
+    let data_dir = DataDir::open(&config.data_dir)?;
+    let token_secret = config::token_secret(&config.token_secret_file)?;
+    let _logging =
+        logging::init(config.log_level).map_err(|error| ServeError::Logging(error.to_string()))?;
+    let layout = LogLayout::prepare(
+        &data_dir.path().join("log"),
+        config.partitions,
+        random_id()?,
+    )?;
+    if config.auth == config::AuthMode::Trust {
+        tracing::warn!("--auth trust: anybody can be anybody; run this behind a gateway only");
+    }
+    let server = ServerConfig {
+        cpus: config.placement.shards.clone(),
+        partitions: layout.partitions,
+        listen: config.listen,
+        admin_listen: config.admin_listen,
+        auth: match config.auth {
+            config::AuthMode::Token => AuthMode::Token,
+            config::AuthMode::Trust => AuthMode::Trust,
+        },
+        token_secret: token_secret.expose().to_vec(),
+        lag_limit: config.lag_limit,
+        user_rate: config.user_rate.map_or(0, Into::into),
+        login_rate: config.login_rate,
+    };
+    server::run(&server, |opening| {
+        open(config, &data_dir, &layout, &opening)
+    })?;
+    Ok(())
+}
+
+/// Creates or upgrades the schema and topics of engines that are servers of their own. Embedded ones
+/// are made when the server first starts.
+///
+/// # Errors
+/// A [`ServeError`] where an engine can't be reached.
+pub fn migrate(config: &Config) -> Result<(), ServeError> {
+    refuse_what_is_not_built_in(config)
+}
+
+fn refuse_what_is_not_built_in(config: &Config) -> Result<(), ServeError> {
+    if config.log == LogEngine::Redpanda {
+        return Err(ServeError::NotBuiltIn("--log redpanda"));
+    }
+    if config.store == StoreEngine::Scylla {
+        return Err(ServeError::NotBuiltIn("--store scylla"));
+    }
+    Ok(())
+}
+
+fn random_id() -> Result<Uuid, ServeError> {
+    let mut bytes = [0; 16];
+    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
+        .map_err(|error| ServeError::Entropy(error.into()))?;
+    Ok(uuid::Builder::from_random_bytes(bytes).into_uuid())
+}
+
+/// Opens the store, then the log, which checks that the two belong together.
+fn open(
+    config: &Config,
+    data_dir: &DataDir,
+    layout: &LogLayout,
+    opening: &Opening<'_>,
+) -> Result<Opened, OpenError> {
+    let settings = Settings::new(config.durability);
+    let store = EmbeddedStore::open(data_dir, layout.log_id, settings)?;
+    let mut backends = Vec::new();
+    let mut lanes = Vec::new();
+    let shards = opening.topology.all_shards();
+    for ((shard, cpu), mailbox) in shards.zip(opening.cpus).zip(opening.mailboxes) {
+        let partitions: Vec<(PartitionId, Stored)> = opening
+            .topology
+            .owned_by(shard)
+            .map(|id| (id, store.stored(id)))
+            .collect();
+        let threads = (mailbox, opening.shutdown);
+        let name = format!("log-{shard}");
+        let (log, log_events, log_lane) =
+            open_lane(&name, *cpu, layout, &partitions, config.durability, threads)?;
+        let (store, store_events, store_lane) =
+            spawn_lane(&store, shard, *cpu, mailbox, opening.shutdown)?;
+        backends.push(Backend {
+            log: Box::new(log),
+            log_events,
+            store: Box::new(store),
+            store_events,
+        });
+        lanes.extend([log_lane, store_lane]);
+    }
+    Ok(Opened { backends, lanes })
+}

@@ -1,0 +1,350 @@
+//! The whole process: makes its threads in the right order, runs until it is told to stop, and ends
+//! when everything that was begun is finished.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rookery_engine::input::Listener as Entrance;
+use rookery_engine::shard::{AuthMode, Shard, ShardConfig};
+use rookery_schema::Topology;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::lane::Lane;
+use crate::mailbox::{Mailbox, Sender};
+use crate::mesh;
+use crate::net::listener::{self, BindError, Bound};
+use crate::passwords::{self, PasswordPort};
+use crate::runtime::executor::{self, Executor, Parts, StartError};
+use crate::runtime::{Backend, Control, Engine, Outside};
+use crate::vital::{self, Shutdown};
+
+/// How long a drain may take before the process ends anyway.
+const DRAIN_MAX: Duration = Duration::from_secs(25);
+/// How long shards may take to end when they are drained.
+const STOP_MAX: Duration = Duration::from_secs(2);
+/// How long lanes may take to finish what they hold when their shards have ended.
+const LANES_MAX: Duration = Duration::from_secs(10);
+/// How often the end of something is looked for.
+const POLL: Duration = Duration::from_millis(5);
+/// For how long all shards have to be drained at once: messages between them may undo it.
+const DRAINED_FOR: Duration = Duration::from_millis(20);
+/// Orders that wait for a shard; there are only two kinds.
+const CONTROLS_MAX: usize = 4;
+/// Batches of one partition that a log lane holds before more are gathered on the shard instead.
+const APPENDS_IN_FLIGHT_MAX: usize = 2;
+
+/// What a server is to be.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// For each shard, the CPU that it is pinned to, if any.
+    pub cpus: Vec<Option<usize>>,
+    /// Partitions of the log.
+    pub partitions: u32,
+    pub listen: SocketAddr,
+    pub admin_listen: Option<SocketAddr>,
+    pub auth: AuthMode,
+    /// At least 32 bytes.
+    pub token_secret: Vec<u8>,
+    pub lag_limit: Duration,
+    /// Messages a second and user; 0: no limit.
+    pub user_rate: u32,
+    /// Failed logins in five minutes per account and address.
+    pub login_rate: u32,
+}
+
+/// What log and store have to know to be opened. Where that fails halfway, `shutdown` has to begin
+/// before the lanes that were made already lose their rings.
+pub struct Opening<'a> {
+    pub topology: Topology,
+    /// For each shard, the CPU that its lanes are pinned to, if any.
+    pub cpus: &'a [Option<usize>],
+    /// For each shard, where its events go.
+    pub mailboxes: &'a [Mailbox],
+    /// What lanes are told when they may end.
+    pub shutdown: &'a Shutdown,
+}
+
+/// An open log and store.
+pub struct Opened {
+    /// For each shard, in order.
+    pub backends: Vec<Backend>,
+    /// To be waited for at the end, in this order.
+    pub lanes: Vec<Lane>,
+}
+
+/// Why log or store can't be opened.
+pub type OpenError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why a server can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    #[error("there has to be at least one shard and one partition")]
+    Empty,
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    #[error("{0}")]
+    Open(OpenError),
+    #[error("can't read random bytes from /dev/urandom: {0}")]
+    Entropy(io::Error),
+    #[error("can't start the password hashers: {0}")]
+    Passwords(io::Error),
+    #[error("can't wait for signals: {0}")]
+    Signals(io::Error),
+}
+
+/// Runs a server until `SIGTERM` or `SIGINT`, then drains it.
+///
+/// # Errors
+/// Where it can't start.
+pub fn run(
+    config: &ServerConfig,
+    open: impl FnOnce(Opening<'_>) -> Result<Opened, OpenError>,
+) -> Result<(), ServerError> {
+    vital::log_panics();
+    let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(ServerError::Signals)?;
+    let server = start(config, Shard::new, open)?;
+    tracing::info!(
+        address = %server.address(),
+        shards = config.cpus.len(),
+        partitions = config.partitions,
+        "listening"
+    );
+    signals.forever().next();
+    tracing::info!("draining");
+    if !server.stop(DRAIN_MAX) {
+        tracing::warn!("not everything was finished in time; what was acknowledged is in the log");
+    }
+    Ok(())
+}
+
+/// A server that runs.
+pub struct Server {
+    address: SocketAddr,
+    shards: Vec<RunningShard>,
+    lanes: Vec<Lane>,
+    shutdown: Shutdown,
+}
+
+struct RunningShard {
+    control: Sender<Control>,
+    drained: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+/// Starts a server whose shards run this engine.
+///
+/// # Errors
+/// Where a part of it can't be had.
+///
+/// # Panics
+/// Where `open` gives another number of backends than there are shards.
+pub fn start<E: Engine>(
+    config: &ServerConfig,
+    engine: fn(ShardConfig) -> E,
+    open: impl FnOnce(Opening<'_>) -> Result<Opened, OpenError>,
+) -> Result<Server, ServerError> {
+    let topology = u16::try_from(config.cpus.len())
+        .ok()
+        .and_then(|shards| Topology::new(config.partitions, shards))
+        .ok_or(ServerError::Empty)?;
+    let shutdown = Shutdown::default();
+    let executors = start_executors(&config.cpus, &shutdown)?;
+    let engines = configure_shards(config, topology)?;
+    let (address, listeners) = bind(config)?;
+    let mailboxes: Vec<_> = config.cpus.iter().map(|_| Mailbox::new()).collect();
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let (hashers, passwords) =
+        passwords::start(threads, &mailboxes, &shutdown).map_err(ServerError::Passwords)?;
+    // Threads that lose their rings must know that it is over.
+    let give_up = |error| {
+        shutdown.begin();
+        error
+    };
+    let opened = open(Opening {
+        topology,
+        cpus: &config.cpus,
+        mailboxes: &mailboxes,
+        shutdown: &shutdown,
+    })
+    .map_err(|error| give_up(ServerError::Open(error)))?;
+    assert_eq!(
+        opened.backends.len(),
+        mailboxes.len(),
+        "a backend for each shard"
+    );
+    for bound in listeners.iter().flatten() {
+        bound.listen().map_err(|error| give_up(error.into()))?;
+    }
+    let start = Instant::now();
+    let shards = connect(mailboxes, opened.backends, passwords)
+        .zip(executors)
+        .zip(engines)
+        .zip(listeners)
+        .map(|((((control, outside), executor), shard), listeners)| {
+            let drained = Arc::new(AtomicBool::new(false));
+            let thread = executor.launch(Parts {
+                id: shard.id,
+                engine: Box::new(move || engine(shard)),
+                outside,
+                listeners,
+                start,
+                drained: Arc::clone(&drained),
+            });
+            RunningShard {
+                control,
+                drained,
+                thread,
+            }
+        })
+        .collect();
+    Ok(Server {
+        address,
+        shards,
+        lanes: opened.lanes.into_iter().chain(hashers).collect(),
+        shutdown,
+    })
+}
+
+impl Server {
+    /// Where the API is served.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Finishes what was begun, and ends all threads; false where not everything was finished in time.
+    pub fn stop(self, at_most: Duration) -> bool {
+        self.tell(Control::Drain);
+        let drained = self.wait_until_drained(at_most);
+        self.shutdown.begin();
+        self.tell(Control::Stop);
+        let ended = wait_until(STOP_MAX, || {
+            self.shards.iter().all(|shard| shard.thread.is_finished())
+        });
+        let deadline = Instant::now() + LANES_MAX;
+        let finished = self
+            .lanes
+            .into_iter()
+            .map(|lane| lane.join(deadline.saturating_duration_since(Instant::now())))
+            .fold(true, |all, one| all & one);
+        drained && ended && finished
+    }
+
+    fn tell(&self, control: Control) {
+        for shard in &self.shards {
+            if shard.control.try_send(control).is_err() {
+                tracing::error!(?control, "a shard does not take orders any more");
+            }
+        }
+    }
+
+    /// Messages between shards may give work to one that had none, so all have to be without for a
+    /// while.
+    fn wait_until_drained(&self, at_most: Duration) -> bool {
+        let mut since = None;
+        wait_until(at_most, || {
+            let drained = |shard: &RunningShard| shard.drained.load(Ordering::Acquire);
+            if !self.shards.iter().all(drained) {
+                since = None;
+                return false;
+            }
+            since.get_or_insert_with(Instant::now).elapsed() >= DRAINED_FOR
+        })
+    }
+}
+
+fn wait_until(at_most: Duration, mut done: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + at_most;
+    loop {
+        if done() {
+            return true;
+        }
+        if Instant::now() >= deadline {
+            return false;
+        }
+        thread::sleep(POLL);
+    }
+}
+
+fn start_executors<E: Engine>(
+    cpus: &[Option<usize>],
+    shutdown: &Shutdown,
+) -> Result<Vec<Executor<E>>, StartError> {
+    cpus.iter()
+        .enumerate()
+        .map(|(shard, cpu)| executor::start(&format!("shard-{shard}"), *cpu, shutdown))
+        .collect()
+}
+
+fn configure_shards(
+    config: &ServerConfig,
+    topology: Topology,
+) -> Result<Vec<ShardConfig>, ServerError> {
+    let mut random = File::open("/dev/urandom").map_err(ServerError::Entropy)?;
+    let mut ticket_secret = vec![0; 32];
+    random
+        .read_exact(&mut ticket_secret)
+        .map_err(ServerError::Entropy)?;
+    topology
+        .all_shards()
+        .map(|id| {
+            let mut entropy = [0; 32];
+            random
+                .read_exact(&mut entropy)
+                .map_err(ServerError::Entropy)?;
+            Ok(ShardConfig {
+                id,
+                topology,
+                auth: config.auth,
+                token_secret: config.token_secret.clone(),
+                ticket_secret: ticket_secret.clone(),
+                entropy,
+                lag_limit: config.lag_limit,
+                user_rate: config.user_rate,
+                login_rate: config.login_rate,
+                appends_in_flight_max: APPENDS_IN_FLIGHT_MAX,
+            })
+        })
+        .collect()
+}
+
+/// For each shard its listeners: all share the public address, and the first has the other.
+fn bind(config: &ServerConfig) -> Result<(SocketAddr, Vec<Vec<Bound>>), BindError> {
+    let operations = config.admin_listen.is_none();
+    let entrance = Entrance::Public { operations };
+    let bound = listener::bind(config.listen, entrance, config.cpus.len())?;
+    let address = bound.first().map_or(config.listen, Bound::address);
+    let mut listeners: Vec<_> = bound.into_iter().map(|public| vec![public]).collect();
+    if let (Some(admin), Some(first)) = (config.admin_listen, listeners.first_mut()) {
+        first.extend(listener::bind(admin, Entrance::Admin, 1)?);
+    }
+    Ok((address, listeners))
+}
+
+/// For each shard, its ends of all rings, and the way to give it orders.
+fn connect(
+    mailboxes: Vec<Mailbox>,
+    backends: Vec<Backend>,
+    passwords: Vec<PasswordPort>,
+) -> impl Iterator<Item = (Sender<Control>, Outside)> {
+    let meshes = mesh::connect(&mailboxes);
+    mailboxes
+        .into_iter()
+        .zip(meshes)
+        .zip(backends)
+        .zip(passwords)
+        .map(|(((mailbox, mesh), backend), passwords)| {
+            let (control, orders) = mailbox.channel(CONTROLS_MAX);
+            (
+                control,
+                Outside::new(mailbox, orders, mesh, backend, passwords),
+            )
+        })
+}

@@ -1,0 +1,229 @@
+//! Rows as keys and values. Keys sort as they are read: big-endian numbers behind the ids that
+//! they belong to. Values are little-endian, with at most one field of variable length, the last.
+
+use bytes::{Buf, BufMut, Bytes};
+use rookery_schema::row::{ChatRow, EventRow, Head, MemberRow, UserRow};
+use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
+
+/// The layout that is written, and the newest that is read.
+pub(super) const FORMAT: u32 = 1;
+
+const ID_BYTES: usize = 16;
+const SEQ_BYTES: usize = 8;
+/// Bytes of an event's value in front of its record.
+const HEAD_BYTES: usize = 8 + 4 + 8;
+
+/// Chat, then seq.
+pub(super) type EventKey = [u8; ID_BYTES + SEQ_BYTES];
+/// Two ids; the first is the one that is asked for.
+pub(super) type PairKey = [u8; 2 * ID_BYTES];
+
+pub(super) fn event_key(chat_id: ChatId, seq: Seq) -> EventKey {
+    let mut key = [0; ID_BYTES + SEQ_BYTES];
+    key[..ID_BYTES].copy_from_slice(chat_id.as_bytes());
+    key[ID_BYTES..].copy_from_slice(&seq.0.to_be_bytes());
+    key
+}
+
+pub(super) fn event_value(row: &EventRow) -> Vec<u8> {
+    let mut value = Vec::with_capacity(HEAD_BYTES + row.record.len());
+    value.put_u64_le(row.head.messages);
+    value.put_u32_le(row.head.partition.0);
+    value.put_u64_le(row.head.offset.0);
+    value.put_slice(&row.record);
+    value
+}
+
+pub(super) fn event(key: &[u8], mut value: &[u8], is_message: bool) -> Option<EventRow> {
+    let (chat_id, seq) = key.split_first_chunk::<ID_BYTES>()?;
+    let seq = Seq(u64::from_be_bytes(seq.try_into().ok()?));
+    let head = Head {
+        seq,
+        messages: value.try_get_u64_le().ok()?,
+        partition: PartitionId(value.try_get_u32_le().ok()?),
+        offset: Offset(value.try_get_u64_le().ok()?),
+    };
+    let record = Bytes::copy_from_slice(value);
+    Some(EventRow {
+        chat_id: ChatId::from_bytes(*chat_id),
+        head,
+        record,
+        is_message,
+    })
+}
+
+pub(super) fn chat_value(row: &ChatRow) -> Vec<u8> {
+    let mut value = Vec::with_capacity(8 + row.name.len());
+    value.put_u64_le(row.created_at.millis());
+    value.put_slice(row.name.as_bytes());
+    value
+}
+
+pub(super) fn chat(chat_id: ChatId, mut value: &[u8]) -> Option<ChatRow> {
+    let created_at = time(&mut value)?;
+    Some(ChatRow {
+        chat_id,
+        name: text(value)?,
+        created_at,
+    })
+}
+
+pub(super) fn pair_key(asked: &[u8; ID_BYTES], found: &[u8; ID_BYTES]) -> PairKey {
+    let mut key = [0; 2 * ID_BYTES];
+    key[..ID_BYTES].copy_from_slice(asked);
+    key[ID_BYTES..].copy_from_slice(found);
+    key
+}
+
+/// The second id of a pair.
+pub(super) fn found_in_pair(key: &[u8]) -> Option<[u8; ID_BYTES]> {
+    key.get(ID_BYTES..)?.try_into().ok()
+}
+
+pub(super) fn member_value(row: &MemberRow) -> [u8; 12] {
+    let mut value = [0; 12];
+    value[..8].copy_from_slice(&row.added_seq.0.to_le_bytes());
+    value[8..].copy_from_slice(&row.position.to_le_bytes());
+    value
+}
+
+/// What members are listed by: the event that added them, then their place in it.
+pub(super) fn member_order(mut value: &[u8]) -> Option<(Seq, u32)> {
+    let added_seq = Seq(value.try_get_u64_le().ok()?);
+    Some((added_seq, value.try_get_u32_le().ok()?))
+}
+
+pub(super) fn user_value(row: &UserRow) -> Vec<u8> {
+    let hash = row.password_hash.as_deref();
+    let length = 17 + row.username.len() + 2 + hash.map_or(0, str::len);
+    let mut value = Vec::with_capacity(length);
+    value.put_u64_le(row.created_at.millis());
+    value.put_u64_le(row.updated_at.millis());
+    value.put_u8(u8::from(hash.is_some()));
+    value.put_u16_le(row.username.len() as u16);
+    value.put_slice(row.username.as_bytes());
+    value.put_slice(hash.unwrap_or_default().as_bytes());
+    value
+}
+
+pub(super) fn user(user_id: UserId, mut value: &[u8]) -> Option<UserRow> {
+    let created_at = time(&mut value)?;
+    let updated_at = time(&mut value)?;
+    let has_hash = value.try_get_u8().ok()? != 0;
+    let length = value.try_get_u16_le().ok()?;
+    let (username, hash) = value.split_at_checked(usize::from(length))?;
+    Some(UserRow {
+        user_id,
+        username: text(username)?,
+        password_hash: if has_hash { Some(text(hash)?) } else { None },
+        created_at,
+        updated_at,
+    })
+}
+
+pub(super) fn user_id(value: &[u8]) -> Option<UserId> {
+    value.try_into().ok().map(UserId::from_bytes)
+}
+
+pub(super) fn ended_session(key: &[u8], mut value: &[u8]) -> Option<(SessionId, Timestamp)> {
+    Some((
+        SessionId::from_bytes(key.try_into().ok()?),
+        time(&mut value)?,
+    ))
+}
+
+fn time(value: &mut &[u8]) -> Option<Timestamp> {
+    value.try_get_u64_le().ok().map(Timestamp::from_millis)
+}
+
+fn text(bytes: &[u8]) -> Option<String> {
+    std::str::from_utf8(bytes).ok().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    fn id() -> impl Strategy<Value = [u8; 16]> {
+        any::<[u8; 16]>()
+    }
+
+    fn any_time() -> impl Strategy<Value = Timestamp> {
+        any::<u64>().prop_map(Timestamp::from_millis)
+    }
+
+    proptest! {
+        #[test]
+        fn events_round_trip(
+            (chat_id, seq, messages) in (id(), any::<u64>(), any::<u64>()),
+            (partition, offset) in (any::<u32>(), any::<u64>()),
+            record in vec(any::<u8>(), 0..300),
+            is_message: bool,
+        ) {
+            let row = EventRow {
+                chat_id: ChatId::from_bytes(chat_id),
+                head: Head {
+                    seq: Seq(seq),
+                    messages,
+                    partition: PartitionId(partition),
+                    offset: Offset(offset),
+                },
+                record: record.into(),
+                is_message,
+            };
+            let (key, value) = (event_key(row.chat_id, row.head.seq), event_value(&row));
+            prop_assert_eq!(event(&key, &value, is_message), Some(row));
+            prop_assert_eq!(event(&key, &value[..HEAD_BYTES - 1], is_message), None);
+        }
+
+        #[test]
+        fn events_of_a_chat_sort_by_seq(chat_id in id(), a: u64, b: u64) {
+            let key = |seq| event_key(ChatId::from_bytes(chat_id), Seq(seq));
+            prop_assert_eq!(key(a).cmp(&key(b)), a.cmp(&b));
+        }
+
+        #[test]
+        fn chats_and_members_round_trip(
+            (chat_id, user_id) in (id(), id()),
+            (name, created_at) in (".{0,60}", any_time()),
+            (position, added_seq) in (any::<u32>(), any::<u64>()),
+        ) {
+            let row = ChatRow { chat_id: ChatId::from_bytes(chat_id), name, created_at };
+            prop_assert_eq!(chat(row.chat_id, &chat_value(&row)), Some(row));
+            let row = MemberRow {
+                chat_id: ChatId::from_bytes(chat_id),
+                user_id: UserId::from_bytes(user_id),
+                position,
+                added_seq: Seq(added_seq),
+            };
+            prop_assert_eq!(member_order(&member_value(&row)), Some((Seq(added_seq), position)));
+            prop_assert_eq!(found_in_pair(&pair_key(&chat_id, &user_id)), Some(user_id));
+        }
+
+        #[test]
+        fn users_and_sessions_round_trip(
+            (user_id, session_id) in (id(), id()),
+            (username, password_hash) in (".{1,20}", proptest::option::of(".{0,90}")),
+            (created_at, updated_at) in (any_time(), any_time()),
+        ) {
+            let user_id = UserId::from_bytes(user_id);
+            let row = UserRow { user_id, username, password_hash, created_at, updated_at };
+            prop_assert_eq!(user(user_id, &user_value(&row)), Some(row));
+            let found = ended_session(&session_id, &created_at.millis().to_le_bytes());
+            prop_assert_eq!(found, Some((SessionId::from_bytes(session_id), created_at)));
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_panic(key in vec(any::<u8>(), 0..40), value in vec(any::<u8>(), 0..60)) {
+            let _ = event(&key, &value, true);
+            let _ = chat(ChatId::from_bytes([0; 16]), &value);
+            let _ = member_order(&value);
+            let _ = user(UserId::from_bytes([0; 16]), &value);
+            let _ = user_id(&value);
+            let _ = ended_session(&key, &value);
+            let _ = found_in_pair(&key);
+        }
+    }
+}

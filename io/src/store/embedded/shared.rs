@@ -1,0 +1,178 @@
+//! The one database that the lanes of all shards use, and its opening anew after a failed write.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rookery_schema::{Offset, PartitionId, ShardId, Timestamp};
+use uuid::Uuid;
+
+use super::StoreError;
+use super::codec::FORMAT;
+use super::tables::{Progress, ReadError, Tables};
+use crate::embedded::database::rewrite_journals;
+use crate::embedded::{DataDir, Durability};
+use crate::log::embedded::Stored;
+
+const STORE_DIR: &str = "store";
+/// Free bytes that the database may still need when nothing more is written: memtables that wait to
+/// be flushed, tables that are being merged, and merged ones that are still to be removed.
+const RESERVE_BYTES: u64 = 320 << 20;
+
+/// How the store treats its disk.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// That of the log: without it, syncing the store would be in vain.
+    pub durability: Durability,
+    /// Free bytes of the disk below which writes wait.
+    pub reserve_bytes: u64,
+}
+
+impl Settings {
+    /// What fits real disks.
+    pub const fn new(durability: Durability) -> Self {
+        Self {
+            durability,
+            reserve_bytes: RESERVE_BYTES,
+        }
+    }
+}
+
+/// The embedded store of a process, open. Clones share it.
+#[derive(Clone)]
+pub struct EmbeddedStore {
+    pub(super) shared: Arc<Shared>,
+    pub(super) settings: Settings,
+    stored: Arc<HashMap<PartitionId, Offset>>,
+}
+
+/// What the lanes share. They may wait for each other; no shard ever does.
+pub(super) struct Shared {
+    pub(super) dir: PathBuf,
+    state: RwLock<State>,
+    _data_dir: DataDir,
+}
+
+struct State {
+    /// Absent while the database can't be opened again.
+    tables: Option<Tables>,
+    /// How often it was opened again.
+    reopened: u64,
+}
+
+impl EmbeddedStore {
+    /// Opens the store of a log, or makes it.
+    ///
+    /// # Errors
+    /// Where it can't be read or written, is damaged, belongs to another log, or was written by a newer
+    /// version.
+    pub fn open(data_dir: &DataDir, log_id: Uuid, settings: Settings) -> Result<Self, StoreError> {
+        let dir = data_dir.path().join(STORE_DIR);
+        let tables = Tables::open(&dir).map_err(|error| StoreError::open(error, &dir))?;
+        let unreadable = |error| corrupt(&dir, &error);
+        match tables.origin().map_err(unreadable)? {
+            Some((found, _)) if found > FORMAT => {
+                return Err(StoreError::NewerFormat {
+                    path: dir,
+                    found,
+                    known: FORMAT,
+                });
+            }
+            Some((_, found)) if found != *log_id.as_bytes() => {
+                let found = Uuid::from_bytes(found);
+                return Err(StoreError::OtherLog {
+                    path: dir,
+                    found,
+                    wanted: log_id,
+                });
+            }
+            Some(_) => {}
+            None => tables
+                .set_origin(log_id.as_bytes())
+                .map_err(|error| unreadable(error.into()))?,
+        }
+        tables.remove_expired(now()).map_err(unreadable)?;
+        let stored = Arc::new(tables.stored().map_err(unreadable)?);
+        let state = RwLock::new(State {
+            tables: Some(tables),
+            reopened: 0,
+        });
+        let shared = Arc::new(Shared {
+            dir,
+            state,
+            _data_dir: data_dir.clone(),
+        });
+        Ok(Self {
+            shared,
+            settings,
+            stored,
+        })
+    }
+
+    /// What it had of a partition of the log when it was opened.
+    pub fn stored(&self, partition: PartitionId) -> Stored {
+        if self.stored.is_empty() {
+            return Stored::Nothing;
+        }
+        self.stored
+            .get(&partition)
+            .map_or(Stored::Unknown, |&behind| Stored::Below(behind))
+    }
+
+    pub(super) fn progress(&self, shard: ShardId) -> Result<Progress, StoreError> {
+        let batches = self
+            .shared
+            .with(|tables, _| tables.batches(shard))
+            .unwrap_or(Ok(0));
+        let batches = batches.map_err(|error| corrupt(&self.shared.dir, &error))?;
+        Ok(Progress {
+            batches,
+            stored: HashMap::clone(&self.stored),
+        })
+    }
+}
+
+impl Shared {
+    /// Does something with the tables, where they are open, and how often they were opened again.
+    pub(super) fn with<T>(&self, act: impl FnOnce(&Tables, u64) -> T) -> Option<T> {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        state
+            .tables
+            .as_ref()
+            .map(|tables| act(tables, state.reopened))
+    }
+
+    /// Opens the database again, unless another lane has done so since `reopened` was seen.
+    pub(super) fn reopen(&self, reopened: u64) -> Result<(), StoreError> {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        if state.tables.is_some() && state.reopened != reopened {
+            return Ok(());
+        }
+        state.tables = None;
+        rewrite_journals(&self.dir).map_err(|source| StoreError::Io {
+            path: self.dir.clone(),
+            source,
+        })?;
+        let tables = Tables::open(&self.dir).map_err(|error| StoreError::open(error, &self.dir))?;
+        state.tables = Some(tables);
+        state.reopened += 1;
+        Ok(())
+    }
+}
+
+fn corrupt(dir: &Path, error: &ReadError) -> StoreError {
+    let (path, store) = (dir.to_owned(), dir.to_owned());
+    StoreError::Corrupt {
+        path,
+        reason: error.to_string(),
+        store,
+    }
+}
+
+fn now() -> Timestamp {
+    let since_epoch = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp::from_millis(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
+}

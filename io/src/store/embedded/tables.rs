@@ -1,0 +1,471 @@
+//! The keyspaces, and how rows are written to and read from them.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use fjall::compaction::Leveled;
+use fjall::config::CompressionPolicy;
+use fjall::{Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
+use rookery_engine::port::{Found, Read, StoredChat};
+use rookery_schema::row::{ChatRow, EventRow, MemberRow, Row, UserRow};
+use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, ShardId, Timestamp, UserId};
+
+use super::codec;
+use crate::embedded::Unsynced;
+use crate::embedded::database::{Db, OpenError, Tuning};
+
+/// Pages of history that were read lately.
+const CACHE_BYTES: u64 = 64 << 20;
+const OPEN_FILES: usize = 256;
+/// Small memtables and tables, so that flushes and compactions are short.
+const MEMTABLE_BYTES: u64 = 8 << 20;
+const TABLE_BYTES: u64 = 8 << 20;
+/// Bytes of all memtables.
+const MEMTABLES_BYTES: u64 = 64 << 20;
+
+const FORMAT_KEY: &[u8] = b"format";
+const LOG_ID_KEY: &[u8] = b"log_id";
+/// Followed by a partition; the value is the offset behind its newest stored event.
+const STORED_PREFIX: &[u8] = b"stored/";
+/// Followed by a shard; the value is how many batches its lane has written.
+const BATCHES_PREFIX: &[u8] = b"batches/";
+
+/// See the module.
+pub(super) struct Tables {
+    db: Db,
+    messages: Keyspace,
+    events: Keyspace,
+    chats: Keyspace,
+    members_by_chat: Keyspace,
+    chats_by_user: Keyspace,
+    users: Keyspace,
+    usernames: Keyspace,
+    ended_sessions: Keyspace,
+    meta: Keyspace,
+}
+
+/// The store can't be read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReadError {
+    #[error("{0}")]
+    Database(#[from] fjall::Error),
+    #[error("a value in {0} is not what was written")]
+    Malformed(&'static str),
+}
+
+/// What one lane has written so far.
+#[derive(Debug)]
+pub(super) struct Progress {
+    pub(super) batches: u64,
+    /// The offset behind the newest stored event of each partition.
+    pub(super) stored: HashMap<PartitionId, Offset>,
+}
+
+impl Progress {
+    /// What one more batch changes.
+    pub(super) fn after<'a>(&self, rows: impl Iterator<Item = &'a Row>) -> Self {
+        let mut changed = HashMap::new();
+        for row in rows {
+            if let Row::Event(EventRow { head, .. }) = row {
+                let before = self
+                    .stored
+                    .get(&head.partition)
+                    .copied()
+                    .unwrap_or_default();
+                let stored = changed.entry(head.partition).or_insert(before);
+                *stored = head.offset.plus(1).max(*stored);
+            }
+        }
+        Self {
+            batches: self.batches + 1,
+            stored: changed,
+        }
+    }
+
+    /// Takes over what [`Progress::after`] found.
+    pub(super) fn advance(&mut self, after: Self) {
+        self.batches = after.batches;
+        self.stored.extend(after.stored);
+    }
+}
+
+impl Tables {
+    pub(super) fn open(dir: &Path) -> Result<Self, OpenError> {
+        let tuning = Tuning {
+            cache_bytes: CACHE_BYTES,
+            memtable_bytes: MEMTABLE_BYTES,
+            memtables_bytes: MEMTABLES_BYTES,
+            open_files: OPEN_FILES,
+            unsynced: Unsynced::Batches,
+        };
+        let strategy = Arc::new(Leveled::default().with_table_target_size(TABLE_BYTES));
+        let options = KeyspaceCreateOptions::default()
+            .compaction_strategy(strategy)
+            .data_block_compression_policy(CompressionPolicy::disabled());
+        let names = [
+            "messages",
+            "events",
+            "chats",
+            "members_by_chat",
+            "chats_by_user",
+            "users",
+            "usernames",
+            "ended_sessions",
+            "meta",
+        ];
+        let db = Db::open(dir, tuning, &names.map(|name| (name, options.clone())))?;
+        let keyspaces: Vec<Keyspace> = db.keyspaces().to_vec();
+        let Ok(
+            [
+                messages,
+                events,
+                chats,
+                members_by_chat,
+                chats_by_user,
+                users,
+                usernames,
+                ended_sessions,
+                meta,
+            ],
+        ) = <[Keyspace; 9]>::try_from(keyspaces)
+        else {
+            return Err(OpenError::Corrupt(
+                dir.to_owned(),
+                "it has other keyspaces".to_owned(),
+            ));
+        };
+        Ok(Self {
+            db,
+            messages,
+            events,
+            chats,
+            members_by_chat,
+            chats_by_user,
+            users,
+            usernames,
+            ended_sessions,
+            meta,
+        })
+    }
+
+    /// Writes rows, all or none of them, and notes the progress of the lane that they come from.
+    pub(super) fn write<'a>(
+        &self,
+        shard: ShardId,
+        progress: &Progress,
+        rows: impl IntoIterator<Item = &'a Row>,
+    ) -> fjall::Result<()> {
+        let mut batch = self.db.batch(PersistMode::Buffer);
+        for row in rows {
+            self.put(&mut batch, row);
+        }
+        for (partition, behind) in &progress.stored {
+            let key = prefixed(STORED_PREFIX, &partition.0.to_be_bytes());
+            batch.insert(&self.meta, key, behind.0.to_be_bytes());
+        }
+        let key = prefixed(BATCHES_PREFIX, &shard.0.to_be_bytes());
+        batch.insert(&self.meta, key, progress.batches.to_be_bytes());
+        self.db.commit(batch)
+    }
+
+    fn put(&self, batch: &mut OwnedWriteBatch, row: &Row) {
+        match row {
+            Row::Event(row) => {
+                let key = codec::event_key(row.chat_id, row.head.seq);
+                batch.insert(self.events_of(row.is_message), key, codec::event_value(row));
+            }
+            Row::Chat(row) => {
+                batch.insert(&self.chats, row.chat_id.as_bytes(), codec::chat_value(row));
+            }
+            Row::Member(row) => {
+                let MemberRow {
+                    chat_id, user_id, ..
+                } = row;
+                let (by_chat, by_user) = member_keys(chat_id, user_id);
+                batch.insert(&self.members_by_chat, by_chat, codec::member_value(row));
+                batch.insert(&self.chats_by_user, by_user, []);
+            }
+            Row::NotMember { chat_id, user_id } => {
+                let (by_chat, by_user) = member_keys(chat_id, user_id);
+                batch.remove(&self.members_by_chat, by_chat);
+                batch.remove(&self.chats_by_user, by_user);
+            }
+            Row::User(row) => {
+                let id = row.user_id.as_bytes();
+                batch.insert(&self.users, id, codec::user_value(row));
+                batch.insert(&self.usernames, row.username.as_str(), id);
+            }
+            Row::EndedSession {
+                session_id,
+                expires_at,
+            } => {
+                let expiry = expires_at.millis().to_le_bytes();
+                batch.insert(&self.ended_sessions, session_id.as_bytes(), expiry);
+            }
+        }
+    }
+
+    /// Makes everything written survive a power cut.
+    pub(super) fn sync(&self) -> fjall::Result<()> {
+        self.db.sync()
+    }
+
+    /// Hands full memtables over to be flushed.
+    pub(super) fn maintain(&self) -> fjall::Result<()> {
+        self.db.rotate_full().map(|_| ())
+    }
+
+    pub(super) fn read(&self, read: &Read) -> Result<Found, ReadError> {
+        match read {
+            Read::Chat { chat_id, recent } => self
+                .chat(*chat_id, *recent)
+                .map(|chat| Found::Chat(chat.map(Box::new))),
+            Read::MessagesBefore {
+                chat_id,
+                before,
+                limit,
+            } => {
+                let older = self
+                    .messages
+                    .range(codec::event_key(*chat_id, Seq(0))..codec::event_key(*chat_id, *before));
+                let older = older.rev().take(*limit).map(|entry| message(entry, true));
+                older.collect::<Result<_, _>>().map(Found::Messages)
+            }
+            Read::MessagesAfter {
+                chat_id,
+                after,
+                limit,
+            } => {
+                let first = codec::event_key(*chat_id, Seq(after.0.saturating_add(1)));
+                let newer = self
+                    .messages
+                    .range(first..=codec::event_key(*chat_id, Seq(u64::MAX)));
+                let newer = newer.take(*limit).map(|entry| message(entry, true));
+                newer.collect::<Result<_, _>>().map(Found::Messages)
+            }
+            Read::ChatsOfUser(user_id) => self.chats_of(*user_id).map(Found::Chats),
+            Read::User(user_id) => self
+                .user(*user_id)
+                .map(|user| Found::Users(Vec::from_iter(user))),
+            Read::UserNamed(name) => self
+                .user_named(name)
+                .map(|user| Found::Users(Vec::from_iter(user))),
+            Read::UsersByPrefix { prefix, limit } => {
+                self.users_by_prefix(prefix, *limit).map(Found::Users)
+            }
+            Read::EndedSessions => self.ended_sessions().map(Found::EndedSessions),
+        }
+    }
+
+    const fn events_of(&self, is_message: bool) -> &Keyspace {
+        if is_message {
+            &self.messages
+        } else {
+            &self.events
+        }
+    }
+
+    fn chat(&self, chat_id: ChatId, recent: usize) -> Result<Option<StoredChat>, ReadError> {
+        let Some(value) = self.chats.get(chat_id.as_bytes())? else {
+            return Ok(None);
+        };
+        let chat: ChatRow = codec::chat(chat_id, &value).ok_or(ReadError::Malformed("chats"))?;
+        let latest_message = self.newest(chat_id, true).next().transpose()?;
+        let latest_other = self.newest(chat_id, false).next().transpose()?;
+        let heads = [&latest_message, &latest_other];
+        let head = heads
+            .into_iter()
+            .flatten()
+            .map(|row| row.head)
+            .max_by_key(|head| head.seq);
+        Ok(Some(StoredChat {
+            chat,
+            members: self.members(chat_id)?,
+            head: head.unwrap_or_default(),
+            recent: self.recent(chat_id, recent)?,
+            latest_message,
+        }))
+    }
+
+    fn newest(
+        &self,
+        chat_id: ChatId,
+        is_message: bool,
+    ) -> impl Iterator<Item = Result<EventRow, ReadError>> {
+        let entries = self.events_of(is_message).prefix(chat_id.as_bytes());
+        entries.rev().map(move |entry| message(entry, is_message))
+    }
+
+    /// The newest events of either kind, oldest first, as far back as there is no gap.
+    fn recent(&self, chat_id: ChatId, limit: usize) -> Result<Vec<EventRow>, ReadError> {
+        let mut sources = [true, false].map(|is_message| self.newest(chat_id, is_message));
+        let [mut message, mut other] =
+            [sources[0].next(), sources[1].next()].map(Option::transpose);
+        let mut recent: Vec<EventRow> = Vec::new();
+        while recent.len() < limit {
+            let (a, b) = (message?, other?);
+            let is_message =
+                a.as_ref().map(|row| row.head.seq) > b.as_ref().map(|row| row.head.seq);
+            let (next, kept) = if is_message { (a, b) } else { (b, a) };
+            let Some(next) = next else { break };
+            let is_next = recent
+                .last()
+                .is_none_or(|newer| newer.head.seq == next.head.seq.next());
+            if !is_next {
+                break;
+            }
+            recent.push(next);
+            let following = sources[usize::from(!is_message)].next().transpose();
+            (message, other) = if is_message {
+                (following, Ok(kept))
+            } else {
+                (Ok(kept), following)
+            };
+        }
+        recent.reverse();
+        Ok(recent)
+    }
+
+    fn members(&self, chat_id: ChatId) -> Result<Vec<UserId>, ReadError> {
+        const MALFORMED: ReadError = ReadError::Malformed("members_by_chat");
+        let mut members = Vec::new();
+        for entry in self.members_by_chat.prefix(chat_id.as_bytes()) {
+            let (key, value) = entry.into_inner()?;
+            let user_id = codec::found_in_pair(&key)
+                .map(UserId::from_bytes)
+                .ok_or(MALFORMED)?;
+            members.push((codec::member_order(&value).ok_or(MALFORMED)?, user_id));
+        }
+        members.sort_unstable();
+        Ok(members.into_iter().map(|(_, user_id)| user_id).collect())
+    }
+
+    fn chats_of(&self, user_id: UserId) -> Result<Vec<ChatId>, ReadError> {
+        let entries = self.chats_by_user.prefix(user_id.as_bytes());
+        let chat = |key: &[u8]| codec::found_in_pair(key).map(ChatId::from_bytes);
+        entries
+            .map(|entry| chat(&entry.key()?).ok_or(ReadError::Malformed("chats_by_user")))
+            .collect()
+    }
+
+    fn user(&self, user_id: UserId) -> Result<Option<UserRow>, ReadError> {
+        let value = self.users.get(user_id.as_bytes())?;
+        let user = |value: &[u8]| codec::user(user_id, value).ok_or(ReadError::Malformed("users"));
+        value.map(|value| user(&value)).transpose()
+    }
+
+    fn user_named(&self, name: &str) -> Result<Option<UserRow>, ReadError> {
+        match self.usernames.get(name)? {
+            Some(value) => self.user_of_name(name.as_bytes(), &value),
+            None => Ok(None),
+        }
+    }
+
+    /// A name may have been given up since; then the user has another.
+    fn user_of_name(&self, name: &[u8], value: &[u8]) -> Result<Option<UserRow>, ReadError> {
+        let user_id = codec::user_id(value).ok_or(ReadError::Malformed("usernames"))?;
+        Ok(self
+            .user(user_id)?
+            .filter(|user| user.username.as_bytes() == name))
+    }
+
+    fn users_by_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<UserRow>, ReadError> {
+        let found = self.usernames.prefix(prefix).map(|entry| {
+            let (name, value) = entry.into_inner()?;
+            self.user_of_name(&name, &value)
+        });
+        found.filter_map(Result::transpose).take(limit).collect()
+    }
+
+    fn ended_sessions(&self) -> Result<Vec<(SessionId, Timestamp)>, ReadError> {
+        let entries = self.ended_sessions.iter().map(|entry| {
+            let (key, value) = entry.into_inner()?;
+            codec::ended_session(&key, &value).ok_or(ReadError::Malformed("ended_sessions"))
+        });
+        entries.collect()
+    }
+
+    /// Forgets the ends of sessions whose tokens have expired by themselves.
+    pub(super) fn remove_expired(&self, now: Timestamp) -> Result<(), ReadError> {
+        let mut batch = self.db.batch(PersistMode::Buffer);
+        for (session_id, expires_at) in self.ended_sessions()? {
+            if expires_at < now {
+                batch.remove(&self.ended_sessions, session_id.as_bytes());
+            }
+        }
+        Ok(self.db.commit(batch)?)
+    }
+
+    /// The layout of the values, and the log that they come from; absent in a new store.
+    pub(super) fn origin(&self) -> Result<Option<(u32, [u8; 16])>, ReadError> {
+        const MALFORMED: ReadError = ReadError::Malformed("meta");
+        let (Some(format), Some(log_id)) = (self.meta.get(FORMAT_KEY)?, self.meta.get(LOG_ID_KEY)?)
+        else {
+            return Ok(None);
+        };
+        let format = format
+            .as_ref()
+            .try_into()
+            .map(u32::from_be_bytes)
+            .map_err(|_| MALFORMED)?;
+        Ok(Some((
+            format,
+            log_id.as_ref().try_into().map_err(|_| MALFORMED)?,
+        )))
+    }
+
+    pub(super) fn set_origin(&self, log_id: &[u8; 16]) -> fjall::Result<()> {
+        let mut batch = self.db.batch(PersistMode::SyncData);
+        batch.insert(&self.meta, FORMAT_KEY, codec::FORMAT.to_be_bytes());
+        batch.insert(&self.meta, LOG_ID_KEY, log_id);
+        self.db.commit(batch)
+    }
+
+    /// Up to where each partition of the log is stored.
+    pub(super) fn stored(&self) -> Result<HashMap<PartitionId, Offset>, ReadError> {
+        let entries = self.meta.prefix(STORED_PREFIX).map(|entry| {
+            let (key, value) = entry.into_inner()?;
+            let partition = key
+                .strip_prefix(STORED_PREFIX)
+                .and_then(|id| id.try_into().ok());
+            let behind = value.as_ref().try_into().ok();
+            partition
+                .zip(behind)
+                .map(|(id, behind)| {
+                    (
+                        PartitionId(u32::from_be_bytes(id)),
+                        Offset(u64::from_be_bytes(behind)),
+                    )
+                })
+                .ok_or(ReadError::Malformed("meta"))
+        });
+        entries.collect()
+    }
+
+    /// How many batches a shard's lane has written.
+    pub(super) fn batches(&self, shard: ShardId) -> Result<u64, ReadError> {
+        let value = self
+            .meta
+            .get(prefixed(BATCHES_PREFIX, &shard.0.to_be_bytes()))?;
+        let number = |value: &[u8]| value.try_into().map(u64::from_be_bytes);
+        value.map_or(Ok(0), |value| {
+            number(&value).map_err(|_| ReadError::Malformed("meta"))
+        })
+    }
+}
+
+fn member_keys(chat_id: &ChatId, user_id: &UserId) -> (codec::PairKey, codec::PairKey) {
+    let (chat, user) = (chat_id.as_bytes(), user_id.as_bytes());
+    (codec::pair_key(chat, user), codec::pair_key(user, chat))
+}
+
+fn message(entry: fjall::Guard, is_message: bool) -> Result<EventRow, ReadError> {
+    let keyspace = if is_message { "messages" } else { "events" };
+    let (key, value) = entry.into_inner()?;
+    codec::event(&key, &value, is_message).ok_or(ReadError::Malformed(keyspace))
+}
+
+fn prefixed(prefix: &[u8], id: &[u8]) -> Vec<u8> {
+    [prefix, id].concat()
+}

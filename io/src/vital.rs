@@ -1,0 +1,105 @@
+//! Threads that the process can't be without: the end of one, unasked, is the end of all.
+
+use std::fmt::Display;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+/// Time for the log's writer to write why the process ends.
+const LAST_WORDS: Duration = Duration::from_millis(100);
+
+/// Whether threads may end: false until the process has been drained.
+#[derive(Clone, Debug, Default)]
+pub struct Shutdown(Arc<AtomicBool>);
+
+impl Shutdown {
+    /// From here on, threads may end.
+    pub fn begin(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether threads may end.
+    pub fn has_begun(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// Runs a vital thread's body; aborts the process if it fails, panics, or ends before `shutdown`.
+pub fn run<E: Display>(name: &str, shutdown: &Shutdown, body: impl FnOnce() -> Result<(), E>) {
+    match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(Ok(())) if shutdown.has_begun() => {}
+        Ok(Ok(())) => die(name, "it ended although the server is running"),
+        Ok(Err(error)) => die(name, &error.to_string()),
+        Err(_) => die(name, "it panicked"),
+    }
+}
+
+/// Has panics written to the log, like everything else that an operator should know.
+pub fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let thread = thread::current();
+        let thread = thread.name().unwrap_or("unnamed");
+        let place = panic.location().map(ToString::to_string);
+        let message = panic.payload_as_str().unwrap_or("no message");
+        tracing::error!(thread, place, message, "a panic");
+    }));
+}
+
+/// Ends the process at once: what is durable is safe, and a restart replays it, while a process that
+/// lacks a thread would silently serve a part of its users no more.
+pub fn die(name: &str, reason: &str) -> ! {
+    tracing::error!(
+        thread = name,
+        reason,
+        "a thread the server can't do without has ended; the server stops, start it again"
+    );
+    thread::sleep(LAST_WORDS);
+    std::process::abort()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use std::process::Command;
+
+    const ROLE: &str = "ROOKERY_TEST_VITAL_ROLE";
+
+    /// Plays the role in a process of its own, because the outcome is the end of a process.
+    fn succeeds(role: &str) -> bool {
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args(["vital::tests::plays_a_role", "--exact", "--nocapture"])
+            .env(ROLE, role)
+            .output()
+            .unwrap();
+        output.status.success()
+    }
+
+    #[test]
+    fn plays_a_role() {
+        let shutdown = Shutdown::default();
+        match std::env::var(ROLE).as_deref() {
+            Ok("panics") => run("test", &shutdown, || -> Result<(), &str> {
+                panic!("on purpose")
+            }),
+            Ok("fails") => run("test", &shutdown, || Err("on purpose")),
+            Ok("ends") => run("test", &shutdown, || Ok::<(), &str>(())),
+            Ok("ends in time") => {
+                shutdown.begin();
+                run("test", &shutdown, || Ok::<(), &str>(()));
+            }
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn only_an_orderly_end_leaves_the_process_alive() {
+        assert!(succeeds("ends in time"));
+        for role in ["panics", "fails", "ends"] {
+            assert!(!succeeds(role), "a thread that {role} must end the process");
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! A stand-in for the engine that speaks lines, and a server that runs it.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::{HashMap, VecDeque};
+use std::convert::Infallible;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use rookery_engine::effect::{ConnEffect, Effects, HandedOff};
+use rookery_engine::input::{ConnId, Input, Now};
+use rookery_engine::mesh::ShardMessage;
+use rookery_engine::outbox::Outbox;
+use rookery_engine::port::{LogEvent, LogRequest};
+use rookery_engine::shard::{AuthMode, ShardConfig};
+use rookery_engine::stats::Stats;
+use rookery_io::lane;
+use rookery_io::mailbox::Mailbox;
+use rookery_io::runtime::{Backend, Engine};
+use rookery_io::server::{self, Opened, Opening, Server, ServerConfig};
+use rookery_schema::{PartitionId, ShardId, UserId};
+
+/// How long a test waits for something that should happen soon.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// Bytes of one chunk of a flood.
+pub(crate) const FLOOD_CHUNK: usize = 64 * 1024;
+
+pub(crate) struct Toy {
+    id: ShardId,
+    shards: usize,
+    connections: HashMap<ConnId, Line>,
+    appending: VecDeque<ConnId>,
+    asking: VecDeque<ConnId>,
+    chunk: Bytes,
+    gone: u64,
+    drained: bool,
+    stats: Stats,
+}
+
+#[derive(Default)]
+struct Line {
+    outbox: Outbox,
+    input: BytesMut,
+    leaving: bool,
+}
+
+impl Toy {
+    pub(crate) fn new(config: ShardConfig) -> Self {
+        Self {
+            id: config.id,
+            shards: usize::from(config.topology.shards()),
+            connections: HashMap::new(),
+            appending: VecDeque::new(),
+            asking: VecDeque::new(),
+            chunk: vec![b'x'; FLOOD_CHUNK].into(),
+            gone: 0,
+            drained: false,
+            stats: Stats::default(),
+        }
+    }
+
+    fn say(&mut self, conn: ConnId, text: &str, effects: &mut Effects) {
+        if let Some(line) = self.connections.get_mut(&conn) {
+            let buffer = line.outbox.buffer();
+            buffer.extend_from_slice(text.as_bytes());
+            buffer.push(b'\n');
+            effects.connections.push((conn, ConnEffect::Flush));
+        }
+    }
+
+    fn obey_all(&mut self, conn: ConnId, bytes: &[u8], effects: &mut Effects) {
+        let Some(line) = self.connections.get_mut(&conn) else {
+            return;
+        };
+        line.input.extend_from_slice(bytes);
+        while let Some(line) = self.connections.get_mut(&conn).filter(|line| !line.leaving) {
+            let Some(end) = line.input.iter().position(|&byte| byte == b'\n') else {
+                return;
+            };
+            let order = line.input.split_to(end + 1);
+            let order = std::str::from_utf8(&order[..end]).unwrap().to_owned();
+            self.obey(conn, &order, effects);
+        }
+    }
+
+    fn obey(&mut self, conn: ConnId, order: &str, effects: &mut Effects) {
+        let (verb, argument) = order.split_once(' ').unwrap_or((order, ""));
+        let number = || argument.parse::<usize>().unwrap();
+        match verb {
+            "panic" => panic!("on purpose"),
+            "append" => {
+                self.appending.push_back(conn);
+                effects.log.push(LogRequest::Commit {
+                    partition: PartitionId(0),
+                    offset: rookery_schema::Offset(0),
+                });
+            }
+            "ask" => {
+                self.asking.push_back(conn);
+                effects.mesh[number()].push(ShardMessage::StatsWanted { ticket: 0 });
+            }
+            "flood" => {
+                let line = self.connections.get_mut(&conn).unwrap();
+                (0..number()).for_each(|_| line.outbox.share(self.chunk.clone()));
+                effects.connections.push((conn, ConnEffect::Flush));
+            }
+            "close" => {
+                self.say(conn, "bye", effects);
+                self.connections.get_mut(&conn).unwrap().leaving = true;
+                effects.connections.push((conn, ConnEffect::Close));
+            }
+            "abort" => effects.connections.push((conn, ConnEffect::Abort)),
+            "move" => self.hand_off(conn, ShardId(number() as u16), effects),
+            "where" => self.say(conn, &self.id.0.to_string(), effects),
+            "count" => {
+                let counts = [self.connections.len() as u64, self.gone, self.stats.panics];
+                self.say(conn, &format!("{counts:?}"), effects);
+            }
+            _ => self.say(conn, order, effects),
+        }
+    }
+
+    fn hand_off(&mut self, conn: ConnId, to: ShardId, effects: &mut Effects) {
+        self.say(conn, "moving", effects);
+        let line = self.connections.get_mut(&conn).unwrap();
+        line.leaving = true;
+        let socket = Box::new(HandedOff {
+            user_id: UserId::from_bytes([0; 16]),
+            session: None,
+            batch_protocol: false,
+            unread: std::mem::take(&mut line.input),
+        });
+        effects
+            .connections
+            .push((conn, ConnEffect::HandOff { to, socket }));
+    }
+}
+
+impl Engine for Toy {
+    fn step(&mut self, _now: Now, input: Input<'_>, effects: &mut Effects) {
+        effects.mesh.resize_with(self.shards, Vec::new);
+        match input {
+            Input::Accepted { conn, .. } => {
+                self.connections.insert(conn, Line::default());
+            }
+            Input::Arrived { conn, socket } => {
+                self.connections.insert(conn, Line::default());
+                self.say(conn, &format!("arrived at {}", self.id), effects);
+                self.obey_all(conn, &socket.unread, effects);
+            }
+            Input::Received { conn, bytes } => self.obey_all(conn, bytes, effects),
+            Input::Gone { conn } => {
+                assert!(self.connections.remove(&conn).is_some(), "gone twice");
+                self.gone += 1;
+            }
+            Input::Mesh { from, messages } => {
+                for message in messages {
+                    match message {
+                        ShardMessage::StatsWanted { ticket } => {
+                            let stats = Box::default();
+                            effects.mesh[from.index()].push(ShardMessage::Stats { ticket, stats });
+                        }
+                        _ => {
+                            let conn = self.asking.pop_front().unwrap();
+                            self.say(conn, &format!("answer from {from}"), effects);
+                        }
+                    }
+                }
+            }
+            Input::Log(_) => {
+                let conn = self.appending.pop_front().unwrap();
+                self.say(conn, "appended", effects);
+            }
+            Input::Drain => self.drained = true,
+            _ => {}
+        }
+    }
+
+    fn flush(&mut self, _now: Now, _effects: &mut Effects) {}
+
+    fn wants_input(&self, conn: ConnId) -> bool {
+        self.connections
+            .get(&conn)
+            .is_some_and(|line| !line.leaving)
+    }
+
+    fn outbox(&mut self, conn: ConnId) -> Option<&mut Outbox> {
+        self.connections.get_mut(&conn).map(|line| &mut line.outbox)
+    }
+
+    fn is_drained(&self) -> bool {
+        self.drained && self.appending.is_empty()
+    }
+
+    fn stats_mut(&mut self) -> &mut Stats {
+        &mut self.stats
+    }
+}
+
+/// A server of toys, stopped at the end of the test.
+pub(crate) struct ToyServer {
+    server: Option<Server>,
+    pub(crate) address: SocketAddr,
+}
+
+pub(crate) fn config(cpus: &[Option<usize>]) -> ServerConfig {
+    ServerConfig {
+        cpus: cpus.to_vec(),
+        partitions: 1,
+        listen: "127.0.0.1:0".parse().unwrap(),
+        admin_listen: None,
+        auth: AuthMode::Trust,
+        token_secret: Vec::new(),
+        lag_limit: Duration::from_secs(1),
+        user_rate: 0,
+        login_rate: 10,
+    }
+}
+
+impl ToyServer {
+    pub(crate) fn start(cpus: &[Option<usize>]) -> Self {
+        // What the server has to say belongs to the output of a test that fails.
+        let _ = tracing_subscriber::fmt().with_test_writer().try_init();
+        let server = server::start(&config(cpus), Toy::new, open).unwrap();
+        let address = server.address();
+        Self {
+            server: Some(server),
+            address,
+        }
+    }
+
+    /// Stops the server; false where it was not drained in time, or had been stopped before.
+    pub(crate) fn stop(&mut self, at_most: Duration) -> bool {
+        self.server
+            .take()
+            .is_some_and(|server| server.stop(at_most))
+    }
+}
+
+impl Drop for ToyServer {
+    fn drop(&mut self) {
+        self.stop(PATIENCE);
+    }
+}
+
+/// A log that takes its time over each request and has room for few, and no store.
+pub(crate) fn open(opening: Opening<'_>) -> Result<Opened, server::OpenError> {
+    let mut opened = Opened {
+        backends: Vec::new(),
+        lanes: Vec::new(),
+    };
+    for (shard, (mailbox, cpu)) in opening.mailboxes.iter().zip(opening.cpus).enumerate() {
+        let (requests, mut ring) = lane::requests::<LogRequest>(2);
+        let (events, log_events) = mailbox.channel(2);
+        let body = move || {
+            let mut batch = Vec::new();
+            while ring.next_batch(&mut batch, 2) {
+                std::thread::sleep(Duration::from_micros(200));
+                let _ = events.send_all(batch.drain(..).map(|_| LogEvent::CaughtUp {
+                    partition: PartitionId(0),
+                }));
+            }
+            Ok::<(), Infallible>(())
+        };
+        opened.lanes.push(lane::spawn(
+            &format!("log-{shard}"),
+            *cpu,
+            opening.shutdown,
+            body,
+        )?);
+        opened.backends.push(Backend {
+            log: Box::new(requests),
+            log_events,
+            store: Box::new(Mailbox::new().channel(1).0),
+            store_events: mailbox.channel(1).1,
+        });
+    }
+    Ok(opened)
+}
+
+/// A client that speaks lines.
+pub(crate) struct Client {
+    pub(crate) reader: BufReader<TcpStream>,
+}
+
+impl Client {
+    pub(crate) fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self {
+            reader: BufReader::new(stream),
+        }
+    }
+
+    pub(crate) fn write(&mut self, text: &str) {
+        self.reader.get_mut().write_all(text.as_bytes()).unwrap();
+    }
+
+    /// The next line, or nothing at the end.
+    pub(crate) fn line(&mut self) -> Option<String> {
+        let mut line = String::new();
+        self.reader.read_line(&mut line).unwrap();
+        line.pop().map(|_| line)
+    }
+
+    pub(crate) fn ask(&mut self, order: &str) -> String {
+        self.write(&format!("{order}\n"));
+        self.line().expect("an answer")
+    }
+}
