@@ -58,12 +58,15 @@ impl Socket {
     pub(crate) fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<Option<usize>> {
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
         loop {
-            return match rustix::net::sendmsg(
-                self,
-                slices,
-                &mut SendAncillaryBuffer::default(),
-                flags,
-            ) {
+            let outcome = match slices {
+                // The usual answer, and a good deal cheaper to describe to the kernel.
+                [one] => rustix::net::send(self, one, flags),
+                several => {
+                    let control = &mut SendAncillaryBuffer::default();
+                    rustix::net::sendmsg(self, several, control, flags)
+                }
+            };
+            return match outcome {
                 Ok(sent) => Ok(Some(sent)),
                 Err(Errno::AGAIN) => Ok(None),
                 Err(Errno::INTR) => continue,

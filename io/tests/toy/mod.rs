@@ -35,6 +35,7 @@ pub(crate) struct Toy {
     chunk: Bytes,
     gone: u64,
     drained: bool,
+    sabotaged: bool,
     stats: Stats,
 }
 
@@ -56,6 +57,7 @@ impl Toy {
             chunk: vec![b'x'; FLOOD_CHUNK].into(),
             gone: 0,
             drained: false,
+            sabotaged: false,
             stats: Stats::default(),
         }
     }
@@ -89,6 +91,7 @@ impl Toy {
         let number = || argument.parse::<usize>().unwrap();
         match verb {
             "panic" => panic!("on purpose"),
+            "sabotage" => self.sabotaged = true,
             "append" => {
                 self.appending.push_back(conn);
                 effects.log.push(LogRequest::Commit {
@@ -177,7 +180,9 @@ impl Engine for Toy {
         }
     }
 
-    fn flush(&mut self, _now: Now, _effects: &mut Effects) {}
+    fn flush(&mut self, _now: Now, _effects: &mut Effects) {
+        assert!(!self.sabotaged, "on purpose");
+    }
 
     fn wants_input(&self, conn: ConnId) -> bool {
         self.connections

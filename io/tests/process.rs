@@ -1,5 +1,4 @@
-//! What happens when descriptors run out: the server is a process of its own, because the limit is the
-//! process's.
+//! What concerns a whole process: its limit of descriptors, and its end.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod toy;
@@ -14,24 +13,34 @@ use std::time::{Duration, Instant};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use toy::{Client, PATIENCE, ToyServer};
 
-/// Holds the path of the file to which the server writes its address.
-const ROLE: &str = "ROOKERY_TEST_FEW_DESCRIPTORS";
+/// What the server's process is to do: [`PLAIN`] or [`FEW_DESCRIPTORS`].
+const ROLE: &str = "ROOKERY_TEST_ROLE";
+/// The path of the file to which the server writes its address.
+const ADDRESS: &str = "ROOKERY_TEST_ADDRESS";
+const PLAIN: &str = "plain";
+const FEW_DESCRIPTORS: &str = "few-descriptors";
 const DESCRIPTORS: u64 = 100;
 const CONNECTIONS: usize = 300;
 
-/// The server of the test below; alone it does nothing.
+/// The server of the tests below; alone it does nothing.
 #[test]
-fn serve_with_few_descriptors() {
-    let Some(path) = std::env::var_os(ROLE) else {
+fn serve() {
+    let Ok(role) = std::env::var(ROLE) else {
         return;
     };
-    let limit = Rlimit {
-        current: Some(DESCRIPTORS),
-        ..getrlimit(Resource::Nofile)
-    };
-    setrlimit(Resource::Nofile, limit).unwrap();
-    let server = ToyServer::start(&[None]);
-    fs::write(path, server.address.to_string()).unwrap();
+    if role == FEW_DESCRIPTORS {
+        let limit = Rlimit {
+            current: Some(DESCRIPTORS),
+            ..getrlimit(Resource::Nofile)
+        };
+        setrlimit(Resource::Nofile, limit).unwrap();
+    }
+    let server = ToyServer::start(&[None, None]);
+    fs::write(
+        std::env::var_os(ADDRESS).unwrap(),
+        server.address.to_string(),
+    )
+    .unwrap();
     thread::sleep(PATIENCE * 2);
 }
 
@@ -41,11 +50,13 @@ struct Served {
 }
 
 impl Served {
-    fn start() -> Self {
-        let path = std::env::temp_dir().join(format!("rookery-{}.address", std::process::id()));
+    fn start(role: &str) -> Self {
+        let name = format!("rookery-{role}-{}.address", std::process::id());
+        let path = std::env::temp_dir().join(name);
         let process = Command::new(std::env::current_exe().unwrap())
-            .args(["serve_with_few_descriptors", "--exact"])
-            .env(ROLE, &path)
+            .args(["serve", "--exact"])
+            .env(ROLE, role)
+            .env(ADDRESS, &path)
             .spawn()
             .unwrap();
         Self { process, path }
@@ -86,7 +97,7 @@ impl Drop for Served {
 
 #[test]
 fn without_descriptors_accepting_waits_and_open_connections_go_on() {
-    let served = Served::start();
+    let served = Served::start(FEW_DESCRIPTORS);
     let address = served.address();
     let mut first = Client::connect(address);
     assert_eq!(first.ask("hello"), "hello");
@@ -103,4 +114,24 @@ fn without_descriptors_accepting_waits_and_open_connections_go_on() {
     drop(crowd);
     let mut last = Client::connect(address);
     assert_eq!(last.ask("welcome"), "welcome");
+}
+
+#[test]
+fn a_panic_outside_of_a_connection_ends_the_process() {
+    let mut served = Served::start(PLAIN);
+    let mut client = Client::connect(served.address());
+    assert_eq!(client.ask("hello"), "hello");
+    client.write("sabotage\n");
+    let deadline = Instant::now() + PATIENCE;
+    let status = loop {
+        if let Some(status) = served.process.try_wait().unwrap() {
+            break status;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "a dead shard in a living process"
+        );
+        thread::sleep(Duration::from_millis(5));
+    };
+    assert!(!status.success());
 }
