@@ -609,12 +609,12 @@ fn a_websocket_handshake_is_whole_or_refused() {
     };
     let old = refuse("version 8", version("8"), 426, "upgrade_required");
     assert_eq!(old.header("sec-websocket-version"), Some("13"));
-    refuse("no upgrade", Request::get(&path), 426, "upgrade_required");
+    refuse("no upgrade", Request::get(&path), 400, "malformed_request");
     let lone = Request::get(&path)
         .header("upgrade", "websocket")
         .header("sec-websocket-version", "13")
         .header(KEY.0, KEY.1);
-    refuse("no connection: upgrade", lone, 426, "upgrade_required");
+    refuse("no connection: upgrade", lone, 400, "malformed_request");
     refuse("no key", ws::upgrade(&path), 400, "malformed_request");
     for key in [
         "",
@@ -676,11 +676,12 @@ fn bodies_are_what_they_say() {
         "[".repeat(10_000),
         "]".repeat(10_000)
     );
-    let bodies: [&[u8]; 15] = [
+    let bodies: [&[u8]; 16] = [
         b"",
         b"{",
         b"null",
         b"[]",
+        br#"["content"]"#,
         b"\"content\"",
         b"{\"content\":1}",
         b"{\"content\":null}",
@@ -715,7 +716,7 @@ fn bodies_are_what_they_say() {
     cases.push(case(
         "a form without content",
         form,
-        (400, "malformed_request"),
+        (400, "malformed_json"),
         Lives,
     ));
     play_all(&server, &cases);

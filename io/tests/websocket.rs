@@ -152,15 +152,21 @@ fn sends_that_can_t_be_done_are_told_so() {
     refuse(empty, "out_of_bounds");
     let long = json!({"type": "send", "chat_id": chat, "content": "x".repeat(4097)});
     refuse(long, "out_of_bounds");
-    for malformed in [
-        json!({"type": "dance"}),
-        json!({"type": "send", "chat_id": "x", "content": "x"}),
-        json!({"type": "send", "content": "x"}),
-        json!({}),
-        json!([]),
-    ] {
-        refuse(malformed, "malformed_json");
+    let ping = json!(["ping", null, null, null]);
+    for no_object in [json!({}), json!([]), json!("ping"), ping] {
+        refuse(no_object, "malformed_json");
     }
+    for incomplete in [
+        json!({"type": "dance"}),
+        json!({"type": "send", "chat_id": chat}),
+        json!({"type": "send", "content": "x"}),
+    ] {
+        refuse(incomplete, "malformed_request");
+    }
+    refuse(
+        json!({"type": "send", "chat_id": "x", "content": "x"}),
+        "malformed_json",
+    );
     eve.send_raw(Message::text("{")).unwrap();
     assert_eq!(eve.next_of("error", &[])["code"], "malformed_json");
     eve.assert_lives();
@@ -385,16 +391,18 @@ fn tokens_cookies_and_tickets_open_a_connection() {
         .ok()
         .unwrap()
         .expect_ready(&alice.user_id);
+    // No browser sends a cookie without an origin, and whoever else has the token can say so.
+    let refused = cookie(None).err().unwrap();
+    refused.expect_problem(401, "unauthenticated");
     for origin in [
-        None,
-        Some("null"),
-        Some("https://evil.example"),
-        Some("http://localhost.evil.example"),
-        Some(same_site.as_str()),
+        "null",
+        "https://evil.example",
+        "http://localhost.evil.example",
+        same_site.as_str(),
     ] {
-        let refused = cookie(origin).err();
+        let refused = cookie(Some(origin)).err();
         refused
-            .unwrap_or_else(|| panic!("{origin:?} was let in"))
+            .unwrap_or_else(|| panic!("{origin} was let in"))
             .expect_problem(403, "forbidden");
     }
     let evil = ws::upgrade(&path)
