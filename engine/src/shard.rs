@@ -199,13 +199,11 @@ impl Parts<'_> {
             }
             Input::Arrived { conn, socket } => {
                 let user_id = socket.user_id;
-                let unread = self.connections.arrive(conn, socket, cx.now);
+                self.connections.arrive(conn, socket, cx.now);
                 self.home.connect(user_id, conn, self.connections, cx);
                 if *self.draining {
                     self.connections
                         .close(conn, CloseCode::Restart, "restarting", cx);
-                } else if !unread.is_empty() {
-                    self.connections.websocket_received(conn, &unread, cx);
                 }
             }
             Input::Received { conn, bytes } => self.received(conn, bytes, cx),

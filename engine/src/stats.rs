@@ -36,7 +36,7 @@ impl Histogram {
 /// One metric's value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    Counter(u64),
+    Counter(f64),
     Gauge(f64),
     Histogram(Box<Histogram>),
 }
@@ -235,7 +235,7 @@ impl Stats {
                 name: "rookery_core_busy_seconds_total",
                 help: "Time in which the shard had work.",
                 label: None,
-                value: Value::Gauge(self.busy_micros as f64 / 1e6),
+                value: Value::Counter(self.busy_micros as f64 / 1e6),
             },
         ]
     }
@@ -273,7 +273,7 @@ fn counter(name: &'static str, help: &'static str, value: u64) -> Metric {
         name,
         help,
         label: None,
-        value: Value::Counter(value),
+        value: Value::Counter(value as f64),
     }
 }
 
@@ -305,7 +305,7 @@ fn labelled(
         name,
         help,
         label: Some(label),
-        value: Value::Counter(value),
+        value: Value::Counter(value as f64),
     }
 }
 

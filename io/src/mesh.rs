@@ -146,7 +146,10 @@ mod tests {
     use std::time::Duration;
 
     fn message(ticket: u64) -> Vec<ShardMessage> {
-        vec![ShardMessage::StatsWanted { ticket }]
+        vec![ShardMessage::StatsWanted {
+            from: ShardId(0),
+            ticket,
+        }]
     }
 
     fn moved(ticket: u8) -> MovedSocket {
@@ -166,7 +169,7 @@ mod tests {
     fn drain(port: &mut MeshPort, tickets: &mut Vec<u64>) {
         port.receive(|_, parcel| match parcel {
             Parcel::Messages(messages) => tickets.extend(messages.iter().map(|m| match m {
-                ShardMessage::StatsWanted { ticket } => *ticket,
+                ShardMessage::StatsWanted { ticket, .. } => *ticket,
                 other => panic!("{other:?}"),
             })),
             Parcel::Socket(socket) => {
@@ -236,7 +239,7 @@ mod tests {
                                 panic!()
                             };
                             for message in messages {
-                                let ShardMessage::StatsWanted { ticket } = message else {
+                                let ShardMessage::StatsWanted { ticket, .. } = message else {
                                     panic!()
                                 };
                                 assert_eq!(ticket, got[from.index()]);

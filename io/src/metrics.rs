@@ -42,8 +42,6 @@ fn family(name: &str, help: &str, kind: MetricType) -> MetricFamily {
 fn kind(metric: &stats::Metric) -> MetricType {
     match metric.value {
         Value::Counter(_) => MetricType::COUNTER,
-        // Seconds add up in fractions, which the engine's counters have not.
-        Value::Gauge(_) if metric.name.ends_with("_total") => MetricType::COUNTER,
         Value::Gauge(_) => MetricType::GAUGE,
         Value::Histogram(_) => MetricType::HISTOGRAM,
     }
@@ -56,11 +54,10 @@ fn series(core: usize, metric: &stats::Metric) -> Metric {
         .iter()
         .map(|(name, value)| label(name, value.clone()));
     let mut series = Metric::from_label(std::iter::once(core).chain(own).collect());
-    match (&metric.value, kind(metric)) {
-        (Value::Counter(value), _) => series.set_counter(counter(*value as f64)),
-        (Value::Gauge(value), MetricType::COUNTER) => series.set_counter(counter(*value)),
-        (Value::Gauge(value), _) => series.set_gauge(gauge(*value)),
-        (Value::Histogram(value), _) => series.set_histogram(histogram(value)),
+    match &metric.value {
+        Value::Counter(value) => series.set_counter(counter(*value)),
+        Value::Gauge(value) => series.set_gauge(gauge(*value)),
+        Value::Histogram(value) => series.set_histogram(histogram(value)),
     }
     series
 }

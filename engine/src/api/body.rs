@@ -29,7 +29,7 @@ pub(super) fn as_json(request: &Request) -> Result<Cow<'_, [u8]>, Problem> {
 
 /// The fields that an endpoint wants.
 pub(super) fn fields<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, Problem> {
-    serde_json::from_slice(json).map_err(|_| {
+    object(json).map_err(|_| {
         Problem::malformed_json("the body must be an object with the fields of this call")
     })
 }
@@ -74,4 +74,13 @@ pub(super) fn text<'a>(request: &'a Request, name: &str) -> Option<Cow<'a, str>>
     form_urlencoded::parse(query.as_bytes())
         .find(|(key, _)| key == name)
         .map(|(_, value)| value)
+}
+
+/// Reads an object: by itself, serde would take an array of the values for it.
+pub(crate) fn object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> serde_json::Result<T> {
+    if json.trim_ascii_start().starts_with(b"{") {
+        serde_json::from_slice(json)
+    } else {
+        Err(serde::de::Error::custom("an object is expected"))
+    }
 }

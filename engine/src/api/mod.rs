@@ -1,6 +1,6 @@
 //! The HTTP API: which request asks for what, and what its reply looks like.
 
-mod body;
+pub(crate) mod body;
 mod handlers;
 mod reply;
 mod routes;

@@ -2,12 +2,15 @@
 
 use std::collections::VecDeque;
 
+use bytes::BytesMut;
+
 use rookery_schema::event::put_json_text;
 use rookery_schema::limits::{CLIENT_ID_BYTES_MAX, CONTENT_BYTES_MAX};
 use rookery_schema::{ChatId, UserId};
 use serde::Deserialize;
 use std::borrow::Cow;
 
+use crate::api::body::object;
 use crate::auth::Session;
 use crate::connection::{Connections, Protocol};
 use crate::context::Context;
@@ -32,6 +35,9 @@ pub(crate) struct WsConnection {
     pub(crate) session: Option<Session>,
     /// Takes several events in one frame.
     pub(crate) batches: bool,
+    /// `ready` was sent; what the client says before is kept for then.
+    welcomed: bool,
+    unread: BytesMut,
     pub(super) socket: WebSocket,
     /// Sends that are not acknowledged yet, with the client's own ids of them.
     sends: VecDeque<(u64, Option<Box<str>>)>,
@@ -58,7 +64,7 @@ struct ClientMessage<'a> {
 }
 
 impl WsConnection {
-    fn new(socket: &HandedOff, now: Now) -> Self {
+    fn new(socket: HandedOff, now: Now) -> Self {
         let seconds = now.micros / 1_000_000;
         let expires_seconds = socket.session.map(|session| {
             seconds
@@ -71,6 +77,8 @@ impl WsConnection {
             user_id: socket.user_id,
             session: socket.session,
             batches: socket.batch_protocol,
+            welcomed: false,
+            unread: socket.unread,
             socket: WebSocket::new(),
             sends: VecDeque::new(),
             last_ticket: 0,
@@ -93,16 +101,34 @@ impl WsConnection {
     }
 
     pub(super) fn wants_input(&self) -> bool {
-        self.sends.len() < SENDS_IN_FLIGHT_MAX
+        self.welcomed && self.sends.len() < SENDS_IN_FLIGHT_MAX
     }
 }
 
 impl Connections {
-    /// A WebSocket arrived at its user's home; bytes that came with it are returned.
-    pub(crate) fn arrive(&mut self, id: ConnId, socket: HandedOff, now: Now) -> bytes::BytesMut {
-        let ws = WsConnection::new(&socket, now);
+    /// A WebSocket arrived at its user's home.
+    pub(crate) fn arrive(&mut self, id: ConnId, socket: HandedOff, now: Now) {
+        let ws = WsConnection::new(socket, now);
         self.insert(id, Protocol::WebSocket(Box::new(ws)), now);
-        socket.unread
+    }
+
+    /// Everything that a WebSocket's user listens to comes here from now on: tells him so, and takes
+    /// what he has said already.
+    pub(crate) fn welcome(&mut self, id: ConnId, cx: &mut Context<'_>) {
+        let Some(connection) = self.get_mut(id) else {
+            return;
+        };
+        let Protocol::WebSocket(ws) = &mut connection.protocol else {
+            return;
+        };
+        ws.welcomed = true;
+        let unread = std::mem::take(&mut ws.unread);
+        let ready = format!(r#"{{"type":"ready","user_id":"{}"}}"#, ws.user_id);
+        self.send_text(id, ready.as_bytes(), cx);
+        if !unread.is_empty() {
+            self.websocket_received(id, &unread, cx);
+        }
+        self.resume_if_wanted(id, cx);
     }
 
     /// Bytes came in on a WebSocket.
@@ -224,7 +250,7 @@ fn take_message(
     last_ticket: &mut u64,
     cx: &mut Context<'_>,
 ) -> Result<Option<&'static [u8]>, Refused> {
-    let message: ClientMessage<'_> = serde_json::from_str(text).map_err(|_| {
+    let message: ClientMessage<'_> = object(text.as_bytes()).map_err(|_| {
         (
             Problem::malformed_json("expected one JSON object with a type and its fields"),
             None,

@@ -85,13 +85,12 @@ impl Home {
         else {
             return;
         };
-        let ready = format!(r#"{{"type":"ready","user_id":"{user_id}"}}"#);
         for conn in std::mem::take(&mut user.newcomers) {
             for chat_id in &user.chats {
                 let room = self.rooms.entry(*chat_id).or_default();
                 room.add(conn, connections.batches(conn));
             }
-            connections.send_text(conn, ready.as_bytes(), cx);
+            connections.welcome(conn, cx);
         }
     }
 

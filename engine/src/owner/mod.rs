@@ -294,12 +294,13 @@ impl Owner {
     fn answer_overdue(&mut self, cx: &mut Context<'_>) {
         let ids: Vec<PartitionId> = self.partitions.keys().copied().collect();
         for id in ids {
-            let overdue = self
-                .partitions
-                .get_mut(&id)
-                .map(|partition| partition.take_overdue(cx.now.micros))
-                .unwrap_or_default();
-            for pending in overdue {
+            let Some(partition) = self.partitions.get_mut(&id) else {
+                continue;
+            };
+            for asker in partition.take_overdue_answers(cx.now.micros) {
+                cx.answer(asker, Outcome::Refused(Problem::OUTCOME_UNKNOWN));
+            }
+            for pending in partition.take_overdue(cx.now.micros) {
                 self.not_appended(id, pending, Problem::OUTCOME_UNKNOWN, cx);
             }
         }

@@ -23,7 +23,8 @@ const APPEND_BATCH_BYTES: usize = 1 << 20;
 const UNSTORED_MESSAGES_HIGH: u64 = 200_000;
 /// Messages on their way into the store below which the log delivers again.
 const UNSTORED_MESSAGES_LOW: u64 = 50_000;
-/// Microseconds after which an append that is not confirmed is answered as unknown.
+/// Microseconds after which an append that is not confirmed, or a change that is not stored, is
+/// answered as unknown.
 pub(crate) const APPEND_DEADLINE_MICROS: u64 = 5_000_000;
 
 /// What waits for a record to be durable.
@@ -183,6 +184,16 @@ impl Partition {
             .iter_mut()
             .take_while(|it| it.submitted_micros + APPEND_DEADLINE_MICROS < now_micros)
             .flat_map(|it| std::mem::take(&mut it.pending))
+            .collect()
+    }
+
+    /// Takes who waits for changes that are not in the store by the deadline.
+    pub(crate) fn take_overdue_answers(&mut self, now_micros: u64) -> Vec<Asker> {
+        self.spans
+            .iter_mut()
+            .take_while(|span| span.since_micros + APPEND_DEADLINE_MICROS < now_micros)
+            .flat_map(|span| std::mem::take(&mut span.on_stored.answers))
+            .map(|(asker, _)| asker)
             .collect()
     }
 

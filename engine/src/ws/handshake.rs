@@ -61,8 +61,8 @@ impl UpgradeRefusal {
     }
 }
 
-/// Judges a request for a WebSocket. A request without `Origin` passes, since it doesn't come from a
-/// browser; the caller then accepts no cookie as its credential.
+/// Judges a request for a WebSocket. A request without `Origin` passes: browsers always send one here
+/// (RFC 6455, section 4.1), so no foreign page is behind it.
 pub fn accept<'a, I>(
     request: &UpgradeRequest<'_, impl Fn(&'static str) -> I>,
 ) -> Result<Accepted, UpgradeRefusal>

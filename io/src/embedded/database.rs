@@ -220,31 +220,71 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
         .to_owned()
 }
 
-/// Writes the journals of a closed database anew. After a failed fsync the kernel may hold pages that
-/// it takes for clean and the disk never got (Rebello et al., "Can Applications Recover from fsync
-/// Failures?", USENIX ATC 2020); only bytes that are written again reach the disk with the next one.
-pub(crate) fn rewrite_journals(dir: &Path) -> io::Result<()> {
-    for path in journal::journals(dir)? {
-        let copy = path.with_extension("copy");
-        let journal = fs::read(&path)?;
-        // A journal is made larger than it is needed, and is not to take that room now.
-        let end = journal
-            .iter()
-            .rposition(|&byte| byte != 0)
-            .map_or(0, |last| last + 1);
-        // Byte by byte: a copy that shares its blocks with the original would share the damage.
-        let mut file = File::create(&copy)?;
-        file.write_all(&journal[..end])?;
-        file.sync_all()?;
-        fs::rename(&copy, &path)?;
+/// Journals of a database that takes no more writes, written anew beside the old ones.
+///
+/// After a failed fsync the kernel may hold pages that it takes for clean and the disk never got
+/// (Rebello et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020); only bytes that
+/// are written again reach the disk with the next one.
+pub(crate) struct JournalCopies {
+    dir: PathBuf,
+    /// The old journal, and its copy.
+    copies: Vec<(PathBuf, PathBuf)>,
+}
+
+impl JournalCopies {
+    /// Makes the copies, or, where there is no room for them, none.
+    pub(crate) fn make(dir: &Path) -> io::Result<Self> {
+        let mut copies = Self {
+            dir: dir.to_owned(),
+            copies: Vec::new(),
+        };
+        for journal in journal::journals(dir)? {
+            let copy = journal.with_extension("copy");
+            copies.copies.push((journal.clone(), copy.clone()));
+            copy_journal(&journal, &copy)?;
+        }
+        Ok(copies)
     }
-    sync_dir(dir)
+
+    /// Puts the copies in the place of the old journals, once the database is closed.
+    pub(crate) fn adopt(mut self) -> io::Result<()> {
+        for (journal, copy) in std::mem::take(&mut self.copies) {
+            fs::rename(&copy, &journal)?;
+        }
+        sync_dir(&self.dir)
+    }
+}
+
+impl Drop for JournalCopies {
+    fn drop(&mut self) {
+        for (_, copy) in &self.copies {
+            // It only takes up room; the next try overwrites it.
+            let _ = fs::remove_file(copy);
+        }
+    }
+}
+
+/// Copies bytes: a copy that shares its blocks with the original would share the damage.
+fn copy_journal(from: &Path, to: &Path) -> io::Result<()> {
+    let journal = fs::read(from)?;
+    // A journal is made larger than it is needed, and is not to take that room now.
+    let end = journal
+        .iter()
+        .rposition(|&byte| byte != 0)
+        .map_or(0, |last| last + 1);
+    let mut file = File::create(to)?;
+    file.write_all(&journal[..end])?;
+    file.sync_all()
 }
 
 /// Makes the names in a directory durable.
 pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
+
+/// The part of a disk, one in so many, that a reserve takes at most: on a small disk a write may then
+/// fail after all, which costs opening the database anew.
+const RESERVE_PART_MAX: u64 = 8;
 
 /// Watches the free space of a disk, because a database that meets a full disk halfway through a write
 /// can't go on without being opened anew.
@@ -271,12 +311,10 @@ impl Room {
             return true;
         };
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        let resume = self.reserve_bytes + self.reserve_bytes / 4;
-        let needed = if self.refusing {
-            resume
-        } else {
-            self.reserve_bytes
-        };
+        let total = disk.f_blocks.saturating_mul(disk.f_frsize);
+        let reserve = self.reserve_bytes.min(total / RESERVE_PART_MAX);
+        let resume = reserve + reserve / 4;
+        let needed = if self.refusing { resume } else { reserve };
         let refusing = free < needed;
         if refusing != self.refusing {
             self.refusing = refusing;

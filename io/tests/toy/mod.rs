@@ -101,7 +101,10 @@ impl Toy {
             }
             "ask" => {
                 self.asking.push_back(conn);
-                effects.mesh[number()].push(ShardMessage::StatsWanted { ticket: 0 });
+                effects.mesh[number()].push(ShardMessage::StatsWanted {
+                    from: self.id,
+                    ticket: 0,
+                });
             }
             "flood" => {
                 let line = self.connections.get_mut(&conn).unwrap();
@@ -160,9 +163,13 @@ impl Engine for Toy {
             Input::Mesh { from, messages } => {
                 for message in messages {
                     match message {
-                        ShardMessage::StatsWanted { ticket } => {
+                        ShardMessage::StatsWanted { ticket, .. } => {
                             let stats = Box::default();
-                            effects.mesh[from.index()].push(ShardMessage::Stats { ticket, stats });
+                            effects.mesh[from.index()].push(ShardMessage::Stats {
+                                from: self.id,
+                                ticket,
+                                stats,
+                            });
                         }
                         _ => {
                             let conn = self.asking.pop_front().unwrap();
@@ -184,7 +191,7 @@ impl Engine for Toy {
         assert!(!self.sabotaged, "on purpose");
     }
 
-    fn wants_input(&self, conn: ConnId) -> bool {
+    fn wants_input(&mut self, conn: ConnId) -> bool {
         self.connections
             .get(&conn)
             .is_some_and(|line| !line.leaving)

@@ -6,15 +6,15 @@ use rookery_engine::port::{AppendFault, LogEvent};
 use rookery_schema::batch::RecordBatch;
 use rookery_schema::limits::DEDUP_WINDOW_RECORDS;
 use rookery_schema::{Offset, PartitionId};
-use rustix::fs::statvfs;
 
 use super::committed::Committed;
 use super::segments::{Cursor, Segments, WriteError};
 use super::{LogError, Stored};
 use crate::embedded::Durability;
+use crate::embedded::database::Room;
 
-/// Free bytes below which the log takes no records, so that the rest of the machine can breathe.
-const FREE_BYTES_MIN: u64 = 16 << 20;
+/// Free bytes below which the log takes no records: a new segment, and room for others to breathe.
+const RESERVE_BYTES: u64 = 128 << 20;
 /// Bytes of records that are delivered in one go when they are read back.
 const REPLAY_BYTES: usize = 1 << 20;
 
@@ -27,8 +27,7 @@ pub(super) struct Partition {
     /// How far what was in the log is delivered; `None` once all was.
     replay: Option<Replay>,
     paused: bool,
-    /// The last append was refused for want of space.
-    full: bool,
+    room: Room,
 }
 
 struct Replay {
@@ -79,7 +78,7 @@ impl Partition {
             committed,
             replay: Some(replay),
             paused: false,
-            full: false,
+            room: Room::new(dir.to_owned(), RESERVE_BYTES),
         };
         Ok((
             this,
@@ -125,14 +124,9 @@ impl Partition {
         events: &mut Vec<LogEvent>,
     ) -> Result<(), LogError> {
         let partition = self.id;
-        let appended = match self.has_room() {
-            true => self.segments.append(&batches),
-            false => Err(WriteError::Undone(std::io::ErrorKind::StorageFull.into())),
-        };
-        self.note_space(appended.as_ref().err());
-        let bases = match appended {
+        let bases = match self.write(&batches) {
             Ok(bases) => bases,
-            Err(WriteError::Undone(_)) => {
+            Err(WriteError::Undone) => {
                 let refused = batches.iter().map(|_| LogEvent::Appended {
                     partition,
                     outcome: Err(AppendFault::Unavailable),
@@ -163,25 +157,11 @@ impl Partition {
         Ok(())
     }
 
-    fn has_room(&self) -> bool {
-        statvfs(&self.dir).is_ok_and(|disk| disk.f_bavail * disk.f_frsize >= FREE_BYTES_MIN)
-    }
-
-    fn note_space(&mut self, error: Option<&WriteError>) {
-        let refused = match error {
-            Some(WriteError::Undone(error) | WriteError::Broken(error)) => Some(error),
-            None => None,
-        };
-        match (refused, self.full) {
-            (Some(error), false) => tracing::error!(
-                %error,
-                directory = %self.dir.display(),
-                "the log takes no records until there is space on its disk"
-            ),
-            (None, true) => tracing::info!(partition = %self.id, "the log takes records again"),
-            _ => {}
+    fn write(&mut self, batches: &[RecordBatch]) -> Result<Vec<Offset>, WriteError> {
+        if !self.room.is_enough() {
+            return Err(WriteError::Undone);
         }
-        self.full = refused.is_some();
+        self.segments.append(batches)
     }
 
     /// Whether records wait to be read back.

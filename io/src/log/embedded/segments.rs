@@ -50,7 +50,7 @@ pub(super) struct Cursor {
 #[derive(Debug)]
 pub(super) enum WriteError {
     /// Nothing of them is left on the disk.
-    Undone(io::Error),
+    Undone,
     /// What is on the disk is not known.
     Broken(io::Error),
 }
@@ -115,11 +115,12 @@ impl Segments {
         }
         let file = File::options().read(true).write(true).open(path);
         let file = file.map_err(LogError::io(path))?;
+        let mut len = bytes.len() as u64;
         if is_newest {
-            blank_from(&file, at as u64, bytes.len() as u64).map_err(LogError::io(path))?;
+            len = len.max(SEGMENT_BYTES);
+            blank_from(&file, at as u64, len).map_err(LogError::io(path))?;
         }
         self.written = at as u64;
-        let len = bytes.len() as u64;
         self.files.push(Segment {
             base,
             path: path.to_owned(),
@@ -155,14 +156,15 @@ impl Segments {
             .last()
             .is_none_or(|newest| self.written + len > newest.len)
         {
-            self.add_segment(len).map_err(WriteError::Undone)?;
+            self.sync().map_err(WriteError::Broken)?;
+            self.add_segment(len).map_err(undone)?;
         }
         let Some(newest) = self.files.last() else {
             return Ok(Vec::new());
         };
         if let Err(error) = newest.file.write_all_at(&self.buffer, self.written) {
             return Err(match blank_from(&newest.file, self.written, newest.len) {
-                Ok(()) => WriteError::Undone(error),
+                Ok(()) => undone(error),
                 Err(error) => WriteError::Broken(error),
             });
         }
@@ -179,9 +181,6 @@ impl Segments {
     }
 
     fn add_segment(&mut self, at_least: u64) -> io::Result<()> {
-        if self.written > 0 {
-            self.sync()?;
-        }
         let path = segment_path(&self.dir, self.end);
         let len = SEGMENT_BYTES.max(at_least);
         let file = File::options()
@@ -288,6 +287,12 @@ impl Segment {
             _ => Err(corrupt()),
         }
     }
+}
+
+/// Says why nothing was written.
+fn undone(error: io::Error) -> WriteError {
+    tracing::warn!(%error, "the log could not be written; nothing of the batch is left in it");
+    WriteError::Undone
 }
 
 /// Makes everything from `at` on read as zeros, and gives its blocks back.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::StoreError;
 use super::codec::FORMAT;
 use super::tables::{Progress, ReadError, Tables};
-use crate::embedded::database::rewrite_journals;
+use crate::embedded::database::JournalCopies;
 use crate::embedded::{DataDir, Durability};
 use crate::log::embedded::Stored;
 
@@ -149,11 +149,14 @@ impl Shared {
         if state.tables.is_some() && state.reopened != reopened {
             return Ok(());
         }
-        state.tables = None;
-        rewrite_journals(&self.dir).map_err(|source| StoreError::Io {
+        let failed = |source| StoreError::Io {
             path: self.dir.clone(),
             source,
-        })?;
+        };
+        // As long as there is no room for copies, the tables can still be read.
+        let copies = JournalCopies::make(&self.dir).map_err(failed)?;
+        state.tables = None;
+        copies.adopt().map_err(failed)?;
         let tables = Tables::open(&self.dir).map_err(|error| StoreError::open(error, &self.dir))?;
         state.tables = Some(tables);
         state.reopened += 1;
