@@ -1,6 +1,7 @@
 //! The whole process: makes its threads in the right order, runs until it is told to stop, and ends
 //! when everything that was begun is finished.
 
+use std::convert::Infallible;
 use std::fs::File;
 use std::io::{self, Read};
 use std::net::SocketAddr;
@@ -9,18 +10,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use rookery_engine::input::Listener as Entrance;
+use rookery_engine::input::{Listener as Entrance, TICK_MILLIS};
 use rookery_engine::shard::{AuthMode, Shard, ShardConfig};
 use rookery_schema::Topology;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::lane::Lane;
+use crate::lane::{self, Lane};
 use crate::mailbox::{Mailbox, Sender};
 use crate::mesh;
 use crate::net::listener::{self, BindError, Bound};
 use crate::passwords::{self, PasswordPort};
 use crate::runtime::executor::{self, Executor, Parts, StartError};
+use crate::runtime::pulse::{Pulse, Wrist, pulse};
 use crate::runtime::{Backend, Control, Engine, Outside};
 use crate::vital::{self, Shutdown};
 
@@ -96,6 +98,8 @@ pub enum ServerError {
     Entropy(io::Error),
     #[error("can't start the password hashers: {0}")]
     Passwords(io::Error),
+    #[error("can't start the thread that tells the time: {0}")]
+    Pulse(io::Error),
     #[error("can't wait for signals: {0}")]
     Signals(io::Error),
 }
@@ -184,33 +188,62 @@ pub fn start<E: Engine>(
         bound.listen().map_err(|error| give_up(error.into()))?;
     }
     let start = Instant::now();
-    let shards = connect(mailboxes, opened.backends, passwords)
+    let (wrists, pulse) = start_pulse(config.cpus.len(), &shutdown)
+        .map_err(|error| give_up(ServerError::Pulse(error)))?;
+    let shards: Vec<_> = connect(mailboxes, opened.backends, passwords)
         .zip(executors)
         .zip(engines)
         .zip(listeners)
-        .map(|((((control, outside), executor), shard), listeners)| {
-            let drained = Arc::new(AtomicBool::new(false));
-            let thread = executor.launch(Parts {
-                id: shard.id,
-                engine: Box::new(move || engine(shard)),
-                outside,
-                listeners,
-                start,
-                drained: Arc::clone(&drained),
-            });
-            RunningShard {
-                control,
-                drained,
-                thread,
-            }
-        })
+        .zip(wrists)
+        .map(
+            |(((((control, outside), executor), shard), listeners), wrist)| {
+                let drained = Arc::new(AtomicBool::new(false));
+                let thread = executor.launch(Parts {
+                    id: shard.id,
+                    engine: Box::new(move || engine(shard)),
+                    outside,
+                    listeners,
+                    wrist,
+                    start,
+                    drained: Arc::clone(&drained),
+                });
+                RunningShard {
+                    control,
+                    drained,
+                    thread,
+                }
+            },
+        )
         .collect();
     Ok(Server {
         address,
         shards,
-        lanes: opened.lanes.into_iter().chain(hashers).collect(),
+        lanes: opened
+            .lanes
+            .into_iter()
+            .chain(hashers)
+            .chain([pulse])
+            .collect(),
         shutdown,
     })
+}
+
+/// Starts the thread that tells all shards that time has passed. It goes on until they have ended.
+fn start_pulse(shards: usize, shutdown: &Shutdown) -> io::Result<(Vec<Wrist>, Lane)> {
+    let (mut pulses, mut wrists) = (Vec::new(), Vec::new());
+    for _ in 0..shards {
+        let (pulse, wrist) = pulse()?;
+        pulses.push(pulse);
+        wrists.push(wrist);
+    }
+    let lane = lane::spawn("pulse", None, shutdown, move || {
+        while !pulses.is_empty() {
+            thread::sleep(Duration::from_millis(TICK_MILLIS));
+            pulses.retain_mut(Pulse::beat);
+        }
+        Ok::<(), Infallible>(())
+    })?;
+    Ok((wrists, lane))
 }
 
 impl Server {
@@ -239,7 +272,7 @@ impl Server {
 
     fn tell(&self, control: Control) {
         for shard in &self.shards {
-            if shard.control.try_send(control).is_err() {
+            if shard.control.send(control).is_err() {
                 tracing::error!(?control, "a shard does not take orders any more");
             }
         }

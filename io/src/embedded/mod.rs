@@ -5,7 +5,7 @@ mod data_dir;
 pub(crate) mod database;
 mod journal;
 
-pub(crate) use crate::config::Durability;
+pub use crate::config::Durability;
 pub use data_dir::{DataDir, DataDirError};
 pub(crate) use journal::Unsynced;
 

@@ -6,14 +6,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Waker};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use glommio::{Task, TaskQueueHandle};
 use rookery_engine::effect::Effects;
-use rookery_engine::input::{ConnId, Input, Now, TICK_MILLIS};
+use rookery_engine::input::{ConnId, Input, Now};
 use rookery_schema::ShardId;
 
 use super::clock::Clock;
+use super::pulse::Wrist;
 use super::{Engine, Outside};
 use crate::mesh::MovedSocket;
 use crate::net::connections::Connections;
@@ -167,17 +168,24 @@ impl<E: Engine> Core<E> {
         }
     }
 
-    /// Has the engine look at the time now and then.
-    pub(super) async fn tick(self: Rc<Self>) {
-        loop {
-            glommio::timer::sleep(Duration::from_millis(TICK_MILLIS)).await;
-            self.clock.set_wall();
-            let busy = glommio::executor().executor_stats().executor_runtime();
-            self.with_engine(|engine| engine.stats_mut().busy_micros = busy.as_micros() as u64);
-            let now = self.now().micros;
-            self.connections.borrow_mut().check_deadlines(now);
-            self.step(Input::Tick);
-        }
+    /// Has the engine look at the time with every beat.
+    pub(super) async fn ticks(self: Rc<Self>, wrist: Wrist) {
+        wrist
+            .feel(|| {
+                self.tick();
+                true
+            })
+            .await;
+    }
+
+    fn tick(&self) {
+        self.clock.set_wall();
+        // What glommio gives is the time since it was last asked.
+        let busy = glommio::executor().executor_stats().executor_runtime();
+        self.with_engine(|engine| engine.stats_mut().busy_micros += busy.as_micros() as u64);
+        let now = self.now().micros;
+        self.connections.borrow_mut().check_deadlines(now);
+        self.step(Input::Tick);
     }
 
     /// Tells the process whether there is nothing left to finish.

@@ -4,7 +4,7 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use glommio::{GlommioError, Latency, LocalExecutor, LocalExecutorBuilder, Placem
 use rookery_schema::ShardId;
 
 use super::core::Core;
+use super::pulse::{Wrist, pulse};
 use super::{Engine, Outside};
 use crate::net::listener::{self, Bound};
 use crate::vital::{self, Shutdown};
@@ -19,10 +20,12 @@ use crate::vital::{self, Shutdown};
 /// Bytes of memory that an executor registers with the kernel for direct I/O, of which a shard does
 /// none. It counts against the limit of locked memory.
 const IO_MEMORY_BYTES: usize = 64 * 1024;
-/// How soon a task that waits for the network gets its turn.
-const LATENCY: Duration = Duration::from_millis(1);
-/// How long an executor is tried out before it counts as started.
-const WARM_UP: Duration = Duration::from_millis(1);
+/// How soon a task that waits for the network gets its turn at the latest. Turns end long before, since
+/// no task works for long; and the shorter this is, the more often an executor sleeps with work at hand
+/// (see [`super::pulse`]).
+const LATENCY: Duration = Duration::from_millis(10);
+/// Between the beats that a new executor has to feel to count as started.
+const WARM_UP: Duration = Duration::from_millis(5);
 /// How often the ends of connections are awaited when a shard stops.
 const STOP_POLL: Duration = Duration::from_millis(1);
 
@@ -46,6 +49,8 @@ pub struct Parts<E> {
     pub engine: Box<dyn FnOnce() -> E + Send>,
     pub outside: Outside,
     pub listeners: Vec<Bound>,
+    /// Beats once in each tick.
+    pub(crate) wrist: Wrist,
     /// When the engine's clock began.
     pub start: Instant,
     /// Told by the shard once it drains: whether there is nothing left to finish.
@@ -71,6 +76,7 @@ pub fn start<E: Engine>(
     let (parts, parts_receiver) = mpsc::sync_channel(1);
     let (started, started_receiver) = mpsc::sync_channel(1);
     let (label, shutdown) = (name.to_owned(), shutdown.clone());
+    let (mut first_beats, awaited) = pulse()?;
     let thread = thread::Builder::new().name(label.clone()).spawn(move || {
         let executor = match make(&label, cpu) {
             Ok(executor) => executor,
@@ -79,15 +85,24 @@ pub fn start<E: Engine>(
                 return;
             }
         };
-        executor.run(glommio::timer::sleep(WARM_UP));
+        // The slow first sleep is behind it when it serves.
+        awaited.attach();
+        executor.run(awaited.feel(|| false));
         if started.send(Ok(())).is_ok() {
             run(&label, &shutdown, &executor, &parts_receiver);
         }
     })?;
-    started_receiver
-        .recv()
-        .unwrap_or_else(|_| Err(StartError::Executor("its thread ended at once".to_owned())))?;
-    Ok(Executor { parts, thread })
+    loop {
+        match started_receiver.recv_timeout(WARM_UP) {
+            Ok(started) => return started.map(|()| Executor { parts, thread }),
+            Err(RecvTimeoutError::Timeout) => {
+                first_beats.beat();
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(StartError::Executor("its thread ended at once".to_owned()));
+            }
+        }
+    }
 }
 
 impl<E> Executor<E> {
@@ -117,6 +132,7 @@ fn run<E: Engine>(
 ) {
     // Without parts, the process gave up starting.
     if let Ok(parts) = parts.recv() {
+        parts.wrist.attach();
         vital::run(name, shutdown, || executor.run(serve(parts)));
     }
 }
@@ -136,7 +152,7 @@ async fn serve<E: Engine>(parts: Parts<E>) -> Result<(), GlommioError<()>> {
         parts.drained,
         queue,
     ));
-    let ticks = core.spawn(Rc::clone(&core).tick());
+    let ticks = core.spawn(Rc::clone(&core).ticks(parts.wrist));
     for bound in parts.listeners {
         let acceptor = core.spawn(listener::accept(Rc::clone(&core), bound));
         core.end.acceptors.borrow_mut().extend(acceptor);

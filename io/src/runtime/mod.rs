@@ -9,6 +9,7 @@ mod clock;
 pub(crate) mod core;
 pub mod executor;
 mod outside;
+pub(crate) mod pulse;
 mod round;
 
 use rookery_engine::effect::Effects;
