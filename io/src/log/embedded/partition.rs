@@ -10,8 +10,7 @@ use rookery_schema::{Offset, PartitionId};
 use super::committed::Committed;
 use super::segments::{Cursor, Segments, WriteError};
 use super::{LogError, Stored};
-use crate::embedded::Durability;
-use crate::embedded::database::Room;
+use crate::embedded::{Durability, Room};
 
 /// Free bytes below which the log takes no records: a new segment, and room for others to breathe.
 const RESERVE_BYTES: u64 = 128 << 20;
