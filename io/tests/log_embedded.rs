@@ -390,7 +390,7 @@ fn a_store_that_lacks_what_the_log_removed_is_refused() {
     shard.stop();
     for lacking in [Stored::Nothing, Stored::Unknown, Stored::Below(Offset(3))] {
         let text = refused(root.path(), lacking);
-        assert!(text.contains("partition 0"), "{text}");
+        assert!(text.contains("log/0 begins at"), "{text}");
         assert!(text.contains("store that belongs to the log"), "{text}");
     }
 }

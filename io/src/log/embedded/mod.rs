@@ -13,8 +13,8 @@ mod segments;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rookery_schema::Offset;
 use rookery_schema::limits::DEDUP_WINDOW_RECORDS;
-use rookery_schema::{Offset, PartitionId};
 
 use crate::embedded::Durability;
 
@@ -99,20 +99,23 @@ pub enum LogError {
     )]
     Layout { path: PathBuf, reason: String },
     #[error(
-        "partition {partition} of the log ends at offset {end}, but the store has records up to \
-         {stored}: bring back the log that belongs to the store"
+        "{} ends at offset {end}, but the store has records up to {stored}, as a power cut leaves it \
+         without --durability fsync: bring back the log that belongs to the store, or move the \
+         directory away to go on with what the store has",
+        path.display()
     )]
     BehindStore {
-        partition: PartitionId,
+        path: PathBuf,
         end: Offset,
         stored: Offset,
     },
     #[error(
-        "partition {partition} of the log begins at offset {start}, but the store has records only up \
-         to {stored}: bring back the store that belongs to the log"
+        "{} begins at offset {start}, but the store has records only up to {stored}: bring back the \
+         store that belongs to the log",
+        path.display()
     )]
     AheadOfStore {
-        partition: PartitionId,
+        path: PathBuf,
         start: Offset,
         stored: Offset,
     },

@@ -50,7 +50,7 @@ impl Partition {
         let (start, end) = (segments.start(), segments.end());
         if stored > end {
             return Err(LogError::BehindStore {
-                partition: id,
+                path: dir.to_owned(),
                 end,
                 stored,
             });
@@ -59,7 +59,7 @@ impl Partition {
         let offset = committed.offset().unwrap_or(start).min(stored);
         if offset < start {
             return Err(LogError::AheadOfStore {
-                partition: id,
+                path: dir.to_owned(),
                 start,
                 stored,
             });
