@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use rustix::fs::statvfs;
 
 /// The part of a disk, one in so many, that a reserve takes at most: on a small disk a write may then
-/// fail after all, which costs opening the database anew.
+/// fail after all.
 const RESERVE_PART_MAX: u64 = 8;
 
 /// Watches the free space of a disk, because what meets a full disk halfway through a write may have

@@ -132,6 +132,29 @@ fn a_flipped_bit_is_named_wherever_it_is() {
 }
 
 #[test]
+fn a_record_full_of_zeros_does_not_look_like_missing_sectors() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = open(dir.path()).unwrap();
+    let zeros = [&4000_u32.to_le_bytes()[..], &[0; 4000]].concat();
+    let zeros = RecordBatch::from_bytes(zeros.into()).unwrap();
+    log.append(&[batch(300), zeros]).unwrap();
+    log.sync().unwrap();
+    let file = files(dir.path()).remove(0);
+    let whole = fs::read(&file).unwrap();
+    let end = written(&whole);
+    for at in 0..end {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 1;
+        fs::write(&file, &flipped).unwrap();
+        assert_corrupt(dir.path(), &file, 0..end, &format!("byte {at}"));
+    }
+    let mut torn = whole;
+    torn[end / SECTOR_BYTES * SECTOR_BYTES..].fill(0);
+    fs::write(&file, torn).unwrap();
+    assert_goes_on(dir.path(), &[300], "the last sector is missing");
+}
+
+#[test]
 fn a_flipped_bit_where_nothing_was_written_yet_costs_nothing() {
     let all = [100, 700];
     let (dir, file, ends) = synced_one_by_one(&all);

@@ -1,15 +1,15 @@
-//! One batch of records as it lies in a segment: a header of 40 bytes, the batch, and an end mark.
+//! One batch of records as it lies in a segment: a header of 44 bytes, the batch, and an end mark.
 //!
 //! ```text
 //! magic "RKL1" | payload length u32 | base offset u64 | record count u32 | unsynced u32
-//! | xxh3-64 of the payload u64 | xxh3-64 of the header so far u64 | payload | 0xFF
+//! | blank sectors u32 | xxh3-64 of the payload u64 | xxh3-64 of the header so far u64 | payload | 0xFF
 //! ```
 //! All little-endian. `unsynced` counts the records right in front of this frame that the disk had not
 //! confirmed when it was written; all before those are known to have been whole.
 //!
 //! What a crash leaves is told from damage by what a crash can do: a sector that was not written reads
 //! as zeros, and nothing that was synced is missing. A frame begins and ends with bytes that are not
-//! zero, so that whichever of its sectors is missing, it shows.
+//! zero, and says how many sectors between are zeros by nature, so that a missing one shows.
 
 use bytes::Bytes;
 use rookery_schema::Offset;
@@ -17,7 +17,7 @@ use rookery_schema::batch::RecordBatch;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Bytes in front of each batch.
-pub(super) const HEADER_BYTES: usize = 40;
+pub(super) const HEADER_BYTES: usize = 44;
 const MAGIC: [u8; 4] = *b"RKL1";
 /// What the header's checksum covers.
 const CHECKED_BYTES: usize = HEADER_BYTES - 8;
@@ -33,6 +33,7 @@ pub(super) struct Header {
     base: Offset,
     count: u32,
     unsynced: u32,
+    blank_sectors: u32,
     checksum: u64,
 }
 
@@ -59,16 +60,25 @@ pub(super) enum Parsed {
     Damaged,
 }
 
-/// Appends a frame; the records from `synced` on are not known to be on the disk.
-pub(super) fn put_frame(out: &mut Vec<u8>, base: Offset, synced: Offset, batch: &RecordBatch) {
+/// Appends a frame to bytes that go to `position` of a segment; the records from `synced` on are not
+/// known to be on the disk.
+pub(super) fn put_frame(
+    out: &mut Vec<u8>,
+    position: u64,
+    base: Offset,
+    synced: Offset,
+    batch: &RecordBatch,
+) {
     let payload = batch.as_bytes();
     let start = out.len();
+    let payload_at = position as usize + start + HEADER_BYTES;
     out.extend_from_slice(&MAGIC);
     out.extend_from_slice(&(payload.len() as u32).to_le_bytes());
     out.extend_from_slice(&base.0.to_le_bytes());
     out.extend_from_slice(&batch.len().to_le_bytes());
     // A segment is synced before the next begins, and has fewer records than bytes.
     out.extend_from_slice(&(base.0.saturating_sub(synced.0) as u32).to_le_bytes());
+    out.extend_from_slice(&blank_sectors(payload, payload_at).to_le_bytes());
     out.extend_from_slice(&xxh3_64(payload).to_le_bytes());
     let checksum = xxh3_64(&out[start..]);
     out.extend_from_slice(&checksum.to_le_bytes());
@@ -94,7 +104,8 @@ impl Header {
             base: Offset(u64::from_le_bytes(field(header, 8))),
             count: u32::from_le_bytes(field(header, 16)),
             unsynced: u32::from_le_bytes(field(header, 20)),
-            checksum: u64::from_le_bytes(field(header, 24)),
+            blank_sectors: u32::from_le_bytes(field(header, 24)),
+            checksum: u64::from_le_bytes(field(header, 28)),
         })
     }
 
@@ -146,7 +157,7 @@ pub(super) fn parse(segment: &Bytes, at: usize, next: Offset) -> Parsed {
         Some(frame) if frame.base == next => Parsed::Frame(frame),
         Some(_) => Parsed::Damaged,
         None => torn_if(
-            segment[end - 1] == 0 || has_missing_sector(segment, at, end),
+            segment[end - 1] == 0 || missing_sectors(segment, at, end) > header.blank_sectors,
             segment,
             at,
             next,
@@ -176,18 +187,24 @@ fn torn_if(lacks_something: bool, segment: &[u8], at: usize, next: Offset) -> Pa
 fn is_header_missing(segment: &[u8], at: usize) -> bool {
     let end = (at + HEADER_BYTES).min(segment.len());
     let last_sector_end = end.next_multiple_of(SECTOR_BYTES).min(segment.len());
-    is_blank(&segment[end..]) || has_missing_sector(segment, at, last_sector_end)
+    is_blank(&segment[end..]) || missing_sectors(segment, at, last_sector_end) > 0
 }
 
-/// Whether what a sector has of a range is all zeros.
-fn has_missing_sector(segment: &[u8], from: usize, to: usize) -> bool {
-    let mut start = from;
+/// How many sectors have nothing but zeros of a range.
+fn missing_sectors(segment: &[u8], from: usize, to: usize) -> u32 {
+    let (mut start, mut missing) = (from, 0);
     while start < to {
         let end = (start + 1).next_multiple_of(SECTOR_BYTES).min(to);
-        if is_blank(&segment[start..end]) {
-            return true;
-        }
+        missing += u32::from(is_blank(&segment[start..end]));
         start = end;
     }
-    false
+    missing
+}
+
+/// How many whole sectors of a payload that begins at `position` are zeros.
+fn blank_sectors(payload: &[u8], position: usize) -> u32 {
+    let ahead = position.next_multiple_of(SECTOR_BYTES) - position;
+    let sectors = payload.get(ahead..).unwrap_or_default();
+    let sectors = sectors.chunks_exact(SECTOR_BYTES);
+    sectors.map(|sector| u32::from(is_blank(sector))).sum()
 }

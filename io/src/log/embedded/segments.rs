@@ -180,7 +180,7 @@ impl Segments {
         let mut end = self.end;
         self.buffer.clear();
         for batch in batches {
-            put_frame(&mut self.buffer, end, self.synced, batch);
+            put_frame(&mut self.buffer, self.written, end, self.synced, batch);
             bases.push(end);
             end = end.plus(u64::from(batch.len()));
         }
