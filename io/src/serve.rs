@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::check::{self, PreflightError};
 use crate::config::{self, Config, LogEngine, SecretError, StoreEngine};
 use crate::embedded::{DataDir, DataDirError};
-use crate::log::embedded::{LogError, LogLayout, Stored, open_lane};
+use crate::log::embedded::{self, LogError, LogLayout, Stored, open_lane};
 use crate::logging;
 use crate::runtime::Backend;
 use crate::server::{self, OpenError, Opened, Opening, ServerConfig, ServerError};
@@ -111,6 +111,7 @@ fn open(
     opening: &Opening<'_>,
 ) -> Result<Opened, OpenError> {
     let settings = Settings::new(config.durability);
+    let log_settings = embedded::Settings::new(config.durability);
     let store = EmbeddedStore::open(data_dir, layout.log_id, settings)?;
     let mut backends = Vec::new();
     let mut lanes = Vec::new();
@@ -124,7 +125,7 @@ fn open(
         let threads = (mailbox, opening.shutdown);
         let name = format!("log-{shard}");
         let (log, log_events, log_lane) =
-            open_lane(&name, *cpu, layout, &partitions, config.durability, threads)?;
+            open_lane(&name, *cpu, layout, &partitions, log_settings, threads)?;
         let (store, store_events, store_lane) =
             spawn_lane(&store, shard, *cpu, mailbox, opening.shutdown)?;
         backends.push(Backend {

@@ -66,11 +66,16 @@ impl DataDir {
 }
 
 /// Makes a directory, and those above it, that only this user can look into.
-pub(super) fn create_private_dir(path: &Path) -> io::Result<()> {
+pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new()
         .recursive(true)
         .mode(DIRECTORY_MODE)
         .create(path)
+}
+
+/// Makes the names in a directory durable.
+pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
 }
 
 #[cfg(test)]

@@ -1,29 +1,50 @@
-//! One batch of records as it lies in a segment: a header of 32 bytes, then the batch.
+//! One batch of records as it lies in a segment: a header of 44 bytes, the batch, and an end mark.
 //!
 //! ```text
-//! magic "RKL1" | payload length u32 | base offset u64 | record count u32 | 0 u32 | xxh3-64 u64 | payload
+//! magic "RKL1" | payload length u32 | base offset u64 | record count u32 | unsynced u32
+//! | blank sectors u32 | xxh3-64 of the payload u64 | xxh3-64 of the header so far u64 | payload | 0xFF
 //! ```
-//! All little-endian. The checksum covers the payload and the header fields before it.
+//! All little-endian. `unsynced` counts the records right in front of this frame that the disk had not
+//! confirmed when it was written; all before those are known to have been whole.
+//!
+//! What a crash leaves is told from damage by what a crash can do: a sector that was not written reads
+//! as zeros, and nothing that was synced is missing. A frame begins and ends with bytes that are not
+//! zero, and says how many sectors between are zeros by nature, so that a missing one shows.
 
 use bytes::Bytes;
 use rookery_schema::Offset;
 use rookery_schema::batch::RecordBatch;
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Bytes in front of each batch.
-pub(super) const HEADER_BYTES: usize = 32;
+pub(super) const HEADER_BYTES: usize = 44;
 const MAGIC: [u8; 4] = *b"RKL1";
-/// The kernel writes whole pages: one that a power cut kept from the disk reads as zeros.
-const PAGE_BYTES: usize = 4096;
-/// Zeros up to the end of a page (or of the frame) that are taken for such a page.
-const HOLE_BYTES: usize = 32;
+/// What the header's checksum covers.
+const CHECKED_BYTES: usize = HEADER_BYTES - 8;
+/// Behind each batch: no single flipped bit makes it zero.
+const END_MARK: u8 = 0xFF;
+/// What a disk writes at once. The kernel writes pages, which are made of sectors.
+const SECTOR_BYTES: usize = 512;
+
+/// What a frame says about itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Header {
+    payload: usize,
+    base: Offset,
+    count: u32,
+    unsynced: u32,
+    blank_sectors: u32,
+    checksum: u64,
+}
 
 /// A whole frame that was read back.
 #[derive(Debug)]
 pub(super) struct Frame {
     pub(super) base: Offset,
     pub(super) batch: RecordBatch,
-    /// Bytes of header and payload.
+    /// Whether all in front of it was synced when it was written.
+    pub(super) is_first_unsynced: bool,
+    /// Bytes of header, payload and end mark.
     pub(super) len: usize,
 }
 
@@ -39,104 +60,151 @@ pub(super) enum Parsed {
     Damaged,
 }
 
-/// Appends a frame.
-pub(super) fn put_frame(out: &mut Vec<u8>, base: Offset, batch: &RecordBatch) {
+/// Appends a frame to bytes that go to `position` of a segment; the records from `synced` on are not
+/// known to be on the disk.
+pub(super) fn put_frame(
+    out: &mut Vec<u8>,
+    position: u64,
+    base: Offset,
+    synced: Offset,
+    batch: &RecordBatch,
+) {
     let payload = batch.as_bytes();
     let start = out.len();
+    let payload_at = position as usize + start + HEADER_BYTES;
     out.extend_from_slice(&MAGIC);
     out.extend_from_slice(&(payload.len() as u32).to_le_bytes());
     out.extend_from_slice(&base.0.to_le_bytes());
     out.extend_from_slice(&batch.len().to_le_bytes());
-    out.extend_from_slice(&[0; 4]);
-    let checksum = checksum(&out[start..], payload);
+    // A segment is synced before the next begins, and has fewer records than bytes.
+    out.extend_from_slice(&(base.0.saturating_sub(synced.0) as u32).to_le_bytes());
+    out.extend_from_slice(&blank_sectors(payload, payload_at).to_le_bytes());
+    out.extend_from_slice(&xxh3_64(payload).to_le_bytes());
+    let checksum = xxh3_64(&out[start..]);
     out.extend_from_slice(&checksum.to_le_bytes());
     out.extend_from_slice(payload);
+    out.push(END_MARK);
 }
 
-fn checksum(fields: &[u8], payload: &[u8]) -> u64 {
-    let mut hasher = Xxh3::new();
-    hasher.update(fields);
-    hasher.update(payload);
-    hasher.digest()
+/// Bytes of the frame of a batch.
+pub(super) fn frame_bytes(batch: &RecordBatch) -> u64 {
+    HEADER_BYTES as u64 + batch.as_bytes().len() as u64 + 1
 }
 
-/// Reads the frame at the front of `bytes`, which go on to the end of the segment; `next` is the
-/// offset that it must have.
-pub(super) fn parse(bytes: &Bytes, next: Offset) -> Parsed {
-    let Some(header) = bytes.get(..HEADER_BYTES) else {
-        return if is_zero(bytes) {
-            Parsed::Blank
-        } else {
-            Parsed::Torn
-        };
-    };
-    if is_zero(header) {
-        return if is_zero(bytes) {
-            Parsed::Blank
-        } else {
-            Parsed::Damaged
-        };
+impl Header {
+    /// The header in front, where it is whole.
+    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+        let header = bytes.first_chunk::<HEADER_BYTES>()?;
+        let (checked, checksum) = header.split_at(CHECKED_BYTES);
+        if !header.starts_with(&MAGIC) || xxh3_64(checked).to_le_bytes() != checksum {
+            return None;
+        }
+        Some(Self {
+            payload: u32::from_le_bytes(field(header, 4)) as usize,
+            base: Offset(u64::from_le_bytes(field(header, 8))),
+            count: u32::from_le_bytes(field(header, 16)),
+            unsynced: u32::from_le_bytes(field(header, 20)),
+            blank_sectors: u32::from_le_bytes(field(header, 24)),
+            checksum: u64::from_le_bytes(field(header, 28)),
+        })
     }
-    let length = u32::from_le_bytes(field(header, 4)) as usize;
-    let end = HEADER_BYTES.saturating_add(length);
-    let Some(payload) = bytes.get(HEADER_BYTES..end) else {
-        return if header.starts_with(&MAGIC) {
-            Parsed::Torn
-        } else {
-            Parsed::Damaged
-        };
-    };
-    let (fields, expected) = header.split_at(HEADER_BYTES - 8);
-    if !header.starts_with(&MAGIC) || checksum(fields, payload).to_le_bytes() != expected {
-        return if has_hole(&bytes[..end]) {
-            Parsed::Torn
-        } else {
-            Parsed::Damaged
-        };
+
+    /// Bytes of the whole frame.
+    pub(super) const fn frame_bytes(&self) -> usize {
+        HEADER_BYTES.saturating_add(self.payload).saturating_add(1)
     }
-    let base = Offset(u64::from_le_bytes(field(header, 8)));
-    match RecordBatch::from_bytes(bytes.slice(HEADER_BYTES..end)) {
-        Ok(batch) if base == next => Parsed::Frame(Frame {
-            base,
+
+    /// Records below were known to be on the disk.
+    const fn synced(&self) -> Offset {
+        Offset(self.base.0.saturating_sub(self.unsynced as u64))
+    }
+
+    /// The frame that this is the header of, from the bytes of just that frame.
+    fn frame(&self, bytes: &Bytes) -> Option<Frame> {
+        let payload = bytes.slice(HEADER_BYTES..HEADER_BYTES + self.payload);
+        if bytes.last() != Some(&END_MARK) || xxh3_64(&payload) != self.checksum {
+            return None;
+        }
+        let batch = RecordBatch::from_bytes(payload).ok()?;
+        (batch.len() == self.count).then_some(Frame {
+            base: self.base,
             batch,
-            len: end,
-        }),
-        _ => Parsed::Damaged,
+            is_first_unsynced: self.unsynced == 0,
+            len: bytes.len(),
+        })
     }
 }
 
-fn field<const N: usize>(header: &[u8], at: usize) -> [u8; N] {
-    header
-        .get(at..)
-        .and_then(|rest| rest.first_chunk())
-        .copied()
-        .unwrap_or([0; N])
+fn field<const N: usize>(header: &[u8; HEADER_BYTES], at: usize) -> [u8; N] {
+    std::array::from_fn(|index| header[at + index])
 }
 
-pub(super) fn is_zero(bytes: &[u8]) -> bool {
+/// Reads the frame at `at` in a segment whose bytes end with the file; `next` is the offset that the
+/// frame must have.
+pub(super) fn parse(segment: &Bytes, at: usize, next: Offset) -> Parsed {
+    let rest = &segment[at..];
+    if is_blank(rest) {
+        return Parsed::Blank;
+    }
+    let Some(header) = Header::parse(rest) else {
+        return torn_if(is_header_missing(segment, at), segment, at, next);
+    };
+    let end = at.saturating_add(header.frame_bytes());
+    if end > segment.len() {
+        return torn_if(true, segment, at, next);
+    }
+    match header.frame(&segment.slice(at..end)) {
+        Some(frame) if frame.base == next => Parsed::Frame(frame),
+        Some(_) => Parsed::Damaged,
+        None => torn_if(
+            segment[end - 1] == 0 || missing_sectors(segment, at, end) > header.blank_sectors,
+            segment,
+            at,
+            next,
+        ),
+    }
+}
+
+fn is_blank(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| *byte == 0)
 }
 
-/// Whether a part of the frame looks like pages that never got to the disk: zeros up to the end of a
-/// page or of the frame. The frame's own place within a page does not matter much for that, since a
-/// batch of records has no runs of zeros as long.
-fn has_hole(frame: &[u8]) -> bool {
-    let tail = frame.len().saturating_sub(HOLE_BYTES);
-    is_zero(&frame[tail..])
-        || frame
-            .windows(HOLE_BYTES)
-            .step_by(PAGE_BYTES / 8)
-            .any(is_zero)
+/// A frame that lacks something is torn, unless a later one says that it was once on the disk.
+fn torn_if(lacks_something: bool, segment: &[u8], at: usize, next: Offset) -> Parsed {
+    let was_synced = || {
+        memchr::memmem::find_iter(&segment[at..], &MAGIC)
+            .filter_map(|found| Header::parse(&segment[at + found..]))
+            .any(|later| later.synced() > next)
+    };
+    if lacks_something && !was_synced() {
+        Parsed::Torn
+    } else {
+        Parsed::Damaged
+    }
 }
 
-/// Whether a whole frame with this or a later offset begins somewhere in `bytes`: then what is in
-/// front of it was written whole once.
-pub(super) fn has_later_frame(bytes: &Bytes, next: Offset) -> bool {
-    memchr::memmem::find_iter(bytes, &MAGIC).any(|at| {
-        let Some(header) = bytes.get(at..at + HEADER_BYTES) else {
-            return false;
-        };
-        let base = Offset(u64::from_le_bytes(field(header, 8)));
-        base >= next && matches!(parse(&bytes.slice(at..), base), Parsed::Frame(_))
-    })
+/// Whether the header at `at` was not written, or only a part in front of it was.
+fn is_header_missing(segment: &[u8], at: usize) -> bool {
+    let end = (at + HEADER_BYTES).min(segment.len());
+    let last_sector_end = end.next_multiple_of(SECTOR_BYTES).min(segment.len());
+    is_blank(&segment[end..]) || missing_sectors(segment, at, last_sector_end) > 0
+}
+
+/// How many sectors have nothing but zeros of a range.
+fn missing_sectors(segment: &[u8], from: usize, to: usize) -> u32 {
+    let (mut start, mut missing) = (from, 0);
+    while start < to {
+        let end = (start + 1).next_multiple_of(SECTOR_BYTES).min(to);
+        missing += u32::from(is_blank(&segment[start..end]));
+        start = end;
+    }
+    missing
+}
+
+/// How many whole sectors of a payload that begins at `position` are zeros.
+fn blank_sectors(payload: &[u8], position: usize) -> u32 {
+    let ahead = position.next_multiple_of(SECTOR_BYTES) - position;
+    let sectors = payload.get(ahead..).unwrap_or_default();
+    let sectors = sectors.chunks_exact(SECTOR_BYTES);
+    sectors.map(|sector| u32::from(is_blank(sector))).sum()
 }

@@ -9,8 +9,7 @@ use rookery_schema::PartitionId;
 use rookery_schema::batch::RecordBatch;
 
 use super::partition::Partition;
-use super::{LogError, LogLayout, Stored};
-use crate::embedded::Durability;
+use super::{LogError, LogLayout, Settings, Stored};
 use crate::lane::{self, Lane, Requests};
 use crate::mailbox::{Mailbox, Receiver, Sender};
 use crate::vital::Shutdown;
@@ -29,13 +28,13 @@ pub fn open_lane(
     cpu: Option<usize>,
     layout: &LogLayout,
     partitions: &[(PartitionId, Stored)],
-    durability: Durability,
+    settings: Settings,
     (mailbox, shutdown): (&Mailbox, &Shutdown),
 ) -> Result<(impl Log + Send + use<>, Receiver<LogEvent>, Lane), LogError> {
     let mut opened = Vec::new();
     let mut first_events = Vec::new();
     for &(id, stored) in partitions {
-        let (partition, event) = Partition::open(id, &layout.partition_dir(id), stored)?;
+        let (partition, event) = Partition::open(id, &layout.partition_dir(id), stored, settings)?;
         opened.push(partition);
         first_events.push(event);
     }
@@ -43,7 +42,6 @@ pub fn open_lane(
     let (events, receiver) = mailbox.channel(EVENTS_MAX);
     let mut lane = LogLane {
         partitions: opened,
-        durability,
         ring,
         events,
     };
@@ -57,7 +55,6 @@ pub fn open_lane(
 
 struct LogLane {
     partitions: Vec<Partition>,
-    durability: Durability,
     ring: Requests<LogRequest>,
     events: Sender<LogEvent>,
 }
@@ -74,7 +71,10 @@ impl LogLane {
             let _ = self.events.send_all(events.drain(..));
             let replaying = self.partitions.iter().any(Partition::wants_replay);
             if replaying {
-                self.ring.drain_into(&mut requests, REQUESTS_MAX);
+                let closed = self.ring.is_closed();
+                if self.ring.drain_into(&mut requests, REQUESTS_MAX) == 0 && closed {
+                    return Ok(());
+                }
             } else if !self.ring.next_batch(&mut requests, REQUESTS_MAX) {
                 return Ok(());
             }
@@ -107,7 +107,7 @@ impl LogLane {
         }
         for (partition, batches) in self.partitions.iter_mut().zip(appends) {
             if !batches.is_empty() {
-                partition.append(batches, self.durability, events)?;
+                partition.append(batches, events)?;
             }
         }
         Ok(())

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::LogError;
+use crate::embedded::{create_private_dir, sync_dir};
 
 const FORMAT: u32 = 1;
 const META_FILE: &str = "meta.toml";
@@ -79,7 +80,7 @@ fn parse(path: &Path, text: &str) -> Result<Meta, LogError> {
 
 /// Writes the file under another name first, so that it is there whole or not at all.
 fn create(dir: &Path, path: &Path, meta: &Meta) -> Result<(), LogError> {
-    fs::create_dir_all(dir).map_err(LogError::io(dir))?;
+    create_private_dir(dir).map_err(LogError::io(dir))?;
     let text = toml::to_string(meta).map_err(|error| LogError::Layout {
         path: path.to_owned(),
         reason: error.to_string(),
@@ -90,7 +91,8 @@ fn create(dir: &Path, path: &Path, meta: &Meta) -> Result<(), LogError> {
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&draft, path)?;
-        File::open(dir)?.sync_all()
+        sync_dir(dir)?;
+        dir.parent().map_or(Ok(()), sync_dir)
     };
     write().map_err(LogError::io(path))
 }

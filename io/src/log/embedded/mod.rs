@@ -2,6 +2,8 @@
 //! shard that owns the partition, one sync for all that came in meanwhile.
 
 mod committed;
+#[cfg(test)]
+mod crash_tests;
 mod frame;
 mod lane;
 mod layout;
@@ -11,10 +13,47 @@ mod segments;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rookery_schema::{Offset, PartitionId};
+use rookery_schema::Offset;
+use rookery_schema::limits::DEDUP_WINDOW_RECORDS;
+
+use crate::embedded::Durability;
 
 pub use lane::open_lane;
 pub use layout::LogLayout;
+
+/// Bytes of a segment.
+const SEGMENT_BYTES: u64 = 64 << 20;
+/// Free bytes below which the log takes no records: a new segment, and room for others to breathe.
+const RESERVE_BYTES: u64 = 128 << 20;
+
+/// How the log treats its disk.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    pub durability: Durability,
+    /// Bytes of a segment file, of which only whole ones are removed.
+    pub segment_bytes: u64,
+    /// Records below the committed one that are kept.
+    pub window_records: u64,
+    /// Free bytes of the disk below which no records are taken.
+    pub reserve_bytes: u64,
+}
+
+impl Settings {
+    /// What fits real disks.
+    pub const fn new(durability: Durability) -> Self {
+        Self {
+            durability,
+            segment_bytes: SEGMENT_BYTES,
+            window_records: DEDUP_WINDOW_RECORDS,
+            reserve_bytes: RESERVE_BYTES,
+        }
+    }
+
+    /// The oldest record that is kept when so much is committed.
+    const fn kept_at(&self, committed: Offset) -> Offset {
+        Offset(committed.0.saturating_sub(self.window_records))
+    }
+}
 
 /// What a store had of a partition when it was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,14 +82,15 @@ pub enum LogError {
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
     #[error(
-        "the log file {} is damaged at byte {at}: restore it from a backup, or move it away to go on \
-         without the records in and behind it",
-        path.display()
+        "the log file {} is damaged at byte {at}: restore it from a backup, or move {} away to go on \
+         with what the store has",
+        path.display(), partition_dir(path).display()
     )]
     Corrupt { path: PathBuf, at: u64 },
     #[error(
-        "the log has no file for offset {expected} although {} exists: restore the missing file",
-        path.display()
+        "the log has no records from offset {expected} up to {}: restore the missing file from a backup, \
+         or move {} away to go on with what the store has",
+        path.display(), partition_dir(path).display()
     )]
     Missing { path: PathBuf, expected: Offset },
     #[error(
@@ -59,20 +99,23 @@ pub enum LogError {
     )]
     Layout { path: PathBuf, reason: String },
     #[error(
-        "partition {partition} of the log ends at offset {end}, but the store has records up to \
-         {stored}: bring back the log that belongs to the store"
+        "{} ends at offset {end}, but the store has records up to {stored}, as a power cut leaves it \
+         without --durability fsync: bring back the log that belongs to the store, or move the \
+         directory away to go on with what the store has",
+        path.display()
     )]
     BehindStore {
-        partition: PartitionId,
+        path: PathBuf,
         end: Offset,
         stored: Offset,
     },
     #[error(
-        "partition {partition} of the log begins at offset {start}, but the store has records only up \
-         to {stored}: bring back the store that belongs to the log"
+        "{} begins at offset {start}, but the store has records only up to {stored}: bring back the \
+         store that belongs to the log",
+        path.display()
     )]
     AheadOfStore {
-        partition: PartitionId,
+        path: PathBuf,
         start: Offset,
         stored: Offset,
     },
@@ -85,4 +128,9 @@ impl LogError {
         let path = path.to_owned();
         move |source| Self::Io { path, source }
     }
+}
+
+/// What an operator moves away as a whole: a part of it would look like a loss.
+fn partition_dir(file: &Path) -> &Path {
+    file.parent().unwrap_or(file)
 }

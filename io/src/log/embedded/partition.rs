@@ -4,17 +4,13 @@ use std::path::{Path, PathBuf};
 
 use rookery_engine::port::{AppendFault, LogEvent};
 use rookery_schema::batch::RecordBatch;
-use rookery_schema::limits::DEDUP_WINDOW_RECORDS;
 use rookery_schema::{Offset, PartitionId};
 
 use super::committed::Committed;
 use super::segments::{Cursor, Segments, WriteError};
-use super::{LogError, Stored};
-use crate::embedded::Durability;
-use crate::embedded::database::Room;
+use super::{LogError, Settings, Stored};
+use crate::embedded::{Durability, Room};
 
-/// Free bytes below which the log takes no records: a new segment, and room for others to breathe.
-const RESERVE_BYTES: u64 = 128 << 20;
 /// Bytes of records that are delivered in one go when they are read back.
 const REPLAY_BYTES: usize = 1 << 20;
 
@@ -28,6 +24,7 @@ pub(super) struct Partition {
     replay: Option<Replay>,
     paused: bool,
     room: Room,
+    settings: Settings,
 }
 
 struct Replay {
@@ -42,33 +39,41 @@ impl Partition {
         id: PartitionId,
         dir: &Path,
         stored: Stored,
+        settings: Settings,
     ) -> Result<(Self, LogEvent), LogError> {
-        let segments = Segments::open(dir)?;
+        let stored = stored.offset();
         let path = dir.join("committed");
-        let committed = Committed::open(&path).map_err(LogError::io(&path))?;
-        let (start, end, stored) = (segments.start(), segments.end(), stored.offset());
+        // Where an operator moved a damaged log away, it goes on where the store is.
+        let first = if path.exists() { Offset(0) } else { stored };
+        let segments = Segments::open(dir, settings.segment_bytes, first)?;
+        let mut committed = Committed::open(&path).map_err(LogError::io(&path))?;
+        let (start, end) = (segments.start(), segments.end());
         if stored > end {
             return Err(LogError::BehindStore {
-                partition: id,
+                path: dir.to_owned(),
                 end,
                 stored,
             });
         }
-        // A store that lost what was committed gets it again.
-        let offset = committed.offset().min(stored);
+        // A store that lost what was committed gets it again; where that is not known, all there is.
+        let offset = committed.offset().unwrap_or(start).min(stored);
         if offset < start {
             return Err(LogError::AheadOfStore {
-                partition: id,
+                path: dir.to_owned(),
                 start,
                 stored,
             });
         }
-        let window = Offset(offset.0.saturating_sub(DEDUP_WINDOW_RECORDS));
-        let cursor = segments.cursor_at(window);
+        if committed.offset() > Some(offset) {
+            // The store is filled out of order, and its newest record alone must not count next time.
+            let lowered = committed.write(offset).and_then(|()| committed.sync());
+            lowered.map_err(LogError::io(&path))?;
+        }
+        let cursor = segments.cursor_at(settings.kept_at(offset));
         let start = cursor.next;
         let replay = Replay {
             cursor,
-            opened_end: segments.end(),
+            opened_end: end,
             caught_up: false,
         };
         let this = Self {
@@ -78,7 +83,8 @@ impl Partition {
             committed,
             replay: Some(replay),
             paused: false,
-            room: Room::new(dir.to_owned(), RESERVE_BYTES),
+            room: Room::new(dir.to_owned(), settings.reserve_bytes),
+            settings,
         };
         Ok((
             this,
@@ -103,7 +109,7 @@ impl Partition {
             // A commit that is not written means a longer replay, and nothing else.
             tracing::warn!(%error, partition = %self.id, "could not note how far the store is");
         }
-        let kept = Offset(offset.0.saturating_sub(DEDUP_WINDOW_RECORDS));
+        let kept = self.settings.kept_at(offset);
         let replayed = self
             .replay
             .as_ref()
@@ -120,23 +126,23 @@ impl Partition {
     pub(super) fn append(
         &mut self,
         batches: Vec<RecordBatch>,
-        durability: Durability,
         events: &mut Vec<LogEvent>,
     ) -> Result<(), LogError> {
         let partition = self.id;
-        let bases = match self.write(&batches) {
+        if !self.room.is_enough() {
+            refuse(partition, &batches, events);
+            return Ok(());
+        }
+        let bases = match self.segments.append(&batches) {
             Ok(bases) => bases,
-            Err(WriteError::Undone) => {
-                let refused = batches.iter().map(|_| LogEvent::Appended {
-                    partition,
-                    outcome: Err(AppendFault::Unavailable),
-                });
-                events.extend(refused);
+            Err(WriteError::Undone(error)) => {
+                tracing::warn!(%error, %partition, "the log could not be written; nothing of the batch is left in it");
+                refuse(partition, &batches, events);
                 return Ok(());
             }
             Err(WriteError::Broken(error)) => return Err(LogError::Sync(error)),
         };
-        if durability == Durability::Fsync {
+        if self.settings.durability == Durability::Fsync {
             // After a failed sync the kernel forgets which pages it failed for: trying again would
             // succeed and prove nothing.
             self.segments.sync().map_err(LogError::Sync)?;
@@ -155,13 +161,6 @@ impl Partition {
             }
         }
         Ok(())
-    }
-
-    fn write(&mut self, batches: &[RecordBatch]) -> Result<Vec<Offset>, WriteError> {
-        if !self.room.is_enough() {
-            return Err(WriteError::Undone);
-        }
-        self.segments.append(batches)
     }
 
     /// Whether records wait to be read back.
@@ -196,4 +195,12 @@ impl Partition {
         }
         Ok(())
     }
+}
+
+/// Answers for batches of which nothing was written.
+fn refuse(partition: PartitionId, batches: &[RecordBatch], events: &mut Vec<LogEvent>) {
+    events.extend(batches.iter().map(|_| LogEvent::Appended {
+        partition,
+        outcome: Err(AppendFault::Unavailable),
+    }));
 }

@@ -10,21 +10,24 @@ use rookery_schema::Offset;
 use rookery_schema::batch::RecordBatch;
 
 use super::LogError;
-use super::frame::{Frame, Parsed, has_later_frame, parse, put_frame};
+use super::frame::{Frame, HEADER_BYTES, Header, Parsed, frame_bytes, parse, put_frame};
+use crate::embedded::{create_private_dir, sync_dir};
 
-/// Bytes of a segment, given to it at once so that an append changes no metadata. A single larger
-/// append makes a larger segment.
-const SEGMENT_BYTES: u64 = 64 << 20;
 const SEGMENT_SUFFIX: &str = "segment";
 
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Segments {
     dir: PathBuf,
+    /// Bytes of a segment, given to it at once so that an append does not change its length. A single
+    /// larger append makes a larger segment.
+    segment_bytes: u64,
     /// Oldest first; the last is appended to.
     files: Vec<Segment>,
     /// Where the next record goes.
     end: Offset,
+    /// Records below are on the disk.
+    synced: Offset,
     /// How far the newest segment is written.
     written: u64,
     buffer: Vec<u8>,
@@ -50,21 +53,28 @@ pub(super) struct Cursor {
 #[derive(Debug)]
 pub(super) enum WriteError {
     /// Nothing of them is left on the disk.
-    Undone,
+    Undone(io::Error),
     /// What is on the disk is not known.
     Broken(io::Error),
 }
 
 impl Segments {
-    /// Opens a partition's log, checks every byte of it, and cuts off what a crash left unfinished.
-    pub(super) fn open(dir: &Path) -> Result<Self, LogError> {
-        fs::create_dir_all(dir).map_err(LogError::io(dir))?;
+    /// Opens a partition's log, checks every byte of it, and cuts off what a crash left unfinished. One
+    /// without segments begins at `first`.
+    pub(super) fn open(dir: &Path, segment_bytes: u64, first: Offset) -> Result<Self, LogError> {
+        if !dir.exists() {
+            create_private_dir(dir).map_err(LogError::io(dir))?;
+            let parent = dir.parent().unwrap_or(dir);
+            sync_dir(parent).map_err(LogError::io(parent))?;
+        }
         let mut bases = list(dir)?;
         bases.sort_unstable();
         let mut this = Self {
             dir: dir.to_owned(),
+            segment_bytes,
             files: Vec::new(),
-            end: bases.first().copied().unwrap_or_default(),
+            end: bases.first().copied().unwrap_or(first),
+            synced: Offset(0),
             written: 0,
             buffer: Vec::new(),
         };
@@ -77,33 +87,68 @@ impl Segments {
                     expected: this.end,
                 });
             }
-            this.check(&path, base, Some(base) == newest)?;
+            this.open_segment(path, base, Some(base) == newest)?;
         }
+        this.synced = this.end;
         if this.files.is_empty() {
-            this.add_segment(0).map_err(LogError::io(dir))?;
+            this.add_segment(0).map_err(|error| match error {
+                WriteError::Undone(error) | WriteError::Broken(error) => LogError::io(dir)(error),
+            })?;
         }
         Ok(this)
     }
 
-    /// Reads a segment to its end.
-    fn check(&mut self, path: &Path, base: Offset, is_newest: bool) -> Result<(), LogError> {
-        let bytes = Bytes::from(fs::read(path).map_err(LogError::io(path))?);
-        let mut at = 0;
+    fn open_segment(&mut self, path: PathBuf, base: Offset, newest: bool) -> Result<(), LogError> {
+        let failed = |error| LogError::io(&path)(error);
+        let bytes = Bytes::from(fs::read(&path).map_err(failed)?);
+        let (end, unsynced) = self.check(&path, &bytes, newest)?;
+        let file = File::options().read(true).write(true).open(&path);
+        let file = file.map_err(failed)?;
+        let mut len = bytes.len() as u64;
+        if newest {
+            len = len.max(self.segment_bytes);
+            // What a failed sync left in the page cache looks fine and may not be on the disk, where
+            // only writing it again gets it (Rebello et al., "Can Applications Recover from fsync
+            // Failures?", USENIX ATC 2020).
+            file.write_all_at(&bytes[unsynced..end], unsynced as u64)
+                .map_err(failed)?;
+            blank_from(&file, end as u64, len).map_err(failed)?;
+        }
+        self.written = end as u64;
+        self.files.push(Segment {
+            base,
+            path,
+            file,
+            len,
+        });
+        Ok(())
+    }
+
+    /// Reads a segment to its end; says where that is, and from where on it may not be on the disk.
+    fn check(
+        &mut self,
+        path: &Path,
+        bytes: &Bytes,
+        newest: bool,
+    ) -> Result<(usize, usize), LogError> {
+        let (mut at, mut unsynced) = (0, 0);
         loop {
-            let rest = bytes.slice(at..);
-            match parse(&rest, self.end) {
+            match parse(bytes, at, self.end) {
                 Parsed::Frame(frame) => {
+                    if frame.is_first_unsynced {
+                        unsynced = at;
+                    }
                     at += frame.len;
                     self.end = frame.base.plus(u64::from(frame.batch.len()));
                 }
-                Parsed::Blank => break,
-                Parsed::Torn if is_newest && !has_later_frame(&rest, self.end) => {
+                Parsed::Blank => return Ok((at, unsynced)),
+                Parsed::Torn if newest => {
                     tracing::warn!(
                         file = %path.display(),
                         at,
                         "cut off a batch that was being written when the server was stopped"
                     );
-                    break;
+                    return Ok((at, unsynced));
                 }
                 Parsed::Torn | Parsed::Damaged => {
                     return Err(LogError::Corrupt {
@@ -113,21 +158,6 @@ impl Segments {
                 }
             }
         }
-        let file = File::options().read(true).write(true).open(path);
-        let file = file.map_err(LogError::io(path))?;
-        let mut len = bytes.len() as u64;
-        if is_newest {
-            len = len.max(SEGMENT_BYTES);
-            blank_from(&file, at as u64, len).map_err(LogError::io(path))?;
-        }
-        self.written = at as u64;
-        self.files.push(Segment {
-            base,
-            path: path.to_owned(),
-            file,
-            len,
-        });
-        Ok(())
     }
 
     /// The place behind the last record.
@@ -142,56 +172,69 @@ impl Segments {
 
     /// Writes batches, which are safe once [`Self::sync`] was called; gives their base offsets.
     pub(super) fn append(&mut self, batches: &[RecordBatch]) -> Result<Vec<Offset>, WriteError> {
+        self.make_room(batches.iter().map(frame_bytes).sum())?;
+        let Some(newest) = self.files.last() else {
+            return Ok(Vec::new());
+        };
         let mut bases = Vec::with_capacity(batches.len());
         let mut end = self.end;
         self.buffer.clear();
         for batch in batches {
-            put_frame(&mut self.buffer, end, batch);
+            put_frame(&mut self.buffer, self.written, end, self.synced, batch);
             bases.push(end);
             end = end.plus(u64::from(batch.len()));
         }
-        let len = self.buffer.len() as u64;
-        if self
-            .files
-            .last()
-            .is_none_or(|newest| self.written + len > newest.len)
-        {
-            self.sync().map_err(WriteError::Broken)?;
-            self.add_segment(len).map_err(undone)?;
-        }
-        let Some(newest) = self.files.last() else {
-            return Ok(Vec::new());
-        };
         if let Err(error) = newest.file.write_all_at(&self.buffer, self.written) {
             return Err(match blank_from(&newest.file, self.written, newest.len) {
-                Ok(()) => undone(error),
+                Ok(()) => WriteError::Undone(error),
                 Err(error) => WriteError::Broken(error),
             });
         }
-        self.written += len;
+        self.written += self.buffer.len() as u64;
         self.end = end;
         Ok(bases)
     }
 
     /// Makes everything that was appended survive a power cut.
-    pub(super) fn sync(&self) -> io::Result<()> {
-        self.files
-            .last()
-            .map_or(Ok(()), |newest| newest.file.sync_data())
+    pub(super) fn sync(&mut self) -> io::Result<()> {
+        if let Some(newest) = self.files.last() {
+            newest.file.sync_data()?;
+        }
+        self.synced = self.end;
+        Ok(())
     }
 
-    fn add_segment(&mut self, at_least: u64) -> io::Result<()> {
+    /// Sees to a newest segment with so many bytes left.
+    fn make_room(&mut self, bytes: u64) -> Result<(), WriteError> {
+        let needed = self.written + bytes;
+        match self.files.last_mut() {
+            Some(newest) if needed <= newest.len => Ok(()),
+            // An empty one has the name that its successor would have.
+            Some(newest) if newest.base == self.end => {
+                newest.file.set_len(needed).map_err(WriteError::Undone)?;
+                newest.len = needed;
+                newest.file.sync_all().map_err(WriteError::Broken)
+            }
+            _ => {
+                self.sync().map_err(WriteError::Broken)?;
+                self.add_segment(bytes)
+            }
+        }
+    }
+
+    fn add_segment(&mut self, at_least: u64) -> Result<(), WriteError> {
         let path = segment_path(&self.dir, self.end);
-        let len = SEGMENT_BYTES.max(at_least);
+        let len = self.segment_bytes.max(at_least);
         let file = File::options()
             .read(true)
             .write(true)
             .create(true)
             .truncate(true)
-            .open(&path)?;
-        file.set_len(len)?;
-        file.sync_all()?;
-        File::open(&self.dir)?.sync_all()?;
+            .open(&path)
+            .map_err(WriteError::Undone)?;
+        file.set_len(len).map_err(WriteError::Undone)?;
+        file.sync_all().map_err(WriteError::Broken)?;
+        sync_dir(&self.dir).map_err(WriteError::Broken)?;
         self.files.push(Segment {
             base: self.end,
             path,
@@ -209,6 +252,8 @@ impl Segments {
                 break;
             }
             fs::remove_file(&oldest.path)?;
+            // Else a power cut could bring back this one, but not its successor.
+            sync_dir(&self.dir)?;
             self.files.remove(0);
         }
         Ok(())
@@ -216,12 +261,9 @@ impl Segments {
 
     /// The beginning of the segment that has `offset`.
     pub(super) fn cursor_at(&self, offset: Offset) -> Cursor {
-        let segment = self
-            .files
-            .iter()
-            .rev()
-            .find(|segment| segment.base <= offset);
-        let base = segment.map_or_else(|| self.start(), |segment| segment.base);
+        let base = self
+            .segment_of(offset)
+            .map_or_else(|| self.start(), |segment| segment.base);
         Cursor {
             base,
             at: 0,
@@ -229,70 +271,61 @@ impl Segments {
         }
     }
 
+    fn segment_of(&self, offset: Offset) -> Option<&Segment> {
+        let mut newest_first = self.files.iter().rev();
+        newest_first.find(|segment| segment.base <= offset)
+    }
+
     /// The batch at the cursor, which moves on; `None` behind the last one.
     pub(super) fn read(
         &self,
         cursor: &mut Cursor,
     ) -> Result<Option<(Offset, RecordBatch)>, LogError> {
-        while cursor.next < self.end {
-            let Some(index) = self.files.iter().position(|it| it.base == cursor.base) else {
-                break;
-            };
-            let segment = &self.files[index];
-            if let Some(frame) = segment.read_frame(cursor)? {
-                cursor.at += frame.len as u64;
-                cursor.next = frame.base.plus(u64::from(frame.batch.len()));
-                return Ok(Some((frame.base, frame.batch)));
-            }
-            let Some(following) = self.files.get(index + 1) else {
-                break;
-            };
-            *cursor = Cursor {
-                base: following.base,
-                at: 0,
-                next: following.base,
-            };
+        if cursor.next >= self.end {
+            return Ok(None);
         }
-        Ok(None)
+        let Some(segment) = self.segment_of(cursor.next) else {
+            return Ok(None);
+        };
+        if segment.base != cursor.base {
+            *cursor = self.cursor_at(cursor.next);
+        }
+        let frame = segment.read_frame(cursor)?;
+        cursor.at += frame.len as u64;
+        cursor.next = frame.base.plus(u64::from(frame.batch.len()));
+        Ok(Some((frame.base, frame.batch)))
     }
 }
 
 impl Segment {
-    fn read_frame(&self, cursor: &Cursor) -> Result<Option<Frame>, LogError> {
-        let corrupt = || LogError::Corrupt {
-            path: self.path.clone(),
-            at: cursor.at,
-        };
-        let mut header = [0; super::frame::HEADER_BYTES];
-        if cursor.at + header.len() as u64 > self.len {
-            return Ok(None);
+    /// The frame at the cursor, which was whole when the log was opened.
+    fn read_frame(&self, cursor: &Cursor) -> Result<Frame, LogError> {
+        let mut header = [0; HEADER_BYTES];
+        self.read_at(&mut header, cursor.at)?;
+        let header = Header::parse(&header).ok_or_else(|| self.corrupt(cursor))?;
+        let bytes = header.frame_bytes();
+        if cursor.at + bytes as u64 > self.len {
+            return Err(self.corrupt(cursor));
         }
-        self.file
-            .read_exact_at(&mut header, cursor.at)
-            .map_err(LogError::io(&self.path))?;
-        let [_, _, _, _, a, b, c, d, ..] = header;
-        let length = u64::from(u32::from_le_bytes([a, b, c, d]));
-        if super::frame::is_zero(&header) {
-            return Ok(None);
-        }
-        if cursor.at + header.len() as u64 + length > self.len {
-            return Err(corrupt());
-        }
-        let mut bytes = vec![0; header.len() + length as usize];
-        self.file
-            .read_exact_at(&mut bytes, cursor.at)
-            .map_err(LogError::io(&self.path))?;
-        match parse(&bytes.into(), cursor.next) {
-            Parsed::Frame(frame) => Ok(Some(frame)),
-            _ => Err(corrupt()),
+        let mut frame = vec![0; bytes];
+        self.read_at(&mut frame, cursor.at)?;
+        match parse(&frame.into(), 0, cursor.next) {
+            Parsed::Frame(frame) => Ok(frame),
+            _ => Err(self.corrupt(cursor)),
         }
     }
-}
 
-/// Says why nothing was written.
-fn undone(error: io::Error) -> WriteError {
-    tracing::warn!(%error, "the log could not be written; nothing of the batch is left in it");
-    WriteError::Undone
+    fn read_at(&self, bytes: &mut [u8], at: u64) -> Result<(), LogError> {
+        let read = self.file.read_exact_at(bytes, at);
+        read.map_err(LogError::io(&self.path))
+    }
+
+    fn corrupt(&self, cursor: &Cursor) -> LogError {
+        LogError::Corrupt {
+            path: self.path.clone(),
+            at: cursor.at,
+        }
+    }
 }
 
 /// Makes everything from `at` on read as zeros, and gives its blocks back.

@@ -12,10 +12,10 @@ use rookery_schema::ShardId;
 use rookery_schema::row::Row;
 
 use super::StoreError;
+use super::backoff::Backoff;
 use super::shared::EmbeddedStore;
 use super::tables::{Progress, ReadError, Tables};
-use crate::embedded::database::Room;
-use crate::embedded::{Backoff, Durability};
+use crate::embedded::{Durability, Room};
 use crate::lane::{self, Lane, Requests};
 use crate::mailbox::{Mailbox, Receiver, Sender};
 use crate::vital::Shutdown;

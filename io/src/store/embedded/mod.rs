@@ -11,7 +11,10 @@
 //! | `ended_sessions` | session | expiry |
 //! | `meta` | | format, log id, and up to where each partition of the log is stored |
 
+mod backoff;
 mod codec;
+mod database;
+mod journal;
 mod lane;
 mod shared;
 mod tables;
@@ -24,7 +27,7 @@ use std::path::PathBuf;
 
 use uuid::Uuid;
 
-use crate::embedded::database::OpenError;
+use database::OpenError;
 
 /// The embedded store can't be opened, or can't go on.
 #[derive(Debug, thiserror::Error)]

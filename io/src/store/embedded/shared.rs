@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use super::StoreError;
 use super::codec::FORMAT;
+use super::database::JournalCopies;
 use super::tables::{Progress, ReadError, Tables};
-use crate::embedded::database::JournalCopies;
 use crate::embedded::{DataDir, Durability};
 use crate::log::embedded::Stored;
 

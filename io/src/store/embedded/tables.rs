@@ -12,8 +12,7 @@ use rookery_schema::row::{ChatRow, EventRow, MemberRow, Row, UserRow};
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, ShardId, Timestamp, UserId};
 
 use super::codec;
-use crate::embedded::Unsynced;
-use crate::embedded::database::{Db, OpenError, Tuning};
+use super::database::{Db, OpenError, Tuning};
 
 /// Pages of history that were read lately.
 const CACHE_BYTES: u64 = 64 << 20;
@@ -97,7 +96,6 @@ impl Tables {
             memtable_bytes: MEMTABLE_BYTES,
             memtables_bytes: MEMTABLES_BYTES,
             open_files: OPEN_FILES,
-            unsynced: Unsynced::Batches,
         };
         let strategy = Arc::new(Leveled::default().with_table_target_size(TABLE_BYTES));
         let options = KeyspaceCreateOptions::default()

@@ -1,4 +1,4 @@
-//! Databases of the embedded log and store: opening, writing without stalls, mending.
+//! The database below the store: opening, writing without stalls, mending.
 //!
 //! A memtable is rotated here and not by the database, whose own request for it can fill the queue of
 //! its worker and lock it up; and nothing is written while its worker is behind, because it would sleep
@@ -16,12 +16,11 @@ use fjall::{
     AbstractTree as _, CompressionType, Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch,
     PersistMode,
 };
-use rustix::fs::statvfs;
 
-use super::data_dir::create_private_dir;
-use super::journal::{self, Damage, Unsynced};
+use super::journal::{self, Damage};
+use crate::embedded::{create_private_dir, sync_dir};
 
-/// What every database has, besides its journals, once it has keyspaces.
+/// What a database has, besides its journals, once it has keyspaces.
 const VITAL_FILES: [&str; 2] = ["version", "lock"];
 const KEYSPACES_DIR: &str = "keyspaces";
 /// Above every memtable's size: rotation is done here.
@@ -40,28 +39,27 @@ const ROOM_POLL: Duration = Duration::from_millis(1);
 
 /// A database can't be opened.
 #[derive(Debug)]
-pub(crate) enum OpenError {
+pub(super) enum OpenError {
     Io(PathBuf, io::Error),
     /// Something is not what was written: the file or directory, and what is wrong with it.
     Corrupt(PathBuf, String),
 }
 
-/// What a database may take, and what a crash may have taken from it.
+/// What a database may take.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Tuning {
+pub(super) struct Tuning {
     /// Bytes of blocks kept in memory for reading.
-    pub(crate) cache_bytes: u64,
+    pub(super) cache_bytes: u64,
     /// Bytes of a keyspace's memtable, above which it is flushed.
-    pub(crate) memtable_bytes: u64,
+    pub(super) memtable_bytes: u64,
     /// Bytes of all memtables, above which writing waits.
-    pub(crate) memtables_bytes: u64,
+    pub(super) memtables_bytes: u64,
     /// Table files that are kept open.
-    pub(crate) open_files: usize,
-    pub(crate) unsynced: Unsynced,
+    pub(super) open_files: usize,
 }
 
 /// An open database. Its files are closed when this and all handles on its keyspaces are gone.
-pub(crate) struct Db {
+pub(super) struct Db {
     database: Database,
     keyspaces: Vec<Keyspace>,
     tuning: Tuning,
@@ -70,7 +68,7 @@ pub(crate) struct Db {
 
 impl Db {
     /// Opens the database in a directory, or makes it, and then its keyspaces.
-    pub(crate) fn open(
+    pub(super) fn open(
         dir: &Path,
         tuning: Tuning,
         keyspaces: &[(&str, KeyspaceCreateOptions)],
@@ -78,7 +76,7 @@ impl Db {
         let failed = |error| OpenError::Io(dir.to_owned(), error);
         create_private_dir(dir).map_err(failed)?;
         check_files(dir)?;
-        journal::mend(dir, tuning.unsynced).map_err(|damage| match damage {
+        journal::mend(dir).map_err(|damage| match damage {
             Damage::Io(error) => failed(error),
             Damage::Corrupt(path, at) => {
                 OpenError::Corrupt(path, format!("it is damaged from byte {at} on"))
@@ -127,17 +125,17 @@ impl Db {
     }
 
     /// The keyspaces in the order in which they were named.
-    pub(crate) fn keyspaces(&self) -> &[Keyspace] {
+    pub(super) fn keyspaces(&self) -> &[Keyspace] {
         &self.keyspaces
     }
 
     /// A batch that has reached the operating system, or the disk, when its commit returns.
-    pub(crate) fn batch(&self, persist: PersistMode) -> OwnedWriteBatch {
+    pub(super) fn batch(&self, persist: PersistMode) -> OwnedWriteBatch {
         self.database.batch().durability(Some(persist))
     }
 
     /// Waits until the worker has caught up, then commits.
-    pub(crate) fn commit(&self, batch: OwnedWriteBatch) -> fjall::Result<()> {
+    pub(super) fn commit(&self, batch: OwnedWriteBatch) -> fjall::Result<()> {
         while !self.has_room() {
             // Fails where the worker has died and will never catch up.
             self.database.persist(PersistMode::Buffer)?;
@@ -164,12 +162,12 @@ impl Db {
     }
 
     /// Makes everything committed survive a power cut.
-    pub(crate) fn sync(&self) -> fjall::Result<()> {
+    pub(super) fn sync(&self) -> fjall::Result<()> {
         self.database.persist(PersistMode::SyncData)
     }
 
     /// Hands full memtables to the worker; true where there was one.
-    pub(crate) fn rotate_full(&self) -> fjall::Result<bool> {
+    pub(super) fn rotate_full(&self) -> fjall::Result<bool> {
         // Somebody who is at it already does it for all.
         let Ok(_guard) = self.rotating.try_lock() else {
             return Ok(false);
@@ -225,7 +223,7 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 /// After a failed fsync the kernel may hold pages that it takes for clean and the disk never got
 /// (Rebello et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020); only bytes that
 /// are written again reach the disk with the next one.
-pub(crate) struct JournalCopies {
+pub(super) struct JournalCopies {
     dir: PathBuf,
     /// The old journal, and its copy.
     copies: Vec<(PathBuf, PathBuf)>,
@@ -233,7 +231,7 @@ pub(crate) struct JournalCopies {
 
 impl JournalCopies {
     /// Makes the copies, or, where there is no room for them, none.
-    pub(crate) fn make(dir: &Path) -> io::Result<Self> {
+    pub(super) fn make(dir: &Path) -> io::Result<Self> {
         let mut copies = Self {
             dir: dir.to_owned(),
             copies: Vec::new(),
@@ -247,7 +245,7 @@ impl JournalCopies {
     }
 
     /// Puts the copies in the place of the old journals, once the database is closed.
-    pub(crate) fn adopt(mut self) -> io::Result<()> {
+    pub(super) fn adopt(mut self) -> io::Result<()> {
         for (journal, copy) in std::mem::take(&mut self.copies) {
             fs::rename(&copy, &journal)?;
         }
@@ -275,56 +273,4 @@ fn copy_journal(from: &Path, to: &Path) -> io::Result<()> {
     let mut file = File::create(to)?;
     file.write_all(&journal[..end])?;
     file.sync_all()
-}
-
-/// Makes the names in a directory durable.
-pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
-}
-
-/// The part of a disk, one in so many, that a reserve takes at most: on a small disk a write may then
-/// fail after all, which costs opening the database anew.
-const RESERVE_PART_MAX: u64 = 8;
-
-/// Watches the free space of a disk, because a database that meets a full disk halfway through a write
-/// can't go on without being opened anew.
-#[derive(Debug)]
-pub(crate) struct Room {
-    dir: PathBuf,
-    reserve_bytes: u64,
-    refusing: bool,
-}
-
-impl Room {
-    pub(crate) const fn new(dir: PathBuf, reserve_bytes: u64) -> Self {
-        Self {
-            dir,
-            reserve_bytes,
-            refusing: false,
-        }
-    }
-
-    /// Whether something may be written. Once not, a quarter more than the reserve must be free.
-    pub(crate) fn is_enough(&mut self) -> bool {
-        // Where the disk can't be asked, writing to it will tell.
-        let Ok(disk) = statvfs(&self.dir) else {
-            return true;
-        };
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        let total = disk.f_blocks.saturating_mul(disk.f_frsize);
-        let reserve = self.reserve_bytes.min(total / RESERVE_PART_MAX);
-        let resume = reserve + reserve / 4;
-        let needed = if self.refusing { resume } else { reserve };
-        let refusing = free < needed;
-        if refusing != self.refusing {
-            self.refusing = refusing;
-            let (dir, free_mib, resume_mib) = (self.dir.display(), free >> 20, resume >> 20);
-            if refusing {
-                tracing::error!(%dir, free_mib, resume_mib, "the disk is full: nothing is written until there is room");
-            } else {
-                tracing::info!(%dir, free_mib, "the disk has room again");
-            }
-        }
-        !refusing
-    }
 }

@@ -26,18 +26,9 @@ const PAGE_BYTES: usize = 4096;
 /// Zeros at the end of a page that are taken for a part of it that was never written.
 const HOLE_BYTES: usize = 16;
 
-/// What may be missing from the end of the newest journal after a crash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unsynced {
-    /// One batch: each was synced before the next was written.
-    LastBatch,
-    /// Any number of batches.
-    Batches,
-}
-
 /// A journal does not hold what was written.
 #[derive(Debug)]
-pub(crate) enum Damage {
+pub(super) enum Damage {
     Io(io::Error),
     /// The file, and the byte from which on it is damaged.
     Corrupt(PathBuf, usize),
@@ -59,7 +50,7 @@ enum Verdict {
 }
 
 /// The journals of a database, oldest first.
-pub(crate) fn journals(dir: &Path) -> io::Result<Vec<PathBuf>> {
+pub(super) fn journals(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let mut journals = Vec::new();
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
@@ -82,20 +73,20 @@ pub(crate) fn journals(dir: &Path) -> io::Result<Vec<PathBuf>> {
 ///
 /// # Errors
 /// [`Damage::Corrupt`] where something else than that end is missing.
-pub(crate) fn mend(dir: &Path, unsynced: Unsynced) -> Result<(), Damage> {
+pub(super) fn mend(dir: &Path) -> Result<(), Damage> {
     let journals = journals(dir)?;
     let Some((newest, sealed)) = journals.split_last() else {
         return Ok(());
     };
     for path in sealed {
-        match examine(&fs::read(path)?, None) {
+        match examine(&fs::read(path)?, Age::Sealed) {
             Verdict::Clean => {}
             Verdict::Torn(at) | Verdict::Corrupt(at) => {
                 return Err(Damage::Corrupt(path.clone(), at));
             }
         }
     }
-    match examine(&fs::read(newest)?, Some(unsynced)) {
+    match examine(&fs::read(newest)?, Age::Newest) {
         Verdict::Clean => Ok(()),
         Verdict::Torn(end) => {
             tracing::info!(journal = %newest.display(), end, "cut off what a crash left unfinished");
@@ -107,8 +98,17 @@ pub(crate) fn mend(dir: &Path, unsynced: Unsynced) -> Result<(), Damage> {
     }
 }
 
-/// Reads a journal; nothing may be missing from a sealed one.
-fn examine(journal: &[u8], unsynced: Option<Unsynced>) -> Verdict {
+/// Whether a journal is still written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Age {
+    /// A crash may have taken any number of batches from its end.
+    Newest,
+    /// Nothing may be missing from it.
+    Sealed,
+}
+
+/// Reads a journal.
+fn examine(journal: &[u8], age: Age) -> Verdict {
     let (mut end, mut last_seqno) = (0, None);
     while let Some(batch) = Batch::parse(&journal[end..])
         && batch.is_whole
@@ -122,11 +122,13 @@ fn examine(journal: &[u8], unsynced: Option<Unsynced>) -> Verdict {
         return Verdict::Clean;
     }
     let next = (1..rest.len()).find(|&at| Batch::parse(&rest[at..]).is_some_and(|b| b.is_whole));
-    let is_torn = match (unsynced, next, Batch::parse(rest)) {
-        (None, ..) | (Some(Unsynced::LastBatch), Some(_), _) => false,
-        (Some(Unsynced::Batches), Some(next), _) => has_hole(journal, end, end + next),
-        (Some(_), None, Some(batch)) => !batch.is_whole && has_hole(journal, end, end + batch.len),
-        (Some(_), None, None) => true,
+    let is_torn = match (age, next, Batch::parse(rest)) {
+        (Age::Sealed, ..) => false,
+        (Age::Newest, Some(next), _) => has_hole(journal, end, end + next),
+        (Age::Newest, None, Some(batch)) => {
+            !batch.is_whole && has_hole(journal, end, end + batch.len)
+        }
+        (Age::Newest, None, None) => true,
     };
     if is_torn {
         Verdict::Torn(end)
@@ -252,11 +254,11 @@ mod tests {
             for zeros in [0, 4096] {
                 let mut torn = journal[..cut].to_vec();
                 torn.resize(cut + zeros, 0);
-                let found = examine(&torn, Some(Unsynced::LastBatch));
+                let found = examine(&torn, Age::Newest);
                 assert_eq!(found, expected, "cut at {cut}, {zeros} zeros behind");
             }
         }
-        assert_eq!(examine(&journal, None), Verdict::Clean);
+        assert_eq!(examine(&journal, Age::Sealed), Verdict::Clean);
     }
 
     #[test]
@@ -273,7 +275,7 @@ mod tests {
                     .find(|&&end| end < *batch)
                     .copied()
                     .unwrap_or(0);
-                let verdict = examine(&flipped, Some(Unsynced::LastBatch));
+                let verdict = examine(&flipped, Age::Newest);
                 // The seqno has no checksum; what rises still is in order.
                 let seqno = start + 5..start + 13;
                 let fine = verdict == Verdict::Clean && seqno.contains(&at);
@@ -289,7 +291,7 @@ mod tests {
     fn a_sealed_journal_has_no_torn_end() {
         let (journal, ends) = journal(&[100, 200]);
         let torn = &journal[..ends[1] - 3];
-        assert_eq!(examine(torn, None), Verdict::Corrupt(ends[0]));
+        assert_eq!(examine(torn, Age::Sealed), Verdict::Corrupt(ends[0]));
     }
 
     #[test]
@@ -297,24 +299,11 @@ mod tests {
         let (journal, ends) = journal(&[100, 20_000, 60]);
         let mut hole = journal.clone();
         hole[8192..12_288].fill(0);
-        assert_eq!(
-            examine(&hole, Some(Unsynced::Batches)),
-            Verdict::Torn(ends[0])
-        );
-        assert_eq!(
-            examine(&hole, Some(Unsynced::LastBatch)),
-            Verdict::Corrupt(ends[0])
-        );
+        assert_eq!(examine(&hole, Age::Newest), Verdict::Torn(ends[0]));
         hole[ends[1]..].fill(0);
-        assert_eq!(
-            examine(&hole, Some(Unsynced::LastBatch)),
-            Verdict::Torn(ends[0])
-        );
+        assert_eq!(examine(&hole, Age::Newest), Verdict::Torn(ends[0]));
         let mut flipped = journal;
         flipped[9000] ^= 1;
-        assert_eq!(
-            examine(&flipped, Some(Unsynced::Batches)),
-            Verdict::Corrupt(ends[0])
-        );
+        assert_eq!(examine(&flipped, Age::Newest), Verdict::Corrupt(ends[0]));
     }
 }

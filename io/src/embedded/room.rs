@@ -1,0 +1,52 @@
+//! The free space of a disk.
+
+use std::path::PathBuf;
+
+use rustix::fs::statvfs;
+
+/// The part of a disk, one in so many, that a reserve takes at most: on a small disk a write may then
+/// fail after all.
+const RESERVE_PART_MAX: u64 = 8;
+
+/// Watches the free space of a disk, because what meets a full disk halfway through a write may have
+/// to be opened anew.
+#[derive(Debug)]
+pub(crate) struct Room {
+    dir: PathBuf,
+    reserve_bytes: u64,
+    refusing: bool,
+}
+
+impl Room {
+    pub(crate) const fn new(dir: PathBuf, reserve_bytes: u64) -> Self {
+        Self {
+            dir,
+            reserve_bytes,
+            refusing: false,
+        }
+    }
+
+    /// Whether something may be written. Once not, a quarter more than the reserve must be free.
+    pub(crate) fn is_enough(&mut self) -> bool {
+        // Where the disk can't be asked, writing to it will tell.
+        let Ok(disk) = statvfs(&self.dir) else {
+            return true;
+        };
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        let total = disk.f_blocks.saturating_mul(disk.f_frsize);
+        let reserve = self.reserve_bytes.min(total / RESERVE_PART_MAX);
+        let resume = reserve + reserve / 4;
+        let needed = if self.refusing { resume } else { reserve };
+        let refusing = free < needed;
+        if refusing != self.refusing {
+            self.refusing = refusing;
+            let (dir, free_mib, resume_mib) = (self.dir.display(), free >> 20, resume >> 20);
+            if refusing {
+                tracing::error!(%dir, free_mib, resume_mib, "the disk is full: nothing is written until there is room");
+            } else {
+                tracing::info!(%dir, free_mib, "the disk has room again");
+            }
+        }
+        !refusing
+    }
+}
