@@ -23,7 +23,7 @@ pub fn render(shards: &[Box<Stats>]) -> Vec<u8> {
         }
     }
     let mut families: Vec<_> = families.into_values().collect();
-    families.push(build_info());
+    families.push(build_info(shards.len()));
     let mut text = Vec::new();
     if let Err(error) = TextEncoder::new().encode(&families, &mut text) {
         tracing::error!(%error, "the metrics could not be rendered");
@@ -102,16 +102,19 @@ fn histogram(value: &stats::Histogram) -> Histogram {
     histogram
 }
 
-fn build_info() -> MetricFamily {
-    let version = label("version", env!("CARGO_PKG_VERSION").to_owned());
-    let mut info = Metric::from_label(vec![version]);
-    info.set_gauge(gauge(1.0));
+fn build_info(shards: usize) -> MetricFamily {
+    let info = |core: usize| {
+        let version = label("version", env!("CARGO_PKG_VERSION").to_owned());
+        let mut info = Metric::from_label(vec![label("core", core.to_string()), version]);
+        info.set_gauge(gauge(1.0));
+        info
+    };
     let mut family = family(
         "rookery_build_info",
         "The version that runs; the value is always 1.",
         MetricType::GAUGE,
     );
-    family.set_metric(vec![info]);
+    family.set_metric((0..shards).map(info).collect());
     family
 }
 
@@ -173,6 +176,6 @@ mod tests {
         assert!(text.contains("reason=\"with \\\"quotes\\\"\"} 1\n"));
         assert!(text.contains("# TYPE rookery_core_busy_seconds_total counter\n"));
         assert!(text.contains("rookery_core_busy_seconds_total{core=\"0\"} 1.5\n"));
-        assert!(text.contains("rookery_build_info{version=\""));
+        assert!(text.contains("rookery_build_info{core=\"0\",version=\""));
     }
 }

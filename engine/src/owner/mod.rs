@@ -297,11 +297,13 @@ impl Owner {
             let Some(partition) = self.partitions.get_mut(&id) else {
                 continue;
             };
-            for asker in partition.take_overdue_answers(cx.now.micros) {
-                cx.answer(asker, Outcome::Refused(Problem::OUTCOME_UNKNOWN));
+            let (mut overdue, changes) = partition.take_overdue(cx.now.micros);
+            overdue.extend(partition.take_overdue_answers(cx.now.micros));
+            for key in changes {
+                overdue.extend(self.changes.remove(&key).unwrap_or_default());
             }
-            for pending in partition.take_overdue(cx.now.micros) {
-                self.not_appended(id, pending, Problem::OUTCOME_UNKNOWN, cx);
+            for asker in overdue {
+                cx.answer(asker, Outcome::Refused(Problem::OUTCOME_UNKNOWN));
             }
         }
     }

@@ -178,13 +178,30 @@ impl Partition {
         Some(in_flight)
     }
 
-    /// Takes what waits for appends that are not confirmed by the deadline.
-    pub(crate) fn take_overdue(&mut self, now_micros: u64) -> Vec<Pending> {
-        self.in_flight
-            .iter_mut()
-            .take_while(|it| it.submitted_micros + APPEND_DEADLINE_MICROS < now_micros)
-            .flat_map(|it| std::mem::take(&mut it.pending))
-            .collect()
+    /// Takes who waits for appends that are not confirmed by the deadline. A send with a client id stays
+    /// in flight, so that a retry joins it instead of making a second message.
+    pub(crate) fn take_overdue(&mut self, now_micros: u64) -> (Vec<Asker>, Vec<ChangeKey>) {
+        let (mut overdue, mut changes) = (Vec::new(), Vec::new());
+        for in_flight in &mut self.in_flight {
+            if in_flight.submitted_micros + APPEND_DEADLINE_MICROS >= now_micros {
+                break;
+            }
+            in_flight.pending.retain(|pending| match pending {
+                Pending::Message { asker, .. } => {
+                    overdue.push(*asker);
+                    false
+                }
+                Pending::KeyedMessage { key, .. } => {
+                    overdue.extend(self.dedup.take_askers(*key));
+                    true
+                }
+                Pending::Change(key) => {
+                    changes.push(*key);
+                    true
+                }
+            });
+        }
+        (overdue, changes)
     }
 
     /// Takes who waits for changes that are not in the store by the deadline.

@@ -6,31 +6,31 @@ use serde_json::Value;
 
 /// Bytes from the server, taken apart as they come.
 #[derive(Default)]
-pub struct Replies {
+pub(crate) struct Replies {
     bytes: Vec<u8>,
 }
 
 /// An HTTP reply.
 #[derive(Debug)]
-pub struct HttpReply {
-    pub status: u16,
-    pub head: String,
-    pub body: Vec<u8>,
+pub(crate) struct HttpReply {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl HttpReply {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 }
 
 impl Replies {
-    pub fn add(&mut self, bytes: &[u8]) {
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
 
     /// The next whole HTTP reply.
-    pub fn next_http(&mut self) -> Option<HttpReply> {
+    pub(crate) fn next_http(&mut self) -> Option<HttpReply> {
         let end = self
             .bytes
             .windows(4)
@@ -51,7 +51,7 @@ impl Replies {
     }
 
     /// The texts of the whole frames that have come.
-    pub fn texts(&mut self) -> VecDeque<Value> {
+    pub(crate) fn texts(&mut self) -> VecDeque<Value> {
         let mut texts = VecDeque::new();
         while let Some((opcode, payload)) = self.next_frame() {
             if opcode == 1 {
@@ -83,7 +83,12 @@ impl Replies {
     }
 }
 
-pub fn request(method: &str, path: &str, user: Option<&str>, body: Option<&Value>) -> Vec<u8> {
+pub(crate) fn request(
+    method: &str,
+    path: &str,
+    user: Option<&str>,
+    body: Option<&Value>,
+) -> Vec<u8> {
     let cookie = user
         .map(|user| format!("Cookie: user_id={user}\r\n"))
         .unwrap_or_default();
@@ -95,7 +100,7 @@ pub fn request(method: &str, path: &str, user: Option<&str>, body: Option<&Value
     format!("{method} {path} HTTP/1.1\r\nHost: chat\r\n{cookie}{content}\r\n{body}").into_bytes()
 }
 
-pub fn handshake(user: &str) -> Vec<u8> {
+pub(crate) fn handshake(user: &str) -> Vec<u8> {
     format!(
         "GET /ws/connect/{user} HTTP/1.1\r\nHost: chat\r\nConnection: Upgrade\r\n\
          Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
@@ -105,7 +110,7 @@ pub fn handshake(user: &str) -> Vec<u8> {
 }
 
 /// A masked text frame, the mask being zero.
-pub fn text_frame(text: &str) -> Vec<u8> {
+pub(crate) fn text_frame(text: &str) -> Vec<u8> {
     let mut frame = vec![0x81, 0x80 | 126];
     frame.extend_from_slice(&(text.len() as u16).to_be_bytes());
     frame.extend_from_slice(&[0; 4]);

@@ -10,21 +10,21 @@ use crate::world::Dice;
 
 /// One partition's batches with their base offsets.
 #[derive(Default)]
-pub struct SimPartition {
+pub(crate) struct SimPartition {
     batches: Vec<(Offset, RecordBatch)>,
     end: Offset,
     committed: Offset,
 }
 
-pub struct SimLog {
+pub(crate) struct SimLog {
     partitions: Vec<SimPartition>,
     /// Asked for and not answered.
     waiting: VecDeque<LogRequest>,
-    pub append_failures: bool,
+    pub(crate) append_failures: bool,
 }
 
 impl SimLog {
-    pub fn new(partitions: u32) -> Self {
+    pub(crate) fn new(partitions: u32) -> Self {
         let partitions = (0..partitions).map(|_| SimPartition::default()).collect();
         Self {
             partitions,
@@ -33,16 +33,16 @@ impl SimLog {
         }
     }
 
-    pub fn submit(&mut self, request: LogRequest) {
+    pub(crate) fn submit(&mut self, request: LogRequest) {
         self.waiting.push_back(request);
     }
 
-    pub fn has_work(&self) -> bool {
+    pub(crate) fn has_work(&self) -> bool {
         !self.waiting.is_empty()
     }
 
     /// What a partition tells the shard that opens it.
-    pub fn open(&self, id: PartitionId) -> Vec<LogEvent> {
+    pub(crate) fn open(&self, id: PartitionId) -> Vec<LogEvent> {
         let partition = &self.partitions[id.index()];
         let opened = LogEvent::Opened {
             partition: id,
@@ -64,7 +64,7 @@ impl SimLog {
     }
 
     /// Does the oldest thing that was asked for.
-    pub fn step(&mut self, dice: &mut Dice) -> Vec<LogEvent> {
+    pub(crate) fn step(&mut self, dice: &mut Dice) -> Vec<LogEvent> {
         match self.waiting.pop_front() {
             Some(LogRequest::Append { partition, batch }) => {
                 if self.append_failures && dice.one_in(4) {
@@ -104,7 +104,7 @@ impl SimLog {
     }
 
     /// The process dies: of what was not confirmed, a part has reached the disk.
-    pub fn crash(&mut self, dice: &mut Dice) {
+    pub(crate) fn crash(&mut self, dice: &mut Dice) {
         while let Some(request) = self.waiting.pop_front() {
             if dice.one_in(2) {
                 self.waiting.clear();

@@ -33,6 +33,10 @@ fn eprintln_seed(seed: u64) {
     eprintln!("the world of SEED={seed} failed");
 }
 
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a seed is asked for from outside"
+)]
 fn seeds() -> Vec<u64> {
     match std::env::var("SEED") {
         Ok(seed) => vec![seed.parse().unwrap()],

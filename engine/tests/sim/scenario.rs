@@ -52,7 +52,7 @@ enum Change {
     Add { room: usize, user: usize },
 }
 
-pub struct Scenario {
+pub(crate) struct Scenario {
     world: World,
     faults: bool,
     users: Vec<String>,
@@ -65,7 +65,7 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    pub fn new(seed: u64, faults: bool) -> Self {
+    pub(crate) fn new(seed: u64, faults: bool) -> Self {
         let mut world = World::new(seed, 1 + (seed % 4) as u32, 1 + (seed / 4 % 4) as u16);
         world.settle();
         assert!(world.is_ready());
@@ -85,7 +85,7 @@ impl Scenario {
         }
     }
 
-    pub fn run(mut self) {
+    pub(crate) fn run(mut self) {
         self.create_room();
         self.world.settle();
         self.hear_changes();
@@ -129,7 +129,9 @@ impl Scenario {
         });
         if self.world.dice.one_in(2) {
             // To connect while the membership is on its way is what is hardest to get right.
-            (0..self.world.dice.below(12)).for_each(|_| drop(self.world.advance()));
+            for _ in 0..self.world.dice.below(12) {
+                self.world.advance();
+            }
             self.listen_as(user);
         }
     }

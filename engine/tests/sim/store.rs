@@ -1,6 +1,6 @@
 //! A store in memory: rows in maps, as a database has them.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use rookery_engine::port::{Found, Read, StoreEvent, StoreFault, StoreRequest, StoredChat};
 use rookery_schema::row::{ChatRow, EventRow, Head, MemberRow, Row, UserRow};
@@ -9,7 +9,7 @@ use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 use crate::world::Dice;
 
 #[derive(Default)]
-pub struct SimStore {
+pub(crate) struct SimStore {
     events: BTreeMap<(ChatId, Seq), EventRow>,
     chats: BTreeMap<ChatId, ChatRow>,
     members: BTreeMap<(ChatId, UserId), MemberRow>,
@@ -18,25 +18,25 @@ pub struct SimStore {
     sessions: BTreeMap<SessionId, Timestamp>,
     /// For each shard, what was asked for and not answered.
     waiting: Vec<VecDeque<StoreRequest>>,
-    pub read_failures: bool,
+    pub(crate) read_failures: bool,
 }
 
 impl SimStore {
-    pub fn restart(&mut self, shards: u16) {
+    pub(crate) fn restart(&mut self, shards: u16) {
         self.waiting = (0..shards).map(|_| VecDeque::new()).collect();
     }
 
-    pub fn submit(&mut self, shard: usize, request: StoreRequest) {
+    pub(crate) fn submit(&mut self, shard: usize, request: StoreRequest) {
         self.waiting[shard].push_back(request);
     }
 
-    pub fn busy_shards(&self) -> Vec<usize> {
+    pub(crate) fn busy_shards(&self) -> Vec<usize> {
         (0..self.waiting.len())
             .filter(|shard| !self.waiting[*shard].is_empty())
             .collect()
     }
 
-    pub fn step(&mut self, shard: usize, dice: &mut Dice) -> Option<StoreEvent> {
+    pub(crate) fn step(&mut self, shard: usize, dice: &mut Dice) -> Option<StoreEvent> {
         Some(match self.waiting[shard].pop_front()? {
             StoreRequest::Write { token, rows } => {
                 rows.into_iter().for_each(|row| self.write(row));
@@ -57,7 +57,7 @@ impl SimStore {
     }
 
     /// The process dies: of what was not confirmed, a part has reached the store.
-    pub fn crash(&mut self, dice: &mut Dice) {
+    pub(crate) fn crash(&mut self, dice: &mut Dice) {
         for shard in 0..self.waiting.len() {
             while let Some(request) = self.waiting[shard].pop_front() {
                 if dice.one_in(2) {
@@ -182,7 +182,7 @@ impl SimStore {
     }
 
     /// All message ids of a chat by seq, with the seqs of all its events checked for gaps.
-    pub fn messages(&self, chat_id: ChatId) -> Vec<(Seq, EventRow)> {
+    pub(crate) fn messages(&self, chat_id: ChatId) -> Vec<(Seq, EventRow)> {
         let of_chat = (chat_id, Seq(0))..=(chat_id, Seq(u64::MAX));
         let rows = self.events.range(of_chat);
         let mut expected = Seq(1);

@@ -15,14 +15,14 @@ use crate::log::SimLog;
 use crate::store::SimStore;
 
 /// Randomness from a seed (SplitMix64, Steele et al. 2014).
-pub struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    pub const fn new(seed: u64) -> Self {
+    pub(crate) const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub const fn next(&mut self) -> u64 {
+    pub(crate) const fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -30,36 +30,36 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    pub fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         (self.next() % n as u64) as usize
     }
 
-    pub fn one_in(&mut self, n: usize) -> bool {
+    pub(crate) fn one_in(&mut self, n: usize) -> bool {
         self.below(n) == 0
     }
 }
 
 /// A client's end of a connection.
-pub struct Wire {
+pub(crate) struct Wire {
     shard: usize,
     conn: ConnId,
     to_server: VecDeque<Vec<u8>>,
-    pub from_server: Replies,
-    pub open: bool,
+    pub(crate) from_server: Replies,
+    pub(crate) open: bool,
 }
 
 /// Names a client's end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct WireId(usize);
+pub(crate) struct WireId(usize);
 
-pub struct World {
-    pub dice: Dice,
+pub(crate) struct World {
+    pub(crate) dice: Dice,
     micros: u64,
     topology: Topology,
     shards: Vec<(Shard, Effects)>,
     mesh: Vec<Vec<VecDeque<ShardMessage>>>,
-    pub log: SimLog,
-    pub store: SimStore,
+    pub(crate) log: SimLog,
+    pub(crate) store: SimStore,
     wires: BTreeMap<WireId, Wire>,
     by_conn: BTreeMap<(usize, u32), WireId>,
     last: usize,
@@ -69,7 +69,7 @@ pub struct World {
 const EVENT_MICROS: u64 = 50;
 
 impl World {
-    pub fn new(seed: u64, partitions: u32, shards: u16) -> Self {
+    pub(crate) fn new(seed: u64, partitions: u32, shards: u16) -> Self {
         let mut world = Self {
             dice: Dice::new(seed),
             micros: 0,
@@ -121,7 +121,7 @@ impl World {
     }
 
     /// The process is killed and comes back with another number of shards.
-    pub fn crash(&mut self, shards: u16) {
+    pub(crate) fn crash(&mut self, shards: u16) {
         self.log.crash(&mut self.dice);
         self.store.crash(&mut self.dice);
         self.shards.clear();
@@ -132,7 +132,7 @@ impl World {
         self.start(shards);
     }
 
-    pub fn is_ready(&self) -> bool {
+    pub(crate) fn is_ready(&self) -> bool {
         self.shards.iter().all(|(shard, _)| shard.is_ready())
     }
 
@@ -225,7 +225,7 @@ impl World {
     }
 
     /// Connects to some shard, as a kernel would choose one.
-    pub fn connect(&mut self) -> WireId {
+    pub(crate) fn connect(&mut self) -> WireId {
         let shard = self.dice.below(self.shards.len());
         self.last += 1;
         let id = WireId(self.last);
@@ -258,7 +258,7 @@ impl World {
         id
     }
 
-    pub fn disconnect(&mut self, id: WireId) {
+    pub(crate) fn disconnect(&mut self, id: WireId) {
         let wire = &self.wires[&id];
         if wire.open {
             let (shard, conn) = (wire.shard, wire.conn);
@@ -266,12 +266,12 @@ impl World {
         }
     }
 
-    pub fn wire(&mut self, id: WireId) -> &mut Wire {
+    pub(crate) fn wire(&mut self, id: WireId) -> &mut Wire {
         self.wires.get_mut(&id).unwrap()
     }
 
     /// Sends bytes, which arrive cut at random places.
-    pub fn send(&mut self, id: WireId, mut bytes: &[u8]) {
+    pub(crate) fn send(&mut self, id: WireId, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let cut = if self.dice.one_in(3) {
                 1 + self.dice.below(bytes.len())
@@ -289,7 +289,7 @@ impl World {
     }
 
     /// Lets one random thing happen; false where nothing is under way.
-    pub fn advance(&mut self) -> bool {
+    pub(crate) fn advance(&mut self) -> bool {
         let mut choices: Vec<(u8, usize, usize)> = Vec::new();
         for (from, rings) in self.mesh.iter().enumerate() {
             let busy = rings
@@ -372,7 +372,7 @@ impl World {
     }
 
     /// Lets time pass on every shard.
-    pub fn tick(&mut self, micros: u64) {
+    pub(crate) fn tick(&mut self, micros: u64) {
         self.micros += micros;
         for shard in 0..self.shards.len() {
             self.step(shard, Input::Tick);
@@ -380,7 +380,7 @@ impl World {
     }
 
     /// Lets everything that is under way come to its end.
-    pub fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         for _ in 0..50 {
             for _ in 0..1_000_000 {
                 if !self.advance() {

@@ -119,7 +119,7 @@ pub(super) static LISTEN: Setting<Address> = setting(
     "listen",
     "ADDR",
     "127.0.0.1:8000",
-    "Address of the API and the web UI",
+    "Address of the API",
     Address,
 );
 

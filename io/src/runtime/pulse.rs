@@ -81,8 +81,8 @@ impl Pulse {
         if self.felt.beats.load(Ordering::Relaxed) < self.sent {
             self.nudge();
         }
-        match self.stream.write(&[0]) {
-            Ok(_) => {
+        match self.stream.write_all(&[0]) {
+            Ok(()) => {
                 self.sent += 1;
                 true
             }
