@@ -39,7 +39,7 @@ const DRAINED_FOR: Duration = Duration::from_millis(20);
 /// Orders that wait for a shard; there are only two kinds.
 const CONTROLS_MAX: usize = 4;
 /// Batches of one partition that a log lane holds before more are gathered on the shard instead.
-const APPENDS_IN_FLIGHT_MAX: usize = 2;
+const APPENDS_IN_FLIGHT_MAX: usize = 1;
 
 /// What a server is to be.
 #[derive(Clone, Debug)]
