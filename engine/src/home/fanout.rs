@@ -197,8 +197,12 @@ mod tests {
     proptest! {
         #[test]
         fn both_framings_carry_the_same_events(
-            lines in proptest::collection::vec("[a-z]{1,300}|[a-z]{30000,40000}", 1..40),
+            lengths in proptest::collection::vec(
+                prop_oneof![1usize..300, 30_000usize..40_000],
+                1..40,
+            ),
         ) {
+            let lines: Vec<String> = lengths.iter().map(|length| "x".repeat(*length)).collect();
             let batch = batch(&lines);
             let each: Vec<Vec<u8>> = lines.iter().map(|line| line.clone().into_bytes()).collect();
             prop_assert_eq!(payloads(&frame_each(&batch)), each.clone());
