@@ -107,7 +107,10 @@ pub(crate) enum Reader {
     Page(ChatId, PageKey),
     Account(Box<str>),
     /// A connected user's chats, to subscribe to.
-    Subscriptions(UserId),
+    Subscriptions {
+        user_id: UserId,
+        read: u64,
+    },
     /// A user's chats, to list.
     Inbox {
         gather: u64,

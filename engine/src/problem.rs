@@ -84,11 +84,7 @@ impl Problem {
     pub const TIMEOUT: Self =
         Self::new(408, "request_timeout", "the request did not arrive in time");
     pub const USERNAME_TAKEN: Self = Self::new(409, "username_taken", "the username is taken");
-    pub const CHAT_FULL: Self = Self::new(
-        409,
-        "chat_full",
-        "the chat has as many members as it can have",
-    );
+    pub const CHAT_FULL: Self = Self::out_of_bounds("a chat has at most 100,000 members");
     pub const UNSUPPORTED_MEDIA: Self = Self::new(
         415,
         "unsupported_media_type",

@@ -8,6 +8,7 @@ use rand_chacha::rand_core::SeedableRng;
 use rookery_schema::{ShardId, Topology};
 
 use crate::api::{Api, Reply};
+use crate::auth::Caller;
 use crate::connection::{Connections, Protocol};
 use crate::context::{Context, PendingStore, Reader};
 use crate::effect::Effects;
@@ -198,12 +199,20 @@ impl Parts<'_> {
                 self.connections.accept(conn, peer.ip(), listener, cx.now);
             }
             Input::Arrived { conn, socket } => {
-                let user_id = socket.user_id;
+                let (user_id, session) = (socket.user_id, socket.session);
                 self.connections.arrive(conn, socket, cx.now);
                 self.home.connect(user_id, conn, self.connections, cx);
                 if *self.draining {
                     self.connections
                         .close(conn, CloseCode::Restart, "restarting", cx);
+                } else if !self
+                    .api
+                    .is_current(&Caller { user_id, session }, cx.now.wall)
+                {
+                    // The login was ended while the socket was on its way.
+                    let reason = "logged out";
+                    self.connections
+                        .close(conn, CloseCode::NotAuthenticated, reason, cx);
                 }
             }
             Input::Received { conn, bytes } => self.received(conn, bytes, cx),
@@ -266,7 +275,7 @@ impl Parts<'_> {
                 self.home.joined(chat_id, &users, self.connections, cx);
             }
             ShardMessage::JoinsStored { chat_id, users } => {
-                self.home.joins_stored(chat_id, &users);
+                self.home.joins_stored(chat_id, &users, cx);
             }
             ShardMessage::SessionEnded(ended) => {
                 self.api.session_ended(ended.session_id, ended.expires_at);
@@ -369,9 +378,9 @@ impl Parts<'_> {
             Reader::Chat(chat_id) => self.owner.chat_read(chat_id, outcome, cx),
             Reader::Page(chat_id, key) => self.owner.page_read(chat_id, key, outcome, cx),
             Reader::Account(username) => self.owner.account_read(&username, outcome, cx),
-            Reader::Subscriptions(user_id) => {
+            Reader::Subscriptions { user_id, read } => {
                 self.home
-                    .subscriptions_read(user_id, outcome, self.connections, cx);
+                    .subscriptions_read((user_id, read), outcome, self.connections, cx);
             }
             Reader::Inbox { gather } => self.home.inbox_read(gather, outcome, cx),
             Reader::Users { conn, ticket, list } => {
@@ -415,7 +424,7 @@ impl Parts<'_> {
         self.owner.tick(cx);
         self.home.tick(cx);
         self.api.tick(cx);
-        self.connections.tick(cx);
+        self.connections.tick(self.api, cx);
     }
 
     fn drain(&mut self, cx: &mut Context<'_>) {

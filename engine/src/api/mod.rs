@@ -124,23 +124,29 @@ impl Api {
         })
     }
 
+    /// The header that tells who calls in this mode.
+    pub(crate) fn credentials<'a>(&self, request: &'a Request) -> Option<&'a [u8]> {
+        let bearer = match self.auth {
+            AuthMode::Trust => None,
+            AuthMode::Token => request.header("authorization").filter(|it| is_bearer(it)),
+        };
+        bearer.or_else(|| request.header("cookie"))
+    }
+
     /// Whom a request's credentials stand for.
-    pub(crate) fn authenticate(&self, request: &Request, cx: &Context<'_>) -> Option<Caller> {
+    pub(crate) fn authenticate(&self, credentials: &[u8], cx: &Context<'_>) -> Option<Caller> {
         match self.auth {
             AuthMode::Trust => {
-                let user_id = cookie(request.header("cookie")?, USER_COOKIE)?
-                    .parse()
-                    .ok()?;
+                let user_id = cookie(credentials, USER_COOKIE)?.parse().ok()?;
                 Some(Caller {
                     user_id,
                     session: None,
                 })
             }
             AuthMode::Token => {
-                let bearer = request.header("authorization").map(bearer_token);
-                let token = match bearer {
-                    Some(token) => token?,
-                    None => cookie(request.header("cookie")?, SESSION_COOKIE)?.as_bytes(),
+                let token = match is_bearer(credentials) {
+                    true => credentials[BEARER.len()..].trim_ascii(),
+                    false => cookie(credentials, SESSION_COOKIE)?.as_bytes(),
                 };
                 let (user_id, session) = self.tokens.verify(token, cx.now.wall)?;
                 let caller = Caller {
@@ -226,12 +232,13 @@ impl Api {
     }
 }
 
-/// The token of an `Authorization: Bearer` header; `None` where it is of another scheme.
-fn bearer_token(value: &[u8]) -> Option<&[u8]> {
-    let (scheme, token) = value.split_at_checked(7)?;
-    scheme
-        .eq_ignore_ascii_case(b"bearer ")
-        .then_some(token.trim_ascii())
+/// How credentials that are a token begin, in any case.
+const BEARER: &[u8] = b"bearer ";
+
+fn is_bearer(credentials: &[u8]) -> bool {
+    credentials
+        .get(..BEARER.len())
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case(BEARER))
 }
 
 const fn serves(listener: Listener, is_operational: bool) -> bool {

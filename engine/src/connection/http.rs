@@ -90,16 +90,14 @@ impl HttpConnection {
         api: &Api,
         cx: &Context<'_>,
     ) -> Option<Caller> {
-        let credentials = request
-            .header("authorization")
-            .or_else(|| request.header("cookie"))?;
+        let credentials = api.credentials(request)?;
         if let Some((known, caller)) = &self.known
             && known == credentials
             && api.is_current(caller, cx.now.wall)
         {
             return Some(*caller);
         }
-        let caller = api.authenticate(request, cx)?;
+        let caller = api.authenticate(credentials, cx)?;
         self.known = Some((credentials.to_vec(), caller));
         Some(caller)
     }
@@ -145,10 +143,17 @@ impl Connections {
 
     /// Takes the requests that have arrived, as far as they may be begun now.
     fn read_requests(&mut self, id: ConnId, api: &mut Api, cx: &mut Context<'_>) {
-        while let Some(http) = self.http(id) {
-            if !http.wants_input() {
+        loop {
+            if self
+                .get(id)
+                .is_some_and(|connection| connection.outbox.is_full())
+            {
+                self.halted.push(id);
                 break;
             }
+            let Some(http) = self.http(id).filter(|http| http.wants_input()) else {
+                break;
+            };
             match http.reader.next(&mut http.input) {
                 Progress::Partial => break,
                 Progress::Continue => {
@@ -377,7 +382,7 @@ impl Connections {
     }
 
     /// Goes on with requests that had to wait for a reply.
-    fn go_on(&mut self, id: ConnId, api: &mut Api, cx: &mut Context<'_>) {
+    pub(super) fn go_on(&mut self, id: ConnId, api: &mut Api, cx: &mut Context<'_>) {
         let Some(http) = self.http(id) else { return };
         if http.held.is_some()
             && http.waiting.is_empty()

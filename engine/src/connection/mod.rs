@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use rookery_schema::SessionId;
 
+use crate::api::Api;
 use crate::connection::deadlines::Deadlines;
 use crate::connection::http::HttpConnection;
 use crate::connection::websocket::WsConnection;
@@ -21,11 +22,19 @@ use crate::ws::{CloseCode, write_text_frame};
 /// Seconds that the peer has to take our last bytes.
 const CLOSE_LINGER_SECONDS: u64 = 5;
 
+/// Microseconds for which a full outbox may have held something before its reader counts as slow: what
+/// was queued in one go has not been offered to the socket yet.
+const SLOW_AFTER_MICROS: u64 = 250_000;
+/// Bytes that may wait on one connection however they came.
+const BACKLOG_BYTES_MAX: usize = 64 << 20;
+
 /// All connections of a shard.
 #[derive(Default)]
 pub(crate) struct Connections {
     slots: Vec<Option<Box<Connection>>>,
     deadlines: Deadlines,
+    /// Those with requests at hand that wait for their output to be taken.
+    halted: Vec<ConnId>,
 }
 
 /// One connection.
@@ -33,6 +42,8 @@ pub(crate) struct Connection {
     pub(crate) id: ConnId,
     pub(crate) outbox: Outbox,
     pub(crate) protocol: Protocol,
+    /// Since when output has been waiting, in microseconds.
+    backlog_since: u64,
     /// It closes when its output was sent; nothing more is read.
     closing: bool,
     /// It was told not to be read, and is owed a [`ConnEffect::Resume`].
@@ -62,6 +73,7 @@ impl Connections {
             id,
             outbox: Outbox::default(),
             protocol,
+            backlog_since: 0,
             closing: false,
             paused: false,
             due: None,
@@ -124,9 +136,7 @@ impl Connections {
         let Some(connection) = self.get_mut(id).filter(|connection| !connection.closing) else {
             return;
         };
-        if connection.outbox.is_empty() {
-            cx.effects.connections.push((id, ConnEffect::Flush));
-        }
+        connection.before_output(cx);
         connection.outbox.share(frames);
         self.close_if_slow(id, cx);
     }
@@ -136,7 +146,9 @@ impl Connections {
         let Some(connection) = self.get_mut(id) else {
             return;
         };
-        if connection.outbox.is_full() {
+        let backlog_micros = cx.now.micros.saturating_sub(connection.backlog_since);
+        let lagging = connection.outbox.is_full() && backlog_micros >= SLOW_AFTER_MICROS;
+        if lagging || connection.outbox.len() >= BACKLOG_BYTES_MAX {
             connection.outbox.drop_behind_front();
             self.close(id, CloseCode::SlowReader, "too slow a reader", cx);
         }
@@ -197,7 +209,10 @@ impl Connections {
     }
 
     /// Looks at the connections that are due.
-    pub(crate) fn tick(&mut self, cx: &mut Context<'_>) {
+    pub(crate) fn tick(&mut self, api: &mut Api, cx: &mut Context<'_>) {
+        for id in std::mem::take(&mut self.halted) {
+            self.go_on(id, api, cx);
+        }
         let seconds = cx.now.micros / 1_000_000;
         for (id, due) in self.deadlines.take_due(seconds) {
             let Some(connection) = self.get_mut(id).filter(|it| it.due == Some(due)) else {
@@ -220,10 +235,16 @@ impl Connections {
 impl Connection {
     /// Appends own bytes to the output.
     pub(crate) fn write(&mut self, cx: &mut Context<'_>, write: impl FnOnce(&mut Vec<u8>)) {
+        self.before_output(cx);
+        write(self.outbox.buffer());
+    }
+
+    /// Asks for the output to be sent, where none was waiting yet.
+    fn before_output(&mut self, cx: &mut Context<'_>) {
         if self.outbox.is_empty() {
+            self.backlog_since = cx.now.micros;
             cx.effects.connections.push((self.id, ConnEffect::Flush));
         }
-        write(self.outbox.buffer());
     }
 
     pub(crate) const fn is_closing(&self) -> bool {

@@ -196,7 +196,10 @@ impl Connections {
         };
         let client_id = ws.sends.remove(index).and_then(|(_, client_id)| client_id);
         let answer = match &outcome {
-            Outcome::Posted { message_id, .. } => ack_json(message_id, client_id.as_deref()),
+            Outcome::Posted { message_id, .. } => {
+                ws.rate_strikes = 0;
+                ack_json(message_id, client_id.as_deref())
+            }
             Outcome::Refused(problem) => {
                 cx.stats.count_refusal(problem.code);
                 ws.rate_strikes += u32::from(problem.status == 429);

@@ -19,6 +19,8 @@ pub(super) struct Inbox {
 struct Gather {
     asker: Asker,
     user_id: UserId,
+    /// Chats that he joined since the store was asked.
+    joined: Vec<ChatId>,
     /// Lines that have not come yet.
     missing: usize,
     summaries: Vec<ChatSummary>,
@@ -32,12 +34,24 @@ impl Inbox {
         let state = Gather {
             asker,
             user_id,
+            joined: Vec::new(),
             missing: 0,
             summaries: Vec::new(),
             problem: None,
         };
         self.gathers.insert(gather, state);
         cx.read(Read::ChatsOfUser(user_id), Reader::Inbox { gather });
+    }
+
+    /// The store knows of a membership that a read under way may have missed.
+    pub(super) fn joined(&mut self, user_id: UserId, chat_id: ChatId) {
+        for state in self
+            .gathers
+            .values_mut()
+            .filter(|state| state.user_id == user_id)
+        {
+            state.joined.push(chat_id);
+        }
     }
 
     pub(super) fn chats_read(
@@ -56,6 +70,7 @@ impl Inbox {
         };
         let unstored = unstored_joins.get(&state.user_id).into_iter().flatten();
         chats.extend(unstored.copied());
+        chats.append(&mut state.joined);
         chats.sort_unstable();
         chats.dedup();
         state.missing = chats.len();

@@ -33,6 +33,8 @@ pub(crate) struct Home {
     rate: RateLimits,
     /// Users whose chats could not be read.
     unread: Vec<UserId>,
+    /// Counts the reads of users' chats, to tell an answer from one to an earlier connection.
+    last_read: u64,
 }
 
 /// A connected user.
@@ -45,13 +47,22 @@ struct User {
     chats: Set<ChatId>,
     /// Subscriptions that were not answered yet.
     unanswered: usize,
-    /// His chats are being read from the store.
-    loading: bool,
+    /// His chats are being read from the store, by the read with this number.
+    loading: Option<u64>,
 }
 
 impl User {
     const fn is_subscribed(&self) -> bool {
-        !self.loading && self.unanswered == 0
+        self.loading.is_none() && self.unanswered == 0
+    }
+
+    /// Asks for the events of a chat, once.
+    fn subscribe(&mut self, user_id: UserId, chat_id: ChatId, cx: &mut Context<'_>) {
+        if self.chats.insert(chat_id) {
+            self.unanswered += 1;
+            let message = ShardMessage::Subscribe { chat_id, user_id };
+            cx.send(cx.topology().owner_of_chat(chat_id), message);
+        }
     }
 }
 
@@ -69,8 +80,7 @@ impl Home {
         user.connections.push(conn);
         user.newcomers.push(conn);
         if is_first {
-            user.loading = true;
-            cx.read(Read::ChatsOfUser(user_id), Reader::Subscriptions(user_id));
+            self.read_chats(user_id, cx);
         } else {
             self.welcome(user_id, connections, cx);
         }
@@ -118,22 +128,39 @@ impl Home {
         }
     }
 
+    fn read_chats(&mut self, user_id: UserId, cx: &mut Context<'_>) {
+        let Some(user) = self.users.get_mut(&user_id) else {
+            return;
+        };
+        self.last_read += 1;
+        user.loading = Some(self.last_read);
+        let reader = Reader::Subscriptions {
+            user_id,
+            read: self.last_read,
+        };
+        cx.read(Read::ChatsOfUser(user_id), reader);
+    }
+
     /// A connected user's chats were read.
     pub(crate) fn subscriptions_read(
         &mut self,
-        user_id: UserId,
+        (user_id, read): (UserId, u64),
         outcome: Result<Found, StoreFault>,
         connections: &mut Connections,
         cx: &mut Context<'_>,
     ) {
-        let Some(user) = self.users.get_mut(&user_id).filter(|user| user.loading) else {
+        let Some(user) = self
+            .users
+            .get_mut(&user_id)
+            .filter(|user| user.loading == Some(read))
+        else {
             return;
         };
         let Ok(Found::Chats(chats)) = outcome else {
             self.unread.push(user_id);
             return;
         };
-        user.loading = false;
+        user.loading = None;
         let unstored = self
             .unstored_joins
             .get(&user_id)
@@ -141,11 +168,7 @@ impl Home {
             .flatten()
             .copied();
         for chat_id in chats.into_iter().chain(unstored) {
-            if user.chats.insert(chat_id) {
-                user.unanswered += 1;
-                let message = ShardMessage::Subscribe { chat_id, user_id };
-                cx.send(cx.topology().owner_of_chat(chat_id), message);
-            }
+            user.subscribe(user_id, chat_id, cx);
         }
         self.welcome(user_id, connections, cx);
     }
@@ -211,17 +234,25 @@ impl Home {
         }
     }
 
-    /// The store knows of memberships by now.
-    pub(crate) fn joins_stored(&mut self, chat_id: ChatId, users: &[UserId]) {
-        for user_id in users {
-            let Some(chats) = self.unstored_joins.get_mut(user_id) else {
+    /// The store knows of memberships by now; a read of it that is under way may not.
+    pub(crate) fn joins_stored(&mut self, chat_id: ChatId, users: &[UserId], cx: &mut Context<'_>) {
+        for &user_id in users {
+            self.inbox.joined(user_id, chat_id);
+            if let Some(user) = self
+                .users
+                .get_mut(&user_id)
+                .filter(|it| it.loading.is_some())
+            {
+                user.subscribe(user_id, chat_id, cx);
+            }
+            let Some(chats) = self.unstored_joins.get_mut(&user_id) else {
                 continue;
             };
             if let Some(index) = chats.iter().position(|chat| *chat == chat_id) {
                 chats.swap_remove(index);
             }
             if chats.is_empty() {
-                self.unstored_joins.remove(user_id);
+                self.unstored_joins.remove(&user_id);
             }
         }
     }
@@ -295,9 +326,7 @@ impl Home {
             .retain(|_, expires_at| *expires_at > cx.now.wall);
         self.rate.tick(cx);
         for user_id in std::mem::take(&mut self.unread) {
-            if self.users.get(&user_id).is_some_and(|user| user.loading) {
-                cx.read(Read::ChatsOfUser(user_id), Reader::Subscriptions(user_id));
-            }
+            self.read_chats(user_id, cx);
         }
     }
 }

@@ -125,7 +125,7 @@ impl Owner {
         let partition = self.partitions.get_mut(&id).ok_or(Problem::STARTING)?;
         let key = client_id.map(|client_id| partition.dedup.key(chat_id, sender_id, client_id));
         if let Some(key) = key {
-            if let Some(message_id) = partition.dedup.applied(key) {
+            if let Some(message_id) = partition.dedup.settled(key) {
                 cx.stats.duplicate_sends += 1;
                 let created_at = minted_at(message_id);
                 cx.answer(
@@ -381,10 +381,16 @@ impl Owner {
     }
 
     pub(crate) fn unsubscribe(&mut self, chat_id: ChatId, users: &[UserId], cx: &Context<'_>) {
-        if let Some(Slot::Active(chat)) = self.chats.get_mut(&chat_id) {
-            for &user in users {
-                chat.unsubscribe(user, cx.topology());
+        match self.chats.get_mut(&chat_id) {
+            Some(Slot::Active(chat)) => {
+                for &user in users {
+                    chat.unsubscribe(user, cx.topology());
+                }
             }
+            Some(Slot::Loading { parked, .. }) => {
+                parked.retain(|it| !matches!(it, Parked::Subscribe(user) if users.contains(user)))
+            }
+            Some(Slot::Fresh) | None => {}
         }
     }
 }

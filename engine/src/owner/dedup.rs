@@ -31,6 +31,8 @@ pub(crate) struct DedupWindow {
 pub(crate) struct InFlightSend {
     pub(crate) message_id: MessageId,
     pub(crate) askers: Vec<Asker>,
+    /// It is in the log, and comes back from there to be applied.
+    durable: bool,
 }
 
 impl DedupWindow {
@@ -49,9 +51,11 @@ impl DedupWindow {
         DedupKey(xxh3_128_with_seed(&bytes, self.seed))
     }
 
-    /// The message that this key yielded already.
-    pub(crate) fn applied(&self, key: DedupKey) -> Option<MessageId> {
-        self.applied.get(&key).map(|&(_, message_id)| message_id)
+    /// The message that this key yielded, durably.
+    pub(crate) fn settled(&self, key: DedupKey) -> Option<MessageId> {
+        let applied = self.applied.get(&key).map(|&(_, message_id)| message_id);
+        let durable = || self.in_flight.get(&key).filter(|send| send.durable);
+        applied.or_else(|| durable().map(|send| send.message_id))
     }
 
     /// Joins a first try that is in flight; false where there is none.
@@ -70,12 +74,20 @@ impl DedupWindow {
             InFlightSend {
                 message_id,
                 askers: vec![asker],
+                durable: false,
             },
         );
     }
 
-    /// Takes who waits for a try whose outcome is known; the try stays in flight until it is applied
-    /// or forgotten.
+    /// Notes that a try is durable, and takes who waits for it.
+    pub(crate) fn confirm(&mut self, key: DedupKey) -> Vec<Asker> {
+        if let Some(send) = self.in_flight.get_mut(&key) {
+            send.durable = true;
+        }
+        self.take_askers(key)
+    }
+
+    /// Takes who waits for a try; it stays in flight until it is applied or forgotten.
     pub(crate) fn take_askers(&mut self, key: DedupKey) -> Vec<Asker> {
         self.in_flight
             .get_mut(&key)
@@ -177,7 +189,7 @@ mod tests {
             "still in flight until it is applied"
         );
         assert!(window.apply(key, Offset(5), message(1)));
-        assert_eq!(window.applied(key), Some(message(1)));
+        assert_eq!(window.settled(key), Some(message(1)));
         assert!(!window.join(key, ASKER));
     }
 
@@ -187,7 +199,7 @@ mod tests {
         let key = key(&window, "a");
         window.begin(key, message(1), ASKER);
         assert_eq!(window.abandon(key).len(), 1);
-        assert_eq!(window.applied(key), None);
+        assert_eq!(window.settled(key), None);
         assert!(!window.join(key, ASKER));
     }
 }

@@ -47,6 +47,8 @@ pub(crate) struct Owner {
     /// Chats with events that were applied and not sent yet.
     touched: Vec<ChatId>,
     sync: Sync,
+    /// How many chats were looked at in this round of forgetting some.
+    swept: usize,
     draining: bool,
 }
 
@@ -184,7 +186,7 @@ impl Owner {
                 let Some(partition) = self.partitions.get_mut(&id) else {
                     return;
                 };
-                for asker in partition.dedup.take_askers(key) {
+                for asker in partition.dedup.confirm(key) {
                     cx.answer(
                         asker,
                         Outcome::Posted {
@@ -195,6 +197,7 @@ impl Owner {
                     );
                 }
             }
+            Pending::Nobody => cx.stats.messages_posted += 1,
             Pending::Change(_) => {}
         }
     }
@@ -208,6 +211,7 @@ impl Owner {
     ) {
         let askers = match pending {
             Pending::Message { asker, .. } => vec![asker],
+            Pending::Nobody => Vec::new(),
             Pending::KeyedMessage { key, .. } => self
                 .partitions
                 .get_mut(&id)
@@ -413,6 +417,7 @@ impl Owner {
         let forgettable: Vec<ChatId> = self
             .chats
             .iter()
+            .skip(self.swept)
             .take(CHATS_SWEPT)
             .filter_map(|(id, slot)| match slot {
                 Slot::Active(chat) => {
@@ -426,6 +431,7 @@ impl Owner {
                 Slot::Loading { .. } | Slot::Fresh => None,
             })
             .collect();
+        self.swept = (self.swept + CHATS_SWEPT) % self.chats.len();
         for id in forgettable {
             self.chats.remove(&id);
         }

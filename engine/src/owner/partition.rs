@@ -46,6 +46,8 @@ pub(crate) enum Pending {
     },
     /// Another change, answered when it is in the store.
     Change(ChangeKey),
+    /// Nobody any more: he was told that the outcome is unknown.
+    Nobody,
 }
 
 /// Names a change that somebody waits for, in terms of its record.
@@ -140,10 +142,22 @@ impl Partition {
         if self.gathering.bytes() + self.in_flight_bytes >= APPEND_BYTES_MAX {
             return Err(Problem::LOG_UNAVAILABLE);
         }
+        if self.is_log_stuck(now_micros) {
+            return Err(Problem::LOG_UNAVAILABLE);
+        }
         if u128::from(self.lag_micros(now_micros)) > lag_limit.as_micros() {
             return Err(Problem::LAGGING);
         }
         Ok(())
+    }
+
+    /// Whether the oldest append is overdue.
+    fn is_log_stuck(&self, now_micros: u64) -> bool {
+        let submitted = self
+            .in_flight
+            .front()
+            .map(|in_flight| in_flight.submitted_micros);
+        submitted.is_some_and(|micros| micros + APPEND_DEADLINE_MICROS < now_micros)
     }
 
     pub(crate) fn append(&mut self, record: &Record<'_>, pending: Pending) {
@@ -182,24 +196,29 @@ impl Partition {
     /// in flight, so that a retry joins it instead of making a second message.
     pub(crate) fn take_overdue(&mut self, now_micros: u64) -> (Vec<Asker>, Vec<ChangeKey>) {
         let (mut overdue, mut changes) = (Vec::new(), Vec::new());
-        for in_flight in &mut self.in_flight {
-            if in_flight.submitted_micros + APPEND_DEADLINE_MICROS >= now_micros {
-                break;
+        if !self.is_log_stuck(now_micros) {
+            return (overdue, changes);
+        }
+        let submitted = self
+            .in_flight
+            .iter_mut()
+            .map(|in_flight| &mut in_flight.pending);
+        for waiting in submitted.chain([&mut self.gathering_pending]) {
+            for pending in waiting {
+                match pending {
+                    Pending::Message { asker, .. } => {
+                        overdue.push(*asker);
+                        *pending = Pending::Nobody;
+                    }
+                    Pending::KeyedMessage { key, .. } => {
+                        overdue.extend(self.dedup.take_askers(*key));
+                    }
+                    Pending::Change(key) => {
+                        changes.push(*key);
+                    }
+                    Pending::Nobody => {}
+                }
             }
-            in_flight.pending.retain(|pending| match pending {
-                Pending::Message { asker, .. } => {
-                    overdue.push(*asker);
-                    false
-                }
-                Pending::KeyedMessage { key, .. } => {
-                    overdue.extend(self.dedup.take_askers(*key));
-                    true
-                }
-                Pending::Change(key) => {
-                    changes.push(*key);
-                    true
-                }
-            });
         }
         (overdue, changes)
     }

@@ -18,12 +18,15 @@ pub(crate) struct SimStore {
     sessions: BTreeMap<SessionId, Timestamp>,
     /// For each shard, what was asked for and not answered.
     waiting: Vec<VecDeque<StoreRequest>>,
+    /// For each shard, reads that were done and are answered later, when they may be out of date.
+    late: Vec<VecDeque<StoreEvent>>,
     pub(crate) read_failures: bool,
 }
 
 impl SimStore {
     pub(crate) fn restart(&mut self, shards: u16) {
         self.waiting = (0..shards).map(|_| VecDeque::new()).collect();
+        self.late = (0..shards).map(|_| VecDeque::new()).collect();
     }
 
     pub(crate) fn submit(&mut self, shard: usize, request: StoreRequest) {
@@ -31,12 +34,15 @@ impl SimStore {
     }
 
     pub(crate) fn busy_shards(&self) -> Vec<usize> {
-        (0..self.waiting.len())
-            .filter(|shard| !self.waiting[*shard].is_empty())
-            .collect()
+        let is_busy =
+            |shard: &usize| !self.waiting[*shard].is_empty() || !self.late[*shard].is_empty();
+        (0..self.waiting.len()).filter(is_busy).collect()
     }
 
     pub(crate) fn step(&mut self, shard: usize, dice: &mut Dice) -> Option<StoreEvent> {
+        if !self.late[shard].is_empty() && (self.waiting[shard].is_empty() || dice.one_in(4)) {
+            return self.late[shard].pop_front();
+        }
         Some(match self.waiting[shard].pop_front()? {
             StoreRequest::Write { token, rows } => {
                 rows.into_iter().for_each(|row| self.write(row));
@@ -49,10 +55,15 @@ impl SimStore {
                     outcome: Err(StoreFault),
                 }
             }
-            StoreRequest::Read { token, read } => StoreEvent::Read {
-                token,
-                outcome: Ok(self.read(read)),
-            },
+            StoreRequest::Read { token, read } => {
+                let outcome = Ok(self.read(read));
+                let event = StoreEvent::Read { token, outcome };
+                if dice.one_in(2) {
+                    self.late[shard].push_back(event);
+                    return None;
+                }
+                event
+            }
         })
     }
 
