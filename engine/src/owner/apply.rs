@@ -299,16 +299,18 @@ impl Owner {
                 on_stored.joins.push((chat_id, vec![user_id]))
             });
         }
+        let key = ChangeKey::Added(chat_id, user_id);
         let Some(Slot::Active(chat)) = self.chats.get(&chat_id) else {
             return;
         };
-        let body = chat.to_json();
-        self.answer_when_stored(at.span, ChangeKey::Added(chat_id, user_id), || {
-            Outcome::Json {
+        // Every member is in it: not made where nobody waits, as in a replay.
+        if self.changes.contains_key(&key) {
+            let body = chat.to_json();
+            self.answer_when_stored(at.span, key, || Outcome::Json {
                 created: false,
                 body: body.clone(),
-            }
-        });
+            });
+        }
     }
 
     fn apply_leave(
