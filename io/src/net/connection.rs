@@ -1,12 +1,13 @@
 //! One connection as the shard's thread sees it: its socket, and what is to become of it.
 
 use std::io::IoSlice;
-use std::task::{Context, Poll, Waker, ready};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use rookery_engine::effect::{ConnEffect, HandedOff};
 use rookery_engine::outbox::Outbox;
 use rookery_schema::ShardId;
 
+use super::poller::Readiness;
 use super::socket::Socket;
 
 /// Pieces of output that one system call takes.
@@ -20,15 +21,20 @@ const LINGER_MICROS: u64 = 1_000_000;
 const LINGER_BYTES_MAX: usize = 256 * 1024;
 
 pub(crate) struct Connection {
-    pub(crate) socket: Socket,
+    socket: Socket,
     phase: Phase,
+    /// There may be something to read.
+    readable: bool,
+    /// The peer sends no more than what can be read now.
+    at_end: bool,
     /// Output waits until the socket takes more.
     blocked: bool,
+    /// It is on the list of those that have something to do.
+    pub(super) listed: bool,
     /// It is on the list of those that wait for the end of a stall.
     pub(super) parked: bool,
     /// When its phase has lasted too long, on the engine's clock.
     deadline: Option<u64>,
-    task: Option<Waker>,
 }
 
 enum Phase {
@@ -49,7 +55,7 @@ pub(crate) struct Move {
     pub(crate) state: HandedOff,
 }
 
-/// What a connection's task does next.
+/// What a connection does next.
 pub(crate) enum Next {
     Read,
     Wait,
@@ -57,14 +63,17 @@ pub(crate) enum Next {
 }
 
 impl Connection {
-    pub(crate) fn new(socket: Socket) -> Self {
+    pub(crate) const fn new(socket: Socket) -> Self {
         Self {
             socket,
             phase: Phase::Open,
+            // What came before it was watched is not reported.
+            readable: true,
+            at_end: false,
             blocked: false,
+            listed: false,
             parked: false,
             deadline: None,
-            task: None,
         }
     }
 
@@ -72,33 +81,39 @@ impl Connection {
     /// has a deadline.
     pub(crate) fn update(&mut self, effect: ConnEffect, now: u64) -> bool {
         match (effect, &self.phase) {
-            (ConnEffect::Flush, _) => return false,
             (ConnEffect::Close, Phase::Open) => self.phase = Phase::Closing,
             (ConnEffect::HandOff { to, socket }, Phase::Open) => {
                 let state = *socket;
                 self.phase = Phase::HandingOff(Box::new(Move { to, state }));
             }
             (ConnEffect::Abort, _) => self.phase = Phase::Aborted,
-            (ConnEffect::Resume | ConnEffect::Close | ConnEffect::HandOff { .. }, _) => {}
+            (
+                ConnEffect::Flush
+                | ConnEffect::Resume
+                | ConnEffect::Close
+                | ConnEffect::HandOff { .. },
+                _,
+            ) => {}
         }
-        self.wake();
-        if matches!(self.phase, Phase::Closing | Phase::HandingOff(_)) && self.deadline.is_none() {
+        let leaves = matches!(self.phase, Phase::Closing | Phase::HandingOff(_));
+        if leaves && self.deadline.is_none() {
             self.deadline = Some(now + LAST_OUTPUT_MICROS);
             return true;
         }
         false
     }
 
-    /// Ends it if its phase has lasted too long.
-    pub(crate) fn check_deadline(&mut self, now: u64) {
-        if self.deadline.is_some_and(|deadline| deadline <= now) {
-            self.abort();
+    /// Ends it if its phase has lasted too long; true where that is so.
+    pub(crate) fn check_deadline(&mut self, now: u64) -> bool {
+        let over = self.deadline.is_some_and(|deadline| deadline <= now);
+        if over {
+            self.phase = Phase::Aborted;
         }
+        over
     }
 
     pub(crate) fn abort(&mut self) {
         self.phase = Phase::Aborted;
-        self.wake();
     }
 
     pub(crate) const fn is_open(&self) -> bool {
@@ -110,18 +125,11 @@ impl Connection {
         self.blocked
     }
 
-    /// Has the task look at the connection again.
-    pub(crate) fn wake(&self) {
-        if let Some(task) = &self.task {
-            task.wake_by_ref();
-        }
-    }
-
-    pub(crate) fn remember_task(&mut self, context: &Context<'_>) {
-        let known = self.task.as_ref();
-        if !known.is_some_and(|task| task.will_wake(context.waker())) {
-            self.task = Some(context.waker().clone());
-        }
+    /// Notes what the socket can do; true where output has waited for it.
+    pub(super) fn note(&mut self, readiness: Readiness) -> bool {
+        self.readable |= readiness.input;
+        self.at_end |= readiness.end;
+        readiness.room && std::mem::take(&mut self.blocked)
     }
 
     /// Where it moves, if that is how it ended.
@@ -132,53 +140,39 @@ impl Connection {
         }
     }
 
-    /// Sends what goes without waiting, and leaves the rest to the connection's task.
-    pub(crate) fn send(&mut self, outbox: &mut Outbox) {
-        self.send_unblocked(outbox);
-        if self.blocked {
-            self.wake();
-        }
-    }
-
-    fn send_unblocked(&mut self, outbox: &mut Outbox) {
+    /// Sends what goes without waiting; false where the connection is broken.
+    pub(crate) fn send(&mut self, outbox: &mut Outbox) -> bool {
         while !self.blocked && !outbox.is_empty() && !matches!(self.phase, Phase::Aborted) {
             let mut slices = [IoSlice::new(&[]); SEND_SLICES];
             let filled = outbox.slices(&mut slices);
-            let offered: usize = slices[..filled].iter().map(|slice| slice.len()).sum();
             match self.socket.send(&slices[..filled]) {
-                Ok(Some(sent)) => {
-                    outbox.advance(sent);
-                    self.blocked = sent < offered;
-                }
+                Ok(Some(sent)) => outbox.advance(sent),
+                // From here on, room is reported.
                 Ok(None) => self.blocked = true,
-                Err(_) => self.abort(),
+                Err(_) => {
+                    self.phase = Phase::Aborted;
+                    return false;
+                }
             }
         }
+        true
     }
 
-    /// Goes on sending where the socket had taken no more, until it takes no more again.
-    pub(crate) fn poll_send(&mut self, outbox: &mut Outbox, context: &mut Context<'_>) -> Poll<()> {
-        while self.blocked && !matches!(self.phase, Phase::Aborted) {
-            let mut first = [IoSlice::new(&[])];
-            outbox.slices(&mut first);
-            // Only a write of something can tell that the socket is full.
-            if first[0].is_empty() {
-                self.blocked = false;
-                break;
-            }
-            match ready!(self.socket.poll_write(context, &first[0])) {
-                Ok(sent) => {
-                    outbox.advance(sent);
-                    self.blocked = false;
-                    self.send_unblocked(outbox);
-                }
-                Err(_) => {
-                    self.blocked = false;
-                    self.abort();
-                }
-            }
+    /// Whether there may be something to read.
+    pub(super) const fn is_readable(&self) -> bool {
+        self.readable
+    }
+
+    /// Reads once; `None` where there is nothing, `Some(0)` at the end or where the connection is
+    /// broken.
+    pub(super) fn receive(&mut self, buffer: &mut [u8]) -> Option<usize> {
+        let read = self.socket.receive(buffer).unwrap_or(Some(0));
+        // Less than there was room for was all; more, and all but the end, will be reported.
+        self.readable = self.at_end || read == Some(buffer.len());
+        if read.is_none() {
+            self.readable = false;
         }
-        Poll::Ready(())
+        read
     }
 
     /// Moves on to the next phase where this one is done; `flushed` says whether no output is left.
@@ -210,5 +204,11 @@ impl Connection {
             }
             _ => false,
         }
+    }
+}
+
+impl AsFd for Connection {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }

@@ -1,13 +1,13 @@
-//! All connections of a shard: their tasks, and what the round does for them.
+//! All connections of a shard: what has happened to their sockets, and what the round does for them.
 
-use std::future::poll_fn;
-use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::io;
 
-use rookery_engine::effect::{ConnEffect, HandedOff};
+use rookery_engine::effect::ConnEffect;
 use rookery_engine::input::{ConnId, Input, Listener as Entrance};
 
 use super::connection::{Connection, Next};
+use super::listener::{Bound, Listeners};
+use super::poller::{Event, Poller};
 use super::slab::Slab;
 use super::socket::Socket;
 use crate::mesh::MovedSocket;
@@ -16,12 +16,20 @@ use crate::runtime::core::Core;
 
 /// Connections of one shard beyond which it accepts no more.
 const CONNECTIONS_MAX: usize = 1 << 18;
+/// Connections that are accepted in one go.
+const ACCEPTED_MAX: usize = 64;
 /// Bytes that one read takes at most. One buffer serves all connections, so that none needs one of its
 /// own while it is idle.
 const READ_BYTES_MAX: usize = 64 * 1024;
 
 pub(crate) struct Connections {
     all: Slab<Connection>,
+    pub(crate) poller: Poller,
+    listeners: Listeners,
+    /// What has happened to sockets; kept for its memory.
+    events: Vec<Event>,
+    /// Those that have something to do, each once.
+    ready: Vec<ConnId>,
     /// Those on their way out, which have a deadline.
     closing: Vec<ConnId>,
     /// Those that are not read because of a stall.
@@ -29,25 +37,37 @@ pub(crate) struct Connections {
     buffer: Box<[u8]>,
 }
 
-impl Default for Connections {
-    fn default() -> Self {
-        Self {
+impl Connections {
+    /// None yet, and those to come from these listeners.
+    ///
+    /// # Errors
+    /// Where the kernel has no memory or no descriptor to watch sockets with.
+    pub(crate) fn new(bound: Vec<Bound>) -> io::Result<Self> {
+        let poller = Poller::new()?;
+        let mut listeners = Listeners::default();
+        for one in bound {
+            listeners.add(one, &poller)?;
+        }
+        Ok(Self {
             all: Slab::default(),
+            poller,
+            listeners,
+            events: Vec::new(),
+            ready: Vec::new(),
             closing: Vec::new(),
             parked: Vec::new(),
             buffer: vec![0; READ_BYTES_MAX].into_boxed_slice(),
-        }
-    }
-}
-
-impl Connections {
-    /// Whether another may be accepted.
-    pub(crate) fn has_room(&self) -> bool {
-        self.all.len() < CONNECTIONS_MAX
+        })
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.all.len() == 0
+    /// Accepts nobody any more.
+    pub(crate) fn close_listeners(&mut self) {
+        self.listeners.close();
+    }
+
+    /// Whether some have something to do.
+    pub(crate) const fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
     }
 
     /// Whether no output waits, and no connection is on its way out.
@@ -55,18 +75,17 @@ impl Connections {
         self.closing.is_empty() && !self.all.values_mut().any(|one| one.is_blocked())
     }
 
-    pub(crate) fn abort_all(&mut self) {
-        self.all.values_mut().for_each(Connection::abort);
-    }
-
-    /// Ends those that take too long over going.
-    pub(crate) fn check_deadlines(&mut self, now: u64) {
-        let all = &mut self.all;
+    /// Accepts again where there was no room, and ends connections that take too long over going.
+    pub(crate) fn look_at_time(&mut self, now: u64) {
+        self.listeners.rouse(&self.poller);
+        let (all, ready) = (&mut self.all, &mut self.ready);
         self.closing.retain(|&conn| {
             let connection = all.get_mut(conn);
             let known = connection.is_some();
-            if let Some(connection) = connection {
-                connection.check_deadline(now);
+            if let Some(connection) = connection
+                && connection.check_deadline(now)
+            {
+                list(ready, conn, connection);
             }
             known
         });
@@ -77,54 +96,118 @@ impl Connections {
         for conn in self.parked.drain(..) {
             if let Some(connection) = self.all.get_mut(conn) {
                 connection.parked = false;
-                connection.wake();
+                list(&mut self.ready, conn, connection);
             }
         }
     }
 
-    fn park(&mut self, conn: ConnId) {
-        if let Some(connection) = self.all.get_mut(conn)
-            && !std::mem::replace(&mut connection.parked, true)
-        {
-            self.parked.push(conn);
+    fn knock(&mut self, listener: usize) -> Vec<(Socket, Entrance)> {
+        let room = (CONNECTIONS_MAX - self.all.len()).min(ACCEPTED_MAX);
+        self.listeners.accept(listener, room, &self.poller)
+    }
+
+    fn open(&mut self, socket: Socket) -> io::Result<ConnId> {
+        let conn = self.all.insert(Connection::new(socket));
+        let Some(connection) = self.all.get_mut(conn) else {
+            return Ok(conn);
+        };
+        if let Err(error) = self.poller.watch(&*connection, conn) {
+            self.all.remove(conn);
+            return Err(error);
         }
+        list(&mut self.ready, conn, connection);
+        Ok(conn)
+    }
+}
+
+/// Notes that a connection has something to do.
+fn list(ready: &mut Vec<ConnId>, conn: ConnId, connection: &mut Connection) {
+    if !std::mem::replace(&mut connection.listed, true) {
+        ready.push(conn);
     }
 }
 
 impl<E: Engine> Core<E> {
+    /// Lets sockets do what they can do now; false where there was nothing.
+    pub(crate) fn serve_sockets(&self) -> bool {
+        let mut events = std::mem::take(&mut self.connections.borrow_mut().events);
+        let happened = self.connections.borrow_mut().poller.take(&mut events);
+        for event in events.drain(..) {
+            self.note(event);
+        }
+        let ready = {
+            let mut connections = self.connections.borrow_mut();
+            connections.events = events;
+            std::mem::take(&mut connections.ready)
+        };
+        for &conn in &ready {
+            self.serve(conn);
+        }
+        happened || !ready.is_empty()
+    }
+
+    fn note(&self, event: Event) {
+        let (conn, readiness) = match event {
+            Event::Connection(conn, readiness) => (conn, readiness),
+            Event::Knock(listener) => {
+                let accepted = self.connections.borrow_mut().knock(listener);
+                for (socket, entrance) in accepted {
+                    self.accept(socket, entrance);
+                }
+                return;
+            }
+        };
+        let connections = &mut *self.connections.borrow_mut();
+        let Some(connection) = connections.all.get_mut(conn) else {
+            return;
+        };
+        if connection.note(readiness) {
+            self.with_engine(|engine| {
+                if let Some(outbox) = engine.outbox(conn) {
+                    connection.send(outbox);
+                }
+            });
+        }
+        list(&mut connections.ready, conn, connection);
+    }
+
     /// Takes over an accepted connection.
-    pub(crate) fn accept(self: &Rc<Self>, socket: Socket, listener: Entrance) {
+    fn accept(&self, socket: Socket, listener: Entrance) {
         // A peer that has reset the connection by now has no address any more.
         let Ok(peer) = socket.peer() else { return };
         if let Err(error) = socket.send_at_once() {
             tracing::debug!(%error, "a connection keeps its delay");
         }
-        let conn = self.open(socket);
-        self.step(Input::Accepted {
-            conn,
-            peer,
-            listener,
-        });
+        if let Some(conn) = self.open(socket) {
+            self.step(Input::Accepted {
+                conn,
+                peer,
+                listener,
+            });
+        }
     }
 
     /// Takes over a connection that a shard has handed off.
-    pub(crate) fn arrive(self: &Rc<Self>, socket: Socket, state: HandedOff) {
-        let conn = self.open(socket);
-        self.step(Input::Arrived {
-            conn,
-            socket: state,
-        });
+    pub(crate) fn arrive(&self, socket: MovedSocket) {
+        if let Some(conn) = self.open(Socket::new(socket.fd)) {
+            self.step(Input::Arrived {
+                conn,
+                socket: socket.state,
+            });
+        }
     }
 
-    fn open(self: &Rc<Self>, socket: Socket) -> ConnId {
-        let mut connections = self.connections.borrow_mut();
-        let conn = connections.all.insert(Connection::new(socket));
-        let core = Rc::clone(self);
-        self.spawn_detached(async move {
-            poll_fn(|context| core.poll_connection(conn, context)).await;
-            core.end(conn);
-        });
-        conn
+    fn open(&self, socket: Socket) -> Option<ConnId> {
+        let opened = self.connections.borrow_mut().open(socket);
+        opened
+            .inspect_err(|error| {
+                tracing::warn!(
+                    %error,
+                    "a connection was closed, since its socket could not be watched; \
+                     raise fs.epoll.max_user_watches"
+                );
+            })
+            .ok()
     }
 
     /// Does what the engine asked for its connections. All steps of the round are behind it, so a
@@ -137,84 +220,85 @@ impl<E: Engine> Core<E> {
                 let Some(connection) = connections.all.get_mut(conn) else {
                     continue;
                 };
+                let changes = !matches!(effect, ConnEffect::Flush);
                 if connection.update(effect, now) {
                     connections.closing.push(conn);
                 }
-                if let Some(outbox) = engine.outbox(conn) {
-                    connection.send(outbox);
+                let works = engine
+                    .outbox(conn)
+                    .is_none_or(|outbox| connection.send(outbox));
+                if changes || !works {
+                    list(&mut connections.ready, conn, connection);
                 }
             }
         });
     }
 
-    /// One turn of a connection's task; ready when the connection is to end.
-    fn poll_connection(&self, conn: ConnId, context: &mut Context<'_>) -> Poll<()> {
-        loop {
-            match self.poll_output(conn, context) {
-                Next::Read => {}
-                Next::Wait => return Poll::Pending,
-                Next::End => return Poll::Ready(()),
-            }
-            if !ready!(self.poll_input(conn, context)) {
-                return Poll::Ready(());
-            }
+    /// Lets one connection do what it can do now.
+    fn serve(&self, conn: ConnId) {
+        let goes_on = match self.settle(conn) {
+            Next::Read => self.read(conn),
+            Next::Wait => true,
+            Next::End => false,
+        };
+        if !goes_on {
+            self.end(conn);
         }
     }
 
-    fn poll_output(&self, conn: ConnId, context: &mut Context<'_>) -> Next {
+    fn settle(&self, conn: ConnId) -> Next {
         let now = self.now().micros;
         let mut connections = self.connections.borrow_mut();
         let Some(connection) = connections.all.get_mut(conn) else {
-            return Next::End;
+            return Next::Wait;
         };
-        connection.remember_task(context);
-        if connection.is_open() && !connection.is_blocked() {
+        connection.listed = false;
+        if connection.is_open() {
             return Next::Read;
         }
         self.with_engine(|engine| {
-            let Some(outbox) = engine.outbox(conn) else {
-                return connection.next(true, now);
-            };
-            if connection.is_blocked() && connection.poll_send(outbox, context).is_ready() {
-                // The engine may have waited for room.
-                self.mark_due();
-            }
-            connection.next(outbox.is_empty(), now)
+            let flushed = engine.outbox(conn).is_none_or(|outbox| outbox.is_empty());
+            connection.next(flushed, now)
         })
     }
 
     /// Reads once; false where no more will come, or none is wanted.
-    fn poll_input(&self, conn: ConnId, context: &mut Context<'_>) -> Poll<bool> {
+    fn read(&self, conn: ConnId) -> bool {
         let connections = &mut *self.connections.borrow_mut();
         let Some(connection) = connections.all.get_mut(conn) else {
-            return Poll::Ready(false);
+            return true;
         };
+        if !connection.is_readable() {
+            return true;
+        }
         if connection.is_open() {
             if self.is_stalled() {
-                connections.park(conn);
-                return Poll::Pending;
+                if !std::mem::replace(&mut connection.parked, true) {
+                    connections.parked.push(conn);
+                }
+                return true;
             }
             if !self.with_engine(|engine| engine.wants_input(conn)) {
-                return Poll::Pending;
+                return true;
             }
         }
         let buffer = &mut connections.buffer;
-        let read = match ready!(connection.socket.poll_read(context, buffer)) {
-            Ok(0) | Err(_) => return Poll::Ready(false),
-            Ok(read) => read,
+        let read = match connection.receive(buffer) {
+            None => return true,
+            Some(0) => return false,
+            Some(read) => read,
         };
         if !connection.discard(read) && !self.step_received(conn, &buffer[..read]) {
-            return Poll::Ready(false);
+            return false;
         }
-        if read == buffer.len() {
+        if connection.is_readable() {
             // There is more, and others have their turn first.
-            context.waker().wake_by_ref();
-            return Poll::Pending;
+            list(&mut connections.ready, conn, connection);
         }
-        Poll::Ready(true)
+        true
     }
 
-    fn end(self: &Rc<Self>, conn: ConnId) {
+    fn end(&self, conn: ConnId) {
         let ended = {
             let connections = &mut *self.connections.borrow_mut();
             // A peer that sends no more may still read.
@@ -227,23 +311,30 @@ impl<E: Engine> Core<E> {
             }
             connections.all.remove(conn)
         };
+        let Some(ended) = ended else { return };
         self.step(Input::Gone { conn });
-        if let Some((socket, target)) = ended.and_then(Connection::into_move) {
+        if let Some((socket, target)) = ended.into_move() {
+            self.connections.borrow().poller.forget(&socket);
+            let moved = MovedSocket {
+                fd: socket.into_fd(),
+                state: target.state,
+            };
             if target.to == self.id() {
-                self.arrive(socket, target.state);
-                return;
+                self.arrive(moved);
+            } else {
+                self.send_socket(target.to, moved);
             }
-            match socket.duplicate() {
-                Ok(fd) => {
-                    let state = target.state;
-                    self.send_socket(target.to, MovedSocket { fd, state });
-                }
-                Err(error) => tracing::warn!(
-                    %error,
-                    "a connection could not move to its user's shard and was closed; \
-                     raise the limit of open files (ulimit -n)"
-                ),
+        }
+    }
+
+    /// Ends all connections, whatever they do.
+    pub(crate) fn end_all(&self) {
+        let all: Vec<_> = self.connections.borrow().all.ids().collect();
+        for conn in all {
+            if let Some(connection) = self.connections.borrow_mut().all.get_mut(conn) {
+                connection.abort();
             }
+            self.end(conn);
         }
     }
 }

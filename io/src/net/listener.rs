@@ -3,22 +3,16 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
-use std::rc::Rc;
-use std::time::Duration;
 
 use rookery_engine::input::Listener as Entrance;
 use socket2::{Domain, Protocol, Socket as RawSocket, Type};
 
-use super::socket::Acceptor;
-use crate::runtime::Engine;
-use crate::runtime::core::Core;
+use super::poller::Poller;
+use super::socket::{self, Socket};
 
 /// Connections that the kernel holds for one listener until they are accepted; it takes
 /// `net.core.somaxconn` where that is lower.
 const BACKLOG: i32 = 4096;
-/// How long no connection is accepted when there is no room or no descriptor for one.
-const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
 
 /// An address can't be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -100,6 +94,7 @@ fn open(address: SocketAddr, shared: bool) -> io::Result<RawSocket> {
     // A restart must not wait for the connections of the last run to be forgotten.
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(shared)?;
+    socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     if !shared {
         socket.listen(1)?;
@@ -116,32 +111,91 @@ fn explain(address: SocketAddr, source: io::Error) -> BindError {
     }
 }
 
-/// Accepts connections until the task is cancelled.
-pub(crate) async fn accept<E: Engine>(core: Rc<Core<E>>, bound: Bound) {
-    let acceptor = Acceptor::adopt(OwnedFd::from(bound.socket));
-    let mut refused = false;
-    loop {
-        if !core.connections.borrow().has_room() {
-            glommio::timer::sleep(ACCEPT_BACKOFF).await;
-            continue;
-        }
-        match acceptor.accept().await {
-            Ok(socket) => {
-                refused = false;
-                core.accept(socket, bound.entrance);
-            }
-            // The peer was gone before it was its turn.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-            Err(error) => {
-                // Said once for each time that it begins, however long it lasts.
-                if !std::mem::replace(&mut refused, true) {
-                    tracing::warn!(
-                        %error,
-                        "new connections have to wait; if files are short, raise ulimit -n"
-                    );
+/// Listeners of one shard.
+#[derive(Default)]
+pub(crate) struct Listeners {
+    all: Vec<Listening>,
+    /// Those that are not watched, because there was no room or no descriptor for a connection.
+    resting: Vec<usize>,
+}
+
+struct Listening {
+    socket: RawSocket,
+    entrance: Entrance,
+    /// Nobody could be accepted, and that was said.
+    refused: bool,
+}
+
+impl Listeners {
+    /// Watches a listener from here on.
+    pub(crate) fn add(&mut self, bound: Bound, poller: &Poller) -> io::Result<()> {
+        poller.watch_listener(&bound.socket, self.all.len())?;
+        self.all.push(Listening {
+            socket: bound.socket,
+            entrance: bound.entrance,
+            refused: false,
+        });
+        Ok(())
+    }
+
+    /// Accepts whoever waits at a listener, at most so many; where there is no room or no descriptor for
+    /// one, it is let rest.
+    pub(super) fn accept(
+        &mut self,
+        index: usize,
+        at_most: usize,
+        poller: &Poller,
+    ) -> Vec<(Socket, Entrance)> {
+        let mut accepted = Vec::new();
+        let Some(listening) = self.all.get_mut(index) else {
+            return accepted;
+        };
+        let mut rests = at_most == 0;
+        while !rests && accepted.len() < at_most {
+            match socket::accept(&listening.socket) {
+                Ok(Some(socket)) => {
+                    listening.refused = false;
+                    accepted.push((socket, listening.entrance));
                 }
-                glommio::timer::sleep(ACCEPT_BACKOFF).await;
+                Ok(None) => break,
+                // The peer was gone before it was its turn.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) => {
+                    listening.refuse(&error);
+                    rests = true;
+                }
             }
+        }
+        if rests {
+            poller.forget(&listening.socket);
+            self.resting.push(index);
+        }
+        accepted
+    }
+
+    /// Looks again at listeners that were let rest.
+    pub(crate) fn rouse(&mut self, poller: &Poller) {
+        let all = &self.all;
+        self.resting.retain(|&index| {
+            all.get(index)
+                .is_some_and(|listening| poller.watch_listener(&listening.socket, index).is_err())
+        });
+    }
+
+    /// Closes all: nobody is accepted any more.
+    pub(crate) fn close(&mut self) {
+        *self = Self::default();
+    }
+}
+
+impl Listening {
+    /// Says that nobody could be accepted, once for each time that it begins, however long it lasts.
+    fn refuse(&mut self, error: &io::Error) {
+        if !std::mem::replace(&mut self.refused, true) {
+            tracing::warn!(
+                %error,
+                "new connections have to wait; if files are short, raise ulimit -n"
+            );
         }
     }
 }

@@ -3,5 +3,6 @@
 mod connection;
 pub(crate) mod connections;
 pub mod listener;
+mod poller;
 mod slab;
 pub(crate) mod socket;

@@ -62,6 +62,16 @@ impl<T> Slab<T> {
         self.slots.len() - self.free.len()
     }
 
+    pub(crate) fn ids(&self) -> impl Iterator<Item = ConnId> {
+        let used = (0..)
+            .zip(&self.slots)
+            .filter(|(_, slot)| slot.value.is_some());
+        used.map(|(slot, entry)| ConnId {
+            slot,
+            generation: entry.generation,
+        })
+    }
+
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.slots.iter_mut().filter_map(|slot| slot.value.as_mut())
     }
@@ -86,5 +96,6 @@ mod tests {
         assert_eq!(slab.get_mut(second), Some(&mut "second"));
         assert_eq!(slab.get_mut(other), Some(&mut "other"));
         assert_eq!(slab.len(), 2);
+        assert_eq!(slab.ids().collect::<Vec<_>>(), [second, other]);
     }
 }

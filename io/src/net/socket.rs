@@ -1,78 +1,49 @@
-//! The one place where raw file descriptors are handled: sockets change hands here between owners that
-//! know nothing of each other (socket2, glommio, rustix, another shard).
+//! Sockets: what the kernel does for them, without waiting.
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use futures_io::{AsyncRead, AsyncWrite};
-use glommio::net::{TcpListener, TcpStream};
 use rustix::io::Errno;
-use rustix::net::{SendAncillaryBuffer, SendFlags, Shutdown};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, SocketFlags};
 
-/// A connected socket on this thread's executor. It closes when it is dropped.
-pub(crate) struct Socket(TcpStream);
+/// A connected socket. It closes when it is dropped.
+pub(crate) struct Socket(OwnedFd);
 
 impl Socket {
-    /// Takes a connected socket over into this thread's executor.
-    pub(crate) fn adopt(fd: OwnedFd) -> Self {
-        // SAFETY: the descriptor was owned, and its ownership ends with `into_raw_fd`; the stream is its
-        // only owner from here on.
-        Self(unsafe { TcpStream::from_raw_fd(fd.into_raw_fd()) })
+    pub(crate) const fn new(fd: OwnedFd) -> Self {
+        Self(fd)
     }
 
-    /// The same socket behind a descriptor of its own, for another thread to adopt. glommio does not
-    /// give back the descriptor that it was made with.
-    pub(crate) fn duplicate(&self) -> io::Result<OwnedFd> {
-        Ok(rustix::io::fcntl_dupfd_cloexec(self, 0)?)
+    pub(crate) fn into_fd(self) -> OwnedFd {
+        self.0
     }
 
     pub(crate) fn peer(&self) -> io::Result<SocketAddr> {
-        self.0.peer_addr().map_err(io::Error::from)
+        let address = rustix::net::getpeername(self)?.ok_or(Errno::NOTCONN)?;
+        Ok(SocketAddr::try_from(address)?)
     }
 
     pub(crate) fn send_at_once(&self) -> io::Result<()> {
-        self.0.set_nodelay(true).map_err(io::Error::from)
+        Ok(rustix::net::sockopt::set_tcp_nodelay(self, true)?)
     }
 
-    pub(crate) fn poll_read(
-        &mut self,
-        context: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_read(context, buffer)
-    }
-
-    /// Sends, or arranges for a wake-up when something can be sent.
-    pub(crate) fn poll_write(
-        &mut self,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, bytes)
+    /// Reads what is there; `None` where nothing is, `Some(0)` at the end.
+    pub(crate) fn receive(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        attempt(|| rustix::net::recv(self, &mut *buffer, RecvFlags::DONTWAIT).map(|(read, _)| read))
     }
 
     /// Sends with one system call as much as goes without waiting; `None` where nothing does.
     pub(crate) fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<Option<usize>> {
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-        loop {
-            let outcome = match slices {
-                // The usual answer, and a good deal cheaper to describe to the kernel.
-                [one] => rustix::net::send(self, one, flags),
-                several => {
-                    let control = &mut SendAncillaryBuffer::default();
-                    rustix::net::sendmsg(self, several, control, flags)
-                }
-            };
-            return match outcome {
-                Ok(sent) => Ok(Some(sent)),
-                Err(Errno::AGAIN) => Ok(None),
-                Err(Errno::INTR) => continue,
-                Err(error) => Err(error.into()),
-            };
-        }
+        attempt(|| match slices {
+            // The usual answer, and a good deal cheaper to describe to the kernel.
+            [one] => rustix::net::send(self, one, flags),
+            several => {
+                let control = &mut SendAncillaryBuffer::default();
+                rustix::net::sendmsg(self, several, control, flags)
+            }
+        })
     }
 
     /// Tells the peer that no more comes.
@@ -83,22 +54,23 @@ impl Socket {
 
 impl AsFd for Socket {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        // SAFETY: the stream keeps its descriptor open for as long as it lives, and `self` borrows it.
-        unsafe { BorrowedFd::borrow_raw(self.0.as_raw_fd()) }
+        self.0.as_fd()
     }
 }
 
-/// A listening socket on this thread's executor.
-pub(crate) struct Acceptor(TcpListener);
+/// Accepts a connection; `None` where nobody waits for it.
+pub(super) fn accept(listener: impl AsFd) -> io::Result<Option<Socket>> {
+    attempt(|| rustix::net::accept_with(&listener, SocketFlags::CLOEXEC).map(Socket))
+}
 
-impl Acceptor {
-    /// Takes a listening socket over into this thread's executor.
-    pub(crate) fn adopt(fd: OwnedFd) -> Self {
-        // SAFETY: as in `Socket::adopt`.
-        Self(unsafe { TcpListener::from_raw_fd(fd.into_raw_fd()) })
-    }
-
-    pub(crate) async fn accept(&self) -> io::Result<Socket> {
-        self.0.accept().await.map(Socket).map_err(io::Error::from)
+/// Makes a system call that does not wait; `None` where it would have to.
+fn attempt<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> io::Result<Option<T>> {
+    loop {
+        return match call() {
+            Ok(done) => Ok(Some(done)),
+            Err(Errno::AGAIN) => Ok(None),
+            Err(Errno::INTR) => continue,
+            Err(error) => Err(error.into()),
+        };
     }
 }

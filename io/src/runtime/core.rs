@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Waker};
 use std::time::Instant;
 
-use glommio::{Task, TaskQueueHandle};
 use rookery_engine::effect::Effects;
 use rookery_engine::input::{ConnId, Input, Now};
 use rookery_schema::ShardId;
@@ -31,7 +30,6 @@ pub(crate) struct Core<E> {
     /// Whether rings that are full keep this shard from reading sockets.
     stalled: Cell<bool>,
     pub(super) end: End,
-    queue: TaskQueueHandle,
 }
 
 /// Whether a round is due, and the task that runs it.
@@ -48,8 +46,6 @@ pub(super) struct End {
     pub(super) stopped: Cell<bool>,
     /// For the process: whether there is nothing left to finish.
     drained: Arc<AtomicBool>,
-    /// Those that accept connections.
-    pub(super) acceptors: RefCell<Vec<Task<()>>>,
 }
 
 impl<E: Engine> Core<E> {
@@ -57,16 +53,16 @@ impl<E: Engine> Core<E> {
         id: ShardId,
         engine: E,
         outside: Outside,
+        connections: Connections,
         start: Instant,
         drained: Arc<AtomicBool>,
-        queue: TaskQueueHandle,
     ) -> Self {
         Self {
             id,
             engine: RefCell::new(engine),
             effects: RefCell::default(),
             outside: RefCell::new(outside),
-            connections: RefCell::default(),
+            connections: RefCell::new(connections),
             clock: Clock::new(start),
             round: RoundDue::default(),
             stalled: Cell::new(false),
@@ -74,7 +70,6 @@ impl<E: Engine> Core<E> {
                 drained,
                 ..End::default()
             },
-            queue,
         }
     }
 
@@ -115,7 +110,7 @@ impl<E: Engine> Core<E> {
         look(&mut self.engine.borrow_mut())
     }
 
-    /// Has a round run behind the tasks that are ready now.
+    /// Has a round run, unless one is running and has steps before it.
     pub(crate) fn mark_due(&self) {
         if !self.round.flag.replace(true)
             && let Some(task) = &*self.round.task.borrow()
@@ -124,14 +119,20 @@ impl<E: Engine> Core<E> {
         }
     }
 
-    /// Whether a round was due, for the task that runs it now.
-    pub(super) fn take_due(&self, context: &Context<'_>) -> bool {
+    /// A round begins, of this task.
+    pub(super) fn begin_round(&self, context: &Context<'_>) {
         let mut task = self.round.task.borrow_mut();
         let known = task.as_ref();
         if !known.is_some_and(|task| task.will_wake(context.waker())) {
             *task = Some(context.waker().clone());
         }
-        self.round.flag.replace(false)
+        self.round.flag.set(true);
+        self.clock.expire();
+    }
+
+    /// The round now does what was asked for: a step behind this needs another round.
+    pub(super) fn end_steps(&self) {
+        self.round.flag.set(false);
     }
 
     /// Whether rings that are full keep this shard from reading sockets.
@@ -154,20 +155,6 @@ impl<E: Engine> Core<E> {
         self.mark_due();
     }
 
-    /// Runs a task on this shard's queue for as long as its handle lives.
-    pub(super) fn spawn(&self, task: impl Future<Output = ()> + 'static) -> Option<Task<()>> {
-        glommio::spawn_local_into(task, self.queue)
-            .inspect_err(|error| tracing::error!(%error, "the shard has no queue for its tasks"))
-            .ok()
-    }
-
-    /// Runs a task on this shard's queue to its own end.
-    pub(crate) fn spawn_detached(&self, task: impl Future<Output = ()> + 'static) {
-        if let Some(task) = self.spawn(task) {
-            drop(task.detach());
-        }
-    }
-
     /// Has the engine look at the time with every beat.
     pub(super) async fn ticks(self: Rc<Self>, wrist: Wrist) {
         wrist
@@ -184,7 +171,7 @@ impl<E: Engine> Core<E> {
         let busy = glommio::executor().executor_stats().executor_runtime();
         self.with_engine(|engine| engine.stats_mut().busy_micros += busy.as_micros() as u64);
         let now = self.now().micros;
-        self.connections.borrow_mut().check_deadlines(now);
+        self.connections.borrow_mut().look_at_time(now);
         self.step(Input::Tick);
     }
 

@@ -14,7 +14,8 @@ use rookery_schema::ShardId;
 use super::core::Core;
 use super::pulse::{Wrist, pulse};
 use super::{Engine, Outside};
-use crate::net::listener::{self, Bound};
+use crate::net::connections::Connections;
+use crate::net::listener::Bound;
 use crate::vital::{self, Shutdown};
 
 /// Bytes of memory that an executor registers with the kernel for direct I/O, of which a shard does
@@ -26,8 +27,6 @@ const IO_MEMORY_BYTES: usize = 64 * 1024;
 const LATENCY: Duration = Duration::from_millis(10);
 /// Between the beats that a new executor has to feel to count as started.
 const WARM_UP: Duration = Duration::from_millis(5);
-/// How often the ends of connections are awaited when a shard stops.
-const STOP_POLL: Duration = Duration::from_millis(1);
 
 /// A shard's thread can't be made.
 #[derive(Debug, thiserror::Error)]
@@ -148,22 +147,13 @@ async fn serve<E: Engine>(parts: Parts<E>) -> Result<(), GlommioError<()>> {
         parts.id,
         (parts.engine)(),
         parts.outside,
+        Connections::new(parts.listeners)?,
         parts.start,
         parts.drained,
-        queue,
     ));
-    let ticks = core.spawn(Rc::clone(&core).ticks(parts.wrist));
-    for bound in parts.listeners {
-        let acceptor = core.spawn(listener::accept(Rc::clone(&core), bound));
-        core.end.acceptors.borrow_mut().extend(acceptor);
-    }
+    let ticks = glommio::spawn_local_into(Rc::clone(&core).ticks(parts.wrist), queue)?;
     glommio::spawn_local_into(Rc::clone(&core).rounds(), queue)?.await;
-    for task in core.end.acceptors.take().into_iter().chain(ticks) {
-        task.cancel().await;
-    }
-    while !core.connections.borrow().is_empty() {
-        core.connections.borrow_mut().abort_all();
-        glommio::timer::sleep(STOP_POLL).await;
-    }
+    ticks.cancel().await;
+    core.end_all();
     Ok(())
 }

@@ -1,15 +1,14 @@
-//! One shard's thread: its executor, its tasks, and the rounds in which they work together.
+//! One shard's thread: its executor, and the rounds in which it works.
 //!
-//! Tasks of connections feed what they read to the engine and mark a round as due. The round's task
-//! therefore runs behind all of them that are ready now. It feeds the engine what came from other
-//! threads, lets it gather, and does what was asked for, so that everything for one ring, one lane or
-//! one socket goes in one piece.
+//! A round feeds the engine what came over sockets and from other threads, lets it gather, and does what
+//! was asked for, so that everything for one ring, one lane or one socket goes in one piece.
 
 mod clock;
 pub(crate) mod core;
 pub mod executor;
 mod outside;
 pub(crate) mod pulse;
+pub(crate) mod readable;
 mod round;
 
 use rookery_engine::effect::Effects;

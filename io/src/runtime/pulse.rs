@@ -14,10 +14,12 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use rustix::io::Errno;
+use rustix::net::RecvFlags;
 use rustix::thread::Pid;
 use signal_hook::consts::SIGURG;
 
-use crate::net::socket::Socket;
+use super::readable::Readable;
 
 /// Beats that are taken in one go.
 const BEATS_TAKEN_MAX: usize = 16;
@@ -109,12 +111,19 @@ impl Wrist {
     /// Runs `each` for the beats, several at once where they were not taken one by one; ends with the
     /// pulse, or when `each` says that it is enough.
     pub(crate) async fn feel(self, mut each: impl FnMut() -> bool) {
-        let mut socket = Socket::adopt(self.stream);
+        let mut readable = Readable::new(self.stream);
         let mut beats = [0; BEATS_TAKEN_MAX];
-        while let Ok(taken @ 1..) = poll_fn(|context| socket.poll_read(context, &mut beats)).await {
-            self.felt.beats.fetch_add(taken as u64, Ordering::Relaxed);
-            if !each() {
-                return;
+        loop {
+            poll_fn(|context| readable.poll_readable(context)).await;
+            match rustix::net::recv(&readable, &mut beats, RecvFlags::DONTWAIT) {
+                Ok((taken @ 1.., _)) => {
+                    self.felt.beats.fetch_add(taken as u64, Ordering::Relaxed);
+                    if !each() {
+                        return;
+                    }
+                }
+                Err(Errno::AGAIN | Errno::INTR) => {}
+                Ok(_) | Err(_) => return,
             }
         }
     }

@@ -1,6 +1,5 @@
 //! The round: everything that a shard does for all of its connections at once.
 
-use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -13,59 +12,56 @@ use rookery_engine::input::Input;
 
 use super::core::Core;
 use super::outside::News;
-use super::{Control, Engine, Outside};
+use super::{Control, Engine};
 use crate::metrics;
-use crate::net::socket::Socket;
 
 /// After how long a round tries again what another thread's ring had no room for.
 const RETRY_AFTER: Duration = Duration::from_millis(1);
-
-/// What the task of the rounds keeps from one to the next.
-#[derive(Default)]
-struct Pending {
-    /// Rings may hold something.
-    news: bool,
-    /// When to try again what a ring had no room for.
-    retry: Option<Timer>,
-}
 
 impl<E: Engine> Core<E> {
     /// Runs rounds as they fall due, at most one each time that this task has its turn, until the shard
     /// is stopped.
     pub(super) async fn rounds(self: Rc<Self>) {
-        let mut pending = Pending::default();
-        poll_fn(|context| self.poll_round(&mut pending, context)).await;
+        let mut retry = None;
+        poll_fn(|context| self.poll_round(&mut retry, context)).await;
     }
 
-    fn poll_round(self: &Rc<Self>, pending: &mut Pending, context: &mut Context<'_>) -> Poll<()> {
-        let due = self.take_due(context);
-        let retry = pending.retry.as_mut();
-        let again = retry.is_some_and(|timer| fired(timer, context));
-        if due | again | pending.take_news(&self.outside, context) {
-            pending.news = self.round();
-        }
+    /// `retry` is when to try again what a ring had no room for.
+    fn poll_round(&self, retry: &mut Option<Timer>, context: &mut Context<'_>) -> Poll<()> {
+        self.begin_round(context);
+        // What comes from here on asks for another round.
+        self.outside.borrow_mut().has_news(context);
+        let more = self.round();
         if self.end.stopped.get() {
             return Poll::Ready(());
         }
-        if pending.take_news(&self.outside, context) {
-            pending.news = true;
+        if more || self.has_news(context) {
             context.waker().wake_by_ref();
         }
         let leftovers = self.outside.borrow().has_leftovers();
-        pending.retry = leftovers.then(|| Timer::new(RETRY_AFTER));
-        if let Some(timer) = &mut pending.retry {
-            // Only so that it knows whom to wake.
-            let _ = fired(timer, context);
+        *retry = leftovers.then(|| Timer::new(RETRY_AFTER));
+        if let Some(timer) = retry
+            && Pin::new(timer).poll(context).is_ready()
+        {
+            context.waker().wake_by_ref();
         }
         Poll::Pending
     }
 
-    /// One round; true where there is more news than it took.
-    fn round(self: &Rc<Self>) -> bool {
-        self.expire_clock();
-        let more = self.receive();
+    /// Whether anything came that this round has not seen; if not, the task is woken when it does.
+    fn has_news(&self, context: &mut Context<'_>) -> bool {
+        let of_threads = self.outside.borrow_mut().has_news(context);
+        let mut connections = self.connections.borrow_mut();
+        of_threads || connections.has_ready() || connections.poller.poll_news(context).is_ready()
+    }
+
+    /// One round; true where there may be more news than it took.
+    fn round(&self) -> bool {
+        let sockets = self.serve_sockets();
+        let rings = self.receive();
         let now = self.now();
         let mut effects = self.effects.borrow_mut();
+        self.end_steps();
         self.with_engine(|engine| engine.flush(now, &mut effects));
         let answers = self.send(&mut effects);
         self.update_connections(effects.connections.drain(..));
@@ -75,14 +71,14 @@ impl<E: Engine> Core<E> {
         self.update_stall();
         self.report_drained();
         self.expire_clock();
-        more
+        sockets || rings
     }
 
-    fn receive(self: &Rc<Self>) -> bool {
+    fn receive(&self) -> bool {
         let mut controls = Vec::new();
         let more = self.outside.borrow_mut().receive(|news| match news {
             News::Input(input) => self.step(input),
-            News::Socket(moved) => self.arrive(Socket::adopt(moved.fd), moved.state),
+            News::Socket(moved) => self.arrive(moved),
             News::Control(control) => controls.push(control),
         });
         controls.into_iter().for_each(|control| self.obey(control));
@@ -93,7 +89,7 @@ impl<E: Engine> Core<E> {
         match control {
             Control::Drain => {
                 self.end.draining.set(true);
-                self.end.acceptors.take();
+                self.connections.borrow_mut().close_listeners();
                 self.step(Input::Drain);
             }
             Control::Stop => self.end.stopped.set(true),
@@ -126,16 +122,6 @@ impl<E: Engine> Core<E> {
             stats.mesh_stalls += u64::from(begins);
         });
     }
-}
-
-impl Pending {
-    fn take_news(&mut self, outside: &RefCell<Outside>, context: &Context<'_>) -> bool {
-        outside.borrow_mut().has_news(context) | std::mem::take(&mut self.news)
-    }
-}
-
-fn fired(timer: &mut Timer, context: &mut Context<'_>) -> bool {
-    Pin::new(timer).poll(context).is_ready()
 }
 
 fn report(notice: Notice) {

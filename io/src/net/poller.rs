@@ -1,0 +1,120 @@
+//! Which sockets of a shard have something to do.
+//!
+//! All of them are in one epoll instance, and the executor's ring waits for that alone: to ask the ring
+//! about each socket costs a request, a completion and an interrupted thread for every few bytes that
+//! arrive.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::task::{Context, Poll};
+
+use rookery_engine::input::ConnId;
+use rustix::buffer::spare_capacity;
+use rustix::event::Timespec;
+use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+use rustix::io::Errno;
+
+use crate::runtime::readable::Readable;
+
+/// Sockets that are looked at in one go, before other threads have their turn.
+const EVENTS_MAX: usize = 256;
+const AT_ONCE: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 0,
+};
+/// The slot that stands for listeners, which no connection can have.
+const LISTENERS: u32 = u32::MAX;
+
+pub(crate) struct Poller {
+    epoll: Readable,
+    events: Vec<epoll::Event>,
+}
+
+/// A socket has something to do.
+pub(super) enum Event {
+    /// Somebody wants to connect to the listener with this index.
+    Knock(usize),
+    Connection(ConnId, Readiness),
+}
+
+/// What a connection's socket can do now.
+#[derive(Clone, Copy)]
+pub(super) struct Readiness {
+    /// There may be something to read, if only the end.
+    pub(super) input: bool,
+    /// The end of what the peer sends is among it.
+    pub(super) end: bool,
+    /// There may be room to write.
+    pub(super) room: bool,
+}
+
+impl Poller {
+    /// # Errors
+    /// Where the kernel has no memory or no descriptor for it.
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self {
+            epoll: Readable::new(epoll::create(CreateFlags::CLOEXEC)?),
+            events: Vec::with_capacity(EVENTS_MAX),
+        })
+    }
+
+    /// Watches a connection until its socket is closed: each change is reported once.
+    pub(super) fn watch(&self, socket: impl AsFd, conn: ConnId) -> io::Result<()> {
+        let changes = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
+        self.add(socket, conn.slot, conn.generation, changes)
+    }
+
+    /// Watches a listener: it is reported for as long as somebody waits there.
+    pub(super) fn watch_listener(&self, socket: impl AsFd, index: usize) -> io::Result<()> {
+        self.add(socket, LISTENERS, index as u32, EventFlags::IN)
+    }
+
+    fn add(&self, socket: impl AsFd, high: u32, low: u32, flags: EventFlags) -> io::Result<()> {
+        let data = EventData::new_u64(u64::from(high) << 32 | u64::from(low));
+        Ok(epoll::add(&self.epoll, socket, data, flags)?)
+    }
+
+    /// Watches it no more.
+    pub(super) fn forget(&self, socket: impl AsFd) {
+        // What is not watched needs no forgetting.
+        let _ = epoll::delete(&self.epoll, socket);
+    }
+
+    /// Appends what has happened, without waiting; false where nothing has.
+    pub(super) fn take(&mut self, found: &mut Vec<Event>) -> bool {
+        self.events.clear();
+        let events = spare_capacity(&mut self.events);
+        match epoll::wait(&self.epoll, events, Some(&AT_ONCE)) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => tracing::error!(%error, "the shard can't see to its sockets"),
+        }
+        found.extend(self.events.iter().map(Event::new));
+        !self.events.is_empty()
+    }
+
+    /// Ready when something may have happened since it was last taken.
+    pub(crate) fn poll_news(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.epoll.poll_readable(context)
+    }
+}
+
+impl Event {
+    fn new(event: &epoll::Event) -> Self {
+        let (data, flags) = (event.data.u64(), event.flags);
+        let (high, low) = ((data >> 32) as u32, data as u32);
+        if high == LISTENERS {
+            return Self::Knock(low as usize);
+        }
+        let conn = ConnId {
+            slot: high,
+            generation: low,
+        };
+        let end = flags.intersects(EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR);
+        let readiness = Readiness {
+            input: end || flags.contains(EventFlags::IN),
+            end,
+            room: flags.intersects(EventFlags::OUT | EventFlags::HUP | EventFlags::ERR),
+        };
+        Self::Connection(conn, readiness)
+    }
+}
