@@ -1,11 +1,12 @@
 //! From where the log replays, and what it removes.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 
 use rookery_io::log::embedded::Stored;
 use rookery_schema::Offset;
 
-use super::support::{P0, Shard, batch, reopened, segments, sized_batch};
+use super::support::{P0, Shard, batch, layout, reopened, segments, sized_batch, write_and_commit};
 
 #[test]
 fn a_commit_survives_the_end_of_the_process_and_its_loss_only_means_a_longer_replay() {
@@ -71,5 +72,42 @@ fn an_empty_store_gets_all_that_the_log_still_has() {
     // It was filled out of order and not finished: its newest record does not speak for the others.
     let shard = reopened(root.path(), Stored::Below(Offset(40)));
     assert_eq!(shard.opened(P0), (0, 0));
+    shard.stop();
+}
+
+#[test]
+fn nothing_is_removed_on_the_word_of_a_commit_that_a_power_cut_may_take_back() {
+    let root = tempfile::tempdir().unwrap();
+    layout(root.path(), 1);
+    fs::create_dir_all(root.path().join("log/0")).unwrap();
+    // It takes every write, and refuses to sync.
+    symlink("/dev/null", root.path().join("log/0/committed")).unwrap();
+    write_and_commit(root.path(), 400);
+    let shard = reopened(root.path(), Stored::Below(Offset(400)));
+    assert_eq!(shard.delivered(P0), Vec::from_iter(0..400));
+    shard.stop();
+}
+
+#[test]
+fn a_log_whose_newest_commit_is_damaged_opens_though_it_was_trimmed_since_the_one_before() {
+    let root = tempfile::tempdir().unwrap();
+    let mut shard = Shard::open(root.path());
+    shard.until_caught_up(1);
+    for number in (0..400).step_by(10) {
+        shard.append_durably(sized_batch(number..number + 10, 300));
+    }
+    shard.commit(10);
+    shard.commit(400);
+    shard.stop();
+    let path = root.path().join("log/0/committed");
+    let mut slots = fs::read(&path).unwrap();
+    *slots.last_mut().unwrap() ^= 1;
+    fs::write(&path, slots).unwrap();
+
+    let shard = reopened(root.path(), Stored::Below(Offset(400)));
+    let (start, committed) = shard.opened(P0);
+    assert!(start > 200, "{start} was removed");
+    assert_eq!(committed, start);
+    assert_eq!(shard.delivered(P0), Vec::from_iter(start..400));
     shard.stop();
 }
