@@ -1,13 +1,13 @@
 //! What the log delivers after a restart, and in which order.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rookery_engine::port::LogRequest;
 use rookery_io::embedded::Durability;
 use rookery_io::log::embedded::{Settings, Stored};
 use rookery_schema::{Offset, Topology};
 
-use super::support::{P0, Shard, batch, layout, segments, sized_batch, small};
+use super::support::{P0, PATIENCE, Shard, batch, layout, segments, sized_batch, small};
 
 #[test]
 fn records_come_back_whatever_the_number_of_shards() {
@@ -105,4 +105,32 @@ fn without_fsync_records_survive_the_end_of_the_process() {
         shard.stop();
     }
     assert!(segments(root.path()) > 1);
+}
+
+#[test]
+fn a_lane_whose_shard_does_not_look_waits_and_loses_nothing() {
+    const EVENTS_MAX: usize = 1024;
+    let root = tempfile::tempdir().unwrap();
+    let mut first = Shard::open(root.path());
+    for start in (0..1600).step_by(100) {
+        (start..start + 100).for_each(|number| first.append(P0, batch([number])));
+        first.until_answered(start as usize + 100);
+    }
+    first.stop();
+
+    let mut second = Shard::open(root.path());
+    let deadline = Instant::now() + PATIENCE;
+    while second.receiver.len() < EVENTS_MAX {
+        assert!(Instant::now() < deadline, "the ring was to be filled");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    second.append(P0, batch([1600]));
+    std::thread::sleep(Duration::from_millis(50));
+    assert_eq!(
+        second.receiver.len(),
+        EVENTS_MAX,
+        "events wait without bound"
+    );
+    second.until_delivered(P0, &Vec::from_iter(0..1601));
+    second.stop();
 }
