@@ -1,5 +1,6 @@
 //! What the log delivers after a restart, and in which order.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rookery_engine::port::LogRequest;
@@ -8,6 +9,17 @@ use rookery_io::log::embedded::{Settings, Stored};
 use rookery_schema::{Offset, Topology};
 
 use super::support::{P0, PATIENCE, Shard, batch, layout, segments, sized_batch, small};
+
+/// Writes 1,600 records, each an append of its own: more than the ring of events holds, so that their
+/// replay is not over before the shard looks.
+fn write_one_by_one(root: &Path, padding: usize) {
+    let mut shard = Shard::open(root);
+    for start in (0..1600).step_by(100) {
+        (start..start + 100).for_each(|number| shard.append(P0, sized_batch([number], padding)));
+        shard.until_answered(start as usize + 100);
+    }
+    shard.stop();
+}
 
 #[test]
 fn records_come_back_whatever_the_number_of_shards() {
@@ -49,13 +61,7 @@ fn records_come_back_whatever_the_number_of_shards() {
 #[test]
 fn appends_during_a_paused_replay_are_confirmed_at_once_and_delivered_in_order() {
     let root = tempfile::tempdir().unwrap();
-    let mut first = Shard::open(root.path());
-    // More than the ring of events holds, so that the replay is not over when it is paused.
-    for start in (0..1600).step_by(100) {
-        (start..start + 100).for_each(|number| first.append(P0, sized_batch([number], 4000)));
-        first.until_answered(start as usize + 100);
-    }
-    first.stop();
+    write_one_by_one(root.path(), 4000);
 
     let mut second = Shard::open(root.path());
     second.submit(LogRequest::Pause { partition: P0 });
@@ -75,12 +81,7 @@ fn appends_during_a_paused_replay_are_confirmed_at_once_and_delivered_in_order()
 #[test]
 fn a_log_stops_in_the_middle_of_its_replay() {
     let root = tempfile::tempdir().unwrap();
-    let mut first = Shard::open(root.path());
-    for start in (0..1600).step_by(100) {
-        (start..start + 100).for_each(|number| first.append(P0, batch([number])));
-        first.until_answered(start as usize + 100);
-    }
-    first.stop();
+    write_one_by_one(root.path(), 0);
     Shard::open(root.path()).stop();
 }
 
@@ -111,12 +112,7 @@ fn without_fsync_records_survive_the_end_of_the_process() {
 fn a_lane_whose_shard_does_not_look_waits_and_loses_nothing() {
     const EVENTS_MAX: usize = 1024;
     let root = tempfile::tempdir().unwrap();
-    let mut first = Shard::open(root.path());
-    for start in (0..1600).step_by(100) {
-        (start..start + 100).for_each(|number| first.append(P0, batch([number])));
-        first.until_answered(start as usize + 100);
-    }
-    first.stop();
+    write_one_by_one(root.path(), 0);
 
     let mut second = Shard::open(root.path());
     let deadline = Instant::now() + PATIENCE;
