@@ -50,6 +50,7 @@ pub struct MovedSocket {
 pub struct MeshPort {
     outgoing: Vec<Outgoing>,
     incoming: Vec<Receiver<Parcel>>,
+    /// What [`Self::crossing`] told last.
     full: bool,
 }
 

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Set where a test runs in namespaces of its own, in which it may mount what it likes.
-const INSIDE: &str = "ROOKERY_TEST_INSIDE";
+const INSIDE: &str = "TEST_INSIDE";
 /// Set where a test that can't have a disk fails instead of being skipped.
-const REQUIRED: &str = "ROOKERY_TEST_DISKS";
+const REQUIRED: &str = "TEST_DISKS";
 /// How `unshare` gets such namespaces: for root, and for everybody else.
 const NAMESPACES: [&[&str]; 2] = [&["--mount"], &["--user", "--map-root-user", "--mount"]];
 
