@@ -55,6 +55,9 @@ pub enum Input<'a> {
         from: ShardId,
         messages: Vec<ShardMessage>,
     },
+    /// Whether more waits for other shards than should. As long as it does, changes are refused, since each
+    /// makes more of it.
+    MeshFull(bool),
     /// The log has news.
     Log(LogEvent),
     /// The store has news.

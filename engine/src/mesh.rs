@@ -1,7 +1,7 @@
 //! What shards tell each other: one closed enum, so that every trigger of work from afar is in sight.
 //!
 //! Messages from one shard to another arrive in the order in which they were sent. A full ring delays
-//! them and makes the sender stop reading sockets; none is ever dropped.
+//! them and makes the sender stop reading sockets, and refuse changes when too many wait; none is ever dropped.
 
 use std::net::IpAddr;
 
@@ -50,6 +50,18 @@ pub enum ShardMessage {
         ticket: u64,
         stats: Box<Stats>,
     },
+}
+
+impl ShardMessage {
+    /// About how many bytes it takes in memory, what it shares with others included. Only events count in
+    /// full: all others are few, or as many as the requests that wait for them.
+    pub const fn bytes(&self) -> usize {
+        let shared = match self {
+            Self::Events(batch) => batch.lines.len(),
+            _ => 0,
+        };
+        size_of::<Self>() + shared
+    }
 }
 
 /// Who waits for an answer, and where.

@@ -19,6 +19,7 @@ use crate::mesh::{Asker, Command, Outcome, ShardMessage, Waiting};
 use crate::outbox::Outbox;
 use crate::owner::Owner;
 use crate::owner::accounts::user_json;
+use crate::owner::commands::changes_something;
 use crate::port::{Found, LogEvent, Read, StoreEvent, StoreFault};
 use crate::problem::Problem;
 use crate::scrape::Scrapes;
@@ -70,6 +71,7 @@ pub struct Shard {
     home: Home,
     scrapes: Scrapes,
     startup: Startup,
+    mesh_full: bool,
     draining: bool,
 }
 
@@ -89,6 +91,7 @@ struct Parts<'a> {
     home: &'a mut Home,
     scrapes: &'a mut Scrapes,
     startup: &'a mut Startup,
+    mesh_full: &'a mut bool,
     draining: &'a mut bool,
 }
 
@@ -107,6 +110,7 @@ impl Shard {
             home: Home::default(),
             scrapes: Scrapes::default(),
             startup: Startup::default(),
+            mesh_full: false,
             draining: false,
             config,
         }
@@ -154,6 +158,7 @@ impl Shard {
             home: &mut self.home,
             scrapes: &mut self.scrapes,
             startup: &mut self.startup,
+            mesh_full: &mut self.mesh_full,
             draining: &mut self.draining,
         };
         work(&mut parts, &mut cx);
@@ -222,6 +227,7 @@ impl Parts<'_> {
                     self.message(message, cx);
                 }
             }
+            Input::MeshFull(full) => *self.mesh_full = full,
             Input::Log(event) => self.log_event(event, cx),
             Input::Store(event) => self.store_event(event, cx),
             Input::Password { token, outcome } => self.owner.password_done(token, outcome, cx),
@@ -298,6 +304,9 @@ impl Parts<'_> {
             Command::ShowMetrics => self.scrapes.begin(asker, cx),
             Command::ListChats { .. } | Command::SpendTicket { .. } => {
                 self.home.command(asker, command, cx);
+            }
+            command if *self.mesh_full && changes_something(&command) => {
+                cx.answer(asker, Outcome::Refused(Problem::MESH_FULL));
             }
             Command::PostWithinRate(post) => self.home.post_within_rate(asker, post, cx),
             command => self.owner.command(asker, command, cx),

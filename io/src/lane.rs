@@ -30,7 +30,6 @@
 
 use std::fmt::Display;
 use std::io;
-use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -132,21 +131,6 @@ impl<R> Requests<R> {
     /// happened in time.
     pub fn wait(&mut self, at_most: Duration) -> bool {
         self.mailbox.wait(at_most)
-    }
-
-    /// As [`Requests::wait`], for a lane with a runtime of its own.
-    pub fn poll_news(&mut self, context: &Context<'_>) -> Poll<()> {
-        self.mailbox.poll_news(context)
-    }
-
-    /// How many requests wait.
-    pub fn len(&self) -> usize {
-        self.ring.len()
-    }
-
-    /// Whether none waits.
-    pub fn is_empty(&self) -> bool {
-        self.ring.is_empty()
     }
 
     /// Whether the shard sends no more. Ask before the last drain.

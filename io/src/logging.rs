@@ -1,14 +1,23 @@
 //! Log lines to stderr: text for a person at a terminal, JSON for a collector.
 
 use std::io::{self, IsTerminal as _};
+use std::sync::OnceLock;
 
 use tracing::{Subscriber, level_filters::LevelFilter, subscriber::SetGlobalDefaultError};
-use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::fmt::MakeWriter;
 
 /// Lines that may wait for stderr. A shard never waits for a terminal or a pipe: beyond this, lines
 /// are dropped and counted.
 const LINES_WAITING_MAX: usize = 8192;
+
+/// Counts what was dropped, once there is a log.
+static DROPPED: OnceLock<ErrorCounter> = OnceLock::new();
+
+/// Lines of this process that were not written, because stderr was too slow for them.
+pub fn dropped_lines() -> usize {
+    DROPPED.get().map_or(0, ErrorCounter::dropped_lines)
+}
 
 /// How a line is written.
 #[derive(Clone, Copy)]
@@ -21,14 +30,6 @@ enum Format {
 #[must_use = "lines are lost once this is dropped"]
 pub struct Logging {
     _writer: WorkerGuard,
-    dropped: ErrorCounter,
-}
-
-impl Logging {
-    /// Lines that were not written, because stderr was too slow for them.
-    pub fn dropped_lines(&self) -> usize {
-        self.dropped.dropped_lines()
-    }
 }
 
 /// Starts the log of the process, on a thread of its own, so that it is to be called when the CPUs
@@ -43,17 +44,19 @@ pub fn init(level: LevelFilter) -> Result<Logging, SetGlobalDefaultError> {
     } else {
         Format::Json
     };
-    let (writer, guard) = NonBlockingBuilder::default()
+    let (writer, guard) = writer(io::stderr());
+    let dropped = writer.error_counter();
+    tracing::subscriber::set_global_default(subscriber(writer, level, format))?;
+    DROPPED.get_or_init(|| dropped);
+    Ok(Logging { _writer: guard })
+}
+
+fn writer(to: impl io::Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
+    NonBlockingBuilder::default()
         .lossy(true)
         .buffered_lines_limit(LINES_WAITING_MAX)
         .thread_name("log")
-        .finish(io::stderr());
-    let dropped = writer.error_counter();
-    tracing::subscriber::set_global_default(subscriber(writer, level, format))?;
-    Ok(Logging {
-        _writer: guard,
-        dropped,
-    })
+        .finish(to)
 }
 
 fn subscriber<W>(writer: W, level: LevelFilter, format: Format) -> Box<dyn Subscriber + Send + Sync>
@@ -73,7 +76,11 @@ where
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-    use std::sync::{Arc, Mutex};
+    use std::io::Write as _;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Arc, Mutex, mpsc};
+    use std::thread;
+    use std::time::{Duration, Instant};
 
     use super::*;
 
@@ -99,6 +106,41 @@ mod tests {
 
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
+        }
+    }
+
+    /// Takes nothing until the other end of the channel is dropped, and counts lines then.
+    struct Gate(mpsc::Receiver<()>, Arc<AtomicUsize>);
+
+    impl io::Write for Gate {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _ = self.0.recv();
+            self.1.fetch_add(1, Ordering::Relaxed);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn lines_that_stderr_is_too_slow_for_are_dropped_and_counted() {
+        let (release, closed) = mpsc::channel();
+        let written = Arc::new(AtomicUsize::new(0));
+        let (mut writer, _guard) = writer(Gate(closed, Arc::clone(&written)));
+        let lines = LINES_WAITING_MAX + 100;
+        for _ in 0..lines {
+            writer.write_all(b"a line\n").unwrap();
+        }
+        let dropped = writer.error_counter().dropped_lines();
+        // The thread may have taken one of those that wait.
+        assert!((99..=100).contains(&dropped), "{dropped}");
+        drop(release);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while written.load(Ordering::Relaxed) < lines - dropped {
+            assert!(Instant::now() < deadline, "the others are written");
+            thread::sleep(Duration::from_millis(1));
         }
     }
 

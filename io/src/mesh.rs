@@ -2,7 +2,9 @@
 //! receiver.
 //!
 //! A ring that is full delays, and never drops: its sender keeps what did not fit, in order, and reads
-//! no sockets until it is gone ([`MeshPort::is_stalled`]).
+//! no sockets until it is gone ([`MeshPort::is_stalled`]). Other shards and the lanes go on, or a circle
+//! of full rings would never come free; so above a bound ([`MeshPort::crossing`]) it refuses changes,
+//! which are what makes more to be sent.
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
@@ -15,6 +17,8 @@ use crate::mailbox::{Mailbox, Receiver, Sender};
 
 /// Parcels in one ring. Each holds what one shard had to tell another in one round.
 const RING_PARCELS: usize = 64;
+/// Bytes of messages that may wait for room in all rings of a shard before it refuses changes.
+const BACKLOG_BYTES_MAX: usize = 32 << 20;
 
 /// What travels in a ring.
 #[derive(Debug)]
@@ -23,6 +27,16 @@ pub enum Parcel {
     Messages(Vec<ShardMessage>),
     /// A connection that moves to its user's home.
     Socket(Box<MovedSocket>),
+}
+
+impl Parcel {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Messages(messages) => messages.iter().map(ShardMessage::bytes).sum(),
+            // There are only as many as there are connections.
+            Self::Socket(_) => 0,
+        }
+    }
 }
 
 /// A connection between two shards; it closes if it is dropped.
@@ -36,12 +50,15 @@ pub struct MovedSocket {
 pub struct MeshPort {
     outgoing: Vec<Outgoing>,
     incoming: Vec<Receiver<Parcel>>,
+    /// What [`Self::crossing`] told last.
+    full: bool,
 }
 
 struct Outgoing {
     ring: Sender<Parcel>,
-    /// What did not fit, oldest first.
-    backlog: VecDeque<Parcel>,
+    /// What did not fit, oldest first, with its bytes.
+    backlog: VecDeque<(Parcel, usize)>,
+    backlog_bytes: usize,
 }
 
 /// Connects all shards; the ports are in the order of the mailboxes.
@@ -51,6 +68,7 @@ pub fn connect(mailboxes: &[Mailbox]) -> Vec<MeshPort> {
         .map(|_| MeshPort {
             outgoing: Vec::with_capacity(mailboxes.len()),
             incoming: Vec::with_capacity(mailboxes.len()),
+            full: false,
         })
         .collect();
     for (to, mailbox) in mailboxes.iter().enumerate() {
@@ -60,6 +78,7 @@ pub fn connect(mailboxes: &[Mailbox]) -> Vec<MeshPort> {
             ports[from].outgoing.push(Outgoing {
                 ring,
                 backlog: VecDeque::new(),
+                backlog_bytes: 0,
             });
         }
     }
@@ -85,6 +104,13 @@ impl MeshPort {
     /// Whether something waits for room, so that no more work should be taken on.
     pub fn is_stalled(&self) -> bool {
         self.outgoing.iter().any(|out| !out.backlog.is_empty())
+    }
+
+    /// Whether more waits for room than should, where that has changed since it was last asked.
+    pub fn crossing(&mut self) -> Option<bool> {
+        let bytes: usize = self.outgoing.iter().map(|out| out.backlog_bytes).sum();
+        let full = bytes > BACKLOG_BYTES_MAX;
+        (std::mem::replace(&mut self.full, full) != full).then_some(full)
     }
 
     /// How many parcels wait for room.
@@ -114,25 +140,31 @@ impl MeshPort {
 }
 
 impl Outgoing {
-    fn send(&mut self, parcel: Parcel) {
+    fn send(&mut self, mut parcel: Parcel) {
         if self.backlog.is_empty() {
-            if let Err(parcel) = self.ring.try_send(parcel) {
-                self.backlog.push_back(parcel);
+            match self.ring.try_send(parcel) {
+                Ok(()) => return,
+                Err(back) => parcel = back,
             }
-            return;
         }
+        let bytes = parcel.bytes();
+        self.backlog_bytes += bytes;
         match (self.backlog.back_mut(), parcel) {
-            (Some(Parcel::Messages(waiting)), Parcel::Messages(more)) => waiting.extend(more),
-            (_, parcel) => self.backlog.push_back(parcel),
+            (Some((Parcel::Messages(waiting), known)), Parcel::Messages(more)) => {
+                waiting.extend(more);
+                *known += bytes;
+            }
+            (_, parcel) => self.backlog.push_back((parcel, bytes)),
         }
     }
 
     fn retry(&mut self) {
-        while let Some(parcel) = self.backlog.pop_front() {
+        while let Some((parcel, bytes)) = self.backlog.pop_front() {
             if let Err(parcel) = self.ring.try_send(parcel) {
-                self.backlog.push_front(parcel);
+                self.backlog.push_front((parcel, bytes));
                 return;
             }
+            self.backlog_bytes -= bytes;
         }
     }
 }
@@ -142,7 +174,8 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
-    use rookery_schema::UserId;
+    use rookery_engine::mesh::EventBatch;
+    use rookery_schema::{ChatId, Timestamp, UserId};
     use std::time::Duration;
 
     fn message(ticket: u64) -> Vec<ShardMessage> {
@@ -200,6 +233,43 @@ mod tests {
         }
         assert_eq!(arrived, (0..sent).collect::<Vec<_>>());
         assert!(!sender.is_stalled() && receiver.is_quiet());
+    }
+
+    fn events(bytes: usize) -> Vec<ShardMessage> {
+        vec![ShardMessage::Events(EventBatch {
+            chat_id: ChatId::from_bytes([1; 16]),
+            lines: vec![b'x'; bytes].into(),
+            count: 1,
+            accepted_at: Timestamp::from_millis(0),
+            applied_micros: 0,
+            leaver: None,
+        })]
+    }
+
+    #[test]
+    fn a_backlog_says_when_it_is_too_much_and_when_no_longer() {
+        let mailboxes = [Mailbox::new(), Mailbox::new()];
+        let [mut sender, mut receiver] = <[_; 2]>::try_from(connect(&mailboxes)).ok().unwrap();
+        let half = BACKLOG_BYTES_MAX / 2;
+        for _ in 0..RING_PARCELS {
+            sender.send(ShardId(1), events(half));
+        }
+        assert_eq!(sender.crossing(), None, "all of it is in the ring");
+        sender.send(ShardId(1), events(half));
+        assert_eq!(sender.crossing(), None);
+        sender.send_socket(ShardId(1), moved(0));
+        sender.send(ShardId(1), events(half));
+        assert_eq!(sender.crossing(), Some(true));
+        assert_eq!(sender.crossing(), None, "it was told");
+        sender.retry();
+        assert_eq!(sender.crossing(), None, "there is no room yet");
+        let mut taken = 0;
+        receiver.receive(|_, _| taken += 1);
+        sender.retry();
+        assert_eq!((taken, sender.crossing()), (RING_PARCELS, Some(false)));
+        receiver.receive(|_, _| taken += 1);
+        assert_eq!(taken, RING_PARCELS + 3);
+        assert_eq!(sender.outgoing[1].backlog_bytes, 0);
     }
 
     #[test]

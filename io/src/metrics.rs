@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::logging;
 use prometheus::proto::{
     Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType,
 };
@@ -24,6 +25,7 @@ pub fn render(shards: &[Box<Stats>]) -> Vec<u8> {
     }
     let mut families: Vec<_> = families.into_values().collect();
     families.push(build_info(shards.len()));
+    families.push(dropped_lines());
     let mut text = Vec::new();
     if let Err(error) = TextEncoder::new().encode(&families, &mut text) {
         tracing::error!(%error, "the metrics could not be rendered");
@@ -118,6 +120,19 @@ fn build_info(shards: usize) -> MetricFamily {
     family
 }
 
+/// Of the whole process, which has one log; every series has a core.
+fn dropped_lines() -> MetricFamily {
+    let mut series = Metric::from_label(vec![label("core", "0".to_owned())]);
+    series.set_counter(counter(logging::dropped_lines() as f64));
+    let mut family = family(
+        "rookery_log_lines_dropped_total",
+        "Lines of the server's own log that stderr was too slow for.",
+        MetricType::COUNTER,
+    );
+    family.set_metric(vec![series]);
+    family
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,5 +192,6 @@ mod tests {
         assert!(text.contains("# TYPE rookery_core_busy_seconds_total counter\n"));
         assert!(text.contains("rookery_core_busy_seconds_total{core=\"0\"} 1.5\n"));
         assert!(text.contains("rookery_build_info{core=\"0\",version=\""));
+        assert!(text.contains("rookery_log_lines_dropped_total{core=\"0\"} 0\n"));
     }
 }

@@ -27,7 +27,7 @@ const PARALLELISM: u32 = 1;
 /// above, which no password is known to give.
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IGlzIGhlcmU\
                       $AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-/// Threads at most, so that memory is at most [`MEMORY_KIB`] times this.
+/// Threads at most, each with the 19 MiB of one hash.
 pub const HASHERS_MAX: usize = 2;
 /// Jobs of one shard that may wait for its hasher: about a second's worth.
 const JOBS_WAITING_MAX: usize = 32;

@@ -1,80 +1,23 @@
 //! On a full file system posts are refused, reads go on, and all is well when there is room again.
-//!
-//! Needs the right to mount a tmpfs; where there is none, says so and tests nothing.
 
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
-#![allow(clippy::print_stderr, reason = "a skipped test says so")]
 
 mod support;
 
 use std::collections::HashMap;
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::path::Path;
 use std::time::Instant;
 
 use serde_json::Value;
 use support::api::{Api, posted};
+use support::disk::{SmallDisk, with_small_disk};
 use support::http::Response;
 use support::{Options, PATIENCE, any_user, eventually};
 
 /// Room for the server's files, and little more.
-const DISK_BYTES: usize = 96 * 1024 * 1024;
+const DISK_MIB: u64 = 96;
 /// Posts that may succeed on a full disk, in what was allocated before: 4 MB of them.
 const LAST_POSTS_MAX: usize = 1000;
-
-/// A small file system of its own; gone when dropped.
-struct Disk {
-    path: PathBuf,
-    _parent: tempfile::TempDir,
-}
-
-impl Disk {
-    fn mount() -> Option<Self> {
-        let parent = tempfile::tempdir().unwrap();
-        let path = parent.path().join("disk");
-        std::fs::create_dir(&path).unwrap();
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={DISK_BYTES}"), "tmpfs"])
-            .arg(&path)
-            .stderr(Stdio::null())
-            .status();
-        mounted
-            .is_ok_and(|status| status.success())
-            .then_some(Self {
-                path,
-                _parent: parent,
-            })
-    }
-
-    fn filler(&self) -> PathBuf {
-        self.path.join("filler")
-    }
-
-    /// Takes all the room there is, now and as files shrink.
-    fn fill(&self) {
-        let mut filler = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(self.filler())
-            .unwrap();
-        for size in [64 * 1024, 4096, 1] {
-            while filler.write_all(&vec![0; size]).is_ok() {}
-        }
-    }
-
-    fn free(&self) {
-        std::fs::remove_file(self.filler()).unwrap();
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let unmount = Command::new("umount").arg("-l").arg(&self.path).status();
-        assert!(unmount.is_ok_and(|status| status.success()), "left mounted");
-    }
-}
 
 /// What was acknowledged: client id to message id.
 type Acknowledged = HashMap<String, String>;
@@ -103,12 +46,13 @@ fn post(api: &mut Api, chat: &str, id: &str, acknowledged: &mut Acknowledged) ->
 
 #[test]
 fn a_full_disk_refuses_posts_and_recovers() {
-    let Some(disk) = Disk::mount() else {
-        eprintln!("skipped: mounting a tmpfs is not permitted");
-        return;
-    };
-    let data = disk.path.join("data");
-    let options = Options::trusting(&data).shards(2);
+    with_small_disk(DISK_MIB, |disk| {
+        refuses_and_recovers(disk, &disk.path().join("data"))
+    });
+}
+
+fn refuses_and_recovers(disk: &SmallDisk, data: &Path) {
+    let options = Options::trusting(data).shards(2);
     let mut server = options.start();
     let mut alice = Api::trusted(server.addr, &any_user());
     let chat = alice.create_chat("room", &[]);
@@ -119,7 +63,7 @@ fn a_full_disk_refuses_posts_and_recovers() {
     }
 
     let refused = (0..LAST_POSTS_MAX).any(|n| {
-        disk.fill();
+        disk.fill(0);
         post(&mut alice, &chat, &format!("last-{n}"), &mut acknowledged).status == 503
     });
     assert!(refused, "a full disk takes no more messages");
@@ -177,18 +121,16 @@ fn assert_found(history: &[Value], acknowledged: &Acknowledged) {
 /// A disk that is full already when the server starts: a clear refusal or a start, but no panic.
 #[test]
 fn a_start_on_a_full_disk_says_what_is_wrong() {
-    let Some(disk) = Disk::mount() else {
-        eprintln!("skipped: mounting a tmpfs is not permitted");
-        return;
-    };
-    let data = disk.path.join("data");
-    disk.fill();
-    let mut server = Options::trusting(&data).shards(2).spawn();
-    let ended = server.wait_ready().err();
-    let log = server.log();
-    assert!(!log.contains("panicked"), "{log}");
-    if let Some(status) = ended {
-        assert!(!status.success());
-        assert!(log.contains(&*data.to_string_lossy()), "{log}");
-    }
+    with_small_disk(DISK_MIB, |disk| {
+        let data = disk.path().join("data");
+        disk.fill(0);
+        let mut server = Options::trusting(&data).shards(2).spawn();
+        let ended = server.wait_ready().err();
+        let log = server.log();
+        assert!(!log.contains("panicked"), "{log}");
+        if let Some(status) = ended {
+            assert!(!status.success());
+            assert!(log.contains(&*data.to_string_lossy()), "{log}");
+        }
+    });
 }

@@ -193,6 +193,24 @@ fn shards_answer_each_other() {
 }
 
 #[test]
+fn a_shard_is_told_when_too_much_waits_for_another() {
+    let _alone = alone();
+    let server = ToyServer::start(&[None, None]);
+    let mut client = Client::connect(server.address);
+    let there = 1 - client.ask("where").parse::<u16>().unwrap();
+    let nap = toy::NAP.lock().unwrap();
+    client.write(&format!("nap {there}\nheap {there}\n"));
+    client.write(&"append\n".repeat(300));
+    let mut told = || {
+        let mut lines = std::iter::from_fn(|| client.line());
+        lines.find(|line| line != "appended").unwrap()
+    };
+    assert_eq!(told(), "full: true");
+    drop(nap);
+    assert_eq!(told(), "full: false");
+}
+
+#[test]
 fn a_lane_with_little_room_gets_everything_in_the_end() {
     let _alone = alone();
     let server = ToyServer::start(&[None]);

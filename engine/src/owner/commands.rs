@@ -425,7 +425,7 @@ const fn chat_of(command: &Command) -> Option<ChatId> {
     }
 }
 
-const fn changes_something(command: &Command) -> bool {
+pub(crate) const fn changes_something(command: &Command) -> bool {
     !matches!(
         command,
         Command::ShowChat { .. } | Command::ShowMessages { .. } | Command::SummarizeChats { .. }

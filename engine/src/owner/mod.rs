@@ -4,7 +4,7 @@
 pub(crate) mod accounts;
 mod apply;
 pub(crate) mod chat;
-mod commands;
+pub(crate) mod commands;
 mod dedup;
 pub(crate) mod history;
 mod partition;

@@ -8,6 +8,7 @@
 
 mod client;
 mod log;
+mod mesh_full;
 mod scenario;
 mod store;
 mod world;

@@ -371,6 +371,13 @@ impl World {
         );
     }
 
+    /// Tells every shard whether too much waits for others.
+    pub(crate) fn set_mesh_full(&mut self, full: bool) {
+        for shard in 0..self.shards.len() {
+            self.step(shard, Input::MeshFull(full));
+        }
+    }
+
     /// Lets time pass on every shard.
     pub(crate) fn tick(&mut self, micros: u64) {
         self.micros += micros;

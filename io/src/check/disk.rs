@@ -7,9 +7,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::fs::statvfs;
-
 use super::Finding;
+use crate::embedded::Space;
+use crate::{log, store};
 
 /// Writes that are synced and timed.
 const SYNCS: usize = 50;
@@ -21,8 +21,6 @@ const SYNC_BUDGET: Duration = Duration::from_secs(3);
 const SYNC_MEDIAN_ADVISED: Duration = Duration::from_millis(10);
 /// Free bytes that a quiet server fills in days.
 const FREE_BYTES_ADVISED: u64 = 10 << 30;
-/// Free bytes below which the embedded log and store have no room for their journals.
-const FREE_BYTES_MIN: u64 = 1 << 30;
 
 const FREE_SPACE: &str = "free space";
 const SYNC: &str = "fsync latency";
@@ -60,18 +58,20 @@ fn writable(data_dir: &Path, directory: &Path) -> Finding {
 }
 
 fn free_space(directory: &Path) -> Finding {
-    match statvfs(directory) {
-        Ok(disk) => space(disk.f_bavail.saturating_mul(disk.f_frsize)),
+    match Space::of(directory) {
+        Ok(disk) => space(disk),
         Err(error) => Finding::warn(FREE_SPACE, error.to_string(), "look at the disk"),
     }
 }
 
-fn space(free: u64) -> Finding {
-    let found = format!("{} MiB", free >> 20);
+/// It fails where the log or the store would write nothing.
+fn space(disk: Space) -> Finding {
+    let found = format!("{} MiB", disk.free >> 20);
     let remedy = "make room, or name a larger disk with --data-dir";
-    if free < FREE_BYTES_MIN {
+    let wanted = log::embedded::RESERVE_BYTES.max(store::embedded::RESERVE_BYTES);
+    if disk.free < disk.reserve(wanted) {
         Finding::fail(FREE_SPACE, found, remedy)
-    } else if free < FREE_BYTES_ADVISED {
+    } else if disk.free < FREE_BYTES_ADVISED {
         Finding::warn(FREE_SPACE, found, remedy)
     } else {
         Finding::ok(FREE_SPACE, found)
@@ -182,9 +182,23 @@ mod tests {
 
     #[test]
     fn space_and_latency_are_judged() {
-        assert_eq!(space(FREE_BYTES_MIN - 1).verdict, Verdict::Fail);
-        assert_eq!(space(FREE_BYTES_MIN).verdict, Verdict::Warn);
-        assert_eq!(space(FREE_BYTES_ADVISED).verdict, Verdict::Ok);
+        let verdict = |free, total| space(Space { free, total }).verdict;
+        assert_eq!(
+            verdict(store::embedded::RESERVE_BYTES - 1, 1 << 40),
+            Verdict::Fail
+        );
+        assert_eq!(
+            verdict(store::embedded::RESERVE_BYTES, 1 << 40),
+            Verdict::Warn
+        );
+        assert_eq!(verdict(FREE_BYTES_ADVISED, 1 << 40), Verdict::Ok);
+        let small = 256 << 20;
+        assert_eq!(verdict(small / 8 - 1, small), Verdict::Fail);
+        assert_eq!(
+            verdict(small / 8, small),
+            Verdict::Warn,
+            "it starts and takes posts"
+        );
 
         let times = |millis: [u64; 3]| millis.map(Duration::from_millis).to_vec();
         let fast = latency(times([100, 1, 2]));

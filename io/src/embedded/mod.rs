@@ -7,4 +7,4 @@ mod room;
 pub use crate::config::Durability;
 pub use data_dir::{DataDir, DataDirError};
 pub(crate) use data_dir::{create_private_dir, sync_dir};
-pub(crate) use room::Room;
+pub(crate) use room::{Room, Space};

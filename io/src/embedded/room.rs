@@ -1,12 +1,35 @@
 //! The free space of a disk.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::statvfs;
 
 /// The part of a disk, one in so many, that a reserve takes at most: on a small disk a write may then
 /// fail after all.
 const RESERVE_PART_MAX: u64 = 8;
+
+/// The space of a disk, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Space {
+    pub(crate) free: u64,
+    pub(crate) total: u64,
+}
+
+impl Space {
+    /// What there is where this directory lies.
+    pub(crate) fn of(dir: &Path) -> rustix::io::Result<Self> {
+        let disk = statvfs(dir)?;
+        Ok(Self {
+            free: disk.f_bavail.saturating_mul(disk.f_frsize),
+            total: disk.f_blocks.saturating_mul(disk.f_frsize),
+        })
+    }
+
+    /// How much must be free for anything to be written, where so much is wanted.
+    pub(crate) fn reserve(self, wanted: u64) -> u64 {
+        wanted.min(self.total / RESERVE_PART_MAX)
+    }
+}
 
 /// Watches the free space of a disk, because what meets a full disk halfway through a write may have
 /// to be opened anew.
@@ -29,12 +52,10 @@ impl Room {
     /// Whether something may be written. Once not, a quarter more than the reserve must be free.
     pub(crate) fn is_enough(&mut self) -> bool {
         // Where the disk can't be asked, writing to it will tell.
-        let Ok(disk) = statvfs(&self.dir) else {
+        let Ok(space) = Space::of(&self.dir) else {
             return true;
         };
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        let total = disk.f_blocks.saturating_mul(disk.f_frsize);
-        let reserve = self.reserve_bytes.min(total / RESERVE_PART_MAX);
+        let (free, reserve) = (space.free, space.reserve(self.reserve_bytes));
         let resume = reserve + reserve / 4;
         let needed = if self.refusing { resume } else { reserve };
         let refusing = free < needed;

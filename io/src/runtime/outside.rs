@@ -106,9 +106,9 @@ impl Outside {
         self.mesh.has_news() || !log_events.is_empty() || !store_events.is_empty()
     }
 
-    /// Sends what the engine gathered for other threads; hands over the answer to each password job
-    /// for which there is no room.
-    pub(crate) fn send(&mut self, effects: &mut Effects, mut busy: impl FnMut(Input<'static>)) {
+    /// Sends what the engine gathered for other threads; hands over what it should know at once: the
+    /// answer to each password job for which there is no room, and how full the mesh is.
+    pub(crate) fn send(&mut self, effects: &mut Effects, mut tell: impl FnMut(Input<'static>)) {
         self.mesh.retry();
         for (to, messages) in (0..).map(ShardId).zip(&mut effects.mesh) {
             if !messages.is_empty() {
@@ -117,6 +117,9 @@ impl Outside {
         }
         for (to, socket) in self.moving.drain(..) {
             self.mesh.send_socket(to, socket);
+        }
+        if let Some(full) = self.mesh.crossing() {
+            tell(Input::MeshFull(full));
         }
         self.waiting.log.extend(effects.log.drain(..));
         submit(&mut self.waiting.log, |request| {
@@ -129,7 +132,7 @@ impl Outside {
         for job in effects.passwords.drain(..) {
             if let Err(PasswordJob { token, .. }) = self.passwords.jobs.try_send(job) {
                 let outcome = PasswordOutcome::Busy;
-                busy(Input::Password { token, outcome });
+                tell(Input::Password { token, outcome });
             }
         }
     }

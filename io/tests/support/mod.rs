@@ -11,6 +11,7 @@
 #![allow(clippy::print_stderr, reason = "a failed test prints the server's log")]
 
 pub mod api;
+pub mod disk;
 pub mod http;
 pub mod prometheus;
 pub mod rng;

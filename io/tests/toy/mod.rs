@@ -5,12 +5,13 @@ use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use rookery_engine::effect::{ConnEffect, Effects, HandedOff};
 use rookery_engine::input::{ConnId, Input, Now};
-use rookery_engine::mesh::ShardMessage;
+use rookery_engine::mesh::{EventBatch, ShardMessage};
 use rookery_engine::outbox::Outbox;
 use rookery_engine::port::{LogEvent, LogRequest};
 use rookery_engine::shard::{AuthMode, ShardConfig};
@@ -19,12 +20,16 @@ use rookery_io::lane;
 use rookery_io::mailbox::Mailbox;
 use rookery_io::runtime::{Backend, Engine};
 use rookery_io::server::{self, Opened, Opening, Server, ServerConfig};
-use rookery_schema::{PartitionId, ShardId, UserId};
+use rookery_schema::{ChatId, PartitionId, ShardId, Timestamp, UserId};
 
 /// How long a test waits for something that should happen soon.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// Bytes of one chunk of a flood.
 pub(crate) const FLOOD_CHUNK: usize = 64 * 1024;
+/// Chunks that a shard which is told to sends to another whenever the log answers.
+const HEAPED_CHUNKS: usize = 16;
+/// As long as a test holds it, shards that are told to wait for it do nothing.
+pub(crate) static NAP: Mutex<()> = Mutex::new(());
 
 pub(crate) struct Toy {
     id: ShardId,
@@ -32,6 +37,8 @@ pub(crate) struct Toy {
     connections: HashMap<ConnId, Line>,
     appending: VecDeque<ConnId>,
     asking: VecDeque<ConnId>,
+    /// Who told this shard to heap up messages for which other shard.
+    heaping: Option<(ConnId, usize)>,
     chunk: Bytes,
     gone: u64,
     drained: bool,
@@ -54,6 +61,7 @@ impl Toy {
             connections: HashMap::new(),
             appending: VecDeque::new(),
             asking: VecDeque::new(),
+            heaping: None,
             chunk: vec![b'x'; FLOOD_CHUNK].into(),
             gone: 0,
             drained: false,
@@ -106,6 +114,8 @@ impl Toy {
                     ticket: 0,
                 });
             }
+            "nap" => effects.mesh[number()].push(ShardMessage::Ready { from: self.id }),
+            "heap" => self.heaping = Some((conn, number())),
             "flood" => {
                 let line = self.connections.get_mut(&conn).unwrap();
                 (0..number()).for_each(|_| line.outbox.share(self.chunk.clone()));
@@ -125,6 +135,19 @@ impl Toy {
             }
             _ => self.say(conn, order, effects),
         }
+    }
+
+    fn heap(&self, to: usize, effects: &mut Effects) {
+        effects.mesh[to].extend((0..HEAPED_CHUNKS).map(|_| {
+            ShardMessage::Events(EventBatch {
+                chat_id: ChatId::from_bytes([0; 16]),
+                lines: self.chunk.clone(),
+                count: 1,
+                accepted_at: Timestamp::from_millis(0),
+                applied_micros: 0,
+                leaver: None,
+            })
+        }));
     }
 
     fn hand_off(&mut self, conn: ConnId, to: ShardId, effects: &mut Effects) {
@@ -171,6 +194,8 @@ impl Engine for Toy {
                                 stats,
                             });
                         }
+                        ShardMessage::Ready { .. } => drop(NAP.lock()),
+                        ShardMessage::Events(_) => {}
                         _ => {
                             let conn = self.asking.pop_front().unwrap();
                             self.say(conn, &format!("answer from {from}"), effects);
@@ -178,7 +203,14 @@ impl Engine for Toy {
                     }
                 }
             }
+            Input::MeshFull(full) => {
+                let (conn, _) = self.heaping.unwrap();
+                self.say(conn, &format!("full: {full}"), effects);
+            }
             Input::Log(_) => {
+                if let Some((_, to)) = self.heaping {
+                    self.heap(to, effects);
+                }
                 let conn = self.appending.pop_front().unwrap();
                 self.say(conn, "appended", effects);
             }

@@ -24,7 +24,7 @@ pub use layout::LogLayout;
 /// Bytes of a segment.
 const SEGMENT_BYTES: u64 = 64 << 20;
 /// Free bytes below which the log takes no records: a new segment, and room for others to breathe.
-const RESERVE_BYTES: u64 = 128 << 20;
+pub(crate) const RESERVE_BYTES: u64 = 128 << 20;
 
 /// How the log treats its disk.
 #[derive(Clone, Copy, Debug)]

@@ -55,8 +55,9 @@ impl Partition {
                 stored,
             });
         }
-        // A store that lost what was committed gets it again; where that is not known, all there is.
-        let offset = committed.offset().unwrap_or(start).min(stored);
+        // A store that lost what was committed gets it again; where that is not known, all there is. Only
+        // what was committed is ever removed.
+        let offset = committed.offset().unwrap_or(start).max(start).min(stored);
         if offset < start {
             return Err(LogError::AheadOfStore {
                 path: dir.to_owned(),
@@ -104,19 +105,26 @@ impl Partition {
         self.paused = paused;
     }
 
+    /// Notes that all below is in the store, and removes segments that nobody will read again.
     pub(super) fn commit(&mut self, offset: Offset) -> Result<(), LogError> {
-        if let Err(error) = self.committed.write(offset) {
-            // A commit that is not written means a longer replay, and nothing else.
-            tracing::warn!(%error, partition = %self.id, "could not note how far the store is");
-        }
         let kept = self.settings.kept_at(offset);
-        let replayed = self
+        let unread = self
             .replay
             .as_ref()
             .map_or(kept, |replay| replay.cursor.next.min(kept));
-        self.segments
-            .trim(replayed)
-            .map_err(LogError::io(&self.dir))
+        let mut noted = self.committed.write(offset);
+        if self.segments.has_older_than(unread) {
+            // What a power cut may leave of an older commit would have to be replayed from there.
+            noted = noted.and_then(|()| self.committed.sync());
+        }
+        match noted {
+            Ok(()) => self.segments.trim(unread).map_err(LogError::io(&self.dir)),
+            Err(error) => {
+                // As long as the records stay, this means a longer replay, and nothing else.
+                tracing::warn!(%error, partition = %self.id, "could not note how far the store is");
+                Ok(())
+            }
+        }
     }
 
     /// Appends batches and says what became of each.

@@ -245,13 +245,17 @@ impl Segments {
         Ok(())
     }
 
+    /// Whether a segment ends at or before `offset`, the newest not counted.
+    pub(super) fn has_older_than(&self, offset: Offset) -> bool {
+        self.files
+            .get(1)
+            .is_some_and(|second| second.base <= offset)
+    }
+
     /// Removes segments that end at or before `offset`, but never the newest.
     pub(super) fn trim(&mut self, offset: Offset) -> io::Result<()> {
-        while let [oldest, second, ..] = self.files.as_slice() {
-            if second.base > offset {
-                break;
-            }
-            fs::remove_file(&oldest.path)?;
+        while self.has_older_than(offset) {
+            fs::remove_file(&self.files[0].path)?;
             // Else a power cut could bring back this one, but not its successor.
             sync_dir(&self.dir)?;
             self.files.remove(0);

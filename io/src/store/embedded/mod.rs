@@ -20,6 +20,7 @@ mod shared;
 mod tables;
 
 pub use lane::spawn_lane;
+pub(crate) use shared::RESERVE_BYTES;
 pub use shared::{EmbeddedStore, Settings};
 
 use std::io;

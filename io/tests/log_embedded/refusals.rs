@@ -1,0 +1,77 @@
+//! Files with which the log does not open.
+
+use std::fs;
+
+use rookery_io::log::embedded::{LogLayout, Stored};
+use rookery_schema::Offset;
+use uuid::Uuid;
+
+use super::support::{P0, Shard, batch, refused, reopened, write_and_commit};
+
+#[test]
+fn a_log_that_lacks_what_the_store_has_is_refused_unless_it_was_moved_away() {
+    let root = tempfile::tempdir().unwrap();
+    let mut shard = Shard::open(root.path());
+    shard.append_durably(batch(0..5));
+    shard.stop();
+    let behind = Stored::Below(Offset(9));
+    let text = refused(root.path(), behind);
+    assert!(text.contains("ends at offset 5"), "{text}");
+    assert!(text.contains("up to 9"), "{text}");
+    let segment = root.path().join("log/0/00000000000000000000.segment");
+    fs::rename(&segment, root.path().join("moved.segment")).unwrap();
+    let text = refused(root.path(), behind);
+    assert!(text.contains("ends at offset 0"), "{text}");
+
+    fs::rename(root.path().join("log/0"), root.path().join("moved")).unwrap();
+    let mut shard = reopened(root.path(), behind);
+    assert_eq!(shard.opened(P0), (9, 9));
+    shard.append_durably(batch([9]));
+    shard.stop();
+    let shard = reopened(root.path(), behind);
+    assert_eq!(shard.delivered(P0), [9]);
+    shard.stop();
+}
+
+#[test]
+fn a_store_that_lacks_what_the_log_removed_is_refused() {
+    let root = tempfile::tempdir().unwrap();
+    write_and_commit(root.path(), 400);
+    for lacking in [Stored::Nothing, Stored::Unknown, Stored::Below(Offset(3))] {
+        let text = refused(root.path(), lacking);
+        assert!(text.contains("log/0 begins at"), "{text}");
+        assert!(text.contains("store that belongs to the log"), "{text}");
+    }
+}
+
+#[test]
+fn a_damaged_log_is_refused_by_name_and_not_touched() {
+    let root = tempfile::tempdir().unwrap();
+    let mut shard = Shard::open(root.path());
+    (0..6).for_each(|number| shard.append_durably(batch([number])));
+    shard.stop();
+    let path = root.path().join("log/0/00000000000000000000.segment");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[300] ^= 4;
+    fs::write(&path, &bytes).unwrap();
+    let text = refused(root.path(), Stored::Below(Offset(0)));
+    assert!(text.contains(&*path.to_string_lossy()), "{text}");
+    assert!(text.contains("damaged at byte"), "{text}");
+    assert!(text.contains("move"), "{text}");
+    assert_eq!(fs::read(&path).unwrap(), bytes);
+}
+
+#[test]
+fn another_layout_is_refused_by_name() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("log");
+    let id = Uuid::from_u128(7);
+    LogLayout::prepare(&dir, 3, id).unwrap();
+    let again = LogLayout::prepare(&dir, 8, Uuid::from_u128(8)).unwrap();
+    assert_eq!((again.partitions, again.log_id), (3, id));
+    for text in ["format = 7\npartitions = 3\n", "format = ", ""] {
+        fs::write(dir.join("meta.toml"), text).unwrap();
+        let error = LogLayout::prepare(&dir, 3, id).unwrap_err().to_string();
+        assert!(error.contains("meta.toml"), "{error}");
+    }
+}

@@ -1,0 +1,11 @@
+//! The embedded store against real files: what was written is there after any restart.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../support/disk.rs"]
+mod disk;
+mod full_disk;
+mod lanes;
+mod model;
+mod restarts;
+mod support;

@@ -1,0 +1,254 @@
+//! The store answers as a model in memory does, whatever was written, however often it was opened.
+
+use std::collections::{BTreeMap, HashMap};
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use rookery_engine::port::{Found, Read, StoredChat};
+use rookery_schema::row::{ChatRow, EventRow, Head, MemberRow, Row, UserRow};
+use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
+
+use super::support::{Shard, open};
+
+/// What the store is to be like: rows in maps, the simplest way.
+#[derive(Default)]
+struct Model {
+    events: BTreeMap<(ChatId, Seq), EventRow>,
+    chats: BTreeMap<ChatId, ChatRow>,
+    members: BTreeMap<(ChatId, UserId), MemberRow>,
+    users: HashMap<UserId, UserRow>,
+    names: BTreeMap<String, UserId>,
+    ended: BTreeMap<SessionId, Timestamp>,
+}
+
+impl Model {
+    fn write(&mut self, row: Row) {
+        match row {
+            Row::Event(row) => drop(self.events.insert((row.chat_id, row.head.seq), row)),
+            Row::Chat(row) => drop(self.chats.insert(row.chat_id, row)),
+            Row::Member(row) => drop(self.members.insert((row.chat_id, row.user_id), row)),
+            Row::NotMember { chat_id, user_id } => drop(self.members.remove(&(chat_id, user_id))),
+            Row::User(row) => {
+                self.names.insert(row.username.clone(), row.user_id);
+                self.users.insert(row.user_id, row);
+            }
+            Row::EndedSession {
+                session_id,
+                expires_at,
+            } => {
+                self.ended.insert(session_id, expires_at);
+            }
+        }
+    }
+
+    fn events_of(&self, chat_id: ChatId) -> impl DoubleEndedIterator<Item = &EventRow> {
+        self.events
+            .range((chat_id, Seq(0))..=(chat_id, Seq(u64::MAX)))
+            .map(|(_, row)| row)
+    }
+
+    fn messages_of(&self, chat_id: ChatId) -> impl DoubleEndedIterator<Item = &EventRow> {
+        self.events_of(chat_id).filter(|row| row.is_message)
+    }
+
+    fn read(&self, read: &Read) -> Found {
+        match read {
+            Read::Chat { chat_id, recent } => {
+                let stored = |chat| Box::new(self.chat(chat, *recent));
+                Found::Chat(self.chats.get(chat_id).map(stored))
+            }
+            Read::MessagesBefore {
+                chat_id,
+                before,
+                limit,
+            } => {
+                let older = self
+                    .messages_of(*chat_id)
+                    .filter(|row| row.head.seq < *before);
+                Found::Messages(older.rev().take(*limit).cloned().collect())
+            }
+            Read::MessagesAfter {
+                chat_id,
+                after,
+                limit,
+            } => {
+                let newer = self
+                    .messages_of(*chat_id)
+                    .filter(|row| row.head.seq > *after);
+                Found::Messages(newer.take(*limit).cloned().collect())
+            }
+            Read::ChatsOfUser(user_id) => {
+                let chats = self.members.keys().filter(|(_, user)| user == user_id);
+                Found::Chats(chats.map(|(chat, _)| *chat).collect())
+            }
+            Read::User(user_id) => {
+                Found::Users(self.users.get(user_id).cloned().into_iter().collect())
+            }
+            Read::UserNamed(name) => Found::Users(self.named(name).into_iter().collect()),
+            Read::UsersByPrefix { prefix, limit } => {
+                let names = self
+                    .names
+                    .keys()
+                    .filter(|name| name.starts_with(prefix.as_str()));
+                Found::Users(
+                    names
+                        .filter_map(|name| self.named(name))
+                        .take(*limit)
+                        .collect(),
+                )
+            }
+            Read::EndedSessions => {
+                Found::EndedSessions(self.ended.iter().map(|(id, at)| (*id, *at)).collect())
+            }
+        }
+    }
+
+    fn named(&self, name: &str) -> Option<UserRow> {
+        let user = self.users.get(self.names.get(name)?)?;
+        (user.username == name).then(|| user.clone())
+    }
+
+    fn chat(&self, chat: &ChatRow, limit: usize) -> StoredChat {
+        let id = chat.chat_id;
+        let mut members: Vec<_> = self
+            .members
+            .values()
+            .filter(|row| row.chat_id == id)
+            .collect();
+        members.sort_by_key(|row| (row.added_seq, row.position, row.user_id));
+        let mut recent: Vec<EventRow> = Vec::new();
+        for row in self.events_of(id).rev().take(limit) {
+            if recent
+                .last()
+                .is_some_and(|newer| newer.head.seq != row.head.seq.next())
+            {
+                break;
+            }
+            recent.push(row.clone());
+        }
+        recent.reverse();
+        StoredChat {
+            chat: chat.clone(),
+            members: members.into_iter().map(|row| row.user_id).collect(),
+            head: self
+                .events_of(id)
+                .next_back()
+                .map(|row| row.head)
+                .unwrap_or_default(),
+            recent,
+            latest_message: self.messages_of(id).next_back().cloned(),
+        }
+    }
+}
+
+fn chat_id() -> impl Strategy<Value = ChatId> {
+    (0..3u8).prop_map(|id| ChatId::from_bytes([id; 16]))
+}
+
+fn user_id() -> impl Strategy<Value = UserId> {
+    (0..5u8).prop_map(|id| UserId::from_bytes([id; 16]))
+}
+
+fn time() -> impl Strategy<Value = Timestamp> {
+    // Far in the future, so that no session is forgotten.
+    (0..1000u64).prop_map(|n| Timestamp::from_millis(200_000_000_000_000 + n))
+}
+
+fn event() -> impl Strategy<Value = Row> {
+    let record = vec(any::<u8>(), 0..40);
+    (
+        chat_id(),
+        1..40u64,
+        any::<u64>(),
+        0..4u32,
+        0..1000u64,
+        record,
+    )
+        .prop_map(|(chat_id, seq, messages, partition, offset, record)| {
+            let head = Head {
+                seq: Seq(seq),
+                messages,
+                partition: PartitionId(partition),
+                offset: Offset(offset),
+            };
+            // A seq is of one kind for good.
+            Row::Event(EventRow {
+                chat_id,
+                head,
+                record: record.into(),
+                is_message: seq % 3 > 0,
+            })
+        })
+}
+
+fn row() -> impl Strategy<Value = Row> {
+    let name = "[ab]{1,3}";
+    prop_oneof![
+        8 => event(),
+        1 => (chat_id(), name, time())
+            .prop_map(|(chat_id, name, created_at)| Row::Chat(ChatRow { chat_id, name, created_at })),
+        2 => (chat_id(), user_id(), 0..9u32, 0..9u64).prop_map(|(chat_id, user_id, position, seq)| {
+            Row::Member(MemberRow { chat_id, user_id, position, added_seq: Seq(seq) })
+        }),
+        1 => (chat_id(), user_id())
+            .prop_map(|(chat_id, user_id)| Row::NotMember { chat_id, user_id }),
+        2 => (user_id(), name, proptest::option::of(name), time()).prop_map(
+            |(user_id, username, password_hash, created_at)| {
+                let updated_at = created_at;
+                Row::User(UserRow { user_id, username, password_hash, created_at, updated_at })
+            }
+        ),
+        1 => (0..3u8, time()).prop_map(|(id, expires_at)| Row::EndedSession {
+            session_id: SessionId::from_bytes([id; 16]),
+            expires_at
+        }),
+    ]
+}
+
+fn read() -> impl Strategy<Value = Read> {
+    let place = || prop_oneof![0..42u64, Just(u64::MAX)].prop_map(Seq);
+    prop_oneof![
+        3 => (chat_id(), 0..12usize).prop_map(|(chat_id, recent)| Read::Chat { chat_id, recent }),
+        2 => (chat_id(), place(), 0..12usize)
+            .prop_map(|(chat_id, before, limit)| Read::MessagesBefore { chat_id, before, limit }),
+        2 => (chat_id(), place(), 0..12usize)
+            .prop_map(|(chat_id, after, limit)| Read::MessagesAfter { chat_id, after, limit }),
+        1 => user_id().prop_map(Read::ChatsOfUser),
+        1 => user_id().prop_map(Read::User),
+        1 => "[ab]{1,3}".prop_map(Read::UserNamed),
+        1 => ("[ab]{0,2}", 0..6usize)
+            .prop_map(|(prefix, limit)| Read::UsersByPrefix { prefix, limit }),
+        1 => Just(Read::EndedSessions),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn it_answers_as_the_model_does(
+        lives in vec((vec(vec(row(), 1..12), 1..12), vec(read(), 1..30)), 1..4),
+    ) {
+        let root = tempfile::tempdir().unwrap();
+        let mut model = Model::default();
+        for (writes, reads) in lives {
+            let store = open(root.path()).unwrap();
+            let mut shard = Shard::start(&store, 0);
+            for rows in writes {
+                rows.iter().cloned().for_each(|row| model.write(row));
+                shard.write(rows);
+            }
+            for read in &reads {
+                prop_assert_eq!(shard.read(read), model.read(read), "{:?}", read);
+            }
+            shard.stop();
+        }
+        let store = open(root.path()).unwrap();
+        let mut shard = Shard::start(&store, 1);
+        for chat in 0..3 {
+            let read = Read::Chat { chat_id: ChatId::from_bytes([chat; 16]), recent: 50 };
+            prop_assert_eq!(shard.read(&read), model.read(&read));
+        }
+        shard.stop();
+    }
+}

@@ -1,0 +1,84 @@
+//! What the store knows when it is opened again, and with what it does not open.
+
+use std::fs;
+
+use rookery_engine::port::{Found, Read};
+use rookery_io::embedded::{DataDir, Durability};
+use rookery_io::log::embedded::Stored;
+use rookery_io::store::embedded::{EmbeddedStore, Settings};
+use rookery_schema::row::Row;
+use rookery_schema::{Offset, PartitionId, SessionId, Timestamp};
+use uuid::Uuid;
+
+use super::support::{LOG, Shard, message, open};
+
+#[test]
+fn it_knows_up_to_where_the_log_is_stored() {
+    let root = tempfile::tempdir().unwrap();
+    let store = open(root.path()).unwrap();
+    assert_eq!(store.stored(PartitionId(3)), Stored::Nothing);
+    let mut shard = Shard::start(&store, 0);
+    shard.write(vec![message(5, 1), message(4, 1)]);
+    shard.write(vec![message(2, 1)]);
+    shard.stop();
+    drop(store);
+    let store = open(root.path()).unwrap();
+    assert_eq!(store.stored(PartitionId(3)), Stored::Below(Offset(16)));
+    assert_eq!(store.stored(PartitionId(0)), Stored::Unknown);
+}
+
+#[test]
+fn sessions_whose_tokens_have_expired_are_forgotten() {
+    let root = tempfile::tempdir().unwrap();
+    let ended = |id: u8, millis| Row::EndedSession {
+        session_id: SessionId::from_bytes([id; 16]),
+        expires_at: Timestamp::from_millis(millis),
+    };
+    let mut shard = Shard::start(&open(root.path()).unwrap(), 0);
+    shard.write(vec![
+        ended(1, 1_600_000_000_000),
+        ended(2, 200_000_000_000_000),
+    ]);
+    shard.stop();
+    let mut shard = Shard::start(&open(root.path()).unwrap(), 0);
+    let kept = (
+        SessionId::from_bytes([2; 16]),
+        Timestamp::from_millis(200_000_000_000_000),
+    );
+    assert_eq!(
+        shard.read(&Read::EndedSessions),
+        Found::EndedSessions(vec![kept])
+    );
+    shard.stop();
+}
+
+#[test]
+fn the_store_of_another_log_is_refused() {
+    let root = tempfile::tempdir().unwrap();
+    drop(open(root.path()).unwrap());
+    let data_dir = DataDir::open(root.path()).unwrap();
+    let other = Uuid::from_u128(8);
+    let opened = EmbeddedStore::open(&data_dir, other, Settings::new(Durability::Fsync));
+    let text = opened.err().unwrap().to_string();
+    assert!(
+        text.contains(&LOG.to_string()) && text.contains(&other.to_string()),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_flipped_bit_is_refused_by_name() {
+    let root = tempfile::tempdir().unwrap();
+    let mut shard = Shard::start(&open(root.path()).unwrap(), 0);
+    (1..9).for_each(|seq| shard.write(vec![message(seq, 200)]));
+    shard.stop();
+    let path = root.path().join("store/0.jnl");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[700] ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    let text = open(root.path()).err().unwrap().to_string();
+    assert!(
+        text.contains(&*path.to_string_lossy()) && text.contains("is corrupt"),
+        "{text}"
+    );
+}
