@@ -146,6 +146,7 @@ impl Model {
             } => {
                 self.ended.insert(session_id, expires_at);
             }
+            Row::Reached { .. } => {}
         }
     }
 
@@ -478,6 +479,14 @@ fn it_knows_up_to_where_the_log_is_stored() {
     let store = open(root.path()).unwrap();
     assert_eq!(store.stored(PartitionId(3)), Stored::Below(Offset(16)));
     assert_eq!(store.stored(PartitionId(0)), Stored::Unknown);
+    let mut shard = Shard::start(&store, 0);
+    let (partition, offset) = (PartitionId(0), Offset(7));
+    shard.write(vec![Row::Reached { partition, offset }]);
+    shard.stop();
+    drop(store);
+    let store = open(root.path()).unwrap();
+    assert_eq!(store.stored(partition), Stored::Below(Offset(8)));
+    assert_eq!(store.stored(PartitionId(3)), Stored::Below(Offset(16)));
 }
 
 #[test]

@@ -22,6 +22,12 @@ pub enum Row {
         session_id: SessionId,
         expires_at: Timestamp,
     },
+    /// Nothing to store but how far the store has come: beside the rows of a record that is no event,
+    /// the log partition and the place of that record in it.
+    Reached {
+        partition: PartitionId,
+        offset: Offset,
+    },
 }
 
 /// See [`Row::Event`].

@@ -107,6 +107,7 @@ impl SimStore {
             } => {
                 self.sessions.insert(session_id, expires_at);
             }
+            Row::Reached { .. } => {}
         }
     }
 
