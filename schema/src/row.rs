@@ -22,11 +22,11 @@ pub enum Row {
         session_id: SessionId,
         expires_at: Timestamp,
     },
-    /// Nothing to store but how far the store has come: beside the rows of a record that is no event,
-    /// the log partition and the place of that record in it.
+    /// Nothing to store but how far the store has come: rows of a log partition's records below this
+    /// offset are in it, but for those whose chat or name is still being read.
     Reached {
         partition: PartitionId,
-        offset: Offset,
+        behind: Offset,
     },
 }
 

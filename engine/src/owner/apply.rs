@@ -45,13 +45,6 @@ impl Place {
     const fn in_log(self) -> (PartitionId, Offset) {
         (self.span.partition, self.offset)
     }
-
-    const fn reached(self) -> Row {
-        Row::Reached {
-            partition: self.span.partition,
-            offset: self.offset,
-        }
-    }
 }
 
 impl Owner {
@@ -86,6 +79,11 @@ impl Owner {
             }
         }
         self.flush_touched(cx);
+        // Also where no record yields a row: a log that is trimmed must not look newer than its store.
+        rows.push(Row::Reached {
+            partition: id,
+            behind: end,
+        });
         self.write_and_release(span, rows, cx);
     }
 
@@ -365,7 +363,6 @@ impl Owner {
 
     fn apply_known_user(&mut self, at: Place, user: &UserRegistered<'_>, rows: &mut Vec<Row>) {
         let outcome = self.accounts.apply(user, rows);
-        rows.push(at.reached());
         self.when_stored(at.span, |on_stored| {
             on_stored.names.push(user.username.into())
         });
@@ -394,7 +391,6 @@ impl Owner {
             session_id,
             expires_at,
         });
-        rows.push(at.reached());
         for shard in cx.topology().all_shards() {
             cx.send(shard, ShardMessage::SessionEnded(ended));
         }

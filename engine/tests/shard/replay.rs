@@ -1,8 +1,11 @@
 //! A shard reads back what is in its log.
 
 use rookery_engine::port::{Found, LogEvent, LogRequest, Opened};
-use rookery_schema::record::{ChatCreated, MemberList, MembershipChange, MessagePosted, Record};
-use rookery_schema::{ChatId, MessageId, Offset, Timestamp, UserId};
+use rookery_schema::record::{
+    ChatCreated, MemberList, MembershipChange, MessagePosted, Record, SessionEnded,
+};
+use rookery_schema::row::Row;
+use rookery_schema::{ChatId, MessageId, Offset, SessionId, Timestamp, UserId};
 
 use crate::stage::{P0, Stage, batch_of};
 
@@ -124,4 +127,32 @@ fn lag_has_what_is_still_to_be_read_back() {
     assert_eq!(stage.stats().lag_messages, 1);
     stage.store();
     assert_eq!(stage.stats().lag_messages, 0);
+}
+
+#[test]
+fn the_store_is_told_how_far_it_has_come_whatever_the_records_are() {
+    let mut stage = Stage::opening(opened(2));
+    let (chat_id, user_id) = (stage.chat(), stage.foreign_user());
+    let change = MembershipChange {
+        chat_id,
+        user_id,
+        by: user_id,
+        at: Timestamp::from_millis(1),
+    };
+    let ended = SessionEnded {
+        session_id: SessionId::from_bytes([1; 16]),
+        user_id,
+        expires_at: Timestamp::from_millis(1),
+    };
+    stage.deliver(batch_of(&[Record::SessionEnded(ended)]));
+    stage.deliver(batch_of(&[created(chat_id, user_id.as_bytes())]));
+    stage.answer_read(Ok(Found::Chat(None)));
+    stage.store();
+    // A member joins, which changes nothing.
+    stage.deliver(batch_of(&[Record::MemberAdded(change)]));
+    let reached = Row::Reached {
+        partition: P0,
+        behind: Offset(3),
+    };
+    assert_eq!(stage.store(), [reached]);
 }

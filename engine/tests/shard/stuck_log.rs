@@ -162,6 +162,7 @@ fn a_chat_that_the_log_refused_can_be_created_again() {
     let question = stage.ask(create());
     stage.fail_append();
     stage.assert_refused(question, Problem::LOG_UNAVAILABLE);
+    assert_eq!(stage.stats().chats_loaded, 0);
     let question = stage.ask(create());
     stage.settle();
     assert!(matches!(

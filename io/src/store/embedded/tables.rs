@@ -25,7 +25,7 @@ const MEMTABLES_BYTES: u64 = 64 << 20;
 
 const FORMAT_KEY: &[u8] = b"format";
 const LOG_ID_KEY: &[u8] = b"log_id";
-/// Followed by a partition; the value is the offset behind its newest stored record.
+/// Followed by a partition; the value is how far it is stored, see [`Row::Reached`].
 const STORED_PREFIX: &[u8] = b"stored/";
 /// Followed by a shard; the value is how many batches its lane has written.
 const BATCHES_PREFIX: &[u8] = b"batches/";
@@ -57,7 +57,7 @@ pub(super) enum ReadError {
 #[derive(Debug)]
 pub(super) struct Progress {
     pub(super) batches: u64,
-    /// The offset behind the newest stored record of each partition.
+    /// How far each partition is stored, see [`Row::Reached`].
     pub(super) stored: HashMap<PartitionId, Offset>,
 }
 
@@ -66,14 +66,11 @@ impl Progress {
     pub(super) fn after<'a>(&self, rows: impl Iterator<Item = &'a Row>) -> Self {
         let mut changed = HashMap::new();
         for row in rows {
-            let (partition, offset) = match row {
-                Row::Event(EventRow { head, .. }) => (head.partition, head.offset),
-                Row::Reached { partition, offset } => (*partition, *offset),
-                _ => continue,
-            };
-            let before = self.stored.get(&partition).copied().unwrap_or_default();
-            let stored = changed.entry(partition).or_insert(before);
-            *stored = offset.plus(1).max(*stored);
+            if let Row::Reached { partition, behind } = row {
+                let before = self.stored.get(partition).copied().unwrap_or_default();
+                let stored = changed.entry(*partition).or_insert(before);
+                *stored = (*stored).max(*behind);
+            }
         }
         Self {
             batches: self.batches + 1,
