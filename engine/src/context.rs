@@ -109,7 +109,7 @@ pub(crate) enum Reader {
     /// A connected user's chats, to subscribe to.
     Subscriptions {
         user_id: UserId,
-        read: u64,
+        stay: u64,
     },
     /// A user's chats, to list.
     Inbox {

@@ -22,6 +22,9 @@ pub struct Effects {
     pub connections: Vec<(ConnId, ConnEffect)>,
     /// Answers to `/metrics` that want rendering.
     pub renders: Vec<Render>,
+    /// For each batch of events that was queued to connections, when its owner had applied it, in
+    /// microseconds: what it took is known once the connections were written to.
+    pub broadcasts: Vec<u64>,
     /// Sentences for the operator.
     pub notices: Vec<Notice>,
 }

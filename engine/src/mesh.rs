@@ -22,11 +22,10 @@ pub enum ShardMessage {
     /// What came of it.
     Answer { asker: Asker, outcome: Outcome },
     /// Home to owner: a connected user wants the events of a chat.
-    Subscribe { chat_id: ChatId, user_id: UserId },
+    Subscribe(Subscription),
     /// Owner to home: from here on the chat's events follow; or the user is no member.
     Subscribed {
-        chat_id: ChatId,
-        user_id: UserId,
+        wanted: Subscription,
         accepted: bool,
     },
     /// Home to owner: nobody of these users is connected.
@@ -62,6 +61,15 @@ impl ShardMessage {
         };
         size_of::<Self>() + shared
     }
+}
+
+/// The wish of a connected user for the events of a chat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subscription {
+    pub chat_id: ChatId,
+    pub user_id: UserId,
+    /// The home's own number of his stay, from his first connection to the end of his last.
+    pub stay: u64,
 }
 
 /// Who waits for an answer, and where.

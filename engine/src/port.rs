@@ -48,12 +48,10 @@ pub enum LogRequest {
 /// What a log tells its shard.
 #[derive(Debug)]
 pub enum LogEvent {
-    /// The first event of a partition: records will be delivered from `start`, and those below
-    /// `committed` are in the store already.
+    /// The first event of a partition.
     Opened {
         partition: PartitionId,
-        start: Offset,
-        committed: Offset,
+        opened: Opened,
     },
     /// The outcome of the oldest unanswered append of the partition.
     Appended {
@@ -68,6 +66,17 @@ pub enum LogEvent {
     },
     /// Everything that was in the log when it was opened has been delivered.
     CaughtUp { partition: PartitionId },
+}
+
+/// What a log has of a partition when it opens it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Opened {
+    /// Records will be delivered from here.
+    pub start: Offset,
+    /// Those below are in the store already.
+    pub committed: Offset,
+    /// Those from here on are still to be appended.
+    pub end: Offset,
 }
 
 /// Why records could not be appended.

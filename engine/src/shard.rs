@@ -263,16 +263,9 @@ impl Parts<'_> {
             ShardMessage::Ask { asker, command } => self.command(asker, command, cx),
             ShardMessage::Answer { asker, outcome } => self.answered(asker, outcome, cx),
             ShardMessage::Events(batch) => self.home.events(&batch, self.connections, cx),
-            ShardMessage::Subscribe { chat_id, user_id } => {
-                self.owner.subscribe(chat_id, user_id, cx);
-            }
-            ShardMessage::Subscribed {
-                chat_id,
-                user_id,
-                accepted,
-            } => {
-                self.home
-                    .subscribed(chat_id, user_id, accepted, self.connections, cx);
+            ShardMessage::Subscribe(wanted) => self.owner.subscribe(wanted, cx),
+            ShardMessage::Subscribed { wanted, accepted } => {
+                self.home.subscribed(wanted, accepted, self.connections, cx);
             }
             ShardMessage::Unsubscribe { chat_id, users } => {
                 self.owner.unsubscribe(chat_id, &users, cx);
@@ -338,12 +331,8 @@ impl Parts<'_> {
 
     fn log_event(&mut self, event: LogEvent, cx: &mut Context<'_>) {
         match event {
-            LogEvent::Opened {
-                partition,
-                start,
-                committed,
-            } => {
-                self.owner.partition_opened(partition, start, committed, cx);
+            LogEvent::Opened { partition, opened } => {
+                self.owner.partition_opened(partition, opened, cx);
             }
             LogEvent::Appended { partition, outcome } => {
                 self.owner.appended(partition, outcome, cx);
@@ -387,9 +376,9 @@ impl Parts<'_> {
             Reader::Chat(chat_id) => self.owner.chat_read(chat_id, outcome, cx),
             Reader::Page(chat_id, key) => self.owner.page_read(chat_id, key, outcome, cx),
             Reader::Account(username) => self.owner.account_read(&username, outcome, cx),
-            Reader::Subscriptions { user_id, read } => {
+            Reader::Subscriptions { user_id, stay } => {
                 self.home
-                    .subscriptions_read((user_id, read), outcome, self.connections, cx);
+                    .subscriptions_read((user_id, stay), outcome, self.connections, cx);
             }
             Reader::Inbox { gather } => self.home.inbox_read(gather, outcome, cx),
             Reader::Users { conn, ticket, list } => {

@@ -90,6 +90,15 @@ pub struct Stats {
 }
 
 impl Stats {
+    /// Counts the batches of events that were written to connections by `now_micros`; `applied` says
+    /// when the owner had applied each.
+    pub fn count_broadcasts(&mut self, applied: impl Iterator<Item = u64>, now_micros: u64) {
+        for applied_micros in applied {
+            self.broadcast
+                .observe(now_micros.saturating_sub(applied_micros));
+        }
+    }
+
     /// Counts a WebSocket that is closed with a code.
     pub fn count_close(&mut self, code: u16) {
         count(&mut self.closes, code);
@@ -158,7 +167,7 @@ impl Stats {
             ),
             histogram(
                 "consumer_broadcast_duration_seconds",
-                "Finding recipients and queueing to their connections.",
+                "From applying a batch to having written it to its recipients' connections.",
                 self.broadcast,
             ),
             histogram(

@@ -101,6 +101,21 @@ fn what_is_posted_is_processed_and_nothing_lags() {
     }
 }
 
+#[test]
+fn a_broadcast_takes_time_on_a_chats_own_shard_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Options::trusting(dir.path()).shards(1).start();
+    let mut alice = Api::trusted(server.addr, &any_user());
+    let chat = alice.create_chat("room", &[]);
+    let mut device = alice.listen();
+    alice.say_as(&chat, "hello", None);
+    device.next_of("message", &[]);
+    eventually("the broadcast is counted", || {
+        let metrics = server.metrics();
+        (metrics.sum("consumer_broadcast_duration_seconds_sum") > 0.0).then_some(())
+    });
+}
+
 fn grown(before: &Metrics, after: &Metrics, name: &str) -> usize {
     (after.sum(name) - before.sum(name)) as usize
 }

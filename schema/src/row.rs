@@ -22,6 +22,12 @@ pub enum Row {
         session_id: SessionId,
         expires_at: Timestamp,
     },
+    /// Nothing to store but how far the store has come: rows of a log partition's records below this
+    /// offset are in it, but for those whose chat or name is still being read.
+    Reached {
+        partition: PartitionId,
+        behind: Offset,
+    },
 }
 
 /// See [`Row::Event`].

@@ -68,9 +68,7 @@ impl Home {
                 .millis()
                 .saturating_sub(batch.accepted_at.millis());
             cx.stats.delivery.observe_many(waited * 1000, deliveries);
-            cx.stats
-                .broadcast
-                .observe(cx.now.micros.saturating_sub(batch.applied_micros));
+            cx.effects.broadcasts.push(batch.applied_micros);
         }
         if let Some(leaver) = batch.leaver {
             self.leave(leaver, batch);

@@ -15,7 +15,7 @@ use crate::home::fanout::Room;
 use crate::home::inbox::Inbox;
 use crate::home::rate::RateLimits;
 use crate::input::ConnId;
-use crate::mesh::{Asker, Command, Outcome, Post, ShardMessage};
+use crate::mesh::{Asker, Command, Outcome, Post, ShardMessage, Subscription};
 use crate::port::{Found, Read, StoreFault};
 use crate::problem::Problem;
 use crate::ws::CloseCode;
@@ -31,15 +31,17 @@ pub(crate) struct Home {
     /// Tickets that were spent and could be presented again.
     spent_tickets: Map<SessionId, Timestamp>,
     rate: RateLimits,
-    /// Users whose chats could not be read.
-    unread: Vec<UserId>,
-    /// Counts the reads of users' chats, to tell an answer from one to an earlier connection.
-    last_read: u64,
+    /// Users whose chats could not be read, and their stays.
+    unread: Vec<(UserId, u64)>,
+    /// Counts the stays of users, to tell an answer from one to an earlier stay.
+    last_stay: u64,
 }
 
 /// A connected user.
 #[derive(Debug, Default)]
 struct User {
+    /// The number of his stay, which ends with his last connection.
+    stay: u64,
     connections: SmallVec<[ConnId; 2]>,
     /// Connections that wait for `ready`.
     newcomers: SmallVec<[ConnId; 2]>,
@@ -47,21 +49,26 @@ struct User {
     chats: Set<ChatId>,
     /// Subscriptions that were not answered yet.
     unanswered: usize,
-    /// His chats are being read from the store, by the read with this number.
-    loading: Option<u64>,
+    /// His chats are being read from the store, or will be again after a pause.
+    loading: bool,
 }
 
 impl User {
     const fn is_subscribed(&self) -> bool {
-        self.loading.is_none() && self.unanswered == 0
+        !self.loading && self.unanswered == 0
     }
 
     /// Asks for the events of a chat, once.
     fn subscribe(&mut self, user_id: UserId, chat_id: ChatId, cx: &mut Context<'_>) {
         if self.chats.insert(chat_id) {
             self.unanswered += 1;
-            let message = ShardMessage::Subscribe { chat_id, user_id };
-            cx.send(cx.topology().owner_of_chat(chat_id), message);
+            let wanted = Subscription {
+                chat_id,
+                user_id,
+                stay: self.stay,
+            };
+            let owner = cx.topology().owner_of_chat(chat_id);
+            cx.send(owner, ShardMessage::Subscribe(wanted));
         }
     }
 }
@@ -80,7 +87,10 @@ impl Home {
         user.connections.push(conn);
         user.newcomers.push(conn);
         if is_first {
-            self.read_chats(user_id, cx);
+            self.last_stay += 1;
+            user.stay = self.last_stay;
+            user.loading = true;
+            read_chats(user_id, user.stay, cx);
         } else {
             self.welcome(user_id, connections, cx);
         }
@@ -128,23 +138,10 @@ impl Home {
         }
     }
 
-    fn read_chats(&mut self, user_id: UserId, cx: &mut Context<'_>) {
-        let Some(user) = self.users.get_mut(&user_id) else {
-            return;
-        };
-        self.last_read += 1;
-        user.loading = Some(self.last_read);
-        let reader = Reader::Subscriptions {
-            user_id,
-            read: self.last_read,
-        };
-        cx.read(Read::ChatsOfUser(user_id), reader);
-    }
-
     /// A connected user's chats were read.
     pub(crate) fn subscriptions_read(
         &mut self,
-        (user_id, read): (UserId, u64),
+        (user_id, stay): (UserId, u64),
         outcome: Result<Found, StoreFault>,
         connections: &mut Connections,
         cx: &mut Context<'_>,
@@ -152,15 +149,15 @@ impl Home {
         let Some(user) = self
             .users
             .get_mut(&user_id)
-            .filter(|user| user.loading == Some(read))
+            .filter(|user| user.stay == stay)
         else {
             return;
         };
         let Ok(Found::Chats(chats)) = outcome else {
-            self.unread.push(user_id);
+            self.unread.push((user_id, stay));
             return;
         };
-        user.loading = None;
+        user.loading = false;
         let unstored = self
             .unstored_joins
             .get(&user_id)
@@ -176,22 +173,22 @@ impl Home {
     /// An owner answered a subscription.
     pub(crate) fn subscribed(
         &mut self,
-        chat_id: ChatId,
-        user_id: UserId,
+        wanted: Subscription,
         accepted: bool,
         connections: &mut Connections,
         cx: &mut Context<'_>,
     ) {
-        match self.users.get_mut(&user_id) {
-            Some(user) if user.chats.contains(&chat_id) => {
-                user.unanswered = user.unanswered.saturating_sub(1);
-                if !accepted {
-                    user.chats.remove(&chat_id);
-                }
-                self.welcome(user_id, connections, cx);
+        // What was wanted in an earlier stay was taken back behind it, and this answers nothing since.
+        if let Some(user) = self
+            .users
+            .get_mut(&wanted.user_id)
+            .filter(|user| user.stay == wanted.stay)
+        {
+            user.unanswered -= 1;
+            if !accepted {
+                user.chats.remove(&wanted.chat_id);
             }
-            // He disconnected meanwhile, and was unsubscribed behind the subscription.
-            _ => {}
+            self.welcome(wanted.user_id, connections, cx);
         }
     }
 
@@ -238,11 +235,7 @@ impl Home {
     pub(crate) fn joins_stored(&mut self, chat_id: ChatId, users: &[UserId], cx: &mut Context<'_>) {
         for &user_id in users {
             self.inbox.joined(user_id, chat_id);
-            if let Some(user) = self
-                .users
-                .get_mut(&user_id)
-                .filter(|it| it.loading.is_some())
-            {
+            if let Some(user) = self.users.get_mut(&user_id).filter(|user| user.loading) {
                 user.subscribe(user_id, chat_id, cx);
             }
             let Some(chats) = self.unstored_joins.get_mut(&user_id) else {
@@ -325,10 +318,17 @@ impl Home {
         self.spent_tickets
             .retain(|_, expires_at| *expires_at > cx.now.wall);
         self.rate.tick(cx);
-        for user_id in std::mem::take(&mut self.unread) {
-            self.read_chats(user_id, cx);
+        for (user_id, stay) in std::mem::take(&mut self.unread) {
+            read_chats(user_id, stay, cx);
         }
     }
+}
+
+fn read_chats(user_id: UserId, stay: u64, cx: &mut Context<'_>) {
+    cx.read(
+        Read::ChatsOfUser(user_id),
+        Reader::Subscriptions { user_id, stay },
+    );
 }
 
 fn leave_room(rooms: &mut Map<ChatId, Room>, chat_id: ChatId, conn: ConnId) {

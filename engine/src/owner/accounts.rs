@@ -1,7 +1,6 @@
 //! Usernames and logins, on the owner of the username's partition: the one place where a name can be
 //! claimed, so that uniqueness needs no lock in the store.
 
-use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use rookery_schema::UserId;
@@ -13,14 +12,12 @@ use crate::context::{Context, Map, Reader};
 use crate::mesh::{Asker, Outcome};
 use crate::owner::Owner;
 use crate::owner::apply::ParkedUser;
+use crate::owner::failures::LoginFailures;
 use crate::owner::partition::ChangeKey;
+use crate::owner::retries::Retries;
 use crate::port::{Found, PasswordCheck, PasswordJob, PasswordOutcome, Read, StoreFault};
 use crate::problem::Problem;
 
-/// Microseconds in which failed logins count.
-const FAILURE_WINDOW_MICROS: u64 = 300_000_000;
-/// Pairs of account and address whose failures are remembered.
-const FAILURES_MAX: usize = 65_536;
 /// Requests that may wait for one name to be read from the store.
 const NAME_WAITERS_MAX: usize = 64;
 
@@ -28,16 +25,18 @@ const NAME_WAITERS_MAX: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct Accounts {
     names: Map<Box<str>, Name>,
+    /// Names that could not be read.
+    unread: Retries<Box<str>>,
     claims: Map<UserId, Box<str>>,
     jobs: Map<u64, Job>,
     last_job: u64,
-    failures: Map<(Box<str>, IpAddr), VecDeque<u64>>,
+    failures: LoginFailures,
 }
 
 /// A name that is being worked on.
 #[derive(Debug)]
 enum Name {
-    /// It is being read from the store.
+    /// It is being read from the store, or will be again after a pause.
     Loading(Vec<NameWaiter>),
     /// Somebody's registration is on its way through the log.
     Claimed(UserId),
@@ -126,10 +125,7 @@ impl Accounts {
         }
         self.names
             .insert(username.into(), Name::Loading(vec![waiter]));
-        cx.read(
-            Read::UserNamed(username.to_owned()),
-            Reader::Account(username.into()),
-        );
+        read_name(username.into(), cx);
     }
 
     fn is_crowded(&self, username: &str) -> bool {
@@ -204,39 +200,19 @@ impl Accounts {
         self.submit(job, &password, against, cx);
     }
 
-    /// Seconds until this account may be tried again from this address, where it failed too often.
-    fn locked_for(&self, username: &str, address: IpAddr, cx: &Context<'_>) -> Option<u32> {
-        let allowed = cx.config.login_rate as usize;
-        let failures = self.failures.get(&(username.into(), address))?;
-        let oldest = failures
-            .front()
-            .filter(|_| allowed > 0 && failures.len() >= allowed)?;
-        let left = (oldest + FAILURE_WINDOW_MICROS).checked_sub(cx.now.micros)?;
-        Some((left / 1_000_000) as u32 + 1)
+    pub(super) fn tick(&mut self, cx: &mut Context<'_>) {
+        self.failures.expire(cx.now.micros);
+        while let Some(username) = self.unread.next(cx.now.micros) {
+            read_name(username, cx);
+        }
     }
+}
 
-    fn count_failure(&mut self, username: Box<str>, address: IpAddr, cx: &Context<'_>) {
-        let allowed = cx.config.login_rate as usize;
-        if allowed == 0 {
-            return;
-        }
-        if self.failures.len() >= FAILURES_MAX
-            && let Some(some) = self.failures.keys().next().cloned()
-        {
-            self.failures.remove(&some);
-        }
-        let failures = self.failures.entry((username, address)).or_default();
-        failures.push_back(cx.now.micros);
-        while failures.len() > allowed {
-            failures.pop_front();
-        }
-    }
-
-    pub(super) fn tick(&mut self, cx: &Context<'_>) {
-        let expired = |at: &u64| at + FAILURE_WINDOW_MICROS < cx.now.micros;
-        self.failures
-            .retain(|_, failures| !failures.back().is_none_or(expired));
-    }
+fn read_name(username: Box<str>, cx: &mut Context<'_>) {
+    cx.read(
+        Read::UserNamed(username.to_string()),
+        Reader::Account(username),
+    );
 }
 
 impl Owner {
@@ -267,7 +243,9 @@ impl Owner {
         address: IpAddr,
         cx: &mut Context<'_>,
     ) {
-        if let Some(seconds) = self.accounts.locked_for(username, address, cx) {
+        let allowed = cx.config.login_rate as usize;
+        let failures = &self.accounts.failures;
+        if let Some(seconds) = failures.locked_for(username, address, allowed, cx.now.micros) {
             let problem = Problem::too_many("too many failed logins", seconds);
             return cx.answer(asker, Outcome::Refused(problem));
         }
@@ -329,13 +307,19 @@ impl Owner {
 
     /// Refuses what can be refused; records wait until the name can be read.
     fn account_not_read(&mut self, username: &str, waiters: Vec<NameWaiter>, cx: &mut Context<'_>) {
+        let mut kept = Vec::new();
         for waiter in waiters {
             match waiter {
                 NameWaiter::Register { asker, .. } | NameWaiter::LogIn(LogIn { asker, .. }) => {
                     cx.answer(asker, Outcome::Refused(Problem::STORE_UNAVAILABLE));
                 }
-                NameWaiter::Record(record) => self.accounts.park(username, record, cx),
+                NameWaiter::Record(_) => kept.push(waiter),
             }
+        }
+        if !kept.is_empty() {
+            let accounts = &mut self.accounts;
+            accounts.unread.add(username.into(), cx.now.micros);
+            accounts.names.insert(username.into(), Name::Loading(kept));
         }
     }
 
@@ -424,7 +408,8 @@ impl Owner {
                 }),
                 PasswordOutcome::Verified(_),
             ) => {
-                self.accounts.count_failure(username, address, cx);
+                let failures = &mut self.accounts.failures;
+                failures.add(username, address, cx.now.micros);
                 cx.answer(asker, Outcome::Refused(Problem::WRONG_LOGIN));
             }
             (Some(Job::LogIn { asker, .. }), _) => {

@@ -18,6 +18,7 @@ use crate::mesh::{Outcome, ShardMessage};
 use crate::owner::chat::Chat;
 use crate::owner::partition::{ChangeKey, OnStored};
 use crate::owner::{Owner, Parked, Slot, send_to_homes};
+use crate::problem::Problem;
 
 /// A record whose chat is being read from the store.
 #[derive(Debug)]
@@ -63,7 +64,7 @@ impl Owner {
         if end <= partition.committed_before {
             return self.fill_dedup_window(id, base, batch);
         }
-        let span = partition.begin_span(end, cx.now.micros);
+        let span = partition.begin_span(end, batch.as_bytes().len(), cx.now.micros);
         let committed = partition.committed_before;
         let mut rows = Vec::with_capacity(batch.len() as usize);
         for (bytes, number) in batch.iter().zip(base.0..) {
@@ -78,6 +79,11 @@ impl Owner {
             }
         }
         self.flush_touched(cx);
+        // Also where no record yields a row: a log that is trimmed must not look newer than its store.
+        rows.push(Row::Reached {
+            partition: id,
+            behind: end,
+        });
         self.write_and_release(span, rows, cx);
     }
 
@@ -249,20 +255,9 @@ impl Owner {
             chat.subscribe(member, topology);
         }
         let chat_id = created.chat_id;
-        send_to_homes(&members, cx, |users| ShardMessage::Joined {
-            chat_id,
-            users,
-        });
-        let body = chat.to_json();
         self.chats.insert(chat_id, Slot::Active(chat));
-        self.touched.push(chat_id);
-        self.when_stored(at.span, |on_stored| {
-            on_stored.joins.push((chat_id, members))
-        });
-        self.answer_when_stored(at.span, ChangeKey::Chat(chat_id), || Outcome::Json {
-            created: true,
-            body: body.clone(),
-        });
+        self.joined(at, chat_id, members, cx);
+        self.show_when_stored(at.span, ChangeKey::Chat(chat_id), chat_id);
     }
 
     fn apply_join(
@@ -281,6 +276,10 @@ impl Owner {
         let Some(Slot::Active(chat)) = self.chats.get_mut(&chat_id) else {
             return;
         };
+        let key = ChangeKey::Added(chat_id, user_id);
+        if chat.is_full() && !chat.is_member(user_id) {
+            return self.answer_when_stored(at.span, key, || Outcome::Refused(Problem::CHAT_FULL));
+        }
         if chat.members.insert(user_id) {
             rows.push(chat.number(&Event::MemberAdded(change), change.at, at.in_log(), bytes));
             rows.push(Row::Member(MemberRow {
@@ -290,27 +289,21 @@ impl Owner {
                 added_seq: chat.head.seq,
             }));
             chat.subscribe(user_id, cx.topology());
-            send_to_homes(&[user_id], cx, |users| ShardMessage::Joined {
-                chat_id,
-                users,
-            });
-            self.touched.push(chat_id);
-            self.when_stored(at.span, |on_stored| {
-                on_stored.joins.push((chat_id, vec![user_id]))
-            });
+            self.joined(at, chat_id, vec![user_id], cx);
         }
-        let key = ChangeKey::Added(chat_id, user_id);
-        let Some(Slot::Active(chat)) = self.chats.get(&chat_id) else {
-            return;
-        };
-        // Every member is in it: not made where nobody waits, as in a replay.
-        if self.changes.contains_key(&key) {
-            let body = chat.to_json();
-            self.answer_when_stored(at.span, key, || Outcome::Json {
-                created: false,
-                body: body.clone(),
-            });
-        }
+        self.show_when_stored(at.span, key, chat_id);
+    }
+
+    /// Tells the homes of new members, whose event is about to be sent.
+    fn joined(&mut self, at: Place, chat_id: ChatId, members: Vec<UserId>, cx: &mut Context<'_>) {
+        self.touched.push(chat_id);
+        send_to_homes(&members, cx, |users| ShardMessage::Joined {
+            chat_id,
+            users,
+        });
+        self.when_stored(at.span, |on_stored| {
+            on_stored.joins.push((chat_id, members));
+        });
     }
 
     fn apply_leave(
@@ -409,6 +402,21 @@ impl Owner {
         if let Some(on_stored) = partition.and_then(|partition| partition.on_stored(span)) {
             note(on_stored);
         }
+    }
+
+    /// Shows a chat to whoever waits for a change of it. Every member is in what is shown: it is not
+    /// made where nobody waits, as in a replay.
+    fn show_when_stored(&mut self, span: SpanId, key: ChangeKey, chat_id: ChatId) {
+        let Some(askers) = self.changes.remove(&key) else {
+            return;
+        };
+        let Some(Slot::Active(chat)) = self.chats.get(&chat_id) else {
+            return;
+        };
+        let created = matches!(key, ChangeKey::Chat(_));
+        let shown = || chat.shown(created);
+        let answers: Vec<_> = askers.into_iter().map(|asker| (asker, shown())).collect();
+        self.when_stored(span, |on_stored| on_stored.answers.extend(answers));
     }
 
     fn answer_when_stored(&mut self, span: SpanId, key: ChangeKey, outcome: impl Fn() -> Outcome) {

@@ -5,12 +5,13 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use indexmap::IndexSet;
 use rookery_schema::event::{Event, put_history_message, put_ids, put_json_text};
+use rookery_schema::limits::CHAT_MEMBERS_MAX;
 use rookery_schema::record::{ChatCreated, Record};
 use rookery_schema::row::{ChatRow, EventRow, Head, MemberRow, Row};
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, ShardId, Timestamp, Topology, UserId};
 
 use crate::context::{Context, Set};
-use crate::mesh::{ChatSummary, EventBatch, ShardMessage};
+use crate::mesh::{ChatSummary, EventBatch, Outcome, ShardMessage};
 use crate::port::StoredChat;
 
 /// Stored events of one chat kept in memory.
@@ -289,8 +290,13 @@ impl Chat {
         std::iter::once(Row::Chat(chat)).chain(members)
     }
 
+    /// Whether nobody can join.
+    pub(crate) fn is_full(&self) -> bool {
+        self.members.len() >= CHAT_MEMBERS_MAX
+    }
+
     /// The chat as its members see it.
-    pub(crate) fn to_json(&self) -> Vec<u8> {
+    pub(crate) fn shown(&self, created: bool) -> Outcome {
         let mut out = Vec::with_capacity(160 + self.members.len() * 39);
         out.extend_from_slice(br#"{"chat_id":""#);
         out.extend_from_slice(self.id.to_string().as_bytes());
@@ -301,7 +307,7 @@ impl Chat {
         out.extend_from_slice(br#","created_at":""#);
         out.extend_from_slice(&self.created_at.rfc3339());
         out.extend_from_slice(br#""}"#);
-        out
+        Outcome::Json { created, body: out }
     }
 
     /// The chat as its members' inboxes show it.

@@ -1,13 +1,12 @@
 //! What members ask of the owner of a chat.
 
-use rookery_schema::limits::CHAT_MEMBERS_MAX;
 use rookery_schema::record::{
     ChatCreated, MemberList, MembershipChange, MessagePosted, Record, SessionEnded,
 };
 use rookery_schema::{ChatId, MessageId, Timestamp, UserId};
 
 use crate::context::{Context, Reader};
-use crate::mesh::{Asker, Command, Outcome, Post, ShardMessage};
+use crate::mesh::{Asker, Command, Outcome, Post, ShardMessage, Subscription};
 use crate::owner::chat::Chat;
 use crate::owner::history::{Paged, page};
 use crate::owner::partition::{ChangeKey, Pending};
@@ -33,7 +32,11 @@ impl Owner {
                 self.create_chat(asker, chat_id, creator_id, &name, members, cx);
             }
             Command::SummarizeChats { user_id, chats } => {
-                self.summarize(asker, user_id, chats, cx);
+                for chat_id in chats {
+                    let chats = vec![chat_id];
+                    let command = Command::SummarizeChats { user_id, chats };
+                    self.chat_command(asker, chat_id, command, cx);
+                }
             }
             Command::EndSession(ended) => self.end_session(asker, ended, cx),
             Command::Register { username, password } => {
@@ -46,21 +49,27 @@ impl Owner {
             } => {
                 self.log_in(asker, &username, password, address, cx);
             }
-            command => self.chat_command(asker, command, cx),
+            command => {
+                if let Some(chat_id) = chat_of(&command) {
+                    self.chat_command(asker, chat_id, command, cx);
+                }
+            }
         }
     }
 
-    fn chat_command(&mut self, asker: Asker, command: Command, cx: &mut Context<'_>) {
-        let Some(chat_id) = chat_of(&command) else {
-            return;
-        };
+    fn chat_command(
+        &mut self,
+        asker: Asker,
+        chat_id: ChatId,
+        command: Command,
+        cx: &mut Context<'_>,
+    ) {
         match self.chats.get(&chat_id) {
-            Some(Slot::Active(_)) => self.on_loaded(chat_id, asker, command, cx),
-            Some(Slot::Fresh) => cx.answer(asker, Outcome::Refused(Problem::NO_SUCH_CHAT)),
-            Some(Slot::Loading { parked, .. }) if parked.len() >= PARKED_COMMANDS_MAX => {
+            Some(Slot::Active(_) | Slot::Fresh) => self.on_loaded(chat_id, asker, command, cx),
+            Some(Slot::Loading(parking)) if parking.commands >= PARKED_COMMANDS_MAX => {
                 cx.answer(asker, Outcome::Refused(Problem::STORE_UNAVAILABLE));
             }
-            Some(Slot::Loading { .. }) | None => {
+            Some(Slot::Loading(_)) | None => {
                 self.park(chat_id, Parked::Command { asker, command }, cx);
             }
         }
@@ -81,6 +90,13 @@ impl Owner {
             };
         };
         chat.used_micros = cx.now.micros;
+        let at = cx.now.wall;
+        let change = |user_id, by| MembershipChange {
+            chat_id,
+            user_id,
+            by,
+            at,
+        };
         let done = match command {
             Command::PostMessage(post) => self.post(asker, &post, cx),
             Command::ShowChat { caller, .. } => show_chat(asker, chat, caller, cx),
@@ -89,10 +105,10 @@ impl Owner {
             }
             Command::AddMember {
                 caller, user_id, ..
-            } => self.add_member(asker, chat_id, caller, user_id, cx),
+            } => self.add_member(asker, change(user_id, caller), cx),
             Command::RemoveMember {
                 caller, user_id, ..
-            } => self.remove_member(asker, chat_id, caller, user_id, cx),
+            } => self.remove_member(asker, change(user_id, caller), cx),
             Command::SummarizeChats { user_id, .. } => {
                 let mine = chat.is_member(user_id).then(|| chat.summary());
                 cx.answer(asker, Outcome::Summaries(mine.into_iter().collect()));
@@ -229,33 +245,19 @@ impl Owner {
     fn add_member(
         &mut self,
         asker: Asker,
-        chat_id: ChatId,
-        caller: UserId,
-        user_id: UserId,
+        change: MembershipChange,
         cx: &mut Context<'_>,
     ) -> Result<(), Refusal> {
-        let chat = self.member_chat(chat_id, caller)?;
-        if chat.is_member(user_id) {
-            let body = chat.to_json();
-            cx.answer(
-                asker,
-                Outcome::Json {
-                    created: false,
-                    body,
-                },
-            );
+        let chat = self.member_chat(change.chat_id, change.by)?;
+        if chat.is_member(change.user_id) {
+            cx.answer(asker, chat.shown(false));
             return Ok(());
         }
-        if chat.members.len() >= CHAT_MEMBERS_MAX {
+        // Others may be on their way in: it is decided when the record is applied.
+        if chat.is_full() {
             return Err(Problem::CHAT_FULL);
         }
-        let change = MembershipChange {
-            chat_id,
-            user_id,
-            by: caller,
-            at: cx.now.wall,
-        };
-        let key = ChangeKey::Added(chat_id, user_id);
+        let key = ChangeKey::Added(change.chat_id, change.user_id);
         self.append_change(asker, key, &Record::MemberAdded(change), cx);
         Ok(())
     }
@@ -263,21 +265,14 @@ impl Owner {
     fn remove_member(
         &mut self,
         asker: Asker,
-        chat_id: ChatId,
-        caller: UserId,
-        user_id: UserId,
+        change: MembershipChange,
         cx: &mut Context<'_>,
     ) -> Result<(), Refusal> {
-        if !self.member_chat(chat_id, caller)?.is_member(user_id) {
+        let chat = self.member_chat(change.chat_id, change.by)?;
+        if !chat.is_member(change.user_id) {
             return Err(Problem::NO_SUCH_USER);
         }
-        let change = MembershipChange {
-            chat_id,
-            user_id,
-            by: caller,
-            at: cx.now.wall,
-        };
-        let key = ChangeKey::Removed(chat_id, user_id);
+        let key = ChangeKey::Removed(change.chat_id, change.user_id);
         self.append_change(asker, key, &Record::MemberRemoved(change), cx);
         Ok(())
     }
@@ -323,61 +318,27 @@ impl Owner {
         }
     }
 
-    fn summarize(
-        &mut self,
-        asker: Asker,
-        user_id: UserId,
-        chats: Vec<ChatId>,
-        cx: &mut Context<'_>,
-    ) {
-        for chat_id in chats {
-            let command = Command::SummarizeChats {
-                user_id,
-                chats: vec![chat_id],
-            };
-            match self.chats.get(&chat_id) {
-                Some(Slot::Active(_) | Slot::Fresh) => {
-                    self.on_loaded(chat_id, asker, command, cx);
-                }
-                Some(Slot::Loading { .. }) | None => {
-                    self.park(chat_id, Parked::Command { asker, command }, cx);
-                }
-            }
-        }
-    }
-
     /// A home wants the events of a chat for one of its users.
-    pub(crate) fn subscribe(&mut self, chat_id: ChatId, user_id: UserId, cx: &mut Context<'_>) {
-        match self.chats.get(&chat_id) {
-            Some(Slot::Active(_) | Slot::Fresh) => self.subscribe_loaded(chat_id, user_id, cx),
-            Some(Slot::Loading { .. }) | None => {
-                self.park(chat_id, Parked::Subscribe(user_id), cx);
+    pub(crate) fn subscribe(&mut self, wanted: Subscription, cx: &mut Context<'_>) {
+        match self.chats.get(&wanted.chat_id) {
+            Some(Slot::Active(_) | Slot::Fresh) => self.subscribe_loaded(wanted, cx),
+            Some(Slot::Loading(_)) | None => {
+                self.park(wanted.chat_id, Parked::Subscribe(wanted), cx);
             }
         }
     }
 
-    pub(super) fn subscribe_loaded(
-        &mut self,
-        chat_id: ChatId,
-        user_id: UserId,
-        cx: &mut Context<'_>,
-    ) {
+    pub(super) fn subscribe_loaded(&mut self, wanted: Subscription, cx: &mut Context<'_>) {
         let topology = cx.topology();
-        let accepted = match self.chats.get_mut(&chat_id) {
-            Some(Slot::Active(chat)) if chat.is_member(user_id) => {
-                chat.subscribe(user_id, topology);
+        let accepted = match self.chats.get_mut(&wanted.chat_id) {
+            Some(Slot::Active(chat)) if chat.is_member(wanted.user_id) => {
+                chat.subscribe(wanted.user_id, topology);
                 true
             }
             _ => false,
         };
-        cx.send(
-            topology.home(user_id),
-            ShardMessage::Subscribed {
-                chat_id,
-                user_id,
-                accepted,
-            },
-        );
+        let answer = ShardMessage::Subscribed { wanted, accepted };
+        cx.send(topology.home(wanted.user_id), answer);
     }
 
     pub(crate) fn unsubscribe(&mut self, chat_id: ChatId, users: &[UserId], cx: &Context<'_>) {
@@ -387,8 +348,9 @@ impl Owner {
                     chat.unsubscribe(user, cx.topology());
                 }
             }
-            Some(Slot::Loading { parked, .. }) => {
-                parked.retain(|it| !matches!(it, Parked::Subscribe(user) if users.contains(user)))
+            Some(Slot::Loading(parking)) => {
+                let is_over = |it: &Parked| matches!(it, Parked::Subscribe(wanted) if users.contains(&wanted.user_id));
+                parking.parked.retain(|it| !is_over(it));
             }
             Some(Slot::Fresh) | None => {}
         }
@@ -404,13 +366,7 @@ fn show_chat(
     if !chat.is_member(caller) {
         return Err(Problem::NO_SUCH_CHAT);
     }
-    cx.answer(
-        asker,
-        Outcome::Json {
-            created: false,
-            body: chat.to_json(),
-        },
-    );
+    cx.answer(asker, chat.shown(false));
     Ok(())
 }
 

@@ -14,14 +14,16 @@ use crate::mesh::Asker;
 
 /// Stands for one (chat, sender, client id).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct DedupKey(u128);
+pub(crate) struct DedupKey([u64; 2]);
 
 /// The sends of one partition that carried a client id.
 #[derive(Debug, Default)]
 pub(crate) struct DedupWindow {
     /// Makes keys unpredictable, so that nobody can make his id collide with another sender's.
     seed: u64,
+    /// The newest record of each key, and the message that the first one yielded.
     applied: Map<DedupKey, (Offset, MessageId)>,
+    /// The same, oldest record first.
     by_offset: VecDeque<(Offset, DedupKey)>,
     in_flight: Map<DedupKey, InFlightSend>,
 }
@@ -48,7 +50,8 @@ impl DedupWindow {
         bytes.extend_from_slice(chat.as_bytes());
         bytes.extend_from_slice(sender.as_bytes());
         bytes.extend_from_slice(client_id.as_bytes());
-        DedupKey(xxh3_128_with_seed(&bytes, self.seed))
+        let hash = xxh3_128_with_seed(&bytes, self.seed);
+        DedupKey([hash as u64, (hash >> 64) as u64])
     }
 
     /// The message that this key yielded, durably.
@@ -104,6 +107,9 @@ impl DedupWindow {
     }
 
     /// Applies a record with a client id; false where it repeats an earlier one and must yield nothing.
+    ///
+    /// A repeat counts as well from then on: so what a window decides depends on its own length of
+    /// the log, and not on where the replay began that filled it.
     pub(crate) fn apply(&mut self, key: DedupKey, offset: Offset, message_id: MessageId) -> bool {
         self.expire(offset);
         if self
@@ -113,21 +119,20 @@ impl DedupWindow {
         {
             self.in_flight.remove(&key);
         }
-        if self.applied.contains_key(&key) {
-            return false;
-        }
-        self.applied.insert(key, (offset, message_id));
         self.by_offset.push_back((offset, key));
-        true
+        let first = self.applied.get(&key).map(|&(_, first)| first);
+        self.applied
+            .insert(key, (offset, first.unwrap_or(message_id)));
+        first.is_none()
     }
 
+    /// Forgets what came [`DEDUP_WINDOW_RECORDS`] before this record, so that with it no more are known.
     fn expire(&mut self, offset: Offset) {
-        while let Some(&(oldest, key)) = self.by_offset.front() {
-            if oldest.0 + DEDUP_WINDOW_RECORDS >= offset.0 {
-                break;
+        let is_old = |at: Offset| at.0 + DEDUP_WINDOW_RECORDS <= offset.0;
+        while let Some((at, key)) = self.by_offset.pop_front_if(|(at, _)| is_old(*at)) {
+            if self.applied.get(&key).is_some_and(|&(last, _)| last == at) {
+                self.applied.remove(&key);
             }
-            self.by_offset.pop_front();
-            self.applied.remove(&key);
         }
     }
 }
@@ -138,7 +143,6 @@ mod tests {
     use crate::mesh::Waiting;
     use proptest::prelude::*;
     use rookery_schema::ShardId;
-    use std::collections::HashMap;
 
     fn message(n: u64) -> MessageId {
         MessageId::from_bytes(u128::from(n).to_be_bytes())
@@ -157,23 +161,54 @@ mod tests {
         waiting: Waiting::Inbox { gather: 0 },
     };
 
-    proptest! {
-        /// Against a model that remembers everything: a repeat inside the window is never applied, and
-        /// the decision does not depend on where the replay began, as long as a window precedes it.
-        #[test]
-        fn decides_as_the_whole_log_would(ids in proptest::collection::vec(0u8..12, 1..200), stride in 1u64..(DEDUP_WINDOW_RECORDS / 8)) {
-            let mut window = DedupWindow::new(7);
-            let mut model: HashMap<u8, u64> = HashMap::new();
-            for (index, id) in ids.iter().enumerate() {
-                let offset = index as u64 * stride;
-                let expected = model.get(id).is_none_or(|&first| first + DEDUP_WINDOW_RECORDS < offset);
-                let applied = window.apply(key(&window, &id.to_string()), Offset(offset), message(offset));
-                prop_assert_eq!(applied, expected);
-                if applied {
-                    model.insert(*id, offset);
-                }
+    /// Sends with these client ids, `stride` records apart, of which those before `from` fill the
+    /// window again after a start; which of the others are applied.
+    fn decide(ids: &[u8], stride: u64, from: usize) -> Vec<bool> {
+        let mut window = DedupWindow::new(7);
+        let kept_at = (from as u64 * stride).saturating_sub(DEDUP_WINDOW_RECORDS);
+        let mut decisions = Vec::new();
+        for (id, offset) in ids.iter().zip((0..).step_by(stride as usize)) {
+            if offset >= kept_at {
+                let key = key(&window, &id.to_string());
+                decisions.push(window.apply(key, Offset(offset), message(offset)));
             }
         }
+        decisions.split_off(decisions.len() - (ids.len() - from))
+    }
+
+    proptest! {
+        /// A send is a repeat if there is one with its id less than a window before it, wherever the
+        /// replay began, as long as that was a window or more before.
+        #[test]
+        fn decides_the_same_at_every_start(
+            ids in proptest::collection::vec(0u8..12, 1..200),
+            stride in 1u64..(DEDUP_WINDOW_RECORDS / 8),
+            from in any::<proptest::sample::Index>(),
+        ) {
+            let is_first = |index: usize| {
+                let before = ids[..index].iter().rposition(|id| *id == ids[index]);
+                before.is_none_or(|before| (index - before) as u64 * stride >= DEDUP_WINDOW_RECORDS)
+            };
+            let expected: Vec<bool> = (0..ids.len()).map(is_first).collect();
+            prop_assert_eq!(decide(&ids, stride, 0), &expected[..]);
+            let from = from.index(ids.len());
+            prop_assert_eq!(decide(&ids, stride, from), &expected[from..]);
+        }
+    }
+
+    #[test]
+    fn a_full_window_takes_no_more_than_its_bound() {
+        let mut window = DedupWindow::new(7);
+        for offset in 0..DEDUP_WINDOW_RECORDS + 1000 {
+            window.apply(DedupKey([offset, 0]), Offset(offset), message(offset));
+        }
+        assert_eq!(window.applied.len() as u64, DEDUP_WINDOW_RECORDS);
+        let entry = size_of::<(DedupKey, (Offset, MessageId))>() + 1;
+        // A hash table of so many entries has twice the places.
+        let bytes = 2 * DEDUP_WINDOW_RECORDS as usize * entry
+            + window.by_offset.capacity() * size_of::<(Offset, DedupKey)>();
+        assert!(window.applied.capacity() <= 2 * DEDUP_WINDOW_RECORDS as usize);
+        assert!(bytes <= 212 << 20, "{bytes}");
     }
 
     #[test]
@@ -184,13 +219,24 @@ mod tests {
         window.begin(key, message(1), ASKER);
         assert!(window.join(key, ASKER));
         assert_eq!(window.take_askers(key).len(), 2);
-        assert!(
-            window.join(key, ASKER),
-            "still in flight until it is applied"
-        );
+        assert_eq!(window.settled(key), None, "nobody knows yet");
+        assert!(window.join(key, ASKER), "it is still in flight");
+        assert_eq!(window.confirm(key).len(), 1, "those who joined since");
+        assert_eq!(window.settled(key), Some(message(1)));
         assert!(window.apply(key, Offset(5), message(1)));
         assert_eq!(window.settled(key), Some(message(1)));
-        assert!(!window.join(key, ASKER));
+        assert!(!window.join(key, ASKER), "it is not in flight any more");
+    }
+
+    #[test]
+    fn a_repeat_in_the_log_is_answered_with_the_first_message() {
+        let mut window = DedupWindow::new(7);
+        let key = key(&window, "a");
+        assert!(window.apply(key, Offset(5), message(1)));
+        window.begin(key, message(2), ASKER);
+        assert!(!window.apply(key, Offset(6), message(2)));
+        assert_eq!(window.settled(key), Some(message(1)));
+        assert!(!window.join(key, ASKER), "it is not in flight any more");
     }
 
     #[test]

@@ -13,8 +13,17 @@ use crate::port::Read;
 /// A read of the store that several pages may wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum PageKey {
-    Before { before: Seq, limit: usize },
-    After { after: Seq, limit: usize },
+    Before {
+        before: Seq,
+        limit: usize,
+    },
+    /// The store need not have what is in memory, from `below` on: a read made for one boundary may
+    /// lack events for a later one.
+    After {
+        after: Seq,
+        below: Seq,
+        limit: usize,
+    },
 }
 
 impl PageKey {
@@ -25,7 +34,7 @@ impl PageKey {
                 before,
                 limit,
             },
-            Self::After { after, limit } => Read::MessagesAfter {
+            Self::After { after, limit, .. } => Read::MessagesAfter {
                 chat_id,
                 after,
                 limit,
@@ -97,6 +106,7 @@ impl PageWait {
                 let covered = after.next() >= self.in_memory_from;
                 (older_exist && !covered).then_some(PageKey::After {
                     after,
+                    below: self.in_memory_from,
                     limit: self.page.limit,
                 })
             }

@@ -6,23 +6,26 @@ mod apply;
 pub(crate) mod chat;
 pub(crate) mod commands;
 mod dedup;
+mod failures;
 pub(crate) mod history;
 mod partition;
+mod retries;
 
-use rookery_schema::{ChatId, Offset, PartitionId, UserId};
+use rookery_schema::{ChatId, PartitionId, UserId};
 
 use crate::context::{Context, Map, Reader};
-use crate::mesh::{Asker, Command, Outcome, ShardMessage};
+use crate::mesh::{Asker, Command, Outcome, ShardMessage, Subscription};
 use crate::owner::accounts::Accounts;
 use crate::owner::apply::ParkedRecord;
 use crate::owner::chat::{Chat, RECENT_EVENTS_LOADED};
 use crate::owner::history::{PageKey, PageWait};
 use crate::owner::partition::{ChangeKey, OnStored, Partition, Pending};
-use crate::port::{AppendFault, Found, Read, StoreFault, StoreRequest};
+use crate::owner::retries::Retries;
+use crate::port::{AppendFault, Found, Opened, Read, StoreFault, StoreRequest};
 use crate::problem::Problem;
 use crate::shard::ShardConfig;
 
-/// Chats that a shard keeps in memory; above it, those that were not used for longest are forgotten.
+/// Chats that a shard keeps in memory; above it, those that nobody uses are forgotten.
 const CHATS_MAX: usize = 200_000;
 /// Chats looked at in one tick to find some to forget.
 const CHATS_SWEPT: usize = 4096;
@@ -30,8 +33,6 @@ const CHATS_SWEPT: usize = 4096;
 const PARKED_COMMANDS_MAX: usize = 1024;
 /// Microseconds between two commits of what was stored.
 const COMMIT_INTERVAL_MICROS: u64 = 1_000_000;
-/// Microseconds after which a chat is read again that could not be read and that records wait for.
-const RELOAD_MICROS: u64 = 500_000;
 /// Microseconds a chat is kept at least after it was used.
 const CHAT_IDLE_MICROS: u64 = 10_000_000;
 
@@ -40,6 +41,8 @@ const CHAT_IDLE_MICROS: u64 = 10_000_000;
 pub(crate) struct Owner {
     partitions: Map<PartitionId, Partition>,
     chats: Map<ChatId, Slot>,
+    /// Chats that could not be read.
+    unread: Retries<ChatId>,
     accounts: Accounts,
     /// Who waits for a change to be in the store.
     changes: Map<ChangeKey, Vec<Asker>>,
@@ -55,21 +58,29 @@ pub(crate) struct Owner {
 /// What is known of a chat.
 #[derive(Debug)]
 enum Slot {
-    /// It is being read from the store.
-    Loading {
-        parked: Vec<Parked>,
-        failed_micros: Option<u64>,
-    },
+    /// It is being read from the store, or will be again after a pause.
+    Loading(Parking),
     /// It was made here and its creation is on its way through the log.
     Fresh,
     Active(Box<Chat>),
 }
 
+/// Everything that waits for a chat to be read, in the order in which it came.
+#[derive(Debug, Default)]
+struct Parking {
+    parked: Vec<Parked>,
+    /// How many of them are commands.
+    commands: usize,
+}
+
 /// What waits for a chat to be read.
 #[derive(Debug)]
 enum Parked {
+    /// At most [`PARKED_COMMANDS_MAX`].
     Command { asker: Asker, command: Command },
-    Subscribe(UserId),
+    /// At most one for each connected member: a home asks once, and takes it back when he is gone.
+    Subscribe(Subscription),
+    /// Bounded as all records that are on their way into the store.
     Record(ParkedRecord),
 }
 
@@ -104,13 +115,12 @@ impl Owner {
     pub(crate) fn partition_opened(
         &mut self,
         id: PartitionId,
-        start: Offset,
-        committed: Offset,
+        opened: Opened,
         cx: &mut Context<'_>,
     ) {
         let seed = u64::from_le_bytes(cx.random());
         self.partitions
-            .insert(id, Partition::opened(id, start, committed, seed));
+            .insert(id, Partition::opened(id, opened, seed));
     }
 
     pub(crate) fn partition_caught_up(&mut self, id: PartitionId) {
@@ -277,7 +287,9 @@ impl Owner {
     pub(crate) fn tick(&mut self, cx: &mut Context<'_>) {
         self.begin_sync_when_due(cx);
         self.answer_overdue(cx);
-        self.reload_failed(cx);
+        while let Some(chat_id) = self.unread.next(cx.now.micros) {
+            read_chat(chat_id, cx);
+        }
         self.sweep_chats(cx);
         self.accounts.tick(cx);
     }
@@ -330,7 +342,7 @@ impl Owner {
         outcome: Result<Found, StoreFault>,
         cx: &mut Context<'_>,
     ) {
-        let Some(Slot::Loading { parked, .. }) = self.chats.remove(&chat_id) else {
+        let Some(Slot::Loading(Parking { parked, .. })) = self.chats.remove(&chat_id) else {
             return;
         };
         let chat = match outcome {
@@ -345,7 +357,7 @@ impl Owner {
             match waiting {
                 Parked::Record(record) => self.apply_parked(chat_id, record, cx),
                 Parked::Command { asker, command } => self.on_loaded(chat_id, asker, command, cx),
-                Parked::Subscribe(user_id) => self.subscribe_loaded(chat_id, user_id, cx),
+                Parked::Subscribe(wanted) => self.subscribe_loaded(wanted, cx),
             }
         }
         self.flush_touched(cx);
@@ -363,49 +375,25 @@ impl Owner {
             }
         }
         if !kept.is_empty() {
-            let failed_micros = Some(cx.now.micros);
-            self.chats.insert(
-                chat_id,
-                Slot::Loading {
-                    parked: kept,
-                    failed_micros,
-                },
-            );
-        }
-    }
-
-    fn reload_failed(&mut self, cx: &mut Context<'_>) {
-        let due = |micros: u64| micros + RELOAD_MICROS <= cx.now.micros;
-        let ids: Vec<ChatId> = self
-            .chats
-            .iter_mut()
-            .filter_map(|(id, slot)| match slot {
-                Slot::Loading { failed_micros, .. } if failed_micros.is_some_and(due) => {
-                    *failed_micros = None;
-                    Some(*id)
-                }
-                _ => None,
-            })
-            .collect();
-        for chat_id in ids {
-            read_chat(chat_id, cx);
+            self.unread.add(chat_id, cx.now.micros);
+            let parking = Parking {
+                parked: kept,
+                commands: 0,
+            };
+            self.chats.insert(chat_id, Slot::Loading(parking));
         }
     }
 
     /// Puts something behind the reading of a chat, beginning that where it is not under way.
-    fn park(&mut self, chat_id: ChatId, waiting: Parked, cx: &mut Context<'_>) {
-        if let Some(Slot::Loading { parked, .. }) = self.chats.get_mut(&chat_id) {
-            parked.push(waiting);
-            return;
+    fn park(&mut self, chat_id: ChatId, parked: Parked, cx: &mut Context<'_>) {
+        let slot = self.chats.entry(chat_id).or_insert_with(|| {
+            read_chat(chat_id, cx);
+            Slot::Loading(Parking::default())
+        });
+        if let Slot::Loading(parking) = slot {
+            parking.commands += usize::from(matches!(parked, Parked::Command { .. }));
+            parking.parked.push(parked);
         }
-        self.chats.insert(
-            chat_id,
-            Slot::Loading {
-                parked: vec![waiting],
-                failed_micros: None,
-            },
-        );
-        read_chat(chat_id, cx);
     }
 
     /// Forgets chats that nobody used for a while, once there are too many.
@@ -428,7 +416,7 @@ impl Owner {
                     let idle = chat.used_micros + CHAT_IDLE_MICROS < cx.now.micros;
                     (idle && chat.is_stored(stored) && !chat.has_subscribers()).then_some(*id)
                 }
-                Slot::Loading { .. } | Slot::Fresh => None,
+                Slot::Loading(_) | Slot::Fresh => None,
             })
             .collect();
         self.swept = (self.swept + CHATS_SWEPT) % self.chats.len();

@@ -12,17 +12,17 @@ use rookery_schema::{ChatId, MessageId, Offset, PartitionId, SessionId, Timestam
 use crate::context::{Context, SpanId};
 use crate::mesh::{Asker, Outcome};
 use crate::owner::dedup::{DedupKey, DedupWindow};
-use crate::port::LogRequest;
+use crate::port::{LogRequest, Opened};
 use crate::problem::Problem;
 
 /// Bytes of records that may be gathered or in flight before new ones are refused.
 const APPEND_BYTES_MAX: usize = 32 << 20;
 /// Bytes of one append; larger gatherings are cut by submitting early.
 const APPEND_BATCH_BYTES: usize = 1 << 20;
-/// Messages on their way into the store above which the log delivers no more of what it has.
-const UNSTORED_MESSAGES_HIGH: u64 = 200_000;
-/// Messages on their way into the store below which the log delivers again.
-const UNSTORED_MESSAGES_LOW: u64 = 50_000;
+/// Bytes of records on their way into the store above which the log delivers no more of what it has.
+const UNSTORED_BYTES_HIGH: usize = 32 << 20;
+/// Bytes of records on their way into the store below which the log delivers again.
+const UNSTORED_BYTES_LOW: usize = 8 << 20;
 /// Microseconds after which an append that is not confirmed, or a change that is not stored, is
 /// answered as unknown.
 pub(crate) const APPEND_DEADLINE_MICROS: u64 = 5_000_000;
@@ -75,6 +75,8 @@ struct Span {
     /// Writes and parked records that it still waits for.
     holds: u32,
     messages: u64,
+    /// Bytes of its records.
+    bytes: usize,
     since_micros: u64,
     on_stored: OnStored,
 }
@@ -95,6 +97,8 @@ pub(crate) struct Partition {
     pub(crate) id: PartitionId,
     /// Records below were in the store before this process started.
     pub(crate) committed_before: Offset,
+    /// Where the log ended when it was opened.
+    opened_end: Offset,
     pub(crate) caught_up: bool,
     pub(crate) dedup: DedupWindow,
     gathering: RecordBatchBuilder,
@@ -106,6 +110,7 @@ pub(crate) struct Partition {
     spans: VecDeque<Span>,
     first_span: u64,
     unstored_messages: u64,
+    unstored_bytes: usize,
     paused: bool,
     /// All records below are in the store.
     pub(crate) stored: Offset,
@@ -116,10 +121,16 @@ pub(crate) struct Partition {
 }
 
 impl Partition {
-    pub(crate) fn opened(id: PartitionId, start: Offset, committed: Offset, seed: u64) -> Self {
+    pub(crate) fn opened(id: PartitionId, opened: Opened, seed: u64) -> Self {
+        let Opened {
+            start,
+            committed,
+            end,
+        } = opened;
         Self {
             id,
             committed_before: committed,
+            opened_end: end,
             caught_up: false,
             dedup: DedupWindow::new(seed),
             gathering: RecordBatchBuilder::default(),
@@ -130,6 +141,7 @@ impl Partition {
             spans: VecDeque::new(),
             first_span: 0,
             unstored_messages: 0,
+            unstored_bytes: 0,
             paused: false,
             stored: committed,
             committing: committed,
@@ -233,12 +245,14 @@ impl Partition {
             .collect()
     }
 
-    /// Begins a span that ends at `end`; it is held until [`Self::release`].
-    pub(crate) fn begin_span(&mut self, end: Offset, now_micros: u64) -> SpanId {
+    /// Begins a span of so many bytes that ends at `end`; it is held until [`Self::release`].
+    pub(crate) fn begin_span(&mut self, end: Offset, bytes: usize, now_micros: u64) -> SpanId {
+        self.unstored_bytes += bytes;
         self.spans.push_back(Span {
             end,
             holds: 1,
             messages: 0,
+            bytes,
             since_micros: now_micros,
             on_stored: OnStored::default(),
         });
@@ -301,6 +315,7 @@ impl Partition {
             self.first_span += 1;
             self.stored = done.end;
             self.unstored_messages -= done.messages;
+            self.unstored_bytes -= done.bytes;
             cx.stats.messages_processed += done.messages;
         }
         self.steer_delivery(cx);
@@ -310,10 +325,10 @@ impl Partition {
     /// Stops the log's delivery while the store is far behind, so that memory stays bounded.
     pub(crate) fn steer_delivery(&mut self, cx: &mut Context<'_>) {
         let partition = self.id;
-        if !self.paused && self.unstored_messages > UNSTORED_MESSAGES_HIGH {
+        if !self.paused && self.unstored_bytes > UNSTORED_BYTES_HIGH {
             self.paused = true;
             cx.effects.log.push(LogRequest::Pause { partition });
-        } else if self.paused && self.unstored_messages < UNSTORED_MESSAGES_LOW {
+        } else if self.paused && self.unstored_bytes < UNSTORED_BYTES_LOW {
             self.paused = false;
             cx.effects.log.push(LogRequest::Resume { partition });
         }
@@ -326,8 +341,11 @@ impl Partition {
             .map_or(0, |span| now_micros.saturating_sub(span.since_micros))
     }
 
-    pub(crate) const fn lag_messages(&self) -> u64 {
-        self.unstored_messages
+    /// Messages in the log that are not in the store. What is still to be read back counts as if it
+    /// were all messages: what it is shows when it is read.
+    pub(crate) fn lag_messages(&self) -> u64 {
+        let unread_from = self.next.max(self.committed_before);
+        self.unstored_messages + self.opened_end.0.saturating_sub(unread_from.0)
     }
 
     /// Whether nothing is being appended, applied or stored.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use rookery_engine::port::{AppendFault, LogEvent, LogRequest};
+use rookery_engine::port::{AppendFault, LogEvent, LogRequest, Opened};
 use rookery_schema::batch::RecordBatch;
 use rookery_schema::{Offset, PartitionId};
 
@@ -46,8 +46,11 @@ impl SimLog {
         let partition = &self.partitions[id.index()];
         let opened = LogEvent::Opened {
             partition: id,
-            start: Offset(0),
-            committed: partition.committed,
+            opened: Opened {
+                start: Offset(0),
+                committed: partition.committed,
+                end: partition.end,
+            },
         };
         let records = partition
             .batches

@@ -120,6 +120,11 @@ impl Scenario {
         let caller = self.users[self.rooms[room].members[0]].clone();
         let path = format!("/chats/{}/members", self.rooms[room].id);
         let body = json!({"user_id": self.users[user]});
+        // To connect while the membership is on its way is what is hardest to get right.
+        let connects = self.world.dice.one_in(2);
+        if connects {
+            self.hang_up(user);
+        }
         let wire = self.world.connect();
         self.world
             .send(wire, &request("POST", &path, Some(&caller), Some(&body)));
@@ -127,12 +132,18 @@ impl Scenario {
             wire,
             change: Change::Add { room, user },
         });
-        if self.world.dice.one_in(2) {
-            // To connect while the membership is on its way is what is hardest to get right.
+        if connects {
             for _ in 0..self.world.dice.below(12) {
                 self.world.advance();
             }
             self.listen_as(user);
+        }
+    }
+
+    /// A user closes all his WebSockets.
+    fn hang_up(&mut self, user: usize) {
+        for listener in self.listeners.iter().filter(|it| it.user == user) {
+            self.world.disconnect(listener.wire);
         }
     }
 

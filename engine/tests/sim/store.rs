@@ -43,7 +43,7 @@ impl SimStore {
         if !self.late[shard].is_empty() && (self.waiting[shard].is_empty() || dice.one_in(4)) {
             return self.late[shard].pop_front();
         }
-        Some(match self.waiting[shard].pop_front()? {
+        Some(match self.next_request(shard, dice)? {
             StoreRequest::Write { token, rows } => {
                 rows.into_iter().for_each(|row| self.write(row));
                 StoreEvent::Written { token, micros: 100 }
@@ -65,6 +65,16 @@ impl SimStore {
                 event
             }
         })
+    }
+
+    /// The oldest request, or the oldest read: reads overtake writes.
+    fn next_request(&mut self, shard: usize, dice: &mut Dice) -> Option<StoreRequest> {
+        let waiting = &mut self.waiting[shard];
+        let is_read = |request: &StoreRequest| matches!(request, StoreRequest::Read { .. });
+        match waiting.iter().position(is_read) {
+            Some(read) if dice.one_in(2) => waiting.remove(read),
+            _ => waiting.pop_front(),
+        }
     }
 
     /// The process dies: of what was not confirmed, a part has reached the store.
@@ -107,6 +117,7 @@ impl SimStore {
             } => {
                 self.sessions.insert(session_id, expires_at);
             }
+            Row::Reached { .. } => {}
         }
     }
 

@@ -65,6 +65,7 @@ impl<E: Engine> Core<E> {
         self.with_engine(|engine| engine.flush(now, &mut effects));
         let answers = self.send(&mut effects);
         self.update_connections(effects.connections.drain(..));
+        self.count_broadcasts(effects.broadcasts.drain(..));
         effects.notices.drain(..).for_each(report);
         drop(effects);
         answers.into_iter().for_each(|answer| self.step(answer));
@@ -72,6 +73,15 @@ impl<E: Engine> Core<E> {
         self.report_drained();
         self.expire_clock();
         sockets || rings
+    }
+
+    /// Counts what it took to bring events to connections, on a clock that stands still no more.
+    fn count_broadcasts(&self, applied: impl ExactSizeIterator<Item = u64>) {
+        if applied.len() > 0 {
+            self.expire_clock();
+            let now = self.now().micros;
+            self.with_engine(|engine| engine.stats_mut().count_broadcasts(applied, now));
+        }
     }
 
     fn receive(&self) -> bool {

@@ -185,11 +185,9 @@ impl Shard {
 
     pub(super) fn opened(&self, of: PartitionId) -> (u64, u64) {
         let opened = |event: &LogEvent| match event {
-            LogEvent::Opened {
-                partition,
-                start,
-                committed,
-            } if *partition == of => Some((start.0, committed.0)),
+            LogEvent::Opened { partition, opened } if *partition == of => {
+                Some((opened.start.0, opened.committed.0))
+            }
             _ => None,
         };
         self.events.iter().find_map(opened).unwrap()

@@ -38,6 +38,7 @@ impl Model {
             } => {
                 self.ended.insert(session_id, expires_at);
             }
+            Row::Reached { .. } => {}
         }
     }
 

@@ -18,13 +18,24 @@ fn it_knows_up_to_where_the_log_is_stored() {
     let store = open(root.path()).unwrap();
     assert_eq!(store.stored(PartitionId(3)), Stored::Nothing);
     let mut shard = Shard::start(&store, 0);
-    shard.write(vec![message(5, 1), message(4, 1)]);
-    shard.write(vec![message(2, 1)]);
+    let reached = |partition, behind| Row::Reached {
+        partition: PartitionId(partition),
+        behind: Offset(behind),
+    };
+    shard.write(vec![message(5, 1), reached(3, 16)]);
+    shard.write(vec![message(2, 1), reached(3, 13)]);
     shard.stop();
     drop(store);
     let store = open(root.path()).unwrap();
     assert_eq!(store.stored(PartitionId(3)), Stored::Below(Offset(16)));
     assert_eq!(store.stored(PartitionId(0)), Stored::Unknown);
+    let mut shard = Shard::start(&store, 0);
+    shard.write(vec![reached(0, 8)]);
+    shard.stop();
+    drop(store);
+    let store = open(root.path()).unwrap();
+    assert_eq!(store.stored(PartitionId(0)), Stored::Below(Offset(8)));
+    assert_eq!(store.stored(PartitionId(3)), Stored::Below(Offset(16)));
 }
 
 #[test]

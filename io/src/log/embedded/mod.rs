@@ -60,9 +60,9 @@ impl Settings {
 pub enum Stored {
     /// The store is empty.
     Nothing,
-    /// The store has rows, but no event of this partition.
+    /// The store has rows, but no record of this partition.
     Unknown,
-    /// Events below this offset, the last one included.
+    /// Records below this offset, the last one included.
     Below(Offset),
 }
 

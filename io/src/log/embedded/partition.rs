@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rookery_engine::port::{AppendFault, LogEvent};
+use rookery_engine::port::{AppendFault, LogEvent, Opened};
 use rookery_schema::batch::RecordBatch;
 use rookery_schema::{Offset, PartitionId};
 
@@ -91,8 +91,11 @@ impl Partition {
             this,
             LogEvent::Opened {
                 partition: id,
-                start,
-                committed: offset,
+                opened: Opened {
+                    start,
+                    committed: offset,
+                    end,
+                },
             },
         ))
     }

@@ -25,7 +25,7 @@ const MEMTABLES_BYTES: u64 = 64 << 20;
 
 const FORMAT_KEY: &[u8] = b"format";
 const LOG_ID_KEY: &[u8] = b"log_id";
-/// Followed by a partition; the value is the offset behind its newest stored event.
+/// Followed by a partition; the value is how far it is stored, see [`Row::Reached`].
 const STORED_PREFIX: &[u8] = b"stored/";
 /// Followed by a shard; the value is how many batches its lane has written.
 const BATCHES_PREFIX: &[u8] = b"batches/";
@@ -57,7 +57,7 @@ pub(super) enum ReadError {
 #[derive(Debug)]
 pub(super) struct Progress {
     pub(super) batches: u64,
-    /// The offset behind the newest stored event of each partition.
+    /// How far each partition is stored, see [`Row::Reached`].
     pub(super) stored: HashMap<PartitionId, Offset>,
 }
 
@@ -66,14 +66,10 @@ impl Progress {
     pub(super) fn after<'a>(&self, rows: impl Iterator<Item = &'a Row>) -> Self {
         let mut changed = HashMap::new();
         for row in rows {
-            if let Row::Event(EventRow { head, .. }) = row {
-                let before = self
-                    .stored
-                    .get(&head.partition)
-                    .copied()
-                    .unwrap_or_default();
-                let stored = changed.entry(head.partition).or_insert(before);
-                *stored = head.offset.plus(1).max(*stored);
+            if let Row::Reached { partition, behind } = row {
+                let before = self.stored.get(partition).copied().unwrap_or_default();
+                let stored = changed.entry(*partition).or_insert(before);
+                *stored = (*stored).max(*behind);
             }
         }
         Self {
@@ -201,6 +197,8 @@ impl Tables {
                 let expiry = expires_at.millis().to_le_bytes();
                 batch.insert(&self.ended_sessions, session_id.as_bytes(), expiry);
             }
+            // It is in the progress that the batch notes.
+            Row::Reached { .. } => {}
         }
     }
 

@@ -1,0 +1,96 @@
+//! Usernames while the store can't be read.
+
+use rookery_engine::mesh::{Command, Outcome};
+use rookery_engine::port::{Found, LogEvent, Opened, Read, StoreFault};
+use rookery_engine::problem::Problem;
+use rookery_schema::record::{Record, UserRegistered};
+use rookery_schema::row::Row;
+use rookery_schema::{Offset, Timestamp, UserId};
+
+use crate::stage::{P0, SECOND, Stage, batch_of};
+
+fn register(stage: &mut Stage, username: &str) -> u64 {
+    stage.ask(Command::Register {
+        username: username.into(),
+        password: None,
+    })
+}
+
+#[test]
+fn a_registration_is_refused_while_the_store_cannot_be_read() {
+    let mut stage = Stage::new();
+    let name = stage.username();
+    let question = register(&mut stage, &name);
+    stage.answer_read(Err(StoreFault));
+    stage.assert_refused(question, Problem::STORE_UNAVAILABLE);
+    stage.tick_after(SECOND);
+    assert!(stage.reads.is_empty(), "nobody waits for it");
+    let question = register(&mut stage, &name);
+    stage.answer_read(Ok(Found::Users(Vec::new())));
+    stage.settle();
+    assert!(matches!(stage.answer(question), Some(Outcome::Json { .. })));
+}
+
+#[test]
+fn a_record_waits_for_its_name_to_be_read_with_pauses() {
+    let end = Offset(1);
+    let mut stage = Stage::opening(Opened {
+        end,
+        ..Opened::default()
+    });
+    let name = stage.username();
+    let user = UserRegistered {
+        user_id: UserId::from_bytes([9; 16]),
+        at: Timestamp::from_millis(1),
+        username: &name,
+        password_hash: None,
+    };
+    stage.deliver(batch_of(&[Record::UserRegistered(user)]));
+    stage.log_event(LogEvent::CaughtUp { partition: P0 });
+    for _ in 0..3 {
+        let read = stage.answer_read(Err(StoreFault));
+        assert_eq!(read, Read::UserNamed(name.clone()));
+        assert!(stage.reads.is_empty(), "not at once");
+        stage.tick_after(100_000);
+        assert!(stage.reads.is_empty(), "not with each tick");
+        stage.tick_after(SECOND);
+        assert_eq!(stage.reads.len(), 1);
+    }
+    // Whoever asks meanwhile waits for the same read.
+    let question = register(&mut stage, &name);
+    assert_eq!(stage.reads.len(), 1);
+    stage.answer_read(Ok(Found::Users(Vec::new())));
+    stage.assert_refused(question, Problem::USERNAME_TAKEN);
+    let rows = stage.settle();
+    assert!(
+        rows.iter()
+            .any(|row| matches!(row, Row::User(row) if row.username == name))
+    );
+}
+
+#[test]
+fn a_name_that_is_read_by_too_many_is_refused() {
+    let mut stage = Stage::new();
+    let name = stage.username();
+    let first: Vec<u64> = (0..64).map(|_| register(&mut stage, &name)).collect();
+    let last = register(&mut stage, &name);
+    stage.assert_refused(last, Problem::LOGIN_BUSY);
+    let log_in = stage.ask(Command::LogIn {
+        username: name.as_str().into(),
+        password: None,
+        address: [127, 0, 0, 1].into(),
+    });
+    stage.assert_refused(log_in, Problem::LOGIN_BUSY);
+    assert_eq!(stage.reads.len(), 1);
+    stage.answer_read(Ok(Found::Users(Vec::new())));
+    stage.settle();
+    let made = first.into_iter().filter(|question| {
+        matches!(
+            stage.answer(*question),
+            Some(Outcome::Json { created: true, .. })
+        )
+    });
+    assert_eq!(made.count(), 1);
+    let later = register(&mut stage, &name);
+    assert!(stage.answer(later).is_none(), "there is room again");
+}

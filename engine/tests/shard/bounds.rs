@@ -1,0 +1,195 @@
+//! What happens at the bounds of an owner's queues.
+
+use rookery_engine::mesh::{Command, Outcome, ShardMessage, Subscription};
+use rookery_engine::port::{Found, StoreFault, StoredChat};
+use rookery_engine::problem::Problem;
+use rookery_schema::row::{ChatRow, Head};
+use rookery_schema::{ChatId, Timestamp, UserId};
+
+use crate::stage::{SECOND, Stage};
+
+fn show(stage: &mut Stage, chat_id: ChatId, caller: UserId) -> u64 {
+    stage.ask(Command::ShowChat { chat_id, caller })
+}
+
+fn stored(chat_id: ChatId, members: &[UserId]) -> Found {
+    Found::Chat(Some(Box::new(StoredChat {
+        chat: ChatRow {
+            chat_id,
+            name: "chat".to_owned(),
+            created_at: Timestamp::default(),
+        },
+        members: members.to_vec(),
+        head: Head::default(),
+        recent: Vec::new(),
+        latest_message: None,
+    })))
+}
+
+#[test]
+fn a_chat_that_is_read_keeps_no_more_commands_than_the_bound() {
+    let mut stage = Stage::new();
+    let (chat_id, user_id) = (stage.chat(), stage.foreign_user());
+    // Those who listen wait as well, and take nobody's place.
+    for stay in 0..2000 {
+        let user_id = stage.foreign_user();
+        stage.tell(ShardMessage::Subscribe(Subscription {
+            chat_id,
+            user_id,
+            stay,
+        }));
+    }
+    let kept: Vec<u64> = (0..1024)
+        .map(|_| show(&mut stage, chat_id, user_id))
+        .collect();
+    let refused = show(&mut stage, chat_id, user_id);
+    stage.assert_refused(refused, Problem::STORE_UNAVAILABLE);
+    let summarize = stage.ask(Command::SummarizeChats {
+        user_id,
+        chats: vec![chat_id],
+    });
+    stage.assert_refused(summarize, Problem::STORE_UNAVAILABLE);
+    stage.answer_read(Ok(stored(chat_id, &[user_id])));
+    for question in kept {
+        assert!(matches!(stage.answer(question), Some(Outcome::Json { .. })));
+    }
+    let later = show(&mut stage, chat_id, user_id);
+    assert!(matches!(stage.answer(later), Some(Outcome::Json { .. })));
+}
+
+#[test]
+fn a_chat_that_cannot_be_read_is_read_again_after_a_pause_for_who_listens() {
+    let mut stage = Stage::new();
+    let (chat_id, user_id) = (stage.chat(), stage.foreign_user());
+    let wanted = Subscription {
+        chat_id,
+        user_id,
+        stay: 1,
+    };
+    stage.tell(ShardMessage::Subscribe(wanted));
+    let refused = show(&mut stage, chat_id, user_id);
+    stage.answer_read(Err(StoreFault));
+    stage.assert_refused(refused, Problem::STORE_UNAVAILABLE);
+    stage.tick_after(100_000);
+    assert!(stage.reads.is_empty());
+    // The bound counts anew.
+    let kept: Vec<u64> = (0..1024)
+        .map(|_| show(&mut stage, chat_id, user_id))
+        .collect();
+    assert!(
+        kept.iter()
+            .all(|question| stage.answer(*question).is_none())
+    );
+    stage.tick_after(SECOND);
+    assert_eq!(stage.reads.len(), 1);
+    stage.answer_read(Ok(stored(chat_id, &[user_id])));
+    let accepted = stage.sent.iter().any(|message| {
+        matches!(message, ShardMessage::Subscribed { wanted: it, accepted: true } if *it == wanted)
+    });
+    assert!(accepted);
+    stage.tick_after(SECOND);
+    assert!(stage.reads.is_empty());
+}
+
+#[test]
+fn records_beyond_what_may_be_in_flight_are_refused() {
+    let mut stage = Stage::new();
+    let user = stage.foreign_user();
+    let chat = stage.create(&[user]);
+    let text = "x".repeat(4096);
+    let mut accepted = Vec::new();
+    let refused = loop {
+        let question = stage.post_text(chat, user, None, &text);
+        match stage.answer(question) {
+            None => accepted.push(question),
+            answer => break answer,
+        }
+    };
+    assert!(matches!(
+        refused,
+        Some(Outcome::Refused(Problem::LOG_UNAVAILABLE))
+    ));
+    let bytes = accepted.len() * text.len();
+    assert!((31 << 20..33 << 20).contains(&bytes), "{bytes}");
+    let change = stage.ask(Command::RemoveMember {
+        chat_id: chat,
+        caller: user,
+        user_id: user,
+    });
+    stage.assert_refused(change, Problem::LOG_UNAVAILABLE);
+    stage.settle();
+    for question in accepted {
+        stage.assert_posted(question);
+    }
+    let later = stage.post(chat, user, None);
+    stage.settle();
+    stage.assert_posted(later);
+}
+
+#[test]
+fn messages_are_refused_while_the_store_lags() {
+    let mut stage = Stage::new();
+    let user = stage.foreign_user();
+    let chat = stage.create(&[user]);
+    let first = stage.post(chat, user, None);
+    stage.append();
+    stage.assert_posted(first);
+    assert_eq!(stage.stats().lag_messages, 1);
+    stage.tick_after(SECOND / 2);
+    let in_time = stage.post(chat, user, None);
+    stage.append();
+    stage.assert_posted(in_time);
+    stage.tick_after(SECOND * 6 / 10);
+    let stats = stage.stats();
+    assert_eq!(
+        (stats.lag_messages, stats.lag_micros),
+        (2, SECOND * 11 / 10)
+    );
+    let refused = stage.post(chat, user, None);
+    stage.assert_refused(refused, Problem::LAGGING);
+    stage.store();
+    let later = stage.post(chat, user, None);
+    stage.settle();
+    stage.assert_posted(later);
+    assert_eq!(stage.stats().lag_messages, 0);
+}
+
+#[test]
+fn chats_that_nobody_uses_are_forgotten_above_the_bound() {
+    const CHATS_MAX: u64 = 200_000;
+    let mut stage = Stage::new();
+    let user = stage.foreign_user();
+    let listened = stage.chat();
+    let wanted = Subscription {
+        chat_id: listened,
+        user_id: user,
+        stay: 1,
+    };
+    stage.tell(ShardMessage::Subscribe(wanted));
+    stage.answer_read(Ok(stored(listened, &[user])));
+    for _ in 0..CHATS_MAX {
+        let chat = stage.chat();
+        show(&mut stage, chat, user);
+        stage.answer_read(Ok(stored(chat, &[])));
+    }
+    stage.tick_after(SECOND);
+    assert_eq!(
+        stage.stats().chats_loaded,
+        CHATS_MAX + 1,
+        "all were used lately"
+    );
+    stage.tick_after(10 * SECOND);
+    assert!(stage.stats().chats_loaded <= CHATS_MAX);
+    let more: Vec<ChatId> = (0..60_000).map(|_| stage.chat()).collect();
+    for chat in more {
+        show(&mut stage, chat, user);
+        stage.answer_read(Ok(stored(chat, &[])));
+    }
+    for _ in 0..100 {
+        stage.tick_after(SECOND);
+    }
+    assert!(stage.stats().chats_loaded <= CHATS_MAX);
+    stage.reads.clear();
+    let question = show(&mut stage, listened, user);
+    assert!(stage.reads.is_empty() && stage.answer(question).is_some());
+}

@@ -1,0 +1,138 @@
+//! Pages that need both the store and what is in memory.
+
+use rookery_engine::mesh::{Command, Outcome, Page, PageStart};
+use rookery_engine::port::{Found, Read, StoredChat};
+use rookery_schema::row::{ChatRow, EventRow};
+use rookery_schema::{ChatId, Seq, Timestamp, UserId};
+
+use crate::stage::{Stage, messages};
+
+/// A chat of which the store has all but the newest events, which alone are in memory.
+struct Long {
+    stage: Stage,
+    chat: ChatId,
+    user: UserId,
+    /// Its messages, oldest first.
+    rows: Vec<(Seq, EventRow)>,
+}
+
+impl Long {
+    fn new(count: usize) -> Self {
+        let mut stage = Stage::new();
+        let user = stage.foreign_user();
+        let chat = stage.create(&[user]);
+        let mut long = Self {
+            stage,
+            chat,
+            user,
+            rows: Vec::new(),
+        };
+        long.post(count);
+        long
+    }
+
+    fn post(&mut self, count: usize) {
+        for _ in 0..count {
+            self.stage.post(self.chat, self.user, None);
+            self.rows.extend(messages(&self.stage.settle()));
+        }
+    }
+
+    fn ask(&mut self, from: PageStart) -> u64 {
+        self.stage.ask(Command::ShowMessages {
+            chat_id: self.chat,
+            caller: self.user,
+            page: Page { from, limit: 100 },
+        })
+    }
+
+    /// The store answers a read of messages as it was when there were `then` of them.
+    fn answer_read(&mut self, then: usize) {
+        let Read::MessagesAfter { after, limit, .. } = self.stage.reads[0].1 else {
+            panic!("{:?}", self.stage.reads);
+        };
+        let rows = self.rows[..then].iter().filter(|(seq, _)| *seq > after);
+        let rows = rows.take(limit).map(|(_, row)| row.clone()).collect();
+        self.stage.answer_read(Ok(Found::Messages(rows)));
+    }
+
+    fn seqs(&mut self, question: u64) -> Vec<u64> {
+        let Some(Outcome::Messages { body, .. }) = self.stage.answer(question) else {
+            panic!("no page came");
+        };
+        let page: Vec<serde_json::Value> = serde_json::from_slice(&body).unwrap();
+        page.iter().map(|it| it["seq"].as_u64().unwrap()).collect()
+    }
+}
+
+#[test]
+fn readers_who_ask_before_and_after_memory_moved_on_get_no_gap() {
+    // 128 events are kept: the first message, with seq 2, is in the store alone.
+    let mut long = Long::new(150);
+    let early = long.ask(PageStart::After(Seq(10)));
+    assert_eq!(long.stage.reads.len(), 1);
+    long.post(100);
+    let late = long.ask(PageStart::After(Seq(10)));
+    // The first read was made before the others were stored.
+    long.answer_read(150);
+    let expected: Vec<u64> = (11..=110).collect();
+    assert_eq!(long.seqs(early), expected);
+    long.answer_read(250);
+    assert_eq!(long.seqs(late), expected);
+}
+
+#[test]
+fn identical_reads_are_made_once() {
+    let mut long = Long::new(150);
+    let questions = [10, 10].map(|seq| long.ask(PageStart::After(Seq(seq))));
+    assert_eq!(long.stage.reads.len(), 1);
+    long.answer_read(150);
+    for question in questions {
+        assert_eq!(long.seqs(question), (11..=110).collect::<Vec<u64>>());
+    }
+}
+
+#[test]
+fn what_is_not_stored_is_shown_from_memory_however_much_it_is() {
+    let mut long = Long::new(0);
+    for _ in 0..300 {
+        long.stage.post(long.chat, long.user, None);
+        long.stage.append();
+    }
+    let question = long.ask(PageStart::After(Seq(10)));
+    assert_eq!(long.seqs(question), (11..=110).collect::<Vec<u64>>());
+}
+
+#[test]
+fn a_chat_read_from_the_store_shows_what_it_had() {
+    let mut long = Long::new(150);
+    let row = ChatRow {
+        chat_id: long.chat,
+        name: "chat".to_owned(),
+        created_at: Timestamp::default(),
+    };
+    let recent: Vec<EventRow> = long.rows[118..]
+        .iter()
+        .map(|(_, row)| row.clone())
+        .collect();
+    let stored = StoredChat {
+        chat: row,
+        members: vec![long.user],
+        head: recent[31].head,
+        latest_message: recent.last().cloned(),
+        recent,
+    };
+    // The process ends, and another begins.
+    long.stage = Stage::new();
+    let question = long.ask(PageStart::Newest);
+    long.stage
+        .answer_read(Ok(Found::Chat(Some(Box::new(stored)))));
+    let Read::MessagesBefore { before, limit, .. } = long.stage.reads[0].1 else {
+        panic!("{:?}", long.stage.reads);
+    };
+    assert_eq!((before, limit), (Seq(120), 68));
+    let rows = long.rows[..118].iter().rev().take(limit);
+    let rows: Vec<EventRow> = rows.map(|(_, row)| row.clone()).collect();
+    long.stage.answer_read(Ok(Found::Messages(rows)));
+    assert_eq!(long.seqs(question), (52..=151).rev().collect::<Vec<u64>>());
+}

@@ -1,0 +1,229 @@
+//! A user connects, or lists his chats, while a membership is on its way into the store.
+
+use rookery_engine::mesh::{Asker, ChatSummary};
+use rookery_engine::mesh::{Command, EventBatch, Outcome, ShardMessage, Subscription, Waiting};
+use rookery_engine::port::{Found, Read};
+use rookery_schema::{ChatId, Seq, Timestamp, UserId};
+
+use crate::stage::Stage;
+
+fn joined(stage: &mut Stage, chat_id: ChatId, user: UserId) {
+    let users = vec![user];
+    stage.tell(ShardMessage::Joined { chat_id, users });
+}
+
+fn joins_stored(stage: &mut Stage, chat_id: ChatId, user: UserId) {
+    let users = vec![user];
+    stage.tell(ShardMessage::JoinsStored { chat_id, users });
+}
+
+/// The store answers the read of his chats as it was before he joined any.
+fn no_chats_found(stage: &mut Stage, user: UserId) {
+    let read = stage.answer_read(Ok(Found::Chats(Vec::new())));
+    assert_eq!(read, Read::ChatsOfUser(user));
+}
+
+fn event(stage: &mut Stage, chat_id: ChatId, text: &str) {
+    stage.tell(ShardMessage::Events(EventBatch {
+        chat_id,
+        lines: format!("{text}\n").into(),
+        count: 1,
+        accepted_at: Timestamp::default(),
+        applied_micros: 0,
+        leaver: None,
+    }));
+}
+
+/// The owner accepts the one subscription to this chat, and its events come.
+fn assert_listens(stage: &mut Stage, conn: rookery_engine::input::ConnId, chat_id: ChatId) {
+    let subscriptions = stage.subscriptions();
+    let [wanted] = subscriptions.as_slice() else {
+        panic!("{subscriptions:?}");
+    };
+    assert_eq!(wanted.chat_id, chat_id);
+    assert!(!stage.heard(conn).contains("ready"));
+    let (wanted, accepted) = (*wanted, true);
+    stage.tell(ShardMessage::Subscribed { wanted, accepted });
+    event(stage, chat_id, "first");
+    let heard = stage.heard(conn);
+    assert!(
+        heard.contains("ready") && heard.contains("first"),
+        "{heard}"
+    );
+}
+
+#[test]
+fn who_connects_before_his_membership_is_stored_listens() {
+    let mut stage = Stage::new();
+    let (chat, user) = (stage.foreign_chat(), stage.user());
+    joined(&mut stage, chat, user);
+    let conn = stage.connect(user);
+    no_chats_found(&mut stage, user);
+    assert_listens(&mut stage, conn, chat);
+}
+
+#[test]
+fn a_membership_that_is_stored_while_his_chats_are_read_is_listened_to() {
+    let mut stage = Stage::new();
+    let (chat, user) = (stage.foreign_chat(), stage.user());
+    joined(&mut stage, chat, user);
+    let conn = stage.connect(user);
+    joins_stored(&mut stage, chat, user);
+    no_chats_found(&mut stage, user);
+    assert_listens(&mut stage, conn, chat);
+}
+
+#[test]
+fn who_joins_while_his_chats_are_read_is_not_subscribed_twice() {
+    let mut stage = Stage::new();
+    let (chat, user) = (stage.foreign_chat(), stage.user());
+    let conn = stage.connect(user);
+    joined(&mut stage, chat, user);
+    joins_stored(&mut stage, chat, user);
+    no_chats_found(&mut stage, user);
+    assert_eq!(stage.subscriptions(), []);
+    event(&mut stage, chat, "first");
+    let heard = stage.heard(conn);
+    assert!(
+        heard.contains("ready") && heard.contains("first"),
+        "{heard}"
+    );
+}
+
+#[test]
+fn the_absent_one_who_joins_is_not_sent_for() {
+    let mut stage = Stage::new();
+    let (chat, user) = (stage.foreign_chat(), stage.user());
+    joined(&mut stage, chat, user);
+    assert!(stage.sent.iter().any(|message| matches!(
+        message,
+        ShardMessage::Unsubscribe { chat_id, users } if *chat_id == chat && *users == [user]
+    )));
+}
+
+/// His chats are listed, with the owners answering for these.
+fn assert_lists(stage: &mut Stage, question: u64, chat_id: ChatId) {
+    let sent = std::mem::take(&mut stage.sent);
+    let asked = sent.into_iter().find_map(|message| match message {
+        ShardMessage::Ask {
+            asker,
+            command: Command::SummarizeChats { chats, .. },
+        } => Some((asker, chats)),
+        _ => None,
+    });
+    let Some((asker, chats)) = asked else {
+        panic!("no owner was asked");
+    };
+    assert_eq!(chats, [chat_id]);
+    assert!(matches!(asker.waiting, Waiting::Inbox { .. }));
+    summarize(stage, asker, chat_id);
+    match stage.answer(question) {
+        Some(Outcome::Json { body, .. }) => {
+            let body = String::from_utf8(body).unwrap();
+            assert!(body.contains(&chat_id.to_string()), "{body}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+fn summarize(stage: &mut Stage, asker: Asker, chat_id: ChatId) {
+    let summary = ChatSummary {
+        chat_id,
+        name: "chat".into(),
+        last_seq: Seq(1),
+        messages: 0,
+        last_message: None,
+        active_at: Timestamp::default(),
+    };
+    let outcome = Outcome::Summaries(vec![summary]);
+    stage.tell(ShardMessage::Answer { asker, outcome });
+}
+
+#[test]
+fn a_list_of_chats_has_a_membership_that_is_not_stored() {
+    let mut stage = Stage::new();
+    let (chat, user) = (stage.foreign_chat(), stage.user());
+    joined(&mut stage, chat, user);
+    let question = stage.ask(Command::ListChats { user_id: user });
+    no_chats_found(&mut stage, user);
+    assert_lists(&mut stage, question, chat);
+}
+
+#[test]
+fn a_list_of_chats_has_a_membership_that_was_stored_behind_its_read() {
+    let mut stage = Stage::new();
+    let (chat, user) = (stage.foreign_chat(), stage.user());
+    joined(&mut stage, chat, user);
+    let question = stage.ask(Command::ListChats { user_id: user });
+    joins_stored(&mut stage, chat, user);
+    no_chats_found(&mut stage, user);
+    assert_lists(&mut stage, question, chat);
+}
+
+#[test]
+fn an_answer_to_an_earlier_stay_does_not_make_him_ready() {
+    let mut stage = Stage::new();
+    let (chat, user) = (stage.foreign_chat(), stage.user());
+    let found = || Ok(Found::Chats(vec![chat]));
+    let first = stage.connect(user);
+    stage.answer_read(found());
+    let earlier = stage.subscriptions();
+    stage.disconnect(first);
+    let second = stage.connect(user);
+    stage.answer_read(found());
+    let accepted = true;
+    for wanted in earlier {
+        // Between this and the second subscription the owner sends nothing here.
+        stage.tell(ShardMessage::Subscribed { wanted, accepted });
+    }
+    assert!(!stage.heard(second).contains("ready"));
+    for wanted in stage.subscriptions() {
+        stage.tell(ShardMessage::Subscribed { wanted, accepted });
+    }
+    assert!(stage.heard(second).contains("ready"));
+}
+
+#[test]
+fn who_leaves_a_chat_while_he_subscribes_to_it_becomes_ready() {
+    let mut stage = Stage::new();
+    let (chat, user) = (stage.foreign_chat(), stage.user());
+    let conn = stage.connect(user);
+    stage.answer_read(Ok(Found::Chats(vec![chat])));
+    let subscriptions = stage.subscriptions();
+    assert_eq!(subscriptions.len(), 1);
+    // Others here listen, and hear that he left, before the owner finds him to be no member.
+    stage.tell(ShardMessage::Events(EventBatch {
+        chat_id: chat,
+        lines: "left\n".into(),
+        count: 1,
+        accepted_at: Timestamp::default(),
+        applied_micros: 0,
+        leaver: Some(user),
+    }));
+    for wanted in subscriptions {
+        let accepted = false;
+        stage.tell(ShardMessage::Subscribed { wanted, accepted });
+    }
+    assert!(stage.heard(conn).contains("ready"));
+}
+
+#[test]
+fn an_owner_takes_back_a_subscription_that_waits_for_its_chat() {
+    let mut stage = Stage::new();
+    let (chat_id, user_id) = (stage.chat(), stage.foreign_user());
+    let wanted = |stay| Subscription {
+        chat_id,
+        user_id,
+        stay,
+    };
+    stage.tell(ShardMessage::Subscribe(wanted(1)));
+    let users = vec![user_id];
+    stage.tell(ShardMessage::Unsubscribe { chat_id, users });
+    stage.tell(ShardMessage::Subscribe(wanted(2)));
+    stage.answer_read(Ok(Found::Chat(None)));
+    let answered = stage.sent.iter().filter_map(|message| match message {
+        ShardMessage::Subscribed { wanted, .. } => Some(wanted.stay),
+        _ => None,
+    });
+    assert_eq!(answered.collect::<Vec<_>>(), [2]);
+}

@@ -1,0 +1,13 @@
+//! One shard, stepped by hand: the test is its log, its store, its clients and the other shard, and
+//! answers in the order that is hardest.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod accounts;
+mod bounds;
+mod history;
+mod joins;
+mod members;
+mod replay;
+mod stage;
+mod stuck_log;

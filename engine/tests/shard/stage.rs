@@ -1,0 +1,418 @@
+//! The shard under test and everything around it.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::time::Duration;
+
+use rookery_engine::effect::{Effects, HandedOff};
+use rookery_engine::input::{ConnId, Input, Now};
+use rookery_engine::mesh::{Asker, Command, Outcome, Post, ShardMessage, Subscription, Waiting};
+use rookery_engine::port::{
+    AppendFault, Found, LogEvent, LogRequest, Opened, Read, StoreEvent, StoreFault, StoreRequest,
+};
+use rookery_engine::problem::Problem;
+use rookery_engine::shard::{AuthMode, Shard, ShardConfig};
+use rookery_engine::stats::Stats;
+use rookery_schema::batch::{RecordBatch, RecordBatchBuilder};
+use rookery_schema::record::Record;
+use rookery_schema::row::{EventRow, Row};
+use rookery_schema::{
+    ChatId, MessageId, Offset, PartitionId, Seq, ShardId, Timestamp, Topology, UserId,
+};
+
+/// The partition of the shard under test.
+pub(crate) const P0: PartitionId = PartitionId(0);
+const HERE: ShardId = ShardId(0);
+/// The other shard, which the test plays.
+const THERE: ShardId = ShardId(1);
+/// Microseconds in a second.
+pub(crate) const SECOND: u64 = 1_000_000;
+
+pub(crate) struct Stage {
+    shard: Shard,
+    topology: Topology,
+    micros: u64,
+    /// Appends that were not answered, in order.
+    pub(crate) appends: VecDeque<RecordBatch>,
+    /// What else the log was asked for.
+    pub(crate) log: Vec<LogRequest>,
+    pub(crate) writes: VecDeque<(u64, Vec<Row>)>,
+    pub(crate) reads: VecDeque<(u64, Read)>,
+    /// What came for the other shard, answers apart.
+    pub(crate) sent: Vec<ShardMessage>,
+    answers: Vec<(u64, Outcome)>,
+    /// The end of the log.
+    pub(crate) end: Offset,
+    last: u64,
+}
+
+impl Stage {
+    /// A shard that serves, with an empty log and an empty store.
+    pub(crate) fn new() -> Self {
+        let mut stage = Self::opening(Opened::default());
+        stage.log_event(LogEvent::CaughtUp { partition: P0 });
+        stage
+    }
+
+    /// A shard whose log has just opened.
+    pub(crate) fn opening(opened: Opened) -> Self {
+        let topology = Topology::new(2, 2).unwrap();
+        let config = ShardConfig {
+            id: HERE,
+            topology,
+            auth: AuthMode::Trust,
+            token_secret: vec![1; 32],
+            ticket_secret: vec![2; 32],
+            entropy: [3; 32],
+            lag_limit: Duration::from_secs(1),
+            user_rate: 0,
+            login_rate: 10,
+            appends_in_flight_max: 1,
+        };
+        let mut stage = Self {
+            shard: Shard::new(config),
+            topology,
+            micros: SECOND,
+            appends: VecDeque::new(),
+            log: Vec::new(),
+            writes: VecDeque::new(),
+            reads: VecDeque::new(),
+            sent: Vec::new(),
+            answers: Vec::new(),
+            end: opened.start,
+            last: 0,
+        };
+        let partition = P0;
+        stage.log_event(LogEvent::Opened { partition, opened });
+        stage.tick_after(0);
+        assert_eq!(stage.reads.pop_front().unwrap().1, Read::EndedSessions);
+        stage
+    }
+
+    fn step(&mut self, input: Input<'_>) {
+        let now = Now {
+            micros: self.micros,
+            wall: Timestamp::from_millis(1_700_000_000_000 + self.micros / 1000),
+        };
+        let mut effects = Effects::default();
+        self.shard.step(now, input, &mut effects);
+        self.shard.flush(now, &mut effects);
+        assert!(effects.notices.is_empty(), "{:?}", effects.notices);
+        for request in effects.log {
+            match request {
+                LogRequest::Append { batch, .. } => self.appends.push_back(batch),
+                other => self.log.push(other),
+            }
+        }
+        for request in effects.store {
+            match request {
+                StoreRequest::Write { token, rows } => self.writes.push_back((token, rows)),
+                StoreRequest::Read { token, read } => self.reads.push_back((token, read)),
+                StoreRequest::Sync { .. } => {}
+            }
+        }
+        for message in effects.mesh.into_iter().flatten() {
+            match message {
+                ShardMessage::Answer { asker, outcome } => match asker.waiting {
+                    Waiting::Inbox { gather } => self.answers.push((gather, outcome)),
+                    Waiting::Connection { .. } => panic!("nobody asked from a connection"),
+                },
+                other => self.sent.push(other),
+            }
+        }
+    }
+
+    /// A number that was not used before.
+    pub(crate) const fn unique(&mut self) -> u64 {
+        self.last += 1;
+        self.last
+    }
+
+    /// A chat that this shard owns.
+    pub(crate) fn chat(&mut self) -> ChatId {
+        self.find(ChatId::from_bytes, |topology, id| {
+            topology.owner_of_chat(id) == HERE
+        })
+    }
+
+    /// A chat that the other shard owns.
+    pub(crate) fn foreign_chat(&mut self) -> ChatId {
+        self.find(ChatId::from_bytes, |topology, id| {
+            topology.owner_of_chat(id) == THERE
+        })
+    }
+
+    /// A user whose home this shard is.
+    pub(crate) fn user(&mut self) -> UserId {
+        self.find(UserId::from_bytes, |topology, id| topology.home(id) == HERE)
+    }
+
+    /// A user whose home the other shard is.
+    pub(crate) fn foreign_user(&mut self) -> UserId {
+        self.find(UserId::from_bytes, |topology, id| {
+            topology.home(id) == THERE
+        })
+    }
+
+    fn find<T: Copy>(
+        &mut self,
+        make: impl Fn([u8; 16]) -> T,
+        fits: impl Fn(Topology, T) -> bool,
+    ) -> T {
+        loop {
+            let id = make(u128::from(self.unique()).to_be_bytes());
+            if fits(self.topology, id) {
+                return id;
+            }
+        }
+    }
+
+    /// A username of this shard's partition.
+    pub(crate) fn username(&mut self) -> String {
+        loop {
+            let name = format!("user{}", self.unique());
+            if self.topology.partition_of_username(&name) == P0 {
+                return name;
+            }
+        }
+    }
+
+    /// Lets time pass, and the shard look at it.
+    pub(crate) fn tick_after(&mut self, micros: u64) {
+        self.micros += micros;
+        self.step(Input::Tick);
+    }
+
+    /// The other shard says something.
+    pub(crate) fn tell(&mut self, message: ShardMessage) {
+        let messages = vec![message];
+        self.step(Input::Mesh {
+            from: THERE,
+            messages,
+        });
+    }
+
+    /// The other shard asks something; the number names the question.
+    pub(crate) fn ask(&mut self, command: Command) -> u64 {
+        let question = self.unique();
+        let asker = Asker {
+            shard: THERE,
+            waiting: Waiting::Inbox { gather: question },
+        };
+        self.tell(ShardMessage::Ask { asker, command });
+        question
+    }
+
+    pub(crate) fn post(&mut self, chat: ChatId, sender: UserId, client_id: Option<&str>) -> u64 {
+        self.post_text(chat, sender, client_id, "hello")
+    }
+
+    pub(crate) fn post_text(
+        &mut self,
+        chat_id: ChatId,
+        sender_id: UserId,
+        client_id: Option<&str>,
+        content: &str,
+    ) -> u64 {
+        self.ask(Command::PostMessage(Post {
+            chat_id,
+            sender_id,
+            content: content.into(),
+            client_id: client_id.map(Into::into),
+        }))
+    }
+
+    /// What a question was answered, once; `None` where it was not answered yet.
+    pub(crate) fn answer(&mut self, question: u64) -> Option<Outcome> {
+        let index = self.answers.iter().position(|(it, _)| *it == question)?;
+        Some(self.answers.swap_remove(index).1)
+    }
+
+    /// Asserts that a question was refused.
+    #[track_caller]
+    pub(crate) fn assert_refused(&mut self, question: u64, with: Problem) {
+        match self.answer(question) {
+            Some(Outcome::Refused(problem)) => assert_eq!(problem, with),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Asserts that a question is answered with a posted message, and which.
+    #[track_caller]
+    pub(crate) fn assert_posted(&mut self, question: u64) -> MessageId {
+        match self.answer(question) {
+            Some(Outcome::Posted { message_id, .. }) => message_id,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) fn log_event(&mut self, event: LogEvent) {
+        self.step(Input::Log(event));
+    }
+
+    /// The log refuses the oldest append.
+    pub(crate) fn fail_append(&mut self) {
+        self.appends.pop_front().unwrap();
+        self.log_event(LogEvent::Appended {
+            partition: P0,
+            outcome: Err(AppendFault::Unavailable),
+        });
+    }
+
+    /// The log confirms the oldest append, and delivers it.
+    pub(crate) fn append(&mut self) {
+        let batch = self.appends.pop_front().unwrap();
+        self.confirm_append();
+        self.deliver(batch);
+    }
+
+    /// The log confirms an append that was taken from here before.
+    pub(crate) fn confirm_append(&mut self) {
+        self.log_event(LogEvent::Appended {
+            partition: P0,
+            outcome: Ok(()),
+        });
+    }
+
+    /// The log delivers records.
+    pub(crate) fn deliver(&mut self, batch: RecordBatch) {
+        let base = self.end;
+        self.end = base.plus(u64::from(batch.len()));
+        self.log_event(LogEvent::Records {
+            partition: P0,
+            base,
+            batch,
+        });
+    }
+
+    /// The store confirms every write; what was written.
+    pub(crate) fn store(&mut self) -> Vec<Row> {
+        let mut stored = Vec::new();
+        while let Some((token, rows)) = self.writes.pop_front() {
+            stored.extend(rows);
+            let micros = 1;
+            self.step(Input::Store(StoreEvent::Written { token, micros }));
+        }
+        stored
+    }
+
+    /// Log and store confirm all that they are asked for; what was written.
+    pub(crate) fn settle(&mut self) -> Vec<Row> {
+        let mut stored = Vec::new();
+        while !self.appends.is_empty() || !self.writes.is_empty() {
+            if !self.appends.is_empty() {
+                self.append();
+            }
+            stored.extend(self.store());
+        }
+        stored
+    }
+
+    /// The store answers the oldest read.
+    pub(crate) fn answer_read(&mut self, outcome: Result<Found, StoreFault>) -> Read {
+        let (token, read) = self.reads.pop_front().unwrap();
+        self.step(Input::Store(StoreEvent::Read { token, outcome }));
+        read
+    }
+
+    /// A new chat of this shard, stored.
+    pub(crate) fn create(&mut self, members: &[UserId]) -> ChatId {
+        let chat_id = self.chat();
+        let question = self.ask(Command::CreateChat {
+            chat_id,
+            creator_id: None,
+            name: "chat".into(),
+            members: members.to_vec(),
+        });
+        self.settle();
+        assert!(matches!(
+            self.answer(question),
+            Some(Outcome::Json { created: true, .. })
+        ));
+        chat_id
+    }
+
+    /// A user connects here.
+    pub(crate) fn connect(&mut self, user_id: UserId) -> ConnId {
+        let conn = ConnId {
+            slot: self.unique() as u32,
+            generation: 0,
+        };
+        let socket = HandedOff {
+            user_id,
+            session: None,
+            batch_protocol: false,
+            unread: Default::default(),
+        };
+        self.step(Input::Arrived { conn, socket });
+        conn
+    }
+
+    pub(crate) fn disconnect(&mut self, conn: ConnId) {
+        self.step(Input::Gone { conn });
+    }
+
+    /// What was sent to a connection, as text.
+    pub(crate) fn heard(&mut self, conn: ConnId) -> String {
+        let outbox = self.shard.outbox(conn).unwrap();
+        let mut bytes = Vec::new();
+        while !outbox.is_empty() {
+            let mut slices = [IoSlice::new(&[]); 4];
+            let filled = outbox.slices(&mut slices);
+            let taken: Vec<u8> = slices[..filled].iter().flat_map(|s| s.to_vec()).collect();
+            outbox.advance(taken.len());
+            bytes.extend(taken);
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Takes what this shard wants to listen to.
+    pub(crate) fn subscriptions(&mut self) -> Vec<Subscription> {
+        let sent = std::mem::take(&mut self.sent).into_iter();
+        sent.filter_map(|message| match message {
+            ShardMessage::Subscribe(wanted) => Some(wanted),
+            _ => None,
+        })
+        .collect()
+    }
+
+    /// The shard's numbers.
+    pub(crate) fn stats(&mut self) -> Stats {
+        let ticket = self.unique();
+        let from = THERE;
+        self.tell(ShardMessage::StatsWanted { from, ticket });
+        let stats = self
+            .sent
+            .pop_if(|it| matches!(it, ShardMessage::Stats { .. }));
+        match stats {
+            Some(ShardMessage::Stats { stats, .. }) => *stats,
+            _ => panic!("no numbers came"),
+        }
+    }
+}
+
+/// One record as a batch.
+pub(crate) fn batch_of(records: &[Record<'_>]) -> RecordBatch {
+    let mut batch = RecordBatchBuilder::default();
+    records.iter().for_each(|record| batch.push(record));
+    batch.take()
+}
+
+/// The messages among rows, oldest first.
+pub(crate) fn messages(rows: &[Row]) -> Vec<(Seq, EventRow)> {
+    rows.iter()
+        .filter_map(|row| match row {
+            Row::Event(row) if row.is_message => Some((row.head.seq, row.clone())),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The message ids among rows, oldest first.
+pub(crate) fn message_ids(rows: &[Row]) -> Vec<MessageId> {
+    let id = |(_, row): &(Seq, EventRow)| match Record::decode(&row.record) {
+        Ok(Record::MessagePosted(message)) => message.message_id,
+        other => panic!("{other:?}"),
+    };
+    messages(rows).iter().map(id).collect()
+}
