@@ -141,7 +141,12 @@ impl<E: Engine> Core<E> {
                     connections.closing.push(conn);
                 }
                 if let Some(outbox) = engine.outbox(conn) {
+                    let was_full = outbox.is_full();
                     connection.send(outbox);
+                    if was_full && !outbox.is_full() {
+                        // The engine may have waited for room.
+                        self.mark_due();
+                    }
                 }
             }
         });
@@ -200,6 +205,12 @@ impl<E: Engine> Core<E> {
         }
         let buffer = &mut connections.buffer;
         let read = match ready!(connection.socket.poll_read(context, buffer)) {
+            Ok(0) if connection.is_open() => {
+                // A peer that sends no more may still read. The engine wants no more of it, and closes it
+                // when it has been answered.
+                self.step(Input::Finished { conn });
+                return Poll::Ready(true);
+            }
             Ok(0) | Err(_) => return Poll::Ready(false),
             Ok(read) => read,
         };
@@ -217,7 +228,7 @@ impl<E: Engine> Core<E> {
     fn end(self: &Rc<Self>, conn: ConnId) {
         let ended = {
             let connections = &mut *self.connections.borrow_mut();
-            // A peer that sends no more may still read.
+            // What was answered before a step of it panicked may still be read.
             if let Some(connection) = connections.all.get_mut(conn).filter(|one| one.is_open()) {
                 self.with_engine(|engine| {
                     if let Some(outbox) = engine.outbox(conn) {
