@@ -124,7 +124,7 @@ impl Shard {
     /// store and other shards.
     pub fn flush(&mut self, now: Now, effects: &mut Effects) {
         self.with_parts(now, effects, |parts, cx| {
-            parts.connections.go_on_with_halted(parts.api, cx);
+            parts.connections.go_on_with_relieved(parts.api, cx);
             parts.take_local(cx);
             parts.owner.flush(cx);
         });
@@ -162,7 +162,8 @@ impl Shard {
         work(&mut parts, &mut cx);
     }
 
-    /// Whether the connection's socket should be read; after a no, `ConnEffect::Resume` says yes.
+    /// Whether the connection's socket should be read; after a no, `ConnEffect::Resume` says yes. To be
+    /// asked again when output that was full has been taken.
     pub fn wants_input(&mut self, conn: ConnId) -> bool {
         self.connections.wants_input(conn)
     }

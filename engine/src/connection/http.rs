@@ -44,7 +44,7 @@ pub(crate) struct HttpConnection {
     pub(super) last_request_read: bool,
     /// Since when the client sends no more.
     finished_seconds: Option<u64>,
-    /// It is on the list of those that wait for their output to be taken.
+    /// Requests at hand wait for output to be taken.
     pub(super) halted: bool,
     /// A WebSocket handshake whose ticket is being spent.
     pub(super) upgrade: Option<Box<Upgrade>>,
@@ -167,13 +167,9 @@ impl Connections {
     fn read_requests(&mut self, id: ConnId, api: &mut Api, cx: &mut Context<'_>) {
         loop {
             let is_full = self.get(id).is_some_and(|it| it.outbox.is_full());
-            let Some(http) = self.http(id).filter(|http| http.wants_request()) else {
-                break;
-            };
-            if is_full {
-                if !std::mem::replace(&mut http.halted, true) {
-                    self.halted.push(id);
-                }
+            let Some(http) = self.http(id) else { break };
+            http.halted = is_full && !http.input.is_empty();
+            if is_full || !http.wants_request() {
                 break;
             }
             match http.reader.next(&mut http.input) {

@@ -34,8 +34,8 @@ const BACKLOG_BYTES_MAX: usize = 64 << 20;
 pub(crate) struct Connections {
     slots: Vec<Option<Box<Connection>>>,
     deadlines: Deadlines,
-    /// Those with requests at hand that wait for their output to be taken.
-    halted: Vec<ConnId>,
+    /// Those whose output was taken, and which have requests at hand that waited for that.
+    relieved: Vec<ConnId>,
 }
 
 /// One connection.
@@ -213,8 +213,13 @@ impl Connections {
     /// Whether a connection's socket should be read, noting a no so that a yes is told later.
     pub(crate) fn wants_input(&mut self, id: ConnId) -> bool {
         let wants = self.would_read(id);
-        if let Some(connection) = self.get_mut(id) {
-            connection.paused = !wants;
+        let Some(connection) = self.get_mut(id) else {
+            return wants;
+        };
+        connection.paused = !wants;
+        let has_room = !connection.outbox.is_full();
+        if has_room && matches!(&connection.protocol, Protocol::Http(http) if http.halted) {
+            self.relieved.push(id);
         }
         wants
     }
@@ -249,14 +254,9 @@ impl Connections {
     }
 
     /// Goes on with requests at hand where the output has been taken.
-    pub(crate) fn go_on_with_halted(&mut self, api: &mut Api, cx: &mut Context<'_>) {
-        for id in std::mem::take(&mut self.halted) {
-            if self.get(id).is_some_and(|it| it.outbox.is_full()) {
-                self.halted.push(id);
-            } else if let Some(http) = self.http(id) {
-                http.halted = false;
-                self.go_on(id, api, cx);
-            }
+    pub(crate) fn go_on_with_relieved(&mut self, api: &mut Api, cx: &mut Context<'_>) {
+        for id in std::mem::take(&mut self.relieved) {
+            self.go_on(id, api, cx);
         }
     }
 

@@ -114,6 +114,7 @@ fn who_does_not_read_his_pages_is_not_read_until_he_does() {
             assert!(waiting >= OUTBOX_BYTES_MAX && !host.wants_input(conn));
         }
         heard.extend(bodies(&host.read_all(conn)));
+        host.wants_input(conn);
         host.flush();
     }
     let numbers: Vec<usize> = heard

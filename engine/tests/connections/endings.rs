@@ -5,6 +5,7 @@ use std::time::Duration;
 use rookery_engine::auth::Session;
 use rookery_engine::input::{ConnId, Input};
 use rookery_engine::mesh::{Outcome, ShardMessage};
+use rookery_engine::outbox::OUTBOX_BYTES_MAX;
 use rookery_schema::record::SessionEnded;
 use rookery_schema::{SessionId, Timestamp};
 
@@ -36,6 +37,37 @@ fn who_sends_no_more_is_answered_all_that_he_sent() {
     }
     assert!(host.is_closed(conn));
     assert_eq!(bodies(&host.read_all(conn)), ["[]"; 3]);
+}
+
+#[test]
+fn who_sends_no_more_is_answered_what_waits_for_room_too() {
+    const PAGES: usize = 5;
+    let mut host = Host::in_trust();
+    let conn = host.accept();
+    let train = host.page().repeat(PAGES);
+    host.send(conn, &train);
+    let mut heard = 0;
+    loop {
+        while let Some((asker, _)) = host.asked.pop_front() {
+            let body = vec![b'x'; OUTBOX_BYTES_MAX / 2];
+            host.answer(asker, Outcome::Messages { body, next: None });
+        }
+        if heard == 0 {
+            finish(&mut host, conn);
+        }
+        let is_closed = host.is_closed(conn);
+        heard += bodies(&host.read_all(conn)).len();
+        if is_closed {
+            break;
+        }
+        host.wants_input(conn);
+        host.flush();
+        assert!(
+            !host.asked.is_empty(),
+            "what is neither done nor closed goes on"
+        );
+    }
+    assert_eq!(heard, PAGES);
 }
 
 #[test]

@@ -144,7 +144,8 @@ impl<E: Engine> Core<E> {
                     let was_full = outbox.is_full();
                     connection.send(outbox);
                     if was_full && !outbox.is_full() {
-                        // The engine may have waited for room.
+                        // The engine may have waited for room: its task asks.
+                        connection.wake();
                         self.mark_due();
                     }
                 }
