@@ -14,7 +14,7 @@ use socket2::{Domain, Socket, Type};
 use support::api::Api;
 use support::http::{Http, Request};
 use support::ws::{self, End, Ws};
-use support::{Options, PATIENCE, Server, any_user, eventually};
+use support::{PATIENCE, Server, any_user, eventually, start_trusting};
 
 const SLOW_READERS: usize = 8;
 /// Nearly the largest message, so that little is needed to fill what is bounded in bytes.
@@ -30,8 +30,7 @@ const RECEIVE_BUFFER_BYTES: usize = 4096;
 
 #[test]
 fn who_stops_reading_is_closed_and_nobody_else_notices() {
-    let dir = tempfile::tempdir().unwrap();
-    let server = Options::trusting(dir.path()).shards(2).start();
+    let (_dir, server) = start_trusting();
     let slow: Vec<String> = (0..SLOW_READERS).map(|_| any_user()).collect();
     let reader = any_user();
     let mut alice = Api::trusted(server.addr, &any_user());
@@ -70,8 +69,7 @@ fn who_does_not_read_his_replies_is_not_read_until_he_does() {
     const MESSAGES: usize = 200;
     /// Were all replies made, they would be 60 MB.
     const PAGES_BYTES_MAX: u64 = 24 * 1024 * 1024;
-    let dir = tempfile::tempdir().unwrap();
-    let server = Options::trusting(dir.path()).shards(2).start();
+    let (_dir, server) = start_trusting();
     let mut alice = Api::trusted(server.addr, &any_user());
     let chat = alice.create_chat("room", &[]);
     let content = "x".repeat(CONTENT_BYTES);

@@ -11,21 +11,8 @@ use serde_json::{Value, json};
 use support::api::Api;
 use support::http::Request;
 use support::ws::{self, BATCH, End, Ws};
-use support::{Options, Server, any_user, eventually};
-use tempfile::TempDir;
+use support::{Options, any_user, eventually, start_trusting, start_with_tokens};
 use tungstenite::Message;
-
-fn start_trusting() -> (TempDir, Server) {
-    let dir = tempfile::tempdir().unwrap();
-    let server = Options::trusting(dir.path()).shards(3).start();
-    (dir, server)
-}
-
-fn start_with_tokens() -> (TempDir, Server) {
-    let dir = tempfile::tempdir().unwrap();
-    let server = Options::new(dir.path()).shards(3).start();
-    (dir, server)
-}
 
 #[test]
 fn every_device_of_every_member_hears_every_message() {

@@ -6,13 +6,12 @@ use crate::cases::{Lives, case, play_all};
 use crate::support::api::{Api, PASSWORD};
 use crate::support::http::{Request, Response};
 use crate::support::ws::{self, Ws};
-use crate::support::{Options, any_user};
+use crate::support::{Options, any_user, start_with_tokens};
 
 #[test]
 fn callers_prove_who_they_are() {
     const NOBODY: (u16, &str) = (401, "unauthenticated");
-    let dir = tempfile::tempdir().unwrap();
-    let server = Options::new(dir.path()).shards(2).start();
+    let (_dir, server) = start_with_tokens();
     let mut api = Api::register(server.addr, "alice");
     let token = api.identity[0]
         .1
@@ -83,8 +82,7 @@ fn callers_prove_who_they_are() {
 
 #[test]
 fn what_is_another_s_looks_like_what_is_not_there() {
-    let dir = tempfile::tempdir().unwrap();
-    let server = Options::new(dir.path()).shards(2).start();
+    let (_dir, server) = start_with_tokens();
     let mut alice = Api::register(server.addr, "alice");
     let mut eve = Api::register(server.addr, "eve");
     let chat = alice.create_chat("secret", &[]);
@@ -139,8 +137,7 @@ fn what_is_another_s_looks_like_what_is_not_there() {
 
 #[test]
 fn a_username_is_given_once() {
-    let dir = tempfile::tempdir().unwrap();
-    let server = Options::new(dir.path()).shards(2).start();
+    let (_dir, server) = start_with_tokens();
     let taken = json!({"username": "alice", "password": PASSWORD});
     let replies: Vec<Response> = std::thread::scope(|scope| {
         let racers: Vec<_> = (0..4)

@@ -8,12 +8,11 @@ use crate::cases::{HOST, post_with};
 use crate::support::api::{Api, PASSWORD};
 use crate::support::http::{Http, Request};
 use crate::support::rng::Rng;
-use crate::support::{Options, PATIENCE, Server, any_user};
+use crate::support::{PATIENCE, Server, any_user, start_trusting, start_with_tokens};
 
 #[test]
 fn head_is_get_without_its_body() {
-    let dir = tempfile::tempdir().unwrap();
-    let server = Options::new(dir.path()).shards(2).start();
+    let (_dir, server) = start_with_tokens();
     let mut http = server.http();
     let get = http.call(&Request::get("/livez")).unwrap();
     http.write(&Request::new("HEAD", "/livez").encode())
@@ -49,8 +48,7 @@ fn train(rng: &mut Rng) -> (Vec<u8>, Vec<u16>) {
 
 #[test]
 fn pipelined_requests_are_answered_in_order_however_they_are_cut() {
-    let dir = tempfile::tempdir().unwrap();
-    let server = Options::new(dir.path()).shards(2).start();
+    let (_dir, server) = start_with_tokens();
     let (bytes, expected) = train(&mut Rng::from_env("ROOKERY_TEST_SEED"));
     for piece in [bytes.len(), 7, 1] {
         let mut http = server.http();
@@ -68,8 +66,7 @@ fn pipelined_requests_are_answered_in_order_however_they_are_cut() {
 
 #[test]
 fn continue_is_said_to_those_who_wait_for_it() {
-    let dir = tempfile::tempdir().unwrap();
-    let server = Options::new(dir.path()).shards(2).start();
+    let (_dir, server) = start_with_tokens();
     let body = json!({"username": "patient", "password": PASSWORD}).to_string();
     let head = |version: &str| {
         let length = body.len();
@@ -93,8 +90,7 @@ fn continue_is_said_to_those_who_wait_for_it() {
 
 #[test]
 fn connections_end_when_asked_to() {
-    let dir = tempfile::tempdir().unwrap();
-    let server = Options::new(dir.path()).shards(2).start();
+    let (_dir, server) = start_with_tokens();
     let mut http = server.http();
     let request = Request::get("/livez").header("connection", "close");
     let reply = http.call(&request).unwrap();
@@ -114,8 +110,7 @@ fn connections_end_when_asked_to() {
 #[test]
 fn a_request_that_never_ends_is_timed_out() {
     const AT_MOST: Duration = Duration::from_secs(20);
-    let dir = tempfile::tempdir().unwrap();
-    let server = Options::new(dir.path()).shards(2).start();
+    let (_dir, server) = start_with_tokens();
     let starts = [
         b"GET /livez HT".to_vec(),
         b"GET /livez HTTP/1.1\r\nhost: a\r\n".to_vec(),
@@ -162,8 +157,7 @@ fn late_replies(server: &Server, count: usize) -> Vec<u8> {
 
 #[test]
 fn who_sends_no_more_is_answered_and_closed() {
-    let dir = tempfile::tempdir().unwrap();
-    let server = Options::trusting(dir.path()).shards(2).start();
+    let (_dir, server) = start_trusting();
     // More than may be under way at once, so that some are begun after the end of the input.
     for count in [0, 1, 20, 600] {
         let mut http = server.http();

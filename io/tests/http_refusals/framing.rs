@@ -1,15 +1,14 @@
 //! Where a request ends: bodies, chunks, and what hides in them.
 
 use crate::cases::{Case, Closes, HOST, SMUGGLED, case, play_all, post_with};
-use crate::support::Options;
 use crate::support::http::Request;
+use crate::support::start_with_tokens;
 
 #[test]
 fn the_length_of_a_body_is_beyond_doubt() {
     const LENGTH: (u16, &str) = (400, "bad_content_length");
     const CODING: (u16, &str) = (400, "bad_transfer_encoding");
-    let dir = tempfile::tempdir().unwrap();
-    let server = Options::new(dir.path()).shards(2).start();
+    let (_dir, server) = start_with_tokens();
     let mut cases = vec![
         case(
             "both framings (9112, 6.1)",
@@ -85,8 +84,7 @@ fn the_length_of_a_body_is_beyond_doubt() {
 
 #[test]
 fn chunks_are_well_formed() {
-    let dir = tempfile::tempdir().unwrap();
-    let server = Options::new(dir.path()).shards(2).start();
+    let (_dir, server) = start_with_tokens();
     let chunked = |body: &str| post_with("transfer-encoding: chunked", body);
     let mut cases: Vec<Case> = [
         "-1\r\na\r\n0\r\n\r\n",
@@ -134,8 +132,7 @@ fn chunks_are_well_formed() {
 
 #[test]
 fn a_request_inside_a_body_is_never_answered() {
-    let dir = tempfile::tempdir().unwrap();
-    let server = Options::new(dir.path()).shards(2).start();
+    let (_dir, server) = start_with_tokens();
     let early_errors = [
         (Request::new("POST", "/chats"), 401),
         (Request::new("POST", "/nothing"), 404),

@@ -1,8 +1,8 @@
 //! Heads, and the sizes of all parts.
 
 use crate::cases::{Case, Closes, HOST, case, get_with, play_all, post_with};
-use crate::support::Options;
 use crate::support::rng::Rng;
+use crate::support::start_with_tokens;
 
 #[test]
 fn heads_are_well_formed() {
@@ -11,8 +11,7 @@ fn heads_are_well_formed() {
     const ENDING: (u16, &str) = (400, "bad_line_ending");
     const HOSTS: (u16, &str) = (400, "bad_host");
     const LINE: (u16, &str) = (400, "bad_request_line");
-    let dir = tempfile::tempdir().unwrap();
-    let server = Options::new(dir.path()).shards(2).start();
+    let (_dir, server) = start_with_tokens();
     let fields = [
         ("x: a", HOSTS),
         ("host: a\r\nhost: a", HOSTS),
@@ -70,8 +69,7 @@ fn heads_are_well_formed() {
 
 #[test]
 fn a_bare_carriage_return_ends_no_line() {
-    let dir = tempfile::tempdir().unwrap();
-    let server = Options::new(dir.path()).shards(2).start();
+    let (_dir, server) = start_with_tokens();
     let mut http = server.http();
     http.send(&get_with("host: a\r\nx: a\rb: c"));
     let reply = http.receive().unwrap();
@@ -87,8 +85,7 @@ fn a_bare_carriage_return_ends_no_line() {
 
 #[test]
 fn sizes_have_bounds() {
-    let dir = tempfile::tempdir().unwrap();
-    let server = Options::new(dir.path()).shards(2).start();
+    let (_dir, server) = start_with_tokens();
     let many_fields = format!("{HOST}{}", "a: b\r\n".repeat(100));
     let big_fields = format!("{HOST}a: {}", "b".repeat(16 * 1024));
     let over = 64 * 1024 + 1;
@@ -164,8 +161,7 @@ fn sizes_have_bounds() {
 
 #[test]
 fn what_is_no_http_is_turned_away() {
-    let dir = tempfile::tempdir().unwrap();
-    let server = Options::new(dir.path()).shards(2).start();
+    let (_dir, server) = start_with_tokens();
     let hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".to_vec();
     let mut rng = Rng::from_env("ROOKERY_TEST_SEED");
     let noise = (0..64 * 1024).map(|_| rng.next() as u8).collect();

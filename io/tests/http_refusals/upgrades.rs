@@ -2,12 +2,11 @@
 
 use crate::support::http::{Request, Response};
 use crate::support::ws::{self, Ws};
-use crate::support::{Options, any_user};
+use crate::support::{any_user, start_trusting, start_with_tokens};
 
 #[test]
 fn another_upgrade_is_ignored() {
-    let dir = tempfile::tempdir().unwrap();
-    let server = Options::new(dir.path()).shards(2).start();
+    let (_dir, server) = start_with_tokens();
     let mut http = server.http();
     let request = Request::get("/livez")
         .header("connection", "upgrade")
@@ -21,8 +20,7 @@ fn another_upgrade_is_ignored() {
 #[test]
 fn a_websocket_handshake_is_whole_or_refused() {
     const KEY: (&str, &str) = ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
-    let dir = tempfile::tempdir().unwrap();
-    let server = Options::trusting(dir.path()).shards(2).start();
+    let (_dir, server) = start_trusting();
     let path = format!("/ws/connect/{}", any_user());
     let refuse = |name: &str, request: Request, status: u16, code: &str| -> Response {
         let mut http = server.http();
@@ -69,8 +67,7 @@ fn a_websocket_handshake_is_whole_or_refused() {
 
 #[test]
 fn frames_sent_before_the_switch_are_kept() {
-    let dir = tempfile::tempdir().unwrap();
-    let server = Options::trusting(dir.path()).shards(2).start();
+    let (_dir, server) = start_trusting();
     let user = any_user();
     let mut http = server.http();
     // A masked text frame {"type":"ping"} with mask 0, sent in one piece with the request.

@@ -5,12 +5,11 @@ use serde_json::{Value, json};
 use crate::cases::{Case, Closes, HOST, Lives, case, play_all};
 use crate::support::api::{Api, PASSWORD};
 use crate::support::http::Request;
-use crate::support::{Options, any_user};
+use crate::support::{any_user, start_trusting, start_with_tokens};
 
 #[test]
 fn methods_and_paths_are_known_or_refused() {
-    let dir = tempfile::tempdir().unwrap();
-    let server = Options::trusting(dir.path()).shards(2).start();
+    let (_dir, server) = start_trusting();
     Case::play(
         &case(
             "an unknown method",
@@ -48,8 +47,7 @@ fn methods_and_paths_are_known_or_refused() {
 #[test]
 fn bodies_are_what_they_say() {
     const JSON: (u16, &str) = (400, "malformed_json");
-    let dir = tempfile::tempdir().unwrap();
-    let server = Options::trusting(dir.path()).shards(2).start();
+    let (_dir, server) = start_trusting();
     let mut api = Api::trusted(server.addr, &any_user());
     let chat = api.create_chat("room", &[]);
     let path = format!("/chats/{chat}/messages");
@@ -128,8 +126,7 @@ fn bodies_are_what_they_say() {
 #[test]
 fn values_are_within_their_bounds() {
     const BOUNDS: (u16, &str) = (422, "out_of_bounds");
-    let dir = tempfile::tempdir().unwrap();
-    let server = Options::trusting(dir.path()).shards(2).start();
+    let (_dir, server) = start_trusting();
     let mut api = Api::trusted(server.addr, &any_user());
     let chat = api.create_chat("room", &[]);
     let messages = format!("/chats/{chat}/messages");
@@ -202,8 +199,7 @@ fn every_call_says_what_is_wrong_with_it() {
     const MALFORMED: (u16, &str) = (400, "malformed_request");
     const JSON: (u16, &str) = (400, "malformed_json");
     const ABSENT: (u16, &str) = (404, "not_found");
-    let dir = tempfile::tempdir().unwrap();
-    let server = Options::new(dir.path()).shards(2).start();
+    let (_dir, server) = start_with_tokens();
     let mut api = Api::register(server.addr, "alice");
     let chat = api.create_chat("room", &[]);
     let (chats, messages) = (format!("/chats/{chat}"), format!("/chats/{chat}/messages"));
@@ -318,8 +314,7 @@ fn every_call_says_what_is_wrong_with_it() {
 #[test]
 fn trust_needs_somebody_to_trust() {
     const NOBODY: (u16, &str) = (401, "unauthenticated");
-    let dir = tempfile::tempdir().unwrap();
-    let server = Options::trusting(dir.path()).shards(2).start();
+    let (_dir, server) = start_trusting();
     let chat = Api::trusted(server.addr, &any_user()).create_chat("room", &[]);
     let post = Request::new("POST", &format!("/chats/{chat}/messages"));
     let nobody_s = json!({"name": "x", "members": []});
