@@ -337,7 +337,12 @@ impl Connections {
     /// Ends what is overdue on an HTTP connection.
     pub(super) fn tick_http(&mut self, id: ConnId, cx: &mut Context<'_>) {
         let seconds = cx.now.micros / 1_000_000;
+        let is_full = self.get(id).is_some_and(|it| it.outbox.is_full());
         let Some(http) = self.http(id) else { return };
+        if is_full && http.request_began_seconds.is_some() {
+            // It is not read until its output is taken, so it has the time from then on.
+            http.request_began_seconds = Some(seconds);
+        }
         let is_over = |since: Option<u64>, max| since.is_some_and(|since| since + max <= seconds);
         if is_over(http.request_began_seconds, REQUEST_SECONDS_MAX) {
             self.refuse_and_close(id, &Refusal::REQUEST_TIMEOUT, cx);

@@ -1,5 +1,7 @@
 //! What one connection may have under way: beyond it nothing is read, and nothing is lost.
 
+use std::time::Duration;
+
 use rookery_engine::mesh::{Asker, Command, Outcome};
 use rookery_engine::outbox::OUTBOX_BYTES_MAX;
 use rookery_schema::{MessageId, Timestamp};
@@ -9,6 +11,9 @@ use crate::host::{Host, bodies, text_frame};
 /// Requests of an HTTP connection, and sends of a WebSocket.
 const PIPELINE_MAX: usize = 256;
 const SENDS_IN_FLIGHT_MAX: usize = 1024;
+
+/// Seconds in which a request must have arrived.
+const REQUEST_SECONDS: Duration = Duration::from_secs(10);
 
 /// The answer to a post, which can be told from others by its content.
 fn posted(command: &Command) -> Outcome {
@@ -84,6 +89,36 @@ fn sends_beyond_those_in_flight_wait_unread_and_are_acknowledged() {
         );
     }
     host.send(conn, &send(0));
+}
+
+#[test]
+fn a_request_that_can_t_be_read_has_its_time_afterwards() {
+    let mut host = Host::in_trust();
+    let conn = host.accept();
+    let page = host.page();
+    let (begin, end) = page.split_at(20);
+    host.send(conn, &[&page, &page, begin].concat());
+    let show = |host: &mut Host| {
+        let (asker, _) = host.asked.pop_front().unwrap();
+        let body = vec![b'x'; OUTBOX_BYTES_MAX];
+        host.answer(asker, Outcome::Messages { body, next: None });
+    };
+    show(&mut host);
+    assert!(!host.wants_input(conn));
+    host.pass(2 * REQUEST_SECONDS);
+    host.pass(2 * REQUEST_SECONDS);
+    let mut heard = bodies(&host.read_all(conn)).len();
+    host.wants_input(conn);
+    host.flush();
+    show(&mut host);
+    host.pass(2 * REQUEST_SECONDS);
+    heard += bodies(&host.read_all(conn)).len();
+    assert_eq!(heard, 2);
+    assert!(host.wants_input(conn) && !host.is_closed(conn));
+    host.pass(REQUEST_SECONDS / 2);
+    host.send(conn, end);
+    show(&mut host);
+    assert_eq!(bodies(&host.read_all(conn)).len(), 1);
 }
 
 #[test]
