@@ -48,6 +48,8 @@ pub enum Input<'a> {
     },
     /// Bytes came in.
     Received { conn: ConnId, bytes: &'a [u8] },
+    /// The peer sends no more, and may still read what it is answered.
+    Finished { conn: ConnId },
     /// The connection has ended, whoever ended it; its id is not used again.
     Gone { conn: ConnId },
     /// Another shard (or this one) sent messages, in order.

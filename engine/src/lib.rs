@@ -18,6 +18,7 @@ pub mod outbox;
 mod owner;
 pub mod port;
 pub mod problem;
+mod revoked;
 mod scrape;
 pub mod shard;
 pub mod stats;

@@ -1,11 +1,12 @@
 //! Refusals, as every client sees them: an HTTP status, a stable code and a sentence.
 
+use crate::http::Status;
+
 /// Why a request was not done. Shown over HTTP as `application/problem+json` (RFC 9457) and over
 /// WebSocket as an `error` event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// HTTP status.
-    pub status: u16,
+    pub status: Status,
     /// Stable, for programs.
     pub code: &'static str,
     /// For people.
@@ -15,7 +16,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    const fn new(status: u16, code: &'static str, detail: &'static str) -> Self {
+    const fn new(status: Status, code: &'static str, detail: &'static str) -> Self {
         Self {
             status,
             code,
@@ -31,62 +32,73 @@ impl Problem {
 
     /// The body or a field of it has the wrong form.
     pub const fn malformed(detail: &'static str) -> Self {
-        Self::new(400, "malformed_request", detail)
+        Self::new(Status::BadRequest, "malformed_request", detail)
     }
 
     /// The body is not the JSON that was expected.
     pub const fn malformed_json(detail: &'static str) -> Self {
-        Self::new(400, "malformed_json", detail)
+        Self::new(Status::BadRequest, "malformed_json", detail)
     }
 
     /// A value is outside its bounds.
     pub const fn out_of_bounds(detail: &'static str) -> Self {
-        Self::new(422, "out_of_bounds", detail)
+        Self::new(Status::UnprocessableContent, "out_of_bounds", detail)
     }
 
     /// The server can't do it now, and may soon.
     pub const fn unavailable(detail: &'static str) -> Self {
-        Self::new(503, "unavailable", detail).retry_after(1)
+        Self::new(Status::ServiceUnavailable, "unavailable", detail).retry_after(1)
     }
 
     /// The caller goes too fast.
     pub const fn too_many(detail: &'static str, seconds: u32) -> Self {
-        Self::new(429, "too_many_requests", detail).retry_after(seconds)
+        Self::new(Status::TooManyRequests, "too_many_requests", detail).retry_after(seconds)
     }
 
     pub const UNAUTHENTICATED: Self = Self::new(
-        401,
+        Status::Unauthorized,
         "unauthenticated",
         "no valid credentials came with the request",
     );
     pub const WRONG_LOGIN: Self = Self::new(
-        401,
+        Status::Unauthorized,
         "wrong_credentials",
         "the username or the password is wrong",
     );
-    pub const FORBIDDEN: Self = Self::new(403, "forbidden", "the caller may not do this");
-    pub const FOREIGN_ORIGIN: Self =
-        Self::new(403, "forbidden", "a page of another origin may not connect");
+    pub const FORBIDDEN: Self =
+        Self::new(Status::Forbidden, "forbidden", "the caller may not do this");
+    pub const FOREIGN_ORIGIN: Self = Self::new(
+        Status::Forbidden,
+        "forbidden",
+        "a page of another origin may not connect",
+    );
     pub const UPGRADE_REQUIRED: Self = Self::new(
-        426,
+        Status::UpgradeRequired,
         "upgrade_required",
         "version 13 of the WebSocket protocol is required",
     );
-    pub const NO_SUCH_CHAT: Self =
-        Self::new(404, "not_found", "there is no such chat for the caller");
-    pub const NO_SUCH_USER: Self = Self::new(404, "not_found", "there is no such user");
-    pub const NO_SUCH_PAGE: Self = Self::new(404, "not_found", "there is nothing at this path");
+    pub const NO_SUCH_CHAT: Self = Self::new(
+        Status::NotFound,
+        "not_found",
+        "there is no such chat for the caller",
+    );
+    pub const NO_SUCH_USER: Self =
+        Self::new(Status::NotFound, "not_found", "there is no such user");
+    pub const NO_SUCH_PAGE: Self = Self::new(
+        Status::NotFound,
+        "not_found",
+        "there is nothing at this path",
+    );
     pub const METHOD_NOT_ALLOWED: Self = Self::new(
-        405,
+        Status::MethodNotAllowed,
         "method_not_allowed",
         "the path does not take this method; see Allow",
     );
-    pub const TIMEOUT: Self =
-        Self::new(408, "request_timeout", "the request did not arrive in time");
-    pub const USERNAME_TAKEN: Self = Self::new(409, "username_taken", "the username is taken");
+    pub const USERNAME_TAKEN: Self =
+        Self::new(Status::Conflict, "username_taken", "the username is taken");
     pub const CHAT_FULL: Self = Self::out_of_bounds("a chat has at most 100,000 members");
     pub const UNSUPPORTED_MEDIA: Self = Self::new(
-        415,
+        Status::UnsupportedMediaType,
         "unsupported_media_type",
         "the body must be application/json or application/x-www-form-urlencoded",
     );

@@ -120,15 +120,18 @@ impl Shard {
     pub fn step(&mut self, now: Now, input: Input<'_>, effects: &mut Effects) {
         self.with_parts(now, effects, |parts, cx| {
             parts.take(input, cx);
-            while let Some(message) = cx.local.pop_front() {
-                parts.message(message, cx);
-            }
+            parts.take_local(cx);
         });
     }
 
-    /// Ends a round of steps: hands over what they gathered for log, store and other shards.
+    /// Ends a round of steps: goes on where output was taken, and hands over what was gathered for log,
+    /// store and other shards.
     pub fn flush(&mut self, now: Now, effects: &mut Effects) {
-        self.with_parts(now, effects, |parts, cx| parts.owner.flush(cx));
+        self.with_parts(now, effects, |parts, cx| {
+            parts.connections.go_on_with_relieved(parts.api, cx);
+            parts.take_local(cx);
+            parts.owner.flush(cx);
+        });
     }
 
     fn with_parts(
@@ -164,7 +167,8 @@ impl Shard {
         work(&mut parts, &mut cx);
     }
 
-    /// Whether the connection's socket should be read; after a no, `ConnEffect::Resume` says yes.
+    /// Whether the connection's socket should be read; after a no, `ConnEffect::Resume` says yes. To be
+    /// asked again when output that was full has been taken.
     pub fn wants_input(&mut self, conn: ConnId) -> bool {
         self.connections.wants_input(conn)
     }
@@ -221,6 +225,7 @@ impl Parts<'_> {
                 }
             }
             Input::Received { conn, bytes } => self.received(conn, bytes, cx),
+            Input::Finished { conn } => self.connections.finished(conn, cx),
             Input::Gone { conn } => self.gone(conn, cx),
             Input::Mesh { messages, .. } => {
                 for message in messages {
@@ -234,6 +239,13 @@ impl Parts<'_> {
             Input::Rendered { ticket, body } => self.scrapes.rendered(ticket, body, cx),
             Input::Tick => self.tick(cx),
             Input::Drain => self.drain(cx),
+        }
+    }
+
+    /// Takes what this shard has told itself.
+    fn take_local(&mut self, cx: &mut Context<'_>) {
+        while let Some(message) = cx.local.pop_front() {
+            self.message(message, cx);
         }
     }
 
@@ -422,7 +434,7 @@ impl Parts<'_> {
         self.owner.tick(cx);
         self.home.tick(cx);
         self.api.tick(cx);
-        self.connections.tick(self.api, cx);
+        self.connections.tick(cx);
     }
 
     fn drain(&mut self, cx: &mut Context<'_>) {
@@ -457,6 +469,7 @@ impl Parts<'_> {
         cx.stats.http_connections = http;
         cx.stats.websocket_connections = websockets;
         cx.stats.outbox_bytes = bytes;
+        cx.stats.ended_sessions = self.api.ended_sessions() as u64;
         let stats = Box::new(cx.stats.clone());
         let message = ShardMessage::Stats {
             from: cx.id(),

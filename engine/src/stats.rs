@@ -1,5 +1,7 @@
 //! The numbers of one shard: plain counters that only it touches, sent by value to whoever asks.
 
+use crate::ws::CloseCode;
+
 /// Upper bounds in microseconds of a latency histogram's buckets; one more counts what is above.
 pub const LATENCY_BOUNDS_MICROS: [u64; 16] = [
     50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
@@ -51,6 +53,9 @@ pub struct Metric {
     pub value: Value,
 }
 
+/// The first of the close codes that have no meaning in RFC 6455, section 7.4.2.
+const PRIVATE_CODES: u16 = 3000;
+
 /// Everything one shard counts.
 #[derive(Clone, Debug, Default)]
 pub struct Stats {
@@ -77,14 +82,16 @@ pub struct Stats {
     pub panics: u64,
     /// Chats whose state is in memory.
     pub chats_loaded: u64,
+    /// Logins that were ended before their tokens expired.
+    pub ended_sessions: u64,
     pub mesh_messages: u64,
     /// Batches that wait for room in the rings to other shards.
     pub mesh_depth: u64,
     pub mesh_stalls: u64,
     /// Microseconds in which this shard had work.
     pub busy_micros: u64,
-    /// WebSockets closed by this shard, by code.
-    pub closes: Vec<(u16, u64)>,
+    /// WebSockets closed, by code; without one, those for which the client made up a code.
+    pub closes: Vec<(Option<u16>, u64)>,
     /// Requests refused, by code.
     pub refusals: Vec<(&'static str, u64)>,
 }
@@ -99,9 +106,18 @@ impl Stats {
         }
     }
 
-    /// Counts a WebSocket that is closed with a code.
-    pub fn count_close(&mut self, code: u16) {
-        count(&mut self.closes, code);
+    /// Counts a WebSocket that is closed with a code of ours.
+    pub fn count_close(&mut self, code: CloseCode) {
+        count(&mut self.closes, Some(code.into()));
+    }
+
+    /// Counts a WebSocket that its client closed, or broke. Codes from [`PRIVATE_CODES`] on are for him
+    /// to choose: they share one count, or he could have thousands of them, and pass for a slow reader.
+    pub fn count_close_by_client(&mut self, code: u16) {
+        count(
+            &mut self.closes,
+            Some(code).filter(|code| *code < PRIVATE_CODES),
+        );
     }
 
     /// Counts a refused request.
@@ -220,6 +236,11 @@ impl Stats {
                 "Chats held in memory.",
                 self.chats_loaded as f64,
             ),
+            gauge(
+                "rookery_ended_sessions",
+                "Logins ended before their tokens expired; every shard keeps all of them.",
+                self.ended_sessions as f64,
+            ),
             counter(
                 "rookery_mesh_messages_total",
                 "Messages sent to shards.",
@@ -254,7 +275,10 @@ impl Stats {
             labelled(
                 "rookery_connections_closed_total",
                 "WebSockets closed, by close code.",
-                ("code", code.to_string()),
+                (
+                    "code",
+                    code.map_or_else(|| "other".to_owned(), |code| code.to_string()),
+                ),
                 *value,
             )
         });
@@ -340,5 +364,28 @@ mod tests {
         stats.count_refusal("unavailable");
         stats.count_refusal("not_found");
         assert_eq!(stats.refusals, [("unavailable", 2), ("not_found", 1)]);
+    }
+
+    #[test]
+    fn a_client_can_t_make_labels_up() {
+        let mut stats = Stats::default();
+        stats.count_close(CloseCode::SlowReader);
+        for code in [1000, 1005, 4008].into_iter().chain(3000..5000) {
+            stats.count_close_by_client(code);
+        }
+        let closes: Vec<(String, Value)> = stats
+            .metrics()
+            .into_iter()
+            .filter(|metric| metric.name == "rookery_connections_closed_total")
+            .filter_map(|metric| Some((metric.label?.1, metric.value)))
+            .collect();
+        let expected = [
+            ("4008", 1.0),
+            ("1000", 1.0),
+            ("1005", 1.0),
+            ("other", 2001.0),
+        ]
+        .map(|(code, count)| (code.to_owned(), Value::Counter(count)));
+        assert_eq!(closes, expected);
     }
 }

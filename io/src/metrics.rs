@@ -184,7 +184,7 @@ mod tests {
             busy_micros: 1_500_000,
             ..Stats::default()
         };
-        stats.count_close(4008);
+        stats.count_close(rookery_engine::ws::CloseCode::SlowReader);
         stats.count_refusal("with \"quotes\"");
         let text = text_of(&[stats]);
         assert!(text.contains("rookery_connections_closed_total{core=\"0\",code=\"4008\"} 1\n"));

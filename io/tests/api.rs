@@ -9,20 +9,7 @@ use support::api::{self, Api, PASSWORD, next_link, posted};
 use support::http::Request;
 use support::rng::Rng;
 use support::ws::{self, Ws};
-use support::{Options, Server, any_user, eventually};
-use tempfile::TempDir;
-
-fn start_trusting() -> (TempDir, Server) {
-    let dir = tempfile::tempdir().unwrap();
-    let server = Options::trusting(dir.path()).shards(2).start();
-    (dir, server)
-}
-
-fn start_with_tokens() -> (TempDir, Server) {
-    let dir = tempfile::tempdir().unwrap();
-    let server = Options::new(dir.path()).shards(2).start();
-    (dir, server)
-}
+use support::{Options, any_user, eventually, start_trusting, start_with_tokens};
 
 /// RFC 3339 in UTC.
 #[track_caller]

@@ -1,5 +1,5 @@
-//! A reader that stops reading costs a bounded amount of memory, then his connection; nobody else
-//! notices.
+//! A reader that stops reading costs a bounded amount of memory, then his WebSocket, or the reading of
+//! his requests; nobody else notices.
 
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 #![allow(clippy::print_stderr, reason = "a run says what it measured")]
@@ -12,9 +12,9 @@ use std::time::Duration;
 use serde_json::Value;
 use socket2::{Domain, Socket, Type};
 use support::api::Api;
-use support::http::Http;
+use support::http::{Http, Request};
 use support::ws::{self, End, Ws};
-use support::{Options, PATIENCE, Server, any_user, eventually};
+use support::{PATIENCE, Server, any_user, eventually, start_trusting};
 
 const SLOW_READERS: usize = 8;
 /// Nearly the largest message, so that little is needed to fill what is bounded in bytes.
@@ -30,8 +30,7 @@ const RECEIVE_BUFFER_BYTES: usize = 4096;
 
 #[test]
 fn who_stops_reading_is_closed_and_nobody_else_notices() {
-    let dir = tempfile::tempdir().unwrap();
-    let server = Options::trusting(dir.path()).shards(2).start();
+    let (_dir, server) = start_trusting();
     let slow: Vec<String> = (0..SLOW_READERS).map(|_| any_user()).collect();
     let reader = any_user();
     let mut alice = Api::trusted(server.addr, &any_user());
@@ -64,6 +63,54 @@ fn who_stops_reading_is_closed_and_nobody_else_notices() {
     }
 }
 
+#[test]
+fn who_does_not_read_his_replies_is_not_read_until_he_does() {
+    const PAGES: usize = 150;
+    const MESSAGES: usize = 200;
+    /// Were all replies made, they would be 60 MB.
+    const PAGES_BYTES_MAX: u64 = 24 * 1024 * 1024;
+    let (_dir, server) = start_trusting();
+    let mut alice = Api::trusted(server.addr, &any_user());
+    let chat = alice.create_chat("room", &[]);
+    let content = "x".repeat(CONTENT_BYTES);
+    alice.say_all(&chat, &vec![content; MESSAGES]);
+    let before = server.resident_bytes();
+
+    // Each page begins elsewhere, so that their order can be seen.
+    let first = |n: usize| (MESSAGES - n % 100) as u64;
+    let requests: Vec<u8> = (0..PAGES)
+        .flat_map(|n| {
+            let path = format!("/chats/{chat}/messages?limit=100&before={}", first(n) + 1);
+            Request::get(&path).headers(&alice.identity).encode()
+        })
+        .collect();
+    let asked = || server.metrics().sum("rookery_http_requests_total");
+    let mut seen = asked();
+    let begin = seen;
+    let mut http = stuck_http(&server);
+    http.write(&requests).unwrap();
+    // Each look is a request, too: when nothing else is, the server has stopped.
+    eventually("it reads no more", || {
+        std::thread::sleep(Duration::from_millis(300));
+        let looked = asked();
+        let others = looked - std::mem::replace(&mut seen, looked);
+        (others <= 1.0).then_some(())
+    });
+    let begun = seen - begin;
+    assert!(begun < PAGES as f64 / 2.0, "{begun} requests were begun");
+    let used = server.resident_bytes().saturating_sub(before);
+    assert!(
+        used < PAGES_BYTES_MAX,
+        "{used} bytes for pages that nobody reads"
+    );
+    server.assert_lives();
+    for n in 0..PAGES {
+        let page = http.receive().unwrap().expect(200);
+        assert_eq!(page[0]["seq"], first(n), "page {n}");
+    }
+    http.assert_lives();
+}
+
 /// Posts a phase's messages while a reader takes all of them; gives the most memory that was used.
 fn flood(server: &Server, alice: &mut Api, chat: &str, reader: &str, first: u64) -> u64 {
     let mut device = Ws::trusted(server.addr, reader);
@@ -87,15 +134,18 @@ fn flood(server: &Server, alice: &mut Api, chat: &str, reader: &str, first: u64)
     most
 }
 
-/// A device that says hello and then reads nothing.
-fn stuck_reader(server: &Server, user: &str) -> Ws {
+/// A connection for which the kernel keeps little.
+fn stuck_http(server: &Server) -> Http {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES).unwrap();
     socket.connect(&server.addr.into()).unwrap();
-    let http = Http::from_stream(TcpStream::from(socket)).unwrap();
-    Ws::over(http, ws::upgrade(&format!("/ws/connect/{user}")))
-        .ok()
-        .unwrap()
+    Http::from_stream(TcpStream::from(socket)).unwrap()
+}
+
+/// A device that says hello and then reads nothing.
+fn stuck_reader(server: &Server, user: &str) -> Ws {
+    let upgrade = ws::upgrade(&format!("/ws/connect/{user}"));
+    Ws::over(stuck_http(server), upgrade).ok().unwrap()
 }
 
 /// What the kernel still held is what came first, without a gap; then the end, with its code where

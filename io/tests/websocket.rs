@@ -11,21 +11,8 @@ use serde_json::{Value, json};
 use support::api::Api;
 use support::http::Request;
 use support::ws::{self, BATCH, End, Ws};
-use support::{Options, Server, any_user, eventually};
-use tempfile::TempDir;
+use support::{Options, any_user, eventually, start_trusting, start_with_tokens};
 use tungstenite::Message;
-
-fn start_trusting() -> (TempDir, Server) {
-    let dir = tempfile::tempdir().unwrap();
-    let server = Options::trusting(dir.path()).shards(3).start();
-    (dir, server)
-}
-
-fn start_with_tokens() -> (TempDir, Server) {
-    let dir = tempfile::tempdir().unwrap();
-    let server = Options::new(dir.path()).shards(3).start();
-    (dir, server)
-}
 
 #[test]
 fn every_device_of_every_member_hears_every_message() {
@@ -167,14 +154,35 @@ fn sends_that_can_t_be_done_are_told_so() {
     ] {
         refuse(incomplete, "malformed_request");
     }
-    refuse(
-        json!({"type": "send", "chat_id": "x", "content": "x"}),
-        "malformed_json",
-    );
+    for client_id in ["3", "é"] {
+        let send = json!({"type": "send", "chat_id": "x", "content": "x", "client_id": client_id});
+        refuse(send, "malformed_json");
+    }
     eve.send_raw(Message::text("{")).unwrap();
     assert_eq!(eve.next_of("error", &[])["code"], "malformed_json");
     eve.assert_lives();
     assert_eq!(alice.history(&chat), Vec::<Value>::new());
+}
+
+#[test]
+fn sends_beyond_those_in_flight_are_acknowledged_in_order() {
+    // Several times what the server has under way for one connection.
+    const SENDS: usize = 5000;
+    let (_dir, server) = start_trusting();
+    let mut alice = Api::trusted(server.addr, &any_user());
+    let chat = alice.create_chat("room", &[]);
+    let mut device = Ws::trusted(server.addr, &any_user());
+    let mut sender = alice.listen();
+    for n in 0..SENDS {
+        let client_id = n.to_string();
+        let send = json!({"type": "send", "chat_id": chat, "content": "x", "client_id": client_id});
+        sender.send(&send).unwrap();
+    }
+    for n in 0..SENDS {
+        let ack = sender.next_of("ack", &["message"]);
+        assert_eq!(ack["client_id"], n.to_string());
+    }
+    device.assert_lives();
 }
 
 #[test]
@@ -354,10 +362,21 @@ fn a_close_is_returned() {
         .write_all(&frame(0x88, &1000_u16.to_be_bytes()))
         .unwrap();
     assert_eq!(device.end(), End::Closed(1000));
+    let mut inventive = Ws::trusted(server.addr, &any_user());
+    let own_code = frame(0x88, &4008_u16.to_be_bytes());
+    inventive.stream().write_all(&own_code).unwrap();
+    assert_eq!(inventive.end(), End::Closed(4008));
+    let closed = |code: &str| {
+        let metrics = server.metrics();
+        metrics.sum_with("rookery_connections_closed_total", "code", code)
+    };
+    assert_eq!((closed("1000"), closed("other")), (1.0, 1.0));
+    assert_eq!(closed("4008"), 0.0, "he is no slow reader");
+
     let mut vanished = Ws::trusted(server.addr, &any_user());
     vanished.send(&json!({"type": "ping"})).unwrap();
     drop(vanished);
-    eventually("the server forgets both", || {
+    eventually("the server forgets them all", || {
         (server.metrics().sum("rookery_websocket_connections") == 0.0).then_some(())
     });
 }

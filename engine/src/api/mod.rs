@@ -11,12 +11,13 @@ pub(crate) use crate::api::reply::{Reply, ReplyTo};
 use crate::api::routes::{Endpoint, Match, Routes};
 use crate::auth::{Caller, SESSION_COOKIE, Ticket, Tokens, USER_COOKIE, cookie};
 use crate::connection::http::HttpConnection;
-use crate::context::{Context, Map};
+use crate::context::Context;
 use crate::http::{Method, Request};
 use crate::input::Listener;
 use crate::mesh::Command;
 use crate::port::Read;
 use crate::problem::Problem;
+use crate::revoked::Revoked;
 use crate::shard::{AuthMode, ShardConfig};
 use crate::ws::Accepted;
 use rookery_schema::{SessionId, ShardId};
@@ -27,7 +28,7 @@ pub(crate) struct Api {
     tokens: Tokens,
     auth: AuthMode,
     /// Logins that were ended before their tokens expired.
-    ended: Map<SessionId, Timestamp>,
+    ended: Revoked,
     /// Which shards have replayed their partitions.
     ready: Vec<bool>,
     draining: bool,
@@ -80,7 +81,7 @@ impl Api {
                 AuthMode::Trust => Tokens::new(&config.ticket_secret, &config.ticket_secret),
             },
             auth: config.auth,
-            ended: Map::default(),
+            ended: Revoked::default(),
             ready: vec![false; usize::from(config.topology.shards())],
             draining: false,
         }
@@ -104,11 +105,16 @@ impl Api {
 
     /// A login was ended, here or on another shard.
     pub(crate) fn session_ended(&mut self, session_id: SessionId, expires_at: Timestamp) {
-        self.ended.insert(session_id, expires_at);
+        self.ended.revoke(session_id, expires_at);
+    }
+
+    /// How many ended logins are kept in mind.
+    pub(crate) fn ended_sessions(&self) -> usize {
+        self.ended.len()
     }
 
     pub(crate) fn tick(&mut self, cx: &Context<'_>) {
-        self.ended.retain(|_, expires_at| *expires_at > cx.now.wall);
+        self.ended.expire(cx.now.wall);
     }
 
     /// Whether a request may run beside those before it on its connection. All others see the effects
@@ -120,7 +126,7 @@ impl Api {
     /// Whether credentials that were checked before are still good.
     pub(crate) fn is_current(&self, caller: &Caller, now: Timestamp) -> bool {
         caller.session.is_none_or(|session| {
-            now < session.expires_at && !self.ended.contains_key(&session.session_id)
+            now < session.expires_at && !self.ended.contains(session.session_id, session.expires_at)
         })
     }
 

@@ -70,12 +70,11 @@ impl Reply {
     }
 
     pub(crate) fn problem(problem: &Problem) -> Self {
-        let status = status_of(problem.status);
-        let mut reply = Self::refused(status, problem.code, problem.detail);
+        let mut reply = Self::refused(problem.status, problem.code, problem.detail);
         if let Some(seconds) = problem.retry_after {
             reply.extra.push(("Retry-After", seconds.to_string()));
         }
-        if status == Status::Unauthorized {
+        if problem.status == Status::Unauthorized {
             reply.extra.push(("WWW-Authenticate", "Bearer".to_owned()));
         }
         reply
@@ -104,26 +103,6 @@ impl Reply {
             refusal: Some(code),
             ..Self::new(status, PROBLEM_JSON, body)
         }
-    }
-}
-
-/// The statuses that [`Problem`]s have.
-fn status_of(code: u16) -> Status {
-    match code {
-        400 => Status::BadRequest,
-        401 => Status::Unauthorized,
-        403 => Status::Forbidden,
-        404 => Status::NotFound,
-        405 => Status::MethodNotAllowed,
-        408 => Status::RequestTimeout,
-        409 => Status::Conflict,
-        413 => Status::ContentTooLarge,
-        415 => Status::UnsupportedMediaType,
-        422 => Status::UnprocessableContent,
-        426 => Status::UpgradeRequired,
-        429 => Status::TooManyRequests,
-        503 => Status::ServiceUnavailable,
-        _ => Status::InternalServerError,
     }
 }
 

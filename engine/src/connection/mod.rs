@@ -2,6 +2,7 @@
 
 mod deadlines;
 pub(crate) mod http;
+mod replies;
 pub(crate) mod websocket;
 
 use std::net::IpAddr;
@@ -22,7 +23,7 @@ use crate::ws::{CloseCode, write_text_frame};
 /// Seconds that the peer has to take our last bytes.
 const CLOSE_LINGER_SECONDS: u64 = 5;
 
-/// Microseconds for which a full outbox may have held something before its reader counts as slow: what
+/// Microseconds for which an outbox may be full without a break before its reader counts as slow: what
 /// was queued in one go has not been offered to the socket yet.
 const SLOW_AFTER_MICROS: u64 = 250_000;
 /// Bytes that may wait on one connection however they came.
@@ -33,8 +34,8 @@ const BACKLOG_BYTES_MAX: usize = 64 << 20;
 pub(crate) struct Connections {
     slots: Vec<Option<Box<Connection>>>,
     deadlines: Deadlines,
-    /// Those with requests at hand that wait for their output to be taken.
-    halted: Vec<ConnId>,
+    /// Those whose output was taken, and which have requests at hand that waited for that.
+    relieved: Vec<ConnId>,
 }
 
 /// One connection.
@@ -42,8 +43,8 @@ pub(crate) struct Connection {
     pub(crate) id: ConnId,
     pub(crate) outbox: Outbox,
     pub(crate) protocol: Protocol,
-    /// Since when output has been waiting, in microseconds.
-    backlog_since: u64,
+    /// Since when its output was full whenever there was more, in microseconds.
+    full_since: Option<u64>,
     /// It closes when its output was sent; nothing more is read.
     closing: bool,
     /// It was told not to be read, and is owed a [`ConnEffect::Resume`].
@@ -73,7 +74,7 @@ impl Connections {
             id,
             outbox: Outbox::default(),
             protocol,
-            backlog_since: 0,
+            full_since: None,
             closing: false,
             paused: false,
             due: None,
@@ -143,11 +144,12 @@ impl Connections {
 
     /// Closes a connection whose reader takes less than it is sent. It can resume later.
     fn close_if_slow(&mut self, id: ConnId, cx: &mut Context<'_>) {
-        let Some(connection) = self.get_mut(id) else {
+        let now = cx.now.micros;
+        let Some(connection) = self.get_mut(id).filter(|it| it.outbox.is_full()) else {
             return;
         };
-        let backlog_micros = cx.now.micros.saturating_sub(connection.backlog_since);
-        let lagging = connection.outbox.is_full() && backlog_micros >= SLOW_AFTER_MICROS;
+        let full_since = *connection.full_since.get_or_insert(now);
+        let lagging = now.saturating_sub(full_since) >= SLOW_AFTER_MICROS;
         if lagging || connection.outbox.len() >= BACKLOG_BYTES_MAX {
             connection.outbox.drop_behind_front();
             self.close(id, CloseCode::SlowReader, "too slow a reader", cx);
@@ -174,8 +176,17 @@ impl Connections {
             return;
         };
         ws.socket.close(code, reason, outbox.buffer());
-        cx.stats.count_close(code as u16);
+        cx.stats.count_close(code);
         self.end(id, cx);
+    }
+
+    /// The peer sends no more.
+    pub(crate) fn finished(&mut self, id: ConnId, cx: &mut Context<'_>) {
+        match self.get(id).map(|connection| &connection.protocol) {
+            Some(Protocol::Http(_)) => self.http_finished(id, cx),
+            Some(Protocol::WebSocket(_)) => self.end(id, cx),
+            None => {}
+        }
     }
 
     /// Lets a connection end once its output was sent.
@@ -186,6 +197,40 @@ impl Connections {
             let due = cx.now.micros / 1_000_000 + CLOSE_LINGER_SECONDS;
             self.schedule(id, due);
         }
+    }
+
+    /// Says that a connection may be read again, where it was not read for a while.
+    pub(crate) fn resume_if_wanted(&mut self, id: ConnId, cx: &mut Context<'_>) {
+        if self.get(id).is_some_and(|connection| connection.paused)
+            && self.would_read(id)
+            && let Some(connection) = self.get_mut(id)
+        {
+            connection.paused = false;
+            cx.effects.connections.push((id, ConnEffect::Resume));
+        }
+    }
+
+    /// Whether a connection's socket should be read, noting a no so that a yes is told later.
+    pub(crate) fn wants_input(&mut self, id: ConnId) -> bool {
+        let wants = self.would_read(id);
+        let Some(connection) = self.get_mut(id) else {
+            return wants;
+        };
+        connection.paused = !wants;
+        let has_room = !connection.outbox.is_full();
+        if has_room && matches!(&connection.protocol, Protocol::Http(http) if http.halted) {
+            self.relieved.push(id);
+        }
+        wants
+    }
+
+    fn would_read(&self, id: ConnId) -> bool {
+        self.get(id)
+            .is_some_and(|connection| match &connection.protocol {
+                _ if connection.is_closing() => false,
+                Protocol::Http(http) => http.wants_input() && !connection.outbox.is_full(),
+                Protocol::WebSocket(ws) => ws.wants_input(),
+            })
     }
 
     fn schedule(&mut self, id: ConnId, due: u64) {
@@ -208,11 +253,15 @@ impl Connections {
         }
     }
 
-    /// Looks at the connections that are due.
-    pub(crate) fn tick(&mut self, api: &mut Api, cx: &mut Context<'_>) {
-        for id in std::mem::take(&mut self.halted) {
+    /// Goes on with requests at hand where the output has been taken.
+    pub(crate) fn go_on_with_relieved(&mut self, api: &mut Api, cx: &mut Context<'_>) {
+        for id in std::mem::take(&mut self.relieved) {
             self.go_on(id, api, cx);
         }
+    }
+
+    /// Looks at the connections that are due.
+    pub(crate) fn tick(&mut self, cx: &mut Context<'_>) {
         let seconds = cx.now.micros / 1_000_000;
         for (id, due) in self.deadlines.take_due(seconds) {
             let Some(connection) = self.get_mut(id).filter(|it| it.due == Some(due)) else {
@@ -241,9 +290,16 @@ impl Connection {
 
     /// Asks for the output to be sent, where none was waiting yet.
     fn before_output(&mut self, cx: &mut Context<'_>) {
+        self.note_room();
         if self.outbox.is_empty() {
-            self.backlog_since = cx.now.micros;
             cx.effects.connections.push((self.id, ConnEffect::Flush));
+        }
+    }
+
+    /// To be called before there is more output: only then can it be seen that some was taken.
+    fn note_room(&mut self) {
+        if !self.outbox.is_full() {
+            self.full_since = None;
         }
     }
 

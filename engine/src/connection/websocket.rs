@@ -15,6 +15,7 @@ use crate::auth::Session;
 use crate::connection::{Connections, Protocol};
 use crate::context::Context;
 use crate::effect::{ConnEffect, HandedOff};
+use crate::http::Status;
 use crate::input::{ConnId, Now};
 use crate::mesh::{Asker, Outcome, Post, ShardMessage, Waiting};
 use crate::problem::Problem;
@@ -136,6 +137,7 @@ impl Connections {
         let Some(connection) = self.get_mut(id).filter(|it| !it.is_closing()) else {
             return;
         };
+        connection.note_room();
         let Protocol::WebSocket(ws) = &mut connection.protocol else {
             return;
         };
@@ -172,7 +174,7 @@ impl Connections {
         }
         self.close_if_slow(id, cx);
         if let Received::Closed { code } = received {
-            cx.stats.count_close(code);
+            cx.stats.count_close_by_client(code);
             self.end(id, cx);
         }
     }
@@ -202,7 +204,7 @@ impl Connections {
             }
             Outcome::Refused(problem) => {
                 cx.stats.count_refusal(problem.code);
-                ws.rate_strikes += u32::from(problem.status == 429);
+                ws.rate_strikes += u32::from(problem.status == Status::TooManyRequests);
                 error_json(problem, client_id.as_deref())
             }
             _ => return,
@@ -254,14 +256,13 @@ fn take_message(
     cx: &mut Context<'_>,
 ) -> Result<Option<&'static [u8]>, Refused> {
     let message: ClientMessage<'_> = object(text.as_bytes()).map_err(|_| {
-        (
-            Problem::malformed_json("expected one JSON object with a type and its fields"),
-            None,
-        )
+        let problem =
+            Problem::malformed_json("expected one JSON object with a type and its fields");
+        (problem, readable_client_id(text))
     })?;
+    let client_id = message.client_id.as_deref().map(Box::from);
     match message.kind.as_ref() {
         "send" => {
-            let client_id = message.client_id.as_deref().map(Box::from);
             let post = post_of(&message, user_id).map_err(|it| (it, client_id.clone()))?;
             *last_ticket += 1;
             sends.push_back((*last_ticket, client_id));
@@ -278,8 +279,22 @@ fn take_message(
             Ok(None)
         }
         "ping" => Ok(Some(br#"{"type":"pong"}"#)),
-        _ => Err((Problem::malformed("there is no message of this type"), None)),
+        _ => Err((
+            Problem::malformed("there is no message of this type"),
+            client_id,
+        )),
     }
+}
+
+/// The client's own id in a message that can't be read otherwise, so that he knows which one it was.
+fn readable_client_id(text: &str) -> Option<Box<str>> {
+    #[derive(Deserialize)]
+    struct Named<'a> {
+        #[serde(borrow)]
+        client_id: Option<Cow<'a, str>>,
+    }
+    let named: Named<'_> = object(text.as_bytes()).ok()?;
+    named.client_id.as_deref().map(Box::from)
 }
 
 fn post_of(message: &ClientMessage<'_>, sender_id: UserId) -> Result<Post, Problem> {

@@ -6,7 +6,7 @@ mod inbox;
 mod rate;
 
 use rookery_schema::record::SessionEnded;
-use rookery_schema::{ChatId, SessionId, Timestamp, UserId};
+use rookery_schema::{ChatId, UserId};
 use smallvec::SmallVec;
 
 use crate::connection::Connections;
@@ -18,6 +18,7 @@ use crate::input::ConnId;
 use crate::mesh::{Asker, Command, Outcome, Post, ShardMessage, Subscription};
 use crate::port::{Found, Read, StoreFault};
 use crate::problem::Problem;
+use crate::revoked::Revoked;
 use crate::ws::CloseCode;
 
 /// See the module.
@@ -29,7 +30,7 @@ pub(crate) struct Home {
     unstored_joins: Map<UserId, Vec<ChatId>>,
     inbox: Inbox,
     /// Tickets that were spent and could be presented again.
-    spent_tickets: Map<SessionId, Timestamp>,
+    spent_tickets: Revoked,
     rate: RateLimits,
     /// Users whose chats could not be read, and their stays.
     unread: Vec<(UserId, u64)>,
@@ -276,9 +277,9 @@ impl Home {
                 expires_at,
                 ..
             } => {
-                let outcome = match self.spent_tickets.insert(ticket_id, expires_at) {
-                    None => Outcome::Done,
-                    Some(_) => Outcome::Refused(Problem::UNAUTHENTICATED),
+                let outcome = match self.spent_tickets.revoke(ticket_id, expires_at) {
+                    true => Outcome::Done,
+                    false => Outcome::Refused(Problem::UNAUTHENTICATED),
                 };
                 cx.answer(asker, outcome);
             }
@@ -315,8 +316,7 @@ impl Home {
     }
 
     pub(crate) fn tick(&mut self, cx: &mut Context<'_>) {
-        self.spent_tickets
-            .retain(|_, expires_at| *expires_at > cx.now.wall);
+        self.spent_tickets.expire(cx.now.wall);
         self.rate.tick(cx);
         for (user_id, stay) in std::mem::take(&mut self.unread) {
             read_chats(user_id, stay, cx);

@@ -15,7 +15,7 @@ pub(super) fn is_value_byte(byte: u8) -> bool {
 }
 
 /// The members of a comma-separated list (RFC 9110, 5.6.1), without the space around them.
-pub(super) fn list_members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn list_members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value
         .split(|&byte| byte == b',')
         .map(<[u8]>::trim_ascii)

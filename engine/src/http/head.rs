@@ -61,7 +61,6 @@ pub(super) struct Head {
     pub(super) method: Method,
     pub(super) version: Version,
     pub(super) keep_alive: bool,
-    pub(super) wants_upgrade: bool,
     pub(super) expects_continue: bool,
     pub(super) framing: Framing,
     pub(super) authority: Option<Span>,
@@ -99,7 +98,6 @@ impl Head {
             method,
             version,
             keep_alive: fields.keep_alive(version),
-            wants_upgrade: fields.upgrade && version == Version::Http11,
             expects_continue: fields.expects_continue && version == Version::Http11,
             framing: fields.framing(version)?,
             authority: target
@@ -159,7 +157,6 @@ struct SignificantFields<'a> {
     transfer_encoding: Option<&'a [u8]>,
     close: bool,
     stay: bool,
-    upgrade: bool,
     expects_continue: bool,
 }
 
@@ -200,7 +197,6 @@ impl<'a> SignificantFields<'a> {
         for option in list_members(value) {
             self.close |= option.eq_ignore_ascii_case(b"close");
             self.stay |= option.eq_ignore_ascii_case(b"keep-alive");
-            self.upgrade |= option.eq_ignore_ascii_case(b"upgrade");
         }
     }
 

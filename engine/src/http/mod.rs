@@ -20,6 +20,7 @@ mod status;
 mod target;
 
 pub use date::HttpDate;
+pub(crate) use fields::list_members;
 pub use reader::{Progress, RequestReader};
 pub use refusal::Refusal;
 pub use request::{Method, Request, Version};

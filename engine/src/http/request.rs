@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::fields::list_members;
 use super::head::{Head, HeaderSpan, Span};
 
 /// The methods that some resource may have.
@@ -75,7 +74,6 @@ pub struct Request {
     /// The body; empty where there is none.
     pub body: Bytes,
     has_body_framing: bool,
-    wants_upgrade: bool,
     authority: Option<Span>,
     path: Span,
     query: Option<Span>,
@@ -94,7 +92,6 @@ impl Request {
             keep_alive: parsed.keep_alive,
             body,
             has_body_framing: parsed.framing.announces_body(),
-            wants_upgrade: parsed.wants_upgrade,
             authority: parsed.authority,
             path: parsed.path,
             query: parsed.query,
@@ -146,25 +143,10 @@ impl Request {
             .map(|header| header.value.of(&self.head))
     }
 
-    /// The number of header fields.
-    pub fn header_count(&self) -> usize {
-        self.headers.len()
-    }
-
     /// Whether the head announced a body: a `Content-Length` above zero, or chunks, even if none
     /// but the last came.
     pub fn has_body_framing(&self) -> bool {
         self.has_body_framing
-    }
-
-    /// Whether the client asks to switch this connection to WebSocket (RFC 9110, 7.8). What else
-    /// makes a handshake valid (method, key, version, no body) is for its handler to check.
-    pub fn upgrade_websocket(&self) -> bool {
-        self.wants_upgrade
-            && self
-                .headers("upgrade")
-                .flat_map(list_members)
-                .any(|protocol| protocol.eq_ignore_ascii_case(b"websocket"))
     }
 
     /// A part of the head that was found to be ASCII when it was parsed.

@@ -35,37 +35,24 @@ statuses! {
     SwitchingProtocols = 101 "Switching Protocols",
     Ok = 200 "OK",
     Created = 201 "Created",
-    Accepted = 202 "Accepted",
     NoContent = 204 "No Content",
-    MovedPermanently = 301 "Moved Permanently",
-    Found = 302 "Found",
-    SeeOther = 303 "See Other",
-    NotModified = 304 "Not Modified",
-    TemporaryRedirect = 307 "Temporary Redirect",
-    PermanentRedirect = 308 "Permanent Redirect",
     BadRequest = 400 "Bad Request",
     Unauthorized = 401 "Unauthorized",
     Forbidden = 403 "Forbidden",
     NotFound = 404 "Not Found",
     MethodNotAllowed = 405 "Method Not Allowed",
-    NotAcceptable = 406 "Not Acceptable",
     RequestTimeout = 408 "Request Timeout",
     Conflict = 409 "Conflict",
-    Gone = 410 "Gone",
     ContentTooLarge = 413 "Content Too Large",
     UriTooLong = 414 "URI Too Long",
     UnsupportedMediaType = 415 "Unsupported Media Type",
     ExpectationFailed = 417 "Expectation Failed",
-    MisdirectedRequest = 421 "Misdirected Request",
     UnprocessableContent = 422 "Unprocessable Content",
     UpgradeRequired = 426 "Upgrade Required",
     TooManyRequests = 429 "Too Many Requests",
     RequestHeaderFieldsTooLarge = 431 "Request Header Fields Too Large",
-    InternalServerError = 500 "Internal Server Error",
     NotImplemented = 501 "Not Implemented",
-    BadGateway = 502 "Bad Gateway",
     ServiceUnavailable = 503 "Service Unavailable",
-    GatewayTimeout = 504 "Gateway Timeout",
     HttpVersionNotSupported = 505 "HTTP Version Not Supported",
 }
 
@@ -77,10 +64,7 @@ impl Status {
 
     /// Whether replies of this status never carry a body (RFC 9110, 6.4.1).
     pub const fn is_bodyless(self) -> bool {
-        matches!(
-            self,
-            Self::SwitchingProtocols | Self::NoContent | Self::NotModified
-        )
+        matches!(self, Self::SwitchingProtocols | Self::NoContent)
     }
 }
 

@@ -21,8 +21,6 @@ pub enum CloseCode {
     PolicyViolation = 1008,
     /// A message is larger than [`MESSAGE_BYTES_MAX`](super::limits::MESSAGE_BYTES_MAX).
     TooBig = 1009,
-    /// The server failed at handling this connection.
-    InternalError = 1011,
     /// The server starts anew; the client may come back after a pause.
     Restart = 1012,
     /// The user is not, or no longer, authenticated.

@@ -3,6 +3,8 @@
 use thiserror::Error;
 use tungstenite::handshake::derive_accept_key;
 
+use crate::http::list_members;
+
 /// The one version of the protocol (RFC 6455, section 4.1).
 pub const VERSION: &str = "13";
 
@@ -50,17 +52,6 @@ pub enum UpgradeRefusal {
     OriginForbidden,
 }
 
-impl UpgradeRefusal {
-    /// The HTTP status to answer with.
-    pub fn status(self) -> u16 {
-        match self {
-            Self::NotAnUpgrade | Self::BadRequest(_) => 400,
-            Self::OriginForbidden => 403,
-            Self::VersionUnsupported => 426,
-        }
-    }
-}
-
 /// Judges a request for a WebSocket. A request without `Origin` passes: browsers always send one here
 /// (RFC 6455, section 4.1), so no foreign page is behind it.
 pub fn accept<'a, I>(
@@ -71,7 +62,9 @@ where
 {
     let headers = &request.headers;
     let asks = |name, token: &str| {
-        tokens(headers(name)).any(|listed| listed.eq_ignore_ascii_case(token.as_bytes()))
+        headers(name)
+            .flat_map(list_members)
+            .any(|listed| listed.eq_ignore_ascii_case(token.as_bytes()))
     };
     if !request.is_get || !asks("connection", "upgrade") || !asks("upgrade", "websocket") {
         return Err(UpgradeRefusal::NotAnUpgrade);
@@ -100,7 +93,8 @@ where
     if headers("origin").any(|origin| !is_same_origin(origin, request.host)) {
         return Err(UpgradeRefusal::OriginForbidden);
     }
-    let offers_batch = tokens(headers("sec-websocket-protocol"))
+    let offers_batch = headers("sec-websocket-protocol")
+        .flat_map(list_members)
         .any(|protocol| protocol == BATCH_PROTOCOL.as_bytes());
     Ok(Accepted {
         accept_key: derive_accept_key(key),
@@ -122,11 +116,6 @@ pub fn write_switching_protocols(out: &mut Vec<u8>, accepted: &Accepted) {
         out.extend_from_slice(protocol.as_bytes());
     }
     out.extend_from_slice(b"\r\n\r\n");
-}
-
-/// The members of comma-separated lists (RFC 9110, section 5.6.1).
-fn tokens<'a>(values: impl Iterator<Item = &'a [u8]>) -> impl Iterator<Item = &'a [u8]> {
-    values.flat_map(|value| value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii))
 }
 
 /// The value of a field that is there exactly once.

@@ -107,21 +107,6 @@ fn a_deadline_is_due_from_the_first_byte_to_the_last() {
 }
 
 #[test]
-fn a_websocket_upgrade_is_recognized() {
-    let upgrade = |lines: &str| accept(get_with(lines)).upgrade_websocket();
-    assert!(upgrade("Connection: Upgrade\r\nUpgrade: websocket\r\n"));
-    assert!(upgrade(
-        "Connection: keep-alive, UPGRADE\r\nUpgrade: h2c, WebSocket\r\n"
-    ));
-    assert!(!upgrade("Upgrade: websocket\r\n"));
-    assert!(!upgrade("Connection: Upgrade\r\n"));
-    assert!(!upgrade("Connection: Upgrade\r\nUpgrade: foo\r\n"));
-    assert!(!upgrade("Connection: Upgrade\r\nUpgrade: websocket2\r\n"));
-    let old = "GET / HTTP/1.0\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
-    assert!(!accept(old).upgrade_websocket());
-}
-
-#[test]
 fn an_upgrade_does_not_disturb_what_surrounds_it() {
     let unknown = get_with("Connection: upgrade\r\nUpgrade: foo\r\n");
     let outcome = feed([(unknown + FIRST).as_bytes()]);
@@ -129,7 +114,7 @@ fn an_upgrade_does_not_disturb_what_surrounds_it() {
 
     let handshake = "Connection: upgrade\r\nUpgrade: websocket\r\n";
     let request = accept(get_with(&format!("{handshake}Content-Length: 2\r\n")) + "hi");
-    assert!(request.upgrade_websocket() && request.has_body_framing());
+    assert!(request.has_body_framing());
 
     let mut reader = RequestReader::default();
     let mut input = BytesMut::from(get_with(handshake).as_bytes());

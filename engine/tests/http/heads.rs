@@ -279,7 +279,6 @@ fn headers_are_found_whatever_their_case() {
     let request = accept(get_with(
         "X-A: one\r\nEmpty:\r\nx-a:  two \t\r\nY: caf\u{e9}\r\n",
     ));
-    assert_eq!(request.header_count(), 5);
     assert_eq!(request.header("x-A"), Some(&b"one"[..]));
     assert_eq!(request.headers("X-a").collect::<Vec<_>>(), [b"one", b"two"]);
     assert_eq!(request.header("empty"), Some(&b""[..]));

@@ -42,10 +42,8 @@ fn head() {
 #[test]
 fn header_fields() {
     let with_fields = |count: usize| get_with(&"X: y\r\n".repeat(count - 1));
-    assert_eq!(
-        accept(with_fields(HEADER_FIELDS_MAX)).header_count(),
-        HEADER_FIELDS_MAX
-    );
+    let most = accept(with_fields(HEADER_FIELDS_MAX));
+    assert_eq!(most.headers("x").count(), HEADER_FIELDS_MAX - 1);
     refuse(
         with_fields(HEADER_FIELDS_MAX + 1),
         Refusal::TOO_MANY_HEADERS,

@@ -103,11 +103,7 @@ fn head_has_the_headers_of_get_and_no_body() {
 
 #[test]
 fn bodyless_statuses_have_neither_body_nor_length() {
-    for status in [
-        Status::NoContent,
-        Status::NotModified,
-        Status::SwitchingProtocols,
-    ] {
+    for status in [Status::NoContent, Status::SwitchingProtocols] {
         let date = date();
         let head = ResponseHead {
             status,

@@ -1,6 +1,6 @@
 //! One connection as the shard's thread sees it: its socket, and what is to become of it.
 
-use std::io::IoSlice;
+use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use rookery_engine::effect::{ConnEffect, HandedOff};
@@ -127,6 +127,9 @@ impl Connection {
 
     /// Notes what the socket can do; true where output has waited for it.
     pub(super) fn note(&mut self, readiness: Readiness) -> bool {
+        if readiness.broken {
+            self.phase = Phase::Aborted;
+        }
         self.readable |= readiness.input;
         self.at_end |= readiness.end;
         readiness.room && std::mem::take(&mut self.blocked)
@@ -163,16 +166,15 @@ impl Connection {
         self.readable
     }
 
-    /// Reads once; `None` where there is nothing, `Some(0)` at the end or where the connection is
-    /// broken.
-    pub(super) fn receive(&mut self, buffer: &mut [u8]) -> Option<usize> {
-        let read = self.socket.receive(buffer).unwrap_or(Some(0));
-        // Less than there was room for was all; more, and all but the end, will be reported.
-        self.readable = self.at_end || read == Some(buffer.len());
-        if read.is_none() {
-            self.readable = false;
-        }
-        read
+    /// Reads once; `None` where there is nothing, `Some(0)` at the end.
+    pub(super) fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        let read = self.socket.receive(buffer)?;
+        // Less than there was room for was all, but for the end; what comes behind it is reported.
+        self.readable = match read {
+            None | Some(0) => false,
+            Some(read) => self.at_end || read == buffer.len(),
+        };
+        Ok(read)
     }
 
     /// Moves on to the next phase where this one is done; `flushed` says whether no output is left.

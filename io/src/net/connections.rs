@@ -224,10 +224,15 @@ impl<E: Engine> Core<E> {
                 if connection.update(effect, now) {
                     connections.closing.push(conn);
                 }
-                let works = engine
-                    .outbox(conn)
-                    .is_none_or(|outbox| connection.send(outbox));
-                if changes || !works {
+                let mut relieved = false;
+                let works = engine.outbox(conn).is_none_or(|outbox| {
+                    let was_full = outbox.is_full();
+                    let works = connection.send(outbox);
+                    relieved = was_full && !outbox.is_full();
+                    works
+                });
+                // Where output was full, the engine may have waited for room.
+                if changes || !works || relieved {
                     list(&mut connections.ready, conn, connection);
                 }
             }
@@ -284,9 +289,15 @@ impl<E: Engine> Core<E> {
         }
         let buffer = &mut connections.buffer;
         let read = match connection.receive(buffer) {
-            None => return true,
-            Some(0) => return false,
-            Some(read) => read,
+            Ok(None) => return true,
+            Ok(Some(0)) if connection.is_open() => {
+                // A peer that sends no more may still read. The engine wants no more of it, and closes it
+                // when it has been answered.
+                self.step(Input::Finished { conn });
+                return true;
+            }
+            Ok(Some(0)) | Err(_) => return false,
+            Ok(Some(read)) => read,
         };
         if !connection.discard(read) && !self.step_received(conn, &buffer[..read]) {
             return false;
@@ -301,7 +312,7 @@ impl<E: Engine> Core<E> {
     fn end(&self, conn: ConnId) {
         let ended = {
             let connections = &mut *self.connections.borrow_mut();
-            // A peer that sends no more may still read.
+            // What was answered before a step of it panicked may still be read.
             if let Some(connection) = connections.all.get_mut(conn).filter(|one| one.is_open()) {
                 self.with_engine(|engine| {
                     if let Some(outbox) = engine.outbox(conn) {

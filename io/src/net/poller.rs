@@ -44,6 +44,8 @@ pub(super) struct Readiness {
     pub(super) input: bool,
     /// The end of what the peer sends is among it.
     pub(super) end: bool,
+    /// Nothing can be sent any more.
+    pub(super) broken: bool,
     /// There may be room to write.
     pub(super) room: bool,
 }
@@ -109,11 +111,12 @@ impl Event {
             slot: high,
             generation: low,
         };
-        let end = flags.intersects(EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR);
+        let end = flags.intersects(EventFlags::RDHUP | EventFlags::HUP);
         let readiness = Readiness {
             input: end || flags.contains(EventFlags::IN),
             end,
-            room: flags.intersects(EventFlags::OUT | EventFlags::HUP | EventFlags::ERR),
+            broken: flags.contains(EventFlags::ERR),
+            room: flags.contains(EventFlags::OUT),
         };
         Self::Connection(conn, readiness)
     }

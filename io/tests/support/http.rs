@@ -1,7 +1,7 @@
 //! A small HTTP/1.1 client that can also misbehave: whatever bytes, in whatever pieces.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -315,6 +315,11 @@ impl Http {
             let refused = [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset];
             assert!(refused.contains(&error.kind()), "{error}");
         }
+    }
+
+    /// Tells the server that no more comes; its replies can still be received.
+    pub fn finish_sending(&self) {
+        self.stream.shutdown(Shutdown::Write).unwrap();
     }
 
     pub fn receive(&mut self) -> io::Result<Response> {

@@ -21,7 +21,7 @@ pub mod ws;
 use std::time::{Duration, Instant};
 
 pub use api::{Api, Posted};
-pub use server::{Options, Server};
+pub use server::{Options, Server, start_trusting, start_with_tokens};
 
 /// How long a test waits for something that should happen at once, on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(10);

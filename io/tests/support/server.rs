@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
 
 use super::http::{Http, Request};
 use super::prometheus::Metrics;
@@ -17,6 +18,8 @@ const READY_WITHIN: Duration = Duration::from_secs(30);
 /// How long a drain may take.
 const EXIT_WITHIN: Duration = Duration::from_secs(30);
 
+/// Shards of a server for which the number does not matter: so many that most chats are owned elsewhere.
+const SHARDS: usize = 3;
 /// Starts that lost their free port to somebody else before they could listen on it.
 const PORT_TRIES: u32 = 3;
 
@@ -111,6 +114,20 @@ fn free_addr() -> SocketAddr {
         .unwrap()
         .local_addr()
         .unwrap()
+}
+
+/// A server of trust mode with data of its own.
+pub fn start_trusting() -> (TempDir, Server) {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Options::trusting(dir.path()).shards(SHARDS).start();
+    (dir, server)
+}
+
+/// A server of token mode with data of its own.
+pub fn start_with_tokens() -> (TempDir, Server) {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Options::new(dir.path()).shards(SHARDS).start();
+    (dir, server)
 }
 
 /// A running server; killed when dropped.

@@ -179,6 +179,10 @@ impl Engine for Toy {
                 self.obey_all(conn, &socket.unread, effects);
             }
             Input::Received { conn, bytes } => self.obey_all(conn, bytes, effects),
+            Input::Finished { conn } => {
+                self.connections.get_mut(&conn).unwrap().leaving = true;
+                effects.connections.push((conn, ConnEffect::Close));
+            }
             Input::Gone { conn } => {
                 assert!(self.connections.remove(&conn).is_some(), "gone twice");
                 self.gone += 1;

@@ -115,8 +115,17 @@ fn requests_are_judged_by_their_fields() {
         (OK, &[("sec-websocket-extensions", "permessage-deflate")]),
     ];
     for (status, changes) in cases {
-        let judged = judge(changes).map_or_else(UpgradeRefusal::status, |_| OK);
+        let judged = judge(changes).map_or_else(status_of, |_| OK);
         assert_eq!(judged, *status, "{changes:?}");
+    }
+}
+
+/// The HTTP status that a refusal asks for.
+const fn status_of(refusal: UpgradeRefusal) -> u16 {
+    match refusal {
+        UpgradeRefusal::NotAnUpgrade | UpgradeRefusal::BadRequest(_) => 400,
+        UpgradeRefusal::OriginForbidden => 403,
+        UpgradeRefusal::VersionUnsupported => 426,
     }
 }
 
@@ -140,12 +149,12 @@ fn the_method_version_and_body_count_too() {
         http11: false,
         ..good
     };
-    assert_eq!(accept(&old).map_err(UpgradeRefusal::status), Err(400));
+    assert_eq!(accept(&old).map_err(status_of), Err(400));
     let with_body = UpgradeRequest {
         has_body: true,
         ..good
     };
-    assert_eq!(accept(&with_body).map_err(UpgradeRefusal::status), Err(400));
+    assert_eq!(accept(&with_body).map_err(status_of), Err(400));
 }
 
 #[test]

@@ -1,0 +1,161 @@
+//! What one connection may have under way: beyond it nothing is read, and nothing is lost.
+
+use std::time::Duration;
+
+use rookery_engine::mesh::{Asker, Command, Outcome};
+use rookery_engine::outbox::OUTBOX_BYTES_MAX;
+use rookery_schema::{MessageId, Timestamp};
+
+use crate::host::{Host, bodies, text_frame};
+
+/// Requests of an HTTP connection, and sends of a WebSocket.
+const PIPELINE_MAX: usize = 256;
+const SENDS_IN_FLIGHT_MAX: usize = 1024;
+
+/// Seconds in which a request must have arrived.
+const REQUEST_SECONDS: Duration = Duration::from_secs(10);
+
+/// The answer to a post, which can be told from others by its content.
+fn posted(command: &Command) -> Outcome {
+    let Command::PostMessage(post) = command else {
+        panic!("{command:?}");
+    };
+    let number: u128 = post.content.parse().unwrap();
+    Outcome::Posted {
+        message_id: MessageId::from_bytes(number.to_be_bytes()),
+        chat_id: post.chat_id,
+        created_at: Timestamp::default(),
+    }
+}
+
+/// The message id that [`posted`] makes of this number.
+fn id_of(number: usize) -> String {
+    MessageId::from_bytes((number as u128).to_be_bytes()).to_string()
+}
+
+#[test]
+fn requests_beyond_the_pipeline_wait_unread_and_are_answered_in_order() {
+    const SENT: usize = PIPELINE_MAX + 50;
+    let mut host = Host::in_trust();
+    let conn = host.accept();
+    let train: Vec<u8> = (0..SENT).flat_map(|n| host.post(&n.to_string())).collect();
+    host.send(conn, &train);
+    assert_eq!(host.asked.len(), PIPELINE_MAX);
+    assert!(!host.wants_input(conn));
+
+    // Newest first: no reply may overtake another.
+    let mut waiting: Vec<(Asker, Command)> = host.asked.drain(..).collect();
+    while let Some((asker, command)) = waiting.pop() {
+        assert!(!host.is_resumed(conn));
+        assert_eq!(host.waiting_bytes(conn), 0);
+        host.answer(asker, posted(&command));
+    }
+    assert_eq!(host.asked.len(), SENT - PIPELINE_MAX, "the rest was begun");
+    assert!(host.is_resumed(conn));
+    while let Some((asker, command)) = host.asked.pop_front() {
+        host.answer(asker, posted(&command));
+    }
+    let replies = bodies(&host.read_all(conn));
+    assert_eq!(replies.len(), SENT);
+    for (n, reply) in replies.iter().enumerate() {
+        assert!(reply.contains(&id_of(n)), "{n}: {reply}");
+    }
+}
+
+#[test]
+fn sends_beyond_those_in_flight_wait_unread_and_are_acknowledged() {
+    let mut host = Host::in_trust();
+    let conn = host.listen();
+    let chat = host.chat;
+    let send = |n: usize| {
+        text_frame(&format!(
+            r#"{{"type":"send","chat_id":"{chat}","content":"{n}","client_id":"c-{n}"}}"#
+        ))
+    };
+    for n in 0..SENDS_IN_FLIGHT_MAX {
+        host.send(conn, &send(n));
+    }
+    assert_eq!(host.asked.len(), SENDS_IN_FLIGHT_MAX);
+    assert!(!host.wants_input(conn));
+    for n in 0..SENDS_IN_FLIGHT_MAX {
+        let (asker, command) = host.asked.pop_front().unwrap();
+        host.answer(asker, posted(&command));
+        assert!(host.is_resumed(conn), "after the first there is room again");
+        let heard = host.read_all(conn);
+        let ack = String::from_utf8_lossy(&heard);
+        assert!(
+            ack.contains(&id_of(n)) && ack.contains(&format!(r#""c-{n}""#)),
+            "{ack}"
+        );
+    }
+    host.send(conn, &send(0));
+}
+
+#[test]
+fn a_request_that_can_t_be_read_has_its_time_afterwards() {
+    let mut host = Host::in_trust();
+    let conn = host.accept();
+    let page = host.page();
+    let (begin, end) = page.split_at(20);
+    host.send(conn, &[&page, &page, begin].concat());
+    let show = |host: &mut Host| {
+        let (asker, _) = host.asked.pop_front().unwrap();
+        let body = vec![b'x'; OUTBOX_BYTES_MAX];
+        host.answer(asker, Outcome::Messages { body, next: None });
+    };
+    show(&mut host);
+    assert!(!host.wants_input(conn));
+    host.pass(2 * REQUEST_SECONDS);
+    host.pass(2 * REQUEST_SECONDS);
+    let mut heard = bodies(&host.read_all(conn)).len();
+    host.wants_input(conn);
+    host.flush();
+    show(&mut host);
+    host.pass(2 * REQUEST_SECONDS);
+    heard += bodies(&host.read_all(conn)).len();
+    assert_eq!(heard, 2);
+    assert!(host.wants_input(conn) && !host.is_closed(conn));
+    host.pass(REQUEST_SECONDS / 2);
+    host.send(conn, end);
+    show(&mut host);
+    assert_eq!(bodies(&host.read_all(conn)).len(), 1);
+}
+
+#[test]
+fn who_does_not_read_his_pages_is_not_read_until_he_does() {
+    const PAGES: usize = 20;
+    const PAGE_BYTES: usize = OUTBOX_BYTES_MAX / 3;
+    let mut host = Host::in_trust();
+    let conn = host.accept();
+    let train = host.page().repeat(PAGES);
+    host.send(conn, &train);
+
+    let mut shown = 0;
+    let mut heard = Vec::new();
+    while heard.len() < PAGES {
+        let before = shown;
+        while let Some((asker, _)) = host.asked.pop_front() {
+            let body = format!("{shown}{}", " ".repeat(PAGE_BYTES)).into_bytes();
+            host.answer(asker, Outcome::Messages { body, next: None });
+            shown += 1;
+        }
+        assert!(shown > before, "it goes on when there is room");
+        let waiting = host.waiting_bytes(conn);
+        assert!(
+            waiting < OUTBOX_BYTES_MAX + 2 * PAGE_BYTES,
+            "{waiting} bytes"
+        );
+        if shown < PAGES {
+            assert!(waiting >= OUTBOX_BYTES_MAX && !host.wants_input(conn));
+        }
+        heard.extend(bodies(&host.read_all(conn)));
+        host.wants_input(conn);
+        host.flush();
+    }
+    let numbers: Vec<usize> = heard
+        .iter()
+        .map(|page| page.trim().parse().unwrap())
+        .collect();
+    assert_eq!(numbers, (0..PAGES).collect::<Vec<_>>());
+    assert!(host.wants_input(conn));
+}

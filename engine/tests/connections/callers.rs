@@ -1,0 +1,108 @@
+//! Whom a request is done for: the caller of that request, whoever used the connection before.
+
+use rookery_engine::input::ConnId;
+use rookery_engine::mesh::{Command, Outcome, ShardMessage};
+use rookery_engine::shard::AuthMode;
+use rookery_schema::UserId;
+use serde_json::Value;
+
+use crate::host::Host;
+
+/// Posts with this header; gives whom the message would be of, or that nobody is known.
+fn sender(host: &mut Host, conn: ConnId, header: &str) -> Option<UserId> {
+    let path = format!("/chats/{}/messages", host.chat);
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: a\r\n{header}Content-Type: application/json\r\n\
+         Content-Length: 15\r\n\r\n{{\"content\":\"x\"}}"
+    );
+    host.send(conn, request.as_bytes());
+    match host.asked.pop_front() {
+        Some((asker, Command::PostMessage(post))) => {
+            host.answer(asker, Outcome::Done);
+            host.read_all(conn);
+            Some(post.sender_id)
+        }
+        Some((_, other)) => panic!("{other:?}"),
+        None => {
+            let reply = String::from_utf8(host.read_all(conn)).unwrap();
+            assert!(reply.starts_with("HTTP/1.1 401 "), "{reply}");
+            None
+        }
+    }
+}
+
+/// Logs a user in; gives his token.
+fn log_in(host: &mut Host, conn: ConnId, user_id: UserId) -> String {
+    let name = Host::foreign_username();
+    let body = format!(r#"{{"username":"{name}","password":"x"}}"#);
+    let request = host.request("POST", "/login", &body);
+    host.send(conn, &request);
+    let (asker, _) = host.asked.pop_front().unwrap();
+    let username = name.into();
+    host.answer(asker, Outcome::LoggedIn { user_id, username });
+    let reply = String::from_utf8(host.read_all(conn)).unwrap();
+    let (_, body) = reply.split_once("\r\n\r\n").unwrap();
+    let body: Value = serde_json::from_str(body).unwrap();
+    body["token"].as_str().unwrap().to_owned()
+}
+
+const ALICE: UserId = UserId::from_bytes([0xa; 16]);
+const BOB: UserId = UserId::from_bytes([0xb; 16]);
+
+#[test]
+fn each_request_is_its_own_caller_s_by_cookie() {
+    let mut host = Host::new(AuthMode::Trust);
+    let conn = host.accept();
+    let cookie = |user: UserId| format!("Cookie: user_id={user}\r\n");
+    for (header, user) in [
+        (cookie(ALICE), Some(ALICE)),
+        (cookie(BOB), Some(BOB)),
+        (String::new(), None),
+        (cookie(BOB), Some(BOB)),
+        ("Cookie: user_id=nobody\r\n".to_owned(), None),
+        (cookie(ALICE), Some(ALICE)),
+    ] {
+        assert_eq!(sender(&mut host, conn, &header), user, "{header:?}");
+    }
+}
+
+#[test]
+fn each_request_is_its_own_caller_s_by_token() {
+    let mut host = Host::new(AuthMode::Token);
+    let conn = host.accept();
+    let (alice, bob) = (log_in(&mut host, conn, ALICE), log_in(&mut host, conn, BOB));
+    let bearer = |token: &str| format!("Authorization: Bearer {token}\r\n");
+    let cookie = |token: &str| format!("Cookie: session={token}\r\n");
+    for (header, user) in [
+        (bearer(&alice), Some(ALICE)),
+        (bearer(&bob), Some(BOB)),
+        (cookie(&alice), Some(ALICE)),
+        (String::new(), None),
+        (bearer(&alice) + &cookie(&bob), Some(ALICE)),
+        (cookie(&bob), Some(BOB)),
+        (bearer(&format!("{bob}x")), None),
+        (bearer(&bob), Some(BOB)),
+    ] {
+        assert_eq!(sender(&mut host, conn, &header), user, "{header:?}");
+    }
+}
+
+#[test]
+fn a_caller_who_was_known_is_not_known_after_his_logout() {
+    let mut host = Host::new(AuthMode::Token);
+    let conn = host.accept();
+    let user = Host::foreign_user();
+    let token = log_in(&mut host, conn, user);
+    let bearer = format!("Authorization: Bearer {token}\r\n");
+    assert_eq!(sender(&mut host, conn, &bearer), Some(user));
+    let logout = format!("POST /logout HTTP/1.1\r\nHost: a\r\n{bearer}\r\n");
+    host.send(conn, logout.as_bytes());
+    let Some((asker, Command::EndSession(ended))) = host.asked.pop_front() else {
+        panic!("the end of the session is recorded by its owner");
+    };
+    assert_eq!(ended.user_id, user);
+    host.tell(ShardMessage::SessionEnded(ended));
+    host.answer(asker, Outcome::Done);
+    host.read_all(conn);
+    assert_eq!(sender(&mut host, conn, &bearer), None);
+}

@@ -1,0 +1,131 @@
+//! How connections end: what was begun is finished, and nobody stays who may not.
+
+use std::time::Duration;
+
+use rookery_engine::auth::Session;
+use rookery_engine::input::{ConnId, Input};
+use rookery_engine::mesh::{Outcome, ShardMessage};
+use rookery_engine::outbox::OUTBOX_BYTES_MAX;
+use rookery_schema::record::SessionEnded;
+use rookery_schema::{SessionId, Timestamp};
+
+use crate::host::{Host, bodies};
+
+/// Answers the oldest request for a page.
+fn show_page(host: &mut Host) {
+    let (asker, _) = host.asked.pop_front().unwrap();
+    let body = b"[]".to_vec();
+    host.answer(asker, Outcome::Messages { body, next: None });
+}
+
+fn finish(host: &mut Host, conn: ConnId) {
+    host.step(Input::Finished { conn });
+    assert!(!host.wants_input(conn), "there is nothing more to read");
+}
+
+#[test]
+fn who_sends_no_more_is_answered_all_that_he_sent() {
+    let mut host = Host::in_trust();
+    let conn = host.accept();
+    // The second and third wait for the one before; the last never ends.
+    let train = [host.page().repeat(3), b"GET /livez HT".to_vec()].concat();
+    host.send(conn, &train);
+    finish(&mut host, conn);
+    for _ in 0..3 {
+        assert!(!host.is_closed(conn));
+        show_page(&mut host);
+    }
+    assert!(host.is_closed(conn));
+    assert_eq!(bodies(&host.read_all(conn)), ["[]"; 3]);
+}
+
+#[test]
+fn who_sends_no_more_is_answered_what_waits_for_room_too() {
+    const PAGES: usize = 5;
+    let mut host = Host::in_trust();
+    let conn = host.accept();
+    let train = host.page().repeat(PAGES);
+    host.send(conn, &train);
+    let mut heard = 0;
+    loop {
+        while let Some((asker, _)) = host.asked.pop_front() {
+            let body = vec![b'x'; OUTBOX_BYTES_MAX / 2];
+            host.answer(asker, Outcome::Messages { body, next: None });
+        }
+        if heard == 0 {
+            finish(&mut host, conn);
+        }
+        let is_closed = host.is_closed(conn);
+        heard += bodies(&host.read_all(conn)).len();
+        if is_closed {
+            break;
+        }
+        host.wants_input(conn);
+        host.flush();
+        assert!(
+            !host.asked.is_empty(),
+            "what is neither done nor closed goes on"
+        );
+    }
+    assert_eq!(heard, PAGES);
+}
+
+#[test]
+fn who_sends_no_more_and_waits_for_nothing_is_closed() {
+    let mut host = Host::in_trust();
+    let (http, websocket) = (host.accept(), host.listen());
+    for conn in [http, websocket] {
+        finish(&mut host, conn);
+        assert!(host.is_closed(conn));
+    }
+}
+
+#[test]
+fn who_sends_no_more_is_not_waited_for_for_ever() {
+    let mut host = Host::in_trust();
+    let conn = host.accept();
+    let page = host.page();
+    host.send(conn, &page);
+    finish(&mut host, conn);
+    host.pass(Duration::from_secs(29));
+    assert!(!host.is_closed(conn));
+    host.pass(Duration::from_secs(1));
+    assert!(host.is_closed(conn));
+}
+
+#[test]
+fn a_drain_begins_nothing_new() {
+    let mut host = Host::in_trust();
+    let conn = host.accept();
+    let train = host.page().repeat(2);
+    host.send(conn, &train);
+    host.step(Input::Drain);
+    show_page(&mut host);
+    assert!(host.is_closed(conn));
+    assert!(host.asked.is_empty(), "its client was told of the end");
+    assert_eq!(bodies(&host.read_all(conn)), ["[]"]);
+}
+
+#[test]
+fn who_logged_out_on_the_way_home_is_closed_there() {
+    let mut host = Host::in_trust();
+    let session = |n| Session {
+        session_id: SessionId::from_bytes([n; 16]),
+        expires_at: Timestamp::from_millis(u64::MAX / 1_000_000),
+    };
+    host.tell(ShardMessage::SessionEnded(SessionEnded {
+        session_id: session(1).session_id,
+        user_id: host.user,
+        expires_at: session(1).expires_at,
+    }));
+    let ended = host.arrive(Some(session(1)));
+    let other = host.arrive(Some(session(2)));
+    assert!(host.is_closed(ended));
+    let output = host.read_all(ended);
+    assert_eq!(
+        output[2..4],
+        4001_u16.to_be_bytes(),
+        "the first it hears is its end"
+    );
+    assert!(!host.is_closed(other));
+}

@@ -1,0 +1,11 @@
+//! Connections of one shard, by hand: what is read, what waits to be sent and how a connection ends, with
+//! the clock, the other shard and the reader's pace in the test's hands.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod bounds;
+mod callers;
+mod endings;
+mod host;
+mod refusals;
+mod slow_readers;

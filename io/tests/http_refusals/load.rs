@@ -1,0 +1,56 @@
+//! More than the server can take at once: refused for now, and for no longer than needed.
+
+use std::collections::BTreeSet;
+
+use crate::support::api::Api;
+use crate::support::{Options, any_user, eventually};
+
+#[test]
+fn messages_are_refused_while_too_many_are_not_stored() {
+    const BURST: usize = 200;
+    let dir = tempfile::tempdir().unwrap();
+    // No store keeps up with the least limit that there is.
+    let server = Options::trusting(dir.path())
+        .shards(2)
+        .flag("--lag-limit", 0.01)
+        .start();
+    let mut alice = Api::trusted(server.addr, &any_user());
+    let chat = alice.create_chat("room", &[]);
+    let mut accepted = BTreeSet::new();
+    let refused = eventually("the store lags behind", || {
+        let mut http = server.http();
+        let burst: Vec<u8> = (0..BURST)
+            .flat_map(|_| {
+                let message = alice.message(&chat, &"x".repeat(4000), None);
+                message.headers(&alice.identity).encode()
+            })
+            .collect();
+        http.write(&burst).unwrap();
+        let replies: Vec<_> = (0..BURST).map(|_| http.receive().unwrap()).collect();
+        let (taken, refused): (Vec<_>, Vec<_>) =
+            replies.into_iter().partition(|reply| reply.status == 200);
+        let ids = taken
+            .iter()
+            .map(|reply| reply.json()["message_id"].to_string());
+        accepted.extend(ids);
+        refused.into_iter().next()
+    });
+    refused.expect_problem(503, "unavailable");
+    let seconds: u32 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!(seconds > 0);
+    let detail = refused.json()["detail"].to_string();
+    assert!(detail.contains("catching up"), "{detail}");
+
+    server.assert_lives();
+    let last = eventually("messages are taken again", || {
+        let reply = alice.call(alice.message(&chat, "after", None));
+        (reply.status == 200).then(|| reply.json()["message_id"].to_string())
+    });
+    accepted.insert(last);
+    let history = alice.history(&chat);
+    let stored: BTreeSet<String> = history
+        .iter()
+        .map(|message| message["message_id"].to_string())
+        .collect();
+    assert_eq!(stored, accepted, "what was refused left no trace");
+}

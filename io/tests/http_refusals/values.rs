@@ -1,0 +1,346 @@
+//! What requests ask for and carry.
+
+use serde_json::{Value, json};
+
+use crate::cases::{Case, Closes, HOST, Lives, case, play_all};
+use crate::support::api::{Api, PASSWORD};
+use crate::support::http::Request;
+use crate::support::{any_user, start_trusting, start_with_tokens};
+
+#[test]
+fn methods_and_paths_are_known_or_refused() {
+    let (_dir, server) = start_trusting();
+    Case::play(
+        &case(
+            "an unknown method",
+            format!("BREW /livez HTTP/1.1\r\n{HOST}\r\n"),
+            (501, "method_not_implemented"),
+            Closes,
+        ),
+        &server,
+    );
+    for path in [
+        "/nothing",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/%c0%ae%c0%ae/x",
+        "/a%0d%0ab",
+    ] {
+        let request = Request::get(path).encode();
+        case(path, request, (404, "not_found"), Lives).play(&server);
+    }
+    let mut api = Api::trusted(server.addr, &any_user());
+    for (method, path, allowed) in [
+        ("DELETE", "/users", vec!["GET", "POST"]),
+        ("GET", "/login", vec!["POST"]),
+        ("PUT", "/chats", vec!["GET", "POST"]),
+        ("POST", "/livez", vec!["GET"]),
+    ] {
+        let reply = api.call(Request::new(method, path));
+        reply.expect_problem(405, "method_not_allowed");
+        let allow = reply.header("allow").unwrap();
+        for method in allowed {
+            assert!(allow.split(", ").any(|m| m == method), "{path}: {allow}");
+        }
+    }
+}
+
+#[test]
+fn bodies_are_what_they_say() {
+    const JSON: (u16, &str) = (400, "malformed_json");
+    let (_dir, server) = start_trusting();
+    let mut api = Api::trusted(server.addr, &any_user());
+    let chat = api.create_chat("room", &[]);
+    let path = format!("/chats/{chat}/messages");
+    let identity = api.identity.clone();
+    let post = |media_type: &str, body: &[u8]| {
+        Request::new("POST", &path)
+            .headers(&identity)
+            .body(media_type, body)
+            .encode()
+    };
+    let deep = format!(
+        r#"{{"content":{}1{}}}"#,
+        "[".repeat(10_000),
+        "]".repeat(10_000)
+    );
+    let bodies: [&[u8]; 16] = [
+        b"",
+        b"{",
+        b"null",
+        b"[]",
+        br#"["content"]"#,
+        b"\"content\"",
+        b"{\"content\":1}",
+        b"{\"content\":null}",
+        b"{}",
+        br#"{"content":"a"} x"#,
+        br#"{"content":"a","content":"b"}"#,
+        br#"{"content":NaN}"#,
+        br#"{"content":"\ud800"}"#,
+        b"{\"content\":\"\xff\"}",
+        br#"{"content":1e400}"#,
+        deep.as_bytes(),
+    ];
+    let mut cases: Vec<Case> = bodies
+        .iter()
+        .map(|body| {
+            let name = String::from_utf8_lossy(&body[..body.len().min(60)]);
+            case(name, post("application/json", body), JSON, Lives)
+        })
+        .collect();
+    let media_types = [
+        "text/plain",
+        "multipart/form-data; boundary=x",
+        "application/jsonx",
+        "",
+    ];
+    cases.extend(media_types.iter().map(|media_type| {
+        let bytes = post(media_type, br#"{"content":"a"}"#);
+        let refusal = (415, "unsupported_media_type");
+        case(format!("media type {media_type:?}"), bytes, refusal, Lives)
+    }));
+    let form = post("application/x-www-form-urlencoded", b"contents=a");
+    cases.push(case(
+        "a form without content",
+        form,
+        (400, "malformed_json"),
+        Lives,
+    ));
+    play_all(&server, &cases);
+
+    let history = api.history(&chat);
+    assert_eq!(
+        history,
+        Vec::<Value>::new(),
+        "what was refused left no trace"
+    );
+    let mut http = server.http();
+    http.write(&post(
+        "application/json; charset=utf-8",
+        br#"{"content":"a"}"#,
+    ))
+    .unwrap();
+    assert_eq!(http.receive().unwrap().status, 200);
+}
+
+#[test]
+fn values_are_within_their_bounds() {
+    const BOUNDS: (u16, &str) = (422, "out_of_bounds");
+    let (_dir, server) = start_trusting();
+    let mut api = Api::trusted(server.addr, &any_user());
+    let chat = api.create_chat("room", &[]);
+    let messages = format!("/chats/{chat}/messages");
+    let posts = [
+        (messages.clone(), json!({"content": ""})),
+        (messages.clone(), json!({"content": "x".repeat(4097)})),
+        (messages.clone(), json!({"content": "é".repeat(2049)})),
+        (messages.clone(), json!({"content": "x", "client_id": ""})),
+        (
+            messages.clone(),
+            json!({"content": "x", "client_id": "x".repeat(65)}),
+        ),
+        ("/chats".to_owned(), json!({"name": "", "members": []})),
+        (
+            "/chats".to_owned(),
+            json!({"name": "x".repeat(129), "members": []}),
+        ),
+        ("/users".to_owned(), json!({"username": ""})),
+        ("/users".to_owned(), json!({"username": "x".repeat(65)})),
+    ];
+    let mut cases: Vec<Case> = posts
+        .iter()
+        .map(|(path, body)| {
+            let request = Request::new("POST", path).headers(&api.identity).json(body);
+            let name = format!("{path} {:.80}", body.to_string());
+            case(name, request.encode(), BOUNDS, Lives)
+        })
+        .collect();
+    let queries = [
+        ("limit=0", BOUNDS),
+        ("limit=101", BOUNDS),
+        ("limit=x", (400, "malformed_request")),
+        ("limit=-1", (400, "malformed_request")),
+        ("before=x", (400, "malformed_request")),
+        ("after=99999999999999999999", (400, "malformed_request")),
+        ("before=5&after=5", (400, "malformed_request")),
+    ];
+    cases.extend(queries.iter().map(|(query, refusal)| {
+        let request = Request::get(&format!("{messages}?{query}")).headers(&api.identity);
+        case(*query, request.encode(), *refusal, Lives)
+    }));
+    let long_key = Request::new("POST", &messages)
+        .headers(&api.identity)
+        .header("idempotency-key", &"x".repeat(65))
+        .json(&json!({"content": "x"}));
+    cases.push(case("a long key", long_key.encode(), BOUNDS, Lives));
+    for (path, member) in [("/chats", "nobody"), ("/chats", "")] {
+        let body = json!({"name": "x", "members": [member]});
+        let request = Request::new("POST", path)
+            .headers(&api.identity)
+            .json(&body);
+        cases.push(case(
+            format!("member {member:?}"),
+            request.encode(),
+            (400, "malformed_json"),
+            Lives,
+        ));
+    }
+    play_all(&server, &cases);
+    assert_eq!(api.history(&chat), Vec::<Value>::new());
+
+    api.say(&chat, &"x".repeat(4096));
+    api.say_as(&chat, "x", Some(&"x".repeat(64)));
+    api.create_chat(&"x".repeat(128), &[]);
+}
+
+#[test]
+fn every_call_says_what_is_wrong_with_it() {
+    const BOUNDS: (u16, &str) = (422, "out_of_bounds");
+    const MALFORMED: (u16, &str) = (400, "malformed_request");
+    const JSON: (u16, &str) = (400, "malformed_json");
+    const ABSENT: (u16, &str) = (404, "not_found");
+    let (_dir, server) = start_with_tokens();
+    let mut api = Api::register(server.addr, "alice");
+    let chat = api.create_chat("room", &[]);
+    let (chats, messages) = (format!("/chats/{chat}"), format!("/chats/{chat}/messages"));
+    let members = format!("{chats}/members");
+    let long = "x".repeat(65);
+    let post = |path: &str| Request::new("POST", path);
+    let get = |path: &str, query: &str| Request::get(&format!("{path}?{query}"));
+    let credentials = |username: &str, password: &str| {
+        post("/users").json(&json!({"username": username, "password": password}))
+    };
+    let utf8 = "content=%ff";
+    let requests = [
+        ("an empty password", credentials("bob", ""), BOUNDS),
+        (
+            "a long password",
+            credentials("bob", &"x".repeat(1025)),
+            BOUNDS,
+        ),
+        (
+            "a control character",
+            credentials("b\u{7}b", PASSWORD),
+            BOUNDS,
+        ),
+        (
+            "no password",
+            post("/users").json(&json!({"username": "bob"})),
+            MALFORMED,
+        ),
+        (
+            "no password to log in",
+            post("/login").json(&json!({"username": "bob"})),
+            MALFORMED,
+        ),
+        (
+            "no username",
+            post("/login").json(&json!({"password": "x"})),
+            JSON,
+        ),
+        ("no fields", post("/users").json(&json!({})), JSON),
+        (
+            "a long prefix",
+            get("/users", &format!("prefix={long}")),
+            BOUNDS,
+        ),
+        ("no users", get("/users", "limit=0"), BOUNDS),
+        ("too many users", get("/users", "limit=101"), BOUNDS),
+        ("some users", get("/users", "limit=some"), MALFORMED),
+        (
+            "a chat without a name",
+            post("/chats").json(&json!({"members": []})),
+            JSON,
+        ),
+        (
+            "members that are no list",
+            post("/chats").json(&json!({"name": "x", "members": 1})),
+            JSON,
+        ),
+        ("no member", post(&members).json(&json!({})), JSON),
+        (
+            "no member's id",
+            post(&members).json(&json!({"user_id": "x"})),
+            JSON,
+        ),
+        (
+            "a member in plain text",
+            post(&members).body("text/plain", "x"),
+            (415, "unsupported_media_type"),
+        ),
+        (
+            "to remove nobody",
+            Request::new("DELETE", &format!("{members}/x")),
+            ABSENT,
+        ),
+        (
+            "a repeated field",
+            post(&messages).form("content=a&content=b"),
+            MALFORMED,
+        ),
+        ("a form of no UTF-8", post(&messages).form(utf8), MALFORMED),
+        (
+            "a key of no bytes",
+            post(&messages)
+                .header("idempotency-key", "")
+                .json(&json!({"content": "x"})),
+            BOUNDS,
+        ),
+        (
+            "a chat that is no id",
+            get("/chats/x/messages", "limit=1"),
+            ABSENT,
+        ),
+        ("to connect as no id", Request::get("/ws/connect/x"), ABSENT),
+    ];
+    let cases: Vec<Case> = requests
+        .into_iter()
+        .map(|(name, request, refusal)| {
+            case(
+                name,
+                request.headers(&api.identity).encode(),
+                refusal,
+                Lives,
+            )
+        })
+        .collect();
+    play_all(&server, &cases);
+    assert_eq!(api.history(&chat), Vec::<Value>::new());
+    assert_eq!(api.get(&chats).expect(200)["members"], json!([api.user_id]));
+    let found = api.get("/users?prefix=").expect(200);
+    assert_eq!(found.as_array().unwrap().len(), 1, "bob was not registered");
+}
+
+#[test]
+fn trust_needs_somebody_to_trust() {
+    const NOBODY: (u16, &str) = (401, "unauthenticated");
+    let (_dir, server) = start_trusting();
+    let chat = Api::trusted(server.addr, &any_user()).create_chat("room", &[]);
+    let post = Request::new("POST", &format!("/chats/{chat}/messages"));
+    let nobody_s = json!({"name": "x", "members": []});
+    let message = json!({"content": "x"});
+    let by_no_id = json!({"content": "x", "sender_id": "me"});
+    let requests = [
+        ("no sender", post.clone().json(&message), NOBODY),
+        (
+            "no sender's id",
+            post.json(&by_no_id),
+            (400, "malformed_json"),
+        ),
+        (
+            "a cookie of no id",
+            Request::get("/chats").header("cookie", "user_id=x"),
+            NOBODY,
+        ),
+        (
+            "nobody's chat",
+            Request::new("POST", "/chats").json(&nobody_s),
+            (422, "out_of_bounds"),
+        ),
+    ];
+    let cases: Vec<Case> = requests
+        .into_iter()
+        .map(|(name, request, refusal)| case(name, request.encode(), refusal, Lives))
+        .collect();
+    play_all(&server, &cases);
+}
