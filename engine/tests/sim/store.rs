@@ -44,9 +44,7 @@ impl SimStore {
     }
 
     pub(crate) fn step(&mut self, shard: usize, dice: &mut Dice) -> Option<StoreEvent> {
-        if !self.late[shard].is_empty()
-            && (!self.waiting[shard].iter().any(is_read) || dice.one_in(4))
-        {
+        if !self.late[shard].is_empty() && (self.waiting[shard].is_empty() || dice.one_in(4)) {
             return self.late[shard].pop_front();
         }
         Some(match self.next_request(shard, dice)? {
