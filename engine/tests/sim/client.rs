@@ -54,8 +54,13 @@ impl Replies {
     pub(crate) fn texts(&mut self) -> VecDeque<Value> {
         let mut texts = VecDeque::new();
         while let Some((opcode, payload)) = self.next_frame() {
-            if opcode == 1 {
-                texts.push_back(serde_json::from_slice(&payload).unwrap());
+            match opcode {
+                1 => texts.push_back(serde_json::from_slice(&payload).unwrap()),
+                8 => assert!(
+                    !payload.starts_with(&1002u16.to_be_bytes()),
+                    "a client broke the protocol"
+                ),
+                _ => {}
             }
         }
         texts
@@ -111,8 +116,15 @@ pub(crate) fn handshake(user: &str) -> Vec<u8> {
 
 /// A masked text frame, the mask being zero.
 pub(crate) fn text_frame(text: &str) -> Vec<u8> {
-    let mut frame = vec![0x81, 0x80 | 126];
-    frame.extend_from_slice(&(text.len() as u16).to_be_bytes());
+    let mut frame = vec![0x81];
+    match text.len() {
+        // A length that would have fitted in the short form is a protocol error.
+        length @ 0..126 => frame.push(0x80 | length as u8),
+        length => {
+            frame.push(0x80 | 126);
+            frame.extend_from_slice(&(length as u16).to_be_bytes());
+        }
+    }
     frame.extend_from_slice(&[0; 4]);
     frame.extend_from_slice(text.as_bytes());
     frame

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::client::{handshake, request, text_frame};
 use crate::world::{WireId, World};
 
-const USERS: usize = 6;
+const USERS: usize = 8;
 const CHATS: usize = 4;
 const ROUNDS: usize = 250;
 
@@ -61,6 +61,8 @@ pub(crate) struct Scenario {
     asked: Vec<Asked>,
     drafts: Vec<Draft>,
     acknowledged: BTreeMap<String, (usize, String)>,
+    /// How often somebody heard what was said last.
+    heard_live: usize,
     last: usize,
 }
 
@@ -81,6 +83,7 @@ impl Scenario {
             asked: Vec::new(),
             drafts: Vec::new(),
             acknowledged: BTreeMap::new(),
+            heard_live: 0,
             last: 0,
         }
     }
@@ -96,8 +99,12 @@ impl Scenario {
         }
         self.world.log.append_failures = false;
         self.world.store.read_failures = false;
+        // A shard that begins after a crash refuses them.
+        self.world.settle();
+        (0..USERS).for_each(|user| self.listen_as(user));
         self.finish();
         self.check();
+        assert!(self.heard_live > 0);
     }
 
     fn create_room(&mut self) {
@@ -133,10 +140,15 @@ impl Scenario {
             change: Change::Add { room, user },
         });
         if connects {
-            for _ in 0..self.world.dice.below(12) {
+            self.world.store.writes_wait = self.world.dice.one_in(2);
+            for _ in 0..self.world.dice.below(50) {
                 self.world.advance();
             }
             self.listen_as(user);
+            for _ in 0..self.world.dice.below(50) {
+                self.world.advance();
+            }
+            self.world.store.writes_wait = false;
         }
     }
 
@@ -187,6 +199,11 @@ impl Scenario {
             3 => self.world.tick(100_000),
             4 if self.rooms.len() < CHATS => self.create_room(),
             5 => self.add_member(),
+            6 if !self.faults => {
+                self.world.settle();
+                self.hear();
+                self.check_live();
+            }
             _ => self.post(),
         }
         for _ in 0..self.world.dice.below(30) {
@@ -371,6 +388,7 @@ impl Scenario {
                     let seen = listener.seen.get(&room.id).and_then(|seen| seen.last());
                     let seen = seen.and_then(|(_, content)| content.as_ref());
                     assert_eq!(seen, Some(&content), "user {} listens", listener.user);
+                    self.heard_live += 1;
                 }
             }
         }

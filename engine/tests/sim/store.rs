@@ -21,6 +21,8 @@ pub(crate) struct SimStore {
     /// For each shard, reads that were done and are answered later, when they may be out of date.
     late: Vec<VecDeque<StoreEvent>>,
     pub(crate) read_failures: bool,
+    /// It reads, and writes nothing for now.
+    pub(crate) writes_wait: bool,
 }
 
 impl SimStore {
@@ -34,8 +36,10 @@ impl SimStore {
     }
 
     pub(crate) fn busy_shards(&self) -> Vec<usize> {
-        let is_busy =
-            |shard: &usize| !self.waiting[*shard].is_empty() || !self.late[*shard].is_empty();
+        let can_do = |request: &StoreRequest| !self.writes_wait || is_read(request);
+        let is_busy = |shard: &usize| {
+            self.waiting[*shard].iter().any(can_do) || !self.late[*shard].is_empty()
+        };
         (0..self.waiting.len()).filter(is_busy).collect()
     }
 
@@ -70,9 +74,9 @@ impl SimStore {
     /// The oldest request, or the oldest read: reads overtake writes.
     fn next_request(&mut self, shard: usize, dice: &mut Dice) -> Option<StoreRequest> {
         let waiting = &mut self.waiting[shard];
-        let is_read = |request: &StoreRequest| matches!(request, StoreRequest::Read { .. });
         match waiting.iter().position(is_read) {
-            Some(read) if dice.one_in(2) => waiting.remove(read),
+            Some(read) if self.writes_wait || dice.one_in(2) => waiting.remove(read),
+            None if self.writes_wait => None,
             _ => waiting.pop_front(),
         }
     }
@@ -218,4 +222,8 @@ impl SimStore {
         }
         messages
     }
+}
+
+const fn is_read(request: &StoreRequest) -> bool {
+    matches!(request, StoreRequest::Read { .. })
 }

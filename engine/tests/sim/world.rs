@@ -46,6 +46,7 @@ pub(crate) struct Wire {
     to_server: VecDeque<Vec<u8>>,
     pub(crate) from_server: Replies,
     pub(crate) open: bool,
+    is_websocket: bool,
 }
 
 /// Names a client's end of a connection.
@@ -65,6 +66,8 @@ pub(crate) struct World {
     last: usize,
 }
 
+/// A masked pong, the mask being zero.
+const PONG: [u8; 6] = [0x8a, 0x80, 0, 0, 0, 0];
 /// Microseconds that pass with each event.
 const EVENT_MICROS: u64 = 50;
 
@@ -174,6 +177,7 @@ impl World {
                 ConnEffect::Close | ConnEffect::Abort => self.hang_up(shard, conn),
                 ConnEffect::HandOff { to, socket } => {
                     let wire = self.by_conn.remove(&(shard, conn.slot)).unwrap();
+                    self.wire(wire).is_websocket = true;
                     self.step(shard, Input::Gone { conn });
                     let conn = self.new_conn(to.index(), wire);
                     self.step(
@@ -242,6 +246,7 @@ impl World {
                 to_server,
                 from_server,
                 open: true,
+                is_websocket: false,
             },
         );
         let conn = self.new_conn(shard, id);
@@ -386,13 +391,25 @@ impl World {
         }
     }
 
+    /// Shows the server that whoever is connected is still there, as a client that answers pings does.
+    fn keep_alive(&mut self) {
+        for wire in self.wires.values_mut() {
+            if wire.open && wire.is_websocket {
+                wire.to_server.push_back(PONG.to_vec());
+            }
+        }
+    }
+
     /// Lets everything that is under way come to its end.
     pub(crate) fn settle(&mut self) {
-        for _ in 0..50 {
+        for second in 0..50 {
             for _ in 0..1_000_000 {
                 if !self.advance() {
                     break;
                 }
+            }
+            if second % 10 == 0 {
+                self.keep_alive();
             }
             self.tick(1_000_000);
         }
