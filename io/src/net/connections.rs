@@ -273,19 +273,17 @@ impl<E: Engine> Core<E> {
         let Some(connection) = connections.all.get_mut(conn) else {
             return true;
         };
-        if !connection.is_readable() {
+        // The engine is asked even where there is nothing to read: it may go on with what it has.
+        let open = connection.is_open();
+        let wanted = !open || self.with_engine(|engine| engine.wants_input(conn));
+        if !wanted || !connection.is_readable() {
             return true;
         }
-        if connection.is_open() {
-            if self.is_stalled() {
-                if !std::mem::replace(&mut connection.parked, true) {
-                    connections.parked.push(conn);
-                }
-                return true;
+        if open && self.is_stalled() {
+            if !std::mem::replace(&mut connection.parked, true) {
+                connections.parked.push(conn);
             }
-            if !self.with_engine(|engine| engine.wants_input(conn)) {
-                return true;
-            }
+            return true;
         }
         let buffer = &mut connections.buffer;
         let read = match connection.receive(buffer) {
