@@ -111,7 +111,7 @@ impl Stats {
         count(&mut self.closes, Some(code.into()));
     }
 
-    /// Counts a WebSocket that its client closed, or broke. Codes from [`PRIVATE_CODES`] on are for him
+    /// Counts a WebSocket that its client closed, or broke. Codes from 3000 on are for him
     /// to choose: they share one count, or he could have thousands of them, and pass for a slow reader.
     pub fn count_close_by_client(&mut self, code: u16) {
         count(

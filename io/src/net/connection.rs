@@ -186,6 +186,8 @@ impl Connection {
             Phase::Closing if flushed => {
                 self.deadline = Some(now + LINGER_MICROS);
                 self.phase = Phase::Lingering(0);
+                // The end of the peer's input may have been read long before.
+                self.readable = true;
                 match self.socket.finish_sending() {
                     Ok(()) => Next::Read,
                     Err(_) => Next::End,
