@@ -94,11 +94,6 @@ impl Poller {
         !self.events.is_empty()
     }
 
-    /// To be called before [`Poller::take`], so that what it takes is not reported again.
-    pub(crate) fn acknowledge(&mut self, context: &mut Context<'_>) {
-        self.epoll.acknowledge(context);
-    }
-
     /// Ready when something may have happened since it was last taken.
     pub(crate) fn poll_news(&mut self, context: &mut Context<'_>) -> Poll<()> {
         self.epoll.poll_readable(context)

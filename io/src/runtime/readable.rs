@@ -33,14 +33,6 @@ impl Readable {
         Self { fd, wait: None }
     }
 
-    /// Looks whether the wait is over, so that what is read next is not reported again.
-    pub(crate) fn acknowledge(&mut self, context: &mut Context<'_>) {
-        if self.wait.is_some() {
-            // Whether it is, is asked again when there is nothing left to do.
-            let _ = self.poll_readable(context);
-        }
-    }
-
     /// Ready when there may be something to read, at least once for each time that something came.
     pub(crate) fn poll_readable(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let wait = self.wait.get_or_insert_with(|| begin(&self.fd));

@@ -31,7 +31,6 @@ impl<E: Engine> Core<E> {
         self.begin_round(context);
         // What comes from here on asks for another round.
         self.outside.borrow_mut().has_news(context);
-        self.connections.borrow_mut().poller.acknowledge(context);
         let more = self.round();
         if self.end.stopped.get() {
             return Poll::Ready(());
