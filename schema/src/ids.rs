@@ -28,6 +28,12 @@ macro_rules! uuid_id {
             pub fn v7(at: crate::Timestamp, random: &[u8; 10]) -> Self {
                 Self(uuid::Builder::from_unix_timestamp_millis(at.millis(), random).into_uuid())
             }
+
+            /// When an id of [`Self::v7`] was made: it begins with that.
+            pub fn minted_at(self) -> crate::Timestamp {
+                let [a, b, c, d, e, f, ..] = *self.as_bytes();
+                crate::Timestamp::from_millis(u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
+            }
         }
 
         impl fmt::Display for $name {

@@ -62,7 +62,7 @@ impl Owner {
         let end = base.plus(u64::from(batch.len()));
         partition.next = end;
         if end <= partition.committed_before {
-            return self.fill_dedup_window(id, base, batch);
+            return self.fill_dedup_window(id, base, batch, cx);
         }
         let span = partition.begin_span(end, batch.as_bytes().len(), cx.now.micros);
         let committed = partition.committed_before;
@@ -73,7 +73,7 @@ impl Owner {
                 span,
             };
             if at.offset < committed {
-                self.remember_client_id(id, at.offset, &bytes);
+                self.remember_client_id(id, at.offset, &bytes, cx);
             } else {
                 self.apply(at, bytes, &mut rows, cx);
             }
@@ -98,20 +98,38 @@ impl Owner {
         }
     }
 
-    fn fill_dedup_window(&mut self, id: PartitionId, base: Offset, batch: &RecordBatch) {
+    fn fill_dedup_window(
+        &mut self,
+        id: PartitionId,
+        base: Offset,
+        batch: &RecordBatch,
+        cx: &mut Context<'_>,
+    ) {
         for (bytes, number) in batch.iter().zip(base.0..) {
-            self.remember_client_id(id, Offset(number), &bytes);
+            self.remember_client_id(id, Offset(number), &bytes, cx);
         }
     }
 
-    fn remember_client_id(&mut self, id: PartitionId, offset: Offset, bytes: &[u8]) {
+    fn remember_client_id(
+        &mut self,
+        id: PartitionId,
+        offset: Offset,
+        bytes: &[u8],
+        cx: &mut Context<'_>,
+    ) {
         if let Ok(Record::MessagePosted(message)) = Record::decode(bytes) {
-            self.is_first(id, offset, &message);
+            self.is_first(id, offset, &message, cx);
         }
     }
 
-    /// Whether a message is not a repeat of an earlier one.
-    fn is_first(&mut self, id: PartitionId, offset: Offset, message: &MessagePosted<'_>) -> bool {
+    /// Whether a message is not a repeat of an earlier one; who still waits for either is answered.
+    fn is_first(
+        &mut self,
+        id: PartitionId,
+        offset: Offset,
+        message: &MessagePosted<'_>,
+        cx: &mut Context<'_>,
+    ) -> bool {
         let Some(client_id) = message.client_id else {
             return true;
         };
@@ -121,7 +139,18 @@ impl Owner {
         let key = partition
             .dedup
             .key(message.chat_id, message.sender_id, client_id);
-        partition.dedup.apply(key, offset, message.message_id)
+        let applied = partition.dedup.apply(key, offset, message.message_id);
+        for asker in applied.askers {
+            cx.answer(
+                asker,
+                Outcome::Posted {
+                    message_id: applied.message_id,
+                    chat_id: message.chat_id,
+                    created_at: applied.message_id.minted_at(),
+                },
+            );
+        }
+        applied.is_first
     }
 
     fn apply(&mut self, at: Place, bytes: Bytes, rows: &mut Vec<Row>, cx: &mut Context<'_>) {
@@ -135,7 +164,7 @@ impl Owner {
                 });
             }
             Ok(Record::MessagePosted(message)) => {
-                if !self.is_first(at.span.partition, at.offset, &message) {
+                if !self.is_first(at.span.partition, at.offset, &message, cx) {
                     return;
                 }
                 if let Some(partition) = self.partitions.get_mut(&at.span.partition) {

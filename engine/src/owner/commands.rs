@@ -3,7 +3,7 @@
 use rookery_schema::record::{
     ChatCreated, MemberList, MembershipChange, MessagePosted, Record, SessionEnded,
 };
-use rookery_schema::{ChatId, MessageId, Timestamp, UserId};
+use rookery_schema::{ChatId, MessageId, UserId};
 
 use crate::context::{Context, Reader};
 use crate::mesh::{Asker, Command, Outcome, Post, ShardMessage, Subscription};
@@ -143,7 +143,7 @@ impl Owner {
         if let Some(key) = key {
             if let Some(message_id) = partition.dedup.settled(key) {
                 cx.stats.duplicate_sends += 1;
-                let created_at = minted_at(message_id);
+                let created_at = message_id.minted_at();
                 cx.answer(
                     asker,
                     Outcome::Posted {
@@ -160,8 +160,9 @@ impl Owner {
             }
         }
         partition.admit(cx.now.micros, cx.config.lag_limit)?;
-        let at = cx.now.wall;
-        let message_id = MessageId::v7(at, &cx.random());
+        let doubted = key.and_then(|key| partition.dedup.doubted(key));
+        let message_id = doubted.unwrap_or_else(|| MessageId::v7(cx.now.wall, &cx.random()));
+        let at = message_id.minted_at();
         let pending = match key {
             None => Pending::Message {
                 asker,
@@ -386,10 +387,4 @@ pub(crate) const fn changes_something(command: &Command) -> bool {
         command,
         Command::ShowChat { .. } | Command::ShowMessages { .. } | Command::SummarizeChats { .. }
     )
-}
-
-/// When a message was accepted: its id, a UUIDv7, begins with it.
-fn minted_at(message_id: MessageId) -> Timestamp {
-    let [a, b, c, d, e, f, ..] = *message_id.as_bytes();
-    Timestamp::from_millis(u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
 }

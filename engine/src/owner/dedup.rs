@@ -12,6 +12,10 @@ use xxhash_rust::xxh3::xxh3_128_with_seed;
 use crate::context::Map;
 use crate::mesh::Asker;
 
+/// Tries of which the log could not say whether it has them, per partition; above it, the oldest is taken
+/// for one that came to nothing.
+const DOUBTFUL_MAX: usize = 65_536;
+
 /// Stands for one (chat, sender, client id).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct DedupKey([u64; 2]);
@@ -26,15 +30,38 @@ pub(crate) struct DedupWindow {
     /// The same, oldest record first.
     by_offset: VecDeque<(Offset, DedupKey)>,
     in_flight: Map<DedupKey, InFlightSend>,
+    /// Those in flight that are doubtful, or were once, oldest first.
+    doubtful: VecDeque<DedupKey>,
 }
 
-/// A first try that is not known to be durable yet, and everybody who waits for it.
+/// A try that was not applied yet, and everybody who waits for it.
 #[derive(Debug)]
-pub(crate) struct InFlightSend {
-    pub(crate) message_id: MessageId,
-    pub(crate) askers: Vec<Asker>,
+struct InFlightSend {
+    message_id: MessageId,
+    askers: Vec<Asker>,
+    fate: Fate,
+}
+
+/// What is known of a try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// The log has not answered yet.
+    Open,
     /// It is in the log, and comes back from there to be applied.
-    durable: bool,
+    Durable,
+    /// It may be in the log or not. The next try has its id, so that it does not matter which of them is
+    /// the first there.
+    Doubtful,
+}
+
+/// What applying a record with a client id came to.
+pub(crate) struct Applied {
+    /// It repeats no earlier one, and yields a message.
+    pub(crate) is_first: bool,
+    /// The message that its client id yields.
+    pub(crate) message_id: MessageId,
+    /// Who still waits for that: a log may deliver a record before it confirms it.
+    pub(crate) askers: Vec<Asker>,
 }
 
 impl DedupWindow {
@@ -57,17 +84,29 @@ impl DedupWindow {
     /// The message that this key yielded, durably.
     pub(crate) fn settled(&self, key: DedupKey) -> Option<MessageId> {
         let applied = self.applied.get(&key).map(|&(_, message_id)| message_id);
-        let durable = || self.in_flight.get(&key).filter(|send| send.durable);
+        let durable = || {
+            let send = self.in_flight.get(&key);
+            send.filter(|send| send.fate == Fate::Durable)
+        };
         applied.or_else(|| durable().map(|send| send.message_id))
     }
 
     /// Joins a first try that is in flight; false where there is none.
     pub(crate) fn join(&mut self, key: DedupKey, asker: Asker) -> bool {
-        let Some(send) = self.in_flight.get_mut(&key) else {
-            return false;
-        };
-        send.askers.push(asker);
-        true
+        match self.in_flight.get_mut(&key) {
+            Some(send) if send.fate != Fate::Doubtful => {
+                send.askers.push(asker);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The id that a further try must have, where it is not known what became of the last one.
+    pub(crate) fn doubted(&self, key: DedupKey) -> Option<MessageId> {
+        let send = self.in_flight.get(&key);
+        send.filter(|send| send.fate == Fate::Doubtful)
+            .map(|send| send.message_id)
     }
 
     /// Notes a first try.
@@ -77,7 +116,7 @@ impl DedupWindow {
             InFlightSend {
                 message_id,
                 askers: vec![asker],
-                durable: false,
+                fate: Fate::Open,
             },
         );
     }
@@ -85,7 +124,7 @@ impl DedupWindow {
     /// Notes that a try is durable, and takes who waits for it.
     pub(crate) fn confirm(&mut self, key: DedupKey) -> Vec<Asker> {
         if let Some(send) = self.in_flight.get_mut(&key) {
-            send.durable = true;
+            send.fate = Fate::Durable;
         }
         self.take_askers(key)
     }
@@ -98,6 +137,21 @@ impl DedupWindow {
             .unwrap_or_default()
     }
 
+    /// Notes that nobody knows whether a try is in the log, and takes who waits for it.
+    pub(crate) fn doubt(&mut self, key: DedupKey) -> Vec<Asker> {
+        if let Some(send) = self.in_flight.get_mut(&key) {
+            send.fate = Fate::Doubtful;
+            self.doubtful.push_back(key);
+        }
+        if self.doubtful.len() > DOUBTFUL_MAX
+            && let Some(oldest) = self.doubtful.pop_front()
+            && self.doubted(oldest).is_some()
+        {
+            self.in_flight.remove(&oldest);
+        }
+        self.take_askers(key)
+    }
+
     /// Forgets a try that came to nothing, so that the next one is a first try again.
     pub(crate) fn abandon(&mut self, key: DedupKey) -> Vec<Asker> {
         self.in_flight
@@ -106,24 +160,33 @@ impl DedupWindow {
             .unwrap_or_default()
     }
 
-    /// Applies a record with a client id; false where it repeats an earlier one and must yield nothing.
+    /// Applies a record with a client id, which yields nothing where it repeats an earlier one.
     ///
     /// A repeat counts as well from then on: so what a window decides depends on its own length of
     /// the log, and not on where the replay began that filled it.
-    pub(crate) fn apply(&mut self, key: DedupKey, offset: Offset, message_id: MessageId) -> bool {
+    pub(crate) fn apply(
+        &mut self,
+        key: DedupKey,
+        offset: Offset,
+        message_id: MessageId,
+    ) -> Applied {
         self.expire(offset);
-        if self
-            .in_flight
-            .get(&key)
-            .is_some_and(|send| send.message_id == message_id)
+        let mut askers = Vec::new();
+        if let Some(send) = self.in_flight.get_mut(&key)
+            && send.message_id == message_id
         {
+            askers = std::mem::take(&mut send.askers);
             self.in_flight.remove(&key);
         }
         self.by_offset.push_back((offset, key));
         let first = self.applied.get(&key).map(|&(_, first)| first);
-        self.applied
-            .insert(key, (offset, first.unwrap_or(message_id)));
-        first.is_none()
+        let yields = first.unwrap_or(message_id);
+        self.applied.insert(key, (offset, yields));
+        Applied {
+            is_first: first.is_none(),
+            message_id: yields,
+            askers,
+        }
     }
 
     /// Forgets what came [`DEDUP_WINDOW_RECORDS`] before this record, so that with it no more are known.
@@ -170,7 +233,7 @@ mod tests {
         for (id, offset) in ids.iter().zip((0..).step_by(stride as usize)) {
             if offset >= kept_at {
                 let key = key(&window, &id.to_string());
-                decisions.push(window.apply(key, Offset(offset), message(offset)));
+                decisions.push(window.apply(key, Offset(offset), message(offset)).is_first);
             }
         }
         decisions.split_off(decisions.len() - (ids.len() - from))
@@ -223,7 +286,7 @@ mod tests {
         assert!(window.join(key, ASKER), "it is still in flight");
         assert_eq!(window.confirm(key).len(), 1, "those who joined since");
         assert_eq!(window.settled(key), Some(message(1)));
-        assert!(window.apply(key, Offset(5), message(1)));
+        assert!(window.apply(key, Offset(5), message(1)).is_first);
         assert_eq!(window.settled(key), Some(message(1)));
         assert!(!window.join(key, ASKER), "it is not in flight any more");
     }
@@ -232,9 +295,9 @@ mod tests {
     fn a_repeat_in_the_log_is_answered_with_the_first_message() {
         let mut window = DedupWindow::new(7);
         let key = key(&window, "a");
-        assert!(window.apply(key, Offset(5), message(1)));
+        assert!(window.apply(key, Offset(5), message(1)).is_first);
         window.begin(key, message(2), ASKER);
-        assert!(!window.apply(key, Offset(6), message(2)));
+        assert!(!window.apply(key, Offset(6), message(2)).is_first);
         assert_eq!(window.settled(key), Some(message(1)));
         assert!(!window.join(key, ASKER), "it is not in flight any more");
     }

@@ -158,9 +158,7 @@ impl Owner {
                 Err(AppendFault::Unavailable) => {
                     self.not_appended(id, pending, Problem::LOG_UNAVAILABLE, cx);
                 }
-                Err(AppendFault::Unknown) => {
-                    self.not_appended(id, pending, Problem::OUTCOME_UNKNOWN, cx);
-                }
+                Err(AppendFault::Unknown) => self.doubtful(id, pending, cx),
             }
         }
         if let Some(partition) = self.partitions.get_mut(&id) {
@@ -209,6 +207,20 @@ impl Owner {
             }
             Pending::Nobody => cx.stats.messages_posted += 1,
             Pending::Change(_) => {}
+        }
+    }
+
+    /// It may be in the log or not: a retry with the same client id makes no second message.
+    fn doubtful(&mut self, id: PartitionId, pending: Pending, cx: &mut Context<'_>) {
+        let problem = Problem::OUTCOME_UNKNOWN;
+        let Pending::KeyedMessage { key, .. } = pending else {
+            return self.not_appended(id, pending, problem, cx);
+        };
+        let Some(partition) = self.partitions.get_mut(&id) else {
+            return;
+        };
+        for asker in partition.dedup.doubt(key) {
+            cx.answer(asker, Outcome::Refused(problem));
         }
     }
 

@@ -253,9 +253,20 @@ impl Stage {
     /// The log refuses the oldest append.
     pub(crate) fn fail_append(&mut self) {
         self.appends.pop_front().unwrap();
+        self.fault(AppendFault::Unavailable);
+    }
+
+    /// The log does not know what became of the oldest append, which may yet be delivered.
+    pub(crate) fn doubt_append(&mut self) -> RecordBatch {
+        let batch = self.appends.pop_front().unwrap();
+        self.fault(AppendFault::Unknown);
+        batch
+    }
+
+    fn fault(&mut self, fault: AppendFault) {
         self.log_event(LogEvent::Appended {
             partition: P0,
-            outcome: Err(AppendFault::Unavailable),
+            outcome: Err(fault),
         });
     }
 

@@ -80,6 +80,39 @@ fn a_retry_of_what_the_log_refused_is_a_first_try() {
 }
 
 #[test]
+fn a_retry_of_what_may_be_in_the_log_is_the_same_message_whichever_of_them_is() {
+    for first_is_there in [true, false] {
+        let (mut stage, chat, user) = stage();
+        let first = stage.post(chat, user, Some("a"));
+        let doubtful = stage.doubt_append();
+        stage.assert_refused(first, Problem::OUTCOME_UNKNOWN);
+        let second = stage.post(chat, user, Some("a"));
+        let retry = stage.appends.pop_front().unwrap();
+        stage.confirm_append();
+        let posted = stage.assert_posted(second);
+        if first_is_there {
+            stage.deliver(doubtful);
+        }
+        stage.deliver(retry);
+        assert_eq!(message_ids(&stage.settle()), [posted]);
+        let third = stage.post(chat, user, Some("a"));
+        assert_eq!(stage.assert_posted(third), posted);
+    }
+}
+
+#[test]
+fn what_is_delivered_before_it_is_confirmed_is_answered_then() {
+    let (mut stage, chat, user) = stage();
+    let first = stage.post(chat, user, Some("a"));
+    let batch = stage.appends.pop_front().unwrap();
+    stage.deliver(batch);
+    let posted = stage.assert_posted(first);
+    stage.confirm_append();
+    assert!(stage.answer(first).is_none(), "nobody is answered twice");
+    assert_eq!(message_ids(&stage.settle()), [posted]);
+}
+
+#[test]
 fn what_is_gathered_behind_a_stuck_append_is_answered_too() {
     let (mut stage, chat, user) = stage();
     let in_flight = stage.post(chat, user, None);
