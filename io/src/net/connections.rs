@@ -1,5 +1,6 @@
 //! All connections of a shard: what has happened to their sockets, and what the round does for them.
 
+use std::collections::VecDeque;
 use std::io;
 
 use rookery_engine::effect::ConnEffect;
@@ -18,6 +19,10 @@ use crate::runtime::core::Core;
 const CONNECTIONS_MAX: usize = 1 << 18;
 /// Connections that are accepted in one go.
 const ACCEPTED_MAX: usize = 64;
+/// Connections that a round serves at most, and bytes of input after which it serves no more: what comes
+/// from other threads must not wait for sockets long.
+const SERVED_MAX: usize = 128;
+const INPUT_BYTES_MAX: usize = 128 * 1024;
 /// Bytes that one read takes at most. One buffer serves all connections, so that none needs one of its
 /// own while it is idle.
 const READ_BYTES_MAX: usize = 64 * 1024;
@@ -29,7 +34,7 @@ pub(crate) struct Connections {
     /// What has happened to sockets; kept for its memory.
     events: Vec<Event>,
     /// Those that have something to do, each once.
-    ready: Vec<ConnId>,
+    ready: VecDeque<ConnId>,
     /// Those on their way out, which have a deadline.
     closing: Vec<ConnId>,
     /// Those that are not read because of a stall.
@@ -53,7 +58,7 @@ impl Connections {
             poller,
             listeners,
             events: Vec::new(),
-            ready: Vec::new(),
+            ready: VecDeque::new(),
             closing: Vec::new(),
             parked: Vec::new(),
             buffer: vec![0; READ_BYTES_MAX].into_boxed_slice(),
@@ -66,7 +71,7 @@ impl Connections {
     }
 
     /// Whether some have something to do.
-    pub(crate) const fn has_ready(&self) -> bool {
+    pub(crate) fn has_ready(&self) -> bool {
         !self.ready.is_empty()
     }
 
@@ -102,7 +107,10 @@ impl Connections {
     }
 
     fn knock(&mut self, listener: usize) -> Vec<(Socket, Entrance)> {
-        let room = (CONNECTIONS_MAX - self.all.len()).min(ACCEPTED_MAX);
+        // Connections that moved here count, and are let in however many there are.
+        let room = CONNECTIONS_MAX
+            .saturating_sub(self.all.len())
+            .min(ACCEPTED_MAX);
         self.listeners.accept(listener, room, &self.poller)
     }
 
@@ -121,29 +129,35 @@ impl Connections {
 }
 
 /// Notes that a connection has something to do.
-fn list(ready: &mut Vec<ConnId>, conn: ConnId, connection: &mut Connection) {
+fn list(ready: &mut VecDeque<ConnId>, conn: ConnId, connection: &mut Connection) {
     if !std::mem::replace(&mut connection.listed, true) {
-        ready.push(conn);
+        ready.push_back(conn);
     }
 }
 
 impl<E: Engine> Core<E> {
-    /// Lets sockets do what they can do now; false where there was nothing.
+    /// Lets sockets do what they can do now, those first that have waited longest; false where there was
+    /// nothing.
     pub(crate) fn serve_sockets(&self) -> bool {
         let mut events = std::mem::take(&mut self.connections.borrow_mut().events);
         let happened = self.connections.borrow_mut().poller.take(&mut events);
         for event in events.drain(..) {
             self.note(event);
         }
-        let ready = {
-            let mut connections = self.connections.borrow_mut();
-            connections.events = events;
-            std::mem::take(&mut connections.ready)
-        };
-        for &conn in &ready {
-            self.serve(conn);
+        self.connections.borrow_mut().events = events;
+        let (mut served, mut bytes) = (0, 0);
+        while served < SERVED_MAX
+            && bytes < INPUT_BYTES_MAX
+            && let Some(conn) = self.next_ready()
+        {
+            bytes += self.serve(conn);
+            served += 1;
         }
-        happened || !ready.is_empty()
+        happened || served > 0
+    }
+
+    fn next_ready(&self) -> Option<ConnId> {
+        self.connections.borrow_mut().ready.pop_front()
     }
 
     fn note(&self, event: Event) {
@@ -239,16 +253,17 @@ impl<E: Engine> Core<E> {
         });
     }
 
-    /// Lets one connection do what it can do now.
-    fn serve(&self, conn: ConnId) {
-        let goes_on = match self.settle(conn) {
+    /// Lets one connection do what it can do now, and says how many bytes came in.
+    fn serve(&self, conn: ConnId) -> usize {
+        let read = match self.settle(conn) {
             Next::Read => self.read(conn),
-            Next::Wait => true,
-            Next::End => false,
+            Next::Wait => Some(0),
+            Next::End => None,
         };
-        if !goes_on {
+        read.unwrap_or_else(|| {
             self.end(conn);
-        }
+            0
+        })
     }
 
     fn settle(&self, conn: ConnId) -> Next {
@@ -267,44 +282,42 @@ impl<E: Engine> Core<E> {
         })
     }
 
-    /// Reads once; false where no more will come, or none is wanted.
-    fn read(&self, conn: ConnId) -> bool {
+    /// Reads once, and says how much; `None` where the connection is to end.
+    fn read(&self, conn: ConnId) -> Option<usize> {
         let connections = &mut *self.connections.borrow_mut();
-        let Some(connection) = connections.all.get_mut(conn) else {
-            return true;
-        };
+        let connection = connections.all.get_mut(conn)?;
         // The engine is asked even where there is nothing to read: it may go on with what it has.
         let open = connection.is_open();
         let wanted = !open || self.with_engine(|engine| engine.wants_input(conn));
         if !wanted || !connection.is_readable() {
-            return true;
+            return Some(0);
         }
         if open && self.is_stalled() {
             if !std::mem::replace(&mut connection.parked, true) {
                 connections.parked.push(conn);
             }
-            return true;
+            return Some(0);
         }
         let buffer = &mut connections.buffer;
         let read = match connection.receive(buffer) {
-            Ok(None) => return true,
+            Ok(None) => return Some(0),
             Ok(Some(0)) if connection.is_open() => {
                 // A peer that sends no more may still read. The engine wants no more of it, and closes it
                 // when it has been answered.
                 self.step(Input::Finished { conn });
-                return true;
+                return Some(0);
             }
-            Ok(Some(0)) | Err(_) => return false,
+            Ok(Some(0)) | Err(_) => return None,
             Ok(Some(read)) => read,
         };
         if !connection.discard(read) && !self.step_received(conn, &buffer[..read]) {
-            return false;
+            return None;
         }
         if connection.is_readable() {
             // There is more, and others have their turn first.
             list(&mut connections.ready, conn, connection);
         }
-        true
+        Some(read)
     }
 
     fn end(&self, conn: ConnId) {

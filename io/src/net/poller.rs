@@ -16,7 +16,7 @@ use rustix::io::Errno;
 
 use crate::runtime::readable::Readable;
 
-/// Sockets that are looked at in one go, before other threads have their turn.
+/// Sockets of which news is taken in one go.
 const EVENTS_MAX: usize = 256;
 const AT_ONCE: Timespec = Timespec {
     tv_sec: 0,
