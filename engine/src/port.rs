@@ -3,6 +3,7 @@
 //! All are submit-and-complete: a request never blocks the shard, and its completion comes back as an
 //! [`Input`](crate::input::Input).
 
+use bytes::Bytes;
 use rookery_schema::batch::RecordBatch;
 use rookery_schema::row::{ChatRow, EventRow, Head, Row, UserRow};
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
@@ -39,6 +40,15 @@ pub enum LogRequest {
         partition: PartitionId,
         offset: Offset,
     },
+    /// Keep a record that can't be understood where an operator finds it, however long the log itself
+    /// keeps it. Answered by one [`LogEvent::Buried`] for each request, in order.
+    Bury {
+        partition: PartitionId,
+        offset: Offset,
+        record: Bytes,
+        /// Why it can't be understood.
+        reason: String,
+    },
     /// Deliver no records that are already in the log until [`LogRequest::Resume`].
     Pause { partition: PartitionId },
     /// Deliver again.
@@ -53,10 +63,11 @@ pub enum LogEvent {
         partition: PartitionId,
         opened: Opened,
     },
-    /// The outcome of the oldest unanswered append of the partition.
+    /// The outcome of the oldest unanswered append of the partition: the offset behind its last record,
+    /// or why there is none. Its records may have been delivered before, or will be later.
     Appended {
         partition: PartitionId,
-        outcome: Result<(), AppendFault>,
+        outcome: Result<Offset, AppendFault>,
     },
     /// Durable records, in log order and without a gap from one event to the next.
     Records {
@@ -64,6 +75,8 @@ pub enum LogEvent {
         base: Offset,
         batch: RecordBatch,
     },
+    /// The oldest record of the partition that was to be buried is.
+    Buried { partition: PartitionId },
     /// Everything that was in the log when it was opened has been delivered.
     CaughtUp { partition: PartitionId },
 }

@@ -77,6 +77,8 @@ impl Problem {
         "upgrade_required",
         "version 13 of the WebSocket protocol is required",
     );
+    pub const TOO_EARLY: Self =
+        Self::malformed("at most 8 KiB of frames may come before the handshake is answered");
     pub const NO_SUCH_CHAT: Self = Self::new(
         Status::NotFound,
         "not_found",

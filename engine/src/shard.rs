@@ -356,6 +356,7 @@ impl Parts<'_> {
             } => {
                 self.owner.records(partition, base, &batch, cx);
             }
+            LogEvent::Buried { partition } => self.owner.buried(partition, cx),
             LogEvent::CaughtUp { partition } => self.owner.partition_caught_up(partition),
         }
         self.announce_when_ready(cx);
@@ -449,7 +450,7 @@ impl Parts<'_> {
         for (conn, is_websocket) in ids {
             if is_websocket {
                 self.connections
-                    .close(conn, CloseCode::Restart, "restarting", cx);
+                    .close_when_answered(conn, CloseCode::Restart, "restarting", cx);
             } else {
                 self.connections.drain_http(conn, cx);
             }

@@ -9,7 +9,8 @@ use uuid::Uuid;
 use crate::check::{self, PreflightError};
 use crate::config::{self, Config, LogEngine, SecretError, StoreEngine};
 use crate::embedded::{DataDir, DataDirError};
-use crate::log::embedded::{self, LogError, LogLayout, Stored, open_lane};
+use crate::log::Stored;
+use crate::log::embedded::{self, LogError, LogLayout, open_lane};
 use crate::logging;
 use crate::runtime::Backend;
 use crate::server::{self, OpenError, Opened, Opening, ServerConfig, ServerError};
@@ -70,6 +71,7 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
         lag_limit: config.lag_limit,
         user_rate: config.user_rate.map_or(0, Into::into),
         login_rate: config.login_rate,
+        appends_in_flight_max: embedded::APPENDS_IN_FLIGHT_MAX,
     };
     server::run(&server, |opening| {
         open(config, &data_dir, &layout, &opening)

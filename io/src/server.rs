@@ -14,6 +14,7 @@ use rookery_engine::input::{Listener as Entrance, TICK_MILLIS};
 use rookery_engine::shard::{AuthMode, Shard, ShardConfig};
 use rookery_schema::Topology;
 use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
 use crate::lane::{self, Lane};
@@ -38,8 +39,6 @@ const POLL: Duration = Duration::from_millis(5);
 const DRAINED_FOR: Duration = Duration::from_millis(20);
 /// Orders that wait for a shard; there are only two kinds.
 const CONTROLS_MAX: usize = 4;
-/// Batches of one partition that a log lane holds before more are gathered on the shard instead.
-const APPENDS_IN_FLIGHT_MAX: usize = 1;
 
 /// What a server is to be.
 #[derive(Clone, Debug)]
@@ -58,6 +57,8 @@ pub struct ServerConfig {
     pub user_rate: u32,
     /// Failed logins in five minutes per account and address.
     pub login_rate: u32,
+    /// Batches of one partition that the log holds before more are gathered on the shard instead.
+    pub appends_in_flight_max: usize,
 }
 
 /// What log and store have to know to be opened. Where that fails halfway, `shutdown` has to begin
@@ -70,6 +71,8 @@ pub struct Opening<'a> {
     pub mailboxes: &'a [Mailbox],
     /// What lanes are told when they may end.
     pub shutdown: &'a Shutdown,
+    /// The process was told to stop: who waits for a server of its own gives up.
+    pub interrupted: &'a AtomicBool,
 }
 
 /// An open log and store.
@@ -114,7 +117,14 @@ pub fn run(
 ) -> Result<(), ServerError> {
     vital::log_panics();
     let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(ServerError::Signals)?;
-    let server = start(config, Shard::new, open)?;
+    let interrupted = Arc::default();
+    for signal in [SIGTERM, SIGINT] {
+        flag::register(signal, Arc::clone(&interrupted)).map_err(ServerError::Signals)?;
+    }
+    let server = match start(config, Shard::new, &interrupted, open) {
+        Err(ServerError::Open(_)) if interrupted.load(Ordering::Relaxed) => return Ok(()),
+        started => started?,
+    };
     tracing::info!(
         address = %server.address(),
         shards = config.cpus.len(),
@@ -153,6 +163,7 @@ struct RunningShard {
 pub fn start<E: Engine>(
     config: &ServerConfig,
     engine: fn(ShardConfig) -> E,
+    interrupted: &AtomicBool,
     open: impl FnOnce(Opening<'_>) -> Result<Opened, OpenError>,
 ) -> Result<Server, ServerError> {
     let topology = u16::try_from(config.cpus.len())
@@ -177,6 +188,7 @@ pub fn start<E: Engine>(
         cpus: &config.cpus,
         mailboxes: &mailboxes,
         shutdown: &shutdown,
+        interrupted,
     })
     .map_err(|error| give_up(ServerError::Open(error)))?;
     assert_eq!(
@@ -342,7 +354,7 @@ fn configure_shards(
                 lag_limit: config.lag_limit,
                 user_rate: config.user_rate,
                 login_rate: config.login_rate,
-                appends_in_flight_max: APPENDS_IN_FLIGHT_MAX,
+                appends_in_flight_max: config.appends_in_flight_max,
             })
         })
         .collect()

@@ -6,6 +6,7 @@ mod toy;
 use std::fs;
 use std::io::Read;
 use std::net::Shutdown;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -290,7 +291,7 @@ fn an_address_in_use_is_refused_with_a_remedy() {
     let server = ToyServer::start(&[None]);
     let mut config = toy::config(&[None]);
     config.listen = server.address;
-    let error = server::start(&config, toy::Toy::new, toy::open)
+    let error = server::start(&config, toy::Toy::new, &AtomicBool::new(false), toy::open)
         .err()
         .unwrap();
     assert!(

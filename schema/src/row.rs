@@ -13,8 +13,12 @@ pub enum Row {
     Chat(ChatRow),
     /// A user is a member of a chat: to be found from either side.
     Member(MemberRow),
-    /// A user is no longer a member of a chat.
-    NotMember { chat_id: ChatId, user_id: UserId },
+    /// A user is no longer a member of a chat, since the event with this seq.
+    NotMember {
+        chat_id: ChatId,
+        user_id: UserId,
+        removed_seq: Seq,
+    },
     /// A user, to be found by id and by name.
     User(UserRow),
     /// A session that was ended before its token expired.

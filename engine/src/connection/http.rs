@@ -10,7 +10,7 @@ use crate::auth::{Caller, Ticket};
 use crate::connection::replies::WaitingReply;
 use crate::connection::{Connections, Protocol};
 use crate::context::{Context, Reader};
-use crate::http::{CONTINUE, Method, Progress, Refusal, Request, RequestReader};
+use crate::http::{Method, Progress, Refusal, Request, RequestReader};
 use crate::input::{ConnId, Listener, Now};
 use crate::mesh::{Asker, Command, ShardMessage, Waiting};
 use crate::ws::Accepted;
@@ -30,7 +30,7 @@ const KEPT_INPUT_BYTES_MAX: usize = 8192;
 pub(crate) struct HttpConnection {
     pub(crate) peer: IpAddr,
     pub(crate) listener: Listener,
-    reader: RequestReader,
+    pub(super) reader: RequestReader,
     pub(super) input: BytesMut,
     /// Requests that are not answered yet, oldest first.
     pub(super) waiting: VecDeque<WaitingReply>,
@@ -40,6 +40,8 @@ pub(crate) struct HttpConnection {
     held: Option<Request>,
     /// The credentials that were seen last, and whom they stand for.
     known: Option<(Vec<u8>, Caller)>,
+    /// A client waits for leave to send a body.
+    pub(super) continue_due: bool,
     /// No further request is begun.
     pub(super) last_request_read: bool,
     /// Since when the client sends no more.
@@ -69,6 +71,7 @@ impl HttpConnection {
             first_ticket: 0,
             held: None,
             known: None,
+            continue_due: false,
             last_request_read: false,
             finished_seconds: None,
             halted: false,
@@ -175,12 +178,8 @@ impl Connections {
             match http.reader.next(&mut http.input) {
                 Progress::Partial => break,
                 Progress::Continue => {
-                    // Interim replies keep the order of replies too.
-                    if http.waiting.is_empty()
-                        && let Some(connection) = self.get_mut(id)
-                    {
-                        connection.write(cx, |out| out.extend_from_slice(CONTINUE));
-                    }
+                    http.continue_due = true;
+                    self.continue_if_due(id, cx);
                 }
                 Progress::Request(request) => self.begin_request(id, request, api, cx),
                 Progress::Refused(refusal) => self.refuse_and_close(id, &refusal, cx),
@@ -211,6 +210,7 @@ impl Connections {
     fn begin_request(&mut self, id: ConnId, request: Request, api: &mut Api, cx: &mut Context<'_>) {
         let Some(http) = self.http(id) else { return };
         http.request_began_seconds = None;
+        http.continue_due = false;
         if !http.waiting.is_empty() && !api.is_concurrent(&request) {
             http.held = Some(request);
             return;

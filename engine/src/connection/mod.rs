@@ -191,12 +191,21 @@ impl Connections {
 
     /// Lets a connection end once its output was sent.
     pub(crate) fn end(&mut self, id: ConnId, cx: &mut Context<'_>) {
-        if let Some(connection) = self.get_mut(id).filter(|connection| !connection.closing) {
-            connection.closing = true;
+        if self.begin_to_close(id, cx.now) {
             cx.effects.connections.push((id, ConnEffect::Close));
-            let due = cx.now.micros / 1_000_000 + CLOSE_LINGER_SECONDS;
-            self.schedule(id, due);
         }
+    }
+
+    /// Takes no more for a connection, and gives it its last deadline; false where that was done before.
+    fn begin_to_close(&mut self, id: ConnId, now: Now) -> bool {
+        let Some(connection) = self.get_mut(id).filter(|connection| !connection.closing) else {
+            return false;
+        };
+        connection.closing = true;
+        // Deadlines from before, which may be sooner, count no more.
+        connection.due = None;
+        self.schedule(id, now.micros / 1_000_000 + CLOSE_LINGER_SECONDS);
+        true
     }
 
     /// Says that a connection may be read again, where it was not read for a while.
@@ -229,7 +238,7 @@ impl Connections {
             .is_some_and(|connection| match &connection.protocol {
                 _ if connection.is_closing() => false,
                 Protocol::Http(http) => http.wants_input() && !connection.outbox.is_full(),
-                Protocol::WebSocket(ws) => ws.wants_input(),
+                Protocol::WebSocket(ws) => ws.wants_input() && !connection.outbox.is_full(),
             })
     }
 

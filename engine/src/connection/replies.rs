@@ -3,13 +3,18 @@
 
 use crate::api::{Api, Reply, ReplyTo};
 use crate::auth::Caller;
+use crate::connection::http::HttpConnection;
 use crate::connection::{Connections, Protocol};
 use crate::context::Context;
 use crate::effect::{ConnEffect, HandedOff};
-use crate::http::{HttpDate, Refusal, ResponseHead, Version, write_response};
+use crate::http::{CONTINUE, HttpDate, Refusal, ResponseHead, Version, write_response};
 use crate::input::ConnId;
 use crate::mesh::Outcome;
+use crate::problem::Problem;
 use crate::ws::{Accepted, write_switching_protocols};
+
+/// Bytes of frames that a client may send before its handshake is answered.
+const EARLY_FRAMES_BYTES_MAX: usize = 8 * 1024;
 
 /// How a reply is framed, and the reply once it is there.
 pub(super) struct WaitingReply {
@@ -101,6 +106,19 @@ impl Connections {
         if ends {
             self.end(id, cx);
         }
+        self.continue_if_due(id, cx);
+    }
+
+    /// Gives a client leave to send its body, once all replies before that are written.
+    pub(super) fn continue_if_due(&mut self, id: ConnId, cx: &mut Context<'_>) {
+        let is_due = |http: &mut HttpConnection| {
+            http.waiting.is_empty() && std::mem::take(&mut http.continue_due)
+        };
+        if self.http(id).is_some_and(is_due)
+            && let Some(connection) = self.get_mut(id)
+        {
+            connection.write(cx, |out| out.extend_from_slice(CONTINUE));
+        }
     }
 
     /// Refuses what the connection is used for, behind all that is waiting, and closes it.
@@ -111,7 +129,7 @@ impl Connections {
         let ticket = http.first_ticket + http.waiting.len() as u64;
         http.waiting.push_back(WaitingReply {
             version: Version::Http11,
-            head_only: false,
+            head_only: http.reader.is_head(&http.input),
             keep_alive: false,
             to: ReplyTo::Plain,
             reply: None,
@@ -138,9 +156,16 @@ impl Connections {
             http.first_ticket, ticket,
             "an upgrade waits for all replies before it"
         );
+        if http.input.len() > EARLY_FRAMES_BYTES_MAX {
+            http.last_request_read = true;
+            if let Some(waiting) = http.waiting.front_mut() {
+                waiting.keep_alive = false;
+            }
+            return self.reply(id, ticket, Reply::problem(&Problem::TOO_EARLY), cx);
+        }
         let unread = std::mem::take(&mut http.input);
-        connection.closing = true;
         connection.write(cx, |out| write_switching_protocols(out, accepted));
+        self.begin_to_close(id, cx.now);
         let socket = Box::new(HandedOff {
             user_id: caller.user_id,
             session: caller.session,

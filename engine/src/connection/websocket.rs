@@ -47,6 +47,8 @@ pub(crate) struct WsConnection {
     /// A ping is out.
     pinged: bool,
     rate_strikes: u32,
+    /// It closes with this when all its sends are answered, and nothing more is read.
+    leaving: Option<(CloseCode, &'static str)>,
     /// When the login expires, on the monotonic clock.
     expires_seconds: Option<u64>,
 }
@@ -86,6 +88,7 @@ impl WsConnection {
             heard_seconds: seconds,
             pinged: false,
             rate_strikes: 0,
+            leaving: None,
             expires_seconds,
         }
     }
@@ -102,7 +105,7 @@ impl WsConnection {
     }
 
     pub(super) fn wants_input(&self) -> bool {
-        self.welcomed && self.sends.len() < SENDS_IN_FLIGHT_MAX
+        self.welcomed && self.leaving.is_none() && self.sends.len() < SENDS_IN_FLIGHT_MAX
     }
 }
 
@@ -209,12 +212,43 @@ impl Connections {
             }
             _ => return,
         };
-        let struck_out = ws.rate_strikes >= RATE_STRIKES_MAX;
-        self.send_text(id, &answer, cx);
-        if struck_out {
-            self.close(id, CloseCode::TooManyMessages, "too many messages", cx);
+        if ws.rate_strikes >= RATE_STRIKES_MAX {
+            ws.leaving
+                .get_or_insert((CloseCode::TooManyMessages, "too many messages"));
         }
+        self.send_text(id, &answer, cx);
+        self.close_if_leaving(id, cx);
         self.resume_if_wanted(id, cx);
+    }
+
+    /// Closes a WebSocket once all its sends are answered: nobody should have to guess what became of one.
+    pub(crate) fn close_when_answered(
+        &mut self,
+        id: ConnId,
+        code: CloseCode,
+        reason: &'static str,
+        cx: &mut Context<'_>,
+    ) {
+        if let Some(ws) = self.websocket_mut(id) {
+            ws.leaving.get_or_insert((code, reason));
+            self.close_if_leaving(id, cx);
+        }
+    }
+
+    fn close_if_leaving(&mut self, id: ConnId, cx: &mut Context<'_>) {
+        if let Some(ws) = self.websocket_mut(id)
+            && let Some((code, reason)) = ws.leaving
+            && ws.sends.is_empty()
+        {
+            self.close(id, code, reason, cx);
+        }
+    }
+
+    fn websocket_mut(&mut self, id: ConnId) -> Option<&mut WsConnection> {
+        match &mut self.get_mut(id)?.protocol {
+            Protocol::WebSocket(ws) => Some(ws),
+            Protocol::Http(_) => None,
+        }
     }
 
     /// Asks a silent peer for a sign, closes on one who gives none, or whose login has expired.

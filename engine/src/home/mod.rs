@@ -193,7 +193,8 @@ impl Home {
         }
     }
 
-    /// Users became members; the owner counts them as subscribed.
+    /// Users became members; the owner counts them as subscribed, unless they left and came back while it
+    /// said so: what takes back the subscription may be on its way. So it is asked for all the same.
     pub(crate) fn joined(
         &mut self,
         chat_id: ChatId,
@@ -211,9 +212,7 @@ impl Home {
                 absent.push(user_id);
                 continue;
             };
-            if !user.chats.insert(chat_id) {
-                continue;
-            }
+            user.subscribe(user_id, chat_id, cx);
             let room = self.rooms.entry(chat_id).or_default();
             for conn in user
                 .connections

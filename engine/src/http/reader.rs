@@ -40,7 +40,7 @@ pub struct RequestReader {
 enum State {
     Head(HeadScan),
     Body { head_len: u16, body: Body },
-    Refused(Refusal),
+    Refused { refusal: Refusal, is_head: bool },
 }
 
 #[derive(Debug)]
@@ -59,7 +59,8 @@ impl RequestReader {
     /// Looks at `input` and takes at most one whole request off its front.
     pub fn next(&mut self, input: &mut BytesMut) -> Progress {
         self.advance(input).unwrap_or_else(|refusal| {
-            self.state = State::Refused(refusal);
+            let is_head = self.is_head(input);
+            self.state = State::Refused { refusal, is_head };
             input.clear();
             Progress::Refused(refusal)
         })
@@ -68,6 +69,14 @@ impl RequestReader {
     /// Whether a request has begun and is not whole yet, so that a deadline applies to the rest.
     pub fn in_request(&self, input: &BytesMut) -> bool {
         self.in_body() || !input.is_empty()
+    }
+
+    /// Whether the request that is arriving, or was refused, is a `HEAD`, whose reply has no body.
+    pub fn is_head(&self, input: &BytesMut) -> bool {
+        match self.state {
+            State::Refused { is_head, .. } => is_head,
+            State::Head(_) | State::Body { .. } => input.starts_with(b"HEAD "),
+        }
     }
 
     /// Whether a head was read, and its body is awaited.
@@ -90,7 +99,7 @@ impl RequestReader {
                 let head = Head::parse(&input[..head_len])?;
                 Ok(self.finish_request(input, head, head_len, extent))
             }
-            State::Refused(refusal) => Err(*refusal),
+            State::Refused { refusal, .. } => Err(*refusal),
         }
     }
 

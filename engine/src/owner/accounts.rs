@@ -200,6 +200,36 @@ impl Accounts {
         self.submit(job, &password, against, cx);
     }
 
+    /// Why an account may not be tried from an address now.
+    fn lockout(&self, username: &str, address: IpAddr, cx: &Context<'_>) -> Option<Problem> {
+        let allowed = cx.config.login_rate as usize;
+        self.failures
+            .locked_for(username, address, allowed, cx.now.micros)
+            .map(|seconds| Problem::too_many("too many failed logins", seconds))
+    }
+
+    /// The outcome of a login whose password was compared; without a user it was wrong. Others may have
+    /// failed meanwhile: past the limit none is told whether he was right, so that to guess many at once
+    /// gains nothing.
+    fn judge(
+        &mut self,
+        username: Box<str>,
+        user_id: Option<UserId>,
+        address: IpAddr,
+        cx: &Context<'_>,
+    ) -> Outcome {
+        if let Some(problem) = self.lockout(&username, address, cx) {
+            return Outcome::Refused(problem);
+        }
+        match user_id {
+            Some(user_id) => Outcome::LoggedIn { user_id, username },
+            None => {
+                self.failures.add(username, address, cx.now.micros);
+                Outcome::Refused(Problem::WRONG_LOGIN)
+            }
+        }
+    }
+
     pub(super) fn tick(&mut self, cx: &mut Context<'_>) {
         self.failures.expire(cx.now.micros);
         while let Some(username) = self.unread.next(cx.now.micros) {
@@ -243,10 +273,7 @@ impl Owner {
         address: IpAddr,
         cx: &mut Context<'_>,
     ) {
-        let allowed = cx.config.login_rate as usize;
-        let failures = &self.accounts.failures;
-        if let Some(seconds) = failures.locked_for(username, address, allowed, cx.now.micros) {
-            let problem = Problem::too_many("too many failed logins", seconds);
+        if let Some(problem) = self.accounts.lockout(username, address, cx) {
             return cx.answer(asker, Outcome::Refused(problem));
         }
         let log_in = LogIn {
@@ -375,47 +402,37 @@ impl Owner {
         outcome: PasswordOutcome,
         cx: &mut Context<'_>,
     ) {
-        match (self.accounts.jobs.remove(&token), outcome) {
-            (
-                Some(Job::Register {
-                    asker,
-                    username,
-                    user_id,
-                }),
-                PasswordOutcome::Hashed(hash),
-            ) => {
-                self.append_registration(asker, &username, user_id, Some(&hash), cx);
+        match self.accounts.jobs.remove(&token) {
+            Some(Job::Register {
+                asker,
+                username,
+                user_id,
+            }) => match outcome {
+                PasswordOutcome::Hashed(hash) => {
+                    self.append_registration(asker, &username, user_id, Some(&hash), cx);
+                }
+                PasswordOutcome::Verified(_) | PasswordOutcome::Busy => {
+                    self.accounts.release(user_id);
+                    cx.answer(asker, Outcome::Refused(Problem::LOGIN_BUSY));
+                }
+            },
+            Some(Job::LogIn {
+                asker,
+                username,
+                user_id,
+                address,
+            }) => {
+                let is_right = match outcome {
+                    PasswordOutcome::Verified(is_right) => is_right,
+                    PasswordOutcome::Hashed(_) | PasswordOutcome::Busy => {
+                        return cx.answer(asker, Outcome::Refused(Problem::LOGIN_BUSY));
+                    }
+                };
+                let user_id = user_id.filter(|_| is_right);
+                let outcome = self.accounts.judge(username, user_id, address, cx);
+                cx.answer(asker, outcome);
             }
-            (Some(Job::Register { asker, user_id, .. }), _) => {
-                self.accounts.release(user_id);
-                cx.answer(asker, Outcome::Refused(Problem::LOGIN_BUSY));
-            }
-            (
-                Some(Job::LogIn {
-                    asker,
-                    username,
-                    user_id: Some(user_id),
-                    ..
-                }),
-                PasswordOutcome::Verified(true),
-            ) => cx.answer(asker, Outcome::LoggedIn { user_id, username }),
-            (
-                Some(Job::LogIn {
-                    asker,
-                    username,
-                    address,
-                    ..
-                }),
-                PasswordOutcome::Verified(_),
-            ) => {
-                let failures = &mut self.accounts.failures;
-                failures.add(username, address, cx.now.micros);
-                cx.answer(asker, Outcome::Refused(Problem::WRONG_LOGIN));
-            }
-            (Some(Job::LogIn { asker, .. }), _) => {
-                cx.answer(asker, Outcome::Refused(Problem::LOGIN_BUSY));
-            }
-            (None, _) => {}
+            None => {}
         }
     }
 }

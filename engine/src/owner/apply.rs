@@ -13,7 +13,6 @@ use rookery_schema::row::{MemberRow, Row};
 use rookery_schema::{ChatId, Offset, PartitionId, UserId};
 
 use crate::context::{Context, SpanId};
-use crate::effect::Notice;
 use crate::mesh::{Outcome, ShardMessage};
 use crate::owner::chat::Chat;
 use crate::owner::partition::{ChangeKey, OnStored};
@@ -60,7 +59,7 @@ impl Owner {
             return;
         };
         let end = base.plus(u64::from(batch.len()));
-        partition.next = end;
+        partition.advance(end);
         if end <= partition.committed_before {
             return self.fill_dedup_window(id, base, batch, cx);
         }
@@ -85,6 +84,7 @@ impl Owner {
             behind: end,
         });
         self.write_and_release(span, rows, cx);
+        self.serve_waiting_reads(id, cx);
     }
 
     fn write_and_release(&mut self, span: SpanId, rows: Vec<Row>, cx: &mut Context<'_>) {
@@ -155,14 +155,7 @@ impl Owner {
 
     fn apply(&mut self, at: Place, bytes: Bytes, rows: &mut Vec<Row>, cx: &mut Context<'_>) {
         match Record::decode(&bytes) {
-            Err(error) => {
-                cx.stats.poison_records += 1;
-                cx.effects.notices.push(Notice::PoisonRecord {
-                    partition: at.span.partition,
-                    offset: at.offset,
-                    reason: error.to_string(),
-                });
-            }
+            Err(error) => self.bury(at, bytes, error.to_string(), cx),
             Ok(Record::MessagePosted(message)) => {
                 if !self.is_first(at.span.partition, at.offset, &message, cx) {
                     return;
@@ -180,6 +173,12 @@ impl Owner {
             }
             Ok(Record::UserRegistered(_)) => self.apply_user(at, &bytes, rows, cx),
             Ok(Record::SessionEnded(ended)) => self.apply_session_end(at, ended, rows, cx),
+        }
+    }
+
+    fn bury(&mut self, at: Place, record: Bytes, reason: String, cx: &mut Context<'_>) {
+        if let Some(partition) = self.partitions.get_mut(&at.span.partition) {
+            partition.bury(at.span, (at.offset, record), reason, cx);
         }
     }
 
@@ -232,13 +231,8 @@ impl Owner {
             return self.apply_creation(at, &created, bytes.clone(), rows, cx);
         }
         let Some(Slot::Active(chat)) = self.chats.get_mut(&chat_id) else {
-            cx.stats.poison_records += 1;
-            cx.effects.notices.push(Notice::PoisonRecord {
-                partition: at.span.partition,
-                offset: at.offset,
-                reason: format!("it is for chat {chat_id}, which was never created"),
-            });
-            return;
+            let reason = format!("it is for chat {chat_id}, which was never created");
+            return self.bury(at, bytes.clone(), reason, cx);
         };
         if is_contained(chat, at) {
             return;
@@ -351,7 +345,11 @@ impl Owner {
         };
         if chat.members.shift_remove(&user_id) {
             rows.push(chat.number(&Event::MemberRemoved(change), change.at, at.in_log(), bytes));
-            rows.push(Row::NotMember { chat_id, user_id });
+            rows.push(Row::NotMember {
+                chat_id,
+                user_id,
+                removed_seq: chat.head.seq,
+            });
             // Events from here on are not for the one who left.
             self.flush_chat(chat_id, Some(user_id), cx);
             if let Some(Slot::Active(chat)) = self.chats.get_mut(&chat_id) {
@@ -392,9 +390,11 @@ impl Owner {
 
     fn apply_known_user(&mut self, at: Place, user: &UserRegistered<'_>, rows: &mut Vec<Row>) {
         let outcome = self.accounts.apply(user, rows);
-        self.when_stored(at.span, |on_stored| {
-            on_stored.names.push(user.username.into())
-        });
+        if outcome.is_ok() {
+            self.when_stored(at.span, |on_stored| {
+                on_stored.names.push(user.username.into());
+            });
+        }
         self.answer_when_stored(at.span, ChangeKey::User(user.user_id), || match &outcome {
             Ok(body) => Outcome::Json {
                 created: true,
@@ -468,8 +468,10 @@ impl Owner {
             .partitions
             .get(&cx.topology().partition_of_chat(chat_id));
         let stored = partition.map_or(Offset(0), |partition| partition.stored);
+        let recent_bytes_max = self.recent_bytes_max();
         if let Some(Slot::Active(chat)) = self.chats.get_mut(&chat_id) {
-            chat.flush(leaver, stored, cx);
+            chat.flush(leaver, cx);
+            chat.trim(stored, recent_bytes_max);
         }
     }
 }

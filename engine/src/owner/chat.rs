@@ -17,7 +17,7 @@ use crate::port::StoredChat;
 /// Stored events of one chat kept in memory.
 pub(crate) const RECENT_EVENTS_MAX: usize = 128;
 /// Bytes of stored events of one chat kept in memory.
-const RECENT_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const RECENT_BYTES_MAX: usize = 64 * 1024;
 /// Events read with a chat from the store.
 pub(crate) const RECENT_EVENTS_LOADED: usize = 32;
 
@@ -168,9 +168,8 @@ impl Chat {
         !self.outgoing.events.is_empty()
     }
 
-    /// Sends what was numbered to every home that is interested; `stored` is up to where the
-    /// partition's records are in the store.
-    pub(crate) fn flush(&mut self, leaver: Option<UserId>, stored: Offset, cx: &mut Context<'_>) {
+    /// Sends what was numbered to every home that is interested.
+    pub(crate) fn flush(&mut self, leaver: Option<UserId>, cx: &mut Context<'_>) {
         let Outgoing {
             lines,
             events,
@@ -189,7 +188,6 @@ impl Chat {
             }
             self.remember(event.seq, event.offset, json, event.is_message);
         }
-        self.trim(stored);
         let batch = EventBatch {
             chat_id: self.id,
             lines,
@@ -213,11 +211,11 @@ impl Chat {
         });
     }
 
-    /// Forgets old events, but none that the store does not have yet.
-    fn trim(&mut self, stored: Offset) {
+    /// Forgets old events above so many bytes, but none that the store does not have yet; it has all of
+    /// the partition's records below `stored`.
+    pub(crate) fn trim(&mut self, stored: Offset, bytes_max: usize) {
         while let Some(oldest) = self.recent.front() {
-            let over =
-                self.recent.len() > RECENT_EVENTS_MAX || self.recent_bytes > RECENT_BYTES_MAX;
+            let over = self.recent.len() > RECENT_EVENTS_MAX || self.recent_bytes > bytes_max;
             if !over || oldest.offset >= stored {
                 break;
             }

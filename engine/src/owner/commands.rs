@@ -3,7 +3,7 @@
 use rookery_schema::record::{
     ChatCreated, MemberList, MembershipChange, MessagePosted, Record, SessionEnded,
 };
-use rookery_schema::{ChatId, MessageId, UserId};
+use rookery_schema::{ChatId, MessageId, PartitionId, UserId};
 
 use crate::context::{Context, Reader};
 use crate::mesh::{Asker, Command, Outcome, Post, ShardMessage, Subscription};
@@ -57,7 +57,39 @@ impl Owner {
         }
     }
 
+    /// Does a command on a chat. A read sees everything that was confirmed before it was asked for, also
+    /// where the log has not delivered that yet.
     fn chat_command(
+        &mut self,
+        asker: Asker,
+        chat_id: ChatId,
+        command: Command,
+        cx: &mut Context<'_>,
+    ) {
+        let id = cx.topology().partition_of_chat(chat_id);
+        match self.partitions.get_mut(&id) {
+            Some(partition) if partition.is_behind() && !changes_something(&command) => {
+                let waiting = partition.wait_to_read(asker, chat_id, command, cx.now.micros);
+                if let Err(problem) = waiting {
+                    cx.answer(asker, Outcome::Refused(problem));
+                }
+            }
+            _ => self.chat_command_now(asker, chat_id, command, cx),
+        }
+    }
+
+    /// Serves the reads that waited for what is applied by now.
+    pub(super) fn serve_waiting_reads(&mut self, id: PartitionId, cx: &mut Context<'_>) {
+        while let Some(read) = self
+            .partitions
+            .get_mut(&id)
+            .and_then(|partition| partition.next_read(cx.now.micros))
+        {
+            self.chat_command_now(read.asker, read.chat_id, read.command, cx);
+        }
+    }
+
+    fn chat_command_now(
         &mut self,
         asker: Asker,
         chat_id: ChatId,
@@ -309,7 +341,7 @@ impl Owner {
             .and_then(|p| p.admit(cx.now.micros, cx.config.lag_limit).map(|()| p));
         match admitted {
             Ok(partition) => {
-                partition.append(record, Pending::Change(key));
+                partition.append(record, Pending::Change(key, asker));
                 self.changes.entry(key).or_default().push(asker);
             }
             Err(problem) => {

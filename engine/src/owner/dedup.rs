@@ -40,6 +40,8 @@ struct InFlightSend {
     message_id: MessageId,
     askers: Vec<Asker>,
     fate: Fate,
+    /// An earlier try with the same id may be in the log.
+    was_doubtful: bool,
 }
 
 /// What is known of a try.
@@ -111,12 +113,14 @@ impl DedupWindow {
 
     /// Notes a first try.
     pub(crate) fn begin(&mut self, key: DedupKey, message_id: MessageId, asker: Asker) {
+        let was_doubtful = self.doubted(key).is_some();
         self.in_flight.insert(
             key,
             InFlightSend {
                 message_id,
                 askers: vec![asker],
                 fate: Fate::Open,
+                was_doubtful,
             },
         );
     }
@@ -152,8 +156,12 @@ impl DedupWindow {
         self.take_askers(key)
     }
 
-    /// Forgets a try that came to nothing, so that the next one is a first try again.
+    /// Forgets a try that came to nothing, so that the next one is a first try again; or as doubtful as
+    /// this one was.
     pub(crate) fn abandon(&mut self, key: DedupKey) -> Vec<Asker> {
+        if self.in_flight.get(&key).is_some_and(|it| it.was_doubtful) {
+            return self.doubt(key);
+        }
         self.in_flight
             .remove(&key)
             .map(|send| send.askers)

@@ -41,11 +41,8 @@ impl LoginFailures {
         allowed: usize,
         now_micros: u64,
     ) -> Option<u32> {
-        if allowed == 0 {
-            return None;
-        }
         let times = self.times.get(&(Box::from(username), address))?;
-        let ends = times[times.len().checked_sub(allowed)?] + WINDOW_MICROS;
+        let ends = times.get(times.len().checked_sub(allowed)?)? + WINDOW_MICROS;
         let left = ends.checked_sub(now_micros)?;
         Some((left / 1_000_000) as u32 + 1)
     }

@@ -11,13 +11,13 @@ pub(crate) mod history;
 mod partition;
 mod retries;
 
-use rookery_schema::{ChatId, PartitionId, UserId};
+use rookery_schema::{ChatId, Offset, PartitionId, UserId};
 
 use crate::context::{Context, Map, Reader};
 use crate::mesh::{Asker, Command, Outcome, ShardMessage, Subscription};
 use crate::owner::accounts::Accounts;
 use crate::owner::apply::ParkedRecord;
-use crate::owner::chat::{Chat, RECENT_EVENTS_LOADED};
+use crate::owner::chat::{Chat, RECENT_BYTES_MAX, RECENT_EVENTS_LOADED};
 use crate::owner::history::{PageKey, PageWait};
 use crate::owner::partition::{ChangeKey, OnStored, Partition, Pending};
 use crate::owner::retries::Retries;
@@ -27,6 +27,8 @@ use crate::shard::ShardConfig;
 
 /// Chats that a shard keeps in memory; above it, those that nobody uses are forgotten.
 const CHATS_MAX: usize = 200_000;
+/// Bytes of stored events of all chats that are kept in memory, once each was looked at.
+const RECENT_BYTES_TOTAL: usize = 256 << 20;
 /// Chats looked at in one tick to find some to forget.
 const CHATS_SWEPT: usize = 4096;
 /// Commands that may wait for one chat to be read from the store.
@@ -140,7 +142,7 @@ impl Owner {
     pub(crate) fn appended(
         &mut self,
         id: PartitionId,
-        outcome: Result<(), AppendFault>,
+        outcome: Result<Offset, AppendFault>,
         cx: &mut Context<'_>,
     ) {
         let Some(partition) = self.partitions.get_mut(&id) else {
@@ -149,12 +151,15 @@ impl Owner {
         let Some(in_flight) = partition.take_answered() else {
             return;
         };
+        if let Ok(end) = outcome {
+            partition.confirm(end);
+        }
         cx.stats
             .append
             .observe(cx.now.micros.saturating_sub(in_flight.submitted_micros));
         for pending in in_flight.pending {
             match outcome {
-                Ok(()) => self.durable(id, pending, cx),
+                Ok(_) => self.durable(id, pending, cx),
                 Err(AppendFault::Unavailable) => {
                     self.not_appended(id, pending, Problem::LOG_UNAVAILABLE, cx);
                 }
@@ -206,7 +211,7 @@ impl Owner {
                 }
             }
             Pending::Nobody => cx.stats.messages_posted += 1,
-            Pending::Change(_) => {}
+            Pending::Change(..) => {}
         }
     }
 
@@ -239,14 +244,26 @@ impl Owner {
                 .get_mut(&id)
                 .map(|partition| partition.dedup.abandon(key))
                 .unwrap_or_default(),
-            Pending::Change(key) => {
+            Pending::Change(key, asker) => {
                 self.forget_change(key);
-                self.changes.remove(&key).unwrap_or_default()
+                self.take_waiting(key, asker)
             }
         };
         for asker in askers {
             cx.answer(asker, Outcome::Refused(problem));
         }
+    }
+
+    /// Takes one of those who wait for a change: others may have asked for the same with better luck.
+    fn take_waiting(&mut self, key: ChangeKey, asker: Asker) -> Vec<Asker> {
+        let Some(waiting) = self.changes.get_mut(&key) else {
+            return Vec::new();
+        };
+        let taken = waiting.extract_if(.., |it| *it == asker).collect();
+        if waiting.is_empty() {
+            self.changes.remove(&key);
+        }
+        taken
     }
 
     /// Undoes what was reserved for a change that did not come about.
@@ -259,6 +276,13 @@ impl Owner {
             }
             ChangeKey::User(user_id) => self.accounts.release(user_id),
             ChangeKey::Added(..) | ChangeKey::Removed(..) | ChangeKey::Session(_) => {}
+        }
+    }
+
+    /// A record that can't be understood is where an operator finds it.
+    pub(crate) fn buried(&mut self, id: PartitionId, cx: &mut Context<'_>) {
+        if let Some(span) = self.partitions.get_mut(&id).and_then(Partition::buried) {
+            self.written(span, cx);
         }
     }
 
@@ -299,6 +323,9 @@ impl Owner {
     pub(crate) fn tick(&mut self, cx: &mut Context<'_>) {
         self.begin_sync_when_due(cx);
         self.answer_overdue(cx);
+        for id in cx.topology().owned_by(cx.id()) {
+            self.serve_waiting_reads(id, cx);
+        }
         while let Some(chat_id) = self.unread.next(cx.now.micros) {
             read_chat(chat_id, cx);
         }
@@ -408,29 +435,31 @@ impl Owner {
         }
     }
 
-    /// Forgets chats that nobody used for a while, once there are too many.
+    /// Bytes of stored events that one chat may keep in memory: the more chats, the fewer each.
+    fn recent_bytes_max(&self) -> usize {
+        RECENT_BYTES_MAX.min(RECENT_BYTES_TOTAL / self.chats.len().max(1))
+    }
+
+    /// Takes memory from chats once there are many, and forgets those that nobody used for a while when
+    /// there are too many.
     fn sweep_chats(&mut self, cx: &mut Context<'_>) {
-        if self.chats.len() <= CHATS_MAX {
+        let recent_bytes_max = self.recent_bytes_max();
+        if recent_bytes_max == RECENT_BYTES_MAX {
             return;
         }
-        let topology = cx.topology();
-        let forgettable: Vec<ChatId> = self
-            .chats
-            .iter()
-            .skip(self.swept)
-            .take(CHATS_SWEPT)
-            .filter_map(|(id, slot)| match slot {
-                Slot::Active(chat) => {
-                    let stored = self
-                        .partitions
-                        .get(&topology.partition_of_chat(*id))?
-                        .stored;
-                    let idle = chat.used_micros + CHAT_IDLE_MICROS < cx.now.micros;
-                    (idle && chat.is_stored(stored) && !chat.has_subscribers()).then_some(*id)
-                }
-                Slot::Loading(_) | Slot::Fresh => None,
-            })
-            .collect();
+        let (topology, too_many) = (cx.topology(), self.chats.len() > CHATS_MAX);
+        let mut forgettable = Vec::new();
+        for (id, slot) in self.chats.iter_mut().skip(self.swept).take(CHATS_SWEPT) {
+            let partition = self.partitions.get(&topology.partition_of_chat(*id));
+            let (Slot::Active(chat), Some(partition)) = (slot, partition) else {
+                continue;
+            };
+            chat.trim(partition.stored, recent_bytes_max);
+            let idle = chat.used_micros + CHAT_IDLE_MICROS < cx.now.micros;
+            if too_many && idle && chat.is_stored(partition.stored) && !chat.has_subscribers() {
+                forgettable.push(*id);
+            }
+        }
         self.swept = (self.swept + CHATS_SWEPT) % self.chats.len();
         for id in forgettable {
             self.chats.remove(&id);

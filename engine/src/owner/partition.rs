@@ -4,13 +4,15 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use bytes::Bytes;
 use rookery_schema::batch::RecordBatchBuilder;
 use rookery_schema::record::Record;
 use rookery_schema::row::Row;
 use rookery_schema::{ChatId, MessageId, Offset, PartitionId, SessionId, Timestamp, UserId};
 
 use crate::context::{Context, SpanId};
-use crate::mesh::{Asker, Outcome};
+use crate::effect::Notice;
+use crate::mesh::{Asker, Command, Outcome};
 use crate::owner::dedup::{DedupKey, DedupWindow};
 use crate::port::{LogRequest, Opened};
 use crate::problem::Problem;
@@ -23,6 +25,11 @@ const APPEND_BATCH_BYTES: usize = 1 << 20;
 const UNSTORED_BYTES_HIGH: usize = 32 << 20;
 /// Bytes of records on their way into the store below which the log delivers again.
 const UNSTORED_BYTES_LOW: usize = 8 << 20;
+/// Reads that may wait for records to be applied.
+const READS_WAITING_MAX: usize = 4096;
+/// Microseconds that a read waits for them; a log that can't be read for longer must not keep what is
+/// there from being shown.
+const READ_WAIT_MAX_MICROS: u64 = 500_000;
 /// Microseconds after which an append that is not confirmed, or a change that is not stored, is
 /// answered as unknown.
 pub(crate) const APPEND_DEADLINE_MICROS: u64 = 5_000_000;
@@ -44,8 +51,8 @@ pub(crate) enum Pending {
         chat_id: ChatId,
         at: Timestamp,
     },
-    /// Another change, answered when it is in the store.
-    Change(ChangeKey),
+    /// Another change, and who asked for it; he is answered when it is in the store.
+    Change(ChangeKey, Asker),
     /// Nobody any more: he was told that the outcome is unknown.
     Nobody,
 }
@@ -66,6 +73,17 @@ pub(crate) struct InFlight {
     pub(crate) pending: Vec<Pending>,
     pub(crate) submitted_micros: u64,
     bytes: usize,
+}
+
+/// A read of a chat that must see what was confirmed before it came.
+#[derive(Debug)]
+pub(crate) struct WaitingRead {
+    pub(crate) asker: Asker,
+    pub(crate) chat_id: ChatId,
+    pub(crate) command: Command,
+    /// It can be served when all records below are applied.
+    confirmed: Offset,
+    since_micros: u64,
 }
 
 /// Records that were applied together and are on their way into the store.
@@ -106,7 +124,13 @@ pub(crate) struct Partition {
     in_flight: VecDeque<InFlight>,
     in_flight_bytes: usize,
     /// The record that is applied next.
-    pub(crate) next: Offset,
+    next: Offset,
+    /// Records below were confirmed to be in the log.
+    confirmed: Offset,
+    /// Oldest first.
+    reads: VecDeque<WaitingRead>,
+    /// The spans of records that are being buried, oldest first.
+    burials: VecDeque<SpanId>,
     spans: VecDeque<Span>,
     first_span: u64,
     unstored_messages: u64,
@@ -138,6 +162,9 @@ impl Partition {
             in_flight: VecDeque::new(),
             in_flight_bytes: 0,
             next: start,
+            confirmed: start,
+            reads: VecDeque::new(),
+            burials: VecDeque::new(),
             spans: VecDeque::new(),
             first_span: 0,
             unstored_messages: 0,
@@ -197,6 +224,53 @@ impl Partition {
         });
     }
 
+    /// Records below are confirmed to be in the log, whether or not they are applied.
+    pub(crate) fn confirm(&mut self, end: Offset) {
+        self.confirmed = self.confirmed.max(end);
+    }
+
+    /// Records below are applied from here on.
+    pub(crate) const fn advance(&mut self, end: Offset) {
+        self.next = end;
+    }
+
+    /// Whether something was confirmed that is not applied yet, so that a read would not see it.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.next < self.confirmed
+    }
+
+    /// Lets a read wait until everything that is confirmed by now is applied.
+    ///
+    /// # Errors
+    /// Where too many wait.
+    pub(crate) fn wait_to_read(
+        &mut self,
+        asker: Asker,
+        chat_id: ChatId,
+        command: Command,
+        now_micros: u64,
+    ) -> Result<(), Problem> {
+        if self.reads.len() >= READS_WAITING_MAX {
+            return Err(Problem::LAGGING);
+        }
+        self.reads.push_back(WaitingRead {
+            asker,
+            chat_id,
+            command,
+            confirmed: self.confirmed,
+            since_micros: now_micros,
+        });
+        Ok(())
+    }
+
+    /// Takes the next read that need not wait, or has waited long enough.
+    pub(crate) fn next_read(&mut self, now_micros: u64) -> Option<WaitingRead> {
+        let next = self.next;
+        self.reads.pop_front_if(|read| {
+            read.confirmed <= next || read.since_micros + READ_WAIT_MAX_MICROS <= now_micros
+        })
+    }
+
     /// The oldest append was answered.
     pub(crate) fn take_answered(&mut self) -> Option<InFlight> {
         let in_flight = self.in_flight.pop_front()?;
@@ -225,7 +299,7 @@ impl Partition {
                     Pending::KeyedMessage { key, .. } => {
                         overdue.extend(self.dedup.take_askers(*key));
                     }
-                    Pending::Change(key) => {
+                    Pending::Change(key, _) => {
                         changes.push(*key);
                     }
                     Pending::Nobody => {}
@@ -272,6 +346,35 @@ impl Partition {
         if let Some(span) = self.span(id) {
             span.holds += 1;
         }
+    }
+
+    /// Has a record buried that can't be understood; until then its span is held.
+    pub(crate) fn bury(
+        &mut self,
+        span: SpanId,
+        (offset, record): (Offset, Bytes),
+        reason: String,
+        cx: &mut Context<'_>,
+    ) {
+        cx.stats.poison_records += 1;
+        cx.effects.notices.push(Notice::PoisonRecord {
+            partition: self.id,
+            offset,
+            reason: reason.clone(),
+        });
+        self.hold(span);
+        self.burials.push_back(span);
+        cx.effects.log.push(LogRequest::Bury {
+            partition: self.id,
+            offset,
+            record,
+            reason,
+        });
+    }
+
+    /// The oldest record that was to be buried is; its span.
+    pub(crate) fn buried(&mut self) -> Option<SpanId> {
+        self.burials.pop_front()
     }
 
     pub(crate) fn count_message(&mut self, id: SpanId) {

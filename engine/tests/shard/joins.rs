@@ -81,13 +81,34 @@ fn who_joins_while_his_chats_are_read_is_not_subscribed_twice() {
     joined(&mut stage, chat, user);
     joins_stored(&mut stage, chat, user);
     no_chats_found(&mut stage, user);
-    assert_eq!(stage.subscriptions(), []);
-    event(&mut stage, chat, "first");
-    let heard = stage.heard(conn);
-    assert!(
-        heard.contains("ready") && heard.contains("first"),
-        "{heard}"
-    );
+    assert_listens(&mut stage, conn, chat);
+}
+
+#[test]
+fn who_joins_again_while_he_reconnects_is_subscribed_behind_what_takes_it_back() {
+    let mut stage = Stage::new();
+    let (chat, user) = (stage.foreign_chat(), stage.user());
+    let before = stage.connect(user);
+    joined(&mut stage, chat, user);
+    no_chats_found(&mut stage, user);
+    assert_listens(&mut stage, before, chat);
+    stage.disconnect(before);
+    let conn = stage.connect(user);
+    // The owner has told of his new membership before it heard that nobody was connected.
+    joined(&mut stage, chat, user);
+    let sent = std::mem::take(&mut stage.sent);
+    let order: Vec<&str> = sent
+        .iter()
+        .filter_map(|message| match message {
+            ShardMessage::Unsubscribe { .. } => Some("unsubscribe"),
+            ShardMessage::Subscribe(_) => Some("subscribe"),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(order, ["unsubscribe", "subscribe"]);
+    stage.sent = sent;
+    no_chats_found(&mut stage, user);
+    assert_listens(&mut stage, conn, chat);
 }
 
 #[test]

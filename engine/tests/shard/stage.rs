@@ -273,15 +273,23 @@ impl Stage {
     /// The log confirms the oldest append, and delivers it.
     pub(crate) fn append(&mut self) {
         let batch = self.appends.pop_front().unwrap();
-        self.confirm_append();
+        self.confirm_append(&batch);
         self.deliver(batch);
     }
 
-    /// The log confirms an append that was taken from here before.
-    pub(crate) fn confirm_append(&mut self) {
+    /// The log confirms an append that was taken from here before, and that it delivers next.
+    pub(crate) fn confirm_append(&mut self, batch: &RecordBatch) {
         self.log_event(LogEvent::Appended {
             partition: P0,
-            outcome: Ok(()),
+            outcome: Ok(self.end.plus(u64::from(batch.len()))),
+        });
+    }
+
+    /// The log confirms an append whose records it has delivered already.
+    pub(crate) fn confirm_delivered(&mut self) {
+        self.log_event(LogEvent::Appended {
+            partition: P0,
+            outcome: Ok(self.end),
         });
     }
 

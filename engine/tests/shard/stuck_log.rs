@@ -59,7 +59,7 @@ fn a_retry_of_what_is_durable_and_not_yet_applied_is_answered_at_once() {
     let (mut stage, chat, user) = stage();
     let first = stage.post(chat, user, Some("a"));
     let batch = stage.appends.pop_front().unwrap();
-    stage.confirm_append();
+    stage.confirm_append(&batch);
     let posted = stage.assert_posted(first);
     let second = stage.post(chat, user, Some("a"));
     assert_eq!(stage.assert_posted(second), posted);
@@ -88,7 +88,7 @@ fn a_retry_of_what_may_be_in_the_log_is_the_same_message_whichever_of_them_is() 
         stage.assert_refused(first, Problem::OUTCOME_UNKNOWN);
         let second = stage.post(chat, user, Some("a"));
         let retry = stage.appends.pop_front().unwrap();
-        stage.confirm_append();
+        stage.confirm_append(&retry);
         let posted = stage.assert_posted(second);
         if first_is_there {
             stage.deliver(doubtful);
@@ -107,7 +107,7 @@ fn what_is_delivered_before_it_is_confirmed_is_answered_then() {
     let batch = stage.appends.pop_front().unwrap();
     stage.deliver(batch);
     let posted = stage.assert_posted(first);
-    stage.confirm_append();
+    stage.confirm_delivered();
     assert!(stage.answer(first).is_none(), "nobody is answered twice");
     assert_eq!(message_ids(&stage.settle()), [posted]);
 }

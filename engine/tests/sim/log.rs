@@ -1,4 +1,5 @@
-//! A log in memory: what it has confirmed survives a crash, what it was asked for may.
+//! A log in memory: what it has confirmed survives a crash, what it was asked for may. It delivers records
+//! before their append is answered, or long after.
 
 use std::collections::VecDeque;
 
@@ -12,13 +13,31 @@ use crate::world::Dice;
 #[derive(Default)]
 pub(crate) struct SimPartition {
     batches: Vec<(Offset, RecordBatch)>,
+    /// How many of them were delivered since the partition was opened.
+    delivered: usize,
+    /// Outcomes of appends that were not told yet.
+    outcomes: VecDeque<Result<Offset, AppendFault>>,
     end: Offset,
     committed: Offset,
 }
 
+impl SimPartition {
+    fn has_undelivered(&self) -> bool {
+        self.delivered < self.batches.len()
+    }
+
+    /// Appends a batch, and says where the log ends behind it.
+    fn write(&mut self, batch: RecordBatch) -> Offset {
+        let base = self.end;
+        self.end = base.plus(u64::from(batch.len()));
+        self.batches.push((base, batch));
+        self.end
+    }
+}
+
 pub(crate) struct SimLog {
     partitions: Vec<SimPartition>,
-    /// Asked for and not answered.
+    /// Asked for and not done.
     waiting: VecDeque<LogRequest>,
     pub(crate) append_failures: bool,
 }
@@ -38,12 +57,14 @@ impl SimLog {
     }
 
     pub(crate) fn has_work(&self) -> bool {
-        !self.waiting.is_empty()
+        let is_behind = |it: &SimPartition| it.has_undelivered() || !it.outcomes.is_empty();
+        !self.waiting.is_empty() || self.partitions.iter().any(is_behind)
     }
 
     /// What a partition tells the shard that opens it.
-    pub(crate) fn open(&self, id: PartitionId) -> Vec<LogEvent> {
-        let partition = &self.partitions[id.index()];
+    pub(crate) fn open(&mut self, id: PartitionId) -> Vec<LogEvent> {
+        let partition = &mut self.partitions[id.index()];
+        partition.delivered = partition.batches.len();
         let opened = LogEvent::Opened {
             partition: id,
             opened: Opened {
@@ -66,55 +87,65 @@ impl SimLog {
             .collect()
     }
 
-    /// Does the oldest thing that was asked for.
-    pub(crate) fn step(&mut self, dice: &mut Dice) -> Vec<LogEvent> {
+    /// Does one thing: what was asked for first, or what some partition has to tell.
+    pub(crate) fn step(&mut self, dice: &mut Dice) -> Option<LogEvent> {
+        if !self.waiting.is_empty() && dice.one_in(2) {
+            self.serve(dice);
+            return None;
+        }
+        let index = dice.below(self.partitions.len());
+        let id = PartitionId(index as u32);
+        let partition = &mut self.partitions[index];
+        if partition.has_undelivered() && dice.one_in(2) {
+            let (base, batch) = partition.batches[partition.delivered].clone();
+            partition.delivered += 1;
+            return Some(LogEvent::Records {
+                partition: id,
+                base,
+                batch,
+            });
+        }
+        partition
+            .outcomes
+            .pop_front()
+            .map(|outcome| LogEvent::Appended {
+                partition: id,
+                outcome,
+            })
+    }
+
+    fn serve(&mut self, dice: &mut Dice) {
         match self.waiting.pop_front() {
             Some(LogRequest::Append { partition, batch }) => {
-                if self.append_failures && dice.one_in(4) {
-                    let outcome = Err(AppendFault::Unavailable);
-                    return vec![LogEvent::Appended { partition, outcome }];
-                }
-                let base = self.write(partition, batch.clone());
-                let appended = LogEvent::Appended {
-                    partition,
-                    outcome: Ok(()),
+                let partition = &mut self.partitions[partition.index()];
+                let outcome = if self.append_failures && dice.one_in(4) {
+                    Err(AppendFault::Unavailable)
+                } else {
+                    Ok(partition.write(batch))
                 };
-                vec![
-                    appended,
-                    LogEvent::Records {
-                        partition,
-                        base,
-                        batch,
-                    },
-                ]
+                partition.outcomes.push_back(outcome);
             }
             Some(LogRequest::Commit { partition, offset }) => {
                 let committed = &mut self.partitions[partition.index()].committed;
                 assert!(*committed <= offset, "commits never go back");
                 *committed = offset;
-                Vec::new()
             }
-            _ => Vec::new(),
+            _ => {}
         }
-    }
-
-    fn write(&mut self, id: PartitionId, batch: RecordBatch) -> Offset {
-        let partition = &mut self.partitions[id.index()];
-        let base = partition.end;
-        partition.end = base.plus(u64::from(batch.len()));
-        partition.batches.push((base, batch));
-        base
     }
 
     /// The process dies: of what was not confirmed, a part has reached the disk.
     pub(crate) fn crash(&mut self, dice: &mut Dice) {
+        for partition in &mut self.partitions {
+            partition.outcomes.clear();
+        }
         while let Some(request) = self.waiting.pop_front() {
             if dice.one_in(2) {
                 self.waiting.clear();
                 return;
             }
             if let LogRequest::Append { partition, batch } = request {
-                self.write(partition, batch);
+                self.partitions[partition.index()].write(batch);
             }
         }
     }

@@ -106,7 +106,9 @@ impl SimStore {
             }
             Row::Chat(row) => drop(self.chats.insert(row.chat_id, row)),
             Row::Member(row) => drop(self.members.insert((row.chat_id, row.user_id), row)),
-            Row::NotMember { chat_id, user_id } => drop(self.members.remove(&(chat_id, user_id))),
+            Row::NotMember {
+                chat_id, user_id, ..
+            } => drop(self.members.remove(&(chat_id, user_id))),
             Row::User(row) => {
                 let before = self.names.insert(row.username.clone(), row.user_id);
                 assert!(

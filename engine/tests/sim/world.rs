@@ -348,12 +348,13 @@ impl World {
     }
 
     fn step_log(&mut self) {
-        for event in self.log.step(&mut self.dice) {
+        if let Some(event) = self.log.step(&mut self.dice) {
             use rookery_engine::port::LogEvent as E;
             let partition = match &event {
                 E::Opened { partition, .. }
                 | E::Appended { partition, .. }
                 | E::Records { partition, .. }
+                | E::Buried { partition }
                 | E::CaughtUp { partition } => *partition,
             };
             self.step(self.topology.owner(partition).index(), Input::Log(event));

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use rookery_io::log::embedded::Stored;
+use rookery_io::log::Stored;
 use rookery_schema::Offset;
 
 use super::support::{P0, Shard, batch, layout, reopened, segments, sized_batch, write_and_commit};

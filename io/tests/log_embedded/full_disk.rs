@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use rookery_engine::port::AppendFault;
-use rookery_io::log::embedded::{Settings, Stored};
+use rookery_io::log::Stored;
+use rookery_io::log::embedded::Settings;
 use rookery_schema::Offset;
 
 use super::disk::with_small_disk;
@@ -46,9 +47,9 @@ fn of_a_write_that_failed_halfway_nothing_comes_back() {
         let mut shard = Shard::open(&root);
         for leave in [100_000, 50_001, 20_002, 3] {
             disk.fill(leave);
-            while refused.len() < 3 || shard.outcomes().last() == Some(&Ok(())) {
+            while refused.len() < 3 || matches!(shard.outcomes().last(), Some(Ok(_))) {
                 match shard.outcome(sized_batch([number], 9_000)) {
-                    Ok(()) => confirmed.push(number),
+                    Ok(_) => confirmed.push(number),
                     Err(fault) => {
                         assert_eq!(fault, AppendFault::Unavailable);
                         refused.insert(number);

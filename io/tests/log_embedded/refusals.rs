@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use rookery_io::log::embedded::{LogLayout, Stored};
+use rookery_io::log::Stored;
+use rookery_io::log::embedded::LogLayout;
 use rookery_schema::Offset;
 use uuid::Uuid;
 

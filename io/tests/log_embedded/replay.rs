@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use rookery_engine::port::LogRequest;
 use rookery_io::embedded::Durability;
-use rookery_io::log::embedded::{Settings, Stored};
+use rookery_io::log::Stored;
+use rookery_io::log::embedded::Settings;
 use rookery_schema::{Offset, Topology};
 
 use super::support::{P0, PATIENCE, Shard, batch, layout, segments, sized_batch, small};
@@ -65,7 +66,7 @@ fn appends_during_a_paused_replay_are_confirmed_at_once_and_delivered_in_order()
 
     let mut second = Shard::open(root.path());
     second.submit(LogRequest::Pause { partition: P0 });
-    assert_eq!(second.outcome(batch([1600])), Ok(()));
+    second.append_durably(batch([1600]));
     std::thread::sleep(Duration::from_millis(100));
     second.receiver.drain_into(&mut second.events, usize::MAX);
     let paused_at = second.delivered(P0).len();

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use rookery_engine::port::{AppendFault, Log, LogEvent, LogRequest};
 use rookery_io::embedded::Durability;
 use rookery_io::lane::Lane;
-use rookery_io::log::embedded::{LogError, LogLayout, Settings, Stored, open_lane};
+use rookery_io::log::Stored;
+use rookery_io::log::embedded::{LogError, LogLayout, Settings, open_lane};
 use rookery_io::mailbox::{Mailbox, Receiver};
 use rookery_io::vital::Shutdown;
 use rookery_schema::batch::{RecordBatch, RecordBatchBuilder};
@@ -133,7 +134,7 @@ impl Shard {
         });
     }
 
-    pub(super) fn outcomes(&self) -> Vec<Result<(), AppendFault>> {
+    pub(super) fn outcomes(&self) -> Vec<Result<Offset, AppendFault>> {
         let outcome = |event: &LogEvent| match event {
             LogEvent::Appended { outcome, .. } => Some(*outcome),
             _ => None,
@@ -141,19 +142,19 @@ impl Shard {
         self.events.iter().filter_map(outcome).collect()
     }
 
-    pub(super) fn until_answered(&mut self, appends: usize) -> Vec<Result<(), AppendFault>> {
+    pub(super) fn until_answered(&mut self, appends: usize) -> Vec<Result<Offset, AppendFault>> {
         self.until("answer", |shard| shard.outcomes().len() >= appends);
         self.outcomes()
     }
 
-    pub(super) fn outcome(&mut self, batch: RecordBatch) -> Result<(), AppendFault> {
+    pub(super) fn outcome(&mut self, batch: RecordBatch) -> Result<Offset, AppendFault> {
         let before = self.outcomes().len();
         self.append(P0, batch);
         *self.until_answered(before + 1).last().unwrap()
     }
 
     pub(super) fn append_durably(&mut self, batch: RecordBatch) {
-        assert_eq!(self.outcome(batch), Ok(()));
+        self.outcome(batch).unwrap();
     }
 
     /// All records delivered of a partition, after checking that there is no gap between them.

@@ -27,7 +27,9 @@ impl Model {
             Row::Event(row) => drop(self.events.insert((row.chat_id, row.head.seq), row)),
             Row::Chat(row) => drop(self.chats.insert(row.chat_id, row)),
             Row::Member(row) => drop(self.members.insert((row.chat_id, row.user_id), row)),
-            Row::NotMember { chat_id, user_id } => drop(self.members.remove(&(chat_id, user_id))),
+            Row::NotMember {
+                chat_id, user_id, ..
+            } => drop(self.members.remove(&(chat_id, user_id))),
             Row::User(row) => {
                 self.names.insert(row.username.clone(), row.user_id);
                 self.users.insert(row.user_id, row);
@@ -192,7 +194,11 @@ fn row() -> impl Strategy<Value = Row> {
             Row::Member(MemberRow { chat_id, user_id, position, added_seq: Seq(seq) })
         }),
         1 => (chat_id(), user_id())
-            .prop_map(|(chat_id, user_id)| Row::NotMember { chat_id, user_id }),
+            .prop_map(|(chat_id, user_id)| Row::NotMember {
+                chat_id,
+                user_id,
+                removed_seq: Seq(1),
+            }),
         2 => (user_id(), name, proptest::option::of(name), time()).prop_map(
             |(user_id, username, password_hash, created_at)| {
                 let updated_at = created_at;

@@ -4,7 +4,7 @@ use std::fs;
 
 use rookery_engine::port::{Found, Read};
 use rookery_io::embedded::{DataDir, Durability};
-use rookery_io::log::embedded::Stored;
+use rookery_io::log::Stored;
 use rookery_io::store::embedded::{EmbeddedStore, Settings};
 use rookery_schema::row::Row;
 use rookery_schema::{Offset, PartitionId, SessionId, Timestamp};

@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -263,6 +264,7 @@ pub(crate) fn config(cpus: &[Option<usize>]) -> ServerConfig {
         lag_limit: Duration::from_secs(1),
         user_rate: 0,
         login_rate: 10,
+        appends_in_flight_max: 1,
     }
 }
 
@@ -270,7 +272,7 @@ impl ToyServer {
     pub(crate) fn start(cpus: &[Option<usize>]) -> Self {
         // What the server has to say belongs to the output of a test that fails.
         let _ = tracing_subscriber::fmt().with_test_writer().try_init();
-        let server = server::start(&config(cpus), Toy::new, open).unwrap();
+        let server = server::start(&config(cpus), Toy::new, &AtomicBool::new(false), open).unwrap();
         let address = server.address();
         Self {
             server: Some(server),

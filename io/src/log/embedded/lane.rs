@@ -9,8 +9,9 @@ use rookery_schema::PartitionId;
 use rookery_schema::batch::RecordBatch;
 
 use super::partition::Partition;
-use super::{LogError, LogLayout, Settings, Stored};
+use super::{LogError, LogLayout, Settings};
 use crate::lane::{self, Lane, Requests};
+use crate::log::Stored;
 use crate::mailbox::{Mailbox, Receiver, Sender};
 use crate::vital::Shutdown;
 
@@ -100,6 +101,17 @@ impl LogLane {
                     if let Some(index) = self.index(partition) {
                         self.partitions[index].commit(offset)?;
                     }
+                }
+                LogRequest::Bury {
+                    partition,
+                    offset,
+                    record,
+                    reason,
+                } => {
+                    if let Some(index) = self.index(partition) {
+                        self.partitions[index].bury(offset, &record, &reason);
+                    }
+                    events.push(LogEvent::Buried { partition });
                 }
                 LogRequest::Pause { partition } => self.set_paused(partition, true),
                 LogRequest::Resume { partition } => self.set_paused(partition, false),

@@ -4,6 +4,7 @@
 mod committed;
 #[cfg(test)]
 mod crash_tests;
+mod dead;
 mod frame;
 mod lane;
 mod layout;
@@ -21,6 +22,8 @@ use crate::embedded::Durability;
 pub use lane::open_lane;
 pub use layout::LogLayout;
 
+/// Batches of one partition that a lane holds: more in flight would only make them smaller.
+pub const APPENDS_IN_FLIGHT_MAX: usize = 1;
 /// Bytes of a segment.
 const SEGMENT_BYTES: u64 = 64 << 20;
 /// Free bytes below which the log takes no records: a new segment, and room for others to breathe.
@@ -52,27 +55,6 @@ impl Settings {
     /// The oldest record that is kept when so much is committed.
     const fn kept_at(&self, committed: Offset) -> Offset {
         Offset(committed.0.saturating_sub(self.window_records))
-    }
-}
-
-/// What a store had of a partition when it was opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stored {
-    /// The store is empty.
-    Nothing,
-    /// The store has rows, but no record of this partition.
-    Unknown,
-    /// Records below this offset, the last one included.
-    Below(Offset),
-}
-
-impl Stored {
-    /// Records below were in the store, as far as it can tell.
-    const fn offset(self) -> Offset {
-        match self {
-            Self::Nothing | Self::Unknown => Offset(0),
-            Self::Below(offset) => offset,
-        }
     }
 }
 

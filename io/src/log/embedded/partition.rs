@@ -7,9 +7,11 @@ use rookery_schema::batch::RecordBatch;
 use rookery_schema::{Offset, PartitionId};
 
 use super::committed::Committed;
+use super::dead;
 use super::segments::{Cursor, Segments, WriteError};
-use super::{LogError, Settings, Stored};
+use super::{LogError, Settings};
 use crate::embedded::{Durability, Room};
+use crate::log::Stored;
 
 /// Bytes of records that are delivered in one go when they are read back.
 const REPLAY_BYTES: usize = 1 << 20;
@@ -130,6 +132,14 @@ impl Partition {
         }
     }
 
+    /// Keeps a record that can't be understood beyond the time that its segment is kept.
+    pub(super) fn bury(&self, offset: Offset, record: &[u8], reason: &str) {
+        if let Err(error) = dead::bury(&self.dir, offset, record, reason) {
+            // It stays in its segment for as long as that is there.
+            tracing::error!(%error, partition = %self.id, %offset, "a record could not be set aside");
+        }
+    }
+
     /// Appends batches and says what became of each.
     ///
     /// # Errors
@@ -161,7 +171,7 @@ impl Partition {
         for (base, batch) in bases.into_iter().zip(batches) {
             events.push(LogEvent::Appended {
                 partition,
-                outcome: Ok(()),
+                outcome: Ok(base.plus(u64::from(batch.len()))),
             });
             if self.replay.is_none() {
                 events.push(LogEvent::Records {

@@ -13,7 +13,7 @@ use super::codec::FORMAT;
 use super::database::JournalCopies;
 use super::tables::{Progress, ReadError, Tables};
 use crate::embedded::{DataDir, Durability};
-use crate::log::embedded::Stored;
+use crate::log::Stored;
 
 const STORE_DIR: &str = "store";
 /// Free bytes that the database may still need when nothing more is written: memtables that wait to

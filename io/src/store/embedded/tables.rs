@@ -180,7 +180,9 @@ impl Tables {
                 batch.insert(&self.members_by_chat, by_chat, codec::member_value(row));
                 batch.insert(&self.chats_by_user, by_user, []);
             }
-            Row::NotMember { chat_id, user_id } => {
+            Row::NotMember {
+                chat_id, user_id, ..
+            } => {
                 let (by_chat, by_user) = member_keys(chat_id, user_id);
                 batch.remove(&self.members_by_chat, by_chat);
                 batch.remove(&self.chats_by_user, by_user);
