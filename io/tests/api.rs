@@ -189,6 +189,10 @@ fn trust_mode_takes_callers_at_their_word() {
     nobody
         .post(&format!("/chats/{chat}/messages"), &body)
         .expect(200);
+    let body = json!({"user_id": any_user(), "sender_id": id});
+    nobody
+        .post(&format!("/chats/{chat}/members"), &body)
+        .expect(200);
     let history = Api::trusted(server.addr, &id).history(chat);
     assert_eq!(history[0]["sender_id"], id.as_str());
     assert!(server.log().contains("trust"), "the operator is warned");

@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::api::{Api, posted};
 use support::http::Http;
 use support::rng::Rng;
 use support::ws::{End, Ws};
-use support::{Options, any_user, eventually};
+use support::{Options, PATIENCE, any_user, eventually};
 
 /// How many bytes of a message are looked for in files: long enough to be there by no accident.
 const MARKER_BYTES: usize = 32;
@@ -63,6 +63,44 @@ fn a_drain_keeps_every_promise_and_exits_with_success() {
     for id in acknowledged {
         assert!(found.binary_search(&id.as_str()).is_ok(), "{id} is lost");
     }
+}
+
+#[test]
+fn a_drain_answers_what_was_sent_on_sockets() {
+    const SENDS: usize = 400;
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options::trusting(dir.path()).shards(2);
+    let mut server = options.start();
+    let user = any_user();
+    let chat = Api::trusted(server.addr, &user).create_chat("room", &[]);
+    let mut device = Ws::trusted(server.addr, &user);
+    for n in 0..SENDS {
+        let send = json!({"type": "send", "chat_id": chat, "content": n.to_string()});
+        device.send(&send).unwrap();
+    }
+    server.terminate();
+    let mut acknowledged = Vec::new();
+    let end = loop {
+        match device.poll(PATIENCE) {
+            Ok(text) => {
+                let event: Value = serde_json::from_str(&text).unwrap();
+                if event["type"] == "ack" {
+                    acknowledged.push(event["message_id"].clone());
+                }
+            }
+            Err(end) => break end,
+        }
+    };
+    assert_eq!(end, End::Closed(1012));
+    assert_eq!(server.wait().code(), Some(0));
+    let server = options.start();
+    let mut found = Api::trusted(server.addr, &user).history(&chat);
+    found.reverse();
+    let found: Vec<Value> = found.iter().map(|it| it["message_id"].clone()).collect();
+    assert_eq!(
+        found, acknowledged,
+        "nothing that was taken is left unanswered"
+    );
 }
 
 fn id_of(message: &Value) -> &str {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rookery_engine::input::Input;
 use rookery_engine::mesh::{Asker, Command, Outcome};
 use rookery_engine::outbox::OUTBOX_BYTES_MAX;
 use rookery_schema::{MessageId, Timestamp};
@@ -158,4 +159,71 @@ fn who_does_not_read_his_pages_is_not_read_until_he_does() {
         .collect();
     assert_eq!(numbers, (0..PAGES).collect::<Vec<_>>());
     assert!(host.wants_input(conn));
+}
+
+#[test]
+fn a_websocket_whose_output_is_full_is_not_read() {
+    let mut host = Host::in_trust();
+    let conn = host.listen();
+    let nonsense = text_frame("x").repeat(10_000);
+    let mut read = 0;
+    while host.wants_input(conn) && read < 100 {
+        host.step(Input::Received {
+            conn,
+            bytes: &nonsense,
+        });
+        read += 1;
+    }
+    assert!(read < 100 && !host.is_closed(conn));
+    host.read_all(conn);
+    assert!(host.wants_input(conn));
+}
+
+#[test]
+fn frames_before_the_handshake_s_answer_are_taken_up_to_a_bound() {
+    for (frames, accepted) in [(1000, true), (1200, false)] {
+        let mut host = Host::in_trust();
+        let conn = host.accept();
+        let user = host.user;
+        let mut bytes = format!(
+            "GET /ws/connect/{user} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n\
+             Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        .into_bytes();
+        bytes.extend(text_frame("x").repeat(frames));
+        host.send(conn, &bytes);
+        assert_eq!(host.is_handed_off(conn), accepted);
+        assert_eq!(host.is_closed(conn), !accepted);
+        let heard = host.read_all(conn);
+        let status = if accepted { "101 " } else { "400 " };
+        assert!(String::from_utf8_lossy(&heard).starts_with(&format!("HTTP/1.1 {status}")));
+    }
+}
+
+#[test]
+fn leave_to_send_a_body_comes_behind_the_replies_before_it() {
+    let mut host = Host::in_trust();
+    let conn = host.accept();
+    let (first, second) = (host.page(), String::from_utf8(host.post("7")).unwrap());
+    let (head, body) = second.split_once("\r\n\r\n").unwrap();
+    let head = format!("{head}\r\nExpect: 100-continue\r\n\r\n");
+    host.send(conn, &[&first, head.as_bytes()].concat());
+    assert_eq!(host.waiting_bytes(conn), 0);
+    let (asker, _) = host.asked.pop_front().unwrap();
+    let page = b"[]".to_vec();
+    host.answer(
+        asker,
+        Outcome::Messages {
+            body: page,
+            next: None,
+        },
+    );
+    let heard = String::from_utf8(host.read_all(conn)).unwrap();
+    let reply = heard.strip_suffix("HTTP/1.1 100 Continue\r\n\r\n").unwrap();
+    assert_eq!(bodies(reply.as_bytes()), ["[]"]);
+    host.send(conn, body.as_bytes());
+    let (asker, command) = host.asked.pop_front().unwrap();
+    host.answer(asker, posted(&command));
+    assert_eq!(bodies(&host.read_all(conn)).len(), 1);
 }

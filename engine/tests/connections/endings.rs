@@ -6,10 +6,11 @@ use rookery_engine::auth::Session;
 use rookery_engine::input::{ConnId, Input};
 use rookery_engine::mesh::{Outcome, ShardMessage};
 use rookery_engine::outbox::OUTBOX_BYTES_MAX;
+use rookery_engine::problem::Problem;
 use rookery_schema::record::SessionEnded;
-use rookery_schema::{SessionId, Timestamp};
+use rookery_schema::{ChatId, MessageId, SessionId, Timestamp};
 
-use crate::host::{Host, bodies};
+use crate::host::{Host, bodies, text_frame};
 
 /// Answers the oldest request for a page.
 fn show_page(host: &mut Host) {
@@ -128,4 +129,91 @@ fn who_logged_out_on_the_way_home_is_closed_there() {
         "the first it hears is its end"
     );
     assert!(!host.is_closed(other));
+}
+
+/// Sends of the user that are under way.
+fn send_messages(host: &mut Host, conn: ConnId, count: usize) {
+    for n in 0..count {
+        let chat = host.chat;
+        let send = format!(r#"{{"type":"send","chat_id":"{chat}","content":"{n}"}}"#);
+        host.send(conn, &text_frame(&send));
+    }
+}
+
+/// Answers the oldest send.
+fn answer_send(host: &mut Host, outcome: impl Fn(ChatId) -> Outcome) {
+    let (asker, _) = host.asked.pop_front().unwrap();
+    host.answer(asker, outcome(host.chat));
+}
+
+fn posted(chat_id: ChatId) -> Outcome {
+    Outcome::Posted {
+        message_id: MessageId::from_bytes([1; 16]),
+        chat_id,
+        created_at: Timestamp::default(),
+    }
+}
+
+#[test]
+fn a_drain_closes_a_websocket_when_all_its_sends_are_answered() {
+    let mut host = Host::in_trust();
+    let conn = host.listen();
+    send_messages(&mut host, conn, 2);
+    host.step(Input::Drain);
+    assert!(!host.wants_input(conn), "nothing more is begun");
+    answer_send(&mut host, posted);
+    assert!(!host.is_closed(conn));
+    answer_send(&mut host, posted);
+    assert!(host.is_closed(conn));
+    let heard = host.read_all(conn);
+    assert_eq!(
+        String::from_utf8_lossy(&heard).matches(r#""ack""#).count(),
+        2
+    );
+    let close = heard
+        .windows(2)
+        .rposition(|it| it == 1012_u16.to_be_bytes());
+    assert!(
+        close.is_some(),
+        "the close comes behind the acknowledgements"
+    );
+}
+
+#[test]
+fn who_sends_too_many_is_told_about_each_and_closed_with_4029() {
+    let mut host = Host::in_trust();
+    let conn = host.listen();
+    send_messages(&mut host, conn, 6);
+    answer_send(&mut host, posted);
+    for _ in 0..4 {
+        answer_send(&mut host, |_| {
+            Outcome::Refused(Problem::too_many("too many messages", 1))
+        });
+    }
+    assert!(!host.wants_input(conn), "he was told three times");
+    assert!(!host.is_closed(conn));
+    answer_send(&mut host, posted);
+    assert!(host.is_closed(conn));
+    let heard = host.read_all(conn);
+    let text = String::from_utf8_lossy(&heard);
+    assert_eq!(text.matches("too_many_requests").count(), 4);
+    assert_eq!(text.matches(r#""ack""#).count(), 2);
+    assert!(heard.windows(2).any(|it| it == 4029_u16.to_be_bytes()));
+}
+
+#[test]
+fn a_connection_that_closes_has_its_time_whatever_was_due_before() {
+    let mut host = Host::in_trust();
+    let conn = host.accept();
+    // Due when the connection has been idle for 75 seconds.
+    host.pass(Duration::from_secs(74));
+    let page = String::from_utf8(host.page()).unwrap();
+    let last = page.replace("Host: a", "Host: a\r\nConnection: close");
+    host.send(conn, last.as_bytes());
+    show_page(&mut host);
+    assert!(host.is_closed(conn));
+    host.pass(Duration::from_secs(2));
+    assert!(!host.is_aborted(conn), "its peer may take what it was sent");
+    host.pass(Duration::from_secs(4));
+    assert!(host.is_aborted(conn));
 }

@@ -124,7 +124,8 @@ impl Host {
             let told = match effect {
                 ConnEffect::Flush => continue,
                 ConnEffect::Resume => "resume",
-                ConnEffect::Close | ConnEffect::Abort => "close",
+                ConnEffect::Close => "close",
+                ConnEffect::Abort => "abort",
                 ConnEffect::HandOff { .. } => "hand off",
             };
             self.told.insert(conn.slot, told);
@@ -238,7 +239,17 @@ impl Host {
 
     /// Whether the shard has asked for the connection to be closed.
     pub(crate) fn is_closed(&self, conn: ConnId) -> bool {
-        self.told.get(&conn.slot) == Some(&"close")
+        matches!(self.told.get(&conn.slot), Some(&"close" | &"abort"))
+    }
+
+    /// Whether the shard has given up on the connection, whatever waits to be sent.
+    pub(crate) fn is_aborted(&self, conn: ConnId) -> bool {
+        self.told.get(&conn.slot) == Some(&"abort")
+    }
+
+    /// Whether the shard has accepted the connection as a WebSocket.
+    pub(crate) fn is_handed_off(&self, conn: ConnId) -> bool {
+        self.told.get(&conn.slot) == Some(&"hand off")
     }
 
     /// Whether the shard has said that the connection may be read again.

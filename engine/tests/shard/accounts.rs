@@ -4,7 +4,7 @@ use rookery_engine::mesh::{Command, Outcome};
 use rookery_engine::port::{Found, LogEvent, Opened, Read, StoreFault};
 use rookery_engine::problem::Problem;
 use rookery_schema::record::{Record, UserRegistered};
-use rookery_schema::row::Row;
+use rookery_schema::row::{Row, UserRow};
 use rookery_schema::{Offset, Timestamp, UserId};
 
 use crate::stage::{P0, SECOND, Stage, batch_of};
@@ -93,4 +93,83 @@ fn a_name_that_is_read_by_too_many_is_refused() {
     assert_eq!(made.count(), 1);
     let later = register(&mut stage, &name);
     assert!(stage.answer(later).is_none(), "there is room again");
+}
+
+/// Starts so many logins whose passwords are being compared.
+fn log_in(stage: &mut Stage, user: &UserRow, count: usize) -> Vec<u64> {
+    let one = |stage: &mut Stage| {
+        let question = stage.ask(Command::LogIn {
+            username: user.username.as_str().into(),
+            password: Some("password".into()),
+            address: [127, 0, 0, 1].into(),
+        });
+        stage.answer_read(Ok(Found::Users(vec![user.clone()])));
+        question
+    };
+    (0..count).map(|_| one(stage)).collect()
+}
+
+fn user(stage: &mut Stage) -> UserRow {
+    UserRow {
+        user_id: stage.foreign_user(),
+        username: stage.username(),
+        password_hash: Some("hash".to_owned()),
+        created_at: Timestamp::default(),
+        updated_at: Timestamp::default(),
+    }
+}
+
+#[test]
+fn right_passwords_are_no_failures_however_many_are_compared_at_once() {
+    let mut stage = Stage::new();
+    let user = user(&mut stage);
+    for question in log_in(&mut stage, &user, 20) {
+        stage.compare_password(true);
+        assert!(matches!(
+            stage.answer(question),
+            Some(Outcome::LoggedIn { .. })
+        ));
+    }
+}
+
+#[test]
+fn many_guesses_at_once_learn_no_more_than_one_after_the_other() {
+    const LOGIN_RATE: usize = 10;
+    let mut stage = Stage::new();
+    let user = user(&mut stage);
+    let guesses = log_in(&mut stage, &user, LOGIN_RATE + 2);
+    for (n, question) in guesses.into_iter().enumerate() {
+        // The last one is right.
+        stage.compare_password(n > LOGIN_RATE);
+        match stage.answer(question) {
+            Some(Outcome::Refused(problem)) if n < LOGIN_RATE => {
+                assert_eq!(problem, Problem::WRONG_LOGIN);
+            }
+            Some(Outcome::Refused(problem)) => assert_eq!(problem.code, "too_many_requests"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_name_stays_taken_until_its_first_owner_is_stored() {
+    let mut stage = Stage::new();
+    let name = stage.username();
+    for n in [1, 2] {
+        let user = UserRegistered {
+            user_id: UserId::from_bytes([n; 16]),
+            at: Timestamp::from_millis(1),
+            username: &name,
+            password_hash: None,
+        };
+        stage.deliver(batch_of(&[Record::UserRegistered(user)]));
+    }
+    stage.answer_read(Ok(Found::Users(Vec::new())));
+    // The second, which was refused, has nothing in the store to wait for.
+    while stage.writes.len() > 1 {
+        stage.store_newest();
+    }
+    let question = register(&mut stage, &name);
+    assert!(stage.reads.is_empty(), "the store does not have it yet");
+    stage.assert_refused(question, Problem::USERNAME_TAKEN);
 }

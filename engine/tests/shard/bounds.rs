@@ -1,6 +1,6 @@
 //! What happens at the bounds of an owner's queues.
 
-use rookery_engine::mesh::{Command, Outcome, ShardMessage, Subscription};
+use rookery_engine::mesh::{Command, Outcome, Page, PageStart, ShardMessage, Subscription};
 use rookery_engine::port::{Found, StoreFault, StoredChat};
 use rookery_engine::problem::Problem;
 use rookery_schema::row::{ChatRow, Head};
@@ -192,4 +192,41 @@ fn chats_that_nobody_uses_are_forgotten_above_the_bound() {
     stage.reads.clear();
     let question = show(&mut stage, listened, user);
     assert!(stage.reads.is_empty() && stage.answer(question).is_some());
+}
+
+#[test]
+fn many_chats_keep_less_of_each_in_memory() {
+    const KEPT_BYTES: usize = 64 * 1024;
+    let mut stage = Stage::new();
+    let user = stage.foreign_user();
+    let chat = stage.create(&[user]);
+    let text = "x".repeat(1000);
+    for _ in 0..KEPT_BYTES / 1300 {
+        stage.post_text(chat, user, None, &text);
+        stage.settle();
+    }
+    let page = || Command::ShowMessages {
+        chat_id: chat,
+        caller: user,
+        page: Page {
+            from: PageStart::Newest,
+            limit: 40,
+        },
+    };
+    let whole = stage.ask(page());
+    assert!(stage.answer(whole).is_some() && stage.reads.is_empty());
+    for _ in 0..3 * 4096 {
+        let other = stage.chat();
+        show(&mut stage, other, user);
+        stage.answer_read(Ok(stored(other, &[])));
+    }
+    for _ in 0..4 {
+        stage.tick_after(SECOND);
+    }
+    stage.ask(page());
+    assert_eq!(
+        stage.reads.len(),
+        1,
+        "the older half is read from the store"
+    );
 }

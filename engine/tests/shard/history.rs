@@ -2,10 +2,11 @@
 
 use rookery_engine::mesh::{Command, Outcome, Page, PageStart};
 use rookery_engine::port::{Found, Read, StoredChat};
+use rookery_engine::problem::Problem;
 use rookery_schema::row::{ChatRow, EventRow};
 use rookery_schema::{ChatId, Seq, Timestamp, UserId};
 
-use crate::stage::{Stage, messages};
+use crate::stage::{SECOND, Stage, messages};
 
 /// A chat of which the store has all but the newest events, which alone are in memory.
 struct Long {
@@ -135,4 +136,56 @@ fn a_chat_read_from_the_store_shows_what_it_had() {
     let rows: Vec<EventRow> = rows.map(|(_, row)| row.clone()).collect();
     long.stage.answer_read(Ok(Found::Messages(rows)));
     assert_eq!(long.seqs(question), (52..=151).rev().collect::<Vec<u64>>());
+}
+
+#[test]
+fn a_page_shows_what_was_confirmed_before_it_was_asked_for() {
+    let mut long = Long::new(0);
+    let posted = long.stage.post(long.chat, long.user, None);
+    let batch = long.stage.appends.pop_front().unwrap();
+    long.stage.confirm_append(&batch);
+    long.stage.assert_posted(posted);
+    let question = long.ask(PageStart::Newest);
+    let inbox = long.stage.ask(Command::SummarizeChats {
+        user_id: long.user,
+        chats: vec![long.chat],
+    });
+    assert!(long.stage.answer(inbox).is_none());
+    long.stage.deliver(batch);
+    assert_eq!(long.seqs(question), [2]);
+    let Some(Outcome::Summaries(lines)) = long.stage.answer(inbox) else {
+        panic!("no inbox came");
+    };
+    assert_eq!(lines[0].last_seq, Seq(2));
+}
+
+#[test]
+fn a_log_that_can_t_be_read_does_not_keep_pages_from_being_shown() {
+    let mut long = Long::new(1);
+    long.stage.post(long.chat, long.user, None);
+    let batch = long.stage.appends.pop_front().unwrap();
+    long.stage.confirm_append(&batch);
+    let question = long.ask(PageStart::Newest);
+    long.stage.tick_after(SECOND / 10);
+    assert!(long.stage.answer(question).is_none());
+    long.stage.tick_after(SECOND / 2);
+    assert_eq!(long.seqs(question), [2]);
+}
+
+#[test]
+fn no_more_pages_wait_for_the_log_than_the_bound() {
+    const READS_WAITING_MAX: usize = 4096;
+    let mut long = Long::new(0);
+    long.stage.post(long.chat, long.user, None);
+    let batch = long.stage.appends.pop_front().unwrap();
+    long.stage.confirm_append(&batch);
+    let kept: Vec<u64> = (0..READS_WAITING_MAX)
+        .map(|_| long.ask(PageStart::Newest))
+        .collect();
+    let refused = long.ask(PageStart::Newest);
+    long.stage.assert_refused(refused, Problem::LAGGING);
+    long.stage.deliver(batch);
+    for question in kept {
+        assert_eq!(long.seqs(question), [2]);
+    }
 }

@@ -1,6 +1,8 @@
 //! A shard reads back what is in its log.
 
+use bytes::Bytes;
 use rookery_engine::port::{Found, LogEvent, LogRequest, Opened};
+use rookery_schema::batch::RecordBatch;
 use rookery_schema::record::{
     ChatCreated, MemberList, MembershipChange, MessagePosted, Record, SessionEnded,
 };
@@ -155,4 +157,28 @@ fn the_store_is_told_how_far_it_has_come_whatever_the_records_are() {
         behind: Offset(3),
     };
     assert_eq!(stage.store(), [reached]);
+}
+
+#[test]
+fn a_record_that_can_t_be_understood_is_buried_before_what_is_behind_it_counts_as_stored() {
+    let mut stage = Stage::new();
+    let unknown = Bytes::from_static(&[200, 1, 2]);
+    let length = (unknown.len() as u32).to_le_bytes();
+    let batch = [length.as_slice(), &unknown].concat();
+    stage.deliver(RecordBatch::from_bytes(batch.into()).unwrap());
+    let [LogRequest::Bury { offset, record, .. }] = stage.log.as_slice() else {
+        panic!("{:?}", stage.log);
+    };
+    assert_eq!((*offset, record), (Offset(0), &unknown));
+    assert_eq!(stage.notices.len(), 1);
+    stage.store();
+    stage.log.clear();
+    stage.commit();
+    assert!(stage.log.is_empty(), "{:?}", stage.log);
+    stage.log_event(LogEvent::Buried { partition: P0 });
+    stage.commit();
+    let [LogRequest::Commit { offset, .. }] = stage.log.as_slice() else {
+        panic!("{:?}", stage.log);
+    };
+    assert_eq!(*offset, Offset(1));
 }

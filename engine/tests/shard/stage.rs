@@ -4,11 +4,12 @@ use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::time::Duration;
 
-use rookery_engine::effect::{Effects, HandedOff};
+use rookery_engine::effect::{Effects, HandedOff, Notice};
 use rookery_engine::input::{ConnId, Input, Now};
 use rookery_engine::mesh::{Asker, Command, Outcome, Post, ShardMessage, Subscription, Waiting};
 use rookery_engine::port::{
-    AppendFault, Found, LogEvent, LogRequest, Opened, Read, StoreEvent, StoreFault, StoreRequest,
+    AppendFault, Found, LogEvent, LogRequest, Opened, PasswordJob, PasswordOutcome, Read,
+    StoreEvent, StoreFault, StoreRequest,
 };
 use rookery_engine::problem::Problem;
 use rookery_engine::shard::{AuthMode, Shard, ShardConfig};
@@ -38,6 +39,11 @@ pub(crate) struct Stage {
     pub(crate) log: Vec<LogRequest>,
     pub(crate) writes: VecDeque<(u64, Vec<Row>)>,
     pub(crate) reads: VecDeque<(u64, Read)>,
+    syncs: VecDeque<u64>,
+    /// Passwords that wait to be hashed or compared.
+    pub(crate) passwords: VecDeque<PasswordJob>,
+    /// What the operator was told.
+    pub(crate) notices: Vec<Notice>,
     /// What came for the other shard, answers apart.
     pub(crate) sent: Vec<ShardMessage>,
     answers: Vec<(u64, Outcome)>,
@@ -77,6 +83,9 @@ impl Stage {
             log: Vec::new(),
             writes: VecDeque::new(),
             reads: VecDeque::new(),
+            syncs: VecDeque::new(),
+            passwords: VecDeque::new(),
+            notices: Vec::new(),
             sent: Vec::new(),
             answers: Vec::new(),
             end: opened.start,
@@ -97,7 +106,8 @@ impl Stage {
         let mut effects = Effects::default();
         self.shard.step(now, input, &mut effects);
         self.shard.flush(now, &mut effects);
-        assert!(effects.notices.is_empty(), "{:?}", effects.notices);
+        self.notices.extend(effects.notices);
+        self.passwords.extend(effects.passwords);
         for request in effects.log {
             match request {
                 LogRequest::Append { batch, .. } => self.appends.push_back(batch),
@@ -108,7 +118,7 @@ impl Stage {
             match request {
                 StoreRequest::Write { token, rows } => self.writes.push_back((token, rows)),
                 StoreRequest::Read { token, read } => self.reads.push_back((token, read)),
-                StoreRequest::Sync { .. } => {}
+                StoreRequest::Sync { token } => self.syncs.push_back(token),
             }
         }
         for message in effects.mesh.into_iter().flatten() {
@@ -315,6 +325,21 @@ impl Stage {
         stored
     }
 
+    /// Time passes until the shard commits what is stored, where it is not committed.
+    pub(crate) fn commit(&mut self) {
+        self.tick_after(2 * SECOND);
+        while let Some(token) = self.syncs.pop_front() {
+            self.step(Input::Store(StoreEvent::Synced { token }));
+        }
+    }
+
+    /// The store confirms the newest write before all others.
+    pub(crate) fn store_newest(&mut self) {
+        let (token, _) = self.writes.pop_back().unwrap();
+        let micros = 1;
+        self.step(Input::Store(StoreEvent::Written { token, micros }));
+    }
+
     /// Log and store confirm all that they are asked for; what was written.
     pub(crate) fn settle(&mut self) -> Vec<Row> {
         let mut stored = Vec::new();
@@ -325,6 +350,13 @@ impl Stage {
             stored.extend(self.store());
         }
         stored
+    }
+
+    /// The hashers are done with the oldest password.
+    pub(crate) fn compare_password(&mut self, is_right: bool) {
+        let token = self.passwords.pop_front().unwrap().token;
+        let outcome = PasswordOutcome::Verified(is_right);
+        self.step(Input::Password { token, outcome });
     }
 
     /// The store answers the oldest read.

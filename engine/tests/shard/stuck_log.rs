@@ -203,3 +203,41 @@ fn a_chat_that_the_log_refused_can_be_created_again() {
         Some(Outcome::Json { created: true, .. })
     ));
 }
+
+#[test]
+fn of_two_who_ask_for_one_change_only_the_one_whose_record_was_refused_hears_so() {
+    let (mut stage, chat_id, caller) = stage();
+    let user_id = stage.foreign_user();
+    let add = || Command::AddMember {
+        chat_id,
+        caller,
+        user_id,
+    };
+    let first = stage.ask(add());
+    let second = stage.ask(add());
+    let batch = stage.appends.pop_front().unwrap();
+    stage.confirm_append(&batch);
+    stage.fail_append();
+    stage.assert_refused(second, Problem::LOG_UNAVAILABLE);
+    assert!(stage.answer(first).is_none());
+    stage.deliver(batch);
+    stage.store();
+    assert!(matches!(stage.answer(first), Some(Outcome::Json { .. })));
+}
+
+#[test]
+fn a_doubtful_send_stays_so_when_its_retry_is_refused() {
+    let (mut stage, chat, user) = stage();
+    stage.post(chat, user, Some("a"));
+    let doubtful = stage.doubt_append();
+    let second = stage.post(chat, user, Some("a"));
+    stage.fail_append();
+    stage.assert_refused(second, Problem::LOG_UNAVAILABLE);
+    let third = stage.post(chat, user, Some("a"));
+    let retry = stage.appends.pop_front().unwrap();
+    stage.confirm_append(&retry);
+    let posted = stage.assert_posted(third);
+    stage.deliver(doubtful);
+    stage.deliver(retry);
+    assert_eq!(message_ids(&stage.settle()), [posted]);
+}

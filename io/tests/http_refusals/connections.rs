@@ -24,6 +24,19 @@ fn head_is_get_without_its_body() {
     http.assert_lives();
 }
 
+#[test]
+fn a_refused_head_has_no_body_either() {
+    let (_dir, server) = start_with_tokens();
+    for target in ["/%00", "/nothing"] {
+        let mut http = server.http();
+        let request = format!("HEAD {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        http.write(request.as_bytes()).unwrap();
+        let head = http.receive_to_head().unwrap();
+        assert!(head.status >= 400);
+        http.assert_closed();
+    }
+}
+
 /// 50 requests of which each reply tells which it belongs to.
 fn train(rng: &mut Rng) -> (Vec<u8>, Vec<u16>) {
     let wagons = [

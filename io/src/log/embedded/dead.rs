@@ -24,3 +24,29 @@ pub(super) fn bury(dir: &Path, offset: Offset, record: &[u8], reason: &str) -> i
     file.write_all(format!("{line}\n").as_bytes())?;
     file.sync_data()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn each_record_is_a_line_that_can_be_read_back() {
+        let dir = tempfile::tempdir().unwrap();
+        bury(dir.path(), Offset(7), &[0, 200, 255], "kind \"200\"").unwrap();
+        bury(dir.path(), Offset(9), b"", "empty").unwrap();
+        let text = std::fs::read_to_string(dir.path().join("dead")).unwrap();
+        let lines: Vec<serde_json::Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                json!({"offset": 7, "reason": "kind \"200\"", "record": "00c8ff"}),
+                json!({"offset": 9, "reason": "empty", "record": ""}),
+            ]
+        );
+    }
+}
