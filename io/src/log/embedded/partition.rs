@@ -7,6 +7,7 @@ use rookery_schema::batch::RecordBatch;
 use rookery_schema::{Offset, PartitionId};
 
 use super::committed::Committed;
+use super::frame::Seed;
 use super::segments::{Cursor, Segments, WriteError};
 use super::{LogError, Settings, Stored};
 use crate::embedded::{Durability, Room};
@@ -38,6 +39,7 @@ impl Partition {
     pub(super) fn open(
         id: PartitionId,
         dir: &Path,
+        seed: Seed,
         stored: Stored,
         settings: Settings,
     ) -> Result<(Self, LogEvent), LogError> {
@@ -45,7 +47,7 @@ impl Partition {
         let path = dir.join("committed");
         // Where an operator moved a damaged log away, it goes on where the store is.
         let first = if path.exists() { Offset(0) } else { stored };
-        let segments = Segments::open(dir, settings.segment_bytes, first)?;
+        let segments = Segments::open(dir, seed, settings.segment_bytes, first)?;
         let mut committed = Committed::open(&path).map_err(LogError::io(&path))?;
         let (start, end) = (segments.start(), segments.end());
         if stored > end {

@@ -10,7 +10,7 @@ use rookery_schema::Offset;
 use rookery_schema::batch::RecordBatch;
 
 use super::LogError;
-use super::frame::{Frame, HEADER_BYTES, Header, Parsed, frame_bytes, parse, put_frame};
+use super::frame::{Frame, HEADER_BYTES, Header, Parsed, Seed, frame_bytes, parse, put_frame};
 use crate::embedded::{create_private_dir, sync_dir};
 
 const SEGMENT_SUFFIX: &str = "segment";
@@ -19,6 +19,7 @@ const SEGMENT_SUFFIX: &str = "segment";
 #[derive(Debug)]
 pub(super) struct Segments {
     dir: PathBuf,
+    seed: Seed,
     /// Bytes of a segment, given to it at once so that an append does not change its length. A single
     /// larger append makes a larger segment.
     segment_bytes: u64,
@@ -61,7 +62,12 @@ pub(super) enum WriteError {
 impl Segments {
     /// Opens a partition's log, checks every byte of it, and cuts off what a crash left unfinished. One
     /// without segments begins at `first`.
-    pub(super) fn open(dir: &Path, segment_bytes: u64, first: Offset) -> Result<Self, LogError> {
+    pub(super) fn open(
+        dir: &Path,
+        seed: Seed,
+        segment_bytes: u64,
+        first: Offset,
+    ) -> Result<Self, LogError> {
         if !dir.exists() {
             create_private_dir(dir).map_err(LogError::io(dir))?;
             let parent = dir.parent().unwrap_or(dir);
@@ -71,6 +77,7 @@ impl Segments {
         bases.sort_unstable();
         let mut this = Self {
             dir: dir.to_owned(),
+            seed,
             segment_bytes,
             files: Vec::new(),
             end: bases.first().copied().unwrap_or(first),
@@ -133,7 +140,7 @@ impl Segments {
     ) -> Result<(usize, usize), LogError> {
         let (mut at, mut unsynced) = (0, 0);
         loop {
-            match parse(bytes, at, self.end) {
+            match parse(self.seed, bytes, at, self.end) {
                 Parsed::Frame(frame) => {
                     if frame.is_first_unsynced {
                         unsynced = at;
@@ -180,7 +187,14 @@ impl Segments {
         let mut end = self.end;
         self.buffer.clear();
         for batch in batches {
-            put_frame(&mut self.buffer, self.written, end, self.synced, batch);
+            put_frame(
+                &mut self.buffer,
+                self.seed,
+                self.written,
+                end,
+                self.synced,
+                batch,
+            );
             bases.push(end);
             end = end.plus(u64::from(batch.len()));
         }
@@ -294,7 +308,7 @@ impl Segments {
         if segment.base != cursor.base {
             *cursor = self.cursor_at(cursor.next);
         }
-        let frame = segment.read_frame(cursor)?;
+        let frame = segment.read_frame(self.seed, cursor)?;
         cursor.at += frame.len as u64;
         cursor.next = frame.base.plus(u64::from(frame.batch.len()));
         Ok(Some((frame.base, frame.batch)))
@@ -303,17 +317,17 @@ impl Segments {
 
 impl Segment {
     /// The frame at the cursor, which was whole when the log was opened.
-    fn read_frame(&self, cursor: &Cursor) -> Result<Frame, LogError> {
+    fn read_frame(&self, seed: Seed, cursor: &Cursor) -> Result<Frame, LogError> {
         let mut header = [0; HEADER_BYTES];
         self.read_at(&mut header, cursor.at)?;
-        let header = Header::parse(&header).ok_or_else(|| self.corrupt(cursor))?;
+        let header = Header::parse(seed, &header).ok_or_else(|| self.corrupt(cursor))?;
         let bytes = header.frame_bytes();
         if cursor.at + bytes as u64 > self.len {
             return Err(self.corrupt(cursor));
         }
         let mut frame = vec![0; bytes];
         self.read_at(&mut frame, cursor.at)?;
-        match parse(&frame.into(), 0, cursor.next) {
+        match parse(seed, &frame.into(), 0, cursor.next) {
             Parsed::Frame(frame) => Ok(frame),
             _ => Err(self.corrupt(cursor)),
         }
