@@ -246,7 +246,14 @@ impl Segments {
             .truncate(true)
             .open(&path)
             .map_err(WriteError::Undone)?;
-        file.set_len(len).map_err(WriteError::Undone)?;
+        if let Err(error) = file.set_len(len) {
+            // The older segment may still have room, and this one's name would become a lie.
+            let removed = fs::remove_file(&path).and_then(|()| sync_dir(&self.dir));
+            return Err(match removed {
+                Ok(()) => WriteError::Undone(error),
+                Err(error) => WriteError::Broken(error),
+            });
+        }
         file.sync_all().map_err(WriteError::Broken)?;
         sync_dir(&self.dir).map_err(WriteError::Broken)?;
         self.files.push(Segment {
@@ -371,4 +378,34 @@ fn list(dir: &Path) -> Result<Vec<Offset>, LogError> {
         }
     }
     Ok(bases)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn record(bytes: u32) -> RecordBatch {
+        let run = [&bytes.to_le_bytes()[..], &vec![b'x'; bytes as usize]].concat();
+        RecordBatch::from_bytes(run.into()).unwrap()
+    }
+
+    #[test]
+    fn a_segment_that_can_not_be_sized_leaves_no_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let seed = Seed::of(Uuid::from_u128(7));
+        let open = || Segments::open(dir.path(), seed, 16 << 10, Offset(0)).unwrap();
+        let mut log = open();
+        log.append(&[record(10_000)]).unwrap();
+        log.segment_bytes = u64::MAX;
+        let refused = log.append(&[record(10_000)]);
+        assert!(matches!(refused, Err(WriteError::Undone(_))), "{refused:?}");
+        // What is smaller fits into the older segment, and goes beyond the name of the one refused.
+        log.append(&[record(100)]).unwrap();
+        drop(log);
+        assert_eq!(open().end(), Offset(2));
+    }
 }
