@@ -135,3 +135,41 @@ fn help_and_completions_are_there() {
     assert_eq!(code, Some(0), "{text}");
     assert!(text.contains("--data-dir"));
 }
+
+/// Commands that print.
+const PRINTING: [&[&str]; 4] = [
+    &["--help"],
+    &["config"],
+    &["completions", "bash"],
+    &["check"],
+];
+
+#[test]
+fn a_reader_who_has_seen_enough_is_no_failure() {
+    let dir = tempfile::tempdir().unwrap();
+    for args in PRINTING {
+        let expected = run(&dir, |command| {
+            command.args(args);
+        });
+        let (code, text) = run(&dir, |command| {
+            let (reader, writer) = std::io::pipe().unwrap();
+            drop(reader);
+            command.args(args).stdout(writer);
+        });
+        assert_eq!((code, text), (expected.0, String::new()), "{args:?}");
+    }
+}
+
+#[test]
+fn output_that_can_not_be_written_is_a_failure_in_one_line() {
+    let dir = tempfile::tempdir().unwrap();
+    for args in PRINTING {
+        let (code, text) = run(&dir, |command| {
+            let full = std::fs::File::options().write(true).open("/dev/full");
+            command.args(args).stdout(full.unwrap());
+        });
+        assert_eq!(code, Some(1), "{args:?}: {text}");
+        assert_eq!(text.lines().count(), 1, "{args:?}: {text}");
+        assert!(text.contains("can't write to stdout"), "{text}");
+    }
+}
