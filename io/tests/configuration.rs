@@ -57,6 +57,16 @@ fn flags_are_known_and_within_bounds() {
 }
 
 #[test]
+fn two_listeners_on_one_address_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let outcome = run(&dir, |command| {
+        let same = ["--listen=127.0.0.1:9", "--admin-listen=127.0.0.1:9"];
+        command.arg("config").args(same);
+    });
+    assert_refused(outcome, "overlap");
+}
+
+#[test]
 fn variables_are_known_and_within_bounds() {
     let dir = tempfile::tempdir().unwrap();
     for (name, value) in [("ROOKERY_NONSENSE", "1"), ("ROOKERY_SHARDS", "0")] {
