@@ -1,11 +1,7 @@
 //! The `rookery` binary: reads what it is told, and does it.
 
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "this is what talks to the terminal"
-)]
-
+use std::fmt::Display;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use rookery_io::check;
@@ -20,18 +16,11 @@ fn main() -> ExitCode {
     };
     match cli::parse(std::env::args_os(), &host) {
         Err(error) => fail(&error, cli::EXIT_USAGE),
-        Ok(Invocation::Print(text)) => {
-            print!("{text}");
-            ExitCode::SUCCESS
-        }
-        Ok(Invocation::Config(effective)) => {
-            print!("{effective}");
-            ExitCode::SUCCESS
-        }
+        Ok(Invocation::Print(text)) => print(&text, 0),
+        Ok(Invocation::Config(effective)) => print(&effective, 0),
         Ok(Invocation::Check(effective)) => {
             let report = check::run(&effective.config);
-            print!("{report}");
-            ExitCode::from(u8::from(!report.passed()))
+            print(&report, u8::from(!report.passed()))
         }
         Ok(Invocation::Migrate(effective)) => match serve::migrate(&effective.config) {
             Ok(()) => ExitCode::SUCCESS,
@@ -44,7 +33,19 @@ fn main() -> ExitCode {
     }
 }
 
-fn fail(error: &dyn std::fmt::Display, code: u8) -> ExitCode {
-    eprintln!("rookery: {error}");
+/// Who reads may have seen enough, as in `rookery config | head -1`: that is no failure.
+fn print(text: &dyn Display, code: u8) -> ExitCode {
+    let mut stdout = io::stdout().lock();
+    match write!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            fail(&format_args!("can't write to stdout: {error}"), 1)
+        }
+        _ => ExitCode::from(code),
+    }
+}
+
+fn fail(error: &dyn Display, code: u8) -> ExitCode {
+    // Where nobody can be told, the exit code still can.
+    let _ = writeln!(io::stderr(), "rookery: {error}");
     ExitCode::from(code)
 }

@@ -57,6 +57,16 @@ fn flags_are_known_and_within_bounds() {
 }
 
 #[test]
+fn two_listeners_on_one_address_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let outcome = run(&dir, |command| {
+        let same = ["--listen=127.0.0.1:9", "--admin-listen=127.0.0.1:9"];
+        command.arg("config").args(same);
+    });
+    assert_refused(outcome, "overlap");
+}
+
+#[test]
 fn variables_are_known_and_within_bounds() {
     let dir = tempfile::tempdir().unwrap();
     for (name, value) in [("ROOKERY_NONSENSE", "1"), ("ROOKERY_SHARDS", "0")] {
@@ -134,4 +144,42 @@ fn help_and_completions_are_there() {
     });
     assert_eq!(code, Some(0), "{text}");
     assert!(text.contains("--data-dir"));
+}
+
+/// Commands that print.
+const PRINTING: [&[&str]; 4] = [
+    &["--help"],
+    &["config"],
+    &["completions", "bash"],
+    &["check"],
+];
+
+#[test]
+fn a_reader_who_has_seen_enough_is_no_failure() {
+    let dir = tempfile::tempdir().unwrap();
+    for args in PRINTING {
+        let expected = run(&dir, |command| {
+            command.args(args);
+        });
+        let (code, text) = run(&dir, |command| {
+            let (reader, writer) = std::io::pipe().unwrap();
+            drop(reader);
+            command.args(args).stdout(writer);
+        });
+        assert_eq!((code, text), (expected.0, String::new()), "{args:?}");
+    }
+}
+
+#[test]
+fn output_that_can_not_be_written_is_a_failure_in_one_line() {
+    let dir = tempfile::tempdir().unwrap();
+    for args in PRINTING {
+        let (code, text) = run(&dir, |command| {
+            let full = std::fs::File::options().write(true).open("/dev/full");
+            command.args(args).stdout(full.unwrap());
+        });
+        assert_eq!(code, Some(1), "{args:?}: {text}");
+        assert_eq!(text.lines().count(), 1, "{args:?}: {text}");
+        assert!(text.contains("can't write to stdout"), "{text}");
+    }
 }

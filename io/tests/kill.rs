@@ -1,11 +1,13 @@
 //! `kill -9` at random moments, with the number of shards changing from start to start: every
-//! acknowledged message is there exactly once, in one order that all readers agree on.
+//! acknowledged message is there exactly once, in one order that all readers agree on, and so are members.
 //!
 //! `ROOKERY_KILLS` sets how many kills, `ROOKERY_KILL_SEED` repeats a run's choices.
 
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 #![allow(clippy::print_stderr, reason = "a run says what it did")]
 
+#[path = "kill/clubs.rs"]
+mod clubs;
 mod support;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -15,6 +17,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use clubs::Clubs;
 use serde_json::{Value, json};
 use support::api::{Api, Posted, posted};
 use support::http::Http;
@@ -89,7 +92,7 @@ impl World {
     fn goes_on(&self) -> bool {
         assert!(
             Instant::now() < self.deadline,
-            "a message is never acknowledged"
+            "something is never acknowledged"
         );
         !self.finishing.load(Ordering::Relaxed)
     }
@@ -111,7 +114,7 @@ impl World {
 }
 
 #[test]
-fn no_kill_loses_repeats_or_reorders_a_message() {
+fn no_kill_loses_repeats_or_reorders_what_was_acknowledged() {
     let kills = std::env::var("ROOKERY_KILLS").map_or(KILLS_DEFAULT, |text| text.parse().unwrap());
     let mut rng = Rng::from_env("ROOKERY_KILL_SEED");
     let dir = tempfile::tempdir().unwrap();
@@ -120,6 +123,7 @@ fn no_kill_loses_repeats_or_reorders_a_message() {
     let mut server = options.clone().shards(SHARDS[0]).start();
     let deadline = Instant::now() + PATIENCE_PER_KILL * (kills as u32 + 3);
     let world = build_world(server.addr, deadline, &mut rng);
+    let mut clubs = Clubs::found(server.addr);
     thread::scope(|scope| {
         let mut senders = Vec::new();
         for poster in 0..POSTERS {
@@ -128,6 +132,8 @@ fn no_kill_loses_repeats_or_reorders_a_message() {
         }
         let (world, seed) = (&world, rng.next());
         senders.push(scope.spawn(move || send_over_websocket(world, Rng::new(seed))));
+        let (clubs, seed) = (&mut clubs, rng.next());
+        senders.push(scope.spawn(move || clubs.change(world, Rng::new(seed))));
         for listener in 0..LISTENERS {
             scope.spawn(move || listen(world, &world.users[listener as usize * 7]));
         }
@@ -151,6 +157,9 @@ fn no_kill_loses_repeats_or_reorders_a_message() {
         drop(finish);
     });
     verify(&world, server.addr, kills);
+    let changes = clubs.verify(server.addr);
+    eprintln!("{changes} members added or removed");
+    assert!(changes > kills, "the run had changes");
 }
 
 /// Ends all threads, also where the test fails, so that it can report.

@@ -3,13 +3,23 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
+
+/// The UUID of a text with hyphens (RFC 9562, section 4), in letters of either case. [`Uuid`] itself knows
+/// three more spellings, with which one thing would have several URLs.
+///
+/// # Errors
+/// Where the text is anything else.
+pub fn parse_uuid(text: &str) -> Result<Uuid, uuid::Error> {
+    text.parse().map(Hyphenated::into_uuid)
+}
 
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         #[serde(transparent)]
         pub struct $name(pub Uuid);
 
@@ -51,7 +61,13 @@ macro_rules! uuid_id {
         impl FromStr for $name {
             type Err = uuid::Error;
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                Uuid::parse_str(text).map(Self)
+                parse_uuid(text).map(Self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Hyphenated::deserialize(deserializer).map(|id| Self(id.into_uuid()))
             }
         }
     };
@@ -133,5 +149,38 @@ impl PartitionId {
     /// For indexing per-partition tables.
     pub const fn index(self) -> usize {
         self.0 as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_has_one_spelling_in_two_cases() {
+        let id = ChatId(Uuid::from_u128(0x0190_abcd_0000_7000_8000_0000_0000_00ef));
+        let json = |text: &str| serde_json::from_str(&format!("\"{text}\"")).ok();
+        let text = id.to_string();
+        assert_eq!(text.len(), 36);
+        for text in [&text, &text.to_uppercase()] {
+            assert_eq!(text.parse().ok(), Some(id), "{text}");
+            assert_eq!(json(text), Some(id), "{text}");
+        }
+        let others = [
+            format!("urn:uuid:{id}"),
+            format!("{{{id}}}"),
+            id.0.simple().to_string(),
+            format!("{id}0"),
+            format!(" {}", &text[1..]),
+            text[1..].to_owned(),
+            text.replace('e', "g"),
+            text.replace('-', "0"),
+            text.replace("ef", "\u{e9}"),
+            String::new(),
+        ];
+        for text in others {
+            assert_eq!(text.parse::<ChatId>().ok(), None, "{text}");
+            assert_eq!(json(&text), None::<ChatId>, "{text}");
+        }
     }
 }

@@ -13,6 +13,8 @@ pub mod row;
 pub mod time;
 mod wire;
 
-pub use ids::{ChatId, MessageId, Offset, PartitionId, Seq, SessionId, ShardId, UserId};
+pub use ids::{
+    ChatId, MessageId, Offset, PartitionId, Seq, SessionId, ShardId, UserId, parse_uuid,
+};
 pub use routing::Topology;
 pub use time::Timestamp;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use percent_encoding::percent_decode;
 use serde::Deserialize;
 
 use crate::http::Request;
@@ -35,11 +36,13 @@ pub(super) fn fields<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, Proble
 }
 
 fn form_to_json(body: &[u8]) -> Result<Vec<u8>, Problem> {
+    // The parser puts U+FFFD in the place of what is no UTF-8, and that may be meant as well. What stands
+    // between the fields is ASCII, so that all of them can be looked at in one.
+    if percent_decode(body).decode_utf8().is_err() {
+        return Err(Problem::malformed("the form must be UTF-8"));
+    }
     let mut object = serde_json::Map::new();
     for (name, value) in form_urlencoded::parse(body) {
-        if value.contains('\u{fffd}') {
-            return Err(Problem::malformed("the form must be UTF-8"));
-        }
         let value = serde_json::Value::String(value.into_owned());
         if LIST_FIELDS.contains(&name.as_ref()) {
             let list = object
@@ -82,5 +85,43 @@ pub(crate) fn object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> serde_json::Resu
         serde_json::from_slice(json)
     } else {
         Err(serde::de::Error::custom("an object is expected"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+    use super::*;
+
+    fn content(form: &[u8]) -> Option<String> {
+        let json = form_to_json(form).ok()?;
+        let fields: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        Some(fields["content"].as_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn a_form_is_utf_8_or_refused() {
+        for (form, text) in [
+            (&b"content=a%20b+c%26%3D"[..], "a b c&="),
+            (b"content=%C3%A9%E2%82%AC", "\u{e9}\u{20ac}"),
+            ("content=\u{e9}".as_bytes(), "\u{e9}"),
+            (b"content=%EF%BF%BD", "\u{fffd}"),
+            ("content=\u{fffd}".as_bytes(), "\u{fffd}"),
+            (b"content=100%&x=%zz", "100%"),
+        ] {
+            assert_eq!(content(form).as_deref(), Some(text), "{form:?}");
+        }
+        for form in [
+            &b"content=%FF"[..],
+            b"content=\xff",
+            b"content=%C3",
+            b"content=%C3&x=%A9",
+            b"content=%ED%A0%80",
+            b"content=%C0%AE",
+            b"content=a&%FF=b",
+        ] {
+            assert_eq!(content(form), None, "{form:?}");
+        }
     }
 }

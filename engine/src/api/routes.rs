@@ -1,6 +1,7 @@
 //! Paths and methods.
 
 use matchit::Router;
+use rookery_schema::parse_uuid;
 use uuid::Uuid;
 
 use crate::http::Method;
@@ -135,7 +136,7 @@ impl Routes {
             found
                 .params
                 .get(name)
-                .and_then(|text| Uuid::try_parse(text).ok())
+                .and_then(|text| parse_uuid(text).ok())
         };
         Some((
             *found.value,
@@ -162,6 +163,20 @@ mod tests {
         }
         assert!(routes.find("/chats/1/2/3").is_none());
         assert!(routes.find("/users/").is_none());
+    }
+
+    #[test]
+    fn an_id_has_no_second_path() {
+        let routes = Routes::new();
+        let id = Uuid::from_u128(7);
+        for text in [
+            id.urn().to_string(),
+            id.braced().to_string(),
+            id.simple().to_string(),
+        ] {
+            let (_, matched) = routes.find(&format!("/chats/{text}")).expect("found");
+            assert_eq!(matched.id, None, "{text}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use std::{io, path::PathBuf};
+use std::{io, net::SocketAddr, path::PathBuf};
 
 /// A configuration that can't be used. Each variant is one line that says what is allowed; the user
 /// mends it and starts again.
@@ -23,6 +23,19 @@ pub enum ConfigError {
         one: String,
         /// The other.
         other: String,
+    },
+
+    /// Two addresses are one, or one of them takes in the other.
+    #[error("{one} {first} and {other} {second} overlap; give them different ports")]
+    Overlapping {
+        /// The one setting.
+        one: String,
+        /// Its address.
+        first: SocketAddr,
+        /// The other setting.
+        other: String,
+        /// Its address.
+        second: SocketAddr,
     },
 
     /// A CPU was asked for that the process may not run on.

@@ -253,6 +253,7 @@ impl Resolver<'_> {
     fn config(&mut self, allowed: &CpuSet) -> Result<Config, ConfigError> {
         let listen = self.value(&settings::LISTEN)?;
         let admin_listen = self.optional(&settings::ADMIN_LISTEN)?;
+        self.check_addresses(listen, admin_listen)?;
         let placement = self.placement(allowed)?;
         let shards = u32::try_from(placement.shards.len()).unwrap_or(u32::MAX);
         let partitions = self.value_or(&settings::PARTITIONS, shards)?;
@@ -317,6 +318,32 @@ impl Resolver<'_> {
         });
     }
 
+    /// Listeners share their ports among shards, and so would those of two settings: the kernel would
+    /// give each connection to either.
+    fn check_addresses(
+        &self,
+        listen: SocketAddr,
+        admin: Option<SocketAddr>,
+    ) -> Result<(), ConfigError> {
+        match admin {
+            Some(admin) if overlap(listen, admin) => Err(ConfigError::Overlapping {
+                one: self.name(&settings::LISTEN),
+                first: listen,
+                other: self.name(&settings::ADMIN_LISTEN),
+                second: admin,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// A setting as it is called where its value stands.
+    fn name<D: Domain>(&self, setting: &Setting<D>) -> String {
+        let name = setting.text.name;
+        let line = self.lines.iter().find(|line| line.name == name);
+        line.map_or(&Origin::Default, |line| &line.origin)
+            .name(name)
+    }
+
     /// `cpus` or `shards`, whichever the strongest place has, which may not have both.
     fn placement(&mut self, allowed: &CpuSet) -> Result<Placement, ConfigError> {
         let chosen = self.layers.excluding(&settings::CPUS, &settings::SHARDS)?;
@@ -342,6 +369,13 @@ impl Resolver<'_> {
             }
         }
     }
+}
+
+/// Whether a connection could be to either. Port 0 is one that nobody else has.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let (a, b) = (one.ip().to_canonical(), other.ip().to_canonical());
+    let takes_all = (a.is_unspecified() || b.is_unspecified()) && a.is_ipv4() == b.is_ipv4();
+    one.port() == other.port() && one.port() != 0 && (a == b || takes_all)
 }
 
 fn check_cpus(cpus: &CpuSet, allowed: &CpuSet, origin: &Origin) -> Result<(), ConfigError> {

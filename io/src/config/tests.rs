@@ -401,6 +401,40 @@ fn cpus_and_shards_exclude_each_other_in_one_place() {
 }
 
 #[test]
+fn two_listeners_have_two_addresses() {
+    let resolve = |listen: &str, admin: &str| {
+        Machine::new().resolve(&[("listen", listen), ("admin-listen", admin)])
+    };
+    for (listen, admin) in [
+        ("127.0.0.1:80", "127.0.0.1:80"),
+        ("0.0.0.0:80", "127.0.0.1:80"),
+        ("127.0.0.1:80", "0.0.0.0:80"),
+        ("127.0.0.1:80", "[::ffff:127.0.0.1]:80"),
+        ("[::1]:80", "[::]:80"),
+    ] {
+        let message = resolve(listen, admin).unwrap_err().to_string();
+        assert_eq!(
+            message,
+            format!(
+                "--listen {listen} and --admin-listen {admin} overlap; give them different ports"
+            )
+        );
+    }
+    for (listen, admin) in [
+        ("127.0.0.1:80", "127.0.0.1:81"),
+        ("127.0.0.1:80", "127.0.0.2:80"),
+        ("127.0.0.1:80", "[::1]:80"),
+        ("127.0.0.1:0", "127.0.0.1:0"),
+    ] {
+        assert!(resolve(listen, admin).is_ok(), "{listen} and {admin}");
+    }
+    let variable = Machine::new().variable("ROOKERY_ADMIN_LISTEN", "127.0.0.1:8000");
+    let message = variable.refusal(&[]);
+    assert!(message.starts_with("default of --listen 127"), "{message}");
+    assert!(message.contains("ROOKERY_ADMIN_LISTEN 127"), "{message}");
+}
+
+#[test]
 fn the_token_secret_is_shown_as_a_path_and_never_read() {
     let machine = Machine::new().file("key", "0123456789abcdef0123456789abcdef-very-secret");
     let path = machine.directory.path().join("key");

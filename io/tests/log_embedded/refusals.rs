@@ -70,7 +70,8 @@ fn another_layout_is_refused_by_name() {
     LogLayout::prepare(&dir, 3, id).unwrap();
     let again = LogLayout::prepare(&dir, 8, Uuid::from_u128(8)).unwrap();
     assert_eq!((again.partitions, again.log_id), (3, id));
-    for text in ["format = 7\npartitions = 3\n", "format = ", ""] {
+    let older = format!("format = 1\npartitions = 3\nlog_id = \"{id}\"\n");
+    for text in [&older, "format = 7\npartitions = 3\n", "format = ", ""] {
         fs::write(dir.join("meta.toml"), text).unwrap();
         let error = LogLayout::prepare(&dir, 3, id).unwrap_err().to_string();
         assert!(error.contains("meta.toml"), "{error}");

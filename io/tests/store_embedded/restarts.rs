@@ -93,3 +93,20 @@ fn a_flipped_bit_is_refused_by_name() {
         "{text}"
     );
 }
+
+#[test]
+fn damage_in_front_of_what_was_written_later_is_no_torn_end() {
+    let root = tempfile::tempdir().unwrap();
+    let mut shard = Shard::start(&open(root.path()).unwrap(), 0);
+    (1..5).for_each(|seq| shard.write(vec![message(seq, 200)]));
+    shard.stop();
+    let path = root.path().join("store/0.jnl");
+    let mut bytes = fs::read(&path).unwrap();
+    let ends = memchr::memmem::find_iter(&bytes, b"FJL\x03");
+    let third = ends.map(|at| at + 4).nth(1).unwrap();
+    // Without it, nothing tells how long the batch is.
+    bytes[third] ^= 8;
+    fs::write(&path, &bytes).unwrap();
+    let text = open(root.path()).err().unwrap().to_string();
+    assert!(text.contains("is corrupt"), "{text}");
+}

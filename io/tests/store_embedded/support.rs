@@ -14,7 +14,7 @@ use rookery_schema::{ChatId, Offset, PartitionId, Seq, ShardId};
 use uuid::Uuid;
 
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
-pub(super) const LOG: Uuid = Uuid::from_u128(7);
+pub(super) const LOG: Uuid = Uuid::from_u128(0x8c1d_77e0_53ab_4f96_b2c8_06f4_9d35_ea71);
 
 pub(super) fn open(root: &Path) -> Result<EmbeddedStore, StoreError> {
     open_with(root, 0)

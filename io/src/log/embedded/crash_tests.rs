@@ -11,23 +11,30 @@ use proptest::prelude::*;
 use rookery_schema::Offset;
 use rookery_schema::batch::RecordBatch;
 use tempfile::TempDir;
+use uuid::Uuid;
 
 use super::LogError;
 use super::committed::Committed;
+use super::frame::{Seed, put_frame};
 use super::segments::Segments;
 
 const SEGMENT_BYTES: u64 = 16 << 10;
 const SECTOR_BYTES: usize = 512;
 
-/// One record of so many bytes, none of which is zero, behind its length.
+/// One record of so many bytes, none of which is zero.
 fn batch(bytes: usize) -> RecordBatch {
-    let mut run = (bytes as u32).to_le_bytes().to_vec();
-    run.extend((0..bytes).map(|at| (at % 251) as u8 + 1));
-    RecordBatch::from_bytes(run.into()).unwrap()
+    batch_of(&Vec::from_iter((0..bytes).map(|at| (at % 251) as u8 + 1)))
+}
+
+/// One record, behind its length.
+fn batch_of(record: &[u8]) -> RecordBatch {
+    let length = (record.len() as u32).to_le_bytes();
+    RecordBatch::from_bytes([&length, record].concat().into()).unwrap()
 }
 
 fn open(dir: &Path) -> Result<Segments, LogError> {
-    Segments::open(dir, SEGMENT_BYTES, Offset(0))
+    let seed = Seed::of(Uuid::from_u128(7));
+    Segments::open(dir, seed, SEGMENT_BYTES, Offset(0))
 }
 
 /// Appends records of these sizes, each a batch of its own, with one sync for all.
@@ -135,9 +142,7 @@ fn a_flipped_bit_is_named_wherever_it_is() {
 fn a_record_full_of_zeros_does_not_look_like_missing_sectors() {
     let dir = tempfile::tempdir().unwrap();
     let mut log = open(dir.path()).unwrap();
-    let zeros = [&4000_u32.to_le_bytes()[..], &[0; 4000]].concat();
-    let zeros = RecordBatch::from_bytes(zeros.into()).unwrap();
-    log.append(&[batch(300), zeros]).unwrap();
+    log.append(&[batch(300), batch_of(&[0; 4000])]).unwrap();
     log.sync().unwrap();
     let file = files(dir.path()).remove(0);
     let whole = fs::read(&file).unwrap();
@@ -198,6 +203,43 @@ fn whatever_sectors_a_power_cut_leaves_of_a_write_what_was_synced_stays() {
         assert!(found.len() >= 2, "{subset:b}");
         assert_eq!(found, all[..found.len()], "{subset:b}");
         assert_eq!(found == all, subset + 1 == 1 << sectors.len(), "{subset:b}");
+    }
+}
+
+/// What a record may hold whose sender knows all about frames, but not which log it is: a frame that says
+/// that everything far behind it was synced.
+fn forged_frame() -> Vec<u8> {
+    let (mut frame, later) = (Vec::new(), Offset(1000));
+    put_frame(
+        &mut frame,
+        Seed::of(Uuid::nil()),
+        0,
+        later,
+        later,
+        &batch(10),
+    );
+    frame
+}
+
+#[test]
+fn a_torn_record_that_holds_a_forged_frame_is_cut_off_like_any_other() {
+    let (dir, file, ends) = synced_one_by_one(&[100]);
+    let old = fs::read(&file).unwrap();
+    let mut log = open(dir.path()).unwrap();
+    let content = [&batch(700).as_bytes()[..], &forged_frame(), &[b'x'; 700]].concat();
+    log.append(&[batch_of(&content)]).unwrap();
+    drop(log);
+    let new = fs::read(&file).unwrap();
+    let end = written(&new);
+    for cut in ends[0] + 1..end {
+        let mut torn = new[..cut].to_vec();
+        torn.resize(new.len(), 0);
+        fs::write(&file, torn).unwrap();
+        assert_goes_on(dir.path(), &[100], &format!("killed at byte {cut}"));
+    }
+    for lost in ends[0] / SECTOR_BYTES..end.div_ceil(SECTOR_BYTES) {
+        fs::write(&file, mix(&old, &new, |sector| sector != lost)).unwrap();
+        assert_goes_on(dir.path(), &[100], &format!("without sector {lost}"));
     }
 }
 

@@ -1,7 +1,7 @@
 //! One batch of records as it lies in a segment: a header of 44 bytes, the batch, and an end mark.
 //!
 //! ```text
-//! magic "RKL1" | payload length u32 | base offset u64 | record count u32 | unsynced u32
+//! magic "RKL2" | payload length u32 | base offset u64 | record count u32 | unsynced u32
 //! | blank sectors u32 | xxh3-64 of the payload u64 | xxh3-64 of the header so far u64 | payload | 0xFF
 //! ```
 //! All little-endian. `unsynced` counts the records right in front of this frame that the disk had not
@@ -10,21 +10,39 @@
 //! What a crash leaves is told from damage by what a crash can do: a sector that was not written reads
 //! as zeros, and nothing that was synced is missing. A frame begins and ends with bytes that are not
 //! zero, and says how many sectors between are zeros by nature, so that a missing one shows.
+//!
+//! Both checksums start from a [`Seed`] of the log's own: what a frame carries is written by anybody.
 
 use bytes::Bytes;
 use rookery_schema::Offset;
 use rookery_schema::batch::RecordBatch;
-use xxhash_rust::xxh3::xxh3_64;
+use uuid::Uuid;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 /// Bytes in front of each batch.
 pub(super) const HEADER_BYTES: usize = 44;
-const MAGIC: [u8; 4] = *b"RKL1";
+const MAGIC: [u8; 4] = *b"RKL2";
 /// What the header's checksum covers.
 const CHECKED_BYTES: usize = HEADER_BYTES - 8;
 /// Behind each batch: no single flipped bit makes it zero.
 const END_MARK: u8 = 0xFF;
 /// What a disk writes at once. The kernel writes pages, which are made of sectors.
 const SECTOR_BYTES: usize = 512;
+
+/// What the checksums of a log start from. Who posts content does not know it: else content could hold a
+/// whole frame, which would be found where a torn one is searched for what was written later.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seed(u64);
+
+impl Seed {
+    pub(super) fn of(log_id: Uuid) -> Self {
+        Self(xxh3_64(log_id.as_bytes()))
+    }
+
+    fn checksum(self, bytes: &[u8]) -> u64 {
+        xxh3_64_with_seed(bytes, self.0)
+    }
+}
 
 /// What a frame says about itself.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +82,7 @@ pub(super) enum Parsed {
 /// known to be on the disk.
 pub(super) fn put_frame(
     out: &mut Vec<u8>,
+    seed: Seed,
     position: u64,
     base: Offset,
     synced: Offset,
@@ -79,8 +98,8 @@ pub(super) fn put_frame(
     // A segment is synced before the next begins, and has fewer records than bytes.
     out.extend_from_slice(&(base.0.saturating_sub(synced.0) as u32).to_le_bytes());
     out.extend_from_slice(&blank_sectors(payload, payload_at).to_le_bytes());
-    out.extend_from_slice(&xxh3_64(payload).to_le_bytes());
-    let checksum = xxh3_64(&out[start..]);
+    out.extend_from_slice(&seed.checksum(payload).to_le_bytes());
+    let checksum = seed.checksum(&out[start..]);
     out.extend_from_slice(&checksum.to_le_bytes());
     out.extend_from_slice(payload);
     out.push(END_MARK);
@@ -93,10 +112,10 @@ pub(super) fn frame_bytes(batch: &RecordBatch) -> u64 {
 
 impl Header {
     /// The header in front, where it is whole.
-    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+    pub(super) fn parse(seed: Seed, bytes: &[u8]) -> Option<Self> {
         let header = bytes.first_chunk::<HEADER_BYTES>()?;
         let (checked, checksum) = header.split_at(CHECKED_BYTES);
-        if !header.starts_with(&MAGIC) || xxh3_64(checked).to_le_bytes() != checksum {
+        if !header.starts_with(&MAGIC) || seed.checksum(checked).to_le_bytes() != checksum {
             return None;
         }
         Some(Self {
@@ -120,9 +139,9 @@ impl Header {
     }
 
     /// The frame that this is the header of, from the bytes of just that frame.
-    fn frame(&self, bytes: &Bytes) -> Option<Frame> {
+    fn frame(&self, seed: Seed, bytes: &Bytes) -> Option<Frame> {
         let payload = bytes.slice(HEADER_BYTES..HEADER_BYTES + self.payload);
-        if bytes.last() != Some(&END_MARK) || xxh3_64(&payload) != self.checksum {
+        if bytes.last() != Some(&END_MARK) || seed.checksum(&payload) != self.checksum {
             return None;
         }
         let batch = RecordBatch::from_bytes(payload).ok()?;
@@ -141,23 +160,24 @@ fn field<const N: usize>(header: &[u8; HEADER_BYTES], at: usize) -> [u8; N] {
 
 /// Reads the frame at `at` in a segment whose bytes end with the file; `next` is the offset that the
 /// frame must have.
-pub(super) fn parse(segment: &Bytes, at: usize, next: Offset) -> Parsed {
+pub(super) fn parse(seed: Seed, segment: &Bytes, at: usize, next: Offset) -> Parsed {
     let rest = &segment[at..];
     if is_blank(rest) {
         return Parsed::Blank;
     }
-    let Some(header) = Header::parse(rest) else {
-        return torn_if(is_header_missing(segment, at), segment, at, next);
+    let Some(header) = Header::parse(seed, rest) else {
+        return torn_if(is_header_missing(segment, at), seed, segment, at, next);
     };
     let end = at.saturating_add(header.frame_bytes());
     if end > segment.len() {
-        return torn_if(true, segment, at, next);
+        return torn_if(true, seed, segment, at, next);
     }
-    match header.frame(&segment.slice(at..end)) {
+    match header.frame(seed, &segment.slice(at..end)) {
         Some(frame) if frame.base == next => Parsed::Frame(frame),
         Some(_) => Parsed::Damaged,
         None => torn_if(
             segment[end - 1] == 0 || missing_sectors(segment, at, end) > header.blank_sectors,
+            seed,
             segment,
             at,
             next,
@@ -170,10 +190,10 @@ fn is_blank(bytes: &[u8]) -> bool {
 }
 
 /// A frame that lacks something is torn, unless a later one says that it was once on the disk.
-fn torn_if(lacks_something: bool, segment: &[u8], at: usize, next: Offset) -> Parsed {
+fn torn_if(lacks_something: bool, seed: Seed, segment: &[u8], at: usize, next: Offset) -> Parsed {
     let was_synced = || {
         memchr::memmem::find_iter(&segment[at..], &MAGIC)
-            .filter_map(|found| Header::parse(&segment[at + found..]))
+            .filter_map(|found| Header::parse(seed, &segment[at + found..]))
             .any(|later| later.synced() > next)
     };
     if lacks_something && !was_synced() {

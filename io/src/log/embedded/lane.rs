@@ -8,6 +8,7 @@ use rookery_engine::port::{Log, LogEvent, LogRequest};
 use rookery_schema::PartitionId;
 use rookery_schema::batch::RecordBatch;
 
+use super::frame::Seed;
 use super::partition::Partition;
 use super::{LogError, LogLayout, Settings};
 use crate::lane::{self, Lane, Requests};
@@ -32,10 +33,12 @@ pub fn open_lane(
     settings: Settings,
     (mailbox, shutdown): (&Mailbox, &Shutdown),
 ) -> Result<(impl Log + Send + use<>, Receiver<LogEvent>, Lane), LogError> {
+    let seed = Seed::of(layout.log_id);
     let mut opened = Vec::new();
     let mut first_events = Vec::new();
     for &(id, stored) in partitions {
-        let (partition, event) = Partition::open(id, &layout.partition_dir(id), stored, settings)?;
+        let (partition, event) =
+            Partition::open(id, &layout.partition_dir(id), seed, stored, settings)?;
         opened.push(partition);
         first_events.push(event);
     }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::LogError;
 use crate::embedded::{create_private_dir, sync_dir};
 
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const META_FILE: &str = "meta.toml";
 
 /// A log's directory, its number of partitions, and the name that ties a store to it.

@@ -8,6 +8,7 @@ use rookery_schema::{Offset, PartitionId};
 
 use super::committed::Committed;
 use super::dead;
+use super::frame::Seed;
 use super::segments::{Cursor, Segments, WriteError};
 use super::{LogError, Settings};
 use crate::embedded::{Durability, Room};
@@ -40,6 +41,7 @@ impl Partition {
     pub(super) fn open(
         id: PartitionId,
         dir: &Path,
+        seed: Seed,
         stored: Stored,
         settings: Settings,
     ) -> Result<(Self, LogEvent), LogError> {
@@ -47,7 +49,7 @@ impl Partition {
         let path = dir.join("committed");
         // Where an operator moved a damaged log away, it goes on where the store is.
         let first = if path.exists() { Offset(0) } else { stored };
-        let segments = Segments::open(dir, settings.segment_bytes, first)?;
+        let segments = Segments::open(dir, seed, settings.segment_bytes, first)?;
         let mut committed = Committed::open(&path).map_err(LogError::io(&path))?;
         let (start, end) = (segments.start(), segments.end());
         if stored > end {

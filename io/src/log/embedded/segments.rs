@@ -10,7 +10,7 @@ use rookery_schema::Offset;
 use rookery_schema::batch::RecordBatch;
 
 use super::LogError;
-use super::frame::{Frame, HEADER_BYTES, Header, Parsed, frame_bytes, parse, put_frame};
+use super::frame::{Frame, HEADER_BYTES, Header, Parsed, Seed, frame_bytes, parse, put_frame};
 use crate::embedded::{create_private_dir, sync_dir};
 
 const SEGMENT_SUFFIX: &str = "segment";
@@ -19,6 +19,7 @@ const SEGMENT_SUFFIX: &str = "segment";
 #[derive(Debug)]
 pub(super) struct Segments {
     dir: PathBuf,
+    seed: Seed,
     /// Bytes of a segment, given to it at once so that an append does not change its length. A single
     /// larger append makes a larger segment.
     segment_bytes: u64,
@@ -61,7 +62,12 @@ pub(super) enum WriteError {
 impl Segments {
     /// Opens a partition's log, checks every byte of it, and cuts off what a crash left unfinished. One
     /// without segments begins at `first`.
-    pub(super) fn open(dir: &Path, segment_bytes: u64, first: Offset) -> Result<Self, LogError> {
+    pub(super) fn open(
+        dir: &Path,
+        seed: Seed,
+        segment_bytes: u64,
+        first: Offset,
+    ) -> Result<Self, LogError> {
         if !dir.exists() {
             create_private_dir(dir).map_err(LogError::io(dir))?;
             let parent = dir.parent().unwrap_or(dir);
@@ -71,6 +77,7 @@ impl Segments {
         bases.sort_unstable();
         let mut this = Self {
             dir: dir.to_owned(),
+            seed,
             segment_bytes,
             files: Vec::new(),
             end: bases.first().copied().unwrap_or(first),
@@ -133,7 +140,7 @@ impl Segments {
     ) -> Result<(usize, usize), LogError> {
         let (mut at, mut unsynced) = (0, 0);
         loop {
-            match parse(bytes, at, self.end) {
+            match parse(self.seed, bytes, at, self.end) {
                 Parsed::Frame(frame) => {
                     if frame.is_first_unsynced {
                         unsynced = at;
@@ -180,7 +187,14 @@ impl Segments {
         let mut end = self.end;
         self.buffer.clear();
         for batch in batches {
-            put_frame(&mut self.buffer, self.written, end, self.synced, batch);
+            put_frame(
+                &mut self.buffer,
+                self.seed,
+                self.written,
+                end,
+                self.synced,
+                batch,
+            );
             bases.push(end);
             end = end.plus(u64::from(batch.len()));
         }
@@ -232,7 +246,14 @@ impl Segments {
             .truncate(true)
             .open(&path)
             .map_err(WriteError::Undone)?;
-        file.set_len(len).map_err(WriteError::Undone)?;
+        if let Err(error) = file.set_len(len) {
+            // The older segment may still have room, and this one's name would become a lie.
+            let removed = fs::remove_file(&path).and_then(|()| sync_dir(&self.dir));
+            return Err(match removed {
+                Ok(()) => WriteError::Undone(error),
+                Err(error) => WriteError::Broken(error),
+            });
+        }
         file.sync_all().map_err(WriteError::Broken)?;
         sync_dir(&self.dir).map_err(WriteError::Broken)?;
         self.files.push(Segment {
@@ -294,7 +315,7 @@ impl Segments {
         if segment.base != cursor.base {
             *cursor = self.cursor_at(cursor.next);
         }
-        let frame = segment.read_frame(cursor)?;
+        let frame = segment.read_frame(self.seed, cursor)?;
         cursor.at += frame.len as u64;
         cursor.next = frame.base.plus(u64::from(frame.batch.len()));
         Ok(Some((frame.base, frame.batch)))
@@ -303,17 +324,17 @@ impl Segments {
 
 impl Segment {
     /// The frame at the cursor, which was whole when the log was opened.
-    fn read_frame(&self, cursor: &Cursor) -> Result<Frame, LogError> {
+    fn read_frame(&self, seed: Seed, cursor: &Cursor) -> Result<Frame, LogError> {
         let mut header = [0; HEADER_BYTES];
         self.read_at(&mut header, cursor.at)?;
-        let header = Header::parse(&header).ok_or_else(|| self.corrupt(cursor))?;
+        let header = Header::parse(seed, &header).ok_or_else(|| self.corrupt(cursor))?;
         let bytes = header.frame_bytes();
         if cursor.at + bytes as u64 > self.len {
             return Err(self.corrupt(cursor));
         }
         let mut frame = vec![0; bytes];
         self.read_at(&mut frame, cursor.at)?;
-        match parse(&frame.into(), 0, cursor.next) {
+        match parse(seed, &frame.into(), 0, cursor.next) {
             Parsed::Frame(frame) => Ok(frame),
             _ => Err(self.corrupt(cursor)),
         }
@@ -357,4 +378,34 @@ fn list(dir: &Path) -> Result<Vec<Offset>, LogError> {
         }
     }
     Ok(bases)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn record(bytes: u32) -> RecordBatch {
+        let run = [&bytes.to_le_bytes()[..], &vec![b'x'; bytes as usize]].concat();
+        RecordBatch::from_bytes(run.into()).unwrap()
+    }
+
+    #[test]
+    fn a_segment_that_can_not_be_sized_leaves_no_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let seed = Seed::of(Uuid::from_u128(7));
+        let open = || Segments::open(dir.path(), seed, 16 << 10, Offset(0)).unwrap();
+        let mut log = open();
+        log.append(&[record(10_000)]).unwrap();
+        log.segment_bytes = u64::MAX;
+        let refused = log.append(&[record(10_000)]);
+        assert!(matches!(refused, Err(WriteError::Undone(_))), "{refused:?}");
+        // What is smaller fits into the older segment, and goes beyond the name of the one refused.
+        log.append(&[record(100)]).unwrap();
+        drop(log);
+        assert_eq!(open().end(), Offset(2));
+    }
 }

@@ -67,16 +67,18 @@ pub(super) struct Db {
 }
 
 impl Db {
-    /// Opens the database in a directory, or makes it, and then its keyspaces.
+    /// Opens the database in a directory, or makes it, and then its keyspaces. Each of its batches bears
+    /// this mark, see [`journal::mend`].
     pub(super) fn open(
         dir: &Path,
+        mark: &[u8],
         tuning: Tuning,
         keyspaces: &[(&str, KeyspaceCreateOptions)],
     ) -> Result<Self, OpenError> {
         let failed = |error| OpenError::Io(dir.to_owned(), error);
         create_private_dir(dir).map_err(failed)?;
         check_files(dir)?;
-        journal::mend(dir).map_err(|damage| match damage {
+        journal::mend(dir, mark).map_err(|damage| match damage {
             Damage::Io(error) => failed(error),
             Damage::Corrupt(path, at) => {
                 OpenError::Corrupt(path, format!("it is damaged from byte {at} on"))

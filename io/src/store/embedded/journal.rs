@@ -6,12 +6,16 @@
 //! `1 count:u32 seqno:u64`, then items `2 type:u8 compression:u8 keyspace:u64 key_len:u16 value_len:u32
 //! stored_len:u32 key value` or clears `4 keyspace:u64`, then `3 xxh3:u64 "FJL\x03"`, all
 //! little-endian; behind the last batch, zeros.
+//!
+//! A damaged batch does not tell where the next one begins: that is searched for in all that follows, and
+//! what follows holds what anybody may write, like the bytes of a whole batch. So ours bear a mark.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use bytes::Buf;
+use memchr::memmem;
 use xxhash_rust::xxh3::xxh3_64;
 
 const JOURNAL_SUFFIX: &str = "jnl";
@@ -69,24 +73,25 @@ pub(super) fn journals(dir: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(journals.into_iter().map(|(_, path)| path).collect())
 }
 
-/// Cuts the torn end off the newest journal of a closed database.
+/// Cuts the torn end off the newest journal of a closed database. Each batch in it bears `mark` among its
+/// items, which nobody knows who has a part in what they say.
 ///
 /// # Errors
 /// [`Damage::Corrupt`] where something else than that end is missing.
-pub(super) fn mend(dir: &Path) -> Result<(), Damage> {
+pub(super) fn mend(dir: &Path, mark: &[u8]) -> Result<(), Damage> {
     let journals = journals(dir)?;
     let Some((newest, sealed)) = journals.split_last() else {
         return Ok(());
     };
     for path in sealed {
-        match examine(&fs::read(path)?, Age::Sealed) {
+        match examine(&fs::read(path)?, mark, Age::Sealed) {
             Verdict::Clean => {}
             Verdict::Torn(at) | Verdict::Corrupt(at) => {
                 return Err(Damage::Corrupt(path.clone(), at));
             }
         }
     }
-    match examine(&fs::read(newest)?, Age::Newest) {
+    match examine(&fs::read(newest)?, mark, Age::Newest) {
         Verdict::Clean => Ok(()),
         Verdict::Torn(end) => {
             tracing::info!(journal = %newest.display(), end, "cut off what a crash left unfinished");
@@ -108,7 +113,7 @@ enum Age {
 }
 
 /// Reads a journal.
-fn examine(journal: &[u8], age: Age) -> Verdict {
+fn examine(journal: &[u8], mark: &[u8], age: Age) -> Verdict {
     let (mut end, mut last_seqno) = (0, None);
     while let Some(batch) = Batch::parse(&journal[end..])
         && batch.is_whole
@@ -121,7 +126,8 @@ fn examine(journal: &[u8], age: Age) -> Verdict {
     if rest.iter().all(|&byte| byte == 0) {
         return Verdict::Clean;
     }
-    let next = (1..rest.len()).find(|&at| Batch::parse(&rest[at..]).is_some_and(|b| b.is_whole));
+    let is_ours = |batch: Batch<'_>| batch.is_whole && batch.bears(mark);
+    let next = (1..rest.len()).find(|&at| Batch::parse(&rest[at..]).is_some_and(is_ours));
     let is_torn = match (age, next, Batch::parse(rest)) {
         (Age::Sealed, ..) => false,
         (Age::Newest, Some(next), _) => has_hole(journal, end, end + next),
@@ -149,16 +155,17 @@ fn has_hole(journal: &[u8], from: usize, to: usize) -> bool {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Batch {
+struct Batch<'a> {
     len: usize,
     seqno: u64,
+    items: &'a [u8],
     /// Whether its items are those that its checksum was made of.
     is_whole: bool,
 }
 
-impl Batch {
+impl<'a> Batch<'a> {
     /// The batch in front, where it is framed as one.
-    fn parse(journal: &[u8]) -> Option<Self> {
+    fn parse(journal: &'a [u8]) -> Option<Self> {
         let mut rest = journal;
         take_tag(&mut rest, START)?;
         let count = rest.try_get_u32_le().ok()?;
@@ -174,8 +181,13 @@ impl Batch {
         Some(Self {
             len: journal.len() - rest.len(),
             seqno,
+            items,
             is_whole: xxh3_64(items) == checksum,
         })
+    }
+
+    fn bears(&self, mark: &[u8]) -> bool {
+        memmem::find(self.items, mark).is_some()
     }
 }
 
@@ -209,19 +221,29 @@ mod tests {
     use super::*;
     use fjall::{CompressionType, Database, KeyspaceCreateOptions, PersistMode};
 
+    const MARK: &[u8] = b"known to nobody";
+
+    fn examine(journal: &[u8], age: Age) -> Verdict {
+        super::examine(journal, MARK, age)
+    }
+
     /// A journal as the database writes it, and where each of its batches ends.
     fn journal(values: &[usize]) -> (Vec<u8>, Vec<usize>) {
+        let text = |len| Vec::from_iter((0..len).map(|at| (at % 251) as u8 + 1));
+        journal_of(&Vec::from_iter(values.iter().map(|&len| text(len))), MARK)
+    }
+
+    fn journal_of(values: &[Vec<u8>], mark: &[u8]) -> (Vec<u8>, Vec<usize>) {
         let dir = tempfile::tempdir().unwrap();
         let builder = Database::builder(dir.path()).journal_compression(CompressionType::None);
         let database = builder.open().unwrap();
         let keyspace = database
             .keyspace("log", KeyspaceCreateOptions::default)
             .unwrap();
-        for (number, &len) in values.iter().enumerate() {
+        for (number, value) in values.iter().enumerate() {
             let mut batch = database.batch().durability(Some(PersistMode::Buffer));
-            let value: Vec<u8> = (0..len).map(|at| (at % 251) as u8 + 1).collect();
-            batch.insert(&keyspace, (number as u64).to_be_bytes(), value);
-            batch.insert(&keyspace, "other", "thing");
+            batch.insert(&keyspace, (number as u64).to_be_bytes(), &value[..]);
+            batch.insert(&keyspace, "mark", mark);
             batch.commit().unwrap();
         }
         let mut journal = fs::read(&journals(dir.path()).unwrap()[0]).unwrap();
@@ -284,6 +306,27 @@ mod tests {
                     matches!(verdict, Verdict::Corrupt(from) if from >= start && from <= *batch);
                 assert!(fine || named, "bit {bit:x} of byte {at}: {verdict:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_torn_batch_that_holds_a_forged_one_is_cut_off_like_any_other() {
+        let (forged, ends) = journal_of(&[vec![b'f'; 9], vec![b'g'; 9]], b"guessed");
+        let forged = &forged[ends[0]..ends[1]];
+        assert!(Batch::parse(forged).unwrap().is_whole);
+        let value = [&[b'x'; 5000], forged, &[b'x'; 5000]].concat();
+        let (journal, ends) = journal_of(&[vec![b'a'; 100], value], MARK);
+        for cut in ends[0] + 1..ends[1] {
+            let mut torn = journal.clone();
+            torn[cut..].fill(0);
+            let found = examine(&torn, Age::Newest);
+            assert_eq!(found, Verdict::Torn(ends[0]), "killed at byte {cut}");
+        }
+        for page in 1..ends[1].div_ceil(PAGE_BYTES) {
+            let mut hole = journal.clone();
+            hole[page * PAGE_BYTES..][..PAGE_BYTES].fill(0);
+            let found = examine(&hole, Age::Newest);
+            assert_eq!(found, Verdict::Torn(ends[0]), "without page {page}");
         }
     }
 

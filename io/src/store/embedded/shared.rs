@@ -50,6 +50,7 @@ pub struct EmbeddedStore {
 /// What the lanes share. They may wait for each other; no shard ever does.
 pub(super) struct Shared {
     pub(super) dir: PathBuf,
+    log_id: [u8; 16],
     state: RwLock<State>,
     _data_dir: DataDir,
 }
@@ -69,7 +70,8 @@ impl EmbeddedStore {
     /// version.
     pub fn open(data_dir: &DataDir, log_id: Uuid, settings: Settings) -> Result<Self, StoreError> {
         let dir = data_dir.path().join(STORE_DIR);
-        let tables = Tables::open(&dir).map_err(|error| StoreError::open(error, &dir))?;
+        let tables = Tables::open(&dir, *log_id.as_bytes())
+            .map_err(|error| StoreError::open(error, &dir))?;
         let unreadable = |error| corrupt(&dir, &error);
         match tables.origin().map_err(unreadable)? {
             Some((found, _)) if found > FORMAT => {
@@ -89,7 +91,7 @@ impl EmbeddedStore {
             }
             Some(_) => {}
             None => tables
-                .set_origin(log_id.as_bytes())
+                .set_origin()
                 .map_err(|error| unreadable(error.into()))?,
         }
         tables.remove_expired(now()).map_err(unreadable)?;
@@ -100,6 +102,7 @@ impl EmbeddedStore {
         });
         let shared = Arc::new(Shared {
             dir,
+            log_id: *log_id.as_bytes(),
             state,
             _data_dir: data_dir.clone(),
         });
@@ -157,7 +160,8 @@ impl Shared {
         let copies = JournalCopies::make(&self.dir).map_err(failed)?;
         state.tables = None;
         copies.adopt().map_err(failed)?;
-        let tables = Tables::open(&self.dir).map_err(|error| StoreError::open(error, &self.dir))?;
+        let tables = Tables::open(&self.dir, self.log_id)
+            .map_err(|error| StoreError::open(error, &self.dir))?;
         state.tables = Some(tables);
         state.reopened += 1;
         Ok(())

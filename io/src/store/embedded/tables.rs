@@ -33,6 +33,7 @@ const BATCHES_PREFIX: &[u8] = b"batches/";
 /// See the module.
 pub(super) struct Tables {
     db: Db,
+    log_id: [u8; 16],
     messages: Keyspace,
     events: Keyspace,
     chats: Keyspace,
@@ -86,7 +87,8 @@ impl Progress {
 }
 
 impl Tables {
-    pub(super) fn open(dir: &Path) -> Result<Self, OpenError> {
+    /// Opens the store of a log, or makes it.
+    pub(super) fn open(dir: &Path, log_id: [u8; 16]) -> Result<Self, OpenError> {
         let tuning = Tuning {
             cache_bytes: CACHE_BYTES,
             memtable_bytes: MEMTABLE_BYTES,
@@ -108,7 +110,8 @@ impl Tables {
             "ended_sessions",
             "meta",
         ];
-        let db = Db::open(dir, tuning, &names.map(|name| (name, options.clone())))?;
+        let options = names.map(|name| (name, options.clone()));
+        let db = Db::open(dir, &log_id, tuning, &options)?;
         let keyspaces: Vec<Keyspace> = db.keyspaces().to_vec();
         let Ok(
             [
@@ -131,6 +134,7 @@ impl Tables {
         };
         Ok(Self {
             db,
+            log_id,
             messages,
             events,
             chats,
@@ -143,6 +147,13 @@ impl Tables {
         })
     }
 
+    /// A batch that bears the mark of all batches here: the log's id, which never leaves the server.
+    fn batch(&self, persist: PersistMode) -> OwnedWriteBatch {
+        let mut batch = self.db.batch(persist);
+        batch.insert(&self.meta, LOG_ID_KEY, self.log_id);
+        batch
+    }
+
     /// Writes rows, all or none of them, and notes the progress of the lane that they come from.
     pub(super) fn write<'a>(
         &self,
@@ -150,7 +161,7 @@ impl Tables {
         progress: &Progress,
         rows: impl IntoIterator<Item = &'a Row>,
     ) -> fjall::Result<()> {
-        let mut batch = self.db.batch(PersistMode::Buffer);
+        let mut batch = self.batch(PersistMode::Buffer);
         for row in rows {
             self.put(&mut batch, row);
         }
@@ -386,11 +397,15 @@ impl Tables {
 
     /// Forgets the ends of sessions whose tokens have expired by themselves.
     pub(super) fn remove_expired(&self, now: Timestamp) -> Result<(), ReadError> {
-        let mut batch = self.db.batch(PersistMode::Buffer);
-        for (session_id, expires_at) in self.ended_sessions()? {
-            if expires_at < now {
-                batch.remove(&self.ended_sessions, session_id.as_bytes());
-            }
+        let mut expired = self.ended_sessions()?;
+        expired.retain(|(_, expires_at)| *expires_at < now);
+        // On a full disk, a store that has nothing to forget opens nevertheless.
+        if expired.is_empty() {
+            return Ok(());
+        }
+        let mut batch = self.batch(PersistMode::Buffer);
+        for (session_id, _) in expired {
+            batch.remove(&self.ended_sessions, session_id.as_bytes());
         }
         Ok(self.db.commit(batch)?)
     }
@@ -413,10 +428,9 @@ impl Tables {
         )))
     }
 
-    pub(super) fn set_origin(&self, log_id: &[u8; 16]) -> fjall::Result<()> {
-        let mut batch = self.db.batch(PersistMode::SyncData);
+    pub(super) fn set_origin(&self) -> fjall::Result<()> {
+        let mut batch = self.batch(PersistMode::SyncData);
         batch.insert(&self.meta, FORMAT_KEY, codec::FORMAT.to_be_bytes());
-        batch.insert(&self.meta, LOG_ID_KEY, log_id);
         self.db.commit(batch)
     }
 
