@@ -15,5 +15,6 @@ pub mod passwords;
 pub mod runtime;
 pub mod serve;
 pub mod server;
+pub mod service;
 pub mod store;
 pub mod vital;

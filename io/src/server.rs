@@ -1,7 +1,6 @@
 //! The whole process: makes its threads in the right order, runs until it is told to stop, and ends
 //! when everything that was begun is finished.
 
-use std::convert::Infallible;
 use std::fs::File;
 use std::io::{self, Read};
 use std::net::SocketAddr;
@@ -10,21 +9,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use rookery_engine::input::{Listener as Entrance, TICK_MILLIS};
+use rookery_engine::input::Listener as Entrance;
 use rookery_engine::shard::{AuthMode, Shard, ShardConfig};
 use rookery_schema::Topology;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
-use crate::lane::{self, Lane};
+use crate::lane::Lane;
 use crate::mailbox::{Mailbox, Sender};
 use crate::mesh;
 use crate::net::listener::{self, BindError, Bound};
 use crate::passwords::{self, PasswordPort};
 use crate::runtime::executor::{self, Executor, Parts, StartError};
-use crate::runtime::pulse::{Pulse, Wrist, pulse};
+use crate::runtime::pulse::{Wrist, pulse};
 use crate::runtime::{Backend, Control, Engine, Outside};
+use crate::service::{self, Standing};
 use crate::vital::{self, Shutdown};
 
 /// How long a drain may take before the process ends anyway.
@@ -133,6 +133,7 @@ pub fn run(
     );
     signals.forever().next();
     tracing::info!("draining");
+    service::stopping();
     if !server.stop(DRAIN_MAX) {
         tracing::warn!("not everything was finished in time; what was acknowledged is in the log");
     }
@@ -149,7 +150,7 @@ pub struct Server {
 
 struct RunningShard {
     control: Sender<Control>,
-    drained: Arc<AtomicBool>,
+    standing: Arc<Standing>,
     thread: JoinHandle<()>,
 }
 
@@ -200,16 +201,16 @@ pub fn start<E: Engine>(
         bound.listen().map_err(|error| give_up(error.into()))?;
     }
     let start = Instant::now();
-    let (wrists, pulse) = start_pulse(config.cpus.len(), &shutdown)
-        .map_err(|error| give_up(ServerError::Pulse(error)))?;
+    let standings: Vec<Arc<Standing>> = config.cpus.iter().map(|_| Arc::default()).collect();
+    let (wrists, pulse) =
+        start_pulse(&standings, &shutdown).map_err(|error| give_up(ServerError::Pulse(error)))?;
     let shards: Vec<_> = connect(mailboxes, opened.backends, passwords)
         .zip(executors)
         .zip(engines)
         .zip(listeners)
-        .zip(wrists)
+        .zip(wrists.into_iter().zip(standings))
         .map(
-            |(((((control, outside), executor), shard), listeners), wrist)| {
-                let drained = Arc::new(AtomicBool::new(false));
+            |(((((control, outside), executor), shard), listeners), (wrist, standing))| {
                 let thread = executor.launch(Parts {
                     id: shard.id,
                     engine: Box::new(move || engine(shard)),
@@ -217,11 +218,11 @@ pub fn start<E: Engine>(
                     listeners,
                     wrist,
                     start,
-                    drained: Arc::clone(&drained),
+                    standing: Arc::clone(&standing),
                 });
                 RunningShard {
                     control,
-                    drained,
+                    standing,
                     thread,
                 }
             },
@@ -240,21 +241,11 @@ pub fn start<E: Engine>(
     })
 }
 
-/// Starts the thread that tells all shards that time has passed. It goes on until they have ended.
-fn start_pulse(shards: usize, shutdown: &Shutdown) -> io::Result<(Vec<Wrist>, Lane)> {
-    let (mut pulses, mut wrists) = (Vec::new(), Vec::new());
-    for _ in 0..shards {
-        let (pulse, wrist) = pulse()?;
-        pulses.push(pulse);
-        wrists.push(wrist);
-    }
-    let lane = lane::spawn("pulse", None, shutdown, move || {
-        while !pulses.is_empty() {
-            thread::sleep(Duration::from_millis(TICK_MILLIS));
-            pulses.retain_mut(Pulse::beat);
-        }
-        Ok::<(), Infallible>(())
-    })?;
+/// Starts the thread that tells all shards that time has passed.
+fn start_pulse(standings: &[Arc<Standing>], shutdown: &Shutdown) -> io::Result<(Vec<Wrist>, Lane)> {
+    let ends: io::Result<Vec<_>> = standings.iter().map(|_| pulse()).collect();
+    let (pulses, wrists) = ends?.into_iter().unzip();
+    let lane = service::start_pulse(pulses, standings.to_vec(), shutdown)?;
     Ok((wrists, lane))
 }
 
@@ -295,7 +286,7 @@ impl Server {
     fn wait_until_drained(&self, at_most: Duration) -> bool {
         let mut since = None;
         wait_until(at_most, || {
-            let drained = |shard: &RunningShard| shard.drained.load(Ordering::Acquire);
+            let drained = |shard: &RunningShard| shard.standing.drained.load(Ordering::Acquire);
             if !self.shards.iter().all(drained) {
                 since = None;
                 return false;

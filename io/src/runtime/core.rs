@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::{Context, Waker};
 use std::time::Instant;
 
@@ -17,6 +17,7 @@ use super::pulse::Wrist;
 use super::{Engine, Outside};
 use crate::mesh::MovedSocket;
 use crate::net::connections::Connections;
+use crate::service::Standing;
 
 /// One shard's engine, and all that its tasks need to serve it. Only this thread ever sees it.
 pub(crate) struct Core<E> {
@@ -44,8 +45,8 @@ struct RoundDue {
 pub(super) struct End {
     pub(super) draining: Cell<bool>,
     pub(super) stopped: Cell<bool>,
-    /// For the process: whether there is nothing left to finish.
-    drained: Arc<AtomicBool>,
+    /// For the process.
+    standing: Arc<Standing>,
 }
 
 impl<E: Engine> Core<E> {
@@ -55,7 +56,7 @@ impl<E: Engine> Core<E> {
         outside: Outside,
         connections: Connections,
         start: Instant,
-        drained: Arc<AtomicBool>,
+        standing: Arc<Standing>,
     ) -> Self {
         Self {
             id,
@@ -67,7 +68,7 @@ impl<E: Engine> Core<E> {
             round: RoundDue::default(),
             stalled: Cell::new(false),
             end: End {
-                drained,
+                standing,
                 ..End::default()
             },
         }
@@ -173,6 +174,8 @@ impl<E: Engine> Core<E> {
         let now = self.now().micros;
         self.connections.borrow_mut().look_at_time(now);
         self.step(Input::Tick);
+        let ready = self.with_engine(|engine| engine.is_ready());
+        self.end.standing.ready.store(ready, Ordering::Relaxed);
     }
 
     /// Tells the process whether there is nothing left to finish.
@@ -181,7 +184,7 @@ impl<E: Engine> Core<E> {
             let drained = self.with_engine(|engine| engine.is_drained())
                 && self.outside.borrow().is_quiet()
                 && self.connections.borrow_mut().is_flushed();
-            self.end.drained.store(drained, Ordering::Release);
+            self.end.standing.drained.store(drained, Ordering::Release);
         }
     }
 }

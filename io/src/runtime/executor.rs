@@ -3,7 +3,6 @@
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -16,6 +15,7 @@ use super::pulse::{Wrist, pulse};
 use super::{Engine, Outside};
 use crate::net::connections::Connections;
 use crate::net::listener::Bound;
+use crate::service::Standing;
 use crate::vital::{self, Shutdown};
 
 /// Bytes of memory that an executor registers with the kernel for direct I/O, of which a shard does
@@ -52,8 +52,8 @@ pub struct Parts<E> {
     pub(crate) wrist: Wrist,
     /// When the engine's clock began.
     pub start: Instant,
-    /// Told by the shard once it drains: whether there is nothing left to finish.
-    pub drained: Arc<AtomicBool>,
+    /// Told by the shard.
+    pub standing: Arc<Standing>,
 }
 
 /// A shard's thread with its executor. Without parts it ends when this is dropped.
@@ -149,7 +149,7 @@ async fn serve<E: Engine>(parts: Parts<E>) -> Result<(), GlommioError<()>> {
         parts.outside,
         Connections::new(parts.listeners)?,
         parts.start,
-        parts.drained,
+        parts.standing,
     ));
     let ticks = glommio::spawn_local_into(Rc::clone(&core).ticks(parts.wrist), queue)?;
     glommio::spawn_local_into(Rc::clone(&core).rounds(), queue)?.await;

@@ -26,6 +26,7 @@ pub trait Engine: 'static {
     fn flush(&mut self, now: Now, effects: &mut Effects);
     fn wants_input(&mut self, conn: ConnId) -> bool;
     fn outbox(&mut self, conn: ConnId) -> Option<&mut Outbox>;
+    fn is_ready(&self) -> bool;
     fn is_drained(&self) -> bool;
     fn stats_mut(&mut self) -> &mut Stats;
 }
@@ -45,6 +46,10 @@ impl Engine for Shard {
 
     fn outbox(&mut self, conn: ConnId) -> Option<&mut Outbox> {
         Self::outbox(self, conn)
+    }
+
+    fn is_ready(&self) -> bool {
+        Self::is_ready(self)
     }
 
     fn is_drained(&self) -> bool {

@@ -24,6 +24,9 @@ use super::readable::Readable;
 /// Beats that are taken in one go.
 const BEATS_TAKEN_MAX: usize = 16;
 
+/// Beats that a shard which is busy may not have felt yet.
+const BEATS_MISSED_MAX: u64 = 10;
+
 /// The end that beats.
 pub(crate) struct Pulse {
     stream: UnixStream,
@@ -93,6 +96,11 @@ impl Pulse {
         }
     }
 
+    /// Whether the last beats but [`BEATS_MISSED_MAX`] were felt.
+    pub(crate) fn is_felt(&self) -> bool {
+        self.felt.beats.load(Ordering::Relaxed) + BEATS_MISSED_MAX >= self.sent
+    }
+
     fn nudge(&self) {
         if let Some(thread) = self.felt.thread.get() {
             let (process, thread) = (std::process::id(), thread.as_raw_nonzero().get());
@@ -136,6 +144,17 @@ mod tests {
     use super::*;
     use std::thread;
     use std::time::Duration;
+
+    #[test]
+    fn a_shard_that_feels_nothing_for_a_second_does_not_count_as_alive() {
+        let (mut pulse, _wrist) = pulse().unwrap();
+        for _ in 0..BEATS_MISSED_MAX {
+            pulse.beat();
+            assert!(pulse.is_felt());
+        }
+        pulse.beat();
+        assert!(!pulse.is_felt());
+    }
 
     #[test]
     fn a_thread_that_does_not_feel_the_pulse_is_interrupted() {

@@ -28,6 +28,7 @@ const PORT_TRIES: u32 = 3;
 pub struct Options {
     data_dir: PathBuf,
     args: Vec<String>,
+    variables: Vec<(String, String)>,
 }
 
 impl Options {
@@ -35,6 +36,7 @@ impl Options {
         Self {
             data_dir: data_dir.to_owned(),
             args: Vec::new(),
+            variables: Vec::new(),
         }
     }
 
@@ -45,6 +47,12 @@ impl Options {
 
     pub fn flag(mut self, name: &str, value: impl ToString) -> Self {
         self.args.extend([name.to_owned(), value.to_string()]);
+        self
+    }
+
+    /// The same with a variable in its environment.
+    pub fn variable(mut self, name: &str, value: impl ToString) -> Self {
+        self.variables.push((name.to_owned(), value.to_string()));
         self
     }
 
@@ -81,7 +89,8 @@ impl Options {
             .arg(addr.to_string())
             .arg("--data-dir")
             .arg(&self.data_dir)
-            .args(&self.args);
+            .args(&self.args)
+            .envs(self.variables.iter().cloned());
         Server {
             child: command.spawn().unwrap(),
             addr,

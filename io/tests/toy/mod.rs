@@ -238,6 +238,10 @@ impl Engine for Toy {
         self.connections.get_mut(&conn).map(|line| &mut line.outbox)
     }
 
+    fn is_ready(&self) -> bool {
+        true
+    }
+
     fn is_drained(&self) -> bool {
         self.drained && self.appending.is_empty()
     }
