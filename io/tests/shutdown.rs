@@ -192,7 +192,7 @@ struct Remains {
 impl Remains {
     fn of_a_kill(messages: usize) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let mut server = Options::trusting(dir.path()).shards(2).start();
+        let mut server = Options::trusting(dir.path()).embedded().shards(2).start();
         let mut alice = Api::trusted(server.addr, &any_user());
         let chat = alice.create_chat("room", &[]);
         let mut rng = Rng::from_env("ROOKERY_TEST_SEED");
@@ -213,7 +213,7 @@ impl Remains {
     }
 
     fn options(&self) -> Options {
-        Options::trusting(self.dir.path()).shards(2)
+        Options::trusting(self.dir.path()).embedded().shards(2)
     }
 
     /// Where message number `index` is found: files and offsets in them.

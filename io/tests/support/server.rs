@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use super::engines;
 use super::http::{Http, Request};
 use super::prometheus::Metrics;
 
@@ -27,6 +28,8 @@ const PORT_TRIES: u32 = 3;
 #[derive(Clone)]
 pub struct Options {
     data_dir: PathBuf,
+    /// Flags that say where log and store are.
+    engines: Vec<String>,
     args: Vec<String>,
     variables: Vec<(String, String)>,
 }
@@ -35,9 +38,16 @@ impl Options {
     pub fn new(data_dir: &Path) -> Self {
         Self {
             data_dir: data_dir.to_owned(),
+            engines: engines::flags(data_dir),
             args: Vec::new(),
             variables: Vec::new(),
         }
+    }
+
+    /// The same on the embedded log and store in any case, for tests that look into their files.
+    pub fn embedded(mut self) -> Self {
+        self.engines.clear();
+        self
     }
 
     /// The same with `--auth trust`.
@@ -89,6 +99,7 @@ impl Options {
             .arg(addr.to_string())
             .arg("--data-dir")
             .arg(&self.data_dir)
+            .args(&self.engines)
             .args(&self.args)
             .envs(self.variables.iter().cloned());
         Server {

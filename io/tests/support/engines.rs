@@ -1,0 +1,40 @@
+//! Which log and store the servers under test run on: the embedded ones, or those of a dev stack.
+
+use std::env;
+use std::path::Path;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Set to the address of a broker, servers keep their log there.
+const BROKERS: &str = "ROOKERY_TEST_BROKERS";
+/// Set to the address of a CQL server, servers keep their store there.
+const SCYLLA: &str = "ROOKERY_TEST_SCYLLA";
+/// Set to `external`, the two above count for every server under test.
+const ENGINES: &str = "ROOKERY_TEST_ENGINES";
+
+/// The flags of a server whose data is in this directory, or in a topic and a keyspace that go with it.
+pub fn flags(data_dir: &Path) -> Vec<String> {
+    match env::var(ENGINES).as_deref() {
+        Err(_) => Vec::new(),
+        Ok("external") => external_flags(data_dir),
+        Ok(other) => panic!("{ENGINES} is {other}, and can only be external"),
+    }
+}
+
+fn external_flags(data_dir: &Path) -> Vec<String> {
+    let name = format!(
+        "test_{:016x}",
+        xxh3_64(data_dir.as_os_str().as_encoded_bytes())
+    );
+    let mut flags = Vec::new();
+    if let Ok(brokers) = env::var(BROKERS) {
+        flags.extend(["--log", "redpanda", "--brokers", &brokers].map(str::to_owned));
+        flags.extend(["--topic", &name, "--group", &name].map(str::to_owned));
+    }
+    if let Ok(scylla) = env::var(SCYLLA) {
+        flags.extend(["--store", "scylla", "--scylla", &scylla].map(str::to_owned));
+        flags.extend(["--keyspace", &name].map(str::to_owned));
+    }
+    assert!(!flags.is_empty(), "{BROKERS} or {SCYLLA} must be set");
+    flags
+}
