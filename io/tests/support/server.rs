@@ -34,11 +34,19 @@ impl Options {
     pub fn new(data_dir: &Path) -> Self {
         Self {
             data_dir: data_dir.to_owned(),
+            args: engine_args(data_dir),
+        }
+    }
+
+    /// With the embedded engines, for tests of their files.
+    pub fn embedded(data_dir: &Path) -> Self {
+        Self {
+            data_dir: data_dir.to_owned(),
             args: Vec::new(),
         }
     }
 
-    /// The same with `--auth trust`.
+    /// As [`Self::new`], with `--auth trust`.
     pub fn trusting(data_dir: &Path) -> Self {
         Self::new(data_dir).flag("--auth", "trust")
     }
@@ -88,6 +96,31 @@ impl Options {
             log,
         }
     }
+}
+
+/// The engines that `ROOKERY_TEST_LOG=redpanda`, with `ROOKERY_TEST_BROKERS`, chooses instead of the
+/// embedded ones; the topic is as fresh as the data directory.
+fn engine_args(data_dir: &Path) -> Vec<String> {
+    let Ok(log) = std::env::var("ROOKERY_TEST_LOG") else {
+        return Vec::new();
+    };
+    let brokers = std::env::var("ROOKERY_TEST_BROKERS").expect("ROOKERY_TEST_BROKERS=HOST:PORT");
+    let directory = data_dir.to_string_lossy();
+    let topic = format!(
+        "test{}",
+        directory.replace(|it: char| !it.is_ascii_alphanumeric(), "-")
+    );
+    let args = [
+        "--log",
+        &log,
+        "--brokers",
+        &brokers,
+        "--topic",
+        &topic,
+        "--group",
+        &topic,
+    ];
+    args.map(str::to_owned).to_vec()
 }
 
 /// The binary with nothing of this environment: no `ROOKERY_*` variable, no `rookery.toml`; what it
