@@ -1,6 +1,6 @@
 //! From where the log replays.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rookery_io::log::Stored;
 use rookery_schema::Offset;
@@ -29,12 +29,19 @@ fn a_commit_is_at_the_brokers_while_the_shard_goes_on() {
     let settings = fresh(broker, 1);
     let mut shard = Shard::open(&settings);
     shard.append_durably(batch(0..300));
-    shard.commit(250);
-    std::thread::sleep(Duration::from_secs(2));
+    for offset in [120, 250] {
+        shard.commit(offset);
+        std::thread::sleep(Duration::from_secs(1));
+    }
     let other = reopened(&settings, Stored::Below(Offset(300)));
     assert_eq!(other.opened(P0), (150, 250));
     other.stop();
+    let began = Instant::now();
     shard.stop();
+    assert!(
+        began.elapsed() < Duration::from_secs(1),
+        "it is known that nothing is left to commit"
+    );
 }
 
 #[test]

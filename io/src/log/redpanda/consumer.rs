@@ -1,19 +1,18 @@
 //! The consuming client: records come out of it, and offsets are committed through it.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rdkafka::config::{FromClientConfigAndContext as _, RDKafkaLogLevel};
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext};
+use rdkafka::config::FromClientConfigAndContext as _;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
-use rdkafka::{ClientContext, Offset as Position, TopicPartitionList};
+use rdkafka::{Offset as Position, TopicPartitionList};
 use rookery_engine::port::LogEvent;
 use rookery_schema::{Offset, PartitionId};
 
+use super::commits::{self, Commits};
 use super::delivery::Delivery;
-use super::noise::Noise;
 use super::{RedpandaError, Settings};
 
 /// Bytes of records that are taken from the client at once, before they are handed on.
@@ -162,7 +161,7 @@ impl Consumer {
                 }
                 Err(error) if is_loss(&error) => return Err(RedpandaError::Lost(error)),
                 // It goes on reading by itself when it can.
-                Err(error) => self.client.context().noise.say(error),
+                Err(error) => self.client.context().say(error),
             }
         }
         for delivery in deliveries {
@@ -196,7 +195,7 @@ impl Consumer {
             && from.is_none_or(|from| from <= now)
         {
             let offsets = self.at(self.wanted.iter().map(|(&id, &offset)| (id, offset)));
-            self.state = match self.client.commit(&offsets, CommitMode::Async) {
+            self.state = match commits::ask(&self.client, &offsets) {
                 Ok(()) => CommitState::Asked { more: false },
                 Err(error) => {
                     self.client.context().failed(&error);
@@ -234,46 +233,4 @@ fn is_loss(error: &KafkaError) -> bool {
         error.rdkafka_error_code(),
         Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange)
     )
-}
-
-/// The client's context.
-#[derive(Default)]
-struct Commits {
-    /// What became of the commit that was asked for. Only the lane's thread ever takes this lock.
-    outcome: Mutex<Option<bool>>,
-    noise: Noise,
-}
-
-impl Commits {
-    fn take_outcome(&self) -> Option<bool> {
-        self.outcome
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
-    }
-
-    fn failed(&self, error: &KafkaError) {
-        let error =
-            format_args!("how far the store is could not be noted, will be tried again: {error}");
-        self.noise.say(error);
-    }
-}
-
-impl ClientContext for Commits {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.noise.log(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.noise.error(error, reason);
-    }
-}
-
-impl ConsumerContext for Commits {
-    fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
-        if let Err(error) = &result {
-            self.failed(error);
-        }
-        *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(result.is_ok());
-    }
 }

@@ -3,6 +3,7 @@
 
 mod appends;
 mod cluster;
+mod commits;
 mod consumer;
 mod dead;
 mod delivery;

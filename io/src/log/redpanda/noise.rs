@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 /// How long nothing more is said after a line.
 const QUIET: Duration = Duration::from_secs(5);
@@ -62,6 +62,10 @@ impl ClientContext for Noise {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        // The end of a partition is told this way as well.
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
+            return;
+        }
         tracing::debug!(%error, reason, "librdkafka");
         self.say(reason);
     }
