@@ -182,7 +182,12 @@ fn what_is_shown_is_a_file_that_says_the_same() {
         let read = Machine::new()
             .file("rookery.toml", &shown.to_string())
             .config(&[]);
-        assert_eq!(read, shown.config);
+        let expected = Config {
+            // What a file says is given, also where it is the default.
+            partitions_given: true,
+            ..shown.config
+        };
+        assert_eq!(read, expected);
     }
 }
 

@@ -22,6 +22,7 @@ use rookery_schema::{Offset, PartitionId};
 pub use cluster::RedpandaLog;
 pub use lane::open_lane;
 pub use settings::{Partitions, Settings};
+pub(crate) use topics::look;
 
 /// Batches of one partition that a lane holds: while one is on its way to the broker's disk, the next
 /// ones are on theirs to the broker.
@@ -32,6 +33,8 @@ pub const APPENDS_IN_FLIGHT_MAX: usize = 4;
 pub enum RedpandaError {
     #[error("the client of the log's brokers can't be made: {0}")]
     Client(KafkaError),
+    #[error("the log's brokers take connections, but don't answer ({0}): see their own logs")]
+    NoAnswer(KafkaError),
     #[error("stopped while it waited for the log's brokers")]
     Interrupted,
     #[error(

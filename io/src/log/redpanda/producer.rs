@@ -208,3 +208,78 @@ fn gather(reports: &mut Vec<Report>, partition: PartitionId, number: u64, verdic
         verdict,
     });
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::ffi::CString;
+
+    use rdkafka::bindings::{rd_kafka_resp_err_t, rd_kafka_test_fatal_error};
+
+    use super::*;
+    use crate::config::Endpoint;
+    use crate::log::redpanda::Partitions;
+
+    const P: PartitionId = PartitionId(2);
+
+    fn report(number: u64, records: u32, verdict: Verdict) -> Report {
+        Report::Append {
+            partition: P,
+            number,
+            records,
+            verdict,
+        }
+    }
+
+    #[test]
+    fn verdicts_on_an_append_are_told_as_few_as_they_can_be() {
+        let written = |end| Verdict::Written(Some(Offset(end)));
+        let mut reports = Vec::new();
+        for (number, verdict) in [
+            (0, written(1)),
+            (0, Verdict::Written(None)),
+            (0, written(3)),
+            (0, Verdict::Failed),
+            (1, Verdict::Failed),
+            (1, Verdict::Failed),
+            (1, written(4)),
+        ] {
+            gather(&mut reports, P, number, verdict);
+        }
+        let expected = [
+            report(0, 3, written(3)),
+            report(0, 1, Verdict::Failed),
+            report(1, 2, Verdict::Failed),
+            report(1, 1, written(4)),
+        ];
+        assert_eq!(reports, expected);
+    }
+
+    #[test]
+    fn a_client_that_is_broken_says_so_and_its_successor_takes_records() {
+        let nobody = Endpoint {
+            host: "127.0.0.1".into(),
+            port: 1,
+        };
+        let name = || "t".to_owned();
+        let settings = Settings::new(vec![nobody], name(), name(), Partitions::IfNew(1));
+        let mut producer = Producer::new(&settings).unwrap();
+        assert_eq!(producer.fatal(), None);
+        let reason = CString::new("on purpose").unwrap();
+        // SAFETY: the client lives, and the library copies the text.
+        unsafe {
+            rd_kafka_test_fatal_error(
+                producer.client.client().native_ptr(),
+                rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER,
+                reason.as_ptr(),
+            );
+        }
+        assert!(producer.fatal().unwrap().contains("on purpose"));
+        let refused = producer.append(PartitionId(0), 0, b"record");
+        assert!(matches!(refused, Err(NotTaken::Refused(_))));
+        producer.renew().unwrap();
+        assert_eq!(producer.fatal(), None);
+        producer.append(PartitionId(0), 0, b"record").unwrap();
+    }
+}

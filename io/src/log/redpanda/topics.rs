@@ -61,6 +61,21 @@ pub(super) fn ensure(
     }
 }
 
+/// How many partitions the log's topic has, where it exists and is as it was asked for. Waits for one answer
+/// only.
+///
+/// # Errors
+/// Where nobody answers, or there is another number.
+pub(crate) fn look(settings: &Settings) -> Result<Option<u32>, RedpandaError> {
+    let client = BaseConsumer::from_config_and_context(&settings.client(), Noise::default())
+        .map_err(RedpandaError::Client)?;
+    let metadata = client
+        .fetch_metadata(None, ASK_TIMEOUT)
+        .map_err(RedpandaError::NoAnswer)?;
+    let found = partitions_of(&metadata, &settings.topic);
+    found.map(|found| agreed(settings, found)).transpose()
+}
+
 fn partitions_of(metadata: &Metadata, topic: &str) -> Option<u32> {
     let topic = metadata.topics().iter().find(|it| it.name() == topic)?;
     let count = topic.partitions().len() as u32;
