@@ -9,11 +9,12 @@ use uuid::Uuid;
 use crate::check::{self, PreflightError};
 use crate::config::{self, Config, LogEngine, SecretError, StoreEngine};
 use crate::embedded::{DataDir, DataDirError};
-use crate::log::Stored;
-use crate::log::embedded::{self, LogError, LogLayout, open_lane};
+use crate::log::embedded::{LogError, LogLayout};
+use crate::log::redpanda::{self, RedpandaError, RedpandaLog};
+use crate::log::{LogBackend, Stored};
 use crate::logging;
 use crate::runtime::Backend;
-use crate::server::{self, OpenError, Opened, Opening, ServerConfig, ServerError};
+use crate::server::{self, OpenError, Opened, Opening, ServerConfig, ServerError, StopSignals};
 use crate::store::embedded::{EmbeddedStore, Settings, StoreError, spawn_lane};
 
 /// Why there is no server.
@@ -29,6 +30,8 @@ pub enum ServeError {
     DataDir(#[from] DataDirError),
     #[error(transparent)]
     Log(#[from] LogError),
+    #[error(transparent)]
+    Redpanda(#[from] RedpandaError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -50,17 +53,17 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     let token_secret = config::token_secret(&config.token_secret_file)?;
     let _logging =
         logging::init(config.log_level).map_err(|error| ServeError::Logging(error.to_string()))?;
-    let layout = LogLayout::prepare(
-        &data_dir.path().join("log"),
-        config.partitions,
-        random_id()?,
-    )?;
+    let stop = StopSignals::register()?;
+    let log = match log_backend(config, &data_dir, &stop) {
+        Err(ServeError::Redpanda(RedpandaError::Interrupted)) => return Ok(()),
+        log => log?,
+    };
     if config.auth == config::AuthMode::Trust {
         tracing::warn!("--auth trust: anybody can be anybody; run this behind a gateway only");
     }
     let server = ServerConfig {
         cpus: config.placement.shards.clone(),
-        partitions: layout.partitions,
+        partitions: log.partitions(),
         listen: config.listen,
         admin_listen: config.admin_listen,
         auth: match config.auth {
@@ -71,12 +74,34 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
         lag_limit: config.lag_limit,
         user_rate: config.user_rate.map_or(0, Into::into),
         login_rate: config.login_rate,
-        appends_in_flight_max: embedded::APPENDS_IN_FLIGHT_MAX,
+        appends_in_flight_max: log.appends_in_flight_max(),
     };
-    server::run(&server, |opening| {
-        open(config, &data_dir, &layout, &opening)
+    server::run(&server, stop, |opening| {
+        open(config, &data_dir, &log, &opening)
     })?;
     Ok(())
+}
+
+/// The log that the configuration names, which exists from here on.
+fn log_backend(
+    config: &Config,
+    data_dir: &DataDir,
+    stop: &StopSignals,
+) -> Result<LogBackend, ServeError> {
+    Ok(match config.log {
+        LogEngine::Embedded => LogBackend::Embedded {
+            layout: LogLayout::prepare(
+                &data_dir.path().join("log"),
+                config.partitions,
+                random_id()?,
+            )?,
+            durability: config.durability,
+        },
+        LogEngine::Redpanda => {
+            let settings = redpanda::Settings::of(config);
+            LogBackend::Redpanda(RedpandaLog::connect(&settings, stop.interrupted())?)
+        }
+    })
 }
 
 /// Creates or upgrades the schema and topics of engines that are servers of their own. Embedded ones
@@ -85,13 +110,17 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
 /// # Errors
 /// A [`ServeError`] where an engine can't be reached.
 pub fn migrate(config: &Config) -> Result<(), ServeError> {
-    refuse_what_is_not_built_in(config)
+    refuse_what_is_not_built_in(config)?;
+    let _logging =
+        logging::init(config.log_level).map_err(|error| ServeError::Logging(error.to_string()))?;
+    if config.log == LogEngine::Redpanda {
+        let stop = StopSignals::register()?;
+        RedpandaLog::connect(&redpanda::Settings::of(config), stop.interrupted())?;
+    }
+    Ok(())
 }
 
 fn refuse_what_is_not_built_in(config: &Config) -> Result<(), ServeError> {
-    if config.log == LogEngine::Redpanda {
-        return Err(ServeError::NotBuiltIn("--log redpanda"));
-    }
     if config.store == StoreEngine::Scylla {
         return Err(ServeError::NotBuiltIn("--store scylla"));
     }
@@ -109,12 +138,11 @@ fn random_id() -> Result<Uuid, ServeError> {
 fn open(
     config: &Config,
     data_dir: &DataDir,
-    layout: &LogLayout,
+    log: &LogBackend,
     opening: &Opening<'_>,
 ) -> Result<Opened, OpenError> {
     let settings = Settings::new(config.durability);
-    let log_settings = embedded::Settings::new(config.durability);
-    let store = EmbeddedStore::open(data_dir, layout.log_id, settings)?;
+    let store = EmbeddedStore::open(data_dir, log.id(), settings)?;
     let mut backends = Vec::new();
     let mut lanes = Vec::new();
     let shards = opening.topology.all_shards();
@@ -124,14 +152,12 @@ fn open(
             .owned_by(shard)
             .map(|id| (id, store.stored(id)))
             .collect();
-        let threads = (mailbox, opening.shutdown);
-        let name = format!("log-{shard}");
         let (log, log_events, log_lane) =
-            open_lane(&name, *cpu, layout, &partitions, log_settings, threads)?;
+            log.open_lane(shard, *cpu, &partitions, mailbox, opening)?;
         let (store, store_events, store_lane) =
             spawn_lane(&store, shard, *cpu, mailbox, opening.shutdown)?;
         backends.push(Backend {
-            log: Box::new(log),
+            log,
             log_events,
             store: Box::new(store),
             store_events,

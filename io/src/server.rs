@@ -107,22 +107,47 @@ pub enum ServerError {
     Signals(io::Error),
 }
 
-/// Runs a server until `SIGTERM` or `SIGINT`, then drains it.
+/// `SIGTERM` and `SIGINT`, which from here on end nothing by themselves.
+pub struct StopSignals {
+    signals: Signals,
+    interrupted: Arc<AtomicBool>,
+}
+
+impl StopSignals {
+    /// Listens to them.
+    ///
+    /// # Errors
+    /// Where the kernel does not let it.
+    pub fn register() -> Result<Self, ServerError> {
+        let signals = Signals::new([SIGTERM, SIGINT]).map_err(ServerError::Signals)?;
+        let interrupted = Arc::default();
+        for signal in [SIGTERM, SIGINT] {
+            flag::register(signal, Arc::clone(&interrupted)).map_err(ServerError::Signals)?;
+        }
+        Ok(Self {
+            signals,
+            interrupted,
+        })
+    }
+
+    /// Set when one has come.
+    pub fn interrupted(&self) -> &AtomicBool {
+        &self.interrupted
+    }
+}
+
+/// Runs a server until it is signalled to stop, then drains it.
 ///
 /// # Errors
 /// Where it can't start.
 pub fn run(
     config: &ServerConfig,
+    mut stop: StopSignals,
     open: impl FnOnce(Opening<'_>) -> Result<Opened, OpenError>,
 ) -> Result<(), ServerError> {
     vital::log_panics();
-    let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(ServerError::Signals)?;
-    let interrupted = Arc::default();
-    for signal in [SIGTERM, SIGINT] {
-        flag::register(signal, Arc::clone(&interrupted)).map_err(ServerError::Signals)?;
-    }
-    let server = match start(config, Shard::new, &interrupted, open) {
-        Err(ServerError::Open(_)) if interrupted.load(Ordering::Relaxed) => return Ok(()),
+    let server = match start(config, Shard::new, stop.interrupted(), open) {
+        Err(ServerError::Open(_)) if stop.interrupted().load(Ordering::Relaxed) => return Ok(()),
         started => started?,
     };
     tracing::info!(
@@ -131,7 +156,7 @@ pub fn run(
         partitions = config.partitions,
         "listening"
     );
-    signals.forever().next();
+    stop.signals.forever().next();
     tracing::info!("draining");
     service::stopping();
     if !server.stop(DRAIN_MAX) {

@@ -52,7 +52,7 @@ fn a_full_disk_refuses_posts_and_recovers() {
 }
 
 fn refuses_and_recovers(disk: &SmallDisk, data: &Path) {
-    let options = Options::trusting(data).embedded().shards(2);
+    let options = Options::embedded(data).flag("--auth", "trust").shards(2);
     let mut server = options.start();
     let mut alice = Api::trusted(server.addr, &any_user());
     let chat = alice.create_chat("room", &[]);
@@ -124,7 +124,10 @@ fn a_start_on_a_full_disk_says_what_is_wrong() {
     with_small_disk(DISK_MIB, |disk| {
         let data = disk.path().join("data");
         disk.fill(0);
-        let mut server = Options::trusting(&data).embedded().shards(2).spawn();
+        let mut server = Options::embedded(&data)
+            .flag("--auth", "trust")
+            .shards(2)
+            .spawn();
         let ended = server.wait_ready().err();
         let log = server.log();
         assert!(!log.contains("panicked"), "{log}");

@@ -192,7 +192,7 @@ struct Remains {
 impl Remains {
     fn of_a_kill(messages: usize) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let mut server = Options::trusting(dir.path()).embedded().shards(2).start();
+        let mut server = options(dir.path()).start();
         let mut alice = Api::trusted(server.addr, &any_user());
         let chat = alice.create_chat("room", &[]);
         let mut rng = Rng::from_env("ROOKERY_TEST_SEED");
@@ -213,7 +213,7 @@ impl Remains {
     }
 
     fn options(&self) -> Options {
-        Options::trusting(self.dir.path()).embedded().shards(2)
+        options(self.dir.path())
     }
 
     /// Where message number `index` is found: files and offsets in them.
@@ -241,6 +241,10 @@ impl Remains {
             .map(|message| message["content"].as_str().unwrap().to_owned())
             .collect()
     }
+}
+
+fn options(dir: &Path) -> Options {
+    Options::embedded(dir).flag("--auth", "trust").shards(2)
 }
 
 fn files_below(dir: &Path) -> Vec<PathBuf> {

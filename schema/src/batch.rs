@@ -1,6 +1,6 @@
 //! Many log records in one run of bytes: what travels to a log, lies in it, and comes back.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Buf as _, BufMut, Bytes, BytesMut};
 
 use crate::record::Record;
 
@@ -52,6 +52,21 @@ impl RecordBatch {
         self.count == 0
     }
 
+    /// The first record's bytes.
+    pub fn first(&self) -> Option<&[u8]> {
+        let (length, tail) = self.bytes.split_first_chunk::<LENGTH_BYTES>()?;
+        tail.get(..u32::from_le_bytes(*length) as usize)
+    }
+
+    /// Takes the first record away, for who works through a batch with pauses.
+    pub fn remove_first(&mut self) {
+        if let Some(record) = self.first() {
+            let taken = LENGTH_BYTES + record.len();
+            self.bytes.advance(taken);
+            self.count -= 1;
+        }
+    }
+
     /// Each record's own bytes, shared with the batch.
     pub fn iter(&self) -> impl Iterator<Item = Bytes> + '_ {
         let mut at = 0;
@@ -79,6 +94,13 @@ impl RecordBatchBuilder {
         record.encode(&mut self.bytes);
         let length = (self.bytes.len() - start - LENGTH_BYTES) as u32;
         self.bytes[start..start + LENGTH_BYTES].copy_from_slice(&length.to_le_bytes());
+        self.count += 1;
+    }
+
+    /// Appends a record that is encoded already, as a log gives it back. It need not be a valid one.
+    pub fn push_encoded(&mut self, record: &[u8]) {
+        self.bytes.put_u32_le(record.len() as u32);
+        self.bytes.put_slice(record);
         self.count += 1;
     }
 
@@ -136,6 +158,25 @@ mod tests {
             for (bytes, &id) in back.iter().zip(&ids) {
                 prop_assert_eq!(Record::decode(bytes), Ok(record(id)));
             }
+        }
+
+        #[test]
+        fn records_go_through_one_by_one_whatever_they_hold(
+            records in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..20), 0..20),
+        ) {
+            let mut builder = RecordBatchBuilder::default();
+            records.iter().for_each(|record| builder.push_encoded(record));
+            let mut batch = builder.take();
+            prop_assert_eq!(RecordBatch::from_bytes(batch.as_bytes().clone()), Ok(batch.clone()));
+            for (taken, record) in records.iter().enumerate() {
+                prop_assert_eq!(batch.len() as usize, records.len() - taken);
+                prop_assert_eq!(batch.first(), Some(&record[..]));
+                batch.remove_first();
+            }
+            prop_assert!(batch.is_empty());
+            prop_assert_eq!(batch.first(), None);
+            batch.remove_first();
+            prop_assert!(batch.is_empty());
         }
 
         #[test]

@@ -7,8 +7,9 @@ use std::{
     time::Duration,
 };
 
-use super::Finding;
+use super::{Finding, Verdict};
 use crate::config::{Config, Endpoint, LogEngine, StoreEngine};
+use crate::log::redpanda;
 
 /// Time for one address to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -16,13 +17,32 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) fn findings(config: &Config) -> Vec<Finding> {
     let log = match config.log {
         LogEngine::Embedded => Finding::ok("log", "embedded"),
-        LogEngine::Redpanda => reach("log", "redpanda", "--brokers", &config.brokers),
+        LogEngine::Redpanda => redpanda(config),
     };
     let store = match config.store {
         StoreEngine::Embedded => Finding::ok("store", "embedded"),
         StoreEngine::Scylla => reach("store", "scylla", "--scylla", &config.scylla),
     };
     vec![log, store]
+}
+
+/// What takes connections may still not answer, or have a topic that does not fit.
+fn redpanda(config: &Config) -> Finding {
+    let mut finding = reach("log", "redpanda", "--brokers", &config.brokers);
+    if finding.verdict == Verdict::Fail {
+        return finding;
+    }
+    match redpanda::look(&redpanda::Settings::of(config)) {
+        Ok(Some(partitions)) => {
+            finding.found += &format!(", topic of {partitions} partitions");
+            finding
+        }
+        Ok(None) => {
+            finding.found += ", topic not made yet";
+            finding
+        }
+        Err(error) => Finding::fail("log", finding.found, error.to_string()),
+    }
 }
 
 /// One endpoint is enough to start with; each of the others is one to lose.
@@ -76,7 +96,6 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
-    use crate::check::Verdict;
 
     fn listening() -> (TcpListener, Endpoint) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

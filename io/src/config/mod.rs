@@ -83,6 +83,8 @@ pub struct Config {
     pub placement: Placement,
     /// Partitions of a log that is created now; an existing log keeps its own number.
     pub partitions: u32,
+    /// Their number was given, and does not just follow from that of the shards.
+    pub partitions_given: bool,
     /// Directory of everything embedded.
     pub data_dir: PathBuf,
     /// What keeps the log.
@@ -257,6 +259,7 @@ impl Resolver<'_> {
         let placement = self.placement(allowed)?;
         let shards = u32::try_from(placement.shards.len()).unwrap_or(u32::MAX);
         let partitions = self.value_or(&settings::PARTITIONS, shards)?;
+        let partitions_given = self.layers.find(&settings::PARTITIONS)?.is_some();
         let data_dir = self.value(&settings::DATA_DIR)?;
         let token_secret = data_dir.join(TOKEN_SECRET_NAME);
         Ok(Config {
@@ -264,6 +267,7 @@ impl Resolver<'_> {
             admin_listen,
             placement,
             partitions,
+            partitions_given,
             data_dir,
             log: self.value(&settings::LOG)?,
             brokers: self.value(&settings::BROKERS)?,

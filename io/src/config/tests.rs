@@ -64,6 +64,7 @@ fn defaults_are_those_of_the_contract() {
             shards: vec![Some(0), Some(1), Some(4), Some(5)],
         },
         partitions: 4,
+        partitions_given: false,
         data_dir: "./data".into(),
         log: LogEngine::Embedded,
         brokers: vec![endpoint(9092)],
@@ -139,6 +140,7 @@ const EVERY: [(&str, &str); 19] = [
 fn every_setting_can_be_a_flag_a_variable_or_a_key() {
     let by_flag = Machine::new().config(&EVERY);
     assert_eq!(by_flag.placement.shards, [Some(1), Some(4), Some(5)]);
+    assert_eq!((by_flag.partitions, by_flag.partitions_given), (12, true));
     assert_eq!(
         by_flag.brokers[1],
         Endpoint {
@@ -180,7 +182,12 @@ fn what_is_shown_is_a_file_that_says_the_same() {
         let read = Machine::new()
             .file("rookery.toml", &shown.to_string())
             .config(&[]);
-        assert_eq!(read, shown.config);
+        let expected = Config {
+            // What a file says is given, also where it is the default.
+            partitions_given: true,
+            ..shown.config
+        };
+        assert_eq!(read, expected);
     }
 }
 

@@ -1,7 +1,10 @@
 //! The logs behind the engine's [`Log`](rookery_engine::port::Log) port.
 
+mod backend;
 pub mod embedded;
+pub mod redpanda;
 
+pub(crate) use backend::LogBackend;
 use rookery_schema::Offset;
 
 /// What a store had of a partition when it was opened.

@@ -6,6 +6,8 @@ mod commits;
 #[path = "../support/disk.rs"]
 mod disk;
 mod full_disk;
+#[path = "../support/log_shard.rs"]
+mod log_shard;
 mod refusals;
 mod replay;
 mod support;

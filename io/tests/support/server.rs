@@ -28,8 +28,6 @@ const PORT_TRIES: u32 = 3;
 #[derive(Clone)]
 pub struct Options {
     data_dir: PathBuf,
-    /// Flags that say where log and store are.
-    engines: Vec<String>,
     args: Vec<String>,
     variables: Vec<(String, String)>,
 }
@@ -37,20 +35,21 @@ pub struct Options {
 impl Options {
     pub fn new(data_dir: &Path) -> Self {
         Self {
+            args: engines::flags(data_dir),
+            ..Self::embedded(data_dir)
+        }
+    }
+
+    /// With the embedded engines in any case, for tests of their files.
+    pub fn embedded(data_dir: &Path) -> Self {
+        Self {
             data_dir: data_dir.to_owned(),
-            engines: engines::flags(data_dir),
             args: Vec::new(),
             variables: Vec::new(),
         }
     }
 
-    /// The same on the embedded log and store in any case, for tests that look into their files.
-    pub fn embedded(mut self) -> Self {
-        self.engines.clear();
-        self
-    }
-
-    /// The same with `--auth trust`.
+    /// As [`Self::new`], with `--auth trust`.
     pub fn trusting(data_dir: &Path) -> Self {
         Self::new(data_dir).flag("--auth", "trust")
     }
@@ -99,7 +98,6 @@ impl Options {
             .arg(addr.to_string())
             .arg("--data-dir")
             .arg(&self.data_dir)
-            .args(&self.engines)
             .args(&self.args)
             .envs(self.variables.iter().cloned());
         Server {

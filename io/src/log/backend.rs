@@ -1,0 +1,77 @@
+//! Whichever log was configured, as the server opens it.
+
+use rookery_engine::port::{Log, LogEvent};
+use rookery_schema::{PartitionId, ShardId};
+use uuid::Uuid;
+
+use super::Stored;
+use super::embedded::{self, LogLayout};
+use super::redpanda::{self, RedpandaLog};
+use crate::embedded::Durability;
+use crate::lane::Lane;
+use crate::mailbox::{Mailbox, Receiver};
+use crate::server::{OpenError, Opening};
+
+/// A log that is there, and not yet opened by the shards.
+pub(crate) enum LogBackend {
+    Embedded {
+        layout: LogLayout,
+        durability: Durability,
+    },
+    Redpanda(RedpandaLog),
+}
+
+/// A shard's log, what it tells, and its lane.
+type OpenedLog = (Box<dyn Log + Send>, Receiver<LogEvent>, Lane);
+
+impl LogBackend {
+    /// For a store to know again.
+    pub(crate) const fn id(&self) -> Uuid {
+        match self {
+            Self::Embedded { layout, .. } => layout.log_id,
+            Self::Redpanda(log) => log.log_id(),
+        }
+    }
+
+    pub(crate) const fn partitions(&self) -> u32 {
+        match self {
+            Self::Embedded { layout, .. } => layout.partitions,
+            Self::Redpanda(log) => log.partitions(),
+        }
+    }
+
+    /// Batches of one partition that the log holds before more are gathered on the shard instead.
+    pub(crate) const fn appends_in_flight_max(&self) -> usize {
+        match self {
+            Self::Embedded { .. } => embedded::APPENDS_IN_FLIGHT_MAX,
+            Self::Redpanda(_) => redpanda::APPENDS_IN_FLIGHT_MAX,
+        }
+    }
+
+    /// Opens a shard's partitions and starts the lane that serves them.
+    pub(crate) fn open_lane(
+        &self,
+        shard: ShardId,
+        cpu: Option<usize>,
+        partitions: &[(PartitionId, Stored)],
+        mailbox: &Mailbox,
+        opening: &Opening<'_>,
+    ) -> Result<OpenedLog, OpenError> {
+        let name = format!("log-{shard}");
+        let threads = (mailbox, opening.shutdown);
+        match self {
+            Self::Embedded { layout, durability } => {
+                let settings = embedded::Settings::new(*durability);
+                let (log, events, lane) =
+                    embedded::open_lane(&name, cpu, layout, partitions, settings, threads)?;
+                Ok((Box::new(log), events, lane))
+            }
+            Self::Redpanda(log) => {
+                let waiting = opening.interrupted;
+                let (log, events, lane) =
+                    redpanda::open_lane(&name, cpu, log, partitions, waiting, threads)?;
+                Ok((Box::new(log), events, lane))
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The brokers before a shard uses them: waits for them, sees to the topics, and knows which log it is.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rdkafka::config::FromClientConfigAndContext as _;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use uuid::Uuid;
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::noise::Noise;
+use super::{RedpandaError, Settings, topics};
+
+/// How long the answer to one question is waited for.
+pub(super) const ASK_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long after a question that was not answered it is asked again.
+const ASK_PAUSE: Duration = Duration::from_millis(200);
+/// How often it is said what is waited for.
+const SAY_EVERY: Duration = Duration::from_secs(5);
+
+/// A topic that is there, with as many partitions as it should have.
+#[derive(Debug)]
+pub struct RedpandaLog {
+    settings: Settings,
+    log_id: Uuid,
+    partitions: u32,
+}
+
+impl RedpandaLog {
+    /// Waits for the brokers, and makes the topics where they don't exist.
+    ///
+    /// # Errors
+    /// A [`RedpandaError`] where the topics can't be used, or `interrupted` was set.
+    pub fn connect(settings: &Settings, interrupted: &AtomicBool) -> Result<Self, RedpandaError> {
+        let client = BaseConsumer::from_config_and_context(&settings.client(), Noise::default())
+            .map_err(RedpandaError::Client)?;
+        let cluster_id = until_answered(interrupted, || {
+            // What the library has to say comes out when it is polled.
+            let _ = client.poll(Duration::ZERO);
+            let known = client.client().fetch_cluster_id(ASK_TIMEOUT);
+            known.ok_or(KafkaError::MetadataFetch(
+                RDKafkaErrorCode::OperationTimedOut,
+            ))
+        })?;
+        let partitions = topics::ensure(&client, settings, interrupted)?;
+        Ok(Self {
+            settings: settings.clone(),
+            log_id: log_id(&cluster_id, &settings.topic),
+            partitions,
+        })
+    }
+
+    /// Which log this is, for a store to know again: another cluster's topic is another log.
+    pub const fn log_id(&self) -> Uuid {
+        self.log_id
+    }
+
+    /// How many partitions the topic has.
+    pub const fn partitions(&self) -> u32 {
+        self.partitions
+    }
+
+    pub(super) const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+}
+
+fn log_id(cluster_id: &str, topic: &str) -> Uuid {
+    Uuid::from_u128(xxh3_128(format!("{cluster_id}/{topic}").as_bytes()))
+}
+
+/// Asks until there is an answer, and says now and then that it waits.
+pub(super) fn until_answered<T>(
+    interrupted: &AtomicBool,
+    mut ask: impl FnMut() -> KafkaResult<T>,
+) -> Result<T, RedpandaError> {
+    let mut said = Instant::now();
+    let mut first = true;
+    loop {
+        let error = match ask() {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        if interrupted.load(Ordering::Relaxed) {
+            return Err(RedpandaError::Interrupted);
+        }
+        if first || said.elapsed() >= SAY_EVERY {
+            tracing::warn!(%error, "waiting for the log's brokers");
+            (said, first) = (Instant::now(), false);
+        }
+        thread::sleep(ASK_PAUSE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_is_known_by_its_cluster_and_topic_for_ever() {
+        let id = log_id("kXbBaBXoQMaZ", "rookery.events");
+        assert_eq!(id, log_id("kXbBaBXoQMaZ", "rookery.events"));
+        assert_ne!(id, log_id("kXbBaBXoQMaZ", "other"));
+        assert_ne!(id, log_id("another", "rookery.events"));
+        // A store written by an older version has this one in it.
+        assert_eq!(id.to_string(), "b1eae874-33b9-376d-7034-d71d3a3dbf03");
+    }
+}

@@ -1,0 +1,236 @@
+//! The consuming client: records come out of it, and offsets are committed through it.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use rdkafka::config::FromClientConfigAndContext as _;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::Message as _;
+use rdkafka::{Offset as Position, TopicPartitionList};
+use rookery_engine::port::LogEvent;
+use rookery_schema::{Offset, PartitionId};
+
+use super::commits::{self, Commits};
+use super::delivery::Delivery;
+use super::{RedpandaError, Settings};
+
+/// Bytes of records that are taken from the client at once, before they are handed on.
+const POLL_BYTES: usize = 1 << 20;
+/// How long after a commit that failed the next is tried.
+const COMMIT_PAUSE: Duration = Duration::from_secs(1);
+/// How long the last commit may take before the process ends without it.
+const LAST_COMMIT_MAX: Duration = Duration::from_secs(2);
+/// How long one look at the brokers' answers takes at the end.
+const LAST_COMMIT_POLL: Duration = Duration::from_millis(10);
+
+/// See the module.
+pub(super) struct Consumer {
+    client: BaseConsumer<Commits>,
+    topic: String,
+    /// Up to where each partition is to be committed.
+    wanted: BTreeMap<PartitionId, Offset>,
+    state: CommitState,
+}
+
+/// How the commit of what is wanted stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CommitState {
+    /// What is wanted is committed.
+    Done,
+    /// Something new is wanted; not to be asked for before then, where there is a time.
+    Wanted(Option<Instant>),
+    /// Asked for; `more` where something new was wanted since.
+    Asked { more: bool },
+}
+
+impl Consumer {
+    /// Makes a client that reads nothing yet; its threads may run wherever the caller may.
+    pub(super) fn new(settings: &Settings) -> Result<Self, RedpandaError> {
+        let client =
+            BaseConsumer::from_config_and_context(&settings.consumer(), Commits::default());
+        Ok(Self {
+            client: client.map_err(RedpandaError::Client)?,
+            topic: settings.topic.clone(),
+            wanted: BTreeMap::new(),
+            state: CommitState::Done,
+        })
+    }
+
+    /// The first offset of a partition, and the one behind its last.
+    pub(super) fn bounds(&self, id: PartitionId, patience: Duration) -> KafkaResult<(i64, i64)> {
+        self.client
+            .fetch_watermarks(&self.topic, id.0 as i32, patience)
+    }
+
+    /// The committed offset of each of these partitions, where it has one.
+    pub(super) fn committed(
+        &self,
+        ids: &[PartitionId],
+        patience: Duration,
+    ) -> KafkaResult<Vec<Option<Offset>>> {
+        let asked = self.positions(ids.iter().map(|&id| (id, Position::Invalid)));
+        let answered = self.client.committed_offsets(asked, patience)?;
+        ids.iter()
+            .map(|id| {
+                let Some(found) = answered.find_partition(&self.topic, id.0 as i32) else {
+                    return Ok(None);
+                };
+                found.error()?;
+                Ok(match found.offset() {
+                    Position::Offset(offset) => u64::try_from(offset).ok().map(Offset),
+                    _ => None,
+                })
+            })
+            .collect()
+    }
+
+    /// Commits offsets and waits until they are.
+    pub(super) fn commit_now(&self, offsets: &[(PartitionId, Offset)]) -> KafkaResult<()> {
+        self.client
+            .commit(&self.at(offsets.iter().copied()), CommitMode::Sync)
+    }
+
+    /// Begins to read these partitions from these offsets on.
+    pub(super) fn read(&self, from: &[(PartitionId, Offset)]) -> Result<(), RedpandaError> {
+        self.client
+            .assign(&self.at(from.iter().copied()))
+            .map_err(RedpandaError::Client)
+    }
+
+    fn at(&self, offsets: impl Iterator<Item = (PartitionId, Offset)>) -> TopicPartitionList {
+        self.positions(offsets.map(|(id, offset)| (id, Position::Offset(offset.0 as i64))))
+    }
+
+    fn positions(
+        &self,
+        positions: impl Iterator<Item = (PartitionId, Position)>,
+    ) -> TopicPartitionList {
+        let mut list = TopicPartitionList::new();
+        for (id, position) in positions {
+            let mut added = list.add_partition(&self.topic, id.0 as i32);
+            // It refuses only what is no offset.
+            let _ = added.set_offset(position);
+        }
+        list
+    }
+
+    /// Stops or goes on to read a partition.
+    pub(super) fn set_paused(&self, id: PartitionId, paused: bool) {
+        let list = self.positions([(id, Position::Invalid)].into_iter());
+        let done = if paused {
+            self.client.pause(&list)
+        } else {
+            self.client.resume(&list)
+        };
+        if let Err(error) = done {
+            // It is of a partition that is not read: there is nothing to stop.
+            tracing::error!(%error, partition = %id, "the log's reader could not be steered");
+        }
+    }
+
+    /// Hands on what is there, and waits for the first of it as long as it may.
+    ///
+    /// # Errors
+    /// Where records are missing.
+    pub(super) fn deliver(
+        &self,
+        wait: Duration,
+        deliveries: &mut [Delivery],
+        events: &mut Vec<LogEvent>,
+    ) -> Result<(), RedpandaError> {
+        let (mut wait, mut bytes) = (wait, 0);
+        while bytes < POLL_BYTES {
+            let Some(polled) = self.client.poll(wait) else {
+                break;
+            };
+            wait = Duration::ZERO;
+            match polled {
+                Ok(message) => {
+                    let record = message.payload().unwrap_or_default();
+                    bytes += record.len();
+                    let offset = Offset(message.offset().max(0) as u64);
+                    if let Some(delivery) = find(deliveries, message.partition()) {
+                        delivery.record(offset, record, events);
+                    }
+                }
+                Err(KafkaError::PartitionEOF(partition)) => {
+                    if let Some(delivery) = find(deliveries, partition) {
+                        delivery.reached_end();
+                    }
+                }
+                Err(error) if is_loss(&error) => return Err(RedpandaError::Lost(error)),
+                // It goes on reading by itself when it can.
+                Err(error) => self.client.context().say(error),
+            }
+        }
+        for delivery in deliveries {
+            delivery.flush(events);
+        }
+        Ok(())
+    }
+
+    /// Notes that everything below is in the store.
+    pub(super) fn commit(&mut self, id: PartitionId, offset: Offset) {
+        self.wanted.insert(id, offset);
+        self.state = match self.state {
+            CommitState::Done => CommitState::Wanted(None),
+            CommitState::Asked { .. } => CommitState::Asked { more: true },
+            waiting @ CommitState::Wanted(_) => waiting,
+        };
+    }
+
+    /// Asks for the commit that is wanted, one at a time. A commit that failed is part of the next.
+    pub(super) fn keep_committing(&mut self, now: Instant) {
+        if let CommitState::Asked { more } = self.state
+            && let Some(succeeded) = self.client.context().take_outcome()
+        {
+            self.state = match (succeeded, more) {
+                (true, false) => CommitState::Done,
+                (true, true) => CommitState::Wanted(None),
+                (false, _) => CommitState::Wanted(Some(now + COMMIT_PAUSE)),
+            };
+        }
+        if let CommitState::Wanted(from) = self.state
+            && from.is_none_or(|from| from <= now)
+        {
+            let offsets = self.at(self.wanted.iter().map(|(&id, &offset)| (id, offset)));
+            self.state = match commits::ask(&self.client, &offsets) {
+                Ok(()) => CommitState::Asked { more: false },
+                Err(error) => {
+                    self.client.context().failed(&error);
+                    CommitState::Wanted(Some(now + COMMIT_PAUSE))
+                }
+            };
+        }
+    }
+
+    /// Commits what is wanted, unless that takes too long, and ends the client.
+    pub(super) fn finish(mut self) {
+        let deadline = Instant::now() + LAST_COMMIT_MAX;
+        while self.state != CommitState::Done && Instant::now() < deadline {
+            self.keep_committing(Instant::now());
+            // What is still read is of no use any more.
+            let _ = self.client.poll(LAST_COMMIT_POLL);
+        }
+        if self.state != CommitState::Done {
+            tracing::warn!("the brokers did not take the last commit; the next start replays more");
+            // To close a client waits for its commits, however long that takes.
+            std::mem::forget(self.client);
+        }
+    }
+}
+
+fn find(deliveries: &mut [Delivery], partition: i32) -> Option<&mut Delivery> {
+    deliveries
+        .iter_mut()
+        .find(|delivery| delivery.partition().0 as i32 == partition)
+}
+
+/// Whether records that should be there are not.
+fn is_loss(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange)
+    )
+}

@@ -1,0 +1,330 @@
+//! The lane of a shard's partitions: hands appends to the brokers, and what they have to say to the shard.
+
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use rookery_engine::port::{Log, LogEvent, LogRequest, Opened};
+use rookery_schema::{Offset, PartitionId};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+use super::appends::{Appends, Verdict};
+use super::cluster::{ASK_TIMEOUT, RedpandaLog, until_answered};
+use super::consumer::Consumer;
+use super::dead::{Burial, Burials};
+use super::delivery::Delivery;
+use super::opening::{self, Found};
+use super::producer::{NotTaken, Producer, Report};
+use super::{RedpandaError, Settings};
+use crate::lane::{self, Lane, Requests};
+use crate::log::Stored;
+use crate::mailbox::{Mailbox, Receiver, Sender};
+use crate::vital::Shutdown;
+
+/// Requests that may wait for the lane.
+const REQUESTS_MAX: usize = 256;
+/// Events that may wait for the shard.
+const EVENTS_MAX: usize = 1024;
+/// How long the lane waits for records while there is something to be heard from the brokers.
+const BUSY_WAIT: Duration = Duration::from_millis(1);
+/// How long it waits for requests while there is not; behind that it looks for what it did not ask for.
+const IDLE_WAIT: Duration = Duration::from_millis(100);
+/// How long it goes on with what was begun when the shard has ended.
+const FINISH_MAX: Duration = Duration::from_secs(3);
+
+/// Opens a shard's partitions and starts the lane that serves them. To be called from a thread that may run
+/// on any CPU: the client library's own threads run where this one may.
+///
+/// # Errors
+/// A [`RedpandaError`] where a partition can't be used, or `interrupted` was set while it waited for the
+/// brokers; nothing was started then.
+pub fn open_lane(
+    name: &str,
+    cpu: Option<usize>,
+    log: &RedpandaLog,
+    partitions: &[(PartitionId, Stored)],
+    interrupted: &AtomicBool,
+    (mailbox, shutdown): (&Mailbox, &Shutdown),
+) -> Result<(impl Log + Send + use<>, Receiver<LogEvent>, Lane), RedpandaError> {
+    let consumer = Consumer::new(log.settings())?;
+    let opened = open(&consumer, log.settings(), partitions, interrupted)?;
+    let (requests, ring) = lane::requests(REQUESTS_MAX);
+    let (events, receiver) = mailbox.channel(EVENTS_MAX);
+    let partitions: Vec<_> = opened
+        .iter()
+        .map(|&(id, opened)| Partition {
+            id,
+            appends: Appends::default(),
+            is_down: false,
+            opened,
+        })
+        .collect();
+    let lane = LogLane {
+        deliveries: opened
+            .iter()
+            .map(|&(id, opened)| Delivery::new(id, opened))
+            .collect(),
+        partitions,
+        burials: Burials::default(),
+        producer: Producer::new(log.settings())?,
+        consumer,
+        ring,
+        events,
+        allowed: sched_getaffinity(None).map_err(|error| RedpandaError::Thread(error.into()))?,
+    };
+    let spawned = lane::spawn(name, cpu, shutdown, move || lane.run());
+    Ok((requests, receiver, spawned.map_err(RedpandaError::Thread)?))
+}
+
+/// Asks the brokers what there is, and begins to read.
+fn open(
+    consumer: &Consumer,
+    settings: &Settings,
+    partitions: &[(PartitionId, Stored)],
+    interrupted: &AtomicBool,
+) -> Result<Vec<(PartitionId, Opened)>, RedpandaError> {
+    let ids: Vec<_> = partitions.iter().map(|&(id, _)| id).collect();
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let committed = until_answered(interrupted, || consumer.committed(&ids, ASK_TIMEOUT))?;
+    let (mut all, mut lowered) = (Vec::new(), Vec::new());
+    for (&(id, stored), committed) in partitions.iter().zip(committed) {
+        let (low, high) = until_answered(interrupted, || consumer.bounds(id, ASK_TIMEOUT))?;
+        let offset = |bound: i64| Offset(bound.max(0) as u64);
+        let found = Found {
+            low: offset(low),
+            high: offset(high),
+            committed,
+        };
+        let opened = opening::open(&settings.topic, id, found, stored, settings.window_records)?;
+        if committed.is_some_and(|committed| committed > opened.committed) {
+            lowered.push((id, opened.committed));
+        }
+        all.push((id, opened));
+    }
+    if !lowered.is_empty() {
+        // The store is filled out of order, and its newest record alone must not count next time.
+        until_answered(interrupted, || consumer.commit_now(&lowered))?;
+    }
+    let from: Vec<_> = all.iter().map(|&(id, opened)| (id, opened.start)).collect();
+    consumer.read(&from)?;
+    Ok(all)
+}
+
+struct Partition {
+    id: PartitionId,
+    appends: Appends,
+    /// What was last said of it.
+    is_down: bool,
+    opened: Opened,
+}
+
+struct LogLane {
+    partitions: Vec<Partition>,
+    /// In the same order.
+    deliveries: Vec<Delivery>,
+    burials: Burials,
+    producer: Producer,
+    consumer: Consumer,
+    ring: Requests<LogRequest>,
+    events: Sender<LogEvent>,
+    /// Where the client library's threads may run.
+    allowed: CpuSet,
+}
+
+impl LogLane {
+    fn run(mut self) -> Result<(), RedpandaError> {
+        let mut events: Vec<_> = self.partitions.iter().map(Partition::first_event).collect();
+        let (mut requests, mut reports) = (Vec::new(), Vec::new());
+        let mut give_up_at = None;
+        loop {
+            // A shard that is gone needs no events: its ring is closed as well then.
+            let _ = self.events.send_all(events.drain(..));
+            let closed = self.ring.is_closed();
+            if !closed && !self.is_outstanding() {
+                self.ring.wait(IDLE_WAIT);
+            }
+            let now = Instant::now();
+            if self.ring.drain_into(&mut requests, REQUESTS_MAX) == 0 && closed {
+                let deadline = *give_up_at.get_or_insert(now + FINISH_MAX);
+                if !self.is_unfinished() || deadline <= now {
+                    break;
+                }
+            }
+            for request in requests.drain(..) {
+                self.take(request, now);
+            }
+            self.hand_over(now)?;
+            let wait = if self.is_outstanding() {
+                BUSY_WAIT
+            } else {
+                Duration::ZERO
+            };
+            self.consumer
+                .deliver(wait, &mut self.deliveries, &mut events)?;
+            self.settle(&mut reports, &mut events)?;
+            self.consumer.keep_committing(Instant::now());
+        }
+        self.consumer.finish();
+        Ok(())
+    }
+
+    fn take(&mut self, request: LogRequest, now: Instant) {
+        match request {
+            LogRequest::Append { partition, batch } => {
+                if let Some(index) = self.index(partition) {
+                    self.partitions[index].appends.submit(batch, now);
+                }
+            }
+            LogRequest::Commit { partition, offset } => self.consumer.commit(partition, offset),
+            LogRequest::Bury {
+                partition,
+                offset,
+                record,
+                reason,
+            } => self.burials.push(Burial {
+                partition,
+                offset,
+                record,
+                reason,
+            }),
+            LogRequest::Pause { partition } => self.set_paused(partition, true),
+            LogRequest::Resume { partition } => self.set_paused(partition, false),
+        }
+    }
+
+    fn index(&self, id: PartitionId) -> Option<usize> {
+        self.partitions.iter().position(|it| it.id == id)
+    }
+
+    fn set_paused(&mut self, id: PartitionId, paused: bool) {
+        if let Some(index) = self.index(id) {
+            self.deliveries[index].set_paused(paused);
+            self.consumer.set_paused(id, paused);
+        }
+    }
+
+    /// Gives the producer what it takes.
+    fn hand_over(&mut self, now: Instant) -> Result<(), RedpandaError> {
+        let mut refused = false;
+        'all: for partition in &mut self.partitions {
+            while let Some((number, record)) = partition.appends.next_record() {
+                match self.producer.append(partition.id, number, record) {
+                    Ok(()) => partition.appends.handed_over(),
+                    // Its rest goes on in order when the producer has room.
+                    Err(NotTaken::Full) => break 'all,
+                    Err(NotTaken::Refused(error)) => {
+                        tracing::warn!(%error, partition = %partition.id, "records were not taken");
+                        partition.appends.not_taken();
+                        refused = true;
+                    }
+                }
+            }
+        }
+        self.burials.hand_over(&self.producer, now);
+        if refused {
+            self.replace_broken_producer(now)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Takes what the brokers said of records, and answers the appends that are done.
+    fn settle(
+        &mut self,
+        reports: &mut Vec<Report>,
+        events: &mut Vec<LogEvent>,
+    ) -> Result<(), RedpandaError> {
+        self.producer.reports(reports);
+        let now = Instant::now();
+        let mut failed = false;
+        for report in reports.drain(..) {
+            match report {
+                Report::Append {
+                    partition,
+                    number,
+                    records,
+                    verdict,
+                } => {
+                    failed |= verdict == Verdict::Failed;
+                    if let Some(index) = self.index(partition) {
+                        let appends = &mut self.partitions[index].appends;
+                        appends.reported(number, records, verdict, now);
+                    }
+                }
+                Report::Dead(verdict) => {
+                    failed |= verdict == Verdict::Failed;
+                    self.burials.reported(verdict, now, events);
+                }
+            }
+        }
+        if failed {
+            self.replace_broken_producer(now)?;
+        }
+        for partition in &mut self.partitions {
+            partition.answer(now, events);
+        }
+        Ok(())
+    }
+
+    /// Where the producer lost track of what the brokers have, nothing goes through it any more.
+    fn replace_broken_producer(&mut self, now: Instant) -> Result<(), RedpandaError> {
+        let Some(reason) = self.producer.fatal() else {
+            return Ok(());
+        };
+        tracing::warn!(reason, "the log's producer is broken and gets replaced");
+        for partition in &mut self.partitions {
+            partition.appends.give_up(now);
+        }
+        self.burials.give_up();
+        let here = sched_getaffinity(None);
+        // A client's threads may run where the thread that makes it may.
+        let moved = here.and_then(|here| sched_setaffinity(None, &self.allowed).map(|()| here));
+        self.producer.renew()?;
+        if let Ok(here) = moved
+            && let Err(error) = sched_setaffinity(None, &here)
+        {
+            tracing::warn!(%error, "the lane could not be pinned again");
+        }
+        Ok(())
+    }
+
+    /// Whether the brokers have something to say that the shard waits for.
+    fn is_outstanding(&self) -> bool {
+        let read = |(partition, delivery): (&Partition, &Delivery)| {
+            delivery.is_outstanding(partition.appends.end())
+        };
+        self.is_unfinished() || self.partitions.iter().zip(&self.deliveries).any(read)
+    }
+
+    /// Whether something was asked for that is not done.
+    fn is_unfinished(&self) -> bool {
+        self.burials.is_outstanding()
+            || self.partitions.iter().any(|it| it.appends.is_outstanding())
+    }
+}
+
+impl Partition {
+    fn first_event(&self) -> LogEvent {
+        LogEvent::Opened {
+            partition: self.id,
+            opened: self.opened,
+        }
+    }
+
+    fn answer(&mut self, now: Instant, events: &mut Vec<LogEvent>) {
+        let partition = self.id;
+        while let Some(outcome) = self.appends.next_answer(now) {
+            events.push(LogEvent::Appended { partition, outcome });
+        }
+        if self.is_down == self.appends.is_down() {
+            return;
+        }
+        self.is_down = !self.is_down;
+        if self.is_down {
+            tracing::warn!(%partition, "the brokers did not confirm records in time; new ones are refused until they do");
+        } else {
+            tracing::info!(%partition, "the brokers confirm records again");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Records that the log did not write.
+
+use bytes::Bytes;
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::message::{Headers as _, Message as _};
+use rdkafka::{Offset as Position, TopicPartitionList};
+use rookery_engine::port::{LogEvent, LogRequest};
+use rookery_schema::Offset;
+
+use super::support::{P0, PATIENCE, Shard, batch, broker, fresh, write_by_hand};
+
+#[test]
+fn a_record_of_a_stranger_is_delivered_as_it_is_and_can_be_set_aside() {
+    let Some(broker) = broker() else { return };
+    let settings = fresh(broker, 1);
+    let mut shard = Shard::open(&settings);
+    shard.append_durably(batch([0]));
+    write_by_hand(&settings, &settings.topic, b"not a record");
+    let is_stranger = |event: &LogEvent| match event {
+        LogEvent::Records { base, batch, .. } => {
+            let index = batch.iter().position(|bytes| *bytes == b"not a record"[..]);
+            index.map(|index| base.plus(index as u64))
+        }
+        _ => None,
+    };
+    shard.until("the stranger's record", |shard| {
+        shard.events.iter().find_map(is_stranger) == Some(Offset(1))
+    });
+    shard.submit(LogRequest::Bury {
+        partition: P0,
+        offset: Offset(1),
+        record: Bytes::from_static(b"not a record"),
+        reason: "an unknown kind".into(),
+    });
+    let is_buried =
+        |event: &LogEvent| matches!(event, LogEvent::Buried { partition } if *partition == P0);
+    shard.until("word of the burial", |shard| {
+        shard.events.iter().any(is_buried)
+    });
+    shard.stop();
+
+    let reader: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", settings.brokers[0].to_string())
+        .set("group.id", "unused")
+        .create()
+        .unwrap();
+    let mut from = TopicPartitionList::new();
+    let dead = format!("{}.dead", settings.topic);
+    from.add_partition_offset(&dead, 0, Position::Beginning)
+        .unwrap();
+    reader.assign(&from).unwrap();
+    let found = reader.poll(PATIENCE).unwrap().unwrap();
+    assert_eq!(found.payload(), Some(&b"not a record"[..]));
+    let headers: Vec<_> = found
+        .headers()
+        .unwrap()
+        .iter()
+        .map(|header| (header.key, header.value.unwrap()))
+        .collect();
+    let expected: [(&str, &[u8]); 3] = [
+        ("partition", b"0"),
+        ("offset", b"1"),
+        ("reason", b"an unknown kind"),
+    ];
+    assert_eq!(headers, expected);
+}
