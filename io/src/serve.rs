@@ -15,13 +15,12 @@ use crate::log::{LogBackend, Stored};
 use crate::logging;
 use crate::runtime::Backend;
 use crate::server::{self, OpenError, Opened, Opening, ServerConfig, ServerError, StopSignals};
-use crate::store::embedded::{EmbeddedStore, Settings, StoreError, spawn_lane};
+use crate::store::StoreBackend;
+use crate::store::scylla::{self, ScyllaError};
 
 /// Why there is no server.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    #[error("this build has no {0}: leave the flag out, or build with it")]
-    NotBuiltIn(&'static str),
     #[error(transparent)]
     Preflight(#[from] PreflightError),
     #[error(transparent)]
@@ -33,7 +32,7 @@ pub enum ServeError {
     #[error(transparent)]
     Redpanda(#[from] RedpandaError),
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Scylla(#[from] ScyllaError),
     #[error(transparent)]
     Server(#[from] ServerError),
     #[error("can't set up logging: {0}")]
@@ -47,7 +46,6 @@ pub enum ServeError {
 /// # Errors
 /// A [`ServeError`] where it can't start.
 pub fn serve(config: &Config) -> Result<(), ServeError> {
-    refuse_what_is_not_built_in(config)?;
     check::preflight()?;
     let data_dir = DataDir::open(&config.data_dir)?;
     let token_secret = config::token_secret(&config.token_secret_file)?;
@@ -110,19 +108,14 @@ fn log_backend(
 /// # Errors
 /// A [`ServeError`] where an engine can't be reached.
 pub fn migrate(config: &Config) -> Result<(), ServeError> {
-    refuse_what_is_not_built_in(config)?;
     let _logging =
         logging::init(config.log_level).map_err(|error| ServeError::Logging(error.to_string()))?;
+    let stop = StopSignals::register()?;
     if config.log == LogEngine::Redpanda {
-        let stop = StopSignals::register()?;
         RedpandaLog::connect(&redpanda::Settings::of(config), stop.interrupted())?;
     }
-    Ok(())
-}
-
-fn refuse_what_is_not_built_in(config: &Config) -> Result<(), ServeError> {
     if config.store == StoreEngine::Scylla {
-        return Err(ServeError::NotBuiltIn("--store scylla"));
+        scylla::migrate(&scylla::Settings::new(config), stop.interrupted())?;
     }
     Ok(())
 }
@@ -141,8 +134,7 @@ fn open(
     log: &LogBackend,
     opening: &Opening<'_>,
 ) -> Result<Opened, OpenError> {
-    let settings = Settings::new(config.durability);
-    let store = EmbeddedStore::open(data_dir, log.id(), settings)?;
+    let store = StoreBackend::open(config, data_dir, log.id(), opening.interrupted)?;
     let mut backends = Vec::new();
     let mut lanes = Vec::new();
     let shards = opening.topology.all_shards();
@@ -155,11 +147,11 @@ fn open(
         let (log, log_events, log_lane) =
             log.open_lane(shard, *cpu, &partitions, mailbox, opening)?;
         let (store, store_events, store_lane) =
-            spawn_lane(&store, shard, *cpu, mailbox, opening.shutdown)?;
+            store.spawn_lane(shard, *cpu, mailbox, opening.shutdown)?;
         backends.push(Backend {
             log,
             log_events,
-            store: Box::new(store),
+            store,
             store_events,
         });
         lanes.extend([log_lane, store_lane]);
