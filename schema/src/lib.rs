@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod batch;
+pub mod cql;
 pub mod event;
 pub mod ids;
 pub mod limits;

@@ -1,0 +1,211 @@
+//! The tables of a CQL store, and how they came to be: pure data, and where a row lies.
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::{Seq, SessionId};
+
+/// Events of a chat lie together in buckets of `2^BUCKET_BITS`: 10 MB of ordinary messages, and 140 MB
+/// of the longest, where a CQL partition should stay in the low hundreds.
+pub const BUCKET_BITS: u32 = 15;
+/// Partitions that usernames are spread over. Each holds its names in order, so a search by prefix asks
+/// all of them and merges; by first letter they would be few and of very different size.
+pub const NAME_BUCKETS: u64 = 32;
+/// Partitions that ended sessions are spread over: all of them are read at the start.
+pub const ENDED_SESSION_BUCKETS: u8 = 16;
+/// Nodes that hold each row, where there are as many.
+pub const REPLICAS_MAX: usize = 3;
+
+/// One step from a schema to the next. Each of its statements may be run twice.
+#[derive(Clone, Copy, Debug)]
+pub struct Migration {
+    /// What the schema's version is afterwards.
+    pub version: u32,
+    pub statements: &'static [&'static str],
+}
+
+/// The table that tells which migrations were run, made before any of them.
+pub const META_TABLE: &str = "CREATE TABLE IF NOT EXISTS meta (key text PRIMARY KEY, value text)";
+/// The key in `meta` of the newest migration's version.
+pub const SCHEMA_VERSION_KEY: &str = "schema_version";
+/// The key in `meta` of the log whose records the rows are.
+pub const LOG_ID_KEY: &str = "log_id";
+
+/// All migrations, oldest first.
+pub const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    statements: &[
+        MESSAGES,
+        CHATS,
+        MEMBERS_BY_CHAT,
+        CHATS_BY_USER,
+        USERS,
+        USERS_BY_NAME,
+        ENDED_SESSIONS,
+        REACHED,
+    ],
+}];
+
+/// The newest schema that this version knows.
+pub const SCHEMA_VERSION: u32 = MIGRATIONS[MIGRATIONS.len() - 1].version;
+
+/// All numbered events, so that no bucket up to a chat's head is empty, and a page is one read. A
+/// message is its columns; `record` is there for what is none, as the log had it.
+///
+/// Compaction stays what the server has as default: by size, which suits rows that are written once and
+/// never changed. One by time window would scatter the bucket of a chat with a message a day over as
+/// many files as there were windows.
+const MESSAGES: &str = "CREATE TABLE IF NOT EXISTS messages (
+    chat_id uuid, bucket int, seq bigint,
+    kind tinyint, n bigint, log_partition int, log_offset bigint,
+    message_id uuid, sender_id uuid, client_id text, created_at timestamp, content text,
+    record blob,
+    PRIMARY KEY ((chat_id, bucket), seq)
+) WITH CLUSTERING ORDER BY (seq DESC)";
+
+const CHATS: &str = "CREATE TABLE IF NOT EXISTS chats (
+    chat_id uuid PRIMARY KEY, name text, created_at timestamp
+)";
+
+/// `removed_seq` is there from when a member is gone until the event that tells so is stored; then the
+/// row goes.
+const MEMBERS_BY_CHAT: &str = "CREATE TABLE IF NOT EXISTS members_by_chat (
+    chat_id uuid, user_id uuid, added_seq bigint, position int, removed_seq bigint,
+    PRIMARY KEY ((chat_id), user_id)
+)";
+
+const CHATS_BY_USER: &str = "CREATE TABLE IF NOT EXISTS chats_by_user (
+    user_id uuid, chat_id uuid,
+    PRIMARY KEY ((user_id), chat_id)
+)";
+
+const USERS: &str = "CREATE TABLE IF NOT EXISTS users (
+    user_id uuid PRIMARY KEY, username text, password_hash text,
+    created_at timestamp, updated_at timestamp
+)";
+
+const USERS_BY_NAME: &str = "CREATE TABLE IF NOT EXISTS users_by_name (
+    bucket int, username text, user_id uuid,
+    PRIMARY KEY ((bucket), username)
+)";
+
+/// Rows go by themselves when they expire, on all replicas at once: there is nothing to protect from
+/// coming back, so what is left of them need not be kept for longer than hints are (3 hours).
+const ENDED_SESSIONS: &str = "CREATE TABLE IF NOT EXISTS ended_sessions (
+    bucket int, session_id uuid, expires_at timestamp,
+    PRIMARY KEY ((bucket), session_id)
+) WITH gc_grace_seconds = 10800";
+
+const REACHED: &str = "CREATE TABLE IF NOT EXISTS reached (
+    log_partition int PRIMARY KEY, behind bigint
+)";
+
+/// The statement that makes a keyspace in a datacenter of so many nodes. One that is there already
+/// keeps the replication that its operator gave it.
+pub fn create_keyspace(keyspace: &str, datacenter: &str, nodes: usize) -> String {
+    let replicas = nodes.clamp(1, REPLICAS_MAX);
+    let datacenter = datacenter.replace('\'', "''");
+    format!(
+        "CREATE KEYSPACE IF NOT EXISTS {} WITH replication = \
+         {{'class': 'NetworkTopologyStrategy', '{datacenter}': {replicas}}}",
+        quoted(keyspace)
+    )
+}
+
+/// A name as CQL takes it with its capitals.
+pub fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// The bucket of a chat that an event lies in.
+pub fn bucket(seq: Seq) -> i32 {
+    i32::try_from(seq.0 >> BUCKET_BITS).unwrap_or(i32::MAX)
+}
+
+/// Whether an event is the last that its bucket has room for.
+pub const fn is_last_of_bucket(seq: Seq) -> bool {
+    (seq.0 + 1).is_multiple_of(1 << BUCKET_BITS)
+}
+
+/// The bucket that a username lies in.
+pub fn name_bucket(username: &str) -> i32 {
+    i32::try_from(xxh3_64(username.as_bytes()) % NAME_BUCKETS).unwrap_or_default()
+}
+
+/// All buckets of usernames.
+pub fn name_buckets() -> impl Iterator<Item = i32> {
+    (0..NAME_BUCKETS).filter_map(|bucket| i32::try_from(bucket).ok())
+}
+
+/// The bucket that an ended session lies in. Its id is random, but for its time in front.
+pub fn ended_session_bucket(session_id: SessionId) -> i32 {
+    let [.., last] = *session_id.as_bytes();
+    i32::from(last % ENDED_SESSION_BUCKETS)
+}
+
+/// The first text behind all that begin with a prefix; none where nothing is behind them.
+pub fn behind_prefix(prefix: &str) -> Option<String> {
+    let mut kept = prefix.to_owned();
+    while let Some(last) = kept.pop() {
+        let next = (u32::from(last) + 1..=u32::from(char::MAX)).find_map(char::from_u32);
+        if let Some(next) = next {
+            kept.push(next);
+            return Some(kept);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn buckets_are_dense_and_end_where_the_next_begins() {
+        let last = (1 << BUCKET_BITS) - 1;
+        assert_eq!((bucket(Seq(1)), bucket(Seq(last))), (0, 0));
+        assert!(is_last_of_bucket(Seq(last)) && !is_last_of_bucket(Seq(last - 1)));
+        assert_eq!(bucket(Seq(last + 1)), 1);
+        assert!(!is_last_of_bucket(Seq(last + 1)));
+        assert_eq!(bucket(Seq(u64::MAX)), i32::MAX);
+    }
+
+    #[test]
+    fn migrations_follow_one_another_and_may_be_repeated() {
+        for (migration, version) in MIGRATIONS.iter().zip(1..) {
+            assert_eq!(migration.version, version);
+            for statement in migration.statements {
+                assert!(statement.contains("IF NOT EXISTS"), "{statement}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_keyspace_has_as_many_replicas_as_there_are_nodes_up_to_three() {
+        let replicas = |nodes| {
+            let text = create_keyspace("Chats", "it's", nodes);
+            assert!(text.contains("\"Chats\"") && text.contains("'NetworkTopologyStrategy'"));
+            text.split("'it''s': ").nth(1).map(str::to_owned)
+        };
+        let expected = [(0, "1}"), (1, "1}"), (3, "3}"), (40, "3}")];
+        for (nodes, text) in expected {
+            assert_eq!(replicas(nodes).as_deref(), Some(text));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn names_lie_in_one_of_the_buckets(name: String) {
+            prop_assert!(name_buckets().any(|bucket| bucket == name_bucket(&name)));
+        }
+
+        #[test]
+        fn what_begins_with_a_prefix_is_between_it_and_what_is_behind(
+            prefix in "[a-b\u{d7fe}-\u{d7ff}\u{e000}\u{10fffe}-\u{10ffff}]{0,3}",
+            name in "[a-b\u{d7fe}-\u{d7ff}\u{e000}\u{10fffe}-\u{10ffff}]{0,4}",
+        ) {
+            let is_between = name >= prefix && behind_prefix(&prefix).is_none_or(|end| name < end);
+            prop_assert_eq!(name.starts_with(&prefix), is_between);
+        }
+    }
+}
