@@ -30,6 +30,7 @@
 
 use std::fmt::Display;
 use std::io;
+use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -131,6 +132,11 @@ impl<R> Requests<R> {
     /// happened in time.
     pub fn wait(&mut self, at_most: Duration) -> bool {
         self.mailbox.wait(at_most)
+    }
+
+    /// As [`Requests::wait`], for a lane that waits for other things as well.
+    pub fn poll_news(&mut self, context: &Context<'_>) -> Poll<()> {
+        self.mailbox.poll_news(context)
     }
 
     /// Whether the shard sends no more. Ask before the last drain.

@@ -14,7 +14,8 @@ use crate::log::embedded::{self, LogError, LogLayout, open_lane};
 use crate::logging;
 use crate::runtime::Backend;
 use crate::server::{self, OpenError, Opened, Opening, ServerConfig, ServerError};
-use crate::store::embedded::{EmbeddedStore, Settings, StoreError, spawn_lane};
+use crate::store::AnyStore;
+use crate::store::scylla::{self, ScyllaError};
 
 /// Why there is no server.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +31,7 @@ pub enum ServeError {
     #[error(transparent)]
     Log(#[from] LogError),
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Scylla(#[from] ScyllaError),
     #[error(transparent)]
     Server(#[from] ServerError),
     #[error("can't set up logging: {0}")]
@@ -85,15 +86,18 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
 /// # Errors
 /// A [`ServeError`] where an engine can't be reached.
 pub fn migrate(config: &Config) -> Result<(), ServeError> {
-    refuse_what_is_not_built_in(config)
+    refuse_what_is_not_built_in(config)?;
+    if config.store == StoreEngine::Scylla {
+        let _logging = logging::init(config.log_level)
+            .map_err(|error| ServeError::Logging(error.to_string()))?;
+        scylla::migrate(&scylla::Settings::new(config))?;
+    }
+    Ok(())
 }
 
 fn refuse_what_is_not_built_in(config: &Config) -> Result<(), ServeError> {
     if config.log == LogEngine::Redpanda {
         return Err(ServeError::NotBuiltIn("--log redpanda"));
-    }
-    if config.store == StoreEngine::Scylla {
-        return Err(ServeError::NotBuiltIn("--store scylla"));
     }
     Ok(())
 }
@@ -112,9 +116,8 @@ fn open(
     layout: &LogLayout,
     opening: &Opening<'_>,
 ) -> Result<Opened, OpenError> {
-    let settings = Settings::new(config.durability);
     let log_settings = embedded::Settings::new(config.durability);
-    let store = EmbeddedStore::open(data_dir, layout.log_id, settings)?;
+    let store = AnyStore::open(config, data_dir, layout.log_id, opening.interrupted)?;
     let mut backends = Vec::new();
     let mut lanes = Vec::new();
     let shards = opening.topology.all_shards();
@@ -129,11 +132,11 @@ fn open(
         let (log, log_events, log_lane) =
             open_lane(&name, *cpu, layout, &partitions, log_settings, threads)?;
         let (store, store_events, store_lane) =
-            spawn_lane(&store, shard, *cpu, mailbox, opening.shutdown)?;
+            store.spawn_lane(shard, *cpu, mailbox, opening.shutdown)?;
         backends.push(Backend {
             log: Box::new(log),
             log_events,
-            store: Box::new(store),
+            store,
             store_events,
         });
         lanes.extend([log_lane, store_lane]);

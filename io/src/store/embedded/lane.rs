@@ -12,12 +12,13 @@ use rookery_schema::ShardId;
 use rookery_schema::row::Row;
 
 use super::StoreError;
-use super::backoff::Backoff;
+
 use super::shared::EmbeddedStore;
 use super::tables::{Progress, ReadError, Tables};
 use crate::embedded::{Durability, Room};
 use crate::lane::{self, Lane, Requests};
 use crate::mailbox::{Mailbox, Receiver, Sender};
+use crate::store::backoff::Backoff;
 use crate::vital::Shutdown;
 
 /// Requests that may wait in the ring.

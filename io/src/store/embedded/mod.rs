@@ -11,7 +11,6 @@
 //! | `ended_sessions` | session | expiry |
 //! | `meta` | | format, log id, and up to where each partition of the log is stored |
 
-mod backoff;
 mod codec;
 mod database;
 mod journal;

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 /// Waits between tries, longer from one to the next.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Backoff(Duration);
+pub(crate) struct Backoff(Duration);
 
 impl Backoff {
     const MIN: Duration = Duration::from_millis(20);
     const MAX: Duration = Duration::from_secs(1);
 
     /// How long to wait before the next try.
-    pub(super) fn next(&mut self) -> Duration {
+    pub(crate) fn next(&mut self) -> Duration {
         let wait = self.0;
         self.0 = (wait * 2).min(Self::MAX);
         wait

@@ -1,0 +1,152 @@
+//! Sessions: how they are set up, and that they are waited for.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use scylla::client::PoolSize;
+use scylla::client::execution_profile::ExecutionProfile;
+use scylla::client::session::Session;
+use scylla::client::session_builder::SessionBuilder;
+use scylla::policies::retry::FallthroughRetryPolicy;
+use scylla::statement::Consistency;
+
+use super::statements::Statements;
+use super::store::Settings;
+use super::{DriverError, ScyllaError};
+use crate::store::backoff::Backoff;
+
+/// For a request to be answered. What is not is asked again by the lane, or was read for too long.
+pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
+/// For a connection to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Between two signs of life on an idle connection.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+/// For a sign of life to be answered, before the connection is given up for a new one.
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Between two looks at whether waiting should end.
+const INTERRUPTED_POLL: Duration = Duration::from_millis(100);
+/// Between two lines about a store that does not answer.
+const WAITING_LINE_INTERVAL: Duration = Duration::from_secs(3);
+
+/// A session with all its statements.
+pub(super) struct Connection {
+    pub(super) session: Arc<Session>,
+    pub(super) statements: Statements,
+}
+
+/// What a session needs to know beyond [`Settings`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Scope<'a> {
+    /// Nodes elsewhere are for their own clients; absent while that is to be found out.
+    pub(super) datacenter: Option<&'a str>,
+    /// Whether the keyspace is there already.
+    pub(super) has_keyspace: bool,
+    /// Whether one session serves all shards.
+    pub(super) is_shared: bool,
+}
+
+/// One try to make a session.
+pub(super) async fn open(settings: &Settings, scope: Scope<'_>) -> Result<Session, DriverError> {
+    let profile = ExecutionProfile::builder()
+        .consistency(Consistency::LocalQuorum)
+        .request_timeout(Some(REQUEST_TIMEOUT))
+        // The lane tries again; nothing is to be tried twice at a time.
+        .retry_policy(Arc::new(FallthroughRetryPolicy::new()))
+        .speculative_execution_policy(None)
+        .build();
+    let pool = if scope.is_shared {
+        PoolSize::PerShard(ONE)
+    } else {
+        // One connection for each shard of the server and each of ours would be their product.
+        PoolSize::PerHost(ONE)
+    };
+    let mut builder = SessionBuilder::new()
+        .known_nodes(&settings.nodes)
+        .default_execution_profile_handle(profile.into_handle())
+        .pool_size(pool)
+        .connection_timeout(CONNECT_TIMEOUT)
+        .keepalive_interval(KEEPALIVE_INTERVAL)
+        .keepalive_timeout(KEEPALIVE_TIMEOUT)
+        .keyspaces_to_fetch([&settings.keyspace]);
+    if let Some(datacenter) = scope.datacenter {
+        builder = builder.prefer_datacenter(datacenter.to_owned());
+    }
+    if scope.has_keyspace {
+        builder = builder.use_keyspace(&settings.keyspace, true);
+    }
+    builder.build().await.map_err(DriverError::new)
+}
+
+const ONE: std::num::NonZeroUsize = std::num::NonZeroUsize::MIN;
+
+/// Tries until it is done, says why it is not every few seconds, and gives up when interrupted.
+pub(super) async fn persist<T, F>(
+    settings: &Settings,
+    interrupted: &AtomicBool,
+    attempt: impl Fn() -> F,
+) -> Result<T, ScyllaError>
+where
+    F: Future<Output = Result<T, Trouble>>,
+{
+    let mut backoff = Backoff::default();
+    let mut said: Option<Instant> = None;
+    loop {
+        let reason = match unless_interrupted(attempt(), interrupted).await? {
+            Ok(done) => return Ok(done),
+            Err(Trouble::Final(error)) => return Err(error),
+            Err(Trouble::Passing(error)) => error,
+        };
+        if said.is_none_or(|at| at.elapsed() >= WAITING_LINE_INTERVAL) {
+            said = Some(Instant::now());
+            let nodes = settings.nodes.join(",");
+            tracing::warn!(nodes, %reason, "waiting for the store");
+        }
+        unless_interrupted(tokio::time::sleep(backoff.next()), interrupted).await?;
+    }
+}
+
+/// Why something at the start was not done.
+pub(super) enum Trouble {
+    /// It may work later.
+    Passing(DriverError),
+    /// It never will.
+    Final(ScyllaError),
+}
+
+impl From<DriverError> for Trouble {
+    fn from(error: DriverError) -> Self {
+        Self::Passing(error)
+    }
+}
+
+impl From<ScyllaError> for Trouble {
+    fn from(error: ScyllaError) -> Self {
+        Self::Final(error)
+    }
+}
+
+async fn unless_interrupted<T>(
+    work: impl Future<Output = T>,
+    interrupted: &AtomicBool,
+) -> Result<T, ScyllaError> {
+    let mut work = pin!(work);
+    loop {
+        if let Ok(done) = tokio::time::timeout(INTERRUPTED_POLL, &mut work).await {
+            return Ok(done);
+        }
+        if interrupted.load(Ordering::Relaxed) {
+            return Err(ScyllaError::Interrupted);
+        }
+    }
+}
+
+/// A runtime for the calling thread alone: whatever the driver starts stays on its CPU.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, ScyllaError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build()
+        .map_err(ScyllaError::Thread)
+}

@@ -1,0 +1,396 @@
+//! The thread that writes and reads the store for one shard.
+//!
+//! Reads are under way beside writes and wait for none, so that they are answered, if only with a fault,
+//! while the store is stuck.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use futures_util::future::LocalBoxFuture;
+use futures_util::stream::{FuturesUnordered, Stream as _};
+use rookery_engine::port::{Read, Store, StoreEvent, StoreFault, StoreRequest};
+use rookery_schema::ShardId;
+use tokio::time::Sleep;
+
+use super::connect::{Connection, runtime};
+use super::queue::{Done, Job, Queue};
+use super::store::ScyllaStore;
+use super::{DriverError, ScyllaError};
+use crate::lane::{self, Lane, Requests};
+use crate::mailbox::{Mailbox, Receiver, Sender};
+use crate::store::backoff::Backoff;
+use crate::vital::Shutdown;
+
+/// Requests that may wait in the ring.
+const REQUESTS_MAX: usize = 1024;
+/// Events that may wait.
+const EVENTS_MAX: usize = 1024;
+/// Writes that are taken from the ring and not answered yet; with more, nothing is taken.
+const WRITES_WAITING_MAX: usize = 8192;
+/// Jobs under way: chats, mostly, that are written at a time.
+const JOBS_IN_FLIGHT_MAX: usize = 64;
+/// Reads under way.
+const READS_IN_FLIGHT_MAX: usize = 64;
+/// Reads that wait for others; with more, they fail at once.
+const READS_WAITING_MAX: usize = 4096;
+/// For a read to be answered, from when it was taken; then it fails.
+const READ_DEADLINE: Duration = Duration::from_secs(2);
+/// Between two notes of how far the store has come, where no sync waits for one.
+const REACHED_INTERVAL: Duration = Duration::from_millis(200);
+/// How long rows are still tried to be written when the shard is gone: less than the server waits for
+/// its lanes.
+const FINISH_MAX: Duration = Duration::from_secs(8);
+/// Between two lines about a store that does not do what it is asked.
+const COMPLAINT_INTERVAL: Duration = Duration::from_secs(1);
+/// How long the lane sleeps at a stretch where there is nothing to do.
+const IDLE_SLEEP: Duration = Duration::from_secs(3600);
+
+/// Starts a shard's store lane.
+///
+/// # Errors
+/// Where no thread can be made.
+pub fn spawn_lane(
+    store: &ScyllaStore,
+    shard: ShardId,
+    cpu: Option<usize>,
+    mailbox: &Mailbox,
+    shutdown: &Shutdown,
+) -> Result<(impl Store + 'static + use<>, Receiver<StoreEvent>, Lane), ScyllaError> {
+    let (requests, ring) = lane::requests(REQUESTS_MAX);
+    let (events, receiver) = mailbox.channel(EVENTS_MAX);
+    let store = store.clone();
+    let body = move || {
+        let runtime = runtime()?;
+        runtime.block_on(StoreLane::new(store, ring, events).run());
+        Ok::<(), ScyllaError>(())
+    };
+    let lane = lane::spawn(&format!("store-{shard}"), cpu, shutdown, body);
+    Ok((requests, receiver, lane.map_err(ScyllaError::Thread)?))
+}
+
+/// What was under way has ended.
+enum Ended {
+    Connected(Rc<Connection>),
+    Written(Job),
+    ReachedWritten,
+    Read(StoreEvent),
+}
+
+struct WaitingRead {
+    token: u64,
+    read: Read,
+    since: Instant,
+}
+
+struct StoreLane {
+    store: ScyllaStore,
+    ring: Requests<StoreRequest>,
+    events: Sender<StoreEvent>,
+    /// Absent until the first session is there.
+    connection: Option<Rc<Connection>>,
+    complaints: Rc<Complaints>,
+    under_way: FuturesUnordered<LocalBoxFuture<'static, Ended>>,
+    queue: Queue,
+    reads: VecDeque<WaitingRead>,
+    reads_under_way: usize,
+    reached_at: Instant,
+    /// Since when the shard is gone.
+    closed: Option<Instant>,
+    /// To be sent with one wake-up.
+    answers: Vec<StoreEvent>,
+}
+
+impl StoreLane {
+    fn new(store: ScyllaStore, ring: Requests<StoreRequest>, events: Sender<StoreEvent>) -> Self {
+        let complaints = Complaints::new(store.settings.nodes.join(","));
+        Self {
+            store,
+            ring,
+            events,
+            connection: None,
+            complaints: Rc::new(complaints),
+            under_way: FuturesUnordered::new(),
+            queue: Queue::default(),
+            reads: VecDeque::new(),
+            reads_under_way: 0,
+            reached_at: Instant::now(),
+            closed: None,
+            answers: Vec::new(),
+        }
+    }
+
+    /// Serves requests until the shard is gone and everything is written, or can't be.
+    async fn run(mut self) {
+        self.connect();
+        let mut requests = Vec::with_capacity(REQUESTS_MAX);
+        let mut timer = Box::pin(tokio::time::sleep(IDLE_SLEEP));
+        loop {
+            let is_closed = self.ring.is_closed();
+            let room = WRITES_WAITING_MAX.saturating_sub(self.queue.len());
+            let taken = self.ring.drain_into(&mut requests, room.min(REQUESTS_MAX));
+            self.take(&mut requests);
+            self.proceed();
+            if !self.answers.is_empty() {
+                // A shard that is gone needs no events: its ring of requests is closed as well then.
+                let _ = self.events.send_all(self.answers.drain(..));
+            }
+            if is_closed && taken == 0 && self.is_over() {
+                return;
+            }
+            timer
+                .as_mut()
+                .reset((Instant::now() + self.idle_time()).into());
+            // What is still in the ring brings no news.
+            if taken < REQUESTS_MAX {
+                self.wait(timer.as_mut()).await;
+            }
+        }
+    }
+
+    /// The shard is gone. Whether there is nothing left to write, or no time.
+    fn is_over(&mut self) -> bool {
+        let since = *self.closed.get_or_insert_with(Instant::now);
+        if self.queue.is_empty() {
+            return true;
+        }
+        let is_late = since.elapsed() >= FINISH_MAX;
+        if is_late {
+            let writes = self.queue.len();
+            tracing::warn!(
+                writes,
+                "not everything could be stored; the log still has it"
+            );
+        }
+        is_late
+    }
+
+    /// Until something came or ended, the shard is gone, or it is time.
+    async fn wait(&mut self, mut timer: Pin<&mut Sleep>) {
+        let mut ended = poll_fn(|context| self.poll_wake(context, timer.as_mut())).await;
+        // One wake-up is for all that has ended.
+        while let Some(end) = ended {
+            self.end(end);
+            ended = poll_fn(|context| match self.poll_ended(context) {
+                Poll::Ready(end) => Poll::Ready(Some(end)),
+                Poll::Pending => Poll::Ready(None),
+            })
+            .await;
+        }
+    }
+
+    fn poll_wake(
+        &mut self,
+        context: &mut Context<'_>,
+        timer: Pin<&mut Sleep>,
+    ) -> Poll<Option<Ended>> {
+        if let Poll::Ready(ended) = self.poll_ended(context) {
+            return Poll::Ready(Some(ended));
+        }
+        if self.ring.poll_news(context).is_ready() {
+            return Poll::Ready(None);
+        }
+        timer.poll(context).map(|()| None)
+    }
+
+    fn poll_ended(&mut self, context: &mut Context<'_>) -> Poll<Ended> {
+        match Pin::new(&mut self.under_way).poll_next(context) {
+            Poll::Ready(Some(ended)) => Poll::Ready(ended),
+            Poll::Ready(None) | Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn take(&mut self, requests: &mut Vec<StoreRequest>) {
+        let now = Instant::now();
+        for request in requests.drain(..) {
+            match request {
+                StoreRequest::Write { token, rows } => {
+                    let done = self.queue.write(token, rows, now);
+                    self.answers.extend(done.map(answer));
+                }
+                StoreRequest::Sync { token } => self.queue.sync(token),
+                StoreRequest::Read { token, .. } if self.reads.len() >= READS_WAITING_MAX => {
+                    self.complaints
+                        .about("too many reads wait for the store", &READS_WAITING_MAX);
+                    self.answers.push(fault(token));
+                }
+                StoreRequest::Read { token, read } => self.reads.push_back(WaitingRead {
+                    token,
+                    read,
+                    since: now,
+                }),
+            }
+        }
+    }
+
+    fn end(&mut self, ended: Ended) {
+        match ended {
+            Ended::Connected(connection) => self.connection = Some(connection),
+            Ended::Written(job) => {
+                let mut done = Vec::new();
+                self.queue.finish(&job, &mut done);
+                self.answers.extend(done.into_iter().map(answer));
+            }
+            Ended::ReachedWritten => self.queue.reached_stored(),
+            Ended::Read(event) => {
+                self.reads_under_way -= 1;
+                self.answers.push(event);
+            }
+        }
+    }
+
+    /// Starts what can be started, and answers what can be answered.
+    fn proceed(&mut self) {
+        if let Some(connection) = self.connection.clone() {
+            self.start_reads(&connection);
+            self.start_jobs(&connection);
+            self.start_reached(&connection);
+        }
+        while let Some(read) = self
+            .reads
+            .pop_front_if(|read| read.since.elapsed() >= READ_DEADLINE)
+        {
+            self.complaints
+                .about("the store could not be read", &"no answer in time");
+            self.answers.push(fault(read.token));
+        }
+        while let Some(done) = self.queue.next_synced() {
+            self.answers.push(answer(done));
+        }
+    }
+
+    fn start_reads(&mut self, connection: &Rc<Connection>) {
+        while self.reads_under_way < READS_IN_FLIGHT_MAX
+            && let Some(waiting) = self.reads.pop_front()
+        {
+            self.reads_under_way += 1;
+            let (connection, complaints) = (Rc::clone(connection), Rc::clone(&self.complaints));
+            self.start(async move { Ended::Read(read(&connection, waiting, &complaints).await) });
+        }
+    }
+
+    fn start_jobs(&mut self, connection: &Rc<Connection>) {
+        while self.queue.under_way() < JOBS_IN_FLIGHT_MAX
+            && let Some(job) = self.queue.next_job(Instant::now())
+        {
+            let (connection, complaints) = (Rc::clone(connection), Rc::clone(&self.complaints));
+            self.start(async move {
+                connection.write_job(&job.rows, &complaints).await;
+                Ended::Written(job)
+            });
+        }
+    }
+
+    fn start_reached(&mut self, connection: &Rc<Connection>) {
+        let is_due = self.closed.is_some() || self.reached_at.elapsed() >= REACHED_INTERVAL;
+        if !(is_due || self.queue.is_reached_wanted()) {
+            return;
+        }
+        let reached = self.queue.take_reached();
+        if reached.is_empty() {
+            return;
+        }
+        self.reached_at = Instant::now();
+        let (connection, complaints) = (Rc::clone(connection), Rc::clone(&self.complaints));
+        self.start(async move {
+            connection.write_reached(&reached, &complaints).await;
+            Ended::ReachedWritten
+        });
+    }
+
+    fn connect(&self) {
+        let (store, complaints) = (self.store.clone(), Rc::clone(&self.complaints));
+        self.start(async move {
+            let mut backoff = Backoff::default();
+            loop {
+                match store.connection().await {
+                    Ok(connection) => return Ended::Connected(Rc::new(connection)),
+                    Err(error) => complaints.about("the store could not be reached", &error),
+                }
+                tokio::time::sleep(backoff.next()).await;
+            }
+        });
+    }
+
+    fn start(&self, work: impl Future<Output = Ended> + 'static) {
+        self.under_way.push(Box::pin(work));
+    }
+
+    /// How long nothing has to be done unless something comes or ends.
+    fn idle_time(&self) -> Duration {
+        let mut idle = IDLE_SLEEP;
+        if let Some(read) = self.reads.front() {
+            idle = idle.min(READ_DEADLINE.saturating_sub(read.since.elapsed()));
+        }
+        if self.queue.has_reached() {
+            idle = idle.min(REACHED_INTERVAL.saturating_sub(self.reached_at.elapsed()));
+        }
+        if let Some(since) = self.closed {
+            idle = idle.min(FINISH_MAX.saturating_sub(since.elapsed()));
+        }
+        idle
+    }
+}
+
+async fn read(
+    connection: &Connection,
+    waiting: WaitingRead,
+    complaints: &Complaints,
+) -> StoreEvent {
+    let WaitingRead { token, read, since } = waiting;
+    let left = READ_DEADLINE.saturating_sub(since.elapsed());
+    let late = || DriverError::new("no answer in time");
+    let outcome = match tokio::time::timeout(left, connection.read(&read)).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(late()),
+    };
+    let outcome = outcome.map_err(|error| {
+        complaints.about("the store could not be read", &error);
+        StoreFault
+    });
+    StoreEvent::Read { token, outcome }
+}
+
+fn answer(done: Done) -> StoreEvent {
+    match done {
+        Done::Written { token, since } => StoreEvent::Written {
+            token,
+            micros: u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX),
+        },
+        Done::Synced { token } => StoreEvent::Synced { token },
+    }
+}
+
+const fn fault(token: u64) -> StoreEvent {
+    StoreEvent::Read {
+        token,
+        outcome: Err(StoreFault),
+    }
+}
+
+/// Lines about a store that does not do what it is asked, not too many of them.
+pub(super) struct Complaints {
+    nodes: String,
+    said: Cell<Option<Instant>>,
+}
+
+impl Complaints {
+    const fn new(nodes: String) -> Self {
+        Self {
+            nodes,
+            said: Cell::new(None),
+        }
+    }
+
+    pub(super) fn about(&self, what: &str, error: &dyn std::fmt::Display) {
+        let is_time = |at: Instant| at.elapsed() >= COMPLAINT_INTERVAL;
+        if self.said.get().is_none_or(is_time) {
+            self.said.set(Some(Instant::now()));
+            tracing::warn!(nodes = self.nodes, %error, "{what}");
+        }
+    }
+}

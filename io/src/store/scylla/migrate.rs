@@ -1,0 +1,125 @@
+//! From an empty server, or an older schema, to the tables of this version; and whose rows they are.
+//!
+//! Several may do so at once, as every step may be repeated and the end is the same for all.
+
+use rookery_schema::cql::{
+    LOG_ID_KEY, META_TABLE, MIGRATIONS, SCHEMA_VERSION, SCHEMA_VERSION_KEY, create_keyspace,
+};
+use scylla::client::session::Session;
+use uuid::Uuid;
+
+use super::connect::{Scope, Trouble, open};
+use super::store::Settings;
+use super::{DriverError, ScyllaError};
+
+/// Makes the keyspace where there is none, and says in which datacenter it was reached.
+pub(super) async fn prepare_keyspace(settings: &Settings) -> Result<String, DriverError> {
+    let session = open(settings, Scope::default()).await?;
+    let datacenter = datacenter(&session).await?;
+    let peers: Vec<(Option<String>,)> =
+        rows(&session, "SELECT data_center FROM system.peers").await?;
+    let here = peers
+        .iter()
+        .filter(|(at,)| at.as_ref() == Some(&datacenter));
+    let statement = create_keyspace(&settings.keyspace, &datacenter, here.count() + 1);
+    run(&session, &statement).await?;
+    Ok(datacenter)
+}
+
+pub(super) async fn datacenter(session: &Session) -> Result<String, DriverError> {
+    let local: Vec<(String,)> = rows(session, "SELECT data_center FROM system.local").await?;
+    let first = local.into_iter().next();
+    first
+        .map(|(datacenter,)| datacenter)
+        .ok_or_else(|| DriverError::new("table system.local is empty"))
+}
+
+/// Runs the migrations that the keyspace of a session has not had.
+pub(super) async fn migrate_tables(session: &Session, keyspace: &str) -> Result<(), Trouble> {
+    run(session, META_TABLE).await?;
+    let version = version(session, keyspace).await?;
+    for migration in MIGRATIONS.iter().filter(|step| step.version > version) {
+        for statement in migration.statements {
+            run(session, statement).await?;
+        }
+        let version = migration.version.to_string();
+        set_meta(session, SCHEMA_VERSION_KEY, &version).await?;
+        tracing::info!(keyspace, version, "the store's schema was upgraded");
+    }
+    Ok(())
+}
+
+/// The version of the schema; 0 before the first migration.
+async fn version(session: &Session, keyspace: &str) -> Result<u32, Trouble> {
+    let Some(value) = meta(session, SCHEMA_VERSION_KEY).await? else {
+        return Ok(0);
+    };
+    match value.parse() {
+        Ok(found) if found > SCHEMA_VERSION => Err(ScyllaError::NewerSchema {
+            keyspace: keyspace.to_owned(),
+            found,
+            known: SCHEMA_VERSION,
+        }
+        .into()),
+        Ok(found) => Ok(found),
+        Err(_) => Err(malformed(keyspace, SCHEMA_VERSION_KEY, value).into()),
+    }
+}
+
+/// Takes the keyspace for a log where it has none. Two logs that do so in the same moment are not kept
+/// apart: their servers have to be started by the same hand.
+pub(super) async fn claim(session: &Session, keyspace: &str, log_id: Uuid) -> Result<(), Trouble> {
+    let Some(value) = meta(session, LOG_ID_KEY).await? else {
+        return Ok(set_meta(session, LOG_ID_KEY, &log_id.to_string()).await?);
+    };
+    match value.parse::<Uuid>() {
+        Ok(found) if found == log_id => Ok(()),
+        Ok(found) => Err(ScyllaError::OtherLog {
+            keyspace: keyspace.to_owned(),
+            found,
+            wanted: log_id,
+        }
+        .into()),
+        Err(_) => Err(malformed(keyspace, LOG_ID_KEY, value).into()),
+    }
+}
+
+fn malformed(keyspace: &str, key: &'static str, value: String) -> ScyllaError {
+    ScyllaError::Malformed {
+        keyspace: keyspace.to_owned(),
+        key,
+        value,
+    }
+}
+
+async fn meta(session: &Session, key: &str) -> Result<Option<String>, DriverError> {
+    let text = "SELECT value FROM meta WHERE key = ?";
+    let answer = session.query_unpaged(text, (key,)).await;
+    let rows = answer.map_err(DriverError::new)?.into_rows_result();
+    let rows = rows.map_err(DriverError::new)?;
+    let first = rows.maybe_first_row::<(String,)>();
+    Ok(first.map_err(DriverError::new)?.map(|(value,)| value))
+}
+
+async fn set_meta(session: &Session, key: &str, value: &str) -> Result<(), DriverError> {
+    let text = "INSERT INTO meta (key, value) VALUES (?, ?)";
+    let answer = session.query_unpaged(text, (key, value)).await;
+    answer.map(drop).map_err(DriverError::new)
+}
+
+async fn run(session: &Session, statement: &str) -> Result<(), DriverError> {
+    let answer = session.query_unpaged(statement, ()).await;
+    answer.map(drop).map_err(DriverError::new)
+}
+
+/// All rows of a small table.
+pub(super) async fn rows<R>(session: &Session, statement: &str) -> Result<Vec<R>, DriverError>
+where
+    R: for<'f> scylla::deserialize::row::DeserializeRow<'f, 'f>,
+{
+    let answer = session.query_unpaged(statement, ()).await;
+    let rows = answer.map_err(DriverError::new)?.into_rows_result();
+    let rows = rows.map_err(DriverError::new)?;
+    let rows = rows.rows::<R>().map_err(DriverError::new)?;
+    rows.collect::<Result<_, _>>().map_err(DriverError::new)
+}

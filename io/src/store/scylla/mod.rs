@@ -1,0 +1,76 @@
+//! The store in ScyllaDB, or any other server that speaks CQL: tables in [`rookery_schema::cql`].
+//!
+//! Each shard has a lane with a runtime and a session of its own, on its core; what comes back from the
+//! server wakes nobody else. Nothing here uses lightweight transactions or the clocks of several
+//! machines: rows are written once with the content that the log gives them, and the few that change
+//! carry the seq or offset of the change as their timestamp, so that of two the later one stays,
+//! whichever is written last.
+
+mod columns;
+mod connect;
+mod history;
+mod lane;
+mod migrate;
+mod plan;
+mod queue;
+mod read;
+mod statements;
+mod store;
+mod write;
+
+pub use lane::spawn_lane;
+pub use store::{Answer, ScyllaStore, Sessions, Settings, migrate, probe};
+
+use std::fmt::Display;
+use std::io;
+
+use uuid::Uuid;
+
+/// The store can't be used. Where it merely doesn't answer, it is waited for instead.
+#[derive(Debug, thiserror::Error)]
+pub enum ScyllaError {
+    #[error(
+        "keyspace {keyspace} has schema version {found}, this version knows up to {known}: start the \
+         newer version that upgraded it, or name another --keyspace"
+    )]
+    NewerSchema {
+        keyspace: String,
+        found: u32,
+        known: u32,
+    },
+    #[error(
+        "keyspace {keyspace} belongs to log {found}, not to log {wanted}: bring the two together that \
+         were written together, or name another --keyspace"
+    )]
+    OtherLog {
+        keyspace: String,
+        found: Uuid,
+        wanted: Uuid,
+    },
+    #[error(
+        "table meta of keyspace {keyspace} has {value:?} as {key}, which nobody wrote there: restore it"
+    )]
+    Malformed {
+        keyspace: String,
+        key: &'static str,
+        value: String,
+    },
+    #[error("the store at {nodes} does not answer: {reason}; start it, or correct --scylla")]
+    Unreachable { nodes: String, reason: String },
+    #[error("told to stop while waiting for the store")]
+    Interrupted,
+    #[error("no thread for the store: {0}")]
+    Thread(io::Error),
+}
+
+/// The driver could not do what it was asked. Its errors are large and many; what an operator needs of
+/// them is their text.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct DriverError(Box<str>);
+
+impl DriverError {
+    fn new(error: impl Display) -> Self {
+        Self(error.to_string().into())
+    }
+}

@@ -1,0 +1,251 @@
+//! From the rows of a job to batches, each of one CQL partition, in stages that follow one another.
+//!
+//! Writes of several tables are not one: a crash may leave any prefix of the stages. What the engine
+//! reads of a chat afterwards must be its state at its newest stored event, whose record it knows by its
+//! offset and will not apply again. So
+//! 1. the chat, who is a member and who no longer, with the seq of the event that tells so;
+//! 2. events, in order. From here on they count: see [`is_member`];
+//! 3. the rows of members who are gone.
+
+use rookery_schema::cql::{bucket, ended_session_bucket};
+use rookery_schema::row::{ChatRow, EventRow, MemberRow, Row, UserRow};
+use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
+
+/// Rows of one batch. Measured on one node: more gain nothing, and let others wait for longer.
+pub(super) const BATCH_ROWS_MAX: usize = 512;
+/// Bytes of a batch's log records above which it takes no more: far below the 16 MiB that a server
+/// takes at most in one request, or one mutation.
+pub(super) const BATCH_BYTES_MAX: usize = 256 << 10;
+
+/// Rows of one table, and of one partition of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Batch<'a> {
+    Chat(&'a ChatRow),
+    /// Members of one chat.
+    Added(Vec<&'a MemberRow>),
+    /// Members of one chat who are gone, or will be with the event that tells so.
+    Removed(Vec<Removal>),
+    /// As [`Batch::Removed`], when that event is stored.
+    Forgotten(Vec<Removal>),
+    ChatOfUser(&'a MemberRow),
+    NotChatOfUser(Removal),
+    /// Of one bucket of a chat, in order.
+    Events(Vec<&'a EventRow>),
+    User(&'a UserRow),
+    UserName(&'a UserRow),
+    /// Of one bucket.
+    EndedSessions(Vec<(SessionId, Timestamp)>),
+}
+
+/// See [`Row::NotMember`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Removal {
+    pub(super) chat_id: ChatId,
+    pub(super) user_id: UserId,
+    pub(super) seq: Seq,
+}
+
+/// Whether a chat whose newest event is `head` has a member, by his row. His newest change may be of an
+/// event that is not stored, and only that one: before an addition he was none, before a removal he was.
+pub(super) fn is_member(head: Seq, added: Option<Seq>, removed: Option<Seq>) -> bool {
+    let is_in =
+        |added: Seq| added <= head && removed.is_none_or(|gone| gone < added || gone > head);
+    added.is_some_and(is_in)
+}
+
+/// Batches of a stage may be written in any order; those of the next wait for them.
+pub(super) fn stages(rows: &[Row]) -> Vec<Vec<Batch<'_>>> {
+    let mut stages = vec![first_stage(rows)];
+    let events: Vec<_> = rows.iter().filter_map(as_event).collect();
+    stages.extend(event_batches(&events).map(|batch| vec![Batch::Events(batch)]));
+    let names = rows.iter().filter_map(|row| match row {
+        Row::User(row) => Some(Batch::UserName(row)),
+        _ => None,
+    });
+    let removals: Vec<_> = rows.iter().filter_map(as_removal).collect();
+    let gone = removals.chunks(BATCH_ROWS_MAX);
+    let gone = gone.map(|removals| Batch::Forgotten(removals.to_vec()));
+    stages.push(names.chain(gone).collect());
+    stages.retain(|stage| !stage.is_empty());
+    stages
+}
+
+fn first_stage(rows: &[Row]) -> Vec<Batch<'_>> {
+    let mut batches = Vec::new();
+    let (mut added, mut removed, mut ended) = (Vec::new(), Vec::new(), Vec::new());
+    for row in rows {
+        match row {
+            Row::Chat(row) => batches.push(Batch::Chat(row)),
+            Row::Member(row) => {
+                added.push(row);
+                batches.push(Batch::ChatOfUser(row));
+            }
+            Row::User(row) => batches.push(Batch::User(row)),
+            Row::EndedSession {
+                session_id,
+                expires_at,
+            } => ended.push((*session_id, *expires_at)),
+            Row::Event(_) | Row::Reached { .. } | Row::NotMember { .. } => {}
+        }
+        if let Some(removal) = as_removal(row) {
+            removed.push(removal);
+            batches.push(Batch::NotChatOfUser(removal));
+        }
+    }
+    let chunks = added.chunks(BATCH_ROWS_MAX);
+    batches.extend(chunks.map(|rows| Batch::Added(rows.to_vec())));
+    let chunks = removed.chunks(BATCH_ROWS_MAX);
+    batches.extend(chunks.map(|rows| Batch::Removed(rows.to_vec())));
+    let of_one_bucket =
+        ended.chunk_by(|a, b| ended_session_bucket(a.0) == ended_session_bucket(b.0));
+    let chunks = of_one_bucket.flat_map(|rows| rows.chunks(BATCH_ROWS_MAX));
+    batches.extend(chunks.map(|rows| Batch::EndedSessions(rows.to_vec())));
+    batches
+}
+
+const fn as_event(row: &Row) -> Option<&EventRow> {
+    match row {
+        Row::Event(row) => Some(row),
+        _ => None,
+    }
+}
+
+const fn as_removal(row: &Row) -> Option<Removal> {
+    match row {
+        Row::NotMember {
+            chat_id,
+            user_id,
+            removed_seq,
+        } => Some(Removal {
+            chat_id: *chat_id,
+            user_id: *user_id,
+            seq: *removed_seq,
+        }),
+        _ => None,
+    }
+}
+
+fn event_batches<'a>(mut events: &[&'a EventRow]) -> impl Iterator<Item = Vec<&'a EventRow>> {
+    std::iter::from_fn(move || {
+        let first = events.first()?;
+        let mut bytes = 0;
+        let fits = events.iter().take(BATCH_ROWS_MAX).take_while(|event| {
+            let is_room = bytes < BATCH_BYTES_MAX;
+            bytes += event.record.len();
+            is_room && bucket(event.head.seq) == bucket(first.head.seq)
+        });
+        let (batch, rest) = events.split_at(fits.count());
+        events = rest;
+        Some(batch.to_vec())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use rookery_schema::PartitionId;
+    use rookery_schema::cql::BUCKET_BITS;
+    use rookery_schema::row::Head;
+
+    const CHAT: ChatId = ChatId::from_bytes([1; 16]);
+
+    fn user(n: u8) -> UserId {
+        UserId::from_bytes([n; 16])
+    }
+
+    fn event(seq: u64, bytes: usize) -> Row {
+        Row::Event(EventRow {
+            chat_id: CHAT,
+            head: Head {
+                seq: Seq(seq),
+                partition: PartitionId(0),
+                ..Head::default()
+            },
+            record: vec![0; bytes].into(),
+            is_message: true,
+        })
+    }
+
+    fn removal(n: u8, seq: u64) -> Removal {
+        Removal {
+            chat_id: CHAT,
+            user_id: user(n),
+            seq: Seq(seq),
+        }
+    }
+
+    #[test]
+    fn members_come_before_events_and_the_rows_of_those_who_left_go_behind_them() {
+        let member = MemberRow {
+            chat_id: CHAT,
+            user_id: user(1),
+            position: 0,
+            added_seq: Seq(7),
+        };
+        let left = Row::NotMember {
+            chat_id: CHAT,
+            user_id: user(2),
+            removed_seq: Seq(8),
+        };
+        let rows = [Row::Member(member), event(7, 1), left, event(8, 1)];
+        let first = vec![
+            Batch::ChatOfUser(&member),
+            Batch::NotChatOfUser(removal(2, 8)),
+            Batch::Added(vec![&member]),
+            Batch::Removed(vec![removal(2, 8)]),
+        ];
+        let events = Batch::Events(rows.iter().filter_map(as_event).collect());
+        let last = Batch::Forgotten(vec![removal(2, 8)]);
+        assert_eq!(stages(&rows), [first, vec![events], vec![last]]);
+    }
+
+    #[test]
+    fn a_batch_of_events_is_of_one_bucket_and_bounded_in_rows_and_bytes() {
+        let border = 1 << BUCKET_BITS;
+        let sizes = |rows: &[Row]| -> Vec<usize> {
+            let stages = stages(rows);
+            let size = |stage: &Vec<Batch<'_>>| match &stage[..] {
+                [Batch::Events(events)] => events.len(),
+                other => panic!("not events: {other:?}"),
+            };
+            stages.iter().map(size).collect()
+        };
+        let rows: Vec<_> = (border - 2..border + 3).map(|seq| event(seq, 10)).collect();
+        assert_eq!(sizes(&rows), [2, 3]);
+        let many = BATCH_ROWS_MAX as u64 + 1;
+        let rows: Vec<_> = (1..=many).map(|seq| event(seq, 10)).collect();
+        assert_eq!(sizes(&rows), [BATCH_ROWS_MAX, 1]);
+        let rows = [
+            event(1, 9),
+            event(2, BATCH_BYTES_MAX),
+            event(3, 2_000_000),
+            event(4, 1),
+        ];
+        assert_eq!(sizes(&rows), [2, 1, 1]);
+    }
+
+    proptest! {
+        /// A user joins and leaves in turn; some events are stored, and the change behind them may be.
+        #[test]
+        fn membership_is_that_at_the_newest_stored_event(
+            gaps in proptest::collection::vec(1..4u64, 0..8),
+            stored in 0..8usize,
+            is_next_there: bool,
+        ) {
+            let changes: Vec<u64> = gaps.iter().scan(0, |seq, gap| {
+                *seq += gap;
+                Some(*seq)
+            }).collect();
+            let stored = stored.min(changes.len());
+            let head = stored.checked_sub(1).map_or(0, |last| changes[last]);
+            let (mut added, mut removed) = (None, None);
+            let visible = (stored + usize::from(is_next_there)).min(changes.len());
+            for (nth, seq) in changes[..visible].iter().enumerate() {
+                let place = if nth % 2 == 0 { &mut added } else { &mut removed };
+                *place = Some(Seq(*seq));
+            }
+            prop_assert_eq!(is_member(Seq(head), added, removed), stored % 2 == 1);
+        }
+    }
+}

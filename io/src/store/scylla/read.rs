@@ -1,0 +1,241 @@
+//! What a shard asks of the store, as queries.
+
+use std::ops::ControlFlow;
+
+use futures_util::future::try_join_all;
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use rookery_engine::port::{Found, Read};
+use rookery_schema::cql::{ENDED_SESSION_BUCKETS, behind_prefix, name_bucket, name_buckets};
+use rookery_schema::row::{ChatRow, UserRow};
+use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
+use scylla::deserialize::row::DeserializeRow;
+use scylla::response::PagingState;
+use scylla::response::query_result::QueryRowsResult;
+use scylla::serialize::row::SerializeRow;
+use scylla::statement::prepared::PreparedStatement;
+use scylla::value::CqlTimestamp;
+use uuid::Uuid;
+
+use super::DriverError;
+use super::columns::from_bigint;
+use super::connect::Connection;
+use super::plan::is_member;
+use super::write::now;
+
+/// Users of one search that are read at a time.
+const USERS_IN_FLIGHT_MAX: usize = 32;
+
+impl Connection {
+    pub(super) async fn read(&self, read: &Read) -> Result<Found, DriverError> {
+        match read {
+            Read::Chat { chat_id, recent } => {
+                let chat = self.stored_chat(*chat_id, *recent).await?;
+                Ok(Found::Chat(chat.map(Box::new)))
+            }
+            Read::MessagesBefore {
+                chat_id,
+                before,
+                limit,
+            } => {
+                let messages = self.messages_before(*chat_id, *before, *limit);
+                messages.await.map(Found::Messages)
+            }
+            Read::MessagesAfter {
+                chat_id,
+                after,
+                limit,
+            } => {
+                let messages = self.messages_after(*chat_id, *after, *limit);
+                messages.await.map(Found::Messages)
+            }
+            Read::ChatsOfUser(user_id) => self.chats_of(*user_id).await.map(Found::Chats),
+            Read::User(user_id) => {
+                let user = self.user(*user_id).await?;
+                Ok(Found::Users(Vec::from_iter(user)))
+            }
+            Read::UserNamed(name) => {
+                let user = self.user_named(name).await?;
+                Ok(Found::Users(Vec::from_iter(user)))
+            }
+            Read::UsersByPrefix { prefix, limit } => {
+                let users = self.users_by_prefix(prefix, *limit);
+                users.await.map(Found::Users)
+            }
+            Read::EndedSessions => self.ended_sessions().await.map(Found::EndedSessions),
+        }
+    }
+
+    pub(super) async fn chat_row(&self, chat_id: ChatId) -> Result<Option<ChatRow>, DriverError> {
+        let rows = self.select::<(String, CqlTimestamp)>(&self.statements.chat, (chat_id.0,));
+        let chat = |(name, created_at)| ChatRow {
+            chat_id,
+            name,
+            created_at: time(created_at),
+        };
+        Ok(rows.await?.into_iter().next().map(chat))
+    }
+
+    /// The members of a chat whose newest event is `head`, in order.
+    pub(super) async fn members(
+        &self,
+        chat_id: ChatId,
+        head: Seq,
+    ) -> Result<Vec<UserId>, DriverError> {
+        type Row = (Uuid, Option<i64>, Option<i32>, Option<i64>);
+        let rows = self.select::<Row>(&self.statements.members, (chat_id.0,));
+        let seq = |number: i64| Seq(from_bigint(number));
+        let mut members: Vec<_> = rows
+            .await?
+            .into_iter()
+            .filter(|(_, added, _, removed)| is_member(head, added.map(seq), removed.map(seq)))
+            .map(|(user_id, added, position, _)| (added, position, UserId(user_id)))
+            .collect();
+        members.sort_unstable();
+        Ok(members.into_iter().map(|(_, _, user_id)| user_id).collect())
+    }
+
+    async fn chats_of(&self, user_id: UserId) -> Result<Vec<ChatId>, DriverError> {
+        let rows = self.select::<(Uuid,)>(&self.statements.chats_of_user, (user_id.0,));
+        Ok(rows.await?.into_iter().map(|(id,)| ChatId(id)).collect())
+    }
+
+    async fn user(&self, user_id: UserId) -> Result<Option<UserRow>, DriverError> {
+        type Row = (
+            Option<String>,
+            Option<String>,
+            Option<CqlTimestamp>,
+            Option<CqlTimestamp>,
+        );
+        let rows = self.select::<Row>(&self.statements.user, (user_id.0,));
+        let row = rows.await?.into_iter().next();
+        Ok(
+            row.and_then(|(username, password_hash, created_at, updated_at)| {
+                Some(UserRow {
+                    user_id,
+                    username: username?,
+                    password_hash,
+                    created_at: time(created_at?),
+                    updated_at: time(updated_at?),
+                })
+            }),
+        )
+    }
+
+    async fn user_named(&self, name: &str) -> Result<Option<UserRow>, DriverError> {
+        let key = (name_bucket(name), name);
+        let rows = self.select::<(Uuid,)>(&self.statements.user_of_name, key);
+        match rows.await?.first() {
+            Some((user_id,)) => self.user_with_name(UserId(*user_id), name).await,
+            None => Ok(None),
+        }
+    }
+
+    /// A name may have been given up since; then the user has another. Nor may his row be there yet.
+    async fn user_with_name(
+        &self,
+        user_id: UserId,
+        name: &str,
+    ) -> Result<Option<UserRow>, DriverError> {
+        let user = self.user(user_id).await?;
+        Ok(user.filter(|user| user.username == name))
+    }
+
+    async fn users_by_prefix(
+        &self,
+        prefix: &str,
+        limit: usize,
+    ) -> Result<Vec<UserRow>, DriverError> {
+        let end = behind_prefix(prefix);
+        let of_buckets = name_buckets().map(|bucket| {
+            let end = end.as_deref();
+            async move { self.names(bucket, prefix, end, limit).await }
+        });
+        let mut names: Vec<_> = try_join_all(of_buckets).await?.concat();
+        names.sort_unstable();
+        let users = stream::iter(&names)
+            .map(|(name, user_id)| self.user_with_name(UserId(*user_id), name))
+            .buffered(USERS_IN_FLIGHT_MAX)
+            .try_filter_map(async |user| Ok(user))
+            .take(limit);
+        users.try_collect().await
+    }
+
+    async fn names(
+        &self,
+        bucket: i32,
+        from: &str,
+        end: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Uuid)>, DriverError> {
+        let limit = limit_of(limit);
+        match end {
+            Some(end) => {
+                let values = (bucket, from, end, limit);
+                self.select(&self.statements.names_between, values).await
+            }
+            None => {
+                self.select(&self.statements.names_from, (bucket, from, limit))
+                    .await
+            }
+        }
+    }
+
+    async fn ended_sessions(&self) -> Result<Vec<(SessionId, Timestamp)>, DriverError> {
+        let of_buckets = (0..i32::from(ENDED_SESSION_BUCKETS)).map(|bucket| {
+            self.select::<(Uuid, CqlTimestamp)>(&self.statements.ended_sessions, (bucket,))
+        });
+        let now = now();
+        let found = try_join_all(of_buckets).await?.into_iter().flatten();
+        let sessions = found.map(|(id, expires_at)| (SessionId(id), time(expires_at)));
+        Ok(sessions
+            .filter(|(_, expires_at)| *expires_at > now)
+            .collect())
+    }
+
+    /// All rows of an answer, page by page.
+    pub(super) async fn select<R>(
+        &self,
+        statement: &PreparedStatement,
+        values: impl SerializeRow,
+    ) -> Result<Vec<R>, DriverError>
+    where
+        R: for<'f> DeserializeRow<'f, 'f>,
+    {
+        let mut all = Vec::new();
+        let take = |page: &QueryRowsResult| {
+            for row in page.rows::<R>().map_err(DriverError::new)? {
+                all.push(row.map_err(DriverError::new)?);
+            }
+            Ok(())
+        };
+        self.each_page(statement, values, take).await?;
+        Ok(all)
+    }
+
+    pub(super) async fn each_page(
+        &self,
+        statement: &PreparedStatement,
+        values: impl SerializeRow,
+        mut take: impl FnMut(&QueryRowsResult) -> Result<(), DriverError>,
+    ) -> Result<(), DriverError> {
+        let mut state = PagingState::start();
+        loop {
+            let page = self.session.execute_single_page(statement, &values, state);
+            let (answer, next) = page.await.map_err(DriverError::new)?;
+            take(&answer.into_rows_result().map_err(DriverError::new)?)?;
+            match next.into_paging_control_flow() {
+                ControlFlow::Continue(next) => state = next,
+                ControlFlow::Break(()) => return Ok(()),
+            }
+        }
+    }
+}
+
+/// A limit as CQL takes it, which knows no 0.
+pub(super) fn limit_of(rows: usize) -> i32 {
+    i32::try_from(rows.max(1)).unwrap_or(i32::MAX)
+}
+
+fn time(at: CqlTimestamp) -> Timestamp {
+    Timestamp::from_millis(from_bigint(at.0))
+}

@@ -1,0 +1,75 @@
+//! Everything that is asked of the store once it has its tables, prepared.
+
+use scylla::client::session::Session;
+use scylla::statement::prepared::PreparedStatement;
+
+use super::DriverError;
+
+macro_rules! statements {
+    ($($(#[$doc:meta])* $name:ident: $text:literal,)*) => {
+        /// See the module. In each, values are bound in the order of the question marks.
+        pub(super) struct Statements {
+            $($(#[$doc])* pub(super) $name: PreparedStatement,)*
+        }
+
+        impl Statements {
+            pub(super) async fn prepare(session: &Session) -> Result<Self, DriverError> {
+                Ok(Self {
+                    $($name: prepare(session, $text).await?,)*
+                })
+            }
+        }
+    };
+}
+
+statements! {
+    add_event: "INSERT INTO messages (chat_id, bucket, seq, kind, n, log_partition, log_offset, \
+        message_id, sender_id, client_id, created_at, content, record) \
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    add_chat: "INSERT INTO chats (chat_id, name, created_at) VALUES (?, ?, ?)",
+    add_member: "INSERT INTO members_by_chat (chat_id, user_id, added_seq, position) \
+        VALUES (?, ?, ?, ?) USING TIMESTAMP ?",
+    mark_removed: "UPDATE members_by_chat USING TIMESTAMP ? SET removed_seq = ? \
+        WHERE chat_id = ? AND user_id = ?",
+    forget_member: "DELETE FROM members_by_chat USING TIMESTAMP ? WHERE chat_id = ? AND user_id = ?",
+    add_chat_of_user: "INSERT INTO chats_by_user (user_id, chat_id) VALUES (?, ?) USING TIMESTAMP ?",
+    remove_chat_of_user: "DELETE FROM chats_by_user USING TIMESTAMP ? \
+        WHERE user_id = ? AND chat_id = ?",
+    add_user: "INSERT INTO users (user_id, username, password_hash, created_at, updated_at) \
+        VALUES (?, ?, ?, ?, ?)",
+    add_user_name: "INSERT INTO users_by_name (bucket, username, user_id) VALUES (?, ?, ?)",
+    add_ended_session: "INSERT INTO ended_sessions (bucket, session_id, expires_at) \
+        VALUES (?, ?, ?) USING TTL ?",
+    set_reached: "INSERT INTO reached (log_partition, behind) VALUES (?, ?) USING TIMESTAMP ?",
+
+    chat: "SELECT name, created_at FROM chats WHERE chat_id = ?",
+    members: "SELECT user_id, added_seq, position, removed_seq FROM members_by_chat WHERE chat_id = ?",
+    chats_of_user: "SELECT chat_id FROM chats_by_user WHERE user_id = ?",
+    user: "SELECT username, password_hash, created_at, updated_at FROM users WHERE user_id = ?",
+    user_of_name: "SELECT user_id FROM users_by_name WHERE bucket = ? AND username = ?",
+    names_from: "SELECT username, user_id FROM users_by_name \
+        WHERE bucket = ? AND username >= ? LIMIT ?",
+    names_between: "SELECT username, user_id FROM users_by_name \
+        WHERE bucket = ? AND username >= ? AND username < ? LIMIT ?",
+    ended_sessions: "SELECT session_id, expires_at FROM ended_sessions WHERE bucket = ?",
+    newest_seq: "SELECT seq FROM messages WHERE chat_id = ? AND bucket = ? LIMIT 1",
+    newest_events: "SELECT seq, kind, n, log_partition, log_offset, \
+        message_id, sender_id, client_id, created_at, content, record \
+        FROM messages WHERE chat_id = ? AND bucket = ? AND seq < ? LIMIT ?",
+    /// Events that are not messages are passed over by the server. It reads no more than the rows of
+    /// one bucket for it, which is what `ALLOW FILTERING` says here.
+    messages_before: "SELECT seq, kind, n, log_partition, log_offset, \
+        message_id, sender_id, client_id, created_at, content, record \
+        FROM messages WHERE chat_id = ? AND bucket = ? AND seq < ? AND kind = 1 \
+        LIMIT ? ALLOW FILTERING",
+    messages_after: "SELECT seq, kind, n, log_partition, log_offset, \
+        message_id, sender_id, client_id, created_at, content, record \
+        FROM messages WHERE chat_id = ? AND bucket = ? AND seq > ? AND kind = 1 \
+        ORDER BY seq ASC LIMIT ? ALLOW FILTERING",
+}
+
+async fn prepare(session: &Session, text: &str) -> Result<PreparedStatement, DriverError> {
+    let mut statement = session.prepare(text).await.map_err(DriverError::new)?;
+    statement.set_is_idempotent(true);
+    Ok(statement)
+}

@@ -1,0 +1,234 @@
+//! The store of a process: found or made at the start, and what it knew then.
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use rookery_schema::{Offset, PartitionId};
+use scylla::client::session::Session;
+use uuid::Uuid;
+
+use super::columns::{from_bigint, partition};
+use super::connect::{Connection, Scope, Trouble, open, persist, runtime};
+use super::migrate::{claim, migrate_tables, prepare_keyspace, rows};
+use super::statements::Statements;
+use super::{DriverError, ScyllaError};
+use crate::config::Config;
+use crate::lane::{self, Requests};
+use crate::log::Stored;
+use crate::mailbox::Sender;
+
+/// Where the store is.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `HOST:PORT` of nodes to begin with; they name the others.
+    pub nodes: Vec<String>,
+    pub keyspace: String,
+    pub sessions: Sessions,
+}
+
+impl Settings {
+    /// Those of a configuration.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            nodes: config.scylla.iter().map(ToString::to_string).collect(),
+            keyspace: config.keyspace.clone(),
+            sessions: Sessions::default(),
+        }
+    }
+}
+
+/// How many sessions there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sessions {
+    /// One for each shard, driven by its lane.
+    #[default]
+    PerShard,
+    /// One for all shards, driven by a thread of its own.
+    Shared,
+}
+
+/// The store of a process, reached and with its tables. Clones share it.
+#[derive(Clone)]
+pub struct ScyllaStore {
+    pub(super) settings: Settings,
+    datacenter: String,
+    shared: Option<SharedSession>,
+    stored: Arc<HashMap<PartitionId, Offset>>,
+}
+
+/// A session whose runtime is on a thread of its own, which ends with the last clone.
+#[derive(Clone)]
+struct SharedSession {
+    session: Arc<Session>,
+    _end: Sender<()>,
+}
+
+impl ScyllaStore {
+    /// Waits for the store, upgrades its schema, and takes it for a log or checks that it belongs to it.
+    ///
+    /// # Errors
+    /// Where it belongs to another log, has a newer schema, or waiting was interrupted.
+    pub fn connect(
+        settings: &Settings,
+        log_id: Uuid,
+        interrupted: &AtomicBool,
+    ) -> Result<Self, ScyllaError> {
+        let runtime = runtime()?;
+        let (datacenter, stored) = runtime.block_on(persist(settings, interrupted, || async {
+            let (session, datacenter) = migrated(settings).await?;
+            claim(&session, &settings.keyspace, log_id).await?;
+            Ok((datacenter, stored(&session).await?))
+        }))?;
+        let shared = match settings.sessions {
+            Sessions::PerShard => None,
+            Sessions::Shared => Some(SharedSession::open(settings, &datacenter)?),
+        };
+        Ok(Self {
+            settings: settings.clone(),
+            datacenter,
+            shared,
+            stored: Arc::new(stored),
+        })
+    }
+
+    /// What it had of a partition of the log when it was reached.
+    pub fn stored(&self, partition: PartitionId) -> Stored {
+        if self.stored.is_empty() {
+            return Stored::Nothing;
+        }
+        self.stored
+            .get(&partition)
+            .map_or(Stored::Unknown, |&behind| Stored::Below(behind))
+    }
+
+    /// One try to get what a lane works with.
+    pub(super) async fn connection(&self) -> Result<Connection, DriverError> {
+        let session = match &self.shared {
+            Some(shared) => Arc::clone(&shared.session),
+            None => {
+                let scope = Scope {
+                    datacenter: Some(&self.datacenter),
+                    has_keyspace: true,
+                    is_shared: false,
+                };
+                Arc::new(open(&self.settings, scope).await?)
+            }
+        };
+        let statements = Statements::prepare(&session).await?;
+        Ok(Connection {
+            session,
+            statements,
+        })
+    }
+}
+
+impl SharedSession {
+    fn open(settings: &Settings, datacenter: &str) -> Result<Self, ScyllaError> {
+        let (end, ring) = lane::requests(1);
+        let (sender, opened) = mpsc::channel();
+        let (settings, datacenter) = (settings.clone(), datacenter.to_owned());
+        let body = move || drive_shared(&settings, &datacenter, ring, &sender);
+        let thread = thread::Builder::new().name("store-session".to_owned());
+        thread.spawn(body).map_err(ScyllaError::Thread)?;
+        let session = opened.recv().unwrap_or(Err(ScyllaError::Interrupted))?;
+        Ok(Self { session, _end: end })
+    }
+}
+
+fn drive_shared(
+    settings: &Settings,
+    datacenter: &str,
+    mut ring: Requests<()>,
+    opened: &mpsc::Sender<Result<Arc<Session>, ScyllaError>>,
+) {
+    let scope = Scope {
+        datacenter: Some(datacenter),
+        has_keyspace: true,
+        is_shared: true,
+    };
+    let never = AtomicBool::new(false);
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => return drop(opened.send(Err(error))),
+    };
+    runtime.block_on(async {
+        let session = persist(settings, &never, || async {
+            Ok(Arc::new(open(settings, scope).await?))
+        });
+        // Nobody waits for it where the store was given up.
+        let _ = opened.send(session.await);
+        while !ring.is_closed() {
+            poll_fn(|context| ring.poll_news(context)).await;
+        }
+    });
+}
+
+/// Makes the keyspace and its tables, or upgrades them. Waits for the store.
+///
+/// # Errors
+/// Where the schema is newer than this version knows.
+pub fn migrate(settings: &Settings) -> Result<(), ScyllaError> {
+    let never = AtomicBool::new(false);
+    runtime()?.block_on(persist(settings, &never, || async {
+        migrated(settings).await.map(drop)
+    }))
+}
+
+async fn migrated(settings: &Settings) -> Result<(Session, String), Trouble> {
+    let datacenter = prepare_keyspace(settings).await?;
+    let scope = Scope {
+        datacenter: Some(&datacenter),
+        has_keyspace: true,
+        is_shared: false,
+    };
+    let session = open(settings, scope).await?;
+    migrate_tables(&session, &settings.keyspace).await?;
+    Ok((session, datacenter))
+}
+
+async fn stored(session: &Session) -> Result<HashMap<PartitionId, Offset>, DriverError> {
+    let reached: Vec<(i32, i64)> =
+        rows(session, "SELECT log_partition, behind FROM reached").await?;
+    let pair = |(id, behind)| (partition(id), Offset(from_bigint(behind)));
+    Ok(reached.into_iter().map(pair).collect())
+}
+
+/// What a server that answers says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The version of Cassandra that it is compatible with, or is.
+    pub release: String,
+    pub datacenter: String,
+}
+
+/// Asks a server who it is, once.
+///
+/// # Errors
+/// Where it does not answer in time.
+pub fn probe(settings: &Settings, at_most: Duration) -> Result<Answer, ScyllaError> {
+    let ask = async {
+        let session = open(settings, Scope::default()).await?;
+        let text = "SELECT release_version, data_center FROM system.local";
+        let local: Vec<(String, String)> = rows(&session, text).await?;
+        let first = local.into_iter().next();
+        first.ok_or_else(|| DriverError::new("table system.local is empty"))
+    };
+    let answer = runtime()?.block_on(async { tokio::time::timeout(at_most, ask).await });
+    let unreachable = |reason| ScyllaError::Unreachable {
+        nodes: settings.nodes.join(","),
+        reason,
+    };
+    match answer {
+        Ok(Ok((release, datacenter))) => Ok(Answer {
+            release,
+            datacenter,
+        }),
+        Ok(Err(error)) => Err(unreachable(error.to_string())),
+        Err(_) => Err(unreachable(format!("no answer in {at_most:?}"))),
+    }
+}

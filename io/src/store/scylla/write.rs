@@ -1,0 +1,236 @@
+//! Writes batches, one attempt after the other until they are in.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures_util::stream::{self, StreamExt as _};
+use rookery_schema::cql::{bucket, ended_session_bucket, name_bucket};
+use rookery_schema::row::{EventRow, MemberRow, Row, UserRow};
+use rookery_schema::{Offset, PartitionId, SessionId, Timestamp};
+use scylla::serialize::row::SerializeRow;
+use scylla::serialize::value::SerializeValue;
+use scylla::statement::batch::{Batch as CqlBatch, BatchType};
+use scylla::statement::prepared::PreparedStatement;
+use scylla::value::{CqlTimestamp, MaybeUnset};
+
+use super::DriverError;
+use super::columns::{Body, bigint, event_columns, int};
+use super::connect::Connection;
+use super::lane::Complaints;
+use super::plan::{Batch, Removal, stages};
+use crate::store::backoff::Backoff;
+
+/// Batches of one job under way at a time.
+const STAGE_IN_FLIGHT_MAX: usize = 32;
+/// Seconds until a session's end is forgotten, at most. Servers refuse times to live that end in a
+/// distant year; rows without one merely stay.
+const TTL_SECONDS_MAX: u64 = 5 * 366 * 24 * 3600;
+
+impl Connection {
+    /// Writes rows of a job, in the stages in which they have to come, however long it takes.
+    pub(super) async fn write_job(&self, rows: &[Row], complaints: &Complaints) {
+        for stage in stages(rows) {
+            stream::iter(&stage)
+                .for_each_concurrent(STAGE_IN_FLIGHT_MAX, |batch| {
+                    retried(complaints, move || self.write(batch))
+                })
+                .await;
+        }
+    }
+
+    /// Notes how far the store has come, however long it takes. Of two notes the further one stays.
+    pub(super) async fn write_reached(
+        &self,
+        reached: &[(PartitionId, Offset)],
+        complaints: &Complaints,
+    ) {
+        for (partition, behind) in reached {
+            let behind = bigint(behind.0);
+            let values = (int(*partition), behind, behind);
+            let statement = &self.statements.set_reached;
+            retried(complaints, || self.one(statement, values)).await;
+        }
+    }
+
+    async fn write(&self, batch: &Batch<'_>) -> Result<(), DriverError> {
+        let to = &self.statements;
+        match batch {
+            Batch::Chat(row) => {
+                let values = (row.chat_id.0, &*row.name, timestamp(row.created_at));
+                self.one(&to.add_chat, values).await
+            }
+            Batch::Added(rows) => self.many(&to.add_member, rows, added).await,
+            Batch::Removed(rows) => self.many(&to.mark_removed, rows, removed).await,
+            Batch::Forgotten(rows) => self.many(&to.forget_member, rows, forgotten).await,
+            Batch::ChatOfUser(row) => {
+                let values = (row.user_id.0, row.chat_id.0, bigint(row.added_seq.0));
+                self.one(&to.add_chat_of_user, values).await
+            }
+            Batch::NotChatOfUser(gone) => {
+                let values = (bigint(gone.seq.0), gone.user_id.0, gone.chat_id.0);
+                self.one(&to.remove_chat_of_user, values).await
+            }
+            Batch::Events(rows) => self.many(&to.add_event, rows, |row| event(row)).await,
+            Batch::User(row) => self.one(&to.add_user, user(row)).await,
+            Batch::UserName(row) => {
+                let values = (name_bucket(&row.username), &*row.username, row.user_id.0);
+                self.one(&to.add_user_name, values).await
+            }
+            Batch::EndedSessions(rows) => {
+                let now = now();
+                // One that has expired by itself would be written to be forgotten.
+                let rows: Vec<_> = rows.iter().filter(|(_, expiry)| *expiry > now).collect();
+                let values = |row: &&(SessionId, Timestamp)| ended_session(**row, now);
+                self.many(&to.add_ended_session, &rows, values).await
+            }
+        }
+    }
+
+    async fn one(
+        &self,
+        statement: &PreparedStatement,
+        values: impl SerializeRow,
+    ) -> Result<(), DriverError> {
+        let answer = self.session.execute_unpaged(statement, values).await;
+        answer.map(drop).map_err(DriverError::new)
+    }
+
+    /// Writes rows of one partition, all or none of them.
+    async fn many<'a, R, V: SerializeRow>(
+        &self,
+        statement: &PreparedStatement,
+        rows: &'a [R],
+        values: impl Fn(&'a R) -> V,
+    ) -> Result<(), DriverError> {
+        let mut values: Vec<V> = rows.iter().map(values).collect();
+        match values.len() {
+            0 => Ok(()),
+            1 => self.one(statement, values.remove(0)).await,
+            count => {
+                let statements = vec![statement.clone().into(); count];
+                let mut batch = CqlBatch::new_with_statements(BatchType::Unlogged, statements);
+                batch.set_is_idempotent(true);
+                let answer = self.session.batch(&batch, values).await;
+                answer.map(drop).map_err(DriverError::new)
+            }
+        }
+    }
+}
+
+/// Tries until it succeeds.
+async fn retried<F>(complaints: &Complaints, attempt: impl Fn() -> F)
+where
+    F: Future<Output = Result<(), DriverError>>,
+{
+    let mut backoff = Backoff::default();
+    while let Err(error) = attempt().await {
+        complaints.about("the store could not be written; trying again", &error);
+        tokio::time::sleep(backoff.next()).await;
+    }
+}
+
+fn event(row: &EventRow) -> impl SerializeRow + '_ {
+    let columns = event_columns(row);
+    let (message, record) = match columns.body {
+        Body::Message(message) => (Some(message), None),
+        Body::Record(record) => (None, Some(record)),
+    };
+    let head = columns.head;
+    (
+        row.chat_id.0,
+        bucket(row.head.seq),
+        head.seq,
+        head.kind,
+        head.n,
+        head.log_partition,
+        head.log_offset,
+        set(message.map(|message| message.message_id)),
+        set(message.map(|message| message.sender_id)),
+        set(message.and_then(|message| message.client_id)),
+        set(message.map(|message| CqlTimestamp(message.created_at))),
+        set(message.map(|message| message.content)),
+        set(record),
+    )
+}
+
+/// What is absent is not written: a null would be kept as a deletion.
+fn set<T: SerializeValue>(value: Option<T>) -> MaybeUnset<T> {
+    value.map_or(MaybeUnset::Unset, MaybeUnset::Set)
+}
+
+fn added<'a>(row: &&'a MemberRow) -> impl SerializeRow + use<'a> {
+    let seq = bigint(row.added_seq.0);
+    let position = i32::try_from(row.position).unwrap_or(i32::MAX);
+    (row.chat_id.0, row.user_id.0, seq, position, seq)
+}
+
+fn removed(gone: &Removal) -> impl SerializeRow + use<> {
+    let seq = bigint(gone.seq.0);
+    (seq, seq, gone.chat_id.0, gone.user_id.0)
+}
+
+fn forgotten(gone: &Removal) -> impl SerializeRow + use<> {
+    (bigint(gone.seq.0), gone.chat_id.0, gone.user_id.0)
+}
+
+fn user(row: &UserRow) -> impl SerializeRow + '_ {
+    let hash = row.password_hash.as_deref();
+    (
+        row.user_id.0,
+        &*row.username,
+        set(hash),
+        timestamp(row.created_at),
+        timestamp(row.updated_at),
+    )
+}
+
+fn ended_session(
+    (session_id, expires_at): (SessionId, Timestamp),
+    now: Timestamp,
+) -> impl SerializeRow {
+    (
+        ended_session_bucket(session_id),
+        session_id.0,
+        timestamp(expires_at),
+        ttl_seconds(expires_at, now),
+    )
+}
+
+/// For how long a row is of use; 0 where it is to stay.
+fn ttl_seconds(expires_at: Timestamp, now: Timestamp) -> i32 {
+    let left = expires_at.millis().saturating_sub(now.millis());
+    let seconds = left.div_ceil(1000);
+    if seconds > TTL_SECONDS_MAX {
+        return 0;
+    }
+    i32::try_from(seconds.max(1)).unwrap_or(0)
+}
+
+pub(super) fn timestamp(at: Timestamp) -> CqlTimestamp {
+    CqlTimestamp(bigint(at.millis()))
+}
+
+pub(super) fn now() -> Timestamp {
+    let since_epoch: Duration = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp::from_millis(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_lives_as_long_as_it_is_of_use_or_stays_where_that_is_long() {
+        let ttl = |left| {
+            ttl_seconds(
+                Timestamp::from_millis(5000 + left),
+                Timestamp::from_millis(5000),
+            )
+        };
+        assert_eq!((ttl(0), ttl(1), ttl(1000), ttl(1001)), (1, 1, 1, 2));
+        let longest = TTL_SECONDS_MAX * 1000;
+        assert_eq!(ttl(longest), i32::try_from(TTL_SECONDS_MAX).unwrap_or(0));
+        assert_eq!(ttl(longest + 1), 0);
+    }
+}

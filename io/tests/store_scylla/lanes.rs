@@ -1,0 +1,118 @@
+//! In which order lanes answer, and what they share.
+
+use rookery_engine::port::{Read, StoreEvent, StoreRequest};
+use rookery_io::store::scylla::Sessions;
+use rookery_schema::{ChatId, Seq};
+
+use super::support::{CHAT, Keyspace, NEWEST, Shard, chat, keyspace, message, message_in, seqs};
+
+#[test]
+fn a_sync_is_answered_behind_all_writes_before_it() {
+    let Some(keyspace) = keyspace("syncs") else {
+        return;
+    };
+    let mut shard = Shard::start(&keyspace.open(), 0);
+    let mut expected = Vec::new();
+    for seq in 1..=200 {
+        expected.push(shard.submit_write(vec![message(seq, 100)]));
+        if seq % 50 != 0 {
+            continue;
+        }
+        let sync = shard.submit(|token| StoreRequest::Sync { token });
+        loop {
+            match shard.next() {
+                StoreEvent::Written { token, .. } => expected.retain(|wanted| *wanted != token),
+                StoreEvent::Synced { token } => break assert_eq!(token, sync),
+                other => panic!("not what was asked: {other:?}"),
+            }
+        }
+        assert_eq!(expected, [0; 0], "writes that came after the sync");
+    }
+    shard.stop();
+}
+
+#[test]
+fn a_read_does_not_wait_for_a_long_queue_of_writes() {
+    let Some(keyspace) = keyspace("reads_first") else {
+        return;
+    };
+    let mut shard = Shard::start(&keyspace.open(), 0);
+    shard.write(vec![message(1, 1)]);
+    for n in 0..200 {
+        let seqs = n * 500 + 2..(n + 1) * 500 + 2;
+        shard.submit_write(seqs.map(|seq| message(seq, 300)).collect());
+    }
+    let read = shard.submit(|token| StoreRequest::Read {
+        token,
+        read: NEWEST,
+    });
+    let mut before = 0;
+    loop {
+        match shard.next() {
+            StoreEvent::Read { token, outcome } => {
+                assert_eq!((token, outcome.is_ok()), (read, true));
+                break;
+            }
+            _ => before += 1,
+        }
+    }
+    assert!(before < 150, "{before} of 200 writes came first");
+    shard.stop();
+}
+
+#[test]
+fn the_lanes_of_all_shards_share_the_rows() {
+    let Some(mut keyspace) = keyspace("shared_rows") else {
+        return;
+    };
+    rows_are_shared(&keyspace, 0);
+    keyspace.settings.sessions = Sessions::Shared;
+    rows_are_shared(&keyspace, 30);
+}
+
+fn rows_are_shared(keyspace: &Keyspace, written: u64) {
+    let store = keyspace.open();
+    let mut shards = [0, 1, 2].map(|shard| Shard::start(&store, shard));
+    for round in 0..30 {
+        let seq = written + round + 1;
+        shards[round as usize % 3].write(vec![message(seq, 10)]);
+        for shard in &mut shards {
+            assert_eq!(seqs(&shard.read(&NEWEST)), [seq]);
+        }
+    }
+    shards.into_iter().for_each(Shard::stop);
+}
+
+#[test]
+fn many_chats_and_large_messages_are_all_written() {
+    let Some(keyspace) = keyspace("many") else {
+        return;
+    };
+    let mut shard = Shard::start(&keyspace.open(), 0);
+    let chats: Vec<_> = (0..300u128)
+        .map(|n| ChatId::from_bytes(n.to_be_bytes()))
+        .collect();
+    for seq in 1..=4 {
+        let rows = chats
+            .iter()
+            .flat_map(|&id| [chat(id), message_in(id, seq, 4000)]);
+        shard.write(rows.collect());
+    }
+    for &chat_id in &chats {
+        let read = Read::MessagesAfter {
+            chat_id,
+            after: Seq(0),
+            limit: 10,
+        };
+        assert_eq!(seqs(&shard.read(&read)), [1, 2, 3, 4]);
+    }
+    // One row that is larger than a batch.
+    shard.write(vec![message(1, 1_600_000), message(2, 1)]);
+    let read = Read::MessagesAfter {
+        chat_id: CHAT,
+        after: Seq(0),
+        limit: 2,
+    };
+    assert_eq!(seqs(&shard.read(&read)), [1, 2]);
+    shard.stop();
+}

@@ -1,0 +1,106 @@
+//! Chats that are longer than a bucket.
+
+use rookery_engine::port::{Found, Read, StoredChat};
+use rookery_schema::Seq;
+use rookery_schema::cql::BUCKET_BITS;
+use rookery_schema::row::{EventRow, Row};
+
+use super::support::{CHAT, Shard, chat, keyspace, message, seqs};
+
+const BUCKET: u64 = 1 << BUCKET_BITS;
+
+fn read_chat(shard: &mut Shard, recent: usize) -> StoredChat {
+    let read = Read::Chat {
+        chat_id: CHAT,
+        recent,
+    };
+    match shard.read(&read) {
+        Found::Chat(Some(chat)) => *chat,
+        other => panic!("not what was asked: {other:?}"),
+    }
+}
+
+fn before(shard: &mut Shard, before: u64, limit: usize) -> Vec<u64> {
+    seqs(&shard.read(&Read::MessagesBefore {
+        chat_id: CHAT,
+        before: Seq(before),
+        limit,
+    }))
+}
+
+fn after(shard: &mut Shard, after: u64, limit: usize) -> Vec<u64> {
+    seqs(&shard.read(&Read::MessagesAfter {
+        chat_id: CHAT,
+        after: Seq(after),
+        limit,
+    }))
+}
+
+#[test]
+fn pages_and_heads_cross_buckets() {
+    let Some(keyspace) = keyspace("buckets") else {
+        return;
+    };
+    let mut shard = Shard::start(&keyspace.open(), 0);
+    let head = 2 * BUCKET + 2;
+    let rows = (1..=head).map(|seq| message(seq, 1));
+    shard.write([chat(CHAT)].into_iter().chain(rows).collect());
+
+    let found = read_chat(&mut shard, 5);
+    assert_eq!(found.head.seq, Seq(head));
+    let recent: Vec<u64> = found.recent.iter().map(|row| row.head.seq.0).collect();
+    assert_eq!(recent, Vec::from_iter(head - 4..=head));
+
+    let down = |from: u64, to: u64| (to..from).rev().collect::<Vec<_>>();
+    assert_eq!(before(&mut shard, u64::MAX, 5), down(head + 1, head - 4));
+    assert_eq!(
+        before(&mut shard, BUCKET + 2, 5),
+        down(BUCKET + 2, BUCKET - 3)
+    );
+    assert_eq!(before(&mut shard, BUCKET, 3), down(BUCKET, BUCKET - 3));
+    assert_eq!(before(&mut shard, 3, 5), [2, 1]);
+    assert_eq!(
+        after(&mut shard, BUCKET - 3, 5),
+        Vec::from_iter(BUCKET - 2..BUCKET + 3)
+    );
+    assert_eq!(after(&mut shard, BUCKET - 1, 2), [BUCKET, BUCKET + 1]);
+    assert_eq!(after(&mut shard, head - 1, 5), [head]);
+    for beyond in [head, head + BUCKET, u64::MAX] {
+        assert_eq!(after(&mut shard, beyond, 5), [0; 0]);
+    }
+    shard.stop();
+}
+
+#[test]
+fn a_chat_whose_newest_message_is_buckets_away_still_has_it() {
+    let Some(keyspace) = keyspace("quiet") else {
+        return;
+    };
+    let mut shard = Shard::start(&keyspace.open(), 0);
+    let silent = |seq| {
+        let Row::Event(row) = message(seq, 0) else {
+            unreachable!("it is an event")
+        };
+        let mut head = row.head;
+        head.messages = 3;
+        Row::Event(EventRow {
+            head,
+            record: vec![3; 50].into(),
+            is_message: false,
+            ..row
+        })
+    };
+    let messages = (1..=3).map(|seq| message(seq, 1));
+    let head = 2 * BUCKET + 40;
+    let rows = [chat(CHAT)]
+        .into_iter()
+        .chain(messages)
+        .chain((4..=head).map(silent));
+    shard.write(rows.collect());
+    let found = read_chat(&mut shard, 8);
+    assert_eq!((found.head.seq, found.recent.len()), (Seq(head), 8));
+    assert_eq!(found.latest_message.unwrap().head.seq, Seq(3));
+    assert_eq!(before(&mut shard, head + 1, 2), [3, 2]);
+    assert_eq!(after(&mut shard, 2, 2), [3]);
+    shard.stop();
+}

@@ -1,0 +1,10 @@
+//! The store over CQL against a real server, which `ROOKERY_TEST_SCYLLA=HOST:PORT` names. Without it,
+//! these tests say that they are skipped. Each has a keyspace of its own, and removes it.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod lanes;
+mod long_chats;
+mod model;
+mod restarts;
+mod support;

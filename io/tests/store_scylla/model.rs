@@ -1,0 +1,348 @@
+//! The store answers as a model in memory does, whatever was written, however often it was opened, and
+//! whether or not some of it is written again, as a replay does.
+
+use std::collections::{BTreeMap, HashMap};
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+use rookery_engine::port::{Found, Read, StoredChat};
+use rookery_schema::row::{ChatRow, EventRow, Head, MemberRow, Row, UserRow};
+use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
+
+use super::support::{Shard, keyspace, message_record};
+
+/// What the store is to be like: rows in maps, the simplest way.
+#[derive(Default)]
+struct Model {
+    events: BTreeMap<(ChatId, Seq), EventRow>,
+    chats: BTreeMap<ChatId, ChatRow>,
+    members: BTreeMap<(ChatId, UserId), MemberRow>,
+    users: HashMap<UserId, UserRow>,
+    names: BTreeMap<String, UserId>,
+    ended: BTreeMap<SessionId, Timestamp>,
+}
+
+impl Model {
+    fn write(&mut self, row: Row) {
+        match row {
+            Row::Event(row) => drop(self.events.insert((row.chat_id, row.head.seq), row)),
+            Row::Chat(row) => drop(self.chats.insert(row.chat_id, row)),
+            Row::Member(row) => drop(self.members.insert((row.chat_id, row.user_id), row)),
+            Row::NotMember {
+                chat_id, user_id, ..
+            } => drop(self.members.remove(&(chat_id, user_id))),
+            Row::User(row) => {
+                self.names.insert(row.username.clone(), row.user_id);
+                self.users.insert(row.user_id, row);
+            }
+            Row::EndedSession {
+                session_id,
+                expires_at,
+            } => {
+                self.ended.insert(session_id, expires_at);
+            }
+            Row::Reached { .. } => {}
+        }
+    }
+
+    fn events_of(&self, chat_id: ChatId) -> impl DoubleEndedIterator<Item = &EventRow> {
+        self.events
+            .range((chat_id, Seq(0))..=(chat_id, Seq(u64::MAX)))
+            .map(|(_, row)| row)
+    }
+
+    fn messages_of(&self, chat_id: ChatId) -> impl DoubleEndedIterator<Item = &EventRow> {
+        self.events_of(chat_id).filter(|row| row.is_message)
+    }
+
+    fn read(&self, read: &Read) -> Found {
+        match read {
+            Read::Chat { chat_id, recent } => {
+                // One without events is still to be made by the record that says so.
+                let chat = self.chats.get(chat_id);
+                let chat = chat.filter(|chat| self.events_of(chat.chat_id).next().is_some());
+                Found::Chat(chat.map(|chat| Box::new(self.chat(chat, *recent))))
+            }
+            Read::MessagesBefore {
+                chat_id,
+                before,
+                limit,
+            } => {
+                let older = self
+                    .messages_of(*chat_id)
+                    .filter(|row| row.head.seq < *before);
+                Found::Messages(older.rev().take(*limit).cloned().collect())
+            }
+            Read::MessagesAfter {
+                chat_id,
+                after,
+                limit,
+            } => {
+                let newer = self
+                    .messages_of(*chat_id)
+                    .filter(|row| row.head.seq > *after);
+                Found::Messages(newer.take(*limit).cloned().collect())
+            }
+            Read::ChatsOfUser(user_id) => {
+                let chats = self.members.keys().filter(|(_, user)| user == user_id);
+                Found::Chats(chats.map(|(chat, _)| *chat).collect())
+            }
+            Read::User(user_id) => {
+                Found::Users(self.users.get(user_id).cloned().into_iter().collect())
+            }
+            Read::UserNamed(name) => Found::Users(self.named(name).into_iter().collect()),
+            Read::UsersByPrefix { prefix, limit } => {
+                let names = self
+                    .names
+                    .keys()
+                    .filter(|name| name.starts_with(prefix.as_str()));
+                Found::Users(
+                    names
+                        .filter_map(|name| self.named(name))
+                        .take(*limit)
+                        .collect(),
+                )
+            }
+            Read::EndedSessions => {
+                Found::EndedSessions(self.ended.iter().map(|(id, at)| (*id, *at)).collect())
+            }
+        }
+    }
+
+    fn named(&self, name: &str) -> Option<UserRow> {
+        let user = self.users.get(self.names.get(name)?)?;
+        (user.username == name).then(|| user.clone())
+    }
+
+    fn chat(&self, chat: &ChatRow, limit: usize) -> StoredChat {
+        let id = chat.chat_id;
+        let mut members: Vec<_> = self
+            .members
+            .values()
+            .filter(|row| row.chat_id == id)
+            .collect();
+        members.sort_by_key(|row| (row.added_seq, row.position, row.user_id));
+        let mut recent: Vec<EventRow> = Vec::new();
+        for row in self.events_of(id).rev().take(limit) {
+            if recent
+                .last()
+                .is_some_and(|newer| newer.head.seq != row.head.seq.next())
+            {
+                break;
+            }
+            recent.push(row.clone());
+        }
+        recent.reverse();
+        StoredChat {
+            chat: chat.clone(),
+            members: members.into_iter().map(|row| row.user_id).collect(),
+            head: self
+                .events_of(id)
+                .next_back()
+                .map(|row| row.head)
+                .unwrap_or_default(),
+            recent,
+            latest_message: self.messages_of(id).next_back().cloned(),
+        }
+    }
+}
+
+const NAMES: [&str; 5] = ["a", "ab", "ab\u{10ffff}", "b", "ba"];
+/// In the year 8307, so that no session is forgotten.
+const FAR_MILLIS: u64 = 200_000_000_000_000;
+
+fn chat_id() -> impl Strategy<Value = ChatId> {
+    (0..3u8).prop_map(|id| ChatId::from_bytes([id; 16]))
+}
+
+fn user_id() -> impl Strategy<Value = UserId> {
+    (0..NAMES.len() as u8).prop_map(|id| UserId::from_bytes([id; 16]))
+}
+
+/// What happens, in terms of the engine: a chat's events are dense, and tell who is a member.
+#[derive(Clone, Debug)]
+enum Happening {
+    /// A message with this text, or where there is none, an event of another kind.
+    Event(ChatId, Option<String>),
+    /// Somebody joins a chat, or leaves it where he is a member.
+    Joins(ChatId, UserId),
+    Registers(UserId),
+    LogsOut(SessionId),
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    let text = proptest::option::of(".{0,10}");
+    prop_oneof![
+        8 => (chat_id(), text).prop_map(|(chat, text)| Happening::Event(chat, text)),
+        4 => (chat_id(), user_id()).prop_map(|(chat, user)| Happening::Joins(chat, user)),
+        2 => user_id().prop_map(Happening::Registers),
+        1 => (0..3u8).prop_map(|id| Happening::LogsOut(SessionId::from_bytes([id; 16]))),
+    ]
+}
+
+impl Model {
+    /// The rows that the engine makes of what happens.
+    fn rows(&self, happening: &Happening) -> Vec<Row> {
+        match happening {
+            Happening::Event(chat_id, text) => self.event(*chat_id, text.as_deref()),
+            Happening::Joins(chat_id, user_id) => {
+                let (chat_id, user_id) = (*chat_id, *user_id);
+                let mut rows = self.event(chat_id, None);
+                let seq = rows.iter().filter_map(seq_of).next_back().unwrap();
+                let change = if self.members.contains_key(&(chat_id, user_id)) {
+                    Row::NotMember {
+                        chat_id,
+                        user_id,
+                        removed_seq: seq,
+                    }
+                } else {
+                    let position = u32::from(user_id.as_bytes()[0] % 2);
+                    Row::Member(MemberRow {
+                        chat_id,
+                        user_id,
+                        position,
+                        added_seq: seq,
+                    })
+                };
+                rows.push(change);
+                rows
+            }
+            Happening::Registers(user_id) => {
+                let id = user_id.as_bytes()[0];
+                let at = Timestamp::from_millis(u64::from(id));
+                vec![Row::User(UserRow {
+                    user_id: *user_id,
+                    username: NAMES[usize::from(id)].to_owned(),
+                    password_hash: (id % 2 == 0).then(|| "a hash".to_owned()),
+                    created_at: at,
+                    updated_at: at,
+                })]
+            }
+            Happening::LogsOut(session_id) => vec![Row::EndedSession {
+                session_id: *session_id,
+                expires_at: Timestamp::from_millis(FAR_MILLIS),
+            }],
+        }
+    }
+
+    /// An event, behind that of the chat's creation where there is none yet.
+    fn event(&self, chat_id: ChatId, text: Option<&str>) -> Vec<Row> {
+        let last = self.events_of(chat_id).next_back().map(|row| row.head);
+        let mut head = last.unwrap_or_default();
+        let mut rows = Vec::new();
+        if last.is_none() {
+            let created_at = Timestamp::from_millis(7);
+            rows.push(next_event(chat_id, &mut head, None));
+            rows.push(Row::Chat(ChatRow {
+                chat_id,
+                name: "chat".to_owned(),
+                created_at,
+            }));
+        }
+        rows.push(next_event(chat_id, &mut head, text));
+        rows
+    }
+}
+
+fn next_event(chat_id: ChatId, head: &mut Head, text: Option<&str>) -> Row {
+    let seq = head.seq.next();
+    *head = Head {
+        seq,
+        messages: head.messages + u64::from(text.is_some()),
+        partition: PartitionId(2),
+        offset: Offset(3 * seq.0),
+    };
+    let record = text.map_or_else(|| vec![2; 9], |text| message_record(chat_id, seq.0, text));
+    Row::Event(EventRow {
+        chat_id,
+        head: *head,
+        record: record.into(),
+        is_message: text.is_some(),
+    })
+}
+
+fn seq_of(row: &Row) -> Option<Seq> {
+    match row {
+        Row::Event(row) => Some(row.head.seq),
+        _ => None,
+    }
+}
+
+fn read() -> impl Strategy<Value = Read> {
+    let place = || prop_oneof![0..42u64, Just(u64::MAX)].prop_map(Seq);
+    let name = || proptest::sample::select(&NAMES[..]).prop_map(str::to_owned);
+    prop_oneof![
+        3 => (chat_id(), 0..12usize).prop_map(|(chat_id, recent)| Read::Chat { chat_id, recent }),
+        2 => (chat_id(), place(), 0..12usize)
+            .prop_map(|(chat_id, before, limit)| Read::MessagesBefore { chat_id, before, limit }),
+        2 => (chat_id(), place(), 0..12usize)
+            .prop_map(|(chat_id, after, limit)| Read::MessagesAfter { chat_id, after, limit }),
+        1 => user_id().prop_map(Read::ChatsOfUser),
+        1 => user_id().prop_map(Read::User),
+        1 => name().prop_map(Read::UserNamed),
+        1 => (prop_oneof![name(), Just(String::new())], 0..6usize)
+            .prop_map(|(prefix, limit)| Read::UsersByPrefix { prefix, limit }),
+        1 => Just(Read::EndedSessions),
+    ]
+}
+
+/// Chats and sessions come in whatever order a store likes.
+fn sorted(found: Found) -> Found {
+    match found {
+        Found::Chats(mut chats) => {
+            chats.sort_unstable();
+            Found::Chats(chats)
+        }
+        Found::EndedSessions(mut sessions) => {
+            sessions.sort_unstable();
+            Found::EndedSessions(sessions)
+        }
+        other => other,
+    }
+}
+
+#[test]
+fn it_answers_as_the_model_does() {
+    let lives = vec(
+        (vec(vec(happening(), 1..12), 1..12), vec(read(), 1..30)),
+        1..4,
+    );
+    let config = ProptestConfig {
+        cases: 16,
+        max_shrink_iters: 40,
+        ..ProptestConfig::default()
+    };
+    let mut runner = TestRunner::new(config);
+    let outcome = runner.run(&lives, |lives| {
+        let Some(keyspace) = keyspace("model") else {
+            return Ok(());
+        };
+        let mut model = Model::default();
+        let mut written: Vec<Vec<Row>> = Vec::new();
+        for (life, (writes, reads)) in lives.iter().enumerate() {
+            let mut shard = Shard::start(&keyspace.open(), life as u16);
+            // What the log had not been told to be stored comes again.
+            let again = written.split_off(written.len() / 2);
+            again.iter().for_each(|rows| shard.write(rows.clone()));
+            written.extend(again);
+            for happenings in writes {
+                let mut rows = Vec::new();
+                for happening in happenings {
+                    let new = model.rows(happening);
+                    new.iter().cloned().for_each(|row| model.write(row));
+                    rows.extend(new);
+                }
+                shard.write(rows.clone());
+                written.push(rows);
+            }
+            for read in reads {
+                let (found, wanted) = (sorted(shard.read(read)), model.read(read));
+                prop_assert_eq!(found, wanted, "{:?}", read);
+            }
+            shard.stop();
+        }
+        Ok(())
+    });
+    outcome.unwrap();
+}

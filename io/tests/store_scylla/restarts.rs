@@ -1,0 +1,117 @@
+//! What the store knows when it is reached again, and with what it does not start.
+
+use std::thread;
+use std::time::Duration;
+
+use rookery_engine::port::{Found, Read};
+use rookery_io::log::Stored;
+use rookery_io::store::scylla::migrate;
+use rookery_schema::row::Row;
+use rookery_schema::{Offset, PartitionId, SessionId, Timestamp};
+use uuid::Uuid;
+
+use super::support::{LOG, Shard, keyspace, message, reached};
+
+#[test]
+fn it_knows_up_to_where_the_log_is_stored() {
+    let Some(keyspace) = keyspace("reached") else {
+        return;
+    };
+    let store = keyspace.open();
+    assert_eq!(store.stored(PartitionId(3)), Stored::Nothing);
+    let mut shard = Shard::start(&store, 0);
+    shard.write(vec![message(5, 1), reached(3, 16)]);
+    shard.write(vec![message(2, 1), reached(3, 13)]);
+    shard.sync();
+    let store = keyspace.open();
+    assert_eq!(store.stored(PartitionId(3)), Stored::Below(Offset(16)));
+    assert_eq!(store.stored(PartitionId(0)), Stored::Unknown);
+    // An older one does not take the place of a newer one, whichever comes last.
+    shard.write(vec![reached(3, 14)]);
+    shard.write(vec![reached(0, 8)]);
+    shard.stop();
+    let store = keyspace.open();
+    assert_eq!(store.stored(PartitionId(0)), Stored::Below(Offset(8)));
+    assert_eq!(store.stored(PartitionId(3)), Stored::Below(Offset(16)));
+}
+
+/// For a session to expire by itself: long enough to be read before.
+const SHORT_MILLIS: u64 = 3000;
+
+#[test]
+fn sessions_whose_tokens_have_expired_are_forgotten() {
+    let Some(keyspace) = keyspace("sessions") else {
+        return;
+    };
+    let ended = |id: u8, millis| Row::EndedSession {
+        session_id: SessionId::from_bytes([id; 16]),
+        expires_at: Timestamp::from_millis(millis),
+    };
+    let mut shard = Shard::start(&keyspace.open(), 0);
+    shard.sync();
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis() as u64;
+    let far = 200_000_000_000_000;
+    let rows = [
+        (1, now - 1000),
+        (2, far),
+        (3, now + SHORT_MILLIS),
+        (4, now + 60_000),
+    ];
+    shard.write(rows.map(|(id, millis)| ended(id, millis)).to_vec());
+    let mut found = |expected: &[u8]| {
+        let Found::EndedSessions(mut sessions) = shard.read(&Read::EndedSessions) else {
+            panic!("not what was asked")
+        };
+        sessions.sort_unstable();
+        let ids: Vec<u8> = sessions.iter().map(|(id, _)| id.as_bytes()[0]).collect();
+        assert_eq!(ids, expected);
+    };
+    found(&[2, 3, 4]);
+    thread::sleep(Duration::from_millis(SHORT_MILLIS));
+    found(&[2, 4]);
+    shard.stop();
+}
+
+#[test]
+fn the_store_of_another_log_is_refused() {
+    let Some(keyspace) = keyspace("other_log") else {
+        return;
+    };
+    drop(keyspace.open());
+    let other = Uuid::from_u128(8);
+    let text = keyspace.connect_for(other).err().unwrap().to_string();
+    assert!(
+        text.contains(&LOG.to_string()) && text.contains(&other.to_string()),
+        "{text}"
+    );
+    drop(keyspace.open());
+}
+
+#[test]
+fn migrations_may_run_twice_and_at_once_and_a_newer_schema_is_refused() {
+    let Some(keyspace) = keyspace("migrations") else {
+        return;
+    };
+    thread::scope(|scope| {
+        let at_once: Vec<_> = (0..3)
+            .map(|_| scope.spawn(|| migrate(&keyspace.settings)))
+            .collect();
+        for migrated in at_once {
+            migrated.join().unwrap().unwrap();
+        }
+    });
+    migrate(&keyspace.settings).unwrap();
+    let mut shard = Shard::start(&keyspace.open(), 0);
+    shard.write(vec![message(1, 1)]);
+    shard.stop();
+    keyspace.run(&["UPDATE KEYSPACE_NAME.meta SET value = '99' WHERE key = 'schema_version'"]);
+    for text in [
+        migrate(&keyspace.settings).unwrap_err().to_string(),
+        keyspace.connect().err().unwrap().to_string(),
+    ] {
+        assert!(
+            text.contains("schema version 99") && text.contains("start the newer version"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,260 @@
+//! A server, a keyspace of the test's own, and shards with their stores.
+
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use rookery_engine::port::{Found, Read, Store, StoreEvent, StoreRequest};
+use rookery_io::lane::Lane;
+use rookery_io::mailbox::{Mailbox, Receiver};
+use rookery_io::store::scylla::{ScyllaError, ScyllaStore, Sessions, Settings, spawn_lane};
+use rookery_io::vital::Shutdown;
+use rookery_schema::record::{MessagePosted, Record};
+use rookery_schema::row::{ChatRow, EventRow, Head, Row};
+use rookery_schema::{
+    ChatId, MessageId, Offset, PartitionId, Seq, ShardId, Timestamp, UserId, cql,
+};
+use scylla::client::session::Session;
+use scylla::client::session_builder::SessionBuilder;
+use uuid::Uuid;
+
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const LOG: Uuid = Uuid::from_u128(7);
+pub(super) const CHAT: ChatId = ChatId::from_bytes([9; 16]);
+
+const SERVER_VARIABLE: &str = "ROOKERY_TEST_SCYLLA";
+
+/// A keyspace that is removed with this.
+pub(super) struct Keyspace {
+    pub(super) settings: Settings,
+}
+
+/// An empty keyspace of a test, or nothing where there is no server to test with.
+#[allow(clippy::print_stdout, reason = "whoever runs the tests should see it")]
+pub(super) fn keyspace(test: &str) -> Option<Keyspace> {
+    let Ok(node) = std::env::var(SERVER_VARIABLE) else {
+        println!("SKIPPED: {SERVER_VARIABLE} names no server");
+        return None;
+    };
+    let settings = Settings {
+        nodes: vec![node],
+        keyspace: format!("Test_{test}_{}", std::process::id()),
+        sessions: Sessions::PerShard,
+    };
+    let keyspace = Keyspace { settings };
+    keyspace.drop_tables();
+    Some(keyspace)
+}
+
+impl Keyspace {
+    pub(super) fn connect(&self) -> Result<ScyllaStore, ScyllaError> {
+        self.connect_for(LOG)
+    }
+
+    pub(super) fn connect_for(&self, log_id: Uuid) -> Result<ScyllaStore, ScyllaError> {
+        ScyllaStore::connect(&self.settings, log_id, &AtomicBool::new(false))
+    }
+
+    pub(super) fn open(&self) -> ScyllaStore {
+        self.connect().unwrap()
+    }
+
+    /// Runs statements behind the store's back.
+    pub(super) fn run(&self, statements: &[&str]) {
+        with_session(&self.settings.nodes[0], async |session| {
+            for statement in statements {
+                let keyspace = cql::quoted(&self.settings.keyspace);
+                let statement = statement.replace("KEYSPACE_NAME", &keyspace);
+                session.query_unpaged(statement, ()).await.unwrap();
+            }
+        });
+    }
+
+    fn drop_tables(&self) {
+        self.run(&["DROP KEYSPACE IF EXISTS KEYSPACE_NAME"]);
+    }
+}
+
+impl Drop for Keyspace {
+    fn drop(&mut self) {
+        self.drop_tables();
+    }
+}
+
+fn with_session(node: &str, act: impl AsyncFnOnce(Session)) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let session = SessionBuilder::new().known_node(node).build().await;
+        act(session.unwrap()).await;
+    });
+}
+
+/// A shard with its store lane.
+pub(super) struct Shard {
+    /// First to go, so that a test that fails does not end the process along with its lane.
+    shutdown: ShutdownOnDrop,
+    store: Box<dyn Store>,
+    mailbox: Mailbox,
+    receiver: Receiver<StoreEvent>,
+    lane: Lane,
+    tokens: u64,
+}
+
+struct ShutdownOnDrop(Shutdown);
+
+impl Drop for ShutdownOnDrop {
+    fn drop(&mut self) {
+        self.0.begin();
+    }
+}
+
+impl Shard {
+    pub(super) fn start(store: &ScyllaStore, shard: u16) -> Self {
+        let (mailbox, shutdown) = (Mailbox::new(), Shutdown::default());
+        let (store, receiver, lane) =
+            spawn_lane(store, ShardId(shard), None, &mailbox, &shutdown).unwrap();
+        Self {
+            store: Box::new(store),
+            mailbox,
+            receiver,
+            lane,
+            shutdown: ShutdownOnDrop(shutdown),
+            tokens: 0,
+        }
+    }
+
+    pub(super) fn submit(&mut self, request: impl Fn(u64) -> StoreRequest) -> u64 {
+        self.tokens += 1;
+        self.store.submit(request(self.tokens)).unwrap();
+        self.tokens
+    }
+
+    pub(super) fn submit_write(&mut self, rows: Vec<Row>) -> u64 {
+        self.tokens += 1;
+        let mut request = StoreRequest::Write {
+            token: self.tokens,
+            rows,
+        };
+        let deadline = Instant::now() + PATIENCE;
+        while let Err(back) = self.store.submit(request) {
+            assert!(Instant::now() < deadline, "the ring stays full");
+            request = back;
+            std::thread::sleep(Duration::from_micros(100));
+        }
+        self.tokens
+    }
+
+    pub(super) fn next(&mut self) -> StoreEvent {
+        self.next_within(PATIENCE).expect("an answer")
+    }
+
+    pub(super) fn next_within(&mut self, at_most: Duration) -> Option<StoreEvent> {
+        let deadline = Instant::now() + at_most;
+        loop {
+            match self.receiver.pop() {
+                Some(event) => return Some(event),
+                None if Instant::now() >= deadline => return None,
+                None => drop(self.mailbox.wait(Duration::from_millis(20))),
+            }
+        }
+    }
+
+    pub(super) fn write(&mut self, rows: Vec<Row>) {
+        let wanted = self.submit_write(rows);
+        match self.next() {
+            StoreEvent::Written { token, .. } => assert_eq!(token, wanted),
+            other => panic!("not what was asked: {other:?}"),
+        }
+    }
+
+    pub(super) fn read(&mut self, read: &Read) -> Found {
+        let wanted = self.submit(|token| StoreRequest::Read {
+            token,
+            read: read.clone(),
+        });
+        match self.next() {
+            StoreEvent::Read { token, outcome } => {
+                assert_eq!(token, wanted);
+                outcome.unwrap()
+            }
+            other => panic!("not what was asked: {other:?}"),
+        }
+    }
+
+    pub(super) fn sync(&mut self) {
+        let wanted = self.submit(|token| StoreRequest::Sync { token });
+        match self.next() {
+            StoreEvent::Synced { token } => assert_eq!(token, wanted),
+            other => panic!("not what was asked: {other:?}"),
+        }
+    }
+
+    pub(super) fn stop(self) {
+        drop(self.shutdown);
+        drop(self.store);
+        assert!(self.lane.join(PATIENCE));
+    }
+}
+
+pub(super) fn message_record(chat_id: ChatId, seq: u64, content: &str) -> Vec<u8> {
+    let mut record = Vec::new();
+    Record::MessagePosted(MessagePosted {
+        chat_id,
+        message_id: MessageId::from_bytes(u128::from(seq).to_be_bytes()),
+        sender_id: UserId::from_bytes([4; 16]),
+        at: Timestamp::from_millis(1_700_000_000_000 + seq),
+        client_id: seq.is_multiple_of(2).then_some("a client's id"),
+        content,
+    })
+    .encode(&mut record);
+    record
+}
+
+/// The event with this seq of a chat that has nothing but messages.
+pub(super) fn message_in(chat_id: ChatId, seq: u64, bytes: usize) -> Row {
+    Row::Event(EventRow {
+        chat_id,
+        head: Head {
+            seq: Seq(seq),
+            messages: seq,
+            partition: PartitionId(3),
+            offset: Offset(seq + 10),
+        },
+        record: message_record(chat_id, seq, &"x".repeat(bytes)).into(),
+        is_message: true,
+    })
+}
+
+pub(super) fn message(seq: u64, bytes: usize) -> Row {
+    message_in(CHAT, seq, bytes)
+}
+
+pub(super) fn chat(chat_id: ChatId) -> Row {
+    Row::Chat(ChatRow {
+        chat_id,
+        name: "a chat".to_owned(),
+        created_at: Timestamp::from_millis(1_700_000_000_000),
+    })
+}
+
+pub(super) fn reached(partition: u32, behind: u64) -> Row {
+    Row::Reached {
+        partition: PartitionId(partition),
+        behind: Offset(behind),
+    }
+}
+
+pub(super) const NEWEST: Read = Read::MessagesBefore {
+    chat_id: CHAT,
+    before: Seq(u64::MAX),
+    limit: 1,
+};
+
+pub(super) fn seqs(found: &Found) -> Vec<u64> {
+    match found {
+        Found::Messages(rows) => rows.iter().map(|row| row.head.seq.0).collect(),
+        other => panic!("not what was asked: {other:?}"),
+    }
+}
