@@ -29,6 +29,7 @@ pub(super) struct Keyspace {
 }
 
 /// An empty keyspace of a test, or nothing where there is no server to test with.
+#[allow(clippy::print_stdout, reason = "whoever runs the tests should see it")]
 pub(super) fn keyspace(test: &str) -> Option<Keyspace> {
     let Ok(node) = std::env::var(SERVER_VARIABLE) else {
         println!("SKIPPED: {SERVER_VARIABLE} names no server");
@@ -204,7 +205,7 @@ pub(super) fn message_record(chat_id: ChatId, seq: u64, content: &str) -> Vec<u8
         message_id: MessageId::from_bytes(u128::from(seq).to_be_bytes()),
         sender_id: UserId::from_bytes([4; 16]),
         at: Timestamp::from_millis(1_700_000_000_000 + seq),
-        client_id: (seq % 2 == 0).then_some("a client's id"),
+        client_id: seq.is_multiple_of(2).then_some("a client's id"),
         content,
     })
     .encode(&mut record);
