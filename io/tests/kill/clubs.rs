@@ -11,7 +11,7 @@ use super::support::any_user;
 use super::support::api::Api;
 use super::support::http::{Http, Request};
 use super::support::rng::Rng;
-use super::{BREATH, World};
+use super::world::{BREATH, World};
 
 const CLUBS: usize = 6;
 const CANDIDATES: usize = 5;

@@ -1,100 +1,88 @@
-//! `kill -9` at random moments, with the number of shards changing from start to start: every
-//! acknowledged message is there exactly once, in one order that all readers agree on, and so are members.
-//!
-//! `ROOKERY_KILLS` sets how many kills, `ROOKERY_KILL_SEED` repeats a run's choices.
+//! A world of users and chats under load: who posts retries until it is acknowledged, and who listens keeps
+//! what he heard.
 
-#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
-#![allow(clippy::print_stderr, reason = "a run says what it did")]
-
-#[path = "kill/clubs.rs"]
-mod clubs;
-mod support;
-
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use clubs::Clubs;
 use serde_json::{Value, json};
-use support::api::{Api, Posted, posted};
-use support::http::Http;
-use support::rng::Rng;
-use support::ws::{self, End, Ws};
-use support::{Options, any_user};
+
+use super::clubs::Clubs;
+use super::support::api::{Api, Posted, posted};
+use super::support::http::{Http, Request};
+use super::support::rng::Rng;
+use super::support::ws::{self, End, Ws};
+use super::support::{PATIENCE, any_user};
 
 const USERS: usize = 50;
-const CHATS: usize = 20;
+pub(super) const CHATS: usize = 20;
 const MEMBERS_PER_CHAT: usize = 8;
-const KILLS_DEFAULT: usize = 20;
-/// How many shards the starts take turns with.
-const SHARDS: [usize; 3] = [4, 2, 3];
 const POSTERS: u64 = 4;
 const LISTENERS: u64 = 6;
 /// Requests that a poster has in flight at once.
 const PIPELINE: usize = 8;
-/// How many members read each history in the end.
-const READERS_PER_CHAT: usize = 3;
-/// Every so many starts are killed before they are ready.
-const UNREADY_EVERY: usize = 4;
 /// What a poster waits between bursts, so that there is not more to read in the end than needed.
-const BREATH: Duration = Duration::from_millis(2);
-/// How long a run may take for each kill; then it hangs.
-const PATIENCE_PER_KILL: Duration = Duration::from_secs(10);
+pub(super) const BREATH: Duration = Duration::from_millis(2);
 
 /// A chat with those who may post and read.
-struct Room {
-    chat_id: String,
-    members: Vec<String>,
+pub(super) struct Room {
+    pub(super) chat_id: String,
+    pub(super) members: Vec<String>,
 }
 
 /// One message that a sender wants to be there, and retries until it is acknowledged.
-struct Wanted {
-    room: usize,
-    sender: String,
+pub(super) struct Wanted {
+    pub(super) room: usize,
+    pub(super) sender: String,
     client_id: String,
 }
 
 impl Wanted {
     /// The content repeats the id, so that history shows any mix-up.
-    fn content(&self) -> String {
+    pub(super) fn content(&self) -> String {
         format!("{} says {}", self.sender, self.client_id)
     }
 }
 
 /// What was acknowledged: client id to message, with its room and sender.
-type Ledger = HashMap<String, (Wanted, Posted)>;
+pub(super) type Ledger = HashMap<String, (Wanted, Posted)>;
 
 /// What one connection heard of one chat: runs of (seq, message id).
-type Heard = (usize, Vec<(u64, String)>);
+pub(super) type Heard = (usize, Vec<(u64, String)>);
 
-struct World {
-    rooms: Vec<Room>,
+pub(super) struct World {
+    pub(super) rooms: Vec<Room>,
     users: Vec<String>,
     addr: Mutex<SocketAddr>,
     deadline: Instant,
     /// Senders begin nothing new.
     finishing: AtomicBool,
     /// Listeners stop.
-    over: AtomicBool,
-    ledger: Mutex<Ledger>,
-    heard: Mutex<Vec<Heard>>,
+    pub(super) over: AtomicBool,
+    pub(super) ledger: Mutex<Ledger>,
+    pub(super) heard: Mutex<Vec<Heard>>,
 }
 
 impl World {
-    fn addr(&self) -> SocketAddr {
+    pub(super) fn addr(&self) -> SocketAddr {
         *self.addr.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether senders may begin something new.
-    fn goes_on(&self) -> bool {
+    pub(super) fn goes_on(&self) -> bool {
         assert!(
             Instant::now() < self.deadline,
             "something is never acknowledged"
         );
         !self.finishing.load(Ordering::Relaxed)
+    }
+
+    /// The server is elsewhere now.
+    pub(super) fn move_to(&self, addr: SocketAddr) {
+        *self.addr.lock().unwrap_or_else(PoisonError::into_inner) = addr;
     }
 
     fn acknowledge(&self, wanted: Wanted, ack: Posted) {
@@ -113,53 +101,34 @@ impl World {
     }
 }
 
-#[test]
-fn no_kill_loses_repeats_or_reorders_what_was_acknowledged() {
-    let kills = std::env::var("ROOKERY_KILLS").map_or(KILLS_DEFAULT, |text| text.parse().unwrap());
-    let mut rng = Rng::from_env("ROOKERY_KILL_SEED");
-    let dir = tempfile::tempdir().unwrap();
-    let options = Options::trusting(dir.path()).flag("--partitions", 6);
-
-    let mut server = options.clone().shards(SHARDS[0]).start();
-    let deadline = Instant::now() + PATIENCE_PER_KILL * (kills as u32 + 3);
-    let world = build_world(server.addr, deadline, &mut rng);
-    let mut clubs = Clubs::found(server.addr);
+/// Runs `faults` while all users are at work, then lets them finish: until nothing is left unacknowledged.
+pub(super) fn under_load(
+    world: &World,
+    clubs: &mut Clubs,
+    rng: &mut Rng,
+    faults: impl FnOnce(&mut Rng),
+) {
     thread::scope(|scope| {
         let mut senders = Vec::new();
         for poster in 0..POSTERS {
-            let (world, seed) = (&world, rng.next());
+            let seed = rng.next();
             senders.push(scope.spawn(move || post_over_http(world, poster, Rng::new(seed))));
         }
-        let (world, seed) = (&world, rng.next());
+        let seed = rng.next();
         senders.push(scope.spawn(move || send_over_websocket(world, Rng::new(seed))));
-        let (clubs, seed) = (&mut clubs, rng.next());
+        let seed = rng.next();
         senders.push(scope.spawn(move || clubs.change(world, Rng::new(seed))));
         for listener in 0..LISTENERS {
             scope.spawn(move || listen(world, &world.users[listener as usize * 7]));
         }
         let finish = EndOnDrop(world);
-        for kill in 1..=kills {
-            thread::sleep(Duration::from_millis(rng.next() % 500));
-            server.kill();
-            let options = options.clone().shards(SHARDS[kill % SHARDS.len()]);
-            if kill % UNREADY_EVERY == 0 {
-                let mut unready = options.spawn();
-                thread::sleep(Duration::from_millis(rng.next() % 300));
-                unready.kill();
-            }
-            server = options.start();
-            *world.addr.lock().unwrap() = server.addr;
-        }
+        faults(rng);
         world.finishing.store(true, Ordering::Relaxed);
         for sender in senders {
             sender.join().unwrap();
         }
         drop(finish);
     });
-    verify(&world, server.addr, kills);
-    let changes = clubs.verify(server.addr);
-    eprintln!("{changes} members added or removed");
-    assert!(changes > kills, "the run had changes");
 }
 
 /// Ends all threads, also where the test fails, so that it can report.
@@ -172,7 +141,7 @@ impl Drop for EndOnDrop<'_> {
     }
 }
 
-fn build_world(addr: SocketAddr, deadline: Instant, rng: &mut Rng) -> World {
+pub(super) fn build_world(addr: SocketAddr, deadline: Instant, rng: &mut Rng) -> World {
     let users: Vec<String> = (0..USERS).map(|_| any_user()).collect();
     let rooms = (0..CHATS)
         .map(|n| {
@@ -233,7 +202,7 @@ fn post_burst(world: &World, http: &mut Http, open: &mut Vec<Wanted>) -> bool {
         let chat = &world.rooms[wanted.room].chat_id;
         let body = json!({"content": wanted.content(), "client_id": wanted.client_id});
         let path = format!("/chats/{chat}/messages");
-        let request = support::http::Request::new("POST", &path)
+        let request = Request::new("POST", &path)
             .header("cookie", &format!("user_id={}", wanted.sender))
             .json(&body);
         bytes.extend(request.encode());
@@ -304,7 +273,7 @@ fn send_one(world: &World, ws: &mut Ws, open: &mut Option<Wanted>) -> bool {
         return false;
     }
     loop {
-        let Ok(text) = ws.poll(support::PATIENCE) else {
+        let Ok(text) = ws.poll(PATIENCE) else {
             return false;
         };
         let heard: Value = serde_json::from_str(&text).unwrap();
@@ -336,7 +305,7 @@ fn connect(world: &World, user: &str) -> Option<Ws> {
     // The port may be gone between the two steps; `Ws::connect` takes that for a failure.
     let http = Http::connect(world.addr()).ok()?;
     let mut ws = Ws::over(http, ws::upgrade(&format!("/ws/connect/{user}"))).ok()?;
-    let ready = ws.poll(support::PATIENCE).ok()?;
+    let ready = ws.poll(PATIENCE).ok()?;
     assert!(ready.starts_with(r#"{"type":"ready""#), "{ready}");
     Some(ws)
 }
@@ -370,92 +339,5 @@ fn listen(world: &World, user: &str) {
             }
         }
         world.heard.lock().unwrap().extend(heard);
-    }
-}
-
-/// A room's messages in order of their seqs, from the first, which is 2: 1 is the room's creation.
-struct History {
-    messages: Vec<Value>,
-}
-
-impl History {
-    fn read(addr: SocketAddr, room: &Room, reader: &str) -> Self {
-        let mut messages = Api::trusted(addr, reader).history(&room.chat_id);
-        messages.reverse();
-        for (index, message) in messages.iter().enumerate() {
-            assert_eq!(message["seq"], index + 2, "seqs are dense: {message}");
-        }
-        Self { messages }
-    }
-
-    fn id_at(&self, seq: u64) -> Option<&str> {
-        self.messages.get((seq as usize).checked_sub(2)?)?["message_id"].as_str()
-    }
-}
-
-fn verify(world: &World, addr: SocketAddr, kills: usize) {
-    let ledger = world.ledger.lock().unwrap();
-    let histories: Vec<History> = world
-        .rooms
-        .iter()
-        .map(|room| read_as_several(addr, room))
-        .collect();
-    let mut found = 0;
-    for (index, history) in histories.iter().enumerate() {
-        found += history.messages.len();
-        verify_room(&world.rooms[index], index, history, &ledger);
-    }
-    assert_eq!(found, ledger.len(), "acknowledged and found");
-    let heard = world.heard.lock().unwrap();
-    let live: usize = heard.iter().map(|(_, run)| run.len()).sum();
-    for (room, run) in heard.iter() {
-        verify_run(&histories[*room], run);
-    }
-    eprintln!("{kills} kills, {found} messages acknowledged, {live} heard live");
-    assert!(found > kills * CHATS && live > kills, "the run had work");
-}
-
-/// The history, which is the same for all.
-fn read_as_several(addr: SocketAddr, room: &Room) -> History {
-    let mut members = room.members.iter();
-    let first = History::read(addr, room, members.next().unwrap());
-    for reader in members.take(READERS_PER_CHAT - 1) {
-        let same = History::read(addr, room, reader);
-        assert!(same.messages == first.messages, "{} differs", room.chat_id);
-    }
-    first
-}
-
-/// Every message is one that was sent, as it was sent and as it was acknowledged, and none is there
-/// twice. All senders retried until they had their acknowledgement, so there is none without one.
-fn verify_room(room: &Room, index: usize, history: &History, ledger: &Ledger) {
-    let mut ids = HashSet::new();
-    for message in &history.messages {
-        let client_id = message["client_id"].as_str().unwrap();
-        let (wanted, ack) = &ledger[client_id];
-        assert_eq!(wanted.room, index, "{message}");
-        assert_eq!(message["chat_id"], room.chat_id.as_str());
-        assert_eq!(message["sender_id"], wanted.sender.as_str());
-        assert_eq!(message["content"], wanted.content());
-        assert_eq!(
-            message["message_id"],
-            ack.message_id.as_str(),
-            "{client_id}"
-        );
-        assert!(
-            ack.created_at.is_empty() || message["created_at"] == ack.created_at.as_str(),
-            "{message}"
-        );
-        assert!(ids.insert(client_id), "{client_id} is there twice");
-    }
-}
-
-/// What a connection heard was a piece of the history without a gap.
-fn verify_run(history: &History, run: &[(u64, String)]) {
-    for pair in run.windows(2) {
-        assert_eq!(pair[0].0 + 1, pair[1].0, "live seqs are dense");
-    }
-    for (seq, id) in run {
-        assert_eq!(history.id_at(*seq), Some(id.as_str()), "seq {seq}, live");
     }
 }
