@@ -8,6 +8,7 @@ pub(crate) mod commands;
 mod dedup;
 mod failures;
 pub(crate) mod history;
+mod memory;
 mod partition;
 mod retries;
 
@@ -17,7 +18,7 @@ use crate::context::{Context, Map, Reader};
 use crate::mesh::{Asker, Command, Outcome, ShardMessage, Subscription};
 use crate::owner::accounts::Accounts;
 use crate::owner::apply::ParkedRecord;
-use crate::owner::chat::{Chat, RECENT_BYTES_MAX, RECENT_EVENTS_LOADED};
+use crate::owner::chat::{Chat, RECENT_EVENTS_LOADED};
 use crate::owner::history::{PageKey, PageWait};
 use crate::owner::partition::{ChangeKey, OnStored, Partition, Pending};
 use crate::owner::retries::Retries;
@@ -25,18 +26,10 @@ use crate::port::{AppendFault, Found, Opened, Read, StoreFault, StoreRequest};
 use crate::problem::Problem;
 use crate::shard::ShardConfig;
 
-/// Chats that a shard keeps in memory; above it, those that nobody uses are forgotten.
-const CHATS_MAX: usize = 200_000;
-/// Bytes of stored events of all chats that are kept in memory, once each was looked at.
-const RECENT_BYTES_TOTAL: usize = 256 << 20;
-/// Chats looked at in one tick to find some to forget.
-const CHATS_SWEPT: usize = 4096;
 /// Commands that may wait for one chat to be read from the store.
 const PARKED_COMMANDS_MAX: usize = 1024;
 /// Microseconds between two commits of what was stored.
 const COMMIT_INTERVAL_MICROS: u64 = 1_000_000;
-/// Microseconds a chat is kept at least after it was used.
-const CHAT_IDLE_MICROS: u64 = 10_000_000;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -152,7 +145,7 @@ impl Owner {
             return;
         };
         if let Ok(end) = outcome {
-            partition.confirm(end);
+            partition.confirm(end, cx.now.micros);
         }
         cx.stats
             .append
@@ -432,37 +425,6 @@ impl Owner {
         if let Slot::Loading(parking) = slot {
             parking.commands += usize::from(matches!(parked, Parked::Command { .. }));
             parking.parked.push(parked);
-        }
-    }
-
-    /// Bytes of stored events that one chat may keep in memory: the more chats, the fewer each.
-    fn recent_bytes_max(&self) -> usize {
-        RECENT_BYTES_MAX.min(RECENT_BYTES_TOTAL / self.chats.len().max(1))
-    }
-
-    /// Takes memory from chats once there are many, and forgets those that nobody used for a while when
-    /// there are too many.
-    fn sweep_chats(&mut self, cx: &mut Context<'_>) {
-        let recent_bytes_max = self.recent_bytes_max();
-        if recent_bytes_max == RECENT_BYTES_MAX {
-            return;
-        }
-        let (topology, too_many) = (cx.topology(), self.chats.len() > CHATS_MAX);
-        let mut forgettable = Vec::new();
-        for (id, slot) in self.chats.iter_mut().skip(self.swept).take(CHATS_SWEPT) {
-            let partition = self.partitions.get(&topology.partition_of_chat(*id));
-            let (Slot::Active(chat), Some(partition)) = (slot, partition) else {
-                continue;
-            };
-            chat.trim(partition.stored, recent_bytes_max);
-            let idle = chat.used_micros + CHAT_IDLE_MICROS < cx.now.micros;
-            if too_many && idle && chat.is_stored(partition.stored) && !chat.has_subscribers() {
-                forgettable.push(*id);
-            }
-        }
-        self.swept = (self.swept + CHATS_SWEPT) % self.chats.len();
-        for id in forgettable {
-            self.chats.remove(&id);
         }
     }
 

@@ -127,6 +127,9 @@ pub(crate) struct Partition {
     next: Offset,
     /// Records below were confirmed to be in the log.
     confirmed: Offset,
+    /// Where appends ended whose records are not all applied, and when they were confirmed, oldest first.
+    /// New ones are refused before the first is [`ShardConfig::lag_limit`](crate::shard::ShardConfig) old.
+    confirmations: VecDeque<(Offset, u64)>,
     /// Oldest first.
     reads: VecDeque<WaitingRead>,
     /// The spans of records that are being buried, oldest first.
@@ -163,6 +166,7 @@ impl Partition {
             in_flight_bytes: 0,
             next: start,
             confirmed: start,
+            confirmations: VecDeque::new(),
             reads: VecDeque::new(),
             burials: VecDeque::new(),
             spans: VecDeque::new(),
@@ -225,13 +229,17 @@ impl Partition {
     }
 
     /// Records below are confirmed to be in the log, whether or not they are applied.
-    pub(crate) fn confirm(&mut self, end: Offset) {
+    pub(crate) fn confirm(&mut self, end: Offset, now_micros: u64) {
         self.confirmed = self.confirmed.max(end);
+        if self.next < end {
+            self.confirmations.push_back((end, now_micros));
+        }
     }
 
     /// Records below are applied from here on.
-    pub(crate) const fn advance(&mut self, end: Offset) {
+    pub(crate) fn advance(&mut self, end: Offset) {
         self.next = end;
+        while self.confirmations.pop_front_if(|it| it.0 <= end).is_some() {}
     }
 
     /// Whether something was confirmed that is not applied yet, so that a read would not see it.
@@ -437,23 +445,27 @@ impl Partition {
         }
     }
 
-    /// Age of the oldest record that is not in the store.
+    /// Age of the oldest record that is not in the store, since it was applied or, where the log has not
+    /// delivered it, confirmed.
     pub(crate) fn lag_micros(&self, now_micros: u64) -> u64 {
-        self.spans
-            .front()
-            .map_or(0, |span| now_micros.saturating_sub(span.since_micros))
+        let applied = self.spans.front().map(|span| span.since_micros);
+        let confirmed = self.confirmations.front().map(|&(_, at)| at);
+        let oldest = applied.into_iter().chain(confirmed).min();
+        oldest.map_or(0, |since| now_micros.saturating_sub(since))
     }
 
-    /// Messages in the log that are not in the store. What is still to be read back counts as if it
-    /// were all messages: what it is shows when it is read.
+    /// Messages in the log that are not in the store. What the log has not delivered counts as if it were
+    /// all messages: what it is shows when it is read.
     pub(crate) fn lag_messages(&self) -> u64 {
         let unread_from = self.next.max(self.committed_before);
-        self.unstored_messages + self.opened_end.0.saturating_sub(unread_from.0)
+        let end = self.opened_end.max(self.confirmed);
+        self.unstored_messages + end.0.saturating_sub(unread_from.0)
     }
 
     /// Whether nothing is being appended, applied or stored.
     pub(crate) fn is_idle(&self) -> bool {
-        self.gathering.is_empty() && self.in_flight.is_empty() && self.spans.is_empty()
+        let appended = self.gathering.is_empty() && self.in_flight.is_empty();
+        appended && !self.is_behind() && self.spans.is_empty()
     }
 
     /// Whether everything that is in the store is committed.

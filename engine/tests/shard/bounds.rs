@@ -155,6 +155,27 @@ fn messages_are_refused_while_the_store_lags() {
 }
 
 #[test]
+fn messages_are_refused_while_the_log_does_not_deliver_what_it_confirmed() {
+    let mut stage = Stage::new();
+    let user = stage.foreign_user();
+    let chat = stage.create(&[user]);
+    stage.post(chat, user, None);
+    let batch = stage.appends.pop_front().unwrap();
+    stage.confirm_append(&batch);
+    assert_eq!(stage.stats().lag_messages, 1);
+    stage.tick_after(SECOND * 11 / 10);
+    assert_eq!(stage.stats().lag_micros, SECOND * 11 / 10);
+    let refused = stage.post(chat, user, None);
+    stage.assert_refused(refused, Problem::LAGGING);
+    stage.deliver(batch);
+    stage.store();
+    let later = stage.post(chat, user, None);
+    stage.settle();
+    stage.assert_posted(later);
+    assert_eq!(stage.stats().lag_messages, 0);
+}
+
+#[test]
 fn chats_that_nobody_uses_are_forgotten_above_the_bound() {
     const CHATS_MAX: u64 = 200_000;
     let mut stage = Stage::new();

@@ -12,6 +12,11 @@ const SCYLLA: &str = "ROOKERY_TEST_SCYLLA";
 /// Set to `external`, the two above count for every server under test.
 const ENGINES: &str = "ROOKERY_TEST_ENGINES";
 
+/// Whether servers under test run on engines of their own.
+pub fn are_external() -> bool {
+    env::var_os(ENGINES).is_some()
+}
+
 /// The flags of a server whose data is in this directory, or in a topic and a keyspace that go with it.
 pub fn flags(data_dir: &Path) -> Vec<String> {
     match env::var(ENGINES).as_deref() {

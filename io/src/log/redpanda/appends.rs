@@ -119,9 +119,13 @@ impl Appends {
     }
 
     /// The record that [`Self::next_record`] gave can't be handed over, so its append can't succeed.
-    pub(super) fn not_taken(&mut self) {
+    pub(super) fn not_taken(&mut self, now: Instant) {
         if let Some(append) = self.queue.get_mut(self.handed) {
             append.fail();
+        }
+        if self.is_down() {
+            // It was the probe: without a report of it there has to be another.
+            self.look_down(now);
         }
     }
 
@@ -340,7 +344,7 @@ mod tests {
         appends.submit(batch(1), now);
         appends.submit(batch(1), now);
         appends.next_record();
-        appends.not_taken();
+        appends.not_taken(now);
         assert_eq!(hand_over(&mut appends), [1]);
         appends.reported(1, 1, written(1), now);
         assert_eq!(
@@ -376,6 +380,26 @@ mod tests {
         assert!(!appends.is_outstanding());
         appends.submit(batch(1), failed);
         assert_eq!(answers(&mut appends, failed), refused);
+    }
+
+    #[test]
+    fn a_probe_that_the_client_does_not_take_is_followed_by_another() {
+        let now = Instant::now();
+        let mut appends = down(now);
+        let refused = [Err(AppendFault::Unavailable)];
+        let first = now + PROBE_PAUSE;
+        appends.submit(batch(1), first);
+        appends.next_record();
+        appends.not_taken(first);
+        assert_eq!(answers(&mut appends, first), refused);
+        appends.submit(batch(1), first);
+        assert!(hand_over(&mut appends).is_empty(), "not at once");
+        assert_eq!(answers(&mut appends, first), refused);
+        let second = first + PROBE_PAUSE;
+        appends.submit(batch(1), second);
+        assert_eq!(hand_over(&mut appends), [3]);
+        appends.reported(3, 1, written(9), second);
+        assert_eq!(answers(&mut appends, second), [Ok(9)]);
     }
 
     #[test]

@@ -215,7 +215,7 @@ impl LogLane {
                     Err(NotTaken::Full) => break 'all,
                     Err(NotTaken::Refused(error)) => {
                         tracing::warn!(%error, partition = %partition.id, "records were not taken");
-                        partition.appends.not_taken();
+                        partition.appends.not_taken(now);
                         refused = true;
                     }
                 }

@@ -1,0 +1,2 @@
+# Read before librdkafka's own makefile; see config.toml.
+override LIBSUBDIRS = src
