@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use tracing::{Subscriber, level_filters::LevelFilter, subscriber::SetGlobalDefaultError};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// Lines that may wait for stderr. A shard never waits for a terminal or a pipe: beyond this, lines
@@ -64,11 +65,20 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let builder = tracing_subscriber::fmt()
-        .with_max_level(level)
+        .with_env_filter(filter(level))
         .with_writer(writer);
     match format {
         Format::Text => Box::new(builder.with_target(false).finish()),
         Format::Json => Box::new(builder.json().flatten_event(true).finish()),
+    }
+}
+
+/// The store's driver tells of each connection what concerns its own authors.
+fn filter(level: LevelFilter) -> EnvFilter {
+    if level == LevelFilter::INFO {
+        EnvFilter::new("info,scylla=warn")
+    } else {
+        EnvFilter::new(level.to_string())
     }
 }
 
@@ -163,6 +173,23 @@ mod tests {
             lines[0]
         );
         assert!(serde_json::from_str::<serde_json::Value>(&lines[0]).is_err());
+    }
+
+    #[test]
+    fn what_the_driver_says_of_its_connections_is_for_those_who_look_closer() {
+        let written = |level| {
+            let count = Arc::new(AtomicUsize::new(0));
+            let (gate, closed) = mpsc::channel();
+            drop(gate);
+            let sink = Mutex::new(Some(Gate(closed, Arc::clone(&count))));
+            let writer = move || sink.lock().unwrap().take().unwrap();
+            tracing::subscriber::with_default(subscriber(writer, level, Format::Text), || {
+                tracing::info!(target: "scylla::network::connection", "no sharding information");
+            });
+            count.load(Ordering::Relaxed)
+        };
+        assert_eq!(written(LevelFilter::INFO), 0);
+        assert_eq!(written(LevelFilter::DEBUG), 1);
     }
 
     #[test]

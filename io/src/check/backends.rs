@@ -10,9 +10,12 @@ use std::{
 use super::{Finding, Verdict};
 use crate::config::{Config, Endpoint, LogEngine, StoreEngine};
 use crate::log::redpanda;
+use crate::store::scylla;
 
 /// Time for one address to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Time for the store to tell its version.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 
 pub(super) fn findings(config: &Config) -> Vec<Finding> {
     let log = match config.log {
@@ -21,7 +24,7 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
     };
     let store = match config.store {
         StoreEngine::Embedded => Finding::ok("store", "embedded"),
-        StoreEngine::Scylla => reach("store", "scylla", "--scylla", &config.scylla),
+        StoreEngine::Scylla => scylla(config),
     };
     vec![log, store]
 }
@@ -42,6 +45,24 @@ fn redpanda(config: &Config) -> Finding {
             finding
         }
         Err(error) => Finding::fail("log", finding.found, error.to_string()),
+    }
+}
+
+/// A port that takes connections is not a store that answers yet.
+fn scylla(config: &Config) -> Finding {
+    let reached = reach("store", "scylla", "--scylla", &config.scylla);
+    if reached.verdict == Verdict::Fail {
+        return reached;
+    }
+    match scylla::probe(&scylla::Settings::new(config), ANSWER_TIMEOUT) {
+        Ok(answer) => Finding {
+            found: format!(
+                "{}, answers as {} in {}",
+                reached.found, answer.release, answer.datacenter
+            ),
+            ..reached
+        },
+        Err(error) => Finding::fail(reached.check, reached.found, error.to_string()),
     }
 }
 

@@ -25,7 +25,10 @@ const SERVER_VARIABLE: &str = "ROOKERY_TEST_SCYLLA";
 
 /// A keyspace that is removed with this.
 pub(super) struct Keyspace {
+    /// As the store finds the server.
     pub(super) settings: Settings,
+    /// As it is, without anything in between.
+    pub(super) node: String,
 }
 
 /// An empty keyspace of a test, or nothing where there is no server to test with.
@@ -36,11 +39,11 @@ pub(super) fn keyspace(test: &str) -> Option<Keyspace> {
         return None;
     };
     let settings = Settings {
-        nodes: vec![node],
+        nodes: vec![node.clone()],
         keyspace: format!("Test_{test}_{}", std::process::id()),
         sessions: Sessions::PerShard,
     };
-    let keyspace = Keyspace { settings };
+    let keyspace = Keyspace { settings, node };
     keyspace.drop_tables();
     Some(keyspace)
 }
@@ -60,7 +63,7 @@ impl Keyspace {
 
     /// Runs statements behind the store's back.
     pub(super) fn run(&self, statements: &[&str]) {
-        with_session(&self.settings.nodes[0], async |session| {
+        with_session(&self.node, async |session| {
             for statement in statements {
                 let keyspace = cql::quoted(&self.settings.keyspace);
                 let statement = statement.replace("KEYSPACE_NAME", &keyspace);

@@ -131,15 +131,17 @@ impl StoreLane {
         let mut timer = Box::pin(tokio::time::sleep(IDLE_SLEEP));
         loop {
             let is_closed = self.ring.is_closed();
-            let room = WRITES_WAITING_MAX.saturating_sub(self.queue.len());
-            let taken = self.ring.drain_into(&mut requests, room.min(REQUESTS_MAX));
+            let limit = WRITES_WAITING_MAX
+                .saturating_sub(self.queue.len())
+                .min(REQUESTS_MAX);
+            let taken = self.ring.drain_into(&mut requests, limit);
             self.take(&mut requests);
             self.proceed();
             if !self.answers.is_empty() {
                 // A shard that is gone needs no events: its ring of requests is closed as well then.
                 let _ = self.events.send_all(self.answers.drain(..));
             }
-            if is_closed && taken == 0 && self.is_over() {
+            if is_closed && self.is_over(taken < limit) {
                 return;
             }
             timer
@@ -153,9 +155,9 @@ impl StoreLane {
     }
 
     /// The shard is gone. Whether there is nothing left to write, or no time.
-    fn is_over(&mut self) -> bool {
+    fn is_over(&mut self, is_ring_empty: bool) -> bool {
         let since = *self.closed.get_or_insert_with(Instant::now);
-        if self.queue.is_empty() {
+        if is_ring_empty && self.queue.is_empty() {
             return true;
         }
         let is_late = since.elapsed() >= FINISH_MAX;
