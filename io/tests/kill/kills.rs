@@ -47,5 +47,5 @@ fn no_kill_loses_repeats_or_reorders_what_was_acknowledged() {
     verify(&world, server.addr, kills);
     let changes = clubs.verify(server.addr);
     eprintln!("{changes} members added or removed");
-    assert!(changes > kills, "the run had changes");
+    assert!(changes > 0, "the run had changes");
 }

@@ -94,7 +94,8 @@ fn a_broker_or_store_that_is_away_costs_no_acknowledged_message() {
 
 /// A chat of which every call is looked at, in which one user posts each message once.
 struct Watched {
-    member: Api,
+    addr: SocketAddr,
+    user: String,
     chat: String,
     posted: usize,
     acknowledged: Vec<String>,
@@ -102,10 +103,11 @@ struct Watched {
 
 impl Watched {
     fn create(addr: SocketAddr) -> Self {
-        let mut member = Api::trusted(addr, &any_user());
-        let chat = member.create_chat("watched", &[]);
+        let user = any_user();
+        let chat = Api::trusted(addr, &user).create_chat("watched", &[]);
         Self {
-            member,
+            addr,
+            user,
             chat,
             posted: 0,
             acknowledged: Vec::new(),
@@ -116,22 +118,23 @@ impl Watched {
     /// again; and what was posted lately can be read.
     fn watch(&mut self, how_long: Duration) {
         let until = Instant::now() + how_long;
+        let mut member = Api::trusted(self.addr, &self.user);
         while Instant::now() < until {
             let began = Instant::now();
-            self.post();
+            self.post(&mut member);
             let path = format!("/chats/{}/messages?limit=5", self.chat);
-            let read = self.member.get(&path);
+            let read = member.get(&path);
             assert_eq!(read.status, 200, "{read:?}");
             assert!(began.elapsed() < ANSWERS_WITHIN, "{:?}", began.elapsed());
             thread::sleep(LOOK_PAUSE);
         }
     }
 
-    fn post(&mut self) {
+    fn post(&mut self, member: &mut Api) {
         self.posted += 1;
         let content = self.posted.to_string();
-        let request = self.member.message(&self.chat, &content, None);
-        let reply = self.member.call(request);
+        let request = member.message(&self.chat, &content, None);
+        let reply = member.call(request);
         match reply.status {
             200 => self.acknowledged.push(posted(&reply).message_id),
             503 => assert!(reply.header("retry-after").is_some(), "{reply:?}"),
@@ -140,9 +143,8 @@ impl Watched {
     }
 
     /// Every message that was acknowledged is there once, and others only where nobody knew.
-    fn verify(&mut self) {
-        let mut found: Vec<String> = self
-            .member
+    fn verify(&self) {
+        let mut found: Vec<String> = Api::trusted(self.addr, &self.user)
             .history(&self.chat)
             .iter()
             .map(|message| message["message_id"].as_str().unwrap().to_owned())
