@@ -6,5 +6,7 @@
 mod lanes;
 mod long_chats;
 mod model;
+mod proxy;
 mod restarts;
+mod shards;
 mod support;
