@@ -7,5 +7,7 @@ mod frozen;
 mod lanes;
 mod long_chats;
 mod model;
+mod proxy;
 mod restarts;
+mod shards;
 mod support;
