@@ -6,7 +6,7 @@ use rookery_engine::port::{Found, Read, StoreEvent, StoreRequest};
 use rookery_schema::{ChatId, Seq};
 
 use super::disk::{SmallDisk, with_small_disk};
-use super::support::{NEWEST, Shard, message, newest_seq, open, open_with};
+use super::support::{NEWEST, message, open, open_with, seqs, start};
 
 #[test]
 fn on_a_full_disk_writes_wait_and_reads_go_on() {
@@ -24,7 +24,7 @@ fn on_a_full_disk_without_a_reserve_they_do_so_too() {
 fn writes_wait_and_reads_go_on(disk: &SmallDisk, reserve_bytes: u64, leave_bytes: u64) {
     let root = disk.path().join("data");
     let store = open_with(&root, reserve_bytes).unwrap();
-    let (mut writer, mut reader) = (Shard::start(&store, 0), Shard::start(&store, 1));
+    let (mut writer, mut reader) = (start(&store, 0), start(&store, 1));
     writer.write(vec![message(1, 100)]);
     disk.fill(leave_bytes);
     let mut waiting = Vec::new();
@@ -36,7 +36,7 @@ fn writes_wait_and_reads_go_on(disk: &SmallDisk, reserve_bytes: u64, leave_bytes
         }));
     }
     std::thread::sleep(Duration::from_millis(300));
-    assert!(newest_seq(&reader.read(&NEWEST)).is_some());
+    assert!(!seqs(&reader.read(&NEWEST)).is_empty());
     let answered = std::iter::from_fn(|| writer.next_within(Duration::from_millis(10)));
     let answered = answered.count();
     assert!(answered < waiting.len(), "the disk was not full");
@@ -48,11 +48,11 @@ fn writes_wait_and_reads_go_on(disk: &SmallDisk, reserve_bytes: u64, leave_bytes
         }
     }
     reader.write(vec![message(40, 1)]);
-    assert_eq!(newest_seq(&writer.read(&NEWEST)), Some(40));
+    assert_eq!(seqs(&writer.read(&NEWEST)), [40]);
     writer.stop();
     reader.stop();
     drop(store);
-    let mut shard = Shard::start(&open(&root).unwrap(), 0);
+    let mut shard = start(&open(&root).unwrap(), 0);
     let chat_id = ChatId::from_bytes([9; 16]);
     let all = Read::MessagesAfter {
         chat_id,

@@ -1,148 +1,13 @@
 //! The store answers as a model in memory does, whatever was written, however often it was opened.
 
-use std::collections::{BTreeMap, HashMap};
-
 use proptest::collection::vec;
 use proptest::prelude::*;
-use rookery_engine::port::{Found, Read, StoredChat};
+use rookery_engine::port::Read;
 use rookery_schema::row::{ChatRow, EventRow, Head, MemberRow, Row, UserRow};
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
 
-use super::support::{Shard, open};
-
-/// What the store is to be like: rows in maps, the simplest way.
-#[derive(Default)]
-struct Model {
-    events: BTreeMap<(ChatId, Seq), EventRow>,
-    chats: BTreeMap<ChatId, ChatRow>,
-    members: BTreeMap<(ChatId, UserId), MemberRow>,
-    users: HashMap<UserId, UserRow>,
-    names: BTreeMap<String, UserId>,
-    ended: BTreeMap<SessionId, Timestamp>,
-}
-
-impl Model {
-    fn write(&mut self, row: Row) {
-        match row {
-            Row::Event(row) => drop(self.events.insert((row.chat_id, row.head.seq), row)),
-            Row::Chat(row) => drop(self.chats.insert(row.chat_id, row)),
-            Row::Member(row) => drop(self.members.insert((row.chat_id, row.user_id), row)),
-            Row::NotMember {
-                chat_id, user_id, ..
-            } => drop(self.members.remove(&(chat_id, user_id))),
-            Row::User(row) => {
-                self.names.insert(row.username.clone(), row.user_id);
-                self.users.insert(row.user_id, row);
-            }
-            Row::EndedSession {
-                session_id,
-                expires_at,
-            } => {
-                self.ended.insert(session_id, expires_at);
-            }
-            Row::Reached { .. } => {}
-        }
-    }
-
-    fn events_of(&self, chat_id: ChatId) -> impl DoubleEndedIterator<Item = &EventRow> {
-        self.events
-            .range((chat_id, Seq(0))..=(chat_id, Seq(u64::MAX)))
-            .map(|(_, row)| row)
-    }
-
-    fn messages_of(&self, chat_id: ChatId) -> impl DoubleEndedIterator<Item = &EventRow> {
-        self.events_of(chat_id).filter(|row| row.is_message)
-    }
-
-    fn read(&self, read: &Read) -> Found {
-        match read {
-            Read::Chat { chat_id, recent } => {
-                let stored = |chat| Box::new(self.chat(chat, *recent));
-                Found::Chat(self.chats.get(chat_id).map(stored))
-            }
-            Read::MessagesBefore {
-                chat_id,
-                before,
-                limit,
-            } => {
-                let older = self
-                    .messages_of(*chat_id)
-                    .filter(|row| row.head.seq < *before);
-                Found::Messages(older.rev().take(*limit).cloned().collect())
-            }
-            Read::MessagesAfter {
-                chat_id,
-                after,
-                limit,
-            } => {
-                let newer = self
-                    .messages_of(*chat_id)
-                    .filter(|row| row.head.seq > *after);
-                Found::Messages(newer.take(*limit).cloned().collect())
-            }
-            Read::ChatsOfUser(user_id) => {
-                let chats = self.members.keys().filter(|(_, user)| user == user_id);
-                Found::Chats(chats.map(|(chat, _)| *chat).collect())
-            }
-            Read::User(user_id) => {
-                Found::Users(self.users.get(user_id).cloned().into_iter().collect())
-            }
-            Read::UserNamed(name) => Found::Users(self.named(name).into_iter().collect()),
-            Read::UsersByPrefix { prefix, limit } => {
-                let names = self
-                    .names
-                    .keys()
-                    .filter(|name| name.starts_with(prefix.as_str()));
-                Found::Users(
-                    names
-                        .filter_map(|name| self.named(name))
-                        .take(*limit)
-                        .collect(),
-                )
-            }
-            Read::EndedSessions => {
-                Found::EndedSessions(self.ended.iter().map(|(id, at)| (*id, *at)).collect())
-            }
-        }
-    }
-
-    fn named(&self, name: &str) -> Option<UserRow> {
-        let user = self.users.get(self.names.get(name)?)?;
-        (user.username == name).then(|| user.clone())
-    }
-
-    fn chat(&self, chat: &ChatRow, limit: usize) -> StoredChat {
-        let id = chat.chat_id;
-        let mut members: Vec<_> = self
-            .members
-            .values()
-            .filter(|row| row.chat_id == id)
-            .collect();
-        members.sort_by_key(|row| (row.added_seq, row.position, row.user_id));
-        let mut recent: Vec<EventRow> = Vec::new();
-        for row in self.events_of(id).rev().take(limit) {
-            if recent
-                .last()
-                .is_some_and(|newer| newer.head.seq != row.head.seq.next())
-            {
-                break;
-            }
-            recent.push(row.clone());
-        }
-        recent.reverse();
-        StoredChat {
-            chat: chat.clone(),
-            members: members.into_iter().map(|row| row.user_id).collect(),
-            head: self
-                .events_of(id)
-                .next_back()
-                .map(|row| row.head)
-                .unwrap_or_default(),
-            recent,
-            latest_message: self.messages_of(id).next_back().cloned(),
-        }
-    }
-}
+use super::store_model::Model;
+use super::support::{open, start};
 
 fn chat_id() -> impl Strategy<Value = ChatId> {
     (0..3u8).prop_map(|id| ChatId::from_bytes([id; 16]))
@@ -240,7 +105,7 @@ proptest! {
         let mut model = Model::default();
         for (writes, reads) in lives {
             let store = open(root.path()).unwrap();
-            let mut shard = Shard::start(&store, 0);
+            let mut shard = start(&store, 0);
             for rows in writes {
                 rows.iter().cloned().for_each(|row| model.write(row));
                 shard.write(rows);
@@ -251,7 +116,7 @@ proptest! {
             shard.stop();
         }
         let store = open(root.path()).unwrap();
-        let mut shard = Shard::start(&store, 1);
+        let mut shard = start(&store, 1);
         for chat in 0..3 {
             let read = Read::Chat { chat_id: ChatId::from_bytes([chat; 16]), recent: 50 };
             prop_assert_eq!(shard.read(&read), model.read(&read));

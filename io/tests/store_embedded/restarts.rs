@@ -10,14 +10,14 @@ use rookery_schema::row::Row;
 use rookery_schema::{Offset, PartitionId, SessionId, Timestamp};
 use uuid::Uuid;
 
-use super::support::{LOG, Shard, message, open};
+use super::support::{LOG, message, open, start};
 
 #[test]
 fn it_knows_up_to_where_the_log_is_stored() {
     let root = tempfile::tempdir().unwrap();
     let store = open(root.path()).unwrap();
     assert_eq!(store.stored(PartitionId(3)), Stored::Nothing);
-    let mut shard = Shard::start(&store, 0);
+    let mut shard = start(&store, 0);
     let reached = |partition, behind| Row::Reached {
         partition: PartitionId(partition),
         behind: Offset(behind),
@@ -29,7 +29,7 @@ fn it_knows_up_to_where_the_log_is_stored() {
     let store = open(root.path()).unwrap();
     assert_eq!(store.stored(PartitionId(3)), Stored::Below(Offset(16)));
     assert_eq!(store.stored(PartitionId(0)), Stored::Unknown);
-    let mut shard = Shard::start(&store, 0);
+    let mut shard = start(&store, 0);
     shard.write(vec![reached(0, 8)]);
     shard.stop();
     drop(store);
@@ -45,13 +45,13 @@ fn sessions_whose_tokens_have_expired_are_forgotten() {
         session_id: SessionId::from_bytes([id; 16]),
         expires_at: Timestamp::from_millis(millis),
     };
-    let mut shard = Shard::start(&open(root.path()).unwrap(), 0);
+    let mut shard = start(&open(root.path()).unwrap(), 0);
     shard.write(vec![
         ended(1, 1_600_000_000_000),
         ended(2, 200_000_000_000_000),
     ]);
     shard.stop();
-    let mut shard = Shard::start(&open(root.path()).unwrap(), 0);
+    let mut shard = start(&open(root.path()).unwrap(), 0);
     let kept = (
         SessionId::from_bytes([2; 16]),
         Timestamp::from_millis(200_000_000_000_000),
@@ -80,7 +80,7 @@ fn the_store_of_another_log_is_refused() {
 #[test]
 fn a_flipped_bit_is_refused_by_name() {
     let root = tempfile::tempdir().unwrap();
-    let mut shard = Shard::start(&open(root.path()).unwrap(), 0);
+    let mut shard = start(&open(root.path()).unwrap(), 0);
     (1..9).for_each(|seq| shard.write(vec![message(seq, 200)]));
     shard.stop();
     let path = root.path().join("store/0.jnl");
@@ -97,7 +97,7 @@ fn a_flipped_bit_is_refused_by_name() {
 #[test]
 fn damage_in_front_of_what_was_written_later_is_no_torn_end() {
     let root = tempfile::tempdir().unwrap();
-    let mut shard = Shard::start(&open(root.path()).unwrap(), 0);
+    let mut shard = start(&open(root.path()).unwrap(), 0);
     (1..5).for_each(|seq| shard.write(vec![message(seq, 200)]));
     shard.stop();
     let path = root.path().join("store/0.jnl");

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rookery_engine::port::{StoreEvent, StoreRequest};
 use rookery_io::store::scylla::{Settings, probe};
 
-use super::support::{NEWEST, Shard, keyspace, message, reached, seqs};
+use super::support::{NEWEST, Shard, keyspace, message, reached, seqs, start};
 
 /// Between two looks at whether the door is open.
 const POLL: Duration = Duration::from_millis(5);
@@ -81,7 +81,7 @@ fn a_frozen_store_refuses_reads_in_time_and_gets_all_writes_later() {
     };
     let door = Door::to(&keyspace.node);
     keyspace.settings.nodes = vec![door.address.to_string()];
-    let mut shard = Shard::start(&keyspace.open(), 0);
+    let mut shard = start(&keyspace.open(), 0);
     shard.write(vec![message(1, 1)]);
     door.shut(true);
     let writes: Vec<_> = (2..40)
@@ -115,7 +115,7 @@ fn a_lane_does_not_outlive_its_shard_for_long_when_the_store_is_frozen() {
     };
     let door = Door::to(&keyspace.node);
     keyspace.settings.nodes = vec![door.address.to_string()];
-    let mut shard = Shard::start(&keyspace.open(), 0);
+    let mut shard = start(&keyspace.open(), 0);
     shard.write(vec![message(1, 1)]);
     door.shut(true);
     shard.submit_write(vec![message(2, 1)]);

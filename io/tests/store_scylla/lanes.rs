@@ -4,14 +4,16 @@ use rookery_engine::port::{Read, StoreEvent, StoreRequest};
 use rookery_io::store::scylla::Sessions;
 use rookery_schema::{ChatId, Seq};
 
-use super::support::{CHAT, Keyspace, NEWEST, Shard, chat, keyspace, message, message_in, seqs};
+use super::support::{
+    CHAT, Keyspace, NEWEST, Shard, chat, keyspace, message, message_in, seqs, start,
+};
 
 #[test]
 fn a_sync_is_answered_behind_all_writes_before_it() {
     let Some(keyspace) = keyspace("syncs") else {
         return;
     };
-    let mut shard = Shard::start(&keyspace.open(), 0);
+    let mut shard = start(&keyspace.open(), 0);
     let mut expected = Vec::new();
     for seq in 1..=200 {
         expected.push(shard.submit_write(vec![message(seq, 100)]));
@@ -36,26 +38,13 @@ fn a_read_does_not_wait_for_a_long_queue_of_writes() {
     let Some(keyspace) = keyspace("reads_first") else {
         return;
     };
-    let mut shard = Shard::start(&keyspace.open(), 0);
+    let mut shard = start(&keyspace.open(), 0);
     shard.write(vec![message(1, 1)]);
     for n in 0..200 {
         let seqs = n * 500 + 2..(n + 1) * 500 + 2;
         shard.submit_write(seqs.map(|seq| message(seq, 300)).collect());
     }
-    let read = shard.submit(|token| StoreRequest::Read {
-        token,
-        read: NEWEST,
-    });
-    let mut before = 0;
-    loop {
-        match shard.next() {
-            StoreEvent::Read { token, outcome } => {
-                assert_eq!((token, outcome.is_ok()), (read, true));
-                break;
-            }
-            _ => before += 1,
-        }
-    }
+    let before = shard.writes_before_a_read();
     assert!(before < 150, "{before} of 200 writes came first");
     shard.stop();
 }
@@ -72,7 +61,7 @@ fn the_lanes_of_all_shards_share_the_rows() {
 
 fn rows_are_shared(keyspace: &Keyspace, written: u64) {
     let store = keyspace.open();
-    let mut shards = [0, 1, 2].map(|shard| Shard::start(&store, shard));
+    let mut shards = [0, 1, 2].map(|shard| start(&store, shard));
     for round in 0..30 {
         let seq = written + round + 1;
         shards[round as usize % 3].write(vec![message(seq, 10)]);
@@ -88,7 +77,7 @@ fn many_chats_and_large_messages_are_all_written() {
     let Some(keyspace) = keyspace("many") else {
         return;
     };
-    let mut shard = Shard::start(&keyspace.open(), 0);
+    let mut shard = start(&keyspace.open(), 0);
     let chats: Vec<_> = (0..300u128)
         .map(|n| ChatId::from_bytes(n.to_be_bytes()))
         .collect();

@@ -5,7 +5,7 @@ use rookery_schema::Seq;
 use rookery_schema::cql::BUCKET_BITS;
 use rookery_schema::row::{EventRow, Row};
 
-use super::support::{CHAT, Shard, chat, keyspace, message, seqs};
+use super::support::{CHAT, Shard, chat, keyspace, message, seqs, start};
 
 const BUCKET: u64 = 1 << BUCKET_BITS;
 
@@ -41,7 +41,7 @@ fn pages_and_heads_cross_buckets() {
     let Some(keyspace) = keyspace("buckets") else {
         return;
     };
-    let mut shard = Shard::start(&keyspace.open(), 0);
+    let mut shard = start(&keyspace.open(), 0);
     let head = 2 * BUCKET + 2;
     let rows = (1..=head).map(|seq| message(seq, 1));
     shard.write([chat(CHAT)].into_iter().chain(rows).collect());
@@ -76,7 +76,7 @@ fn a_chat_whose_newest_message_is_buckets_away_still_has_it() {
     let Some(keyspace) = keyspace("quiet") else {
         return;
     };
-    let mut shard = Shard::start(&keyspace.open(), 0);
+    let mut shard = start(&keyspace.open(), 0);
     let silent = |seq| {
         let Row::Event(row) = message(seq, 0) else {
             unreachable!("it is an event")

@@ -10,4 +10,8 @@ mod model;
 mod proxy;
 mod restarts;
 mod shards;
+#[path = "../support/store_model.rs"]
+mod store_model;
+#[path = "../support/store_shard.rs"]
+mod store_shard;
 mod support;

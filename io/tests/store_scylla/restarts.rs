@@ -11,7 +11,7 @@ use rookery_schema::row::Row;
 use rookery_schema::{Offset, PartitionId, SessionId, Timestamp};
 use uuid::Uuid;
 
-use super::support::{LOG, Shard, keyspace, message, reached};
+use super::support::{LOG, keyspace, message, reached, start, sync};
 
 #[test]
 fn it_knows_up_to_where_the_log_is_stored() {
@@ -20,10 +20,10 @@ fn it_knows_up_to_where_the_log_is_stored() {
     };
     let store = keyspace.open();
     assert_eq!(store.stored(PartitionId(3)), Stored::Nothing);
-    let mut shard = Shard::start(&store, 0);
+    let mut shard = start(&store, 0);
     shard.write(vec![message(5, 1), reached(3, 16)]);
     shard.write(vec![message(2, 1), reached(3, 13)]);
-    shard.sync();
+    sync(&mut shard);
     let store = keyspace.open();
     assert_eq!(store.stored(PartitionId(3)), Stored::Below(Offset(16)));
     assert_eq!(store.stored(PartitionId(0)), Stored::Unknown);
@@ -48,8 +48,8 @@ fn sessions_whose_tokens_have_expired_are_forgotten() {
         session_id: SessionId::from_bytes([id; 16]),
         expires_at: Timestamp::from_millis(millis),
     };
-    let mut shard = Shard::start(&keyspace.open(), 0);
-    shard.sync();
+    let mut shard = start(&keyspace.open(), 0);
+    sync(&mut shard);
     let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis() as u64;
     let far = 200_000_000_000_000;
     let rows = [
@@ -102,7 +102,7 @@ fn migrations_may_run_twice_and_at_once_and_a_newer_schema_is_refused() {
         }
     });
     migrate(&keyspace.settings, &AtomicBool::new(false)).unwrap();
-    let mut shard = Shard::start(&keyspace.open(), 0);
+    let mut shard = start(&keyspace.open(), 0);
     shard.write(vec![message(1, 1)]);
     shard.stop();
     keyspace.run(&["UPDATE KEYSPACE_NAME.meta SET value = '99' WHERE key = 'schema_version'"]);

@@ -12,7 +12,7 @@ use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 use scylla::routing::{Shard as ServerShard, Sharder};
 
 use super::proxy::{MSB_IGNORE, Request, SHARDS, ShardedServer};
-use super::support::{LOG, PATIENCE, Shard, chat, keyspace, message_in, reached};
+use super::support::{LOG, PATIENCE, Shard, chat, keyspace, message_in, reached, start};
 
 /// Chats, and users who are each a member of one.
 const CHATS: u64 = 300;
@@ -36,7 +36,7 @@ fn requests_come_on_the_connection_of_the_shard_that_has_their_partition() {
     let store = ScyllaStore::connect(&settings, LOG, &AtomicBool::new(false)).unwrap();
     // What is asked from here on comes from the shared session alone.
     server.take_requests();
-    let mut shards = [0, 1, 2].map(|shard| Shard::start(&store, shard));
+    let mut shards = [0, 1, 2].map(|shard| start(&store, shard));
     use_all_connections(&server, &mut shards[0]);
 
     for n in 0..CHATS {

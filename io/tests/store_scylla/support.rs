@@ -1,13 +1,9 @@
 //! A server, a keyspace of the test's own, and shards with their stores.
 
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
 
-use rookery_engine::port::{Found, Read, Store, StoreEvent, StoreRequest};
-use rookery_io::lane::Lane;
-use rookery_io::mailbox::{Mailbox, Receiver};
+use rookery_engine::port::{StoreEvent, StoreRequest};
 use rookery_io::store::scylla::{ScyllaError, ScyllaStore, Sessions, Settings, spawn_lane};
-use rookery_io::vital::Shutdown;
 use rookery_schema::record::{MessagePosted, Record};
 use rookery_schema::row::{ChatRow, EventRow, Head, Row};
 use rookery_schema::{
@@ -17,9 +13,9 @@ use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
 use uuid::Uuid;
 
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) use super::store_shard::{CHAT, NEWEST, PATIENCE, Shard, seqs};
+
 pub(super) const LOG: Uuid = Uuid::from_u128(7);
-pub(super) const CHAT: ChatId = ChatId::from_bytes([9; 16]);
 
 const SERVER_VARIABLE: &str = "ROOKERY_TEST_SCYLLA";
 
@@ -95,109 +91,17 @@ fn with_session(node: &str, act: impl AsyncFnOnce(Session)) {
 }
 
 /// A shard with its store lane.
-pub(super) struct Shard {
-    /// First to go, so that a test that fails does not end the process along with its lane.
-    shutdown: ShutdownOnDrop,
-    store: Box<dyn Store>,
-    mailbox: Mailbox,
-    receiver: Receiver<StoreEvent>,
-    lane: Lane,
-    tokens: u64,
+pub(super) fn start(store: &ScyllaStore, shard: u16) -> Shard {
+    Shard::new(|mailbox, shutdown| {
+        spawn_lane(store, ShardId(shard), None, mailbox, shutdown).unwrap()
+    })
 }
 
-struct ShutdownOnDrop(Shutdown);
-
-impl Drop for ShutdownOnDrop {
-    fn drop(&mut self) {
-        self.0.begin();
-    }
-}
-
-impl Shard {
-    pub(super) fn start(store: &ScyllaStore, shard: u16) -> Self {
-        let (mailbox, shutdown) = (Mailbox::new(), Shutdown::default());
-        let (store, receiver, lane) =
-            spawn_lane(store, ShardId(shard), None, &mailbox, &shutdown).unwrap();
-        Self {
-            store: Box::new(store),
-            mailbox,
-            receiver,
-            lane,
-            shutdown: ShutdownOnDrop(shutdown),
-            tokens: 0,
-        }
-    }
-
-    pub(super) fn submit(&mut self, request: impl Fn(u64) -> StoreRequest) -> u64 {
-        self.tokens += 1;
-        self.store.submit(request(self.tokens)).unwrap();
-        self.tokens
-    }
-
-    pub(super) fn submit_write(&mut self, rows: Vec<Row>) -> u64 {
-        self.tokens += 1;
-        let mut request = StoreRequest::Write {
-            token: self.tokens,
-            rows,
-        };
-        let deadline = Instant::now() + PATIENCE;
-        while let Err(back) = self.store.submit(request) {
-            assert!(Instant::now() < deadline, "the ring stays full");
-            request = back;
-            std::thread::sleep(Duration::from_micros(100));
-        }
-        self.tokens
-    }
-
-    pub(super) fn next(&mut self) -> StoreEvent {
-        self.next_within(PATIENCE).expect("an answer")
-    }
-
-    pub(super) fn next_within(&mut self, at_most: Duration) -> Option<StoreEvent> {
-        let deadline = Instant::now() + at_most;
-        loop {
-            match self.receiver.pop() {
-                Some(event) => return Some(event),
-                None if Instant::now() >= deadline => return None,
-                None => drop(self.mailbox.wait(Duration::from_millis(20))),
-            }
-        }
-    }
-
-    pub(super) fn write(&mut self, rows: Vec<Row>) {
-        let wanted = self.submit_write(rows);
-        match self.next() {
-            StoreEvent::Written { token, .. } => assert_eq!(token, wanted),
-            other => panic!("not what was asked: {other:?}"),
-        }
-    }
-
-    pub(super) fn read(&mut self, read: &Read) -> Found {
-        let wanted = self.submit(|token| StoreRequest::Read {
-            token,
-            read: read.clone(),
-        });
-        match self.next() {
-            StoreEvent::Read { token, outcome } => {
-                assert_eq!(token, wanted);
-                outcome.unwrap()
-            }
-            other => panic!("not what was asked: {other:?}"),
-        }
-    }
-
-    pub(super) fn sync(&mut self) {
-        let wanted = self.submit(|token| StoreRequest::Sync { token });
-        match self.next() {
-            StoreEvent::Synced { token } => assert_eq!(token, wanted),
-            other => panic!("not what was asked: {other:?}"),
-        }
-    }
-
-    pub(super) fn stop(self) {
-        drop(self.shutdown);
-        drop(self.store);
-        assert!(self.lane.join(PATIENCE));
+pub(super) fn sync(shard: &mut Shard) {
+    let wanted = shard.submit(|token| StoreRequest::Sync { token });
+    match shard.next() {
+        StoreEvent::Synced { token } => assert_eq!(token, wanted),
+        other => panic!("not what was asked: {other:?}"),
     }
 }
 
@@ -246,18 +150,5 @@ pub(super) fn reached(partition: u32, behind: u64) -> Row {
     Row::Reached {
         partition: PartitionId(partition),
         behind: Offset(behind),
-    }
-}
-
-pub(super) const NEWEST: Read = Read::MessagesBefore {
-    chat_id: CHAT,
-    before: Seq(u64::MAX),
-    limit: 1,
-};
-
-pub(super) fn seqs(found: &Found) -> Vec<u64> {
-    match found {
-        Found::Messages(rows) => rows.iter().map(|row| row.head.seq.0).collect(),
-        other => panic!("not what was asked: {other:?}"),
     }
 }

@@ -1,0 +1,145 @@
+//! A model of a store in memory, to compare stores with.
+
+use std::collections::{BTreeMap, HashMap};
+
+use rookery_engine::port::{Found, Read, StoredChat};
+use rookery_schema::row::{ChatRow, EventRow, MemberRow, Row, UserRow};
+use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
+
+/// What a store is to be like: rows in maps, the simplest way.
+#[derive(Default)]
+pub(crate) struct Model {
+    events: BTreeMap<(ChatId, Seq), EventRow>,
+    chats: BTreeMap<ChatId, ChatRow>,
+    pub(crate) members: BTreeMap<(ChatId, UserId), MemberRow>,
+    users: HashMap<UserId, UserRow>,
+    names: BTreeMap<String, UserId>,
+    ended: BTreeMap<SessionId, Timestamp>,
+    /// A chat without events is still to be made by the record that says so, and is not there before.
+    pub(crate) chats_need_events: bool,
+}
+
+impl Model {
+    pub(crate) fn write(&mut self, row: Row) {
+        match row {
+            Row::Event(row) => drop(self.events.insert((row.chat_id, row.head.seq), row)),
+            Row::Chat(row) => drop(self.chats.insert(row.chat_id, row)),
+            Row::Member(row) => drop(self.members.insert((row.chat_id, row.user_id), row)),
+            Row::NotMember {
+                chat_id, user_id, ..
+            } => drop(self.members.remove(&(chat_id, user_id))),
+            Row::User(row) => {
+                self.names.insert(row.username.clone(), row.user_id);
+                self.users.insert(row.user_id, row);
+            }
+            Row::EndedSession {
+                session_id,
+                expires_at,
+            } => {
+                self.ended.insert(session_id, expires_at);
+            }
+            Row::Reached { .. } => {}
+        }
+    }
+
+    pub(crate) fn events_of(&self, chat_id: ChatId) -> impl DoubleEndedIterator<Item = &EventRow> {
+        self.events
+            .range((chat_id, Seq(0))..=(chat_id, Seq(u64::MAX)))
+            .map(|(_, row)| row)
+    }
+
+    fn messages_of(&self, chat_id: ChatId) -> impl DoubleEndedIterator<Item = &EventRow> {
+        self.events_of(chat_id).filter(|row| row.is_message)
+    }
+
+    pub(crate) fn read(&self, read: &Read) -> Found {
+        match read {
+            Read::Chat { chat_id, recent } => {
+                let has_events = self.events_of(*chat_id).next().is_some();
+                let chat = self.chats.get(chat_id);
+                let chat = chat.filter(|_| has_events || !self.chats_need_events);
+                Found::Chat(chat.map(|chat| Box::new(self.chat(chat, *recent))))
+            }
+            Read::MessagesBefore {
+                chat_id,
+                before,
+                limit,
+            } => {
+                let older = self
+                    .messages_of(*chat_id)
+                    .filter(|row| row.head.seq < *before);
+                Found::Messages(older.rev().take(*limit).cloned().collect())
+            }
+            Read::MessagesAfter {
+                chat_id,
+                after,
+                limit,
+            } => {
+                let newer = self
+                    .messages_of(*chat_id)
+                    .filter(|row| row.head.seq > *after);
+                Found::Messages(newer.take(*limit).cloned().collect())
+            }
+            Read::ChatsOfUser(user_id) => {
+                let chats = self.members.keys().filter(|(_, user)| user == user_id);
+                Found::Chats(chats.map(|(chat, _)| *chat).collect())
+            }
+            Read::User(user_id) => {
+                Found::Users(self.users.get(user_id).cloned().into_iter().collect())
+            }
+            Read::UserNamed(name) => Found::Users(self.named(name).into_iter().collect()),
+            Read::UsersByPrefix { prefix, limit } => {
+                let names = self
+                    .names
+                    .keys()
+                    .filter(|name| name.starts_with(prefix.as_str()));
+                Found::Users(
+                    names
+                        .filter_map(|name| self.named(name))
+                        .take(*limit)
+                        .collect(),
+                )
+            }
+            Read::EndedSessions => {
+                Found::EndedSessions(self.ended.iter().map(|(id, at)| (*id, *at)).collect())
+            }
+        }
+    }
+
+    fn named(&self, name: &str) -> Option<UserRow> {
+        let user = self.users.get(self.names.get(name)?)?;
+        (user.username == name).then(|| user.clone())
+    }
+
+    fn chat(&self, chat: &ChatRow, limit: usize) -> StoredChat {
+        let id = chat.chat_id;
+        let mut members: Vec<_> = self
+            .members
+            .values()
+            .filter(|row| row.chat_id == id)
+            .collect();
+        members.sort_by_key(|row| (row.added_seq, row.position, row.user_id));
+        let mut recent: Vec<EventRow> = Vec::new();
+        for row in self.events_of(id).rev().take(limit) {
+            if recent
+                .last()
+                .is_some_and(|newer| newer.head.seq != row.head.seq.next())
+            {
+                break;
+            }
+            recent.push(row.clone());
+        }
+        recent.reverse();
+        StoredChat {
+            chat: chat.clone(),
+            members: members.into_iter().map(|row| row.user_id).collect(),
+            head: self
+                .events_of(id)
+                .next_back()
+                .map(|row| row.head)
+                .unwrap_or_default(),
+            recent,
+            latest_message: self.messages_of(id).next_back().cloned(),
+        }
+    }
+}
