@@ -2,6 +2,8 @@
 //!
 //! Several may do so at once, as every step may be repeated and the end is the same for all.
 
+use std::collections::HashSet;
+
 use rookery_schema::cql::{
     LOG_ID_KEY, META_TABLE, MIGRATIONS, SCHEMA_VERSION, SCHEMA_VERSION_KEY, create_keyspace,
 };
@@ -15,23 +17,40 @@ use super::{DriverError, ScyllaError};
 /// Makes the keyspace where there is none, and says in which datacenter it was reached.
 pub(super) async fn prepare_keyspace(settings: &Settings) -> Result<String, DriverError> {
     let session = open(settings, Scope::default()).await?;
-    let datacenter = datacenter(&session).await?;
-    let peers: Vec<(Option<String>,)> =
-        rows(&session, "SELECT data_center FROM system.peers").await?;
-    let here = peers
-        .iter()
-        .filter(|(at,)| at.as_ref() == Some(&datacenter));
-    let statement = create_keyspace(&settings.keyspace, &datacenter, here.count() + 1);
-    run(&session, &statement).await?;
+    let (datacenter, nodes) = own_datacenter(&session, settings).await?;
+    run(
+        &session,
+        &create_keyspace(&settings.keyspace, &datacenter, nodes),
+    )
+    .await?;
     Ok(datacenter)
 }
 
-pub(super) async fn datacenter(session: &Session) -> Result<String, DriverError> {
-    let local: Vec<(String,)> = rows(session, "SELECT data_center FROM system.local").await?;
-    let first = local.into_iter().next();
-    first
-        .map(|(datacenter,)| datacenter)
-        .ok_or_else(|| DriverError::new("table system.local is empty"))
+/// The datacenter of the nodes that were named, and how many it has. Where none of them is known by the
+/// address that it was reached at, any will do: there is but one datacenter then, or a proxy in between.
+async fn own_datacenter(
+    session: &Session,
+    settings: &Settings,
+) -> Result<(String, usize), DriverError> {
+    let mut named = HashSet::new();
+    for node in &settings.nodes {
+        // What can't be resolved was not what answered.
+        let addresses = tokio::net::lookup_host(node).await;
+        named.extend(addresses.into_iter().flatten().map(|at| at.ip()));
+    }
+    let cluster = session.get_cluster_state();
+    let nodes = cluster.get_nodes_info();
+    let own = nodes
+        .iter()
+        .find(|node| named.contains(&node.address.ip()))
+        .or_else(|| nodes.first())
+        .and_then(|node| node.datacenter.clone())
+        .ok_or_else(|| DriverError::new("no node tells its datacenter"))?;
+    let there = nodes
+        .iter()
+        .filter(|node| node.datacenter.as_ref() == Some(&own));
+    let count = there.count();
+    Ok((own, count))
 }
 
 /// Runs the migrations that the keyspace of a session has not had.
