@@ -7,30 +7,14 @@ use rookery_schema::row::EventRow;
 use rookery_schema::{ChatId, Seq};
 use scylla::response::query_result::QueryRowsResult;
 use scylla::statement::prepared::PreparedStatement;
-use scylla::value::CqlTimestamp;
-use uuid::Uuid;
 
 use super::DriverError;
-use super::columns::{
-    Body, EventColumns, HeadColumns, MessageColumns, bigint, event_row, from_bigint,
-};
 use super::connect::Connection;
+use super::event::{EventValue, bigint, event_row, from_bigint};
 use super::read::limit_of;
 
-/// The columns of an event as they are selected.
-type Selected<'a> = (
-    i64,
-    i8,
-    i64,
-    i32,
-    i64,
-    Option<Uuid>,
-    Option<Uuid>,
-    Option<&'a str>,
-    Option<CqlTimestamp>,
-    Option<&'a str>,
-    Option<&'a [u8]>,
-);
+/// Events read at a time in search of messages; pages grow up to this while there are few among them.
+const PAGE_EVENTS_MAX: usize = 2048;
 
 impl Connection {
     /// A chat at its newest stored event. One without events is not there yet: the record that makes it
@@ -77,17 +61,15 @@ impl Connection {
         let Some(mut bucket) = self.head_bucket(chat_id).await? else {
             return Ok(Vec::new());
         };
-        let statement = &self.statements.newest_events;
+        let statement = &self.statements.events_before;
         let mut found = self
             .page(statement, chat_id, bucket, i64::MAX, limit)
             .await?;
         while found.len() < limit && bucket > 0 {
             bucket -= 1;
             let missing = limit - found.len();
-            found.extend(
-                self.page(statement, chat_id, bucket, i64::MAX, missing)
-                    .await?,
-            );
+            let older = self.page(statement, chat_id, bucket, i64::MAX, missing);
+            found.extend(older.await?);
         }
         let dense = found
             .windows(2)
@@ -104,31 +86,33 @@ impl Connection {
         before: Seq,
         limit: usize,
     ) -> Result<Vec<EventRow>, DriverError> {
-        let (Some(last), true) = (before.0.checked_sub(1), limit > 0) else {
+        let Some(last) = before.0.checked_sub(1) else {
             return Ok(Vec::new());
         };
-        let statement = &self.statements.messages_before;
-        let (mut bucket, before) = (bucket(Seq(last)), bigint(before.0));
-        let mut found = self.page(statement, chat_id, bucket, before, limit).await?;
-        let is_beyond_head =
-            found.is_empty() && bucket > 0 && self.newest_in(chat_id, bucket).await?.is_none();
-        if is_beyond_head {
-            let Some(head) = self.head_bucket(chat_id).await? else {
-                return Ok(found);
-            };
-            bucket = head;
-            found = self.page(statement, chat_id, bucket, before, limit).await?;
+        let mut found = Gathered::new(limit);
+        let (mut bucket, mut border) = (bucket(Seq(last)), bigint(before.0));
+        while found.is_wanting() {
+            let size = found.page_size();
+            let statement = &self.statements.events_before;
+            let page = self.page(statement, chat_id, bucket, border, size).await?;
+            let lowest = page.last().map(|row| row.head.seq);
+            let is_beyond_head = found.last.is_none() && lowest.is_none() && bucket > 0;
+            let is_through = page.len() < size;
+            found.take(page);
+            if is_beyond_head {
+                match self.head_bucket(chat_id).await? {
+                    Some(head) => bucket = head,
+                    None => break,
+                }
+            } else if !is_through {
+                border = lowest.map_or(border, |seq| bigint(seq.0));
+            } else if bucket == 0 || found.is_first_message_seen() {
+                break;
+            } else {
+                bucket -= 1;
+            }
         }
-        let is_first = |row: &EventRow| row.head.messages == 1;
-        while found.len() < limit && bucket > 0 && !found.last().is_some_and(is_first) {
-            bucket -= 1;
-            let missing = limit - found.len();
-            found.extend(
-                self.page(statement, chat_id, bucket, before, missing)
-                    .await?,
-            );
-        }
-        Ok(found)
+        Ok(found.messages)
     }
 
     /// Messages above `after`, oldest first.
@@ -138,26 +122,25 @@ impl Connection {
         after: Seq,
         limit: usize,
     ) -> Result<Vec<EventRow>, DriverError> {
-        let mut found = Vec::new();
-        let mut bucket = bucket(Seq(after.0.saturating_add(1)));
-        let (statement, after) = (&self.statements.messages_after, bigint(after.0));
-        while found.len() < limit {
-            let missing = limit - found.len();
-            found.extend(
-                self.page(statement, chat_id, bucket, after, missing)
-                    .await?,
-            );
-            let is_full = found.len() < limit
-                && self
-                    .newest_in(chat_id, bucket)
-                    .await?
-                    .is_some_and(is_last_of_bucket);
-            if !is_full {
+        let mut found = Gathered::new(limit);
+        let mut border = after;
+        while found.is_wanting() {
+            let size = found.page_size();
+            let statement = &self.statements.events_after;
+            let bucket = bucket(Seq(border.0.saturating_add(1)));
+            let values = bigint(border.0);
+            let page = self.page(statement, chat_id, bucket, values, size).await?;
+            let Some(highest) = page.last().map(|row| row.head.seq) else {
+                break;
+            };
+            let is_through = page.len() < size && !is_last_of_bucket(highest);
+            found.take(page);
+            if is_through {
                 break;
             }
-            bucket += 1;
+            border = highest;
         }
-        Ok(found)
+        Ok(found.messages)
     }
 
     /// Events of one bucket on one side of a seq.
@@ -171,8 +154,14 @@ impl Connection {
     ) -> Result<Vec<EventRow>, DriverError> {
         let mut rows = Vec::new();
         let take = |page: &QueryRowsResult| {
-            for row in page.rows::<Selected<'_>>().map_err(DriverError::new)? {
-                rows.push(event(chat_id, row.map_err(DriverError::new)?)?);
+            let page = page.rows::<(i64, EventValue<'_>)>();
+            for row in page.map_err(DriverError::new)? {
+                let (seq, value) = row.map_err(DriverError::new)?;
+                rows.push(event_row(chat_id, seq, &value).ok_or_else(|| {
+                    DriverError::new(format!(
+                        "event {seq} of chat {chat_id} lacks fields that were written"
+                    ))
+                })?);
             }
             Ok(())
         };
@@ -200,35 +189,47 @@ impl Connection {
     }
 }
 
-fn event(chat_id: ChatId, selected: Selected<'_>) -> Result<EventRow, DriverError> {
-    let (seq, kind, n, log_partition, log_offset, ..) = selected;
-    let (.., message_id, sender_id, client_id, created_at, content, record) = selected;
-    let message = || {
-        Some(MessageColumns {
-            message_id: message_id?,
-            sender_id: sender_id?,
-            client_id,
-            created_at: created_at?.0,
-            content: content?,
-        })
-    };
-    let body = match record {
-        Some(record) => Some(Body::Record(record)),
-        None => message().map(Body::Message),
-    };
-    let head = HeadColumns {
-        seq,
-        kind,
-        n,
-        log_partition,
-        log_offset,
-    };
-    let body = body.ok_or_else(|| {
-        DriverError::new(format!(
-            "event {seq} of chat {chat_id} lacks columns that were written"
-        ))
-    })?;
-    Ok(event_row(chat_id, &EventColumns { head, body }))
+/// Messages among the events that were read so far, in the order in which they were read.
+struct Gathered {
+    messages: Vec<EventRow>,
+    limit: usize,
+    /// The newest or oldest event that was read, whichever came last.
+    last: Option<EventRow>,
+    page_size: usize,
+}
+
+impl Gathered {
+    const fn new(limit: usize) -> Self {
+        Self {
+            messages: Vec::new(),
+            limit,
+            last: None,
+            page_size: limit,
+        }
+    }
+
+    const fn is_wanting(&self) -> bool {
+        self.messages.len() < self.limit
+    }
+
+    /// Events to read next. Mostly they are messages, and the first page is enough.
+    fn page_size(&self) -> usize {
+        self.page_size.min(PAGE_EVENTS_MAX)
+    }
+
+    fn take(&mut self, mut page: Vec<EventRow>) {
+        self.page_size = self.page_size() * 2;
+        self.last = page.last().cloned().or(self.last.take());
+        page.retain(|row| row.is_message);
+        page.truncate(self.limit - self.messages.len());
+        self.messages.append(&mut page);
+    }
+
+    /// Whether there is no message below the event that was read last.
+    fn is_first_message_seen(&self) -> bool {
+        let below = |row: &EventRow| row.head.messages.saturating_sub(u64::from(row.is_message));
+        self.last.as_ref().is_some_and(|row| below(row) == 0)
+    }
 }
 
 /// The search for the newest bucket that is not empty: twice as far each time, then halving.

@@ -6,8 +6,8 @@
 //! carry the seq or offset of the change as their timestamp, so that of two the later one stays,
 //! whichever is written last.
 
-mod columns;
 mod connect;
+mod event;
 mod history;
 mod lane;
 mod migrate;

@@ -17,8 +17,8 @@ use scylla::value::CqlTimestamp;
 use uuid::Uuid;
 
 use super::DriverError;
-use super::columns::from_bigint;
 use super::connect::Connection;
+use super::event::from_bigint;
 use super::plan::is_member;
 use super::write::now;
 

@@ -23,9 +23,7 @@ macro_rules! statements {
 }
 
 statements! {
-    add_event: "INSERT INTO messages (chat_id, bucket, seq, kind, n, log_partition, log_offset, \
-        message_id, sender_id, client_id, created_at, content, record) \
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    add_event: "INSERT INTO messages (chat_id, bucket, seq, event) VALUES (?, ?, ?, ?)",
     add_chat: "INSERT INTO chats (chat_id, name, created_at) VALUES (?, ?, ?)",
     add_member: "INSERT INTO members_by_chat (chat_id, user_id, added_seq, position) \
         VALUES (?, ?, ?, ?) USING TIMESTAMP ?",
@@ -53,19 +51,10 @@ statements! {
         WHERE bucket = ? AND username >= ? AND username < ? LIMIT ?",
     ended_sessions: "SELECT session_id, expires_at FROM ended_sessions WHERE bucket = ?",
     newest_seq: "SELECT seq FROM messages WHERE chat_id = ? AND bucket = ? LIMIT 1",
-    newest_events: "SELECT seq, kind, n, log_partition, log_offset, \
-        message_id, sender_id, client_id, created_at, content, record \
-        FROM messages WHERE chat_id = ? AND bucket = ? AND seq < ? LIMIT ?",
-    /// Events that are not messages are passed over by the server. It reads no more than the rows of
-    /// one bucket for it, which is what `ALLOW FILTERING` says here.
-    messages_before: "SELECT seq, kind, n, log_partition, log_offset, \
-        message_id, sender_id, client_id, created_at, content, record \
-        FROM messages WHERE chat_id = ? AND bucket = ? AND seq < ? AND kind = 1 \
-        LIMIT ? ALLOW FILTERING",
-    messages_after: "SELECT seq, kind, n, log_partition, log_offset, \
-        message_id, sender_id, client_id, created_at, content, record \
-        FROM messages WHERE chat_id = ? AND bucket = ? AND seq > ? AND kind = 1 \
-        ORDER BY seq ASC LIMIT ? ALLOW FILTERING",
+    events_before: "SELECT seq, event FROM messages \
+        WHERE chat_id = ? AND bucket = ? AND seq < ? LIMIT ?",
+    events_after: "SELECT seq, event FROM messages \
+        WHERE chat_id = ? AND bucket = ? AND seq > ? ORDER BY seq ASC LIMIT ?",
 }
 
 async fn prepare(session: &Session, text: &str) -> Result<PreparedStatement, DriverError> {

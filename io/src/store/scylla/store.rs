@@ -12,8 +12,8 @@ use rookery_schema::{Offset, PartitionId};
 use scylla::client::session::Session;
 use uuid::Uuid;
 
-use super::columns::{from_bigint, partition};
 use super::connect::{Connection, Scope, Trouble, open, persist, runtime};
+use super::event::{from_bigint, partition};
 use super::migrate::{claim, migrate_tables, prepare_keyspace, rows};
 use super::statements::Statements;
 use super::{DriverError, ScyllaError};

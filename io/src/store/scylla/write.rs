@@ -13,8 +13,8 @@ use scylla::statement::prepared::PreparedStatement;
 use scylla::value::{CqlTimestamp, MaybeUnset};
 
 use super::DriverError;
-use super::columns::{Body, bigint, event_columns, int};
 use super::connect::Connection;
+use super::event::{bigint, event_value, int};
 use super::lane::Complaints;
 use super::plan::{Batch, Removal, stages};
 use crate::store::backoff::Backoff;
@@ -129,27 +129,8 @@ where
 }
 
 fn event(row: &EventRow) -> impl SerializeRow + '_ {
-    let columns = event_columns(row);
-    let (message, record) = match columns.body {
-        Body::Message(message) => (Some(message), None),
-        Body::Record(record) => (None, Some(record)),
-    };
-    let head = columns.head;
-    (
-        row.chat_id.0,
-        bucket(row.head.seq),
-        head.seq,
-        head.kind,
-        head.n,
-        head.log_partition,
-        head.log_offset,
-        set(message.map(|message| message.message_id)),
-        set(message.map(|message| message.sender_id)),
-        set(message.and_then(|message| message.client_id)),
-        set(message.map(|message| CqlTimestamp(message.created_at))),
-        set(message.map(|message| message.content)),
-        set(record),
-    )
+    let seq = row.head.seq;
+    (row.chat_id.0, bucket(seq), bigint(seq.0), event_value(row))
 }
 
 /// What is absent is not written: a null would be kept as a deletion.

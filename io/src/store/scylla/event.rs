@@ -1,52 +1,37 @@
-//! An event as the columns of its row: a message's record is not stored a second time, but made again
-//! from them, exactly as it was.
+//! An event as the value of its row: a message's record is not stored a second time, but made again from
+//! its fields, exactly as it was.
 
 use bytes::Bytes;
 use rookery_schema::record::{MessagePosted, Record};
 use rookery_schema::row::{EventRow, Head};
 use rookery_schema::{ChatId, MessageId, Offset, PartitionId, Seq, Timestamp, UserId};
+use scylla::value::CqlTimestamp;
+use scylla::{DeserializeValue, SerializeValue};
 use uuid::Uuid;
 
-/// Values of the column `kind`.
+/// Values of the field `kind`.
 mod kind {
     pub(super) const MESSAGE: i8 = 1;
     pub(super) const OTHER: i8 = 2;
 }
 
-/// What every event has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct HeadColumns {
-    pub(super) seq: i64,
-    pub(super) kind: i8,
-    pub(super) n: i64,
-    pub(super) log_partition: i32,
-    pub(super) log_offset: i64,
-}
+/// Bytes of a message's record besides its content, mostly.
+const RECORD_BYTES_GUESS: usize = 128;
 
-/// What a message has besides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct MessageColumns<'a> {
-    pub(super) message_id: Uuid,
-    pub(super) sender_id: Uuid,
-    pub(super) client_id: Option<&'a str>,
-    /// Milliseconds.
-    pub(super) created_at: i64,
-    pub(super) content: &'a str,
-}
-
-/// An event's row, but for its key's chat and bucket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct EventColumns<'a> {
-    pub(super) head: HeadColumns,
-    pub(super) body: Body<'a>,
-}
-
-/// What an event was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Body<'a> {
-    Message(MessageColumns<'a>),
-    /// As the log has it; also a message that its columns would not give again.
-    Record(&'a [u8]),
+/// The fields of the type `event`; the chat and the seq are its key's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, SerializeValue, DeserializeValue)]
+pub(super) struct EventValue<'a> {
+    kind: i8,
+    n: i64,
+    log_partition: i32,
+    log_offset: i64,
+    message_id: Option<Uuid>,
+    sender_id: Option<Uuid>,
+    client_id: Option<&'a str>,
+    created_at: Option<CqlTimestamp>,
+    content: Option<&'a str>,
+    /// Of whatever is not a message, or would not come out of its fields again as it was.
+    record: Option<&'a [u8]>,
 }
 
 /// A number as CQL has it: none of ours gets beyond.
@@ -69,74 +54,78 @@ pub(super) fn partition(number: i32) -> PartitionId {
     PartitionId(u32::try_from(number).unwrap_or_default())
 }
 
-pub(super) fn event_columns(row: &EventRow) -> EventColumns<'_> {
-    let kind = if row.is_message {
-        kind::MESSAGE
-    } else {
-        kind::OTHER
-    };
-    let head = HeadColumns {
-        seq: bigint(row.head.seq.0),
-        kind,
+pub(super) fn event_value(row: &EventRow) -> EventValue<'_> {
+    let bare = EventValue {
+        kind: if row.is_message {
+            kind::MESSAGE
+        } else {
+            kind::OTHER
+        },
         n: bigint(row.head.messages),
         log_partition: int(row.head.partition),
         log_offset: bigint(row.head.offset.0),
+        message_id: None,
+        sender_id: None,
+        client_id: None,
+        created_at: None,
+        content: None,
+        record: None,
     };
-    let message = message_columns(row).filter(|columns| {
-        // A record of another layout, or with what is cut off when it is read, must stay what it is.
-        row.is_message && record_of(row.chat_id, columns) == row.record
-    });
-    let body = message.map_or(Body::Record(&row.record), Body::Message);
-    EventColumns { head, body }
-}
-
-fn message_columns(row: &EventRow) -> Option<MessageColumns<'_>> {
-    let Ok(Record::MessagePosted(message)) = Record::decode(&row.record) else {
-        return None;
-    };
-    Some(MessageColumns {
-        message_id: message.message_id.0,
-        sender_id: message.sender_id.0,
-        client_id: message.client_id,
-        created_at: bigint(message.at.millis()),
-        content: message.content,
+    let of_fields = Some(&row.record)
+        .filter(|_| row.is_message)
+        .and_then(|record| with_fields(bare, record))
+        .filter(|value| record_of(row.chat_id, value).as_ref() == Some(&row.record));
+    of_fields.unwrap_or(EventValue {
+        record: Some(&row.record),
+        ..bare
     })
 }
 
-fn record_of(chat_id: ChatId, columns: &MessageColumns<'_>) -> Bytes {
-    let record = Record::MessagePosted(MessagePosted {
-        chat_id,
-        message_id: MessageId(columns.message_id),
-        sender_id: UserId(columns.sender_id),
-        at: Timestamp::from_millis(from_bigint(columns.created_at)),
-        client_id: columns.client_id,
-        content: columns.content,
-    });
-    let mut bytes = Vec::with_capacity(RECORD_BYTES_GUESS + columns.content.len());
-    record.encode(&mut bytes);
-    bytes.into()
+fn with_fields<'a>(bare: EventValue<'a>, record: &'a [u8]) -> Option<EventValue<'a>> {
+    let Ok(Record::MessagePosted(message)) = Record::decode(record) else {
+        return None;
+    };
+    Some(EventValue {
+        message_id: Some(message.message_id.0),
+        sender_id: Some(message.sender_id.0),
+        client_id: message.client_id,
+        created_at: Some(CqlTimestamp(bigint(message.at.millis()))),
+        content: Some(message.content),
+        ..bare
+    })
 }
 
-/// Bytes of a message's record besides its content, mostly.
-const RECORD_BYTES_GUESS: usize = 128;
+fn record_of(chat_id: ChatId, value: &EventValue<'_>) -> Option<Bytes> {
+    if let Some(record) = value.record {
+        return Some(Bytes::copy_from_slice(record));
+    }
+    let content = value.content?;
+    let record = Record::MessagePosted(MessagePosted {
+        chat_id,
+        message_id: MessageId(value.message_id?),
+        sender_id: UserId(value.sender_id?),
+        at: Timestamp::from_millis(from_bigint(value.created_at?.0)),
+        client_id: value.client_id,
+        content,
+    });
+    let mut bytes = Vec::with_capacity(RECORD_BYTES_GUESS + content.len());
+    record.encode(&mut bytes);
+    Some(bytes.into())
+}
 
-pub(super) fn event_row(chat_id: ChatId, columns: &EventColumns<'_>) -> EventRow {
-    let head = columns.head;
-    let record = match &columns.body {
-        Body::Message(message) => record_of(chat_id, message),
-        Body::Record(record) => Bytes::copy_from_slice(record),
-    };
-    EventRow {
+/// The row of an event; none where fields are missing that were written.
+pub(super) fn event_row(chat_id: ChatId, seq: i64, value: &EventValue<'_>) -> Option<EventRow> {
+    Some(EventRow {
         chat_id,
         head: Head {
-            seq: Seq(from_bigint(head.seq)),
-            messages: from_bigint(head.n),
-            partition: partition(head.log_partition),
-            offset: Offset(from_bigint(head.log_offset)),
+            seq: Seq(from_bigint(seq)),
+            messages: from_bigint(value.n),
+            partition: partition(value.log_partition),
+            offset: Offset(from_bigint(value.log_offset)),
         },
-        record,
-        is_message: head.kind == kind::MESSAGE,
-    }
+        record: record_of(chat_id, value)?,
+        is_message: value.kind == kind::MESSAGE,
+    })
 }
 
 #[cfg(test)]
@@ -160,9 +149,13 @@ mod tests {
         }
     }
 
+    fn again(row: &EventRow) -> Option<EventRow> {
+        event_row(row.chat_id, bigint(row.head.seq.0), &event_value(row))
+    }
+
     proptest! {
         #[test]
-        fn a_message_is_made_again_from_its_columns(
+        fn a_message_is_made_again_from_its_fields(
             head: (u32, u32, u16, u32),
             (message, sender, at) in (any::<[u8; 16]>(), any::<[u8; 16]>(), any::<u64>()),
             client_id in proptest::option::of("[^\u{0}]{1,32}"),
@@ -179,9 +172,8 @@ mod tests {
             let mut bytes = Vec::new();
             record.encode(&mut bytes);
             let row = row(head, bytes, true);
-            let columns = event_columns(&row);
-            prop_assert!(matches!(columns.body, Body::Message(_)));
-            prop_assert_eq!(event_row(row.chat_id, &columns), row);
+            prop_assert_eq!(event_value(&row).record, None);
+            prop_assert_eq!(again(&row), Some(row));
         }
 
         #[test]
@@ -195,7 +187,7 @@ mod tests {
                 *first = 1;
             }
             let row = row(head, record, is_message);
-            prop_assert_eq!(event_row(row.chat_id, &event_columns(&row)), row);
+            prop_assert_eq!(again(&row), Some(row));
         }
     }
 
@@ -212,6 +204,6 @@ mod tests {
         })
         .encode(&mut bytes);
         let row = row((1, 1, 1, 1), bytes, true);
-        assert_eq!(event_row(row.chat_id, &event_columns(&row)), row);
+        assert_eq!(again(&row), Some(row));
     }
 }
