@@ -15,7 +15,8 @@ pub const ENDED_SESSION_BUCKETS: u8 = 16;
 /// Nodes that hold each row, where there are as many.
 pub const REPLICAS_MAX: usize = 3;
 
-/// One step from a schema to the next. Each of its statements may be run twice.
+/// One step from a schema to the next. Each of its statements may be run twice, and goes through
+/// [`in_keyspace`].
 #[derive(Clone, Copy, Debug)]
 pub struct Migration {
     /// What the schema's version is afterwards.
@@ -24,7 +25,8 @@ pub struct Migration {
 }
 
 /// The table that tells which migrations were run, made before any of them.
-pub const META_TABLE: &str = "CREATE TABLE IF NOT EXISTS meta (key text PRIMARY KEY, value text)";
+pub const META_TABLE: &str =
+    "CREATE TABLE IF NOT EXISTS KEYSPACE.meta (key text PRIMARY KEY, value text)";
 /// The key in `meta` of the newest migration's version.
 pub const SCHEMA_VERSION_KEY: &str = "schema_version";
 /// The key in `meta` of the log whose records the rows are.
@@ -51,7 +53,7 @@ pub const SCHEMA_VERSION: u32 = MIGRATIONS[MIGRATIONS.len() - 1].version;
 
 /// What an event was: a message's fields, of which its log record is made again, or for any other event
 /// `record`, as the log had it.
-const EVENT: &str = "CREATE TYPE IF NOT EXISTS event (
+const EVENT: &str = "CREATE TYPE IF NOT EXISTS KEYSPACE.event (
     kind tinyint, n bigint, log_partition int, log_offset bigint,
     message_id uuid, sender_id uuid, client_id text, created_at timestamp, content text,
     record blob
@@ -65,45 +67,45 @@ const EVENT: &str = "CREATE TYPE IF NOT EXISTS event (
 /// Compaction stays what the server has as default: by size, which suits rows that are written once and
 /// never changed. One by time window would scatter the bucket of a chat with a message a day over as
 /// many files as there were windows.
-const MESSAGES: &str = "CREATE TABLE IF NOT EXISTS messages (
+const MESSAGES: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.messages (
     chat_id uuid, bucket int, seq bigint, event frozen<event>,
     PRIMARY KEY ((chat_id, bucket), seq)
 ) WITH CLUSTERING ORDER BY (seq DESC)";
 
-const CHATS: &str = "CREATE TABLE IF NOT EXISTS chats (
+const CHATS: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.chats (
     chat_id uuid PRIMARY KEY, name text, created_at timestamp
 )";
 
 /// `removed_seq` is there from when a member is gone until the event that tells so is stored; then the
 /// row goes.
-const MEMBERS_BY_CHAT: &str = "CREATE TABLE IF NOT EXISTS members_by_chat (
+const MEMBERS_BY_CHAT: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.members_by_chat (
     chat_id uuid, user_id uuid, added_seq bigint, position int, removed_seq bigint,
     PRIMARY KEY ((chat_id), user_id)
 )";
 
-const CHATS_BY_USER: &str = "CREATE TABLE IF NOT EXISTS chats_by_user (
+const CHATS_BY_USER: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.chats_by_user (
     user_id uuid, chat_id uuid,
     PRIMARY KEY ((user_id), chat_id)
 )";
 
-const USERS: &str = "CREATE TABLE IF NOT EXISTS users (
+const USERS: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.users (
     user_id uuid PRIMARY KEY, username text, password_hash text,
     created_at timestamp, updated_at timestamp
 )";
 
-const USERS_BY_NAME: &str = "CREATE TABLE IF NOT EXISTS users_by_name (
+const USERS_BY_NAME: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.users_by_name (
     bucket int, username text, user_id uuid,
     PRIMARY KEY ((bucket), username)
 )";
 
 /// Rows go by themselves when they expire, on all replicas at once: there is nothing to protect from
 /// coming back, so what is left of them need not be kept for longer than hints are (3 hours).
-const ENDED_SESSIONS: &str = "CREATE TABLE IF NOT EXISTS ended_sessions (
+const ENDED_SESSIONS: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.ended_sessions (
     bucket int, session_id uuid, expires_at timestamp,
     PRIMARY KEY ((bucket), session_id)
 ) WITH gc_grace_seconds = 10800";
 
-const REACHED: &str = "CREATE TABLE IF NOT EXISTS reached (
+const REACHED: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.reached (
     log_partition int PRIMARY KEY, behind bigint
 )";
 
@@ -117,6 +119,12 @@ pub fn create_keyspace(keyspace: &str, datacenter: &str, nodes: usize) -> String
          {{'class': 'NetworkTopologyStrategy', '{datacenter}': {replicas}}}",
         quoted(keyspace)
     )
+}
+
+/// A statement about `KEYSPACE.` as one about a keyspace. A session's default keyspace would do for most,
+/// but servers warn of it: what was prepared under one name may be prepared again under another.
+pub fn in_keyspace(statement: &str, keyspace: &str) -> String {
+    statement.replace("KEYSPACE.", &format!("{}.", quoted(keyspace)))
 }
 
 /// A name as CQL takes it with its capitals.
@@ -183,7 +191,9 @@ mod tests {
         for (migration, version) in MIGRATIONS.iter().zip(1..) {
             assert_eq!(migration.version, version);
             for statement in migration.statements {
-                assert!(statement.contains("IF NOT EXISTS"), "{statement}");
+                assert!(statement.contains("IF NOT EXISTS KEYSPACE."), "{statement}");
+                let statement = in_keyspace(statement, "Chats");
+                assert!(statement.contains("EXISTS \"Chats\"."), "{statement}");
             }
         }
     }

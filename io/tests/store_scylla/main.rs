@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod frozen;
+mod absent;
 mod lanes;
 mod long_chats;
 mod model;

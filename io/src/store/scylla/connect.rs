@@ -41,8 +41,6 @@ pub(super) struct Connection {
 pub(super) struct Scope<'a> {
     /// Nodes elsewhere are for their own clients; absent while that is to be found out.
     pub(super) datacenter: Option<&'a str>,
-    /// Whether the keyspace is there already.
-    pub(super) has_keyspace: bool,
     /// Whether one session serves all shards.
     pub(super) is_shared: bool,
 }
@@ -72,9 +70,6 @@ pub(super) async fn open(settings: &Settings, scope: Scope<'_>) -> Result<Sessio
         .keyspaces_to_fetch([&settings.keyspace]);
     if let Some(datacenter) = scope.datacenter {
         builder = builder.prefer_datacenter(datacenter.to_owned());
-    }
-    if scope.has_keyspace {
-        builder = builder.use_keyspace(&settings.keyspace, true);
     }
     builder.build().await.map_err(DriverError::new)
 }

@@ -17,7 +17,8 @@ use rookery_engine::port::{Read, Store, StoreEvent, StoreFault, StoreRequest};
 use rookery_schema::ShardId;
 use tokio::time::Sleep;
 
-use super::connect::{Connection, runtime};
+use super::connect::runtime;
+use super::link::Link;
 use super::queue::{Done, Job, Queue};
 use super::store::ScyllaStore;
 use super::{DriverError, ScyllaError};
@@ -75,10 +76,15 @@ pub fn spawn_lane(
 
 /// What was under way has ended.
 enum Ended {
-    Connected(Rc<Connection>),
+    Connected(Rc<Link>),
+    Renewed,
     Written(Job),
     ReachedWritten,
-    Read(StoreEvent),
+    Read {
+        event: StoreEvent,
+        /// Whether it failed because no node has a connection.
+        is_cut_off: bool,
+    },
 }
 
 struct WaitingRead {
@@ -92,7 +98,7 @@ struct StoreLane {
     ring: Requests<StoreRequest>,
     events: Sender<StoreEvent>,
     /// Absent until the first session is there.
-    connection: Option<Rc<Connection>>,
+    link: Option<Rc<Link>>,
     complaints: Rc<Complaints>,
     under_way: FuturesUnordered<LocalBoxFuture<'static, Ended>>,
     queue: Queue,
@@ -112,7 +118,7 @@ impl StoreLane {
             store,
             ring,
             events,
-            connection: None,
+            link: None,
             complaints: Rc::new(complaints),
             under_way: FuturesUnordered::new(),
             queue: Queue::default(),
@@ -231,26 +237,33 @@ impl StoreLane {
 
     fn end(&mut self, ended: Ended) {
         match ended {
-            Ended::Connected(connection) => self.connection = Some(connection),
+            Ended::Connected(link) => self.link = Some(link),
+            Ended::Renewed => {}
             Ended::Written(job) => {
                 let mut done = Vec::new();
                 self.queue.finish(&job, &mut done);
                 self.answers.extend(done.into_iter().map(answer));
             }
             Ended::ReachedWritten => self.queue.reached_stored(),
-            Ended::Read(event) => {
+            Ended::Read { event, is_cut_off } => {
                 self.reads_under_way -= 1;
                 self.answers.push(event);
+                if let (true, Some(link)) = (is_cut_off, self.link.clone()) {
+                    self.start(async move {
+                        link.renew().await;
+                        Ended::Renewed
+                    });
+                }
             }
         }
     }
 
     /// Starts what can be started, and answers what can be answered.
     fn proceed(&mut self) {
-        if let Some(connection) = self.connection.clone() {
-            self.start_reads(&connection);
-            self.start_jobs(&connection);
-            self.start_reached(&connection);
+        if let Some(link) = self.link.clone() {
+            self.start_reads(&link);
+            self.start_jobs(&link);
+            self.start_reached(&link);
         }
         while let Some(read) = self
             .reads
@@ -265,29 +278,29 @@ impl StoreLane {
         }
     }
 
-    fn start_reads(&mut self, connection: &Rc<Connection>) {
+    fn start_reads(&mut self, link: &Rc<Link>) {
         while self.reads_under_way < READS_IN_FLIGHT_MAX
             && let Some(waiting) = self.reads.pop_front()
         {
             self.reads_under_way += 1;
-            let (connection, complaints) = (Rc::clone(connection), Rc::clone(&self.complaints));
-            self.start(async move { Ended::Read(read(&connection, waiting, &complaints).await) });
+            let (link, complaints) = (Rc::clone(link), Rc::clone(&self.complaints));
+            self.start(async move { read(&link, waiting, &complaints).await });
         }
     }
 
-    fn start_jobs(&mut self, connection: &Rc<Connection>) {
+    fn start_jobs(&mut self, link: &Rc<Link>) {
         while self.queue.under_way() < JOBS_IN_FLIGHT_MAX
             && let Some(job) = self.queue.next_job(Instant::now())
         {
-            let (connection, complaints) = (Rc::clone(connection), Rc::clone(&self.complaints));
+            let (link, complaints) = (Rc::clone(link), Rc::clone(&self.complaints));
             self.start(async move {
-                connection.write_job(&job.rows, &complaints).await;
+                link.write_job(&job.rows, &complaints).await;
                 Ended::Written(job)
             });
         }
     }
 
-    fn start_reached(&mut self, connection: &Rc<Connection>) {
+    fn start_reached(&mut self, link: &Rc<Link>) {
         let is_due = self.closed.is_some() || self.reached_at.elapsed() >= REACHED_INTERVAL;
         if !(is_due || self.queue.is_reached_wanted()) {
             return;
@@ -297,9 +310,9 @@ impl StoreLane {
             return;
         }
         self.reached_at = Instant::now();
-        let (connection, complaints) = (Rc::clone(connection), Rc::clone(&self.complaints));
+        let (link, complaints) = (Rc::clone(link), Rc::clone(&self.complaints));
         self.start(async move {
-            connection.write_reached(&reached, &complaints).await;
+            link.write_reached(&reached, &complaints).await;
             Ended::ReachedWritten
         });
     }
@@ -310,7 +323,9 @@ impl StoreLane {
             let mut backoff = Backoff::default();
             loop {
                 match store.connection().await {
-                    Ok(connection) => return Ended::Connected(Rc::new(connection)),
+                    Ok(connection) => {
+                        return Ended::Connected(Rc::new(Link::new(store, connection)));
+                    }
                     Err(error) => complaints.about("the store could not be reached", &error),
                 }
                 tokio::time::sleep(backoff.next()).await;
@@ -338,23 +353,20 @@ impl StoreLane {
     }
 }
 
-async fn read(
-    connection: &Connection,
-    waiting: WaitingRead,
-    complaints: &Complaints,
-) -> StoreEvent {
+async fn read(link: &Link, waiting: WaitingRead, complaints: &Complaints) -> Ended {
     let WaitingRead { token, read, since } = waiting;
     let left = READ_DEADLINE.saturating_sub(since.elapsed());
-    let late = || DriverError::new("no answer in time");
-    let outcome = match tokio::time::timeout(left, connection.read(&read)).await {
-        Ok(outcome) => outcome,
-        Err(_) => Err(late()),
-    };
+    let outcome = tokio::time::timeout(left, link.connection().read(&read)).await;
+    let outcome = outcome.unwrap_or_else(|_| Err(DriverError::new("no answer in time")));
+    let is_cut_off = outcome.as_ref().is_err_and(|error| error.is_cut_off);
     let outcome = outcome.map_err(|error| {
         complaints.about("the store could not be read", &error);
         StoreFault
     });
-    StoreEvent::Read { token, outcome }
+    Ended::Read {
+        event: StoreEvent::Read { token, outcome },
+        is_cut_off,
+    }
 }
 
 fn answer(done: Done) -> StoreEvent {

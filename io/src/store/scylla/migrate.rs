@@ -6,6 +6,7 @@ use std::collections::HashSet;
 
 use rookery_schema::cql::{
     LOG_ID_KEY, META_TABLE, MIGRATIONS, SCHEMA_VERSION, SCHEMA_VERSION_KEY, create_keyspace,
+    in_keyspace,
 };
 use scylla::client::session::Session;
 use uuid::Uuid;
@@ -53,16 +54,16 @@ async fn own_datacenter(
     Ok((own, count))
 }
 
-/// Runs the migrations that the keyspace of a session has not had.
+/// Runs the migrations that a keyspace has not had.
 pub(super) async fn migrate_tables(session: &Session, keyspace: &str) -> Result<(), Trouble> {
-    run(session, META_TABLE).await?;
+    run(session, &in_keyspace(META_TABLE, keyspace)).await?;
     let version = version(session, keyspace).await?;
     for migration in MIGRATIONS.iter().filter(|step| step.version > version) {
         for statement in migration.statements {
-            run(session, statement).await?;
+            run(session, &in_keyspace(statement, keyspace)).await?;
         }
         let version = migration.version.to_string();
-        set_meta(session, SCHEMA_VERSION_KEY, &version).await?;
+        set_meta(session, keyspace, SCHEMA_VERSION_KEY, &version).await?;
         tracing::info!(keyspace, version, "the store's schema was upgraded");
     }
     Ok(())
@@ -70,7 +71,7 @@ pub(super) async fn migrate_tables(session: &Session, keyspace: &str) -> Result<
 
 /// The version of the schema; 0 before the first migration.
 async fn version(session: &Session, keyspace: &str) -> Result<u32, Trouble> {
-    let Some(value) = meta(session, SCHEMA_VERSION_KEY).await? else {
+    let Some(value) = meta(session, keyspace, SCHEMA_VERSION_KEY).await? else {
         return Ok(0);
     };
     match value.parse() {
@@ -88,8 +89,8 @@ async fn version(session: &Session, keyspace: &str) -> Result<u32, Trouble> {
 /// Takes the keyspace for a log where it has none. Two logs that do so in the same moment are not kept
 /// apart: their servers have to be started by the same hand.
 pub(super) async fn claim(session: &Session, keyspace: &str, log_id: Uuid) -> Result<(), Trouble> {
-    let Some(value) = meta(session, LOG_ID_KEY).await? else {
-        return Ok(set_meta(session, LOG_ID_KEY, &log_id.to_string()).await?);
+    let Some(value) = meta(session, keyspace, LOG_ID_KEY).await? else {
+        return Ok(set_meta(session, keyspace, LOG_ID_KEY, &log_id.to_string()).await?);
     };
     match value.parse::<Uuid>() {
         Ok(found) if found == log_id => Ok(()),
@@ -111,8 +112,8 @@ fn malformed(keyspace: &str, key: &'static str, value: String) -> ScyllaError {
     }
 }
 
-async fn meta(session: &Session, key: &str) -> Result<Option<String>, DriverError> {
-    let text = "SELECT value FROM meta WHERE key = ?";
+async fn meta(session: &Session, keyspace: &str, key: &str) -> Result<Option<String>, DriverError> {
+    let text = in_keyspace("SELECT value FROM KEYSPACE.meta WHERE key = ?", keyspace);
     let answer = session.query_unpaged(text, (key,)).await;
     let rows = answer.map_err(DriverError::new)?.into_rows_result();
     let rows = rows.map_err(DriverError::new)?;
@@ -120,8 +121,16 @@ async fn meta(session: &Session, key: &str) -> Result<Option<String>, DriverErro
     Ok(first.map_err(DriverError::new)?.map(|(value,)| value))
 }
 
-async fn set_meta(session: &Session, key: &str, value: &str) -> Result<(), DriverError> {
-    let text = "INSERT INTO meta (key, value) VALUES (?, ?)";
+async fn set_meta(
+    session: &Session,
+    keyspace: &str,
+    key: &str,
+    value: &str,
+) -> Result<(), DriverError> {
+    let text = in_keyspace(
+        "INSERT INTO KEYSPACE.meta (key, value) VALUES (?, ?)",
+        keyspace,
+    );
     let answer = session.query_unpaged(text, (key, value)).await;
     answer.map(drop).map_err(DriverError::new)
 }

@@ -10,6 +10,7 @@ mod connect;
 mod event;
 mod history;
 mod lane;
+mod link;
 mod migrate;
 mod plan;
 mod queue;
@@ -24,6 +25,7 @@ pub use store::{Answer, ScyllaStore, Sessions, Settings, migrate, probe};
 use std::fmt::Display;
 use std::io;
 
+use ::scylla::errors::ExecutionError;
 use uuid::Uuid;
 
 /// The store can't be used. Where it merely doesn't answer, it is waited for instead.
@@ -66,11 +68,29 @@ pub enum ScyllaError {
 /// The driver could not do what it was asked. Its errors are large and many; what an operator needs of
 /// them is their text.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct DriverError(Box<str>);
+#[error("{text}")]
+struct DriverError {
+    text: Box<str>,
+    /// No node has a connection.
+    is_cut_off: bool,
+}
 
 impl DriverError {
     fn new(error: impl Display) -> Self {
-        Self(error.to_string().into())
+        Self {
+            text: error.to_string().into(),
+            is_cut_off: false,
+        }
+    }
+
+    fn of_request(error: &ExecutionError) -> Self {
+        let is_cut_off = matches!(
+            error,
+            ExecutionError::ConnectionPoolError(_) | ExecutionError::EmptyPlan
+        );
+        Self {
+            is_cut_off,
+            ..Self::new(error)
+        }
     }
 }

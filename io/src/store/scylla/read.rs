@@ -221,7 +221,9 @@ impl Connection {
         let mut state = PagingState::start();
         loop {
             let page = self.session.execute_single_page(statement, &values, state);
-            let (answer, next) = page.await.map_err(DriverError::new)?;
+            let (answer, next) = page
+                .await
+                .map_err(|error| DriverError::of_request(&error))?;
             take(&answer.into_rows_result().map_err(DriverError::new)?)?;
             match next.into_paging_control_flow() {
                 ControlFlow::Continue(next) => state = next,

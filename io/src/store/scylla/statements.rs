@@ -1,5 +1,6 @@
 //! Everything that is asked of the store once it has its tables, prepared.
 
+use rookery_schema::cql::in_keyspace;
 use scylla::client::session::Session;
 use scylla::statement::prepared::PreparedStatement;
 
@@ -13,9 +14,12 @@ macro_rules! statements {
         }
 
         impl Statements {
-            pub(super) async fn prepare(session: &Session) -> Result<Self, DriverError> {
+            pub(super) async fn prepare(
+                session: &Session,
+                keyspace: &str,
+            ) -> Result<Self, DriverError> {
                 Ok(Self {
-                    $($name: prepare(session, $text).await?,)*
+                    $($name: prepare(session, &in_keyspace($text, keyspace)).await?,)*
                 })
             }
         }
@@ -23,37 +27,37 @@ macro_rules! statements {
 }
 
 statements! {
-    add_event: "INSERT INTO messages (chat_id, bucket, seq, event) VALUES (?, ?, ?, ?)",
-    add_chat: "INSERT INTO chats (chat_id, name, created_at) VALUES (?, ?, ?)",
-    add_member: "INSERT INTO members_by_chat (chat_id, user_id, added_seq, position) \
+    add_event: "INSERT INTO KEYSPACE.messages (chat_id, bucket, seq, event) VALUES (?, ?, ?, ?)",
+    add_chat: "INSERT INTO KEYSPACE.chats (chat_id, name, created_at) VALUES (?, ?, ?)",
+    add_member: "INSERT INTO KEYSPACE.members_by_chat (chat_id, user_id, added_seq, position) \
         VALUES (?, ?, ?, ?) USING TIMESTAMP ?",
-    mark_removed: "UPDATE members_by_chat USING TIMESTAMP ? SET removed_seq = ? \
+    mark_removed: "UPDATE KEYSPACE.members_by_chat USING TIMESTAMP ? SET removed_seq = ? \
         WHERE chat_id = ? AND user_id = ?",
-    forget_member: "DELETE FROM members_by_chat USING TIMESTAMP ? WHERE chat_id = ? AND user_id = ?",
-    add_chat_of_user: "INSERT INTO chats_by_user (user_id, chat_id) VALUES (?, ?) USING TIMESTAMP ?",
-    remove_chat_of_user: "DELETE FROM chats_by_user USING TIMESTAMP ? \
+    forget_member: "DELETE FROM KEYSPACE.members_by_chat USING TIMESTAMP ? WHERE chat_id = ? AND user_id = ?",
+    add_chat_of_user: "INSERT INTO KEYSPACE.chats_by_user (user_id, chat_id) VALUES (?, ?) USING TIMESTAMP ?",
+    remove_chat_of_user: "DELETE FROM KEYSPACE.chats_by_user USING TIMESTAMP ? \
         WHERE user_id = ? AND chat_id = ?",
-    add_user: "INSERT INTO users (user_id, username, password_hash, created_at, updated_at) \
+    add_user: "INSERT INTO KEYSPACE.users (user_id, username, password_hash, created_at, updated_at) \
         VALUES (?, ?, ?, ?, ?)",
-    add_user_name: "INSERT INTO users_by_name (bucket, username, user_id) VALUES (?, ?, ?)",
-    add_ended_session: "INSERT INTO ended_sessions (bucket, session_id, expires_at) \
+    add_user_name: "INSERT INTO KEYSPACE.users_by_name (bucket, username, user_id) VALUES (?, ?, ?)",
+    add_ended_session: "INSERT INTO KEYSPACE.ended_sessions (bucket, session_id, expires_at) \
         VALUES (?, ?, ?) USING TTL ?",
-    set_reached: "INSERT INTO reached (log_partition, behind) VALUES (?, ?) USING TIMESTAMP ?",
+    set_reached: "INSERT INTO KEYSPACE.reached (log_partition, behind) VALUES (?, ?) USING TIMESTAMP ?",
 
-    chat: "SELECT name, created_at FROM chats WHERE chat_id = ?",
-    members: "SELECT user_id, added_seq, position, removed_seq FROM members_by_chat WHERE chat_id = ?",
-    chats_of_user: "SELECT chat_id FROM chats_by_user WHERE user_id = ?",
-    user: "SELECT username, password_hash, created_at, updated_at FROM users WHERE user_id = ?",
-    user_of_name: "SELECT user_id FROM users_by_name WHERE bucket = ? AND username = ?",
-    names_from: "SELECT username, user_id FROM users_by_name \
+    chat: "SELECT name, created_at FROM KEYSPACE.chats WHERE chat_id = ?",
+    members: "SELECT user_id, added_seq, position, removed_seq FROM KEYSPACE.members_by_chat WHERE chat_id = ?",
+    chats_of_user: "SELECT chat_id FROM KEYSPACE.chats_by_user WHERE user_id = ?",
+    user: "SELECT username, password_hash, created_at, updated_at FROM KEYSPACE.users WHERE user_id = ?",
+    user_of_name: "SELECT user_id FROM KEYSPACE.users_by_name WHERE bucket = ? AND username = ?",
+    names_from: "SELECT username, user_id FROM KEYSPACE.users_by_name \
         WHERE bucket = ? AND username >= ? LIMIT ?",
-    names_between: "SELECT username, user_id FROM users_by_name \
+    names_between: "SELECT username, user_id FROM KEYSPACE.users_by_name \
         WHERE bucket = ? AND username >= ? AND username < ? LIMIT ?",
-    ended_sessions: "SELECT session_id, expires_at FROM ended_sessions WHERE bucket = ?",
-    newest_seq: "SELECT seq FROM messages WHERE chat_id = ? AND bucket = ? LIMIT 1",
-    events_before: "SELECT seq, event FROM messages \
+    ended_sessions: "SELECT session_id, expires_at FROM KEYSPACE.ended_sessions WHERE bucket = ?",
+    newest_seq: "SELECT seq FROM KEYSPACE.messages WHERE chat_id = ? AND bucket = ? LIMIT 1",
+    events_before: "SELECT seq, event FROM KEYSPACE.messages \
         WHERE chat_id = ? AND bucket = ? AND seq < ? LIMIT ?",
-    events_after: "SELECT seq, event FROM messages \
+    events_after: "SELECT seq, event FROM KEYSPACE.messages \
         WHERE chat_id = ? AND bucket = ? AND seq > ? ORDER BY seq ASC LIMIT ?",
 }
 

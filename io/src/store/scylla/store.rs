@@ -8,6 +8,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use rookery_schema::cql::in_keyspace;
 use rookery_schema::{Offset, PartitionId};
 use scylla::client::session::Session;
 use uuid::Uuid;
@@ -82,7 +83,7 @@ impl ScyllaStore {
         let (datacenter, stored) = runtime.block_on(persist(settings, interrupted, || async {
             let (session, datacenter) = migrated(settings).await?;
             claim(&session, &settings.keyspace, log_id).await?;
-            Ok((datacenter, stored(&session).await?))
+            Ok((datacenter, stored(&session, &settings.keyspace).await?))
         }))?;
         let shared = match settings.sessions {
             Sessions::PerShard => None,
@@ -113,13 +114,12 @@ impl ScyllaStore {
             None => {
                 let scope = Scope {
                     datacenter: Some(&self.datacenter),
-                    has_keyspace: true,
                     is_shared: false,
                 };
                 Arc::new(open(&self.settings, scope).await?)
             }
         };
-        let statements = Statements::prepare(&session).await?;
+        let statements = Statements::prepare(&session, &self.settings.keyspace).await?;
         Ok(Connection {
             session,
             statements,
@@ -148,7 +148,6 @@ fn drive_shared(
 ) {
     let scope = Scope {
         datacenter: Some(datacenter),
-        has_keyspace: true,
         is_shared: true,
     };
     let never = AtomicBool::new(false);
@@ -182,7 +181,6 @@ async fn migrated(settings: &Settings) -> Result<(Session, String), Trouble> {
     let datacenter = prepare_keyspace(settings).await?;
     let scope = Scope {
         datacenter: Some(&datacenter),
-        has_keyspace: true,
         is_shared: false,
     };
     let session = open(settings, scope).await?;
@@ -190,9 +188,15 @@ async fn migrated(settings: &Settings) -> Result<(Session, String), Trouble> {
     Ok((session, datacenter))
 }
 
-async fn stored(session: &Session) -> Result<HashMap<PartitionId, Offset>, DriverError> {
-    let reached: Vec<(i32, i64)> =
-        rows(session, "SELECT log_partition, behind FROM reached").await?;
+async fn stored(
+    session: &Session,
+    keyspace: &str,
+) -> Result<HashMap<PartitionId, Offset>, DriverError> {
+    let statement = in_keyspace(
+        "SELECT log_partition, behind FROM KEYSPACE.reached",
+        keyspace,
+    );
+    let reached: Vec<(i32, i64)> = rows(session, &statement).await?;
     let pair = |(id, behind)| (partition(id), Offset(from_bigint(behind)));
     Ok(reached.into_iter().map(pair).collect())
 }

@@ -1,5 +1,6 @@
 //! Writes batches, one attempt after the other until they are in.
 
+use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::stream::{self, StreamExt as _};
@@ -16,6 +17,7 @@ use super::DriverError;
 use super::connect::Connection;
 use super::event::{bigint, event_value, int};
 use super::lane::Complaints;
+use super::link::Link;
 use super::plan::{Batch, Removal, stages};
 use crate::store::backoff::Backoff;
 
@@ -25,13 +27,13 @@ const STAGE_IN_FLIGHT_MAX: usize = 32;
 /// distant year; rows without one merely stay.
 const TTL_SECONDS_MAX: u64 = 5 * 366 * 24 * 3600;
 
-impl Connection {
+impl Link {
     /// Writes rows of a job, in the stages in which they have to come, however long it takes.
     pub(super) async fn write_job(&self, rows: &[Row], complaints: &Complaints) {
         for stage in stages(rows) {
             stream::iter(&stage)
                 .for_each_concurrent(STAGE_IN_FLIGHT_MAX, |batch| {
-                    retried(complaints, move || self.write(batch))
+                    self.retried(complaints, async move |to| to.write(batch).await)
                 })
                 .await;
         }
@@ -43,12 +45,34 @@ impl Connection {
         reached: &[(PartitionId, Offset)],
         complaints: &Complaints,
     ) {
-        for (partition, behind) in reached {
-            let behind = bigint(behind.0);
-            let values = (int(*partition), behind, behind);
-            let statement = &self.statements.set_reached;
-            retried(complaints, || self.one(statement, values)).await;
+        for &(partition, behind) in reached {
+            self.retried(complaints, async |to| to.reached(partition, behind).await)
+                .await;
         }
+    }
+
+    /// Tries until it succeeds.
+    async fn retried(
+        &self,
+        complaints: &Complaints,
+        attempt: impl AsyncFn(Rc<Connection>) -> Result<(), DriverError>,
+    ) {
+        let mut backoff = Backoff::default();
+        while let Err(error) = attempt(self.connection()).await {
+            complaints.about("the store could not be written; trying again", &error);
+            if error.is_cut_off {
+                self.renew().await;
+            }
+            tokio::time::sleep(backoff.next()).await;
+        }
+    }
+}
+
+impl Connection {
+    async fn reached(&self, partition: PartitionId, behind: Offset) -> Result<(), DriverError> {
+        let behind = bigint(behind.0);
+        let values = (int(partition), behind, behind);
+        self.one(&self.statements.set_reached, values).await
     }
 
     async fn write(&self, batch: &Batch<'_>) -> Result<(), DriverError> {
@@ -91,7 +115,9 @@ impl Connection {
         values: impl SerializeRow,
     ) -> Result<(), DriverError> {
         let answer = self.session.execute_unpaged(statement, values).await;
-        answer.map(drop).map_err(DriverError::new)
+        answer
+            .map(drop)
+            .map_err(|error| DriverError::of_request(&error))
     }
 
     /// Writes rows of one partition, all or none of them.
@@ -110,21 +136,11 @@ impl Connection {
                 let mut batch = CqlBatch::new_with_statements(BatchType::Unlogged, statements);
                 batch.set_is_idempotent(true);
                 let answer = self.session.batch(&batch, values).await;
-                answer.map(drop).map_err(DriverError::new)
+                answer
+                    .map(drop)
+                    .map_err(|error| DriverError::of_request(&error))
             }
         }
-    }
-}
-
-/// Tries until it succeeds.
-async fn retried<F>(complaints: &Complaints, attempt: impl Fn() -> F)
-where
-    F: Future<Output = Result<(), DriverError>>,
-{
-    let mut backoff = Backoff::default();
-    while let Err(error) = attempt().await {
-        complaints.about("the store could not be written; trying again", &error);
-        tokio::time::sleep(backoff.next()).await;
     }
 }
 
