@@ -8,6 +8,7 @@ mod lanes;
 mod long_chats;
 mod model;
 mod proxy;
+mod rates;
 mod restarts;
 mod shards;
 #[path = "../support/store_model.rs"]

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use rookery_engine::port::{Read, StoreEvent, StoreRequest};
-use rookery_io::store::scylla::{ScyllaStore, Sessions, Settings};
+use rookery_io::store::scylla::{ScyllaStore, Settings};
 use rookery_schema::row::{MemberRow, Row, UserRow};
 use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 use scylla::routing::{Shard as ServerShard, Sharder};
@@ -20,8 +20,6 @@ const CHATS: u64 = 300;
 const MESSAGES: u64 = 5;
 const READ_AT_A_TIME: usize = 10;
 
-/// With a session for each of our shards there is one connection to a node, whatever its shards: only a
-/// session that all share has something to choose from.
 #[test]
 fn requests_come_on_the_connection_of_the_shard_that_has_their_partition() {
     let Some(keyspace) = keyspace("shards") else {
@@ -30,14 +28,14 @@ fn requests_come_on_the_connection_of_the_shard_that_has_their_partition() {
     let server = ShardedServer::in_front_of(&keyspace.settings.nodes[0]);
     let settings = Settings {
         nodes: vec![server.address.to_string()],
-        sessions: Sessions::Shared,
         ..keyspace.settings.clone()
     };
     let store = ScyllaStore::connect(&settings, LOG, &AtomicBool::new(false)).unwrap();
-    // What is asked from here on comes from the shared session alone.
-    server.take_requests();
-    let mut shards = [0, 1, 2].map(|shard| start(&store, shard));
-    use_all_connections(&server, &mut shards[0]);
+    let mut shards = [0, 1, 2].map(|shard| {
+        let mut shard = start(&store, shard);
+        use_all_connections(&server, &mut shard);
+        shard
+    });
 
     for n in 0..CHATS {
         shards[n as usize % 3].submit_write(rows(n));
@@ -65,9 +63,11 @@ fn requests_come_on_the_connection_of_the_shard_that_has_their_partition() {
     }
 }
 
-/// The driver makes a connection, goes on, and makes those to the other shards beside. Until they are
-/// there, what is theirs goes to another.
+/// A session makes a connection, goes on, and makes those to the other shards beside. Until they are there,
+/// what is theirs goes to another.
 fn use_all_connections(server: &ShardedServer, shard: &mut Shard) {
+    // Only this one has something to do, so whatever comes now comes from its session.
+    server.take_requests();
     let deadline = Instant::now() + PATIENCE;
     while server.used_shards() != all_shards() {
         assert!(Instant::now() < deadline, "{:?}", server.used_shards());

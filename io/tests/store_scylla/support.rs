@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use rookery_engine::port::{StoreEvent, StoreRequest};
-use rookery_io::store::scylla::{ScyllaError, ScyllaStore, Sessions, Settings, spawn_lane};
+use rookery_io::store::scylla::{ScyllaError, ScyllaStore, Settings, spawn_lane};
 use rookery_schema::record::{MessagePosted, Record};
 use rookery_schema::row::{ChatRow, EventRow, Head, Row};
 use rookery_schema::{
@@ -37,7 +37,6 @@ pub(super) fn keyspace(test: &str) -> Option<Keyspace> {
     let settings = Settings {
         nodes: vec![node.clone()],
         keyspace: format!("Test_{test}_{}", std::process::id()),
-        sessions: Sessions::PerShard,
     };
     let keyspace = Keyspace { settings, node };
     keyspace.drop_tables();

@@ -1,5 +1,6 @@
 //! Sessions: how they are set up, and that they are waited for.
 
+use std::num::NonZeroUsize;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +18,9 @@ use super::store::Settings;
 use super::{DriverError, ScyllaError};
 use crate::store::backoff::Backoff;
 
+/// A connection to each shard of a node, so that each request goes to the one that has its partition; one to
+/// a node of Cassandra, which has no shards.
+const POOL: PoolSize = PoolSize::PerShard(NonZeroUsize::MIN);
 /// For a request to be answered. What is not is asked again by the lane, or was read for too long.
 pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
 /// For a connection to be made.
@@ -32,21 +36,16 @@ const WAITING_LINE_INTERVAL: Duration = Duration::from_secs(3);
 
 /// A session with all its statements.
 pub(super) struct Connection {
-    pub(super) session: Arc<Session>,
+    pub(super) session: Session,
     pub(super) statements: Statements,
 }
 
-/// What a session needs to know beyond [`Settings`].
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Scope<'a> {
-    /// Nodes elsewhere are for their own clients; absent while that is to be found out.
-    pub(super) datacenter: Option<&'a str>,
-    /// Whether one session serves all shards.
-    pub(super) is_shared: bool,
-}
-
-/// One try to make a session.
-pub(super) async fn open(settings: &Settings, scope: Scope<'_>) -> Result<Session, DriverError> {
+/// One try to make a session. Nodes of another datacenter are for their own clients; absent while ours is to
+/// be found out.
+pub(super) async fn open(
+    settings: &Settings,
+    datacenter: Option<&str>,
+) -> Result<Session, DriverError> {
     let profile = ExecutionProfile::builder()
         .consistency(Consistency::LocalQuorum)
         .request_timeout(Some(REQUEST_TIMEOUT))
@@ -54,27 +53,19 @@ pub(super) async fn open(settings: &Settings, scope: Scope<'_>) -> Result<Sessio
         .retry_policy(Arc::new(FallthroughRetryPolicy::new()))
         .speculative_execution_policy(None)
         .build();
-    let pool = if scope.is_shared {
-        PoolSize::PerShard(ONE)
-    } else {
-        // One connection for each shard of the server and each of ours would be their product.
-        PoolSize::PerHost(ONE)
-    };
     let mut builder = SessionBuilder::new()
         .known_nodes(&settings.nodes)
         .default_execution_profile_handle(profile.into_handle())
-        .pool_size(pool)
+        .pool_size(POOL)
         .connection_timeout(CONNECT_TIMEOUT)
         .keepalive_interval(KEEPALIVE_INTERVAL)
         .keepalive_timeout(KEEPALIVE_TIMEOUT)
         .keyspaces_to_fetch([&settings.keyspace]);
-    if let Some(datacenter) = scope.datacenter {
+    if let Some(datacenter) = datacenter {
         builder = builder.prefer_datacenter(datacenter.to_owned());
     }
     builder.build().await.map_err(DriverError::new)
 }
-
-const ONE: std::num::NonZeroUsize = std::num::NonZeroUsize::MIN;
 
 /// Tries until it is done, says why it is not every few seconds, and gives up when interrupted.
 pub(super) async fn persist<T, F>(

@@ -11,13 +11,13 @@ use rookery_schema::cql::{
 use scylla::client::session::Session;
 use uuid::Uuid;
 
-use super::connect::{Scope, Trouble, open};
+use super::connect::{Trouble, open};
 use super::store::Settings;
 use super::{DriverError, ScyllaError};
 
 /// Makes the keyspace where there is none, and says in which datacenter it was reached.
 pub(super) async fn prepare_keyspace(settings: &Settings) -> Result<String, DriverError> {
-    let session = open(settings, Scope::default()).await?;
+    let session = open(settings, None).await?;
     let (datacenter, nodes) = own_datacenter(&session, settings).await?;
     run(
         &session,

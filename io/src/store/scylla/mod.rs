@@ -20,7 +20,7 @@ mod store;
 mod write;
 
 pub use lane::spawn_lane;
-pub use store::{Answer, ScyllaStore, Sessions, Settings, migrate, probe};
+pub use store::{Answer, ScyllaStore, Settings, migrate, probe};
 
 use std::fmt::Display;
 use std::io;

@@ -1,11 +1,8 @@
 //! The store of a process: found or made at the start, and what it knew then.
 
 use std::collections::HashMap;
-use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::mpsc;
-use std::thread;
 use std::time::Duration;
 
 use rookery_schema::cql::in_keyspace;
@@ -13,15 +10,13 @@ use rookery_schema::{Offset, PartitionId};
 use scylla::client::session::Session;
 use uuid::Uuid;
 
-use super::connect::{Connection, Scope, Trouble, open, persist, runtime};
+use super::connect::{Connection, Trouble, open, persist, runtime};
 use super::event::{from_bigint, partition};
 use super::migrate::{claim, migrate_tables, prepare_keyspace, rows};
 use super::statements::Statements;
 use super::{DriverError, ScyllaError};
 use crate::config::Config;
-use crate::lane::{self, Requests};
 use crate::log::Stored;
-use crate::mailbox::Sender;
 
 /// Where the store is.
 #[derive(Clone, Debug)]
@@ -29,7 +24,6 @@ pub struct Settings {
     /// `HOST:PORT` of nodes to begin with; they name the others.
     pub nodes: Vec<String>,
     pub keyspace: String,
-    pub sessions: Sessions,
 }
 
 impl Settings {
@@ -38,19 +32,8 @@ impl Settings {
         Self {
             nodes: config.scylla.iter().map(ToString::to_string).collect(),
             keyspace: config.keyspace.clone(),
-            sessions: Sessions::default(),
         }
     }
-}
-
-/// How many sessions there are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Sessions {
-    /// One for each shard, driven by its lane.
-    #[default]
-    PerShard,
-    /// One for all shards, driven by a thread of its own.
-    Shared,
 }
 
 /// The store of a process, reached and with its tables. Clones share it.
@@ -58,15 +41,7 @@ pub enum Sessions {
 pub struct ScyllaStore {
     pub(super) settings: Settings,
     datacenter: String,
-    shared: Option<SharedSession>,
     stored: Arc<HashMap<PartitionId, Offset>>,
-}
-
-/// A session whose runtime is on a thread of its own, which ends with the last clone.
-#[derive(Clone)]
-struct SharedSession {
-    session: Arc<Session>,
-    _end: Sender<()>,
 }
 
 impl ScyllaStore {
@@ -85,14 +60,9 @@ impl ScyllaStore {
             claim(&session, &settings.keyspace, log_id).await?;
             Ok((datacenter, stored(&session, &settings.keyspace).await?))
         }))?;
-        let shared = match settings.sessions {
-            Sessions::PerShard => None,
-            Sessions::Shared => Some(SharedSession::open(settings, &datacenter)?),
-        };
         Ok(Self {
             settings: settings.clone(),
             datacenter,
-            shared,
             stored: Arc::new(stored),
         })
     }
@@ -109,62 +79,13 @@ impl ScyllaStore {
 
     /// One try to get what a lane works with.
     pub(super) async fn connection(&self) -> Result<Connection, DriverError> {
-        let session = match &self.shared {
-            Some(shared) => Arc::clone(&shared.session),
-            None => {
-                let scope = Scope {
-                    datacenter: Some(&self.datacenter),
-                    is_shared: false,
-                };
-                Arc::new(open(&self.settings, scope).await?)
-            }
-        };
+        let session = open(&self.settings, Some(&self.datacenter)).await?;
         let statements = Statements::prepare(&session, &self.settings.keyspace).await?;
         Ok(Connection {
             session,
             statements,
         })
     }
-}
-
-impl SharedSession {
-    fn open(settings: &Settings, datacenter: &str) -> Result<Self, ScyllaError> {
-        let (end, ring) = lane::requests(1);
-        let (sender, opened) = mpsc::channel();
-        let (settings, datacenter) = (settings.clone(), datacenter.to_owned());
-        let body = move || drive_shared(&settings, &datacenter, ring, &sender);
-        let thread = thread::Builder::new().name("store-session".to_owned());
-        thread.spawn(body).map_err(ScyllaError::Thread)?;
-        let session = opened.recv().unwrap_or(Err(ScyllaError::Interrupted))?;
-        Ok(Self { session, _end: end })
-    }
-}
-
-fn drive_shared(
-    settings: &Settings,
-    datacenter: &str,
-    mut ring: Requests<()>,
-    opened: &mpsc::Sender<Result<Arc<Session>, ScyllaError>>,
-) {
-    let scope = Scope {
-        datacenter: Some(datacenter),
-        is_shared: true,
-    };
-    let never = AtomicBool::new(false);
-    let runtime = match runtime() {
-        Ok(runtime) => runtime,
-        Err(error) => return drop(opened.send(Err(error))),
-    };
-    runtime.block_on(async {
-        let session = persist(settings, &never, || async {
-            Ok(Arc::new(open(settings, scope).await?))
-        });
-        // Nobody waits for it where the store was given up.
-        let _ = opened.send(session.await);
-        while !ring.is_closed() {
-            poll_fn(|context| ring.poll_news(context)).await;
-        }
-    });
 }
 
 /// Makes the keyspace and its tables, or upgrades them. Waits for the store.
@@ -179,11 +100,7 @@ pub fn migrate(settings: &Settings, interrupted: &AtomicBool) -> Result<(), Scyl
 
 async fn migrated(settings: &Settings) -> Result<(Session, String), Trouble> {
     let datacenter = prepare_keyspace(settings).await?;
-    let scope = Scope {
-        datacenter: Some(&datacenter),
-        is_shared: false,
-    };
-    let session = open(settings, scope).await?;
+    let session = open(settings, Some(&datacenter)).await?;
     migrate_tables(&session, &settings.keyspace).await?;
     Ok((session, datacenter))
 }
@@ -215,7 +132,7 @@ pub struct Answer {
 /// Where it does not answer in time.
 pub fn probe(settings: &Settings, at_most: Duration) -> Result<Answer, ScyllaError> {
     let ask = async {
-        let session = open(settings, Scope::default()).await?;
+        let session = open(settings, None).await?;
         let text = "SELECT release_version, data_center FROM system.local";
         let local: Vec<(String, String)> = rows(&session, text).await?;
         let first = local.into_iter().next();
