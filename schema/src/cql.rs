@@ -137,6 +137,11 @@ pub fn bucket(seq: Seq) -> i32 {
     i32::try_from(seq.0 >> BUCKET_BITS).unwrap_or(i32::MAX)
 }
 
+/// The oldest seq that belongs into a bucket.
+pub fn first_of_bucket(bucket: i32) -> Seq {
+    Seq(u64::try_from(bucket).unwrap_or_default() << BUCKET_BITS)
+}
+
 /// Whether an event is the last that its bucket has room for.
 pub const fn is_last_of_bucket(seq: Seq) -> bool {
     (seq.0 + 1).is_multiple_of(1 << BUCKET_BITS)
@@ -182,6 +187,10 @@ mod tests {
         assert_eq!((bucket(Seq(1)), bucket(Seq(last))), (0, 0));
         assert!(is_last_of_bucket(Seq(last)) && !is_last_of_bucket(Seq(last - 1)));
         assert_eq!(bucket(Seq(last + 1)), 1);
+        assert_eq!(
+            (first_of_bucket(0), first_of_bucket(1)),
+            (Seq(0), Seq(last + 1))
+        );
         assert!(!is_last_of_bucket(Seq(last + 1)));
         assert_eq!(bucket(Seq(u64::MAX)), i32::MAX);
     }

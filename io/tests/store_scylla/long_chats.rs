@@ -71,6 +71,15 @@ fn pages_and_heads_cross_buckets() {
     shard.stop();
 }
 
+/// A message with so many up to it.
+fn counted(seq: u64, messages: u64) -> EventRow {
+    let Row::Event(mut row) = message(seq, 1) else {
+        unreachable!("it is an event")
+    };
+    row.head.messages = messages;
+    row
+}
+
 #[test]
 fn a_chat_whose_newest_message_is_buckets_away_still_has_it() {
     let Some(keyspace) = keyspace("quiet") else {
@@ -78,16 +87,10 @@ fn a_chat_whose_newest_message_is_buckets_away_still_has_it() {
     };
     let mut shard = start(&keyspace.open(), 0);
     let silent = |seq| {
-        let Row::Event(row) = message(seq, 0) else {
-            unreachable!("it is an event")
-        };
-        let mut head = row.head;
-        head.messages = 3;
         Row::Event(EventRow {
-            head,
             record: vec![3; 50].into(),
             is_message: false,
-            ..row
+            ..counted(seq, 3)
         })
     };
     let messages = (1..=3).map(|seq| message(seq, 1));
@@ -102,5 +105,10 @@ fn a_chat_whose_newest_message_is_buckets_away_still_has_it() {
     assert_eq!(found.latest_message.unwrap().head.seq, Seq(3));
     assert_eq!(before(&mut shard, head + 1, 2), [3, 2]);
     assert_eq!(after(&mut shard, 2, 2), [3]);
+    assert_eq!(after(&mut shard, 3, 2), [0; 0]);
+
+    shard.write(vec![Row::Event(counted(head + 1, 4))]);
+    assert_eq!(after(&mut shard, 2, 3), [3, head + 1]);
+    assert_eq!(before(&mut shard, head + 2, 3), [head + 1, 3, 2]);
     shard.stop();
 }

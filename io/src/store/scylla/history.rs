@@ -2,7 +2,7 @@
 //! events, and all but that one are full, so nothing has to be kept to find it.
 
 use rookery_engine::port::StoredChat;
-use rookery_schema::cql::{bucket, is_last_of_bucket};
+use rookery_schema::cql::{bucket, first_of_bucket, is_last_of_bucket};
 use rookery_schema::row::EventRow;
 use rookery_schema::{ChatId, Seq};
 use scylla::response::query_result::QueryRowsResult;
@@ -12,6 +12,7 @@ use super::DriverError;
 use super::connect::Connection;
 use super::event::{EventValue, bigint, event_row, from_bigint};
 use super::read::limit_of;
+use super::search::{HeadSearch, Look, MessageSearch};
 
 /// Events read at a time in search of messages; pages grow up to this while there are few among them.
 const PAGE_EVENTS_MAX: usize = 2048;
@@ -86,31 +87,26 @@ impl Connection {
         before: Seq,
         limit: usize,
     ) -> Result<Vec<EventRow>, DriverError> {
-        let Some(last) = before.0.checked_sub(1) else {
-            return Ok(Vec::new());
-        };
         let mut found = Gathered::new(limit);
-        let (mut bucket, mut border) = (bucket(Seq(last)), bigint(before.0));
-        while found.is_wanting() {
-            let size = found.page_size();
-            let statement = &self.statements.events_before;
-            let page = self.page(statement, chat_id, bucket, border, size).await?;
-            let lowest = page.last().map(|row| row.head.seq);
-            let is_beyond_head = found.last.is_none() && lowest.is_none() && bucket > 0;
-            let is_through = page.len() < size;
-            found.take(page);
-            if is_beyond_head {
-                match self.head_bucket(chat_id).await? {
-                    Some(head) => bucket = head,
+        let mut border = before.0;
+        while found.is_wanting() && border > 1 {
+            let bucket = bucket(Seq(border - 1));
+            let (statement, size) = (&self.statements.events_before, found.page_size);
+            let page = self.page(statement, chat_id, bucket, bigint(border), size);
+            let page = page.await?;
+            border = match page.last().map(Edge::of) {
+                // Beyond the head.
+                None => match self.head_bucket(chat_id).await? {
+                    Some(head) => first_of_bucket(bucket.min(head.saturating_add(1))).0,
                     None => break,
+                },
+                Some(oldest) if found.take(page) > 0 => oldest.seq,
+                Some(oldest) if oldest.messages == 0 => break,
+                Some(oldest) => {
+                    let search = MessageSearch::down(oldest.seq, oldest.messages);
+                    oldest.seq.min(self.find(chat_id, search).await? + 1)
                 }
-            } else if !is_through {
-                border = lowest.map_or(border, |seq| bigint(seq.0));
-            } else if bucket == 0 || found.is_first_message_seen() {
-                break;
-            } else {
-                bucket -= 1;
-            }
+            };
         }
         Ok(found.messages)
     }
@@ -123,24 +119,46 @@ impl Connection {
         limit: usize,
     ) -> Result<Vec<EventRow>, DriverError> {
         let mut found = Gathered::new(limit);
-        let mut border = after;
+        let mut border = after.0;
         while found.is_wanting() {
-            let size = found.page_size();
-            let statement = &self.statements.events_after;
-            let bucket = bucket(Seq(border.0.saturating_add(1)));
-            let values = bigint(border.0);
-            let page = self.page(statement, chat_id, bucket, values, size).await?;
-            let Some(highest) = page.last().map(|row| row.head.seq) else {
+            let bucket = bucket(Seq(border.saturating_add(1)));
+            let (statement, size) = (&self.statements.events_after, found.page_size);
+            let page = self.page(statement, chat_id, bucket, bigint(border), size);
+            let page = page.await?;
+            let Some(newest) = page.last().map(Edge::of) else {
                 break;
             };
-            let is_through = page.len() < size && !is_last_of_bucket(highest);
-            found.take(page);
-            if is_through {
-                break;
-            }
-            border = highest;
+            let is_head = page.len() < size && !is_last_of_bucket(Seq(newest.seq));
+            border = match found.take(page) {
+                _ if is_head => break,
+                0 => {
+                    let search = MessageSearch::up(newest.seq, newest.messages + 1);
+                    self.find(chat_id, search).await? - 1
+                }
+                _ => newest.seq,
+            };
         }
         Ok(found.messages)
+    }
+
+    /// Where a search ends.
+    async fn find(&self, chat_id: ChatId, mut search: MessageSearch) -> Result<u64, DriverError> {
+        loop {
+            match search.next() {
+                Look::At(seq) => {
+                    let event = self.event(chat_id, seq).await?;
+                    search.found(seq, event.map(|row| row.head.messages));
+                }
+                Look::Done(seq) => return Ok(seq),
+            }
+        }
+    }
+
+    async fn event(&self, chat_id: ChatId, seq: u64) -> Result<Option<EventRow>, DriverError> {
+        let (bucket, behind) = (bucket(Seq(seq)), bigint(seq + 1));
+        let statement = &self.statements.events_before;
+        let found = self.page(statement, chat_id, bucket, behind, 1).await?;
+        Ok(found.into_iter().find(|row| row.head.seq == Seq(seq)))
     }
 
     /// Events of one bucket on one side of a seq.
@@ -182,8 +200,8 @@ impl Connection {
         let mut search = HeadSearch::default();
         loop {
             match search.next() {
-                Step::Look(bucket) => search.found(bucket, self.newest_in(chat_id, bucket).await?),
-                Step::Done(head) => return Ok(head),
+                Look::At(bucket) => search.found(bucket, self.newest_in(chat_id, bucket).await?),
+                Look::Done(head) => return Ok(head),
             }
         }
     }
@@ -193,8 +211,7 @@ impl Connection {
 struct Gathered {
     messages: Vec<EventRow>,
     limit: usize,
-    /// The newest or oldest event that was read, whichever came last.
-    last: Option<EventRow>,
+    /// Events to read next. Mostly they are messages, and the first page is enough.
     page_size: usize,
 }
 
@@ -203,7 +220,6 @@ impl Gathered {
         Self {
             messages: Vec::new(),
             limit,
-            last: None,
             page_size: limit,
         }
     }
@@ -212,109 +228,30 @@ impl Gathered {
         self.messages.len() < self.limit
     }
 
-    /// Events to read next. Mostly they are messages, and the first page is enough.
-    fn page_size(&self) -> usize {
-        self.page_size.min(PAGE_EVENTS_MAX)
-    }
-
-    fn take(&mut self, mut page: Vec<EventRow>) {
-        self.page_size = self.page_size() * 2;
-        self.last = page.last().cloned().or(self.last.take());
+    /// Keeps the messages of a page, and says how many there were.
+    fn take(&mut self, mut page: Vec<EventRow>) -> usize {
+        self.page_size = PAGE_EVENTS_MAX.min(self.page_size * 2);
         page.retain(|row| row.is_message);
+        let count = page.len();
         page.truncate(self.limit - self.messages.len());
         self.messages.append(&mut page);
-    }
-
-    /// Whether there is no message below the event that was read last.
-    fn is_first_message_seen(&self) -> bool {
-        let below = |row: &EventRow| row.head.messages.saturating_sub(u64::from(row.is_message));
-        self.last.as_ref().is_some_and(|row| below(row) == 0)
+        count
     }
 }
 
-/// The search for the newest bucket that is not empty: twice as far each time, then halving.
-#[derive(Debug, Default)]
-struct HeadSearch {
-    /// The newest bucket known to have events.
-    filled: Option<i32>,
-    /// The oldest bucket known to be empty.
-    empty: Option<i32>,
+/// The event at the far end of a page.
+#[derive(Clone, Copy)]
+struct Edge {
+    seq: u64,
+    /// Up to and with it.
+    messages: u64,
 }
 
-/// What a search does next.
-#[derive(Debug, PartialEq, Eq)]
-enum Step {
-    /// Look for the newest event of this bucket.
-    Look(i32),
-    /// That is it, if there is any.
-    Done(Option<i32>),
-}
-
-impl HeadSearch {
-    const fn next(&self) -> Step {
-        match (self.filled, self.empty) {
-            (None, None) => Step::Look(0),
-            (None, Some(_)) => Step::Done(None),
-            (Some(0), None) => Step::Look(1),
-            (Some(filled), None) => Step::Look(filled.saturating_mul(2)),
-            (Some(filled), Some(empty)) if empty - filled <= 1 => Step::Done(Some(filled)),
-            (Some(filled), Some(empty)) => Step::Look(filled + (empty - filled) / 2),
-        }
-    }
-
-    fn found(&mut self, bucket: i32, newest: Option<Seq>) {
-        match newest {
-            Some(newest) => {
-                self.filled = Some(bucket);
-                // One that has room is the last.
-                if !is_last_of_bucket(newest) {
-                    self.empty = Some(bucket + 1);
-                }
-            }
-            None => self.empty = Some(bucket),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use rookery_schema::cql::BUCKET_BITS;
-
-    fn search(head: Option<u64>) -> (Option<i32>, usize) {
-        let mut search = HeadSearch::default();
-        let mut looks = 0;
-        loop {
-            match search.next() {
-                Step::Done(found) => return (found, looks),
-                Step::Look(at) => {
-                    looks += 1;
-                    let last = ((at as u64 + 1) << BUCKET_BITS) - 1;
-                    let first = (at as u64) << BUCKET_BITS;
-                    let newest = head
-                        .filter(|head| *head >= first)
-                        .map(|head| head.min(last));
-                    search.found(at, newest.map(Seq));
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn most_chats_take_one_look() {
-        assert_eq!(search(None), (None, 1));
-        assert_eq!(search(Some(1)), (Some(0), 1));
-        assert_eq!(search(Some((1 << BUCKET_BITS) - 2)), (Some(0), 1));
-        assert_eq!(search(Some((1 << BUCKET_BITS) - 1)), (Some(0), 2));
-    }
-
-    proptest! {
-        #[test]
-        fn the_newest_bucket_is_found_in_few_looks(head in 1..1u64 << 45) {
-            let (found, looks) = search(Some(head));
-            prop_assert_eq!(found, Some(bucket(Seq(head))));
-            prop_assert!(looks <= 2 * 31);
+impl Edge {
+    const fn of(row: &EventRow) -> Self {
+        Self {
+            seq: row.head.seq.0,
+            messages: row.head.messages,
         }
     }
 }

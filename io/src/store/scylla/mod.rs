@@ -15,6 +15,7 @@ mod migrate;
 mod plan;
 mod queue;
 mod read;
+mod search;
 mod statements;
 mod store;
 mod write;
