@@ -115,7 +115,7 @@ pub fn migrate(config: &Config) -> Result<(), ServeError> {
         RedpandaLog::connect(&redpanda::Settings::of(config), stop.interrupted())?;
     }
     if config.store == StoreEngine::Scylla {
-        scylla::migrate(&scylla::Settings::new(config), stop.interrupted())?;
+        scylla::migrate(&scylla::Settings::of(config)?, stop.interrupted())?;
     }
     Ok(())
 }

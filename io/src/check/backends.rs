@@ -54,7 +54,9 @@ fn scylla(config: &Config) -> Finding {
     if reached.verdict == Verdict::Fail {
         return reached;
     }
-    match scylla::probe(&scylla::Settings::new(config), ANSWER_TIMEOUT) {
+    let answer =
+        scylla::Settings::of(config).and_then(|settings| scylla::probe(&settings, ANSWER_TIMEOUT));
+    match answer {
         Ok(answer) => Finding {
             found: format!(
                 "{}, answers as {} in {}",

@@ -2,6 +2,7 @@
 //! defaults, parsed once into the types that the server works with.
 
 mod cpus;
+mod credentials;
 mod domain;
 mod endpoint;
 mod error;
@@ -20,6 +21,7 @@ use tracing::level_filters::LevelFilter;
 
 pub use self::{
     cpus::{CpuSet, Placement},
+    credentials::{Credentials, CredentialsError},
     endpoint::Endpoint,
     error::ConfigError,
     layers::Origin,
@@ -99,6 +101,8 @@ pub struct Config {
     pub store: StoreEngine,
     /// Nodes of the scylla store, at least one.
     pub scylla: Vec<Endpoint>,
+    /// File with the credentials for the scylla store, where it asks for some.
+    pub scylla_credentials_file: Option<PathBuf>,
     /// Keyspace of the scylla store.
     pub keyspace: String,
     /// What the embedded log's acknowledgement promises.
@@ -275,6 +279,7 @@ impl Resolver<'_> {
             group: self.value(&settings::GROUP)?,
             store: self.value(&settings::STORE)?,
             scylla: self.value(&settings::SCYLLA)?,
+            scylla_credentials_file: self.optional(&settings::SCYLLA_CREDENTIALS_FILE)?,
             keyspace: self.value(&settings::KEYSPACE)?,
             durability: self.value(&settings::DURABILITY)?,
             auth: self.value(&settings::AUTH)?,

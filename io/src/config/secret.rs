@@ -92,13 +92,18 @@ pub fn token_secret(path: &Path) -> Result<Secret, SecretError> {
     }
 }
 
+/// The permissions of a file that others than its owner may read or change.
+pub(super) fn exposed_mode(file: &File) -> io::Result<Option<u32>> {
+    let mode = file.metadata()?.permissions().mode() & 0o7777;
+    Ok(Some(mode).filter(|mode| mode & MODE_OTHERS != 0))
+}
+
 fn read(file: File, path: &Path) -> Result<Secret, SecretError> {
     let failed = |source| SecretError::Io {
         path: path.to_owned(),
         source,
     };
-    let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o7777;
-    if mode & MODE_OTHERS != 0 {
+    if let Some(mode) = exposed_mode(&file).map_err(failed)? {
         return Err(SecretError::Exposed {
             path: path.to_owned(),
             mode,

@@ -61,7 +61,7 @@ impl<D: Domain> Described for Setting<D> {
 }
 
 /// All settings, in the order in which they are listed.
-pub(super) static ALL: [&dyn Described; 20] = [
+pub(super) static ALL: [&dyn Described; 21] = [
     &LISTEN,
     &ADMIN_LISTEN,
     &CPUS,
@@ -74,6 +74,7 @@ pub(super) static ALL: [&dyn Described; 20] = [
     &GROUP,
     &STORE,
     &SCYLLA,
+    &SCYLLA_CREDENTIALS_FILE,
     &KEYSPACE,
     &DURABILITY,
     &AUTH,
@@ -217,6 +218,14 @@ pub(super) static SCYLLA: Setting<Endpoints> = setting(
     "127.0.0.1:9042",
     "Nodes of the scylla store",
     Endpoints,
+);
+
+pub(super) static SCYLLA_CREDENTIALS_FILE: Setting<FilePath> = setting(
+    "scylla-credentials-file",
+    "FILE",
+    "unset",
+    "File with a user and, on its second line, his password for the scylla store, mode 0600, where it asks for them",
+    FilePath,
 );
 
 pub(super) static KEYSPACE: Setting<Name> = setting(

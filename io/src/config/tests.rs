@@ -72,6 +72,7 @@ fn defaults_are_those_of_the_contract() {
         group: "rookery".into(),
         store: StoreEngine::Embedded,
         scylla: vec![endpoint(9042)],
+        scylla_credentials_file: None,
         keyspace: "rookery".into(),
         durability: Durability::Fsync,
         auth: AuthMode::Token,
@@ -114,7 +115,7 @@ fn flags_win_over_variables_over_the_file_over_defaults() {
 }
 
 /// A value other than the default for every setting, as in a flag.
-const EVERY: [(&str, &str); 19] = [
+const EVERY: [(&str, &str); 20] = [
     ("listen", "0.0.0.0:80"),
     ("admin-listen", "[::1]:9100"),
     ("cpus", "1,4-5"),
@@ -126,6 +127,7 @@ const EVERY: [(&str, &str); 19] = [
     ("group", "g"),
     ("store", "scylla"),
     ("scylla", "10.0.0.1:9042"),
+    ("scylla-credentials-file", "/etc/rookery/scylla"),
     ("keyspace", "k_1"),
     ("durability", "os"),
     ("auth", "trust"),
@@ -259,6 +261,7 @@ fn a_value_out_of_bounds_is_refused_with_what_is_allowed() {
         ("group", "", kafka),
         ("store", "Scylla", "embedded or scylla"),
         ("scylla", "::1:9042", "HOST:PORT"),
+        ("scylla-credentials-file", "", "a path"),
         ("keyspace", "1st", "beginning with a letter"),
         ("keyspace", "a-b", "beginning with a letter"),
         ("durability", "none", "fsync or os"),

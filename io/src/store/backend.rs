@@ -42,7 +42,7 @@ impl StoreBackend {
                 Ok(Self::Embedded(store))
             }
             StoreEngine::Scylla => {
-                let settings = scylla::Settings::new(config);
+                let settings = scylla::Settings::of(config)?;
                 let store = scylla::ScyllaStore::connect(&settings, log_id, interrupted)?;
                 Ok(Self::Scylla(store))
             }

@@ -36,6 +36,7 @@ pub(super) fn keyspace(test: &str) -> Option<Keyspace> {
     };
     let settings = Settings {
         nodes: vec![node.clone()],
+        credentials: None,
         keyspace: format!("Test_{test}_{}", std::process::id()),
     };
     let keyspace = Keyspace { settings, node };

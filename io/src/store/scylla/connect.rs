@@ -64,6 +64,9 @@ pub(super) async fn open(
     if let Some(datacenter) = datacenter {
         builder = builder.prefer_datacenter(datacenter.to_owned());
     }
+    if let Some(credentials) = &settings.credentials {
+        builder = builder.user(&credentials.user, credentials.expose());
+    }
     builder.build().await.map_err(DriverError::new)
 }
 

@@ -29,6 +29,8 @@ use std::io;
 use ::scylla::errors::ExecutionError;
 use uuid::Uuid;
 
+use crate::config::CredentialsError;
+
 /// The store can't be used. Where it merely doesn't answer, it is waited for instead.
 #[derive(Debug, thiserror::Error)]
 pub enum ScyllaError {
@@ -58,8 +60,12 @@ pub enum ScyllaError {
         key: &'static str,
         value: String,
     },
-    #[error("the store at {nodes} does not answer: {reason}; start it, or correct --scylla")]
+    #[error(
+        "the store at {nodes} does not answer: {reason}; start it, or correct --scylla or --scylla-credentials-file"
+    )]
     Unreachable { nodes: String, reason: String },
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
     #[error("told to stop while waiting for the store")]
     Interrupted,
     #[error("no thread for the store: {0}")]

@@ -15,7 +15,7 @@ use super::event::{from_bigint, partition};
 use super::migrate::{claim, migrate_tables, prepare_keyspace, rows};
 use super::statements::Statements;
 use super::{DriverError, ScyllaError};
-use crate::config::Config;
+use crate::config::{Config, Credentials};
 use crate::log::Stored;
 
 /// Where the store is.
@@ -23,16 +23,23 @@ use crate::log::Stored;
 pub struct Settings {
     /// `HOST:PORT` of nodes to begin with; they name the others.
     pub nodes: Vec<String>,
+    /// How to log in, where the store asks for it.
+    pub credentials: Option<Credentials>,
     pub keyspace: String,
 }
 
 impl Settings {
     /// Those of a configuration.
-    pub fn new(config: &Config) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// Where the file with the credentials can't be used.
+    pub fn of(config: &Config) -> Result<Self, ScyllaError> {
+        let file = config.scylla_credentials_file.as_deref();
+        Ok(Self {
             nodes: config.scylla.iter().map(ToString::to_string).collect(),
+            credentials: file.map(Credentials::read).transpose()?,
             keyspace: config.keyspace.clone(),
-        }
+        })
     }
 }
 

@@ -1,0 +1,135 @@
+//! Credentials for a server of the operator's, from a file for him alone.
+
+use std::{
+    fmt,
+    fs::File,
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+};
+
+use super::secret::exposed_mode;
+
+/// Bytes of a file with credentials: more is none.
+const FILE_BYTES_MAX: u64 = 4096;
+
+/// A user and his password. The password is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    pub user: String,
+    password: String,
+}
+
+impl Credentials {
+    /// The password, for logging in.
+    pub fn expose(&self) -> &str {
+        &self.password
+    }
+
+    /// Those in a file of two lines.
+    ///
+    /// # Errors
+    /// The file can't be read, is open to others than its owner, or is not two lines of text.
+    pub fn read(path: &Path) -> Result<Self, CredentialsError> {
+        let failed = |source| CredentialsError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let file = File::open(path).map_err(failed)?;
+        if let Some(mode) = exposed_mode(&file).map_err(failed)? {
+            return Err(CredentialsError::Exposed {
+                path: path.to_owned(),
+                mode,
+            });
+        }
+        let mut text = String::new();
+        let read = file.take(FILE_BYTES_MAX).read_to_string(&mut text);
+        read.map_err(failed)?;
+        let mut lines = text.lines();
+        match (lines.next(), lines.next(), lines.next()) {
+            (Some(user), Some(password), None) if !user.is_empty() && !password.is_empty() => {
+                Ok(Self {
+                    user: user.to_owned(),
+                    password: password.to_owned(),
+                })
+            }
+            _ => Err(CredentialsError::Lines {
+                path: path.to_owned(),
+            }),
+        }
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Credentials({}, [redacted])", self.user)
+    }
+}
+
+/// Credentials can't be had. Each variant is terminal, and says what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CredentialsError {
+    /// The file can't be read.
+    #[error("credentials {}: {source}; name a file of text that this user can read", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+
+    /// Others than its owner may use the file.
+    #[error("credentials {}: mode {mode:04o} lets others use it; run chmod 600 {}", path.display(), path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+
+    /// The file has something else.
+    #[error("credentials {}: expected a line with the user and one with the password", path.display())]
+    Lines {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+    use std::{fs, os::unix::fs::PermissionsExt as _};
+
+    use super::*;
+
+    fn read(content: &str, mode: u32) -> Result<Credentials, String> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("credentials");
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        Credentials::read(&path).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn credentials_are_two_lines_and_the_password_is_not_shown() {
+        for content in ["rookery\nvery secret", "rookery\nvery secret\n"] {
+            let found = read(content, 0o600).unwrap();
+            assert_eq!((&*found.user, found.expose()), ("rookery", "very secret"));
+            assert_eq!(format!("{found:?}"), "Credentials(rookery, [redacted])");
+        }
+    }
+
+    #[test]
+    fn credentials_that_are_none_or_anybodys_are_refused() {
+        for content in ["", "rookery", "rookery\n\n", "\nsecret\n", "a\nsecret\nc\n"] {
+            let message = read(content, 0o600).unwrap_err();
+            assert!(message.contains("expected a line"), "{message}");
+            assert!(!message.contains("secret"), "{message}");
+        }
+        let message = read("rookery\nsecret", 0o644).unwrap_err();
+        assert!(message.contains("run chmod 600"), "{message}");
+        let message = Credentials::read(Path::new("/nowhere")).unwrap_err();
+        assert!(message.to_string().starts_with("credentials /nowhere: "));
+    }
+}
