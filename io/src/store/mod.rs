@@ -1,4 +1,4 @@
-//! The stores behind the engine's [`Store`] port.
+//! The stores behind the engine's [`Store`](rookery_engine::port::Store) port.
 
 mod backend;
 mod backoff;
