@@ -56,6 +56,12 @@ impl Context<'_> {
         }
     }
 
+    pub(crate) fn send_to_all(&mut self, message: impl Fn() -> ShardMessage) {
+        for shard in self.topology().all_shards() {
+            self.send(shard, message());
+        }
+    }
+
     pub(crate) fn answer(&mut self, asker: Asker, outcome: Outcome) {
         self.send(asker.shard, ShardMessage::Answer { asker, outcome });
     }

@@ -43,6 +43,8 @@ pub enum ShardMessage {
     StatsWanted { from: ShardId, ticket: u64 },
     /// To every shard: this one has replayed its partitions.
     Ready { from: ShardId },
+    /// To every shard: this one knows that all have, and serves requests.
+    Serving { from: ShardId },
     /// The numbers of one shard.
     Stats {
         from: ShardId,

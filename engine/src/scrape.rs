@@ -26,13 +26,8 @@ impl Scrapes {
         let topology = cx.topology();
         let stats = topology.all_shards().map(|_| None).collect();
         self.running.insert(self.last, Scrape { asker, stats });
-        for shard in topology.all_shards() {
-            let message = ShardMessage::StatsWanted {
-                from: cx.id(),
-                ticket: self.last,
-            };
-            cx.send(shard, message);
-        }
+        let (from, ticket) = (cx.id(), self.last);
+        cx.send_to_all(|| ShardMessage::StatsWanted { from, ticket });
     }
 
     /// One shard sent its numbers; with the last ones the text can be made.

@@ -180,9 +180,9 @@ impl Shard {
             .map(|connection| &mut connection.outbox)
     }
 
-    /// Whether all partitions have been replayed and requests can be served.
+    /// Whether all shards have replayed their partitions, so that this one serves requests.
     pub fn is_ready(&self) -> bool {
-        self.startup.ended_sessions_read && self.owner.is_ready(&self.config)
+        self.api.all_ready()
     }
 
     /// After [`Input::Drain`]: whether everything that was begun is done and stored.
@@ -292,7 +292,8 @@ impl Parts<'_> {
                 self.api.session_ended(ended.session_id, ended.expires_at);
                 self.home.session_ended(ended, self.connections, cx);
             }
-            ShardMessage::Ready { from } => self.api.shard_ready(from),
+            ShardMessage::Ready { from } => self.api.shard_ready(from, cx),
+            ShardMessage::Serving { from } => self.api.shard_serves(from),
             ShardMessage::StatsWanted { from, ticket } => self.send_stats(from, ticket, cx),
             ShardMessage::Stats {
                 from,
@@ -419,10 +420,8 @@ impl Parts<'_> {
         let ready = self.startup.ended_sessions_read && self.owner.is_ready(cx.config);
         if ready && !self.startup.announced {
             self.startup.announced = true;
-            for shard in cx.topology().all_shards() {
-                let from = cx.id();
-                cx.send(shard, ShardMessage::Ready { from });
-            }
+            let from = cx.id();
+            cx.send_to_all(|| ShardMessage::Ready { from });
         }
     }
 

@@ -390,7 +390,7 @@ impl Api {
         if self.is_draining() {
             return Err(Problem::DRAINING);
         }
-        if !self.all_ready() {
+        if !self.all_serving() {
             return Err(Problem::STARTING);
         }
         Ok(Action::Reply(Reply::text("ready\n")))

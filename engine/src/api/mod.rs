@@ -14,7 +14,7 @@ use crate::connection::http::HttpConnection;
 use crate::context::Context;
 use crate::http::{Method, Request};
 use crate::input::Listener;
-use crate::mesh::Command;
+use crate::mesh::{Command, ShardMessage};
 use crate::port::Read;
 use crate::problem::Problem;
 use crate::revoked::Revoked;
@@ -31,6 +31,8 @@ pub(crate) struct Api {
     ended: Revoked,
     /// Which shards have replayed their partitions.
     ready: Vec<bool>,
+    /// Which shards know that all have.
+    serving: Vec<bool>,
     draining: bool,
 }
 
@@ -83,6 +85,7 @@ impl Api {
             auth: config.auth,
             ended: Revoked::default(),
             ready: vec![false; usize::from(config.topology.shards())],
+            serving: vec![false; usize::from(config.topology.shards())],
             draining: false,
         }
     }
@@ -95,12 +98,27 @@ impl Api {
         self.draining
     }
 
-    pub(crate) fn shard_ready(&mut self, shard: ShardId) {
+    /// A shard has replayed its partitions; with the last one, this shard serves.
+    pub(crate) fn shard_ready(&mut self, shard: ShardId, cx: &mut Context<'_>) {
         self.ready[shard.index()] = true;
+        if self.all_ready() {
+            let from = cx.id();
+            cx.send_to_all(|| ShardMessage::Serving { from });
+        }
     }
 
-    pub(super) fn all_ready(&self) -> bool {
+    /// Whether requests are served here.
+    pub(crate) fn all_ready(&self) -> bool {
         self.ready.iter().all(|ready| *ready)
+    }
+
+    pub(crate) fn shard_serves(&mut self, shard: ShardId) {
+        self.serving[shard.index()] = true;
+    }
+
+    /// Whether requests are served wherever they may come in.
+    pub(super) fn all_serving(&self) -> bool {
+        self.serving.iter().all(|serving| *serving)
     }
 
     /// A login was ended, here or on another shard.

@@ -420,9 +420,7 @@ impl Owner {
             session_id,
             expires_at,
         });
-        for shard in cx.topology().all_shards() {
-            cx.send(shard, ShardMessage::SessionEnded(ended));
-        }
+        cx.send_to_all(|| ShardMessage::SessionEnded(ended));
         self.answer_when_stored(at.span, ChangeKey::Session(session_id), || Outcome::Done);
     }
 

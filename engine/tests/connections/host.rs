@@ -14,7 +14,7 @@ use rookery_engine::shard::{AuthMode, Shard, ShardConfig};
 use rookery_schema::{ChatId, PartitionId, ShardId, Timestamp, Topology, UserId};
 
 const HERE: ShardId = ShardId(0);
-const OTHER: ShardId = ShardId(1);
+pub(crate) const OTHER: ShardId = ShardId(1);
 const START_MILLIS: u64 = 1_700_000_000_000;
 
 fn topology() -> Topology {

@@ -7,5 +7,6 @@ mod bounds;
 mod callers;
 mod endings;
 mod host;
+mod readiness;
 mod refusals;
 mod slow_readers;
