@@ -1,0 +1,10 @@
+//! The load generator: one thread, one epoll instance, and connections that cost little.
+
+pub mod codec;
+mod connection;
+mod dispatcher;
+pub mod http;
+pub mod ledger;
+mod poller;
+pub mod worker;
+pub mod ws;
