@@ -39,6 +39,8 @@ pub enum Scenario {
     FanOut(FanOut),
     /// Sockets to which nothing happens
     Idle(Idle),
+    /// All listeners lose their connections at once, and resume where they were
+    Reconnect(Reconnect),
 }
 
 /// What all scenarios have.
@@ -169,6 +171,32 @@ pub struct Idle {
     /// WebSockets
     #[arg(long, default_value = "15000", value_parser = clap::value_parser!(u32).range(1..))]
     pub listeners: u32,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Args, Debug)]
+pub struct Reconnect {
+    /// WebSockets that listen, lose their connections, and come back
+    #[arg(long, default_value = "5000", value_parser = clap::value_parser!(u32).range(1..))]
+    pub listeners: u32,
+    /// Chats
+    #[arg(long, default_value = "5000", value_parser = clap::value_parser!(u32).range(1..))]
+    pub rooms: u32,
+    /// Members of each
+    #[arg(long, default_value = "3", value_parser = clap::value_parser!(u32).range(1..))]
+    pub members: u32,
+    /// Messages a second, before, during and after the storm
+    #[arg(long, default_value = "1000")]
+    pub rate: Rate,
+    /// Connections that send
+    #[arg(long, default_value = "100", value_parser = clap::value_parser!(u32).range(1..))]
+    pub senders: u32,
+    /// Messages of one connection without an answer
+    #[arg(long, default_value = "16", value_parser = in_flight())]
+    pub in_flight: u32,
+    #[command(flatten)]
+    pub messages: Messages,
     #[command(flatten)]
     pub common: Common,
 }

@@ -4,6 +4,7 @@ mod fan_out;
 mod hot_room;
 mod idle;
 mod measure;
+mod reconnect;
 mod rooms;
 
 use std::io::{self, Write};
@@ -24,6 +25,7 @@ pub fn run(scenario: &Scenario) -> Result<bool, BenchError> {
         Scenario::Rooms(args) => (rooms::run(args)?, &args.common, &args.load.pacing.plot),
         Scenario::FanOut(args) => (vec![fan_out::run(args)?], &args.common, &None),
         Scenario::Idle(args) => (vec![idle::run(args)?], &args.common, &None),
+        Scenario::Reconnect(args) => (reconnect::run(args)?, &args.common, &None),
     };
     write!(io::stdout(), "{}", Table(&reports)).map_err(BenchError::Print)?;
     if let Some(path) = &common.json {
