@@ -41,6 +41,8 @@ pub enum Scenario {
     Idle(Idle),
     /// All listeners lose their connections at once, and resume where they were
     Reconnect(Reconnect),
+    /// Pages of a chat with a long history
+    History(History),
 }
 
 /// What all scenarios have.
@@ -197,6 +199,29 @@ pub struct Reconnect {
     pub in_flight: u32,
     #[command(flatten)]
     pub messages: Messages,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Args, Debug)]
+pub struct History {
+    /// Messages in the chat
+    #[arg(long, default_value = "100000", value_parser = clap::value_parser!(u64).range(1..))]
+    pub messages: u64,
+    /// Messages of a page
+    #[arg(long, default_value = "50", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub page: u32,
+    /// Connections that read
+    #[arg(long, default_value = "100", value_parser = clap::value_parser!(u32).range(1..))]
+    pub senders: u32,
+    /// Requests of one connection without an answer
+    #[arg(long, default_value = "1", value_parser = in_flight())]
+    pub in_flight: u32,
+    /// Bytes of each message's content
+    #[arg(long, default_value = "100", value_parser = size())]
+    pub size: u64,
+    #[command(flatten)]
+    pub pacing: Pacing,
     #[command(flatten)]
     pub common: Common,
 }

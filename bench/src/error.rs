@@ -20,6 +20,10 @@ pub enum BenchError {
     #[error("{0}")]
     Usage(&'static str),
     #[error(
+        "{0} of the messages that were to be history were refused; try again when the server has less to do"
+    )]
+    NoHistory(u64),
+    #[error(
         "the server's memory can't be read; say with --pid which process of this machine it is"
     )]
     NoMemory,

@@ -3,6 +3,7 @@
 pub mod codec;
 mod connection;
 mod dispatcher;
+pub mod history;
 pub mod http;
 pub mod ledger;
 mod poller;

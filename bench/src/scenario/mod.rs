@@ -1,6 +1,7 @@
 //! What is measured: each scenario makes users and rooms, plans the load, and has it measured.
 
 mod fan_out;
+mod history;
 mod hot_room;
 mod idle;
 mod measure;
@@ -26,6 +27,7 @@ pub fn run(scenario: &Scenario) -> Result<bool, BenchError> {
         Scenario::FanOut(args) => (vec![fan_out::run(args)?], &args.common, &None),
         Scenario::Idle(args) => (vec![idle::run(args)?], &args.common, &None),
         Scenario::Reconnect(args) => (reconnect::run(args)?, &args.common, &None),
+        Scenario::History(args) => (history::run(args)?, &args.common, &args.pacing.plot),
     };
     write!(io::stdout(), "{}", Table(&reports)).map_err(BenchError::Print)?;
     if let Some(path) = &common.json {
