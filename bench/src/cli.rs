@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{RangedI64ValueParser, RangedU64ValueParser};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::error::BenchError;
 use crate::load::ws::WsOptions;
 use crate::monitor::Watched;
+use crate::peer::nats::Subscribers;
 use crate::peer::rookery::Via;
 use crate::process;
 use crate::schedule::Rate;
@@ -43,6 +44,8 @@ pub enum Scenario {
     Reconnect(Reconnect),
     /// Pages of a chat with a long history
     History(History),
+    /// The hot room here and on another server, one after the other
+    Compare(Compare),
 }
 
 /// What all scenarios have.
@@ -222,6 +225,33 @@ pub struct History {
     pub size: u64,
     #[command(flatten)]
     pub pacing: Pacing,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// A server to compare with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PeerName {
+    /// NATS JetStream
+    Nats,
+}
+
+#[derive(Args, Debug)]
+pub struct Compare {
+    /// What to compare with
+    #[arg(long, default_value = "nats")]
+    pub peer: PeerName,
+    /// Where it listens
+    #[arg(long, default_value = "nats://127.0.0.1:4222")]
+    pub peer_url: String,
+    /// Where subscribers of NATS get messages from
+    #[arg(long, default_value = "consumer")]
+    pub subscribers: Subscribers,
+    /// Connections that listen
+    #[arg(long, default_value = "10")]
+    pub listeners: u32,
+    #[command(flatten)]
+    pub load: Load,
     #[command(flatten)]
     pub common: Common,
 }

@@ -27,6 +27,8 @@ pub enum BenchError {
         "the server's memory can't be read; say with --pid which process of this machine it is"
     )]
     NoMemory,
+    #[error("NATS: {0}; is nats-server running there, with JetStream (-js)?")]
+    Nats(#[source] io::Error),
     #[error("random bytes: {0}")]
     Random(#[source] io::Error),
     #[error("printing: {0}")]

@@ -6,6 +6,7 @@ mod dispatcher;
 pub mod history;
 pub mod http;
 pub mod ledger;
+pub mod nats;
 mod poller;
 pub mod worker;
 pub mod ws;

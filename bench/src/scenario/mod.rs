@@ -1,5 +1,6 @@
 //! What is measured: each scenario makes users and rooms, plans the load, and has it measured.
 
+mod compare;
 mod fan_out;
 mod history;
 mod hot_room;
@@ -28,6 +29,7 @@ pub fn run(scenario: &Scenario) -> Result<bool, BenchError> {
         Scenario::Idle(args) => (vec![idle::run(args)?], &args.common, &None),
         Scenario::Reconnect(args) => (reconnect::run(args)?, &args.common, &None),
         Scenario::History(args) => (history::run(args)?, &args.common, &args.pacing.plot),
+        Scenario::Compare(args) => (compare::run(args)?, &args.common, &args.load.pacing.plot),
     };
     write!(io::stdout(), "{}", Table(&reports)).map_err(BenchError::Print)?;
     if let Some(path) = &common.json {
