@@ -1,20 +1,24 @@
-//! One HTTP request on a connection of its own: for what happens before and after a measurement.
+//! HTTP calls that wait for their answers: for what happens before, beside and after a measurement.
 
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::load::http::Reply;
+
 /// How long a server may take to answer.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// Bytes of one read.
+const READ_BYTES: usize = 16 * 1024;
 
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// No connection, or it broke.
-    #[error("calling the server: {0}")]
-    Io(#[from] io::Error),
+    #[error("calling {addr}: {source}")]
+    Io { addr: SocketAddr, source: io::Error },
     /// Something that is no HTTP reply, or has another form than expected.
     #[error("the server's reply can't be understood: {0}")]
     Malformed(String),
@@ -27,60 +31,101 @@ pub enum CallError {
     },
 }
 
-/// Gets a text.
+/// A connection that is kept alive.
+pub struct Client {
+    addr: SocketAddr,
+    stream: TcpStream,
+}
+
+impl Client {
+    /// # Errors
+    /// Where nobody listens there.
+    pub fn connect(addr: SocketAddr) -> Result<Self, CallError> {
+        let open = || {
+            let stream = TcpStream::connect(addr)?;
+            stream.set_read_timeout(Some(ANSWER_WITHIN))?;
+            stream.set_nodelay(true)?;
+            Ok(stream)
+        };
+        let stream = open().map_err(|source| CallError::Io { addr, source })?;
+        Ok(Self { addr, stream })
+    }
+
+    /// Gets a text.
+    ///
+    /// # Errors
+    /// Where there is no answer, or it is not a success.
+    pub fn get(&mut self, path: &str, credential: &str) -> Result<String, CallError> {
+        self.call("GET", path, credential, "")
+    }
+
+    /// Posts a JSON object, and gives back the one in the reply. `credential` is a whole header line, or empty.
+    ///
+    /// # Errors
+    /// Where there is no answer, it is not a success, or not JSON.
+    pub fn post(&mut self, path: &str, credential: &str, body: &Value) -> Result<Value, CallError> {
+        let reply = self.call("POST", path, credential, &body.to_string())?;
+        serde_json::from_str(&reply).map_err(|error| CallError::Malformed(error.to_string()))
+    }
+
+    fn call(
+        &mut self,
+        method: &str,
+        path: &str,
+        credential: &str,
+        body: &str,
+    ) -> Result<String, CallError> {
+        let addr = self.addr;
+        let length = body.len();
+        let line_end = if credential.is_empty() { "" } else { "\r\n" };
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {addr}\r\n{credential}{line_end}\
+             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+        );
+        let (status, body) = self
+            .exchange(request.as_bytes())
+            .map_err(|source| CallError::Io { addr, source })?;
+        if (200..300).contains(&status) {
+            return Ok(body);
+        }
+        Err(CallError::Refused {
+            path: path.to_owned(),
+            status,
+            body,
+        })
+    }
+
+    fn exchange(&mut self, request: &[u8]) -> io::Result<(u16, String)> {
+        self.stream.write_all(request)?;
+        let mut input = Vec::new();
+        let mut chunk = [0; READ_BYTES];
+        loop {
+            let count = self.stream.read(&mut chunk)?;
+            if count == 0 {
+                return Err(ErrorKind::UnexpectedEof.into());
+            }
+            input.extend_from_slice(&chunk[..count]);
+            let reply = Reply::read(&input).map_err(io::Error::other)?;
+            if let Some(reply) = reply.filter(|reply| input.len() >= reply.end) {
+                let body = String::from_utf8_lossy(&input[reply.body..reply.end]).into_owned();
+                return Ok((reply.status, body));
+            }
+        }
+    }
+}
+
+/// Gets a text over a connection of its own.
 ///
 /// # Errors
-/// Where there is no answer, or it is not a success.
+/// As [`Client::connect`] and [`Client::get`].
 pub fn get(addr: SocketAddr, path: &str) -> Result<String, CallError> {
-    call(addr, "GET", path, "")
+    Client::connect(addr)?.get(path, "")
 }
 
-/// Posts a JSON object, and gives back the one in the reply.
+/// Posts a JSON object over a connection of its own.
 ///
 /// # Errors
-/// Where there is no answer, it is not a success, or not JSON.
+/// As [`Client::connect`] and [`Client::post`].
 pub fn post(addr: SocketAddr, path: &str, body: &Value) -> Result<Value, CallError> {
-    let reply = call(addr, "POST", path, &body.to_string())?;
-    serde_json::from_str(&reply).map_err(|error| CallError::Malformed(error.to_string()))
-}
-
-fn call(addr: SocketAddr, method: &str, path: &str, body: &str) -> Result<String, CallError> {
-    let mut stream = TcpStream::connect(addr)?;
-    stream.set_read_timeout(Some(ANSWER_WITHIN))?;
-    let length = body.len();
-    let request = format!(
-        "{method} {path} HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n\
-         Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
-    );
-    stream.write_all(request.as_bytes())?;
-    let mut reply = String::new();
-    stream.read_to_string(&mut reply)?;
-    let (status, body) = split_reply(&reply)
-        .ok_or_else(|| CallError::Malformed(reply.chars().take(200).collect()))?;
-    if (200..300).contains(&status) {
-        return Ok(body.to_owned());
-    }
-    Err(CallError::Refused {
-        path: path.to_owned(),
-        status,
-        body: body.to_owned(),
-    })
-}
-
-fn split_reply(reply: &str) -> Option<(u16, &str)> {
-    let (head, body) = reply.split_once("\r\n\r\n")?;
-    let status = head.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;
-    Some((status, body))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_reply_is_split_into_status_and_body() {
-        let reply = "HTTP/1.1 201 Created\r\na: b\r\n\r\n{}";
-        assert_eq!(split_reply(reply), Some((201, "{}")));
-        assert_eq!(split_reply("HTTP/1.1 201 Created\r\n"), None);
-    }
+    Client::connect(addr)?.post(path, "", body)
 }

@@ -1,7 +1,22 @@
-//! What the benchmarks share: a client that costs the measured machine as little as it can.
+//! What Rookery is measured with: a client that costs the measured machine as little as it can, and proves
+//! each of its runs correct.
 
 #![forbid(unsafe_code)]
 
+pub mod check;
+pub mod cli;
+pub mod error;
+pub mod frame;
 pub mod http;
 pub mod listener;
+pub mod load;
 pub mod metrics;
+pub mod monitor;
+pub mod peer;
+pub mod process;
+pub mod report;
+pub mod scenario;
+pub mod schedule;
+pub mod setup;
+pub mod stamp;
+pub mod world;

@@ -6,6 +6,9 @@ use std::net::{SocketAddr, TcpStream};
 
 use memchr::memmem;
 
+use crate::check::Tally;
+use crate::frame::{self, Frame, OPCODE_CLOSE, OPCODE_PING, OPCODE_TEXT};
+
 /// The subprotocol with which one frame may hold several objects, in lines.
 const BATCH_PROTOCOL: &str = "rookery.v1.batch";
 
@@ -15,47 +18,12 @@ const READ_BYTES: usize = 256 * 1024;
 /// Any 16 bytes in base64 (RFC 6455, section 4.1); the server's answer to it is not checked here.
 const KEY: &str = "cm9va2VyeSBsaXN0ZW5lcg==";
 
-/// Text, close and ping (RFC 6455, section 5.2).
-const OPCODE_TEXT: u8 = 1;
-const OPCODE_CLOSE: u8 = 8;
-const OPCODE_PING: u8 = 9;
-/// A whole pong, masked.
-const PONG_START: u8 = 0x8a;
-const MASKED: u8 = 0x80;
-
-/// What a listener has heard of one chat.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Messages.
-    pub messages: u64,
-    /// The number of the last of them.
-    pub last_seq: u64,
-    /// Numbers that were passed over.
-    pub lost: u64,
-    /// Messages with the number of the one before.
-    pub duplicated: u64,
-    /// Messages with a lower number than the one before.
-    pub reordered: u64,
-}
-
-impl Tally {
-    fn count(&mut self, seq: u64) {
-        self.messages += 1;
-        if self.messages > 1 {
-            self.lost += seq.saturating_sub(self.last_seq + 1);
-            self.duplicated += u64::from(seq == self.last_seq);
-            self.reordered += u64::from(seq < self.last_seq);
-        }
-        self.last_seq = self.last_seq.max(seq);
-    }
-
-    /// Counts the messages among the objects of one frame.
-    fn hear(&mut self, objects: &[u8], mark: &memmem::Finder<'_>) {
-        // A quote inside a JSON string is escaped, so content can't look like the mark.
-        for at in mark.find_iter(objects) {
-            let digits = &objects[at + mark.needle().len()..];
-            self.count(leading_number(digits));
-        }
+/// Counts the messages among the objects of one frame.
+fn count(tally: &mut Tally, objects: &[u8], mark: &memmem::Finder<'_>) {
+    // A quote inside a JSON string is escaped, so content can't look like the mark.
+    for at in mark.find_iter(objects) {
+        let digits = &objects[at + mark.needle().len()..];
+        tally.count(leading_number(digits));
     }
 }
 
@@ -157,12 +125,14 @@ impl Listener {
         while let Some(frame) = Frame::split(&self.buffer[taken..self.filled]) {
             let payload = &self.buffer[taken + frame.start..taken + frame.end];
             match frame.opcode {
-                OPCODE_TEXT => self.tally.hear(payload, &self.mark),
-                OPCODE_PING => self.stream.write_all(&pong(payload))?,
+                OPCODE_TEXT => count(&mut self.tally, payload, &self.mark),
+                OPCODE_PING => {
+                    let mut pong = Vec::new();
+                    frame::put_pong(payload, &mut pong);
+                    self.stream.write_all(&pong)?;
+                }
                 OPCODE_CLOSE => {
-                    let code = payload
-                        .first_chunk()
-                        .map_or(1005, |b| u16::from_be_bytes(*b));
+                    let code = frame::close_code(payload);
                     return Err(io::Error::other(format!("closed with {code}")));
                 }
                 _ => {}
@@ -183,42 +153,6 @@ impl Listener {
     }
 }
 
-/// Where a frame's payload is (RFC 6455, section 5.2). Servers don't mask.
-#[derive(Debug, PartialEq, Eq)]
-struct Frame {
-    opcode: u8,
-    start: usize,
-    end: usize,
-}
-
-impl Frame {
-    /// The first frame, if it is there as a whole.
-    fn split(bytes: &[u8]) -> Option<Self> {
-        let (first, length) = (bytes.first()?, bytes.get(1)? & 0x7f);
-        let (start, length) = match length {
-            126 => (
-                4,
-                u64::from(u16::from_be_bytes(*bytes.get(2..)?.first_chunk()?)),
-            ),
-            127 => (10, u64::from_be_bytes(*bytes.get(2..)?.first_chunk()?)),
-            short => (2, u64::from(short)),
-        };
-        let end = start + usize::try_from(length).ok()?;
-        (bytes.len() >= end).then_some(Self {
-            opcode: first & 0x0f,
-            start,
-            end,
-        })
-    }
-}
-
-/// The answer to a ping, under a mask of zeros.
-fn pong(payload: &[u8]) -> Vec<u8> {
-    let mut frame = vec![PONG_START, MASKED | payload.len() as u8, 0, 0, 0, 0];
-    frame.extend_from_slice(payload);
-    frame
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,7 +161,7 @@ mod tests {
         let mut tally = Tally::default();
         let mark = memmem::Finder::new(b"\"seq\":");
         for frame in frames {
-            tally.hear(frame.as_bytes(), &mark);
+            count(&mut tally, frame.as_bytes(), &mark);
         }
         tally
     }
@@ -251,24 +185,5 @@ mod tests {
         ]);
         assert_eq!((tally.lost, tally.duplicated, tally.reordered), (2, 1, 1));
         assert_eq!((tally.messages, tally.last_seq), (5, 6));
-    }
-
-    #[test]
-    fn frames_of_every_length_are_split_when_they_are_whole() {
-        for (length, header) in [
-            (3, vec![0x81, 3]),
-            (200, vec![0x81, 126, 0, 200]),
-            (70_000, vec![0x81, 127, 0, 0, 0, 0, 0, 1, 0x11, 0x70]),
-        ] {
-            let mut bytes = header.clone();
-            bytes.resize(header.len() + length, b'x');
-            assert_eq!(Frame::split(&bytes[..bytes.len() - 1]), None);
-            let expected = Frame {
-                opcode: OPCODE_TEXT,
-                start: header.len(),
-                end: bytes.len(),
-            };
-            assert_eq!(Frame::split(&bytes), Some(expected));
-        }
     }
 }

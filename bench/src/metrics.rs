@@ -1,23 +1,46 @@
-//! Sums out of `/metrics`.
+//! Numbers out of `/metrics`.
 
 use std::net::SocketAddr;
 
 use crate::http::{self, CallError};
+
+/// What `/metrics` said at one moment.
+pub struct Metrics(String);
+
+impl Metrics {
+    /// The sum of a metric over all cores.
+    pub fn sum(&self, name: &str) -> f64 {
+        self.values(name).sum()
+    }
+
+    /// The largest value that a metric has on any core.
+    pub fn max(&self, name: &str) -> f64 {
+        self.values(name).fold(0.0, f64::max)
+    }
+
+    fn values(&self, name: &str) -> impl Iterator<Item = f64> {
+        self.0
+            .lines()
+            .filter_map(move |line| line.strip_prefix(name))
+            .filter(|rest| rest.starts_with(['{', ' ']))
+            .filter_map(|rest| rest.rsplit(' ').next()?.parse().ok())
+    }
+}
+
+/// Reads all metrics.
+///
+/// # Errors
+/// Where the server doesn't answer.
+pub fn read(addr: SocketAddr) -> Result<Metrics, CallError> {
+    Ok(Metrics(http::get(addr, "/metrics")?))
+}
 
 /// The sum of a metric over all cores, now.
 ///
 /// # Errors
 /// Where the server doesn't answer.
 pub fn read_sum(addr: SocketAddr, name: &str) -> Result<f64, CallError> {
-    Ok(sum(&http::get(addr, "/metrics")?, name))
-}
-
-fn sum(text: &str, name: &str) -> f64 {
-    text.lines()
-        .filter_map(|line| line.strip_prefix(name))
-        .filter(|rest| rest.starts_with(['{', ' ']))
-        .filter_map(|rest| rest.rsplit(' ').next()?.parse::<f64>().ok())
-        .sum()
+    Ok(read(addr)?.sum(name))
 }
 
 #[cfg(test)]
@@ -28,7 +51,9 @@ mod tests {
     fn a_metric_is_summed_over_cores_and_not_over_others() {
         let text =
             "# TYPE lag gauge\nlag{core=\"0\"} 1\nlag{core=\"1\"} 2.5\nlag_seconds{core=\"0\"} 9\n";
-        assert!((sum(text, "lag") - 3.5).abs() < f64::EPSILON);
-        assert!(sum(text, "absent").abs() < f64::EPSILON);
+        let metrics = Metrics(text.to_owned());
+        assert!((metrics.sum("lag") - 3.5).abs() < f64::EPSILON);
+        assert!((metrics.max("lag") - 2.5).abs() < f64::EPSILON);
+        assert!(metrics.sum("absent").abs() < f64::EPSILON);
     }
 }

@@ -12,8 +12,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use rookery_bench::check::Tally;
 use rookery_bench::http::{self, CallError};
-use rookery_bench::listener::{Listener, Tally};
+use rookery_bench::listener::Listener;
 use rookery_bench::metrics;
 use serde_json::{Value, json};
 

@@ -1,0 +1,109 @@
+//! Which message is due, when, of whom, and for which room.
+
+use std::time::Duration;
+
+use crate::load::codec::Message;
+use crate::load::worker::{Plan, TICK, Worker};
+use crate::schedule::{Micros, Pace, Schedule};
+use crate::stamp::Stamp;
+use crate::world::RoomPicker;
+
+/// Decides which message is due.
+pub(super) struct Dispatcher {
+    pace: Pace,
+    schedule: Schedule,
+    end: Micros,
+    messages_max: u64,
+    planned: u64,
+    picker: RoomPicker,
+    /// The intended time of the last message.
+    last: Option<Micros>,
+}
+
+impl Dispatcher {
+    pub(super) fn new(plan: &Plan, rooms: usize) -> Self {
+        let per_second = match plan.pace {
+            Pace::PerSecond(rate) => rate,
+            Pace::Max | Pace::OneAtATime | Pace::Silent => f64::INFINITY,
+        };
+        Self {
+            pace: plan.pace,
+            schedule: Schedule::new(per_second),
+            end: plan.window().end,
+            messages_max: plan.messages_max,
+            planned: 0,
+            picker: RoomPicker::new(rooms, plan.zipf_exponent),
+            last: None,
+        }
+    }
+
+    /// Whether there is more to send, now or later.
+    pub(super) fn goes_on(&self, now: Micros) -> bool {
+        let planned_until = match self.pace {
+            Pace::PerSecond(_) => self.schedule.next_at(),
+            Pace::Max | Pace::OneAtATime | Pace::Silent => now,
+        };
+        planned_until < self.end && self.planned < self.messages_max
+    }
+
+    /// Sends what is due now.
+    pub(super) fn dispatch(&mut self, worker: &mut Worker) {
+        let now = worker.ledger.now;
+        match self.pace {
+            Pace::PerSecond(_) => {
+                while let Some(intended) = self.take_due(now) {
+                    self.send(intended, worker);
+                }
+            }
+            Pace::Max => {
+                while worker.ledger.outstanding < worker.outstanding_max()
+                    && self.planned < self.messages_max
+                {
+                    self.send(now, worker);
+                }
+            }
+            Pace::OneAtATime if worker.ledger.is_complete() => {
+                if let Some(last) = self.last {
+                    worker.ledger.complete(last);
+                }
+                self.send(now, worker);
+            }
+            Pace::OneAtATime | Pace::Silent => {}
+        }
+    }
+
+    fn take_due(&mut self, now: Micros) -> Option<Micros> {
+        let goes_on = self.goes_on(now);
+        goes_on.then(|| self.schedule.take_due(now)).flatten()
+    }
+
+    fn send(&mut self, intended: Micros, worker: &mut Worker) {
+        let room = self.picker.pick();
+        let members = &worker.world.rooms[room as usize];
+        let message = Message {
+            stamp: Stamp {
+                index: self.planned,
+                intended,
+            },
+            room,
+            sender: members.members[self.planned as usize % members.speakers],
+        };
+        self.planned += 1;
+        self.last = Some(intended);
+        worker.submit(message);
+    }
+
+    /// How long nothing is due.
+    pub(super) fn idle_for(&self, now: Micros) -> Duration {
+        if !self.goes_on(now) {
+            return TICK;
+        }
+        match self.pace {
+            Pace::PerSecond(_) => {
+                let next = self.schedule.next_at().saturating_sub(now);
+                TICK.min(Duration::from_micros(next))
+            }
+            Pace::Max | Pace::OneAtATime | Pace::Silent => TICK,
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The load generator: one thread, one epoll instance, and connections that cost little.
+
+pub mod codec;
+mod connection;
+mod dispatcher;
+pub mod history;
+pub mod http;
+pub mod ledger;
+pub mod nats;
+mod poller;
+pub mod worker;
+pub mod ws;

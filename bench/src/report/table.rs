@@ -1,0 +1,140 @@
+//! Results as a table for people: a line for each measure, a column for each run.
+
+use std::fmt;
+
+use crate::report::{Percentiles, Report};
+
+const LABEL_COLUMNS: usize = 34;
+const VALUE_COLUMNS: usize = 14;
+
+/// Prints as a table.
+pub struct Table<'a>(pub &'a [Report]);
+
+/// A measure: its name, and its value in a run, if it has one.
+type Measure = (&'static str, fn(&Report) -> Option<String>);
+
+const MEASURES: &[Measure] = &[
+    ("server", |r| Some(r.peer.to_owned())),
+    ("offered messages/s", |r| {
+        messages(r, r.offered_per_s.map_or("max".to_owned(), whole))
+    }),
+    ("accepted messages/s", |r| {
+        messages(r, whole(r.accepted_per_s))
+    }),
+    ("deliveries/s", |r| messages(r, whole(r.delivered_per_s))),
+    ("sent", |r| messages(r, r.sent.to_string())),
+    ("accepted", |r| messages(r, r.accepted.to_string())),
+    ("refused for load", |r| messages(r, r.refused.to_string())),
+    ("errors", |r| Some(r.errors.to_string())),
+    ("due but not sent", |r| positive(r.unsent)),
+    ("expected deliveries", |r| {
+        messages(r, r.expected_deliveries.to_string())
+    }),
+    ("delivered", |r| messages(r, r.delivered.to_string())),
+    ("lost", |r| messages(r, r.lost.to_string())),
+    ("duplicated", |r| messages(r, r.duplicated.to_string())),
+    ("reordered", |r| messages(r, r.reordered.to_string())),
+    ("altered", |r| positive(r.altered)),
+    ("strays", |r| positive(r.strays)),
+    ("broken connections", |r| positive(r.broken)),
+    ("latency p50, ms", |r| messages(r, fine(r.latency_ms.p50))),
+    ("latency p90, ms", |r| messages(r, fine(r.latency_ms.p90))),
+    ("latency p99, ms", |r| messages(r, fine(r.latency_ms.p99))),
+    ("latency p99.9, ms", |r| {
+        messages(r, fine(r.latency_ms.p999))
+    }),
+    ("latency max, ms", |r| messages(r, fine(r.latency_ms.max))),
+    ("until accepted p50, ms", |r| {
+        messages(r, fine(r.accept_latency_ms.p50))
+    }),
+    ("until accepted p99, ms", |r| {
+        messages(r, fine(r.accept_latency_ms.p99))
+    }),
+    ("until all have it p50, ms", |r| {
+        percentile(r.all_have_it_ms, |p| p.p50)
+    }),
+    ("until all have it p99, ms", |r| {
+        percentile(r.all_have_it_ms, |p| p.p99)
+    }),
+    ("until all have it max, ms", |r| {
+        percentile(r.all_have_it_ms, |p| p.max)
+    }),
+    ("until back p50, ms", |r| percentile(r.rejoin_ms, |p| p.p50)),
+    ("until back p99, ms", |r| percentile(r.rejoin_ms, |p| p.p99)),
+    ("until back max, ms", |r| percentile(r.rejoin_ms, |p| p.max)),
+    ("lag max, messages", |r| r.lag_messages_max.map(whole)),
+    ("lag max, s", |r| r.lag_seconds_max.map(fine)),
+    ("server CPU, cores", |r| {
+        r.server_cpu_s.map(|cpu| fine(cpu / r.seconds))
+    }),
+    ("server CPU per delivery, us", |r| {
+        r.server_cpu_us_per_delivery.map(fine)
+    }),
+    ("generator CPU, cores", |r| {
+        r.generator_cpu_s.map(|cpu| fine(cpu / r.seconds))
+    }),
+    ("generator stalled max, ms", |r| {
+        Some(fine(r.generator_stall_ms_max))
+    }),
+    ("sockets", |r| Some(r.sockets?.open.to_string())),
+    ("server memory before, MiB", |r| {
+        Some(mebibytes(r.sockets?.resident_bytes_before))
+    }),
+    ("server memory after, MiB", |r| {
+        Some(mebibytes(r.sockets?.resident_bytes_after))
+    }),
+    ("server memory per socket, bytes", |r| {
+        Some(whole(r.sockets?.resident_bytes_per_socket))
+    }),
+];
+
+impl fmt::Display for Table<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (label, measure) in MEASURES {
+            let values: Vec<_> = self.0.iter().map(measure).collect();
+            if values.iter().all(Option::is_none) {
+                continue;
+            }
+            write!(out, "{label:<LABEL_COLUMNS$}")?;
+            for value in values {
+                let value = value.as_deref().unwrap_or("-");
+                write!(out, "{value:>VALUE_COLUMNS$}")?;
+            }
+            writeln!(out)?;
+        }
+        for error in self
+            .0
+            .iter()
+            .filter_map(|report| report.first_error.as_ref())
+        {
+            writeln!(out, "first error: {error}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A measure that runs without messages don't have.
+fn messages(report: &Report, value: String) -> Option<String> {
+    report.sockets.is_none().then_some(value)
+}
+
+/// A measure that is best not there.
+fn positive(count: u64) -> Option<String> {
+    (count > 0).then(|| count.to_string())
+}
+
+fn percentile(of: Option<Percentiles>, which: fn(Percentiles) -> f64) -> Option<String> {
+    of.map(|percentiles| fine(which(percentiles)))
+}
+
+fn whole(number: f64) -> String {
+    format!("{number:.0}")
+}
+
+fn fine(number: f64) -> String {
+    format!("{number:.3}")
+}
+
+fn mebibytes(bytes: u64) -> String {
+    format!("{:.1}", bytes as f64 / (1024.0 * 1024.0))
+}
