@@ -14,9 +14,15 @@ KAFKA_METADATA = 3
 CQL_VERSION = 4
 CQL_STARTUP = 0x01
 CQL_READY = 0x02
+CQL_AUTHENTICATE = 0x03
 CQL_QUERY = 0x07
 CQL_RESULT = 0x08
+CQL_AUTH_RESPONSE = 0x0F
+CQL_AUTH_SUCCESS = 0x10
 CQL_CONSISTENCY_ONE = 0x0001
+
+# The user that Cassandra makes by itself, a while after it answers.
+CQL_LOGIN = b"\0cassandra\0cassandra"
 
 
 def kafka(peer):
@@ -36,7 +42,12 @@ def cassandra(peer):
     options = b"".join(
         struct.pack(">H", len(text)) + text for text in (b"CQL_VERSION", b"3.0.0")
     )
-    expect(cql(peer, CQL_STARTUP, struct.pack(">H", 1) + options) == CQL_READY, "no session")
+    answer = cql(peer, CQL_STARTUP, struct.pack(">H", 1) + options)
+    if answer == CQL_AUTHENTICATE:
+        login = struct.pack(">i", len(CQL_LOGIN)) + CQL_LOGIN
+        expect(cql(peer, CQL_AUTH_RESPONSE, login) == CQL_AUTH_SUCCESS, "no user yet")
+    else:
+        expect(answer == CQL_READY, "no session")
     query = b"SELECT release_version FROM system.local"
     body = struct.pack(">i", len(query)) + query + struct.pack(">HB", CQL_CONSISTENCY_ONE, 0)
     expect(cql(peer, CQL_QUERY, body) == CQL_RESULT, "no rows")

@@ -11,6 +11,7 @@ pub mod mailbox;
 pub mod mesh;
 pub mod metrics;
 pub mod net;
+mod noise;
 pub mod passwords;
 pub mod runtime;
 pub mod serve;

@@ -73,10 +73,11 @@ where
     }
 }
 
-/// The store's driver tells of each connection what concerns its own authors.
+/// The store's driver tells of each connection what concerns its own authors, and while the store is away the
+/// same several times a second: what an operator needs of it, the lanes say.
 fn filter(level: LevelFilter) -> EnvFilter {
-    if level == LevelFilter::INFO {
-        EnvFilter::new("info,scylla=warn")
+    if level <= LevelFilter::INFO {
+        EnvFilter::new(format!("{level},scylla=off"))
     } else {
         EnvFilter::new(level.to_string())
     }
@@ -184,7 +185,7 @@ mod tests {
             let sink = Mutex::new(Some(Gate(closed, Arc::clone(&count))));
             let writer = move || sink.lock().unwrap().take().unwrap();
             tracing::subscriber::with_default(subscriber(writer, level, Format::Text), || {
-                tracing::info!(target: "scylla::network::connection", "no sharding information");
+                tracing::error!(target: "scylla::network::connection", "no control connection");
             });
             count.load(Ordering::Relaxed)
         };

@@ -4,10 +4,6 @@
 //! Only another client of the brokers can put one there; without `ROOKERY_TEST_BROKERS` this is skipped.
 
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
-#![allow(
-    clippy::print_stderr,
-    reason = "a test that does nothing has to say so"
-)]
 
 mod support;
 
@@ -19,6 +15,7 @@ use rdkafka::message::Message as _;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::{Offset, TopicPartitionList};
 use support::api::Api;
+use support::engines::broker;
 use support::rng::Rng;
 use support::{Options, PATIENCE, any_user, eventually};
 
@@ -26,10 +23,7 @@ const POISON: &[u8] = b"not a record of any version";
 
 #[test]
 fn a_poison_record_is_set_aside_and_the_rest_goes_on() {
-    let Ok(brokers) = std::env::var("ROOKERY_TEST_BROKERS") else {
-        eprintln!("SKIPPED: no broker; name one with ROOKERY_TEST_BROKERS=HOST:PORT");
-        return;
-    };
+    let Some(brokers) = broker() else { return };
     let topic = format!("poison-{}", Rng::from_entropy().uuid());
     let dir = tempfile::tempdir().unwrap();
     let options = Options::embedded(dir.path())

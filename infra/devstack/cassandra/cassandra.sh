@@ -4,8 +4,20 @@
 cassandra_prepare() {
     local home=$1 port=$2
     mkdir -p "$home/conf" "$home/data/triggers"
+    cassandra_login "$home"
     cassandra_yaml "$home" "$port" >"$home/conf/cassandra.yaml"
     cassandra_logging >"$home/conf/logback.xml"
+}
+
+# Who may ask: anybody, or who logs in as the user that Cassandra makes by itself.
+cassandra_login() {
+    local home=$1
+    case ${ROOKERY_DEVSTACK_CQL_LOGIN:-} in
+    '') ;;
+    none) rm -f "$home/credentials" ;;
+    password) (umask 077 && printf 'cassandra\ncassandra\n' >"$home/credentials") ;;
+    *) fail "ROOKERY_DEVSTACK_CQL_LOGIN is none or password, not $ROOKERY_DEVSTACK_CQL_LOGIN" "$EXIT_USAGE" ;;
+    esac
 }
 
 cassandra_yaml() {
@@ -47,6 +59,9 @@ memtable_offheap_space: 256MiB
 memtable_allocation_type: offheap_objects
 disk_optimization_strategy: ssd
 YAML
+    if [ -f "$home/credentials" ]; then
+        printf 'authenticator: PasswordAuthenticator\nauthorizer: CassandraAuthorizer\n'
+    fi
     case $sync in
     # Acknowledged is synced. Writes that come meanwhile share the next sync.
     batch) echo "commitlog_sync: batch" ;;

@@ -36,9 +36,10 @@ fn redpanda(config: &Config) -> Finding {
         return finding;
     }
     match redpanda::look(&redpanda::Settings::of(config)) {
-        Ok(Some(partitions)) => {
-            finding.found += &format!(", topic of {partitions} partitions");
-            finding
+        Ok(Some(topic)) => {
+            finding.found += &format!(", topic of {} partitions", topic.partitions);
+            let what = format!("topics {0} and {0}.dead", config.topic);
+            with_copies(finding, topic.copies, topic.copies_wanted, &what)
         }
         Ok(None) => {
             finding.found += ", topic not made yet";
@@ -57,15 +58,36 @@ fn scylla(config: &Config) -> Finding {
     let answer =
         scylla::Settings::of(config).and_then(|settings| scylla::probe(&settings, ANSWER_TIMEOUT));
     match answer {
-        Ok(answer) => Finding {
-            found: format!(
-                "{}, answers as {} in {}",
-                reached.found, answer.release, answer.datacenter
-            ),
-            ..reached
-        },
+        Ok(answer) => {
+            let finding = Finding {
+                found: format!(
+                    "{}, answers as {} in {}",
+                    reached.found, answer.release, answer.datacenter
+                ),
+                ..reached
+            };
+            match answer.copies {
+                Some(copies) => {
+                    let what = format!("keyspace {}", config.keyspace);
+                    with_copies(finding, copies, answer.copies_wanted, &what)
+                }
+                None => finding,
+            }
+        }
         Err(error) => Finding::fail(reached.check, reached.found, error.to_string()),
     }
+}
+
+/// What was made when there were fewer nodes stays on as many as there were then.
+fn with_copies(finding: Finding, copies: usize, wanted: usize, what: &str) -> Finding {
+    let found = format!("{}, {copies} of {wanted} copies", finding.found);
+    if copies >= wanted {
+        return Finding { found, ..finding };
+    }
+    let remedy = format!(
+        "a lost disk may lose messages: give {what} {wanted} copies, with the tools of the engine"
+    );
+    Finding::warn(finding.check, found, remedy)
 }
 
 /// One endpoint is enough to start with; each of the others is one to lose.
@@ -138,6 +160,20 @@ mod tests {
             host: "127.0.0.1".into(),
             port: 1,
         }
+    }
+
+    #[test]
+    fn fewer_copies_than_there_could_be_are_worth_a_warning() {
+        let with =
+            |copies, wanted| with_copies(Finding::ok("log", "up"), copies, wanted, "topic t");
+        assert_eq!(with(1, 1).verdict, Verdict::Ok);
+        assert_eq!(
+            (with(3, 3).verdict, &*with(3, 3).found),
+            (Verdict::Ok, "up, 3 of 3 copies")
+        );
+        let few = with(1, 3);
+        assert_eq!(few.verdict, Verdict::Warn);
+        assert!(few.remedy.contains("give topic t 3 copies"), "{few:?}");
     }
 
     #[test]

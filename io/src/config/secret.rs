@@ -4,7 +4,7 @@ use std::{
     fmt::{self, Write as _},
     fs::{self, File, OpenOptions},
     io::{self, Read as _, Write as _},
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -18,6 +18,9 @@ const SECRET_BYTES_MAX: usize = 4096;
 const RANDOM_BYTES: usize = 32;
 /// Permissions that would let others than the owner read or change the secret.
 const MODE_OTHERS: u32 = 0o077;
+/// Permissions that are too many even for a file of root's, who may let a service's group read it: systemd's
+/// `LoadCredential=` and Kubernetes' secrets do. PostgreSQL has the same rule for its keys.
+const MODE_OTHERS_OF_ROOT: u32 = 0o037;
 /// Permissions of a generated secret.
 const MODE_OWNER: u32 = 0o600;
 
@@ -94,8 +97,18 @@ pub fn token_secret(path: &Path) -> Result<Secret, SecretError> {
 
 /// The permissions of a file that others than its owner may read or change.
 pub(super) fn exposed_mode(file: &File) -> io::Result<Option<u32>> {
-    let mode = file.metadata()?.permissions().mode() & 0o7777;
-    Ok(Some(mode).filter(|mode| mode & MODE_OTHERS != 0))
+    let metadata = file.metadata()?;
+    let mode = metadata.permissions().mode() & 0o7777;
+    Ok(Some(mode).filter(|&mode| is_exposed(mode, metadata.uid())))
+}
+
+const fn is_exposed(mode: u32, owner: u32) -> bool {
+    let too_many = if owner == 0 {
+        MODE_OTHERS_OF_ROOT
+    } else {
+        MODE_OTHERS
+    };
+    mode & too_many != 0
 }
 
 fn read(file: File, path: &Path) -> Result<Secret, SecretError> {
@@ -225,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_secret_open_to_others_is_refused() {
-        for mode in [0o640, 0o604, 0o620, 0o601] {
+        for mode in [0o660, 0o604, 0o620, 0o601] {
             let (_directory, path) = file_of(&[b'x'; 64], mode);
             let message = token_secret(&path).unwrap_err().to_string();
             assert!(message.contains(&format!("mode {mode:04o}")), "{message}");
@@ -236,6 +249,21 @@ mod tests {
             token_secret(&path).is_ok(),
             "read-only is stricter than needed"
         );
+    }
+
+    #[test]
+    fn root_may_let_a_group_read_and_nobody_else_may() {
+        let own = 1000;
+        for (mode, of_root, of_another) in [
+            (0o400, false, false),
+            (0o440, false, true),
+            (0o640, false, true),
+            (0o660, true, true),
+            (0o444, true, true),
+        ] {
+            assert_eq!(is_exposed(mode, 0), of_root, "{mode:o}");
+            assert_eq!(is_exposed(mode, own), of_another, "{mode:o}");
+        }
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! Records that the log did not write.
 
 use bytes::Bytes;
+use futures_lite::future::block_on;
 use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{Headers as _, Message as _};
 use rdkafka::{Offset as Position, TopicPartitionList};
@@ -27,17 +30,7 @@ fn a_record_of_a_stranger_is_delivered_as_it_is_and_can_be_set_aside() {
     shard.until("the stranger's record", |shard| {
         shard.events.iter().find_map(is_stranger) == Some(Offset(1))
     });
-    shard.submit(LogRequest::Bury {
-        partition: P0,
-        offset: Offset(1),
-        record: Bytes::from_static(b"not a record"),
-        reason: "an unknown kind".into(),
-    });
-    let is_buried =
-        |event: &LogEvent| matches!(event, LogEvent::Buried { partition } if *partition == P0);
-    shard.until("word of the burial", |shard| {
-        shard.events.iter().any(is_buried)
-    });
+    bury(&mut shard, Bytes::from_static(b"not a record"));
     shard.stop();
 
     let reader: BaseConsumer = ClientConfig::new()
@@ -64,4 +57,39 @@ fn a_record_of_a_stranger_is_delivered_as_it_is_and_can_be_set_aside() {
         ("reason", b"an unknown kind"),
     ];
     assert_eq!(headers, expected);
+}
+
+/// Has the record at offset 1 set aside, and waits until that is done with.
+fn bury(shard: &mut Shard, record: Bytes) {
+    shard.submit(LogRequest::Bury {
+        partition: P0,
+        offset: Offset(1),
+        record,
+        reason: "an unknown kind".into(),
+    });
+    let is_buried =
+        |event: &LogEvent| matches!(event, LogEvent::Buried { partition } if *partition == P0);
+    shard.until("word of the burial", |shard| {
+        shard.events.iter().any(is_buried)
+    });
+}
+
+/// Otherwise nothing behind it would ever count as stored.
+#[test]
+fn a_record_that_the_topic_for_such_records_refuses_is_left_where_it_is() {
+    let Some(broker) = broker() else { return };
+    let settings = fresh(broker, 1);
+    let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
+        .set("bootstrap.servers", settings.brokers[0].to_string())
+        .create()
+        .unwrap();
+    let dead = format!("{}.dead", settings.topic);
+    let narrow =
+        NewTopic::new(&dead, 1, TopicReplication::Fixed(1)).set("max.message.bytes", "200");
+    for made in block_on(admin.create_topics([&narrow], &AdminOptions::new())).unwrap() {
+        made.unwrap();
+    }
+    let mut shard = Shard::open(&settings);
+    bury(&mut shard, Bytes::from(vec![b'x'; 1000]));
+    shard.stop();
 }

@@ -1,79 +1,36 @@
 //! A store that is there and does not answer, or is gone for a while.
 
-use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs as _};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rookery_engine::port::{StoreEvent, StoreRequest};
 use rookery_io::store::scylla::{Settings, probe};
 
-use super::support::{NEWEST, Shard, keyspace, message, reached, seqs, start};
+use super::door::{Door, GONE, OPEN, SHUT};
+use super::support::{Keyspace, NEWEST, Shard, keyspace, message, reached, seqs, start};
 
-/// Between two looks at whether the door is open.
-const POLL: Duration = Duration::from_millis(5);
+/// More writes than a lane has room for in its ring, by far.
+const MANY_WRITES: u64 = 9300;
 
-/// What lies between the store and its clients.
-struct Door {
-    address: SocketAddr,
-    state: Arc<AtomicU8>,
+/// A shard that reaches its store through a door, and has written a message.
+struct Behind {
+    shard: Shard,
+    door: Door,
+    /// Last to go.
+    _keyspace: Keyspace,
 }
 
-const OPEN: u8 = 0;
-/// Connections stay, bytes wait.
-const SHUT: u8 = 1;
-/// Connections end, and so do new ones.
-const GONE: u8 = 2;
-
-impl Door {
-    fn to(node: &str) -> Self {
-        let node = node.to_socket_addrs().unwrap().next().unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let state = Arc::new(AtomicU8::new(OPEN));
-        let door = Arc::clone(&state);
-        thread::spawn(move || {
-            for client in listener.incoming() {
-                if door.load(Ordering::Relaxed) == GONE {
-                    continue;
-                }
-                let (client, server) = (client.unwrap(), TcpStream::connect(node).unwrap());
-                let back = (server.try_clone().unwrap(), client.try_clone().unwrap());
-                for (from, to) in [(client, server), back] {
-                    let door = Arc::clone(&door);
-                    thread::spawn(move || carry(from, to, &door));
-                }
-            }
-        });
-        Self { address, state }
-    }
-
-    fn set(&self, state: u8) {
-        self.state.store(state, Ordering::Relaxed);
-    }
-}
-
-fn carry(mut from: TcpStream, mut to: TcpStream, state: &AtomicU8) {
-    let mut bytes = [0; 1 << 16];
-    from.set_read_timeout(Some(POLL)).unwrap();
-    while state.load(Ordering::Relaxed) != GONE {
-        let count = match from.read(&mut bytes) {
-            Ok(0) => break,
-            Ok(count) => count,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
-            Err(_) => break,
-        };
-        while state.load(Ordering::Relaxed) == SHUT {
-            thread::sleep(POLL);
-        }
-        if to.write_all(&bytes[..count]).is_err() {
-            break;
-        }
-    }
-    // An end that is gone already needs no telling.
-    let _ = to.shutdown(Shutdown::Both);
+fn behind_a_door(test: &str) -> Option<Behind> {
+    let mut keyspace = keyspace(test)?;
+    let door = Door::to(&keyspace.node);
+    keyspace.settings.nodes = vec![door.address.to_string()];
+    let mut shard = start(&keyspace.open(), 0);
+    shard.write(vec![message(1, 1)]);
+    Some(Behind {
+        shard,
+        door,
+        _keyspace: keyspace,
+    })
 }
 
 fn is_read_refused(shard: &mut Shard) -> bool {
@@ -92,13 +49,14 @@ fn is_read_refused(shard: &mut Shard) -> bool {
 
 #[test]
 fn a_frozen_store_refuses_reads_in_time_and_gets_all_writes_later() {
-    let Some(mut keyspace) = keyspace("frozen") else {
+    let Some(Behind {
+        mut shard,
+        door,
+        _keyspace,
+    }) = behind_a_door("frozen")
+    else {
         return;
     };
-    let door = Door::to(&keyspace.node);
-    keyspace.settings.nodes = vec![door.address.to_string()];
-    let mut shard = start(&keyspace.open(), 0);
-    shard.write(vec![message(1, 1)]);
     door.set(SHUT);
     let writes: Vec<_> = (2..40)
         .map(|seq| shard.submit_write(vec![message(seq, 10), reached(0, seq)]))
@@ -124,15 +82,43 @@ fn a_frozen_store_refuses_reads_in_time_and_gets_all_writes_later() {
     shard.stop();
 }
 
+/// However many writes wait, a read behind them is answered.
 #[test]
-fn a_lane_does_not_outlive_its_shard_for_long_when_the_store_is_frozen() {
-    let Some(mut keyspace) = keyspace("frozen_end") else {
+fn a_read_is_refused_in_time_behind_more_writes_than_the_ring_holds() {
+    let Some(Behind {
+        mut shard,
+        door,
+        _keyspace,
+    }) = behind_a_door("many")
+    else {
         return;
     };
-    let door = Door::to(&keyspace.node);
-    keyspace.settings.nodes = vec![door.address.to_string()];
-    let mut shard = start(&keyspace.open(), 0);
-    shard.write(vec![message(1, 1)]);
+    door.set(SHUT);
+    for seq in 2..MANY_WRITES {
+        shard.submit_write(vec![message(seq, 10)]);
+    }
+    let asked = Instant::now();
+    assert!(is_read_refused(&mut shard));
+    let took = asked.elapsed();
+    assert!(took < Duration::from_secs(3), "refused after {took:?}");
+    door.set(OPEN);
+    for _ in 2..MANY_WRITES {
+        assert!(matches!(shard.next(), StoreEvent::Written { .. }));
+    }
+    assert_eq!(seqs(&shard.read(&NEWEST)), [MANY_WRITES - 1]);
+    shard.stop();
+}
+
+#[test]
+fn a_lane_does_not_outlive_its_shard_for_long_when_the_store_is_frozen() {
+    let Some(Behind {
+        mut shard,
+        door,
+        _keyspace,
+    }) = behind_a_door("frozen_end")
+    else {
+        return;
+    };
     door.set(SHUT);
     shard.submit_write(vec![message(2, 1)]);
     let since = Instant::now();
@@ -145,13 +131,14 @@ fn a_lane_does_not_outlive_its_shard_for_long_when_the_store_is_frozen() {
 /// The driver alone would look for it every ten seconds by then.
 #[test]
 fn a_store_that_was_gone_is_used_again_at_once() {
-    let Some(mut keyspace) = keyspace("gone") else {
+    let Some(Behind {
+        mut shard,
+        door,
+        _keyspace,
+    }) = behind_a_door("gone")
+    else {
         return;
     };
-    let door = Door::to(&keyspace.node);
-    keyspace.settings.nodes = vec![door.address.to_string()];
-    let mut shard = start(&keyspace.open(), 0);
-    shard.write(vec![message(1, 1)]);
     door.set(GONE);
     thread::sleep(Duration::from_millis(100));
     assert!(is_read_refused(&mut shard));

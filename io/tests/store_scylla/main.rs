@@ -2,9 +2,13 @@
 //! these tests say that they are skipped. Each has a keyspace of its own, and removes it.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(unreachable_pub, reason = "a module of test binaries has no outside")]
 
 mod absent;
+#[path = "../support/door.rs"]
+mod door;
 mod lanes;
+mod logins;
 mod long_chats;
 mod model;
 mod proxy;

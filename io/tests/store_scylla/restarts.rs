@@ -118,3 +118,18 @@ fn migrations_may_run_twice_and_at_once_and_a_newer_schema_is_refused() {
         );
     }
 }
+
+/// As one of an unreleased version would be: never to be ready, without a word, would be worse.
+#[test]
+fn tables_that_the_statements_do_not_fit_are_refused() {
+    let Some(keyspace) = keyspace("other_tables") else {
+        return;
+    };
+    drop(keyspace.open());
+    keyspace.run(&["ALTER TABLE KEYSPACE_NAME.users DROP updated_at"]);
+    let text = keyspace.connect().err().unwrap().to_string();
+    assert!(
+        text.contains("updated_at") && text.contains("drop it, or name another --keyspace"),
+        "{text}"
+    );
+}

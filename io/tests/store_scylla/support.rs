@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use rookery_engine::port::{StoreEvent, StoreRequest};
+use rookery_io::config::Credentials;
 use rookery_io::store::scylla::{ScyllaError, ScyllaStore, Settings, spawn_lane};
 use rookery_schema::record::{MessagePosted, Record};
 use rookery_schema::row::{ChatRow, EventRow, Head, Row};
@@ -18,6 +19,8 @@ pub(super) use super::store_shard::{CHAT, NEWEST, PATIENCE, Shard, seqs};
 pub(super) const LOG: Uuid = Uuid::from_u128(7);
 
 const SERVER_VARIABLE: &str = "ROOKERY_TEST_SCYLLA";
+/// Names the file with the credentials of a user who may do everything, where the server wants a login.
+const CREDENTIALS_VARIABLE: &str = "ROOKERY_TEST_SCYLLA_CREDENTIALS";
 
 /// A keyspace that is removed with this.
 pub(super) struct Keyspace {
@@ -36,12 +39,17 @@ pub(super) fn keyspace(test: &str) -> Option<Keyspace> {
     };
     let settings = Settings {
         nodes: vec![node.clone()],
-        credentials: None,
+        credentials: credentials(),
         keyspace: format!("Test_{test}_{}", std::process::id()),
     };
     let keyspace = Keyspace { settings, node };
     keyspace.drop_tables();
     Some(keyspace)
+}
+
+fn credentials() -> Option<Credentials> {
+    let path = std::env::var_os(CREDENTIALS_VARIABLE)?;
+    Some(Credentials::read(path.as_ref()).unwrap())
 }
 
 impl Keyspace {
@@ -59,7 +67,7 @@ impl Keyspace {
 
     /// Runs statements behind the store's back.
     pub(super) fn run(&self, statements: &[&str]) {
-        with_session(&self.node, async |session| {
+        with_session(self, async |session| {
             for statement in statements {
                 let keyspace = cql::quoted(&self.settings.keyspace);
                 let statement = statement.replace("KEYSPACE_NAME", &keyspace);
@@ -79,14 +87,17 @@ impl Drop for Keyspace {
     }
 }
 
-fn with_session(node: &str, act: impl AsyncFnOnce(Session)) {
+fn with_session(keyspace: &Keyspace, act: impl AsyncFnOnce(Session)) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
     runtime.block_on(async {
-        let session = SessionBuilder::new().known_node(node).build().await;
-        act(session.unwrap()).await;
+        let mut builder = SessionBuilder::new().known_node(&keyspace.node);
+        if let Some(credentials) = &keyspace.settings.credentials {
+            builder = builder.user(&credentials.user, credentials.expose());
+        }
+        act(builder.build().await.unwrap()).await;
     });
 }
 

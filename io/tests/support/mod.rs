@@ -12,6 +12,7 @@
 
 pub mod api;
 pub mod disk;
+pub mod door;
 pub mod engines;
 pub mod http;
 pub mod prometheus;

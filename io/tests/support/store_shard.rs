@@ -55,18 +55,10 @@ impl Shard {
         }
     }
 
-    pub(crate) fn submit(&mut self, request: impl Fn(u64) -> StoreRequest) -> u64 {
+    /// Submits a request, when the ring has room, and tells its token.
+    pub(crate) fn submit(&mut self, request: impl FnOnce(u64) -> StoreRequest) -> u64 {
         self.tokens += 1;
-        self.store.submit(request(self.tokens)).unwrap();
-        self.tokens
-    }
-
-    pub(crate) fn submit_write(&mut self, rows: Vec<Row>) -> u64 {
-        self.tokens += 1;
-        let mut request = StoreRequest::Write {
-            token: self.tokens,
-            rows,
-        };
+        let mut request = request(self.tokens);
         let deadline = Instant::now() + PATIENCE;
         while let Err(back) = self.store.submit(request) {
             assert!(Instant::now() < deadline, "the ring stays full");
@@ -74,6 +66,10 @@ impl Shard {
             std::thread::sleep(Duration::from_micros(100));
         }
         self.tokens
+    }
+
+    pub(crate) fn submit_write(&mut self, rows: Vec<Row>) -> u64 {
+        self.submit(|token| StoreRequest::Write { token, rows })
     }
 
     pub(crate) fn next(&mut self) -> StoreEvent {

@@ -12,13 +12,12 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::noise::Noise;
 use super::{RedpandaError, Settings, topics};
+use crate::noise::Throttle;
 
 /// How long the answer to one question is waited for.
 pub(super) const ASK_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long after a question that was not answered it is asked again.
 const ASK_PAUSE: Duration = Duration::from_millis(200);
-/// How often it is said what is waited for.
-const SAY_EVERY: Duration = Duration::from_secs(5);
 
 /// A topic that is there, with as many partitions as it should have.
 #[derive(Debug)]
@@ -76,8 +75,7 @@ pub(super) fn until_answered<T>(
     interrupted: &AtomicBool,
     mut ask: impl FnMut() -> KafkaResult<T>,
 ) -> Result<T, RedpandaError> {
-    let mut said = Instant::now();
-    let mut first = true;
+    let throttle = Throttle::default();
     loop {
         let error = match ask() {
             Ok(answer) => return Ok(answer),
@@ -86,9 +84,8 @@ pub(super) fn until_answered<T>(
         if interrupted.load(Ordering::Relaxed) {
             return Err(RedpandaError::Interrupted);
         }
-        if first || said.elapsed() >= SAY_EVERY {
-            tracing::warn!(%error, "waiting for the log's brokers");
-            (said, first) = (Instant::now(), false);
+        if let Some(held_back) = throttle.pass(Instant::now()) {
+            tracing::warn!(%error, held_back, "waiting for the log's brokers");
         }
         thread::sleep(ASK_PAUSE);
     }

@@ -1,17 +1,18 @@
 //! Records that can't be understood, such as a newer version's: kept in a topic of their own, one after
-//! the other, each until a broker has it.
+//! the other, each until a broker has it. One that the brokers won't have there stays where it is, in the log, and
+//! a line says where: the others must not wait for it for ever.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rookery_engine::port::LogEvent;
 use rookery_schema::{Offset, PartitionId};
 
-use super::appends::Verdict;
-use super::noise::Throttle;
 use super::producer::{NotTaken, Producer};
+use crate::noise::Throttle;
 
 /// How long after a failure the next try is made.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
@@ -64,7 +65,12 @@ impl Burials {
     }
 
     /// Hands over the oldest, where it is due.
-    pub(super) fn hand_over(&mut self, producer: &Producer, now: Instant) {
+    pub(super) fn hand_over(
+        &mut self,
+        producer: &Producer,
+        now: Instant,
+        events: &mut Vec<LogEvent>,
+    ) {
         let Some(burial) = self.queue.front() else {
             return;
         };
@@ -73,27 +79,32 @@ impl Burials {
             State::Failed { retry_at } if now < retry_at => return,
             State::Waiting | State::Failed { .. } => {}
         }
-        self.state = match producer.bury(&burial.record, burial.headers()) {
-            Ok(()) => State::HandedOver,
-            Err(NotTaken::Full) => State::Waiting,
-            Err(NotTaken::Refused(error)) => {
-                tracing::debug!(%error, "a dead record was not taken");
-                self.failed(now)
-            }
-        };
+        match producer.bury(&burial.record, burial.headers()) {
+            Ok(()) => self.state = State::HandedOver,
+            Err(NotTaken::Full) => self.state = State::Waiting,
+            Err(NotTaken::Refused(error)) => self.failed(&error, now, events),
+        }
     }
 
     /// Takes what became of the oldest.
-    pub(super) fn reported(&mut self, verdict: Verdict, now: Instant, events: &mut Vec<LogEvent>) {
-        self.state = match verdict {
-            Verdict::Written(_) => {
-                if let Some(Burial { partition, .. }) = self.queue.pop_front() {
-                    events.push(LogEvent::Buried { partition });
-                }
-                State::Waiting
-            }
-            Verdict::Failed => self.failed(now),
-        };
+    pub(super) fn reported(
+        &mut self,
+        outcome: Result<(), KafkaError>,
+        now: Instant,
+        events: &mut Vec<LogEvent>,
+    ) {
+        match outcome {
+            Ok(()) => self.settle(events),
+            Err(error) => self.failed(&error, now, events),
+        }
+    }
+
+    /// Is done with the oldest.
+    fn settle(&mut self, events: &mut Vec<LogEvent>) {
+        if let Some(Burial { partition, .. }) = self.queue.pop_front() {
+            events.push(LogEvent::Buried { partition });
+        }
+        self.state = State::Waiting;
     }
 
     /// No report will come for what was handed over.
@@ -101,21 +112,46 @@ impl Burials {
         self.state = State::Waiting;
     }
 
-    fn failed(&self, now: Instant) -> State {
+    fn failed(&mut self, error: &KafkaError, now: Instant, events: &mut Vec<LogEvent>) {
+        if is_final(error) {
+            if let Some(Burial {
+                partition, offset, ..
+            }) = self.queue.front()
+            {
+                tracing::error!(%partition, %offset, %error,
+                    "a record that can't be understood was not taken by the topic for such records; it stays in \
+                     the log at this offset for as long as the log keeps it");
+            }
+            return self.settle(events);
+        }
         if let Some(held_back) = self.throttle.pass(now) {
-            tracing::warn!(
-                held_back,
-                waiting = self.queue.len(),
-                "a record that can't be understood is not set aside yet, will be tried again"
-            );
+            tracing::warn!(%error, held_back, waiting = self.queue.len(),
+                "a record that can't be understood is not set aside yet, will be tried again");
         }
-        State::Failed {
+        self.state = State::Failed {
             retry_at: now + RETRY_PAUSE,
-        }
+        };
     }
 
     /// Whether there is something to hand over or to hear of.
     pub(super) fn is_outstanding(&self) -> bool {
         !self.queue.is_empty()
     }
+}
+
+/// Whether the brokers have said no, and will again.
+fn is_final(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::MessageSizeTooLarge
+                | RDKafkaErrorCode::InvalidMessageSize
+                | RDKafkaErrorCode::InvalidRecord
+                | RDKafkaErrorCode::PolicyViolation
+                | RDKafkaErrorCode::TopicAuthorizationFailed
+                | RDKafkaErrorCode::UnknownTopic
+                | RDKafkaErrorCode::UnknownTopicOrPartition
+                | RDKafkaErrorCode::UnknownPartition
+        )
+    )
 }

@@ -154,7 +154,7 @@ impl LogLane {
             for request in requests.drain(..) {
                 self.take(request, now);
             }
-            self.hand_over(now)?;
+            self.hand_over(now, &mut events)?;
             let wait = if self.is_outstanding() {
                 BUSY_WAIT
             } else {
@@ -205,7 +205,7 @@ impl LogLane {
     }
 
     /// Gives the producer what it takes.
-    fn hand_over(&mut self, now: Instant) -> Result<(), RedpandaError> {
+    fn hand_over(&mut self, now: Instant, events: &mut Vec<LogEvent>) -> Result<(), RedpandaError> {
         let mut refused = false;
         'all: for partition in &mut self.partitions {
             while let Some((number, record)) = partition.appends.next_record() {
@@ -221,7 +221,7 @@ impl LogLane {
                 }
             }
         }
-        self.burials.hand_over(&self.producer, now);
+        self.burials.hand_over(&self.producer, now, events);
         if refused {
             self.replace_broken_producer(now)
         } else {
@@ -252,9 +252,9 @@ impl LogLane {
                         appends.reported(number, records, verdict, now);
                     }
                 }
-                Report::Dead(verdict) => {
-                    failed |= verdict == Verdict::Failed;
-                    self.burials.reported(verdict, now, events);
+                Report::Dead(outcome) => {
+                    failed |= outcome.is_err();
+                    self.burials.reported(outcome, now, events);
                 }
             }
         }

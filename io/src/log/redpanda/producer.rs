@@ -20,7 +20,7 @@ const DEAD_TICKET: usize = usize::MAX;
 const POLLS_MAX: usize = 64;
 
 /// What became of records that were handed over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Report {
     /// Of records of the append with this number.
     Append {
@@ -30,7 +30,7 @@ pub(super) enum Report {
         verdict: Verdict,
     },
     /// Of the dead record.
-    Dead(Verdict),
+    Dead(Result<(), KafkaError>),
 }
 
 /// Why a record was not taken.
@@ -152,29 +152,27 @@ impl ProducerContext for Reports {
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, ticket: usize) {
-        let (verdict, partition) = match result {
-            Ok(message) => {
-                let offset = u64::try_from(message.offset()).ok();
-                let end = offset.map(|offset| Offset(offset + 1));
-                (Verdict::Written(end), message.partition())
-            }
-            Err((error, message)) => {
-                let error = format_args!("a record was not confirmed: {error}");
-                self.noise.say(error);
-                (Verdict::Failed, message.partition())
-            }
+        let message = match result {
+            Ok(message) | Err((_, message)) => message,
         };
+        let error = result.as_ref().err().map(|(error, _)| error);
+        if let Some(error) = error {
+            let text = format_args!("a record was not confirmed: {error}");
+            self.noise.say(text);
+        }
         let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
         if ticket == DEAD_TICKET {
-            reports.push(Report::Dead(verdict));
-        } else {
-            gather(
-                &mut reports,
-                PartitionId(partition as u32),
-                ticket as u64,
-                verdict,
-            );
+            reports.push(Report::Dead(error.cloned().map_or(Ok(()), Err)));
+            return;
         }
+        let verdict = if error.is_some() {
+            Verdict::Failed
+        } else {
+            let offset = u64::try_from(message.offset()).ok();
+            Verdict::Written(offset.map(|offset| Offset(offset + 1)))
+        };
+        let partition = PartitionId(message.partition() as u32);
+        gather(&mut reports, partition, ticket as u64, verdict);
     }
 }
 

@@ -41,7 +41,7 @@ pub(super) fn ensure(
         if let (Some(found), Some(_)) = (found, dead_found) {
             return agreed(settings, found);
         }
-        let replicas = metadata.brokers().len().clamp(1, REPLICAS_MAX);
+        let replicas = replicas(&metadata);
         if found.is_none() {
             let new = (
                 &*settings.topic,
@@ -61,19 +61,44 @@ pub(super) fn ensure(
     }
 }
 
-/// How many partitions the log's topic has, where it exists and is as it was asked for. Waits for one answer
-/// only.
+/// The log's topic, as brokers have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Topic {
+    pub(crate) partitions: u32,
+    /// Of each record, in the partition that has the fewest.
+    pub(crate) copies: usize,
+    /// Of how many there should be.
+    pub(crate) copies_wanted: usize,
+}
+
+/// The log's topic, where it exists and is as it was asked for. Waits for one answer only.
 ///
 /// # Errors
-/// Where nobody answers, or there is another number.
-pub(crate) fn look(settings: &Settings) -> Result<Option<u32>, RedpandaError> {
+/// Where nobody answers, or there is another number of partitions.
+pub(crate) fn look(settings: &Settings) -> Result<Option<Topic>, RedpandaError> {
     let client = BaseConsumer::from_config_and_context(&settings.client(), Noise::default())
         .map_err(RedpandaError::Client)?;
     let metadata = client
         .fetch_metadata(None, ASK_TIMEOUT)
         .map_err(RedpandaError::NoAnswer)?;
-    let found = partitions_of(&metadata, &settings.topic);
-    found.map(|found| agreed(settings, found)).transpose()
+    let Some(found) = partitions_of(&metadata, &settings.topic) else {
+        return Ok(None);
+    };
+    let topics = metadata.topics().iter();
+    let copies = topics
+        .filter(|it| it.name() == settings.topic)
+        .flat_map(|it| it.partitions())
+        .map(|partition| partition.replicas().len());
+    Ok(Some(Topic {
+        partitions: agreed(settings, found)?,
+        copies: copies.min().unwrap_or_default(),
+        copies_wanted: replicas(&metadata),
+    }))
+}
+
+/// Copies of each record that there can be.
+fn replicas(metadata: &Metadata) -> usize {
+    metadata.brokers().len().clamp(1, REPLICAS_MAX)
 }
 
 fn partitions_of(metadata: &Metadata, topic: &str) -> Option<u32> {

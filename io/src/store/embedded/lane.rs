@@ -1,7 +1,9 @@
 //! The thread that writes and reads the store for one shard.
 //!
 //! Reads go first: one of them never waits for more than the one commit that is under way. So a read
-//! sees the writes that were answered before it was asked for, and perhaps later ones.
+//! sees the writes that were answered before it was asked for, and perhaps later ones. For that the ring is
+//! always emptied: how much waits to be written is bounded by the shard, which takes no more changes than
+//! `--lag-limit` that are not stored.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,6 +20,7 @@ use super::tables::{Progress, ReadError, Tables};
 use crate::embedded::{Durability, Room};
 use crate::lane::{self, Lane, Requests};
 use crate::mailbox::{Mailbox, Receiver, Sender};
+use crate::noise::Throttle;
 use crate::store::backoff::Backoff;
 use crate::vital::Shutdown;
 
@@ -25,14 +28,10 @@ use crate::vital::Shutdown;
 const REQUESTS_MAX: usize = 1024;
 /// Events that may wait.
 const EVENTS_MAX: usize = 1024;
-/// Writes that are taken from the ring while others are under way, so that reads behind are seen.
-const WRITES_WAITING_MAX: usize = 8192;
 /// Rows of one commit; a commit of so many takes a few milliseconds.
 const COMMIT_ROWS_MAX: usize = 2048;
 /// How long the lane sleeps at a stretch where there is nothing to do.
 const IDLE_SLEEP: Duration = Duration::from_secs(3600);
-/// Between two lines about reads that fail.
-const WARN_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Starts a shard's store lane.
 ///
@@ -57,7 +56,7 @@ pub fn spawn_lane(
         waiting: VecDeque::new(),
         retry: None,
         reopened: 0,
-        warned: None,
+        throttle: Throttle::default(),
     };
     let lane = lane::spawn(&format!("store-{shard}"), cpu, shutdown, move || lane.run())
         .map_err(StoreError::Thread)?;
@@ -88,7 +87,7 @@ struct StoreLane {
     retry: Option<Retry>,
     /// How often the store was opened again when this lane wrote last.
     reopened: u64,
-    warned: Option<Instant>,
+    throttle: Throttle,
 }
 
 impl StoreLane {
@@ -98,8 +97,7 @@ impl StoreLane {
         let mut events = Vec::new();
         loop {
             let closed = self.ring.is_closed();
-            let room = WRITES_WAITING_MAX.saturating_sub(self.waiting.len());
-            self.ring.drain_into(&mut requests, room.min(REQUESTS_MAX));
+            self.ring.drain_into(&mut requests, REQUESTS_MAX);
             if requests.is_empty() && closed && self.waiting.is_empty() {
                 return Ok(());
             }
@@ -144,10 +142,9 @@ impl StoreLane {
             Some(Err(error)) => error.to_string(),
             None => "it is closed until it can be opened again".to_owned(),
         };
-        if self.warned.is_none_or(|at| at.elapsed() >= WARN_INTERVAL) {
-            self.warned = Some(Instant::now());
+        if let Some(held_back) = self.throttle.pass(Instant::now()) {
             let dir = self.store.shared.dir.display();
-            tracing::warn!(store = %dir, error, "the store could not be read");
+            tracing::warn!(store = %dir, error, held_back, "the store could not be read");
         }
         Err(StoreFault)
     }

@@ -13,9 +13,11 @@ use scylla::client::session_builder::SessionBuilder;
 use scylla::policies::retry::FallthroughRetryPolicy;
 use scylla::statement::Consistency;
 
+use super::ScyllaError;
+use super::failure::{DriverError, Kind};
 use super::statements::Statements;
 use super::store::Settings;
-use super::{DriverError, ScyllaError};
+use crate::noise::Throttle;
 use crate::store::backoff::Backoff;
 
 /// A connection to each shard of a node, so that each request goes to the one that has its partition; one to
@@ -31,8 +33,9 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Between two looks at whether waiting should end.
 const INTERRUPTED_POLL: Duration = Duration::from_millis(100);
-/// Between two lines about a store that does not answer.
-const WAITING_LINE_INTERVAL: Duration = Duration::from_secs(3);
+/// For how long a store may refuse us at the start: one that has just come up does not know its users yet, and
+/// not every node has the newest tables.
+const REFUSED_PATIENCE: Duration = Duration::from_secs(20);
 
 /// A session with all its statements.
 pub(super) struct Connection {
@@ -67,10 +70,11 @@ pub(super) async fn open(
     if let Some(credentials) = &settings.credentials {
         builder = builder.user(&credentials.user, credentials.expose());
     }
-    builder.build().await.map_err(DriverError::new)
+    Ok(builder.build().await?)
 }
 
-/// Tries until it is done, says why it is not every few seconds, and gives up when interrupted.
+/// Tries until it is done, says why it is not every few seconds, and gives up when interrupted, or when the
+/// store answers and refuses.
 pub(super) async fn persist<T, F>(
     settings: &Settings,
     interrupted: &AtomicBool,
@@ -80,33 +84,60 @@ where
     F: Future<Output = Result<T, Trouble>>,
 {
     let mut backoff = Backoff::default();
-    let mut said: Option<Instant> = None;
+    let throttle = Throttle::default();
+    let mut refused_since: Option<Instant> = None;
     loop {
         let reason = match unless_interrupted(attempt(), interrupted).await? {
             Ok(done) => return Ok(done),
             Err(Trouble::Final(error)) => return Err(error),
-            Err(Trouble::Passing(error)) => error,
+            Err(Trouble::Driver(error)) => error,
         };
-        if said.is_none_or(|at| at.elapsed() >= WAITING_LINE_INTERVAL) {
-            said = Some(Instant::now());
+        match refusal(settings, &reason) {
+            None => refused_since = None,
+            Some(error) => {
+                let since = *refused_since.get_or_insert_with(Instant::now);
+                if since.elapsed() >= REFUSED_PATIENCE {
+                    return Err(error);
+                }
+            }
+        }
+        if let Some(held_back) = throttle.pass(Instant::now()) {
             let nodes = settings.nodes.join(",");
-            tracing::warn!(nodes, %reason, "waiting for the store");
+            tracing::warn!(nodes, %reason, held_back, "waiting for the store");
         }
         unless_interrupted(tokio::time::sleep(backoff.next()), interrupted).await?;
     }
 }
 
+/// What becomes of a failure that is not for want of an answer.
+fn refusal(settings: &Settings, error: &DriverError) -> Option<ScyllaError> {
+    let nodes = || settings.nodes.join(",");
+    let reason = || error.to_string();
+    match error.kind {
+        Kind::Passing | Kind::CutOff => None,
+        Kind::Refused => Some(ScyllaError::Refused {
+            nodes: nodes(),
+            reason: reason(),
+        }),
+        Kind::Invalid => Some(ScyllaError::OtherTables {
+            nodes: nodes(),
+            keyspace: settings.keyspace.clone(),
+            reason: reason(),
+        }),
+    }
+}
+
 /// Why something at the start was not done.
 pub(super) enum Trouble {
-    /// It may work later.
-    Passing(DriverError),
+    /// It may work later, if the store did not answer.
+    Driver(DriverError),
     /// It never will.
     Final(ScyllaError),
 }
 
 impl From<DriverError> for Trouble {
     fn from(error: DriverError) -> Self {
-        Self::Passing(error)
+        Self::Driver(error)
     }
 }
 

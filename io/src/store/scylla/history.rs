@@ -8,9 +8,9 @@ use rookery_schema::{ChatId, Seq};
 use scylla::response::query_result::QueryRowsResult;
 use scylla::statement::prepared::PreparedStatement;
 
-use super::DriverError;
 use super::connect::Connection;
 use super::event::{EventValue, bigint, event_row, from_bigint};
+use super::failure::DriverError;
 use super::read::limit_of;
 use super::search::{HeadSearch, Look, MessageSearch};
 

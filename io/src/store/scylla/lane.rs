@@ -1,9 +1,9 @@
 //! The thread that writes and reads the store for one shard.
 //!
 //! Reads are under way beside writes and wait for none, so that they are answered, if only with a fault,
-//! while the store is stuck.
+//! while the store is stuck. For that the ring is always emptied: how much waits to be written is bounded by
+//! the shard, which takes no more changes than `--lag-limit` that are not stored.
 
-use std::cell::Cell;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -17,13 +17,15 @@ use rookery_engine::port::{Read, Store, StoreEvent, StoreFault, StoreRequest};
 use rookery_schema::ShardId;
 use tokio::time::Sleep;
 
+use super::ScyllaError;
 use super::connect::runtime;
+use super::failure::{DriverError, Kind};
 use super::link::Link;
 use super::queue::{Done, Job, Queue};
 use super::store::ScyllaStore;
-use super::{DriverError, ScyllaError};
 use crate::lane::{self, Lane, Requests};
 use crate::mailbox::{Mailbox, Receiver, Sender};
+use crate::noise::Throttle;
 use crate::store::backoff::Backoff;
 use crate::vital::Shutdown;
 
@@ -31,8 +33,6 @@ use crate::vital::Shutdown;
 const REQUESTS_MAX: usize = 1024;
 /// Events that may wait.
 const EVENTS_MAX: usize = 1024;
-/// Writes that are taken from the ring and not answered yet; with more, nothing is taken.
-const WRITES_WAITING_MAX: usize = 8192;
 /// Jobs under way: chats, mostly, that are written at a time.
 const JOBS_IN_FLIGHT_MAX: usize = 64;
 /// Reads under way.
@@ -46,8 +46,6 @@ const REACHED_INTERVAL: Duration = Duration::from_millis(200);
 /// How long rows are still tried to be written when the shard is gone: less than the server waits for
 /// its lanes.
 const FINISH_MAX: Duration = Duration::from_secs(8);
-/// Between two lines about a store that does not do what it is asked.
-const COMPLAINT_INTERVAL: Duration = Duration::from_secs(1);
 /// How long the lane sleeps at a stretch where there is nothing to do.
 const IDLE_SLEEP: Duration = Duration::from_secs(3600);
 
@@ -113,7 +111,10 @@ struct StoreLane {
 
 impl StoreLane {
     fn new(store: ScyllaStore, ring: Requests<StoreRequest>, events: Sender<StoreEvent>) -> Self {
-        let complaints = Complaints::new(store.settings.nodes.join(","));
+        let complaints = Complaints {
+            nodes: store.settings.nodes.join(","),
+            throttle: Throttle::default(),
+        };
         Self {
             store,
             ring,
@@ -137,17 +138,14 @@ impl StoreLane {
         let mut timer = Box::pin(tokio::time::sleep(IDLE_SLEEP));
         loop {
             let is_closed = self.ring.is_closed();
-            let limit = WRITES_WAITING_MAX
-                .saturating_sub(self.queue.len())
-                .min(REQUESTS_MAX);
-            let taken = self.ring.drain_into(&mut requests, limit);
+            let taken = self.ring.drain_into(&mut requests, REQUESTS_MAX);
             self.take(&mut requests);
             self.proceed();
             if !self.answers.is_empty() {
                 // A shard that is gone needs no events: its ring of requests is closed as well then.
                 let _ = self.events.send_all(self.answers.drain(..));
             }
-            if is_closed && self.is_over(taken < limit) {
+            if is_closed && self.is_over(taken < REQUESTS_MAX) {
                 return;
             }
             timer
@@ -343,7 +341,7 @@ impl StoreLane {
         if let Some(read) = self.reads.front() {
             idle = idle.min(READ_DEADLINE.saturating_sub(read.since.elapsed()));
         }
-        if self.queue.has_reached() {
+        if self.link.is_some() && self.queue.has_reached() {
             idle = idle.min(REACHED_INTERVAL.saturating_sub(self.reached_at.elapsed()));
         }
         if let Some(since) = self.closed {
@@ -358,7 +356,9 @@ async fn read(link: &Link, waiting: WaitingRead, complaints: &Complaints) -> End
     let left = READ_DEADLINE.saturating_sub(since.elapsed());
     let outcome = tokio::time::timeout(left, link.connection().read(&read)).await;
     let outcome = outcome.unwrap_or_else(|_| Err(DriverError::new("no answer in time")));
-    let is_cut_off = outcome.as_ref().is_err_and(|error| error.is_cut_off);
+    let is_cut_off = outcome
+        .as_ref()
+        .is_err_and(|error| error.kind == Kind::CutOff);
     let outcome = outcome.map_err(|error| {
         complaints.about("the store could not be read", &error);
         StoreFault
@@ -389,22 +389,13 @@ const fn fault(token: u64) -> StoreEvent {
 /// Lines about a store that does not do what it is asked, not too many of them.
 pub(super) struct Complaints {
     nodes: String,
-    said: Cell<Option<Instant>>,
+    throttle: Throttle,
 }
 
 impl Complaints {
-    const fn new(nodes: String) -> Self {
-        Self {
-            nodes,
-            said: Cell::new(None),
-        }
-    }
-
     pub(super) fn about(&self, what: &str, error: &dyn std::fmt::Display) {
-        let is_time = |at: Instant| at.elapsed() >= COMPLAINT_INTERVAL;
-        if self.said.get().is_none_or(is_time) {
-            self.said.set(Some(Instant::now()));
-            tracing::warn!(nodes = self.nodes, %error, "{what}");
+        if let Some(held_back) = self.throttle.pass(Instant::now()) {
+            tracing::warn!(nodes = self.nodes, %error, held_back, "{what}");
         }
     }
 }

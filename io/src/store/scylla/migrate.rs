@@ -1,6 +1,8 @@
 //! From an empty server, or an older schema, to the tables of this version; and whose rows they are.
 //!
-//! Several may do so at once, as every step may be repeated and the end is the same for all.
+//! Several may do so at once, as every step may be repeated and the end is the same for all. What is there
+//! already is not made again: so a server may run as a user who can't make anything, once `rookery migrate`
+//! has run as one who can.
 
 use std::collections::HashSet;
 
@@ -9,27 +11,35 @@ use rookery_schema::cql::{
     in_keyspace,
 };
 use scylla::client::session::Session;
+use scylla::serialize::row::SerializeRow;
 use uuid::Uuid;
 
+use super::ScyllaError;
 use super::connect::{Trouble, open};
+use super::failure::DriverError;
 use super::store::Settings;
-use super::{DriverError, ScyllaError};
+
+/// Whether a keyspace is there; every user may ask.
+const FIND_KEYSPACE: &str =
+    "SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = ?";
+/// Whether a table is there.
+const FIND_TABLE: &str =
+    "SELECT table_name FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?";
 
 /// Makes the keyspace where there is none, and says in which datacenter it was reached.
 pub(super) async fn prepare_keyspace(settings: &Settings) -> Result<String, DriverError> {
     let session = open(settings, None).await?;
     let (datacenter, nodes) = own_datacenter(&session, settings).await?;
-    run(
-        &session,
-        &create_keyspace(&settings.keyspace, &datacenter, nodes),
-    )
-    .await?;
+    let keyspace = &settings.keyspace;
+    if !exists(&session, FIND_KEYSPACE, (keyspace,)).await? {
+        run(&session, &create_keyspace(keyspace, &datacenter, nodes)).await?;
+    }
     Ok(datacenter)
 }
 
 /// The datacenter of the nodes that were named, and how many it has. Where none of them is known by the
 /// address that it was reached at, any will do: there is but one datacenter then, or a proxy in between.
-async fn own_datacenter(
+pub(super) async fn own_datacenter(
     session: &Session,
     settings: &Settings,
 ) -> Result<(String, usize), DriverError> {
@@ -56,7 +66,9 @@ async fn own_datacenter(
 
 /// Runs the migrations that a keyspace has not had.
 pub(super) async fn migrate_tables(session: &Session, keyspace: &str) -> Result<(), Trouble> {
-    run(session, &in_keyspace(META_TABLE, keyspace)).await?;
+    if !exists(session, FIND_TABLE, (keyspace, "meta")).await? {
+        run(session, &in_keyspace(META_TABLE, keyspace)).await?;
+    }
     let version = version(session, keyspace).await?;
     for migration in MIGRATIONS.iter().filter(|step| step.version > version) {
         for statement in migration.statements {
@@ -114,9 +126,25 @@ fn malformed(keyspace: &str, key: &'static str, value: String) -> ScyllaError {
 
 async fn meta(session: &Session, keyspace: &str, key: &str) -> Result<Option<String>, DriverError> {
     let text = in_keyspace("SELECT value FROM KEYSPACE.meta WHERE key = ?", keyspace);
-    let answer = session.query_unpaged(text, (key,)).await;
-    let rows = answer.map_err(DriverError::new)?.into_rows_result();
-    let rows = rows.map_err(DriverError::new)?;
+    first_text(session, &text, (key,)).await
+}
+
+async fn exists(
+    session: &Session,
+    statement: &str,
+    values: impl SerializeRow,
+) -> Result<bool, DriverError> {
+    Ok(first_text(session, statement, values).await?.is_some())
+}
+
+/// The first row's only column.
+async fn first_text(
+    session: &Session,
+    statement: &str,
+    values: impl SerializeRow,
+) -> Result<Option<String>, DriverError> {
+    let rows = session.query_unpaged(statement, values).await?;
+    let rows = rows.into_rows_result().map_err(DriverError::new)?;
     let first = rows.maybe_first_row::<(String,)>();
     Ok(first.map_err(DriverError::new)?.map(|(value,)| value))
 }
@@ -131,13 +159,13 @@ async fn set_meta(
         "INSERT INTO KEYSPACE.meta (key, value) VALUES (?, ?)",
         keyspace,
     );
-    let answer = session.query_unpaged(text, (key, value)).await;
-    answer.map(drop).map_err(DriverError::new)
+    session.query_unpaged(text, (key, value)).await?;
+    Ok(())
 }
 
 async fn run(session: &Session, statement: &str) -> Result<(), DriverError> {
-    let answer = session.query_unpaged(statement, ()).await;
-    answer.map(drop).map_err(DriverError::new)
+    session.query_unpaged(statement, ()).await?;
+    Ok(())
 }
 
 /// All rows of a small table.
@@ -145,9 +173,8 @@ pub(super) async fn rows<R>(session: &Session, statement: &str) -> Result<Vec<R>
 where
     R: for<'f> scylla::deserialize::row::DeserializeRow<'f, 'f>,
 {
-    let answer = session.query_unpaged(statement, ()).await;
-    let rows = answer.map_err(DriverError::new)?.into_rows_result();
-    let rows = rows.map_err(DriverError::new)?;
+    let rows = session.query_unpaged(statement, ()).await?;
+    let rows = rows.into_rows_result().map_err(DriverError::new)?;
     let rows = rows.rows::<R>().map_err(DriverError::new)?;
     rows.collect::<Result<_, _>>().map_err(DriverError::new)
 }

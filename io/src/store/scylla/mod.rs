@@ -8,6 +8,7 @@
 
 mod connect;
 mod event;
+mod failure;
 mod history;
 mod lane;
 mod link;
@@ -23,10 +24,8 @@ mod write;
 pub use lane::spawn_lane;
 pub use store::{Answer, ScyllaStore, Settings, migrate, probe};
 
-use std::fmt::Display;
 use std::io;
 
-use ::scylla::errors::ExecutionError;
 use uuid::Uuid;
 
 use crate::config::CredentialsError;
@@ -64,40 +63,24 @@ pub enum ScyllaError {
         "the store at {nodes} does not answer: {reason}; start it, or correct --scylla or --scylla-credentials-file"
     )]
     Unreachable { nodes: String, reason: String },
+    #[error(
+        "the store at {nodes} refuses this user: {reason}; correct --scylla-credentials-file, or grant him \
+         what infra/README.md lists"
+    )]
+    Refused { nodes: String, reason: String },
+    #[error(
+        "the store at {nodes} does not take the statements of this version: {reason}; keyspace {keyspace} \
+         has tables of an unreleased version, or of another hand: drop it, or name another --keyspace"
+    )]
+    OtherTables {
+        nodes: String,
+        keyspace: String,
+        reason: String,
+    },
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
     #[error("told to stop while waiting for the store")]
     Interrupted,
     #[error("no thread for the store: {0}")]
     Thread(io::Error),
-}
-
-/// The driver could not do what it was asked. Its errors are large and many; what an operator needs of
-/// them is their text.
-#[derive(Debug, thiserror::Error)]
-#[error("{text}")]
-struct DriverError {
-    text: Box<str>,
-    /// No node has a connection.
-    is_cut_off: bool,
-}
-
-impl DriverError {
-    fn new(error: impl Display) -> Self {
-        Self {
-            text: error.to_string().into(),
-            is_cut_off: false,
-        }
-    }
-
-    fn of_request(error: &ExecutionError) -> Self {
-        let is_cut_off = matches!(
-            error,
-            ExecutionError::ConnectionPoolError(_) | ExecutionError::EmptyPlan
-        );
-        Self {
-            is_cut_off,
-            ..Self::new(error)
-        }
-    }
 }

@@ -16,9 +16,9 @@ use scylla::statement::prepared::PreparedStatement;
 use scylla::value::CqlTimestamp;
 use uuid::Uuid;
 
-use super::DriverError;
 use super::connect::Connection;
 use super::event::from_bigint;
+use super::failure::DriverError;
 use super::plan::is_member;
 use super::write::now;
 
@@ -221,9 +221,7 @@ impl Connection {
         let mut state = PagingState::start();
         loop {
             let page = self.session.execute_single_page(statement, &values, state);
-            let (answer, next) = page
-                .await
-                .map_err(|error| DriverError::of_request(&error))?;
+            let (answer, next) = page.await.map_err(DriverError::from)?;
             take(&answer.into_rows_result().map_err(DriverError::new)?)?;
             match next.into_paging_control_flow() {
                 ControlFlow::Continue(next) => state = next,

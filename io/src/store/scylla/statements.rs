@@ -4,7 +4,7 @@ use rookery_schema::cql::in_keyspace;
 use scylla::client::session::Session;
 use scylla::statement::prepared::PreparedStatement;
 
-use super::DriverError;
+use super::failure::DriverError;
 
 macro_rules! statements {
     ($($(#[$doc:meta])* $name:ident: $text:literal,)*) => {
@@ -62,7 +62,7 @@ statements! {
 }
 
 async fn prepare(session: &Session, text: &str) -> Result<PreparedStatement, DriverError> {
-    let mut statement = session.prepare(text).await.map_err(DriverError::new)?;
+    let mut statement = session.prepare(text).await?;
     statement.set_is_idempotent(true);
     Ok(statement)
 }

@@ -5,16 +5,18 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use rookery_schema::cql::in_keyspace;
+use rookery_schema::cql::{in_keyspace, replicas};
 use rookery_schema::{Offset, PartitionId};
 use scylla::client::session::Session;
+use scylla::cluster::metadata::Strategy;
 use uuid::Uuid;
 
+use super::ScyllaError;
 use super::connect::{Connection, Trouble, open, persist, runtime};
 use super::event::{from_bigint, partition};
-use super::migrate::{claim, migrate_tables, prepare_keyspace, rows};
+use super::failure::DriverError;
+use super::migrate::{claim, migrate_tables, own_datacenter, prepare_keyspace, rows};
 use super::statements::Statements;
-use super::{DriverError, ScyllaError};
 use crate::config::{Config, Credentials};
 use crate::log::Stored;
 
@@ -65,6 +67,8 @@ impl ScyllaStore {
         let (datacenter, stored) = runtime.block_on(persist(settings, interrupted, || async {
             let (session, datacenter) = migrated(settings).await?;
             claim(&session, &settings.keyspace, log_id).await?;
+            // What the lanes will ask has to be understood: better known now than never to be ready.
+            Statements::prepare(&session, &settings.keyspace).await?;
             Ok((datacenter, stored(&session, &settings.keyspace).await?))
         }))?;
         Ok(Self {
@@ -131,6 +135,11 @@ pub struct Answer {
     /// The version of Cassandra that it is compatible with, or is.
     pub release: String,
     pub datacenter: String,
+    /// Copies of each row of the keyspace in this datacenter; absent where there is no such keyspace yet, or its
+    /// strategy is of an unknown kind.
+    pub copies: Option<usize>,
+    /// Of how many there should be.
+    pub copies_wanted: usize,
 }
 
 /// Asks a server who it is, once.
@@ -140,10 +149,17 @@ pub struct Answer {
 pub fn probe(settings: &Settings, at_most: Duration) -> Result<Answer, ScyllaError> {
     let ask = async {
         let session = open(settings, None).await?;
-        let text = "SELECT release_version, data_center FROM system.local";
-        let local: Vec<(String, String)> = rows(&session, text).await?;
+        let text = "SELECT release_version FROM system.local";
+        let local: Vec<(String,)> = rows(&session, text).await?;
         let first = local.into_iter().next();
-        first.ok_or_else(|| DriverError::new("table system.local is empty"))
+        let (release,) = first.ok_or_else(|| DriverError::new("table system.local is empty"))?;
+        let (datacenter, nodes) = own_datacenter(&session, settings).await?;
+        Ok::<_, DriverError>(Answer {
+            release,
+            copies: copies(&session, &settings.keyspace, &datacenter),
+            copies_wanted: replicas(nodes),
+            datacenter,
+        })
     };
     let answer = runtime()?.block_on(async { tokio::time::timeout(at_most, ask).await });
     let unreachable = |reason| ScyllaError::Unreachable {
@@ -151,11 +167,24 @@ pub fn probe(settings: &Settings, at_most: Duration) -> Result<Answer, ScyllaErr
         reason,
     };
     match answer {
-        Ok(Ok((release, datacenter))) => Ok(Answer {
-            release,
-            datacenter,
-        }),
+        Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(unreachable(error.to_string())),
         Err(_) => Err(unreachable(format!("no answer in {at_most:?}"))),
+    }
+}
+
+fn copies(session: &Session, keyspace: &str, datacenter: &str) -> Option<usize> {
+    let cluster = session.get_cluster_state();
+    match &cluster.get_keyspace(keyspace)?.strategy {
+        Strategy::SimpleStrategy { replication_factor } => Some(*replication_factor),
+        Strategy::NetworkTopologyStrategy {
+            datacenter_repfactors,
+        } => Some(
+            datacenter_repfactors
+                .get(datacenter)
+                .copied()
+                .unwrap_or_default(),
+        ),
+        _ => None,
     }
 }

@@ -13,9 +13,9 @@ use scylla::statement::batch::{Batch as CqlBatch, BatchType};
 use scylla::statement::prepared::PreparedStatement;
 use scylla::value::{CqlTimestamp, MaybeUnset};
 
-use super::DriverError;
 use super::connect::Connection;
 use super::event::{bigint, event_value, int};
+use super::failure::{DriverError, Kind};
 use super::lane::Complaints;
 use super::link::Link;
 use super::plan::{Batch, Removal, stages};
@@ -60,7 +60,7 @@ impl Link {
         let mut backoff = Backoff::default();
         while let Err(error) = attempt(self.connection()).await {
             complaints.about("the store could not be written; trying again", &error);
-            if error.is_cut_off {
+            if error.kind == Kind::CutOff {
                 self.renew().await;
             }
             tokio::time::sleep(backoff.next()).await;
@@ -115,9 +115,7 @@ impl Connection {
         values: impl SerializeRow,
     ) -> Result<(), DriverError> {
         let answer = self.session.execute_unpaged(statement, values).await;
-        answer
-            .map(drop)
-            .map_err(|error| DriverError::of_request(&error))
+        answer.map(drop).map_err(DriverError::from)
     }
 
     /// Writes rows of one partition, all or none of them.
@@ -136,9 +134,7 @@ impl Connection {
                 let mut batch = CqlBatch::new_with_statements(BatchType::Unlogged, statements);
                 batch.set_is_idempotent(true);
                 let answer = self.session.batch(&batch, values).await;
-                answer
-                    .map(drop)
-                    .map_err(|error| DriverError::of_request(&error))
+                answer.map(drop).map_err(DriverError::from)
             }
         }
     }
