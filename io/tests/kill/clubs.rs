@@ -2,7 +2,6 @@
 //! restart.
 
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
 use std::thread;
 
 use serde_json::{Value, json};
@@ -11,7 +10,7 @@ use super::support::any_user;
 use super::support::api::Api;
 use super::support::http::{Http, Request};
 use super::support::rng::Rng;
-use super::world::{BREATH, World};
+use super::world::World;
 
 const CLUBS: usize = 6;
 const CANDIDATES: usize = 5;
@@ -47,19 +46,18 @@ impl Clubs {
         while world.goes_on() || self.open.is_some() {
             if let Ok(mut http) = Http::connect(world.addr()) {
                 while self.step(world, &mut http, &mut rng).is_some() {
-                    thread::sleep(BREATH);
+                    thread::sleep(world.breath);
                 }
-            } else if world.over.load(Ordering::Relaxed) {
-                return;
             }
-            thread::sleep(BREATH);
+            thread::sleep(world.breath);
         }
     }
 
     /// `None` where nothing is left to do, or the connection is of no more use.
     fn step(&mut self, world: &World, http: &mut Http, rng: &mut Rng) -> Option<()> {
         self.look(http)?;
-        if self.open.is_none() && world.goes_on() {
+        let goes_on = world.goes_on();
+        if self.open.is_none() && goes_on {
             self.open = Some((rng.below(CLUBS), rng.pick(&self.candidates).clone()));
         }
         let (club, user) = self.open.clone()?;

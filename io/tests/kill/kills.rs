@@ -15,6 +15,8 @@ const KILLS_DEFAULT: usize = 20;
 const SHARDS: [usize; 3] = [4, 2, 3];
 /// Every so many starts are killed before they are ready.
 const UNREADY_EVERY: usize = 4;
+/// Short, so that there is nearly always something under way to be killed.
+const BREATH: Duration = Duration::from_millis(2);
 /// How long a run may take for each kill; then it hangs.
 const PATIENCE_PER_KILL: Duration = Duration::from_secs(10);
 
@@ -28,7 +30,7 @@ fn no_kill_loses_repeats_or_reorders_what_was_acknowledged() {
 
     let mut server = options.clone().shards(SHARDS[0]).start();
     let deadline = Instant::now() + PATIENCE_PER_KILL * (kills as u32 + 3);
-    let world = build_world(server.addr, deadline, &mut rng);
+    let world = build_world(server.addr, BREATH, deadline, &mut rng);
     let mut clubs = Clubs::found(server.addr);
     under_load(&world, &mut clubs, &mut rng, |rng| {
         for kill in 1..=kills {

@@ -24,8 +24,8 @@ const POSTERS: u64 = 4;
 const LISTENERS: u64 = 6;
 /// Requests that a poster has in flight at once.
 const PIPELINE: usize = 8;
-/// What a poster waits between bursts, so that there is not more to read in the end than needed.
-pub(super) const BREATH: Duration = Duration::from_millis(2);
+/// What a sender waits when he was refused.
+const REFUSED_PAUSE: Duration = Duration::from_millis(100);
 
 /// A chat with those who may post and read.
 pub(super) struct Room {
@@ -57,6 +57,8 @@ pub(super) struct World {
     pub(super) rooms: Vec<Room>,
     users: Vec<String>,
     addr: Mutex<SocketAddr>,
+    /// What senders wait between bursts, so that there is not more to do, and to read in the end, than needed.
+    pub(super) breath: Duration,
     deadline: Instant,
     /// Senders begin nothing new.
     finishing: AtomicBool,
@@ -71,8 +73,9 @@ impl World {
         *self.addr.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether senders may begin something new.
+    /// Whether senders may begin something new. They ask before each step, so that none of them waits for ever.
     pub(super) fn goes_on(&self) -> bool {
+        assert!(!self.over.load(Ordering::Relaxed), "the run has failed");
         assert!(
             Instant::now() < self.deadline,
             "something is never acknowledged"
@@ -141,7 +144,12 @@ impl Drop for EndOnDrop<'_> {
     }
 }
 
-pub(super) fn build_world(addr: SocketAddr, deadline: Instant, rng: &mut Rng) -> World {
+pub(super) fn build_world(
+    addr: SocketAddr,
+    breath: Duration,
+    deadline: Instant,
+    rng: &mut Rng,
+) -> World {
     let users: Vec<String> = (0..USERS).map(|_| any_user()).collect();
     let rooms = (0..CHATS)
         .map(|n| {
@@ -161,6 +169,7 @@ pub(super) fn build_world(addr: SocketAddr, deadline: Instant, rng: &mut Rng) ->
         rooms,
         users,
         addr: Mutex::new(addr),
+        breath,
         deadline,
         finishing: AtomicBool::new(false),
         over: AtomicBool::new(false),
@@ -176,9 +185,6 @@ fn post_over_http(world: &World, poster: u64, mut rng: Rng) {
     let mut open: Vec<Wanted> = Vec::new();
     while world.goes_on() || !open.is_empty() {
         let Ok(mut http) = Http::connect(world.addr()) else {
-            if world.over.load(Ordering::Relaxed) {
-                return;
-            }
             thread::sleep(Duration::from_millis(10));
             continue;
         };
@@ -190,7 +196,7 @@ fn post_over_http(world: &World, poster: u64, mut rng: Rng) {
             if open.is_empty() || !post_burst(world, &mut http, &mut open) {
                 break;
             }
-            thread::sleep(BREATH);
+            thread::sleep(world.breath);
         }
     }
 }
@@ -223,7 +229,10 @@ fn post_burst(world: &World, http: &mut Http, open: &mut Vec<Wanted>) -> bool {
             _ => panic!("{reply:?}"),
         }
     }
-    open.append(&mut refused);
+    if !refused.is_empty() {
+        thread::sleep(REFUSED_PAUSE);
+        open.append(&mut refused);
+    }
     true
 }
 
@@ -237,15 +246,13 @@ fn send_over_websocket(world: &World, mut rng: Rng) {
     let mut open: Option<Wanted> = None;
     while world.goes_on() || open.is_some() {
         let Some(mut ws) = connect(world, &sender) else {
-            if world.over.load(Ordering::Relaxed) {
-                return;
-            }
             thread::sleep(Duration::from_millis(10));
             continue;
         };
         loop {
+            let goes_on = world.goes_on();
             if open.is_none() {
-                if !world.goes_on() {
+                if !goes_on {
                     break;
                 }
                 number += 1;
@@ -258,6 +265,7 @@ fn send_over_websocket(world: &World, mut rng: Rng) {
             if !send_one(world, &mut ws, &mut open) {
                 break;
             }
+            thread::sleep(world.breath);
         }
     }
 }
@@ -293,7 +301,7 @@ fn send_one(world: &World, ws: &mut Ws, open: &mut Option<Wanted>) -> bool {
             }
             Some("error") => {
                 assert_eq!(heard["code"], "unavailable", "{heard}");
-                thread::sleep(Duration::from_millis(10));
+                thread::sleep(REFUSED_PAUSE);
                 return true;
             }
             _ => {}
