@@ -38,7 +38,7 @@ fn redpanda(config: &Config) -> Finding {
     match redpanda::look(&redpanda::Settings::of(config)) {
         Ok(Some(topic)) => {
             finding.found += &format!(", topic of {} partitions", topic.partitions);
-            let what = format!("topics {0} and {0}.dead", config.topic);
+            let what = format!("topic {}", config.topic);
             with_copies(finding, topic.copies, topic.copies_wanted, &what)
         }
         Ok(None) => {

@@ -79,7 +79,7 @@ pub enum CredentialsError {
     },
 
     /// Others than its owner may use the file.
-    #[error("credentials {}: mode {mode:04o} lets others use it; run chmod 600 {}", path.display(), path.display())]
+    #[error("credentials {}: mode {mode:04o} lets others use it; run chmod 600, or 440 for one of root's, on {}", path.display(), path.display())]
     Exposed {
         /// The file.
         path: PathBuf,

@@ -55,7 +55,7 @@ pub enum SecretError {
     },
 
     /// Others than its owner may use the file.
-    #[error("token secret {}: mode {mode:04o} lets others use it; run chmod 600 {}", path.display(), path.display())]
+    #[error("token secret {}: mode {mode:04o} lets others use it; run chmod 600, or 440 for one of root's, on {}", path.display(), path.display())]
     Exposed {
         /// The file.
         path: PathBuf,

@@ -224,7 +224,7 @@ pub(super) static SCYLLA_CREDENTIALS_FILE: Setting<FilePath> = setting(
     "scylla-credentials-file",
     "FILE",
     "unset",
-    "File with a user and, on its second line, his password for the scylla store, mode 0600, where it asks for them",
+    "File with a user and, on its second line, his password for the scylla store, where it asks for them; mode 0600, or 0440 if root's",
     FilePath,
 );
 
@@ -261,7 +261,7 @@ pub(super) static TOKEN_SECRET_FILE: Setting<FilePath> = setting(
     "token-secret-file",
     "FILE",
     "token.secret in the data directory",
-    "File with the key that signs tokens, mode 0600, generated where it does not exist",
+    "File with the key that signs tokens, mode 0600, or 0440 if root's; generated where it does not exist",
     FilePath,
 );
 

@@ -11,7 +11,7 @@ fn assert_waits(options: &Options, what: &str) {
     eventually(what, || server.log().contains(what).then_some(()));
     assert_ne!(server.try_get("/readyz"), Some(200));
     server.terminate();
-    server.wait();
+    assert!(server.wait().success());
 }
 
 #[test]

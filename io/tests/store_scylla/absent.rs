@@ -14,10 +14,10 @@ const MANY_WRITES: u64 = 9300;
 
 /// A shard that reaches its store through a door, and has written a message.
 struct Behind {
-    shard: Shard,
-    door: Door,
-    /// Last to go.
+    /// First to be bound, and so the last to go.
     _keyspace: Keyspace,
+    door: Door,
+    shard: Shard,
 }
 
 fn behind_a_door(test: &str) -> Option<Behind> {
@@ -27,9 +27,9 @@ fn behind_a_door(test: &str) -> Option<Behind> {
     let mut shard = start(&keyspace.open(), 0);
     shard.write(vec![message(1, 1)]);
     Some(Behind {
-        shard,
-        door,
         _keyspace: keyspace,
+        door,
+        shard,
     })
 }
 
@@ -50,9 +50,9 @@ fn is_read_refused(shard: &mut Shard) -> bool {
 #[test]
 fn a_frozen_store_refuses_reads_in_time_and_gets_all_writes_later() {
     let Some(Behind {
-        mut shard,
-        door,
         _keyspace,
+        door,
+        mut shard,
     }) = behind_a_door("frozen")
     else {
         return;
@@ -86,9 +86,9 @@ fn a_frozen_store_refuses_reads_in_time_and_gets_all_writes_later() {
 #[test]
 fn a_read_is_refused_in_time_behind_more_writes_than_the_ring_holds() {
     let Some(Behind {
-        mut shard,
-        door,
         _keyspace,
+        door,
+        mut shard,
     }) = behind_a_door("many")
     else {
         return;
@@ -112,9 +112,9 @@ fn a_read_is_refused_in_time_behind_more_writes_than_the_ring_holds() {
 #[test]
 fn a_lane_does_not_outlive_its_shard_for_long_when_the_store_is_frozen() {
     let Some(Behind {
-        mut shard,
-        door,
         _keyspace,
+        door,
+        mut shard,
     }) = behind_a_door("frozen_end")
     else {
         return;
@@ -132,9 +132,9 @@ fn a_lane_does_not_outlive_its_shard_for_long_when_the_store_is_frozen() {
 #[test]
 fn a_store_that_was_gone_is_used_again_at_once() {
     let Some(Behind {
-        mut shard,
-        door,
         _keyspace,
+        door,
+        mut shard,
     }) = behind_a_door("gone")
     else {
         return;

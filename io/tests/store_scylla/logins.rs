@@ -5,9 +5,9 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 
 use rookery_io::config::Credentials;
-use rookery_io::store::scylla::migrate;
+use rookery_io::store::scylla::{ScyllaError, ScyllaStore, Settings, migrate};
 
-use super::support::{Keyspace, NEWEST, keyspace, message, seqs, start};
+use super::support::{Keyspace, LOG, NEWEST, keyspace, message, seqs, start};
 
 /// A keyspace, where the server wants a login.
 #[allow(clippy::print_stdout, reason = "whoever runs the tests should see it")]
@@ -34,39 +34,43 @@ fn credentials(user: &str, password: &str) -> Credentials {
     Credentials::read(&path).unwrap()
 }
 
-/// Why the store is not used.
-fn refusal(keyspace: &Keyspace) -> String {
-    keyspace.connect().err().unwrap().to_string()
+/// The keyspace, as another would use it.
+fn as_user(keyspace: &Keyspace, credentials: Option<Credentials>) -> Settings {
+    Settings {
+        credentials,
+        ..keyspace.settings.clone()
+    }
+}
+
+fn connect(settings: &Settings) -> Result<ScyllaStore, ScyllaError> {
+    ScyllaStore::connect(settings, LOG, &false.into())
 }
 
 #[test]
 fn a_wrong_password_or_none_is_not_waited_out() {
-    let Some(mut keyspace) = keyspace_behind_a_login("wrong_login") else {
+    let Some(keyspace) = keyspace_behind_a_login("wrong_login") else {
         return;
     };
-    let own = keyspace.settings.credentials.take();
-    let without = std::thread::scope(|scope| {
-        let without = scope.spawn(|| refusal(&keyspace));
-        let mut settings = keyspace.settings.clone();
-        settings.credentials = Some(credentials("cassandra", "not his password"));
-        let wrong = migrate(&settings, &false.into()).unwrap_err().to_string();
-        assert!(
-            wrong.contains("correct --scylla-credentials-file"),
-            "{wrong}"
-        );
-        without.join().unwrap()
-    });
-    assert!(
-        without.contains("correct --scylla-credentials-file"),
-        "{without}"
+    let nobody = as_user(&keyspace, None);
+    let forgetful = as_user(
+        &keyspace,
+        Some(credentials("cassandra", "not his password")),
     );
-    keyspace.settings.credentials = own;
+    let refused = std::thread::scope(|scope| {
+        let without = scope.spawn(|| connect(&nobody).err().unwrap());
+        let wrong = migrate(&forgetful, &false.into()).unwrap_err();
+        [wrong, without.join().unwrap()]
+    });
+    for error in refused {
+        let text = error.to_string();
+        assert!(text.contains("correct --scylla-credentials-file"), "{text}");
+    }
 }
 
 /// What `infra/README.md` lists is enough once somebody else has made the tables, and not before.
 #[test]
 fn a_user_who_may_only_read_and_write_rows_is_enough_for_a_server() {
-    let Some(mut keyspace) = keyspace_behind_a_login("grants") else {
+    let Some(keyspace) = keyspace_behind_a_login("grants") else {
         return;
     };
     let role = format!("clerk_{}", std::process::id());
@@ -74,28 +78,21 @@ fn a_user_who_may_only_read_and_write_rows_is_enough_for_a_server() {
         &format!("DROP ROLE IF EXISTS {role}"),
         &format!("CREATE ROLE {role} WITH PASSWORD = 'ledger' AND LOGIN = true"),
     ]);
-    let own = keyspace.settings.credentials.clone();
-    let clerk = Some(credentials(&role, "ledger"));
-
-    keyspace.settings.credentials.clone_from(&clerk);
-    let text = refusal(&keyspace);
+    let clerk = as_user(&keyspace, Some(credentials(&role, "ledger")));
+    let text = connect(&clerk).err().unwrap().to_string();
     assert!(
         text.contains("grant him what infra/README.md lists"),
         "{text}"
     );
 
-    keyspace.settings.credentials.clone_from(&own);
     migrate(&keyspace.settings, &false.into()).unwrap();
     keyspace.run(&[
         &format!("GRANT SELECT ON KEYSPACE KEYSPACE_NAME TO {role}"),
         &format!("GRANT MODIFY ON KEYSPACE KEYSPACE_NAME TO {role}"),
     ]);
-    keyspace.settings.credentials = clerk;
-    let mut shard = start(&keyspace.open(), 0);
+    let mut shard = start(&connect(&clerk).unwrap(), 0);
     shard.write(vec![message(1, 1)]);
     assert_eq!(seqs(&shard.read(&NEWEST)), [1]);
     shard.stop();
-
-    keyspace.settings.credentials = own;
     keyspace.run(&[&format!("DROP ROLE {role}")]);
 }

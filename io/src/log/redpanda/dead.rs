@@ -16,6 +16,8 @@ use crate::noise::Throttle;
 
 /// How long after a failure the next try is made.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// For how long a topic may be gone, or closed to us, before what should go there is left in the log.
+const REFUSED_PATIENCE: Duration = Duration::from_secs(20);
 
 /// A record to be kept.
 #[derive(Debug)]
@@ -45,6 +47,8 @@ pub(super) struct Burials {
     /// Oldest first.
     queue: VecDeque<Burial>,
     state: State,
+    /// Since when the oldest has been refused.
+    refused_since: Option<Instant>,
     throttle: Throttle,
 }
 
@@ -105,6 +109,7 @@ impl Burials {
             events.push(LogEvent::Buried { partition });
         }
         self.state = State::Waiting;
+        self.refused_since = None;
     }
 
     /// No report will come for what was handed over.
@@ -113,7 +118,9 @@ impl Burials {
     }
 
     fn failed(&mut self, error: &KafkaError, now: Instant, events: &mut Vec<LogEvent>) {
-        if is_final(error) {
+        let patience = patience_with(error);
+        let since = *self.refused_since.get_or_insert(now);
+        if patience.is_some_and(|patience| now.duration_since(since) >= patience) {
             if let Some(Burial {
                 partition, offset, ..
             }) = self.queue.front()
@@ -123,6 +130,9 @@ impl Burials {
                      the log at this offset for as long as the log keeps it");
             }
             return self.settle(events);
+        }
+        if patience.is_none() {
+            self.refused_since = None;
         }
         if let Some(held_back) = self.throttle.pass(now) {
             tracing::warn!(%error, held_back, waiting = self.queue.len(),
@@ -139,19 +149,17 @@ impl Burials {
     }
 }
 
-/// Whether the brokers have said no, and will again.
-fn is_final(error: &KafkaError) -> bool {
-    matches!(
-        error.rdkafka_error_code(),
-        Some(
-            RDKafkaErrorCode::MessageSizeTooLarge
-                | RDKafkaErrorCode::InvalidMessageSize
-                | RDKafkaErrorCode::InvalidRecord
-                | RDKafkaErrorCode::PolicyViolation
-                | RDKafkaErrorCode::TopicAuthorizationFailed
-                | RDKafkaErrorCode::UnknownTopic
-                | RDKafkaErrorCode::UnknownTopicOrPartition
-                | RDKafkaErrorCode::UnknownPartition
-        )
-    )
+/// How long to go on where the brokers say no; for as long as it takes where they say nothing.
+fn patience_with(error: &KafkaError) -> Option<Duration> {
+    match error.rdkafka_error_code()? {
+        RDKafkaErrorCode::MessageSizeTooLarge
+        | RDKafkaErrorCode::InvalidMessageSize
+        | RDKafkaErrorCode::InvalidRecord
+        | RDKafkaErrorCode::PolicyViolation => Some(Duration::ZERO),
+        RDKafkaErrorCode::TopicAuthorizationFailed
+        | RDKafkaErrorCode::UnknownTopic
+        | RDKafkaErrorCode::UnknownTopicOrPartition
+        | RDKafkaErrorCode::UnknownPartition => Some(REFUSED_PATIENCE),
+        _ => None,
+    }
 }

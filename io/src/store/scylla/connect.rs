@@ -119,7 +119,12 @@ fn refusal(settings: &Settings, error: &DriverError) -> Option<ScyllaError> {
             nodes: nodes(),
             reason: reason(),
         }),
-        Kind::Invalid => Some(ScyllaError::OtherTables {
+        Kind::Invalid => Some(ScyllaError::Rejected {
+            nodes: nodes(),
+            keyspace: settings.keyspace.clone(),
+            reason: reason(),
+        }),
+        Kind::OtherTables => Some(ScyllaError::OtherTables {
             nodes: nodes(),
             keyspace: settings.keyspace.clone(),
             reason: reason(),

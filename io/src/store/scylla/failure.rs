@@ -25,14 +25,25 @@ pub(super) enum Kind {
     CutOff,
     /// The store does not take this user, or does not let him.
     Refused,
-    /// The store does not understand: its tables are others.
+    /// The store does not take the statement.
     Invalid,
+    /// As that, of a statement that fits the tables of this version.
+    OtherTables,
 }
 
 impl DriverError {
     /// A failure of which nothing is known but its text.
     pub(super) fn new(error: impl Display) -> Self {
         Self::of_kind(error, Kind::Passing)
+    }
+
+    /// The same, of a statement that fits the tables of this version.
+    pub(super) fn of_known_tables(self) -> Self {
+        let kind = match self.kind {
+            Kind::Invalid => Kind::OtherTables,
+            other => other,
+        };
+        Self { kind, ..self }
     }
 
     fn of_kind(error: impl Display, kind: Kind) -> Self {
@@ -51,7 +62,7 @@ impl From<NewSessionError> for DriverError {
                     last_connection_error: ConnectionError::ConnectionSetupRequestError(setup),
                 },
             )) => match &setup.error {
-                ConnectionSetupRequestErrorKind::DbError(error, _) => kind_of(error),
+                ConnectionSetupRequestErrorKind::DbError(error, text) => kind_of(error, text),
                 ConnectionSetupRequestErrorKind::MissingAuthentication => Kind::Refused,
                 _ => Kind::Passing,
             },
@@ -85,17 +96,70 @@ impl From<PrepareError> for DriverError {
     }
 }
 
-const fn kind_of_attempt(error: &RequestAttemptError) -> Kind {
+fn kind_of_attempt(error: &RequestAttemptError) -> Kind {
     match error {
-        RequestAttemptError::DbError(error, _) => kind_of(error),
+        RequestAttemptError::DbError(error, text) => kind_of(error, text),
         _ => Kind::Passing,
     }
 }
 
-const fn kind_of(error: &DbError) -> Kind {
+/// Servers that can't read who their users are say the same as of a wrong password, but for the text.
+fn kind_of(error: &DbError, text: &str) -> Kind {
+    let text = text.to_lowercase();
+    let is_of_user = ["incorrect", "not permitted to log in"].map(|words| text.contains(words));
     match error {
-        DbError::AuthenticationError | DbError::Unauthorized => Kind::Refused,
+        DbError::AuthenticationError if is_of_user.contains(&true) => Kind::Refused,
+        DbError::Unauthorized if !text.contains("unable to perform") => Kind::Refused,
         DbError::SyntaxError | DbError::Invalid | DbError::ConfigError => Kind::Invalid,
         _ => Kind::Passing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_can_not_look_up_its_users_is_not_one_that_refuses_them() {
+        for (error, text, kind) in [
+            (
+                DbError::AuthenticationError,
+                "Provided username cassandra and/or password are incorrect",
+                Kind::Refused,
+            ),
+            (
+                DbError::AuthenticationError,
+                "Username and/or password are incorrect",
+                Kind::Refused,
+            ),
+            (
+                DbError::AuthenticationError,
+                "clerk is not permitted to log in",
+                Kind::Refused,
+            ),
+            (
+                DbError::AuthenticationError,
+                "Unable to perform authentication: Cannot achieve consistency level QUORUM",
+                Kind::Passing,
+            ),
+            (
+                DbError::Unauthorized,
+                "User clerk has no CREATE permission on <all keyspaces> or any of its parents",
+                Kind::Refused,
+            ),
+            (
+                DbError::Unauthorized,
+                "Unable to perform authorization of permissions: Operation timed out",
+                Kind::Passing,
+            ),
+            (
+                DbError::Invalid,
+                "Undefined column name updated_at",
+                Kind::Invalid,
+            ),
+            (DbError::Overloaded, "", Kind::Passing),
+        ] {
+            assert_eq!(kind_of(&error, text), kind, "{text}");
+        }
     }
 }

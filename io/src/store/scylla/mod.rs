@@ -69,8 +69,18 @@ pub enum ScyllaError {
     )]
     Refused { nodes: String, reason: String },
     #[error(
-        "the store at {nodes} does not take the statements of this version: {reason}; keyspace {keyspace} \
-         has tables of an unreleased version, or of another hand: drop it, or name another --keyspace"
+        "the store at {nodes} does not set up keyspace {keyspace}: {reason}; make the keyspace by hand as the store \
+         wants it, or name another --keyspace"
+    )]
+    Rejected {
+        nodes: String,
+        keyspace: String,
+        reason: String,
+    },
+    #[error(
+        "the store at {nodes} does not take the statements of this version: {reason}; if that is not for a node \
+         that lags behind, keyspace {keyspace} has the tables of an unreleased version or of another hand: name \
+         another --keyspace"
     )]
     OtherTables {
         nodes: String,

@@ -68,7 +68,8 @@ impl ScyllaStore {
             let (session, datacenter) = migrated(settings).await?;
             claim(&session, &settings.keyspace, log_id).await?;
             // What the lanes will ask has to be understood: better known now than never to be ready.
-            Statements::prepare(&session, &settings.keyspace).await?;
+            let prepared = Statements::prepare(&session, &settings.keyspace).await;
+            prepared.map_err(DriverError::of_known_tables)?;
             Ok((datacenter, stored(&session, &settings.keyspace).await?))
         }))?;
         Ok(Self {
