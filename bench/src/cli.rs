@@ -131,7 +131,7 @@ pub struct Messages {
 
 #[derive(Args, Debug)]
 pub struct HotRoom {
-    /// WebSockets that listen
+    /// Connections that listen
     #[arg(long, default_value = "10")]
     pub listeners: u32,
     #[command(flatten)]
@@ -247,13 +247,8 @@ pub struct Compare {
     /// Where subscribers of NATS get messages from
     #[arg(long, default_value = "consumer")]
     pub subscribers: Subscribers,
-    /// Connections that listen
-    #[arg(long, default_value = "10")]
-    pub listeners: u32,
     #[command(flatten)]
-    pub load: Load,
-    #[command(flatten)]
-    pub common: Common,
+    pub room: HotRoom,
 }
 
 impl Common {

@@ -8,5 +8,6 @@ pub mod http;
 pub mod ledger;
 pub mod nats;
 mod poller;
+mod pool;
 pub mod worker;
 pub mod ws;

@@ -9,7 +9,7 @@ use crate::frame::{self, Frame, OPCODE_CLOSE, OPCODE_PING, OPCODE_TEXT};
 use crate::load::codec::{Broken, Codec, Link, Message};
 use crate::load::http::head_end;
 use crate::load::ledger::Ledger;
-use crate::stamp::{STAMP_BYTES, Stamp};
+use crate::stamp::Stamp;
 use crate::world::{Id, RoomNumber, UserNumber, World};
 
 /// The subprotocol with which one frame may hold several objects, in lines.
@@ -31,10 +31,7 @@ const NOT_RECOVERED: &[u8] = br#""recovered":false"#;
 /// From the end of a message's number to its content, where the fields stand as the API lists them.
 const CONTENT_FROM_SEQ: usize = r#","message_id":"","sender_id":"","#.len() + 2 * 36;
 
-const SEND_START: &[u8] = br#"{"type":"send","chat_id":""#;
-const SEND_CONTENT: &[u8] = br#"","content":""#;
-const SEND_CLIENT_ID: &[u8] = br#"","client_id":""#;
-const SEND_END: &[u8] = br#""}"#;
+const SEND: &[u8] = br#"{"type":"send","chat_id":""#;
 
 /// What a refusal over WebSocket counts as: it says no HTTP status, but a code.
 const REFUSALS: [(&[u8], u16); 2] = [
@@ -77,6 +74,8 @@ pub struct WsCodec {
     again: bool,
     /// The room of the last event, since the next one is often of the same.
     last: Option<(Id, RoomNumber)>,
+    /// Made anew for each message.
+    object: Vec<u8>,
 }
 
 impl WsCodec {
@@ -89,19 +88,20 @@ impl WsCodec {
             phase: Phase::Handshake,
             again: false,
             last: None,
+            object: Vec::new(),
         }
     }
 
-    fn take_handshake(&mut self, input: &[u8]) -> Result<usize, Broken> {
+    fn take_handshake(&mut self, input: &[u8]) -> Result<Option<usize>, Broken> {
         let Some(end) = head_end(input) else {
-            return Ok(0);
+            return Ok(None);
         };
         if !input.starts_with(SWITCHING) {
             let reply = String::from_utf8_lossy(input).into_owned();
             return Err(Broken::Refused(reply));
         }
         self.phase = Phase::Greeting;
-        Ok(end)
+        Ok(Some(end))
     }
 
     fn take_object(&mut self, object: &[u8], link: &mut Link, ledger: &mut Ledger) {
@@ -175,8 +175,7 @@ impl WsCodec {
             })
             .collect();
         let resume = format!(r#"{{"type":"resume","chats":{{{}}}}}"#, rooms.join(","));
-        frame::put_text_head(resume.len(), &mut link.out);
-        link.out.extend_from_slice(resume.as_bytes());
+        frame::put_text(resume.as_bytes(), &mut link.out);
     }
 
     fn resumed(&mut self, object: &[u8], link: &mut Link, ledger: &mut Ledger) {
@@ -222,53 +221,41 @@ impl Codec for WsCodec {
 
     fn publish(&mut self, message: &Message, out: &mut Vec<u8>) {
         let room = &self.world.rooms[message.room as usize];
-        let size = self.options.size.max(STAMP_BYTES);
-        let id_bytes = if self.options.client_ids {
-            SEND_CLIENT_ID.len() + STAMP_BYTES
-        } else {
-            0
-        };
-        let parts = SEND_START.len() + room.id.len() + SEND_CONTENT.len() + SEND_END.len();
-        frame::put_text_head(parts + size + id_bytes, out);
-        out.extend_from_slice(SEND_START);
-        out.extend_from_slice(&room.id);
-        out.extend_from_slice(SEND_CONTENT);
-        message.put_content(size, out);
-        if self.options.client_ids {
-            out.extend_from_slice(SEND_CLIENT_ID);
-            out.extend_from_slice(&message.stamp.letters());
+        let WsOptions {
+            size, client_ids, ..
+        } = self.options;
+        self.object.clear();
+        for part in [SEND, room.id.as_slice(), br#"","#] {
+            self.object.extend_from_slice(part);
         }
-        out.extend_from_slice(SEND_END);
+        message.put_fields(size, client_ids, &mut self.object);
+        frame::put_text(&self.object, out);
     }
 
-    fn take(
+    fn take_first(
         &mut self,
         input: &[u8],
         link: &mut Link,
         ledger: &mut Ledger,
-    ) -> Result<usize, Broken> {
-        let mut taken = match self.phase {
-            Phase::Handshake => self.take_handshake(input)?,
-            _ => 0,
-        };
+    ) -> Result<Option<usize>, Broken> {
         if self.phase == Phase::Handshake {
-            return Ok(0);
+            return self.take_handshake(input);
         }
-        while let Some(frame) = Frame::split(&input[taken..]) {
-            let payload = &input[taken + frame.start..taken + frame.end];
-            match frame.opcode {
-                OPCODE_TEXT => {
-                    for object in Lines(payload) {
-                        self.take_object(object, link, ledger);
-                    }
+        let Some(frame) = Frame::split(input) else {
+            return Ok(None);
+        };
+        let payload = &input[frame.start..frame.end];
+        match frame.opcode {
+            OPCODE_TEXT => {
+                for object in Lines(payload) {
+                    self.take_object(object, link, ledger);
                 }
-                OPCODE_PING => frame::put_pong(payload, &mut link.out),
-                OPCODE_CLOSE => return Err(Broken::Closed(frame::close_code(payload))),
-                _ => {}
             }
-            taken += frame.end;
+            OPCODE_PING => frame::put_pong(payload, &mut link.out),
+            OPCODE_CLOSE => return Err(Broken::Closed(frame::close_code(payload))),
+            _ => {}
         }
-        Ok(taken)
+        Ok(Some(frame.end))
     }
 }
 

@@ -9,9 +9,10 @@ use crate::report::Report;
 use crate::setup::resolve;
 
 pub(super) fn run(args: &Compare) -> Result<Vec<Report>, BenchError> {
-    let plan = measure::plan(&args.common, args.load.in_flight);
-    let rookery = hot_room::room(args.listeners, &args.load, &args.common)?;
-    let pacing = &args.load.pacing;
+    let load = &args.room.load;
+    let plan = measure::plan(&args.room.common, load.in_flight);
+    let rookery = hot_room::room(&args.room)?;
+    let pacing = &load.pacing;
     let mut reports = measure::at_rates("compare", &rookery, pacing, &plan)?;
     match args.peer {
         PeerName::Nats => {
@@ -29,8 +30,8 @@ fn nats(args: &Compare, senders: usize) -> Result<Nats, BenchError> {
     Nats::prepare(
         resolve(&args.peer_url)?,
         senders,
-        args.listeners as usize,
-        args.load.messages.size as usize,
+        args.room.listeners as usize,
+        args.room.load.messages.size as usize,
         args.subscribers,
     )
 }
