@@ -152,7 +152,7 @@ impl Codec for HttpCodec {
 }
 
 /// Where the head of a message ends, if that is there.
-pub fn head_end(input: &[u8]) -> Option<usize> {
+pub(super) fn head_end(input: &[u8]) -> Option<usize> {
     memmem::find(input, HEAD_END).map(|at| at + HEAD_END.len())
 }
 

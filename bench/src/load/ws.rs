@@ -1,23 +1,19 @@
-//! Rookery's WebSocket: sends, and counts what comes by looking where things stand in an event, without
-//! parsing JSON. A quote inside a JSON string is escaped, so no content can look like a field.
+//! Rookery's WebSocket: sends, and counts what comes by looking where things stand in an event.
 
 use std::sync::Arc;
 
-use memchr::{memchr, memmem};
+use memchr::memmem;
 
 use crate::frame::{self, Frame, OPCODE_CLOSE, OPCODE_PING, OPCODE_TEXT};
 use crate::load::codec::{Broken, Codec, Link, Message};
-use crate::load::http::head_end;
+use crate::load::handshake;
 use crate::load::ledger::Ledger;
+use crate::load::scan::{Lines, after, leading_number};
 use crate::stamp::Stamp;
 use crate::world::{Id, RoomNumber, UserNumber, World};
 
 /// The subprotocol with which one frame may hold several objects, in lines.
 const BATCH_PROTOCOL: &str = "Sec-WebSocket-Protocol: rookery.v1.batch\r\n";
-/// Any 16 bytes in base64 (RFC 6455, section 4.1); the server's answer to it is not checked here.
-const KEY: &str = "cm9va2VyeSBsaXN0ZW5lcg==";
-const SWITCHING: &[u8] = b"HTTP/1.1 101";
-
 const MESSAGE: &[u8] = br#"{"type":"message","#;
 const ACK: &[u8] = br#"{"type":"ack","#;
 const ERROR: &[u8] = br#"{"type":"error","#;
@@ -90,18 +86,6 @@ impl WsCodec {
             last: None,
             object: Vec::new(),
         }
-    }
-
-    fn take_handshake(&mut self, input: &[u8]) -> Result<Option<usize>, Broken> {
-        let Some(end) = head_end(input) else {
-            return Ok(None);
-        };
-        if !input.starts_with(SWITCHING) {
-            let reply = String::from_utf8_lossy(input).into_owned();
-            return Err(Broken::Refused(reply));
-        }
-        self.phase = Phase::Greeting;
-        Ok(Some(end))
     }
 
     fn take_object(&mut self, object: &[u8], link: &mut Link, ledger: &mut Ledger) {
@@ -203,20 +187,14 @@ impl Codec for WsCodec {
     fn open(&mut self, link: &mut Link) {
         self.phase = Phase::Handshake;
         let user = &self.world.users[self.user as usize];
-        let request = format!(
-            "GET /ws/connect/{} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\n\
-             Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n\
-             {}{}\r\n\r\n",
-            user.id,
-            self.host,
-            if self.options.batch {
-                BATCH_PROTOCOL
-            } else {
-                ""
-            },
-            user.credential,
-        );
-        link.out.extend_from_slice(request.as_bytes());
+        let path = format!("/ws/connect/{}", user.id);
+        let protocol = if self.options.batch {
+            BATCH_PROTOCOL
+        } else {
+            ""
+        };
+        let headers = format!("{protocol}{}\r\n", user.credential);
+        handshake::put_request(&path, &self.host, &headers, &mut link.out);
     }
 
     fn publish(&mut self, message: &Message, out: &mut Vec<u8>) {
@@ -239,7 +217,11 @@ impl Codec for WsCodec {
         ledger: &mut Ledger,
     ) -> Result<Option<usize>, Broken> {
         if self.phase == Phase::Handshake {
-            return self.take_handshake(input);
+            let end = handshake::reply_end(input)?;
+            if end.is_some() {
+                self.phase = Phase::Greeting;
+            }
+            return Ok(end);
         }
         let Some(frame) = Frame::split(input) else {
             return Ok(None);
@@ -257,40 +239,6 @@ impl Codec for WsCodec {
         }
         Ok(Some(frame.end))
     }
-}
-
-/// The lines of a text; those without newlines are one.
-struct Lines<'a>(&'a [u8]);
-
-impl<'a> Iterator for Lines<'a> {
-    type Item = &'a [u8];
-
-    fn next(&mut self) -> Option<&'a [u8]> {
-        if self.0.is_empty() {
-            return None;
-        }
-        let end = memchr(b'\n', self.0).unwrap_or(self.0.len());
-        let (line, rest) = self.0.split_at(end);
-        self.0 = rest.get(1..).unwrap_or_default();
-        Some(line)
-    }
-}
-
-/// What follows `mark`, which is probably at `expected`, if it is anywhere.
-fn after<'a>(text: &'a [u8], mark: &[u8], expected: usize) -> Option<&'a [u8]> {
-    let there = text.get(expected..)?.strip_prefix(mark);
-    there.or_else(|| Some(&text[memmem::find(text, mark)? + mark.len()..]))
-}
-
-fn leading_number(text: &[u8]) -> (u64, &[u8]) {
-    let mut number = 0;
-    for (at, byte) in text.iter().enumerate() {
-        if !byte.is_ascii_digit() {
-            return (number, &text[at..]);
-        }
-        number = number * 10 + u64::from(byte - b'0');
-    }
-    (number, &[])
 }
 
 /// The message that an answer is about, if it says so.
