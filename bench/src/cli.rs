@@ -131,7 +131,7 @@ pub struct Messages {
 
 #[derive(Args, Debug)]
 pub struct HotRoom {
-    /// WebSockets that listen
+    /// Connections that listen
     #[arg(long, default_value = "10")]
     pub listeners: u32,
     #[command(flatten)]
@@ -234,6 +234,8 @@ pub struct History {
 pub enum PeerName {
     /// NATS JetStream
     Nats,
+    /// Centrifuge, as bench/peers/centrifuge has it
+    Centrifuge,
 }
 
 #[derive(Args, Debug)]
@@ -241,19 +243,14 @@ pub struct Compare {
     /// What to compare with
     #[arg(long, default_value = "nats")]
     pub peer: PeerName,
-    /// Where it listens
-    #[arg(long, default_value = "nats://127.0.0.1:4222")]
-    pub peer_url: String,
+    /// Where it listens, if not at nats://127.0.0.1:4222 or http://127.0.0.1:8002
+    #[arg(long)]
+    pub peer_url: Option<String>,
     /// Where subscribers of NATS get messages from
     #[arg(long, default_value = "consumer")]
     pub subscribers: Subscribers,
-    /// Connections that listen
-    #[arg(long, default_value = "10")]
-    pub listeners: u32,
     #[command(flatten)]
-    pub load: Load,
-    #[command(flatten)]
-    pub common: Common,
+    pub room: HotRoom,
 }
 
 impl Common {

@@ -46,10 +46,10 @@ pub fn close_code(payload: &[u8]) -> u16 {
         .map_or(CLOSE_WITHOUT_CODE, |code| u16::from_be_bytes(*code))
 }
 
-/// Appends the head of a client's text frame. Its mask is zeros, which the protocol allows and which leaves
-/// the payload as it is.
-pub fn put_text_head(length: usize, out: &mut Vec<u8>) {
-    put_head(OPCODE_TEXT, length, out);
+/// Appends a client's text frame.
+pub fn put_text(payload: &[u8], out: &mut Vec<u8>) {
+    put_head(OPCODE_TEXT, payload.len(), out);
+    out.extend_from_slice(payload);
 }
 
 /// Appends the answer to a ping.
@@ -58,6 +58,7 @@ pub fn put_pong(payload: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(payload);
 }
 
+/// Its mask is zeros, which the protocol allows and which leaves the payload as it is.
 fn put_head(opcode: u8, length: usize, out: &mut Vec<u8>) {
     out.push(FINAL | opcode);
     match (u8::try_from(length), u16::try_from(length)) {
@@ -105,7 +106,7 @@ mod tests {
             (65_536, vec![0x81, 0xff, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]),
         ] {
             let mut out = Vec::new();
-            put_text_head(length, &mut out);
+            put_head(OPCODE_TEXT, length, &mut out);
             assert_eq!(out, expected);
         }
     }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::error::BenchError;
 use crate::http::Client;
-use crate::world::{Id, Room, User, UserNumber};
+use crate::world::{ID_BYTES, Id, Room, User, UserNumber};
 
 /// Calls that are made at the same time.
 const CONNECTIONS: usize = 32;
@@ -154,6 +154,16 @@ pub fn random_id() -> Result<Uuid, BenchError> {
     getrandom(&mut bytes, GetRandomFlags::empty())
         .map_err(|error| BenchError::Random(error.into()))?;
     Ok(uuid::Builder::from_random_bytes(bytes).into_uuid())
+}
+
+/// The id of a room that nothing else has.
+///
+/// # Errors
+/// Where the system has no random bytes.
+pub fn random_room_id() -> Result<Id, BenchError> {
+    let mut text = [0; ID_BYTES];
+    random_id()?.hyphenated().encode_lower(&mut text);
+    Ok(text)
 }
 
 fn trusted_user() -> Result<User, BenchError> {

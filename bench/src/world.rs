@@ -55,6 +55,20 @@ impl World {
         }
     }
 
+    /// One room, and one user for whom all send: for servers whose rooms have no members.
+    pub fn one_room(id: Id, credential: &str) -> Self {
+        let anybody = User {
+            id: String::new(),
+            credential: credential.to_owned(),
+        };
+        let room = Room {
+            id,
+            members: vec![0],
+            speakers: 1,
+        };
+        Self::new(vec![anybody], vec![room])
+    }
+
     /// The room with this id, if it is one of this run.
     pub fn find_room(&self, id: &Id) -> Option<RoomNumber> {
         self.by_id.get(id).copied()

@@ -24,6 +24,17 @@ impl Message {
         out.extend_from_slice(&self.stamp.letters());
         out.resize(end, b'.');
     }
+
+    /// Appends what a post to Rookery says of a message, as the last fields of a JSON object, and ends it.
+    pub fn put_fields(&self, size: usize, client_id: bool, out: &mut Vec<u8>) {
+        out.extend_from_slice(br#""content":""#);
+        self.put_content(size, out);
+        if client_id {
+            out.extend_from_slice(br#"","client_id":""#);
+            out.extend_from_slice(&self.stamp.letters());
+        }
+        out.extend_from_slice(br#""}"#);
+    }
 }
 
 /// What there is of a connection besides its protocol and its socket.
@@ -93,12 +104,34 @@ pub trait Codec {
     /// Appends what sends a message.
     fn publish(&mut self, message: &Message, out: &mut Vec<u8>);
 
-    /// Takes in what is whole at the front of `input`, and gives how many bytes that was.
+    /// Takes in the first thing that the server says in `input`, and gives how many bytes that was; none where it
+    /// is not there as a whole.
     ///
     /// # Errors
     /// Where the conversation can't go on.
-    fn take(&mut self, input: &[u8], link: &mut Link, ledger: &mut Ledger)
-    -> Result<usize, Broken>;
+    fn take_first(
+        &mut self,
+        input: &[u8],
+        link: &mut Link,
+        ledger: &mut Ledger,
+    ) -> Result<Option<usize>, Broken>;
+
+    /// Takes in all that is there as a whole, and gives how many bytes that was.
+    ///
+    /// # Errors
+    /// Where the conversation can't go on.
+    fn take(
+        &mut self,
+        input: &[u8],
+        link: &mut Link,
+        ledger: &mut Ledger,
+    ) -> Result<usize, Broken> {
+        let mut taken = 0;
+        while let Some(bytes) = self.take_first(&input[taken..], link, ledger)? {
+            taken += bytes;
+        }
+        Ok(taken)
+    }
 }
 
 /// A connection to be made.

@@ -1,12 +1,14 @@
 //! Which message is due, when, of whom, and for which room.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::load::codec::Message;
-use crate::load::worker::{Plan, TICK, Worker};
+use crate::load::pool::Pool;
+use crate::load::worker::{Plan, TICK};
 use crate::schedule::{Micros, Pace, Schedule};
 use crate::stamp::Stamp;
-use crate::world::RoomPicker;
+use crate::world::{RoomPicker, World};
 
 /// Decides which message is due.
 pub(super) struct Dispatcher {
@@ -15,13 +17,14 @@ pub(super) struct Dispatcher {
     end: Micros,
     messages_max: u64,
     planned: u64,
+    world: Arc<World>,
     picker: RoomPicker,
     /// The intended time of the last message.
     last: Option<Micros>,
 }
 
 impl Dispatcher {
-    pub(super) fn new(plan: &Plan, rooms: usize) -> Self {
+    pub(super) fn new(plan: &Plan, world: Arc<World>) -> Self {
         let per_second = match plan.pace {
             Pace::PerSecond(rate) => rate,
             Pace::Max | Pace::OneAtATime | Pace::Silent => f64::INFINITY,
@@ -32,7 +35,8 @@ impl Dispatcher {
             end: plan.window().end,
             messages_max: plan.messages_max,
             planned: 0,
-            picker: RoomPicker::new(rooms, plan.zipf_exponent),
+            picker: RoomPicker::new(world.rooms.len(), plan.zipf_exponent),
+            world,
             last: None,
         }
     }
@@ -47,26 +51,26 @@ impl Dispatcher {
     }
 
     /// Sends what is due now.
-    pub(super) fn dispatch(&mut self, worker: &mut Worker) {
-        let now = worker.ledger.now;
+    pub(super) fn dispatch(&mut self, pool: &mut Pool) {
+        let now = pool.ledger.now;
         match self.pace {
             Pace::PerSecond(_) => {
                 while let Some(intended) = self.take_due(now) {
-                    self.send(intended, worker);
+                    self.send(intended, pool);
                 }
             }
             Pace::Max => {
-                while worker.ledger.outstanding < worker.outstanding_max()
+                while pool.ledger.outstanding < pool.outstanding_max()
                     && self.planned < self.messages_max
                 {
-                    self.send(now, worker);
+                    self.send(now, pool);
                 }
             }
-            Pace::OneAtATime if worker.ledger.is_complete() => {
+            Pace::OneAtATime if pool.ledger.is_complete() => {
                 if let Some(last) = self.last {
-                    worker.ledger.complete(last);
+                    pool.ledger.complete(last);
                 }
-                self.send(now, worker);
+                self.send(now, pool);
             }
             Pace::OneAtATime | Pace::Silent => {}
         }
@@ -77,9 +81,9 @@ impl Dispatcher {
         goes_on.then(|| self.schedule.take_due(now)).flatten()
     }
 
-    fn send(&mut self, intended: Micros, worker: &mut Worker) {
+    fn send(&mut self, intended: Micros, pool: &mut Pool) {
         let room = self.picker.pick();
-        let members = &worker.world.rooms[room as usize];
+        let members = &self.world.rooms[room as usize];
         let message = Message {
             stamp: Stamp {
                 index: self.planned,
@@ -90,7 +94,7 @@ impl Dispatcher {
         };
         self.planned += 1;
         self.last = Some(intended);
-        worker.submit(message);
+        pool.submit(message);
     }
 
     /// How long nothing is due.

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use memchr::memmem;
+use rookery_schema::event::put_number;
 
 use crate::load::codec::{Broken, Codec, Link, Message};
-use crate::load::http::{Replies, put_number};
+use crate::load::http::Replies;
 use crate::load::ledger::Ledger;
 use crate::world::World;
 
@@ -38,7 +39,7 @@ impl Pages {
             .zip((0..before).rev().take(self.page as usize))
             .take_while(|(at, seq)| {
                 expected.clear();
-                put_number(*seq as usize, &mut expected);
+                put_number(&mut expected, *seq);
                 expected.push(b',');
                 body[at + SEQ.len()..].starts_with(&expected)
             });
@@ -77,9 +78,9 @@ impl Codec for HistoryCodec {
         for part in [b"GET /chats/", room.id.as_slice(), b"/messages?limit="] {
             out.extend_from_slice(part);
         }
-        put_number(self.pages.page as usize, out);
+        put_number(out, self.pages.page);
         out.extend_from_slice(b"&before=");
-        put_number(self.pages.before(message.stamp.index) as usize, out);
+        put_number(out, self.pages.before(message.stamp.index));
         for part in [
             b" HTTP/1.1\r\nHost: ",
             self.host.as_bytes(),
@@ -91,27 +92,26 @@ impl Codec for HistoryCodec {
         }
     }
 
-    fn take(
+    fn take_first(
         &mut self,
         input: &[u8],
         link: &mut Link,
         ledger: &mut Ledger,
-    ) -> Result<usize, Broken> {
-        let mut taken = 0;
-        while let Some(reply) = self.replies.split(&input[taken..])? {
-            let body = &input[taken + reply.body..taken + reply.end];
-            match link.flying.front() {
-                Some(message) if (200..300).contains(&reply.status) => {
-                    let before = self.pages.before(message.stamp.index);
-                    let right = self.pages.count(body, before);
-                    ledger.read_page(right, self.pages.page - right);
-                    ledger.accepted(link, None);
-                }
-                _ => ledger.refused(link, None, reply.status, body),
+    ) -> Result<Option<usize>, Broken> {
+        let Some(reply) = self.replies.split(input)? else {
+            return Ok(None);
+        };
+        let body = &input[reply.body..reply.end];
+        match link.flying.front() {
+            Some(message) if (200..300).contains(&reply.status) => {
+                let before = self.pages.before(message.stamp.index);
+                let right = self.pages.count(body, before);
+                ledger.read_page(right, self.pages.page - right);
+                ledger.accepted(link, None);
             }
-            taken += reply.end;
+            _ => ledger.refused(link, None, reply.status, body),
         }
-        Ok(taken)
+        Ok(Some(reply.end))
     }
 }
 

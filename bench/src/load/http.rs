@@ -3,17 +3,14 @@
 use std::sync::Arc;
 
 use memchr::memmem;
+use rookery_schema::event::put_number;
 
 use crate::load::codec::{Broken, Codec, Link, Message};
 use crate::load::ledger::Ledger;
-use crate::stamp::STAMP_BYTES;
 use crate::world::World;
 
 const HEADERS_MAX: usize = 32;
 const HEAD_END: &[u8] = b"\r\n\r\n";
-const CONTENT_START: &[u8] = br#"{"content":""#;
-const CONTENT_END: &[u8] = br#""}"#;
-const CLIENT_ID_START: &[u8] = br#"","client_id":""#;
 
 /// Where the parts of a reply are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +88,8 @@ pub struct HttpCodec {
     size: usize,
     client_ids: bool,
     replies: Replies,
+    /// Made anew for each message.
+    body: Vec<u8>,
 }
 
 impl HttpCodec {
@@ -99,9 +98,10 @@ impl HttpCodec {
         Self {
             world,
             host,
-            size: size.max(STAMP_BYTES),
+            size,
             client_ids,
             replies: Replies::default(),
+            body: Vec::new(),
         }
     }
 }
@@ -114,12 +114,9 @@ impl Codec for HttpCodec {
     fn publish(&mut self, message: &Message, out: &mut Vec<u8>) {
         let room = &self.world.rooms[message.room as usize];
         let sender = &self.world.users[message.sender as usize];
-        let id_bytes = if self.client_ids {
-            CLIENT_ID_START.len() + STAMP_BYTES
-        } else {
-            0
-        };
-        let length = CONTENT_START.len() + self.size + id_bytes + CONTENT_END.len();
+        self.body.clear();
+        self.body.push(b'{');
+        message.put_fields(self.size, self.client_ids, &mut self.body);
         for part in [
             b"POST /chats/",
             room.id.as_slice(),
@@ -131,55 +128,31 @@ impl Codec for HttpCodec {
         ] {
             out.extend_from_slice(part);
         }
-        put_number(length, out);
+        put_number(out, self.body.len() as u64);
         out.extend_from_slice(HEAD_END);
-        out.extend_from_slice(CONTENT_START);
-        message.put_content(self.size, out);
-        if self.client_ids {
-            out.extend_from_slice(CLIENT_ID_START);
-            out.extend_from_slice(&message.stamp.letters());
-        }
-        out.extend_from_slice(CONTENT_END);
+        out.extend_from_slice(&self.body);
     }
 
-    fn take(
+    fn take_first(
         &mut self,
         input: &[u8],
         link: &mut Link,
         ledger: &mut Ledger,
-    ) -> Result<usize, Broken> {
-        let mut taken = 0;
-        while let Some(reply) = self.replies.split(&input[taken..])? {
-            if (200..300).contains(&reply.status) {
-                ledger.accepted(link, None);
-            } else {
-                let body = &input[taken + reply.body..taken + reply.end];
-                ledger.refused(link, None, reply.status, body);
-            }
-            taken += reply.end;
+    ) -> Result<Option<usize>, Broken> {
+        let Some(reply) = self.replies.split(input)? else {
+            return Ok(None);
+        };
+        if (200..300).contains(&reply.status) {
+            ledger.accepted(link, None);
+        } else {
+            ledger.refused(link, None, reply.status, &input[reply.body..reply.end]);
         }
-        Ok(taken)
+        Ok(Some(reply.end))
     }
-}
-
-/// Appends a number in decimal.
-pub fn put_number(number: usize, out: &mut Vec<u8>) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    let mut rest = number;
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[at..]);
 }
 
 /// Where the head of a message ends, if that is there.
-pub fn head_end(input: &[u8]) -> Option<usize> {
+pub(super) fn head_end(input: &[u8]) -> Option<usize> {
     memmem::find(input, HEAD_END).map(|at| at + HEAD_END.len())
 }
 
@@ -213,14 +186,5 @@ mod tests {
         let parsed = split(&mut replies, FIRST);
         assert_eq!(split(&mut replies, FIRST), parsed);
         assert_eq!(split(&mut replies, &FIRST[..FIRST.len() - 1]), None);
-    }
-
-    #[test]
-    fn numbers_are_written_in_decimal() {
-        let mut out = Vec::new();
-        for number in [0, 7, 10, 4096] {
-            put_number(number, &mut out);
-        }
-        assert_eq!(out, b"07104096");
     }
 }

@@ -1,12 +1,16 @@
 //! The load generator: one thread, one epoll instance, and connections that cost little.
 
+pub mod centrifuge;
 pub mod codec;
 mod connection;
 mod dispatcher;
+mod handshake;
 pub mod history;
 pub mod http;
 pub mod ledger;
 pub mod nats;
 mod poller;
+mod pool;
+mod scan;
 pub mod worker;
 pub mod ws;

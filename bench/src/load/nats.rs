@@ -2,9 +2,9 @@
 //! subscribing need it.
 
 use memchr::memmem;
+use rookery_schema::event::put_number;
 
 use crate::load::codec::{Broken, Codec, Link, Message};
-use crate::load::http::put_number;
 use crate::load::ledger::Ledger;
 use crate::stamp::{STAMP_BYTES, Stamp};
 
@@ -167,36 +167,35 @@ impl Codec for NatsCodec {
         ] {
             out.extend_from_slice(part);
         }
-        put_number(self.size, out);
+        put_number(out, self.size as u64);
         out.extend_from_slice(LINE_END);
         message.put_content(self.size, out);
         out.extend_from_slice(LINE_END);
     }
 
-    fn take(
+    fn take_first(
         &mut self,
         input: &[u8],
         link: &mut Link,
         ledger: &mut Ledger,
-    ) -> Result<usize, Broken> {
-        let mut taken = 0;
-        while let Some((op, bytes)) = Op::split(&input[taken..])? {
-            match op {
-                Op::Ping => link.out.extend_from_slice(b"PONG\r\n"),
-                Op::Pong => link.opened = true,
-                Op::Error(why) => {
-                    return Err(Broken::Refused(String::from_utf8_lossy(why).into_owned()));
-                }
-                Op::Message {
-                    subject,
-                    reply,
-                    payload,
-                } => self.take_message(subject, reply, payload, link, ledger),
-                Op::Info | Op::Ok => {}
+    ) -> Result<Option<usize>, Broken> {
+        let Some((op, bytes)) = Op::split(input)? else {
+            return Ok(None);
+        };
+        match op {
+            Op::Ping => link.out.extend_from_slice(b"PONG\r\n"),
+            Op::Pong => link.opened = true,
+            Op::Error(why) => {
+                return Err(Broken::Refused(String::from_utf8_lossy(why).into_owned()));
             }
-            taken += bytes;
+            Op::Message {
+                subject,
+                reply,
+                payload,
+            } => self.take_message(subject, reply, payload, link, ledger),
+            Op::Info | Op::Ok => {}
         }
-        Ok(taken)
+        Ok(Some(bytes))
     }
 }
 

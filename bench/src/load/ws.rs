@@ -1,23 +1,19 @@
-//! Rookery's WebSocket: sends, and counts what comes by looking where things stand in an event, without
-//! parsing JSON. A quote inside a JSON string is escaped, so no content can look like a field.
+//! Rookery's WebSocket: sends, and counts what comes by looking where things stand in an event.
 
 use std::sync::Arc;
 
-use memchr::{memchr, memmem};
+use memchr::memmem;
 
 use crate::frame::{self, Frame, OPCODE_CLOSE, OPCODE_PING, OPCODE_TEXT};
 use crate::load::codec::{Broken, Codec, Link, Message};
-use crate::load::http::head_end;
+use crate::load::handshake;
 use crate::load::ledger::Ledger;
-use crate::stamp::{STAMP_BYTES, Stamp};
+use crate::load::scan::{Lines, after, leading_number};
+use crate::stamp::Stamp;
 use crate::world::{Id, RoomNumber, UserNumber, World};
 
 /// The subprotocol with which one frame may hold several objects, in lines.
 const BATCH_PROTOCOL: &str = "Sec-WebSocket-Protocol: rookery.v1.batch\r\n";
-/// Any 16 bytes in base64 (RFC 6455, section 4.1); the server's answer to it is not checked here.
-const KEY: &str = "cm9va2VyeSBsaXN0ZW5lcg==";
-const SWITCHING: &[u8] = b"HTTP/1.1 101";
-
 const MESSAGE: &[u8] = br#"{"type":"message","#;
 const ACK: &[u8] = br#"{"type":"ack","#;
 const ERROR: &[u8] = br#"{"type":"error","#;
@@ -31,10 +27,7 @@ const NOT_RECOVERED: &[u8] = br#""recovered":false"#;
 /// From the end of a message's number to its content, where the fields stand as the API lists them.
 const CONTENT_FROM_SEQ: usize = r#","message_id":"","sender_id":"","#.len() + 2 * 36;
 
-const SEND_START: &[u8] = br#"{"type":"send","chat_id":""#;
-const SEND_CONTENT: &[u8] = br#"","content":""#;
-const SEND_CLIENT_ID: &[u8] = br#"","client_id":""#;
-const SEND_END: &[u8] = br#""}"#;
+const SEND: &[u8] = br#"{"type":"send","chat_id":""#;
 
 /// What a refusal over WebSocket counts as: it says no HTTP status, but a code.
 const REFUSALS: [(&[u8], u16); 2] = [
@@ -77,6 +70,8 @@ pub struct WsCodec {
     again: bool,
     /// The room of the last event, since the next one is often of the same.
     last: Option<(Id, RoomNumber)>,
+    /// Made anew for each message.
+    object: Vec<u8>,
 }
 
 impl WsCodec {
@@ -89,19 +84,8 @@ impl WsCodec {
             phase: Phase::Handshake,
             again: false,
             last: None,
+            object: Vec::new(),
         }
-    }
-
-    fn take_handshake(&mut self, input: &[u8]) -> Result<usize, Broken> {
-        let Some(end) = head_end(input) else {
-            return Ok(0);
-        };
-        if !input.starts_with(SWITCHING) {
-            let reply = String::from_utf8_lossy(input).into_owned();
-            return Err(Broken::Refused(reply));
-        }
-        self.phase = Phase::Greeting;
-        Ok(end)
     }
 
     fn take_object(&mut self, object: &[u8], link: &mut Link, ledger: &mut Ledger) {
@@ -175,8 +159,7 @@ impl WsCodec {
             })
             .collect();
         let resume = format!(r#"{{"type":"resume","chats":{{{}}}}}"#, rooms.join(","));
-        frame::put_text_head(resume.len(), &mut link.out);
-        link.out.extend_from_slice(resume.as_bytes());
+        frame::put_text(resume.as_bytes(), &mut link.out);
     }
 
     fn resumed(&mut self, object: &[u8], link: &mut Link, ledger: &mut Ledger) {
@@ -204,106 +187,58 @@ impl Codec for WsCodec {
     fn open(&mut self, link: &mut Link) {
         self.phase = Phase::Handshake;
         let user = &self.world.users[self.user as usize];
-        let request = format!(
-            "GET /ws/connect/{} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\n\
-             Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n\
-             {}{}\r\n\r\n",
-            user.id,
-            self.host,
-            if self.options.batch {
-                BATCH_PROTOCOL
-            } else {
-                ""
-            },
-            user.credential,
-        );
-        link.out.extend_from_slice(request.as_bytes());
+        let path = format!("/ws/connect/{}", user.id);
+        let protocol = if self.options.batch {
+            BATCH_PROTOCOL
+        } else {
+            ""
+        };
+        let headers = format!("{protocol}{}\r\n", user.credential);
+        handshake::put_request(&path, &self.host, &headers, &mut link.out);
     }
 
     fn publish(&mut self, message: &Message, out: &mut Vec<u8>) {
         let room = &self.world.rooms[message.room as usize];
-        let size = self.options.size.max(STAMP_BYTES);
-        let id_bytes = if self.options.client_ids {
-            SEND_CLIENT_ID.len() + STAMP_BYTES
-        } else {
-            0
-        };
-        let parts = SEND_START.len() + room.id.len() + SEND_CONTENT.len() + SEND_END.len();
-        frame::put_text_head(parts + size + id_bytes, out);
-        out.extend_from_slice(SEND_START);
-        out.extend_from_slice(&room.id);
-        out.extend_from_slice(SEND_CONTENT);
-        message.put_content(size, out);
-        if self.options.client_ids {
-            out.extend_from_slice(SEND_CLIENT_ID);
-            out.extend_from_slice(&message.stamp.letters());
+        let WsOptions {
+            size, client_ids, ..
+        } = self.options;
+        self.object.clear();
+        for part in [SEND, room.id.as_slice(), br#"","#] {
+            self.object.extend_from_slice(part);
         }
-        out.extend_from_slice(SEND_END);
+        message.put_fields(size, client_ids, &mut self.object);
+        frame::put_text(&self.object, out);
     }
 
-    fn take(
+    fn take_first(
         &mut self,
         input: &[u8],
         link: &mut Link,
         ledger: &mut Ledger,
-    ) -> Result<usize, Broken> {
-        let mut taken = match self.phase {
-            Phase::Handshake => self.take_handshake(input)?,
-            _ => 0,
-        };
+    ) -> Result<Option<usize>, Broken> {
         if self.phase == Phase::Handshake {
-            return Ok(0);
-        }
-        while let Some(frame) = Frame::split(&input[taken..]) {
-            let payload = &input[taken + frame.start..taken + frame.end];
-            match frame.opcode {
-                OPCODE_TEXT => {
-                    for object in Lines(payload) {
-                        self.take_object(object, link, ledger);
-                    }
-                }
-                OPCODE_PING => frame::put_pong(payload, &mut link.out),
-                OPCODE_CLOSE => return Err(Broken::Closed(frame::close_code(payload))),
-                _ => {}
+            let end = handshake::reply_end(input)?;
+            if end.is_some() {
+                self.phase = Phase::Greeting;
             }
-            taken += frame.end;
+            return Ok(end);
         }
-        Ok(taken)
-    }
-}
-
-/// The lines of a text; those without newlines are one.
-struct Lines<'a>(&'a [u8]);
-
-impl<'a> Iterator for Lines<'a> {
-    type Item = &'a [u8];
-
-    fn next(&mut self) -> Option<&'a [u8]> {
-        if self.0.is_empty() {
-            return None;
+        let Some(frame) = Frame::split(input) else {
+            return Ok(None);
+        };
+        let payload = &input[frame.start..frame.end];
+        match frame.opcode {
+            OPCODE_TEXT => {
+                for object in Lines(payload) {
+                    self.take_object(object, link, ledger);
+                }
+            }
+            OPCODE_PING => frame::put_pong(payload, &mut link.out),
+            OPCODE_CLOSE => return Err(Broken::Closed(frame::close_code(payload))),
+            _ => {}
         }
-        let end = memchr(b'\n', self.0).unwrap_or(self.0.len());
-        let (line, rest) = self.0.split_at(end);
-        self.0 = rest.get(1..).unwrap_or_default();
-        Some(line)
+        Ok(Some(frame.end))
     }
-}
-
-/// What follows `mark`, which is probably at `expected`, if it is anywhere.
-fn after<'a>(text: &'a [u8], mark: &[u8], expected: usize) -> Option<&'a [u8]> {
-    let there = text.get(expected..)?.strip_prefix(mark);
-    there.or_else(|| Some(&text[memmem::find(text, mark)? + mark.len()..]))
-}
-
-fn leading_number(text: &[u8]) -> (u64, &[u8]) {
-    let mut number = 0;
-    for (at, byte) in text.iter().enumerate() {
-        if !byte.is_ascii_digit() {
-            return (number, &text[at..]);
-        }
-        number = number * 10 + u64::from(byte - b'0');
-    }
-    (number, &[])
 }
 
 /// The message that an answer is about, if it says so.

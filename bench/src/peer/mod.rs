@@ -1,6 +1,7 @@
 //! Servers that work can be given to. A peer says which connections to open and how they talk; the event
 //! loop, the schedule, the checks and the report are the same for all.
 
+pub mod centrifuge;
 pub mod nats;
 pub mod rookery;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::measure;
-use crate::cli::{Common, HotRoom, Load, Messages};
+use crate::cli::{Common, HotRoom, Messages};
 use crate::error::BenchError;
 use crate::peer::rookery::{Rookery, Via};
 use crate::report::Report;
@@ -14,12 +14,13 @@ pub(super) const SENDERS_HTTP: u32 = 100;
 
 pub(super) fn run(args: &HotRoom) -> Result<Vec<Report>, BenchError> {
     let plan = measure::plan(&args.common, args.load.in_flight);
-    let peer = room(args.listeners, &args.load, &args.common)?;
+    let peer = room(args)?;
     measure::at_rates("hot-room", &peer, &args.load.pacing, &plan)
 }
 
 /// A chat with a member for each listener, and with the connections that the flags ask for.
-pub(super) fn room(listeners: u32, load: &Load, common: &Common) -> Result<Rookery, BenchError> {
+pub(super) fn room(args: &HotRoom) -> Result<Rookery, BenchError> {
+    let (listeners, load) = (args.listeners, &args.load);
     let senders = load.senders.unwrap_or(match load.via {
         Via::Http => SENDERS_HTTP,
         Via::Ws => listeners.max(1),
@@ -28,7 +29,7 @@ pub(super) fn room(listeners: u32, load: &Load, common: &Common) -> Result<Rooke
         Via::Http => (listeners.max(1), listeners),
         Via::Ws => (listeners.max(senders), senders),
     };
-    one_room(members, speakers, common, &load.messages).map(|peer| Rookery {
+    one_room(members, speakers, &args.common, &load.messages).map(|peer| Rookery {
         via: load.via,
         senders: senders as usize,
         listeners: listeners as usize,

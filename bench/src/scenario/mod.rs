@@ -29,7 +29,10 @@ pub fn run(scenario: &Scenario) -> Result<bool, BenchError> {
         Scenario::Idle(args) => (vec![idle::run(args)?], &args.common, &None),
         Scenario::Reconnect(args) => (reconnect::run(args)?, &args.common, &None),
         Scenario::History(args) => (history::run(args)?, &args.common, &args.pacing.plot),
-        Scenario::Compare(args) => (compare::run(args)?, &args.common, &args.load.pacing.plot),
+        Scenario::Compare(args) => {
+            let room = &args.room;
+            (compare::run(args)?, &room.common, &room.load.pacing.plot)
+        }
     };
     write!(io::stdout(), "{}", Table(&reports)).map_err(BenchError::Print)?;
     if let Some(path) = &common.json {

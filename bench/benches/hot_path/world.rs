@@ -1,0 +1,249 @@
+//! One shard that owns everything, between a log and a store that do at once what they are asked: what remains
+//! is the engine's own work.
+
+use std::mem;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use rookery_engine::effect::{ConnEffect, Effects, HandedOff};
+use rookery_engine::input::{ConnId, Input, Listener, Now};
+use rookery_engine::mesh::{EventBatch, ShardMessage};
+use rookery_engine::port::{Found, LogEvent, LogRequest, Opened, Read, StoreEvent, StoreRequest};
+use rookery_engine::shard::{AuthMode, Shard, ShardConfig};
+use rookery_schema::batch::{RecordBatch, RecordBatchBuilder};
+use rookery_schema::record::{ChatCreated, MemberList, Record};
+use rookery_schema::{Offset, PartitionId, ShardId, Timestamp, Topology};
+
+use crate::{CHAT, MESSAGE, SENDER};
+
+const HERE: ShardId = ShardId(0);
+const PARTITION: PartitionId = PartitionId(0);
+/// Where the wall clock stands when the shard's own begins.
+const EPOCH_MILLIS: u64 = 1_700_000_000_000;
+/// How far the clocks go on with each step.
+const STEP_MICROS: u64 = 10;
+
+/// A shard with one chat, and what it asked for.
+pub(super) struct World {
+    shard: Shard,
+    effects: Effects,
+    micros: u64,
+    log_end: Offset,
+    connections: u32,
+}
+
+impl World {
+    /// A chat to which so many WebSockets listen: a message was seen to reach all of them.
+    pub(super) fn new(listeners: u32) -> Self {
+        let mut world = Self {
+            shard: Shard::new(config()),
+            effects: Effects::default(),
+            micros: 0,
+            log_end: Offset(0),
+            connections: 0,
+        };
+        world.start();
+        world.create_chat();
+        world.listen(listeners);
+        world.deliver(&batch([Record::MessagePosted(MESSAGE)]));
+        assert_eq!(world.settle(), listeners, "each listener is sent something");
+        world
+    }
+
+    fn start(&mut self) {
+        let partition = PARTITION;
+        let opened = Opened::default();
+        let opening = LogEvent::Opened { partition, opened };
+        let steps = [opening, LogEvent::CaughtUp { partition }].map(Input::Log);
+        self.round(steps.into_iter().chain([Input::Tick]));
+        self.settle();
+        assert!(self.shard.is_ready(), "nothing is left to wait for");
+    }
+
+    fn create_chat(&mut self) {
+        let created = ChatCreated {
+            chat_id: CHAT,
+            at: Timestamp::from_millis(EPOCH_MILLIS),
+            creator_id: Some(SENDER),
+            name: "bench",
+            members: MemberList::new(SENDER.as_bytes()).expect("it is one id"),
+        };
+        self.deliver(&batch([Record::ChatCreated(created)]));
+        self.settle();
+    }
+
+    fn listen(&mut self, count: u32) {
+        for _ in 0..count {
+            let conn = self.next_connection();
+            let socket = HandedOff {
+                user_id: SENDER,
+                session: None,
+                batch_protocol: false,
+                unread: BytesMut::new(),
+            };
+            self.round([Input::Arrived { conn, socket }]);
+        }
+        assert_eq!(self.settle(), count, "each is told that it is ready");
+    }
+
+    /// An HTTP connection.
+    pub(super) fn accept(&mut self) -> ConnId {
+        let conn = self.next_connection();
+        self.round([Input::Accepted {
+            conn,
+            peer: ([127, 0, 0, 1], 9).into(),
+            listener: Listener::Public { operations: true },
+        }]);
+        conn
+    }
+
+    const fn next_connection(&mut self) -> ConnId {
+        self.connections += 1;
+        ConnId {
+            slot: self.connections - 1,
+            generation: 0,
+        }
+    }
+
+    /// Each of the connections receives the same bytes.
+    pub(super) fn receive(&mut self, connections: &[ConnId], bytes: &[u8]) {
+        let received = |conn: &ConnId| Input::Received { conn: *conn, bytes };
+        self.round(connections.iter().map(received));
+    }
+
+    /// The one append that was asked for.
+    pub(super) fn take_append(&mut self) -> RecordBatch {
+        let mut appends = mem::take(&mut self.effects.log)
+            .into_iter()
+            .filter_map(append);
+        let only = appends.next().expect("an append was asked for");
+        assert!(appends.next().is_none(), "all fits into one append");
+        only
+    }
+
+    /// The log has this append, and will deliver it next.
+    pub(super) fn confirm(&mut self, batch: &RecordBatch) {
+        let outcome = Ok(self.log_end.plus(u64::from(batch.len())));
+        let partition = PARTITION;
+        self.round([Input::Log(LogEvent::Appended { partition, outcome })]);
+    }
+
+    /// The log delivers records.
+    pub(super) fn deliver(&mut self, batch: &RecordBatch) {
+        let base = self.log_end;
+        self.log_end = base.plus(u64::from(batch.len()));
+        self.round([Input::Log(LogEvent::Records {
+            partition: PARTITION,
+            base,
+            batch: batch.clone(),
+        })]);
+    }
+
+    /// The owner of a chat, as if it were another shard, sends events for those who listen here.
+    pub(super) fn hear(&mut self, events: EventBatch) {
+        self.round([Input::Mesh {
+            from: HERE,
+            messages: vec![ShardMessage::Events(events)],
+        }]);
+    }
+
+    /// Does all that log and store are asked for, and takes what connections have to send, as sockets that never
+    /// block. Says how many had something.
+    pub(super) fn settle(&mut self) -> u32 {
+        let mut sent = 0;
+        loop {
+            sent += self.send();
+            let log = mem::take(&mut self.effects.log);
+            let store = mem::take(&mut self.effects.store);
+            if log.is_empty() && store.is_empty() {
+                assert!(self.effects.notices.is_empty(), "no record is poison");
+                return sent;
+            }
+            for batch in log.into_iter().filter_map(append) {
+                self.confirm(&batch);
+                self.deliver(&batch);
+            }
+            for request in store {
+                self.round([Input::Store(served(request))]);
+            }
+        }
+    }
+
+    fn send(&mut self) -> u32 {
+        self.effects.broadcasts.clear();
+        let mut sent = 0;
+        for (conn, effect) in self.effects.connections.drain(..) {
+            if let (ConnEffect::Flush, Some(outbox)) = (effect, self.shard.outbox(conn)) {
+                let waiting = outbox.len();
+                outbox.advance(waiting);
+                sent += u32::from(waiting > 0);
+            }
+        }
+        sent
+    }
+
+    fn round<'a>(&mut self, inputs: impl IntoIterator<Item = Input<'a>>) {
+        for input in inputs {
+            self.micros += STEP_MICROS;
+            self.shard.step(now(self.micros), input, &mut self.effects);
+        }
+        self.shard.flush(now(self.micros), &mut self.effects);
+    }
+}
+
+const fn now(micros: u64) -> Now {
+    Now {
+        micros,
+        wall: Timestamp::from_millis(EPOCH_MILLIS + micros / 1000),
+    }
+}
+
+fn config() -> ShardConfig {
+    ShardConfig {
+        id: HERE,
+        topology: Topology::new(1, 1).expect("one of each"),
+        auth: AuthMode::Trust,
+        token_secret: vec![1; 32],
+        ticket_secret: vec![2; 32],
+        entropy: [3; 32],
+        lag_limit: Duration::from_secs(1),
+        user_rate: 0,
+        login_rate: 0,
+        appends_in_flight_max: 1,
+    }
+}
+
+/// Commits are of no concern.
+fn append(request: LogRequest) -> Option<RecordBatch> {
+    match request {
+        LogRequest::Append { batch, .. } => Some(batch),
+        _ => None,
+    }
+}
+
+/// The store has written what it was told to, and has nothing from before; whoever asks is a member of the chat.
+fn served(request: StoreRequest) -> StoreEvent {
+    let (token, read) = match request {
+        StoreRequest::Write { token, .. } => return StoreEvent::Written { token, micros: 1 },
+        StoreRequest::Sync { token } => return StoreEvent::Synced { token },
+        StoreRequest::Read { token, read } => (token, read),
+    };
+    let found = match read {
+        Read::Chat { .. } => Found::Chat(None),
+        Read::MessagesBefore { .. } | Read::MessagesAfter { .. } => Found::Messages(Vec::new()),
+        Read::ChatsOfUser(_) => Found::Chats(vec![CHAT]),
+        Read::User(_) | Read::UserNamed(_) | Read::UsersByPrefix { .. } => Found::Users(Vec::new()),
+        Read::EndedSessions => Found::EndedSessions(Vec::new()),
+    };
+    StoreEvent::Read {
+        token,
+        outcome: Ok(found),
+    }
+}
+
+/// Records as the log delivers them.
+pub(super) fn batch<'a>(records: impl IntoIterator<Item = Record<'a>>) -> RecordBatch {
+    let mut builder = RecordBatchBuilder::default();
+    records.into_iter().for_each(|record| builder.push(&record));
+    builder.take()
+}
