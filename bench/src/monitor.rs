@@ -74,6 +74,8 @@ pub struct Seen {
     pub server_cpu: Option<f64>,
     /// The same of this process.
     pub generator_cpu: Option<f64>,
+    /// Seconds for which the machine's CPUs were kept from their work in the window.
+    pub stolen_cpu: Option<f64>,
     /// The most messages in the log that were not stored.
     pub lag_messages_max: Option<f64>,
     /// The greatest age of one of them, in seconds, of any core.
@@ -124,6 +126,7 @@ fn watch(progress: &Progress, watched: Watched, title: String) -> Seen {
     bar.finish_and_clear();
     seen.server_cpu = cpu.server.difference();
     seen.generator_cpu = cpu.generator.difference();
+    seen.stolen_cpu = cpu.stolen.difference();
     seen
 }
 
@@ -163,6 +166,7 @@ fn keep_max(kept: &mut Option<f64>, value: f64) {
 struct CpuInWindow {
     server: Ends,
     generator: Ends,
+    stolen: Ends,
 }
 
 impl CpuInWindow {
@@ -170,6 +174,7 @@ impl CpuInWindow {
         let generator = || process::cpu_seconds(std::process::id());
         self.server.look(now, window, || watched.cpu_seconds());
         self.generator.look(now, window, generator);
+        self.stolen.look(now, window, process::stolen_seconds);
     }
 }
 

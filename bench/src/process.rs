@@ -7,12 +7,19 @@ use std::net::{IpAddr, SocketAddr};
 const TICKS_PER_SECOND: f64 = 100.0;
 /// Where `utime` is in `/proc/PID/stat`, counted after the name, which may hold anything.
 const UTIME_AFTER_NAME: usize = 11;
+/// Where `steal` is in the first line of `/proc/stat`, counted from its name.
+const STEAL_FIELD: usize = 8;
 /// The state of a socket that listens, in `/proc/net/tcp`.
 const LISTENING: &str = "0A";
 
 /// Seconds of CPU time that a process has used, if it can be read.
 pub fn cpu_seconds(pid: u32) -> Option<f64> {
     parse_cpu_seconds(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// Seconds for which CPUs of this machine had work and were kept from it by its host, if it tells.
+pub fn stolen_seconds() -> Option<f64> {
+    parse_stolen_seconds(&fs::read_to_string("/proc/stat").ok()?)
 }
 
 /// Bytes of memory that a process has in use, if it can be read.
@@ -57,6 +64,12 @@ fn listening_inodes(table: &str, port: u16) -> impl Iterator<Item = &str> {
     })
 }
 
+fn parse_stolen_seconds(stat: &str) -> Option<f64> {
+    let mut all_cpus = stat.lines().next()?.split_whitespace();
+    let stolen: f64 = all_cpus.nth(STEAL_FIELD)?.parse().ok()?;
+    Some(stolen / TICKS_PER_SECOND)
+}
+
 fn parse_cpu_seconds(stat: &str) -> Option<f64> {
     let (_, after_name) = stat.rsplit_once(')')?;
     let ticks: u64 = after_name
@@ -87,6 +100,13 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").ok();
         let addr = listener.as_ref().and_then(|l| l.local_addr().ok());
         assert_eq!(addr.and_then(find_listener), Some(std::process::id()));
+    }
+
+    #[test]
+    fn stolen_time_is_that_of_all_cpus() {
+        let stat = "cpu  1 2 3 4 5 6 7 850 9 10\ncpu0 1 2 3 4 5 6 7 8 9 10\n";
+        assert_eq!(parse_stolen_seconds(stat), Some(8.5));
+        assert!(stolen_seconds().is_some());
     }
 
     #[test]

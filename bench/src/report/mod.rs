@@ -62,6 +62,8 @@ pub struct Report {
     pub server_cpu_s: Option<f64>,
     pub server_cpu_us_per_delivery: Option<f64>,
     pub generator_cpu_s: Option<f64>,
+    /// For which this machine's CPUs had work and were kept from it by its host: then latencies are the host's, too.
+    pub stolen_cpu_s: Option<f64>,
     /// The longest that the generator has not looked at its sockets. What others did on its core in that time is
     /// part of the latencies.
     pub generator_stall_ms_max: f64,
@@ -156,6 +158,7 @@ impl Report {
                 .filter(|_| windowed.delivered > 0)
                 .map(per_delivery),
             generator_cpu_s: seen.generator_cpu,
+            stolen_cpu_s: seen.stolen_cpu,
             generator_stall_ms_max: ledger.stall_max as f64 / MICROS_PER_MILLI,
             sockets: None,
         }

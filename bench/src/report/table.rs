@@ -73,6 +73,9 @@ const MEASURES: &[Measure] = &[
     ("generator CPU, cores", |r| {
         r.generator_cpu_s.map(|cpu| fine(cpu / r.seconds))
     }),
+    ("CPU stolen by the host, cores", |r| {
+        r.stolen_cpu_s.map(|cpu| fine(cpu / r.seconds))
+    }),
     ("generator stalled max, ms", |r| {
         Some(fine(r.generator_stall_ms_max))
     }),
