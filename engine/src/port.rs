@@ -41,7 +41,8 @@ pub enum LogRequest {
         offset: Offset,
     },
     /// Keep a record that can't be understood where an operator finds it, however long the log itself
-    /// keeps it; where that place refuses it, it is told and left in the log. Answered by one [`LogEvent::Buried`] for each request, in order.
+    /// keeps it; where that place refuses it, it is told and left in the log. Answered by one
+    /// [`LogEvent::Buried`] for each request, in order.
     Bury {
         partition: PartitionId,
         offset: Offset,

@@ -3,11 +3,12 @@
 
 use memchr::memmem;
 
-use crate::frame::{self, Frame, OPCODE_CLOSE, OPCODE_PING, OPCODE_TEXT};
+use crate::frame;
 use crate::load::codec::{Broken, Codec, Link, Message};
+use crate::load::frames;
 use crate::load::handshake;
 use crate::load::ledger::Ledger;
-use crate::load::scan::{Lines, leading_number};
+use crate::load::scan::leading_number;
 
 const PATH: &str = "/connection/websocket";
 const PUSH: &[u8] = br#"{"push":"#;
@@ -67,21 +68,9 @@ impl Codec for CentrifugeCodec {
         if !self.switched {
             return self.take_handshake(input, link);
         }
-        let Some(frame) = Frame::split(input) else {
-            return Ok(None);
-        };
-        let payload = &input[frame.start..frame.end];
-        match frame.opcode {
-            OPCODE_TEXT => {
-                for object in Lines(payload) {
-                    take_object(object, link, ledger)?;
-                }
-            }
-            OPCODE_PING => frame::put_pong(payload, &mut link.out),
-            OPCODE_CLOSE => return Err(Broken::Closed(frame::close_code(payload))),
-            _ => {}
-        }
-        Ok(Some(frame.end))
+        frames::take_first(input, link, |object, link| {
+            take_object(object, link, ledger)
+        })
     }
 }
 

@@ -143,3 +143,25 @@ pub struct Endpoint {
     /// The rooms that are listened to, in order.
     pub hears: Vec<RoomNumber>,
 }
+
+impl Endpoint {
+    /// One that sends for all, and hears nothing.
+    pub fn sender(codec: Box<dyn Codec>) -> Self {
+        Self {
+            codec,
+            user: None,
+            sends: true,
+            hears: Vec::new(),
+        }
+    }
+
+    /// One that hears the first room.
+    pub fn listener(codec: Box<dyn Codec>) -> Self {
+        Self {
+            codec,
+            user: None,
+            sends: false,
+            hears: vec![0],
+        }
+    }
+}

@@ -4,6 +4,7 @@ pub mod centrifuge;
 pub mod codec;
 mod connection;
 mod dispatcher;
+mod frames;
 mod handshake;
 pub mod history;
 pub mod http;

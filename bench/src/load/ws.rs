@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use memchr::memmem;
 
-use crate::frame::{self, Frame, OPCODE_CLOSE, OPCODE_PING, OPCODE_TEXT};
+use crate::frame;
 use crate::load::codec::{Broken, Codec, Link, Message};
+use crate::load::frames;
 use crate::load::handshake;
 use crate::load::ledger::Ledger;
-use crate::load::scan::{Lines, after, leading_number};
+use crate::load::scan::{after, leading_number};
 use crate::stamp::Stamp;
 use crate::world::{Id, RoomNumber, UserNumber, World};
 
@@ -223,21 +224,10 @@ impl Codec for WsCodec {
             }
             return Ok(end);
         }
-        let Some(frame) = Frame::split(input) else {
-            return Ok(None);
-        };
-        let payload = &input[frame.start..frame.end];
-        match frame.opcode {
-            OPCODE_TEXT => {
-                for object in Lines(payload) {
-                    self.take_object(object, link, ledger);
-                }
-            }
-            OPCODE_PING => frame::put_pong(payload, &mut link.out),
-            OPCODE_CLOSE => return Err(Broken::Closed(frame::close_code(payload))),
-            _ => {}
-        }
-        Ok(Some(frame.end))
+        frames::take_first(input, link, |object, link| {
+            self.take_object(object, link, ledger);
+            Ok(())
+        })
     }
 }
 

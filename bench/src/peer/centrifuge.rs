@@ -8,9 +8,7 @@ use crate::error::BenchError;
 use crate::load::centrifuge::CentrifugeCodec;
 use crate::load::codec::Endpoint;
 use crate::load::http::HttpCodec;
-use crate::monitor::Watched;
 use crate::peer::Peer;
-use crate::process;
 use crate::setup::random_room_id;
 use crate::world::World;
 
@@ -48,27 +46,20 @@ impl Centrifuge {
 
     fn sender(&self) -> Endpoint {
         let world = Arc::clone(&self.world);
-        Endpoint {
-            codec: Box::new(HttpCodec::new(
-                world,
-                self.addr.to_string(),
-                self.size,
-                false,
-            )),
-            user: None,
-            sends: true,
-            hears: Vec::new(),
-        }
+        Endpoint::sender(Box::new(HttpCodec::new(
+            world,
+            self.addr.to_string(),
+            self.size,
+            false,
+        )))
     }
 
     fn listener(&self) -> Endpoint {
         let channel = String::from_utf8_lossy(&self.world.rooms[0].id).into_owned();
-        Endpoint {
-            codec: Box::new(CentrifugeCodec::new(self.addr.to_string(), channel)),
-            user: None,
-            sends: false,
-            hears: vec![0],
-        }
+        Endpoint::listener(Box::new(CentrifugeCodec::new(
+            self.addr.to_string(),
+            channel,
+        )))
     }
 }
 
@@ -79,13 +70,6 @@ impl Peer for Centrifuge {
 
     fn addr(&self) -> SocketAddr {
         self.addr
-    }
-
-    fn watched(&self) -> Watched {
-        Watched {
-            pid: process::find_listener(self.addr),
-            metrics: None,
-        }
     }
 
     fn world(&self) -> Arc<World> {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::load::codec::Endpoint;
 use crate::monitor::Watched;
+use crate::process;
 use crate::world::World;
 
 /// A server, with users and rooms made for a run.
@@ -20,8 +21,13 @@ pub trait Peer {
     /// Where its connections go.
     fn addr(&self) -> SocketAddr;
 
-    /// What is watched of it during a run.
-    fn watched(&self) -> Watched;
+    /// What is watched of it during a run: its process, if it is one of this machine.
+    fn watched(&self) -> Watched {
+        Watched {
+            pid: process::find_listener(self.addr()),
+            metrics: None,
+        }
+    }
 
     /// Users and rooms.
     fn world(&self) -> Arc<World>;

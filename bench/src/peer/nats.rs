@@ -12,9 +12,7 @@ use serde_json::{Value, json};
 use crate::error::BenchError;
 use crate::load::codec::Endpoint;
 use crate::load::nats::{CONNECT, NatsCodec, Op, Role};
-use crate::monitor::Watched;
 use crate::peer::Peer;
-use crate::process;
 use crate::setup::random_id;
 use crate::world::{ID_BYTES, World};
 
@@ -122,12 +120,7 @@ impl Nats {
             subject: self.subject(),
             inbox: format!("_INBOX.{}.{number}", self.stream),
         };
-        Endpoint {
-            codec: Box::new(NatsCodec::new(role, self.size)),
-            user: None,
-            sends: true,
-            hears: Vec::new(),
-        }
+        Endpoint::sender(Box::new(NatsCodec::new(role, self.size)))
     }
 
     fn subscriber(&self, number: usize) -> Endpoint {
@@ -135,12 +128,10 @@ impl Nats {
             Subscribers::Consumer => self.deliver_subject(number),
             Subscribers::Subject => self.subject(),
         };
-        Endpoint {
-            codec: Box::new(NatsCodec::new(Role::Subscribe { subject }, self.size)),
-            user: None,
-            sends: false,
-            hears: vec![0],
-        }
+        Endpoint::listener(Box::new(NatsCodec::new(
+            Role::Subscribe { subject },
+            self.size,
+        )))
     }
 }
 
@@ -151,13 +142,6 @@ impl Peer for Nats {
 
     fn addr(&self) -> SocketAddr {
         self.addr
-    }
-
-    fn watched(&self) -> Watched {
-        Watched {
-            pid: process::find_listener(self.addr),
-            metrics: None,
-        }
     }
 
     fn world(&self) -> Arc<World> {
