@@ -34,7 +34,7 @@ pub enum Row {
     },
 }
 
-/// See [`Row::Event`].
+/// See [`Row::Event`]. An event never changes: what is written for its chat and seq is always the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventRow {
     pub chat_id: ChatId,

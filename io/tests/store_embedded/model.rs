@@ -22,37 +22,34 @@ fn time() -> impl Strategy<Value = Timestamp> {
     (0..1000u64).prop_map(|n| Timestamp::from_millis(200_000_000_000_000 + n))
 }
 
-fn event() -> impl Strategy<Value = Row> {
-    let record = vec(any::<u8>(), 0..40);
-    (
-        chat_id(),
-        1..40u64,
-        any::<u64>(),
-        0..4u32,
-        0..1000u64,
-        record,
-    )
-        .prop_map(|(chat_id, seq, messages, partition, offset, record)| {
-            let head = Head {
-                seq: Seq(seq),
-                messages,
-                partition: PartitionId(partition),
-                offset: Offset(offset),
-            };
-            // A seq is of one kind for good.
-            Row::Event(EventRow {
-                chat_id,
-                head,
-                record: record.into(),
-                is_message: seq % 3 > 0,
-            })
-        })
+/// Consecutive events of a chat, which may have been written before, in other company.
+fn events() -> impl Strategy<Value = Vec<Row>> {
+    (chat_id(), 1..200u64, 1..90u64).prop_map(|(chat_id, first, count)| {
+        (first..first + count)
+            .map(|seq| event(chat_id, seq))
+            .collect()
+    })
+}
+
+fn event(chat_id: ChatId, seq: u64) -> Row {
+    let head = Head {
+        seq: Seq(seq),
+        messages: seq / 3 * 2,
+        partition: PartitionId(seq as u32 % 4),
+        offset: Offset(seq * 7),
+    };
+    Row::Event(EventRow {
+        chat_id,
+        head,
+        record: vec![seq as u8; seq as usize % 40].into(),
+        is_message: seq % 100 > 2,
+    })
 }
 
 fn row() -> impl Strategy<Value = Row> {
     let name = "[ab]{1,3}";
     prop_oneof![
-        8 => event(),
+        8 => (chat_id(), 1..200u64).prop_map(|(chat_id, seq)| event(chat_id, seq)),
         1 => (chat_id(), name, time())
             .prop_map(|(chat_id, name, created_at)| Row::Chat(ChatRow { chat_id, name, created_at })),
         2 => (chat_id(), user_id(), 0..9u32, 0..9u64).prop_map(|(chat_id, user_id, position, seq)| {
@@ -77,13 +74,17 @@ fn row() -> impl Strategy<Value = Row> {
     ]
 }
 
+fn rows() -> impl Strategy<Value = Vec<Row>> {
+    prop_oneof![vec(row(), 1..12), events()]
+}
+
 fn read() -> impl Strategy<Value = Read> {
-    let place = || prop_oneof![0..42u64, Just(u64::MAX)].prop_map(Seq);
+    let place = || prop_oneof![0..300u64, Just(u64::MAX)].prop_map(Seq);
     prop_oneof![
-        3 => (chat_id(), 0..12usize).prop_map(|(chat_id, recent)| Read::Chat { chat_id, recent }),
-        2 => (chat_id(), place(), 0..12usize)
+        3 => (chat_id(), 0..99usize).prop_map(|(chat_id, recent)| Read::Chat { chat_id, recent }),
+        2 => (chat_id(), place(), 0..99usize)
             .prop_map(|(chat_id, before, limit)| Read::MessagesBefore { chat_id, before, limit }),
-        2 => (chat_id(), place(), 0..12usize)
+        2 => (chat_id(), place(), 0..99usize)
             .prop_map(|(chat_id, after, limit)| Read::MessagesAfter { chat_id, after, limit }),
         1 => user_id().prop_map(Read::ChatsOfUser),
         1 => user_id().prop_map(Read::User),
@@ -99,7 +100,7 @@ proptest! {
 
     #[test]
     fn it_answers_as_the_model_does(
-        lives in vec((vec(vec(row(), 1..12), 1..12), vec(read(), 1..30)), 1..4),
+        lives in vec((vec(rows(), 1..12), vec(read(), 1..30)), 1..4),
     ) {
         let root = tempfile::tempdir().unwrap();
         let mut model = Model::default();
@@ -118,7 +119,7 @@ proptest! {
         let store = open(root.path()).unwrap();
         let mut shard = start(&store, 1);
         for chat in 0..3 {
-            let read = Read::Chat { chat_id: ChatId::from_bytes([chat; 16]), recent: 50 };
+            let read = Read::Chat { chat_id: ChatId::from_bytes([chat; 16]), recent: 500 };
             prop_assert_eq!(shard.read(&read), model.read(&read));
         }
         shard.stop();

@@ -1,56 +1,17 @@
-//! Rows as keys and values. Keys sort as they are read: big-endian numbers behind the ids that
+//! Rows other than events as keys and values. Keys sort as they are read: big-endian numbers behind the ids that
 //! they belong to. Values are little-endian, with at most one field of variable length, the last.
 
-use bytes::{Buf, BufMut, Bytes};
-use rookery_schema::row::{ChatRow, EventRow, Head, MemberRow, UserRow};
-use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
+use bytes::{Buf, BufMut};
+use rookery_schema::row::{ChatRow, MemberRow, UserRow};
+use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 
-/// The layout that is written, and the newest that is read.
-pub(super) const FORMAT: u32 = 1;
+/// The layout that is written, and the only one that is read. In format 1, events had a row each.
+pub(super) const FORMAT: u32 = 2;
 
 const ID_BYTES: usize = 16;
-const SEQ_BYTES: usize = 8;
-/// Bytes of an event's value in front of its record.
-const HEAD_BYTES: usize = 8 + 4 + 8;
 
-/// Chat, then seq.
-pub(super) type EventKey = [u8; ID_BYTES + SEQ_BYTES];
 /// Two ids; the first is the one that is asked for.
 pub(super) type PairKey = [u8; 2 * ID_BYTES];
-
-pub(super) fn event_key(chat_id: ChatId, seq: Seq) -> EventKey {
-    let mut key = [0; ID_BYTES + SEQ_BYTES];
-    key[..ID_BYTES].copy_from_slice(chat_id.as_bytes());
-    key[ID_BYTES..].copy_from_slice(&seq.0.to_be_bytes());
-    key
-}
-
-pub(super) fn event_value(row: &EventRow) -> Vec<u8> {
-    let mut value = Vec::with_capacity(HEAD_BYTES + row.record.len());
-    value.put_u64_le(row.head.messages);
-    value.put_u32_le(row.head.partition.0);
-    value.put_u64_le(row.head.offset.0);
-    value.put_slice(&row.record);
-    value
-}
-
-pub(super) fn event(key: &[u8], mut value: &[u8], is_message: bool) -> Option<EventRow> {
-    let (chat_id, seq) = key.split_first_chunk::<ID_BYTES>()?;
-    let seq = Seq(u64::from_be_bytes(seq.try_into().ok()?));
-    let head = Head {
-        seq,
-        messages: value.try_get_u64_le().ok()?,
-        partition: PartitionId(value.try_get_u32_le().ok()?),
-        offset: Offset(value.try_get_u64_le().ok()?),
-    };
-    let record = Bytes::copy_from_slice(value);
-    Some(EventRow {
-        chat_id: ChatId::from_bytes(*chat_id),
-        head,
-        record,
-        is_message,
-    })
-}
 
 pub(super) fn chat_value(row: &ChatRow) -> Vec<u8> {
     let mut value = Vec::with_capacity(8 + row.name.len());
@@ -156,35 +117,6 @@ mod tests {
 
     proptest! {
         #[test]
-        fn events_round_trip(
-            (chat_id, seq, messages) in (id(), any::<u64>(), any::<u64>()),
-            (partition, offset) in (any::<u32>(), any::<u64>()),
-            record in vec(any::<u8>(), 0..300),
-            is_message: bool,
-        ) {
-            let row = EventRow {
-                chat_id: ChatId::from_bytes(chat_id),
-                head: Head {
-                    seq: Seq(seq),
-                    messages,
-                    partition: PartitionId(partition),
-                    offset: Offset(offset),
-                },
-                record: record.into(),
-                is_message,
-            };
-            let (key, value) = (event_key(row.chat_id, row.head.seq), event_value(&row));
-            prop_assert_eq!(event(&key, &value, is_message), Some(row));
-            prop_assert_eq!(event(&key, &value[..HEAD_BYTES - 1], is_message), None);
-        }
-
-        #[test]
-        fn events_of_a_chat_sort_by_seq(chat_id in id(), a: u64, b: u64) {
-            let key = |seq| event_key(ChatId::from_bytes(chat_id), Seq(seq));
-            prop_assert_eq!(key(a).cmp(&key(b)), a.cmp(&b));
-        }
-
-        #[test]
         fn chats_and_members_round_trip(
             (chat_id, user_id) in (id(), id()),
             (name, created_at) in (".{0,60}", any_time()),
@@ -217,7 +149,6 @@ mod tests {
 
         #[test]
         fn arbitrary_bytes_never_panic(key in vec(any::<u8>(), 0..40), value in vec(any::<u8>(), 0..60)) {
-            let _ = event(&key, &value, true);
             let _ = chat(ChatId::from_bytes([0; 16]), &value);
             let _ = member_order(&value);
             let _ = user(UserId::from_bytes([0; 16]), &value);

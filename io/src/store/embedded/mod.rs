@@ -2,7 +2,7 @@
 //!
 //! | keyspace | key | value |
 //! | --- | --- | --- |
-//! | `messages`, `events` | chat, seq | the rest of the head, then the log record |
+//! | `messages`, `events` | chat, first seq, count | of each event of a run: the rest of its head, its log record |
 //! | `chats` | chat | creation, name |
 //! | `members_by_chat` | chat, user | added seq, position |
 //! | `chats_by_user` | user, chat | |
@@ -13,8 +13,10 @@
 
 mod codec;
 mod database;
+mod events;
 mod journal;
 mod lane;
+mod run;
 mod shared;
 mod tables;
 
@@ -45,10 +47,11 @@ pub enum StoreError {
         store: PathBuf,
     },
     #[error(
-        "{} has format {found}, this version knows up to {known}: start the newer version that wrote it",
+        "{} has format {found}, this version knows {known}: start the version that wrote it, or name \
+         another --data-dir",
         path.display()
     )]
-    NewerFormat {
+    OtherFormat {
         path: PathBuf,
         found: u32,
         known: u32,

@@ -74,8 +74,8 @@ impl EmbeddedStore {
             .map_err(|error| StoreError::open(error, &dir))?;
         let unreadable = |error| corrupt(&dir, &error);
         match tables.origin().map_err(unreadable)? {
-            Some((found, _)) if found > FORMAT => {
-                return Err(StoreError::NewerFormat {
+            Some((found, _)) if found != FORMAT => {
+                return Err(StoreError::OtherFormat {
                     path: dir,
                     found,
                     known: FORMAT,

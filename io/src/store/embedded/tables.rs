@@ -8,11 +8,13 @@ use fjall::compaction::Leveled;
 use fjall::config::CompressionPolicy;
 use fjall::{Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
 use rookery_engine::port::{Found, Read, StoredChat};
-use rookery_schema::row::{ChatRow, EventRow, MemberRow, Row, UserRow};
-use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, ShardId, Timestamp, UserId};
+use rookery_schema::row::{ChatRow, MemberRow, Row, UserRow};
+use rookery_schema::{ChatId, Offset, PartitionId, SessionId, ShardId, Timestamp, UserId};
 
 use super::codec;
 use super::database::{Db, OpenError, Tuning};
+use super::events::{Events, MESSAGES, OTHERS};
+use super::run::Gathering;
 
 /// Pages of history that were read lately.
 const CACHE_BYTES: u64 = 64 << 20;
@@ -34,8 +36,7 @@ const BATCHES_PREFIX: &[u8] = b"batches/";
 pub(super) struct Tables {
     db: Db,
     log_id: [u8; 16],
-    messages: Keyspace,
-    events: Keyspace,
+    events: Events,
     chats: Keyspace,
     members_by_chat: Keyspace,
     chats_by_user: Keyspace,
@@ -100,8 +101,8 @@ impl Tables {
             .compaction_strategy(strategy)
             .data_block_compression_policy(CompressionPolicy::disabled());
         let names = [
-            "messages",
-            "events",
+            MESSAGES,
+            OTHERS,
             "chats",
             "members_by_chat",
             "chats_by_user",
@@ -116,7 +117,7 @@ impl Tables {
         let Ok(
             [
                 messages,
-                events,
+                others,
                 chats,
                 members_by_chat,
                 chats_by_user,
@@ -135,8 +136,7 @@ impl Tables {
         Ok(Self {
             db,
             log_id,
-            messages,
-            events,
+            events: Events { messages, others },
             chats,
             members_by_chat,
             chats_by_user,
@@ -162,8 +162,12 @@ impl Tables {
         rows: impl IntoIterator<Item = &'a Row>,
     ) -> fjall::Result<()> {
         let mut batch = self.batch(PersistMode::Buffer);
+        let mut events = Gathering::default();
         for row in rows {
-            self.put(&mut batch, row);
+            self.put(&mut batch, &mut events, row);
+        }
+        for run in events.into_runs() {
+            self.events.put(&mut batch, run);
         }
         for (partition, behind) in &progress.stored {
             let key = prefixed(STORED_PREFIX, &partition.0.to_be_bytes());
@@ -174,12 +178,9 @@ impl Tables {
         self.db.commit(batch)
     }
 
-    fn put(&self, batch: &mut OwnedWriteBatch, row: &Row) {
+    fn put(&self, batch: &mut OwnedWriteBatch, events: &mut Gathering, row: &Row) {
         match row {
-            Row::Event(row) => {
-                let key = codec::event_key(row.chat_id, row.head.seq);
-                batch.insert(self.events_of(row.is_message), key, codec::event_value(row));
-            }
+            Row::Event(row) => events.add(row),
             Row::Chat(row) => {
                 batch.insert(&self.chats, row.chat_id.as_bytes(), codec::chat_value(row));
             }
@@ -235,23 +236,22 @@ impl Tables {
                 before,
                 limit,
             } => {
-                let older = self
-                    .messages
-                    .range(codec::event_key(*chat_id, Seq(0))..codec::event_key(*chat_id, *before));
-                let older = older.rev().take(*limit).map(|entry| message(entry, true));
-                older.collect::<Result<_, _>>().map(Found::Messages)
+                let older = self.events.messages_before(*chat_id, *before);
+                older
+                    .take(*limit)
+                    .collect::<Result<_, _>>()
+                    .map(Found::Messages)
             }
             Read::MessagesAfter {
                 chat_id,
                 after,
                 limit,
             } => {
-                let first = codec::event_key(*chat_id, Seq(after.0.saturating_add(1)));
-                let newer = self
-                    .messages
-                    .range(first..=codec::event_key(*chat_id, Seq(u64::MAX)));
-                let newer = newer.take(*limit).map(|entry| message(entry, true));
-                newer.collect::<Result<_, _>>().map(Found::Messages)
+                let newer = self.events.messages_after(*chat_id, *after);
+                newer
+                    .take(*limit)
+                    .collect::<Result<_, _>>()
+                    .map(Found::Messages)
             }
             Read::ChatsOfUser(user_id) => self.chats_of(*user_id).map(Found::Chats),
             Read::User(user_id) => self
@@ -267,21 +267,13 @@ impl Tables {
         }
     }
 
-    const fn events_of(&self, is_message: bool) -> &Keyspace {
-        if is_message {
-            &self.messages
-        } else {
-            &self.events
-        }
-    }
-
     fn chat(&self, chat_id: ChatId, recent: usize) -> Result<Option<StoredChat>, ReadError> {
         let Some(value) = self.chats.get(chat_id.as_bytes())? else {
             return Ok(None);
         };
         let chat: ChatRow = codec::chat(chat_id, &value).ok_or(ReadError::Malformed("chats"))?;
-        let latest_message = self.newest(chat_id, true).next().transpose()?;
-        let latest_other = self.newest(chat_id, false).next().transpose()?;
+        let latest_message = self.events.newest(chat_id, true).next().transpose()?;
+        let latest_other = self.events.newest(chat_id, false).next().transpose()?;
         let heads = [&latest_message, &latest_other];
         let head = heads
             .into_iter()
@@ -292,48 +284,9 @@ impl Tables {
             chat,
             members: self.members(chat_id)?,
             head: head.unwrap_or_default(),
-            recent: self.recent(chat_id, recent)?,
+            recent: self.events.recent(chat_id, recent)?,
             latest_message,
         }))
-    }
-
-    fn newest(
-        &self,
-        chat_id: ChatId,
-        is_message: bool,
-    ) -> impl Iterator<Item = Result<EventRow, ReadError>> {
-        let entries = self.events_of(is_message).prefix(chat_id.as_bytes());
-        entries.rev().map(move |entry| message(entry, is_message))
-    }
-
-    /// The newest events of either kind, oldest first, as far back as there is no gap.
-    fn recent(&self, chat_id: ChatId, limit: usize) -> Result<Vec<EventRow>, ReadError> {
-        let mut sources = [true, false].map(|is_message| self.newest(chat_id, is_message));
-        let [mut message, mut other] =
-            [sources[0].next(), sources[1].next()].map(Option::transpose);
-        let mut recent: Vec<EventRow> = Vec::new();
-        while recent.len() < limit {
-            let (a, b) = (message?, other?);
-            let is_message =
-                a.as_ref().map(|row| row.head.seq) > b.as_ref().map(|row| row.head.seq);
-            let (next, kept) = if is_message { (a, b) } else { (b, a) };
-            let Some(next) = next else { break };
-            let is_next = recent
-                .last()
-                .is_none_or(|newer| newer.head.seq == next.head.seq.next());
-            if !is_next {
-                break;
-            }
-            recent.push(next);
-            let following = sources[usize::from(!is_message)].next().transpose();
-            (message, other) = if is_message {
-                (following, Ok(kept))
-            } else {
-                (Ok(kept), following)
-            };
-        }
-        recent.reverse();
-        Ok(recent)
     }
 
     fn members(&self, chat_id: ChatId) -> Result<Vec<UserId>, ReadError> {
@@ -470,12 +423,6 @@ impl Tables {
 fn member_keys(chat_id: &ChatId, user_id: &UserId) -> (codec::PairKey, codec::PairKey) {
     let (chat, user) = (chat_id.as_bytes(), user_id.as_bytes());
     (codec::pair_key(chat, user), codec::pair_key(user, chat))
-}
-
-fn message(entry: fjall::Guard, is_message: bool) -> Result<EventRow, ReadError> {
-    let keyspace = if is_message { "messages" } else { "events" };
-    let (key, value) = entry.into_inner()?;
-    codec::event(&key, &value, is_message).ok_or(ReadError::Malformed(keyspace))
 }
 
 fn prefixed(prefix: &[u8], id: &[u8]) -> Vec<u8> {
