@@ -155,9 +155,9 @@ impl Tokens {
 /// The value of a cookie in a `Cookie` header.
 pub(crate) fn cookie<'a>(header: &'a [u8], name: &str) -> Option<&'a str> {
     let header = std::str::from_utf8(header).ok()?;
-    let cookies = cookie::Cookie::split_parse(header).flatten();
-    let found = cookies.into_iter().find(|cookie| cookie.name() == name)?;
-    found.value_raw()
+    let mut pairs = header.split(';').filter_map(|pair| pair.split_once('='));
+    let (_, value) = pairs.find(|(found, _)| found.trim_ascii() == name)?;
+    Some(value.trim_ascii())
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ pub mod lane;
 pub mod log;
 pub mod logging;
 pub mod mailbox;
+mod memory;
 pub mod mesh;
 pub mod metrics;
 pub mod net;

@@ -13,6 +13,7 @@ use crate::log::embedded::{LogError, LogLayout};
 use crate::log::redpanda::{self, RedpandaError, RedpandaLog};
 use crate::log::{LogBackend, Stored};
 use crate::logging;
+use crate::memory;
 use crate::runtime::Backend;
 use crate::server::{self, OpenError, Opened, Opening, ServerConfig, ServerError, StopSignals};
 use crate::store::StoreBackend;
@@ -47,6 +48,7 @@ pub enum ServeError {
 /// A [`ServeError`] where it can't start.
 pub fn serve(config: &Config) -> Result<(), ServeError> {
     check::preflight()?;
+    memory::keep_freed();
     let data_dir = DataDir::open(&config.data_dir)?;
     let token_secret = config::token_secret(&config.token_secret_file)?;
     let _logging =

@@ -39,8 +39,8 @@ impl Timestamp {
 
     /// This time as RFC 3339, written without going through a formatter because every event has one.
     pub fn rfc3339(self) -> [u8; RFC3339_BYTES] {
-        let (year, month, day) = civil_from_days(self.0 / 86_400_000);
-        let of_day = self.0 % 86_400_000;
+        let (year, month, day) = civil_from_days((self.0 / 86_400_000) as u32);
+        let of_day = (self.0 % 86_400_000) as u32;
         let mut out = *b"0000-00-00T00:00:00.000Z";
         write_digits(&mut out[0..4], year);
         write_digits(&mut out[5..7], month);
@@ -59,7 +59,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-fn write_digits(out: &mut [u8], mut value: u64) {
+fn write_digits(out: &mut [u8], mut value: u32) {
     for digit in out.iter_mut().rev() {
         *digit = b'0' + (value % 10) as u8;
         value /= 10;
@@ -68,7 +68,7 @@ fn write_digits(out: &mut [u8], mut value: u64) {
 
 /// Year, month and day of a day count since 1970-01-01 in the proleptic Gregorian calendar
 /// (the method of Howard Hinnant's "chrono-Compatible Low-Level Date Algorithms").
-const fn civil_from_days(days: u64) -> (u64, u64, u64) {
+const fn civil_from_days(days: u32) -> (u32, u32, u32) {
     let shifted = days + 719_468;
     let era = shifted / 146_097;
     let day_of_era = shifted % 146_097;
@@ -82,7 +82,7 @@ const fn civil_from_days(days: u64) -> (u64, u64, u64) {
     } else {
         month_from_march - 9
     };
-    let year = year_of_era + era * 400 + (month <= 2) as u64;
+    let year = year_of_era + era * 400 + (month <= 2) as u32;
     (year, month, day)
 }
 

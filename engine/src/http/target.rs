@@ -89,7 +89,7 @@ fn is_host_name(host: &[u8]) -> bool {
     !host.is_empty()
         && host
             .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(byte))
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~'))
 }
 
 fn is_ipv6_literal(address: &[u8]) -> bool {
