@@ -191,7 +191,7 @@ impl Owner {
                 return Ok(());
             }
         }
-        partition.admit(cx.now.micros, cx.config.lag_limit)?;
+        partition.admit(cx)?;
         let doubted = key.and_then(|key| partition.dedup.doubted(key));
         let message_id = doubted.unwrap_or_else(|| MessageId::v7(cx.now.wall, &cx.random()));
         let at = message_id.minted_at();
@@ -220,7 +220,7 @@ impl Owner {
             client_id,
             content,
         };
-        partition.append(&Record::MessagePosted(message), pending);
+        partition.append(&Record::MessagePosted(message), pending, cx);
         Ok(())
     }
 
@@ -338,10 +338,10 @@ impl Owner {
             .partitions
             .get_mut(&id)
             .ok_or(Problem::STARTING)
-            .and_then(|p| p.admit(cx.now.micros, cx.config.lag_limit).map(|()| p));
+            .and_then(|p| p.admit(cx).map(|()| p));
         match admitted {
             Ok(partition) => {
-                partition.append(record, Pending::Change(key, asker));
+                partition.append(record, Pending::Change(key, asker), cx);
                 self.changes.entry(key).or_default().push(asker);
             }
             Err(problem) => {

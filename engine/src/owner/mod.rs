@@ -2,6 +2,7 @@
 //! delivers, and sees it into the store.
 
 pub(crate) mod accounts;
+mod appends;
 mod apply;
 pub(crate) mod chat;
 pub(crate) mod commands;
@@ -141,7 +142,7 @@ impl Owner {
         let Some(partition) = self.partitions.get_mut(&id) else {
             return;
         };
-        let Some(in_flight) = partition.take_answered() else {
+        let Some(in_flight) = partition.take_answered(cx) else {
             return;
         };
         if let Ok(end) = outcome {

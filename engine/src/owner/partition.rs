@@ -2,10 +2,8 @@
 //! and up to where both are done.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use bytes::Bytes;
-use rookery_schema::batch::RecordBatchBuilder;
 use rookery_schema::record::Record;
 use rookery_schema::row::Row;
 use rookery_schema::{ChatId, MessageId, Offset, PartitionId, SessionId, Timestamp, UserId};
@@ -13,14 +11,11 @@ use rookery_schema::{ChatId, MessageId, Offset, PartitionId, SessionId, Timestam
 use crate::context::{Context, SpanId};
 use crate::effect::Notice;
 use crate::mesh::{Asker, Command, Outcome};
+use crate::owner::appends::{APPEND_DEADLINE_MICROS, Appends, InFlight};
 use crate::owner::dedup::{DedupKey, DedupWindow};
 use crate::port::{LogRequest, Opened};
 use crate::problem::Problem;
 
-/// Bytes of records that may be gathered or in flight before new ones are refused.
-const APPEND_BYTES_MAX: usize = 32 << 20;
-/// Bytes of one append; larger gatherings are cut by submitting early.
-const APPEND_BATCH_BYTES: usize = 1 << 20;
 /// Bytes of records on their way into the store above which the log delivers no more of what it has.
 const UNSTORED_BYTES_HIGH: usize = 32 << 20;
 /// Bytes of records on their way into the store below which the log delivers again.
@@ -30,9 +25,6 @@ const READS_WAITING_MAX: usize = 4096;
 /// Microseconds that a read waits for them; a log that can't be read for longer must not keep what is
 /// there from being shown.
 const READ_WAIT_MAX_MICROS: u64 = 500_000;
-/// Microseconds after which an append that is not confirmed, or a change that is not stored, is
-/// answered as unknown.
-pub(crate) const APPEND_DEADLINE_MICROS: u64 = 5_000_000;
 
 /// What waits for a record to be durable.
 #[derive(Debug)]
@@ -65,14 +57,6 @@ pub(crate) enum ChangeKey {
     Removed(ChatId, UserId),
     User(UserId),
     Session(SessionId),
-}
-
-/// Records that were submitted together.
-#[derive(Debug)]
-pub(crate) struct InFlight {
-    pub(crate) pending: Vec<Pending>,
-    pub(crate) submitted_micros: u64,
-    bytes: usize,
 }
 
 /// A read of a chat that must see what was confirmed before it came.
@@ -119,10 +103,7 @@ pub(crate) struct Partition {
     opened_end: Offset,
     pub(crate) caught_up: bool,
     pub(crate) dedup: DedupWindow,
-    gathering: RecordBatchBuilder,
-    gathering_pending: Vec<Pending>,
-    in_flight: VecDeque<InFlight>,
-    in_flight_bytes: usize,
+    appends: Appends,
     /// The record that is applied next.
     next: Offset,
     /// Records below were confirmed to be in the log.
@@ -160,10 +141,7 @@ impl Partition {
             opened_end: end,
             caught_up: false,
             dedup: DedupWindow::new(seed),
-            gathering: RecordBatchBuilder::default(),
-            gathering_pending: Vec::new(),
-            in_flight: VecDeque::new(),
-            in_flight_bytes: 0,
+            appends: Appends::default(),
             next: start,
             confirmed: start,
             confirmations: VecDeque::new(),
@@ -181,51 +159,21 @@ impl Partition {
     }
 
     /// Whether a new record may be appended.
-    pub(crate) fn admit(&self, now_micros: u64, lag_limit: Duration) -> Result<(), Problem> {
-        if self.gathering.bytes() + self.in_flight_bytes >= APPEND_BYTES_MAX {
-            return Err(Problem::LOG_UNAVAILABLE);
-        }
-        if self.is_log_stuck(now_micros) {
-            return Err(Problem::LOG_UNAVAILABLE);
-        }
-        if u128::from(self.lag_micros(now_micros)) > lag_limit.as_micros() {
+    pub(crate) fn admit(&self, cx: &Context<'_>) -> Result<(), Problem> {
+        self.appends.admit(cx.now.micros)?;
+        if u128::from(self.lag_micros(cx.now.micros)) > cx.config.lag_limit.as_micros() {
             return Err(Problem::LAGGING);
         }
         Ok(())
     }
 
-    /// Whether the oldest append is overdue.
-    fn is_log_stuck(&self, now_micros: u64) -> bool {
-        let submitted = self
-            .in_flight
-            .front()
-            .map(|in_flight| in_flight.submitted_micros);
-        submitted.is_some_and(|micros| micros + APPEND_DEADLINE_MICROS < now_micros)
+    pub(crate) fn append(&mut self, record: &Record<'_>, pending: Pending, cx: &Context<'_>) {
+        self.appends.append(record, pending, cx.now.micros);
     }
 
-    pub(crate) fn append(&mut self, record: &Record<'_>, pending: Pending) {
-        self.gathering.push(record);
-        self.gathering_pending.push(pending);
-    }
-
-    /// Submits what was gathered, unless the log has enough to do: then it grows into a larger batch.
+    /// Submits what was gathered, unless the log has enough to do.
     pub(crate) fn submit(&mut self, cx: &mut Context<'_>) {
-        let room = self.in_flight.len() < cx.config.appends_in_flight_max;
-        if self.gathering.is_empty() || !(room || self.gathering.bytes() >= APPEND_BATCH_BYTES) {
-            return;
-        }
-        let bytes = self.gathering.bytes();
-        self.in_flight_bytes += bytes;
-        self.in_flight.push_back(InFlight {
-            pending: std::mem::take(&mut self.gathering_pending),
-            submitted_micros: cx.now.micros,
-            bytes,
-        });
-        let batch = self.gathering.take();
-        cx.effects.log.push(LogRequest::Append {
-            partition: self.id,
-            batch,
-        });
+        self.appends.submit(self.id, cx);
     }
 
     /// Records below are confirmed to be in the log, whether or not they are applied.
@@ -280,41 +228,14 @@ impl Partition {
     }
 
     /// The oldest append was answered.
-    pub(crate) fn take_answered(&mut self) -> Option<InFlight> {
-        let in_flight = self.in_flight.pop_front()?;
-        self.in_flight_bytes -= in_flight.bytes;
-        Some(in_flight)
+    pub(crate) fn take_answered(&mut self, cx: &Context<'_>) -> Option<InFlight> {
+        let (now, lag_limit) = (cx.now.micros, cx.config.lag_limit);
+        self.appends.take_answered(now, lag_limit)
     }
 
-    /// Takes who waits for appends that are not confirmed by the deadline. A send with a client id stays
-    /// in flight, so that a retry joins it instead of making a second message.
+    /// Takes who waits for appends that are not confirmed by the deadline.
     pub(crate) fn take_overdue(&mut self, now_micros: u64) -> (Vec<Asker>, Vec<ChangeKey>) {
-        let (mut overdue, mut changes) = (Vec::new(), Vec::new());
-        if !self.is_log_stuck(now_micros) {
-            return (overdue, changes);
-        }
-        let submitted = self
-            .in_flight
-            .iter_mut()
-            .map(|in_flight| &mut in_flight.pending);
-        for waiting in submitted.chain([&mut self.gathering_pending]) {
-            for pending in waiting {
-                match pending {
-                    Pending::Message { asker, .. } => {
-                        overdue.push(*asker);
-                        *pending = Pending::Nobody;
-                    }
-                    Pending::KeyedMessage { key, .. } => {
-                        overdue.extend(self.dedup.take_askers(*key));
-                    }
-                    Pending::Change(key, _) => {
-                        changes.push(*key);
-                    }
-                    Pending::Nobody => {}
-                }
-            }
-        }
-        (overdue, changes)
+        self.appends.take_overdue(&mut self.dedup, now_micros)
     }
 
     /// Takes who waits for changes that are not in the store by the deadline.
@@ -464,8 +385,7 @@ impl Partition {
 
     /// Whether nothing is being appended, applied or stored.
     pub(crate) fn is_idle(&self) -> bool {
-        let appended = self.gathering.is_empty() && self.in_flight.is_empty();
-        appended && !self.is_behind() && self.spans.is_empty()
+        self.appends.is_empty() && !self.is_behind() && self.spans.is_empty()
     }
 
     /// Whether everything that is in the store is committed.

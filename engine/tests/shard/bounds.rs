@@ -155,6 +155,38 @@ fn messages_are_refused_while_the_store_lags() {
 }
 
 #[test]
+fn no_more_messages_wait_than_a_slow_log_confirms_in_time() {
+    let mut stage = Stage::new();
+    let user = stage.foreign_user();
+    let chat = stage.create(&[user]);
+    let crowd: Vec<_> = (0..2000).map(|_| stage.post(chat, user, None)).collect();
+    stage.tick_after(4 * SECOND);
+    stage.settle();
+    for question in crowd {
+        stage.assert_posted(question);
+    }
+    // 2,000 took four seconds, of which the last append had all but one: a quarter is within the bound.
+    let in_time: Vec<_> = (0..499).map(|_| stage.post(chat, user, None)).collect();
+    let refused = stage.post(chat, user, None);
+    stage.assert_refused(refused, Problem::LAGGING);
+    stage.settle();
+    for question in in_time {
+        stage.assert_posted(question);
+    }
+    // A log that is quick again gets more with each append.
+    for _ in 0..20 {
+        let question = stage.post(chat, user, None);
+        stage.settle();
+        stage.assert_posted(question);
+    }
+    let crowd: Vec<_> = (0..2000).map(|_| stage.post(chat, user, None)).collect();
+    stage.settle();
+    for question in crowd {
+        stage.assert_posted(question);
+    }
+}
+
+#[test]
 fn messages_are_refused_while_the_log_does_not_deliver_what_it_confirmed() {
     let mut stage = Stage::new();
     let user = stage.foreign_user();
