@@ -14,6 +14,7 @@ use crate::input::{ConnId, Now};
 use crate::mesh::{Asker, Command, Outcome, Post, ShardMessage};
 use crate::owner::history::PageKey;
 use crate::port::{Read, StoreRequest};
+use crate::problem::Problem;
 use crate::shard::ShardConfig;
 use crate::stats::Stats;
 
@@ -35,6 +36,8 @@ pub(crate) struct Context<'a> {
     pub(crate) pending: &'a mut PendingStore,
     /// The current date, as replies carry it.
     pub(crate) date: &'a HttpDate,
+    /// How long the bytes that this step is about waited to be read.
+    pub(crate) input_waited_micros: u64,
 }
 
 impl Context<'_> {
@@ -64,6 +67,15 @@ impl Context<'_> {
 
     pub(crate) fn answer(&mut self, asker: Asker, outcome: Outcome) {
         self.send(asker.shard, ShardMessage::Answer { asker, outcome });
+    }
+
+    /// Whether a new message may be taken from what is being read: a shard that reads too late has more than it
+    /// can do, and to refuse is less work.
+    pub(crate) fn admit_message(&self) -> Result<(), Problem> {
+        if u128::from(self.input_waited_micros) > self.config.lag_limit.as_micros() {
+            return Err(Problem::LATE);
+        }
+        Ok(())
     }
 
     /// Where a post goes first: to the sender's home where that limits his rate, else to the owner.

@@ -46,8 +46,12 @@ pub enum Input<'a> {
         conn: ConnId,
         socket: crate::effect::HandedOff,
     },
-    /// Bytes came in.
-    Received { conn: ConnId, bytes: &'a [u8] },
+    /// Bytes came in, and have waited for so long to be read.
+    Received {
+        conn: ConnId,
+        bytes: &'a [u8],
+        waited_micros: u64,
+    },
     /// The peer sends no more, and may still read what it is answered.
     Finished { conn: ConnId },
     /// The connection has ended, whoever ended it; its id is not used again.

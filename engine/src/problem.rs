@@ -106,6 +106,7 @@ impl Problem {
     );
     pub const LOG_UNAVAILABLE: Self = Self::unavailable("the log takes no messages for now");
     pub const LAGGING: Self = Self::unavailable("the server is catching up with its log");
+    pub const LATE: Self = Self::unavailable("the server has more to read than it can do");
     pub const MESH_FULL: Self = Self::unavailable("a part of the server does not keep up");
     pub const STORE_UNAVAILABLE: Self = Self::unavailable("the store can't be read for now");
     pub const STARTING: Self = Self::unavailable("the server is starting");

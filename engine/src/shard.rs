@@ -153,6 +153,7 @@ impl Shard {
             local: &mut self.local,
             pending: &mut self.pending,
             date: &self.date,
+            input_waited_micros: 0,
         };
         let mut parts = Parts {
             api: &mut self.api,
@@ -224,7 +225,14 @@ impl Parts<'_> {
                         .close(conn, CloseCode::NotAuthenticated, reason, cx);
                 }
             }
-            Input::Received { conn, bytes } => self.received(conn, bytes, cx),
+            Input::Received {
+                conn,
+                bytes,
+                waited_micros,
+            } => {
+                cx.input_waited_micros = waited_micros;
+                self.received(conn, bytes, cx);
+            }
             Input::Finished { conn } => self.connections.finished(conn, cx),
             Input::Gone { conn } => self.gone(conn, cx),
             Input::Mesh { messages, .. } => {

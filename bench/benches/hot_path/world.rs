@@ -107,7 +107,11 @@ impl World {
 
     /// Each of the connections receives the same bytes.
     pub(super) fn receive(&mut self, connections: &[ConnId], bytes: &[u8]) {
-        let received = |conn: &ConnId| Input::Received { conn: *conn, bytes };
+        let received = |conn: &ConnId| Input::Received {
+            conn: *conn,
+            bytes,
+            waited_micros: 0,
+        };
         self.round(connections.iter().map(received));
     }
 

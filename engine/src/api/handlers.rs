@@ -71,6 +71,7 @@ struct NewMessage<'a> {
 impl Api {
     pub(super) fn post_message(&self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
         self.check_credentials(call)?;
+        cx.admit_message()?;
         let json = as_json(call.request)?;
         let message: NewMessage<'_> = fields(&json)?;
         let sender_id = self

@@ -297,7 +297,10 @@ fn take_message(
     let client_id = message.client_id.as_deref().map(Box::from);
     match message.kind.as_ref() {
         "send" => {
-            let post = post_of(&message, user_id).map_err(|it| (it, client_id.clone()))?;
+            let post = cx
+                .admit_message()
+                .and_then(|()| post_of(&message, user_id))
+                .map_err(|it| (it, client_id.clone()))?;
             *last_ticket += 1;
             sends.push_back((*last_ticket, client_id));
             let waiting = Waiting::Connection {

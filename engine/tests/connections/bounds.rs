@@ -7,7 +7,7 @@ use rookery_engine::mesh::{Asker, Command, Outcome};
 use rookery_engine::outbox::OUTBOX_BYTES_MAX;
 use rookery_schema::{MessageId, Timestamp};
 
-use crate::host::{Host, bodies, text_frame};
+use crate::host::{Host, LAG_LIMIT, bodies, text_frame};
 
 /// Requests of an HTTP connection, and sends of a WebSocket.
 const PIPELINE_MAX: usize = 256;
@@ -162,6 +162,43 @@ fn who_does_not_read_his_pages_is_not_read_until_he_does() {
 }
 
 #[test]
+fn messages_that_are_read_too_late_are_refused_and_all_else_is_served() {
+    const TOO_LATE: Duration = LAG_LIMIT.saturating_add(Duration::from_micros(1));
+    let mut host = Host::in_trust();
+    let http = host.accept();
+    let (post, page) = (host.post("a"), host.page());
+    host.send_late(http, &post, TOO_LATE);
+    let reply = String::from_utf8(host.read_all(http)).unwrap();
+    assert!(reply.starts_with("HTTP/1.1 503 "), "{reply}");
+    assert!(
+        reply.to_ascii_lowercase().contains("retry-after:"),
+        "{reply}"
+    );
+    host.send_late(http, &page, TOO_LATE);
+    assert!(matches!(host.asked.pop_front(), Some((_, command)) if !is_post(&command)));
+
+    let socket = host.listen();
+    let chat = host.chat;
+    let send = text_frame(&format!(
+        r#"{{"type":"send","chat_id":"{chat}","content":"a","client_id":"c"}}"#
+    ));
+    host.send_late(socket, &send, TOO_LATE);
+    let heard = String::from_utf8_lossy(&host.read_all(socket)).into_owned();
+    assert!(
+        heard.contains(r#""type":"error""#) && heard.contains(r#""client_id":"c""#),
+        "{heard}"
+    );
+    assert!(host.asked.is_empty());
+
+    host.send_late(socket, &send, LAG_LIMIT);
+    assert!(matches!(host.asked.pop_front(), Some((_, command)) if is_post(&command)));
+}
+
+fn is_post(command: &Command) -> bool {
+    matches!(command, Command::PostMessage(_))
+}
+
+#[test]
 fn a_websocket_whose_output_is_full_is_not_read() {
     let mut host = Host::in_trust();
     let conn = host.listen();
@@ -171,6 +208,7 @@ fn a_websocket_whose_output_is_full_is_not_read() {
         host.step(Input::Received {
             conn,
             bytes: &nonsense,
+            waited_micros: 0,
         });
         read += 1;
     }

@@ -21,6 +21,8 @@ fn topology() -> Topology {
     Topology::new(2, 2).unwrap()
 }
 
+pub(crate) const LAG_LIMIT: Duration = Duration::from_secs(1000);
+
 pub(crate) struct Host {
     shard: Shard,
     micros: u64,
@@ -50,7 +52,7 @@ impl Host {
             token_secret: vec![1; 32],
             ticket_secret: vec![2; 32],
             entropy: [3; 32],
-            lag_limit: Duration::from_secs(1000),
+            lag_limit: LAG_LIMIT,
             user_rate: 0,
             login_rate: 0,
             appends_in_flight_max: 1,
@@ -233,8 +235,18 @@ impl Host {
     /// Sends bytes, which the shard must want.
     #[track_caller]
     pub(crate) fn send(&mut self, conn: ConnId, bytes: &[u8]) {
+        self.send_late(conn, bytes, Duration::ZERO);
+    }
+
+    /// Sends bytes that the shard did not read for so long.
+    #[track_caller]
+    pub(crate) fn send_late(&mut self, conn: ConnId, bytes: &[u8], waited: Duration) {
         assert!(self.wants_input(conn));
-        self.step(Input::Received { conn, bytes });
+        self.step(Input::Received {
+            conn,
+            bytes,
+            waited_micros: waited.as_micros() as u64,
+        });
     }
 
     /// Whether the shard has asked for the connection to be closed.

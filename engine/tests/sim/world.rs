@@ -373,6 +373,7 @@ impl World {
             Input::Received {
                 conn,
                 bytes: &bytes,
+                waited_micros: 0,
             },
         );
     }

@@ -29,8 +29,8 @@ pub(crate) struct Connection {
     at_end: bool,
     /// Output waits until the socket takes more.
     blocked: bool,
-    /// It is on the list of those that have something to do.
-    pub(super) listed: bool,
+    /// Since when it is on the list of those that have something to do, on the engine's clock.
+    pub(super) listed_micros: Option<u64>,
     /// It is on the list of those that wait for the end of a stall.
     pub(super) parked: bool,
     /// When its phase has lasted too long, on the engine's clock.
@@ -71,7 +71,7 @@ impl Connection {
             readable: true,
             at_end: false,
             blocked: false,
-            listed: false,
+            listed_micros: None,
             parked: false,
             deadline: None,
         }

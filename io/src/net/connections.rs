@@ -90,18 +90,18 @@ impl Connections {
             if let Some(connection) = connection
                 && connection.check_deadline(now)
             {
-                list(ready, conn, connection);
+                list(ready, conn, connection, now);
             }
             known
         });
     }
 
     /// Reads again what was not read because of a stall.
-    pub(crate) fn unpark(&mut self) {
+    pub(crate) fn unpark(&mut self, now: u64) {
         for conn in self.parked.drain(..) {
             if let Some(connection) = self.all.get_mut(conn) {
                 connection.parked = false;
-                list(&mut self.ready, conn, connection);
+                list(&mut self.ready, conn, connection, now);
             }
         }
     }
@@ -114,7 +114,7 @@ impl Connections {
         self.listeners.accept(listener, room, &self.poller)
     }
 
-    fn open(&mut self, socket: Socket) -> io::Result<ConnId> {
+    fn open(&mut self, socket: Socket, now: u64) -> io::Result<ConnId> {
         let conn = self.all.insert(Connection::new(socket));
         let Some(connection) = self.all.get_mut(conn) else {
             return Ok(conn);
@@ -123,14 +123,15 @@ impl Connections {
             self.all.remove(conn);
             return Err(error);
         }
-        list(&mut self.ready, conn, connection);
+        list(&mut self.ready, conn, connection, now);
         Ok(conn)
     }
 }
 
 /// Notes that a connection has something to do.
-fn list(ready: &mut VecDeque<ConnId>, conn: ConnId, connection: &mut Connection) {
-    if !std::mem::replace(&mut connection.listed, true) {
+fn list(ready: &mut VecDeque<ConnId>, conn: ConnId, connection: &mut Connection, now: u64) {
+    if connection.listed_micros.is_none() {
+        connection.listed_micros = Some(now);
         ready.push_back(conn);
     }
 }
@@ -182,7 +183,7 @@ impl<E: Engine> Core<E> {
                 }
             });
         }
-        list(&mut connections.ready, conn, connection);
+        list(&mut connections.ready, conn, connection, self.now().micros);
     }
 
     /// Takes over an accepted connection.
@@ -212,7 +213,8 @@ impl<E: Engine> Core<E> {
     }
 
     fn open(&self, socket: Socket) -> Option<ConnId> {
-        let opened = self.connections.borrow_mut().open(socket);
+        let now = self.now().micros;
+        let opened = self.connections.borrow_mut().open(socket, now);
         opened
             .inspect_err(|error| {
                 tracing::warn!(
@@ -247,7 +249,7 @@ impl<E: Engine> Core<E> {
                 });
                 // Where output was full, the engine may have waited for room.
                 if changes || !works || relieved {
-                    list(&mut connections.ready, conn, connection);
+                    list(&mut connections.ready, conn, connection, now);
                 }
             }
         });
@@ -255,8 +257,9 @@ impl<E: Engine> Core<E> {
 
     /// Lets one connection do what it can do now, and says how many bytes came in.
     fn serve(&self, conn: ConnId) -> usize {
+        let waited_micros = self.unlist(conn);
         let read = match self.settle(conn) {
-            Next::Read => self.read(conn),
+            Next::Read => self.read(conn, waited_micros),
             Next::Wait => Some(0),
             Next::End => None,
         };
@@ -266,13 +269,20 @@ impl<E: Engine> Core<E> {
         })
     }
 
+    /// Takes it from the list, and says how long it was there.
+    fn unlist(&self, conn: ConnId) -> u64 {
+        let mut connections = self.connections.borrow_mut();
+        let connection = connections.all.get_mut(conn);
+        let listed = connection.and_then(|connection| connection.listed_micros.take());
+        listed.map_or(0, |listed| self.now().micros.saturating_sub(listed))
+    }
+
     fn settle(&self, conn: ConnId) -> Next {
         let now = self.now().micros;
         let mut connections = self.connections.borrow_mut();
         let Some(connection) = connections.all.get_mut(conn) else {
             return Next::Wait;
         };
-        connection.listed = false;
         if connection.is_open() {
             return Next::Read;
         }
@@ -283,7 +293,7 @@ impl<E: Engine> Core<E> {
     }
 
     /// Reads once, and says how much; `None` where the connection is to end.
-    fn read(&self, conn: ConnId) -> Option<usize> {
+    fn read(&self, conn: ConnId, waited_micros: u64) -> Option<usize> {
         let connections = &mut *self.connections.borrow_mut();
         let connection = connections.all.get_mut(conn)?;
         // The engine is asked even where there is nothing to read: it may go on with what it has.
@@ -310,12 +320,12 @@ impl<E: Engine> Core<E> {
             Ok(Some(0)) | Err(_) => return None,
             Ok(Some(read)) => read,
         };
-        if !connection.discard(read) && !self.step_received(conn, &buffer[..read]) {
+        if !connection.discard(read) && !self.step_received(conn, &buffer[..read], waited_micros) {
             return None;
         }
         if connection.is_readable() {
             // There is more, and others have their turn first.
-            list(&mut connections.ready, conn, connection);
+            list(&mut connections.ready, conn, connection, self.now().micros);
         }
         Some(read)
     }

@@ -97,8 +97,13 @@ impl<E: Engine> Core<E> {
 
     /// As [`Core::step`] for bytes of a connection; false where they made the engine panic, which costs
     /// this connection alone.
-    pub(crate) fn step_received(&self, conn: ConnId, bytes: &[u8]) -> bool {
-        let step = AssertUnwindSafe(|| self.step(Input::Received { conn, bytes }));
+    pub(crate) fn step_received(&self, conn: ConnId, bytes: &[u8], waited_micros: u64) -> bool {
+        let input = Input::Received {
+            conn,
+            bytes,
+            waited_micros,
+        };
+        let step = AssertUnwindSafe(|| self.step(input));
         let survived = catch_unwind(step).is_ok();
         if !survived {
             self.with_engine(|engine| engine.stats_mut().panics += 1);
@@ -145,7 +150,7 @@ impl<E: Engine> Core<E> {
     pub(super) fn set_stalled(&self, stalled: bool) -> bool {
         let was_stalled = self.stalled.replace(stalled);
         if was_stalled && !stalled {
-            self.connections.borrow_mut().unpark();
+            self.connections.borrow_mut().unpark(self.now().micros);
         }
         stalled && !was_stalled
     }

@@ -179,7 +179,7 @@ impl Engine for Toy {
                 self.say(conn, &format!("arrived at {}", self.id), effects);
                 self.obey_all(conn, &socket.unread, effects);
             }
-            Input::Received { conn, bytes } => self.obey_all(conn, bytes, effects),
+            Input::Received { conn, bytes, .. } => self.obey_all(conn, bytes, effects),
             Input::Finished { conn } => {
                 self.connections.get_mut(&conn).unwrap().leaving = true;
                 effects.connections.push((conn, ConnEffect::Close));
