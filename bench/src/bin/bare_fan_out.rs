@@ -50,6 +50,7 @@ fn main() -> ExitCode {
 
 /// How long each round took until all had been read.
 fn run(arguments: &Arguments) -> io::Result<Vec<Duration>> {
+    rookery_bench::scenario::allow_open_files();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let addr = listener.local_addr()?;
     let mut shares: Vec<Vec<TcpStream>> = Vec::new();

@@ -45,7 +45,7 @@ pub fn run(scenario: &Scenario) -> Result<bool, BenchError> {
 }
 
 /// As many open files as the system lets us have. Where that is too few, opening connections will say so.
-fn allow_open_files() {
+pub fn allow_open_files() {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
