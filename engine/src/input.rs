@@ -46,7 +46,7 @@ pub enum Input<'a> {
         conn: ConnId,
         socket: crate::effect::HandedOff,
     },
-    /// Bytes came in, and have waited for so long to be read.
+    /// Bytes came in; their connection has been ready to be read for so long, or longer.
     Received {
         conn: ConnId,
         bytes: &'a [u8],

@@ -1,5 +1,6 @@
 //! How the allocator treats memory that was freed.
 
+#[cfg(target_env = "gnu")]
 use std::ffi::c_int;
 
 /// Bytes that each of the allocator's arenas may keep at its end, and of an allocation from which on it is
@@ -7,6 +8,7 @@ use std::ffi::c_int;
 ///
 /// By default both are 128 KiB at first. A shard frees more than that in each round, and would give it back to
 /// the kernel, to fault it in again, page by page, in the next.
+#[cfg(target_env = "gnu")]
 const KEPT_BYTES: c_int = 16 << 20;
 
 /// Keeps what is freed for the next round. To be called before there are threads.

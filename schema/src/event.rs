@@ -223,7 +223,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_content_survives_as_json(content in "\\PC{0,50}|[\u{0}-\u{7f}]{0,50}") {
+        fn any_content_survives_as_json(content in "\\PC{0,200}|[\u{0}-\u{7f}]{0,200}") {
             let value = parsed(Event::Message(message(&content, Some(&content))), u64::MAX);
             prop_assert_eq!(value["content"].as_str(), Some(content.as_str()));
             prop_assert_eq!(value["client_id"].as_str(), Some(content.as_str()));

@@ -5,6 +5,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
@@ -22,13 +23,13 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Sends the same to many sockets, and reads it.
 #[derive(Parser)]
 struct Arguments {
-    #[arg(long, default_value_t = 10_000)]
-    sockets: usize,
+    #[arg(long, default_value = "10000")]
+    sockets: NonZeroUsize,
     /// Threads that send, as a server's shards do.
-    #[arg(long, default_value_t = 2)]
-    senders: usize,
-    #[arg(long, default_value_t = 50)]
-    rounds: usize,
+    #[arg(long, default_value = "2")]
+    senders: NonZeroUsize,
+    #[arg(long, default_value = "50")]
+    rounds: NonZeroUsize,
 }
 
 fn main() -> ExitCode {
@@ -54,21 +55,21 @@ fn run(arguments: &Arguments) -> io::Result<Vec<Duration>> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let addr = listener.local_addr()?;
     let mut shares: Vec<Vec<TcpStream>> = Vec::new();
-    shares.resize_with(arguments.senders, Vec::new);
+    shares.resize_with(arguments.senders.get(), Vec::new);
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-    let mut readers = Vec::with_capacity(arguments.sockets);
-    for number in 0..arguments.sockets {
+    let mut readers = Vec::with_capacity(arguments.sockets.get());
+    for number in 0..arguments.sockets.get() {
         let reader = TcpStream::connect(addr)?;
         let (sender, _) = listener.accept()?;
         sender.set_nodelay(true)?;
-        shares[number % arguments.senders].push(sender);
+        shares[number % arguments.senders.get()].push(sender);
         let data = epoll::EventData::new_u64(number as u64);
         epoll::add(&epoll, &reader, data, epoll::EventFlags::IN)?;
         readers.push(reader);
     }
     let (starts, threads): (Vec<_>, Vec<_>) = shares.into_iter().map(send_when_told).unzip();
-    let mut took = Vec::with_capacity(arguments.rounds);
-    for _ in 0..arguments.rounds {
+    let mut took = Vec::with_capacity(arguments.rounds.get());
+    for _ in 0..arguments.rounds.get() {
         thread::sleep(PAUSE);
         let began = Instant::now();
         for start in &starts {
@@ -112,7 +113,10 @@ fn read_all(epoll: impl std::os::fd::AsFd, readers: &mut [TcpStream]) -> io::Res
         events.clear();
         epoll::wait(&epoll, spare_capacity(&mut events), None)?;
         for event in &events {
-            missing -= readers[event.data.u64() as usize].read(&mut buffer)?;
+            match readers[event.data.u64() as usize].read(&mut buffer)? {
+                0 => return Err(io::Error::other("a sender has ended")),
+                read => missing -= read,
+            }
         }
     }
     Ok(())

@@ -21,11 +21,6 @@ const APPEND_BATCH_BYTES: usize = 1 << 20;
 /// Microseconds after which an append that is not confirmed, or a change that is not stored, is
 /// answered as unknown.
 pub(crate) const APPEND_DEADLINE_MICROS: u64 = 5_000_000;
-/// Records that may wait to be durable, however long that takes.
-const WAITING_LEAST: usize = 256;
-/// The part of the bound on waiting records by which each append that was quick enough raises it.
-const RAISED_BY: usize = 8;
-
 /// Records that were submitted together.
 #[derive(Debug)]
 pub(crate) struct InFlight {
@@ -37,46 +32,36 @@ pub(crate) struct InFlight {
 }
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Appends {
     gathering: RecordBatchBuilder,
     gathering_pending: Vec<Pending>,
+    /// When the first of them came.
     gathering_since_micros: u64,
     /// Oldest first.
     in_flight: VecDeque<InFlight>,
     in_flight_bytes: usize,
-    /// Records that are gathered or in flight.
-    waiting: usize,
-    /// From how many on more are refused, so that none waits for much longer than the bound on lag. Found as
-    /// TCP finds its window: lowered by what was too slow, and raised little by little.
-    waiting_max: usize,
-}
-
-impl Default for Appends {
-    fn default() -> Self {
-        Self {
-            gathering: RecordBatchBuilder::default(),
-            gathering_pending: Vec::new(),
-            gathering_since_micros: 0,
-            in_flight: VecDeque::new(),
-            in_flight_bytes: 0,
-            waiting: 0,
-            waiting_max: usize::MAX,
-        }
-    }
 }
 
 impl Appends {
     /// Whether a new record may be appended.
-    pub(super) fn admit(&self, now_micros: u64) -> Result<(), Problem> {
+    pub(super) fn admit(&self, now_micros: u64, lag_limit: Duration) -> Result<(), Problem> {
         let is_full = self.gathering.bytes() + self.in_flight_bytes >= APPEND_BYTES_MAX;
         if is_full || self.is_log_stuck(now_micros) {
             return Err(Problem::LOG_UNAVAILABLE);
         }
-        if self.waiting >= self.waiting_max {
+        if u128::from(self.oldest_micros(now_micros)) > lag_limit.as_micros() {
             return Err(Problem::LAGGING);
         }
         Ok(())
+    }
+
+    /// How long the oldest record has waited to be confirmed.
+    fn oldest_micros(&self, now_micros: u64) -> u64 {
+        let gathered = (!self.gathering.is_empty()).then_some(self.gathering_since_micros);
+        let submitted = self.in_flight.front().map(|it| it.since_micros);
+        let oldest = submitted.or(gathered);
+        oldest.map_or(0, |since| now_micros.saturating_sub(since))
     }
 
     /// Whether the oldest append is overdue.
@@ -91,7 +76,6 @@ impl Appends {
         }
         self.gathering.push(record);
         self.gathering_pending.push(pending);
-        self.waiting += 1;
     }
 
     /// Submits what was gathered, unless the log has enough to do: then it grows into a larger batch.
@@ -113,31 +97,10 @@ impl Appends {
     }
 
     /// The oldest append was answered.
-    pub(super) fn take_answered(
-        &mut self,
-        now_micros: u64,
-        lag_limit: Duration,
-    ) -> Option<InFlight> {
+    pub(super) fn take_answered(&mut self) -> Option<InFlight> {
         let in_flight = self.in_flight.pop_front()?;
-        let took = Duration::from_micros(now_micros.saturating_sub(in_flight.since_micros));
-        self.adapt(took, lag_limit);
         self.in_flight_bytes -= in_flight.bytes;
-        self.waiting -= in_flight.pending.len();
         Some(in_flight)
-    }
-
-    /// Learns from how long the oldest of all that is waiting took.
-    fn adapt(&mut self, took: Duration, lag_limit: Duration) {
-        if took <= lag_limit {
-            let raised = self
-                .waiting_max
-                .saturating_add(self.waiting_max / RAISED_BY);
-            self.waiting_max = raised;
-            return;
-        }
-        let within = lag_limit.as_secs_f64() / took.as_secs_f64();
-        let fitting = self.waiting as f64 * within;
-        self.waiting_max = (fitting as usize).max(WAITING_LEAST);
     }
 
     /// Takes who waits for appends that are not confirmed by the deadline. A send with a client id stays
@@ -177,41 +140,5 @@ impl Appends {
 
     pub(super) fn is_empty(&self) -> bool {
         self.gathering.is_empty() && self.in_flight.is_empty()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const LIMIT: Duration = Duration::from_millis(100);
-
-    /// Offers more than there is room for to a log that confirms so many records a second, and returns how long
-    /// the slowest record waited in the second half.
-    fn overload(per_second: usize) -> Duration {
-        let mut appends = Appends::default();
-        let mut slowest = Duration::ZERO;
-        for round in 0..400 {
-            let room = appends.waiting_max.saturating_sub(appends.waiting);
-            appends.waiting += room.min(50_000);
-            let took = Duration::from_secs_f64(appends.waiting as f64 / per_second as f64);
-            appends.adapt(took, LIMIT);
-            appends.waiting = 0;
-            if round >= 200 {
-                slowest = slowest.max(took);
-            }
-        }
-        slowest
-    }
-
-    proptest! {
-        #[test]
-        fn under_overload_nothing_waits_much_longer_than_the_bound(per_second in 5_000..1_000_000usize) {
-            let slowest = overload(per_second);
-            prop_assert!(slowest < LIMIT * 12 / 10, "{slowest:?}");
-            // Neither are more refused than need be.
-            prop_assert!(slowest > LIMIT * 8 / 10 || slowest.as_secs_f64() * per_second as f64 > 49_999.0);
-        }
     }
 }

@@ -142,7 +142,7 @@ impl Owner {
         let Some(partition) = self.partitions.get_mut(&id) else {
             return;
         };
-        let Some(in_flight) = partition.take_answered(cx) else {
+        let Some(in_flight) = partition.take_answered() else {
             return;
         };
         if let Ok(end) = outcome {

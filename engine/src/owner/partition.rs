@@ -160,8 +160,9 @@ impl Partition {
 
     /// Whether a new record may be appended.
     pub(crate) fn admit(&self, cx: &Context<'_>) -> Result<(), Problem> {
-        self.appends.admit(cx.now.micros)?;
-        if u128::from(self.lag_micros(cx.now.micros)) > cx.config.lag_limit.as_micros() {
+        let (now, lag_limit) = (cx.now.micros, cx.config.lag_limit);
+        self.appends.admit(now, lag_limit)?;
+        if u128::from(self.lag_micros(now)) > lag_limit.as_micros() {
             return Err(Problem::LAGGING);
         }
         Ok(())
@@ -228,9 +229,8 @@ impl Partition {
     }
 
     /// The oldest append was answered.
-    pub(crate) fn take_answered(&mut self, cx: &Context<'_>) -> Option<InFlight> {
-        let (now, lag_limit) = (cx.now.micros, cx.config.lag_limit);
-        self.appends.take_answered(now, lag_limit)
+    pub(crate) fn take_answered(&mut self) -> Option<InFlight> {
+        self.appends.take_answered()
     }
 
     /// Takes who waits for appends that are not confirmed by the deadline.

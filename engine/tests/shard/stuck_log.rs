@@ -116,11 +116,11 @@ fn what_is_delivered_before_it_is_confirmed_is_answered_then() {
 fn what_is_gathered_behind_a_stuck_append_is_answered_too() {
     let (mut stage, chat, user) = stage();
     let in_flight = stage.post(chat, user, None);
-    stage.tick_after(4 * SECOND);
+    stage.tick_after(SECOND / 2);
     let gathered = stage.post(chat, user, None);
     let keyed = stage.post(chat, user, Some("a"));
     assert_eq!(stage.appends.len(), 1);
-    stage.tick_after(2 * SECOND);
+    stage.tick_after(6 * SECOND);
     for question in [in_flight, gathered, keyed] {
         stage.assert_refused(question, Problem::OUTCOME_UNKNOWN);
     }

@@ -31,8 +31,8 @@ pub(crate) struct Connection {
     blocked: bool,
     /// Since when it is on the list of those that have something to do, on the engine's clock.
     pub(super) listed_micros: Option<u64>,
-    /// It is on the list of those that wait for the end of a stall.
-    pub(super) parked: bool,
+    /// Since when it has something to do, where it is on the list of those that wait for the end of a stall.
+    pub(super) parked_micros: Option<u64>,
     /// When its phase has lasted too long, on the engine's clock.
     deadline: Option<u64>,
 }
@@ -72,7 +72,7 @@ impl Connection {
             at_end: false,
             blocked: false,
             listed_micros: None,
-            parked: false,
+            parked_micros: None,
             deadline: None,
         }
     }

@@ -97,11 +97,12 @@ impl Connections {
     }
 
     /// Reads again what was not read because of a stall.
-    pub(crate) fn unpark(&mut self, now: u64) {
+    pub(crate) fn unpark(&mut self) {
         for conn in self.parked.drain(..) {
-            if let Some(connection) = self.all.get_mut(conn) {
-                connection.parked = false;
-                list(&mut self.ready, conn, connection, now);
+            if let Some(connection) = self.all.get_mut(conn)
+                && let Some(since) = connection.parked_micros.take()
+            {
+                list(&mut self.ready, conn, connection, since);
             }
         }
     }
@@ -128,10 +129,10 @@ impl Connections {
     }
 }
 
-/// Notes that a connection has something to do.
-fn list(ready: &mut VecDeque<ConnId>, conn: ConnId, connection: &mut Connection, now: u64) {
+/// Notes that a connection has something to do, since then at the latest.
+fn list(ready: &mut VecDeque<ConnId>, conn: ConnId, connection: &mut Connection, since: u64) {
     if connection.listed_micros.is_none() {
-        connection.listed_micros = Some(now);
+        connection.listed_micros = Some(since);
         ready.push_back(conn);
     }
 }
@@ -303,7 +304,9 @@ impl<E: Engine> Core<E> {
             return Some(0);
         }
         if open && self.is_stalled() {
-            if !std::mem::replace(&mut connection.parked, true) {
+            if connection.parked_micros.is_none() {
+                let since = self.now().micros.saturating_sub(waited_micros);
+                connection.parked_micros = Some(since);
                 connections.parked.push(conn);
             }
             return Some(0);

@@ -150,7 +150,7 @@ impl<E: Engine> Core<E> {
     pub(super) fn set_stalled(&self, stalled: bool) -> bool {
         let was_stalled = self.stalled.replace(stalled);
         if was_stalled && !stalled {
-            self.connections.borrow_mut().unpark(self.now().micros);
+            self.connections.borrow_mut().unpark();
         }
         stalled && !was_stalled
     }

@@ -39,7 +39,8 @@ fn messages_are_refused_while_too_many_are_not_stored() {
     let seconds: u32 = refused.header("retry-after").unwrap().parse().unwrap();
     assert!(seconds > 0);
     let detail = refused.json()["detail"].to_string();
-    assert!(detail.contains("catching up"), "{detail}");
+    let reasons = ["catching up", "more to read"];
+    assert!(reasons.iter().any(|it| detail.contains(it)), "{detail}");
 
     server.assert_lives();
     let last = eventually("messages are taken again", || {
@@ -53,4 +54,37 @@ fn messages_are_refused_while_too_many_are_not_stored() {
         .map(|message| message["message_id"].to_string())
         .collect();
     assert_eq!(stored, accepted, "what was refused left no trace");
+}
+
+#[test]
+fn messages_are_refused_that_waited_too_long_to_be_read() {
+    const CONNECTIONS: usize = 16;
+    const BURST: usize = 60;
+    let dir = tempfile::tempdir().unwrap();
+    let server = Options::trusting(dir.path())
+        .shards(1)
+        .flag("--lag-limit", 0.01)
+        .start();
+    let mut alice = Api::trusted(server.addr, &any_user());
+    let chat = alice.create_chat("room", &[]);
+    let message = alice.message(&chat, &"x".repeat(4000), None);
+    let burst = message.headers(&alice.identity).encode().repeat(BURST);
+    let detail = eventually("there is too much to read", || {
+        let mut all: Vec<_> = (0..CONNECTIONS).map(|_| server.http()).collect();
+        all.iter_mut().for_each(|http| http.write(&burst).unwrap());
+        let replies = all
+            .iter_mut()
+            .flat_map(|http| (0..BURST).map(|_| http.receive().unwrap()));
+        let details = replies
+            .filter(|reply| reply.status == 503)
+            .map(|reply| reply.json()["detail"].to_string());
+        details
+            .into_iter()
+            .find(|detail| detail.contains("more to read"))
+    });
+    assert!(detail.contains("more to read"));
+    eventually("messages are taken again", || {
+        let reply = alice.call(alice.message(&chat, "after", None));
+        (reply.status == 200).then_some(())
+    });
 }

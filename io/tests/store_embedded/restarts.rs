@@ -78,6 +78,28 @@ fn the_store_of_another_log_is_refused() {
 }
 
 #[test]
+fn the_store_of_another_format_is_refused() {
+    let root = tempfile::tempdir().unwrap();
+    drop(open(root.path()).unwrap());
+    let database = fjall::Database::builder(root.path().join("store"))
+        .open()
+        .unwrap();
+    let meta = database
+        .keyspace("meta", fjall::KeyspaceCreateOptions::default)
+        .unwrap();
+    let mut batch = database.batch();
+    batch.insert(&meta, b"log_id", LOG.as_bytes());
+    batch.insert(&meta, b"format", 1_u32.to_be_bytes());
+    batch.commit().unwrap();
+    drop((meta, database));
+    let text = open(root.path()).err().unwrap().to_string();
+    assert!(
+        text.contains("has format 1, this version knows 2"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_flipped_bit_is_refused_by_name() {
     let root = tempfile::tempdir().unwrap();
     let mut shard = start(&open(root.path()).unwrap(), 0);

@@ -150,7 +150,11 @@ impl<R: Iterator<Item = Guard>> Reading<R> {
             self.decode(&run)?;
         }
         self.bucket.sort_unstable_by_key(|event| event.head.seq);
-        self.bucket.dedup_by_key(|event| event.head.seq);
+        self.bucket.dedup();
+        let is_twofold = |pair: &[EventRow]| pair[0].head.seq == pair[1].head.seq;
+        if self.bucket.windows(2).any(is_twofold) {
+            return Err(self.malformed());
+        }
         if self.order == Order::OldestFirst {
             self.bucket.reverse();
         }

@@ -66,8 +66,8 @@ impl EmbeddedStore {
     /// Opens the store of a log, or makes it.
     ///
     /// # Errors
-    /// Where it can't be read or written, is damaged, belongs to another log, or was written by a newer
-    /// version.
+    /// Where it can't be read or written, is damaged, belongs to another log, or has another version's
+    /// format.
     pub fn open(data_dir: &DataDir, log_id: Uuid, settings: Settings) -> Result<Self, StoreError> {
         let dir = data_dir.path().join(STORE_DIR);
         let tables = Tables::open(&dir, *log_id.as_bytes())
