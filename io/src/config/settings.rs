@@ -285,8 +285,8 @@ pub(super) static LAG_LIMIT: Setting<Seconds> = setting(
     "lag-limit",
     "SECONDS",
     "1",
-    "Refuse new messages (503) while the oldest message not yet stored is older, and those that waited or would \
-     wait for longer",
+    "Refuse new messages (503) while the oldest message not yet stored is older, and those that waited for \
+     longer to be read",
     Seconds(LAG_LIMIT_SECONDS_MIN..=LAG_LIMIT_SECONDS_MAX),
 );
 
