@@ -21,6 +21,7 @@ const APPEND_BATCH_BYTES: usize = 1 << 20;
 /// Microseconds after which an append that is not confirmed, or a change that is not stored, is
 /// answered as unknown.
 pub(crate) const APPEND_DEADLINE_MICROS: u64 = 5_000_000;
+
 /// Records that were submitted together.
 #[derive(Debug)]
 pub(crate) struct InFlight {

@@ -285,7 +285,7 @@ pub(super) static LAG_LIMIT: Setting<Seconds> = setting(
     "lag-limit",
     "SECONDS",
     "1",
-    "Refuse new messages (503) while the oldest message not yet stored is older, and those that waited for \
+    "Refuse changes (503) while the oldest one not yet in the store is older, and messages that waited for \
      longer to be read",
     Seconds(LAG_LIMIT_SECONDS_MIN..=LAG_LIMIT_SECONDS_MAX),
 );

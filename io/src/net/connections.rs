@@ -131,8 +131,9 @@ impl Connections {
 
 /// Notes that a connection has something to do, since then at the latest.
 fn list(ready: &mut VecDeque<ConnId>, conn: ConnId, connection: &mut Connection, since: u64) {
-    if connection.listed_micros.is_none() {
-        connection.listed_micros = Some(since);
+    let listed = connection.listed_micros;
+    connection.listed_micros = Some(listed.map_or(since, |listed| listed.min(since)));
+    if listed.is_none() {
         ready.push_back(conn);
     }
 }

@@ -58,7 +58,7 @@ fn messages_are_refused_while_too_many_are_not_stored() {
 
 #[test]
 fn messages_are_refused_that_waited_too_long_to_be_read() {
-    const CONNECTIONS: usize = 16;
+    const CONNECTIONS: usize = 64;
     const BURST: usize = 60;
     let dir = tempfile::tempdir().unwrap();
     let server = Options::trusting(dir.path())
@@ -69,7 +69,7 @@ fn messages_are_refused_that_waited_too_long_to_be_read() {
     let chat = alice.create_chat("room", &[]);
     let message = alice.message(&chat, &"x".repeat(4000), None);
     let burst = message.headers(&alice.identity).encode().repeat(BURST);
-    let detail = eventually("there is too much to read", || {
+    eventually("there is too much to read", || {
         let mut all: Vec<_> = (0..CONNECTIONS).map(|_| server.http()).collect();
         all.iter_mut().for_each(|http| http.write(&burst).unwrap());
         let replies = all
@@ -82,7 +82,6 @@ fn messages_are_refused_that_waited_too_long_to_be_read() {
             .into_iter()
             .find(|detail| detail.contains("more to read"))
     });
-    assert!(detail.contains("more to read"));
     eventually("messages are taken again", || {
         let reply = alice.call(alice.message(&chat, "after", None));
         (reply.status == 200).then_some(())

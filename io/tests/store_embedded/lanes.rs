@@ -65,3 +65,29 @@ fn the_lanes_of_all_shards_share_the_rows() {
     }
     shards.into_iter().for_each(Shard::stop);
 }
+
+#[test]
+fn an_event_that_is_there_in_two_versions_is_damage() {
+    let root = tempfile::tempdir().unwrap();
+    let mut shard = start(&open(root.path()).unwrap(), 0);
+    shard.write((1..=3).map(|seq| message(seq, 10)).collect());
+    shard.write(vec![message(2, 10), message(3, 10)]);
+    assert_eq!(seqs(&shard.read(&NEWEST)), [3], "in other company");
+    shard.write(vec![message(3, 11)]);
+    shard.submit(|token| StoreRequest::Read {
+        token,
+        read: NEWEST,
+    });
+    let answer = shard.next();
+    assert!(
+        matches!(
+            answer,
+            StoreEvent::Read {
+                outcome: Err(_),
+                ..
+            }
+        ),
+        "{answer:?}"
+    );
+    shard.stop();
+}
