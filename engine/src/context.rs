@@ -72,10 +72,15 @@ impl Context<'_> {
     /// Whether a new message may be taken from what is being read: a shard that reads too late has more than it
     /// can do, and to refuse is less work.
     pub(crate) fn admit_message(&self) -> Result<(), Problem> {
-        if u128::from(self.input_waited_micros) > self.config.lag_limit.as_micros() {
+        if self.is_over_lag_limit(self.input_waited_micros) {
             return Err(Problem::LATE);
         }
         Ok(())
+    }
+
+    /// Whether something has waited for longer than messages may.
+    pub(crate) fn is_over_lag_limit(&self, waited_micros: u64) -> bool {
+        u128::from(waited_micros) > self.config.lag_limit.as_micros()
     }
 
     /// Where a post goes first: to the sender's home where that limits his rate, else to the owner.

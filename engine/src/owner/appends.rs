@@ -1,7 +1,6 @@
 //! What is being appended to one partition of the log: gathered, in flight, and how much of it there may be.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use rookery_schema::PartitionId;
 use rookery_schema::batch::RecordBatchBuilder;
@@ -46,23 +45,22 @@ pub(super) struct Appends {
 
 impl Appends {
     /// Whether a new record may be appended.
-    pub(super) fn admit(&self, now_micros: u64, lag_limit: Duration) -> Result<(), Problem> {
+    pub(super) fn admit(&self, cx: &Context<'_>) -> Result<(), Problem> {
         let is_full = self.gathering.bytes() + self.in_flight_bytes >= APPEND_BYTES_MAX;
-        if is_full || self.is_log_stuck(now_micros) {
+        if is_full || self.is_log_stuck(cx.now.micros) {
             return Err(Problem::LOG_UNAVAILABLE);
         }
-        if u128::from(self.oldest_micros(now_micros)) > lag_limit.as_micros() {
+        if cx.is_over_lag_limit(self.oldest_micros(cx.now.micros)) {
             return Err(Problem::LAGGING);
         }
         Ok(())
     }
 
-    /// How long the oldest record has waited to be confirmed.
+    /// How long the oldest record in flight has waited. With none in flight, nothing is gathered for longer than
+    /// a round.
     fn oldest_micros(&self, now_micros: u64) -> u64 {
-        let gathered = (!self.gathering.is_empty()).then_some(self.gathering_since_micros);
-        let submitted = self.in_flight.front().map(|it| it.since_micros);
-        let oldest = submitted.or(gathered);
-        oldest.map_or(0, |since| now_micros.saturating_sub(since))
+        let oldest = self.in_flight.front();
+        oldest.map_or(0, |it| now_micros.saturating_sub(it.since_micros))
     }
 
     /// Whether the oldest append is overdue.

@@ -160,9 +160,8 @@ impl Partition {
 
     /// Whether a new record may be appended.
     pub(crate) fn admit(&self, cx: &Context<'_>) -> Result<(), Problem> {
-        let (now, lag_limit) = (cx.now.micros, cx.config.lag_limit);
-        self.appends.admit(now, lag_limit)?;
-        if u128::from(self.lag_micros(now)) > lag_limit.as_micros() {
+        self.appends.admit(cx)?;
+        if cx.is_over_lag_limit(self.lag_micros(cx.now.micros)) {
             return Err(Problem::LAGGING);
         }
         Ok(())

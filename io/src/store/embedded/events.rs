@@ -105,7 +105,7 @@ impl Events {
         is_message: bool,
         order: Order,
     ) -> impl Iterator<Item = Result<EventRow, ReadError>> + use<> {
-        let first = run::key_from(chat_id, run::bucket_of(seqs.start.min(seqs.end)));
+        let first = run::key_from(chat_id, run::bucket_of(seqs.start));
         let end = run::key_from(chat_id, seqs.end);
         let mut runs = self.of(is_message).range(first..end);
         Reading {

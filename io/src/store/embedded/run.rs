@@ -66,8 +66,7 @@ impl Run {
 
     pub(super) fn key(&self) -> RunKey {
         let mut key = [self.count; ID_BYTES + SEQ_BYTES + 1];
-        key[..ID_BYTES].copy_from_slice(self.chat_id.as_bytes());
-        key[ID_BYTES..ID_BYTES + SEQ_BYTES].copy_from_slice(&self.first.0.to_be_bytes());
+        key[..ID_BYTES + SEQ_BYTES].copy_from_slice(&key_from(self.chat_id, self.first));
         key
     }
 }
