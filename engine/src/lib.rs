@@ -6,20 +6,23 @@
 #![forbid(unsafe_code)]
 
 mod api;
-pub mod auth;
+mod auth;
+pub mod config;
 mod connection;
 mod context;
-pub mod effect;
+mod edge;
 mod home;
 pub mod http;
-pub mod input;
+pub mod ids;
+mod map;
 pub mod mesh;
 pub mod outbox;
 mod owner;
-pub mod port;
-pub mod problem;
-mod revoked;
+mod readiness;
 mod scrape;
 pub mod shard;
 pub mod stats;
+mod user;
 pub mod ws;
+
+pub use edge::{effect, input, port};

@@ -2,31 +2,36 @@
 
 use rookery_schema::ShardId;
 
-use crate::context::{Context, Map};
-use crate::effect::Render;
+use crate::context::Context;
+use crate::edge::effect::Render;
+use crate::map::Unanswered;
 use crate::mesh::{Asker, Outcome, ShardMessage};
 use crate::stats::Stats;
+
+/// Seconds after which a scrape is given up; whoever asked was told by then.
+const SCRAPE_SECONDS_MAX: u64 = 10;
 
 /// Scrapes that are under way.
 #[derive(Default)]
 pub(crate) struct Scrapes {
-    last: u64,
-    running: Map<u64, Scrape>,
+    running: Unanswered<Scrape>,
 }
 
 struct Scrape {
     asker: Asker,
     /// In the order of the shards.
     stats: Vec<Option<Box<Stats>>>,
+    began_seconds: u64,
 }
 
 impl Scrapes {
     pub(crate) fn begin(&mut self, asker: Asker, cx: &mut Context<'_>) {
-        self.last += 1;
-        let topology = cx.topology();
-        let stats = topology.all_shards().map(|_| None).collect();
-        self.running.insert(self.last, Scrape { asker, stats });
-        let (from, ticket) = (cx.id(), self.last);
+        let scrape = Scrape {
+            asker,
+            stats: cx.routing.all_shards().map(|_| None).collect(),
+            began_seconds: cx.seconds(),
+        };
+        let (from, ticket) = (cx.id(), self.running.add(scrape));
         cx.send_to_all(|| ShardMessage::StatsWanted { from, ticket });
     }
 
@@ -38,7 +43,8 @@ impl Scrapes {
         stats: Box<Stats>,
         cx: &mut Context<'_>,
     ) {
-        let Some(scrape) = self.running.get_mut(&ticket) else {
+        // It may have been given up.
+        let Some(scrape) = self.running.get_mut(ticket) else {
             return;
         };
         scrape.stats[from.index()] = Some(stats);
@@ -49,8 +55,15 @@ impl Scrapes {
     }
 
     pub(crate) fn rendered(&mut self, ticket: u64, body: Vec<u8>, cx: &mut Context<'_>) {
-        if let Some(scrape) = self.running.remove(&ticket) {
+        if let Some(scrape) = self.running.take(ticket) {
             cx.answer(scrape.asker, Outcome::Metrics(body));
         }
+    }
+
+    /// Gives up scrapes that some shard does not answer.
+    pub(crate) fn tick(&mut self, cx: &Context<'_>) {
+        let now = cx.seconds();
+        self.running
+            .take_if(|scrape| scrape.began_seconds + SCRAPE_SECONDS_MAX <= now);
     }
 }

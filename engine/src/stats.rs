@@ -80,6 +80,10 @@ pub struct Stats {
     pub duplicate_sends: u64,
     pub poison_records: u64,
     pub panics: u64,
+    /// Requests that were not answered by their deadline.
+    pub overdue_requests: u64,
+    /// Broken invariants, by what was noticed.
+    pub bugs: Vec<(&'static str, u64)>,
     /// Chats whose state is in memory.
     pub chats_loaded: u64,
     /// Logins that were ended before their tokens expired.
@@ -118,6 +122,13 @@ impl Stats {
             &mut self.closes,
             Some(code).filter(|code| *code < PRIVATE_CODES),
         );
+    }
+
+    /// Counts a broken invariant; true where it is the first of its kind.
+    pub fn count_bug(&mut self, what: &'static str) -> bool {
+        let is_first = self.bugs.iter().all(|(known, _)| *known != what);
+        count(&mut self.bugs, what);
+        is_first
     }
 
     /// Counts a refused request.
@@ -260,6 +271,16 @@ impl Stats {
                 "rookery_panics_total",
                 "Connections ended by a panic in their handler.",
                 self.panics,
+            ),
+            counter(
+                "rookery_overdue_requests_total",
+                "Requests that no part of the server answered in time.",
+                self.overdue_requests,
+            ),
+            counter(
+                "rookery_bugs_total",
+                "Broken invariants: any is a bug to report, with the line of the log that names it.",
+                self.bugs.iter().map(|(_, times)| times).sum(),
             ),
             Metric {
                 name: "rookery_core_busy_seconds_total",

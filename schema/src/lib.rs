@@ -8,6 +8,7 @@ pub mod cql;
 pub mod event;
 pub mod ids;
 pub mod limits;
+pub mod placement;
 pub mod record;
 pub mod routing;
 pub mod row;
@@ -17,5 +18,6 @@ mod wire;
 pub use ids::{
     ChatId, MessageId, Offset, PartitionId, Seq, SessionId, ShardId, UserId, parse_uuid,
 };
-pub use routing::Topology;
+pub use placement::Placement;
+pub use routing::{Route, Routing};
 pub use time::Timestamp;

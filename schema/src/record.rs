@@ -107,6 +107,23 @@ impl<'a> MemberList<'a> {
     }
 }
 
+/// User ids in order, of which a [`MemberList`] can be borrowed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Members(Vec<[u8; 16]>);
+
+impl Members {
+    /// The list as records have it.
+    pub fn as_list(&self) -> MemberList<'_> {
+        MemberList(self.0.as_flattened())
+    }
+}
+
+impl FromIterator<UserId> for Members {
+    fn from_iter<I: IntoIterator<Item = UserId>>(ids: I) -> Self {
+        Self(ids.into_iter().map(|id| *id.as_bytes()).collect())
+    }
+}
+
 /// What the log is asked to carry is not a record of this version of Rookery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {

@@ -1,84 +1,86 @@
-//! Where things live: pure functions of an id, the number of partitions and the number of shards.
+//! Which shard serves what at the moment: unlike placement, it may change while the process runs.
 
-use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+use std::num::NonZeroU16;
 
-use crate::{ChatId, PartitionId, ShardId, UserId};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// The one answer to "who owns this": partitions are fixed when the log is created, shards are those
-/// of the running process.
+use crate::ids::{PartitionId, ShardId, UserId};
+use crate::placement::Placement;
+
+/// Who serves a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Topology {
-    partitions: u32,
-    shards: u16,
+pub enum Route {
+    /// This shard of this process.
+    Here(ShardId),
+    /// Nobody for now: it is moving, or not opened yet.
+    Nobody,
 }
 
-/// Keeps user and chat placement independent of each other.
+/// One shard's knowledge of who serves what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Routing {
+    placement: Placement,
+    shards: NonZeroU16,
+    routes: Vec<Route>,
+}
+
+/// Keeps the placement of users and of chats independent of each other.
 const HOME_SEED: u64 = 0x726f_6f6b;
 
-impl Topology {
-    /// `None` where either number is zero.
-    pub const fn new(partitions: u32, shards: u16) -> Option<Self> {
-        if partitions == 0 || shards == 0 {
-            None
-        } else {
-            Some(Self { partitions, shards })
-        }
+impl Routing {
+    /// Every partition is served here, partition `p` by shard `p % shards`. `None` where there are no shards.
+    pub fn new(placement: Placement, shards: u16) -> Option<Self> {
+        let shards = NonZeroU16::new(shards)?;
+        let owner = |partition: PartitionId| {
+            Route::Here(ShardId((partition.0 % u32::from(shards.get())) as u16))
+        };
+        Some(Self {
+            placement,
+            shards,
+            routes: placement.all().map(owner).collect(),
+        })
     }
 
-    /// Number of partitions of the log.
-    pub const fn partitions(&self) -> u32 {
-        self.partitions
+    /// Where keys lie in the log.
+    pub const fn placement(&self) -> Placement {
+        self.placement
     }
 
     /// Number of shards of this process.
     pub const fn shards(&self) -> u16 {
-        self.shards
+        self.shards.get()
     }
 
     /// All shards, in order.
     pub fn all_shards(&self) -> impl Iterator<Item = ShardId> + use<> {
-        (0..self.shards).map(ShardId)
+        (0..self.shards()).map(ShardId)
     }
 
-    /// The partition that a chat's records go to.
-    pub fn partition_of_chat(&self, chat: ChatId) -> PartitionId {
-        self.partition_of(chat.as_bytes())
+    /// Who serves a partition.
+    ///
+    /// # Panics
+    /// Where the log has no such partition.
+    pub fn route(&self, partition: PartitionId) -> Route {
+        self.routes[partition.index()]
     }
 
-    /// The partition on which a username is claimed.
-    pub fn partition_of_username(&self, username: &str) -> PartitionId {
-        self.partition_of(username.as_bytes())
+    /// Notes who serves a partition from now on, and tells who did before.
+    ///
+    /// # Panics
+    /// Where the log has no such partition.
+    pub fn set(&mut self, partition: PartitionId, route: Route) -> Route {
+        std::mem::replace(&mut self.routes[partition.index()], route)
     }
 
-    /// The partition that a user's own records (ended sessions) go to.
-    pub fn partition_of_user(&self, user: UserId) -> PartitionId {
-        self.partition_of(user.as_bytes())
+    /// The partitions that a shard serves, in order.
+    pub fn served_by(&self, shard: ShardId) -> impl Iterator<Item = PartitionId> + '_ {
+        let is_served = move |partition: &PartitionId| self.route(*partition) == Route::Here(shard);
+        self.placement.all().filter(is_served)
     }
 
-    /// The shard that owns a partition.
-    pub const fn owner(&self, partition: PartitionId) -> ShardId {
-        ShardId((partition.0 % self.shards as u32) as u16)
-    }
-
-    /// The partitions that a shard owns.
-    pub fn owned_by(&self, shard: ShardId) -> impl Iterator<Item = PartitionId> + use<> {
-        (u32::from(shard.0)..self.partitions)
-            .step_by(usize::from(self.shards))
-            .map(PartitionId)
-    }
-
-    /// The owner of a chat.
-    pub fn owner_of_chat(&self, chat: ChatId) -> ShardId {
-        self.owner(self.partition_of_chat(chat))
-    }
-
-    /// The home of a user.
+    /// The home of a user: the shard that has their connections.
     pub fn home(&self, user: UserId) -> ShardId {
-        ShardId((xxh3_64_with_seed(user.as_bytes(), HOME_SEED) % u64::from(self.shards)) as u16)
-    }
-
-    fn partition_of(&self, key: &[u8]) -> PartitionId {
-        PartitionId((xxh3_64(key) % u64::from(self.partitions)) as u32)
+        ShardId((xxh3_64_with_seed(user.as_bytes(), HOME_SEED) % u64::from(self.shards())) as u16)
     }
 }
 
@@ -88,31 +90,40 @@ mod tests {
     use proptest::prelude::*;
     use uuid::Uuid;
 
-    #[test]
-    fn golden_vectors_never_change() {
-        let topology = Topology::new(12, 5).expect("nonzero");
-        let chat = ChatId(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001));
-        let user = UserId(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0002));
-        let found = (
-            topology.partition_of_chat(chat).0,
-            topology.partition_of_username("alice").0,
-            topology.partition_of_user(user).0,
-            topology.home(user).0,
-        );
-        assert_eq!(found, GOLDEN);
+    fn routing(partitions: u32, shards: u16) -> Routing {
+        let placement = Placement::new(partitions).expect("nonzero");
+        Routing::new(placement, shards).expect("nonzero")
     }
 
-    /// A change here moves every chat of every existing log to another partition.
-    const GOLDEN: (u32, u32, u32, u16) = (5, 0, 4, 4);
+    #[test]
+    fn a_users_home_never_changes_for_a_number_of_shards() {
+        let user = UserId(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0002));
+        assert_eq!(routing(12, 5).home(user), ShardId(4));
+    }
+
+    #[test]
+    fn a_partition_moves_and_no_other_does() {
+        let mut routing = routing(4, 2);
+        let before = routing.set(PartitionId(1), Route::Nobody);
+        assert_eq!(before, Route::Here(ShardId(1)));
+        assert_eq!(routing.route(PartitionId(1)), Route::Nobody);
+        let served = |routing: &Routing, shard| -> Vec<u32> {
+            let served = routing.served_by(ShardId(shard));
+            served.map(|partition| partition.0).collect()
+        };
+        assert_eq!(served(&routing, 1), [3]);
+        routing.set(PartitionId(1), Route::Here(ShardId(0)));
+        assert_eq!(served(&routing, 0), [0, 1, 2]);
+    }
 
     proptest! {
         #[test]
-        fn every_partition_has_exactly_one_owner(partitions in 1u32..300, shards in 1u16..70) {
-            let topology = Topology::new(partitions, shards).expect("nonzero");
+        fn every_partition_is_served_by_exactly_one_shard(partitions in 1u32..300, shards in 1u16..70) {
+            let routing = routing(partitions, shards);
             let mut owners = vec![0; partitions as usize];
-            for shard in topology.all_shards() {
-                for partition in topology.owned_by(shard) {
-                    prop_assert_eq!(topology.owner(partition), shard);
+            for shard in routing.all_shards() {
+                for partition in routing.served_by(shard) {
+                    prop_assert_eq!(routing.route(partition), Route::Here(shard));
                     owners[partition.index()] += 1;
                 }
             }

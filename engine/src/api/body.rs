@@ -6,7 +6,7 @@ use percent_encoding::percent_decode;
 use serde::Deserialize;
 
 use crate::http::Request;
-use crate::problem::Problem;
+use crate::mesh::problem::Problem;
 
 /// Form fields that are lists: each repetition adds an element.
 const LIST_FIELDS: &[&str] = &["members"];

@@ -2,27 +2,26 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::net::IpAddr;
 
 use rookery_schema::limits::{
     CHAT_MEMBERS_MAX, CHAT_NAME_BYTES_MAX, PAGE_MESSAGES_DEFAULT, PAGE_MESSAGES_MAX,
     PASSWORD_BYTES_MAX, USERNAME_BYTES_MAX, USERS_FOUND_MAX,
 };
-use rookery_schema::record::SessionEnded;
 use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 use serde::Deserialize;
 
 use crate::api::body::{as_json, fields, number, text};
+use crate::api::post::{checked_post, post_command};
 use crate::api::reply::{Reply, ReplyTo, logout_reply};
 use crate::api::{Action, Api, Call};
-use crate::auth::{Caller, TICKET_MILLIS, Ticket};
-use crate::connection::websocket::checked_post;
+use crate::auth::tokens::{TICKET_MILLIS, Ticket};
+use crate::config::AuthMode;
 use crate::context::Context;
+use crate::edge::port::Read;
 use crate::http::{Method, Status, Version};
-use crate::mesh::{Command, Page, PageStart};
-use crate::port::Read;
-use crate::problem::Problem;
-use crate::shard::AuthMode;
+use crate::ids::Caller;
+use crate::mesh::problem::Problem;
+use crate::mesh::{ChatCommand, Command, HomeCommand, NameCommand, Page, PageStart, UserCommand};
 use crate::ws;
 
 /// Users in an answer to a search for which no limit was asked.
@@ -68,8 +67,8 @@ struct NewMessage<'a> {
     sender_id: Option<UserId>,
 }
 
-impl Api {
-    pub(super) fn post_message(&self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
+impl Api<'_> {
+    pub(super) fn post_message(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
         self.check_credentials(call)?;
         cx.admit_message()?;
         let json = as_json(call.request)?;
@@ -83,30 +82,25 @@ impl Api {
             None => None,
         };
         let client_id = message.client_id.as_deref().or(key);
-        let post = checked_post(chat_id, sender_id, &message.content, client_id)?;
-        let (to, command) = cx.route_post(post);
-        Ok(Action::Ask {
-            to,
-            command,
-            reply_to: ReplyTo::Plain,
-        })
+        let post = checked_post(sender_id, &message.content, client_id)?;
+        Ok(ask(post_command(chat_id, post, cx), ReplyTo::Plain))
     }
 
     /// Refuses a call without credentials before its body is looked at, where they are needed.
-    fn check_credentials(&self, call: &Call<'_>) -> Result<(), Problem> {
-        match self.auth {
+    fn check_credentials(self, call: &Call<'_>) -> Result<(), Problem> {
+        match self.gate.mode() {
             AuthMode::Token => call.caller().map(|_| ()),
             AuthMode::Trust => Ok(()),
         }
     }
 
     /// Who calls: in trust mode, without a cookie, whoever the body says.
-    fn caller_or(&self, call: &Call<'_>, sender_id: Option<UserId>) -> Option<UserId> {
-        let claimed = sender_id.filter(|_| self.auth == AuthMode::Trust);
+    fn caller_or(self, call: &Call<'_>, sender_id: Option<UserId>) -> Option<UserId> {
+        let claimed = sender_id.filter(|_| self.gate.mode() == AuthMode::Trust);
         call.caller.map(|caller| caller.user_id).or(claimed)
     }
 
-    pub(super) fn show_messages(&self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
+    pub(super) fn show_messages(self, call: &Call<'_>) -> Handled {
         let caller = call.caller()?.user_id;
         let chat_id = call.chat_id()?;
         let limit = limit(call, PAGE_MESSAGES_DEFAULT, PAGE_MESSAGES_MAX)?;
@@ -121,48 +115,38 @@ impl Api {
                 return Err(Problem::malformed("before and after exclude each other"));
             }
         };
-        let command = Command::ShowMessages {
-            chat_id,
-            caller,
-            page: Page { from, limit },
-        };
-        Ok(ask_owner(
-            chat_id,
-            command,
-            ReplyTo::Page { chat_id, limit },
-            cx,
-        ))
+        let page = Page { from, limit };
+        let command = ChatCommand::ShowMessages { caller, page };
+        let reply_to = ReplyTo::Page { chat_id, limit };
+        Ok(ask(Command::Chat(chat_id, command), reply_to))
     }
 
-    pub(super) fn register(&self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
-        let json = as_json(call.request)?;
-        let credentials: Credentials<'_> = fields(&json)?;
-        check_username(&credentials.username)?;
-        let password = self.password(credentials.password)?;
-        let command = Command::Register {
-            username: credentials.username.as_ref().into(),
-            password,
-        };
-        Ok(ask_owner_of_name(&credentials.username, command, cx))
-    }
-
-    pub(super) fn log_in(&self, call: &Call<'_>, peer: IpAddr, cx: &mut Context<'_>) -> Handled {
+    pub(super) fn register(self, call: &Call<'_>) -> Handled {
         let json = as_json(call.request)?;
         let credentials: Credentials<'_> = fields(&json)?;
         check_username(&credentials.username)?;
         let password = self.password(credentials.password)?;
         let username = credentials.username.as_ref().into();
-        let command = Command::LogIn {
-            username,
+        let command = NameCommand::Register { password };
+        Ok(ask(Command::Name(username, command), ReplyTo::Plain))
+    }
+
+    pub(super) fn log_in(self, call: &Call<'_>) -> Handled {
+        let json = as_json(call.request)?;
+        let credentials: Credentials<'_> = fields(&json)?;
+        check_username(&credentials.username)?;
+        let password = self.password(credentials.password)?;
+        let username = credentials.username.as_ref().into();
+        let command = NameCommand::LogIn {
             password,
-            address: peer,
+            address: call.peer,
         };
-        Ok(ask_owner_of_name(&credentials.username, command, cx))
+        Ok(ask(Command::Name(username, command), ReplyTo::Plain))
     }
 
     /// The password where this mode wants one.
-    fn password(&self, given: Option<Cow<'_, str>>) -> Result<Option<Box<str>>, Problem> {
-        if self.auth == AuthMode::Trust {
+    fn password(self, given: Option<Cow<'_, str>>) -> Result<Option<Box<str>>, Problem> {
+        if self.gate.mode() == AuthMode::Trust {
             return Ok(None);
         }
         let password = given.ok_or(Problem::malformed("password is missing"))?;
@@ -174,36 +158,30 @@ impl Api {
         Ok(Some(password.as_ref().into()))
     }
 
-    pub(super) fn log_out(&self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
-        let caller = match (call.caller, self.auth) {
+    pub(super) fn log_out(self, call: &Call<'_>) -> Handled {
+        let caller = match (call.caller, self.gate.mode()) {
             (None, AuthMode::Trust) => return Ok(Action::Reply(logout_reply())),
             (caller, _) => caller.ok_or(Problem::UNAUTHENTICATED)?,
         };
         let Some(session) = caller.session else {
             return Ok(Action::Reply(logout_reply()));
         };
-        let topology = cx.topology();
-        let to = topology.owner(topology.partition_of_user(caller.user_id));
-        let command = Command::EndSession(SessionEnded {
+        let command = UserCommand::EndSession {
             session_id: session.session_id,
-            user_id: caller.user_id,
             expires_at: session.expires_at,
-        });
-        Ok(Action::Ask {
-            to,
-            command,
-            reply_to: ReplyTo::LogOut,
-        })
+        };
+        let command = Command::User(caller.user_id, command);
+        Ok(ask(command, ReplyTo::LogOut))
     }
 
-    pub(super) const fn show_user(&self, user_id: UserId) -> Action {
-        Action::ReadUsers {
+    pub(super) const fn show_user(self, user_id: UserId) -> Action {
+        Action::Read {
             read: Read::User(user_id),
-            list: false,
+            reply_to: ReplyTo::User,
         }
     }
 
-    pub(super) fn find_users(&self, call: &Call<'_>) -> Handled {
+    pub(super) fn find_users(self, call: &Call<'_>) -> Handled {
         call.caller()?;
         let prefix = text(call.request, "prefix")
             .unwrap_or_default()
@@ -214,13 +192,13 @@ impl Api {
             ));
         }
         let limit = limit(call, USERS_FOUND_DEFAULT, USERS_FOUND_MAX)?;
-        Ok(Action::ReadUsers {
+        Ok(Action::Read {
             read: Read::UsersByPrefix { prefix, limit },
-            list: true,
+            reply_to: ReplyTo::Users,
         })
     }
 
-    pub(super) fn create_chat(&self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
+    pub(super) fn create_chat(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
         self.check_credentials(call)?;
         let json = as_json(call.request)?;
         let chat: NewChat<'_> = fields(&json)?;
@@ -231,52 +209,38 @@ impl Api {
         }
         let creator_id = self.caller_or(call, chat.sender_id);
         let mut seen = HashSet::new();
-        let members: Vec<UserId> = chat
-            .members
-            .into_iter()
-            .chain(creator_id)
-            .filter(|user| seen.insert(*user))
-            .collect();
-        if members.is_empty() {
+        let all = chat.members.into_iter().chain(creator_id);
+        let members = all.filter(|user| seen.insert(*user)).collect();
+        if seen.is_empty() {
             return Err(Problem::out_of_bounds("a chat needs a member"));
         }
-        if members.len() > CHAT_MEMBERS_MAX {
+        if seen.len() > CHAT_MEMBERS_MAX {
             return Err(Problem::out_of_bounds("a chat has at most 100,000 members"));
         }
         let chat_id = ChatId::v7(cx.now.wall, &cx.random());
         let name = chat.name.as_ref().into();
-        let command = Command::CreateChat {
-            chat_id,
+        let command = ChatCommand::Create {
             creator_id,
             name,
             members,
         };
-        Ok(ask_owner(chat_id, command, ReplyTo::Plain, cx))
+        Ok(ask(Command::Chat(chat_id, command), ReplyTo::Plain))
     }
 
-    pub(super) fn list_chats(&self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
+    pub(super) fn list_chats(self, call: &Call<'_>) -> Handled {
         let user_id = call.caller()?.user_id;
-        let to = cx.topology().home(user_id);
-        let command = Command::ListChats { user_id };
-        Ok(Action::Ask {
-            to,
-            command,
-            reply_to: ReplyTo::Plain,
-        })
+        let command = Command::Home(user_id, HomeCommand::ListChats);
+        Ok(ask(command, ReplyTo::Plain))
     }
 
-    pub(super) fn show_chat(&self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
+    pub(super) fn show_chat(self, call: &Call<'_>) -> Handled {
         let caller = call.caller()?.user_id;
         let chat_id = call.chat_id()?;
-        Ok(ask_owner(
-            chat_id,
-            Command::ShowChat { chat_id, caller },
-            ReplyTo::Plain,
-            cx,
-        ))
+        let command = ChatCommand::Show { caller };
+        Ok(ask(Command::Chat(chat_id, command), ReplyTo::Plain))
     }
 
-    pub(super) fn add_member(&self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
+    pub(super) fn add_member(self, call: &Call<'_>) -> Handled {
         self.check_credentials(call)?;
         let json = as_json(call.request)?;
         let NewMember { user_id, sender_id } = fields(&json)?;
@@ -284,15 +248,11 @@ impl Api {
             .caller_or(call, sender_id)
             .ok_or(Problem::UNAUTHENTICATED)?;
         let chat_id = call.chat_id()?;
-        let command = Command::AddMember {
-            chat_id,
-            caller,
-            user_id,
-        };
-        Ok(ask_owner(chat_id, command, ReplyTo::Plain, cx))
+        let command = ChatCommand::AddMember { caller, user_id };
+        Ok(ask(Command::Chat(chat_id, command), ReplyTo::Plain))
     }
 
-    pub(super) fn remove_member(&self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
+    pub(super) fn remove_member(self, call: &Call<'_>) -> Handled {
         let caller = call.caller()?.user_id;
         let chat_id = call.chat_id()?;
         let user_id = call
@@ -300,15 +260,11 @@ impl Api {
             .user_id
             .map(UserId)
             .ok_or(Problem::NO_SUCH_USER)?;
-        let command = Command::RemoveMember {
-            chat_id,
-            caller,
-            user_id,
-        };
-        Ok(ask_owner(chat_id, command, ReplyTo::Plain, cx))
+        let command = ChatCommand::RemoveMember { caller, user_id };
+        Ok(ask(Command::Chat(chat_id, command), ReplyTo::Plain))
     }
 
-    pub(super) fn buy_ticket(&self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
+    pub(super) fn buy_ticket(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
         let caller = call.caller()?;
         let expires_at = Timestamp::from_millis(cx.now.wall.millis() + TICKET_MILLIS);
         let ticket = Ticket {
@@ -317,21 +273,19 @@ impl Api {
             expires_at,
             session: caller.session,
         };
-        let ticket = self
-            .tokens
-            .issue_ticket(&ticket)
-            .ok_or(Problem::LOGIN_BUSY)?;
+        let ticket = self.gate.issue_ticket(&ticket);
+        let ticket = ticket.ok_or(Problem::LOGIN_BUSY)?;
         let body = format!(r#"{{"ticket":"{ticket}","expires_at":"{expires_at}"}}"#);
         let mut reply = Reply::json(Status::Ok, body.into_bytes());
         reply.extra.push(("Cache-Control", "no-store".to_owned()));
         Ok(Action::Reply(reply))
     }
 
-    pub(super) fn connect(&self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
-        if self.is_draining() {
+    pub(super) fn connect(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
+        if cx.readiness.is_draining() {
             return Err(Problem::DRAINING);
         }
-        let wanted = call.matched.id.map(UserId).ok_or(Problem::NO_SUCH_USER)?;
+        let wanted = call.user_id()?;
         let request = call.request;
         let upgrade = ws::UpgradeRequest {
             is_get: request.method == Method::Get,
@@ -357,24 +311,17 @@ impl Api {
 
     /// Who connects: by ticket, by token or, in trust mode, whoever the path says.
     fn connecting(
-        &self,
+        self,
         call: &Call<'_>,
         wanted: UserId,
         cx: &Context<'_>,
     ) -> Result<(Caller, Option<Ticket>), Problem> {
         if let Some(ticket) = text(call.request, "ticket") {
-            let ticket = self.tokens.verify_ticket(ticket.as_bytes(), cx.now.wall);
+            let ticket = self.gate.verify_ticket(ticket.as_bytes(), cx.now.wall);
             let ticket = ticket.ok_or(Problem::UNAUTHENTICATED)?;
-            let Ticket {
-                user_id, session, ..
-            } = ticket;
-            let caller = Caller { user_id, session };
-            return match self.is_current(&caller, cx.now.wall) {
-                true => Ok((caller, Some(ticket))),
-                false => Err(Problem::UNAUTHENTICATED),
-            };
+            return Ok((ticket.caller(), Some(ticket)));
         }
-        match (call.caller, self.auth) {
+        match (call.caller, self.gate.mode()) {
             (Some(caller), _) => Ok((caller, None)),
             (None, AuthMode::Trust) => Ok((
                 Caller {
@@ -387,11 +334,11 @@ impl Api {
         }
     }
 
-    pub(super) fn show_readiness(&self) -> Handled {
-        if self.is_draining() {
+    pub(super) fn show_readiness(self, cx: &Context<'_>) -> Handled {
+        if cx.readiness.is_draining() {
             return Err(Problem::DRAINING);
         }
-        if !self.all_serving() {
+        if !cx.readiness.all_serve() {
             return Err(Problem::STARTING);
         }
         Ok(Action::Reply(Reply::text("ready\n")))
@@ -413,22 +360,8 @@ fn upgrade_refused(refusal: &ws::UpgradeRefusal) -> Reply {
     reply
 }
 
-fn ask_owner(chat_id: ChatId, command: Command, reply_to: ReplyTo, cx: &Context<'_>) -> Action {
-    Action::Ask {
-        to: cx.topology().owner_of_chat(chat_id),
-        command,
-        reply_to,
-    }
-}
-
-fn ask_owner_of_name(username: &str, command: Command, cx: &Context<'_>) -> Action {
-    let topology = cx.topology();
-    let to = topology.owner(topology.partition_of_username(username));
-    Action::Ask {
-        to,
-        command,
-        reply_to: ReplyTo::Plain,
-    }
+const fn ask(command: Command, reply_to: ReplyTo) -> Action {
+    Action::Ask { command, reply_to }
 }
 
 fn limit(call: &Call<'_>, default: usize, max: usize) -> Result<usize, Problem> {

@@ -2,52 +2,46 @@
 
 pub(crate) mod body;
 mod handlers;
+mod outcomes;
+pub(crate) mod post;
 mod reply;
 mod routes;
 
-use rookery_schema::{ChatId, Timestamp};
+use std::net::IpAddr;
+
+use rookery_schema::{ChatId, UserId};
 
 pub(crate) use crate::api::reply::{Reply, ReplyTo};
-use crate::api::routes::{Endpoint, Match, Routes};
-use crate::auth::{Caller, SESSION_COOKIE, Ticket, Tokens, USER_COOKIE, cookie};
-use crate::connection::http::HttpConnection;
+use crate::api::routes::{Endpoint, Match};
+pub(crate) use crate::api::routes::Routes;
+use crate::auth::gate::Gate;
+use crate::auth::tokens::Ticket;
 use crate::context::Context;
+use crate::edge::input::Entrance;
+use crate::edge::port::Read;
 use crate::http::{Method, Request};
-use crate::input::Listener;
-use crate::mesh::{Command, ShardMessage};
-use crate::port::Read;
-use crate::problem::Problem;
-use crate::revoked::Revoked;
-use crate::shard::{AuthMode, ShardConfig};
+use crate::ids::Caller;
+use crate::mesh::Command;
+use crate::mesh::problem::Problem;
 use crate::ws::Accepted;
-use rookery_schema::{SessionId, ShardId};
 
-/// The state of the API that is not a connection's.
-pub(crate) struct Api {
-    routes: Routes,
-    tokens: Tokens,
-    auth: AuthMode,
-    /// Logins that were ended before their tokens expired.
-    ended: Revoked,
-    /// Which shards have replayed their partitions.
-    ready: Vec<bool>,
-    /// Which shards know that all have.
-    serving: Vec<bool>,
-    draining: bool,
+/// The API, as connections use it.
+#[derive(Clone, Copy)]
+pub(crate) struct Api<'a> {
+    routes: &'a Routes,
+    gate: &'a Gate,
 }
 
 /// What a request needs.
 pub(crate) enum Action {
     /// It is answered already.
     Reply(Reply),
-    /// A shard must do something.
-    Ask {
-        to: ShardId,
-        command: Command,
-        reply_to: ReplyTo,
-    },
-    /// Users must be read from the store: one, or a list.
-    ReadUsers { read: Read, list: bool },
+    /// Whoever serves it must do something.
+    Ask { command: Command, reply_to: ReplyTo },
+    /// The store must be read.
+    Read { read: Read, reply_to: ReplyTo },
+    /// The numbers of all shards must be gathered.
+    Scrape,
     /// It becomes a WebSocket, once the ticket (if there is one) was spent.
     Upgrade {
         accepted: Accepted,
@@ -56,146 +50,66 @@ pub(crate) enum Action {
     },
 }
 
+/// Where a connection comes from.
+#[derive(Clone, Copy)]
+pub(crate) struct Door {
+    pub(crate) peer: IpAddr,
+    pub(crate) entrance: Entrance,
+}
+
 /// Where an endpoint's handler finds things.
-pub(super) struct Call<'a> {
-    pub(super) request: &'a Request,
-    pub(super) matched: Match,
-    pub(super) caller: Option<Caller>,
+struct Call<'a> {
+    request: &'a Request,
+    matched: Match,
+    peer: IpAddr,
+    caller: Option<Caller>,
 }
 
 impl Call<'_> {
-    pub(super) fn caller(&self) -> Result<Caller, Problem> {
+    fn caller(&self) -> Result<Caller, Problem> {
         self.caller.ok_or(Problem::UNAUTHENTICATED)
     }
 
-    pub(super) fn chat_id(&self) -> Result<ChatId, Problem> {
+    fn chat_id(&self) -> Result<ChatId, Problem> {
         self.matched.id.map(ChatId).ok_or(Problem::NO_SUCH_CHAT)
+    }
+
+    /// The user whom the path begins with.
+    fn user_id(&self) -> Result<UserId, Problem> {
+        self.matched.id.map(UserId).ok_or(Problem::NO_SUCH_USER)
     }
 }
 
-impl Api {
-    pub(crate) fn new(config: &ShardConfig) -> Self {
-        Self {
-            routes: Routes::new(),
-            // In trust mode a name alone logs in, which no other mode must believe later.
-            tokens: match config.auth {
-                AuthMode::Token => Tokens::new(&config.token_secret, &config.ticket_secret),
-                AuthMode::Trust => Tokens::new(&config.ticket_secret, &config.ticket_secret),
-            },
-            auth: config.auth,
-            ended: Revoked::default(),
-            ready: vec![false; usize::from(config.topology.shards())],
-            serving: vec![false; usize::from(config.topology.shards())],
-            draining: false,
-        }
+impl<'a> Api<'a> {
+    pub(crate) const fn new(routes: &'a Routes, gate: &'a Gate) -> Self {
+        Self { routes, gate }
     }
 
-    pub(crate) fn drain(&mut self) {
-        self.draining = true;
-    }
-
-    pub(crate) const fn is_draining(&self) -> bool {
-        self.draining
-    }
-
-    /// A shard has replayed its partitions; with the last one, this shard serves.
-    pub(crate) fn shard_ready(&mut self, shard: ShardId, cx: &mut Context<'_>) {
-        self.ready[shard.index()] = true;
-        if self.all_ready() {
-            let from = cx.id();
-            cx.send_to_all(|| ShardMessage::Serving { from });
-        }
-    }
-
-    /// Whether requests are served here.
-    pub(crate) fn all_ready(&self) -> bool {
-        self.ready.iter().all(|ready| *ready)
-    }
-
-    pub(crate) fn shard_serves(&mut self, shard: ShardId) {
-        self.serving[shard.index()] = true;
-    }
-
-    /// Whether requests are served wherever they may come in.
-    pub(super) fn all_serving(&self) -> bool {
-        self.serving.iter().all(|serving| *serving)
-    }
-
-    /// A login was ended, here or on another shard.
-    pub(crate) fn session_ended(&mut self, session_id: SessionId, expires_at: Timestamp) {
-        self.ended.revoke(session_id, expires_at);
-    }
-
-    /// How many ended logins are kept in mind.
-    pub(crate) fn ended_sessions(&self) -> usize {
-        self.ended.len()
-    }
-
-    pub(crate) fn tick(&mut self, cx: &Context<'_>) {
-        self.ended.expire(cx.now.wall);
+    pub(crate) const fn gate(self) -> &'a Gate {
+        self.gate
     }
 
     /// Whether a request may run beside those before it on its connection. All others see the effects
     /// of everything that was asked before them.
-    pub(crate) fn is_concurrent(&self, request: &Request) -> bool {
+    pub(crate) fn is_concurrent(self, request: &Request) -> bool {
         request.method == Method::Post && request.path().ends_with("/messages")
     }
 
-    /// Whether credentials that were checked before are still good.
-    pub(crate) fn is_current(&self, caller: &Caller, now: Timestamp) -> bool {
-        caller.session.is_none_or(|session| {
-            now < session.expires_at && !self.ended.contains(session.session_id, session.expires_at)
-        })
-    }
-
-    /// The header that tells who calls in this mode.
-    pub(crate) fn credentials<'a>(&self, request: &'a Request) -> Option<&'a [u8]> {
-        let bearer = match self.auth {
-            AuthMode::Trust => None,
-            AuthMode::Token => request.header("authorization").filter(|it| is_bearer(it)),
-        };
-        bearer.or_else(|| request.header("cookie"))
-    }
-
-    /// Whom a request's credentials stand for.
-    pub(crate) fn authenticate(&self, credentials: &[u8], cx: &Context<'_>) -> Option<Caller> {
-        match self.auth {
-            AuthMode::Trust => {
-                let user_id = cookie(credentials, USER_COOKIE)?.parse().ok()?;
-                Some(Caller {
-                    user_id,
-                    session: None,
-                })
-            }
-            AuthMode::Token => {
-                let token = match is_bearer(credentials) {
-                    true => credentials[BEARER.len()..].trim_ascii(),
-                    false => cookie(credentials, SESSION_COOKIE)?.as_bytes(),
-                };
-                let (user_id, session) = self.tokens.verify(token, cx.now.wall)?;
-                let caller = Caller {
-                    user_id,
-                    session: Some(session),
-                };
-                self.is_current(&caller, cx.now.wall).then_some(caller)
-            }
-        }
-    }
-
-    /// Finds out what a request needs.
+    /// Finds out what a request needs. `caller` says who calls, where that matters.
     ///
     /// # Errors
     /// The refusal to answer it with.
     pub(crate) fn handle(
-        &mut self,
+        self,
         request: &Request,
-        http: &mut HttpConnection,
+        door: Door,
+        caller: impl FnOnce(&Context<'_>) -> Option<Caller>,
         cx: &mut Context<'_>,
     ) -> Result<Action, Problem> {
         let Some((route, matched)) = self.routes.find(request.path()) else {
             return Err(Problem::NO_SUCH_PAGE);
         };
-        if !serves(http.listener, route.is_operational()) {
+        if !serves(door.entrance, route.is_operational()) {
             return Err(Problem::NO_SUCH_PAGE);
         }
         let method = if request.method == Method::Head {
@@ -204,70 +118,55 @@ impl Api {
             request.method
         };
         let Some(endpoint) = route.endpoint(method) else {
-            return Ok(Action::Reply(Reply::method_not_allowed(route)));
+            return Ok(Action::Reply(Reply::method_not_allowed(route.allowed())));
         };
-        if !endpoint.is_operational() && !self.all_ready() {
+        if !endpoint.is_operational() && !cx.readiness.serves() {
             return Err(Problem::STARTING);
         }
-        let caller = http.caller(request, self, cx);
         let call = Call {
             request,
             matched,
-            caller,
+            peer: door.peer,
+            caller: caller(cx),
         };
-        self.dispatch(endpoint, &call, http, cx)
+        self.dispatch(endpoint, &call, cx)
     }
 
     fn dispatch(
-        &mut self,
+        self,
         endpoint: Endpoint,
         call: &Call<'_>,
-        http: &HttpConnection,
         cx: &mut Context<'_>,
     ) -> Result<Action, Problem> {
         match endpoint {
             Endpoint::PostMessage => self.post_message(call, cx),
-            Endpoint::ShowMessages => self.show_messages(call, cx),
-            Endpoint::Register => self.register(call, cx),
-            Endpoint::LogIn => self.log_in(call, http.peer, cx),
-            Endpoint::LogOut => self.log_out(call, cx),
+            Endpoint::ShowMessages => self.show_messages(call),
+            Endpoint::Register => self.register(call),
+            Endpoint::LogIn => self.log_in(call),
+            Endpoint::LogOut => self.log_out(call),
             Endpoint::Me => Ok(self.show_user(call.caller()?.user_id)),
             Endpoint::ShowUser => {
                 call.caller()?;
-                let id = call.matched.id.ok_or(Problem::NO_SUCH_USER)?;
-                Ok(self.show_user(rookery_schema::UserId(id)))
+                Ok(self.show_user(call.user_id()?))
             }
             Endpoint::FindUsers => self.find_users(call),
             Endpoint::CreateChat => self.create_chat(call, cx),
-            Endpoint::ListChats => self.list_chats(call, cx),
-            Endpoint::ShowChat => self.show_chat(call, cx),
-            Endpoint::AddMember => self.add_member(call, cx),
-            Endpoint::RemoveMember => self.remove_member(call, cx),
+            Endpoint::ListChats => self.list_chats(call),
+            Endpoint::ShowChat => self.show_chat(call),
+            Endpoint::AddMember => self.add_member(call),
+            Endpoint::RemoveMember => self.remove_member(call),
             Endpoint::Connect => self.connect(call, cx),
             Endpoint::Ticket => self.buy_ticket(call, cx),
-            Endpoint::Metrics => Ok(Action::Ask {
-                to: cx.id(),
-                command: Command::ShowMetrics,
-                reply_to: ReplyTo::Plain,
-            }),
+            Endpoint::Metrics => Ok(Action::Scrape),
             Endpoint::Live => Ok(Action::Reply(Reply::text("alive\n"))),
-            Endpoint::Ready => self.show_readiness(),
+            Endpoint::Ready => self.show_readiness(cx),
         }
     }
 }
 
-/// How credentials that are a token begin, in any case.
-const BEARER: &[u8] = b"bearer ";
-
-fn is_bearer(credentials: &[u8]) -> bool {
-    credentials
-        .get(..BEARER.len())
-        .is_some_and(|scheme| scheme.eq_ignore_ascii_case(BEARER))
-}
-
-const fn serves(listener: Listener, is_operational: bool) -> bool {
-    match listener {
-        Listener::Public { operations } => operations || !is_operational,
-        Listener::Admin => is_operational,
+const fn serves(entrance: Entrance, is_operational: bool) -> bool {
+    match entrance {
+        Entrance::Public { operations } => operations || !is_operational,
+        Entrance::Admin => is_operational,
     }
 }

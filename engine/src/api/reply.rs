@@ -1,20 +1,16 @@
-//! Replies: what an outcome looks like over HTTP.
+//! Replies, but for how their requests want them framed.
 
-use rookery_schema::event::{put_json_text, put_receipt};
-use rookery_schema::{ChatId, SessionId, Timestamp, UserId};
+use rookery_schema::ChatId;
+use rookery_schema::event::put_json_text;
 
-use crate::api::Api;
-use crate::api::routes::Route;
-use crate::auth::{SESSION_COOKIE, SESSION_MILLIS, Session, USER_COOKIE};
-use crate::context::Context;
+use crate::auth::tokens::{SESSION_COOKIE, USER_COOKIE};
 use crate::http::{Refusal, Status};
-use crate::mesh::{Outcome, PageStart};
-use crate::problem::Problem;
+use crate::mesh::problem::Problem;
 
 const JSON: &str = "application/json";
 const PROBLEM_JSON: &str = "application/problem+json";
 const TEXT: &str = "text/plain; charset=utf-8";
-const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+pub(super) const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// A reply but for how its request wants it framed.
 #[derive(Debug)]
@@ -36,12 +32,14 @@ pub(crate) enum ReplyTo {
     Page { chat_id: ChatId, limit: usize },
     /// A logout, which takes the cookies back.
     LogOut,
-    /// A WebSocket handshake.
-    Upgrade,
+    /// One user.
+    User,
+    /// A list of users.
+    Users,
 }
 
 impl Reply {
-    fn new(status: Status, content_type: &'static str, body: Vec<u8>) -> Self {
+    pub(super) fn new(status: Status, content_type: &'static str, body: Vec<u8>) -> Self {
         Self {
             status,
             content_type: Some(content_type),
@@ -85,9 +83,9 @@ impl Reply {
         Self::refused(refusal.status, refusal.code, refusal.detail)
     }
 
-    pub(crate) fn method_not_allowed(route: Route) -> Self {
+    pub(crate) fn method_not_allowed(allowed: String) -> Self {
         let mut reply = Self::problem(&Problem::METHOD_NOT_ALLOWED);
-        reply.extra.push(("Allow", route.allowed()));
+        reply.extra.push(("Allow", allowed));
         reply
     }
 
@@ -106,59 +104,6 @@ impl Reply {
     }
 }
 
-impl Api {
-    /// The reply that an outcome makes.
-    pub(crate) fn reply_to(&self, to: &ReplyTo, outcome: Outcome, cx: &mut Context<'_>) -> Reply {
-        match outcome {
-            Outcome::Posted {
-                message_id,
-                chat_id,
-                created_at,
-            } => {
-                let mut body = Vec::with_capacity(160);
-                put_receipt(&mut body, message_id, chat_id, created_at);
-                Reply::json(Status::Ok, body)
-            }
-            Outcome::Json { created, body } => {
-                Reply::json(if created { Status::Created } else { Status::Ok }, body)
-            }
-            Outcome::Messages { body, next } => page_reply(to, body, next),
-            Outcome::LoggedIn { user_id, username } => self.login_reply(user_id, &username, cx),
-            Outcome::Metrics(body) => Reply::new(Status::Ok, PROMETHEUS_TEXT, body),
-            Outcome::Refused(problem) => Reply::problem(&problem),
-            Outcome::Done if matches!(to, ReplyTo::LogOut) => logout_reply(),
-            Outcome::Done | Outcome::Summaries(_) => Reply::no_content(),
-        }
-    }
-
-    fn login_reply(&self, user_id: UserId, username: &str, cx: &mut Context<'_>) -> Reply {
-        let expires_at = Timestamp::from_millis(cx.now.wall.millis() + SESSION_MILLIS);
-        let session_id = SessionId::from_bytes(cx.random());
-        let session = Session {
-            session_id,
-            expires_at,
-        };
-        let Some(token) = self.tokens.issue(user_id, session) else {
-            return Reply::problem(&Problem::LOGIN_BUSY);
-        };
-        let mut body = format!(r#"{{"user_id":"{user_id}","username":"#).into_bytes();
-        put_json_text(&mut body, username);
-        let rest = format!(r#","token":"{token}","expires_at":"{expires_at}"}}"#);
-        body.extend_from_slice(rest.as_bytes());
-        let age = SESSION_MILLIS / 1000;
-        let attributes = format!("Path=/; Max-Age={age}; SameSite=Lax");
-        let session = format!("{SESSION_COOKIE}={token}; {attributes}; HttpOnly");
-        let user = format!("{USER_COOKIE}={user_id}; {attributes}");
-        let mut reply = Reply::json(Status::Ok, body);
-        reply.extra = vec![
-            ("Set-Cookie", session),
-            ("Set-Cookie", user),
-            ("Cache-Control", "no-store".to_owned()),
-        ];
-        reply
-    }
-}
-
 pub(super) fn logout_reply() -> Reply {
     let expired = |name: &str| format!("{name}=; Path=/; Max-Age=0; SameSite=Lax");
     let mut reply = Reply::no_content();
@@ -169,19 +114,5 @@ pub(super) fn logout_reply() -> Reply {
         ),
         ("Set-Cookie", expired(USER_COOKIE)),
     ];
-    reply
-}
-
-fn page_reply(to: &ReplyTo, body: Vec<u8>, next: Option<PageStart>) -> Reply {
-    let mut reply = Reply::json(Status::Ok, body);
-    if let (ReplyTo::Page { chat_id, limit }, Some(next)) = (to, next) {
-        let cursor = match next {
-            PageStart::Before(seq) => format!("before={seq}"),
-            PageStart::After(seq) => format!("after={seq}"),
-            PageStart::Newest => return reply,
-        };
-        let link = format!(r#"</chats/{chat_id}/messages?limit={limit}&{cursor}>; rel="next""#);
-        reply.extra.push(("Link", link));
-    }
     reply
 }

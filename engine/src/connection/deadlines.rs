@@ -1,7 +1,7 @@
 //! A timing wheel of seconds: one entry a connection, so that a hundred thousand idle connections cost
 //! nothing until they are due.
 
-use crate::input::ConnId;
+use crate::ids::ConnId;
 
 /// Seconds in one turn of the wheel; more than any deadline is away.
 const SLOTS: u64 = 128;

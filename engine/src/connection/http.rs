@@ -1,22 +1,26 @@
 //! One HTTP connection, and the requests that come in on it.
 
-use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use bytes::BytesMut;
 
-use crate::api::{Action, Api, Reply, ReplyTo};
-use crate::auth::{Caller, Ticket};
-use crate::connection::replies::WaitingReply;
-use crate::connection::{Connections, Protocol};
-use crate::context::{Context, Reader};
-use crate::http::{Method, Progress, Refusal, Request, RequestReader};
-use crate::input::{ConnId, Listener, Now};
-use crate::mesh::{Asker, Command, ShardMessage, Waiting};
-use crate::ws::Accepted;
+use crate::api::{Action, Api, Door, Reply, ReplyTo};
+use crate::auth::tokens::Ticket;
+use crate::connection::link::Link;
+use crate::connection::replies::{Framing, Replies};
+use crate::context::Context;
+use crate::edge::effect::{ConnEffect, HandedOff};
+use crate::edge::input::Entrance;
+use crate::edge::port::{Found, Part, StoreFault, Token};
+use crate::http::{CONTINUE, Method, Progress, Refusal, Request, RequestReader, Version};
+use crate::ids::Caller;
+use crate::mesh::command::{READ_SECONDS_MAX, Waiting};
+use crate::mesh::problem::Problem;
+use crate::mesh::{Asker, Command, HomeCommand, Outcome, ShardMessage};
+use crate::ws::{Accepted, write_switching_protocols};
 
 /// Requests of one connection that may wait for their replies.
-pub(crate) const PIPELINE_MAX: usize = 256;
+const PIPELINE_MAX: usize = 256;
 /// Seconds that a request may take to arrive, once it has begun.
 const REQUEST_SECONDS_MAX: u64 = 10;
 /// Seconds that a connection may stay open without a request.
@@ -25,50 +29,46 @@ const IDLE_SECONDS_MAX: u64 = 75;
 const FINISHED_SECONDS_MAX: u64 = 30;
 /// An input buffer above this many bytes is given back when it is empty.
 const KEPT_INPUT_BYTES_MAX: usize = 8192;
+/// Bytes of frames that a client may send before its handshake is answered.
+const EARLY_FRAMES_BYTES_MAX: usize = 8 * 1024;
 
 /// See the module.
-pub(crate) struct HttpConnection {
-    pub(crate) peer: IpAddr,
-    pub(crate) listener: Listener,
-    pub(super) reader: RequestReader,
-    pub(super) input: BytesMut,
-    /// Requests that are not answered yet, oldest first.
-    pub(super) waiting: VecDeque<WaitingReply>,
-    /// The ticket of the oldest of them.
-    pub(super) first_ticket: u64,
+pub(crate) struct Http {
+    door: Door,
+    reader: RequestReader,
+    input: BytesMut,
+    replies: Replies,
     /// A request that must see the effects of those before it.
     held: Option<Request>,
     /// The credentials that were seen last, and whom they stand for.
     known: Option<(Vec<u8>, Caller)>,
     /// A client waits for leave to send a body.
-    pub(super) continue_due: bool,
+    continue_due: bool,
     /// No further request is begun.
-    pub(super) last_request_read: bool,
+    last_request_read: bool,
     /// Since when the client sends no more.
     finished_seconds: Option<u64>,
     /// Requests at hand wait for output to be taken.
-    pub(super) halted: bool,
+    halted: bool,
     /// A WebSocket handshake whose ticket is being spent.
-    pub(super) upgrade: Option<Box<Upgrade>>,
+    upgrade: Option<Box<Upgrade>>,
     active_seconds: u64,
     /// When the request that is arriving began.
-    pub(super) request_began_seconds: Option<u64>,
+    request_began_seconds: Option<u64>,
 }
 
-pub(super) struct Upgrade {
-    pub(super) accepted: Accepted,
-    pub(super) caller: Caller,
+struct Upgrade {
+    accepted: Accepted,
+    caller: Caller,
 }
 
-impl HttpConnection {
-    pub(super) fn new(peer: IpAddr, listener: Listener, now: Now) -> Self {
+impl Http {
+    pub(super) fn new(peer: IpAddr, entrance: Entrance, cx: &Context<'_>) -> Self {
         Self {
-            peer,
-            listener,
+            door: Door { peer, entrance },
             reader: RequestReader::default(),
             input: BytesMut::new(),
-            waiting: VecDeque::new(),
-            first_ticket: 0,
+            replies: Replies::default(),
             held: None,
             known: None,
             continue_due: false,
@@ -76,37 +76,21 @@ impl HttpConnection {
             finished_seconds: None,
             halted: false,
             upgrade: None,
-            active_seconds: now.micros / 1_000_000,
+            active_seconds: cx.seconds(),
             request_began_seconds: None,
         }
     }
 
-    /// Whom the request's credentials stand for, checked anew only when they change or expire.
-    pub(crate) fn caller(
-        &mut self,
-        request: &Request,
-        api: &Api,
-        cx: &Context<'_>,
-    ) -> Option<Caller> {
-        let credentials = api.credentials(request)?;
-        if let Some((known, caller)) = &self.known
-            && known == credentials
-            && api.is_current(caller, cx.now.wall)
-        {
-            return Some(*caller);
-        }
-        let caller = api.authenticate(credentials, cx)?;
-        self.known = Some((credentials.to_vec(), caller));
-        Some(caller)
-    }
-
-    pub(super) fn due_seconds(&self, now: Now) -> u64 {
-        match (self.finished_seconds, self.request_began_seconds) {
+    /// When its deadlines must be looked at, in seconds.
+    pub(super) fn due_seconds(&self, cx: &Context<'_>) -> u64 {
+        let due = match (self.finished_seconds, self.request_began_seconds) {
             (Some(finished), _) => finished + FINISHED_SECONDS_MAX,
             (None, Some(began)) => began + REQUEST_SECONDS_MAX,
-            _ if self.waiting.is_empty() => self.active_seconds + IDLE_SECONDS_MAX,
-            _ => now.micros / 1_000_000 + IDLE_SECONDS_MAX,
-        }
+            (None, None) if self.replies.is_empty() => self.active_seconds + IDLE_SECONDS_MAX,
+            (None, None) => cx.seconds() + IDLE_SECONDS_MAX,
+        };
+        let answer = self.replies.due_seconds();
+        answer.map_or(due, |answer| answer.min(due))
     }
 
     /// Whether more may be read.
@@ -114,252 +98,356 @@ impl HttpConnection {
         self.finished_seconds.is_none() && self.wants_request()
     }
 
+    /// Whether requests at hand wait for output to be taken.
+    pub(super) const fn is_halted(&self) -> bool {
+        self.halted
+    }
+
     /// Whether another request may be begun.
     fn wants_request(&self) -> bool {
         !self.last_request_read
             && self.held.is_none()
             && self.upgrade.is_none()
-            && self.waiting.len() < PIPELINE_MAX
+            && self.replies.len() < PIPELINE_MAX
     }
-}
 
-impl Connections {
-    /// Bytes came in on an HTTP connection.
-    pub(crate) fn http_received(
+    /// Bytes came in.
+    pub(super) fn received(
         &mut self,
-        id: ConnId,
+        link: &mut Link,
         bytes: &[u8],
-        api: &mut Api,
+        api: Api<'_>,
         cx: &mut Context<'_>,
     ) {
-        if let Some(http) = self.http(id) {
-            http.input.extend_from_slice(bytes);
-            http.active_seconds = cx.now.micros / 1_000_000;
-            self.read_requests(id, api, cx);
-        }
+        self.input.extend_from_slice(bytes);
+        self.active_seconds = cx.seconds();
+        self.read_requests(link, api, cx);
     }
 
     /// The client sends no more. What it has sent is answered before the connection ends.
-    pub(super) fn http_finished(&mut self, id: ConnId, cx: &mut Context<'_>) {
-        if let Some(http) = self.http(id) {
-            http.finished_seconds = Some(cx.now.micros / 1_000_000);
-            http.request_began_seconds = None;
-            self.end_if_answered(id, cx);
-            self.reschedule(id, cx.now);
-        }
+    pub(super) fn finished(&mut self, link: &mut Link, cx: &mut Context<'_>) {
+        self.finished_seconds = Some(cx.seconds());
+        self.request_began_seconds = None;
+        self.end_if_answered(link, cx);
     }
 
-    /// Ends a connection whose client sends no more and has been answered.
-    fn end_if_answered(&mut self, id: ConnId, cx: &mut Context<'_>) {
-        let Some(http) = self.http(id) else { return };
-        let answered = http.waiting.is_empty() && http.held.is_none() && !http.halted;
-        if http.finished_seconds.is_some() && answered {
-            self.end(id, cx);
-        }
-    }
-
-    /// An HTTP connection that is not on its way out.
-    pub(super) fn http(&mut self, id: ConnId) -> Option<&mut HttpConnection> {
-        match &mut self.get_mut(id).filter(|it| !it.closing)?.protocol {
-            Protocol::Http(http) => Some(http),
-            Protocol::WebSocket(_) => None,
+    /// Ends the connection if its client sends no more and has been answered.
+    fn end_if_answered(&self, link: &mut Link, cx: &mut Context<'_>) {
+        let answered = self.replies.is_empty() && self.held.is_none() && !self.halted;
+        if self.finished_seconds.is_some() && answered {
+            link.end(cx);
         }
     }
 
     /// Takes the requests that have arrived, as far as they may be begun now.
-    fn read_requests(&mut self, id: ConnId, api: &mut Api, cx: &mut Context<'_>) {
-        loop {
-            let is_full = self.get(id).is_some_and(|it| it.outbox.is_full());
-            let Some(http) = self.http(id) else { break };
-            http.halted = is_full && !http.input.is_empty();
-            if is_full || !http.wants_request() {
+    fn read_requests(&mut self, link: &mut Link, api: Api<'_>, cx: &mut Context<'_>) {
+        while !link.is_closing() {
+            self.halted = link.is_full() && !self.input.is_empty();
+            if link.is_full() || !self.wants_request() {
                 break;
             }
-            match http.reader.next(&mut http.input) {
+            match self.reader.next(&mut self.input) {
                 Progress::Partial => break,
                 Progress::Continue => {
-                    http.continue_due = true;
-                    self.continue_if_due(id, cx);
+                    self.continue_due = true;
+                    self.continue_if_due(link, cx);
                 }
-                Progress::Request(request) => self.begin_request(id, request, api, cx),
-                Progress::Refused(refusal) => self.refuse_and_close(id, &refusal, cx),
+                Progress::Request(request) => self.begin_request(link, request, api, cx),
+                Progress::Refused(refusal) => self.refuse_and_close(link, &refusal, cx),
             }
         }
-        self.note_arrival(id, cx);
-        self.end_if_answered(id, cx);
+        if !link.is_closing() {
+            self.note_arrival(cx);
+            self.end_if_answered(link, cx);
+        }
     }
 
     /// Notes since when a request has been arriving, for its deadline.
-    fn note_arrival(&mut self, id: ConnId, cx: &Context<'_>) {
-        let Some(http) = self.http(id) else { return };
-        let arriving = http.wants_input() && http.reader.in_request(&http.input);
-        if http.input.is_empty() && http.input.capacity() > KEPT_INPUT_BYTES_MAX {
-            http.input = BytesMut::new();
+    fn note_arrival(&mut self, cx: &Context<'_>) {
+        let arriving = self.wants_input() && self.reader.in_request(&self.input);
+        if self.input.is_empty() && self.input.capacity() > KEPT_INPUT_BYTES_MAX {
+            self.input = BytesMut::new();
         }
-        let began = arriving.then(|| {
-            http.request_began_seconds
-                .unwrap_or(cx.now.micros / 1_000_000)
-        });
-        let is_new = began.is_some() && http.request_began_seconds.is_none();
-        http.request_began_seconds = began;
-        if is_new {
-            self.reschedule(id, cx.now);
-        }
+        let began = self.request_began_seconds.unwrap_or(cx.seconds());
+        self.request_began_seconds = arriving.then_some(began);
     }
 
-    fn begin_request(&mut self, id: ConnId, request: Request, api: &mut Api, cx: &mut Context<'_>) {
-        let Some(http) = self.http(id) else { return };
-        http.request_began_seconds = None;
-        http.continue_due = false;
-        if !http.waiting.is_empty() && !api.is_concurrent(&request) {
-            http.held = Some(request);
+    fn begin_request(
+        &mut self,
+        link: &mut Link,
+        request: Request,
+        api: Api<'_>,
+        cx: &mut Context<'_>,
+    ) {
+        self.request_began_seconds = None;
+        self.continue_due = false;
+        if !self.replies.is_empty() && !api.is_concurrent(&request) {
+            self.held = Some(request);
             return;
         }
         cx.stats.http_requests += 1;
-        let keep_alive = request.keep_alive && !api.is_draining();
-        http.last_request_read = !keep_alive;
-        let ticket = http.first_ticket + http.waiting.len() as u64;
-        http.waiting.push_back(WaitingReply {
+        let keep_alive = request.keep_alive && !cx.readiness.is_draining();
+        self.last_request_read = !keep_alive;
+        let ticket = self.replies.expect(Framing {
             version: request.version,
             head_only: request.method == Method::Head,
             keep_alive,
-            to: ReplyTo::Plain,
-            reply: None,
         });
-        let action = api
-            .handle(&request, http, cx)
-            .unwrap_or_else(|problem| Action::Reply(Reply::problem(&problem)));
-        self.act(id, ticket, action, cx);
+        let (door, known) = (self.door, &mut self.known);
+        let action = api.handle(&request, door, |cx| caller(known, &request, api, cx), cx);
+        let action = action.unwrap_or_else(|problem| Action::Reply(Reply::problem(&problem)));
+        self.act(link, ticket, action, cx);
     }
 
-    fn act(&mut self, id: ConnId, ticket: u64, action: Action, cx: &mut Context<'_>) {
+    fn act(&mut self, link: &mut Link, ticket: u64, action: Action, cx: &mut Context<'_>) {
         match action {
-            Action::Reply(reply) => self.reply(id, ticket, reply, cx),
-            Action::Ask {
-                to,
-                command,
-                reply_to,
-            } => {
-                self.expect(id, ticket, reply_to);
-                let waiting = Waiting::Connection { conn: id, ticket };
-                let asker = Asker {
-                    shard: cx.id(),
-                    waiting,
-                };
-                cx.send(to, ShardMessage::Ask { asker, command });
+            Action::Reply(reply) => self.reply(link, ticket, reply, cx),
+            Action::Ask { command, reply_to } => {
+                let due = cx.seconds() + command.seconds_max();
+                self.replies.defer(ticket, reply_to, due, command.changes());
+                cx.ask(asker(link, ticket, cx), command);
             }
-            Action::ReadUsers { read, list } => {
-                cx.read(
-                    read,
-                    Reader::Users {
-                        conn: id,
-                        ticket,
-                        list,
-                    },
-                );
+            Action::Read { read, reply_to } => {
+                let due = cx.seconds() + READ_SECONDS_MAX;
+                self.replies.defer(ticket, reply_to, due, false);
+                let part = Part::Connection(link.id());
+                let number = ticket;
+                cx.read(Token { part, number }, read);
+            }
+            Action::Scrape => {
+                let due = cx.seconds() + READ_SECONDS_MAX;
+                self.replies.defer(ticket, ReplyTo::Plain, due, false);
+                let asker = asker(link, ticket, cx);
+                cx.send(cx.id(), ShardMessage::Scrape { asker });
             }
             Action::Upgrade {
                 accepted,
                 caller,
                 ticket: None,
-            } => {
-                self.upgrade(id, ticket, &accepted, caller, cx);
-            }
+            } => self.upgrade(link, ticket, &accepted, caller, cx),
             Action::Upgrade {
                 accepted,
                 caller,
                 ticket: Some(presented),
             } => {
-                self.spend_ticket(id, ticket, accepted, caller, presented, cx);
+                self.upgrade = Some(Box::new(Upgrade { accepted, caller }));
+                self.act(link, ticket, spend(presented), cx);
             }
         }
     }
 
-    fn expect(&mut self, id: ConnId, ticket: u64, to: ReplyTo) {
-        let Some(http) = self.http(id) else { return };
-        let index = ticket.wrapping_sub(http.first_ticket) as usize;
-        if let Some(waiting) = http.waiting.get_mut(index) {
-            waiting.to = to;
-        }
-    }
-
-    fn spend_ticket(
+    /// A request was answered by the shard that it was for.
+    pub(super) fn answered(
         &mut self,
-        id: ConnId,
+        link: &mut Link,
         ticket: u64,
-        accepted: Accepted,
-        caller: Caller,
-        presented: Ticket,
+        outcome: Outcome,
+        api: Api<'_>,
         cx: &mut Context<'_>,
     ) {
-        let Some(http) = self.http(id) else { return };
-        http.upgrade = Some(Box::new(Upgrade { accepted, caller }));
-        let Ticket {
-            ticket_id,
-            user_id,
-            expires_at,
-            ..
-        } = presented;
-        let command = Command::SpendTicket {
-            ticket_id,
-            user_id,
-            expires_at,
+        // It may have been overdue, and answered.
+        let Some(to) = self.replies.reply_to(ticket) else {
+            return;
         };
-        let to = cx.topology().home(user_id);
-        self.act(
-            id,
-            ticket,
-            Action::Ask {
-                to,
-                command,
-                reply_to: ReplyTo::Upgrade,
-            },
-            cx,
-        );
+        let upgrade = self.upgrade.take();
+        match (upgrade, &outcome) {
+            (Some(upgrade), Outcome::Done) => {
+                self.upgrade(link, ticket, &upgrade.accepted, upgrade.caller, cx);
+            }
+            (Some(_) | None, _) => {
+                let reply = api.reply_to(to, outcome, cx);
+                self.reply(link, ticket, reply, cx);
+                self.go_on(link, api, cx);
+            }
+        }
     }
 
-    /// Goes on with requests that had to wait for a reply.
-    pub(super) fn go_on(&mut self, id: ConnId, api: &mut Api, cx: &mut Context<'_>) {
-        let Some(http) = self.http(id) else { return };
-        if http.waiting.is_empty()
-            && let Some(request) = http.held.take()
+    /// A request was answered by the store.
+    pub(super) fn store_read(
+        &mut self,
+        link: &mut Link,
+        ticket: u64,
+        outcome: Result<Found, StoreFault>,
+        api: Api<'_>,
+        cx: &mut Context<'_>,
+    ) {
+        // It may have been overdue, and answered.
+        if let Some(to) = self.replies.reply_to(ticket) {
+            let reply = api.reply_to_read(to, outcome, cx);
+            self.reply(link, ticket, reply, cx);
+            self.go_on(link, api, cx);
+        }
+    }
+
+    fn reply(&mut self, link: &mut Link, ticket: u64, reply: Reply, cx: &mut Context<'_>) {
+        if let Some(code) = reply.refusal {
+            cx.stats.count_refusal(code);
+        }
+        if self.replies.set(ticket, reply) {
+            self.write_replies(link, cx);
+        }
+    }
+
+    /// Writes the replies that are next in order.
+    fn write_replies(&mut self, link: &mut Link, cx: &mut Context<'_>) {
+        let replies = &mut self.replies;
+        let ends = link.write(cx, |out, cx| replies.write(out, cx.date));
+        if ends {
+            return link.end(cx);
+        }
+        self.continue_if_due(link, cx);
+    }
+
+    /// Gives a client leave to send its body, once all replies before that are written.
+    fn continue_if_due(&mut self, link: &mut Link, cx: &mut Context<'_>) {
+        if self.replies.is_empty() && std::mem::take(&mut self.continue_due) {
+            link.write(cx, |out, _| out.extend_from_slice(CONTINUE));
+        }
+    }
+
+    /// Refuses what the connection is used for, behind all that is waiting, and closes it.
+    fn refuse_and_close(&mut self, link: &mut Link, refusal: &Refusal, cx: &mut Context<'_>) {
+        self.last_request_read = true;
+        self.request_began_seconds = None;
+        let ticket = self.replies.expect(Framing {
+            version: Version::Http11,
+            head_only: self.reader.is_head(&self.input),
+            keep_alive: false,
+        });
+        self.reply(link, ticket, Reply::refusal(refusal), cx);
+    }
+
+    /// Accepts a WebSocket and sends it to its user's home.
+    fn upgrade(
+        &mut self,
+        link: &mut Link,
+        ticket: u64,
+        accepted: &Accepted,
+        caller: Caller,
+        cx: &mut Context<'_>,
+    ) {
+        if self.replies.len() > 1 {
+            cx.bug("an upgrade does not wait for all replies before it");
+        }
+        if self.input.len() > EARLY_FRAMES_BYTES_MAX {
+            self.last_request_read = true;
+            self.replies.end_behind_last();
+            return self.reply(link, ticket, Reply::problem(&Problem::TOO_EARLY), cx);
+        }
+        link.write(cx, |out, _| write_switching_protocols(out, accepted));
+        link.begin_to_close(cx);
+        let socket = Box::new(HandedOff {
+            user_id: caller.user_id,
+            session: caller.session,
+            batch_protocol: accepted.protocol.is_some(),
+            unread: std::mem::take(&mut self.input),
+        });
+        let to = cx.routing.home(caller.user_id);
+        let effect = ConnEffect::HandOff { to, socket };
+        cx.effects.connections.push((link.id(), effect));
+    }
+
+    /// Resumes requests that had to wait for a reply, or were paused by a full outbox.
+    pub(super) fn go_on(&mut self, link: &mut Link, api: Api<'_>, cx: &mut Context<'_>) {
+        if link.is_closing() {
+            return;
+        }
+        if self.replies.is_empty()
+            && let Some(request) = self.held.take()
         {
-            self.begin_request(id, request, api, cx);
+            self.begin_request(link, request, api, cx);
         }
-        if self.http(id).is_some_and(|http| !http.input.is_empty()) {
-            self.read_requests(id, api, cx);
+        if link.is_closing() {
+            return;
+        }
+        if self.input.is_empty() {
+            self.end_if_answered(link, cx);
         } else {
-            self.end_if_answered(id, cx);
+            self.read_requests(link, api, cx);
         }
-        self.resume_if_wanted(id, cx);
+        link.resume_if(self.wants_input(), cx);
     }
 
-    /// Ends what is overdue on an HTTP connection.
-    pub(super) fn tick_http(&mut self, id: ConnId, cx: &mut Context<'_>) {
-        let seconds = cx.now.micros / 1_000_000;
-        let is_full = self.get(id).is_some_and(|it| it.outbox.is_full());
-        let Some(http) = self.http(id) else { return };
-        if is_full && http.request_began_seconds.is_some() {
+    /// Ends what is overdue.
+    pub(super) fn tick(&mut self, link: &mut Link, api: Api<'_>, cx: &mut Context<'_>) {
+        let seconds = cx.seconds();
+        if link.is_full() && self.request_began_seconds.is_some() {
             // It is not read until its output is taken, so it has the time from then on.
-            http.request_began_seconds = Some(seconds);
+            self.request_began_seconds = Some(seconds);
+        }
+        self.refuse_overdue(link, api, cx);
+        if link.is_closing() {
+            return;
         }
         let is_over = |since: Option<u64>, max| since.is_some_and(|since| since + max <= seconds);
-        if is_over(http.request_began_seconds, REQUEST_SECONDS_MAX) {
-            self.refuse_and_close(id, &Refusal::REQUEST_TIMEOUT, cx);
-        } else if is_over(http.finished_seconds, FINISHED_SECONDS_MAX)
-            || http.waiting.is_empty() && is_over(Some(http.active_seconds), IDLE_SECONDS_MAX)
+        if is_over(self.request_began_seconds, REQUEST_SECONDS_MAX) {
+            self.refuse_and_close(link, &Refusal::REQUEST_TIMEOUT, cx);
+        } else if is_over(self.finished_seconds, FINISHED_SECONDS_MAX)
+            || self.replies.is_empty() && is_over(Some(self.active_seconds), IDLE_SECONDS_MAX)
         {
-            self.end(id, cx);
+            link.end(cx);
+        }
+    }
+
+    /// Refuses the requests that nobody has answered by their deadlines.
+    fn refuse_overdue(&mut self, link: &mut Link, api: Api<'_>, cx: &mut Context<'_>) {
+        let overdue = self.replies.overdue(cx.seconds());
+        for &(ticket, changes) in &overdue {
+            cx.stats.overdue_requests += 1;
+            self.upgrade = None;
+            let problem = Problem::overdue(changes);
+            self.reply(link, ticket, Reply::problem(&problem), cx);
+        }
+        if !overdue.is_empty() {
+            self.go_on(link, api, cx);
         }
     }
 
     /// Closes a connection that waits for nothing, as the process stops.
-    pub(crate) fn drain_http(&mut self, id: ConnId, cx: &mut Context<'_>) {
-        let Some(http) = self.http(id) else { return };
-        http.last_request_read = true;
-        match http.waiting.back_mut() {
-            Some(last) => last.keep_alive = false,
-            None => self.end(id, cx),
+    pub(super) fn drain(&mut self, link: &mut Link, cx: &mut Context<'_>) {
+        self.last_request_read = true;
+        if !self.replies.end_behind_last() {
+            link.end(cx);
         }
+    }
+}
+
+/// Whom a request's credentials stand for, checked anew only when they change or expire.
+fn caller(
+    known: &mut Option<(Vec<u8>, Caller)>,
+    request: &Request,
+    api: Api<'_>,
+    cx: &Context<'_>,
+) -> Option<Caller> {
+    let gate = api.gate();
+    let credentials = gate.credentials(request)?;
+    if let Some((seen, caller)) = known
+        && seen == credentials
+        && gate.is_current(caller, cx.now.wall)
+    {
+        return Some(*caller);
+    }
+    let caller = gate.authenticate(credentials, cx.now.wall)?;
+    *known = Some((credentials.to_vec(), caller));
+    Some(caller)
+}
+
+fn asker(link: &Link, ticket: u64, cx: &Context<'_>) -> Asker {
+    let conn = link.id();
+    Asker {
+        shard: cx.id(),
+        waiting: Waiting::Connection { conn, ticket },
+    }
+}
+
+/// Has a ticket spent at its user's home.
+const fn spend(ticket: Ticket) -> Action {
+    let command = HomeCommand::SpendTicket {
+        ticket_id: ticket.ticket_id,
+        expires_at: ticket.expires_at,
+    };
+    Action::Ask {
+        command: Command::Home(ticket.user_id, command),
+        reply_to: ReplyTo::Plain,
     }
 }

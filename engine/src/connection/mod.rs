@@ -1,35 +1,32 @@
 //! The connections of a shard: what arrived on each, what waits to be sent, and when to give up on it.
 
+pub(crate) mod client_message;
 mod deadlines;
-pub(crate) mod http;
+mod http;
+mod link;
 mod replies;
-pub(crate) mod websocket;
+mod websocket;
 
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use rookery_schema::SessionId;
+use rookery_schema::{SessionId, UserId};
 
 use crate::api::Api;
 use crate::connection::deadlines::Deadlines;
-use crate::connection::http::HttpConnection;
-use crate::connection::websocket::WsConnection;
+use crate::connection::http::Http;
+use crate::connection::link::Link;
+use crate::connection::websocket::Ws;
 use crate::context::Context;
-use crate::effect::ConnEffect;
-use crate::input::{ConnId, Listener, Now};
+use crate::edge::effect::{ConnEffect, HandedOff};
+use crate::edge::input::Entrance;
+use crate::edge::port::{Found, StoreFault};
+use crate::ids::ConnId;
+use crate::mesh::Outcome;
 use crate::outbox::Outbox;
-use crate::ws::{CloseCode, write_text_frame};
+use crate::ws::CloseCode;
 
-/// Seconds that the peer has to take our last bytes.
-const CLOSE_LINGER_SECONDS: u64 = 5;
-
-/// Microseconds for which an outbox may be full without a break before its reader counts as slow: what
-/// was queued in one go has not been offered to the socket yet.
-const SLOW_AFTER_MICROS: u64 = 250_000;
-/// Bytes that may wait on one connection however they came.
-const BACKLOG_BYTES_MAX: usize = 64 << 20;
-
-/// All connections of a shard.
+/// All connections of a shard. Each is looked up once for whatever happens to it.
 #[derive(Default)]
 pub(crate) struct Connections {
     slots: Vec<Option<Box<Connection>>>,
@@ -39,121 +36,218 @@ pub(crate) struct Connections {
 }
 
 /// One connection.
-pub(crate) struct Connection {
-    pub(crate) id: ConnId,
-    pub(crate) outbox: Outbox,
-    pub(crate) protocol: Protocol,
-    /// Since when its output was full whenever there was more, in microseconds.
-    full_since: Option<u64>,
-    /// It closes when its output was sent; nothing more is read.
-    closing: bool,
-    /// It was told not to be read, and is owed a [`ConnEffect::Resume`].
-    pub(crate) paused: bool,
-    /// When its deadlines are looked at next, in seconds; see [`Deadlines`].
-    due: Option<u64>,
+struct Connection {
+    link: Link,
+    protocol: Protocol,
 }
 
 /// What is spoken on a connection.
-pub(crate) enum Protocol {
-    Http(Box<HttpConnection>),
-    WebSocket(Box<WsConnection>),
+enum Protocol {
+    Http(Box<Http>),
+    WebSocket(Box<Ws>),
+}
+
+/// How many connections there are, by protocol, and what waits to be sent on them.
+#[derive(Default)]
+pub(crate) struct Census {
+    pub(crate) http: u64,
+    pub(crate) websockets: u64,
+    pub(crate) waiting_bytes: u64,
+}
+
+impl Connection {
+    /// Whether its socket should be read.
+    fn wants_input(&self) -> bool {
+        let wants = match &self.protocol {
+            Protocol::Http(http) => http.wants_input(),
+            Protocol::WebSocket(ws) => ws.wants_input(),
+        };
+        wants && !self.link.is_closing() && !self.link.is_full()
+    }
+
+    /// Makes sure that it is looked at when its next deadline is due.
+    fn schedule(&mut self, deadlines: &mut Deadlines, cx: &Context<'_>) {
+        let due = self.link.closing_until().unwrap_or_else(|| match &self.protocol {
+            Protocol::Http(http) => http.due_seconds(cx),
+            Protocol::WebSocket(ws) => ws.due_seconds(),
+        });
+        if self.link.due_seconds.is_none_or(|earlier| due < earlier) {
+            self.link.due_seconds = Some(due);
+            deadlines.add(self.link.id(), due);
+        }
+    }
+
+    /// Looks at what is due.
+    fn tick(&mut self, api: Api<'_>, cx: &mut Context<'_>) {
+        self.link.due_seconds = None;
+        let link = &mut self.link;
+        match &mut self.protocol {
+            _ if link.is_closing() => {
+                cx.effects.connections.push((link.id(), ConnEffect::Abort));
+            }
+            Protocol::Http(http) => http.tick(link, api, cx),
+            Protocol::WebSocket(ws) => ws.tick(link, cx),
+        }
+    }
 }
 
 impl Connections {
-    pub(crate) fn accept(&mut self, id: ConnId, peer: IpAddr, listener: Listener, now: Now) {
-        let http = HttpConnection::new(peer, listener, now);
-        self.insert(id, Protocol::Http(Box::new(http)), now);
+    /// A connection was accepted.
+    pub(crate) fn accept(
+        &mut self,
+        id: ConnId,
+        peer: IpAddr,
+        entrance: Entrance,
+        cx: &Context<'_>,
+    ) {
+        let http = Http::new(peer, entrance, cx);
+        self.insert(id, Protocol::Http(Box::new(http)), cx);
     }
 
-    pub(crate) fn insert(&mut self, id: ConnId, protocol: Protocol, now: Now) {
+    /// A WebSocket arrived at its user's home.
+    pub(crate) fn arrive(&mut self, id: ConnId, socket: HandedOff, cx: &Context<'_>) {
+        let ws = Ws::new(socket, cx);
+        self.insert(id, Protocol::WebSocket(Box::new(ws)), cx);
+    }
+
+    fn insert(&mut self, id: ConnId, protocol: Protocol, cx: &Context<'_>) {
         let slot = id.slot as usize;
         if self.slots.len() <= slot {
             self.slots.resize_with(slot + 1, || None);
         }
-        let connection = Connection {
-            id,
-            outbox: Outbox::default(),
-            protocol,
-            full_since: None,
-            closing: false,
-            paused: false,
-            due: None,
-        };
-        self.slots[slot] = Some(Box::new(connection));
-        self.reschedule(id, now);
+        let link = Link::new(id);
+        let mut connection = Box::new(Connection { link, protocol });
+        connection.schedule(&mut self.deadlines, cx);
+        self.slots[slot] = Some(connection);
     }
 
-    pub(crate) fn get(&self, id: ConnId) -> Option<&Connection> {
-        self.slots
-            .get(id.slot as usize)?
-            .as_deref()
-            .filter(|connection| connection.id == id)
-    }
-
-    pub(crate) fn get_mut(&mut self, id: ConnId) -> Option<&mut Connection> {
+    fn get_mut(&mut self, id: ConnId) -> Option<&mut Connection> {
         let connection = self.slots.get_mut(id.slot as usize)?.as_deref_mut()?;
-        (connection.id == id).then_some(connection)
+        (connection.link.id() == id).then_some(connection)
     }
 
-    pub(crate) fn remove(&mut self, id: ConnId) -> Option<Box<Connection>> {
-        self.get(id)?;
-        self.slots.get_mut(id.slot as usize)?.take()
+    /// Does something to a connection that is not closing.
+    fn with(
+        &mut self,
+        id: ConnId,
+        cx: &mut Context<'_>,
+        work: impl FnOnce(&mut Link, &mut Protocol, &mut Context<'_>),
+    ) {
+        let slot = self.slots.get_mut(id.slot as usize);
+        if let Some(Some(connection)) = slot
+            && connection.link.id() == id
+            && !connection.link.is_closing()
+        {
+            work(&mut connection.link, &mut connection.protocol, cx);
+            connection.schedule(&mut self.deadlines, cx);
+        }
     }
 
-    /// Every connection.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Connection> {
-        self.slots.iter().filter_map(Option::as_deref)
+    fn with_websocket(
+        &mut self,
+        id: ConnId,
+        cx: &mut Context<'_>,
+        work: impl FnOnce(&mut Link, &mut Ws, &mut Context<'_>),
+    ) {
+        self.with(id, cx, |link, protocol, cx| match protocol {
+            Protocol::WebSocket(ws) => work(link, ws, cx),
+            Protocol::Http(_) => {}
+        });
     }
 
-    /// Whether a WebSocket takes several events in one frame.
-    pub(crate) fn batches(&self, id: ConnId) -> bool {
-        self.websocket(id).is_some_and(|ws| ws.batches)
+    fn websocket(&self, id: ConnId) -> Option<&Ws> {
+        let connection = self.slots.get(id.slot as usize)?.as_deref()?;
+        match &connection.protocol {
+            Protocol::WebSocket(ws) if connection.link.id() == id => Some(ws),
+            Protocol::WebSocket(_) | Protocol::Http(_) => None,
+        }
     }
 
-    /// The login that a WebSocket was opened with.
-    pub(crate) fn session_of(&self, id: ConnId) -> Option<SessionId> {
-        self.websocket(id)?
-            .session
-            .map(|session| session.session_id)
-    }
-
-    fn websocket(&self, id: ConnId) -> Option<&WsConnection> {
-        match &self.get(id)?.protocol {
-            Protocol::WebSocket(ws) => Some(ws),
+    /// The connection has ended; the user of its WebSocket, if it was one.
+    pub(crate) fn remove(&mut self, id: ConnId) -> Option<UserId> {
+        self.get_mut(id)?;
+        let connection = self.slots.get_mut(id.slot as usize)?.take()?;
+        match connection.protocol {
+            Protocol::WebSocket(ws) => Some(ws.user_id()),
             Protocol::Http(_) => None,
         }
     }
 
-    /// Queues one JSON object to a WebSocket.
-    pub(crate) fn send_text(&mut self, id: ConnId, json: &[u8], cx: &mut Context<'_>) {
-        if let Some(connection) = self.get_mut(id).filter(|connection| !connection.closing) {
-            connection.write(cx, |out| write_text_frame(out, json));
-            self.close_if_slow(id, cx);
-        }
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slots.iter().all(Option::is_none)
+    }
+
+    /// What waits to be sent on a connection.
+    pub(crate) fn outbox(&mut self, id: ConnId) -> Option<&mut Outbox> {
+        self.get_mut(id).map(|connection| connection.link.outbox())
+    }
+
+    /// Whether a WebSocket takes several events in one frame.
+    pub(crate) fn batches(&self, id: ConnId) -> bool {
+        self.websocket(id).is_some_and(Ws::batches)
+    }
+
+    /// The login that a WebSocket was opened with.
+    pub(crate) fn session_of(&self, id: ConnId) -> Option<SessionId> {
+        let session = self.websocket(id)?.session();
+        session.map(|session| session.session_id)
+    }
+
+    /// Bytes came in.
+    pub(crate) fn received(
+        &mut self,
+        id: ConnId,
+        bytes: &[u8],
+        api: Api<'_>,
+        cx: &mut Context<'_>,
+    ) {
+        self.with(id, cx, |link, protocol, cx| match protocol {
+            Protocol::Http(http) => http.received(link, bytes, api, cx),
+            Protocol::WebSocket(ws) => ws.received(link, bytes, cx),
+        });
+    }
+
+    /// A request of the connection was answered by the shard that it was for.
+    pub(crate) fn answered(
+        &mut self,
+        id: ConnId,
+        ticket: u64,
+        outcome: Outcome,
+        api: Api<'_>,
+        cx: &mut Context<'_>,
+    ) {
+        self.with(id, cx, |link, protocol, cx| match protocol {
+            Protocol::Http(http) => http.answered(link, ticket, outcome, api, cx),
+            Protocol::WebSocket(ws) => ws.answered(link, ticket, &outcome, cx),
+        });
+    }
+
+    /// A request of the connection was answered by the store.
+    pub(crate) fn store_read(
+        &mut self,
+        id: ConnId,
+        ticket: u64,
+        outcome: Result<Found, StoreFault>,
+        api: Api<'_>,
+        cx: &mut Context<'_>,
+    ) {
+        self.with(id, cx, |link, protocol, cx| match protocol {
+            Protocol::Http(http) => http.store_read(link, ticket, outcome, api, cx),
+            Protocol::WebSocket(_) => cx.bug("a WebSocket reads nothing from the store"),
+        });
+    }
+
+    /// Everything that a WebSocket's user listens to comes here from now on.
+    pub(crate) fn welcome(&mut self, id: ConnId, cx: &mut Context<'_>) {
+        self.with_websocket(id, cx, |link, ws, cx| ws.welcome(link, cx));
     }
 
     /// Queues frames that others get too.
     pub(crate) fn share(&mut self, id: ConnId, frames: Bytes, cx: &mut Context<'_>) {
-        let Some(connection) = self.get_mut(id).filter(|connection| !connection.closing) else {
-            return;
-        };
-        connection.before_output(cx);
-        connection.outbox.share(frames);
-        self.close_if_slow(id, cx);
-    }
-
-    /// Closes a connection whose reader takes less than it is sent. It can resume later.
-    fn close_if_slow(&mut self, id: ConnId, cx: &mut Context<'_>) {
-        let now = cx.now.micros;
-        let Some(connection) = self.get_mut(id).filter(|it| it.outbox.is_full()) else {
-            return;
-        };
-        let full_since = *connection.full_since.get_or_insert(now);
-        let lagging = now.saturating_sub(full_since) >= SLOW_AFTER_MICROS;
-        if lagging || connection.outbox.len() >= BACKLOG_BYTES_MAX {
-            connection.outbox.drop_behind_front();
-            self.close(id, CloseCode::SlowReader, "too slow a reader", cx);
-        }
+        self.with_websocket(id, cx, |link, ws, cx| {
+            link.share(frames, cx);
+            ws.close_if_slow(link, cx);
+        });
     }
 
     /// Begins to close a WebSocket.
@@ -164,155 +258,85 @@ impl Connections {
         reason: &str,
         cx: &mut Context<'_>,
     ) {
-        let Some(connection) = self.get_mut(id).filter(|connection| !connection.closing) else {
-            return;
-        };
-        let Connection {
-            protocol: Protocol::WebSocket(ws),
-            outbox,
-            ..
-        } = connection
-        else {
-            return;
-        };
-        ws.socket.close(code, reason, outbox.buffer());
-        cx.stats.count_close(code);
-        self.end(id, cx);
+        self.with_websocket(id, cx, |link, ws, cx| ws.close(link, code, reason, cx));
     }
 
     /// The peer sends no more.
     pub(crate) fn finished(&mut self, id: ConnId, cx: &mut Context<'_>) {
-        match self.get(id).map(|connection| &connection.protocol) {
-            Some(Protocol::Http(_)) => self.http_finished(id, cx),
-            Some(Protocol::WebSocket(_)) => self.end(id, cx),
-            None => {}
-        }
+        self.with(id, cx, |link, protocol, cx| match protocol {
+            Protocol::Http(http) => http.finished(link, cx),
+            Protocol::WebSocket(_) => link.end(cx),
+        });
     }
 
-    /// Lets a connection end once its output was sent.
-    pub(crate) fn end(&mut self, id: ConnId, cx: &mut Context<'_>) {
-        if self.begin_to_close(id, cx.now) {
-            cx.effects.connections.push((id, ConnEffect::Close));
-        }
-    }
-
-    /// Takes no more for a connection, and gives it its last deadline; false where that was done before.
-    fn begin_to_close(&mut self, id: ConnId, now: Now) -> bool {
-        let Some(connection) = self.get_mut(id).filter(|connection| !connection.closing) else {
-            return false;
-        };
-        connection.closing = true;
-        // Deadlines from before, which may be sooner, count no more.
-        connection.due = None;
-        self.schedule(id, now.micros / 1_000_000 + CLOSE_LINGER_SECONDS);
-        true
-    }
-
-    /// Says that a connection may be read again, where it was not read for a while.
-    pub(crate) fn resume_if_wanted(&mut self, id: ConnId, cx: &mut Context<'_>) {
-        if self.get(id).is_some_and(|connection| connection.paused)
-            && self.would_read(id)
-            && let Some(connection) = self.get_mut(id)
-        {
-            connection.paused = false;
-            cx.effects.connections.push((id, ConnEffect::Resume));
+    /// Closes what waits for nothing, and lets all else end when it is answered, as the process stops.
+    pub(crate) fn drain(&mut self, cx: &mut Context<'_>) {
+        let all: Vec<ConnId> = self.all().map(|connection| connection.link.id()).collect();
+        for id in all {
+            self.with(id, cx, |link, protocol, cx| match protocol {
+                Protocol::Http(http) => http.drain(link, cx),
+                Protocol::WebSocket(ws) => {
+                    ws.close_when_answered(link, CloseCode::Restart, "restarting", cx);
+                }
+            });
         }
     }
 
     /// Whether a connection's socket should be read, noting a no so that a yes is told later.
     pub(crate) fn wants_input(&mut self, id: ConnId) -> bool {
-        let wants = self.would_read(id);
         let Some(connection) = self.get_mut(id) else {
-            return wants;
+            return false;
         };
-        connection.paused = !wants;
-        let has_room = !connection.outbox.is_full();
-        if has_room && matches!(&connection.protocol, Protocol::Http(http) if http.halted) {
+        let wants = connection.wants_input();
+        connection.link.set_paused(!wants);
+        let has_room = !connection.link.is_full();
+        if has_room && matches!(&connection.protocol, Protocol::Http(http) if http.is_halted()) {
             self.relieved.push(id);
         }
         wants
     }
 
-    fn would_read(&self, id: ConnId) -> bool {
-        self.get(id)
-            .is_some_and(|connection| match &connection.protocol {
-                _ if connection.is_closing() => false,
-                Protocol::Http(http) => http.wants_input() && !connection.outbox.is_full(),
-                Protocol::WebSocket(ws) => ws.wants_input() && !connection.outbox.is_full(),
-            })
-    }
-
-    fn schedule(&mut self, id: ConnId, due: u64) {
-        if let Some(connection) = self.get_mut(id)
-            && connection.due.is_none_or(|earlier| due < earlier)
-        {
-            connection.due = Some(due);
-            self.deadlines.add(id, due);
-        }
-    }
-
-    /// Makes sure that a connection is looked at when its next deadline is due.
-    pub(crate) fn reschedule(&mut self, id: ConnId, now: Now) {
-        if let Some(connection) = self.get(id).filter(|connection| !connection.closing) {
-            let due = match &connection.protocol {
-                Protocol::Http(http) => http.due_seconds(now),
-                Protocol::WebSocket(ws) => ws.due_seconds(),
-            };
-            self.schedule(id, due);
-        }
-    }
-
-    /// Goes on with requests at hand where the output has been taken.
-    pub(crate) fn go_on_with_relieved(&mut self, api: &mut Api, cx: &mut Context<'_>) {
+    /// Resumes requests that were paused by a full outbox.
+    pub(crate) fn go_on_with_relieved(&mut self, api: Api<'_>, cx: &mut Context<'_>) {
         for id in std::mem::take(&mut self.relieved) {
-            self.go_on(id, api, cx);
+            self.with(id, cx, |link, protocol, cx| match protocol {
+                Protocol::Http(http) => http.go_on(link, api, cx),
+                Protocol::WebSocket(_) => {}
+            });
         }
     }
 
     /// Looks at the connections that are due.
-    pub(crate) fn tick(&mut self, cx: &mut Context<'_>) {
-        let seconds = cx.now.micros / 1_000_000;
-        for (id, due) in self.deadlines.take_due(seconds) {
-            let Some(connection) = self.get_mut(id).filter(|it| it.due == Some(due)) else {
-                continue;
-            };
-            connection.due = None;
-            if connection.closing {
-                cx.effects.connections.push((id, ConnEffect::Abort));
-                continue;
+    pub(crate) fn tick(&mut self, api: Api<'_>, cx: &mut Context<'_>) {
+        for (id, due) in self.deadlines.take_due(cx.seconds()) {
+            let slot = self.slots.get_mut(id.slot as usize);
+            if let Some(Some(connection)) = slot
+                && connection.link.id() == id
+                && connection.link.due_seconds == Some(due)
+            {
+                let was_closing = connection.link.is_closing();
+                connection.tick(api, cx);
+                if !was_closing {
+                    connection.schedule(&mut self.deadlines, cx);
+                }
             }
+        }
+    }
+
+    /// Counts the connections.
+    pub(crate) fn census(&self) -> Census {
+        let mut census = Census::default();
+        for connection in self.all() {
             match connection.protocol {
-                Protocol::Http(_) => self.tick_http(id, cx),
-                Protocol::WebSocket(_) => self.tick_websocket(id, cx),
+                Protocol::Http(_) => census.http += 1,
+                Protocol::WebSocket(_) => census.websockets += 1,
             }
-            self.reschedule(id, cx.now);
+            census.waiting_bytes += connection.link.waiting_bytes() as u64;
         }
-    }
-}
-
-impl Connection {
-    /// Appends own bytes to the output.
-    pub(crate) fn write(&mut self, cx: &mut Context<'_>, write: impl FnOnce(&mut Vec<u8>)) {
-        self.before_output(cx);
-        write(self.outbox.buffer());
+        census
     }
 
-    /// Asks for the output to be sent, where none was waiting yet.
-    fn before_output(&mut self, cx: &mut Context<'_>) {
-        self.note_room();
-        if self.outbox.is_empty() {
-            cx.effects.connections.push((self.id, ConnEffect::Flush));
-        }
-    }
-
-    /// To be called before there is more output: only then can it be seen that some was taken.
-    fn note_room(&mut self) {
-        if !self.outbox.is_full() {
-            self.full_since = None;
-        }
-    }
-
-    pub(crate) const fn is_closing(&self) -> bool {
-        self.closing
+    fn all(&self) -> impl Iterator<Item = &Connection> {
+        self.slots.iter().filter_map(Option::as_deref)
     }
 }

@@ -1,25 +1,29 @@
-//! A user's list of chats: his chats from the store, a line for each from its owner.
+//! A user's list of chats: the chats from the store, a line for each from its owner.
 
 use rookery_schema::event::{put_json_text, put_number};
 use rookery_schema::{ChatId, UserId};
 
-use crate::context::{Context, Map, Reader};
-use crate::mesh::{Asker, ChatSummary, Command, Outcome, ShardMessage, Waiting};
-use crate::port::{Found, Read, StoreFault};
-use crate::problem::Problem;
+use crate::context::Context;
+use crate::map::Unanswered;
+use crate::mesh::command::Waiting;
+use crate::mesh::problem::Problem;
+use crate::mesh::{Asker, ChatCommand, ChatSummary, Command, Outcome};
+
+/// Seconds after which a list is given up; whoever asked was told by then.
+const GATHER_SECONDS_MAX: u64 = 10;
 
 /// Lists that are being gathered.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
-    last: u64,
-    gathers: Map<u64, Gather>,
+    gathers: Unanswered<Gather>,
 }
 
 #[derive(Debug)]
 struct Gather {
     asker: Asker,
     user_id: UserId,
-    /// Chats that he joined since the store was asked.
+    began_seconds: u64,
+    /// Chats that the user joined since the store was asked.
     joined: Vec<ChatId>,
     /// Lines that have not come yet.
     missing: usize,
@@ -28,105 +32,111 @@ struct Gather {
 }
 
 impl Inbox {
-    pub(super) fn begin(&mut self, asker: Asker, user_id: UserId, cx: &mut Context<'_>) {
-        self.last += 1;
-        let gather = self.last;
-        let state = Gather {
+    /// Begins to gather a list; gives its number, for the read of the user's chats.
+    pub(super) fn begin(&mut self, asker: Asker, user_id: UserId, cx: &Context<'_>) -> u64 {
+        self.gathers.add(Gather {
             asker,
             user_id,
+            began_seconds: cx.seconds(),
             joined: Vec::new(),
             missing: 0,
             summaries: Vec::new(),
             problem: None,
-        };
-        self.gathers.insert(gather, state);
-        cx.read(Read::ChatsOfUser(user_id), Reader::Inbox { gather });
+        })
     }
 
     /// The store knows of a membership that a read under way may have missed.
     pub(super) fn joined(&mut self, user_id: UserId, chat_id: ChatId) {
-        for state in self
-            .gathers
-            .values_mut()
-            .filter(|state| state.user_id == user_id)
-        {
-            state.joined.push(chat_id);
+        let all = self.gathers.values_mut();
+        for gather in all.filter(|gather| gather.user_id == user_id) {
+            gather.joined.push(chat_id);
         }
     }
 
+    /// The user's chats were read, but for some that the store does not know yet; `None` where they can't be.
     pub(super) fn chats_read(
         &mut self,
-        gather: u64,
-        outcome: Result<Found, StoreFault>,
-        unstored_joins: &Map<UserId, Vec<ChatId>>,
+        number: u64,
+        chats: Option<Vec<ChatId>>,
+        unstored: &[ChatId],
         cx: &mut Context<'_>,
     ) {
-        let Some(state) = self.gathers.get_mut(&gather) else {
+        // It may have been given up.
+        let Some(gather) = self.gathers.get_mut(number) else {
             return;
         };
-        let Ok(Found::Chats(mut chats)) = outcome else {
-            state.problem = Some(Problem::STORE_UNAVAILABLE);
-            return self.finish(gather, cx);
+        let Some(mut chats) = chats else {
+            gather.problem = Some(Problem::STORE_UNAVAILABLE);
+            return self.finish(number, cx);
         };
-        let unstored = unstored_joins.get(&state.user_id).into_iter().flatten();
-        chats.extend(unstored.copied());
-        chats.append(&mut state.joined);
+        chats.extend_from_slice(unstored);
+        chats.append(&mut gather.joined);
         chats.sort_unstable();
         chats.dedup();
-        state.missing = chats.len();
+        gather.missing = chats.len();
         if chats.is_empty() {
-            return self.finish(gather, cx);
+            return self.finish(number, cx);
         }
-        let user_id = state.user_id;
-        let topology = cx.topology();
-        let mut by_owner = vec![Vec::new(); usize::from(topology.shards())];
-        for chat_id in chats {
-            by_owner[topology.owner_of_chat(chat_id).index()].push(chat_id);
-        }
+        let user_id = gather.user_id;
         let asker = Asker {
             shard: cx.id(),
-            waiting: Waiting::Inbox { gather },
+            waiting: Waiting::Inbox { gather: number },
         };
-        for (shard, chats) in topology.all_shards().zip(by_owner) {
-            if !chats.is_empty() {
-                let command = Command::SummarizeChats { user_id, chats };
-                cx.send(shard, ShardMessage::Ask { asker, command });
-            }
+        for chat_id in chats {
+            cx.ask(asker, Command::Chat(chat_id, ChatCommand::Summarize { user_id }));
         }
     }
 
-    pub(super) fn answered(&mut self, gather: u64, outcome: Outcome, cx: &mut Context<'_>) {
-        let Some(state) = self.gathers.get_mut(&gather) else {
+    /// The owner of one of the chats answered.
+    pub(super) fn answered(&mut self, number: u64, outcome: Outcome, cx: &mut Context<'_>) {
+        // It may have been given up.
+        let Some(gather) = self.gathers.get_mut(number) else {
             return;
         };
         match outcome {
-            Outcome::Summaries(summaries) => state.summaries.extend(summaries),
-            Outcome::Refused(problem) => state.problem = Some(problem),
-            _ => {}
+            Outcome::Summary(summary) => gather.summaries.extend(summary.map(|it| *it)),
+            Outcome::Refused(problem) => gather.problem = Some(problem),
+            Outcome::Elsewhere => gather.problem = Some(Problem::ELSEWHERE),
+            Outcome::Posted { .. }
+            | Outcome::Json { .. }
+            | Outcome::Messages { .. }
+            | Outcome::LoggedIn { .. }
+            | Outcome::Metrics(_)
+            | Outcome::Done => {
+                cx.bug("a line of an inbox was asked for, and something else came");
+                gather.problem = Some(Problem::NOT_ANSWERED);
+            }
         }
-        state.missing = state.missing.saturating_sub(1);
-        if state.missing == 0 {
-            self.finish(gather, cx);
+        gather.missing = gather.missing.saturating_sub(1);
+        if gather.missing == 0 {
+            self.finish(number, cx);
         }
     }
 
-    fn finish(&mut self, gather: u64, cx: &mut Context<'_>) {
-        let Some(mut state) = self.gathers.remove(&gather) else {
-            return;
+    fn finish(&mut self, number: u64, cx: &mut Context<'_>) {
+        let Some(mut gather) = self.gathers.take(number) else {
+            return cx.bug("a list is finished that is not being gathered");
         };
-        let outcome = match state.problem {
+        let outcome = match gather.problem {
             Some(problem) => Outcome::Refused(problem),
             None => {
-                state
+                gather
                     .summaries
                     .sort_by_key(|it| std::cmp::Reverse((it.active_at, it.chat_id)));
                 Outcome::Json {
                     created: false,
-                    body: encode(&state.summaries),
+                    body: encode(&gather.summaries),
                 }
             }
         };
-        cx.answer(state.asker, outcome);
+        cx.answer(gather.asker, outcome);
+    }
+
+    /// Gives up lists that some owner does not answer.
+    pub(super) fn tick(&mut self, cx: &Context<'_>) {
+        let now = cx.seconds();
+        self.gathers
+            .take_if(|gather| gather.began_seconds + GATHER_SECONDS_MAX <= now);
     }
 }
 

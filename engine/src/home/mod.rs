@@ -1,81 +1,67 @@
 //! What a shard does as the home of its users: their connections, the chats they listen to, their
 //! inbox, tickets and rate limits.
 
-mod fanout;
+mod frames;
 mod inbox;
 mod rate;
+mod rooms;
+mod user;
 
 use rookery_schema::record::SessionEnded;
-use rookery_schema::{ChatId, UserId};
-use smallvec::SmallVec;
+use rookery_schema::{ChatId, PartitionId, Route, UserId};
 
+use crate::auth::revoked::Revoked;
 use crate::connection::Connections;
-use crate::context::{Context, Map, Reader, Set};
-use crate::home::fanout::Room;
+use crate::context::Context;
+use crate::edge::port::{Found, Part, Read, StoreFault, Token};
+use crate::home::frames::Frames;
 use crate::home::inbox::Inbox;
 use crate::home::rate::RateLimits;
-use crate::input::ConnId;
-use crate::mesh::{Asker, Command, Outcome, Post, ShardMessage, Subscription};
-use crate::port::{Found, Read, StoreFault};
-use crate::problem::Problem;
-use crate::revoked::Revoked;
+use crate::home::rooms::{Listener, Rooms};
+use crate::home::user::{User, send_subscription, send_unsubscription};
+use crate::ids::ConnId;
+use crate::map::{Map, Unanswered};
+use crate::mesh::problem::Problem;
+use crate::mesh::{
+    Asker, ChatCommand, Command, EventBatch, HomeCommand, Outcome, Post, Subscription,
+    SubscriptionAnswer,
+};
 use crate::ws::CloseCode;
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Home {
     users: Map<UserId, User>,
-    rooms: Map<ChatId, Room>,
+    rooms: Rooms,
     /// Memberships that the store may not know yet.
     unstored_joins: Map<UserId, Vec<ChatId>>,
     inbox: Inbox,
     /// Tickets that were spent and could be presented again.
     spent_tickets: Revoked,
     rate: RateLimits,
+    reads: Unanswered<HomeRead>,
     /// Users whose chats could not be read, and their stays.
     unread: Vec<(UserId, u64)>,
+    /// Subscriptions that nobody served, to be asked for again.
+    unserved: Vec<Subscription>,
     /// Counts the stays of users, to tell an answer from one to an earlier stay.
     last_stay: u64,
 }
 
-/// A connected user.
-#[derive(Debug, Default)]
-struct User {
-    /// The number of his stay, which ends with his last connection.
-    stay: u64,
-    connections: SmallVec<[ConnId; 2]>,
-    /// Connections that wait for `ready`.
-    newcomers: SmallVec<[ConnId; 2]>,
-    /// Chats that he is subscribed to, or is being subscribed to.
-    chats: Set<ChatId>,
-    /// Subscriptions that were not answered yet.
-    unanswered: usize,
-    /// His chats are being read from the store, or will be again after a pause.
-    loading: bool,
-}
+/// The number of a write for which nobody waits.
+const WRITTEN_FOR_NOBODY: u64 = 0;
 
-impl User {
-    const fn is_subscribed(&self) -> bool {
-        !self.loading && self.unanswered == 0
-    }
-
-    /// Asks for the events of a chat, once.
-    fn subscribe(&mut self, user_id: UserId, chat_id: ChatId, cx: &mut Context<'_>) {
-        if self.chats.insert(chat_id) {
-            self.unanswered += 1;
-            let wanted = Subscription {
-                chat_id,
-                user_id,
-                stay: self.stay,
-            };
-            let owner = cx.topology().owner_of_chat(chat_id);
-            cx.send(owner, ShardMessage::Subscribe(wanted));
-        }
-    }
+/// What a home reads from the store.
+#[derive(Debug)]
+enum HomeRead {
+    /// A connected user's chats, to subscribe to.
+    Subscriptions { user_id: UserId, stay: u64 },
+    /// A user's chats, to list.
+    Inbox { user_id: UserId, gather: u64 },
 }
 
 impl Home {
-    /// A user connected. He is told that he is ready once all his chats' events come here.
+    /// A user connected. They are told that they are ready once all their chats' events come here.
     pub(crate) fn connect(
         &mut self,
         user_id: UserId,
@@ -91,25 +77,23 @@ impl Home {
             self.last_stay += 1;
             user.stay = self.last_stay;
             user.loading = true;
-            read_chats(user_id, user.stay, cx);
+            let stay = user.stay;
+            self.read_chats(user_id, stay, cx);
         } else {
             self.welcome(user_id, connections, cx);
         }
     }
 
-    /// Sends `ready` to newcomers once their user is subscribed to all his chats.
+    /// Sends `ready` to newcomers once their user is subscribed to all their chats.
     fn welcome(&mut self, user_id: UserId, connections: &mut Connections, cx: &mut Context<'_>) {
-        let Some(user) = self
-            .users
-            .get_mut(&user_id)
-            .filter(|user| user.is_subscribed())
-        else {
+        let user = self.users.get_mut(&user_id);
+        let Some(user) = user.filter(|user| user.is_subscribed()) else {
             return;
         };
         for conn in std::mem::take(&mut user.newcomers) {
+            let batches = connections.batches(conn);
             for chat_id in &user.chats {
-                let room = self.rooms.entry(*chat_id).or_default();
-                room.add(conn, connections.batches(conn));
+                self.rooms.join(*chat_id, Listener { conn, batches });
             }
             connections.welcome(conn, cx);
         }
@@ -117,56 +101,114 @@ impl Home {
 
     /// A connection ended.
     pub(crate) fn disconnect(&mut self, user_id: UserId, conn: ConnId, cx: &mut Context<'_>) {
+        // They may have been disconnected before, when a chat of theirs moved.
         let Some(user) = self.users.get_mut(&user_id) else {
             return;
         };
         user.connections.retain(|other| *other != conn);
         user.newcomers.retain(|other| *other != conn);
-        for chat_id in &user.chats {
-            leave_room(&mut self.rooms, *chat_id, conn);
-        }
+        user.leave_rooms(conn, &mut self.rooms);
         if !user.connections.is_empty() {
             return;
         }
         let chats = std::mem::take(&mut user.chats);
         self.users.remove(&user_id);
         for chat_id in chats {
-            let message = ShardMessage::Unsubscribe {
-                chat_id,
-                users: vec![user_id],
-            };
-            cx.send(cx.topology().owner_of_chat(chat_id), message);
+            send_unsubscription(chat_id, vec![user_id], cx);
         }
     }
 
-    /// A connected user's chats were read.
-    pub(crate) fn subscriptions_read(
+    /// Another shard serves a partition from now on, or nobody. Whoever listens to one of its chats may have
+    /// missed events: their connections close, and they come back.
+    pub(crate) fn rerouted(
         &mut self,
-        (user_id, stay): (UserId, u64),
+        partition: PartitionId,
+        connections: &mut Connections,
+        cx: &mut Context<'_>,
+    ) {
+        let placement = cx.placement();
+        let listens = |user: &User| {
+            let mut chats = user.chats.iter();
+            chats.any(|chat_id| placement.of_chat(*chat_id) == partition)
+        };
+        let concerned = self.users.iter().filter(|(_, user)| listens(user));
+        let concerned: Vec<(UserId, ConnId)> = concerned
+            .flat_map(|(id, user)| user.connections.iter().map(|conn| (*id, *conn)))
+            .collect();
+        for (user_id, conn) in concerned {
+            connections.close(conn, CloseCode::Restart, "a chat moves", cx);
+            self.disconnect(user_id, conn, cx);
+        }
+    }
+
+    fn read_chats(&mut self, user_id: UserId, stay: u64, cx: &mut Context<'_>) {
+        let what = HomeRead::Subscriptions { user_id, stay };
+        self.read(what, Read::ChatsOfUser(user_id), cx);
+    }
+
+    fn read(&mut self, what: HomeRead, read: Read, cx: &mut Context<'_>) {
+        let number = self.reads.add(what);
+        cx.read(token(number), read);
+    }
+
+    /// The store answered a read.
+    pub(crate) fn store_read(
+        &mut self,
+        number: u64,
         outcome: Result<Found, StoreFault>,
         connections: &mut Connections,
         cx: &mut Context<'_>,
     ) {
-        let Some(user) = self
-            .users
-            .get_mut(&user_id)
-            .filter(|user| user.stay == stay)
-        else {
+        let chats = match outcome {
+            Ok(Found::Chats(chats)) => Some(chats),
+            Err(StoreFault) => None,
+            Ok(
+                Found::Chat(_) | Found::Messages(_) | Found::Users(_) | Found::EndedSessions(_),
+            ) => {
+                cx.bug("the store answered something else than a user's chats");
+                None
+            }
+        };
+        match self.reads.take(number) {
+            Some(HomeRead::Subscriptions { user_id, stay }) => {
+                self.subscriptions_read(user_id, stay, chats, connections, cx);
+            }
+            Some(HomeRead::Inbox { user_id, gather }) => {
+                let unstored = self.unstored_joins.get(&user_id);
+                let unstored = unstored.map(Vec::as_slice).unwrap_or_default();
+                self.inbox.chats_read(gather, chats, unstored, cx);
+            }
+            None => cx.bug("a read that nobody asked for"),
+        }
+    }
+
+    /// A row that this home wrote is in the store. Nobody waits for one.
+    pub(crate) fn written(&self, number: u64, cx: &mut Context<'_>) {
+        if number != WRITTEN_FOR_NOBODY {
+            cx.bug("a home wrote a row that it does not know of");
+        }
+    }
+
+    fn subscriptions_read(
+        &mut self,
+        user_id: UserId,
+        stay: u64,
+        chats: Option<Vec<ChatId>>,
+        connections: &mut Connections,
+        cx: &mut Context<'_>,
+    ) {
+        // They may be gone, or gone and back.
+        let user = self.users.get_mut(&user_id);
+        let Some(user) = user.filter(|user| user.stay == stay) else {
             return;
         };
-        let Ok(Found::Chats(chats)) = outcome else {
-            self.unread.push((user_id, stay));
-            return;
+        let Some(chats) = chats else {
+            return self.unread.push((user_id, stay));
         };
         user.loading = false;
-        let unstored = self
-            .unstored_joins
-            .get(&user_id)
-            .into_iter()
-            .flatten()
-            .copied();
-        for chat_id in chats.into_iter().chain(unstored) {
-            user.subscribe(user_id, chat_id, cx);
+        let unstored = self.unstored_joins.get(&user_id).into_iter().flatten();
+        for chat_id in chats.into_iter().chain(unstored.copied()) {
+            user.subscribe(user_id, chat_id, &mut self.unserved, cx);
         }
         self.welcome(user_id, connections, cx);
     }
@@ -175,21 +217,64 @@ impl Home {
     pub(crate) fn subscribed(
         &mut self,
         wanted: Subscription,
-        accepted: bool,
+        answer: SubscriptionAnswer,
         connections: &mut Connections,
         cx: &mut Context<'_>,
     ) {
         // What was wanted in an earlier stay was taken back behind it, and this answers nothing since.
-        if let Some(user) = self
-            .users
-            .get_mut(&wanted.user_id)
-            .filter(|user| user.stay == wanted.stay)
-        {
-            user.unanswered -= 1;
-            if !accepted {
+        let user = self.users.get_mut(&wanted.user_id);
+        let Some(user) = user.filter(|user| user.stay == wanted.stay) else {
+            return;
+        };
+        match answer {
+            SubscriptionAnswer::Elsewhere => return self.unserved.push(wanted),
+            SubscriptionAnswer::Accepted => {}
+            SubscriptionAnswer::NoMember => {
                 user.chats.remove(&wanted.chat_id);
             }
-            self.welcome(wanted.user_id, connections, cx);
+        }
+        match user.unanswered.checked_sub(1) {
+            Some(unanswered) => user.unanswered = unanswered,
+            None => cx.bug("a subscription was answered that nobody asked for"),
+        }
+        self.welcome(wanted.user_id, connections, cx);
+    }
+
+    /// Queues events to everybody here who listens to their chat.
+    pub(crate) fn events(
+        &mut self,
+        batch: &EventBatch,
+        connections: &mut Connections,
+        cx: &mut Context<'_>,
+    ) {
+        let owner = cx.routing.route(cx.placement().of_chat(batch.chat_id));
+        if owner != Route::Here(batch.from) {
+            // It was sent before the chat moved, and those who listened were disconnected.
+            return;
+        }
+        if let Some(room) = self.rooms.get_mut(batch.chat_id) {
+            if !room.advance(batch.first, batch.count) {
+                cx.bug("a home missed an event, or got one twice");
+            }
+            let mut frames = Frames::new(batch);
+            for listener in room.listeners() {
+                connections.share(listener.conn, frames.get(listener.batches), cx);
+            }
+            let deliveries = room.listeners().len() as u64 * u64::from(batch.count);
+            count_deliveries(batch, deliveries, cx);
+        }
+        if let Some(leaver) = batch.leaver {
+            self.leave(leaver, batch.chat_id);
+        }
+    }
+
+    fn leave(&mut self, leaver: UserId, chat_id: ChatId) {
+        if let Some(user) = self.users.get_mut(&leaver)
+            && user.chats.remove(&chat_id)
+        {
+            for conn in &user.connections {
+                self.rooms.leave(chat_id, *conn);
+            }
         }
     }
 
@@ -204,30 +289,24 @@ impl Home {
     ) {
         let mut absent = Vec::new();
         for &user_id in users {
-            self.unstored_joins
-                .entry(user_id)
-                .or_default()
-                .push(chat_id);
+            let unstored = self.unstored_joins.entry(user_id).or_default();
+            if !unstored.contains(&chat_id) {
+                unstored.push(chat_id);
+            }
             let Some(user) = self.users.get_mut(&user_id) else {
                 absent.push(user_id);
                 continue;
             };
-            user.subscribe(user_id, chat_id, cx);
-            let room = self.rooms.entry(chat_id).or_default();
-            for conn in user
-                .connections
-                .iter()
-                .filter(|conn| !user.newcomers.contains(conn))
-            {
-                room.add(*conn, connections.batches(*conn));
+            if user.subscribe(user_id, chat_id, &mut self.unserved, cx) {
+                let newcomers = &user.newcomers;
+                for &conn in user.connections.iter().filter(|it| !newcomers.contains(it)) {
+                    let batches = connections.batches(conn);
+                    self.rooms.join(chat_id, Listener { conn, batches });
+                }
             }
         }
         if !absent.is_empty() {
-            let message = ShardMessage::Unsubscribe {
-                chat_id,
-                users: absent,
-            };
-            cx.send(cx.topology().owner_of_chat(chat_id), message);
+            send_unsubscription(chat_id, absent, cx);
         }
     }
 
@@ -236,7 +315,7 @@ impl Home {
         for &user_id in users {
             self.inbox.joined(user_id, chat_id);
             if let Some(user) = self.users.get_mut(&user_id).filter(|user| user.loading) {
-                user.subscribe(user_id, chat_id, cx);
+                user.subscribe(user_id, chat_id, &mut self.unserved, cx);
             }
             let Some(chats) = self.unstored_joins.get_mut(&user_id) else {
                 continue;
@@ -268,48 +347,45 @@ impl Home {
     }
 
     /// Does a command that is for the home of a user.
-    pub(crate) fn command(&mut self, asker: Asker, command: Command, cx: &mut Context<'_>) {
-        match command {
-            Command::ListChats { user_id } => self.inbox.begin(asker, user_id, cx),
-            Command::SpendTicket {
-                ticket_id,
-                expires_at,
-                ..
-            } => {
-                let outcome = match self.spent_tickets.revoke(ticket_id, expires_at) {
-                    true => Outcome::Done,
-                    false => Outcome::Refused(Problem::UNAUTHENTICATED),
-                };
-                cx.answer(asker, outcome);
-            }
-            _ => {}
-        }
-    }
-
-    /// Passes a post on to the owner of its chat if its sender is within his rate.
-    pub(crate) fn post_within_rate(&mut self, asker: Asker, post: Post, cx: &mut Context<'_>) {
-        match self.rate.spend(post.sender_id, cx) {
-            Ok(()) => {
-                let owner = cx.topology().owner_of_chat(post.chat_id);
-                let command = Command::PostMessage(post);
-                cx.send(owner, ShardMessage::Ask { asker, command });
-            }
-            Err(problem) => cx.answer(asker, Outcome::Refused(problem)),
-        }
-    }
-
-    /// A user's chats were read, to list them.
-    pub(crate) fn inbox_read(
+    pub(crate) fn command(
         &mut self,
-        gather: u64,
-        outcome: Result<Found, StoreFault>,
+        asker: Asker,
+        user_id: UserId,
+        command: HomeCommand,
         cx: &mut Context<'_>,
     ) {
-        self.inbox
-            .chats_read(gather, outcome, &self.unstored_joins, cx);
+        match command {
+            HomeCommand::ListChats => {
+                let gather = self.inbox.begin(asker, user_id, cx);
+                let what = HomeRead::Inbox { user_id, gather };
+                self.read(what, Read::ChatsOfUser(user_id), cx);
+            }
+            HomeCommand::SpendTicket {
+                ticket_id,
+                expires_at,
+            } => match self.spent_tickets.revoke(ticket_id, expires_at) {
+                true => cx.answer(asker, Outcome::Done),
+                false => cx.refuse(asker, Problem::UNAUTHENTICATED),
+            },
+            HomeCommand::Post(chat_id, post) => self.post_within_rate(asker, chat_id, post, cx),
+        }
     }
 
-    /// An owner sent lines of an inbox.
+    /// Passes a post on to the owner of its chat if its sender is within their rate.
+    fn post_within_rate(
+        &mut self,
+        asker: Asker,
+        chat_id: ChatId,
+        post: Post,
+        cx: &mut Context<'_>,
+    ) {
+        match self.rate.spend(post.sender_id, cx) {
+            Ok(()) => cx.ask(asker, Command::Chat(chat_id, ChatCommand::Post(post))),
+            Err(problem) => cx.refuse(asker, problem),
+        }
+    }
+
+    /// An owner answered about one line of an inbox.
     pub(crate) fn inbox_answered(&mut self, gather: u64, outcome: Outcome, cx: &mut Context<'_>) {
         self.inbox.answered(gather, outcome, cx);
     }
@@ -317,24 +393,30 @@ impl Home {
     pub(crate) fn tick(&mut self, cx: &mut Context<'_>) {
         self.spent_tickets.expire(cx.now.wall);
         self.rate.tick(cx);
+        self.inbox.tick(cx);
         for (user_id, stay) in std::mem::take(&mut self.unread) {
-            read_chats(user_id, stay, cx);
+            self.read_chats(user_id, stay, cx);
+        }
+        for wanted in std::mem::take(&mut self.unserved) {
+            let user = self.users.get(&wanted.user_id);
+            if user.is_some_and(|user| user.stay == wanted.stay) {
+                send_subscription(wanted, &mut self.unserved, cx);
+            }
         }
     }
 }
 
-fn read_chats(user_id: UserId, stay: u64, cx: &mut Context<'_>) {
-    cx.read(
-        Read::ChatsOfUser(user_id),
-        Reader::Subscriptions { user_id, stay },
-    );
+const fn token(number: u64) -> Token {
+    Token {
+        part: Part::Home,
+        number,
+    }
 }
 
-fn leave_room(rooms: &mut Map<ChatId, Room>, chat_id: ChatId, conn: ConnId) {
-    if let Some(room) = rooms.get_mut(&chat_id) {
-        room.remove(conn);
-        if room.is_empty() {
-            rooms.remove(&chat_id);
-        }
-    }
+fn count_deliveries(batch: &EventBatch, deliveries: u64, cx: &mut Context<'_>) {
+    cx.stats.deliveries += deliveries;
+    let now = cx.now.wall.millis();
+    let waited = now.saturating_sub(batch.accepted_at.millis());
+    cx.stats.delivery.observe_many(waited * 1000, deliveries);
+    cx.effects.broadcasts.push(batch.applied_micros);
 }

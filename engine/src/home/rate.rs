@@ -2,8 +2,9 @@
 
 use rookery_schema::UserId;
 
-use crate::context::{Context, Map};
-use crate::problem::Problem;
+use crate::context::Context;
+use crate::map::Map;
+use crate::mesh::problem::Problem;
 
 /// Buckets of the users who sent something lately.
 #[derive(Debug, Default)]
@@ -20,7 +21,7 @@ struct Bucket {
 }
 
 impl RateLimits {
-    /// Takes leave to send one message.
+    /// Spends one token, or refuses.
     pub(super) fn spend(&mut self, user: UserId, cx: &Context<'_>) -> Result<(), Problem> {
         let rate = u64::from(cx.config.user_rate);
         if rate == 0 {

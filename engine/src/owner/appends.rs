@@ -2,16 +2,16 @@
 
 use std::collections::VecDeque;
 
-use rookery_schema::PartitionId;
 use rookery_schema::batch::RecordBatchBuilder;
 use rookery_schema::record::Record;
+use rookery_schema::{ChatId, MessageId, PartitionId};
 
 use crate::context::Context;
+use crate::edge::port::LogRequest;
 use crate::mesh::Asker;
-use crate::owner::dedup::DedupWindow;
-use crate::owner::partition::{ChangeKey, Pending};
-use crate::port::LogRequest;
-use crate::problem::Problem;
+use crate::mesh::problem::Problem;
+use crate::owner::changes::ChangeKey;
+use crate::owner::dedup::{DedupKey, DedupWindow};
 
 /// Bytes of records that may be gathered or in flight before new ones are refused.
 const APPEND_BYTES_MAX: usize = 32 << 20;
@@ -20,6 +20,27 @@ const APPEND_BATCH_BYTES: usize = 1 << 20;
 /// Microseconds after which an append that is not confirmed, or a change that is not stored, is
 /// answered as unknown.
 pub(crate) const APPEND_DEADLINE_MICROS: u64 = 5_000_000;
+
+/// What waits for a record to be durable.
+#[derive(Debug)]
+pub(crate) enum Pending {
+    /// A message without a client id: its sender.
+    Message {
+        asker: Asker,
+        message_id: MessageId,
+        chat_id: ChatId,
+    },
+    /// A message with one: everybody who waits for it is in the dedup window.
+    KeyedMessage {
+        key: DedupKey,
+        message_id: MessageId,
+        chat_id: ChatId,
+    },
+    /// Another change, and who asked for it; they are answered when it is in the store.
+    Change(ChangeKey, Asker),
+    /// Nobody any more: they were told that the outcome is unknown.
+    Nobody,
+}
 
 /// Records that were submitted together.
 #[derive(Debug)]
@@ -135,6 +156,12 @@ impl Appends {
             }
         }
         (overdue, changes)
+    }
+
+    /// Takes everything that waits, as nothing more is heard of it.
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = Pending> + '_ {
+        let submitted = self.in_flight.drain(..).flat_map(|it| it.pending);
+        submitted.chain(self.gathering_pending.drain(..))
     }
 
     pub(super) fn is_empty(&self) -> bool {

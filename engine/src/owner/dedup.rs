@@ -9,7 +9,7 @@ use rookery_schema::limits::DEDUP_WINDOW_RECORDS;
 use rookery_schema::{ChatId, MessageId, Offset, UserId};
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
-use crate::context::Map;
+use crate::map::Map;
 use crate::mesh::Asker;
 
 /// Tries of which the log could not say whether it has them, per partition; above it, the oldest is taken
@@ -23,7 +23,7 @@ pub(crate) struct DedupKey([u64; 2]);
 /// The sends of one partition that carried a client id.
 #[derive(Debug, Default)]
 pub(crate) struct DedupWindow {
-    /// Makes keys unpredictable, so that nobody can make his id collide with another sender's.
+    /// Makes keys unpredictable, so that nobody can make their id collide with another sender's.
     seed: u64,
     /// The newest record of each key, and the message that the first one yielded.
     applied: Map<DedupKey, (Offset, MessageId)>,
@@ -168,6 +168,11 @@ impl DedupWindow {
             .unwrap_or_default()
     }
 
+    /// Takes everybody who waits for a try.
+    pub(crate) fn drain_askers(&mut self) -> impl Iterator<Item = Asker> + '_ {
+        self.in_flight.values_mut().flat_map(|send| std::mem::take(&mut send.askers))
+    }
+
     /// Applies a record with a client id, which yields nothing where it repeats an earlier one.
     ///
     /// A repeat counts as well from then on: so what a window decides depends on its own length of
@@ -211,7 +216,7 @@ impl DedupWindow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mesh::Waiting;
+    use crate::mesh::command::Waiting;
     use proptest::prelude::*;
     use rookery_schema::ShardId;
 

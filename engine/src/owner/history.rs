@@ -1,14 +1,12 @@
 //! Pages of a chat's messages: newest ones from memory, older ones from the store, identical reads of
 //! which are made once.
 
-use bytes::Bytes;
-use rookery_schema::event::put_history_message;
 use rookery_schema::row::EventRow;
 use rookery_schema::{ChatId, Seq};
 
-use crate::mesh::{Asker, Outcome, Page, PageStart};
-use crate::owner::chat::{Chat, encode_row};
-use crate::port::Read;
+use crate::edge::port::Read;
+use crate::mesh::{Outcome, Page, PageStart};
+use crate::owner::chat::{Chat, Shown, encode_row};
 
 /// A read of the store that several pages may wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,60 +42,52 @@ impl PageKey {
 }
 
 /// A page that waits for the store.
-#[derive(Debug)]
-pub(crate) struct PageWait {
-    asker: Asker,
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct PartialPage {
     page: Page,
     /// What memory had when it was asked: the store has everything else, and memory may forget it.
-    in_memory: Vec<(Seq, Bytes)>,
+    in_memory: Vec<(Seq, Shown)>,
     /// Rows from this seq on are among the above.
     in_memory_from: Seq,
 }
 
 /// What became of a page.
+#[derive(Debug)]
 pub(crate) enum Paged {
     /// Memory had all of it.
     Whole(Outcome),
     /// The store must be read.
-    Wait(PageKey, PageWait),
+    Partial(PageKey, PartialPage),
 }
 
 /// Serves a page from memory, or says what to read.
-pub(crate) fn page(chat: &Chat, page: Page, asker: Asker) -> Paged {
+pub(crate) fn page(chat: &Chat, page: Page) -> Paged {
     let in_memory_from = chat.recent_from();
-    let messages = chat.recent().iter().filter(|event| event.is_message);
-    let taken = |event: &crate::owner::chat::RecentEvent| (event.seq, event.json.clone());
+    let messages = chat.recent().messages();
+    let limit = page.limit;
     let in_memory: Vec<_> = match page.from {
-        PageStart::Newest => messages.rev().take(page.limit).map(taken).collect(),
-        PageStart::Before(before) => messages
-            .rev()
-            .filter(|event| event.seq < before)
-            .take(page.limit)
-            .map(taken)
-            .collect(),
-        PageStart::After(after) => messages
-            .filter(|event| event.seq > after)
-            .take(page.limit)
-            .map(taken)
-            .collect(),
+        PageStart::Newest => messages.rev().take(limit).collect(),
+        PageStart::Before(before) => {
+            let older = messages.rev().filter(|(seq, _)| *seq < before);
+            older.take(limit).collect()
+        }
+        PageStart::After(after) => {
+            let newer = messages.filter(|(seq, _)| *seq > after);
+            newer.take(limit).collect()
+        }
     };
-    let wait = PageWait {
-        asker,
+    let partial = PartialPage {
         page,
         in_memory,
         in_memory_from,
     };
-    match wait.missing() {
-        Some(key) => Paged::Wait(key, wait),
-        None => Paged::Whole(encode_page(wait.page, wait.in_memory)),
+    match partial.missing() {
+        Some(key) => Paged::Partial(key, partial),
+        None => Paged::Whole(encode_page(page, &partial.in_memory)),
     }
 }
 
-impl PageWait {
-    pub(crate) const fn asker(&self) -> Asker {
-        self.asker
-    }
-
+impl PartialPage {
     /// What the store must add to what memory had.
     fn missing(&self) -> Option<PageKey> {
         let older_exist = self.in_memory_from > Seq(1);
@@ -114,7 +104,7 @@ impl PageWait {
                 let limit = self.page.limit - self.in_memory.len();
                 let before = match self.page.from {
                     PageStart::Before(before) => before.min(self.in_memory_from),
-                    _ => self.in_memory_from,
+                    PageStart::Newest | PageStart::After(_) => self.in_memory_from,
                 };
                 let exhausted = before <= Seq(1);
                 (older_exist && limit > 0 && !exhausted)
@@ -124,33 +114,32 @@ impl PageWait {
     }
 
     /// The page, now that the store has been read.
-    pub(crate) fn complete(self, rows: &[EventRow]) -> (Asker, Outcome) {
+    pub(crate) fn complete(self, rows: &[EventRow]) -> Outcome {
         let stored = rows
             .iter()
             .filter(|row| row.head.seq < self.in_memory_from)
-            .filter_map(|row| Some((row.head.seq, encode_row(row)?)));
+            .filter_map(|row| Some((row.head.seq, Shown::AsSaid(encode_row(row)?))));
         let limit = self.page.limit;
-        let messages = match self.page.from {
+        let messages: Vec<_> = match self.page.from {
             PageStart::After(_) => stored.chain(self.in_memory).take(limit).collect(),
-            _ => self
-                .in_memory
-                .into_iter()
-                .chain(stored)
-                .take(limit)
-                .collect(),
+            PageStart::Newest | PageStart::Before(_) => {
+                let all = self.in_memory.into_iter().chain(stored);
+                all.take(limit).collect()
+            }
         };
-        (self.asker, encode_page(self.page, messages))
+        encode_page(self.page, &messages)
     }
 }
 
-fn encode_page(page: Page, messages: Vec<(Seq, Bytes)>) -> Outcome {
-    let mut body = Vec::with_capacity(2 + messages.iter().map(|(_, m)| m.len() + 1).sum::<usize>());
+fn encode_page(page: Page, messages: &[(Seq, Shown)]) -> Outcome {
+    let bytes = messages.iter().map(|(_, message)| message.len() + 1);
+    let mut body = Vec::with_capacity(2 + bytes.sum::<usize>());
     body.push(b'[');
     for (index, (_, message)) in messages.iter().enumerate() {
         if index > 0 {
             body.push(b',');
         }
-        put_history_message(&mut body, message);
+        message.put(&mut body);
     }
     body.push(b']');
     let last = messages
@@ -159,7 +148,9 @@ fn encode_page(page: Page, messages: Vec<(Seq, Bytes)>) -> Outcome {
         .map(|&(seq, _)| seq);
     let next = match page.from {
         PageStart::After(_) => last.map(PageStart::After),
-        _ => last.filter(|&seq| seq > Seq(1)).map(PageStart::Before),
+        PageStart::Newest | PageStart::Before(_) => {
+            last.filter(|&seq| seq > Seq(1)).map(PageStart::Before)
+        }
     };
     Outcome::Messages { body, next }
 }

@@ -55,6 +55,15 @@ impl Problem {
         Self::new(Status::TooManyRequests, "too_many_requests", detail).retry_after(seconds)
     }
 
+    /// Nobody answered a request in time, which may have changed something or not.
+    pub const fn overdue(changes: bool) -> Self {
+        if changes {
+            Self::OUTCOME_UNKNOWN
+        } else {
+            Self::NOT_ANSWERED
+        }
+    }
+
     pub const UNAUTHENTICATED: Self = Self::new(
         Status::Unauthorized,
         "unauthenticated",
@@ -112,6 +121,8 @@ impl Problem {
     pub const STARTING: Self = Self::unavailable("the server is starting");
     pub const DRAINING: Self = Self::unavailable("the server is shutting down");
     pub const LOGIN_BUSY: Self = Self::unavailable("too many logins are being checked");
+    pub const NOT_ANSWERED: Self = Self::unavailable("a part of the server did not answer in time");
+    pub const ELSEWHERE: Self = Self::unavailable("it is moving to another part of the server");
     pub const OUTCOME_UNKNOWN: Self = Self::unavailable(
         "the log did not confirm in time; a retry with the same client_id is safe",
     );

@@ -1,11 +1,12 @@
 //! Everything that a step may ask for.
 
 use bytes::BytesMut;
-use rookery_schema::{ShardId, UserId};
+use rookery_schema::{Offset, PartitionId, ShardId, UserId};
 
-use crate::input::ConnId;
+use crate::edge::port::{LogRequest, PasswordJob, StoreRequest};
+use crate::ids::{ConnId, Session};
 use crate::mesh::ShardMessage;
-use crate::port::{LogRequest, PasswordJob, StoreRequest};
+use crate::stats::Stats;
 
 /// What one or more steps asked for, gathered by where it goes so that each goes in one batch.
 #[derive(Debug, Default)]
@@ -29,7 +30,7 @@ pub struct Effects {
     pub notices: Vec<Notice>,
 }
 
-/// What happens to a connection. However it ends, one [`Input::Gone`](crate::input::Input::Gone) is
+/// What happens to a connection. However it ends, one [`Input::Gone`](crate::edge::input::Input::Gone) is
 /// the last that the shard hears of it.
 #[derive(Debug)]
 pub enum ConnEffect {
@@ -49,7 +50,7 @@ pub enum ConnEffect {
 #[derive(Debug)]
 pub struct HandedOff {
     pub user_id: UserId,
-    pub session: Option<crate::auth::Session>,
+    pub session: Option<Session>,
     /// Several events may share a frame (`rookery.v1.batch`).
     pub batch_protocol: bool,
     /// Bytes that came in behind the handshake.
@@ -61,17 +62,19 @@ pub struct HandedOff {
 pub enum Notice {
     /// A record of the log could not be understood and was passed over.
     PoisonRecord {
-        partition: rookery_schema::PartitionId,
-        offset: rookery_schema::Offset,
+        partition: PartitionId,
+        offset: Offset,
         reason: String,
     },
+    /// Something happened that can't happen: a bug in this program.
+    Bug { what: &'static str },
 }
 
 /// The numbers of all shards, to be rendered and handed back as
-/// [`Input::Rendered`](crate::input::Input::Rendered).
+/// [`Input::Rendered`](crate::edge::input::Input::Rendered).
 #[derive(Debug)]
 pub struct Render {
     pub ticket: u64,
     /// In the order of the shards.
-    pub stats: Vec<Box<crate::stats::Stats>>,
+    pub stats: Vec<Box<Stats>>,
 }

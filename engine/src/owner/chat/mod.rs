@@ -1,56 +1,49 @@
 //! One chat: its members, how far it has come, its newest events, and who listens.
 
-use std::collections::VecDeque;
+mod audience;
+mod recent;
 
 use bytes::Bytes;
 use indexmap::IndexSet;
-use rookery_schema::event::{Event, put_history_message, put_ids, put_json_text};
+use rookery_schema::event::{Event, put_ids, put_json_text};
 use rookery_schema::limits::CHAT_MEMBERS_MAX;
 use rookery_schema::record::{ChatCreated, Record};
 use rookery_schema::row::{ChatRow, EventRow, Head, MemberRow, Row};
-use rookery_schema::{ChatId, Offset, PartitionId, Seq, ShardId, Timestamp, Topology, UserId};
+use rookery_schema::{ChatId, Offset, PartitionId, Seq, Timestamp, UserId};
 
-use crate::context::{Context, Set};
+use crate::context::Context;
+use crate::edge::port::StoredChat;
 use crate::mesh::{ChatSummary, EventBatch, Outcome, ShardMessage};
-use crate::port::StoredChat;
+use crate::owner::chat::audience::Audience;
+pub(crate) use crate::owner::chat::recent::{Recent, Shown};
 
-/// Stored events of one chat kept in memory.
-pub(crate) const RECENT_EVENTS_MAX: usize = 128;
-/// Bytes of stored events of one chat kept in memory.
-pub(crate) const RECENT_BYTES_MAX: usize = 64 * 1024;
 /// Events read with a chat from the store.
 pub(crate) const RECENT_EVENTS_LOADED: usize = 32;
+
+/// Where a record lies in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) partition: PartitionId,
+    pub(crate) offset: Offset,
+}
 
 /// A chat that its owner has in memory.
 #[derive(Debug)]
 pub(crate) struct Chat {
     pub(crate) id: ChatId,
-    pub(crate) name: Box<str>,
-    pub(crate) created_at: Timestamp,
+    name: Box<str>,
+    created_at: Timestamp,
     /// In the order in which they became members.
-    pub(crate) members: IndexSet<UserId, foldhash::fast::RandomState>,
-    pub(crate) head: Head,
-    /// The newest events, without a gap up to the head; none that is not stored is missing.
-    recent: VecDeque<RecentEvent>,
-    recent_bytes: usize,
-    /// The newest message's event.
-    latest_message: Option<Bytes>,
+    members: IndexSet<UserId, foldhash::fast::RandomState>,
+    head: Head,
+    recent: Recent,
+    /// The newest message, as history shows it.
+    latest_message: Option<Shown>,
     active_at: Timestamp,
-    subscribers: Set<UserId>,
-    /// How many subscribers each home shard has.
-    interest: Vec<(ShardId, u32)>,
+    pub(crate) audience: Audience,
     outgoing: Outgoing,
     /// When it was last asked for or changed, in microseconds.
     pub(crate) used_micros: u64,
-}
-
-/// An event as it was sent.
-#[derive(Debug)]
-pub(crate) struct RecentEvent {
-    pub(crate) seq: Seq,
-    pub(crate) json: Bytes,
-    pub(crate) is_message: bool,
-    offset: Offset,
 }
 
 /// Events that were applied and are about to be sent.
@@ -79,12 +72,10 @@ impl Chat {
             created_at: record.at,
             members: record.members.iter().collect(),
             head: Head::default(),
-            recent: VecDeque::new(),
-            recent_bytes: 0,
+            recent: Recent::default(),
             latest_message: None,
             active_at: record.at,
-            subscribers: Set::default(),
-            interest: Vec::new(),
+            audience: Audience::default(),
             outgoing: Outgoing::default(),
             used_micros: 0,
         }
@@ -105,19 +96,20 @@ impl Chat {
             created_at: chat.created_at,
             members: members.into_iter().collect(),
             head,
-            recent: VecDeque::with_capacity(recent.len()),
-            recent_bytes: 0,
-            latest_message: latest_message.and_then(|row| encode_row(&row)),
+            recent: Recent::default(),
+            latest_message: latest_message.and_then(|row| encode_row(&row)).map(Shown::AsSaid),
             active_at: chat.created_at,
-            subscribers: Set::default(),
-            interest: Vec::new(),
+            audience: Audience::default(),
             outgoing: Outgoing::default(),
             used_micros: 0,
         };
         for row in recent {
             if let Some(json) = encode_row(&row) {
                 this.active_at = event_time(&row).unwrap_or(this.active_at);
-                this.remember(row.head.seq, row.head.offset, json, row.is_message);
+                this.recent.push(row.head.seq, row.head.offset, json);
+                if row.is_message {
+                    this.recent.push_message(row.head.seq, None);
+                }
             }
         }
         this
@@ -127,20 +119,50 @@ impl Chat {
         self.members.contains(&user)
     }
 
-    /// Numbers an event, readies it for sending and gives the row to store.
-    pub(crate) fn number(
+    pub(crate) fn members(&self) -> impl ExactSizeIterator<Item = UserId> + '_ {
+        self.members.iter().copied()
+    }
+
+    /// Whether nobody can join.
+    pub(crate) fn is_full(&self) -> bool {
+        self.members.len() >= CHAT_MEMBERS_MAX
+    }
+
+    /// Whether a record's effect is in this state already: the store was ahead of what was committed.
+    pub(crate) fn contains(&self, at: Place) -> bool {
+        self.head.seq > Seq(0) && self.head.partition == at.partition && at.offset <= self.head.offset
+    }
+
+    /// Adds a member; false where they are one already. Only the fold may do that.
+    pub(super) fn insert_member(&mut self, user: UserId) -> bool {
+        self.members.insert(user)
+    }
+
+    /// Removes a member; false where they are none. Only the fold may do that.
+    pub(super) fn remove_member(&mut self, user: UserId) -> bool {
+        self.members.shift_remove(&user)
+    }
+
+    /// The newest event's number.
+    pub(crate) const fn seq(&self) -> Seq {
+        self.head.seq
+    }
+
+    /// Numbers an event, readies it for sending and gives the row to store. Only the fold may do that.
+    pub(super) fn number(
         &mut self,
         event: &Event<'_>,
         at: Timestamp,
-        (partition, offset): (PartitionId, Offset),
+        place: Place,
         record: Bytes,
     ) -> Row {
+        debug_assert!(!self.contains(place), "an event lies behind the head");
         let is_message = event.is_message();
         self.head = Head {
             seq: self.head.seq.next(),
             messages: self.head.messages + u64::from(is_message),
-            partition,
-            offset,
+            partition: place.partition,
+            offset: place.offset,
         };
         self.active_at = at;
         let outgoing = &mut self.outgoing;
@@ -151,7 +173,7 @@ impl Chat {
         outgoing.events.push(OutgoingEvent {
             end: outgoing.lines.len(),
             seq: self.head.seq,
-            offset,
+            offset: place.offset,
             is_message,
         });
         outgoing.lines.push(b'\n');
@@ -164,7 +186,7 @@ impl Chat {
     }
 
     /// Whether something was numbered that was not sent yet.
-    pub(crate) fn has_outgoing(&self) -> bool {
+    pub(crate) const fn has_outgoing(&self) -> bool {
         !self.outgoing.events.is_empty()
     }
 
@@ -175,53 +197,38 @@ impl Chat {
             events,
             accepted_at,
         } = std::mem::take(&mut self.outgoing);
-        if events.is_empty() {
+        let Some(first) = events.first().map(|event| event.seq) else {
             return;
-        }
+        };
         let lines = Bytes::from(lines);
         let mut start = 0;
         for event in &events {
             let json = lines.slice(start..event.end);
             start = event.end + 1;
             if event.is_message {
-                self.latest_message = Some(json.clone());
+                self.recent.push_message(event.seq, None);
+                self.latest_message = Some(Shown::AsSaid(json.clone()));
             }
-            self.remember(event.seq, event.offset, json, event.is_message);
+            self.recent.push(event.seq, event.offset, json);
         }
         let batch = EventBatch {
             chat_id: self.id,
+            from: cx.id(),
+            first,
             lines,
             count: events.len() as u32,
             accepted_at,
             applied_micros: cx.now.micros,
             leaver,
         };
-        for &(shard, _) in &self.interest {
+        for shard in self.audience.shards() {
             cx.send(shard, ShardMessage::Events(batch.clone()));
         }
     }
 
-    fn remember(&mut self, seq: Seq, offset: Offset, json: Bytes, is_message: bool) {
-        self.recent_bytes += json.len();
-        self.recent.push_back(RecentEvent {
-            seq,
-            json,
-            is_message,
-            offset,
-        });
-    }
-
-    /// Forgets old events above so many bytes, but none that the store does not have yet; it has all of
-    /// the partition's records below `stored`.
+    /// Forgets old events above so many bytes, but none that the store does not have yet.
     pub(crate) fn trim(&mut self, stored: Offset, bytes_max: usize) {
-        while let Some(oldest) = self.recent.front() {
-            let over = self.recent.len() > RECENT_EVENTS_MAX || self.recent_bytes > bytes_max;
-            if !over || oldest.offset >= stored {
-                break;
-            }
-            self.recent_bytes -= oldest.json.len();
-            self.recent.pop_front();
-        }
+        self.recent.trim(stored, bytes_max);
     }
 
     /// Whether every event is in the store, so that the chat can be forgotten.
@@ -229,45 +236,14 @@ impl Chat {
         self.head.seq == Seq(0) || self.head.offset < stored
     }
 
-    /// Whether anybody is connected who gets its events.
-    pub(crate) fn has_subscribers(&self) -> bool {
-        !self.subscribers.is_empty()
-    }
-
-    pub(crate) fn subscribe(&mut self, user: UserId, topology: Topology) {
-        if !self.subscribers.insert(user) {
-            return;
-        }
-        let home = topology.home(user);
-        match self.interest.iter_mut().find(|(shard, _)| *shard == home) {
-            Some((_, count)) => *count += 1,
-            None => self.interest.push((home, 1)),
-        }
-    }
-
-    pub(crate) fn unsubscribe(&mut self, user: UserId, topology: Topology) {
-        if !self.subscribers.remove(&user) {
-            return;
-        }
-        let home = topology.home(user);
-        if let Some(index) = self.interest.iter().position(|(shard, _)| *shard == home) {
-            self.interest[index].1 -= 1;
-            if self.interest[index].1 == 0 {
-                self.interest.swap_remove(index);
-            }
-        }
-    }
-
-    /// The newest events in memory, oldest first.
-    pub(crate) const fn recent(&self) -> &VecDeque<RecentEvent> {
+    /// The newest events in memory.
+    pub(crate) const fn recent(&self) -> &Recent {
         &self.recent
     }
 
     /// The lowest seq from which on all events are in memory.
     pub(crate) fn recent_from(&self) -> Seq {
-        self.recent
-            .front()
-            .map_or(self.head.seq.next(), |oldest| oldest.seq)
+        self.recent.from().unwrap_or(self.head.seq.next())
     }
 
     /// The rows of a chat that was just created, besides its event.
@@ -288,11 +264,6 @@ impl Chat {
         std::iter::once(Row::Chat(chat)).chain(members)
     }
 
-    /// Whether nobody can join.
-    pub(crate) fn is_full(&self) -> bool {
-        self.members.len() >= CHAT_MEMBERS_MAX
-    }
-
     /// The chat as its members see it.
     pub(crate) fn shown(&self, created: bool) -> Outcome {
         let mut out = Vec::with_capacity(160 + self.members.len() * 39);
@@ -310,9 +281,9 @@ impl Chat {
 
     /// The chat as its members' inboxes show it.
     pub(crate) fn summary(&self) -> ChatSummary {
-        let last_message = self.latest_message.as_ref().map(|event| {
-            let mut shown = Vec::with_capacity(event.len());
-            put_history_message(&mut shown, event);
+        let last_message = self.latest_message.as_ref().map(|message| {
+            let mut shown = Vec::with_capacity(message.len());
+            message.put(&mut shown);
             shown
         });
         ChatSummary {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use crate::context::Map;
+use crate::map::Map;
 
 /// Microseconds in which failed logins count.
 const WINDOW_MICROS: u64 = 300_000_000;

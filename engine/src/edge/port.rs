@@ -1,12 +1,35 @@
 //! The ports: what a shard asks of its log, its store and its password hashers, and what they answer.
 //!
 //! All are submit-and-complete: a request never blocks the shard, and its completion comes back as an
-//! [`Input`](crate::input::Input).
+//! [`Input`](crate::edge::input::Input).
 
 use bytes::Bytes;
 use rookery_schema::batch::RecordBatch;
 use rookery_schema::row::{ChatRow, EventRow, Head, Row, UserRow};
+use crate::ids::ConnId;
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
+
+/// Who asked, so that the answer comes back to them: a part of the shard, and its own number of the question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Token {
+    pub part: Part,
+    pub number: u64,
+}
+
+/// A part of a shard that asks store and password hashers for something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// One partition that it owns.
+    Partition(PartitionId),
+    /// All partitions that it owns, together.
+    Owner,
+    /// The users who are connected here.
+    Home,
+    /// A connection that shows what is read.
+    Connection(ConnId),
+    /// The login sessions that were ended.
+    Sessions,
+}
 
 /// The log of the partitions that one shard owns.
 pub trait Log {
@@ -42,8 +65,8 @@ pub enum LogRequest {
     },
     /// Keep a record that can't be understood where an operator finds it, however long the log itself
     /// keeps it; where that place refuses it, it is told and left in the log. Answered by one
-    /// [`LogEvent::Buried`] for each request, in order.
-    Bury {
+    /// [`LogEvent::DeadLettered`] for each request, in order.
+    DeadLetter {
         partition: PartitionId,
         offset: Offset,
         record: Bytes,
@@ -76,10 +99,12 @@ pub enum LogEvent {
         base: Offset,
         batch: RecordBatch,
     },
-    /// The oldest record of the partition that was to be buried is.
-    Buried { partition: PartitionId },
+    /// The oldest record of the partition that was to be a dead letter is one.
+    DeadLettered { partition: PartitionId },
     /// Everything that was in the log when it was opened has been delivered.
     CaughtUp { partition: PartitionId },
+    /// The last event of a partition: what was asked for and not answered never will be.
+    Closed { partition: PartitionId },
 }
 
 /// What a log has of a partition when it opens it.
@@ -109,11 +134,11 @@ pub enum AppendFault {
 pub enum StoreRequest {
     /// Upsert these rows, in this order where they touch the same key. The store tries until it
     /// succeeds; answered by [`StoreEvent::Written`].
-    Write { token: u64, rows: Vec<Row> },
+    Write { token: Token, rows: Vec<Row> },
     /// Make everything written before survive a power cut; answered by [`StoreEvent::Synced`].
-    Sync { token: u64 },
+    Sync { token: Token },
     /// Read; answered by [`StoreEvent::Read`].
-    Read { token: u64, read: Read },
+    Read { token: Token, read: Read },
 }
 
 /// What can be read from the store.
@@ -149,12 +174,12 @@ pub enum Read {
 #[derive(Debug)]
 pub enum StoreEvent {
     /// A write is in the store; `micros` is what it took, retries included.
-    Written { token: u64, micros: u64 },
+    Written { token: Token, micros: u64 },
     /// What was written before the sync request survives a power cut.
-    Synced { token: u64 },
+    Synced { token: Token },
     /// The outcome of a read.
     Read {
-        token: u64,
+        token: Token,
         outcome: Result<Found, StoreFault>,
     },
 }
@@ -195,7 +220,7 @@ pub struct StoredChat {
 /// Work for the password hashers: slow on purpose, so never done on a shard.
 #[derive(Debug)]
 pub struct PasswordJob {
-    pub token: u64,
+    pub token: Token,
     pub password: String,
     /// Verify against this PHC string; hash anew where there is none.
     pub against: PasswordCheck,

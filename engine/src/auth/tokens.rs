@@ -1,44 +1,40 @@
-//! Who calls: signed tokens, cookies and tickets.
+//! Signed tokens, cookies and tickets.
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use rookery_schema::{SessionId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
+use crate::ids::{Caller, Session};
+
 /// Milliseconds that a login lasts.
-pub const SESSION_MILLIS: u64 = 14 * 24 * 3600 * 1000;
+pub(crate) const SESSION_MILLIS: u64 = 14 * 24 * 3600 * 1000;
 /// Milliseconds in which a WebSocket ticket can be spent.
-pub const TICKET_MILLIS: u64 = 30_000;
+pub(crate) const TICKET_MILLIS: u64 = 30_000;
 /// Bytes of a token; longer ones are not looked at.
 const TOKEN_BYTES_MAX: usize = 2048;
 /// Name of the cookie that carries the token.
-pub const SESSION_COOKIE: &str = "session";
+pub(crate) const SESSION_COOKIE: &str = "session";
 /// Name of the cookie that tells the user in trust mode.
-pub const USER_COOKIE: &str = "user_id";
-
-/// A login that a token stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Session {
-    pub session_id: SessionId,
-    /// When the token stops being valid.
-    pub expires_at: Timestamp,
-}
-
-/// Who calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Caller {
-    pub user_id: UserId,
-    /// Absent in trust mode.
-    pub session: Option<Session>,
-}
+pub(crate) const USER_COOKIE: &str = "user_id";
 
 /// A ticket that was presented: who may connect with it, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ticket {
-    pub ticket_id: SessionId,
-    pub user_id: UserId,
-    pub expires_at: Timestamp,
+pub(crate) struct Ticket {
+    pub(crate) ticket_id: SessionId,
+    pub(crate) user_id: UserId,
+    pub(crate) expires_at: Timestamp,
     /// The login that the ticket was bought with.
-    pub session: Option<Session>,
+    pub(crate) session: Option<Session>,
+}
+
+impl Ticket {
+    /// Who presents it.
+    pub(crate) const fn caller(&self) -> Caller {
+        Caller {
+            user_id: self.user_id,
+            session: self.session,
+        }
+    }
 }
 
 /// Makes and checks tokens (JWT, HS256) and tickets. Times are milliseconds, and are checked against

@@ -2,10 +2,12 @@
 
 use std::net::SocketAddr;
 
-use rookery_schema::{ShardId, Timestamp};
+use rookery_schema::{PartitionId, Route, ShardId, Timestamp};
 
+use crate::edge::effect::HandedOff;
+use crate::edge::port::{LogEvent, PasswordOutcome, StoreEvent, Token};
+use crate::ids::ConnId;
 use crate::mesh::ShardMessage;
-use crate::port::{LogEvent, PasswordOutcome, StoreEvent};
 
 /// The two clocks of one moment, read once for each step.
 #[derive(Clone, Copy, Debug, Default)]
@@ -16,16 +18,9 @@ pub struct Now {
     pub wall: Timestamp,
 }
 
-/// A connection of this shard. The generation tells two users of one slot apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ConnId {
-    pub slot: u32,
-    pub generation: u32,
-}
-
-/// Which listener a connection came in by.
+/// By which door a connection came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Listener {
+pub enum Entrance {
     /// The API; with `operations` it serves `/metrics` and the health checks too.
     Public { operations: bool },
     /// `/metrics` and the health checks alone.
@@ -39,12 +34,12 @@ pub enum Input<'a> {
     Accepted {
         conn: ConnId,
         peer: SocketAddr,
-        listener: Listener,
+        entrance: Entrance,
     },
     /// A WebSocket arrived from the shard that accepted it; it is this user's home.
     Arrived {
         conn: ConnId,
-        socket: crate::effect::HandedOff,
+        socket: HandedOff,
     },
     /// Bytes came in; their connection has been ready to be read for so long, or longer.
     Received {
@@ -64,16 +59,18 @@ pub enum Input<'a> {
     /// Whether more waits for other shards than should. As long as it does, changes are refused, since each
     /// makes more of it.
     MeshFull(bool),
+    /// From now on, this is who serves a partition.
+    Routed { partition: PartitionId, route: Route },
     /// The log has news.
     Log(LogEvent),
     /// The store has news.
     Store(StoreEvent),
     /// A password was hashed or verified.
     Password {
-        token: u64,
+        token: Token,
         outcome: PasswordOutcome,
     },
-    /// The text for a [`Render`](crate::effect::Render).
+    /// The text for a [`Render`](crate::edge::effect::Render).
     Rendered { ticket: u64, body: Vec<u8> },
     /// Time passed; comes every [`TICK_MILLIS`].
     Tick,

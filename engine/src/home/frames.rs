@@ -1,101 +1,22 @@
-//! From one batch of a chat's events to every connection here that listens: framed once, shared by
-//! all.
+//! A batch of events as WebSocket frames: made once, shared by all who get it.
 
 use bytes::Bytes;
-use rookery_schema::UserId;
 
-use crate::connection::Connections;
-use crate::context::Context;
-use crate::home::{Home, leave_room};
-use crate::input::ConnId;
 use crate::mesh::EventBatch;
 use crate::ws::{text_frame_len, write_text_frame};
 
 /// Bytes of events that share one frame under the batch protocol.
 const BATCH_FRAME_BYTES_MAX: usize = 64 * 1024;
 
-/// The connections here that listen to one chat.
-#[derive(Debug, Default)]
-pub(crate) struct Room {
-    listeners: Vec<Listener>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Listener {
-    conn: ConnId,
-    /// Takes several events in one frame.
-    batches: bool,
-}
-
-impl Room {
-    pub(super) fn add(&mut self, conn: ConnId, batches: bool) {
-        self.listeners.push(Listener { conn, batches });
-    }
-
-    pub(super) fn remove(&mut self, conn: ConnId) {
-        if let Some(index) = self
-            .listeners
-            .iter()
-            .position(|listener| listener.conn == conn)
-        {
-            self.listeners.swap_remove(index);
-        }
-    }
-
-    pub(super) const fn is_empty(&self) -> bool {
-        self.listeners.is_empty()
-    }
-}
-
-impl Home {
-    /// Queues events to everybody here who listens to their chat.
-    pub(crate) fn events(
-        &mut self,
-        batch: &EventBatch,
-        connections: &mut Connections,
-        cx: &mut Context<'_>,
-    ) {
-        if let Some(room) = self.rooms.get(&batch.chat_id) {
-            let mut frames = Frames::new(batch);
-            for listener in &room.listeners {
-                connections.share(listener.conn, frames.get(listener.batches), cx);
-            }
-            let deliveries = room.listeners.len() as u64 * u64::from(batch.count);
-            cx.stats.deliveries += deliveries;
-            let waited = cx
-                .now
-                .wall
-                .millis()
-                .saturating_sub(batch.accepted_at.millis());
-            cx.stats.delivery.observe_many(waited * 1000, deliveries);
-            cx.effects.broadcasts.push(batch.applied_micros);
-        }
-        if let Some(leaver) = batch.leaver {
-            self.leave(leaver, batch);
-        }
-    }
-
-    fn leave(&mut self, leaver: UserId, batch: &EventBatch) {
-        let Some(user) = self.users.get_mut(&leaver) else {
-            return;
-        };
-        if user.chats.remove(&batch.chat_id) {
-            for conn in &user.connections {
-                leave_room(&mut self.rooms, batch.chat_id, *conn);
-            }
-        }
-    }
-}
-
 /// A batch as frames, made when the first receiver of each kind wants them.
-struct Frames<'a> {
+pub(crate) struct Frames<'a> {
     batch: &'a EventBatch,
     single: Option<Bytes>,
     batched: Option<Bytes>,
 }
 
 impl<'a> Frames<'a> {
-    const fn new(batch: &'a EventBatch) -> Self {
+    pub(crate) const fn new(batch: &'a EventBatch) -> Self {
         Self {
             batch,
             single: None,
@@ -103,7 +24,7 @@ impl<'a> Frames<'a> {
         }
     }
 
-    fn get(&mut self, batches: bool) -> Bytes {
+    pub(crate) fn get(&mut self, batches: bool) -> Bytes {
         let (made, make): (_, fn(&EventBatch) -> Bytes) = if batches {
             (&mut self.batched, frame_together)
         } else {
@@ -160,11 +81,13 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use rookery_schema::{ChatId, Timestamp};
+    use rookery_schema::{ChatId, Seq, ShardId, Timestamp};
 
     fn batch(lines: &[String]) -> EventBatch {
         EventBatch {
             chat_id: ChatId::from_bytes([1; 16]),
+            from: ShardId(0),
+            first: Seq(1),
             lines: lines
                 .iter()
                 .flat_map(|line| [line, "\n"].concat().into_bytes())

@@ -1,0 +1,43 @@
+//! A message that is to be posted, whichever way it came in.
+
+use rookery_schema::limits::{CLIENT_ID_BYTES_MAX, CONTENT_BYTES_MAX};
+use rookery_schema::{ChatId, UserId};
+
+use crate::context::Context;
+use crate::mesh::problem::Problem;
+use crate::mesh::{ChatCommand, Command, HomeCommand, Post};
+
+/// A post whose parts are within their bounds.
+///
+/// # Errors
+/// Which of them is not.
+pub(crate) fn checked_post(
+    sender_id: UserId,
+    content: &str,
+    client_id: Option<&str>,
+) -> Result<Post, Problem> {
+    if content.is_empty() || content.len() > CONTENT_BYTES_MAX {
+        return Err(Problem::out_of_bounds(
+            "content must be 1 to 4096 bytes of UTF-8",
+        ));
+    }
+    if client_id.is_some_and(|id| id.is_empty() || id.len() > CLIENT_ID_BYTES_MAX) {
+        return Err(Problem::out_of_bounds(
+            "client_id must be 1 to 64 bytes of UTF-8",
+        ));
+    }
+    Ok(Post {
+        sender_id,
+        content: content.into(),
+        client_id: client_id.map(Box::from),
+    })
+}
+
+/// Where a post goes first: to the sender's home where that limits their rate, else to the chat's owner.
+pub(crate) fn post_command(chat_id: ChatId, post: Post, cx: &Context<'_>) -> Command {
+    if cx.config.user_rate > 0 {
+        Command::Home(post.sender_id, HomeCommand::Post(chat_id, post))
+    } else {
+        Command::Chat(chat_id, ChatCommand::Post(post))
+    }
+}

@@ -1,0 +1,5 @@
+//! Who calls, and whether they still may.
+
+pub(crate) mod gate;
+pub(crate) mod revoked;
+pub(crate) mod tokens;

@@ -1,0 +1,37 @@
+//! What a shard is told when it is made.
+
+use std::time::Duration;
+
+use rookery_schema::{Routing, ShardId};
+
+/// The settings of one shard.
+#[derive(Clone)]
+pub struct ShardConfig {
+    pub id: ShardId,
+    /// Who serves what at the start.
+    pub routing: Routing,
+    pub auth: AuthMode,
+    /// Signs tokens; at least 32 bytes, the same at every start.
+    pub token_secret: Vec<u8>,
+    /// Signs tickets; at least 32 bytes, the same for all shards and new at every start.
+    pub ticket_secret: Vec<u8>,
+    /// Seeds this shard's random numbers; different for each shard and start, and not guessable.
+    pub entropy: [u8; 32],
+    /// Refuse new messages while the oldest one that is not stored is older.
+    pub lag_limit: Duration,
+    /// Messages a second and user; 0: no limit.
+    pub user_rate: u32,
+    /// Failed logins in five minutes per account and address; 0: no limit.
+    pub login_rate: u32,
+    /// Batches that a log lane may hold per partition before more are gathered here instead.
+    pub appends_in_flight_max: usize,
+}
+
+/// How callers are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthMode {
+    /// By signed tokens.
+    Token,
+    /// By what they say.
+    Trust,
+}

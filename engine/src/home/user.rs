@@ -1,0 +1,84 @@
+//! One connected user: their connections, and the chats that they listen to.
+
+use rookery_schema::{ChatId, UserId};
+use smallvec::SmallVec;
+
+use crate::context::Context;
+use crate::home::rooms::Rooms;
+use crate::ids::ConnId;
+use crate::map::Set;
+use crate::mesh::{ShardMessage, Subscription};
+use rookery_schema::Route;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct User {
+    /// The number of their stay, which ends with their last connection.
+    pub(crate) stay: u64,
+    pub(crate) connections: SmallVec<[ConnId; 2]>,
+    /// Connections that wait for `ready`.
+    pub(crate) newcomers: SmallVec<[ConnId; 2]>,
+    /// Chats that they are subscribed to, or are being subscribed to.
+    pub(crate) chats: Set<ChatId>,
+    /// Subscriptions that were not answered yet.
+    pub(crate) unanswered: usize,
+    /// Their chats are being read from the store, or will be again after a pause.
+    pub(crate) loading: bool,
+}
+
+impl User {
+    /// Whether all their chats' events come here.
+    pub(crate) const fn is_subscribed(&self) -> bool {
+        !self.loading && self.unanswered == 0
+    }
+
+    /// Asks for the events of a chat, once; true the first time. Where nobody serves it, the subscription is
+    /// added to those that are asked for again.
+    pub(crate) fn subscribe(
+        &mut self,
+        user_id: UserId,
+        chat_id: ChatId,
+        again: &mut Vec<Subscription>,
+        cx: &mut Context<'_>,
+    ) -> bool {
+        let is_new = self.chats.insert(chat_id);
+        if is_new {
+            self.unanswered += 1;
+            let wanted = Subscription {
+                chat_id,
+                user_id,
+                stay: self.stay,
+            };
+            send_subscription(wanted, again, cx);
+        }
+        is_new
+    }
+
+    /// Takes a connection out of all rooms.
+    pub(crate) fn leave_rooms(&self, conn: ConnId, rooms: &mut Rooms) {
+        for chat_id in &self.chats {
+            rooms.leave(*chat_id, conn);
+        }
+    }
+}
+
+/// Sends a subscription to whoever serves its chat; where nobody does, it is to be sent again.
+pub(crate) fn send_subscription(
+    wanted: Subscription,
+    again: &mut Vec<Subscription>,
+    cx: &mut Context<'_>,
+) {
+    match cx.routing.route(cx.placement().of_chat(wanted.chat_id)) {
+        Route::Here(owner) => cx.send(owner, ShardMessage::Subscribe(wanted)),
+        Route::Nobody => again.push(wanted),
+    }
+}
+
+/// Tells whoever serves a chat that some users listen no more.
+pub(crate) fn send_unsubscription(chat_id: ChatId, users: Vec<UserId>, cx: &mut Context<'_>) {
+    match cx.routing.route(cx.placement().of_chat(chat_id)) {
+        Route::Here(owner) => cx.send(owner, ShardMessage::Unsubscribe { chat_id, users }),
+        // Then nobody counts them as subscribed.
+        Route::Nobody => {}
+    }
+}

@@ -1,0 +1,62 @@
+//! Hash maps of a shard.
+
+use std::collections::{HashMap, HashSet};
+
+use foldhash::fast::RandomState;
+
+/// A map keyed by ids, with a hash that is fast and can't be predicted from outside.
+pub(crate) type Map<K, V> = HashMap<K, V, RandomState>;
+
+/// A set of ids; see [`Map`].
+pub(crate) type Set<K> = HashSet<K, RandomState>;
+
+/// What was asked for and not answered yet, by the number that the answer will carry.
+#[derive(Debug)]
+pub(crate) struct Unanswered<T> {
+    last: u64,
+    waiting: Map<u64, T>,
+}
+
+impl<T> Default for Unanswered<T> {
+    fn default() -> Self {
+        Self::above(0)
+    }
+}
+
+impl<T> Unanswered<T> {
+    /// Counts up from a number that no answer to anybody else can carry.
+    pub(crate) fn above(last: u64) -> Self {
+        let waiting = Map::default();
+        Self { last, waiting }
+    }
+
+    /// Notes what waits, and gives its number.
+    pub(crate) fn add(&mut self, what: T) -> u64 {
+        self.last += 1;
+        self.waiting.insert(self.last, what);
+        self.last
+    }
+
+    /// Takes what waits for an answer; `None` where nothing does any more.
+    pub(crate) fn take(&mut self, number: u64) -> Option<T> {
+        self.waiting.remove(&number)
+    }
+
+    pub(crate) fn get_mut(&mut self, number: u64) -> Option<&mut T> {
+        self.waiting.get_mut(&number)
+    }
+
+    /// Takes all that fulfils a condition.
+    pub(crate) fn take_if(&mut self, mut is_over: impl FnMut(&mut T) -> bool) -> Vec<T> {
+        let over = self.waiting.extract_if(|_, what| is_over(what));
+        over.map(|(_, what)| what).collect()
+    }
+
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.waiting.values_mut()
+    }
+
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = T> + '_ {
+        self.waiting.drain().map(|(_, what)| what)
+    }
+}

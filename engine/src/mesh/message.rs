@@ -1,0 +1,120 @@
+//! One message from shard to shard.
+//!
+//! Messages from one shard to another arrive in the order in which they were sent. A full ring delays
+//! them and makes the sender stop reading sockets, and refuse changes when too many wait; none is ever dropped.
+
+use bytes::Bytes;
+use rookery_schema::record::SessionEnded;
+use rookery_schema::{ChatId, Seq, ShardId, Timestamp, UserId};
+
+use crate::mesh::command::{Asker, Command};
+use crate::mesh::outcome::Outcome;
+use crate::stats::Stats;
+
+/// One message from shard to shard.
+#[derive(Debug)]
+pub enum ShardMessage {
+    /// Do this, and answer.
+    Ask { asker: Asker, command: Command },
+    /// What came of it.
+    Answer { asker: Asker, outcome: Outcome },
+    /// Home to owner: a connected user wants the events of a chat.
+    Subscribe(Subscription),
+    /// Owner to home: what came of that.
+    Subscribed {
+        wanted: Subscription,
+        answer: SubscriptionAnswer,
+    },
+    /// Home to owner: nobody of these users is connected.
+    Unsubscribe { chat_id: ChatId, users: Vec<UserId> },
+    /// Owner to home: these users became members. The owner counts them as subscribed until the home
+    /// says otherwise, so that no event slips between joining and subscribing.
+    Joined { chat_id: ChatId, users: Vec<UserId> },
+    /// Owner to home: the store knows by now what [`ShardMessage::Joined`] told.
+    JoinsStored { chat_id: ChatId, users: Vec<UserId> },
+    /// Owner to an interested home: numbered events of one chat.
+    Events(EventBatch),
+    /// To every shard: a session was ended; its token is void and its sockets close.
+    SessionEnded(SessionEnded),
+    /// To the shard itself: gather the numbers of all shards.
+    Scrape { asker: Asker },
+    /// Send your numbers to this shard.
+    StatsWanted { from: ShardId, ticket: u64 },
+    /// The numbers of one shard.
+    Stats {
+        from: ShardId,
+        ticket: u64,
+        stats: Box<Stats>,
+    },
+    /// To every shard: this one has replayed its partitions.
+    Ready { from: ShardId },
+    /// To every shard: this one knows that all have, and serves requests.
+    Serving { from: ShardId },
+}
+
+/// Rings hold thousands of messages, so a larger one costs memory and copies.
+const _: () = assert!(size_of::<ShardMessage>() <= 128);
+
+impl ShardMessage {
+    /// About how many bytes it takes in memory, what it shares with others included. Only events count in
+    /// full: all others are few, or as many as the requests that wait for them.
+    pub const fn bytes(&self) -> usize {
+        let shared = match self {
+            Self::Events(batch) => batch.lines.len(),
+            Self::Ask { .. }
+            | Self::Answer { .. }
+            | Self::Subscribe(_)
+            | Self::Subscribed { .. }
+            | Self::Unsubscribe { .. }
+            | Self::Joined { .. }
+            | Self::JoinsStored { .. }
+            | Self::SessionEnded(_)
+            | Self::Scrape { .. }
+            | Self::StatsWanted { .. }
+            | Self::Stats { .. }
+            | Self::Ready { .. }
+            | Self::Serving { .. } => 0,
+        };
+        size_of::<Self>() + shared
+    }
+}
+
+/// The wish of a connected user for the events of a chat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subscription {
+    pub chat_id: ChatId,
+    pub user_id: UserId,
+    /// The home's own number of their stay, from their first connection to the end of their last.
+    pub stay: u64,
+}
+
+/// What came of a [`Subscription`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubscriptionAnswer {
+    /// From here on the chat's events follow.
+    Accepted,
+    /// The user is no member of the chat.
+    NoMember,
+    /// The shard that was asked does not serve the chat.
+    Elsewhere,
+}
+
+/// Events of one chat in `seq` order, encoded once for all who get them.
+#[derive(Clone, Debug)]
+pub struct EventBatch {
+    pub chat_id: ChatId,
+    /// The owner, whose word counts only while the chat is routed to it.
+    pub from: ShardId,
+    /// The seq of the first event.
+    pub first: Seq,
+    /// One JSON object a line, with a line break behind each.
+    pub lines: Bytes,
+    /// How many events there are.
+    pub count: u32,
+    /// When the oldest of them was accepted, for the latency of delivery.
+    pub accepted_at: Timestamp,
+    /// When the owner applied them, in microseconds of the shards' clock.
+    pub applied_micros: u64,
+    /// A member who gets these events as their last.
+    pub leaver: Option<UserId>,
+}

@@ -1,0 +1,61 @@
+//! What came of a command.
+
+use rookery_schema::{ChatId, MessageId, Seq, Timestamp, UserId};
+
+use crate::mesh::command::PageStart;
+use crate::mesh::problem::Problem;
+
+/// What came of a [`Command`](crate::mesh::command::Command).
+#[derive(Debug)]
+pub enum Outcome {
+    /// A message is durable in the log.
+    Posted {
+        message_id: MessageId,
+        chat_id: ChatId,
+        created_at: Timestamp,
+    },
+    /// JSON to show.
+    Json { created: bool, body: Vec<u8> },
+    /// A page of messages as a JSON array; `next` continues it where there may be more.
+    Messages {
+        body: Vec<u8>,
+        next: Option<PageStart>,
+    },
+    /// A line of an inbox, where the user is a member of the chat.
+    Summary(Option<Box<ChatSummary>>),
+    /// The user to log in.
+    LoggedIn { user_id: UserId, username: Box<str> },
+    /// The numbers of all shards in Prometheus' text format.
+    Metrics(Vec<u8>),
+    /// Done, with nothing to show.
+    Done,
+    /// Refused.
+    Refused(Problem),
+    /// The shard that was asked does not serve it, and did nothing.
+    Elsewhere,
+}
+
+impl Outcome {
+    /// The acknowledgement of a message.
+    pub fn posted(message_id: MessageId, chat_id: ChatId) -> Self {
+        Self::Posted {
+            message_id,
+            chat_id,
+            created_at: message_id.minted_at(),
+        }
+    }
+}
+
+/// A chat as its members' inboxes show it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ChatSummary {
+    pub chat_id: ChatId,
+    pub name: Box<str>,
+    pub last_seq: Seq,
+    /// How many messages there are.
+    pub messages: u64,
+    /// The newest message as history shows it.
+    pub last_message: Option<Vec<u8>>,
+    /// When the chat last changed.
+    pub active_at: Timestamp,
+}

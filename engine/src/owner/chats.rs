@@ -1,0 +1,174 @@
+//! The chats of one partition that are in memory, or on their way there.
+
+use bytes::Bytes;
+use rookery_schema::{ChatId, Offset, UserId};
+
+use crate::map::Map;
+use crate::mesh::{Asker, ChatCommand, Subscription};
+use crate::owner::chat::Chat;
+use crate::owner::progress::SpanId;
+use crate::owner::retries::Retries;
+
+/// Commands that may wait for one chat to be read from the store.
+const PARKED_COMMANDS_MAX: usize = 1024;
+
+/// What is known of a chat.
+#[derive(Debug)]
+pub(crate) enum Slot {
+    /// It is being read from the store, or will be again after a pause.
+    Loading(Parking),
+    /// It was made here and its creation is on its way through the log.
+    Fresh,
+    Active(Box<Chat>),
+}
+
+/// Everything that waits for a chat to be read, in the order in which it came.
+#[derive(Debug, Default)]
+pub(crate) struct Parking {
+    parked: Vec<Parked>,
+    /// How many of them are commands.
+    commands: usize,
+}
+
+/// What waits for a chat to be read.
+#[derive(Debug)]
+pub(crate) enum Parked {
+    /// At most [`PARKED_COMMANDS_MAX`].
+    Command { asker: Asker, command: ChatCommand },
+    /// At most one for each connected member: a home asks once, and takes it back when they are gone.
+    Subscribe(Subscription),
+    /// Bounded as all records that are on their way into the store.
+    Record(ParkedRecord),
+}
+
+/// A record whose chat is being read from the store.
+#[derive(Debug)]
+pub(crate) struct ParkedRecord {
+    pub(crate) offset: Offset,
+    pub(crate) span: SpanId,
+    pub(crate) bytes: Bytes,
+}
+
+impl Parking {
+    /// Whether no more commands may wait.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.commands >= PARKED_COMMANDS_MAX
+    }
+
+    pub(crate) fn push(&mut self, parked: Parked) {
+        self.commands += usize::from(matches!(parked, Parked::Command { .. }));
+        self.parked.push(parked);
+    }
+
+    /// Takes back what connected users wanted who are gone.
+    pub(crate) fn unsubscribe(&mut self, users: &[UserId]) {
+        let is_over = |it: &Parked| matches!(it, Parked::Subscribe(it) if users.contains(&it.user_id));
+        self.parked.retain(|it| !is_over(it));
+    }
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Chats {
+    slots: Map<ChatId, Slot>,
+    /// Chats that could not be read.
+    unread: Retries<ChatId>,
+    /// How many chats were looked at in this round of forgetting some.
+    swept: usize,
+}
+
+impl Chats {
+    /// How many are known.
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(crate) fn get_mut(&mut self, chat_id: ChatId) -> Option<&mut Slot> {
+        self.slots.get_mut(&chat_id)
+    }
+
+    /// A chat that is in memory.
+    pub(crate) fn active(&mut self, chat_id: ChatId) -> Option<&mut Chat> {
+        match self.slots.get_mut(&chat_id) {
+            Some(Slot::Active(chat)) => Some(chat),
+            Some(Slot::Loading(_) | Slot::Fresh) | None => None,
+        }
+    }
+
+    pub(crate) fn insert(&mut self, chat: Box<Chat>) {
+        self.slots.insert(chat.id, Slot::Active(chat));
+    }
+
+    /// A chat's creation is on its way through the log.
+    pub(crate) fn begin_creation(&mut self, chat_id: ChatId) {
+        self.slots.insert(chat_id, Slot::Fresh);
+    }
+
+    /// A chat's creation came to nothing.
+    pub(crate) fn abandon_creation(&mut self, chat_id: ChatId) {
+        if matches!(self.slots.get(&chat_id), Some(Slot::Fresh)) {
+            self.slots.remove(&chat_id);
+        }
+    }
+
+    /// Puts something behind the reading of a chat; true where that has to be begun.
+    pub(crate) fn park(&mut self, chat_id: ChatId, parked: Parked) -> bool {
+        let is_new = !self.slots.contains_key(&chat_id);
+        let slot = self.slots.entry(chat_id);
+        if let Slot::Loading(parking) = slot.or_insert_with(|| Slot::Loading(Parking::default())) {
+            parking.push(parked);
+        }
+        is_new
+    }
+
+    /// Takes what waited for a chat that was read, which is forgotten here; `None` where it was not being read.
+    pub(crate) fn end_loading(&mut self, chat_id: ChatId) -> Option<Vec<Parked>> {
+        match self.slots.remove(&chat_id)? {
+            Slot::Loading(parking) => Some(parking.parked),
+            other @ (Slot::Fresh | Slot::Active(_)) => {
+                self.slots.insert(chat_id, other);
+                None
+            }
+        }
+    }
+
+    /// Has a chat that could not be read be read again after a pause.
+    pub(crate) fn load_later(&mut self, chat_id: ChatId, kept: Vec<Parked>, now_micros: u64) {
+        self.unread.add(chat_id, now_micros);
+        let mut parking = Parking::default();
+        kept.into_iter().for_each(|parked| parking.push(parked));
+        self.slots.insert(chat_id, Slot::Loading(parking));
+    }
+
+    /// Takes a chat that is to be read again now.
+    pub(crate) fn next_unread(&mut self, now_micros: u64) -> Option<ChatId> {
+        self.unread.next(now_micros)
+    }
+
+    /// Looks at so many chats, the next ones each time, and forgets those of which that is said.
+    pub(crate) fn sweep(&mut self, count: usize, mut is_over: impl FnMut(&mut Chat) -> bool) {
+        let mut over = Vec::new();
+        for (chat_id, slot) in self.slots.iter_mut().skip(self.swept).take(count) {
+            if let Slot::Active(chat) = slot
+                && is_over(chat)
+            {
+                over.push(*chat_id);
+            }
+        }
+        self.swept = (self.swept + count) % self.slots.len().max(1);
+        for chat_id in over {
+            self.slots.remove(&chat_id);
+        }
+    }
+
+    /// Takes everything that waits for chats to be read.
+    pub(crate) fn drain_parked(&mut self) -> impl Iterator<Item = (ChatId, Parked)> + '_ {
+        self.slots.drain().flat_map(|(chat_id, slot)| {
+            let parked = match slot {
+                Slot::Loading(parking) => parking.parked,
+                Slot::Fresh | Slot::Active(_) => Vec::new(),
+            };
+            parked.into_iter().map(move |it| (chat_id, it))
+        })
+    }
+}

@@ -1,0 +1,131 @@
+//! What becomes of a command on a chat: a pure function of the chat and the command.
+
+use rookery_schema::record::{ChatCreated, MembershipChange, Record};
+use rookery_schema::{ChatId, Timestamp};
+
+use crate::mesh::problem::Problem;
+use crate::mesh::{ChatCommand, Outcome, Post};
+use crate::owner::changes::ChangeKey;
+use crate::owner::chat::Chat;
+use crate::owner::history::{Paged, page};
+
+/// What is to be done.
+#[derive(Debug)]
+pub(crate) enum Decision<'a> {
+    /// This is the answer, and nothing changes.
+    Answer(Outcome),
+    /// A page is shown, once the store has added what memory lacks.
+    Page(Paged),
+    /// A message is appended, unless it repeats one.
+    Post(&'a Post),
+    /// A record is appended, and answered when it is in the store.
+    Append(ChangeKey, Record<'a>),
+}
+
+/// Decides about a command; without a chat there is none with this id.
+///
+/// # Errors
+/// Why it is refused.
+pub(crate) fn decide<'a>(
+    chat_id: ChatId,
+    chat: Option<&Chat>,
+    command: &'a ChatCommand,
+    at: Timestamp,
+) -> Result<Decision<'a>, Problem> {
+    match chat {
+        Some(chat) => decide_for_chat(chat, command, at),
+        None => decide_without_chat(chat_id, command, at),
+    }
+}
+
+fn decide_without_chat(
+    chat_id: ChatId,
+    command: &ChatCommand,
+    at: Timestamp,
+) -> Result<Decision<'_>, Problem> {
+    match command {
+        ChatCommand::Create {
+            creator_id,
+            name,
+            members,
+        } => {
+            let created = ChatCreated {
+                chat_id,
+                at,
+                creator_id: *creator_id,
+                name,
+                members: members.as_list(),
+            };
+            Ok(Decision::Append(
+                ChangeKey::Chat(chat_id),
+                Record::ChatCreated(created),
+            ))
+        }
+        ChatCommand::Summarize { .. } => Ok(Decision::Answer(Outcome::Summary(None))),
+        ChatCommand::Post(_)
+        | ChatCommand::Show { .. }
+        | ChatCommand::ShowMessages { .. }
+        | ChatCommand::AddMember { .. }
+        | ChatCommand::RemoveMember { .. } => Err(Problem::NO_SUCH_CHAT),
+    }
+}
+
+fn decide_for_chat<'a>(
+    chat: &Chat,
+    command: &'a ChatCommand,
+    at: Timestamp,
+) -> Result<Decision<'a>, Problem> {
+    let member = |user| {
+        if chat.is_member(user) {
+            Ok(())
+        } else {
+            Err(Problem::NO_SUCH_CHAT)
+        }
+    };
+    let change = |user_id, by| MembershipChange {
+        chat_id: chat.id,
+        user_id,
+        by,
+        at,
+    };
+    match command {
+        // Its id was made for this very command, so this is what was asked for.
+        ChatCommand::Create { .. } => Ok(Decision::Answer(chat.shown(true))),
+        ChatCommand::Post(post) => {
+            member(post.sender_id)?;
+            Ok(Decision::Post(post))
+        }
+        &ChatCommand::Show { caller } => {
+            member(caller)?;
+            Ok(Decision::Answer(chat.shown(false)))
+        }
+        &ChatCommand::ShowMessages { caller, page: wanted } => {
+            member(caller)?;
+            Ok(Decision::Page(page(chat, wanted)))
+        }
+        &ChatCommand::AddMember { caller, user_id } => {
+            member(caller)?;
+            if chat.is_member(user_id) {
+                return Ok(Decision::Answer(chat.shown(false)));
+            }
+            // Others may be on their way in: it is decided when the record is applied.
+            if chat.is_full() {
+                return Err(Problem::CHAT_FULL);
+            }
+            let key = ChangeKey::Added(chat.id, user_id);
+            Ok(Decision::Append(key, Record::MemberAdded(change(user_id, caller))))
+        }
+        &ChatCommand::RemoveMember { caller, user_id } => {
+            member(caller)?;
+            if !chat.is_member(user_id) {
+                return Err(Problem::NO_SUCH_USER);
+            }
+            let key = ChangeKey::Removed(chat.id, user_id);
+            Ok(Decision::Append(key, Record::MemberRemoved(change(user_id, caller))))
+        }
+        &ChatCommand::Summarize { user_id } => {
+            let mine = chat.is_member(user_id).then(|| Box::new(chat.summary()));
+            Ok(Decision::Answer(Outcome::Summary(mine)))
+        }
+    }
+}

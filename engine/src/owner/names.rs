@@ -1,0 +1,180 @@
+//! Usernames, on the owner of their partition: the one place where a name can be claimed, so that uniqueness
+//! needs no lock in the store.
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use rookery_schema::record::UserRegistered;
+use rookery_schema::row::{Row, UserRow};
+use rookery_schema::UserId;
+
+use crate::map::Map;
+use crate::mesh::Asker;
+use crate::mesh::problem::Problem;
+use crate::owner::progress::SpanId;
+use crate::owner::retries::Retries;
+
+/// Requests that may wait for one name to be read from the store.
+const NAME_WAITERS_MAX: usize = 64;
+
+/// What is in progress around usernames. Settled names are in the store and not here.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    names: Map<Box<str>, Name>,
+    /// Names that could not be read.
+    unread: Retries<Box<str>>,
+    claims: Map<UserId, Box<str>>,
+}
+
+/// A name that is being worked on.
+#[derive(Debug)]
+pub(crate) enum Name {
+    /// It is being read from the store, or will be again after a pause.
+    Loading(Vec<NameWaiter>),
+    /// Somebody's registration is on its way through the log.
+    Claimed(UserId),
+    /// It was applied and is on its way into the store.
+    Applied(Box<UserRow>),
+}
+
+/// What waits for a name to be read.
+#[derive(Debug)]
+pub(crate) enum NameWaiter {
+    Register {
+        asker: Asker,
+        password: Option<Box<str>>,
+    },
+    LogIn(LogIn),
+    Record(ParkedUser),
+}
+
+/// A login that is asked for.
+#[derive(Debug)]
+pub(crate) struct LogIn {
+    pub(crate) asker: Asker,
+    /// Absent in trust mode.
+    pub(crate) password: Option<Box<str>>,
+    pub(crate) address: IpAddr,
+}
+
+/// A registration whose name is being read from the store.
+#[derive(Debug)]
+pub(crate) struct ParkedUser {
+    pub(crate) span: SpanId,
+    pub(crate) bytes: Bytes,
+}
+
+impl Names {
+    pub(crate) fn get(&self, username: &str) -> Option<&Name> {
+        self.names.get(username)
+    }
+
+    pub(crate) fn claim(&mut self, username: &str, user_id: UserId) {
+        self.names.insert(username.into(), Name::Claimed(user_id));
+        self.claims.insert(user_id, username.into());
+    }
+
+    /// Gives a name back that was claimed in vain.
+    pub(crate) fn release(&mut self, user_id: UserId) {
+        let Some(username) = self.claims.remove(&user_id) else {
+            return;
+        };
+        if matches!(self.names.get(&username), Some(Name::Claimed(by)) if *by == user_id) {
+            self.names.remove(&username);
+        }
+    }
+
+    /// Whether a record about this name can be applied without reading the store.
+    pub(crate) fn is_known(&self, username: &str) -> bool {
+        matches!(
+            self.names.get(username),
+            Some(Name::Claimed(_) | Name::Applied(_))
+        )
+    }
+
+    /// Whether no more requests may wait for a name.
+    pub(crate) fn is_crowded(&self, username: &str) -> bool {
+        matches!(self.names.get(username), Some(Name::Loading(w)) if w.len() >= NAME_WAITERS_MAX)
+    }
+
+    /// Waits until the store has been asked for a name; true where that has to be begun.
+    pub(crate) fn wait(&mut self, username: &str, waiter: NameWaiter) -> bool {
+        if let Some(Name::Loading(waiters)) = self.names.get_mut(username) {
+            waiters.push(waiter);
+            return false;
+        }
+        let loading = Name::Loading(vec![waiter]);
+        self.names.insert(username.into(), loading);
+        true
+    }
+
+    /// Takes what waited for a name that was read, which is forgotten here; `None` where it was not being read.
+    pub(crate) fn end_loading(&mut self, username: &str) -> Option<Vec<NameWaiter>> {
+        match self.names.remove(username)? {
+            Name::Loading(waiters) => Some(waiters),
+            other @ (Name::Claimed(_) | Name::Applied(_)) => {
+                self.names.insert(username.into(), other);
+                None
+            }
+        }
+    }
+
+    /// Has a name that could not be read be read again after a pause.
+    pub(crate) fn load_later(&mut self, username: &str, kept: Vec<NameWaiter>, now_micros: u64) {
+        self.unread.add(username.into(), now_micros);
+        self.names.insert(username.into(), Name::Loading(kept));
+    }
+
+    /// Takes a name that is to be read again now.
+    pub(crate) fn next_unread(&mut self, now_micros: u64) -> Option<Box<str>> {
+        self.unread.next(now_micros)
+    }
+
+    /// A name that the store has, for records that come behind it.
+    pub(crate) fn found(&mut self, username: &str, row: UserRow) {
+        let applied = Name::Applied(Box::new(row));
+        self.names.insert(username.into(), applied);
+    }
+
+    /// Applies a registration: the first record of a name wins.
+    ///
+    /// # Errors
+    /// Where another was first.
+    pub(crate) fn apply(
+        &mut self,
+        user: &UserRegistered<'_>,
+        rows: &mut Vec<Row>,
+    ) -> Result<UserRow, Problem> {
+        self.claims.remove(&user.user_id);
+        if let Some(Name::Applied(row)) = self.names.get(user.username)
+            && row.user_id != user.user_id
+        {
+            return Err(Problem::USERNAME_TAKEN);
+        }
+        let row = UserRow {
+            user_id: user.user_id,
+            username: user.username.to_owned(),
+            password_hash: user.password_hash.map(str::to_owned),
+            created_at: user.at,
+            updated_at: user.at,
+        };
+        rows.push(Row::User(row.clone()));
+        self.found(user.username, row.clone());
+        Ok(row)
+    }
+
+    /// A name is in the store, and need not be remembered here.
+    pub(crate) fn stored(&mut self, username: &str) {
+        if matches!(self.names.get(username), Some(Name::Applied(_))) {
+            self.names.remove(username);
+        }
+    }
+
+    /// Takes everything that waits for names to be read.
+    pub(crate) fn drain_waiters(&mut self) -> impl Iterator<Item = NameWaiter> + '_ {
+        self.names.drain().flat_map(|(_, name)| match name {
+            Name::Loading(waiters) => waiters,
+            Name::Claimed(_) | Name::Applied(_) => Vec::new(),
+        })
+    }
+}

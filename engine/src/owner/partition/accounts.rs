@@ -1,0 +1,321 @@
+//! Registrations and logins.
+
+use std::net::IpAddr;
+
+use rookery_schema::UserId;
+use rookery_schema::record::{Record, UserRegistered};
+use rookery_schema::row::UserRow;
+
+use crate::context::Context;
+use crate::edge::port::{
+    Found, PasswordCheck, PasswordJob, PasswordOutcome, Read, StoreFault,
+};
+use crate::mesh::problem::Problem;
+use crate::mesh::{Asker, NameCommand, Outcome};
+use crate::owner::changes::ChangeKey;
+use crate::owner::names::{LogIn, Name, NameWaiter};
+use crate::owner::partition::{Partition, PartitionRead, PasswordWait};
+
+impl Partition {
+    /// Does a command on a username.
+    pub(crate) fn name_command(
+        &mut self,
+        asker: Asker,
+        username: &str,
+        command: NameCommand,
+        cx: &mut Context<'_>,
+    ) {
+        match command {
+            NameCommand::Register { password } => self.register(asker, username, password, cx),
+            NameCommand::LogIn { password, address } => {
+                let log_in = LogIn {
+                    asker,
+                    password,
+                    address,
+                };
+                self.log_in(username, log_in, cx);
+            }
+        }
+    }
+
+    /// Claims a name for a new user.
+    fn register(
+        &mut self,
+        asker: Asker,
+        username: &str,
+        password: Option<Box<str>>,
+        cx: &mut Context<'_>,
+    ) {
+        if self.names.is_known(username) {
+            cx.refuse(asker, Problem::USERNAME_TAKEN);
+        } else if self.names.is_crowded(username) {
+            cx.refuse(asker, Problem::LOGIN_BUSY);
+        } else {
+            let waiter = NameWaiter::Register { asker, password };
+            self.wait_for_name(username, waiter, cx);
+        }
+    }
+
+    /// Checks a password.
+    fn log_in(&mut self, username: &str, log_in: LogIn, cx: &mut Context<'_>) {
+        if let Some(problem) = self.lockout(username, log_in.address, cx) {
+            return cx.refuse(log_in.asker, problem);
+        }
+        match self.names.get(username) {
+            Some(Name::Applied(user)) => {
+                let user = user.clone();
+                self.begin_log_in(username, Some(&user), log_in, cx);
+            }
+            Some(Name::Claimed(_)) => self.begin_log_in(username, None, log_in, cx),
+            Some(Name::Loading(_)) if self.names.is_crowded(username) => {
+                cx.refuse(log_in.asker, Problem::LOGIN_BUSY);
+            }
+            Some(Name::Loading(_)) | None => {
+                self.wait_for_name(username, NameWaiter::LogIn(log_in), cx);
+            }
+        }
+    }
+
+    pub(super) fn wait_for_name(
+        &mut self,
+        username: &str,
+        waiter: NameWaiter,
+        cx: &mut Context<'_>,
+    ) {
+        if self.names.wait(username, waiter) {
+            self.read_name(username.into(), cx);
+        }
+    }
+
+    /// Asks the store for a name.
+    pub(super) fn read_name(&mut self, username: Box<str>, cx: &mut Context<'_>) {
+        let read = Read::UserNamed(username.to_string());
+        self.read(PartitionRead::Name(username), read, cx);
+    }
+
+    /// A name was read from the store.
+    pub(super) fn name_read(
+        &mut self,
+        username: &str,
+        outcome: Result<Found, StoreFault>,
+        cx: &mut Context<'_>,
+    ) {
+        let Some(waiters) = self.names.end_loading(username) else {
+            return cx.bug("a name was read that nobody asked for");
+        };
+        let found = match outcome {
+            Ok(Found::Users(users)) => users.into_iter().next(),
+            Ok(Found::Chat(_) | Found::Messages(_) | Found::Chats(_) | Found::EndedSessions(_)) => {
+                cx.bug("the store answered something else than users");
+                return self.name_not_read(username, waiters, cx);
+            }
+            Err(StoreFault) => return self.name_not_read(username, waiters, cx),
+        };
+        for waiter in waiters {
+            match waiter {
+                NameWaiter::Register { asker, password } => {
+                    if found.is_some() || self.names.is_known(username) {
+                        cx.refuse(asker, Problem::USERNAME_TAKEN);
+                    } else {
+                        self.begin_registration(asker, username, password, cx);
+                    }
+                }
+                NameWaiter::LogIn(log_in) => {
+                    self.begin_log_in(username, found.as_ref(), log_in, cx);
+                }
+                NameWaiter::Record(record) => {
+                    if let (Some(row), false) = (&found, self.names.is_known(username)) {
+                        self.names.found(username, row.clone());
+                    }
+                    self.apply_parked_user(&record, cx);
+                }
+            }
+        }
+    }
+
+    /// Refuses what can be refused; records wait until the name can be read.
+    fn name_not_read(&mut self, username: &str, waiters: Vec<NameWaiter>, cx: &mut Context<'_>) {
+        let mut kept = Vec::new();
+        for waiter in waiters {
+            match waiter {
+                NameWaiter::Register { asker, .. } | NameWaiter::LogIn(LogIn { asker, .. }) => {
+                    cx.refuse(asker, Problem::STORE_UNAVAILABLE);
+                }
+                NameWaiter::Record(_) => kept.push(waiter),
+            }
+        }
+        if !kept.is_empty() {
+            self.names.load_later(username, kept, cx.now.micros);
+        }
+    }
+
+    fn begin_registration(
+        &mut self,
+        asker: Asker,
+        username: &str,
+        password: Option<Box<str>>,
+        cx: &mut Context<'_>,
+    ) {
+        let user_id = UserId::v7(cx.now.wall, &cx.random());
+        self.names.claim(username, user_id);
+        match password {
+            Some(password) => {
+                let wait = PasswordWait::Register {
+                    asker,
+                    username: username.into(),
+                    user_id,
+                };
+                self.ask_hashers(wait, &password, PasswordCheck::Hash, cx);
+            }
+            None => self.append_registration(asker, username, user_id, None, cx),
+        }
+    }
+
+    fn append_registration(
+        &mut self,
+        asker: Asker,
+        username: &str,
+        user_id: UserId,
+        password_hash: Option<&str>,
+        cx: &mut Context<'_>,
+    ) {
+        let user = UserRegistered {
+            user_id,
+            at: cx.now.wall,
+            username,
+            password_hash,
+        };
+        let record = Record::UserRegistered(user);
+        self.append_change(asker, ChangeKey::User(user_id), &record, cx);
+    }
+
+    fn begin_log_in(
+        &mut self,
+        username: &str,
+        user: Option<&UserRow>,
+        log_in: LogIn,
+        cx: &mut Context<'_>,
+    ) {
+        let LogIn {
+            asker,
+            password,
+            address,
+        } = log_in;
+        let user_id = user.map(|user| user.user_id);
+        let Some(password) = password else {
+            return match user_id {
+                Some(user_id) => cx.answer(asker, logged_in(user_id, username)),
+                None => cx.refuse(asker, Problem::WRONG_LOGIN),
+            };
+        };
+        let against = match user.and_then(|user| user.password_hash.clone()) {
+            Some(hash) => PasswordCheck::Verify(hash),
+            None => PasswordCheck::VerifyNobody,
+        };
+        let wait = PasswordWait::LogIn {
+            asker,
+            username: username.into(),
+            user_id,
+            address,
+        };
+        self.ask_hashers(wait, &password, against, cx);
+    }
+
+    fn ask_hashers(
+        &mut self,
+        wait: PasswordWait,
+        password: &str,
+        against: PasswordCheck,
+        cx: &mut Context<'_>,
+    ) {
+        let number = self.passwords.add(wait);
+        cx.effects.passwords.push(PasswordJob {
+            token: self.token(number),
+            password: password.to_owned(),
+            against,
+        });
+    }
+
+    /// The hashers are done with a password.
+    pub(crate) fn password_done(
+        &mut self,
+        number: u64,
+        outcome: PasswordOutcome,
+        cx: &mut Context<'_>,
+    ) {
+        let Some(wait) = self.passwords.take(number) else {
+            return self.stale_or_bug(number, "a password that nobody asked about", cx);
+        };
+        match (wait, outcome) {
+            (
+                PasswordWait::Register {
+                    asker,
+                    username,
+                    user_id,
+                },
+                PasswordOutcome::Hashed(hash),
+            ) => self.append_registration(asker, &username, user_id, Some(&hash), cx),
+            (
+                PasswordWait::Register { asker, user_id, .. },
+                PasswordOutcome::Verified(_) | PasswordOutcome::Busy,
+            ) => {
+                self.names.release(user_id);
+                cx.refuse(asker, Problem::LOGIN_BUSY);
+            }
+            (
+                PasswordWait::LogIn {
+                    asker,
+                    username,
+                    user_id,
+                    address,
+                },
+                PasswordOutcome::Verified(is_right),
+            ) => {
+                let user_id = user_id.filter(|_| is_right);
+                let outcome = self.judge(username, user_id, address, cx);
+                cx.answer(asker, outcome);
+            }
+            (
+                PasswordWait::LogIn { asker, .. },
+                PasswordOutcome::Hashed(_) | PasswordOutcome::Busy,
+            ) => cx.refuse(asker, Problem::LOGIN_BUSY),
+        }
+    }
+
+    /// Why an account may not be tried from an address now.
+    fn lockout(&self, username: &str, address: IpAddr, cx: &Context<'_>) -> Option<Problem> {
+        let allowed = cx.config.login_rate as usize;
+        self.failures
+            .locked_for(username, address, allowed, cx.now.micros)
+            .map(|seconds| Problem::too_many("too many failed logins", seconds))
+    }
+
+    /// The outcome of a login whose password was compared; without a user it was wrong. Others may have
+    /// failed meanwhile: past the limit nobody is told whether they were right, so that guessing many at once
+    /// gains nothing.
+    fn judge(
+        &mut self,
+        username: Box<str>,
+        user_id: Option<UserId>,
+        address: IpAddr,
+        cx: &Context<'_>,
+    ) -> Outcome {
+        if let Some(problem) = self.lockout(&username, address, cx) {
+            return Outcome::Refused(problem);
+        }
+        match user_id {
+            Some(user_id) => logged_in(user_id, &username),
+            None => {
+                self.failures.add(username, address, cx.now.micros);
+                Outcome::Refused(Problem::WRONG_LOGIN)
+            }
+        }
+    }
+}
+
+fn logged_in(user_id: UserId, username: &str) -> Outcome {
+    Outcome::LoggedIn {
+        user_id,
+        username: username.into(),
+    }
+}

@@ -1,0 +1,501 @@
+//! What the log delivers: each record is folded into its chat, and what that changes is stored and sent.
+
+use bytes::Bytes;
+use rookery_schema::batch::RecordBatch;
+use rookery_schema::record::{MessagePosted, Record, SessionEnded, UserRegistered};
+use rookery_schema::row::Row;
+use rookery_schema::{ChatId, Offset, UserId};
+
+use crate::context::Context;
+use crate::edge::effect::Notice;
+use crate::edge::port::LogRequest;
+use crate::mesh::problem::Problem;
+use crate::mesh::{Outcome, ShardMessage};
+use crate::owner::changes::ChangeKey;
+use crate::owner::chat::{Chat, Place};
+use crate::owner::chats::{Parked, ParkedRecord, Slot};
+use crate::owner::fold::{Folded, fold};
+use crate::owner::names::{NameWaiter, ParkedUser};
+use crate::owner::partition::{Partition, send_to_homes};
+use crate::owner::progress::{OnStored, SpanId};
+use crate::user::user_json;
+
+/// A record that is being applied.
+#[derive(Clone, Copy)]
+struct Applying<'a> {
+    offset: Offset,
+    /// Sees it into the store.
+    span: SpanId,
+    record: &'a Record<'a>,
+    bytes: &'a Bytes,
+}
+
+impl Partition {
+    /// Applies what the log delivered.
+    pub(crate) fn records(&mut self, base: Offset, batch: &RecordBatch, cx: &mut Context<'_>) {
+        let end = base.plus(u64::from(batch.len()));
+        if base != self.delivery.next() {
+            cx.bug("the log left a gap, or repeated records");
+        }
+        self.delivery.advance(end);
+        let mut records = batch.iter().zip(base.0..);
+        if end <= self.committed_before {
+            return records.for_each(|(bytes, offset)| self.remember(Offset(offset), &bytes, cx));
+        }
+        let span = self.progress.begin(end, batch.as_bytes().len(), cx);
+        let mut rows = Vec::with_capacity(batch.len() as usize);
+        for (bytes, offset) in &mut records {
+            if Offset(offset) < self.committed_before {
+                self.remember(Offset(offset), &bytes, cx);
+            } else {
+                self.apply(Offset(offset), span, &bytes, &mut rows, cx);
+            }
+        }
+        self.flush_touched(cx);
+        // Also where no record yields a row: a log that is trimmed must not look newer than its store.
+        rows.push(Row::Reached {
+            partition: self.id,
+            behind: end,
+        });
+        self.write_and_release(span, rows, cx);
+        self.serve_waiting_reads(cx);
+    }
+
+    /// Writes rows of a span, which is released when they are in the store.
+    fn write_and_release(&mut self, span: SpanId, rows: Vec<Row>, cx: &mut Context<'_>) {
+        if rows.is_empty() {
+            self.release(span, cx);
+        } else {
+            cx.write(self.token(span.0), rows);
+        }
+        self.steer_delivery(cx);
+    }
+
+    /// Gives up a hold on a span; with the last one, whoever waited for it to be stored is told.
+    pub(super) fn release(&mut self, span: SpanId, cx: &mut Context<'_>) {
+        if let Some(on_stored) = self.progress.release(span, cx) {
+            self.stored(on_stored, cx);
+            self.steer_delivery(cx);
+        }
+    }
+
+    fn stored(&mut self, on_stored: OnStored, cx: &mut Context<'_>) {
+        for username in on_stored.names {
+            self.names.stored(&username);
+        }
+        for (chat_id, users) in on_stored.joins {
+            send_to_homes(&users, cx, |users| ShardMessage::JoinsStored {
+                chat_id,
+                users,
+            });
+        }
+        for (asker, outcome) in on_stored.answers {
+            cx.answer(asker, outcome);
+        }
+    }
+
+    /// Fills the dedup window with a record that the store has.
+    fn remember(&mut self, offset: Offset, bytes: &[u8], cx: &mut Context<'_>) {
+        if let Ok(Record::MessagePosted(message)) = Record::decode(bytes) {
+            self.is_first(offset, &message, cx);
+        }
+    }
+
+    /// Whether a message is not a repeat of an earlier one; who still waits for either is answered.
+    fn is_first(
+        &mut self,
+        offset: Offset,
+        message: &MessagePosted<'_>,
+        cx: &mut Context<'_>,
+    ) -> bool {
+        let Some(client_id) = message.client_id else {
+            return true;
+        };
+        let dedup = &mut self.dedup;
+        let key = dedup.key(message.chat_id, message.sender_id, client_id);
+        let applied = dedup.apply(key, offset, message.message_id);
+        for asker in applied.askers {
+            cx.answer(asker, Outcome::posted(applied.message_id, message.chat_id));
+        }
+        applied.is_first
+    }
+
+    fn apply(
+        &mut self,
+        offset: Offset,
+        span: SpanId,
+        bytes: &Bytes,
+        rows: &mut Vec<Row>,
+        cx: &mut Context<'_>,
+    ) {
+        let record = match Record::decode(bytes) {
+            Ok(record) => record,
+            Err(error) => return self.dead_letter(offset, span, bytes, error.to_string(), cx),
+        };
+        let applying = Applying {
+            offset,
+            span,
+            record: &record,
+            bytes,
+        };
+        match &record {
+            Record::MessagePosted(message) => {
+                if self.is_first(offset, message, cx) {
+                    self.progress.count_message(span, cx);
+                    self.apply_to_chat(message.chat_id, applying, rows, cx);
+                }
+            }
+            Record::ChatCreated(created) => {
+                self.apply_to_chat(created.chat_id, applying, rows, cx);
+            }
+            Record::MemberAdded(change) | Record::MemberRemoved(change) => {
+                self.apply_to_chat(change.chat_id, applying, rows, cx);
+            }
+            Record::UserRegistered(user) => self.apply_user(user, applying, rows, cx),
+            Record::SessionEnded(ended) => self.apply_session_end(*ended, applying, rows, cx),
+        }
+    }
+
+    /// Has a record that can't be understood kept for an operator; until then its span is held.
+    fn dead_letter(
+        &mut self,
+        offset: Offset,
+        span: SpanId,
+        bytes: &Bytes,
+        reason: String,
+        cx: &mut Context<'_>,
+    ) {
+        let partition = self.id;
+        cx.stats.poison_records += 1;
+        cx.effects.notices.push(Notice::PoisonRecord {
+            partition,
+            offset,
+            reason: reason.clone(),
+        });
+        self.progress.hold(span, cx);
+        self.dead_letters.push_back(span);
+        cx.effects.log.push(LogRequest::DeadLetter {
+            partition,
+            offset,
+            record: bytes.clone(),
+            reason,
+        });
+    }
+
+    fn apply_to_chat(
+        &mut self,
+        chat_id: ChatId,
+        applying: Applying<'_>,
+        rows: &mut Vec<Row>,
+        cx: &mut Context<'_>,
+    ) {
+        if let Some(Slot::Active(_) | Slot::Fresh) = self.chats.get_mut(chat_id) {
+            return self.apply_loaded(chat_id, applying, rows, cx);
+        }
+        self.progress.hold(applying.span, cx);
+        let parked = ParkedRecord {
+            offset: applying.offset,
+            span: applying.span,
+            bytes: applying.bytes.clone(),
+        };
+        self.park(chat_id, Parked::Record(parked), cx);
+    }
+
+    /// Applies a record that waited for its chat, which is in memory now if it exists.
+    pub(super) fn apply_parked(
+        &mut self,
+        chat_id: ChatId,
+        parked: &ParkedRecord,
+        cx: &mut Context<'_>,
+    ) {
+        let mut rows = Vec::new();
+        match Record::decode(&parked.bytes) {
+            Ok(record) => {
+                let applying = Applying {
+                    offset: parked.offset,
+                    span: parked.span,
+                    record: &record,
+                    bytes: &parked.bytes,
+                };
+                self.apply_loaded(chat_id, applying, &mut rows, cx);
+            }
+            Err(_) => cx.bug("a record that was understood is understood no more"),
+        }
+        self.write_and_release(parked.span, rows, cx);
+    }
+
+    fn apply_loaded(
+        &mut self,
+        chat_id: ChatId,
+        applying: Applying<'_>,
+        rows: &mut Vec<Row>,
+        cx: &mut Context<'_>,
+    ) {
+        match applying.record {
+            Record::ChatCreated(created) if self.chats.active(chat_id).is_none() => {
+                self.chats.insert(Box::new(Chat::created(created)));
+            }
+            // Events up to here are not for the one who joins.
+            Record::MemberAdded(_) => self.flush_chat(chat_id, None, cx),
+            Record::ChatCreated(_)
+            | Record::MessagePosted(_)
+            | Record::MemberRemoved(_)
+            | Record::UserRegistered(_)
+            | Record::SessionEnded(_) => {}
+        }
+        let Some(chat) = self.chats.active(chat_id) else {
+            let reason = format!("it is for chat {chat_id}, which was never created");
+            let Applying {
+                offset,
+                span,
+                bytes,
+                ..
+            } = applying;
+            return self.dead_letter(offset, span, bytes, reason, cx);
+        };
+        chat.used_micros = cx.now.micros;
+        let place = Place {
+            partition: self.id,
+            offset: applying.offset,
+        };
+        let had_outgoing = chat.has_outgoing();
+        let folded = fold(chat, applying.record, applying.bytes, place, rows);
+        if !had_outgoing && chat.has_outgoing() {
+            self.touched.push(chat_id);
+        }
+        self.folded(chat_id, folded, applying, cx);
+    }
+
+    /// Tells whom a change of a chat concerns.
+    fn folded(
+        &mut self,
+        chat_id: ChatId,
+        folded: Folded,
+        applying: Applying<'_>,
+        cx: &mut Context<'_>,
+    ) {
+        let span = applying.span;
+        match folded {
+            Folded::Numbered => {}
+            Folded::Contained => self.tell_contained(chat_id, applying, cx),
+            Folded::Created => {
+                let members = self.members(chat_id);
+                self.joined(span, chat_id, members, cx);
+                self.show_when_stored(span, ChangeKey::Chat(chat_id), chat_id, cx);
+            }
+            Folded::Joined(user_id) => {
+                self.joined(span, chat_id, vec![user_id], cx);
+                self.show_when_stored(span, ChangeKey::Added(chat_id, user_id), chat_id, cx);
+            }
+            Folded::Left(user_id) => {
+                // Events from here on are not for the one who left.
+                self.flush_chat(chat_id, Some(user_id), cx);
+                if let Some(chat) = self.chats.active(chat_id) {
+                    chat.audience.remove(user_id, cx.routing.home(user_id));
+                }
+                let key = ChangeKey::Removed(chat_id, user_id);
+                self.answer_when_stored(span, key, || Outcome::Done, cx);
+            }
+            Folded::Unchanged => match applying.record {
+                Record::MemberAdded(change) => {
+                    let key = ChangeKey::Added(chat_id, change.user_id);
+                    self.show_when_stored(span, key, chat_id, cx);
+                }
+                Record::MemberRemoved(change) => {
+                    let key = ChangeKey::Removed(chat_id, change.user_id);
+                    self.answer_when_stored(span, key, || Outcome::Done, cx);
+                }
+                Record::MessagePosted(_)
+                | Record::ChatCreated(_)
+                | Record::UserRegistered(_)
+                | Record::SessionEnded(_) => {}
+            },
+            Folded::Full => {
+                if let Record::MemberAdded(change) = applying.record {
+                    let key = ChangeKey::Added(chat_id, change.user_id);
+                    let outcome = || Outcome::Refused(Problem::CHAT_FULL);
+                    self.answer_when_stored(span, key, outcome, cx);
+                }
+            }
+        }
+    }
+
+    /// Homes are told of memberships that the state contained already: they may have asked the store before it
+    /// knew, and whoever owned the partition then may be gone.
+    fn tell_contained(&mut self, chat_id: ChatId, applying: Applying<'_>, cx: &mut Context<'_>) {
+        let joined = match applying.record {
+            Record::ChatCreated(_) => self.members(chat_id),
+            Record::MemberAdded(change) => vec![change.user_id],
+            Record::MessagePosted(_)
+            | Record::MemberRemoved(_)
+            | Record::UserRegistered(_)
+            | Record::SessionEnded(_) => return,
+        };
+        let Some(chat) = self.chats.active(chat_id) else {
+            return cx.bug("a chat is gone while a record of it is applied");
+        };
+        let still = joined.into_iter().filter(|user| chat.is_member(*user));
+        let still: Vec<UserId> = still.collect();
+        self.joined(applying.span, chat_id, still, cx);
+    }
+
+    fn members(&mut self, chat_id: ChatId) -> Vec<UserId> {
+        let chat = self.chats.active(chat_id);
+        chat.map(|chat| chat.members().collect()).unwrap_or_default()
+    }
+
+    /// Counts new members as subscribed, and tells their homes, before their event is sent.
+    fn joined(
+        &mut self,
+        span: SpanId,
+        chat_id: ChatId,
+        members: Vec<UserId>,
+        cx: &mut Context<'_>,
+    ) {
+        if let Some(chat) = self.chats.active(chat_id) {
+            for &member in &members {
+                chat.audience.add(member, cx.routing.home(member));
+            }
+        }
+        send_to_homes(&members, cx, |users| ShardMessage::Joined {
+            chat_id,
+            users,
+        });
+        if let Some(on_stored) = self.progress.on_stored(span, cx) {
+            on_stored.joins.push((chat_id, members));
+        }
+    }
+
+    fn apply_user(
+        &mut self,
+        user: &UserRegistered<'_>,
+        applying: Applying<'_>,
+        rows: &mut Vec<Row>,
+        cx: &mut Context<'_>,
+    ) {
+        if self.names.is_known(user.username) {
+            return self.apply_known_user(user, applying.span, rows, cx);
+        }
+        self.progress.hold(applying.span, cx);
+        let parked = ParkedUser {
+            span: applying.span,
+            bytes: applying.bytes.clone(),
+        };
+        self.wait_for_name(user.username, NameWaiter::Record(parked), cx);
+    }
+
+    /// Applies a registration whose name is known to be free or taken by now.
+    pub(super) fn apply_parked_user(&mut self, parked: &ParkedUser, cx: &mut Context<'_>) {
+        let mut rows = Vec::new();
+        match Record::decode(&parked.bytes) {
+            Ok(Record::UserRegistered(user)) => {
+                self.apply_known_user(&user, parked.span, &mut rows, cx);
+            }
+            Ok(
+                Record::MessagePosted(_)
+                | Record::ChatCreated(_)
+                | Record::MemberAdded(_)
+                | Record::MemberRemoved(_)
+                | Record::SessionEnded(_),
+            )
+            | Err(_) => cx.bug("a registration that was understood is understood no more"),
+        }
+        self.write_and_release(parked.span, rows, cx);
+    }
+
+    fn apply_known_user(
+        &mut self,
+        user: &UserRegistered<'_>,
+        span: SpanId,
+        rows: &mut Vec<Row>,
+        cx: &mut Context<'_>,
+    ) {
+        let outcome = self.names.apply(user, rows).map(|row| user_json(&row));
+        if outcome.is_ok()
+            && let Some(on_stored) = self.progress.on_stored(span, cx)
+        {
+            on_stored.names.push(user.username.into());
+        }
+        let outcome = || match &outcome {
+            Ok(body) => Outcome::Json {
+                created: true,
+                body: body.clone(),
+            },
+            Err(problem) => Outcome::Refused(*problem),
+        };
+        self.answer_when_stored(span, ChangeKey::User(user.user_id), outcome, cx);
+    }
+
+    fn apply_session_end(
+        &mut self,
+        ended: SessionEnded,
+        applying: Applying<'_>,
+        rows: &mut Vec<Row>,
+        cx: &mut Context<'_>,
+    ) {
+        rows.push(Row::EndedSession {
+            session_id: ended.session_id,
+            expires_at: ended.expires_at,
+        });
+        cx.send_to_all(|| ShardMessage::SessionEnded(ended));
+        let key = ChangeKey::Session(ended.session_id);
+        self.answer_when_stored(applying.span, key, || Outcome::Done, cx);
+    }
+
+    /// Shows a chat to whoever waits for a change of it. Every member is in what is shown: it is not
+    /// made where nobody waits, as in a replay.
+    fn show_when_stored(
+        &mut self,
+        span: SpanId,
+        key: ChangeKey,
+        chat_id: ChatId,
+        cx: &mut Context<'_>,
+    ) {
+        let askers = self.changes.take(key);
+        if askers.is_empty() {
+            return;
+        }
+        let Some(chat) = self.chats.active(chat_id) else {
+            return cx.bug("a chat is gone while a record of it is applied");
+        };
+        let created = matches!(key, ChangeKey::Chat(_));
+        let shown = || chat.shown(created);
+        let answers: Vec<_> = askers.into_iter().map(|asker| (asker, shown())).collect();
+        if let Some(on_stored) = self.progress.on_stored(span, cx) {
+            on_stored.answers.extend(answers);
+        }
+    }
+
+    fn answer_when_stored(
+        &mut self,
+        span: SpanId,
+        key: ChangeKey,
+        outcome: impl Fn() -> Outcome,
+        cx: &mut Context<'_>,
+    ) {
+        let askers = self.changes.take(key);
+        if !askers.is_empty()
+            && let Some(on_stored) = self.progress.on_stored(span, cx)
+        {
+            let answers = askers.into_iter().map(|asker| (asker, outcome()));
+            on_stored.answers.extend(answers);
+        }
+    }
+
+    /// Sends what was applied.
+    pub(super) fn flush_touched(&mut self, cx: &mut Context<'_>) {
+        let mut touched = std::mem::take(&mut self.touched);
+        for chat_id in touched.drain(..) {
+            self.flush_chat(chat_id, None, cx);
+        }
+        self.touched = touched;
+    }
+
+    fn flush_chat(&mut self, chat_id: ChatId, leaver: Option<UserId>, cx: &mut Context<'_>) {
+        let (stored, bytes_max) = (self.progress.stored(), self.budget.recent_bytes_max);
+        if let Some(chat) = self.chats.active(chat_id) {
+            chat.flush(leaver, cx);
+            chat.trim(stored, bytes_max);
+        }
+    }
+}

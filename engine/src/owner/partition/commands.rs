@@ -1,0 +1,256 @@
+//! What is asked of a partition's chats and users.
+
+use rookery_schema::record::{MessagePosted, Record, SessionEnded};
+use rookery_schema::{ChatId, MessageId, UserId};
+
+use crate::context::Context;
+use crate::mesh::problem::Problem;
+use crate::mesh::{
+    Asker, ChatCommand, Outcome, Post, ShardMessage, Subscription, SubscriptionAnswer, UserCommand,
+};
+use crate::owner::appends::Pending;
+use crate::owner::changes::ChangeKey;
+use crate::owner::chats::{Parked, Slot};
+use crate::owner::decide::{Decision, decide};
+use crate::owner::history::{PageKey, Paged, PartialPage};
+use crate::owner::partition::{Partition, PartitionRead};
+
+impl Partition {
+    /// Does a command on a chat. A read sees everything that was confirmed before it was asked for, also
+    /// where the log has not delivered that yet.
+    pub(crate) fn chat_command(
+        &mut self,
+        asker: Asker,
+        chat_id: ChatId,
+        command: ChatCommand,
+        cx: &mut Context<'_>,
+    ) {
+        if !self.delivery.is_behind() || command.changes() {
+            return self.chat_command_now(asker, chat_id, command, cx);
+        }
+        let waiting = self.delivery.wait(asker, chat_id, command, cx.now.micros);
+        if let Err(problem) = waiting {
+            cx.refuse(asker, problem);
+        }
+    }
+
+    /// Serves the reads that waited for what is applied by now.
+    pub(super) fn serve_waiting_reads(&mut self, cx: &mut Context<'_>) {
+        while let Some(read) = self.delivery.next_read(cx.now.micros) {
+            self.chat_command_now(read.asker, read.chat_id, read.command, cx);
+        }
+    }
+
+    fn chat_command_now(
+        &mut self,
+        asker: Asker,
+        chat_id: ChatId,
+        command: ChatCommand,
+        cx: &mut Context<'_>,
+    ) {
+        let is_creation = matches!(command, ChatCommand::Create { .. });
+        match self.chats.get_mut(chat_id) {
+            Some(Slot::Active(_) | Slot::Fresh) => self.serve(asker, chat_id, &command, cx),
+            // Its id is new, so there is nothing to be read.
+            None if is_creation => self.serve(asker, chat_id, &command, cx),
+            Some(Slot::Loading(parking)) if parking.is_full() => {
+                cx.refuse(asker, Problem::STORE_UNAVAILABLE);
+            }
+            Some(Slot::Loading(_)) | None => {
+                self.park(chat_id, Parked::Command { asker, command }, cx);
+            }
+        }
+    }
+
+    /// Does a command on a chat that is in memory if it exists.
+    pub(super) fn serve(
+        &mut self,
+        asker: Asker,
+        chat_id: ChatId,
+        command: &ChatCommand,
+        cx: &mut Context<'_>,
+    ) {
+        let mut chat = self.chats.active(chat_id);
+        if let Some(chat) = &mut chat {
+            chat.used_micros = cx.now.micros;
+        }
+        match decide(chat_id, chat.as_deref(), command, cx.now.wall) {
+            Err(problem) => cx.refuse(asker, problem),
+            Ok(Decision::Answer(outcome)) => cx.answer(asker, outcome),
+            Ok(Decision::Page(paged)) => self.show_page(asker, chat_id, paged, cx),
+            Ok(Decision::Post(post)) => {
+                if let Err(problem) = self.post(asker, chat_id, post, cx) {
+                    cx.refuse(asker, problem);
+                }
+            }
+            Ok(Decision::Append(key, record)) => self.append_change(asker, key, &record, cx),
+        }
+    }
+
+    /// Appends a message, unless it repeats one.
+    fn post(
+        &mut self,
+        asker: Asker,
+        chat_id: ChatId,
+        post: &Post,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Problem> {
+        let client_id = post.client_id.as_deref();
+        let key = client_id.map(|id| self.dedup.key(chat_id, post.sender_id, id));
+        if let Some(key) = key {
+            if let Some(message_id) = self.dedup.settled(key) {
+                cx.stats.duplicate_sends += 1;
+                cx.answer(asker, Outcome::posted(message_id, chat_id));
+                return Ok(());
+            }
+            if self.dedup.join(key, asker) {
+                cx.stats.duplicate_sends += 1;
+                return Ok(());
+            }
+        }
+        self.admit(cx)?;
+        let doubted = key.and_then(|key| self.dedup.doubted(key));
+        let message_id = doubted.unwrap_or_else(|| MessageId::v7(cx.now.wall, &cx.random()));
+        let message = MessagePosted {
+            chat_id,
+            message_id,
+            sender_id: post.sender_id,
+            at: message_id.minted_at(),
+            client_id,
+            content: &post.content,
+        };
+        let pending = match key {
+            None => Pending::Message {
+                asker,
+                message_id,
+                chat_id,
+            },
+            Some(key) => {
+                self.dedup.begin(key, message_id, asker);
+                Pending::KeyedMessage {
+                    key,
+                    message_id,
+                    chat_id,
+                }
+            }
+        };
+        let record = Record::MessagePosted(message);
+        self.appends.append(&record, pending, cx.now.micros);
+        Ok(())
+    }
+
+    /// Shows a page, or reads what memory lacks of it. Identical reads are made once.
+    fn show_page(
+        &mut self,
+        asker: Asker,
+        chat_id: ChatId,
+        paged: Paged,
+        cx: &mut Context<'_>,
+    ) {
+        match paged {
+            Paged::Whole(outcome) => cx.answer(asker, outcome),
+            Paged::Partial(key, page) => {
+                if self.wait_for_page(chat_id, key, asker, page) {
+                    self.read(PartitionRead::Page(chat_id, key), key.read(chat_id), cx);
+                }
+            }
+        }
+    }
+
+    /// True where the page must be read for the first to wait for it.
+    fn wait_for_page(
+        &mut self,
+        chat_id: ChatId,
+        key: PageKey,
+        asker: Asker,
+        page: PartialPage,
+    ) -> bool {
+        let waiting = self.pages.entry((chat_id, key)).or_default();
+        waiting.push((asker, page));
+        waiting.len() == 1
+    }
+
+    /// Does a command on a user's own records.
+    pub(crate) fn user_command(
+        &mut self,
+        asker: Asker,
+        user_id: UserId,
+        command: &UserCommand,
+        cx: &mut Context<'_>,
+    ) {
+        match *command {
+            UserCommand::EndSession {
+                session_id,
+                expires_at,
+            } => {
+                let record = Record::SessionEnded(SessionEnded {
+                    session_id,
+                    user_id,
+                    expires_at,
+                });
+                self.append_change(asker, ChangeKey::Session(session_id), &record, cx);
+            }
+        }
+    }
+
+    /// Appends a change that is answered when it is in the store, so that whoever was told of it finds
+    /// it wherever they look.
+    pub(super) fn append_change(
+        &mut self,
+        asker: Asker,
+        key: ChangeKey,
+        record: &Record<'_>,
+        cx: &mut Context<'_>,
+    ) {
+        match self.admit(cx) {
+            Ok(()) => {
+                if let ChangeKey::Chat(chat_id) = key {
+                    self.chats.begin_creation(chat_id);
+                }
+                let pending = Pending::Change(key, asker);
+                self.appends.append(record, pending, cx.now.micros);
+                self.changes.wait(key, asker);
+            }
+            Err(problem) => {
+                self.forget_change(key);
+                cx.refuse(asker, problem);
+            }
+        }
+    }
+
+    /// A home wants the events of a chat for one of its users.
+    pub(crate) fn subscribe(&mut self, wanted: Subscription, cx: &mut Context<'_>) {
+        match self.chats.get_mut(wanted.chat_id) {
+            Some(Slot::Active(_) | Slot::Fresh) => self.subscribe_loaded(wanted, cx),
+            Some(Slot::Loading(_)) | None => {
+                self.park(wanted.chat_id, Parked::Subscribe(wanted), cx);
+            }
+        }
+    }
+
+    /// The same for a chat that is in memory if it exists.
+    pub(super) fn subscribe_loaded(&mut self, wanted: Subscription, cx: &mut Context<'_>) {
+        let home = cx.routing.home(wanted.user_id);
+        let chat = self.chats.active(wanted.chat_id);
+        let answer = match chat.filter(|chat| chat.is_member(wanted.user_id)) {
+            Some(chat) => {
+                chat.audience.add(wanted.user_id, home);
+                SubscriptionAnswer::Accepted
+            }
+            None => SubscriptionAnswer::NoMember,
+        };
+        cx.send(home, ShardMessage::Subscribed { wanted, answer });
+    }
+
+    pub(crate) fn unsubscribe(&mut self, chat_id: ChatId, users: &[UserId], cx: &Context<'_>) {
+        match self.chats.get_mut(chat_id) {
+            Some(Slot::Active(chat)) => {
+                for &user in users {
+                    chat.audience.remove(user, cx.routing.home(user));
+                }
+            }
+            Some(Slot::Loading(parking)) => parking.unsubscribe(users),
+            Some(Slot::Fresh) | None => {}
+        }
+    }
+}

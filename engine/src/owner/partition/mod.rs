@@ -1,0 +1,513 @@
+//! One log partition as its owner sees it: a state machine that the log can replay. It owns all that concerns its
+//! chats, usernames and users, and all that it has to say leaves here.
+
+mod accounts;
+mod apply;
+mod commands;
+mod memory;
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+
+use rookery_schema::{ChatId, Offset, PartitionId, UserId};
+
+use crate::context::Context;
+use crate::edge::port::{
+    AppendFault, Found, LogRequest, Opened, Part, Read, StoreFault, Token,
+};
+use crate::map::{Map, Unanswered};
+use crate::mesh::problem::Problem;
+use crate::mesh::{Asker, Outcome, ShardMessage, SubscriptionAnswer};
+use crate::owner::appends::{APPEND_DEADLINE_MICROS, Appends, Pending};
+use crate::owner::budget::Budget;
+use crate::owner::changes::{ChangeKey, Changes};
+use crate::owner::chat::{Chat, RECENT_EVENTS_LOADED};
+use crate::owner::chats::{Chats, Parked};
+use crate::owner::dedup::DedupWindow;
+use crate::owner::delivery::Delivery;
+use crate::owner::history::{PageKey, PartialPage};
+use crate::owner::logins::LoginFailures;
+use crate::owner::names::{LogIn, NameWaiter, Names};
+use crate::owner::progress::{Progress, SpanId};
+
+/// Bytes of records on their way into the store above which the log delivers no more of what it has.
+const UNSTORED_BYTES_HIGH: usize = 32 << 20;
+/// Bytes of records on their way into the store below which the log delivers again.
+const UNSTORED_BYTES_LOW: usize = 8 << 20;
+/// Bits of a token's number that count within one time that a partition is open. 2^40 are a million a second for
+/// twelve days, after which nothing is left of the time before.
+const NUMBER_BITS: u32 = 40;
+
+/// What a partition reads from the store.
+#[derive(Debug)]
+enum PartitionRead {
+    Chat(ChatId),
+    Page(ChatId, PageKey),
+    Name(Box<str>),
+}
+
+/// A password that the hashers work on.
+#[derive(Debug)]
+enum PasswordWait {
+    Register {
+        asker: Asker,
+        username: Box<str>,
+        user_id: UserId,
+    },
+    LogIn {
+        asker: Asker,
+        username: Box<str>,
+        user_id: Option<UserId>,
+        address: IpAddr,
+    },
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Partition {
+    id: PartitionId,
+    /// Numbers up to this one were used in earlier times that the partition was open.
+    number_base: u64,
+    /// Records below were in the store before it was opened.
+    committed_before: Offset,
+    /// Everything that was in the log when it was opened was applied.
+    caught_up: bool,
+    dedup: DedupWindow,
+    appends: Appends,
+    delivery: Delivery,
+    progress: Progress,
+    /// The log was asked to deliver no more.
+    paused: bool,
+    /// The spans of records that are becoming dead letters, oldest first.
+    dead_letters: VecDeque<SpanId>,
+    chats: Chats,
+    /// Chats with events that were applied and not sent yet.
+    touched: Vec<ChatId>,
+    budget: Budget,
+    names: Names,
+    failures: LoginFailures,
+    /// Who waits for a change to be in the store.
+    changes: Changes,
+    pages: Map<(ChatId, PageKey), Vec<(Asker, PartialPage)>>,
+    reads: Unanswered<PartitionRead>,
+    passwords: Unanswered<PasswordWait>,
+}
+
+impl Partition {
+    /// A partition that the log has opened. `opening` tells this time from others that it was open on the shard.
+    pub(crate) fn open(id: PartitionId, opened: Opened, opening: u64, seed: u64) -> Self {
+        let number_base = opening << NUMBER_BITS;
+        Self {
+            id,
+            number_base,
+            committed_before: opened.committed,
+            caught_up: false,
+            dedup: DedupWindow::new(seed),
+            appends: Appends::default(),
+            delivery: Delivery::new(opened),
+            progress: Progress::new(opened.committed, number_base + 1),
+            paused: false,
+            dead_letters: VecDeque::new(),
+            chats: Chats::default(),
+            touched: Vec::new(),
+            budget: Budget::default(),
+            names: Names::default(),
+            failures: LoginFailures::default(),
+            changes: Changes::default(),
+            pages: Map::default(),
+            reads: Unanswered::above(number_base),
+            passwords: Unanswered::above(number_base),
+        }
+    }
+
+    /// Whether commands are served: everything that was in the log was applied.
+    pub(crate) const fn is_ready(&self) -> bool {
+        self.caught_up
+    }
+
+    pub(crate) const fn caught_up(&mut self) {
+        self.caught_up = true;
+    }
+
+    /// How many of its chats are known.
+    pub(crate) fn chats(&self) -> usize {
+        self.chats.len()
+    }
+
+    const fn token(&self, number: u64) -> Token {
+        Token {
+            part: Part::Partition(self.id),
+            number,
+        }
+    }
+
+    /// A number that nothing waits for: it comes from an earlier time that the partition was open, or must not be.
+    fn stale_or_bug(&self, number: u64, what: &'static str, cx: &mut Context<'_>) {
+        if number > self.number_base {
+            cx.bug(what);
+        }
+    }
+
+    /// Whether a new record may be appended.
+    fn admit(&self, cx: &Context<'_>) -> Result<(), Problem> {
+        self.appends.admit(cx)?;
+        if cx.is_over_lag_limit(self.lag_micros(cx.now.micros)) {
+            return Err(Problem::LAGGING);
+        }
+        Ok(())
+    }
+
+    /// Hands over what this round gathered.
+    pub(crate) fn flush(&mut self, cx: &mut Context<'_>) {
+        self.appends.submit(self.id, cx);
+    }
+
+    /// An append was answered.
+    pub(crate) fn appended(
+        &mut self,
+        outcome: Result<Offset, AppendFault>,
+        cx: &mut Context<'_>,
+    ) {
+        let Some(in_flight) = self.appends.take_answered() else {
+            return cx.bug("an append was answered that nobody asked for");
+        };
+        if let Ok(end) = outcome {
+            self.delivery.confirm(end, cx.now.micros);
+        }
+        let took = cx.now.micros.saturating_sub(in_flight.submitted_micros);
+        cx.stats.append.observe(took);
+        for pending in in_flight.pending {
+            match outcome {
+                Ok(_) => self.durable(pending, cx),
+                Err(AppendFault::Unavailable) => {
+                    self.not_appended(pending, Problem::LOG_UNAVAILABLE, cx);
+                }
+                Err(AppendFault::Unknown) => self.doubtful(pending, cx),
+            }
+        }
+        self.flush(cx);
+    }
+
+    fn durable(&mut self, pending: Pending, cx: &mut Context<'_>) {
+        match pending {
+            Pending::Message {
+                asker,
+                message_id,
+                chat_id,
+            } => {
+                cx.stats.messages_posted += 1;
+                cx.answer(asker, Outcome::posted(message_id, chat_id));
+            }
+            Pending::KeyedMessage {
+                key,
+                message_id,
+                chat_id,
+            } => {
+                cx.stats.messages_posted += 1;
+                for asker in self.dedup.confirm(key) {
+                    cx.answer(asker, Outcome::posted(message_id, chat_id));
+                }
+            }
+            Pending::Nobody => cx.stats.messages_posted += 1,
+            Pending::Change(..) => {}
+        }
+    }
+
+    /// It may be in the log or not: a retry with the same client id makes no second message.
+    fn doubtful(&mut self, pending: Pending, cx: &mut Context<'_>) {
+        let problem = Problem::OUTCOME_UNKNOWN;
+        match pending {
+            Pending::KeyedMessage { key, .. } => {
+                for asker in self.dedup.doubt(key) {
+                    cx.refuse(asker, problem);
+                }
+            }
+            Pending::Message { .. } | Pending::Change(..) | Pending::Nobody => {
+                self.not_appended(pending, problem, cx);
+            }
+        }
+    }
+
+    fn not_appended(&mut self, pending: Pending, problem: Problem, cx: &mut Context<'_>) {
+        match pending {
+            Pending::Message { asker, .. } => cx.refuse(asker, problem),
+            Pending::Nobody => {}
+            Pending::KeyedMessage { key, .. } => {
+                for asker in self.dedup.abandon(key) {
+                    cx.refuse(asker, problem);
+                }
+            }
+            Pending::Change(key, asker) => {
+                self.forget_change(key);
+                if let Some(asker) = self.changes.take_one(key, asker) {
+                    cx.refuse(asker, problem);
+                }
+            }
+        }
+    }
+
+    /// Undoes what was reserved for a change that did not come about.
+    fn forget_change(&mut self, key: ChangeKey) {
+        match key {
+            ChangeKey::Chat(chat_id) => self.chats.abandon_creation(chat_id),
+            ChangeKey::User(user_id) => self.names.release(user_id),
+            ChangeKey::Added(..) | ChangeKey::Removed(..) | ChangeKey::Session(_) => {}
+        }
+    }
+
+    /// The oldest record that was to be a dead letter is one.
+    pub(crate) fn dead_lettered(&mut self, cx: &mut Context<'_>) {
+        match self.dead_letters.pop_front() {
+            Some(span) => self.release(span, cx),
+            None => cx.bug("the log kept a dead letter that nobody sent"),
+        }
+    }
+
+    /// A write of one of its spans is in the store.
+    pub(crate) fn written(&mut self, number: u64, cx: &mut Context<'_>) {
+        self.release(SpanId(number), cx);
+    }
+
+    fn read(&mut self, what: PartitionRead, read: Read, cx: &mut Context<'_>) {
+        let number = self.reads.add(what);
+        cx.read(self.token(number), read);
+    }
+
+    /// The store answered a read.
+    pub(crate) fn store_read(
+        &mut self,
+        number: u64,
+        outcome: Result<Found, StoreFault>,
+        cx: &mut Context<'_>,
+    ) {
+        match self.reads.take(number) {
+            Some(PartitionRead::Chat(chat_id)) => self.chat_read(chat_id, outcome, cx),
+            Some(PartitionRead::Page(chat_id, key)) => self.page_read(chat_id, key, &outcome, cx),
+            Some(PartitionRead::Name(username)) => self.name_read(&username, outcome, cx),
+            None => self.stale_or_bug(number, "a read that nobody asked for", cx),
+        }
+    }
+
+    fn read_chat(&mut self, chat_id: ChatId, cx: &mut Context<'_>) {
+        let read = Read::Chat {
+            chat_id,
+            recent: RECENT_EVENTS_LOADED,
+        };
+        self.read(PartitionRead::Chat(chat_id), read, cx);
+    }
+
+    /// Puts something behind the reading of a chat, beginning that where it is not under way.
+    fn park(&mut self, chat_id: ChatId, parked: Parked, cx: &mut Context<'_>) {
+        if self.chats.park(chat_id, parked) {
+            self.read_chat(chat_id, cx);
+        }
+    }
+
+    fn chat_read(
+        &mut self,
+        chat_id: ChatId,
+        outcome: Result<Found, StoreFault>,
+        cx: &mut Context<'_>,
+    ) {
+        let Some(parked) = self.chats.end_loading(chat_id) else {
+            return cx.bug("a chat was read that nobody asked for");
+        };
+        match outcome {
+            Ok(Found::Chat(stored)) => {
+                if let Some(stored) = stored {
+                    self.chats.insert(Box::new(Chat::stored(*stored)));
+                }
+            }
+            Ok(
+                Found::Messages(_) | Found::Chats(_) | Found::Users(_) | Found::EndedSessions(_),
+            ) => {
+                cx.bug("the store answered something else than a chat");
+                return self.chat_not_read(chat_id, parked, cx);
+            }
+            Err(StoreFault) => return self.chat_not_read(chat_id, parked, cx),
+        }
+        for waiting in parked {
+            match waiting {
+                Parked::Record(record) => self.apply_parked(chat_id, &record, cx),
+                Parked::Command { asker, command } => self.serve(asker, chat_id, &command, cx),
+                Parked::Subscribe(wanted) => self.subscribe_loaded(wanted, cx),
+            }
+        }
+        self.flush_touched(cx);
+    }
+
+    /// Refuses what can be refused; records stay until the chat can be read.
+    fn chat_not_read(&mut self, chat_id: ChatId, parked: Vec<Parked>, cx: &mut Context<'_>) {
+        let mut kept = Vec::new();
+        for waiting in parked {
+            match waiting {
+                Parked::Command { asker, .. } => cx.refuse(asker, Problem::STORE_UNAVAILABLE),
+                Parked::Subscribe(_) | Parked::Record(_) => kept.push(waiting),
+            }
+        }
+        if !kept.is_empty() {
+            self.chats.load_later(chat_id, kept, cx.now.micros);
+        }
+    }
+
+    /// A page of older messages was read from the store.
+    fn page_read(
+        &mut self,
+        chat_id: ChatId,
+        key: PageKey,
+        outcome: &Result<Found, StoreFault>,
+        cx: &mut Context<'_>,
+    ) {
+        for (asker, page) in self.pages.remove(&(chat_id, key)).unwrap_or_default() {
+            match outcome {
+                Ok(Found::Messages(rows)) => cx.answer(asker, page.complete(rows)),
+                Ok(
+                    Found::Chat(_) | Found::Chats(_) | Found::Users(_) | Found::EndedSessions(_),
+                ) => {
+                    cx.bug("the store answered something else than messages");
+                    cx.refuse(asker, Problem::STORE_UNAVAILABLE);
+                }
+                Err(StoreFault) => cx.refuse(asker, Problem::STORE_UNAVAILABLE),
+            }
+        }
+    }
+
+    pub(crate) fn tick(&mut self, budget: Budget, cx: &mut Context<'_>) {
+        self.answer_overdue(cx);
+        self.serve_waiting_reads(cx);
+        while let Some(chat_id) = self.chats.next_unread(cx.now.micros) {
+            self.read_chat(chat_id, cx);
+        }
+        while let Some(username) = self.names.next_unread(cx.now.micros) {
+            self.read_name(username, cx);
+        }
+        self.failures.expire(cx.now.micros);
+        self.sweep_chats(budget, cx);
+    }
+
+    fn answer_overdue(&mut self, cx: &mut Context<'_>) {
+        let (mut overdue, changes) = self.appends.take_overdue(&mut self.dedup, cx.now.micros);
+        let began_before = cx.now.micros.saturating_sub(APPEND_DEADLINE_MICROS);
+        overdue.extend(self.progress.take_overdue(began_before));
+        overdue.extend(changes.into_iter().flat_map(|key| self.changes.take(key)));
+        for asker in overdue {
+            cx.refuse(asker, Problem::OUTCOME_UNKNOWN);
+        }
+    }
+
+    /// Stops the log's delivery while the store is far behind, so that memory stays bounded.
+    fn steer_delivery(&mut self, cx: &mut Context<'_>) {
+        let (partition, unstored) = (self.id, self.progress.unstored_bytes());
+        if !self.paused && unstored > UNSTORED_BYTES_HIGH {
+            self.paused = true;
+            cx.effects.log.push(LogRequest::Pause { partition });
+        } else if self.paused && unstored < UNSTORED_BYTES_LOW {
+            self.paused = false;
+            cx.effects.log.push(LogRequest::Resume { partition });
+        }
+    }
+
+    /// Age of the oldest record that is not in the store, since it was applied or, where the log has not
+    /// delivered it, confirmed.
+    pub(crate) fn lag_micros(&self, now_micros: u64) -> u64 {
+        let applied = self.progress.oldest_micros();
+        let confirmed = self.delivery.oldest_micros();
+        let oldest = applied.into_iter().chain(confirmed).min();
+        oldest.map_or(0, |since| now_micros.saturating_sub(since))
+    }
+
+    /// Messages in the log that are not in the store. What the log has not delivered counts as if it were
+    /// all messages: what it is shows when it is read.
+    pub(crate) fn lag_messages(&self) -> u64 {
+        self.progress.unstored_messages() + self.delivery.undelivered(self.committed_before)
+    }
+
+    /// Whether nothing is being appended, applied or stored, and all that is stored is committed.
+    pub(crate) fn is_drained(&self) -> bool {
+        let is_idle = self.appends.is_empty() && !self.delivery.is_behind();
+        is_idle && self.progress.is_stored() && self.progress.is_committed()
+    }
+
+    /// Whether everything that is in the store is committed.
+    pub(crate) fn is_committed(&self) -> bool {
+        self.progress.is_committed()
+    }
+
+    /// A sync of the store begins.
+    pub(crate) const fn begin_sync(&mut self) {
+        self.progress.begin_sync();
+    }
+
+    /// Commits what the finished sync covered.
+    pub(crate) fn end_sync(&mut self, cx: &mut Context<'_>) {
+        if let Some(offset) = self.progress.end_sync(cx) {
+            let partition = self.id;
+            cx.effects.log.push(LogRequest::Commit { partition, offset });
+        }
+    }
+
+    /// The partition is not here any more. Whoever waits is answered: as of unknown outcome, where something may
+    /// have been appended.
+    pub(crate) fn close(mut self, cx: &mut Context<'_>) {
+        let senders = self.appends.drain().filter_map(|pending| match pending {
+            Pending::Message { asker, .. } => Some(asker),
+            // They are in the dedup window, or among the changes.
+            Pending::KeyedMessage { .. } | Pending::Change(..) | Pending::Nobody => None,
+        });
+        let unknown: Vec<Asker> = senders
+            .chain(self.dedup.drain_askers())
+            .chain(self.changes.drain())
+            .chain(self.progress.take_overdue(u64::MAX))
+            .collect();
+        for asker in unknown {
+            cx.refuse(asker, Problem::OUTCOME_UNKNOWN);
+        }
+        for asker in self.take_undone(cx) {
+            cx.answer(asker, Outcome::Elsewhere);
+        }
+    }
+
+    /// Takes those whose requests did nothing so far.
+    fn take_undone(&mut self, cx: &mut Context<'_>) -> Vec<Asker> {
+        let mut undone: Vec<Asker> = self.delivery.drain().collect();
+        undone.extend(self.pages.drain().flat_map(|(_, waits)| waits).map(|it| it.0));
+        for (_, parked) in self.chats.drain_parked() {
+            match parked {
+                Parked::Command { asker, .. } => undone.push(asker),
+                Parked::Subscribe(wanted) => {
+                    let answer = SubscriptionAnswer::Elsewhere;
+                    let home = cx.routing.home(wanted.user_id);
+                    cx.send(home, ShardMessage::Subscribed { wanted, answer });
+                }
+                Parked::Record(_) => {}
+            }
+        }
+        undone.extend(self.names.drain_waiters().filter_map(|waiter| match waiter {
+            NameWaiter::Register { asker, .. } | NameWaiter::LogIn(LogIn { asker, .. }) => {
+                Some(asker)
+            }
+            NameWaiter::Record(_) => None,
+        }));
+        undone.extend(self.passwords.drain().map(|wait| match wait {
+            PasswordWait::Register { asker, .. } | PasswordWait::LogIn { asker, .. } => asker,
+        }));
+        undone
+    }
+}
+
+/// Sends each home one message about its users.
+fn send_to_homes(
+    users: &[UserId],
+    cx: &mut Context<'_>,
+    message: impl Fn(Vec<UserId>) -> ShardMessage,
+) {
+    let mut by_home = vec![Vec::new(); usize::from(cx.routing.shards())];
+    for &user in users {
+        by_home[cx.routing.home(user).index()].push(user);
+    }
+    for (shard, users) in cx.routing.all_shards().zip(by_home) {
+        if !users.is_empty() {
+            cx.send(shard, message(users));
+        }
+    }
+}
