@@ -12,8 +12,8 @@ use crate::edge::effect::{Effects, Notice};
 use crate::edge::input::Now;
 use crate::edge::port::{Read, StoreRequest, Token};
 use crate::http::HttpDate;
-use crate::mesh::{Asker, Command, Outcome, ShardMessage};
 use crate::mesh::problem::Problem;
+use crate::mesh::{Asker, Command, Outcome, ShardMessage};
 use crate::readiness::Readiness;
 use crate::stats::Stats;
 

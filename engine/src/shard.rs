@@ -112,13 +112,7 @@ impl Shard {
         });
     }
 
-    fn reroute(
-        &mut self,
-        partition: PartitionId,
-        route: Route,
-        now: Now,
-        effects: &mut Effects,
-    ) {
+    fn reroute(&mut self, partition: PartitionId, route: Route, now: Now, effects: &mut Effects) {
         let before = self.routing.set(partition, route);
         if before != route {
             self.with_parts(now, effects, |parts, cx| {
@@ -251,7 +245,8 @@ impl Parts<'_> {
             session: socket.session,
         };
         self.connections.arrive(conn, socket, cx);
-        self.home.connect(caller.user_id, conn, self.connections, cx);
+        self.home
+            .connect(caller.user_id, conn, self.connections, cx);
         if cx.readiness.is_draining() {
             let code = CloseCode::Restart;
             self.connections.close(conn, code, "restarting", cx);

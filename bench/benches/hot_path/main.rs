@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use rookery_engine::http::{Progress, RequestReader};
-use rookery_engine::input::ConnId;
+use rookery_engine::ids::ConnId;
 use rookery_engine::mesh::{Asker, Command, EventBatch, Post, ShardMessage, Waiting};
 use rookery_engine::ws::write_text_frame;
 use rookery_io::mailbox::Mailbox;
@@ -162,6 +162,8 @@ fn apply(c: &mut Criterion) {
 fn fan_out(c: &mut Criterion) {
     let events = EventBatch {
         chat_id: CHAT,
+        from: ShardId(0),
+        first: Seq(0),
         lines: [event_json().as_slice(), b"\n"].concat().into(),
         count: 1,
         accepted_at: MESSAGE.at,

@@ -5,14 +5,16 @@ use std::mem;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use rookery_engine::config::{AuthMode, ShardConfig};
 use rookery_engine::effect::{ConnEffect, Effects, HandedOff};
-use rookery_engine::input::{ConnId, Input, Listener, Now};
+use rookery_engine::ids::ConnId;
+use rookery_engine::input::{Entrance, Input, Now};
 use rookery_engine::mesh::{EventBatch, ShardMessage};
 use rookery_engine::port::{Found, LogEvent, LogRequest, Opened, Read, StoreEvent, StoreRequest};
-use rookery_engine::shard::{AuthMode, Shard, ShardConfig};
+use rookery_engine::shard::Shard;
 use rookery_schema::batch::{RecordBatch, RecordBatchBuilder};
 use rookery_schema::record::{ChatCreated, MemberList, Record};
-use rookery_schema::{Offset, PartitionId, ShardId, Timestamp, Topology};
+use rookery_schema::{Offset, PartitionId, Placement, Routing, Seq, ShardId, Timestamp};
 
 use crate::{CHAT, MESSAGE, SENDER};
 
@@ -30,6 +32,8 @@ pub(super) struct World {
     micros: u64,
     log_end: Offset,
     connections: u32,
+    /// The seq of the events that are heard next, behind those of the chat's own.
+    heard: Seq,
 }
 
 impl World {
@@ -41,6 +45,7 @@ impl World {
             micros: 0,
             log_end: Offset(0),
             connections: 0,
+            heard: Seq(3),
         };
         world.start();
         world.create_chat();
@@ -92,7 +97,7 @@ impl World {
         self.round([Input::Accepted {
             conn,
             peer: ([127, 0, 0, 1], 9).into(),
-            listener: Listener::Public { operations: true },
+            entrance: Entrance::Public { operations: true },
         }]);
         conn
     }
@@ -144,7 +149,9 @@ impl World {
     }
 
     /// The owner of a chat, as if it were another shard, sends events for those who listen here.
-    pub(super) fn hear(&mut self, events: EventBatch) {
+    pub(super) fn hear(&mut self, mut events: EventBatch) {
+        events.first = self.heard;
+        self.heard = Seq(self.heard.0 + u64::from(events.count));
         self.round([Input::Mesh {
             from: HERE,
             messages: vec![ShardMessage::Events(events)],
@@ -205,7 +212,9 @@ const fn now(micros: u64) -> Now {
 fn config() -> ShardConfig {
     ShardConfig {
         id: HERE,
-        topology: Topology::new(1, 1).expect("one of each"),
+        routing: Placement::new(1)
+            .and_then(|placement| Routing::new(placement, 1))
+            .expect("one of each"),
         auth: AuthMode::Trust,
         token_secret: vec![1; 32],
         ticket_secret: vec![2; 32],

@@ -12,8 +12,8 @@ use std::net::IpAddr;
 use rookery_schema::{ChatId, UserId};
 
 pub(crate) use crate::api::reply::{Reply, ReplyTo};
-use crate::api::routes::{Endpoint, Match};
 pub(crate) use crate::api::routes::Routes;
+use crate::api::routes::{Endpoint, Match};
 use crate::auth::gate::Gate;
 use crate::auth::tokens::Ticket;
 use crate::context::Context;

@@ -11,8 +11,8 @@ use crate::context::Context;
 use crate::edge::port::{Found, StoreFault};
 use crate::http::Status;
 use crate::ids::Session;
-use crate::mesh::{Outcome, PageStart};
 use crate::mesh::problem::Problem;
+use crate::mesh::{Outcome, PageStart};
 use crate::user::user_json;
 
 impl Api<'_> {

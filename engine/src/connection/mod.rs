@@ -67,10 +67,13 @@ impl Connection {
 
     /// Makes sure that it is looked at when its next deadline is due.
     fn schedule(&mut self, deadlines: &mut Deadlines, cx: &Context<'_>) {
-        let due = self.link.closing_until().unwrap_or_else(|| match &self.protocol {
-            Protocol::Http(http) => http.due_seconds(cx),
-            Protocol::WebSocket(ws) => ws.due_seconds(),
-        });
+        let due = self
+            .link
+            .closing_until()
+            .unwrap_or_else(|| match &self.protocol {
+                Protocol::Http(http) => http.due_seconds(cx),
+                Protocol::WebSocket(ws) => ws.due_seconds(),
+            });
         if self.link.due_seconds.is_none_or(|earlier| due < earlier) {
             self.link.due_seconds = Some(due);
             deadlines.add(self.link.id(), due);

@@ -270,8 +270,16 @@ impl Ws {
     /// that nobody has answered.
     pub(super) fn tick(&mut self, link: &mut Link, cx: &mut Context<'_>) {
         let seconds = cx.seconds();
-        if self.expires_seconds.is_some_and(|expires| expires <= seconds) {
-            return self.close(link, CloseCode::NotAuthenticated, "the login has expired", cx);
+        if self
+            .expires_seconds
+            .is_some_and(|expires| expires <= seconds)
+        {
+            return self.close(
+                link,
+                CloseCode::NotAuthenticated,
+                "the login has expired",
+                cx,
+            );
         }
         self.refuse_overdue(link, cx);
         let silent = seconds.saturating_sub(self.heard_seconds);

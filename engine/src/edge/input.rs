@@ -37,10 +37,7 @@ pub enum Input<'a> {
         entrance: Entrance,
     },
     /// A WebSocket arrived from the shard that accepted it; it is this user's home.
-    Arrived {
-        conn: ConnId,
-        socket: HandedOff,
-    },
+    Arrived { conn: ConnId, socket: HandedOff },
     /// Bytes came in; their connection has been ready to be read for so long, or longer.
     Received {
         conn: ConnId,
@@ -60,7 +57,10 @@ pub enum Input<'a> {
     /// makes more of it.
     MeshFull(bool),
     /// From now on, this is who serves a partition.
-    Routed { partition: PartitionId, route: Route },
+    Routed {
+        partition: PartitionId,
+        route: Route,
+    },
     /// The log has news.
     Log(LogEvent),
     /// The store has news.

@@ -3,10 +3,10 @@
 //! All are submit-and-complete: a request never blocks the shard, and its completion comes back as an
 //! [`Input`](crate::edge::input::Input).
 
+use crate::ids::ConnId;
 use bytes::Bytes;
 use rookery_schema::batch::RecordBatch;
 use rookery_schema::row::{ChatRow, EventRow, Head, Row, UserRow};
-use crate::ids::ConnId;
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
 
 /// Who asked, so that the answer comes back to them: a part of the shard, and its own number of the question.

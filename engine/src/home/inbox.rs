@@ -83,7 +83,10 @@ impl Inbox {
             waiting: Waiting::Inbox { gather: number },
         };
         for chat_id in chats {
-            cx.ask(asker, Command::Chat(chat_id, ChatCommand::Summarize { user_id }));
+            cx.ask(
+                asker,
+                Command::Chat(chat_id, ChatCommand::Summarize { user_id }),
+            );
         }
     }
 

@@ -162,9 +162,7 @@ impl Home {
         let chats = match outcome {
             Ok(Found::Chats(chats)) => Some(chats),
             Err(StoreFault) => None,
-            Ok(
-                Found::Chat(_) | Found::Messages(_) | Found::Users(_) | Found::EndedSessions(_),
-            ) => {
+            Ok(Found::Chat(_) | Found::Messages(_) | Found::Users(_) | Found::EndedSessions(_)) => {
                 cx.bug("the store answered something else than a user's chats");
                 None
             }

@@ -42,4 +42,3 @@ impl Default for Budget {
         Self::new(0, 0)
     }
 }
-

@@ -62,7 +62,8 @@ impl Parking {
 
     /// Takes back what connected users wanted who are gone.
     pub(crate) fn unsubscribe(&mut self, users: &[UserId]) {
-        let is_over = |it: &Parked| matches!(it, Parked::Subscribe(it) if users.contains(&it.user_id));
+        let is_over =
+            |it: &Parked| matches!(it, Parked::Subscribe(it) if users.contains(&it.user_id));
         self.parked.retain(|it| !is_over(it));
     }
 }

@@ -99,7 +99,10 @@ fn decide_for_chat<'a>(
             member(caller)?;
             Ok(Decision::Answer(chat.shown(false)))
         }
-        &ChatCommand::ShowMessages { caller, page: wanted } => {
+        &ChatCommand::ShowMessages {
+            caller,
+            page: wanted,
+        } => {
             member(caller)?;
             Ok(Decision::Page(page(chat, wanted)))
         }
@@ -113,7 +116,10 @@ fn decide_for_chat<'a>(
                 return Err(Problem::CHAT_FULL);
             }
             let key = ChangeKey::Added(chat.id, user_id);
-            Ok(Decision::Append(key, Record::MemberAdded(change(user_id, caller))))
+            Ok(Decision::Append(
+                key,
+                Record::MemberAdded(change(user_id, caller)),
+            ))
         }
         &ChatCommand::RemoveMember { caller, user_id } => {
             member(caller)?;
@@ -121,7 +127,10 @@ fn decide_for_chat<'a>(
                 return Err(Problem::NO_SUCH_USER);
             }
             let key = ChangeKey::Removed(chat.id, user_id);
-            Ok(Decision::Append(key, Record::MemberRemoved(change(user_id, caller))))
+            Ok(Decision::Append(
+                key,
+                Record::MemberRemoved(change(user_id, caller)),
+            ))
         }
         &ChatCommand::Summarize { user_id } => {
             let mine = chat.is_member(user_id).then(|| Box::new(chat.summary()));

@@ -170,7 +170,9 @@ impl DedupWindow {
 
     /// Takes everybody who waits for a try.
     pub(crate) fn drain_askers(&mut self) -> impl Iterator<Item = Asker> + '_ {
-        self.in_flight.values_mut().flat_map(|send| std::mem::take(&mut send.askers))
+        self.in_flight
+            .values_mut()
+            .flat_map(|send| std::mem::take(&mut send.askers))
     }
 
     /// Applies a record with a client id, which yields nothing where it repeats an earlier one.

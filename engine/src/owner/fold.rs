@@ -5,10 +5,10 @@
 //! stopped) is recognised by its place and passed over.
 
 use bytes::Bytes;
+use rookery_schema::UserId;
 use rookery_schema::event::Event;
 use rookery_schema::record::{ChatCreated, MembershipChange, MessagePosted, Record};
 use rookery_schema::row::{MemberRow, Row};
-use rookery_schema::UserId;
 
 use crate::owner::chat::{Chat, Place};
 

@@ -4,9 +4,9 @@
 use std::net::IpAddr;
 
 use bytes::Bytes;
+use rookery_schema::UserId;
 use rookery_schema::record::UserRegistered;
 use rookery_schema::row::{Row, UserRow};
-use rookery_schema::UserId;
 
 use crate::map::Map;
 use crate::mesh::Asker;

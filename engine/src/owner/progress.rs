@@ -137,11 +137,7 @@ impl Progress {
     }
 
     /// What happens when a span is in the store.
-    pub(crate) fn on_stored(
-        &mut self,
-        id: SpanId,
-        cx: &mut Context<'_>,
-    ) -> Option<&mut OnStored> {
+    pub(crate) fn on_stored(&mut self, id: SpanId, cx: &mut Context<'_>) -> Option<&mut OnStored> {
         self.span(id, cx).map(|span| &mut span.on_stored)
     }
 

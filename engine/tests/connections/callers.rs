@@ -1,9 +1,10 @@
 //! Whom a request is done for: the caller of that request, whoever used the connection before.
 
-use rookery_engine::input::ConnId;
-use rookery_engine::mesh::{Command, Outcome, ShardMessage};
-use rookery_engine::shard::AuthMode;
+use rookery_engine::config::AuthMode;
+use rookery_engine::ids::ConnId;
+use rookery_engine::mesh::{ChatCommand, Command, Outcome, ShardMessage, UserCommand};
 use rookery_schema::UserId;
+use rookery_schema::record::SessionEnded;
 use serde_json::Value;
 
 use crate::host::Host;
@@ -17,7 +18,7 @@ fn sender(host: &mut Host, conn: ConnId, header: &str) -> Option<UserId> {
     );
     host.send(conn, request.as_bytes());
     match host.asked.pop_front() {
-        Some((asker, Command::PostMessage(post))) => {
+        Some((asker, Command::Chat(_, ChatCommand::Post(post)))) => {
             host.answer(asker, Outcome::Done);
             host.read_all(conn);
             Some(post.sender_id)
@@ -97,11 +98,19 @@ fn a_caller_who_was_known_is_not_known_after_his_logout() {
     assert_eq!(sender(&mut host, conn, &bearer), Some(user));
     let logout = format!("POST /logout HTTP/1.1\r\nHost: a\r\n{bearer}\r\n");
     host.send(conn, logout.as_bytes());
-    let Some((asker, Command::EndSession(ended))) = host.asked.pop_front() else {
+    let Some((asker, Command::User(user_id, command))) = host.asked.pop_front() else {
         panic!("the end of the session is recorded by its owner");
     };
-    assert_eq!(ended.user_id, user);
-    host.tell(ShardMessage::SessionEnded(ended));
+    assert_eq!(user_id, user);
+    let UserCommand::EndSession {
+        session_id,
+        expires_at,
+    } = command;
+    host.tell(ShardMessage::SessionEnded(SessionEnded {
+        session_id,
+        user_id,
+        expires_at,
+    }));
     host.answer(asker, Outcome::Done);
     host.read_all(conn);
     assert_eq!(sender(&mut host, conn, &bearer), None);

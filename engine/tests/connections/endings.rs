@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use rookery_engine::auth::Session;
-use rookery_engine::input::{ConnId, Input};
+use rookery_engine::ids::ConnId;
+use rookery_engine::ids::Session;
+use rookery_engine::input::Input;
+use rookery_engine::mesh::problem::Problem;
 use rookery_engine::mesh::{Outcome, ShardMessage};
 use rookery_engine::outbox::OUTBOX_BYTES_MAX;
-use rookery_engine::problem::Problem;
 use rookery_schema::record::SessionEnded;
 use rookery_schema::{ChatId, MessageId, SessionId, Timestamp};
 
@@ -85,8 +86,14 @@ fn who_sends_no_more_and_waits_for_nothing_is_closed() {
 fn who_sends_no_more_is_not_waited_for_for_ever() {
     let mut host = Host::in_trust();
     let conn = host.accept();
-    let page = host.page();
-    host.send(conn, &page);
+    let train = host.page().repeat(3);
+    host.send(conn, &train);
+    // The last request waits for room in the output, which nobody takes.
+    for _ in 0..2 {
+        let (asker, _) = host.asked.pop_front().unwrap();
+        let body = vec![b'x'; OUTBOX_BYTES_MAX];
+        host.answer(asker, Outcome::Messages { body, next: None });
+    }
     finish(&mut host, conn);
     host.pass(Duration::from_secs(29));
     assert!(!host.is_closed(conn));

@@ -5,20 +5,30 @@ use std::io::IoSlice;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use rookery_engine::auth::Session;
+use rookery_engine::config::{AuthMode, ShardConfig};
 use rookery_engine::effect::{ConnEffect, Effects, HandedOff};
-use rookery_engine::input::{ConnId, Input, Listener, Now};
-use rookery_engine::mesh::{Asker, Command, EventBatch, Outcome, ShardMessage};
+use rookery_engine::ids::ConnId;
+use rookery_engine::ids::Session;
+use rookery_engine::input::{Entrance, Input, Now};
+use rookery_engine::mesh::{Asker, Command, EventBatch, Outcome, ShardMessage, SubscriptionAnswer};
 use rookery_engine::port::{Found, LogEvent, Opened, Read, StoreEvent, StoreRequest};
-use rookery_engine::shard::{AuthMode, Shard, ShardConfig};
-use rookery_schema::{ChatId, PartitionId, ShardId, Timestamp, Topology, UserId};
+use rookery_engine::shard::Shard;
+use rookery_engine::stats::Stats;
+use rookery_schema::{
+    ChatId, PartitionId, Placement, Route, Routing, Seq, ShardId, Timestamp, UserId,
+};
 
 const HERE: ShardId = ShardId(0);
 pub(crate) const OTHER: ShardId = ShardId(1);
 const START_MILLIS: u64 = 1_700_000_000_000;
 
-fn topology() -> Topology {
-    Topology::new(2, 2).unwrap()
+/// Whether the other shard serves a partition.
+fn is_elsewhere(partition: PartitionId) -> bool {
+    routing().route(partition) == Route::Here(OTHER)
+}
+
+fn routing() -> Routing {
+    Routing::new(Placement::new(2).unwrap(), 2).unwrap()
 }
 
 pub(crate) const LAG_LIMIT: Duration = Duration::from_secs(1000);
@@ -33,8 +43,10 @@ pub(crate) struct Host {
     connections: u32,
     /// A user whose home is here.
     pub(crate) user: UserId,
-    /// His only chat, which the other shard owns.
+    /// Their only chat, which the other shard owns.
     pub(crate) chat: ChatId,
+    /// The seq of the event that the other shard sends next.
+    next_seq: Seq,
 }
 
 impl Host {
@@ -44,10 +56,10 @@ impl Host {
 
     /// A shard that is ready.
     pub(crate) fn new(auth: AuthMode) -> Self {
-        let topology = topology();
+        let routing = routing();
         let config = ShardConfig {
             id: HERE,
-            topology,
+            routing: routing.clone(),
             auth,
             token_secret: vec![1; 32],
             ticket_secret: vec![2; 32],
@@ -67,12 +79,13 @@ impl Host {
             connections: 0,
             user: users
                 .into_iter()
-                .find(|it| topology.home(*it) == HERE)
+                .find(|it| routing.home(*it) == HERE)
                 .unwrap(),
             chat: chats
                 .into_iter()
-                .find(|it| topology.owner_of_chat(*it) == OTHER)
+                .find(|it| is_elsewhere(routing.placement().of_chat(*it)))
                 .unwrap(),
+            next_seq: Seq(1),
         };
         let partition = PartitionId(0);
         let opened = Opened::default();
@@ -87,15 +100,13 @@ impl Host {
     /// A user whose partition the other shard owns.
     pub(crate) fn foreign_user() -> UserId {
         let users = (0..).map(|n| UserId::from_bytes([n; 16]));
-        let is_foreign =
-            |user: &UserId| topology().owner(topology().partition_of_user(*user)) == OTHER;
+        let is_foreign = |user: &UserId| is_elsewhere(routing().placement().of_user(*user));
         users.into_iter().find(is_foreign).unwrap()
     }
 
     /// A username whose owner is the other shard.
     pub(crate) fn foreign_username() -> String {
-        let is_foreign =
-            |name: &String| topology().owner(topology().partition_of_username(name)) == OTHER;
+        let is_foreign = |name: &String| is_elsewhere(routing().placement().of_name(name));
         (0..).map(|n| format!("user{n}")).find(is_foreign).unwrap()
     }
 
@@ -136,8 +147,8 @@ impl Host {
             match message {
                 ShardMessage::Ask { asker, command } => self.asked.push_back((asker, command)),
                 ShardMessage::Subscribe(wanted) => {
-                    let accepted = true;
-                    self.tell(ShardMessage::Subscribed { wanted, accepted });
+                    let answer = SubscriptionAnswer::Accepted;
+                    self.tell(ShardMessage::Subscribed { wanted, answer });
                 }
                 _ => {}
             }
@@ -152,6 +163,11 @@ impl Host {
                 self.step(Input::Store(StoreEvent::Read { token, outcome }));
             }
         }
+    }
+
+    /// The shard's numbers.
+    pub(crate) fn stats(&mut self) -> &Stats {
+        self.shard.stats_mut()
     }
 
     /// The other shard says something.
@@ -171,8 +187,12 @@ impl Host {
     /// The other shard sends events of the chat: one frame for each line.
     pub(crate) fn events(&mut self, lines: Vec<u8>) {
         let count = lines.iter().filter(|byte| **byte == b'\n').count() as u32;
+        let first = self.next_seq;
+        self.next_seq = Seq(first.0 + u64::from(count));
         self.tell(ShardMessage::Events(EventBatch {
             chat_id: self.chat,
+            from: OTHER,
+            first,
             lines: lines.into(),
             count,
             accepted_at: self.now().wall,
@@ -198,11 +218,11 @@ impl Host {
     pub(crate) fn accept(&mut self) -> ConnId {
         let conn = self.new_connection();
         let peer = ([127, 0, 0, 1], 1).into();
-        let listener = Listener::Public { operations: true };
+        let entrance = Entrance::Public { operations: true };
         self.step(Input::Accepted {
             conn,
             peer,
-            listener,
+            entrance,
         });
         conn
     }

@@ -7,6 +7,7 @@ mod bounds;
 mod callers;
 mod endings;
 mod host;
+mod overdue;
 mod readiness;
 mod refusals;
 mod slow_readers;

@@ -1,8 +1,8 @@
 //! Usernames while the store can't be read.
 
-use rookery_engine::mesh::{Command, Outcome};
+use rookery_engine::mesh::problem::Problem;
+use rookery_engine::mesh::{Command, NameCommand, Outcome};
 use rookery_engine::port::{Found, LogEvent, Opened, Read, StoreFault};
-use rookery_engine::problem::Problem;
 use rookery_schema::record::{Record, UserRegistered};
 use rookery_schema::row::{Row, UserRow};
 use rookery_schema::{Offset, Timestamp, UserId};
@@ -10,10 +10,8 @@ use rookery_schema::{Offset, Timestamp, UserId};
 use crate::stage::{P0, SECOND, Stage, batch_of};
 
 fn register(stage: &mut Stage, username: &str) -> u64 {
-    stage.ask(Command::Register {
-        username: username.into(),
-        password: None,
-    })
+    let command = NameCommand::Register { password: None };
+    stage.ask(Command::Name(username.into(), command))
 }
 
 #[test]
@@ -75,11 +73,11 @@ fn a_name_that_is_read_by_too_many_is_refused() {
     let first: Vec<u64> = (0..64).map(|_| register(&mut stage, &name)).collect();
     let last = register(&mut stage, &name);
     stage.assert_refused(last, Problem::LOGIN_BUSY);
-    let log_in = stage.ask(Command::LogIn {
-        username: name.as_str().into(),
+    let command = NameCommand::LogIn {
         password: None,
         address: [127, 0, 0, 1].into(),
-    });
+    };
+    let log_in = stage.ask(Command::Name(name.as_str().into(), command));
     stage.assert_refused(log_in, Problem::LOGIN_BUSY);
     assert_eq!(stage.reads.len(), 1);
     stage.answer_read(Ok(Found::Users(Vec::new())));
@@ -98,11 +96,11 @@ fn a_name_that_is_read_by_too_many_is_refused() {
 /// Starts so many logins whose passwords are being compared.
 fn log_in(stage: &mut Stage, user: &UserRow, count: usize) -> Vec<u64> {
     let one = |stage: &mut Stage| {
-        let question = stage.ask(Command::LogIn {
-            username: user.username.as_str().into(),
+        let command = NameCommand::LogIn {
             password: Some("password".into()),
             address: [127, 0, 0, 1].into(),
-        });
+        };
+        let question = stage.ask(Command::Name(user.username.as_str().into(), command));
         stage.answer_read(Ok(Found::Users(vec![user.clone()])));
         question
     };

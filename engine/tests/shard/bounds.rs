@@ -1,15 +1,17 @@
 //! What happens at the bounds of an owner's queues.
 
-use rookery_engine::mesh::{Command, Outcome, Page, PageStart, ShardMessage, Subscription};
+use rookery_engine::mesh::problem::Problem;
+use rookery_engine::mesh::{
+    ChatCommand, Command, Outcome, Page, PageStart, ShardMessage, Subscription, SubscriptionAnswer,
+};
 use rookery_engine::port::{Found, StoreFault, StoredChat};
-use rookery_engine::problem::Problem;
 use rookery_schema::row::{ChatRow, Head};
 use rookery_schema::{ChatId, Timestamp, UserId};
 
 use crate::stage::{SECOND, Stage};
 
 fn show(stage: &mut Stage, chat_id: ChatId, caller: UserId) -> u64 {
-    stage.ask(Command::ShowChat { chat_id, caller })
+    stage.ask(Command::Chat(chat_id, ChatCommand::Show { caller }))
 }
 
 fn stored(chat_id: ChatId, members: &[UserId]) -> Found {
@@ -44,10 +46,8 @@ fn a_chat_that_is_read_keeps_no_more_commands_than_the_bound() {
         .collect();
     let refused = show(&mut stage, chat_id, user_id);
     stage.assert_refused(refused, Problem::STORE_UNAVAILABLE);
-    let summarize = stage.ask(Command::SummarizeChats {
-        user_id,
-        chats: vec![chat_id],
-    });
+    let summarize = ChatCommand::Summarize { user_id };
+    let summarize = stage.ask(Command::Chat(chat_id, summarize));
     stage.assert_refused(summarize, Problem::STORE_UNAVAILABLE);
     stage.answer_read(Ok(stored(chat_id, &[user_id])));
     for question in kept {
@@ -84,7 +84,8 @@ fn a_chat_that_cannot_be_read_is_read_again_after_a_pause_for_who_listens() {
     assert_eq!(stage.reads.len(), 1);
     stage.answer_read(Ok(stored(chat_id, &[user_id])));
     let accepted = stage.sent.iter().any(|message| {
-        matches!(message, ShardMessage::Subscribed { wanted: it, accepted: true } if *it == wanted)
+        let answer = SubscriptionAnswer::Accepted;
+        matches!(message, ShardMessage::Subscribed { wanted: it, answer: its } if *it == wanted && *its == answer)
     });
     assert!(accepted);
     stage.tick_after(SECOND);
@@ -111,11 +112,11 @@ fn records_beyond_what_may_be_in_flight_are_refused() {
     ));
     let bytes = accepted.len() * text.len();
     assert!((31 << 20..33 << 20).contains(&bytes), "{bytes}");
-    let change = stage.ask(Command::RemoveMember {
-        chat_id: chat,
+    let remove = ChatCommand::RemoveMember {
         caller: user,
         user_id: user,
-    });
+    };
+    let change = stage.ask(Command::Chat(chat, remove));
     stage.assert_refused(change, Problem::LOG_UNAVAILABLE);
     stage.settle();
     for question in accepted {
@@ -250,13 +251,12 @@ fn many_chats_keep_less_of_each_in_memory() {
         stage.post_text(chat, user, None, &text);
         stage.settle();
     }
-    let page = || Command::ShowMessages {
-        chat_id: chat,
-        caller: user,
-        page: Page {
+    let page = || {
+        let page = Page {
             from: PageStart::Newest,
             limit: 40,
-        },
+        };
+        Command::Chat(chat, ChatCommand::ShowMessages { caller: user, page })
     };
     let whole = stage.ask(page());
     assert!(stage.answer(whole).is_some() && stage.reads.is_empty());

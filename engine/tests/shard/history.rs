@@ -1,8 +1,8 @@
 //! Pages that need both the store and what is in memory.
 
-use rookery_engine::mesh::{Command, Outcome, Page, PageStart};
+use rookery_engine::mesh::problem::Problem;
+use rookery_engine::mesh::{ChatCommand, Command, Outcome, Page, PageStart};
 use rookery_engine::port::{Found, Read, StoredChat};
-use rookery_engine::problem::Problem;
 use rookery_schema::row::{ChatRow, EventRow};
 use rookery_schema::{ChatId, Seq, Timestamp, UserId};
 
@@ -40,11 +40,11 @@ impl Long {
     }
 
     fn ask(&mut self, from: PageStart) -> u64 {
-        self.stage.ask(Command::ShowMessages {
-            chat_id: self.chat,
+        let command = ChatCommand::ShowMessages {
             caller: self.user,
             page: Page { from, limit: 100 },
-        })
+        };
+        self.stage.ask(Command::Chat(self.chat, command))
     }
 
     /// The store answers a read of messages as it was when there were `then` of them.
@@ -146,17 +146,16 @@ fn a_page_shows_what_was_confirmed_before_it_was_asked_for() {
     long.stage.confirm_append(&batch);
     long.stage.assert_posted(posted);
     let question = long.ask(PageStart::Newest);
-    let inbox = long.stage.ask(Command::SummarizeChats {
-        user_id: long.user,
-        chats: vec![long.chat],
-    });
+    let user_id = long.user;
+    let summarize = ChatCommand::Summarize { user_id };
+    let inbox = long.stage.ask(Command::Chat(long.chat, summarize));
     assert!(long.stage.answer(inbox).is_none());
     long.stage.deliver(batch);
     assert_eq!(long.seqs(question), [2]);
-    let Some(Outcome::Summaries(lines)) = long.stage.answer(inbox) else {
+    let Some(Outcome::Summary(Some(line))) = long.stage.answer(inbox) else {
         panic!("no inbox came");
     };
-    assert_eq!(lines[0].last_seq, Seq(2));
+    assert_eq!(line.last_seq, Seq(2));
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! A user connects, or lists his chats, while a membership is on its way into the store.
 
-use rookery_engine::mesh::{Asker, ChatSummary};
-use rookery_engine::mesh::{Command, EventBatch, Outcome, ShardMessage, Subscription, Waiting};
+use rookery_engine::mesh::{
+    Asker, ChatCommand, ChatSummary, Command, EventBatch, HomeCommand, Outcome, ShardMessage,
+    Subscription, SubscriptionAnswer, Waiting,
+};
 use rookery_engine::port::{Found, Read};
 use rookery_schema::{ChatId, Seq, Timestamp, UserId};
 
-use crate::stage::Stage;
+use crate::stage::{Stage, THERE};
 
 fn joined(stage: &mut Stage, chat_id: ChatId, user: UserId) {
     let users = vec![user];
@@ -24,26 +26,29 @@ fn no_chats_found(stage: &mut Stage, user: UserId) {
 }
 
 fn event(stage: &mut Stage, chat_id: ChatId, text: &str) {
-    stage.tell(ShardMessage::Events(EventBatch {
+    let batch = EventBatch {
         chat_id,
+        from: THERE,
+        first: stage.next_seq(),
         lines: format!("{text}\n").into(),
         count: 1,
         accepted_at: Timestamp::default(),
         applied_micros: 0,
         leaver: None,
-    }));
+    };
+    stage.tell(ShardMessage::Events(batch));
 }
 
 /// The owner accepts the one subscription to this chat, and its events come.
-fn assert_listens(stage: &mut Stage, conn: rookery_engine::input::ConnId, chat_id: ChatId) {
+fn assert_listens(stage: &mut Stage, conn: rookery_engine::ids::ConnId, chat_id: ChatId) {
     let subscriptions = stage.subscriptions();
     let [wanted] = subscriptions.as_slice() else {
         panic!("{subscriptions:?}");
     };
     assert_eq!(wanted.chat_id, chat_id);
     assert!(!stage.heard(conn).contains("ready"));
-    let (wanted, accepted) = (*wanted, true);
-    stage.tell(ShardMessage::Subscribed { wanted, accepted });
+    let (wanted, answer) = (*wanted, SubscriptionAnswer::Accepted);
+    stage.tell(ShardMessage::Subscribed { wanted, answer });
     event(stage, chat_id, "first");
     let heard = stage.heard(conn);
     assert!(
@@ -128,14 +133,14 @@ fn assert_lists(stage: &mut Stage, question: u64, chat_id: ChatId) {
     let asked = sent.into_iter().find_map(|message| match message {
         ShardMessage::Ask {
             asker,
-            command: Command::SummarizeChats { chats, .. },
-        } => Some((asker, chats)),
+            command: Command::Chat(asked, ChatCommand::Summarize { .. }),
+        } => Some((asker, asked)),
         _ => None,
     });
-    let Some((asker, chats)) = asked else {
+    let Some((asker, asked)) = asked else {
         panic!("no owner was asked");
     };
-    assert_eq!(chats, [chat_id]);
+    assert_eq!(asked, chat_id);
     assert!(matches!(asker.waiting, Waiting::Inbox { .. }));
     summarize(stage, asker, chat_id);
     match stage.answer(question) {
@@ -156,7 +161,7 @@ fn summarize(stage: &mut Stage, asker: Asker, chat_id: ChatId) {
         last_message: None,
         active_at: Timestamp::default(),
     };
-    let outcome = Outcome::Summaries(vec![summary]);
+    let outcome = Outcome::Summary(Some(Box::new(summary)));
     stage.tell(ShardMessage::Answer { asker, outcome });
 }
 
@@ -165,7 +170,7 @@ fn a_list_of_chats_has_a_membership_that_is_not_stored() {
     let mut stage = Stage::new();
     let (chat, user) = (stage.foreign_chat(), stage.user());
     joined(&mut stage, chat, user);
-    let question = stage.ask(Command::ListChats { user_id: user });
+    let question = stage.ask(Command::Home(user, HomeCommand::ListChats));
     no_chats_found(&mut stage, user);
     assert_lists(&mut stage, question, chat);
 }
@@ -175,7 +180,7 @@ fn a_list_of_chats_has_a_membership_that_was_stored_behind_its_read() {
     let mut stage = Stage::new();
     let (chat, user) = (stage.foreign_chat(), stage.user());
     joined(&mut stage, chat, user);
-    let question = stage.ask(Command::ListChats { user_id: user });
+    let question = stage.ask(Command::Home(user, HomeCommand::ListChats));
     joins_stored(&mut stage, chat, user);
     no_chats_found(&mut stage, user);
     assert_lists(&mut stage, question, chat);
@@ -192,14 +197,14 @@ fn an_answer_to_an_earlier_stay_does_not_make_him_ready() {
     stage.disconnect(first);
     let second = stage.connect(user);
     stage.answer_read(found());
-    let accepted = true;
+    let answer = SubscriptionAnswer::Accepted;
     for wanted in earlier {
         // Between this and the second subscription the owner sends nothing here.
-        stage.tell(ShardMessage::Subscribed { wanted, accepted });
+        stage.tell(ShardMessage::Subscribed { wanted, answer });
     }
     assert!(!stage.heard(second).contains("ready"));
     for wanted in stage.subscriptions() {
-        stage.tell(ShardMessage::Subscribed { wanted, accepted });
+        stage.tell(ShardMessage::Subscribed { wanted, answer });
     }
     assert!(stage.heard(second).contains("ready"));
 }
@@ -215,6 +220,8 @@ fn who_leaves_a_chat_while_he_subscribes_to_it_becomes_ready() {
     // Others here listen, and hear that he left, before the owner finds him to be no member.
     stage.tell(ShardMessage::Events(EventBatch {
         chat_id: chat,
+        from: THERE,
+        first: Seq(1),
         lines: "left\n".into(),
         count: 1,
         accepted_at: Timestamp::default(),
@@ -222,8 +229,8 @@ fn who_leaves_a_chat_while_he_subscribes_to_it_becomes_ready() {
         leaver: Some(user),
     }));
     for wanted in subscriptions {
-        let accepted = false;
-        stage.tell(ShardMessage::Subscribed { wanted, accepted });
+        let answer = SubscriptionAnswer::NoMember;
+        stage.tell(ShardMessage::Subscribed { wanted, answer });
     }
     assert!(stage.heard(conn).contains("ready"));
 }

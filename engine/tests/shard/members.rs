@@ -1,7 +1,7 @@
 //! The bound on a chat's members.
 
-use rookery_engine::mesh::{Command, Outcome};
-use rookery_engine::problem::Problem;
+use rookery_engine::mesh::problem::Problem;
+use rookery_engine::mesh::{ChatCommand, Command, Outcome};
 use rookery_schema::UserId;
 use rookery_schema::limits::CHAT_MEMBERS_MAX;
 use rookery_schema::row::Row;
@@ -15,11 +15,11 @@ fn of_two_who_join_at_once_only_one_gets_the_last_place() {
     let members: Vec<UserId> = (0..CHAT_MEMBERS_MAX - 1).map(id).collect();
     let chat_id = stage.create(&members);
     let add = |stage: &mut Stage, n: usize| {
-        stage.ask(Command::AddMember {
-            chat_id,
+        let command = ChatCommand::AddMember {
             caller: members[0],
             user_id: id(CHAT_MEMBERS_MAX + n),
-        })
+        };
+        stage.ask(Command::Chat(chat_id, command))
     };
     let both = [add(&mut stage, 1), add(&mut stage, 2)];
     let rows = stage.settle();

@@ -166,7 +166,7 @@ fn a_record_that_can_t_be_understood_is_buried_before_what_is_behind_it_counts_a
     let length = (unknown.len() as u32).to_le_bytes();
     let batch = [length.as_slice(), &unknown].concat();
     stage.deliver(RecordBatch::from_bytes(batch.into()).unwrap());
-    let [LogRequest::Bury { offset, record, .. }] = stage.log.as_slice() else {
+    let [LogRequest::DeadLetter { offset, record, .. }] = stage.log.as_slice() else {
         panic!("{:?}", stage.log);
     };
     assert_eq!((*offset, record), (Offset(0), &unknown));
@@ -175,7 +175,7 @@ fn a_record_that_can_t_be_understood_is_buried_before_what_is_behind_it_counts_a
     stage.log.clear();
     stage.commit();
     assert!(stage.log.is_empty(), "{:?}", stage.log);
-    stage.log_event(LogEvent::Buried { partition: P0 });
+    stage.log_event(LogEvent::DeadLettered { partition: P0 });
     stage.commit();
     let [LogRequest::Commit { offset, .. }] = stage.log.as_slice() else {
         panic!("{:?}", stage.log);

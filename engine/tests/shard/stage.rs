@@ -4,42 +4,46 @@ use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::time::Duration;
 
+use rookery_engine::config::{AuthMode, ShardConfig};
 use rookery_engine::effect::{Effects, HandedOff, Notice};
-use rookery_engine::input::{ConnId, Input, Now};
-use rookery_engine::mesh::{Asker, Command, Outcome, Post, ShardMessage, Subscription, Waiting};
+use rookery_engine::ids::ConnId;
+use rookery_engine::input::{Input, Now};
+use rookery_engine::mesh::problem::Problem;
+use rookery_engine::mesh::{
+    Asker, ChatCommand, Command, Outcome, Post, ShardMessage, Subscription, Waiting,
+};
 use rookery_engine::port::{
     AppendFault, Found, LogEvent, LogRequest, Opened, PasswordJob, PasswordOutcome, Read,
-    StoreEvent, StoreFault, StoreRequest,
+    StoreEvent, StoreFault, StoreRequest, Token,
 };
-use rookery_engine::problem::Problem;
-use rookery_engine::shard::{AuthMode, Shard, ShardConfig};
+use rookery_engine::shard::Shard;
 use rookery_engine::stats::Stats;
 use rookery_schema::batch::{RecordBatch, RecordBatchBuilder};
 use rookery_schema::record::Record;
 use rookery_schema::row::{EventRow, Row};
 use rookery_schema::{
-    ChatId, MessageId, Offset, PartitionId, Seq, ShardId, Timestamp, Topology, UserId,
+    ChatId, MessageId, Offset, PartitionId, Placement, Routing, Seq, ShardId, Timestamp, UserId,
 };
 
 /// The partition of the shard under test.
 pub(crate) const P0: PartitionId = PartitionId(0);
 const HERE: ShardId = ShardId(0);
 /// The other shard, which the test plays.
-const THERE: ShardId = ShardId(1);
+pub(crate) const THERE: ShardId = ShardId(1);
 /// Microseconds in a second.
 pub(crate) const SECOND: u64 = 1_000_000;
 
 pub(crate) struct Stage {
     shard: Shard,
-    topology: Topology,
+    routing: Routing,
     micros: u64,
     /// Appends that were not answered, in order.
     pub(crate) appends: VecDeque<RecordBatch>,
     /// What else the log was asked for.
     pub(crate) log: Vec<LogRequest>,
-    pub(crate) writes: VecDeque<(u64, Vec<Row>)>,
-    pub(crate) reads: VecDeque<(u64, Read)>,
-    syncs: VecDeque<u64>,
+    pub(crate) writes: VecDeque<(Token, Vec<Row>)>,
+    pub(crate) reads: VecDeque<(Token, Read)>,
+    syncs: VecDeque<Token>,
     /// Passwords that wait to be hashed or compared.
     pub(crate) passwords: VecDeque<PasswordJob>,
     /// What the operator was told.
@@ -50,6 +54,7 @@ pub(crate) struct Stage {
     /// The end of the log.
     pub(crate) end: Offset,
     last: u64,
+    seq: Seq,
 }
 
 impl Stage {
@@ -62,10 +67,10 @@ impl Stage {
 
     /// A shard whose log has just opened.
     pub(crate) fn opening(opened: Opened) -> Self {
-        let topology = Topology::new(2, 2).unwrap();
+        let routing = Routing::new(Placement::new(2).unwrap(), 2).unwrap();
         let config = ShardConfig {
             id: HERE,
-            topology,
+            routing: routing.clone(),
             auth: AuthMode::Trust,
             token_secret: vec![1; 32],
             ticket_secret: vec![2; 32],
@@ -77,7 +82,7 @@ impl Stage {
         };
         let mut stage = Self {
             shard: Shard::new(config),
-            topology,
+            routing,
             micros: SECOND,
             appends: VecDeque::new(),
             log: Vec::new(),
@@ -90,6 +95,7 @@ impl Stage {
             answers: Vec::new(),
             end: opened.start,
             last: 0,
+            seq: Seq(0),
         };
         let partition = P0;
         stage.log_event(LogEvent::Opened { partition, opened });
@@ -132,6 +138,12 @@ impl Stage {
         }
     }
 
+    /// The seq of the event that the other shard sends next.
+    pub(crate) const fn next_seq(&mut self) -> Seq {
+        self.seq = self.seq.next();
+        self.seq
+    }
+
     /// A number that was not used before.
     pub(crate) const fn unique(&mut self) -> u64 {
         self.last += 1;
@@ -140,38 +152,36 @@ impl Stage {
 
     /// A chat that this shard owns.
     pub(crate) fn chat(&mut self) -> ChatId {
-        self.find(ChatId::from_bytes, |topology, id| {
-            topology.owner_of_chat(id) == HERE
+        self.find(ChatId::from_bytes, |routing, id| {
+            routing.placement().of_chat(id) == P0
         })
     }
 
     /// A chat that the other shard owns.
     pub(crate) fn foreign_chat(&mut self) -> ChatId {
-        self.find(ChatId::from_bytes, |topology, id| {
-            topology.owner_of_chat(id) == THERE
+        self.find(ChatId::from_bytes, |routing, id| {
+            routing.placement().of_chat(id) != P0
         })
     }
 
     /// A user whose home this shard is.
     pub(crate) fn user(&mut self) -> UserId {
-        self.find(UserId::from_bytes, |topology, id| topology.home(id) == HERE)
+        self.find(UserId::from_bytes, |routing, id| routing.home(id) == HERE)
     }
 
     /// A user whose home the other shard is.
     pub(crate) fn foreign_user(&mut self) -> UserId {
-        self.find(UserId::from_bytes, |topology, id| {
-            topology.home(id) == THERE
-        })
+        self.find(UserId::from_bytes, |routing, id| routing.home(id) == THERE)
     }
 
     fn find<T: Copy>(
         &mut self,
         make: impl Fn([u8; 16]) -> T,
-        fits: impl Fn(Topology, T) -> bool,
+        fits: impl Fn(&Routing, T) -> bool,
     ) -> T {
         loop {
             let id = make(u128::from(self.unique()).to_be_bytes());
-            if fits(self.topology, id) {
+            if fits(&self.routing, id) {
                 return id;
             }
         }
@@ -181,7 +191,7 @@ impl Stage {
     pub(crate) fn username(&mut self) -> String {
         loop {
             let name = format!("user{}", self.unique());
-            if self.topology.partition_of_username(&name) == P0 {
+            if self.routing.placement().of_name(&name) == P0 {
                 return name;
             }
         }
@@ -224,12 +234,12 @@ impl Stage {
         client_id: Option<&str>,
         content: &str,
     ) -> u64 {
-        self.ask(Command::PostMessage(Post {
-            chat_id,
+        let post = Post {
             sender_id,
             content: content.into(),
             client_id: client_id.map(Into::into),
-        }))
+        };
+        self.ask(Command::Chat(chat_id, ChatCommand::Post(post)))
     }
 
     /// What a question was answered, once; `None` where it was not answered yet.
@@ -369,12 +379,12 @@ impl Stage {
     /// A new chat of this shard, stored.
     pub(crate) fn create(&mut self, members: &[UserId]) -> ChatId {
         let chat_id = self.chat();
-        let question = self.ask(Command::CreateChat {
-            chat_id,
+        let command = ChatCommand::Create {
             creator_id: None,
             name: "chat".into(),
-            members: members.to_vec(),
-        });
+            members: members.iter().copied().collect(),
+        };
+        let question = self.ask(Command::Chat(chat_id, command));
         self.settle();
         assert!(matches!(
             self.answer(question),

@@ -1,8 +1,8 @@
 //! A log that does not answer: whoever waits is told in time, and when it answers after all, each
 //! message is there once.
 
-use rookery_engine::mesh::{Command, Outcome};
-use rookery_engine::problem::Problem;
+use rookery_engine::mesh::problem::Problem;
+use rookery_engine::mesh::{ChatCommand, Command, Outcome};
 use rookery_schema::row::Row;
 use rookery_schema::{ChatId, UserId};
 
@@ -151,10 +151,9 @@ fn a_stuck_log_takes_nothing_new_until_it_answers() {
 fn a_change_that_is_stuck_is_answered_once_and_comes_about() {
     let (mut stage, chat, user) = stage();
     let added = stage.foreign_user();
-    let add = |user_id| Command::AddMember {
-        chat_id: chat,
-        caller: user,
-        user_id,
+    let add = |user_id| {
+        let caller = user;
+        Command::Chat(chat, ChatCommand::AddMember { caller, user_id })
     };
     let question = stage.ask(add(added));
     stage.tick_after(OVERDUE);
@@ -170,11 +169,11 @@ fn a_change_that_is_stuck_is_answered_once_and_comes_about() {
 #[test]
 fn a_change_that_the_store_does_not_take_is_answered_once() {
     let (mut stage, chat, user) = stage();
-    let question = stage.ask(Command::RemoveMember {
-        chat_id: chat,
+    let remove = ChatCommand::RemoveMember {
         caller: user,
         user_id: user,
-    });
+    };
+    let question = stage.ask(Command::Chat(chat, remove));
     stage.append();
     stage.tick_after(OVERDUE);
     stage.assert_refused(question, Problem::OUTCOME_UNKNOWN);
@@ -186,11 +185,13 @@ fn a_change_that_the_store_does_not_take_is_answered_once() {
 fn a_chat_that_the_log_refused_can_be_created_again() {
     let mut stage = Stage::new();
     let (chat_id, user) = (stage.chat(), stage.foreign_user());
-    let create = || Command::CreateChat {
-        chat_id,
-        creator_id: None,
-        name: "chat".into(),
-        members: vec![user],
+    let create = || {
+        let command = ChatCommand::Create {
+            creator_id: None,
+            name: "chat".into(),
+            members: [user].into_iter().collect(),
+        };
+        Command::Chat(chat_id, command)
     };
     let question = stage.ask(create());
     stage.fail_append();
@@ -208,11 +209,7 @@ fn a_chat_that_the_log_refused_can_be_created_again() {
 fn of_two_who_ask_for_one_change_only_the_one_whose_record_was_refused_hears_so() {
     let (mut stage, chat_id, caller) = stage();
     let user_id = stage.foreign_user();
-    let add = || Command::AddMember {
-        chat_id,
-        caller,
-        user_id,
-    };
+    let add = || Command::Chat(chat_id, ChatCommand::AddMember { caller, user_id });
     let first = stage.ask(add());
     let second = stage.ask(add());
     let batch = stage.appends.pop_front().unwrap();

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io::IoSlice;
 use std::time::Duration;
 
+use rookery_engine::config::{AuthMode, ShardConfig};
 use rookery_engine::effect::{ConnEffect, Effects};
-use rookery_engine::input::{ConnId, Input, Listener, Now};
+use rookery_engine::ids::ConnId;
+use rookery_engine::input::{Entrance, Input, Now};
 use rookery_engine::mesh::ShardMessage;
-use rookery_engine::shard::{AuthMode, Shard, ShardConfig};
-use rookery_schema::{ShardId, Timestamp, Topology};
+use rookery_engine::shard::Shard;
+use rookery_schema::{Placement, Route, Routing, ShardId, Timestamp};
 
 use crate::client::Replies;
 use crate::log::SimLog;
@@ -56,7 +58,7 @@ pub(crate) struct WireId(usize);
 pub(crate) struct World {
     pub(crate) dice: Dice,
     micros: u64,
-    topology: Topology,
+    routing: Routing,
     shards: Vec<(Shard, Effects)>,
     mesh: Vec<Vec<VecDeque<ShardMessage>>>,
     pub(crate) log: SimLog,
@@ -76,7 +78,7 @@ impl World {
         let mut world = Self {
             dice: Dice::new(seed),
             micros: 0,
-            topology: Topology::new(partitions, shards).unwrap(),
+            routing: Routing::new(Placement::new(partitions).unwrap(), shards).unwrap(),
             shards: Vec::new(),
             mesh: Vec::new(),
             log: SimLog::new(partitions),
@@ -90,18 +92,18 @@ impl World {
     }
 
     fn start(&mut self, shards: u16) {
-        self.topology = Topology::new(self.topology.partitions(), shards).unwrap();
+        self.routing = Routing::new(self.routing.placement(), shards).unwrap();
         self.store.restart(shards);
         let none = || (0..shards).map(|_| VecDeque::new()).collect();
         self.mesh = (0..shards).map(|_| none()).collect();
-        let topology = self.topology;
-        let ids: Vec<ShardId> = topology.all_shards().collect();
+        let routing = self.routing.clone();
+        let ids: Vec<ShardId> = routing.all_shards().collect();
         for id in ids {
             let mut entropy = [0; 32];
             entropy[..8].copy_from_slice(&self.dice.next().to_le_bytes());
             let config = ShardConfig {
                 id,
-                topology,
+                routing: routing.clone(),
                 auth: AuthMode::Trust,
                 token_secret: vec![1; 32],
                 ticket_secret: vec![2; 32],
@@ -113,8 +115,8 @@ impl World {
             };
             self.shards.push((Shard::new(config), Effects::default()));
         }
-        for id in topology.all_shards() {
-            for partition in topology.owned_by(id) {
+        for id in routing.all_shards() {
+            for partition in routing.served_by(id) {
                 for event in self.log.open(partition) {
                     self.step(id.index(), Input::Log(event));
                 }
@@ -251,13 +253,13 @@ impl World {
         );
         let conn = self.new_conn(shard, id);
         let peer = ([127, 0, 0, 1], 1).into();
-        let listener = Listener::Public { operations: true };
+        let entrance = Entrance::Public { operations: true };
         self.step(
             shard,
             Input::Accepted {
                 conn,
                 peer,
-                listener,
+                entrance,
             },
         );
         id
@@ -354,10 +356,14 @@ impl World {
                 E::Opened { partition, .. }
                 | E::Appended { partition, .. }
                 | E::Records { partition, .. }
-                | E::Buried { partition }
-                | E::CaughtUp { partition } => *partition,
+                | E::DeadLettered { partition }
+                | E::CaughtUp { partition }
+                | E::Closed { partition } => *partition,
             };
-            self.step(self.topology.owner(partition).index(), Input::Log(event));
+            let Route::Here(owner) = self.routing.route(partition) else {
+                panic!("every partition has an owner");
+            };
+            self.step(owner.index(), Input::Log(event));
         }
     }
 

@@ -97,7 +97,9 @@ impl Chat {
             members: members.into_iter().collect(),
             head,
             recent: Recent::default(),
-            latest_message: latest_message.and_then(|row| encode_row(&row)).map(Shown::AsSaid),
+            latest_message: latest_message
+                .and_then(|row| encode_row(&row))
+                .map(Shown::AsSaid),
             active_at: chat.created_at,
             audience: Audience::default(),
             outgoing: Outgoing::default(),
@@ -130,7 +132,9 @@ impl Chat {
 
     /// Whether a record's effect is in this state already: the store was ahead of what was committed.
     pub(crate) fn contains(&self, at: Place) -> bool {
-        self.head.seq > Seq(0) && self.head.partition == at.partition && at.offset <= self.head.offset
+        self.head.seq > Seq(0)
+            && self.head.partition == at.partition
+            && at.offset <= self.head.offset
     }
 
     /// Adds a member; false where they are one already. Only the fold may do that.

@@ -149,7 +149,10 @@ mod tests {
         recent.push(Seq(7), Offset(52), said("c"));
         recent.push_message(Seq(7), None);
         let expected = [(5, r#"{"content":"A"}"#), (7, r#"{"content":"c"}"#)];
-        assert_eq!(shown(&recent), expected.map(|(seq, it)| (seq, it.to_owned())));
+        assert_eq!(
+            shown(&recent),
+            expected.map(|(seq, it)| (seq, it.to_owned()))
+        );
         assert_eq!(recent.said(Seq(5)), Some(&said("a")));
     }
 

@@ -7,9 +7,7 @@ use rookery_schema::record::{Record, UserRegistered};
 use rookery_schema::row::UserRow;
 
 use crate::context::Context;
-use crate::edge::port::{
-    Found, PasswordCheck, PasswordJob, PasswordOutcome, Read, StoreFault,
-};
+use crate::edge::port::{Found, PasswordCheck, PasswordJob, PasswordOutcome, Read, StoreFault};
 use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, NameCommand, Outcome};
 use crate::owner::changes::ChangeKey;

@@ -341,7 +341,8 @@ impl Partition {
 
     fn members(&mut self, chat_id: ChatId) -> Vec<UserId> {
         let chat = self.chats.active(chat_id);
-        chat.map(|chat| chat.members().collect()).unwrap_or_default()
+        chat.map(|chat| chat.members().collect())
+            .unwrap_or_default()
     }
 
     /// Counts new members as subscribed, and tells their homes, before their event is sent.

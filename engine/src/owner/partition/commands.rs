@@ -140,13 +140,7 @@ impl Partition {
     }
 
     /// Shows a page, or reads what memory lacks of it. Identical reads are made once.
-    fn show_page(
-        &mut self,
-        asker: Asker,
-        chat_id: ChatId,
-        paged: Paged,
-        cx: &mut Context<'_>,
-    ) {
+    fn show_page(&mut self, asker: Asker, chat_id: ChatId, paged: Paged, cx: &mut Context<'_>) {
         match paged {
             Paged::Whole(outcome) => cx.answer(asker, outcome),
             Paged::Partial(key, page) => {

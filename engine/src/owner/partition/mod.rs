@@ -12,9 +12,7 @@ use std::net::IpAddr;
 use rookery_schema::{ChatId, Offset, PartitionId, UserId};
 
 use crate::context::Context;
-use crate::edge::port::{
-    AppendFault, Found, LogRequest, Opened, Part, Read, StoreFault, Token,
-};
+use crate::edge::port::{AppendFault, Found, LogRequest, Opened, Part, Read, StoreFault, Token};
 use crate::map::{Map, Unanswered};
 use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, Outcome, ShardMessage, SubscriptionAnswer};
@@ -163,11 +161,7 @@ impl Partition {
     }
 
     /// An append was answered.
-    pub(crate) fn appended(
-        &mut self,
-        outcome: Result<Offset, AppendFault>,
-        cx: &mut Context<'_>,
-    ) {
+    pub(crate) fn appended(&mut self, outcome: Result<Offset, AppendFault>, cx: &mut Context<'_>) {
         let Some(in_flight) = self.appends.take_answered() else {
             return cx.bug("an append was answered that nobody asked for");
         };
@@ -442,7 +436,9 @@ impl Partition {
     pub(crate) fn end_sync(&mut self, cx: &mut Context<'_>) {
         if let Some(offset) = self.progress.end_sync(cx) {
             let partition = self.id;
-            cx.effects.log.push(LogRequest::Commit { partition, offset });
+            cx.effects
+                .log
+                .push(LogRequest::Commit { partition, offset });
         }
     }
 
@@ -470,7 +466,12 @@ impl Partition {
     /// Takes those whose requests did nothing so far.
     fn take_undone(&mut self, cx: &mut Context<'_>) -> Vec<Asker> {
         let mut undone: Vec<Asker> = self.delivery.drain().collect();
-        undone.extend(self.pages.drain().flat_map(|(_, waits)| waits).map(|it| it.0));
+        undone.extend(
+            self.pages
+                .drain()
+                .flat_map(|(_, waits)| waits)
+                .map(|it| it.0),
+        );
         for (_, parked) in self.chats.drain_parked() {
             match parked {
                 Parked::Command { asker, .. } => undone.push(asker),
@@ -482,12 +483,16 @@ impl Partition {
                 Parked::Record(_) => {}
             }
         }
-        undone.extend(self.names.drain_waiters().filter_map(|waiter| match waiter {
-            NameWaiter::Register { asker, .. } | NameWaiter::LogIn(LogIn { asker, .. }) => {
-                Some(asker)
-            }
-            NameWaiter::Record(_) => None,
-        }));
+        undone.extend(
+            self.names
+                .drain_waiters()
+                .filter_map(|waiter| match waiter {
+                    NameWaiter::Register { asker, .. } | NameWaiter::LogIn(LogIn { asker, .. }) => {
+                        Some(asker)
+                    }
+                    NameWaiter::Record(_) => None,
+                }),
+        );
         undone.extend(self.passwords.drain().map(|wait| match wait {
             PasswordWait::Register { asker, .. } | PasswordWait::LogIn { asker, .. } => asker,
         }));
