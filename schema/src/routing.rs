@@ -2,7 +2,7 @@
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-use crate::{ChatId, PartitionId, ShardId, UserId};
+use crate::ids::{ChatId, PartitionId, ShardId, UserId};
 
 /// The one answer to "who owns this": partitions are fixed when the log is created, shards are those
 /// of the running process.
