@@ -9,7 +9,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::error::BenchError;
-use crate::load::worker::{Outcome, Plan};
+use crate::load::run::{Outcome, Plan};
 use crate::monitor::Seen;
 use crate::schedule::Pace;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{hot_room, measure};
 use crate::cli::{Common, Messages, Rooms};
 use crate::error::BenchError;
-use crate::load::worker::Plan;
+use crate::load::run::Plan;
 use crate::load::ws::WsOptions;
 use crate::peer::rookery::{Rookery, Via};
 use crate::report::Report;
