@@ -1,5 +1,6 @@
 //! What a shard touches: executors, sockets, the mesh, lanes, log, store, and the process itself.
 
+pub mod backend;
 pub mod check;
 pub mod cli;
 pub mod config;

@@ -6,17 +6,17 @@ use rookery_engine::shard::AuthMode;
 use rookery_schema::PartitionId;
 use uuid::Uuid;
 
+use crate::backend::{LogBackend, OpenError, Opened, Opening, StoreBackend};
 use crate::check::{self, PreflightError};
 use crate::config::{self, Config, LogEngine, SecretError, StoreEngine};
 use crate::embedded::{DataDir, DataDirError};
+use crate::log::Stored;
 use crate::log::embedded::{LogError, LogLayout};
 use crate::log::redpanda::{self, RedpandaError, RedpandaLog};
-use crate::log::{LogBackend, Stored};
 use crate::logging;
 use crate::memory;
 use crate::runtime::Backend;
-use crate::server::{self, OpenError, Opened, Opening, ServerConfig, ServerError, StopSignals};
-use crate::store::StoreBackend;
+use crate::server::{self, ServerConfig, ServerError, StopSignals};
 use crate::store::scylla::{self, ScyllaError};
 
 /// Why there is no server.

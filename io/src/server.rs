@@ -16,6 +16,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
+use crate::backend::{OpenError, Opened, Opening};
 use crate::lane::Lane;
 use crate::mailbox::{Mailbox, Sender};
 use crate::mesh;
@@ -60,31 +61,6 @@ pub struct ServerConfig {
     /// Batches of one partition that the log holds before more are gathered on the shard instead.
     pub appends_in_flight_max: usize,
 }
-
-/// What log and store have to know to be opened. Where that fails halfway, `shutdown` has to begin
-/// before the lanes that were made already lose their rings.
-pub struct Opening<'a> {
-    pub topology: Topology,
-    /// For each shard, the CPU that its lanes are pinned to, if any.
-    pub cpus: &'a [Option<usize>],
-    /// For each shard, where its events go.
-    pub mailboxes: &'a [Mailbox],
-    /// What lanes are told when they may end.
-    pub shutdown: &'a Shutdown,
-    /// The process was told to stop: who waits for a server of its own gives up.
-    pub interrupted: &'a AtomicBool,
-}
-
-/// An open log and store.
-pub struct Opened {
-    /// For each shard, in order.
-    pub backends: Vec<Backend>,
-    /// To be waited for at the end, in this order.
-    pub lanes: Vec<Lane>,
-}
-
-/// Why log or store can't be opened.
-pub type OpenError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why a server can't start.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,7 @@
 use tracing::level_filters::LevelFilter;
 
 use super::{
-    AuthMode, Durability, LogEngine, StoreEngine,
+    choices::{AuthMode, Durability, LogEngine, StoreEngine},
     domain::{Address, Choice, CpuList, Domain, Endpoints, FilePath, Name, Number, Seconds},
 };
 

@@ -8,11 +8,13 @@ use rookery_engine::port::{Log, LogEvent, LogRequest};
 use rookery_schema::PartitionId;
 use rookery_schema::batch::RecordBatch;
 
+use super::error::LogError;
 use super::frame::Seed;
+use super::layout::LogLayout;
 use super::partition::Partition;
-use super::{LogError, LogLayout, Settings};
+use super::settings::Settings;
 use crate::lane::{self, Lane, Requests};
-use crate::log::Stored;
+use crate::log::stored::Stored;
 use crate::mailbox::{Mailbox, Receiver, Sender};
 use crate::vital::Shutdown;
 

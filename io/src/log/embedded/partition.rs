@@ -8,11 +8,12 @@ use rookery_schema::{Offset, PartitionId};
 
 use super::committed::Committed;
 use super::dead;
+use super::error::LogError;
 use super::frame::Seed;
 use super::segments::{Cursor, Segments, WriteError};
-use super::{LogError, Settings};
+use super::settings::Settings;
 use crate::embedded::{Durability, Room};
-use crate::log::Stored;
+use crate::log::stored::Stored;
 
 /// Bytes of records that are delivered in one go when they are read back.
 const REPLAY_BYTES: usize = 1 << 20;

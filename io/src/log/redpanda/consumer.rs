@@ -13,7 +13,8 @@ use rookery_schema::{Offset, PartitionId};
 
 use super::commits::{self, Commits};
 use super::delivery::Delivery;
-use super::{RedpandaError, Settings};
+use super::error::RedpandaError;
+use super::settings::Settings;
 
 /// Bytes of records that are taken from the client at once, before they are handed on.
 const POLL_BYTES: usize = 1 << 20;

@@ -8,15 +8,17 @@ use rookery_schema::{Offset, PartitionId};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use super::appends::{Appends, Verdict};
-use super::cluster::{ASK_TIMEOUT, RedpandaLog, until_answered};
+use super::ask::{ASK_TIMEOUT, until_answered};
+use super::cluster::RedpandaLog;
 use super::consumer::Consumer;
 use super::dead::{Burial, Burials};
 use super::delivery::Delivery;
+use super::error::RedpandaError;
 use super::opening::{self, Found};
 use super::producer::{NotTaken, Producer, Report};
-use super::{RedpandaError, Settings};
+use super::settings::Settings;
 use crate::lane::{self, Lane, Requests};
-use crate::log::Stored;
+use crate::log::stored::Stored;
 use crate::mailbox::{Mailbox, Receiver, Sender};
 use crate::vital::Shutdown;
 

@@ -11,8 +11,9 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext
 use rookery_schema::{Offset, PartitionId};
 
 use super::appends::Verdict;
+use super::error::RedpandaError;
 use super::noise::Noise;
-use super::{RedpandaError, Settings};
+use super::settings::Settings;
 
 /// The number that a dead record travels under; appends count from 0.
 const DEAD_TICKET: usize = usize::MAX;

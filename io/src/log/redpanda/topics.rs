@@ -10,8 +10,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::Metadata;
 
-use super::RedpandaError;
-use super::cluster::{ASK_TIMEOUT, until_answered};
+use super::ask::{ASK_TIMEOUT, until_answered};
+use super::error::RedpandaError;
 use super::noise::Noise;
 use super::settings::{DEAD_MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX, Partitions, Settings};
 

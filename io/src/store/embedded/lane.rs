@@ -13,10 +13,9 @@ use rookery_engine::port::{Found, Read, Store, StoreEvent, StoreFault, StoreRequ
 use rookery_schema::ShardId;
 use rookery_schema::row::Row;
 
-use super::StoreError;
-
+use super::error::{ReadError, StoreError};
 use super::shared::EmbeddedStore;
-use super::tables::{Progress, ReadError, Tables};
+use super::tables::{Progress, Tables};
 use crate::embedded::{Durability, Room};
 use crate::lane::{self, Lane, Requests};
 use crate::mailbox::{Mailbox, Receiver, Sender};

@@ -13,10 +13,10 @@ use scylla::client::session_builder::SessionBuilder;
 use scylla::policies::retry::FallthroughRetryPolicy;
 use scylla::statement::Consistency;
 
-use super::ScyllaError;
+use super::error::ScyllaError;
 use super::failure::{DriverError, Kind};
+use super::settings::Settings;
 use super::statements::Statements;
-use super::store::Settings;
 use crate::noise::Throttle;
 use crate::store::backoff::Backoff;
 

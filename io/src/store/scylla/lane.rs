@@ -17,8 +17,8 @@ use rookery_engine::port::{Read, Store, StoreEvent, StoreFault, StoreRequest};
 use rookery_schema::ShardId;
 use tokio::time::Sleep;
 
-use super::ScyllaError;
 use super::connect::runtime;
+use super::error::ScyllaError;
 use super::failure::{DriverError, Kind};
 use super::link::Link;
 use super::queue::{Done, Job, Queue};

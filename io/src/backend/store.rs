@@ -6,12 +6,12 @@ use rookery_engine::port::{Store, StoreEvent};
 use rookery_schema::{PartitionId, ShardId};
 use uuid::Uuid;
 
+use super::opening::OpenError;
 use crate::config::{Config, StoreEngine};
 use crate::embedded::DataDir;
 use crate::lane::Lane;
 use crate::log::Stored;
 use crate::mailbox::{Mailbox, Receiver};
-use crate::server::OpenError;
 use crate::store::{embedded, scylla};
 use crate::vital::Shutdown;
 

@@ -4,13 +4,13 @@ use rookery_engine::port::{Log, LogEvent};
 use rookery_schema::{PartitionId, ShardId};
 use uuid::Uuid;
 
-use super::Stored;
-use super::embedded::{self, LogLayout};
-use super::redpanda::{self, RedpandaLog};
+use super::opening::{OpenError, Opening};
 use crate::embedded::Durability;
 use crate::lane::Lane;
+use crate::log::Stored;
+use crate::log::embedded::{self, LogLayout};
+use crate::log::redpanda::{self, RedpandaLog};
 use crate::mailbox::{Mailbox, Receiver};
-use crate::server::{OpenError, Opening};
 
 /// A log that is there, and not yet opened by the shards.
 pub(crate) enum LogBackend {
