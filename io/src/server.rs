@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use rookery_engine::input::Listener as Entrance;
 use rookery_engine::shard::{AuthMode, Shard, ShardConfig};
 use rookery_schema::Topology;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -20,7 +19,7 @@ use crate::backend::{OpenError, Opened, Opening};
 use crate::lane::Lane;
 use crate::mailbox::{Mailbox, Sender};
 use crate::mesh;
-use crate::net::listener::{self, BindError, Bound};
+use crate::net::listener::{self, BindError, Bound, Entrance};
 use crate::passwords::{self, PasswordPort};
 use crate::runtime::executor::{self, Executor, Parts, StartError};
 use crate::runtime::pulse::{Wrist, pulse};

@@ -162,7 +162,7 @@ impl Connection {
     }
 
     /// Whether there may be something to read.
-    pub(super) const fn is_readable(&self) -> bool {
+    pub(crate) const fn is_readable(&self) -> bool {
         self.readable
     }
 

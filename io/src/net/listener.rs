@@ -4,7 +4,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use rookery_engine::input::Listener as Entrance;
+pub use rookery_engine::input::Listener as Entrance;
 use socket2::{Domain, Protocol, Socket as RawSocket, Type};
 
 use super::poller::Poller;
@@ -116,13 +116,13 @@ fn explain(address: SocketAddr, source: io::Error) -> BindError {
 pub(crate) struct Listeners {
     all: Vec<Listening>,
     /// Those that are not watched, because there was no room or no descriptor for a connection.
-    resting: Vec<usize>,
+    paused: Vec<usize>,
 }
 
 struct Listening {
     socket: RawSocket,
     entrance: Entrance,
-    /// Nobody could be accepted, and that was said.
+    /// A connection could not be accepted, and that was logged.
     refused: bool,
 }
 
@@ -138,8 +138,8 @@ impl Listeners {
         Ok(())
     }
 
-    /// Accepts whoever waits at a listener, at most so many; where there is no room or no descriptor for
-    /// one, it is let rest.
+    /// Accepts connections that are waiting at a listener, `at_most` of them. Pauses the listener where
+    /// there is no room or no descriptor for another.
     pub(super) fn accept(
         &mut self,
         index: usize,
@@ -150,46 +150,46 @@ impl Listeners {
         let Some(listening) = self.all.get_mut(index) else {
             return accepted;
         };
-        let mut rests = at_most == 0;
-        while !rests && accepted.len() < at_most {
+        let mut pause = at_most == 0;
+        while !pause && accepted.len() < at_most {
             match socket::accept(&listening.socket) {
                 Ok(Some(socket)) => {
                     listening.refused = false;
                     accepted.push((socket, listening.entrance));
                 }
                 Ok(None) => break,
-                // The peer was gone before it was its turn.
+                // The peer left before its turn.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
                     listening.refuse(&error);
-                    rests = true;
+                    pause = true;
                 }
             }
         }
-        if rests {
+        if pause {
             poller.forget(&listening.socket);
-            self.resting.push(index);
+            self.paused.push(index);
         }
         accepted
     }
 
-    /// Looks again at listeners that were let rest.
-    pub(crate) fn rouse(&mut self, poller: &Poller) {
+    /// Watches listeners that were paused again.
+    pub(crate) fn resume(&mut self, poller: &Poller) {
         let all = &self.all;
-        self.resting.retain(|&index| {
+        self.paused.retain(|&index| {
             all.get(index)
                 .is_some_and(|listening| poller.watch_listener(&listening.socket, index).is_err())
         });
     }
 
-    /// Closes all: nobody is accepted any more.
+    /// Closes all; no more connections are accepted.
     pub(crate) fn close(&mut self) {
         *self = Self::default();
     }
 }
 
 impl Listening {
-    /// Says that nobody could be accepted, once for each time that it begins, however long it lasts.
+    /// Logs that connections can't be accepted, once each time that begins, however long it lasts.
     fn refuse(&mut self, error: &io::Error) {
         if !std::mem::replace(&mut self.refused, true) {
             tracing::warn!(

@@ -31,15 +31,15 @@ pub(crate) struct Poller {
 }
 
 /// A socket has something to do.
-pub(super) enum Event {
-    /// Somebody wants to connect to the listener with this index.
-    Knock(usize),
+pub(crate) enum Event {
+    /// Connections are waiting at the listener with this index.
+    Accept(usize),
     Connection(ConnId, Readiness),
 }
 
 /// What a connection's socket can do now.
 #[derive(Clone, Copy)]
-pub(super) struct Readiness {
+pub(crate) struct Readiness {
     /// There may be something to read, if only the end.
     pub(super) input: bool,
     /// The end of what the peer sends is among it.
@@ -66,7 +66,7 @@ impl Poller {
         self.add(socket, conn.slot, conn.generation, changes)
     }
 
-    /// Watches a listener: it is reported for as long as somebody waits there.
+    /// Watches a listener: it is reported as long as a connection is waiting there.
     pub(super) fn watch_listener(&self, socket: impl AsFd, index: usize) -> io::Result<()> {
         self.add(socket, LISTENERS, index as u32, EventFlags::IN)
     }
@@ -77,13 +77,13 @@ impl Poller {
     }
 
     /// Watches it no more.
-    pub(super) fn forget(&self, socket: impl AsFd) {
+    pub(crate) fn forget(&self, socket: impl AsFd) {
         // What is not watched needs no forgetting.
         let _ = epoll::delete(&self.epoll, socket);
     }
 
-    /// Appends what has happened, without waiting; false where nothing has.
-    pub(super) fn take(&mut self, found: &mut Vec<Event>) -> bool {
+    /// Appends what has happened, without waiting.
+    pub(super) fn take(&mut self, found: &mut Vec<Event>) {
         self.events.clear();
         let events = spare_capacity(&mut self.events);
         match epoll::wait(&self.epoll, events, Some(&AT_ONCE)) {
@@ -91,7 +91,6 @@ impl Poller {
             Err(error) => tracing::error!(%error, "the shard can't see to its sockets"),
         }
         found.extend(self.events.iter().map(Event::new));
-        !self.events.is_empty()
     }
 
     /// Ready when something may have happened since it was last taken.
@@ -105,7 +104,7 @@ impl Event {
         let (data, flags) = (event.data.u64(), event.flags);
         let (high, low) = ((data >> 32) as u32, data as u32);
         if high == LISTENERS {
-            return Self::Knock(low as usize);
+            return Self::Accept(low as usize);
         }
         let conn = ConnId {
             slot: high,

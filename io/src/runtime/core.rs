@@ -20,12 +20,12 @@ use crate::net::connections::Connections;
 use crate::service::Standing;
 
 /// One shard's engine, and all that its tasks need to serve it. Only this thread ever sees it.
-pub(crate) struct Core<E> {
+pub(super) struct Core<E> {
     id: ShardId,
     engine: RefCell<E>,
     pub(super) effects: RefCell<Effects>,
     pub(super) outside: RefCell<Outside>,
-    pub(crate) connections: RefCell<Connections>,
+    pub(super) connections: RefCell<Connections>,
     clock: Clock,
     round: RoundDue,
     /// Whether rings that are full keep this shard from reading sockets.
@@ -74,12 +74,12 @@ impl<E: Engine> Core<E> {
         }
     }
 
-    pub(crate) const fn id(&self) -> ShardId {
+    pub(super) const fn id(&self) -> ShardId {
         self.id
     }
 
     /// The time, which stands still within a round.
-    pub(crate) fn now(&self) -> Now {
+    pub(super) fn now(&self) -> Now {
         self.clock.now()
     }
 
@@ -88,7 +88,7 @@ impl<E: Engine> Core<E> {
     }
 
     /// Lets the engine take one step, with a round to follow.
-    pub(crate) fn step(&self, input: Input<'_>) {
+    pub(super) fn step(&self, input: Input<'_>) {
         let now = self.now();
         let effects = &mut self.effects.borrow_mut();
         self.engine.borrow_mut().step(now, input, effects);
@@ -97,7 +97,7 @@ impl<E: Engine> Core<E> {
 
     /// As [`Core::step`] for bytes of a connection; false where they made the engine panic, which costs
     /// this connection alone.
-    pub(crate) fn step_received(&self, conn: ConnId, bytes: &[u8], waited_micros: u64) -> bool {
+    pub(super) fn step_received(&self, conn: ConnId, bytes: &[u8], waited_micros: u64) -> bool {
         let input = Input::Received {
             conn,
             bytes,
@@ -112,12 +112,12 @@ impl<E: Engine> Core<E> {
         survived
     }
 
-    pub(crate) fn with_engine<T>(&self, look: impl FnOnce(&mut E) -> T) -> T {
+    pub(super) fn with_engine<T>(&self, look: impl FnOnce(&mut E) -> T) -> T {
         look(&mut self.engine.borrow_mut())
     }
 
     /// Has a round run, unless one is running and has steps before it.
-    pub(crate) fn mark_due(&self) {
+    pub(super) fn mark_due(&self) {
         if !self.round.flag.replace(true)
             && let Some(task) = &*self.round.task.borrow()
         {
@@ -142,7 +142,7 @@ impl<E: Engine> Core<E> {
     }
 
     /// Whether rings that are full keep this shard from reading sockets.
-    pub(crate) const fn is_stalled(&self) -> bool {
+    pub(super) const fn is_stalled(&self) -> bool {
         self.stalled.get()
     }
 
@@ -156,7 +156,7 @@ impl<E: Engine> Core<E> {
     }
 
     /// Sends a connection to another shard, behind the messages that the engine has for it now.
-    pub(crate) fn send_socket(&self, to: ShardId, socket: MovedSocket) {
+    pub(super) fn send_socket(&self, to: ShardId, socket: MovedSocket) {
         self.outside.borrow_mut().moving.push((to, socket));
         self.mark_due();
     }
@@ -177,7 +177,7 @@ impl<E: Engine> Core<E> {
         let busy = glommio::executor().executor_stats().executor_runtime();
         self.with_engine(|engine| engine.stats_mut().busy_micros += busy.as_micros() as u64);
         let now = self.now().micros;
-        self.connections.borrow_mut().look_at_time(now);
+        self.connections.borrow_mut().tick(now);
         self.step(Input::Tick);
         let ready = self.with_engine(|engine| engine.is_ready());
         self.end.standing.ready.store(ready, Ordering::Relaxed);

@@ -4,12 +4,13 @@
 //! was asked for, so that everything for one ring, one lane or one socket goes in one piece.
 
 mod clock;
-pub(crate) mod core;
+mod core;
 pub mod executor;
 mod outside;
 pub(crate) mod pulse;
 pub(crate) mod readable;
 mod round;
+mod sockets;
 
 use rookery_engine::effect::Effects;
 use rookery_engine::input::{ConnId, Input, Now};
