@@ -22,9 +22,9 @@ use crate::mesh;
 use crate::net::listener::{self, BindError, Bound, Entrance};
 use crate::passwords::{self, PasswordPort};
 use crate::runtime::executor::{self, Executor, Parts, StartError};
-use crate::runtime::pulse::{Wrist, pulse};
+use crate::runtime::heartbeat::HeartbeatReceiver;
 use crate::runtime::{Backend, Control, Engine, Outside};
-use crate::service::{self, Standing};
+use crate::service::{self, Monitor, ShardStatus};
 use crate::vital::{self, Shutdown};
 
 /// How long a drain may take before the process ends anyway.
@@ -76,8 +76,8 @@ pub enum ServerError {
     Entropy(io::Error),
     #[error("can't start the password hashers: {0}")]
     Passwords(io::Error),
-    #[error("can't start the thread that tells the time: {0}")]
-    Pulse(io::Error),
+    #[error("can't start the heartbeat of the shards: {0}")]
+    Heartbeat(io::Error),
     #[error("can't wait for signals: {0}")]
     Signals(io::Error),
 }
@@ -148,10 +148,45 @@ pub struct Server {
     shutdown: Shutdown,
 }
 
+/// A shard with a thread, and with everything that does not depend on log and store.
+struct NewShard<E> {
+    executor: Executor<E>,
+    config: ShardConfig,
+    listeners: Vec<Bound>,
+    heartbeat: HeartbeatReceiver,
+    status: Arc<ShardStatus>,
+}
+
+/// A shard's ends of all rings, and the way to give it orders.
+struct Wires {
+    outside: Outside,
+    control: Sender<Control>,
+}
+
 struct RunningShard {
     control: Sender<Control>,
-    standing: Arc<Standing>,
+    status: Arc<ShardStatus>,
     thread: JoinHandle<()>,
+}
+
+impl<E: Engine> NewShard<E> {
+    fn launch(self, engine: fn(ShardConfig) -> E, wires: Wires, start: Instant) -> RunningShard {
+        let config = self.config;
+        let thread = self.executor.launch(Parts {
+            id: config.id,
+            engine: Box::new(move || engine(config)),
+            outside: wires.outside,
+            listeners: self.listeners,
+            heartbeat: self.heartbeat,
+            start,
+            status: Arc::clone(&self.status),
+        });
+        RunningShard {
+            control: wires.control,
+            status: self.status,
+            thread,
+        }
+    }
 }
 
 /// Starts a server whose shards run this engine.
@@ -172,9 +207,8 @@ pub fn start<E: Engine>(
         .and_then(|shards| Topology::new(config.partitions, shards))
         .ok_or(ServerError::Empty)?;
     let shutdown = Shutdown::default();
-    let executors = start_executors(&config.cpus, &shutdown)?;
-    let engines = configure_shards(config, topology)?;
-    let (address, listeners) = bind(config)?;
+    let mut monitor = Monitor::default();
+    let (address, shards) = prepare(config, topology, &shutdown, &mut monitor)?;
     let mailboxes: Vec<_> = config.cpus.iter().map(|_| Mailbox::new()).collect();
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let (hashers, passwords) =
@@ -197,36 +231,18 @@ pub fn start<E: Engine>(
         mailboxes.len(),
         "a backend for each shard"
     );
-    for bound in listeners.iter().flatten() {
+    for bound in shards.iter().flat_map(|shard| &shard.listeners) {
         bound.listen().map_err(|error| give_up(error.into()))?;
     }
+    let heartbeat = monitor
+        .start(&shutdown)
+        .map_err(|error| give_up(ServerError::Heartbeat(error)))?;
+    let wires = connect(mailboxes, opened.backends, passwords);
     let start = Instant::now();
-    let standings: Vec<Arc<Standing>> = config.cpus.iter().map(|_| Arc::default()).collect();
-    let (wrists, pulse) =
-        start_pulse(&standings, &shutdown).map_err(|error| give_up(ServerError::Pulse(error)))?;
-    let shards: Vec<_> = connect(mailboxes, opened.backends, passwords)
-        .zip(executors)
-        .zip(engines)
-        .zip(listeners)
-        .zip(wrists.into_iter().zip(standings))
-        .map(
-            |(((((control, outside), executor), shard), listeners), (wrist, standing))| {
-                let thread = executor.launch(Parts {
-                    id: shard.id,
-                    engine: Box::new(move || engine(shard)),
-                    outside,
-                    listeners,
-                    wrist,
-                    start,
-                    standing: Arc::clone(&standing),
-                });
-                RunningShard {
-                    control,
-                    standing,
-                    thread,
-                }
-            },
-        )
+    let shards = shards
+        .into_iter()
+        .zip(wires)
+        .map(|(shard, wires)| shard.launch(engine, wires, start))
         .collect();
     Ok(Server {
         address,
@@ -235,18 +251,10 @@ pub fn start<E: Engine>(
             .lanes
             .into_iter()
             .chain(hashers)
-            .chain([pulse])
+            .chain([heartbeat])
             .collect(),
         shutdown,
     })
-}
-
-/// Starts the thread that tells all shards that time has passed.
-fn start_pulse(standings: &[Arc<Standing>], shutdown: &Shutdown) -> io::Result<(Vec<Wrist>, Lane)> {
-    let ends: io::Result<Vec<_>> = standings.iter().map(|_| pulse()).collect();
-    let (pulses, wrists) = ends?.into_iter().unzip();
-    let lane = service::start_pulse(pulses, standings.to_vec(), shutdown)?;
-    Ok((wrists, lane))
 }
 
 impl Server {
@@ -286,7 +294,7 @@ impl Server {
     fn wait_until_drained(&self, at_most: Duration) -> bool {
         let mut since = None;
         wait_until(at_most, || {
-            let drained = |shard: &RunningShard| shard.standing.drained.load(Ordering::Acquire);
+            let drained = |shard: &RunningShard| shard.status.drained.load(Ordering::Acquire);
             if !self.shards.iter().all(drained) {
                 since = None;
                 return false;
@@ -307,6 +315,30 @@ fn wait_until(at_most: Duration, mut done: impl FnMut() -> bool) -> bool {
         }
         thread::sleep(POLL);
     }
+}
+
+/// Makes all shards and takes their addresses. Returns the API's.
+fn prepare<E: Engine>(
+    config: &ServerConfig,
+    topology: Topology,
+    shutdown: &Shutdown,
+    monitor: &mut Monitor,
+) -> Result<(SocketAddr, Vec<NewShard<E>>), ServerError> {
+    let executors = start_executors(&config.cpus, shutdown)?;
+    let configs = configure_shards(config, topology)?;
+    let (address, listeners) = bind(config)?;
+    let shards = executors.into_iter().zip(configs).zip(listeners);
+    let shards = shards.map(|((executor, config), listeners)| {
+        let (heartbeat, status) = monitor.add_shard().map_err(ServerError::Heartbeat)?;
+        Ok(NewShard {
+            executor,
+            config,
+            listeners,
+            heartbeat,
+            status,
+        })
+    });
+    Ok((address, shards.collect::<Result<_, ServerError>>()?))
 }
 
 fn start_executors<E: Engine>(
@@ -364,12 +396,12 @@ fn bind(config: &ServerConfig) -> Result<(SocketAddr, Vec<Vec<Bound>>), BindErro
     Ok((address, listeners))
 }
 
-/// For each shard, its ends of all rings, and the way to give it orders.
+/// Connects all shards with each other and with their lanes.
 fn connect(
     mailboxes: Vec<Mailbox>,
     backends: Vec<Backend>,
     passwords: Vec<PasswordPort>,
-) -> impl Iterator<Item = (Sender<Control>, Outside)> {
+) -> impl Iterator<Item = Wires> {
     let meshes = mesh::connect(&mailboxes);
     mailboxes
         .into_iter()
@@ -378,9 +410,9 @@ fn connect(
         .zip(passwords)
         .map(|(((mailbox, mesh), backend), passwords)| {
             let (control, orders) = mailbox.channel(CONTROLS_MAX);
-            (
+            Wires {
+                outside: Outside::new(mailbox, orders, mesh, backend, passwords),
                 control,
-                Outside::new(mailbox, orders, mesh, backend, passwords),
-            )
+            }
         })
 }

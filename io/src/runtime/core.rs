@@ -13,11 +13,11 @@ use rookery_engine::input::{ConnId, Input, Now};
 use rookery_schema::ShardId;
 
 use super::clock::Clock;
-use super::pulse::Wrist;
+use super::heartbeat::HeartbeatReceiver;
 use super::{Engine, Outside};
 use crate::mesh::MovedSocket;
 use crate::net::connections::Connections;
-use crate::service::Standing;
+use crate::service::ShardStatus;
 
 /// One shard's engine, and all that its tasks need to serve it. Only this thread ever sees it.
 pub(super) struct Core<E> {
@@ -46,7 +46,7 @@ pub(super) struct End {
     pub(super) draining: Cell<bool>,
     pub(super) stopped: Cell<bool>,
     /// For the process.
-    standing: Arc<Standing>,
+    status: Arc<ShardStatus>,
 }
 
 impl<E: Engine> Core<E> {
@@ -56,7 +56,7 @@ impl<E: Engine> Core<E> {
         outside: Outside,
         connections: Connections,
         start: Instant,
-        standing: Arc<Standing>,
+        status: Arc<ShardStatus>,
     ) -> Self {
         Self {
             id,
@@ -68,7 +68,7 @@ impl<E: Engine> Core<E> {
             round: RoundDue::default(),
             stalled: Cell::new(false),
             end: End {
-                standing,
+                status,
                 ..End::default()
             },
         }
@@ -161,10 +161,10 @@ impl<E: Engine> Core<E> {
         self.mark_due();
     }
 
-    /// Has the engine look at the time with every beat.
-    pub(super) async fn ticks(self: Rc<Self>, wrist: Wrist) {
-        wrist
-            .feel(|| {
+    /// Gives the engine a tick with every heartbeat.
+    pub(super) async fn ticks(self: Rc<Self>, heartbeat: HeartbeatReceiver) {
+        heartbeat
+            .receive(|| {
                 self.tick();
                 true
             })
@@ -180,7 +180,7 @@ impl<E: Engine> Core<E> {
         self.connections.borrow_mut().tick(now);
         self.step(Input::Tick);
         let ready = self.with_engine(|engine| engine.is_ready());
-        self.end.standing.ready.store(ready, Ordering::Relaxed);
+        self.end.status.ready.store(ready, Ordering::Relaxed);
     }
 
     /// Tells the process whether there is nothing left to finish.
@@ -189,7 +189,7 @@ impl<E: Engine> Core<E> {
             let drained = self.with_engine(|engine| engine.is_drained())
                 && self.outside.borrow().is_quiet()
                 && self.connections.borrow_mut().is_flushed();
-            self.end.standing.drained.store(drained, Ordering::Release);
+            self.end.status.drained.store(drained, Ordering::Release);
         }
     }
 }

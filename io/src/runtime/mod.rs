@@ -6,8 +6,8 @@
 mod clock;
 mod core;
 pub mod executor;
+pub(crate) mod heartbeat;
 mod outside;
-pub(crate) mod pulse;
 pub(crate) mod readable;
 mod round;
 mod sockets;
