@@ -12,7 +12,7 @@ use super::error::LogError;
 use super::frame::Seed;
 use super::segments::{Cursor, Segments, WriteError};
 use super::settings::Settings;
-use crate::embedded::{Durability, Room};
+use crate::embedded::{Durability, FreeSpace};
 use crate::log::stored::Stored;
 
 /// Bytes of records that are delivered in one go when they are read back.
@@ -27,7 +27,7 @@ pub(super) struct Partition {
     /// How far what was in the log is delivered; `None` once all was.
     replay: Option<Replay>,
     paused: bool,
-    room: Room,
+    free_space: FreeSpace,
     settings: Settings,
 }
 
@@ -89,7 +89,7 @@ impl Partition {
             committed,
             replay: Some(replay),
             paused: false,
-            room: Room::new(dir.to_owned(), settings.reserve_bytes),
+            free_space: FreeSpace::new(dir.to_owned(), settings.reserve_bytes),
             settings,
         };
         Ok((
@@ -153,7 +153,7 @@ impl Partition {
         events: &mut Vec<LogEvent>,
     ) -> Result<(), LogError> {
         let partition = self.id;
-        if !self.room.is_enough() {
+        if !self.free_space.is_enough() {
             refuse(partition, &batches, events);
             return Ok(());
         }

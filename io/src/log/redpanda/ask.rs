@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rdkafka::error::KafkaResult;
 
 use super::error::RedpandaError;
-use crate::noise::Throttle;
+use crate::throttle::Throttle;
 
 /// How long the answer to one question is waited for.
 pub(super) const ASK_TIMEOUT: Duration = Duration::from_secs(2);

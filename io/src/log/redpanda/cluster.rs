@@ -10,8 +10,8 @@ use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::ask::{ASK_TIMEOUT, until_answered};
+use super::client_log::ClientLog;
 use super::error::RedpandaError;
-use super::noise::Noise;
 use super::settings::Settings;
 use super::topics;
 
@@ -29,8 +29,9 @@ impl RedpandaLog {
     /// # Errors
     /// A [`RedpandaError`] where the topics can't be used, or `interrupted` was set.
     pub fn connect(settings: &Settings, interrupted: &AtomicBool) -> Result<Self, RedpandaError> {
-        let client = BaseConsumer::from_config_and_context(&settings.client(), Noise::default())
-            .map_err(RedpandaError::Client)?;
+        let client =
+            BaseConsumer::from_config_and_context(&settings.client(), ClientLog::default())
+                .map_err(RedpandaError::Client)?;
         let cluster_id = until_answered(interrupted, || {
             // What the library has to say comes out when it is polled.
             let _ = client.poll(Duration::ZERO);

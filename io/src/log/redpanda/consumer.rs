@@ -162,7 +162,7 @@ impl Consumer {
                 }
                 Err(error) if is_loss(&error) => return Err(RedpandaError::Lost(error)),
                 // It goes on reading by itself when it can.
-                Err(error) => self.client.context().say(error),
+                Err(error) => self.client.context().warn(error),
             }
         }
         for delivery in deliveries {

@@ -12,7 +12,7 @@ use rookery_engine::port::LogEvent;
 use rookery_schema::{Offset, PartitionId};
 
 use super::producer::{NotTaken, Producer};
-use crate::noise::Throttle;
+use crate::throttle::Throttle;
 
 /// How long after a failure the next try is made.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);

@@ -3,6 +3,7 @@
 
 mod appends;
 mod ask;
+mod client_log;
 mod cluster;
 mod commits;
 mod consumer;
@@ -10,7 +11,6 @@ mod dead;
 mod delivery;
 mod error;
 mod lane;
-mod noise;
 mod opening;
 mod producer;
 mod settings;

@@ -11,8 +11,8 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext
 use rookery_schema::{Offset, PartitionId};
 
 use super::appends::Verdict;
+use super::client_log::ClientLog;
 use super::error::RedpandaError;
-use super::noise::Noise;
 use super::settings::Settings;
 
 /// The number that a dead record travels under; appends count from 0.
@@ -127,7 +127,7 @@ impl Producer {
 struct Reports {
     /// Only the lane's thread ever takes this lock, while it polls and behind that.
     reports: Mutex<Vec<Report>>,
-    noise: Noise,
+    log: ClientLog,
 }
 
 impl Reports {
@@ -141,11 +141,11 @@ impl Reports {
 
 impl ClientContext for Reports {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.noise.log(level, facility, message);
+        self.log.log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.noise.error(error, reason);
+        self.log.error(error, reason);
     }
 }
 
@@ -159,7 +159,7 @@ impl ProducerContext for Reports {
         let error = result.as_ref().err().map(|(error, _)| error);
         if let Some(error) = error {
             let text = format_args!("a record was not confirmed: {error}");
-            self.noise.say(text);
+            self.log.warn(text);
         }
         let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
         if ticket == DEAD_TICKET {

@@ -11,8 +11,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::Metadata;
 
 use super::ask::{ASK_TIMEOUT, until_answered};
+use super::client_log::ClientLog;
 use super::error::RedpandaError;
-use super::noise::Noise;
 use super::settings::{DEAD_MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX, Partitions, Settings};
 
 /// Copies of a record, where there are as many brokers.
@@ -25,7 +25,7 @@ const MAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Makes the topics that don't exist, and says how many partitions the log has.
 pub(super) fn ensure(
-    client: &BaseConsumer<Noise>,
+    client: &BaseConsumer<ClientLog>,
     settings: &Settings,
     interrupted: &AtomicBool,
 ) -> Result<u32, RedpandaError> {
@@ -76,7 +76,7 @@ pub(crate) struct Topic {
 /// # Errors
 /// Where nobody answers, or there is another number of partitions.
 pub(crate) fn look(settings: &Settings) -> Result<Option<Topic>, RedpandaError> {
-    let client = BaseConsumer::from_config_and_context(&settings.client(), Noise::default())
+    let client = BaseConsumer::from_config_and_context(&settings.client(), ClientLog::default())
         .map_err(RedpandaError::Client)?;
     let metadata = client
         .fetch_metadata(None, ASK_TIMEOUT)
@@ -128,7 +128,7 @@ fn make(
     let mut config = settings.client();
     // It repeats what the other client says, and nobody would take it out of its queue.
     config.set_log_level(RDKafkaLogLevel::Emerg);
-    let admin = AdminClient::from_config_and_context(&config, Noise::default())
+    let admin = AdminClient::from_config_and_context(&config, ClientLog::default())
         .map_err(RedpandaError::Client)?;
     let retention = RETENTION_MS.to_string();
     let message_bytes = message_bytes.to_string();

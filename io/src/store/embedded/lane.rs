@@ -16,11 +16,11 @@ use rookery_schema::row::Row;
 use super::error::{ReadError, StoreError};
 use super::shared::EmbeddedStore;
 use super::tables::{Progress, Tables};
-use crate::embedded::{Durability, Room};
+use crate::embedded::{Durability, FreeSpace};
 use crate::lane::{self, Lane, Requests};
 use crate::mailbox::{Mailbox, Receiver, Sender};
-use crate::noise::Throttle;
 use crate::store::backoff::Backoff;
+use crate::throttle::Throttle;
 use crate::vital::Shutdown;
 
 /// Requests that may wait in the ring.
@@ -46,7 +46,7 @@ pub fn spawn_lane(
     let (requests, ring) = lane::requests(REQUESTS_MAX);
     let (events, receiver) = mailbox.channel(EVENTS_MAX);
     let lane = StoreLane {
-        room: Room::new(store.shared.dir.clone(), store.settings.reserve_bytes),
+        free_space: FreeSpace::new(store.shared.dir.clone(), store.settings.reserve_bytes),
         progress: store.progress(shard)?,
         store: store.clone(),
         shard,
@@ -81,7 +81,7 @@ struct StoreLane {
     ring: Requests<StoreRequest>,
     events: Sender<StoreEvent>,
     waiting: VecDeque<Work>,
-    room: Room,
+    free_space: FreeSpace,
     progress: Progress,
     retry: Option<Retry>,
     /// How often the store was opened again when this lane wrote last.
@@ -185,7 +185,7 @@ impl StoreLane {
 
     /// Commits the oldest writes together, up to the next sync; false where it has to be tried again.
     fn commit(&mut self, since: Instant, events: &mut Vec<StoreEvent>) -> Result<bool, StoreError> {
-        if !self.room.is_enough() {
+        if !self.free_space.is_enough() {
             return Ok(false);
         }
         let group = self.take_group();

@@ -25,8 +25,8 @@ use super::queue::{Done, Job, Queue};
 use super::store::ScyllaStore;
 use crate::lane::{self, Lane, Requests};
 use crate::mailbox::{Mailbox, Receiver, Sender};
-use crate::noise::Throttle;
 use crate::store::backoff::Backoff;
+use crate::throttle::Throttle;
 use crate::vital::Shutdown;
 
 /// Requests that may wait in the ring.
