@@ -114,7 +114,7 @@ impl LogLane {
                     reason,
                 } => {
                     if let Some(index) = self.index(partition) {
-                        self.partitions[index].bury(offset, &record, &reason);
+                        self.partitions[index].keep_dead_letter(offset, &record, &reason);
                     }
                     events.push(LogEvent::Buried { partition });
                 }

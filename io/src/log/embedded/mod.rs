@@ -4,7 +4,7 @@
 mod committed;
 #[cfg(test)]
 mod crash_tests;
-mod dead;
+mod dead_letters;
 mod error;
 mod frame;
 mod lane;

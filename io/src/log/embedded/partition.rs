@@ -7,7 +7,7 @@ use rookery_schema::batch::RecordBatch;
 use rookery_schema::{Offset, PartitionId};
 
 use super::committed::Committed;
-use super::dead;
+use super::dead_letters;
 use super::error::LogError;
 use super::frame::Seed;
 use super::segments::{Cursor, Segments, WriteError};
@@ -135,9 +135,9 @@ impl Partition {
         }
     }
 
-    /// Keeps a record that can't be understood beyond the time that its segment is kept.
-    pub(super) fn bury(&self, offset: Offset, record: &[u8], reason: &str) {
-        if let Err(error) = dead::bury(&self.dir, offset, record, reason) {
+    /// Keeps a record that can't be understood for longer than its segment.
+    pub(super) fn keep_dead_letter(&self, offset: Offset, record: &[u8], reason: &str) {
+        if let Err(error) = dead_letters::append(&self.dir, offset, record, reason) {
             // It stays in its segment for as long as that is there.
             tracing::error!(%error, partition = %self.id, %offset, "a record could not be set aside");
         }

@@ -7,7 +7,7 @@ mod client_log;
 mod cluster;
 mod commits;
 mod consumer;
-mod dead;
+mod dead_letters;
 mod delivery;
 mod error;
 mod lane;

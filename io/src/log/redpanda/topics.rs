@@ -1,4 +1,4 @@
-//! The topics: of the log, and of records that can't be understood.
+//! The topics: of the log, and of its dead letters.
 
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use rdkafka::metadata::Metadata;
 use super::ask::{ASK_TIMEOUT, until_answered};
 use super::client_log::ClientLog;
 use super::error::RedpandaError;
-use super::settings::{DEAD_MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX, Partitions, Settings};
+use super::settings::{DEAD_LETTER_BYTES_MAX, MESSAGE_BYTES_MAX, Partitions, Settings};
 
 /// Copies of a record, where there are as many brokers.
 const REPLICAS_MAX: usize = 3;
@@ -29,7 +29,7 @@ pub(super) fn ensure(
     settings: &Settings,
     interrupted: &AtomicBool,
 ) -> Result<u32, RedpandaError> {
-    let dead = settings.dead_topic();
+    let dead_letters = settings.dead_letter_topic();
     loop {
         // Of all topics, since to ask for one by its name may make brokers create it.
         let metadata = until_answered(interrupted, || {
@@ -37,8 +37,8 @@ pub(super) fn ensure(
             client.fetch_metadata(None, ASK_TIMEOUT)
         })?;
         let found = partitions_of(&metadata, &settings.topic);
-        let dead_found = partitions_of(&metadata, &dead);
-        if let (Some(found), Some(_)) = (found, dead_found) {
+        let dead_letters_found = partitions_of(&metadata, &dead_letters);
+        if let (Some(found), Some(_)) = (found, dead_letters_found) {
             return agreed(settings, found);
         }
         let replicas = replicas(&metadata);
@@ -50,10 +50,10 @@ pub(super) fn ensure(
             );
             make(settings, new, replicas, interrupted)?;
         }
-        if dead_found.is_none() {
+        if dead_letters_found.is_none() {
             make(
                 settings,
-                (&dead, 1, DEAD_MESSAGE_BYTES_MAX),
+                (&dead_letters, 1, DEAD_LETTER_BYTES_MAX),
                 replicas,
                 interrupted,
             )?;
