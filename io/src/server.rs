@@ -1,5 +1,5 @@
-//! The whole process: makes its threads in the right order, runs until it is told to stop, and ends
-//! when everything that was begun is finished.
+//! The whole process: starts its threads in the right order, runs until it is told to stop, and ends
+//! when everything begun is finished.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -29,18 +29,18 @@ use crate::vital::{self, Shutdown};
 
 /// How long a drain may take before the process ends anyway.
 const DRAIN_MAX: Duration = Duration::from_secs(25);
-/// How long shards may take to end when they are drained.
+/// How long shards may take to end once they are drained.
 const STOP_MAX: Duration = Duration::from_secs(2);
-/// How long lanes may take to finish what they hold when their shards have ended.
+/// How long lanes may take to finish once their shards have ended.
 const LANES_MAX: Duration = Duration::from_secs(10);
-/// How often the end of something is looked for.
+/// How often to check whether something has ended.
 const POLL: Duration = Duration::from_millis(5);
-/// For how long all shards have to be drained at once: messages between them may undo it.
+/// How long all shards must be drained at the same time: messages between them may undo it.
 const DRAINED_FOR: Duration = Duration::from_millis(20);
-/// Orders that wait for a shard; there are only two kinds.
+/// Orders waiting for a shard; there are only two kinds.
 const CONTROLS_MAX: usize = 4;
 
-/// What a server is to be.
+/// How to run a server.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
     /// For each shard, the CPU that it is pinned to, if any.
@@ -53,18 +53,18 @@ pub struct ServerConfig {
     /// At least 32 bytes.
     pub token_secret: Vec<u8>,
     pub lag_limit: Duration,
-    /// Messages a second and user; 0: no limit.
+    /// Messages per second and user; 0: no limit.
     pub user_rate: u32,
     /// Failed logins in five minutes per account and address.
     pub login_rate: u32,
-    /// Batches of one partition that the log holds before more are gathered on the shard instead.
+    /// Batches of one partition that the log holds at most; the shard gathers more records meanwhile.
     pub appends_in_flight_max: usize,
 }
 
 /// Why a server can't start.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
-    #[error("there has to be at least one shard and one partition")]
+    #[error("at least one shard and one partition are needed")]
     Empty,
     #[error(transparent)]
     Start(#[from] StartError),
@@ -82,17 +82,17 @@ pub enum ServerError {
     Signals(io::Error),
 }
 
-/// `SIGTERM` and `SIGINT`, which from here on end nothing by themselves.
+/// `SIGTERM` and `SIGINT`. Once registered, they no longer end the process by themselves.
 pub struct StopSignals {
     signals: Signals,
     interrupted: Arc<AtomicBool>,
 }
 
 impl StopSignals {
-    /// Listens to them.
+    /// Registers for both signals.
     ///
     /// # Errors
-    /// Where the kernel does not let it.
+    /// If the kernel refuses.
     pub fn register() -> Result<Self, ServerError> {
         let signals = Signals::new([SIGTERM, SIGINT]).map_err(ServerError::Signals)?;
         let interrupted = Arc::default();
@@ -105,7 +105,7 @@ impl StopSignals {
         })
     }
 
-    /// Set when one has come.
+    /// Set once a signal has arrived.
     pub fn interrupted(&self) -> &AtomicBool {
         &self.interrupted
     }
@@ -114,7 +114,7 @@ impl StopSignals {
 /// Runs a server until it is signalled to stop, then drains it.
 ///
 /// # Errors
-/// Where it can't start.
+/// If it can't start.
 pub fn run(
     config: &ServerConfig,
     mut stop: StopSignals,
@@ -140,7 +140,7 @@ pub fn run(
     Ok(())
 }
 
-/// A server that runs.
+/// A running server.
 pub struct Server {
     address: SocketAddr,
     shards: Vec<RunningShard>,
@@ -192,10 +192,10 @@ impl<E: Engine> NewShard<E> {
 /// Starts a server whose shards run this engine.
 ///
 /// # Errors
-/// Where a part of it can't be had.
+/// If a part of it can't be started.
 ///
 /// # Panics
-/// Where `open` gives another number of backends than there are shards.
+/// If `open` does not return one backend for each shard.
 pub fn start<E: Engine>(
     config: &ServerConfig,
     engine: fn(ShardConfig) -> E,
@@ -213,7 +213,7 @@ pub fn start<E: Engine>(
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let (hashers, passwords) =
         passwords::start(threads, &mailboxes, &shutdown).map_err(ServerError::Passwords)?;
-    // Threads that lose their rings must know that it is over.
+    // Threads that lose their rings must know that this is intended.
     let give_up = |error| {
         shutdown.begin();
         error
@@ -263,7 +263,7 @@ impl Server {
         self.address
     }
 
-    /// Finishes what was begun, and ends all threads; false where not everything was finished in time.
+    /// Finishes what was begun and ends all threads. False if not everything was finished in time.
     pub fn stop(self, at_most: Duration) -> bool {
         self.tell(Control::Drain);
         let drained = self.wait_until_drained(at_most);
@@ -284,13 +284,12 @@ impl Server {
     fn tell(&self, control: Control) {
         for shard in &self.shards {
             if shard.control.send(control).is_err() {
-                tracing::error!(?control, "a shard does not take orders any more");
+                tracing::error!(?control, "a shard no longer takes orders");
             }
         }
     }
 
-    /// Messages between shards may give work to one that had none, so all have to be without for a
-    /// while.
+    /// A message between shards may give work to one that had none, so all must be idle for a while.
     fn wait_until_drained(&self, at_most: Duration) -> bool {
         let mut since = None;
         wait_until(at_most, || {
@@ -383,7 +382,7 @@ fn configure_shards(
         .collect()
 }
 
-/// For each shard its listeners: all share the public address, and the first has the other.
+/// The listeners of each shard. All shards share the public address; the first also has the admin one.
 fn bind(config: &ServerConfig) -> Result<(SocketAddr, Vec<Vec<Bound>>), BindError> {
     let operations = config.admin_listen.is_none();
     let entrance = Entrance::Public { operations };

@@ -54,7 +54,7 @@ pub struct Report {
     /// From the intended send time until all listeners had it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub all_have_it_ms: Option<Percentiles>,
-    /// From the loss of a connection until its user had all that he missed.
+    /// From the loss of a connection until its user had everything that was missed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rejoin_ms: Option<Percentiles>,
     pub lag_messages_max: Option<f64>,

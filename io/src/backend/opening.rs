@@ -9,17 +9,17 @@ use crate::mailbox::Mailbox;
 use crate::runtime::Backend;
 use crate::vital::Shutdown;
 
-/// What log and store have to know to be opened. Where that fails halfway, `shutdown` has to begin
-/// before the lanes that were made already lose their rings.
+/// What log and store need in order to open. If opening fails halfway, `shutdown` must begin before the
+/// lanes that already run lose their rings.
 pub struct Opening<'a> {
     pub topology: Topology,
     /// For each shard, the CPU that its lanes are pinned to, if any.
     pub cpus: &'a [Option<usize>],
     /// For each shard, where its events go.
     pub mailboxes: &'a [Mailbox],
-    /// What lanes are told when they may end.
+    /// Tells lanes when they may end.
     pub shutdown: &'a Shutdown,
-    /// The process was told to stop: who waits for a server of its own gives up.
+    /// Set when the process was told to stop: a log or store that waits for an outside server gives up.
     pub interrupted: &'a AtomicBool,
 }
 
@@ -27,7 +27,7 @@ pub struct Opening<'a> {
 pub struct Opened {
     /// For each shard, in order.
     pub backends: Vec<Backend>,
-    /// To be waited for at the end, in this order.
+    /// Joined at the end, in this order.
     pub lanes: Vec<Lane>,
 }
 

@@ -10,11 +10,11 @@ use socket2::{Domain, Protocol, Socket as RawSocket, Type};
 use super::poller::Poller;
 use super::socket::{self, Socket};
 
-/// Connections that the kernel holds for one listener until they are accepted; it takes
-/// `net.core.somaxconn` where that is lower.
+/// Connections that the kernel holds for one listener until they are accepted. The kernel caps it at
+/// `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
 
-/// An address can't be listened on.
+/// Why an address can't be listened on.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     #[error(
@@ -32,29 +32,29 @@ pub enum BindError {
     },
 }
 
-/// A socket that has its address, and listens when its shard is about to run.
+/// A socket that has its address. It listens once its shard is about to run.
 pub struct Bound {
     socket: RawSocket,
     address: SocketAddr,
     entrance: Entrance,
 }
 
-/// Takes an address for so many shards.
+/// Binds an address for this many shards.
 ///
 /// # Errors
-/// Where the address can't be had, also because another process, of whatever user, listens there.
+/// If the address can't be bound, for example because another process, of any user, listens there.
 pub fn bind(
     address: SocketAddr,
     entrance: Entrance,
     shards: usize,
 ) -> Result<Vec<Bound>, BindError> {
-    // Sockets that share their port would share it with another server of the same user, too.
+    // Sockets that share their port would share it with another server of the same user too.
     drop(open(address, false).map_err(|source| explain(address, source))?);
     let mut address = address;
     (0..shards)
         .map(|_| {
             let socket = open(address, true).map_err(|source| explain(address, source))?;
-            // Port 0 is one that the system chooses, and the same for all.
+            // For port 0 the system chooses one, which all shards share.
             let bound = socket
                 .local_addr()
                 .map_err(|source| explain(address, source))?;
@@ -69,15 +69,15 @@ pub fn bind(
 }
 
 impl Bound {
-    /// The address, with the port that the system chose where it was to choose.
+    /// The address, with the port that the system chose if it was 0.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Has the kernel take connections, which wait until they are accepted.
+    /// Makes the kernel take connections, which wait until they are accepted.
     ///
     /// # Errors
-    /// Where the address was taken by a listener meanwhile.
+    /// If another listener has taken the address meanwhile.
     pub fn listen(&self) -> Result<(), BindError> {
         self.socket
             .listen(BACKLOG)
@@ -91,7 +91,7 @@ fn open(address: SocketAddr, shared: bool) -> io::Result<RawSocket> {
         Type::STREAM,
         Some(Protocol::TCP),
     )?;
-    // A restart must not wait for the connections of the last run to be forgotten.
+    // A restart must not wait until the last run's connections are forgotten.
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(shared)?;
     socket.set_nonblocking(true)?;
@@ -111,7 +111,7 @@ fn explain(address: SocketAddr, source: io::Error) -> BindError {
     }
 }
 
-/// Listeners of one shard.
+/// The listeners of one shard.
 #[derive(Default)]
 pub(crate) struct Listeners {
     all: Vec<Listening>,

@@ -1,8 +1,7 @@
 //! Which sockets of a shard have something to do.
 //!
-//! All of them are in one epoll instance, and the executor's ring waits for that alone: to ask the ring
-//! about each socket costs a request, a completion and an interrupted thread for every few bytes that
-//! arrive.
+//! All of them are in one epoll instance, and the executor's ring waits for that alone. Asking the ring about
+//! each socket would cost a request, a completion and an interrupted thread for every few bytes.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -16,7 +15,7 @@ use rustix::io::Errno;
 
 use crate::runtime::readable::Readable;
 
-/// Sockets of which news is taken in one go.
+/// Events that one poll takes at most.
 const EVENTS_MAX: usize = 256;
 const AT_ONCE: Timespec = Timespec {
     tv_sec: 0,
@@ -30,7 +29,7 @@ pub(crate) struct Poller {
     events: Vec<epoll::Event>,
 }
 
-/// A socket has something to do.
+/// What has happened to a socket.
 pub(crate) enum Event {
     /// Connections are waiting at the listener with this index.
     Accept(usize),
@@ -76,9 +75,9 @@ impl Poller {
         Ok(epoll::add(&self.epoll, socket, data, flags)?)
     }
 
-    /// Watches it no more.
+    /// Stops watching a socket.
     pub(crate) fn forget(&self, socket: impl AsFd) {
-        // What is not watched needs no forgetting.
+        // It is no error if the socket was not watched.
         let _ = epoll::delete(&self.epoll, socket);
     }
 
@@ -88,12 +87,12 @@ impl Poller {
         let events = spare_capacity(&mut self.events);
         match epoll::wait(&self.epoll, events, Some(&AT_ONCE)) {
             Ok(_) | Err(Errno::INTR) => {}
-            Err(error) => tracing::error!(%error, "the shard can't see to its sockets"),
+            Err(error) => tracing::error!(%error, "the shard can't poll its sockets"),
         }
         found.extend(self.events.iter().map(Event::new));
     }
 
-    /// Ready when something may have happened since it was last taken.
+    /// Ready when something may have happened since events were last taken.
     pub(crate) fn poll_news(&mut self, context: &mut Context<'_>) -> Poll<()> {
         self.epoll.poll_readable(context)
     }

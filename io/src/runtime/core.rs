@@ -1,4 +1,4 @@
-//! What all tasks of a shard share.
+//! The state that all tasks of a shard share.
 
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,7 +19,7 @@ use crate::mesh::MovedSocket;
 use crate::net::connections::Connections;
 use crate::service::ShardStatus;
 
-/// One shard's engine, and all that its tasks need to serve it. Only this thread ever sees it.
+/// One shard's engine, and everything that its tasks need to serve it. It never leaves the shard's thread.
 pub(super) struct Core<E> {
     id: ShardId,
     engine: RefCell<E>,
@@ -28,7 +28,7 @@ pub(super) struct Core<E> {
     pub(super) connections: RefCell<Connections>,
     clock: Clock,
     round: RoundDue,
-    /// Whether rings that are full keep this shard from reading sockets.
+    /// Whether full rings keep this shard from reading sockets.
     stalled: Cell<bool>,
     pub(super) end: End,
 }
@@ -45,7 +45,7 @@ struct RoundDue {
 pub(super) struct End {
     pub(super) draining: Cell<bool>,
     pub(super) stopped: Cell<bool>,
-    /// For the process.
+    /// What the rest of the process sees.
     status: Arc<ShardStatus>,
 }
 
@@ -78,7 +78,7 @@ impl<E: Engine> Core<E> {
         self.id
     }
 
-    /// The time, which stands still within a round.
+    /// The time. It stands still within a round.
     pub(super) fn now(&self) -> Now {
         self.clock.now()
     }
@@ -87,7 +87,7 @@ impl<E: Engine> Core<E> {
         self.clock.expire();
     }
 
-    /// Lets the engine take one step, with a round to follow.
+    /// Gives the engine one input. A round follows.
     pub(super) fn step(&self, input: Input<'_>) {
         let now = self.now();
         let effects = &mut self.effects.borrow_mut();
@@ -95,8 +95,8 @@ impl<E: Engine> Core<E> {
         self.mark_due();
     }
 
-    /// As [`Core::step`] for bytes of a connection; false where they made the engine panic, which costs
-    /// this connection alone.
+    /// Gives the engine bytes of a connection. False if they made it panic, which ends this connection
+    /// alone.
     pub(super) fn step_received(&self, conn: ConnId, bytes: &[u8], waited_micros: u64) -> bool {
         let input = Input::Received {
             conn,
@@ -116,7 +116,7 @@ impl<E: Engine> Core<E> {
         look(&mut self.engine.borrow_mut())
     }
 
-    /// Has a round run, unless one is running and has steps before it.
+    /// Makes a round run, unless one is running whose steps are still to come.
     pub(super) fn mark_due(&self) {
         if !self.round.flag.replace(true)
             && let Some(task) = &*self.round.task.borrow()
@@ -125,7 +125,7 @@ impl<E: Engine> Core<E> {
         }
     }
 
-    /// A round begins, of this task.
+    /// Begins a round, in this task.
     pub(super) fn begin_round(&self, context: &Context<'_>) {
         let mut task = self.round.task.borrow_mut();
         let known = task.as_ref();
@@ -136,17 +136,17 @@ impl<E: Engine> Core<E> {
         self.clock.expire();
     }
 
-    /// The round now does what was asked for: a step behind this needs another round.
+    /// Ends the steps of a round: a step after this needs another round.
     pub(super) fn end_steps(&self) {
         self.round.flag.set(false);
     }
 
-    /// Whether rings that are full keep this shard from reading sockets.
+    /// Whether full rings keep this shard from reading sockets.
     pub(super) const fn is_stalled(&self) -> bool {
         self.stalled.get()
     }
 
-    /// Stops or begins the reading of sockets; true where this is the beginning of a stall.
+    /// Stops or resumes the reading of sockets. True if a stall begins.
     pub(super) fn set_stalled(&self, stalled: bool) -> bool {
         let was_stalled = self.stalled.replace(stalled);
         if was_stalled && !stalled {
@@ -155,7 +155,7 @@ impl<E: Engine> Core<E> {
         stalled && !was_stalled
     }
 
-    /// Sends a connection to another shard, behind the messages that the engine has for it now.
+    /// Sends a connection to another shard, after the messages that the engine has for that shard now.
     pub(super) fn send_socket(&self, to: ShardId, socket: MovedSocket) {
         self.outside.borrow_mut().moving.push((to, socket));
         self.mark_due();
@@ -173,7 +173,7 @@ impl<E: Engine> Core<E> {
 
     fn tick(&self) {
         self.clock.set_wall();
-        // What glommio gives is the time since it was last asked.
+        // glommio returns the time since it was last asked.
         let busy = glommio::executor().executor_stats().executor_runtime();
         self.with_engine(|engine| engine.stats_mut().busy_micros += busy.as_micros() as u64);
         let now = self.now().micros;
@@ -183,7 +183,7 @@ impl<E: Engine> Core<E> {
         self.end.status.ready.store(ready, Ordering::Relaxed);
     }
 
-    /// Tells the process whether there is nothing left to finish.
+    /// Tells the rest of the process whether there is nothing left to finish.
     pub(super) fn report_drained(&self) {
         if self.end.draining.get() {
             let drained = self.with_engine(|engine| engine.is_drained())

@@ -1,4 +1,4 @@
-//! Making a shard's executor, and running the shard on it.
+//! A shard's executor, and the shard that runs on it.
 
 use std::io;
 use std::rc::Rc;
@@ -18,10 +18,10 @@ use crate::net::listener::Bound;
 use crate::service::ShardStatus;
 use crate::vital::{self, Shutdown};
 
-/// Bytes of memory that an executor registers with the kernel for direct I/O, of which a shard does
-/// none. It counts against the limit of locked memory.
+/// Bytes of memory that an executor registers with the kernel for direct I/O. A shard does none, and the
+/// memory counts against the limit of locked memory.
 const IO_MEMORY_BYTES: usize = 64 * 1024;
-/// How soon a task that waits for the network gets its turn at the latest. Turns end long before, since
+/// How long a task that waits for the network waits for its turn at most. Turns end long before, since
 /// no task works for long; and the shorter this is, the more often an executor sleeps with work at hand
 /// (see [`super::heartbeat`]).
 const LATENCY: Duration = Duration::from_millis(10);
@@ -56,17 +56,17 @@ pub struct Parts<E> {
     pub status: Arc<ShardStatus>,
 }
 
-/// A shard's thread with its executor. Without parts it ends when this is dropped.
+/// A shard's thread with its executor. It ends when this is dropped, unless the shard was launched.
 pub struct Executor<E> {
     parts: SyncSender<Parts<E>>,
     thread: JoinHandle<()>,
 }
 
-/// Makes a shard's thread, pinned to `cpu` if there is one, and waits until its executor works. To be
-/// done before the process makes other threads: an executor's first sleep is slow otherwise.
+/// Makes a shard's thread, pinned to `cpu` if there is one, and waits until its executor works. Call it
+/// before the process makes other threads: an executor's first sleep is slow otherwise.
 ///
 /// # Errors
-/// Where the thread or its executor can't be made.
+/// If the thread or its executor can't be made.
 pub fn start<E: Engine>(
     name: &str,
     cpu: Option<usize>,

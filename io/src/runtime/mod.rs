@@ -1,7 +1,7 @@
 //! One shard's thread: its executor, and the rounds in which it works.
 //!
-//! A round feeds the engine what came over sockets and from other threads, lets it gather, and does what
-//! was asked for, so that everything for one ring, one lane or one socket goes in one piece.
+//! A round feeds the engine what came over sockets and from other threads, then does everything that the
+//! engine asked for. So whatever goes to one ring, lane or socket goes in one piece.
 
 mod clock;
 mod core;

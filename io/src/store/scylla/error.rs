@@ -40,8 +40,8 @@ pub enum ScyllaError {
     )]
     Unreachable { nodes: String, reason: String },
     #[error(
-        "the store at {nodes} refuses this user: {reason}; correct --scylla-credentials-file, or grant it \
-         what infra/README.md lists"
+        "the store at {nodes} refuses this user: {reason}; correct --scylla-credentials-file, or grant the \
+         user what infra/README.md lists"
     )]
     Refused { nodes: String, reason: String },
     #[error(
