@@ -64,7 +64,7 @@ impl Schedule {
         (self.planned as f64 * SECOND as f64 / self.per_second) as Micros
     }
 
-    /// The intended time of the next message, if that has come. A caller who is late gets all that he has
+    /// The intended time of the next message, if that has come. A late caller gets all that it has
     /// missed, each with the time at which it should have been sent.
     pub fn take_due(&mut self, now: Micros) -> Option<Micros> {
         let next = self.next_at();

@@ -22,9 +22,9 @@ const PASSWORD: &str = "correct horse battery staple";
 /// How the server knows who is calling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Auth {
-    /// By what he says: the server runs with `--auth trust`.
+    /// By what the user says: the server runs with `--auth trust`.
     Trust,
-    /// By the token of his login.
+    /// By the token of a login.
     Token,
 }
 

@@ -14,7 +14,7 @@ pub const ID_BYTES: usize = 36;
 pub type Id = [u8; ID_BYTES];
 /// A room, by its place in [`World::rooms`].
 pub type RoomNumber = u32;
-/// A user, by his place in [`World::users`].
+/// A user, by their place in [`World::users`].
 pub type UserNumber = u32;
 
 /// The seed of all draws: two runs send to the same rooms in the same order.
@@ -24,7 +24,7 @@ const SEED: u64 = 1;
 #[derive(Clone, Debug)]
 pub struct User {
     pub id: String,
-    /// The header line that says who he is.
+    /// The header line that says who the user is.
     pub credential: String,
 }
 

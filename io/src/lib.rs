@@ -1,5 +1,6 @@
 //! What a shard touches: executors, sockets, the mesh, lanes, log, store, and the process itself.
 
+pub mod backend;
 pub mod check;
 pub mod cli;
 pub mod config;
@@ -12,11 +13,11 @@ mod memory;
 pub mod mesh;
 pub mod metrics;
 pub mod net;
-mod noise;
 pub mod passwords;
 pub mod runtime;
 pub mod serve;
 pub mod server;
 pub mod service;
 pub mod store;
+mod throttle;
 pub mod vital;

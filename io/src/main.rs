@@ -1,4 +1,4 @@
-//! The `rookery` binary: reads what it is told, and does it.
+//! The `rookery` binary: reads its arguments and does what they say.
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Who reads may have seen enough, as in `rookery config | head -1`: that is no failure.
+/// A closed pipe (`rookery config | head -1`) is not an error.
 fn print(text: &dyn Display, code: u8) -> ExitCode {
     let mut stdout = io::stdout().lock();
     match write!(stdout, "{text}").and_then(|()| stdout.flush()) {
@@ -45,7 +45,7 @@ fn print(text: &dyn Display, code: u8) -> ExitCode {
 }
 
 fn fail(error: &dyn Display, code: u8) -> ExitCode {
-    // Where nobody can be told, the exit code still can.
+    // If stderr is gone too, the exit code still tells.
     let _ = writeln!(io::stderr(), "rookery: {error}");
     ExitCode::from(code)
 }

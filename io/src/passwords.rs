@@ -175,7 +175,7 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(30);
 
-    fn job(token: u64, password: &str, against: PasswordCheck) -> PasswordJob {
+    fn job(token: Token, password: &str, against: PasswordCheck) -> PasswordJob {
         PasswordJob {
             token,
             password: password.to_owned(),

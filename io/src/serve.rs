@@ -1,22 +1,22 @@
-//! From a configuration to a running server: opens what it names, and hands it to the shards.
+//! From a configuration to a running server.
 
 use std::io;
 
-use rookery_engine::shard::AuthMode;
+use rookery_engine::config::AuthMode;
 use rookery_schema::PartitionId;
 use uuid::Uuid;
 
+use crate::backend::{LogBackend, OpenError, Opened, Opening, StoreBackend};
 use crate::check::{self, PreflightError};
 use crate::config::{self, Config, LogEngine, SecretError, StoreEngine};
 use crate::embedded::{DataDir, DataDirError};
+use crate::log::Stored;
 use crate::log::embedded::{LogError, LogLayout};
 use crate::log::redpanda::{self, RedpandaError, RedpandaLog};
-use crate::log::{LogBackend, Stored};
 use crate::logging;
 use crate::memory;
 use crate::runtime::Backend;
-use crate::server::{self, OpenError, Opened, Opening, ServerConfig, ServerError, StopSignals};
-use crate::store::StoreBackend;
+use crate::server::{self, ServerConfig, ServerError, StopSignals};
 use crate::store::scylla::{self, ScyllaError};
 
 /// Why there is no server.
@@ -45,7 +45,7 @@ pub enum ServeError {
 /// Runs the server until it is told to stop.
 ///
 /// # Errors
-/// A [`ServeError`] where it can't start.
+/// A [`ServeError`] if it can't start.
 pub fn serve(config: &Config) -> Result<(), ServeError> {
     check::preflight()?;
     memory::keep_freed();
@@ -82,7 +82,7 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     Ok(())
 }
 
-/// The log that the configuration names, which exists from here on.
+/// The configured log, created if it does not exist.
 fn log_backend(
     config: &Config,
     data_dir: &DataDir,
@@ -104,11 +104,11 @@ fn log_backend(
     })
 }
 
-/// Creates or upgrades the schema and topics of engines that are servers of their own. Embedded ones
-/// are made when the server first starts.
+/// Creates or upgrades the schema and topics on outside servers. Embedded logs and stores are created when
+/// the server first starts.
 ///
 /// # Errors
-/// A [`ServeError`] where an engine can't be reached.
+/// A [`ServeError`] if one can't be reached.
 pub fn migrate(config: &Config) -> Result<(), ServeError> {
     let _logging =
         logging::init(config.log_level).map_err(|error| ServeError::Logging(error.to_string()))?;

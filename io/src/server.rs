@@ -1,5 +1,5 @@
-//! The whole process: makes its threads in the right order, runs until it is told to stop, and ends
-//! when everything that was begun is finished.
+//! The whole process: starts its threads in the right order, runs until it is told to stop, and ends
+//! when everything begun is finished.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -9,38 +9,39 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use rookery_engine::input::Listener as Entrance;
-use rookery_engine::shard::{AuthMode, Shard, ShardConfig};
+use rookery_engine::config::{AuthMode, ShardConfig};
+use rookery_engine::shard::Shard;
 use rookery_schema::Topology;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
+use crate::backend::{OpenError, Opened, Opening};
 use crate::lane::Lane;
 use crate::mailbox::{Mailbox, Sender};
 use crate::mesh;
-use crate::net::listener::{self, BindError, Bound};
+use crate::net::listener::{self, BindError, Bound, Entrance};
 use crate::passwords::{self, PasswordPort};
 use crate::runtime::executor::{self, Executor, Parts, StartError};
-use crate::runtime::pulse::{Wrist, pulse};
+use crate::runtime::heartbeat::HeartbeatReceiver;
 use crate::runtime::{Backend, Control, Engine, Outside};
-use crate::service::{self, Standing};
+use crate::service::{self, Monitor, ShardStatus};
 use crate::vital::{self, Shutdown};
 
 /// How long a drain may take before the process ends anyway.
 const DRAIN_MAX: Duration = Duration::from_secs(25);
-/// How long shards may take to end when they are drained.
+/// How long shards may take to end once they are drained.
 const STOP_MAX: Duration = Duration::from_secs(2);
-/// How long lanes may take to finish what they hold when their shards have ended.
+/// How long lanes may take to finish once their shards have ended.
 const LANES_MAX: Duration = Duration::from_secs(10);
-/// How often the end of something is looked for.
+/// How often to check whether something has ended.
 const POLL: Duration = Duration::from_millis(5);
-/// For how long all shards have to be drained at once: messages between them may undo it.
+/// How long all shards must be drained at the same time: messages between them may undo it.
 const DRAINED_FOR: Duration = Duration::from_millis(20);
-/// Orders that wait for a shard; there are only two kinds.
+/// Orders waiting for a shard; there are only two kinds.
 const CONTROLS_MAX: usize = 4;
 
-/// What a server is to be.
+/// How to run a server.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
     /// For each shard, the CPU that it is pinned to, if any.
@@ -53,43 +54,18 @@ pub struct ServerConfig {
     /// At least 32 bytes.
     pub token_secret: Vec<u8>,
     pub lag_limit: Duration,
-    /// Messages a second and user; 0: no limit.
+    /// Messages per second and user; 0: no limit.
     pub user_rate: u32,
     /// Failed logins in five minutes per account and address.
     pub login_rate: u32,
-    /// Batches of one partition that the log holds before more are gathered on the shard instead.
+    /// Batches of one partition that the log holds at most; the shard gathers more records meanwhile.
     pub appends_in_flight_max: usize,
 }
-
-/// What log and store have to know to be opened. Where that fails halfway, `shutdown` has to begin
-/// before the lanes that were made already lose their rings.
-pub struct Opening<'a> {
-    pub topology: Topology,
-    /// For each shard, the CPU that its lanes are pinned to, if any.
-    pub cpus: &'a [Option<usize>],
-    /// For each shard, where its events go.
-    pub mailboxes: &'a [Mailbox],
-    /// What lanes are told when they may end.
-    pub shutdown: &'a Shutdown,
-    /// The process was told to stop: who waits for a server of its own gives up.
-    pub interrupted: &'a AtomicBool,
-}
-
-/// An open log and store.
-pub struct Opened {
-    /// For each shard, in order.
-    pub backends: Vec<Backend>,
-    /// To be waited for at the end, in this order.
-    pub lanes: Vec<Lane>,
-}
-
-/// Why log or store can't be opened.
-pub type OpenError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why a server can't start.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
-    #[error("there has to be at least one shard and one partition")]
+    #[error("at least one shard and one partition are needed")]
     Empty,
     #[error(transparent)]
     Start(#[from] StartError),
@@ -101,23 +77,23 @@ pub enum ServerError {
     Entropy(io::Error),
     #[error("can't start the password hashers: {0}")]
     Passwords(io::Error),
-    #[error("can't start the thread that tells the time: {0}")]
-    Pulse(io::Error),
+    #[error("can't start the heartbeat of the shards: {0}")]
+    Heartbeat(io::Error),
     #[error("can't wait for signals: {0}")]
     Signals(io::Error),
 }
 
-/// `SIGTERM` and `SIGINT`, which from here on end nothing by themselves.
+/// `SIGTERM` and `SIGINT`. Once registered, they no longer end the process by themselves.
 pub struct StopSignals {
     signals: Signals,
     interrupted: Arc<AtomicBool>,
 }
 
 impl StopSignals {
-    /// Listens to them.
+    /// Registers for both signals.
     ///
     /// # Errors
-    /// Where the kernel does not let it.
+    /// If the kernel refuses.
     pub fn register() -> Result<Self, ServerError> {
         let signals = Signals::new([SIGTERM, SIGINT]).map_err(ServerError::Signals)?;
         let interrupted = Arc::default();
@@ -130,7 +106,7 @@ impl StopSignals {
         })
     }
 
-    /// Set when one has come.
+    /// Set once a signal has arrived.
     pub fn interrupted(&self) -> &AtomicBool {
         &self.interrupted
     }
@@ -139,7 +115,7 @@ impl StopSignals {
 /// Runs a server until it is signalled to stop, then drains it.
 ///
 /// # Errors
-/// Where it can't start.
+/// If it can't start.
 pub fn run(
     config: &ServerConfig,
     mut stop: StopSignals,
@@ -165,7 +141,7 @@ pub fn run(
     Ok(())
 }
 
-/// A server that runs.
+/// A running server.
 pub struct Server {
     address: SocketAddr,
     shards: Vec<RunningShard>,
@@ -173,19 +149,54 @@ pub struct Server {
     shutdown: Shutdown,
 }
 
+/// A shard with a thread, and with everything that does not depend on log and store.
+struct NewShard<E> {
+    executor: Executor<E>,
+    config: ShardConfig,
+    listeners: Vec<Bound>,
+    heartbeat: HeartbeatReceiver,
+    status: Arc<ShardStatus>,
+}
+
+/// A shard's ends of all rings, and the way to give it orders.
+struct Wires {
+    outside: Outside,
+    control: Sender<Control>,
+}
+
 struct RunningShard {
     control: Sender<Control>,
-    standing: Arc<Standing>,
+    status: Arc<ShardStatus>,
     thread: JoinHandle<()>,
+}
+
+impl<E: Engine> NewShard<E> {
+    fn launch(self, engine: fn(ShardConfig) -> E, wires: Wires, start: Instant) -> RunningShard {
+        let config = self.config;
+        let thread = self.executor.launch(Parts {
+            id: config.id,
+            engine: Box::new(move || engine(config)),
+            outside: wires.outside,
+            listeners: self.listeners,
+            heartbeat: self.heartbeat,
+            start,
+            status: Arc::clone(&self.status),
+        });
+        RunningShard {
+            control: wires.control,
+            status: self.status,
+            thread,
+        }
+    }
 }
 
 /// Starts a server whose shards run this engine.
 ///
 /// # Errors
-/// Where a part of it can't be had.
+/// If a part of it can't be started.
 ///
 /// # Panics
-/// Where `open` gives another number of backends than there are shards.
+/// If `open` does not return one backend for each shard.
 pub fn start<E: Engine>(
     config: &ServerConfig,
     engine: fn(ShardConfig) -> E,
@@ -197,14 +208,13 @@ pub fn start<E: Engine>(
         .and_then(|shards| Topology::new(config.partitions, shards))
         .ok_or(ServerError::Empty)?;
     let shutdown = Shutdown::default();
-    let executors = start_executors(&config.cpus, &shutdown)?;
-    let engines = configure_shards(config, topology)?;
-    let (address, listeners) = bind(config)?;
+    let mut monitor = Monitor::default();
+    let (address, shards) = prepare(config, topology, &shutdown, &mut monitor)?;
     let mailboxes: Vec<_> = config.cpus.iter().map(|_| Mailbox::new()).collect();
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let (hashers, passwords) =
         passwords::start(threads, &mailboxes, &shutdown).map_err(ServerError::Passwords)?;
-    // Threads that lose their rings must know that it is over.
+    // Threads that lose their rings must know that this is intended.
     let give_up = |error| {
         shutdown.begin();
         error
@@ -222,36 +232,18 @@ pub fn start<E: Engine>(
         mailboxes.len(),
         "a backend for each shard"
     );
-    for bound in listeners.iter().flatten() {
+    for bound in shards.iter().flat_map(|shard| &shard.listeners) {
         bound.listen().map_err(|error| give_up(error.into()))?;
     }
+    let heartbeat = monitor
+        .start(&shutdown)
+        .map_err(|error| give_up(ServerError::Heartbeat(error)))?;
+    let wires = connect(mailboxes, opened.backends, passwords);
     let start = Instant::now();
-    let standings: Vec<Arc<Standing>> = config.cpus.iter().map(|_| Arc::default()).collect();
-    let (wrists, pulse) =
-        start_pulse(&standings, &shutdown).map_err(|error| give_up(ServerError::Pulse(error)))?;
-    let shards: Vec<_> = connect(mailboxes, opened.backends, passwords)
-        .zip(executors)
-        .zip(engines)
-        .zip(listeners)
-        .zip(wrists.into_iter().zip(standings))
-        .map(
-            |(((((control, outside), executor), shard), listeners), (wrist, standing))| {
-                let thread = executor.launch(Parts {
-                    id: shard.id,
-                    engine: Box::new(move || engine(shard)),
-                    outside,
-                    listeners,
-                    wrist,
-                    start,
-                    standing: Arc::clone(&standing),
-                });
-                RunningShard {
-                    control,
-                    standing,
-                    thread,
-                }
-            },
-        )
+    let shards = shards
+        .into_iter()
+        .zip(wires)
+        .map(|(shard, wires)| shard.launch(engine, wires, start))
         .collect();
     Ok(Server {
         address,
@@ -260,18 +252,10 @@ pub fn start<E: Engine>(
             .lanes
             .into_iter()
             .chain(hashers)
-            .chain([pulse])
+            .chain([heartbeat])
             .collect(),
         shutdown,
     })
-}
-
-/// Starts the thread that tells all shards that time has passed.
-fn start_pulse(standings: &[Arc<Standing>], shutdown: &Shutdown) -> io::Result<(Vec<Wrist>, Lane)> {
-    let ends: io::Result<Vec<_>> = standings.iter().map(|_| pulse()).collect();
-    let (pulses, wrists) = ends?.into_iter().unzip();
-    let lane = service::start_pulse(pulses, standings.to_vec(), shutdown)?;
-    Ok((wrists, lane))
 }
 
 impl Server {
@@ -280,7 +264,7 @@ impl Server {
         self.address
     }
 
-    /// Finishes what was begun, and ends all threads; false where not everything was finished in time.
+    /// Finishes what was begun and ends all threads. False if not everything was finished in time.
     pub fn stop(self, at_most: Duration) -> bool {
         self.tell(Control::Drain);
         let drained = self.wait_until_drained(at_most);
@@ -301,17 +285,16 @@ impl Server {
     fn tell(&self, control: Control) {
         for shard in &self.shards {
             if shard.control.send(control).is_err() {
-                tracing::error!(?control, "a shard does not take orders any more");
+                tracing::error!(?control, "a shard no longer takes orders");
             }
         }
     }
 
-    /// Messages between shards may give work to one that had none, so all have to be without for a
-    /// while.
+    /// A message between shards may give work to one that had none, so all must be idle for a while.
     fn wait_until_drained(&self, at_most: Duration) -> bool {
         let mut since = None;
         wait_until(at_most, || {
-            let drained = |shard: &RunningShard| shard.standing.drained.load(Ordering::Acquire);
+            let drained = |shard: &RunningShard| shard.status.drained.load(Ordering::Acquire);
             if !self.shards.iter().all(drained) {
                 since = None;
                 return false;
@@ -332,6 +315,30 @@ fn wait_until(at_most: Duration, mut done: impl FnMut() -> bool) -> bool {
         }
         thread::sleep(POLL);
     }
+}
+
+/// Makes all shards and takes their addresses. Returns the API's.
+fn prepare<E: Engine>(
+    config: &ServerConfig,
+    topology: Topology,
+    shutdown: &Shutdown,
+    monitor: &mut Monitor,
+) -> Result<(SocketAddr, Vec<NewShard<E>>), ServerError> {
+    let executors = start_executors(&config.cpus, shutdown)?;
+    let configs = configure_shards(config, topology)?;
+    let (address, listeners) = bind(config)?;
+    let shards = executors.into_iter().zip(configs).zip(listeners);
+    let shards = shards.map(|((executor, config), listeners)| {
+        let (heartbeat, status) = monitor.add_shard().map_err(ServerError::Heartbeat)?;
+        Ok(NewShard {
+            executor,
+            config,
+            listeners,
+            heartbeat,
+            status,
+        })
+    });
+    Ok((address, shards.collect::<Result<_, ServerError>>()?))
 }
 
 fn start_executors<E: Engine>(
@@ -376,7 +383,7 @@ fn configure_shards(
         .collect()
 }
 
-/// For each shard its listeners: all share the public address, and the first has the other.
+/// The listeners of each shard. All shards share the public address; the first also has the admin one.
 fn bind(config: &ServerConfig) -> Result<(SocketAddr, Vec<Vec<Bound>>), BindError> {
     let operations = config.admin_listen.is_none();
     let entrance = Entrance::Public { operations };
@@ -389,12 +396,12 @@ fn bind(config: &ServerConfig) -> Result<(SocketAddr, Vec<Vec<Bound>>), BindErro
     Ok((address, listeners))
 }
 
-/// For each shard, its ends of all rings, and the way to give it orders.
+/// Connects all shards with each other and with their lanes.
 fn connect(
     mailboxes: Vec<Mailbox>,
     backends: Vec<Backend>,
     passwords: Vec<PasswordPort>,
-) -> impl Iterator<Item = (Sender<Control>, Outside)> {
+) -> impl Iterator<Item = Wires> {
     let meshes = mesh::connect(&mailboxes);
     mailboxes
         .into_iter()
@@ -403,9 +410,9 @@ fn connect(
         .zip(passwords)
         .map(|(((mailbox, mesh), backend), passwords)| {
             let (control, orders) = mailbox.channel(CONTROLS_MAX);
-            (
+            Wires {
+                outside: Outside::new(mailbox, orders, mesh, backend, passwords),
                 control,
-                Outside::new(mailbox, orders, mesh, backend, passwords),
-            )
+            }
         })
 }

@@ -1,5 +1,5 @@
-//! What the service manager is told (systemd's `sd_notify`): that the server is ready, that its shards are
-//! alive, that it stops. Without a manager that listens, nothing is.
+//! Heartbeats for all shards, and what the service manager is told of them (systemd's `sd_notify`): that the
+//! server is ready, that its shards are alive, that it stops. Without a service manager nothing is sent.
 
 use std::convert::Infallible;
 use std::io;
@@ -12,56 +12,74 @@ use rookery_engine::input::TICK_MILLIS;
 use sd_notify::NotifyState;
 
 use crate::lane::{self, Lane};
-use crate::runtime::pulse::Pulse;
+use crate::runtime::heartbeat::{HeartbeatReceiver, HeartbeatSender, heartbeat};
 use crate::vital::Shutdown;
 
-/// How far a shard is, for others to look at.
+/// What a shard tells the rest of the process.
 #[derive(Debug, Default)]
-pub struct Standing {
+pub struct ShardStatus {
     /// It has replayed its partitions.
     pub ready: AtomicBool,
     /// It was told to drain, and has nothing left to finish.
     pub drained: AtomicBool,
 }
 
-/// Starts the thread that tells all shards that time has passed, and the service manager how they are. It
-/// goes on until they have ended.
-///
-/// # Errors
-/// Where no thread can be made.
-pub(crate) fn start_pulse(
-    mut pulses: Vec<Pulse>,
-    standings: Vec<Arc<Standing>>,
-    shutdown: &Shutdown,
-) -> io::Result<Lane> {
-    let mut reporter = Reporter::new(standings);
-    lane::spawn("pulse", None, shutdown, move || {
-        while !pulses.is_empty() {
-            thread::sleep(Duration::from_millis(TICK_MILLIS));
-            pulses.retain_mut(Pulse::beat);
-            reporter.report(pulses.iter().all(Pulse::is_felt));
-        }
-        Ok::<(), Infallible>(())
-    })
+/// All shards, to be sent heartbeats and reported on.
+#[derive(Default)]
+pub(crate) struct Monitor {
+    senders: Vec<HeartbeatSender>,
+    statuses: Vec<Arc<ShardStatus>>,
 }
 
-/// Tells the service manager that the server drains.
+impl Monitor {
+    /// Adds a shard. Returns what the shard needs for it.
+    ///
+    /// # Errors
+    /// Where the kernel has no descriptors for its heartbeat.
+    pub(crate) fn add_shard(&mut self) -> io::Result<(HeartbeatReceiver, Arc<ShardStatus>)> {
+        let (sender, receiver) = heartbeat()?;
+        let status = Arc::<ShardStatus>::default();
+        self.senders.push(sender);
+        self.statuses.push(Arc::clone(&status));
+        Ok((receiver, status))
+    }
+
+    /// Starts the thread that sends heartbeats and reports to the service manager, until all shards have
+    /// ended.
+    ///
+    /// # Errors
+    /// Where no thread can be made.
+    pub(crate) fn start(self, shutdown: &Shutdown) -> io::Result<Lane> {
+        let mut senders = self.senders;
+        let mut reporter = Reporter::new(self.statuses);
+        lane::spawn("heartbeat", None, shutdown, move || {
+            while !senders.is_empty() {
+                thread::sleep(Duration::from_millis(TICK_MILLIS));
+                senders.retain_mut(HeartbeatSender::beat);
+                reporter.report(senders.iter().all(HeartbeatSender::is_alive));
+            }
+            Ok::<(), Infallible>(())
+        })
+    }
+}
+
+/// Tells the service manager that the server is draining.
 pub(crate) fn stopping() {
     notify(NotifyState::Stopping);
 }
 
 struct Reporter {
-    standings: Vec<Arc<Standing>>,
+    statuses: Vec<Arc<ShardStatus>>,
     was_ready: bool,
-    /// How often it must hear that the shards are alive, where it wants to.
+    /// How often the service manager must hear that the shards are alive, if it wants to.
     watchdog: Option<Duration>,
     reported: Instant,
 }
 
 impl Reporter {
-    fn new(standings: Vec<Arc<Standing>>) -> Self {
+    fn new(statuses: Vec<Arc<ShardStatus>>) -> Self {
         Self {
-            standings,
+            statuses,
             was_ready: false,
             // Half the time that is allowed, as sd_watchdog_enabled(3) advises.
             watchdog: sd_notify::watchdog_enabled().map(|allowed| allowed / 2),
@@ -70,8 +88,8 @@ impl Reporter {
     }
 
     fn report(&mut self, alive: bool) {
-        let is_ready = |it: &Arc<Standing>| it.ready.load(Ordering::Relaxed);
-        if !self.was_ready && self.standings.iter().all(is_ready) {
+        let is_ready = |it: &Arc<ShardStatus>| it.ready.load(Ordering::Relaxed);
+        if !self.was_ready && self.statuses.iter().all(is_ready) {
             self.was_ready = true;
             notify(NotifyState::Ready);
         }

@@ -1,4 +1,4 @@
-//! Threads that the process can't be without: the end of one, unasked, is the end of all.
+//! Threads that the process can't do without: if one ends unasked, the process ends.
 
 use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// Time for the log's writer to write why the process ends.
+/// How long the log's writer has to write why the process ends.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// Whether threads may end: false until the process has been drained.
@@ -15,7 +15,7 @@ const LAST_WORDS: Duration = Duration::from_millis(100);
 pub struct Shutdown(Arc<AtomicBool>);
 
 impl Shutdown {
-    /// From here on, threads may end.
+    /// Lets threads end from now on.
     pub fn begin(&self) {
         self.0.store(true, Ordering::Release);
     }
@@ -36,7 +36,7 @@ pub fn run<E: Display>(name: &str, shutdown: &Shutdown, body: impl FnOnce() -> R
     }
 }
 
-/// Has panics written to the log, like everything else that an operator should know.
+/// Makes panics go to the log, like everything else that an operator should know.
 pub fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let thread = thread::current();
@@ -47,8 +47,8 @@ pub fn log_panics() {
     }));
 }
 
-/// Ends the process at once: what is durable is safe, and a restart replays it, while a process that
-/// lacks a thread would silently serve a part of its users no more.
+/// Ends the process at once. What is durable is safe, and a restart replays it, whereas a process that
+/// lacks a thread would silently stop serving some of its users.
 pub fn die(name: &str, reason: &str) -> ! {
     tracing::error!(
         thread = name,

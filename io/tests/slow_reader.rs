@@ -1,5 +1,5 @@
-//! A reader that stops reading costs a bounded amount of memory, then his WebSocket, or the reading of
-//! his requests; nobody else notices.
+//! A reader that stops reading costs a bounded amount of memory, then its WebSocket, or the reading of
+//! its requests; nobody else notices.
 
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 #![allow(clippy::print_stderr, reason = "a run says what it measured")]

@@ -370,7 +370,7 @@ fn a_close_is_returned() {
         metrics.sum_with("rookery_connections_closed_total", "code", code)
     };
     assert_eq!((closed("1000"), closed("other")), (1.0, 1.0));
-    assert_eq!(closed("4008"), 0.0, "he is no slow reader");
+    assert_eq!(closed("4008"), 0.0, "it is not a slow reader");
 
     let mut vanished = Ws::trusted(server.addr, &any_user());
     vanished.send(&json!({"type": "ping"})).unwrap();

@@ -132,8 +132,9 @@ impl RecordBatchBuilder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::{SessionId, UserId};
     use crate::record::SessionEnded;
-    use crate::{SessionId, Timestamp, UserId};
+    use crate::time::Timestamp;
     use proptest::prelude::*;
 
     fn record(byte: u8) -> Record<'static> {

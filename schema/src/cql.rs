@@ -2,7 +2,7 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::{Seq, SessionId};
+use crate::ids::{Seq, SessionId};
 
 /// Events of a chat lie together in buckets of `2^BUCKET_BITS`: 10 MB of ordinary messages, and 140 MB
 /// of the longest, where a CQL partition should stay in the low hundreds.

@@ -4,8 +4,9 @@
 
 use bytes::BufMut;
 
+use crate::ids::{ChatId, MessageId, Seq, UserId};
 use crate::record::{ChatCreated, MembershipChange, MessagePosted};
-use crate::{ChatId, MessageId, Seq, Timestamp, UserId};
+use crate::time::Timestamp;
 
 /// Everything that takes a `seq` in a chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,6 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
+use crate::time::Timestamp;
+
 /// The UUID of a text with hyphens (RFC 9562, section 4), in letters of either case. [`Uuid`] itself knows
 /// three more spellings, with which one thing would have several URLs.
 ///
@@ -35,14 +37,14 @@ macro_rules! uuid_id {
             }
 
             /// A UUIDv7 (RFC 9562, section 5.7) of a time and 10 bytes of randomness.
-            pub fn v7(at: crate::Timestamp, random: &[u8; 10]) -> Self {
+            pub fn v7(at: Timestamp, random: &[u8; 10]) -> Self {
                 Self(uuid::Builder::from_unix_timestamp_millis(at.millis(), random).into_uuid())
             }
 
             /// When an id of [`Self::v7`] was made: it begins with that.
-            pub fn minted_at(self) -> crate::Timestamp {
+            pub fn minted_at(self) -> Timestamp {
                 let [a, b, c, d, e, f, ..] = *self.as_bytes();
-                crate::Timestamp::from_millis(u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
+                Timestamp::from_millis(u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
             }
         }
 

@@ -2,8 +2,9 @@
 
 use bytes::BufMut;
 
+use crate::ids::{ChatId, MessageId, SessionId, UserId};
+use crate::time::Timestamp;
 use crate::wire::{Reader, put_text};
-use crate::{ChatId, MessageId, SessionId, Timestamp, UserId};
 
 /// One durable change, borrowed from the bytes of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

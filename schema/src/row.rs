@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 
-use crate::{ChatId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
+use crate::ids::{ChatId, Offset, PartitionId, Seq, SessionId, UserId};
+use crate::time::Timestamp;
 
 /// One idempotent upsert (or removal): writing it twice leaves what writing it once does.
 #[derive(Clone, Debug, PartialEq, Eq)]

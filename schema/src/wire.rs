@@ -3,7 +3,7 @@
 
 use bytes::BufMut;
 
-use crate::Timestamp;
+use crate::time::Timestamp;
 
 /// Reads fields off the front of a slice; `None` where it is too short or not valid.
 #[derive(Clone, Copy)]

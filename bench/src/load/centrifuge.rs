@@ -4,10 +4,11 @@
 use memchr::memmem;
 
 use crate::frame;
-use crate::load::codec::{Broken, Codec, Link, Message};
+use crate::load::codec::{Broken, Codec};
 use crate::load::frames;
 use crate::load::handshake;
 use crate::load::ledger::Ledger;
+use crate::load::link::{Link, Message};
 use crate::load::scan::leading_number;
 
 const PATH: &str = "/connection/websocket";

@@ -6,8 +6,9 @@ use std::net::{SocketAddr, TcpStream};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, sockopt};
 
-use crate::load::codec::{Broken, Codec, Endpoint, Link, Message};
+use crate::load::codec::{Broken, Codec, Endpoint};
 use crate::load::ledger::Ledger;
+use crate::load::link::{Link, Message};
 use crate::world::UserNumber;
 
 /// One connection of a worker.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::load::codec::Message;
+use crate::load::link::Message;
 use crate::load::pool::Pool;
-use crate::load::worker::{Plan, TICK};
+use crate::load::run::{Plan, TICK};
 use crate::schedule::{Micros, Pace, Schedule};
 use crate::stamp::Stamp;
 use crate::world::{RoomPicker, World};

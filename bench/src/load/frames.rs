@@ -1,7 +1,8 @@
 //! A client's side of WebSocket frames, behind the handshake.
 
 use crate::frame::{self, Frame, OPCODE_CLOSE, OPCODE_PING, OPCODE_TEXT};
-use crate::load::codec::{Broken, Link};
+use crate::load::codec::Broken;
+use crate::load::link::Link;
 use crate::load::scan::Lines;
 
 /// Takes in the first frame, as [`crate::load::codec::Codec::take_first`] does: the lines of a text one by one,

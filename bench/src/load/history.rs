@@ -5,9 +5,10 @@ use std::sync::Arc;
 use memchr::memmem;
 use rookery_schema::event::put_number;
 
-use crate::load::codec::{Broken, Codec, Link, Message};
+use crate::load::codec::{Broken, Codec};
 use crate::load::http::Replies;
 use crate::load::ledger::Ledger;
+use crate::load::link::{Link, Message};
 use crate::world::World;
 
 const SEQ: &[u8] = br#""seq":"#;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use memchr::memmem;
 use rookery_schema::event::put_number;
 
-use crate::load::codec::{Broken, Codec, Link, Message};
+use crate::load::codec::{Broken, Codec};
 use crate::load::ledger::Ledger;
+use crate::load::link::{Link, Message};
 use crate::world::World;
 
 const HEADERS_MAX: usize = 32;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use hdrhistogram::Histogram;
 
 use crate::check::Account;
-use crate::load::codec::{Link, Message};
+use crate::load::link::{Link, Message};
 use crate::schedule::Micros;
 use crate::stamp::Stamp;
 use crate::world::RoomNumber;

@@ -4,8 +4,9 @@
 use memchr::memmem;
 use rookery_schema::event::put_number;
 
-use crate::load::codec::{Broken, Codec, Link, Message};
+use crate::load::codec::{Broken, Codec};
 use crate::load::ledger::Ledger;
+use crate::load::link::{Link, Message};
 use crate::stamp::{STAMP_BYTES, Stamp};
 
 const LINE_END: &[u8] = b"\r\n";

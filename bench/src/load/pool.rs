@@ -7,11 +7,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::check::Verdict;
-use crate::load::codec::{Broken, Endpoint, Message};
+use crate::load::codec::{Broken, Endpoint};
 use crate::load::connection::Connection;
 use crate::load::ledger::Ledger;
+use crate::load::link::Message;
 use crate::load::poller::{Poller, Ready};
-use crate::load::worker::Outcome;
+use crate::load::run::Outcome;
 use crate::schedule::{Clock, Micros};
 
 /// Bytes that are read at once: some milliseconds of a busy room.

@@ -2,16 +2,15 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::ops::Range;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use crate::check::Verdict;
 use crate::load::codec::{Broken, Endpoint};
 use crate::load::dispatcher::Dispatcher;
 use crate::load::ledger::Ledger;
 use crate::load::pool::Pool;
+use crate::load::run::{Outcome, Plan, TICK};
 use crate::monitor::Progress;
 use crate::schedule::{Clock, Micros, Pace, SECOND, micros};
 use crate::world::World;
@@ -20,40 +19,10 @@ use crate::world::World;
 const OPENING_MAX: usize = 256;
 /// How long opening all connections may take without any progress.
 const OPEN_WITHIN: Micros = 30 * SECOND;
-/// How often there is something to look after when nothing happens.
-pub(super) const TICK: Duration = Duration::from_millis(10);
 /// After the last send: so long without any news, and what is missing counts as lost.
 const QUIET: Micros = 10 * SECOND;
 /// After everything has come: so long for what should not come.
 const LINGER: Micros = SECOND / 5;
-
-/// What a worker is to do.
-#[derive(Clone)]
-pub struct Plan {
-    pub pace: Pace,
-    /// Time with load that is not measured.
-    pub warmup: Duration,
-    /// Time with load that is measured.
-    pub duration: Duration,
-    /// So many messages at most, if that comes first.
-    pub messages_max: u64,
-    /// Messages of one connection without an answer.
-    pub in_flight: usize,
-    /// How much more popular some rooms are, see [`crate::world::RoomPicker`].
-    pub zipf_exponent: f64,
-    /// When all listeners lose their connections, after the beginning.
-    pub storm_at: Option<Duration>,
-    /// The least time between two rounds of the loop: the longer, the more is done at once, and the less often
-    /// this process takes a core from the one that it measures. It is part of the latency.
-    pub gather: Duration,
-}
-
-impl Plan {
-    pub(super) fn window(&self) -> Range<Micros> {
-        let begin = micros(self.warmup);
-        begin..begin + micros(self.duration)
-    }
-}
 
 /// Why there is no run.
 #[derive(Debug, thiserror::Error)]
@@ -70,16 +39,6 @@ pub enum WorkerError {
         seconds = OPEN_WITHIN / SECOND
     )]
     Unopened(usize),
-}
-
-/// What came of a run.
-pub struct Outcome {
-    pub ledger: Ledger,
-    pub verdict: Verdict,
-    /// Connections that broke.
-    pub broken: u64,
-    /// Why the first of them did.
-    pub first_break: Option<Broken>,
 }
 
 /// The thread that serves all connections of a run.

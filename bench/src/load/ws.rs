@@ -5,10 +5,11 @@ use std::sync::Arc;
 use memchr::memmem;
 
 use crate::frame;
-use crate::load::codec::{Broken, Codec, Link, Message};
+use crate::load::codec::{Broken, Codec};
 use crate::load::frames;
 use crate::load::handshake;
 use crate::load::ledger::Ledger;
+use crate::load::link::{Link, Message};
 use crate::load::scan::{after, leading_number};
 use crate::stamp::Stamp;
 use crate::world::{Id, RoomNumber, UserNumber, World};

@@ -9,7 +9,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::error::BenchError;
-use crate::load::worker::{Outcome, Plan};
+use crate::load::run::{Outcome, Plan};
 use crate::monitor::Seen;
 use crate::schedule::Pace;
 
@@ -54,7 +54,7 @@ pub struct Report {
     /// From the intended send time until all listeners had it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub all_have_it_ms: Option<Percentiles>,
-    /// From the loss of a connection until its user had all that he missed.
+    /// From the loss of a connection until its user had everything that was missed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rejoin_ms: Option<Percentiles>,
     pub lag_messages_max: Option<f64>,

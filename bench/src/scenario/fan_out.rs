@@ -3,7 +3,7 @@
 use super::{hot_room, measure};
 use crate::cli::FanOut;
 use crate::error::BenchError;
-use crate::load::worker::Plan;
+use crate::load::run::Plan;
 use crate::report::Report;
 use crate::schedule::Pace;
 

@@ -9,7 +9,7 @@ use crate::cli::{History, Messages};
 use crate::error::BenchError;
 use crate::load::codec::Endpoint;
 use crate::load::history::{HistoryCodec, Pages};
-use crate::load::worker::Plan;
+use crate::load::run::Plan;
 use crate::monitor::Watched;
 use crate::peer::Peer;
 use crate::peer::rookery::Rookery;

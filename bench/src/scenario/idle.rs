@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::measure;
 use crate::cli::Idle;
 use crate::error::BenchError;
-use crate::load::worker::Plan;
+use crate::load::run::Plan;
 use crate::load::ws::WsOptions;
 use crate::monitor::{Monitor, Progress};
 use crate::peer::Peer;

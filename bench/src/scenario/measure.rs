@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::cli::{Common, Pacing};
 use crate::error::BenchError;
-use crate::load::worker::{Outcome, Plan, Worker};
+use crate::load::run::{Outcome, Plan};
+use crate::load::worker::Worker;
 use crate::monitor::{Monitor, Progress, Seen};
 use crate::peer::Peer;
 use crate::report::Report;

@@ -4,7 +4,7 @@ use super::measure;
 use super::rooms::{Shape, many_rooms};
 use crate::cli::{Pacing, Reconnect};
 use crate::error::BenchError;
-use crate::load::worker::Plan;
+use crate::load::run::Plan;
 use crate::peer::rookery::Rookery;
 use crate::report::Report;
 

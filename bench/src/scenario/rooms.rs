@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{hot_room, measure};
 use crate::cli::{Common, Messages, Rooms};
 use crate::error::BenchError;
-use crate::load::worker::Plan;
+use crate::load::run::Plan;
 use crate::load::ws::WsOptions;
 use crate::peer::rookery::{Rookery, Via};
 use crate::report::Report;
@@ -66,7 +66,7 @@ pub(super) fn many_rooms(
     })
 }
 
-/// Each user sends over his own socket. What he sends to different rooms may be answered in any order, so
+/// Each user sends over a socket of their own. What they send to different rooms may be answered in any order, so
 /// that each message needs an id.
 fn with_sockets_that_send(peer: Rookery) -> Rookery {
     Rookery {

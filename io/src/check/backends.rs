@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Finding, Verdict};
+use super::finding::{Finding, Verdict};
 use crate::config::{Config, Endpoint, LogEngine, StoreEngine};
 use crate::log::redpanda;
 use crate::store::scylla;

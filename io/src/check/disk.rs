@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::Finding;
+use super::finding::Finding;
 use crate::embedded::Space;
 use crate::{log, store};
 

@@ -5,7 +5,7 @@ use std::fs;
 use rustix::process::{Resource, getrlimit};
 
 use super::{
-    Finding,
+    finding::Finding,
     preflight::{self, Kernel, MEMLOCK_BYTES_MIN, PreflightError, kib, preflight},
 };
 

@@ -1,4 +1,4 @@
-//! Credentials for a server of the operator's, from a file for him alone.
+//! Credentials for one of the operator's servers, from a file that only the operator can read.
 
 use std::{
     fmt,
@@ -12,7 +12,7 @@ use super::secret::exposed_mode;
 /// Bytes of a file with credentials: more is none.
 const FILE_BYTES_MAX: u64 = 4096;
 
-/// A user and his password. The password is never shown.
+/// A user and a password. The password is never shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     pub user: String,

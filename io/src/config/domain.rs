@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, ops::RangeInclusive, path::PathBuf, time::Duration};
 
-use super::{CpuSet, Endpoint};
+use super::{cpus::CpuSet, endpoint::Endpoint};
 
 /// Endpoints of one backend; a client needs a few of them to find all others.
 const ENDPOINTS_MAX: usize = 64;

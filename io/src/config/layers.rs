@@ -8,8 +8,8 @@ use std::{
 };
 
 use super::{
-    ConfigError,
     domain::Domain,
+    error::ConfigError,
     settings::{ALL, Described, Setting, is_ours, variable},
 };
 

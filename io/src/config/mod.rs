@@ -1,6 +1,7 @@
 //! The effective configuration: flags, then `ROOKERY_*` variables, then `rookery.toml`, then
 //! defaults, parsed once into the types that the server works with.
 
+mod choices;
 mod cpus;
 mod credentials;
 mod domain;
@@ -20,6 +21,7 @@ use std::{
 use tracing::level_filters::LevelFilter;
 
 pub use self::{
+    choices::{AuthMode, Durability, LogEngine, StoreEngine},
     cpus::{CpuSet, Placement},
     credentials::{Credentials, CredentialsError},
     endpoint::Endpoint,
@@ -37,42 +39,6 @@ pub(crate) use self::layers::CONFIG_FLAG;
 
 /// Name of the generated token secret in the data directory.
 const TOKEN_SECRET_NAME: &str = "token.secret";
-
-/// What keeps the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogEngine {
-    /// In this process, below the data directory.
-    Embedded,
-    /// A Kafka-API broker.
-    Redpanda,
-}
-
-/// What keeps messages, chats and users.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StoreEngine {
-    /// In this process, below the data directory.
-    Embedded,
-    /// A CQL cluster.
-    Scylla,
-}
-
-/// What the embedded log's acknowledgement promises.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    /// On the disk: survives a power cut.
-    Fsync,
-    /// Handed to the operating system: survives a crash of the process alone.
-    Os,
-}
-
-/// How a caller is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AuthMode {
-    /// By the signed token that a login gave him.
-    Token,
-    /// By his own word.
-    Trust,
-}
 
 /// What the server runs with.
 #[derive(Clone, Debug, PartialEq, Eq)]

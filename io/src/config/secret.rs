@@ -46,7 +46,7 @@ impl fmt::Debug for Secret {
 #[non_exhaustive]
 pub enum SecretError {
     /// The file can't be read or made.
-    #[error("token secret {}: {source}; name a file that this user can read, or whose directory he can write to, with --token-secret-file", path.display())]
+    #[error("token secret {}: {source}; name a file that this user can read, or whose directory it can write to, with --token-secret-file", path.display())]
     Io {
         /// The file.
         path: PathBuf,

@@ -4,7 +4,7 @@
 use tracing::level_filters::LevelFilter;
 
 use super::{
-    AuthMode, Durability, LogEngine, StoreEngine,
+    choices::{AuthMode, Durability, LogEngine, StoreEngine},
     domain::{Address, Choice, CpuList, Domain, Endpoints, FilePath, Name, Number, Seconds},
 };
 
@@ -224,7 +224,7 @@ pub(super) static SCYLLA_CREDENTIALS_FILE: Setting<FilePath> = setting(
     "scylla-credentials-file",
     "FILE",
     "unset",
-    "File with a user and, on its second line, his password for the scylla store, where it asks for them; mode 0600, or 0440 if root's",
+    "File with a user and, on its second line, the password for the scylla store, where it asks for them; mode 0600, or 0440 if root's",
     FilePath,
 );
 
@@ -253,7 +253,7 @@ pub(super) static AUTH: Setting<Choice<AuthMode>> = setting(
     "auth",
     "MODE",
     "token",
-    "Who a caller is: what his signed token says, or whoever he claims to be",
+    "Who a caller is: what the signed token says, or whoever they claim to be",
     Choice(&[("token", AuthMode::Token), ("trust", AuthMode::Trust)]),
 );
 

@@ -1,4 +1,4 @@
-//! One connection as the shard's thread sees it: its socket, and what is to become of it.
+//! One connection as the shard's thread sees it: its socket, and the phase of its life.
 
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -10,14 +10,14 @@ use rookery_schema::ShardId;
 use super::poller::Readiness;
 use super::socket::Socket;
 
-/// Pieces of output that one system call takes.
+/// Pieces of output that one system call sends at most.
 const SEND_SLICES: usize = 64;
-/// Microseconds in which a closing connection's last output must have been taken.
+/// Microseconds that a closing connection has to send its last output.
 const LAST_OUTPUT_MICROS: u64 = 10_000_000;
-/// Microseconds for which a closed connection still listens: closing at once with input unread would
-/// reset the connection, and the peer might never see the last output.
+/// Microseconds for which a closed connection still reads. Closing with input unread would reset the
+/// connection, and the peer might never see the last output.
 const LINGER_MICROS: u64 = 1_000_000;
-/// Bytes of input that a closed connection passes over at most.
+/// Bytes of input that a closed connection discards at most.
 const LINGER_BYTES_MAX: usize = 256 * 1024;
 
 pub(crate) struct Connection {
@@ -25,7 +25,7 @@ pub(crate) struct Connection {
     phase: Phase,
     /// There may be something to read.
     readable: bool,
-    /// The peer sends no more than what can be read now.
+    /// The peer will send nothing after what can be read now.
     at_end: bool,
     /// Output waits until the socket takes more.
     blocked: bool,
@@ -43,9 +43,9 @@ enum Phase {
     Closing,
     /// Its output is sent, then it moves.
     HandingOff(Box<Move>),
-    /// Nothing more is sent, and what comes is passed over, so many bytes by now.
+    /// Nothing more is sent, and input is discarded: this many bytes so far.
     Lingering(usize),
-    /// It ends without more ado.
+    /// It ends at once.
     Aborted,
 }
 
@@ -67,7 +67,7 @@ impl Connection {
         Self {
             socket,
             phase: Phase::Open,
-            // What came before it was watched is not reported.
+            // Input that came before the socket was watched is not reported.
             readable: true,
             at_end: false,
             blocked: false,
@@ -77,8 +77,8 @@ impl Connection {
         }
     }
 
-    /// Does what the engine asked for; true where the connection is on its way out from here on, and
-    /// has a deadline.
+    /// Does what the engine asked for. True if the connection is on its way out from now on, and has a
+    /// deadline.
     pub(crate) fn update(&mut self, effect: ConnEffect, now: u64) -> bool {
         match (effect, &self.phase) {
             (ConnEffect::Close, Phase::Open) => self.phase = Phase::Closing,
@@ -103,7 +103,7 @@ impl Connection {
         false
     }
 
-    /// Ends it if its phase has lasted too long; true where that is so.
+    /// Ends the connection if its phase has lasted too long. True if so.
     pub(crate) fn check_deadline(&mut self, now: u64) -> bool {
         let over = self.deadline.is_some_and(|deadline| deadline <= now);
         if over {
@@ -125,7 +125,7 @@ impl Connection {
         self.blocked
     }
 
-    /// Notes what the socket can do; true where output has waited for it.
+    /// Notes what the socket can do. True if output was waiting for it.
     pub(super) fn note(&mut self, readiness: Readiness) -> bool {
         if readiness.broken {
             self.phase = Phase::Aborted;
@@ -143,7 +143,7 @@ impl Connection {
         }
     }
 
-    /// Sends what goes without waiting; false where the connection is broken.
+    /// Sends as much as it can without waiting. False if the connection is broken.
     pub(crate) fn send(&mut self, outbox: &mut Outbox) -> bool {
         while !self.blocked && !outbox.is_empty() && !matches!(self.phase, Phase::Aborted) {
             let mut slices = [IoSlice::new(&[]); SEND_SLICES];
@@ -162,14 +162,14 @@ impl Connection {
     }
 
     /// Whether there may be something to read.
-    pub(super) const fn is_readable(&self) -> bool {
+    pub(crate) const fn is_readable(&self) -> bool {
         self.readable
     }
 
-    /// Reads once; `None` where there is nothing, `Some(0)` at the end.
+    /// Reads once. `None`: there is nothing yet; `Some(0)`: the end.
     pub(super) fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         let read = self.socket.receive(buffer)?;
-        // Less than there was room for was all, but for the end; what comes behind it is reported.
+        // A short read took everything but the end; input that comes later is reported.
         self.readable = match read {
             None | Some(0) => false,
             Some(read) => self.at_end || read == buffer.len(),
@@ -199,7 +199,7 @@ impl Connection {
         }
     }
 
-    /// Passes over input where nobody wants it any more; false where somebody does.
+    /// Discards input if nobody wants it any more. False if it is wanted.
     pub(crate) fn discard(&mut self, bytes: usize) -> bool {
         match &mut self.phase {
             Phase::Lingering(passed) => {

@@ -1,37 +1,29 @@
-//! All connections of a shard: what has happened to their sockets, and what the round does for them.
+//! All connections of a shard, by id, and which of them have something to do.
 
 use std::collections::VecDeque;
 use std::io;
 
 use rookery_engine::effect::ConnEffect;
-use rookery_engine::input::{ConnId, Input, Listener as Entrance};
+use rookery_engine::ids::ConnId;
 
 use super::connection::{Connection, Next};
-use super::listener::{Bound, Listeners};
-use super::poller::{Event, Poller};
+use super::listener::{Bound, Entrance, Listeners};
+use super::poller::{Event, Poller, Readiness};
 use super::slab::Slab;
 use super::socket::Socket;
-use crate::mesh::MovedSocket;
-use crate::runtime::Engine;
-use crate::runtime::core::Core;
 
 /// Connections of one shard beyond which it accepts no more.
 const CONNECTIONS_MAX: usize = 1 << 18;
-/// Connections that are accepted in one go.
+/// Connections accepted at once.
 const ACCEPTED_MAX: usize = 64;
-/// Connections that a round serves at most, and bytes of input after which it serves no more: what comes
-/// from other threads must not wait for sockets long.
-const SERVED_MAX: usize = 128;
-const INPUT_BYTES_MAX: usize = 128 * 1024;
-/// Bytes that one read takes at most. One buffer serves all connections, so that none needs one of its
-/// own while it is idle.
+/// Bytes that one read takes at most. All connections share one buffer, so an idle one needs none.
 const READ_BYTES_MAX: usize = 64 * 1024;
 
 pub(crate) struct Connections {
     all: Slab<Connection>,
     pub(crate) poller: Poller,
     listeners: Listeners,
-    /// What has happened to sockets; kept for its memory.
+    /// Events of the last poll; kept for its allocation.
     events: Vec<Event>,
     /// Those that have something to do, each once.
     ready: VecDeque<ConnId>,
@@ -43,7 +35,7 @@ pub(crate) struct Connections {
 }
 
 impl Connections {
-    /// None yet, and those to come from these listeners.
+    /// No connections yet; they will come from these listeners.
     ///
     /// # Errors
     /// Where the kernel has no memory or no descriptor to watch sockets with.
@@ -65,7 +57,7 @@ impl Connections {
         })
     }
 
-    /// Accepts nobody any more.
+    /// Accepts no more connections.
     pub(crate) fn close_listeners(&mut self) {
         self.listeners.close();
     }
@@ -75,14 +67,14 @@ impl Connections {
         !self.ready.is_empty()
     }
 
-    /// Whether no output waits, and no connection is on its way out.
+    /// Whether no output is waiting, and no connection is on its way out.
     pub(crate) fn is_flushed(&mut self) -> bool {
         self.closing.is_empty() && !self.all.values_mut().any(|one| one.is_blocked())
     }
 
-    /// Accepts again where there was no room, and ends connections that take too long over going.
-    pub(crate) fn look_at_time(&mut self, now: u64) {
-        self.listeners.rouse(&self.poller);
+    /// Resumes listeners that were paused, and ends connections that take too long to close.
+    pub(crate) fn tick(&mut self, now: u64) {
+        self.listeners.resume(&self.poller);
         let (all, ready) = (&mut self.all, &mut self.ready);
         self.closing.retain(|&conn| {
             let connection = all.get_mut(conn);
@@ -96,26 +88,32 @@ impl Connections {
         });
     }
 
-    /// Reads again what was not read because of a stall.
-    pub(crate) fn unpark(&mut self) {
-        for conn in self.parked.drain(..) {
-            if let Some(connection) = self.all.get_mut(conn)
-                && let Some(since) = connection.parked_micros.take()
-            {
-                list(&mut self.ready, conn, connection, since);
-            }
-        }
+    /// What has happened to sockets since the last call. Hand the list back to [`Self::reuse`].
+    pub(crate) fn take_events(&mut self) -> Vec<Event> {
+        let mut events = std::mem::take(&mut self.events);
+        self.poller.take(&mut events);
+        events
     }
 
-    fn knock(&mut self, listener: usize) -> Vec<(Socket, Entrance)> {
-        // Connections that moved here count, and are let in however many there are.
+    /// Keeps the allocation of a list of events.
+    pub(crate) fn reuse(&mut self, events: Vec<Event>) {
+        self.events = events;
+    }
+
+    /// Accepts who is waiting at a listener, up to a limit.
+    pub(crate) fn accept(&mut self, listener: usize) -> Vec<(Socket, Entrance)> {
+        // Connections that moved here count too, but are never turned away.
         let room = CONNECTIONS_MAX
             .saturating_sub(self.all.len())
             .min(ACCEPTED_MAX);
         self.listeners.accept(listener, room, &self.poller)
     }
 
-    fn open(&mut self, socket: Socket, now: u64) -> io::Result<ConnId> {
+    /// Takes over a socket.
+    ///
+    /// # Errors
+    /// Where the kernel can't watch it.
+    pub(crate) fn open(&mut self, socket: Socket, now: u64) -> io::Result<ConnId> {
         let conn = self.all.insert(Connection::new(socket));
         let Some(connection) = self.all.get_mut(conn) else {
             return Ok(conn);
@@ -127,250 +125,125 @@ impl Connections {
         list(&mut self.ready, conn, connection, now);
         Ok(conn)
     }
+
+    pub(crate) fn get_mut(&mut self, conn: ConnId) -> Option<&mut Connection> {
+        self.all.get_mut(conn)
+    }
+
+    pub(crate) fn ids(&self) -> impl Iterator<Item = ConnId> {
+        self.all.ids()
+    }
+
+    pub(crate) fn remove(&mut self, conn: ConnId) -> Option<Connection> {
+        self.all.remove(conn)
+    }
+
+    /// Notes what a socket can do now; calls `send` if output was waiting for it.
+    pub(crate) fn note(
+        &mut self,
+        conn: ConnId,
+        readiness: Readiness,
+        now: u64,
+        send: impl FnOnce(&mut Connection),
+    ) {
+        let Some(connection) = self.all.get_mut(conn) else {
+            return;
+        };
+        if connection.note(readiness) {
+            send(connection);
+        }
+        list(&mut self.ready, conn, connection, now);
+    }
+
+    /// Does what the engine asked for, then calls `send`, which says whether there is more to do.
+    pub(crate) fn update(
+        &mut self,
+        conn: ConnId,
+        effect: ConnEffect,
+        now: u64,
+        send: impl FnOnce(&mut Connection) -> bool,
+    ) {
+        let Some(connection) = self.all.get_mut(conn) else {
+            return;
+        };
+        let changes = !matches!(effect, ConnEffect::Flush);
+        if connection.update(effect, now) {
+            self.closing.push(conn);
+        }
+        if send(connection) || changes {
+            list(&mut self.ready, conn, connection, now);
+        }
+    }
+
+    /// The connection that has had something to do for longest.
+    pub(crate) fn next_ready(&mut self) -> Option<ConnId> {
+        self.ready.pop_front()
+    }
+
+    /// Notes that a connection has something to do, since `since` at the latest.
+    pub(crate) fn list(&mut self, conn: ConnId, since: u64) {
+        if let Some(connection) = self.all.get_mut(conn) {
+            list(&mut self.ready, conn, connection, since);
+        }
+    }
+
+    /// Notes that a connection gets its turn now. Returns how long it had to wait, in microseconds.
+    pub(crate) fn unlist(&mut self, conn: ConnId, now: u64) -> u64 {
+        let connection = self.all.get_mut(conn);
+        let listed = connection.and_then(|connection| connection.listed_micros.take());
+        listed.map_or(0, |listed| now.saturating_sub(listed))
+    }
+
+    /// What a connection does next; `flushed` says whether it has no output left.
+    pub(crate) fn next(&mut self, conn: ConnId, now: u64, flushed: impl FnOnce() -> bool) -> Next {
+        match self.all.get_mut(conn) {
+            None => Next::Wait,
+            Some(connection) if connection.is_open() => Next::Read,
+            Some(connection) => connection.next(flushed(), now),
+        }
+    }
+
+    /// Reads once from a connection: `None` where there is nothing, no bytes at the end.
+    pub(crate) fn receive(
+        &mut self,
+        conn: ConnId,
+    ) -> Option<(&mut Connection, io::Result<Option<&[u8]>>)> {
+        let connection = self.all.get_mut(conn)?;
+        let read = connection.receive(&mut self.buffer);
+        let buffer = &self.buffer;
+        Some((
+            connection,
+            read.map(|read| read.map(|read| &buffer[..read])),
+        ))
+    }
+
+    /// Leaves a connection unread until the stall is over. It has had something to do since `since`.
+    pub(crate) fn park(&mut self, conn: ConnId, since: u64) {
+        if let Some(connection) = self.all.get_mut(conn)
+            && connection.parked_micros.is_none()
+        {
+            connection.parked_micros = Some(since);
+            self.parked.push(conn);
+        }
+    }
+
+    /// Reads again from connections that were not read because of a stall.
+    pub(crate) fn unpark(&mut self) {
+        for conn in self.parked.drain(..) {
+            if let Some(connection) = self.all.get_mut(conn)
+                && let Some(since) = connection.parked_micros.take()
+            {
+                list(&mut self.ready, conn, connection, since);
+            }
+        }
+    }
 }
 
-/// Notes that a connection has something to do, since then at the latest.
+/// As [`Connections::list`], for a connection that was looked up already.
 fn list(ready: &mut VecDeque<ConnId>, conn: ConnId, connection: &mut Connection, since: u64) {
     let listed = connection.listed_micros;
     connection.listed_micros = Some(listed.map_or(since, |listed| listed.min(since)));
     if listed.is_none() {
         ready.push_back(conn);
-    }
-}
-
-impl<E: Engine> Core<E> {
-    /// Lets sockets do what they can do now, those first that have waited longest; false where there was
-    /// nothing.
-    pub(crate) fn serve_sockets(&self) -> bool {
-        let mut events = std::mem::take(&mut self.connections.borrow_mut().events);
-        let happened = self.connections.borrow_mut().poller.take(&mut events);
-        for event in events.drain(..) {
-            self.note(event);
-        }
-        self.connections.borrow_mut().events = events;
-        let (mut served, mut bytes) = (0, 0);
-        while served < SERVED_MAX
-            && bytes < INPUT_BYTES_MAX
-            && let Some(conn) = self.next_ready()
-        {
-            bytes += self.serve(conn);
-            served += 1;
-        }
-        happened || served > 0
-    }
-
-    fn next_ready(&self) -> Option<ConnId> {
-        self.connections.borrow_mut().ready.pop_front()
-    }
-
-    fn note(&self, event: Event) {
-        let (conn, readiness) = match event {
-            Event::Connection(conn, readiness) => (conn, readiness),
-            Event::Knock(listener) => {
-                let accepted = self.connections.borrow_mut().knock(listener);
-                for (socket, entrance) in accepted {
-                    self.accept(socket, entrance);
-                }
-                return;
-            }
-        };
-        let connections = &mut *self.connections.borrow_mut();
-        let Some(connection) = connections.all.get_mut(conn) else {
-            return;
-        };
-        if connection.note(readiness) {
-            self.with_engine(|engine| {
-                if let Some(outbox) = engine.outbox(conn) {
-                    connection.send(outbox);
-                }
-            });
-        }
-        list(&mut connections.ready, conn, connection, self.now().micros);
-    }
-
-    /// Takes over an accepted connection.
-    fn accept(&self, socket: Socket, listener: Entrance) {
-        // A peer that has reset the connection by now has no address any more.
-        let Ok(peer) = socket.peer() else { return };
-        if let Err(error) = socket.send_at_once() {
-            tracing::debug!(%error, "a connection keeps its delay");
-        }
-        if let Some(conn) = self.open(socket) {
-            self.step(Input::Accepted {
-                conn,
-                peer,
-                listener,
-            });
-        }
-    }
-
-    /// Takes over a connection that a shard has handed off.
-    pub(crate) fn arrive(&self, socket: MovedSocket) {
-        if let Some(conn) = self.open(Socket::new(socket.fd)) {
-            self.step(Input::Arrived {
-                conn,
-                socket: socket.state,
-            });
-        }
-    }
-
-    fn open(&self, socket: Socket) -> Option<ConnId> {
-        let now = self.now().micros;
-        let opened = self.connections.borrow_mut().open(socket, now);
-        opened
-            .inspect_err(|error| {
-                tracing::warn!(
-                    %error,
-                    "a connection was closed, since its socket could not be watched; \
-                     raise fs.epoll.max_user_watches"
-                );
-            })
-            .ok()
-    }
-
-    /// Does what the engine asked for its connections. All steps of the round are behind it, so a
-    /// connection's output goes in one piece.
-    pub(crate) fn update_connections(&self, effects: impl Iterator<Item = (ConnId, ConnEffect)>) {
-        let now = self.now().micros;
-        let connections = &mut *self.connections.borrow_mut();
-        self.with_engine(|engine| {
-            for (conn, effect) in effects {
-                let Some(connection) = connections.all.get_mut(conn) else {
-                    continue;
-                };
-                let changes = !matches!(effect, ConnEffect::Flush);
-                if connection.update(effect, now) {
-                    connections.closing.push(conn);
-                }
-                let mut relieved = false;
-                let works = engine.outbox(conn).is_none_or(|outbox| {
-                    let was_full = outbox.is_full();
-                    let works = connection.send(outbox);
-                    relieved = was_full && !outbox.is_full();
-                    works
-                });
-                // Where output was full, the engine may have waited for room.
-                if changes || !works || relieved {
-                    list(&mut connections.ready, conn, connection, now);
-                }
-            }
-        });
-    }
-
-    /// Lets one connection do what it can do now, and says how many bytes came in.
-    fn serve(&self, conn: ConnId) -> usize {
-        let waited_micros = self.unlist(conn);
-        let read = match self.settle(conn) {
-            Next::Read => self.read(conn, waited_micros),
-            Next::Wait => Some(0),
-            Next::End => None,
-        };
-        read.unwrap_or_else(|| {
-            self.end(conn);
-            0
-        })
-    }
-
-    /// Takes it from the list, and says how long it was there.
-    fn unlist(&self, conn: ConnId) -> u64 {
-        let mut connections = self.connections.borrow_mut();
-        let connection = connections.all.get_mut(conn);
-        let listed = connection.and_then(|connection| connection.listed_micros.take());
-        listed.map_or(0, |listed| self.now().micros.saturating_sub(listed))
-    }
-
-    fn settle(&self, conn: ConnId) -> Next {
-        let now = self.now().micros;
-        let mut connections = self.connections.borrow_mut();
-        let Some(connection) = connections.all.get_mut(conn) else {
-            return Next::Wait;
-        };
-        if connection.is_open() {
-            return Next::Read;
-        }
-        self.with_engine(|engine| {
-            let flushed = engine.outbox(conn).is_none_or(|outbox| outbox.is_empty());
-            connection.next(flushed, now)
-        })
-    }
-
-    /// Reads once, and says how much; `None` where the connection is to end.
-    fn read(&self, conn: ConnId, waited_micros: u64) -> Option<usize> {
-        let connections = &mut *self.connections.borrow_mut();
-        let connection = connections.all.get_mut(conn)?;
-        // The engine is asked even where there is nothing to read: it may go on with what it has.
-        let open = connection.is_open();
-        let wanted = !open || self.with_engine(|engine| engine.wants_input(conn));
-        if !wanted || !connection.is_readable() {
-            return Some(0);
-        }
-        if open && self.is_stalled() {
-            if connection.parked_micros.is_none() {
-                let since = self.now().micros.saturating_sub(waited_micros);
-                connection.parked_micros = Some(since);
-                connections.parked.push(conn);
-            }
-            return Some(0);
-        }
-        let buffer = &mut connections.buffer;
-        let read = match connection.receive(buffer) {
-            Ok(None) => return Some(0),
-            Ok(Some(0)) if connection.is_open() => {
-                // A peer that sends no more may still read. The engine wants no more of it, and closes it
-                // when it has been answered.
-                self.step(Input::Finished { conn });
-                return Some(0);
-            }
-            Ok(Some(0)) | Err(_) => return None,
-            Ok(Some(read)) => read,
-        };
-        if !connection.discard(read) && !self.step_received(conn, &buffer[..read], waited_micros) {
-            return None;
-        }
-        if connection.is_readable() {
-            // There is more, and others have their turn first.
-            list(&mut connections.ready, conn, connection, self.now().micros);
-        }
-        Some(read)
-    }
-
-    fn end(&self, conn: ConnId) {
-        let ended = {
-            let connections = &mut *self.connections.borrow_mut();
-            // What was answered before a step of it panicked may still be read.
-            if let Some(connection) = connections.all.get_mut(conn).filter(|one| one.is_open()) {
-                self.with_engine(|engine| {
-                    if let Some(outbox) = engine.outbox(conn) {
-                        connection.send(outbox);
-                    }
-                });
-            }
-            connections.all.remove(conn)
-        };
-        let Some(ended) = ended else { return };
-        self.step(Input::Gone { conn });
-        if let Some((socket, target)) = ended.into_move() {
-            self.connections.borrow().poller.forget(&socket);
-            let moved = MovedSocket {
-                fd: socket.into_fd(),
-                state: target.state,
-            };
-            if target.to == self.id() {
-                self.arrive(moved);
-            } else {
-                self.send_socket(target.to, moved);
-            }
-        }
-    }
-
-    /// Ends all connections, whatever they do.
-    pub(crate) fn end_all(&self) {
-        let all: Vec<_> = self.connections.borrow().all.ids().collect();
-        for conn in all {
-            if let Some(connection) = self.connections.borrow_mut().all.get_mut(conn) {
-                connection.abort();
-            }
-            self.end(conn);
-        }
     }
 }

@@ -4,17 +4,17 @@
 use std::io;
 use std::net::SocketAddr;
 
-use rookery_engine::input::Listener as Entrance;
+pub use rookery_engine::input::Entrance;
 use socket2::{Domain, Protocol, Socket as RawSocket, Type};
 
 use super::poller::Poller;
 use super::socket::{self, Socket};
 
-/// Connections that the kernel holds for one listener until they are accepted; it takes
-/// `net.core.somaxconn` where that is lower.
+/// Connections that the kernel holds for one listener until they are accepted. The kernel caps it at
+/// `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
 
-/// An address can't be listened on.
+/// Why an address can't be listened on.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     #[error(
@@ -32,29 +32,29 @@ pub enum BindError {
     },
 }
 
-/// A socket that has its address, and listens when its shard is about to run.
+/// A socket that has its address. It listens once its shard is about to run.
 pub struct Bound {
     socket: RawSocket,
     address: SocketAddr,
     entrance: Entrance,
 }
 
-/// Takes an address for so many shards.
+/// Binds an address for this many shards.
 ///
 /// # Errors
-/// Where the address can't be had, also because another process, of whatever user, listens there.
+/// If the address can't be bound, for example because another process, of any user, listens there.
 pub fn bind(
     address: SocketAddr,
     entrance: Entrance,
     shards: usize,
 ) -> Result<Vec<Bound>, BindError> {
-    // Sockets that share their port would share it with another server of the same user, too.
+    // Sockets that share their port would share it with another server of the same user too.
     drop(open(address, false).map_err(|source| explain(address, source))?);
     let mut address = address;
     (0..shards)
         .map(|_| {
             let socket = open(address, true).map_err(|source| explain(address, source))?;
-            // Port 0 is one that the system chooses, and the same for all.
+            // For port 0 the system chooses one, which all shards share.
             let bound = socket
                 .local_addr()
                 .map_err(|source| explain(address, source))?;
@@ -69,15 +69,15 @@ pub fn bind(
 }
 
 impl Bound {
-    /// The address, with the port that the system chose where it was to choose.
+    /// The address, with the port that the system chose if it was 0.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Has the kernel take connections, which wait until they are accepted.
+    /// Makes the kernel take connections, which wait until they are accepted.
     ///
     /// # Errors
-    /// Where the address was taken by a listener meanwhile.
+    /// If another listener has taken the address meanwhile.
     pub fn listen(&self) -> Result<(), BindError> {
         self.socket
             .listen(BACKLOG)
@@ -91,7 +91,7 @@ fn open(address: SocketAddr, shared: bool) -> io::Result<RawSocket> {
         Type::STREAM,
         Some(Protocol::TCP),
     )?;
-    // A restart must not wait for the connections of the last run to be forgotten.
+    // A restart must not wait until the last run's connections are forgotten.
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(shared)?;
     socket.set_nonblocking(true)?;
@@ -111,18 +111,18 @@ fn explain(address: SocketAddr, source: io::Error) -> BindError {
     }
 }
 
-/// Listeners of one shard.
+/// The listeners of one shard.
 #[derive(Default)]
 pub(crate) struct Listeners {
     all: Vec<Listening>,
     /// Those that are not watched, because there was no room or no descriptor for a connection.
-    resting: Vec<usize>,
+    paused: Vec<usize>,
 }
 
 struct Listening {
     socket: RawSocket,
     entrance: Entrance,
-    /// Nobody could be accepted, and that was said.
+    /// A connection could not be accepted, and that was logged.
     refused: bool,
 }
 
@@ -138,8 +138,8 @@ impl Listeners {
         Ok(())
     }
 
-    /// Accepts whoever waits at a listener, at most so many; where there is no room or no descriptor for
-    /// one, it is let rest.
+    /// Accepts connections that are waiting at a listener, `at_most` of them. Pauses the listener where
+    /// there is no room or no descriptor for another.
     pub(super) fn accept(
         &mut self,
         index: usize,
@@ -150,46 +150,46 @@ impl Listeners {
         let Some(listening) = self.all.get_mut(index) else {
             return accepted;
         };
-        let mut rests = at_most == 0;
-        while !rests && accepted.len() < at_most {
+        let mut pause = at_most == 0;
+        while !pause && accepted.len() < at_most {
             match socket::accept(&listening.socket) {
                 Ok(Some(socket)) => {
                     listening.refused = false;
                     accepted.push((socket, listening.entrance));
                 }
                 Ok(None) => break,
-                // The peer was gone before it was its turn.
+                // The peer left before its turn.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
                     listening.refuse(&error);
-                    rests = true;
+                    pause = true;
                 }
             }
         }
-        if rests {
+        if pause {
             poller.forget(&listening.socket);
-            self.resting.push(index);
+            self.paused.push(index);
         }
         accepted
     }
 
-    /// Looks again at listeners that were let rest.
-    pub(crate) fn rouse(&mut self, poller: &Poller) {
+    /// Watches listeners that were paused again.
+    pub(crate) fn resume(&mut self, poller: &Poller) {
         let all = &self.all;
-        self.resting.retain(|&index| {
+        self.paused.retain(|&index| {
             all.get(index)
                 .is_some_and(|listening| poller.watch_listener(&listening.socket, index).is_err())
         });
     }
 
-    /// Closes all: nobody is accepted any more.
+    /// Closes all; no more connections are accepted.
     pub(crate) fn close(&mut self) {
         *self = Self::default();
     }
 }
 
 impl Listening {
-    /// Says that nobody could be accepted, once for each time that it begins, however long it lasts.
+    /// Logs that connections can't be accepted, once each time that begins, however long it lasts.
     fn refuse(&mut self, error: &io::Error) {
         if !std::mem::replace(&mut self.refused, true) {
             tracing::warn!(

@@ -1,8 +1,8 @@
 //! Sockets: accepting them, reading and writing them, and moving them to another shard.
 
-mod connection;
+pub(crate) mod connection;
 pub(crate) mod connections;
 pub mod listener;
-mod poller;
+pub(crate) mod poller;
 mod slab;
 pub(crate) mod socket;

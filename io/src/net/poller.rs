@@ -1,14 +1,13 @@
 //! Which sockets of a shard have something to do.
 //!
-//! All of them are in one epoll instance, and the executor's ring waits for that alone: to ask the ring
-//! about each socket costs a request, a completion and an interrupted thread for every few bytes that
-//! arrive.
+//! All of them are in one epoll instance, and the executor's ring waits for that alone. Asking the ring about
+//! each socket would cost a request, a completion and an interrupted thread for every few bytes.
 
 use std::io;
 use std::os::fd::AsFd;
 use std::task::{Context, Poll};
 
-use rookery_engine::input::ConnId;
+use rookery_engine::ids::ConnId;
 use rustix::buffer::spare_capacity;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
@@ -16,7 +15,7 @@ use rustix::io::Errno;
 
 use crate::runtime::readable::Readable;
 
-/// Sockets of which news is taken in one go.
+/// Events that one poll takes at most.
 const EVENTS_MAX: usize = 256;
 const AT_ONCE: Timespec = Timespec {
     tv_sec: 0,
@@ -30,16 +29,16 @@ pub(crate) struct Poller {
     events: Vec<epoll::Event>,
 }
 
-/// A socket has something to do.
-pub(super) enum Event {
-    /// Somebody wants to connect to the listener with this index.
-    Knock(usize),
+/// What has happened to a socket.
+pub(crate) enum Event {
+    /// Connections are waiting at the listener with this index.
+    Accept(usize),
     Connection(ConnId, Readiness),
 }
 
 /// What a connection's socket can do now.
 #[derive(Clone, Copy)]
-pub(super) struct Readiness {
+pub(crate) struct Readiness {
     /// There may be something to read, if only the end.
     pub(super) input: bool,
     /// The end of what the peer sends is among it.
@@ -66,7 +65,7 @@ impl Poller {
         self.add(socket, conn.slot, conn.generation, changes)
     }
 
-    /// Watches a listener: it is reported for as long as somebody waits there.
+    /// Watches a listener: it is reported as long as a connection is waiting there.
     pub(super) fn watch_listener(&self, socket: impl AsFd, index: usize) -> io::Result<()> {
         self.add(socket, LISTENERS, index as u32, EventFlags::IN)
     }
@@ -76,25 +75,24 @@ impl Poller {
         Ok(epoll::add(&self.epoll, socket, data, flags)?)
     }
 
-    /// Watches it no more.
-    pub(super) fn forget(&self, socket: impl AsFd) {
-        // What is not watched needs no forgetting.
+    /// Stops watching a socket.
+    pub(crate) fn forget(&self, socket: impl AsFd) {
+        // It is no error if the socket was not watched.
         let _ = epoll::delete(&self.epoll, socket);
     }
 
-    /// Appends what has happened, without waiting; false where nothing has.
-    pub(super) fn take(&mut self, found: &mut Vec<Event>) -> bool {
+    /// Appends what has happened, without waiting.
+    pub(super) fn take(&mut self, found: &mut Vec<Event>) {
         self.events.clear();
         let events = spare_capacity(&mut self.events);
         match epoll::wait(&self.epoll, events, Some(&AT_ONCE)) {
             Ok(_) | Err(Errno::INTR) => {}
-            Err(error) => tracing::error!(%error, "the shard can't see to its sockets"),
+            Err(error) => tracing::error!(%error, "the shard can't poll its sockets"),
         }
         found.extend(self.events.iter().map(Event::new));
-        !self.events.is_empty()
     }
 
-    /// Ready when something may have happened since it was last taken.
+    /// Ready when something may have happened since events were last taken.
     pub(crate) fn poll_news(&mut self, context: &mut Context<'_>) -> Poll<()> {
         self.epoll.poll_readable(context)
     }
@@ -105,7 +103,7 @@ impl Event {
         let (data, flags) = (event.data.u64(), event.flags);
         let (high, low) = ((data >> 32) as u32, data as u32);
         if high == LISTENERS {
-            return Self::Knock(low as usize);
+            return Self::Accept(low as usize);
         }
         let conn = ConnId {
             slot: high,

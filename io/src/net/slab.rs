@@ -1,6 +1,6 @@
 //! The connections of a shard, by id.
 
-use rookery_engine::input::ConnId;
+use rookery_engine::ids::ConnId;
 
 /// Values under ids of which none is used twice (until a slot's generations run around after four
 /// billion connections).

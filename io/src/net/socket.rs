@@ -1,4 +1,4 @@
-//! Sockets: what the kernel does for them, without waiting.
+//! Sockets and their system calls, none of which waits.
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -28,16 +28,16 @@ impl Socket {
         Ok(rustix::net::sockopt::set_tcp_nodelay(self, true)?)
     }
 
-    /// Reads what is there; `None` where nothing is, `Some(0)` at the end.
+    /// Reads what is there. `None`: nothing yet; `Some(0)`: the end.
     pub(crate) fn receive(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         attempt(|| rustix::net::recv(self, &mut *buffer, RecvFlags::DONTWAIT).map(|(read, _)| read))
     }
 
-    /// Sends with one system call as much as goes without waiting; `None` where nothing does.
+    /// Sends with one system call as much as it can without waiting. `None`: nothing.
     pub(crate) fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<Option<usize>> {
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
         attempt(|| match slices {
-            // The usual answer, and a good deal cheaper to describe to the kernel.
+            // The usual case, and a good deal cheaper for the kernel.
             [one] => rustix::net::send(self, one, flags),
             several => {
                 let control = &mut SendAncillaryBuffer::default();
@@ -58,12 +58,12 @@ impl AsFd for Socket {
     }
 }
 
-/// Accepts a connection; `None` where nobody waits for it.
+/// Accepts a connection. `None`: none is waiting.
 pub(super) fn accept(listener: impl AsFd) -> io::Result<Option<Socket>> {
     attempt(|| rustix::net::accept_with(&listener, SocketFlags::CLOEXEC).map(Socket))
 }
 
-/// Makes a system call that does not wait; `None` where it would have to.
+/// Makes a system call that does not wait. `None`: it would have to.
 fn attempt<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> io::Result<Option<T>> {
     loop {
         return match call() {

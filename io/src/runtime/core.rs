@@ -1,4 +1,4 @@
-//! What all tasks of a shard share.
+//! The state that all tasks of a shard share.
 
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,26 +9,27 @@ use std::task::{Context, Waker};
 use std::time::Instant;
 
 use rookery_engine::effect::Effects;
-use rookery_engine::input::{ConnId, Input, Now};
+use rookery_engine::ids::ConnId;
+use rookery_engine::input::{Input, Now};
 use rookery_schema::ShardId;
 
 use super::clock::Clock;
-use super::pulse::Wrist;
+use super::heartbeat::HeartbeatReceiver;
 use super::{Engine, Outside};
 use crate::mesh::MovedSocket;
 use crate::net::connections::Connections;
-use crate::service::Standing;
+use crate::service::ShardStatus;
 
-/// One shard's engine, and all that its tasks need to serve it. Only this thread ever sees it.
-pub(crate) struct Core<E> {
+/// One shard's engine, and everything that its tasks need to serve it. It never leaves the shard's thread.
+pub(super) struct Core<E> {
     id: ShardId,
     engine: RefCell<E>,
     pub(super) effects: RefCell<Effects>,
     pub(super) outside: RefCell<Outside>,
-    pub(crate) connections: RefCell<Connections>,
+    pub(super) connections: RefCell<Connections>,
     clock: Clock,
     round: RoundDue,
-    /// Whether rings that are full keep this shard from reading sockets.
+    /// Whether full rings keep this shard from reading sockets.
     stalled: Cell<bool>,
     pub(super) end: End,
 }
@@ -45,8 +46,8 @@ struct RoundDue {
 pub(super) struct End {
     pub(super) draining: Cell<bool>,
     pub(super) stopped: Cell<bool>,
-    /// For the process.
-    standing: Arc<Standing>,
+    /// What the rest of the process sees.
+    status: Arc<ShardStatus>,
 }
 
 impl<E: Engine> Core<E> {
@@ -56,7 +57,7 @@ impl<E: Engine> Core<E> {
         outside: Outside,
         connections: Connections,
         start: Instant,
-        standing: Arc<Standing>,
+        status: Arc<ShardStatus>,
     ) -> Self {
         Self {
             id,
@@ -68,18 +69,18 @@ impl<E: Engine> Core<E> {
             round: RoundDue::default(),
             stalled: Cell::new(false),
             end: End {
-                standing,
+                status,
                 ..End::default()
             },
         }
     }
 
-    pub(crate) const fn id(&self) -> ShardId {
+    pub(super) const fn id(&self) -> ShardId {
         self.id
     }
 
-    /// The time, which stands still within a round.
-    pub(crate) fn now(&self) -> Now {
+    /// The time. It stands still within a round.
+    pub(super) fn now(&self) -> Now {
         self.clock.now()
     }
 
@@ -87,17 +88,17 @@ impl<E: Engine> Core<E> {
         self.clock.expire();
     }
 
-    /// Lets the engine take one step, with a round to follow.
-    pub(crate) fn step(&self, input: Input<'_>) {
+    /// Gives the engine one input. A round follows.
+    pub(super) fn step(&self, input: Input<'_>) {
         let now = self.now();
         let effects = &mut self.effects.borrow_mut();
         self.engine.borrow_mut().step(now, input, effects);
         self.mark_due();
     }
 
-    /// As [`Core::step`] for bytes of a connection; false where they made the engine panic, which costs
-    /// this connection alone.
-    pub(crate) fn step_received(&self, conn: ConnId, bytes: &[u8], waited_micros: u64) -> bool {
+    /// Gives the engine bytes of a connection. False if they made it panic, which ends this connection
+    /// alone.
+    pub(super) fn step_received(&self, conn: ConnId, bytes: &[u8], waited_micros: u64) -> bool {
         let input = Input::Received {
             conn,
             bytes,
@@ -112,12 +113,12 @@ impl<E: Engine> Core<E> {
         survived
     }
 
-    pub(crate) fn with_engine<T>(&self, look: impl FnOnce(&mut E) -> T) -> T {
+    pub(super) fn with_engine<T>(&self, look: impl FnOnce(&mut E) -> T) -> T {
         look(&mut self.engine.borrow_mut())
     }
 
-    /// Has a round run, unless one is running and has steps before it.
-    pub(crate) fn mark_due(&self) {
+    /// Makes a round run, unless one is running whose steps are still to come.
+    pub(super) fn mark_due(&self) {
         if !self.round.flag.replace(true)
             && let Some(task) = &*self.round.task.borrow()
         {
@@ -125,7 +126,7 @@ impl<E: Engine> Core<E> {
         }
     }
 
-    /// A round begins, of this task.
+    /// Begins a round, in this task.
     pub(super) fn begin_round(&self, context: &Context<'_>) {
         let mut task = self.round.task.borrow_mut();
         let known = task.as_ref();
@@ -136,17 +137,17 @@ impl<E: Engine> Core<E> {
         self.clock.expire();
     }
 
-    /// The round now does what was asked for: a step behind this needs another round.
+    /// Ends the steps of a round: a step after this needs another round.
     pub(super) fn end_steps(&self) {
         self.round.flag.set(false);
     }
 
-    /// Whether rings that are full keep this shard from reading sockets.
-    pub(crate) const fn is_stalled(&self) -> bool {
+    /// Whether full rings keep this shard from reading sockets.
+    pub(super) const fn is_stalled(&self) -> bool {
         self.stalled.get()
     }
 
-    /// Stops or begins the reading of sockets; true where this is the beginning of a stall.
+    /// Stops or resumes the reading of sockets. True if a stall begins.
     pub(super) fn set_stalled(&self, stalled: bool) -> bool {
         let was_stalled = self.stalled.replace(stalled);
         if was_stalled && !stalled {
@@ -155,16 +156,16 @@ impl<E: Engine> Core<E> {
         stalled && !was_stalled
     }
 
-    /// Sends a connection to another shard, behind the messages that the engine has for it now.
-    pub(crate) fn send_socket(&self, to: ShardId, socket: MovedSocket) {
+    /// Sends a connection to another shard, after the messages that the engine has for that shard now.
+    pub(super) fn send_socket(&self, to: ShardId, socket: MovedSocket) {
         self.outside.borrow_mut().moving.push((to, socket));
         self.mark_due();
     }
 
-    /// Has the engine look at the time with every beat.
-    pub(super) async fn ticks(self: Rc<Self>, wrist: Wrist) {
-        wrist
-            .feel(|| {
+    /// Gives the engine a tick with every heartbeat.
+    pub(super) async fn ticks(self: Rc<Self>, heartbeat: HeartbeatReceiver) {
+        heartbeat
+            .receive(|| {
                 self.tick();
                 true
             })
@@ -173,23 +174,23 @@ impl<E: Engine> Core<E> {
 
     fn tick(&self) {
         self.clock.set_wall();
-        // What glommio gives is the time since it was last asked.
+        // glommio returns the time since it was last asked.
         let busy = glommio::executor().executor_stats().executor_runtime();
         self.with_engine(|engine| engine.stats_mut().busy_micros += busy.as_micros() as u64);
         let now = self.now().micros;
-        self.connections.borrow_mut().look_at_time(now);
+        self.connections.borrow_mut().tick(now);
         self.step(Input::Tick);
         let ready = self.with_engine(|engine| engine.is_ready());
-        self.end.standing.ready.store(ready, Ordering::Relaxed);
+        self.end.status.ready.store(ready, Ordering::Relaxed);
     }
 
-    /// Tells the process whether there is nothing left to finish.
+    /// Tells the rest of the process whether there is nothing left to finish.
     pub(super) fn report_drained(&self) {
         if self.end.draining.get() {
             let drained = self.with_engine(|engine| engine.is_drained())
                 && self.outside.borrow().is_quiet()
                 && self.connections.borrow_mut().is_flushed();
-            self.end.standing.drained.store(drained, Ordering::Release);
+            self.end.status.drained.store(drained, Ordering::Release);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Making a shard's executor, and running the shard on it.
+//! A shard's executor, and the shard that runs on it.
 
 use std::io;
 use std::rc::Rc;
@@ -11,21 +11,21 @@ use glommio::{GlommioError, Latency, LocalExecutor, LocalExecutorBuilder, Placem
 use rookery_schema::ShardId;
 
 use super::core::Core;
-use super::pulse::{Wrist, pulse};
+use super::heartbeat::{HeartbeatReceiver, heartbeat};
 use super::{Engine, Outside};
 use crate::net::connections::Connections;
 use crate::net::listener::Bound;
-use crate::service::Standing;
+use crate::service::ShardStatus;
 use crate::vital::{self, Shutdown};
 
-/// Bytes of memory that an executor registers with the kernel for direct I/O, of which a shard does
-/// none. It counts against the limit of locked memory.
+/// Bytes of memory that an executor registers with the kernel for direct I/O. A shard does none, and the
+/// memory counts against the limit of locked memory.
 const IO_MEMORY_BYTES: usize = 64 * 1024;
-/// How soon a task that waits for the network gets its turn at the latest. Turns end long before, since
+/// How long a task that waits for the network waits for its turn at most. Turns end long before, since
 /// no task works for long; and the shorter this is, the more often an executor sleeps with work at hand
-/// (see [`super::pulse`]).
+/// (see [`super::heartbeat`]).
 const LATENCY: Duration = Duration::from_millis(10);
-/// Between the beats that a new executor has to feel to count as started.
+/// Between heartbeats for a new executor, which counts as started once it has received one.
 const WARM_UP: Duration = Duration::from_millis(5);
 
 /// A shard's thread can't be made.
@@ -41,7 +41,7 @@ pub enum StartError {
     Executor(String),
 }
 
-/// All that a shard is made of, from the process.
+/// Everything that a shard is made of.
 pub struct Parts<E> {
     pub id: ShardId,
     /// Makes the engine on the shard's own thread.
@@ -49,24 +49,24 @@ pub struct Parts<E> {
     pub outside: Outside,
     pub listeners: Vec<Bound>,
     /// Beats once in each tick.
-    pub(crate) wrist: Wrist,
+    pub(crate) heartbeat: HeartbeatReceiver,
     /// When the engine's clock began.
     pub start: Instant,
-    /// Told by the shard.
-    pub standing: Arc<Standing>,
+    /// Set by the shard.
+    pub status: Arc<ShardStatus>,
 }
 
-/// A shard's thread with its executor. Without parts it ends when this is dropped.
+/// A shard's thread with its executor. It ends when this is dropped, unless the shard was launched.
 pub struct Executor<E> {
     parts: SyncSender<Parts<E>>,
     thread: JoinHandle<()>,
 }
 
-/// Makes a shard's thread, pinned to `cpu` if there is one, and waits until its executor works. To be
-/// done before the process makes other threads: an executor's first sleep is slow otherwise.
+/// Makes a shard's thread, pinned to `cpu` if there is one, and waits until its executor works. Call it
+/// before the process makes other threads: an executor's first sleep is slow otherwise.
 ///
 /// # Errors
-/// Where the thread or its executor can't be made.
+/// If the thread or its executor can't be made.
 pub fn start<E: Engine>(
     name: &str,
     cpu: Option<usize>,
@@ -75,7 +75,7 @@ pub fn start<E: Engine>(
     let (parts, parts_receiver) = mpsc::sync_channel(1);
     let (started, started_receiver) = mpsc::sync_channel(1);
     let (label, shutdown) = (name.to_owned(), shutdown.clone());
-    let (mut first_beats, awaited) = pulse()?;
+    let (mut beats, receiver) = heartbeat()?;
     let thread = thread::Builder::new().name(label.clone()).spawn(move || {
         let executor = match make(&label, cpu) {
             Ok(executor) => executor,
@@ -84,9 +84,9 @@ pub fn start<E: Engine>(
                 return;
             }
         };
-        // The slow first sleep is behind it when it serves.
-        awaited.attach();
-        executor.run(awaited.feel(|| false));
+        // Gets the slow first sleep over with before it serves.
+        receiver.attach();
+        executor.run(receiver.receive(|| false));
         if started.send(Ok(())).is_ok() {
             run(&label, &shutdown, &executor, &parts_receiver);
         }
@@ -95,7 +95,7 @@ pub fn start<E: Engine>(
         match started_receiver.recv_timeout(WARM_UP) {
             Ok(started) => return started.map(|()| Executor { parts, thread }),
             Err(RecvTimeoutError::Timeout) => {
-                first_beats.beat();
+                beats.beat();
             }
             Err(RecvTimeoutError::Disconnected) => {
                 return Err(StartError::Executor("its thread ended at once".to_owned()));
@@ -131,7 +131,7 @@ fn run<E: Engine>(
 ) {
     // Without parts, the process gave up starting.
     if let Ok(parts) = parts.recv() {
-        parts.wrist.attach();
+        parts.heartbeat.attach();
         vital::run(name, shutdown, || executor.run(serve(parts)));
     }
 }
@@ -149,9 +149,9 @@ async fn serve<E: Engine>(parts: Parts<E>) -> Result<(), GlommioError<()>> {
         parts.outside,
         Connections::new(parts.listeners)?,
         parts.start,
-        parts.standing,
+        parts.status,
     ));
-    let ticks = glommio::spawn_local_into(Rc::clone(&core).ticks(parts.wrist), queue)?;
+    let ticks = glommio::spawn_local_into(Rc::clone(&core).ticks(parts.heartbeat), queue)?;
     glommio::spawn_local_into(Rc::clone(&core).rounds(), queue)?.await;
     ticks.cancel().await;
     core.end_all();

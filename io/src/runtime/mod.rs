@@ -1,18 +1,20 @@
 //! One shard's thread: its executor, and the rounds in which it works.
 //!
-//! A round feeds the engine what came over sockets and from other threads, lets it gather, and does what
-//! was asked for, so that everything for one ring, one lane or one socket goes in one piece.
+//! A round feeds the engine what came over sockets and from other threads, then does everything that the
+//! engine asked for. So whatever goes to one ring, lane or socket goes in one piece.
 
 mod clock;
-pub(crate) mod core;
+mod core;
 pub mod executor;
+pub(crate) mod heartbeat;
 mod outside;
-pub(crate) mod pulse;
 pub(crate) mod readable;
 mod round;
+mod sockets;
 
 use rookery_engine::effect::Effects;
-use rookery_engine::input::{ConnId, Input, Now};
+use rookery_engine::ids::ConnId;
+use rookery_engine::input::{Input, Now};
 use rookery_engine::outbox::Outbox;
 use rookery_engine::shard::Shard;
 use rookery_engine::stats::Stats;

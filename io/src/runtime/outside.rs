@@ -1,4 +1,4 @@
-//! Everything through which a shard deals with other threads.
+//! A shard's connections to other threads.
 
 use std::collections::VecDeque;
 use std::task::Context;
@@ -14,13 +14,13 @@ use crate::mailbox::{Mailbox, Receiver};
 use crate::mesh::{MeshPort, MovedSocket, Parcel};
 use crate::passwords::PasswordPort;
 
-/// Items that a round takes from one ring, so that connections get their turn.
+/// Items that a round takes from one ring at most, so that connections get their turn.
 const RING_ITEMS_PER_ROUND: usize = 256;
-/// Requests that may wait for room in a lane before the shard reads no more sockets. The engine's own
-/// bounds come first; this one holds whatever they are.
+/// Requests that may wait for room in a lane before the shard stops reading sockets. The engine's own
+/// bounds are tighter; this one holds whatever they are.
 const REQUESTS_WAITING_MAX: usize = 4096;
 
-/// A shard's log and store: the way in for requests, and where the answers arrive.
+/// A shard's log and store: where requests go, and where answers arrive.
 pub struct Backend {
     pub log: Box<dyn Log + Send>,
     pub log_events: Receiver<LogEvent>,
@@ -31,7 +31,7 @@ pub struct Backend {
 /// What the process tells a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Control {
-    /// Accept no more, and finish what was begun.
+    /// Accept no more connections, and finish what was begun.
     Drain,
     /// End the thread.
     Stop,
@@ -49,7 +49,7 @@ pub struct Outside {
     waiting: Waiting,
 }
 
-/// What lanes had no room for, oldest first.
+/// Requests that lanes had no room for, oldest first.
 #[derive(Default)]
 struct Waiting {
     log: VecDeque<LogRequest>,
@@ -82,13 +82,13 @@ impl Outside {
         }
     }
 
-    /// Whether anything may have come since this was last asked; if not, the context's task is woken
-    /// when it does.
+    /// Whether anything may have come since the last call. If not, the context's task is woken when it
+    /// does.
     pub(crate) fn has_news(&mut self, context: &Context<'_>) -> bool {
         self.mailbox.poll_news(context).is_ready()
     }
 
-    /// Hands over what has come, at most so much of each kind; true where more is left.
+    /// Hands over what has come, up to a limit for each ring. True if more is left.
     pub(crate) fn receive(&mut self, mut take: impl FnMut(News)) -> bool {
         self.mesh
             .receive(|from, parcel| take(from_mesh(from, parcel)));
@@ -106,8 +106,8 @@ impl Outside {
         self.mesh.has_news() || !log_events.is_empty() || !store_events.is_empty()
     }
 
-    /// Sends what the engine gathered for other threads; hands over what it should know at once: the
-    /// answer to each password job for which there is no room, and how full the mesh is.
+    /// Sends what the engine gathered for other threads. Tells it what it should know at once: that there
+    /// is no room for a password job, and whether the mesh is full.
     pub(crate) fn send(&mut self, effects: &mut Effects, mut tell: impl FnMut(Input<'static>)) {
         self.mesh.retry();
         for (to, messages) in (0..).map(ShardId).zip(&mut effects.mesh) {
@@ -137,7 +137,7 @@ impl Outside {
         }
     }
 
-    /// Whether something waits for room in a ring.
+    /// Whether something is waiting for room in a ring.
     pub(crate) fn has_leftovers(&self) -> bool {
         self.mesh.is_stalled() || !self.waiting.log.is_empty() || !self.waiting.store.is_empty()
     }
@@ -173,7 +173,7 @@ fn drain<T>(ring: &mut Receiver<T>, mut take: impl FnMut(T)) {
     }
 }
 
-/// Submits in order, up to the first that is given back.
+/// Submits requests in order, up to the first that is refused.
 fn submit<R>(waiting: &mut VecDeque<R>, mut submit: impl FnMut(R) -> Result<(), R>) {
     while let Some(request) = waiting.pop_front() {
         if let Err(request) = submit(request) {

@@ -15,21 +15,20 @@ use super::outside::News;
 use super::{Control, Engine};
 use crate::metrics;
 
-/// After how long a round tries again what another thread's ring had no room for.
+/// How long to wait before retrying what another thread's ring had no room for.
 const RETRY_AFTER: Duration = Duration::from_millis(1);
 
 impl<E: Engine> Core<E> {
-    /// Runs rounds as they fall due, at most one each time that this task has its turn, until the shard
-    /// is stopped.
+    /// Runs rounds as they fall due, at most one per turn of this task, until the shard is stopped.
     pub(super) async fn rounds(self: Rc<Self>) {
         let mut retry = None;
         poll_fn(|context| self.poll_round(&mut retry, context)).await;
     }
 
-    /// `retry` is when to try again what a ring had no room for.
+    /// `retry` is when to retry what a ring had no room for.
     fn poll_round(&self, retry: &mut Option<Timer>, context: &mut Context<'_>) -> Poll<()> {
         self.begin_round(context);
-        // What comes from here on asks for another round.
+        // Anything that comes from here on calls for another round.
         self.outside.borrow_mut().has_news(context);
         let more = self.round();
         if self.end.stopped.get() {
@@ -48,14 +47,14 @@ impl<E: Engine> Core<E> {
         Poll::Pending
     }
 
-    /// Whether anything came that this round has not seen; if not, the task is woken when it does.
+    /// Whether there is news that this round has not seen. If not, the task is woken when there is.
     fn has_news(&self, context: &mut Context<'_>) -> bool {
         let of_threads = self.outside.borrow_mut().has_news(context);
         let mut connections = self.connections.borrow_mut();
         of_threads || connections.has_ready() || connections.poller.poll_news(context).is_ready()
     }
 
-    /// One round; true where there may be more news than it took.
+    /// One round. True if there may be more news than it took.
     fn round(&self) -> bool {
         let sockets = self.serve_sockets();
         let rings = self.receive();
@@ -75,7 +74,7 @@ impl<E: Engine> Core<E> {
         sockets || rings
     }
 
-    /// Counts what it took to bring events to connections, on a clock that stands still no more.
+    /// Counts how long it took to bring events to connections, by the time now and not the round's.
     fn count_broadcasts(&self, applied: impl ExactSizeIterator<Item = u64>) {
         if applied.len() > 0 {
             self.expire_clock();
@@ -106,7 +105,7 @@ impl<E: Engine> Core<E> {
         }
     }
 
-    /// Sends what was gathered for other threads; returns answers that are known at once.
+    /// Sends what was gathered for other threads. Returns answers that are known at once.
     fn send(&self, effects: &mut Effects) -> Vec<Input<'static>> {
         let mut answers = Vec::new();
         self.outside
@@ -119,7 +118,7 @@ impl<E: Engine> Core<E> {
         answers
     }
 
-    /// Stops the reading of sockets while other threads have no room for more.
+    /// Stops reading sockets while other threads have no room for more.
     fn update_stall(&self) {
         let (stalled, depth) = {
             let outside = self.outside.borrow();

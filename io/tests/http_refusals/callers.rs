@@ -1,4 +1,4 @@
-//! Who calls, what he may see, and how often.
+//! Who calls, what they may see, and how often.
 
 use serde_json::{Value, json};
 

@@ -24,7 +24,7 @@ const POSTERS: u64 = 4;
 const LISTENERS: u64 = 6;
 /// Requests that a poster has in flight at once.
 const PIPELINE: usize = 8;
-/// What a sender waits when he was refused.
+/// How long a sender waits after a refusal.
 const REFUSED_PAUSE: Duration = Duration::from_millis(100);
 
 /// A chat with those who may post and read.

@@ -30,7 +30,7 @@ fn a_record_of_a_stranger_is_delivered_as_it_is_and_can_be_set_aside() {
     shard.until("the stranger's record", |shard| {
         shard.events.iter().find_map(is_stranger) == Some(Offset(1))
     });
-    bury(&mut shard, Bytes::from_static(b"not a record"));
+    send_dead_letter(&mut shard, Bytes::from_static(b"not a record"));
     shard.stop();
 
     let reader: BaseConsumer = ClientConfig::new()
@@ -59,18 +59,18 @@ fn a_record_of_a_stranger_is_delivered_as_it_is_and_can_be_set_aside() {
     assert_eq!(headers, expected);
 }
 
-/// Has the record at offset 1 set aside, and waits until that is done with.
-fn bury(shard: &mut Shard, record: Bytes) {
-    shard.submit(LogRequest::Bury {
+/// Has the record at offset 1 set aside, and waits until that is done.
+fn send_dead_letter(shard: &mut Shard, record: Bytes) {
+    shard.submit(LogRequest::DeadLetter {
         partition: P0,
         offset: Offset(1),
         record,
         reason: "an unknown kind".into(),
     });
-    let is_buried =
-        |event: &LogEvent| matches!(event, LogEvent::Buried { partition } if *partition == P0);
-    shard.until("word of the burial", |shard| {
-        shard.events.iter().any(is_buried)
+    let is_done =
+        |event: &LogEvent| matches!(event, LogEvent::DeadLettered { partition } if *partition == P0);
+    shard.until("word of the dead letter", |shard| {
+        shard.events.iter().any(is_done)
     });
 }
 
@@ -90,6 +90,6 @@ fn a_record_that_the_topic_for_such_records_refuses_is_left_where_it_is() {
         made.unwrap();
     }
     let mut shard = Shard::open(&settings);
-    bury(&mut shard, Bytes::from(vec![b'x'; 1000]));
+    send_dead_letter(&mut shard, Bytes::from(vec![b'x'; 1000]));
     shard.stop();
 }

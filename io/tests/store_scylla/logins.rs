@@ -54,7 +54,7 @@ fn a_wrong_password_or_none_is_not_waited_out() {
     let nobody = as_user(&keyspace, None);
     let forgetful = as_user(
         &keyspace,
-        Some(credentials("cassandra", "not his password")),
+        Some(credentials("cassandra", "not the password")),
     );
     let refused = std::thread::scope(|scope| {
         let without = scope.spawn(|| connect(&nobody).err().unwrap());
@@ -81,7 +81,7 @@ fn a_user_who_may_only_read_and_write_rows_is_enough_for_a_server() {
     let clerk = as_user(&keyspace, Some(credentials(&role, "ledger")));
     let text = connect(&clerk).err().unwrap().to_string();
     assert!(
-        text.contains("grant him what infra/README.md lists"),
+        text.contains("grant the user what infra/README.md lists"),
         "{text}"
     );
 

@@ -11,16 +11,18 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use rookery_engine::effect::{ConnEffect, Effects, HandedOff};
-use rookery_engine::input::{ConnId, Input, Now};
+use rookery_engine::ids::ConnId;
+use rookery_engine::input::{Input, Now};
 use rookery_engine::mesh::{EventBatch, ShardMessage};
 use rookery_engine::outbox::Outbox;
 use rookery_engine::port::{LogEvent, LogRequest};
-use rookery_engine::shard::{AuthMode, ShardConfig};
+use rookery_engine::config::{AuthMode, ShardConfig};
 use rookery_engine::stats::Stats;
+use rookery_io::backend::{OpenError, Opened, Opening};
 use rookery_io::lane;
 use rookery_io::mailbox::Mailbox;
 use rookery_io::runtime::{Backend, Engine};
-use rookery_io::server::{self, Opened, Opening, Server, ServerConfig};
+use rookery_io::server::{self, Server, ServerConfig};
 use rookery_schema::{ChatId, PartitionId, ShardId, Timestamp, UserId};
 
 /// How long a test waits for something that should happen soon.
@@ -299,7 +301,7 @@ impl Drop for ToyServer {
 }
 
 /// A log that takes its time over each request and has room for few, and no store.
-pub(crate) fn open(opening: Opening<'_>) -> Result<Opened, server::OpenError> {
+pub(crate) fn open(opening: Opening<'_>) -> Result<Opened, OpenError> {
     let mut opened = Opened {
         backends: Vec::new(),
         lanes: Vec::new(),

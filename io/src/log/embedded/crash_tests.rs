@@ -13,8 +13,8 @@ use rookery_schema::batch::RecordBatch;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::LogError;
 use super::committed::Committed;
+use super::error::LogError;
 use super::frame::{Seed, put_frame};
 use super::segments::Segments;
 

@@ -8,11 +8,13 @@ use rookery_engine::port::{Log, LogEvent, LogRequest};
 use rookery_schema::PartitionId;
 use rookery_schema::batch::RecordBatch;
 
+use super::error::LogError;
 use super::frame::Seed;
+use super::layout::LogLayout;
 use super::partition::Partition;
-use super::{LogError, LogLayout, Settings};
+use super::settings::Settings;
 use crate::lane::{self, Lane, Requests};
-use crate::log::Stored;
+use crate::log::stored::Stored;
 use crate::mailbox::{Mailbox, Receiver, Sender};
 use crate::vital::Shutdown;
 
@@ -105,16 +107,16 @@ impl LogLane {
                         self.partitions[index].commit(offset)?;
                     }
                 }
-                LogRequest::Bury {
+                LogRequest::DeadLetter {
                     partition,
                     offset,
                     record,
                     reason,
                 } => {
                     if let Some(index) = self.index(partition) {
-                        self.partitions[index].bury(offset, &record, &reason);
+                        self.partitions[index].keep_dead_letter(offset, &record, &reason);
                     }
-                    events.push(LogEvent::Buried { partition });
+                    events.push(LogEvent::DeadLettered { partition });
                 }
                 LogRequest::Pause { partition } => self.set_paused(partition, true),
                 LogRequest::Resume { partition } => self.set_paused(partition, false),

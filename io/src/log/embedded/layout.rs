@@ -8,7 +8,7 @@ use rookery_schema::PartitionId;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::LogError;
+use super::error::LogError;
 use crate::embedded::{create_private_dir, sync_dir};
 
 const FORMAT: u32 = 2;

@@ -7,12 +7,13 @@ use rookery_schema::batch::RecordBatch;
 use rookery_schema::{Offset, PartitionId};
 
 use super::committed::Committed;
-use super::dead;
+use super::dead_letters;
+use super::error::LogError;
 use super::frame::Seed;
 use super::segments::{Cursor, Segments, WriteError};
-use super::{LogError, Settings};
-use crate::embedded::{Durability, Room};
-use crate::log::Stored;
+use super::settings::Settings;
+use crate::embedded::{Durability, FreeSpace};
+use crate::log::stored::Stored;
 
 /// Bytes of records that are delivered in one go when they are read back.
 const REPLAY_BYTES: usize = 1 << 20;
@@ -26,7 +27,7 @@ pub(super) struct Partition {
     /// How far what was in the log is delivered; `None` once all was.
     replay: Option<Replay>,
     paused: bool,
-    room: Room,
+    free_space: FreeSpace,
     settings: Settings,
 }
 
@@ -88,7 +89,7 @@ impl Partition {
             committed,
             replay: Some(replay),
             paused: false,
-            room: Room::new(dir.to_owned(), settings.reserve_bytes),
+            free_space: FreeSpace::new(dir.to_owned(), settings.reserve_bytes),
             settings,
         };
         Ok((
@@ -134,9 +135,9 @@ impl Partition {
         }
     }
 
-    /// Keeps a record that can't be understood beyond the time that its segment is kept.
-    pub(super) fn bury(&self, offset: Offset, record: &[u8], reason: &str) {
-        if let Err(error) = dead::bury(&self.dir, offset, record, reason) {
+    /// Keeps a record that can't be understood for longer than its segment.
+    pub(super) fn keep_dead_letter(&self, offset: Offset, record: &[u8], reason: &str) {
+        if let Err(error) = dead_letters::append(&self.dir, offset, record, reason) {
             // It stays in its segment for as long as that is there.
             tracing::error!(%error, partition = %self.id, %offset, "a record could not be set aside");
         }
@@ -152,7 +153,7 @@ impl Partition {
         events: &mut Vec<LogEvent>,
     ) -> Result<(), LogError> {
         let partition = self.id;
-        if !self.room.is_enough() {
+        if !self.free_space.is_enough() {
             refuse(partition, &batches, events);
             return Ok(());
         }

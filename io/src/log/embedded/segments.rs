@@ -9,7 +9,7 @@ use bytes::Bytes;
 use rookery_schema::Offset;
 use rookery_schema::batch::RecordBatch;
 
-use super::LogError;
+use super::error::LogError;
 use super::frame::{Frame, HEADER_BYTES, Header, Parsed, Seed, frame_bytes, parse, put_frame};
 use crate::embedded::{create_private_dir, sync_dir};
 

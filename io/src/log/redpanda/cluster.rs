@@ -1,23 +1,19 @@
 //! The brokers before a shard uses them: waits for them, sees to the topics, and knows which log it is.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::noise::Noise;
-use super::{RedpandaError, Settings, topics};
-use crate::noise::Throttle;
-
-/// How long the answer to one question is waited for.
-pub(super) const ASK_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long after a question that was not answered it is asked again.
-const ASK_PAUSE: Duration = Duration::from_millis(200);
+use super::ask::{ASK_TIMEOUT, until_answered};
+use super::client_log::ClientLog;
+use super::error::RedpandaError;
+use super::settings::Settings;
+use super::topics;
 
 /// A topic that is there, with as many partitions as it should have.
 #[derive(Debug)]
@@ -33,8 +29,9 @@ impl RedpandaLog {
     /// # Errors
     /// A [`RedpandaError`] where the topics can't be used, or `interrupted` was set.
     pub fn connect(settings: &Settings, interrupted: &AtomicBool) -> Result<Self, RedpandaError> {
-        let client = BaseConsumer::from_config_and_context(&settings.client(), Noise::default())
-            .map_err(RedpandaError::Client)?;
+        let client =
+            BaseConsumer::from_config_and_context(&settings.client(), ClientLog::default())
+                .map_err(RedpandaError::Client)?;
         let cluster_id = until_answered(interrupted, || {
             // What the library has to say comes out when it is polled.
             let _ = client.poll(Duration::ZERO);
@@ -68,27 +65,6 @@ impl RedpandaLog {
 
 fn log_id(cluster_id: &str, topic: &str) -> Uuid {
     Uuid::from_u128(xxh3_128(format!("{cluster_id}/{topic}").as_bytes()))
-}
-
-/// Asks until there is an answer, and says now and then that it waits.
-pub(super) fn until_answered<T>(
-    interrupted: &AtomicBool,
-    mut ask: impl FnMut() -> KafkaResult<T>,
-) -> Result<T, RedpandaError> {
-    let throttle = Throttle::default();
-    loop {
-        let error = match ask() {
-            Ok(answer) => return Ok(answer),
-            Err(error) => error,
-        };
-        if interrupted.load(Ordering::Relaxed) {
-            return Err(RedpandaError::Interrupted);
-        }
-        if let Some(held_back) = throttle.pass(Instant::now()) {
-            tracing::warn!(%error, held_back, "waiting for the log's brokers");
-        }
-        thread::sleep(ASK_PAUSE);
-    }
 }
 
 #[cfg(test)]

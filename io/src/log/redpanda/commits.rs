@@ -12,14 +12,14 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{IsError as _, KafkaError, KafkaResult};
 use rdkafka::{ClientContext, TopicPartitionList};
 
-use super::noise::Noise;
+use super::client_log::ClientLog;
 
 /// The context of the consuming client.
 #[derive(Default)]
 pub(super) struct Commits {
     /// What became of the commit that was asked for. Only the lane's thread ever takes this lock.
     outcome: Mutex<Option<bool>>,
-    noise: Noise,
+    log: ClientLog,
 }
 
 impl Commits {
@@ -30,23 +30,23 @@ impl Commits {
     }
 
     pub(super) fn failed(&self, error: &KafkaError) {
-        self.say(format_args!(
+        self.warn(format_args!(
             "how far the store is could not be noted, will be tried again: {error}"
         ));
     }
 
-    pub(super) fn say(&self, message: impl Display) {
-        self.noise.say(message);
+    pub(super) fn warn(&self, message: impl Display) {
+        self.log.warn(message);
     }
 }
 
 impl ClientContext for Commits {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.noise.log(level, facility, message);
+        self.log.log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.noise.error(error, reason);
+        self.log.error(error, reason);
     }
 }
 

@@ -13,7 +13,8 @@ use rookery_schema::{Offset, PartitionId};
 
 use super::commits::{self, Commits};
 use super::delivery::Delivery;
-use super::{RedpandaError, Settings};
+use super::error::RedpandaError;
+use super::settings::Settings;
 
 /// Bytes of records that are taken from the client at once, before they are handed on.
 const POLL_BYTES: usize = 1 << 20;
@@ -161,7 +162,7 @@ impl Consumer {
                 }
                 Err(error) if is_loss(&error) => return Err(RedpandaError::Lost(error)),
                 // It goes on reading by itself when it can.
-                Err(error) => self.client.context().say(error),
+                Err(error) => self.client.context().warn(error),
             }
         }
         for delivery in deliveries {

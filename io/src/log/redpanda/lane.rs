@@ -8,15 +8,17 @@ use rookery_schema::{Offset, PartitionId};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use super::appends::{Appends, Verdict};
-use super::cluster::{ASK_TIMEOUT, RedpandaLog, until_answered};
+use super::ask::{ASK_TIMEOUT, until_answered};
+use super::cluster::RedpandaLog;
 use super::consumer::Consumer;
-use super::dead::{Burial, Burials};
+use super::dead_letters::{DeadLetter, DeadLetters};
 use super::delivery::Delivery;
+use super::error::RedpandaError;
 use super::opening::{self, Found};
 use super::producer::{NotTaken, Producer, Report};
-use super::{RedpandaError, Settings};
+use super::settings::Settings;
 use crate::lane::{self, Lane, Requests};
-use crate::log::Stored;
+use crate::log::stored::Stored;
 use crate::mailbox::{Mailbox, Receiver, Sender};
 use crate::vital::Shutdown;
 
@@ -64,7 +66,7 @@ pub fn open_lane(
             .map(|&(id, opened)| Delivery::new(id, opened))
             .collect(),
         partitions,
-        burials: Burials::default(),
+        dead_letters: DeadLetters::default(),
         producer: Producer::new(log.settings())?,
         consumer,
         ring,
@@ -123,7 +125,7 @@ struct LogLane {
     partitions: Vec<Partition>,
     /// In the same order.
     deliveries: Vec<Delivery>,
-    burials: Burials,
+    dead_letters: DeadLetters,
     producer: Producer,
     consumer: Consumer,
     ring: Requests<LogRequest>,
@@ -177,12 +179,12 @@ impl LogLane {
                 }
             }
             LogRequest::Commit { partition, offset } => self.consumer.commit(partition, offset),
-            LogRequest::Bury {
+            LogRequest::DeadLetter {
                 partition,
                 offset,
                 record,
                 reason,
-            } => self.burials.push(Burial {
+            } => self.dead_letters.push(DeadLetter {
                 partition,
                 offset,
                 record,
@@ -221,7 +223,7 @@ impl LogLane {
                 }
             }
         }
-        self.burials.hand_over(&self.producer, now, events);
+        self.dead_letters.hand_over(&self.producer, now, events);
         if refused {
             self.replace_broken_producer(now)
         } else {
@@ -252,9 +254,9 @@ impl LogLane {
                         appends.reported(number, records, verdict, now);
                     }
                 }
-                Report::Dead(outcome) => {
+                Report::DeadLetter(outcome) => {
                     failed |= outcome.is_err();
-                    self.burials.reported(outcome, now, events);
+                    self.dead_letters.reported(outcome, now, events);
                 }
             }
         }
@@ -276,7 +278,7 @@ impl LogLane {
         for partition in &mut self.partitions {
             partition.appends.give_up(now);
         }
-        self.burials.give_up();
+        self.dead_letters.give_up();
         let here = sched_getaffinity(None);
         // A client's threads may run where the thread that makes it may.
         let moved = here.and_then(|here| sched_setaffinity(None, &self.allowed).map(|()| here));
@@ -299,7 +301,7 @@ impl LogLane {
 
     /// Whether something was asked for that is not done.
     fn is_unfinished(&self) -> bool {
-        self.burials.is_outstanding()
+        self.dead_letters.is_outstanding()
             || self.partitions.iter().any(|it| it.appends.is_outstanding())
     }
 }

@@ -4,8 +4,8 @@
 use rookery_engine::port::Opened;
 use rookery_schema::{Offset, PartitionId};
 
-use super::RedpandaError;
-use crate::log::Stored;
+use super::error::RedpandaError;
+use crate::log::stored::Stored;
 
 /// What the brokers have of a partition.
 #[derive(Clone, Copy, Debug)]

@@ -11,11 +11,12 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext
 use rookery_schema::{Offset, PartitionId};
 
 use super::appends::Verdict;
-use super::noise::Noise;
-use super::{RedpandaError, Settings};
+use super::client_log::ClientLog;
+use super::error::RedpandaError;
+use super::settings::Settings;
 
-/// The number that a dead record travels under; appends count from 0.
-const DEAD_TICKET: usize = usize::MAX;
+/// The number that a dead letter travels under; appends count from 0.
+const DEAD_LETTER_TICKET: usize = usize::MAX;
 /// Reports that are taken from the client at once: each is of a whole batch.
 const POLLS_MAX: usize = 64;
 
@@ -29,8 +30,8 @@ pub(super) enum Report {
         records: u32,
         verdict: Verdict,
     },
-    /// Of the dead record.
-    Dead(Result<(), KafkaError>),
+    /// Of the dead letter.
+    DeadLetter(Result<(), KafkaError>),
 }
 
 /// Why a record was not taken.
@@ -46,7 +47,7 @@ pub(super) enum NotTaken {
 pub(super) struct Producer {
     client: BaseProducer<Reports>,
     topic: String,
-    dead_topic: String,
+    dead_letter_topic: String,
     settings: Settings,
 }
 
@@ -58,7 +59,7 @@ impl Producer {
         Ok(Self {
             client: client.map_err(RedpandaError::Client)?,
             topic: settings.topic.clone(),
-            dead_topic: settings.dead_topic(),
+            dead_letter_topic: settings.dead_letter_topic(),
             settings: settings.clone(),
         })
     }
@@ -84,12 +85,19 @@ impl Producer {
     }
 
     /// Takes a record that can't be understood.
-    pub(super) fn bury(&self, record: &[u8], headers: OwnedHeaders) -> Result<(), NotTaken> {
+    pub(super) fn send_dead_letter(
+        &self,
+        record: &[u8],
+        headers: OwnedHeaders,
+    ) -> Result<(), NotTaken> {
         self.send(
-            BaseRecord::<(), [u8], usize>::with_opaque_to(&self.dead_topic, DEAD_TICKET)
-                .partition(0)
-                .payload(record)
-                .headers(headers),
+            BaseRecord::<(), [u8], usize>::with_opaque_to(
+                &self.dead_letter_topic,
+                DEAD_LETTER_TICKET,
+            )
+            .partition(0)
+            .payload(record)
+            .headers(headers),
         )
     }
 
@@ -126,7 +134,7 @@ impl Producer {
 struct Reports {
     /// Only the lane's thread ever takes this lock, while it polls and behind that.
     reports: Mutex<Vec<Report>>,
-    noise: Noise,
+    log: ClientLog,
 }
 
 impl Reports {
@@ -140,11 +148,11 @@ impl Reports {
 
 impl ClientContext for Reports {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.noise.log(level, facility, message);
+        self.log.log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.noise.error(error, reason);
+        self.log.error(error, reason);
     }
 }
 
@@ -158,11 +166,11 @@ impl ProducerContext for Reports {
         let error = result.as_ref().err().map(|(error, _)| error);
         if let Some(error) = error {
             let text = format_args!("a record was not confirmed: {error}");
-            self.noise.say(text);
+            self.log.warn(text);
         }
         let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
-        if ticket == DEAD_TICKET {
-            reports.push(Report::Dead(error.cloned().map_or(Ok(()), Err)));
+        if ticket == DEAD_LETTER_TICKET {
+            reports.push(Report::DeadLetter(error.cloned().map_or(Ok(()), Err)));
             return;
         }
         let verdict = if error.is_some() {

@@ -9,8 +9,8 @@ use crate::config::{Config, Endpoint};
 
 /// Bytes of a message in the topic: the largest record, with room for what Kafka puts around it.
 pub(super) const MESSAGE_BYTES_MAX: usize = 2 << 20;
-/// Bytes of a message among the dead ones, which carries headers besides.
-pub(super) const DEAD_MESSAGE_BYTES_MAX: usize = MESSAGE_BYTES_MAX + (64 << 10);
+/// Bytes of a dead letter, which has headers besides its record.
+pub(super) const DEAD_LETTER_BYTES_MAX: usize = MESSAGE_BYTES_MAX + (64 << 10);
 /// Milliseconds after which a record that no broker confirmed is given up. The shard's own patience is 5
 /// seconds: whoever waits is to be answered before that.
 pub(super) const MESSAGE_TIMEOUT_MS: u32 = 2_500;
@@ -114,8 +114,8 @@ impl Settings {
         )
     }
 
-    /// The topic of records that can't be understood.
-    pub(super) fn dead_topic(&self) -> String {
+    /// The topic of dead letters: records that can't be understood.
+    pub(super) fn dead_letter_topic(&self) -> String {
         format!("{}.dead", self.topic)
     }
 
@@ -161,7 +161,7 @@ impl Settings {
             .set("linger.ms", LINGER_MS.to_string())
             .set("batch.size", BATCH_BYTES.to_string())
             .set("batch.num.messages", BATCH_RECORDS.to_string())
-            .set("message.max.bytes", DEAD_MESSAGE_BYTES_MAX.to_string())
+            .set("message.max.bytes", DEAD_LETTER_BYTES_MAX.to_string())
             .set(
                 "queue.buffering.max.messages",
                 PRODUCER_RECORDS_MAX.to_string(),

@@ -1,4 +1,4 @@
-//! The topics: of the log, and of records that can't be understood.
+//! The topics: of the log, and of its dead letters.
 
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::Metadata;
 
-use super::RedpandaError;
-use super::cluster::{ASK_TIMEOUT, until_answered};
-use super::noise::Noise;
-use super::settings::{DEAD_MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX, Partitions, Settings};
+use super::ask::{ASK_TIMEOUT, until_answered};
+use super::client_log::ClientLog;
+use super::error::RedpandaError;
+use super::settings::{DEAD_LETTER_BYTES_MAX, MESSAGE_BYTES_MAX, Partitions, Settings};
 
 /// Copies of a record, where there are as many brokers.
 const REPLICAS_MAX: usize = 3;
@@ -25,11 +25,11 @@ const MAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Makes the topics that don't exist, and says how many partitions the log has.
 pub(super) fn ensure(
-    client: &BaseConsumer<Noise>,
+    client: &BaseConsumer<ClientLog>,
     settings: &Settings,
     interrupted: &AtomicBool,
 ) -> Result<u32, RedpandaError> {
-    let dead = settings.dead_topic();
+    let dead_letters = settings.dead_letter_topic();
     loop {
         // Of all topics, since to ask for one by its name may make brokers create it.
         let metadata = until_answered(interrupted, || {
@@ -37,8 +37,8 @@ pub(super) fn ensure(
             client.fetch_metadata(None, ASK_TIMEOUT)
         })?;
         let found = partitions_of(&metadata, &settings.topic);
-        let dead_found = partitions_of(&metadata, &dead);
-        if let (Some(found), Some(_)) = (found, dead_found) {
+        let dead_letters_found = partitions_of(&metadata, &dead_letters);
+        if let (Some(found), Some(_)) = (found, dead_letters_found) {
             return agreed(settings, found);
         }
         let replicas = replicas(&metadata);
@@ -50,10 +50,10 @@ pub(super) fn ensure(
             );
             make(settings, new, replicas, interrupted)?;
         }
-        if dead_found.is_none() {
+        if dead_letters_found.is_none() {
             make(
                 settings,
-                (&dead, 1, DEAD_MESSAGE_BYTES_MAX),
+                (&dead_letters, 1, DEAD_LETTER_BYTES_MAX),
                 replicas,
                 interrupted,
             )?;
@@ -76,7 +76,7 @@ pub(crate) struct Topic {
 /// # Errors
 /// Where nobody answers, or there is another number of partitions.
 pub(crate) fn look(settings: &Settings) -> Result<Option<Topic>, RedpandaError> {
-    let client = BaseConsumer::from_config_and_context(&settings.client(), Noise::default())
+    let client = BaseConsumer::from_config_and_context(&settings.client(), ClientLog::default())
         .map_err(RedpandaError::Client)?;
     let metadata = client
         .fetch_metadata(None, ASK_TIMEOUT)
@@ -128,7 +128,7 @@ fn make(
     let mut config = settings.client();
     // It repeats what the other client says, and nobody would take it out of its queue.
     config.set_log_level(RDKafkaLogLevel::Emerg);
-    let admin = AdminClient::from_config_and_context(&config, Noise::default())
+    let admin = AdminClient::from_config_and_context(&config, ClientLog::default())
         .map_err(RedpandaError::Client)?;
     let retention = RETENTION_MS.to_string();
     let message_bytes = message_bytes.to_string();

@@ -6,8 +6,8 @@ use fjall::{Guard, Keyspace, KvPair, OwnedWriteBatch};
 use rookery_schema::row::EventRow;
 use rookery_schema::{ChatId, Seq};
 
+use super::error::ReadError;
 use super::run::{self, Run};
-use super::tables::ReadError;
 
 /// Names of the keyspaces.
 pub(super) const MESSAGES: &str = "messages";

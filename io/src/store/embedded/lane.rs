@@ -13,15 +13,14 @@ use rookery_engine::port::{Found, Read, Store, StoreEvent, StoreFault, StoreRequ
 use rookery_schema::ShardId;
 use rookery_schema::row::Row;
 
-use super::StoreError;
-
+use super::error::{ReadError, StoreError};
 use super::shared::EmbeddedStore;
-use super::tables::{Progress, ReadError, Tables};
-use crate::embedded::{Durability, Room};
+use super::tables::{Progress, Tables};
+use crate::embedded::{Durability, FreeSpace};
 use crate::lane::{self, Lane, Requests};
 use crate::mailbox::{Mailbox, Receiver, Sender};
-use crate::noise::Throttle;
 use crate::store::backoff::Backoff;
+use crate::throttle::Throttle;
 use crate::vital::Shutdown;
 
 /// Requests that may wait in the ring.
@@ -47,7 +46,7 @@ pub fn spawn_lane(
     let (requests, ring) = lane::requests(REQUESTS_MAX);
     let (events, receiver) = mailbox.channel(EVENTS_MAX);
     let lane = StoreLane {
-        room: Room::new(store.shared.dir.clone(), store.settings.reserve_bytes),
+        free_space: FreeSpace::new(store.shared.dir.clone(), store.settings.reserve_bytes),
         progress: store.progress(shard)?,
         store: store.clone(),
         shard,
@@ -65,8 +64,8 @@ pub fn spawn_lane(
 
 /// What is to be done in the order in which it was asked for.
 enum Work {
-    Write { token: u64, rows: Vec<Row> },
-    Sync { token: u64 },
+    Write { token: Token, rows: Vec<Row> },
+    Sync { token: Token },
 }
 
 /// When a failed commit or sync is tried again, and since when it has been tried.
@@ -82,7 +81,7 @@ struct StoreLane {
     ring: Requests<StoreRequest>,
     events: Sender<StoreEvent>,
     waiting: VecDeque<Work>,
-    room: Room,
+    free_space: FreeSpace,
     progress: Progress,
     retry: Option<Retry>,
     /// How often the store was opened again when this lane wrote last.
@@ -186,7 +185,7 @@ impl StoreLane {
 
     /// Commits the oldest writes together, up to the next sync; false where it has to be tried again.
     fn commit(&mut self, since: Instant, events: &mut Vec<StoreEvent>) -> Result<bool, StoreError> {
-        if !self.room.is_enough() {
+        if !self.free_space.is_enough() {
             return Ok(false);
         }
         let group = self.take_group();
@@ -228,7 +227,7 @@ impl StoreLane {
     }
 
     /// Without a log that survives a power cut, a store that does is of no use.
-    fn sync(&mut self, token: u64, events: &mut Vec<StoreEvent>) -> Result<bool, StoreError> {
+    fn sync(&mut self, token: Token, events: &mut Vec<StoreEvent>) -> Result<bool, StoreError> {
         let is_synced = match self.store.settings.durability {
             Durability::Fsync => self.attempt(Tables::sync)?,
             Durability::Os => true,

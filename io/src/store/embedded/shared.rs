@@ -8,10 +8,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rookery_schema::{Offset, PartitionId, ShardId, Timestamp};
 use uuid::Uuid;
 
-use super::StoreError;
 use super::codec::FORMAT;
 use super::database::JournalCopies;
-use super::tables::{Progress, ReadError, Tables};
+use super::error::{ReadError, StoreError};
+use super::tables::{Progress, Tables};
 use crate::embedded::{DataDir, Durability};
 use crate::log::Stored;
 

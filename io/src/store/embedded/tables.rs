@@ -13,6 +13,7 @@ use rookery_schema::{ChatId, Offset, PartitionId, SessionId, ShardId, Timestamp,
 
 use super::codec;
 use super::database::{Db, OpenError, Tuning};
+use super::error::ReadError;
 use super::events::{Events, MESSAGES, OTHERS};
 use super::run::Gathering;
 
@@ -44,15 +45,6 @@ pub(super) struct Tables {
     usernames: Keyspace,
     ended_sessions: Keyspace,
     meta: Keyspace,
-}
-
-/// The store can't be read.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum ReadError {
-    #[error("{0}")]
-    Database(#[from] fjall::Error),
-    #[error("a value in {0} is not what was written")]
-    Malformed(&'static str),
 }
 
 /// What one lane has written so far.

@@ -13,12 +13,12 @@ use scylla::client::session_builder::SessionBuilder;
 use scylla::policies::retry::FallthroughRetryPolicy;
 use scylla::statement::Consistency;
 
-use super::ScyllaError;
+use super::error::ScyllaError;
 use super::failure::{DriverError, Kind};
+use super::settings::Settings;
 use super::statements::Statements;
-use super::store::Settings;
-use crate::noise::Throttle;
 use crate::store::backoff::Backoff;
+use crate::throttle::Throttle;
 
 /// A connection to each shard of a node, so that each request goes to the one that has its partition; one to
 /// a node of Cassandra, which has no shards.

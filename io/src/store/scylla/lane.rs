@@ -17,16 +17,16 @@ use rookery_engine::port::{Read, Store, StoreEvent, StoreFault, StoreRequest};
 use rookery_schema::ShardId;
 use tokio::time::Sleep;
 
-use super::ScyllaError;
 use super::connect::runtime;
+use super::error::ScyllaError;
 use super::failure::{DriverError, Kind};
 use super::link::Link;
 use super::queue::{Done, Job, Queue};
 use super::store::ScyllaStore;
 use crate::lane::{self, Lane, Requests};
 use crate::mailbox::{Mailbox, Receiver, Sender};
-use crate::noise::Throttle;
 use crate::store::backoff::Backoff;
+use crate::throttle::Throttle;
 use crate::vital::Shutdown;
 
 /// Requests that may wait in the ring.
@@ -86,7 +86,7 @@ enum Ended {
 }
 
 struct WaitingRead {
-    token: u64,
+    token: Token,
     read: Read,
     since: Instant,
 }
@@ -379,7 +379,7 @@ fn answer(done: Done) -> StoreEvent {
     }
 }
 
-const fn fault(token: u64) -> StoreEvent {
+const fn fault(token: Token) -> StoreEvent {
     StoreEvent::Read {
         token,
         outcome: Err(StoreFault),

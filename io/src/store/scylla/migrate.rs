@@ -14,10 +14,10 @@ use scylla::client::session::Session;
 use scylla::serialize::row::SerializeRow;
 use uuid::Uuid;
 
-use super::ScyllaError;
 use super::connect::{Trouble, open};
+use super::error::ScyllaError;
 use super::failure::DriverError;
-use super::store::Settings;
+use super::settings::Settings;
 
 /// Whether a keyspace is there; every user may ask.
 const FIND_KEYSPACE: &str =

@@ -34,22 +34,22 @@ pub(super) struct Job {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Done {
     /// All rows of a write are in; work on them began at `since`.
-    Written { token: u64, since: Instant },
+    Written { token: Token, since: Instant },
     /// All writes before a sync are in, with how far they reach.
-    Synced { token: u64 },
+    Synced { token: Token },
 }
 
 #[derive(Debug)]
 enum Request {
     Write {
-        token: u64,
+        token: Token,
         /// Rows that are not in yet.
         left: usize,
         since: Option<Instant>,
         reached: Vec<(PartitionId, Offset)>,
     },
     Sync {
-        token: u64,
+        token: Token,
     },
 }
 
@@ -91,7 +91,7 @@ impl Queue {
     }
 
     /// Takes a write, and tells it done where it has nothing but how far the store has come.
-    pub(super) fn write(&mut self, token: u64, rows: Vec<Row>, now: Instant) -> Option<Done> {
+    pub(super) fn write(&mut self, token: Token, rows: Vec<Row>, now: Instant) -> Option<Done> {
         let place = self.first + self.requests.len() as Place;
         let mut reached = Vec::new();
         let mut keyed = Vec::with_capacity(rows.len());
@@ -122,7 +122,7 @@ impl Queue {
     }
 
     /// Takes a sync, to be found by [`Queue::next_synced`].
-    pub(super) fn sync(&mut self, token: u64) {
+    pub(super) fn sync(&mut self, token: Token) {
         self.requests.push_back(Request::Sync { token });
     }
 

@@ -11,39 +11,14 @@ use scylla::client::session::Session;
 use scylla::cluster::metadata::Strategy;
 use uuid::Uuid;
 
-use super::ScyllaError;
 use super::connect::{Connection, Trouble, open, persist, runtime};
+use super::error::ScyllaError;
 use super::event::{from_bigint, partition};
 use super::failure::DriverError;
 use super::migrate::{claim, migrate_tables, own_datacenter, prepare_keyspace, rows};
+use super::settings::Settings;
 use super::statements::Statements;
-use crate::config::{Config, Credentials};
 use crate::log::Stored;
-
-/// Where the store is.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// `HOST:PORT` of nodes to begin with; they name the others.
-    pub nodes: Vec<String>,
-    /// How to log in, where the store asks for it.
-    pub credentials: Option<Credentials>,
-    pub keyspace: String,
-}
-
-impl Settings {
-    /// Those of a configuration.
-    ///
-    /// # Errors
-    /// Where the file with the credentials can't be used.
-    pub fn of(config: &Config) -> Result<Self, ScyllaError> {
-        let file = config.scylla_credentials_file.as_deref();
-        Ok(Self {
-            nodes: config.scylla.iter().map(ToString::to_string).collect(),
-            credentials: file.map(Credentials::read).transpose()?,
-            keyspace: config.keyspace.clone(),
-        })
-    }
-}
 
 /// The store of a process, reached and with its tables. Clones share it.
 #[derive(Clone)]

@@ -1,6 +1,6 @@
-//! Records that can't be understood, such as a newer version's: kept in a topic of their own, one after
-//! the other, each until a broker has it. One that the brokers won't have there stays where it is, in the log, and
-//! a line says where: the others must not wait for it for ever.
+//! Dead letters: records that can't be understood, such as a newer version's. They go to a topic of their own, one
+//! after the other, each until a broker has it. One that the brokers refuse stays in the log, and a line says
+//! where: the others must not wait for it for ever.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -12,23 +12,23 @@ use rookery_engine::port::LogEvent;
 use rookery_schema::{Offset, PartitionId};
 
 use super::producer::{NotTaken, Producer};
-use crate::noise::Throttle;
+use crate::throttle::Throttle;
 
 /// How long after a failure the next try is made.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
-/// For how long a topic may be gone, or closed to us, before what should go there is left in the log.
+/// How long the topic may be gone, or closed to us, before its letters are left in the log.
 const REFUSED_PATIENCE: Duration = Duration::from_secs(20);
 
-/// A record to be kept.
+/// A record that can't be understood.
 #[derive(Debug)]
-pub(super) struct Burial {
+pub(super) struct DeadLetter {
     pub(super) partition: PartitionId,
     pub(super) offset: Offset,
     pub(super) record: Bytes,
     pub(super) reason: String,
 }
 
-impl Burial {
+impl DeadLetter {
     fn headers(&self) -> OwnedHeaders {
         let header = |key, value| Header {
             key,
@@ -41,18 +41,18 @@ impl Burial {
     }
 }
 
-/// See the module.
+/// The dead letters that the brokers don't have yet.
 #[derive(Debug, Default)]
-pub(super) struct Burials {
+pub(super) struct DeadLetters {
     /// Oldest first.
-    queue: VecDeque<Burial>,
+    queue: VecDeque<DeadLetter>,
     state: State,
     /// Since when the oldest has been refused.
     refused_since: Option<Instant>,
     throttle: Throttle,
 }
 
-/// How the oldest stands.
+/// What has happened to the oldest letter.
 #[derive(Debug, Default)]
 enum State {
     #[default]
@@ -63,19 +63,19 @@ enum State {
     },
 }
 
-impl Burials {
-    pub(super) fn push(&mut self, burial: Burial) {
-        self.queue.push_back(burial);
+impl DeadLetters {
+    pub(super) fn push(&mut self, letter: DeadLetter) {
+        self.queue.push_back(letter);
     }
 
-    /// Hands over the oldest, where it is due.
+    /// Hands the oldest to the producer, if it is due.
     pub(super) fn hand_over(
         &mut self,
         producer: &Producer,
         now: Instant,
         events: &mut Vec<LogEvent>,
     ) {
-        let Some(burial) = self.queue.front() else {
+        let Some(letter) = self.queue.front() else {
             return;
         };
         match self.state {
@@ -83,14 +83,14 @@ impl Burials {
             State::Failed { retry_at } if now < retry_at => return,
             State::Waiting | State::Failed { .. } => {}
         }
-        match producer.bury(&burial.record, burial.headers()) {
+        match producer.send_dead_letter(&letter.record, letter.headers()) {
             Ok(()) => self.state = State::HandedOver,
             Err(NotTaken::Full) => self.state = State::Waiting,
             Err(NotTaken::Refused(error)) => self.failed(&error, now, events),
         }
     }
 
-    /// Takes what became of the oldest.
+    /// Takes in what became of the oldest.
     pub(super) fn reported(
         &mut self,
         outcome: Result<(), KafkaError>,
@@ -103,16 +103,16 @@ impl Burials {
         }
     }
 
-    /// Is done with the oldest.
+    /// Finishes the oldest.
     fn settle(&mut self, events: &mut Vec<LogEvent>) {
-        if let Some(Burial { partition, .. }) = self.queue.pop_front() {
-            events.push(LogEvent::Buried { partition });
+        if let Some(DeadLetter { partition, .. }) = self.queue.pop_front() {
+            events.push(LogEvent::DeadLettered { partition });
         }
         self.state = State::Waiting;
         self.refused_since = None;
     }
 
-    /// No report will come for what was handed over.
+    /// No report will come for what was handed over; it will be sent again.
     pub(super) fn give_up(&mut self) {
         self.state = State::Waiting;
     }
@@ -121,7 +121,7 @@ impl Burials {
         let patience = patience_with(error);
         let since = *self.refused_since.get_or_insert(now);
         if patience.is_some_and(|patience| now.duration_since(since) >= patience) {
-            if let Some(Burial {
+            if let Some(DeadLetter {
                 partition, offset, ..
             }) = self.queue.front()
             {
@@ -143,13 +143,13 @@ impl Burials {
         };
     }
 
-    /// Whether there is something to hand over or to hear of.
+    /// Whether any letter is waiting or under way.
     pub(super) fn is_outstanding(&self) -> bool {
         !self.queue.is_empty()
     }
 }
 
-/// How long to go on where the brokers say no; for as long as it takes where they say nothing.
+/// How long to keep trying after this error; `None`: until the brokers answer.
 fn patience_with(error: &KafkaError) -> Option<Duration> {
     match error.rdkafka_error_code()? {
         RDKafkaErrorCode::MessageSizeTooLarge

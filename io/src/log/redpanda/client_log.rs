@@ -1,4 +1,4 @@
-//! What the client library says, of which an operator gets one line in a while.
+//! Log lines of the client library, throttled.
 
 use std::fmt::Display;
 use std::time::Instant;
@@ -8,27 +8,27 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use crate::noise::Throttle;
+use crate::throttle::Throttle;
 
-/// The context of a client of which nothing but its complaints is of interest.
+/// The context of a client that reports nothing but log lines.
 #[derive(Debug, Default)]
-pub(super) struct Noise(Throttle);
+pub(super) struct ClientLog(Throttle);
 
-impl Noise {
-    pub(super) fn say(&self, message: impl Display) {
+impl ClientLog {
+    pub(super) fn warn(&self, message: impl Display) {
         if let Some(held_back) = self.0.pass(Instant::now()) {
             tracing::warn!(held_back, "the log's brokers: {message}");
         }
     }
 }
 
-impl ClientContext for Noise {
+impl ClientContext for ClientLog {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         match level {
             RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
                 tracing::debug!(facility, message, "librdkafka");
             }
-            _ => self.say(message),
+            _ => self.warn(message),
         }
     }
 
@@ -38,8 +38,8 @@ impl ClientContext for Noise {
             return;
         }
         tracing::debug!(%error, reason, "librdkafka");
-        self.say(reason);
+        self.warn(reason);
     }
 }
 
-impl ConsumerContext for Noise {}
+impl ConsumerContext for ClientLog {}

@@ -1,12 +1,12 @@
-//! What is said again and again while something is away, of which an operator gets one line in a while.
+//! Throttles log lines that would repeat for as long as something is away.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long nothing more is said after a line.
+/// How long other lines are held back after one has passed.
 const QUIET: Duration = Duration::from_secs(5);
 
-/// Lets one line pass in a while.
+/// Lets one line pass, then holds others back for [`QUIET`].
 #[derive(Debug, Default)]
 pub(crate) struct Throttle(Mutex<Passed>);
 

@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::statvfs;
 
-/// The part of a disk, one in so many, that a reserve takes at most: on a small disk a write may then
-/// fail after all.
+/// A reserve takes at most one part in this many of a disk. On a small disk a write may then fail after all.
 const RESERVE_PART_MAX: u64 = 8;
 
 /// The space of a disk, in bytes.
@@ -16,7 +15,7 @@ pub(crate) struct Space {
 }
 
 impl Space {
-    /// What there is where this directory lies.
+    /// The space of the disk that holds a directory.
     pub(crate) fn of(dir: &Path) -> rustix::io::Result<Self> {
         let disk = statvfs(dir)?;
         Ok(Self {
@@ -25,22 +24,22 @@ impl Space {
         })
     }
 
-    /// How much must be free for anything to be written, where so much is wanted.
+    /// Bytes that must be free for anything to be written: what is wanted, or less on a small disk.
     pub(crate) fn reserve(self, wanted: u64) -> u64 {
         wanted.min(self.total / RESERVE_PART_MAX)
     }
 }
 
-/// Watches the free space of a disk, because what meets a full disk halfway through a write may have
-/// to be opened anew.
+/// Watches the free space of a disk. A log or store that hits a full disk halfway through a write may
+/// have to be reopened.
 #[derive(Debug)]
-pub(crate) struct Room {
+pub(crate) struct FreeSpace {
     dir: PathBuf,
     reserve_bytes: u64,
     refusing: bool,
 }
 
-impl Room {
+impl FreeSpace {
     pub(crate) const fn new(dir: PathBuf, reserve_bytes: u64) -> Self {
         Self {
             dir,
@@ -49,9 +48,9 @@ impl Room {
         }
     }
 
-    /// Whether something may be written. Once not, a quarter more than the reserve must be free.
+    /// Whether there is enough to write. After a refusal, a quarter more than the reserve must be free.
     pub(crate) fn is_enough(&mut self) -> bool {
-        // Where the disk can't be asked, writing to it will tell.
+        // If the disk can't be asked, the write itself will tell.
         let Ok(space) = Space::of(&self.dir) else {
             return true;
         };

@@ -1,18 +1,18 @@
-//! Whichever log was configured, as the server opens it.
+//! The log that was configured.
 
 use rookery_engine::port::{Log, LogEvent};
 use rookery_schema::{PartitionId, ShardId};
 use uuid::Uuid;
 
-use super::Stored;
-use super::embedded::{self, LogLayout};
-use super::redpanda::{self, RedpandaLog};
+use super::opening::{OpenError, Opening};
 use crate::embedded::Durability;
 use crate::lane::Lane;
+use crate::log::Stored;
+use crate::log::embedded::{self, LogLayout};
+use crate::log::redpanda::{self, RedpandaLog};
 use crate::mailbox::{Mailbox, Receiver};
-use crate::server::{OpenError, Opening};
 
-/// A log that is there, and not yet opened by the shards.
+/// A log that exists, but is not yet opened by the shards.
 pub(crate) enum LogBackend {
     Embedded {
         layout: LogLayout,
@@ -21,11 +21,11 @@ pub(crate) enum LogBackend {
     Redpanda(RedpandaLog),
 }
 
-/// A shard's log, what it tells, and its lane.
+/// A shard's log, its events, and its lane.
 type OpenedLog = (Box<dyn Log + Send>, Receiver<LogEvent>, Lane);
 
 impl LogBackend {
-    /// For a store to know again.
+    /// By which a store recognizes its log.
     pub(crate) const fn id(&self) -> Uuid {
         match self {
             Self::Embedded { layout, .. } => layout.log_id,
@@ -40,7 +40,7 @@ impl LogBackend {
         }
     }
 
-    /// Batches of one partition that the log holds before more are gathered on the shard instead.
+    /// Batches of one partition that the log holds at most; the shard gathers more records meanwhile.
     pub(crate) const fn appends_in_flight_max(&self) -> usize {
         match self {
             Self::Embedded { .. } => embedded::APPENDS_IN_FLIGHT_MAX,

@@ -1,4 +1,4 @@
-//! Whichever store was configured, as the server opens it.
+//! The store that was configured.
 
 use std::sync::atomic::AtomicBool;
 
@@ -6,29 +6,29 @@ use rookery_engine::port::{Store, StoreEvent};
 use rookery_schema::{PartitionId, ShardId};
 use uuid::Uuid;
 
+use super::opening::OpenError;
 use crate::config::{Config, StoreEngine};
 use crate::embedded::DataDir;
 use crate::lane::Lane;
 use crate::log::Stored;
 use crate::mailbox::{Mailbox, Receiver};
-use crate::server::OpenError;
 use crate::store::{embedded, scylla};
 use crate::vital::Shutdown;
 
-/// The store that a configuration names, open.
+/// The configured store, open.
 pub(crate) enum StoreBackend {
     Embedded(embedded::EmbeddedStore),
     Scylla(scylla::ScyllaStore),
 }
 
-/// What a shard has of its store: where it asks, where it is answered, and the thread in between.
+/// A shard's store, its events, and its lane.
 type OpenedStore = (Box<dyn Store + Send>, Receiver<StoreEvent>, Lane);
 
 impl StoreBackend {
-    /// Opens the store of a log. Waits for one that is a server of its own, until interrupted.
+    /// Opens the store of a log. Waits for an outside server until interrupted.
     ///
     /// # Errors
-    /// Where it can't be had, or belongs to another log.
+    /// If it can't be opened, or belongs to another log.
     pub(crate) fn open(
         config: &Config,
         data_dir: &DataDir,
@@ -49,7 +49,7 @@ impl StoreBackend {
         }
     }
 
-    /// What it had of a partition of the log when it was opened.
+    /// How much of a partition it had stored when it was opened.
     pub(crate) fn stored(&self, partition: PartitionId) -> Stored {
         match self {
             Self::Embedded(store) => store.stored(partition),
@@ -60,7 +60,7 @@ impl StoreBackend {
     /// Starts a shard's store lane.
     ///
     /// # Errors
-    /// Where no thread can be made, or the store can't be read.
+    /// If no thread can be made, or the store can't be read.
     pub(crate) fn spawn_lane(
         &self,
         shard: ShardId,

@@ -1,5 +1,5 @@
-//! Records that can't be understood, such as a newer version's: one JSON object a line in the file `dead`
-//! of their partition, where they outlive their segment.
+//! Dead letters: records that can't be understood, such as a newer version's. Each is one line of JSON in the
+//! file `dead` of its partition, where it outlives its segment.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -9,11 +9,11 @@ use std::path::Path;
 use rookery_schema::Offset;
 use serde_json::json;
 
-/// Appends a record and syncs it. A replay may bury the same one again.
-pub(super) fn bury(dir: &Path, offset: Offset, record: &[u8], reason: &str) -> io::Result<()> {
+/// Appends a record and syncs it. A replay may append the same one again.
+pub(super) fn append(dir: &Path, offset: Offset, record: &[u8], reason: &str) -> io::Result<()> {
     let mut hex = String::with_capacity(2 * record.len());
     for byte in record {
-        // A string takes whatever is written to it.
+        // Writing to a string can't fail.
         let _ = write!(hex, "{byte:02x}");
     }
     let line = json!({"offset": offset.0, "reason": reason, "record": hex});
@@ -34,8 +34,8 @@ mod tests {
     #[test]
     fn each_record_is_a_line_that_can_be_read_back() {
         let dir = tempfile::tempdir().unwrap();
-        bury(dir.path(), Offset(7), &[0, 200, 255], "kind \"200\"").unwrap();
-        bury(dir.path(), Offset(9), b"", "empty").unwrap();
+        append(dir.path(), Offset(7), &[0, 200, 255], "kind \"200\"").unwrap();
+        append(dir.path(), Offset(9), b"", "empty").unwrap();
         let text = std::fs::read_to_string(dir.path().join("dead")).unwrap();
         let lines: Vec<serde_json::Value> = text
             .lines()

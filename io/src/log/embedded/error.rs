@@ -1,0 +1,65 @@
+//! Why the embedded log can't be used.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rookery_schema::Offset;
+
+/// The embedded log can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: io::Error },
+    #[error(
+        "the log file {} is damaged at byte {at}: restore it from a backup, or move {} away to go on \
+         with what the store has",
+        path.display(), partition_dir(path).display()
+    )]
+    Corrupt { path: PathBuf, at: u64 },
+    #[error(
+        "the log has no records from offset {expected} up to {}: restore the missing file from a backup, \
+         or move {} away to go on with what the store has",
+        path.display(), partition_dir(path).display()
+    )]
+    Missing { path: PathBuf, expected: Offset },
+    #[error(
+        "{} was written by another version of Rookery, or is damaged: {reason}",
+        path.display()
+    )]
+    Layout { path: PathBuf, reason: String },
+    #[error(
+        "{} ends at offset {end}, but the store has records up to {stored}, as a power cut leaves it \
+         without --durability fsync: bring back the log that belongs to the store, or move the \
+         directory away to go on with what the store has",
+        path.display()
+    )]
+    BehindStore {
+        path: PathBuf,
+        end: Offset,
+        stored: Offset,
+    },
+    #[error(
+        "{} begins at offset {start}, but the store has records only up to {stored}: bring back the \
+         store that belongs to the log",
+        path.display()
+    )]
+    AheadOfStore {
+        path: PathBuf,
+        start: Offset,
+        stored: Offset,
+    },
+    #[error("the log's disk did not confirm a write ({0}): what it holds is not known any more")]
+    Sync(io::Error),
+}
+
+impl LogError {
+    pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { path, source }
+    }
+}
+
+/// What an operator moves away as a whole: a part of it would look like a loss.
+fn partition_dir(file: &Path) -> &Path {
+    file.parent().unwrap_or(file)
+}

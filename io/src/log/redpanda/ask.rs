@@ -1,0 +1,36 @@
+//! Questions to the brokers, which may not be there yet.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rdkafka::error::KafkaResult;
+
+use super::error::RedpandaError;
+use crate::throttle::Throttle;
+
+/// How long the answer to one question is waited for.
+pub(super) const ASK_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long after a question that was not answered it is asked again.
+const ASK_PAUSE: Duration = Duration::from_millis(200);
+
+/// Asks until there is an answer, and says now and then that it waits.
+pub(super) fn until_answered<T>(
+    interrupted: &AtomicBool,
+    mut ask: impl FnMut() -> KafkaResult<T>,
+) -> Result<T, RedpandaError> {
+    let throttle = Throttle::default();
+    loop {
+        let error = match ask() {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        if interrupted.load(Ordering::Relaxed) {
+            return Err(RedpandaError::Interrupted);
+        }
+        if let Some(held_back) = throttle.pass(Instant::now()) {
+            tracing::warn!(%error, held_back, "waiting for the log's brokers");
+        }
+        thread::sleep(ASK_PAUSE);
+    }
+}

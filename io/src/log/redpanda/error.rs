@@ -1,0 +1,74 @@
+//! Why the redpanda log can't be used.
+
+use std::io;
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rookery_schema::{Offset, PartitionId};
+
+/// The redpanda log can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RedpandaError {
+    #[error("the client of the log's brokers can't be made: {0}")]
+    Client(KafkaError),
+    #[error("the log's brokers take connections, but don't answer ({0}): see their own logs")]
+    NoAnswer(KafkaError),
+    #[error("stopped while it waited for the log's brokers")]
+    Interrupted,
+    #[error(
+        "the topic {topic} can't be made: {code}; make it with {partitions} partitions, or correct what \
+         the brokers don't accept"
+    )]
+    Topic {
+        topic: String,
+        partitions: u32,
+        code: RDKafkaErrorCode,
+    },
+    #[error(
+        "the topic {topic} has {found} partitions and not {wanted}: leave --partitions out to go on with \
+         {found}; where a chat belongs follows from their number, so it can't be changed"
+    )]
+    Partitions {
+        topic: String,
+        found: u32,
+        wanted: u32,
+    },
+    #[error(
+        "partition {partition} of topic {topic} ends at offset {end}, but the store, or the group's \
+         commit, is up to {stored}: bring back the topic that belongs to the store, or begin with \
+         another topic, another group and an empty store"
+    )]
+    BehindStore {
+        topic: String,
+        partition: PartitionId,
+        end: Offset,
+        stored: Offset,
+    },
+    #[error(
+        "partition {partition} of topic {topic} begins at offset {start}, but the store has records only \
+         up to {stored}: bring back the store that belongs to the topic"
+    )]
+    AheadOfStore {
+        topic: String,
+        partition: PartitionId,
+        start: Offset,
+        stored: Offset,
+    },
+    #[error(
+        "partition {partition} of topic {topic} lacks the records from offset {committed} up to {start}, \
+         which were removed before it was known that the store has them: raise the topic's retention.ms \
+         above the longest outage; to go on without them, name another --group"
+    )]
+    Removed {
+        topic: String,
+        partition: PartitionId,
+        start: Offset,
+        committed: Offset,
+    },
+    #[error(
+        "the log's brokers don't have the records any more that come next ({0}): they were removed before \
+         they were read, or lost with a replica; a restart checks what is left"
+    )]
+    Lost(KafkaError),
+    #[error("can't start the thread of the log: {0}")]
+    Thread(io::Error),
+}
