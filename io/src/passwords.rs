@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
-use rookery_engine::port::{PasswordCheck, PasswordJob, PasswordOutcome};
+use rookery_engine::port::{PasswordCheck, PasswordJob, PasswordOutcome, Token};
 
 use crate::lane::{self, Lane};
 use crate::mailbox::{Mailbox, Receiver, Sender};
@@ -35,7 +35,7 @@ const JOBS_WAITING_MAX: usize = 32;
 const IDLE_SLEEP: Duration = Duration::from_secs(3600);
 
 /// An outcome, with the token of its job.
-pub type Answer = (u64, PasswordOutcome);
+pub type Answer = (Token, PasswordOutcome);
 
 /// One shard's way to its hasher.
 pub struct PasswordPort {

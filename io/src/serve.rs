@@ -139,11 +139,11 @@ fn open(
     let store = StoreBackend::open(config, data_dir, log.id(), opening.interrupted)?;
     let mut backends = Vec::new();
     let mut lanes = Vec::new();
-    let shards = opening.topology.all_shards();
+    let shards = opening.routing.all_shards();
     for ((shard, cpu), mailbox) in shards.zip(opening.cpus).zip(opening.mailboxes) {
         let partitions: Vec<(PartitionId, Stored)> = opening
-            .topology
-            .owned_by(shard)
+            .routing
+            .served_by(shard)
             .map(|id| (id, store.stored(id)))
             .collect();
         let (log, log_events, log_lane) =

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use rookery_engine::config::{AuthMode, ShardConfig};
 use rookery_engine::shard::Shard;
-use rookery_schema::Topology;
+use rookery_schema::{Placement, Routing};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
@@ -203,13 +203,13 @@ pub fn start<E: Engine>(
     interrupted: &AtomicBool,
     open: impl FnOnce(Opening<'_>) -> Result<Opened, OpenError>,
 ) -> Result<Server, ServerError> {
-    let topology = u16::try_from(config.cpus.len())
+    let routing = u16::try_from(config.cpus.len())
         .ok()
-        .and_then(|shards| Topology::new(config.partitions, shards))
+        .and_then(|shards| Routing::new(Placement::new(config.partitions)?, shards))
         .ok_or(ServerError::Empty)?;
     let shutdown = Shutdown::default();
     let mut monitor = Monitor::default();
-    let (address, shards) = prepare(config, topology, &shutdown, &mut monitor)?;
+    let (address, shards) = prepare(config, &routing, &shutdown, &mut monitor)?;
     let mailboxes: Vec<_> = config.cpus.iter().map(|_| Mailbox::new()).collect();
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let (hashers, passwords) =
@@ -220,7 +220,7 @@ pub fn start<E: Engine>(
         error
     };
     let opened = open(Opening {
-        topology,
+        routing,
         cpus: &config.cpus,
         mailboxes: &mailboxes,
         shutdown: &shutdown,
@@ -320,12 +320,12 @@ fn wait_until(at_most: Duration, mut done: impl FnMut() -> bool) -> bool {
 /// Makes all shards and takes their addresses. Returns the API's.
 fn prepare<E: Engine>(
     config: &ServerConfig,
-    topology: Topology,
+    routing: &Routing,
     shutdown: &Shutdown,
     monitor: &mut Monitor,
 ) -> Result<(SocketAddr, Vec<NewShard<E>>), ServerError> {
     let executors = start_executors(&config.cpus, shutdown)?;
-    let configs = configure_shards(config, topology)?;
+    let configs = configure_shards(config, routing)?;
     let (address, listeners) = bind(config)?;
     let shards = executors.into_iter().zip(configs).zip(listeners);
     let shards = shards.map(|((executor, config), listeners)| {
@@ -353,14 +353,14 @@ fn start_executors<E: Engine>(
 
 fn configure_shards(
     config: &ServerConfig,
-    topology: Topology,
+    routing: &Routing,
 ) -> Result<Vec<ShardConfig>, ServerError> {
     let mut random = File::open("/dev/urandom").map_err(ServerError::Entropy)?;
     let mut ticket_secret = vec![0; 32];
     random
         .read_exact(&mut ticket_secret)
         .map_err(ServerError::Entropy)?;
-    topology
+    routing
         .all_shards()
         .map(|id| {
             let mut entropy = [0; 32];
@@ -369,7 +369,7 @@ fn configure_shards(
                 .map_err(ServerError::Entropy)?;
             Ok(ShardConfig {
                 id,
-                topology,
+                routing: routing.clone(),
                 auth: config.auth,
                 token_secret: config.token_secret.clone(),
                 ticket_secret: ticket_secret.clone(),

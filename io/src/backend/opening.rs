@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use rookery_schema::Topology;
+use rookery_schema::Routing;
 
 use crate::lane::Lane;
 use crate::mailbox::Mailbox;
@@ -12,7 +12,8 @@ use crate::vital::Shutdown;
 /// What log and store need in order to open. If opening fails halfway, `shutdown` must begin before the
 /// lanes that already run lose their rings.
 pub struct Opening<'a> {
-    pub topology: Topology,
+    /// Which shard serves which partition.
+    pub routing: Routing,
     /// For each shard, the CPU that its lanes are pinned to, if any.
     pub cpus: &'a [Option<usize>],
     /// For each shard, where its events go.

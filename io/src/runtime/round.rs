@@ -145,5 +145,9 @@ fn report(notice: Notice) {
             reason,
             "a record of the log could not be understood and was passed over"
         ),
+        Notice::Bug { what } => tracing::error!(
+            what,
+            "a bug in this program: please report this line; rookery_bugs_total counts how often"
+        ),
     }
 }

@@ -2,7 +2,7 @@
 
 use rookery_engine::effect::ConnEffect;
 use rookery_engine::ids::ConnId;
-use rookery_engine::input::{Input};
+use rookery_engine::input::Input;
 
 use super::Engine;
 use super::core::Core;
@@ -60,7 +60,7 @@ impl<E: Engine> Core<E> {
     }
 
     /// Takes over an accepted connection.
-    fn accept(&self, socket: Socket, listener: Entrance) {
+    fn accept(&self, socket: Socket, entrance: Entrance) {
         // A peer that has reset the connection by now no longer has an address.
         let Ok(peer) = socket.peer() else { return };
         if let Err(error) = socket.send_at_once() {
@@ -70,7 +70,7 @@ impl<E: Engine> Core<E> {
             self.step(Input::Accepted {
                 conn,
                 peer,
-                listener,
+                entrance,
             });
         }
     }

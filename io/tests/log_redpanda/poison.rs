@@ -67,8 +67,7 @@ fn send_dead_letter(shard: &mut Shard, record: Bytes) {
         record,
         reason: "an unknown kind".into(),
     });
-    let is_done =
-        |event: &LogEvent| matches!(event, LogEvent::DeadLettered { partition } if *partition == P0);
+    let is_done = |event: &LogEvent| matches!(event, LogEvent::DeadLettered { partition } if *partition == P0);
     shard.until("word of the dead letter", |shard| {
         shard.events.iter().any(is_done)
     });

@@ -10,13 +10,13 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use rookery_engine::config::{AuthMode, ShardConfig};
 use rookery_engine::effect::{ConnEffect, Effects, HandedOff};
 use rookery_engine::ids::ConnId;
 use rookery_engine::input::{Input, Now};
 use rookery_engine::mesh::{EventBatch, ShardMessage};
 use rookery_engine::outbox::Outbox;
 use rookery_engine::port::{LogEvent, LogRequest};
-use rookery_engine::config::{AuthMode, ShardConfig};
 use rookery_engine::stats::Stats;
 use rookery_io::backend::{OpenError, Opened, Opening};
 use rookery_io::lane;

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rookery_engine::port::{Found, Read, Store, StoreEvent, StoreFault, StoreRequest};
+use rookery_engine::port::{Found, Read, Store, StoreEvent, StoreFault, StoreRequest, Token};
 use rookery_schema::ShardId;
 use rookery_schema::row::Row;
 
@@ -208,7 +208,7 @@ impl StoreLane {
         Ok(false)
     }
 
-    fn take_group(&mut self) -> Vec<(u64, Vec<Row>)> {
+    fn take_group(&mut self) -> Vec<(Token, Vec<Row>)> {
         let (mut group, mut count) = (Vec::new(), 0);
         while count < COMMIT_ROWS_MAX {
             match self.waiting.pop_front() {

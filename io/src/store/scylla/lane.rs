@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{FuturesUnordered, Stream as _};
-use rookery_engine::port::{Read, Store, StoreEvent, StoreFault, StoreRequest};
+use rookery_engine::port::{Read, Store, StoreEvent, StoreFault, StoreRequest, Token};
 use rookery_schema::ShardId;
 use tokio::time::Sleep;
 

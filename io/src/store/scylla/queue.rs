@@ -5,6 +5,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Instant;
 
+use rookery_engine::port::Token;
 use rookery_schema::cql::ended_session_bucket;
 use rookery_schema::row::Row;
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, UserId};
