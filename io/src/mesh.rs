@@ -175,7 +175,7 @@ mod tests {
 
     use super::*;
     use rookery_engine::mesh::EventBatch;
-    use rookery_schema::{ChatId, Timestamp, UserId};
+    use rookery_schema::{ChatId, Seq, Timestamp, UserId};
     use std::time::Duration;
 
     fn message(ticket: u64) -> Vec<ShardMessage> {
@@ -238,6 +238,8 @@ mod tests {
     fn events(bytes: usize) -> Vec<ShardMessage> {
         vec![ShardMessage::Events(EventBatch {
             chat_id: ChatId::from_bytes([1; 16]),
+            from: ShardId(0),
+            first: Seq(1),
             lines: vec![b'x'; bytes].into(),
             count: 1,
             accepted_at: Timestamp::from_millis(0),

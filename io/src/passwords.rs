@@ -171,13 +171,17 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
+    use rookery_engine::port::Part;
     use std::time::Instant;
 
     const PATIENCE: Duration = Duration::from_secs(30);
 
-    fn job(token: Token, password: &str, against: PasswordCheck) -> PasswordJob {
+    fn job(number: u64, password: &str, against: PasswordCheck) -> PasswordJob {
         PasswordJob {
-            token,
+            token: Token {
+                part: Part::Owner,
+                number,
+            },
             password: password.to_owned(),
             against,
         }
@@ -301,7 +305,7 @@ mod tests {
         hashers.shutdown.begin();
         hashers.ports[0].jobs = Mailbox::new().channel(1).0;
         for token in 0..accepted {
-            assert_eq!(hashers.answer().0, token);
+            assert_eq!(hashers.answer().0.number, token);
         }
         assert!(hashers.lanes.pop().unwrap().join(PATIENCE));
     }

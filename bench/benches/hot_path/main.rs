@@ -11,7 +11,7 @@ use bytes::BytesMut;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use rookery_engine::http::{Progress, RequestReader};
 use rookery_engine::ids::ConnId;
-use rookery_engine::mesh::{Asker, Command, EventBatch, Post, ShardMessage, Waiting};
+use rookery_engine::mesh::{Asker, ChatCommand, Command, EventBatch, Post, ShardMessage, Waiting};
 use rookery_engine::ws::write_text_frame;
 use rookery_io::mailbox::Mailbox;
 use rookery_io::mesh::{self, Parcel};
@@ -221,12 +221,14 @@ fn asks() -> Vec<ShardMessage> {
                 ticket: 0,
             },
         },
-        command: Command::PostMessage(Post {
-            chat_id: CHAT,
-            sender_id: SENDER,
-            content: CONTENT.into(),
-            client_id: None,
-        }),
+        command: Command::Chat(
+            CHAT,
+            ChatCommand::Post(Post {
+                sender_id: SENDER,
+                content: CONTENT.into(),
+                client_id: None,
+            }),
+        ),
     };
     (0..BATCH).map(ask).collect()
 }

@@ -3,10 +3,18 @@
 use bytes::BytesMut;
 use memchr::memchr2;
 
-use super::Refusal;
 use super::fields::{is_token, is_token_byte, is_value_byte};
 use super::limits::{BODY_BYTES_MAX, CHUNK_METADATA_BYTES_MAX, CHUNK_SIZE_DIGITS_MAX};
-use super::reader::Extent;
+use super::refusal::Refusal;
+
+/// Where a whole body stands in the input.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Extent {
+    /// Bytes of the body, from the end of the head on.
+    pub(super) body_len: usize,
+    /// Where the next request begins: framing that was decoded may stand in between.
+    pub(super) end: usize,
+}
 
 /// How far the decoding of a chunked body has come.
 ///

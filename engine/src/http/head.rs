@@ -7,8 +7,12 @@ use smallvec::SmallVec;
 
 use super::fields::{is_token, list_members};
 use super::limits::{BODY_BYTES_MAX, HEADER_FIELDS_MAX};
+use super::method::{Method, Version};
+use super::refusal::Refusal;
 use super::target::{Target, is_authority};
-use super::{Method, Refusal, Request, Version};
+
+/// Headers that take no allocation of their own; browsers send about this many.
+pub(super) const INLINE_HEADERS: usize = 16;
 
 /// A part of a head, by its place. Sixteen bits are enough for any head within its limit.
 #[derive(Debug, Clone, Copy)]
@@ -66,7 +70,7 @@ pub(super) struct Head {
     pub(super) authority: Option<Span>,
     pub(super) path: Span,
     pub(super) query: Option<Span>,
-    pub(super) headers: SmallVec<[HeaderSpan; Request::INLINE_HEADERS]>,
+    pub(super) headers: SmallVec<[HeaderSpan; INLINE_HEADERS]>,
 }
 
 impl Head {

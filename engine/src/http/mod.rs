@@ -12,6 +12,7 @@ mod date;
 mod fields;
 mod head;
 pub mod limits;
+mod method;
 mod reader;
 mod refusal;
 mod request;
@@ -21,8 +22,9 @@ mod target;
 
 pub use date::HttpDate;
 pub(crate) use fields::list_members;
+pub use method::{Method, Version};
 pub use reader::{Progress, RequestReader};
 pub use refusal::Refusal;
-pub use request::{Method, Request, Version};
+pub use request::Request;
 pub use response::{CONTINUE, ResponseHead, write_head, write_response};
 pub use status::Status;

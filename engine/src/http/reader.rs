@@ -3,12 +3,13 @@
 use bytes::{Buf, Bytes, BytesMut};
 use memchr::{memchr, memchr_iter};
 
-use super::chunked::ChunkedBody;
+use super::chunked::{ChunkedBody, Extent};
 use super::head::{Framing, Head, check_request_line};
 use super::limits::{
     HEAD_BYTES_MAX, LEADING_EMPTY_LINES_MAX, REQUEST_LINE_BYTES_MAX, REQUEST_LINE_PROBE_BYTES,
 };
-use super::{Refusal, Request};
+use super::refusal::Refusal;
+use super::request::Request;
 
 /// What [`RequestReader::next`] made of the input.
 #[derive(Debug)]
@@ -161,15 +162,6 @@ impl Body {
             Self::Chunked(body) => body.decode(input, head_len),
         }
     }
-}
-
-/// Where a whole body stands in the input.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Extent {
-    /// Bytes of the body, from the end of the head on.
-    pub(super) body_len: usize,
-    /// Where the next request begins: framing that was decoded may stand in between.
-    pub(super) end: usize,
 }
 
 /// The search for the empty line that ends a head.

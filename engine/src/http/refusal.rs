@@ -1,6 +1,6 @@
 //! The reasons for which a request is turned down before any handler sees it.
 
-use super::Status;
+use super::status::Status;
 
 /// Why a request is turned down by the protocol itself.
 ///

@@ -3,64 +3,8 @@
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::head::{Head, HeaderSpan, Span};
-
-/// The methods that some resource may have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Method {
-    /// `GET`
-    Get,
-    /// `HEAD`
-    Head,
-    /// `POST`
-    Post,
-    /// `PUT`
-    Put,
-    /// `PATCH`
-    Patch,
-    /// `DELETE`
-    Delete,
-    /// `OPTIONS`
-    Options,
-}
-
-impl Method {
-    /// The method of a name, which is case-sensitive (RFC 9110, 9.1).
-    pub fn from_name(name: &str) -> Option<Self> {
-        Some(match name {
-            "GET" => Self::Get,
-            "HEAD" => Self::Head,
-            "POST" => Self::Post,
-            "PUT" => Self::Put,
-            "PATCH" => Self::Patch,
-            "DELETE" => Self::Delete,
-            "OPTIONS" => Self::Options,
-            _ => return None,
-        })
-    }
-
-    /// The name, as `Allow` lists it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Head => "HEAD",
-            Self::Post => "POST",
-            Self::Put => "PUT",
-            Self::Patch => "PATCH",
-            Self::Delete => "DELETE",
-            Self::Options => "OPTIONS",
-        }
-    }
-}
-
-/// The protocol version of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Version {
-    /// HTTP/1.0
-    Http10,
-    /// HTTP/1.1
-    Http11,
-}
+use super::head::{Head, HeaderSpan, INLINE_HEADERS, Span};
+use super::method::{Method, Version};
 
 /// One whole request: a checked head and a body that is free of transfer codings.
 #[derive(Debug, Clone)]
@@ -77,14 +21,11 @@ pub struct Request {
     authority: Option<Span>,
     path: Span,
     query: Option<Span>,
-    headers: SmallVec<[HeaderSpan; Self::INLINE_HEADERS]>,
+    headers: SmallVec<[HeaderSpan; INLINE_HEADERS]>,
     head: Bytes,
 }
 
 impl Request {
-    /// Headers that take no allocation of their own; browsers send about this many.
-    pub(super) const INLINE_HEADERS: usize = 16;
-
     pub(super) fn new(parsed: Head, head: Bytes, body: Bytes) -> Self {
         Self {
             method: parsed.method,

@@ -2,7 +2,9 @@
 
 use bytes::BufMut;
 
-use super::{HttpDate, Status, Version};
+use super::date::HttpDate;
+use super::method::Version;
+use super::status::Status;
 
 /// The interim response that asks for the body of a request which said `Expect: 100-continue`.
 pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";

@@ -2,7 +2,8 @@
 
 use memchr::{memchr, memchr2, memmem};
 
-use super::{Method, Refusal};
+use super::method::Method;
+use super::refusal::Refusal;
 
 /// The parts of a request target.
 #[derive(Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use rookery_engine::port::LogRequest;
 use rookery_io::embedded::Durability;
 use rookery_io::log::Stored;
 use rookery_io::log::embedded::Settings;
-use rookery_schema::{Offset, Topology};
+use rookery_schema::{Offset, Placement, Routing};
 
 use super::support::{P0, PATIENCE, Shard, batch, layout, segments, sized_batch, small};
 
@@ -28,9 +28,9 @@ fn records_come_back_whatever_the_number_of_shards() {
     let layout = layout(root.path(), 5);
     let mut written: Vec<Vec<u64>> = vec![Vec::new(); 5];
     for (round, shards) in [2_u16, 1, 3, 5].into_iter().enumerate() {
-        let topology = Topology::new(5, shards).unwrap();
-        for shard in topology.all_shards() {
-            let owned = Vec::from_iter(topology.owned_by(shard));
+        let routing = Routing::new(Placement::new(5).unwrap(), shards).unwrap();
+        for shard in routing.all_shards() {
+            let owned = Vec::from_iter(routing.served_by(shard));
             let stored = Stored::Below(Offset(if round == 0 { 0 } else { 2 }));
             let partitions = Vec::from_iter(owned.iter().map(|&id| (id, stored)));
             let mut shard = Shard::open_with(&layout, &partitions, small()).unwrap();

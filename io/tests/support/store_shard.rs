@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use rookery_engine::port::{Found, Read, Store, StoreEvent, StoreRequest};
+use rookery_engine::port::{Found, Part, Read, Store, StoreEvent, StoreRequest, Token};
 use rookery_io::lane::Lane;
 use rookery_io::mailbox::{Mailbox, Receiver};
 use rookery_io::vital::Shutdown;
@@ -56,19 +56,23 @@ impl Shard {
     }
 
     /// Submits a request, when the ring has room, and tells its token.
-    pub(crate) fn submit(&mut self, request: impl FnOnce(u64) -> StoreRequest) -> u64 {
+    pub(crate) fn submit(&mut self, request: impl FnOnce(Token) -> StoreRequest) -> Token {
         self.tokens += 1;
-        let mut request = request(self.tokens);
+        let token = Token {
+            part: Part::Owner,
+            number: self.tokens,
+        };
+        let mut request = request(token);
         let deadline = Instant::now() + PATIENCE;
         while let Err(back) = self.store.submit(request) {
             assert!(Instant::now() < deadline, "the ring stays full");
             request = back;
             std::thread::sleep(Duration::from_micros(100));
         }
-        self.tokens
+        token
     }
 
-    pub(crate) fn submit_write(&mut self, rows: Vec<Row>) -> u64 {
+    pub(crate) fn submit_write(&mut self, rows: Vec<Row>) -> Token {
         self.submit(|token| StoreRequest::Write { token, rows })
     }
 

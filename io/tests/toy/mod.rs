@@ -23,7 +23,7 @@ use rookery_io::lane;
 use rookery_io::mailbox::Mailbox;
 use rookery_io::runtime::{Backend, Engine};
 use rookery_io::server::{self, Server, ServerConfig};
-use rookery_schema::{ChatId, PartitionId, ShardId, Timestamp, UserId};
+use rookery_schema::{ChatId, PartitionId, Seq, ShardId, Timestamp, UserId};
 
 /// How long a test waits for something that should happen soon.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -60,7 +60,7 @@ impl Toy {
     pub(crate) fn new(config: ShardConfig) -> Self {
         Self {
             id: config.id,
-            shards: usize::from(config.topology.shards()),
+            shards: usize::from(config.routing.shards()),
             connections: HashMap::new(),
             appending: VecDeque::new(),
             asking: VecDeque::new(),
@@ -144,6 +144,8 @@ impl Toy {
         effects.mesh[to].extend((0..HEAPED_CHUNKS).map(|_| {
             ShardMessage::Events(EventBatch {
                 chat_id: ChatId::from_bytes([0; 16]),
+                from: self.id,
+                first: Seq(1),
                 lines: self.chunk.clone(),
                 count: 1,
                 accepted_at: Timestamp::from_millis(0),

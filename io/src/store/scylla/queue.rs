@@ -303,6 +303,7 @@ mod tests {
     use super::*;
     use proptest::collection::vec;
     use proptest::prelude::*;
+    use rookery_engine::port::Part;
     use rookery_schema::row::{EventRow, Head, MemberRow};
 
     fn chat(n: u8) -> ChatId {
@@ -345,11 +346,18 @@ mod tests {
         }
     }
 
+    const fn token(number: u64) -> Token {
+        Token {
+            part: Part::Owner,
+            number,
+        }
+    }
+
     fn finish(queue: &mut Queue, job: &Job) -> Vec<u64> {
         let mut done = Vec::new();
         queue.finish(job, &mut done);
         let token = |done| match done {
-            Done::Written { token, .. } | Done::Synced { token } => token,
+            Done::Written { token, .. } | Done::Synced { token } => token.number,
         };
         done.into_iter().map(token).collect()
     }
@@ -357,10 +365,10 @@ mod tests {
     #[test]
     fn a_chat_has_one_job_under_way_and_the_next_takes_all_that_came_meanwhile() {
         let (mut queue, now) = (Queue::default(), Instant::now());
-        queue.write(1, vec![event(1, 1), event(2, 1)], now);
+        queue.write(token(1), vec![event(1, 1), event(2, 1)], now);
         let (one, two) = (queue.next_job(now).unwrap(), queue.next_job(now).unwrap());
         for seq in 2..5 {
-            queue.write(seq, vec![event(1, seq)], now);
+            queue.write(token(seq), vec![event(1, seq)], now);
         }
         assert!(queue.next_job(now).is_none());
         assert_eq!(finish(&mut queue, &one), [0; 0]);
@@ -382,7 +390,7 @@ mod tests {
             event(1, 7),
             joins(2, 7),
         ];
-        queue.write(1, rows, now);
+        queue.write(token(1), rows, now);
         let first = queue.next_job(now).unwrap();
         assert_eq!(first.rows, [joins(1, 5), event(1, 5)]);
         finish(&mut queue, &first);
@@ -406,8 +414,8 @@ mod tests {
             })
         };
         let rows = [event(1, 1)].into_iter().chain((0..many).map(member));
-        queue.write(1, rows.collect(), now);
-        queue.write(2, vec![event(1, 2)], now);
+        queue.write(token(1), rows.collect(), now);
+        queue.write(token(2), vec![event(1, 2)], now);
         let job = queue.next_job(now).unwrap();
         assert_eq!(
             (job.rows.len(), job.rows.last()),
@@ -418,14 +426,14 @@ mod tests {
     #[test]
     fn how_far_the_store_has_come_never_gets_ahead_of_rows_and_a_sync_waits_for_it() {
         let (mut queue, now) = (Queue::default(), Instant::now());
-        queue.write(1, vec![event(1, 1), reached(10)], now);
-        queue.write(2, vec![event(2, 1), reached(20)], now);
-        queue.sync(3);
-        let only = queue.write(4, vec![reached(30)], now);
+        queue.write(token(1), vec![event(1, 1), reached(10)], now);
+        queue.write(token(2), vec![event(2, 1), reached(20)], now);
+        queue.sync(token(3));
+        let only = queue.write(token(4), vec![reached(30)], now);
         assert_eq!(
             only,
             Some(Done::Written {
-                token: 4,
+                token: token(4),
                 since: now
             })
         );
@@ -440,7 +448,7 @@ mod tests {
         assert_eq!(queue.take_reached(), [(PartitionId(0), Offset(20))]);
         assert!(queue.next_synced().is_none(), "it is not stored yet");
         queue.reached_stored();
-        assert_eq!(queue.next_synced(), Some(Done::Synced { token: 3 }));
+        assert_eq!(queue.next_synced(), Some(Done::Synced { token: token(3) }));
         assert_eq!(queue.take_reached(), [(PartitionId(0), Offset(30))]);
         queue.reached_stored();
         assert!(queue.is_empty());
@@ -461,12 +469,12 @@ mod tests {
             let (mut coming, mut choices) = (writes.iter().zip(0..), choices.into_iter());
             while answered.len() < writes.len() {
                 let (is_new, which) = choices.next().unwrap_or((true, 0));
-                if is_new && let Some((chats, token)) = coming.next() {
+                if is_new && let Some((chats, number)) = coming.next() {
                     let rows = chats.iter().map(|&n| {
                         seqs[usize::from(n)] += 1;
                         event(n, seqs[usize::from(n)])
                     });
-                    answered.extend(queue.write(token, rows.collect(), now).map(|_| token));
+                    answered.extend(queue.write(token(number), rows.collect(), now).map(|_| number));
                 } else if let Some(job) = queue.next_job(now) {
                     in_flight.push(job);
                 } else if !in_flight.is_empty() {
