@@ -1,8 +1,10 @@
 //! Signed tokens, cookies and tickets.
 
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use data_encoding::BASE64URL_NOPAD;
+use hmac::{Hmac, KeyInit, Mac};
 use rookery_schema::{SessionId, Timestamp, UserId};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use sha2::Sha256;
 
 use crate::ids::{Caller, Session};
 
@@ -14,7 +16,7 @@ pub(crate) const TICKET_MILLIS: u64 = 30_000;
 const TOKEN_BYTES_MAX: usize = 2048;
 /// Name of the cookie that carries the token.
 pub(crate) const SESSION_COOKIE: &str = "session";
-/// Name of the cookie that tells the user in trust mode.
+/// Name of the cookie that names the user in trust mode.
 pub(crate) const USER_COOKIE: &str = "user_id";
 
 /// A ticket that was presented: who may connect with it, once.
@@ -37,19 +39,19 @@ impl Ticket {
     }
 }
 
-/// Makes and checks tokens (JWT, HS256) and tickets. Times are milliseconds, and are checked against
-/// the clock that the caller passes in.
-pub(crate) struct Tokens {
-    sign: EncodingKey,
-    check: DecodingKey,
-    sign_ticket: EncodingKey,
-    check_ticket: DecodingKey,
-    validation: Validation,
+/// Who issued a token: nobody but Rookery. Another service's token is refused even if it shares the
+/// secret.
+#[derive(Serialize, Deserialize)]
+enum Issuer {
+    #[serde(rename = "rookery")]
+    Rookery,
 }
 
+// An unknown claim may be a restriction, such as `nbf` or `aud`, so it refuses the token.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct TokenClaims {
-    iss: String,
+    iss: Issuer,
     sub: UserId,
     sid: SessionId,
     /// Seconds, as JWT has it (RFC 7519, section 4.1.4).
@@ -57,83 +59,68 @@ struct TokenClaims {
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct TicketClaims {
-    iss: String,
+    iss: Issuer,
     sub: UserId,
     jti: SessionId,
+    /// Milliseconds: a ticket lives too briefly for seconds.
     exp: u64,
     session: Option<(SessionId, Timestamp)>,
 }
 
-/// Who issued a token; another service's token is refused even if it shares the secret.
-const TOKEN_ISSUER: &str = "rookery";
+/// Issues and verifies tokens and tickets, each with a secret of its own. The engine has no clock: the
+/// caller passes the time in.
+pub(crate) struct Tokens {
+    token_key: Key,
+    ticket_key: Key,
+}
 
 impl Tokens {
     pub(crate) fn new(token_secret: &[u8], ticket_secret: &[u8]) -> Self {
-        let mut validation = Validation::new(Algorithm::HS256);
-        validation.set_issuer(&[TOKEN_ISSUER]);
-        // The engine has no clock of its own: `exp` is checked by the methods below.
-        validation.validate_exp = false;
-        validation.set_required_spec_claims(&["exp", "iss", "sub"]);
         Self {
-            sign: EncodingKey::from_secret(token_secret),
-            check: DecodingKey::from_secret(token_secret),
-            sign_ticket: EncodingKey::from_secret(ticket_secret),
-            check_ticket: DecodingKey::from_secret(ticket_secret),
-            validation,
+            token_key: Key::new(token_secret),
+            ticket_key: Key::new(ticket_secret),
         }
     }
 
     /// A token for a login.
     pub(crate) fn issue(&self, user_id: UserId, session: Session) -> Option<String> {
-        let claims = TokenClaims {
-            iss: TOKEN_ISSUER.to_owned(),
+        self.token_key.sign(&TokenClaims {
+            iss: Issuer::Rookery,
             sub: user_id,
             sid: session.session_id,
             exp: session.expires_at.seconds(),
-        };
-        encode(&Header::new(Algorithm::HS256), &claims, &self.sign).ok()
+        })
     }
 
     /// The login that a token stands for, unless it is forged or expired.
     pub(crate) fn verify(&self, token: &[u8], now: Timestamp) -> Option<(UserId, Session)> {
-        if token.len() > TOKEN_BYTES_MAX {
-            return None;
-        }
-        let claims = decode::<TokenClaims>(token, &self.check, &self.validation)
-            .ok()?
-            .claims;
-        let expires_at = Timestamp::from_millis(claims.exp.saturating_mul(1000));
+        let claims: TokenClaims = self.token_key.verify(token)?;
         let session = Session {
             session_id: claims.sid,
-            expires_at,
+            expires_at: Timestamp::from_millis(claims.exp.saturating_mul(1000)),
         };
-        (now < expires_at).then_some((claims.sub, session))
+        (now < session.expires_at).then_some((claims.sub, session))
     }
 
+    /// A ticket as text, for a query.
     pub(crate) fn issue_ticket(&self, ticket: &Ticket) -> Option<String> {
-        let claims = TicketClaims {
-            iss: TOKEN_ISSUER.to_owned(),
+        self.ticket_key.sign(&TicketClaims {
+            iss: Issuer::Rookery,
             sub: ticket.user_id,
             jti: ticket.ticket_id,
             exp: ticket.expires_at.millis(),
             session: ticket
                 .session
                 .map(|session| (session.session_id, session.expires_at)),
-        };
-        encode(&Header::new(Algorithm::HS256), &claims, &self.sign_ticket).ok()
+        })
     }
 
-    /// The ticket in a query, unless it is forged or expired. Whether it was spent already is known at
-    /// its user's home.
+    /// The ticket in a query, unless it is forged or expired. Its user's home knows whether it was
+    /// already spent.
     pub(crate) fn verify_ticket(&self, ticket: &[u8], now: Timestamp) -> Option<Ticket> {
-        if ticket.len() > TOKEN_BYTES_MAX {
-            return None;
-        }
-        let claims = decode::<TicketClaims>(ticket, &self.check_ticket, &self.validation)
-            .ok()?
-            .claims;
-        let expires_at = Timestamp::from_millis(claims.exp);
+        let claims: TicketClaims = self.ticket_key.verify(ticket)?;
         let session = claims.session.map(|(session_id, expires_at)| Session {
             session_id,
             expires_at,
@@ -141,10 +128,51 @@ impl Tokens {
         let ticket = Ticket {
             ticket_id: claims.jti,
             user_id: claims.sub,
-            expires_at,
+            expires_at: Timestamp::from_millis(claims.exp),
             session,
         };
-        (now < expires_at).then_some(ticket)
+        (now < ticket.expires_at).then_some(ticket)
+    }
+}
+
+/// `{"typ":"JWT","alg":"HS256"}` in base64url, with the dot that ends it. Every token begins with these
+/// very bytes, so the bearer has no say in how their token is verified.
+const HEADER: &str = "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.";
+
+/// A secret, ready to sign and verify JWTs with HS256 (RFC 7515, RFC 7519).
+struct Key {
+    mac: Hmac<Sha256>,
+}
+
+impl Key {
+    fn new(secret: &[u8]) -> Self {
+        let mac = Hmac::new_from_slice(secret).expect("HMAC takes a key of any length");
+        Self { mac }
+    }
+
+    fn sign(&self, claims: &impl Serialize) -> Option<String> {
+        let claims = serde_json::to_vec(claims).ok()?;
+        let mut token = HEADER.to_owned();
+        BASE64URL_NOPAD.encode_append(&claims, &mut token);
+        let signature = self.mac.clone().chain_update(&token).finalize();
+        token.push('.');
+        BASE64URL_NOPAD.encode_append(&signature.into_bytes(), &mut token);
+        Some(token)
+    }
+
+    /// The claims of a token that this key signed, complete and well-formed. Whether they have expired
+    /// is left to the caller.
+    fn verify<Claims: DeserializeOwned>(&self, token: &[u8]) -> Option<Claims> {
+        if token.len() > TOKEN_BYTES_MAX {
+            return None;
+        }
+        let (signed, signature) = std::str::from_utf8(token).ok()?.rsplit_once('.')?;
+        let claims = signed.strip_prefix(HEADER)?;
+        let signature = BASE64URL_NOPAD.decode(signature.as_bytes()).ok()?;
+        let mac = self.mac.clone().chain_update(signed);
+        mac.verify_slice(&signature).ok()?; // in constant time
+        let claims = BASE64URL_NOPAD.decode(claims.as_bytes()).ok()?;
+        serde_json::from_slice(&claims).ok()
     }
 }
 
@@ -158,12 +186,18 @@ pub(crate) fn cookie<'a>(header: &'a [u8], name: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
     fn tokens() -> Tokens {
         Tokens::new(&[1; 32], &[2; 32])
+    }
+
+    fn user() -> UserId {
+        UserId::from_bytes([4; 16])
     }
 
     fn session() -> Session {
@@ -173,56 +207,235 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_token_stands_for_its_login_until_it_expires() {
-        let user = UserId::from_bytes([4; 16]);
-        let token = tokens().issue(user, session()).expect("issued");
-        assert_eq!(
-            tokens().verify(token.as_bytes(), NOW),
-            Some((user, session()))
-        );
-        assert_eq!(
-            tokens().verify(token.as_bytes(), session().expires_at),
-            None
-        );
+    fn ticket(session: Option<Session>) -> Ticket {
+        Ticket {
+            ticket_id: SessionId::from_bytes([5; 16]),
+            user_id: user(),
+            expires_at: Timestamp::from_millis(NOW.millis() + TICKET_MILLIS),
+            session,
+        }
     }
 
     #[test]
-    fn forged_tokens_are_refused() {
-        let user = UserId::from_bytes([4; 16]);
-        let token = tokens().issue(user, session()).expect("issued");
-        let other = Tokens::new(&[9; 32], &[2; 32]);
-        assert_eq!(other.verify(token.as_bytes(), NOW), None);
-        let (head, signature) = token.rsplit_once('.').expect("three parts");
-        assert_eq!(tokens().verify(head.as_bytes(), NOW), None);
-        assert_eq!(tokens().verify(format!("{head}.").as_bytes(), NOW), None);
+    fn a_token_stands_for_its_login_until_it_expires() {
+        let token = tokens().issue(user(), session()).unwrap();
+        assert_valid(&token);
+        let late = session().expires_at;
+        assert_eq!(tokens().verify(token.as_bytes(), late), None);
+    }
+
+    // What jsonwebtoken 11 issued at 51096bc for `user` and `session`. Logins outlast releases.
+    const ISSUED_TOKEN: &str = concat!(
+        "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.",
+        "eyJpc3MiOiJyb29rZXJ5Iiwic3ViIjoiMDQwNDA0MDQtMDQwNC0wNDA0LTA0MDQtMDQwNDA0MDQwNDA0Iiwic2lkIjoi",
+        "MDMwMzAzMDMtMDMwMy0wMzAzLTAzMDMtMDMwMzAzMDMwMzAzIiwiZXhwIjoxNzAwMDAwMDYwfQ.",
+        "yWsT_u4qVsWuS6PvU_rYDlM3UU4MMBn1i1VaFAKQTGs",
+    );
+    const ISSUED_TICKET: &str = concat!(
+        "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.",
+        "eyJpc3MiOiJyb29rZXJ5Iiwic3ViIjoiMDQwNDA0MDQtMDQwNC0wNDA0LTA0MDQtMDQwNDA0MDQwNDA0IiwianRpIjoi",
+        "MDUwNTA1MDUtMDUwNS0wNTA1LTA1MDUtMDUwNTA1MDUwNTA1IiwiZXhwIjoxNzAwMDAwMDMwMDAwLCJzZXNzaW9uIjpb",
+        "IjAzMDMwMzAzLTAzMDMtMDMwMy0wMzAzLTAzMDMwMzAzMDMwMyIsMTcwMDAwMDA2MDAwMF19.",
+        "hk4M6PyOmme4AVNTV2M_nGUyqsGI5nFfFQqKEPL9PEw",
+    );
+    const ISSUED_TICKET_IN_TRUST_MODE: &str = concat!(
+        "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.",
+        "eyJpc3MiOiJyb29rZXJ5Iiwic3ViIjoiMDQwNDA0MDQtMDQwNC0wNDA0LTA0MDQtMDQwNDA0MDQwNDA0IiwianRpIjoi",
+        "MDUwNTA1MDUtMDUwNS0wNTA1LTA1MDUtMDUwNTA1MDUwNTA1IiwiZXhwIjoxNzAwMDAwMDMwMDAwLCJzZXNzaW9uIjpu",
+        "dWxsfQ.",
+        "2GsMoktemoqYt2b3WtHq-EzZrzk8nAekFEQNNW_0Su0",
+    );
+
+    #[test]
+    fn what_earlier_versions_issued_is_valid_and_still_issued() {
         assert_eq!(
-            tokens().verify(format!("{head}.{signature}x").as_bytes(), NOW),
-            None
+            tokens().verify(ISSUED_TOKEN.as_bytes(), NOW),
+            Some((user(), session()))
         );
-        let payload = head.split_once('.').expect("two parts").1;
-        // {"alg":"none","typ":"JWT"}
-        let unsigned = format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{payload}.");
-        assert_eq!(tokens().verify(unsigned.as_bytes(), NOW), None);
-        assert_eq!(tokens().verify(&[b'a'; 65_536], NOW), None);
+        assert_eq!(tokens().issue(user(), session()).unwrap(), ISSUED_TOKEN);
+        for (text, session) in [
+            (ISSUED_TICKET, Some(session())),
+            (ISSUED_TICKET_IN_TRUST_MODE, None),
+        ] {
+            let ticket = ticket(session);
+            assert_eq!(tokens().verify_ticket(text.as_bytes(), NOW), Some(ticket));
+            assert_eq!(tokens().issue_ticket(&ticket).unwrap(), text);
+        }
+    }
+
+    const HEADER_JSON: &str = r#"{"typ":"JWT","alg":"HS256"}"#;
+    const CLAIMS_JSON: &str = r#"{"iss":"rookery","sub":"04040404-0404-0404-0404-040404040404","sid":"03030303-0303-0303-0303-030303030303","exp":1700000060}"#;
+
+    /// Signs what `Tokens` would never issue, with the right secret.
+    fn signed(header: &str, claims: &str) -> String {
+        let [header, claims] = [header, claims].map(|part| BASE64URL_NOPAD.encode(part.as_bytes()));
+        signed_parts(&header, &claims)
+    }
+
+    fn signed_claims(claims: &str) -> String {
+        signed(HEADER_JSON, claims)
+    }
+
+    fn signed_parts(header: &str, claims: &str) -> String {
+        let signed = format!("{header}.{claims}");
+        let mac = Hmac::<Sha256>::new_from_slice(&[1; 32]).unwrap();
+        let signature = mac.chain_update(&signed).finalize().into_bytes();
+        format!("{signed}.{}", BASE64URL_NOPAD.encode(&signature))
+    }
+
+    #[track_caller]
+    fn assert_valid(token: &str) {
+        let found = tokens().verify(token.as_bytes(), NOW);
+        assert_eq!(found, Some((user(), session())), "{token}");
+    }
+
+    #[track_caller]
+    fn assert_refused(token: &str) {
+        assert_eq!(tokens().verify(token.as_bytes(), NOW), None, "{token}");
+    }
+
+    /// `CLAIMS_JSON` with one part of it replaced.
+    fn claims_with(from: &str, to: &str) -> String {
+        assert!(CLAIMS_JSON.contains(from), "{from}");
+        CLAIMS_JSON.replace(from, to)
+    }
+
+    #[test]
+    fn a_token_signed_with_another_secret_is_refused() {
+        assert_valid(&signed_claims(CLAIMS_JSON));
+        let other = Tokens::new(&[9; 32], &[2; 32]);
+        assert_refused(&other.issue(user(), session()).unwrap());
+    }
+
+    #[test]
+    fn a_token_with_other_claims_than_were_signed_is_refused() {
+        let (_, signature) = ISSUED_TOKEN.rsplit_once('.').unwrap();
+        let claims = claims_with("1700000060", "1800000000");
+        let claims = BASE64URL_NOPAD.encode(claims.as_bytes());
+        assert_refused(&format!("{HEADER}{claims}.{signature}"));
+    }
+
+    #[test]
+    fn a_token_that_was_cut_is_refused() {
+        for length in 0..ISSUED_TOKEN.len() {
+            assert_refused(&ISSUED_TOKEN[..length]);
+            assert_refused(&ISSUED_TOKEN[ISSUED_TOKEN.len() - length..]);
+        }
+    }
+
+    #[test]
+    fn a_token_of_any_other_header_is_refused() {
+        for header in [
+            r#"{"alg":"none","typ":"JWT"}"#,
+            r#"{"typ":"JWT","alg":"none"}"#,
+            r#"{"typ":"JWT","alg":"HS512"}"#,
+            r#"{"typ":"JWT","alg":"RS256"}"#,
+            r#"{"typ":"JWT","alg":"hs256"}"#,
+            r#"{"typ":"JWT","alg":"HS256","crit":["b64"],"b64":false}"#,
+            r#"{"typ":"JWT"}"#,
+            "{}",
+            "",
+        ] {
+            let token = signed(header, CLAIMS_JSON);
+            assert_refused(&token);
+            let (unsigned, _) = token.rsplit_once('.').unwrap();
+            assert_refused(&format!("{unsigned}."));
+        }
+    }
+
+    #[test]
+    fn a_token_signed_with_hs512_is_refused() {
+        let parts = [r#"{"typ":"JWT","alg":"HS512"}"#, CLAIMS_JSON];
+        let signed = parts
+            .map(|part| BASE64URL_NOPAD.encode(part.as_bytes()))
+            .join(".");
+        let mac = Hmac::<sha2::Sha512>::new_from_slice(&[1; 32]).unwrap();
+        let signature = mac.chain_update(&signed).finalize().into_bytes();
+        assert_refused(&format!("{signed}.{}", BASE64URL_NOPAD.encode(&signature)));
+    }
+
+    #[test]
+    fn a_token_has_one_spelling() {
+        assert_refused(&format!("{ISSUED_TOKEN}="));
+        assert_refused(&ISSUED_TOKEN.replacen('_', "/", 1));
+        // The signature's last character carries four bits, and `t` has the same four as `s`.
+        let (start, last) = ISSUED_TOKEN.split_at(ISSUED_TOKEN.len() - 1);
+        assert_eq!(last, "s");
+        assert_refused(&format!("{start}t"));
+        let [header, claims] =
+            [HEADER_JSON, CLAIMS_JSON].map(|part| BASE64URL_NOPAD.encode(part.as_bytes()));
+        assert_valid(&signed_parts(&header, &claims));
+        for padding in ["=", "==", "\n"] {
+            assert_refused(&signed_parts(&header, &format!("{claims}{padding}")));
+        }
+    }
+
+    #[test]
+    fn a_token_with_something_after_it_is_refused() {
+        for junk in ["x", "xxxx", ".", ".x", " ", "\n", "\0", "é"] {
+            assert_refused(&format!("{ISSUED_TOKEN}{junk}"));
+        }
+        for junk in ["x", "{}", "\0", "é"] {
+            assert_refused(&signed_claims(&format!("{CLAIMS_JSON}{junk}")));
+        }
+    }
+
+    #[test]
+    fn a_token_of_another_issuer_is_refused() {
+        for issuer in [
+            "",
+            r#""iss":"rookery2","#,
+            r#""iss":"","#,
+            r#""iss":null,"#,
+            r#""iss":["rookery"],"#,
+        ] {
+            assert_refused(&signed_claims(&claims_with(r#""iss":"rookery","#, issuer)));
+        }
+    }
+
+    #[test]
+    fn a_token_without_an_expiry_is_refused() {
+        for expiry in [
+            "",
+            r#","exp":null"#,
+            r#","exp":"1700000060""#,
+            r#","exp":1.7e9"#,
+            r#","exp":-1"#,
+        ] {
+            assert_refused(&signed_claims(&claims_with(r#","exp":1700000060"#, expiry)));
+        }
+    }
+
+    #[test]
+    fn a_token_with_a_claim_twice_or_one_too_many_is_refused() {
+        for more in [
+            r#","exp":1700000060}"#,
+            r#","iss":"rookery"}"#,
+            r#","nbf":1800000000}"#,
+            r#","aud":"another"}"#,
+        ] {
+            assert_refused(&signed_claims(&claims_with("}", more)));
+        }
+    }
+
+    #[test]
+    fn an_oversized_token_is_refused() {
+        let padded = |spaces| signed_claims(&claims_with("}", &(" ".repeat(spaces) + "}")));
+        let fits = |spaces: &usize| padded(*spaces).len() <= TOKEN_BYTES_MAX;
+        let longest = (0..TOKEN_BYTES_MAX).rev().find(fits).unwrap();
+        assert_valid(&padded(longest));
+        assert_refused(&padded(longest + 1));
     }
 
     #[test]
     fn a_ticket_is_no_token_and_a_token_no_ticket() {
-        let ticket = Ticket {
-            ticket_id: SessionId::from_bytes([5; 16]),
-            user_id: UserId::from_bytes([4; 16]),
-            expires_at: Timestamp::from_millis(NOW.millis() + TICKET_MILLIS),
-            session: Some(session()),
-        };
-        let text = tokens().issue_ticket(&ticket).expect("issued");
+        let ticket = ticket(Some(session()));
+        let text = tokens().issue_ticket(&ticket).unwrap();
         assert_eq!(tokens().verify_ticket(text.as_bytes(), NOW), Some(ticket));
-        assert_eq!(
-            tokens().verify_ticket(text.as_bytes(), ticket.expires_at),
-            None
-        );
-        assert_eq!(tokens().verify(text.as_bytes(), NOW), None);
-        let token = tokens().issue(ticket.user_id, session()).expect("issued");
+        let late = ticket.expires_at;
+        assert_eq!(tokens().verify_ticket(text.as_bytes(), late), None);
+        assert_refused(&text);
+        let token = tokens().issue(user(), session()).unwrap();
         assert_eq!(tokens().verify_ticket(token.as_bytes(), NOW), None);
     }
 
