@@ -339,7 +339,8 @@ impl Parts<'_> {
     fn written(&mut self, token: Token, cx: &mut Context<'_>) {
         match token.part {
             Part::Partition(id) => self.owner.written(id, token.number, cx),
-            Part::Home => self.home.written(token.number, cx),
+            // A home waits for none of its rows.
+            Part::Home => {}
             Part::Owner | Part::Connection(_) | Part::Sessions => {
                 cx.bug("a part of the shard wrote a row that writes none");
             }
@@ -434,5 +435,58 @@ impl Parts<'_> {
             stats,
         };
         cx.send(from, message);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rookery_schema::row::Row;
+    use rookery_schema::{Placement, SessionId, Timestamp};
+
+    use super::*;
+    use crate::config::AuthMode;
+    use crate::edge::port::StoreRequest;
+
+    fn shard() -> Shard {
+        let placement = Placement::new(1).expect("nonzero");
+        Shard::new(ShardConfig {
+            id: ShardId(0),
+            routing: Routing::new(placement, 1).expect("nonzero"),
+            auth: AuthMode::Trust,
+            token_secret: vec![1; 32],
+            ticket_secret: vec![2; 32],
+            entropy: [3; 32],
+            lag_limit: Duration::from_secs(1),
+            user_rate: 0,
+            login_rate: 0,
+            appends_in_flight_max: 1,
+        })
+    }
+
+    #[test]
+    fn a_home_can_write_a_row_and_is_told_that_it_is_stored() {
+        let (mut shard, mut effects) = (shard(), Effects::default());
+        let token = Token {
+            part: Part::Home,
+            number: 7,
+        };
+        let row = Row::EndedSession {
+            session_id: SessionId::from_bytes([1; 16]),
+            expires_at: Timestamp::from_millis(1),
+        };
+        let rows = vec![row];
+        shard.with_parts(Now::default(), &mut effects, |_, cx| {
+            cx.write(token, rows.clone())
+        });
+        let Some(StoreRequest::Write { token, rows: found }) = effects.store.pop() else {
+            panic!("nothing is to be written");
+        };
+        assert_eq!(found, rows);
+        let event = StoreEvent::Written { token, micros: 1 };
+        shard.step(Now::default(), Input::Store(event), &mut effects);
+        assert!(shard.stats_mut().bugs.is_empty());
+        assert_eq!(shard.stats_mut().db.count(), 1);
     }
 }

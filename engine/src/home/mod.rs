@@ -48,9 +48,6 @@ pub(crate) struct Home {
     last_stay: u64,
 }
 
-/// The number of a write for which nobody waits.
-const WRITTEN_FOR_NOBODY: u64 = 0;
-
 /// What a home reads from the store.
 #[derive(Debug)]
 enum HomeRead {
@@ -177,13 +174,6 @@ impl Home {
                 self.inbox.chats_read(gather, chats, unstored, cx);
             }
             None => cx.bug("a read that nobody asked for"),
-        }
-    }
-
-    /// A row that this home wrote is in the store. Nobody waits for one.
-    pub(crate) fn written(&self, number: u64, cx: &mut Context<'_>) {
-        if number != WRITTEN_FOR_NOBODY {
-            cx.bug("a home wrote a row that it does not know of");
         }
     }
 
