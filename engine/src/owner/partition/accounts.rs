@@ -2,17 +2,20 @@
 
 use std::net::IpAddr;
 
+use bytes::Bytes;
 use rookery_schema::UserId;
 use rookery_schema::record::{Record, UserRegistered};
-use rookery_schema::row::UserRow;
+use rookery_schema::row::{Row, UserRow};
 
 use crate::context::Context;
 use crate::edge::port::{Found, PasswordCheck, PasswordJob, PasswordOutcome, Read, StoreFault};
 use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, NameCommand, Outcome};
 use crate::owner::changes::ChangeKey;
-use crate::owner::names::{LogIn, Name, NameWaiter};
+use crate::owner::names::{LogIn, Name, NameWaiter, ParkedUser};
 use crate::owner::partition::{Partition, PartitionRead, PasswordWait};
+use crate::owner::progress::SpanId;
+use crate::user::user_json;
 
 impl Partition {
     /// Does a command on a username.
@@ -308,6 +311,68 @@ impl Partition {
                 Outcome::Refused(Problem::WRONG_LOGIN)
             }
         }
+    }
+
+    /// Applies a registration, once its name is known to be free or taken.
+    pub(super) fn apply_user(
+        &mut self,
+        user: &UserRegistered<'_>,
+        span: SpanId,
+        bytes: &Bytes,
+        rows: &mut Vec<Row>,
+        cx: &mut Context<'_>,
+    ) {
+        if self.names.is_known(user.username) {
+            return self.apply_known_user(user, span, rows, cx);
+        }
+        self.progress.hold(span, cx);
+        let parked = ParkedUser {
+            span: span,
+            bytes: bytes.clone(),
+        };
+        self.wait_for_name(user.username, NameWaiter::Record(parked), cx);
+    }
+
+    /// Applies a registration whose name is known to be free or taken by now.
+    pub(super) fn apply_parked_user(&mut self, parked: &ParkedUser, cx: &mut Context<'_>) {
+        let mut rows = Vec::new();
+        match Record::decode(&parked.bytes) {
+            Ok(Record::UserRegistered(user)) => {
+                self.apply_known_user(&user, parked.span, &mut rows, cx);
+            }
+            Ok(
+                Record::MessagePosted(_)
+                | Record::ChatCreated(_)
+                | Record::MemberAdded(_)
+                | Record::MemberRemoved(_)
+                | Record::SessionEnded(_),
+            )
+            | Err(_) => cx.bug("a registration that was understood is understood no more"),
+        }
+        self.write_and_release(parked.span, rows, cx);
+    }
+
+    fn apply_known_user(
+        &mut self,
+        user: &UserRegistered<'_>,
+        span: SpanId,
+        rows: &mut Vec<Row>,
+        cx: &mut Context<'_>,
+    ) {
+        let outcome = self.names.apply(user, rows).map(|row| user_json(&row));
+        if outcome.is_ok()
+            && let Some(on_stored) = self.progress.on_stored(span, cx)
+        {
+            on_stored.names.push(user.username.into());
+        }
+        let outcome = || match &outcome {
+            Ok(body) => Outcome::Json {
+                created: true,
+                body: body.clone(),
+            },
+            Err(problem) => Outcome::Refused(*problem),
+        };
+        self.answer_when_stored(span, ChangeKey::User(user.user_id), outcome, cx);
     }
 }
 

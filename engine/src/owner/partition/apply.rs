@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use rookery_schema::batch::RecordBatch;
-use rookery_schema::record::{MessagePosted, Record, SessionEnded, UserRegistered};
+use rookery_schema::record::{MessagePosted, Record, SessionEnded};
 use rookery_schema::row::Row;
 use rookery_schema::{ChatId, Offset, UserId};
 
@@ -15,10 +15,8 @@ use crate::owner::changes::ChangeKey;
 use crate::owner::chat::{Chat, Place};
 use crate::owner::chats::{Parked, ParkedRecord, Slot};
 use crate::owner::fold::{Folded, fold};
-use crate::owner::names::{NameWaiter, ParkedUser};
 use crate::owner::partition::{Partition, send_to_homes};
 use crate::owner::progress::{OnStored, SpanId};
-use crate::user::user_json;
 
 /// A record that is being applied.
 #[derive(Clone, Copy)]
@@ -62,7 +60,7 @@ impl Partition {
     }
 
     /// Writes rows of a span, which is released when they are in the store.
-    fn write_and_release(&mut self, span: SpanId, rows: Vec<Row>, cx: &mut Context<'_>) {
+    pub(super) fn write_and_release(&mut self, span: SpanId, rows: Vec<Row>, cx: &mut Context<'_>) {
         if rows.is_empty() {
             self.release(span, cx);
         } else {
@@ -151,7 +149,7 @@ impl Partition {
             Record::MemberAdded(change) | Record::MemberRemoved(change) => {
                 self.apply_to_chat(change.chat_id, applying, rows, cx);
             }
-            Record::UserRegistered(user) => self.apply_user(user, applying, rows, cx),
+            Record::UserRegistered(user) => self.apply_user(user, span, bytes, rows, cx),
             Record::SessionEnded(ended) => self.apply_session_end(*ended, applying, rows, cx),
         }
     }
@@ -367,66 +365,6 @@ impl Partition {
         }
     }
 
-    fn apply_user(
-        &mut self,
-        user: &UserRegistered<'_>,
-        applying: Applying<'_>,
-        rows: &mut Vec<Row>,
-        cx: &mut Context<'_>,
-    ) {
-        if self.names.is_known(user.username) {
-            return self.apply_known_user(user, applying.span, rows, cx);
-        }
-        self.progress.hold(applying.span, cx);
-        let parked = ParkedUser {
-            span: applying.span,
-            bytes: applying.bytes.clone(),
-        };
-        self.wait_for_name(user.username, NameWaiter::Record(parked), cx);
-    }
-
-    /// Applies a registration whose name is known to be free or taken by now.
-    pub(super) fn apply_parked_user(&mut self, parked: &ParkedUser, cx: &mut Context<'_>) {
-        let mut rows = Vec::new();
-        match Record::decode(&parked.bytes) {
-            Ok(Record::UserRegistered(user)) => {
-                self.apply_known_user(&user, parked.span, &mut rows, cx);
-            }
-            Ok(
-                Record::MessagePosted(_)
-                | Record::ChatCreated(_)
-                | Record::MemberAdded(_)
-                | Record::MemberRemoved(_)
-                | Record::SessionEnded(_),
-            )
-            | Err(_) => cx.bug("a registration that was understood is understood no more"),
-        }
-        self.write_and_release(parked.span, rows, cx);
-    }
-
-    fn apply_known_user(
-        &mut self,
-        user: &UserRegistered<'_>,
-        span: SpanId,
-        rows: &mut Vec<Row>,
-        cx: &mut Context<'_>,
-    ) {
-        let outcome = self.names.apply(user, rows).map(|row| user_json(&row));
-        if outcome.is_ok()
-            && let Some(on_stored) = self.progress.on_stored(span, cx)
-        {
-            on_stored.names.push(user.username.into());
-        }
-        let outcome = || match &outcome {
-            Ok(body) => Outcome::Json {
-                created: true,
-                body: body.clone(),
-            },
-            Err(problem) => Outcome::Refused(*problem),
-        };
-        self.answer_when_stored(span, ChangeKey::User(user.user_id), outcome, cx);
-    }
-
     fn apply_session_end(
         &mut self,
         ended: SessionEnded,
@@ -467,7 +405,7 @@ impl Partition {
         }
     }
 
-    fn answer_when_stored(
+    pub(super) fn answer_when_stored(
         &mut self,
         span: SpanId,
         key: ChangeKey,

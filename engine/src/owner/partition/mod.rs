@@ -3,6 +3,7 @@
 
 mod accounts;
 mod apply;
+mod closing;
 mod commands;
 mod memory;
 
@@ -15,7 +16,7 @@ use crate::context::Context;
 use crate::edge::port::{AppendFault, Found, LogRequest, Opened, Part, Read, StoreFault, Token};
 use crate::map::{Map, Unanswered};
 use crate::mesh::problem::Problem;
-use crate::mesh::{Asker, Outcome, ShardMessage, SubscriptionAnswer};
+use crate::mesh::{Asker, Outcome, ShardMessage};
 use crate::owner::appends::{APPEND_DEADLINE_MICROS, Appends, Pending};
 use crate::owner::budget::Budget;
 use crate::owner::changes::{ChangeKey, Changes};
@@ -25,7 +26,7 @@ use crate::owner::dedup::DedupWindow;
 use crate::owner::delivery::Delivery;
 use crate::owner::history::{PageKey, PartialPage};
 use crate::owner::logins::LoginFailures;
-use crate::owner::names::{LogIn, NameWaiter, Names};
+use crate::owner::names::Names;
 use crate::owner::progress::{Progress, SpanId};
 
 /// Bytes of records on their way into the store above which the log delivers no more of what it has.
@@ -440,63 +441,6 @@ impl Partition {
                 .log
                 .push(LogRequest::Commit { partition, offset });
         }
-    }
-
-    /// The partition is not here any more. Whoever waits is answered: as of unknown outcome, where something may
-    /// have been appended.
-    pub(crate) fn close(mut self, cx: &mut Context<'_>) {
-        let senders = self.appends.drain().filter_map(|pending| match pending {
-            Pending::Message { asker, .. } => Some(asker),
-            // They are in the dedup window, or among the changes.
-            Pending::KeyedMessage { .. } | Pending::Change(..) | Pending::Nobody => None,
-        });
-        let unknown: Vec<Asker> = senders
-            .chain(self.dedup.drain_askers())
-            .chain(self.changes.drain())
-            .chain(self.progress.take_overdue(u64::MAX))
-            .collect();
-        for asker in unknown {
-            cx.refuse(asker, Problem::OUTCOME_UNKNOWN);
-        }
-        for asker in self.take_undone(cx) {
-            cx.answer(asker, Outcome::Elsewhere);
-        }
-    }
-
-    /// Takes those whose requests did nothing so far.
-    fn take_undone(&mut self, cx: &mut Context<'_>) -> Vec<Asker> {
-        let mut undone: Vec<Asker> = self.delivery.drain().collect();
-        undone.extend(
-            self.pages
-                .drain()
-                .flat_map(|(_, waits)| waits)
-                .map(|it| it.0),
-        );
-        for (_, parked) in self.chats.drain_parked() {
-            match parked {
-                Parked::Command { asker, .. } => undone.push(asker),
-                Parked::Subscribe(wanted) => {
-                    let answer = SubscriptionAnswer::Elsewhere;
-                    let home = cx.routing.home(wanted.user_id);
-                    cx.send(home, ShardMessage::Subscribed { wanted, answer });
-                }
-                Parked::Record(_) => {}
-            }
-        }
-        undone.extend(
-            self.names
-                .drain_waiters()
-                .filter_map(|waiter| match waiter {
-                    NameWaiter::Register { asker, .. } | NameWaiter::LogIn(LogIn { asker, .. }) => {
-                        Some(asker)
-                    }
-                    NameWaiter::Record(_) => None,
-                }),
-        );
-        undone.extend(self.passwords.drain().map(|wait| match wait {
-            PasswordWait::Register { asker, .. } | PasswordWait::LogIn { asker, .. } => asker,
-        }));
-        undone
     }
 }
 

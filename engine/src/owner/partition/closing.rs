@@ -1,0 +1,68 @@
+//! The end of a partition's time on this shard.
+
+use crate::context::Context;
+use crate::mesh::problem::Problem;
+use crate::mesh::{Asker, Outcome, ShardMessage, SubscriptionAnswer};
+use crate::owner::appends::Pending;
+use crate::owner::chats::Parked;
+use crate::owner::names::{LogIn, NameWaiter};
+use crate::owner::partition::{Partition, PasswordWait};
+
+impl Partition {
+    /// The partition is not here any more. Whoever waits is answered: as of unknown outcome, where something may
+    /// have been appended.
+    pub(crate) fn close(mut self, cx: &mut Context<'_>) {
+        let senders = self.appends.drain().filter_map(|pending| match pending {
+            Pending::Message { asker, .. } => Some(asker),
+            // They are in the dedup window, or among the changes.
+            Pending::KeyedMessage { .. } | Pending::Change(..) | Pending::Nobody => None,
+        });
+        let unknown: Vec<Asker> = senders
+            .chain(self.dedup.drain_askers())
+            .chain(self.changes.drain())
+            .chain(self.progress.take_overdue(u64::MAX))
+            .collect();
+        for asker in unknown {
+            cx.refuse(asker, Problem::OUTCOME_UNKNOWN);
+        }
+        for asker in self.take_undone(cx) {
+            cx.answer(asker, Outcome::Elsewhere);
+        }
+    }
+
+    /// Takes those whose requests did nothing so far.
+    fn take_undone(&mut self, cx: &mut Context<'_>) -> Vec<Asker> {
+        let mut undone: Vec<Asker> = self.delivery.drain().collect();
+        undone.extend(
+            self.pages
+                .drain()
+                .flat_map(|(_, waits)| waits)
+                .map(|it| it.0),
+        );
+        for (_, parked) in self.chats.drain_parked() {
+            match parked {
+                Parked::Command { asker, .. } => undone.push(asker),
+                Parked::Subscribe(wanted) => {
+                    let answer = SubscriptionAnswer::Elsewhere;
+                    let home = cx.routing.home(wanted.user_id);
+                    cx.send(home, ShardMessage::Subscribed { wanted, answer });
+                }
+                Parked::Record(_) => {}
+            }
+        }
+        undone.extend(
+            self.names
+                .drain_waiters()
+                .filter_map(|waiter| match waiter {
+                    NameWaiter::Register { asker, .. } | NameWaiter::LogIn(LogIn { asker, .. }) => {
+                        Some(asker)
+                    }
+                    NameWaiter::Record(_) => None,
+                }),
+        );
+        undone.extend(self.passwords.drain().map(|wait| match wait {
+            PasswordWait::Register { asker, .. } | PasswordWait::LogIn { asker, .. } => asker,
+        }));
+        undone
+    }
+}
