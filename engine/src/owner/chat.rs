@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use indexmap::IndexSet;
-use rookery_schema::event::{Event, put_history_message, put_ids, put_json_text};
+use rookery_schema::event::{Event, EventKind, put_history_message, put_ids, put_json_text};
 use rookery_schema::limits::CHAT_MEMBERS_MAX;
+use rookery_schema::message::Message;
 use rookery_schema::record::{ChatCreated, Record};
 use rookery_schema::row::{ChatRow, EventRow, Head, MemberRow, Row};
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, ShardId, Timestamp, Topology, UserId};
@@ -33,8 +34,7 @@ pub(crate) struct Chat {
     /// The newest events, without a gap up to the head; none that is not stored is missing.
     recent: VecDeque<RecentEvent>,
     recent_bytes: usize,
-    /// The newest message's event.
-    latest_message: Option<Bytes>,
+    latest_message: Option<Shown>,
     active_at: Timestamp,
     subscribers: Set<UserId>,
     /// How many subscribers each home shard has.
@@ -42,6 +42,27 @@ pub(crate) struct Chat {
     outgoing: Outgoing,
     /// When it was last asked for or changed, in microseconds.
     pub(crate) used_micros: u64,
+}
+
+/// A message, where history finds it.
+#[derive(Clone, Debug)]
+pub(crate) enum Shown {
+    /// In memory, as the event that was sent.
+    Event(Bytes),
+    /// In the store, as it stands now.
+    Stored(Message),
+}
+
+impl Shown {
+    /// Appends it as history shows it.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Event(json) => {
+                put_history_message(out, json);
+            }
+            Self::Stored(message) => message.encode(out),
+        }
+    }
 }
 
 /// An event as it was sent.
@@ -97,6 +118,7 @@ impl Chat {
             members,
             head,
             recent,
+            messages: _,
             latest_message,
         } = stored;
         let mut this = Self {
@@ -107,7 +129,7 @@ impl Chat {
             head,
             recent: VecDeque::with_capacity(recent.len()),
             recent_bytes: 0,
-            latest_message: latest_message.and_then(|row| encode_row(&row)),
+            latest_message: latest_message.map(Shown::Stored),
             active_at: chat.created_at,
             subscribers: Set::default(),
             interest: Vec::new(),
@@ -117,7 +139,8 @@ impl Chat {
         for row in recent {
             if let Some(json) = encode_row(&row) {
                 this.active_at = event_time(&row).unwrap_or(this.active_at);
-                this.remember(row.head.seq, row.head.offset, json, row.is_message);
+                let is_message = row.kind == EventKind::Message;
+                this.remember(row.head.seq, row.head.offset, json, is_message);
             }
         }
         this
@@ -135,7 +158,8 @@ impl Chat {
         (partition, offset): (PartitionId, Offset),
         record: Bytes,
     ) -> Row {
-        let is_message = event.is_message();
+        let kind = event.kind();
+        let is_message = kind == EventKind::Message;
         self.head = Head {
             seq: self.head.seq.next(),
             messages: self.head.messages + u64::from(is_message),
@@ -159,7 +183,7 @@ impl Chat {
             chat_id: self.id,
             head: self.head,
             record,
-            is_message,
+            kind,
         })
     }
 
@@ -184,7 +208,7 @@ impl Chat {
             let json = lines.slice(start..event.end);
             start = event.end + 1;
             if event.is_message {
-                self.latest_message = Some(json.clone());
+                self.latest_message = Some(Shown::Event(json.clone()));
             }
             self.remember(event.seq, event.offset, json, event.is_message);
         }
@@ -310,9 +334,9 @@ impl Chat {
 
     /// The chat as its members' inboxes show it.
     pub(crate) fn summary(&self) -> ChatSummary {
-        let last_message = self.latest_message.as_ref().map(|event| {
-            let mut shown = Vec::with_capacity(event.len());
-            put_history_message(&mut shown, event);
+        let last_message = self.latest_message.as_ref().map(|message| {
+            let mut shown = Vec::new();
+            message.encode(&mut shown);
             shown
         });
         ChatSummary {
@@ -327,24 +351,13 @@ impl Chat {
 }
 
 /// The event of a stored row, as it was sent; `None` where this version can't read the record.
-pub(crate) fn encode_row(row: &EventRow) -> Option<Bytes> {
-    let event = match Record::decode(&row.record).ok()? {
-        Record::MessagePosted(message) => Event::Message(message),
-        Record::ChatCreated(created) => Event::ChatCreated(created),
-        Record::MemberAdded(change) => Event::MemberAdded(change),
-        Record::MemberRemoved(change) => Event::MemberRemoved(change),
-        Record::UserRegistered(_) | Record::SessionEnded(_) => return None,
-    };
+fn encode_row(row: &EventRow) -> Option<Bytes> {
+    let event = Event::of(&Record::decode(&row.record).ok()?)?;
     let mut json = Vec::new();
     event.encode(row.head.seq, &mut json);
     Some(json.into())
 }
 
 fn event_time(row: &EventRow) -> Option<Timestamp> {
-    match Record::decode(&row.record).ok()? {
-        Record::MessagePosted(message) => Some(message.at),
-        Record::ChatCreated(created) => Some(created.at),
-        Record::MemberAdded(change) | Record::MemberRemoved(change) => Some(change.at),
-        Record::UserRegistered(_) | Record::SessionEnded(_) => None,
-    }
+    Record::decode(&row.record).ok()?.at()
 }

@@ -1,13 +1,11 @@
 //! Pages of a chat's messages: newest ones from memory, older ones from the store, identical reads of
 //! which are made once.
 
-use bytes::Bytes;
-use rookery_schema::event::put_history_message;
-use rookery_schema::row::EventRow;
+use rookery_schema::message::Message;
 use rookery_schema::{ChatId, Seq};
 
 use crate::mesh::{Asker, Outcome, Page, PageStart};
-use crate::owner::chat::{Chat, encode_row};
+use crate::owner::chat::{Chat, RecentEvent, Shown};
 use crate::port::Read;
 
 /// A read of the store that several pages may wait for.
@@ -49,8 +47,8 @@ pub(crate) struct PageWait {
     asker: Asker,
     page: Page,
     /// What memory had when it was asked: the store has everything else, and memory may forget it.
-    in_memory: Vec<(Seq, Bytes)>,
-    /// Rows from this seq on are among the above.
+    in_memory: Vec<(Seq, Shown)>,
+    /// Messages from this seq on are among the above.
     in_memory_from: Seq,
 }
 
@@ -66,7 +64,7 @@ pub(crate) enum Paged {
 pub(crate) fn page(chat: &Chat, page: Page, asker: Asker) -> Paged {
     let in_memory_from = chat.recent_from();
     let messages = chat.recent().iter().filter(|event| event.is_message);
-    let taken = |event: &crate::owner::chat::RecentEvent| (event.seq, event.json.clone());
+    let taken = |event: &RecentEvent| (event.seq, Shown::Event(event.json.clone()));
     let in_memory: Vec<_> = match page.from {
         PageStart::Newest => messages.rev().take(page.limit).map(taken).collect(),
         PageStart::Before(before) => messages
@@ -124,11 +122,11 @@ impl PageWait {
     }
 
     /// The page, now that the store has been read.
-    pub(crate) fn complete(self, rows: &[EventRow]) -> (Asker, Outcome) {
-        let stored = rows
+    pub(crate) fn complete(self, stored: &[Message]) -> (Asker, Outcome) {
+        let stored = stored
             .iter()
-            .filter(|row| row.head.seq < self.in_memory_from)
-            .filter_map(|row| Some((row.head.seq, encode_row(row)?)));
+            .filter(|message| message.seq < self.in_memory_from)
+            .map(|message| (message.seq, Shown::Stored(message.clone())));
         let limit = self.page.limit;
         let messages = match self.page.from {
             PageStart::After(_) => stored.chain(self.in_memory).take(limit).collect(),
@@ -143,14 +141,14 @@ impl PageWait {
     }
 }
 
-fn encode_page(page: Page, messages: Vec<(Seq, Bytes)>) -> Outcome {
-    let mut body = Vec::with_capacity(2 + messages.iter().map(|(_, m)| m.len() + 1).sum::<usize>());
+fn encode_page(page: Page, messages: Vec<(Seq, Shown)>) -> Outcome {
+    let mut body = Vec::new();
     body.push(b'[');
     for (index, (_, message)) in messages.iter().enumerate() {
         if index > 0 {
             body.push(b',');
         }
-        put_history_message(&mut body, message);
+        message.encode(&mut body);
     }
     body.push(b']');
     let last = messages

@@ -439,7 +439,7 @@ impl Owner {
     ) {
         for wait in self.pages.remove(&(chat_id, key)).unwrap_or_default() {
             let (asker, outcome) = match &outcome {
-                Ok(Found::Messages(rows)) => wait.complete(rows),
+                Ok(Found::Messages(messages)) => wait.complete(messages),
                 Ok(_) | Err(StoreFault) => {
                     (wait.asker(), Outcome::Refused(Problem::STORE_UNAVAILABLE))
                 }

@@ -241,6 +241,7 @@ impl Queue {
 fn group_of(row: &Row) -> Result<Group, (PartitionId, Offset)> {
     match row {
         Row::Event(row) => Ok(Group::Chat(row.chat_id)),
+        Row::Amendment(row) => Ok(Group::Chat(row.chat_id)),
         Row::Chat(row) => Ok(Group::Chat(row.chat_id)),
         Row::Member(row) => Ok(Group::Chat(row.chat_id)),
         Row::NotMember { chat_id, .. } => Ok(Group::Chat(*chat_id)),
@@ -256,6 +257,7 @@ fn group_of(row: &Row) -> Result<Group, (PartitionId, Offset)> {
 const fn order_in_group(row: &Row) -> (Seq, bool) {
     match row {
         Row::Event(row) => (row.head.seq, true),
+        Row::Amendment(row) => (row.seq, false),
         Row::Member(row) => (row.added_seq, false),
         Row::NotMember { removed_seq, .. } => (*removed_seq, false),
         Row::Chat(_) | Row::User(_) | Row::EndedSession { .. } | Row::Reached { .. } => {
@@ -302,6 +304,7 @@ mod tests {
     use super::*;
     use proptest::collection::vec;
     use proptest::prelude::*;
+    use rookery_schema::event::EventKind;
     use rookery_schema::row::{EventRow, Head, MemberRow};
 
     fn chat(n: u8) -> ChatId {
@@ -316,7 +319,7 @@ mod tests {
                 ..Head::default()
             },
             record: vec![0; 10].into(),
-            is_message: true,
+            kind: EventKind::Message,
         })
     }
 
