@@ -1,5 +1,7 @@
 //! Many log records in one run of bytes: what travels to a log, lies in it, and comes back.
 
+use std::ops::Range;
+
 use bytes::{Buf as _, BufMut, Bytes, BytesMut};
 
 use crate::record::Record;
@@ -69,12 +71,21 @@ impl RecordBatch {
 
     /// Each record's own bytes, shared with the batch.
     pub fn iter(&self) -> impl Iterator<Item = Bytes> + '_ {
+        self.ranges().map(|range| self.bytes.slice(range))
+    }
+
+    /// Each record's own bytes.
+    pub fn slices(&self) -> impl Iterator<Item = &[u8]> {
+        self.ranges().map(|range| &self.bytes[range])
+    }
+
+    fn ranges(&self) -> impl Iterator<Item = Range<usize>> + '_ {
         let mut at = 0;
         std::iter::from_fn(move || {
             let (length, _) = self.bytes.get(at..)?.split_first_chunk::<LENGTH_BYTES>()?;
             let start = at + LENGTH_BYTES;
             at = start + u32::from_le_bytes(*length) as usize;
-            Some(self.bytes.slice(start..at))
+            Some(start..at)
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::format;
 use crate::ids::{Seq, SessionId};
 
 /// Events of a chat lie together in buckets of `2^BUCKET_BITS`: 10 MB of ordinary messages, and 140 MB
@@ -15,41 +16,55 @@ pub const ENDED_SESSION_BUCKETS: u8 = 16;
 /// Nodes that hold each row, where there are as many.
 pub const REPLICAS_MAX: usize = 3;
 
-/// One step from a schema to the next. Each of its statements may be run twice, and goes through
-/// [`in_keyspace`].
+/// One step from a schema to the next, which only adds to it. Each of its statements may be run twice, and
+/// goes through [`in_keyspace`].
 #[derive(Clone, Copy, Debug)]
 pub struct Migration {
-    /// What the schema's version is afterwards.
+    /// What the schema's version is when there are rows that need this step. Until then, older versions can
+    /// still use the keyspace.
     pub version: u32,
+    /// The table that its last statement makes.
+    pub table: &'static str,
     pub statements: &'static [&'static str],
 }
 
 /// The table that tells which migrations were run, made before any of them.
 pub const META_TABLE: &str =
     "CREATE TABLE IF NOT EXISTS KEYSPACE.meta (key text PRIMARY KEY, value text)";
-/// The key in `meta` of the newest migration's version.
+/// The key in `meta` of the schema's version: 1 at first, and the [format](crate::format) of the newest row
+/// once that is a later one.
 pub const SCHEMA_VERSION_KEY: &str = "schema_version";
 /// The key in `meta` of the log whose records the rows are.
 pub const LOG_ID_KEY: &str = "log_id";
 
 /// All migrations, oldest first.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    statements: &[
-        EVENT,
-        MESSAGES,
-        CHATS,
-        MEMBERS_BY_CHAT,
-        CHATS_BY_USER,
-        USERS,
-        USERS_BY_NAME,
-        ENDED_SESSIONS,
-        REACHED,
-    ],
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: FIRST_VERSION,
+        table: "reached",
+        statements: &[
+            EVENT,
+            MESSAGES,
+            CHATS,
+            MEMBERS_BY_CHAT,
+            CHATS_BY_USER,
+            USERS,
+            USERS_BY_NAME,
+            ENDED_SESSIONS,
+            REACHED,
+        ],
+    },
+    Migration {
+        version: format::AMENDMENTS,
+        table: "amendments",
+        statements: &[AMENDMENTS],
+    },
+];
 
+/// The schema of a new keyspace.
+pub const FIRST_VERSION: u32 = 1;
 /// The newest schema that this version knows.
-pub const SCHEMA_VERSION: u32 = MIGRATIONS[MIGRATIONS.len() - 1].version;
+pub const SCHEMA_VERSION: u32 = format::NEWEST;
 
 /// What an event was: a message's fields, of which its log record is made again, or for any other event
 /// `record`, as the log had it.
@@ -71,6 +86,15 @@ const MESSAGES: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.messages (
     chat_id uuid, bucket int, seq bigint, event frozen<event>,
     PRIMARY KEY ((chat_id, bucket), seq)
 ) WITH CLUSTERING ORDER BY (seq DESC)";
+
+/// What changes about messages, in the bucket of the message. Of two rows with one key that with the later
+/// event stays, since an event's seq is the timestamp of its row.
+///
+/// Apart from the messages, whose rows stay as they are: a column of theirs would be read with every page.
+const AMENDMENTS: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.amendments (
+    chat_id uuid, bucket int, target bigint, slot blob, amendment blob,
+    PRIMARY KEY ((chat_id, bucket), target, slot)
+)";
 
 const CHATS: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.chats (
     chat_id uuid PRIMARY KEY, name text, created_at timestamp
@@ -202,8 +226,17 @@ mod tests {
 
     #[test]
     fn migrations_follow_one_another_and_may_be_repeated() {
-        for (migration, version) in MIGRATIONS.iter().zip(1..) {
-            assert_eq!(migration.version, version);
+        assert!(MIGRATIONS.is_sorted_by(|one, next| one.version < next.version));
+        assert_eq!(MIGRATIONS[0].version, FIRST_VERSION);
+        assert_eq!(MIGRATIONS[MIGRATIONS.len() - 1].version, SCHEMA_VERSION);
+        for migration in MIGRATIONS {
+            let last = format!("TABLE IF NOT EXISTS KEYSPACE.{} (", migration.table);
+            assert!(
+                migration
+                    .statements
+                    .last()
+                    .is_some_and(|it| it.contains(&last))
+            );
             for statement in migration.statements {
                 assert!(statement.contains("IF NOT EXISTS KEYSPACE."), "{statement}");
                 let statement = in_keyspace(statement, "Chats");
@@ -217,7 +250,10 @@ mod tests {
     fn migrations_that_were_run_somewhere_are_not_changed() {
         let texts = |migration: &Migration| xxh3_64(migration.statements.concat().as_bytes());
         let found: Vec<u64> = MIGRATIONS.iter().map(texts).collect();
-        assert_eq!(found, [18_025_000_406_661_630_316]);
+        assert_eq!(
+            found,
+            [18_025_000_406_661_630_316, 18_101_601_109_677_425_405]
+        );
         assert_eq!(xxh3_64(META_TABLE.as_bytes()), 10_245_121_176_673_621_715);
     }
 

@@ -5,7 +5,7 @@
 use bytes::BufMut;
 
 use crate::ids::{ChatId, MessageId, Seq, UserId};
-use crate::record::{ChatCreated, MembershipChange, MessagePosted};
+use crate::record::{ChatCreated, MembershipChange, MessagePosted, Record};
 use crate::time::Timestamp;
 
 /// Everything that takes a `seq` in a chat.
@@ -17,6 +17,15 @@ pub enum Event<'a> {
     MemberRemoved(MembershipChange),
 }
 
+/// What an event is, to whoever reads a chat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EventKind {
+    /// History pages over it, and unread counts count it.
+    Message,
+    /// It is in no history: only those who follow the chat see it.
+    Other,
+}
+
 /// How a message's event begins; what follows is also how history shows the message.
 const MESSAGE_PREFIX: &[u8] = br#"{"type":"message","#;
 
@@ -26,7 +35,18 @@ const PLAIN_CHUNK_BYTES: usize = 64;
 /// Bytes of a message's event without its content and client id, rounded up.
 const MESSAGE_OVERHEAD_BYTES: usize = 320;
 
-impl Event<'_> {
+impl<'a> Event<'a> {
+    /// The event that members see of a record; `None` for one that is not about a chat.
+    pub const fn of(record: &Record<'a>) -> Option<Self> {
+        match *record {
+            Record::MessagePosted(message) => Some(Self::Message(message)),
+            Record::ChatCreated(created) => Some(Self::ChatCreated(created)),
+            Record::MemberAdded(change) => Some(Self::MemberAdded(change)),
+            Record::MemberRemoved(change) => Some(Self::MemberRemoved(change)),
+            Record::UserRegistered(_) | Record::SessionEnded(_) => None,
+        }
+    }
+
     /// Appends the event as one JSON object without a line break.
     pub fn encode(&self, seq: Seq, out: &mut Vec<u8>) {
         match self {
@@ -37,15 +57,26 @@ impl Event<'_> {
         }
     }
 
-    /// Whether this is a message: what history pages over and unread counts count.
-    pub const fn is_message(&self) -> bool {
-        matches!(self, Self::Message(_))
+    /// What it is to whoever reads the chat.
+    pub const fn kind(&self) -> EventKind {
+        match self {
+            Self::Message(_) => EventKind::Message,
+            Self::ChatCreated(_) | Self::MemberAdded(_) | Self::MemberRemoved(_) => {
+                EventKind::Other
+            }
+        }
     }
 }
 
 fn encode_message_event(message: &MessagePosted<'_>, seq: Seq, out: &mut Vec<u8>) {
     out.reserve(MESSAGE_OVERHEAD_BYTES + message.content.len());
     out.put_slice(MESSAGE_PREFIX);
+    put_message_fields(message, seq, out);
+    out.put_u8(b'}');
+}
+
+/// Appends what a message's event and its entry in history have in common, without braces.
+pub(crate) fn put_message_fields(message: &MessagePosted<'_>, seq: Seq, out: &mut Vec<u8>) {
     put_id(out, br#""chat_id":""#, message.chat_id.as_bytes());
     out.put_slice(br#"","seq":"#);
     put_number(out, seq.0);
@@ -58,7 +89,6 @@ fn encode_message_event(message: &MessagePosted<'_>, seq: Seq, out: &mut Vec<u8>
         out.put_slice(br#","client_id":"#);
         put_json_text(out, client_id);
     }
-    out.put_u8(b'}');
 }
 
 fn encode_chat_created(created: &ChatCreated<'_>, seq: Seq, out: &mut Vec<u8>) {
@@ -181,7 +211,7 @@ pub fn put_number(out: &mut Vec<u8>, mut value: u64) {
     out.put_slice(&digits[start..]);
 }
 
-fn put_id(out: &mut Vec<u8>, before: &[u8], id: &[u8; 16]) {
+pub(crate) fn put_id(out: &mut Vec<u8>, before: &[u8], id: &[u8; 16]) {
     out.put_slice(before);
     let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
     uuid::Uuid::from_bytes_ref(id)
@@ -190,7 +220,7 @@ fn put_id(out: &mut Vec<u8>, before: &[u8], id: &[u8; 16]) {
     out.put_slice(&text);
 }
 
-fn put_time(out: &mut Vec<u8>, before: &[u8], time: Timestamp) {
+pub(crate) fn put_time(out: &mut Vec<u8>, before: &[u8], time: Timestamp) {
     out.put_slice(before);
     out.put_slice(&time.rfc3339());
     out.put_u8(b'"');

@@ -6,8 +6,10 @@
 pub mod batch;
 pub mod cql;
 pub mod event;
+pub mod format;
 pub mod ids;
 pub mod limits;
+pub mod message;
 pub mod placement;
 pub mod record;
 pub mod routing;

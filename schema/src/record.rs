@@ -132,6 +132,8 @@ pub enum RecordError {
     Empty,
     #[error("the record has kind {0}, which this version does not know; a newer one wrote it")]
     UnknownKind(u8),
+    #[error("no version of Rookery wrote this record, which begins with byte {0}")]
+    Foreign(u8),
     #[error("the record of kind {0} is cut short, too long or not valid")]
     Malformed(u8),
 }
@@ -146,7 +148,34 @@ mod kind {
     pub(super) const SESSION_ENDED: u8 = 6;
 }
 
+/// The newest kind that this version knows.
+pub(crate) const NEWEST_KIND: u8 = kind::SESSION_ENDED;
+/// Kinds of all versions to come stay below. Text and JSON begin above: whoever else wrote them, it was no
+/// newer version.
+pub(crate) const KINDS_MAX: u8 = 32;
+
 impl<'a> Record<'a> {
+    /// The chat that it is about, where it is about one.
+    pub const fn chat_id(&self) -> Option<ChatId> {
+        match self {
+            Self::MessagePosted(message) => Some(message.chat_id),
+            Self::ChatCreated(created) => Some(created.chat_id),
+            Self::MemberAdded(change) | Self::MemberRemoved(change) => Some(change.chat_id),
+            Self::UserRegistered(_) | Self::SessionEnded(_) => None,
+        }
+    }
+
+    /// When it happened; a session's end does not tell.
+    pub const fn at(&self) -> Option<Timestamp> {
+        match self {
+            Self::MessagePosted(message) => Some(message.at),
+            Self::ChatCreated(created) => Some(created.at),
+            Self::MemberAdded(change) | Self::MemberRemoved(change) => Some(change.at),
+            Self::UserRegistered(user) => Some(user.at),
+            Self::SessionEnded(_) => None,
+        }
+    }
+
     /// Appends this record's bytes.
     pub fn encode(&self, out: &mut impl BufMut) {
         match self {
@@ -199,7 +228,8 @@ impl<'a> Record<'a> {
             kind::MEMBER_REMOVED => MembershipChange::decode(reader).map(Self::MemberRemoved),
             kind::USER_REGISTERED => UserRegistered::decode(reader).map(Self::UserRegistered),
             kind::SESSION_ENDED => SessionEnded::decode(reader).map(Self::SessionEnded),
-            unknown => return Err(RecordError::UnknownKind(unknown)),
+            unknown @ 1..KINDS_MAX => return Err(RecordError::UnknownKind(unknown)),
+            foreign => return Err(RecordError::Foreign(foreign)),
         };
         decoded.ok_or(RecordError::Malformed(kind))
     }
@@ -382,11 +412,15 @@ mod tests {
     }
 
     #[test]
-    fn unknown_kinds_are_named() {
-        assert_eq!(
-            Record::decode(&[200, 1, 2]),
-            Err(RecordError::UnknownKind(200))
-        );
+    fn unknown_kinds_are_named_and_told_from_what_no_version_writes() {
+        for unknown in [NEWEST_KIND + 1, KINDS_MAX - 1] {
+            let decoded = Record::decode(std::slice::from_ref(&unknown)).err();
+            assert_eq!(decoded, Some(RecordError::UnknownKind(unknown)));
+        }
+        for text in ["{}", " ", "é", "\0"] {
+            let decoded = Record::decode(text.as_bytes());
+            assert_eq!(decoded, Err(RecordError::Foreign(text.as_bytes()[0])));
+        }
         assert_eq!(Record::decode(&[]), Err(RecordError::Empty));
     }
 }

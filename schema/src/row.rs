@@ -1,7 +1,8 @@
 //! The rows of the store. Which tables and keys they become is up to each store.
 
-use bytes::Bytes;
+use bytes::{Buf as _, BufMut as _, Bytes};
 
+use crate::event::EventKind;
 use crate::ids::{ChatId, Offset, PartitionId, Seq, SessionId, UserId};
 use crate::time::Timestamp;
 
@@ -10,6 +11,8 @@ use crate::time::Timestamp;
 pub enum Row {
     /// A numbered event, to be found by chat and seq; messages apart from all others.
     Event(EventRow),
+    /// Changes how a message is shown, to be found by chat and by the message's seq.
+    Amendment(AmendmentRow),
     /// A chat, without its members.
     Chat(ChatRow),
     /// A user is a member of a chat: to be found from either side.
@@ -42,7 +45,108 @@ pub struct EventRow {
     pub head: Head,
     /// The log record that the event was, whole.
     pub record: Bytes,
-    pub is_message: bool,
+    pub kind: EventKind,
+}
+
+/// See [`Row::Amendment`]. Laid over the message when it is read: the message's own row never changes.
+///
+/// A message has a slot for each thing that can change about it. Of two amendments in one slot, the one
+/// with the higher seq stands, whichever was written last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AmendmentRow {
+    pub chat_id: ChatId,
+    /// The message's own seq.
+    pub target: Seq,
+    /// Of the event that amends it.
+    pub seq: Seq,
+    /// Who asked for it.
+    pub by: UserId,
+    pub at: Timestamp,
+    pub change: Amendment,
+}
+
+/// What changes about a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Amendment {
+    /// It has another content.
+    Edited { content: String },
+    /// It is gone, for good: later edits and reactions change nothing.
+    Deleted,
+    /// Whoever asked for it has added or taken back a reaction.
+    Reaction { emoji: String, added: bool },
+}
+
+/// First byte of a slot, which says what it is for.
+mod slot {
+    pub(super) const CONTENT: u8 = 1;
+    pub(super) const DELETED: u8 = 2;
+    /// Followed by the user's id and the emoji.
+    pub(super) const REACTION: u8 = 3;
+}
+
+const ID_BYTES: usize = 16;
+
+impl AmendmentRow {
+    /// The slot of its message that it belongs in, as bytes to store it under.
+    pub fn slot(&self) -> Vec<u8> {
+        match &self.change {
+            Amendment::Edited { .. } => vec![slot::CONTENT],
+            Amendment::Deleted => vec![slot::DELETED],
+            Amendment::Reaction { emoji, .. } => {
+                [&[slot::REACTION], &self.by.as_bytes()[..], emoji.as_bytes()].concat()
+            }
+        }
+    }
+
+    /// All that its chat, its target and its slot don't tell, as bytes to store.
+    pub fn value(&self) -> Vec<u8> {
+        let mut value = Vec::new();
+        value.put_u64_le(self.seq.0);
+        value.put_u64_le(self.at.millis());
+        value.put_slice(self.by.as_bytes());
+        match &self.change {
+            Amendment::Edited { content } => value.put_slice(content.as_bytes()),
+            Amendment::Deleted => {}
+            Amendment::Reaction { added, .. } => value.put_u8(u8::from(*added)),
+        }
+        value
+    }
+
+    /// The seq in a stored value; `None` where that is none.
+    pub fn seq_of(mut value: &[u8]) -> Option<Seq> {
+        value.try_get_u64_le().ok().map(Seq)
+    }
+
+    /// The amendment that was stored in a slot of a message; `None` where this is none.
+    pub fn stored(chat_id: ChatId, target: Seq, slot: &[u8], mut value: &[u8]) -> Option<Self> {
+        let seq = Seq(value.try_get_u64_le().ok()?);
+        let at = Timestamp::from_millis(value.try_get_u64_le().ok()?);
+        let (by, rest) = value.split_first_chunk::<ID_BYTES>()?;
+        let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);
+        let change = match slot.split_first()? {
+            (&slot::CONTENT, []) => Amendment::Edited {
+                content: text(rest)?,
+            },
+            (&slot::DELETED, []) if rest.is_empty() => Amendment::Deleted,
+            (&slot::REACTION, key) => Amendment::Reaction {
+                emoji: text(key.strip_prefix(by)?)?,
+                added: match rest {
+                    [0] => false,
+                    [1] => true,
+                    _ => return None,
+                },
+            },
+            _ => return None,
+        };
+        Some(Self {
+            chat_id,
+            target,
+            seq,
+            by: UserId::from_bytes(*by),
+            at,
+            change,
+        })
+    }
 }
 
 /// How far a chat has come: carried by every event's row, so that the newest one tells it.
@@ -85,4 +189,47 @@ pub struct UserRow {
     pub password_hash: Option<String>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn change() -> impl Strategy<Value = Amendment> {
+        prop_oneof![
+            ".{0,60}".prop_map(|content| Amendment::Edited { content }),
+            Just(Amendment::Deleted),
+            (".{0,9}", any::<bool>())
+                .prop_map(|(emoji, added)| Amendment::Reaction { emoji, added }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn amendments_round_trip(
+            (chat, by) in any::<([u8; 16], [u8; 16])>(),
+            (target, seq, at) in any::<(u64, u64, u64)>(),
+            change in change(),
+        ) {
+            let row = AmendmentRow {
+                chat_id: ChatId::from_bytes(chat),
+                target: Seq(target),
+                seq: Seq(seq),
+                by: UserId::from_bytes(by),
+                at: Timestamp::from_millis(at),
+                change,
+            };
+            let (slot, value) = (row.slot(), row.value());
+            prop_assert_eq!(AmendmentRow::seq_of(&value), Some(row.seq));
+            let stored = AmendmentRow::stored(row.chat_id, row.target, &slot, &value);
+            prop_assert_eq!(stored, Some(row));
+        }
+
+        #[test]
+        fn arbitrary_bytes_are_refused_or_read_but_never_panic(slot: Vec<u8>, value: Vec<u8>) {
+            let _ = AmendmentRow::stored(ChatId::from_bytes([0; 16]), Seq(1), &slot, &value);
+            let _ = AmendmentRow::seq_of(&value);
+        }
+    }
 }

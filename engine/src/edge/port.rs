@@ -6,6 +6,7 @@
 use crate::ids::ConnId;
 use bytes::Bytes;
 use rookery_schema::batch::RecordBatch;
+use rookery_schema::message::Message;
 use rookery_schema::row::{ChatRow, EventRow, Head, Row, UserRow};
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
 
@@ -146,13 +147,13 @@ pub enum StoreRequest {
 pub enum Read {
     /// A chat with its members, its head and its newest events, at most `recent` of them.
     Chat { chat_id: ChatId, recent: usize },
-    /// Messages of a chat below `before`, newest first.
+    /// Messages of a chat below `before` as they stand now, newest first.
     MessagesBefore {
         chat_id: ChatId,
         before: Seq,
         limit: usize,
     },
-    /// Messages of a chat above `after`, oldest first.
+    /// Messages of a chat above `after` as they stand now, oldest first.
     MessagesAfter {
         chat_id: ChatId,
         after: Seq,
@@ -195,7 +196,7 @@ pub enum Found {
     /// For [`Read::Chat`].
     Chat(Option<Box<StoredChat>>),
     /// For both reads of messages, in the order that was asked for.
-    Messages(Vec<EventRow>),
+    Messages(Vec<Message>),
     /// For [`Read::ChatsOfUser`].
     Chats(Vec<ChatId>),
     /// For the reads of users.
@@ -211,10 +212,12 @@ pub struct StoredChat {
     /// In the order in which they became members.
     pub members: Vec<UserId>,
     pub head: Head,
-    /// The newest events, oldest first, without a gap up to the head.
+    /// What was said last: the newest events, oldest first, without a gap up to the head.
     pub recent: Vec<EventRow>,
-    /// The newest message, whether or not it is among them.
-    pub latest_message: Option<EventRow>,
+    /// The messages among them as they stand now, oldest first.
+    pub messages: Vec<Message>,
+    /// The newest message as it stands now, whether or not it is among them.
+    pub latest_message: Option<Message>,
 }
 
 /// Work for the password hashers: slow on purpose, so never done on a shard.

@@ -1,12 +1,14 @@
 //! Pages of a chat's messages: newest ones from memory, older ones from the store, identical reads of
 //! which are made once.
 
-use rookery_schema::row::EventRow;
+use std::rc::Rc;
+
+use rookery_schema::message::Message;
 use rookery_schema::{ChatId, Seq};
 
 use crate::edge::port::Read;
 use crate::mesh::{Outcome, Page, PageStart};
-use crate::owner::chat::{Chat, Shown, encode_row};
+use crate::owner::chat::{Chat, Shown};
 
 /// A read of the store that several pages may wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -114,11 +116,9 @@ impl PartialPage {
     }
 
     /// The page, now that the store has been read.
-    pub(crate) fn complete(self, rows: &[EventRow]) -> Outcome {
-        let stored = rows
-            .iter()
-            .filter(|row| row.head.seq < self.in_memory_from)
-            .filter_map(|row| Some((row.head.seq, Shown::AsSaid(encode_row(row)?))));
+    pub(crate) fn complete(self, stored: &[Message]) -> Outcome {
+        let older = stored.iter().filter(|it| it.seq < self.in_memory_from);
+        let stored = older.map(|it| (it.seq, Shown::Standing(Rc::new(it.clone()))));
         let limit = self.page.limit;
         let messages: Vec<_> = match self.page.from {
             PageStart::After(_) => stored.chain(self.in_memory).take(limit).collect(),
@@ -132,9 +132,7 @@ impl PartialPage {
 }
 
 fn encode_page(page: Page, messages: &[(Seq, Shown)]) -> Outcome {
-    let bytes = messages.iter().map(|(_, message)| message.len() + 1);
-    let mut body = Vec::with_capacity(2 + bytes.sum::<usize>());
-    body.push(b'[');
+    let mut body = vec![b'['];
     for (index, (_, message)) in messages.iter().enumerate() {
         if index > 0 {
             body.push(b',');

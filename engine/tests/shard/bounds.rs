@@ -24,6 +24,7 @@ fn stored(chat_id: ChatId, members: &[UserId]) -> Found {
         members: members.to_vec(),
         head: Head::default(),
         recent: Vec::new(),
+        messages: Vec::new(),
         latest_message: None,
     })))
 }

@@ -3,6 +3,7 @@
 use rookery_engine::mesh::problem::Problem;
 use rookery_engine::mesh::{ChatCommand, Command, Outcome, Page, PageStart};
 use rookery_engine::port::{Found, Read, StoredChat};
+use rookery_schema::message::Message;
 use rookery_schema::row::{ChatRow, EventRow};
 use rookery_schema::{ChatId, Seq, Timestamp, UserId};
 
@@ -53,8 +54,9 @@ impl Long {
             panic!("{:?}", self.stage.reads);
         };
         let rows = self.rows[..then].iter().filter(|(seq, _)| *seq > after);
-        let rows = rows.take(limit).map(|(_, row)| row.clone()).collect();
-        self.stage.answer_read(Ok(Found::Messages(rows)));
+        let messages = rows.take(limit).filter_map(|(_, row)| Message::of(row));
+        let found = Found::Messages(messages.collect());
+        self.stage.answer_read(Ok(found));
     }
 
     fn seqs(&mut self, question: u64) -> Vec<u64> {
@@ -120,7 +122,8 @@ fn a_chat_read_from_the_store_shows_what_it_had() {
         chat: row,
         members: vec![long.user],
         head: recent[31].head,
-        latest_message: recent.last().cloned(),
+        messages: recent.iter().filter_map(Message::of).collect(),
+        latest_message: recent.last().and_then(Message::of),
         recent,
     };
     // The process ends, and another begins.
@@ -133,8 +136,8 @@ fn a_chat_read_from_the_store_shows_what_it_had() {
     };
     assert_eq!((before, limit), (Seq(120), 68));
     let rows = long.rows[..118].iter().rev().take(limit);
-    let rows: Vec<EventRow> = rows.map(|(_, row)| row.clone()).collect();
-    long.stage.answer_read(Ok(Found::Messages(rows)));
+    let messages = rows.filter_map(|(_, row)| Message::of(row)).collect();
+    long.stage.answer_read(Ok(Found::Messages(messages)));
     assert_eq!(long.seqs(question), (52..=151).rev().collect::<Vec<u64>>());
 }
 

@@ -19,6 +19,7 @@ use rookery_engine::port::{
 use rookery_engine::shard::Shard;
 use rookery_engine::stats::Stats;
 use rookery_schema::batch::{RecordBatch, RecordBatchBuilder};
+use rookery_schema::event::EventKind;
 use rookery_schema::record::Record;
 use rookery_schema::row::{EventRow, Row};
 use rookery_schema::{
@@ -463,7 +464,7 @@ pub(crate) fn batch_of(records: &[Record<'_>]) -> RecordBatch {
 pub(crate) fn messages(rows: &[Row]) -> Vec<(Seq, EventRow)> {
     rows.iter()
         .filter_map(|row| match row {
-            Row::Event(row) if row.is_message => Some((row.head.seq, row.clone())),
+            Row::Event(row) if row.kind == EventKind::Message => Some((row.head.seq, row.clone())),
             _ => None,
         })
         .collect()

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use rookery_engine::port::{Found, Read, StoreEvent, StoreFault, StoreRequest, StoredChat};
-use rookery_schema::row::{ChatRow, EventRow, Head, MemberRow, Row, UserRow};
+use rookery_schema::event::EventKind;
+use rookery_schema::message::{Message, lay_over};
+use rookery_schema::row::{AmendmentRow, ChatRow, EventRow, Head, MemberRow, Row, UserRow};
 use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 
 use crate::world::Dice;
@@ -11,6 +13,8 @@ use crate::world::Dice;
 #[derive(Default)]
 pub(crate) struct SimStore {
     events: BTreeMap<(ChatId, Seq), EventRow>,
+    /// By chat, target and slot.
+    amendments: BTreeMap<(ChatId, Seq, Vec<u8>), AmendmentRow>,
     chats: BTreeMap<ChatId, ChatRow>,
     members: BTreeMap<(ChatId, UserId), MemberRow>,
     users: BTreeMap<UserId, UserRow>,
@@ -104,6 +108,13 @@ impl SimStore {
                     "a seq never gets another event"
                 );
             }
+            Row::Amendment(row) => {
+                let key = (row.chat_id, row.target, row.slot());
+                let before = self.amendments.get(&key);
+                if before.is_none_or(|before| before.seq < row.seq) {
+                    self.amendments.insert(key, row);
+                }
+            }
             Row::Chat(row) => drop(self.chats.insert(row.chat_id, row)),
             Row::Member(row) => drop(self.members.insert((row.chat_id, row.user_id), row)),
             Row::NotMember {
@@ -137,12 +148,7 @@ impl SimStore {
             } => {
                 let range = (chat_id, Seq(0))..(chat_id, before);
                 let rows = self.events.range(range).rev().map(|(_, row)| row);
-                Found::Messages(
-                    rows.filter(|row| row.is_message)
-                        .take(limit)
-                        .cloned()
-                        .collect(),
-                )
+                Found::Messages(self.as_they_stand(rows).take(limit).collect())
             }
             Read::MessagesAfter {
                 chat_id,
@@ -151,12 +157,7 @@ impl SimStore {
             } => {
                 let range = (chat_id, after.next())..=(chat_id, Seq(u64::MAX));
                 let rows = self.events.range(range).map(|(_, row)| row);
-                Found::Messages(
-                    rows.filter(|row| row.is_message)
-                        .take(limit)
-                        .cloned()
-                        .collect(),
-                )
+                Found::Messages(self.as_they_stand(rows).take(limit).collect())
             }
             Read::ChatsOfUser(user) => {
                 let mine = self.members.keys().filter(|(_, member)| *member == user);
@@ -190,22 +191,29 @@ impl SimStore {
             .filter(|row| row.chat_id == chat_id)
             .collect();
         members.sort_by_key(|row| (row.added_seq, row.position));
+        let newest = &rows[rows.len().saturating_sub(recent)..];
         Some(StoredChat {
             chat,
             members: members.iter().map(|row| row.user_id).collect(),
             head: rows.last().map_or(Head::default(), |row| row.head),
-            recent: rows
-                .iter()
-                .rev()
-                .take(recent)
-                .rev()
-                .map(|row| (*row).clone())
-                .collect(),
-            latest_message: rows
-                .iter()
-                .rev()
-                .find(|row| row.is_message)
-                .map(|row| (*row).clone()),
+            messages: self.as_they_stand(newest.iter().copied()).collect(),
+            recent: newest.iter().map(|row| (*row).clone()).collect(),
+            latest_message: self.as_they_stand(rows.iter().rev().copied()).next(),
+        })
+    }
+
+    /// The messages among events, amended.
+    fn as_they_stand<'a>(
+        &'a self,
+        rows: impl Iterator<Item = &'a EventRow>,
+    ) -> impl Iterator<Item = Message> {
+        rows.filter_map(Message::of).map(|mut message| {
+            let range = (message.chat_id, message.seq, Vec::new())
+                ..(message.chat_id, message.seq.next(), Vec::new());
+            let amendments = self.amendments.range(range).map(|(_, row)| row.clone());
+            let amendments: Vec<_> = amendments.collect();
+            lay_over(std::slice::from_mut(&mut message), &amendments);
+            message
         })
     }
 
@@ -218,7 +226,7 @@ impl SimStore {
         for ((_, seq), row) in rows {
             assert_eq!(*seq, expected, "the seqs of a chat are dense");
             expected = seq.next();
-            if row.is_message {
+            if row.kind == EventKind::Message {
                 messages.push((*seq, row.clone()));
             }
         }

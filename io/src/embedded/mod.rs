@@ -2,9 +2,11 @@
 //! they treat its disk.
 
 mod data_dir;
+mod format;
 mod free_space;
 
 pub use crate::config::Durability;
 pub use data_dir::{DataDir, DataDirError};
 pub(crate) use data_dir::{create_private_dir, sync_dir};
+pub(crate) use format::FormatMark;
 pub(crate) use free_space::{FreeSpace, Space};

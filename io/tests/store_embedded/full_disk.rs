@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rookery_engine::port::{Found, Read, StoreEvent, StoreRequest};
+use rookery_engine::port::{Read, StoreEvent, StoreRequest};
 use rookery_schema::{ChatId, Seq};
 
 use super::disk::{SmallDisk, with_small_disk};
@@ -59,10 +59,6 @@ fn writes_wait_and_reads_go_on(disk: &SmallDisk, reserve_bytes: u64, leave_bytes
         after: Seq(0),
         limit: 100,
     };
-    let Found::Messages(rows) = shard.read(&all) else {
-        panic!("not what was asked")
-    };
-    let seqs: Vec<u64> = rows.iter().map(|row| row.head.seq.0).collect();
-    assert_eq!(seqs, Vec::from_iter(1..=40));
+    assert_eq!(seqs(&shard.read(&all)), Vec::from_iter(1..=40));
     shard.stop();
 }

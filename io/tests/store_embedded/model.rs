@@ -3,11 +3,12 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rookery_engine::port::Read;
+use rookery_schema::event::EventKind;
 use rookery_schema::row::{ChatRow, EventRow, Head, MemberRow, Row, UserRow};
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
 
 use super::store_model::Model;
-use super::support::{open, start};
+use super::support::{amendment, message_record, open, start};
 
 fn chat_id() -> impl Strategy<Value = ChatId> {
     (0..3u8).prop_map(|id| ChatId::from_bytes([id; 16]))
@@ -38,11 +39,17 @@ fn event(chat_id: ChatId, seq: u64) -> Row {
         partition: PartitionId(seq as u32 % 4),
         offset: Offset(seq * 7),
     };
+    let (kind, record) = if seq % 100 > 2 {
+        let content = "x".repeat(seq as usize % 40);
+        (EventKind::Message, message_record(chat_id, seq, &content))
+    } else {
+        (EventKind::Other, vec![3; seq as usize % 40])
+    };
     Row::Event(EventRow {
         chat_id,
         head,
-        record: vec![seq as u8; seq as usize % 40].into(),
-        is_message: seq % 100 > 2,
+        record: record.into(),
+        kind,
     })
 }
 
@@ -50,6 +57,9 @@ fn row() -> impl Strategy<Value = Row> {
     let name = "[ab]{1,3}";
     prop_oneof![
         8 => (chat_id(), 1..200u64).prop_map(|(chat_id, seq)| event(chat_id, seq)),
+        6 => (chat_id(), 1..200u64, 1..999u64).prop_map(|(chat_id, target, seq)| {
+            Row::Amendment(amendment(chat_id, target, seq))
+        }),
         1 => (chat_id(), name, time())
             .prop_map(|(chat_id, name, created_at)| Row::Chat(ChatRow { chat_id, name, created_at })),
         2 => (chat_id(), user_id(), 0..9u32, 0..9u64).prop_map(|(chat_id, user_id, position, seq)| {

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use rookery_io::embedded::{DataDir, Durability};
 use rookery_io::store::embedded::{EmbeddedStore, Settings, StoreError, spawn_lane};
+use rookery_schema::event::EventKind;
 use rookery_schema::row::{EventRow, Head, Row};
 use rookery_schema::{Offset, PartitionId, Seq, ShardId};
 use uuid::Uuid;
 
-pub(super) use super::store_shard::{CHAT, NEWEST, Shard, seqs};
+pub(super) use super::store_shard::{CHAT, NEWEST, Shard, amendment, message_record, seqs};
 
 pub(super) const LOG: Uuid = Uuid::from_u128(0x8c1d_77e0_53ab_4f96_b2c8_06f4_9d35_ea71);
 
@@ -42,7 +43,7 @@ pub(super) fn message(seq: u64, bytes: usize) -> Row {
     Row::Event(EventRow {
         chat_id: CHAT,
         head,
-        record: vec![7; bytes].into(),
-        is_message: true,
+        record: message_record(CHAT, seq, &"x".repeat(bytes)).into(),
+        kind: EventKind::Message,
     })
 }

@@ -3,6 +3,7 @@
 use rookery_engine::port::{Found, Read, StoredChat};
 use rookery_schema::Seq;
 use rookery_schema::cql::BUCKET_BITS;
+use rookery_schema::event::EventKind;
 use rookery_schema::row::{EventRow, Row};
 
 use super::support::{CHAT, Shard, chat, keyspace, message, seqs, start};
@@ -89,7 +90,7 @@ fn a_chat_whose_newest_message_is_buckets_away_still_has_it() {
     let silent = |seq| {
         Row::Event(EventRow {
             record: vec![3; 50].into(),
-            is_message: false,
+            kind: EventKind::Other,
             ..counted(seq, 3)
         })
     };
@@ -102,7 +103,7 @@ fn a_chat_whose_newest_message_is_buckets_away_still_has_it() {
     shard.write(rows.collect());
     let found = read_chat(&mut shard, 8);
     assert_eq!((found.head.seq, found.recent.len()), (Seq(head), 8));
-    assert_eq!(found.latest_message.unwrap().head.seq, Seq(3));
+    assert_eq!(found.latest_message.unwrap().seq, Seq(3));
     assert_eq!(before(&mut shard, head + 1, 2), [3, 2]);
     assert_eq!(after(&mut shard, 2, 2), [3]);
     assert_eq!(after(&mut shard, 3, 2), [0; 0]);

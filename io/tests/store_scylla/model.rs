@@ -5,11 +5,12 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use rookery_engine::port::{Found, Read};
+use rookery_schema::event::EventKind;
 use rookery_schema::row::{ChatRow, EventRow, Head, MemberRow, Row, UserRow};
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
 
 use super::store_model::Model;
-use super::support::{keyspace, message_record, start};
+use super::support::{amendment, keyspace, message_record, start};
 
 const NAMES: [&str; 5] = ["a", "ab", "ab\u{10ffff}", "b", "ba"];
 /// In the year 8307, so that no session is forgotten.
@@ -30,6 +31,8 @@ enum Happening {
     Event(ChatId, Option<String>),
     /// Somebody joins a chat, or leaves it where he is a member.
     Joins(ChatId, UserId),
+    /// An event amends one before it, which may be no message.
+    Amends(ChatId, u64),
     Registers(UserId),
     LogsOut(SessionId),
 }
@@ -39,6 +42,7 @@ fn happening() -> impl Strategy<Value = Happening> {
     prop_oneof![
         8 => (chat_id(), text).prop_map(|(chat, text)| Happening::Event(chat, text)),
         4 => (chat_id(), user_id()).prop_map(|(chat, user)| Happening::Joins(chat, user)),
+        4 => (chat_id(), 0..60u64).prop_map(|(chat, target)| Happening::Amends(chat, target)),
         2 => user_id().prop_map(Happening::Registers),
         1 => (0..3u8).prop_map(|id| Happening::LogsOut(SessionId::from_bytes([id; 16]))),
     ]
@@ -69,6 +73,12 @@ impl Model {
                     })
                 };
                 rows.push(change);
+                rows
+            }
+            Happening::Amends(chat_id, target) => {
+                let mut rows = self.event(*chat_id, None);
+                let seq = rows.iter().filter_map(seq_of).next_back().unwrap();
+                rows.push(Row::Amendment(amendment(*chat_id, target % seq.0, seq.0)));
                 rows
             }
             Happening::Registers(user_id) => {
@@ -121,7 +131,11 @@ fn next_event(chat_id: ChatId, head: &mut Head, text: Option<&str>) -> Row {
         chat_id,
         head: *head,
         record: record.into(),
-        is_message: text.is_some(),
+        kind: if text.is_some() {
+            EventKind::Message
+        } else {
+            EventKind::Other
+        },
     })
 }
 

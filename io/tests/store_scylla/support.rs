@@ -5,16 +5,16 @@ use std::sync::atomic::AtomicBool;
 use rookery_engine::port::{StoreEvent, StoreRequest};
 use rookery_io::config::Credentials;
 use rookery_io::store::scylla::{ScyllaError, ScyllaStore, Settings, spawn_lane};
-use rookery_schema::record::{MessagePosted, Record};
+use rookery_schema::event::EventKind;
 use rookery_schema::row::{ChatRow, EventRow, Head, Row};
-use rookery_schema::{
-    ChatId, MessageId, Offset, PartitionId, Seq, ShardId, Timestamp, UserId, cql,
-};
+use rookery_schema::{ChatId, Offset, PartitionId, Seq, ShardId, Timestamp, cql};
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
 use uuid::Uuid;
 
-pub(super) use super::store_shard::{CHAT, NEWEST, PATIENCE, Shard, seqs};
+pub(super) use super::store_shard::{
+    CHAT, NEWEST, PATIENCE, Shard, amendment, message_record, seqs,
+};
 
 pub(super) const LOG: Uuid = Uuid::from_u128(7);
 
@@ -116,20 +116,6 @@ pub(super) fn sync(shard: &mut Shard) {
     }
 }
 
-pub(super) fn message_record(chat_id: ChatId, seq: u64, content: &str) -> Vec<u8> {
-    let mut record = Vec::new();
-    Record::MessagePosted(MessagePosted {
-        chat_id,
-        message_id: MessageId::from_bytes(u128::from(seq).to_be_bytes()),
-        sender_id: UserId::from_bytes([4; 16]),
-        at: Timestamp::from_millis(1_700_000_000_000 + seq),
-        client_id: seq.is_multiple_of(2).then_some("a client's id"),
-        content,
-    })
-    .encode(&mut record);
-    record
-}
-
 /// The event with this seq of a chat that has nothing but messages.
 pub(super) fn message_in(chat_id: ChatId, seq: u64, bytes: usize) -> Row {
     Row::Event(EventRow {
@@ -141,7 +127,7 @@ pub(super) fn message_in(chat_id: ChatId, seq: u64, bytes: usize) -> Row {
             offset: Offset(seq + 10),
         },
         record: message_record(chat_id, seq, &"x".repeat(bytes)).into(),
-        is_message: true,
+        kind: EventKind::Message,
     })
 }
 

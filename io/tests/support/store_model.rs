@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, HashMap};
 
 use rookery_engine::port::{Found, Read, StoredChat};
-use rookery_schema::row::{ChatRow, EventRow, MemberRow, Row, UserRow};
+use rookery_schema::message::{Message, lay_over};
+use rookery_schema::row::{AmendmentRow, ChatRow, EventRow, MemberRow, Row, UserRow};
 use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 
 /// What a store is to be like: rows in maps, the simplest way.
 #[derive(Default)]
 pub(crate) struct Model {
     events: BTreeMap<(ChatId, Seq), EventRow>,
+    /// By chat, target and slot.
+    amendments: BTreeMap<(ChatId, Seq, Vec<u8>), AmendmentRow>,
     chats: BTreeMap<ChatId, ChatRow>,
     pub(crate) members: BTreeMap<(ChatId, UserId), MemberRow>,
     users: HashMap<UserId, UserRow>,
@@ -23,6 +26,13 @@ impl Model {
     pub(crate) fn write(&mut self, row: Row) {
         match row {
             Row::Event(row) => drop(self.events.insert((row.chat_id, row.head.seq), row)),
+            Row::Amendment(row) => {
+                let key = (row.chat_id, row.target, row.slot());
+                let before = self.amendments.get(&key);
+                if before.is_none_or(|before| before.seq < row.seq) {
+                    self.amendments.insert(key, row);
+                }
+            }
             Row::Chat(row) => drop(self.chats.insert(row.chat_id, row)),
             Row::Member(row) => drop(self.members.insert((row.chat_id, row.user_id), row)),
             Row::NotMember {
@@ -48,8 +58,17 @@ impl Model {
             .map(|(_, row)| row)
     }
 
-    fn messages_of(&self, chat_id: ChatId) -> impl DoubleEndedIterator<Item = &EventRow> {
-        self.events_of(chat_id).filter(|row| row.is_message)
+    fn messages_of(&self, chat_id: ChatId) -> impl DoubleEndedIterator<Item = Message> {
+        let messages = self.events_of(chat_id).filter_map(Message::of);
+        messages.map(move |mut message| {
+            let of_chat = self
+                .amendments
+                .values()
+                .filter(|row| row.chat_id == chat_id);
+            let amendments: Vec<_> = of_chat.cloned().collect();
+            lay_over(std::slice::from_mut(&mut message), &amendments);
+            message
+        })
     }
 
     pub(crate) fn read(&self, read: &Read) -> Found {
@@ -67,8 +86,8 @@ impl Model {
             } => {
                 let older = self
                     .messages_of(*chat_id)
-                    .filter(|row| row.head.seq < *before);
-                Found::Messages(older.rev().take(*limit).cloned().collect())
+                    .filter(|message| message.seq < *before);
+                Found::Messages(older.rev().take(*limit).collect())
             }
             Read::MessagesAfter {
                 chat_id,
@@ -77,8 +96,8 @@ impl Model {
             } => {
                 let newer = self
                     .messages_of(*chat_id)
-                    .filter(|row| row.head.seq > *after);
-                Found::Messages(newer.take(*limit).cloned().collect())
+                    .filter(|message| message.seq > *after);
+                Found::Messages(newer.take(*limit).collect())
             }
             Read::ChatsOfUser(user_id) => {
                 let chats = self.members.keys().filter(|(_, user)| user == user_id);
@@ -130,6 +149,8 @@ impl Model {
             recent.push(row.clone());
         }
         recent.reverse();
+        let oldest = recent.first().map(|row| row.head.seq);
+        let is_recent = |message: &Message| oldest.is_some_and(|oldest| message.seq >= oldest);
         StoredChat {
             chat: chat.clone(),
             members: members.into_iter().map(|row| row.user_id).collect(),
@@ -139,7 +160,8 @@ impl Model {
                 .map(|row| row.head)
                 .unwrap_or_default(),
             recent,
-            latest_message: self.messages_of(id).next_back().cloned(),
+            messages: self.messages_of(id).filter(is_recent).collect(),
+            latest_message: self.messages_of(id).next_back(),
         }
     }
 }

@@ -6,8 +6,9 @@ use rookery_engine::port::{Found, Part, Read, Store, StoreEvent, StoreRequest, T
 use rookery_io::lane::Lane;
 use rookery_io::mailbox::{Mailbox, Receiver};
 use rookery_io::vital::Shutdown;
-use rookery_schema::row::Row;
-use rookery_schema::{ChatId, Seq};
+use rookery_schema::record::{MessagePosted, Record};
+use rookery_schema::row::{Amendment, AmendmentRow, Row};
+use rookery_schema::{ChatId, MessageId, Seq, Timestamp, UserId};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// The chat of tests that need only one.
@@ -140,7 +141,44 @@ impl Shard {
 
 pub(crate) fn seqs(found: &Found) -> Vec<u64> {
     match found {
-        Found::Messages(rows) => rows.iter().map(|row| row.head.seq.0).collect(),
+        Found::Messages(messages) => messages.iter().map(|message| message.seq.0).collect(),
         other => panic!("not what was asked: {other:?}"),
+    }
+}
+
+/// The log record of a message.
+pub(crate) fn message_record(chat_id: ChatId, seq: u64, content: &str) -> Vec<u8> {
+    let mut record = Vec::new();
+    Record::MessagePosted(MessagePosted {
+        chat_id,
+        message_id: MessageId::from_bytes(u128::from(seq).to_be_bytes()),
+        sender_id: UserId::from_bytes([4; 16]),
+        at: Timestamp::from_millis(1_700_000_000_000 + seq),
+        client_id: seq.is_multiple_of(2).then_some("a client's id"),
+        content,
+    })
+    .encode(&mut record);
+    record
+}
+
+/// How the event with this seq amends a message: each seq in a way of its own, as each is one event.
+pub(crate) fn amendment(chat_id: ChatId, target: u64, seq: u64) -> AmendmentRow {
+    let change = match seq {
+        _ if seq.is_multiple_of(29) => Amendment::Deleted,
+        _ if seq.is_multiple_of(3) => Amendment::Edited {
+            content: format!("edit {seq}"),
+        },
+        _ => Amendment::Reaction {
+            emoji: ["👍", "é"][seq as usize % 2].to_owned(),
+            added: seq % 5 > 1,
+        },
+    };
+    AmendmentRow {
+        chat_id,
+        target: Seq(target),
+        seq: Seq(seq),
+        by: UserId::from_bytes([(seq % 3) as u8; 16]),
+        at: Timestamp::from_millis(1_700_000_000_000 + seq),
+        change,
     }
 }

@@ -3,9 +3,11 @@
 mod audience;
 mod recent;
 
+use std::rc::Rc;
+
 use bytes::Bytes;
 use indexmap::IndexSet;
-use rookery_schema::event::{Event, put_ids, put_json_text};
+use rookery_schema::event::{Event, EventKind, put_ids, put_json_text};
 use rookery_schema::limits::CHAT_MEMBERS_MAX;
 use rookery_schema::record::{ChatCreated, Record};
 use rookery_schema::row::{ChatRow, EventRow, Head, MemberRow, Row};
@@ -60,7 +62,7 @@ struct OutgoingEvent {
     end: usize,
     seq: Seq,
     offset: Offset,
-    is_message: bool,
+    kind: EventKind,
 }
 
 impl Chat {
@@ -88,6 +90,7 @@ impl Chat {
             members,
             head,
             recent,
+            messages,
             latest_message,
         } = stored;
         let mut this = Self {
@@ -97,9 +100,7 @@ impl Chat {
             members: members.into_iter().collect(),
             head,
             recent: Recent::default(),
-            latest_message: latest_message
-                .and_then(|row| encode_row(&row))
-                .map(Shown::AsSaid),
+            latest_message: latest_message.map(|message| Shown::Standing(Rc::new(message))),
             active_at: chat.created_at,
             audience: Audience::default(),
             outgoing: Outgoing::default(),
@@ -109,10 +110,13 @@ impl Chat {
             if let Some(json) = encode_row(&row) {
                 this.active_at = event_time(&row).unwrap_or(this.active_at);
                 this.recent.push(row.head.seq, row.head.offset, json);
-                if row.is_message {
-                    this.recent.push_message(row.head.seq, None);
-                }
             }
+        }
+        for message in messages {
+            let amended = message.is_amended();
+            let seq = message.seq;
+            this.recent
+                .push_message(seq, amended.then(|| Rc::new(message)));
         }
         this
     }
@@ -161,10 +165,10 @@ impl Chat {
         record: Bytes,
     ) -> Row {
         debug_assert!(!self.contains(place), "an event lies behind the head");
-        let is_message = event.is_message();
+        let kind = event.kind();
         self.head = Head {
             seq: self.head.seq.next(),
-            messages: self.head.messages + u64::from(is_message),
+            messages: self.head.messages + u64::from(kind == EventKind::Message),
             partition: place.partition,
             offset: place.offset,
         };
@@ -178,14 +182,14 @@ impl Chat {
             end: outgoing.lines.len(),
             seq: self.head.seq,
             offset: place.offset,
-            is_message,
+            kind,
         });
         outgoing.lines.push(b'\n');
         Row::Event(EventRow {
             chat_id: self.id,
             head: self.head,
             record,
-            is_message,
+            kind,
         })
     }
 
@@ -209,7 +213,7 @@ impl Chat {
         for event in &events {
             let json = lines.slice(start..event.end);
             start = event.end + 1;
-            if event.is_message {
+            if event.kind == EventKind::Message {
                 self.recent.push_message(event.seq, None);
                 self.latest_message = Some(Shown::AsSaid(json.clone()));
             }
@@ -286,7 +290,7 @@ impl Chat {
     /// The chat as its members' inboxes show it.
     pub(crate) fn summary(&self) -> ChatSummary {
         let last_message = self.latest_message.as_ref().map(|message| {
-            let mut shown = Vec::with_capacity(message.len());
+            let mut shown = Vec::new();
             message.put(&mut shown);
             shown
         });
@@ -302,24 +306,13 @@ impl Chat {
 }
 
 /// The event of a stored row, as it was sent; `None` where this version can't read the record.
-pub(crate) fn encode_row(row: &EventRow) -> Option<Bytes> {
-    let event = match Record::decode(&row.record).ok()? {
-        Record::MessagePosted(message) => Event::Message(message),
-        Record::ChatCreated(created) => Event::ChatCreated(created),
-        Record::MemberAdded(change) => Event::MemberAdded(change),
-        Record::MemberRemoved(change) => Event::MemberRemoved(change),
-        Record::UserRegistered(_) | Record::SessionEnded(_) => return None,
-    };
+fn encode_row(row: &EventRow) -> Option<Bytes> {
+    let event = Event::of(&Record::decode(&row.record).ok()?)?;
     let mut json = Vec::new();
     event.encode(row.head.seq, &mut json);
     Some(json.into())
 }
 
 fn event_time(row: &EventRow) -> Option<Timestamp> {
-    match Record::decode(&row.record).ok()? {
-        Record::MessagePosted(message) => Some(message.at),
-        Record::ChatCreated(created) => Some(created.at),
-        Record::MemberAdded(change) | Record::MemberRemoved(change) => Some(change.at),
-        Record::UserRegistered(_) | Record::SessionEnded(_) => None,
-    }
+    Record::decode(&row.record).ok()?.at()
 }

@@ -4,9 +4,11 @@
 //! something else than was said.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 use bytes::Bytes;
 use rookery_schema::event::put_history_message;
+use rookery_schema::message::Message;
 use rookery_schema::{Offset, Seq};
 
 /// Stored events of one chat kept in memory.
@@ -23,8 +25,8 @@ struct SaidEvent {
 #[derive(Debug)]
 struct StandingMessage {
     seq: Seq,
-    /// Its JSON, where that is not what its event says.
-    amended: Option<Bytes>,
+    /// How it stands, where that is not what its event says.
+    amended: Option<Rc<Message>>,
 }
 
 /// How history shows a message.
@@ -32,24 +34,17 @@ struct StandingMessage {
 pub(crate) enum Shown {
     /// As this event of it says.
     AsSaid(Bytes),
-    /// As this JSON.
-    Amended(Bytes),
+    /// As it stands now.
+    Standing(Rc<Message>),
 }
 
 impl Shown {
-    /// About how many bytes it takes.
-    pub(crate) const fn len(&self) -> usize {
-        match self {
-            Self::AsSaid(json) | Self::Amended(json) => json.len(),
-        }
-    }
-
     pub(crate) fn put(&self, out: &mut Vec<u8>) {
         match self {
             Self::AsSaid(event) => {
                 put_history_message(out, event);
             }
-            Self::Amended(json) => out.extend_from_slice(json),
+            Self::Standing(message) => message.encode(out),
         }
     }
 }
@@ -80,7 +75,7 @@ impl Recent {
     }
 
     /// Notes that the event with this seq is a message, and how it stands where it was amended.
-    pub(crate) fn push_message(&mut self, seq: Seq, amended: Option<Bytes>) {
+    pub(crate) fn push_message(&mut self, seq: Seq, amended: Option<Rc<Message>>) {
         self.messages.push_back(StandingMessage { seq, amended });
     }
 
@@ -93,7 +88,7 @@ impl Recent {
     pub(crate) fn messages(&self) -> impl DoubleEndedIterator<Item = (Seq, Shown)> + '_ {
         self.messages.iter().filter_map(|message| {
             let shown = match &message.amended {
-                Some(json) => Shown::Amended(json.clone()),
+                Some(message) => Shown::Standing(Rc::clone(message)),
                 None => Shown::AsSaid(self.said(message.seq)?.clone()),
             };
             Some((message.seq, shown))
@@ -125,34 +120,73 @@ impl Recent {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rookery_schema::event::EventKind;
+    use rookery_schema::record::{MessagePosted, Record};
+    use rookery_schema::row::{Amendment, AmendmentRow, EventRow, Head};
+    use rookery_schema::{ChatId, MessageId, Timestamp, UserId};
 
     fn said(text: &str) -> Bytes {
         format!(r#"{{"type":"message","content":"{text}"}}"#).into()
     }
 
-    fn shown(recent: &Recent) -> Vec<(u64, String)> {
-        let text = |shown: Shown| {
+    /// A message that was edited.
+    fn edited(seq: u64, content: &str) -> Rc<Message> {
+        let (chat_id, by) = (ChatId::from_bytes([1; 16]), UserId::from_bytes([2; 16]));
+        let mut record = Vec::new();
+        let posted = MessagePosted {
+            chat_id,
+            message_id: MessageId::from_bytes([3; 16]),
+            sender_id: by,
+            at: Timestamp::default(),
+            client_id: None,
+            content: "as it was said",
+        };
+        Record::MessagePosted(posted).encode(&mut record);
+        let head = Head {
+            seq: Seq(seq),
+            ..Head::default()
+        };
+        let row = EventRow {
+            chat_id,
+            head,
+            record: record.into(),
+            kind: EventKind::Message,
+        };
+        let mut message = Message::of(&row).expect("a message");
+        message.amend(&AmendmentRow {
+            chat_id,
+            target: Seq(seq),
+            seq: Seq(seq + 1),
+            by,
+            at: Timestamp::default(),
+            change: Amendment::Edited {
+                content: content.to_owned(),
+            },
+        });
+        Rc::new(message)
+    }
+
+    fn contents(recent: &Recent) -> Vec<(u64, String)> {
+        let content = |shown: Shown| {
             let mut out = Vec::new();
             shown.put(&mut out);
-            String::from_utf8_lossy(&out).into_owned()
+            let json: serde_json::Value = serde_json::from_slice(&out).expect("valid JSON");
+            json["content"].as_str().expect("a text").to_owned()
         };
         let messages = recent.messages();
-        messages.map(|(seq, it)| (seq.0, text(it))).collect()
+        messages.map(|(seq, it)| (seq.0, content(it))).collect()
     }
 
     #[test]
     fn messages_are_shown_as_they_stand_and_events_stay_as_they_were_said() {
         let mut recent = Recent::default();
         recent.push(Seq(5), Offset(50), said("a"));
-        recent.push_message(Seq(5), Some(Bytes::from_static(br#"{"content":"A"}"#)));
+        recent.push_message(Seq(5), Some(edited(5, "A")));
         recent.push(Seq(6), Offset(51), Bytes::from_static(b"{}"));
         recent.push(Seq(7), Offset(52), said("c"));
         recent.push_message(Seq(7), None);
-        let expected = [(5, r#"{"content":"A"}"#), (7, r#"{"content":"c"}"#)];
-        assert_eq!(
-            shown(&recent),
-            expected.map(|(seq, it)| (seq, it.to_owned()))
-        );
+        let expected = [(5, "A".to_owned()), (7, "c".to_owned())];
+        assert_eq!(contents(&recent), expected);
         assert_eq!(recent.said(Seq(5)), Some(&said("a")));
     }
 
@@ -165,7 +199,7 @@ mod tests {
         }
         recent.trim(Offset(12), 0);
         assert_eq!(recent.from(), Some(Seq(2)));
-        assert_eq!(shown(&recent).len(), 2);
+        assert_eq!(contents(&recent).len(), 2);
         recent.trim(Offset(100), 0);
         assert_eq!(recent.from(), None);
         recent.push(Seq(4), Offset(14), said("y"));

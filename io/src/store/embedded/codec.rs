@@ -5,9 +5,6 @@ use bytes::{Buf, BufMut};
 use rookery_schema::row::{ChatRow, MemberRow, UserRow};
 use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 
-/// The layout that is written, and the only one that is read. In format 1, events had a row each.
-pub(super) const FORMAT: u32 = 2;
-
 const ID_BYTES: usize = 16;
 
 /// Two ids; the first is the one that is asked for.

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rookery_schema::format::{NEWEST, OLDEST};
 use uuid::Uuid;
 
 use super::database::OpenError;
@@ -23,15 +24,11 @@ pub enum StoreError {
         store: PathBuf,
     },
     #[error(
-        "{} has format {found}, this version knows {known}: start the version that wrote it, or name \
-         another --data-dir",
-        path.display()
+        "the store at {} has format {found}, and Rookery {} reads {OLDEST} to {NEWEST}: start the version \
+         that wrote it, or a newer one, or name another --data-dir",
+        path.display(), env!("CARGO_PKG_VERSION")
     )]
-    OtherFormat {
-        path: PathBuf,
-        found: u32,
-        known: u32,
-    },
+    OtherFormat { path: PathBuf, found: u32 },
     #[error(
         "the store at {} belongs to log {found}, not to log {wanted}: bring the two together that \
          were written together, or name another --data-dir",

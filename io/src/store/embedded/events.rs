@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use fjall::{Guard, Keyspace, KvPair, OwnedWriteBatch};
+use rookery_schema::event::EventKind;
 use rookery_schema::row::EventRow;
 use rookery_schema::{ChatId, Seq};
 
@@ -28,14 +29,13 @@ enum Order {
 
 impl Events {
     pub(super) fn put(&self, batch: &mut OwnedWriteBatch, run: Run) {
-        batch.insert(self.of(run.is_message), run.key(), run.value);
+        batch.insert(self.of(run.kind), run.key(), run.value);
     }
 
-    const fn of(&self, is_message: bool) -> &Keyspace {
-        if is_message {
-            &self.messages
-        } else {
-            &self.others
+    const fn of(&self, kind: EventKind) -> &Keyspace {
+        match kind {
+            EventKind::Message => &self.messages,
+            EventKind::Other => &self.others,
         }
     }
 
@@ -45,7 +45,12 @@ impl Events {
         chat_id: ChatId,
         before: Seq,
     ) -> impl Iterator<Item = Result<EventRow, ReadError>> {
-        self.read(chat_id, Seq(0)..before, true, Order::NewestFirst)
+        self.read(
+            chat_id,
+            Seq(0)..before,
+            EventKind::Message,
+            Order::NewestFirst,
+        )
     }
 
     /// Messages with a higher seq, the oldest first.
@@ -55,22 +60,23 @@ impl Events {
         after: Seq,
     ) -> impl Iterator<Item = Result<EventRow, ReadError>> {
         let seqs = Seq(after.0.saturating_add(1))..Seq(u64::MAX);
-        self.read(chat_id, seqs, true, Order::OldestFirst)
+        self.read(chat_id, seqs, EventKind::Message, Order::OldestFirst)
     }
 
     /// Events of one kind, the newest first.
     pub(super) fn newest(
         &self,
         chat_id: ChatId,
-        is_message: bool,
+        kind: EventKind,
     ) -> impl Iterator<Item = Result<EventRow, ReadError>> {
         let all = Seq(0)..Seq(u64::MAX);
-        self.read(chat_id, all, is_message, Order::NewestFirst)
+        self.read(chat_id, all, kind, Order::NewestFirst)
     }
 
-    /// The newest events of either kind, oldest first, as far back as there is no gap.
+    /// The newest events of all kinds, oldest first, as far back as there is no gap.
     pub(super) fn recent(&self, chat_id: ChatId, limit: usize) -> Result<Vec<EventRow>, ReadError> {
-        let mut sources = [true, false].map(|is_message| self.newest(chat_id, is_message));
+        let kinds = [EventKind::Message, EventKind::Other];
+        let mut sources = kinds.map(|kind| self.newest(chat_id, kind));
         let [mut message, mut other] =
             [sources[0].next(), sources[1].next()].map(Option::transpose);
         let mut recent: Vec<EventRow> = Vec::new();
@@ -102,12 +108,12 @@ impl Events {
         &self,
         chat_id: ChatId,
         seqs: Range<Seq>,
-        is_message: bool,
+        kind: EventKind,
         order: Order,
     ) -> impl Iterator<Item = Result<EventRow, ReadError>> + use<> {
         let first = run::key_from(chat_id, run::bucket_of(seqs.start));
         let end = run::key_from(chat_id, seqs.end);
-        let mut runs = self.of(is_message).range(first..end);
+        let mut runs = self.of(kind).range(first..end);
         Reading {
             runs: std::iter::from_fn(move || match order {
                 Order::OldestFirst => runs.next(),
@@ -115,7 +121,7 @@ impl Events {
             }),
             ahead: None,
             seqs,
-            is_message,
+            kind,
             order,
             bucket: Vec::new(),
         }
@@ -128,7 +134,7 @@ struct Reading<R> {
     /// A run of the next bucket, met behind the last one's.
     ahead: Option<KvPair>,
     seqs: Range<Seq>,
-    is_message: bool,
+    kind: EventKind,
     order: Order,
     /// The rest of a bucket's events, the next one last.
     bucket: Vec<EventRow>,
@@ -175,12 +181,15 @@ impl<R: Iterator<Item = Guard>> Reading<R> {
     }
 
     fn decode(&mut self, (key, value): &KvPair) -> Result<(), ReadError> {
-        run::decode(key, value, &self.seqs, self.is_message, &mut self.bucket)
+        run::decode(key, value, &self.seqs, self.kind, &mut self.bucket)
             .ok_or_else(|| self.malformed())
     }
 
     const fn malformed(&self) -> ReadError {
-        ReadError::Malformed(if self.is_message { MESSAGES } else { OTHERS })
+        ReadError::Malformed(match self.kind {
+            EventKind::Message => MESSAGES,
+            EventKind::Other => OTHERS,
+        })
     }
 }
 

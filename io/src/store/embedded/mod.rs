@@ -3,6 +3,7 @@
 //! | keyspace | key | value |
 //! | --- | --- | --- |
 //! | `messages`, `events` | chat, first seq, count | of each event of a run: the rest of its head, its log record |
+//! | `amendments` | chat, target, slot | the newest amendment of that slot |
 //! | `chats` | chat | creation, name |
 //! | `members_by_chat` | chat, user | added seq, position |
 //! | `chats_by_user` | user, chat | |
@@ -11,6 +12,7 @@
 //! | `ended_sessions` | session | expiry |
 //! | `meta` | | format, log id, and up to where each partition of the log is stored |
 
+mod amendments;
 mod codec;
 mod database;
 mod error;

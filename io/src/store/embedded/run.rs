@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use bytes::{Buf, BufMut, Bytes};
+use rookery_schema::event::EventKind;
 use rookery_schema::row::{EventRow, Head};
 use rookery_schema::{ChatId, Offset, PartitionId, Seq};
 
@@ -29,7 +30,7 @@ pub(super) type RunKey = [u8; ID_BYTES + SEQ_BYTES + 1];
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Run {
     chat_id: ChatId,
-    pub(super) is_message: bool,
+    pub(super) kind: EventKind,
     first: Seq,
     count: u8,
     pub(super) value: Vec<u8>,
@@ -39,7 +40,7 @@ impl Run {
     fn new(row: &EventRow) -> Self {
         let mut run = Self {
             chat_id: row.chat_id,
-            is_message: row.is_message,
+            kind: row.kind,
             first: row.head.seq,
             count: 0,
             value: Vec::with_capacity(EVENT_HEAD_BYTES + row.record.len()),
@@ -74,22 +75,19 @@ impl Run {
 /// Gathers the events of a commit into runs.
 #[derive(Default)]
 pub(super) struct Gathering {
-    open: HashMap<(ChatId, bool), Run>,
+    open: HashMap<(ChatId, EventKind), Run>,
     complete: Vec<Run>,
 }
 
 impl Gathering {
     pub(super) fn add(&mut self, row: &EventRow) {
-        let run = self
-            .open
-            .entry((row.chat_id, row.is_message))
-            .and_modify(|run| {
-                if run.takes(row) {
-                    run.push(row);
-                } else {
-                    self.complete.push(std::mem::replace(run, Run::new(row)));
-                }
-            });
+        let run = self.open.entry((row.chat_id, row.kind)).and_modify(|run| {
+            if run.takes(row) {
+                run.push(row);
+            } else {
+                self.complete.push(std::mem::replace(run, Run::new(row)));
+            }
+        });
         run.or_insert_with(|| Run::new(row));
     }
 
@@ -122,7 +120,7 @@ pub(super) fn decode(
     key: &[u8],
     mut value: &[u8],
     wanted: &Range<Seq>,
-    is_message: bool,
+    kind: EventKind,
     events: &mut Vec<EventRow>,
 ) -> Option<()> {
     let chat_id = ChatId::from_bytes(*key.first_chunk()?);
@@ -145,7 +143,7 @@ pub(super) fn decode(
                 chat_id,
                 head,
                 record: Bytes::copy_from_slice(record),
-                is_message,
+                kind,
             });
         }
     }
@@ -170,7 +168,11 @@ mod tests {
                 offset: Offset(seq * 3),
             },
             record: record.into(),
-            is_message: chat.is_multiple_of(2),
+            kind: if chat.is_multiple_of(2) {
+                EventKind::Message
+            } else {
+                EventKind::Other
+            },
         }
     }
 
@@ -183,7 +185,7 @@ mod tests {
     fn scatter(runs: &[Run], wanted: &Range<Seq>) -> Option<Vec<EventRow>> {
         let mut events = Vec::new();
         for run in runs {
-            decode(&run.key(), &run.value, wanted, run.is_message, &mut events)?;
+            decode(&run.key(), &run.value, wanted, run.kind, &mut events)?;
         }
         events.sort_by_key(|event| (event.chat_id, event.head.seq));
         Some(events)

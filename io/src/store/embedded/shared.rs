@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use rookery_schema::format::{NEWEST, OLDEST};
 use rookery_schema::{Offset, PartitionId, ShardId, Timestamp};
 use uuid::Uuid;
 
-use super::codec::FORMAT;
 use super::database::JournalCopies;
 use super::error::{ReadError, StoreError};
 use super::tables::{Progress, Tables};
@@ -74,12 +74,8 @@ impl EmbeddedStore {
             .map_err(|error| StoreError::open(error, &dir))?;
         let unreadable = |error| corrupt(&dir, &error);
         match tables.origin().map_err(unreadable)? {
-            Some((found, _)) if found != FORMAT => {
-                return Err(StoreError::OtherFormat {
-                    path: dir,
-                    found,
-                    known: FORMAT,
-                });
+            Some((found, _)) if !(OLDEST..=NEWEST).contains(&found) => {
+                return Err(StoreError::OtherFormat { path: dir, found });
             }
             Some((_, found)) if found != *log_id.as_bytes() => {
                 let found = Uuid::from_bytes(found);

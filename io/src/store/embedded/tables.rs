@@ -8,14 +8,19 @@ use fjall::compaction::Leveled;
 use fjall::config::CompressionPolicy;
 use fjall::{Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
 use rookery_engine::port::{Found, Read, StoredChat};
-use rookery_schema::row::{ChatRow, MemberRow, Row, UserRow};
+use rookery_schema::event::EventKind;
+use rookery_schema::format;
+use rookery_schema::message::Message;
+use rookery_schema::row::{ChatRow, EventRow, MemberRow, Row, UserRow};
 use rookery_schema::{ChatId, Offset, PartitionId, SessionId, ShardId, Timestamp, UserId};
 
+use super::amendments::{AMENDMENTS, Amendments};
 use super::codec;
 use super::database::{Db, OpenError, Tuning};
 use super::error::ReadError;
 use super::events::{Events, MESSAGES, OTHERS};
 use super::run::Gathering;
+use crate::embedded::FormatMark;
 
 /// Pages of history that were read lately.
 const CACHE_BYTES: u64 = 64 << 20;
@@ -37,7 +42,9 @@ const BATCHES_PREFIX: &[u8] = b"batches/";
 pub(super) struct Tables {
     db: Db,
     log_id: [u8; 16],
+    format: FormatMark,
     events: Events,
+    amendments: Amendments,
     chats: Keyspace,
     members_by_chat: Keyspace,
     chats_by_user: Keyspace,
@@ -95,6 +102,7 @@ impl Tables {
         let names = [
             MESSAGES,
             OTHERS,
+            AMENDMENTS,
             "chats",
             "members_by_chat",
             "chats_by_user",
@@ -110,6 +118,7 @@ impl Tables {
             [
                 messages,
                 others,
+                amendments,
                 chats,
                 members_by_chat,
                 chats_by_user,
@@ -118,7 +127,7 @@ impl Tables {
                 ended_sessions,
                 meta,
             ],
-        ) = <[Keyspace; 9]>::try_from(keyspaces)
+        ) = <[Keyspace; 10]>::try_from(keyspaces)
         else {
             return Err(OpenError::Corrupt(
                 dir.to_owned(),
@@ -128,7 +137,11 @@ impl Tables {
         Ok(Self {
             db,
             log_id,
+            format: FormatMark::new(format_in(&meta).ok().flatten().unwrap_or(format::OLDEST)),
             events: Events { messages, others },
+            amendments: Amendments {
+                keyspace: amendments,
+            },
             chats,
             members_by_chat,
             chats_by_user,
@@ -151,13 +164,16 @@ impl Tables {
         &self,
         shard: ShardId,
         progress: &Progress,
-        rows: impl IntoIterator<Item = &'a Row>,
+        rows: impl Iterator<Item = &'a Row> + Clone,
     ) -> fjall::Result<()> {
+        let needed = rows.clone().map(format::of_row).max();
+        self.raise_format(needed.unwrap_or(format::OLDEST))?;
         let mut batch = self.batch(PersistMode::Buffer);
         let mut events = Gathering::default();
-        for row in rows {
+        for row in rows.clone() {
             self.put(&mut batch, &mut events, row);
         }
+        self.amendments.put(&mut batch, rows)?;
         for run in events.into_runs() {
             self.events.put(&mut batch, run);
         }
@@ -203,6 +219,8 @@ impl Tables {
                 let expiry = expires_at.millis().to_le_bytes();
                 batch.insert(&self.ended_sessions, session_id.as_bytes(), expiry);
             }
+            // A batch compares all it has with each other, and with what is stored.
+            Row::Amendment(_) => {}
             // It is in the progress that the batch notes.
             Row::Reached { .. } => {}
         }
@@ -229,10 +247,7 @@ impl Tables {
                 limit,
             } => {
                 let older = self.events.messages_before(*chat_id, *before);
-                older
-                    .take(*limit)
-                    .collect::<Result<_, _>>()
-                    .map(Found::Messages)
+                self.as_they_stand(older, *limit).map(Found::Messages)
             }
             Read::MessagesAfter {
                 chat_id,
@@ -240,10 +255,7 @@ impl Tables {
                 limit,
             } => {
                 let newer = self.events.messages_after(*chat_id, *after);
-                newer
-                    .take(*limit)
-                    .collect::<Result<_, _>>()
-                    .map(Found::Messages)
+                self.as_they_stand(newer, *limit).map(Found::Messages)
             }
             Read::ChatsOfUser(user_id) => self.chats_of(*user_id).map(Found::Chats),
             Read::User(user_id) => self
@@ -259,25 +271,39 @@ impl Tables {
         }
     }
 
+    /// The first messages among events, amended.
+    fn as_they_stand(
+        &self,
+        events: impl Iterator<Item = Result<EventRow, ReadError>>,
+        limit: usize,
+    ) -> Result<Vec<Message>, ReadError> {
+        let messages = events.filter_map(|row| row.map(|row| Message::of(&row)).transpose());
+        let mut messages = messages.take(limit).collect::<Result<Vec<_>, _>>()?;
+        if self.format.current() >= format::AMENDMENTS {
+            self.amendments.lay_over(&mut messages)?;
+        }
+        Ok(messages)
+    }
+
     fn chat(&self, chat_id: ChatId, recent: usize) -> Result<Option<StoredChat>, ReadError> {
         let Some(value) = self.chats.get(chat_id.as_bytes())? else {
             return Ok(None);
         };
         let chat: ChatRow = codec::chat(chat_id, &value).ok_or(ReadError::Malformed("chats"))?;
-        let latest_message = self.events.newest(chat_id, true).next().transpose()?;
-        let latest_other = self.events.newest(chat_id, false).next().transpose()?;
-        let heads = [&latest_message, &latest_other];
-        let head = heads
-            .into_iter()
-            .flatten()
-            .map(|row| row.head)
-            .max_by_key(|head| head.seq);
+        let newest = |kind| self.events.newest(chat_id, kind);
+        let heads = [EventKind::Message, EventKind::Other].map(|kind| newest(kind).next());
+        let heads = heads.into_iter().flatten().collect::<Result<Vec<_>, _>>()?;
+        let head = heads.iter().map(|row| row.head).max_by_key(|head| head.seq);
+        let recent = self.events.recent(chat_id, recent)?;
+        let messages = self.as_they_stand(recent.iter().cloned().map(Ok), recent.len())?;
+        let latest_message = self.as_they_stand(newest(EventKind::Message), 1)?;
         Ok(Some(StoredChat {
             chat,
             members: self.members(chat_id)?,
             head: head.unwrap_or_default(),
-            recent: self.events.recent(chat_id, recent)?,
-            latest_message,
+            recent,
+            messages,
+            latest_message: latest_message.into_iter().next(),
         }))
     }
 
@@ -358,24 +384,29 @@ impl Tables {
     /// The layout of the values, and the log that they come from; absent in a new store.
     pub(super) fn origin(&self) -> Result<Option<(u32, [u8; 16])>, ReadError> {
         const MALFORMED: ReadError = ReadError::Malformed("meta");
-        let (Some(format), Some(log_id)) = (self.meta.get(FORMAT_KEY)?, self.meta.get(LOG_ID_KEY)?)
+        let (Some(format), Some(log_id)) = (format_in(&self.meta)?, self.meta.get(LOG_ID_KEY)?)
         else {
             return Ok(None);
         };
-        let format = format
-            .as_ref()
-            .try_into()
-            .map(u32::from_be_bytes)
-            .map_err(|_| MALFORMED)?;
         Ok(Some((
             format,
             log_id.as_ref().try_into().map_err(|_| MALFORMED)?,
         )))
     }
 
+    /// Notes that this is the store of its log. Until something is written that needs more, the oldest
+    /// version may open it.
     pub(super) fn set_origin(&self) -> fjall::Result<()> {
+        self.write_format(format::OLDEST)
+    }
+
+    fn raise_format(&self, needed: u32) -> fjall::Result<()> {
+        self.format.raise(needed, || self.write_format(needed))
+    }
+
+    fn write_format(&self, format: u32) -> fjall::Result<()> {
         let mut batch = self.batch(PersistMode::SyncData);
-        batch.insert(&self.meta, FORMAT_KEY, codec::FORMAT.to_be_bytes());
+        batch.insert(&self.meta, FORMAT_KEY, format.to_be_bytes());
         self.db.commit(batch)
     }
 
@@ -410,6 +441,13 @@ impl Tables {
             number(&value).map_err(|_| ReadError::Malformed("meta"))
         })
     }
+}
+
+fn format_in(meta: &Keyspace) -> Result<Option<u32>, ReadError> {
+    let value = meta.get(FORMAT_KEY)?;
+    let number = |value: &[u8]| value.try_into().map(u32::from_be_bytes);
+    let format = value.map(|value| number(&value).map_err(|_| ReadError::Malformed("meta")));
+    format.transpose()
 }
 
 fn member_keys(chat_id: &ChatId, user_id: &UserId) -> (codec::PairKey, codec::PairKey) {

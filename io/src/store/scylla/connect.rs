@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use scylla::client::PoolSize;
@@ -41,6 +41,19 @@ const REFUSED_PATIENCE: Duration = Duration::from_secs(20);
 pub(super) struct Connection {
     pub(super) session: Session,
     pub(super) statements: Statements,
+    /// Of the newest row in the keyspace, as all lanes know it.
+    pub(super) format: Arc<AtomicU32>,
+}
+
+impl Connection {
+    /// See [`rookery_schema::format`].
+    pub(super) fn format(&self) -> u32 {
+        self.format.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_format(&self, raised: u32) {
+        self.format.store(raised, Ordering::Release);
+    }
 }
 
 /// One try to make a session. Nodes of another datacenter are for their own clients; absent while ours is to

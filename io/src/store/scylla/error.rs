@@ -10,8 +10,9 @@ use crate::config::CredentialsError;
 #[derive(Debug, thiserror::Error)]
 pub enum ScyllaError {
     #[error(
-        "keyspace {keyspace} has schema version {found}, this version knows up to {known}: start the \
-         newer version that upgraded it, or name another --keyspace"
+        "keyspace {keyspace} has schema version {found}, and Rookery {} knows up to {known}: start the version \
+         that upgraded it, or a newer one, or name another --keyspace",
+        env!("CARGO_PKG_VERSION")
     )]
     NewerSchema {
         keyspace: String,

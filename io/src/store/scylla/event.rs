@@ -2,6 +2,7 @@
 //! its fields, exactly as it was.
 
 use bytes::Bytes;
+use rookery_schema::event::EventKind;
 use rookery_schema::record::{MessagePosted, Record};
 use rookery_schema::row::{EventRow, Head};
 use rookery_schema::{ChatId, MessageId, Offset, PartitionId, Seq, Timestamp, UserId};
@@ -56,10 +57,9 @@ pub(super) fn partition(number: i32) -> PartitionId {
 
 pub(super) fn event_value(row: &EventRow) -> EventValue<'_> {
     let bare = EventValue {
-        kind: if row.is_message {
-            kind::MESSAGE
-        } else {
-            kind::OTHER
+        kind: match row.kind {
+            EventKind::Message => kind::MESSAGE,
+            EventKind::Other => kind::OTHER,
         },
         n: bigint(row.head.messages),
         log_partition: int(row.head.partition),
@@ -72,7 +72,7 @@ pub(super) fn event_value(row: &EventRow) -> EventValue<'_> {
         record: None,
     };
     let of_fields = Some(&row.record)
-        .filter(|_| row.is_message)
+        .filter(|_| row.kind == EventKind::Message)
         .and_then(|record| with_fields(bare, record))
         .filter(|value| record_of(row.chat_id, value).as_ref() == Some(&row.record));
     of_fields.unwrap_or(EventValue {
@@ -124,8 +124,15 @@ pub(super) fn event_row(chat_id: ChatId, seq: i64, value: &EventValue<'_>) -> Op
             offset: Offset(from_bigint(value.log_offset)),
         },
         record: record_of(chat_id, value)?,
-        is_message: value.kind == kind::MESSAGE,
+        kind: event_kind(value.kind),
     })
+}
+
+const fn event_kind(value: i8) -> EventKind {
+    match value {
+        kind::MESSAGE => EventKind::Message,
+        _ => EventKind::Other,
+    }
 }
 
 #[cfg(test)]
@@ -134,7 +141,7 @@ mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
 
-    fn row(head: (u32, u32, u16, u32), record: Vec<u8>, is_message: bool) -> EventRow {
+    fn row(head: (u32, u32, u16, u32), record: Vec<u8>, kind: EventKind) -> EventRow {
         let (seq, messages, partition, offset) = head;
         EventRow {
             chat_id: ChatId::from_bytes([3; 16]),
@@ -145,7 +152,7 @@ mod tests {
                 offset: Offset(offset.into()),
             },
             record: record.into(),
-            is_message,
+            kind,
         }
     }
 
@@ -171,7 +178,7 @@ mod tests {
             });
             let mut bytes = Vec::new();
             record.encode(&mut bytes);
-            let row = row(head, bytes, true);
+            let row = row(head, bytes, EventKind::Message);
             prop_assert_eq!(event_value(&row).record, None);
             prop_assert_eq!(again(&row), Some(row));
         }
@@ -186,7 +193,8 @@ mod tests {
             if let (true, Some(first)) = (looks_like_one, record.first_mut()) {
                 *first = 1;
             }
-            let row = row(head, record, is_message);
+            let kind = if is_message { EventKind::Message } else { EventKind::Other };
+            let row = row(head, record, kind);
             prop_assert_eq!(again(&row), Some(row));
         }
     }
@@ -203,7 +211,7 @@ mod tests {
             content: "hello",
         })
         .encode(&mut bytes);
-        let row = row((1, 1, 1, 1), bytes, true);
+        let row = row((1, 1, 1, 1), bytes, EventKind::Message);
         assert_eq!(again(&row), Some(row));
     }
 }

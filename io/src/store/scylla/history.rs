@@ -3,6 +3,8 @@
 
 use rookery_engine::port::StoredChat;
 use rookery_schema::cql::{bucket, first_of_bucket, is_last_of_bucket};
+use rookery_schema::event::EventKind;
+use rookery_schema::message::Message;
 use rookery_schema::row::EventRow;
 use rookery_schema::{ChatId, Seq};
 use scylla::response::query_result::QueryRowsResult;
@@ -33,8 +35,9 @@ impl Connection {
             return Ok(None);
         };
         let members = self.members(chat_id, head.seq).await?;
-        let latest_message = match newest.iter().find(|row| row.is_message) {
-            Some(row) => Some(row.clone()),
+        let mut messages = self.as_they_stand(&newest).await?;
+        let latest_message = match messages.first() {
+            Some(message) => Some(message.clone()),
             None if head.messages == 0 => None,
             None => {
                 let below = newest.last().map_or(head.seq, |row| row.head.seq);
@@ -44,11 +47,15 @@ impl Connection {
         };
         newest.truncate(recent);
         newest.reverse();
+        let oldest = newest.first().map(|row| row.head.seq);
+        messages.retain(|message| oldest.is_some_and(|oldest| message.seq >= oldest));
+        messages.reverse();
         Ok(Some(StoredChat {
             chat,
             members,
             head,
             recent: newest,
+            messages,
             latest_message,
         }))
     }
@@ -86,7 +93,7 @@ impl Connection {
         chat_id: ChatId,
         before: Seq,
         limit: usize,
-    ) -> Result<Vec<EventRow>, DriverError> {
+    ) -> Result<Vec<Message>, DriverError> {
         let mut found = Gathered::new(limit);
         let mut border = before.0;
         while found.is_wanting() && border > 1 {
@@ -108,7 +115,7 @@ impl Connection {
                 }
             };
         }
-        Ok(found.messages)
+        self.as_they_stand(&found.messages).await
     }
 
     /// Messages above `after`, oldest first.
@@ -117,7 +124,7 @@ impl Connection {
         chat_id: ChatId,
         after: Seq,
         limit: usize,
-    ) -> Result<Vec<EventRow>, DriverError> {
+    ) -> Result<Vec<Message>, DriverError> {
         let mut found = Gathered::new(limit);
         let mut border = after.0;
         while found.is_wanting() {
@@ -138,7 +145,7 @@ impl Connection {
                 _ => newest.seq,
             };
         }
-        Ok(found.messages)
+        self.as_they_stand(&found.messages).await
     }
 
     /// Where a search ends.
@@ -231,7 +238,7 @@ impl Gathered {
     /// Keeps the messages of a page, and says how many there were.
     fn take(&mut self, mut page: Vec<EventRow>) -> usize {
         self.page_size = PAGE_EVENTS_MAX.min(self.page_size * 2);
-        page.retain(|row| row.is_message);
+        page.retain(|row| row.kind == EventKind::Message);
         let count = page.len();
         page.truncate(self.limit - self.messages.len());
         self.messages.append(&mut page);

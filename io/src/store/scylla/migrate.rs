@@ -7,8 +7,8 @@
 use std::collections::HashSet;
 
 use rookery_schema::cql::{
-    LOG_ID_KEY, META_TABLE, MIGRATIONS, SCHEMA_VERSION, SCHEMA_VERSION_KEY, create_keyspace,
-    in_keyspace,
+    FIRST_VERSION, LOG_ID_KEY, META_TABLE, MIGRATIONS, SCHEMA_VERSION, SCHEMA_VERSION_KEY,
+    create_keyspace, in_keyspace,
 };
 use scylla::client::session::Session;
 use scylla::serialize::row::SerializeRow;
@@ -64,24 +64,34 @@ pub(super) async fn own_datacenter(
     Ok((own, count))
 }
 
-/// Runs the migrations that a keyspace has not had.
-pub(super) async fn migrate_tables(session: &Session, keyspace: &str) -> Result<(), Trouble> {
+/// Runs the migrations that a keyspace has not had, and says what version it has: one that only adds a
+/// table is counted when something is written into it.
+pub(super) async fn migrate_tables(session: &Session, keyspace: &str) -> Result<u32, Trouble> {
     if !exists(session, FIND_TABLE, (keyspace, "meta")).await? {
         run(session, &in_keyspace(META_TABLE, keyspace)).await?;
     }
-    let version = version(session, keyspace).await?;
-    for migration in MIGRATIONS.iter().filter(|step| step.version > version) {
+    let found = version(session, keyspace).await?;
+    for migration in MIGRATIONS.iter().filter(|step| step.version > found) {
+        if exists(session, FIND_TABLE, (keyspace, migration.table)).await? {
+            continue;
+        }
         for statement in migration.statements {
             run(session, &in_keyspace(statement, keyspace)).await?;
         }
-        let version = migration.version.to_string();
-        set_meta(session, keyspace, SCHEMA_VERSION_KEY, &version).await?;
-        tracing::info!(keyspace, version, "the store's schema was upgraded");
+        tracing::info!(
+            keyspace,
+            table = migration.table,
+            "the store's schema was upgraded"
+        );
     }
-    Ok(())
+    if found == 0 {
+        let version = FIRST_VERSION.to_string();
+        set_meta(session, keyspace, SCHEMA_VERSION_KEY, &version).await?;
+    }
+    Ok(found.max(FIRST_VERSION))
 }
 
-/// The version of the schema; 0 before the first migration.
+/// The version of the schema; 0 in a new keyspace.
 async fn version(session: &Session, keyspace: &str) -> Result<u32, Trouble> {
     let Some(value) = meta(session, keyspace, SCHEMA_VERSION_KEY).await? else {
         return Ok(0);

@@ -6,6 +6,7 @@
 //! carry the seq or offset of the change as their timestamp, so that of two the later one stays,
 //! whichever is written last.
 
+mod amendments;
 mod connect;
 mod error;
 mod event;

@@ -3,12 +3,13 @@
 //! Writes of several tables are not one: a crash may leave any prefix of the stages. What the engine
 //! reads of a chat afterwards must be its state at its newest stored event, whose record it knows by its
 //! offset and will not apply again. So
-//! 1. the chat, who is a member and who no longer, with the seq of the event that tells so;
+//! 1. the chat, who is a member and who no longer, with the seq of the event that tells so; and what events
+//!    amend, which changes nothing when it is written again with an event that was not stored;
 //! 2. events, in order. From here on they count: see [`is_member`];
 //! 3. the rows of members who are gone.
 
 use rookery_schema::cql::{bucket, ended_session_bucket};
-use rookery_schema::row::{ChatRow, EventRow, MemberRow, Row, UserRow};
+use rookery_schema::row::{AmendmentRow, ChatRow, EventRow, MemberRow, Row, UserRow};
 use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 
 /// Rows of one batch. Measured on one node: more gain nothing, and let others wait for longer.
@@ -31,6 +32,8 @@ pub(super) enum Batch<'a> {
     NotChatOfUser(Removal),
     /// Of one bucket of a chat, in order.
     Events(Vec<&'a EventRow>),
+    /// Of messages in one bucket of a chat.
+    Amendments(Vec<&'a AmendmentRow>),
     User(&'a UserRow),
     UserName(&'a UserRow),
     /// Of one bucket.
@@ -73,8 +76,10 @@ pub(super) fn stages(rows: &[Row]) -> Vec<Vec<Batch<'_>>> {
 fn first_stage(rows: &[Row]) -> Vec<Batch<'_>> {
     let mut batches = Vec::new();
     let (mut added, mut removed, mut ended) = (Vec::new(), Vec::new(), Vec::new());
+    let mut amendments = Vec::new();
     for row in rows {
         match row {
+            Row::Amendment(row) => amendments.push(row),
             Row::Chat(row) => batches.push(Batch::Chat(row)),
             Row::Member(row) => {
                 added.push(row);
@@ -96,6 +101,9 @@ fn first_stage(rows: &[Row]) -> Vec<Batch<'_>> {
     batches.extend(chunks.map(|rows| Batch::Added(rows.to_vec())));
     let chunks = removed.chunks(BATCH_ROWS_MAX);
     batches.extend(chunks.map(|rows| Batch::Removed(rows.to_vec())));
+    let of_one_bucket = amendments.chunk_by(|a, b| bucket(a.target) == bucket(b.target));
+    let chunks = of_one_bucket.flat_map(|rows| rows.chunks(BATCH_ROWS_MAX));
+    batches.extend(chunks.map(|rows| Batch::Amendments(rows.to_vec())));
     let of_one_bucket =
         ended.chunk_by(|a, b| ended_session_bucket(a.0) == ended_session_bucket(b.0));
     let chunks = of_one_bucket.flat_map(|rows| rows.chunks(BATCH_ROWS_MAX));
@@ -146,6 +154,7 @@ mod tests {
     use proptest::prelude::*;
     use rookery_schema::PartitionId;
     use rookery_schema::cql::BUCKET_BITS;
+    use rookery_schema::event::EventKind;
     use rookery_schema::row::Head;
 
     const CHAT: ChatId = ChatId::from_bytes([1; 16]);
@@ -163,7 +172,7 @@ mod tests {
                 ..Head::default()
             },
             record: vec![0; bytes].into(),
-            is_message: true,
+            kind: EventKind::Message,
         })
     }
 

@@ -242,6 +242,7 @@ impl Queue {
 fn group_of(row: &Row) -> Result<Group, (PartitionId, Offset)> {
     match row {
         Row::Event(row) => Ok(Group::Chat(row.chat_id)),
+        Row::Amendment(row) => Ok(Group::Chat(row.chat_id)),
         Row::Chat(row) => Ok(Group::Chat(row.chat_id)),
         Row::Member(row) => Ok(Group::Chat(row.chat_id)),
         Row::NotMember { chat_id, .. } => Ok(Group::Chat(*chat_id)),
@@ -257,6 +258,7 @@ fn group_of(row: &Row) -> Result<Group, (PartitionId, Offset)> {
 const fn order_in_group(row: &Row) -> (Seq, bool) {
     match row {
         Row::Event(row) => (row.head.seq, true),
+        Row::Amendment(row) => (row.seq, false),
         Row::Member(row) => (row.added_seq, false),
         Row::NotMember { removed_seq, .. } => (*removed_seq, false),
         Row::Chat(_) | Row::User(_) | Row::EndedSession { .. } | Row::Reached { .. } => {
@@ -304,6 +306,7 @@ mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
     use rookery_engine::port::Part;
+    use rookery_schema::event::EventKind;
     use rookery_schema::row::{EventRow, Head, MemberRow};
 
     fn chat(n: u8) -> ChatId {
@@ -318,7 +321,7 @@ mod tests {
                 ..Head::default()
             },
             record: vec![0; 10].into(),
-            is_message: true,
+            kind: EventKind::Message,
         })
     }
 

@@ -28,6 +28,8 @@ macro_rules! statements {
 
 statements! {
     add_event: "INSERT INTO KEYSPACE.messages (chat_id, bucket, seq, event) VALUES (?, ?, ?, ?)",
+    add_amendment: "INSERT INTO KEYSPACE.amendments (chat_id, bucket, target, slot, amendment) \
+        VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?",
     add_chat: "INSERT INTO KEYSPACE.chats (chat_id, name, created_at) VALUES (?, ?, ?)",
     add_member: "INSERT INTO KEYSPACE.members_by_chat (chat_id, user_id, added_seq, position) \
         VALUES (?, ?, ?, ?) USING TIMESTAMP ?",
@@ -42,6 +44,7 @@ statements! {
     add_user_name: "INSERT INTO KEYSPACE.users_by_name (bucket, username, user_id) VALUES (?, ?, ?)",
     add_ended_session: "INSERT INTO KEYSPACE.ended_sessions (bucket, session_id, expires_at) \
         VALUES (?, ?, ?) USING TTL ?",
+    set_schema_version: "INSERT INTO KEYSPACE.meta (key, value) VALUES ('schema_version', ?)",
     set_reached: "INSERT INTO KEYSPACE.reached (log_partition, behind) VALUES (?, ?) USING TIMESTAMP ?",
 
     chat: "SELECT name, created_at FROM KEYSPACE.chats WHERE chat_id = ?",
@@ -59,6 +62,8 @@ statements! {
         WHERE chat_id = ? AND bucket = ? AND seq < ? LIMIT ?",
     events_after: "SELECT seq, event FROM KEYSPACE.messages \
         WHERE chat_id = ? AND bucket = ? AND seq > ? ORDER BY seq ASC LIMIT ?",
+    amendments: "SELECT target, slot, amendment FROM KEYSPACE.amendments \
+        WHERE chat_id = ? AND bucket = ? AND target >= ? AND target <= ?",
 }
 
 async fn prepare(session: &Session, text: &str) -> Result<PreparedStatement, DriverError> {

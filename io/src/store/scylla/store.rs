@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::time::Duration;
 
 use rookery_schema::cql::{in_keyspace, replicas};
-use rookery_schema::{Offset, PartitionId};
+use rookery_schema::{Offset, PartitionId, format};
 use scylla::client::session::Session;
 use scylla::cluster::metadata::Strategy;
 use uuid::Uuid;
@@ -26,6 +26,7 @@ pub struct ScyllaStore {
     pub(super) settings: Settings,
     datacenter: String,
     stored: Arc<HashMap<PartitionId, Offset>>,
+    format: Arc<AtomicU32>,
 }
 
 impl ScyllaStore {
@@ -39,18 +40,21 @@ impl ScyllaStore {
         interrupted: &AtomicBool,
     ) -> Result<Self, ScyllaError> {
         let runtime = runtime()?;
-        let (datacenter, stored) = runtime.block_on(persist(settings, interrupted, || async {
-            let (session, datacenter) = migrated(settings).await?;
-            claim(&session, &settings.keyspace, log_id).await?;
-            // What the lanes will ask has to be understood: better known now than never to be ready.
-            let prepared = Statements::prepare(&session, &settings.keyspace).await;
-            prepared.map_err(DriverError::of_known_tables)?;
-            Ok((datacenter, stored(&session, &settings.keyspace).await?))
-        }))?;
+        let (datacenter, format, stored) =
+            runtime.block_on(persist(settings, interrupted, || async {
+                let (session, datacenter, format) = migrated(settings).await?;
+                claim(&session, &settings.keyspace, log_id).await?;
+                // What the lanes will ask has to be understood: better known now than never to be ready.
+                let prepared = Statements::prepare(&session, &settings.keyspace).await;
+                prepared.map_err(DriverError::of_known_tables)?;
+                let stored = stored(&session, &settings.keyspace).await?;
+                Ok((datacenter, format, stored))
+            }))?;
         Ok(Self {
             settings: settings.clone(),
             datacenter,
             stored: Arc::new(stored),
+            format: Arc::new(AtomicU32::new(format)),
         })
     }
 
@@ -71,6 +75,7 @@ impl ScyllaStore {
         Ok(Connection {
             session,
             statements,
+            format: Arc::clone(&self.format),
         })
     }
 }
@@ -85,11 +90,12 @@ pub fn migrate(settings: &Settings, interrupted: &AtomicBool) -> Result<(), Scyl
     }))
 }
 
-async fn migrated(settings: &Settings) -> Result<(Session, String), Trouble> {
+/// A session, the datacenter, and the format of the newest row.
+async fn migrated(settings: &Settings) -> Result<(Session, String, u32), Trouble> {
     let datacenter = prepare_keyspace(settings).await?;
     let session = open(settings, Some(&datacenter)).await?;
-    migrate_tables(&session, &settings.keyspace).await?;
-    Ok((session, datacenter))
+    let version = migrate_tables(&session, &settings.keyspace).await?;
+    Ok((session, datacenter, version.max(format::OLDEST)))
 }
 
 async fn stored(

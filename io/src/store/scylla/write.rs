@@ -4,8 +4,9 @@ use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::stream::{self, StreamExt as _};
-use rookery_schema::cql::{bucket, ended_session_bucket, name_bucket};
-use rookery_schema::row::{EventRow, MemberRow, Row, UserRow};
+use rookery_schema::cql::{SCHEMA_VERSION, bucket, ended_session_bucket, name_bucket};
+use rookery_schema::format;
+use rookery_schema::row::{AmendmentRow, EventRow, MemberRow, Row, UserRow};
 use rookery_schema::{Offset, PartitionId, SessionId, Timestamp};
 use scylla::serialize::row::SerializeRow;
 use scylla::serialize::value::SerializeValue;
@@ -30,6 +31,11 @@ const TTL_SECONDS_MAX: u64 = 5 * 366 * 24 * 3600;
 impl Link {
     /// Writes rows of a job, in the stages in which they have to come, however long it takes.
     pub(super) async fn write_job(&self, rows: &[Row], complaints: &Complaints) {
+        let needed = rows.iter().map(format::of_row).max();
+        self.retried(complaints, async |to| {
+            to.raise_format(needed.unwrap_or(format::OLDEST)).await
+        })
+        .await;
         for stage in stages(rows) {
             stream::iter(&stage)
                 .for_each_concurrent(STAGE_IN_FLIGHT_MAX, |batch| {
@@ -75,6 +81,19 @@ impl Connection {
         self.one(&self.statements.set_reached, values).await
     }
 
+    /// Has the keyspace carry at least this format. It is raised to that of this version at once, so that
+    /// lanes that raise it at the same time agree.
+    async fn raise_format(&self, needed: u32) -> Result<(), DriverError> {
+        if needed <= self.format() {
+            return Ok(());
+        }
+        let version = SCHEMA_VERSION.to_string();
+        self.one(&self.statements.set_schema_version, (version,))
+            .await?;
+        self.set_format(SCHEMA_VERSION);
+        Ok(())
+    }
+
     async fn write(&self, batch: &Batch<'_>) -> Result<(), DriverError> {
         let to = &self.statements;
         match batch {
@@ -94,6 +113,10 @@ impl Connection {
                 self.one(&to.remove_chat_of_user, values).await
             }
             Batch::Events(rows) => self.many(&to.add_event, rows, |row| event(row)).await,
+            Batch::Amendments(rows) => {
+                self.many(&to.add_amendment, rows, |row| amendment(row))
+                    .await
+            }
             Batch::User(row) => self.one(&to.add_user, user(row)).await,
             Batch::UserName(row) => {
                 let values = (name_bucket(&row.username), &*row.username, row.user_id.0);
@@ -143,6 +166,11 @@ impl Connection {
 fn event(row: &EventRow) -> impl SerializeRow + '_ {
     let seq = row.head.seq;
     (row.chat_id.0, bucket(seq), bigint(seq.0), event_value(row))
+}
+
+fn amendment(row: &AmendmentRow) -> impl SerializeRow + use<> {
+    let (bucket, target, seq) = (bucket(row.target), bigint(row.target.0), bigint(row.seq.0));
+    (row.chat_id.0, bucket, target, row.slot(), row.value(), seq)
 }
 
 /// What is absent is not written: a null would be kept as a deletion.

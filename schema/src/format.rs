@@ -1,0 +1,77 @@
+//! Formats: what a version of Rookery has to know to read data, as one number for records and rows alike.
+//!
+//! A log and a store each carry the highest format of anything in them, and raise it before they hold the
+//! first record or row that needs it: until then, older versions can still open them. A version refuses
+//! what carries a format above [`NEWEST`], since it would pass over what it does not know, and number all
+//! that follows differently.
+
+use crate::batch::RecordBatch;
+use crate::record::{KINDS_MAX, NEWEST_KIND};
+use crate::row::Row;
+
+/// The oldest that this version reads.
+pub const OLDEST: u32 = 2;
+/// With rows that amend messages.
+pub const AMENDMENTS: u32 = 3;
+/// The newest that this version knows.
+pub const NEWEST: u32 = AMENDMENTS;
+
+/// Needed to read a log record: one of a kind that this version does not know needs a newer one. What no
+/// version wrote needs none, and is a dead letter to all.
+pub const fn of_record(record: &[u8]) -> u32 {
+    match record.first() {
+        Some(&kind) if kind > NEWEST_KIND && kind < KINDS_MAX => NEWEST + 1,
+        Some(_) | None => OLDEST,
+    }
+}
+
+/// Needed to read all records of a batch.
+pub fn of_batch(batch: &RecordBatch) -> u32 {
+    batch.slices().map(of_record).max().unwrap_or(OLDEST)
+}
+
+/// Needed to read a row.
+pub fn of_row(row: &Row) -> u32 {
+    match row {
+        Row::Event(row) => of_record(&row.record),
+        Row::Chat(_)
+        | Row::Member(_)
+        | Row::NotMember { .. }
+        | Row::User(_)
+        | Row::EndedSession { .. }
+        | Row::Reached { .. } => OLDEST,
+        Row::Amendment(_) => AMENDMENTS,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::RecordBatchBuilder;
+    use crate::record::{Record, RecordError};
+
+    #[test]
+    fn what_this_version_knows_needs_no_newer_one_and_what_it_does_not_know_does() {
+        for kind in 0..=u8::MAX {
+            let needed = of_record(&[kind]);
+            let decoded = Record::decode(std::slice::from_ref(&kind));
+            let is_unknown = matches!(decoded, Err(RecordError::UnknownKind(_)));
+            assert_eq!(needed > NEWEST, is_unknown, "kind {kind}");
+        }
+        assert_eq!(of_record(&[]), OLDEST);
+    }
+
+    #[test]
+    fn a_batch_needs_what_the_newest_of_its_records_needs() {
+        let mut batch = RecordBatchBuilder::default();
+        batch.push_encoded(&[1, 2]);
+        batch.push_encoded(b"");
+        batch.push_encoded(b"text");
+        let known = batch.take();
+        assert_eq!(of_batch(&known), OLDEST);
+        batch.push_encoded(&[1, 2]);
+        batch.push_encoded(&[NEWEST_KIND + 1]);
+        batch.push_encoded(&[1, 2]);
+        assert_eq!(of_batch(&batch.take()), NEWEST + 1);
+    }
+}
