@@ -60,7 +60,7 @@ impl Model {
 
     fn messages_of(&self, chat_id: ChatId) -> impl DoubleEndedIterator<Item = Message> {
         let messages = self.events_of(chat_id).filter_map(Message::of);
-        messages.map(|mut message| {
+        messages.map(move |mut message| {
             let of_chat = self
                 .amendments
                 .values()
