@@ -26,12 +26,13 @@ impl Shutdown {
     }
 }
 
-/// Runs a vital thread's body; aborts the process if it fails, panics, or ends before `shutdown`.
+/// Runs a vital thread's body. If it fails, the process ends with exit code 1; if it panics, or ends before
+/// `shutdown`, the process aborts.
 pub fn run<E: Display>(name: &str, shutdown: &Shutdown, body: impl FnOnce() -> Result<(), E>) {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(())) if shutdown.has_begun() => {}
         Ok(Ok(())) => die(name, "it ended although the server is running"),
-        Ok(Err(error)) => die(name, &error.to_string()),
+        Ok(Err(error)) => fail(name, &error.to_string()),
         Err(_) => die(name, "it panicked"),
     }
 }
@@ -59,6 +60,13 @@ pub fn die(name: &str, reason: &str) -> ! {
     std::process::abort()
 }
 
+/// Ends the process at once over an error that is no fault of its own, and whose text says what to do.
+fn fail(name: &str, error: &str) -> ! {
+    tracing::error!(thread = name, error, "the server can't go on, and stops");
+    thread::sleep(LAST_WORDS);
+    std::process::exit(1)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -69,13 +77,13 @@ mod tests {
     const ROLE: &str = "ROOKERY_TEST_VITAL_ROLE";
 
     /// Plays the role in a process of its own, because the outcome is the end of a process.
-    fn succeeds(role: &str) -> bool {
+    fn exit_code(role: &str) -> Option<i32> {
         let output = Command::new(std::env::current_exe().unwrap())
             .args(["vital::tests::plays_a_role", "--exact", "--nocapture"])
             .env(ROLE, role)
             .output()
             .unwrap();
-        output.status.success()
+        output.status.code()
     }
 
     #[test]
@@ -97,9 +105,14 @@ mod tests {
 
     #[test]
     fn only_an_orderly_end_leaves_the_process_alive() {
-        assert!(succeeds("ends in time"));
-        for role in ["panics", "fails", "ends"] {
-            assert!(!succeeds(role), "a thread that {role} must end the process");
+        assert_eq!(exit_code("ends in time"), Some(0));
+        assert_eq!(exit_code("fails"), Some(1));
+        for role in ["panics", "ends"] {
+            assert_eq!(
+                exit_code(role),
+                None,
+                "a thread that {role} must abort the process"
+            );
         }
     }
 }

@@ -5,6 +5,7 @@ use std::fs;
 use rookery_io::log::Stored;
 use rookery_io::log::embedded::LogLayout;
 use rookery_schema::Offset;
+use rookery_schema::batch::RecordBatchBuilder;
 use uuid::Uuid;
 
 use super::support::{P0, Shard, batch, refused, reopened, write_and_commit};
@@ -76,4 +77,39 @@ fn another_layout_is_refused_by_name() {
         let error = LogLayout::prepare(&dir, 3, id).unwrap_err().to_string();
         assert!(error.contains("meta.toml"), "{error}");
     }
+}
+
+#[test]
+fn a_log_with_a_record_of_a_newer_version_is_refused_by_its_format_and_by_the_record() {
+    let root = tempfile::tempdir().unwrap();
+    let meta = root.path().join("log/meta.toml");
+    let mut shard = Shard::open(root.path());
+    shard.append_durably(batch(0..5));
+    let first = fs::read_to_string(&meta).unwrap();
+    assert!(first.contains("format = 2\n"), "{first}");
+    let mut newer = RecordBatchBuilder::default();
+    newer.push_encoded(&[1; 80]);
+    newer.push_encoded(&[31, 1, 2]);
+    // What no version writes is a dead letter to all of them.
+    newer.push_encoded(b"text");
+    shard.append_durably(newer.take());
+    shard.stop();
+    let raised = fs::read_to_string(&meta).unwrap();
+    let id = Uuid::from_u128(7);
+    let error = LogLayout::prepare(&root.path().join("log"), 1, id).unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("has format 4"), "{text}");
+    assert!(
+        text.contains("start the version that wrote it, or a newer one"),
+        "{text}"
+    );
+    assert_eq!(fs::read_to_string(&meta).unwrap(), raised);
+
+    fs::write(&meta, &first).unwrap();
+    let text = refused(root.path(), Stored::Below(Offset(0)));
+    assert!(text.contains("a record of kind 31 at offset 6"), "{text}");
+    assert!(
+        text.contains("start the version that wrote it, or a newer one"),
+        "{text}"
+    );
 }

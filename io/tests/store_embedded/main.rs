@@ -2,12 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod amendments;
 #[path = "../support/disk.rs"]
 mod disk;
 mod full_disk;
 mod lanes;
 mod model;
 mod restarts;
+#[path = "../support/store_amendments.rs"]
+mod store_amendments;
 #[path = "../support/store_model.rs"]
 mod store_model;
 #[path = "../support/store_shard.rs"]

@@ -5,6 +5,7 @@
 #![allow(unreachable_pub, reason = "a module of test binaries has no outside")]
 
 mod absent;
+mod amendments;
 #[path = "../support/door.rs"]
 mod door;
 mod lanes;
@@ -15,6 +16,8 @@ mod proxy;
 mod rates;
 mod restarts;
 mod shards;
+#[path = "../support/store_amendments.rs"]
+mod store_amendments;
 #[path = "../support/store_model.rs"]
 mod store_model;
 #[path = "../support/store_shard.rs"]

@@ -76,6 +76,19 @@ impl Keyspace {
         });
     }
 
+    /// What the keyspace says of itself.
+    pub(super) fn schema_version(&self) -> String {
+        let keyspace = cql::quoted(&self.settings.keyspace);
+        let text = format!("SELECT value FROM {keyspace}.meta WHERE key = 'schema_version'");
+        let mut found = None;
+        with_session(self, async |session| {
+            let rows = session.query_unpaged(text, ()).await.unwrap();
+            let rows = rows.into_rows_result().unwrap();
+            found = Some(rows.single_row::<(String,)>().unwrap().0);
+        });
+        found.unwrap()
+    }
+
     fn drop_tables(&self) {
         self.run(&["DROP KEYSPACE IF EXISTS KEYSPACE_NAME"]);
     }

@@ -3,6 +3,7 @@
 use std::env;
 use std::path::Path;
 
+use rookery_io::config::Credentials;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Set to the address of a broker, servers keep their log there.
@@ -61,6 +62,13 @@ fn external_flags(data_dir: &Path) -> Vec<String> {
     }
     assert!(!flags.is_empty(), "{BROKERS} or {SCYLLA} must be set");
     flags
+}
+
+/// The user who may do everything in the CQL server, and their password, where it wants a login.
+pub fn store_credentials() -> Option<(String, String)> {
+    let path = env::var_os(CREDENTIALS)?;
+    let credentials = Credentials::read(path.as_ref()).unwrap();
+    Some((credentials.user.clone(), credentials.expose().to_owned()))
 }
 
 /// The flags of a server whose store is at this address, in a keyspace of this name.

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rookery_schema::Offset;
+use rookery_schema::format::{NEWEST, OLDEST};
 
 /// The embedded log can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +28,22 @@ pub enum LogError {
         path.display()
     )]
     Layout { path: PathBuf, reason: String },
+    #[error(
+        "{} has format {found}, and Rookery {} reads {OLDEST} to {NEWEST}: start the version that wrote it, \
+         or a newer one, or name another --data-dir",
+        path.display(), env!("CARGO_PKG_VERSION")
+    )]
+    OtherFormat { path: PathBuf, found: u32 },
+    #[error(
+        "the log file {} has a record of kind {kind} at offset {offset}, which Rookery {} does not know: \
+         start the version that wrote it, or a newer one",
+        path.display(), env!("CARGO_PKG_VERSION")
+    )]
+    UnknownKind {
+        path: PathBuf,
+        offset: Offset,
+        kind: u8,
+    },
     #[error(
         "{} ends at offset {end}, but the store has records up to {stored}, as a power cut leaves it \
          without --durability fsync: bring back the log that belongs to the store, or move the \

@@ -9,7 +9,6 @@ use rookery_schema::PartitionId;
 use rookery_schema::batch::RecordBatch;
 
 use super::error::LogError;
-use super::frame::Seed;
 use super::layout::LogLayout;
 use super::partition::Partition;
 use super::settings::Settings;
@@ -35,12 +34,10 @@ pub fn open_lane(
     settings: Settings,
     (mailbox, shutdown): (&Mailbox, &Shutdown),
 ) -> Result<(impl Log + Send + use<>, Receiver<LogEvent>, Lane), LogError> {
-    let seed = Seed::of(layout.log_id);
     let mut opened = Vec::new();
     let mut first_events = Vec::new();
     for &(id, stored) in partitions {
-        let (partition, event) =
-            Partition::open(id, &layout.partition_dir(id), seed, stored, settings)?;
+        let (partition, event) = Partition::open(id, layout, stored, settings)?;
         opened.push(partition);
         first_events.push(event);
     }

@@ -1,17 +1,18 @@
-//! What is fixed when a log is created.
+//! What is fixed when a log is created, and its format, which may be raised.
 
 use std::fs::{self, File};
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rookery_schema::PartitionId;
+use rookery_schema::format::{NEWEST, OLDEST};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::error::LogError;
-use crate::embedded::{create_private_dir, sync_dir};
+use crate::embedded::{FormatMark, create_private_dir, sync_dir};
 
-const FORMAT: u32 = 2;
 const META_FILE: &str = "meta.toml";
 
 /// A log's directory, its number of partitions, and the name that ties a store to it.
@@ -21,6 +22,7 @@ pub struct LogLayout {
     pub partitions: u32,
     /// Offsets of one log mean nothing in another: a store remembers whose it is.
     pub log_id: Uuid,
+    format: Arc<FormatMark>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -41,12 +43,13 @@ impl LogLayout {
         let meta = match fs::read_to_string(&path) {
             Ok(text) => parse(&path, &text)?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                // Until something is written that needs more, the oldest version may open it.
                 let meta = Meta {
-                    format: FORMAT,
+                    format: OLDEST,
                     partitions,
                     log_id,
                 };
-                create(dir, &path, &meta)?;
+                create(dir, &path, &meta).map_err(LogError::io(&path))?;
                 meta
             }
             Err(error) => return Err(LogError::io(&path)(error)),
@@ -55,6 +58,19 @@ impl LogLayout {
             dir: dir.to_owned(),
             partitions: meta.partitions,
             log_id: meta.log_id,
+            format: Arc::new(FormatMark::new(meta.format)),
+        })
+    }
+
+    /// Has the log carry at least this format, before a record that needs it is written.
+    pub(super) fn raise_format(&self, needed: u32) -> io::Result<()> {
+        self.format.raise(needed, || {
+            let meta = Meta {
+                format: needed,
+                partitions: self.partitions,
+                log_id: self.log_id,
+            };
+            save(&self.dir, &self.dir.join(META_FILE), &meta)
         })
     }
 
@@ -69,30 +85,31 @@ fn parse(path: &Path, text: &str) -> Result<Meta, LogError> {
         reason,
     };
     let meta: Meta = toml::from_str(text).map_err(|error| refused(error.to_string()))?;
-    if meta.format != FORMAT || meta.partitions == 0 {
-        return Err(refused(format!(
-            "it has format {}, this is format {FORMAT}",
-            meta.format
-        )));
+    if !(OLDEST..=NEWEST).contains(&meta.format) {
+        return Err(LogError::OtherFormat {
+            path: path.to_owned(),
+            found: meta.format,
+        });
+    }
+    if meta.partitions == 0 {
+        return Err(refused("it has no partitions".to_owned()));
     }
     Ok(meta)
 }
 
-/// Writes the file under another name first, so that it is there whole or not at all.
-fn create(dir: &Path, path: &Path, meta: &Meta) -> Result<(), LogError> {
-    create_private_dir(dir).map_err(LogError::io(dir))?;
-    let text = toml::to_string(meta).map_err(|error| LogError::Layout {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    })?;
+fn create(dir: &Path, path: &Path, meta: &Meta) -> io::Result<()> {
+    create_private_dir(dir)?;
+    save(dir, path, meta)?;
+    dir.parent().map_or(Ok(()), sync_dir)
+}
+
+/// Writes the file under another name first, so that it is there whole, as it was or as it is to be.
+fn save(dir: &Path, path: &Path, meta: &Meta) -> io::Result<()> {
+    let text = toml::to_string(meta).map_err(io::Error::other)?;
     let draft = path.with_extension("draft");
-    let write = || {
-        let mut file = File::create(&draft)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&draft, path)?;
-        sync_dir(dir)?;
-        dir.parent().map_or(Ok(()), sync_dir)
-    };
-    write().map_err(LogError::io(path))
+    let mut file = File::create(&draft)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&draft, path)?;
+    sync_dir(dir)
 }

@@ -1,15 +1,16 @@
 //! One partition: its segments, its committed offset, and how far its records were delivered.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rookery_engine::port::{AppendFault, LogEvent, Opened};
 use rookery_schema::batch::RecordBatch;
-use rookery_schema::{Offset, PartitionId};
+use rookery_schema::{Offset, PartitionId, format};
 
 use super::committed::Committed;
 use super::dead_letters;
 use super::error::LogError;
 use super::frame::Seed;
+use super::layout::LogLayout;
 use super::segments::{Cursor, Segments, WriteError};
 use super::settings::Settings;
 use crate::embedded::{Durability, FreeSpace};
@@ -21,6 +22,7 @@ const REPLAY_BYTES: usize = 1 << 20;
 /// See the module.
 pub(super) struct Partition {
     id: PartitionId,
+    layout: LogLayout,
     dir: PathBuf,
     segments: Segments,
     committed: Committed,
@@ -41,21 +43,22 @@ struct Replay {
 impl Partition {
     pub(super) fn open(
         id: PartitionId,
-        dir: &Path,
-        seed: Seed,
+        layout: &LogLayout,
         stored: Stored,
         settings: Settings,
     ) -> Result<(Self, LogEvent), LogError> {
+        let dir = layout.partition_dir(id);
+        let seed = Seed::of(layout.log_id);
         let stored = stored.offset();
         let path = dir.join("committed");
         // Where an operator moved a damaged log away, it goes on where the store is.
         let first = if path.exists() { Offset(0) } else { stored };
-        let segments = Segments::open(dir, seed, settings.segment_bytes, first)?;
+        let segments = Segments::open(&dir, seed, settings.segment_bytes, first)?;
         let mut committed = Committed::open(&path).map_err(LogError::io(&path))?;
         let (start, end) = (segments.start(), segments.end());
         if stored > end {
             return Err(LogError::BehindStore {
-                path: dir.to_owned(),
+                path: dir,
                 end,
                 stored,
             });
@@ -65,7 +68,7 @@ impl Partition {
         let offset = committed.offset().unwrap_or(start).max(start).min(stored);
         if offset < start {
             return Err(LogError::AheadOfStore {
-                path: dir.to_owned(),
+                path: dir,
                 start,
                 stored,
             });
@@ -84,12 +87,13 @@ impl Partition {
         };
         let this = Self {
             id,
-            dir: dir.to_owned(),
+            layout: layout.clone(),
             segments,
             committed,
             replay: Some(replay),
             paused: false,
-            free_space: FreeSpace::new(dir.to_owned(), settings.reserve_bytes),
+            free_space: FreeSpace::new(dir.clone(), settings.reserve_bytes),
+            dir,
             settings,
         };
         Ok((
@@ -154,6 +158,12 @@ impl Partition {
     ) -> Result<(), LogError> {
         let partition = self.id;
         if !self.free_space.is_enough() {
+            refuse(partition, &batches, events);
+            return Ok(());
+        }
+        let needed = batches.iter().map(format::of_batch).max();
+        if let Err(error) = self.layout.raise_format(needed.unwrap_or(format::OLDEST)) {
+            tracing::warn!(%error, %partition, "the log's format could not be raised; nothing was written");
             refuse(partition, &batches, events);
             return Ok(());
         }

@@ -6,8 +6,8 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use rookery_schema::Offset;
 use rookery_schema::batch::RecordBatch;
+use rookery_schema::{Offset, format};
 
 use super::error::LogError;
 use super::frame::{Frame, HEADER_BYTES, Header, Parsed, Seed, frame_bytes, parse, put_frame};
@@ -142,6 +142,7 @@ impl Segments {
         loop {
             match parse(self.seed, bytes, at, self.end) {
                 Parsed::Frame(frame) => {
+                    check_kinds(path, &frame)?;
                     if frame.is_first_unsynced {
                         unsynced = at;
                     }
@@ -351,6 +352,23 @@ impl Segment {
             at: cursor.at,
         }
     }
+}
+
+/// Refuses records that only a newer version can apply. All records are read when a log is opened, so
+/// that this costs a look at the first byte of each, and none while it is in use.
+fn check_kinds(path: &Path, frame: &Frame) -> Result<(), LogError> {
+    for (record, number) in frame.batch.slices().zip(frame.base.0..) {
+        if let Some(&kind) = record.first()
+            && format::of_record(record) > format::NEWEST
+        {
+            return Err(LogError::UnknownKind {
+                path: path.to_owned(),
+                offset: Offset(number),
+                kind,
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Makes everything from `at` on read as zeros, and gives its blocks back.

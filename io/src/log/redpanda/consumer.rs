@@ -9,7 +9,7 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
 use rdkafka::{Offset as Position, TopicPartitionList};
 use rookery_engine::port::LogEvent;
-use rookery_schema::{Offset, PartitionId};
+use rookery_schema::{Offset, PartitionId, format};
 
 use super::commits::{self, Commits};
 use super::delivery::Delivery;
@@ -133,7 +133,7 @@ impl Consumer {
     /// Hands on what is there, and waits for the first of it as long as it may.
     ///
     /// # Errors
-    /// Where records are missing.
+    /// Where records are missing, or only a newer version can apply them.
     pub(super) fn deliver(
         &self,
         wait: Duration,
@@ -151,6 +151,7 @@ impl Consumer {
                     let record = message.payload().unwrap_or_default();
                     bytes += record.len();
                     let offset = Offset(message.offset().max(0) as u64);
+                    self.check_kind(message.partition(), offset, record)?;
                     if let Some(delivery) = find(deliveries, message.partition()) {
                         delivery.record(offset, record, events);
                     }
@@ -169,6 +170,27 @@ impl Consumer {
             delivery.flush(events);
         }
         Ok(())
+    }
+
+    /// A topic has no place for a format that every client would look at; each record tells its own. Those
+    /// that the store does not have yet all pass here, at the start before the server is ready.
+    fn check_kind(
+        &self,
+        partition: i32,
+        offset: Offset,
+        record: &[u8],
+    ) -> Result<(), RedpandaError> {
+        match record.first() {
+            Some(&kind) if format::of_record(record) > format::NEWEST => {
+                Err(RedpandaError::UnknownKind {
+                    topic: self.topic.clone(),
+                    partition: PartitionId(partition.max(0) as u32),
+                    offset,
+                    kind,
+                })
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Notes that everything below is in the store.

@@ -69,6 +69,17 @@ pub enum RedpandaError {
          they were read, or lost with a replica; a restart checks what is left"
     )]
     Lost(KafkaError),
+    #[error(
+        "partition {partition} of topic {topic} has a record of kind {kind} at offset {offset}, which Rookery {} \
+         does not know: start the version that wrote it, or a newer one",
+        env!("CARGO_PKG_VERSION")
+    )]
+    UnknownKind {
+        topic: String,
+        partition: PartitionId,
+        offset: Offset,
+        kind: u8,
+    },
     #[error("can't start the thread of the log: {0}")]
     Thread(io::Error),
 }

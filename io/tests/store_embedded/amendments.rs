@@ -1,0 +1,42 @@
+//! Messages that were amended, and the format that it takes to read them.
+
+use std::path::Path;
+
+use super::store_amendments::{AMENDED, assert_shown, messages, shuffled};
+use super::support::{LOG, open, start};
+
+#[test]
+fn pages_show_messages_as_they_stand_whenever_and_however_often_amendments_were_written() {
+    let root = tempfile::tempdir().unwrap();
+    let mut shard = start(&open(root.path()).unwrap(), 0);
+    shard.write(messages());
+    shard.stop();
+    assert_eq!(
+        format_of(root.path()),
+        2,
+        "nothing is there that needs more"
+    );
+    for life in 0..3 {
+        let mut shard = start(&open(root.path()).unwrap(), life);
+        for rows in shuffled(u64::from(life)) {
+            shard.write(rows);
+        }
+        assert_shown(&mut shard);
+        shard.stop();
+        assert_eq!(format_of(root.path()), AMENDED);
+    }
+    let mut shard = start(&open(root.path()).unwrap(), 0);
+    assert_shown(&mut shard);
+    shard.stop();
+}
+
+/// Says what the store carries, behind its back.
+fn format_of(root: &Path) -> u32 {
+    let database = fjall::Database::builder(root.join("store")).open().unwrap();
+    let meta = database
+        .keyspace("meta", fjall::KeyspaceCreateOptions::default)
+        .unwrap();
+    assert_eq!(*meta.get(b"log_id").unwrap().unwrap(), *LOG.as_bytes());
+    let format = meta.get(b"format").unwrap().unwrap();
+    u32::from_be_bytes((*format).try_into().unwrap())
+}

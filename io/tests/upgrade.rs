@@ -1,0 +1,284 @@
+//! Data of older versions is opened, and shows what it showed; data of newer ones is refused with a text that
+//! says what to do.
+//!
+//! What older versions wrote is in `fixtures/`, with a page that says how. Without `ROOKERY_TEST_SCYLLA`, the
+//! keyspace is skipped.
+
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use scylla::client::session::Session;
+use scylla::client::session_builder::SessionBuilder;
+use serde_json::{Value, json};
+use support::api::Api;
+use support::engines::{store, store_credentials, store_flags};
+use support::rng::Rng;
+use support::{Options, Server, eventually};
+use tempfile::TempDir;
+
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/51096bc");
+
+/// What an archive holds, unpacked.
+struct Fixture {
+    root: TempDir,
+    expected: Value,
+}
+
+impl Fixture {
+    fn unpack(name: &str) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let archive = Path::new(FIXTURES).join(name);
+        let mut tar = Command::new("tar");
+        tar.arg("-xzf").arg(archive).arg("-C").arg(root.path());
+        assert!(tar.status().unwrap().success());
+        let expected = fs::read(root.path().join("expected.json")).unwrap();
+        let expected = serde_json::from_slice(&expected).unwrap();
+        Self { root, expected }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.root.path().join("data")
+    }
+
+    fn options(&self) -> Options {
+        Options::embedded(&self.data()).shards(2)
+    }
+
+    /// Asserts that a server shows what was shown before, to every user.
+    fn assert_shown(&self, server: &Server) {
+        let users = self.expected["users"].as_array().unwrap();
+        assert_eq!(users.len(), 5);
+        for user in users {
+            let mut api = self.log_in(server, &user["me"]["username"]);
+            assert_eq!(api.get("/me").expect(200), user["me"]);
+            let mut inbox = api.get("/chats").expect(200);
+            let chats = inbox.as_array_mut().unwrap();
+            chats.sort_by_key(|chat| chat["chat_id"].as_str().unwrap().to_owned());
+            assert_eq!(inbox, user["inbox"]);
+        }
+        let chats = self.expected["chats"].as_object().unwrap();
+        assert_eq!(chats.len(), 6);
+        for (id, expected) in chats {
+            let mut api = self.log_in(server, &expected["reader"]);
+            assert_eq!(
+                api.get(&format!("/chats/{id}")).expect(200),
+                expected["chat"]
+            );
+            let messages = Value::Array(api.history(id));
+            assert_eq!(messages, expected["messages"], "in chat {id}");
+        }
+    }
+
+    /// Asserts that what is posted now is numbered behind what there was, and kept.
+    fn assert_goes_on(&self, mut server: Server, options: &Options) {
+        let (id, before) = self.expected["chats"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .next()
+            .unwrap();
+        let mut api = self.log_in(&server, &before["reader"]);
+        let last_seq = |api: &mut Api| {
+            let inbox = api.get("/chats").expect(200);
+            let chats = inbox.as_array().unwrap();
+            let chat = chats.iter().find(|chat| chat["chat_id"] == **id).unwrap();
+            chat["last_seq"].as_u64().unwrap()
+        };
+        let seq = last_seq(&mut api);
+        api.say(id, "written by a newer version");
+        server.kill();
+        let server = options.start();
+        let mut api = self.log_in(&server, &before["reader"]);
+        let newest = &api.history(id)[0];
+        assert_eq!(newest["content"], "written by a newer version");
+        assert_eq!(newest["seq"], seq + 1);
+        server.terminate();
+    }
+
+    fn log_in(&self, server: &Server, username: &Value) -> Api {
+        let mut api = Api::anonymous(server.addr);
+        let credentials = json!({"username": username, "password": self.expected["password"]});
+        let session = api.post("/login", &credentials).expect(200);
+        let token = session["token"].as_str().unwrap();
+        api.identity = vec![("authorization".to_owned(), format!("Bearer {token}"))];
+        api
+    }
+}
+
+/// Opens an archive as it is, and with more written.
+fn is_opened(name: &str) {
+    let fixture = Fixture::unpack(name);
+    let meta = fixture.data().join("log/meta.toml");
+    let before = fs::read(&meta).unwrap();
+    let options = fixture.options();
+    let server = options.start();
+    fixture.assert_shown(&server);
+    fixture.assert_goes_on(server, &options);
+    // Nothing was written that the older version does not know: it may have its data back.
+    assert_eq!(fs::read(&meta).unwrap(), before);
+}
+
+#[test]
+fn a_drained_directory_is_opened_as_it_is() {
+    is_opened("drained.tar.gz");
+}
+
+#[test]
+fn a_directory_of_a_killed_server_is_opened_as_it_is() {
+    is_opened("killed.tar.gz");
+}
+
+#[test]
+fn a_keyspace_is_opened_as_it_is() {
+    let Some(node) = store() else { return };
+    let fixture = Fixture::unpack("scylla.tar.gz");
+    let keyspace = format!("upgrade_{:016x}", Rng::from_entropy().next());
+    let dump = fs::read_to_string(Path::new(FIXTURES).join("scylla.cql")).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let session = runtime.block_on(connect(&node));
+    runtime.block_on(restore(&session, &keyspace, &dump));
+
+    let flags = store_flags(&node, &keyspace);
+    let flags = flags.chunks(2);
+    let options = flags.fold(fixture.options(), |options, flag| {
+        options.flag(&flag[0], &flag[1])
+    });
+    let server = options.start();
+    fixture.assert_shown(&server);
+    fixture.assert_goes_on(server, &options);
+    // Nothing was written that the older version does not know: it may have its data back.
+    let version = format!("SELECT value FROM {keyspace}.meta WHERE key = 'schema_version'");
+    let version = runtime
+        .block_on(session.query_unpaged(version, ()))
+        .unwrap();
+    let version = version.into_rows_result().unwrap();
+    assert_eq!(version.single_row::<(String,)>().unwrap().0, "1");
+    let drop = format!("DROP KEYSPACE {keyspace}");
+    runtime.block_on(session.query_unpaged(drop, ())).unwrap();
+}
+
+async fn connect(node: &str) -> Session {
+    let mut builder = SessionBuilder::new().known_node(node);
+    if let Some((user, password)) = store_credentials() {
+        builder = builder.user(user, password);
+    }
+    builder.build().await.unwrap()
+}
+
+async fn restore(session: &Session, keyspace: &str, dump: &str) {
+    let replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}";
+    let create = format!("CREATE KEYSPACE {keyspace} WITH replication = {replication}");
+    session.query_unpaged(create, ()).await.unwrap();
+    for statement in dump.split_terminator(";\n") {
+        let statement = statement.replace("KEYSPACE.", &format!("{keyspace}."));
+        session.query_unpaged(statement, ()).await.unwrap();
+    }
+}
+
+/// Asserts that a server does not start, and says why.
+#[track_caller]
+fn assert_refused(options: &Options, reasons: &[&str]) {
+    let mut server = options.spawn();
+    let status = server.wait();
+    assert_eq!(status.code(), Some(1), "{}", server.log());
+    let log = server.log();
+    for reason in reasons {
+        assert!(log.contains(reason), "{reason:?} is not in {log}");
+    }
+}
+
+#[test]
+fn a_log_of_a_newer_version_is_refused_and_left_as_it_is() {
+    let fixture = Fixture::unpack("drained.tar.gz");
+    let meta = fixture.data().join("log/meta.toml");
+    let newer = fs::read_to_string(&meta).unwrap();
+    let newer = newer.replace("format = 2", "format = 99");
+    fs::write(&meta, &newer).unwrap();
+    let reasons = [
+        "has format 99",
+        "start the version that wrote it, or a newer one",
+    ];
+    assert_refused(&fixture.options(), &reasons);
+    assert_eq!(fs::read_to_string(&meta).unwrap(), newer);
+}
+
+#[test]
+fn a_store_of_a_newer_version_is_refused() {
+    let fixture = Fixture::unpack("drained.tar.gz");
+    let meta = fs::read_to_string(fixture.data().join("log/meta.toml")).unwrap();
+    let log_id = meta
+        .split("log_id = \"")
+        .nth(1)
+        .unwrap()
+        .trim_end()
+        .trim_end_matches('"');
+    let log_id: uuid::Uuid = log_id.parse().unwrap();
+    let database = fjall::Database::builder(fixture.data().join("store"))
+        .open()
+        .unwrap();
+    let meta = database
+        .keyspace("meta", fjall::KeyspaceCreateOptions::default)
+        .unwrap();
+    let mut batch = database.batch();
+    batch.insert(&meta, b"log_id", log_id.as_bytes());
+    batch.insert(&meta, b"format", 99_u32.to_be_bytes());
+    batch.commit().unwrap();
+    drop((meta, database));
+    let reasons = [
+        "has format 99",
+        "start the version that wrote it, or a newer one",
+    ];
+    assert_refused(&fixture.options(), &reasons);
+}
+
+/// Kafka has no place for a version: another client may have written what only a newer one can apply.
+#[test]
+fn a_record_of_a_newer_version_in_the_topic_ends_the_server_and_keeps_it_from_starting() {
+    use rdkafka::ClientConfig;
+    use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+
+    let Some(brokers) = support::engines::broker() else {
+        return;
+    };
+    let topic = format!("upgrade-{}", Rng::from_entropy().uuid());
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options::embedded(dir.path())
+        .flag("--auth", "trust")
+        .flag("--log", "redpanda")
+        .flag("--brokers", &brokers)
+        .flag("--topic", &topic)
+        .flag("--group", &topic)
+        .shards(1);
+    let mut server = options.start();
+    let mut alice = Api::trusted(server.addr, &support::any_user());
+    let chat = alice.create_chat("room", &[]);
+    alice.say(&chat, "before");
+    eventually("nothing lags", || {
+        (server.metrics().sum("consumer_lag") == 0.0).then_some(())
+    });
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", &brokers);
+    let client: BaseProducer = config.create().unwrap();
+    let newer = BaseRecord::<(), [u8]>::to(&topic)
+        .partition(0)
+        .payload(&[31, 1, 2]);
+    client.send(newer).map_err(|(error, _)| error).unwrap();
+    client.flush(support::PATIENCE).unwrap();
+    let reasons = [
+        "a record of kind 31 at offset 2",
+        "start the version that wrote it, or a newer one",
+    ];
+    assert_eq!(server.wait().code(), Some(1), "{}", server.log());
+    for reason in reasons {
+        assert!(server.log().contains(reason), "{}", server.log());
+    }
+    assert_refused(&options, &reasons);
+}
