@@ -17,7 +17,7 @@ pub struct ShardConfig {
     pub ticket_secret: Vec<u8>,
     /// Seeds this shard's random numbers; different for each shard and start, and not guessable.
     pub entropy: [u8; 32],
-    /// Refuse new messages while the oldest one that is not stored is older.
+    /// Changes are refused while the oldest one that is not stored is older.
     pub lag_limit: Duration,
     /// Messages a second and user; 0: no limit.
     pub user_rate: u32,

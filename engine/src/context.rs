@@ -30,7 +30,7 @@ pub(crate) struct Context<'a> {
     pub(crate) local: &'a mut VecDeque<ShardMessage>,
     /// The current date, as replies carry it.
     pub(crate) date: &'a HttpDate,
-    /// How long the bytes that this step is about waited to be read.
+    /// Microseconds that the bytes of this step waited to be read.
     pub(crate) input_waited_micros: u64,
 }
 
@@ -48,8 +48,8 @@ impl Context<'_> {
         self.now.micros / 1_000_000
     }
 
-    /// Something happened that can't happen. It is counted, told once, and a panic where tests run: the caller
-    /// goes on as well as it can.
+    /// Reports a broken invariant: a panic in debug builds; otherwise it is counted, and logged once for each kind.
+    /// The caller continues as well as it can.
     pub(crate) fn bug(&mut self, what: &'static str) {
         debug_assert!(false, "a bug: {what}");
         if self.stats.count_bug(what) {
@@ -73,7 +73,7 @@ impl Context<'_> {
         }
     }
 
-    /// Asks whoever serves a command. Where nobody does, that is the answer.
+    /// Sends a command to the shard that serves it. Where none does, the answer is [`Outcome::Elsewhere`].
     pub(crate) fn ask(&mut self, asker: Asker, command: Command) {
         match command.to(self.routing) {
             Route::Here(shard) => self.send(shard, ShardMessage::Ask { asker, command }),
@@ -89,8 +89,8 @@ impl Context<'_> {
         self.answer(asker, Outcome::Refused(problem));
     }
 
-    /// Whether a new message may be taken from what is being read: a shard that reads too late has more than it
-    /// can do, and to refuse is less work.
+    /// Refuses a new message if its bytes waited for too long to be read: the shard is overloaded, and refusing is
+    /// cheaper than serving.
     pub(crate) fn admit_message(&self) -> Result<(), Problem> {
         if self.is_over_lag_limit(self.input_waited_micros) {
             return Err(Problem::LATE);
@@ -98,7 +98,7 @@ impl Context<'_> {
         Ok(())
     }
 
-    /// Whether something has waited for longer than messages may.
+    /// Whether something has waited for longer than `--lag-limit`.
     pub(crate) fn is_over_lag_limit(&self, waited_micros: u64) -> bool {
         u128::from(waited_micros) > self.config.lag_limit.as_micros()
     }
@@ -108,7 +108,7 @@ impl Context<'_> {
         self.effects.store.push(StoreRequest::Read { token, read });
     }
 
-    /// Writes into the store; that it is done comes back to the part that the token names.
+    /// Writes to the store; the confirmation comes back to the part that the token names.
     pub(crate) fn write(&mut self, token: Token, rows: Vec<Row>) {
         self.effects.store.push(StoreRequest::Write { token, rows });
     }

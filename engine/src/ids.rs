@@ -1,4 +1,4 @@
-//! Who is who on a shard: connections, logins, callers.
+//! The identities on a shard: connections, logins, callers.
 
 use rookery_schema::{SessionId, Timestamp, UserId};
 

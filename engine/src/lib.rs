@@ -1,7 +1,8 @@
-//! What a shard does, without touching anything: chats, users, sessions, fan-out, and the state of the
-//! HTTP and WebSocket protocols over bytes in memory.
+//! What a shard does, without I/O: chats, users, sessions, fan-out, and the HTTP and WebSocket protocols over
+//! bytes in memory.
 //!
-//! All state of a shard is in [`Shard`](shard::Shard), and changes only in its `step`.
+//! All state of a shard is in [`Shard`](shard::Shard), and changes only in its steps. `ARCHITECTURE.md` has the
+//! map of the rooms, and says where to add what.
 
 #![forbid(unsafe_code)]
 

@@ -24,20 +24,20 @@ impl<T> Default for Unanswered<T> {
 }
 
 impl<T> Unanswered<T> {
-    /// Counts up from a number that no answer to anybody else can carry.
+    /// Numbers begin above `last`, so that answers to earlier questions match none.
     pub(crate) fn above(last: u64) -> Self {
         let waiting = Map::default();
         Self { last, waiting }
     }
 
-    /// Notes what waits, and gives its number.
+    /// Adds what waits, and returns its number.
     pub(crate) fn add(&mut self, what: T) -> u64 {
         self.last += 1;
         self.waiting.insert(self.last, what);
         self.last
     }
 
-    /// Takes what waits for an answer; `None` where nothing does any more.
+    /// Takes what waits for an answer; `None` where nothing does.
     pub(crate) fn take(&mut self, number: u64) -> Option<T> {
         self.waiting.remove(&number)
     }
@@ -46,7 +46,7 @@ impl<T> Unanswered<T> {
         self.waiting.get_mut(&number)
     }
 
-    /// Takes all that fulfils a condition.
+    /// Takes everything that meets a condition.
     pub(crate) fn take_if(&mut self, mut is_over: impl FnMut(&mut T) -> bool) -> Vec<T> {
         let over = self.waiting.extract_if(|_, what| is_over(what));
         over.map(|(_, what)| what).collect()

@@ -6,11 +6,11 @@ use rookery_schema::ShardId;
 #[derive(Debug)]
 pub(crate) struct Readiness {
     sessions: Sessions,
-    /// This shard has told all that it is ready.
+    /// All shards were told that this one is ready.
     announced: bool,
     /// Which shards have replayed their partitions.
     ready: Vec<bool>,
-    /// Which shards know that all have, and serve.
+    /// Which shards know that all have replayed theirs, and serve.
     serving: Vec<bool>,
     draining: bool,
 }
@@ -43,7 +43,7 @@ impl Readiness {
         wanted
     }
 
-    /// Ended sessions were read, or could not be and are to be read again.
+    /// Ended sessions were read (`known`), or have to be read again.
     pub(crate) fn end_sessions(&mut self, known: bool) {
         self.sessions = if known {
             Sessions::Known
@@ -52,13 +52,13 @@ impl Readiness {
         };
     }
 
-    /// Whether the shard has told all that it is ready.
+    /// Whether all shards were told that this one is ready.
     pub(crate) const fn is_announced(&self) -> bool {
         self.announced
     }
 
-    /// The shard's partitions are replayed. Whether it is to tell all that it is ready, once: ended sessions
-    /// must be known too.
+    /// The shard's partitions are replayed. True once: when all shards are to be told that it is ready, for which
+    /// ended sessions must be known too.
     pub(crate) fn announce(&mut self) -> bool {
         let is_new = !self.announced && self.sessions == Sessions::Known;
         self.announced |= is_new;
@@ -81,7 +81,7 @@ impl Readiness {
         self.ready.iter().all(|ready| *ready)
     }
 
-    /// Whether requests are served wherever they may come in.
+    /// Whether requests are served on whichever shard they come in.
     pub(crate) fn all_serve(&self) -> bool {
         self.serving.iter().all(|serving| *serving)
     }

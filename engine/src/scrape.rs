@@ -8,7 +8,7 @@ use crate::map::Unanswered;
 use crate::mesh::{Asker, Outcome, ShardMessage};
 use crate::stats::Stats;
 
-/// Seconds after which a scrape is given up; whoever asked was told by then.
+/// Seconds after which a scrape is dropped; its asker was refused by then.
 const SCRAPE_SECONDS_MAX: u64 = 10;
 
 /// Scrapes that are under way.
@@ -35,7 +35,7 @@ impl Scrapes {
         cx.send_to_all(|| ShardMessage::StatsWanted { from, ticket });
     }
 
-    /// One shard sent its numbers; with the last ones the text can be made.
+    /// One shard sent its numbers; with the last of them the text is rendered.
     pub(crate) fn collect(
         &mut self,
         from: ShardId,
@@ -43,7 +43,7 @@ impl Scrapes {
         stats: Box<Stats>,
         cx: &mut Context<'_>,
     ) {
-        // It may have been given up.
+        // It may have been dropped.
         let Some(scrape) = self.running.get_mut(ticket) else {
             return;
         };
@@ -60,7 +60,7 @@ impl Scrapes {
         }
     }
 
-    /// Gives up scrapes that some shard does not answer.
+    /// Drops scrapes that some shard has not answered.
     pub(crate) fn tick(&mut self, cx: &Context<'_>) {
         let now = cx.seconds();
         self.running

@@ -36,7 +36,7 @@ pub struct Shard {
     random: ChaCha12Rng,
     date: HttpDate,
     local: VecDeque<ShardMessage>,
-    /// Too much waits for other shards.
+    /// More waits for other shards than may: changes are refused.
     mesh_full: bool,
     routes: Routes,
     gate: Gate,
@@ -46,7 +46,7 @@ pub struct Shard {
     scrapes: Scrapes,
 }
 
-/// The parts of a shard that change together in a step, borrowed apart from what they work with.
+/// The parts of a shard that a step may change, borrowed apart from its [`Context`].
 struct Parts<'a> {
     routes: &'a Routes,
     gate: &'a mut Gate,
@@ -155,8 +155,8 @@ impl Shard {
         work(&mut parts, &mut cx);
     }
 
-    /// Whether the connection's socket should be read; after a no, `ConnEffect::Resume` says yes. To be
-    /// asked again when output that was full has been taken.
+    /// Whether the connection's socket should be read. After `false`, `ConnEffect::Resume` says when it may be. Ask
+    /// again when a full outbox was emptied.
     pub fn wants_input(&mut self, conn: ConnId) -> bool {
         self.connections.wants_input(conn)
     }
@@ -176,7 +176,7 @@ impl Shard {
         self.readiness.is_draining() && self.owner.is_drained() && self.connections.is_empty()
     }
 
-    /// The numbers, for those that only the caller can count.
+    /// The statistics, for what only the caller can count.
     pub fn stats_mut(&mut self) -> &mut Stats {
         &mut self.stats
     }
@@ -232,7 +232,7 @@ impl Parts<'_> {
         }
     }
 
-    /// Takes what this shard has told itself.
+    /// Handles the messages that this shard sent to itself.
     fn take_local(&mut self, cx: &mut Context<'_>) {
         while let Some(message) = cx.local.pop_front() {
             self.message(message, cx);

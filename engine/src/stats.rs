@@ -1,4 +1,4 @@
-//! The numbers of one shard: plain counters that only it touches, sent by value to whoever asks.
+//! The statistics of one shard: plain counters that only it touches, sent by value to the shard that asks.
 
 use crate::ws::CloseCode;
 
@@ -94,7 +94,7 @@ pub struct Stats {
     pub mesh_stalls: u64,
     /// Microseconds in which this shard had work.
     pub busy_micros: u64,
-    /// WebSockets closed, by code; without one, those for which the client made up a code.
+    /// WebSockets closed, by code; `None` counts those whose client made up a code.
     pub closes: Vec<(Option<u16>, u64)>,
     /// Requests refused, by code.
     pub refusals: Vec<(&'static str, u64)>,
@@ -110,13 +110,13 @@ impl Stats {
         }
     }
 
-    /// Counts a WebSocket that is closed with a code of ours.
+    /// Counts a WebSocket that the server closes.
     pub fn count_close(&mut self, code: CloseCode) {
         count(&mut self.closes, Some(code.into()));
     }
 
-    /// Counts a WebSocket that its client closed, or broke. Codes from 3000 on are for him
-    /// to choose: they share one count, or he could have thousands of them, and pass for a slow reader.
+    /// Counts a WebSocket that its client closed, or whose connection broke. Clients choose codes from 3000 on:
+    /// these share one count, or a client could make up thousands of them, or pass for a slow reader.
     pub fn count_close_by_client(&mut self, code: u16) {
         count(
             &mut self.closes,

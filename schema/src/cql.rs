@@ -31,7 +31,7 @@ pub struct Migration {
 /// The table that tells which migrations were run, made before any of them.
 pub const META_TABLE: &str =
     "CREATE TABLE IF NOT EXISTS KEYSPACE.meta (key text PRIMARY KEY, value text)";
-/// The key in `meta` of the schema's version: 1 at first, and the [format](crate::format) of the newest row
+/// The key in `meta` of the schema's version: 1 at first, then the format ([`crate::format`]) of the newest row,
 /// once that is a later one.
 pub const SCHEMA_VERSION_KEY: &str = "schema_version";
 /// The key in `meta` of the log whose records the rows are.

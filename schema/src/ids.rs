@@ -9,8 +9,8 @@ use uuid::fmt::Hyphenated;
 
 use crate::time::Timestamp;
 
-/// The UUID of a text with hyphens (RFC 9562, section 4), in letters of either case. [`Uuid`] itself knows
-/// three more spellings, with which one thing would have several URLs.
+/// The UUID of a text with hyphens (RFC 9562, section 4), in either case. [`Uuid`] itself accepts three more
+/// spellings, which would give one thing several URLs.
 ///
 /// # Errors
 /// Where the text is anything else.

@@ -1,4 +1,4 @@
-//! Every bound that clients, log and store have in common, with its unit in its name.
+//! Every bound that clients, log and store share, with its unit in its name.
 
 /// Bytes of UTF-8 in a message's content.
 pub const CONTENT_BYTES_MAX: usize = 4096;
@@ -16,7 +16,7 @@ pub const PASSWORD_HASH_BYTES_MAX: usize = 256;
 pub const CHAT_MEMBERS_MAX: usize = 100_000;
 /// Messages in one page of history.
 pub const PAGE_MESSAGES_MAX: usize = 100;
-/// Messages in a page of history for which no limit was asked.
+/// Messages in a page of history without `limit`.
 pub const PAGE_MESSAGES_DEFAULT: usize = 50;
 /// Users in one answer to a search by prefix.
 pub const USERS_FOUND_MAX: usize = 100;

@@ -36,8 +36,8 @@ pub(super) fn fields<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, Proble
 }
 
 fn form_to_json(body: &[u8]) -> Result<Vec<u8>, Problem> {
-    // The parser puts U+FFFD in the place of what is no UTF-8, and that may be meant as well. What stands
-    // between the fields is ASCII, so that all of them can be looked at in one.
+    // The parser replaces what is not UTF-8 by U+FFFD, which could also be meant. What separates the fields is
+    // ASCII, so all of them can be checked at once.
     if percent_decode(body).decode_utf8().is_err() {
         return Err(Problem::malformed("the form must be UTF-8"));
     }
@@ -79,7 +79,7 @@ pub(super) fn text<'a>(request: &'a Request, name: &str) -> Option<Cow<'a, str>>
         .map(|(_, value)| value)
 }
 
-/// Reads an object: by itself, serde would take an array of the values for it.
+/// Reads an object. Without this check serde would accept an array of the values too.
 pub(crate) fn object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> serde_json::Result<T> {
     if json.trim_ascii_start().starts_with(b"{") {
         serde_json::from_slice(json)

@@ -24,7 +24,7 @@ use crate::mesh::problem::Problem;
 use crate::mesh::{ChatCommand, Command, HomeCommand, NameCommand, Page, PageStart, UserCommand};
 use crate::ws;
 
-/// Users in an answer to a search for which no limit was asked.
+/// Users in an answer to a search without `limit`.
 const USERS_FOUND_DEFAULT: usize = 20;
 
 type Handled = Result<Action, Problem>;
@@ -94,7 +94,7 @@ impl Api<'_> {
         }
     }
 
-    /// Who calls: in trust mode, without a cookie, whoever the body says.
+    /// The caller; in trust mode without a cookie, the user that the body names.
     fn caller_or(self, call: &Call<'_>, sender_id: Option<UserId>) -> Option<UserId> {
         let claimed = sender_id.filter(|_| self.gate.mode() == AuthMode::Trust);
         call.caller.map(|caller| caller.user_id).or(claimed)
@@ -144,7 +144,7 @@ impl Api<'_> {
         Ok(ask(Command::Name(username, command), ReplyTo::Plain))
     }
 
-    /// The password where this mode wants one.
+    /// The password, if this mode requires one.
     fn password(self, given: Option<Cow<'_, str>>) -> Result<Option<Box<str>>, Problem> {
         if self.gate.mode() == AuthMode::Trust {
             return Ok(None);
@@ -309,7 +309,7 @@ impl Api<'_> {
         })
     }
 
-    /// Who connects: by ticket, by token or, in trust mode, whoever the path says.
+    /// Who connects: by ticket, by token or, in trust mode, the user in the path.
     fn connecting(
         self,
         call: &Call<'_>,

@@ -36,13 +36,13 @@ pub(crate) struct Api<'a> {
 pub(crate) enum Action {
     /// It is answered already.
     Reply(Reply),
-    /// Whoever serves it must do something.
+    /// The shard that serves it has to be asked.
     Ask { command: Command, reply_to: ReplyTo },
     /// The store must be read.
     Read { read: Read, reply_to: ReplyTo },
     /// The numbers of all shards must be gathered.
     Scrape,
-    /// It becomes a WebSocket, once the ticket (if there is one) was spent.
+    /// It becomes a WebSocket, once its ticket (if any) was spent.
     Upgrade {
         accepted: Accepted,
         caller: Caller,
@@ -57,7 +57,7 @@ pub(crate) struct Door {
     pub(crate) entrance: Entrance,
 }
 
-/// Where an endpoint's handler finds things.
+/// What an endpoint's handler works with.
 struct Call<'a> {
     request: &'a Request,
     matched: Match,
@@ -95,10 +95,10 @@ impl<'a> Api<'a> {
         request.method == Method::Post && request.path().ends_with("/messages")
     }
 
-    /// Finds out what a request needs. `caller` says who calls, where that matters.
+    /// Determines what a request needs. `caller` says who calls, where that matters.
     ///
     /// # Errors
-    /// The refusal to answer it with.
+    /// Why it is refused.
     pub(crate) fn handle(
         self,
         request: &Request,

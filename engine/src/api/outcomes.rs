@@ -16,7 +16,7 @@ use crate::mesh::{Outcome, PageStart};
 use crate::user::user_json;
 
 impl Api<'_> {
-    /// The reply that an outcome makes.
+    /// The reply to a request with this outcome.
     pub(crate) fn reply_to(self, to: ReplyTo, outcome: Outcome, cx: &mut Context<'_>) -> Reply {
         match outcome {
             Outcome::Posted {
@@ -49,7 +49,7 @@ impl Api<'_> {
         }
     }
 
-    /// The reply that a read of the store makes.
+    /// The reply to a request that read the store.
     pub(crate) fn reply_to_read(
         self,
         to: ReplyTo,

@@ -1,4 +1,4 @@
-//! A message that is to be posted, whichever way it came in.
+//! A message to be posted, over HTTP or WebSocket.
 
 use rookery_schema::limits::{CLIENT_ID_BYTES_MAX, CONTENT_BYTES_MAX};
 use rookery_schema::{ChatId, UserId};
@@ -7,10 +7,10 @@ use crate::context::Context;
 use crate::mesh::problem::Problem;
 use crate::mesh::{ChatCommand, Command, HomeCommand, Post};
 
-/// A post whose parts are within their bounds.
+/// A post, if all its parts are within their bounds.
 ///
 /// # Errors
-/// Which of them is not.
+/// Which part is out of bounds.
 pub(crate) fn checked_post(
     sender_id: UserId,
     content: &str,

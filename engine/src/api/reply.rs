@@ -1,4 +1,4 @@
-//! Replies, but for how their requests want them framed.
+//! Replies, before they are framed for their requests.
 
 use rookery_schema::ChatId;
 use rookery_schema::event::put_json_text;
@@ -12,7 +12,7 @@ const PROBLEM_JSON: &str = "application/problem+json";
 const TEXT: &str = "text/plain; charset=utf-8";
 pub(super) const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// A reply but for how its request wants it framed.
+/// A reply before it is framed.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: Status,
@@ -30,7 +30,7 @@ pub(crate) enum ReplyTo {
     Plain,
     /// A page of this chat, to link to the next one.
     Page { chat_id: ChatId, limit: usize },
-    /// A logout, which takes the cookies back.
+    /// A logout, which clears the cookies.
     LogOut,
     /// One user.
     User,

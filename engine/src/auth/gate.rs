@@ -1,4 +1,4 @@
-//! The gate that every request passes: it knows whom credentials stand for, and which logins were ended.
+//! The gate that every request passes: it knows who presents credentials, and which logins were ended.
 
 use rookery_schema::{SessionId, Timestamp, UserId};
 
@@ -36,7 +36,7 @@ impl Gate {
         self.mode
     }
 
-    /// The header that tells who calls in this mode.
+    /// The header that says who calls, in this mode.
     pub(crate) fn credentials<'a>(&self, request: &'a Request) -> Option<&'a [u8]> {
         let bearer = match self.mode {
             AuthMode::Trust => None,
@@ -45,7 +45,7 @@ impl Gate {
         bearer.or_else(|| request.header("cookie"))
     }
 
-    /// Whom credentials stand for.
+    /// The caller that credentials stand for, if they are valid.
     pub(crate) fn authenticate(&self, credentials: &[u8], now: Timestamp) -> Option<Caller> {
         match self.mode {
             AuthMode::Trust => {
@@ -96,7 +96,7 @@ impl Gate {
         self.ended.revoke(session_id, expires_at);
     }
 
-    /// How many ended logins are kept in mind.
+    /// How many ended logins are remembered.
     pub(crate) fn ended_sessions(&self) -> usize {
         self.ended.len()
     }

@@ -1,4 +1,5 @@
-//! Logins that were ended and tickets that were spent: signed for longer, and never to be accepted again.
+//! Logins that were ended and tickets that were spent: their signatures are still valid, but they must not be accepted
+//! again.
 
 use std::collections::BTreeSet;
 
@@ -7,14 +8,13 @@ use rookery_schema::{SessionId, Timestamp};
 /// Ids that are kept one by one, about 40 bytes each.
 const REVOKED_MAX: usize = 1 << 20;
 
-/// What is revoked until it expires by itself. When it is full, the entry that expires first is dropped,
-/// and all that expires no later counts as revoked with it: an old login may have to be made anew, but
-/// none that was ended works again. That depends on what was revoked and not on the order in which it
-/// was told, so all shards agree.
+/// Revoked ids, until they expire by themselves. When it is full, the entry that expires first is dropped, and
+/// everything that expires no later counts as revoked: users of old logins may have to log in again, but no login
+/// that was ended works again. The result does not depend on the order of revocations, so all shards agree.
 #[derive(Debug, Default)]
 pub(crate) struct Revoked {
     ids: BTreeSet<(Timestamp, SessionId)>,
-    /// Whatever expires by then is revoked.
+    /// Everything that expires by then is revoked.
     all_until: Timestamp,
 }
 

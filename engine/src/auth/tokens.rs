@@ -12,7 +12,7 @@ use crate::ids::{Caller, Session};
 pub(crate) const SESSION_MILLIS: u64 = 14 * 24 * 3600 * 1000;
 /// Milliseconds in which a WebSocket ticket can be spent.
 pub(crate) const TICKET_MILLIS: u64 = 30_000;
-/// Bytes of a token; longer ones are not looked at.
+/// Bytes of a token; longer ones are refused unread.
 const TOKEN_BYTES_MAX: usize = 2048;
 /// Name of the cookie that carries the token.
 pub(crate) const SESSION_COOKIE: &str = "session";
@@ -25,7 +25,7 @@ pub(crate) struct Ticket {
     pub(crate) ticket_id: SessionId,
     pub(crate) user_id: UserId,
     pub(crate) expires_at: Timestamp,
-    /// The login that the ticket was bought with.
+    /// The login that the ticket was issued for.
     pub(crate) session: Option<Session>,
 }
 

@@ -11,7 +11,7 @@ use crate::api::post::checked_post;
 use crate::mesh::Post;
 use crate::mesh::problem::Problem;
 
-/// A message from a client, as it may be done.
+/// What a client asks for, checked.
 pub(super) enum Said {
     /// It posts a message.
     Send { chat_id: ChatId, post: Post },
@@ -19,7 +19,7 @@ pub(super) enum Said {
     Ping,
 }
 
-/// Why a client's message is not done, and the client's own id of it, so that it knows which one it was.
+/// Why a client's message is refused, and the client's own id of it, so that the client knows which one it was.
 pub(super) struct Refused {
     pub(super) problem: Problem,
     pub(super) client_id: Option<Box<str>>,
@@ -41,7 +41,7 @@ struct ClientMessage<'a> {
 /// Reads what a client said. `admit` says whether a message may be posted now.
 ///
 /// # Errors
-/// Where it can't be done.
+/// Why it is refused.
 pub(super) fn read(
     text: &str,
     sender_id: UserId,

@@ -40,15 +40,15 @@ pub(crate) struct Http {
     replies: Replies,
     /// A request that must see the effects of those before it.
     held: Option<Request>,
-    /// The credentials that were seen last, and whom they stand for.
+    /// The credentials that were seen last, and their caller.
     known: Option<(Vec<u8>, Caller)>,
-    /// A client waits for leave to send a body.
+    /// The client waits for `100 Continue` before it sends a body.
     continue_due: bool,
     /// No further request is begun.
     last_request_read: bool,
     /// Since when the client sends no more.
     finished_seconds: Option<u64>,
-    /// Requests at hand wait for output to be taken.
+    /// Requests are paused by a full outbox.
     halted: bool,
     /// A WebSocket handshake whose ticket is being spent.
     upgrade: Option<Box<Upgrade>>,
@@ -98,7 +98,7 @@ impl Http {
         self.finished_seconds.is_none() && self.wants_request()
     }
 
-    /// Whether requests at hand wait for output to be taken.
+    /// Whether requests are paused by a full outbox.
     pub(super) const fn is_halted(&self) -> bool {
         self.halted
     }
@@ -298,7 +298,7 @@ impl Http {
         self.continue_if_due(link, cx);
     }
 
-    /// Gives a client leave to send its body, once all replies before that are written.
+    /// Sends `100 Continue`, once all earlier replies are written.
     fn continue_if_due(&mut self, link: &mut Link, cx: &mut Context<'_>) {
         if self.replies.is_empty() && std::mem::take(&mut self.continue_due) {
             link.write(cx, |out, _| out.extend_from_slice(CONTINUE));
@@ -372,7 +372,7 @@ impl Http {
     pub(super) fn tick(&mut self, link: &mut Link, api: Api<'_>, cx: &mut Context<'_>) {
         let seconds = cx.seconds();
         if link.is_full() && self.request_began_seconds.is_some() {
-            // It is not read until its output is taken, so it has the time from then on.
+            // It is not read while its outbox is full, so its time starts then.
             self.request_began_seconds = Some(seconds);
         }
         self.refuse_overdue(link, api, cx);
@@ -389,7 +389,7 @@ impl Http {
         }
     }
 
-    /// Refuses the requests that nobody has answered by their deadlines.
+    /// Refuses the requests that were not answered by their deadlines.
     fn refuse_overdue(&mut self, link: &mut Link, api: Api<'_>, cx: &mut Context<'_>) {
         let overdue = self.replies.overdue(cx.seconds());
         for &(ticket, changes) in &overdue {
@@ -403,7 +403,7 @@ impl Http {
         }
     }
 
-    /// Closes a connection that waits for nothing, as the process stops.
+    /// The process stops: closes the connection if it is idle.
     pub(super) fn drain(&mut self, link: &mut Link, cx: &mut Context<'_>) {
         self.last_request_read = true;
         if !self.replies.end_behind_last() {
@@ -412,7 +412,7 @@ impl Http {
     }
 }
 
-/// Whom a request's credentials stand for, checked anew only when they change or expire.
+/// The caller of a request; credentials are checked again only when they change or expire.
 fn caller(
     known: &mut Option<(Vec<u8>, Caller)>,
     request: &Request,
@@ -440,7 +440,7 @@ fn asker(link: &Link, ticket: u64, cx: &Context<'_>) -> Asker {
     }
 }
 
-/// Has a ticket spent at its user's home.
+/// Spends a ticket at its user's home.
 const fn spend(ticket: Ticket) -> Action {
     let command = HomeCommand::SpendTicket {
         ticket_id: ticket.ticket_id,

@@ -1,4 +1,4 @@
-//! The connections of a shard: what arrived on each, what waits to be sent, and when to give up on it.
+//! The connections of a shard: what arrived on each, what waits to be sent, and its deadlines.
 
 pub(crate) mod client_message;
 mod deadlines;
@@ -26,12 +26,12 @@ use crate::mesh::Outcome;
 use crate::outbox::Outbox;
 use crate::ws::CloseCode;
 
-/// All connections of a shard. Each is looked up once for whatever happens to it.
+/// All connections of a shard. Each is looked up once for each thing that happens to it.
 #[derive(Default)]
 pub(crate) struct Connections {
     slots: Vec<Option<Box<Connection>>>,
     deadlines: Deadlines,
-    /// Those whose output was taken, and which have requests at hand that waited for that.
+    /// Those whose outbox was emptied, and whose requests were paused until then.
     relieved: Vec<ConnId>,
 }
 
@@ -129,7 +129,7 @@ impl Connections {
         (connection.link.id() == id).then_some(connection)
     }
 
-    /// Does something to a connection that is not closing.
+    /// Runs something on a connection that is not closing.
     fn with(
         &mut self,
         id: ConnId,
@@ -272,7 +272,7 @@ impl Connections {
         });
     }
 
-    /// Closes what waits for nothing, and lets all else end when it is answered, as the process stops.
+    /// The process stops: closes idle connections, and all others once they are answered.
     pub(crate) fn drain(&mut self, cx: &mut Context<'_>) {
         let all: Vec<ConnId> = self.all().map(|connection| connection.link.id()).collect();
         for id in all {
@@ -285,7 +285,7 @@ impl Connections {
         }
     }
 
-    /// Whether a connection's socket should be read, noting a no so that a yes is told later.
+    /// Whether a connection's socket should be read. After `false`, a resume is due when it may be.
     pub(crate) fn wants_input(&mut self, id: ConnId) -> bool {
         let Some(connection) = self.get_mut(id) else {
             return false;

@@ -1,5 +1,5 @@
-//! Replies of an HTTP connection: framed as their requests want it, and in the order of those, however
-//! long each one takes.
+//! Replies of an HTTP connection: framed for their requests, and in the order of the requests, however long each one
+//! takes.
 
 use std::collections::VecDeque;
 
@@ -18,7 +18,7 @@ pub(super) struct Replies {
 struct WaitingReply {
     framing: Framing,
     to: ReplyTo,
-    /// It is answered by somebody else, in this second at the latest.
+    /// Another part or shard answers it, in this second at the latest.
     due_seconds: Option<u64>,
     /// Whether the request may have changed something even if it is not answered.
     changes: bool,
@@ -42,7 +42,7 @@ impl Replies {
         self.waiting.is_empty()
     }
 
-    /// Notes a request, and gives its ticket.
+    /// Adds a request, and returns its ticket.
     pub(super) fn expect(&mut self, framing: Framing) -> u64 {
         let ticket = self.first_ticket + self.waiting.len() as u64;
         self.waiting.push_back(WaitingReply {
@@ -62,7 +62,7 @@ impl Replies {
         waiting.reply.is_none().then_some(waiting)
     }
 
-    /// A request is answered by somebody else, by a deadline.
+    /// Another part or shard answers a request, by a deadline.
     pub(super) fn defer(&mut self, ticket: u64, to: ReplyTo, due_seconds: u64, changes: bool) {
         if let Some(waiting) = self.unanswered(ticket) {
             waiting.to = to;
@@ -94,7 +94,7 @@ impl Replies {
         last.map(|last| last.framing.keep_alive = false).is_some()
     }
 
-    /// When the first request is overdue that somebody else must answer, in seconds.
+    /// When the first unanswered request is overdue, in seconds.
     pub(super) fn due_seconds(&self) -> Option<u64> {
         let unanswered = self.waiting.iter().find(|waiting| waiting.reply.is_none());
         unanswered.and_then(|waiting| waiting.due_seconds)

@@ -19,9 +19,9 @@ use crate::ws::{CloseCode, Received, WebSocket, write_text_frame};
 
 /// Sends of one connection that may wait for their acknowledgements.
 const SENDS_IN_FLIGHT_MAX: usize = 1024;
-/// Seconds without a sign of the peer after which it is asked for one.
+/// Seconds of silence after which the peer is pinged.
 const PING_AFTER_SECONDS: u64 = 25;
-/// Seconds that it has to give it.
+/// Seconds that it has to answer the ping.
 const PONG_SECONDS_MAX: u64 = 10;
 /// Sends above the rate limit after which the connection is closed.
 const RATE_STRIKES_MAX: u32 = 3;
@@ -131,8 +131,7 @@ impl Ws {
         self.welcomed && self.leaving.is_none() && self.sends.waiting.len() < SENDS_IN_FLIGHT_MAX
     }
 
-    /// Everything that the user listens to comes here from now on: tells them so, and takes what they have said
-    /// already.
+    /// All events of the user's chats come here from now on: sends `ready`, and handles what they have sent already.
     pub(super) fn welcome(&mut self, link: &mut Link, cx: &mut Context<'_>) {
         self.welcomed = true;
         let ready = format!(r#"{{"type":"ready","user_id":"{}"}}"#, self.user_id);
@@ -246,7 +245,7 @@ impl Ws {
         }
     }
 
-    /// Closes once all sends are answered: nobody should have to guess what became of one.
+    /// Closes once all sends are answered, so that no client has to guess an outcome.
     pub(super) fn close_when_answered(
         &mut self,
         link: &mut Link,
@@ -266,8 +265,8 @@ impl Ws {
         }
     }
 
-    /// Asks a silent peer for a sign, closes on one that gives none, or whose login has expired, and refuses sends
-    /// that nobody has answered.
+    /// Pings a silent peer, closes a connection without an answer or with an expired login, and refuses overdue
+    /// sends.
     pub(super) fn tick(&mut self, link: &mut Link, cx: &mut Context<'_>) {
         let seconds = cx.seconds();
         if self
@@ -310,7 +309,7 @@ impl Ws {
     }
 }
 
-/// Begins what a client asks for, or answers it at once.
+/// Starts what a client asks for, or answers it at once.
 fn take_message(
     conn: ConnId,
     user_id: UserId,

@@ -1,4 +1,4 @@
-//! Everything that a step may ask for.
+//! Everything that a step can ask for.
 
 use bytes::BytesMut;
 use rookery_schema::{Offset, PartitionId, ShardId, UserId};
@@ -21,20 +21,20 @@ pub struct Effects {
     pub passwords: Vec<PasswordJob>,
     /// For connections, in order.
     pub connections: Vec<(ConnId, ConnEffect)>,
-    /// Answers to `/metrics` that want rendering.
+    /// Answers to `/metrics`, to be rendered.
     pub renders: Vec<Render>,
-    /// For each batch of events that was queued to connections, when its owner had applied it, in
-    /// microseconds: what it took is known once the connections were written to.
+    /// For each batch of events that was queued to connections, when its owner applied it, in microseconds: how
+    /// long it took is known once the connections were written to.
     pub broadcasts: Vec<u64>,
-    /// Sentences for the operator.
+    /// What the operator should know.
     pub notices: Vec<Notice>,
 }
 
-/// What happens to a connection. However it ends, one [`Input::Gone`](crate::edge::input::Input::Gone) is
-/// the last that the shard hears of it.
+/// What happens to a connection. However it ends, one [`Input::Gone`](crate::edge::input::Input::Gone) is the
+/// last input about it.
 #[derive(Debug)]
 pub enum ConnEffect {
-    /// Its output has bytes to send (said once until it was empty again).
+    /// Its outbox has bytes to send. Not repeated until the outbox was empty again.
     Flush,
     /// It may be read again after [`Shard::wants_input`](crate::shard::Shard::wants_input) said no.
     Resume,
@@ -66,7 +66,7 @@ pub enum Notice {
         offset: Offset,
         reason: String,
     },
-    /// Something happened that can't happen: a bug in this program.
+    /// A broken invariant: a bug in this program.
     Bug { what: &'static str },
 }
 

@@ -18,7 +18,7 @@ pub struct Now {
     pub wall: Timestamp,
 }
 
-/// By which door a connection came in.
+/// Which listener a connection came in by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entrance {
     /// The API; with `operations` it serves `/metrics` and the health checks too.
@@ -38,7 +38,7 @@ pub enum Input<'a> {
     },
     /// A WebSocket arrived from the shard that accepted it; it is this user's home.
     Arrived { conn: ConnId, socket: HandedOff },
-    /// Bytes came in; their connection has been ready to be read for so long, or longer.
+    /// Bytes came in. Their connection has been ready to be read for at least `waited_micros`.
     Received {
         conn: ConnId,
         bytes: &'a [u8],
@@ -53,10 +53,9 @@ pub enum Input<'a> {
         from: ShardId,
         messages: Vec<ShardMessage>,
     },
-    /// Whether more waits for other shards than should. As long as it does, changes are refused, since each
-    /// makes more of it.
+    /// Whether more waits for other shards than may. While it does, changes are refused, since each adds to it.
     MeshFull(bool),
-    /// From now on, this is who serves a partition.
+    /// A partition is served here, or by nobody, from now on.
     Routed {
         partition: PartitionId,
         route: Route,

@@ -1,5 +1,4 @@
-//! The shard's edge: all that may happen to it, all that it may ask for, and the ports behind which log, store and
-//! password hashers stand.
+//! The edge of a shard: its inputs, its effects, and the ports to log, store and password hashers.
 
 pub mod effect;
 pub mod input;

@@ -10,7 +10,7 @@ use rookery_schema::message::Message;
 use rookery_schema::row::{ChatRow, EventRow, Head, Row, UserRow};
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
 
-/// Who asked, so that the answer comes back to them: a part of the shard, and its own number of the question.
+/// Who asked, so that the answer comes back to them: a part of the shard, and that part's number for the question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Token {
     pub part: Part,
@@ -64,9 +64,9 @@ pub enum LogRequest {
         partition: PartitionId,
         offset: Offset,
     },
-    /// Keep a record that can't be understood where an operator finds it, however long the log itself
-    /// keeps it; where that place refuses it, it is told and left in the log. Answered by one
-    /// [`LogEvent::DeadLettered`] for each request, in order.
+    /// Keep a dead letter where an operator finds it, for longer than the log keeps the record. If that fails for
+    /// good, it is logged and left in the log. Answered by one [`LogEvent::DeadLettered`] for each request, in
+    /// order.
     DeadLetter {
         partition: PartitionId,
         offset: Offset,
@@ -100,11 +100,11 @@ pub enum LogEvent {
         base: Offset,
         batch: RecordBatch,
     },
-    /// The oldest record of the partition that was to be a dead letter is one.
+    /// The partition's oldest unanswered [`LogRequest::DeadLetter`] is done.
     DeadLettered { partition: PartitionId },
     /// Everything that was in the log when it was opened has been delivered.
     CaughtUp { partition: PartitionId },
-    /// The last event of a partition: what was asked for and not answered never will be.
+    /// The last event of a partition. What was not answered by now never will be.
     Closed { partition: PartitionId },
 }
 

@@ -9,7 +9,7 @@ use crate::mesh::command::Waiting;
 use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, ChatCommand, ChatSummary, Command, Outcome};
 
-/// Seconds after which a list is given up; whoever asked was told by then.
+/// Seconds after which a list is dropped; its asker was refused by then.
 const GATHER_SECONDS_MAX: u64 = 10;
 
 /// Lists that are being gathered.
@@ -32,7 +32,7 @@ struct Gather {
 }
 
 impl Inbox {
-    /// Begins to gather a list; gives its number, for the read of the user's chats.
+    /// Begins to gather a list; returns its number, for the read of the user's chats.
     pub(super) fn begin(&mut self, asker: Asker, user_id: UserId, cx: &Context<'_>) -> u64 {
         self.gathers.add(Gather {
             asker,
@@ -53,7 +53,7 @@ impl Inbox {
         }
     }
 
-    /// The user's chats were read, but for some that the store does not know yet; `None` where they can't be.
+    /// The user's chats were read (`None`: could not be), and these that the store does not know yet come with them.
     pub(super) fn chats_read(
         &mut self,
         number: u64,
@@ -135,7 +135,7 @@ impl Inbox {
         cx.answer(gather.asker, outcome);
     }
 
-    /// Gives up lists that some owner does not answer.
+    /// Drops lists that some owner has not answered.
     pub(super) fn tick(&mut self, cx: &Context<'_>) {
         let now = cx.seconds();
         self.gathers

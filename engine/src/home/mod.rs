@@ -36,15 +36,15 @@ pub(crate) struct Home {
     /// Memberships that the store may not know yet.
     unstored_joins: Map<UserId, Vec<ChatId>>,
     inbox: Inbox,
-    /// Tickets that were spent and could be presented again.
+    /// Tickets that were spent and have not expired.
     spent_tickets: Revoked,
     rate: RateLimits,
     reads: Unanswered<HomeRead>,
-    /// Users whose chats could not be read, and their stays.
+    /// Users whose chats could not be read, with their stays; read again with the next tick.
     unread: Vec<(UserId, u64)>,
-    /// Subscriptions that nobody served, to be asked for again.
+    /// Subscriptions that nobody served; sent again with the next tick.
     unserved: Vec<Subscription>,
-    /// Counts the stays of users, to tell an answer from one to an earlier stay.
+    /// Numbers the stays of users, so that answers to an earlier stay are recognised.
     last_stay: u64,
 }
 
@@ -185,7 +185,7 @@ impl Home {
         connections: &mut Connections,
         cx: &mut Context<'_>,
     ) {
-        // They may be gone, or gone and back.
+        // They may have left, or left and come back.
         let user = self.users.get_mut(&user_id);
         let Some(user) = user.filter(|user| user.stay == stay) else {
             return;
@@ -209,7 +209,7 @@ impl Home {
         connections: &mut Connections,
         cx: &mut Context<'_>,
     ) {
-        // What was wanted in an earlier stay was taken back behind it, and this answers nothing since.
+        // Subscriptions of an earlier stay were taken back when it ended.
         let user = self.users.get_mut(&wanted.user_id);
         let Some(user) = user.filter(|user| user.stay == wanted.stay) else {
             return;
@@ -228,7 +228,7 @@ impl Home {
         self.welcome(wanted.user_id, connections, cx);
     }
 
-    /// Queues events to everybody here who listens to their chat.
+    /// Queues events to the connections here that listen to their chat.
     pub(crate) fn events(
         &mut self,
         batch: &EventBatch,
@@ -334,7 +334,7 @@ impl Home {
         }
     }
 
-    /// Does a command that is for the home of a user.
+    /// Serves a command for a user's home.
     pub(crate) fn command(
         &mut self,
         asker: Asker,

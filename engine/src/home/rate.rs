@@ -1,4 +1,4 @@
-//! How many messages a second a user may send: a token bucket at his home.
+//! How many messages a second a user may send: a token bucket at their home.
 
 use rookery_schema::UserId;
 

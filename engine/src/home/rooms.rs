@@ -26,7 +26,7 @@ impl Room {
         &self.listeners
     }
 
-    /// Notes that so many events came; false where the first of them is not the one that must come next.
+    /// Advances over a batch of events; false where its first is not the one that must come next.
     pub(crate) fn advance(&mut self, first: Seq, count: u32) -> bool {
         let follows = self.next.is_none_or(|next| next == first);
         self.next = Some(Seq(first.0 + u64::from(count)));
@@ -53,7 +53,7 @@ impl Rooms {
         self.0.entry(chat_id).or_default().listeners.push(listener);
     }
 
-    /// Takes a connection out of a room, which goes with the last one.
+    /// Removes a connection from a room, and the room with its last connection.
     pub(crate) fn leave(&mut self, chat_id: ChatId, conn: ConnId) {
         if let Some(room) = self.0.get_mut(&chat_id) {
             room.remove(conn);

@@ -32,8 +32,8 @@ impl User {
         !self.loading && self.unanswered == 0
     }
 
-    /// Asks for the events of a chat, once; true the first time. Where nobody serves it, the subscription is
-    /// added to those that are asked for again.
+    /// Subscribes to a chat, unless that was done before; true the first time. Where nobody serves the chat, the
+    /// subscription is added to `again`.
     pub(crate) fn subscribe(
         &mut self,
         user_id: UserId,
@@ -54,7 +54,7 @@ impl User {
         is_new
     }
 
-    /// Takes a connection out of all rooms.
+    /// Removes a connection from all rooms.
     pub(crate) fn leave_rooms(&self, conn: ConnId, rooms: &mut Rooms) {
         for chat_id in &self.chats {
             rooms.leave(*chat_id, conn);
@@ -62,7 +62,7 @@ impl User {
     }
 }
 
-/// Sends a subscription to whoever serves its chat; where nobody does, it is to be sent again.
+/// Sends a subscription to the shard that serves its chat; where none does, adds it to `again`.
 pub(crate) fn send_subscription(
     wanted: Subscription,
     again: &mut Vec<Subscription>,
@@ -74,7 +74,7 @@ pub(crate) fn send_subscription(
     }
 }
 
-/// Tells whoever serves a chat that some users listen no more.
+/// Tells the shard that serves a chat that some users no longer listen.
 pub(crate) fn send_unsubscription(chat_id: ChatId, users: Vec<UserId>, cx: &mut Context<'_>) {
     match cx.routing.route(cx.placement().of_chat(chat_id)) {
         Route::Here(owner) => cx.send(owner, ShardMessage::Unsubscribe { chat_id, users }),

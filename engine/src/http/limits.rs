@@ -5,7 +5,7 @@ pub const REQUEST_LINE_BYTES_MAX: usize = 8 * 1024;
 
 /// Bytes of a request line that are checked as they come, so that a client that speaks another
 /// protocol hears of it at once. What follows is checked when the line is complete: to check a long
-/// line again for every byte of it would let a slow sender cost more than his bytes are worth.
+/// line again for every byte of it would let a slow sender cost more than their bytes are worth.
 pub const REQUEST_LINE_PROBE_BYTES: usize = 64;
 
 /// Bytes of a head: request line, header fields and the empty line that ends them.

@@ -39,7 +39,7 @@ pub fn write_response(out: &mut impl BufMut, head: &ResponseHead<'_>, body: &[u8
     }
 }
 
-/// Appends the head of a response whose body of `content_length` bytes the caller sends himself.
+/// Appends the head of a response; the caller sends the body of `content_length` bytes.
 ///
 /// Statuses that have no body ([`Status::is_bodyless`]) get no `Content-Length`, whatever the
 /// number (RFC 9110, 8.6).

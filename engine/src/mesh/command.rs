@@ -40,7 +40,7 @@ pub enum Command {
 #[derive(Debug)]
 pub enum ChatCommand {
     Create {
-        /// Absent where nobody called, as trust mode allows.
+        /// Absent where there is no caller, as trust mode allows.
         creator_id: Option<UserId>,
         name: Box<str>,
         members: Members,
@@ -147,7 +147,7 @@ impl Command {
         }
     }
 
-    /// Whether something may be different afterwards, however it is answered.
+    /// Whether it may change something, however it is answered.
     pub const fn changes(&self) -> bool {
         match self {
             Self::Chat(_, command) => command.changes(),
@@ -157,7 +157,7 @@ impl Command {
         }
     }
 
-    /// Seconds that whoever asks waits for the answer.
+    /// Seconds that an asker waits for the outcome.
     pub const fn seconds_max(&self) -> u64 {
         match self {
             Self::Name(_, NameCommand::Register { .. } | NameCommand::LogIn { .. }) => {
@@ -205,7 +205,7 @@ impl HomeCommand {
     pub const fn changes(&self) -> bool {
         match self {
             Self::Post(..) => true,
-            // A ticket that was spent in vain can't be told from one that was never bought.
+            // A ticket that was spent in vain can't be told from one that was never issued.
             Self::ListChats | Self::SpendTicket { .. } => false,
         }
     }

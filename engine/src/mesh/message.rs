@@ -1,7 +1,7 @@
 //! One message from shard to shard.
 //!
-//! Messages from one shard to another arrive in the order in which they were sent. A full ring delays
-//! them and makes the sender stop reading sockets, and refuse changes when too many wait; none is ever dropped.
+//! Messages from one shard to another arrive in the order in which they were sent; none is ever dropped. While a
+//! ring is full, the sender reads no sockets, and it refuses changes when too many messages wait.
 
 use bytes::Bytes;
 use rookery_schema::record::SessionEnded;
@@ -25,7 +25,7 @@ pub enum ShardMessage {
         wanted: Subscription,
         answer: SubscriptionAnswer,
     },
-    /// Home to owner: nobody of these users is connected.
+    /// Home to owner: none of these users is connected.
     Unsubscribe { chat_id: ChatId, users: Vec<UserId> },
     /// Owner to home: these users became members. The owner counts them as subscribed until the home
     /// says otherwise, so that no event slips between joining and subscribing.
@@ -56,8 +56,8 @@ pub enum ShardMessage {
 const _: () = assert!(size_of::<ShardMessage>() <= 128);
 
 impl ShardMessage {
-    /// About how many bytes it takes in memory, what it shares with others included. Only events count in
-    /// full: all others are few, or as many as the requests that wait for them.
+    /// About how many bytes it takes in memory, shared bytes included. Only events count in full: all others are
+    /// few, or as many as the requests that wait for them.
     pub const fn bytes(&self) -> usize {
         let shared = match self {
             Self::Events(batch) => batch.lines.len(),
@@ -79,7 +79,7 @@ impl ShardMessage {
     }
 }
 
-/// The wish of a connected user for the events of a chat.
+/// A connected user's request for the events of a chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Subscription {
     pub chat_id: ChatId,
@@ -103,11 +103,11 @@ pub enum SubscriptionAnswer {
 #[derive(Clone, Debug)]
 pub struct EventBatch {
     pub chat_id: ChatId,
-    /// The owner, whose word counts only while the chat is routed to it.
+    /// The owner; a batch counts only while the chat is routed to it.
     pub from: ShardId,
     /// The seq of the first event.
     pub first: Seq,
-    /// One JSON object a line, with a line break behind each.
+    /// One JSON object a line, each ended by a line break.
     pub lines: Bytes,
     /// How many events there are.
     pub count: u32,

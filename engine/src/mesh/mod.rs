@@ -1,5 +1,5 @@
-//! What shards tell each other: closed enums of plain, owned data, so that every trigger of work from afar is in
-//! sight.
+//! What shards tell each other, as closed enums of plain, owned data: everything that one shard can make another do
+//! is listed here.
 
 pub mod command;
 pub mod message;

@@ -2,7 +2,7 @@
 
 use crate::http::Status;
 
-/// Why a request was not done. Shown over HTTP as `application/problem+json` (RFC 9457) and over
+/// Why a request was refused. Shown over HTTP as `application/problem+json` (RFC 9457) and over
 /// WebSocket as an `error` event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -50,12 +50,12 @@ impl Problem {
         Self::new(Status::ServiceUnavailable, "unavailable", detail).retry_after(1)
     }
 
-    /// The caller goes too fast.
+    /// The caller sends too much.
     pub const fn too_many(detail: &'static str, seconds: u32) -> Self {
         Self::new(Status::TooManyRequests, "too_many_requests", detail).retry_after(seconds)
     }
 
-    /// Nobody answered a request in time, which may have changed something or not.
+    /// A request was not answered in time; if it `changes` something, its outcome is unknown.
     pub const fn overdue(changes: bool) -> Self {
         if changes {
             Self::OUTCOME_UNKNOWN

@@ -1,19 +1,19 @@
 //! How much memory the chats of a shard may take.
 
-/// Chats that a shard keeps in memory; above it, those that nobody uses are forgotten.
+/// Chats that a shard keeps in memory; above it, unused ones are forgotten.
 const CHATS_MAX: usize = 200_000;
 /// Bytes of stored events of one chat kept in memory.
 const RECENT_BYTES_MAX: usize = 64 * 1024;
-/// Bytes of stored events of all chats of a shard that are kept in memory, once each was looked at.
+/// Bytes of stored events that all chats of a shard keep in memory, once each was swept.
 const RECENT_BYTES_TOTAL: usize = 256 << 20;
 /// Chats of a shard looked at in one tick to find some to forget.
 const CHATS_SWEPT: usize = 4096;
-/// What a shard's partitions have to share.
+/// What a shard's partitions share.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Budget {
     /// Bytes of stored events that one chat may keep: the more chats, the fewer each.
     pub(crate) recent_bytes_max: usize,
-    /// Chats that nobody uses are forgotten.
+    /// Unused chats are forgotten.
     pub(crate) too_many: bool,
     /// Chats of each partition looked at in one tick.
     pub(crate) swept: usize,

@@ -24,12 +24,12 @@ impl Changes {
         self.0.entry(key).or_default().push(asker);
     }
 
-    /// Takes everybody who waits for a change.
+    /// Takes all who wait for a change.
     pub(crate) fn take(&mut self, key: ChangeKey) -> Vec<Asker> {
         self.0.remove(&key).unwrap_or_default()
     }
 
-    /// Takes one of them: others may have asked for the same with better luck.
+    /// Takes one asker: others may have asked for the same, and their append may succeed.
     pub(crate) fn take_one(&mut self, key: ChangeKey, asker: Asker) -> Option<Asker> {
         let waiting = self.0.get_mut(&key)?;
         let index = waiting.iter().position(|it| *it == asker)?;
@@ -40,7 +40,7 @@ impl Changes {
         Some(taken)
     }
 
-    /// Takes everybody.
+    /// Takes all askers.
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = Asker> + '_ {
         self.0.drain().flat_map(|(_, askers)| askers)
     }

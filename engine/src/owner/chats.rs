@@ -60,7 +60,7 @@ impl Parking {
         self.parked.push(parked);
     }
 
-    /// Takes back what connected users wanted who are gone.
+    /// Takes back the subscriptions of users who have disconnected.
     pub(crate) fn unsubscribe(&mut self, users: &[UserId]) {
         let is_over =
             |it: &Parked| matches!(it, Parked::Subscribe(it) if users.contains(&it.user_id));
@@ -105,14 +105,14 @@ impl Chats {
         self.slots.insert(chat_id, Slot::Fresh);
     }
 
-    /// A chat's creation came to nothing.
+    /// A chat's creation failed.
     pub(crate) fn abandon_creation(&mut self, chat_id: ChatId) {
         if matches!(self.slots.get(&chat_id), Some(Slot::Fresh)) {
             self.slots.remove(&chat_id);
         }
     }
 
-    /// Puts something behind the reading of a chat; true where that has to be begun.
+    /// Parks something until a chat is read; true where the read has to be started.
     pub(crate) fn park(&mut self, chat_id: ChatId, parked: Parked) -> bool {
         let is_new = !self.slots.contains_key(&chat_id);
         let slot = self.slots.entry(chat_id);
@@ -122,7 +122,7 @@ impl Chats {
         is_new
     }
 
-    /// Takes what waited for a chat that was read, which is forgotten here; `None` where it was not being read.
+    /// A chat was read: takes what waited for it; `None` where it was not being read.
     pub(crate) fn end_loading(&mut self, chat_id: ChatId) -> Option<Vec<Parked>> {
         match self.slots.remove(&chat_id)? {
             Slot::Loading(parking) => Some(parking.parked),
@@ -133,7 +133,7 @@ impl Chats {
         }
     }
 
-    /// Has a chat that could not be read be read again after a pause.
+    /// Schedules another read of a chat, after a pause.
     pub(crate) fn load_later(&mut self, chat_id: ChatId, kept: Vec<Parked>, now_micros: u64) {
         self.unread.add(chat_id, now_micros);
         let mut parking = Parking::default();
@@ -141,12 +141,12 @@ impl Chats {
         self.slots.insert(chat_id, Slot::Loading(parking));
     }
 
-    /// Takes a chat that is to be read again now.
+    /// Takes a chat whose next read is due.
     pub(crate) fn next_unread(&mut self, now_micros: u64) -> Option<ChatId> {
         self.unread.next(now_micros)
     }
 
-    /// Looks at so many chats, the next ones each time, and forgets those of which that is said.
+    /// Looks at the next `count` chats, and forgets those for which the closure says so.
     pub(crate) fn sweep(&mut self, count: usize, mut is_over: impl FnMut(&mut Chat) -> bool) {
         let mut over = Vec::new();
         for (chat_id, slot) in self.slots.iter_mut().skip(self.swept).take(count) {

@@ -12,8 +12,7 @@ use xxhash_rust::xxh3::xxh3_128_with_seed;
 use crate::map::Map;
 use crate::mesh::Asker;
 
-/// Tries of which the log could not say whether it has them, per partition; above it, the oldest is taken
-/// for one that came to nothing.
+/// Tries whose outcome in the log is unknown, per partition; above it, the oldest counts as not in the log.
 const DOUBTFUL_MAX: usize = 65_536;
 
 /// Stands for one (chat, sender, client id).
@@ -62,7 +61,7 @@ pub(crate) struct Applied {
     pub(crate) is_first: bool,
     /// The message that its client id yields.
     pub(crate) message_id: MessageId,
-    /// Who still waits for that: a log may deliver a record before it confirms it.
+    /// Askers that still wait for it: a log may deliver a record before it confirms it.
     pub(crate) askers: Vec<Asker>,
 }
 
@@ -125,7 +124,7 @@ impl DedupWindow {
         );
     }
 
-    /// Notes that a try is durable, and takes who waits for it.
+    /// Marks a try as durable, and takes its askers.
     pub(crate) fn confirm(&mut self, key: DedupKey) -> Vec<Asker> {
         if let Some(send) = self.in_flight.get_mut(&key) {
             send.fate = Fate::Durable;
@@ -133,7 +132,7 @@ impl DedupWindow {
         self.take_askers(key)
     }
 
-    /// Takes who waits for a try; it stays in flight until it is applied or forgotten.
+    /// Takes a try's askers; the try stays in flight until it is applied or forgotten.
     pub(crate) fn take_askers(&mut self, key: DedupKey) -> Vec<Asker> {
         self.in_flight
             .get_mut(&key)
@@ -141,7 +140,7 @@ impl DedupWindow {
             .unwrap_or_default()
     }
 
-    /// Notes that nobody knows whether a try is in the log, and takes who waits for it.
+    /// Marks a try as possibly in the log, and takes its askers.
     pub(crate) fn doubt(&mut self, key: DedupKey) -> Vec<Asker> {
         if let Some(send) = self.in_flight.get_mut(&key) {
             send.fate = Fate::Doubtful;
@@ -168,7 +167,7 @@ impl DedupWindow {
             .unwrap_or_default()
     }
 
-    /// Takes everybody who waits for a try.
+    /// Takes all askers of a try.
     pub(crate) fn drain_askers(&mut self) -> impl Iterator<Item = Asker> + '_ {
         self.in_flight
             .values_mut()

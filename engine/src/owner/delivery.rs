@@ -10,8 +10,8 @@ use crate::mesh::{Asker, ChatCommand};
 
 /// Reads that may wait for records to be applied.
 const READS_WAITING_MAX: usize = 4096;
-/// Microseconds that a read waits for them; a log that can't be read for longer must not keep what is
-/// there from being shown.
+/// Microseconds that a read waits for them. After that it shows what there is: a log that can't be read must not
+/// stop reads.
 const READ_WAIT_MAX_MICROS: u64 = 500_000;
 
 /// A read of a chat that must see what was confirmed before it came.
@@ -87,7 +87,7 @@ impl Delivery {
         end.0.saturating_sub(self.next.max(stored).0)
     }
 
-    /// Lets a read wait until everything that is confirmed by now is applied.
+    /// Queues a read until everything that is confirmed by now is applied.
     ///
     /// # Errors
     /// Where too many wait.
@@ -119,7 +119,7 @@ impl Delivery {
         })
     }
 
-    /// Takes whoever waits to read.
+    /// Takes all waiting reads.
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = Asker> + '_ {
         self.reads.drain(..).map(|read| read.asker)
     }

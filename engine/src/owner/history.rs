@@ -1,5 +1,5 @@
-//! Pages of a chat's messages: newest ones from memory, older ones from the store, identical reads of
-//! which are made once.
+//! Pages of a chat's messages: the newest from memory, older ones from the store. Identical reads of the store are
+//! made once.
 
 use std::rc::Rc;
 
@@ -53,7 +53,7 @@ pub(crate) struct PartialPage {
     in_memory_from: Seq,
 }
 
-/// What became of a page.
+/// A page, or what it takes to complete it.
 #[derive(Debug)]
 pub(crate) enum Paged {
     /// Memory had all of it.

@@ -1,5 +1,5 @@
-//! What a shard does for the partitions it owns. The owner only routes: to the partition that something is for, or
-//! back to whoever asked, where that is not here.
+//! What a shard does for the partitions it serves. The owner only routes: to the partition that something is for, or
+//! back to the asker if that is not here.
 
 mod appends;
 mod budget;
@@ -39,7 +39,7 @@ const COMMIT_INTERVAL_MICROS: u64 = 1_000_000;
 #[derive(Debug, Default)]
 pub(crate) struct Owner {
     partitions: Map<PartitionId, Partition>,
-    /// Counts the times that a partition was opened.
+    /// How often a partition was opened.
     openings: u64,
     sync: Sync,
 }
@@ -63,7 +63,7 @@ impl Owner {
         self.partitions.values().all(Partition::is_drained)
     }
 
-    /// Does a command on a chat.
+    /// Serves a command on a chat.
     pub(crate) fn chat_command(
         &mut self,
         asker: Asker,
@@ -77,7 +77,7 @@ impl Owner {
         }
     }
 
-    /// Does a command on a username.
+    /// Serves a command on a username.
     pub(crate) fn name_command(
         &mut self,
         asker: Asker,
@@ -91,7 +91,7 @@ impl Owner {
         }
     }
 
-    /// Does a command on a user's own records.
+    /// Serves a command on a user's own records.
     pub(crate) fn user_command(
         &mut self,
         asker: Asker,
@@ -105,7 +105,7 @@ impl Owner {
         }
     }
 
-    /// The partition that serves a command; where none does, the asker is told so.
+    /// The partition that serves a command; where none does, the asker is answered.
     fn serving(
         &mut self,
         id: PartitionId,
@@ -146,7 +146,7 @@ impl Owner {
     /// A home has no connection of these users any more.
     pub(crate) fn unsubscribe(&mut self, chat_id: ChatId, users: &[UserId], cx: &Context<'_>) {
         let id = cx.placement().of_chat(chat_id);
-        // Where it is not here any more, nobody is subscribed here either.
+        // A partition that is no longer here has no subscribers here either.
         if let Some(partition) = self.partitions.get_mut(&id) {
             partition.unsubscribe(chat_id, users, cx);
         }
@@ -205,7 +205,7 @@ impl Owner {
         partition
     }
 
-    /// The store has an answer for a partition. One that was closed meanwhile waits for none.
+    /// The store answered a partition's read. A partition that was closed meanwhile waits for none.
     pub(crate) fn store_read(
         &mut self,
         id: PartitionId,
@@ -238,7 +238,7 @@ impl Owner {
         }
     }
 
-    /// The store can survive a power cut up to what was written before.
+    /// What was written before the sync survives a power cut.
     pub(crate) fn synced(&mut self, cx: &mut Context<'_>) {
         self.sync.running = false;
         for partition in self.partitions.values_mut() {
@@ -279,7 +279,7 @@ impl Owner {
         cx.effects.store.push(StoreRequest::Sync { token });
     }
 
-    /// Refreshes the numbers that are read off rather than counted.
+    /// Refreshes the gauges.
     pub(crate) fn measure(&self, cx: &mut Context<'_>) {
         let partitions = self.partitions.values();
         cx.stats.lag_messages = partitions.clone().map(Partition::lag_messages).sum();

@@ -74,7 +74,7 @@ impl Names {
         self.claims.insert(user_id, username.into());
     }
 
-    /// Gives a name back that was claimed in vain.
+    /// Releases a name whose claim failed.
     pub(crate) fn release(&mut self, user_id: UserId) {
         let Some(username) = self.claims.remove(&user_id) else {
             return;
@@ -97,7 +97,7 @@ impl Names {
         matches!(self.names.get(username), Some(Name::Loading(w)) if w.len() >= NAME_WAITERS_MAX)
     }
 
-    /// Waits until the store has been asked for a name; true where that has to be begun.
+    /// Waits for a name to be read from the store; true where the read has to be started.
     pub(crate) fn wait(&mut self, username: &str, waiter: NameWaiter) -> bool {
         if let Some(Name::Loading(waiters)) = self.names.get_mut(username) {
             waiters.push(waiter);
@@ -108,7 +108,7 @@ impl Names {
         true
     }
 
-    /// Takes what waited for a name that was read, which is forgotten here; `None` where it was not being read.
+    /// A name was read: takes what waited for it; `None` where it was not being read.
     pub(crate) fn end_loading(&mut self, username: &str) -> Option<Vec<NameWaiter>> {
         match self.names.remove(username)? {
             Name::Loading(waiters) => Some(waiters),
@@ -119,18 +119,18 @@ impl Names {
         }
     }
 
-    /// Has a name that could not be read be read again after a pause.
+    /// Schedules another read of a name, after a pause.
     pub(crate) fn load_later(&mut self, username: &str, kept: Vec<NameWaiter>, now_micros: u64) {
         self.unread.add(username.into(), now_micros);
         self.names.insert(username.into(), Name::Loading(kept));
     }
 
-    /// Takes a name that is to be read again now.
+    /// Takes a name whose next read is due.
     pub(crate) fn next_unread(&mut self, now_micros: u64) -> Option<Box<str>> {
         self.unread.next(now_micros)
     }
 
-    /// A name that the store has, for records that come behind it.
+    /// Adds a name that the store has, for the records that follow.
     pub(crate) fn found(&mut self, username: &str, row: UserRow) {
         let applied = Name::Applied(Box::new(row));
         self.names.insert(username.into(), applied);
@@ -163,7 +163,7 @@ impl Names {
         Ok(row)
     }
 
-    /// A name is in the store, and need not be remembered here.
+    /// A name is in the store, and can be forgotten here.
     pub(crate) fn stored(&mut self, username: &str) {
         if matches!(self.names.get(username), Some(Name::Applied(_))) {
             self.names.remove(username);

@@ -1,5 +1,4 @@
-//! Records of one partition on their way into the store: up to where they are there, and up to where that is
-//! committed.
+//! Records of one partition on their way into the store: how far they are stored, and how far that is committed.
 
 use std::collections::VecDeque;
 
@@ -141,7 +140,7 @@ impl Progress {
         self.span(id, cx).map(|span| &mut span.on_stored)
     }
 
-    /// Gives up one hold; with the last one the span is in the store.
+    /// Releases one hold; with the last one the span is in the store.
     pub(crate) fn release(&mut self, id: SpanId, cx: &mut Context<'_>) -> Option<OnStored> {
         let span = self.span(id, cx)?;
         let Some(holds) = span.holds.checked_sub(1) else {
@@ -165,7 +164,7 @@ impl Progress {
         Some(on_stored)
     }
 
-    /// Takes who waits for spans that were begun before a time and are not in the store.
+    /// Takes the askers of spans that were begun before a time and are not in the store.
     pub(crate) fn take_overdue(&mut self, begun_before_micros: u64) -> Vec<Asker> {
         self.spans
             .iter_mut()

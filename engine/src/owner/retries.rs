@@ -1,4 +1,4 @@
-//! Reads of the store that failed and are made again after a pause.
+//! Reads of the store that failed and are retried after a pause.
 
 use std::collections::VecDeque;
 
@@ -16,7 +16,7 @@ impl<T> Default for Retries<T> {
 }
 
 impl<T> Retries<T> {
-    /// Notes what could not be read.
+    /// Schedules what could not be read.
     pub(super) fn add(&mut self, what: T, now_micros: u64) {
         self.0.push_back((now_micros + RETRY_MICROS, what));
     }

@@ -17,15 +17,15 @@ pub enum CloseCode {
     Unsupported = 1003,
     /// A text message or a close reason isn't UTF-8.
     InvalidPayload = 1007,
-    /// The client floods the connection with what carries nothing.
+    /// The client floods the connection with control frames or fragments.
     PolicyViolation = 1008,
     /// A message is larger than [`MESSAGE_BYTES_MAX`](super::limits::MESSAGE_BYTES_MAX).
     TooBig = 1009,
-    /// The server starts anew; the client may come back after a pause.
+    /// The server restarts; the client may come back after a pause.
     Restart = 1012,
     /// The user is not, or no longer, authenticated.
     NotAuthenticated = 4001,
-    /// Too much waited to be read; a resume brings it.
+    /// The client reads too slowly; a resume brings what it missed.
     SlowReader = 4008,
     /// The client sent more messages than it may.
     TooManyMessages = 4029,

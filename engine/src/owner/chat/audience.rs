@@ -1,4 +1,4 @@
-//! Who of a chat's members is connected, and where.
+//! Which of a chat's members are connected, and on which shards.
 
 use rookery_schema::{ShardId, UserId};
 
