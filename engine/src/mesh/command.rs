@@ -102,7 +102,7 @@ pub enum HomeCommand {
 }
 
 /// A message to be posted, within its bounds.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Post {
     pub sender_id: UserId,
     pub content: Box<str>,

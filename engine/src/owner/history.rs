@@ -54,7 +54,7 @@ pub(crate) struct PartialPage {
 }
 
 /// What became of a page.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Paged {
     /// Memory had all of it.
     Whole(Outcome),

@@ -2,6 +2,8 @@
 
 mod audience;
 mod recent;
+#[cfg(test)]
+pub(crate) mod sample;
 
 use std::rc::Rc;
 
