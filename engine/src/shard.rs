@@ -471,4 +471,14 @@ mod tests {
         assert!(shard.stats_mut().bugs.is_empty());
         assert_eq!(shard.stats_mut().db.count(), 1);
     }
+
+    #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic(expected = "a bug: an input came to the parts that is for the shard")]
+    fn what_is_for_the_shard_does_not_come_to_its_parts() {
+        let (mut shard, mut effects) = (Shard::new(config()), Effects::default());
+        shard.with_parts(Now::default(), &mut effects, |parts, cx| {
+            parts.take(Input::MeshFull(true), cx);
+        });
+    }
 }

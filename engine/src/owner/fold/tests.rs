@@ -346,3 +346,11 @@ fn the_end_of_a_session_is_no_record_of_a_chat() {
     });
     fold_at(&mut chat([1]), &record, NEXT);
 }
+
+#[test]
+#[cfg(debug_assertions)]
+#[should_panic(expected = "an event lies behind the head")]
+fn an_event_is_not_numbered_twice() {
+    let event = Event::MemberAdded(change(3, 1));
+    chat([1]).number(&event, AT, CREATED, Bytes::new());
+}
