@@ -1,5 +1,8 @@
 //! What every part of a shard works with during one step.
 
+#[cfg(test)]
+pub(crate) mod sample;
+
 use std::collections::VecDeque;
 
 use rand_chacha::ChaCha12Rng;
@@ -52,6 +55,11 @@ impl Context<'_> {
     /// The caller continues as well as it can.
     pub(crate) fn bug(&mut self, what: &'static str) {
         debug_assert!(false, "a bug: {what}");
+        self.report_bug(what);
+    }
+
+    /// Counts a bug, and tells the operator of it where it is the first of its kind.
+    fn report_bug(&mut self, what: &'static str) {
         if self.stats.count_bug(what) {
             self.effects.notices.push(Notice::Bug { what });
         }
@@ -117,5 +125,32 @@ impl Context<'_> {
         let mut bytes = [0; N];
         self.random.fill_bytes(&mut bytes);
         bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::sample::Surroundings;
+    use crate::stats::Value;
+
+    #[test]
+    fn a_bug_is_told_once_and_counted_each_time() {
+        let mut surroundings = Surroundings::new();
+        for what in ["one", "two", "one"] {
+            surroundings.at(0).report_bug(what);
+        }
+        let told = ["one", "two"].map(|what| Notice::Bug { what });
+        assert_eq!(surroundings.effects.notices, told);
+        let metrics = surroundings.stats.metrics();
+        let bugs = metrics.iter().find(|it| it.name == "rookery_bugs_total");
+        assert_eq!(bugs.map(|it| &it.value), Some(&Value::Counter(3.0)));
+    }
+
+    #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic(expected = "a bug: it can't be")]
+    fn a_bug_ends_a_test() {
+        Surroundings::new().at(0).bug("it can't be");
     }
 }

@@ -440,34 +440,16 @@ impl Parts<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use rookery_schema::row::Row;
-    use rookery_schema::{Placement, SessionId, Timestamp};
+    use rookery_schema::{SessionId, Timestamp};
 
     use super::*;
-    use crate::config::AuthMode;
+    use crate::context::sample::config;
     use crate::edge::port::StoreRequest;
-
-    fn shard() -> Shard {
-        let placement = Placement::new(1).expect("nonzero");
-        Shard::new(ShardConfig {
-            id: ShardId(0),
-            routing: Routing::new(placement, 1).expect("nonzero"),
-            auth: AuthMode::Trust,
-            token_secret: vec![1; 32],
-            ticket_secret: vec![2; 32],
-            entropy: [3; 32],
-            lag_limit: Duration::from_secs(1),
-            user_rate: 0,
-            login_rate: 0,
-            appends_in_flight_max: 1,
-        })
-    }
 
     #[test]
     fn a_home_can_write_a_row_and_is_told_that_it_is_stored() {
-        let (mut shard, mut effects) = (shard(), Effects::default());
+        let (mut shard, mut effects) = (Shard::new(config()), Effects::default());
         let token = Token {
             part: Part::Home,
             number: 7,
@@ -488,5 +470,15 @@ mod tests {
         shard.step(Now::default(), Input::Store(event), &mut effects);
         assert!(shard.stats_mut().bugs.is_empty());
         assert_eq!(shard.stats_mut().db.count(), 1);
+    }
+
+    #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic(expected = "a bug: an input came to the parts that is for the shard")]
+    fn what_is_for_the_shard_does_not_come_to_its_parts() {
+        let (mut shard, mut effects) = (Shard::new(config()), Effects::default());
+        shard.with_parts(Now::default(), &mut effects, |parts, cx| {
+            parts.take(Input::MeshFull(true), cx);
+        });
     }
 }

@@ -102,7 +102,7 @@ pub enum HomeCommand {
 }
 
 /// A message to be posted, within its bounds.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Post {
     pub sender_id: UserId,
     pub content: Box<str>,
@@ -207,6 +207,139 @@ impl HomeCommand {
             Self::Post(..) => true,
             // A ticket that was spent in vain can't be told from one that was never issued.
             Self::ListChats | Self::SpendTicket { .. } => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rookery_schema::{Placement, Routing};
+
+    const CHAT: ChatId = ChatId::from_bytes([1; 16]);
+    const USER: UserId = UserId::from_bytes([2; 16]);
+    const NAME: &str = "ann";
+
+    fn post() -> Post {
+        Post {
+            sender_id: USER,
+            content: "hello".into(),
+            client_id: None,
+        }
+    }
+
+    const fn chat(command: ChatCommand) -> Command {
+        Command::Chat(CHAT, command)
+    }
+
+    fn name(command: NameCommand) -> Command {
+        Command::Name(NAME.into(), command)
+    }
+
+    const fn home(command: HomeCommand) -> Command {
+        Command::Home(USER, command)
+    }
+
+    fn log_in() -> NameCommand {
+        NameCommand::LogIn {
+            password: None,
+            address: IpAddr::from([127, 0, 0, 1]),
+        }
+    }
+
+    const fn end_session() -> UserCommand {
+        UserCommand::EndSession {
+            session_id: SessionId::from_bytes([3; 16]),
+            expires_at: Timestamp::from_millis(1),
+        }
+    }
+
+    #[test]
+    fn a_command_goes_to_whoever_serves_what_it_names() {
+        // With so many of both, no two of the four are served by one shard.
+        let placement = Placement::new(1000).expect("nonzero");
+        let mut routing = Routing::new(placement, 100).expect("nonzero");
+        let served = [
+            (
+                chat(ChatCommand::Show { caller: USER }),
+                placement.of_chat(CHAT),
+            ),
+            (name(log_in()), placement.of_name(NAME)),
+            (Command::User(USER, end_session()), placement.of_user(USER)),
+        ];
+        for (command, partition) in &served {
+            assert_eq!(command.to(&routing), routing.route(*partition));
+        }
+        let at_home = Route::Here(routing.home(USER));
+        let list = home(HomeCommand::ListChats);
+        assert_eq!(list.to(&routing), at_home);
+        let all = served.iter().map(|(command, _)| command).chain([&list]);
+        let mut routes: Vec<String> = all.map(|it| format!("{:?}", it.to(&routing))).collect();
+        routes.sort();
+        routes.dedup();
+        assert_eq!(routes.len(), 4, "the test tells them apart");
+
+        for (command, partition) in &served {
+            routing.set(*partition, Route::Nobody);
+            assert_eq!(command.to(&routing), Route::Nobody);
+        }
+        assert_eq!(list.to(&routing), at_home);
+    }
+
+    #[test]
+    fn what_may_change_something_is_told_from_what_only_reads() {
+        let (caller, user_id) = (USER, USER);
+        let page = Page {
+            from: PageStart::Newest,
+            limit: 1,
+        };
+        let creation = ChatCommand::Create {
+            creator_id: None,
+            name: "chat".into(),
+            members: Members::default(),
+        };
+        let changes = [
+            chat(creation),
+            chat(ChatCommand::Post(post())),
+            chat(ChatCommand::AddMember { caller, user_id }),
+            chat(ChatCommand::RemoveMember { caller, user_id }),
+            name(NameCommand::Register { password: None }),
+            name(log_in()),
+            Command::User(USER, end_session()),
+            home(HomeCommand::Post(CHAT, post())),
+        ];
+        let reads = [
+            chat(ChatCommand::Show { caller }),
+            chat(ChatCommand::ShowMessages { caller, page }),
+            chat(ChatCommand::Summarize { user_id }),
+            home(HomeCommand::ListChats),
+            home(HomeCommand::SpendTicket {
+                ticket_id: SessionId::from_bytes([3; 16]),
+                expires_at: Timestamp::from_millis(1),
+            }),
+        ];
+        for command in changes {
+            assert!(command.changes(), "{command:?}");
+        }
+        for command in reads {
+            assert!(!command.changes(), "{command:?}");
+        }
+    }
+
+    #[test]
+    fn what_needs_a_password_hashed_has_more_time() {
+        for command in [
+            name(NameCommand::Register { password: None }),
+            name(log_in()),
+        ] {
+            assert_eq!(command.seconds_max(), PASSWORD_SECONDS_MAX);
+        }
+        for command in [
+            chat(ChatCommand::Show { caller: USER }),
+            Command::User(USER, end_session()),
+            home(HomeCommand::ListChats),
+        ] {
+            assert_eq!(command.seconds_max(), ANSWER_SECONDS_MAX);
         }
     }
 }

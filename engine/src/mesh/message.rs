@@ -118,3 +118,11 @@ pub struct EventBatch {
     /// A member who gets these events as their last.
     pub leaver: Option<UserId>,
 }
+
+impl EventBatch {
+    /// Whether it has as many lines as it says, the last one ended.
+    pub(crate) fn is_whole(&self) -> bool {
+        let breaks = memchr::memchr_iter(b'\n', &self.lines).count();
+        breaks == self.count as usize && self.lines.last() == Some(&b'\n')
+    }
+}

@@ -6,7 +6,7 @@ use crate::mesh::command::PageStart;
 use crate::mesh::problem::Problem;
 
 /// What came of a [`Command`](crate::mesh::command::Command).
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// A message is durable in the log.
     Posted {

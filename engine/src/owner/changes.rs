@@ -45,3 +45,62 @@ impl Changes {
         self.0.drain().flat_map(|(_, askers)| askers)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mesh::Waiting;
+    use rookery_schema::ShardId;
+
+    const CHANGE: ChangeKey = ChangeKey::User(UserId::from_bytes([1; 16]));
+    const OTHER: ChangeKey = ChangeKey::Chat(ChatId::from_bytes([1; 16]));
+
+    fn asker(gather: u64) -> Asker {
+        Asker {
+            shard: ShardId(0),
+            waiting: Waiting::Inbox { gather },
+        }
+    }
+
+    fn changes(waiting: &[(ChangeKey, u64)]) -> Changes {
+        let mut changes = Changes::default();
+        for &(key, gather) in waiting {
+            changes.wait(key, asker(gather));
+        }
+        changes
+    }
+
+    #[test]
+    fn all_who_wait_for_a_change_are_taken_once() {
+        let mut changes = changes(&[(CHANGE, 1), (OTHER, 2), (CHANGE, 3)]);
+        assert_eq!(changes.take(CHANGE), [asker(1), asker(3)]);
+        assert_eq!(changes.take(CHANGE), []);
+        assert_eq!(changes.take(OTHER), [asker(2)]);
+    }
+
+    #[test]
+    fn one_is_taken_and_the_others_wait_on() {
+        let mut changes = changes(&[(CHANGE, 1), (CHANGE, 2)]);
+        assert_eq!(changes.take_one(CHANGE, asker(3)), None);
+        assert_eq!(changes.take_one(OTHER, asker(1)), None);
+        assert_eq!(changes.take_one(CHANGE, asker(1)), Some(asker(1)));
+        assert_eq!(changes.take_one(CHANGE, asker(1)), None);
+        assert_eq!(changes.take(CHANGE), [asker(2)]);
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_change_that_nobody_waits_for() {
+        let mut changes = changes(&[(CHANGE, 1)]);
+        changes.take_one(CHANGE, asker(1));
+        assert!(changes.0.is_empty());
+    }
+
+    #[test]
+    fn everybody_is_taken_at_the_end() {
+        let mut changes = changes(&[(CHANGE, 1), (OTHER, 2)]);
+        let mut all: Vec<Waiting> = changes.drain().map(|asker| asker.waiting).collect();
+        all.sort_by_key(|waiting| format!("{waiting:?}"));
+        assert_eq!(all, [asker(1).waiting, asker(2).waiting]);
+        assert!(changes.0.is_empty());
+    }
+}

@@ -9,8 +9,11 @@ use crate::owner::changes::ChangeKey;
 use crate::owner::chat::Chat;
 use crate::owner::history::{Paged, page};
 
+#[cfg(test)]
+mod tests;
+
 /// What is to be done.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Decision<'a> {
     /// This is the answer, and nothing changes.
     Answer(Outcome),

@@ -124,3 +124,133 @@ impl Delivery {
         self.reads.drain(..).map(|read| read.asker)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mesh::Waiting;
+    use rookery_schema::{ShardId, UserId};
+
+    const CHAT: ChatId = ChatId::from_bytes([7; 16]);
+
+    /// A log that holds records 10 to 14, of which the store has none.
+    fn delivery() -> Delivery {
+        Delivery::new(Opened {
+            start: Offset(10),
+            committed: Offset(10),
+            end: Offset(15),
+        })
+    }
+
+    fn asker(gather: u64) -> Asker {
+        Asker {
+            shard: ShardId(0),
+            waiting: Waiting::Inbox { gather },
+        }
+    }
+
+    fn wait(delivery: &mut Delivery, gather: u64, now_micros: u64) -> Result<(), Problem> {
+        let caller = UserId::from_bytes([1; 16]);
+        let command = ChatCommand::Show { caller };
+        delivery.wait(asker(gather), CHAT, command, now_micros)
+    }
+
+    fn next_read(delivery: &mut Delivery, now_micros: u64) -> Option<Asker> {
+        delivery.next_read(now_micros).map(|read| read.asker)
+    }
+
+    #[test]
+    fn a_read_must_wait_for_what_was_confirmed_and_is_not_applied() {
+        let mut delivery = delivery();
+        assert!(!delivery.is_behind() && delivery.oldest_micros().is_none());
+        delivery.confirm(Offset(12), 5);
+        delivery.confirm(Offset(14), 6);
+        assert_eq!(
+            (delivery.is_behind(), delivery.oldest_micros()),
+            (true, Some(5))
+        );
+        delivery.advance(Offset(12));
+        assert_eq!(delivery.next(), Offset(12));
+        assert_eq!(
+            (delivery.is_behind(), delivery.oldest_micros()),
+            (true, Some(6))
+        );
+        delivery.advance(Offset(14));
+        assert_eq!(
+            (delivery.is_behind(), delivery.oldest_micros()),
+            (false, None)
+        );
+    }
+
+    #[test]
+    fn what_was_delivered_before_it_was_confirmed_is_waited_for_no_more() {
+        let mut delivery = delivery();
+        delivery.advance(Offset(14));
+        delivery.confirm(Offset(14), 5);
+        assert_eq!(
+            (delivery.is_behind(), delivery.oldest_micros()),
+            (false, None)
+        );
+        delivery.confirm(Offset(15), 6);
+        delivery.confirm(Offset(12), 7);
+        assert!(delivery.is_behind(), "the end does not go back");
+    }
+
+    #[test]
+    fn what_was_not_delivered_is_what_the_log_had_or_confirmed() {
+        let mut delivery = delivery();
+        assert_eq!(delivery.undelivered(Offset(0)), 5);
+        assert_eq!(
+            delivery.undelivered(Offset(13)),
+            2,
+            "the store has the others"
+        );
+        delivery.advance(Offset(14));
+        assert_eq!(delivery.undelivered(Offset(13)), 1);
+        delivery.confirm(Offset(20), 5);
+        assert_eq!(delivery.undelivered(Offset(13)), 6);
+        delivery.advance(Offset(21));
+        assert_eq!(delivery.undelivered(Offset(13)), 0);
+    }
+
+    #[test]
+    fn reads_are_served_in_order_as_soon_as_what_they_must_see_is_applied() {
+        let mut delivery = delivery();
+        delivery.confirm(Offset(12), 5);
+        assert_eq!(wait(&mut delivery, 1, 5), Ok(()));
+        delivery.confirm(Offset(14), 6);
+        assert_eq!(wait(&mut delivery, 2, 6), Ok(()));
+        assert_eq!(next_read(&mut delivery, 6), None);
+        delivery.advance(Offset(12));
+        assert_eq!(next_read(&mut delivery, 6), Some(asker(1)));
+        assert_eq!(next_read(&mut delivery, 6), None);
+        delivery.advance(Offset(14));
+        assert_eq!(next_read(&mut delivery, 6), Some(asker(2)));
+    }
+
+    #[test]
+    fn a_read_is_served_after_its_time_whatever_the_log_does() {
+        let mut delivery = delivery();
+        delivery.confirm(Offset(12), 5);
+        assert_eq!(wait(&mut delivery, 1, 5), Ok(()));
+        assert_eq!(next_read(&mut delivery, 4 + READ_WAIT_MAX_MICROS), None);
+        assert_eq!(
+            next_read(&mut delivery, 5 + READ_WAIT_MAX_MICROS),
+            Some(asker(1))
+        );
+    }
+
+    #[test]
+    fn no_more_reads_wait_than_the_bound() {
+        let mut delivery = delivery();
+        delivery.confirm(Offset(12), 5);
+        for gather in 0..READS_WAITING_MAX as u64 {
+            assert_eq!(wait(&mut delivery, gather, 5), Ok(()));
+        }
+        assert_eq!(wait(&mut delivery, 0, 5), Err(Problem::LAGGING));
+        let all: Vec<Asker> = delivery.drain().collect();
+        assert_eq!(all.len(), READS_WAITING_MAX);
+        assert_eq!((all[0], all[1]), (asker(0), asker(1)));
+        assert_eq!(wait(&mut delivery, 0, 5), Ok(()));
+    }
+}

@@ -12,6 +12,9 @@ use rookery_schema::row::{MemberRow, Row};
 
 use crate::owner::chat::{Chat, Place};
 
+#[cfg(test)]
+mod tests;
+
 /// What a record did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Folded {

@@ -54,7 +54,7 @@ pub(crate) struct PartialPage {
 }
 
 /// A page, or what it takes to complete it.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Paged {
     /// Memory had all of it.
     Whole(Outcome),

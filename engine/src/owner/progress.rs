@@ -97,7 +97,8 @@ impl Progress {
 
     /// Begins a span of so many bytes that ends at `end`; it is held until [`Self::release`].
     pub(crate) fn begin(&mut self, end: Offset, bytes: usize, cx: &mut Context<'_>) -> SpanId {
-        if self.spans.back().is_some_and(|last| end <= last.end) {
+        let last_end = self.spans.back().map_or(self.stored, |last| last.end);
+        if end <= last_end {
             cx.bug("a span does not end behind the one before it");
         }
         self.unstored_bytes += bytes;
@@ -188,5 +189,203 @@ impl Progress {
         let is_news = synced > self.committing;
         self.committing = self.committing.max(synced);
         is_news.then_some(synced)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::sample::Surroundings;
+    use crate::mesh::Waiting;
+    use rookery_schema::ShardId;
+
+    const COMMITTED: Offset = Offset(10);
+
+    fn progress() -> Progress {
+        Progress::new(COMMITTED, 100)
+    }
+
+    fn asker(gather: u64) -> Asker {
+        Asker {
+            shard: ShardId(0),
+            waiting: Waiting::Inbox { gather },
+        }
+    }
+
+    /// Has somebody be answered when a span is stored.
+    fn wait(progress: &mut Progress, span: SpanId, gather: u64, cx: &mut Context<'_>) {
+        let on_stored = progress.on_stored(span, cx).expect("under way");
+        on_stored.answers.push((asker(gather), Outcome::Done));
+    }
+
+    fn waited(on_stored: Option<OnStored>) -> Option<Vec<Asker>> {
+        on_stored.map(|it| it.answers.into_iter().map(|(asker, _)| asker).collect())
+    }
+
+    #[test]
+    fn a_span_is_stored_when_nothing_holds_it_and_all_before_it_are() {
+        let mut surroundings = Surroundings::new();
+        let mut progress = progress();
+        assert!(progress.is_stored());
+        let cx = &mut surroundings.at(5);
+        let first = progress.begin(Offset(12), 30, cx);
+        let second = progress.begin(Offset(15), 40, cx);
+        assert_eq!((first, second), (SpanId(100), SpanId(101)));
+        progress.hold(first, cx);
+        progress.count_message(first, cx);
+        progress.count_message(second, cx);
+        progress.count_message(second, cx);
+        wait(&mut progress, first, 1, cx);
+        wait(&mut progress, second, 2, cx);
+        assert_eq!(
+            (progress.unstored_bytes(), progress.unstored_messages()),
+            (70, 3)
+        );
+
+        assert_eq!(waited(progress.release(second, cx)), Some(vec![asker(2)]));
+        assert_eq!(
+            waited(progress.release(first, cx)),
+            None,
+            "it is still held"
+        );
+        assert_eq!(
+            (progress.stored(), progress.oldest_micros()),
+            (COMMITTED, Some(5))
+        );
+        assert_eq!(
+            (progress.unstored_bytes(), progress.unstored_messages()),
+            (70, 3)
+        );
+        assert!(!progress.is_stored());
+
+        let cx = &mut surroundings.at(8);
+        assert_eq!(waited(progress.release(first, cx)), Some(vec![asker(1)]));
+        assert_eq!(
+            (progress.stored(), progress.oldest_micros()),
+            (Offset(15), None)
+        );
+        assert_eq!(
+            (progress.unstored_bytes(), progress.unstored_messages()),
+            (0, 0)
+        );
+        assert!(progress.is_stored());
+        let stats = surroundings.stats;
+        assert_eq!(stats.messages_processed, 3);
+        assert_eq!(
+            (stats.processing.count(), stats.processing.sum_micros),
+            (2, 3)
+        );
+    }
+
+    #[test]
+    fn spans_are_numbered_on() {
+        let (mut surroundings, mut progress) = (Surroundings::new(), progress());
+        let cx = &mut surroundings.at(0);
+        let first = progress.begin(Offset(11), 1, cx);
+        progress.release(first, cx);
+        assert_eq!(progress.begin(Offset(12), 1, cx), SpanId(101));
+        assert_eq!(progress.unstored_bytes(), 1);
+    }
+
+    #[test]
+    fn who_waits_for_too_long_is_taken_once() {
+        let (mut surroundings, mut progress) = (Surroundings::new(), progress());
+        for (number, micros) in [(1, 5), (2, 7), (3, 9)] {
+            let cx = &mut surroundings.at(micros);
+            let span = progress.begin(Offset(10 + number), 1, cx);
+            wait(&mut progress, span, number, cx);
+        }
+        assert_eq!(progress.take_overdue(7), [asker(1)]);
+        assert_eq!(progress.take_overdue(9), [asker(2)]);
+        assert_eq!(progress.take_overdue(u64::MAX), [asker(3)]);
+        let cx = &mut surroundings.at(10);
+        assert_eq!(waited(progress.release(SpanId(100), cx)), Some(vec![]));
+    }
+
+    #[test]
+    fn what_a_sync_covers_is_what_was_stored_when_it_began() {
+        let (mut surroundings, mut progress) = (Surroundings::new(), progress());
+        let cx = &mut surroundings.at(0);
+        assert_eq!(progress.end_sync(cx), None, "none was running");
+        progress.begin_sync();
+        assert_eq!(progress.end_sync(cx), None, "it covered nothing new");
+        let first = progress.begin(Offset(11), 1, cx);
+        progress.release(first, cx);
+        assert!(!progress.is_committed());
+        progress.begin_sync();
+        let second = progress.begin(Offset(12), 1, cx);
+        progress.release(second, cx);
+        assert_eq!(progress.end_sync(cx), Some(Offset(11)));
+        assert!(!progress.is_committed());
+        progress.begin_sync();
+        assert_eq!(progress.end_sync(cx), Some(Offset(12)));
+        assert!(progress.is_committed());
+    }
+
+    #[test]
+    fn a_span_of_an_earlier_time_that_the_partition_was_open_is_passed_over() {
+        let (mut surroundings, mut progress) = (Surroundings::new(), progress());
+        let cx = &mut surroundings.at(0);
+        progress.begin(Offset(11), 1, cx);
+        assert!(progress.release(SpanId(99), cx).is_none());
+        assert!(!progress.is_stored());
+    }
+
+    #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic(expected = "a bug: a span does not end behind the one before it")]
+    fn a_span_ends_behind_the_one_before_it() {
+        let (mut surroundings, mut progress) = (Surroundings::new(), progress());
+        progress.begin(Offset(11), 1, &mut surroundings.at(0));
+        progress.begin(Offset(11), 1, &mut surroundings.at(0));
+    }
+
+    #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic(expected = "a bug: a span does not end behind the one before it")]
+    fn a_span_ends_behind_what_is_stored() {
+        let (mut surroundings, mut progress) = (Surroundings::new(), progress());
+        progress.begin(COMMITTED, 1, &mut surroundings.at(0));
+    }
+
+    #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic(expected = "a bug: a span that is done, or never began, is named")]
+    fn a_span_is_not_released_before_it_began() {
+        let (mut surroundings, mut progress) = (Surroundings::new(), progress());
+        progress.release(SpanId(100), &mut surroundings.at(0));
+    }
+
+    #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic(expected = "a bug: a span that is done, or never began, is named")]
+    fn a_span_is_not_held_once_it_is_done() {
+        let (mut surroundings, mut progress) = (Surroundings::new(), progress());
+        let cx = &mut surroundings.at(0);
+        let span = progress.begin(Offset(11), 1, cx);
+        progress.release(span, cx);
+        progress.hold(span, cx);
+    }
+
+    #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic(expected = "a bug: a span is released more often than it was held")]
+    fn a_span_is_not_released_more_often_than_it_was_held() {
+        let (mut surroundings, mut progress) = (Surroundings::new(), progress());
+        let cx = &mut surroundings.at(0);
+        progress.begin(Offset(11), 1, cx);
+        let second = progress.begin(Offset(12), 1, cx);
+        progress.release(second, cx);
+        progress.release(second, cx);
+    }
+
+    #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic(expected = "a bug: a commit goes back")]
+    fn a_commit_never_goes_back() {
+        let (mut surroundings, mut progress) = (Surroundings::new(), progress());
+        progress.begin_sync();
+        progress.committing = Offset(11);
+        progress.end_sync(&mut surroundings.at(0));
     }
 }

@@ -11,7 +11,7 @@ use rookery_engine::ids::ConnId;
 use rookery_engine::ids::Session;
 use rookery_engine::input::{Entrance, Input, Now};
 use rookery_engine::mesh::{Asker, Command, EventBatch, Outcome, ShardMessage, SubscriptionAnswer};
-use rookery_engine::port::{Found, LogEvent, Opened, Read, StoreEvent, StoreRequest};
+use rookery_engine::port::{Found, LogEvent, Opened, Read, StoreEvent, StoreRequest, Token};
 use rookery_engine::shard::Shard;
 use rookery_engine::stats::Stats;
 use rookery_schema::{
@@ -38,6 +38,8 @@ pub(crate) struct Host {
     micros: u64,
     /// What this shard asked the other one, oldest first.
     pub(crate) asked: VecDeque<(Asker, Command)>,
+    /// Reads that the test has to answer.
+    pub(crate) reads: VecDeque<(Token, Read)>,
     /// The newest thing that was asked for each connection, but for sending.
     told: BTreeMap<u32, &'static str>,
     connections: u32,
@@ -75,6 +77,7 @@ impl Host {
             shard: Shard::new(config),
             micros: 0,
             asked: VecDeque::new(),
+            reads: VecDeque::new(),
             told: BTreeMap::new(),
             connections: 0,
             user: users
@@ -155,14 +158,19 @@ impl Host {
         }
         for request in effects.store {
             if let StoreRequest::Read { token, read } = request {
-                let outcome = Ok(match read {
-                    Read::EndedSessions => Found::EndedSessions(Vec::new()),
-                    Read::ChatsOfUser(_) => Found::Chats(vec![self.chat]),
-                    other => panic!("{other:?} is not expected here"),
-                });
-                self.step(Input::Store(StoreEvent::Read { token, outcome }));
+                match read {
+                    Read::EndedSessions => self.found(token, Found::EndedSessions(Vec::new())),
+                    Read::ChatsOfUser(_) => self.found(token, Found::Chats(vec![self.chat])),
+                    other => self.reads.push_back((token, other)),
+                }
             }
         }
+    }
+
+    /// The store has found something.
+    pub(crate) fn found(&mut self, token: Token, found: Found) {
+        let outcome = Ok(found);
+        self.step(Input::Store(StoreEvent::Read { token, outcome }));
     }
 
     /// The shard's numbers.

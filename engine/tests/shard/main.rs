@@ -5,6 +5,7 @@
 
 mod accounts;
 mod bounds;
+mod bugs;
 mod history;
 mod joins;
 mod members;

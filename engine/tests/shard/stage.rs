@@ -105,7 +105,7 @@ impl Stage {
         stage
     }
 
-    fn step(&mut self, input: Input<'_>) {
+    pub(crate) fn step(&mut self, input: Input<'_>) {
         let now = Now {
             micros: self.micros,
             wall: Timestamp::from_millis(1_700_000_000_000 + self.micros / 1000),

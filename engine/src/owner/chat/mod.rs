@@ -2,6 +2,8 @@
 
 mod audience;
 mod recent;
+#[cfg(test)]
+pub(crate) mod sample;
 
 use std::rc::Rc;
 
@@ -229,6 +231,7 @@ impl Chat {
             applied_micros: cx.now.micros,
             leaver,
         };
+        debug_assert!(batch.is_whole(), "a line is missing of what is sent");
         for shard in self.audience.shards() {
             cx.send(shard, ShardMessage::Events(batch.clone()));
         }

@@ -205,4 +205,13 @@ mod tests {
         recent.push(Seq(4), Offset(14), said("y"));
         assert_eq!(recent.from(), Some(Seq(4)));
     }
+
+    #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic(expected = "a gap in front of 3")]
+    fn no_event_is_left_out() {
+        let mut recent = Recent::default();
+        recent.push(Seq(1), Offset(11), said("a"));
+        recent.push(Seq(3), Offset(13), said("c"));
+    }
 }

@@ -18,6 +18,9 @@ use crate::owner::fold::{Folded, fold};
 use crate::owner::partition::{Partition, send_to_homes};
 use crate::owner::progress::{OnStored, SpanId};
 
+#[cfg(test)]
+mod tests;
+
 /// A record that is being applied.
 #[derive(Clone, Copy)]
 struct Applying<'a> {

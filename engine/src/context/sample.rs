@@ -1,0 +1,79 @@
+//! Surroundings of a step, to test parts of a shard without one.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use rand_chacha::ChaCha12Rng;
+use rand_chacha::rand_core::SeedableRng;
+use rookery_schema::{Placement, Routing, ShardId};
+
+use crate::config::{AuthMode, ShardConfig};
+use crate::context::Context;
+use crate::edge::effect::Effects;
+use crate::edge::input::Now;
+use crate::http::HttpDate;
+use crate::mesh::ShardMessage;
+use crate::readiness::Readiness;
+use crate::stats::Stats;
+
+/// The only shard, with the only partition.
+pub(crate) fn config() -> ShardConfig {
+    let placement = Placement::new(1).expect("nonzero");
+    ShardConfig {
+        id: ShardId(0),
+        routing: Routing::new(placement, 1).expect("nonzero"),
+        auth: AuthMode::Trust,
+        token_secret: vec![1; 32],
+        ticket_secret: vec![2; 32],
+        entropy: [3; 32],
+        lag_limit: Duration::from_secs(1),
+        user_rate: 0,
+        login_rate: 0,
+        appends_in_flight_max: 1,
+    }
+}
+
+/// What a [`Context`] borrows.
+pub(crate) struct Surroundings {
+    config: ShardConfig,
+    readiness: Readiness,
+    pub(crate) effects: Effects,
+    pub(crate) stats: Stats,
+    random: ChaCha12Rng,
+    local: VecDeque<ShardMessage>,
+    date: HttpDate,
+}
+
+impl Surroundings {
+    pub(crate) fn new() -> Self {
+        let config = config();
+        Self {
+            readiness: Readiness::new(config.routing.shards()),
+            effects: Effects::default(),
+            stats: Stats::default(),
+            random: ChaCha12Rng::from_seed(config.entropy),
+            local: VecDeque::new(),
+            date: HttpDate::new(0),
+            config,
+        }
+    }
+
+    /// One step, so many microseconds after the start.
+    pub(crate) fn at(&mut self, micros: u64) -> Context<'_> {
+        Context {
+            now: Now {
+                micros,
+                ..Now::default()
+            },
+            config: &self.config,
+            routing: &self.config.routing,
+            readiness: &mut self.readiness,
+            effects: &mut self.effects,
+            stats: &mut self.stats,
+            random: &mut self.random,
+            local: &mut self.local,
+            date: &self.date,
+            input_waited_micros: 0,
+        }
+    }
+}
