@@ -229,7 +229,7 @@ mod tests {
 
         #[test]
         fn arbitrary_bytes_never_panic(key in vec(any::<u8>(), 0..40), value in vec(any::<u8>(), 0..90)) {
-            let _ = decode(&key, &value, &ALL, true, &mut Vec::new());
+            let _ = decode(&key, &value, &ALL, EventKind::Message, &mut Vec::new());
         }
     }
 
@@ -246,7 +246,8 @@ mod tests {
     #[test]
     fn a_run_that_was_cut_or_added_to_is_refused() {
         let run = &gather(&[event(0, 1, vec![1; 9]), event(0, 2, vec![2; 9])])[0];
-        let decode = |value: &[u8]| decode(&run.key(), value, &ALL, true, &mut Vec::new());
+        let decode =
+            |value: &[u8]| decode(&run.key(), value, &ALL, EventKind::Message, &mut Vec::new());
         assert_eq!(decode(&run.value), Some(()));
         assert_eq!(decode(&run.value[..run.value.len() - 1]), None);
         assert_eq!(decode(&[run.value.as_slice(), &[0]].concat()), None);
