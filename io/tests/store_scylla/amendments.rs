@@ -29,18 +29,3 @@ fn pages_show_messages_as_they_stand_whenever_and_however_often_amendments_were_
     assert_shown(&mut shard);
     shard.stop();
 }
-
-#[test]
-fn a_keyspace_of_a_newer_version_is_refused() {
-    let Some(keyspace) = keyspace("newer") else {
-        return;
-    };
-    drop(keyspace.open());
-    keyspace.run(&["INSERT INTO KEYSPACE_NAME.meta (key, value) VALUES ('schema_version', '99')"]);
-    let text = keyspace.connect().err().unwrap().to_string();
-    assert!(text.contains("has schema version 99"), "{text}");
-    assert!(
-        text.contains("start the version that upgraded it, or a newer one"),
-        "{text}"
-    );
-}

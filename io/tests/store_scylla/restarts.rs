@@ -113,7 +113,8 @@ fn migrations_may_run_twice_and_at_once_and_a_newer_schema_is_refused() {
         keyspace.connect().err().unwrap().to_string(),
     ] {
         assert!(
-            text.contains("schema version 99") && text.contains("start the newer version"),
+            text.contains("schema version 99")
+                && text.contains("start the version that upgraded it, or a newer one"),
             "{text}"
         );
     }

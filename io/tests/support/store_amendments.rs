@@ -35,7 +35,7 @@ pub(crate) fn messages() -> Vec<Row> {
     (1..=5).map(message).chain([chat]).collect()
 }
 
-/// Amendments of messages 2, 3 and 5, an older edit among them, in an order that depends on a seed.
+/// Amendments of messages 2, 3 and 5, an older edit among them, in an order that depends on a seed, and again.
 pub(crate) fn shuffled(seed: u64) -> Vec<Vec<Row>> {
     let all = [
         (2, 6),
@@ -56,7 +56,12 @@ pub(crate) fn shuffled(seed: u64) -> Vec<Vec<Row>> {
         rows.reverse();
     }
     let (one, two) = rows.split_at(3);
-    vec![one.to_vec(), two.to_vec(), one.to_vec()]
+    // Again, each on its own, the older behind the newer.
+    let again = all.iter().rev().map(|pair| vec![row(*pair)]);
+    [one.to_vec(), two.to_vec()]
+        .into_iter()
+        .chain(again)
+        .collect()
 }
 
 #[track_caller]
