@@ -9,6 +9,7 @@ use super::*;
 use crate::context::sample::Surroundings;
 use crate::edge::port::{Opened, StoreFault};
 use crate::mesh::{Asker, Waiting};
+use crate::owner::names::ParkedUser;
 
 const CHAT: ChatId = ChatId::from_bytes([7; 16]);
 const USER: UserId = UserId::from_bytes([1; 16]);
@@ -30,6 +31,21 @@ fn a_chat_is_read_for_somebody() {
     let mut surroundings = Surroundings::new();
     let cx = &mut surroundings.at(0);
     partition(cx).0.chat_read(CHAT, Err(StoreFault), cx);
+}
+
+#[test]
+#[should_panic(expected = "a bug: a chat is waited for that need not be read")]
+fn a_chat_that_is_being_created_is_not_waited_for() {
+    let mut surroundings = Surroundings::new();
+    let cx = &mut surroundings.at(0);
+    let (mut partition, span) = partition(cx);
+    partition.chats.begin_creation(CHAT);
+    let parked = ParkedRecord {
+        offset: Offset(0),
+        span,
+        bytes: garbage(),
+    };
+    partition.park(CHAT, Parked::Record(parked), cx);
 }
 
 #[test]
