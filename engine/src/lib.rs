@@ -4,6 +4,10 @@
 //! All state of a shard is in [`Shard`](shard::Shard), and changes only in its `step`.
 
 #![forbid(unsafe_code)]
+#![deny(
+    clippy::wildcard_enum_match_arm,
+    reason = "what is new must be handled, or passed over on purpose, wherever its kind is told apart"
+)]
 
 mod api;
 mod auth;

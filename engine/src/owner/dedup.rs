@@ -100,7 +100,7 @@ impl DedupWindow {
                 send.askers.push(asker);
                 true
             }
-            _ => false,
+            Some(_) | None => false,
         }
     }
 
