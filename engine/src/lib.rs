@@ -5,6 +5,10 @@
 //! map of the rooms, and says where to add what.
 
 #![forbid(unsafe_code)]
+#![deny(
+    clippy::wildcard_enum_match_arm,
+    reason = "what is new must be handled, or passed over on purpose, wherever its kind is told apart"
+)]
 
 mod api;
 mod auth;

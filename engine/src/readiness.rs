@@ -108,7 +108,9 @@ mod tests {
         readiness.end_sessions(false);
         assert!(readiness.begin_sessions(), "they are read again");
         readiness.end_sessions(true);
+        assert!(!readiness.is_announced());
         assert!(readiness.announce() && !readiness.announce());
+        assert!(readiness.is_announced());
         readiness.shard_ready(ShardId(1));
         assert!(!readiness.serves());
         readiness.shard_ready(ShardId(0));
@@ -116,5 +118,13 @@ mod tests {
         readiness.shard_serves(ShardId(0));
         readiness.shard_serves(ShardId(1));
         assert!(readiness.all_serve());
+    }
+
+    #[test]
+    fn a_shard_drains_once_it_was_asked_to() {
+        let mut readiness = Readiness::new(1);
+        assert!(!readiness.is_draining());
+        readiness.drain();
+        assert!(readiness.is_draining());
     }
 }

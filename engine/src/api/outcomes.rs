@@ -56,12 +56,19 @@ impl Api<'_> {
         outcome: Result<Found, StoreFault>,
         cx: &mut Context<'_>,
     ) -> Reply {
-        match (outcome, to) {
-            (Ok(Found::Users(users)), ReplyTo::Users) => users_reply(&users),
-            (Ok(Found::Users(users)), ReplyTo::User) => user_reply(users.first()),
-            (Err(StoreFault), _) => Reply::problem(&Problem::STORE_UNAVAILABLE),
-            (Ok(_), _) => {
-                cx.bug("the store answered something else than was asked");
+        let users = match outcome {
+            Ok(Found::Users(users)) => users,
+            Ok(Found::Chat(_) | Found::Messages(_) | Found::Chats(_) | Found::EndedSessions(_)) => {
+                cx.bug("the store answered something else than users");
+                return Reply::problem(&Problem::STORE_UNAVAILABLE);
+            }
+            Err(StoreFault) => return Reply::problem(&Problem::STORE_UNAVAILABLE),
+        };
+        match to {
+            ReplyTo::Users => users_reply(&users),
+            ReplyTo::User => user_reply(users.first()),
+            ReplyTo::Plain | ReplyTo::LogOut | ReplyTo::Page { .. } => {
+                cx.bug("users were read for a reply that shows none");
                 Reply::problem(&Problem::STORE_UNAVAILABLE)
             }
         }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use rookery_schema::{ChatId, Offset, UserId};
 
+use crate::context::Context;
 use crate::map::Map;
 use crate::mesh::{Asker, ChatCommand, Subscription};
 use crate::owner::chat::Chat;
@@ -113,11 +114,12 @@ impl Chats {
     }
 
     /// Parks something until a chat is read; true where the read has to be started.
-    pub(crate) fn park(&mut self, chat_id: ChatId, parked: Parked) -> bool {
+    pub(crate) fn park(&mut self, chat_id: ChatId, parked: Parked, cx: &mut Context<'_>) -> bool {
         let is_new = !self.slots.contains_key(&chat_id);
         let slot = self.slots.entry(chat_id);
-        if let Slot::Loading(parking) = slot.or_insert_with(|| Slot::Loading(Parking::default())) {
-            parking.push(parked);
+        match slot.or_insert_with(|| Slot::Loading(Parking::default())) {
+            Slot::Loading(parking) => parking.push(parked),
+            Slot::Fresh | Slot::Active(_) => cx.bug("a chat is waited for that need not be read"),
         }
         is_new
     }

@@ -99,7 +99,7 @@ impl DedupWindow {
                 send.askers.push(asker);
                 true
             }
-            _ => false,
+            Some(_) | None => false,
         }
     }
 

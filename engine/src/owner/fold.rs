@@ -5,10 +5,10 @@
 //! stopped) is recognised by its place and passed over.
 
 use bytes::Bytes;
-use rookery_schema::UserId;
 use rookery_schema::event::Event;
 use rookery_schema::record::{ChatCreated, MembershipChange, MessagePosted, Record};
 use rookery_schema::row::{MemberRow, Row};
+use rookery_schema::{Seq, UserId};
 
 use crate::owner::chat::{Chat, Place};
 
@@ -76,6 +76,9 @@ fn fold_creation(
     at: Place,
     rows: &mut Vec<Row>,
 ) -> Folded {
+    if chat.seq() > Seq(0) {
+        return Folded::Unchanged;
+    }
     rows.push(chat.number(&Event::ChatCreated(*created), created.at, at, bytes.clone()));
     rows.extend(chat.creation_rows());
     Folded::Created

@@ -240,7 +240,9 @@ impl Owner {
 
     /// What was written before the sync survives a power cut.
     pub(crate) fn synced(&mut self, cx: &mut Context<'_>) {
-        self.sync.running = false;
+        if !std::mem::take(&mut self.sync.running) {
+            return cx.bug("the store has synced, and nobody asked for it");
+        }
         for partition in self.partitions.values_mut() {
             partition.end_sync(cx);
         }

@@ -205,7 +205,7 @@ impl WebSocket {
                 }
                 self.end(code);
             }
-            _ => {}
+            Control::Ping | Control::Pong | Control::Reserved(_) => {}
         }
         Ok(())
     }

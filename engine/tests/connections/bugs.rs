@@ -19,7 +19,7 @@ fn a_connection_gets_no_line_of_an_inbox() {
 }
 
 #[test]
-#[should_panic(expected = "a bug: the store answered something else than was asked")]
+#[should_panic(expected = "a bug: the store answered something else than users")]
 fn a_search_for_users_finds_users() {
     let mut host = Host::in_trust();
     let conn = host.accept();

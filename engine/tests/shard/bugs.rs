@@ -141,6 +141,17 @@ fn a_store_answers_what_it_was_asked() {
 }
 
 #[test]
+fn a_store_syncs_when_it_was_asked_to() {
+    check("the store has synced, and nobody asked for it", |stage| {
+        let token = Token {
+            part: Part::Owner,
+            number: 0,
+        };
+        stage.step(Input::Store(StoreEvent::Synced { token }));
+    });
+}
+
+#[test]
 fn nobody_writes_who_has_nothing_to_write() {
     for part in [Part::Owner, Part::Sessions] {
         let what = "a part of the shard wrote a row that writes none";

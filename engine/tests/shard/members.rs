@@ -1,10 +1,10 @@
-//! The bound on a chat's members.
+//! Who becomes a member, and who hears of one that leaves.
 
 use rookery_engine::mesh::problem::Problem;
-use rookery_engine::mesh::{ChatCommand, Command, Outcome};
-use rookery_schema::UserId;
+use rookery_engine::mesh::{ChatCommand, Command, EventBatch, Outcome, ShardMessage};
 use rookery_schema::limits::CHAT_MEMBERS_MAX;
 use rookery_schema::row::Row;
+use rookery_schema::{Seq, UserId};
 
 use crate::stage::Stage;
 
@@ -31,4 +31,52 @@ fn of_two_who_join_at_once_only_one_gets_the_last_place() {
     stage.assert_refused(third, Problem::CHAT_FULL);
     let again = add(&mut stage, 1);
     assert!(matches!(stage.answer(again), Some(Outcome::Json { .. })));
+}
+
+/// Takes the events that were sent to the other shard.
+fn events(stage: &mut Stage) -> Vec<EventBatch> {
+    let sent = std::mem::take(&mut stage.sent).into_iter();
+    sent.filter_map(|message| match message {
+        ShardMessage::Events(batch) => Some(batch),
+        _ => None,
+    })
+    .collect()
+}
+
+#[test]
+fn whoever_leaves_hears_of_it_last_and_whoever_stays_hears_of_all() {
+    let mut stage = Stage::new();
+    let (stays, leaves) = (stage.foreign_user(), stage.foreign_user());
+    let chat_id = stage.create(&[stays, leaves]);
+    let created = events(&mut stage);
+    let [created] = created.as_slice() else {
+        panic!("{created:?}");
+    };
+    let command = ChatCommand::RemoveMember {
+        caller: stays,
+        user_id: leaves,
+    };
+    // While the log has the first to do, the others gather, and are applied together.
+    for text in ["first", "before"] {
+        stage.post_text(chat_id, stays, None, text);
+    }
+    stage.ask(Command::Chat(chat_id, command));
+    stage.post_text(chat_id, stays, None, "after");
+    stage.settle();
+
+    let mut next = created.first.next();
+    let mut said = Vec::new();
+    for batch in events(&mut stage) {
+        assert_eq!(batch.first, next, "nothing is left out");
+        next = Seq(next.0 + u64::from(batch.count));
+        let lines = String::from_utf8_lossy(&batch.lines).into_owned();
+        said.push((batch.leaver, lines));
+    }
+    assert_eq!(next, Seq(created.first.0 + 5));
+    let [(None, _), (Some(leaver), farewell), (None, rest)] = said.as_slice() else {
+        panic!("{said:?}");
+    };
+    assert_eq!(*leaver, leaves);
+    assert!(farewell.contains("before") && farewell.contains("member_removed"));
+    assert!(rest.contains("after") && !farewell.contains("after"));
 }

@@ -206,6 +206,40 @@ mod tests {
         assert_eq!(recent.from(), Some(Seq(4)));
     }
 
+    /// So many stored events of which each but the first is a message, the first with seq 1.
+    fn stored(count: usize) -> Recent {
+        let mut recent = Recent::default();
+        for seq in (1..).take(count) {
+            recent.push(Seq(seq), Offset(seq), said("x"));
+            if seq > 1 {
+                recent.push_message(Seq(seq), None);
+            }
+        }
+        recent
+    }
+
+    #[test]
+    fn no_more_events_are_kept_than_the_bound() {
+        let trimmed = |count| {
+            let mut recent = stored(count);
+            recent.trim(Offset(u64::MAX), usize::MAX);
+            recent.from()
+        };
+        assert_eq!(trimmed(EVENTS_MAX), Some(Seq(1)));
+        assert_eq!(trimmed(EVENTS_MAX + 3), Some(Seq(4)));
+    }
+
+    #[test]
+    fn no_more_bytes_are_kept_than_the_bound() {
+        let (mut recent, event_bytes) = (stored(3), said("x").len());
+        recent.trim(Offset(u64::MAX), 3 * event_bytes);
+        assert_eq!((recent.from(), contents(&recent).len()), (Some(Seq(1)), 2));
+        recent.trim(Offset(u64::MAX), 2 * event_bytes);
+        assert_eq!((recent.from(), contents(&recent).len()), (Some(Seq(2)), 2));
+        recent.trim(Offset(u64::MAX), 2 * event_bytes - 1);
+        assert_eq!((recent.from(), contents(&recent).len()), (Some(Seq(3)), 1));
+    }
+
     #[test]
     #[cfg(debug_assertions)]
     #[should_panic(expected = "a gap in front of 3")]

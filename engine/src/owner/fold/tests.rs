@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use bytes::BytesMut;
+use rookery_schema::event::EventKind;
 use rookery_schema::limits::CHAT_MEMBERS_MAX;
 use rookery_schema::record::{SessionEnded, UserRegistered};
 use rookery_schema::row::{ChatRow, EventRow, Head};
@@ -68,6 +69,11 @@ fn message(sender: u32) -> MessagePosted<'static> {
 
 /// The row of an event, given its number and how many messages there are up to it.
 fn event_row(record: &Record<'_>, at: Place, seq: u64, messages: u64) -> Row {
+    let kind = if matches!(record, Record::MessagePosted(_)) {
+        EventKind::Message
+    } else {
+        EventKind::Other
+    };
     Row::Event(EventRow {
         chat_id: CHAT,
         head: Head {
@@ -77,7 +83,7 @@ fn event_row(record: &Record<'_>, at: Place, seq: u64, messages: u64) -> Row {
             offset: at.offset,
         },
         record: encoded(record),
-        kind: Event::of(record).expect("it is about a chat").kind(),
+        kind,
     })
 }
 
@@ -171,6 +177,18 @@ fn a_creation_is_the_first_event_and_all_members_have_joined() {
         let mut chat = chat_of([4, 1, 2]);
         check_event(&mut chat, step, (1, 0), &rows, Event::ChatCreated(created));
     }
+}
+
+#[test]
+fn a_chat_is_created_once() {
+    let members = users([3]);
+    let step = Step {
+        record: Record::ChatCreated(creation(&members)),
+        at: NEXT,
+        folded: Folded::Unchanged,
+        members: &[1, 2],
+    };
+    check_nothing(&mut chat([1, 2]), step);
 }
 
 #[test]

@@ -327,7 +327,7 @@ impl Partition {
         }
         self.progress.hold(span, cx);
         let parked = ParkedUser {
-            span: span,
+            span,
             bytes: bytes.clone(),
         };
         self.wait_for_name(user.username, NameWaiter::Record(parked), cx);

@@ -293,7 +293,7 @@ impl Partition {
 
     /// Puts something behind the reading of a chat, beginning that where it is not under way.
     fn park(&mut self, chat_id: ChatId, parked: Parked, cx: &mut Context<'_>) {
-        if self.chats.park(chat_id, parked) {
+        if self.chats.park(chat_id, parked, cx) {
             self.read_chat(chat_id, cx);
         }
     }

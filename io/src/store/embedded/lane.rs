@@ -169,7 +169,7 @@ impl StoreLane {
             .map_or_else(Instant::now, |retry| retry.since);
         let is_done = match self.waiting.front() {
             Some(&Work::Sync { token }) => self.sync(token, events)?,
-            _ => self.commit(since, events)?,
+            Some(Work::Write { .. }) | None => self.commit(since, events)?,
         };
         let retry = self.retry.take();
         if !is_done {

@@ -63,7 +63,13 @@ pub(super) fn stages(rows: &[Row]) -> Vec<Vec<Batch<'_>>> {
     stages.extend(event_batches(&events).map(|batch| vec![Batch::Events(batch)]));
     let names = rows.iter().filter_map(|row| match row {
         Row::User(row) => Some(Batch::UserName(row)),
-        _ => None,
+        Row::Event(_)
+        | Row::Amendment(_)
+        | Row::Chat(_)
+        | Row::Member(_)
+        | Row::NotMember { .. }
+        | Row::EndedSession { .. }
+        | Row::Reached { .. } => None,
     });
     let removals: Vec<_> = rows.iter().filter_map(as_removal).collect();
     let gone = removals.chunks(BATCH_ROWS_MAX);
@@ -114,7 +120,13 @@ fn first_stage(rows: &[Row]) -> Vec<Batch<'_>> {
 const fn as_event(row: &Row) -> Option<&EventRow> {
     match row {
         Row::Event(row) => Some(row),
-        _ => None,
+        Row::Amendment(_)
+        | Row::Chat(_)
+        | Row::Member(_)
+        | Row::NotMember { .. }
+        | Row::User(_)
+        | Row::EndedSession { .. }
+        | Row::Reached { .. } => None,
     }
 }
 
@@ -129,7 +141,13 @@ const fn as_removal(row: &Row) -> Option<Removal> {
             user_id: *user_id,
             seq: *removed_seq,
         }),
-        _ => None,
+        Row::Event(_)
+        | Row::Amendment(_)
+        | Row::Chat(_)
+        | Row::Member(_)
+        | Row::User(_)
+        | Row::EndedSession { .. }
+        | Row::Reached { .. } => None,
     }
 }
 

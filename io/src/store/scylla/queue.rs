@@ -294,7 +294,12 @@ const fn changed_member(row: &Row) -> Option<UserId> {
     match row {
         Row::Member(row) => Some(row.user_id),
         Row::NotMember { user_id, .. } => Some(*user_id),
-        _ => None,
+        Row::Event(_)
+        | Row::Amendment(_)
+        | Row::Chat(_)
+        | Row::User(_)
+        | Row::EndedSession { .. }
+        | Row::Reached { .. } => None,
     }
 }
 

@@ -34,6 +34,21 @@ fn a_chat_is_read_for_somebody() {
 }
 
 #[test]
+#[should_panic(expected = "a bug: a chat is waited for that need not be read")]
+fn a_chat_that_is_being_created_is_not_waited_for() {
+    let mut surroundings = Surroundings::new();
+    let cx = &mut surroundings.at(0);
+    let (mut partition, span) = partition(cx);
+    partition.chats.begin_creation(CHAT);
+    let parked = ParkedRecord {
+        offset: Offset(0),
+        span,
+        bytes: garbage(),
+    };
+    partition.park(CHAT, Parked::Record(parked), cx);
+}
+
+#[test]
 #[should_panic(expected = "a bug: a name was read that nobody asked for")]
 fn a_name_is_read_for_somebody() {
     let mut surroundings = Surroundings::new();
