@@ -20,6 +20,8 @@ use crate::stamp::STAMP_BYTES;
 const SIZE_MAX: u64 = 4_096;
 /// Sends without an answer that a server reads of one WebSocket.
 const IN_FLIGHT_MAX: i64 = 1_024;
+/// Listeners pause for less than this, in milliseconds, of each second.
+const PAUSE_MILLIS_END: u64 = 1_000;
 
 /// Measures a chat server, and proves each run correct: every listener must get every accepted message, once
 /// and in order. Exits 0 if so, 1 if not, 2 where there is no measurement, 64 where a flag is wrong.
@@ -134,6 +136,9 @@ pub struct HotRoom {
     /// Connections that listen
     #[arg(long, default_value = "10")]
     pub listeners: u32,
+    /// Milliseconds for which all listeners stop reading, once every second; 0: never
+    #[arg(long, value_name = "MILLIS", default_value = "0", value_parser = pause)]
+    pub pause_listeners: Duration,
     #[command(flatten)]
     pub load: Load,
     #[command(flatten)]
@@ -305,6 +310,15 @@ fn seconds(text: &str) -> Result<Duration, String> {
 fn microseconds(text: &str) -> Result<Duration, String> {
     let number = text.parse().map_err(|_| "not a number of microseconds")?;
     Ok(Duration::from_micros(number))
+}
+
+fn pause(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(millis @ 0..PAUSE_MILLIS_END) => Ok(Duration::from_millis(millis)),
+        _ => Err(format!(
+            "not a number of milliseconds below {PAUSE_MILLIS_END}"
+        )),
+    }
 }
 
 fn exponent(text: &str) -> Result<f64, String> {

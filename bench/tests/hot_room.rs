@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use rookery_bench::http;
 use serde_json::Value;
+use tempfile::TempDir;
 
 const READY_WITHIN: Duration = Duration::from_secs(30);
 
@@ -77,16 +78,50 @@ fn bench(server: &Server, directory: &Path, arguments: &[&str]) -> (Option<i32>,
     (code, serde_json::from_slice(&report).unwrap_or_default())
 }
 
-#[test]
-fn runs_against_a_server_in_order_are_clean() {
+/// A server that is ready, and its directory; none where there is no server to start.
+fn start_server() -> Option<(TempDir, Server)> {
     let Ok(directory) = tempfile::tempdir() else {
         panic!("there is no place for the server's data");
     };
     let Some(server) = Server::start(directory.path()) else {
         eprintln!("SKIPPED: no server's binary; build all with cargo build");
-        return;
+        return None;
     };
     server.wait_ready();
+    Some((directory, server))
+}
+
+fn assert_clean(arguments: &[&str], (code, report): &(Option<i32>, Value)) {
+    assert_eq!(*code, Some(0), "{arguments:?}: {report:#}");
+    let count = |field: &str| report[field].as_u64();
+    assert!(count("accepted") > Some(0), "{arguments:?}: {report:#}");
+    assert_eq!(count("delivered"), count("expected_deliveries"));
+    for wrong in ["lost", "duplicated", "reordered"] {
+        assert_eq!(count(wrong), Some(0), "{arguments:?}: {report:#}");
+    }
+}
+
+#[test]
+fn listeners_that_pause_are_not_closed_and_miss_nothing() {
+    let Some((directory, server)) = start_server() else {
+        return;
+    };
+    let arguments = ["hot-room", "--listeners", "3", "--rate", "500"];
+    let pausing = [&arguments[..], &["--pause-listeners", "300"]].concat();
+    let outcome = bench(&server, directory.path(), &pausing);
+    assert_clean(&pausing, &outcome);
+    let report = outcome.1;
+    assert!(report["listener_pauses"].as_u64() >= Some(3), "{report:#}");
+    assert_eq!(report["broken"].as_u64(), Some(0), "{report:#}");
+    let longest = report["latency_ms"]["max"].as_f64();
+    assert!(longest > Some(200.0), "they read all the time: {report:#}");
+}
+
+#[test]
+fn runs_against_a_server_in_order_are_clean() {
+    let Some((directory, server)) = start_server() else {
+        return;
+    };
     for arguments in [
         &["hot-room", "--senders", "4", "--in-flight", "8"][..],
         &[
@@ -111,13 +146,6 @@ fn runs_against_a_server_in_order_are_clean() {
         &["fan-out", "--listeners", "20"],
         &["history", "--messages", "500", "--senders", "2"],
     ] {
-        let (code, report) = bench(&server, directory.path(), arguments);
-        assert_eq!(code, Some(0), "{arguments:?}: {report:#}");
-        let count = |field: &str| report[field].as_u64();
-        assert!(count("accepted") > Some(0), "{arguments:?}: {report:#}");
-        assert_eq!(count("delivered"), count("expected_deliveries"));
-        for wrong in ["lost", "duplicated", "reordered"] {
-            assert_eq!(count(wrong), Some(0), "{arguments:?}: {report:#}");
-        }
+        assert_clean(arguments, &bench(&server, directory.path(), arguments));
     }
 }

@@ -1,19 +1,17 @@
-//! How one thread hears from others: bounded rings, and one wake-up for all that came in since the
-//! last.
+//! How one thread hears from others: bounded rings, and one wake-up for everything that arrived since the
+//! last one.
 //!
-//! A [`Mailbox`] belongs to one thread (a shard or a lane). Each source of news gets a ring of its own
-//! from [`Mailbox::channel`]. Only the sender that turns the mailbox's flag from unset to set wakes the
-//! owner, so a thousand items that arrive while it is busy cost one wake-up, or none. The owner waits,
-//! which unsets the flag, *then* drains its rings: what is sent behind that sets the flag again.
+//! A [`Mailbox`] belongs to one thread (a shard or a lane). Each sender has a ring of its own, from
+//! [`Mailbox::channel`]. All rings share one notification, so a thousand items that arrive while the owner
+//! is busy cost one wake-up, or none. The owner waits, *then* drains its rings; see `notifier.rs`.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
-use std::time::{Duration, Instant};
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
-use atomic_waker::AtomicWaker;
-use crossbeam::queue::ArrayQueue;
+use crate::notifier::Notifier;
+use crate::sync::{ArrayQueue, AtomicBool, AtomicUsize, thread};
 
 /// How long a sender first sleeps when a ring is full; doubled up to [`BACKOFF_MAX`].
 const BACKOFF_MIN: Duration = Duration::from_micros(50);
@@ -24,25 +22,6 @@ const BACKOFF_MAX: Duration = Duration::from_millis(2);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the receiving thread has ended")]
 pub struct Closed;
-
-#[derive(Default)]
-struct Notifier {
-    notified: AtomicBool,
-    waker: AtomicWaker,
-}
-
-impl Notifier {
-    fn notify(&self) {
-        if !self.notified.swap(true, Ordering::AcqRel) {
-            self.waker.wake();
-        }
-    }
-
-    /// An exchange and not a load: it sees everything that was sent before the flag was set.
-    fn take(&self) -> bool {
-        self.notified.swap(false, Ordering::AcqRel)
-    }
-}
 
 /// The waiting side of one thread's rings.
 #[derive(Default)]
@@ -73,54 +52,23 @@ impl Mailbox {
         (sender, Receiver { ring })
     }
 
-    /// Ready when a ring got something, or lost its last sender, since this was ready before. The
-    /// caller then drains all of its rings.
+    /// Ready when a ring has received something, or lost its last sender, since the last time this was
+    /// ready. The caller then drains all of its rings. Where this is pending, the context's task is woken
+    /// once there is news.
     pub fn poll_news(&mut self, context: &Context<'_>) -> Poll<()> {
-        if self.notifier.take() {
-            return Poll::Ready(());
-        }
-        self.notifier.waker.register(context.waker());
-        // What came before the waker was in its place has woken nobody.
-        if self.notifier.take() {
-            return Poll::Ready(());
-        }
-        Poll::Pending
+        self.notifier.poll_notified(context)
     }
 
-    /// As [`Mailbox::poll_news`], for a thread that may block; false where nothing came in time.
+    /// As [`Mailbox::poll_news`], for a thread that may block; false if nothing came in time.
     pub fn wait(&mut self, at_most: Duration) -> bool {
-        let deadline = Instant::now() + at_most;
-        let waker = Waker::from(Arc::new(Unpark(thread::current())));
-        let context = Context::from_waker(&waker);
-        loop {
-            if self.poll_news(&context).is_ready() {
-                return true;
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return false;
-            }
-            thread::park_timeout(left);
-        }
+        self.notifier.wait(at_most)
     }
 }
 
 impl Drop for Mailbox {
-    /// A waker is a reference to a task, which has to go on its own thread.
+    /// A waker is a reference to a task, which must be dropped on its own thread.
     fn drop(&mut self) {
-        drop(self.notifier.waker.take());
-    }
-}
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.0.unpark();
+        self.notifier.drop_waker();
     }
 }
 

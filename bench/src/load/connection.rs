@@ -9,6 +9,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, sockopt};
 use crate::load::codec::{Broken, Codec, Endpoint};
 use crate::load::ledger::Ledger;
 use crate::load::link::{Link, Message};
+use crate::load::poller::Interest;
 use crate::world::UserNumber;
 
 /// One connection of a worker.
@@ -24,8 +25,8 @@ pub(super) struct Connection {
     pub(super) listed_as_free: bool,
     /// It is given up.
     pub(super) broken: bool,
-    /// It is told when its socket takes more.
-    pub(super) watched_for_room: bool,
+    /// What its socket is watched for.
+    pub(super) interest: Interest,
     codec: Box<dyn Codec>,
     stream: Option<TcpStream>,
     written: usize,
@@ -43,7 +44,7 @@ impl Connection {
             queued: false,
             listed_as_free: false,
             broken: false,
-            watched_for_room: false,
+            interest: Interest::default(),
             codec: endpoint.codec,
             stream: None,
             written: 0,
@@ -79,7 +80,7 @@ impl Connection {
         self.stream = None;
         self.rest = Vec::new();
         self.written = 0;
-        self.watched_for_room = false;
+        self.interest = Interest::default();
         self.link.out.clear();
         self.link.opened = false;
     }

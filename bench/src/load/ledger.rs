@@ -34,6 +34,8 @@ pub struct Counts {
     pub delivered: u64,
     /// Messages that pages of history lacked.
     pub missing: u64,
+    /// Of listeners: each counts for itself.
+    pub pauses: u64,
     /// Deliveries to who does not listen there, or without a stamp.
     pub strays: u64,
 }

@@ -20,6 +20,23 @@ pub(super) struct Ready {
     pub(super) writable: bool,
 }
 
+/// What a socket is watched for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Interest {
+    pub(super) input: bool,
+    /// Room to write.
+    pub(super) room: bool,
+}
+
+impl Default for Interest {
+    fn default() -> Self {
+        Self {
+            input: true,
+            room: false,
+        }
+    }
+}
+
 /// A set of sockets that are watched.
 pub(super) struct Poller {
     epoll: OwnedFd,
@@ -37,18 +54,19 @@ impl Poller {
     /// Watches a socket until it is closed, for input.
     pub(super) fn add(&self, stream: &TcpStream, number: usize) -> io::Result<()> {
         let data = epoll::EventData::new_u64(number as u64);
-        Ok(epoll::add(&self.epoll, stream, data, interest(false))?)
+        let flags = Interest::default().flags();
+        Ok(epoll::add(&self.epoll, stream, data, flags)?)
     }
 
-    /// Also watches for room to write, or no longer.
-    pub(super) fn watch_for_room(
+    /// Changes what a socket is watched for. That it has failed is noticed in any case.
+    pub(super) fn watch(
         &self,
         stream: &TcpStream,
         number: usize,
-        room: bool,
+        interest: Interest,
     ) -> io::Result<()> {
         let data = epoll::EventData::new_u64(number as u64);
-        Ok(epoll::modify(&self.epoll, stream, data, interest(room))?)
+        Ok(epoll::modify(&self.epoll, stream, data, interest.flags())?)
     }
 
     /// Waits until a socket is ready, or for so long; which are ready is appended.
@@ -80,10 +98,11 @@ impl Poller {
     }
 }
 
-fn interest(room: bool) -> epoll::EventFlags {
-    if room {
-        epoll::EventFlags::IN | epoll::EventFlags::OUT
-    } else {
-        epoll::EventFlags::IN
+impl Interest {
+    fn flags(self) -> epoll::EventFlags {
+        let mut flags = epoll::EventFlags::empty();
+        flags.set(epoll::EventFlags::IN, self.input);
+        flags.set(epoll::EventFlags::OUT, self.room);
+        flags
     }
 }

@@ -43,6 +43,8 @@ pub(super) struct Pool {
     senders: usize,
     /// Messages of one connection without an answer, at most.
     in_flight: usize,
+    /// Listeners don't read.
+    paused: bool,
     broken: u64,
     first_break: Option<Broken>,
 }
@@ -72,6 +74,7 @@ impl Pool {
             senders: 0,
             in_flight: 0,
             connections: endpoints.into_iter().map(Connection::new).collect(),
+            paused: false,
             broken: 0,
             first_break: None,
         };
@@ -142,6 +145,26 @@ impl Pool {
                 self.to_open.push_back(number);
             }
         }
+    }
+
+    /// Has listeners stop reading, or go on.
+    pub(super) fn pause_listeners(&mut self, pause: bool) -> io::Result<()> {
+        if self.paused == pause {
+            return Ok(());
+        }
+        self.paused = pause;
+        for (number, connection) in self.connections.iter_mut().enumerate() {
+            if connection.link.heard.is_empty() {
+                continue;
+            }
+            connection.interest.input = !pause;
+            let interest = connection.interest;
+            if let Some(stream) = connection.stream() {
+                self.poller.watch(stream, number, interest)?;
+                self.ledger.counts.pauses += u64::from(pause);
+            }
+        }
+        Ok(())
     }
 
     /// How many messages may be without an answer, over all connections.
@@ -220,16 +243,15 @@ impl Pool {
 
     fn flush(&mut self, number: usize) {
         let connection = &mut self.connections[number];
-        let watch = match connection.flush() {
-            Ok(all) if connection.watched_for_room == all => !all,
+        connection.interest.room = match connection.flush() {
+            Ok(all) if connection.interest.room == all => !all,
             Ok(_) => return,
             Err(error) => return self.give_up(number, error.into()),
         };
-        connection.watched_for_room = watch;
         let Some(stream) = connection.stream() else {
             return;
         };
-        if let Err(error) = self.poller.watch_for_room(stream, number, watch) {
+        if let Err(error) = self.poller.watch(stream, number, connection.interest) {
             self.give_up(number, error.into());
         }
     }

@@ -90,6 +90,9 @@ impl Worker {
             if storm.take_if(|at| *at <= began).is_some() {
                 self.pool.break_listeners();
             }
+            self.pool
+                .pause_listeners(plan.is_pause(began))
+                .map_err(WorkerError::Poll)?;
             let able = self.pool.has_senders() || plan.pace == Pace::Silent;
             let sending = able && dispatcher.goes_on(began);
             if sending {

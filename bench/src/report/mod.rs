@@ -42,6 +42,8 @@ pub struct Report {
     pub altered: u64,
     /// Deliveries to who is no member, or of what this run has not sent.
     pub strays: u64,
+    /// Times that a listener stopped reading for `--pause-listeners`.
+    pub listener_pauses: u64,
     /// Connections.
     pub broken: u64,
     pub first_error: Option<String>,
@@ -142,6 +144,7 @@ impl Report {
             reordered: verdict.reordered,
             altered: verdict.altered,
             strays: counts.strays,
+            listener_pauses: counts.pauses,
             broken: outcome.broken,
             first_error: first_error(outcome),
             accepted_per_s: windowed.accepted as f64 / seconds,

@@ -36,6 +36,7 @@ const MEASURES: &[Measure] = &[
     ("reordered", |r| messages(r, r.reordered.to_string())),
     ("altered", |r| positive(r.altered)),
     ("strays", |r| positive(r.strays)),
+    ("pauses of listeners", |r| positive(r.listener_pauses)),
     ("broken connections", |r| positive(r.broken)),
     ("latency p50, ms", |r| messages(r, fine(r.latency_ms.p50))),
     ("latency p90, ms", |r| messages(r, fine(r.latency_ms.p90))),

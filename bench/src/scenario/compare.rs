@@ -14,7 +14,7 @@ const CENTRIFUGE_URL: &str = "http://127.0.0.1:8002";
 
 pub(super) fn run(args: &Compare) -> Result<Vec<Report>, BenchError> {
     let load = &args.room.load;
-    let plan = measure::plan(&args.room.common, load.in_flight);
+    let plan = hot_room::plan(&args.room);
     let rookery = hot_room::room(&args.room)?;
     let measure = |peer: &dyn Peer| measure::at_rates("compare", peer, &load.pacing, &plan);
     let mut reports = measure(&rookery)?;

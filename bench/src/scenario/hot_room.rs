@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::measure;
 use crate::cli::{Common, HotRoom, Messages};
 use crate::error::BenchError;
+use crate::load::run::Plan;
 use crate::peer::rookery::{Rookery, Via};
 use crate::report::Report;
 use crate::world::World;
@@ -13,9 +14,16 @@ use crate::world::World;
 pub(super) const SENDERS_HTTP: u32 = 100;
 
 pub(super) fn run(args: &HotRoom) -> Result<Vec<Report>, BenchError> {
-    let plan = measure::plan(&args.common, args.load.in_flight);
     let peer = room(args)?;
-    measure::at_rates("hot-room", &peer, &args.load.pacing, &plan)
+    measure::at_rates("hot-room", &peer, &args.load.pacing, &plan(args))
+}
+
+/// The plan that the flags describe, but for its pace.
+pub(super) fn plan(args: &HotRoom) -> Plan {
+    Plan {
+        pause: args.pause_listeners,
+        ..measure::plan(&args.common, args.load.in_flight)
+    }
 }
 
 /// A chat with a member for each listener, and with the connections that the flags ask for.

@@ -25,6 +25,7 @@ pub(super) fn plan(common: &Common, in_flight: u32) -> Plan {
         in_flight: in_flight as usize,
         zipf_exponent: 0.0,
         storm_at: None,
+        pause: Duration::ZERO,
         gather: common.gather,
     }
 }

@@ -1,0 +1,13 @@
+//! The mailbox of `io`, the very files, on [loom]'s types instead of the standard library's. A test that
+//! runs inside `loom::model` is run once for each interleaving of its threads, and for each value that a
+//! load may see under the memory orderings that the code asks for.
+//!
+//! [loom]: https://docs.rs/loom
+
+#![forbid(unsafe_code)]
+
+#[path = "../src/mailbox.rs"]
+pub mod mailbox;
+#[path = "../src/notifier.rs"]
+mod notifier;
+mod sync;
