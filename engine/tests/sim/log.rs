@@ -1,5 +1,5 @@
 //! A log in memory: what it has confirmed survives a crash, what it was asked for may. It delivers records
-//! before their append is answered, or long after.
+//! before their append is answered, or long after, and to nobody but the shard that has their partition open.
 
 use std::collections::VecDeque;
 
@@ -11,21 +11,29 @@ use crate::world::Dice;
 
 /// One partition's batches with their base offsets.
 #[derive(Default)]
-pub(crate) struct SimPartition {
+struct SimPartition {
     batches: Vec<(Offset, RecordBatch)>,
-    /// How many of them were delivered since the partition was opened.
-    delivered: usize,
-    /// Outcomes of appends that were not told yet.
-    outcomes: VecDeque<Result<Offset, AppendFault>>,
     end: Offset,
     committed: Offset,
+    opening: Option<Opening>,
+}
+
+/// A shard has a partition open.
+struct Opening {
+    shard: usize,
+    /// Tells it from other times.
+    number: u64,
+    /// How many batches were delivered since.
+    delivered: usize,
+    /// How many there were when it was opened.
+    before: usize,
+    /// It was told that it has them.
+    is_caught_up: bool,
+    /// Outcomes of appends that were not told yet.
+    outcomes: VecDeque<Result<Offset, AppendFault>>,
 }
 
 impl SimPartition {
-    fn has_undelivered(&self) -> bool {
-        self.delivered < self.batches.len()
-    }
-
     /// Appends a batch, and says where the log ends behind it.
     fn write(&mut self, batch: RecordBatch) -> Offset {
         let base = self.end;
@@ -33,12 +41,26 @@ impl SimPartition {
         self.batches.push((base, batch));
         self.end
     }
+
+    /// The opening, where it is still this one.
+    fn still_open(&mut self, number: u64) -> Option<&mut Opening> {
+        self.opening.as_mut().filter(|it| it.number == number)
+    }
+
+    fn has_news(&self) -> bool {
+        let is_behind = |it: &Opening| {
+            let delivered = it.delivered == self.batches.len();
+            !delivered || !it.is_caught_up || !it.outcomes.is_empty()
+        };
+        self.opening.as_ref().is_some_and(is_behind)
+    }
 }
 
 pub(crate) struct SimLog {
     partitions: Vec<SimPartition>,
-    /// Asked for and not done.
-    waiting: VecDeque<LogRequest>,
+    /// For each shard, what it asked for and was not done, and in which opening.
+    lanes: Vec<VecDeque<(u64, LogRequest)>>,
+    openings: u64,
     pub(crate) append_failures: bool,
 }
 
@@ -47,88 +69,118 @@ impl SimLog {
         let partitions = (0..partitions).map(|_| SimPartition::default()).collect();
         Self {
             partitions,
-            waiting: VecDeque::new(),
+            lanes: Vec::new(),
+            openings: 0,
             append_failures: false,
         }
     }
 
-    pub(crate) fn submit(&mut self, request: LogRequest) {
-        self.waiting.push_back(request);
+    /// Begins again with so many shards.
+    pub(crate) fn restart(&mut self, shards: u16) {
+        self.lanes = (0..shards).map(|_| VecDeque::new()).collect();
+    }
+
+    pub(crate) fn submit(&mut self, shard: usize, request: LogRequest) {
+        let partition = partition_of(&request);
+        let opening = self.partitions[partition.index()].opening.as_ref();
+        let opening = opening.filter(|it| it.shard == shard);
+        let number = opening.expect("it asks for what it has open").number;
+        self.lanes[shard].push_back((number, request));
     }
 
     pub(crate) fn has_work(&self) -> bool {
-        let is_behind = |it: &SimPartition| it.has_undelivered() || !it.outcomes.is_empty();
-        !self.waiting.is_empty() || self.partitions.iter().any(is_behind)
+        let is_asked = self.lanes.iter().any(|lane| !lane.is_empty());
+        is_asked || self.partitions.iter().any(SimPartition::has_news)
     }
 
-    /// What a partition tells the shard that opens it.
-    pub(crate) fn open(&mut self, id: PartitionId) -> Vec<LogEvent> {
+    /// Opens a partition for a shard, which is told this first.
+    pub(crate) fn open(&mut self, id: PartitionId, shard: usize) -> LogEvent {
         let partition = &mut self.partitions[id.index()];
-        partition.delivered = partition.batches.len();
-        let opened = LogEvent::Opened {
+        assert!(partition.opening.is_none(), "one shard has it open");
+        self.openings += 1;
+        partition.opening = Some(Opening {
+            shard,
+            number: self.openings,
+            delivered: 0,
+            before: partition.batches.len(),
+            is_caught_up: false,
+            outcomes: VecDeque::new(),
+        });
+        LogEvent::Opened {
             partition: id,
             opened: Opened {
                 start: Offset(0),
                 committed: partition.committed,
                 end: partition.end,
             },
-        };
-        let records = partition
-            .batches
-            .iter()
-            .map(|(base, batch)| LogEvent::Records {
-                partition: id,
-                base: *base,
-                batch: batch.clone(),
-            });
-        std::iter::once(opened)
-            .chain(records)
-            .chain([LogEvent::CaughtUp { partition: id }])
-            .collect()
+        }
     }
 
-    /// Does one thing: what was asked for first, or what some partition has to tell.
-    pub(crate) fn step(&mut self, dice: &mut Dice) -> Option<LogEvent> {
-        if !self.waiting.is_empty() && dice.one_in(2) {
-            self.serve(dice);
+    /// Closes a partition: appends of its shard that are under way may still come to be, and are not answered.
+    pub(crate) fn close(&mut self, id: PartitionId) -> LogEvent {
+        let opening = self.partitions[id.index()].opening.take();
+        assert!(opening.is_some(), "it is open");
+        LogEvent::Closed { partition: id }
+    }
+
+    /// Does one thing: what some shard asked for first, or what some partition has to tell its shard.
+    pub(crate) fn step(&mut self, dice: &mut Dice) -> Option<(usize, LogEvent)> {
+        let asked = |lane: &usize| !self.lanes[*lane].is_empty();
+        let lanes: Vec<usize> = (0..self.lanes.len()).filter(asked).collect();
+        if !lanes.is_empty() && dice.one_in(2) {
+            self.serve(*dice.pick(&lanes), dice);
             return None;
         }
-        let index = dice.below(self.partitions.len());
-        let id = PartitionId(index as u32);
-        let partition = &mut self.partitions[index];
-        if partition.has_undelivered() && dice.one_in(2) {
-            let (base, batch) = partition.batches[partition.delivered].clone();
-            partition.delivered += 1;
-            return Some(LogEvent::Records {
-                partition: id,
-                base,
-                batch,
-            });
-        }
-        partition
-            .outcomes
-            .pop_front()
-            .map(|outcome| LogEvent::Appended {
-                partition: id,
-                outcome,
-            })
+        let id = PartitionId(dice.below(self.partitions.len()) as u32);
+        self.tell(id, dice)
     }
 
-    fn serve(&mut self, dice: &mut Dice) {
-        match self.waiting.pop_front() {
-            Some(LogRequest::Append { partition, batch }) => {
+    fn tell(&mut self, id: PartitionId, dice: &mut Dice) -> Option<(usize, LogEvent)> {
+        let partition = &mut self.partitions[id.index()];
+        let opening = partition.opening.as_mut()?;
+        let shard = opening.shard;
+        if opening.delivered < partition.batches.len() && dice.one_in(2) {
+            let (base, batch) = partition.batches[opening.delivered].clone();
+            opening.delivered += 1;
+            let partition = id;
+            let event = LogEvent::Records {
+                partition,
+                base,
+                batch,
+            };
+            return Some((shard, event));
+        }
+        if opening.delivered >= opening.before && !opening.is_caught_up {
+            opening.is_caught_up = true;
+            return Some((shard, LogEvent::CaughtUp { partition: id }));
+        }
+        let outcome = opening.outcomes.pop_front()?;
+        let partition = id;
+        Some((shard, LogEvent::Appended { partition, outcome }))
+    }
+
+    fn serve(&mut self, shard: usize, dice: &mut Dice) {
+        let Some((number, request)) = self.lanes[shard].pop_front() else {
+            return;
+        };
+        match request {
+            LogRequest::Append { partition, batch } => {
                 let partition = &mut self.partitions[partition.index()];
-                let outcome = if self.append_failures && dice.one_in(4) {
-                    Err(AppendFault::Unavailable)
-                } else {
-                    Ok(partition.write(batch))
-                };
-                partition.outcomes.push_back(outcome);
+                let fails = self.append_failures && dice.one_in(4);
+                let fault = [AppendFault::Unavailable, AppendFault::Unknown][dice.below(2)];
+                let lands = !fails || (fault == AppendFault::Unknown && dice.one_in(2));
+                let end = lands.then(|| partition.write(batch));
+                if let Some(opening) = partition.still_open(number) {
+                    let outcome = end.filter(|_| !fails).ok_or(fault);
+                    opening.outcomes.push_back(outcome);
+                }
             }
-            Some(LogRequest::Commit { partition, offset }) => {
-                let committed = &mut self.partitions[partition.index()].committed;
-                assert!(*committed <= offset, "commits never go back");
-                *committed = offset;
+            LogRequest::Commit { partition, offset } => {
+                let partition = &mut self.partitions[partition.index()];
+                if partition.still_open(number).is_some() {
+                    assert!(partition.committed <= offset, "commits never go back");
+                    partition.committed = offset;
+                }
             }
             _ => {}
         }
@@ -137,16 +189,27 @@ impl SimLog {
     /// The process dies: of what was not confirmed, a part has reached the disk.
     pub(crate) fn crash(&mut self, dice: &mut Dice) {
         for partition in &mut self.partitions {
-            partition.outcomes.clear();
+            partition.opening = None;
         }
-        while let Some(request) = self.waiting.pop_front() {
-            if dice.one_in(2) {
-                self.waiting.clear();
-                return;
-            }
-            if let LogRequest::Append { partition, batch } = request {
-                self.partitions[partition.index()].write(batch);
+        for lane in std::mem::take(&mut self.lanes) {
+            for (_, request) in lane {
+                if dice.one_in(2) {
+                    break;
+                }
+                if let LogRequest::Append { partition, batch } = request {
+                    self.partitions[partition.index()].write(batch);
+                }
             }
         }
+    }
+}
+
+const fn partition_of(request: &LogRequest) -> PartitionId {
+    match request {
+        LogRequest::Append { partition, .. }
+        | LogRequest::Commit { partition, .. }
+        | LogRequest::DeadLetter { partition, .. }
+        | LogRequest::Pause { partition }
+        | LogRequest::Resume { partition } => *partition,
     }
 }

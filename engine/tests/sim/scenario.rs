@@ -52,6 +52,15 @@ enum Change {
     Add { room: usize, user: usize },
 }
 
+/// What may happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Partitions move, and nothing fails.
+    Calm,
+    /// Besides, the process crashes, and log and store fail.
+    Faulty,
+}
+
 pub(crate) struct Scenario {
     world: World,
     faults: bool,
@@ -59,6 +68,8 @@ pub(crate) struct Scenario {
     rooms: Vec<Room>,
     listeners: Vec<Listener>,
     asked: Vec<Asked>,
+    /// Changes of which nobody knows whether they came about.
+    doubtful: Vec<Change>,
     drafts: Vec<Draft>,
     acknowledged: BTreeMap<String, (usize, String)>,
     /// How often somebody heard what was said last.
@@ -67,7 +78,7 @@ pub(crate) struct Scenario {
 }
 
 impl Scenario {
-    pub(crate) fn new(seed: u64, faults: bool) -> Self {
+    pub(crate) fn new(seed: u64, kind: Kind) -> Self {
         let mut world = World::new(seed, 1 + (seed % 4) as u32, 1 + (seed / 4 % 4) as u16);
         world.settle();
         assert!(world.is_ready());
@@ -76,11 +87,12 @@ impl Scenario {
             .collect();
         Self {
             world,
-            faults,
+            faults: kind == Kind::Faulty,
             users,
             rooms: Vec::new(),
             listeners: Vec::new(),
             asked: Vec::new(),
+            doubtful: Vec::new(),
             drafts: Vec::new(),
             acknowledged: BTreeMap::new(),
             heard_live: 0,
@@ -179,14 +191,17 @@ impl Scenario {
                         self.rooms[room].members.push(user);
                     }
                 }
-                (Some(reply), _) => assert_eq!(reply.status, 503, "{reply:?}"),
+                (Some(reply), change) => {
+                    assert_eq!(reply.status, 503, "{reply:?}");
+                    self.doubtful.push(change);
+                }
             }
         }
     }
 
     fn round(&mut self) {
-        match self.world.dice.below(14) {
-            0 => self.listen(),
+        match self.world.dice.below(18) {
+            0 | 14 => self.listen(),
             1 if !self.listeners.is_empty() => {
                 let index = self.world.dice.below(self.listeners.len());
                 let wire = self.listeners[index].wire;
@@ -199,6 +214,8 @@ impl Scenario {
             3 => self.world.tick(100_000),
             4 if self.rooms.len() < CHATS => self.create_room(),
             5 => self.add_member(),
+            7 | 8 => self.world.begin_move(),
+            9 | 10 | 11 => self.retry(),
             6 if !self.faults => {
                 self.world.settle();
                 self.hear();
@@ -245,6 +262,17 @@ impl Scenario {
         });
         let index = self.drafts.len() - 1;
         self.send_draft(index);
+    }
+
+    /// Sends some draft again, of which nobody may know what became of it.
+    fn retry(&mut self) {
+        if !self.drafts.is_empty() {
+            let index = self.world.dice.below(self.drafts.len());
+            let wire = self.drafts[index].wire;
+            if wire.is_none_or(|wire| !self.world.wire(wire).open) {
+                self.send_draft(index);
+            }
+        }
     }
 
     /// Sends a draft over HTTP, or over a WebSocket of its sender where he has one.
@@ -453,11 +481,12 @@ impl Scenario {
                     .map(str::to_owned);
                 assert_eq!(&shown, content, "live and history agree on seq {seq}");
             }
-            let unanswered = self.asked.iter().any(|asked| match asked.change {
-                Change::Add { room, user } => room == index && user == listener.user,
+            let unanswered = self.asked.iter().map(|asked| &asked.change);
+            let may_be_member = unanswered.chain(&self.doubtful).any(|change| match change {
+                Change::Add { room, user } => *room == index && *user == listener.user,
                 Change::Create(_) => false,
             });
-            assert!(seen.is_empty() || unanswered || room.members.contains(&listener.user));
+            assert!(seen.is_empty() || may_be_member || room.members.contains(&listener.user));
         }
     }
 }

@@ -10,11 +10,12 @@ use rookery_engine::ids::ConnId;
 use rookery_engine::input::{Entrance, Input, Now};
 use rookery_engine::mesh::ShardMessage;
 use rookery_engine::shard::Shard;
-use rookery_schema::{Placement, Route, Routing, ShardId, Timestamp};
+use rookery_schema::{PartitionId, Placement, Routing, ShardId, Timestamp};
 
 use crate::client::Replies;
 use crate::log::SimLog;
-use crate::store::SimStore;
+use crate::moves::{Moves, Moving};
+use crate::store::{Seen, SimStore};
 
 /// Randomness from a seed (SplitMix64, Steele et al. 2014).
 pub(crate) struct Dice(u64);
@@ -38,6 +39,10 @@ impl Dice {
 
     pub(crate) fn one_in(&mut self, n: usize) -> bool {
         self.below(n) == 0
+    }
+
+    pub(crate) fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+        &items[self.below(items.len())]
     }
 }
 
@@ -63,6 +68,7 @@ pub(crate) struct World {
     mesh: Vec<Vec<VecDeque<ShardMessage>>>,
     pub(crate) log: SimLog,
     pub(crate) store: SimStore,
+    moves: Moves,
     wires: BTreeMap<WireId, Wire>,
     by_conn: BTreeMap<(usize, u32), WireId>,
     last: usize,
@@ -82,7 +88,12 @@ impl World {
             shards: Vec::new(),
             mesh: Vec::new(),
             log: SimLog::new(partitions),
-            store: SimStore::default(),
+            store: SimStore::new(if seed.is_multiple_of(3) {
+                Seen::Whole
+            } else {
+                Seen::InParts
+            }),
+            moves: Moves::default(),
             wires: BTreeMap::new(),
             by_conn: BTreeMap::new(),
             last: 0,
@@ -93,6 +104,8 @@ impl World {
 
     fn start(&mut self, shards: u16) {
         self.routing = Routing::new(self.routing.placement(), shards).unwrap();
+        self.moves = Moves::default();
+        self.log.restart(shards);
         self.store.restart(shards);
         let none = || (0..shards).map(|_| VecDeque::new()).collect();
         self.mesh = (0..shards).map(|_| none()).collect();
@@ -117,9 +130,8 @@ impl World {
         }
         for id in routing.all_shards() {
             for partition in routing.served_by(id) {
-                for event in self.log.open(partition) {
-                    self.step(id.index(), Input::Log(event));
-                }
+                let opened = self.log.open(partition, id.index());
+                self.step(id.index(), Input::Log(opened));
             }
             self.step(id.index(), Input::Tick);
         }
@@ -167,7 +179,7 @@ impl World {
         effects
             .log
             .into_iter()
-            .for_each(|request| self.log.submit(request));
+            .for_each(|request| self.log.submit(shard, request));
         effects
             .store
             .into_iter()
@@ -319,6 +331,9 @@ impl World {
             .iter()
             .filter(|(_, wire)| wire.open && !wire.to_server.is_empty());
         choices.extend(arriving.map(|(id, _)| (3, id.0, 0)));
+        if self.moves.are_under_way() {
+            choices.push((4, 0, 0));
+        }
         if choices.is_empty() {
             return false;
         }
@@ -331,7 +346,8 @@ impl World {
                     self.step(a, Input::Store(event));
                 }
             }
-            _ => self.deliver_bytes(WireId(a)),
+            3 => self.deliver_bytes(WireId(a)),
+            _ => self.step_move(),
         }
         true
     }
@@ -350,20 +366,42 @@ impl World {
     }
 
     fn step_log(&mut self) {
-        if let Some(event) = self.log.step(&mut self.dice) {
-            use rookery_engine::port::LogEvent as E;
-            let partition = match &event {
-                E::Opened { partition, .. }
-                | E::Appended { partition, .. }
-                | E::Records { partition, .. }
-                | E::DeadLettered { partition }
-                | E::CaughtUp { partition }
-                | E::Closed { partition } => *partition,
-            };
-            let Route::Here(owner) = self.routing.route(partition) else {
-                panic!("every partition has an owner");
-            };
-            self.step(owner.index(), Input::Log(event));
+        if let Some((shard, event)) = self.log.step(&mut self.dice) {
+            self.step(shard, Input::Log(event));
+        }
+    }
+
+    /// Begins to move a partition to some shard, unless it is being moved.
+    pub(crate) fn begin_move(&mut self) {
+        let partitions: Vec<PartitionId> = self.routing.placement().all().collect();
+        let partition = *self.dice.pick(&partitions);
+        let to = self.dice.below(self.shards.len());
+        self.moves.begin(partition, to, &mut self.routing);
+    }
+
+    fn step_move(&mut self) {
+        match self.moves.step(&mut self.dice) {
+            Some(Moving::Tell {
+                shard,
+                partition,
+                route,
+            }) => self.step(shard, Input::Routed { partition, route }),
+            Some(Moving::Close { from, partition }) => {
+                let closed = self.log.close(partition);
+                self.step(from, Input::Log(closed));
+            }
+            Some(Moving::Open {
+                from,
+                to,
+                partition,
+            }) => {
+                if self.store.is_through(from, partition) {
+                    let opened = self.log.open(partition, to);
+                    self.moves.opened(partition);
+                    self.step(to, Input::Log(opened));
+                }
+            }
+            None => {}
         }
     }
 

@@ -1,0 +1,226 @@
+//! What a store is to be like: rows in maps, the simplest way.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use rookery_engine::port::{Found, Read, StoredChat};
+use rookery_schema::row::{ChatRow, EventRow, MemberRow, Row, UserRow};
+use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct Model {
+    events: BTreeMap<(ChatId, Seq), EventRow>,
+    chats: BTreeMap<ChatId, ChatRow>,
+    pub(crate) members: BTreeMap<(ChatId, UserId), MemberRow>,
+    /// The chats of each user, which may be ahead of the chats' members.
+    memberships: BTreeSet<(UserId, ChatId)>,
+    /// The newest change of a membership, and of how it is listed.
+    changed: HashMap<(ChatId, UserId), Seq>,
+    listed: HashMap<(ChatId, UserId), Seq>,
+    users: HashMap<UserId, UserRow>,
+    names: BTreeMap<String, UserId>,
+    ended: BTreeMap<SessionId, Timestamp>,
+    /// A chat without events is still to be made by the record that says so, and is not there before.
+    pub(crate) chats_need_events: bool,
+    /// Of two changes of a membership the one with the higher seq counts, whichever comes last.
+    pub(crate) late_rows_undo_nothing: bool,
+}
+
+impl Model {
+    /// Writes a row.
+    ///
+    /// # Panics
+    /// Where an event differs from one that was written for its seq, which is a bug of whoever writes it.
+    pub(crate) fn write(&mut self, row: Row) {
+        self.write_ahead(&row);
+        match row {
+            Row::Event(row) => {
+                let before = self.events.insert((row.chat_id, row.head.seq), row.clone());
+                assert!(
+                    before.is_none_or(|it| it == row),
+                    "a seq never gets another event"
+                );
+            }
+            Row::Chat(row) => drop(self.chats.insert(row.chat_id, row)),
+            Row::Member(row) => {
+                let key = (row.chat_id, row.user_id);
+                if is_newest(
+                    &mut self.changed,
+                    key,
+                    row.added_seq,
+                    self.late_rows_undo_nothing,
+                ) {
+                    self.members.insert(key, row);
+                }
+            }
+            Row::NotMember {
+                chat_id,
+                user_id,
+                removed_seq,
+            } => {
+                let key = (chat_id, user_id);
+                if is_newest(
+                    &mut self.changed,
+                    key,
+                    removed_seq,
+                    self.late_rows_undo_nothing,
+                ) {
+                    self.members.remove(&key);
+                }
+            }
+            Row::User(row) => {
+                self.names.insert(row.username.clone(), row.user_id);
+                self.users.insert(row.user_id, row);
+            }
+            Row::EndedSession {
+                session_id,
+                expires_at,
+            } => {
+                self.ended.insert(session_id, expires_at);
+            }
+            Row::Reached { .. } => {}
+        }
+    }
+
+    /// Writes of a change of a membership what may be seen before its event: the user's list of chats.
+    pub(crate) fn write_ahead(&mut self, row: &Row) {
+        let guarded = self.late_rows_undo_nothing;
+        match row {
+            Row::Member(row) => {
+                let key = (row.chat_id, row.user_id);
+                if is_newest(&mut self.listed, key, row.added_seq, guarded) {
+                    self.memberships.insert((row.user_id, row.chat_id));
+                }
+            }
+            Row::NotMember {
+                chat_id,
+                user_id,
+                removed_seq,
+            } => {
+                let key = (*chat_id, *user_id);
+                if is_newest(&mut self.listed, key, *removed_seq, guarded) {
+                    self.memberships.remove(&(*user_id, *chat_id));
+                }
+            }
+            Row::Event(_)
+            | Row::Chat(_)
+            | Row::User(_)
+            | Row::EndedSession { .. }
+            | Row::Reached { .. } => {}
+        }
+    }
+
+    pub(crate) fn events_of(&self, chat_id: ChatId) -> impl DoubleEndedIterator<Item = &EventRow> {
+        self.events
+            .range((chat_id, Seq(0))..=(chat_id, Seq(u64::MAX)))
+            .map(|(_, row)| row)
+    }
+
+    fn messages_of(&self, chat_id: ChatId) -> impl DoubleEndedIterator<Item = &EventRow> {
+        self.events_of(chat_id).filter(|row| row.is_message)
+    }
+
+    pub(crate) fn read(&self, read: &Read) -> Found {
+        match read {
+            Read::Chat { chat_id, recent } => {
+                let has_events = self.events_of(*chat_id).next().is_some();
+                let chat = self.chats.get(chat_id);
+                let chat = chat.filter(|_| has_events || !self.chats_need_events);
+                Found::Chat(chat.map(|chat| Box::new(self.chat(chat, *recent))))
+            }
+            Read::MessagesBefore {
+                chat_id,
+                before,
+                limit,
+            } => {
+                let older = self
+                    .messages_of(*chat_id)
+                    .filter(|row| row.head.seq < *before);
+                Found::Messages(older.rev().take(*limit).cloned().collect())
+            }
+            Read::MessagesAfter {
+                chat_id,
+                after,
+                limit,
+            } => {
+                let newer = self
+                    .messages_of(*chat_id)
+                    .filter(|row| row.head.seq > *after);
+                Found::Messages(newer.take(*limit).cloned().collect())
+            }
+            Read::ChatsOfUser(user_id) => {
+                let chats = self.memberships.iter().filter(|(user, _)| user == user_id);
+                Found::Chats(chats.map(|(_, chat)| *chat).collect())
+            }
+            Read::User(user_id) => {
+                Found::Users(self.users.get(user_id).cloned().into_iter().collect())
+            }
+            Read::UserNamed(name) => Found::Users(self.named(name).into_iter().collect()),
+            Read::UsersByPrefix { prefix, limit } => {
+                let names = self
+                    .names
+                    .keys()
+                    .filter(|name| name.starts_with(prefix.as_str()));
+                Found::Users(
+                    names
+                        .filter_map(|name| self.named(name))
+                        .take(*limit)
+                        .collect(),
+                )
+            }
+            Read::EndedSessions => {
+                Found::EndedSessions(self.ended.iter().map(|(id, at)| (*id, *at)).collect())
+            }
+        }
+    }
+
+    fn named(&self, name: &str) -> Option<UserRow> {
+        let user = self.users.get(self.names.get(name)?)?;
+        (user.username == name).then(|| user.clone())
+    }
+
+    fn chat(&self, chat: &ChatRow, limit: usize) -> StoredChat {
+        let id = chat.chat_id;
+        let mut members: Vec<_> = self
+            .members
+            .values()
+            .filter(|row| row.chat_id == id)
+            .collect();
+        members.sort_by_key(|row| (row.added_seq, row.position, row.user_id));
+        let mut recent: Vec<EventRow> = Vec::new();
+        for row in self.events_of(id).rev().take(limit) {
+            if recent
+                .last()
+                .is_some_and(|newer| newer.head.seq != row.head.seq.next())
+            {
+                break;
+            }
+            recent.push(row.clone());
+        }
+        recent.reverse();
+        StoredChat {
+            chat: chat.clone(),
+            members: members.into_iter().map(|row| row.user_id).collect(),
+            head: self
+                .events_of(id)
+                .next_back()
+                .map(|row| row.head)
+                .unwrap_or_default(),
+            recent,
+            latest_message: self.messages_of(id).next_back().cloned(),
+        }
+    }
+}
+
+/// Notes a change; whether it counts.
+fn is_newest(
+    changed: &mut HashMap<(ChatId, UserId), Seq>,
+    key: (ChatId, UserId),
+    seq: Seq,
+    guarded: bool,
+) -> bool {
+    let newest = changed.entry(key).or_insert(seq);
+    let counts = !guarded || *newest <= seq;
+    *newest = seq.max(*newest);
+    counts
+}
