@@ -6,8 +6,7 @@ use std::collections::VecDeque;
 use rookery_engine::port::{AppendFault, LogEvent, LogRequest, Opened};
 use rookery_schema::batch::RecordBatch;
 use rookery_schema::{Offset, PartitionId};
-
-use crate::world::Dice;
+use rookery_testing::dice::Dice;
 
 /// One partition's batches with their base offsets.
 #[derive(Default)]
@@ -29,8 +28,21 @@ struct Opening {
     before: usize,
     /// It was told that it has them.
     is_caught_up: bool,
+    /// It was asked to deliver no records.
+    is_paused: bool,
     /// Outcomes of appends that were not told yet.
     outcomes: VecDeque<Result<Offset, AppendFault>>,
+}
+
+impl Opening {
+    /// Whether it may deliver one more of so many batches.
+    const fn delivers(&self, batches: usize) -> bool {
+        self.delivered < batches && !self.is_paused
+    }
+
+    const fn is_caught_up_now(&self) -> bool {
+        self.delivered >= self.before && !self.is_caught_up
+    }
 }
 
 impl SimPartition {
@@ -49,8 +61,8 @@ impl SimPartition {
 
     fn has_news(&self) -> bool {
         let is_behind = |it: &Opening| {
-            let delivered = it.delivered == self.batches.len();
-            !delivered || !it.is_caught_up || !it.outcomes.is_empty()
+            let delivers = it.delivers(self.batches.len());
+            delivers || it.is_caught_up_now() || !it.outcomes.is_empty()
         };
         self.opening.as_ref().is_some_and(is_behind)
     }
@@ -61,6 +73,8 @@ pub(crate) struct SimLog {
     /// For each shard, what it asked for and was not done, and in which opening.
     lanes: Vec<VecDeque<(u64, LogRequest)>>,
     openings: u64,
+    /// How often it was asked to deliver no more.
+    pub(crate) pauses: u64,
     pub(crate) append_failures: bool,
 }
 
@@ -71,6 +85,7 @@ impl SimLog {
             partitions,
             lanes: Vec::new(),
             openings: 0,
+            pauses: 0,
             append_failures: false,
         }
     }
@@ -88,9 +103,23 @@ impl SimLog {
         self.lanes[shard].push_back((number, request));
     }
 
-    pub(crate) fn has_work(&self) -> bool {
-        let is_asked = self.lanes.iter().any(|lane| !lane.is_empty());
-        is_asked || self.partitions.iter().any(SimPartition::has_news)
+    /// The shards that asked for something that was not done.
+    pub(crate) fn busy_lanes(&self) -> impl Iterator<Item = usize> + '_ {
+        let lanes = self.lanes.iter().enumerate();
+        lanes
+            .filter(|(_, lane)| !lane.is_empty())
+            .map(|(shard, _)| shard)
+    }
+
+    /// The partitions that have something to tell.
+    pub(crate) fn with_news(&self) -> impl Iterator<Item = PartitionId> + '_ {
+        let all = (0..).map(PartitionId).zip(&self.partitions);
+        all.filter(|(_, it)| it.has_news()).map(|(id, _)| id)
+    }
+
+    /// Whether all that is in the log is committed.
+    pub(crate) fn is_committed(&self) -> bool {
+        self.partitions.iter().all(|it| it.committed == it.end)
     }
 
     /// Opens a partition for a shard, which is told this first.
@@ -104,6 +133,7 @@ impl SimLog {
             delivered: 0,
             before: partition.batches.len(),
             is_caught_up: false,
+            is_paused: false,
             outcomes: VecDeque::new(),
         });
         LogEvent::Opened {
@@ -123,23 +153,14 @@ impl SimLog {
         LogEvent::Closed { partition: id }
     }
 
-    /// Does one thing: what some shard asked for first, or what some partition has to tell its shard.
-    pub(crate) fn step(&mut self, dice: &mut Dice) -> Option<(usize, LogEvent)> {
-        let asked = |lane: &usize| !self.lanes[*lane].is_empty();
-        let lanes: Vec<usize> = (0..self.lanes.len()).filter(asked).collect();
-        if !lanes.is_empty() && dice.one_in(2) {
-            self.serve(*dice.pick(&lanes), dice);
-            return None;
-        }
-        let id = PartitionId(dice.below(self.partitions.len()) as u32);
-        self.tell(id, dice)
-    }
-
-    fn tell(&mut self, id: PartitionId, dice: &mut Dice) -> Option<(usize, LogEvent)> {
+    /// A partition tells its shard something.
+    pub(crate) fn tell(&mut self, id: PartitionId, dice: &mut Dice) -> Option<(usize, LogEvent)> {
         let partition = &mut self.partitions[id.index()];
         let opening = partition.opening.as_mut()?;
         let shard = opening.shard;
-        if opening.delivered < partition.batches.len() && dice.one_in(2) {
+        if opening.delivers(partition.batches.len())
+            && (opening.outcomes.is_empty() || dice.one_in(2))
+        {
             let (base, batch) = partition.batches[opening.delivered].clone();
             opening.delivered += 1;
             let partition = id;
@@ -150,7 +171,7 @@ impl SimLog {
             };
             return Some((shard, event));
         }
-        if opening.delivered >= opening.before && !opening.is_caught_up {
+        if opening.is_caught_up_now() {
             opening.is_caught_up = true;
             return Some((shard, LogEvent::CaughtUp { partition: id }));
         }
@@ -159,7 +180,8 @@ impl SimLog {
         Some((shard, LogEvent::Appended { partition, outcome }))
     }
 
-    fn serve(&mut self, shard: usize, dice: &mut Dice) {
+    /// Does what a shard asked for first.
+    pub(crate) fn serve(&mut self, shard: usize, dice: &mut Dice) {
         let Some((number, request)) = self.lanes[shard].pop_front() else {
             return;
         };
@@ -182,7 +204,16 @@ impl SimLog {
                     partition.committed = offset;
                 }
             }
-            _ => {}
+            LogRequest::Pause { partition } => self.pause(partition, number, true),
+            LogRequest::Resume { partition } => self.pause(partition, number, false),
+            LogRequest::DeadLetter { reason, .. } => panic!("{reason}"),
+        }
+    }
+
+    fn pause(&mut self, id: PartitionId, number: u64, paused: bool) {
+        self.pauses += u64::from(paused);
+        if let Some(opening) = self.partitions[id.index()].still_open(number) {
+            opening.is_paused = paused;
         }
     }
 

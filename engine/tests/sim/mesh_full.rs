@@ -1,9 +1,13 @@
 //! While too much waits for other shards, changes are refused and reads are answered.
 
+use std::time::Duration;
+
+use rookery_engine::config::AuthMode;
+use rookery_testing::http::{HttpReply, request, user_cookie};
 use serde_json::json;
 
-use crate::client::{HttpReply, request};
-use crate::world::World;
+use crate::store::Seen;
+use crate::world::{Settings, World};
 
 const USER: &str = "00000000-0000-0000-0000-00000000abc0";
 
@@ -12,17 +16,27 @@ fn call(world: &mut World, request: &[u8]) -> HttpReply {
     let wire = world.connect();
     world.send(wire, request);
     world.settle();
-    world.wire(wire).from_server.next_http().unwrap()
+    world.wire(wire).next_http().unwrap()
 }
 
 #[test]
 fn a_full_mesh_refuses_changes_and_answers_reads() {
-    let mut world = World::new(1, 4, 2);
+    let mut world = World::new(
+        1,
+        Settings {
+            partitions: 4,
+            shards: 2,
+            auth: AuthMode::Trust,
+            lag_limit: Duration::from_secs(1000),
+            seen: Seen::Whole,
+        },
+    );
+    let user = user_cookie(USER);
     world.settle();
     let create = request(
         "POST",
         "/chats",
-        Some(USER),
+        &user,
         Some(&json!({"name": "room", "members": []})),
     );
     let created = call(&mut world, &create);
@@ -30,13 +44,8 @@ fn a_full_mesh_refuses_changes_and_answers_reads() {
         "/chats/{}/messages",
         created.json()["chat_id"].as_str().unwrap()
     );
-    let post = request(
-        "POST",
-        &path,
-        Some(USER),
-        Some(&json!({"content": "hello"})),
-    );
-    let list = request("GET", &path, Some(USER), None);
+    let post = request("POST", &path, &user, Some(&json!({"content": "hello"})));
+    let list = request("GET", &path, &user, None);
     for (full, expected) in [(false, 200), (true, 503), (false, 200)] {
         world.set_mesh_full(full);
         let reply = call(&mut world, &post);

@@ -5,8 +5,7 @@
 use std::collections::BTreeMap;
 
 use rookery_schema::{PartitionId, Route, Routing, ShardId};
-
-use crate::world::Dice;
+use rookery_testing::dice::Dice;
 
 /// All moves that are under way.
 #[derive(Default)]

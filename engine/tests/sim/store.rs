@@ -6,9 +6,8 @@ use std::collections::{BTreeMap, VecDeque};
 use rookery_engine::port::{Part, Read, StoreEvent, StoreFault, StoreRequest, Token};
 use rookery_schema::row::{EventRow, Row};
 use rookery_schema::{ChatId, PartitionId, Seq, UserId};
-
-use crate::model::Model;
-use crate::world::Dice;
+use rookery_testing::dice::Dice;
+use rookery_testing::store::Model;
 
 /// How much of a write is seen at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

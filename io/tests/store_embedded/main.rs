@@ -8,8 +8,6 @@ mod full_disk;
 mod lanes;
 mod model;
 mod restarts;
-#[path = "../support/store_model.rs"]
-mod store_model;
 #[path = "../support/store_shard.rs"]
 mod store_shard;
 mod support;

@@ -15,8 +15,6 @@ mod proxy;
 mod rates;
 mod restarts;
 mod shards;
-#[path = "../support/store_model.rs"]
-mod store_model;
 #[path = "../support/store_shard.rs"]
 mod store_shard;
 mod support;
