@@ -9,8 +9,6 @@ use crate::dice::Dice;
 const SEED: &str = "ROOKERY_TEST_SEED";
 /// First and last of the seeds for tests that run with many, as `1..2000`.
 const SEEDS: &str = "ROOKERY_TEST_SEEDS";
-/// One more seed for tests that run with many.
-const ONE_MORE: &str = "ROOKERY_TEST_SEED_MORE";
 
 /// Dice of the seed that was set, or of a new one; either way it is printed, so that a failure can be repeated.
 pub fn dice() -> Dice {
@@ -42,8 +40,7 @@ fn seeds(fixed: Range<u64>, failed_once: &str) -> Vec<u64> {
         return (first.parse().unwrap()..=last.parse().unwrap()).collect();
     }
     let failed_once = failed_once.lines().map(|line| line.parse().unwrap());
-    let one_more = variable(ONE_MORE).map(|seed| seed.parse().unwrap());
-    fixed.chain(failed_once).chain(one_more).collect()
+    fixed.chain(failed_once).collect()
 }
 
 fn set_seed() -> Option<u64> {

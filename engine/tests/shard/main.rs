@@ -8,6 +8,7 @@ mod bounds;
 mod history;
 mod joins;
 mod members;
+mod moves;
 mod replay;
 mod stage;
 mod stuck_log;

@@ -18,7 +18,9 @@ use rookery_engine::stats::Stats;
 use rookery_schema::batch::{RecordBatch, RecordBatchBuilder};
 use rookery_schema::record::Record;
 use rookery_schema::row::{EventRow, Row};
-use rookery_schema::{ChatId, MessageId, Offset, PartitionId, Routing, Seq, ShardId, UserId};
+use rookery_schema::{
+    ChatId, MessageId, Offset, PartitionId, Route, Routing, Seq, ShardId, UserId,
+};
 use rookery_testing::host::{self, Host};
 
 /// The partition of the shard under test.
@@ -245,6 +247,12 @@ impl Stage {
             Some(Outcome::Posted { message_id, .. }) => message_id,
             other => panic!("{other:?}"),
         }
+    }
+
+    /// Somebody else serves a chat from now on, or nobody.
+    pub(crate) fn reroute(&mut self, chat_id: ChatId, route: Route) {
+        let partition = self.routing.placement().of_chat(chat_id);
+        self.step(Input::Routed { partition, route });
     }
 
     pub(crate) fn log_event(&mut self, event: LogEvent) {

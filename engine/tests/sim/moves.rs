@@ -1,6 +1,6 @@
 //! Partitions on their way from one shard to another. What belongs to a move happens one thing at a time, in any
-//! order but for two things: each shard is told that nobody serves the partition before it is told who does, and
-//! it is closed before it is opened again.
+//! order but for this: it is closed before it is opened again, and each shard is told first that nobody serves it, and,
+//! once it was closed, who does.
 
 use std::collections::BTreeMap;
 
@@ -95,7 +95,8 @@ impl Move {
         let (from, to) = (self.from, self.to);
         let shard = dice.below(self.untold.len() + 2);
         if let Some(untold) = self.untold.get_mut(shard) {
-            let route = untold.pop()?;
+            let is_early = |route: &Route| *route != Route::Nobody && self.stage == Stage::Open;
+            let route = untold.pop_if(|route| !is_early(route))?;
             return Some(Moving::Tell {
                 shard,
                 partition,

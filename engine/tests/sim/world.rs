@@ -9,7 +9,7 @@ use rookery_engine::ids::ConnId;
 use rookery_engine::input::Input;
 use rookery_engine::mesh::ShardMessage;
 use rookery_engine::port::{PasswordCheck, PasswordJob, PasswordOutcome};
-use rookery_schema::{PartitionId, Routing, ShardId};
+use rookery_schema::{PartitionId, Route, Routing, ShardId};
 use rookery_testing::dice::Dice;
 use rookery_testing::host::{self, Clock, EPOCH_MILLIS, Host};
 
@@ -77,6 +77,8 @@ pub(crate) struct World {
     /// What happens later than all else, until so many events have been.
     put_off: Vec<(Source, usize)>,
     events: usize,
+    /// Shards read later than they should, at times.
+    pub(crate) reads_late: bool,
 }
 
 impl World {
@@ -96,6 +98,7 @@ impl World {
             wires: Wires::default(),
             put_off: Vec::new(),
             events: 0,
+            reads_late: false,
         };
         world.start(settings.shards);
         world
@@ -384,6 +387,13 @@ impl World {
         self.step(to, Input::Mesh { from, messages });
     }
 
+    /// Delivers all messages from one shard to another.
+    fn deliver_all(&mut self, from: usize, to: usize) {
+        while !self.mesh[from][to].is_empty() {
+            self.deliver_mesh(from, to);
+        }
+    }
+
     fn deliver_bytes(&mut self, id: WireId) {
         let Some((shard, conn)) = self.wires.get(id).at else {
             return;
@@ -399,7 +409,7 @@ impl World {
 
     /// A shard reads bytes, which sometimes waited for longer than messages may.
     fn receive(&mut self, shard: usize, conn: ConnId, bytes: &[u8]) {
-        let waited_micros = match self.dice.one_in(50) {
+        let waited_micros = match self.reads_late && self.dice.one_in(50) {
             true => self.dice.below(2 * SECOND as usize) as u64,
             false => 0,
         };
@@ -437,7 +447,12 @@ impl World {
                 shard,
                 partition,
                 route,
-            }) => self.step(shard, Input::Routed { partition, route }),
+            }) => {
+                if let Route::Here(owner) = route {
+                    self.deliver_all(owner.index(), shard);
+                }
+                self.step(shard, Input::Routed { partition, route });
+            }
             Some(Moving::Close { from, partition }) => {
                 let closed = self.log.close(partition);
                 self.step(from, Input::Log(closed));

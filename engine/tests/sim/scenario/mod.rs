@@ -98,10 +98,12 @@ impl Scenario {
         self.world.settle();
         self.hear();
         self.fail(self.faults);
+        self.world.reads_late = true;
         for _ in 0..ROUNDS {
             self.round();
         }
         self.fail(false);
+        self.world.reads_late = false;
         self.finish();
         self.check();
         assert!(self.heard_live > 0);
