@@ -122,6 +122,19 @@ impl SimLog {
         self.partitions.iter().all(|it| it.committed == it.end)
     }
 
+    /// Records land in a partition that nobody here has asked for.
+    pub(crate) fn land(&mut self, id: PartitionId, batch: RecordBatch) {
+        self.partitions[id.index()].write(batch);
+    }
+
+    /// Records that a partition has told its shard.
+    pub(crate) fn delivered(&self, id: PartitionId) -> u64 {
+        let partition = &self.partitions[id.index()];
+        let delivered = partition.opening.as_ref().map_or(0, |it| it.delivered);
+        let batches = partition.batches.iter().take(delivered);
+        batches.map(|(_, batch)| u64::from(batch.len())).sum()
+    }
+
     /// Opens a partition for a shard, which is told this first.
     pub(crate) fn open(&mut self, id: PartitionId, shard: usize) -> LogEvent {
         let partition = &mut self.partitions[id.index()];

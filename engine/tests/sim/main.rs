@@ -10,6 +10,7 @@
 mod log;
 mod mesh_full;
 mod moves;
+mod paused;
 mod scenario;
 mod store;
 mod wires;

@@ -47,10 +47,16 @@ pub(crate) enum Moving {
 }
 
 impl Moves {
-    /// Begins a move, unless the partition is being moved. `routing` is who serves it when no move is under way.
-    pub(crate) fn begin(&mut self, partition: PartitionId, to: usize, routing: &mut Routing) {
+    /// Begins a move, unless the partition is being moved; from which shard. `routing` is who serves it when no move
+    /// is under way.
+    pub(crate) fn begin(
+        &mut self,
+        partition: PartitionId,
+        to: usize,
+        routing: &mut Routing,
+    ) -> Option<usize> {
         if self.0.contains_key(&partition) {
-            return;
+            return None;
         }
         let route = Route::Here(ShardId(to as u16));
         let Route::Here(from) = routing.set(partition, route) else {
@@ -64,6 +70,7 @@ impl Moves {
             untold: vec![vec![route, Route::Nobody]; shards],
         };
         self.0.insert(partition, begun);
+        Some(from.index())
     }
 
     pub(crate) fn are_under_way(&self) -> bool {

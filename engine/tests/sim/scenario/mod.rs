@@ -132,7 +132,7 @@ impl Scenario {
                 self.hear();
                 self.check_live();
             }
-            9 | 10 => self.world.begin_move(),
+            9 | 10 => self.begin_move(),
             11..14 => self.retry(),
             14 | 15 => self.ask_page(),
             16 => self.log_in_or_out(),
@@ -143,6 +143,20 @@ impl Scenario {
             self.world.advance();
         }
         self.hear();
+    }
+
+    /// A partition begins to move, and who has posted meanwhile tries again when it has moved.
+    fn begin_move(&mut self) {
+        self.post();
+        for _ in 0..self.world.dice.below(10) {
+            self.world.advance();
+        }
+        self.world.begin_move();
+        if self.world.dice.one_in(2) {
+            self.world.end_moves();
+            self.hear();
+            (0..self.drafts.len()).for_each(|index| self.send_draft(index));
+        }
     }
 
     /// The process stops, or crashes, and comes back with another number of shards.
