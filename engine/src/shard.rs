@@ -269,9 +269,13 @@ impl Parts<'_> {
             ShardMessage::Unsubscribe { chat_id, users } => {
                 self.owner.unsubscribe(chat_id, &users, cx);
             }
-            ShardMessage::Joined { chat_id, users } => {
-                self.home.joined(chat_id, &users, self.connections, cx);
-            }
+            ShardMessage::Joined {
+                chat_id,
+                from,
+                users,
+            } => self
+                .home
+                .joined(chat_id, from, &users, self.connections, cx),
             ShardMessage::JoinsStored { chat_id, users } => {
                 self.home.joins_stored(chat_id, &users, cx);
             }

@@ -4,10 +4,10 @@
 
 mod support;
 
+use rookery_testing::seeds;
 use serde_json::{Value, json};
 use support::api::{self, Api, PASSWORD, next_link, posted};
 use support::http::Request;
-use support::rng::Rng;
 use support::ws::{self, Ws};
 use support::{Options, any_user, eventually, start_trusting, start_with_tokens};
 
@@ -415,7 +415,7 @@ fn a_repeat_across_a_kill_is_one_message() {
     let mut server = options.clone().shards(4).start();
     let mut alice = Api::trusted(server.addr, &user);
     let chat = alice.create_chat("room", &[]);
-    let letters = Rng::from_env("ROOKERY_TEST_SEED").letters(32);
+    let letters = seeds::dice().letters(32);
     let first = alice.say_as(&chat, &letters, Some("once"));
     for shards in [2, 3] {
         server.kill();

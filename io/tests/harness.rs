@@ -4,10 +4,10 @@ mod support;
 
 use std::io::{self, Read};
 
+use rookery_testing::dice::Dice;
 use support::api::next_link;
 use support::http::{Request, Response, ResponseReader};
 use support::prometheus::Metrics;
-use support::rng::Rng;
 
 /// A source that gives one byte at a time.
 struct Trickle<'a>(&'a [u8]);
@@ -90,7 +90,7 @@ fn metrics_out_of_format_are_refused() {
 #[test]
 fn a_seed_repeats_its_sequence() {
     let draw = |seed| {
-        let mut rng = Rng::new(seed);
+        let mut rng = Dice::new(seed);
         (rng.below(100), rng.uuid(), rng.letters(8))
     };
     assert_eq!(draw(7), draw(7));

@@ -14,9 +14,9 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::Message as _;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::{Offset, TopicPartitionList};
+use rookery_testing::dice::Dice;
 use support::api::Api;
 use support::engines::broker;
-use support::rng::Rng;
 use support::{Options, PATIENCE, any_user, eventually};
 
 const POISON: &[u8] = b"not a record of any version";
@@ -24,7 +24,7 @@ const POISON: &[u8] = b"not a record of any version";
 #[test]
 fn a_poison_record_is_set_aside_and_the_rest_goes_on() {
     let Some(brokers) = broker() else { return };
-    let topic = format!("poison-{}", Rng::from_entropy().uuid());
+    let topic = format!("poison-{}", Dice::from_entropy().uuid());
     let dir = tempfile::tempdir().unwrap();
     let options = Options::embedded(dir.path())
         .flag("--auth", "trust")

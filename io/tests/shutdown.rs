@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use rookery_testing::seeds;
 use serde_json::{Value, json};
 use support::api::{Api, posted};
 use support::http::Http;
-use support::rng::Rng;
 use support::ws::{End, Ws};
 use support::{Options, PATIENCE, any_user, eventually};
 
@@ -195,7 +195,7 @@ impl Remains {
         let mut server = options(dir.path()).start();
         let mut alice = Api::trusted(server.addr, &any_user());
         let chat = alice.create_chat("room", &[]);
-        let mut rng = Rng::from_env("ROOKERY_TEST_SEED");
+        let mut rng = seeds::dice();
         let contents: Vec<String> = (0..messages).map(|_| rng.letters(1000)).collect();
         for content in &contents {
             alice.say(&chat, content);

@@ -2,36 +2,28 @@
 //! is the engine's own work.
 
 use std::mem;
-use std::time::Duration;
 
-use bytes::BytesMut;
-use rookery_engine::config::{AuthMode, ShardConfig};
-use rookery_engine::effect::{ConnEffect, Effects, HandedOff};
+use rookery_engine::effect::ConnEffect;
 use rookery_engine::ids::ConnId;
-use rookery_engine::input::{Entrance, Input, Now};
+use rookery_engine::input::Input;
 use rookery_engine::mesh::{EventBatch, ShardMessage};
 use rookery_engine::port::{Found, LogEvent, LogRequest, Opened, Read, StoreEvent, StoreRequest};
-use rookery_engine::shard::Shard;
 use rookery_schema::batch::{RecordBatch, RecordBatchBuilder};
 use rookery_schema::record::{ChatCreated, MemberList, Record};
-use rookery_schema::{Offset, PartitionId, Placement, Routing, Seq, ShardId, Timestamp};
+use rookery_schema::{Offset, PartitionId, Seq, ShardId, Timestamp};
+use rookery_testing::host::{self, EPOCH_MILLIS, Host};
 
 use crate::{CHAT, MESSAGE, SENDER};
 
 const HERE: ShardId = ShardId(0);
 const PARTITION: PartitionId = PartitionId(0);
-/// Where the wall clock stands when the shard's own begins.
-const EPOCH_MILLIS: u64 = 1_700_000_000_000;
 /// How far the clocks go on with each step.
 const STEP_MICROS: u64 = 10;
 
 /// A shard with one chat, and what it asked for.
 pub(super) struct World {
-    shard: Shard,
-    effects: Effects,
-    micros: u64,
+    host: Host,
     log_end: Offset,
-    connections: u32,
     /// The seq of the events that are heard next, behind those of the chat's own.
     heard: Seq,
 }
@@ -40,11 +32,8 @@ impl World {
     /// A chat to which so many WebSockets listen: a message was seen to reach all of them.
     pub(super) fn new(listeners: u32) -> Self {
         let mut world = Self {
-            shard: Shard::new(config()),
-            effects: Effects::default(),
-            micros: 0,
+            host: Host::new(host::config(HERE, host::routing(1, 1))),
             log_end: Offset(0),
-            connections: 0,
             heard: Seq(3),
         };
         world.start();
@@ -62,7 +51,7 @@ impl World {
         let steps = [opening, LogEvent::CaughtUp { partition }].map(Input::Log);
         self.round(steps.into_iter().chain([Input::Tick]));
         self.settle();
-        assert!(self.shard.is_ready(), "nothing is left to wait for");
+        assert!(self.host.shard.is_ready(), "nothing is left to wait for");
     }
 
     fn create_chat(&mut self) {
@@ -79,35 +68,17 @@ impl World {
 
     fn listen(&mut self, count: u32) {
         for _ in 0..count {
-            let conn = self.next_connection();
-            let socket = HandedOff {
-                user_id: SENDER,
-                session: None,
-                batch_protocol: false,
-                unread: BytesMut::new(),
-            };
-            self.round([Input::Arrived { conn, socket }]);
+            let (_, arrived) = self.host.arrived(SENDER, None);
+            self.round([arrived]);
         }
         assert_eq!(self.settle(), count, "each is told that it is ready");
     }
 
     /// An HTTP connection.
     pub(super) fn accept(&mut self) -> ConnId {
-        let conn = self.next_connection();
-        self.round([Input::Accepted {
-            conn,
-            peer: ([127, 0, 0, 1], 9).into(),
-            entrance: Entrance::Public { operations: true },
-        }]);
+        let (conn, accepted) = self.host.accepted();
+        self.round([accepted]);
         conn
-    }
-
-    const fn next_connection(&mut self) -> ConnId {
-        self.connections += 1;
-        ConnId {
-            slot: self.connections - 1,
-            generation: 0,
-        }
     }
 
     /// Each of the connections receives the same bytes.
@@ -122,7 +93,7 @@ impl World {
 
     /// The one append that was asked for.
     pub(super) fn take_append(&mut self) -> RecordBatch {
-        let mut appends = mem::take(&mut self.effects.log)
+        let mut appends = mem::take(&mut self.host.effects.log)
             .into_iter()
             .filter_map(append);
         let only = appends.next().expect("an append was asked for");
@@ -164,10 +135,10 @@ impl World {
         let mut sent = 0;
         loop {
             sent += self.send();
-            let log = mem::take(&mut self.effects.log);
-            let store = mem::take(&mut self.effects.store);
+            let log = mem::take(&mut self.host.effects.log);
+            let store = mem::take(&mut self.host.effects.store);
             if log.is_empty() && store.is_empty() {
-                assert!(self.effects.notices.is_empty(), "no record is poison");
+                assert!(self.host.effects.notices.is_empty(), "no record is poison");
                 return sent;
             }
             for batch in log.into_iter().filter_map(append) {
@@ -181,10 +152,10 @@ impl World {
     }
 
     fn send(&mut self) -> u32 {
-        self.effects.broadcasts.clear();
+        self.host.effects.broadcasts.clear();
         let mut sent = 0;
-        for (conn, effect) in self.effects.connections.drain(..) {
-            if let (ConnEffect::Flush, Some(outbox)) = (effect, self.shard.outbox(conn)) {
+        for (conn, effect) in self.host.effects.connections.drain(..) {
+            if let (ConnEffect::Flush, Some(outbox)) = (effect, self.host.shard.outbox(conn)) {
                 let waiting = outbox.len();
                 outbox.advance(waiting);
                 sent += u32::from(waiting > 0);
@@ -195,34 +166,10 @@ impl World {
 
     fn round<'a>(&mut self, inputs: impl IntoIterator<Item = Input<'a>>) {
         for input in inputs {
-            self.micros += STEP_MICROS;
-            self.shard.step(now(self.micros), input, &mut self.effects);
+            self.host.clock.pass(STEP_MICROS);
+            self.host.step(input);
         }
-        self.shard.flush(now(self.micros), &mut self.effects);
-    }
-}
-
-const fn now(micros: u64) -> Now {
-    Now {
-        micros,
-        wall: Timestamp::from_millis(EPOCH_MILLIS + micros / 1000),
-    }
-}
-
-fn config() -> ShardConfig {
-    ShardConfig {
-        id: HERE,
-        routing: Placement::new(1)
-            .and_then(|placement| Routing::new(placement, 1))
-            .expect("one of each"),
-        auth: AuthMode::Trust,
-        token_secret: vec![1; 32],
-        ticket_secret: vec![2; 32],
-        entropy: [3; 32],
-        lag_limit: Duration::from_secs(1),
-        user_rate: 0,
-        login_rate: 0,
-        appends_in_flight_max: 1,
+        self.host.flush();
     }
 }
 

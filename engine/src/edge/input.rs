@@ -55,7 +55,9 @@ pub enum Input<'a> {
     },
     /// Whether more waits for other shards than may. While it does, changes are refused, since each adds to it.
     MeshFull(bool),
-    /// A partition is served here, or by nobody, from now on.
+    /// From now on, this is who serves a partition. Every shard is told when it moves, at its own time: first that
+    /// nobody does, then who, but that not before the partition was closed where it was, and behind all messages
+    /// from that shard of an earlier time that it had it.
     Routed {
         partition: PartitionId,
         route: Route,

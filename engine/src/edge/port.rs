@@ -83,7 +83,8 @@ pub enum LogRequest {
 /// What a log tells its shard.
 #[derive(Debug)]
 pub enum LogEvent {
-    /// The first event of a partition.
+    /// The first event of a partition. One that was on another shard before was closed there, and its writes are in
+    /// the store, see [`StoreRequest::Write`].
     Opened {
         partition: PartitionId,
         opened: Opened,
@@ -104,7 +105,8 @@ pub enum LogEvent {
     DeadLettered { partition: PartitionId },
     /// Everything that was in the log when it was opened has been delivered.
     CaughtUp { partition: PartitionId },
-    /// The last event of a partition. What was not answered by now never will be.
+    /// The last event of a partition: what was asked for and not answered never will be. Appends that were under way
+    /// may land in the log nevertheless, between those of the next owner.
     Closed { partition: PartitionId },
 }
 
@@ -134,7 +136,18 @@ pub enum AppendFault {
 #[derive(Debug)]
 pub enum StoreRequest {
     /// Upsert these rows, in this order where they touch the same key. The store tries until it
-    /// succeeds; answered by [`StoreEvent::Written`].
+    /// succeeds; answered by [`StoreEvent::Written`], in any order.
+    ///
+    /// Writes are not seen as one, nor in the order in which they were asked for: each chat, each user and the ended
+    /// sessions are for themselves. Of one chat, whatever is seen, also after a crash, is its state at some event:
+    /// events are seen in the order of their seqs, and [`Read::Chat`] shows the members as of the newest of them.
+    /// Only a user's list of chats ([`Read::ChatsOfUser`]) may be ahead, by changes whose events are seen later. A
+    /// read sees all writes that were answered before it was asked for. (The embedded store shows a write, or several,
+    /// whole and in order; the one in Scylla shows no more than this.)
+    ///
+    /// When a partition moves, it is opened only when what was written for it where it was before is in the store, or
+    /// where a store holds that of two changes of one membership the one with the higher seq counts, whichever is
+    /// written last, and shows each chat as of one moment.
     Write { token: Token, rows: Vec<Row> },
     /// Make everything written before survive a power cut; answered by [`StoreEvent::Synced`].
     Sync { token: Token },

@@ -8,7 +8,7 @@ mod rooms;
 mod user;
 
 use rookery_schema::record::SessionEnded;
-use rookery_schema::{ChatId, PartitionId, Route, UserId};
+use rookery_schema::{ChatId, PartitionId, Route, ShardId, UserId};
 
 use crate::auth::revoked::Revoked;
 use crate::connection::Connections;
@@ -23,8 +23,8 @@ use crate::ids::ConnId;
 use crate::map::{Map, Unanswered};
 use crate::mesh::problem::Problem;
 use crate::mesh::{
-    Asker, ChatCommand, Command, EventBatch, HomeCommand, Outcome, Post, Subscription,
-    SubscriptionAnswer,
+    Asker, ChatCommand, Command, EventBatch, HomeCommand, Outcome, Post, ShardMessage,
+    Subscription, SubscriptionAnswer,
 };
 use crate::ws::CloseCode;
 
@@ -129,10 +129,17 @@ impl Home {
             chats.any(|chat_id| placement.of_chat(*chat_id) == partition)
         };
         let concerned = self.users.iter().filter(|(_, user)| listens(user));
-        let concerned: Vec<(UserId, ConnId)> = concerned
-            .flat_map(|(id, user)| user.connections.iter().map(|conn| (*id, *conn)))
-            .collect();
-        for (user_id, conn) in concerned {
+        let concerned: Vec<UserId> = concerned.map(|(user_id, _)| *user_id).collect();
+        for user_id in concerned {
+            self.send_away(user_id, connections, cx);
+        }
+    }
+
+    /// Closes all connections of a user, one of whose chats moves.
+    fn send_away(&mut self, user_id: UserId, connections: &mut Connections, cx: &mut Context<'_>) {
+        let user = self.users.get(&user_id);
+        let all: Vec<ConnId> = user.map(|it| it.connections.to_vec()).unwrap_or_default();
+        for conn in all {
             connections.close(conn, CloseCode::Restart, "a chat moves", cx);
             self.disconnect(user_id, conn, cx);
         }
@@ -269,14 +276,19 @@ impl Home {
 
     /// Users became members; the owner counts them as subscribed, unless they left and came back while it
     /// said so: what takes back the subscription may be on its way. So it is asked for all the same.
+    ///
+    /// Of an owner to whom the chat is not routed, events do not follow: whoever would have to listen from here on
+    /// is disconnected, and comes back.
     pub(crate) fn joined(
         &mut self,
         chat_id: ChatId,
+        from: ShardId,
         users: &[UserId],
-        connections: &Connections,
+        connections: &mut Connections,
         cx: &mut Context<'_>,
     ) {
-        let mut absent = Vec::new();
+        let is_owner = cx.routing.route(cx.placement().of_chat(chat_id)) == Route::Here(from);
+        let (mut absent, mut misled) = (Vec::new(), Vec::new());
         for &user_id in users {
             let unstored = self.unstored_joins.entry(user_id).or_default();
             if !unstored.contains(&chat_id) {
@@ -286,16 +298,25 @@ impl Home {
                 absent.push(user_id);
                 continue;
             };
-            if user.subscribe(user_id, chat_id, &mut self.unserved, cx) {
-                let newcomers = &user.newcomers;
-                for &conn in user.connections.iter().filter(|it| !newcomers.contains(it)) {
+            if !user.subscribe(user_id, chat_id, &mut self.unserved, cx) {
+                continue;
+            }
+            let newcomers = &user.newcomers;
+            for &conn in user.connections.iter().filter(|it| !newcomers.contains(it)) {
+                if is_owner {
                     let batches = connections.batches(conn);
                     self.rooms.join(chat_id, Listener { conn, batches });
+                } else {
+                    misled.push(user_id);
                 }
             }
         }
         if !absent.is_empty() {
-            send_unsubscription(chat_id, absent, cx);
+            let users = absent;
+            cx.send(from, ShardMessage::Unsubscribe { chat_id, users });
+        }
+        for user_id in misled {
+            self.send_away(user_id, connections, cx);
         }
     }
 

@@ -29,7 +29,12 @@ pub enum ShardMessage {
     Unsubscribe { chat_id: ChatId, users: Vec<UserId> },
     /// Owner to home: these users became members. The owner counts them as subscribed until the home
     /// says otherwise, so that no event slips between joining and subscribing.
-    Joined { chat_id: ChatId, users: Vec<UserId> },
+    Joined {
+        chat_id: ChatId,
+        /// The owner, whose events follow only while the chat is routed to it.
+        from: ShardId,
+        users: Vec<UserId>,
+    },
     /// Owner to home: the store knows by now what [`ShardMessage::Joined`] told.
     JoinsStored { chat_id: ChatId, users: Vec<UserId> },
     /// Owner to an interested home: numbered events of one chat.

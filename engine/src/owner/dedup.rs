@@ -84,12 +84,17 @@ impl DedupWindow {
 
     /// The message that this key yielded, durably.
     pub(crate) fn settled(&self, key: DedupKey) -> Option<MessageId> {
-        let applied = self.applied.get(&key).map(|&(_, message_id)| message_id);
         let durable = || {
             let send = self.in_flight.get(&key);
             send.filter(|send| send.fate == Fate::Durable)
         };
-        applied.or_else(|| durable().map(|send| send.message_id))
+        let durable = || durable().map(|send| send.message_id);
+        self.applied(key).or_else(durable)
+    }
+
+    /// The message that this key yielded, where it was applied.
+    pub(crate) fn applied(&self, key: DedupKey) -> Option<MessageId> {
+        self.applied.get(&key).map(|&(_, message_id)| message_id)
     }
 
     /// Joins a first try that is in flight; false where there is none.

@@ -57,12 +57,16 @@ impl Delivery {
         self.next
     }
 
-    /// Records below are confirmed to be in the log, whether or not they are applied.
-    pub(crate) fn confirm(&mut self, end: Offset, now_micros: u64) {
+    /// Records below `end` are confirmed to be in the log, whether or not they are applied; the last `count` of them
+    /// are those that were appended. Whether all before were known.
+    pub(crate) fn confirm(&mut self, end: Offset, count: u64, now_micros: u64) -> bool {
+        let known = self.opened_end.max(self.confirmed).max(self.next);
+        let follows = end.0 <= known.0 + count;
         self.confirmed = self.confirmed.max(end);
         if self.next < end {
             self.confirmations.push_back((end, now_micros));
         }
+        follows
     }
 
     /// Records below are applied from here on.

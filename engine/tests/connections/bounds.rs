@@ -7,7 +7,10 @@ use rookery_engine::mesh::{Asker, ChatCommand, Command, Outcome};
 use rookery_engine::outbox::OUTBOX_BYTES_MAX;
 use rookery_schema::{MessageId, Timestamp};
 
-use crate::host::{Host, LAG_LIMIT, bodies, text_frame};
+use rookery_testing::http::bodies;
+use rookery_testing::ws::text_frame;
+
+use crate::host::{Host, LAG_LIMIT};
 
 /// Requests of an HTTP connection, and sends of a WebSocket.
 const PIPELINE_MAX: usize = 256;

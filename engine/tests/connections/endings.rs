@@ -11,7 +11,10 @@ use rookery_engine::outbox::OUTBOX_BYTES_MAX;
 use rookery_schema::record::SessionEnded;
 use rookery_schema::{ChatId, MessageId, SessionId, Timestamp};
 
-use crate::host::{Host, bodies, text_frame};
+use rookery_testing::http::bodies;
+use rookery_testing::ws::text_frame;
+
+use crate::host::Host;
 
 /// Answers the oldest request for a page.
 fn show_page(host: &mut Host) {

@@ -1,48 +1,36 @@
 //! Shard 0 of two. The test plays everything else.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io::IoSlice;
 use std::time::Duration;
 
-use bytes::BytesMut;
 use rookery_engine::config::{AuthMode, ShardConfig};
-use rookery_engine::effect::{ConnEffect, Effects, HandedOff};
-use rookery_engine::ids::ConnId;
-use rookery_engine::ids::Session;
-use rookery_engine::input::{Entrance, Input, Now};
+use rookery_engine::effect::{ConnEffect, Effects};
+use rookery_engine::ids::{ConnId, Session};
+use rookery_engine::input::Input;
 use rookery_engine::mesh::{Asker, Command, EventBatch, Outcome, ShardMessage, SubscriptionAnswer};
 use rookery_engine::port::{Found, LogEvent, Opened, Read, StoreEvent, StoreRequest, Token};
-use rookery_engine::shard::Shard;
 use rookery_engine::stats::Stats;
-use rookery_schema::{
-    ChatId, PartitionId, Placement, Route, Routing, Seq, ShardId, Timestamp, UserId,
-};
+use rookery_schema::{ChatId, PartitionId, Route, Seq, ShardId, UserId};
+use rookery_testing::host::{self, first_id};
 
 const HERE: ShardId = ShardId(0);
 pub(crate) const OTHER: ShardId = ShardId(1);
-const START_MILLIS: u64 = 1_700_000_000_000;
 
 /// Whether the other shard serves a partition.
 fn is_elsewhere(partition: PartitionId) -> bool {
-    routing().route(partition) == Route::Here(OTHER)
-}
-
-fn routing() -> Routing {
-    Routing::new(Placement::new(2).unwrap(), 2).unwrap()
+    host::routing(2, 2).route(partition) == Route::Here(OTHER)
 }
 
 pub(crate) const LAG_LIMIT: Duration = Duration::from_secs(1000);
 
 pub(crate) struct Host {
-    shard: Shard,
-    micros: u64,
+    host: host::Host,
     /// What this shard asked the other one, oldest first.
     pub(crate) asked: VecDeque<(Asker, Command)>,
     /// Reads that the test has to answer.
     pub(crate) reads: VecDeque<(Token, Read)>,
     /// The newest thing that was asked for each connection, but for sending.
     told: BTreeMap<u32, &'static str>,
-    connections: u32,
     /// A user whose home is here.
     pub(crate) user: UserId,
     /// Their only chat, which the other shard owns.
@@ -58,36 +46,21 @@ impl Host {
 
     /// A shard that is ready.
     pub(crate) fn new(auth: AuthMode) -> Self {
-        let routing = routing();
+        let routing = host::routing(2, 2);
         let config = ShardConfig {
-            id: HERE,
-            routing: routing.clone(),
             auth,
-            token_secret: vec![1; 32],
-            ticket_secret: vec![2; 32],
-            entropy: [3; 32],
             lag_limit: LAG_LIMIT,
-            user_rate: 0,
-            login_rate: 0,
-            appends_in_flight_max: 1,
+            ..host::config(HERE, routing.clone())
         };
-        let users = (0..).map(|n| UserId::from_bytes([n; 16]));
-        let chats = (0..).map(|n| ChatId::from_bytes([n; 16]));
         let mut host = Self {
-            shard: Shard::new(config),
-            micros: 0,
+            host: host::Host::new(config),
             asked: VecDeque::new(),
             reads: VecDeque::new(),
             told: BTreeMap::new(),
-            connections: 0,
-            user: users
-                .into_iter()
-                .find(|it| routing.home(*it) == HERE)
-                .unwrap(),
-            chat: chats
-                .into_iter()
-                .find(|it| is_elsewhere(routing.placement().of_chat(*it)))
-                .unwrap(),
+            user: first_id(UserId::from_bytes, |it| routing.home(it) == HERE),
+            chat: first_id(ChatId::from_bytes, |it| {
+                is_elsewhere(routing.placement().of_chat(it))
+            }),
             next_seq: Seq(1),
         };
         let partition = PartitionId(0);
@@ -96,42 +69,32 @@ impl Host {
         host.step(Input::Log(LogEvent::CaughtUp { partition }));
         host.step(Input::Tick);
         host.tell(ShardMessage::Ready { from: OTHER });
-        assert!(host.shard.is_ready());
+        assert!(host.host.shard.is_ready());
         host
     }
 
     /// A user whose partition the other shard owns.
     pub(crate) fn foreign_user() -> UserId {
-        let users = (0..).map(|n| UserId::from_bytes([n; 16]));
-        let is_foreign = |user: &UserId| is_elsewhere(routing().placement().of_user(*user));
-        users.into_iter().find(is_foreign).unwrap()
+        let placement = host::routing(2, 2).placement();
+        first_id(UserId::from_bytes, |it| is_elsewhere(placement.of_user(it)))
     }
 
     /// A username whose owner is the other shard.
     pub(crate) fn foreign_username() -> String {
-        let is_foreign = |name: &String| is_elsewhere(routing().placement().of_name(name));
+        let placement = host::routing(2, 2).placement();
+        let is_foreign = |name: &String| is_elsewhere(placement.of_name(name));
         (0..).map(|n| format!("user{n}")).find(is_foreign).unwrap()
     }
 
-    fn now(&self) -> Now {
-        let wall = Timestamp::from_millis(START_MILLIS + self.micros / 1000);
-        Now {
-            micros: self.micros,
-            wall,
-        }
-    }
-
     pub(crate) fn step(&mut self, input: Input<'_>) {
-        let mut effects = Effects::default();
-        self.shard.step(self.now(), input, &mut effects);
-        self.shard.flush(self.now(), &mut effects);
+        let effects = self.host.round(input);
         self.take(effects);
     }
 
     /// Ends a round in which nothing came.
     pub(crate) fn flush(&mut self) {
-        let mut effects = Effects::default();
-        self.shard.flush(self.now(), &mut effects);
+        self.host.flush();
+        let effects = self.host.take();
         self.take(effects);
     }
 
@@ -175,7 +138,7 @@ impl Host {
 
     /// The shard's numbers.
     pub(crate) fn stats(&mut self) -> &Stats {
-        self.shard.stats_mut()
+        self.host.shard.stats_mut()
     }
 
     /// The other shard says something.
@@ -203,48 +166,28 @@ impl Host {
             first,
             lines: lines.into(),
             count,
-            accepted_at: self.now().wall,
-            applied_micros: self.micros,
+            accepted_at: self.host.clock.now().wall,
+            applied_micros: self.host.clock.micros,
             leaver: None,
         }));
     }
 
     /// Time passes, which the shard is told.
     pub(crate) fn pass(&mut self, time: Duration) {
-        self.micros += time.as_micros() as u64;
+        self.host.clock.pass(time.as_micros() as u64);
         self.step(Input::Tick);
     }
 
-    fn new_connection(&mut self) -> ConnId {
-        self.connections += 1;
-        ConnId {
-            slot: self.connections,
-            generation: 1,
-        }
-    }
-
     pub(crate) fn accept(&mut self) -> ConnId {
-        let conn = self.new_connection();
-        let peer = ([127, 0, 0, 1], 1).into();
-        let entrance = Entrance::Public { operations: true };
-        self.step(Input::Accepted {
-            conn,
-            peer,
-            entrance,
-        });
+        let (conn, accepted) = self.host.accepted();
+        self.step(accepted);
         conn
     }
 
     /// A WebSocket of the user arrives here.
     pub(crate) fn arrive(&mut self, session: Option<Session>) -> ConnId {
-        let conn = self.new_connection();
-        let socket = HandedOff {
-            user_id: self.user,
-            session,
-            batch_protocol: false,
-            unread: BytesMut::new(),
-        };
-        self.step(Input::Arrived { conn, socket });
+        let (conn, arrived) = self.host.arrived(self.user, session);
+        self.step(arrived);
         conn
     }
 
@@ -257,7 +200,7 @@ impl Host {
     }
 
     pub(crate) fn wants_input(&mut self, conn: ConnId) -> bool {
-        self.shard.wants_input(conn)
+        self.host.shard.wants_input(conn)
     }
 
     /// Sends bytes, which the shard must want.
@@ -299,21 +242,12 @@ impl Host {
 
     /// Bytes that wait to be sent.
     pub(crate) fn waiting_bytes(&mut self, conn: ConnId) -> usize {
-        self.shard.outbox(conn).unwrap().len()
+        self.host.shard.outbox(conn).unwrap().len()
     }
 
     /// The peer reads so many bytes, or all that there are; the shard sees that with its next step.
     pub(crate) fn read(&mut self, conn: ConnId, at_most: usize) -> Vec<u8> {
-        let outbox = self.shard.outbox(conn).unwrap();
-        let mut read = Vec::new();
-        while !outbox.is_empty() && read.len() < at_most {
-            let mut slices = [IoSlice::new(&[])];
-            outbox.slices(&mut slices);
-            let taken = slices[0].len().min(at_most - read.len());
-            read.extend_from_slice(&slices[0][..taken]);
-            outbox.advance(taken);
-        }
-        read
+        self.host.read(conn, at_most)
     }
 
     pub(crate) fn read_all(&mut self, conn: ConnId) -> Vec<u8> {
@@ -340,30 +274,4 @@ impl Host {
     pub(crate) fn page(&self) -> Vec<u8> {
         self.request("GET", &format!("/chats/{}/messages", self.chat), "")
     }
-}
-
-/// The bodies of HTTP replies, all of them with status 200.
-pub(crate) fn bodies(mut replies: &[u8]) -> Vec<String> {
-    let mut bodies = Vec::new();
-    while !replies.is_empty() {
-        let end = replies.windows(4).position(|it| it == b"\r\n\r\n").unwrap() + 4;
-        let head = std::str::from_utf8(&replies[..end]).unwrap();
-        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
-        let length = head
-            .lines()
-            .find_map(|line| line.strip_prefix("Content-Length: "));
-        let length: usize = length.unwrap().parse().unwrap();
-        let (body, rest) = replies[end..].split_at(length);
-        bodies.push(String::from_utf8(body.to_vec()).unwrap());
-        replies = rest;
-    }
-    bodies
-}
-
-/// A masked text frame of at most 125 bytes, the mask being zero.
-pub(crate) fn text_frame(text: &str) -> Vec<u8> {
-    assert!(text.len() < 126);
-    let mut frame = vec![0x81, 0x80 | text.len() as u8, 0, 0, 0, 0];
-    frame.extend_from_slice(text.as_bytes());
-    frame
 }

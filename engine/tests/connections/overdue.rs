@@ -6,7 +6,9 @@ use rookery_engine::config::AuthMode;
 use rookery_engine::mesh::Outcome;
 use rookery_schema::MessageId;
 
-use crate::host::{Host, text_frame};
+use rookery_testing::ws::text_frame;
+
+use crate::host::Host;
 
 /// For how long a request is waited for, and one that needs a password hashed.
 const ANSWER: Duration = Duration::from_secs(10);

@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use crate::host::{Host, text_frame};
+use rookery_testing::ws::text_frame;
+
+use crate::host::Host;
 
 #[test]
 fn a_refusal_names_the_message_it_is_about() {

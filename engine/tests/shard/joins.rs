@@ -11,7 +11,12 @@ use crate::stage::{Stage, THERE};
 
 fn joined(stage: &mut Stage, chat_id: ChatId, user: UserId) {
     let users = vec![user];
-    stage.tell(ShardMessage::Joined { chat_id, users });
+    let from = THERE;
+    stage.tell(ShardMessage::Joined {
+        chat_id,
+        from,
+        users,
+    });
 }
 
 fn joins_stored(stage: &mut Stage, chat_id: ChatId, user: UserId) {

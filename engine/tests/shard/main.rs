@@ -9,6 +9,7 @@ mod bugs;
 mod history;
 mod joins;
 mod members;
+mod moves;
 mod replay;
 mod stage;
 mod stuck_log;

@@ -1,13 +1,11 @@
 //! The shard under test and everything around it.
 
 use std::collections::VecDeque;
-use std::io::IoSlice;
-use std::time::Duration;
 
-use rookery_engine::config::{AuthMode, ShardConfig};
-use rookery_engine::effect::{Effects, HandedOff, Notice};
+use rookery_engine::config::ShardConfig;
+use rookery_engine::effect::Notice;
 use rookery_engine::ids::ConnId;
-use rookery_engine::input::{Input, Now};
+use rookery_engine::input::Input;
 use rookery_engine::mesh::problem::Problem;
 use rookery_engine::mesh::{
     Asker, ChatCommand, Command, Outcome, Post, ShardMessage, Subscription, Waiting,
@@ -16,15 +14,15 @@ use rookery_engine::port::{
     AppendFault, Found, LogEvent, LogRequest, Opened, PasswordJob, PasswordOutcome, Read,
     StoreEvent, StoreFault, StoreRequest, Token,
 };
-use rookery_engine::shard::Shard;
 use rookery_engine::stats::Stats;
 use rookery_schema::batch::{RecordBatch, RecordBatchBuilder};
 use rookery_schema::event::EventKind;
 use rookery_schema::record::Record;
 use rookery_schema::row::{EventRow, Row};
 use rookery_schema::{
-    ChatId, MessageId, Offset, PartitionId, Placement, Routing, Seq, ShardId, Timestamp, UserId,
+    ChatId, MessageId, Offset, PartitionId, Route, Routing, Seq, ShardId, UserId,
 };
+use rookery_testing::host::{self, Host};
 
 /// The partition of the shard under test.
 pub(crate) const P0: PartitionId = PartitionId(0);
@@ -35,9 +33,8 @@ pub(crate) const THERE: ShardId = ShardId(1);
 pub(crate) const SECOND: u64 = 1_000_000;
 
 pub(crate) struct Stage {
-    shard: Shard,
+    host: Host,
     routing: Routing,
-    micros: u64,
     /// Appends that were not answered, in order.
     pub(crate) appends: VecDeque<RecordBatch>,
     /// What else the log was asked for.
@@ -68,23 +65,15 @@ impl Stage {
 
     /// A shard whose log has just opened.
     pub(crate) fn opening(opened: Opened) -> Self {
-        let routing = Routing::new(Placement::new(2).unwrap(), 2).unwrap();
-        let config = ShardConfig {
-            id: HERE,
-            routing: routing.clone(),
-            auth: AuthMode::Trust,
-            token_secret: vec![1; 32],
-            ticket_secret: vec![2; 32],
-            entropy: [3; 32],
-            lag_limit: Duration::from_secs(1),
-            user_rate: 0,
+        let routing = host::routing(2, 2);
+        let mut host = Host::new(ShardConfig {
             login_rate: 10,
-            appends_in_flight_max: 1,
-        };
+            ..host::config(HERE, routing.clone())
+        });
+        host.clock.pass(SECOND);
         let mut stage = Self {
-            shard: Shard::new(config),
+            host,
             routing,
-            micros: SECOND,
             appends: VecDeque::new(),
             log: Vec::new(),
             writes: VecDeque::new(),
@@ -106,13 +95,7 @@ impl Stage {
     }
 
     pub(crate) fn step(&mut self, input: Input<'_>) {
-        let now = Now {
-            micros: self.micros,
-            wall: Timestamp::from_millis(1_700_000_000_000 + self.micros / 1000),
-        };
-        let mut effects = Effects::default();
-        self.shard.step(now, input, &mut effects);
-        self.shard.flush(now, &mut effects);
+        let effects = self.host.round(input);
         self.notices.extend(effects.notices);
         self.passwords.extend(effects.passwords);
         for request in effects.log {
@@ -200,7 +183,7 @@ impl Stage {
 
     /// Lets time pass, and the shard look at it.
     pub(crate) fn tick_after(&mut self, micros: u64) {
-        self.micros += micros;
+        self.host.clock.pass(micros);
         self.step(Input::Tick);
     }
 
@@ -265,6 +248,12 @@ impl Stage {
             Some(Outcome::Posted { message_id, .. }) => message_id,
             other => panic!("{other:?}"),
         }
+    }
+
+    /// Somebody else serves a chat from now on, or nobody.
+    pub(crate) fn reroute(&mut self, chat_id: ChatId, route: Route) {
+        let partition = self.routing.placement().of_chat(chat_id);
+        self.step(Input::Routed { partition, route });
     }
 
     pub(crate) fn log_event(&mut self, event: LogEvent) {
@@ -396,17 +385,8 @@ impl Stage {
 
     /// A user connects here.
     pub(crate) fn connect(&mut self, user_id: UserId) -> ConnId {
-        let conn = ConnId {
-            slot: self.unique() as u32,
-            generation: 0,
-        };
-        let socket = HandedOff {
-            user_id,
-            session: None,
-            batch_protocol: false,
-            unread: Default::default(),
-        };
-        self.step(Input::Arrived { conn, socket });
+        let (conn, arrived) = self.host.arrived(user_id, None);
+        self.step(arrived);
         conn
     }
 
@@ -416,15 +396,7 @@ impl Stage {
 
     /// What was sent to a connection, as text.
     pub(crate) fn heard(&mut self, conn: ConnId) -> String {
-        let outbox = self.shard.outbox(conn).unwrap();
-        let mut bytes = Vec::new();
-        while !outbox.is_empty() {
-            let mut slices = [IoSlice::new(&[]); 4];
-            let filled = outbox.slices(&mut slices);
-            let taken: Vec<u8> = slices[..filled].iter().flat_map(|s| s.to_vec()).collect();
-            outbox.advance(taken.len());
-            bytes.extend(taken);
-        }
+        let bytes = self.host.read(conn, usize::MAX);
         String::from_utf8_lossy(&bytes).into_owned()
     }
 

@@ -1,49 +1,37 @@
 //! While too much waits for other shards, changes are refused and reads are answered.
 
+use rookery_testing::http::{request, user_cookie};
 use serde_json::json;
 
-use crate::client::{HttpReply, request};
-use crate::world::World;
+use crate::world::{Settings, World};
 
 const USER: &str = "00000000-0000-0000-0000-00000000abc0";
 
-/// Sends a request from a connection of its own, and lets everything come to its end.
-fn call(world: &mut World, request: &[u8]) -> HttpReply {
-    let wire = world.connect();
-    world.send(wire, request);
-    world.settle();
-    world.wire(wire).from_server.next_http().unwrap()
-}
-
 #[test]
 fn a_full_mesh_refuses_changes_and_answers_reads() {
-    let mut world = World::new(1, 4, 2);
+    let mut world = World::new(1, Settings::ample(4, 2));
+    let user = user_cookie(USER);
     world.settle();
     let create = request(
         "POST",
         "/chats",
-        Some(USER),
+        &user,
         Some(&json!({"name": "room", "members": []})),
     );
-    let created = call(&mut world, &create);
+    let created = world.call(&create);
     let path = format!(
         "/chats/{}/messages",
         created.json()["chat_id"].as_str().unwrap()
     );
-    let post = request(
-        "POST",
-        &path,
-        Some(USER),
-        Some(&json!({"content": "hello"})),
-    );
-    let list = request("GET", &path, Some(USER), None);
+    let post = request("POST", &path, &user, Some(&json!({"content": "hello"})));
+    let list = request("GET", &path, &user, None);
     for (full, expected) in [(false, 200), (true, 503), (false, 200)] {
         world.set_mesh_full(full);
-        let reply = call(&mut world, &post);
+        let reply = world.call(&post);
         assert_eq!(reply.status, expected, "full: {full}");
         assert_eq!(reply.head.contains("Retry-After: 1"), full, "{reply:?}");
-        assert_eq!(call(&mut world, &list).status, 200);
+        assert_eq!(world.call(&list).status, 200);
     }
-    let shown = call(&mut world, &list).json();
+    let shown = world.call(&list).json();
     assert_eq!(shown.as_array().unwrap().len(), 2, "{shown}");
 }

@@ -1,239 +1,297 @@
-//! A store in memory: rows in maps, as a database has them.
+//! A store in memory. Each shard has a lane of its own that does what it is asked for in time, and lets what it
+//! writes be seen as one of the real stores does.
 
 use std::collections::{BTreeMap, VecDeque};
 
-use rookery_engine::port::{Found, Read, StoreEvent, StoreFault, StoreRequest, StoredChat};
+use rookery_engine::port::{Part, Read, StoreEvent, StoreFault, StoreRequest, Token};
 use rookery_schema::event::EventKind;
-use rookery_schema::message::{Message, lay_over};
-use rookery_schema::row::{AmendmentRow, ChatRow, EventRow, Head, MemberRow, Row, UserRow};
-use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
+use rookery_schema::row::{EventRow, Row};
+use rookery_schema::{ChatId, PartitionId, Seq, UserId};
+use rookery_testing::dice::Dice;
+use rookery_testing::store::Model;
 
-use crate::world::Dice;
+/// How much of a write is seen at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// All of it, in the order of the writes, as of the embedded store.
+    Whole,
+    /// Parts of it, as of the store in Scylla: each chat, each user for itself, and of a chat its members' lists of
+    /// chats before the events that tell of them. A write that comes late undoes nothing.
+    InParts,
+}
 
+/// Rows that are seen in the order in which they were asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Group {
+    All,
+    Chat(ChatId),
+    User(UserId),
+    Sessions,
+}
+
+/// The place of a write among those of its lane.
+type Place = u64;
+
+/// What one shard asked for.
 #[derive(Default)]
+struct Lane {
+    reads: VecDeque<(Token, Read)>,
+    groups: BTreeMap<Group, VecDeque<(Place, Row)>>,
+    /// Writes that are not in the store: who asked, and how many of their rows are missing.
+    unwritten: BTreeMap<Place, (Token, usize)>,
+    syncs: VecDeque<(Place, Token)>,
+    last: Place,
+    /// Answers that are told later, when those to reads may be out of date.
+    late: VecDeque<StoreEvent>,
+    /// Rows of a chat of which the members' lists of chats are written, and nothing else: how many.
+    ahead: Option<(ChatId, usize)>,
+}
+
+/// What a lane may do next.
+#[derive(Clone, Copy)]
+enum Step {
+    Tell,
+    Read,
+    Write,
+    Sync,
+}
+
 pub(crate) struct SimStore {
-    events: BTreeMap<(ChatId, Seq), EventRow>,
-    /// By chat, target and slot.
-    amendments: BTreeMap<(ChatId, Seq, Vec<u8>), AmendmentRow>,
-    chats: BTreeMap<ChatId, ChatRow>,
-    members: BTreeMap<(ChatId, UserId), MemberRow>,
-    users: BTreeMap<UserId, UserRow>,
-    names: BTreeMap<String, UserId>,
-    sessions: BTreeMap<SessionId, Timestamp>,
-    /// For each shard, what was asked for and not answered.
-    waiting: Vec<VecDeque<StoreRequest>>,
-    /// For each shard, reads that were done and are answered later, when they may be out of date.
-    late: Vec<VecDeque<StoreEvent>>,
+    model: Model,
+    lanes: Vec<Lane>,
+    seen: Seen,
     pub(crate) read_failures: bool,
     /// It reads, and writes nothing for now.
     pub(crate) writes_wait: bool,
 }
 
 impl SimStore {
+    pub(crate) fn new(seen: Seen) -> Self {
+        let mut model = Model::default();
+        model.late_rows_undo_nothing = seen == Seen::InParts;
+        model.chats_need_events = seen == Seen::InParts;
+        Self {
+            model,
+            lanes: Vec::new(),
+            seen,
+            read_failures: false,
+            writes_wait: false,
+        }
+    }
+
+    /// Begins again with so many shards.
     pub(crate) fn restart(&mut self, shards: u16) {
-        self.waiting = (0..shards).map(|_| VecDeque::new()).collect();
-        self.late = (0..shards).map(|_| VecDeque::new()).collect();
+        self.lanes = (0..shards).map(|_| Lane::default()).collect();
     }
 
     pub(crate) fn submit(&mut self, shard: usize, request: StoreRequest) {
-        self.waiting[shard].push_back(request);
+        let seen = self.seen;
+        let lane = &mut self.lanes[shard];
+        match request {
+            StoreRequest::Read { token, read } => lane.reads.push_back((token, read)),
+            StoreRequest::Write { token, rows } => lane.write(token, rows, seen),
+            StoreRequest::Sync { token } => lane.syncs.push_back((lane.last, token)),
+        }
     }
 
     pub(crate) fn busy_shards(&self) -> Vec<usize> {
-        let can_do = |request: &StoreRequest| !self.writes_wait || is_read(request);
-        let is_busy = |shard: &usize| {
-            self.waiting[*shard].iter().any(can_do) || !self.late[*shard].is_empty()
-        };
-        (0..self.waiting.len()).filter(is_busy).collect()
+        let is_busy = |shard: &usize| !self.lanes[*shard].steps(self.writes_wait).is_empty();
+        (0..self.lanes.len()).filter(is_busy).collect()
+    }
+
+    /// Whether a partition that a shard had may be opened by another one. Where late rows undo nothing, that is
+    /// always so; else its rows must be in the store.
+    pub(crate) fn is_through(&self, shard: usize, partition: PartitionId) -> bool {
+        let part = Part::Partition(partition);
+        let mut unwritten = self.lanes[shard].unwritten.values();
+        self.seen == Seen::InParts || !unwritten.any(|(token, _)| token.part == part)
     }
 
     pub(crate) fn step(&mut self, shard: usize, dice: &mut Dice) -> Option<StoreEvent> {
-        if !self.late[shard].is_empty() && (self.waiting[shard].is_empty() || dice.one_in(4)) {
-            return self.late[shard].pop_front();
+        let steps = self.lanes[shard].steps(self.writes_wait);
+        match dice.pick(&steps) {
+            Step::Tell => {
+                let late = &mut self.lanes[shard].late;
+                match self.seen {
+                    Seen::Whole => late.pop_front(),
+                    Seen::InParts => late.remove(dice.below(late.len())),
+                }
+            }
+            Step::Read => self.read(shard, dice),
+            Step::Write => {
+                self.write_some(shard, dice);
+                None
+            }
+            Step::Sync => {
+                let (_, token) = self.lanes[shard].syncs.pop_front()?;
+                Some(StoreEvent::Synced { token })
+            }
         }
-        Some(match self.next_request(shard, dice)? {
-            StoreRequest::Write { token, rows } => {
-                rows.into_iter().for_each(|row| self.write(row));
-                StoreEvent::Written { token, micros: 100 }
-            }
-            StoreRequest::Sync { token } => StoreEvent::Synced { token },
-            StoreRequest::Read { token, .. } if self.read_failures && dice.one_in(5) => {
-                StoreEvent::Read {
-                    token,
-                    outcome: Err(StoreFault),
-                }
-            }
-            StoreRequest::Read { token, read } => {
-                let outcome = Ok(self.read(read));
-                let event = StoreEvent::Read { token, outcome };
-                if dice.one_in(2) {
-                    self.late[shard].push_back(event);
-                    return None;
-                }
-                event
-            }
-        })
     }
 
-    /// The oldest request, or the oldest read: reads overtake writes.
-    fn next_request(&mut self, shard: usize, dice: &mut Dice) -> Option<StoreRequest> {
-        let waiting = &mut self.waiting[shard];
-        match waiting.iter().position(is_read) {
-            Some(read) if self.writes_wait || dice.one_in(2) => waiting.remove(read),
-            None if self.writes_wait => None,
-            _ => waiting.pop_front(),
+    fn read(&mut self, shard: usize, dice: &mut Dice) -> Option<StoreEvent> {
+        let (token, read) = self.lanes[shard].reads.pop_front()?;
+        let outcome = if self.read_failures && dice.one_in(5) {
+            Err(StoreFault)
+        } else {
+            Ok(self.model.read(&read))
+        };
+        let event = StoreEvent::Read { token, outcome };
+        if dice.one_in(2) {
+            self.lanes[shard].late.push_back(event);
+            return None;
         }
+        Some(event)
+    }
+
+    /// Lets some rows of a group be seen, or a part of them.
+    fn write_some(&mut self, shard: usize, dice: &mut Dice) {
+        let lane = &mut self.lanes[shard];
+        if let Some((chat_id, count)) = lane.ahead.take() {
+            return self.finish(shard, Group::Chat(chat_id), count);
+        }
+        let (group, count) = lane.choose(dice);
+        if let Group::Chat(chat_id) = group {
+            let rows = lane.groups[&group].iter().take(count);
+            rows.for_each(|(_, row)| self.model.write_ahead(row));
+            lane.ahead = Some((chat_id, count));
+        } else {
+            self.finish(shard, group, count);
+        }
+    }
+
+    fn finish(&mut self, shard: usize, group: Group, count: usize) {
+        let lane = &mut self.lanes[shard];
+        let Some(rows) = lane.groups.get_mut(&group) else {
+            return;
+        };
+        let (places, rows): (Vec<Place>, Vec<Row>) = rows.drain(..count).unzip();
+        lane.groups.retain(|_, rows| !rows.is_empty());
+        rows.into_iter().for_each(|row| self.model.write(row));
+        places.into_iter().for_each(|place| lane.written(place));
     }
 
     /// The process dies: of what was not confirmed, a part has reached the store.
     pub(crate) fn crash(&mut self, dice: &mut Dice) {
-        for shard in 0..self.waiting.len() {
-            while let Some(request) = self.waiting[shard].pop_front() {
-                if dice.one_in(2) {
-                    self.waiting[shard].clear();
-                }
-                if let StoreRequest::Write { rows, .. } = request {
-                    rows.into_iter().for_each(|row| self.write(row));
-                }
+        for shard in 0..self.lanes.len() {
+            while !self.lanes[shard].groups.is_empty() && !dice.one_in(3) {
+                self.write_some(shard, dice);
             }
         }
     }
 
-    fn write(&mut self, row: Row) {
-        match row {
-            Row::Event(row) => {
-                let before = self.events.insert((row.chat_id, row.head.seq), row.clone());
-                assert!(
-                    before.is_none_or(|it| it == row),
-                    "a seq never gets another event"
-                );
-            }
-            Row::Amendment(row) => {
-                let key = (row.chat_id, row.target, row.slot());
-                let before = self.amendments.get(&key);
-                if before.is_none_or(|before| before.seq < row.seq) {
-                    self.amendments.insert(key, row);
-                }
-            }
-            Row::Chat(row) => drop(self.chats.insert(row.chat_id, row)),
-            Row::Member(row) => drop(self.members.insert((row.chat_id, row.user_id), row)),
-            Row::NotMember {
-                chat_id, user_id, ..
-            } => drop(self.members.remove(&(chat_id, user_id))),
-            Row::User(row) => {
-                let before = self.names.insert(row.username.clone(), row.user_id);
-                assert!(
-                    before.is_none_or(|id| id == row.user_id),
-                    "a name has one user"
-                );
-                self.users.insert(row.user_id, row);
-            }
-            Row::EndedSession {
-                session_id,
-                expires_at,
-            } => {
-                self.sessions.insert(session_id, expires_at);
-            }
-            Row::Reached { .. } => {}
-        }
-    }
-
-    fn read(&self, read: Read) -> Found {
-        match read {
-            Read::Chat { chat_id, recent } => Found::Chat(self.chat(chat_id, recent).map(Box::new)),
-            Read::MessagesBefore {
-                chat_id,
-                before,
-                limit,
-            } => {
-                let range = (chat_id, Seq(0))..(chat_id, before);
-                let rows = self.events.range(range).rev().map(|(_, row)| row);
-                Found::Messages(self.as_they_stand(rows).take(limit).collect())
-            }
-            Read::MessagesAfter {
-                chat_id,
-                after,
-                limit,
-            } => {
-                let range = (chat_id, after.next())..=(chat_id, Seq(u64::MAX));
-                let rows = self.events.range(range).map(|(_, row)| row);
-                Found::Messages(self.as_they_stand(rows).take(limit).collect())
-            }
-            Read::ChatsOfUser(user) => {
-                let mine = self.members.keys().filter(|(_, member)| *member == user);
-                Found::Chats(mine.map(|(chat, _)| *chat).collect())
-            }
-            Read::User(id) => Found::Users(self.users.get(&id).into_iter().cloned().collect()),
-            Read::UserNamed(name) => {
-                let id = self.names.get(&name);
-                Found::Users(id.into_iter().map(|id| self.users[id].clone()).collect())
-            }
-            Read::UsersByPrefix { prefix, limit } => {
-                let names = self.names.range(prefix.clone()..);
-                let found = names
-                    .take_while(|(name, _)| name.starts_with(&prefix))
-                    .take(limit);
-                Found::Users(found.map(|(_, id)| self.users[id].clone()).collect())
-            }
-            Read::EndedSessions => {
-                Found::EndedSessions(self.sessions.iter().map(|(id, at)| (*id, *at)).collect())
-            }
-        }
-    }
-
-    fn chat(&self, chat_id: ChatId, recent: usize) -> Option<StoredChat> {
-        let chat = self.chats.get(&chat_id)?.clone();
-        let of_chat = (chat_id, Seq(0))..=(chat_id, Seq(u64::MAX));
-        let rows: Vec<&EventRow> = self.events.range(of_chat).map(|(_, row)| row).collect();
-        let mut members: Vec<&MemberRow> = self
-            .members
-            .values()
-            .filter(|row| row.chat_id == chat_id)
-            .collect();
-        members.sort_by_key(|row| (row.added_seq, row.position));
-        let newest = &rows[rows.len().saturating_sub(recent)..];
-        Some(StoredChat {
-            chat,
-            members: members.iter().map(|row| row.user_id).collect(),
-            head: rows.last().map_or(Head::default(), |row| row.head),
-            messages: self.as_they_stand(newest.iter().copied()).collect(),
-            recent: newest.iter().map(|row| (*row).clone()).collect(),
-            latest_message: self.as_they_stand(rows.iter().rev().copied()).next(),
-        })
-    }
-
-    /// The messages among events, amended.
-    fn as_they_stand<'a>(
-        &'a self,
-        rows: impl Iterator<Item = &'a EventRow>,
-    ) -> impl Iterator<Item = Message> {
-        rows.filter_map(Message::of).map(|mut message| {
-            let range = (message.chat_id, message.seq, Vec::new())
-                ..(message.chat_id, message.seq.next(), Vec::new());
-            let amendments = self.amendments.range(range).map(|(_, row)| row.clone());
-            let amendments: Vec<_> = amendments.collect();
-            lay_over(std::slice::from_mut(&mut message), &amendments);
-            message
-        })
-    }
-
-    /// All message ids of a chat by seq, with the seqs of all its events checked for gaps.
+    /// All messages of a chat by seq, with the seqs of all its events checked for gaps.
     pub(crate) fn messages(&self, chat_id: ChatId) -> Vec<(Seq, EventRow)> {
-        let of_chat = (chat_id, Seq(0))..=(chat_id, Seq(u64::MAX));
-        let rows = self.events.range(of_chat);
         let mut expected = Seq(1);
         let mut messages = Vec::new();
-        for ((_, seq), row) in rows {
-            assert_eq!(*seq, expected, "the seqs of a chat are dense");
-            expected = seq.next();
+        for row in self.model.events_of(chat_id) {
+            assert_eq!(row.head.seq, expected, "the seqs of a chat are dense");
+            expected = row.head.seq.next();
             if row.kind == EventKind::Message {
-                messages.push((*seq, row.clone()));
+                messages.push((row.head.seq, row.clone()));
             }
         }
         messages
     }
 }
 
-const fn is_read(request: &StoreRequest) -> bool {
-    matches!(request, StoreRequest::Read { .. })
+impl Lane {
+    /// Takes a write apart into rows that are seen in order.
+    fn write(&mut self, token: Token, mut rows: Vec<Row>, seen: Seen) {
+        self.last += 1;
+        let place = self.last;
+        rows.retain(|row| !matches!(row, Row::Reached { .. }));
+        if seen == Seen::InParts {
+            rows.sort_by_key(order_in_chat);
+        }
+        self.unwritten.insert(place, (token, rows.len()));
+        if rows.is_empty() {
+            self.unwritten.remove(&place);
+            self.late
+                .push_back(StoreEvent::Written { token, micros: 1 });
+        }
+        for row in rows {
+            let group = match seen {
+                Seen::Whole => Group::All,
+                Seen::InParts => group_of(&row),
+            };
+            self.groups
+                .entry(group)
+                .or_default()
+                .push_back((place, row));
+        }
+    }
+
+    /// What can be done next.
+    fn steps(&self, writes_wait: bool) -> Vec<Step> {
+        let first = self.unwritten.keys().next();
+        let sync = self.syncs.front();
+        let is_sync_due = sync.is_some_and(|(place, _)| first.is_none_or(|it| it > place));
+        let all = [
+            (Step::Tell, !self.late.is_empty()),
+            (Step::Read, !self.reads.is_empty()),
+            (Step::Write, !writes_wait && !self.groups.is_empty()),
+            (Step::Sync, is_sync_due),
+        ];
+        let possible = all.into_iter().filter(|(_, is_possible)| *is_possible);
+        possible.map(|(step, _)| step).collect()
+    }
+
+    /// Chooses a group and how many of its rows are written together: whole writes, or of a chat up to some event.
+    fn choose(&self, dice: &mut Dice) -> (Group, usize) {
+        let groups: Vec<&Group> = self.groups.keys().collect();
+        let group = **dice.pick(&groups);
+        let rows = &self.groups[&group];
+        let is_end = |index: &usize| match rows[*index] {
+            (place, _) if group == Group::All => {
+                rows.get(index + 1).is_none_or(|(next, _)| *next != place)
+            }
+            (_, Row::Event(_)) => true,
+            _ => !matches!(group, Group::Chat(_)),
+        };
+        let ends: Vec<usize> = (0..rows.len()).filter(is_end).collect();
+        let end = match ends.as_slice() {
+            [] => rows.len() - 1,
+            ends => *dice.pick(&ends[..ends.len().min(3)]),
+        };
+        (group, end + 1)
+    }
+
+    /// A row of a write is in the store.
+    fn written(&mut self, place: Place) {
+        let Some((token, left)) = self.unwritten.get_mut(&place) else {
+            return;
+        };
+        *left -= 1;
+        if *left == 0 {
+            let (token, micros) = (*token, 100);
+            self.late.push_back(StoreEvent::Written { token, micros });
+            self.unwritten.remove(&place);
+        }
+    }
+}
+
+fn group_of(row: &Row) -> Group {
+    match row {
+        Row::Event(row) => Group::Chat(row.chat_id),
+        Row::Amendment(row) => Group::Chat(row.chat_id),
+        Row::Chat(row) => Group::Chat(row.chat_id),
+        Row::Member(row) => Group::Chat(row.chat_id),
+        Row::NotMember { chat_id, .. } => Group::Chat(*chat_id),
+        Row::User(row) => Group::User(row.user_id),
+        Row::EndedSession { .. } | Row::Reached { .. } => Group::Sessions,
+    }
+}
+
+/// By the seq that a row of a chat comes with; the event itself last.
+const fn order_in_chat(row: &Row) -> (Seq, bool) {
+    match row {
+        Row::Event(row) => (row.head.seq, true),
+        Row::Amendment(row) => (row.seq, false),
+        Row::Member(row) => (row.added_seq, false),
+        Row::NotMember { removed_seq, .. } => (*removed_seq, false),
+        Row::Chat(_) | Row::User(_) | Row::EndedSession { .. } | Row::Reached { .. } => {
+            (Seq(0), false)
+        }
+    }
 }

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::support::engines::{broker, store, store_flags};
-use super::support::rng::Rng;
 use super::support::server::rookery;
+use rookery_testing::dice::Dice;
 
 /// Runs it, and gives its exit code and what it printed.
 fn migrate(log: &Path, flags: &[String], partitions: u32) -> (Option<i32>, String) {
@@ -25,7 +25,7 @@ fn it_makes_topics_and_tables_and_refuses_another_number_of_partitions() {
     };
     let dir = tempfile::tempdir().unwrap();
     let log = dir.path().join("log");
-    let name = format!("migrate_{:016x}", Rng::from_entropy().next());
+    let name = format!("migrate_{:016x}", Dice::from_entropy().next());
     let mut flags = store_flags(&store, &name);
     for (flag, value) in [
         ("--log", "redpanda"),

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use super::support::api::Api;
 use super::support::door::{Door, OPEN, SHUT};
 use super::support::engines::{store, store_flags};
-use super::support::rng::Rng;
 use super::support::{Options, any_user, eventually};
+use rookery_testing::dice::Dice;
 
 /// More than a chat keeps in memory.
 const MESSAGES: usize = 400;
@@ -20,7 +20,7 @@ fn without_a_store_posts_are_delivered_and_recent_ones_read_and_older_pages_are_
     let Some(store) = store() else { return };
     let door = Door::to(&store);
     let dir = tempfile::tempdir().unwrap();
-    let keyspace = format!("away_{:016x}", Rng::from_entropy().next());
+    let keyspace = format!("away_{:016x}", Dice::from_entropy().next());
     let mut options = Options::embedded(dir.path())
         .flag("--auth", "trust")
         .shards(2);

@@ -7,8 +7,9 @@ use serde_json::json;
 use crate::cases::{HOST, post_with};
 use crate::support::api::{Api, PASSWORD};
 use crate::support::http::{Http, Request};
-use crate::support::rng::Rng;
 use crate::support::{PATIENCE, Server, any_user, start_trusting, start_with_tokens};
+use rookery_testing::dice::Dice;
+use rookery_testing::seeds;
 
 #[test]
 fn head_is_get_without_its_body() {
@@ -38,7 +39,7 @@ fn a_refused_head_has_no_body_either() {
 }
 
 /// 50 requests of which each reply tells which it belongs to.
-fn train(rng: &mut Rng) -> (Vec<u8>, Vec<u16>) {
+fn train(rng: &mut Dice) -> (Vec<u8>, Vec<u16>) {
     let wagons = [
         (Request::get("/livez"), 200),
         (Request::get("/nothing"), 404),
@@ -62,7 +63,7 @@ fn train(rng: &mut Rng) -> (Vec<u8>, Vec<u16>) {
 #[test]
 fn pipelined_requests_are_answered_in_order_however_they_are_cut() {
     let (_dir, server) = start_with_tokens();
-    let (bytes, expected) = train(&mut Rng::from_env("ROOKERY_TEST_SEED"));
+    let (bytes, expected) = train(&mut seeds::dice());
     for piece in [bytes.len(), 7, 1] {
         let mut http = server.http();
         for part in bytes.chunks(piece) {

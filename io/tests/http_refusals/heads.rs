@@ -1,8 +1,8 @@
 //! Heads, and the sizes of all parts.
 
 use crate::cases::{Case, Closes, HOST, case, get_with, play_all, post_with};
-use crate::support::rng::Rng;
 use crate::support::start_with_tokens;
+use rookery_testing::seeds;
 
 #[test]
 fn heads_are_well_formed() {
@@ -163,7 +163,7 @@ fn sizes_have_bounds() {
 fn what_is_no_http_is_turned_away() {
     let (_dir, server) = start_with_tokens();
     let hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".to_vec();
-    let mut rng = Rng::from_env("ROOKERY_TEST_SEED");
+    let mut rng = seeds::dice();
     let noise = (0..64 * 1024).map(|_| rng.next() as u8).collect();
     for bytes in [hello, noise, b"\0".to_vec(), vec![b'\n'; 1000]] {
         let mut http = server.http();

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::support::any_user;
 use super::support::api::Api;
 use super::support::http::{Http, Request};
-use super::support::rng::Rng;
 use super::world::World;
+use rookery_testing::dice::Dice;
 
 const CLUBS: usize = 6;
 const CANDIDATES: usize = 5;
@@ -42,7 +42,7 @@ impl Clubs {
     }
 
     /// Makes one change after the other until told to finish, and looks at all clubs in between.
-    pub(super) fn change(&mut self, world: &World, mut rng: Rng) {
+    pub(super) fn change(&mut self, world: &World, mut rng: Dice) {
         while world.goes_on() || self.open.is_some() {
             if let Ok(mut http) = Http::connect(world.addr()) {
                 while self.step(world, &mut http, &mut rng).is_some() {
@@ -54,7 +54,7 @@ impl Clubs {
     }
 
     /// `None` where nothing is left to do, or the connection is of no more use.
-    fn step(&mut self, world: &World, http: &mut Http, rng: &mut Rng) -> Option<()> {
+    fn step(&mut self, world: &World, http: &mut Http, rng: &mut Dice) -> Option<()> {
         self.look(http)?;
         let goes_on = world.goes_on();
         if self.open.is_none() && goes_on {

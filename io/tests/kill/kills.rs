@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use super::alone;
 use super::clubs::Clubs;
 use super::support::Options;
-use super::support::rng::Rng;
 use super::verify::verify;
 use super::world::{build_world, under_load};
+use rookery_testing::seeds;
 
 const KILLS_DEFAULT: usize = 20;
 /// How many shards the starts take turns with.
@@ -24,7 +24,7 @@ const PATIENCE_PER_KILL: Duration = Duration::from_secs(10);
 fn no_kill_loses_repeats_or_reorders_what_was_acknowledged() {
     let _alone = alone();
     let kills = std::env::var("ROOKERY_KILLS").map_or(KILLS_DEFAULT, |text| text.parse().unwrap());
-    let mut rng = Rng::from_env("ROOKERY_KILL_SEED");
+    let mut rng = seeds::dice();
     let dir = tempfile::tempdir().unwrap();
     let options = Options::trusting(dir.path()).flag("--partitions", 6);
 

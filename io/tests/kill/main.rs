@@ -1,7 +1,7 @@
 //! What survives: the server, the broker or the store is killed or frozen under load, and every acknowledged
 //! message is there exactly once, in one order that all readers agree on, and so are members.
 //!
-//! `ROOKERY_KILLS` sets how many kills of the server, `ROOKERY_KILL_SEED` repeats a run's choices.
+//! `ROOKERY_KILLS` sets how many kills of the server, `ROOKERY_TEST_SEED` repeats a run's choices.
 
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 #![allow(clippy::print_stderr, reason = "a run says what it did")]

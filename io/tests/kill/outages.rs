@@ -11,10 +11,10 @@ use super::alone;
 use super::clubs::Clubs;
 use super::support::api::{Api, posted};
 use super::support::engines::are_external;
-use super::support::rng::Rng;
 use super::support::{Options, any_user};
 use super::verify::verify;
 use super::world::{World, build_world, under_load};
+use rookery_testing::seeds;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// The directory of a dev stack (`infra/devstack`) on which the servers under test run.
@@ -70,7 +70,7 @@ fn a_broker_or_store_that_is_away_costs_no_acknowledged_message() {
         stack: PathBuf::from(&stack),
         service,
     });
-    let mut rng = Rng::from_env("ROOKERY_KILL_SEED");
+    let mut rng = seeds::dice();
     let dir = tempfile::tempdir().unwrap();
     let server = Options::trusting(dir.path()).shards(2).start();
     let deadline = Instant::now() + PATIENCE_IN_ALL;

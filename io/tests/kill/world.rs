@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 use super::clubs::Clubs;
 use super::support::api::{Api, Posted, posted};
 use super::support::http::{Http, Request};
-use super::support::rng::Rng;
 use super::support::ws::{self, End, Ws};
 use super::support::{PATIENCE, any_user};
+use rookery_testing::dice::Dice;
 
 const USERS: usize = 50;
 pub(super) const CHATS: usize = 20;
@@ -94,7 +94,7 @@ impl World {
         assert!(before.is_none(), "a sender's ids are unique");
     }
 
-    fn draw(&self, rng: &mut Rng, poster: &str, number: usize) -> Wanted {
+    fn draw(&self, rng: &mut Dice, poster: &str, number: usize) -> Wanted {
         let room = rng.below(self.rooms.len());
         Wanted {
             room,
@@ -108,19 +108,19 @@ impl World {
 pub(super) fn under_load(
     world: &World,
     clubs: &mut Clubs,
-    rng: &mut Rng,
-    faults: impl FnOnce(&mut Rng),
+    rng: &mut Dice,
+    faults: impl FnOnce(&mut Dice),
 ) {
     thread::scope(|scope| {
         let mut senders = Vec::new();
         for poster in 0..POSTERS {
             let seed = rng.next();
-            senders.push(scope.spawn(move || post_over_http(world, poster, Rng::new(seed))));
+            senders.push(scope.spawn(move || post_over_http(world, poster, Dice::new(seed))));
         }
         let seed = rng.next();
-        senders.push(scope.spawn(move || send_over_websocket(world, Rng::new(seed))));
+        senders.push(scope.spawn(move || send_over_websocket(world, Dice::new(seed))));
         let seed = rng.next();
-        senders.push(scope.spawn(move || clubs.change(world, Rng::new(seed))));
+        senders.push(scope.spawn(move || clubs.change(world, Dice::new(seed))));
         for listener in 0..LISTENERS {
             scope.spawn(move || listen(world, &world.users[listener as usize * 7]));
         }
@@ -148,7 +148,7 @@ pub(super) fn build_world(
     addr: SocketAddr,
     breath: Duration,
     deadline: Instant,
-    rng: &mut Rng,
+    rng: &mut Dice,
 ) -> World {
     let users: Vec<String> = (0..USERS).map(|_| any_user()).collect();
     let rooms = (0..CHATS)
@@ -180,7 +180,7 @@ pub(super) fn build_world(
 
 /// Posts in pipelined bursts, over a new connection after each failure, until told to finish; then
 /// until nothing is left unacknowledged.
-fn post_over_http(world: &World, poster: u64, mut rng: Rng) {
+fn post_over_http(world: &World, poster: u64, mut rng: Dice) {
     let mut number = 0;
     let mut open: Vec<Wanted> = Vec::new();
     while world.goes_on() || !open.is_empty() {
@@ -237,7 +237,7 @@ fn post_burst(world: &World, http: &mut Http, open: &mut Vec<Wanted>) -> bool {
 }
 
 /// Sends as one user, one message at a time.
-fn send_over_websocket(world: &World, mut rng: Rng) {
+fn send_over_websocket(world: &World, mut rng: Dice) {
     let sender = world.rooms[0].members[0].clone();
     let rooms: Vec<usize> = (0..CHATS)
         .filter(|&room| world.rooms[room].members.contains(&sender))

@@ -11,8 +11,6 @@ mod model;
 mod restarts;
 #[path = "../support/store_amendments.rs"]
 mod store_amendments;
-#[path = "../support/store_model.rs"]
-mod store_model;
 #[path = "../support/store_shard.rs"]
 mod store_shard;
 mod support;

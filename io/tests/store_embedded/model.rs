@@ -7,8 +7,8 @@ use rookery_schema::event::EventKind;
 use rookery_schema::row::{ChatRow, EventRow, Head, MemberRow, Row, UserRow};
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
 
-use super::store_model::Model;
 use super::support::{amendment, message_record, open, start};
+use rookery_testing::store::Model;
 
 fn chat_id() -> impl Strategy<Value = ChatId> {
     (0..3u8).prop_map(|id| ChatId::from_bytes([id; 16]))

@@ -18,8 +18,6 @@ mod restarts;
 mod shards;
 #[path = "../support/store_amendments.rs"]
 mod store_amendments;
-#[path = "../support/store_model.rs"]
-mod store_model;
 #[path = "../support/store_shard.rs"]
 mod store_shard;
 mod support;

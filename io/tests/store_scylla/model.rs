@@ -9,8 +9,8 @@ use rookery_schema::event::EventKind;
 use rookery_schema::row::{ChatRow, EventRow, Head, MemberRow, Row, UserRow};
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
 
-use super::store_model::Model;
 use super::support::{amendment, keyspace, message_record, start};
+use rookery_testing::store::Model;
 
 const NAMES: [&str; 5] = ["a", "ab", "ab\u{10ffff}", "b", "ba"];
 /// In the year 8307, so that no session is forgotten.
@@ -48,74 +48,72 @@ fn happening() -> impl Strategy<Value = Happening> {
     ]
 }
 
-impl Model {
-    /// The rows that the engine makes of what happens.
-    fn rows(&self, happening: &Happening) -> Vec<Row> {
-        match happening {
-            Happening::Event(chat_id, text) => self.event(*chat_id, text.as_deref()),
-            Happening::Joins(chat_id, user_id) => {
-                let (chat_id, user_id) = (*chat_id, *user_id);
-                let mut rows = self.event(chat_id, None);
-                let seq = rows.iter().filter_map(seq_of).next_back().unwrap();
-                let change = if self.members.contains_key(&(chat_id, user_id)) {
-                    Row::NotMember {
-                        chat_id,
-                        user_id,
-                        removed_seq: seq,
-                    }
-                } else {
-                    let position = u32::from(user_id.as_bytes()[0] % 2);
-                    Row::Member(MemberRow {
-                        chat_id,
-                        user_id,
-                        position,
-                        added_seq: seq,
-                    })
-                };
-                rows.push(change);
-                rows
-            }
-            Happening::Amends(chat_id, target) => {
-                let mut rows = self.event(*chat_id, None);
-                let seq = rows.iter().filter_map(seq_of).next_back().unwrap();
-                rows.push(Row::Amendment(amendment(*chat_id, target % seq.0, seq.0)));
-                rows
-            }
-            Happening::Registers(user_id) => {
-                let id = user_id.as_bytes()[0];
-                let at = Timestamp::from_millis(u64::from(id));
-                vec![Row::User(UserRow {
-                    user_id: *user_id,
-                    username: NAMES[usize::from(id)].to_owned(),
-                    password_hash: (id % 2 == 0).then(|| "a hash".to_owned()),
-                    created_at: at,
-                    updated_at: at,
-                })]
-            }
-            Happening::LogsOut(session_id) => vec![Row::EndedSession {
-                session_id: *session_id,
-                expires_at: Timestamp::from_millis(FAR_MILLIS),
-            }],
+/// The rows that the engine makes of what happens.
+fn rows_of(model: &Model, happening: &Happening) -> Vec<Row> {
+    match happening {
+        Happening::Event(chat_id, text) => event(model, *chat_id, text.as_deref()),
+        Happening::Joins(chat_id, user_id) => {
+            let (chat_id, user_id) = (*chat_id, *user_id);
+            let mut rows = event(model, chat_id, None);
+            let seq = rows.iter().filter_map(seq_of).next_back().unwrap();
+            let change = if model.members.contains_key(&(chat_id, user_id)) {
+                Row::NotMember {
+                    chat_id,
+                    user_id,
+                    removed_seq: seq,
+                }
+            } else {
+                let position = u32::from(user_id.as_bytes()[0] % 2);
+                Row::Member(MemberRow {
+                    chat_id,
+                    user_id,
+                    position,
+                    added_seq: seq,
+                })
+            };
+            rows.push(change);
+            rows
         }
+        Happening::Amends(chat_id, target) => {
+            let mut rows = event(model, *chat_id, None);
+            let seq = rows.iter().filter_map(seq_of).next_back().unwrap();
+            rows.push(Row::Amendment(amendment(*chat_id, target % seq.0, seq.0)));
+            rows
+        }
+        Happening::Registers(user_id) => {
+            let id = user_id.as_bytes()[0];
+            let at = Timestamp::from_millis(u64::from(id));
+            vec![Row::User(UserRow {
+                user_id: *user_id,
+                username: NAMES[usize::from(id)].to_owned(),
+                password_hash: (id % 2 == 0).then(|| "a hash".to_owned()),
+                created_at: at,
+                updated_at: at,
+            })]
+        }
+        Happening::LogsOut(session_id) => vec![Row::EndedSession {
+            session_id: *session_id,
+            expires_at: Timestamp::from_millis(FAR_MILLIS),
+        }],
     }
+}
 
-    /// An event, behind that of the chat's creation where there is none yet.
-    fn event(&self, chat_id: ChatId, text: Option<&str>) -> Vec<Row> {
-        let last = self.events_of(chat_id).next_back().map(|row| row.head);
-        let mut head = last.unwrap_or_default();
-        let mut rows = Vec::new();
-        if last.is_none() {
-            let created_at = Timestamp::from_millis(7);
-            rows.push(next_event(chat_id, &mut head, None));
-            rows.push(Row::Chat(ChatRow {
-                chat_id,
-                name: "chat".to_owned(),
-                created_at,
-            }));
-        }
-        rows.push(next_event(chat_id, &mut head, text));
-        rows
+/// An event, behind that of the chat's creation where there is none yet.
+fn event(model: &Model, chat_id: ChatId, text: Option<&str>) -> Vec<Row> {
+    let last = model.events_of(chat_id).next_back().map(|row| row.head);
+    let mut head = last.unwrap_or_default();
+    let mut rows = Vec::new();
+    if last.is_none() {
+        let created_at = Timestamp::from_millis(7);
+        rows.push(next_event(chat_id, &mut head, None));
+        rows.push(Row::Chat(ChatRow {
+            chat_id,
+            name: "chat".to_owned(),
+            created_at,
+        }));
     }
+    rows.push(next_event(chat_id, &mut head, text));
+    rows
 }
 
 fn next_event(chat_id: ChatId, head: &mut Head, text: Option<&str>) -> Row {
@@ -207,7 +205,7 @@ fn it_answers_as_the_model_does() {
             for happenings in writes {
                 let mut rows = Vec::new();
                 for happening in happenings {
-                    let new = model.rows(happening);
+                    let new = rows_of(&model, happening);
                     new.iter().cloned().for_each(|row| model.write(row));
                     rows.extend(new);
                 }

@@ -16,7 +16,6 @@ pub mod door;
 pub mod engines;
 pub mod http;
 pub mod prometheus;
-pub mod rng;
 pub mod server;
 pub mod ws;
 
@@ -42,5 +41,5 @@ pub fn eventually<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
 
 /// A fresh user id, for trust mode, where any will do.
 pub fn any_user() -> String {
-    rng::Rng::from_entropy().uuid()
+    rookery_testing::dice::Dice::from_entropy().uuid()
 }

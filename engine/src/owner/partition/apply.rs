@@ -359,8 +359,10 @@ impl Partition {
                 chat.audience.add(member, cx.routing.home(member));
             }
         }
+        let from = cx.id();
         send_to_homes(&members, cx, |users| ShardMessage::Joined {
             chat_id,
+            from,
             users,
         });
         if let Some(on_stored) = self.progress.on_stored(span, cx) {

@@ -166,14 +166,16 @@ impl Partition {
         let Some(in_flight) = self.appends.take_answered() else {
             return cx.bug("an append was answered that nobody asked for");
         };
+        let mut follows = true;
         if let Ok(end) = outcome {
-            self.delivery.confirm(end, cx.now.micros);
+            let records = in_flight.pending.len() as u64;
+            follows = self.delivery.confirm(end, records, cx.now.micros);
         }
         let took = cx.now.micros.saturating_sub(in_flight.submitted_micros);
         cx.stats.append.observe(took);
         for pending in in_flight.pending {
             match outcome {
-                Ok(_) => self.durable(pending, cx),
+                Ok(_) => self.durable(pending, follows, cx),
                 Err(AppendFault::Unavailable) => {
                     self.not_appended(pending, Problem::LOG_UNAVAILABLE, cx);
                 }
@@ -183,7 +185,9 @@ impl Partition {
         self.flush(cx);
     }
 
-    fn durable(&mut self, pending: Pending, cx: &mut Context<'_>) {
+    /// It is in the log. Unless it follows what is known of the log, an earlier owner's append has landed there, and
+    /// which of two messages with one client id is the first shows when they are applied.
+    fn durable(&mut self, pending: Pending, follows: bool, cx: &mut Context<'_>) {
         match pending {
             Pending::Message {
                 asker,
@@ -199,8 +203,11 @@ impl Partition {
                 chat_id,
             } => {
                 cx.stats.messages_posted += 1;
-                for asker in self.dedup.confirm(key) {
-                    cx.answer(asker, Outcome::posted(message_id, chat_id));
+                if follows {
+                    let first = self.dedup.applied(key).unwrap_or(message_id);
+                    for asker in self.dedup.confirm(key) {
+                        cx.answer(asker, Outcome::posted(first, chat_id));
+                    }
                 }
             }
             Pending::Nobody => cx.stats.messages_posted += 1,

@@ -1,31 +1,49 @@
-//! A model of a store in memory, to compare stores with.
+//! What a store is to be like: rows in maps, the simplest way.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rookery_engine::port::{Found, Read, StoredChat};
 use rookery_schema::message::{Message, lay_over};
 use rookery_schema::row::{AmendmentRow, ChatRow, EventRow, MemberRow, Row, UserRow};
 use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 
-/// What a store is to be like: rows in maps, the simplest way.
+/// See the module.
 #[derive(Default)]
-pub(crate) struct Model {
+pub struct Model {
     events: BTreeMap<(ChatId, Seq), EventRow>,
     /// By chat, target and slot.
     amendments: BTreeMap<(ChatId, Seq, Vec<u8>), AmendmentRow>,
     chats: BTreeMap<ChatId, ChatRow>,
-    pub(crate) members: BTreeMap<(ChatId, UserId), MemberRow>,
+    pub members: BTreeMap<(ChatId, UserId), MemberRow>,
+    /// The chats of each user, which may be ahead of the chats' members.
+    memberships: BTreeSet<(UserId, ChatId)>,
+    /// The newest change of a membership, and of how it is listed.
+    changed: HashMap<(ChatId, UserId), Seq>,
+    listed: HashMap<(ChatId, UserId), Seq>,
     users: HashMap<UserId, UserRow>,
     names: BTreeMap<String, UserId>,
     ended: BTreeMap<SessionId, Timestamp>,
     /// A chat without events is still to be made by the record that says so, and is not there before.
-    pub(crate) chats_need_events: bool,
+    pub chats_need_events: bool,
+    /// Of two changes of a membership the one with the higher seq counts, whichever comes last.
+    pub late_rows_undo_nothing: bool,
 }
 
 impl Model {
-    pub(crate) fn write(&mut self, row: Row) {
+    /// Writes a row.
+    ///
+    /// # Panics
+    /// Where an event differs from one that was written for its seq, which is a bug of whoever writes it.
+    pub fn write(&mut self, row: Row) {
+        self.write_ahead(&row);
         match row {
-            Row::Event(row) => drop(self.events.insert((row.chat_id, row.head.seq), row)),
+            Row::Event(row) => {
+                let before = self.events.insert((row.chat_id, row.head.seq), row.clone());
+                assert!(
+                    before.is_none_or(|it| it == row),
+                    "a seq never gets another event"
+                );
+            }
             Row::Amendment(row) => {
                 let key = (row.chat_id, row.target, row.slot());
                 let before = self.amendments.get(&key);
@@ -34,10 +52,32 @@ impl Model {
                 }
             }
             Row::Chat(row) => drop(self.chats.insert(row.chat_id, row)),
-            Row::Member(row) => drop(self.members.insert((row.chat_id, row.user_id), row)),
+            Row::Member(row) => {
+                let key = (row.chat_id, row.user_id);
+                if is_newest(
+                    &mut self.changed,
+                    key,
+                    row.added_seq,
+                    self.late_rows_undo_nothing,
+                ) {
+                    self.members.insert(key, row);
+                }
+            }
             Row::NotMember {
-                chat_id, user_id, ..
-            } => drop(self.members.remove(&(chat_id, user_id))),
+                chat_id,
+                user_id,
+                removed_seq,
+            } => {
+                let key = (chat_id, user_id);
+                if is_newest(
+                    &mut self.changed,
+                    key,
+                    removed_seq,
+                    self.late_rows_undo_nothing,
+                ) {
+                    self.members.remove(&key);
+                }
+            }
             Row::User(row) => {
                 self.names.insert(row.username.clone(), row.user_id);
                 self.users.insert(row.user_id, row);
@@ -52,7 +92,36 @@ impl Model {
         }
     }
 
-    pub(crate) fn events_of(&self, chat_id: ChatId) -> impl DoubleEndedIterator<Item = &EventRow> {
+    /// Writes of a change of a membership what may be seen before its event: the user's list of chats.
+    pub fn write_ahead(&mut self, row: &Row) {
+        let guarded = self.late_rows_undo_nothing;
+        match row {
+            Row::Member(row) => {
+                let key = (row.chat_id, row.user_id);
+                if is_newest(&mut self.listed, key, row.added_seq, guarded) {
+                    self.memberships.insert((row.user_id, row.chat_id));
+                }
+            }
+            Row::NotMember {
+                chat_id,
+                user_id,
+                removed_seq,
+            } => {
+                let key = (*chat_id, *user_id);
+                if is_newest(&mut self.listed, key, *removed_seq, guarded) {
+                    self.memberships.remove(&(*user_id, *chat_id));
+                }
+            }
+            Row::Event(_)
+            | Row::Amendment(_)
+            | Row::Chat(_)
+            | Row::User(_)
+            | Row::EndedSession { .. }
+            | Row::Reached { .. } => {}
+        }
+    }
+
+    pub fn events_of(&self, chat_id: ChatId) -> impl DoubleEndedIterator<Item = &EventRow> {
         self.events
             .range((chat_id, Seq(0))..=(chat_id, Seq(u64::MAX)))
             .map(|(_, row)| row)
@@ -71,7 +140,7 @@ impl Model {
         })
     }
 
-    pub(crate) fn read(&self, read: &Read) -> Found {
+    pub fn read(&self, read: &Read) -> Found {
         match read {
             Read::Chat { chat_id, recent } => {
                 let has_events = self.events_of(*chat_id).next().is_some();
@@ -100,8 +169,8 @@ impl Model {
                 Found::Messages(newer.take(*limit).collect())
             }
             Read::ChatsOfUser(user_id) => {
-                let chats = self.members.keys().filter(|(_, user)| user == user_id);
-                Found::Chats(chats.map(|(chat, _)| *chat).collect())
+                let chats = self.memberships.iter().filter(|(user, _)| user == user_id);
+                Found::Chats(chats.map(|(_, chat)| *chat).collect())
             }
             Read::User(user_id) => {
                 Found::Users(self.users.get(user_id).cloned().into_iter().collect())
@@ -164,4 +233,17 @@ impl Model {
             latest_message: self.messages_of(id).next_back(),
         }
     }
+}
+
+/// Notes a change; whether it counts.
+fn is_newest(
+    changed: &mut HashMap<(ChatId, UserId), Seq>,
+    key: (ChatId, UserId),
+    seq: Seq,
+    guarded: bool,
+) -> bool {
+    let newest = changed.entry(key).or_insert(seq);
+    let counts = !guarded || *newest <= seq;
+    *newest = seq.max(*newest);
+    counts
 }

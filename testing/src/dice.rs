@@ -1,30 +1,23 @@
-//! Reproducible randomness: SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number
+//! Randomness that can be repeated: SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number
 //! generators", 2014).
 
 use std::hash::{BuildHasher, RandomState};
 
-pub struct Rng(u64);
+/// See the module.
+#[derive(Debug)]
+pub struct Dice(u64);
 
-impl Rng {
+impl Dice {
     pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
+    /// Dice of a seed that nobody has seen.
     pub fn from_entropy() -> Self {
         Self(RandomState::new().hash_one(0))
     }
 
-    /// The seed in environment variable `name`, or a new one; either way it is printed, so that a
-    /// failure can be repeated.
-    pub fn from_env(name: &str) -> Self {
-        let seed = std::env::var(name)
-            .ok()
-            .map_or_else(|| Self::from_entropy().next(), |text| text.parse().unwrap());
-        eprintln!("{name}={seed}");
-        Self(seed)
-    }
-
-    pub fn next(&mut self) -> u64 {
+    pub const fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -33,14 +26,20 @@ impl Rng {
     }
 
     /// A number below `bound`.
-    pub fn below(&mut self, bound: usize) -> usize {
+    pub const fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound as u64) as usize
+    }
+
+    /// True once in `n` times.
+    pub const fn one_in(&mut self, n: usize) -> bool {
+        self.below(n) == 0
     }
 
     pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
         &items[self.below(items.len())]
     }
 
+    /// A random UUID as text.
     pub fn uuid(&mut self) -> String {
         let high = u128::from(self.next());
         let low = u128::from(self.next());
@@ -54,7 +53,7 @@ impl Rng {
         const LETTERS: &[u8; 64] =
             b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
         (0..count)
-            .map(|_| char::from(LETTERS[self.below(LETTERS.len())]))
+            .map(|_| char::from(*self.pick(LETTERS)))
             .collect()
     }
 }

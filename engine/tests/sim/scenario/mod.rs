@@ -1,0 +1,245 @@
+//! Users who chat while things break, and what must be true in the end.
+
+mod checks;
+mod listeners;
+mod pages;
+mod posts;
+mod rooms;
+mod users;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rookery_engine::config::AuthMode;
+use rookery_testing::http::{HttpReply, request};
+use serde_json::Value;
+
+use crate::scenario::listeners::Listener;
+use crate::scenario::pages::{AskedPage, ShownPage};
+use crate::scenario::posts::Draft;
+use crate::scenario::rooms::{AskedChange, Room};
+use crate::scenario::users::User;
+use crate::store::Seen;
+use crate::wires::WireId;
+use crate::world::{Settings, World};
+
+const USERS: usize = 8;
+const ROUNDS: usize = 200;
+
+/// What may happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Partitions move, the process is restarted, and nothing fails.
+    Calm,
+    /// Besides, the process crashes, and log and store fail.
+    Faulty,
+}
+
+pub(crate) struct Scenario {
+    world: World,
+    faults: bool,
+    users: Vec<User>,
+    rooms: Vec<Room>,
+    listeners: Vec<Listener>,
+    changes: Vec<AskedChange>,
+    drafts: Vec<Draft>,
+    /// Of what was acknowledged, the room and the message's id, by content.
+    acknowledged: BTreeMap<String, (usize, String)>,
+    pages: Vec<AskedPage>,
+    shown: Vec<ShownPage>,
+    /// Tokens whose logins were ended.
+    ended: Vec<String>,
+    /// How often somebody heard what was said last.
+    heard_live: usize,
+    last: usize,
+}
+
+impl Scenario {
+    pub(crate) fn new(seed: u64, kind: Kind) -> Self {
+        let is_short = seed.is_multiple_of(5);
+        let settings = Settings {
+            partitions: 1 + (seed % 4) as u32,
+            shards: 1 + (seed / 4 % 4) as u16,
+            auth: if seed % 6 < 2 {
+                AuthMode::Token
+            } else {
+                AuthMode::Trust
+            },
+            lag_limit: Duration::from_millis(if is_short { LAG_MILLIS } else { 1_000_000 }),
+            seen: if seed.is_multiple_of(3) {
+                Seen::Whole
+            } else {
+                Seen::InParts
+            },
+        };
+        let mut world = World::new(seed, settings);
+        world.settle();
+        assert!(world.is_ready());
+        Self {
+            world,
+            faults: kind == Kind::Faulty,
+            users: (0..USERS).map(User::new).collect(),
+            rooms: Vec::new(),
+            listeners: Vec::new(),
+            changes: Vec::new(),
+            drafts: Vec::new(),
+            acknowledged: BTreeMap::new(),
+            pages: Vec::new(),
+            shown: Vec::new(),
+            ended: Vec::new(),
+            heard_live: 0,
+            last: 0,
+        }
+    }
+
+    pub(crate) fn run(mut self) {
+        self.register();
+        self.create_room();
+        self.world.settle();
+        self.hear();
+        self.fail(self.faults);
+        self.world.reads_late = true;
+        for _ in 0..ROUNDS {
+            self.round();
+        }
+        self.fail(false);
+        self.world.reads_late = false;
+        self.finish();
+        self.check();
+        assert!(self.heard_live > 0);
+    }
+
+    /// From now on log and store fail, or do not.
+    const fn fail(&mut self, fail: bool) {
+        self.world.log.append_failures = fail;
+        self.world.store.read_failures = fail;
+    }
+
+    fn round(&mut self) {
+        match self.world.dice.below(24) {
+            0 | 1 => {
+                let user = self.world.dice.below(USERS);
+                self.listen_as(user);
+            }
+            2 => self.stop_listening(),
+            3 if self.world.dice.one_in(4) => self.end_process(),
+            4 => self.world.tick(100_000),
+            5 => self.create_room(),
+            6 => self.add_member(),
+            7 => self.remove_member(),
+            8 if !self.faults => {
+                self.world.settle();
+                self.hear();
+                self.check_live();
+            }
+            9 | 10 => self.begin_move(),
+            11..14 => self.retry(),
+            14 | 15 => self.ask_page(),
+            16 => self.log_in_or_out(),
+            17 if !self.faults => self.lag(),
+            _ => self.post(),
+        }
+        for _ in 0..self.world.dice.below(30) {
+            self.world.advance();
+        }
+        self.hear();
+    }
+
+    /// A partition begins to move, and who has posted meanwhile tries again when it has moved.
+    fn begin_move(&mut self) {
+        self.post();
+        for _ in 0..self.world.dice.below(10) {
+            self.world.advance();
+        }
+        self.world.begin_move();
+        if self.world.dice.one_in(2) {
+            self.world.end_moves();
+            self.hear();
+            (0..self.drafts.len()).for_each(|index| self.send_draft(index));
+        }
+    }
+
+    /// The process stops, or crashes, and comes back with another number of shards.
+    fn end_process(&mut self) {
+        let shards = 1 + self.world.dice.below(4) as u16;
+        if self.faults && self.world.dice.one_in(2) {
+            self.world.crash(shards);
+        } else {
+            self.world.restart(shards);
+        }
+        if self.world.dice.one_in(2) {
+            self.world.settle();
+            self.hear();
+            self.check_ended();
+        }
+    }
+
+    /// The log is so far ahead of the store that messages are refused.
+    fn lag(&mut self) {
+        if self.world.settings.lag_limit > Duration::from_millis(LAG_MILLIS) {
+            return;
+        }
+        self.world.settle();
+        self.hear();
+        self.world.store.writes_wait = true;
+        let first = self.post_now();
+        self.world.tick(2 * LAG_MILLIS * 1000);
+        let second = self.post_now();
+        self.world.store.writes_wait = false;
+        if first == Some(200) {
+            assert_eq!(second, Some(503), "what is accepted is stored in time");
+        }
+    }
+
+    /// Takes what came from the server.
+    fn hear(&mut self) {
+        self.hear_users();
+        self.hear_changes();
+        self.hear_pages();
+        let mut acknowledged = self.hear_listeners();
+        acknowledged.extend(self.hear_posts());
+        self.acknowledge(acknowledged);
+    }
+
+    /// Sends a request of a user on a connection of its own; nothing where they are not logged in.
+    fn ask(
+        &mut self,
+        user: usize,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Option<WireId> {
+        let credentials = self.credentials(user)?;
+        Some(self.ask_with(&credentials, method, path, body))
+    }
+
+    fn ask_with(
+        &mut self,
+        credentials: &str,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> WireId {
+        let wire = self.world.connect();
+        let bytes = request(method, path, credentials, body);
+        self.world.send(wire, &bytes);
+        wire
+    }
+
+    /// The answer on a connection that was made for one request.
+    fn answer(&mut self, wire: WireId) -> Option<HttpReply> {
+        let reply = self.world.wire(wire).next_http()?;
+        self.world.disconnect(wire);
+        Some(reply)
+    }
+
+    /// Whether a request may have been refused for nothing that its user did.
+    fn is_refusal(&self, reply: &HttpReply) -> bool {
+        // A login may have been ended while the request was on its way.
+        let logged_out = self.world.settings.auth == AuthMode::Token && reply.status == 401;
+        reply.status == 503 || logged_out
+    }
+}
+
+/// A lag limit that is reached at times.
+const LAG_MILLIS: u64 = 300;

@@ -1,0 +1,160 @@
+//! Rooms, and who is in them.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use crate::scenario::{Scenario, USERS};
+use crate::wires::WireId;
+
+const ROOMS: usize = 4;
+
+/// A chat as its users know it.
+pub(super) struct Room {
+    pub(super) id: String,
+    pub(super) standing: BTreeMap<usize, Standing>,
+}
+
+/// What is known of a user who was in a room once, or should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    In,
+    Out,
+    /// A change of it was asked for and not answered, or nobody knows what became of it.
+    Unknown,
+}
+
+/// A change of a room that was asked for and not answered.
+pub(super) struct AskedChange {
+    wire: WireId,
+    change: Change,
+}
+
+enum Change {
+    /// A room with these members.
+    Create(Vec<usize>),
+    /// A user joins a room, or leaves it.
+    Membership {
+        room: usize,
+        user: usize,
+        wanted: Standing,
+    },
+}
+
+impl Room {
+    pub(super) fn standing(&self, user: usize) -> Standing {
+        self.standing.get(&user).copied().unwrap_or(Standing::Out)
+    }
+
+    pub(super) fn members(&self) -> Vec<usize> {
+        let is_in = |(_, standing): &(&usize, &Standing)| **standing == Standing::In;
+        self.standing
+            .iter()
+            .filter(is_in)
+            .map(|(user, _)| *user)
+            .collect()
+    }
+
+    /// Somebody who never leaves.
+    pub(super) fn host(&self) -> usize {
+        self.members()[0]
+    }
+}
+
+impl Scenario {
+    pub(super) fn create_room(&mut self) {
+        if self.rooms.len() >= ROOMS {
+            return;
+        }
+        let mut members: Vec<usize> = (0..USERS).filter(|_| !self.world.dice.one_in(3)).collect();
+        if members.is_empty() {
+            members.push(0);
+        }
+        let ids: Vec<&String> = members.iter().map(|user| &self.users[*user].id).collect();
+        let body = json!({"name": "room", "members": ids});
+        if let Some(wire) = self.ask(members[0], "POST", "/chats", Some(&body)) {
+            let change = Change::Create(members);
+            self.changes.push(AskedChange { wire, change });
+        }
+    }
+
+    pub(super) fn add_member(&mut self) {
+        let room = self.world.dice.below(self.rooms.len());
+        let user = self.world.dice.below(USERS);
+        if self.rooms[room].standing(user) != Standing::Out {
+            return;
+        }
+        // To connect while the membership is on its way is what is hardest to get right.
+        let connects = self.world.dice.one_in(2);
+        if connects {
+            self.hang_up(user);
+        }
+        let path = format!("/chats/{}/members", self.rooms[room].id);
+        let body = json!({"user_id": self.users[user].id});
+        let host = self.rooms[room].host();
+        let wire = self.ask(host, "POST", &path, Some(&body));
+        self.change(wire, room, user, Standing::In);
+        if connects {
+            self.world.store.writes_wait = self.world.dice.one_in(2);
+            for _ in 0..self.world.dice.below(50) {
+                self.world.advance();
+            }
+            self.listen_as(user);
+            for _ in 0..self.world.dice.below(50) {
+                self.world.advance();
+            }
+            self.world.store.writes_wait = false;
+        }
+    }
+
+    /// Takes somebody out of a room who has nothing left to say there.
+    pub(super) fn remove_member(&mut self) {
+        let room = self.world.dice.below(self.rooms.len());
+        let members = self.rooms[room].members();
+        let user = *self.world.dice.pick(&members);
+        let host = self.rooms[room].host();
+        let is_busy = self
+            .drafts
+            .iter()
+            .any(|it| it.room == room && it.sender == user);
+        if user == host || is_busy {
+            return;
+        }
+        let path = format!(
+            "/chats/{}/members/{}",
+            self.rooms[room].id, self.users[user].id
+        );
+        let wire = self.ask(host, "DELETE", &path, None);
+        self.change(wire, room, user, Standing::Out);
+    }
+
+    fn change(&mut self, wire: Option<WireId>, room: usize, user: usize, wanted: Standing) {
+        if let Some(wire) = wire {
+            self.rooms[room].standing.insert(user, Standing::Unknown);
+            let change = Change::Membership { room, user, wanted };
+            self.changes.push(AskedChange { wire, change });
+        }
+    }
+
+    /// Takes the answers to changes; what is not answered may or may not have come about.
+    pub(super) fn hear_changes(&mut self) {
+        for asked in std::mem::take(&mut self.changes) {
+            let Some(reply) = self.answer(asked.wire) else {
+                self.changes.push(asked);
+                continue;
+            };
+            match (reply.status, asked.change) {
+                (201, Change::Create(members)) => {
+                    let id = reply.json()["chat_id"].as_str().unwrap().to_owned();
+                    let standing = members.into_iter().map(|user| (user, Standing::In));
+                    let standing = standing.collect();
+                    self.rooms.push(Room { id, standing });
+                }
+                (200 | 204, Change::Membership { room, user, wanted }) => {
+                    self.rooms[room].standing.insert(user, wanted);
+                }
+                _ => assert!(self.is_refusal(&reply), "{reply:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Who the users are, and how the server knows them.
+
+use rookery_engine::config::AuthMode;
+use rookery_testing::http::user_cookie;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::scenario::{Scenario, USERS};
+use crate::wires::WireId;
+
+pub(super) struct User {
+    pub(super) id: String,
+    name: String,
+    token: Option<String>,
+    /// A login or logout that was not answered.
+    asked: Option<WireId>,
+}
+
+impl User {
+    pub(super) fn new(n: usize) -> Self {
+        Self {
+            id: Uuid::from_u128(0xabc0 + n as u128).to_string(),
+            name: format!("user{n}"),
+            token: None,
+            asked: None,
+        }
+    }
+
+    fn login(&self) -> Value {
+        json!({"username": self.name, "password": format!("password of {}", self.name)})
+    }
+}
+
+impl Scenario {
+    fn has_tokens(&self) -> bool {
+        self.world.settings.auth == AuthMode::Token
+    }
+
+    /// Registers all users, where the server wants to know them, and logs them in.
+    pub(super) fn register(&mut self) {
+        if !self.has_tokens() {
+            return;
+        }
+        for user in 0..USERS {
+            let body = self.users[user].login();
+            let wire = self.ask_with("", "POST", "/users", Some(&body));
+            self.world.settle();
+            assert_eq!(self.answer(wire).unwrap().status, 201);
+        }
+        self.log_all_in();
+    }
+
+    /// Logs everybody in who is not.
+    pub(super) fn log_all_in(&mut self) {
+        for user in 0..USERS {
+            if self.users[user].token.is_none() {
+                self.log_in(user);
+            }
+        }
+        self.world.settle();
+        self.hear_users();
+    }
+
+    fn log_in(&mut self, user: usize) {
+        if self.has_tokens() && self.users[user].asked.is_none() {
+            let body = self.users[user].login();
+            self.users[user].asked = Some(self.ask_with("", "POST", "/login", Some(&body)));
+        }
+    }
+
+    /// What tells the server who a user is; nothing while they are not logged in.
+    pub(super) fn credentials(&self, user: usize) -> Option<String> {
+        let user = &self.users[user];
+        if !self.has_tokens() {
+            return Some(user_cookie(&user.id));
+        }
+        let token = user.token.as_ref()?;
+        Some(format!("Authorization: Bearer {token}\r\n"))
+    }
+
+    pub(super) fn token(&self, user: usize) -> Option<String> {
+        self.users[user].token.clone()
+    }
+
+    pub(super) fn log_in_or_out(&mut self) {
+        let user = self.world.dice.below(USERS);
+        if !self.has_tokens() || self.users[user].asked.is_some() {
+            return;
+        }
+        match self.ask(user, "POST", "/logout", None) {
+            Some(wire) => self.users[user].asked = Some(wire),
+            None => self.log_in(user),
+        }
+    }
+
+    pub(super) fn hear_users(&mut self) {
+        for user in 0..USERS {
+            let Some(wire) = self.users[user].asked else {
+                continue;
+            };
+            let is_open = self.world.wire(wire).open;
+            let reply = self.answer(wire);
+            if reply.is_none() && is_open {
+                continue;
+            }
+            self.users[user].asked = None;
+            // Whatever was answered to a logout, the login may be over.
+            let token = self.users[user].token.take();
+            match reply {
+                Some(reply) if reply.status == 200 => {
+                    let shown = reply.json();
+                    self.users[user].id = shown["user_id"].as_str().unwrap().to_owned();
+                    self.users[user].token = Some(shown["token"].as_str().unwrap().to_owned());
+                }
+                Some(reply) if reply.status == 204 => self.ended.extend(token),
+                Some(reply) => assert!(self.is_refusal(&reply), "{reply:?}"),
+                None => {}
+            }
+        }
+    }
+
+    /// Tokens whose logins were ended are worth nothing, and their WebSockets are closed.
+    pub(super) fn check_ended(&mut self) {
+        for token in self.ended.clone().iter().rev().take(3) {
+            let credentials = format!("Authorization: Bearer {token}\r\n");
+            let wire = self.ask_with(&credentials, "GET", "/chats", None);
+            self.world.settle();
+            let reply = self.answer(wire).unwrap();
+            assert_eq!(reply.status, 401, "a login that was ended: {reply:?}");
+        }
+        for index in 0..self.listeners.len() {
+            let listener = &self.listeners[index];
+            let is_ended = listener
+                .token
+                .as_ref()
+                .is_some_and(|it| self.ended.contains(it));
+            let wire = listener.wire;
+            assert!(!is_ended || !self.world.wire(wire).open, "it is logged out");
+        }
+    }
+}
