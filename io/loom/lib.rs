@@ -1,6 +1,6 @@
 //! The mailbox of `io`, the very files, on [loom]'s types instead of the standard library's. A test that
-//! runs inside `loom::model` is run once for each interleaving of its threads, and for each value that a
-//! load may see under the memory orderings that the code asks for.
+//! runs inside `loom::model` is repeated for each interleaving of its threads, within a bound, and for each
+//! value that a load may see under the memory orderings that the code asks for.
 //!
 //! [loom]: https://docs.rs/loom
 

@@ -189,6 +189,8 @@ impl<T> Drop for Receiver<T> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+    use std::thread;
+
     use super::*;
 
     const PRODUCERS: u64 = 4;

@@ -3,7 +3,7 @@
 //! A sender publishes its news, then sets the flag; if the flag was unset, it wakes the owner. The owner
 //! unsets the flag, *then* looks for news: whatever is published later sets the flag again. Before it
 //! sleeps, it registers its waker, then checks the flag once more. So it never sleeps while there is news
-//! that it has not seen; `io/loom` checks that over every interleaving.
+//! that it has not seen; `io/loom` checks that with loom.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
