@@ -8,6 +8,7 @@
 
 mod support;
 
+use rookery_testing::dice::Dice;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,7 +18,6 @@ use scylla::client::session_builder::SessionBuilder;
 use serde_json::{Value, json};
 use support::api::Api;
 use support::engines::{store, store_credentials, store_flags};
-use support::rng::Rng;
 use support::{Options, Server, eventually};
 use tempfile::TempDir;
 
@@ -137,7 +137,7 @@ fn a_directory_of_a_killed_server_is_opened_as_it_is() {
 fn a_keyspace_is_opened_as_it_is() {
     let Some(node) = store() else { return };
     let fixture = Fixture::unpack("scylla.tar.gz");
-    let keyspace = format!("upgrade_{:016x}", Rng::from_entropy().next());
+    let keyspace = format!("upgrade_{:016x}", Dice::from_entropy().next());
     let dump = fs::read_to_string(Path::new(FIXTURES).join("scylla.cql")).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -248,7 +248,7 @@ fn a_record_of_a_newer_version_in_the_topic_ends_the_server_and_keeps_it_from_st
     let Some(brokers) = support::engines::broker() else {
         return;
     };
-    let topic = format!("upgrade-{}", Rng::from_entropy().uuid());
+    let topic = format!("upgrade-{}", Dice::from_entropy().uuid());
     let dir = tempfile::tempdir().unwrap();
     let options = Options::embedded(dir.path())
         .flag("--auth", "trust")

@@ -167,8 +167,8 @@ mod tests {
     fn a_read_must_wait_for_what_was_confirmed_and_is_not_applied() {
         let mut delivery = delivery();
         assert!(!delivery.is_behind() && delivery.oldest_micros().is_none());
-        delivery.confirm(Offset(12), 5);
-        delivery.confirm(Offset(14), 6);
+        delivery.confirm(Offset(12), 1, 5);
+        delivery.confirm(Offset(14), 1, 6);
         assert_eq!(
             (delivery.is_behind(), delivery.oldest_micros()),
             (true, Some(5))
@@ -190,13 +190,13 @@ mod tests {
     fn what_was_delivered_before_it_was_confirmed_is_waited_for_no_more() {
         let mut delivery = delivery();
         delivery.advance(Offset(14));
-        delivery.confirm(Offset(14), 5);
+        delivery.confirm(Offset(14), 1, 5);
         assert_eq!(
             (delivery.is_behind(), delivery.oldest_micros()),
             (false, None)
         );
-        delivery.confirm(Offset(15), 6);
-        delivery.confirm(Offset(12), 7);
+        delivery.confirm(Offset(15), 1, 6);
+        delivery.confirm(Offset(12), 1, 7);
         assert!(delivery.is_behind(), "the end does not go back");
     }
 
@@ -211,7 +211,7 @@ mod tests {
         );
         delivery.advance(Offset(14));
         assert_eq!(delivery.undelivered(Offset(13)), 1);
-        delivery.confirm(Offset(20), 5);
+        delivery.confirm(Offset(20), 1, 5);
         assert_eq!(delivery.undelivered(Offset(13)), 6);
         delivery.advance(Offset(21));
         assert_eq!(delivery.undelivered(Offset(13)), 0);
@@ -220,9 +220,9 @@ mod tests {
     #[test]
     fn reads_are_served_in_order_as_soon_as_what_they_must_see_is_applied() {
         let mut delivery = delivery();
-        delivery.confirm(Offset(12), 5);
+        delivery.confirm(Offset(12), 1, 5);
         assert_eq!(wait(&mut delivery, 1, 5), Ok(()));
-        delivery.confirm(Offset(14), 6);
+        delivery.confirm(Offset(14), 1, 6);
         assert_eq!(wait(&mut delivery, 2, 6), Ok(()));
         assert_eq!(next_read(&mut delivery, 6), None);
         delivery.advance(Offset(12));
@@ -235,7 +235,7 @@ mod tests {
     #[test]
     fn a_read_is_served_after_its_time_whatever_the_log_does() {
         let mut delivery = delivery();
-        delivery.confirm(Offset(12), 5);
+        delivery.confirm(Offset(12), 1, 5);
         assert_eq!(wait(&mut delivery, 1, 5), Ok(()));
         assert_eq!(next_read(&mut delivery, 4 + READ_WAIT_MAX_MICROS), None);
         assert_eq!(
@@ -247,7 +247,7 @@ mod tests {
     #[test]
     fn no_more_reads_wait_than_the_bound() {
         let mut delivery = delivery();
-        delivery.confirm(Offset(12), 5);
+        delivery.confirm(Offset(12), 1, 5);
         for gather in 0..READS_WAITING_MAX as u64 {
             assert_eq!(wait(&mut delivery, gather, 5), Ok(()));
         }

@@ -5,7 +5,7 @@
 use rookery_engine::mesh::Outcome;
 use rookery_engine::port::Found;
 
-use crate::host::{Host, text_frame};
+use crate::host::Host;
 
 #[test]
 #[should_panic(expected = "a bug: a line of an inbox was sent to a connection")]
