@@ -5,6 +5,8 @@
 use rookery_engine::mesh::Outcome;
 use rookery_engine::port::Found;
 
+use rookery_testing::ws::text_frame;
+
 use crate::host::Host;
 
 #[test]
