@@ -170,13 +170,12 @@ fn encode_summary(summary: &ChatSummary, out: &mut Vec<u8>) {
     out.extend_from_slice(br#","read_seq":0}"#);
 }
 
-#[cfg(test)]
+#[cfg(all(test, debug_assertions))]
 mod tests {
     use super::*;
     use crate::context::sample::Surroundings;
 
     #[test]
-    #[cfg(debug_assertions)]
     #[should_panic(expected = "a bug: a list is finished that is not being gathered")]
     fn a_list_is_finished_once() {
         Inbox::default().finish(1, &mut Surroundings::new().at(0));

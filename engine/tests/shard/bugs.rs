@@ -32,8 +32,9 @@ fn check(what: &'static str, impossible: impl FnOnce(&mut Stage)) {
         assert_eq!(message, Some(format!("a bug: {what}").as_str()));
     } else {
         outcome.expect("a release build goes on");
-        assert_eq!(stage.notices, [Notice::Bug { what }]);
-        assert_eq!(stage.stats().bugs, [(what, 1)]);
+        // Others may follow from it.
+        assert_eq!(stage.notices.first(), Some(&Notice::Bug { what }));
+        assert_eq!(stage.stats().bugs.first(), Some(&(what, 1)));
     }
 }
 

@@ -5,9 +5,8 @@ use std::ops::Range;
 use bytes::BytesMut;
 use rookery_schema::event::EventKind;
 use rookery_schema::limits::CHAT_MEMBERS_MAX;
-use rookery_schema::record::{SessionEnded, UserRegistered};
 use rookery_schema::row::{ChatRow, EventRow, Head};
-use rookery_schema::{MessageId, Offset, PartitionId, Seq, SessionId, Timestamp};
+use rookery_schema::{MessageId, Offset, PartitionId, Seq, Timestamp};
 
 use super::*;
 use crate::owner::chat::sample::{
@@ -340,35 +339,40 @@ fn places_are_compared_within_one_partition() {
     check_event(&mut chat([1, 2]), step, (2, 1), &[], event);
 }
 
-#[test]
 #[cfg(debug_assertions)]
-#[should_panic(expected = "a record that concerns no chat")]
-fn a_registration_is_no_record_of_a_chat() {
-    let record = Record::UserRegistered(UserRegistered {
-        user_id: user(1),
-        at: AT,
-        username: "ann",
-        password_hash: None,
-    });
-    fold_at(&mut chat([1]), &record, NEXT);
-}
+mod bugs {
+    use rookery_schema::SessionId;
+    use rookery_schema::record::{SessionEnded, UserRegistered};
 
-#[test]
-#[cfg(debug_assertions)]
-#[should_panic(expected = "a record that concerns no chat")]
-fn the_end_of_a_session_is_no_record_of_a_chat() {
-    let record = Record::SessionEnded(SessionEnded {
-        session_id: SessionId::from_bytes([1; 16]),
-        user_id: user(1),
-        expires_at: AT,
-    });
-    fold_at(&mut chat([1]), &record, NEXT);
-}
+    use super::*;
 
-#[test]
-#[cfg(debug_assertions)]
-#[should_panic(expected = "an event lies behind the head")]
-fn an_event_is_not_numbered_twice() {
-    let event = Event::MemberAdded(change(3, 1));
-    chat([1]).number(&event, AT, CREATED, Bytes::new());
+    #[test]
+    #[should_panic(expected = "a record that concerns no chat")]
+    fn a_registration_is_no_record_of_a_chat() {
+        let record = Record::UserRegistered(UserRegistered {
+            user_id: user(1),
+            at: AT,
+            username: "ann",
+            password_hash: None,
+        });
+        fold_at(&mut chat([1]), &record, NEXT);
+    }
+
+    #[test]
+    #[should_panic(expected = "a record that concerns no chat")]
+    fn the_end_of_a_session_is_no_record_of_a_chat() {
+        let record = Record::SessionEnded(SessionEnded {
+            session_id: SessionId::from_bytes([1; 16]),
+            user_id: user(1),
+            expires_at: AT,
+        });
+        fold_at(&mut chat([1]), &record, NEXT);
+    }
+
+    #[test]
+    #[should_panic(expected = "an event lies behind the head")]
+    fn an_event_is_not_numbered_twice() {
+        let event = Event::MemberAdded(change(3, 1));
+        chat([1]).number(&event, AT, CREATED, Bytes::new());
+    }
 }
