@@ -11,6 +11,7 @@ use crate::config::ShardConfig;
 use crate::edge::effect::{Effects, Notice};
 use crate::edge::input::Now;
 use crate::edge::port::{Read, StoreRequest, Token};
+use crate::held_bytes::HeldBytes;
 use crate::http::HttpDate;
 use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, Command, Outcome, ShardMessage};
@@ -28,6 +29,8 @@ pub(crate) struct Context<'a> {
     pub(crate) random: &'a mut ChaCha12Rng,
     /// Messages from this shard to itself, handled before the step ends.
     pub(crate) local: &'a mut VecDeque<ShardMessage>,
+    /// What the connections of this shard hold to be sent.
+    pub(crate) held: &'a HeldBytes,
     /// The current date, as replies carry it.
     pub(crate) date: &'a HttpDate,
     /// How long the bytes that this step is about waited to be read.

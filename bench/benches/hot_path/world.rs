@@ -186,7 +186,7 @@ impl World {
         for (conn, effect) in self.effects.connections.drain(..) {
             if let (ConnEffect::Flush, Some(outbox)) = (effect, self.shard.outbox(conn)) {
                 let waiting = outbox.len();
-                outbox.advance(waiting);
+                outbox.advance(waiting, self.micros);
                 sent += u32::from(waiting > 0);
             }
         }
@@ -220,6 +220,7 @@ fn config() -> ShardConfig {
         ticket_secret: vec![2; 32],
         entropy: [3; 32],
         lag_limit: Duration::from_secs(1),
+        slow_reader: Duration::from_secs(5),
         user_rate: 0,
         login_rate: 0,
         appends_in_flight_max: 1,

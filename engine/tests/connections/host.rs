@@ -32,6 +32,7 @@ fn routing() -> Routing {
 }
 
 pub(crate) const LAG_LIMIT: Duration = Duration::from_secs(1000);
+pub(crate) const SLOW_READER: Duration = Duration::from_secs(5);
 
 pub(crate) struct Host {
     shard: Shard,
@@ -65,6 +66,7 @@ impl Host {
             ticket_secret: vec![2; 32],
             entropy: [3; 32],
             lag_limit: LAG_LIMIT,
+            slow_reader: SLOW_READER,
             user_rate: 0,
             login_rate: 0,
             appends_in_flight_max: 1,
@@ -303,7 +305,7 @@ impl Host {
             outbox.slices(&mut slices);
             let taken = slices[0].len().min(at_most - read.len());
             read.extend_from_slice(&slices[0][..taken]);
-            outbox.advance(taken);
+            outbox.advance(taken, self.micros);
         }
         read
     }

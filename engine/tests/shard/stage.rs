@@ -76,6 +76,7 @@ impl Stage {
             ticket_secret: vec![2; 32],
             entropy: [3; 32],
             lag_limit: Duration::from_secs(1),
+            slow_reader: Duration::from_secs(5),
             user_rate: 0,
             login_rate: 10,
             appends_in_flight_max: 1,
@@ -421,7 +422,7 @@ impl Stage {
             let mut slices = [IoSlice::new(&[]); 4];
             let filled = outbox.slices(&mut slices);
             let taken: Vec<u8> = slices[..filled].iter().flat_map(|s| s.to_vec()).collect();
-            outbox.advance(taken.len());
+            outbox.advance(taken.len(), self.micros);
             bytes.extend(taken);
         }
         String::from_utf8_lossy(&bytes).into_owned()

@@ -109,6 +109,7 @@ impl World {
                 ticket_secret: vec![2; 32],
                 entropy,
                 lag_limit: Duration::from_secs(1000),
+                slow_reader: Duration::from_secs(5),
                 user_rate: 0,
                 login_rate: 10,
                 appends_in_flight_max: 1 + self.dice.below(2),
@@ -203,7 +204,7 @@ impl World {
             let mut slices = [IoSlice::new(&[]); 4];
             let filled = outbox.slices(&mut slices);
             let taken: Vec<u8> = slices[..filled].iter().flat_map(|s| s.to_vec()).collect();
-            outbox.advance(taken.len());
+            outbox.advance(taken.len(), self.micros);
             sent.extend(taken);
         }
         if let Some(wire) = self.by_conn.get(&(shard, conn.slot)) {
