@@ -24,7 +24,7 @@ impl HeldBytes {
 
     /// Makes bytes that can be shared. All of them count until the last reference to any of them is gone.
     pub fn hold(&self, bytes: Vec<u8>) -> Bytes {
-        self.add(bytes.len());
+        self.add(bytes.capacity());
         let held = self.clone();
         Bytes::from_owner(Counted { bytes, held })
     }
@@ -34,9 +34,7 @@ impl HeldBytes {
     }
 
     pub(crate) fn subtract(&self, bytes: usize) {
-        if bytes > 0 {
-            self.0.fetch_sub(bytes as u64, Ordering::Relaxed);
-        }
+        self.0.fetch_sub(bytes as u64, Ordering::Relaxed);
     }
 }
 
@@ -48,7 +46,7 @@ impl AsRef<[u8]> for Counted {
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.held.subtract(self.bytes.len());
+        self.held.subtract(self.bytes.capacity());
     }
 }
 

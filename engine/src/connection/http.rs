@@ -91,7 +91,9 @@ impl Http {
             (None, None) if self.replies.is_empty() => self.active_seconds + IDLE_SECONDS_MAX,
             (None, None) => cx.seconds() + IDLE_SECONDS_MAX,
         };
-        let stuck = link.stuck_since_seconds().map(|since| since + STUCK_SECONDS_MAX);
+        let stuck = link
+            .stuck_since_seconds()
+            .map(|since| since + STUCK_SECONDS_MAX);
         let others = self.replies.due_seconds().into_iter().chain(stuck);
         others.fold(due, u64::min)
     }

@@ -88,12 +88,14 @@ impl Link {
         written
     }
 
-    /// Queues bytes that others get too.
-    pub(super) fn share(&mut self, bytes: Bytes, cx: &mut Context<'_>) {
-        if self.outbox.is_empty() {
+    /// Queues bytes that others get too. True where something waits before them.
+    pub(super) fn share(&mut self, bytes: Bytes, cx: &mut Context<'_>) -> bool {
+        let was_empty = self.outbox.is_empty();
+        if was_empty {
             cx.effects.connections.push((self.id, ConnEffect::Flush));
         }
         self.outbox.share(bytes, cx.now.micros);
+        !was_empty
     }
 
     /// When its reader becomes slow unless they take something before, in microseconds.
@@ -111,7 +113,8 @@ impl Link {
 
     /// Whether the oldest byte that waits to be sent is older than a reader may let it become.
     pub(super) fn is_slow(&self, cx: &Context<'_>) -> bool {
-        self.slow_micros(cx).is_some_and(|slow| slow <= cx.now.micros)
+        self.slow_micros(cx)
+            .is_some_and(|slow| slow <= cx.now.micros)
     }
 
     /// Drops what waits to be sent, but for what the peer has in part.

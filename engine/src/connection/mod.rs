@@ -255,8 +255,9 @@ impl Connections {
     /// Queues frames that others get too.
     pub(crate) fn share(&mut self, id: ConnId, frames: Bytes, cx: &mut Context<'_>) {
         self.with_websocket(id, cx, |link, ws, cx| {
-            link.share(frames, cx);
-            ws.close_if_slow(link, cx);
+            if link.share(frames, cx) {
+                ws.close_if_slow(link, cx);
+            }
         });
     }
 

@@ -190,7 +190,10 @@ fn when_too_much_waits_in_all_the_slowest_are_closed_first() {
     let aborted: Vec<bool> = replies.iter().map(|conn| host.is_aborted(*conn)).collect();
     assert!(aborted[0] && aborted[1..].iter().all(|aborted| !aborted));
     assert_eq!(host.waiting_bytes(replies[0]), 0);
-    assert!(!host.is_closed(reader), "who reads is none the worse for it");
+    assert!(
+        !host.is_closed(reader),
+        "who reads is none the worse for it"
+    );
 }
 
 #[test]
