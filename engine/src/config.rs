@@ -19,6 +19,8 @@ pub struct ShardConfig {
     pub entropy: [u8; 32],
     /// Changes are refused while the oldest one that is not stored is older.
     pub lag_limit: Duration,
+    /// Close a WebSocket whose oldest unsent byte is older.
+    pub slow_reader: Duration,
     /// Messages a second and user; 0: no limit.
     pub user_rate: u32,
     /// Failed logins in five minutes per account and address; 0: no limit.

@@ -14,6 +14,7 @@ use crate::config::ShardConfig;
 use crate::edge::effect::{Effects, Notice};
 use crate::edge::input::Now;
 use crate::edge::port::{Read, StoreRequest, Token};
+use crate::held_bytes::HeldBytes;
 use crate::http::HttpDate;
 use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, Command, Outcome, ShardMessage};
@@ -31,6 +32,8 @@ pub(crate) struct Context<'a> {
     pub(crate) random: &'a mut ChaCha12Rng,
     /// Messages from this shard to itself, handled before the step ends.
     pub(crate) local: &'a mut VecDeque<ShardMessage>,
+    /// What the connections of this shard hold to be sent.
+    pub(crate) held: &'a HeldBytes,
     /// The current date, as replies carry it.
     pub(crate) date: &'a HttpDate,
     /// Microseconds that the bytes of this step waited to be read.

@@ -16,6 +16,7 @@ pub mod config;
 mod connection;
 mod context;
 mod edge;
+pub mod held_bytes;
 mod home;
 pub mod http;
 pub mod ids;

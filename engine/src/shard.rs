@@ -14,6 +14,7 @@ use crate::context::Context;
 use crate::edge::effect::{Effects, HandedOff};
 use crate::edge::input::{Input, Now};
 use crate::edge::port::{Found, Part, PasswordOutcome, Read, StoreEvent, StoreFault, Token};
+use crate::held_bytes::HeldBytes;
 use crate::home::Home;
 use crate::http::HttpDate;
 use crate::ids::{Caller, ConnId};
@@ -34,6 +35,7 @@ pub struct Shard {
     readiness: Readiness,
     stats: Stats,
     random: ChaCha12Rng,
+    held: HeldBytes,
     date: HttpDate,
     local: VecDeque<ShardMessage>,
     /// More waits for other shards than may: changes are refused.
@@ -65,6 +67,7 @@ impl Shard {
             readiness: Readiness::new(config.routing.shards()),
             stats: Stats::default(),
             random: ChaCha12Rng::from_seed(config.entropy),
+            held: HeldBytes::default(),
             date: HttpDate::new(0),
             local: VecDeque::new(),
             mesh_full: false,
@@ -101,14 +104,15 @@ impl Shard {
         }
     }
 
-    /// Ends a round of steps: resumes requests that were paused by a full outbox, and hands over what was gathered
-    /// for log, store and other shards.
+    /// Ends a round of steps: resumes requests that were paused by a full outbox, hands over what was gathered for
+    /// log, store and other shards, and closes the slowest connections where too much waits to be sent.
     pub fn flush(&mut self, now: Now, effects: &mut Effects) {
         self.with_parts(now, effects, |parts, cx| {
             let api = Api::new(parts.routes, parts.gate);
             parts.connections.go_on_with_relieved(api, cx);
             parts.take_local(cx);
             parts.owner.flush(cx);
+            parts.connections.close_slowest(cx);
         });
     }
 
@@ -140,6 +144,7 @@ impl Shard {
             stats: &mut self.stats,
             random: &mut self.random,
             local: &mut self.local,
+            held: &self.held,
             date: &self.date,
             input_waited_micros: 0,
         };
@@ -431,6 +436,7 @@ impl Parts<'_> {
         cx.stats.http_connections = http;
         cx.stats.websocket_connections = websockets;
         cx.stats.outbox_bytes = waiting_bytes;
+        cx.stats.outbox_distinct_bytes = cx.held.get();
         cx.stats.ended_sessions = self.gate.ended_sessions() as u64;
         let stats = Box::new(cx.stats.clone());
         let message = ShardMessage::Stats {

@@ -77,6 +77,7 @@ pub struct Stats {
     pub http_requests: u64,
     pub deliveries: u64,
     pub outbox_bytes: u64,
+    pub outbox_distinct_bytes: u64,
     pub duplicate_sends: u64,
     pub poison_records: u64,
     pub panics: u64,
@@ -241,6 +242,11 @@ impl Stats {
                 "rookery_outbox_bytes",
                 "Bytes queued to connections.",
                 self.outbox_bytes as f64,
+            ),
+            gauge(
+                "rookery_outbox_distinct_bytes",
+                "Bytes held for connections: what several of them share counts once.",
+                self.outbox_distinct_bytes as f64,
             ),
             gauge(
                 "rookery_chats_loaded",

@@ -72,6 +72,7 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
         },
         token_secret: token_secret.expose().to_vec(),
         lag_limit: config.lag_limit,
+        slow_reader: config.slow_reader,
         user_rate: config.user_rate.map_or(0, Into::into),
         login_rate: config.login_rate,
         appends_in_flight_max: log.appends_in_flight_max(),

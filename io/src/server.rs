@@ -54,6 +54,7 @@ pub struct ServerConfig {
     /// At least 32 bytes.
     pub token_secret: Vec<u8>,
     pub lag_limit: Duration,
+    pub slow_reader: Duration,
     /// Messages per second and user; 0: no limit.
     pub user_rate: u32,
     /// Failed logins in five minutes per account and address.
@@ -375,6 +376,7 @@ fn configure_shards(
                 ticket_secret: ticket_secret.clone(),
                 entropy,
                 lag_limit: config.lag_limit,
+                slow_reader: config.slow_reader,
                 user_rate: config.user_rate,
                 login_rate: config.login_rate,
                 appends_in_flight_max: config.appends_in_flight_max,

@@ -1,5 +1,4 @@
-//! A reader that stops reading costs a bounded amount of memory, then its WebSocket, or the reading of
-//! its requests; nobody else notices.
+//! A reader who stops reading costs a bounded amount of memory, then their connection; nobody else notices.
 
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 #![allow(clippy::print_stderr, reason = "a run says what it measured")]
@@ -9,6 +8,7 @@ mod support;
 use std::net::TcpStream;
 use std::time::Duration;
 
+use rustix::process::{Resource, getrlimit, setrlimit};
 use serde_json::Value;
 use socket2::{Domain, Socket, Type};
 use support::api::Api;
@@ -109,6 +109,65 @@ fn who_does_not_read_his_replies_is_not_read_until_he_does() {
         assert_eq!(page[0]["seq"], first(n), "page {n}");
     }
     http.assert_lives();
+}
+
+#[test]
+fn a_thousand_who_never_read_cost_a_bounded_amount_of_memory() {
+    const READERS: usize = 1000;
+    const ROUNDS: usize = 80;
+    /// Of the server, beyond what it takes without their backlog: the events once, and references to them.
+    const RESIDENT_BYTES_MAX: u64 = 96 << 20;
+    /// Of the kernel, for both ends of each connection. It would take 2.5 MiB or more for the server's end.
+    const KERNEL_BYTES_MAX: u64 = READERS as u64 * (256 << 10);
+    allow_files(2 * READERS as u64 + 100);
+    let (_dir, server) = start_trusting();
+    let user = any_user();
+    let mut alice = Api::trusted(server.addr, &any_user());
+    let chat = alice.create_chat("room", &[&user]);
+    let stuck: Vec<Ws> = (0..READERS).map(|_| stuck_reader(&server, &user)).collect();
+    let burst = vec!["x".repeat(CONTENT_BYTES); BURST];
+    let before = (server.resident_bytes(), kernel_bytes());
+    let mut most = (0, 0);
+    for _ in 0..ROUNDS {
+        alice.say_all(&chat, &burst);
+        let (resident, kernel) = (server.resident_bytes(), kernel_bytes());
+        most.0 = most.0.max(resident.saturating_sub(before.0));
+        most.1 = most.1.max(kernel.saturating_sub(before.1));
+    }
+    eventually("all are closed", || {
+        let closed = server
+            .metrics()
+            .sum_with("rookery_connections_closed_total", "code", "4008");
+        (closed >= READERS as f64).then_some(())
+    });
+    drop(stuck);
+    eprintln!(
+        "at most {} bytes of the server and {} of the kernel",
+        most.0, most.1
+    );
+    assert!(
+        most.0 < RESIDENT_BYTES_MAX,
+        "{} bytes of the server",
+        most.0
+    );
+    assert!(most.1 < KERNEL_BYTES_MAX, "{} bytes of the kernel", most.1);
+    alice.say(&chat, "still here");
+}
+
+/// Raises the limit of open files for this process and those that it starts, where it is lower.
+fn allow_files(wanted: u64) {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.current.map(|current| current.max(wanted));
+    setrlimit(Resource::Nofile, limit).unwrap();
+}
+
+/// What the kernel holds for all TCP sockets of this machine.
+fn kernel_bytes() -> u64 {
+    const PAGE_BYTES: u64 = 4096;
+    let text = std::fs::read_to_string("/proc/net/sockstat").unwrap();
+    let tcp = text.lines().find(|line| line.starts_with("TCP:")).unwrap();
+    let (_, pages) = tcp.rsplit_once("mem ").unwrap();
+    pages.parse::<u64>().unwrap() * PAGE_BYTES
 }
 
 /// Posts a phase's messages while a reader takes all of them; gives the most memory that was used.

@@ -73,6 +73,7 @@ pub fn config(id: ShardId, routing: Routing) -> ShardConfig {
         ticket_secret: vec![2; 32],
         entropy: [3; 32],
         lag_limit: Duration::from_secs(1),
+        slow_reader: Duration::from_secs(5),
         user_rate: 0,
         login_rate: 0,
         appends_in_flight_max: 1,
@@ -156,6 +157,7 @@ impl Host {
     /// # Panics
     /// Where there is no such connection.
     pub fn read(&mut self, conn: ConnId, at_most: usize) -> Vec<u8> {
+        let now_micros = self.clock.now().micros;
         let outbox = self.shard.outbox(conn).unwrap();
         let mut read = Vec::new();
         while !outbox.is_empty() && read.len() < at_most {
@@ -163,7 +165,7 @@ impl Host {
             outbox.slices(&mut slices);
             let taken = slices[0].len().min(at_most - read.len());
             read.extend_from_slice(&slices[0][..taken]);
-            outbox.advance(taken);
+            outbox.advance(taken, now_micros);
         }
         read
     }

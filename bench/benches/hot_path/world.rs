@@ -154,10 +154,11 @@ impl World {
     fn send(&mut self) -> u32 {
         self.host.effects.broadcasts.clear();
         let mut sent = 0;
+        let now_micros = self.host.clock.now().micros;
         for (conn, effect) in self.host.effects.connections.drain(..) {
             if let (ConnEffect::Flush, Some(outbox)) = (effect, self.host.shard.outbox(conn)) {
                 let waiting = outbox.len();
-                outbox.advance(waiting);
+                outbox.advance(waiting, now_micros);
                 sent += u32::from(waiting > 0);
             }
         }

@@ -27,6 +27,8 @@ const REQUEST_SECONDS_MAX: u64 = 10;
 const IDLE_SECONDS_MAX: u64 = 75;
 /// Seconds in which a client that sends no more must have taken its replies.
 const FINISHED_SECONDS_MAX: u64 = 30;
+/// Seconds in which a client must take some of what waits for them.
+const STUCK_SECONDS_MAX: u64 = 10;
 /// An input buffer above this many bytes is given back when it is empty.
 const KEPT_INPUT_BYTES_MAX: usize = 8192;
 /// Bytes of frames that a client may send before its handshake is answered.
@@ -82,15 +84,18 @@ impl Http {
     }
 
     /// When its deadlines must be looked at, in seconds.
-    pub(super) fn due_seconds(&self, cx: &Context<'_>) -> u64 {
+    pub(super) fn due_seconds(&self, link: &Link, cx: &Context<'_>) -> u64 {
         let due = match (self.finished_seconds, self.request_began_seconds) {
             (Some(finished), _) => finished + FINISHED_SECONDS_MAX,
             (None, Some(began)) => began + REQUEST_SECONDS_MAX,
             (None, None) if self.replies.is_empty() => self.active_seconds + IDLE_SECONDS_MAX,
             (None, None) => cx.seconds() + IDLE_SECONDS_MAX,
         };
-        let answer = self.replies.due_seconds();
-        answer.map_or(due, |answer| answer.min(due))
+        let stuck = link
+            .stuck_since_seconds()
+            .map(|since| since + STUCK_SECONDS_MAX);
+        let others = self.replies.due_seconds().into_iter().chain(stuck);
+        others.fold(due, u64::min)
     }
 
     /// Whether more may be read.
@@ -371,6 +376,10 @@ impl Http {
     /// Ends what is overdue.
     pub(super) fn tick(&mut self, link: &mut Link, api: Api<'_>, cx: &mut Context<'_>) {
         let seconds = cx.seconds();
+        let is_over = |since: Option<u64>, max| since.is_some_and(|since| since + max <= seconds);
+        if is_over(link.stuck_since_seconds(), STUCK_SECONDS_MAX) {
+            return link.abort(cx);
+        }
         if link.is_full() && self.request_began_seconds.is_some() {
             // It is not read while its outbox is full, so its time starts then.
             self.request_began_seconds = Some(seconds);
@@ -379,7 +388,6 @@ impl Http {
         if link.is_closing() {
             return;
         }
-        let is_over = |since: Option<u64>, max| since.is_some_and(|since| since + max <= seconds);
         if is_over(self.request_began_seconds, REQUEST_SECONDS_MAX) {
             self.refuse_and_close(link, &Refusal::REQUEST_TIMEOUT, cx);
         } else if is_over(self.finished_seconds, FINISHED_SECONDS_MAX)

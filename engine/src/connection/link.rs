@@ -9,18 +9,13 @@ use crate::outbox::Outbox;
 
 /// Seconds that the peer has to take our last bytes.
 const CLOSE_LINGER_SECONDS: u64 = 5;
-/// Microseconds for which an outbox may be full without a break before its reader counts as slow: what
-/// was queued in one go has not been offered to the socket yet.
-const SLOW_AFTER_MICROS: u64 = 250_000;
-/// Bytes that may wait on one connection however they came.
-const BACKLOG_BYTES_MAX: usize = 64 << 20;
+
+const MICROS_PER_SECOND: u64 = 1_000_000;
 
 /// See the module.
 pub(crate) struct Link {
     id: ConnId,
     outbox: Outbox,
-    /// Since when its output was full whenever there was more, in microseconds.
-    full_since: Option<u64>,
     /// It closes when its output was sent, or in this second; nothing more is read.
     closing_until: Option<u64>,
     /// It was told not to be read, and is owed a [`ConnEffect::Resume`].
@@ -30,11 +25,10 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(id: ConnId) -> Self {
+    pub(super) fn new(id: ConnId, cx: &Context<'_>) -> Self {
         Self {
             id,
-            outbox: Outbox::default(),
-            full_since: None,
+            outbox: Outbox::new(cx.held.clone()),
             closing_until: None,
             paused: false,
             due_seconds: None,
@@ -54,7 +48,18 @@ impl Link {
         self.outbox.len()
     }
 
-    /// Whether as much waits to be sent as may.
+    /// When the oldest byte that waits to be sent was queued, in microseconds.
+    pub(super) fn oldest_micros(&self) -> Option<u64> {
+        self.outbox.oldest_micros()
+    }
+
+    /// Since when something waits to be sent and nothing was taken, in seconds, rounded up.
+    pub(super) fn stuck_since_seconds(&self) -> Option<u64> {
+        let since = self.outbox.stuck_since_micros()?;
+        Some(since.div_ceil(MICROS_PER_SECOND))
+    }
+
+    /// Whether as many own bytes wait to be sent as may.
     pub(super) fn is_full(&self) -> bool {
         self.outbox.is_full()
     }
@@ -74,44 +79,54 @@ impl Link {
         cx: &mut Context<'_>,
         write: impl FnOnce(&mut Vec<u8>, &mut Context<'_>) -> T,
     ) -> T {
-        self.note_room();
         let was_empty = self.outbox.is_empty();
-        let written = write(self.outbox.buffer(), cx);
+        let now = cx.now.micros;
+        let written = self.outbox.write(now, |out| write(out, cx));
         if was_empty && !self.outbox.is_empty() {
             cx.effects.connections.push((self.id, ConnEffect::Flush));
         }
         written
     }
 
-    /// Queues bytes that others get too.
-    pub(super) fn share(&mut self, bytes: Bytes, cx: &mut Context<'_>) {
-        self.note_room();
-        if self.outbox.is_empty() {
+    /// Queues bytes that others get too. True where something waits before them.
+    pub(super) fn share(&mut self, bytes: Bytes, cx: &mut Context<'_>) -> bool {
+        let was_empty = self.outbox.is_empty();
+        if was_empty {
             cx.effects.connections.push((self.id, ConnEffect::Flush));
         }
-        self.outbox.share(bytes);
+        self.outbox.share(bytes, cx.now.micros);
+        !was_empty
     }
 
-    /// To be called before there is more output: only then can it be seen that some was taken.
-    fn note_room(&mut self) {
-        if !self.outbox.is_full() {
-            self.full_since = None;
-        }
+    /// When its reader becomes slow unless they take something before, in microseconds.
+    fn slow_micros(&self, cx: &Context<'_>) -> Option<u64> {
+        let slow_after = cx.config.slow_reader.as_micros() as u64;
+        let oldest = self.outbox.oldest_micros();
+        oldest.map(|oldest| oldest.saturating_add(slow_after))
     }
 
-    /// Whether its reader takes less than it is sent. Then all but what is being sent is dropped.
-    pub(super) fn drop_if_slow(&mut self, cx: &Context<'_>) -> bool {
-        if !self.outbox.is_full() {
-            return false;
-        }
-        let now = cx.now.micros;
-        let full_since = *self.full_since.get_or_insert(now);
-        let lagging = now.saturating_sub(full_since) >= SLOW_AFTER_MICROS;
-        let is_slow = lagging || self.outbox.len() >= BACKLOG_BYTES_MAX;
-        if is_slow {
-            self.outbox.drop_behind_front();
-        }
-        is_slow
+    /// The same in seconds, rounded up.
+    pub(super) fn slow_seconds(&self, cx: &Context<'_>) -> Option<u64> {
+        let slow = self.slow_micros(cx);
+        slow.map(|slow| slow.div_ceil(MICROS_PER_SECOND))
+    }
+
+    /// Whether the oldest byte that waits to be sent is older than a reader may let it become.
+    pub(super) fn is_slow(&self, cx: &Context<'_>) -> bool {
+        self.slow_micros(cx)
+            .is_some_and(|slow| slow <= cx.now.micros)
+    }
+
+    /// Drops what waits to be sent, but for what the peer has in part.
+    pub(super) fn drop_unsent(&mut self) {
+        self.outbox.drop_unsent();
+    }
+
+    /// Ends the connection at once, and drops what waits to be sent.
+    pub(super) fn abort(&mut self, cx: &mut Context<'_>) {
+        self.begin_to_close(cx);
+        self.outbox.clear();
+        cx.effects.connections.push((self.id, ConnEffect::Abort));
     }
 
     /// Lets the connection end once its output was sent.

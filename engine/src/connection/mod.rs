@@ -18,12 +18,12 @@ use crate::connection::http::Http;
 use crate::connection::link::Link;
 use crate::connection::websocket::Ws;
 use crate::context::Context;
-use crate::edge::effect::{ConnEffect, HandedOff};
+use crate::edge::effect::HandedOff;
 use crate::edge::input::Entrance;
 use crate::edge::port::{Found, StoreFault};
 use crate::ids::ConnId;
 use crate::mesh::Outcome;
-use crate::outbox::Outbox;
+use crate::outbox::{OUTBOXES_BYTES_MAX, Outbox};
 use crate::ws::CloseCode;
 
 /// All connections of a shard. Each is looked up once for each thing that happens to it.
@@ -71,8 +71,8 @@ impl Connection {
             .link
             .closing_until()
             .unwrap_or_else(|| match &self.protocol {
-                Protocol::Http(http) => http.due_seconds(cx),
-                Protocol::WebSocket(ws) => ws.due_seconds(),
+                Protocol::Http(http) => http.due_seconds(&self.link, cx),
+                Protocol::WebSocket(ws) => ws.due_seconds(&self.link, cx),
             });
         if self.link.due_seconds.is_none_or(|earlier| due < earlier) {
             self.link.due_seconds = Some(due);
@@ -85,11 +85,18 @@ impl Connection {
         self.link.due_seconds = None;
         let link = &mut self.link;
         match &mut self.protocol {
-            _ if link.is_closing() => {
-                cx.effects.connections.push((link.id(), ConnEffect::Abort));
-            }
+            _ if link.is_closing() => link.abort(cx),
             Protocol::Http(http) => http.tick(link, api, cx),
             Protocol::WebSocket(ws) => ws.tick(link, cx),
+        }
+    }
+
+    /// Frees what waits to be sent: a WebSocket's client is told why, where that can still be done.
+    fn give_up(&mut self, cx: &mut Context<'_>) {
+        let link = &mut self.link;
+        match &mut self.protocol {
+            Protocol::WebSocket(ws) if !link.is_closing() => ws.close_as_slow(link, cx),
+            Protocol::WebSocket(_) | Protocol::Http(_) => link.abort(cx),
         }
     }
 }
@@ -118,7 +125,7 @@ impl Connections {
         if self.slots.len() <= slot {
             self.slots.resize_with(slot + 1, || None);
         }
-        let link = Link::new(id);
+        let link = Link::new(id, cx);
         let mut connection = Box::new(Connection { link, protocol });
         connection.schedule(&mut self.deadlines, cx);
         self.slots[slot] = Some(connection);
@@ -248,8 +255,9 @@ impl Connections {
     /// Queues frames that others get too.
     pub(crate) fn share(&mut self, id: ConnId, frames: Bytes, cx: &mut Context<'_>) {
         self.with_websocket(id, cx, |link, ws, cx| {
-            link.share(frames, cx);
-            ws.close_if_slow(link, cx);
+            if link.share(frames, cx) {
+                ws.close_if_slow(link, cx);
+            }
         });
     }
 
@@ -322,6 +330,29 @@ impl Connections {
                 if !was_closing {
                     connection.schedule(&mut self.deadlines, cx);
                 }
+            }
+        }
+    }
+
+    /// Closes connections, the slowest first, until no more is held than may be. What was queued this very
+    /// moment has not been offered to its socket yet, and makes nobody slow.
+    pub(crate) fn close_slowest(&mut self, cx: &mut Context<'_>) {
+        if cx.held.get() <= OUTBOXES_BYTES_MAX {
+            return;
+        }
+        let behind = self.all().filter_map(|connection| {
+            let oldest = connection.link.oldest_micros()?;
+            (oldest < cx.now.micros).then_some((oldest, connection.link.id()))
+        });
+        let mut behind: Vec<(u64, ConnId)> = behind.collect();
+        behind.sort_by_key(|(oldest, _)| *oldest);
+        for (_, id) in behind {
+            if cx.held.get() <= OUTBOXES_BYTES_MAX {
+                break;
+            }
+            if let Some(Some(connection)) = self.slots.get_mut(id.slot as usize) {
+                connection.give_up(cx);
+                connection.schedule(&mut self.deadlines, cx);
             }
         }
     }

@@ -115,7 +115,7 @@ impl Ws {
     }
 
     /// When its deadlines must be looked at, in seconds.
-    pub(super) fn due_seconds(&self) -> u64 {
+    pub(super) fn due_seconds(&self, link: &Link, cx: &Context<'_>) -> u64 {
         let wait = if self.pinged {
             PING_AFTER_SECONDS + PONG_SECONDS_MAX
         } else {
@@ -123,7 +123,8 @@ impl Ws {
         };
         let heartbeat = self.heard_seconds + wait;
         let answer = self.sends.waiting.front().map(|send| send.due_seconds);
-        let others = self.expires_seconds.into_iter().chain(answer);
+        let slow = link.slow_seconds(cx);
+        let others = self.expires_seconds.into_iter().chain(answer).chain(slow);
         others.fold(heartbeat, u64::min)
     }
 
@@ -223,9 +224,17 @@ impl Ws {
         }
     }
 
-    /// Closes a connection whose reader takes less than it is sent. It can resume later.
+    /// Closes a connection whose reader has let something wait for too long.
     pub(super) fn close_if_slow(&mut self, link: &mut Link, cx: &mut Context<'_>) {
-        if link.drop_if_slow(cx) {
+        if link.is_slow(cx) {
+            self.close_as_slow(link, cx);
+        }
+    }
+
+    /// Closes a connection and drops what its reader has not taken. They can resume later.
+    pub(super) fn close_as_slow(&mut self, link: &mut Link, cx: &mut Context<'_>) {
+        if !link.is_closing() {
+            link.drop_unsent();
             self.close(link, CloseCode::SlowReader, "too slow a reader", cx);
         }
     }
@@ -265,10 +274,14 @@ impl Ws {
         }
     }
 
-    /// Pings a silent peer, closes a connection without an answer or with an expired login, and refuses overdue
-    /// sends.
+    /// Pings a silent peer, closes a connection without an answer, with a slow reader or with an expired login, and
+    /// refuses overdue sends.
     pub(super) fn tick(&mut self, link: &mut Link, cx: &mut Context<'_>) {
         let seconds = cx.seconds();
+        self.close_if_slow(link, cx);
+        if link.is_closing() {
+            return;
+        }
         if self
             .expires_seconds
             .is_some_and(|expires| expires <= seconds)

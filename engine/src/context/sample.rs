@@ -11,6 +11,7 @@ use crate::config::{AuthMode, ShardConfig};
 use crate::context::Context;
 use crate::edge::effect::Effects;
 use crate::edge::input::Now;
+use crate::held_bytes::HeldBytes;
 use crate::http::HttpDate;
 use crate::mesh::ShardMessage;
 use crate::readiness::Readiness;
@@ -27,6 +28,7 @@ pub(crate) fn config() -> ShardConfig {
         ticket_secret: vec![2; 32],
         entropy: [3; 32],
         lag_limit: Duration::from_secs(1),
+        slow_reader: Duration::from_secs(5),
         user_rate: 0,
         login_rate: 0,
         appends_in_flight_max: 1,
@@ -40,6 +42,7 @@ pub(crate) struct Surroundings {
     pub(crate) effects: Effects,
     pub(crate) stats: Stats,
     random: ChaCha12Rng,
+    held: HeldBytes,
     local: VecDeque<ShardMessage>,
     date: HttpDate,
 }
@@ -52,6 +55,7 @@ impl Surroundings {
             effects: Effects::default(),
             stats: Stats::default(),
             random: ChaCha12Rng::from_seed(config.entropy),
+            held: HeldBytes::default(),
             local: VecDeque::new(),
             date: HttpDate::new(0),
             config,
@@ -71,6 +75,7 @@ impl Surroundings {
             effects: &mut self.effects,
             stats: &mut self.stats,
             random: &mut self.random,
+            held: &self.held,
             local: &mut self.local,
             date: &self.date,
             input_waited_micros: 0,

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::held_bytes::HeldBytes;
 use crate::mesh::EventBatch;
 use crate::ws::{text_frame_len, write_text_frame};
 
@@ -11,42 +12,45 @@ const BATCH_FRAME_BYTES_MAX: usize = 64 * 1024;
 /// A batch as frames, made when the first receiver of each kind wants them.
 pub(crate) struct Frames<'a> {
     batch: &'a EventBatch,
+    held: &'a HeldBytes,
     single: Option<Bytes>,
     batched: Option<Bytes>,
 }
 
 impl<'a> Frames<'a> {
-    pub(crate) const fn new(batch: &'a EventBatch) -> Self {
+    pub(crate) const fn new(batch: &'a EventBatch, held: &'a HeldBytes) -> Self {
         Self {
             batch,
+            held,
             single: None,
             batched: None,
         }
     }
 
     pub(crate) fn get(&mut self, batches: bool) -> Bytes {
-        let (made, make): (_, fn(&EventBatch) -> Bytes) = if batches {
+        let (made, make): (_, fn(&EventBatch) -> Vec<u8>) = if batches {
             (&mut self.batched, frame_together)
         } else {
             (&mut self.single, frame_each)
         };
-        made.get_or_insert_with(|| make(self.batch)).clone()
+        made.get_or_insert_with(|| self.held.hold(make(self.batch)))
+            .clone()
     }
 }
 
 /// One frame for each event.
-fn frame_each(batch: &EventBatch) -> Bytes {
+fn frame_each(batch: &EventBatch) -> Vec<u8> {
     let headers =
         batch.count as usize * (text_frame_len(BATCH_FRAME_BYTES_MAX) - BATCH_FRAME_BYTES_MAX);
     let mut frames = Vec::with_capacity(batch.lines.len() + headers);
     for line in lines(&batch.lines) {
         write_text_frame(&mut frames, line);
     }
-    frames.into()
+    frames
 }
 
 /// As many events in a frame as fit.
-fn frame_together(batch: &EventBatch) -> Bytes {
+fn frame_together(batch: &EventBatch) -> Vec<u8> {
     let mut frames = Vec::with_capacity(text_frame_len(batch.lines.len()));
     let mut rest = batch.lines.as_ref();
     while !rest.is_empty() {
@@ -55,7 +59,7 @@ fn frame_together(batch: &EventBatch) -> Bytes {
         write_text_frame(&mut frames, &frame[..frame.len() - 1]);
         rest = tail;
     }
-    frames.into()
+    frames
 }
 
 /// Where the first frame of these lines ends: behind the last line break within its size, or behind

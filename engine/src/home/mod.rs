@@ -252,7 +252,7 @@ impl Home {
             if !room.advance(batch.first, batch.count) {
                 cx.bug("a home missed an event, or got one twice");
             }
-            let mut frames = Frames::new(batch);
+            let mut frames = Frames::new(batch, cx.held);
             for listener in room.listeners() {
                 connections.share(listener.conn, frames.get(listener.batches), cx);
             }

@@ -22,6 +22,7 @@ fn is_elsewhere(partition: PartitionId) -> bool {
 }
 
 pub(crate) const LAG_LIMIT: Duration = Duration::from_secs(1000);
+pub(crate) const SLOW_READER: Duration = Duration::from_secs(5);
 
 pub(crate) struct Host {
     host: host::Host,
@@ -50,6 +51,7 @@ impl Host {
         let config = ShardConfig {
             auth,
             lag_limit: LAG_LIMIT,
+            slow_reader: SLOW_READER,
             ..host::config(HERE, routing.clone())
         };
         let mut host = Self {

@@ -83,6 +83,8 @@ pub struct Config {
     pub login_rate: u32,
     /// Age of the oldest message not yet stored, above which new ones are refused.
     pub lag_limit: Duration,
+    /// Age of the oldest byte not yet sent, above which a WebSocket is closed.
+    pub slow_reader: Duration,
     /// Least severe lines to write to stderr.
     pub log_level: LevelFilter,
 }
@@ -253,6 +255,7 @@ impl Resolver<'_> {
             user_rate: NonZeroU32::new(self.value(&settings::USER_RATE)?),
             login_rate: self.value(&settings::LOGIN_RATE)?,
             lag_limit: self.value(&settings::LAG_LIMIT)?,
+            slow_reader: self.value(&settings::SLOW_READER)?,
             log_level: self.value(&settings::LOG_LEVEL)?,
         })
     }

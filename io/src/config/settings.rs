@@ -20,6 +20,10 @@ const LOGIN_RATE_MAX: u32 = 100_000;
 const LAG_LIMIT_SECONDS_MIN: f64 = 0.01;
 /// An hour: whoever waits longer does not want a limit.
 const LAG_LIMIT_SECONDS_MAX: f64 = 3600.0;
+/// Below this, a client would be closed for a pause of its network.
+const SLOW_READER_SECONDS_MIN: f64 = 0.5;
+/// Above this, what waits for one who is gone would be kept longer than their silence is borne.
+const SLOW_READER_SECONDS_MAX: f64 = 60.0;
 /// Kafka's bound on the name of a topic, `Topic.MAX_NAME_LENGTH`.
 const TOPIC_BYTES_MAX: usize = 249;
 /// CQL's bound on the name of a keyspace, `SchemaConstants.NAME_LENGTH`.
@@ -61,7 +65,7 @@ impl<D: Domain> Described for Setting<D> {
 }
 
 /// All settings, in the order in which they are listed.
-pub(super) static ALL: [&dyn Described; 21] = [
+pub(super) static ALL: [&dyn Described; 22] = [
     &LISTEN,
     &ADMIN_LISTEN,
     &CPUS,
@@ -82,6 +86,7 @@ pub(super) static ALL: [&dyn Described; 21] = [
     &USER_RATE,
     &LOGIN_RATE,
     &LAG_LIMIT,
+    &SLOW_READER,
     &LOG_LEVEL,
 ];
 
@@ -288,6 +293,14 @@ pub(super) static LAG_LIMIT: Setting<Seconds> = setting(
     "Refuse changes (503) while the oldest one not yet in the store is older, and messages that waited for \
      longer to be read",
     Seconds(LAG_LIMIT_SECONDS_MIN..=LAG_LIMIT_SECONDS_MAX),
+);
+
+pub(super) static SLOW_READER: Setting<Seconds> = setting(
+    "slow-reader",
+    "SECONDS",
+    "5",
+    "Close a WebSocket (4008) whose oldest unsent byte is older",
+    Seconds(SLOW_READER_SECONDS_MIN..=SLOW_READER_SECONDS_MAX),
 );
 
 pub(super) static LOG_LEVEL: Setting<Choice<LevelFilter>> = setting(

@@ -80,6 +80,7 @@ fn defaults_are_those_of_the_contract() {
         user_rate: None,
         login_rate: 10,
         lag_limit: Duration::from_secs(1),
+        slow_reader: Duration::from_secs(5),
         log_level: LevelFilter::INFO,
     };
     assert_eq!(config, expected);
@@ -115,7 +116,7 @@ fn flags_win_over_variables_over_the_file_over_defaults() {
 }
 
 /// A value other than the default for every setting, as in a flag.
-const EVERY: [(&str, &str); 20] = [
+const EVERY: [(&str, &str); 21] = [
     ("listen", "0.0.0.0:80"),
     ("admin-listen", "[::1]:9100"),
     ("cpus", "1,4-5"),
@@ -135,6 +136,7 @@ const EVERY: [(&str, &str); 20] = [
     ("user-rate", "7"),
     ("login-rate", "8"),
     ("lag-limit", "2.5"),
+    ("slow-reader", "7.5"),
     ("log-level", "debug"),
 ];
 
@@ -151,6 +153,7 @@ fn every_setting_can_be_a_flag_a_variable_or_a_key() {
         }
     );
     assert_eq!(by_flag.lag_limit, Duration::from_millis(2500));
+    assert_eq!(by_flag.slow_reader, Duration::from_millis(7500));
     assert_eq!(by_flag.user_rate.map(NonZeroU32::get), Some(7));
     assert_eq!(by_flag.durability, Durability::Os);
     assert_eq!(by_flag.auth, AuthMode::Trust);
@@ -274,6 +277,8 @@ fn a_value_out_of_bounds_is_refused_with_what_is_allowed() {
         ("lag-limit", "inf", "seconds from 0.01 to 3600"),
         ("lag-limit", "NaN", "seconds from 0.01 to 3600"),
         ("lag-limit", "1s", "seconds from 0.01 to 3600"),
+        ("slow-reader", "0.4", "seconds from 0.5 to 60"),
+        ("slow-reader", "61", "seconds from 0.5 to 60"),
         ("log-level", "loud", "error, warn, info, debug or trace"),
         ("topic", "a\nb", kafka),
     ] {

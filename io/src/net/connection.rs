@@ -144,12 +144,12 @@ impl Connection {
     }
 
     /// Sends as much as it can without waiting. False if the connection is broken.
-    pub(crate) fn send(&mut self, outbox: &mut Outbox) -> bool {
+    pub(crate) fn send(&mut self, outbox: &mut Outbox, now: u64) -> bool {
         while !self.blocked && !outbox.is_empty() && !matches!(self.phase, Phase::Aborted) {
             let mut slices = [IoSlice::new(&[]); SEND_SLICES];
             let filled = outbox.slices(&mut slices);
             match self.socket.send(&slices[..filled]) {
-                Ok(Some(sent)) => outbox.advance(sent),
+                Ok(Some(sent)) => outbox.advance(sent, now),
                 // From here on, room is reported.
                 Ok(None) => self.blocked = true,
                 Err(_) => {

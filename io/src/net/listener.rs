@@ -14,6 +14,12 @@ use super::socket::{self, Socket};
 /// `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
 
+/// Bytes of a connection's output that the kernel takes before it has sent what it has. It would take 4 MiB
+/// of somebody who stopped reading (`net.ipv4.tcp_wmem`), where no limit of ours sees them. `SO_SNDBUF` would bound
+/// what is on its way to a reader as well, and with it the throughput over a long distance. Less than this costs a
+/// busy room more wake-ups; more brings nothing.
+const UNSENT_BYTES_MAX: u32 = 128 * 1024;
+
 /// Why an address can't be listened on.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
@@ -95,6 +101,8 @@ fn open(address: SocketAddr, shared: bool) -> io::Result<RawSocket> {
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(shared)?;
     socket.set_nonblocking(true)?;
+    // Accepted sockets inherit it.
+    socket.set_tcp_notsent_lowat(UNSENT_BYTES_MAX)?;
     socket.bind(&address.into())?;
     if !shared {
         socket.listen(1)?;

@@ -109,7 +109,7 @@ impl<E: Engine> Core<E> {
                 connections.update(conn, effect, now, |connection| {
                     engine.outbox(conn).is_some_and(|outbox| {
                         let was_full = outbox.is_full();
-                        let works = connection.send(outbox);
+                        let works = connection.send(outbox, now);
                         // The engine may have been waiting for room.
                         !works || (was_full && !outbox.is_full())
                     })
@@ -175,9 +175,10 @@ impl<E: Engine> Core<E> {
     }
 
     fn send_output(&self, conn: ConnId, connection: &mut Connection) {
+        let now = self.now().micros;
         self.with_engine(|engine| {
             if let Some(outbox) = engine.outbox(conn) {
-                connection.send(outbox);
+                connection.send(outbox, now);
             }
         });
     }

@@ -75,9 +75,10 @@ impl Toy {
 
     fn say(&mut self, conn: ConnId, text: &str, effects: &mut Effects) {
         if let Some(line) = self.connections.get_mut(&conn) {
-            let buffer = line.outbox.buffer();
-            buffer.extend_from_slice(text.as_bytes());
-            buffer.push(b'\n');
+            line.outbox.write(0, |out| {
+                out.extend_from_slice(text.as_bytes());
+                out.push(b'\n');
+            });
             effects.connections.push((conn, ConnEffect::Flush));
         }
     }
@@ -121,7 +122,7 @@ impl Toy {
             "heap" => self.heaping = Some((conn, number())),
             "flood" => {
                 let line = self.connections.get_mut(&conn).unwrap();
-                (0..number()).for_each(|_| line.outbox.share(self.chunk.clone()));
+                (0..number()).for_each(|_| line.outbox.share(self.chunk.clone(), 0));
                 effects.connections.push((conn, ConnEffect::Flush));
             }
             "close" => {
@@ -270,6 +271,7 @@ pub(crate) fn config(cpus: &[Option<usize>]) -> ServerConfig {
         auth: AuthMode::Trust,
         token_secret: Vec::new(),
         lag_limit: Duration::from_secs(1),
+        slow_reader: Duration::from_secs(5),
         user_rate: 0,
         login_rate: 10,
         appends_in_flight_max: 1,
