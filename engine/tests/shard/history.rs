@@ -4,10 +4,11 @@ use rookery_engine::mesh::problem::Problem;
 use rookery_engine::mesh::{ChatCommand, Command, Outcome, Page, PageStart};
 use rookery_engine::port::{Found, Read, StoredChat};
 use rookery_schema::message::Message;
-use rookery_schema::row::{ChatRow, EventRow};
-use rookery_schema::{ChatId, Seq, Timestamp, UserId};
+use rookery_schema::record::{MessagePosted, Record};
+use rookery_schema::row::{ChatRow, EventRow, Head};
+use rookery_schema::{ChatId, MessageId, Seq, Timestamp, UserId};
 
-use crate::stage::{SECOND, Stage, messages};
+use crate::stage::{SECOND, Stage, batch_of, messages};
 
 /// A chat of which the store has all but the newest events, which alone are in memory.
 struct Long {
@@ -189,5 +190,48 @@ fn no_more_pages_wait_for_the_log_than_the_bound() {
     long.stage.deliver(batch);
     for question in kept {
         assert_eq!(long.seqs(question), [2]);
+    }
+}
+
+#[test]
+fn a_page_that_waits_for_its_chat_has_the_messages_that_waited_before_it() {
+    let mut stage = Stage::new();
+    let (chat_id, user) = (stage.chat(), stage.foreign_user());
+    let message = Record::MessagePosted(MessagePosted {
+        chat_id,
+        message_id: MessageId::from_bytes([9; 16]),
+        sender_id: user,
+        at: Timestamp::default(),
+        client_id: None,
+        content: "hello",
+    });
+    stage.deliver(batch_of(&[message]));
+    let command = ChatCommand::ShowMessages {
+        caller: user,
+        page: Page {
+            from: PageStart::Newest,
+            limit: 100,
+        },
+    };
+    let question = stage.ask(Command::Chat(chat_id, command));
+    let stored = StoredChat {
+        chat: ChatRow {
+            chat_id,
+            name: "chat".to_owned(),
+            created_at: Timestamp::default(),
+        },
+        members: vec![user],
+        head: Head::default(),
+        recent: Vec::new(),
+        messages: Vec::new(),
+        latest_message: None,
+    };
+    stage.answer_read(Ok(Found::Chat(Some(Box::new(stored)))));
+    match stage.answer(question) {
+        Some(Outcome::Messages { body, .. }) => {
+            let page = String::from_utf8(body).unwrap();
+            assert!(page.contains("hello"), "{page}");
+        }
+        other => panic!("{other:?}"),
     }
 }

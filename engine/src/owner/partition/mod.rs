@@ -331,7 +331,11 @@ impl Partition {
         for waiting in parked {
             match waiting {
                 Parked::Record(record) => self.apply_parked(chat_id, &record, cx),
-                Parked::Command { asker, command } => self.serve(asker, chat_id, &command, cx),
+                Parked::Command { asker, command } => {
+                    // What came before it counts.
+                    self.flush_touched(cx);
+                    self.serve(asker, chat_id, &command, cx);
+                }
                 Parked::Subscribe(wanted) => self.subscribe_loaded(wanted, cx),
             }
         }

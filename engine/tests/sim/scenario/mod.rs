@@ -122,7 +122,7 @@ impl Scenario {
                 self.listen_as(user);
             }
             2 => self.stop_listening(),
-            3 if self.world.dice.one_in(4) => self.end_process(),
+            3 if self.world.dice.one_in(2) => self.end_process(),
             4 => self.world.tick(100_000),
             5 => self.create_room(),
             6 => self.add_member(),
@@ -148,7 +148,10 @@ impl Scenario {
     /// A partition begins to move, and who has posted meanwhile tries again when it has moved.
     fn begin_move(&mut self) {
         self.post();
-        for _ in 0..self.world.dice.below(10) {
+        if self.world.dice.one_in(2) {
+            self.add_member();
+        }
+        for _ in 0..self.world.dice.below(40) {
             self.world.advance();
         }
         self.world.begin_move();
@@ -161,6 +164,14 @@ impl Scenario {
 
     /// The process stops, or crashes, and comes back with another number of shards.
     fn end_process(&mut self) {
+        // A change that is on its way into the store is what is hardest to get right.
+        if self.world.dice.one_in(2) {
+            self.add_member();
+            self.remove_member();
+            for _ in 0..self.world.dice.below(60) {
+                self.world.advance();
+            }
+        }
         let shards = 1 + self.world.dice.below(4) as u16;
         if self.faults && self.world.dice.one_in(2) {
             self.world.crash(shards);

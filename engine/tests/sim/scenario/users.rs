@@ -87,6 +87,13 @@ impl Scenario {
         if !self.has_tokens() || self.users[user].asked.is_some() {
             return;
         }
+        // A WebSocket that is on its way when its login ends is what is hardest to get right.
+        if self.world.dice.one_in(2) {
+            self.listen_as(user);
+            for _ in 0..self.world.dice.below(40) {
+                self.world.advance();
+            }
+        }
         match self.ask(user, "POST", "/logout", None) {
             Some(wire) => self.users[user].asked = Some(wire),
             None => self.log_in(user),

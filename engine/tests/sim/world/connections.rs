@@ -42,20 +42,26 @@ impl World {
         }
     }
 
-    /// The client takes some of what there is for it; the server looks whether it may read on.
+    /// The client takes some of what there is for it. Where that was all that it may be, the server looks whether it
+    /// may read on.
     pub(super) fn deliver_output(&mut self, id: WireId) {
         let at_most = match self.dice.one_in(2) {
             true => 1 + self.dice.below(200),
             false => usize::MAX,
         };
-        self.take_output(id, at_most);
         let Some((shard, conn)) = self.wires.get(id).at else {
             return;
         };
+        let outbox = self.shards[shard].shard.outbox(conn);
+        let was_full = outbox.is_some_and(|it| it.is_full());
+        self.take_output(id, at_most);
         if self.wires.get(id).closing {
             if !self.wires.unread.contains(&id) {
                 self.hang_up(id);
             }
+            return;
+        }
+        if !was_full {
             return;
         }
         let host = self.on_time(shard);

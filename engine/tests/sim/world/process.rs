@@ -103,8 +103,10 @@ impl World {
             return;
         };
         // What is late of the owner before is what is hardest to get right.
-        if self.dice.one_in(2) {
-            self.put_off(Source::LogLane(from));
+        for shard in [from, to] {
+            if self.dice.one_in(2) {
+                self.put_off(Source::LogLane(shard));
+            }
         }
         for to in 0..self.shards.len() {
             if self.dice.one_in(4) {
