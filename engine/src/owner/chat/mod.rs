@@ -215,11 +215,11 @@ impl Chat {
         for event in &events {
             let json = lines.slice(start..event.end);
             start = event.end + 1;
+            self.recent.push(event.seq, event.offset, json.clone());
             if event.kind == EventKind::Message {
                 self.recent.push_message(event.seq, None);
-                self.latest_message = Some(Shown::AsSaid(json.clone()));
+                self.latest_message = Some(Shown::AsSaid(json));
             }
-            self.recent.push(event.seq, event.offset, json);
         }
         let batch = EventBatch {
             chat_id: self.id,

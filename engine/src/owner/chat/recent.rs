@@ -74,9 +74,11 @@ impl Recent {
         self.events.push_back(SaidEvent { offset, json });
     }
 
-    /// Notes that the event with this seq is a message, and how it stands where it was amended.
+    /// Notes that an event that is here is a message, and how it stands where it was amended.
     pub(crate) fn push_message(&mut self, seq: Seq, amended: Option<Rc<Message>>) {
-        self.messages.push_back(StandingMessage { seq, amended });
+        if self.said(seq).is_some() {
+            self.messages.push_back(StandingMessage { seq, amended });
+        }
     }
 
     /// The lowest seq from which on all events are here; `None` where there are none.
