@@ -55,9 +55,9 @@ pub enum Input<'a> {
     },
     /// Whether more waits for other shards than may. While it does, changes are refused, since each adds to it.
     MeshFull(bool),
-    /// From now on, this is who serves a partition. Every shard is told when it moves, at its own time: first that
-    /// nobody does, then who, but that not before the partition was closed where it was, and behind all messages
-    /// from that shard of an earlier time that it had it.
+    /// From now on, this is who serves a partition. When it moves, every shard is told at its own time that nobody
+    /// does. Once it was closed where it was, and all were told, it may be opened elsewhere; and every shard is told
+    /// who serves it, behind all messages from that shard of an earlier time that it had it.
     Routed {
         partition: PartitionId,
         route: Route,

@@ -1,6 +1,6 @@
 //! Partitions on their way from one shard to another. What belongs to a move happens one thing at a time, in any
-//! order but for this: it is closed before it is opened again, and each shard is told first that nobody serves it, and,
-//! once it was closed, who does.
+//! order but for this: it is opened again when it was closed and all shards were told that nobody serves it, and each
+//! is told who does once it was closed.
 
 use std::collections::BTreeMap;
 
@@ -115,6 +115,8 @@ impl Move {
                 self.stage = Stage::Closed;
                 Some(Moving::Close { from, partition })
             }
+            // Somebody still takes it for served where it was.
+            Stage::Closed if self.untold.iter().any(|it| it.len() > 1) => None,
             Stage::Closed => Some(Moving::Open {
                 from,
                 to,
