@@ -226,13 +226,7 @@ fn frames_before_the_handshake_s_answer_are_taken_up_to_a_bound() {
     for (frames, accepted) in [(1000, true), (1200, false)] {
         let mut host = Host::in_trust();
         let conn = host.accept();
-        let user = host.user;
-        let mut bytes = format!(
-            "GET /ws/connect/{user} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n\
-             Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-             Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-        )
-        .into_bytes();
+        let mut bytes = host.upgrade();
         bytes.extend(text_frame("x").repeat(frames));
         host.send(conn, &bytes);
         assert_eq!(host.is_handed_off(conn), accepted);
@@ -241,6 +235,22 @@ fn frames_before_the_handshake_s_answer_are_taken_up_to_a_bound() {
         let status = if accepted { "101 " } else { "400 " };
         assert!(String::from_utf8_lossy(&heard).starts_with(&format!("HTTP/1.1 {status}")));
     }
+}
+
+#[test]
+fn an_upgrade_waits_for_the_replies_before_it() {
+    let mut host = Host::in_trust();
+    let conn = host.accept();
+    let requests = [host.page(), host.upgrade()].concat();
+    host.send(conn, &requests);
+    assert!(!host.is_handed_off(conn) && host.waiting_bytes(conn) == 0);
+    let (asker, _) = host.asked.pop_front().unwrap();
+    let body = b"[]".to_vec();
+    host.answer(asker, Outcome::Messages { body, next: None });
+    let heard = String::from_utf8(host.read_all(conn)).unwrap();
+    let replies: Vec<&str> = heard.split("HTTP/1.1 ").skip(1).collect();
+    assert!(replies[0].starts_with("200 ") && replies[1].starts_with("101 "));
+    assert!(host.is_handed_off(conn));
 }
 
 #[test]

@@ -272,6 +272,17 @@ impl Host {
         self.request("POST", &path, &format!(r#"{{"content":"{content}"}}"#))
     }
 
+    /// The user's request for a WebSocket.
+    pub(crate) fn upgrade(&self) -> Vec<u8> {
+        let user = self.user;
+        format!(
+            "GET /ws/connect/{user} HTTP/1.1\r\nHost: a\r\nCookie: user_id={user}\r\n\
+             Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        .into_bytes()
+    }
+
     /// A request of the user for a page of messages, of which no two are worked on at once.
     pub(crate) fn page(&self) -> Vec<u8> {
         self.request("GET", &format!("/chats/{}/messages", self.chat), "")

@@ -192,6 +192,18 @@ fn a_list_of_chats_has_a_membership_that_was_stored_behind_its_read() {
 }
 
 #[test]
+fn a_list_of_chats_may_be_empty() {
+    let mut stage = Stage::new();
+    let user = stage.user();
+    let question = stage.ask(Command::Home(user, HomeCommand::ListChats));
+    no_chats_found(&mut stage, user);
+    let Some(Outcome::Json { body, .. }) = stage.answer(question) else {
+        panic!("no list came");
+    };
+    assert_eq!(body, b"[]");
+}
+
+#[test]
 fn an_answer_to_an_earlier_stay_does_not_make_him_ready() {
     let mut stage = Stage::new();
     let (chat, user) = (stage.foreign_chat(), stage.user());
