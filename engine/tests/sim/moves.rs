@@ -47,16 +47,10 @@ pub(crate) enum Moving {
 }
 
 impl Moves {
-    /// Begins a move, unless the partition is being moved; from which shard. `routing` is who serves it when no move
-    /// is under way.
-    pub(crate) fn begin(
-        &mut self,
-        partition: PartitionId,
-        to: usize,
-        routing: &mut Routing,
-    ) -> Option<usize> {
+    /// Begins a move, unless the partition is being moved. `routing` is who serves it when no move is under way.
+    pub(crate) fn begin(&mut self, partition: PartitionId, to: usize, routing: &mut Routing) {
         if self.0.contains_key(&partition) {
-            return None;
+            return;
         }
         let route = Route::Here(ShardId(to as u16));
         let Route::Here(from) = routing.set(partition, route) else {
@@ -70,7 +64,6 @@ impl Moves {
             untold: vec![vec![route, Route::Nobody]; shards],
         };
         self.0.insert(partition, begun);
-        Some(from.index())
     }
 
     pub(crate) fn are_under_way(&self) -> bool {

@@ -1,10 +1,11 @@
 //! A store in memory. Each shard has a lane of its own that does what it is asked for in time, and lets what it
 //! writes be seen as one of the real stores does.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use rookery_engine::port::{Part, Read, StoreEvent, StoreFault, StoreRequest, Token};
+use rookery_engine::port::{Found, Part, Read, StoreEvent, StoreFault, StoreRequest, Token};
 use rookery_schema::event::EventKind;
+use rookery_schema::record::Record;
 use rookery_schema::row::{EventRow, Row};
 use rookery_schema::{ChatId, PartitionId, Seq, UserId};
 use rookery_testing::dice::Dice;
@@ -177,6 +178,31 @@ impl SimStore {
             while !self.lanes[shard].groups.is_empty() && !dice.one_in(3) {
                 self.write_some(shard, dice);
             }
+        }
+    }
+
+    /// Checks that a chat has the members of whom its events tell, and that they have the chat.
+    pub(crate) fn check_members(&self, chat_id: ChatId) {
+        let mut told = BTreeSet::new();
+        for row in self.model.events_of(chat_id) {
+            match Record::decode(&row.record).unwrap() {
+                Record::ChatCreated(created) => told.extend(created.members.iter()),
+                Record::MemberAdded(change) => drop(told.insert(change.user_id)),
+                Record::MemberRemoved(change) => drop(told.remove(&change.user_id)),
+                _ => {}
+            }
+        }
+        let stored = self
+            .model
+            .members
+            .keys()
+            .filter(|(chat, _)| *chat == chat_id);
+        let stored: BTreeSet<UserId> = stored.map(|(_, user)| *user).collect();
+        assert_eq!(stored, told, "the members of {chat_id}");
+        for user in told {
+            let found = self.model.read(&Read::ChatsOfUser(user));
+            let has_it = matches!(found, Found::Chats(chats) if chats.contains(&chat_id));
+            assert!(has_it, "{user} does not have {chat_id}");
         }
     }
 

@@ -44,6 +44,7 @@ impl Scenario {
     /// Everybody who is connected hears a last message in every room of theirs, and nobody else does.
     pub(super) fn check_live(&mut self) {
         self.check_ended();
+        self.check_answered();
         for room in 0..self.rooms.len() {
             let content = self.post_as(self.rooms[room].host(), room);
             self.world.settle();
@@ -90,6 +91,7 @@ impl Scenario {
 
     fn check_stored(&self, room: usize, history: &[Value]) {
         let id: ChatId = self.rooms[room].id.parse().unwrap();
+        self.world.store.check_members(id);
         let stored = self.world.store.messages(id);
         assert_eq!(stored.len(), history.len());
         for (n, ((seq, row), message)) in stored.iter().zip(history).enumerate() {

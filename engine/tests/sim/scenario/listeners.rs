@@ -1,6 +1,6 @@
 //! WebSockets and what comes over them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rookery_testing::ws::handshake;
 use serde_json::Value;
@@ -18,6 +18,8 @@ pub(super) struct Listener {
     pub(super) ready: bool,
     /// For each chat, its events in the order in which they came.
     pub(super) heard: BTreeMap<String, Vec<Heard>>,
+    /// What was refused of what was sent here.
+    pub(super) refused: BTreeSet<String>,
 }
 
 /// An event of a chat.
@@ -49,6 +51,7 @@ impl Scenario {
             token,
             ready: false,
             heard: BTreeMap::new(),
+            refused: BTreeSet::new(),
         });
     }
 
@@ -109,7 +112,11 @@ impl Listener {
                 None
             }
             "ack" => text("client_id").zip(text("message_id")),
-            "ready" | "error" => None,
+            "error" => {
+                self.refused.extend(text("client_id"));
+                None
+            }
+            "ready" => None,
             other => panic!("unexpected {other}: {event}"),
         }
     }

@@ -139,26 +139,34 @@ impl Scenario {
             17 if !self.faults => self.lag(),
             _ => self.post(),
         }
-        for _ in 0..self.world.dice.below(30) {
+        self.advance_below(30);
+        self.hear();
+    }
+
+    /// Lets less than so many things happen.
+    fn advance_below(&mut self, bound: usize) {
+        for _ in 0..self.world.dice.below(bound) {
             self.world.advance();
         }
-        self.hear();
     }
 
     /// A partition begins to move, and who has posted meanwhile tries again when it has moved.
     fn begin_move(&mut self) {
+        let partition = self.world.any_partition();
+        self.world.slow_down(partition);
         self.post();
         if self.world.dice.one_in(2) {
             self.add_member();
         }
-        for _ in 0..self.world.dice.below(40) {
-            self.world.advance();
-        }
-        self.world.begin_move();
+        self.advance_below(40);
+        self.world.begin_move(partition);
         if self.world.dice.one_in(2) {
             self.world.end_moves();
             self.hear();
+            self.world.slow_down(partition);
             (0..self.drafts.len()).for_each(|index| self.send_draft(index));
+            self.advance_below(60);
+            self.world.hurry();
         }
     }
 
@@ -168,9 +176,7 @@ impl Scenario {
         if self.world.dice.one_in(2) {
             self.add_member();
             self.remove_member();
-            for _ in 0..self.world.dice.below(60) {
-                self.world.advance();
-            }
+            self.advance_below(60);
         }
         let shards = 1 + self.world.dice.below(4) as u16;
         if self.faults && self.world.dice.one_in(2) {

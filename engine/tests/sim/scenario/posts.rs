@@ -143,6 +143,17 @@ impl Scenario {
         }
     }
 
+    /// Everything that was sent on a connection that is open was answered.
+    pub(super) fn check_answered(&mut self) {
+        for draft in &self.drafts {
+            let Some(wire) = draft.wire else { continue };
+            let socket = self.listeners.iter().find(|it| it.wire == wire);
+            let is_refused = socket.is_some_and(|it| it.refused.contains(&draft.content));
+            let is_open = self.world.wire(wire).open;
+            assert!(is_refused || !is_open, "{} was not answered", draft.content);
+        }
+    }
+
     /// Retries every draft with its client id until all are acknowledged.
     pub(super) fn finish(&mut self) {
         self.world.end_moves();

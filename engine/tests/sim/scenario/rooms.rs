@@ -96,13 +96,9 @@ impl Scenario {
         self.change(wire, room, user, Standing::In);
         if connects {
             self.world.store.writes_wait = self.world.dice.one_in(2);
-            for _ in 0..self.world.dice.below(50) {
-                self.world.advance();
-            }
+            self.advance_below(50);
             self.listen_as(user);
-            for _ in 0..self.world.dice.below(50) {
-                self.world.advance();
-            }
+            self.advance_below(50);
             self.world.store.writes_wait = false;
         }
     }

@@ -90,9 +90,8 @@ impl Scenario {
         // A WebSocket that is on its way when its login ends is what is hardest to get right.
         if self.world.dice.one_in(2) {
             self.listen_as(user);
-            for _ in 0..self.world.dice.below(40) {
-                self.world.advance();
-            }
+            self.advance_below(40);
+            self.world.put_off_hand_offs();
         }
         match self.ask(user, "POST", "/logout", None) {
             Some(wire) => self.users[user].asked = Some(wire),

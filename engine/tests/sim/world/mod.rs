@@ -189,6 +189,19 @@ impl World {
         self.put_off.push((source, until));
     }
 
+    /// Lets hand-offs that are under way take longer than all else.
+    pub(crate) fn put_off_hand_offs(&mut self) {
+        let moving: Vec<WireId> = self.wires.moving.iter().copied().collect();
+        for id in moving {
+            self.put_off(Source::HandOff(id));
+        }
+    }
+
+    /// Lets nothing be late any more.
+    pub(crate) fn hurry(&mut self) {
+        self.put_off.clear();
+    }
+
     /// Where something is under way.
     fn sources(&self) -> Vec<Source> {
         let mut sources = Vec::new();

@@ -94,25 +94,33 @@ impl World {
         self.shards.iter().all(|it| it.shard.is_ready())
     }
 
-    /// Begins to move a partition to some shard, unless it is being moved.
-    pub(crate) fn begin_move(&mut self) {
-        let partitions: Vec<PartitionId> = self.routing.placement().all().collect();
-        let partition = *self.dice.pick(&partitions);
-        let to = self.dice.below(self.shards.len());
-        let Some(from) = self.moves.begin(partition, to, &mut self.routing) else {
+    /// Lets much of what the owner of a partition asks for and tells happen later: what is late of an earlier owner is
+    /// what is hardest to get right.
+    pub(crate) fn slow_down(&mut self, partition: PartitionId) {
+        let Route::Here(owner) = self.routing.route(partition) else {
             return;
         };
-        // What is late of the owner before is what is hardest to get right.
-        for shard in [from, to] {
-            if self.dice.one_in(2) {
-                self.put_off(Source::LogLane(shard));
-            }
+        let owner = owner.index();
+        if self.dice.one_in(2) {
+            self.put_off(Source::LogLane(owner));
         }
         for to in 0..self.shards.len() {
             if self.dice.one_in(4) {
-                self.put_off(Source::Mesh(from, to));
+                self.put_off(Source::Mesh(owner, to));
             }
         }
+    }
+
+    /// Some partition.
+    pub(crate) fn any_partition(&mut self) -> PartitionId {
+        let partitions: Vec<PartitionId> = self.routing.placement().all().collect();
+        *self.dice.pick(&partitions)
+    }
+
+    /// Begins to move a partition to some shard, unless it is being moved.
+    pub(crate) fn begin_move(&mut self, partition: PartitionId) {
+        let to = self.dice.below(self.shards.len());
+        self.moves.begin(partition, to, &mut self.routing);
     }
 
     pub(super) fn step_move(&mut self) {
