@@ -238,6 +238,27 @@ fn replies_of_which_nothing_is_taken_end_and_slow_ones_do_not() {
     }
     assert!(host.is_aborted(stuck));
     assert_eq!(host.waiting_bytes(stuck), 0);
+}
+
+#[test]
+fn a_reply_of_which_nothing_is_taken_ends_long_after_its_request_too() {
+    let mut host = Host::in_trust();
+    let conn = host.accept();
+    let page = host.page();
+    host.send(conn, &page);
+    let (asker, _) = host.asked.pop_front().unwrap();
+    // It is looked at when the request would be overdue, and must be again.
+    host.pass(3 * SECOND);
+    let body = vec![b'x'; MIB];
+    host.answer(asker, Outcome::Messages { body, next: None });
+    host.pass(STUCK_MAX - SECOND);
+    assert!(!host.is_closed(conn));
+    host.pass(SECOND);
+    assert!(host.is_aborted(conn));
+}
+
+#[test]
+fn a_reply_may_be_taken_in_the_last_moment() {
     let mut host = Host::in_trust();
     let conn = with_reply(&mut host, OUTBOX_BYTES_MAX);
     host.pass(STUCK_MAX - MILLISECOND);
