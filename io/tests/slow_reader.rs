@@ -20,11 +20,12 @@ const SLOW_READERS: usize = 8;
 /// Nearly the largest message, so that little is needed to fill what is bounded in bytes.
 const CONTENT_BYTES: usize = 4000;
 const BURST: usize = 50;
-/// In each phase: far more than the readers and the server's own buffers may hold.
+/// In each phase: far more than the kernel holds for a reader.
 const BURSTS: usize = 400;
-/// What the phase with slow readers may take beyond the one without. Were their output not bounded, it
-/// would be the phase's 80 MB once for all of them, or once for each.
-const EXTRA_BYTES_MAX: u64 = 48 * 1024 * 1024;
+/// What the phase with slow readers may take beyond the one without. A reader is slow after some seconds, in
+/// which the whole phase may pass, and its bytes are kept once for all readers; the rest is for references
+/// and framing. Kept once for each reader, they would be eight times a phase.
+const EXTRA_BYTES_MAX: u64 = 2 * (BURSTS * BURST * CONTENT_BYTES) as u64;
 /// Kernel memory for what a slow reader does not read; the smaller, the sooner the server notices.
 const RECEIVE_BUFFER_BYTES: usize = 4096;
 
