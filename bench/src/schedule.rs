@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_late_caller_gets_the_times_that_he_has_missed() {
+    fn a_late_caller_gets_the_times_that_they_have_missed() {
         let mut schedule = Schedule::new(1000.0);
         let due: Vec<_> = std::iter::from_fn(|| schedule.take_due(3500)).collect();
         assert_eq!(due, [0, 1000, 2000, 3000]);

@@ -36,6 +36,8 @@ pub(crate) struct Context<'a> {
     pub(crate) held: &'a HeldBytes,
     /// The current date, as replies carry it.
     pub(crate) date: &'a HttpDate,
+    /// When this shard stood still last, in microseconds.
+    pub(crate) resumed_micros: u64,
     /// Microseconds that the bytes of this step waited to be read.
     pub(crate) input_waited_micros: u64,
 }

@@ -40,6 +40,8 @@ pub struct Shard {
     local: VecDeque<ShardMessage>,
     /// More waits for other shards than may: changes are refused.
     mesh_full: bool,
+    /// When this shard stood still last, in microseconds.
+    resumed_micros: u64,
     routes: Routes,
     gate: Gate,
     connections: Connections,
@@ -71,6 +73,7 @@ impl Shard {
             date: HttpDate::new(0),
             local: VecDeque::new(),
             mesh_full: false,
+            resumed_micros: 0,
             routes: Routes::new(),
             gate: Gate::new(&config),
             connections: Connections::default(),
@@ -85,6 +88,7 @@ impl Shard {
     pub fn step(&mut self, now: Now, input: Input<'_>, effects: &mut Effects) {
         match input {
             Input::MeshFull(full) => self.mesh_full = full,
+            Input::Resumed => self.resumed_micros = now.micros,
             Input::Routed { partition, route } => self.reroute(partition, route, now, effects),
             Input::Accepted { .. }
             | Input::Arrived { .. }
@@ -146,6 +150,7 @@ impl Shard {
             local: &mut self.local,
             held: &self.held,
             date: &self.date,
+            resumed_micros: self.resumed_micros,
             input_waited_micros: 0,
         };
         let mut parts = Parts {
@@ -231,7 +236,7 @@ impl Parts<'_> {
                 cx.readiness.drain();
                 self.connections.drain(cx);
             }
-            Input::MeshFull(_) | Input::Routed { .. } => {
+            Input::MeshFull(_) | Input::Resumed | Input::Routed { .. } => {
                 cx.bug("an input came to the parts that is for the shard");
             }
         }

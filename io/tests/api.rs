@@ -260,7 +260,7 @@ fn members_come_and_go() {
     alice.say(&chat, "alone again");
     let history = alice.history(&chat);
     assert_eq!(contents(&history), ["alone again", "hello", "alone"]);
-    // 1 is the chat's creation, 3 bob's joining, 5 his leaving; joining again changed nothing.
+    // 1 is the chat's creation, 3 bob's joining, 5 their leaving; joining again changed nothing.
     assert_eq!(seqs(&history), [6, 4, 2]);
 }
 

@@ -8,13 +8,13 @@ mod support;
 use std::net::TcpStream;
 use std::time::Duration;
 
-use rustix::process::{Resource, getrlimit, setrlimit};
+use rustix::process::{Resource, Signal, getrlimit, setrlimit};
 use serde_json::Value;
 use socket2::{Domain, Socket, Type};
 use support::api::Api;
 use support::http::{Http, Request};
 use support::ws::{self, End, Ws};
-use support::{PATIENCE, Server, any_user, eventually, start_trusting};
+use support::{Options, PATIENCE, Server, any_user, eventually, start_trusting};
 
 const SLOW_READERS: usize = 8;
 /// Nearly the largest message, so that little is needed to fill what is bounded in bytes.
@@ -65,7 +65,7 @@ fn who_stops_reading_is_closed_and_nobody_else_notices() {
 }
 
 #[test]
-fn who_does_not_read_his_replies_is_not_read_until_he_does() {
+fn who_does_not_read_replies_is_not_read_until_they_do() {
     const PAGES: usize = 150;
     const MESSAGES: usize = 200;
     /// Were all replies made, they would be 60 MB.
@@ -110,6 +110,30 @@ fn who_does_not_read_his_replies_is_not_read_until_he_does() {
         assert_eq!(page[0]["seq"], first(n), "page {n}");
     }
     http.assert_lives();
+}
+
+#[test]
+fn a_server_that_stood_still_closes_nobody_for_that() {
+    const SLOW_SECONDS: u64 = 2;
+    const MESSAGES: usize = 500;
+    let dir = tempfile::tempdir().unwrap();
+    let server = Options::trusting(dir.path())
+        .flag("slow-reader", SLOW_SECONDS)
+        .start();
+    let user = any_user();
+    let mut alice = Api::trusted(server.addr, &any_user());
+    let chat = alice.create_chat("room", &[&user]);
+    let mut reader = stuck_reader(&server, &user);
+    // More than the kernel holds, so that most of it waits in the server.
+    alice.say_all(&chat, &vec!["x".repeat(CONTENT_BYTES); MESSAGES]);
+    server.signal(Signal::STOP);
+    std::thread::sleep(Duration::from_secs(2 * SLOW_SECONDS));
+    server.signal(Signal::CONT);
+    assert!(reader.poll(PATIENCE).unwrap().contains("ready"));
+    for seq in 2..2 + MESSAGES {
+        let text = reader.poll(PATIENCE).unwrap();
+        assert!(text.contains(&format!("\"seq\":{seq},")), "{text:.200}");
+    }
 }
 
 #[test]

@@ -261,7 +261,7 @@ fn who_is_added_begins_to_hear_and_who_is_removed_stops() {
 }
 
 #[test]
-fn a_chat_that_is_busy_while_someone_joins_has_no_gap_for_him() {
+fn a_chat_that_is_busy_while_someone_joins_has_no_gap_for_them() {
     let (_dir, server) = start_trusting();
     let mut alice = Api::trusted(server.addr, &any_user());
     let chat = alice.create_chat("room", &[]);

@@ -16,12 +16,16 @@ pub const AMENDMENTS: u32 = 3;
 /// The newest that this version knows.
 pub const NEWEST: u32 = AMENDMENTS;
 
+/// Needed to read a log record of each kind that this version knows, from kind 1 on.
+const OF_KIND: [u32; NEWEST_KIND as usize] = [OLDEST, OLDEST, OLDEST, OLDEST, OLDEST, OLDEST];
+
 /// Needed to read a log record: one of a kind that this version does not know needs a newer one. What no
 /// version wrote needs none, and is a dead letter to all.
 pub const fn of_record(record: &[u8]) -> u32 {
     match record.first() {
-        Some(&kind) if kind > NEWEST_KIND && kind < KINDS_MAX => NEWEST + 1,
-        Some(_) | None => OLDEST,
+        None | Some(0 | KINDS_MAX..) => OLDEST,
+        Some(&kind @ 1..=NEWEST_KIND) => OF_KIND[kind as usize - 1],
+        Some(_) => NEWEST + 1,
     }
 }
 

@@ -6,7 +6,7 @@ use bytes::BufMut as _;
 
 use crate::event::{Event, put_id, put_ids, put_json_text, put_message_fields, put_time};
 use crate::ids::{ChatId, MessageId, Seq, UserId};
-use crate::record::{MessagePosted, Record};
+use crate::record::{MessagePosted, Record, RecordError};
 use crate::row::{Amendment, AmendmentRow, EventRow};
 use crate::time::Timestamp;
 
@@ -42,14 +42,16 @@ struct Reaction {
 }
 
 impl Message {
-    /// The message that an event was when it was posted; `None` for another event, or one that this
-    /// version can't read.
-    pub fn of(row: &EventRow) -> Option<Self> {
-        let record = Record::decode(&row.record).ok()?;
-        let Event::Message(said) = Event::of(&record)? else {
-            return None;
+    /// The message that an event was when it was posted; `None` for another event.
+    ///
+    /// # Errors
+    /// Where the event is damaged.
+    pub fn of(row: &EventRow) -> Result<Option<Self>, RecordError> {
+        let record = Record::decode(&row.record)?;
+        let Some(Event::Message(said)) = Event::of(&record) else {
+            return Ok(None);
         };
-        Some(Self {
+        Ok(Some(Self {
             chat_id: said.chat_id,
             message_id: said.message_id,
             seq: row.head.seq,
@@ -60,7 +62,7 @@ impl Message {
             edited: None,
             deleted: None,
             reactions: BTreeMap::new(),
-        })
+        }))
     }
 
     /// Lays an amendment over it. In whatever order amendments come, and however often each does, the
@@ -239,7 +241,8 @@ mod tests {
     }
 
     fn hello() -> Message {
-        Message::of(&row(posted("hello", None))).expect("a message")
+        let message = Message::of(&row(posted("hello", None)));
+        message.expect("not damaged").expect("a message")
     }
 
     fn amendment(seq: u64, by: u8, change: Amendment) -> AmendmentRow {
@@ -314,7 +317,8 @@ mod tests {
             let (mut event, mut expected, mut found) = (Vec::new(), Vec::new(), Vec::new());
             Event::of(&record).expect("an event").encode(Seq(7), &mut event);
             prop_assert!(put_history_message(&mut expected, &event));
-            Message::of(&row(record)).expect("a message").encode(&mut found);
+            let message = Message::of(&row(record)).expect("not damaged");
+            message.expect("a message").encode(&mut found);
             prop_assert_eq!(found, expected);
         }
     }
@@ -327,12 +331,12 @@ mod tests {
             by: user(2),
             at: Timestamp::from_millis(1),
         });
-        assert_eq!(Message::of(&row(joined)), None);
+        assert_eq!(Message::of(&row(joined)), Ok(None));
         let unreadable = EventRow {
             record: vec![255].into(),
             ..row(joined)
         };
-        assert_eq!(Message::of(&unreadable), None);
+        assert!(Message::of(&unreadable).is_err());
     }
 
     #[test]

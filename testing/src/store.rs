@@ -128,7 +128,7 @@ impl Model {
     }
 
     fn messages_of(&self, chat_id: ChatId) -> impl DoubleEndedIterator<Item = Message> {
-        let messages = self.events_of(chat_id).filter_map(Message::of);
+        let messages = self.events_of(chat_id).filter_map(message_of);
         messages.map(move |mut message| {
             let of_chat = self
                 .amendments
@@ -246,4 +246,8 @@ fn is_newest(
     let counts = !guarded || *newest <= seq;
     *newest = seq.max(*newest);
     counts
+}
+
+fn message_of(event: &EventRow) -> Option<Message> {
+    Message::of(event).expect("events are kept as they were written")
 }

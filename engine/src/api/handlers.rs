@@ -203,9 +203,11 @@ impl Api<'_> {
         let json = as_json(call.request)?;
         let chat: NewChat<'_> = fields(&json)?;
         if chat.name.is_empty() || chat.name.len() > CHAT_NAME_BYTES_MAX {
-            return Err(Problem::out_of_bounds(
-                "name must be 1 to 128 bytes of UTF-8",
-            ));
+            return Err(Problem::out_of_bounds(const_format::concatcp!(
+                "name must be 1 to ",
+                CHAT_NAME_BYTES_MAX,
+                " bytes of UTF-8",
+            )));
         }
         let creator_id = self.caller_or(call, chat.sender_id);
         let mut seen = HashSet::new();
@@ -215,7 +217,7 @@ impl Api<'_> {
             return Err(Problem::out_of_bounds("a chat needs a member"));
         }
         if seen.len() > CHAT_MEMBERS_MAX {
-            return Err(Problem::out_of_bounds("a chat has at most 100,000 members"));
+            return Err(Problem::CHAT_FULL);
         }
         let chat_id = ChatId::v7(cx.now.wall, &cx.random());
         let name = chat.name.as_ref().into();
@@ -374,9 +376,11 @@ fn limit(call: &Call<'_>, default: usize, max: usize) -> Result<usize, Problem> 
 
 fn check_username(username: &str) -> Result<(), Problem> {
     if username.is_empty() || username.len() > USERNAME_BYTES_MAX {
-        return Err(Problem::out_of_bounds(
-            "username must be 1 to 64 bytes of UTF-8",
-        ));
+        return Err(Problem::out_of_bounds(const_format::concatcp!(
+            "username must be 1 to ",
+            USERNAME_BYTES_MAX,
+            " bytes of UTF-8",
+        )));
     }
     if username.chars().any(char::is_control) {
         return Err(Problem::out_of_bounds(

@@ -17,14 +17,18 @@ pub(crate) fn checked_post(
     client_id: Option<&str>,
 ) -> Result<Post, Problem> {
     if content.is_empty() || content.len() > CONTENT_BYTES_MAX {
-        return Err(Problem::out_of_bounds(
-            "content must be 1 to 4096 bytes of UTF-8",
-        ));
+        return Err(Problem::out_of_bounds(const_format::concatcp!(
+            "content must be 1 to ",
+            CONTENT_BYTES_MAX,
+            " bytes of UTF-8",
+        )));
     }
     if client_id.is_some_and(|id| id.is_empty() || id.len() > CLIENT_ID_BYTES_MAX) {
-        return Err(Problem::out_of_bounds(
-            "client_id must be 1 to 64 bytes of UTF-8",
-        ));
+        return Err(Problem::out_of_bounds(const_format::concatcp!(
+            "client_id must be 1 to ",
+            CLIENT_ID_BYTES_MAX,
+            " bytes of UTF-8",
+        )));
     }
     Ok(Post {
         sender_id,

@@ -17,6 +17,7 @@ use crate::ids::Caller;
 use crate::mesh::command::{READ_SECONDS_MAX, Waiting};
 use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, Command, HomeCommand, Outcome, ShardMessage};
+use crate::ws::limits::EARLY_FRAMES_BYTES_MAX;
 use crate::ws::{Accepted, write_switching_protocols};
 
 /// Requests of one connection that may wait for their replies.
@@ -31,8 +32,6 @@ const FINISHED_SECONDS_MAX: u64 = 30;
 const STUCK_SECONDS_MAX: u64 = 10;
 /// An input buffer above this many bytes is given back when it is empty.
 const KEPT_INPUT_BYTES_MAX: usize = 8192;
-/// Bytes of frames that a client may send before its handshake is answered.
-const EARLY_FRAMES_BYTES_MAX: usize = 8 * 1024;
 
 /// See the module.
 pub(crate) struct Http {
@@ -92,7 +91,7 @@ impl Http {
             (None, None) => cx.seconds() + IDLE_SECONDS_MAX,
         };
         let stuck = link
-            .stuck_since_seconds()
+            .stuck_since_seconds(cx)
             .map(|since| since + STUCK_SECONDS_MAX);
         let others = self.replies.due_seconds().into_iter().chain(stuck);
         others.fold(due, u64::min)
@@ -255,16 +254,12 @@ impl Http {
             return;
         };
         let upgrade = self.upgrade.take();
-        match (upgrade, &outcome) {
-            (Some(upgrade), Outcome::Done) => {
-                self.upgrade(link, ticket, &upgrade.accepted, upgrade.caller, cx);
-            }
-            (Some(_) | None, _) => {
-                let reply = api.reply_to(to, outcome, cx);
-                self.reply(link, ticket, reply, cx);
-                self.go_on(link, api, cx);
-            }
+        if let Some(upgrade) = upgrade.filter(|_| matches!(outcome, Outcome::Done)) {
+            return self.upgrade(link, ticket, &upgrade.accepted, upgrade.caller, cx);
         }
+        let reply = api.reply_to(to, outcome, cx);
+        self.reply(link, ticket, reply, cx);
+        self.go_on(link, api, cx);
     }
 
     /// A request was answered by the store.
@@ -377,7 +372,7 @@ impl Http {
     pub(super) fn tick(&mut self, link: &mut Link, api: Api<'_>, cx: &mut Context<'_>) {
         let seconds = cx.seconds();
         let is_over = |since: Option<u64>, max| since.is_some_and(|since| since + max <= seconds);
-        if is_over(link.stuck_since_seconds(), STUCK_SECONDS_MAX) {
+        if is_over(link.stuck_since_seconds(cx), STUCK_SECONDS_MAX) {
             return link.abort(cx);
         }
         if link.is_full() && self.request_began_seconds.is_some() {

@@ -54,9 +54,9 @@ impl Link {
     }
 
     /// Since when something waits to be sent and nothing was taken, in seconds, rounded up.
-    pub(super) fn stuck_since_seconds(&self) -> Option<u64> {
+    pub(super) fn stuck_since_seconds(&self, cx: &Context<'_>) -> Option<u64> {
         let since = self.outbox.stuck_since_micros()?;
-        Some(since.div_ceil(MICROS_PER_SECOND))
+        Some(since.max(cx.resumed_micros).div_ceil(MICROS_PER_SECOND))
     }
 
     /// Whether as many own bytes wait to be sent as may.
@@ -102,7 +102,7 @@ impl Link {
     fn slow_micros(&self, cx: &Context<'_>) -> Option<u64> {
         let slow_after = cx.config.slow_reader.as_micros() as u64;
         let oldest = self.outbox.oldest_micros();
-        oldest.map(|oldest| oldest.saturating_add(slow_after))
+        oldest.map(|oldest| oldest.max(cx.resumed_micros).saturating_add(slow_after))
     }
 
     /// The same in seconds, rounded up.

@@ -23,6 +23,8 @@ const SENDS_IN_FLIGHT_MAX: usize = 1024;
 const PING_AFTER_SECONDS: u64 = 25;
 /// Seconds that it has to answer the ping.
 const PONG_SECONDS_MAX: u64 = 10;
+/// Seconds in which all chats of its user must be read. A user of many chats may need some.
+const WELCOME_SECONDS_MAX: u64 = 30;
 /// Sends above the rate limit after which the connection is closed.
 const RATE_STRIKES_MAX: u32 = 3;
 
@@ -32,8 +34,8 @@ pub(crate) struct Ws {
     session: Option<Session>,
     /// Takes several events in one frame.
     batches: bool,
-    /// `ready` was sent; what the client says before is kept for then.
-    welcomed: bool,
+    /// By when `ready` must be sent, in seconds, as long as it was not; what the client says before is kept for then.
+    welcome_due_seconds: Option<u64>,
     unread: BytesMut,
     socket: WebSocket,
     sends: Sends,
@@ -90,7 +92,7 @@ impl Ws {
             user_id: socket.user_id,
             session: socket.session,
             batches: socket.batch_protocol,
-            welcomed: false,
+            welcome_due_seconds: Some(seconds + WELCOME_SECONDS_MAX),
             unread: socket.unread,
             socket: WebSocket::new(),
             sends: Sends::default(),
@@ -124,17 +126,21 @@ impl Ws {
         let heartbeat = self.heard_seconds + wait;
         let answer = self.sends.waiting.front().map(|send| send.due_seconds);
         let slow = link.slow_seconds(cx);
-        let others = self.expires_seconds.into_iter().chain(answer).chain(slow);
-        others.fold(heartbeat, u64::min)
+        [self.expires_seconds, self.welcome_due_seconds, answer, slow]
+            .into_iter()
+            .flatten()
+            .fold(heartbeat, u64::min)
     }
 
     pub(super) fn wants_input(&self) -> bool {
-        self.welcomed && self.leaving.is_none() && self.sends.waiting.len() < SENDS_IN_FLIGHT_MAX
+        self.welcome_due_seconds.is_none()
+            && self.leaving.is_none()
+            && self.sends.waiting.len() < SENDS_IN_FLIGHT_MAX
     }
 
     /// All events of the user's chats come here from now on: sends `ready`, and handles what they have sent already.
     pub(super) fn welcome(&mut self, link: &mut Link, cx: &mut Context<'_>) {
-        self.welcomed = true;
+        self.welcome_due_seconds = None;
         let ready = format!(r#"{{"type":"ready","user_id":"{}"}}"#, self.user_id);
         self.send_text(link, ready.as_bytes(), cx);
         let unread = std::mem::take(&mut self.unread);
@@ -292,6 +298,11 @@ impl Ws {
                 "the login has expired",
                 cx,
             );
+        }
+        if self.welcome_due_seconds.is_some_and(|due| due <= seconds) {
+            cx.stats.overdue_requests += 1;
+            let reason = "the chats could not be read in time";
+            return self.close(link, CloseCode::Restart, reason, cx);
         }
         self.refuse_overdue(link, cx);
         let silent = seconds.saturating_sub(self.heard_seconds);

@@ -78,6 +78,7 @@ impl Surroundings {
             held: &self.held,
             local: &mut self.local,
             date: &self.date,
+            resumed_micros: 0,
             input_waited_micros: 0,
         }
     }

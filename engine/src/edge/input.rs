@@ -75,6 +75,8 @@ pub enum Input<'a> {
     Rendered { ticket: u64, body: Vec<u8> },
     /// Time passed; comes every [`TICK_MILLIS`].
     Tick,
+    /// The process stood still until now, as when it was stopped. No reader was slow in that time.
+    Resumed,
     /// The process was asked to stop: finish what was begun, take nothing new.
     Drain,
 }

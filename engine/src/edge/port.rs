@@ -95,7 +95,8 @@ pub enum LogEvent {
         partition: PartitionId,
         outcome: Result<Offset, AppendFault>,
     },
-    /// Durable records, in log order and without a gap from one event to the next.
+    /// Durable records, in log order and none twice. A log may use offsets of its own between two events: they
+    /// are passed over.
     Records {
         partition: PartitionId,
         base: Offset,

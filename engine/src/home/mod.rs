@@ -242,7 +242,9 @@ impl Home {
         connections: &mut Connections,
         cx: &mut Context<'_>,
     ) {
-        debug_assert!(batch.is_whole(), "a line is missing of what came");
+        if !batch.is_whole() {
+            cx.bug("a line is missing of what came");
+        }
         let owner = cx.routing.route(cx.placement().of_chat(batch.chat_id));
         if owner != Route::Here(batch.from) {
             // It was sent before the chat moved, and those who listened were disconnected.

@@ -1,5 +1,9 @@
 //! The reasons for which a request is turned down before any handler sees it.
 
+use super::limits::{
+    BODY_BYTES_MAX, CHUNK_METADATA_BYTES_MAX, HEAD_BYTES_MAX, HEADER_FIELDS_MAX,
+    REQUEST_LINE_BYTES_MAX,
+};
 use super::status::Status;
 
 /// Why a request is turned down by the protocol itself.
@@ -19,12 +23,12 @@ pub struct Refusal {
 
 /// Defines the refusals as constants, one per rule.
 macro_rules! refusals {
-    ($($(#[$doc:meta])* $name:ident = $status:ident $code:literal $detail:literal;)*) => {
+    ($($(#[$doc:meta])* $name:ident = $status:ident $code:literal $($detail:expr),+;)*) => {
         impl Refusal {
             $(
                 $(#[$doc])*
                 pub const $name: Self =
-                    Self { status: Status::$status, code: $code, detail: $detail };
+                    Self { status: Status::$status, code: $code, detail: const_format::concatcp!($($detail),+) };
             )*
         }
     };
@@ -61,30 +65,30 @@ refusals! {
     /// A chunk's size, extension, end or trailer is malformed.
     BAD_CHUNK = BadRequest "bad_chunk"
         "The chunked body is malformed.";
-    /// Extensions past [`CHUNK_METADATA_BYTES_MAX`](super::limits::CHUNK_METADATA_BYTES_MAX).
+    /// Extensions past [`CHUNK_METADATA_BYTES_MAX`].
     CHUNK_EXTENSIONS_TOO_LARGE = BadRequest "chunk_extensions_too_large"
-        "Chunk extensions of one body may take 4 KiB.";
+        "Chunk extensions of one body may take ", CHUNK_METADATA_BYTES_MAX / 1024, " KiB.";
     /// The client took too long to send a request it had begun; the caller's clock decides.
     REQUEST_TIMEOUT = RequestTimeout "request_timeout"
         "The request did not arrive in time.";
-    /// More than [`BODY_BYTES_MAX`](super::limits::BODY_BYTES_MAX), announced or sent.
+    /// More than [`BODY_BYTES_MAX`], announced or sent.
     BODY_TOO_LARGE = ContentTooLarge "body_too_large"
-        "A request body may take 64 KiB.";
-    /// More than [`REQUEST_LINE_BYTES_MAX`](super::limits::REQUEST_LINE_BYTES_MAX).
+        "A request body may take ", BODY_BYTES_MAX / 1024, " KiB.";
+    /// More than [`REQUEST_LINE_BYTES_MAX`].
     URI_TOO_LONG = UriTooLong "uri_too_long"
-        "The request line may take 8 KiB.";
+        "The request line may take ", REQUEST_LINE_BYTES_MAX / 1024, " KiB.";
     /// An `Expect` other than `100-continue`.
     EXPECTATION_FAILED = ExpectationFailed "expectation_failed"
         "The only expectation that can be met is 100-continue.";
-    /// More than [`HEAD_BYTES_MAX`](super::limits::HEAD_BYTES_MAX).
+    /// More than [`HEAD_BYTES_MAX`].
     HEAD_TOO_LARGE = RequestHeaderFieldsTooLarge "head_too_large"
-        "The request line and headers may take 16 KiB.";
-    /// More than [`HEADER_FIELDS_MAX`](super::limits::HEADER_FIELDS_MAX).
+        "The request line and headers may take ", HEAD_BYTES_MAX / 1024, " KiB.";
+    /// More than [`HEADER_FIELDS_MAX`].
     TOO_MANY_HEADERS = RequestHeaderFieldsTooLarge "too_many_headers"
-        "A request may have 100 headers.";
-    /// Trailers past [`CHUNK_METADATA_BYTES_MAX`](super::limits::CHUNK_METADATA_BYTES_MAX).
+        "A request may have ", HEADER_FIELDS_MAX, " headers.";
+    /// Trailers past [`CHUNK_METADATA_BYTES_MAX`].
     TRAILERS_TOO_LARGE = RequestHeaderFieldsTooLarge "trailers_too_large"
-        "Trailers and chunk extensions of one body may take 4 KiB.";
+        "Trailers and chunk extensions of one body may take ", CHUNK_METADATA_BYTES_MAX / 1024, " KiB.";
     /// A method that no resource here has.
     METHOD_NOT_IMPLEMENTED = NotImplemented "method_not_implemented"
         "This server does not implement the request method.";

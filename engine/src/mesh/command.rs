@@ -163,7 +163,21 @@ impl Command {
             Self::Name(_, NameCommand::Register { .. } | NameCommand::LogIn { .. }) => {
                 PASSWORD_SECONDS_MAX
             }
-            Self::Chat(..) | Self::User(..) | Self::Home(..) => ANSWER_SECONDS_MAX,
+            Self::Chat(
+                _,
+                ChatCommand::Create { .. }
+                | ChatCommand::Post(_)
+                | ChatCommand::AddMember { .. }
+                | ChatCommand::RemoveMember { .. }
+                | ChatCommand::Show { .. }
+                | ChatCommand::ShowMessages { .. }
+                | ChatCommand::Summarize { .. },
+            )
+            | Self::User(_, UserCommand::EndSession { .. })
+            | Self::Home(
+                _,
+                HomeCommand::Post(..) | HomeCommand::ListChats | HomeCommand::SpendTicket { .. },
+            ) => ANSWER_SECONDS_MAX,
         }
     }
 }

@@ -1,6 +1,9 @@
 //! Refusals, as every client sees them: an HTTP status, a stable code and a sentence.
 
+use rookery_schema::limits::CHAT_MEMBERS_MAX;
+
 use crate::http::Status;
+use crate::ws::limits::EARLY_FRAMES_BYTES_MAX;
 
 /// Why a request was refused. Shown over HTTP as `application/problem+json` (RFC 9457) and over
 /// WebSocket as an `error` event.
@@ -86,8 +89,11 @@ impl Problem {
         "upgrade_required",
         "version 13 of the WebSocket protocol is required",
     );
-    pub const TOO_EARLY: Self =
-        Self::malformed("at most 8 KiB of frames may come before the handshake is answered");
+    pub const TOO_EARLY: Self = Self::malformed(const_format::concatcp!(
+        "at most ",
+        EARLY_FRAMES_BYTES_MAX / 1024,
+        " KiB of frames may come before the handshake is answered",
+    ));
     pub const NO_SUCH_CHAT: Self = Self::new(
         Status::NotFound,
         "not_found",
@@ -107,7 +113,11 @@ impl Problem {
     );
     pub const USERNAME_TAKEN: Self =
         Self::new(Status::Conflict, "username_taken", "the username is taken");
-    pub const CHAT_FULL: Self = Self::out_of_bounds("a chat has at most 100,000 members");
+    pub const CHAT_FULL: Self = Self::out_of_bounds(const_format::concatcp!(
+        "a chat has at most ",
+        CHAT_MEMBERS_MAX,
+        " members",
+    ));
     pub const UNSUPPORTED_MEDIA: Self = Self::new(
         Status::UnsupportedMediaType,
         "unsupported_media_type",
@@ -124,6 +134,7 @@ impl Problem {
     pub const NOT_ANSWERED: Self = Self::unavailable("a part of the server did not answer in time");
     pub const ELSEWHERE: Self = Self::unavailable("it is moving to another part of the server");
     pub const OUTCOME_UNKNOWN: Self = Self::unavailable(
-        "the log did not confirm in time; a retry with the same client_id is safe",
+        "the outcome is unknown; a message may be sent again with the same client_id, and of anything else look \
+         first whether it was done",
     );
 }

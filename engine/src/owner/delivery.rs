@@ -69,9 +69,10 @@ impl Delivery {
         follows
     }
 
-    /// Records below are applied from here on.
+    /// Records below are applied from here on. It never goes back: a log that repeats records must not have them
+    /// waited for again.
     pub(crate) fn advance(&mut self, end: Offset) {
-        self.next = end;
+        self.next = self.next.max(end);
         while self.confirmations.pop_front_if(|it| it.0 <= end).is_some() {}
     }
 
@@ -198,6 +199,15 @@ mod tests {
         delivery.confirm(Offset(15), 1, 6);
         delivery.confirm(Offset(12), 1, 7);
         assert!(delivery.is_behind(), "the end does not go back");
+    }
+
+    #[test]
+    fn records_that_are_repeated_do_not_move_it_back() {
+        let mut delivery = delivery();
+        delivery.confirm(Offset(14), 4, 5);
+        delivery.advance(Offset(14));
+        delivery.advance(Offset(12));
+        assert_eq!((delivery.next(), delivery.is_behind()), (Offset(14), false));
     }
 
     #[test]

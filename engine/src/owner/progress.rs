@@ -157,7 +157,7 @@ impl Progress {
         cx.stats.processing.observe(took);
         while let Some(done) = self.spans.pop_front_if(|span| span.holds == 0) {
             self.first_span += 1;
-            self.stored = done.end;
+            self.stored = self.stored.max(done.end);
             self.unstored_messages -= done.messages;
             self.unstored_bytes -= done.bytes;
             cx.stats.messages_processed += done.messages;

@@ -11,5 +11,8 @@ pub const MESSAGE_FRAGMENTS_MAX: u32 = 1024;
 /// which are meant to be a second apart.
 pub const CONTROL_FRAMES_MAX: u32 = 10;
 
+/// Bytes of frames that a client may send before its handshake is answered.
+pub const EARLY_FRAMES_BYTES_MAX: usize = 8 * 1024;
+
 /// Bytes of a control frame's payload (RFC 6455, section 5.5).
 pub const CONTROL_BYTES_MAX: usize = 125;

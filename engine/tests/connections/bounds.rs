@@ -127,7 +127,7 @@ fn a_request_that_can_t_be_read_has_its_time_afterwards() {
 }
 
 #[test]
-fn who_does_not_read_his_pages_is_not_read_until_he_does() {
+fn who_does_not_read_pages_is_not_read_until_they_do() {
     const PAGES: usize = 20;
     const PAGE_BYTES: usize = OUTBOX_BYTES_MAX / 3;
     let mut host = Host::in_trust();

@@ -32,7 +32,7 @@ fn sender(host: &mut Host, conn: ConnId, header: &str) -> Option<UserId> {
     }
 }
 
-/// Logs a user in; gives his token.
+/// Logs a user in; gives their token.
 fn log_in(host: &mut Host, conn: ConnId, user_id: UserId) -> String {
     let name = Host::foreign_username();
     let body = format!(r#"{{"username":"{name}","password":"x"}}"#);
@@ -89,7 +89,7 @@ fn each_request_is_its_own_caller_s_by_token() {
 }
 
 #[test]
-fn a_caller_who_was_known_is_not_known_after_his_logout() {
+fn a_caller_who_was_known_is_not_known_after_their_logout() {
     let mut host = Host::new(AuthMode::Token);
     let conn = host.accept();
     let user = Host::foreign_user();

@@ -29,7 +29,7 @@ fn finish(host: &mut Host, conn: ConnId) {
 }
 
 #[test]
-fn who_sends_no_more_is_answered_all_that_he_sent() {
+fn who_sends_no_more_is_answered_all_that_they_sent() {
     let mut host = Host::in_trust();
     let conn = host.accept();
     // The second and third wait for the one before; the last never ends.
@@ -204,7 +204,7 @@ fn who_sends_too_many_is_told_about_each_and_closed_with_4029() {
             Outcome::Refused(Problem::too_many("too many messages", 1))
         });
     }
-    assert!(!host.wants_input(conn), "he was told three times");
+    assert!(!host.wants_input(conn), "they were told three times");
     assert!(!host.is_closed(conn));
     answer_send(&mut host, posted);
     assert!(host.is_closed(conn));

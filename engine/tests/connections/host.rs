@@ -180,6 +180,12 @@ impl Host {
         self.step(Input::Tick);
     }
 
+    /// Nothing runs for a while.
+    pub(crate) fn stand_still(&mut self, time: Duration) {
+        self.host.clock.pass(time.as_micros() as u64);
+        self.step(Input::Resumed);
+    }
+
     pub(crate) fn accept(&mut self) -> ConnId {
         let (conn, accepted) = self.host.accepted();
         self.step(accepted);

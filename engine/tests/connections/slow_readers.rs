@@ -115,6 +115,23 @@ fn a_reader_who_stops_is_closed_with_the_first_event_when_the_time_is_over() {
 }
 
 #[test]
+fn time_in_which_the_server_stood_still_makes_nobody_slow() {
+    let mut host = Host::in_trust();
+    let reader = host.listen();
+    let client = with_reply(&mut host, MIB);
+    host.events(events(3 * MIB));
+    host.stand_still(SLOW_READER + STUCK_MAX);
+    host.pass(SLOW_READER - SECOND);
+    assert!(!host.is_closed(reader));
+    host.pass(SECOND + HALF);
+    assert!(host.is_closed(reader), "they had the time again");
+    host.pass(STUCK_MAX - SLOW_READER - SECOND);
+    assert!(!host.is_closed(client));
+    host.pass(SECOND);
+    assert!(host.is_closed(client));
+}
+
+#[test]
 fn a_reader_who_stops_is_closed_within_a_second_when_nothing_more_happens() {
     let mut host = Host::in_trust();
     let (reader, other) = (host.listen(), host.listen());

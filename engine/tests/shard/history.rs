@@ -55,7 +55,9 @@ impl Long {
             panic!("{:?}", self.stage.reads);
         };
         let rows = self.rows[..then].iter().filter(|(seq, _)| *seq > after);
-        let messages = rows.take(limit).filter_map(|(_, row)| Message::of(row));
+        let messages = rows
+            .take(limit)
+            .filter_map(|(_, row)| Message::of(row).unwrap());
         let found = Found::Messages(messages.collect());
         self.stage.answer_read(Ok(found));
     }
@@ -123,8 +125,11 @@ fn a_chat_read_from_the_store_shows_what_it_had() {
         chat: row,
         members: vec![long.user],
         head: recent[31].head,
-        messages: recent.iter().filter_map(Message::of).collect(),
-        latest_message: recent.last().and_then(Message::of),
+        messages: recent
+            .iter()
+            .filter_map(|row| Message::of(row).unwrap())
+            .collect(),
+        latest_message: recent.last().and_then(|row| Message::of(row).unwrap()),
         recent,
     };
     // The process ends, and another begins.
@@ -137,7 +142,9 @@ fn a_chat_read_from_the_store_shows_what_it_had() {
     };
     assert_eq!((before, limit), (Seq(120), 68));
     let rows = long.rows[..118].iter().rev().take(limit);
-    let messages = rows.filter_map(|(_, row)| Message::of(row)).collect();
+    let messages = rows
+        .filter_map(|(_, row)| Message::of(row).unwrap())
+        .collect();
     long.stage.answer_read(Ok(Found::Messages(messages)));
     assert_eq!(long.seqs(question), (52..=151).rev().collect::<Vec<u64>>());
 }

@@ -1,4 +1,4 @@
-//! A user connects, or lists his chats, while a membership is on its way into the store.
+//! A user connects, or lists their chats, while a membership is on its way into the store.
 
 use rookery_engine::mesh::{
     Asker, ChatCommand, ChatSummary, Command, EventBatch, HomeCommand, Outcome, ShardMessage,
@@ -24,7 +24,7 @@ fn joins_stored(stage: &mut Stage, chat_id: ChatId, user: UserId) {
     stage.tell(ShardMessage::JoinsStored { chat_id, users });
 }
 
-/// The store answers the read of his chats as it was before he joined any.
+/// The store answers the read of their chats as it was before they joined any.
 fn no_chats_found(stage: &mut Stage, user: UserId) {
     let read = stage.answer_read(Ok(Found::Chats(Vec::new())));
     assert_eq!(read, Read::ChatsOfUser(user));
@@ -63,7 +63,7 @@ fn assert_listens(stage: &mut Stage, conn: rookery_engine::ids::ConnId, chat_id:
 }
 
 #[test]
-fn who_connects_before_his_membership_is_stored_listens() {
+fn who_connects_before_their_membership_is_stored_listens() {
     let mut stage = Stage::new();
     let (chat, user) = (stage.foreign_chat(), stage.user());
     joined(&mut stage, chat, user);
@@ -73,7 +73,7 @@ fn who_connects_before_his_membership_is_stored_listens() {
 }
 
 #[test]
-fn a_membership_that_is_stored_while_his_chats_are_read_is_listened_to() {
+fn a_membership_that_is_stored_while_their_chats_are_read_is_listened_to() {
     let mut stage = Stage::new();
     let (chat, user) = (stage.foreign_chat(), stage.user());
     joined(&mut stage, chat, user);
@@ -84,7 +84,7 @@ fn a_membership_that_is_stored_while_his_chats_are_read_is_listened_to() {
 }
 
 #[test]
-fn who_joins_while_his_chats_are_read_is_not_subscribed_twice() {
+fn who_joins_while_their_chats_are_read_is_not_subscribed_twice() {
     let mut stage = Stage::new();
     let (chat, user) = (stage.foreign_chat(), stage.user());
     let conn = stage.connect(user);
@@ -95,7 +95,7 @@ fn who_joins_while_his_chats_are_read_is_not_subscribed_twice() {
 }
 
 #[test]
-fn who_joins_again_while_he_reconnects_is_subscribed_behind_what_takes_it_back() {
+fn who_joins_again_while_they_reconnect_is_subscribed_behind_what_takes_it_back() {
     let mut stage = Stage::new();
     let (chat, user) = (stage.foreign_chat(), stage.user());
     let before = stage.connect(user);
@@ -104,7 +104,7 @@ fn who_joins_again_while_he_reconnects_is_subscribed_behind_what_takes_it_back()
     assert_listens(&mut stage, before, chat);
     stage.disconnect(before);
     let conn = stage.connect(user);
-    // The owner has told of his new membership before it heard that nobody was connected.
+    // The owner has told of their new membership before it heard that nobody was connected.
     joined(&mut stage, chat, user);
     let sent = std::mem::take(&mut stage.sent);
     let order: Vec<&str> = sent
@@ -204,7 +204,7 @@ fn a_list_of_chats_may_be_empty() {
 }
 
 #[test]
-fn an_answer_to_an_earlier_stay_does_not_make_him_ready() {
+fn an_answer_to_an_earlier_stay_does_not_make_them_ready() {
     let mut stage = Stage::new();
     let (chat, user) = (stage.foreign_chat(), stage.user());
     let found = || Ok(Found::Chats(vec![chat]));
@@ -227,14 +227,14 @@ fn an_answer_to_an_earlier_stay_does_not_make_him_ready() {
 }
 
 #[test]
-fn who_leaves_a_chat_while_he_subscribes_to_it_becomes_ready() {
+fn who_leaves_a_chat_while_they_subscribe_to_it_becomes_ready() {
     let mut stage = Stage::new();
     let (chat, user) = (stage.foreign_chat(), stage.user());
     let conn = stage.connect(user);
     stage.answer_read(Ok(Found::Chats(vec![chat])));
     let subscriptions = stage.subscriptions();
     assert_eq!(subscriptions.len(), 1);
-    // Others here listen, and hear that he left, before the owner finds him to be no member.
+    // Others here listen, and hear that they left, before the owner finds them to be no member.
     stage.tell(ShardMessage::Events(EventBatch {
         chat_id: chat,
         from: THERE,
@@ -271,4 +271,23 @@ fn an_owner_takes_back_a_subscription_that_waits_for_its_chat() {
         _ => None,
     });
     assert_eq!(answered.collect::<Vec<_>>(), [2]);
+}
+
+#[test]
+fn who_can_not_be_told_of_their_chats_in_time_is_sent_away() {
+    const SECOND: u64 = 1_000_000;
+    let mut stage = Stage::new();
+    let (chat, user) = (stage.foreign_chat(), stage.user());
+    let conn = stage.connect(user);
+    let read = stage.answer_read(Ok(Found::Chats(vec![chat])));
+    assert_eq!(read, Read::ChatsOfUser(user));
+    stage.tick_after(20 * SECOND);
+    assert_eq!(stage.heard(conn), "");
+    stage.tick_after(11 * SECOND);
+    let heard = stage.heard(conn);
+    assert!(
+        heard.contains("the chats could not be read in time"),
+        "{heard}"
+    );
+    assert_eq!(stage.stats().overdue_requests, 1);
 }

@@ -7,9 +7,9 @@ use rookery_schema::record::{
     ChatCreated, MemberList, MembershipChange, MessagePosted, Record, SessionEnded,
 };
 use rookery_schema::row::Row;
-use rookery_schema::{ChatId, MessageId, Offset, SessionId, Timestamp, UserId};
+use rookery_schema::{ChatId, MessageId, Offset, Seq, SessionId, Timestamp, UserId};
 
-use crate::stage::{P0, Stage, batch_of};
+use crate::stage::{P0, Stage, batch_of, messages};
 
 fn created(chat_id: ChatId, members: &[u8]) -> Record<'_> {
     Record::ChatCreated(ChatCreated {
@@ -181,4 +181,23 @@ fn a_record_that_can_t_be_understood_is_buried_before_what_is_behind_it_counts_a
         panic!("{:?}", stage.log);
     };
     assert_eq!(*offset, Offset(1));
+}
+
+/// A broker writes records of its own into a topic, and compaction takes some away.
+#[test]
+fn offsets_that_the_log_passes_over_are_no_events() {
+    let mut stage = Stage::new();
+    let user = stage.foreign_user();
+    let chat = stage.create(&[user]);
+    stage.post(chat, user, None);
+    let batch = stage.appends.pop_front().unwrap();
+    stage.log_event(LogEvent::Records {
+        partition: P0,
+        base: Offset(7),
+        batch,
+    });
+    let rows = stage.store();
+    let posted = messages(&rows);
+    assert_eq!((posted.len(), posted[0].0), (1, Seq(2)));
+    assert_eq!(posted[0].1.head.offset, Offset(7));
 }

@@ -20,6 +20,10 @@ use crate::mesh::MovedSocket;
 use crate::net::connections::Connections;
 use crate::service::ShardStatus;
 
+/// Microseconds between two heartbeats behind which this shard counts as having stood still, as when the process was
+/// stopped.
+const STANDSTILL_MICROS: u64 = 1_000_000;
+
 /// One shard's engine, and everything that its tasks need to serve it. It never leaves the shard's thread.
 pub(super) struct Core<E> {
     id: ShardId,
@@ -29,6 +33,8 @@ pub(super) struct Core<E> {
     pub(super) connections: RefCell<Connections>,
     clock: Clock,
     round: RoundDue,
+    /// When the last heartbeat came, in microseconds.
+    ticked_micros: Cell<u64>,
     /// Whether full rings keep this shard from reading sockets.
     stalled: Cell<bool>,
     pub(super) end: End,
@@ -44,7 +50,6 @@ struct RoundDue {
 /// How far a shard is on its way out.
 #[derive(Default)]
 pub(super) struct End {
-    pub(super) draining: Cell<bool>,
     pub(super) stopped: Cell<bool>,
     /// What the rest of the process sees.
     status: Arc<ShardStatus>,
@@ -67,6 +72,7 @@ impl<E: Engine> Core<E> {
             connections: RefCell::new(connections),
             clock: Clock::new(start),
             round: RoundDue::default(),
+            ticked_micros: Cell::new(0),
             stalled: Cell::new(false),
             end: End {
                 status,
@@ -172,12 +178,18 @@ impl<E: Engine> Core<E> {
             .await;
     }
 
+    /// Skips a tick behind a time in which nothing ran: what came meanwhile must be heard before anything counts as
+    /// overdue, or a reader as slow.
     fn tick(&self) {
         self.clock.set_wall();
+        let now = self.now().micros;
+        let since = now.saturating_sub(self.ticked_micros.replace(now));
+        if since > STANDSTILL_MICROS {
+            return self.step(Input::Resumed);
+        }
         // glommio returns the time since it was last asked.
         let busy = glommio::executor().executor_stats().executor_runtime();
         self.with_engine(|engine| engine.stats_mut().busy_micros += busy.as_micros() as u64);
-        let now = self.now().micros;
         self.connections.borrow_mut().tick(now);
         self.step(Input::Tick);
         let ready = self.with_engine(|engine| engine.is_ready());
@@ -186,11 +198,9 @@ impl<E: Engine> Core<E> {
 
     /// Tells the rest of the process whether there is nothing left to finish.
     pub(super) fn report_drained(&self) {
-        if self.end.draining.get() {
-            let drained = self.with_engine(|engine| engine.is_drained())
-                && self.outside.borrow().is_quiet()
-                && self.connections.borrow_mut().is_flushed();
-            self.end.status.drained.store(drained, Ordering::Release);
-        }
+        let drained = self.with_engine(|engine| engine.is_drained())
+            && self.outside.borrow().is_quiet()
+            && self.connections.borrow_mut().is_flushed();
+        self.end.status.drained.store(drained, Ordering::Release);
     }
 }

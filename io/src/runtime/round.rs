@@ -97,7 +97,6 @@ impl<E: Engine> Core<E> {
     fn obey(&self, control: Control) {
         match control {
             Control::Drain => {
-                self.end.draining.set(true);
                 self.connections.borrow_mut().close_listeners();
                 self.step(Input::Drain);
             }

@@ -1,5 +1,5 @@
 //! A world of users and chats under load: who posts retries until it is acknowledged, and who listens keeps
-//! what he heard.
+//! what they heard.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;

@@ -29,7 +29,7 @@ fn user_id() -> impl Strategy<Value = UserId> {
 enum Happening {
     /// A message with this text, or where there is none, an event of another kind.
     Event(ChatId, Option<String>),
-    /// Somebody joins a chat, or leaves it where he is a member.
+    /// Somebody joins a chat, or leaves it where they are a member.
     Joins(ChatId, UserId),
     /// An event amends one before it, which may be no message.
     Amends(ChatId, u64),

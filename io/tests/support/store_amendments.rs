@@ -109,7 +109,11 @@ pub(crate) fn assert_shown(shard: &mut Shard) {
     let Found::Chat(Some(chat)) = shard.read(&read) else {
         panic!("not what was asked")
     };
-    let said: Vec<_> = chat.recent.iter().filter_map(Message::of).collect();
+    let said: Vec<_> = chat
+        .recent
+        .iter()
+        .filter_map(|it| Message::of(it).unwrap())
+        .collect();
     let said: Vec<_> = said.iter().map(|message| &*message.content).collect();
     assert_eq!(said, ["message 3", "message 4", "message 5"]);
     let stand: Vec<_> = chat.messages.iter().map(shown).collect();

@@ -308,7 +308,7 @@ impl Chat {
     }
 }
 
-/// The event of a stored row, as it was sent; `None` where this version can't read the record.
+/// The event of a stored row, as it was sent; `None` where the record is damaged.
 fn encode_row(row: &EventRow) -> Option<Bytes> {
     let event = Event::of(&Record::decode(&row.record).ok()?)?;
     let mut json = Vec::new();

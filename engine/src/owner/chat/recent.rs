@@ -86,6 +86,11 @@ impl Recent {
         (!self.events.is_empty()).then_some(self.first)
     }
 
+    /// How many events are here.
+    pub(crate) fn events(&self) -> usize {
+        self.events.len()
+    }
+
     /// The messages that are here, oldest first, as they stand.
     pub(crate) fn messages(&self) -> impl DoubleEndedIterator<Item = (Seq, Shown)> + '_ {
         self.messages.iter().filter_map(|message| {
@@ -154,7 +159,8 @@ mod tests {
             record: record.into(),
             kind: EventKind::Message,
         };
-        let mut message = Message::of(&row).expect("a message");
+        let message = Message::of(&row).expect("not damaged");
+        let mut message = message.expect("a message");
         message.amend(&AmendmentRow {
             chat_id,
             target: Seq(seq),

@@ -317,7 +317,12 @@ impl Partition {
         match outcome {
             Ok(Found::Chat(stored)) => {
                 if let Some(stored) = stored {
-                    self.chats.insert(Box::new(Chat::stored(*stored)));
+                    let events = stored.recent.len();
+                    let chat = Chat::stored(*stored);
+                    if chat.recent().events() < events {
+                        cx.bug("the store holds an event that can't be read");
+                    }
+                    self.chats.insert(Box::new(chat));
                 }
             }
             Ok(

@@ -1,4 +1,4 @@
-//! Dead letters: records that can't be understood, such as a newer version's. Each is one line of JSON in the
+//! Dead letters: records that no version wrote, or that are damaged. Each is one line of JSON in the
 //! file `dead` of its partition, where it outlives its segment.
 
 use std::fmt::Write as _;

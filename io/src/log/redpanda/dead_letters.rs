@@ -1,4 +1,4 @@
-//! Dead letters: records that can't be understood, such as a newer version's. They go to a topic of their own, one
+//! Dead letters: records that no version wrote, or that are damaged. They go to a topic of their own, one
 //! after the other, each until a broker has it. One that the brokers refuse stays in the log, and a line says
 //! where: the others must not wait for it for ever.
 

@@ -134,10 +134,13 @@ impl Tables {
                 "it has other keyspaces".to_owned(),
             ));
         };
+        // Without it, amendments would not be looked for.
+        let format = format_in(&meta)
+            .map_err(|error| OpenError::Corrupt(dir.to_owned(), error.to_string()))?;
         Ok(Self {
             db,
             log_id,
-            format: FormatMark::new(format_in(&meta).ok().flatten().unwrap_or(format::OLDEST)),
+            format: FormatMark::new(format.unwrap_or(format::OLDEST)),
             events: Events { messages, others },
             amendments: Amendments {
                 keyspace: amendments,
@@ -277,7 +280,8 @@ impl Tables {
         events: impl Iterator<Item = Result<EventRow, ReadError>>,
         limit: usize,
     ) -> Result<Vec<Message>, ReadError> {
-        let messages = events.filter_map(|row| row.map(|row| Message::of(&row)).transpose());
+        let message = |row| Message::of(&row).map_err(|_| ReadError::Malformed("events"));
+        let messages = events.filter_map(|row| row.and_then(message).transpose());
         let mut messages = messages.take(limit).collect::<Result<Vec<_>, _>>()?;
         if self.format.current() >= format::AMENDMENTS {
             self.amendments.lay_over(&mut messages)?;

@@ -16,7 +16,12 @@ impl Connection {
         &self,
         events: &[EventRow],
     ) -> Result<Vec<Message>, DriverError> {
-        let mut messages: Vec<_> = events.iter().filter_map(Message::of).collect();
+        let messages = events
+            .iter()
+            .filter_map(|event| Message::of(event).transpose());
+        let messages = messages.collect::<Result<_, _>>();
+        let mut messages: Vec<Message> =
+            messages.map_err(|error| DriverError::new(error.to_string()))?;
         let (Some(first), Some(last)) = (messages.first(), messages.last()) else {
             return Ok(messages);
         };

@@ -124,14 +124,16 @@ pub(super) fn event_row(chat_id: ChatId, seq: i64, value: &EventValue<'_>) -> Op
             offset: Offset(from_bigint(value.log_offset)),
         },
         record: record_of(chat_id, value)?,
-        kind: event_kind(value.kind),
+        kind: event_kind(value.kind)?,
     })
 }
 
-const fn event_kind(value: i8) -> EventKind {
+/// `None` for what no version writes.
+const fn event_kind(value: i8) -> Option<EventKind> {
     match value {
-        kind::MESSAGE => EventKind::Message,
-        _ => EventKind::Other,
+        kind::MESSAGE => Some(EventKind::Message),
+        kind::OTHER => Some(EventKind::Other),
+        _ => None,
     }
 }
 

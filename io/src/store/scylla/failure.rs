@@ -23,7 +23,7 @@ pub(super) enum Kind {
     Passing,
     /// No node has a connection.
     CutOff,
-    /// The store does not take this user, or does not let him.
+    /// The store does not take this user, or does not let them.
     Refused,
     /// The store does not take the statement.
     Invalid,

@@ -34,7 +34,7 @@ impl Link {
         if self.is_renewing.replace(true) {
             return;
         }
-        // Where it fails, who asked will be back, and complains himself.
+        // Where it fails, who asked will be back, and complains.
         if let Ok(connection) = self.store.connection().await {
             self.current.replace(Rc::new(connection));
         }

@@ -48,8 +48,8 @@ pub(super) struct Removal {
     pub(super) seq: Seq,
 }
 
-/// Whether a chat whose newest event is `head` has a member, by his row. His newest change may be of an
-/// event that is not stored, and only that one: before an addition he was none, before a removal he was.
+/// Whether a chat whose newest event is `head` has a member, by their row. Their newest change may be of an
+/// event that is not stored, and only that one: before an addition they were none, before a removal they were.
 pub(super) fn is_member(head: Seq, added: Option<Seq>, removed: Option<Seq>) -> bool {
     let is_in =
         |added: Seq| added <= head && removed.is_none_or(|gone| gone < added || gone > head);

@@ -283,11 +283,23 @@ fn job_rows<'a>(rows: impl Iterator<Item = &'a Row>) -> usize {
         if let Row::Event(event) = row {
             bytes += event.record.len();
         }
-        if !matches!(row, Row::Member(_) | Row::NotMember { .. } | Row::Chat(_)) {
+        if may_end_a_job(row) {
             end = count;
         }
     }
     if end == 0 { count } else { end }
+}
+
+/// Whether the rows behind it may be written by another job: a chat and its members belong to the event behind them.
+const fn may_end_a_job(row: &Row) -> bool {
+    match row {
+        Row::Member(_) | Row::NotMember { .. } | Row::Chat(_) => false,
+        Row::Event(_)
+        | Row::User(_)
+        | Row::EndedSession { .. }
+        | Row::Reached { .. }
+        | Row::Amendment(_) => true,
+    }
 }
 
 const fn changed_member(row: &Row) -> Option<UserId> {

@@ -130,7 +130,7 @@ impl Connection {
         }
     }
 
-    /// A name may have been given up since; then the user has another. Nor may his row be there yet.
+    /// A name may have been given up since; then the user has another. Nor may their row be there yet.
     async fn user_with_name(
         &self,
         user_id: UserId,
