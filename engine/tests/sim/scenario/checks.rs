@@ -1,14 +1,12 @@
 //! What must be true.
 
-use std::collections::BTreeSet;
-
-use rookery_schema::ChatId;
-use serde_json::Value;
+use std::collections::BTreeMap;
 
 use crate::scenario::listeners::Heard;
-use crate::scenario::pages::shown;
+use crate::scenario::pages::ShownMessage;
 use crate::scenario::rooms::Standing;
 use crate::scenario::{Scenario, USERS};
+use rookery_schema::ChatId;
 
 impl Scenario {
     pub(super) fn check(&mut self) {
@@ -17,28 +15,76 @@ impl Scenario {
         self.hear();
         self.check_live();
         for room in 0..self.rooms.len() {
-            let history = self.history(room);
-            let mine = self.acknowledged.iter().filter(|(_, it)| it.0 == room);
-            let expected: BTreeSet<(&str, &str)> = mine
-                .map(|(content, (_, id))| (content.as_str(), id.as_str()))
-                .collect();
-            let text = |it: &'static str| {
-                move |message: &'_ Value| message[it].as_str().unwrap().to_owned()
-            };
-            let (contents, ids) = (text("content"), text("message_id"));
-            let found: Vec<(String, String)> =
-                history.iter().map(|it| (contents(it), ids(it))).collect();
-            let found: BTreeSet<(&str, &str)> = found
-                .iter()
-                .map(|it| (it.0.as_str(), it.1.as_str()))
-                .collect();
-            assert_eq!(found.len(), history.len(), "no message is shown twice");
-            assert_eq!(found, expected, "history is what was acknowledged");
-            self.check_stored(room, &history);
-            let history: Vec<(u64, String)> = history.iter().map(shown).collect();
-            self.check_listeners(room, &history);
-            self.check_pages(room, &history);
+            let said = self.check_history(room);
+            self.check_stored(room, &said);
+            self.check_listeners(room, &said);
+            self.check_pages(room, &said);
         }
+    }
+
+    /// Chats that are read from the store show their messages as they stand.
+    pub(super) fn check_amended(&mut self) {
+        (0..self.rooms.len()).for_each(|room| self.amend_in(room));
+        let shards = 1 + self.world.dice.below(4) as u16;
+        self.world.restart(shards);
+        self.amendments.forget_chats();
+        self.world.settle();
+        for room in 0..self.rooms.len() {
+            self.check_history(room);
+        }
+    }
+
+    /// Gives a room's messages as they were said. History shows what was acknowledged, and the list of chats the newest
+    /// of it, each as it stood at some time since the process began.
+    fn check_history(&mut self, room: usize) -> Vec<ShownMessage> {
+        let shown = self.history(room);
+        let acknowledged = self.acknowledged.iter().filter(|(_, it)| it.0 == room);
+        let mut contents: BTreeMap<&str, &String> = acknowledged
+            .map(|(content, (_, id))| (id.as_str(), content))
+            .collect();
+        let mut said = Vec::new();
+        for message in &shown {
+            let content = contents.remove(message.id.as_str());
+            assert!(content.is_some(), "not posted, or shown twice: {message:?}");
+            said.push(ShownMessage {
+                content: content.unwrap().clone(),
+                is_edited: false,
+                is_deleted: false,
+                ..message.clone()
+            });
+        }
+        assert!(contents.is_empty(), "history lacks {contents:?}");
+        for (said, shown) in said.iter().zip(&shown) {
+            self.check_standing(room, said, shown);
+        }
+        let last = self.last_message(room);
+        assert_eq!(last.is_some(), !said.is_empty());
+        if let Some((said, last)) = said.last().zip(last) {
+            self.check_standing(room, said, &last);
+        }
+        said
+    }
+
+    fn check_standing(&self, room: usize, said: &ShownMessage, shown: &ShownMessage) {
+        let amendments = &self.amendments;
+        let written = amendments.written_since(amendments.before());
+        let chat_id = &self.rooms[room].id;
+        let is_possible = amendments.allow(chat_id, said, shown, written);
+        assert!(is_possible, "{shown:?} was {said:?}");
+    }
+
+    /// The newest message of a room in its first member's list of chats.
+    fn last_message(&mut self, room: usize) -> Option<ShownMessage> {
+        let host = self.rooms[room].host();
+        let wire = self.ask(host, "GET", "/chats", None).unwrap();
+        while self.world.advance() {}
+        let reply = self.answer(wire).unwrap();
+        assert_eq!(reply.status, 200, "{reply:?}");
+        let chats = reply.json();
+        let mut chats = chats.as_array().unwrap().iter();
+        let chat = chats.find(|it| it["chat_id"] == self.rooms[room].id.as_str());
+        let last = &chat.unwrap()["last_message"];
+        (!last.is_null()).then(|| ShownMessage::of(last))
     }
 
     /// Everybody who is connected hears a last message in every room of theirs, and nobody else does.
@@ -70,7 +116,7 @@ impl Scenario {
     }
 
     /// The whole history of a room, oldest first, read page by page as its first member.
-    fn history(&mut self, room: usize) -> Vec<Value> {
+    fn history(&mut self, room: usize) -> Vec<ShownMessage> {
         let host = self.rooms[room].host();
         let mut path = Some(format!("/chats/{}/messages?limit=7", self.rooms[room].id));
         let mut messages = Vec::new();
@@ -79,28 +125,29 @@ impl Scenario {
             while self.world.advance() {}
             let reply = self.answer(wire).unwrap();
             assert_eq!(reply.status, 200, "{reply:?}");
-            messages.extend(reply.json().as_array().unwrap().clone());
+            let page = reply.json();
+            messages.extend(page.as_array().unwrap().iter().map(ShownMessage::of));
             path = reply.next_page().map(str::to_owned);
         }
         messages.reverse();
-        let seqs: Vec<u64> = messages.iter().map(|it| shown(it).0).collect();
+        let seqs: Vec<u64> = messages.iter().map(|it| it.seq).collect();
         let is_in_order = seqs.is_sorted_by(|a, b| a < b);
         assert!(is_in_order, "in order, each once: {seqs:?}");
         messages
     }
 
-    fn check_stored(&self, room: usize, history: &[Value]) {
+    fn check_stored(&self, room: usize, said: &[ShownMessage]) {
         let id: ChatId = self.rooms[room].id.parse().unwrap();
         self.world.store.check_members(id);
         let stored = self.world.store.messages(id);
-        assert_eq!(stored.len(), history.len());
-        for (n, ((seq, row), message)) in stored.iter().zip(history).enumerate() {
-            assert_eq!(seq.0, shown(message).0);
+        assert_eq!(stored.len(), said.len());
+        for (n, ((seq, row), message)) in stored.iter().zip(said).enumerate() {
+            assert_eq!(seq.0, message.seq);
             assert_eq!(row.head.messages, n as u64 + 1);
         }
     }
 
-    fn check_listeners(&self, room: usize, history: &[(u64, String)]) {
+    fn check_listeners(&self, room: usize, said: &[ShownMessage]) {
         let room = &self.rooms[room];
         for listener in &self.listeners {
             let heard = listener.heard.get(&room.id).map(Vec::as_slice);
@@ -115,14 +162,9 @@ impl Scenario {
             let gapless = heard.windows(2).all(follows);
             assert!(gapless, "events come in order without a gap: {heard:?}");
             for it in heard {
-                let shown = history.iter().find(|(seq, _)| *seq == it.seq);
-                let shown = shown.map(|(_, content)| content);
-                let seq = it.seq;
-                assert_eq!(
-                    shown,
-                    it.content.as_ref(),
-                    "live and history agree on {seq}"
-                );
+                let message = said.iter().find(|message| message.seq == it.seq);
+                let content = message.map(|message| &message.content);
+                assert_eq!(content, it.content.as_ref(), "what was said as {}", it.seq);
             }
             let was_in = room.standing.contains_key(&listener.user);
             assert!(

@@ -1,5 +1,6 @@
 //! Users who chat while things break, and what must be true in the end.
 
+mod amendments;
 mod checks;
 mod listeners;
 mod pages;
@@ -14,6 +15,7 @@ use rookery_engine::config::AuthMode;
 use rookery_testing::http::{HttpReply, request};
 use serde_json::Value;
 
+use crate::scenario::amendments::Amendments;
 use crate::scenario::listeners::Listener;
 use crate::scenario::pages::{AskedPage, ShownPage};
 use crate::scenario::posts::Draft;
@@ -47,6 +49,7 @@ pub(crate) struct Scenario {
     acknowledged: BTreeMap<String, (usize, String)>,
     pages: Vec<AskedPage>,
     shown: Vec<ShownPage>,
+    amendments: Amendments,
     /// Tokens whose logins were ended.
     ended: Vec<String>,
     /// How often somebody heard what was said last.
@@ -86,6 +89,7 @@ impl Scenario {
             acknowledged: BTreeMap::new(),
             pages: Vec::new(),
             shown: Vec::new(),
+            amendments: Amendments::default(),
             ended: Vec::new(),
             heard_live: 0,
             last: 0,
@@ -107,6 +111,7 @@ impl Scenario {
         self.finish();
         self.check();
         assert!(self.heard_live > 0);
+        self.check_amended();
     }
 
     /// From now on log and store fail, or do not.
@@ -137,6 +142,7 @@ impl Scenario {
             14 | 15 => self.ask_page(),
             16 => self.log_in_or_out(),
             17 if !self.faults => self.lag(),
+            18 => self.amend(),
             _ => self.post(),
         }
         self.advance_below(30);
@@ -184,6 +190,7 @@ impl Scenario {
         } else {
             self.world.restart(shards);
         }
+        self.amendments.forget_chats();
         if self.world.dice.one_in(2) {
             self.world.settle();
             self.hear();

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::scenario::Scenario;
+use crate::scenario::amendments::{Amendments, Written};
 use crate::wires::WireId;
 
 /// Microseconds in which a read waits for the log to deliver what it has confirmed; one that took longer may miss it.
@@ -21,8 +22,10 @@ struct Query {
     room: usize,
     from: From,
     limit: usize,
-    /// What had been acknowledged before.
+    /// The ids of what had been acknowledged before.
     acknowledged: Vec<String>,
+    /// How many amendments there were when the process began that is asked.
+    amendments: usize,
     since_micros: u64,
 }
 
@@ -37,13 +40,31 @@ pub(super) struct ShownPage {
     query: Query,
     /// Everything that was acknowledged must be among them, as far as they reach.
     is_quick: bool,
-    messages: Vec<(u64, String)>,
+    messages: Vec<ShownMessage>,
+    written: Written,
 }
 
 /// A message as history shows it.
-pub(super) fn shown(message: &Value) -> (u64, String) {
-    let content = message["content"].as_str().unwrap();
-    (message["seq"].as_u64().unwrap(), content.to_owned())
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ShownMessage {
+    pub(super) seq: u64,
+    pub(super) id: String,
+    pub(super) content: String,
+    pub(super) is_edited: bool,
+    pub(super) is_deleted: bool,
+}
+
+impl ShownMessage {
+    pub(super) fn of(message: &Value) -> Self {
+        let text = |name: &str| message[name].as_str().unwrap().to_owned();
+        Self {
+            seq: message["seq"].as_u64().unwrap(),
+            id: text("message_id"),
+            content: text("content"),
+            is_edited: message.get("edited_at").is_some(),
+            is_deleted: message.get("deleted").is_some(),
+        }
+    }
 }
 
 impl Scenario {
@@ -64,13 +85,13 @@ impl Scenario {
             _ => (From::After(cursor), format!("&after={cursor}")),
         };
         let path = format!("/chats/{id}/messages?limit={limit}{query}");
-        let in_room =
-            |(content, it): (&String, &(usize, String))| (it.0 == room).then(|| content.clone());
+        let in_room = |it: &(usize, String)| (it.0 == room).then(|| it.1.clone());
         let query = Query {
             room,
             from,
             limit,
-            acknowledged: self.acknowledged.iter().filter_map(in_room).collect(),
+            acknowledged: self.acknowledged.values().filter_map(in_room).collect(),
+            amendments: self.amendments.before(),
             since_micros: self.world.micros,
         };
         let host = self.rooms[room].host();
@@ -90,47 +111,58 @@ impl Scenario {
                 continue;
             }
             let query = asked.query;
-            let messages = reply.json().as_array().unwrap().iter().map(shown).collect();
+            let page = reply.json();
+            let messages = page.as_array().unwrap().iter();
             self.shown.push(ShownPage {
                 is_quick: self.world.micros - query.since_micros < QUICK_MICROS,
+                messages: messages.map(ShownMessage::of).collect(),
+                written: self.amendments.written_since(query.amendments),
                 query,
-                messages,
             });
         }
     }
 
-    /// Each page that was shown of a room is a part of its history, as that was at some time after it was asked for.
-    pub(super) fn check_pages(&self, room: usize, history: &[(u64, String)]) {
+    /// Each page that was shown of a room is a part of its history, as that was at some time after it was asked for,
+    /// each message as it stood at some time since the process began.
+    pub(super) fn check_pages(&self, room: usize, said: &[ShownMessage]) {
         for page in self.shown.iter().filter(|page| page.query.room == room) {
-            page.check(history);
+            page.check(said, &self.rooms[room].id, &self.amendments);
         }
     }
 }
 
 impl ShownPage {
-    fn check(&self, history: &[(u64, String)]) {
+    fn check(&self, said: &[ShownMessage], chat_id: &str, amendments: &Amendments) {
         let Query { from, limit, .. } = self.query;
-        let is_old = |it: &&(u64, String)| self.query.acknowledged.contains(&it.1);
-        let least = history.iter().filter(is_old).map(|it| it.0).max();
+        let is_old = |it: &&ShownMessage| self.query.acknowledged.contains(&it.id);
+        let least = said.iter().filter(is_old).map(|it| it.seq).max();
         let least = least.filter(|_| self.is_quick).unwrap_or(0);
         // The newest message that there was is one of those from `least` on.
-        let heads = history.iter().map(|it| it.0).chain([0]);
-        let as_of = |head: u64| -> Vec<(u64, String)> {
-            let known = history.iter().filter(|it| it.0 <= head).cloned();
+        let heads = said.iter().map(|it| it.seq).chain([0]);
+        let as_of = |head: u64| -> Vec<&ShownMessage> {
+            let known = said.iter().filter(|it| it.seq <= head);
             match from {
-                From::After(after) => known.filter(|it| it.0 > after).take(limit).collect(),
+                From::After(after) => known.filter(|it| it.seq > after).take(limit).collect(),
                 From::Newest => known.rev().take(limit).collect(),
-                From::Before(before) => {
-                    known.rev().filter(|it| it.0 < before).take(limit).collect()
-                }
+                From::Before(before) => known
+                    .rev()
+                    .filter(|it| it.seq < before)
+                    .take(limit)
+                    .collect(),
             }
+        };
+        let is_shown = |said: &[&ShownMessage]| {
+            let mut pairs = said.iter().zip(&self.messages);
+            let written = || self.written.clone();
+            let may_be = |said, shown| amendments.allow(chat_id, said, shown, written());
+            said.len() == self.messages.len() && pairs.all(|(said, shown)| may_be(said, shown))
         };
         let is_possible = heads
             .filter(|head| *head >= least)
-            .any(|head| as_of(head) == self.messages);
+            .any(|head| is_shown(&as_of(head)));
         assert!(
             is_possible,
-            "{:?}: {:?} of {history:?}",
+            "{:?}: {:?} of {said:?}",
             self.query, self.messages
         );
     }
