@@ -106,7 +106,7 @@ impl Amended {
             change,
         };
         let mut messages: Vec<Message> = seqs
-            .filter_map(|seq| Message::of(&self.event(seq)))
+            .filter_map(|seq| Message::of(&self.event(seq)).unwrap())
             .collect();
         lay_over(&mut messages, &changes.map(amendment));
         messages

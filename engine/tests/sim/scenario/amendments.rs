@@ -3,89 +3,14 @@
 //! A chat that is in memory does not learn of them: it shows each message as it stood at some time since the process
 //! began, and what is sent live is what was said.
 
-use std::ops::RangeInclusive;
-
 use rookery_schema::row::{Amendment, AmendmentRow};
 use rookery_schema::{ChatId, Seq, Timestamp};
 
 use crate::scenario::Scenario;
-use crate::scenario::pages::ShownMessage;
+use crate::scenario::shown::Amended;
 
 /// The seqs of amendments begin here, which no event of a chat comes near.
 const FIRST_SEQ: u64 = 1 << 32;
-
-/// How many amendments may have been written when a message was read from the store.
-pub(super) type Written = RangeInclusive<usize>;
-
-/// All amendments, in the order in which they were written.
-#[derive(Default)]
-pub(super) struct Amendments {
-    all: Vec<Amended>,
-    /// How many there were when the process began.
-    before: usize,
-}
-
-struct Amended {
-    chat_id: String,
-    target: u64,
-    seq: u64,
-    change: Amendment,
-}
-
-impl Amendments {
-    /// The process begins, with no chat in memory.
-    pub(super) const fn forget_chats(&mut self) {
-        self.before = self.all.len();
-    }
-
-    /// How many there were when the process began.
-    pub(super) const fn before(&self) -> usize {
-        self.before
-    }
-
-    /// How many a message that is shown now may have, shown by a process that began when there were `before`.
-    pub(super) const fn written_since(&self, before: usize) -> Written {
-        before..=self.all.len()
-    }
-
-    /// Whether a message may be shown like this.
-    pub(super) fn allow(
-        &self,
-        chat_id: &str,
-        said: &ShownMessage,
-        shown: &ShownMessage,
-        mut written: Written,
-    ) -> bool {
-        written.any(|count| self.standing(chat_id, said, count) == *shown)
-    }
-
-    /// How a message stands once so many were written.
-    fn standing(&self, chat_id: &str, said: &ShownMessage, count: usize) -> ShownMessage {
-        let written = self.all[..count].iter();
-        let of_it = |it: &&Amended| it.chat_id == chat_id && it.target == said.seq;
-        let mut standing = said.clone();
-        let mut newest = 0;
-        for amended in written.filter(of_it) {
-            match &amended.change {
-                Amendment::Deleted => {
-                    return ShownMessage {
-                        content: String::new(),
-                        is_edited: false,
-                        is_deleted: true,
-                        ..standing
-                    };
-                }
-                Amendment::Edited { content } if newest < amended.seq => {
-                    newest = amended.seq;
-                    standing.content.clone_from(content);
-                    standing.is_edited = true;
-                }
-                Amendment::Edited { .. } | Amendment::Reaction { .. } => {}
-            }
-        }
-        standing
-    }
-}
 
 impl Scenario {
     /// Somebody amends a message of some room that is in the store, a few times.

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::scenario::listeners::Heard;
-use crate::scenario::pages::ShownMessage;
-use crate::scenario::rooms::Standing;
+use crate::scenario::shown::ShownMessage;
+use crate::scenario::state::{Heard, Standing};
 use crate::scenario::{Scenario, USERS};
 use rookery_schema::ChatId;
 

@@ -3,38 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rookery_testing::ws::handshake;
-use serde_json::Value;
 
 use crate::scenario::Scenario;
-use crate::wires::WireId;
-
-/// A WebSocket and what came over it.
-pub(super) struct Listener {
-    pub(super) wire: WireId,
-    pub(super) user: usize,
-    /// The login that it was opened with.
-    pub(super) token: Option<String>,
-    /// It has become a WebSocket.
-    pub(super) ready: bool,
-    /// For each chat, its events in the order in which they came.
-    pub(super) heard: BTreeMap<String, Vec<Heard>>,
-    /// What was refused of what was sent here.
-    pub(super) refused: BTreeSet<String>,
-}
-
-/// An event of a chat.
-#[derive(Debug)]
-pub(super) struct Heard {
-    pub(super) seq: u64,
-    pub(super) kind: String,
-    /// Of a message.
-    pub(super) content: Option<String>,
-    /// Whom it is about.
-    pub(super) user_id: Option<String>,
-}
-
-/// That a message was acknowledged: its content and its id.
-pub(super) type Acknowledgement = (String, String);
+use crate::scenario::state::{Acknowledgement, Listener};
 
 impl Scenario {
     pub(super) fn listen_as(&mut self, user: usize) {
@@ -91,33 +62,5 @@ impl Scenario {
             }
         }
         acknowledged
-    }
-}
-
-impl Listener {
-    /// Notes an event; gives what an acknowledgement acknowledges.
-    fn take(&mut self, event: &Value) -> Option<Acknowledgement> {
-        let text = |name: &str| event[name].as_str().map(str::to_owned);
-        let kind = text("type").unwrap();
-        match kind.as_str() {
-            "message" | "chat_created" | "member_added" | "member_removed" => {
-                let heard = Heard {
-                    seq: event["seq"].as_u64().unwrap(),
-                    kind,
-                    content: text("content"),
-                    user_id: text("user_id"),
-                };
-                let chat = text("chat_id").unwrap();
-                self.heard.entry(chat).or_default().push(heard);
-                None
-            }
-            "ack" => text("client_id").zip(text("message_id")),
-            "error" => {
-                self.refused.extend(text("client_id"));
-                None
-            }
-            "ready" => None,
-            other => panic!("unexpected {other}: {event}"),
-        }
     }
 }

@@ -6,6 +6,8 @@ mod listeners;
 mod pages;
 mod posts;
 mod rooms;
+mod shown;
+mod state;
 mod users;
 
 use std::collections::BTreeMap;
@@ -15,12 +17,8 @@ use rookery_engine::config::AuthMode;
 use rookery_testing::http::{HttpReply, request};
 use serde_json::Value;
 
-use crate::scenario::amendments::Amendments;
-use crate::scenario::listeners::Listener;
-use crate::scenario::pages::{AskedPage, ShownPage};
-use crate::scenario::posts::Draft;
-use crate::scenario::rooms::{AskedChange, Room};
-use crate::scenario::users::User;
+use crate::scenario::shown::Amendments;
+use crate::scenario::state::{AskedChange, AskedPage, Draft, Listener, Room, ShownPage, User};
 use crate::store::Seen;
 use crate::wires::WireId;
 use crate::world::{Settings, World};

@@ -4,17 +4,8 @@ use rookery_testing::ws::text_frame;
 use serde_json::json;
 
 use crate::scenario::Scenario;
-use crate::scenario::listeners::Acknowledgement;
+use crate::scenario::state::{Acknowledgement, Draft};
 use crate::wires::WireId;
-
-/// A message that a user wants posted, until they know that it was.
-pub(super) struct Draft {
-    content: String,
-    pub(super) room: usize,
-    pub(super) sender: usize,
-    /// On which connection it is waited for.
-    wire: Option<WireId>,
-}
 
 impl Scenario {
     /// Somebody posts to a room of theirs.

@@ -1,65 +1,12 @@
 //! Rooms, and who is in them.
 
-use std::collections::BTreeMap;
-
 use serde_json::json;
 
+use crate::scenario::state::{AskedChange, Change, Room, Standing};
 use crate::scenario::{Scenario, USERS};
 use crate::wires::WireId;
 
 const ROOMS: usize = 4;
-
-/// A chat as its users know it.
-pub(super) struct Room {
-    pub(super) id: String,
-    pub(super) standing: BTreeMap<usize, Standing>,
-}
-
-/// What is known of a user who was in a room once, or should be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
-    In,
-    Out,
-    /// A change of it was asked for and not answered, or nobody knows what became of it.
-    Unknown,
-}
-
-/// A change of a room that was asked for and not answered.
-pub(super) struct AskedChange {
-    wire: WireId,
-    change: Change,
-}
-
-enum Change {
-    /// A room with these members.
-    Create(Vec<usize>),
-    /// A user joins a room, or leaves it.
-    Membership {
-        room: usize,
-        user: usize,
-        wanted: Standing,
-    },
-}
-
-impl Room {
-    pub(super) fn standing(&self, user: usize) -> Standing {
-        self.standing.get(&user).copied().unwrap_or(Standing::Out)
-    }
-
-    pub(super) fn members(&self) -> Vec<usize> {
-        let is_in = |(_, standing): &(&usize, &Standing)| **standing == Standing::In;
-        self.standing
-            .iter()
-            .filter(is_in)
-            .map(|(user, _)| *user)
-            .collect()
-    }
-
-    /// Somebody who never leaves.
-    pub(super) fn host(&self) -> usize {
-        self.members()[0]
-    }
-}
 
 impl Scenario {
     pub(super) fn create_room(&mut self) {

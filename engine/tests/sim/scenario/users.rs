@@ -2,34 +2,8 @@
 
 use rookery_engine::config::AuthMode;
 use rookery_testing::http::user_cookie;
-use serde_json::{Value, json};
-use uuid::Uuid;
 
 use crate::scenario::{Scenario, USERS};
-use crate::wires::WireId;
-
-pub(super) struct User {
-    pub(super) id: String,
-    name: String,
-    token: Option<String>,
-    /// A login or logout that was not answered.
-    asked: Option<WireId>,
-}
-
-impl User {
-    pub(super) fn new(n: usize) -> Self {
-        Self {
-            id: Uuid::from_u128(0xabc0 + n as u128).to_string(),
-            name: format!("user{n}"),
-            token: None,
-            asked: None,
-        }
-    }
-
-    fn login(&self) -> Value {
-        json!({"username": self.name, "password": format!("password of {}", self.name)})
-    }
-}
 
 impl Scenario {
     fn has_tokens(&self) -> bool {

@@ -1,0 +1,221 @@
+//! What the users know, and what they wait for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::scenario::shown::{Amendments, ShownMessage, Written};
+use crate::wires::WireId;
+
+pub(super) struct User {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) token: Option<String>,
+    /// A login or logout that was not answered.
+    pub(super) asked: Option<WireId>,
+}
+
+impl User {
+    pub(super) fn new(n: usize) -> Self {
+        Self {
+            id: Uuid::from_u128(0xabc0 + n as u128).to_string(),
+            name: format!("user{n}"),
+            token: None,
+            asked: None,
+        }
+    }
+
+    pub(super) fn login(&self) -> Value {
+        json!({"username": self.name, "password": format!("password of {}", self.name)})
+    }
+}
+
+/// A chat as its users know it.
+pub(super) struct Room {
+    pub(super) id: String,
+    pub(super) standing: BTreeMap<usize, Standing>,
+}
+
+/// What is known of a user who was in a room once, or should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    In,
+    Out,
+    /// A change of it was asked for and not answered, or nobody knows what became of it.
+    Unknown,
+}
+
+impl Room {
+    pub(super) fn standing(&self, user: usize) -> Standing {
+        self.standing.get(&user).copied().unwrap_or(Standing::Out)
+    }
+
+    pub(super) fn members(&self) -> Vec<usize> {
+        let is_in = |(_, standing): &(&usize, &Standing)| **standing == Standing::In;
+        self.standing
+            .iter()
+            .filter(is_in)
+            .map(|(user, _)| *user)
+            .collect()
+    }
+
+    /// Somebody who never leaves.
+    pub(super) fn host(&self) -> usize {
+        self.members()[0]
+    }
+}
+
+/// A change of a room that was asked for and not answered.
+pub(super) struct AskedChange {
+    pub(super) wire: WireId,
+    pub(super) change: Change,
+}
+
+pub(super) enum Change {
+    /// A room with these members.
+    Create(Vec<usize>),
+    /// A user joins a room, or leaves it.
+    Membership {
+        room: usize,
+        user: usize,
+        wanted: Standing,
+    },
+}
+
+/// A message that a user wants posted, until they know that it was.
+pub(super) struct Draft {
+    pub(super) content: String,
+    pub(super) room: usize,
+    pub(super) sender: usize,
+    /// On which connection it is waited for.
+    pub(super) wire: Option<WireId>,
+}
+
+/// A WebSocket and what came over it.
+pub(super) struct Listener {
+    pub(super) wire: WireId,
+    pub(super) user: usize,
+    /// The login that it was opened with.
+    pub(super) token: Option<String>,
+    /// It has become a WebSocket.
+    pub(super) ready: bool,
+    /// For each chat, its events in the order in which they came.
+    pub(super) heard: BTreeMap<String, Vec<Heard>>,
+    /// What was refused of what was sent here.
+    pub(super) refused: BTreeSet<String>,
+}
+
+/// An event of a chat.
+#[derive(Debug)]
+pub(super) struct Heard {
+    pub(super) seq: u64,
+    pub(super) kind: String,
+    /// Of a message.
+    pub(super) content: Option<String>,
+    /// Whom it is about.
+    pub(super) user_id: Option<String>,
+}
+
+/// That a message was acknowledged: its content and its id.
+pub(super) type Acknowledgement = (String, String);
+
+impl Listener {
+    /// Notes an event; gives what an acknowledgement acknowledges.
+    pub(super) fn take(&mut self, event: &Value) -> Option<Acknowledgement> {
+        let text = |name: &str| event[name].as_str().map(str::to_owned);
+        let kind = text("type").unwrap();
+        match kind.as_str() {
+            "message" | "chat_created" | "member_added" | "member_removed" => {
+                let heard = Heard {
+                    seq: event["seq"].as_u64().unwrap(),
+                    kind,
+                    content: text("content"),
+                    user_id: text("user_id"),
+                };
+                let chat = text("chat_id").unwrap();
+                self.heard.entry(chat).or_default().push(heard);
+                None
+            }
+            "ack" => text("client_id").zip(text("message_id")),
+            "error" => {
+                self.refused.extend(text("client_id"));
+                None
+            }
+            "ready" => None,
+            other => panic!("unexpected {other}: {event}"),
+        }
+    }
+}
+
+/// Which messages are asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum From {
+    Newest,
+    Before(u64),
+    After(u64),
+}
+
+#[derive(Debug)]
+pub(super) struct Query {
+    pub(super) room: usize,
+    pub(super) from: From,
+    pub(super) limit: usize,
+    /// The ids of what had been acknowledged before.
+    pub(super) acknowledged: Vec<String>,
+    /// How many amendments there were when the process began that is asked.
+    pub(super) amendments: usize,
+    pub(super) since_micros: u64,
+}
+
+/// A page that was asked for and not answered.
+pub(super) struct AskedPage {
+    pub(super) wire: WireId,
+    pub(super) query: Query,
+}
+
+/// A page that was shown.
+pub(super) struct ShownPage {
+    pub(super) query: Query,
+    /// Everything that was acknowledged must be among them, as far as they reach.
+    pub(super) is_quick: bool,
+    pub(super) messages: Vec<ShownMessage>,
+    pub(super) written: Written,
+}
+
+impl ShownPage {
+    pub(super) fn check(&self, said: &[ShownMessage], chat_id: &str, amendments: &Amendments) {
+        let Query { from, limit, .. } = self.query;
+        let is_old = |it: &&ShownMessage| self.query.acknowledged.contains(&it.id);
+        let least = said.iter().filter(is_old).map(|it| it.seq).max();
+        let least = least.filter(|_| self.is_quick).unwrap_or(0);
+        // The newest message that there was is one of those from `least` on.
+        let heads = said.iter().map(|it| it.seq).chain([0]);
+        let as_of = |head: u64| -> Vec<&ShownMessage> {
+            let known = said.iter().filter(|it| it.seq <= head);
+            match from {
+                From::After(after) => known.filter(|it| it.seq > after).take(limit).collect(),
+                From::Newest => known.rev().take(limit).collect(),
+                From::Before(before) => known
+                    .rev()
+                    .filter(|it| it.seq < before)
+                    .take(limit)
+                    .collect(),
+            }
+        };
+        let is_shown = |said: &[&ShownMessage]| {
+            let mut pairs = said.iter().zip(&self.messages);
+            let written = || self.written.clone();
+            let may_be = |said, shown| amendments.allow(chat_id, said, shown, written());
+            said.len() == self.messages.len() && pairs.all(|(said, shown)| may_be(said, shown))
+        };
+        let is_possible = heads
+            .filter(|head| *head >= least)
+            .any(|head| is_shown(&as_of(head)));
+        assert!(
+            is_possible,
+            "{:?}: {:?} of {said:?}",
+            self.query, self.messages
+        );
+    }
+}
