@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod sample;
 mod world;
 
 use std::hint::black_box;
@@ -16,28 +17,16 @@ use rookery_engine::ws::write_text_frame;
 use rookery_io::mailbox::Mailbox;
 use rookery_io::mesh::{self, Parcel};
 use rookery_schema::event::Event;
-use rookery_schema::record::{MessagePosted, Record};
-use rookery_schema::{ChatId, MessageId, Seq, ShardId, Timestamp, UserId};
+use rookery_schema::record::Record;
+use rookery_schema::{Seq, ShardId};
 
+use sample::{CHAT, CONTENT, MESSAGE, SENDER};
 use world::{World, batch};
 
 /// Messages that are handled together, as under load.
 const BATCH: u32 = 100;
 /// Listeners of one chat, up to as many as it may have members.
 const AUDIENCES: [u32; 3] = [10, 1_000, 100_000];
-const CHAT: ChatId = ChatId::from_bytes([1; 16]);
-const SENDER: UserId = UserId::from_bytes([7; 16]);
-/// 100 bytes, as the other benchmarks have.
-const CONTENT: &str = "Does anybody know whether the train at nine goes on Sundays, \
-    or is it the one at half past ten then?";
-const MESSAGE: MessagePosted<'_> = MessagePosted {
-    chat_id: CHAT,
-    message_id: MessageId::from_bytes([2; 16]),
-    sender_id: SENDER,
-    at: Timestamp::from_millis(1_700_000_000_123),
-    client_id: None,
-    content: CONTENT,
-};
 
 fn record(c: &mut Criterion) {
     let record = Record::MessagePosted(MESSAGE);

@@ -13,7 +13,7 @@ use rookery_schema::record::{ChatCreated, MemberList, Record};
 use rookery_schema::{Offset, PartitionId, Seq, ShardId, Timestamp};
 use rookery_testing::host::{self, EPOCH_MILLIS, Host};
 
-use crate::{CHAT, MESSAGE, SENDER};
+use crate::sample::{CHAT, MESSAGE, SENDER};
 
 const HERE: ShardId = ShardId(0);
 const PARTITION: PartitionId = PartitionId(0);

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use super::alone;
 use super::clubs::Clubs;
+use super::load::under_load;
 use super::support::Options;
 use super::verify::verify;
-use super::world::{build_world, under_load};
+use super::world::build_world;
 use rookery_testing::seeds;
 
 const KILLS_DEFAULT: usize = 20;

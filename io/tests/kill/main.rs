@@ -11,6 +11,7 @@ mod support;
 
 mod clubs;
 mod kills;
+mod load;
 mod outages;
 mod verify;
 mod world;

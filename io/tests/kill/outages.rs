@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 
 use super::alone;
 use super::clubs::Clubs;
+use super::load::under_load;
 use super::support::api::{Api, posted};
 use super::support::engines::are_external;
 use super::support::{Options, any_user};
 use super::verify::verify;
-use super::world::{World, build_world, under_load};
+use super::world::{World, build_world};
 use rookery_testing::seeds;
 use rustix::process::{Pid, Signal, kill_process};
 

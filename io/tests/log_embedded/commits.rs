@@ -6,13 +6,13 @@ use std::os::unix::fs::symlink;
 use rookery_io::log::Stored;
 use rookery_schema::Offset;
 
-use super::support::{P0, Shard, batch, layout, reopened, segments, sized_batch, write_and_commit};
+use super::support::{P0, batch, layout, open, reopened, segments, sized_batch, write_and_commit};
 
 #[test]
 fn a_commit_survives_the_end_of_the_process_and_its_loss_only_means_a_longer_replay() {
     let root = tempfile::tempdir().unwrap();
     let stored = Stored::Below(Offset(300));
-    let mut shard = Shard::open(root.path());
+    let mut shard = open(root.path());
     for start in (0..300).step_by(50) {
         shard.append_durably(sized_batch(start..start + 50, 500));
     }
@@ -40,7 +40,7 @@ fn a_commit_survives_the_end_of_the_process_and_its_loss_only_means_a_longer_rep
 #[test]
 fn what_nobody_will_read_again_leaves_the_disk() {
     let root = tempfile::tempdir().unwrap();
-    let mut shard = Shard::open(root.path());
+    let mut shard = open(root.path());
     shard.until_caught_up(1);
     let mut most = 0;
     for number in (0..2000).step_by(10) {
@@ -62,7 +62,7 @@ fn what_nobody_will_read_again_leaves_the_disk() {
 #[test]
 fn an_empty_store_gets_all_that_the_log_still_has() {
     let root = tempfile::tempdir().unwrap();
-    let mut shard = Shard::open(root.path());
+    let mut shard = open(root.path());
     shard.append_durably(batch(0..50));
     shard.commit(50);
     shard.stop();
@@ -91,7 +91,7 @@ fn nothing_is_removed_on_the_word_of_a_commit_that_a_power_cut_may_take_back() {
 #[test]
 fn a_log_whose_newest_commit_is_damaged_opens_though_it_was_trimmed_since_the_one_before() {
     let root = tempfile::tempdir().unwrap();
-    let mut shard = Shard::open(root.path());
+    let mut shard = open(root.path());
     shard.until_caught_up(1);
     for number in (0..400).step_by(10) {
         shard.append_durably(sized_batch(number..number + 10, 300));

@@ -8,7 +8,7 @@ use rookery_io::log::embedded::Settings;
 use rookery_schema::Offset;
 
 use super::disk::with_small_disk;
-use super::support::{P0, Shard, batch, layout, reopened, sized_batch, small};
+use super::support::{P0, batch, layout, open, open_with, reopened, sized_batch, small};
 
 #[test]
 fn below_its_reserve_the_log_refuses_records_and_takes_them_again_when_there_is_room() {
@@ -19,7 +19,7 @@ fn below_its_reserve_the_log_refuses_records_and_takes_them_again_when_there_is_
         };
         let root = disk.path().join("data");
         let layout = layout(&root, 1);
-        let open = || Shard::open_with(&layout, &[(P0, Stored::Nothing)], settings).unwrap();
+        let open = || open_with(&layout, &[(P0, Stored::Nothing)], settings).unwrap();
         let mut shard = open();
         shard.append_durably(batch([0]));
         disk.fill(1 << 20);
@@ -44,7 +44,7 @@ fn of_a_write_that_failed_halfway_nothing_comes_back() {
     with_small_disk(32, |disk| {
         let root = disk.path().join("data");
         let (mut confirmed, mut refused, mut number) = (Vec::new(), HashSet::new(), 0);
-        let mut shard = Shard::open(&root);
+        let mut shard = open(&root);
         for leave in [100_000, 50_001, 20_002, 3] {
             disk.fill(leave);
             while refused.len() < 3 || matches!(shard.outcomes().last(), Some(Ok(_))) {

@@ -8,12 +8,12 @@ use rookery_schema::Offset;
 use rookery_schema::batch::RecordBatchBuilder;
 use uuid::Uuid;
 
-use super::support::{P0, Shard, batch, refused, reopened, write_and_commit};
+use super::support::{P0, batch, open, refused, reopened, write_and_commit};
 
 #[test]
 fn a_log_that_lacks_what_the_store_has_is_refused_unless_it_was_moved_away() {
     let root = tempfile::tempdir().unwrap();
-    let mut shard = Shard::open(root.path());
+    let mut shard = open(root.path());
     shard.append_durably(batch(0..5));
     shard.stop();
     let behind = Stored::Below(Offset(9));
@@ -49,7 +49,7 @@ fn a_store_that_lacks_what_the_log_removed_is_refused() {
 #[test]
 fn a_damaged_log_is_refused_by_name_and_not_touched() {
     let root = tempfile::tempdir().unwrap();
-    let mut shard = Shard::open(root.path());
+    let mut shard = open(root.path());
     (0..6).for_each(|number| shard.append_durably(batch([number])));
     shard.stop();
     let path = root.path().join("log/0/00000000000000000000.segment");
@@ -83,7 +83,7 @@ fn another_layout_is_refused_by_name() {
 fn a_log_with_a_record_of_a_newer_version_is_refused_by_its_format_and_by_the_record() {
     let root = tempfile::tempdir().unwrap();
     let meta = root.path().join("log/meta.toml");
-    let mut shard = Shard::open(root.path());
+    let mut shard = open(root.path());
     shard.append_durably(batch(0..5));
     let first = fs::read_to_string(&meta).unwrap();
     assert!(first.contains("format = 2\n"), "{first}");

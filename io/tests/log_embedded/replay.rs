@@ -9,12 +9,12 @@ use rookery_io::log::Stored;
 use rookery_io::log::embedded::Settings;
 use rookery_schema::{Offset, Placement, Routing};
 
-use super::support::{P0, PATIENCE, Shard, batch, layout, segments, sized_batch, small};
+use super::support::{P0, PATIENCE, batch, layout, open, open_with, segments, sized_batch, small};
 
 /// Writes 1,600 records, each an append of its own: more than the ring of events holds, so that their
 /// replay is not over before the shard looks.
 fn write_one_by_one(root: &Path, padding: usize) {
-    let mut shard = Shard::open(root);
+    let mut shard = open(root);
     for start in (0..1600).step_by(100) {
         (start..start + 100).for_each(|number| shard.append(P0, sized_batch([number], padding)));
         shard.until_answered(start as usize + 100);
@@ -33,7 +33,7 @@ fn records_come_back_whatever_the_number_of_shards() {
             let owned = Vec::from_iter(routing.served_by(shard));
             let stored = Stored::Below(Offset(if round == 0 { 0 } else { 2 }));
             let partitions = Vec::from_iter(owned.iter().map(|&id| (id, stored)));
-            let mut shard = Shard::open_with(&layout, &partitions, small()).unwrap();
+            let mut shard = open_with(&layout, &partitions, small()).unwrap();
             shard.until_caught_up(owned.len());
             for &id in &owned {
                 let so_far = &mut written[id.index()];
@@ -64,7 +64,7 @@ fn appends_during_a_paused_replay_are_confirmed_at_once_and_delivered_in_order()
     let root = tempfile::tempdir().unwrap();
     write_one_by_one(root.path(), 4000);
 
-    let mut second = Shard::open(root.path());
+    let mut second = open(root.path());
     second.submit(LogRequest::Pause { partition: P0 });
     second.append_durably(batch([1600]));
     std::thread::sleep(Duration::from_millis(100));
@@ -83,7 +83,7 @@ fn appends_during_a_paused_replay_are_confirmed_at_once_and_delivered_in_order()
 fn a_log_stops_in_the_middle_of_its_replay() {
     let root = tempfile::tempdir().unwrap();
     write_one_by_one(root.path(), 0);
-    Shard::open(root.path()).stop();
+    open(root.path()).stop();
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn without_fsync_records_survive_the_end_of_the_process() {
         ..small()
     };
     let layout = layout(root.path(), 1);
-    let open = || Shard::open_with(&layout, &[(P0, Stored::Nothing)], settings).unwrap();
+    let open = || open_with(&layout, &[(P0, Stored::Nothing)], settings).unwrap();
     let mut expected = Vec::new();
     for round in 0..4 {
         let mut shard = open();
@@ -115,7 +115,7 @@ fn a_lane_whose_shard_does_not_look_waits_and_loses_nothing() {
     let root = tempfile::tempdir().unwrap();
     write_one_by_one(root.path(), 0);
 
-    let mut second = Shard::open(root.path());
+    let mut second = open(root.path());
     let deadline = Instant::now() + PATIENCE;
     while second.receiver.len() < EVENTS_MAX {
         assert!(Instant::now() < deadline, "the ring was to be filled");

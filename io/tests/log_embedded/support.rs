@@ -27,43 +27,41 @@ pub(super) fn layout(root: &Path, partitions: u32) -> LogLayout {
     LogLayout::prepare(&root.join("log"), partitions, Uuid::from_u128(7)).unwrap()
 }
 
-impl Shard {
-    pub(super) fn open(root: &Path) -> Self {
-        Self::open_stored(root, Stored::Below(Offset(0))).unwrap()
-    }
+pub(super) fn open(root: &Path) -> Shard {
+    open_stored(root, Stored::Below(Offset(0))).unwrap()
+}
 
-    pub(super) fn open_stored(root: &Path, stored: Stored) -> Result<Self, LogError> {
-        Self::open_with(&layout(root, 1), &[(P0, stored)], small())
-    }
+pub(super) fn open_stored(root: &Path, stored: Stored) -> Result<Shard, LogError> {
+    open_with(&layout(root, 1), &[(P0, stored)], small())
+}
 
-    pub(super) fn open_with(
-        layout: &LogLayout,
-        partitions: &[(PartitionId, Stored)],
-        settings: Settings,
-    ) -> Result<Self, LogError> {
-        let (mailbox, shutdown) = (Mailbox::new(), Shutdown::default());
-        let threads = (&mailbox, &shutdown);
-        let (log, receiver, lane) = open_lane("log", None, layout, partitions, settings, threads)?;
-        Ok(Self {
-            log: Box::new(log),
-            mailbox,
-            receiver,
-            lane,
-            shutdown,
-            events: Vec::new(),
-        })
-    }
+pub(super) fn open_with(
+    layout: &LogLayout,
+    partitions: &[(PartitionId, Stored)],
+    settings: Settings,
+) -> Result<Shard, LogError> {
+    let (mailbox, shutdown) = (Mailbox::new(), Shutdown::default());
+    let threads = (&mailbox, &shutdown);
+    let (log, receiver, lane) = open_lane("log", None, layout, partitions, settings, threads)?;
+    Ok(Shard {
+        log: Box::new(log),
+        mailbox,
+        receiver,
+        lane,
+        shutdown,
+        events: Vec::new(),
+    })
 }
 
 /// What a shard finds that opens the log once more.
 pub(super) fn reopened(root: &Path, stored: Stored) -> Shard {
-    let mut shard = Shard::open_stored(root, stored).unwrap();
+    let mut shard = open_stored(root, stored).unwrap();
     shard.until_caught_up(1);
     shard
 }
 
 pub(super) fn refused(root: &Path, stored: Stored) -> String {
-    let opened = Shard::open_stored(root, stored);
+    let opened = open_stored(root, stored);
     opened.err().expect("it must be refused").to_string()
 }
 
@@ -75,7 +73,7 @@ pub(super) fn segments(root: &Path) -> usize {
 
 /// Writes so many records, and commits them as they come.
 pub(super) fn write_and_commit(root: &Path, records: u64) {
-    let mut shard = Shard::open(root);
+    let mut shard = open(root);
     shard.until_caught_up(1);
     for number in (0..records).step_by(10) {
         shard.append_durably(sized_batch(number..number + 10, 300));

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 use rookery_io::log::Stored;
 use rookery_schema::Offset;
 
-use super::support::{P0, Shard, batch, broker, fresh, reopened};
+use super::support::{P0, batch, broker, fresh, open, reopened};
 
 #[test]
 fn a_commit_survives_the_end_of_the_process_and_a_window_below_it_is_read_again() {
     let Some(broker) = broker() else { return };
     let settings = fresh(broker, 1);
-    let mut shard = Shard::open(&settings);
+    let mut shard = open(&settings);
     shard.append_durably(batch(0..300));
     for offset in [10, 120, 290] {
         shard.commit(offset);
@@ -27,7 +27,7 @@ fn a_commit_survives_the_end_of_the_process_and_a_window_below_it_is_read_again(
 fn a_commit_is_at_the_brokers_while_the_shard_goes_on() {
     let Some(broker) = broker() else { return };
     let settings = fresh(broker, 1);
-    let mut shard = Shard::open(&settings);
+    let mut shard = open(&settings);
     shard.append_durably(batch(0..300));
     for offset in [120, 250] {
         shard.commit(offset);
@@ -48,7 +48,7 @@ fn a_commit_is_at_the_brokers_while_the_shard_goes_on() {
 fn a_store_that_lost_rows_gets_them_again_and_once_more_until_they_are_committed() {
     let Some(broker) = broker() else { return };
     let settings = fresh(broker, 1);
-    let mut shard = Shard::open(&settings);
+    let mut shard = open(&settings);
     shard.append_durably(batch(0..50));
     shard.commit(50);
     shard.stop();

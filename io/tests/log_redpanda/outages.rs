@@ -8,7 +8,7 @@ use rookery_engine::port::AppendFault;
 use rookery_io::config::Endpoint;
 use rookery_io::log::redpanda::Settings;
 
-use super::support::{P0, PATIENCE, Shard, batch, fresh};
+use super::support::{P0, PATIENCE, batch, fresh, open};
 
 /// The deadline of the engine, with some room.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(4);
@@ -32,7 +32,7 @@ fn played() -> (MockCluster<'static, DefaultProducerContext>, Settings) {
 #[test]
 fn while_the_brokers_are_gone_appends_are_refused_at_once_and_then_taken_again() {
     let (cluster, settings) = played();
-    let mut shard = Shard::open(&settings);
+    let mut shard = open(&settings);
     shard.append_durably(batch(0..10));
     shard.until_delivered(P0, &Vec::from_iter(0..10));
 

@@ -11,13 +11,13 @@ use rdkafka::{Offset as Position, TopicPartitionList};
 use rookery_engine::port::{LogEvent, LogRequest};
 use rookery_schema::Offset;
 
-use super::support::{P0, PATIENCE, Shard, batch, broker, fresh, write_by_hand};
+use super::support::{P0, PATIENCE, Shard, batch, broker, fresh, open, write_by_hand};
 
 #[test]
 fn a_record_of_a_stranger_is_delivered_as_it_is_and_can_be_set_aside() {
     let Some(broker) = broker() else { return };
     let settings = fresh(broker, 1);
-    let mut shard = Shard::open(&settings);
+    let mut shard = open(&settings);
     shard.append_durably(batch([0]));
     write_by_hand(&settings, &settings.topic, b"not a record");
     let is_stranger = |event: &LogEvent| match event {
@@ -88,7 +88,7 @@ fn a_record_that_the_topic_for_such_records_refuses_is_left_where_it_is() {
     for made in block_on(admin.create_topics([&narrow], &AdminOptions::new())).unwrap() {
         made.unwrap();
     }
-    let mut shard = Shard::open(&settings);
+    let mut shard = open(&settings);
     send_dead_letter(&mut shard, Bytes::from(vec![b'x'; 1000]));
     shard.stop();
 }

@@ -8,7 +8,7 @@ use rookery_io::log::Stored;
 use rookery_io::log::redpanda::{Partitions, RedpandaError, RedpandaLog, Settings};
 use rookery_schema::Offset;
 
-use super::support::{Shard, batch, broker, connect, fresh};
+use super::support::{batch, broker, connect, fresh, open, open_stored};
 
 #[test]
 fn another_number_of_partitions_is_refused_only_where_it_was_asked_for() {
@@ -48,10 +48,10 @@ fn many_that_start_at_once_make_one_topic() {
 fn a_log_that_lacks_what_the_store_has_is_refused() {
     let Some(broker) = broker() else { return };
     let settings = fresh(broker, 1);
-    let mut shard = Shard::open(&settings);
+    let mut shard = open(&settings);
     shard.append_durably(batch(0..5));
     shard.stop();
-    let opened = Shard::open_stored(&settings, Stored::Below(Offset(9)));
+    let opened = open_stored(&settings, Stored::Below(Offset(9)));
     let text = opened.err().unwrap().to_string();
     assert!(text.contains("ends at offset 5"), "{text}");
     assert!(text.contains("up to 9"), "{text}");

@@ -4,7 +4,9 @@ use rookery_engine::port::LogRequest;
 use rookery_io::log::Stored;
 use rookery_schema::{Offset, PartitionId};
 
-use super::support::{P0, PATIENCE, Shard, batch, broker, connect, fresh, reopened, sized_batch};
+use super::support::{
+    P0, PATIENCE, batch, broker, connect, fresh, open, open_with, reopened, sized_batch,
+};
 
 #[test]
 fn what_was_appended_is_confirmed_and_delivered_in_order_now_and_after_a_restart() {
@@ -43,7 +45,7 @@ fn every_owner_of_a_partition_reads_what_the_ones_before_it_wrote() {
                 .iter()
                 .map(|&id| (id, Stored::Below(Offset(0))))
                 .collect();
-            let mut shard = Shard::open_with(&log, &stored).unwrap();
+            let mut shard = open_with(&log, &stored).unwrap();
             shard.until_caught_up(owned.len());
             for &id in &owned {
                 let so_far: &mut Vec<u64> = &mut written[id.index()];
@@ -67,14 +69,14 @@ fn every_owner_of_a_partition_reads_what_the_ones_before_it_wrote() {
 fn appends_during_a_paused_replay_are_confirmed_at_once_and_delivered_in_order() {
     let Some(broker) = broker() else { return };
     let settings = fresh(broker, 1);
-    let mut first = Shard::open(&settings);
+    let mut first = open(&settings);
     for number in 0..50 {
         first.append(P0, sized_batch(number * 100..number * 100 + 100, 1000));
     }
     first.until_answered(50);
     first.stop();
 
-    let mut second = Shard::open(&settings);
+    let mut second = open(&settings);
     second.submit(LogRequest::Pause { partition: P0 });
     second.append_durably(batch([5000]));
     std::thread::sleep(std::time::Duration::from_millis(500));
@@ -93,13 +95,13 @@ fn appends_during_a_paused_replay_are_confirmed_at_once_and_delivered_in_order()
 fn a_log_stops_in_the_middle_of_its_replay_and_finishes_what_was_begun() {
     let Some(broker) = broker() else { return };
     let settings = fresh(broker, 1);
-    let mut first = Shard::open(&settings);
+    let mut first = open(&settings);
     first.append_durably(sized_batch(0..1000, 2000));
     for number in 1000..1010 {
         first.append(P0, batch([number]));
     }
     first.stop();
-    Shard::open(&settings).stop();
+    open(&settings).stop();
     let third = reopened(&settings, Stored::Below(Offset(0)));
     assert_eq!(third.delivered(P0), Vec::from_iter(0..1010));
     third.stop();
@@ -109,7 +111,7 @@ fn a_log_stops_in_the_middle_of_its_replay_and_finishes_what_was_begun() {
 fn records_as_large_as_they_come_go_through() {
     let Some(broker) = broker() else { return };
     let settings = fresh(broker, 1);
-    let mut shard = Shard::open(&settings);
+    let mut shard = open(&settings);
     shard.append_durably(sized_batch(0..3, 1_600_000));
     shard.until_delivered(P0, &[0, 1, 2]);
     shard.stop();
@@ -120,7 +122,7 @@ fn records_as_large_as_they_come_go_through() {
 fn one_append_after_the_other_is_no_matter_of_timeouts() {
     let Some(broker) = broker() else { return };
     let settings = fresh(broker, 1);
-    let mut shard = Shard::open(&settings);
+    let mut shard = open(&settings);
     shard.append_durably(batch([0]));
     let start = std::time::Instant::now();
     for number in 1..201 {

@@ -57,37 +57,35 @@ pub(super) fn connect(settings: &Settings) -> Result<RedpandaLog, RedpandaError>
     RedpandaLog::connect(settings, &AtomicBool::new(false))
 }
 
-impl Shard {
-    pub(super) fn open(settings: &Settings) -> Self {
-        Self::open_stored(settings, Stored::Below(Offset(0))).unwrap()
-    }
+pub(super) fn open(settings: &Settings) -> Shard {
+    open_stored(settings, Stored::Below(Offset(0))).unwrap()
+}
 
-    pub(super) fn open_stored(settings: &Settings, stored: Stored) -> Result<Self, RedpandaError> {
-        Self::open_with(&connect(settings)?, &[(P0, stored)])
-    }
+pub(super) fn open_stored(settings: &Settings, stored: Stored) -> Result<Shard, RedpandaError> {
+    open_with(&connect(settings)?, &[(P0, stored)])
+}
 
-    pub(super) fn open_with(
-        log: &RedpandaLog,
-        partitions: &[(PartitionId, Stored)],
-    ) -> Result<Self, RedpandaError> {
-        let (mailbox, shutdown) = (Mailbox::new(), Shutdown::default());
-        let waiting = AtomicBool::new(false);
-        let threads = (&mailbox, &shutdown);
-        let (opened, receiver, lane) = open_lane("log", None, log, partitions, &waiting, threads)?;
-        Ok(Self {
-            log: Box::new(opened),
-            mailbox,
-            receiver,
-            lane,
-            shutdown,
-            events: Vec::new(),
-        })
-    }
+pub(super) fn open_with(
+    log: &RedpandaLog,
+    partitions: &[(PartitionId, Stored)],
+) -> Result<Shard, RedpandaError> {
+    let (mailbox, shutdown) = (Mailbox::new(), Shutdown::default());
+    let waiting = AtomicBool::new(false);
+    let threads = (&mailbox, &shutdown);
+    let (opened, receiver, lane) = open_lane("log", None, log, partitions, &waiting, threads)?;
+    Ok(Shard {
+        log: Box::new(opened),
+        mailbox,
+        receiver,
+        lane,
+        shutdown,
+        events: Vec::new(),
+    })
 }
 
 /// What a shard finds that opens the log once more.
 pub(super) fn reopened(settings: &Settings, stored: Stored) -> Shard {
-    let mut shard = Shard::open_stored(settings, stored).unwrap();
+    let mut shard = open_stored(settings, stored).unwrap();
     shard.until_caught_up(1);
     shard
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::PATIENCE;
+use super::patience::PATIENCE;
 
 /// A request that is well-formed unless made otherwise.
 #[derive(Clone)]

@@ -15,29 +15,14 @@ pub mod disk;
 pub mod door;
 pub mod engines;
 pub mod http;
+pub mod patience;
 pub mod prometheus;
 pub mod server;
 pub mod ws;
 
-use std::time::{Duration, Instant};
-
 pub use api::{Api, Posted};
+pub use patience::{PATIENCE, eventually};
 pub use server::{Options, Server, start_trusting, start_with_tokens};
-
-/// How long a test waits for something that should happen at once, on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Waits until `probe` gives a value; panics with `what` after [`PATIENCE`].
-pub fn eventually<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = probe() {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "waited in vain: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
 
 /// A fresh user id, for trust mode, where any will do.
 pub fn any_user() -> String {

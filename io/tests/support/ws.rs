@@ -11,8 +11,8 @@ use tungstenite::handshake::derive_accept_key;
 use tungstenite::protocol::Role;
 use tungstenite::{Error, Message, WebSocket};
 
-use super::PATIENCE;
 use super::http::{Http, Request, Response};
+use super::patience::PATIENCE;
 
 /// The subprotocol with which several objects may come in one frame.
 pub const BATCH: &str = "rookery.v1.batch";
