@@ -9,8 +9,6 @@ pub mod executor;
 pub(crate) mod heartbeat;
 mod outside;
 pub(crate) mod readable;
-mod round;
-mod sockets;
 
 use rookery_engine::effect::Effects;
 use rookery_engine::ids::ConnId;

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use scylla::client::PoolSize;
@@ -16,7 +16,6 @@ use scylla::statement::Consistency;
 use super::error::ScyllaError;
 use super::failure::{DriverError, Kind};
 use super::settings::Settings;
-use super::statements::Statements;
 use crate::store::backoff::Backoff;
 use crate::throttle::Throttle;
 
@@ -24,7 +23,7 @@ use crate::throttle::Throttle;
 /// a node of Cassandra, which has no shards.
 const POOL: PoolSize = PoolSize::PerShard(NonZeroUsize::MIN);
 /// For a request to be answered. What is not is asked again by the lane, or was read for too long.
-pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
 /// For a connection to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Between two signs of life on an idle connection.
@@ -36,25 +35,6 @@ const INTERRUPTED_POLL: Duration = Duration::from_millis(100);
 /// For how long a store may refuse us at the start: one that has just come up does not know its users yet, and
 /// not every node has the newest tables.
 const REFUSED_PATIENCE: Duration = Duration::from_secs(20);
-
-/// A session with all its statements.
-pub(super) struct Connection {
-    pub(super) session: Session,
-    pub(super) statements: Statements,
-    /// Of the newest row in the keyspace, as all lanes know it.
-    pub(super) format: Arc<AtomicU32>,
-}
-
-impl Connection {
-    /// See [`rookery_schema::format`].
-    pub(super) fn format(&self) -> u32 {
-        self.format.load(Ordering::Acquire)
-    }
-
-    pub(super) fn set_format(&self, raised: u32) {
-        self.format.store(raised, Ordering::Release);
-    }
-}
 
 /// One try to make a session. Nodes of another datacenter are for their own clients; absent while ours is to
 /// be found out.

@@ -17,6 +17,7 @@ use rookery_engine::port::{Read, Store, StoreEvent, StoreFault, StoreRequest, To
 use rookery_schema::ShardId;
 use tokio::time::Sleep;
 
+use super::complaints::Complaints;
 use super::connect::runtime;
 use super::error::ScyllaError;
 use super::failure::{DriverError, Kind};
@@ -26,7 +27,6 @@ use super::store::ScyllaStore;
 use crate::lane::{self, Lane, Requests};
 use crate::mailbox::{Mailbox, Receiver, Sender};
 use crate::store::backoff::Backoff;
-use crate::throttle::Throttle;
 use crate::vital::Shutdown;
 
 /// Requests that may wait in the ring.
@@ -111,10 +111,7 @@ struct StoreLane {
 
 impl StoreLane {
     fn new(store: ScyllaStore, ring: Requests<StoreRequest>, events: Sender<StoreEvent>) -> Self {
-        let complaints = Complaints {
-            nodes: store.settings.nodes.join(","),
-            throttle: Throttle::default(),
-        };
+        let complaints = Complaints::new(store.settings.nodes.join(","));
         Self {
             store,
             ring,
@@ -383,19 +380,5 @@ const fn fault(token: Token) -> StoreEvent {
     StoreEvent::Read {
         token,
         outcome: Err(StoreFault),
-    }
-}
-
-/// Lines about a store that does not do what it is asked, not too many of them.
-pub(super) struct Complaints {
-    nodes: String,
-    throttle: Throttle,
-}
-
-impl Complaints {
-    pub(super) fn about(&self, what: &str, error: &dyn std::fmt::Display) {
-        if let Some(held_back) = self.throttle.pass(Instant::now()) {
-            tracing::warn!(nodes = self.nodes, %error, held_back, "{what}");
-        }
     }
 }

@@ -6,23 +6,21 @@
 //! carry the seq or offset of the change as their timestamp, so that of two the later one stays,
 //! whichever is written last.
 
-mod amendments;
+mod complaints;
 mod connect;
+mod connection;
 mod error;
 mod event;
 mod failure;
-mod history;
 mod lane;
 mod link;
 mod migrate;
 mod plan;
 mod queue;
-mod read;
 mod search;
 mod settings;
 mod statements;
 mod store;
-mod write;
 
 pub use error::ScyllaError;
 pub use lane::spawn_lane;

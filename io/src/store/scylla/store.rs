@@ -11,7 +11,8 @@ use scylla::client::session::Session;
 use scylla::cluster::metadata::Strategy;
 use uuid::Uuid;
 
-use super::connect::{Connection, Trouble, open, persist, runtime};
+use super::connect::{Trouble, open, persist, runtime};
+use super::connection::Connection;
 use super::error::ScyllaError;
 use super::event::{from_bigint, partition};
 use super::failure::DriverError;

@@ -1,4 +1,7 @@
-//! The state that all tasks of a shard share.
+//! The state that all tasks of a shard share, and what they do with it.
+
+mod round;
+mod sockets;
 
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,9 +16,10 @@ use rookery_engine::ids::ConnId;
 use rookery_engine::input::{Input, Now};
 use rookery_schema::ShardId;
 
+use super::Engine;
 use super::clock::Clock;
 use super::heartbeat::HeartbeatReceiver;
-use super::{Engine, Outside};
+use super::outside::Outside;
 use crate::mesh::MovedSocket;
 use crate::net::connections::Connections;
 use crate::service::ShardStatus;
@@ -28,16 +32,16 @@ const STANDSTILL_MICROS: u64 = 1_000_000;
 pub(super) struct Core<E> {
     id: ShardId,
     engine: RefCell<E>,
-    pub(super) effects: RefCell<Effects>,
-    pub(super) outside: RefCell<Outside>,
-    pub(super) connections: RefCell<Connections>,
+    effects: RefCell<Effects>,
+    outside: RefCell<Outside>,
+    connections: RefCell<Connections>,
     clock: Clock,
     round: RoundDue,
     /// When the last heartbeat came, in microseconds.
     ticked_micros: Cell<u64>,
     /// Whether full rings keep this shard from reading sockets.
     stalled: Cell<bool>,
-    pub(super) end: End,
+    end: End,
 }
 
 /// Whether a round is due, and the task that runs it.
@@ -49,8 +53,8 @@ struct RoundDue {
 
 /// How far a shard is on its way out.
 #[derive(Default)]
-pub(super) struct End {
-    pub(super) stopped: Cell<bool>,
+struct End {
+    stopped: Cell<bool>,
     /// What the rest of the process sees.
     status: Arc<ShardStatus>,
 }
@@ -81,21 +85,21 @@ impl<E: Engine> Core<E> {
         }
     }
 
-    pub(super) const fn id(&self) -> ShardId {
+    const fn id(&self) -> ShardId {
         self.id
     }
 
     /// The time. It stands still within a round.
-    pub(super) fn now(&self) -> Now {
+    fn now(&self) -> Now {
         self.clock.now()
     }
 
-    pub(super) fn expire_clock(&self) {
+    fn expire_clock(&self) {
         self.clock.expire();
     }
 
     /// Gives the engine one input. A round follows.
-    pub(super) fn step(&self, input: Input<'_>) {
+    fn step(&self, input: Input<'_>) {
         let now = self.now();
         let effects = &mut self.effects.borrow_mut();
         self.engine.borrow_mut().step(now, input, effects);
@@ -104,7 +108,7 @@ impl<E: Engine> Core<E> {
 
     /// Gives the engine bytes of a connection. False if they made it panic, which ends this connection
     /// alone.
-    pub(super) fn step_received(&self, conn: ConnId, bytes: &[u8], waited_micros: u64) -> bool {
+    fn step_received(&self, conn: ConnId, bytes: &[u8], waited_micros: u64) -> bool {
         let input = Input::Received {
             conn,
             bytes,
@@ -119,12 +123,12 @@ impl<E: Engine> Core<E> {
         survived
     }
 
-    pub(super) fn with_engine<T>(&self, look: impl FnOnce(&mut E) -> T) -> T {
+    fn with_engine<T>(&self, look: impl FnOnce(&mut E) -> T) -> T {
         look(&mut self.engine.borrow_mut())
     }
 
     /// Makes a round run, unless one is running whose steps are still to come.
-    pub(super) fn mark_due(&self) {
+    fn mark_due(&self) {
         if !self.round.flag.replace(true)
             && let Some(task) = &*self.round.task.borrow()
         {
@@ -133,7 +137,7 @@ impl<E: Engine> Core<E> {
     }
 
     /// Begins a round, in this task.
-    pub(super) fn begin_round(&self, context: &Context<'_>) {
+    fn begin_round(&self, context: &Context<'_>) {
         let mut task = self.round.task.borrow_mut();
         let known = task.as_ref();
         if !known.is_some_and(|task| task.will_wake(context.waker())) {
@@ -144,17 +148,17 @@ impl<E: Engine> Core<E> {
     }
 
     /// Ends the steps of a round: a step after this needs another round.
-    pub(super) fn end_steps(&self) {
+    fn end_steps(&self) {
         self.round.flag.set(false);
     }
 
     /// Whether full rings keep this shard from reading sockets.
-    pub(super) const fn is_stalled(&self) -> bool {
+    const fn is_stalled(&self) -> bool {
         self.stalled.get()
     }
 
     /// Stops or resumes the reading of sockets. True if a stall begins.
-    pub(super) fn set_stalled(&self, stalled: bool) -> bool {
+    fn set_stalled(&self, stalled: bool) -> bool {
         let was_stalled = self.stalled.replace(stalled);
         if was_stalled && !stalled {
             self.connections.borrow_mut().unpark();
@@ -163,7 +167,7 @@ impl<E: Engine> Core<E> {
     }
 
     /// Sends a connection to another shard, after the messages that the engine has for that shard now.
-    pub(super) fn send_socket(&self, to: ShardId, socket: MovedSocket) {
+    fn send_socket(&self, to: ShardId, socket: MovedSocket) {
         self.outside.borrow_mut().moving.push((to, socket));
         self.mark_due();
     }
@@ -197,7 +201,7 @@ impl<E: Engine> Core<E> {
     }
 
     /// Tells the rest of the process whether there is nothing left to finish.
-    pub(super) fn report_drained(&self) {
+    fn report_drained(&self) {
         let drained = self.with_engine(|engine| engine.is_drained())
             && self.outside.borrow().is_quiet()
             && self.connections.borrow_mut().is_flushed();

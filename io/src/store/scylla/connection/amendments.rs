@@ -5,9 +5,9 @@ use rookery_schema::message::{Message, lay_over};
 use rookery_schema::row::{AmendmentRow, EventRow};
 use rookery_schema::{ChatId, Seq, format};
 
-use super::connect::Connection;
-use super::event::{bigint, from_bigint};
-use super::failure::DriverError;
+use super::Connection;
+use crate::store::scylla::event::{bigint, from_bigint};
+use crate::store::scylla::failure::DriverError;
 
 impl Connection {
     /// The messages among events of one chat, amended; they are in the order of their seqs, or the opposite

@@ -10,11 +10,11 @@ use rookery_schema::{ChatId, Seq};
 use scylla::response::query_result::QueryRowsResult;
 use scylla::statement::prepared::PreparedStatement;
 
-use super::connect::Connection;
-use super::event::{EventValue, bigint, event_row, from_bigint};
-use super::failure::DriverError;
+use super::Connection;
 use super::read::limit_of;
-use super::search::{HeadSearch, Look, MessageSearch};
+use crate::store::scylla::event::{EventValue, bigint, event_row, from_bigint};
+use crate::store::scylla::failure::DriverError;
+use crate::store::scylla::search::{HeadSearch, Look, MessageSearch};
 
 /// Events read at a time in search of messages; pages grow up to this while there are few among them.
 const PAGE_EVENTS_MAX: usize = 2048;

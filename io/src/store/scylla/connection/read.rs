@@ -16,17 +16,17 @@ use scylla::statement::prepared::PreparedStatement;
 use scylla::value::CqlTimestamp;
 use uuid::Uuid;
 
-use super::connect::Connection;
-use super::event::from_bigint;
-use super::failure::DriverError;
-use super::plan::is_member;
+use super::Connection;
 use super::write::now;
+use crate::store::scylla::event::from_bigint;
+use crate::store::scylla::failure::DriverError;
+use crate::store::scylla::plan::is_member;
 
 /// Users of one search that are read at a time.
 const USERS_IN_FLIGHT_MAX: usize = 32;
 
 impl Connection {
-    pub(super) async fn read(&self, read: &Read) -> Result<Found, DriverError> {
+    pub(crate) async fn read(&self, read: &Read) -> Result<Found, DriverError> {
         match read {
             Read::Chat { chat_id, recent } => {
                 let chat = self.stored_chat(*chat_id, *recent).await?;

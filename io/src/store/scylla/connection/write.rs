@@ -1,12 +1,9 @@
-//! Writes batches, one attempt after the other until they are in.
+//! Writes batches: one attempt each.
 
-use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use futures_util::stream::{self, StreamExt as _};
 use rookery_schema::cql::{SCHEMA_VERSION, bucket, ended_session_bucket, name_bucket};
-use rookery_schema::format;
-use rookery_schema::row::{AmendmentRow, EventRow, MemberRow, Row, UserRow};
+use rookery_schema::row::{AmendmentRow, EventRow, MemberRow, UserRow};
 use rookery_schema::{Offset, PartitionId, SessionId, Timestamp};
 use scylla::serialize::row::SerializeRow;
 use scylla::serialize::value::SerializeValue;
@@ -14,68 +11,21 @@ use scylla::statement::batch::{Batch as CqlBatch, BatchType};
 use scylla::statement::prepared::PreparedStatement;
 use scylla::value::{CqlTimestamp, MaybeUnset};
 
-use super::connect::Connection;
-use super::event::{bigint, event_value, int};
-use super::failure::{DriverError, Kind};
-use super::lane::Complaints;
-use super::link::Link;
-use super::plan::{Batch, Removal, stages};
-use crate::store::backoff::Backoff;
+use super::Connection;
+use crate::store::scylla::event::{bigint, event_value, int};
+use crate::store::scylla::failure::DriverError;
+use crate::store::scylla::plan::{Batch, Removal};
 
-/// Batches of one job under way at a time.
-const STAGE_IN_FLIGHT_MAX: usize = 32;
 /// Seconds until a session's end is forgotten, at most. Servers refuse times to live that end in a
 /// distant year; rows without one merely stay.
 const TTL_SECONDS_MAX: u64 = 5 * 366 * 24 * 3600;
 
-impl Link {
-    /// Writes rows of a job, in the stages in which they have to come, however long it takes.
-    pub(super) async fn write_job(&self, rows: &[Row], complaints: &Complaints) {
-        let needed = rows.iter().map(format::of_row).max();
-        self.retried(complaints, async |to| {
-            to.raise_format(needed.unwrap_or(format::OLDEST)).await
-        })
-        .await;
-        for stage in stages(rows) {
-            stream::iter(&stage)
-                .for_each_concurrent(STAGE_IN_FLIGHT_MAX, |batch| {
-                    self.retried(complaints, async move |to| to.write(batch).await)
-                })
-                .await;
-        }
-    }
-
-    /// Notes how far the store has come, however long it takes. Of two notes the further one stays.
-    pub(super) async fn write_reached(
-        &self,
-        reached: &[(PartitionId, Offset)],
-        complaints: &Complaints,
-    ) {
-        for &(partition, behind) in reached {
-            self.retried(complaints, async |to| to.reached(partition, behind).await)
-                .await;
-        }
-    }
-
-    /// Tries until it succeeds.
-    async fn retried(
-        &self,
-        complaints: &Complaints,
-        attempt: impl AsyncFn(Rc<Connection>) -> Result<(), DriverError>,
-    ) {
-        let mut backoff = Backoff::default();
-        while let Err(error) = attempt(self.connection()).await {
-            complaints.about("the store could not be written; trying again", &error);
-            if error.kind == Kind::CutOff {
-                self.renew().await;
-            }
-            tokio::time::sleep(backoff.next()).await;
-        }
-    }
-}
-
 impl Connection {
-    async fn reached(&self, partition: PartitionId, behind: Offset) -> Result<(), DriverError> {
+    pub(crate) async fn reached(
+        &self,
+        partition: PartitionId,
+        behind: Offset,
+    ) -> Result<(), DriverError> {
         let behind = bigint(behind.0);
         let values = (int(partition), behind, behind);
         self.one(&self.statements.set_reached, values).await
@@ -83,7 +33,7 @@ impl Connection {
 
     /// Has the keyspace carry at least this format. It is raised to that of this version at once, so that
     /// lanes that raise it at the same time agree.
-    async fn raise_format(&self, needed: u32) -> Result<(), DriverError> {
+    pub(crate) async fn raise_format(&self, needed: u32) -> Result<(), DriverError> {
         if needed <= self.format() {
             return Ok(());
         }
@@ -94,7 +44,7 @@ impl Connection {
         Ok(())
     }
 
-    async fn write(&self, batch: &Batch<'_>) -> Result<(), DriverError> {
+    pub(crate) async fn write(&self, batch: &Batch<'_>) -> Result<(), DriverError> {
         let to = &self.statements;
         match batch {
             Batch::Chat(row) => {
@@ -226,7 +176,7 @@ fn ttl_seconds(expires_at: Timestamp, now: Timestamp) -> i32 {
     i32::try_from(seconds.max(1)).unwrap_or(0)
 }
 
-pub(super) fn timestamp(at: Timestamp) -> CqlTimestamp {
+fn timestamp(at: Timestamp) -> CqlTimestamp {
     CqlTimestamp(bigint(at.millis()))
 }
 

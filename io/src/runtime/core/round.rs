@@ -10,17 +10,17 @@ use glommio::timer::Timer;
 use rookery_engine::effect::{Effects, Notice};
 use rookery_engine::input::Input;
 
-use super::core::Core;
-use super::outside::News;
-use super::{Control, Engine};
+use super::Core;
 use crate::metrics;
+use crate::runtime::Engine;
+use crate::runtime::outside::{Control, News};
 
 /// How long to wait before retrying what another thread's ring had no room for.
 const RETRY_AFTER: Duration = Duration::from_millis(1);
 
 impl<E: Engine> Core<E> {
     /// Runs rounds as they fall due, at most one per turn of this task, until the shard is stopped.
-    pub(super) async fn rounds(self: Rc<Self>) {
+    pub(crate) async fn rounds(self: Rc<Self>) {
         let mut retry = None;
         poll_fn(|context| self.poll_round(&mut retry, context)).await;
     }

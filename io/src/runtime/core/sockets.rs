@@ -4,13 +4,13 @@ use rookery_engine::effect::ConnEffect;
 use rookery_engine::ids::ConnId;
 use rookery_engine::input::Input;
 
-use super::Engine;
-use super::core::Core;
+use super::Core;
 use crate::mesh::MovedSocket;
 use crate::net::connection::{Connection, Next};
 use crate::net::listener::Entrance;
 use crate::net::poller::Event;
 use crate::net::socket::Socket;
+use crate::runtime::Engine;
 
 /// Connections that one round serves at most, and bytes of input after which it serves no more. Input
 /// from other threads must not wait for sockets for long.
@@ -209,7 +209,7 @@ impl<E: Engine> Core<E> {
     }
 
     /// Ends all connections, whatever they are doing.
-    pub(super) fn end_all(&self) {
+    pub(crate) fn end_all(&self) {
         let all: Vec<_> = self.connections.borrow().ids().collect();
         for conn in all {
             if let Some(connection) = self.connections.borrow_mut().get_mut(conn) {
