@@ -16,9 +16,9 @@ const BACKLOG: i32 = 4096;
 
 /// Bytes of a connection's output that the kernel takes before it has sent what it has. It would take 4 MiB
 /// of somebody who stopped reading (`net.ipv4.tcp_wmem`), where no limit of ours sees them. `SO_SNDBUF` would bound
-/// what is on its way to a reader as well, and with it the throughput over a long distance. Less than this costs a
-/// busy room more wake-ups; more brings nothing.
-const UNSENT_BYTES_MAX: u32 = 128 * 1024;
+/// what is on its way to a reader as well, and with it the throughput over a long distance. The less it is, the
+/// more wake-ups a busy room takes: see bench/performance.md.
+const UNSENT_BYTES_MAX: u32 = 512 * 1024;
 
 /// Why an address can't be listened on.
 #[derive(Debug, thiserror::Error)]
