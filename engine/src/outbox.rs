@@ -85,7 +85,7 @@ impl Outbox {
         self.own_chunk_bytes + self.tail.len() - self.tail_sent >= OUTBOX_BYTES_MAX
     }
 
-    /// When the oldest byte that waits was queued, in microseconds; up to [`SAME_AGE_MICROS`] too early.
+    /// When the oldest byte that waits was queued, in microseconds; up to a tenth of a second too early.
     pub fn oldest_micros(&self) -> Option<u64> {
         match self.chunks.front() {
             Some(front) => Some(front.queued_micros),
