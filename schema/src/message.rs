@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use bytes::BufMut as _;
 
-use crate::event::{Event, put_id, put_ids, put_json_text, put_message_fields, put_time};
+use crate::event::{
+    Event, EventKind, put_id, put_ids, put_json_text, put_message_fields, put_time,
+};
 use crate::ids::{ChatId, MessageId, Seq, UserId};
 use crate::record::{MessagePosted, Record, RecordError};
 use crate::row::{Amendment, AmendmentRow, EventRow};
@@ -47,6 +49,10 @@ impl Message {
     /// # Errors
     /// Where the event is damaged.
     pub fn of(row: &EventRow) -> Result<Option<Self>, RecordError> {
+        match row.kind {
+            EventKind::Message => {}
+            EventKind::Other => return Ok(None),
+        }
         let record = Record::decode(&row.record)?;
         let Some(Event::Message(said)) = Event::of(&record) else {
             return Ok(None);
