@@ -5,14 +5,15 @@
 
 mod support;
 
+use std::io::{self, Read, Write as _};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Signal, getrlimit, setrlimit};
 use serde_json::Value;
 use socket2::{Domain, Socket, Type};
 use support::api::Api;
-use support::http::{Http, Request};
+use support::http::{Http, Request, ResponseReader};
 use support::ws::{self, End, Ws};
 use support::{Options, PATIENCE, Server, any_user, eventually, start_trusting};
 
@@ -113,6 +114,48 @@ fn who_does_not_read_replies_is_not_read_until_they_do() {
 }
 
 #[test]
+fn who_reads_replies_slowly_but_steadily_gets_all_of_them() {
+    const MESSAGES: usize = 100;
+    /// Together far more than the kernel holds.
+    const PAGES: usize = 5;
+    /// Well beyond the time in which some has to be taken.
+    const SLOWLY: Duration = Duration::from_secs(25);
+    let (_dir, server) = start_trusting();
+    let mut alice = Api::trusted(server.addr, &any_user());
+    let chat = alice.create_chat("room", &[]);
+    alice.say_all(&chat, &vec!["x".repeat(CONTENT_BYTES); MESSAGES]);
+    let path = format!("/chats/{chat}/messages?limit={MESSAGES}");
+    let page = Request::get(&path).headers(&alice.identity).encode();
+    let mut stream = stuck_stream(&server);
+    stream.write_all(&page.repeat(PAGES)).unwrap();
+    let mut replies = ResponseReader::new(Trickle {
+        stream,
+        until: Instant::now() + SLOWLY,
+    });
+    for _ in 0..PAGES {
+        let page = replies.next(false).unwrap().expect(200);
+        assert_eq!(page.as_array().unwrap().len(), MESSAGES);
+    }
+}
+
+/// Reads 10,000 bytes a second until then, and as fast as it can from then on.
+struct Trickle {
+    stream: TcpStream,
+    until: Instant,
+}
+
+impl Read for Trickle {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if Instant::now() >= self.until {
+            return self.stream.read(buffer);
+        }
+        std::thread::sleep(Duration::from_millis(100));
+        let most = buffer.len().min(1000);
+        self.stream.read(&mut buffer[..most])
+    }
+}
+
+#[test]
 fn a_server_that_stood_still_closes_nobody_for_that() {
     const SLOW_SECONDS: u64 = 2;
     const MESSAGES: usize = 500;
@@ -143,7 +186,7 @@ fn a_thousand_who_never_read_cost_a_bounded_amount_of_memory() {
     /// Of the server, beyond what it takes without their backlog: the events once, and references to them.
     const RESIDENT_BYTES_MAX: u64 = 96 << 20;
     /// Of the kernel, for both ends of each connection. It would take 2.5 MiB or more for the server's end.
-    const KERNEL_BYTES_MAX: u64 = READERS as u64 * (768 << 10);
+    const KERNEL_BYTES_MAX: u64 = READERS as u64 * (1280 << 10);
     allow_files(2 * READERS as u64 + 100);
     let (_dir, server) = start_trusting();
     let user = any_user();
@@ -219,11 +262,15 @@ fn flood(server: &Server, alice: &mut Api, chat: &str, reader: &str, first: u64)
 }
 
 /// A connection for which the kernel keeps little.
-fn stuck_http(server: &Server) -> Http {
+fn stuck_stream(server: &Server) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES).unwrap();
     socket.connect(&server.addr.into()).unwrap();
-    Http::from_stream(TcpStream::from(socket)).unwrap()
+    TcpStream::from(socket)
+}
+
+fn stuck_http(server: &Server) -> Http {
+    Http::from_stream(stuck_stream(server)).unwrap()
 }
 
 /// A device that says hello and then reads nothing.

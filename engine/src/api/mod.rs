@@ -89,8 +89,8 @@ impl<'a> Api<'a> {
         self.gate
     }
 
-    /// Whether a request may run beside those before it on its connection. All others see the effects
-    /// of everything that was asked before them.
+    /// Whether a request may run beside others of its kind on its connection. All others see the effects of
+    /// everything that was asked before them, and are done before anything that is asked after them.
     pub(crate) fn is_concurrent(self, request: &Request) -> bool {
         request.method == Method::Post && request.path().ends_with("/messages")
     }

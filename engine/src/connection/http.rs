@@ -39,6 +39,8 @@ pub(crate) struct Http {
     reader: RequestReader,
     input: BytesMut,
     replies: Replies,
+    /// What is under way may run beside other posts.
+    is_concurrent: bool,
     /// A request that must see the effects of those before it.
     held: Option<Request>,
     /// The credentials that were seen last, and their caller.
@@ -70,6 +72,7 @@ impl Http {
             reader: RequestReader::default(),
             input: BytesMut::new(),
             replies: Replies::default(),
+            is_concurrent: false,
             held: None,
             known: None,
             continue_due: false,
@@ -185,10 +188,12 @@ impl Http {
     ) {
         self.request_began_seconds = None;
         self.continue_due = false;
-        if !self.replies.is_empty() && !api.is_concurrent(&request) {
+        let is_concurrent = api.is_concurrent(&request);
+        if !self.replies.is_empty() && !(is_concurrent && self.is_concurrent) {
             self.held = Some(request);
             return;
         }
+        self.is_concurrent = is_concurrent;
         cx.stats.http_requests += 1;
         let keep_alive = request.keep_alive && !cx.readiness.is_draining();
         self.last_request_read = !keep_alive;

@@ -9,14 +9,20 @@ use serde_json::Value;
 
 use crate::host::Host;
 
-/// Posts with this header; gives whom the message would be of, or that nobody is known.
-fn sender(host: &mut Host, conn: ConnId, header: &str) -> Option<UserId> {
+/// A post with this header.
+fn post(host: &Host, header: &str) -> Vec<u8> {
     let path = format!("/chats/{}/messages", host.chat);
     let request = format!(
         "POST {path} HTTP/1.1\r\nHost: a\r\n{header}Content-Type: application/json\r\n\
          Content-Length: 15\r\n\r\n{{\"content\":\"x\"}}"
     );
-    host.send(conn, request.as_bytes());
+    request.into_bytes()
+}
+
+/// Posts with this header; gives whom the message would be of, or that nobody is known.
+fn sender(host: &mut Host, conn: ConnId, header: &str) -> Option<UserId> {
+    let post = post(host, header);
+    host.send(conn, &post);
     match host.asked.pop_front() {
         Some((asker, Command::Chat(_, ChatCommand::Post(post)))) => {
             host.answer(asker, Outcome::Done);
@@ -88,16 +94,8 @@ fn each_request_is_its_own_caller_s_by_token() {
     }
 }
 
-#[test]
-fn a_caller_who_was_known_is_not_known_after_their_logout() {
-    let mut host = Host::new(AuthMode::Token);
-    let conn = host.accept();
-    let user = Host::foreign_user();
-    let token = log_in(&mut host, conn, user);
-    let bearer = format!("Authorization: Bearer {token}\r\n");
-    assert_eq!(sender(&mut host, conn, &bearer), Some(user));
-    let logout = format!("POST /logout HTTP/1.1\r\nHost: a\r\n{bearer}\r\n");
-    host.send(conn, logout.as_bytes());
+/// Takes the end of a session that was asked for, and answers that it is recorded.
+fn end_session(host: &mut Host, user: UserId) {
     let Some((asker, Command::User(user_id, command))) = host.asked.pop_front() else {
         panic!("the end of the session is recorded by its owner");
     };
@@ -112,6 +110,36 @@ fn a_caller_who_was_known_is_not_known_after_their_logout() {
         expires_at,
     }));
     host.answer(asker, Outcome::Done);
+}
+
+#[test]
+fn a_caller_who_was_known_is_not_known_after_their_logout() {
+    let mut host = Host::new(AuthMode::Token);
+    let conn = host.accept();
+    let user = Host::foreign_user();
+    let token = log_in(&mut host, conn, user);
+    let bearer = format!("Authorization: Bearer {token}\r\n");
+    assert_eq!(sender(&mut host, conn, &bearer), Some(user));
+    let logout = format!("POST /logout HTTP/1.1\r\nHost: a\r\n{bearer}\r\n");
+    host.send(conn, logout.as_bytes());
+    end_session(&mut host, user);
     host.read_all(conn);
     assert_eq!(sender(&mut host, conn, &bearer), None);
+}
+
+#[test]
+fn a_post_that_follows_a_logout_at_once_is_refused() {
+    let mut host = Host::new(AuthMode::Token);
+    let conn = host.accept();
+    let user = Host::foreign_user();
+    let token = log_in(&mut host, conn, user);
+    let bearer = format!("Authorization: Bearer {token}\r\n");
+    let logout = format!("POST /logout HTTP/1.1\r\nHost: a\r\n{bearer}\r\n");
+    let post = post(&host, &bearer);
+    host.send(conn, &[logout.into_bytes(), post].concat());
+    end_session(&mut host, user);
+    let replies = String::from_utf8(host.read_all(conn)).unwrap();
+    assert!(replies.starts_with("HTTP/1.1 204 "), "{replies}");
+    assert!(replies.contains("HTTP/1.1 401 "), "{replies}");
+    assert!(host.asked.is_empty(), "nothing was posted");
 }

@@ -3,6 +3,17 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use rookery_schema::format::OLDEST;
+
+/// Which version reads a format that this one does not.
+pub(crate) const fn version_for(found: u32) -> &'static str {
+    if found < OLDEST {
+        "the version that wrote it"
+    } else {
+        "the version that wrote it, or a newer one,"
+    }
+}
+
 /// The format of a log or a store, which several lanes may raise. It is never lowered.
 #[derive(Debug)]
 pub(crate) struct FormatMark {

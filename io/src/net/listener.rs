@@ -15,10 +15,10 @@ use super::socket::{self, Socket};
 const BACKLOG: i32 = 4096;
 
 /// Bytes of a connection's output that the kernel takes before it has sent what it has. It would take 4 MiB
-/// of somebody who stopped reading (`net.ipv4.tcp_wmem`), where no limit of ours sees them. `SO_SNDBUF` would bound
-/// what is on its way to a reader as well, and with it the throughput over a long distance. The less it is, the
-/// more wake-ups a busy room takes: see bench/performance.md.
-const UNSENT_BYTES_MAX: u32 = 512 * 1024;
+/// of a client that stopped reading (`net.ipv4.tcp_wmem`), where no limit of ours sees them. It takes more in steps
+/// of half of this, so the less it is, the sooner a client that reads slowly is seen to read. What is on its way to
+/// a client is not bounded, and neither is the throughput over a long distance.
+const UNSENT_BYTES_MAX: u32 = 64 * 1024;
 
 /// Why an address can't be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -101,7 +101,7 @@ fn open(address: SocketAddr, shared: bool) -> io::Result<RawSocket> {
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(shared)?;
     socket.set_nonblocking(true)?;
-    // Accepted sockets inherit it.
+    // Accepted sockets inherit it, and keep it until they become WebSockets.
     socket.set_tcp_notsent_lowat(UNSENT_BYTES_MAX)?;
     socket.bind(&address.into())?;
     if !shared {

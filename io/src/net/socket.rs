@@ -6,6 +6,13 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, SocketFlags};
+use socket2::SockRef;
+
+/// Bytes of output that the kernel holds for a WebSocket; it reserves twice as much memory for them. The fewer
+/// these are, the more wake-ups a busy room takes: see bench/performance.md.
+const WEBSOCKET_SEND_BYTES: usize = 512 * 1024;
+/// The kernel may take what it has room for, however much of it is unsent: its default.
+const UNSENT_UNBOUNDED: u32 = 0;
 
 /// A connected socket. It closes when it is dropped.
 pub(crate) struct Socket(OwnedFd);
@@ -26,6 +33,13 @@ impl Socket {
 
     pub(crate) fn send_at_once(&self) -> io::Result<()> {
         Ok(rustix::net::sockopt::set_tcp_nodelay(self, true)?)
+    }
+
+    /// Bounds what the kernel holds by its memory in place of what is unsent, as suits a WebSocket.
+    pub(crate) fn become_websocket(&self) -> io::Result<()> {
+        let socket = SockRef::from(self);
+        socket.set_send_buffer_size(WEBSOCKET_SEND_BYTES)?;
+        socket.set_tcp_notsent_lowat(UNSENT_UNBOUNDED)
     }
 
     /// Reads what is there. `None`: nothing yet; `Some(0)`: the end.

@@ -80,6 +80,26 @@ fn another_layout_is_refused_by_name() {
 }
 
 #[test]
+fn another_format_is_judged_before_what_it_may_have_changed() {
+    let root = tempfile::tempdir().unwrap();
+    let id = Uuid::from_u128(7);
+    let refusal = |format: u32| {
+        let text = format!("format = {format}\nlog_id = \"{id}\"\nshards = []\n");
+        fs::write(root.path().join("meta.toml"), text).unwrap();
+        let error = LogLayout::prepare(root.path(), 3, id).unwrap_err();
+        error.to_string()
+    };
+    let (older, newer) = (refusal(1), refusal(7));
+    assert!(newer.contains("has format 7"), "{newer}");
+    assert!(newer.contains("start the version that wrote it, or a newer one, or name"));
+    assert!(older.contains("has format 1"), "{older}");
+    assert!(
+        older.contains("start the version that wrote it or name"),
+        "{older}"
+    );
+}
+
+#[test]
 fn a_log_with_a_record_of_a_newer_version_is_refused_by_its_format_and_by_the_record() {
     let root = tempfile::tempdir().unwrap();
     let meta = root.path().join("log/meta.toml");

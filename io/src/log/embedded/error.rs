@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use rookery_schema::Offset;
 use rookery_schema::format::{NEWEST, OLDEST};
 
+use crate::embedded::version_for;
+
 /// The embedded log can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
@@ -29,9 +31,9 @@ pub enum LogError {
     )]
     Layout { path: PathBuf, reason: String },
     #[error(
-        "{} has format {found}, and Rookery {} reads {OLDEST} to {NEWEST}: start the version that wrote it, \
-         or a newer one, or name another --data-dir",
-        path.display(), env!("CARGO_PKG_VERSION")
+        "{} has format {found}, and Rookery {} reads {OLDEST} to {NEWEST}: start {} or name \
+         another --data-dir",
+        path.display(), env!("CARGO_PKG_VERSION"), version_for(*found)
     )]
     OtherFormat { path: PathBuf, found: u32 },
     #[error(

@@ -33,6 +33,12 @@ struct Meta {
     log_id: Uuid,
 }
 
+/// What every format has.
+#[derive(Deserialize)]
+struct AnyMeta {
+    format: u32,
+}
+
 impl LogLayout {
     /// Reads the layout of the log in `dir`, or creates it with so many partitions and this id.
     ///
@@ -84,13 +90,14 @@ fn parse(path: &Path, text: &str) -> Result<Meta, LogError> {
         path: path.to_owned(),
         reason,
     };
-    let meta: Meta = toml::from_str(text).map_err(|error| refused(error.to_string()))?;
-    if !(OLDEST..=NEWEST).contains(&meta.format) {
-        return Err(LogError::OtherFormat {
-            path: path.to_owned(),
-            found: meta.format,
-        });
+    let unreadable = |error: toml::de::Error| refused(error.to_string());
+    // Another format may have other fields.
+    let AnyMeta { format: found } = toml::from_str(text).map_err(unreadable)?;
+    if !(OLDEST..=NEWEST).contains(&found) {
+        let path = path.to_owned();
+        return Err(LogError::OtherFormat { path, found });
     }
+    let meta: Meta = toml::from_str(text).map_err(unreadable)?;
     if meta.partitions == 0 {
         return Err(refused("it has no partitions".to_owned()));
     }

@@ -75,12 +75,16 @@ impl<E: Engine> Core<E> {
         }
     }
 
-    /// Takes over a connection that a shard has handed off.
-    pub(super) fn arrive(&self, socket: MovedSocket) {
-        if let Some(conn) = self.open(Socket::new(socket.fd)) {
+    /// Takes over a connection that a shard has handed off, as a WebSocket.
+    pub(super) fn arrive(&self, moved: MovedSocket) {
+        let socket = Socket::new(moved.fd);
+        if let Err(error) = socket.become_websocket() {
+            tracing::debug!(%error, "a WebSocket keeps the buffers of an HTTP connection");
+        }
+        if let Some(conn) = self.open(socket) {
             self.step(Input::Arrived {
                 conn,
-                socket: socket.state,
+                socket: moved.state,
             });
         }
     }

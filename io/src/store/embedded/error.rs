@@ -7,6 +7,7 @@ use rookery_schema::format::{NEWEST, OLDEST};
 use uuid::Uuid;
 
 use super::database::OpenError;
+use crate::embedded::version_for;
 
 /// The embedded store can't be opened, or can't go on.
 #[derive(Debug, thiserror::Error)]
@@ -24,9 +25,9 @@ pub enum StoreError {
         store: PathBuf,
     },
     #[error(
-        "the store at {} has format {found}, and Rookery {} reads {OLDEST} to {NEWEST}: start the version \
-         that wrote it, or a newer one, or name another --data-dir",
-        path.display(), env!("CARGO_PKG_VERSION")
+        "the store at {} has format {found}, and Rookery {} reads {OLDEST} to {NEWEST}: start {} or name \
+         another --data-dir",
+        path.display(), env!("CARGO_PKG_VERSION"), version_for(*found)
     )]
     OtherFormat { path: PathBuf, found: u32 },
     #[error(
