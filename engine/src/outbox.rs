@@ -99,6 +99,11 @@ impl Outbox {
         Some(oldest.max(self.sent_micros))
     }
 
+    /// When something was sent last, in microseconds.
+    pub const fn sent_micros(&self) -> u64 {
+        self.sent_micros
+    }
+
     /// Appends own bytes.
     pub fn write<T>(&mut self, now_micros: u64, append: impl FnOnce(&mut Vec<u8>) -> T) -> T {
         if now_micros.saturating_sub(self.tail_micros) >= SAME_AGE_MICROS {

@@ -95,6 +95,8 @@ pub struct Stats {
     pub mesh_stalls: u64,
     /// Microseconds in which this shard had work.
     pub busy_micros: u64,
+    /// Connections cut off, since their clients did not take what waited for them.
+    pub cut_connections: u64,
     /// WebSockets closed, by code; `None` counts those whose client made up a code.
     pub closes: Vec<(Option<u16>, u64)>,
     /// Requests refused, by code.
@@ -282,6 +284,11 @@ impl Stats {
                 "rookery_overdue_requests_total",
                 "Requests that no part of the server answered in time.",
                 self.overdue_requests,
+            ),
+            counter(
+                "rookery_connections_cut_total",
+                "Connections cut off, since their clients did not take what waited for them.",
+                self.cut_connections,
             ),
             counter(
                 "rookery_bugs_total",

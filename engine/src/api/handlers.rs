@@ -103,7 +103,7 @@ impl Api<'_> {
     pub(super) fn show_messages(self, call: &Call<'_>) -> Handled {
         let caller = call.caller()?.user_id;
         let chat_id = call.chat_id()?;
-        let limit = limit(call, PAGE_MESSAGES_DEFAULT, PAGE_MESSAGES_MAX)?;
+        let limit = MESSAGES_LIMIT.of(call)?;
         let from = match (
             number(call.request, "before")?,
             number(call.request, "after")?,
@@ -151,9 +151,11 @@ impl Api<'_> {
         }
         let password = given.ok_or(Problem::malformed("password is missing"))?;
         if password.is_empty() || password.len() > PASSWORD_BYTES_MAX {
-            return Err(Problem::out_of_bounds(
-                "password must be 1 to 1024 bytes of UTF-8",
-            ));
+            return Err(Problem::out_of_bounds(const_format::concatcp!(
+                "password must be 1 to ",
+                PASSWORD_BYTES_MAX,
+                " bytes of UTF-8",
+            )));
         }
         Ok(Some(password.as_ref().into()))
     }
@@ -187,11 +189,13 @@ impl Api<'_> {
             .unwrap_or_default()
             .into_owned();
         if prefix.len() > USERNAME_BYTES_MAX {
-            return Err(Problem::out_of_bounds(
-                "prefix must be at most 64 bytes of UTF-8",
-            ));
+            return Err(Problem::out_of_bounds(const_format::concatcp!(
+                "prefix must be at most ",
+                USERNAME_BYTES_MAX,
+                " bytes of UTF-8",
+            )));
         }
-        let limit = limit(call, USERS_FOUND_DEFAULT, USERS_FOUND_MAX)?;
+        let limit = USERS_LIMIT.of(call)?;
         Ok(Action::Read {
             read: Read::UsersByPrefix { prefix, limit },
             reply_to: ReplyTo::Users,
@@ -366,11 +370,33 @@ const fn ask(command: Command, reply_to: ReplyTo) -> Action {
     Action::Ask { command, reply_to }
 }
 
-fn limit(call: &Call<'_>, default: usize, max: usize) -> Result<usize, Problem> {
-    match number(call.request, "limit")? {
-        None => Ok(default),
-        Some(limit) if (1..=max as u64).contains(&limit) => Ok(limit as usize),
-        Some(_) => Err(Problem::out_of_bounds("limit must be 1 to 100")),
+/// How many of something one reply may list.
+struct Limit {
+    default: usize,
+    max: usize,
+    /// What a caller is told who wants more, or none.
+    refusal: &'static str,
+}
+
+const MESSAGES_LIMIT: Limit = Limit {
+    default: PAGE_MESSAGES_DEFAULT,
+    max: PAGE_MESSAGES_MAX,
+    refusal: const_format::concatcp!("limit must be 1 to ", PAGE_MESSAGES_MAX),
+};
+const USERS_LIMIT: Limit = Limit {
+    default: USERS_FOUND_DEFAULT,
+    max: USERS_FOUND_MAX,
+    refusal: const_format::concatcp!("limit must be 1 to ", USERS_FOUND_MAX),
+};
+
+impl Limit {
+    /// What a caller wants of it.
+    fn of(&self, call: &Call<'_>) -> Result<usize, Problem> {
+        match number(call.request, "limit")? {
+            None => Ok(self.default),
+            Some(limit) if (1..=self.max as u64).contains(&limit) => Ok(limit as usize),
+            Some(_) => Err(Problem::out_of_bounds(self.refusal)),
+        }
     }
 }
 

@@ -26,10 +26,6 @@ const PIPELINE_MAX: usize = 256;
 const REQUEST_SECONDS_MAX: u64 = 10;
 /// Seconds that a connection may stay open without a request.
 const IDLE_SECONDS_MAX: u64 = 75;
-/// Seconds in which a client that sends no more must have taken its replies.
-const FINISHED_SECONDS_MAX: u64 = 30;
-/// Seconds in which a client must take some of what waits for them.
-const STUCK_SECONDS_MAX: u64 = 10;
 /// An input buffer above this many bytes is given back when it is empty.
 const KEPT_INPUT_BYTES_MAX: usize = 8192;
 
@@ -49,8 +45,8 @@ pub(crate) struct Http {
     continue_due: bool,
     /// No further request is begun.
     last_request_read: bool,
-    /// Since when the client sends no more.
-    finished_seconds: Option<u64>,
+    /// The client sends no more.
+    is_finished: bool,
     /// Requests are paused by a full outbox.
     halted: bool,
     /// A WebSocket handshake whose ticket is being spent.
@@ -77,7 +73,7 @@ impl Http {
             known: None,
             continue_due: false,
             last_request_read: false,
-            finished_seconds: None,
+            is_finished: false,
             halted: false,
             upgrade: None,
             active_seconds: cx.seconds(),
@@ -87,22 +83,24 @@ impl Http {
 
     /// When its deadlines must be looked at, in seconds.
     pub(super) fn due_seconds(&self, link: &Link, cx: &Context<'_>) -> u64 {
-        let due = match (self.finished_seconds, self.request_began_seconds) {
-            (Some(finished), _) => finished + FINISHED_SECONDS_MAX,
-            (None, Some(began)) => began + REQUEST_SECONDS_MAX,
-            (None, None) if self.replies.is_empty() => self.active_seconds + IDLE_SECONDS_MAX,
-            (None, None) => cx.seconds() + IDLE_SECONDS_MAX,
+        let due = match self.request_began_seconds {
+            Some(began) => began + REQUEST_SECONDS_MAX,
+            None if self.replies.is_empty() => self.idle_since_seconds(link) + IDLE_SECONDS_MAX,
+            None => cx.seconds() + IDLE_SECONDS_MAX,
         };
-        let stuck = link
-            .stuck_since_seconds(cx)
-            .map(|since| since + STUCK_SECONDS_MAX);
+        let stuck = link.stuck_seconds(cx);
         let others = self.replies.due_seconds().into_iter().chain(stuck);
         others.fold(due, u64::min)
     }
 
+    /// When the client sent or took something last, in seconds.
+    fn idle_since_seconds(&self, link: &Link) -> u64 {
+        self.active_seconds.max(link.taken_seconds())
+    }
+
     /// Whether more may be read.
     pub(super) fn wants_input(&self) -> bool {
-        self.finished_seconds.is_none() && self.wants_request()
+        !self.is_finished && self.wants_request()
     }
 
     /// Whether requests are paused by a full outbox.
@@ -133,7 +131,7 @@ impl Http {
 
     /// The client sends no more. What it has sent is answered before the connection ends.
     pub(super) fn finished(&mut self, link: &mut Link, cx: &mut Context<'_>) {
-        self.finished_seconds = Some(cx.seconds());
+        self.is_finished = true;
         self.request_began_seconds = None;
         self.end_if_answered(link, cx);
     }
@@ -141,7 +139,7 @@ impl Http {
     /// Ends the connection if its client sends no more and has been answered.
     fn end_if_answered(&self, link: &mut Link, cx: &mut Context<'_>) {
         let answered = self.replies.is_empty() && self.held.is_none() && !self.halted;
-        if self.finished_seconds.is_some() && answered {
+        if self.is_finished && answered {
             link.end(cx);
         }
     }
@@ -189,7 +187,8 @@ impl Http {
         self.request_began_seconds = None;
         self.continue_due = false;
         let is_concurrent = api.is_concurrent(&request);
-        if !self.replies.is_empty() && !(is_concurrent && self.is_concurrent) {
+        let may_begin = self.replies.is_empty() || is_concurrent && self.is_concurrent;
+        if !may_begin {
             self.held = Some(request);
             return;
         }
@@ -258,9 +257,19 @@ impl Http {
         let Some(to) = self.replies.reply_to(ticket) else {
             return;
         };
-        let upgrade = self.upgrade.take();
-        if let Some(upgrade) = upgrade.filter(|_| matches!(outcome, Outcome::Done)) {
-            return self.upgrade(link, ticket, &upgrade.accepted, upgrade.caller, cx);
+        if let Some(upgrade) = self.upgrade.take() {
+            match outcome {
+                Outcome::Done => {
+                    return self.upgrade(link, ticket, &upgrade.accepted, upgrade.caller, cx);
+                }
+                Outcome::Refused(_) | Outcome::Elsewhere => {}
+                Outcome::Posted { .. }
+                | Outcome::Json { .. }
+                | Outcome::Messages { .. }
+                | Outcome::Summary(_)
+                | Outcome::LoggedIn { .. }
+                | Outcome::Metrics(_) => cx.bug("a ticket was spent, and something else answered"),
+            }
         }
         let reply = api.reply_to(to, outcome, cx);
         self.reply(link, ticket, reply, cx);
@@ -376,9 +385,8 @@ impl Http {
     /// Ends what is overdue.
     pub(super) fn tick(&mut self, link: &mut Link, api: Api<'_>, cx: &mut Context<'_>) {
         let seconds = cx.seconds();
-        let is_over = |since: Option<u64>, max| since.is_some_and(|since| since + max <= seconds);
-        if is_over(link.stuck_since_seconds(cx), STUCK_SECONDS_MAX) {
-            return link.abort(cx);
+        if link.stuck_seconds(cx).is_some_and(|due| due <= seconds) {
+            return link.cut_off(cx);
         }
         if link.is_full() && self.request_began_seconds.is_some() {
             // It is not read while its outbox is full, so its time starts then.
@@ -388,10 +396,11 @@ impl Http {
         if link.is_closing() {
             return;
         }
-        if is_over(self.request_began_seconds, REQUEST_SECONDS_MAX) {
+        let began = self.request_began_seconds;
+        if began.is_some_and(|began| began + REQUEST_SECONDS_MAX <= seconds) {
             self.refuse_and_close(link, &Refusal::REQUEST_TIMEOUT, cx);
-        } else if is_over(self.finished_seconds, FINISHED_SECONDS_MAX)
-            || self.replies.is_empty() && is_over(Some(self.active_seconds), IDLE_SECONDS_MAX)
+        } else if self.replies.is_empty()
+            && self.idle_since_seconds(link) + IDLE_SECONDS_MAX <= seconds
         {
             link.end(cx);
         }

@@ -7,8 +7,8 @@ use crate::edge::effect::ConnEffect;
 use crate::ids::ConnId;
 use crate::outbox::Outbox;
 
-/// Seconds that the peer has to take our last bytes.
-const CLOSE_LINGER_SECONDS: u64 = 5;
+/// Seconds in which a client must take some of what waits for them. A WebSocket has this only when it closes.
+const STUCK_SECONDS_MAX: u64 = 10;
 
 const MICROS_PER_SECOND: u64 = 1_000_000;
 
@@ -16,12 +16,19 @@ const MICROS_PER_SECOND: u64 = 1_000_000;
 pub(crate) struct Link {
     id: ConnId,
     outbox: Outbox,
-    /// It closes when its output was sent, or in this second; nothing more is read.
-    closing_until: Option<u64>,
+    phase: Phase,
     /// It was told not to be read, and is owed a [`ConnEffect::Resume`].
     paused: bool,
     /// When its deadlines are looked at next, in seconds.
     pub(super) due_seconds: Option<u64>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Open,
+    /// It ends when its output was sent, and nothing more is read, since this second.
+    Closing(u64),
+    Aborted,
 }
 
 impl Link {
@@ -29,7 +36,7 @@ impl Link {
         Self {
             id,
             outbox: Outbox::new(cx.held.clone()),
-            closing_until: None,
+            phase: Phase::Open,
             paused: false,
             due_seconds: None,
         }
@@ -53,10 +60,15 @@ impl Link {
         self.outbox.oldest_micros()
     }
 
-    /// Since when something waits to be sent and nothing was taken, in seconds, rounded up.
-    pub(super) fn stuck_since_seconds(&self, cx: &Context<'_>) -> Option<u64> {
-        let since = self.outbox.stuck_since_micros()?;
-        Some(since.max(cx.resumed_micros).div_ceil(MICROS_PER_SECOND))
+    /// When some of its output was taken last, in seconds, rounded up.
+    pub(super) const fn taken_seconds(&self) -> u64 {
+        self.outbox.sent_micros().div_ceil(MICROS_PER_SECOND)
+    }
+
+    /// When it is cut off unless some of what waits is taken before, in seconds.
+    pub(super) fn stuck_seconds(&self, cx: &Context<'_>) -> Option<u64> {
+        let since = self.outbox.stuck_since_micros()?.max(cx.resumed_micros);
+        Some(since.div_ceil(MICROS_PER_SECOND) + STUCK_SECONDS_MAX)
     }
 
     /// Whether as many own bytes wait to be sent as may.
@@ -65,12 +77,18 @@ impl Link {
     }
 
     pub(super) const fn is_closing(&self) -> bool {
-        self.closing_until.is_some()
+        !matches!(self.phase, Phase::Open)
     }
 
-    /// When a connection that closes is given up, in seconds.
-    pub(super) const fn closing_until(&self) -> Option<u64> {
-        self.closing_until
+    /// When a connection that closes is cut off unless some of its output is taken before, in seconds.
+    pub(super) fn given_up_seconds(&self, cx: &Context<'_>) -> Option<u64> {
+        match self.phase {
+            Phase::Open | Phase::Aborted => None,
+            Phase::Closing(since) => {
+                let resumed = cx.resumed_micros.div_ceil(MICROS_PER_SECOND);
+                Some(since.max(self.taken_seconds()).max(resumed) + STUCK_SECONDS_MAX)
+            }
+        }
     }
 
     /// Appends own bytes to the output.
@@ -122,11 +140,14 @@ impl Link {
         self.outbox.drop_unsent();
     }
 
-    /// Ends the connection at once, and drops what waits to be sent.
-    pub(super) fn abort(&mut self, cx: &mut Context<'_>) {
-        self.begin_to_close(cx);
-        self.outbox.clear();
-        cx.effects.connections.push((self.id, ConnEffect::Abort));
+    /// Ends the connection at once, and drops what waits to be sent: its client does not take it.
+    pub(super) fn cut_off(&mut self, cx: &mut Context<'_>) {
+        if self.phase != Phase::Aborted {
+            self.phase = Phase::Aborted;
+            self.outbox.clear();
+            cx.stats.cut_connections += 1;
+            cx.effects.connections.push((self.id, ConnEffect::Abort));
+        }
     }
 
     /// Lets the connection end once its output was sent.
@@ -136,11 +157,11 @@ impl Link {
         }
     }
 
-    /// Takes no more for the connection, and gives it its last deadline; false where that was done before.
-    pub(super) fn begin_to_close(&mut self, cx: &Context<'_>) -> bool {
+    /// Takes no more for the connection; false where that was done before.
+    pub(super) const fn begin_to_close(&mut self, cx: &Context<'_>) -> bool {
         let begins = !self.is_closing();
         if begins {
-            self.closing_until = Some(cx.seconds() + CLOSE_LINGER_SECONDS);
+            self.phase = Phase::Closing(cx.seconds());
             // Deadlines from before, which may be sooner, count no more.
             self.due_seconds = None;
         }

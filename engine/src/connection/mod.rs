@@ -65,16 +65,20 @@ impl Connection {
         wants && !self.link.is_closing() && !self.link.is_full()
     }
 
+    /// When it must be looked at, in seconds.
+    fn due_seconds(&self, cx: &Context<'_>) -> Option<u64> {
+        match &self.protocol {
+            _ if self.link.is_closing() => self.link.given_up_seconds(cx),
+            Protocol::Http(http) => Some(http.due_seconds(&self.link, cx)),
+            Protocol::WebSocket(ws) => Some(ws.due_seconds(&self.link, cx)),
+        }
+    }
+
     /// Makes sure that it is looked at when its next deadline is due.
     fn schedule(&mut self, deadlines: &mut Deadlines, cx: &Context<'_>) {
-        let due = self
-            .link
-            .closing_until()
-            .unwrap_or_else(|| match &self.protocol {
-                Protocol::Http(http) => http.due_seconds(&self.link, cx),
-                Protocol::WebSocket(ws) => ws.due_seconds(&self.link, cx),
-            });
-        if self.link.due_seconds.is_none_or(|earlier| due < earlier) {
+        if let Some(due) = self.due_seconds(cx)
+            && self.link.due_seconds.is_none_or(|earlier| due < earlier)
+        {
             self.link.due_seconds = Some(due);
             deadlines.add(self.link.id(), due);
         }
@@ -85,7 +89,14 @@ impl Connection {
         self.link.due_seconds = None;
         let link = &mut self.link;
         match &mut self.protocol {
-            _ if link.is_closing() => link.abort(cx),
+            _ if link.is_closing() => {
+                if link
+                    .given_up_seconds(cx)
+                    .is_some_and(|due| due <= cx.seconds())
+                {
+                    link.cut_off(cx);
+                }
+            }
             Protocol::Http(http) => http.tick(link, api, cx),
             Protocol::WebSocket(ws) => ws.tick(link, cx),
         }
@@ -96,7 +107,7 @@ impl Connection {
         let link = &mut self.link;
         match &mut self.protocol {
             Protocol::WebSocket(ws) if !link.is_closing() => ws.close_as_slow(link, cx),
-            Protocol::WebSocket(_) | Protocol::Http(_) => link.abort(cx),
+            Protocol::WebSocket(_) | Protocol::Http(_) => link.cut_off(cx),
         }
     }
 }
@@ -325,11 +336,8 @@ impl Connections {
                 && connection.link.id() == id
                 && connection.link.due_seconds == Some(due)
             {
-                let was_closing = connection.link.is_closing();
                 connection.tick(api, cx);
-                if !was_closing {
-                    connection.schedule(&mut self.deadlines, cx);
-                }
+                connection.schedule(&mut self.deadlines, cx);
             }
         }
     }

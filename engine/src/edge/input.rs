@@ -57,7 +57,7 @@ pub enum Input<'a> {
     MeshFull(bool),
     /// From now on, this is who serves a partition. When it moves, every shard is told at its own time that nobody
     /// does. Once it was closed where it was, and all were told, it may be opened elsewhere; and every shard is told
-    /// who serves it, behind all messages from that shard of an earlier time that it had it.
+    /// who serves it, after all messages from that shard of an earlier time that it had it.
     Routed {
         partition: PartitionId,
         route: Route,
@@ -75,7 +75,7 @@ pub enum Input<'a> {
     Rendered { ticket: u64, body: Vec<u8> },
     /// Time passed; comes every [`TICK_MILLIS`].
     Tick,
-    /// The process stood still until now, as when it was stopped. No reader was slow in that time.
+    /// The shard stood still until now, as when the process was stopped. No reader was slow in that time.
     Resumed,
     /// The process was asked to stop: finish what was begun, take nothing new.
     Drain,

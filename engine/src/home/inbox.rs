@@ -5,12 +5,9 @@ use rookery_schema::{ChatId, UserId};
 
 use crate::context::Context;
 use crate::map::Unanswered;
-use crate::mesh::command::Waiting;
+use crate::mesh::command::{READ_SECONDS_MAX, Waiting};
 use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, ChatCommand, ChatSummary, Command, Outcome};
-
-/// Seconds after which a list is dropped; its asker was refused by then.
-const GATHER_SECONDS_MAX: u64 = 10;
 
 /// Lists that are being gathered.
 #[derive(Debug, Default)]
@@ -22,7 +19,8 @@ pub(super) struct Inbox {
 struct Gather {
     asker: Asker,
     user_id: UserId,
-    began_seconds: u64,
+    /// When it is dropped, in seconds: its asker was refused by then.
+    due_seconds: u64,
     /// Chats that the user joined since the store was asked.
     joined: Vec<ChatId>,
     /// Lines that have not come yet.
@@ -37,7 +35,7 @@ impl Inbox {
         self.gathers.add(Gather {
             asker,
             user_id,
-            began_seconds: cx.seconds(),
+            due_seconds: cx.seconds() + READ_SECONDS_MAX,
             joined: Vec::new(),
             missing: 0,
             summaries: Vec::new(),
@@ -110,9 +108,10 @@ impl Inbox {
                 gather.problem = Some(Problem::NOT_ANSWERED);
             }
         }
-        gather.missing = gather.missing.saturating_sub(1);
-        if gather.missing == 0 {
-            self.finish(number, cx);
+        match gather.missing.checked_sub(1) {
+            Some(0) => self.finish(number, cx),
+            Some(missing) => gather.missing = missing,
+            None => cx.bug("a line of an inbox was answered that nobody asked for"),
         }
     }
 
@@ -138,8 +137,7 @@ impl Inbox {
     /// Drops lists that some owner has not answered.
     pub(super) fn tick(&mut self, cx: &Context<'_>) {
         let now = cx.seconds();
-        self.gathers
-            .take_if(|gather| gather.began_seconds + GATHER_SECONDS_MAX <= now);
+        self.gathers.take_if(|gather| gather.due_seconds <= now);
     }
 }
 

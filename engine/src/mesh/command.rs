@@ -193,6 +193,19 @@ impl ChatCommand {
             Self::Show { .. } | Self::ShowMessages { .. } | Self::Summarize { .. } => false,
         }
     }
+
+    /// Whether its chat is made by it, so that there is nothing to be read.
+    pub(crate) const fn creates(&self) -> bool {
+        match self {
+            Self::Create { .. } => true,
+            Self::Post(_)
+            | Self::AddMember { .. }
+            | Self::RemoveMember { .. }
+            | Self::Show { .. }
+            | Self::ShowMessages { .. }
+            | Self::Summarize { .. } => false,
+        }
+    }
 }
 
 impl NameCommand {

@@ -134,7 +134,7 @@ impl Problem {
     pub const NOT_ANSWERED: Self = Self::unavailable("a part of the server did not answer in time");
     pub const ELSEWHERE: Self = Self::unavailable("it is moving to another part of the server");
     pub const OUTCOME_UNKNOWN: Self = Self::unavailable(
-        "the outcome is unknown; a message may be sent again with the same client_id, and of anything else look \
-         first whether it was done",
+        "the outcome is unknown; send a message again with the same client_id, and look whether anything else was \
+         done before you repeat it",
     );
 }

@@ -30,8 +30,8 @@ pub(crate) enum Folded {
     Left(UserId),
     /// Nothing: somebody else was faster with the same change.
     Unchanged,
-    /// Nothing: the chat has as many members as it may have.
-    Full,
+    /// Nothing: the chat has as many members as it may have without this user.
+    Full(UserId),
 }
 
 /// Applies a record to its chat, and adds what is to be stored to `rows`. The chat of a [`Record::ChatCreated`] is a
@@ -95,7 +95,7 @@ fn fold_join(
         return Folded::Unchanged;
     }
     if chat.is_full() {
-        return Folded::Full;
+        return Folded::Full(change.user_id);
     }
     chat.insert_member(change.user_id);
     rows.push(chat.number(&Event::MemberAdded(change), change.at, at, bytes.clone()));

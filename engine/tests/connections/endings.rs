@@ -86,26 +86,27 @@ fn who_sends_no_more_and_waits_for_nothing_is_closed() {
 }
 
 #[test]
-fn who_sends_no_more_is_not_waited_for_for_ever() {
+fn who_sends_no_more_may_take_their_replies_slowly_and_not_stop() {
     let mut host = Host::in_trust();
     let conn = host.accept();
     let train = host.page().repeat(3);
     host.send(conn, &train);
-    // The last request waits for room in the output, which is taken far too slowly.
+    // The last request waits for room in the output.
     for _ in 0..2 {
         let (asker, _) = host.asked.pop_front().unwrap();
         let body = vec![b'x'; OUTBOX_BYTES_MAX];
         host.answer(asker, Outcome::Messages { body, next: None });
     }
     finish(&mut host, conn);
-    for _ in 0..5 {
+    for _ in 0..30 {
         host.pass(Duration::from_secs(5));
+        assert!(!host.is_closed(conn));
         host.read(conn, 1);
     }
-    host.pass(Duration::from_secs(4));
+    host.pass(Duration::from_secs(9));
     assert!(!host.is_closed(conn));
     host.pass(Duration::from_secs(1));
-    assert!(host.is_closed(conn));
+    assert!(host.is_aborted(conn));
 }
 
 #[test]
@@ -228,6 +229,6 @@ fn a_connection_that_closes_has_its_time_whatever_was_due_before() {
     assert!(host.is_closed(conn));
     host.pass(Duration::from_secs(2));
     assert!(!host.is_aborted(conn), "its peer may take what it was sent");
-    host.pass(Duration::from_secs(4));
+    host.pass(Duration::from_secs(9));
     assert!(host.is_aborted(conn));
 }

@@ -36,7 +36,7 @@ fn a_post_that_its_owner_does_not_answer_has_an_unknown_outcome() {
     let heard = heard_around(&mut host, conn, ANSWER);
     assert!(heard.starts_with("HTTP/1.1 503 ") && heard.contains("Retry-After: 1"));
     assert!(
-        heard.contains("sent again with the same client_id"),
+        heard.contains("send a message again with the same client_id"),
         "{heard}"
     );
     assert_eq!(host.stats().overdue_requests, 1);

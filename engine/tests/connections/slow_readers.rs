@@ -255,6 +255,45 @@ fn replies_of_which_nothing_is_taken_end_and_slow_ones_do_not() {
     }
     assert!(host.is_aborted(stuck));
     assert_eq!(host.waiting_bytes(stuck), 0);
+    assert_eq!(host.stats().cut_connections, 1);
+}
+
+#[test]
+fn a_last_reply_may_be_taken_as_slowly_as_any() {
+    let mut host = Host::in_trust();
+    let conn = host.accept();
+    let page = String::from_utf8(host.page()).unwrap();
+    let last = page.replacen("\r\n", "\r\nConnection: close\r\n", 1);
+    host.send(conn, last.as_bytes());
+    let (asker, _) = host.asked.pop_front().unwrap();
+    let body = vec![b'x'; MIB];
+    host.answer(asker, Outcome::Messages { body, next: None });
+    assert!(host.is_closed(conn), "once it is sent");
+    for _ in 0..20 {
+        host.pass(STUCK_MAX - SECOND);
+        assert!(!host.is_aborted(conn));
+        assert_eq!(host.read(conn, 1).len(), 1);
+    }
+    host.pass(STUCK_MAX + SECOND);
+    assert!(host.is_aborted(conn));
+    assert_eq!(host.waiting_bytes(conn), 0);
+    host.pass(STUCK_MAX + SECOND);
+    assert_eq!(host.stats().cut_connections, 1, "it counts once");
+}
+
+#[test]
+fn who_takes_a_long_reply_is_not_idle() {
+    let mut host = Host::in_trust();
+    let conn = with_reply(&mut host, MIB);
+    for _ in 0..30 {
+        host.pass(5 * SECOND);
+        assert_eq!(host.read(conn, 1).len(), 1);
+    }
+    host.read_all(conn);
+    host.pass(70 * SECOND);
+    assert!(!host.is_closed(conn));
+    host.pass(10 * SECOND);
+    assert!(host.is_closed(conn), "now it is");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What can't happen, and happens all the same: log, store, hashers or another shard break what they promise. A debug
 //! build panics, so that every test and the simulator find it. A release build goes on, tells the operator and counts.
 
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
@@ -257,6 +258,34 @@ fn hashers_answer_what_they_were_asked() {
         let what = "a part of the shard asked about a password that asks about none";
         check(what, |stage| hashed(stage, part));
     }
+}
+
+#[test]
+fn hashers_do_what_they_were_asked_to() {
+    let password = || Some("long enough".into());
+    let what = "a password was to be hashed, and one was compared";
+    check(what, |stage| {
+        let command = NameCommand::Register {
+            password: password(),
+        };
+        let username = stage.username();
+        stage.ask(Command::Name(username.into(), command));
+        stage.answer_read(Ok(Found::Users(Vec::new())));
+        stage.compare_password(true);
+    });
+    let what = "a password was to be compared, and one was hashed";
+    check(what, |stage| {
+        let command = NameCommand::LogIn {
+            password: password(),
+            address: IpAddr::from([10, 0, 0, 1]),
+        };
+        let username = stage.username();
+        stage.ask(Command::Name(username.into(), command));
+        stage.answer_read(Ok(Found::Users(Vec::new())));
+        let token = stage.passwords.pop_front().unwrap().token;
+        let outcome = PasswordOutcome::Hashed("hash".into());
+        stage.step(Input::Password { token, outcome });
+    });
 }
 
 #[test]

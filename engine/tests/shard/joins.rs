@@ -132,7 +132,7 @@ fn the_absent_one_who_joins_is_not_sent_for() {
     )));
 }
 
-/// His chats are listed, with the owners answering for these.
+/// Their chats are listed, with the owners answering for these.
 fn assert_lists(stage: &mut Stage, question: u64, chat_id: ChatId) {
     let sent = std::mem::take(&mut stage.sent);
     let asked = sent.into_iter().find_map(|message| match message {

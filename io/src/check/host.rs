@@ -8,6 +8,7 @@ use super::{
     finding::Finding,
     preflight::{self, Kernel, MEMLOCK_BYTES_MIN, PreflightError, kib, preflight},
 };
+use crate::net::socket::WEBSOCKET_SEND_BYTES;
 
 /// From this kernel on, the memory of rings counts towards the control group and no longer towards
 /// the limit of locked memory.
@@ -33,6 +34,7 @@ const GOVERNOR: &str = "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor";
 const CLOCK_SOURCE: &str = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
 const HUGE_PAGES: &str = "/sys/kernel/mm/transparent_hugepage/enabled";
 const BACKLOG: &str = "/proc/sys/net/core/somaxconn";
+const SEND_BUFFER: &str = "/proc/sys/net/core/wmem_max";
 
 /// Everything about the host, for a number of shards.
 pub(super) fn findings(shards: usize) -> Vec<Finding> {
@@ -57,6 +59,7 @@ pub(super) fn findings(shards: usize) -> Vec<Finding> {
         clock_source(read(CLOCK_SOURCE).as_deref()),
         huge_pages(read(HUGE_PAGES).as_deref()),
         backlog(read(BACKLOG).as_deref()),
+        send_buffer(read(SEND_BUFFER).as_deref()),
     ]
 }
 
@@ -156,6 +159,20 @@ fn backlog(found: Option<&str>) -> Finding {
     }
 }
 
+/// The kernel gives a WebSocket no more than this, and says nothing.
+fn send_buffer(max: Option<&str>) -> Finding {
+    const CHECK: &str = "send buffer";
+    match max.and_then(|text| text.parse::<u64>().ok()) {
+        None => Finding::ok(CHECK, "not told"),
+        Some(max) if max < WEBSOCKET_SEND_BYTES as u64 => Finding::warn(
+            CHECK,
+            kib(max),
+            format!("busy rooms take more CPU; sysctl -w net.core.wmem_max={WEBSOCKET_SEND_BYTES}"),
+        ),
+        Some(max) => Finding::ok(CHECK, kib(max)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,6 +191,7 @@ mod tests {
             huge_pages(Some("always [madvise] never")),
             huge_pages(None),
             backlog(Some("4096")),
+            send_buffer(Some("524288")),
         ] {
             assert_eq!(finding.verdict, Verdict::Ok, "{finding:?}");
             assert_eq!(finding.remedy, "", "{finding:?}");
@@ -189,6 +207,7 @@ mod tests {
             (clock_source(Some("hpet")), "clocksource=tsc"),
             (huge_pages(Some("[always] madvise never")), "echo madvise"),
             (backlog(Some("128")), "net.core.somaxconn=4096"),
+            (send_buffer(Some("212992")), "net.core.wmem_max=524288"),
         ] {
             assert_eq!(finding.verdict, Verdict::Warn, "{finding:?}");
             assert!(finding.remedy.contains(remedy), "{finding:?}");

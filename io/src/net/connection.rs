@@ -12,8 +12,6 @@ use super::socket::Socket;
 
 /// Pieces of output that one system call sends at most.
 const SEND_SLICES: usize = 64;
-/// Microseconds that a closing connection has to send its last output.
-const LAST_OUTPUT_MICROS: u64 = 10_000_000;
 /// Microseconds for which a closed connection still reads. Closing with input unread would reset the
 /// connection, and the peer might never see the last output.
 const LINGER_MICROS: u64 = 1_000_000;
@@ -33,8 +31,8 @@ pub(crate) struct Connection {
     pub(super) listed_micros: Option<u64>,
     /// Since when it has something to do, where it is on the list of those that wait for the end of a stall.
     pub(super) parked_micros: Option<u64>,
-    /// When its phase has lasted too long, on the engine's clock.
-    deadline: Option<u64>,
+    /// When it has read for long enough since it closed, on the engine's clock.
+    lingers_until: Option<u64>,
 }
 
 enum Phase {
@@ -73,39 +71,39 @@ impl Connection {
             blocked: false,
             listed_micros: None,
             parked_micros: None,
-            deadline: None,
+            lingers_until: None,
         }
     }
 
-    /// Does what the engine asked for. True if the connection is on its way out from now on, and has a
-    /// deadline.
-    pub(crate) fn update(&mut self, effect: ConnEffect, now: u64) -> bool {
+    /// Does what the engine asked for. True if the connection is on its way out from now on.
+    pub(crate) fn update(&mut self, effect: ConnEffect) -> bool {
         match (effect, &self.phase) {
-            (ConnEffect::Close, Phase::Open) => self.phase = Phase::Closing,
+            (ConnEffect::Close, Phase::Open) => {
+                self.phase = Phase::Closing;
+                true
+            }
             (ConnEffect::HandOff { to, socket }, Phase::Open) => {
                 let state = *socket;
                 self.phase = Phase::HandingOff(Box::new(Move { to, state }));
+                true
             }
-            (ConnEffect::Abort, _) => self.phase = Phase::Aborted,
+            (ConnEffect::Abort, _) => {
+                self.phase = Phase::Aborted;
+                false
+            }
             (
                 ConnEffect::Flush
                 | ConnEffect::Resume
                 | ConnEffect::Close
                 | ConnEffect::HandOff { .. },
                 _,
-            ) => {}
+            ) => false,
         }
-        let leaves = matches!(self.phase, Phase::Closing | Phase::HandingOff(_));
-        if leaves && self.deadline.is_none() {
-            self.deadline = Some(now + LAST_OUTPUT_MICROS);
-            return true;
-        }
-        false
     }
 
-    /// Ends the connection if its phase has lasted too long. True if so.
-    pub(crate) fn check_deadline(&mut self, now: u64) -> bool {
-        let over = self.deadline.is_some_and(|deadline| deadline <= now);
+    /// Ends the connection if it has lingered for long enough. True if so.
+    pub(crate) fn end_lingering(&mut self, now: u64) -> bool {
+        let over = self.lingers_until.is_some_and(|until| until <= now);
         if over {
             self.phase = Phase::Aborted;
         }
@@ -184,7 +182,7 @@ impl Connection {
             Phase::Aborted => Next::End,
             Phase::HandingOff(_) if flushed => Next::End,
             Phase::Closing if flushed => {
-                self.deadline = Some(now + LINGER_MICROS);
+                self.lingers_until = Some(now + LINGER_MICROS);
                 self.phase = Phase::Lingering(0);
                 // The end of the peer's input may have been read long before.
                 self.readable = true;

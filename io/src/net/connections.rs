@@ -27,7 +27,7 @@ pub(crate) struct Connections {
     events: Vec<Event>,
     /// Those that have something to do, each once.
     ready: VecDeque<ConnId>,
-    /// Those on their way out, which have a deadline.
+    /// Those on their way out.
     closing: Vec<ConnId>,
     /// Those that are not read because of a stall.
     parked: Vec<ConnId>,
@@ -72,7 +72,7 @@ impl Connections {
         self.closing.is_empty() && !self.all.values_mut().any(|one| one.is_blocked())
     }
 
-    /// Resumes listeners that were paused, and ends connections that take too long to close.
+    /// Resumes listeners that were paused, and ends connections that have lingered for long enough.
     pub(crate) fn tick(&mut self, now: u64) {
         self.listeners.resume(&self.poller);
         let (all, ready) = (&mut self.all, &mut self.ready);
@@ -80,7 +80,7 @@ impl Connections {
             let connection = all.get_mut(conn);
             let known = connection.is_some();
             if let Some(connection) = connection
-                && connection.check_deadline(now)
+                && connection.end_lingering(now)
             {
                 list(ready, conn, connection, now);
             }
@@ -167,7 +167,7 @@ impl Connections {
             return;
         };
         let changes = !matches!(effect, ConnEffect::Flush);
-        if connection.update(effect, now) {
+        if connection.update(effect) {
             self.closing.push(conn);
         }
         if send(connection) || changes {

@@ -10,7 +10,7 @@ use socket2::SockRef;
 
 /// Bytes of output that the kernel holds for a WebSocket; it reserves twice as much memory for them. The fewer
 /// these are, the more wake-ups a busy room takes: see bench/performance.md.
-const WEBSOCKET_SEND_BYTES: usize = 512 * 1024;
+pub(crate) const WEBSOCKET_SEND_BYTES: usize = 512 * 1024;
 /// The kernel may take what it has room for, however much of it is unsent: its default.
 const UNSENT_UNBOUNDED: u32 = 0;
 

@@ -293,7 +293,8 @@ fn a_chat_takes_its_last_member_and_no_more() {
     chat.take_outgoing();
 
     let members: Vec<u32> = ALL.skip(1).chain([0]).collect();
-    for (newcomer, folded) in [(ALL.end, Folded::Full), (5, Folded::Unchanged)] {
+    let refused = Folded::Full(user(ALL.end));
+    for (newcomer, folded) in [(ALL.end, refused), (5, Folded::Unchanged)] {
         let step = Step {
             record: Record::MemberAdded(change(newcomer, 1)),
             at: place(3, 12),

@@ -256,12 +256,14 @@ impl Partition {
                 },
                 PasswordOutcome::Hashed(hash),
             ) => self.append_registration(asker, &username, user_id, Some(&hash), cx),
-            (
-                PasswordWait::Register { asker, user_id, .. },
-                PasswordOutcome::Verified(_) | PasswordOutcome::Busy,
-            ) => {
+            (PasswordWait::Register { asker, user_id, .. }, PasswordOutcome::Busy) => {
                 self.names.release(user_id);
                 cx.refuse(asker, Problem::LOGIN_BUSY);
+            }
+            (PasswordWait::Register { asker, user_id, .. }, PasswordOutcome::Verified(_)) => {
+                cx.bug("a password was to be hashed, and one was compared");
+                self.names.release(user_id);
+                cx.refuse(asker, Problem::NOT_ANSWERED);
             }
             (
                 PasswordWait::LogIn {
@@ -276,10 +278,13 @@ impl Partition {
                 let outcome = self.judge(username, user_id, address, cx);
                 cx.answer(asker, outcome);
             }
-            (
-                PasswordWait::LogIn { asker, .. },
-                PasswordOutcome::Hashed(_) | PasswordOutcome::Busy,
-            ) => cx.refuse(asker, Problem::LOGIN_BUSY),
+            (PasswordWait::LogIn { asker, .. }, PasswordOutcome::Busy) => {
+                cx.refuse(asker, Problem::LOGIN_BUSY);
+            }
+            (PasswordWait::LogIn { asker, .. }, PasswordOutcome::Hashed(_)) => {
+                cx.bug("a password was to be compared, and one was hashed");
+                cx.refuse(asker, Problem::NOT_ANSWERED);
+            }
         }
     }
 

@@ -248,8 +248,11 @@ impl Partition {
                 self.chats.insert(Box::new(Chat::created(created)));
             }
             // Events up to here are not for the one who joins.
-            Record::MemberAdded(_) => self.flush_chat(chat_id, None, cx),
+            Record::MemberAdded(_) if self.chats.active(chat_id).is_some() => {
+                self.flush_chat(chat_id, None, cx);
+            }
             Record::ChatCreated(_)
+            | Record::MemberAdded(_)
             | Record::MessagePosted(_)
             | Record::MemberRemoved(_)
             | Record::UserRegistered(_)
@@ -291,7 +294,7 @@ impl Partition {
             Folded::Numbered => {}
             Folded::Contained => self.tell_contained(chat_id, applying, cx),
             Folded::Created => {
-                let members = self.members(chat_id);
+                let members = self.members(chat_id, cx);
                 self.joined(span, chat_id, members, cx);
                 self.show_when_stored(span, ChangeKey::Chat(chat_id), chat_id, cx);
             }
@@ -302,7 +305,7 @@ impl Partition {
             Folded::Left(user_id) => {
                 // Events from here on are not for the one who left.
                 self.flush_chat(chat_id, Some(user_id), cx);
-                if let Some(chat) = self.chats.active(chat_id) {
+                if let Some(chat) = self.chat_of_record(chat_id, cx) {
                     chat.audience.remove(user_id, cx.routing.home(user_id));
                 }
                 let key = ChangeKey::Removed(chat_id, user_id);
@@ -322,12 +325,10 @@ impl Partition {
                 | Record::UserRegistered(_)
                 | Record::SessionEnded(_) => {}
             },
-            Folded::Full => {
-                if let Record::MemberAdded(change) = applying.record {
-                    let key = ChangeKey::Added(chat_id, change.user_id);
-                    let outcome = || Outcome::Refused(Problem::CHAT_FULL);
-                    self.answer_when_stored(span, key, outcome, cx);
-                }
+            Folded::Full(user_id) => {
+                let key = ChangeKey::Added(chat_id, user_id);
+                let outcome = || Outcome::Refused(Problem::CHAT_FULL);
+                self.answer_when_stored(span, key, outcome, cx);
             }
         }
     }
@@ -336,23 +337,32 @@ impl Partition {
     /// knew, and whoever owned the partition then may be gone.
     fn tell_contained(&mut self, chat_id: ChatId, applying: Applying<'_>, cx: &mut Context<'_>) {
         let joined = match applying.record {
-            Record::ChatCreated(_) => self.members(chat_id),
+            Record::ChatCreated(_) => self.members(chat_id, cx),
             Record::MemberAdded(change) => vec![change.user_id],
             Record::MessagePosted(_)
             | Record::MemberRemoved(_)
             | Record::UserRegistered(_)
             | Record::SessionEnded(_) => return,
         };
-        let Some(chat) = self.chats.active(chat_id) else {
-            return cx.bug("a chat is gone while a record of it is applied");
+        let Some(chat) = self.chat_of_record(chat_id, cx) else {
+            return;
         };
         let still = joined.into_iter().filter(|user| chat.is_member(*user));
         let still: Vec<UserId> = still.collect();
         self.joined(applying.span, chat_id, still, cx);
     }
 
-    fn members(&mut self, chat_id: ChatId) -> Vec<UserId> {
+    /// The chat of a record that is being applied. It stays in memory until that is done.
+    fn chat_of_record(&mut self, chat_id: ChatId, cx: &mut Context<'_>) -> Option<&mut Chat> {
         let chat = self.chats.active(chat_id);
+        if chat.is_none() {
+            cx.bug("a chat is gone while a record of it is applied");
+        }
+        chat
+    }
+
+    fn members(&mut self, chat_id: ChatId, cx: &mut Context<'_>) -> Vec<UserId> {
+        let chat = self.chat_of_record(chat_id, cx);
         chat.map(|chat| chat.members().collect())
             .unwrap_or_default()
     }
@@ -365,7 +375,7 @@ impl Partition {
         members: Vec<UserId>,
         cx: &mut Context<'_>,
     ) {
-        if let Some(chat) = self.chats.active(chat_id) {
+        if let Some(chat) = self.chat_of_record(chat_id, cx) {
             for &member in &members {
                 chat.audience.add(member, cx.routing.home(member));
             }
@@ -410,8 +420,8 @@ impl Partition {
         if askers.is_empty() {
             return;
         }
-        let Some(chat) = self.chats.active(chat_id) else {
-            return cx.bug("a chat is gone while a record of it is applied");
+        let Some(chat) = self.chat_of_record(chat_id, cx) else {
+            return;
         };
         let created = matches!(key, ChangeKey::Chat(_));
         let shown = || chat.shown(created);
@@ -448,7 +458,7 @@ impl Partition {
 
     fn flush_chat(&mut self, chat_id: ChatId, leaver: Option<UserId>, cx: &mut Context<'_>) {
         let (stored, bytes_max) = (self.progress.stored(), self.budget.recent_bytes_max);
-        if let Some(chat) = self.chats.active(chat_id) {
+        if let Some(chat) = self.chat_of_record(chat_id, cx) {
             chat.flush(leaver, cx);
             chat.trim(stored, bytes_max);
         }

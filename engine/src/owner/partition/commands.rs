@@ -48,11 +48,9 @@ impl Partition {
         command: ChatCommand,
         cx: &mut Context<'_>,
     ) {
-        let is_creation = matches!(command, ChatCommand::Create { .. });
         match self.chats.get_mut(chat_id) {
             Some(Slot::Active(_) | Slot::Fresh) => self.serve(asker, chat_id, &command, cx),
-            // Its id is new, so there is nothing to be read.
-            None if is_creation => self.serve(asker, chat_id, &command, cx),
+            None if command.creates() => self.serve(asker, chat_id, &command, cx),
             Some(Slot::Loading(parking)) if parking.is_full() => {
                 cx.refuse(asker, Problem::STORE_UNAVAILABLE);
             }

@@ -2,6 +2,7 @@
 
 mod round;
 mod sockets;
+mod standstills;
 
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,11 +23,8 @@ use super::heartbeat::HeartbeatReceiver;
 use super::outside::Outside;
 use crate::mesh::MovedSocket;
 use crate::net::connections::Connections;
+use crate::runtime::core::standstills::Standstills;
 use crate::service::ShardStatus;
-
-/// Microseconds between two heartbeats behind which this shard counts as having stood still, as when the process was
-/// stopped.
-const STANDSTILL_MICROS: u64 = 1_000_000;
 
 /// One shard's engine, and everything that its tasks need to serve it. It never leaves the shard's thread.
 pub(super) struct Core<E> {
@@ -37,8 +35,7 @@ pub(super) struct Core<E> {
     connections: RefCell<Connections>,
     clock: Clock,
     round: RoundDue,
-    /// When the last heartbeat came, in microseconds.
-    ticked_micros: Cell<u64>,
+    standstills: RefCell<Standstills>,
     /// Whether full rings keep this shard from reading sockets.
     stalled: Cell<bool>,
     end: End,
@@ -76,7 +73,7 @@ impl<E: Engine> Core<E> {
             connections: RefCell::new(connections),
             clock: Clock::new(start),
             round: RoundDue::default(),
-            ticked_micros: Cell::new(0),
+            standstills: RefCell::default(),
             stalled: Cell::new(false),
             end: End {
                 status,
@@ -182,13 +179,12 @@ impl<E: Engine> Core<E> {
             .await;
     }
 
-    /// Skips a tick behind a time in which nothing ran: what came meanwhile must be heard before anything counts as
-    /// overdue, or a reader as slow.
+    /// Skips the tick that ends a standstill: what came meanwhile is to be heard before anything counts as overdue,
+    /// or a reader as slow.
     fn tick(&self) {
         self.clock.set_wall();
         let now = self.now().micros;
-        let since = now.saturating_sub(self.ticked_micros.replace(now));
-        if since > STANDSTILL_MICROS {
+        if self.standstills.borrow_mut().ends_one(now) {
             return self.step(Input::Resumed);
         }
         // glommio returns the time since it was last asked.
