@@ -248,11 +248,8 @@ impl Partition {
                 self.chats.insert(Box::new(Chat::created(created)));
             }
             // Events up to here are not for the one who joins.
-            Record::MemberAdded(_) if self.chats.active(chat_id).is_some() => {
-                self.flush_chat(chat_id, None, cx);
-            }
+            Record::MemberAdded(_) => self.flush_chat(chat_id, None, cx),
             Record::ChatCreated(_)
-            | Record::MemberAdded(_)
             | Record::MessagePosted(_)
             | Record::MemberRemoved(_)
             | Record::UserRegistered(_)
@@ -458,7 +455,8 @@ impl Partition {
 
     fn flush_chat(&mut self, chat_id: ChatId, leaver: Option<UserId>, cx: &mut Context<'_>) {
         let (stored, bytes_max) = (self.progress.stored(), self.budget.recent_bytes_max);
-        if let Some(chat) = self.chat_of_record(chat_id, cx) {
+        // A chat that was never created has nothing to send, and neither has one that was forgotten since.
+        if let Some(chat) = self.chats.active(chat_id) {
             chat.flush(leaver, cx);
             chat.trim(stored, bytes_max);
         }
