@@ -283,9 +283,10 @@ impl Parts<'_> {
                 chat_id,
                 from,
                 users,
+                under_earlier,
             } => self
                 .home
-                .joined(chat_id, from, &users, self.connections, cx),
+                .joined(chat_id, from, &users, under_earlier, self.connections, cx),
             ShardMessage::JoinsStored { chat_id, users } => {
                 self.home.joins_stored(chat_id, &users, cx);
             }

@@ -279,17 +279,20 @@ impl Home {
     /// Users became members; the owner counts them as subscribed, unless they left and came back while it
     /// said so: what takes back the subscription may be on its way. So it is asked for all the same.
     ///
-    /// Of an owner to whom the chat is not routed, events do not follow: whoever would have to listen from here on
-    /// is disconnected, and comes back.
+    /// Of an owner to whom the chat is not routed, events do not follow. Nor do those since they joined, where that
+    /// was under an earlier owner: its events are passed over by now. Whoever would have to listen from here on is
+    /// disconnected, and comes back.
     pub(crate) fn joined(
         &mut self,
         chat_id: ChatId,
         from: ShardId,
         users: &[UserId],
+        under_earlier: bool,
         connections: &mut Connections,
         cx: &mut Context<'_>,
     ) {
         let is_owner = cx.routing.route(cx.placement().of_chat(chat_id)) == Route::Here(from);
+        let hears_all = is_owner && !under_earlier;
         let (mut absent, mut misled) = (Vec::new(), Vec::new());
         for &user_id in users {
             let unstored = self.unstored_joins.entry(user_id).or_default();
@@ -305,7 +308,7 @@ impl Home {
             }
             let newcomers = &user.newcomers;
             for &conn in user.connections.iter().filter(|it| !newcomers.contains(it)) {
-                if is_owner {
+                if hears_all {
                     let batches = connections.batches(conn);
                     self.rooms.join(chat_id, Listener { conn, batches });
                 } else {

@@ -34,6 +34,8 @@ pub enum ShardMessage {
         /// The owner, whose events follow only while the chat is routed to it.
         from: ShardId,
         users: Vec<UserId>,
+        /// They joined under an earlier owner, and so do not hear from this one what happened since.
+        under_earlier: bool,
     },
     /// Owner to home: the store knows by now what [`ShardMessage::Joined`] told.
     JoinsStored { chat_id: ChatId, users: Vec<UserId> },

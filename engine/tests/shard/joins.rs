@@ -16,6 +16,7 @@ fn joined(stage: &mut Stage, chat_id: ChatId, user: UserId) {
         chat_id,
         from,
         users,
+        under_earlier: false,
     });
 }
 

@@ -63,9 +63,48 @@ fn who_joins_a_chat_of_an_owner_that_is_none_any_more_is_disconnected() {
         chat_id: chat,
         from: THERE,
         users: vec![user],
+        under_earlier: false,
     });
     let heard = stage.heard(conn);
     assert!(heard.contains("a chat moves"), "{heard}");
+}
+
+#[test]
+fn who_joined_under_an_earlier_owner_whose_events_come_too_late_is_disconnected() {
+    let mut stage = Stage::new();
+    let (chat, user) = (stage.foreign_chat(), stage.user());
+    let conn = stage.connect(user);
+    stage.answer_read(Ok(rookery_engine::port::Found::Chats(Vec::new())));
+    assert!(stage.heard(conn).contains("ready"));
+    let mut joined = |under_earlier| {
+        stage.tell(ShardMessage::Joined {
+            chat_id: chat,
+            from: THERE,
+            users: vec![user],
+            under_earlier,
+        });
+        stage.heard(conn)
+    };
+    assert!(joined(true).contains("a chat moves"));
+    assert_eq!(joined(true), "", "they are gone");
+}
+
+#[test]
+fn who_hears_a_chat_already_is_told_nothing_by_a_later_owner() {
+    let mut stage = Stage::new();
+    let (chat, user) = (stage.foreign_chat(), stage.user());
+    let conn = stage.connect(user);
+    stage.answer_read(Ok(rookery_engine::port::Found::Chats(Vec::new())));
+    assert!(stage.heard(conn).contains("ready"));
+    for under_earlier in [false, true] {
+        stage.tell(ShardMessage::Joined {
+            chat_id: chat,
+            from: THERE,
+            users: vec![user],
+            under_earlier,
+        });
+        assert_eq!(stage.heard(conn), "");
+    }
 }
 
 #[test]
@@ -77,6 +116,7 @@ fn an_owner_that_counts_an_absent_user_is_told_wherever_the_chat_is_routed() {
         chat_id: chat,
         from: THERE,
         users: vec![user],
+        under_earlier: false,
     });
     let is_told = |it: &ShardMessage| matches!(it, ShardMessage::Unsubscribe { users, .. } if *users == [user]);
     assert!(stage.sent.iter().any(is_told), "{:?}", stage.sent);

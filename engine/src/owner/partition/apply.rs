@@ -292,11 +292,11 @@ impl Partition {
             Folded::Contained => self.tell_contained(chat_id, applying, cx),
             Folded::Created => {
                 let members = self.members(chat_id, cx);
-                self.joined(span, chat_id, members, cx);
+                self.joined(span, chat_id, members, false, cx);
                 self.show_when_stored(span, ChangeKey::Chat(chat_id), chat_id, cx);
             }
             Folded::Joined(user_id) => {
-                self.joined(span, chat_id, vec![user_id], cx);
+                self.joined(span, chat_id, vec![user_id], false, cx);
                 self.show_when_stored(span, ChangeKey::Added(chat_id, user_id), chat_id, cx);
             }
             Folded::Left(user_id) => {
@@ -346,7 +346,7 @@ impl Partition {
         };
         let still = joined.into_iter().filter(|user| chat.is_member(*user));
         let still: Vec<UserId> = still.collect();
-        self.joined(applying.span, chat_id, still, cx);
+        self.joined(applying.span, chat_id, still, true, cx);
     }
 
     /// The chat of a record that is being applied. It stays in memory until that is done.
@@ -370,6 +370,7 @@ impl Partition {
         span: SpanId,
         chat_id: ChatId,
         members: Vec<UserId>,
+        under_earlier: bool,
         cx: &mut Context<'_>,
     ) {
         if let Some(chat) = self.chat_of_record(chat_id, cx) {
@@ -382,6 +383,7 @@ impl Partition {
             chat_id,
             from,
             users,
+            under_earlier,
         });
         if let Some(on_stored) = self.progress.on_stored(span, cx) {
             on_stored.joins.push((chat_id, members));
