@@ -34,6 +34,8 @@ pub(crate) struct Delivery {
     next: Offset,
     /// Records below were confirmed to be in the log.
     confirmed: Offset,
+    /// Of records from [`Self::next`] up to here, all were appended by this owner, or were there when it opened the log.
+    known: Offset,
     /// Where appends ended whose records are not all applied, and when they were confirmed, oldest first.
     /// New ones are refused before the first is [`ShardConfig::lag_limit`](crate::config::ShardConfig) old.
     confirmations: VecDeque<(Offset, u64)>,
@@ -47,6 +49,7 @@ impl Delivery {
             opened_end: opened.end,
             next: opened.start,
             confirmed: opened.start,
+            known: opened.end,
             confirmations: VecDeque::new(),
             reads: VecDeque::new(),
         }
@@ -58,10 +61,13 @@ impl Delivery {
     }
 
     /// Records below `end` are confirmed to be in the log, whether or not they are applied; the last `count` of them
-    /// are those that were appended. Whether all before were known.
+    /// are those that were appended. Whether all before them were known: one that was not may be an earlier owner's.
     pub(crate) fn confirm(&mut self, end: Offset, count: u64, now_micros: u64) -> bool {
-        let known = self.opened_end.max(self.confirmed).max(self.next);
+        let known = self.known.max(self.next);
         let follows = end.0 <= known.0 + count;
+        if follows {
+            self.known = known.max(end);
+        }
         self.confirmed = self.confirmed.max(end);
         if self.next < end {
             self.confirmations.push_back((end, now_micros));
@@ -199,6 +205,22 @@ mod tests {
         delivery.confirm(Offset(15), 1, 6);
         delivery.confirm(Offset(12), 1, 7);
         assert!(delivery.is_behind(), "the end does not go back");
+    }
+
+    #[test]
+    fn behind_a_record_that_is_not_known_none_is_until_it_is_applied() {
+        let mut delivery = delivery();
+        assert!(
+            delivery.confirm(Offset(17), 2, 5),
+            "right behind the others"
+        );
+        assert!(!delivery.confirm(Offset(19), 1, 6), "whose is record 17?");
+        assert!(!delivery.confirm(Offset(20), 1, 7), "it is still not known");
+        delivery.advance(Offset(17));
+        assert!(!delivery.confirm(Offset(21), 1, 8));
+        delivery.advance(Offset(21));
+        assert!(delivery.confirm(Offset(22), 1, 9));
+        assert!(delivery.confirm(Offset(23), 1, 10));
     }
 
     #[test]

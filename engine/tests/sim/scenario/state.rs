@@ -60,7 +60,7 @@ impl Room {
             .collect()
     }
 
-    /// Somebody who never leaves.
+    /// A member who does not leave while they are this.
     pub(super) fn host(&self) -> usize {
         self.members()[0]
     }
@@ -171,6 +171,7 @@ pub(super) struct Query {
 /// A page that was asked for and not answered.
 pub(super) struct AskedPage {
     pub(super) wire: WireId,
+    pub(super) asker: usize,
     pub(super) query: Query,
 }
 
