@@ -35,7 +35,7 @@ pub(crate) struct Http {
     reader: RequestReader,
     input: BytesMut,
     replies: Replies,
-    /// What is under way may run beside other posts.
+    /// Whether what is under way may have other posts beside it.
     is_concurrent: bool,
     /// A request that must see the effects of those before it.
     held: Option<Request>,
@@ -385,7 +385,7 @@ impl Http {
     /// Ends what is overdue.
     pub(super) fn tick(&mut self, link: &mut Link, api: Api<'_>, cx: &mut Context<'_>) {
         let seconds = cx.seconds();
-        if link.stuck_seconds(cx).is_some_and(|due| due <= seconds) {
+        if link.is_stuck(cx) {
             return link.cut_off(cx);
         }
         if link.is_full() && self.request_began_seconds.is_some() {

@@ -65,10 +65,21 @@ impl Link {
         self.outbox.sent_micros().div_ceil(MICROS_PER_SECOND)
     }
 
-    /// When it is cut off unless some of what waits is taken before, in seconds.
+    /// When it counts as stuck unless some of its output is taken before, in seconds.
     pub(super) fn stuck_seconds(&self, cx: &Context<'_>) -> Option<u64> {
-        let since = self.outbox.stuck_since_micros()?.max(cx.resumed_micros);
+        let since = match self.phase {
+            Phase::Open => self.outbox.stuck_since_micros()?,
+            Phase::Closing(since) => self.outbox.sent_micros().max(since * MICROS_PER_SECOND),
+            Phase::Aborted => return None,
+        };
+        let since = since.max(cx.resumed_micros);
         Some(since.div_ceil(MICROS_PER_SECOND) + STUCK_SECONDS_MAX)
+    }
+
+    /// Whether its client has taken nothing for so long that it is cut off.
+    pub(super) fn is_stuck(&self, cx: &Context<'_>) -> bool {
+        self.stuck_seconds(cx)
+            .is_some_and(|due| due <= cx.seconds())
     }
 
     /// Whether as many own bytes wait to be sent as may.
@@ -78,17 +89,6 @@ impl Link {
 
     pub(super) const fn is_closing(&self) -> bool {
         !matches!(self.phase, Phase::Open)
-    }
-
-    /// When a connection that closes is cut off unless some of its output is taken before, in seconds.
-    pub(super) fn given_up_seconds(&self, cx: &Context<'_>) -> Option<u64> {
-        match self.phase {
-            Phase::Open | Phase::Aborted => None,
-            Phase::Closing(since) => {
-                let resumed = cx.resumed_micros.div_ceil(MICROS_PER_SECOND);
-                Some(since.max(self.taken_seconds()).max(resumed) + STUCK_SECONDS_MAX)
-            }
-        }
     }
 
     /// Appends own bytes to the output.

@@ -68,7 +68,7 @@ impl Connection {
     /// When it must be looked at, in seconds.
     fn due_seconds(&self, cx: &Context<'_>) -> Option<u64> {
         match &self.protocol {
-            _ if self.link.is_closing() => self.link.given_up_seconds(cx),
+            _ if self.link.is_closing() => self.link.stuck_seconds(cx),
             Protocol::Http(http) => Some(http.due_seconds(&self.link, cx)),
             Protocol::WebSocket(ws) => Some(ws.due_seconds(&self.link, cx)),
         }
@@ -90,10 +90,7 @@ impl Connection {
         let link = &mut self.link;
         match &mut self.protocol {
             _ if link.is_closing() => {
-                if link
-                    .given_up_seconds(cx)
-                    .is_some_and(|due| due <= cx.seconds())
-                {
+                if link.is_stuck(cx) {
                     link.cut_off(cx);
                 }
             }

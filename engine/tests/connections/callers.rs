@@ -94,6 +94,17 @@ fn each_request_is_its_own_caller_s_by_token() {
     }
 }
 
+/// A connection on which a user has logged in, and the header with their token.
+fn connect(host: &mut Host, user: UserId) -> (ConnId, String) {
+    let conn = host.accept();
+    let token = log_in(host, conn, user);
+    (conn, format!("Authorization: Bearer {token}\r\n"))
+}
+
+fn logout(header: &str) -> Vec<u8> {
+    format!("POST /logout HTTP/1.1\r\nHost: a\r\n{header}\r\n").into_bytes()
+}
+
 /// Takes the end of a session that was asked for, and answers that it is recorded.
 fn end_session(host: &mut Host, user: UserId) {
     let Some((asker, Command::User(user_id, command))) = host.asked.pop_front() else {
@@ -115,13 +126,10 @@ fn end_session(host: &mut Host, user: UserId) {
 #[test]
 fn a_caller_who_was_known_is_not_known_after_their_logout() {
     let mut host = Host::new(AuthMode::Token);
-    let conn = host.accept();
     let user = Host::foreign_user();
-    let token = log_in(&mut host, conn, user);
-    let bearer = format!("Authorization: Bearer {token}\r\n");
+    let (conn, bearer) = connect(&mut host, user);
     assert_eq!(sender(&mut host, conn, &bearer), Some(user));
-    let logout = format!("POST /logout HTTP/1.1\r\nHost: a\r\n{bearer}\r\n");
-    host.send(conn, logout.as_bytes());
+    host.send(conn, &logout(&bearer));
     end_session(&mut host, user);
     host.read_all(conn);
     assert_eq!(sender(&mut host, conn, &bearer), None);
@@ -130,13 +138,10 @@ fn a_caller_who_was_known_is_not_known_after_their_logout() {
 #[test]
 fn a_post_that_follows_a_logout_at_once_is_refused() {
     let mut host = Host::new(AuthMode::Token);
-    let conn = host.accept();
     let user = Host::foreign_user();
-    let token = log_in(&mut host, conn, user);
-    let bearer = format!("Authorization: Bearer {token}\r\n");
-    let logout = format!("POST /logout HTTP/1.1\r\nHost: a\r\n{bearer}\r\n");
-    let post = post(&host, &bearer);
-    host.send(conn, &[logout.into_bytes(), post].concat());
+    let (conn, bearer) = connect(&mut host, user);
+    let train = [logout(&bearer), post(&host, &bearer)].concat();
+    host.send(conn, &train);
     end_session(&mut host, user);
     let replies = String::from_utf8(host.read_all(conn)).unwrap();
     assert!(replies.starts_with("HTTP/1.1 204 "), "{replies}");

@@ -10,14 +10,7 @@ use rookery_schema::{ChatId, Seq, Timestamp, UserId};
 use crate::stage::{Stage, THERE};
 
 fn joined(stage: &mut Stage, chat_id: ChatId, user: UserId) {
-    let users = vec![user];
-    let from = THERE;
-    stage.tell(ShardMessage::Joined {
-        chat_id,
-        from,
-        users,
-        under_earlier: false,
-    });
+    stage.told_joined(chat_id, user, false);
 }
 
 fn joins_stored(stage: &mut Stage, chat_id: ChatId, user: UserId) {

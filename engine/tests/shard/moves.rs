@@ -4,7 +4,7 @@ use rookery_engine::mesh::ShardMessage;
 use rookery_schema::record::{MessagePosted, Record};
 use rookery_schema::{ChatId, MessageId, Route, Timestamp, UserId};
 
-use crate::stage::{Stage, THERE, batch_of, message_ids};
+use crate::stage::{Stage, batch_of, message_ids};
 
 /// The first try of a message, which an earlier owner had on its way into the log.
 fn first_try(chat_id: ChatId, sender_id: UserId) -> MessagePosted<'static> {
@@ -55,16 +55,9 @@ fn a_try_that_an_earlier_owner_appended_is_the_first_also_when_it_is_confirmed_l
 fn who_joins_a_chat_of_an_owner_that_is_none_any_more_is_disconnected() {
     let mut stage = Stage::new();
     let (chat, user) = (stage.foreign_chat(), stage.user());
-    let conn = stage.connect(user);
-    stage.answer_read(Ok(rookery_engine::port::Found::Chats(Vec::new())));
-    assert!(stage.heard(conn).contains("ready"));
+    let conn = stage.connect_idle(user);
     stage.reroute(chat, Route::Nobody);
-    stage.tell(ShardMessage::Joined {
-        chat_id: chat,
-        from: THERE,
-        users: vec![user],
-        under_earlier: false,
-    });
+    stage.told_joined(chat, user, false);
     let heard = stage.heard(conn);
     assert!(heard.contains("a chat moves"), "{heard}");
 }
@@ -73,16 +66,9 @@ fn who_joins_a_chat_of_an_owner_that_is_none_any_more_is_disconnected() {
 fn who_joined_under_an_earlier_owner_whose_events_come_too_late_is_disconnected() {
     let mut stage = Stage::new();
     let (chat, user) = (stage.foreign_chat(), stage.user());
-    let conn = stage.connect(user);
-    stage.answer_read(Ok(rookery_engine::port::Found::Chats(Vec::new())));
-    assert!(stage.heard(conn).contains("ready"));
+    let conn = stage.connect_idle(user);
     let mut joined = |under_earlier| {
-        stage.tell(ShardMessage::Joined {
-            chat_id: chat,
-            from: THERE,
-            users: vec![user],
-            under_earlier,
-        });
+        stage.told_joined(chat, user, under_earlier);
         stage.heard(conn)
     };
     assert!(joined(true).contains("a chat moves"));
@@ -93,16 +79,9 @@ fn who_joined_under_an_earlier_owner_whose_events_come_too_late_is_disconnected(
 fn who_hears_a_chat_already_is_told_nothing_by_a_later_owner() {
     let mut stage = Stage::new();
     let (chat, user) = (stage.foreign_chat(), stage.user());
-    let conn = stage.connect(user);
-    stage.answer_read(Ok(rookery_engine::port::Found::Chats(Vec::new())));
-    assert!(stage.heard(conn).contains("ready"));
+    let conn = stage.connect_idle(user);
     for under_earlier in [false, true] {
-        stage.tell(ShardMessage::Joined {
-            chat_id: chat,
-            from: THERE,
-            users: vec![user],
-            under_earlier,
-        });
+        stage.told_joined(chat, user, under_earlier);
         assert_eq!(stage.heard(conn), "");
     }
 }
@@ -112,12 +91,7 @@ fn an_owner_that_counts_an_absent_user_is_told_wherever_the_chat_is_routed() {
     let mut stage = Stage::new();
     let (chat, user) = (stage.foreign_chat(), stage.user());
     stage.reroute(chat, Route::Nobody);
-    stage.tell(ShardMessage::Joined {
-        chat_id: chat,
-        from: THERE,
-        users: vec![user],
-        under_earlier: false,
-    });
+    stage.told_joined(chat, user, false);
     let is_told = |it: &ShardMessage| matches!(it, ShardMessage::Unsubscribe { users, .. } if *users == [user]);
     assert!(stage.sent.iter().any(is_told), "{:?}", stage.sent);
 }

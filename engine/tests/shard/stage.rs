@@ -390,6 +390,26 @@ impl Stage {
         conn
     }
 
+    /// A user who is in no chat connects, and is ready.
+    pub(crate) fn connect_idle(&mut self, user_id: UserId) -> ConnId {
+        let conn = self.connect(user_id);
+        let read = self.answer_read(Ok(Found::Chats(Vec::new())));
+        assert_eq!(read, Read::ChatsOfUser(user_id));
+        assert!(self.heard(conn).contains("ready"));
+        conn
+    }
+
+    /// The other shard tells that a user became a member of a chat of its own, or had become one under an earlier
+    /// owner.
+    pub(crate) fn told_joined(&mut self, chat_id: ChatId, user_id: UserId, under_earlier: bool) {
+        self.tell(ShardMessage::Joined {
+            chat_id,
+            from: THERE,
+            users: vec![user_id],
+            under_earlier,
+        });
+    }
+
     pub(crate) fn disconnect(&mut self, conn: ConnId) {
         self.step(Input::Gone { conn });
     }

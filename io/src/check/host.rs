@@ -147,29 +147,31 @@ fn huge_pages(found: Option<&str>) -> Finding {
 }
 
 fn backlog(found: Option<&str>) -> Finding {
-    const CHECK: &str = "accept backlog";
-    match found.and_then(|text| text.parse::<u64>().ok()) {
-        None => Finding::ok(CHECK, "not told"),
-        Some(backlog) if backlog < BACKLOG_ADVISED => Finding::warn(
-            CHECK,
-            backlog.to_string(),
-            format!("sysctl -w net.core.somaxconn={BACKLOG_ADVISED}"),
-        ),
-        Some(backlog) => Finding::ok(CHECK, backlog.to_string()),
-    }
+    let remedy = format!("sysctl -w net.core.somaxconn={BACKLOG_ADVISED}");
+    let shown = |backlog: u64| backlog.to_string();
+    at_least("accept backlog", found, BACKLOG_ADVISED, shown, remedy)
 }
 
 /// The kernel gives a WebSocket no more than this, and says nothing.
-fn send_buffer(max: Option<&str>) -> Finding {
-    const CHECK: &str = "send buffer";
-    match max.and_then(|text| text.parse::<u64>().ok()) {
-        None => Finding::ok(CHECK, "not told"),
-        Some(max) if max < WEBSOCKET_SEND_BYTES as u64 => Finding::warn(
-            CHECK,
-            kib(max),
-            format!("busy rooms take more CPU; sysctl -w net.core.wmem_max={WEBSOCKET_SEND_BYTES}"),
-        ),
-        Some(max) => Finding::ok(CHECK, kib(max)),
+fn send_buffer(found: Option<&str>) -> Finding {
+    let remedy =
+        format!("busy rooms take more CPU; sysctl -w net.core.wmem_max={WEBSOCKET_SEND_BYTES}");
+    let advised = WEBSOCKET_SEND_BYTES as u64;
+    at_least("send buffer", found, advised, kib, remedy)
+}
+
+/// A number that the kernel tells, and that should be at least this.
+fn at_least(
+    check: &'static str,
+    found: Option<&str>,
+    advised: u64,
+    shown: fn(u64) -> String,
+    remedy: String,
+) -> Finding {
+    match found.and_then(|text| text.parse::<u64>().ok()) {
+        None => Finding::ok(check, "not told"),
+        Some(found) if found < advised => Finding::warn(check, shown(found), remedy),
+        Some(found) => Finding::ok(check, shown(found)),
     }
 }
 

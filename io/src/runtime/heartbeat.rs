@@ -21,7 +21,7 @@ use signal_hook::consts::SIGURG;
 
 use super::readable::Readable;
 
-/// Beats that one read takes; more than the socket holds, so that a shard that stood still has them behind it at once.
+/// Beats that one read takes: more than the socket holds, so that a shard that stood still reads all of them at once.
 const BEATS_READ_MAX: usize = 1024;
 
 /// Beats that a shard which is alive but busy may not have received yet.

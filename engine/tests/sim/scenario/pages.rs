@@ -34,9 +34,8 @@ impl Scenario {
             amendments: self.amendments.before(),
             since_micros: self.world.micros,
         };
-        let host = self.rooms[room].host();
-        if let Some(wire) = self.ask(host, "GET", &path, None) {
-            let asker = host;
+        let asker = self.rooms[room].host();
+        if let Some(wire) = self.ask(asker, "GET", &path, None) {
             self.pages.push(AskedPage { wire, asker, query });
         }
     }
