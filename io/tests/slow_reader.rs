@@ -10,7 +10,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Signal, getrlimit, setrlimit};
-use serde_json::Value;
+use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};
 use support::api::Api;
 use support::http::{Http, Request, ResponseReader};
@@ -157,8 +157,10 @@ impl Read for Trickle {
 
 #[test]
 fn a_server_that_stood_still_closes_nobody_for_that() {
-    const SLOW_SECONDS: u64 = 2;
+    const SLOW_SECONDS: u64 = 4;
     const MESSAGES: usize = 500;
+    /// What waits for the server when it goes on, and is pushed to the reader at once.
+    const LATE: usize = 20;
     let dir = tempfile::tempdir().unwrap();
     let server = Options::trusting(dir.path())
         .flag("--slow-reader", SLOW_SECONDS)
@@ -169,11 +171,20 @@ fn a_server_that_stood_still_closes_nobody_for_that() {
     let mut reader = stuck_reader(&server, &user);
     // More than the kernel holds, so that most of it waits in the server.
     alice.say_all(&chat, &vec!["x".repeat(CONTENT_BYTES); MESSAGES]);
+    let mut late = Http::connect(server.addr).unwrap();
+    late.assert_lives();
+    let post = Request::new("POST", &format!("/chats/{chat}/messages"))
+        .headers(&alice.identity)
+        .json(&json!({"content": "late"}));
     server.signal(Signal::STOP);
+    late.write(&post.encode().repeat(LATE)).unwrap();
     std::thread::sleep(Duration::from_secs(2 * SLOW_SECONDS));
     server.signal(Signal::CONT);
+    // It may take some of them for later than it serves.
+    let posted = (0..LATE).filter(|_| late.receive().unwrap().status == 200);
+    let posted = posted.count();
     assert!(reader.poll(PATIENCE).unwrap().contains("ready"));
-    for seq in 2..2 + MESSAGES {
+    for seq in 2..2 + MESSAGES + posted {
         let text = reader.poll(PATIENCE).unwrap();
         assert!(text.contains(&format!("\"seq\":{seq},")), "{text:.200}");
     }

@@ -179,14 +179,21 @@ impl<E: Engine> Core<E> {
             .await;
     }
 
-    /// Skips the tick that ends a standstill: what came meanwhile is to be heard before anything counts as overdue,
-    /// or a reader as slow.
+    /// Tells the engine of a standstill that ends now, before anything else that it hears: no reader was slow.
+    fn look_for_standstill(&self) {
+        if self.standstills.borrow_mut().look(self.now().micros) {
+            self.step(Input::Resumed);
+        }
+    }
+
+    /// Skips the tick after a standstill: what came meanwhile is to be heard before anything counts as overdue.
     fn tick(&self) {
         self.clock.set_wall();
-        let now = self.now().micros;
-        if self.standstills.borrow_mut().ends_one(now) {
-            return self.step(Input::Resumed);
+        self.look_for_standstill();
+        if self.standstills.borrow_mut().take_ended() {
+            return;
         }
+        let now = self.now().micros;
         // glommio returns the time since it was last asked.
         let busy = glommio::executor().executor_stats().executor_runtime();
         self.with_engine(|engine| engine.stats_mut().busy_micros += busy.as_micros() as u64);

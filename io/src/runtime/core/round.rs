@@ -56,6 +56,7 @@ impl<E: Engine> Core<E> {
 
     /// One round. True if there may be more news than it took.
     fn round(&self) -> bool {
+        self.look_for_standstill();
         let sockets = self.serve_sockets();
         let rings = self.receive();
         let now = self.now();
