@@ -4,6 +4,7 @@ pub mod backend;
 pub mod check;
 pub mod cli;
 pub mod config;
+mod descriptors;
 pub mod embedded;
 pub mod lane;
 pub mod log;

@@ -14,6 +14,7 @@ use rookery_engine::mesh::ShardMessage;
 use rookery_schema::ShardId;
 
 use crate::mailbox::{Mailbox, Receiver, Sender};
+use crate::net::admission::Permit;
 
 /// Parcels in one ring. Each holds what one shard had to tell another in one round.
 const RING_PARCELS: usize = 64;
@@ -43,6 +44,7 @@ impl Parcel {
 #[derive(Debug)]
 pub struct MovedSocket {
     pub fd: OwnedFd,
+    pub permit: Permit,
     pub state: HandedOff,
 }
 
@@ -178,6 +180,10 @@ mod tests {
     use rookery_schema::{ChatId, Seq, Timestamp, UserId};
     use std::time::Duration;
 
+    use rookery_engine::input::Entrance;
+
+    use crate::net::admission::Admission;
+
     fn message(ticket: u64) -> Vec<ShardMessage> {
         vec![ShardMessage::StatsWanted {
             from: ShardId(0),
@@ -189,6 +195,7 @@ mod tests {
         let (fd, _) = std::os::unix::net::UnixStream::pair().unwrap();
         MovedSocket {
             fd: fd.into(),
+            permit: Admission::of(1).take(Entrance::Admin).unwrap(),
             state: HandedOff {
                 user_id: UserId::from_bytes([ticket; 16]),
                 session: None,

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::backend::{LogBackend, OpenError, Opened, Opening, StoreBackend};
 use crate::check::{self, PreflightError};
 use crate::config::{self, Config, LogEngine, SecretError, StoreEngine};
+use crate::descriptors;
 use crate::embedded::{DataDir, DataDirError};
 use crate::log::Stored;
 use crate::log::embedded::{LogError, LogLayout};
@@ -66,6 +67,7 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
         partitions: log.partitions(),
         listen: config.listen,
         admin_listen: config.admin_listen,
+        open_files_max: descriptors::raise(),
         auth: match config.auth {
             config::AuthMode::Token => AuthMode::Token,
             config::AuthMode::Trust => AuthMode::Trust,

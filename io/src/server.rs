@@ -20,6 +20,7 @@ use crate::backend::{OpenError, Opened, Opening};
 use crate::lane::Lane;
 use crate::mailbox::{Mailbox, Sender};
 use crate::mesh;
+use crate::net::admission::{Admission, TooFewDescriptors};
 use crate::net::listener::{self, BindError, Bound, Entrance};
 use crate::passwords::{self, PasswordPort};
 use crate::runtime::executor::{self, Executor, Parts, StartError};
@@ -50,6 +51,8 @@ pub struct ServerConfig {
     pub partitions: u32,
     pub listen: SocketAddr,
     pub admin_listen: Option<SocketAddr>,
+    /// Files that the process may have open.
+    pub open_files_max: u64,
     pub auth: AuthMode,
     /// At least 32 bytes.
     pub token_secret: Vec<u8>,
@@ -68,6 +71,8 @@ pub struct ServerConfig {
 pub enum ServerError {
     #[error("at least one shard and one partition are needed")]
     Empty,
+    #[error(transparent)]
+    Descriptors(#[from] TooFewDescriptors),
     #[error(transparent)]
     Start(#[from] StartError),
     #[error(transparent)]
@@ -155,6 +160,7 @@ struct NewShard<E> {
     executor: Executor<E>,
     config: ShardConfig,
     listeners: Vec<Bound>,
+    admission: Admission,
     heartbeat: HeartbeatReceiver,
     status: Arc<ShardStatus>,
 }
@@ -179,6 +185,7 @@ impl<E: Engine> NewShard<E> {
             engine: Box::new(move || engine(config)),
             outside: wires.outside,
             listeners: self.listeners,
+            admission: self.admission,
             heartbeat: self.heartbeat,
             start,
             status: Arc::clone(&self.status),
@@ -325,6 +332,7 @@ fn prepare<E: Engine>(
     shutdown: &Shutdown,
     monitor: &mut Monitor,
 ) -> Result<(SocketAddr, Vec<NewShard<E>>), ServerError> {
+    let admission = Admission::within(config.open_files_max, config.cpus.len())?;
     let executors = start_executors(&config.cpus, shutdown)?;
     let configs = configure_shards(config, routing)?;
     let (address, listeners) = bind(config)?;
@@ -335,6 +343,7 @@ fn prepare<E: Engine>(
             executor,
             config,
             listeners,
+            admission: admission.clone(),
             heartbeat,
             status,
         })

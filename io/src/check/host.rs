@@ -54,7 +54,8 @@ pub(super) fn findings(shards: usize) -> Vec<Finding> {
         // With all that comes before it: an executor on too old a kernel ends the process.
         essential("io_uring", preflight().map(|()| "usable".into())),
         locked_memory(memlock, rings),
-        open_files(getrlimit(Resource::Nofile).current),
+        // A start raises the soft limit to it.
+        open_files(getrlimit(Resource::Nofile).maximum),
         governor(read(GOVERNOR).as_deref()),
         clock_source(read(CLOCK_SOURCE).as_deref()),
         huge_pages(read(HUGE_PAGES).as_deref()),

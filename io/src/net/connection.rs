@@ -7,6 +7,7 @@ use rookery_engine::effect::{ConnEffect, HandedOff};
 use rookery_engine::outbox::Outbox;
 use rookery_schema::ShardId;
 
+use super::admission::Permit;
 use super::poller::Readiness;
 use super::socket::Socket;
 
@@ -20,6 +21,7 @@ const LINGER_BYTES_MAX: usize = 256 * 1024;
 
 pub(crate) struct Connection {
     socket: Socket,
+    permit: Permit,
     phase: Phase,
     /// There may be something to read.
     readable: bool,
@@ -61,9 +63,10 @@ pub(crate) enum Next {
 }
 
 impl Connection {
-    pub(crate) const fn new(socket: Socket) -> Self {
+    pub(crate) const fn new(socket: Socket, permit: Permit) -> Self {
         Self {
             socket,
+            permit,
             phase: Phase::Open,
             // Input that came before the socket was watched is not reported.
             readable: true,
@@ -134,9 +137,9 @@ impl Connection {
     }
 
     /// Where it moves, if that is how it ended.
-    pub(crate) fn into_move(self) -> Option<(Socket, Move)> {
+    pub(crate) fn into_move(self) -> Option<(Socket, Permit, Move)> {
         match self.phase {
-            Phase::HandingOff(target) => Some((self.socket, *target)),
+            Phase::HandingOff(target) => Some((self.socket, self.permit, *target)),
             _ => None,
         }
     }

@@ -6,6 +6,7 @@ use std::io;
 use rookery_engine::effect::ConnEffect;
 use rookery_engine::ids::ConnId;
 
+use super::admission::{Admission, Permit};
 use super::connection::{Connection, Next};
 use super::listener::{Bound, Entrance, Listeners};
 use super::poller::{Event, Poller, Readiness};
@@ -23,6 +24,7 @@ pub(crate) struct Connections {
     all: Slab<Connection>,
     pub(crate) poller: Poller,
     listeners: Listeners,
+    admission: Admission,
     /// Events of the last poll; kept for its allocation.
     events: Vec<Event>,
     /// Those that have something to do, each once.
@@ -39,7 +41,7 @@ impl Connections {
     ///
     /// # Errors
     /// Where the kernel has no memory or no descriptor to watch sockets with.
-    pub(crate) fn new(bound: Vec<Bound>) -> io::Result<Self> {
+    pub(crate) fn new(bound: Vec<Bound>, admission: Admission) -> io::Result<Self> {
         let poller = Poller::new()?;
         let mut listeners = Listeners::default();
         for one in bound {
@@ -49,6 +51,7 @@ impl Connections {
             all: Slab::default(),
             poller,
             listeners,
+            admission,
             events: Vec::new(),
             ready: VecDeque::new(),
             closing: Vec::new(),
@@ -101,20 +104,21 @@ impl Connections {
     }
 
     /// Accepts who is waiting at a listener, up to a limit.
-    pub(crate) fn accept(&mut self, listener: usize) -> Vec<(Socket, Entrance)> {
+    pub(crate) fn accept(&mut self, listener: usize) -> Vec<(Socket, Entrance, Permit)> {
         // Connections that moved here count too, but are never turned away.
         let room = CONNECTIONS_MAX
             .saturating_sub(self.all.len())
             .min(ACCEPTED_MAX);
-        self.listeners.accept(listener, room, &self.poller)
+        self.listeners
+            .accept(listener, room, &self.admission, &self.poller)
     }
 
     /// Takes over a socket.
     ///
     /// # Errors
     /// Where the kernel can't watch it.
-    pub(crate) fn open(&mut self, socket: Socket, now: u64) -> io::Result<ConnId> {
-        let conn = self.all.insert(Connection::new(socket));
+    pub(crate) fn open(&mut self, socket: Socket, permit: Permit, now: u64) -> io::Result<ConnId> {
+        let conn = self.all.insert(Connection::new(socket, permit));
         let Some(connection) = self.all.get_mut(conn) else {
             return Ok(conn);
         };

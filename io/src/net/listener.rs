@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 pub use rookery_engine::input::Entrance;
 use socket2::{Domain, Protocol, Socket as RawSocket, Type};
 
+use super::admission::{Admission, Permit};
 use super::poller::Poller;
 use super::socket::{self, Socket};
 
@@ -147,29 +148,36 @@ impl Listeners {
     }
 
     /// Accepts connections that are waiting at a listener, `at_most` of them. Pauses the listener where
-    /// there is no room or no descriptor for another.
+    /// there is no room or no descriptor for another: they wait in its backlog.
     pub(super) fn accept(
         &mut self,
         index: usize,
         at_most: usize,
+        admission: &Admission,
         poller: &Poller,
-    ) -> Vec<(Socket, Entrance)> {
+    ) -> Vec<(Socket, Entrance, Permit)> {
         let mut accepted = Vec::new();
         let Some(listening) = self.all.get_mut(index) else {
             return accepted;
         };
         let mut pause = at_most == 0;
         while !pause && accepted.len() < at_most {
+            let entrance = listening.entrance;
+            let Some(permit) = admission.take(entrance) else {
+                listening.refuse("as many clients are connected as may be");
+                pause = true;
+                break;
+            };
             match socket::accept(&listening.socket) {
                 Ok(Some(socket)) => {
                     listening.refused = false;
-                    accepted.push((socket, listening.entrance));
+                    accepted.push((socket, entrance, permit));
                 }
                 Ok(None) => break,
                 // The peer left before its turn.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
-                    listening.refuse(&error);
+                    listening.refuse(&error.to_string());
                     pause = true;
                 }
             }
@@ -198,10 +206,10 @@ impl Listeners {
 
 impl Listening {
     /// Logs that connections can't be accepted, once each time that begins, however long it lasts.
-    fn refuse(&mut self, error: &io::Error) {
+    fn refuse(&mut self, reason: &str) {
         if !std::mem::replace(&mut self.refused, true) {
             tracing::warn!(
-                %error,
+                reason,
                 "new connections have to wait; if files are short, raise ulimit -n"
             );
         }

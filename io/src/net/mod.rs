@@ -1,5 +1,6 @@
 //! Sockets: accepting them, reading and writing them, and moving them to another shard.
 
+pub mod admission;
 pub(crate) mod connection;
 pub(crate) mod connections;
 pub mod listener;

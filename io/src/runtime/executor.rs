@@ -13,6 +13,7 @@ use rookery_schema::ShardId;
 use super::core::Core;
 use super::heartbeat::{HeartbeatReceiver, heartbeat};
 use super::{Engine, Outside};
+use crate::net::admission::Admission;
 use crate::net::connections::Connections;
 use crate::net::listener::Bound;
 use crate::service::ShardStatus;
@@ -48,6 +49,7 @@ pub struct Parts<E> {
     pub engine: Box<dyn FnOnce() -> E + Send>,
     pub outside: Outside,
     pub listeners: Vec<Bound>,
+    pub admission: Admission,
     /// Beats once in each tick.
     pub(crate) heartbeat: HeartbeatReceiver,
     /// When the engine's clock began.
@@ -147,7 +149,7 @@ async fn serve<E: Engine>(parts: Parts<E>) -> Result<(), GlommioError<()>> {
         parts.id,
         (parts.engine)(),
         parts.outside,
-        Connections::new(parts.listeners)?,
+        Connections::new(parts.listeners, parts.admission)?,
         parts.start,
         parts.status,
     ));

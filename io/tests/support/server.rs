@@ -24,12 +24,16 @@ const SHARDS: usize = 3;
 /// Starts that lost their free port to somebody else before they could listen on it.
 const PORT_TRIES: u32 = 3;
 
+const BINARY: &str = env!("CARGO_BIN_EXE_rookery");
+
 /// With which flags to start on which data directory.
 #[derive(Clone)]
 pub struct Options {
     data_dir: PathBuf,
     args: Vec<String>,
     variables: Vec<(String, String)>,
+    /// How many files it may have open, and how many it may allow itself.
+    open_files: Option<(u64, u64)>,
 }
 
 impl Options {
@@ -46,6 +50,7 @@ impl Options {
             data_dir: data_dir.to_owned(),
             args: Vec::new(),
             variables: Vec::new(),
+            open_files: None,
         }
     }
 
@@ -62,6 +67,12 @@ impl Options {
     /// The same with a variable in its environment.
     pub fn variable(mut self, name: &str, value: impl ToString) -> Self {
         self.variables.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    /// With these limits of open files, the soft one and the hard one.
+    pub const fn open_files(mut self, soft: u64, hard: u64) -> Self {
+        self.open_files = Some((soft, hard));
         self
     }
 
@@ -92,7 +103,10 @@ impl Options {
         let number = STARTS.fetch_add(1, Ordering::Relaxed);
         let log = std::env::temp_dir().join(format!("rookery-{}-{number}.log", std::process::id()));
         let addr = free_addr();
-        let mut command = rookery(&log);
+        let mut command = match self.open_files {
+            None => rookery(&log),
+            Some((soft, hard)) => limited(soft, hard, &log),
+        };
         command
             .arg("--listen")
             .arg(addr.to_string())
@@ -111,8 +125,19 @@ impl Options {
 /// The binary with nothing of this environment: no `ROOKERY_*` variable, no `rookery.toml`; what it
 /// prints goes to `log`.
 pub fn rookery(log: &Path) -> Command {
+    run(Command::new(BINARY), log)
+}
+
+/// The same with limits of open files, which a shell sets and then becomes the server.
+fn limited(soft: u64, hard: u64, log: &Path) -> Command {
+    let script = format!(r#"ulimit -Sn {soft} && ulimit -Hn {hard} && exec "$0" "$@""#);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &script, BINARY]);
+    run(shell, log)
+}
+
+fn run(mut command: Command, log: &Path) -> Command {
     let output = File::create(log).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rookery"));
     command
         .current_dir(env!("CARGO_TARGET_TMPDIR"))
         .stdin(Stdio::null())

@@ -268,6 +268,7 @@ pub(crate) fn config(cpus: &[Option<usize>]) -> ServerConfig {
         partitions: 1,
         listen: "127.0.0.1:0".parse().unwrap(),
         admin_listen: None,
+        open_files_max: 4096,
         auth: AuthMode::Trust,
         token_secret: Vec::new(),
         lag_limit: Duration::from_secs(1),

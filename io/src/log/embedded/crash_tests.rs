@@ -326,6 +326,23 @@ fn an_append_larger_than_a_segment_is_kept_until_it_is_old() {
 }
 
 #[test]
+fn a_segment_that_can_not_be_removed_is_kept_and_removed_later() {
+    let (dir, files) = rolled();
+    let mut log = open(dir.path()).unwrap();
+    // A directory in its place is no file to remove.
+    let oldest = dir.path().join("00000000000000000000.segment");
+    fs::remove_file(&oldest).unwrap();
+    fs::create_dir(&oldest).unwrap();
+    assert!(log.trim(Offset(6)).is_err());
+    assert_eq!(log.start(), Offset(0));
+    append(&mut log, &[100]);
+    fs::remove_dir(&oldest).unwrap();
+    log.trim(Offset(6)).unwrap();
+    assert!(log.start() > Offset(0));
+    assert_eq!(files.len(), 4);
+}
+
+#[test]
 fn reading_goes_on_behind_a_segment_that_was_removed() {
     let (dir, _) = rolled();
     let mut log = open(dir.path()).unwrap();

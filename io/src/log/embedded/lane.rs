@@ -101,7 +101,7 @@ impl LogLane {
                 }
                 LogRequest::Commit { partition, offset } => {
                     if let Some(index) = self.index(partition) {
-                        self.partitions[index].commit(offset)?;
+                        self.partitions[index].commit(offset);
                     }
                 }
                 LogRequest::DeadLetter {

@@ -118,7 +118,7 @@ impl Partition {
     }
 
     /// Notes that all below is in the store, and removes segments that nobody will read again.
-    pub(super) fn commit(&mut self, offset: Offset) -> Result<(), LogError> {
+    pub(super) fn commit(&mut self, offset: Offset) {
         let kept = self.settings.kept_at(offset);
         let unread = self
             .replay
@@ -129,13 +129,15 @@ impl Partition {
             // What a power cut may leave of an older commit would have to be replayed from there.
             noted = noted.and_then(|()| self.committed.sync());
         }
-        match noted {
-            Ok(()) => self.segments.trim(unread).map_err(LogError::io(&self.dir)),
-            Err(error) => {
-                // As long as the records stay, this means a longer replay, and nothing else.
-                tracing::warn!(%error, partition = %self.id, "could not note how far the store is");
-                Ok(())
-            }
+        if let Err(error) = noted {
+            // As long as the records stay, this means a longer replay, and nothing else.
+            tracing::warn!(%error, partition = %self.id, "could not note how far the store is");
+        } else if let Err(error) = self.segments.trim(unread) {
+            tracing::warn!(
+                %error,
+                partition = %self.id,
+                "a segment that nobody needs could not be removed; it takes room until it can"
+            );
         }
     }
 

@@ -11,14 +11,16 @@ use rookery_schema::{Offset, format};
 
 use super::error::LogError;
 use super::frame::{Frame, HEADER_BYTES, Header, Parsed, Seed, frame_bytes, parse, put_frame};
-use crate::embedded::{create_private_dir, sync_dir};
+use crate::embedded::{Directory, create_private_dir, sync_dir};
 
 const SEGMENT_SUFFIX: &str = "segment";
 
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Segments {
-    dir: PathBuf,
+    dir: Directory,
+    /// It is not known whether the last removal of a segment is durable, and never will be.
+    keeps_all: bool,
     seed: Seed,
     /// Bytes of a segment, given to it at once so that an append does not change its length. A single
     /// larger append makes a larger segment.
@@ -76,7 +78,8 @@ impl Segments {
         let mut bases = list(dir)?;
         bases.sort_unstable();
         let mut this = Self {
-            dir: dir.to_owned(),
+            dir: Directory::open(dir).map_err(LogError::io(dir))?,
+            keeps_all: false,
             seed,
             segment_bytes,
             files: Vec::new(),
@@ -238,7 +241,7 @@ impl Segments {
     }
 
     fn add_segment(&mut self, at_least: u64) -> Result<(), WriteError> {
-        let path = segment_path(&self.dir, self.end);
+        let path = segment_path(self.dir.path(), self.end);
         let len = self.segment_bytes.max(at_least);
         let file = File::options()
             .read(true)
@@ -249,14 +252,14 @@ impl Segments {
             .map_err(WriteError::Undone)?;
         if let Err(error) = file.set_len(len) {
             // The older segment may still have room, and this one's name would become a lie.
-            let removed = fs::remove_file(&path).and_then(|()| sync_dir(&self.dir));
+            let removed = fs::remove_file(&path).and_then(|()| self.dir.sync());
             return Err(match removed {
                 Ok(()) => WriteError::Undone(error),
                 Err(error) => WriteError::Broken(error),
             });
         }
         file.sync_all().map_err(WriteError::Broken)?;
-        sync_dir(&self.dir).map_err(WriteError::Broken)?;
+        self.dir.sync().map_err(WriteError::Broken)?;
         self.files.push(Segment {
             base: self.end,
             path,
@@ -275,12 +278,20 @@ impl Segments {
     }
 
     /// Removes segments that end at or before `offset`, but never the newest.
+    ///
+    /// # Errors
+    /// Where one could not be removed; it and those after it are kept.
     pub(super) fn trim(&mut self, offset: Offset) -> io::Result<()> {
-        while self.has_older_than(offset) {
-            fs::remove_file(&self.files[0].path)?;
-            // Else a power cut could bring back this one, but not its successor.
-            sync_dir(&self.dir)?;
+        while self.has_older_than(offset) && !self.keeps_all {
+            match fs::remove_file(&self.files[0].path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                // Somebody else may have removed it.
+                Ok(()) | Err(_) => {}
+            }
             self.files.remove(0);
+            // Else a power cut could bring back this one, but not its successor. A sync that is tried again proves
+            // nothing.
+            self.dir.sync().inspect_err(|_| self.keeps_all = true)?;
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use rookery_engine::input::Input;
 
 use super::Core;
 use crate::mesh::MovedSocket;
+use crate::net::admission::Permit;
 use crate::net::connection::{Connection, Next};
 use crate::net::listener::Entrance;
 use crate::net::poller::Event;
@@ -52,21 +53,21 @@ impl<E: Engine> Core<E> {
             }
             Event::Accept(listener) => {
                 let accepted = self.connections.borrow_mut().accept(listener);
-                for (socket, entrance) in accepted {
-                    self.accept(socket, entrance);
+                for (socket, entrance, permit) in accepted {
+                    self.accept(socket, entrance, permit);
                 }
             }
         }
     }
 
     /// Takes over an accepted connection.
-    fn accept(&self, socket: Socket, entrance: Entrance) {
+    fn accept(&self, socket: Socket, entrance: Entrance, permit: Permit) {
         // A peer that has reset the connection by now no longer has an address.
         let Ok(peer) = socket.peer() else { return };
         if let Err(error) = socket.send_at_once() {
             tracing::debug!(%error, "a connection keeps its delay");
         }
-        if let Some(conn) = self.open(socket) {
+        if let Some(conn) = self.open(socket, permit) {
             self.step(Input::Accepted {
                 conn,
                 peer,
@@ -81,7 +82,7 @@ impl<E: Engine> Core<E> {
         if let Err(error) = socket.become_websocket() {
             tracing::debug!(%error, "a WebSocket keeps the buffers of an HTTP connection");
         }
-        if let Some(conn) = self.open(socket) {
+        if let Some(conn) = self.open(socket, moved.permit) {
             self.step(Input::Arrived {
                 conn,
                 socket: moved.state,
@@ -89,9 +90,9 @@ impl<E: Engine> Core<E> {
         }
     }
 
-    fn open(&self, socket: Socket) -> Option<ConnId> {
+    fn open(&self, socket: Socket, permit: Permit) -> Option<ConnId> {
         let now = self.now().micros;
-        let opened = self.connections.borrow_mut().open(socket, now);
+        let opened = self.connections.borrow_mut().open(socket, permit, now);
         opened
             .inspect_err(|error| {
                 tracing::warn!(
@@ -198,10 +199,11 @@ impl<E: Engine> Core<E> {
         };
         let Some(ended) = ended else { return };
         self.step(Input::Gone { conn });
-        if let Some((socket, target)) = ended.into_move() {
+        if let Some((socket, permit, target)) = ended.into_move() {
             self.connections.borrow().poller.forget(&socket);
             let moved = MovedSocket {
                 fd: socket.into_fd(),
+                permit,
                 state: target.state,
             };
             if target.to == self.id() {

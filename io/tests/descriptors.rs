@@ -1,0 +1,79 @@
+//! Clients that take all descriptors they can get take none from log, store and operators.
+
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+mod support;
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+
+use support::api::Api;
+use support::http::{Http, Request};
+use support::{Options, any_user};
+
+/// What a shell usually allows, and more than that.
+const SOFT: u64 = 256;
+const HARD: u64 = 1024;
+/// More than may be connected then.
+const CROWD: usize = 1100;
+/// Enough to fill a segment of the log, and for the store to merge its tables.
+const BURSTS: usize = 400;
+const BURST: usize = 50;
+const CONTENT_BYTES: usize = 4000;
+
+fn free_addr() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
+}
+
+#[test]
+fn a_crowd_of_idle_clients_costs_nobody_a_message() {
+    let dir = tempfile::tempdir().unwrap();
+    let admin = free_addr();
+    let server = Options::embedded(dir.path())
+        .flag("--auth", "trust")
+        .flag("--admin-listen", admin)
+        .open_files(SOFT, HARD)
+        .shards(2)
+        .spawn();
+    support::eventually("it is ready", || {
+        let ready = Http::connect(admin)
+            .ok()?
+            .call(&Request::get("/readyz"))
+            .ok()?;
+        (ready.status == 200).then_some(())
+    });
+    let mut alice = Api::trusted(server.addr, &any_user());
+    let chat = alice.create_chat("room", &[]);
+
+    let crowd: Vec<TcpStream> = (0..CROWD)
+        .map(|_| TcpStream::connect(server.addr).unwrap())
+        .collect();
+    std::thread::sleep(Duration::from_secs(1));
+    let burst = vec!["x".repeat(CONTENT_BYTES); BURST];
+    for _ in 0..BURSTS {
+        alice.say_all(&chat, &burst);
+    }
+    let metrics = Http::connect(admin)
+        .unwrap()
+        .call(&Request::get("/metrics"));
+    assert_eq!(metrics.unwrap().status, 200, "an operator gets in");
+    drop(crowd);
+    let mut bob = Api::trusted(server.addr, &any_user());
+    bob.create_chat("another", &[]);
+    assert!(!server.log().contains("Too many open files"));
+}
+
+#[test]
+fn too_few_descriptors_for_a_server_are_said_at_its_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = Options::embedded(dir.path())
+        .flag("--auth", "trust")
+        .open_files(SOFT, SOFT)
+        .shards(2)
+        .spawn();
+    assert_eq!(server.wait().code(), Some(1), "{}", server.log());
+    let log = server.log();
+    assert!(log.contains("only 256 files may be open"), "{log}");
+    assert!(log.contains("raise ulimit -n"), "{log}");
+}
