@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use rookery_schema::{Routing, ShardId};
 
+use crate::limits::Proxies;
+
 /// The settings of one shard.
 #[derive(Clone)]
 pub struct ShardConfig {
@@ -23,8 +25,10 @@ pub struct ShardConfig {
     pub slow_reader: Duration,
     /// Messages a second and user; 0: no limit.
     pub user_rate: u32,
-    /// Failed logins in five minutes per account and address; 0: no limit.
+    /// Failed logins in five minutes per account and network; 0: no limit.
     pub login_rate: u32,
+    /// Whose word on where a request comes from counts.
+    pub proxies: Proxies,
     /// Batches that a log lane may hold per partition before more are gathered here instead.
     pub appends_in_flight_max: usize,
 }

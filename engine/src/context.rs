@@ -13,9 +13,11 @@ use rookery_schema::{Placement, Route, Routing, ShardId};
 use crate::config::ShardConfig;
 use crate::edge::effect::{Effects, Notice};
 use crate::edge::input::Now;
-use crate::edge::port::{Read, StoreRequest, Token};
+use crate::edge::port::{PasswordJob, Read, StoreRequest, Token};
+use crate::hashing::{self, Hashing};
 use crate::held_bytes::HeldBytes;
 use crate::http::HttpDate;
+use crate::limits::Network;
 use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, Command, Outcome, ShardMessage};
 use crate::readiness::Readiness;
@@ -30,6 +32,8 @@ pub(crate) struct Context<'a> {
     pub(crate) effects: &'a mut Effects,
     pub(crate) stats: &'a mut Stats,
     pub(crate) random: &'a mut ChaCha12Rng,
+    /// Passwords on their way to the hashers.
+    pub(crate) hashing: &'a mut Hashing,
     /// Messages from this shard to itself, handled before the step ends.
     pub(crate) local: &'a mut VecDeque<ShardMessage>,
     /// What the connections of this shard hold to be sent.
@@ -119,6 +123,12 @@ impl Context<'_> {
     /// Reads the store; the answer comes back to the part that the token names.
     pub(crate) fn read(&mut self, token: Token, read: Read) {
         self.effects.store.push(StoreRequest::Read { token, read });
+    }
+
+    /// Has a password hashed or compared when its turn comes; the answer comes back to the part that the token names.
+    pub(crate) fn hash(&mut self, job: PasswordJob, kind: hashing::Kind, network: Network) {
+        let hashers = &mut self.effects.passwords;
+        self.hashing.add(job, kind, network, hashers);
     }
 
     /// Writes to the store; the confirmation comes back to the part that the token names.

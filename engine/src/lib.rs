@@ -10,16 +10,19 @@
     reason = "what is new must be handled, or passed over on purpose, wherever its kind is told apart"
 )]
 
+pub mod addresses;
 mod api;
 mod auth;
 pub mod config;
 mod connection;
 mod context;
 mod edge;
+pub mod hashing;
 pub mod held_bytes;
 mod home;
 pub mod http;
 pub mod ids;
+pub mod limits;
 mod map;
 pub mod mesh;
 pub mod outbox;
@@ -31,4 +34,5 @@ pub mod stats;
 mod user;
 pub mod ws;
 
+pub use api::refuse_connection;
 pub use edge::{effect, input, port};

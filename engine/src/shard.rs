@@ -6,6 +6,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rookery_schema::{PartitionId, Route, Routing, ShardId};
 
+use crate::addresses::Addresses;
 use crate::api::{Api, Routes};
 use crate::auth::gate::Gate;
 use crate::config::ShardConfig;
@@ -14,6 +15,7 @@ use crate::context::Context;
 use crate::edge::effect::{Effects, HandedOff};
 use crate::edge::input::{Input, Now};
 use crate::edge::port::{Found, Part, PasswordOutcome, Read, StoreEvent, StoreFault, Token};
+use crate::hashing::Hashing;
 use crate::held_bytes::HeldBytes;
 use crate::home::Home;
 use crate::http::HttpDate;
@@ -35,6 +37,7 @@ pub struct Shard {
     readiness: Readiness,
     stats: Stats,
     random: ChaCha12Rng,
+    hashing: Hashing,
     held: HeldBytes,
     date: HttpDate,
     local: VecDeque<ShardMessage>,
@@ -47,6 +50,7 @@ pub struct Shard {
     connections: Connections,
     owner: Owner,
     home: Home,
+    addresses: Addresses,
     scrapes: Scrapes,
 }
 
@@ -57,6 +61,7 @@ struct Parts<'a> {
     connections: &'a mut Connections,
     owner: &'a mut Owner,
     home: &'a mut Home,
+    addresses: &'a mut Addresses,
     scrapes: &'a mut Scrapes,
     mesh_full: bool,
 }
@@ -69,6 +74,7 @@ impl Shard {
             readiness: Readiness::new(config.routing.shards()),
             stats: Stats::default(),
             random: ChaCha12Rng::from_seed(config.entropy),
+            hashing: Hashing::default(),
             held: HeldBytes::default(),
             date: HttpDate::new(0),
             local: VecDeque::new(),
@@ -79,6 +85,7 @@ impl Shard {
             connections: Connections::default(),
             owner: Owner::default(),
             home: Home::default(),
+            addresses: Addresses::default(),
             scrapes: Scrapes::default(),
             config,
         }
@@ -147,6 +154,7 @@ impl Shard {
             effects,
             stats: &mut self.stats,
             random: &mut self.random,
+            hashing: &mut self.hashing,
             local: &mut self.local,
             held: &self.held,
             date: &self.date,
@@ -159,6 +167,7 @@ impl Shard {
             connections: &mut self.connections,
             owner: &mut self.owner,
             home: &mut self.home,
+            addresses: &mut self.addresses,
             scrapes: &mut self.scrapes,
             mesh_full: self.mesh_full,
         };
@@ -229,7 +238,10 @@ impl Parts<'_> {
                 self.announce_when_ready(cx);
             }
             Input::Store(event) => self.store_event(event, cx),
-            Input::Password { token, outcome } => self.password_done(token, outcome, cx),
+            Input::Password { token, outcome } => {
+                cx.hashing.done(&mut cx.effects.passwords);
+                self.password_done(token, outcome, cx);
+            }
             Input::Rendered { ticket, body } => self.scrapes.rendered(ticket, body, cx),
             Input::Tick => self.tick(cx),
             Input::Drain => {
@@ -242,10 +254,16 @@ impl Parts<'_> {
         }
     }
 
-    /// Handles the messages that this shard sent to itself.
+    /// Handles the messages that this shard sent to itself, and passwords that there was no room for.
     fn take_local(&mut self, cx: &mut Context<'_>) {
-        while let Some(message) = cx.local.pop_front() {
-            self.message(message, cx);
+        loop {
+            if let Some(message) = cx.local.pop_front() {
+                self.message(message, cx);
+            } else if let Some(token) = cx.hashing.take_refused() {
+                self.password_done(token, PasswordOutcome::Busy, cx);
+            } else {
+                return;
+            }
         }
     }
 
@@ -327,6 +345,9 @@ impl Parts<'_> {
                 self.owner.user_command(asker, user_id, &command, cx);
             }
             Command::Home(user_id, command) => self.home.command(asker, user_id, command, cx),
+            Command::Address(network, command) => {
+                self.addresses.command(asker, network, command, cx);
+            }
         }
     }
 
@@ -427,6 +448,7 @@ impl Parts<'_> {
         self.announce_when_ready(cx);
         self.owner.tick(cx);
         self.home.tick(cx);
+        self.addresses.tick(cx);
         self.gate.tick(cx.now.wall);
         self.scrapes.tick(cx);
         self.connections.tick(Api::new(self.routes, self.gate), cx);

@@ -1,5 +1,6 @@
 //! The statistics of one shard: plain counters that only it touches, sent by value to the shard that asks.
 
+use crate::limits::Limit;
 use crate::ws::CloseCode;
 
 /// Upper bounds in microseconds of a latency histogram's buckets; one more counts what is above.
@@ -101,6 +102,10 @@ pub struct Stats {
     pub closes: Vec<(Option<u16>, u64)>,
     /// Requests refused, by code.
     pub refusals: Vec<(&'static str, u64)>,
+    /// Requests and connections refused since a limit was met, by its name.
+    pub limits_met: Vec<(&'static str, u64)>,
+    /// Requests that named their client, and came from no trusted proxy.
+    pub untrusted_forwards: u64,
 }
 
 impl Stats {
@@ -134,9 +139,12 @@ impl Stats {
         is_first
     }
 
-    /// Counts a refused request.
-    pub fn count_refusal(&mut self, code: &'static str) {
+    /// Counts a refused request, and the limit that it met, if any.
+    pub fn count_refusal(&mut self, code: &'static str, limit: Option<Limit>) {
         count(&mut self.refusals, code);
+        if let Some(limit) = limit {
+            count(&mut self.limits_met, limit.name());
+        }
     }
 
     /// Every metric, ready to be rendered; the names are the contract's.
@@ -291,6 +299,11 @@ impl Stats {
                 self.cut_connections,
             ),
             counter(
+                "rookery_untrusted_forwards_total",
+                "Logins and registrations that named their client, and came from no trusted proxy.",
+                self.untrusted_forwards,
+            ),
+            counter(
                 "rookery_bugs_total",
                 "Broken invariants: any is a bug to report, with the line of the log that names it.",
                 self.bugs.iter().map(|(_, times)| times).sum(),
@@ -324,7 +337,15 @@ impl Stats {
                 *value,
             )
         });
-        closes.chain(refusals).collect()
+        let limits = self.limits_met.iter().map(|(limit, value)| {
+            labelled(
+                "rookery_limits_met_total",
+                "Requests and connections refused since a limit was met, by its name.",
+                ("limit", (*limit).to_owned()),
+                *value,
+            )
+        });
+        closes.chain(refusals).chain(limits).collect()
     }
 }
 
@@ -394,10 +415,12 @@ mod tests {
     #[test]
     fn refusals_are_counted_by_code() {
         let mut stats = Stats::default();
-        stats.count_refusal("unavailable");
-        stats.count_refusal("unavailable");
-        stats.count_refusal("not_found");
-        assert_eq!(stats.refusals, [("unavailable", 2), ("not_found", 1)]);
+        stats.count_refusal("unavailable", None);
+        stats.count_refusal("too_many_requests", Some(Limit::UserRate));
+        stats.count_refusal("too_many_requests", Some(Limit::LoginRate));
+        let refusals = [("unavailable", 1), ("too_many_requests", 2)];
+        assert_eq!(stats.refusals, refusals);
+        assert_eq!(stats.limits_met, [("user-rate", 1), ("login-rate", 1)]);
     }
 
     #[test]

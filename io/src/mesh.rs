@@ -183,6 +183,7 @@ mod tests {
     use rookery_engine::input::Entrance;
 
     use crate::net::admission::Admission;
+    use rookery_engine::limits::Proxies;
 
     fn message(ticket: u64) -> Vec<ShardMessage> {
         vec![ShardMessage::StatsWanted {
@@ -195,7 +196,9 @@ mod tests {
         let (fd, _) = std::os::unix::net::UnixStream::pair().unwrap();
         MovedSocket {
             fd: fd.into(),
-            permit: Admission::of(1).take(Entrance::Admin).unwrap(),
+            permit: Admission::of(1, 0, Proxies::default())
+                .take(Entrance::Admin)
+                .unwrap(),
             state: HandedOff {
                 user_id: UserId::from_bytes([ticket; 16]),
                 session: None,

@@ -185,7 +185,7 @@ mod tests {
             ..Stats::default()
         };
         stats.count_close(rookery_engine::ws::CloseCode::SlowReader);
-        stats.count_refusal("with \"quotes\"");
+        stats.count_refusal("with \"quotes\"", None);
         let text = text_of(&[stats]);
         assert!(text.contains("rookery_connections_closed_total{core=\"0\",code=\"4008\"} 1\n"));
         assert!(text.contains("reason=\"with \\\"quotes\\\"\"} 1\n"));

@@ -11,6 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use rookery_engine::hashing::HASHED_AT_ONCE;
 use rookery_engine::port::{PasswordCheck, PasswordJob, PasswordOutcome, Token};
 
 use crate::lane::{self, Lane};
@@ -28,9 +29,9 @@ const PARALLELISM: u32 = 1;
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IGlzIGhlcmU\
                       $AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 /// Threads at most, each with the 19 MiB of one hash.
-pub const HASHERS_MAX: usize = 2;
-/// Jobs of one shard that may wait for its hasher: about a second's worth.
-const JOBS_WAITING_MAX: usize = 32;
+const HASHERS_MAX: usize = 16;
+/// Jobs of one shard that its hasher has: as many as the shard hands over at once.
+const JOBS_MAX: usize = HASHED_AT_ONCE;
 /// How long a hasher without jobs sleeps at a stretch; it is woken when one comes.
 const IDLE_SLEEP: Duration = Duration::from_secs(3600);
 
@@ -43,7 +44,7 @@ pub struct PasswordPort {
     pub answers: Receiver<Answer>,
 }
 
-/// Starts up to so many hashers, and connects each of these shards to one of them.
+/// Starts up to so many hashers, one for each CPU, and connects each of these shards to one of them.
 ///
 /// # Errors
 /// Where no thread can be made.
@@ -99,8 +100,8 @@ impl Hasher {
     }
 
     fn connect(&mut self, shard: &Mailbox) -> PasswordPort {
-        let (jobs, incoming) = self.mailbox.channel(JOBS_WAITING_MAX);
-        let (outgoing, answers) = shard.channel(JOBS_WAITING_MAX);
+        let (jobs, incoming) = self.mailbox.channel(JOBS_MAX);
+        let (outgoing, answers) = shard.channel(JOBS_MAX);
         self.shards.push((incoming, outgoing));
         PasswordPort { jobs, answers }
     }
@@ -301,7 +302,7 @@ mod tests {
         let accepted = (0..1_000_000)
             .find(|&token| hashers.ports[0].jobs.try_send(nobody(token)).is_err())
             .unwrap();
-        assert!(accepted >= JOBS_WAITING_MAX as u64);
+        assert!(accepted >= JOBS_MAX as u64);
         hashers.shutdown.begin();
         hashers.ports[0].jobs = Mailbox::new().channel(1).0;
         for token in 0..accepted {

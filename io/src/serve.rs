@@ -3,6 +3,7 @@
 use std::io;
 
 use rookery_engine::config::AuthMode;
+use rookery_engine::limits::Proxies;
 use rookery_schema::PartitionId;
 use uuid::Uuid;
 
@@ -16,6 +17,7 @@ use crate::log::embedded::{LogError, LogLayout};
 use crate::log::redpanda::{self, RedpandaError, RedpandaLog};
 use crate::logging;
 use crate::memory;
+use crate::net::admission::PerAddress;
 use crate::runtime::Backend;
 use crate::server::{self, ServerConfig, ServerError, StopSignals};
 use crate::store::scylla::{self, ScyllaError};
@@ -77,6 +79,12 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
         slow_reader: config.slow_reader,
         user_rate: config.user_rate.map_or(0, Into::into),
         login_rate: config.login_rate,
+        connections_per_address: match (config.connections_per_address, config.auth) {
+            (Some(max), _) => PerAddress::Max(max),
+            (None, config::AuthMode::Token) => PerAddress::Share,
+            (None, config::AuthMode::Trust) => PerAddress::Max(0),
+        },
+        proxies: Proxies::new(config.trusted_proxies.clone(), true),
         appends_in_flight_max: log.appends_in_flight_max(),
     };
     server::run(&server, stop, |opening| {

@@ -10,6 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rookery_engine::config::{AuthMode, ShardConfig};
+use rookery_engine::limits::Proxies;
 use rookery_engine::shard::Shard;
 use rookery_schema::{Placement, Routing};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -20,7 +21,7 @@ use crate::backend::{OpenError, Opened, Opening};
 use crate::lane::Lane;
 use crate::mailbox::{Mailbox, Sender};
 use crate::mesh;
-use crate::net::admission::{Admission, TooFewDescriptors};
+use crate::net::admission::{Admission, PerAddress, TooFewDescriptors};
 use crate::net::listener::{self, BindError, Bound, Entrance};
 use crate::passwords::{self, PasswordPort};
 use crate::runtime::executor::{self, Executor, Parts, StartError};
@@ -60,8 +61,11 @@ pub struct ServerConfig {
     pub slow_reader: Duration,
     /// Messages per second and user; 0: no limit.
     pub user_rate: u32,
-    /// Failed logins in five minutes per account and address.
+    /// Failed logins in five minutes per account and network.
     pub login_rate: u32,
+    pub connections_per_address: PerAddress,
+    /// Whose word on where a request comes from counts.
+    pub proxies: Proxies,
     /// Batches of one partition that the log holds at most; the shard gathers more records meanwhile.
     pub appends_in_flight_max: usize,
 }
@@ -332,7 +336,12 @@ fn prepare<E: Engine>(
     shutdown: &Shutdown,
     monitor: &mut Monitor,
 ) -> Result<(SocketAddr, Vec<NewShard<E>>), ServerError> {
-    let admission = Admission::within(config.open_files_max, config.cpus.len())?;
+    let admission = Admission::within(
+        config.open_files_max,
+        config.cpus.len(),
+        config.connections_per_address,
+        config.proxies.clone(),
+    )?;
     let executors = start_executors(&config.cpus, shutdown)?;
     let configs = configure_shards(config, routing)?;
     let (address, listeners) = bind(config)?;
@@ -388,6 +397,7 @@ fn configure_shards(
                 slow_reader: config.slow_reader,
                 user_rate: config.user_rate,
                 login_rate: config.login_rate,
+                proxies: config.proxies.clone(),
                 appends_in_flight_max: config.appends_in_flight_max,
             })
         })

@@ -82,6 +82,11 @@ impl Routing {
     pub fn home(&self, user: UserId) -> ShardId {
         ShardId((xxh3_64_with_seed(user.as_bytes(), HOME_SEED) % u64::from(self.shards())) as u16)
     }
+
+    /// The shard that counts what a network of clients asks for, by its address.
+    pub fn shard_of_network(&self, address: &[u8; 16]) -> ShardId {
+        ShardId((xxh3_64_with_seed(address, HOME_SEED) % u64::from(self.shards())) as u16)
+    }
 }
 
 #[cfg(test)]

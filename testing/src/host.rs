@@ -8,6 +8,7 @@ use rookery_engine::config::{AuthMode, ShardConfig};
 use rookery_engine::effect::{Effects, HandedOff};
 use rookery_engine::ids::{ConnId, Session};
 use rookery_engine::input::{Entrance, Input, Now};
+use rookery_engine::limits::Proxies;
 use rookery_engine::shard::Shard;
 use rookery_schema::{Placement, Routing, ShardId, Timestamp, UserId};
 
@@ -76,6 +77,7 @@ pub fn config(id: ShardId, routing: Routing) -> ShardConfig {
         slow_reader: Duration::from_secs(5),
         user_rate: 0,
         login_rate: 0,
+        proxies: Proxies::default(),
         appends_in_flight_max: 1,
     }
 }

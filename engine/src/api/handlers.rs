@@ -20,8 +20,11 @@ use crate::context::Context;
 use crate::edge::port::Read;
 use crate::http::{Method, Status, Version};
 use crate::ids::Caller;
+use crate::limits::Client;
 use crate::mesh::problem::Problem;
-use crate::mesh::{ChatCommand, Command, HomeCommand, NameCommand, Page, PageStart, UserCommand};
+use crate::mesh::{
+    AddressCommand, ChatCommand, Command, HomeCommand, NameCommand, Page, PageStart, UserCommand,
+};
 use crate::ws;
 
 /// Users in an answer to a search without `limit`.
@@ -121,27 +124,42 @@ impl Api<'_> {
         Ok(ask(Command::Chat(chat_id, command), reply_to))
     }
 
-    pub(super) fn register(self, call: &Call<'_>) -> Handled {
+    pub(super) fn register(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
         let json = as_json(call.request)?;
         let credentials: Credentials<'_> = fields(&json)?;
         check_username(&credentials.username)?;
         let password = self.password(credentials.password)?;
         let username = credentials.username.as_ref().into();
-        let command = NameCommand::Register { password };
-        Ok(ask(Command::Name(username, command), ReplyTo::Plain))
+        let client = call.client(cx);
+        let command = NameCommand::Register {
+            password,
+            network: client.network,
+        };
+        Ok(self.ask_of_name(username, command, client))
     }
 
-    pub(super) fn log_in(self, call: &Call<'_>) -> Handled {
+    pub(super) fn log_in(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
         let json = as_json(call.request)?;
         let credentials: Credentials<'_> = fields(&json)?;
         check_username(&credentials.username)?;
         let password = self.password(credentials.password)?;
         let username = credentials.username.as_ref().into();
+        let client = call.client(cx);
         let command = NameCommand::LogIn {
             password,
-            address: call.peer,
+            network: client.network,
         };
-        Ok(ask(Command::Name(username, command), ReplyTo::Plain))
+        Ok(self.ask_of_name(username, command, client))
+    }
+
+    /// A command on a name; by the shard that counts for its client's network, where limits apply to it.
+    fn ask_of_name(self, username: Box<str>, command: NameCommand, client: Client) -> Action {
+        let is_limited = self.gate.mode() == AuthMode::Token && !client.is_spared;
+        let command = match is_limited {
+            true => Command::Address(client.network, AddressCommand::Name(username, command)),
+            false => Command::Name(username, command),
+        };
+        ask(command, ReplyTo::Plain)
     }
 
     /// The password, if this mode requires one.

@@ -11,16 +11,19 @@ use std::net::IpAddr;
 
 use rookery_schema::{ChatId, UserId};
 
+pub use crate::api::reply::refuse_connection;
 pub(crate) use crate::api::reply::{Reply, ReplyTo};
 pub(crate) use crate::api::routes::Routes;
 use crate::api::routes::{Endpoint, Match};
 use crate::auth::gate::Gate;
 use crate::auth::tokens::Ticket;
 use crate::context::Context;
+use crate::edge::effect::Notice;
 use crate::edge::input::Entrance;
 use crate::edge::port::Read;
 use crate::http::{Method, Request};
 use crate::ids::Caller;
+use crate::limits::Client;
 use crate::mesh::Command;
 use crate::mesh::problem::Problem;
 use crate::ws::Accepted;
@@ -72,6 +75,19 @@ impl Call<'_> {
 
     fn chat_id(&self) -> Result<ChatId, Problem> {
         self.matched.id.map(ChatId).ok_or(Problem::NO_SUCH_CHAT)
+    }
+
+    /// Whom the request counts for, where a limit is by address.
+    fn client(&self, cx: &mut Context<'_>) -> Client {
+        let client = cx.config.proxies.client(self.peer, self.request);
+        if client.is_misled {
+            if cx.stats.untrusted_forwards == 0 {
+                let peer = self.peer;
+                cx.effects.notices.push(Notice::UntrustedForward { peer });
+            }
+            cx.stats.untrusted_forwards += 1;
+        }
+        client
     }
 
     /// The user whom the path begins with.
@@ -141,8 +157,8 @@ impl<'a> Api<'a> {
         match endpoint {
             Endpoint::PostMessage => self.post_message(call, cx),
             Endpoint::ShowMessages => self.show_messages(call),
-            Endpoint::Register => self.register(call),
-            Endpoint::LogIn => self.log_in(call),
+            Endpoint::Register => self.register(call, cx),
+            Endpoint::LogIn => self.log_in(call, cx),
             Endpoint::LogOut => self.log_out(call),
             Endpoint::Me => Ok(self.show_user(call.caller()?.user_id)),
             Endpoint::ShowUser => {

@@ -1,10 +1,11 @@
 //! Replies, before they are framed for their requests.
 
-use rookery_schema::ChatId;
 use rookery_schema::event::put_json_text;
+use rookery_schema::{ChatId, Timestamp};
 
 use crate::auth::tokens::{SESSION_COOKIE, USER_COOKIE};
-use crate::http::{Refusal, Status};
+use crate::http::{HttpDate, Refusal, ResponseHead, Status, Version, write_response};
+use crate::limits::Limit;
 use crate::mesh::problem::Problem;
 
 const JSON: &str = "application/json";
@@ -21,6 +22,30 @@ pub(crate) struct Reply {
     pub(crate) body: Vec<u8>,
     /// The code of a refusal, to be counted.
     pub(crate) refusal: Option<&'static str>,
+    /// The limit that was met, to be counted.
+    pub(crate) limit: Option<Limit>,
+}
+
+/// The whole response to a connection that is closed at once, before it was read.
+pub fn refuse_connection(problem: &Problem, now: Timestamp) -> Vec<u8> {
+    let reply = Reply::problem(problem);
+    let extra: Vec<(&str, &str)> = reply
+        .extra
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    let head = ResponseHead {
+        status: reply.status,
+        version: Version::Http11,
+        keep_alive: false,
+        head_only: false,
+        content_type: reply.content_type,
+        extra: &extra,
+        date: &HttpDate::new(now.seconds()),
+    };
+    let mut out = Vec::new();
+    write_response(&mut out, &head, &reply.body);
+    out
 }
 
 /// What a reply depends on besides the outcome.
@@ -46,6 +71,7 @@ impl Reply {
             extra: Vec::new(),
             body,
             refusal: None,
+            limit: None,
         }
     }
 
@@ -64,11 +90,12 @@ impl Reply {
             extra: Vec::new(),
             body: Vec::new(),
             refusal: None,
+            limit: None,
         }
     }
 
     pub(crate) fn problem(problem: &Problem) -> Self {
-        let mut reply = Self::refused(problem.status, problem.code, problem.detail);
+        let mut reply = Self::refused(problem.status, problem.code, problem.detail, problem.limit);
         if let Some(seconds) = problem.retry_after {
             reply.extra.push(("Retry-After", seconds.to_string()));
         }
@@ -80,7 +107,7 @@ impl Reply {
 
     /// The reply to a request that was turned down by the protocol itself.
     pub(crate) fn refusal(refusal: &Refusal) -> Self {
-        Self::refused(refusal.status, refusal.code, refusal.detail)
+        Self::refused(refusal.status, refusal.code, refusal.detail, None)
     }
 
     pub(crate) fn method_not_allowed(allowed: String) -> Self {
@@ -89,16 +116,20 @@ impl Reply {
         reply
     }
 
-    fn refused(status: Status, code: &'static str, detail: &str) -> Self {
+    fn refused(status: Status, code: &'static str, detail: &str, limit: Option<Limit>) -> Self {
         let mut body = br#"{"type":"about:blank","title":"#.to_vec();
         put_json_text(&mut body, status.reason());
         body.extend_from_slice(format!(r#","status":{},"code":""#, status.code()).as_bytes());
         body.extend_from_slice(code.as_bytes());
         body.extend_from_slice(br#"","detail":"#);
         put_json_text(&mut body, detail);
+        if let Some(limit) = limit {
+            body.extend_from_slice(format!(r#","limit":"{limit}""#).as_bytes());
+        }
         body.push(b'}');
         Self {
             refusal: Some(code),
+            limit,
             ..Self::new(status, PROBLEM_JSON, body)
         }
     }

@@ -101,6 +101,9 @@ pub(super) fn error_json(problem: &Problem, client_id: Option<&str>) -> Vec<u8> 
     if let Some(seconds) = problem.retry_after {
         out.extend_from_slice(format!(r#","retry_after":{seconds}"#).as_bytes());
     }
+    if let Some(limit) = problem.limit {
+        out.extend_from_slice(format!(r#","limit":"{limit}""#).as_bytes());
+    }
     out.push(b'}');
     out
 }

@@ -12,7 +12,9 @@ use crate::context::Context;
 use crate::edge::effect::{ConnEffect, HandedOff};
 use crate::edge::input::Entrance;
 use crate::edge::port::{Found, Part, StoreFault, Token};
-use crate::http::{CONTINUE, Method, Progress, Refusal, Request, RequestReader, Version};
+use crate::http::{
+    CONTINUE, Method, Preface, Progress, Refusal, Request, RequestReader, Version, take_preface,
+};
 use crate::ids::Caller;
 use crate::mesh::command::{READ_SECONDS_MAX, Waiting};
 use crate::mesh::problem::Problem;
@@ -32,6 +34,8 @@ const KEPT_INPUT_BYTES_MAX: usize = 8192;
 /// See the module.
 pub(crate) struct Http {
     door: Door,
+    /// A trusted proxy may still say whom the connection is relayed for.
+    preface_due: bool,
     reader: RequestReader,
     input: BytesMut,
     replies: Replies,
@@ -65,6 +69,7 @@ impl Http {
     pub(super) fn new(peer: IpAddr, entrance: Entrance, cx: &Context<'_>) -> Self {
         Self {
             door: Door { peer, entrance },
+            preface_due: cx.config.proxies.is_trusted(peer),
             reader: RequestReader::default(),
             input: BytesMut::new(),
             replies: Replies::default(),
@@ -126,7 +131,21 @@ impl Http {
     ) {
         self.input.extend_from_slice(bytes);
         self.active_seconds = cx.seconds();
+        if self.preface_due {
+            self.read_preface(link, cx);
+        }
         self.read_requests(link, api, cx);
+    }
+
+    /// Reads whom a proxy relays the connection for, before the first request.
+    fn read_preface(&mut self, link: &mut Link, cx: &mut Context<'_>) {
+        let preface = take_preface(&mut self.input);
+        self.preface_due = preface == Preface::Partial;
+        match preface {
+            Preface::Partial | Preface::Peer => {}
+            Preface::Client(address) => self.door.peer = address,
+            Preface::Malformed => self.refuse_and_close(link, &Refusal::MALFORMED_PREFACE, cx),
+        }
     }
 
     /// The client sends no more. What it has sent is answered before the connection ends.
@@ -146,7 +165,7 @@ impl Http {
 
     /// Takes the requests that have arrived, as far as they may be begun now.
     fn read_requests(&mut self, link: &mut Link, api: Api<'_>, cx: &mut Context<'_>) {
-        while !link.is_closing() {
+        while !link.is_closing() && !self.preface_due {
             self.halted = link.is_full() && !self.input.is_empty();
             if link.is_full() || !self.wants_request() {
                 break;
@@ -295,7 +314,7 @@ impl Http {
 
     fn reply(&mut self, link: &mut Link, ticket: u64, reply: Reply, cx: &mut Context<'_>) {
         if let Some(code) = reply.refusal {
-            cx.stats.count_refusal(code);
+            cx.stats.count_refusal(code, reply.limit);
         }
         if self.replies.set(ticket, reply) {
             self.write_replies(link, cx);

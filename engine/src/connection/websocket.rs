@@ -213,7 +213,7 @@ impl Ws {
         client_id: Option<&str>,
         cx: &mut Context<'_>,
     ) {
-        cx.stats.count_refusal(problem.code);
+        cx.stats.count_refusal(problem.code, problem.limit);
         self.rate_strikes += u32::from(problem.status == Status::TooManyRequests);
         if self.rate_strikes >= RATE_STRIKES_MAX {
             self.leaving
@@ -355,7 +355,7 @@ fn take_message(
         }
         Ok(Said::Ping) => write_text_frame(out, br#"{"type":"pong"}"#),
         Err(Refused { problem, client_id }) => {
-            cx.stats.count_refusal(problem.code);
+            cx.stats.count_refusal(problem.code, problem.limit);
             write_text_frame(out, &error_json(&problem, client_id.as_deref()));
         }
     }

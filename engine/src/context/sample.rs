@@ -11,8 +11,10 @@ use crate::config::{AuthMode, ShardConfig};
 use crate::context::Context;
 use crate::edge::effect::Effects;
 use crate::edge::input::Now;
+use crate::hashing::Hashing;
 use crate::held_bytes::HeldBytes;
 use crate::http::HttpDate;
+use crate::limits::Proxies;
 use crate::mesh::ShardMessage;
 use crate::readiness::Readiness;
 use crate::stats::Stats;
@@ -31,6 +33,7 @@ pub(crate) fn config() -> ShardConfig {
         slow_reader: Duration::from_secs(5),
         user_rate: 0,
         login_rate: 0,
+        proxies: Proxies::default(),
         appends_in_flight_max: 1,
     }
 }
@@ -42,6 +45,7 @@ pub(crate) struct Surroundings {
     pub(crate) effects: Effects,
     pub(crate) stats: Stats,
     random: ChaCha12Rng,
+    hashing: Hashing,
     held: HeldBytes,
     local: VecDeque<ShardMessage>,
     date: HttpDate,
@@ -55,6 +59,7 @@ impl Surroundings {
             effects: Effects::default(),
             stats: Stats::default(),
             random: ChaCha12Rng::from_seed(config.entropy),
+            hashing: Hashing::default(),
             held: HeldBytes::default(),
             local: VecDeque::new(),
             date: HttpDate::new(0),
@@ -75,6 +80,7 @@ impl Surroundings {
             effects: &mut self.effects,
             stats: &mut self.stats,
             random: &mut self.random,
+            hashing: &mut self.hashing,
             held: &self.held,
             local: &mut self.local,
             date: &self.date,

@@ -1,5 +1,7 @@
 //! Everything that a step can ask for.
 
+use std::net::IpAddr;
+
 use bytes::BytesMut;
 use rookery_schema::{Offset, PartitionId, ShardId, UserId};
 
@@ -66,6 +68,8 @@ pub enum Notice {
         offset: Offset,
         reason: String,
     },
+    /// A request named its client, and came from no trusted proxy: what it says was ignored, here and from now on.
+    UntrustedForward { peer: IpAddr },
     /// A broken invariant: a bug in this program.
     Bug { what: &'static str },
 }

@@ -38,6 +38,9 @@ refusals! {
     /// The first line is not `method SP target SP version`.
     BAD_REQUEST_LINE = BadRequest "bad_request_line"
         "The request line must be a method, a target and a version, separated by single spaces.";
+    /// A connection begins like a PROXY header of version 2, and none follows.
+    MALFORMED_PREFACE = BadRequest "bad_proxy_header"
+        "The PROXY header is malformed.";
     /// The target is not a form that a server which is no proxy answers.
     BAD_TARGET = BadRequest "bad_target"
         "The request target must be a path in visible ASCII, or an http or https URL.";

@@ -1,11 +1,10 @@
 //! What one shard asks another to do. A command's type says whom it is for.
 
-use std::net::IpAddr;
-
 use rookery_schema::record::Members;
 use rookery_schema::{ChatId, Route, Routing, Seq, SessionId, ShardId, Timestamp, UserId};
 
 use crate::ids::ConnId;
+use crate::limits::Network;
 
 /// Who waits for an answer, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +33,8 @@ pub enum Command {
     User(UserId, UserCommand),
     /// For the home of a user.
     Home(UserId, HomeCommand),
+    /// For the shard that counts what a network asks for.
+    Address(Network, AddressCommand),
 }
 
 /// See [`Command::Chat`].
@@ -71,11 +72,14 @@ pub enum ChatCommand {
 #[derive(Debug)]
 pub enum NameCommand {
     /// Without a password in trust mode.
-    Register { password: Option<Box<str>> },
+    Register {
+        password: Option<Box<str>>,
+        network: Network,
+    },
     /// Without a password in trust mode.
     LogIn {
         password: Option<Box<str>>,
-        address: IpAddr,
+        network: Network,
     },
 }
 
@@ -99,6 +103,13 @@ pub enum HomeCommand {
     },
     /// Passes a message on to the owner of its chat, if its sender is within their rate.
     Post(ChatId, Post),
+}
+
+/// See [`Command::Address`].
+#[derive(Debug)]
+pub enum AddressCommand {
+    /// Passes on what is asked of a name, if the network is within its limits.
+    Name(Box<str>, NameCommand),
 }
 
 /// A message to be posted, within its bounds.
@@ -144,6 +155,7 @@ impl Command {
             Self::Name(username, _) => routing.route(placement.of_name(username)),
             Self::User(user_id, _) => routing.route(placement.of_user(*user_id)),
             Self::Home(user_id, _) => Route::Here(routing.home(*user_id)),
+            Self::Address(network, _) => Route::Here(routing.shard_of_network(&network.octets())),
         }
     }
 
@@ -154,15 +166,18 @@ impl Command {
             Self::Name(_, command) => command.changes(),
             Self::User(_, command) => command.changes(),
             Self::Home(_, command) => command.changes(),
+            Self::Address(_, AddressCommand::Name(_, command)) => command.changes(),
         }
     }
 
     /// Seconds that an asker waits for the outcome.
     pub const fn seconds_max(&self) -> u64 {
         match self {
-            Self::Name(_, NameCommand::Register { .. } | NameCommand::LogIn { .. }) => {
-                PASSWORD_SECONDS_MAX
-            }
+            Self::Name(_, NameCommand::Register { .. } | NameCommand::LogIn { .. })
+            | Self::Address(
+                _,
+                AddressCommand::Name(_, NameCommand::Register { .. } | NameCommand::LogIn { .. }),
+            ) => PASSWORD_SECONDS_MAX,
             Self::Chat(
                 _,
                 ChatCommand::Create { .. }
@@ -240,6 +255,8 @@ impl HomeCommand {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
     use rookery_schema::{Placement, Routing};
 
@@ -270,7 +287,19 @@ mod tests {
     fn log_in() -> NameCommand {
         NameCommand::LogIn {
             password: None,
-            address: IpAddr::from([127, 0, 0, 1]),
+            network: IpAddr::from([192, 0, 2, 1]).into(),
+        }
+    }
+
+    fn address(command: NameCommand) -> Command {
+        let network = IpAddr::from([192, 0, 2, 1]).into();
+        Command::Address(network, AddressCommand::Name(NAME.into(), command))
+    }
+
+    fn register() -> NameCommand {
+        NameCommand::Register {
+            password: None,
+            network: IpAddr::from([192, 0, 2, 1]).into(),
         }
     }
 
@@ -283,7 +312,7 @@ mod tests {
 
     #[test]
     fn a_command_goes_to_whoever_serves_what_it_names() {
-        // With so many of both, no two of the four are served by one shard.
+        // With so many of both, no two of the five are served by one shard.
         let placement = Placement::new(1000).expect("nonzero");
         let mut routing = Routing::new(placement, 100).expect("nonzero");
         let served = [
@@ -300,11 +329,13 @@ mod tests {
         let at_home = Route::Here(routing.home(USER));
         let list = home(HomeCommand::ListChats);
         assert_eq!(list.to(&routing), at_home);
-        let all = served.iter().map(|(command, _)| command).chain([&list]);
+        let counted = address(log_in());
+        let all = served.iter().map(|(command, _)| command);
+        let all = all.chain([&list, &counted]);
         let mut routes: Vec<String> = all.map(|it| format!("{:?}", it.to(&routing))).collect();
         routes.sort();
         routes.dedup();
-        assert_eq!(routes.len(), 4, "the test tells them apart");
+        assert_eq!(routes.len(), 5, "the test tells them apart");
 
         for (command, partition) in &served {
             routing.set(*partition, Route::Nobody);
@@ -330,8 +361,9 @@ mod tests {
             chat(ChatCommand::Post(post())),
             chat(ChatCommand::AddMember { caller, user_id }),
             chat(ChatCommand::RemoveMember { caller, user_id }),
-            name(NameCommand::Register { password: None }),
+            name(register()),
             name(log_in()),
+            address(log_in()),
             Command::User(USER, end_session()),
             home(HomeCommand::Post(CHAT, post())),
         ];
@@ -355,10 +387,7 @@ mod tests {
 
     #[test]
     fn what_needs_a_password_hashed_has_more_time() {
-        for command in [
-            name(NameCommand::Register { password: None }),
-            name(log_in()),
-        ] {
+        for command in [name(register()), name(log_in()), address(log_in())] {
             assert_eq!(command.seconds_max(), PASSWORD_SECONDS_MAX);
         }
         for command in [

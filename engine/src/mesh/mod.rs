@@ -7,8 +7,8 @@ pub mod outcome;
 pub mod problem;
 
 pub use command::{
-    Asker, ChatCommand, Command, HomeCommand, NameCommand, Page, PageStart, Post, UserCommand,
-    Waiting,
+    AddressCommand, Asker, ChatCommand, Command, HomeCommand, NameCommand, Page, PageStart, Post,
+    UserCommand, Waiting,
 };
 pub use message::{EventBatch, ShardMessage, Subscription, SubscriptionAnswer};
 pub use outcome::{ChatSummary, Outcome};

@@ -3,6 +3,7 @@
 use rookery_schema::limits::CHAT_MEMBERS_MAX;
 
 use crate::http::Status;
+use crate::limits::Limit;
 use crate::ws::limits::EARLY_FRAMES_BYTES_MAX;
 
 /// Why a request was refused. Shown over HTTP as `application/problem+json` (RFC 9457) and over
@@ -16,6 +17,8 @@ pub struct Problem {
     pub detail: &'static str,
     /// Seconds after which a retry makes sense.
     pub retry_after: Option<u32>,
+    /// The limit that was met, where it was one.
+    pub limit: Option<Limit>,
 }
 
 impl Problem {
@@ -25,6 +28,7 @@ impl Problem {
             code,
             detail,
             retry_after: None,
+            limit: None,
         }
     }
 
@@ -53,9 +57,11 @@ impl Problem {
         Self::new(Status::ServiceUnavailable, "unavailable", detail).retry_after(1)
     }
 
-    /// The caller sends too much.
-    pub const fn too_many(detail: &'static str, seconds: u32) -> Self {
-        Self::new(Status::TooManyRequests, "too_many_requests", detail).retry_after(seconds)
+    /// The client asks for more than it may, and may ask again after so many seconds.
+    pub const fn over(limit: Limit, seconds: u32) -> Self {
+        let mut problem = Self::new(Status::TooManyRequests, "too_many_requests", limit.detail());
+        problem.limit = Some(limit);
+        problem.retry_after(seconds)
     }
 
     /// A request was not answered in time; if it `changes` something, its outcome is unknown.

@@ -1,55 +1,126 @@
-//! Failed logins: an account is locked for an address that failed too often.
+//! Failed and earlier logins: an account is locked for a network that failed too often, and slowed down for all where
+//! nobody has logged in to it before.
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
 use std::rc::Rc;
 
-use crate::map::Map;
+use crate::limits::{Buckets, Limit, Network, Rate};
+use crate::map::{Map, Set};
+use crate::mesh::problem::Problem;
 
-/// Microseconds in which failed logins count.
-const WINDOW_MICROS: u64 = 300_000_000;
+/// Seconds in which failed logins count.
+const WINDOW_SECONDS: u64 = 300;
+const WINDOW_MICROS: u64 = WINDOW_SECONDS * 1_000_000;
 /// Failures that are remembered; above it, the oldest is forgotten.
 const FAILURES_MAX: usize = 65_536;
+/// Accounts with the networks that logged in to them, as many as are remembered; above it, the oldest is forgotten.
+const KNOWN_MAX: usize = 65_536;
+/// Accounts whose failures are counted over all networks.
+const ACCOUNTS_MAX: usize = 65_536;
+/// How many networks' failures an account bears at once from where nobody has logged in to it.
+const NETWORKS_PER_ACCOUNT: u64 = 5;
 
-type AccountAndAddress = (Box<str>, IpAddr);
+type AccountAndNetwork = (Box<str>, Network);
 
-/// The failures of the last [`WINDOW_MICROS`].
-#[derive(Debug, Default)]
-pub(super) struct LoginFailures {
-    /// Oldest first.
-    all: VecDeque<(u64, Rc<AccountAndAddress>)>,
-    /// When each account failed from each address, oldest first.
-    times: Map<Rc<AccountAndAddress>, VecDeque<u64>>,
+/// The logins of the last time, without those that nothing is to be learned from.
+#[derive(Debug)]
+pub(super) struct Logins {
+    /// Failures of the last [`WINDOW_SECONDS`], oldest first.
+    failures: VecDeque<(u64, Rc<AccountAndNetwork>)>,
+    /// When each account failed from each network, oldest first.
+    times: Map<Rc<AccountAndNetwork>, VecDeque<u64>>,
+    /// What each account bears from where nobody has logged in to it.
+    accounts: Buckets<Box<str>>,
+    known: Known,
 }
 
-impl LoginFailures {
-    pub(super) fn add(&mut self, username: Box<str>, address: IpAddr, now_micros: u64) {
-        if self.all.len() >= FAILURES_MAX {
+/// Who has logged in from where.
+#[derive(Debug, Default)]
+struct Known {
+    all: Set<Rc<AccountAndNetwork>>,
+    /// Oldest first.
+    order: VecDeque<Rc<AccountAndNetwork>>,
+}
+
+impl Default for Logins {
+    fn default() -> Self {
+        Self {
+            failures: VecDeque::new(),
+            times: Map::default(),
+            accounts: Buckets::new(ACCOUNTS_MAX),
+            known: Known::default(),
+        }
+    }
+}
+
+impl Logins {
+    /// Notes a login.
+    pub(super) fn succeeded(&mut self, username: Box<str>, network: Network) {
+        self.known.add((username, network));
+    }
+
+    /// Notes a failed login. `allowed` is how many an account may have from a network; 0: without limit.
+    pub(super) fn failed(
+        &mut self,
+        username: Box<str>,
+        network: Network,
+        allowed: usize,
+        now_micros: u64,
+    ) {
+        if self.failures.len() >= FAILURES_MAX {
             self.forget_oldest();
         }
-        let key = Rc::new((username, address));
-        self.all.push_back((now_micros, Rc::clone(&key)));
+        if allowed > 0 && !self.is_known(&username, network) {
+            let (account, rate) = (username.clone(), account_rate(allowed));
+            // Others may have failed at the same time: then there is nothing left to spend.
+            let _ = self.accounts.spend(account, 1, rate, now_micros);
+        }
+        let key = Rc::new((username, network));
+        self.failures.push_back((now_micros, Rc::clone(&key)));
         self.times.entry(key).or_default().push_back(now_micros);
     }
 
-    /// Seconds until an account that may fail `allowed` times (0: without limit) may be tried again from
-    /// an address.
-    pub(super) fn locked_for(
+    /// Whether somebody has logged in to an account from a network.
+    pub(super) fn is_known(&self, username: &str, network: Network) -> bool {
+        self.known.all.contains(&(Box::from(username), network))
+    }
+
+    /// Why an account that may fail `allowed` times (0: without limit) may not be tried from a network now.
+    pub(super) fn lockout(
         &self,
         username: &str,
-        address: IpAddr,
+        network: Network,
+        allowed: usize,
+        now_micros: u64,
+    ) -> Option<Problem> {
+        if let Some(seconds) = self.locked_for(username, network, allowed, now_micros) {
+            return Some(Problem::over(Limit::LoginRate, seconds));
+        }
+        if allowed == 0 || self.is_known(username, network) {
+            return None;
+        }
+        let (account, rate) = (Box::from(username), account_rate(allowed));
+        let seconds = self.accounts.seconds_until(&account, 1, rate, now_micros)?;
+        Some(Problem::over(Limit::AccountLogins, seconds))
+    }
+
+    fn locked_for(
+        &self,
+        username: &str,
+        network: Network,
         allowed: usize,
         now_micros: u64,
     ) -> Option<u32> {
-        let times = self.times.get(&(Box::from(username), address))?;
+        let times = self.times.get(&(Box::from(username), network))?;
         let ends = times.get(times.len().checked_sub(allowed)?)? + WINDOW_MICROS;
         let left = ends.checked_sub(now_micros)?;
         Some((left / 1_000_000) as u32 + 1)
     }
 
     /// Forgets failures that count no more.
-    pub(super) fn expire(&mut self, now_micros: u64) {
-        while let Some((at, _)) = self.all.front()
+    pub(super) fn tick(&mut self, now_micros: u64) {
+        self.accounts.tick(now_micros);
+        while let Some((at, _)) = self.failures.front()
             && at + WINDOW_MICROS < now_micros
         {
             self.forget_oldest();
@@ -57,7 +128,7 @@ impl LoginFailures {
     }
 
     fn forget_oldest(&mut self) {
-        let Some((_, key)) = self.all.pop_front() else {
+        let Some((_, key)) = self.failures.pop_front() else {
             return;
         };
         if let Some(times) = self.times.get_mut(&key) {
@@ -69,42 +140,109 @@ impl LoginFailures {
     }
 }
 
+/// As many failures as some networks may have together, and then one at a time.
+fn account_rate(allowed: usize) -> Rate {
+    let allowed = allowed as u64;
+    Rate::new(allowed, WINDOW_SECONDS, allowed * NETWORKS_PER_ACCOUNT)
+}
+
+impl Known {
+    fn add(&mut self, key: AccountAndNetwork) {
+        if self.all.contains(&key) {
+            return;
+        }
+        if self.order.len() >= KNOWN_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.all.remove(&oldest);
+        }
+        let key = Rc::new(key);
+        self.order.push_back(Rc::clone(&key));
+        self.all.insert(key);
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
     use super::*;
 
-    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    const SECOND: u64 = 1_000_000;
 
-    #[test]
-    fn an_account_is_locked_until_its_failures_are_old() {
-        let mut failures = LoginFailures::default();
-        failures.add("ann".into(), HERE, 0);
-        failures.add("bob".into(), HERE, 0);
-        assert_eq!(failures.locked_for("ann", HERE, 2, 1_000_000), None);
-        failures.add("ann".into(), HERE, 10_000_000);
-        assert_eq!(failures.locked_for("ann", HERE, 2, 10_000_000), Some(291));
-        assert_eq!(failures.locked_for("bob", HERE, 2, 10_000_000), None);
-        // Of three failures, the second must be old too before only one counts.
-        failures.add("ann".into(), HERE, 20_000_000);
-        assert_eq!(failures.locked_for("ann", HERE, 2, 20_000_000), Some(291));
-        failures.expire(WINDOW_MICROS + 15_000_000);
-        assert_eq!(
-            failures.locked_for("ann", HERE, 2, WINDOW_MICROS + 15_000_000),
-            None
-        );
-        failures.expire(2 * WINDOW_MICROS);
-        assert!(failures.all.is_empty() && failures.times.is_empty());
+    fn network(n: u8) -> Network {
+        IpAddr::from(Ipv4Addr::new(192, 0, 2, n)).into()
+    }
+
+    fn fail(logins: &mut Logins, username: &str, from: u8, at: u64) {
+        logins.failed(username.into(), network(from), 2, at);
+    }
+
+    /// The limit that a login would meet, and the seconds that it would have to wait.
+    fn lockout(logins: &Logins, username: &str, from: u8, at: u64) -> Option<(Limit, u32)> {
+        let problem = logins.lockout(username, network(from), 2, at)?;
+        Some((problem.limit?, problem.retry_after?))
     }
 
     #[test]
-    fn no_more_failures_are_remembered_than_the_bound() {
-        let mut failures = LoginFailures::default();
-        for n in 0..=FAILURES_MAX as u64 {
-            failures.add(n.to_string().into(), HERE, n);
+    fn an_account_is_locked_until_its_failures_are_old() {
+        let mut logins = Logins::default();
+        fail(&mut logins, "ann", 1, 0);
+        fail(&mut logins, "bob", 1, 0);
+        assert_eq!(lockout(&logins, "ann", 1, SECOND), None);
+        fail(&mut logins, "ann", 1, 10 * SECOND);
+        let locked = Some((Limit::LoginRate, 291));
+        assert_eq!(lockout(&logins, "ann", 1, 10 * SECOND), locked);
+        assert_eq!(lockout(&logins, "ann", 2, 10 * SECOND), None);
+        assert_eq!(lockout(&logins, "bob", 1, 10 * SECOND), None);
+        // Of three failures, the second must be old too before only one counts.
+        fail(&mut logins, "ann", 1, 20 * SECOND);
+        assert_eq!(lockout(&logins, "ann", 1, 20 * SECOND), locked);
+        logins.tick(WINDOW_MICROS + 15 * SECOND);
+        assert_eq!(
+            lockout(&logins, "ann", 1, WINDOW_MICROS + 15 * SECOND),
+            None
+        );
+        logins.tick(2 * WINDOW_MICROS);
+        assert!(logins.failures.is_empty() && logins.times.is_empty());
+    }
+
+    #[test]
+    fn many_networks_together_slow_an_account_down_but_for_who_logged_in_there() {
+        let mut logins = Logins::default();
+        logins.succeeded("ann".into(), network(100));
+        for from in 0..10 {
+            assert_eq!(lockout(&logins, "ann", from, 0), None);
+            fail(&mut logins, "ann", from, 0);
         }
-        assert_eq!(failures.all.len(), FAILURES_MAX);
-        assert_eq!(failures.times.len(), FAILURES_MAX);
-        assert_eq!(failures.locked_for("0", HERE, 1, 0), None);
-        assert!(failures.locked_for("1", HERE, 1, 0).is_some());
+        let slowed = Some((Limit::AccountLogins, 150));
+        assert_eq!(lockout(&logins, "ann", 11, 0), slowed);
+        assert_eq!(lockout(&logins, "ann", 100, 0), None);
+        assert_eq!(lockout(&logins, "bob", 11, 0), None);
+        assert_eq!(lockout(&logins, "ann", 11, 150 * SECOND), None);
+        fail(&mut logins, "ann", 11, 150 * SECOND);
+        assert_eq!(lockout(&logins, "ann", 12, 150 * SECOND), slowed);
+        // A known network's failures are counted for that network alone.
+        fail(&mut logins, "ann", 100, 300 * SECOND);
+        fail(&mut logins, "ann", 100, 300 * SECOND);
+        let locked = Some((Limit::LoginRate, 301));
+        assert_eq!(lockout(&logins, "ann", 100, 300 * SECOND), locked);
+        assert_eq!(lockout(&logins, "ann", 12, 300 * SECOND), None);
+    }
+
+    #[test]
+    fn no_more_is_remembered_than_the_bounds() {
+        let mut logins = Logins::default();
+        for n in 0..=FAILURES_MAX as u64 {
+            fail(&mut logins, &n.to_string(), 1, n);
+            logins.succeeded(n.to_string().into(), network(1));
+        }
+        assert_eq!(logins.failures.len(), FAILURES_MAX);
+        assert_eq!(logins.times.len(), FAILURES_MAX);
+        assert_eq!(
+            (logins.known.all.len(), logins.known.order.len()),
+            (KNOWN_MAX, KNOWN_MAX)
+        );
+        assert!(!logins.is_known("0", network(1)) && logins.is_known("1", network(1)));
     }
 }

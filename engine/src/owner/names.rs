@@ -1,13 +1,12 @@
 //! Usernames, on the owner of their partition: the one place where a name can be claimed, so that uniqueness
 //! needs no lock in the store.
 
-use std::net::IpAddr;
-
 use bytes::Bytes;
 use rookery_schema::UserId;
 use rookery_schema::record::UserRegistered;
 use rookery_schema::row::{Row, UserRow};
 
+use crate::limits::Network;
 use crate::map::Map;
 use crate::mesh::Asker;
 use crate::mesh::problem::Problem;
@@ -40,12 +39,18 @@ pub(crate) enum Name {
 /// What waits for a name to be read.
 #[derive(Debug)]
 pub(crate) enum NameWaiter {
-    Register {
-        asker: Asker,
-        password: Option<Box<str>>,
-    },
+    Register(Registration),
     LogIn(LogIn),
     Record(ParkedUser),
+}
+
+/// A registration that is asked for.
+#[derive(Debug)]
+pub(crate) struct Registration {
+    pub(crate) asker: Asker,
+    /// Absent in trust mode.
+    pub(crate) password: Option<Box<str>>,
+    pub(crate) network: Network,
 }
 
 /// A login that is asked for.
@@ -54,7 +59,7 @@ pub(crate) struct LogIn {
     pub(crate) asker: Asker,
     /// Absent in trust mode.
     pub(crate) password: Option<Box<str>>,
-    pub(crate) address: IpAddr,
+    pub(crate) network: Network,
 }
 
 /// A registration whose name is being read from the store.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rookery_engine::ids::ConnId;
 use rookery_engine::ids::Session;
 use rookery_engine::input::Input;
+use rookery_engine::limits::Limit;
 use rookery_engine::mesh::problem::Problem;
 use rookery_engine::mesh::{Outcome, ShardMessage};
 use rookery_engine::outbox::OUTBOX_BYTES_MAX;
@@ -202,7 +203,7 @@ fn who_sends_too_many_is_told_about_each_and_closed_with_4029() {
     answer_send(&mut host, posted);
     for _ in 0..4 {
         answer_send(&mut host, |_| {
-            Outcome::Refused(Problem::too_many("too many messages", 1))
+            Outcome::Refused(Problem::over(Limit::UserRate, 1))
         });
     }
     assert!(!host.wants_input(conn), "they were told three times");

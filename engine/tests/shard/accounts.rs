@@ -7,10 +7,13 @@ use rookery_schema::record::{Record, UserRegistered};
 use rookery_schema::row::{Row, UserRow};
 use rookery_schema::{Offset, Timestamp, UserId};
 
-use crate::stage::{P0, SECOND, Stage, batch_of};
+use crate::stage::{P0, SECOND, Stage, batch_of, network};
 
 fn register(stage: &mut Stage, username: &str) -> u64 {
-    let command = NameCommand::Register { password: None };
+    let command = NameCommand::Register {
+        password: None,
+        network: network(),
+    };
     stage.ask(Command::Name(username.into(), command))
 }
 
@@ -75,7 +78,7 @@ fn a_name_that_is_read_by_too_many_is_refused() {
     stage.assert_refused(last, Problem::LOGIN_BUSY);
     let command = NameCommand::LogIn {
         password: None,
-        address: [127, 0, 0, 1].into(),
+        network: network(),
     };
     let log_in = stage.ask(Command::Name(name.as_str().into(), command));
     stage.assert_refused(log_in, Problem::LOGIN_BUSY);
@@ -98,7 +101,7 @@ fn log_in(stage: &mut Stage, user: &UserRow, count: usize) -> Vec<u64> {
     let one = |stage: &mut Stage| {
         let command = NameCommand::LogIn {
             password: Some("password".into()),
-            address: [127, 0, 0, 1].into(),
+            network: network(),
         };
         let question = stage.ask(Command::Name(user.username.as_str().into(), command));
         stage.answer_read(Ok(Found::Users(vec![user.clone()])));

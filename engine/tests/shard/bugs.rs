@@ -1,7 +1,6 @@
 //! What can't happen, and happens all the same: log, store, hashers or another shard break what they promise. A debug
 //! build panics, so that every test and the simulator find it. A release build goes on, tells the operator and counts.
 
-use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
@@ -19,7 +18,7 @@ use rookery_schema::event::EventKind;
 use rookery_schema::row::{ChatRow, EventRow, Head};
 use rookery_schema::{Offset, PartitionId, Seq, Timestamp};
 
-use crate::stage::{P0, Stage, THERE};
+use crate::stage::{P0, Stage, THERE, network};
 
 /// The partition of the other shard.
 const P1: PartitionId = PartitionId(1);
@@ -226,7 +225,10 @@ fn a_store_finds_messages_where_they_were_asked_for() {
 fn a_store_finds_users_where_they_were_asked_for() {
     check("the store answered something else than users", |stage| {
         let (username, password) = (stage.username(), None);
-        let command = NameCommand::Register { password };
+        let command = NameCommand::Register {
+            password,
+            network: network(),
+        };
         stage.ask(Command::Name(username.into(), command));
         stage.answer_read(Ok(Found::Chats(Vec::new())));
     });
@@ -267,6 +269,7 @@ fn hashers_do_what_they_were_asked_to() {
     check(what, |stage| {
         let command = NameCommand::Register {
             password: password(),
+            network: network(),
         };
         let username = stage.username();
         stage.ask(Command::Name(username.into(), command));
@@ -277,7 +280,7 @@ fn hashers_do_what_they_were_asked_to() {
     check(what, |stage| {
         let command = NameCommand::LogIn {
             password: password(),
-            address: IpAddr::from([10, 0, 0, 1]),
+            network: network(),
         };
         let username = stage.username();
         stage.ask(Command::Name(username.into(), command));

@@ -1,11 +1,13 @@
 //! The shard under test and everything around it.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 
 use rookery_engine::config::ShardConfig;
 use rookery_engine::effect::Notice;
 use rookery_engine::ids::ConnId;
 use rookery_engine::input::Input;
+use rookery_engine::limits::Network;
 use rookery_engine::mesh::problem::Problem;
 use rookery_engine::mesh::{
     Asker, ChatCommand, Command, Outcome, Post, ShardMessage, Subscription, Waiting,
@@ -31,6 +33,11 @@ const HERE: ShardId = ShardId(0);
 pub(crate) const THERE: ShardId = ShardId(1);
 /// Microseconds in a second.
 pub(crate) const SECOND: u64 = 1_000_000;
+
+/// Where clients are.
+pub(crate) fn network() -> Network {
+    IpAddr::from([192, 0, 2, 1]).into()
+}
 
 pub(crate) struct Stage {
     host: Host,

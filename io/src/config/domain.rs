@@ -1,11 +1,20 @@
 //! What a setting's text may be: each domain parses a text, names what it allows, and shows a value.
 
-use std::{net::SocketAddr, ops::RangeInclusive, path::PathBuf, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
+    path::PathBuf,
+    time::Duration,
+};
+
+use ipnet::IpNet;
 
 use super::{cpus::CpuSet, endpoint::Endpoint};
 
 /// Endpoints of one backend; a client needs a few of them to find all others.
 const ENDPOINTS_MAX: usize = 64;
+/// Networks of one list: each is looked at for a request by a proxy.
+const NETWORKS_MAX: usize = 64;
 
 /// The set of values that a setting may have.
 pub(super) trait Domain: Sync {
@@ -155,6 +164,37 @@ impl Domain for FilePath {
     fn show(&self, value: &PathBuf) -> toml::Value {
         value.to_string_lossy().into_owned().into()
     }
+}
+
+/// Networks of addresses, such as `10.0.0.0/8`, separated by commas; an address alone is the network of one.
+pub(super) struct Networks;
+
+impl Domain for Networks {
+    type Value = Vec<IpNet>;
+
+    fn parse(&self, text: &str) -> Option<Vec<IpNet>> {
+        let networks: Vec<_> = text
+            .split(',')
+            .map(|network| parse_network(network.trim()))
+            .collect::<Option<_>>()?;
+        (networks.len() <= NETWORKS_MAX).then_some(networks)
+    }
+
+    fn allowed(&self) -> String {
+        format!(
+            "1 to {NETWORKS_MAX} addresses or networks, such as 10.0.0.0/8, separated by commas"
+        )
+    }
+
+    fn show(&self, value: &Vec<IpNet>) -> toml::Value {
+        let texts: Vec<_> = value.iter().map(IpNet::to_string).collect();
+        texts.join(",").into()
+    }
+}
+
+fn parse_network(text: &str) -> Option<IpNet> {
+    let address = || text.parse::<IpAddr>().ok().map(IpNet::from);
+    text.parse().ok().or_else(address)
 }
 
 /// Where a backend can be reached: `HOST:PORT`, separated by commas.

@@ -18,6 +18,7 @@ use std::{
     time::Duration,
 };
 
+use ipnet::IpNet;
 use tracing::level_filters::LevelFilter;
 
 pub use self::{
@@ -81,6 +82,9 @@ pub struct Config {
     pub user_rate: Option<NonZeroU32>,
     /// Failed logins in 5 minutes per account and address.
     pub login_rate: u32,
+    /// Open connections per address; 0: no limit; where it is absent, a share of all.
+    pub connections_per_address: Option<u32>,
+    pub trusted_proxies: Vec<IpNet>,
     /// Age of the oldest message not yet stored, above which new ones are refused.
     pub lag_limit: Duration,
     /// Age of the oldest byte not yet sent, above which a WebSocket is closed.
@@ -254,6 +258,10 @@ impl Resolver<'_> {
             token_secret_file: self.value_or(&settings::TOKEN_SECRET_FILE, token_secret)?,
             user_rate: NonZeroU32::new(self.value(&settings::USER_RATE)?),
             login_rate: self.value(&settings::LOGIN_RATE)?,
+            connections_per_address: self.optional(&settings::CONNECTIONS_PER_ADDRESS)?,
+            trusted_proxies: self
+                .optional(&settings::TRUSTED_PROXIES)?
+                .unwrap_or_default(),
             lag_limit: self.value(&settings::LAG_LIMIT)?,
             slow_reader: self.value(&settings::SLOW_READER)?,
             log_level: self.value(&settings::LOG_LEVEL)?,

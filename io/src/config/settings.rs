@@ -5,7 +5,9 @@ use tracing::level_filters::LevelFilter;
 
 use super::{
     choices::{AuthMode, Durability, LogEngine, StoreEngine},
-    domain::{Address, Choice, CpuList, Domain, Endpoints, FilePath, Name, Number, Seconds},
+    domain::{
+        Address, Choice, CpuList, Domain, Endpoints, FilePath, Name, Networks, Number, Seconds,
+    },
 };
 
 /// Shards of one process.
@@ -16,6 +18,8 @@ const PARTITIONS_MAX: u32 = 4096;
 const USER_RATE_MAX: u32 = 1_000_000;
 /// Failed logins in 5 minutes, above which a limit would be none.
 const LOGIN_RATE_MAX: u32 = 100_000;
+/// Connections per address, above which a limit would be none.
+const CONNECTIONS_PER_ADDRESS_MAX: u32 = 1_000_000;
 /// Below this, a single slow disk write would count as overload.
 const LAG_LIMIT_SECONDS_MIN: f64 = 0.01;
 /// An hour: whoever waits longer does not want a limit.
@@ -65,7 +69,7 @@ impl<D: Domain> Described for Setting<D> {
 }
 
 /// All settings, in the order in which they are listed.
-pub(super) static ALL: [&dyn Described; 22] = [
+pub(super) static ALL: [&dyn Described; 24] = [
     &LISTEN,
     &ADMIN_LISTEN,
     &CPUS,
@@ -85,6 +89,8 @@ pub(super) static ALL: [&dyn Described; 22] = [
     &TOKEN_SECRET_FILE,
     &USER_RATE,
     &LOGIN_RATE,
+    &CONNECTIONS_PER_ADDRESS,
+    &TRUSTED_PROXIES,
     &LAG_LIMIT,
     &SLOW_READER,
     &LOG_LEVEL,
@@ -284,6 +290,22 @@ pub(super) static LOGIN_RATE: Setting<Number> = setting(
     "10",
     "Failed logins in 5 minutes per account and address",
     Number(1..=LOGIN_RATE_MAX),
+);
+
+pub(super) static CONNECTIONS_PER_ADDRESS: Setting<Number> = setting(
+    "connections-per-address",
+    "N",
+    "what descriptors leave, over 4; none in trust mode",
+    "Open connections per address, or per /64 of IPv6; 0: no limit",
+    Number(0..=CONNECTIONS_PER_ADDRESS_MAX),
+);
+
+pub(super) static TRUSTED_PROXIES: Setting<Networks> = setting(
+    "trusted-proxies",
+    "CIDR,…",
+    "none",
+    "Proxies whose X-Forwarded-For, or PROXY header of version 2, says where a request comes from",
+    Networks,
 );
 
 pub(super) static LAG_LIMIT: Setting<Seconds> = setting(

@@ -79,6 +79,8 @@ fn defaults_are_those_of_the_contract() {
         token_secret_file: "./data/token.secret".into(),
         user_rate: None,
         login_rate: 10,
+        connections_per_address: None,
+        trusted_proxies: Vec::new(),
         lag_limit: Duration::from_secs(1),
         slow_reader: Duration::from_secs(5),
         log_level: LevelFilter::INFO,
@@ -116,7 +118,7 @@ fn flags_win_over_variables_over_the_file_over_defaults() {
 }
 
 /// A value other than the default for every setting, as in a flag.
-const EVERY: [(&str, &str); 21] = [
+const EVERY: [(&str, &str); 23] = [
     ("listen", "0.0.0.0:80"),
     ("admin-listen", "[::1]:9100"),
     ("cpus", "1,4-5"),
@@ -135,6 +137,8 @@ const EVERY: [(&str, &str); 21] = [
     ("token-secret-file", "/etc/rookery/secret"),
     ("user-rate", "7"),
     ("login-rate", "8"),
+    ("connections-per-address", "9"),
+    ("trusted-proxies", "10.0.0.0/8,::1/128"),
     ("lag-limit", "2.5"),
     ("slow-reader", "7.5"),
     ("log-level", "debug"),

@@ -1,10 +1,15 @@
 //! How many connections there may be in the whole process: as many as descriptors are left for, when log, store and
-//! shards have theirs.
+//! shards have theirs; and of those, how many may come from one network.
 
+use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rookery_engine::input::Entrance;
+use rookery_engine::limits::{Network, Proxies};
+
+use super::sketch::Sketch;
 
 /// Descriptors of the process itself and of its embedded log and store: segments, tables, journals, and what
 /// compaction opens beside them.
@@ -15,14 +20,46 @@ const SHARD_DESCRIPTORS: u64 = 32;
 /// all others.
 const ADMIN_CONNECTIONS_MAX: usize = 64;
 
+/// How many connections one network may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PerAddress {
+    /// A share of what there may be in all, so that no network takes them from all others.
+    Share,
+    /// So many; 0: no limit.
+    Max(u32),
+}
+
+/// The part of all connections that is one network's.
+const NETWORK_SHARE: usize = 4;
+
+impl PerAddress {
+    fn max(self, public_max: usize) -> u32 {
+        match self {
+            Self::Share => u32::try_from(public_max / NETWORK_SHARE)
+                .unwrap_or(u32::MAX)
+                .max(1),
+            Self::Max(max) => max,
+        }
+    }
+}
+
 /// Who may connect. Clones share what they count.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Admission(Arc<Counts>);
 
-#[derive(Debug)]
 struct Counts {
     public: Count,
     admin: Count,
+    networks: Networks,
+}
+
+/// Connections of each network.
+struct Networks {
+    counts: Sketch,
+    /// 0: no limit.
+    max: u32,
+    /// Their connections are not counted.
+    proxies: Proxies,
 }
 
 /// Connections there are, of so many that there may be.
@@ -33,10 +70,11 @@ struct Count {
 }
 
 /// Room for one connection, which is given back when this is dropped.
-#[derive(Debug)]
 pub struct Permit {
     counts: Arc<Counts>,
     entrance: Entrance,
+    /// The network that it counts for, if any.
+    network: Option<Network>,
 }
 
 /// There are too few descriptors for a server.
@@ -52,7 +90,12 @@ impl Admission {
     ///
     /// # Errors
     /// Where none are left.
-    pub fn within(descriptors: u64, shards: usize) -> Result<Self, TooFewDescriptors> {
+    pub fn within(
+        descriptors: u64,
+        shards: usize,
+        per_address: PerAddress,
+        proxies: Proxies,
+    ) -> Result<Self, TooFewDescriptors> {
         let shards = SHARD_DESCRIPTORS.saturating_mul(shards as u64);
         let others = PROCESS_DESCRIPTORS + shards + ADMIN_CONNECTIONS_MAX as u64;
         match descriptors.checked_sub(others) {
@@ -60,12 +103,15 @@ impl Admission {
                 limit: descriptors,
                 needed: others + 1,
             }),
-            Some(left) => Ok(Self::of(usize::try_from(left).unwrap_or(usize::MAX))),
+            Some(left) => {
+                let public_max = usize::try_from(left).unwrap_or(usize::MAX);
+                Ok(Self::of(public_max, per_address.max(public_max), proxies))
+            }
         }
     }
 
-    /// As many connections of clients as this.
-    pub(crate) fn of(public_max: usize) -> Self {
+    /// As many connections of clients as this, and of one network.
+    pub(crate) fn of(public_max: usize, network_max: u32, proxies: Proxies) -> Self {
         let count = |max| Count {
             now: AtomicUsize::new(0),
             max,
@@ -73,6 +119,11 @@ impl Admission {
         Self(Arc::new(Counts {
             public: count(public_max),
             admin: count(ADMIN_CONNECTIONS_MAX),
+            networks: Networks {
+                counts: Sketch::new(),
+                max: network_max,
+                proxies,
+            },
         }))
     }
 
@@ -89,8 +140,40 @@ impl Admission {
         let permit = Permit {
             counts: Arc::clone(&self.0),
             entrance,
+            network: None,
         };
         (before < count.max).then_some(permit)
+    }
+}
+
+impl fmt::Debug for Permit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit")
+            .field("entrance", &self.entrance)
+            .field("network", &self.network)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Permit {
+    /// Counts it for the network of its peer; false where that has as many connections as it may.
+    #[must_use]
+    pub(crate) fn count_for(&mut self, peer: IpAddr) -> bool {
+        let Networks {
+            counts,
+            max,
+            proxies,
+        } = &self.counts.networks;
+        let is_counted = match self.entrance {
+            Entrance::Public { .. } => *max > 0 && !proxies.spares(peer),
+            Entrance::Admin => false,
+        };
+        if !is_counted {
+            return true;
+        }
+        let network = Network::from(peer);
+        self.network = Some(network);
+        counts.add(network) <= *max
     }
 }
 
@@ -107,6 +190,9 @@ impl Drop for Permit {
     fn drop(&mut self) {
         let count = self.counts.of(self.entrance);
         count.now.fetch_sub(1, Ordering::Relaxed);
+        if let Some(network) = self.network {
+            self.counts.networks.counts.remove(network);
+        }
     }
 }
 
@@ -118,9 +204,29 @@ mod tests {
 
     const PUBLIC: Entrance = Entrance::Public { operations: true };
 
+    fn of(public_max: usize, network_max: u32) -> Admission {
+        Admission::of(public_max, network_max, Proxies::new(Vec::new(), true))
+    }
+
+    #[test]
+    fn a_network_has_its_share_and_no_other_is_touched() {
+        let admission = of(100, 2);
+        let take = |entrance, peer: &str| {
+            let mut permit = admission.take(entrance).unwrap();
+            permit.count_for(peer.parse().unwrap()).then_some(permit)
+        };
+        let kept = ["2001:db8::1", "2001:db8::2"].map(|peer| take(PUBLIC, peer).unwrap());
+        assert!(take(PUBLIC, "2001:db8::3").is_none());
+        let _other = take(PUBLIC, "2001:db8:0:1::1").unwrap();
+        let _local = [(); 3].map(|()| take(PUBLIC, "127.0.0.1").unwrap());
+        let _operator = [(); 3].map(|()| take(Entrance::Admin, "192.0.2.1").unwrap());
+        drop(kept);
+        assert!(take(PUBLIC, "2001:db8::3").is_some());
+    }
+
     #[test]
     fn room_that_was_given_back_can_be_taken_again() {
-        let admission = Admission::of(2);
+        let admission = of(2, 0);
         let first = admission.take(PUBLIC).unwrap();
         let _second = admission.clone().take(PUBLIC).unwrap();
         for _ in 0..3 {
@@ -132,7 +238,7 @@ mod tests {
 
     #[test]
     fn an_operator_gets_in_when_clients_have_taken_everything() {
-        let admission = Admission::of(0);
+        let admission = of(0, 0);
         assert!(admission.take(PUBLIC).is_none());
         let all: Vec<_> = (0..ADMIN_CONNECTIONS_MAX)
             .map(|_| admission.take(Entrance::Admin).unwrap())
@@ -143,9 +249,13 @@ mod tests {
 
     #[test]
     fn descriptors_are_left_for_everything_else() {
-        let admission = Admission::within(1024, 2).unwrap();
-        assert_eq!(admission.public_max(), 1024 - 512 - 2 * 32 - 64);
-        let refused = Admission::within(640, 2).unwrap_err();
+        let within =
+            |descriptors| Admission::within(descriptors, 2, PerAddress::Share, Proxies::default());
+        let admission = within(1024).unwrap();
+        let left = 1024 - 512 - 2 * 32 - 64;
+        assert_eq!(admission.public_max(), left);
+        assert_eq!(admission.0.networks.max as usize, left / NETWORK_SHARE);
+        let refused = within(640).err().unwrap();
         assert_eq!((refused.limit, refused.needed), (640, 641));
         assert!(refused.to_string().contains("ulimit -n"));
     }

@@ -5,5 +5,6 @@ pub(crate) mod connection;
 pub(crate) mod connections;
 pub mod listener;
 pub(crate) mod poller;
+mod sketch;
 mod slab;
 pub(crate) mod socket;

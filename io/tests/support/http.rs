@@ -1,10 +1,11 @@
 //! A small HTTP/1.1 client that can also misbehave: whatever bytes, in whatever pieces.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use serde_json::Value;
+use socket2::{Domain, Socket, Type};
 
 use super::patience::PATIENCE;
 
@@ -290,6 +291,14 @@ pub struct Http {
 impl Http {
     pub fn connect(addr: SocketAddr) -> io::Result<Self> {
         Self::from_stream(TcpStream::connect_timeout(&addr, PATIENCE)?)
+    }
+
+    /// From an address of this machine.
+    pub fn connect_from(from: IpAddr, addr: SocketAddr) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
+        socket.bind(&SocketAddr::new(from, 0).into())?;
+        socket.connect_timeout(&addr.into(), PATIENCE)?;
+        Self::from_stream(socket.into())
     }
 
     pub fn from_stream(stream: TcpStream) -> io::Result<Self> {

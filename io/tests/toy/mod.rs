@@ -14,6 +14,7 @@ use rookery_engine::config::{AuthMode, ShardConfig};
 use rookery_engine::effect::{ConnEffect, Effects, HandedOff};
 use rookery_engine::ids::ConnId;
 use rookery_engine::input::{Input, Now};
+use rookery_engine::limits::Proxies;
 use rookery_engine::mesh::{EventBatch, ShardMessage};
 use rookery_engine::outbox::Outbox;
 use rookery_engine::port::{LogEvent, LogRequest};
@@ -21,6 +22,7 @@ use rookery_engine::stats::Stats;
 use rookery_io::backend::{OpenError, Opened, Opening};
 use rookery_io::lane;
 use rookery_io::mailbox::Mailbox;
+use rookery_io::net::admission::PerAddress;
 use rookery_io::runtime::{Backend, Engine};
 use rookery_io::server::{self, Server, ServerConfig};
 use rookery_schema::{ChatId, PartitionId, Seq, ShardId, Timestamp, UserId};
@@ -275,6 +277,8 @@ pub(crate) fn config(cpus: &[Option<usize>]) -> ServerConfig {
         slow_reader: Duration::from_secs(5),
         user_rate: 0,
         login_rate: 10,
+        connections_per_address: PerAddress::Max(0),
+        proxies: Proxies::default(),
         appends_in_flight_max: 1,
     }
 }

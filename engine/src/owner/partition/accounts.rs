@@ -1,7 +1,5 @@
 //! Registrations and logins.
 
-use std::net::IpAddr;
-
 use bytes::Bytes;
 use rookery_schema::UserId;
 use rookery_schema::record::{Record, UserRegistered};
@@ -9,10 +7,12 @@ use rookery_schema::row::{Row, UserRow};
 
 use crate::context::Context;
 use crate::edge::port::{Found, PasswordCheck, PasswordJob, PasswordOutcome, Read, StoreFault};
+use crate::hashing::Kind;
+use crate::limits::Network;
 use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, NameCommand, Outcome};
 use crate::owner::changes::ChangeKey;
-use crate::owner::names::{LogIn, Name, NameWaiter, ParkedUser};
+use crate::owner::names::{LogIn, Name, NameWaiter, ParkedUser, Registration};
 use crate::owner::partition::{Partition, PartitionRead, PasswordWait};
 use crate::owner::progress::SpanId;
 use crate::user::user_json;
@@ -27,12 +27,19 @@ impl Partition {
         cx: &mut Context<'_>,
     ) {
         match command {
-            NameCommand::Register { password } => self.register(asker, username, password, cx),
-            NameCommand::LogIn { password, address } => {
+            NameCommand::Register { password, network } => {
+                let registration = Registration {
+                    asker,
+                    password,
+                    network,
+                };
+                self.register(username, registration, cx);
+            }
+            NameCommand::LogIn { password, network } => {
                 let log_in = LogIn {
                     asker,
                     password,
-                    address,
+                    network,
                 };
                 self.log_in(username, log_in, cx);
             }
@@ -40,26 +47,20 @@ impl Partition {
     }
 
     /// Claims a name for a new user.
-    fn register(
-        &mut self,
-        asker: Asker,
-        username: &str,
-        password: Option<Box<str>>,
-        cx: &mut Context<'_>,
-    ) {
+    fn register(&mut self, username: &str, registration: Registration, cx: &mut Context<'_>) {
         if self.names.is_known(username) {
-            cx.refuse(asker, Problem::USERNAME_TAKEN);
+            cx.refuse(registration.asker, Problem::USERNAME_TAKEN);
         } else if self.names.is_crowded(username) {
-            cx.refuse(asker, Problem::LOGIN_BUSY);
+            cx.refuse(registration.asker, Problem::LOGIN_BUSY);
         } else {
-            let waiter = NameWaiter::Register { asker, password };
+            let waiter = NameWaiter::Register(registration);
             self.wait_for_name(username, waiter, cx);
         }
     }
 
     /// Checks a password.
     fn log_in(&mut self, username: &str, log_in: LogIn, cx: &mut Context<'_>) {
-        if let Some(problem) = self.lockout(username, log_in.address, cx) {
+        if let Some(problem) = self.lockout(username, log_in.network, cx) {
             return cx.refuse(log_in.asker, problem);
         }
         match self.names.get(username) {
@@ -114,11 +115,11 @@ impl Partition {
         };
         for waiter in waiters {
             match waiter {
-                NameWaiter::Register { asker, password } => {
+                NameWaiter::Register(registration) => {
                     if found.is_some() || self.names.is_known(username) {
-                        cx.refuse(asker, Problem::USERNAME_TAKEN);
+                        cx.refuse(registration.asker, Problem::USERNAME_TAKEN);
                     } else {
-                        self.begin_registration(asker, username, password, cx);
+                        self.begin_registration(username, registration, cx);
                     }
                 }
                 NameWaiter::LogIn(log_in) => {
@@ -139,7 +140,8 @@ impl Partition {
         let mut kept = Vec::new();
         for waiter in waiters {
             match waiter {
-                NameWaiter::Register { asker, .. } | NameWaiter::LogIn(LogIn { asker, .. }) => {
+                NameWaiter::Register(Registration { asker, .. })
+                | NameWaiter::LogIn(LogIn { asker, .. }) => {
                     cx.refuse(asker, Problem::STORE_UNAVAILABLE);
                 }
                 NameWaiter::Record(_) => kept.push(waiter),
@@ -152,11 +154,15 @@ impl Partition {
 
     fn begin_registration(
         &mut self,
-        asker: Asker,
         username: &str,
-        password: Option<Box<str>>,
+        registration: Registration,
         cx: &mut Context<'_>,
     ) {
+        let Registration {
+            asker,
+            password,
+            network,
+        } = registration;
         let user_id = UserId::v7(cx.now.wall, &cx.random());
         self.names.claim(username, user_id);
         match password {
@@ -166,7 +172,8 @@ impl Partition {
                     username: username.into(),
                     user_id,
                 };
-                self.ask_hashers(wait, &password, PasswordCheck::Hash, cx);
+                let job = self.password_job(wait, &password, PasswordCheck::Hash);
+                cx.hash(job, Kind::Registration, network);
             }
             None => self.append_registration(asker, username, user_id, None, cx),
         }
@@ -200,7 +207,7 @@ impl Partition {
         let LogIn {
             asker,
             password,
-            address,
+            network,
         } = log_in;
         let user_id = user.map(|user| user.user_id);
         let Some(password) = password else {
@@ -217,24 +224,28 @@ impl Partition {
             asker,
             username: username.into(),
             user_id,
-            address,
+            network,
         };
-        self.ask_hashers(wait, &password, against, cx);
+        let kind = match self.logins.is_known(username, network) {
+            true => Kind::Known,
+            false => Kind::LogIn,
+        };
+        let job = self.password_job(wait, &password, against);
+        cx.hash(job, kind, network);
     }
 
-    fn ask_hashers(
+    fn password_job(
         &mut self,
         wait: PasswordWait,
         password: &str,
         against: PasswordCheck,
-        cx: &mut Context<'_>,
-    ) {
+    ) -> PasswordJob {
         let number = self.passwords.add(wait);
-        cx.effects.passwords.push(PasswordJob {
+        PasswordJob {
             token: self.token(number),
             password: password.to_owned(),
             against,
-        });
+        }
     }
 
     /// The hashers are done with a password.
@@ -270,12 +281,12 @@ impl Partition {
                     asker,
                     username,
                     user_id,
-                    address,
+                    network,
                 },
                 PasswordOutcome::Verified(is_right),
             ) => {
                 let user_id = user_id.filter(|_| is_right);
-                let outcome = self.judge(username, user_id, address, cx);
+                let outcome = self.judge(username, user_id, network, cx);
                 cx.answer(asker, outcome);
             }
             (PasswordWait::LogIn { asker, .. }, PasswordOutcome::Busy) => {
@@ -288,12 +299,11 @@ impl Partition {
         }
     }
 
-    /// Why an account may not be tried from an address now.
-    fn lockout(&self, username: &str, address: IpAddr, cx: &Context<'_>) -> Option<Problem> {
+    /// Why an account may not be tried from a network now.
+    fn lockout(&self, username: &str, network: Network, cx: &Context<'_>) -> Option<Problem> {
         let allowed = cx.config.login_rate as usize;
-        self.failures
-            .locked_for(username, address, allowed, cx.now.micros)
-            .map(|seconds| Problem::too_many("too many failed logins", seconds))
+        self.logins
+            .lockout(username, network, allowed, cx.now.micros)
     }
 
     /// The outcome of a login whose password was compared; without a user it was wrong. Others may have
@@ -303,16 +313,22 @@ impl Partition {
         &mut self,
         username: Box<str>,
         user_id: Option<UserId>,
-        address: IpAddr,
+        network: Network,
         cx: &Context<'_>,
     ) -> Outcome {
-        if let Some(problem) = self.lockout(&username, address, cx) {
+        if let Some(problem) = self.lockout(&username, network, cx) {
             return Outcome::Refused(problem);
         }
         match user_id {
-            Some(user_id) => logged_in(user_id, &username),
+            Some(user_id) => {
+                let outcome = logged_in(user_id, &username);
+                self.logins.succeeded(username, network);
+                outcome
+            }
             None => {
-                self.failures.add(username, address, cx.now.micros);
+                let allowed = cx.config.login_rate as usize;
+                self.logins
+                    .failed(username, network, allowed, cx.now.micros);
                 Outcome::Refused(Problem::WRONG_LOGIN)
             }
         }

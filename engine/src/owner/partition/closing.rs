@@ -5,7 +5,7 @@ use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, Outcome, ShardMessage, SubscriptionAnswer};
 use crate::owner::appends::Pending;
 use crate::owner::chats::Parked;
-use crate::owner::names::{LogIn, NameWaiter};
+use crate::owner::names::{LogIn, NameWaiter, Registration};
 use crate::owner::partition::{Partition, PasswordWait};
 
 impl Partition {
@@ -54,9 +54,8 @@ impl Partition {
             self.names
                 .drain_waiters()
                 .filter_map(|waiter| match waiter {
-                    NameWaiter::Register { asker, .. } | NameWaiter::LogIn(LogIn { asker, .. }) => {
-                        Some(asker)
-                    }
+                    NameWaiter::Register(Registration { asker, .. })
+                    | NameWaiter::LogIn(LogIn { asker, .. }) => Some(asker),
                     NameWaiter::Record(_) => None,
                 }),
         );

@@ -8,12 +8,12 @@ mod commands;
 mod memory;
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
 
 use rookery_schema::{ChatId, Offset, PartitionId, UserId};
 
 use crate::context::Context;
 use crate::edge::port::{AppendFault, Found, LogRequest, Opened, Part, Read, StoreFault, Token};
+use crate::limits::Network;
 use crate::map::{Map, Unanswered};
 use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, Outcome, ShardMessage};
@@ -25,7 +25,7 @@ use crate::owner::chats::{Chats, Parked};
 use crate::owner::dedup::DedupWindow;
 use crate::owner::delivery::Delivery;
 use crate::owner::history::{PageKey, PartialPage};
-use crate::owner::logins::LoginFailures;
+use crate::owner::logins::Logins;
 use crate::owner::names::Names;
 use crate::owner::progress::{Progress, SpanId};
 
@@ -57,7 +57,7 @@ enum PasswordWait {
         asker: Asker,
         username: Box<str>,
         user_id: Option<UserId>,
-        address: IpAddr,
+        network: Network,
     },
 }
 
@@ -84,7 +84,7 @@ pub(crate) struct Partition {
     touched: Vec<ChatId>,
     budget: Budget,
     names: Names,
-    failures: LoginFailures,
+    logins: Logins,
     /// Who waits for a change to be in the store.
     changes: Changes,
     pages: Map<(ChatId, PageKey), Vec<(Asker, PartialPage)>>,
@@ -111,7 +111,7 @@ impl Partition {
             touched: Vec::new(),
             budget: Budget::default(),
             names: Names::default(),
-            failures: LoginFailures::default(),
+            logins: Logins::default(),
             changes: Changes::default(),
             pages: Map::default(),
             reads: Unanswered::above(number_base),
@@ -392,7 +392,7 @@ impl Partition {
         while let Some(username) = self.names.next_unread(cx.now.micros) {
             self.read_name(username, cx);
         }
-        self.failures.expire(cx.now.micros);
+        self.logins.tick(cx.now.micros);
         self.sweep_chats(budget, cx);
     }
 

@@ -145,6 +145,11 @@ fn report(notice: Notice) {
             reason,
             "a record of the log could not be understood and was passed over"
         ),
+        Notice::UntrustedForward { peer } => tracing::warn!(
+            %peer,
+            "a request names its client, and its peer is no trusted proxy: if it is one, add it to --trusted-proxies; \
+             until then all of its clients count as one"
+        ),
         Notice::Bug { what } => tracing::error!(
             what,
             "a bug in this program: please report this line; rookery_bugs_total counts how often"

@@ -1,8 +1,13 @@
 //! What a round does for connections: it reads from their sockets and sends what the engine has for them.
 
+use std::io::IoSlice;
+
 use rookery_engine::effect::ConnEffect;
 use rookery_engine::ids::ConnId;
 use rookery_engine::input::Input;
+use rookery_engine::limits::Limit;
+use rookery_engine::mesh::problem::Problem;
+use rookery_engine::refuse_connection;
 
 use super::Core;
 use crate::mesh::MovedSocket;
@@ -17,6 +22,10 @@ use crate::runtime::Engine;
 /// from other threads must not wait for sockets for long.
 const SERVED_MAX: usize = 128;
 const INPUT_BYTES_MAX: usize = 128 * 1024;
+/// Seconds after which a client may try again that was turned away.
+const TURNED_AWAY_SECONDS: u32 = 10;
+/// Bytes that are read of a connection that is turned away: the usual first request.
+const UNREAD_BYTES: usize = 4096;
 
 impl<E: Engine> Core<E> {
     /// Serves the connections that have waited longest; false if there was nothing to do.
@@ -61,9 +70,12 @@ impl<E: Engine> Core<E> {
     }
 
     /// Takes over an accepted connection.
-    fn accept(&self, socket: Socket, entrance: Entrance, permit: Permit) {
+    fn accept(&self, socket: Socket, entrance: Entrance, mut permit: Permit) {
         // A peer that has reset the connection by now no longer has an address.
         let Ok(peer) = socket.peer() else { return };
+        if !permit.count_for(peer.ip()) {
+            return self.turn_away(&socket);
+        }
         if let Err(error) = socket.send_at_once() {
             tracing::debug!(%error, "a connection keeps its delay");
         }
@@ -74,6 +86,21 @@ impl<E: Engine> Core<E> {
                 entrance,
             });
         }
+    }
+
+    /// Tells a client that its network has too many connections, if that can be done at once.
+    fn turn_away(&self, socket: &Socket) {
+        let limit = Limit::ConnectionsPerAddress;
+        let problem = Problem::over(limit, TURNED_AWAY_SECONDS);
+        self.with_engine(|engine| {
+            let stats = engine.stats_mut();
+            stats.count_refusal(problem.code, Some(limit));
+        });
+        let reply = refuse_connection(&problem, self.now().wall);
+        // What has come is read first, or the kernel would reset the connection, and the reply be lost.
+        let _ = socket.receive(&mut [0; UNREAD_BYTES]);
+        let _ = socket.send(&[IoSlice::new(&reply)]);
+        let _ = socket.finish_sending();
     }
 
     /// Takes over a connection that a shard has handed off, as a WebSocket.

@@ -1,0 +1,48 @@
+//! The limits by rate, by name.
+
+use std::fmt;
+
+/// A limit that a client can meet. Its name is that of its setting, where it has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// Messages a second and user.
+    UserRate,
+    /// Failed logins in five minutes, per account and network.
+    LoginRate,
+    /// Failed logins per account, from all networks where nobody has logged in to it.
+    AccountLogins,
+    /// Logins and registrations per network.
+    AddressLogins,
+    /// Open connections per network.
+    ConnectionsPerAddress,
+}
+
+impl Limit {
+    /// As replies, metrics and documents call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::UserRate => "user-rate",
+            Self::LoginRate => "login-rate",
+            Self::AccountLogins => "account-logins",
+            Self::AddressLogins => "address-logins",
+            Self::ConnectionsPerAddress => "connections-per-address",
+        }
+    }
+
+    /// What was too much, for people.
+    pub const fn detail(self) -> &'static str {
+        match self {
+            Self::UserRate => "more messages a second than a user may send",
+            Self::LoginRate => "too many failed logins to this account from this address",
+            Self::AccountLogins => "too many failed logins to this account",
+            Self::AddressLogins => "too many logins and registrations from this address",
+            Self::ConnectionsPerAddress => "too many connections from this address",
+        }
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

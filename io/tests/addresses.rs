@@ -1,0 +1,262 @@
+//! Limits by address: clients of one network can't take logins or connections from all others.
+
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+mod support;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::thread;
+
+use serde_json::json;
+use support::api::{Api, PASSWORD};
+use support::http::{Http, Request, Response};
+use support::{Options, Server};
+
+/// Logins and registrations that a network may ask for at once.
+const BURST: usize = 50;
+
+/// An address of this machine that is not spared.
+const fn stranger(n: u8) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1 + n))
+}
+
+fn log_in(username: &str, password: &str) -> Request {
+    Request::new("POST", "/login").json(&json!({"username": username, "password": password}))
+}
+
+#[track_caller]
+fn expect_limit(reply: &Response, limit: &str) {
+    reply.expect_problem(429, "too_many_requests");
+    assert_eq!(reply.json()["limit"], limit);
+    let seconds: u32 = reply.header("retry-after").unwrap().parse().unwrap();
+    assert!(seconds > 0);
+}
+
+fn met(server: &Server, limit: &str) -> f64 {
+    let metrics = server.metrics();
+    metrics.sum_with("rookery_limits_met_total", "limit", limit)
+}
+
+#[test]
+fn a_network_has_a_burst_of_logins_and_registrations_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Options::new(dir.path()).shards(2).start();
+    let _ann = Api::register(server.addr, "ann");
+    let taken = json!({"username": "ann", "password": "wrong password"});
+    let register = Request::new("POST", "/users").json(&taken);
+    let mut guesser = Http::connect_from(stranger(1), server.addr).unwrap();
+    for n in 0..BURST {
+        let (request, status) = match n % 10 {
+            0 => (log_in(&format!("nobody-{n}"), "wrong"), 401),
+            _ => (register.clone(), 409),
+        };
+        assert_eq!(guesser.call(&request).unwrap().status, status);
+    }
+    let mut again = Http::connect_from(stranger(1), server.addr).unwrap();
+    let refused = (0..BURST)
+        .map(|_| again.call(&register).unwrap())
+        .find(|reply| reply.status != 409)
+        .expect("a few more became free meanwhile, but not as many");
+    expect_limit(&refused, "address-logins");
+    assert!(met(&server, "address-logins") > 0.0);
+    let mut other = Http::connect_from(stranger(2), server.addr).unwrap();
+    assert_eq!(other.call(&log_in("ann", PASSWORD)).unwrap().status, 200);
+    let mut local = Api::anonymous(server.addr);
+    for _ in 0..BURST + 10 {
+        let taken = local.post("/users", &json!({"username": "ann", "password": PASSWORD}));
+        assert_eq!(taken.status, 409, "clients of this machine are spared");
+    }
+}
+
+#[test]
+fn whom_a_trusted_proxy_names_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Options::new(dir.path())
+        .shards(1)
+        .flag("--trusted-proxies", "127.0.0.1")
+        .flag("--login-rate", 2)
+        .start();
+    let _ann = Api::register(server.addr, "ann");
+    let mut proxy = Http::connect(server.addr).unwrap();
+    let mut try_from = |client: &str, password: &str| {
+        let request = log_in("ann", password).header("x-forwarded-for", client);
+        proxy.call(&request).unwrap()
+    };
+    for _ in 0..2 {
+        assert_eq!(try_from("203.0.113.9, 192.0.2.1", "wrong").status, 401);
+    }
+    expect_limit(&try_from("203.0.113.10, 192.0.2.1", PASSWORD), "login-rate");
+    assert_eq!(try_from("192.0.2.2", PASSWORD).status, 200);
+    for host in 1..=2 {
+        let client = format!("2001:db8:1:2::{host}");
+        assert_eq!(try_from(&client, "wrong").status, 401);
+    }
+    expect_limit(&try_from("2001:db8:1:2::3", PASSWORD), "login-rate");
+
+    // The other way to say it: 192.0.2.1 again, and then a new client.
+    for (last, status) in [(1, 429), (3, 200)] {
+        let mut relayed = Http::connect(server.addr).unwrap();
+        let addresses = [192, 0, 2, last, 127, 0, 0, 1, 0x30, 0x39, 0x1f, 0x90];
+        let header = [b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c".as_slice(), &addresses].concat();
+        let (first, rest) = header.split_at(5);
+        relayed.write(first).unwrap();
+        relayed.write(rest).unwrap();
+        let reply = relayed.call(&log_in("ann", PASSWORD)).unwrap();
+        assert_eq!(reply.status, status);
+    }
+}
+
+#[test]
+fn what_a_stranger_says_of_where_they_are_is_ignored_and_logged_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Options::new(dir.path())
+        .shards(1)
+        .flag("--login-rate", 2)
+        .start();
+    let _ann = Api::register(server.addr, "ann");
+    let mut stranger = Http::connect_from(stranger(1), server.addr).unwrap();
+    let mut try_as = |client: &str| {
+        let request = log_in("ann", "wrong").header("x-forwarded-for", client);
+        stranger.call(&request).unwrap()
+    };
+    assert_eq!(try_as("192.0.2.1").status, 401);
+    assert_eq!(try_as("192.0.2.2").status, 401);
+    expect_limit(&try_as("192.0.2.3"), "login-rate");
+    support::eventually("it is logged", || {
+        (server.log().matches("--trusted-proxies").count() == 1).then_some(())
+    });
+    assert_eq!(
+        server.metrics().sum("rookery_untrusted_forwards_total"),
+        3.0
+    );
+
+    let mut relayed = Http::connect_from(self::stranger(2), server.addr).unwrap();
+    relayed.send(b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0");
+    assert_eq!(relayed.receive().unwrap().status, 400);
+}
+
+#[test]
+fn many_networks_slow_an_account_down_but_not_for_who_logged_in_there_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Options::new(dir.path())
+        .shards(2)
+        .flag("--trusted-proxies", "127.0.0.1")
+        .flag("--login-rate", 2)
+        .start();
+    let _ann = Api::register(server.addr, "ann");
+    let mut proxy = Http::connect(server.addr).unwrap();
+    let mut try_from = |n: usize, password: &str| {
+        let client = format!("192.0.2.{n}");
+        let request = log_in("ann", password).header("x-forwarded-for", &client);
+        proxy.call(&request).unwrap()
+    };
+    assert_eq!(try_from(200, PASSWORD).status, 200);
+    for n in 0..10 {
+        assert_eq!(try_from(n, "wrong").status, 401);
+    }
+    expect_limit(&try_from(11, "wrong"), "account-logins");
+    expect_limit(&try_from(11, PASSWORD), "account-logins");
+    assert_eq!(try_from(200, PASSWORD).status, 200);
+}
+
+#[test]
+fn logins_get_through_a_flood_of_them_from_elsewhere() {
+    const ATTACKERS: u8 = 8;
+    const HONEST: usize = 12;
+    let dir = tempfile::tempdir().unwrap();
+    let server = Options::new(dir.path()).shards(2).start();
+    let addr = server.addr;
+    let _ann = Api::register(addr, "ann");
+    let flood = |from: u8| {
+        move || {
+            let mut attacker = Http::connect_from(stranger(from), addr).unwrap();
+            let requests: Vec<u8> = (0..BURST)
+                .flat_map(|n| log_in(&format!("nobody-{from}-{n}"), "wrong").encode())
+                .collect();
+            attacker.send(&requests);
+            (0..BURST)
+                .filter(|_| attacker.receive().unwrap().status == 503)
+                .count()
+        }
+    };
+    let floods: Vec<_> = (2..2 + ATTACKERS)
+        .map(|n| thread::spawn(flood(n)))
+        .collect();
+    let mut honest = Http::connect_from(stranger(1), addr).unwrap();
+    for _ in 0..HONEST {
+        assert_eq!(honest.call(&log_in("ann", PASSWORD)).unwrap().status, 200);
+    }
+    for flood in floods {
+        flood.join().unwrap();
+    }
+}
+
+#[test]
+fn a_network_with_too_many_connections_is_told_so_and_others_are_not_touched() {
+    const ALLOWED: usize = 5;
+    let dir = tempfile::tempdir().unwrap();
+    let server = Options::new(dir.path())
+        .shards(2)
+        .flag("--connections-per-address", ALLOWED)
+        .start();
+    let live = Request::get("/livez");
+    let connect = |from: IpAddr| Http::connect_from(from, server.addr);
+    let mut kept: Vec<Http> = (0..ALLOWED)
+        .map(|_| {
+            let mut http = connect(stranger(1)).unwrap();
+            assert_eq!(http.call(&live).unwrap().status, 200);
+            http
+        })
+        .collect();
+    for _ in 0..3 {
+        let refused = connect(stranger(1)).unwrap().receive().unwrap();
+        expect_limit(&refused, "connections-per-address");
+        assert_eq!(refused.header("connection"), Some("close"));
+    }
+    assert_eq!(met(&server, "connections-per-address"), 3.0);
+    assert_eq!(
+        connect(stranger(2)).unwrap().call(&live).unwrap().status,
+        200
+    );
+    let _local: Vec<_> = (0..2 * ALLOWED)
+        .map(|_| {
+            let mut http = Http::connect(server.addr).unwrap();
+            assert_eq!(http.call(&live).unwrap().status, 200);
+            http
+        })
+        .collect();
+    kept.pop();
+    support::eventually("there is room again", || {
+        let reply = connect(stranger(1)).ok()?.call(&live).ok()?;
+        (reply.status == 200).then_some(())
+    });
+}
+
+#[test]
+fn by_default_a_network_has_a_share_of_all_connections() {
+    const LIMIT: u64 = 1024;
+    let dir = tempfile::tempdir().unwrap();
+    let start = |auth: &str| {
+        let options = Options::embedded(dir.path()).flag("--auth", auth).shards(1);
+        options.open_files(LIMIT, LIMIT).start()
+    };
+    let share = (LIMIT as usize - 512 - 32 - 64) / 4;
+    let first_turned_away = |addr: SocketAddr| {
+        let mut all = Vec::new();
+        (0..share + 20).find(|_| {
+            let mut http = Http::connect_from(stranger(1), addr).unwrap();
+            let turned_away = http.call(&Request::get("/livez")).unwrap().status == 429;
+            all.push(http);
+            turned_away
+        })
+    };
+    let server = start("token");
+    assert_eq!(first_turned_away(server.addr), Some(share));
+    drop(server);
+    let server = start("trust");
+    assert_eq!(
+        first_turned_away(server.addr),
+        None,
+        "in trust mode it must be asked for"
+    );
+}
