@@ -25,6 +25,10 @@ pub struct ShardConfig {
     pub slow_reader: Duration,
     /// Messages a second and user; 0: no limit.
     pub user_rate: u32,
+    /// Bytes of content a minute and user; 0: no limit.
+    pub user_bytes: u64,
+    /// WebSockets of a user; 0: no limit.
+    pub sockets_per_user: usize,
     /// Failed logins in five minutes per account and network; 0: no limit.
     pub login_rate: u32,
     /// Whose word on where a request comes from counts.

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::Rng;
 use rookery_schema::row::Row;
-use rookery_schema::{Placement, Route, Routing, ShardId};
+use rookery_schema::{Placement, Route, Routing, ShardId, UserId};
 
 use crate::config::ShardConfig;
 use crate::edge::effect::{Effects, Notice};
@@ -17,6 +17,7 @@ use crate::edge::port::{PasswordJob, Read, StoreRequest, Token};
 use crate::hashing::{self, Hashing};
 use crate::held_bytes::HeldBytes;
 use crate::http::HttpDate;
+use crate::leases::{Credit, Leases};
 use crate::limits::Network;
 use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, Command, Outcome, ShardMessage};
@@ -38,6 +39,8 @@ pub(crate) struct Context<'a> {
     pub(crate) local: &'a mut VecDeque<ShardMessage>,
     /// What the connections of this shard hold to be sent.
     pub(crate) held: &'a HeldBytes,
+    /// What users may send by this shard.
+    pub(crate) leases: &'a mut Leases,
     /// The current date, as replies carry it.
     pub(crate) date: &'a HttpDate,
     /// When this shard stood still last, in microseconds.
@@ -111,6 +114,22 @@ impl Context<'_> {
     pub(crate) fn admit_message(&self) -> Result<(), Problem> {
         if self.is_over_lag_limit(self.input_waited_micros) {
             return Err(Problem::LATE);
+        }
+        Ok(())
+    }
+
+    /// Counts a new message for its sender's quotas.
+    ///
+    /// # Errors
+    /// Which of them is used up.
+    pub(crate) fn spend(&mut self, sender_id: UserId, bytes: usize) -> Result<(), Problem> {
+        let credit = Credit::of(self.config);
+        let told = self
+            .leases
+            .spend(sender_id, bytes, credit, self.now.micros)?;
+        if let Some(spending) = told {
+            let (home, from) = (self.routing.home(sender_id), self.id());
+            self.send(home, ShardMessage::Spent { from, spending });
         }
         Ok(())
     }

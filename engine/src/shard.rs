@@ -20,6 +20,7 @@ use crate::held_bytes::HeldBytes;
 use crate::home::Home;
 use crate::http::HttpDate;
 use crate::ids::{Caller, ConnId};
+use crate::leases::Leases;
 use crate::mesh::command::Waiting;
 use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, Command, Outcome, ShardMessage};
@@ -38,6 +39,7 @@ pub struct Shard {
     stats: Stats,
     random: ChaCha12Rng,
     hashing: Hashing,
+    leases: Leases,
     held: HeldBytes,
     date: HttpDate,
     local: VecDeque<ShardMessage>,
@@ -75,6 +77,7 @@ impl Shard {
             stats: Stats::default(),
             random: ChaCha12Rng::from_seed(config.entropy),
             hashing: Hashing::default(),
+            leases: Leases::default(),
             held: HeldBytes::default(),
             date: HttpDate::new(0),
             local: VecDeque::new(),
@@ -155,6 +158,7 @@ impl Shard {
             stats: &mut self.stats,
             random: &mut self.random,
             hashing: &mut self.hashing,
+            leases: &mut self.leases,
             local: &mut self.local,
             held: &self.held,
             date: &self.date,
@@ -308,6 +312,8 @@ impl Parts<'_> {
             ShardMessage::JoinsStored { chat_id, users } => {
                 self.home.joins_stored(chat_id, &users, cx);
             }
+            ShardMessage::Spent { from, spending } => self.home.spent(from, spending, cx),
+            ShardMessage::Leased { user_id, verdict } => cx.leases.leased(user_id, verdict),
             ShardMessage::SessionEnded(ended) => {
                 self.gate.session_ended(ended.session_id, ended.expires_at);
                 self.home.session_ended(ended, self.connections, cx);
@@ -449,6 +455,7 @@ impl Parts<'_> {
         self.owner.tick(cx);
         self.home.tick(cx);
         self.addresses.tick(cx);
+        cx.leases.tick(cx.now.micros);
         self.gate.tick(cx.now.wall);
         self.scrapes.tick(cx);
         self.connections.tick(Api::new(self.routes, self.gate), cx);

@@ -143,8 +143,13 @@ impl Stats {
     pub fn count_refusal(&mut self, code: &'static str, limit: Option<Limit>) {
         count(&mut self.refusals, code);
         if let Some(limit) = limit {
-            count(&mut self.limits_met, limit.name());
+            self.count_limit(limit);
         }
+    }
+
+    /// Counts that a limit was met.
+    pub fn count_limit(&mut self, limit: Limit) {
+        count(&mut self.limits_met, limit.name());
     }
 
     /// Every metric, ready to be rendered; the names are the contract's.

@@ -78,6 +78,8 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
         lag_limit: config.lag_limit,
         slow_reader: config.slow_reader,
         user_rate: config.user_rate.map_or(0, Into::into),
+        user_bytes: config.user_bytes.into(),
+        sockets_per_user: config.sockets_per_user as usize,
         login_rate: config.login_rate,
         connections_per_address: match (config.connections_per_address, config.auth) {
             (Some(max), _) => PerAddress::Max(max),

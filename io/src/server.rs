@@ -61,6 +61,10 @@ pub struct ServerConfig {
     pub slow_reader: Duration,
     /// Messages per second and user; 0: no limit.
     pub user_rate: u32,
+    /// Bytes of content a minute and user; 0: no limit.
+    pub user_bytes: u64,
+    /// WebSockets of a user; 0: no limit.
+    pub sockets_per_user: usize,
     /// Failed logins in five minutes per account and network.
     pub login_rate: u32,
     pub connections_per_address: PerAddress,
@@ -396,6 +400,8 @@ fn configure_shards(
                 lag_limit: config.lag_limit,
                 slow_reader: config.slow_reader,
                 user_rate: config.user_rate,
+                user_bytes: config.user_bytes,
+                sockets_per_user: config.sockets_per_user,
                 login_rate: config.login_rate,
                 proxies: config.proxies.clone(),
                 appends_in_flight_max: config.appends_in_flight_max,

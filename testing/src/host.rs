@@ -76,6 +76,8 @@ pub fn config(id: ShardId, routing: Routing) -> ShardConfig {
         lag_limit: Duration::from_secs(1),
         slow_reader: Duration::from_secs(5),
         user_rate: 0,
+        user_bytes: 0,
+        sockets_per_user: 0,
         login_rate: 0,
         proxies: Proxies::default(),
         appends_in_flight_max: 1,

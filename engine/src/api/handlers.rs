@@ -86,7 +86,7 @@ impl Api<'_> {
         };
         let client_id = message.client_id.as_deref().or(key);
         let post = checked_post(sender_id, &message.content, client_id)?;
-        Ok(ask(post_command(chat_id, post, cx), ReplyTo::Plain))
+        Ok(ask(post_command(chat_id, post, cx)?, ReplyTo::Plain))
     }
 
     /// Refuses a call without credentials before its body is looked at, where they are needed.

@@ -5,7 +5,7 @@ use rookery_schema::{ChatId, UserId};
 
 use crate::context::Context;
 use crate::mesh::problem::Problem;
-use crate::mesh::{ChatCommand, Command, HomeCommand, Post};
+use crate::mesh::{ChatCommand, Command, Post};
 
 /// A post, if all its parts are within their bounds.
 ///
@@ -37,11 +37,15 @@ pub(crate) fn checked_post(
     })
 }
 
-/// Where a post goes first: to the sender's home where that limits their rate, else to the chat's owner.
-pub(crate) fn post_command(chat_id: ChatId, post: Post, cx: &Context<'_>) -> Command {
-    if cx.config.user_rate > 0 {
-        Command::Home(post.sender_id, HomeCommand::Post(chat_id, post))
-    } else {
-        Command::Chat(chat_id, ChatCommand::Post(post))
-    }
+/// The command that posts a message, if its sender is within their quotas.
+///
+/// # Errors
+/// Which quota is used up.
+pub(crate) fn post_command(
+    chat_id: ChatId,
+    post: Post,
+    cx: &mut Context<'_>,
+) -> Result<Command, Problem> {
+    cx.spend(post.sender_id, post.content.len())?;
+    Ok(Command::Chat(chat_id, ChatCommand::Post(post)))
 }

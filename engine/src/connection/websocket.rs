@@ -42,7 +42,6 @@ pub(crate) struct Ws {
     heard_seconds: u64,
     /// A ping is out.
     pinged: bool,
-    rate_strikes: u32,
     /// It closes with this when all its sends are answered, and nothing more is read.
     leaving: Option<(CloseCode, &'static str)>,
     /// When the login expires, on the monotonic clock.
@@ -54,6 +53,8 @@ pub(crate) struct Ws {
 struct Sends {
     waiting: VecDeque<WaitingSend>,
     last_ticket: u64,
+    /// How many were refused for a limit since the last one that was accepted.
+    strikes: u32,
 }
 
 struct WaitingSend {
@@ -73,6 +74,10 @@ impl Sends {
             due_seconds,
         });
         self.last_ticket
+    }
+
+    fn count_strike(&mut self, problem: &Problem) {
+        self.strikes += u32::from(problem.status == Status::TooManyRequests);
     }
 
     fn take(&mut self, ticket: u64) -> Option<WaitingSend> {
@@ -98,7 +103,6 @@ impl Ws {
             sends: Sends::default(),
             heard_seconds: seconds,
             pinged: false,
-            rate_strikes: 0,
             leaving: None,
             expires_seconds,
         }
@@ -168,8 +172,10 @@ impl Ws {
         self.close_if_slow(link, cx);
         if let Received::Closed { code } = received {
             cx.stats.count_close_by_client(code);
-            link.end(cx);
+            return link.end(cx);
         }
+        self.leave_if_struck();
+        self.close_if_leaving(link, cx);
     }
 
     /// A send was answered.
@@ -187,7 +193,7 @@ impl Ws {
         let client_id = send.client_id.as_deref();
         match outcome {
             Outcome::Posted { message_id, .. } => {
-                self.rate_strikes = 0;
+                self.sends.strikes = 0;
                 self.send_text(link, &ack_json(*message_id, client_id), cx);
             }
             Outcome::Refused(problem) => self.refuse(link, problem, client_id, cx),
@@ -214,12 +220,17 @@ impl Ws {
         cx: &mut Context<'_>,
     ) {
         cx.stats.count_refusal(problem.code, problem.limit);
-        self.rate_strikes += u32::from(problem.status == Status::TooManyRequests);
-        if self.rate_strikes >= RATE_STRIKES_MAX {
+        self.sends.count_strike(problem);
+        self.leave_if_struck();
+        self.send_text(link, &error_json(problem, client_id), cx);
+    }
+
+    /// Reads nothing more of a client that goes on sending when it was told to wait.
+    fn leave_if_struck(&mut self) {
+        if self.sends.strikes >= RATE_STRIKES_MAX {
             self.leaving
                 .get_or_insert((CloseCode::TooManyMessages, "too many messages"));
         }
-        self.send_text(link, &error_json(problem, client_id), cx);
     }
 
     /// Queues one JSON object.
@@ -342,10 +353,20 @@ fn take_message(
     out: &mut Vec<u8>,
     cx: &mut Context<'_>,
 ) {
+    let mut refuse = |problem: &Problem, client_id: Option<&str>, cx: &mut Context<'_>| {
+        cx.stats.count_refusal(problem.code, problem.limit);
+        write_text_frame(out, &error_json(problem, client_id));
+    };
     match client_message::read(text, user_id, || cx.admit_message()) {
         Ok(Said::Send { chat_id, post }) => {
             let client_id = post.client_id.clone();
-            let command = post_command(chat_id, post, cx);
+            let command = match post_command(chat_id, post, cx) {
+                Ok(command) => command,
+                Err(problem) => {
+                    sends.count_strike(&problem);
+                    return refuse(&problem, client_id.as_deref(), cx);
+                }
+            };
             let ticket = sends.add(client_id, cx.seconds() + command.seconds_max());
             let asker = Asker {
                 shard: cx.id(),
@@ -355,8 +376,7 @@ fn take_message(
         }
         Ok(Said::Ping) => write_text_frame(out, br#"{"type":"pong"}"#),
         Err(Refused { problem, client_id }) => {
-            cx.stats.count_refusal(problem.code, problem.limit);
-            write_text_frame(out, &error_json(&problem, client_id.as_deref()));
+            refuse(&problem, client_id.as_deref(), cx);
         }
     }
 }

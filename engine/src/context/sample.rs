@@ -14,6 +14,7 @@ use crate::edge::input::Now;
 use crate::hashing::Hashing;
 use crate::held_bytes::HeldBytes;
 use crate::http::HttpDate;
+use crate::leases::Leases;
 use crate::limits::Proxies;
 use crate::mesh::ShardMessage;
 use crate::readiness::Readiness;
@@ -32,6 +33,8 @@ pub(crate) fn config() -> ShardConfig {
         lag_limit: Duration::from_secs(1),
         slow_reader: Duration::from_secs(5),
         user_rate: 0,
+        user_bytes: 0,
+        sockets_per_user: 0,
         login_rate: 0,
         proxies: Proxies::default(),
         appends_in_flight_max: 1,
@@ -46,6 +49,7 @@ pub(crate) struct Surroundings {
     pub(crate) stats: Stats,
     random: ChaCha12Rng,
     hashing: Hashing,
+    leases: Leases,
     held: HeldBytes,
     local: VecDeque<ShardMessage>,
     date: HttpDate,
@@ -60,6 +64,7 @@ impl Surroundings {
             stats: Stats::default(),
             random: ChaCha12Rng::from_seed(config.entropy),
             hashing: Hashing::default(),
+            leases: Leases::default(),
             held: HeldBytes::default(),
             local: VecDeque::new(),
             date: HttpDate::new(0),
@@ -81,6 +86,7 @@ impl Surroundings {
             stats: &mut self.stats,
             random: &mut self.random,
             hashing: &mut self.hashing,
+            leases: &mut self.leases,
             held: &self.held,
             local: &mut self.local,
             date: &self.date,

@@ -1,9 +1,9 @@
 //! What a shard does as the home of its users: their connections, the chats they listen to, their
-//! inbox, tickets and rate limits.
+//! inbox, tickets and quotas.
 
 mod frames;
 mod inbox;
-mod rate;
+mod quotas;
 mod rooms;
 mod user;
 
@@ -16,15 +16,16 @@ use crate::context::Context;
 use crate::edge::port::{Found, Part, Read, StoreFault, Token};
 use crate::home::frames::Frames;
 use crate::home::inbox::Inbox;
-use crate::home::rate::RateLimits;
+use crate::home::quotas::Quotas;
 use crate::home::rooms::{Listener, Rooms};
 use crate::home::user::{User, send_subscription, send_unsubscription};
 use crate::ids::ConnId;
+use crate::limits::Limit;
 use crate::map::{Map, Unanswered};
 use crate::mesh::problem::Problem;
 use crate::mesh::{
-    Asker, ChatCommand, Command, EventBatch, HomeCommand, Outcome, Post, ShardMessage,
-    Subscription, SubscriptionAnswer,
+    Asker, EventBatch, HomeCommand, Outcome, ShardMessage, Spending, Subscription,
+    SubscriptionAnswer,
 };
 use crate::ws::CloseCode;
 
@@ -38,7 +39,7 @@ pub(crate) struct Home {
     inbox: Inbox,
     /// Tickets that were spent and have not expired.
     spent_tickets: Revoked,
-    rate: RateLimits,
+    quotas: Quotas,
     reads: Unanswered<HomeRead>,
     /// Users whose chats could not be read, with their stays; read again with the next tick.
     unread: Vec<(UserId, u64)>,
@@ -70,6 +71,13 @@ impl Home {
         let is_first = user.connections.is_empty();
         user.connections.push(conn);
         user.newcomers.push(conn);
+        let oldest = user.replaced(cx.config.sockets_per_user);
+        if let Some(oldest) = oldest {
+            user.leave_rooms(oldest, &mut self.rooms);
+            cx.stats.count_limit(Limit::SocketsPerUser);
+            let reason = "more WebSockets than a user may have; this was the oldest";
+            connections.close(oldest, CloseCode::Replaced, reason, cx);
+        }
         if is_first {
             self.last_stay += 1;
             user.stay = self.last_stay;
@@ -382,22 +390,14 @@ impl Home {
                 true => cx.answer(asker, Outcome::Done),
                 false => cx.refuse(asker, Problem::UNAUTHENTICATED),
             },
-            HomeCommand::Post(chat_id, post) => self.post_within_rate(asker, chat_id, post, cx),
         }
     }
 
-    /// Passes a post on to the owner of its chat if its sender is within their rate.
-    fn post_within_rate(
-        &mut self,
-        asker: Asker,
-        chat_id: ChatId,
-        post: Post,
-        cx: &mut Context<'_>,
-    ) {
-        match self.rate.spend(post.sender_id, cx) {
-            Ok(()) => cx.ask(asker, Command::Chat(chat_id, ChatCommand::Post(post))),
-            Err(problem) => cx.refuse(asker, problem),
-        }
+    /// A shard tells what a user has sent by it.
+    pub(crate) fn spent(&mut self, from: ShardId, spending: Spending, cx: &mut Context<'_>) {
+        let verdict = self.quotas.charge(spending, cx);
+        let user_id = spending.user_id;
+        cx.send(from, ShardMessage::Leased { user_id, verdict });
     }
 
     /// An owner answered about one line of an inbox.
@@ -407,7 +407,7 @@ impl Home {
 
     pub(crate) fn tick(&mut self, cx: &mut Context<'_>) {
         self.spent_tickets.expire(cx.now.wall);
-        self.rate.tick(cx);
+        self.quotas.tick(cx);
         self.inbox.tick(cx);
         for (user_id, stay) in std::mem::take(&mut self.unread) {
             self.read_chats(user_id, stay, cx);

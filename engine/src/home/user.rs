@@ -32,6 +32,16 @@ impl User {
         !self.loading && self.unanswered == 0
     }
 
+    /// Removes the oldest connection where there are more than so many (0: without limit): it gives way to the newest.
+    pub(crate) fn replaced(&mut self, connections_max: usize) -> Option<ConnId> {
+        if connections_max == 0 || self.connections.len() <= connections_max {
+            return None;
+        }
+        let oldest = self.connections.remove(0);
+        self.newcomers.retain(|other| *other != oldest);
+        Some(oldest)
+    }
+
     /// Subscribes to a chat, unless that was done before; true the first time. Where nobody serves the chat, the
     /// subscription is added to `again`.
     pub(crate) fn subscribe(

@@ -44,17 +44,26 @@ impl Bucket {
         match self.seconds_until(tokens, rate, now_micros) {
             Some(seconds) => Err(seconds),
             None => {
-                let now = now_micros * NANOS_PER_MICRO;
-                self.full_at_nanos = self.full_at_nanos.max(now) + rate.nanos_of(tokens);
+                self.charge(tokens, rate, now_micros);
                 Ok(())
             }
         }
     }
 
+    /// Takes tokens whether or not there are as many: what was spent already.
+    pub(crate) fn charge(&mut self, tokens: u64, rate: Rate, now_micros: u64) {
+        let now = now_micros * NANOS_PER_MICRO;
+        let full_at = self.full_at_nanos.max(now);
+        self.full_at_nanos = full_at.saturating_add(rate.nanos_of(tokens));
+    }
+
     /// The seconds until there are as many tokens; `None` where there are.
     pub(crate) fn seconds_until(self, tokens: u64, rate: Rate, now_micros: u64) -> Option<u32> {
         let now = now_micros * NANOS_PER_MICRO;
-        let full_at = self.full_at_nanos.max(now) + rate.nanos_of(tokens);
+        let full_at = self
+            .full_at_nanos
+            .max(now)
+            .saturating_add(rate.nanos_of(tokens));
         let late = full_at.checked_sub(now.saturating_add(rate.nanos_of(rate.burst)))?;
         match late {
             0 => None,
@@ -96,14 +105,30 @@ impl<K: Clone + Eq + Hash> Buckets<K> {
         rate: Rate,
         now_micros: u64,
     ) -> Result<(), u32> {
+        self.of(key).spend(tokens, rate, now_micros)
+    }
+
+    /// See [`Bucket::charge`]. Returns the seconds until there is a token again; `None` where there is one.
+    pub(crate) fn charge(
+        &mut self,
+        key: K,
+        tokens: u64,
+        rate: Rate,
+        now_micros: u64,
+    ) -> Option<u32> {
+        let bucket = self.of(key);
+        bucket.charge(tokens, rate, now_micros);
+        bucket.seconds_until(1, rate, now_micros)
+    }
+
+    fn of(&mut self, key: K) -> &mut Bucket {
         if self.all.len() >= self.count_max
             && !self.all.contains_key(&key)
             && let Some(some) = self.all.keys().next().cloned()
         {
             self.all.remove(&some);
         }
-        let bucket = self.all.entry(key).or_default();
-        bucket.spend(tokens, rate, now_micros)
+        self.all.entry(key).or_default()
     }
 
     /// See [`Bucket::seconds_until`].

@@ -7,6 +7,10 @@ use std::fmt;
 pub enum Limit {
     /// Messages a second and user.
     UserRate,
+    /// Bytes of content a minute and user.
+    UserBytes,
+    /// WebSockets of a user: the oldest gives way.
+    SocketsPerUser,
     /// Failed logins in five minutes, per account and network.
     LoginRate,
     /// Failed logins per account, from all networks where nobody has logged in to it.
@@ -22,6 +26,8 @@ impl Limit {
     pub const fn name(self) -> &'static str {
         match self {
             Self::UserRate => "user-rate",
+            Self::UserBytes => "user-bytes",
+            Self::SocketsPerUser => "sockets-per-user",
             Self::LoginRate => "login-rate",
             Self::AccountLogins => "account-logins",
             Self::AddressLogins => "address-logins",
@@ -33,6 +39,8 @@ impl Limit {
     pub const fn detail(self) -> &'static str {
         match self {
             Self::UserRate => "more messages a second than a user may send",
+            Self::UserBytes => "more content a minute than a user may send",
+            Self::SocketsPerUser => "more WebSockets than a user may have",
             Self::LoginRate => "too many failed logins to this account from this address",
             Self::AccountLogins => "too many failed logins to this account",
             Self::AddressLogins => "too many logins and registrations from this address",

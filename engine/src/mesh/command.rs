@@ -101,8 +101,6 @@ pub enum HomeCommand {
         ticket_id: SessionId,
         expires_at: Timestamp,
     },
-    /// Passes a message on to the owner of its chat, if its sender is within their rate.
-    Post(ChatId, Post),
 }
 
 /// See [`Command::Address`].
@@ -189,10 +187,9 @@ impl Command {
                 | ChatCommand::Summarize { .. },
             )
             | Self::User(_, UserCommand::EndSession { .. })
-            | Self::Home(
-                _,
-                HomeCommand::Post(..) | HomeCommand::ListChats | HomeCommand::SpendTicket { .. },
-            ) => ANSWER_SECONDS_MAX,
+            | Self::Home(_, HomeCommand::ListChats | HomeCommand::SpendTicket { .. }) => {
+                ANSWER_SECONDS_MAX
+            }
         }
     }
 }
@@ -246,7 +243,6 @@ impl HomeCommand {
     /// See [`Command::changes`].
     pub const fn changes(&self) -> bool {
         match self {
-            Self::Post(..) => true,
             // A ticket that was spent in vain can't be told from one that was never issued.
             Self::ListChats | Self::SpendTicket { .. } => false,
         }
@@ -365,7 +361,6 @@ mod tests {
             name(log_in()),
             address(log_in()),
             Command::User(USER, end_session()),
-            home(HomeCommand::Post(CHAT, post())),
         ];
         let reads = [
             chat(ChatCommand::Show { caller }),

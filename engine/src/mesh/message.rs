@@ -7,6 +7,7 @@ use bytes::Bytes;
 use rookery_schema::record::SessionEnded;
 use rookery_schema::{ChatId, Seq, ShardId, Timestamp, UserId};
 
+use crate::limits::Limit;
 use crate::mesh::command::{Asker, Command};
 use crate::mesh::outcome::Outcome;
 use crate::stats::Stats;
@@ -41,6 +42,10 @@ pub enum ShardMessage {
     JoinsStored { chat_id: ChatId, users: Vec<UserId> },
     /// Owner to an interested home: numbered events of one chat.
     Events(EventBatch),
+    /// Any shard to a home: what a user sent there, and that was not told yet.
+    Spent { from: ShardId, spending: Spending },
+    /// Home to the shard that told what a user spent: whether they may go on.
+    Leased { user_id: UserId, verdict: Verdict },
     /// To every shard: a session was ended; its token is void and its sockets close.
     SessionEnded(SessionEnded),
     /// To the shard itself: gather the numbers of all shards.
@@ -75,6 +80,8 @@ impl ShardMessage {
             | Self::Unsubscribe { .. }
             | Self::Joined { .. }
             | Self::JoinsStored { .. }
+            | Self::Spent { .. }
+            | Self::Leased { .. }
             | Self::SessionEnded(_)
             | Self::Scrape { .. }
             | Self::StatsWanted { .. }
@@ -84,6 +91,24 @@ impl ShardMessage {
         };
         size_of::<Self>() + shared
     }
+}
+
+/// What a user has sent by one shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spending {
+    pub user_id: UserId,
+    pub messages: u64,
+    /// Of content.
+    pub bytes: u64,
+}
+
+/// Whether a user may send more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verdict {
+    #[default]
+    GoOn,
+    /// Not before this time, in microseconds of the shards' clock.
+    Wait { limit: Limit, until_micros: u64 },
 }
 
 /// A connected user's request for the events of a chat.

@@ -10,5 +10,5 @@ pub use command::{
     AddressCommand, Asker, ChatCommand, Command, HomeCommand, NameCommand, Page, PageStart, Post,
     UserCommand, Waiting,
 };
-pub use message::{EventBatch, ShardMessage, Subscription, SubscriptionAnswer};
+pub use message::{EventBatch, ShardMessage, Spending, Subscription, SubscriptionAnswer, Verdict};
 pub use outcome::{ChatSummary, Outcome};

@@ -27,6 +27,8 @@ pub enum CloseCode {
     NotAuthenticated = 4001,
     /// The client reads too slowly; a resume brings what it missed.
     SlowReader = 4008,
+    /// The user has more sockets than they may, and this was the oldest; the client doesn't come back by itself.
+    Replaced = 4030,
     /// The client sent more messages than it may.
     TooManyMessages = 4029,
 }

@@ -31,7 +31,7 @@ pub use self::{
     secret::{Secret, SecretError, token_secret},
 };
 use self::{
-    domain::Domain,
+    domain::{Domain, Number},
     layers::{Layers, parse},
     settings::Setting,
 };
@@ -82,6 +82,10 @@ pub struct Config {
     pub user_rate: Option<NonZeroU32>,
     /// Failed logins in 5 minutes per account and address.
     pub login_rate: u32,
+    /// Bytes of content a minute and user; 0: no limit.
+    pub user_bytes: u32,
+    /// WebSockets of a user; 0: no limit.
+    pub sockets_per_user: u32,
     /// Open connections per address; 0: no limit; where it is absent, a share of all.
     pub connections_per_address: Option<u32>,
     pub trusted_proxies: Vec<IpNet>,
@@ -257,6 +261,11 @@ impl Resolver<'_> {
             auth: self.value(&settings::AUTH)?,
             token_secret_file: self.value_or(&settings::TOKEN_SECRET_FILE, token_secret)?,
             user_rate: NonZeroU32::new(self.value(&settings::USER_RATE)?),
+            user_bytes: self.quota(&settings::USER_BYTES, settings::USER_BYTES_DEFAULT)?,
+            sockets_per_user: self.quota(
+                &settings::SOCKETS_PER_USER,
+                settings::SOCKETS_PER_USER_DEFAULT,
+            )?,
             login_rate: self.value(&settings::LOGIN_RATE)?,
             connections_per_address: self.optional(&settings::CONNECTIONS_PER_ADDRESS)?,
             trusted_proxies: self
@@ -284,6 +293,17 @@ impl Resolver<'_> {
         let (origin, value) = found.unwrap_or((Origin::Default, default));
         self.show(setting, Some(&value), origin);
         Ok(value)
+    }
+
+    /// A quota of users: what is given, or a default of token mode. In trust mode there are none unless they are asked
+    /// for: whoever stands in front has their own.
+    fn quota(&mut self, setting: &Setting<Number>, in_token_mode: u32) -> Result<u32, ConfigError> {
+        let auth = self.layers.find(&settings::AUTH)?;
+        let default = match auth {
+            Some((_, AuthMode::Trust)) => 0,
+            Some((_, AuthMode::Token)) | None => in_token_mode,
+        };
+        self.value_or(setting, default)
     }
 
     fn optional<D: Domain>(

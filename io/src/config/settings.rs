@@ -16,6 +16,8 @@ pub(super) const SHARDS_MAX: u32 = 256;
 const PARTITIONS_MAX: u32 = 4096;
 /// Messages a second and user, above which a limit would be none.
 const USER_RATE_MAX: u32 = 1_000_000;
+/// WebSockets of a user, above which a limit would be none.
+const SOCKETS_PER_USER_MAX: u32 = 1_000_000;
 /// Failed logins in 5 minutes, above which a limit would be none.
 const LOGIN_RATE_MAX: u32 = 100_000;
 /// Connections per address, above which a limit would be none.
@@ -32,6 +34,11 @@ const SLOW_READER_SECONDS_MAX: f64 = 60.0;
 const TOPIC_BYTES_MAX: usize = 249;
 /// CQL's bound on the name of a keyspace, `SchemaConstants.NAME_LENGTH`.
 const KEYSPACE_BYTES_MAX: usize = 48;
+
+/// Bytes of content a minute and user in token mode: more than any person, and than a stress test of one room.
+pub(super) const USER_BYTES_DEFAULT: u32 = 128 << 20;
+/// Devices of a person in token mode, and what their clients leave behind.
+pub(super) const SOCKETS_PER_USER_DEFAULT: u32 = 64;
 
 /// Prefix of the variables.
 const VARIABLE_PREFIX: &str = "ROOKERY_";
@@ -69,7 +76,7 @@ impl<D: Domain> Described for Setting<D> {
 }
 
 /// All settings, in the order in which they are listed.
-pub(super) static ALL: [&dyn Described; 24] = [
+pub(super) static ALL: [&dyn Described; 26] = [
     &LISTEN,
     &ADMIN_LISTEN,
     &CPUS,
@@ -88,6 +95,8 @@ pub(super) static ALL: [&dyn Described; 24] = [
     &AUTH,
     &TOKEN_SECRET_FILE,
     &USER_RATE,
+    &USER_BYTES,
+    &SOCKETS_PER_USER,
     &LOGIN_RATE,
     &CONNECTIONS_PER_ADDRESS,
     &TRUSTED_PROXIES,
@@ -282,6 +291,22 @@ pub(super) static USER_RATE: Setting<Number> = setting(
     "0",
     "Messages a second and user; 0: no limit",
     Number(0..=USER_RATE_MAX),
+);
+
+pub(super) static USER_BYTES: Setting<Number> = setting(
+    "user-bytes",
+    "N",
+    "134217728; 0 in trust mode",
+    "Bytes of content a minute and user; 0: no limit",
+    Number(0..=u32::MAX),
+);
+
+pub(super) static SOCKETS_PER_USER: Setting<Number> = setting(
+    "sockets-per-user",
+    "N",
+    "64; 0 in trust mode",
+    "WebSockets of a user, above which the oldest is closed (4030); 0: no limit",
+    Number(0..=SOCKETS_PER_USER_MAX),
 );
 
 pub(super) static LOGIN_RATE: Setting<Number> = setting(

@@ -78,6 +78,8 @@ fn defaults_are_those_of_the_contract() {
         auth: AuthMode::Token,
         token_secret_file: "./data/token.secret".into(),
         user_rate: None,
+        user_bytes: 134_217_728,
+        sockets_per_user: 64,
         login_rate: 10,
         connections_per_address: None,
         trusted_proxies: Vec::new(),
@@ -118,7 +120,7 @@ fn flags_win_over_variables_over_the_file_over_defaults() {
 }
 
 /// A value other than the default for every setting, as in a flag.
-const EVERY: [(&str, &str); 23] = [
+const EVERY: [(&str, &str); 25] = [
     ("listen", "0.0.0.0:80"),
     ("admin-listen", "[::1]:9100"),
     ("cpus", "1,4-5"),
@@ -136,6 +138,8 @@ const EVERY: [(&str, &str); 23] = [
     ("auth", "trust"),
     ("token-secret-file", "/etc/rookery/secret"),
     ("user-rate", "7"),
+    ("user-bytes", "1000"),
+    ("sockets-per-user", "5"),
     ("login-rate", "8"),
     ("connections-per-address", "9"),
     ("trusted-proxies", "10.0.0.0/8,::1/128"),

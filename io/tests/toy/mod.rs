@@ -276,6 +276,8 @@ pub(crate) fn config(cpus: &[Option<usize>]) -> ServerConfig {
         lag_limit: Duration::from_secs(1),
         slow_reader: Duration::from_secs(5),
         user_rate: 0,
+        user_bytes: 0,
+        sockets_per_user: 0,
         login_rate: 10,
         connections_per_address: PerAddress::Max(0),
         proxies: Proxies::default(),

@@ -1,0 +1,232 @@
+//! What users may send by this shard before their homes have heard of it. A message takes no hop for its sender's
+//! quotas: the shard counts what it let through, tells the home in the background, and refuses when that says so.
+//!
+//! So a user who sends by several shards at once may get through what one lease allows by each, before all wait.
+
+use rookery_schema::UserId;
+
+use crate::config::ShardConfig;
+use crate::limits::Limit;
+use crate::map::Map;
+use crate::mesh::problem::Problem;
+use crate::mesh::{Spending, Verdict};
+
+/// Users with a lease here; beyond it, some are forgotten with what they have spent since their homes heard of them.
+const LEASES_MAX: usize = 1 << 18;
+/// A lease is this part of the bytes that a user may send in a minute.
+const BYTES_SHARE: u64 = 16;
+/// Microseconds after which a lease that was not used is forgotten.
+const IDLE_MICROS: u64 = 60_000_000;
+/// Microseconds between two looks for those.
+const SWEEP_MICROS: u64 = 10_000_000;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Leases {
+    all: Map<UserId, Lease>,
+    swept_micros: u64,
+}
+
+/// What one user has sent here that their home has not heard of.
+#[derive(Debug, Default)]
+struct Lease {
+    messages: u64,
+    bytes: u64,
+    /// The home was told something, and has not answered.
+    told: bool,
+    verdict: Verdict,
+    used_micros: u64,
+}
+
+/// How much a shard lets through before it must have heard from the home. 0: without limit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Credit {
+    messages: u64,
+    bytes: u64,
+}
+
+impl Credit {
+    pub(crate) fn of(config: &ShardConfig) -> Self {
+        Self {
+            messages: u64::from(config.user_rate),
+            bytes: config.user_bytes.div_ceil(BYTES_SHARE),
+        }
+    }
+}
+
+impl Leases {
+    /// Lets a message through, or refuses it. Returns what the home is to be told.
+    ///
+    /// # Errors
+    /// The limit that its sender has met.
+    pub(crate) fn spend(
+        &mut self,
+        user_id: UserId,
+        bytes: usize,
+        credit: Credit,
+        now_micros: u64,
+    ) -> Result<Option<Spending>, Problem> {
+        if credit.messages == 0 && credit.bytes == 0 {
+            return Ok(None);
+        }
+        if self.all.len() >= LEASES_MAX
+            && !self.all.contains_key(&user_id)
+            && let Some(some) = self.all.keys().next().copied()
+        {
+            self.all.remove(&some);
+        }
+        let lease = self.all.entry(user_id).or_default();
+        lease.spend(bytes as u64, credit, now_micros)?;
+        if lease.told || !lease.is_half_spent(credit) {
+            return Ok(None);
+        }
+        lease.told = true;
+        Ok(Some(Spending {
+            user_id,
+            messages: std::mem::take(&mut lease.messages),
+            bytes: std::mem::take(&mut lease.bytes),
+        }))
+    }
+
+    /// A user's home has heard what they spent.
+    pub(crate) fn leased(&mut self, user_id: UserId, verdict: Verdict) {
+        // It may have been forgotten.
+        if let Some(lease) = self.all.get_mut(&user_id) {
+            lease.told = false;
+            lease.verdict = verdict;
+        }
+    }
+
+    /// Forgets leases that were not used for long.
+    pub(crate) fn tick(&mut self, now: u64) {
+        if now.saturating_sub(self.swept_micros) >= SWEEP_MICROS {
+            self.swept_micros = now;
+            let is_used = |lease: &Lease| now.saturating_sub(lease.used_micros) < IDLE_MICROS;
+            self.all.retain(|_, lease| is_used(lease));
+        }
+    }
+}
+
+impl Lease {
+    fn spend(&mut self, bytes: u64, credit: Credit, now_micros: u64) -> Result<(), Problem> {
+        match self.verdict {
+            Verdict::Wait {
+                limit,
+                until_micros,
+            } if now_micros < until_micros => {
+                let seconds = (until_micros - now_micros).div_ceil(1_000_000);
+                return Err(Problem::over(limit, seconds as u32));
+            }
+            Verdict::Wait { .. } | Verdict::GoOn => {}
+        }
+        if self.told && credit.messages > 0 && self.messages >= credit.messages {
+            return Err(Problem::over(Limit::UserRate, 1));
+        }
+        if self.told && credit.bytes > 0 && self.bytes >= credit.bytes {
+            return Err(Problem::over(Limit::UserBytes, 1));
+        }
+        self.messages += 1;
+        self.bytes += bytes;
+        self.used_micros = now_micros;
+        Ok(())
+    }
+
+    const fn is_half_spent(&self, credit: Credit) -> bool {
+        credit.messages > 0 && 2 * self.messages >= credit.messages
+            || credit.bytes > 0 && 2 * self.bytes >= credit.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const USER: UserId = UserId::from_bytes([1; 16]);
+    const SECOND: u64 = 1_000_000;
+    const CREDIT: Credit = Credit {
+        messages: 10,
+        bytes: 1000,
+    };
+
+    fn spend(leases: &mut Leases, bytes: usize, at: u64) -> Result<Option<Spending>, Limit> {
+        let spent = leases.spend(USER, bytes, CREDIT, at);
+        spent.map_err(|problem| problem.limit.expect("a limit"))
+    }
+
+    const fn spending(messages: u64, bytes: u64) -> Spending {
+        Spending {
+            user_id: USER,
+            messages,
+            bytes,
+        }
+    }
+
+    #[test]
+    fn the_home_is_told_of_the_half_and_meanwhile_a_whole_lease_passes() {
+        let mut leases = Leases::default();
+        for _ in 0..4 {
+            assert_eq!(spend(&mut leases, 1, 0), Ok(None));
+        }
+        assert_eq!(spend(&mut leases, 1, 0), Ok(Some(spending(5, 5))));
+        for _ in 0..10 {
+            assert_eq!(spend(&mut leases, 1, 0), Ok(None), "it was told");
+        }
+        assert_eq!(spend(&mut leases, 1, 0), Err(Limit::UserRate));
+        leases.leased(USER, Verdict::GoOn);
+        assert_eq!(spend(&mut leases, 1, 0), Ok(Some(spending(11, 11))));
+    }
+
+    #[test]
+    fn bytes_count_by_themselves() {
+        let mut leases = Leases::default();
+        assert_eq!(spend(&mut leases, 600, 0), Ok(Some(spending(1, 600))));
+        assert_eq!(spend(&mut leases, 999, 0), Ok(None));
+        assert_eq!(spend(&mut leases, 999, 0), Ok(None));
+        assert_eq!(spend(&mut leases, 1, 0), Err(Limit::UserBytes));
+    }
+
+    #[test]
+    fn who_must_wait_is_refused_until_then() {
+        let mut leases = Leases::default();
+        assert_eq!(spend(&mut leases, 1, 0), Ok(None));
+        let wait = Verdict::Wait {
+            limit: Limit::UserBytes,
+            until_micros: 3 * SECOND,
+        };
+        leases.leased(USER, wait);
+        let refused = leases.spend(USER, 1, CREDIT, SECOND / 2);
+        assert_eq!(refused, Err(Problem::over(Limit::UserBytes, 3)));
+        assert_eq!(spend(&mut leases, 1, 3 * SECOND), Ok(None));
+    }
+
+    #[test]
+    fn what_is_not_used_is_forgotten() {
+        let mut leases = Leases::default();
+        assert_eq!(spend(&mut leases, 1, SECOND), Ok(None));
+        leases.tick(IDLE_MICROS);
+        assert_eq!(leases.all.len(), 1);
+        leases.tick(IDLE_MICROS + SWEEP_MICROS);
+        assert!(leases.all.is_empty());
+    }
+
+    #[test]
+    fn no_more_leases_are_kept_than_the_bound() {
+        let mut leases = Leases::default();
+        for n in 0..=LEASES_MAX {
+            let user_id = UserId::from_bytes((n as u128).to_le_bytes());
+            assert!(leases.spend(user_id, 1, CREDIT, 0).is_ok());
+        }
+        assert_eq!(leases.all.len(), LEASES_MAX);
+    }
+
+    #[test]
+    fn without_limits_nothing_is_kept() {
+        let mut leases = Leases::default();
+        let none = Credit {
+            messages: 0,
+            bytes: 0,
+        };
+        assert_eq!(leases.spend(USER, 1 << 30, none, 0), Ok(None));
+        assert!(leases.all.is_empty());
+    }
+}
