@@ -119,10 +119,11 @@ impl Lease {
             }
             Verdict::Wait { .. } | Verdict::GoOn => {}
         }
-        if self.told && credit.messages > 0 && self.messages >= credit.messages {
+        // One half is with the home already.
+        if self.told && has_half(self.messages, credit.messages) {
             return Err(Problem::over(Limit::UserRate, 1));
         }
-        if self.told && credit.bytes > 0 && self.bytes >= credit.bytes {
+        if self.told && has_half(self.bytes, credit.bytes) {
             return Err(Problem::over(Limit::UserBytes, 1));
         }
         self.messages += 1;
@@ -132,9 +133,13 @@ impl Lease {
     }
 
     const fn is_half_spent(&self, credit: Credit) -> bool {
-        credit.messages > 0 && 2 * self.messages >= credit.messages
-            || credit.bytes > 0 && 2 * self.bytes >= credit.bytes
+        has_half(self.messages, credit.messages) || has_half(self.bytes, credit.bytes)
     }
+}
+
+/// Whether half of a credit is spent; of none, never.
+const fn has_half(spent: u64, credit: u64) -> bool {
+    credit > 0 && 2 * spent >= credit
 }
 
 #[cfg(test)]
@@ -162,26 +167,26 @@ mod tests {
     }
 
     #[test]
-    fn the_home_is_told_of_the_half_and_meanwhile_a_whole_lease_passes() {
+    fn the_home_is_told_of_one_half_and_meanwhile_the_other_passes() {
         let mut leases = Leases::default();
         for _ in 0..4 {
             assert_eq!(spend(&mut leases, 1, 0), Ok(None));
         }
         assert_eq!(spend(&mut leases, 1, 0), Ok(Some(spending(5, 5))));
-        for _ in 0..10 {
+        for _ in 0..5 {
             assert_eq!(spend(&mut leases, 1, 0), Ok(None), "it was told");
         }
         assert_eq!(spend(&mut leases, 1, 0), Err(Limit::UserRate));
         leases.leased(USER, Verdict::GoOn);
-        assert_eq!(spend(&mut leases, 1, 0), Ok(Some(spending(11, 11))));
+        assert_eq!(spend(&mut leases, 1, 0), Ok(Some(spending(6, 6))));
     }
 
     #[test]
     fn bytes_count_by_themselves() {
         let mut leases = Leases::default();
         assert_eq!(spend(&mut leases, 600, 0), Ok(Some(spending(1, 600))));
-        assert_eq!(spend(&mut leases, 999, 0), Ok(None));
-        assert_eq!(spend(&mut leases, 999, 0), Ok(None));
+        assert_eq!(spend(&mut leases, 499, 0), Ok(None));
+        assert_eq!(spend(&mut leases, 499, 0), Ok(None));
         assert_eq!(spend(&mut leases, 1, 0), Err(Limit::UserBytes));
     }
 
