@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rookery_schema::{Routing, ShardId};
 
+use crate::http::Origin;
 use crate::limits::Proxies;
 
 /// The settings of one shard.
@@ -13,6 +14,10 @@ pub struct ShardConfig {
     /// Who serves what at the start.
     pub routing: Routing,
     pub auth: AuthMode,
+    /// Where users find this server; empty where that is not told.
+    pub public_urls: Vec<Origin>,
+    /// Other origins whose pages may act for their users.
+    pub allowed_origins: Vec<Origin>,
     /// Signs tokens; at least 32 bytes, the same at every start.
     pub token_secret: Vec<u8>,
     /// Signs tickets; at least 32 bytes, the same for all shards and new at every start.
@@ -35,6 +40,13 @@ pub struct ShardConfig {
     pub proxies: Proxies,
     /// Batches that a log lane may hold per partition before more are gathered here instead.
     pub appends_in_flight_max: usize,
+}
+
+impl ShardConfig {
+    /// Whether users reach this server by TLS, which ends before it.
+    pub fn is_secure(&self) -> bool {
+        self.public_urls.iter().any(|url| url.scheme() == "https")
+    }
 }
 
 /// How callers are known.

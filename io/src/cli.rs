@@ -2,10 +2,12 @@
 
 use std::{collections::BTreeMap, ffi::OsString};
 
-use clap::{Arg, ArgMatches, Command, ValueEnum as _, builder::EnumValueParser, error::ErrorKind};
+use clap::{
+    Arg, ArgAction, ArgMatches, Command, ValueEnum as _, builder::EnumValueParser, error::ErrorKind,
+};
 use clap_complete::Shell;
 
-use crate::config::{self, ConfigError, Effective, Host};
+use crate::config::{self, ConfigError, Effective, Form, Host};
 
 /// Exit code of every mistake in flags, variables or file: `EX_USAGE` of sysexits.h.
 pub const EXIT_USAGE: u8 = 64;
@@ -104,18 +106,30 @@ fn command() -> Command {
 /// Global, so that they may stand before or after the name of the subcommand.
 fn flags() -> impl Iterator<Item = Arg> {
     config::flags().map(|flag| {
-        Arg::new(flag.name)
+        let arg = Arg::new(flag.name)
             .long(flag.name)
             .value_name(flag.placeholder)
             .help(flag.help)
             .global(true)
             // So that `--shards -1` is out of bounds, and not an unknown flag `-1`.
-            .allow_negative_numbers(true)
+            .allow_negative_numbers(true);
+        match flag.form {
+            Form::Once => arg,
+            // With `=`, as otherwise a subcommand behind it would be taken for its value.
+            Form::Switch => arg
+                .num_args(0..=1)
+                .require_equals(true)
+                .default_missing_value("true"),
+            Form::Repeated => arg.action(ArgAction::Append),
+        }
     })
 }
 
 fn given(matches: &ArgMatches) -> BTreeMap<&'static str, String> {
-    let text = |name| matches.get_one::<String>(name).cloned();
+    let text = |name| {
+        let texts: Vec<_> = matches.get_many::<String>(name)?.cloned().collect();
+        Some(texts.join(","))
+    };
     config::flags()
         .filter_map(|flag| Some((flag.name, text(flag.name)?)))
         .collect()
@@ -216,6 +230,24 @@ mod tests {
     }
 
     #[test]
+    fn origins_may_be_repeated_and_a_switch_stands_alone() {
+        for line in [
+            "--allowed-origin https://a.example --allowed-origin http://b.example --trust-anyone",
+            "--trust-anyone serve --allowed-origin https://a.example,http://b.example",
+            "--trust-anyone=true --allowed-origin=https://a.example --allowed-origin=http://b.example",
+        ] {
+            let Ok(Invocation::Serve(effective)) =
+                run(&format!("{line} --auth trust --listen 0.0.0.0:9"))
+            else {
+                panic!("{line}")
+            };
+            let origins = effective.config.allowed_origins.iter();
+            let origins: Vec<_> = origins.map(|origin| origin.as_str()).collect();
+            assert_eq!(origins, ["https://a.example", "http://b.example"], "{line}");
+        }
+    }
+
+    #[test]
     fn each_subcommand_is_understood() {
         assert!(matches!(run("check"), Ok(Invocation::Check(_))));
         assert!(matches!(
@@ -232,7 +264,11 @@ mod tests {
         };
         for flag in config::flags() {
             assert!(
-                help.contains(&format!("--{} <{}>", flag.name, flag.placeholder)),
+                help.contains(&match flag.form {
+                    Form::Once | Form::Repeated =>
+                        format!("--{} <{}>", flag.name, flag.placeholder),
+                    Form::Switch => format!("--{}[=<{}>]", flag.name, flag.placeholder),
+                }),
                 "{help}"
             );
         }

@@ -74,6 +74,8 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
             config::AuthMode::Token => AuthMode::Token,
             config::AuthMode::Trust => AuthMode::Trust,
         },
+        public_urls: config.public_urls.clone(),
+        allowed_origins: config.allowed_origins.clone(),
         token_secret: token_secret.expose().to_vec(),
         lag_limit: config.lag_limit,
         slow_reader: config.slow_reader,
@@ -86,7 +88,10 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
             (None, config::AuthMode::Token) => PerAddress::Share,
             (None, config::AuthMode::Trust) => PerAddress::Max(0),
         },
-        proxies: Proxies::new(config.trusted_proxies.clone(), true),
+        proxies: Proxies::new(
+            config.trusted_proxies.clone(),
+            config.public_urls.is_empty(),
+        ),
         appends_in_flight_max: log.appends_in_flight_max(),
     };
     server::run(&server, stop, |opening| {

@@ -10,6 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rookery_engine::config::{AuthMode, ShardConfig};
+use rookery_engine::http::Origin;
 use rookery_engine::limits::Proxies;
 use rookery_engine::shard::Shard;
 use rookery_schema::{Placement, Routing};
@@ -55,6 +56,10 @@ pub struct ServerConfig {
     /// Files that the process may have open.
     pub open_files_max: u64,
     pub auth: AuthMode,
+    /// Where users find this server; empty where that is not told.
+    pub public_urls: Vec<Origin>,
+    /// Other origins whose pages may act for their users.
+    pub allowed_origins: Vec<Origin>,
     /// At least 32 bytes.
     pub token_secret: Vec<u8>,
     pub lag_limit: Duration,
@@ -394,6 +399,8 @@ fn configure_shards(
                 id,
                 routing: routing.clone(),
                 auth: config.auth,
+                public_urls: config.public_urls.clone(),
+                allowed_origins: config.allowed_origins.clone(),
                 token_secret: config.token_secret.clone(),
                 ticket_secret: ticket_secret.clone(),
                 entropy,

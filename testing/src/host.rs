@@ -70,6 +70,8 @@ pub fn config(id: ShardId, routing: Routing) -> ShardConfig {
         id,
         routing,
         auth: AuthMode::Trust,
+        public_urls: Vec::new(),
+        allowed_origins: Vec::new(),
         token_secret: vec![1; 32],
         ticket_secret: vec![2; 32],
         entropy: [3; 32],

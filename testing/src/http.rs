@@ -66,6 +66,6 @@ pub fn request(method: &str, path: &str, credentials: &str, body: Option<&Value>
         0 => String::new(),
         length => format!("Content-Type: application/json\r\nContent-Length: {length}\r\n"),
     };
-    let head = format!("{method} {path} HTTP/1.1\r\nHost: chat\r\n{credentials}{content}\r\n");
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n{credentials}{content}\r\n");
     (head + &body).into_bytes()
 }

@@ -6,7 +6,7 @@ pub const PONG: [u8; 6] = [0x8a, 0x80, 0, 0, 0, 0];
 /// The request to become the WebSocket of a user; `credentials` is a whole header line, or nothing.
 pub fn handshake(user: &str, credentials: &str) -> Vec<u8> {
     format!(
-        "GET /ws/connect/{user} HTTP/1.1\r\nHost: chat\r\n{credentials}Connection: Upgrade\r\n\
+        "GET /ws/connect/{user} HTTP/1.1\r\nHost: localhost\r\n{credentials}Connection: Upgrade\r\n\
          Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     )

@@ -8,18 +8,20 @@ use serde::Deserialize;
 use crate::http::Request;
 use crate::mesh::problem::Problem;
 
+const JSON: &[u8] = b"application/json";
+
 /// Form fields that are lists: each repetition adds an element.
 const LIST_FIELDS: &[&str] = &["members"];
 
-/// The body as JSON; a form's fields become the fields of an object.
+/// The body as JSON, which it is taken for without a `Content-Type`; a form's fields become the fields of an object.
 pub(super) fn as_json(request: &Request) -> Result<Cow<'_, [u8]>, Problem> {
-    let content_type = request.header("content-type").unwrap_or_default();
+    let content_type = request.header("content-type").unwrap_or(JSON);
     let media_type = content_type
         .split(|byte| *byte == b';')
         .next()
         .unwrap_or_default();
     let media_type = media_type.trim_ascii();
-    if media_type.eq_ignore_ascii_case(b"application/json") {
+    if media_type.eq_ignore_ascii_case(JSON) {
         Ok(Cow::Borrowed(&request.body))
     } else if media_type.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") {
         form_to_json(&request.body).map(Cow::Owned)

@@ -179,12 +179,11 @@ impl Api<'_> {
     }
 
     pub(super) fn log_out(self, call: &Call<'_>) -> Handled {
-        let caller = match (call.caller, self.gate.mode()) {
-            (None, AuthMode::Trust) => return Ok(Action::Reply(logout_reply())),
-            (caller, _) => caller.ok_or(Problem::UNAUTHENTICATED)?,
+        let Some(caller) = call.caller else {
+            return Ok(Action::Reply(self.logout_of_nobody()));
         };
         let Some(session) = caller.session else {
-            return Ok(Action::Reply(logout_reply()));
+            return Ok(Action::Reply(logout_reply(self.gate.cookies())));
         };
         let command = UserCommand::EndSession {
             session_id: session.session_id,
@@ -192,6 +191,20 @@ impl Api<'_> {
         };
         let command = Command::User(caller.user_id, command);
         Ok(ask(command, ReplyTo::LogOut))
+    }
+
+    /// The reply to a logout without a valid login, which may have ended long ago: its cookies are taken back all the
+    /// same, as otherwise a browser would present them for days.
+    fn logout_of_nobody(self) -> Reply {
+        let taken_back = logout_reply(self.gate.cookies());
+        match self.gate.mode() {
+            AuthMode::Trust => taken_back,
+            AuthMode::Token => {
+                let mut reply = Reply::problem(&Problem::UNAUTHENTICATED);
+                reply.extra.extend(taken_back.extra);
+                reply
+            }
+        }
     }
 
     pub(super) const fn show_user(self, user_id: UserId) -> Action {
@@ -300,8 +313,7 @@ impl Api<'_> {
         let ticket = self.gate.issue_ticket(&ticket);
         let ticket = ticket.ok_or(Problem::LOGIN_BUSY)?;
         let body = format!(r#"{{"ticket":"{ticket}","expires_at":"{expires_at}"}}"#);
-        let mut reply = Reply::json(Status::Ok, body.into_bytes());
-        reply.extra.push(("Cache-Control", "no-store".to_owned()));
+        let reply = Reply::json(Status::Ok, body.into_bytes());
         Ok(Action::Reply(reply))
     }
 
@@ -315,7 +327,6 @@ impl Api<'_> {
             is_get: request.method == Method::Get,
             http11: request.version == Version::Http11,
             has_body: request.has_body_framing(),
-            host: request.authority().map(str::as_bytes),
             headers: |name| request.headers(name),
         };
         let accepted = match ws::accept(&upgrade) {
@@ -371,7 +382,6 @@ impl Api<'_> {
 
 fn upgrade_refused(refusal: &ws::UpgradeRefusal) -> Reply {
     let problem = match refusal {
-        ws::UpgradeRefusal::OriginForbidden => Problem::FOREIGN_ORIGIN,
         ws::UpgradeRefusal::VersionUnsupported => Problem::UPGRADE_REQUIRED,
         ws::UpgradeRefusal::BadRequest(detail) => Problem::malformed(detail),
         ws::UpgradeRefusal::NotAnUpgrade => Problem::malformed("a WebSocket handshake is expected"),

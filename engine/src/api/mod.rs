@@ -4,6 +4,7 @@ pub(crate) mod body;
 mod handlers;
 mod outcomes;
 pub(crate) mod post;
+mod preflight;
 mod reply;
 mod routes;
 
@@ -11,12 +12,14 @@ use std::net::IpAddr;
 
 use rookery_schema::{ChatId, UserId};
 
+use crate::api::body::text;
 pub use crate::api::reply::refuse_connection;
 pub(crate) use crate::api::reply::{Reply, ReplyTo};
 pub(crate) use crate::api::routes::Routes;
 use crate::api::routes::{Endpoint, Match};
 use crate::auth::gate::Gate;
 use crate::auth::tokens::Ticket;
+use crate::config::AuthMode;
 use crate::context::Context;
 use crate::edge::effect::Notice;
 use crate::edge::input::Entrance;
@@ -128,6 +131,10 @@ impl<'a> Api<'a> {
         if !serves(door.entrance, route.is_operational()) {
             return Err(Problem::NO_SUCH_PAGE);
         }
+        let is_foreign = !route.is_operational() && self.is_foreign(request)?;
+        if let Some(reply) = self.preflight(request, route) {
+            return Ok(Action::Reply(reply));
+        }
         let method = if request.method == Method::Head {
             Method::Get
         } else {
@@ -139,6 +146,9 @@ impl<'a> Api<'a> {
         if !endpoint.is_operational() && !cx.readiness.serves() {
             return Err(Problem::STARTING);
         }
+        if is_foreign {
+            self.admit_foreign(endpoint, request)?;
+        }
         let call = Call {
             request,
             matched,
@@ -146,6 +156,39 @@ impl<'a> Api<'a> {
             caller: caller(cx),
         };
         self.dispatch(endpoint, &call, cx)
+    }
+
+    /// Whether a page of another origin makes the request.
+    ///
+    /// # Errors
+    /// The request is for another host; or, in trust mode, where every page could act for anybody, it is foreign.
+    fn is_foreign(self, request: &Request) -> Result<bool, Problem> {
+        let origins = self.gate.origins();
+        if !origins.is_host(request.authority()) {
+            return Err(Problem::MISDIRECTED);
+        }
+        match (origins.is_foreign(request), self.gate.mode()) {
+            (true, AuthMode::Trust) => Err(Problem::FOREIGN_ORIGIN),
+            (is_foreign, _) => Ok(is_foreign),
+        }
+    }
+
+    /// Lets a page of another origin make a request if it presents credentials that a browser does not add by itself.
+    fn admit_foreign(self, endpoint: Endpoint, request: &Request) -> Result<(), Problem> {
+        let by_bearer = self.gate.is_by_bearer(request);
+        let by_ticket = endpoint == Endpoint::Connect && text(request, "ticket").is_some();
+        let by_cookie = !by_bearer && !by_ticket && self.gate.has_cookie(request);
+        // Both set cookies, even where none were sent.
+        let logs_in_or_out =
+            endpoint == Endpoint::LogIn || endpoint == Endpoint::LogOut && !by_bearer;
+        if by_cookie || logs_in_or_out {
+            return Err(Problem::FOREIGN_ORIGIN);
+        }
+        // A page may post a body without a type unasked.
+        if request.has_body_framing() && request.header("content-type").is_none() {
+            return Err(Problem::UNSUPPORTED_MEDIA);
+        }
+        Ok(())
     }
 
     fn dispatch(

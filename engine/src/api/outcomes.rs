@@ -5,8 +5,8 @@ use rookery_schema::row::UserRow;
 use rookery_schema::{SessionId, Timestamp, UserId};
 
 use crate::api::Api;
-use crate::api::reply::{PROMETHEUS_TEXT, Reply, ReplyTo, logout_reply};
-use crate::auth::tokens::{SESSION_COOKIE, SESSION_MILLIS, USER_COOKIE};
+use crate::api::reply::{Reply, ReplyTo, logout_reply};
+use crate::auth::tokens::SESSION_MILLIS;
 use crate::context::Context;
 use crate::edge::port::{Found, StoreFault};
 use crate::http::Status;
@@ -26,18 +26,18 @@ impl Api<'_> {
             } => {
                 let mut body = Vec::with_capacity(160);
                 put_receipt(&mut body, message_id, chat_id, created_at);
-                Reply::json(Status::Ok, body)
+                Reply::receipt(body)
             }
             Outcome::Json { created, body } => {
                 Reply::json(if created { Status::Created } else { Status::Ok }, body)
             }
             Outcome::Messages { body, next } => page_reply(to, body, next),
             Outcome::LoggedIn { user_id, username } => login_reply(self, user_id, &username, cx),
-            Outcome::Metrics(body) => Reply::new(Status::Ok, PROMETHEUS_TEXT, body),
+            Outcome::Metrics(body) => Reply::metrics(body),
             Outcome::Refused(problem) => Reply::problem(&problem),
             Outcome::Elsewhere => Reply::problem(&Problem::ELSEWHERE),
             Outcome::Done => match to {
-                ReplyTo::LogOut => logout_reply(),
+                ReplyTo::LogOut => logout_reply(self.gate.cookies()),
                 ReplyTo::Plain | ReplyTo::Page { .. } | ReplyTo::User | ReplyTo::Users => {
                     Reply::no_content()
                 }
@@ -102,16 +102,8 @@ fn login_reply(api: Api<'_>, user_id: UserId, username: &str, cx: &mut Context<'
     put_json_text(&mut body, username);
     let rest = format!(r#","token":"{token}","expires_at":"{expires_at}"}}"#);
     body.extend_from_slice(rest.as_bytes());
-    let age = SESSION_MILLIS / 1000;
-    let attributes = format!("Path=/; Max-Age={age}; SameSite=Lax");
-    let session = format!("{SESSION_COOKIE}={token}; {attributes}; HttpOnly");
-    let user = format!("{USER_COOKIE}={user_id}; {attributes}");
     let mut reply = Reply::json(Status::Ok, body);
-    reply.extra = vec![
-        ("Set-Cookie", session),
-        ("Set-Cookie", user),
-        ("Cache-Control", "no-store".to_owned()),
-    ];
+    reply.extra = api.gate.cookies().set(user_id, &token);
     reply
 }
 

@@ -3,7 +3,7 @@
 use rookery_schema::event::put_json_text;
 use rookery_schema::{ChatId, Timestamp};
 
-use crate::auth::tokens::{SESSION_COOKIE, USER_COOKIE};
+use crate::auth::cookies::Cookies;
 use crate::http::{HttpDate, Refusal, ResponseHead, Status, Version, write_response};
 use crate::limits::Limit;
 use crate::mesh::problem::Problem;
@@ -11,7 +11,20 @@ use crate::mesh::problem::Problem;
 const JSON: &str = "application/json";
 const PROBLEM_JSON: &str = "application/problem+json";
 const TEXT: &str = "text/plain; charset=utf-8";
-pub(super) const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Fields of a reply, names and values.
+type Fields = &'static [(&'static str, &'static str)];
+
+/// What a browser may do with a reply that depends on its caller, and holds what users wrote: nothing but hand it to
+/// the page that asked, now.
+const JSON_GUARDS: Fields = &[
+    ("Cache-Control", "no-store"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Content-Security-Policy", "default-src 'none'"),
+];
+/// The same of text of our own.
+const TEXT_GUARDS: Fields = &[("X-Content-Type-Options", "nosniff")];
 
 /// A reply before it is framed.
 #[derive(Debug)]
@@ -19,6 +32,8 @@ pub(crate) struct Reply {
     pub(crate) status: Status,
     pub(crate) content_type: Option<&'static str>,
     pub(crate) extra: Vec<(&'static str, String)>,
+    /// What browsers are told not to do with it.
+    pub(crate) guards: Fields,
     pub(crate) body: Vec<u8>,
     /// The code of a refusal, to be counted.
     pub(crate) refusal: Option<&'static str>,
@@ -33,6 +48,7 @@ pub fn refuse_connection(problem: &Problem, now: Timestamp) -> Vec<u8> {
         .extra
         .iter()
         .map(|(name, value)| (*name, value.as_str()))
+        .chain(reply.guards.iter().copied())
         .collect();
     let head = ResponseHead {
         status: reply.status,
@@ -64,11 +80,12 @@ pub(crate) enum ReplyTo {
 }
 
 impl Reply {
-    pub(super) fn new(status: Status, content_type: &'static str, body: Vec<u8>) -> Self {
+    fn new(status: Status, content_type: &'static str, guards: Fields, body: Vec<u8>) -> Self {
         Self {
             status,
             content_type: Some(content_type),
             extra: Vec::new(),
+            guards,
             body,
             refusal: None,
             limit: None,
@@ -76,11 +93,21 @@ impl Reply {
     }
 
     pub(crate) fn json(status: Status, body: Vec<u8>) -> Self {
-        Self::new(status, JSON, body)
+        Self::new(status, JSON, JSON_GUARDS, body)
+    }
+
+    /// The acknowledgement of a message. It holds nothing that somebody wrote, and answers a `POST`, which no cache
+    /// keeps: so it needs no guards, which each message would cost 100 bytes.
+    pub(crate) fn receipt(body: Vec<u8>) -> Self {
+        Self::new(Status::Ok, JSON, &[], body)
     }
 
     pub(crate) fn text(body: &str) -> Self {
-        Self::new(Status::Ok, TEXT, body.as_bytes().to_vec())
+        Self::new(Status::Ok, TEXT, TEXT_GUARDS, body.as_bytes().to_vec())
+    }
+
+    pub(super) fn metrics(body: Vec<u8>) -> Self {
+        Self::new(Status::Ok, PROMETHEUS_TEXT, TEXT_GUARDS, body)
     }
 
     pub(crate) const fn no_content() -> Self {
@@ -88,6 +115,7 @@ impl Reply {
             status: Status::NoContent,
             content_type: None,
             extra: Vec::new(),
+            guards: &[],
             body: Vec::new(),
             refusal: None,
             limit: None,
@@ -130,20 +158,14 @@ impl Reply {
         Self {
             refusal: Some(code),
             limit,
-            ..Self::new(status, PROBLEM_JSON, body)
+            ..Self::new(status, PROBLEM_JSON, JSON_GUARDS, body)
         }
     }
 }
 
-pub(super) fn logout_reply() -> Reply {
-    let expired = |name: &str| format!("{name}=; Path=/; Max-Age=0; SameSite=Lax");
+/// The reply to a logout: takes the cookies back.
+pub(super) fn logout_reply(cookies: Cookies) -> Reply {
     let mut reply = Reply::no_content();
-    reply.extra = vec![
-        (
-            "Set-Cookie",
-            format!("{}; HttpOnly", expired(SESSION_COOKIE)),
-        ),
-        ("Set-Cookie", expired(USER_COOKIE)),
-    ];
+    reply.extra = cookies.expire();
     reply
 }

@@ -1,15 +1,21 @@
-//! The gate that every request passes: it knows who presents credentials, and which logins were ended.
+//! The gate that every request passes: it knows who presents credentials, which logins were ended, and which pages may
+//! act for users.
 
 use rookery_schema::{SessionId, Timestamp, UserId};
 
+use crate::auth::cookies::{self, Cookies, USER_COOKIE};
+use crate::auth::origins::Origins;
 use crate::auth::revoked::Revoked;
-use crate::auth::tokens::{SESSION_COOKIE, Ticket, Tokens, USER_COOKIE, cookie};
+use crate::auth::tokens::{Ticket, Tokens};
 use crate::config::{AuthMode, ShardConfig};
 use crate::http::Request;
 use crate::ids::{Caller, Session};
 
 /// How credentials that are a token begin, in any case.
 const BEARER: &[u8] = b"bearer ";
+/// Cookies of one name that are tried in a request. Browsers send several where others than this server set some for
+/// its host or path.
+const COOKIES_TRIED_MAX: usize = 8;
 
 /// See the module.
 pub(crate) struct Gate {
@@ -17,6 +23,8 @@ pub(crate) struct Gate {
     tokens: Tokens,
     /// Logins that were ended before their tokens expired.
     ended: Revoked,
+    cookies: Cookies,
+    origins: Origins,
 }
 
 impl Gate {
@@ -29,6 +37,8 @@ impl Gate {
                 AuthMode::Trust => Tokens::new(&config.ticket_secret, &config.ticket_secret),
             },
             ended: Revoked::default(),
+            cookies: Cookies::new(config.is_secure()),
+            origins: Origins::new(config),
         }
     }
 
@@ -36,36 +46,96 @@ impl Gate {
         self.mode
     }
 
-    /// The header that says who calls, in this mode.
-    pub(crate) fn credentials<'a>(&self, request: &'a Request) -> Option<&'a [u8]> {
-        let bearer = match self.mode {
-            AuthMode::Trust => None,
-            AuthMode::Token => request.header("authorization").filter(|it| is_bearer(it)),
-        };
-        bearer.or_else(|| request.header("cookie"))
+    pub(crate) const fn cookies(&self) -> Cookies {
+        self.cookies
     }
 
-    /// The caller that credentials stand for, if they are valid.
-    pub(crate) fn authenticate(&self, credentials: &[u8], now: Timestamp) -> Option<Caller> {
+    pub(crate) const fn origins(&self) -> &Origins {
+        &self.origins
+    }
+
+    /// The `Authorization` that says who calls, in this mode.
+    fn bearer<'a>(&self, request: &'a Request) -> Option<&'a [u8]> {
         match self.mode {
-            AuthMode::Trust => {
-                let user_id = cookie(credentials, USER_COOKIE)?.parse().ok()?;
-                let session = None;
-                Some(Caller { user_id, session })
-            }
-            AuthMode::Token => {
-                let token = match is_bearer(credentials) {
-                    true => credentials[BEARER.len()..].trim_ascii(),
-                    false => cookie(credentials, SESSION_COOKIE)?.as_bytes(),
-                };
-                let (user_id, session) = self.tokens.verify(token, now)?;
-                let caller = Caller {
-                    user_id,
-                    session: Some(session),
-                };
-                self.is_current(&caller, now).then_some(caller)
-            }
+            AuthMode::Trust => None,
+            AuthMode::Token => request.header("authorization").filter(|it| is_bearer(it)),
         }
+    }
+
+    /// The fields that may say who calls, in this mode: `Authorization`, else each `Cookie`.
+    fn credentials<'a>(&self, request: &'a Request) -> impl Iterator<Item = &'a [u8]> {
+        let bearer = self.bearer(request);
+        let cookies = bearer.is_none().then(|| request.headers("cookie"));
+        bearer.into_iter().chain(cookies.into_iter().flatten())
+    }
+
+    /// Whether there is a cookie that may say who calls. A browser sends it whatever page makes the request.
+    pub(crate) fn has_cookie(&self, request: &Request) -> bool {
+        let mut fields = request.headers("cookie");
+        fields.any(|field| cookies::values(field, self.cookie()).next().is_some())
+    }
+
+    /// Whether `Authorization` says who calls, which no page can send that does not have the token.
+    pub(crate) fn is_by_bearer(&self, request: &Request) -> bool {
+        self.bearer(request).is_some()
+    }
+
+    /// The cookie that says who calls, in this mode.
+    const fn cookie(&self) -> &'static str {
+        match self.mode {
+            AuthMode::Trust => USER_COOKIE,
+            AuthMode::Token => self.cookies.session(),
+        }
+    }
+
+    /// Who calls. What was found for the credentials that were seen last is kept in `known`, so that they are checked
+    /// again only when they change or expire.
+    pub(crate) fn caller(
+        &self,
+        request: &Request,
+        known: &mut Option<(Vec<u8>, Caller)>,
+        now: Timestamp,
+    ) -> Option<Caller> {
+        let mut tries = COOKIES_TRIED_MAX;
+        self.credentials(request).find_map(|field| {
+            if let Some((seen, caller)) = known
+                && seen == field
+                && self.is_current(caller, now)
+            {
+                return Some(*caller);
+            }
+            let caller = self.authenticate(field, &mut tries, now)?;
+            *known = Some((field.to_vec(), caller));
+            Some(caller)
+        })
+    }
+
+    /// The caller that a field stands for, if it has valid credentials.
+    fn authenticate(&self, field: &[u8], tries: &mut usize, now: Timestamp) -> Option<Caller> {
+        if self.mode == AuthMode::Token && is_bearer(field) {
+            return self.verify(field[BEARER.len()..].trim_ascii(), now);
+        }
+        cookies::values(field, self.cookie()).find_map(|value| {
+            *tries = tries.checked_sub(1)?;
+            match self.mode {
+                AuthMode::Trust => {
+                    let user_id = std::str::from_utf8(value).ok()?.parse().ok()?;
+                    let session = None;
+                    Some(Caller { user_id, session })
+                }
+                AuthMode::Token => self.verify(value, now),
+            }
+        })
+    }
+
+    /// The caller that a token stands for, unless it is forged or expired, or its login was ended.
+    fn verify(&self, token: &[u8], now: Timestamp) -> Option<Caller> {
+        let (user_id, session) = self.tokens.verify(token, now)?;
+        let caller = Caller {
+            user_id,
+            session: Some(session),
+        };
+        self.is_current(&caller, now).then_some(caller)
     }
 
     /// Whether credentials that were checked before are still good.

@@ -14,10 +14,6 @@ pub(crate) const SESSION_MILLIS: u64 = 14 * 24 * 3600 * 1000;
 pub(crate) const TICKET_MILLIS: u64 = 30_000;
 /// Bytes of a token; longer ones are refused unread.
 const TOKEN_BYTES_MAX: usize = 2048;
-/// Name of the cookie that carries the token.
-pub(crate) const SESSION_COOKIE: &str = "session";
-/// Name of the cookie that names the user in trust mode.
-pub(crate) const USER_COOKIE: &str = "user_id";
 
 /// A ticket that was presented: who may connect with it, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,14 +170,6 @@ impl Key {
         let claims = BASE64URL_NOPAD.decode(claims.as_bytes()).ok()?;
         serde_json::from_slice(&claims).ok()
     }
-}
-
-/// The value of a cookie in a `Cookie` header.
-pub(crate) fn cookie<'a>(header: &'a [u8], name: &str) -> Option<&'a str> {
-    let header = std::str::from_utf8(header).ok()?;
-    let mut pairs = header.split(';').filter_map(|pair| pair.split_once('='));
-    let (_, value) = pairs.find(|(found, _)| found.trim_ascii() == name)?;
-    Some(value.trim_ascii())
 }
 
 #[cfg(test)]
@@ -437,12 +425,5 @@ mod tests {
         assert_refused(&text);
         let token = tokens().issue(user(), session()).unwrap();
         assert_eq!(tokens().verify_ticket(token.as_bytes(), NOW), None);
-    }
-
-    #[test]
-    fn a_cookie_is_found_among_others() {
-        let header = b"a=b; session=to.ke.n ;user_id=u; session=second";
-        assert_eq!(cookie(header, SESSION_COOKIE), Some("to.ke.n"));
-        assert_eq!(cookie(header, "missing"), None);
     }
 }

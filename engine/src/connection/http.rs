@@ -219,9 +219,11 @@ impl Http {
             version: request.version,
             head_only: request.method == Method::Head,
             keep_alive,
+            cors: api.gate().origins().cors(&request),
         });
         let (door, known) = (self.door, &mut self.known);
-        let action = api.handle(&request, door, |cx| caller(known, &request, api, cx), cx);
+        let caller = |cx: &Context<'_>| api.gate().caller(&request, known, cx.now.wall);
+        let action = api.handle(&request, door, caller, cx);
         let action = action.unwrap_or_else(|problem| Action::Reply(Reply::problem(&problem)));
         self.act(link, ticket, action, cx);
     }
@@ -324,7 +326,7 @@ impl Http {
     /// Writes the replies that are next in order.
     fn write_replies(&mut self, link: &mut Link, cx: &mut Context<'_>) {
         let replies = &mut self.replies;
-        let ends = link.write(cx, |out, cx| replies.write(out, cx.date));
+        let ends = link.write(cx, |out, cx| replies.write(out, cx));
         if ends {
             return link.end(cx);
         }
@@ -346,6 +348,7 @@ impl Http {
             version: Version::Http11,
             head_only: self.reader.is_head(&self.input),
             keep_alive: false,
+            cors: None,
         });
         self.reply(link, ticket, Reply::refusal(refusal), cx);
     }
@@ -446,26 +449,6 @@ impl Http {
             link.end(cx);
         }
     }
-}
-
-/// The caller of a request; credentials are checked again only when they change or expire.
-fn caller(
-    known: &mut Option<(Vec<u8>, Caller)>,
-    request: &Request,
-    api: Api<'_>,
-    cx: &Context<'_>,
-) -> Option<Caller> {
-    let gate = api.gate();
-    let credentials = gate.credentials(request)?;
-    if let Some((seen, caller)) = known
-        && seen == credentials
-        && gate.is_current(caller, cx.now.wall)
-    {
-        return Some(*caller);
-    }
-    let caller = gate.authenticate(credentials, cx.now.wall)?;
-    *known = Some((credentials.to_vec(), caller));
-    Some(caller)
 }
 
 fn asker(link: &Link, ticket: u64, cx: &Context<'_>) -> Asker {

@@ -3,8 +3,18 @@
 
 use std::collections::VecDeque;
 
+use smallvec::SmallVec;
+
 use crate::api::{Reply, ReplyTo};
-use crate::http::{HttpDate, ResponseHead, Version, write_response};
+use crate::auth::origins::Cors;
+use crate::context::Context;
+use crate::http::{ResponseHead, Version, write_response};
+
+/// Fields of a reply that take no allocation of their own: more than most replies have.
+const EXTRA_FIELDS: usize = 8;
+
+/// From now on, for two years, browsers reach this host by TLS alone (RFC 6797).
+const STRICT_TRANSPORT: (&str, &str) = ("Strict-Transport-Security", "max-age=63072000");
 
 /// Requests that are not answered yet, oldest first.
 #[derive(Default)]
@@ -31,6 +41,8 @@ pub(super) struct Framing {
     pub(super) version: Version,
     pub(super) head_only: bool,
     pub(super) keep_alive: bool,
+    /// What the browser of a page that was served elsewhere is told.
+    pub(super) cors: Option<Cors>,
 }
 
 impl Replies {
@@ -111,25 +123,32 @@ impl Replies {
     }
 
     /// Writes the replies that are next in order; true where the connection ends behind the last.
-    pub(super) fn write(&mut self, out: &mut Vec<u8>, date: &HttpDate) -> bool {
+    pub(super) fn write(&mut self, out: &mut Vec<u8>, cx: &Context<'_>) -> bool {
         let mut ends = false;
         while let Some(next) = self.waiting.pop_front_if(|next| next.reply.is_some()) {
             self.first_ticket += 1;
             ends = !next.framing.keep_alive;
             if let Some(reply) = &next.reply {
-                write_reply(out, next.framing, reply, date);
+                write_reply(out, next.framing, reply, cx);
             }
         }
         ends
     }
 }
 
-fn write_reply(out: &mut Vec<u8>, framing: Framing, reply: &Reply, date: &HttpDate) {
-    let extra: smallvec::SmallVec<[(&'static str, &str); 4]> = reply
+fn write_reply(out: &mut Vec<u8>, framing: Framing, reply: &Reply, cx: &Context<'_>) {
+    let mut extra: SmallVec<[(&'static str, &str); EXTRA_FIELDS]> = reply
         .extra
         .iter()
         .map(|(name, value)| (*name, value.as_str()))
         .collect();
+    extra.extend_from_slice(reply.guards);
+    if cx.config.is_secure() && !reply.guards.is_empty() {
+        extra.push(STRICT_TRANSPORT);
+    }
+    if let Some(cors) = framing.cors {
+        extra.extend(cors.fields(&cx.config.allowed_origins));
+    }
     let head = ResponseHead {
         status: reply.status,
         version: framing.version,
@@ -137,7 +156,7 @@ fn write_reply(out: &mut Vec<u8>, framing: Framing, reply: &Reply, date: &HttpDa
         head_only: framing.head_only,
         content_type: reply.content_type,
         extra: &extra,
-        date,
+        date: cx.date,
     };
     write_response(out, &head, &reply.body);
 }

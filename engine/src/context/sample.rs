@@ -27,6 +27,8 @@ pub(crate) fn config() -> ShardConfig {
         id: ShardId(0),
         routing: Routing::new(placement, 1).expect("nonzero"),
         auth: AuthMode::Trust,
+        public_urls: Vec::new(),
+        allowed_origins: Vec::new(),
         token_secret: vec![1; 32],
         ticket_secret: vec![2; 32],
         entropy: [3; 32],

@@ -67,9 +67,12 @@ pub(super) struct Head {
     pub(super) keep_alive: bool,
     pub(super) expects_continue: bool,
     pub(super) framing: Framing,
+    /// The host and port of the target, else those of `Host`.
     pub(super) authority: Option<Span>,
     pub(super) path: Span,
     pub(super) query: Option<Span>,
+    /// An `Origin` or a `Sec-Fetch-Site` is there.
+    pub(super) names_page: bool,
     pub(super) headers: SmallVec<[HeaderSpan; INLINE_HEADERS]>,
 }
 
@@ -106,9 +109,11 @@ impl Head {
             framing: fields.framing(version)?,
             authority: target
                 .authority
+                .or(fields.host)
                 .map(|authority| Span::locate(authority, bytes)),
             path: Span::locate(target.path, bytes),
             query: target.query.map(|query| Span::locate(query, bytes)),
+            names_page: fields.names_page,
             headers: parser
                 .headers
                 .iter()
@@ -153,7 +158,7 @@ fn has_http_version(request: &[u8]) -> bool {
         .is_some_and(u8::is_ascii_digit)
 }
 
-/// The fields that decide about the connection and the body.
+/// The fields that decide about the connection and the body, and those that tell a browser's page.
 #[derive(Default)]
 struct SignificantFields<'a> {
     host: Option<&'a [u8]>,
@@ -162,6 +167,7 @@ struct SignificantFields<'a> {
     close: bool,
     stay: bool,
     expects_continue: bool,
+    names_page: bool,
 }
 
 impl<'a> SignificantFields<'a> {
@@ -179,6 +185,7 @@ impl<'a> SignificantFields<'a> {
                     }
                     fields.expects_continue = true;
                 }
+                6 if name.eq_ignore_ascii_case("origin") => fields.names_page = true,
                 10 if name.eq_ignore_ascii_case("connection") => fields.add_connection(value),
                 14 if name.eq_ignore_ascii_case("content-length") => {
                     set_once(
@@ -187,6 +194,7 @@ impl<'a> SignificantFields<'a> {
                         Refusal::BAD_CONTENT_LENGTH,
                     )?;
                 }
+                14 if name.eq_ignore_ascii_case("sec-fetch-site") => fields.names_page = true,
                 17 if name.eq_ignore_ascii_case("transfer-encoding") => {
                     let refusal = Refusal::BAD_TRANSFER_ENCODING;
                     set_once(&mut fields.transfer_encoding, value, refusal)?;

@@ -21,6 +21,7 @@ pub struct Request {
     authority: Option<Span>,
     path: Span,
     query: Option<Span>,
+    names_page: bool,
     headers: SmallVec<[HeaderSpan; INLINE_HEADERS]>,
     head: Bytes,
 }
@@ -36,6 +37,7 @@ impl Request {
             authority: parsed.authority,
             path: parsed.path,
             query: parsed.query,
+            names_page: parsed.names_page,
             headers: parsed.headers,
             head,
         }
@@ -58,12 +60,12 @@ impl Request {
     /// The host and port that the request is for: the target's, else those of `Host`
     /// (RFC 9112, 3.2.2). None only in HTTP/1.0.
     pub fn authority(&self) -> Option<&str> {
-        match self.authority {
-            Some(authority) => Some(self.text(authority)),
-            None => self
-                .header("host")
-                .and_then(|host| str::from_utf8(host).ok()),
-        }
+        self.authority.map(|authority| self.text(authority))
+    }
+
+    /// Whether a browser may say which page makes the request: an `Origin` or a `Sec-Fetch-Site` is there.
+    pub fn names_page(&self) -> bool {
+        self.names_page
     }
 
     /// The first value of a header, whatever the case of its name.

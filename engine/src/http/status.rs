@@ -47,6 +47,7 @@ statuses! {
     UriTooLong = 414 "URI Too Long",
     UnsupportedMediaType = 415 "Unsupported Media Type",
     ExpectationFailed = 417 "Expectation Failed",
+    MisdirectedRequest = 421 "Misdirected Request",
     UnprocessableContent = 422 "Unprocessable Content",
     UpgradeRequired = 426 "Upgrade Required",
     TooManyRequests = 429 "Too Many Requests",

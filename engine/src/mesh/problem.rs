@@ -88,7 +88,12 @@ impl Problem {
     pub const FOREIGN_ORIGIN: Self = Self::new(
         Status::Forbidden,
         "forbidden",
-        "a page of another origin may not connect",
+        "a page of another origin may not do this; see --allowed-origin",
+    );
+    pub const MISDIRECTED: Self = Self::new(
+        Status::MisdirectedRequest,
+        "misdirected_request",
+        "this server is not known by the host that the request is for; see --public-url",
     );
     pub const UPGRADE_REQUIRED: Self = Self::new(
         Status::UpgradeRequired,

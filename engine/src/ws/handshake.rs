@@ -13,15 +13,13 @@ pub const BATCH_PROTOCOL: &str = "rookery.v1.batch";
 
 /// What the handshake looks at in an HTTP request.
 #[derive(Clone, Copy, Debug)]
-pub struct UpgradeRequest<'a, F> {
+pub struct UpgradeRequest<F> {
     /// Whether the method is `GET`.
     pub is_get: bool,
     /// Whether the version is HTTP/1.1.
     pub http11: bool,
     /// Whether the request announces a body.
     pub has_body: bool,
-    /// The host, with its port if given, that the request is for.
-    pub host: Option<&'a [u8]>,
     /// The values of all fields of a name, which is in lower case.
     pub headers: F,
 }
@@ -47,15 +45,11 @@ pub enum UpgradeRefusal {
     /// 426, with `Sec-WebSocket-Version:` [`VERSION`].
     #[error("the version of WebSocket spoken here is {VERSION}")]
     VersionUnsupported,
-    /// A page of another origin asks, maybe behind its user's back: 403.
-    #[error("a page may connect only to the host that it came from")]
-    OriginForbidden,
 }
 
-/// Judges a request for a WebSocket. A request without `Origin` passes: browsers always send one here
-/// (RFC 6455, section 4.1), so no foreign page is behind it.
+/// Judges a request for a WebSocket. Whether its page may connect is for the caller to decide.
 pub fn accept<'a, I>(
-    request: &UpgradeRequest<'_, impl Fn(&'static str) -> I>,
+    request: &UpgradeRequest<impl Fn(&'static str) -> I>,
 ) -> Result<Accepted, UpgradeRefusal>
 where
     I: Iterator<Item = &'a [u8]>,
@@ -90,9 +84,6 @@ where
         .ok_or(UpgradeRefusal::BadRequest(
             "Sec-WebSocket-Key must be given once, as 16 bytes in base64",
         ))?;
-    if headers("origin").any(|origin| !is_same_origin(origin, request.host)) {
-        return Err(UpgradeRefusal::OriginForbidden);
-    }
     let offers_batch = headers("sec-websocket-protocol")
         .flat_map(list_members)
         .any(|protocol| protocol == BATCH_PROTOCOL.as_bytes());
@@ -133,28 +124,4 @@ fn is_nonce(key: &[u8]) -> bool {
     digits.len() == 22
         && digits.iter().all(is_digit)
         && matches!(digits[21], b'A' | b'Q' | b'g' | b'w')
-}
-
-/// Whether a page of this origin was served by this host. The scheme may be either, because TLS can
-/// end at a proxy before the server.
-fn is_same_origin(origin: &[u8], host: Option<&[u8]>) -> bool {
-    let origin = origin.trim_ascii();
-    let (authority, default_port) = match (
-        origin.strip_prefix(b"http://"),
-        origin.strip_prefix(b"https://"),
-    ) {
-        (Some(authority), _) => (authority, &b":80"[..]),
-        (_, Some(authority)) => (authority, &b":443"[..]),
-        (None, None) => return false,
-    };
-    // Browsers leave the default port out, other clients may write it.
-    let without_default = |authority| strip_suffix(authority, default_port);
-    host.is_some_and(|host| {
-        !host.is_empty()
-            && without_default(authority).eq_ignore_ascii_case(without_default(host.trim_ascii()))
-    })
-}
-
-fn strip_suffix<'a>(value: &'a [u8], suffix: &[u8]) -> &'a [u8] {
-    value.strip_suffix(suffix).unwrap_or(value)
 }

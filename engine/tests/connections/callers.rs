@@ -13,7 +13,7 @@ use crate::host::Host;
 fn post(host: &Host, header: &str) -> Vec<u8> {
     let path = format!("/chats/{}/messages", host.chat);
     let request = format!(
-        "POST {path} HTTP/1.1\r\nHost: a\r\n{header}Content-Type: application/json\r\n\
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\n{header}Content-Type: application/json\r\n\
          Content-Length: 15\r\n\r\n{{\"content\":\"x\"}}"
     );
     request.into_bytes()
@@ -102,7 +102,7 @@ fn connect(host: &mut Host, user: UserId) -> (ConnId, String) {
 }
 
 fn logout(header: &str) -> Vec<u8> {
-    format!("POST /logout HTTP/1.1\r\nHost: a\r\n{header}\r\n").into_bytes()
+    format!("POST /logout HTTP/1.1\r\nHost: localhost\r\n{header}\r\n").into_bytes()
 }
 
 /// Takes the end of a session that was asked for, and answers that it is recorded.

@@ -224,7 +224,7 @@ fn a_connection_that_closes_has_its_time_whatever_was_due_before() {
     // Due when the connection has been idle for 75 seconds.
     host.pass(Duration::from_secs(74));
     let page = String::from_utf8(host.page()).unwrap();
-    let last = page.replace("Host: a", "Host: a\r\nConnection: close");
+    let last = page.replace("Host: localhost", "Host: localhost\r\nConnection: close");
     host.send(conn, last.as_bytes());
     show_page(&mut host);
     assert!(host.is_closed(conn));

@@ -266,7 +266,7 @@ impl Host {
     pub(crate) fn request(&self, method: &str, path: &str, body: &str) -> Vec<u8> {
         let (user, length) = (self.user, body.len());
         format!(
-            "{method} {path} HTTP/1.1\r\nHost: a\r\nCookie: user_id={user}\r\n\
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nCookie: user_id={user}\r\n\
              Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
         )
         .into_bytes()
@@ -282,7 +282,7 @@ impl Host {
     pub(crate) fn upgrade(&self) -> Vec<u8> {
         let user = self.user;
         format!(
-            "GET /ws/connect/{user} HTTP/1.1\r\nHost: a\r\nCookie: user_id={user}\r\n\
+            "GET /ws/connect/{user} HTTP/1.1\r\nHost: localhost\r\nCookie: user_id={user}\r\n\
              Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
              Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
         )

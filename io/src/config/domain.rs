@@ -9,12 +9,16 @@ use std::{
 
 use ipnet::IpNet;
 
+use rookery_engine::http;
+
 use super::{cpus::CpuSet, endpoint::Endpoint};
 
 /// Endpoints of one backend; a client needs a few of them to find all others.
 const ENDPOINTS_MAX: usize = 64;
 /// Networks of one list: each is looked at for a request by a proxy.
 const NETWORKS_MAX: usize = 64;
+/// Origins of one setting. Each request of a page may be compared with all of them.
+const ORIGINS_MAX: usize = 64;
 
 /// The set of values that a setting may have.
 pub(super) trait Domain: Sync {
@@ -28,6 +32,22 @@ pub(super) trait Domain: Sync {
 
     /// The value as it stands in `rookery.toml`.
     fn show(&self, value: &Self::Value) -> toml::Value;
+
+    /// How it is given on the command line.
+    fn form(&self) -> Form {
+        Form::Once
+    }
+}
+
+/// How a setting is given on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Once, with its value.
+    Once,
+    /// Alone, or with `=` and its value.
+    Switch,
+    /// Any number of times, each with some of its values.
+    Repeated,
 }
 
 /// An IP address and a port.
@@ -219,6 +239,90 @@ impl Domain for Endpoints {
         let texts: Vec<_> = value.iter().map(Endpoint::to_string).collect();
         texts.join(",").into()
     }
+}
+
+/// On or off.
+pub(super) struct Switch;
+
+impl Domain for Switch {
+    type Value = bool;
+
+    fn parse(&self, text: &str) -> Option<bool> {
+        text.parse().ok()
+    }
+
+    fn allowed(&self) -> String {
+        "true or false".into()
+    }
+
+    fn show(&self, value: &bool) -> toml::Value {
+        (*value).into()
+    }
+
+    fn form(&self) -> Form {
+        Form::Switch
+    }
+}
+
+/// Where users find the server: `https://HOST[:PORT]` or the same with `http`, separated by commas.
+pub(super) struct Urls;
+
+impl Domain for Urls {
+    type Value = Vec<http::Origin>;
+
+    fn parse(&self, text: &str) -> Option<Vec<http::Origin>> {
+        // The root is all that is served, so its slash says nothing.
+        origins(text, |url| {
+            http::Origin::parse(url.strip_suffix('/').unwrap_or(url))
+                .filter(|origin| ["http", "https"].contains(&origin.scheme()))
+        })
+    }
+
+    fn allowed(&self) -> String {
+        format!(
+            "1 to {ORIGINS_MAX} URLs without a path, such as https://chat.example.com, separated by commas"
+        )
+    }
+
+    fn show(&self, value: &Vec<http::Origin>) -> toml::Value {
+        show_origins(value)
+    }
+}
+
+/// Where pages may come from: `SCHEME://HOST[:PORT]`, separated by commas.
+pub(super) struct Origins;
+
+impl Domain for Origins {
+    type Value = Vec<http::Origin>;
+
+    fn parse(&self, text: &str) -> Option<Vec<http::Origin>> {
+        origins(text, http::Origin::parse)
+    }
+
+    fn allowed(&self) -> String {
+        format!(
+            "1 to {ORIGINS_MAX} origins as browsers send them, such as https://app.example.com or \
+             capacitor://localhost, separated by commas"
+        )
+    }
+
+    fn show(&self, value: &Vec<http::Origin>) -> toml::Value {
+        show_origins(value)
+    }
+
+    fn form(&self) -> Form {
+        Form::Repeated
+    }
+}
+
+fn origins(text: &str, parse: impl Fn(&str) -> Option<http::Origin>) -> Option<Vec<http::Origin>> {
+    let origins: Vec<_> = text.split(',').map(parse).collect::<Option<_>>()?;
+    (origins.len() <= ORIGINS_MAX).then_some(origins)
+}
+
+fn show_origins(origins: &[http::Origin]) -> toml::Value {
+    let texts: Vec<_> = origins.iter().map(http::Origin::as_str).collect();
+    texts.join(",").into()
 }
 
 /// CPU numbers and ranges of them.

@@ -38,6 +38,20 @@ pub enum ConfigError {
         second: SocketAddr,
     },
 
+    /// Trust mode would be open to others than this machine.
+    #[error(
+        "{auth} trust takes anybody who reaches {listen} {address} for whoever they claim to be; listen on a loopback \
+         address such as 127.0.0.1:8000, or give --trust-anyone"
+    )]
+    Trust {
+        /// The setting that asks for trust, as it is called where its value stands.
+        auth: String,
+        /// The setting of the address.
+        listen: String,
+        /// The address.
+        address: SocketAddr,
+    },
+
     /// A CPU was asked for that the process may not run on.
     #[error("{name}: CPU {cpu} is not allowed to this process; allowed are {allowed}")]
     Cpu {

@@ -228,11 +228,12 @@ fn text_of(value: &toml::Value) -> Option<String> {
         toml::Value::String(text) => Some(text.clone()),
         toml::Value::Integer(number) => Some(number.to_string()),
         toml::Value::Float(number) => Some(number.to_string()),
+        toml::Value::Boolean(value) => Some(value.to_string()),
         toml::Value::Array(items) => {
             let texts: Vec<_> = items.iter().map(text_of).collect::<Option<_>>()?;
             Some(texts.join(","))
         }
-        toml::Value::Boolean(_) | toml::Value::Datetime(_) | toml::Value::Table(_) => None,
+        toml::Value::Datetime(_) | toml::Value::Table(_) => None,
     }
 }
 

@@ -19,6 +19,7 @@ use std::{
 };
 
 use ipnet::IpNet;
+use rookery_engine::http;
 use tracing::level_filters::LevelFilter;
 
 pub use self::{
@@ -36,7 +37,7 @@ use self::{
     settings::Setting,
 };
 
-pub(crate) use self::layers::CONFIG_FLAG;
+pub(crate) use self::{domain::Form, layers::CONFIG_FLAG};
 
 /// Name of the generated token secret in the data directory.
 const TOKEN_SECRET_NAME: &str = "token.secret";
@@ -48,6 +49,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Address of the administrative endpoints, where they have one of their own.
     pub admin_listen: Option<SocketAddr>,
+    /// Where users find the server; empty where that is not told.
+    pub public_urls: Vec<http::Origin>,
     /// The shards and their CPUs.
     pub placement: Placement,
     /// Partitions of a log that is created now; an existing log keeps its own number.
@@ -76,6 +79,8 @@ pub struct Config {
     pub durability: Durability,
     /// How a caller is known.
     pub auth: AuthMode,
+    /// Other origins whose pages may act for their users.
+    pub allowed_origins: Vec<http::Origin>,
     /// File with the key that signs tokens.
     pub token_secret_file: PathBuf,
     /// Messages a second and user, where there is a limit.
@@ -174,6 +179,7 @@ pub(crate) struct FlagText {
     pub(crate) name: &'static str,
     pub(crate) placeholder: &'static str,
     pub(crate) help: String,
+    pub(crate) form: Form,
 }
 
 /// The flags of all settings, and the one that names the file.
@@ -190,6 +196,7 @@ pub(crate) fn flags() -> impl Iterator<Item = FlagText> {
             name: text.name,
             placeholder: text.placeholder,
             help,
+            form: setting.form(),
         }
     });
     let file = FlagText {
@@ -200,6 +207,7 @@ pub(crate) fn flags() -> impl Iterator<Item = FlagText> {
              rookery.toml in the working directory, if it exists] [env: {}]",
             settings::variable(CONFIG_FLAG)
         ),
+        form: Form::Once,
     };
     settings.chain([file])
 }
@@ -236,6 +244,7 @@ impl Resolver<'_> {
         let listen = self.value(&settings::LISTEN)?;
         let admin_listen = self.optional(&settings::ADMIN_LISTEN)?;
         self.check_addresses(listen, admin_listen)?;
+        let public_urls = self.optional(&settings::PUBLIC_URL)?.unwrap_or_default();
         let placement = self.placement(allowed)?;
         let shards = u32::try_from(placement.shards.len()).unwrap_or(u32::MAX);
         let partitions = self.value_or(&settings::PARTITIONS, shards)?;
@@ -245,6 +254,7 @@ impl Resolver<'_> {
         Ok(Config {
             listen,
             admin_listen,
+            public_urls,
             placement,
             partitions,
             partitions_given,
@@ -258,7 +268,10 @@ impl Resolver<'_> {
             scylla_credentials_file: self.optional(&settings::SCYLLA_CREDENTIALS_FILE)?,
             keyspace: self.value(&settings::KEYSPACE)?,
             durability: self.value(&settings::DURABILITY)?,
-            auth: self.value(&settings::AUTH)?,
+            auth: self.auth(listen)?,
+            allowed_origins: self
+                .optional(&settings::ALLOWED_ORIGIN)?
+                .unwrap_or_default(),
             token_secret_file: self.value_or(&settings::TOKEN_SECRET_FILE, token_secret)?,
             user_rate: NonZeroU32::new(self.value(&settings::USER_RATE)?),
             user_bytes: self.quota(&settings::USER_BYTES, settings::USER_BYTES_DEFAULT)?,
@@ -339,6 +352,21 @@ impl Resolver<'_> {
                 second: admin,
             }),
             _ => Ok(()),
+        }
+    }
+
+    /// How callers are known. Trust is for this machine alone, unless anybody is to be trusted.
+    fn auth(&mut self, listen: SocketAddr) -> Result<AuthMode, ConfigError> {
+        let auth = self.value(&settings::AUTH)?;
+        let trust_anyone = self.value(&settings::TRUST_ANYONE)?;
+        let is_local = listen.ip().to_canonical().is_loopback();
+        match auth {
+            AuthMode::Trust if !is_local && !trust_anyone => Err(ConfigError::Trust {
+                auth: self.name(&settings::AUTH),
+                listen: self.name(&settings::LISTEN),
+                address: listen,
+            }),
+            auth => Ok(auth),
         }
     }
 

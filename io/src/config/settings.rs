@@ -6,7 +6,8 @@ use tracing::level_filters::LevelFilter;
 use super::{
     choices::{AuthMode, Durability, LogEngine, StoreEngine},
     domain::{
-        Address, Choice, CpuList, Domain, Endpoints, FilePath, Name, Networks, Number, Seconds,
+        Address, Choice, CpuList, Domain, Endpoints, FilePath, Form, Name, Networks, Number,
+        Origins, Seconds, Switch, Urls,
     },
 };
 
@@ -63,6 +64,7 @@ pub(super) struct Texts {
 pub(super) trait Described: Sync {
     fn text(&self) -> &Texts;
     fn allowed(&self) -> String;
+    fn form(&self) -> Form;
 }
 
 impl<D: Domain> Described for Setting<D> {
@@ -73,12 +75,17 @@ impl<D: Domain> Described for Setting<D> {
     fn allowed(&self) -> String {
         self.domain.allowed()
     }
+
+    fn form(&self) -> Form {
+        self.domain.form()
+    }
 }
 
 /// All settings, in the order in which they are listed.
-pub(super) static ALL: [&dyn Described; 26] = [
+pub(super) static ALL: [&dyn Described; 29] = [
     &LISTEN,
     &ADMIN_LISTEN,
+    &PUBLIC_URL,
     &CPUS,
     &SHARDS,
     &PARTITIONS,
@@ -93,6 +100,8 @@ pub(super) static ALL: [&dyn Described; 26] = [
     &KEYSPACE,
     &DURABILITY,
     &AUTH,
+    &TRUST_ANYONE,
+    &ALLOWED_ORIGIN,
     &TOKEN_SECRET_FILE,
     &USER_RATE,
     &USER_BYTES,
@@ -150,6 +159,14 @@ pub(super) static ADMIN_LISTEN: Setting<Address> = setting(
     "unset",
     "Address of /metrics, /livez and /readyz, which the main one serves too when this is unset",
     Address,
+);
+
+pub(super) static PUBLIC_URL: Setting<Urls> = setting(
+    "public-url",
+    "URL,…",
+    "unset",
+    "Where users find the server: requests for other hosts are refused, and with https cookies go over TLS alone",
+    Urls,
 );
 
 pub(super) static CPUS: Setting<CpuList> = setting(
@@ -275,6 +292,22 @@ pub(super) static AUTH: Setting<Choice<AuthMode>> = setting(
     "token",
     "Who a caller is: what the signed token says, or whoever they claim to be",
     Choice(&[("token", AuthMode::Token), ("trust", AuthMode::Trust)]),
+);
+
+pub(super) static TRUST_ANYONE: Setting<Switch> = setting(
+    "trust-anyone",
+    "BOOL",
+    "false",
+    "Let --auth trust listen on an address that others can reach",
+    Switch,
+);
+
+pub(super) static ALLOWED_ORIGIN: Setting<Origins> = setting(
+    "allowed-origin",
+    "ORIGIN",
+    "none",
+    "Other origins whose pages may act for their users; may be repeated",
+    Origins,
 );
 
 pub(super) static TOKEN_SECRET_FILE: Setting<FilePath> = setting(

@@ -60,6 +60,7 @@ fn defaults_are_those_of_the_contract() {
     let expected = Config {
         listen: "127.0.0.1:8000".parse().unwrap(),
         admin_listen: None,
+        public_urls: Vec::new(),
         placement: Placement {
             shards: vec![Some(0), Some(1), Some(4), Some(5)],
         },
@@ -76,6 +77,7 @@ fn defaults_are_those_of_the_contract() {
         keyspace: "rookery".into(),
         durability: Durability::Fsync,
         auth: AuthMode::Token,
+        allowed_origins: Vec::new(),
         token_secret_file: "./data/token.secret".into(),
         user_rate: None,
         user_bytes: 134_217_728,
@@ -120,9 +122,10 @@ fn flags_win_over_variables_over_the_file_over_defaults() {
 }
 
 /// A value other than the default for every setting, as in a flag.
-const EVERY: [(&str, &str); 25] = [
+const EVERY: [(&str, &str); 28] = [
     ("listen", "0.0.0.0:80"),
     ("admin-listen", "[::1]:9100"),
+    ("public-url", "https://chat.example,http://localhost:8000"),
     ("cpus", "1,4-5"),
     ("partitions", "12"),
     ("data-dir", "/var/lib/rookery"),
@@ -136,6 +139,11 @@ const EVERY: [(&str, &str); 25] = [
     ("keyspace", "k_1"),
     ("durability", "os"),
     ("auth", "trust"),
+    ("trust-anyone", "true"),
+    (
+        "allowed-origin",
+        "https://app.example,capacitor://localhost",
+    ),
     ("token-secret-file", "/etc/rookery/secret"),
     ("user-rate", "7"),
     ("user-bytes", "1000"),
@@ -165,6 +173,14 @@ fn every_setting_can_be_a_flag_a_variable_or_a_key() {
     assert_eq!(by_flag.user_rate.map(NonZeroU32::get), Some(7));
     assert_eq!(by_flag.durability, Durability::Os);
     assert_eq!(by_flag.auth, AuthMode::Trust);
+    let texts = |origins: &[http::Origin]| -> Vec<String> {
+        let texts = origins.iter().map(|origin| origin.as_str().to_owned());
+        texts.collect()
+    };
+    let urls = ["https://chat.example", "http://localhost:8000"];
+    assert_eq!(texts(&by_flag.public_urls), urls);
+    let origins = ["https://app.example", "capacitor://localhost"];
+    assert_eq!(texts(&by_flag.allowed_origins), origins);
 
     let mut by_variable = Machine::new();
     let mut file = String::new();
@@ -189,7 +205,7 @@ fn every_setting_can_be_a_flag_a_variable_or_a_key() {
 #[test]
 fn what_is_shown_is_a_file_that_says_the_same() {
     let mut sharded = EVERY;
-    sharded[2] = ("shards", "9");
+    sharded[3] = ("shards", "9");
     for flags in [&[][..], &EVERY, &sharded] {
         let shown = Machine::new().resolve(flags).unwrap();
         let read = Machine::new()
@@ -277,6 +293,23 @@ fn a_value_out_of_bounds_is_refused_with_what_is_allowed() {
         ("keyspace", "a-b", "beginning with a letter"),
         ("durability", "none", "fsync or os"),
         ("auth", "off", "token or trust"),
+        ("trust-anyone", "yes", "true or false"),
+        ("public-url", "", "URLs without a path"),
+        ("public-url", "chat.example", "URLs without a path"),
+        (
+            "public-url",
+            "https://chat.example/app",
+            "URLs without a path",
+        ),
+        ("public-url", "ftp://chat.example", "URLs without a path"),
+        ("public-url", "https://a.example,", "URLs without a path"),
+        ("allowed-origin", "*", "origins as browsers send them"),
+        ("allowed-origin", "null", "origins as browsers send them"),
+        (
+            "allowed-origin",
+            "https://app.example/",
+            "origins as browsers send them",
+        ),
         ("token-secret-file", "", "a path"),
         ("user-rate", "-1", "from 0 to 1000000"),
         ("user-rate", "1.5", "from 0 to 1000000"),
@@ -455,6 +488,36 @@ fn two_listeners_have_two_addresses() {
     let message = variable.refusal(&[]);
     assert!(message.starts_with("default of --listen 127"), "{message}");
     assert!(message.contains("ROOKERY_ADMIN_LISTEN 127"), "{message}");
+}
+
+#[test]
+fn trust_is_for_this_machine_unless_anybody_is_to_be_trusted() {
+    let resolve = |listen: &str, more: &[(&'static str, &str)]| {
+        let flags = [&[("auth", "trust"), ("listen", listen)], more].concat();
+        Machine::new().resolve(&flags)
+    };
+    for listen in [
+        "127.0.0.1:1",
+        "127.8.8.8:1",
+        "[::1]:1",
+        "[::ffff:127.0.0.1]:1",
+    ] {
+        assert!(resolve(listen, &[]).is_ok(), "{listen}");
+    }
+    for listen in ["0.0.0.0:1", "[::]:1", "10.0.0.1:1", "[fe80::1]:1"] {
+        for more in [&[][..], &[("trust-anyone", "false")]] {
+            let message = resolve(listen, more).unwrap_err().to_string();
+            let expected = format!("--auth trust takes anybody who reaches --listen {listen} for");
+            assert!(message.starts_with(&expected), "{message}");
+            assert!(message.ends_with("or give --trust-anyone"), "{message}");
+        }
+        assert!(resolve(listen, &[("trust-anyone", "true")]).is_ok());
+    }
+    let file = Machine::new().file("rookery.toml", "auth = \"trust\"\ntrust-anyone = true");
+    assert_eq!(
+        file.config(&[("listen", "0.0.0.0:1")]).auth,
+        AuthMode::Trust
+    );
 }
 
 #[test]

@@ -20,10 +20,15 @@ pub struct Request {
 
 impl Request {
     pub fn new(method: &str, target: &str) -> Self {
+        Self::to(method, target, "localhost")
+    }
+
+    /// A request for this host.
+    pub fn to(method: &str, target: &str, host: &str) -> Self {
         Self {
             method: method.to_owned(),
             target: target.to_owned(),
-            headers: vec![("host".to_owned(), "localhost".to_owned())],
+            headers: vec![("host".to_owned(), host.to_owned())],
             body: None,
         }
     }

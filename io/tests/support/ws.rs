@@ -38,7 +38,12 @@ pub struct Ws {
 
 /// The upgrade request of RFC 6455, section 4.1.
 pub fn upgrade(path: &str) -> Request {
-    Request::get(path)
+    upgrade_at(path, "localhost")
+}
+
+/// The same for this host.
+pub fn upgrade_at(path: &str, host: &str) -> Request {
+    Request::to("GET", path, host)
         .header("connection", "Upgrade")
         .header("upgrade", "websocket")
         .header("sec-websocket-version", "13")

@@ -272,6 +272,8 @@ pub(crate) fn config(cpus: &[Option<usize>]) -> ServerConfig {
         admin_listen: None,
         open_files_max: 4096,
         auth: AuthMode::Trust,
+        public_urls: Vec::new(),
+        allowed_origins: Vec::new(),
         token_secret: Vec::new(),
         lag_limit: Duration::from_secs(1),
         slow_reader: Duration::from_secs(5),
