@@ -24,6 +24,9 @@ use crate::mesh::{Asker, Command, Outcome, ShardMessage};
 use crate::readiness::Readiness;
 use crate::stats::Stats;
 
+/// Microseconds in a second.
+pub(crate) const MICROS_PER_SECOND: u64 = 1_000_000;
+
 /// One step's surroundings.
 pub(crate) struct Context<'a> {
     pub(crate) now: Now,
@@ -58,9 +61,9 @@ impl Context<'_> {
         self.routing.placement()
     }
 
-    /// Seconds of the monotonic clock.
-    pub(crate) const fn seconds(&self) -> u64 {
-        self.now.micros / 1_000_000
+    /// So many seconds from now, in microseconds of the monotonic clock.
+    pub(crate) const fn micros_in(&self, seconds: u64) -> u64 {
+        self.now.micros + seconds * MICROS_PER_SECOND
     }
 
     /// Reports a broken invariant: a panic in debug builds; otherwise it is counted, and logged once for each kind.

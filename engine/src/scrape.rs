@@ -8,7 +8,7 @@ use crate::map::Unanswered;
 use crate::mesh::{Asker, Outcome, ShardMessage};
 use crate::stats::Stats;
 
-/// Seconds after which a scrape is dropped; its asker was refused by then.
+/// Seconds after which a scrape is dropped; its asker is refused then.
 const SCRAPE_SECONDS_MAX: u64 = 10;
 
 /// Scrapes that are under way.
@@ -21,7 +21,8 @@ struct Scrape {
     asker: Asker,
     /// In the order of the shards.
     stats: Vec<Option<Box<Stats>>>,
-    began_seconds: u64,
+    /// When it is dropped, in microseconds.
+    due_micros: u64,
 }
 
 impl Scrapes {
@@ -29,7 +30,7 @@ impl Scrapes {
         let scrape = Scrape {
             asker,
             stats: cx.routing.all_shards().map(|_| None).collect(),
-            began_seconds: cx.seconds(),
+            due_micros: cx.micros_in(SCRAPE_SECONDS_MAX),
         };
         let (from, ticket) = (cx.id(), self.running.add(scrape));
         cx.send_to_all(|| ShardMessage::StatsWanted { from, ticket });
@@ -62,8 +63,7 @@ impl Scrapes {
 
     /// Drops scrapes that some shard has not answered.
     pub(crate) fn tick(&mut self, cx: &Context<'_>) {
-        let now = cx.seconds();
-        self.running
-            .take_if(|scrape| scrape.began_seconds + SCRAPE_SECONDS_MAX <= now);
+        let now = cx.now.micros;
+        self.running.take_if(|scrape| scrape.due_micros <= now);
     }
 }

@@ -169,16 +169,20 @@ fn operations_move_to_their_own_listener_when_asked() {
         .shards(2)
         .flag("--admin-listen", admin_addr)
         .spawn();
-    let ask = |addr, path: &str| {
+    let ask = |addr, method, path: &str| {
         let mut http = support::http::Http::connect(addr).ok()?;
-        Some(http.call(&Request::get(path)).ok()?.status)
+        Some(http.call(&Request::new(method, path)).ok()?.status)
     };
     eventually("ready", || {
-        ask(admin_addr, "/readyz").filter(|status| *status == 200)
+        ask(admin_addr, "GET", "/readyz").filter(|status| *status == 200)
     });
     for path in ["/metrics", "/livez", "/readyz"] {
-        assert_eq!(ask(admin_addr, path), Some(200), "{path}");
-        assert_eq!(ask(server.addr, path), Some(404), "{path}");
+        for (method, status) in [("GET", 200), ("OPTIONS", 204)] {
+            assert_eq!(ask(admin_addr, method, path), Some(status), "{path}");
+            assert_eq!(ask(server.addr, method, path), Some(404), "{path}");
+        }
     }
-    assert_eq!(ask(admin_addr, "/chats"), Some(404));
+    for method in ["GET", "OPTIONS"] {
+        assert_eq!(ask(admin_addr, method, "/chats"), Some(404));
+    }
 }

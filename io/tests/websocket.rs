@@ -409,15 +409,17 @@ fn tokens_cookies_and_tickets_open_a_connection() {
     let with_ticket = ws::upgrade(&format!("{path}?ticket={ticket}"));
     let mut device = Ws::connect(server.addr, with_ticket.clone()).ok().unwrap();
     device.expect_ready(&alice.user_id);
-    for request in [
-        with_ticket,
-        ws::upgrade(&format!("{path}?ticket=x")),
-        ws::upgrade(&format!("{path}?ticket={token}")),
-        ws::upgrade(&path),
-        ws::upgrade(&path).header("authorization", "Bearer x"),
+    for (request, was_given) in [
+        (with_ticket, true),
+        (ws::upgrade(&format!("{path}?ticket=x")), true),
+        (ws::upgrade(&format!("{path}?ticket={token}")), true),
+        (ws::upgrade(&path), false),
+        (ws::upgrade(&path).header("authorization", "Bearer x"), true),
     ] {
         let refused = Ws::connect(server.addr, request).err().unwrap();
         refused.expect_problem(401, "unauthenticated");
+        let challenge = refused.header("www-authenticate").unwrap();
+        assert_eq!(challenge.contains(r#"error="invalid_token""#), was_given);
     }
     assert!(!server.log().contains(&ticket), "a ticket is not logged");
 }

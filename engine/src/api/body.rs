@@ -5,25 +5,30 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode;
 use serde::Deserialize;
 
+use crate::api::reply::{FORM, JSON};
 use crate::http::Request;
 use crate::mesh::problem::Problem;
-
-const JSON: &[u8] = b"application/json";
 
 /// Form fields that are lists: each repetition adds an element.
 const LIST_FIELDS: &[&str] = &["members"];
 
 /// The body as JSON, which it is taken for without a `Content-Type`; a form's fields become the fields of an object.
-pub(super) fn as_json(request: &Request) -> Result<Cow<'_, [u8]>, Problem> {
-    let content_type = request.header("content-type").unwrap_or(JSON);
+pub(super) fn as_json(request: &Request) -> Result<Cow<'_, str>, Problem> {
+    if request.has_content_coding() {
+        return Err(Problem::UNSUPPORTED_CODING);
+    }
+    let content_type = request.header("content-type").unwrap_or(JSON.as_bytes());
     let media_type = content_type
         .split(|byte| *byte == b';')
         .next()
         .unwrap_or_default();
     let media_type = media_type.trim_ascii();
-    if media_type.eq_ignore_ascii_case(JSON) {
-        Ok(Cow::Borrowed(&request.body))
-    } else if media_type.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") {
+    if media_type.eq_ignore_ascii_case(JSON.as_bytes()) {
+        // All of it, since the parser skips what nobody asks for; it then need not look at the rest.
+        let json = std::str::from_utf8(&request.body);
+        json.map(Cow::Borrowed)
+            .map_err(|_| Problem::malformed_json("the body must be UTF-8"))
+    } else if media_type.eq_ignore_ascii_case(FORM.as_bytes()) {
         form_to_json(&request.body).map(Cow::Owned)
     } else {
         Err(Problem::UNSUPPORTED_MEDIA)
@@ -31,24 +36,20 @@ pub(super) fn as_json(request: &Request) -> Result<Cow<'_, [u8]>, Problem> {
 }
 
 /// The fields that an endpoint wants.
-pub(super) fn fields<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, Problem> {
+pub(super) fn fields<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Problem> {
     object(json).map_err(|_| {
         Problem::malformed_json("the body must be an object with the fields of this call")
     })
 }
 
-fn form_to_json(body: &[u8]) -> Result<Vec<u8>, Problem> {
-    // The parser replaces what is not UTF-8 by U+FFFD, which could also be meant. What separates the fields is
-    // ASCII, so all of them can be checked at once.
-    if percent_decode(body).decode_utf8().is_err() {
-        return Err(Problem::malformed("the form must be UTF-8"));
-    }
+fn form_to_json(body: &[u8]) -> Result<String, Problem> {
+    check_utf8(body, "the form must be UTF-8")?;
     let mut object = serde_json::Map::new();
     for (name, value) in form_urlencoded::parse(body) {
         let value = serde_json::Value::String(value.into_owned());
-        if LIST_FIELDS.contains(&name.as_ref()) {
+        if let Some(list) = list_named(&name) {
             let list = object
-                .entry(name)
+                .entry(list)
                 .or_insert_with(|| serde_json::Value::Array(Vec::new()));
             if let serde_json::Value::Array(list) = list {
                 list.push(value);
@@ -57,12 +58,27 @@ fn form_to_json(body: &[u8]) -> Result<Vec<u8>, Problem> {
             return Err(Problem::malformed("a field of the form is repeated"));
         }
     }
-    serde_json::to_vec(&object).map_err(|_| Problem::malformed("the form can't be read"))
+    serde_json::to_string(&object).map_err(|_| Problem::malformed("the form can't be read"))
+}
+
+/// The list that a field adds to. Some clients mark it as one.
+fn list_named(field: &str) -> Option<&'static str> {
+    let name = field.strip_suffix("[]").unwrap_or(field);
+    LIST_FIELDS.iter().copied().find(|list| *list == name)
+}
+
+/// Refuses what is not UTF-8 once it is decoded: the parser would replace it by U+FFFD, which could also be meant. What
+/// separates the fields is ASCII, so all of them can be checked at once.
+fn check_utf8(encoded: &[u8], refusal: &'static str) -> Result<(), Problem> {
+    match percent_decode(encoded).decode_utf8() {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Problem::malformed(refusal)),
+    }
 }
 
 /// A parameter of the query that is a number, where it is there.
 pub(super) fn number(request: &Request, name: &str) -> Result<Option<u64>, Problem> {
-    match text(request, name) {
+    match text(request, name)? {
         None => Ok(None),
         Some(value) => match value.parse() {
             Ok(number) => Ok(Some(number)),
@@ -74,17 +90,21 @@ pub(super) fn number(request: &Request, name: &str) -> Result<Option<u64>, Probl
 }
 
 /// A parameter of the query, where it is there.
-pub(super) fn text<'a>(request: &'a Request, name: &str) -> Option<Cow<'a, str>> {
-    let query = request.query()?;
-    form_urlencoded::parse(query.as_bytes())
-        .find(|(key, _)| key == name)
-        .map(|(_, value)| value)
+pub(super) fn text<'a>(request: &'a Request, name: &str) -> Result<Option<Cow<'a, str>>, Problem> {
+    let query = request.query().unwrap_or_default().as_bytes();
+    check_utf8(query, "the query must be UTF-8")?;
+    let mut named = form_urlencoded::parse(query).filter(|(key, _)| key == name);
+    let value = named.next().map(|(_, value)| value);
+    match named.next() {
+        None => Ok(value),
+        Some(_) => Err(Problem::malformed("a parameter of the query is repeated")),
+    }
 }
 
 /// Reads an object. Without this check serde would accept an array of the values too.
-pub(crate) fn object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> serde_json::Result<T> {
-    if json.trim_ascii_start().starts_with(b"{") {
-        serde_json::from_slice(json)
+pub(crate) fn object<'a, T: Deserialize<'a>>(json: &'a str) -> serde_json::Result<T> {
+    if json.trim_ascii_start().starts_with('{') {
+        serde_json::from_str(json)
     } else {
         Err(serde::de::Error::custom("an object is expected"))
     }
@@ -98,7 +118,7 @@ mod tests {
 
     fn content(form: &[u8]) -> Option<String> {
         let json = form_to_json(form).ok()?;
-        let fields: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        let fields: serde_json::Value = serde_json::from_str(&json).unwrap();
         Some(fields["content"].as_str().unwrap().to_owned())
     }
 

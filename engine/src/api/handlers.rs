@@ -46,17 +46,11 @@ struct NewChat<'a> {
     name: Cow<'a, str>,
     #[serde(default)]
     members: Vec<UserId>,
-    /// See [`Api::caller_or`].
-    #[serde(default)]
-    sender_id: Option<UserId>,
 }
 
 #[derive(Deserialize)]
 struct NewMember {
     user_id: UserId,
-    /// See [`Api::caller_or`].
-    #[serde(default)]
-    sender_id: Option<UserId>,
 }
 
 #[derive(Deserialize)]
@@ -65,7 +59,11 @@ struct NewMessage<'a> {
     content: Cow<'a, str>,
     #[serde(borrow, default)]
     client_id: Option<Cow<'a, str>>,
-    /// See [`Api::caller_or`].
+}
+
+/// See [`Api::caller_or_sender`].
+#[derive(Deserialize)]
+struct Sender {
     #[serde(default)]
     sender_id: Option<UserId>,
 }
@@ -77,7 +75,7 @@ impl Api<'_> {
         let json = as_json(call.request)?;
         let message: NewMessage<'_> = fields(&json)?;
         let sender_id = self
-            .caller_or(call, message.sender_id)
+            .caller_or_sender(call, &json)?
             .ok_or(Problem::UNAUTHENTICATED)?;
         let chat_id = call.chat_id()?;
         let key = match call.request.header("idempotency-key") {
@@ -92,19 +90,23 @@ impl Api<'_> {
     /// Refuses a call without credentials before its body is looked at, where they are needed.
     fn check_credentials(self, call: &Call<'_>) -> Result<(), Problem> {
         match self.gate.mode() {
-            AuthMode::Token => call.caller().map(|_| ()),
+            AuthMode::Token => call.caller.map(|_| ()),
             AuthMode::Trust => Ok(()),
         }
     }
 
-    /// The caller; in trust mode without a cookie, the user that the body names.
-    fn caller_or(self, call: &Call<'_>, sender_id: Option<UserId>) -> Option<UserId> {
-        let claimed = sender_id.filter(|_| self.gate.mode() == AuthMode::Trust);
-        call.caller.map(|caller| caller.user_id).or(claimed)
+    /// The caller; in trust mode without a cookie, the user that the body names as its sender. Nothing else looks at
+    /// that field.
+    fn caller_or_sender(self, call: &Call<'_>, json: &str) -> Result<Option<UserId>, Problem> {
+        match (call.caller, self.gate.mode()) {
+            (Ok(caller), _) => Ok(Some(caller.user_id)),
+            (Err(problem), AuthMode::Token) => Err(problem),
+            (Err(_), AuthMode::Trust) => fields::<Sender>(json).map(|body| body.sender_id),
+        }
     }
 
     pub(super) fn show_messages(self, call: &Call<'_>) -> Handled {
-        let caller = call.caller()?.user_id;
+        let caller = call.caller?.user_id;
         let chat_id = call.chat_id()?;
         let limit = MESSAGES_LIMIT.of(call)?;
         let from = match (
@@ -179,8 +181,9 @@ impl Api<'_> {
     }
 
     pub(super) fn log_out(self, call: &Call<'_>) -> Handled {
-        let Some(caller) = call.caller else {
-            return Ok(Action::Reply(self.logout_of_nobody()));
+        let caller = match call.caller {
+            Ok(caller) => caller,
+            Err(problem) => return Ok(Action::Reply(self.logout_of_nobody(&problem))),
         };
         let Some(session) = caller.session else {
             return Ok(Action::Reply(logout_reply(self.gate.cookies())));
@@ -195,12 +198,12 @@ impl Api<'_> {
 
     /// The reply to a logout without a valid login, which may have ended long ago: its cookies are taken back all the
     /// same, as otherwise a browser would present them for days.
-    fn logout_of_nobody(self) -> Reply {
+    fn logout_of_nobody(self, problem: &Problem) -> Reply {
         let taken_back = logout_reply(self.gate.cookies());
         match self.gate.mode() {
             AuthMode::Trust => taken_back,
             AuthMode::Token => {
-                let mut reply = Reply::problem(&Problem::UNAUTHENTICATED);
+                let mut reply = Reply::problem(problem);
                 reply.extra.extend(taken_back.extra);
                 reply
             }
@@ -215,8 +218,8 @@ impl Api<'_> {
     }
 
     pub(super) fn find_users(self, call: &Call<'_>) -> Handled {
-        call.caller()?;
-        let prefix = text(call.request, "prefix")
+        call.caller?;
+        let prefix = text(call.request, "prefix")?
             .unwrap_or_default()
             .into_owned();
         if prefix.len() > USERNAME_BYTES_MAX {
@@ -244,7 +247,7 @@ impl Api<'_> {
                 " bytes of UTF-8",
             )));
         }
-        let creator_id = self.caller_or(call, chat.sender_id);
+        let creator_id = self.caller_or_sender(call, &json)?;
         let mut seen = HashSet::new();
         let all = chat.members.into_iter().chain(creator_id);
         let members = all.filter(|user| seen.insert(*user)).collect();
@@ -265,13 +268,13 @@ impl Api<'_> {
     }
 
     pub(super) fn list_chats(self, call: &Call<'_>) -> Handled {
-        let user_id = call.caller()?.user_id;
+        let user_id = call.caller?.user_id;
         let command = Command::Home(user_id, HomeCommand::ListChats);
         Ok(ask(command, ReplyTo::Plain))
     }
 
     pub(super) fn show_chat(self, call: &Call<'_>) -> Handled {
-        let caller = call.caller()?.user_id;
+        let caller = call.caller?.user_id;
         let chat_id = call.chat_id()?;
         let command = ChatCommand::Show { caller };
         Ok(ask(Command::Chat(chat_id, command), ReplyTo::Plain))
@@ -280,9 +283,9 @@ impl Api<'_> {
     pub(super) fn add_member(self, call: &Call<'_>) -> Handled {
         self.check_credentials(call)?;
         let json = as_json(call.request)?;
-        let NewMember { user_id, sender_id } = fields(&json)?;
+        let NewMember { user_id } = fields(&json)?;
         let caller = self
-            .caller_or(call, sender_id)
+            .caller_or_sender(call, &json)?
             .ok_or(Problem::UNAUTHENTICATED)?;
         let chat_id = call.chat_id()?;
         let command = ChatCommand::AddMember { caller, user_id };
@@ -290,7 +293,7 @@ impl Api<'_> {
     }
 
     pub(super) fn remove_member(self, call: &Call<'_>) -> Handled {
-        let caller = call.caller()?.user_id;
+        let caller = call.caller?.user_id;
         let chat_id = call.chat_id()?;
         let user_id = call
             .matched
@@ -302,7 +305,7 @@ impl Api<'_> {
     }
 
     pub(super) fn buy_ticket(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
-        let caller = call.caller()?;
+        let caller = call.caller?;
         let expires_at = Timestamp::from_millis(cx.now.wall.millis() + TICKET_MILLIS);
         let ticket = Ticket {
             ticket_id: SessionId::from_bytes(cx.random()),
@@ -351,21 +354,21 @@ impl Api<'_> {
         wanted: UserId,
         cx: &Context<'_>,
     ) -> Result<(Caller, Option<Ticket>), Problem> {
-        if let Some(ticket) = text(call.request, "ticket") {
+        if let Some(ticket) = text(call.request, "ticket")? {
             let ticket = self.gate.verify_ticket(ticket.as_bytes(), cx.now.wall);
-            let ticket = ticket.ok_or(Problem::UNAUTHENTICATED)?;
+            let ticket = ticket.ok_or(Problem::INVALID_TOKEN)?;
             return Ok((ticket.caller(), Some(ticket)));
         }
         match (call.caller, self.gate.mode()) {
-            (Some(caller), _) => Ok((caller, None)),
-            (None, AuthMode::Trust) => Ok((
+            (Ok(caller), _) => Ok((caller, None)),
+            (Err(_), AuthMode::Trust) => Ok((
                 Caller {
                     user_id: wanted,
                     session: None,
                 },
                 None,
             )),
-            (None, AuthMode::Token) => Err(Problem::UNAUTHENTICATED),
+            (Err(problem), AuthMode::Token) => Err(problem),
         }
     }
 
@@ -381,17 +384,10 @@ impl Api<'_> {
 }
 
 fn upgrade_refused(refusal: &ws::UpgradeRefusal) -> Reply {
-    let problem = match refusal {
-        ws::UpgradeRefusal::VersionUnsupported => Problem::UPGRADE_REQUIRED,
-        ws::UpgradeRefusal::BadRequest(detail) => Problem::malformed(detail),
-        ws::UpgradeRefusal::NotAnUpgrade => Problem::malformed("a WebSocket handshake is expected"),
-    };
-    let mut reply = Reply::problem(&problem);
-    if matches!(refusal, ws::UpgradeRefusal::VersionUnsupported) {
-        reply.extra.push(("Upgrade", "websocket".to_owned()));
-        reply.extra.push(("Sec-WebSocket-Version", "13".to_owned()));
+    match refusal {
+        ws::UpgradeRefusal::UpgradeRequired => Reply::upgrade_required(),
+        ws::UpgradeRefusal::BadRequest(detail) => Reply::problem(&Problem::malformed(detail)),
     }
-    reply
 }
 
 const fn ask(command: Command, reply_to: ReplyTo) -> Action {

@@ -2,6 +2,7 @@
 
 pub(crate) mod body;
 mod handlers;
+mod options;
 mod outcomes;
 pub(crate) mod post;
 mod preflight;
@@ -16,7 +17,7 @@ use crate::api::body::text;
 pub use crate::api::reply::refuse_connection;
 pub(crate) use crate::api::reply::{Reply, ReplyTo};
 pub(crate) use crate::api::routes::Routes;
-use crate::api::routes::{Endpoint, Match};
+use crate::api::routes::{Endpoint, Match, Route};
 use crate::auth::gate::Gate;
 use crate::auth::tokens::Ticket;
 use crate::config::AuthMode;
@@ -68,14 +69,11 @@ struct Call<'a> {
     request: &'a Request,
     matched: Match,
     peer: IpAddr,
-    caller: Option<Caller>,
+    /// Who calls, or why that is not known.
+    caller: Result<Caller, Problem>,
 }
 
 impl Call<'_> {
-    fn caller(&self) -> Result<Caller, Problem> {
-        self.caller.ok_or(Problem::UNAUTHENTICATED)
-    }
-
     fn chat_id(&self) -> Result<ChatId, Problem> {
         self.matched.id.map(ChatId).ok_or(Problem::NO_SUCH_CHAT)
     }
@@ -125,16 +123,11 @@ impl<'a> Api<'a> {
         caller: impl FnOnce(&Context<'_>) -> Option<Caller>,
         cx: &mut Context<'_>,
     ) -> Result<Action, Problem> {
-        let Some((route, matched)) = self.routes.find(request.path()) else {
-            return Err(Problem::NO_SUCH_PAGE);
-        };
-        if !serves(door.entrance, route.is_operational()) {
-            return Err(Problem::NO_SUCH_PAGE);
+        if request.method == Method::Options {
+            return self.options(request, door);
         }
+        let (route, matched) = self.route(request, door)?;
         let is_foreign = !route.is_operational() && self.is_foreign(request)?;
-        if let Some(reply) = self.preflight(request, route) {
-            return Ok(Action::Reply(reply));
-        }
         let method = if request.method == Method::Head {
             Method::Get
         } else {
@@ -153,7 +146,7 @@ impl<'a> Api<'a> {
             request,
             matched,
             peer: door.peer,
-            caller: caller(cx),
+            caller: caller(cx).ok_or_else(|| self.unauthenticated(request)),
         };
         self.dispatch(endpoint, &call, cx)
     }
@@ -176,7 +169,7 @@ impl<'a> Api<'a> {
     /// Lets a page of another origin make a request if it presents credentials that a browser does not add by itself.
     fn admit_foreign(self, endpoint: Endpoint, request: &Request) -> Result<(), Problem> {
         let by_bearer = self.gate.is_by_bearer(request);
-        let by_ticket = endpoint == Endpoint::Connect && text(request, "ticket").is_some();
+        let by_ticket = endpoint == Endpoint::Connect && text(request, "ticket")?.is_some();
         let by_cookie = !by_bearer && !by_ticket && self.gate.has_cookie(request);
         // Both set cookies, even where none were sent.
         let logs_in_or_out =
@@ -191,6 +184,23 @@ impl<'a> Api<'a> {
         Ok(())
     }
 
+    /// The route of a request's path, where it is served at this door.
+    fn route(self, request: &Request, door: Door) -> Result<(Route, Match), Problem> {
+        match self.routes.find(request.path()) {
+            Some(found) if serves(door.entrance, found.0.is_operational()) => Ok(found),
+            Some(_) | None => Err(Problem::NO_SUCH_PAGE),
+        }
+    }
+
+    /// Why the caller of a request is not known.
+    fn unauthenticated(self, request: &Request) -> Problem {
+        if self.gate.carries_token(request) {
+            Problem::INVALID_TOKEN
+        } else {
+            Problem::UNAUTHENTICATED
+        }
+    }
+
     fn dispatch(
         self,
         endpoint: Endpoint,
@@ -203,9 +213,9 @@ impl<'a> Api<'a> {
             Endpoint::Register => self.register(call, cx),
             Endpoint::LogIn => self.log_in(call, cx),
             Endpoint::LogOut => self.log_out(call),
-            Endpoint::Me => Ok(self.show_user(call.caller()?.user_id)),
+            Endpoint::Me => Ok(self.show_user(call.caller?.user_id)),
             Endpoint::ShowUser => {
-                call.caller()?;
+                call.caller?;
                 Ok(self.show_user(call.user_id()?))
             }
             Endpoint::FindUsers => self.find_users(call),

@@ -12,7 +12,7 @@ use crate::edge::port::{Found, StoreFault};
 use crate::http::Status;
 use crate::ids::Session;
 use crate::mesh::problem::Problem;
-use crate::mesh::{Outcome, PageStart};
+use crate::mesh::{Created, Outcome, PageStart};
 use crate::user::user_json;
 
 impl Api<'_> {
@@ -28,9 +28,14 @@ impl Api<'_> {
                 put_receipt(&mut body, message_id, chat_id, created_at);
                 Reply::receipt(body)
             }
-            Outcome::Json { created, body } => {
-                Reply::json(if created { Status::Created } else { Status::Ok }, body)
-            }
+            Outcome::Json {
+                created: None,
+                body,
+            } => Reply::json(Status::Ok, body),
+            Outcome::Json {
+                created: Some(created),
+                body,
+            } => created_reply(*created, body),
             Outcome::Messages { body, next } => page_reply(to, body, next),
             Outcome::LoggedIn { user_id, username } => login_reply(self, user_id, &username, cx),
             Outcome::Metrics(body) => Reply::metrics(body),
@@ -75,6 +80,16 @@ impl Api<'_> {
     }
 }
 
+fn created_reply(created: Created, body: Vec<u8>) -> Reply {
+    let location = match created {
+        Created::User(user_id) => format!("/users/{user_id}"),
+        Created::Chat(chat_id) => format!("/chats/{chat_id}"),
+    };
+    let mut reply = Reply::json(Status::Created, body);
+    reply.extra.push(("Location", location));
+    reply
+}
+
 fn user_reply(user: Option<&UserRow>) -> Reply {
     match user {
         Some(user) => Reply::json(Status::Ok, user_json(user)),
@@ -89,7 +104,9 @@ fn users_reply(users: &[UserRow]) -> Reply {
 }
 
 fn login_reply(api: Api<'_>, user_id: UserId, username: &str, cx: &mut Context<'_>) -> Reply {
-    let expires_at = Timestamp::from_millis(cx.now.wall.millis() + SESSION_MILLIS);
+    // A token tells whole seconds.
+    let expires_at = (cx.now.wall.millis() + SESSION_MILLIS).next_multiple_of(1000);
+    let expires_at = Timestamp::from_millis(expires_at);
     let session_id = SessionId::from_bytes(cx.random());
     let session = Session {
         session_id,

@@ -3,7 +3,7 @@
 use crate::api::Api;
 use crate::api::reply::Reply;
 use crate::api::routes::Route;
-use crate::http::{Method, Request};
+use crate::http::Request;
 
 /// Fields that such a page may send, besides those that the Fetch standard lets it.
 const ACCEPTED_FIELDS: &str = "Authorization, Content-Type, Idempotency-Key";
@@ -14,8 +14,7 @@ impl Api<'_> {
     /// The answer, where a browser asks for a page that may make requests. The fields that say so are those of every
     /// reply to it.
     pub(super) fn preflight(self, request: &Request, route: Route) -> Option<Reply> {
-        let asks = request.method == Method::Options
-            && request.header("access-control-request-method").is_some();
+        let asks = request.header("access-control-request-method").is_some();
         let is_allowed = || {
             self.gate
                 .origins()

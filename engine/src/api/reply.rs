@@ -7,8 +7,11 @@ use crate::auth::cookies::Cookies;
 use crate::http::{HttpDate, Refusal, ResponseHead, Status, Version, write_response};
 use crate::limits::Limit;
 use crate::mesh::problem::Problem;
+use crate::ws;
 
-const JSON: &str = "application/json";
+/// The media types that bodies may have.
+pub(super) const JSON: &str = "application/json";
+pub(super) const FORM: &str = "application/x-www-form-urlencoded";
 const PROBLEM_JSON: &str = "application/problem+json";
 const TEXT: &str = "text/plain; charset=utf-8";
 const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -127,8 +130,8 @@ impl Reply {
         if let Some(seconds) = problem.retry_after {
             reply.extra.push(("Retry-After", seconds.to_string()));
         }
-        if problem.status == Status::Unauthorized {
-            reply.extra.push(("WWW-Authenticate", "Bearer".to_owned()));
+        if let Some((name, value)) = advice(problem) {
+            reply.extra.push((name, value.to_owned()));
         }
         reply
     }
@@ -136,6 +139,17 @@ impl Reply {
     /// The reply to a request that was turned down by the protocol itself.
     pub(crate) fn refusal(refusal: &Refusal) -> Self {
         Self::refused(refusal.status, refusal.code, refusal.detail, None)
+    }
+
+    /// The reply to what should have been a WebSocket's handshake (RFC 9110, 7.8 and 15.5.22; RFC 6455, 4.4).
+    pub(super) fn upgrade_required() -> Self {
+        let mut reply = Self::problem(&Problem::UPGRADE_REQUIRED);
+        reply.extra = vec![
+            ("Connection", "Upgrade".to_owned()),
+            ("Upgrade", "websocket".to_owned()),
+            ("Sec-WebSocket-Version", ws::VERSION.to_owned()),
+        ];
+        reply
     }
 
     pub(crate) fn method_not_allowed(allowed: String) -> Self {
@@ -160,6 +174,23 @@ impl Reply {
             limit,
             ..Self::new(status, PROBLEM_JSON, JSON_GUARDS, body)
         }
+    }
+}
+
+/// The header that says what would be accepted instead (RFC 9110, 15.5.2 and 15.5.16; RFC 6750, section 3).
+fn advice(problem: &Problem) -> Option<(&'static str, &'static str)> {
+    const ACCEPT: &str = const_format::concatcp!(JSON, ", ", FORM);
+    const CHALLENGE: &str = r#"Bearer realm="rookery""#;
+    const INVALID: &str = const_format::concatcp!(CHALLENGE, r#", error="invalid_token""#);
+    match *problem {
+        Problem::INVALID_TOKEN => Some(("WWW-Authenticate", INVALID)),
+        Problem::UNSUPPORTED_MEDIA => Some(("Accept", ACCEPT)),
+        Problem::UNSUPPORTED_CODING => Some(("Accept-Encoding", "identity")),
+        Problem {
+            status: Status::Unauthorized,
+            ..
+        } => Some(("WWW-Authenticate", CHALLENGE)),
+        _ => None,
     }
 }
 

@@ -58,6 +58,7 @@ impl Route {
         if names.contains(&"GET") {
             names.push("HEAD");
         }
+        names.push("OPTIONS");
         names.join(", ")
     }
 }
@@ -180,9 +181,9 @@ mod tests {
     }
 
     #[test]
-    fn a_get_allows_head() {
+    fn a_get_allows_head_and_all_allow_options() {
         let (route, _) = Routes::new().find("/chats").expect("found");
-        assert_eq!(route.allowed(), "POST, GET, HEAD");
+        assert_eq!(route.allowed(), "POST, GET, HEAD, OPTIONS");
         assert_eq!(route.endpoint(Method::Delete), None);
     }
 }

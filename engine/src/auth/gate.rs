@@ -80,6 +80,14 @@ impl Gate {
         self.bearer(request).is_some()
     }
 
+    /// Whether a request carries a token, good or bad.
+    pub(crate) fn carries_token(&self, request: &Request) -> bool {
+        match self.mode {
+            AuthMode::Trust => false,
+            AuthMode::Token => self.is_by_bearer(request) || self.has_cookie(request),
+        }
+    }
+
     /// The cookie that says who calls, in this mode.
     const fn cookie(&self) -> &'static str {
         match self.mode {

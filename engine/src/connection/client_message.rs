@@ -47,7 +47,7 @@ pub(super) fn read(
     sender_id: UserId,
     admit: impl FnOnce() -> Result<(), Problem>,
 ) -> Result<Said, Refused> {
-    let message: ClientMessage<'_> = object(text.as_bytes()).map_err(|_| Refused {
+    let message: ClientMessage<'_> = object(text).map_err(|_| Refused {
         problem: Problem::malformed_json("expected one JSON object with a type and its fields"),
         client_id: readable_client_id(text),
     })?;
@@ -69,7 +69,7 @@ fn readable_client_id(text: &str) -> Option<Box<str>> {
         #[serde(borrow)]
         client_id: Option<Cow<'a, str>>,
     }
-    let named: Named<'_> = object(text.as_bytes()).ok()?;
+    let named: Named<'_> = object(text).ok()?;
     named.client_id.as_deref().map(Box::from)
 }
 

@@ -1,13 +1,15 @@
 //! A timing wheel of seconds: one entry a connection, so that a hundred thousand idle connections cost
 //! nothing until they are due.
 
+use crate::context::MICROS_PER_SECOND;
 use crate::ids::ConnId;
 
-/// Seconds in one turn of the wheel; more than any deadline is away.
+/// Seconds in one turn of the wheel; more than most deadlines are away. One further away is looked at once in a turn.
 const SLOTS: u64 = 128;
 
-/// Which connections are to be looked at in which second. An entry counts only if its connection still
-/// has the same due second noted; so a deadline is moved by adding another entry.
+/// Which connections are to be looked at in which second: never before they are due, and less than a second after. An
+/// entry counts only if its connection still has the same deadline noted; so a deadline is moved by adding another
+/// entry.
 pub(super) struct Deadlines {
     slots: Vec<Vec<(ConnId, u64)>>,
     /// The second up to which entries were taken.
@@ -24,13 +26,16 @@ impl Default for Deadlines {
 }
 
 impl Deadlines {
-    pub(super) fn add(&mut self, id: ConnId, due: u64) {
-        let due_slot = due.clamp(self.taken + 1, self.taken + SLOTS - 1);
-        self.slots[(due_slot % SLOTS) as usize].push((id, due));
+    /// Adds what is due then, in microseconds.
+    pub(super) fn add(&mut self, id: ConnId, due_micros: u64) {
+        let second = due_micros.div_ceil(MICROS_PER_SECOND);
+        let second = second.clamp(self.taken + 1, self.taken + SLOTS - 1);
+        self.slots[(second % SLOTS) as usize].push((id, due_micros));
     }
 
-    /// Takes what is due by `now`, in seconds.
-    pub(super) fn take_due(&mut self, now: u64) -> Vec<(ConnId, u64)> {
+    /// Takes what is due by `now_micros`.
+    pub(super) fn take_due(&mut self, now_micros: u64) -> Vec<(ConnId, u64)> {
+        let now = now_micros / MICROS_PER_SECOND;
         let mut due = Vec::new();
         let first = (self.taken + 1).max(now.saturating_sub(SLOTS - 1));
         for second in first..=now {
@@ -46,17 +51,22 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// Microseconds between two looks.
+    const HEARTBEAT: u64 = 100_000;
+
     proptest! {
         #[test]
-        fn an_entry_comes_back_in_its_second(dues in proptest::collection::vec(1u64..120, 1..40)) {
+        fn an_entry_comes_back_when_it_is_due_and_within_a_second(
+            dues in proptest::collection::vec(1u64..120 * MICROS_PER_SECOND, 1..40),
+        ) {
             let mut deadlines = Deadlines::default();
             for (slot, due) in (0..).zip(&dues) {
                 deadlines.add(ConnId { slot, generation: 0 }, *due);
             }
             let mut seen = 0;
-            for now in 0..=SLOTS {
+            for now in (0..=SLOTS * MICROS_PER_SECOND).step_by(HEARTBEAT as usize) {
                 for (_, due) in deadlines.take_due(now) {
-                    prop_assert_eq!(due, now);
+                    prop_assert!(due <= now && now < due + MICROS_PER_SECOND, "{due} at {now}");
                     seen += 1;
                 }
             }
@@ -67,20 +77,13 @@ mod tests {
     #[test]
     fn nothing_is_forgotten_when_seconds_are_skipped() {
         let mut deadlines = Deadlines::default();
-        deadlines.add(
-            ConnId {
-                slot: 1,
+        for (slot, due) in [(1, 3), (2, 90)] {
+            let id = ConnId {
+                slot,
                 generation: 0,
-            },
-            3,
-        );
-        deadlines.add(
-            ConnId {
-                slot: 2,
-                generation: 0,
-            },
-            90,
-        );
-        assert_eq!(deadlines.take_due(1000).len(), 2);
+            };
+            deadlines.add(id, due * MICROS_PER_SECOND);
+        }
+        assert_eq!(deadlines.take_due(1000 * MICROS_PER_SECOND).len(), 2);
     }
 }

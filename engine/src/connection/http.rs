@@ -8,7 +8,7 @@ use crate::api::{Action, Api, Door, Reply, ReplyTo};
 use crate::auth::tokens::Ticket;
 use crate::connection::link::Link;
 use crate::connection::replies::{Framing, Replies};
-use crate::context::Context;
+use crate::context::{Context, MICROS_PER_SECOND};
 use crate::edge::effect::{ConnEffect, HandedOff};
 use crate::edge::input::Entrance;
 use crate::edge::port::{Found, Part, StoreFault, Token};
@@ -24,10 +24,10 @@ use crate::ws::{Accepted, write_switching_protocols};
 
 /// Requests of one connection that may wait for their replies.
 const PIPELINE_MAX: usize = 256;
-/// Seconds that a request may take to arrive, once it has begun.
-const REQUEST_SECONDS_MAX: u64 = 10;
-/// Seconds that a connection may stay open without a request.
-const IDLE_SECONDS_MAX: u64 = 75;
+/// Microseconds that a request may take to arrive, once it has begun.
+const REQUEST_MICROS_MAX: u64 = 10 * MICROS_PER_SECOND;
+/// Microseconds that a connection may stay open without a request.
+const IDLE_MICROS_MAX: u64 = 75 * MICROS_PER_SECOND;
 /// An input buffer above this many bytes is given back when it is empty.
 const KEPT_INPUT_BYTES_MAX: usize = 8192;
 
@@ -55,9 +55,10 @@ pub(crate) struct Http {
     halted: bool,
     /// A WebSocket handshake whose ticket is being spent.
     upgrade: Option<Box<Upgrade>>,
-    active_seconds: u64,
-    /// When the request that is arriving began.
-    request_began_seconds: Option<u64>,
+    /// When the client sent something last, in microseconds.
+    active_micros: u64,
+    /// When the request that is arriving began, in microseconds.
+    request_began_micros: Option<u64>,
 }
 
 struct Upgrade {
@@ -81,26 +82,26 @@ impl Http {
             is_finished: false,
             halted: false,
             upgrade: None,
-            active_seconds: cx.seconds(),
-            request_began_seconds: None,
+            active_micros: cx.now.micros,
+            request_began_micros: None,
         }
     }
 
-    /// When its deadlines must be looked at, in seconds.
-    pub(super) fn due_seconds(&self, link: &Link, cx: &Context<'_>) -> u64 {
-        let due = match self.request_began_seconds {
-            Some(began) => began + REQUEST_SECONDS_MAX,
-            None if self.replies.is_empty() => self.idle_since_seconds(link) + IDLE_SECONDS_MAX,
-            None => cx.seconds() + IDLE_SECONDS_MAX,
+    /// When its deadlines must be looked at, in microseconds.
+    pub(super) fn due_micros(&self, link: &Link, cx: &Context<'_>) -> u64 {
+        let due = match self.request_began_micros {
+            Some(began) => began + REQUEST_MICROS_MAX,
+            None if self.replies.is_empty() => self.idle_since_micros(link) + IDLE_MICROS_MAX,
+            None => cx.now.micros + IDLE_MICROS_MAX,
         };
-        let stuck = link.stuck_seconds(cx);
-        let others = self.replies.due_seconds().into_iter().chain(stuck);
+        let stuck = link.stuck_micros(cx);
+        let others = self.replies.due_micros().into_iter().chain(stuck);
         others.fold(due, u64::min)
     }
 
-    /// When the client sent or took something last, in seconds.
-    fn idle_since_seconds(&self, link: &Link) -> u64 {
-        self.active_seconds.max(link.taken_seconds())
+    /// When the client sent or took something last, in microseconds.
+    fn idle_since_micros(&self, link: &Link) -> u64 {
+        self.active_micros.max(link.taken_micros())
     }
 
     /// Whether more may be read.
@@ -130,7 +131,7 @@ impl Http {
         cx: &mut Context<'_>,
     ) {
         self.input.extend_from_slice(bytes);
-        self.active_seconds = cx.seconds();
+        self.active_micros = cx.now.micros;
         if self.preface_due {
             self.read_preface(link, cx);
         }
@@ -151,7 +152,7 @@ impl Http {
     /// The client sends no more. What it has sent is answered before the connection ends.
     pub(super) fn finished(&mut self, link: &mut Link, cx: &mut Context<'_>) {
         self.is_finished = true;
-        self.request_began_seconds = None;
+        self.request_began_micros = None;
         self.end_if_answered(link, cx);
     }
 
@@ -192,8 +193,8 @@ impl Http {
         if self.input.is_empty() && self.input.capacity() > KEPT_INPUT_BYTES_MAX {
             self.input = BytesMut::new();
         }
-        let began = self.request_began_seconds.unwrap_or(cx.seconds());
-        self.request_began_seconds = arriving.then_some(began);
+        let began = self.request_began_micros.unwrap_or(cx.now.micros);
+        self.request_began_micros = arriving.then_some(began);
     }
 
     fn begin_request(
@@ -203,7 +204,7 @@ impl Http {
         api: Api<'_>,
         cx: &mut Context<'_>,
     ) {
-        self.request_began_seconds = None;
+        self.request_began_micros = None;
         self.continue_due = false;
         let is_concurrent = api.is_concurrent(&request);
         let may_begin = self.replies.is_empty() || is_concurrent && self.is_concurrent;
@@ -232,19 +233,19 @@ impl Http {
         match action {
             Action::Reply(reply) => self.reply(link, ticket, reply, cx),
             Action::Ask { command, reply_to } => {
-                let due = cx.seconds() + command.seconds_max();
+                let due = cx.micros_in(command.seconds_max());
                 self.replies.defer(ticket, reply_to, due, command.changes());
                 cx.ask(asker(link, ticket, cx), command);
             }
             Action::Read { read, reply_to } => {
-                let due = cx.seconds() + READ_SECONDS_MAX;
+                let due = cx.micros_in(READ_SECONDS_MAX);
                 self.replies.defer(ticket, reply_to, due, false);
                 let part = Part::Connection(link.id());
                 let number = ticket;
                 cx.read(Token { part, number }, read);
             }
             Action::Scrape => {
-                let due = cx.seconds() + READ_SECONDS_MAX;
+                let due = cx.micros_in(READ_SECONDS_MAX);
                 self.replies.defer(ticket, ReplyTo::Plain, due, false);
                 let asker = asker(link, ticket, cx);
                 cx.send(cx.id(), ShardMessage::Scrape { asker });
@@ -343,7 +344,7 @@ impl Http {
     /// Refuses what the connection is used for, behind all that is waiting, and closes it.
     fn refuse_and_close(&mut self, link: &mut Link, refusal: &Refusal, cx: &mut Context<'_>) {
         self.last_request_read = true;
-        self.request_began_seconds = None;
+        self.request_began_micros = None;
         let ticket = self.replies.expect(Framing {
             version: Version::Http11,
             head_only: self.reader.is_head(&self.input),
@@ -406,31 +407,29 @@ impl Http {
 
     /// Ends what is overdue.
     pub(super) fn tick(&mut self, link: &mut Link, api: Api<'_>, cx: &mut Context<'_>) {
-        let seconds = cx.seconds();
+        let now = cx.now.micros;
         if link.is_stuck(cx) {
             return link.cut_off(cx);
         }
-        if link.is_full() && self.request_began_seconds.is_some() {
+        if link.is_full() && self.request_began_micros.is_some() {
             // It is not read while its outbox is full, so its time starts then.
-            self.request_began_seconds = Some(seconds);
+            self.request_began_micros = Some(now);
         }
         self.refuse_overdue(link, api, cx);
         if link.is_closing() {
             return;
         }
-        let began = self.request_began_seconds;
-        if began.is_some_and(|began| began + REQUEST_SECONDS_MAX <= seconds) {
+        let began = self.request_began_micros;
+        if began.is_some_and(|began| began + REQUEST_MICROS_MAX <= now) {
             self.refuse_and_close(link, &Refusal::REQUEST_TIMEOUT, cx);
-        } else if self.replies.is_empty()
-            && self.idle_since_seconds(link) + IDLE_SECONDS_MAX <= seconds
-        {
+        } else if self.replies.is_empty() && self.idle_since_micros(link) + IDLE_MICROS_MAX <= now {
             link.end(cx);
         }
     }
 
     /// Refuses the requests that were not answered by their deadlines.
     fn refuse_overdue(&mut self, link: &mut Link, api: Api<'_>, cx: &mut Context<'_>) {
-        let overdue = self.replies.overdue(cx.seconds());
+        let overdue = self.replies.overdue(cx.now.micros);
         for &(ticket, changes) in &overdue {
             cx.stats.overdue_requests += 1;
             self.upgrade = None;

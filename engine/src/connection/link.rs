@@ -2,15 +2,13 @@
 
 use bytes::Bytes;
 
-use crate::context::Context;
+use crate::context::{Context, MICROS_PER_SECOND};
 use crate::edge::effect::ConnEffect;
 use crate::ids::ConnId;
 use crate::outbox::Outbox;
 
-/// Seconds in which a client must take some of what waits for them. A WebSocket has this only when it closes.
-const STUCK_SECONDS_MAX: u64 = 10;
-
-const MICROS_PER_SECOND: u64 = 1_000_000;
+/// Microseconds in which a client must take some of what waits for them. A WebSocket has this only when it closes.
+const STUCK_MICROS_MAX: u64 = 10 * MICROS_PER_SECOND;
 
 /// See the module.
 pub(crate) struct Link {
@@ -19,14 +17,14 @@ pub(crate) struct Link {
     phase: Phase,
     /// It was told not to be read, and is owed a [`ConnEffect::Resume`].
     paused: bool,
-    /// When its deadlines are looked at next, in seconds.
-    pub(super) due_seconds: Option<u64>,
+    /// When its deadlines are looked at next, in microseconds.
+    pub(super) due_micros: Option<u64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Open,
-    /// It ends when its output was sent, and nothing more is read, since this second.
+    /// It ends when its output was sent, and nothing more is read, since then, in microseconds.
     Closing(u64),
     Aborted,
 }
@@ -38,7 +36,7 @@ impl Link {
             outbox: Outbox::new(cx.held.clone()),
             phase: Phase::Open,
             paused: false,
-            due_seconds: None,
+            due_micros: None,
         }
     }
 
@@ -60,26 +58,25 @@ impl Link {
         self.outbox.oldest_micros()
     }
 
-    /// When some of its output was taken last, in seconds, rounded up.
-    pub(super) const fn taken_seconds(&self) -> u64 {
-        self.outbox.sent_micros().div_ceil(MICROS_PER_SECOND)
+    /// When some of its output was taken last, in microseconds.
+    pub(super) const fn taken_micros(&self) -> u64 {
+        self.outbox.sent_micros()
     }
 
-    /// When it counts as stuck unless some of its output is taken before, in seconds.
-    pub(super) fn stuck_seconds(&self, cx: &Context<'_>) -> Option<u64> {
+    /// When it counts as stuck unless some of its output is taken before, in microseconds.
+    pub(super) fn stuck_micros(&self, cx: &Context<'_>) -> Option<u64> {
         let since = match self.phase {
             Phase::Open => self.outbox.stuck_since_micros()?,
-            Phase::Closing(since) => self.outbox.sent_micros().max(since * MICROS_PER_SECOND),
+            Phase::Closing(since) => self.outbox.sent_micros().max(since),
             Phase::Aborted => return None,
         };
-        let since = since.max(cx.resumed_micros);
-        Some(since.div_ceil(MICROS_PER_SECOND) + STUCK_SECONDS_MAX)
+        Some(since.max(cx.resumed_micros) + STUCK_MICROS_MAX)
     }
 
     /// Whether its client has taken nothing for so long that it is cut off.
     pub(super) fn is_stuck(&self, cx: &Context<'_>) -> bool {
-        self.stuck_seconds(cx)
-            .is_some_and(|due| due <= cx.seconds())
+        self.stuck_micros(cx)
+            .is_some_and(|due| due <= cx.now.micros)
     }
 
     /// Whether as many own bytes wait to be sent as may.
@@ -117,16 +114,10 @@ impl Link {
     }
 
     /// When its reader becomes slow unless they take something before, in microseconds.
-    fn slow_micros(&self, cx: &Context<'_>) -> Option<u64> {
+    pub(super) fn slow_micros(&self, cx: &Context<'_>) -> Option<u64> {
         let slow_after = cx.config.slow_reader.as_micros() as u64;
         let oldest = self.outbox.oldest_micros();
         oldest.map(|oldest| oldest.max(cx.resumed_micros).saturating_add(slow_after))
-    }
-
-    /// The same in seconds, rounded up.
-    pub(super) fn slow_seconds(&self, cx: &Context<'_>) -> Option<u64> {
-        let slow = self.slow_micros(cx);
-        slow.map(|slow| slow.div_ceil(MICROS_PER_SECOND))
     }
 
     /// Whether the oldest byte that waits to be sent is older than a reader may let it become.
@@ -161,9 +152,9 @@ impl Link {
     pub(super) const fn begin_to_close(&mut self, cx: &Context<'_>) -> bool {
         let begins = !self.is_closing();
         if begins {
-            self.phase = Phase::Closing(cx.seconds());
+            self.phase = Phase::Closing(cx.now.micros);
             // Deadlines from before, which may be sooner, count no more.
-            self.due_seconds = None;
+            self.due_micros = None;
         }
         begins
     }

@@ -65,28 +65,28 @@ impl Connection {
         wants && !self.link.is_closing() && !self.link.is_full()
     }
 
-    /// When it must be looked at, in seconds.
-    fn due_seconds(&self, cx: &Context<'_>) -> Option<u64> {
+    /// When it must be looked at, in microseconds.
+    fn due_micros(&self, cx: &Context<'_>) -> Option<u64> {
         match &self.protocol {
-            _ if self.link.is_closing() => self.link.stuck_seconds(cx),
-            Protocol::Http(http) => Some(http.due_seconds(&self.link, cx)),
-            Protocol::WebSocket(ws) => Some(ws.due_seconds(&self.link, cx)),
+            _ if self.link.is_closing() => self.link.stuck_micros(cx),
+            Protocol::Http(http) => Some(http.due_micros(&self.link, cx)),
+            Protocol::WebSocket(ws) => Some(ws.due_micros(&self.link, cx)),
         }
     }
 
     /// Makes sure that it is looked at when its next deadline is due.
     fn schedule(&mut self, deadlines: &mut Deadlines, cx: &Context<'_>) {
-        if let Some(due) = self.due_seconds(cx)
-            && self.link.due_seconds.is_none_or(|earlier| due < earlier)
+        if let Some(due) = self.due_micros(cx)
+            && self.link.due_micros.is_none_or(|earlier| due < earlier)
         {
-            self.link.due_seconds = Some(due);
+            self.link.due_micros = Some(due);
             deadlines.add(self.link.id(), due);
         }
     }
 
     /// Looks at what is due.
     fn tick(&mut self, api: Api<'_>, cx: &mut Context<'_>) {
-        self.link.due_seconds = None;
+        self.link.due_micros = None;
         let link = &mut self.link;
         match &mut self.protocol {
             _ if link.is_closing() => {
@@ -327,11 +327,11 @@ impl Connections {
 
     /// Looks at the connections that are due.
     pub(crate) fn tick(&mut self, api: Api<'_>, cx: &mut Context<'_>) {
-        for (id, due) in self.deadlines.take_due(cx.seconds()) {
+        for (id, due) in self.deadlines.take_due(cx.now.micros) {
             let slot = self.slots.get_mut(id.slot as usize);
             if let Some(Some(connection)) = slot
                 && connection.link.id() == id
-                && connection.link.due_seconds == Some(due)
+                && connection.link.due_micros == Some(due)
             {
                 connection.tick(api, cx);
                 connection.schedule(&mut self.deadlines, cx);

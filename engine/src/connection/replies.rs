@@ -28,8 +28,8 @@ pub(super) struct Replies {
 struct WaitingReply {
     framing: Framing,
     to: ReplyTo,
-    /// Another part or shard answers it, in this second at the latest.
-    due_seconds: Option<u64>,
+    /// Another part or shard answers it, by then at the latest, in microseconds.
+    due_micros: Option<u64>,
     /// Whether the request may have changed something even if it is not answered.
     changes: bool,
     reply: Option<Reply>,
@@ -60,7 +60,7 @@ impl Replies {
         self.waiting.push_back(WaitingReply {
             framing,
             to: ReplyTo::Plain,
-            due_seconds: None,
+            due_micros: None,
             changes: false,
             reply: None,
         });
@@ -75,10 +75,10 @@ impl Replies {
     }
 
     /// Another part or shard answers a request, by a deadline.
-    pub(super) fn defer(&mut self, ticket: u64, to: ReplyTo, due_seconds: u64, changes: bool) {
+    pub(super) fn defer(&mut self, ticket: u64, to: ReplyTo, due_micros: u64, changes: bool) {
         if let Some(waiting) = self.unanswered(ticket) {
             waiting.to = to;
-            waiting.due_seconds = Some(due_seconds);
+            waiting.due_micros = Some(due_micros);
             waiting.changes = changes;
         }
     }
@@ -106,16 +106,16 @@ impl Replies {
         last.map(|last| last.framing.keep_alive = false).is_some()
     }
 
-    /// When the first unanswered request is overdue, in seconds.
-    pub(super) fn due_seconds(&self) -> Option<u64> {
+    /// When the first unanswered request is overdue, in microseconds.
+    pub(super) fn due_micros(&self) -> Option<u64> {
         let unanswered = self.waiting.iter().find(|waiting| waiting.reply.is_none());
-        unanswered.and_then(|waiting| waiting.due_seconds)
+        unanswered.and_then(|waiting| waiting.due_micros)
     }
 
     /// The tickets of the requests that are overdue, and whether they may have changed something.
-    pub(super) fn overdue(&self, now_seconds: u64) -> Vec<(u64, bool)> {
+    pub(super) fn overdue(&self, now_micros: u64) -> Vec<(u64, bool)> {
         let is_over = |it: &WaitingReply| {
-            it.reply.is_none() && it.due_seconds.is_some_and(|due| due <= now_seconds)
+            it.reply.is_none() && it.due_micros.is_some_and(|due| due <= now_micros)
         };
         let tickets = (self.first_ticket..).zip(&self.waiting);
         let overdue = tickets.filter(|(_, waiting)| is_over(waiting));

@@ -8,7 +8,7 @@ use rookery_schema::UserId;
 use crate::api::post::post_command;
 use crate::connection::client_message::{self, Refused, Said, ack_json, error_json};
 use crate::connection::link::Link;
-use crate::context::Context;
+use crate::context::{Context, MICROS_PER_SECOND};
 use crate::edge::effect::HandedOff;
 use crate::http::Status;
 use crate::ids::{ConnId, Session};
@@ -19,10 +19,10 @@ use crate::ws::{CloseCode, Received, WebSocket, write_text_frame};
 
 /// Sends of one connection that may wait for their acknowledgements.
 const SENDS_IN_FLIGHT_MAX: usize = 1024;
-/// Seconds of silence after which the peer is pinged.
-const PING_AFTER_SECONDS: u64 = 25;
-/// Seconds that it has to answer the ping.
-const PONG_SECONDS_MAX: u64 = 10;
+/// Microseconds of silence after which the peer is pinged.
+const PING_AFTER_MICROS: u64 = 25 * MICROS_PER_SECOND;
+/// Microseconds that it has to answer the ping.
+const PONG_MICROS_MAX: u64 = 10 * MICROS_PER_SECOND;
 /// Seconds in which all chats of its user must be read. A user of many chats may need some.
 const WELCOME_SECONDS_MAX: u64 = 30;
 /// Sends above the rate limit after which the connection is closed.
@@ -34,18 +34,19 @@ pub(crate) struct Ws {
     session: Option<Session>,
     /// Takes several events in one frame.
     batches: bool,
-    /// By when `ready` must be sent, in seconds, as long as it was not; what the client says before is kept for then.
-    welcome_due_seconds: Option<u64>,
+    /// By when `ready` must be sent, in microseconds, as long as it was not; what the client says before is kept for then.
+    welcome_due_micros: Option<u64>,
     unread: BytesMut,
     socket: WebSocket,
     sends: Sends,
-    heard_seconds: u64,
-    /// A ping is out.
-    pinged: bool,
+    /// When something came last, in microseconds.
+    heard_micros: u64,
+    /// When the ping that is out was sent, in microseconds.
+    pinged_micros: Option<u64>,
     /// It closes with this when all its sends are answered, and nothing more is read.
     leaving: Option<(CloseCode, &'static str)>,
-    /// When the login expires, on the monotonic clock.
-    expires_seconds: Option<u64>,
+    /// When the login expires, in microseconds of the monotonic clock.
+    expires_micros: Option<u64>,
 }
 
 /// Sends that are not acknowledged yet, oldest first.
@@ -61,17 +62,17 @@ struct WaitingSend {
     ticket: u64,
     /// The client's own id of it.
     client_id: Option<Box<str>>,
-    /// It is answered by then, in seconds.
-    due_seconds: u64,
+    /// It is answered by then, in microseconds.
+    due_micros: u64,
 }
 
 impl Sends {
-    fn add(&mut self, client_id: Option<Box<str>>, due_seconds: u64) -> u64 {
+    fn add(&mut self, client_id: Option<Box<str>>, due_micros: u64) -> u64 {
         self.last_ticket += 1;
         self.waiting.push_back(WaitingSend {
             ticket: self.last_ticket,
             client_id,
-            due_seconds,
+            due_micros,
         });
         self.last_ticket
     }
@@ -88,23 +89,18 @@ impl Sends {
 
 impl Ws {
     pub(super) fn new(socket: HandedOff, cx: &Context<'_>) -> Self {
-        let seconds = cx.seconds();
-        let until = |session: Session| session.expires_at.seconds();
-        let expires_seconds = socket
-            .session
-            .map(|session| seconds + until(session).saturating_sub(cx.now.wall.seconds()));
         Self {
             user_id: socket.user_id,
             session: socket.session,
             batches: socket.batch_protocol,
-            welcome_due_seconds: Some(seconds + WELCOME_SECONDS_MAX),
+            welcome_due_micros: Some(cx.micros_in(WELCOME_SECONDS_MAX)),
             unread: socket.unread,
             socket: WebSocket::new(),
             sends: Sends::default(),
-            heard_seconds: seconds,
-            pinged: false,
+            heard_micros: cx.now.micros,
+            pinged_micros: None,
             leaving: None,
-            expires_seconds,
+            expires_micros: socket.session.map(|it| expiry_micros(it, cx)),
         }
     }
 
@@ -120,31 +116,29 @@ impl Ws {
         self.batches
     }
 
-    /// When its deadlines must be looked at, in seconds.
-    pub(super) fn due_seconds(&self, link: &Link, cx: &Context<'_>) -> u64 {
-        let wait = if self.pinged {
-            PING_AFTER_SECONDS + PONG_SECONDS_MAX
-        } else {
-            PING_AFTER_SECONDS
+    /// When its deadlines must be looked at, in microseconds.
+    pub(super) fn due_micros(&self, link: &Link, cx: &Context<'_>) -> u64 {
+        let heartbeat = match self.pinged_micros {
+            Some(pinged) => pinged + PONG_MICROS_MAX,
+            None => self.heard_micros + PING_AFTER_MICROS,
         };
-        let heartbeat = self.heard_seconds + wait;
-        let answer = self.sends.waiting.front().map(|send| send.due_seconds);
-        let slow = link.slow_seconds(cx);
-        [self.expires_seconds, self.welcome_due_seconds, answer, slow]
+        let answer = self.sends.waiting.front().map(|send| send.due_micros);
+        let slow = link.slow_micros(cx);
+        [self.expires_micros, self.welcome_due_micros, answer, slow]
             .into_iter()
             .flatten()
             .fold(heartbeat, u64::min)
     }
 
     pub(super) fn wants_input(&self) -> bool {
-        self.welcome_due_seconds.is_none()
+        self.welcome_due_micros.is_none()
             && self.leaving.is_none()
             && self.sends.waiting.len() < SENDS_IN_FLIGHT_MAX
     }
 
     /// All events of the user's chats come here from now on: sends `ready`, and handles what they have sent already.
     pub(super) fn welcome(&mut self, link: &mut Link, cx: &mut Context<'_>) {
-        self.welcome_due_seconds = None;
+        self.welcome_due_micros = None;
         let ready = format!(r#"{{"type":"ready","user_id":"{}"}}"#, self.user_id);
         self.send_text(link, ready.as_bytes(), cx);
         let unread = std::mem::take(&mut self.unread);
@@ -156,12 +150,12 @@ impl Ws {
 
     /// Bytes came in.
     pub(super) fn received(&mut self, link: &mut Link, bytes: &[u8], cx: &mut Context<'_>) {
-        let seconds = cx.seconds();
-        if self.heard_seconds != seconds {
-            self.heard_seconds = seconds;
+        let now = cx.now.micros;
+        if self.heard_micros / MICROS_PER_SECOND != now / MICROS_PER_SECOND {
             self.socket.reset_control_frames();
         }
-        self.pinged = false;
+        self.heard_micros = now;
+        self.pinged_micros = None;
         let (conn, user_id) = (link.id(), self.user_id);
         let (socket, sends) = (&mut self.socket, &mut self.sends);
         let received = link.write(cx, |out, cx| {
@@ -294,15 +288,12 @@ impl Ws {
     /// Pings a silent peer, closes a connection without an answer, with a slow reader or with an expired login, and
     /// refuses overdue sends.
     pub(super) fn tick(&mut self, link: &mut Link, cx: &mut Context<'_>) {
-        let seconds = cx.seconds();
+        let now = cx.now.micros;
         self.close_if_slow(link, cx);
         if link.is_closing() {
             return;
         }
-        if self
-            .expires_seconds
-            .is_some_and(|expires| expires <= seconds)
-        {
+        if self.expires_micros.is_some_and(|expires| expires <= now) {
             return self.close(
                 link,
                 CloseCode::NotAuthenticated,
@@ -310,28 +301,35 @@ impl Ws {
                 cx,
             );
         }
-        if self.welcome_due_seconds.is_some_and(|due| due <= seconds) {
+        if self.welcome_due_micros.is_some_and(|due| due <= now) {
             cx.stats.overdue_requests += 1;
             let reason = "the chats could not be read in time";
             return self.close(link, CloseCode::Restart, reason, cx);
         }
         self.refuse_overdue(link, cx);
-        let silent = seconds.saturating_sub(self.heard_seconds);
-        if self.pinged && silent >= PING_AFTER_SECONDS + PONG_SECONDS_MAX {
-            return self.close(link, CloseCode::GoingAway, "no sign of life", cx);
-        }
-        if !self.pinged && silent >= PING_AFTER_SECONDS {
-            self.pinged = true;
-            link.write(cx, |out, _| self.socket.ping(out));
+        self.look_for_life(link, cx);
+    }
+
+    /// Pings a peer that was silent for long, and closes where it does not answer.
+    fn look_for_life(&mut self, link: &mut Link, cx: &mut Context<'_>) {
+        let now = cx.now.micros;
+        match self.pinged_micros {
+            Some(pinged) if pinged + PONG_MICROS_MAX <= now => {
+                self.close(link, CloseCode::GoingAway, "no sign of life", cx);
+            }
+            None if self.heard_micros + PING_AFTER_MICROS <= now => {
+                self.pinged_micros = Some(now);
+                link.write(cx, |out, _| self.socket.ping(out));
+            }
+            Some(_) | None => {}
         }
     }
 
     fn refuse_overdue(&mut self, link: &mut Link, cx: &mut Context<'_>) {
-        let seconds = cx.seconds();
+        let now = cx.now.micros;
         let waiting = &mut self.sends.waiting;
         let overdue: Vec<WaitingSend> =
-            std::iter::from_fn(|| waiting.pop_front_if(|send| send.due_seconds <= seconds))
-                .collect();
+            std::iter::from_fn(|| waiting.pop_front_if(|send| send.due_micros <= now)).collect();
         for send in &overdue {
             cx.stats.overdue_requests += 1;
             let problem = Problem::overdue(true);
@@ -342,6 +340,15 @@ impl Ws {
             link.resume_if(self.wants_input(), cx);
         }
     }
+}
+
+/// When a login expires, in microseconds of the monotonic clock.
+fn expiry_micros(session: Session, cx: &Context<'_>) -> u64 {
+    let expires_at = session.expires_at.millis();
+    let left_millis = expires_at.saturating_sub(cx.now.wall.millis());
+    cx.now
+        .micros
+        .saturating_add(left_millis.saturating_mul(1000))
 }
 
 /// Starts what a client asks for, or answers it at once.
@@ -367,7 +374,7 @@ fn take_message(
                     return refuse(&problem, client_id.as_deref(), cx);
                 }
             };
-            let ticket = sends.add(client_id, cx.seconds() + command.seconds_max());
+            let ticket = sends.add(client_id, cx.micros_in(command.seconds_max()));
             let asker = Asker {
                 shard: cx.id(),
                 waiting: Waiting::Connection { conn, ticket },

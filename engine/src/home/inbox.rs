@@ -19,8 +19,8 @@ pub(super) struct Inbox {
 struct Gather {
     asker: Asker,
     user_id: UserId,
-    /// When it is dropped, in seconds: its asker was refused by then.
-    due_seconds: u64,
+    /// When it is dropped, in microseconds: its asker is refused then.
+    due_micros: u64,
     /// Chats that the user joined since the store was asked.
     joined: Vec<ChatId>,
     /// Lines that have not come yet.
@@ -35,7 +35,7 @@ impl Inbox {
         self.gathers.add(Gather {
             asker,
             user_id,
-            due_seconds: cx.seconds() + READ_SECONDS_MAX,
+            due_micros: cx.micros_in(READ_SECONDS_MAX),
             joined: Vec::new(),
             missing: 0,
             summaries: Vec::new(),
@@ -126,7 +126,7 @@ impl Inbox {
                     .summaries
                     .sort_by_key(|it| std::cmp::Reverse((it.active_at, it.chat_id)));
                 Outcome::Json {
-                    created: false,
+                    created: None,
                     body: encode(&gather.summaries),
                 }
             }
@@ -136,8 +136,8 @@ impl Inbox {
 
     /// Drops lists that some owner has not answered.
     pub(super) fn tick(&mut self, cx: &Context<'_>) {
-        let now = cx.seconds();
-        self.gathers.take_if(|gather| gather.due_seconds <= now);
+        let now = cx.now.micros;
+        self.gathers.take_if(|gather| gather.due_micros <= now);
     }
 }
 

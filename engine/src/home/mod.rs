@@ -388,7 +388,7 @@ impl Home {
                 expires_at,
             } => match self.spent_tickets.revoke(ticket_id, expires_at) {
                 true => cx.answer(asker, Outcome::Done),
-                false => cx.refuse(asker, Problem::UNAUTHENTICATED),
+                false => cx.refuse(asker, Problem::INVALID_TOKEN),
             },
         }
     }

@@ -10,6 +10,7 @@ use super::limits::{BODY_BYTES_MAX, HEADER_FIELDS_MAX};
 use super::method::{Method, Version};
 use super::refusal::Refusal;
 use super::target::{Target, is_authority};
+use super::version::{self, Judged};
 
 /// Headers that take no allocation of their own; browsers send about this many.
 pub(super) const INLINE_HEADERS: usize = 16;
@@ -34,6 +35,16 @@ impl Span {
     /// The part of `head` at this place.
     pub(super) fn of(self, head: &[u8]) -> &[u8] {
         &head[usize::from(self.start)..usize::from(self.end)]
+    }
+
+    /// The same, to be changed.
+    pub(super) fn of_mut(self, head: &mut [u8]) -> &mut [u8] {
+        &mut head[usize::from(self.start)..usize::from(self.end)]
+    }
+
+    /// Leaves only the first `len` bytes in it.
+    pub(super) const fn shorten(&mut self, len: usize) {
+        self.end = self.start + len as u16;
     }
 }
 
@@ -67,6 +78,8 @@ pub(super) struct Head {
     pub(super) keep_alive: bool,
     pub(super) expects_continue: bool,
     pub(super) framing: Framing,
+    /// The body is coded, by `Content-Encoding`.
+    pub(super) has_content_coding: bool,
     /// The host and port of the target, else those of `Host`.
     pub(super) authority: Option<Span>,
     pub(super) path: Span,
@@ -82,9 +95,11 @@ impl Head {
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, Refusal> {
         let mut slots = [const { MaybeUninit::<Header<'_>>::uninit() }; HEADER_FIELDS_MAX];
         let mut parser = httparse::Request::new(&mut []);
-        let parsed = parser
-            .parse_with_uninit_headers(bytes, &mut slots)
-            .map_err(|error| refusal_of(error, bytes))?;
+        let parsed = match parser.parse_with_uninit_headers(bytes, &mut slots) {
+            Ok(parsed) => parsed,
+            Err(httparse::Error::Version) => return Self::parse_later_minor(bytes),
+            Err(error) => return Err(refusal_of(error)),
+        };
         // The caller and the parser must agree on where the head ends.
         if parsed != httparse::Status::Complete(bytes.len()) {
             return Err(Refusal::BAD_REQUEST_LINE);
@@ -107,6 +122,7 @@ impl Head {
             keep_alive: fields.keep_alive(version),
             expects_continue: fields.expects_continue && version == Version::Http11,
             framing: fields.framing(version)?,
+            has_content_coding: fields.has_content_coding,
             authority: target
                 .authority
                 .or(fields.host)
@@ -124,6 +140,18 @@ impl Head {
                 .collect(),
         })
     }
+
+    /// Parses a head of a later minor version as one of HTTP/1.1, which has every part at the same place.
+    fn parse_later_minor(bytes: &[u8]) -> Result<Self, Refusal> {
+        match version::judge(bytes)? {
+            Judged::LaterMinor { digit } if bytes[digit] > b'1' => {
+                let mut bytes = bytes.to_vec();
+                bytes[digit] = b'1';
+                Self::parse(&bytes)
+            }
+            Judged::LaterMinor { .. } | Judged::Incomplete => Err(Refusal::BAD_REQUEST_LINE),
+        }
+    }
 }
 
 /// Looks at a request line that is complete, or of which more may follow, before the head is:
@@ -131,32 +159,26 @@ impl Head {
 pub(super) fn check_request_line(bytes: &[u8]) -> Result<(), Refusal> {
     match httparse::Request::new(&mut []).parse(bytes) {
         Ok(_) => Ok(()),
-        Err(error) => Err(refusal_of(error, bytes)),
+        Err(httparse::Error::Version) => version::judge(bytes).map(|_| ()),
+        Err(error) => Err(refusal_of(error)),
     }
 }
 
-fn refusal_of(error: httparse::Error, bytes: &[u8]) -> Refusal {
+fn refusal_of(error: httparse::Error) -> Refusal {
     match error {
         httparse::Error::HeaderName => Refusal::BAD_HEADER_NAME,
         httparse::Error::HeaderValue => Refusal::BAD_HEADER_VALUE,
         httparse::Error::NewLine => Refusal::BAD_LINE_ENDING,
         httparse::Error::TooManyHeaders => Refusal::TOO_MANY_HEADERS,
-        httparse::Error::Version if has_http_version(bytes) => Refusal::VERSION_NOT_SUPPORTED,
         httparse::Error::Version | httparse::Error::Token | httparse::Error::Status => {
             Refusal::BAD_REQUEST_LINE
         }
     }
 }
 
-/// Whether the third word of a request line is `HTTP/` and a digit.
-fn has_http_version(request: &[u8]) -> bool {
-    request
-        .split(|&byte| byte == b' ')
-        .nth(2)
-        .and_then(|word| word.strip_prefix(b"HTTP/"))
-        .and_then(<[u8]>::first)
-        .is_some_and(u8::is_ascii_digit)
-}
+/// Fields that may be given once, since who reads another one than a proxy is told something else (RFC 9110, 5.3).
+/// Those that frame the request have refusals of their own.
+const SINGLE_FIELDS: [&str; 4] = ["authorization", "content-type", "idempotency-key", "origin"];
 
 /// The fields that decide about the connection and the body, and those that tell a browser's page.
 #[derive(Default)]
@@ -168,6 +190,9 @@ struct SignificantFields<'a> {
     stay: bool,
     expects_continue: bool,
     names_page: bool,
+    has_content_coding: bool,
+    /// Which of [`SINGLE_FIELDS`] there are.
+    seen: [bool; SINGLE_FIELDS.len()],
 }
 
 impl<'a> SignificantFields<'a> {
@@ -185,7 +210,10 @@ impl<'a> SignificantFields<'a> {
                     }
                     fields.expects_continue = true;
                 }
-                6 if name.eq_ignore_ascii_case("origin") => fields.names_page = true,
+                6 if name.eq_ignore_ascii_case("origin") => {
+                    fields.names_page = true;
+                    fields.note_single(name)?;
+                }
                 10 if name.eq_ignore_ascii_case("connection") => fields.add_connection(value),
                 14 if name.eq_ignore_ascii_case("content-length") => {
                     set_once(
@@ -195,14 +223,28 @@ impl<'a> SignificantFields<'a> {
                     )?;
                 }
                 14 if name.eq_ignore_ascii_case("sec-fetch-site") => fields.names_page = true,
+                16 if name.eq_ignore_ascii_case("content-encoding") => {
+                    fields.has_content_coding |=
+                        list_members(value).any(|it| !it.eq_ignore_ascii_case(b"identity"));
+                }
                 17 if name.eq_ignore_ascii_case("transfer-encoding") => {
                     let refusal = Refusal::BAD_TRANSFER_ENCODING;
                     set_once(&mut fields.transfer_encoding, value, refusal)?;
                 }
-                _ => {}
+                _ => fields.note_single(name)?,
             }
         }
         Ok(fields)
+    }
+
+    fn note_single(&mut self, name: &str) -> Result<(), Refusal> {
+        let is_it = |single: &&str| name.eq_ignore_ascii_case(single);
+        match SINGLE_FIELDS.iter().position(is_it) {
+            Some(index) if std::mem::replace(&mut self.seen[index], true) => {
+                Err(Refusal::REPEATED_HEADER)
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     fn add_connection(&mut self, value: &[u8]) {
@@ -231,12 +273,23 @@ impl<'a> SignificantFields<'a> {
             (Some(_), Some(_)) => Err(Refusal::CONFLICTING_BODY_LENGTH),
             (Some(_), None) if version == Version::Http10 => Err(Refusal::BAD_TRANSFER_ENCODING),
             (Some(coding), None) if coding.eq_ignore_ascii_case(b"chunked") => Ok(Framing::Chunked),
-            (Some(coding), None) if is_token(coding) => {
+            (Some(codings), None) if ends_with_only_chunked(codings) => {
                 Err(Refusal::TRANSFER_CODING_NOT_IMPLEMENTED)
             }
             (Some(_), None) => Err(Refusal::BAD_TRANSFER_ENCODING),
         }
     }
+}
+
+/// Whether the last of several transfer codings is `chunked`, and no other is.
+fn ends_with_only_chunked(codings: &[u8]) -> bool {
+    let mut names = codings.rsplit(|byte| *byte == b',').map(|coding| {
+        let name = coding.split(|byte| *byte == b';').next();
+        (coding.trim_ascii(), name.unwrap_or_default().trim_ascii())
+    });
+    let is_chunked = |name: &[u8]| name.eq_ignore_ascii_case(b"chunked");
+    names.next().is_some_and(|(last, _)| is_chunked(last))
+        && names.all(|(_, name)| is_token(name) && !is_chunked(name))
 }
 
 fn set_once<'a>(

@@ -14,6 +14,7 @@ mod head;
 pub mod limits;
 mod method;
 mod origin;
+mod path;
 mod proxy;
 mod reader;
 mod refusal;
@@ -21,6 +22,7 @@ mod request;
 mod response;
 mod status;
 mod target;
+mod version;
 
 pub use date::HttpDate;
 pub(crate) use fields::list_members;

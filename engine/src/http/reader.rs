@@ -138,7 +138,7 @@ impl RequestReader {
     ) -> Progress {
         // Copies are exact and cost what sharing the buffer costs, but a body that is kept for long
         // doesn't keep the whole buffer alive.
-        let head_bytes = Bytes::copy_from_slice(&input[..head_len]);
+        let head_bytes = input[..head_len].to_vec();
         let body_bytes = Bytes::copy_from_slice(&input[head_len..head_len + extent.body_len]);
         input.advance(extent.end);
         self.state = State::default();

@@ -35,7 +35,7 @@ macro_rules! refusals {
 }
 
 refusals! {
-    /// The first line is not `method SP target SP version`.
+    /// The first line is not `method SP target SP version`, or the version is malformed.
     BAD_REQUEST_LINE = BadRequest "bad_request_line"
         "The request line must be a method, a target and a version, separated by single spaces.";
     /// A connection begins like a PROXY header of version 2, and none follows.
@@ -59,9 +59,13 @@ refusals! {
     /// `Content-Length` is given twice or is not a number.
     BAD_CONTENT_LENGTH = BadRequest "bad_content_length"
         "There may be one Content-Length header, of digits only.";
-    /// `Transfer-Encoding` is anything but `chunked`, once, in HTTP/1.1.
+    /// A field that may be given once is given twice.
+    REPEATED_HEADER = BadRequest "repeated_header"
+        "Authorization, Content-Type, Idempotency-Key and Origin may be given once.";
+    /// `Transfer-Encoding` does not end with its only `chunked`, stands in two lines, or not in HTTP/1.1: where the
+    /// body ends can't be known (RFC 9112, 6.3).
     BAD_TRANSFER_ENCODING = BadRequest "bad_transfer_encoding"
-        "The only transfer coding is chunked, given once, in HTTP/1.1.";
+        "The last transfer coding must be chunked, given once, in HTTP/1.1.";
     /// Both framings at once: the classic way to smuggle a request (RFC 9112, 6.1).
     CONFLICTING_BODY_LENGTH = BadRequest "conflicting_body_length"
         "Content-Length and Transfer-Encoding must not be sent together.";
@@ -95,10 +99,10 @@ refusals! {
     /// A method that no resource here has.
     METHOD_NOT_IMPLEMENTED = NotImplemented "method_not_implemented"
         "This server does not implement the request method.";
-    /// One transfer coding, well-formed, but not `chunked`.
+    /// Other transfer codings before a final `chunked` (RFC 9112, 6.1).
     TRANSFER_CODING_NOT_IMPLEMENTED = NotImplemented "transfer_coding_not_implemented"
         "The only transfer coding is chunked.";
-    /// Any version but HTTP/1.0 and HTTP/1.1.
+    /// Another major version than 1.
     VERSION_NOT_SUPPORTED = HttpVersionNotSupported "version_not_supported"
         "This server speaks HTTP/1.1 and HTTP/1.0.";
 }

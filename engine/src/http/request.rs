@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 
 use super::head::{Head, HeaderSpan, INLINE_HEADERS, Span};
 use super::method::{Method, Version};
+use super::path::decode_unreserved;
 
 /// One whole request: a checked head and a body that is free of transfer codings.
 #[derive(Debug, Clone)]
@@ -18,6 +19,7 @@ pub struct Request {
     /// The body; empty where there is none.
     pub body: Bytes,
     has_body_framing: bool,
+    has_content_coding: bool,
     authority: Option<Span>,
     path: Span,
     query: Option<Span>,
@@ -27,26 +29,31 @@ pub struct Request {
 }
 
 impl Request {
-    pub(super) fn new(parsed: Head, head: Bytes, body: Bytes) -> Self {
+    pub(super) fn new(parsed: Head, mut head: Vec<u8>, body: Bytes) -> Self {
+        let mut path = parsed.path;
+        path.shorten(decode_unreserved(path.of_mut(&mut head)));
         Self {
             method: parsed.method,
             version: parsed.version,
             keep_alive: parsed.keep_alive,
             body,
             has_body_framing: parsed.framing.announces_body(),
+            has_content_coding: parsed.has_content_coding,
             authority: parsed.authority,
-            path: parsed.path,
+            path,
             query: parsed.query,
             names_page: parsed.names_page,
             headers: parsed.headers,
-            head,
+            head: head.into(),
         }
     }
 
-    /// The path, not decoded: visible ASCII that begins with a slash, or `*` for `OPTIONS *`.
+    /// The path: visible ASCII that begins with a slash, or `*` for `OPTIONS *`. Unreserved characters are decoded
+    /// (RFC 3986, 6.2.2.2), all others stay as they came.
     pub fn path(&self) -> &str {
         match self.text(self.path) {
-            // An absolute-form target without a path is the root's.
+            // An absolute-form target without a path is the root's, or the whole server's (RFC 9112, 3.2.4).
+            "" if self.method == Method::Options && self.query.is_none() => "*",
             "" => "/",
             path => path,
         }
@@ -90,6 +97,11 @@ impl Request {
     /// but the last came.
     pub fn has_body_framing(&self) -> bool {
         self.has_body_framing
+    }
+
+    /// Whether the body is compressed, or coded in another way (RFC 9110, 8.4).
+    pub fn has_content_coding(&self) -> bool {
+        self.has_content_coding
     }
 
     /// A part of the head that was found to be ASCII when it was parsed.

@@ -11,4 +11,4 @@ pub use command::{
     UserCommand, Waiting,
 };
 pub use message::{EventBatch, ShardMessage, Spending, Subscription, SubscriptionAnswer, Verdict};
-pub use outcome::{ChatSummary, Outcome};
+pub use outcome::{ChatSummary, Created, Outcome};

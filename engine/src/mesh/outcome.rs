@@ -14,8 +14,11 @@ pub enum Outcome {
         chat_id: ChatId,
         created_at: Timestamp,
     },
-    /// JSON to show.
-    Json { created: bool, body: Vec<u8> },
+    /// JSON to show. What was created is boxed: few outcomes have it, and all are moved often.
+    Json {
+        created: Option<Box<Created>>,
+        body: Vec<u8>,
+    },
     /// A page of messages as a JSON array; `next` continues it where there may be more.
     Messages {
         body: Vec<u8>,
@@ -44,6 +47,13 @@ impl Outcome {
             created_at: message_id.minted_at(),
         }
     }
+}
+
+/// What a command has made, which has an address of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Created {
+    User(UserId),
+    Chat(ChatId),
 }
 
 /// A chat as its members' inboxes show it.

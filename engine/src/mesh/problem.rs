@@ -78,6 +78,11 @@ impl Problem {
         "unauthenticated",
         "no valid credentials came with the request",
     );
+    pub const INVALID_TOKEN: Self = Self::new(
+        Status::Unauthorized,
+        "unauthenticated",
+        "the token is not valid, has expired, or was ended by a logout",
+    );
     pub const WRONG_LOGIN: Self = Self::new(
         Status::Unauthorized,
         "wrong_credentials",
@@ -98,7 +103,7 @@ impl Problem {
     pub const UPGRADE_REQUIRED: Self = Self::new(
         Status::UpgradeRequired,
         "upgrade_required",
-        "version 13 of the WebSocket protocol is required",
+        "a handshake for a WebSocket of version 13 is required",
     );
     pub const TOO_EARLY: Self = Self::malformed(const_format::concatcp!(
         "at most ",
@@ -133,6 +138,11 @@ impl Problem {
         Status::UnsupportedMediaType,
         "unsupported_media_type",
         "the body must be application/json or application/x-www-form-urlencoded",
+    );
+    pub const UNSUPPORTED_CODING: Self = Self::new(
+        Status::UnsupportedMediaType,
+        "unsupported_content_coding",
+        "the body must be sent without a content coding",
     );
     pub const LOG_UNAVAILABLE: Self = Self::unavailable("the log takes no messages for now");
     pub const LAGGING: Self = Self::unavailable("the server is catching up with its log");

@@ -42,6 +42,9 @@ impl From<CloseCode> for u16 {
 /// What stands for the code of a close frame that has none (RFC 6455, section 7.1.5).
 const NO_STATUS: u16 = 1005;
 
+/// Registered after RFC 6455, which tungstenite goes by: a gateway heard nonsense from the server behind it.
+const BAD_GATEWAY: u16 = 1014;
+
 /// A breach of the protocol or of a limit, and what the close frame says about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Violation {
@@ -75,7 +78,7 @@ pub(super) fn received_code(payload: &[u8]) -> Result<u16, Violation> {
         };
     };
     let code = u16::from_be_bytes(*code);
-    if !coding::CloseCode::from(code).is_allowed() {
+    if code != BAD_GATEWAY && !coding::CloseCode::from(code).is_allowed() {
         return Err(Violation::protocol("no client may send this close code"));
     }
     if std::str::from_utf8(reason).is_err() {

@@ -36,15 +36,12 @@ pub struct Accepted {
 /// Why a request doesn't become a WebSocket.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum UpgradeRefusal {
-    /// The request doesn't ask for a WebSocket: 400.
-    #[error("this is a WebSocket's address: send GET with Connection: upgrade, Upgrade: websocket")]
-    NotAnUpgrade,
+    /// The request doesn't ask for a WebSocket, or not for one of [`VERSION`]: 426, with `Sec-WebSocket-Version`.
+    #[error("a handshake for a WebSocket of version {VERSION} is required")]
+    UpgradeRequired,
     /// The request asks for one in the wrong way: 400.
     #[error("{0}")]
     BadRequest(&'static str),
-    /// 426, with `Sec-WebSocket-Version:` [`VERSION`].
-    #[error("the version of WebSocket spoken here is {VERSION}")]
-    VersionUnsupported,
 }
 
 /// Judges a request for a WebSocket. Whether its page may connect is for the caller to decide.
@@ -60,11 +57,10 @@ where
             .flat_map(list_members)
             .any(|listed| listed.eq_ignore_ascii_case(token.as_bytes()))
     };
-    if !request.is_get || !asks("connection", "upgrade") || !asks("upgrade", "websocket") {
-        return Err(UpgradeRefusal::NotAnUpgrade);
-    }
-    if !request.http11 {
-        return Err(UpgradeRefusal::BadRequest("a WebSocket needs HTTP/1.1"));
+    let asks_for_websocket = asks("connection", "upgrade") && asks("upgrade", "websocket");
+    // HTTP/1.0 knows no upgrades (RFC 9110, 7.8).
+    if !request.is_get || !request.http11 || !asks_for_websocket {
+        return Err(UpgradeRefusal::UpgradeRequired);
     }
     if request.has_body {
         let reason = "a request for a WebSocket has no body";
@@ -72,7 +68,7 @@ where
     }
     match only(headers("sec-websocket-version")) {
         Some(version) if version.trim_ascii() == VERSION.as_bytes() => {}
-        Some(_) => return Err(UpgradeRefusal::VersionUnsupported),
+        Some(_) => return Err(UpgradeRefusal::UpgradeRequired),
         None => {
             let reason = "Sec-WebSocket-Version must be given once";
             return Err(UpgradeRefusal::BadRequest(reason));

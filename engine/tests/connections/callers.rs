@@ -39,7 +39,7 @@ fn sender(host: &mut Host, conn: ConnId, header: &str) -> Option<UserId> {
 }
 
 /// Logs a user in; gives their token.
-fn log_in(host: &mut Host, conn: ConnId, user_id: UserId) -> String {
+pub(crate) fn log_in(host: &mut Host, conn: ConnId, user_id: UserId) -> String {
     let name = Host::foreign_username();
     let body = format!(r#"{{"username":"{name}","password":"x"}}"#);
     let request = host.request("POST", "/login", &body);

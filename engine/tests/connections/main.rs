@@ -6,6 +6,7 @@
 mod bounds;
 mod bugs;
 mod callers;
+mod deadlines;
 mod endings;
 mod host;
 mod overdue;

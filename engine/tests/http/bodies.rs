@@ -75,7 +75,14 @@ fn both_framings_at_once_are_refused() {
 fn chunked_is_the_only_transfer_coding() {
     for value in [
         "gzip, chunked, identity",
-        "gzip, chunked",
+        "chunked, gzip, chunked",
+        "chunked;a=b, chunked",
+        "gzip",
+        "xchunked",
+        "identity",
+        "gzip, chunked;a=b",
+        "g(zip, chunked",
+        "gzip,, chunked",
         "chunked, chunked",
         "chunked,",
         ", chunked",
@@ -89,7 +96,13 @@ fn chunked_is_the_only_transfer_coding() {
         let request = get_with(&format!("Transfer-Encoding: {value}\r\n"));
         refuse(request, Refusal::BAD_TRANSFER_ENCODING);
     }
-    for value in ["xchunked", "gzip", "identity"] {
+    for value in [
+        "gzip, chunked",
+        "gzip,CHUNKED",
+        "gzip, deflate, chunked",
+        "identity, chunked",
+        "x;level=9, chunked",
+    ] {
         let request = get_with(&format!("Transfer-Encoding: {value}\r\n"));
         refuse(request, Refusal::TRANSFER_CODING_NOT_IMPLEMENTED);
     }
@@ -101,6 +114,28 @@ fn chunked_is_the_only_transfer_coding() {
         "POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         Refusal::BAD_TRANSFER_ENCODING,
     );
+}
+
+#[test]
+fn a_coding_of_the_content_is_seen() {
+    for (lines, coded) in [
+        ("", false),
+        ("Content-Encoding: identity\r\n", false),
+        ("Content-Encoding:\r\n", false),
+        ("content-encoding: gzip\r\n", true),
+        ("Content-Encoding: Identity, br\r\n", true),
+        (
+            "Content-Encoding: identity\r\nContent-Encoding: br\r\n",
+            true,
+        ),
+        (
+            "Content-Encoding: br\r\nContent-Encoding: identity\r\n",
+            true,
+        ),
+    ] {
+        let request = accept(get_with(lines));
+        assert_eq!(request.has_content_coding(), coded, "{lines}");
+    }
 }
 
 #[test]

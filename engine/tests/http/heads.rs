@@ -33,7 +33,7 @@ fn every_method_is_recognized_by_its_exact_name() {
 }
 
 #[test]
-fn a_target_is_taken_apart_and_not_decoded() {
+fn a_target_is_taken_apart() {
     let cases: &[(&str, &str, &str, Option<&str>)] = &[
         ("GET", "/", "/", None),
         ("GET", "/a/b?c=d", "/a/b", Some("c=d")),
@@ -41,18 +41,41 @@ fn a_target_is_taken_apart_and_not_decoded() {
         ("GET", "/a?b?c", "/a", Some("b?c")),
         ("GET", "/a%20b%2Fc?d=%00", "/a%20b%2Fc", Some("d=%00")),
         ("GET", "//a/../b", "//a/../b", None),
-        ("GET", "/%2e%2e/etc", "/%2e%2e/etc", None),
         ("GET", "http://a", "/", None),
         ("GET", "http://a?b=c", "/", Some("b=c")),
         ("GET", "HTTP://a:80/b?c", "/b", Some("c")),
         ("GET", "https://[::1]:8000/b", "/b", None),
         ("OPTIONS", "*", "*", None),
+        ("OPTIONS", "http://a", "*", None),
+        ("OPTIONS", "http://a?b", "/", Some("b")),
+        ("OPTIONS", "http://a/", "/", None),
         ("OPTIONS", "/a", "/a", None),
     ];
     for &(method, target, path, query) in cases {
         let request = accept(format!("{method} {target} HTTP/1.1\r\nHost: a\r\n\r\n"));
         assert_eq!((request.path(), request.query()), (path, query), "{target}");
     }
+}
+
+#[test]
+fn an_unreserved_character_is_the_same_encoded_or_not() {
+    for (target, path) in [
+        ("/%63hats", "/chats"),
+        ("/%41%5a%61%7a%30%39%2D%2e%5F%7e", "/AZaz09-._~"),
+        ("/%2e%2e/etc", "/../etc"),
+        ("/a%2fb%2F%3A%25%20", "/a%2fb%2F%3A%25%20"),
+        ("/%2561", "/%2561"),
+        ("/%e9%C3%A9", "/%e9%C3%A9"),
+        ("/%6%61%", "/%6a%"),
+        ("/%g1%6g%61", "/%g1%6ga"),
+        ("http://a/%63?%63", "/c"),
+    ] {
+        let request = accept(format!("GET {target} HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n"));
+        assert_eq!(request.path(), path);
+        assert_eq!(request.header("x"), Some(&b"y"[..]));
+    }
+    let request = accept("GET /%63?%63=%61 HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(request.query(), Some("%63=%61"));
 }
 
 #[test]
@@ -98,6 +121,14 @@ fn a_malformed_request_line_is_refused() {
         "GET / HTTQ/1.1",
         "GET / HTTP",
         "GET / HTTP/",
+        "GET / HTTP/1",
+        "GET / HTTP/1.",
+        "GET / HTTP/2",
+        "GET / HTTP/1.x",
+        "GET / HTTP/x.1",
+        "GET / HTTP/1,1",
+        "GET / HTTP/10.1",
+        "GET / HTTP/-1.1",
         "GET /a b HTTP/1.1",
         "GET /a\u{0} HTTP/1.1",
         "GET /a\u{1b} HTTP/1.1",
@@ -117,13 +148,24 @@ fn a_malformed_request_line_is_refused() {
 }
 
 #[test]
-fn versions_other_than_1_0_and_1_1_are_refused() {
+fn later_minor_versions_are_read_as_1_1_and_other_major_ones_are_refused() {
     assert_eq!(accept("GET / HTTP/1.0\r\n\r\n").version, Version::Http10);
-    assert_eq!(
-        accept("GET / HTTP/1.1\r\nHost: a\r\n\r\n").version,
-        Version::Http11
+    for version in ["HTTP/1.1", "HTTP/1.2", "HTTP/1.9"] {
+        let request = accept(format!(
+            "POST /a?b {version}\r\nHost: a\r\nX: y\r\nContent-Length: 2\r\n\r\nhi"
+        ));
+        assert_eq!(request.version, Version::Http11);
+        assert!(request.keep_alive);
+        assert_eq!((request.path(), request.query()), ("/a", Some("b")));
+        assert_eq!(request.header("x"), Some(&b"y"[..]));
+        assert_eq!(request.body, "hi");
+    }
+    refuse("GET / HTTP/1.2\r\n\r\n", Refusal::BAD_HOST);
+    refuse(
+        "GET / HTTP/1.10\r\nHost: a\r\n\r\n",
+        Refusal::BAD_LINE_ENDING,
     );
-    for version in ["HTTP/9.9", "HTTP/2.0", "HTTP/0.9", "HTTP/1.2"] {
+    for version in ["HTTP/9.9", "HTTP/2.0", "HTTP/3.1", "HTTP/0.9"] {
         refuse(
             format!("GET / {version}\r\nHost: a\r\n\r\n"),
             Refusal::VERSION_NOT_SUPPORTED,
@@ -147,7 +189,8 @@ fn what_cannot_become_a_request_is_refused_at_once() {
         (b"\x00", Refusal::BAD_REQUEST_LINE),
         (b"\xff\xfe\xfd", Refusal::BAD_REQUEST_LINE),
         (b"GET /\r\n", Refusal::BAD_REQUEST_LINE),
-        (b"GET / HTTP/9", Refusal::VERSION_NOT_SUPPORTED),
+        (b"GET / HTTP/9.9", Refusal::VERSION_NOT_SUPPORTED),
+        (b"GET / HTTP/9x", Refusal::BAD_REQUEST_LINE),
         (b"{\"content\":", Refusal::BAD_REQUEST_LINE),
         (b"\n", Refusal::BAD_LINE_ENDING),
         (b"\rG", Refusal::BAD_LINE_ENDING),
@@ -266,6 +309,20 @@ fn exactly_one_valid_host_is_required() {
         Refusal::BAD_HOST,
     );
     assert_eq!(accept("GET / HTTP/1.0\r\n\r\n").authority(), None);
+}
+
+#[test]
+fn what_is_believed_is_said_once() {
+    for name in ["Authorization", "Content-Type", "Idempotency-Key", "Origin"] {
+        let twice = |second: &str| format!("{name}: a\r\nX: b\r\n{second}: a\r\n");
+        for second in [name, &name.to_lowercase()] {
+            refuse(get_with(&twice(second)), Refusal::REPEATED_HEADER);
+        }
+        accept(get_with(&format!("{name}: a\r\n")));
+    }
+    accept(get_with(
+        "Accept: a\r\nAccept: b\r\nCookie: a=b\r\nCookie: c=d\r\n",
+    ));
 }
 
 #[test]

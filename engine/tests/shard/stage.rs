@@ -385,7 +385,10 @@ impl Stage {
         self.settle();
         assert!(matches!(
             self.answer(question),
-            Some(Outcome::Json { created: true, .. })
+            Some(Outcome::Json {
+                created: Some(_),
+                ..
+            })
         ));
         chat_id
     }

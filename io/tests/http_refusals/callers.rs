@@ -81,6 +81,45 @@ fn callers_prove_who_they_are() {
 }
 
 #[test]
+fn who_is_not_known_is_told_how_to_become_so() {
+    const CHALLENGE: &str = r#"Bearer realm="rookery""#;
+    const INVALID: &str = r#"Bearer realm="rookery", error="invalid_token""#;
+    let (_dir, server) = start_with_tokens();
+    let mut http = server.http();
+    let connect = ws::upgrade(&format!("/ws/connect/{}", any_user()))
+        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+    let with_ticket = ws::upgrade(&format!("/ws/connect/{}?ticket=x", any_user()))
+        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+    let mut gone = Api::register(server.addr, "gone");
+    gone.post("/logout", &json!({})).expect(204);
+    let credentials = json!({"username": "gone", "password": "wrong"});
+    let message = Request::new("POST", &format!("/chats/{}/messages", any_user()));
+    for (request, challenge) in [
+        (Request::get("/me"), CHALLENGE),
+        (
+            Request::get("/me").header("authorization", "Basic YTpi"),
+            CHALLENGE,
+        ),
+        (Request::get("/me").header("cookie", "user_id=x"), CHALLENGE),
+        (Request::new("POST", "/login").json(&credentials), CHALLENGE),
+        (connect.clone(), CHALLENGE),
+        (
+            Request::get("/me").header("authorization", "Bearer x"),
+            INVALID,
+        ),
+        (message.header("authorization", "bearer x"), INVALID),
+        (Request::get("/me").header("cookie", "session=x"), INVALID),
+        (Request::get("/me").headers(&gone.identity), INVALID),
+        (connect.header("authorization", "Bearer x"), INVALID),
+        (with_ticket, INVALID),
+    ] {
+        let reply = http.call(&request).unwrap();
+        assert_eq!(reply.status, 401, "{reply:?}");
+        assert_eq!(reply.header("www-authenticate"), Some(challenge));
+    }
+}
+
+#[test]
 fn what_is_another_s_looks_like_what_is_not_there() {
     let (_dir, server) = start_with_tokens();
     let mut alice = Api::register(server.addr, "alice");

@@ -11,6 +11,8 @@ fn heads_are_well_formed() {
     const ENDING: (u16, &str) = (400, "bad_line_ending");
     const HOSTS: (u16, &str) = (400, "bad_host");
     const LINE: (u16, &str) = (400, "bad_request_line");
+    const VERSION: (u16, &str) = (505, "version_not_supported");
+    const REPEATED: (u16, &str) = (400, "repeated_header");
     let (_dir, server) = start_with_tokens();
     let fields = [
         ("x: a", HOSTS),
@@ -27,6 +29,13 @@ fn heads_are_well_formed() {
         ("host: a\r\nx: a\0b", VALUE),
         ("host: a\r\nx: a\x07b", VALUE),
         ("host: a\nx: 1", ENDING),
+        ("host: a\r\nauthorization: x\r\nauthorization: x", REPEATED),
+        ("host: a\r\ncontent-type: x\r\ncontent-type: x", REPEATED),
+        (
+            "host: a\r\nidempotency-key: x\r\nidempotency-key: x",
+            REPEATED,
+        ),
+        ("host: a\r\norigin: http://a\r\norigin: http://a", REPEATED),
     ];
     let mut cases: Vec<Case> = fields
         .iter()
@@ -36,12 +45,13 @@ fn heads_are_well_formed() {
         ("GET /\r\n\r\n", LINE),
         ("GET  / HTTP/1.1\r\n\r\n", LINE),
         ("GET / HTTP/x\r\n\r\n", LINE),
+        ("GET / HTTP/2\r\n\r\n", LINE),
+        ("GET / HTTP/1.x\r\n\r\n", LINE),
+        ("GET / HTTP/11.1\r\n\r\n", LINE),
         ("G(T / HTTP/1.1\r\n\r\n", LINE),
-        ("GET / HTTP/9.9\r\n\r\n", (505, "version_not_supported")),
-        (
-            "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-            (505, "version_not_supported"),
-        ),
+        ("GET / HTTP/0.9\r\n\r\n", VERSION),
+        ("GET / HTTP/9.9\r\n\r\n", VERSION),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", VERSION),
     ];
     cases.extend(
         lines
@@ -65,6 +75,18 @@ fn heads_are_well_formed() {
         )
     }));
     play_all(&server, &cases);
+}
+
+#[test]
+fn a_later_minor_version_is_answered_as_1_1() {
+    let (_dir, server) = start_with_tokens();
+    let mut http = server.http();
+    for version in ["1.2", "1.9"] {
+        http.send(format!("GET /livez HTTP/{version}\r\n{HOST}\r\n").as_bytes());
+        let reply = http.receive().unwrap();
+        assert_eq!((reply.status, reply.header("connection")), (200, None));
+    }
+    http.assert_lives();
 }
 
 #[test]

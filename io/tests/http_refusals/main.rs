@@ -6,11 +6,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bodies;
 mod callers;
 mod cases;
 mod connections;
 mod framing;
 mod heads;
 mod load;
+mod paths;
 mod upgrades;
 mod values;

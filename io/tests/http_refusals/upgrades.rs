@@ -41,14 +41,45 @@ fn a_websocket_handshake_is_whole_or_refused() {
             .header("sec-websocket-version", version)
             .header(KEY.0, KEY.1)
     };
-    let old = refuse("version 8", version("8"), 426, "upgrade_required");
-    assert_eq!(old.header("sec-websocket-version"), Some("13"));
-    refuse("no upgrade", Request::get(&path), 400, "malformed_request");
-    let lone = Request::get(&path)
-        .header("upgrade", "websocket")
-        .header("sec-websocket-version", "13")
-        .header(KEY.0, KEY.1);
-    refuse("no connection: upgrade", lone, 400, "malformed_request");
+    let with = |headers: &[(&str, &str)]| {
+        let add = |request: Request, (name, value): &(&str, &str)| request.header(name, value);
+        headers.iter().fold(Request::get(&path), add)
+    };
+    let wrong = [
+        ("version 8", version("8")),
+        ("no upgrade", with(&[])),
+        (
+            "no connection: upgrade",
+            with(&[
+                ("upgrade", "websocket"),
+                ("sec-websocket-version", "13"),
+                KEY,
+            ]),
+        ),
+        (
+            "no upgrade: websocket",
+            with(&[
+                ("connection", "upgrade"),
+                ("sec-websocket-version", "13"),
+                KEY,
+            ]),
+        ),
+        (
+            "to another protocol",
+            with(&[
+                ("connection", "upgrade"),
+                ("upgrade", "h2c"),
+                ("sec-websocket-version", "13"),
+                KEY,
+            ]),
+        ),
+    ];
+    for (name, request) in wrong {
+        let reply = refuse(name, request, 426, "upgrade_required");
+        assert_eq!(reply.header("connection"), Some("Upgrade"), "{name}");
+        assert_eq!(reply.header("upgrade"), Some("websocket"), "{name}");
+        assert_eq!(reply.header("sec-websocket-version"), Some("13"), "{name}");
+    }
     refuse("no key", ws::upgrade(&path), 400, "malformed_request");
     for key in [
         "",
@@ -59,10 +90,26 @@ fn a_websocket_handshake_is_whole_or_refused() {
         let request = ws::upgrade(&path).header(KEY.0, key);
         refuse(key, request, 400, "malformed_request");
     }
+    let unversioned = with(&[("connection", "upgrade"), ("upgrade", "websocket"), KEY]);
+    refuse("no version", unversioned, 400, "malformed_request");
     let post = Request::new("POST", &path);
     refuse("POST", post, 405, "method_not_allowed");
     let with_body = version("13").body("text/plain", "frames, perhaps");
     refuse("a body", with_body, 400, "malformed_request");
+}
+
+#[test]
+fn an_old_client_s_upgrade_is_ignored() {
+    let (_dir, server) = start_trusting();
+    let mut http = server.http();
+    let handshake = ws::upgrade(&format!("/ws/connect/{}", any_user()))
+        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+        .encode();
+    let handshake = String::from_utf8(handshake).unwrap();
+    http.send(handshake.replace("HTTP/1.1", "HTTP/1.0").as_bytes());
+    http.receive()
+        .unwrap()
+        .expect_problem(426, "upgrade_required");
 }
 
 #[test]

@@ -17,7 +17,7 @@ use rookery_schema::{ChatId, Offset, PartitionId, Seq, Timestamp, UserId};
 
 use crate::context::Context;
 use crate::edge::port::StoredChat;
-use crate::mesh::{ChatSummary, EventBatch, Outcome, ShardMessage};
+use crate::mesh::{ChatSummary, Created, EventBatch, Outcome, ShardMessage};
 use crate::owner::chat::audience::Audience;
 pub(crate) use crate::owner::chat::recent::{Recent, Shown};
 
@@ -287,7 +287,10 @@ impl Chat {
         out.extend_from_slice(br#","created_at":""#);
         out.extend_from_slice(&self.created_at.rfc3339());
         out.extend_from_slice(br#""}"#);
-        Outcome::Json { created, body: out }
+        Outcome::Json {
+            created: created.then(|| Box::new(Created::Chat(self.id))),
+            body: out,
+        }
     }
 
     /// The chat as its members' inboxes show it.

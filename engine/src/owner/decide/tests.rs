@@ -7,7 +7,7 @@ use rookery_schema::record::Members;
 use rookery_schema::{Seq, UserId};
 
 use super::*;
-use crate::mesh::{Page, PageStart};
+use crate::mesh::{Created, Page, PageStart};
 use crate::owner::chat::sample::{AT, CHAT, CREATED_AT, NAME, change, chat_of, user, users};
 
 /// A member, another one, and somebody who is none.
@@ -89,7 +89,7 @@ fn shown(created: bool, members: &[u32]) -> Outcome {
         members.join(",")
     );
     Outcome::Json {
-        created,
+        created: created.then(|| Box::new(Created::Chat(CHAT))),
         body: body.into_bytes(),
     }
 }

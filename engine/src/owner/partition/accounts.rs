@@ -10,7 +10,7 @@ use crate::edge::port::{Found, PasswordCheck, PasswordJob, PasswordOutcome, Read
 use crate::hashing::Kind;
 use crate::limits::Network;
 use crate::mesh::problem::Problem;
-use crate::mesh::{Asker, NameCommand, Outcome};
+use crate::mesh::{Asker, Created, NameCommand, Outcome};
 use crate::owner::changes::ChangeKey;
 use crate::owner::names::{LogIn, Name, NameWaiter, ParkedUser, Registration};
 use crate::owner::partition::{Partition, PartitionRead, PasswordWait};
@@ -388,7 +388,7 @@ impl Partition {
         }
         let outcome = || match &outcome {
             Ok(body) => Outcome::Json {
-                created: true,
+                created: Some(Box::new(Created::User(user.user_id))),
                 body: body.clone(),
             },
             Err(problem) => Outcome::Refused(*problem),

@@ -6,7 +6,8 @@ use crate::ws::CloseCode;
 #[test]
 fn a_clients_close_is_answered_with_its_code() {
     for code in [
-        1000, 1001, 1002, 1003, 1007, 1011, 1012, 3000, 3999, 4000, 4999,
+        1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000,
+        4999,
     ] {
         let mut socket = WebSocket::new();
         let outcome = receive(&mut socket, &close(code, "à bientôt".as_bytes()));

@@ -62,12 +62,12 @@ fn requests_are_judged_by_their_fields() {
             &[("connection", "keep-alive"), ("connection", "upgrade")],
         ),
         (OK, &[("upgrade", "WebSocket")]),
-        (400, &[("connection", "")]),
-        (400, &[("connection", "keep-alive")]),
-        (400, &[("connection", "upgrades")]),
-        (400, &[("upgrade", "")]),
-        (400, &[("upgrade", "foo")]),
-        (400, &[("upgrade", "websocket2")]),
+        (426, &[("connection", "")]),
+        (426, &[("connection", "keep-alive")]),
+        (426, &[("connection", "upgrades")]),
+        (426, &[("upgrade", "")]),
+        (426, &[("upgrade", "foo")]),
+        (426, &[("upgrade", "websocket2")]),
         (400, &[("sec-websocket-version", "")]),
         (426, &[("sec-websocket-version", "8")]),
         (426, &[("sec-websocket-version", "013")]),
@@ -103,8 +103,8 @@ fn requests_are_judged_by_their_fields() {
 /// The HTTP status that a refusal asks for.
 const fn status_of(refusal: UpgradeRefusal) -> u16 {
     match refusal {
-        UpgradeRefusal::NotAnUpgrade | UpgradeRefusal::BadRequest(_) => 400,
-        UpgradeRefusal::VersionUnsupported => 426,
+        UpgradeRefusal::BadRequest(_) => 400,
+        UpgradeRefusal::UpgradeRequired => 426,
     }
 }
 
@@ -122,12 +122,12 @@ fn the_method_version_and_body_count_too() {
         is_get: false,
         ..good
     };
-    assert_eq!(accept(&post), Err(UpgradeRefusal::NotAnUpgrade));
+    assert_eq!(accept(&post).map_err(status_of), Err(426));
     let old = UpgradeRequest {
         http11: false,
         ..good
     };
-    assert_eq!(accept(&old).map_err(status_of), Err(400));
+    assert_eq!(accept(&old).map_err(status_of), Err(426));
     let with_body = UpgradeRequest {
         has_body: true,
         ..good

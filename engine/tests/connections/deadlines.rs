@@ -1,0 +1,126 @@
+//! Whoever has ten seconds has ten seconds, wherever between two seconds of the clock they begin, and at most one more.
+
+use std::time::Duration;
+
+use rookery_engine::config::AuthMode;
+use rookery_engine::ids::{ConnId, Session};
+use rookery_engine::input::Input;
+use rookery_schema::{SessionId, Timestamp};
+use rookery_testing::host::EPOCH_MILLIS;
+
+use crate::callers::log_in;
+use crate::host::Host;
+
+const HEARTBEAT: Duration = Duration::from_millis(100);
+/// How far the clock stands past a whole second when a deadline begins.
+const PAST: Duration = Duration::from_millis(900);
+
+/// A shard between two seconds of its clock.
+fn host() -> Host {
+    let mut host = Host::in_trust();
+    host.pass(PAST);
+    host
+}
+
+/// Asserts that something happens after so many seconds: not earlier, and within one more.
+#[track_caller]
+fn assert_after(host: &mut Host, seconds: u64, mut happened: impl FnMut(&mut Host) -> bool) {
+    let least = Duration::from_secs(seconds);
+    let most = least + Duration::from_secs(1);
+    let mut passed = Duration::ZERO;
+    while !happened(host) {
+        assert!(passed <= most, "nothing after {passed:?}");
+        host.pass(HEARTBEAT);
+        passed += HEARTBEAT;
+    }
+    assert!(passed >= least, "after {passed:?}");
+}
+
+fn hears(conn: ConnId, what: &[u8]) -> impl FnMut(&mut Host) -> bool {
+    move |host| {
+        let heard = host.read_all(conn);
+        heard.windows(what.len()).any(|it| it == what)
+    }
+}
+
+#[test]
+fn a_request_has_ten_seconds_to_arrive() {
+    let mut host = host();
+    let conn = host.accept();
+    host.send(conn, b"GET /livez HT");
+    assert_after(&mut host, 10, hears(conn, b"HTTP/1.1 408 "));
+}
+
+#[test]
+fn a_request_has_ten_seconds_to_be_answered() {
+    let mut host = host();
+    let conn = host.accept();
+    let page = host.page();
+    host.send(conn, &page);
+    assert_after(&mut host, 10, hears(conn, b"HTTP/1.1 503 "));
+}
+
+#[test]
+fn an_idle_connection_has_75_seconds() {
+    let mut host = host();
+    let conn = host.accept();
+    assert_after(&mut host, 75, |host| host.is_closed(conn));
+    let conn = host.accept();
+    host.send(conn, b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n");
+    host.pass(PAST);
+    host.read_all(conn);
+    assert_after(&mut host, 75, |host| host.is_closed(conn));
+}
+
+#[test]
+fn a_silent_websocket_is_pinged_after_25_seconds_and_has_ten_to_answer() {
+    const PING: [u8; 2] = [0x89, 0];
+    const GOING_AWAY: [u8; 2] = 1001_u16.to_be_bytes();
+    let mut host = host();
+    let conn = host.listen();
+    assert_after(&mut host, 25, hears(conn, &PING));
+    assert_after(&mut host, 10, hears(conn, &GOING_AWAY));
+}
+
+#[test]
+fn a_connection_that_closes_has_ten_seconds_to_take_the_rest() {
+    let mut host = host();
+    let (http, websocket) = (host.accept(), host.listen());
+    host.send(http, b"GET /livez HTTP/1.0\r\n\r\n");
+    host.step(Input::Drain);
+    assert!(host.is_closed(http) && host.is_closed(websocket));
+    assert_after(&mut host, 10, |host| {
+        assert_eq!(host.is_aborted(http), host.is_aborted(websocket));
+        host.is_aborted(http)
+    });
+}
+
+#[test]
+fn a_websocket_lasts_as_long_as_its_login() {
+    let mut host = host();
+    let ends_millis = EPOCH_MILLIS + PAST.as_millis() as u64 + 20_000;
+    let conn = host.arrive(Some(Session {
+        session_id: SessionId::from_bytes([1; 16]),
+        expires_at: Timestamp::from_millis(ends_millis),
+    }));
+    assert_after(&mut host, 20, hears(conn, &4001_u16.to_be_bytes()));
+}
+
+#[test]
+fn a_token_lasts_as_long_as_it_was_told() {
+    const FORTNIGHT: Duration = Duration::from_secs(14 * 24 * 3600);
+    let mut host = Host::new(AuthMode::Token);
+    host.pass(PAST);
+    let conn = host.accept();
+    let user = host.user;
+    let token = log_in(&mut host, conn, user);
+    let get = format!("GET /me HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\r\n");
+    host.pass(FORTNIGHT - HEARTBEAT);
+    let conn = host.accept();
+    host.send(conn, get.as_bytes());
+    assert_eq!(host.reads.len(), 1, "the user is being read");
+    host.pass(HEARTBEAT + Duration::from_secs(1));
+    let conn = host.accept();
+    host.send(conn, get.as_bytes());
+    assert!(host.read_all(conn).starts_with(b"HTTP/1.1 401 "));
+}
