@@ -282,7 +282,7 @@ impl Parts<'_> {
         if cx.readiness.is_draining() {
             let code = CloseCode::Restart;
             self.connections.close(conn, code, "restarting", cx);
-        } else if !self.gate.is_current(&caller, cx.now.wall) {
+        } else if !self.gate.is_current(&caller, cx.now.latest_wall) {
             // The login was ended while the socket was on its way.
             let code = CloseCode::NotAuthenticated;
             self.connections.close(conn, code, "logged out", cx);
@@ -427,8 +427,8 @@ impl Parts<'_> {
             }
         };
         cx.readiness.end_sessions(ended.is_some());
-        for (session_id, expires_at) in ended.into_iter().flatten() {
-            self.gate.session_ended(session_id, expires_at);
+        if let Some(ended) = ended {
+            self.gate.sessions_ended(ended);
         }
         self.announce_when_ready(cx);
     }
@@ -456,7 +456,7 @@ impl Parts<'_> {
         self.home.tick(cx);
         self.addresses.tick(cx);
         cx.leases.tick(cx.now.micros);
-        self.gate.tick(cx.now.wall);
+        self.gate.tick(cx.now.latest_wall);
         self.scrapes.tick(cx);
         self.connections.tick(Api::new(self.routes, self.gate), cx);
     }

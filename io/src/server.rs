@@ -27,7 +27,7 @@ use crate::net::listener::{self, BindError, Bound, Entrance};
 use crate::passwords::{self, PasswordPort};
 use crate::runtime::executor::{self, Executor, Parts, StartError};
 use crate::runtime::heartbeat::HeartbeatReceiver;
-use crate::runtime::{Backend, Control, Engine, Outside};
+use crate::runtime::{Backend, ClockOrigin, Control, Engine, Outside};
 use crate::service::{self, Monitor, ShardStatus};
 use crate::vital::{self, Shutdown};
 
@@ -191,7 +191,12 @@ struct RunningShard {
 }
 
 impl<E: Engine> NewShard<E> {
-    fn launch(self, engine: fn(ShardConfig) -> E, wires: Wires, start: Instant) -> RunningShard {
+    fn launch(
+        self,
+        engine: fn(ShardConfig) -> E,
+        wires: Wires,
+        clocks: ClockOrigin,
+    ) -> RunningShard {
         let config = self.config;
         let thread = self.executor.launch(Parts {
             id: config.id,
@@ -200,7 +205,7 @@ impl<E: Engine> NewShard<E> {
             listeners: self.listeners,
             admission: self.admission,
             heartbeat: self.heartbeat,
-            start,
+            clocks,
             status: Arc::clone(&self.status),
         });
         RunningShard {
@@ -260,11 +265,11 @@ pub fn start<E: Engine>(
         .start(&shutdown)
         .map_err(|error| give_up(ServerError::Heartbeat(error)))?;
     let wires = connect(mailboxes, opened.backends, passwords);
-    let start = Instant::now();
+    let clocks = ClockOrigin::now();
     let shards = shards
         .into_iter()
         .zip(wires)
-        .map(|(shard, wires)| shard.launch(engine, wires, start))
+        .map(|(shard, wires)| shard.launch(engine, wires, clocks.clone()))
         .collect();
     Ok(Server {
         address,

@@ -10,6 +10,8 @@ pub const USERNAME_BYTES_MAX: usize = 64;
 pub const CLIENT_ID_BYTES_MAX: usize = 64;
 /// Bytes of UTF-8 in a password, below what would make hashing it a burden.
 pub const PASSWORD_BYTES_MAX: usize = 1024;
+/// Milliseconds that a login lasts.
+pub const SESSION_MILLIS: u64 = 14 * 24 * 3600 * 1000;
 /// Bytes of a password hash in PHC string form.
 pub const PASSWORD_HASH_BYTES_MAX: usize = 256;
 /// Members of one chat.

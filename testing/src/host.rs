@@ -23,35 +23,51 @@ pub struct Host {
     connections: u32,
 }
 
-/// The two clocks of a shard.
+/// The clocks of a shard.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     /// Microseconds of the monotonic one.
     pub micros: u64,
     /// Microseconds of the time of day.
-    pub wall_micros: u64,
+    wall_micros: u64,
+    /// The same, had it never been set back.
+    latest_wall_micros: u64,
 }
 
 impl Default for Clock {
     fn default() -> Self {
-        Self {
-            micros: 0,
-            wall_micros: EPOCH_MILLIS * 1000,
-        }
+        Self::starting_at(EPOCH_MILLIS * 1000)
     }
 }
 
 impl Clock {
+    /// Those of a process that starts when the time of day is this.
+    pub const fn starting_at(wall_micros: u64) -> Self {
+        Self {
+            micros: 0,
+            wall_micros,
+            latest_wall_micros: wall_micros,
+        }
+    }
+
     /// Lets time pass.
     pub const fn pass(&mut self, micros: u64) {
         self.micros += micros;
         self.wall_micros += micros;
+        self.latest_wall_micros += micros;
+    }
+
+    /// Sets the time of day forth, or back.
+    pub fn step_wall(&mut self, millis: i64) {
+        self.wall_micros = self.wall_micros.saturating_add_signed(millis * 1000);
+        self.latest_wall_micros = self.latest_wall_micros.max(self.wall_micros);
     }
 
     pub const fn now(&self) -> Now {
         Now {
             micros: self.micros,
             wall: Timestamp::from_millis(self.wall_micros / 1000),
+            latest_wall: Timestamp::from_millis(self.latest_wall_micros / 1000),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use rookery_engine::port::{Found, Read, StoredChat};
+use rookery_engine::port::{EndedSessions, Found, Read, StoredChat};
 use rookery_schema::message::{Message, lay_over};
 use rookery_schema::row::{AmendmentRow, ChatRow, EventRow, MemberRow, Row, UserRow};
 use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
@@ -188,9 +188,10 @@ impl Model {
                         .collect(),
                 )
             }
-            Read::EndedSessions => {
-                Found::EndedSessions(self.ended.iter().map(|(id, at)| (*id, *at)).collect())
-            }
+            Read::EndedSessions => Found::EndedSessions(EndedSessions {
+                sessions: self.ended.iter().map(|(id, at)| (*id, *at)).collect(),
+                ..EndedSessions::default()
+            }),
         }
     }
 

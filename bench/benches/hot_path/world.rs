@@ -7,7 +7,9 @@ use rookery_engine::effect::ConnEffect;
 use rookery_engine::ids::ConnId;
 use rookery_engine::input::Input;
 use rookery_engine::mesh::{EventBatch, ShardMessage};
-use rookery_engine::port::{Found, LogEvent, LogRequest, Opened, Read, StoreEvent, StoreRequest};
+use rookery_engine::port::{
+    EndedSessions, Found, LogEvent, LogRequest, Opened, Read, StoreEvent, StoreRequest,
+};
 use rookery_schema::batch::{RecordBatch, RecordBatchBuilder};
 use rookery_schema::record::{ChatCreated, MemberList, Record};
 use rookery_schema::{Offset, PartitionId, Seq, ShardId, Timestamp};
@@ -194,7 +196,7 @@ fn served(request: StoreRequest) -> StoreEvent {
         Read::MessagesBefore { .. } | Read::MessagesAfter { .. } => Found::Messages(Vec::new()),
         Read::ChatsOfUser(_) => Found::Chats(vec![CHAT]),
         Read::User(_) | Read::UserNamed(_) | Read::UsersByPrefix { .. } => Found::Users(Vec::new()),
-        Read::EndedSessions => Found::EndedSessions(Vec::new()),
+        Read::EndedSessions => Found::EndedSessions(EndedSessions::default()),
     };
     StoreEvent::Read {
         token,

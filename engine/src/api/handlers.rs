@@ -306,7 +306,7 @@ impl Api<'_> {
 
     pub(super) fn buy_ticket(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
         let caller = call.caller?;
-        let expires_at = Timestamp::from_millis(cx.now.wall.millis() + TICKET_MILLIS);
+        let expires_at = Timestamp::from_millis(cx.now.latest_wall.millis() + TICKET_MILLIS);
         let ticket = Ticket {
             ticket_id: SessionId::from_bytes(cx.random()),
             user_id: caller.user_id,
@@ -355,7 +355,7 @@ impl Api<'_> {
         cx: &Context<'_>,
     ) -> Result<(Caller, Option<Ticket>), Problem> {
         if let Some(ticket) = text(call.request, "ticket")? {
-            let ticket = self.gate.verify_ticket(ticket.as_bytes(), cx.now.wall);
+            let ticket = self.gate.verify_ticket(ticket.as_bytes(), cx.now.latest_wall);
             let ticket = ticket.ok_or(Problem::INVALID_TOKEN)?;
             return Ok((ticket.caller(), Some(ticket)));
         }

@@ -2,11 +2,10 @@
 
 use rookery_schema::event::{put_json_text, put_receipt};
 use rookery_schema::row::UserRow;
-use rookery_schema::{SessionId, Timestamp, UserId};
+use rookery_schema::{SessionId, UserId};
 
 use crate::api::Api;
 use crate::api::reply::{Reply, ReplyTo, logout_reply};
-use crate::auth::tokens::SESSION_MILLIS;
 use crate::context::Context;
 use crate::edge::port::{Found, StoreFault};
 use crate::http::Status;
@@ -104,9 +103,7 @@ fn users_reply(users: &[UserRow]) -> Reply {
 }
 
 fn login_reply(api: Api<'_>, user_id: UserId, username: &str, cx: &mut Context<'_>) -> Reply {
-    // A token tells whole seconds.
-    let expires_at = (cx.now.wall.millis() + SESSION_MILLIS).next_multiple_of(1000);
-    let expires_at = Timestamp::from_millis(expires_at);
+    let expires_at = api.gate.expiry_of_login(cx.now.latest_wall);
     let session_id = SessionId::from_bytes(cx.random());
     let session = Session {
         session_id,

@@ -1,8 +1,7 @@
 //! The cookies that a login sets, and that browsers send back (RFC 6265bis).
 
 use rookery_schema::UserId;
-
-use crate::auth::tokens::SESSION_MILLIS;
+use rookery_schema::limits::SESSION_MILLIS;
 
 /// The cookie that names the user. In trust mode it is who calls; in token mode it is for pages, which can't read
 /// the token.

@@ -1,6 +1,7 @@
 //! The gate that every request passes: it knows who presents credentials, which logins were ended, and which pages may
 //! act for users.
 
+use rookery_schema::limits::SESSION_MILLIS;
 use rookery_schema::{SessionId, Timestamp, UserId};
 
 use crate::auth::cookies::{self, Cookies, USER_COOKIE};
@@ -8,6 +9,7 @@ use crate::auth::origins::Origins;
 use crate::auth::revoked::Revoked;
 use crate::auth::tokens::{Ticket, Tokens};
 use crate::config::{AuthMode, ShardConfig};
+use crate::edge::port::EndedSessions;
 use crate::http::Request;
 use crate::ids::{Caller, Session};
 
@@ -153,6 +155,13 @@ impl Gate {
         })
     }
 
+    /// When a login of this moment expires. A clock that was ahead may have left behind that all up to a later time
+    /// count as ended; a new login is not among them.
+    pub(crate) fn expiry_of_login(&self, now: Timestamp) -> Timestamp {
+        let from = now.max(self.ended.all_until());
+        Timestamp::from_millis(from.millis() + SESSION_MILLIS)
+    }
+
     /// A token for a login.
     pub(crate) fn issue(&self, user_id: UserId, session: Session) -> Option<String> {
         self.tokens.issue(user_id, session)
@@ -172,6 +181,14 @@ impl Gate {
     /// A login was ended, here or on another shard.
     pub(crate) fn session_ended(&mut self, session_id: SessionId, expires_at: Timestamp) {
         self.ended.revoke(session_id, expires_at);
+    }
+
+    /// These logins were ended before this process started.
+    pub(crate) fn sessions_ended(&mut self, ended: EndedSessions) {
+        self.ended.revoke_all_until(ended.all_until);
+        for (session_id, expires_at) in ended.sessions {
+            self.ended.revoke(session_id, expires_at);
+        }
     }
 
     /// How many ended logins are remembered.

@@ -8,13 +8,14 @@ use rookery_schema::{SessionId, Timestamp};
 /// Ids that are kept one by one, about 40 bytes each.
 const REVOKED_MAX: usize = 1 << 20;
 
-/// Revoked ids, until they expire by themselves. When it is full, the entry that expires first is dropped, and
-/// everything that expires no later counts as revoked: users of old logins may have to log in again, but no login
-/// that was ended works again. The result does not depend on the order of revocations, so all shards agree.
+/// Revoked ids, until they expire by themselves, or are too many: then the one that expires first is dropped. With an
+/// id that is forgotten, everything that expires no later counts as revoked. So no login that was ended works again,
+/// whatever becomes of the clock; where there were too many, users of old logins may have to log in again. The result
+/// does not depend on the order of revocations, so all shards agree.
 #[derive(Debug, Default)]
 pub(crate) struct Revoked {
     ids: BTreeSet<(Timestamp, SessionId)>,
-    /// Everything that expires by then is revoked.
+    /// Everything that expires by then is revoked: the latest expiry of what was forgotten.
     all_until: Timestamp,
 }
 
@@ -24,12 +25,20 @@ impl Revoked {
         if expires_at <= self.all_until || !self.ids.insert((expires_at, id)) {
             return false;
         }
-        if self.ids.len() > REVOKED_MAX
-            && let Some((first, _)) = self.ids.pop_first()
-        {
-            self.all_until = first;
+        if self.ids.len() > REVOKED_MAX {
+            self.forget_first();
         }
         true
+    }
+
+    /// Revokes everything that expires by then.
+    pub(crate) fn revoke_all_until(&mut self, expires_at: Timestamp) {
+        self.all_until = self.all_until.max(expires_at);
+    }
+
+    /// Everything that expires by then is revoked.
+    pub(crate) const fn all_until(&self) -> Timestamp {
+        self.all_until
     }
 
     pub(crate) fn contains(&self, id: SessionId, expires_at: Timestamp) -> bool {
@@ -39,7 +48,13 @@ impl Revoked {
     /// Forgets what has expired.
     pub(crate) fn expire(&mut self, now: Timestamp) {
         while self.ids.first().is_some_and(|(first, _)| *first <= now) {
-            self.ids.pop_first();
+            self.forget_first();
+        }
+    }
+
+    fn forget_first(&mut self) {
+        if let Some((first, _)) = self.ids.pop_first() {
+            self.revoke_all_until(first);
         }
     }
 
@@ -73,6 +88,20 @@ mod tests {
         revoked.expire(at(10));
         assert_eq!(revoked.len(), 1, "what has expired is forgotten");
         assert!(revoked.contains(id(2), at(20)));
+    }
+
+    #[test]
+    fn an_id_that_was_forgotten_stays_revoked_whatever_becomes_of_the_clock() {
+        let mut revoked = Revoked::default();
+        revoked.revoke(id(1), at(10));
+        revoked.expire(at(1000));
+        assert_eq!(revoked.len(), 0);
+        assert!(revoked.contains(id(1), at(10)));
+        assert!(!revoked.revoke(id(1), at(10)), "a ticket is spent once");
+        assert!(
+            !revoked.contains(id(2), at(11)),
+            "later than what was forgotten"
+        );
     }
 
     #[test]

@@ -8,8 +8,6 @@ use sha2::Sha256;
 
 use crate::ids::{Caller, Session};
 
-/// Milliseconds that a login lasts.
-pub(crate) const SESSION_MILLIS: u64 = 14 * 24 * 3600 * 1000;
 /// Milliseconds in which a WebSocket ticket can be spent.
 pub(crate) const TICKET_MILLIS: u64 = 30_000;
 /// Bytes of a token; longer ones are refused unread.

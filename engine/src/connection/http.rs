@@ -223,7 +223,7 @@ impl Http {
             cors: api.gate().origins().cors(&request),
         });
         let (door, known) = (self.door, &mut self.known);
-        let caller = |cx: &Context<'_>| api.gate().caller(&request, known, cx.now.wall);
+        let caller = |cx: &Context<'_>| api.gate().caller(&request, known, cx.now.latest_wall);
         let action = api.handle(&request, door, caller, cx);
         let action = action.unwrap_or_else(|problem| Action::Reply(Reply::problem(&problem)));
         self.act(link, ticket, action, cx);

@@ -345,7 +345,7 @@ impl Ws {
 /// When a login expires, in microseconds of the monotonic clock.
 fn expiry_micros(session: Session, cx: &Context<'_>) -> u64 {
     let expires_at = session.expires_at.millis();
-    let left_millis = expires_at.saturating_sub(cx.now.wall.millis());
+    let left_millis = expires_at.saturating_sub(cx.now.latest_wall.millis());
     cx.now
         .micros
         .saturating_add(left_millis.saturating_mul(1000))

@@ -9,13 +9,16 @@ use crate::edge::port::{LogEvent, PasswordOutcome, StoreEvent, Token};
 use crate::ids::ConnId;
 use crate::mesh::ShardMessage;
 
-/// The two clocks of one moment, read once for each step.
+/// The clocks of one moment, read once for each step.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Now {
     /// Microseconds of a clock that never goes back.
     pub micros: u64,
     /// The time of day; it may jump.
     pub wall: Timestamp,
+    /// What logins and tickets are judged by: the time of day, which goes on from the latest seen where it is set
+    /// back, so that what has expired stays so. The same on all shards, within a tick.
+    pub latest_wall: Timestamp,
 }
 
 /// Which listener a connection came in by.

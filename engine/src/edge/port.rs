@@ -216,7 +216,16 @@ pub enum Found {
     /// For the reads of users.
     Users(Vec<UserRow>),
     /// For [`Read::EndedSessions`].
-    EndedSessions(Vec<(SessionId, Timestamp)>),
+    EndedSessions(EndedSessions),
+}
+
+/// The logins that were ended, as far as a store remembers which.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EndedSessions {
+    /// All that expire by then count as ended: some of them were, and are forgotten.
+    pub all_until: Timestamp,
+    /// Those that are remembered, and when they expire. Some may have.
+    pub sessions: Vec<(SessionId, Timestamp)>,
 }
 
 /// A chat as the store has it.

@@ -406,7 +406,7 @@ impl Home {
     }
 
     pub(crate) fn tick(&mut self, cx: &mut Context<'_>) {
-        self.spent_tickets.expire(cx.now.wall);
+        self.spent_tickets.expire(cx.now.latest_wall);
         self.quotas.tick(cx);
         self.inbox.tick(cx);
         for (user_id, stay) in std::mem::take(&mut self.unread) {

@@ -20,7 +20,7 @@ fn post(host: &Host, header: &str) -> Vec<u8> {
 }
 
 /// Posts with this header; gives whom the message would be of, or that nobody is known.
-fn sender(host: &mut Host, conn: ConnId, header: &str) -> Option<UserId> {
+pub(crate) fn sender(host: &mut Host, conn: ConnId, header: &str) -> Option<UserId> {
     let post = post(host, header);
     host.send(conn, &post);
     match host.asked.pop_front() {
@@ -53,7 +53,7 @@ pub(crate) fn log_in(host: &mut Host, conn: ConnId, user_id: UserId) -> String {
     body["token"].as_str().unwrap().to_owned()
 }
 
-const ALICE: UserId = UserId::from_bytes([0xa; 16]);
+pub(crate) const ALICE: UserId = UserId::from_bytes([0xa; 16]);
 const BOB: UserId = UserId::from_bytes([0xb; 16]);
 
 #[test]
@@ -95,18 +95,18 @@ fn each_request_is_its_own_caller_s_by_token() {
 }
 
 /// A connection on which a user has logged in, and the header with their token.
-fn connect(host: &mut Host, user: UserId) -> (ConnId, String) {
+pub(crate) fn connect(host: &mut Host, user: UserId) -> (ConnId, String) {
     let conn = host.accept();
     let token = log_in(host, conn, user);
     (conn, format!("Authorization: Bearer {token}\r\n"))
 }
 
-fn logout(header: &str) -> Vec<u8> {
+pub(crate) fn logout(header: &str) -> Vec<u8> {
     format!("POST /logout HTTP/1.1\r\nHost: localhost\r\n{header}\r\n").into_bytes()
 }
 
 /// Takes the end of a session that was asked for, and answers that it is recorded.
-fn end_session(host: &mut Host, user: UserId) {
+pub(crate) fn end_session(host: &mut Host, user: UserId) {
     let Some((asker, Command::User(user_id, command))) = host.asked.pop_front() else {
         panic!("the end of the session is recorded by its owner");
     };

@@ -6,9 +6,11 @@ use std::time::Duration;
 use rookery_engine::config::{AuthMode, ShardConfig};
 use rookery_engine::effect::{ConnEffect, Effects};
 use rookery_engine::ids::{ConnId, Session};
-use rookery_engine::input::Input;
+use rookery_engine::input::{Input, Now};
 use rookery_engine::mesh::{Asker, Command, EventBatch, Outcome, ShardMessage, SubscriptionAnswer};
-use rookery_engine::port::{Found, LogEvent, Opened, Read, StoreEvent, StoreRequest, Token};
+use rookery_engine::port::{
+    EndedSessions, Found, LogEvent, Opened, Read, StoreEvent, StoreRequest, Token,
+};
 use rookery_engine::stats::Stats;
 use rookery_schema::{ChatId, PartitionId, Route, Seq, ShardId, UserId};
 use rookery_testing::host::{self, first_id};
@@ -124,7 +126,9 @@ impl Host {
         for request in effects.store {
             if let StoreRequest::Read { token, read } = request {
                 match read {
-                    Read::EndedSessions => self.found(token, Found::EndedSessions(Vec::new())),
+                    Read::EndedSessions => {
+                        self.found(token, Found::EndedSessions(EndedSessions::default()))
+                    }
                     Read::ChatsOfUser(_) => self.found(token, Found::Chats(vec![self.chat])),
                     other => self.reads.push_back((token, other)),
                 }
@@ -178,6 +182,16 @@ impl Host {
     pub(crate) fn pass(&mut self, time: Duration) {
         self.host.clock.pass(time.as_micros() as u64);
         self.step(Input::Tick);
+    }
+
+    /// The time of day is set, which the shard is told.
+    pub(crate) fn step_wall(&mut self, millis: i64) {
+        self.host.clock.step_wall(millis);
+        self.step(Input::Tick);
+    }
+
+    pub(crate) const fn now(&self) -> Now {
+        self.host.clock.now()
     }
 
     /// Nothing runs for a while.

@@ -6,6 +6,7 @@
 mod bounds;
 mod bugs;
 mod callers;
+mod clock_steps;
 mod deadlines;
 mod endings;
 mod host;

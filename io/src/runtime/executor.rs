@@ -5,11 +5,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use glommio::{GlommioError, Latency, LocalExecutor, LocalExecutorBuilder, Placement, Shares};
 use rookery_schema::ShardId;
 
+use super::clock::ClockOrigin;
 use super::core::Core;
 use super::heartbeat::{HeartbeatReceiver, heartbeat};
 use super::{Engine, Outside};
@@ -52,8 +53,7 @@ pub struct Parts<E> {
     pub admission: Admission,
     /// Beats once in each tick.
     pub(crate) heartbeat: HeartbeatReceiver,
-    /// When the engine's clock began.
-    pub start: Instant,
+    pub clocks: ClockOrigin,
     /// Set by the shard.
     pub status: Arc<ShardStatus>,
 }
@@ -150,7 +150,7 @@ async fn serve<E: Engine>(parts: Parts<E>) -> Result<(), GlommioError<()>> {
         (parts.engine)(),
         parts.outside,
         Connections::new(parts.listeners, parts.admission)?,
-        parts.start,
+        parts.clocks,
         parts.status,
     ));
     let ticks = glommio::spawn_local_into(Rc::clone(&core).ticks(parts.heartbeat), queue)?;

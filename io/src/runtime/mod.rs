@@ -17,6 +17,7 @@ use rookery_engine::outbox::Outbox;
 use rookery_engine::shard::Shard;
 use rookery_engine::stats::Stats;
 
+pub use clock::ClockOrigin;
 pub use outside::{Backend, Control, Outside};
 
 /// What a shard's thread drives: the engine's [`Shard`], or a stand-in for it in tests. Each method is

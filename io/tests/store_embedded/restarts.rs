@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use rookery_engine::port::{Found, Read};
+use rookery_engine::port::{EndedSessions, Found, Read};
 use rookery_io::embedded::{DataDir, Durability};
 use rookery_io::log::Stored;
 use rookery_io::store::embedded::{EmbeddedStore, Settings};
@@ -39,7 +39,7 @@ fn it_knows_up_to_where_the_log_is_stored() {
 }
 
 #[test]
-fn sessions_whose_tokens_have_expired_are_forgotten() {
+fn of_sessions_that_have_expired_only_until_when_is_remembered() {
     let root = tempfile::tempdir().unwrap();
     let ended = |id: u8, millis| Row::EndedSession {
         session_id: SessionId::from_bytes([id; 16]),
@@ -48,19 +48,27 @@ fn sessions_whose_tokens_have_expired_are_forgotten() {
     let mut shard = start(&open(root.path()).unwrap(), 0);
     shard.write(vec![
         ended(1, 1_600_000_000_000),
+        ended(3, 1_500_000_000_000),
         ended(2, 200_000_000_000_000),
     ]);
     shard.stop();
-    let mut shard = start(&open(root.path()).unwrap(), 0);
-    let kept = (
-        SessionId::from_bytes([2; 16]),
-        Timestamp::from_millis(200_000_000_000_000),
-    );
-    assert_eq!(
-        shard.read(&Read::EndedSessions),
-        Found::EndedSessions(vec![kept])
-    );
-    shard.stop();
+    // Once more, now that there is nothing to forget.
+    for _ in 0..2 {
+        let mut shard = start(&open(root.path()).unwrap(), 0);
+        let kept = (
+            SessionId::from_bytes([2; 16]),
+            Timestamp::from_millis(200_000_000_000_000),
+        );
+        let expected = EndedSessions {
+            all_until: Timestamp::from_millis(1_600_000_000_000),
+            sessions: vec![kept],
+        };
+        assert_eq!(
+            shard.read(&Read::EndedSessions),
+            Found::EndedSessions(expected)
+        );
+        shard.stop();
+    }
 }
 
 #[test]

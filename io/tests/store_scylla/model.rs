@@ -169,9 +169,9 @@ fn sorted(found: Found) -> Found {
             chats.sort_unstable();
             Found::Chats(chats)
         }
-        Found::EndedSessions(mut sessions) => {
-            sessions.sort_unstable();
-            Found::EndedSessions(sessions)
+        Found::EndedSessions(mut ended) => {
+            ended.sessions.sort_unstable();
+            Found::EndedSessions(ended)
         }
         other => other,
     }

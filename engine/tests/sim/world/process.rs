@@ -156,8 +156,8 @@ impl World {
 /// Clocks that were set by somebody else than those of other shards: the monotonic one begins anywhere, and the time
 /// of day is off by up to two seconds.
 fn clock(dice: &mut Dice) -> Clock {
-    Clock {
-        micros: dice.below(1_000_000_000) as u64,
-        wall_micros: EPOCH_MILLIS * 1000 + dice.below(4_000_000) as u64,
-    }
+    let micros = dice.below(1_000_000_000) as u64;
+    let mut clock = Clock::starting_at(EPOCH_MILLIS * 1000 + dice.below(4_000_000) as u64);
+    clock.micros = micros;
+    clock
 }

@@ -10,7 +10,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Waker};
-use std::time::Instant;
 
 use rookery_engine::effect::Effects;
 use rookery_engine::ids::ConnId;
@@ -18,7 +17,7 @@ use rookery_engine::input::{Input, Now};
 use rookery_schema::ShardId;
 
 use super::Engine;
-use super::clock::Clock;
+use super::clock::{Clock, ClockOrigin};
 use super::heartbeat::HeartbeatReceiver;
 use super::outside::Outside;
 use crate::mesh::MovedSocket;
@@ -62,7 +61,7 @@ impl<E: Engine> Core<E> {
         engine: E,
         outside: Outside,
         connections: Connections,
-        start: Instant,
+        clocks: ClockOrigin,
         status: Arc<ShardStatus>,
     ) -> Self {
         Self {
@@ -71,7 +70,7 @@ impl<E: Engine> Core<E> {
             effects: RefCell::default(),
             outside: RefCell::new(outside),
             connections: RefCell::new(connections),
-            clock: Clock::new(start),
+            clock: Clock::new(clocks),
             round: RoundDue::default(),
             standstills: RefCell::default(),
             stalled: Cell::new(false),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use fjall::compaction::Leveled;
 use fjall::config::CompressionPolicy;
-use fjall::{Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
-use rookery_engine::port::{Found, Read, StoredChat};
+use fjall::{Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, UserValue};
+use rookery_engine::port::{EndedSessions, Found, Read, StoredChat};
 use rookery_schema::event::EventKind;
 use rookery_schema::format;
 use rookery_schema::message::Message;
@@ -37,6 +37,8 @@ const LOG_ID_KEY: &[u8] = b"log_id";
 const STORED_PREFIX: &[u8] = b"stored/";
 /// Followed by a shard; the value is how many batches its lane has written.
 const BATCHES_PREFIX: &[u8] = b"batches/";
+/// The latest expiry of an ended session that was forgotten, in milliseconds.
+const ENDED_UNTIL_KEY: &[u8] = b"ended_until";
 
 /// See the module.
 pub(super) struct Tables {
@@ -270,7 +272,10 @@ impl Tables {
             Read::UsersByPrefix { prefix, limit } => {
                 self.users_by_prefix(prefix, *limit).map(Found::Users)
             }
-            Read::EndedSessions => self.ended_sessions().map(Found::EndedSessions),
+            Read::EndedSessions => Ok(Found::EndedSessions(EndedSessions {
+                all_until: self.sessions_ended_until()?,
+                sessions: self.ended_sessions()?,
+            })),
         }
     }
 
@@ -370,15 +375,24 @@ impl Tables {
         entries.collect()
     }
 
-    /// Forgets the ends of sessions whose tokens have expired by themselves.
+    /// All sessions that expire by then count as ended.
+    fn sessions_ended_until(&self) -> Result<Timestamp, ReadError> {
+        let millis = number(self.meta.get(ENDED_UNTIL_KEY)?)?;
+        Ok(Timestamp::from_millis(millis.unwrap_or(0)))
+    }
+
+    /// Forgets the ends of sessions whose tokens have expired by themselves, but for the latest expiry among them:
+    /// the clock may be ahead.
     pub(super) fn remove_expired(&self, now: Timestamp) -> Result<(), ReadError> {
         let mut expired = self.ended_sessions()?;
         expired.retain(|(_, expires_at)| *expires_at < now);
         // On a full disk, a store that has nothing to forget opens nevertheless.
-        if expired.is_empty() {
+        let Some(latest) = expired.iter().map(|(_, expires_at)| *expires_at).max() else {
             return Ok(());
-        }
+        };
+        let until = self.sessions_ended_until()?.max(latest);
         let mut batch = self.batch(PersistMode::Buffer);
+        batch.insert(&self.meta, ENDED_UNTIL_KEY, until.millis().to_be_bytes());
         for (session_id, _) in expired {
             batch.remove(&self.ended_sessions, session_id.as_bytes());
         }
@@ -437,14 +451,18 @@ impl Tables {
 
     /// How many batches a shard's lane has written.
     pub(super) fn batches(&self, shard: ShardId) -> Result<u64, ReadError> {
-        let value = self
-            .meta
-            .get(prefixed(BATCHES_PREFIX, &shard.0.to_be_bytes()))?;
-        let number = |value: &[u8]| value.try_into().map(u64::from_be_bytes);
-        value.map_or(Ok(0), |value| {
-            number(&value).map_err(|_| ReadError::Malformed("meta"))
-        })
+        let key = prefixed(BATCHES_PREFIX, &shard.0.to_be_bytes());
+        Ok(number(self.meta.get(key)?)?.unwrap_or(0))
     }
+}
+
+/// A number among the notes of the store itself.
+fn number(value: Option<UserValue>) -> Result<Option<u64>, ReadError> {
+    let bytes = value.map(|value| value.as_ref().try_into());
+    let bytes = bytes
+        .transpose()
+        .map_err(|_| ReadError::Malformed("meta"))?;
+    Ok(bytes.map(u64::from_be_bytes))
 }
 
 fn format_in(meta: &Keyspace) -> Result<Option<u32>, ReadError> {

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use futures_util::future::try_join_all;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use rookery_engine::port::{Found, Read};
+use rookery_engine::port::{EndedSessions, Found, Read};
 use rookery_schema::cql::{ENDED_SESSION_BUCKETS, behind_prefix, name_bucket, name_buckets};
 use rookery_schema::row::{ChatRow, UserRow};
 use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
@@ -17,7 +17,6 @@ use scylla::value::CqlTimestamp;
 use uuid::Uuid;
 
 use super::Connection;
-use super::write::now;
 use crate::store::scylla::event::from_bigint;
 use crate::store::scylla::failure::DriverError;
 use crate::store::scylla::plan::is_member;
@@ -180,16 +179,16 @@ impl Connection {
         }
     }
 
-    async fn ended_sessions(&self) -> Result<Vec<(SessionId, Timestamp)>, DriverError> {
+    async fn ended_sessions(&self) -> Result<EndedSessions, DriverError> {
         let of_buckets = (0..i32::from(ENDED_SESSION_BUCKETS)).map(|bucket| {
             self.select::<(Uuid, CqlTimestamp)>(&self.statements.ended_sessions, (bucket,))
         });
-        let now = now();
         let found = try_join_all(of_buckets).await?.into_iter().flatten();
         let sessions = found.map(|(id, expires_at)| (SessionId(id), time(expires_at)));
-        Ok(sessions
-            .filter(|(_, expires_at)| *expires_at > now)
-            .collect())
+        Ok(EndedSessions {
+            sessions: sessions.collect(),
+            ..EndedSessions::default()
+        })
     }
 
     /// All rows of an answer, page by page.

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rookery_schema::cql::{SCHEMA_VERSION, bucket, ended_session_bucket, name_bucket};
+use rookery_schema::limits::SESSION_MILLIS;
 use rookery_schema::row::{AmendmentRow, EventRow, MemberRow, UserRow};
 use rookery_schema::{Offset, PartitionId, SessionId, Timestamp};
 use scylla::serialize::row::SerializeRow;
@@ -74,10 +75,8 @@ impl Connection {
             }
             Batch::EndedSessions(rows) => {
                 let now = now();
-                // One that has expired by itself would be written to be forgotten.
-                let rows: Vec<_> = rows.iter().filter(|(_, expiry)| *expiry > now).collect();
-                let values = |row: &&(SessionId, Timestamp)| ended_session(**row, now);
-                self.many(&to.add_ended_session, &rows, values).await
+                let values = |row: &(SessionId, Timestamp)| ended_session(*row, now);
+                self.many(&to.add_ended_session, rows, values).await
             }
         }
     }
@@ -166,21 +165,22 @@ fn ended_session(
     )
 }
 
-/// For how long a row is of use; 0 where it is to stay.
+/// For how long a row is of use; 0 where it is to stay. This clock may be ahead, so it is never less than a login lasts:
+/// then the servers' clocks say how long that is.
 fn ttl_seconds(expires_at: Timestamp, now: Timestamp) -> i32 {
     let left = expires_at.millis().saturating_sub(now.millis());
-    let seconds = left.div_ceil(1000);
+    let seconds = left.max(SESSION_MILLIS).div_ceil(1000);
     if seconds > TTL_SECONDS_MAX {
         return 0;
     }
-    i32::try_from(seconds.max(1)).unwrap_or(0)
+    i32::try_from(seconds).unwrap_or(0)
 }
 
 fn timestamp(at: Timestamp) -> CqlTimestamp {
     CqlTimestamp(bigint(at.millis()))
 }
 
-pub(super) fn now() -> Timestamp {
+fn now() -> Timestamp {
     let since_epoch: Duration = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
@@ -192,14 +192,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_lives_as_long_as_it_is_of_use_or_stays_where_that_is_long() {
+    fn a_row_lives_as_long_as_a_login_may_or_stays_where_that_is_long() {
         let ttl = |left| {
             ttl_seconds(
                 Timestamp::from_millis(5000 + left),
                 Timestamp::from_millis(5000),
             )
         };
-        assert_eq!((ttl(0), ttl(1), ttl(1000), ttl(1001)), (1, 1, 1, 2));
+        let login = SESSION_MILLIS.div_ceil(1000) as i32;
+        for less in [0, 1, SESSION_MILLIS] {
+            assert_eq!(ttl(less), login);
+        }
+        assert_eq!(ttl(SESSION_MILLIS + 1), login + 1);
         let longest = TTL_SECONDS_MAX * 1000;
         assert_eq!(ttl(longest), i32::try_from(TTL_SECONDS_MAX).unwrap_or(0));
         assert_eq!(ttl(longest + 1), 0);
