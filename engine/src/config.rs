@@ -1,5 +1,8 @@
 //! What a shard is told when it is made.
 
+use std::fmt;
+use std::iter;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rookery_schema::{Routing, ShardId};
@@ -18,10 +21,10 @@ pub struct ShardConfig {
     pub public_urls: Vec<Origin>,
     /// Other origins whose pages may act for their users.
     pub allowed_origins: Vec<Origin>,
-    /// Signs tokens; at least 32 bytes, the same at every start.
-    pub token_secret: Vec<u8>,
-    /// Signs tickets; at least 32 bytes, the same for all shards and new at every start.
-    pub ticket_secret: Vec<u8>,
+    /// Of tokens; the same at every start, but for rotations.
+    pub token_keys: Keys,
+    /// Of tickets; the same for all shards and new at every start.
+    pub ticket_keys: Keys,
     /// Seeds this shard's random numbers; different for each shard and start, and not guessable.
     pub entropy: [u8; 32],
     /// Changes are refused while the oldest one that is not stored is older.
@@ -56,4 +59,37 @@ pub enum AuthMode {
     Token,
     /// By what they say.
     Trust,
+}
+
+/// A key. Its bytes stay in the memory that its owner has for secrets, and are borrowed from there for each signature.
+pub type Key = Arc<dyn AsRef<[u8]> + Send + Sync>;
+
+/// The keys of one purpose, each of at least 32 bytes: the first signs, and all verify.
+#[derive(Clone)]
+pub struct Keys {
+    first: Key,
+    others: Arc<[Key]>,
+}
+
+impl Keys {
+    pub fn new(first: Key, others: Vec<Key>) -> Self {
+        let others = others.into();
+        Self { first, others }
+    }
+
+    pub(crate) fn signing(&self) -> &[u8] {
+        (*self.first).as_ref()
+    }
+
+    /// All of them, the first one first.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let others = self.others.iter().map(|key| (**key).as_ref());
+        iter::once(self.signing()).chain(others)
+    }
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Keys([redacted])")
+    }
 }

@@ -110,6 +110,7 @@ impl Shard {
             | Input::Store(_)
             | Input::Password { .. }
             | Input::Rendered { .. }
+            | Input::TokenKeys(_)
             | Input::Tick
             | Input::Drain => self.with_parts(now, effects, |parts, cx| {
                 parts.take(input, cx);
@@ -247,6 +248,10 @@ impl Parts<'_> {
                 self.password_done(token, outcome, cx);
             }
             Input::Rendered { ticket, body } => self.scrapes.rendered(ticket, body, cx),
+            Input::TokenKeys(keys) => {
+                self.gate.set_token_keys(keys);
+                self.connections.forget_callers();
+            }
             Input::Tick => self.tick(cx),
             Input::Drain => {
                 cx.readiness.drain();

@@ -1,8 +1,9 @@
 //! From a configuration to a running server.
 
 use std::io;
+use std::path::Path;
 
-use rookery_engine::config::AuthMode;
+use rookery_engine::config::{AuthMode, Keys};
 use rookery_engine::limits::Proxies;
 use rookery_schema::PartitionId;
 use uuid::Uuid;
@@ -18,6 +19,7 @@ use crate::log::redpanda::{self, RedpandaError, RedpandaLog};
 use crate::logging;
 use crate::memory;
 use crate::net::admission::PerAddress;
+use crate::privacy;
 use crate::runtime::Backend;
 use crate::server::{self, ServerConfig, ServerError, StopSignals};
 use crate::store::scylla::{self, ScyllaError};
@@ -52,11 +54,12 @@ pub enum ServeError {
 pub fn serve(config: &Config) -> Result<(), ServeError> {
     check::preflight()?;
     memory::keep_freed();
+    privacy::keep_from_others();
     let data_dir = DataDir::open(&config.data_dir)?;
-    let token_secret = config::token_secret(&config.token_secret_file)?;
     let _logging =
         logging::init(config.log_level).map_err(|error| ServeError::Logging(error.to_string()))?;
-    let stop = StopSignals::register()?;
+    let token_keys = config::token_keys_or_new(&config.token_secret_file)?;
+    let stop = StopSignals::register()?.with_hangup()?;
     let log = match log_backend(config, &data_dir, &stop) {
         Err(ServeError::Redpanda(RedpandaError::Interrupted)) => return Ok(()),
         log => log?,
@@ -76,7 +79,7 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
         },
         public_urls: config.public_urls.clone(),
         allowed_origins: config.allowed_origins.clone(),
-        token_secret: token_secret.expose().to_vec(),
+        token_keys,
         lag_limit: config.lag_limit,
         slow_reader: config.slow_reader,
         user_rate: config.user_rate.map_or(0, Into::into),
@@ -94,10 +97,22 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
         ),
         appends_in_flight_max: log.appends_in_flight_max(),
     };
-    server::run(&server, stop, |opening| {
+    let reread_keys = || reread_keys(&config.token_secret_file);
+    server::run(&server, stop, reread_keys, |opening| {
         open(config, &data_dir, &log, &opening)
     })?;
     Ok(())
+}
+
+/// The token keys as they are in their file now. Where they can't be had, those that are in use stay.
+fn reread_keys(path: &Path) -> Option<Keys> {
+    match config::token_keys(path) {
+        Ok(keys) => Some(keys),
+        Err(error) => {
+            tracing::error!(%error, "the token keys stay as they were");
+            None
+        }
+    }
 }
 
 /// The configured log, created if it does not exist.

@@ -9,12 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use rookery_engine::config::{AuthMode, ShardConfig};
+use rookery_engine::config::{AuthMode, Keys, ShardConfig};
 use rookery_engine::http::Origin;
 use rookery_engine::limits::Proxies;
 use rookery_engine::shard::Shard;
 use rookery_schema::{Placement, Routing};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
@@ -28,6 +28,7 @@ use crate::passwords::{self, PasswordPort};
 use crate::runtime::executor::{self, Executor, Parts, StartError};
 use crate::runtime::heartbeat::HeartbeatReceiver;
 use crate::runtime::{Backend, ClockOrigin, Control, Engine, Outside};
+use crate::secret_memory::SecretMemory;
 use crate::service::{self, Monitor, ShardStatus};
 use crate::vital::{self, Shutdown};
 
@@ -41,8 +42,8 @@ const LANES_MAX: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(5);
 /// How long all shards must be drained at the same time: messages between them may undo it.
 const DRAINED_FOR: Duration = Duration::from_millis(20);
-/// Orders waiting for a shard; there are only two kinds.
-const CONTROLS_MAX: usize = 4;
+/// Orders waiting for a shard. Whoever has one more waits.
+const CONTROLS_MAX: usize = 16;
 
 /// How to run a server.
 #[derive(Clone, Debug)]
@@ -60,8 +61,7 @@ pub struct ServerConfig {
     pub public_urls: Vec<Origin>,
     /// Other origins whose pages may act for their users.
     pub allowed_origins: Vec<Origin>,
-    /// At least 32 bytes.
-    pub token_secret: Vec<u8>,
+    pub token_keys: Keys,
     pub lag_limit: Duration,
     pub slow_reader: Duration,
     /// Messages per second and user; 0: no limit.
@@ -102,7 +102,7 @@ pub enum ServerError {
     Signals(io::Error),
 }
 
-/// `SIGTERM` and `SIGINT`. Once registered, they no longer end the process by themselves.
+/// `SIGTERM` and `SIGINT`, and for a server `SIGHUP`. Once registered, they no longer end the process by themselves.
 pub struct StopSignals {
     signals: Signals,
     interrupted: Arc<AtomicBool>,
@@ -125,19 +125,30 @@ impl StopSignals {
         })
     }
 
-    /// Set once a signal has arrived.
+    /// Has `SIGHUP` read the token keys again, from when the server runs; one that comes before is kept.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub fn with_hangup(self) -> Result<Self, ServerError> {
+        let added = self.signals.add_signal(SIGHUP);
+        added.map_err(ServerError::Signals)?;
+        Ok(self)
+    }
+
+    /// Set once a signal to stop has arrived.
     pub fn interrupted(&self) -> &AtomicBool {
         &self.interrupted
     }
 }
 
-/// Runs a server until it is signalled to stop, then drains it.
+/// Runs a server until it is signalled to stop, then drains it. `SIGHUP` gives it the keys that `reread_keys` finds.
 ///
 /// # Errors
 /// If it can't start.
 pub fn run(
     config: &ServerConfig,
     mut stop: StopSignals,
+    reread_keys: impl Fn() -> Option<Keys>,
     open: impl FnOnce(Opening<'_>) -> Result<Opened, OpenError>,
 ) -> Result<(), ServerError> {
     vital::log_panics();
@@ -151,7 +162,15 @@ pub fn run(
         partitions = config.partitions,
         "listening"
     );
-    stop.signals.forever().next();
+    let hangups = stop
+        .signals
+        .forever()
+        .take_while(|signal| *signal == SIGHUP);
+    for keys in hangups.filter_map(|_| reread_keys()) {
+        let count = keys.iter().count();
+        server.tell(&Control::TokenKeys(keys));
+        tracing::info!(keys = count, "took up the token keys");
+    }
     tracing::info!("draining");
     service::stopping();
     if !server.stop(DRAIN_MAX) {
@@ -292,10 +311,10 @@ impl Server {
 
     /// Finishes what was begun and ends all threads. False if not everything was finished in time.
     pub fn stop(self, at_most: Duration) -> bool {
-        self.tell(Control::Drain);
+        self.tell(&Control::Drain);
         let drained = self.wait_until_drained(at_most);
         self.shutdown.begin();
-        self.tell(Control::Stop);
+        self.tell(&Control::Stop);
         let ended = wait_until(STOP_MAX, || {
             self.shards.iter().all(|shard| shard.thread.is_finished())
         });
@@ -308,9 +327,9 @@ impl Server {
         drained && ended && finished
     }
 
-    fn tell(&self, control: Control) {
+    fn tell(&self, control: &Control) {
         for shard in &self.shards {
-            if shard.control.send(control).is_err() {
+            if shard.control.send(control.clone()).is_err() {
                 tracing::error!(?control, "a shard no longer takes orders");
             }
         }
@@ -389,10 +408,7 @@ fn configure_shards(
     routing: &Routing,
 ) -> Result<Vec<ShardConfig>, ServerError> {
     let mut random = File::open("/dev/urandom").map_err(ServerError::Entropy)?;
-    let mut ticket_secret = vec![0; 32];
-    random
-        .read_exact(&mut ticket_secret)
-        .map_err(ServerError::Entropy)?;
+    let ticket_keys = random_key(&mut random).map_err(ServerError::Entropy)?;
     routing
         .all_shards()
         .map(|id| {
@@ -406,8 +422,8 @@ fn configure_shards(
                 auth: config.auth,
                 public_urls: config.public_urls.clone(),
                 allowed_origins: config.allowed_origins.clone(),
-                token_secret: config.token_secret.clone(),
-                ticket_secret: ticket_secret.clone(),
+                token_keys: config.token_keys.clone(),
+                ticket_keys: ticket_keys.clone(),
                 entropy,
                 lag_limit: config.lag_limit,
                 slow_reader: config.slow_reader,
@@ -420,6 +436,12 @@ fn configure_shards(
             })
         })
         .collect()
+}
+
+fn random_key(random: &mut File) -> io::Result<Keys> {
+    let mut key = SecretMemory::new(32)?;
+    random.read_exact(&mut key)?;
+    Ok(Keys::new(Arc::new(key), Vec::new()))
 }
 
 /// The listeners of each shard. All shards share the public address; the first also has the admin one.

@@ -1,10 +1,11 @@
 //! One shard and what every host of one needs: a configuration, a clock, the effects of its steps, connections.
 
 use std::io::IoSlice;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use rookery_engine::config::{AuthMode, ShardConfig};
+use rookery_engine::config::{AuthMode, Keys, ShardConfig};
 use rookery_engine::effect::{Effects, HandedOff};
 use rookery_engine::ids::{ConnId, Session};
 use rookery_engine::input::{Entrance, Input, Now};
@@ -80,6 +81,11 @@ pub fn routing(partitions: u32, shards: u16) -> Routing {
     Routing::new(Placement::new(partitions).unwrap(), shards).unwrap()
 }
 
+/// One key, of 32 equal bytes.
+pub fn keys(byte: u8) -> Keys {
+    Keys::new(Arc::new([byte; 32]), Vec::new())
+}
+
 /// The settings of a shard in trust mode, without limits of rates, that refuses messages which are a second late.
 pub fn config(id: ShardId, routing: Routing) -> ShardConfig {
     ShardConfig {
@@ -88,8 +94,8 @@ pub fn config(id: ShardId, routing: Routing) -> ShardConfig {
         auth: AuthMode::Trust,
         public_urls: Vec::new(),
         allowed_origins: Vec::new(),
-        token_secret: vec![1; 32],
-        ticket_secret: vec![2; 32],
+        token_keys: keys(1),
+        ticket_keys: keys(2),
         entropy: [3; 32],
         lag_limit: Duration::from_secs(1),
         slow_reader: Duration::from_secs(5),

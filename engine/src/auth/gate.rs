@@ -8,7 +8,7 @@ use crate::auth::cookies::{self, Cookies, USER_COOKIE};
 use crate::auth::origins::Origins;
 use crate::auth::revoked::Revoked;
 use crate::auth::tokens::{Ticket, Tokens};
-use crate::config::{AuthMode, ShardConfig};
+use crate::config::{AuthMode, Keys, ShardConfig};
 use crate::edge::port::EndedSessions;
 use crate::http::Request;
 use crate::ids::{Caller, Session};
@@ -31,12 +31,13 @@ pub(crate) struct Gate {
 
 impl Gate {
     pub(crate) fn new(config: &ShardConfig) -> Self {
+        let tickets = config.ticket_keys.clone();
         Self {
             mode: config.auth,
             // In trust mode a name alone logs in, which no other mode must believe later.
             tokens: match config.auth {
-                AuthMode::Token => Tokens::new(&config.token_secret, &config.ticket_secret),
-                AuthMode::Trust => Tokens::new(&config.ticket_secret, &config.ticket_secret),
+                AuthMode::Token => Tokens::new(config.token_keys.clone(), tickets),
+                AuthMode::Trust => Tokens::new(tickets.clone(), tickets),
             },
             ended: Revoked::default(),
             cookies: Cookies::new(config.is_secure()),
@@ -50,6 +51,14 @@ impl Gate {
 
     pub(crate) const fn cookies(&self) -> Cookies {
         self.cookies
+    }
+
+    /// From now on, tokens have these keys. In trust mode they have none.
+    pub(crate) fn set_token_keys(&mut self, keys: Keys) {
+        match self.mode {
+            AuthMode::Token => self.tokens.set_token_keys(keys),
+            AuthMode::Trust => {}
+        }
     }
 
     pub(crate) const fn origins(&self) -> &Origins {

@@ -6,10 +6,13 @@ use rookery_schema::{SessionId, Timestamp, UserId};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::Sha256;
 
+use crate::config::Keys;
 use crate::ids::{Caller, Session};
 
 /// Milliseconds in which a WebSocket ticket can be spent.
 pub(crate) const TICKET_MILLIS: u64 = 30_000;
+/// Seconds that the clock of whoever issued a token may be ahead of ours.
+const CLOCK_SKEW_SECONDS: u64 = 60;
 /// Bytes of a token; longer ones are refused unread.
 const TOKEN_BYTES_MAX: usize = 2048;
 
@@ -41,7 +44,7 @@ enum Issuer {
     Rookery,
 }
 
-// An unknown claim may be a restriction, such as `nbf` or `aud`, so it refuses the token.
+// An unknown claim may be a restriction, such as `aud`, so it refuses the token.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TokenClaims {
@@ -50,6 +53,26 @@ struct TokenClaims {
     sid: SessionId,
     /// Seconds, as JWT has it (RFC 7519, section 4.1.4).
     exp: u64,
+    /// Seconds before which it is not to be accepted. Rookery sets none; others who have the key may.
+    #[serde(default, skip_serializing_if = "is_unset")]
+    nbf: u64,
+    /// Seconds when it was issued, likewise. A clock that is far ahead would issue what outlives its time.
+    #[serde(default, skip_serializing_if = "is_unset")]
+    iat: u64,
+}
+
+impl TokenClaims {
+    fn has_begun(&self, now: Timestamp) -> bool {
+        self.nbf.max(self.iat) <= now.seconds() + CLOCK_SKEW_SECONDS
+    }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+const fn is_unset(seconds: &u64) -> bool {
+    *seconds == 0
 }
 
 #[derive(Serialize, Deserialize)]
@@ -63,58 +86,67 @@ struct TicketClaims {
     session: Option<(SessionId, Timestamp)>,
 }
 
-/// Issues and verifies tokens and tickets, each with a secret of its own. The engine has no clock: the
+/// Issues and verifies tokens and tickets, each with keys of its own. The engine has no clock: the
 /// caller passes the time in.
 pub(crate) struct Tokens {
-    token_key: Key,
-    ticket_key: Key,
+    token_keys: Keys,
+    ticket_keys: Keys,
 }
 
 impl Tokens {
-    pub(crate) fn new(token_secret: &[u8], ticket_secret: &[u8]) -> Self {
+    pub(crate) const fn new(token_keys: Keys, ticket_keys: Keys) -> Self {
         Self {
-            token_key: Key::new(token_secret),
-            ticket_key: Key::new(ticket_secret),
+            token_keys,
+            ticket_keys,
         }
+    }
+
+    /// From now on, tokens have these keys.
+    pub(crate) fn set_token_keys(&mut self, keys: Keys) {
+        self.token_keys = keys;
     }
 
     /// A token for a login.
     pub(crate) fn issue(&self, user_id: UserId, session: Session) -> Option<String> {
-        self.token_key.sign(&TokenClaims {
+        let claims = TokenClaims {
             iss: Issuer::Rookery,
             sub: user_id,
             sid: session.session_id,
             exp: session.expires_at.seconds(),
-        })
+            nbf: 0,
+            iat: 0,
+        };
+        sign(&self.token_keys, &claims)
     }
 
-    /// The login that a token stands for, unless it is forged or expired.
+    /// The login that a token stands for, unless it is forged, expired, or not valid yet.
     pub(crate) fn verify(&self, token: &[u8], now: Timestamp) -> Option<(UserId, Session)> {
-        let claims: TokenClaims = self.token_key.verify(token)?;
+        let claims: TokenClaims = verify(&self.token_keys, token)?;
         let session = Session {
             session_id: claims.sid,
             expires_at: Timestamp::from_millis(claims.exp.saturating_mul(1000)),
         };
-        (now < session.expires_at).then_some((claims.sub, session))
+        let is_valid = claims.has_begun(now) && now < session.expires_at;
+        is_valid.then_some((claims.sub, session))
     }
 
     /// A ticket as text, for a query.
     pub(crate) fn issue_ticket(&self, ticket: &Ticket) -> Option<String> {
-        self.ticket_key.sign(&TicketClaims {
+        let session = ticket.session;
+        let claims = TicketClaims {
             iss: Issuer::Rookery,
             sub: ticket.user_id,
             jti: ticket.ticket_id,
             exp: ticket.expires_at.millis(),
-            session: ticket
-                .session
-                .map(|session| (session.session_id, session.expires_at)),
-        })
+            session: session.map(|session| (session.session_id, session.expires_at)),
+        };
+        sign(&self.ticket_keys, &claims)
     }
 
     /// The ticket in a query, unless it is forged or expired. Its user's home knows whether it was
     /// already spent.
     pub(crate) fn verify_ticket(&self, ticket: &[u8], now: Timestamp) -> Option<Ticket> {
-        let claims: TicketClaims = self.ticket_key.verify(ticket)?;
+        let claims: TicketClaims = verify(&self.ticket_keys, ticket)?;
         let session = claims.session.map(|(session_id, expires_at)| Session {
             session_id,
             expires_at,
@@ -133,53 +165,60 @@ impl Tokens {
 /// very bytes, so the bearer has no say in how their token is verified.
 const HEADER: &str = "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.";
 
-/// A secret, ready to sign and verify JWTs with HS256 (RFC 7515, RFC 7519).
-struct Key {
-    mac: Hmac<Sha256>,
+/// A JWT with HS256 (RFC 7515, RFC 7519).
+fn sign(keys: &Keys, claims: &impl Serialize) -> Option<String> {
+    let claims = serde_json::to_vec(claims).ok()?;
+    let mut token = HEADER.to_owned();
+    BASE64URL_NOPAD.encode_append(&claims, &mut token);
+    let signature = mac(keys.signing(), &token).finalize();
+    token.push('.');
+    BASE64URL_NOPAD.encode_append(&signature.into_bytes(), &mut token);
+    Some(token)
 }
 
-impl Key {
-    fn new(secret: &[u8]) -> Self {
-        let mac = Hmac::new_from_slice(secret).expect("HMAC takes a key of any length");
-        Self { mac }
+/// The claims of a token that one of these keys signed, complete and well-formed. Whether they have expired
+/// is left to the caller.
+fn verify<Claims: DeserializeOwned>(keys: &Keys, token: &[u8]) -> Option<Claims> {
+    if token.len() > TOKEN_BYTES_MAX {
+        return None;
     }
+    let (signed, signature) = std::str::from_utf8(token).ok()?.rsplit_once('.')?;
+    let claims = signed.strip_prefix(HEADER)?;
+    let signature = BASE64URL_NOPAD.decode(signature.as_bytes()).ok()?;
+    // Each comparison takes the same time wherever the two differ.
+    let fits = |key| mac(key, signed).verify_slice(&signature).is_ok();
+    if !keys.iter().any(fits) {
+        return None;
+    }
+    let claims = BASE64URL_NOPAD.decode(claims.as_bytes()).ok()?;
+    serde_json::from_slice(&claims).ok()
+}
 
-    fn sign(&self, claims: &impl Serialize) -> Option<String> {
-        let claims = serde_json::to_vec(claims).ok()?;
-        let mut token = HEADER.to_owned();
-        BASE64URL_NOPAD.encode_append(&claims, &mut token);
-        let signature = self.mac.clone().chain_update(&token).finalize();
-        token.push('.');
-        BASE64URL_NOPAD.encode_append(&signature.into_bytes(), &mut token);
-        Some(token)
-    }
-
-    /// The claims of a token that this key signed, complete and well-formed. Whether they have expired
-    /// is left to the caller.
-    fn verify<Claims: DeserializeOwned>(&self, token: &[u8]) -> Option<Claims> {
-        if token.len() > TOKEN_BYTES_MAX {
-            return None;
-        }
-        let (signed, signature) = std::str::from_utf8(token).ok()?.rsplit_once('.')?;
-        let claims = signed.strip_prefix(HEADER)?;
-        let signature = BASE64URL_NOPAD.decode(signature.as_bytes()).ok()?;
-        let mac = self.mac.clone().chain_update(signed);
-        mac.verify_slice(&signature).ok()?; // in constant time
-        let claims = BASE64URL_NOPAD.decode(claims.as_bytes()).ok()?;
-        serde_json::from_slice(&claims).ok()
-    }
+/// The state of a key is made anew each time, and wiped behind it, so that no copy stays in memory.
+fn mac(key: &[u8], signed: &str) -> Hmac<Sha256> {
+    let mac = Hmac::new_from_slice(key).expect("HMAC takes a key of any length");
+    mac.chain_update(signed)
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+    use std::sync::Arc;
+
     use super::*;
+    use crate::config::Key;
 
     const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
+    /// Keys of 32 equal bytes each.
+    fn keys(bytes: &[u8]) -> Keys {
+        let mut all = bytes.iter().map(|byte| Arc::new([*byte; 32]) as Key);
+        Keys::new(all.next().unwrap(), all.collect())
+    }
+
     fn tokens() -> Tokens {
-        Tokens::new(&[1; 32], &[2; 32])
+        Tokens::new(keys(&[1]), keys(&[2]))
     }
 
     fn user() -> UserId {
@@ -289,8 +328,38 @@ mod tests {
     #[test]
     fn a_token_signed_with_another_secret_is_refused() {
         assert_valid(&signed_claims(CLAIMS_JSON));
-        let other = Tokens::new(&[9; 32], &[2; 32]);
+        let other = Tokens::new(keys(&[9]), keys(&[2]));
         assert_refused(&other.issue(user(), session()).unwrap());
+    }
+
+    #[test]
+    fn the_first_key_signs_and_all_verify() {
+        let of_one = |byte| Tokens::new(keys(&[byte]), keys(&[2]));
+        let rotated = Tokens::new(keys(&[7, 8, 1]), keys(&[2]));
+        for byte in [7, 8, 1] {
+            let token = of_one(byte).issue(user(), session()).unwrap();
+            assert!(rotated.verify(token.as_bytes(), NOW).is_some(), "{byte}");
+        }
+        let token = of_one(9).issue(user(), session()).unwrap();
+        assert_eq!(rotated.verify(token.as_bytes(), NOW), None);
+        let token = rotated.issue(user(), session()).unwrap();
+        assert!(of_one(7).verify(token.as_bytes(), NOW).is_some());
+    }
+
+    #[test]
+    fn a_token_is_refused_before_its_time() {
+        for claim in ["nbf", "iat"] {
+            let token = |seconds| {
+                let more = format!(r#","{claim}":{seconds}}}"#);
+                signed_claims(&claims_with("}", &more))
+            };
+            let now = NOW.seconds();
+            assert_valid(&token(now));
+            assert_valid(&token(now + CLOCK_SKEW_SECONDS));
+            assert_refused(&token(now + CLOCK_SKEW_SECONDS + 1));
+            assert_refused(&token(u64::MAX));
+        }
+        assert_refused(&signed_claims(&claims_with("}", r#","nbf":null}"#)));
     }
 
     #[test]
@@ -397,7 +466,7 @@ mod tests {
         for more in [
             r#","exp":1700000060}"#,
             r#","iss":"rookery"}"#,
-            r#","nbf":1800000000}"#,
+            r#","nbf":1,"nbf":1}"#,
             r#","aud":"another"}"#,
         ] {
             assert_refused(&signed_claims(&claims_with("}", more)));

@@ -441,6 +441,11 @@ impl Http {
         }
     }
 
+    /// The credentials of the next request are checked, whatever was known of them.
+    pub(super) fn forget_caller(&mut self) {
+        self.known = None;
+    }
+
     /// The process stops: closes the connection if it is idle.
     pub(super) fn drain(&mut self, link: &mut Link, cx: &mut Context<'_>) {
         self.last_request_read = true;

@@ -301,6 +301,18 @@ impl Connections {
         }
     }
 
+    /// The credentials of all requests are checked again. WebSockets stay: theirs were checked when they opened.
+    pub(crate) fn forget_callers(&mut self) {
+        let ids: Vec<ConnId> = self.all().map(|connection| connection.link.id()).collect();
+        for id in ids {
+            if let Some(connection) = self.get_mut(id)
+                && let Protocol::Http(http) = &mut connection.protocol
+            {
+                http.forget_caller();
+            }
+        }
+    }
+
     /// Whether a connection's socket should be read. After `false`, a resume is due when it may be.
     pub(crate) fn wants_input(&mut self, id: ConnId) -> bool {
         let Some(connection) = self.get_mut(id) else {

@@ -1,13 +1,14 @@
 //! Surroundings of a step, to test parts of a shard without one.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rookery_schema::{Placement, Routing, ShardId};
 
-use crate::config::{AuthMode, ShardConfig};
+use crate::config::{AuthMode, Keys, ShardConfig};
 use crate::context::Context;
 use crate::edge::effect::Effects;
 use crate::edge::input::Now;
@@ -29,8 +30,8 @@ pub(crate) fn config() -> ShardConfig {
         auth: AuthMode::Trust,
         public_urls: Vec::new(),
         allowed_origins: Vec::new(),
-        token_secret: vec![1; 32],
-        ticket_secret: vec![2; 32],
+        token_keys: Keys::new(Arc::new([1; 32]), Vec::new()),
+        ticket_keys: Keys::new(Arc::new([2; 32]), Vec::new()),
         entropy: [3; 32],
         lag_limit: Duration::from_secs(1),
         slow_reader: Duration::from_secs(5),

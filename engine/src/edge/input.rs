@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use rookery_schema::{PartitionId, Route, ShardId, Timestamp};
 
+use crate::config::Keys;
 use crate::edge::effect::HandedOff;
 use crate::edge::port::{LogEvent, PasswordOutcome, StoreEvent, Token};
 use crate::ids::ConnId;
@@ -76,6 +77,8 @@ pub enum Input<'a> {
     },
     /// The text for a [`Render`](crate::edge::effect::Render).
     Rendered { ticket: u64, body: Vec<u8> },
+    /// Tokens have these keys from now on.
+    TokenKeys(Keys),
     /// Time passed; comes every [`TICK_MILLIS`].
     Tick,
     /// The shard stood still until now, as when the process was stopped. No reader was slow in that time.

@@ -6,6 +6,7 @@ mod disk;
 mod finding;
 mod host;
 mod preflight;
+mod secret;
 
 use std::{fmt, iter};
 
@@ -51,11 +52,12 @@ impl fmt::Display for Report {
     }
 }
 
-/// Looks at the host, the disk and the backends of a configuration. Takes a few seconds at most, and
+/// Looks at the host, the disk, the token secret and the backends of a configuration. Takes a few seconds at most, and
 /// leaves nothing behind.
 pub fn run(config: &Config) -> Report {
     let mut findings = host::findings(config.placement.shards.len());
     findings.extend(disk::findings(&config.data_dir));
+    findings.push(secret::finding(&config.token_secret_file));
     findings.extend(backends::findings(config));
     Report { findings }
 }
@@ -91,6 +93,7 @@ mod tests {
             "locked memory",
             "open files",
             "fsync latency",
+            "token secret",
             "log",
         ] {
             assert!(checks.contains(&check), "{checks:?}");

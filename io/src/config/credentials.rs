@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::secret::exposed_mode;
+use super::private_file::{Exposure, exposure};
 
 /// Bytes of a file with credentials: more is none.
 const FILE_BYTES_MAX: u64 = 4096;
@@ -35,10 +35,10 @@ impl Credentials {
             source,
         };
         let file = File::open(path).map_err(failed)?;
-        if let Some(mode) = exposed_mode(&file).map_err(failed)? {
+        if let Some(exposure) = exposure(&file).map_err(failed)? {
             return Err(CredentialsError::Exposed {
                 path: path.to_owned(),
-                mode,
+                exposure,
             });
         }
         let mut text = String::new();
@@ -79,12 +79,12 @@ pub enum CredentialsError {
     },
 
     /// Others than its owner may use the file.
-    #[error("credentials {}: mode {mode:04o} lets others use it; run chmod 600, or 440 for one of root's, on {}", path.display(), path.display())]
+    #[error("credentials {}: {exposure}", path.display())]
     Exposed {
         /// The file.
         path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
+        /// How.
+        exposure: Exposure,
     },
 
     /// The file has something else.

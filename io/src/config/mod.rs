@@ -8,6 +8,7 @@ mod domain;
 mod endpoint;
 mod error;
 mod layers;
+mod private_file;
 mod secret;
 mod settings;
 #[cfg(test)]
@@ -29,7 +30,8 @@ pub use self::{
     endpoint::Endpoint,
     error::ConfigError,
     layers::Origin,
-    secret::{Secret, SecretError, token_secret},
+    private_file::Exposure,
+    secret::{SecretError, token_keys, token_keys_or_new},
 };
 use self::{
     domain::{Domain, Number},
@@ -81,7 +83,7 @@ pub struct Config {
     pub auth: AuthMode,
     /// Other origins whose pages may act for their users.
     pub allowed_origins: Vec<http::Origin>,
-    /// File with the key that signs tokens.
+    /// File with the keys that sign tokens.
     pub token_secret_file: PathBuf,
     /// Messages a second and user, where there is a limit.
     pub user_rate: Option<NonZeroU32>,

@@ -1,47 +1,34 @@
-//! The key that signs tokens: read from its file, or generated once.
+//! The keys that sign tokens: read from their file, or generated once.
 
 use std::{
-    fmt::{self, Write as _},
     fs::{self, File, OpenOptions},
     io::{self, Read as _, Write as _},
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    ops::Range,
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
+use rookery_engine::config::{Key, Keys};
 use rustix::rand::{GetRandomFlags, getrandom};
 
-/// Bytes of a secret: HMAC-SHA-256 wants a key no shorter than its hash (RFC 7518 section 3.2).
-const SECRET_BYTES_MIN: usize = 32;
-/// Bytes of a secret: more would only be hashed down to fewer.
-const SECRET_BYTES_MAX: usize = 4096;
-/// Random bytes of a generated secret, before they are written as hex.
+use super::private_file::{Exposure, exposure};
+use crate::secret_memory::SecretMemory;
+
+/// Bytes of a key: HMAC-SHA-256 wants one no shorter than its hash (RFC 7518 section 3.2).
+const KEY_BYTES_MIN: usize = 32;
+/// Bytes of a key: more would only be hashed down to fewer.
+const KEY_BYTES_MAX: usize = 4096;
+/// Keys of a file: a token that none of them signed is compared with each.
+const KEYS_MAX: usize = 8;
+/// Bytes of a file: all keys, and comments.
+const FILE_BYTES_MAX: usize = 2 * KEYS_MAX * KEY_BYTES_MAX;
+/// Random bytes of a generated key, before they are written as hex.
 const RANDOM_BYTES: usize = 32;
-/// Permissions that would let others than the owner read or change the secret.
-const MODE_OTHERS: u32 = 0o077;
-/// Permissions that are too many even for a file of root's, who may let a service's group read it: systemd's
-/// `LoadCredential=` and Kubernetes' secrets do. PostgreSQL has the same rule for its keys.
-const MODE_OTHERS_OF_ROOT: u32 = 0o037;
-/// Permissions of a generated secret.
+/// Permissions of a generated file.
 const MODE_OWNER: u32 = 0o600;
 
-/// A key. It is never shown: not in logs, not by `rookery config`, not by `Debug`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Vec<u8>);
-
-impl Secret {
-    /// The key's bytes, for signing.
-    pub fn expose(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret([redacted])")
-    }
-}
-
-/// The token secret can't be had. Each variant is terminal, and says what to do.
+/// The token keys can't be had. Each variant is terminal, and says what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SecretError {
@@ -55,86 +42,153 @@ pub enum SecretError {
     },
 
     /// Others than its owner may use the file.
-    #[error("token secret {}: mode {mode:04o} lets others use it; run chmod 600, or 440 for one of root's, on {}", path.display(), path.display())]
+    #[error("token secret {}: {exposure}", path.display())]
     Exposed {
         /// The file.
         path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
+        /// How.
+        exposure: Exposure,
     },
 
-    /// The secret is too easily guessed, or no secret at all.
-    #[error("token secret {}: {bytes} bytes; expected {SECRET_BYTES_MIN} to {SECRET_BYTES_MAX}, or no file, so that one is generated", path.display())]
+    /// A key is too easily guessed, or no key at all.
+    #[error("token secret {}: {bytes} bytes on line {line}; expected {KEY_BYTES_MIN} to {KEY_BYTES_MAX}", path.display())]
     Length {
         /// The file.
         path: PathBuf,
-        /// Its length without the line's end, as far as it was read.
+        /// The key's line, counted from 1.
+        line: usize,
+        /// Its length without the line's end.
         bytes: usize,
+    },
+
+    /// There is no key.
+    #[error("token secret {}: no key; write one of {KEY_BYTES_MIN} to {KEY_BYTES_MAX} bytes, or start without the file, so that one is generated", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// There is more than a server takes.
+    #[error("token secret {}: more than {KEYS_MAX} keys, or {FILE_BYTES_MAX} bytes; remove keys whose logins have expired", path.display())]
+    TooMany {
+        /// The file.
+        path: PathBuf,
     },
 }
 
-/// The secret in a file; where there is none, a random one is put there first, for its owner alone.
+/// The keys in a file, one a line: the first signs, and all verify. Empty lines, and those that begin with `#`, are none.
+/// A file that is not text is one key.
+///
+/// # Errors
+///
+/// The file can't be read, others than its owner may use it, or a key is shorter than 32 bytes.
+pub fn token_keys(path: &Path) -> Result<Keys, SecretError> {
+    read(File::open(path), path)
+}
+
+/// The same; where there is no file, one with a random key is put there first, for its owner alone.
 /// Several processes may start at once: all of them get the same one.
 ///
 /// # Errors
 ///
-/// The file can't be read or made, is open to others than its owner, or its content, less the end
-/// of its line, is shorter than 32 bytes.
-pub fn token_secret(path: &Path) -> Result<Secret, SecretError> {
-    let failed = |source| SecretError::Io {
-        path: path.to_owned(),
-        source,
-    };
+/// As [`token_keys`], or the file can't be made.
+pub fn token_keys_or_new(path: &Path) -> Result<Keys, SecretError> {
     match File::open(path) {
-        Ok(file) => read(file, path),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            generate(path).map_err(failed)?;
-            read(File::open(path).map_err(failed)?, path)
+            generate(path).map_err(|source| SecretError::Io {
+                path: path.to_owned(),
+                source,
+            })?;
+            token_keys(path)
         }
-        Err(error) => Err(failed(error)),
+        file => read(file, path),
     }
 }
 
-/// The permissions of a file that others than its owner may read or change.
-pub(super) fn exposed_mode(file: &File) -> io::Result<Option<u32>> {
-    let metadata = file.metadata()?;
-    let mode = metadata.permissions().mode() & 0o7777;
-    Ok(Some(mode).filter(|&mode| is_exposed(mode, metadata.uid())))
+/// A key where it was read to.
+struct Line {
+    file: Arc<SecretMemory>,
+    range: Range<usize>,
 }
 
-const fn is_exposed(mode: u32, owner: u32) -> bool {
-    let too_many = if owner == 0 {
-        MODE_OTHERS_OF_ROOT
-    } else {
-        MODE_OTHERS
-    };
-    mode & too_many != 0
+impl AsRef<[u8]> for Line {
+    fn as_ref(&self) -> &[u8] {
+        &self.file[self.range.clone()]
+    }
 }
 
-fn read(file: File, path: &Path) -> Result<Secret, SecretError> {
+fn read(file: io::Result<File>, path: &Path) -> Result<Keys, SecretError> {
+    let path = || path.to_owned();
     let failed = |source| SecretError::Io {
-        path: path.to_owned(),
+        path: path(),
         source,
     };
-    if let Some(mode) = exposed_mode(&file).map_err(failed)? {
+    let file = file.map_err(failed)?;
+    if let Some(exposure) = exposure(&file).map_err(failed)? {
         return Err(SecretError::Exposed {
-            path: path.to_owned(),
-            mode,
+            path: path(),
+            exposure,
         });
     }
-    let mut bytes = Vec::new();
-    // Two more than the bound, so that a secret of just that length may end its line.
-    let limit = SECRET_BYTES_MAX as u64 + 2;
-    file.take(limit).read_to_end(&mut bytes).map_err(failed)?;
-    let secret = bytes.trim_ascii_end();
-    if (SECRET_BYTES_MIN..=SECRET_BYTES_MAX).contains(&secret.len()) {
-        Ok(Secret(secret.to_vec()))
-    } else {
-        Err(SecretError::Length {
-            path: path.to_owned(),
-            bytes: secret.len(),
-        })
+    let (content, bytes) = read_content(file).map_err(failed)?;
+    let lines = lines(&content[..bytes]);
+    if bytes == content.len() || lines.len() > KEYS_MAX {
+        return Err(SecretError::TooMany { path: path() });
     }
+    for (line, range) in &lines {
+        let bytes = range.len();
+        if !(KEY_BYTES_MIN..=KEY_BYTES_MAX).contains(&bytes) {
+            return Err(SecretError::Length {
+                path: path(),
+                line: *line,
+                bytes,
+            });
+        }
+    }
+    let file = Arc::new(content);
+    let mut keys = lines.into_iter().map(|(_, range)| {
+        let file = Arc::clone(&file);
+        Arc::new(Line { file, range }) as Key
+    });
+    let first = keys
+        .next()
+        .ok_or_else(|| SecretError::Empty { path: path() })?;
+    Ok(Keys::new(first, keys.collect()))
+}
+
+/// What is in a file, and how many bytes that are. It fills the memory only if it is too long.
+fn read_content(mut file: File) -> io::Result<(SecretMemory, usize)> {
+    let mut content = SecretMemory::new(FILE_BYTES_MAX + 1)?;
+    let mut bytes = 0;
+    loop {
+        match file.read(&mut content[bytes..]) {
+            Ok(0) => return Ok((content, bytes)),
+            Ok(more) => bytes += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// The keys, where they stand, and the numbers of their lines.
+fn lines(content: &[u8]) -> Vec<(usize, Range<usize>)> {
+    if std::str::from_utf8(content).is_err() {
+        return vec![(1, 0..content.trim_ascii_end().len())];
+    }
+    let mut start = 0;
+    let lines = content.split(|byte| *byte == b'\n').map(|line| {
+        let range = start..start + line.trim_ascii_end().len();
+        start += line.len() + 1;
+        range
+    });
+    let is_key = |range: &Range<usize>| {
+        let line = content[range.clone()].trim_ascii_start();
+        !line.is_empty() && !line.starts_with(b"#")
+    };
+    (1..)
+        .zip(lines)
+        .filter(|(_, range)| is_key(range))
+        .collect()
 }
 
 /// Written aside and then linked: the name never stands for half a secret, and where another process
@@ -149,13 +203,15 @@ fn generate(path: &Path) -> io::Result<()> {
     aside.push(format!(".{}.new", std::process::id()));
     let aside = PathBuf::from(aside);
 
-    let written = write_new(&aside, hex(random()?).as_bytes());
+    let written = write_new(&aside, &random_key()?);
     let linked = written.and_then(|()| match fs::hard_link(&aside, path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        result => result,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        result => result.map(|()| true),
     });
     fs::remove_file(&aside)?;
-    linked?;
+    if linked? {
+        tracing::info!(file = %path.display(), "made a token secret");
+    }
     File::open(directory)?.sync_all()
 }
 
@@ -174,26 +230,28 @@ fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-fn random() -> io::Result<[u8; RANDOM_BYTES]> {
-    let mut bytes = [0; RANDOM_BYTES];
+/// Random bytes as hex, and the end of the line.
+fn random_key() -> io::Result<SecretMemory> {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut random = SecretMemory::new(RANDOM_BYTES)?;
     // The kernel fills up to 256 bytes whole, once its generator is seeded (getrandom(2)).
-    match getrandom(&mut bytes, GetRandomFlags::empty())? {
-        RANDOM_BYTES => Ok(bytes),
-        _ => Err(io::ErrorKind::UnexpectedEof.into()),
+    if getrandom(&mut random[..], GetRandomFlags::empty())? != RANDOM_BYTES {
+        return Err(io::ErrorKind::UnexpectedEof.into());
     }
-}
-
-fn hex(bytes: [u8; RANDOM_BYTES]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String can't fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let mut line = SecretMemory::new(2 * RANDOM_BYTES + 1)?;
+    for (pair, byte) in line.chunks_exact_mut(2).zip(random.iter()) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
+    }
+    line[2 * RANDOM_BYTES] = b'\n';
+    Ok(line)
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+    use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
 
@@ -205,83 +263,110 @@ mod tests {
         (directory, path)
     }
 
+    /// The keys in a file of this content, in their order.
+    fn read_keys(content: &[u8]) -> Result<Vec<Vec<u8>>, SecretError> {
+        let (_directory, path) = file_of(content, 0o600);
+        let keys = token_keys(&path)?;
+        Ok(keys.iter().map(<[u8]>::to_vec).collect())
+    }
+
     #[test]
     fn a_missing_secret_is_generated_once_for_its_owner_alone() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("data/token.secret");
-        let secret = token_secret(&path).unwrap();
-        assert_eq!(secret.expose().len(), 2 * RANDOM_BYTES);
+        assert!(token_keys(&path).is_err());
+        let made = |path: &Path| {
+            token_keys_or_new(path)
+                .unwrap()
+                .iter()
+                .next()
+                .unwrap()
+                .to_vec()
+        };
+        let secret = made(&path);
+        assert_eq!(secret.len(), 2 * RANDOM_BYTES);
         assert_eq!(
             fs::metadata(&path).unwrap().permissions().mode() & 0o7777,
             0o600
         );
-        assert_eq!(token_secret(&path).unwrap(), secret);
+        assert_eq!(made(&path), secret);
         assert_eq!(
             fs::read_dir(path.parent().unwrap()).unwrap().count(),
             1,
             "nothing is left aside"
         );
-
-        let other = token_secret(&directory.path().join("other")).unwrap();
-        assert_ne!(other, secret);
+        assert_ne!(made(&directory.path().join("other")), secret);
     }
 
     #[test]
     fn processes_that_start_together_agree() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("secret");
-        fs::write(&path, [b'x'; 40]).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let (_directory, path) = file_of(&[b'x'; 40], 0o600);
         generate(&path).unwrap();
-        assert_eq!(token_secret(&path).unwrap().expose(), [b'x'; 40]);
+        assert_eq!(fs::read(&path).unwrap(), [b'x'; 40]);
     }
 
     #[test]
     fn a_secret_open_to_others_is_refused() {
         for mode in [0o660, 0o604, 0o620, 0o601] {
             let (_directory, path) = file_of(&[b'x'; 64], mode);
-            let message = token_secret(&path).unwrap_err().to_string();
+            let message = token_keys(&path).unwrap_err().to_string();
             assert!(message.contains(&format!("mode {mode:04o}")), "{message}");
             assert!(message.contains("chmod 600"), "{message}");
         }
         let (_directory, path) = file_of(&[b'x'; 64], 0o400);
         assert!(
-            token_secret(&path).is_ok(),
+            token_keys(&path).is_ok(),
             "read-only is stricter than needed"
         );
     }
 
     #[test]
-    fn root_may_let_a_group_read_and_nobody_else_may() {
-        let own = 1000;
-        for (mode, of_root, of_another) in [
-            (0o400, false, false),
-            (0o440, false, true),
-            (0o640, false, true),
-            (0o660, true, true),
-            (0o444, true, true),
+    fn each_line_is_a_key_but_for_comments_and_empty_ones() {
+        let (old, new) = ("o".repeat(KEY_BYTES_MIN), "n".repeat(64));
+        for content in [
+            format!("{new}\n{old}"),
+            format!("# since 2026\n\n{new}\r\n  \n  # before\n{old}\n\n"),
         ] {
-            assert_eq!(is_exposed(mode, 0), of_root, "{mode:o}");
-            assert_eq!(is_exposed(mode, own), of_another, "{mode:o}");
+            let keys = read_keys(content.as_bytes()).unwrap();
+            assert_eq!(keys, [new.as_bytes(), old.as_bytes()], "{content:?}");
         }
+        for content in ["", "\n", "# none\n"] {
+            let error = read_keys(content.as_bytes()).unwrap_err();
+            assert!(matches!(error, SecretError::Empty { .. }), "{error}");
+        }
+        for keys in [KEYS_MAX, KEYS_MAX + 1] {
+            let found = read_keys(format!("{old}\n").repeat(keys).as_bytes());
+            assert_eq!(found.is_ok(), keys == KEYS_MAX, "{keys}");
+        }
+        let long = format!("# {}\n{old}", "x".repeat(FILE_BYTES_MAX));
+        let error = read_keys(long.as_bytes()).unwrap_err();
+        assert!(matches!(error, SecretError::TooMany { .. }), "{error}");
     }
 
     #[test]
-    fn a_secret_has_bounds_that_leave_out_the_end_of_its_line() {
-        let mut least = vec![b'x'; SECRET_BYTES_MIN];
-        least.extend(b"\r\n");
-        let (_directory, path) = file_of(&least, 0o600);
-        assert_eq!(
-            token_secret(&path).unwrap().expose(),
-            [b'x'; SECRET_BYTES_MIN]
-        );
+    fn a_file_of_random_bytes_is_one_key() {
+        let mut bytes = [0xff; 64];
+        bytes[20] = b'\n';
+        bytes[0] = b'#';
+        assert_eq!(read_keys(&bytes).unwrap(), [bytes]);
+    }
 
-        for wrong in [0, SECRET_BYTES_MIN - 1, SECRET_BYTES_MAX + 1] {
-            let mut content = vec![b'x'; wrong];
-            content.extend(b"\n");
-            let (_directory, path) = file_of(&content, 0o600);
-            let error = token_secret(&path).unwrap_err();
-            assert!(matches!(error, SecretError::Length { bytes, .. } if bytes == wrong));
+    #[test]
+    fn a_key_has_bounds_that_leave_out_the_end_of_its_line() {
+        for end in ["", "\n", "\r\n"] {
+            for right in [KEY_BYTES_MIN, KEY_BYTES_MAX] {
+                let key = "x".repeat(right);
+                let keys = read_keys(format!("{key}{end}").as_bytes()).unwrap();
+                assert_eq!(keys, [key.as_bytes()]);
+            }
+        }
+        for wrong in [1, KEY_BYTES_MIN - 1, KEY_BYTES_MAX + 1] {
+            let content = format!("{}\n{}\n", "x".repeat(KEY_BYTES_MIN), "x".repeat(wrong));
+            let error = read_keys(content.as_bytes()).unwrap_err();
+            assert!(
+                matches!(error, SecretError::Length { line: 2, bytes, .. } if bytes == wrong),
+                "{error}"
+            );
         }
     }
 
@@ -289,7 +374,7 @@ mod tests {
     fn what_can_not_be_read_is_refused_with_its_path() {
         let directory = tempfile::tempdir().unwrap();
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o700)).unwrap();
-        let message = token_secret(directory.path()).unwrap_err().to_string();
+        let message = token_keys(directory.path()).unwrap_err().to_string();
         assert!(
             message.contains(&directory.path().display().to_string()),
             "{message}"
@@ -297,8 +382,11 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_not_printed() {
-        let secret = Secret(b"correct horse battery staple, or so".to_vec());
-        assert_eq!(format!("{secret:?}"), "Secret([redacted])");
+    fn keys_are_not_printed() {
+        let (_directory, path) = file_of(b"correct horse battery staple, or so", 0o600);
+        assert_eq!(
+            format!("{:?}", token_keys(&path).unwrap()),
+            "Keys([redacted])"
+        );
     }
 }

@@ -314,7 +314,7 @@ pub(super) static TOKEN_SECRET_FILE: Setting<FilePath> = setting(
     "token-secret-file",
     "FILE",
     "token.secret in the data directory",
-    "File with the key that signs tokens, mode 0600, or 0440 if root's; generated where it does not exist",
+    "File with the keys that sign tokens, one a line, of this user and mode 0600, or of root and 0440; generated where it does not exist",
     FilePath,
 );
 

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::task::Context;
 
+use rookery_engine::config::Keys;
 use rookery_engine::effect::Effects;
 use rookery_engine::input::Input;
 use rookery_engine::port::{
@@ -29,8 +30,10 @@ pub struct Backend {
 }
 
 /// What the process tells a shard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Control {
+    /// Sign and verify tokens with these keys from now on.
+    TokenKeys(Keys),
     /// Accept no more connections, and finish what was begun.
     Drain,
     /// End the thread.

@@ -34,6 +34,7 @@ pub struct Options {
     variables: Vec<(String, String)>,
     /// How many files it may have open, and how many it may allow itself.
     open_files: Option<(u64, u64)>,
+    umask: Option<u32>,
 }
 
 impl Options {
@@ -51,6 +52,7 @@ impl Options {
             args: Vec::new(),
             variables: Vec::new(),
             open_files: None,
+            umask: None,
         }
     }
 
@@ -73,6 +75,12 @@ impl Options {
     /// With these limits of open files, the soft one and the hard one.
     pub const fn open_files(mut self, soft: u64, hard: u64) -> Self {
         self.open_files = Some((soft, hard));
+        self
+    }
+
+    /// With this mask of permissions, which a shell sets.
+    pub const fn umask(mut self, umask: u32) -> Self {
+        self.umask = Some(umask);
         self
     }
 
@@ -103,9 +111,12 @@ impl Options {
         let number = STARTS.fetch_add(1, Ordering::Relaxed);
         let log = std::env::temp_dir().join(format!("rookery-{}-{number}.log", std::process::id()));
         let addr = free_addr();
-        let mut command = match self.open_files {
-            None => rookery(&log),
-            Some((soft, hard)) => limited(soft, hard, &log),
+        let mut command = match (self.open_files, self.umask) {
+            (None, None) => rookery(&log),
+            (Some((soft, hard)), _) => {
+                in_shell(&format!("ulimit -Sn {soft} && ulimit -Hn {hard}"), &log)
+            }
+            (None, Some(umask)) => in_shell(&format!("umask {umask:o}"), &log),
         };
         command
             .arg("--listen")
@@ -128,9 +139,9 @@ pub fn rookery(log: &Path) -> Command {
     run(Command::new(BINARY), log)
 }
 
-/// The same with limits of open files, which a shell sets and then becomes the server.
-fn limited(soft: u64, hard: u64, log: &Path) -> Command {
-    let script = format!(r#"ulimit -Sn {soft} && ulimit -Hn {hard} && exec "$0" "$@""#);
+/// The same in a shell, which runs a command first, and then becomes the server.
+fn in_shell(before: &str, log: &Path) -> Command {
+    let script = format!(r#"{before} && exec "$0" "$@""#);
     let mut shell = Command::new("sh");
     shell.args(["-c", &script, BINARY]);
     run(shell, log)
@@ -230,6 +241,11 @@ impl Server {
 
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// The id of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Waits for the end of the process.

@@ -274,7 +274,7 @@ pub(crate) fn config(cpus: &[Option<usize>]) -> ServerConfig {
         auth: AuthMode::Trust,
         public_urls: Vec::new(),
         allowed_origins: Vec::new(),
-        token_secret: Vec::new(),
+        token_keys: rookery_testing::host::keys(1),
         lag_limit: Duration::from_secs(1),
         slow_reader: Duration::from_secs(5),
         user_rate: 0,

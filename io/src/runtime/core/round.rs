@@ -97,6 +97,7 @@ impl<E: Engine> Core<E> {
 
     fn obey(&self, control: Control) {
         match control {
+            Control::TokenKeys(keys) => self.step(Input::TokenKeys(keys)),
             Control::Drain => {
                 self.connections.borrow_mut().close_listeners();
                 self.step(Input::Drain);

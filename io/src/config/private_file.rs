@@ -1,0 +1,86 @@
+//! Files that hold keys or passwords: nobody else may read them, or put others in their place.
+
+use std::{fs::File, io, os::unix::fs::MetadataExt as _};
+
+use rustix::process::geteuid;
+
+/// Permissions that would let others than the owner read or change the file.
+const MODE_OTHERS: u32 = 0o077;
+/// Permissions that are too many even for a file of root's, who may let a service's group read it: systemd's
+/// `LoadCredential=` and Kubernetes' secrets do. PostgreSQL has the same rule for its keys.
+const MODE_OTHERS_OF_ROOT: u32 = 0o037;
+const ROOT: u32 = 0;
+
+/// Why others than this user and root may use a file, and what to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Exposure {
+    /// It is another user's.
+    #[error("user {owner} owns it; run chown {ours}, or chown 0, on it")]
+    Owner {
+        /// Whose it is.
+        owner: u32,
+        /// Who runs this process.
+        ours: u32,
+    },
+    /// Its permissions let others use it.
+    #[error("mode {mode:04o} lets others use it; run chmod 600, or 440 for one of root's, on it")]
+    Mode {
+        /// Its permission bits.
+        mode: u32,
+    },
+}
+
+/// Whether others may use an open file.
+///
+/// # Errors
+/// The kernel does not tell.
+pub(super) fn exposure(file: &File) -> io::Result<Option<Exposure>> {
+    let metadata = file.metadata()?;
+    let mode = metadata.mode() & 0o7777;
+    Ok(judge(mode, metadata.uid(), geteuid().as_raw()))
+}
+
+const fn judge(mode: u32, owner: u32, ours: u32) -> Option<Exposure> {
+    if owner != ours && owner != ROOT {
+        return Some(Exposure::Owner { owner, ours });
+    }
+    let too_many = if owner == ROOT {
+        MODE_OTHERS_OF_ROOT
+    } else {
+        MODE_OTHERS
+    };
+    if mode & too_many != 0 {
+        return Some(Exposure::Mode { mode });
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_may_let_a_group_read_and_nobody_else_may() {
+        let own = 1000;
+        for (mode, of_root, of_ours) in [
+            (0o400, false, false),
+            (0o440, false, true),
+            (0o640, false, true),
+            (0o660, true, true),
+            (0o444, true, true),
+        ] {
+            let exposed = |owner| judge(mode, owner, own) == Some(Exposure::Mode { mode });
+            assert_eq!(exposed(ROOT), of_root, "{mode:o}");
+            assert_eq!(exposed(own), of_ours, "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_another_user_is_exposed_whatever_its_mode() {
+        let (owner, ours) = (1001, 1000);
+        for ours in [ours, ROOT] {
+            let exposure = judge(0o600, owner, ours);
+            assert_eq!(exposure, Some(Exposure::Owner { owner, ours }));
+        }
+    }
+}
