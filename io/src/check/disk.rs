@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::finding::Finding;
-use crate::embedded::Space;
+use crate::embedded::{Space, check_protected};
 use crate::{log, store};
 
 /// Writes that are synced and timed.
@@ -47,7 +47,14 @@ fn existing(data_dir: &Path) -> PathBuf {
 fn writable(data_dir: &Path, directory: &Path) -> Finding {
     const CHECK: &str = "data directory";
     match Scratch::new(directory) {
-        Ok(_) if data_dir == directory => Finding::ok(CHECK, data_dir.display().to_string()),
+        Ok(_) if data_dir == directory => match check_protected(directory) {
+            Ok(()) => Finding::ok(CHECK, data_dir.display().to_string()),
+            Err(error) => Finding::fail(
+                CHECK,
+                error.to_string(),
+                "a server refuses it: let this user alone write there",
+            ),
+        },
         Ok(_) => Finding::ok(CHECK, format!("{} (to be made)", data_dir.display())),
         Err(error) => Finding::fail(
             CHECK,
@@ -144,6 +151,9 @@ impl Drop for Scratch {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
     use crate::check::Verdict;
 
@@ -178,6 +188,18 @@ mod tests {
         let finding = writable(&path, &existing(&path));
         assert_eq!(finding.verdict, Verdict::Fail);
         assert!(finding.remedy.contains("--data-dir"), "{finding:?}");
+    }
+
+    #[test]
+    fn a_data_directory_that_others_may_change_fails() {
+        let root = tempfile::tempdir().unwrap();
+        let set = |mode| fs::set_permissions(root.path(), Permissions::from_mode(mode)).unwrap();
+        set(0o770);
+        let finding = writable(root.path(), root.path());
+        assert_eq!(finding.verdict, Verdict::Fail);
+        assert!(finding.found.contains("mode 0770"), "{finding:?}");
+        set(0o755);
+        assert_eq!(writable(root.path(), root.path()).verdict, Verdict::Ok);
     }
 
     #[test]

@@ -2,15 +2,20 @@
 
 use std::fs::{DirBuilder, File, TryLockError};
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use rustix::process::geteuid;
 
 /// The file whose lock stands for the whole directory. The kernel gives it up when the process ends,
 /// however it ends.
 const LOCK_FILE: &str = "LOCK";
 /// Messages and password hashes are nobody else's business.
 const DIRECTORY_MODE: u32 = 0o700;
+/// Permissions that would let others put files of theirs in the place of ours, such as a token secret.
+const MODE_OTHERS_WRITE: u32 = 0o022;
+const ROOT: u32 = 0;
 
 /// A data directory that no other process uses while this, or a clone of it, exists.
 #[derive(Clone, Debug)]
@@ -30,19 +35,36 @@ pub enum DataDirError {
     InUse(PathBuf),
     #[error("the data directory {}: {source}; name another with --data-dir", path.display())]
     Io { path: PathBuf, source: io::Error },
+    #[error(
+        "the data directory {}: mode {mode:04o} lets others change what is in it; run chmod go-w on it, or name a \
+         directory below it with --data-dir, which is then made for this user alone",
+        path.display()
+    )]
+    Writable { path: PathBuf, mode: u32 },
+    #[error(
+        "the data directory {}: user {owner} owns it, and may change what is in it; run chown {ours} on it, or name a \
+         directory of this user's with --data-dir",
+        path.display()
+    )]
+    Owner {
+        path: PathBuf,
+        owner: u32,
+        ours: u32,
+    },
 }
 
 impl DataDir {
     /// Makes the directory where it does not exist, and locks it.
     ///
     /// # Errors
-    /// Where it can't be made or written, or another process has it.
+    /// Where it can't be made or written, others may change what is in it, or another process has it.
     pub fn open(path: &Path) -> Result<Self, DataDirError> {
         let failed = |source| DataDirError::Io {
             path: path.to_owned(),
             source,
         };
         create_private_dir(path).map_err(failed)?;
+        check_protected(path)?;
         let lock = File::options()
             .create(true)
             .truncate(false)
@@ -73,6 +95,29 @@ pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
         .create(path)
 }
 
+/// Whether nobody else but root may change what is in a directory.
+///
+/// # Errors
+/// Where others may, or the kernel does not tell.
+pub(crate) fn check_protected(path: &Path) -> Result<(), DataDirError> {
+    let found = path.metadata().map_err(|source| DataDirError::Io {
+        path: path.to_owned(),
+        source,
+    })?;
+    judge(path, found.mode() & 0o7777, found.uid(), geteuid().as_raw())
+}
+
+fn judge(path: &Path, mode: u32, owner: u32, ours: u32) -> Result<(), DataDirError> {
+    let path = path.to_owned();
+    if owner != ours && owner != ROOT {
+        return Err(DataDirError::Owner { path, owner, ours });
+    }
+    if mode & MODE_OTHERS_WRITE != 0 {
+        return Err(DataDirError::Writable { path, mode });
+    }
+    Ok(())
+}
+
 /// Makes the names in a directory durable.
 pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
@@ -83,6 +128,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
+    use std::fs::{self, Permissions};
     use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
@@ -106,6 +152,31 @@ mod tests {
         let _data_dir = DataDir::open(&path).unwrap();
         let mode = path.metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, DIRECTORY_MODE);
+    }
+
+    #[test]
+    fn one_that_others_may_change_is_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("data");
+        drop(DataDir::open(&path).unwrap());
+        let set = |mode| fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        for mode in [0o720, 0o702, 0o775, 0o1777, 0o2770] {
+            set(mode);
+            let text = DataDir::open(&path).unwrap_err().to_string();
+            assert!(text.contains(&format!("mode {mode:04o}")), "{text}");
+            assert!(text.contains("chmod go-w"), "{text}");
+        }
+        for mode in [0o700, 0o750, 0o755] {
+            set(mode);
+            DataDir::open(&path).unwrap();
+        }
+    }
+
+    #[test]
+    fn it_is_this_users_or_roots() {
+        let allowed = |owner, ours| judge(Path::new("d"), 0o755, owner, ours).is_ok();
+        assert!(allowed(1000, 1000) && allowed(ROOT, 1000) && allowed(ROOT, ROOT));
+        assert!(!allowed(1001, 1000) && !allowed(1000, ROOT));
     }
 
     #[test]

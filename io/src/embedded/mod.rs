@@ -8,7 +8,7 @@ mod free_space;
 
 pub use crate::config::Durability;
 pub use data_dir::{DataDir, DataDirError};
-pub(crate) use data_dir::{create_private_dir, sync_dir};
+pub(crate) use data_dir::{check_protected, create_private_dir, sync_dir};
 pub(crate) use directory::Directory;
 pub(crate) use format::{FormatMark, version_for};
 pub(crate) use free_space::{FreeSpace, Space};

@@ -1,0 +1,105 @@
+//! What the server keeps from other users of its machine.
+
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+#![allow(clippy::print_stderr, reason = "a test that can't run says so")]
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::{Path, PathBuf};
+
+use support::{Api, Options, Server};
+
+/// Everything below a directory.
+fn tree(path: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(path).unwrap();
+    let entries = entries.map(|entry| entry.unwrap().path());
+    let with_children = entries.flat_map(|entry| {
+        let children = if entry.is_dir() {
+            tree(&entry)
+        } else {
+            Vec::new()
+        };
+        [vec![entry], children].concat()
+    });
+    with_children.collect()
+}
+
+fn mode(path: &Path) -> u32 {
+    path.metadata().unwrap().permissions().mode() & 0o7777
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// The exit code of a server that does not start.
+fn refused(server: &mut Server) -> Option<i32> {
+    server.wait_ready().unwrap_err().code()
+}
+
+#[test]
+fn all_files_are_their_users_alone_whatever_the_umask() {
+    let root = tempfile::tempdir().unwrap();
+    let data_dir = root.path().join("data");
+    let mut server = Options::embedded(&data_dir).umask(0).start();
+    let mut alice = Api::register(server.addr, "alice");
+    let chat = alice.create_chat("c", &[]);
+    alice.say(&chat, "hello");
+    server.terminate();
+    assert!(server.wait().success());
+    let files = tree(&data_dir);
+    for name in ["token.secret", "LOCK", "log", "store"] {
+        assert!(files.contains(&data_dir.join(name)), "{files:?}");
+    }
+    for path in files {
+        let allowed = if path.is_dir() { 0o700 } else { 0o600 };
+        assert_eq!(mode(&path) & !allowed, 0, "{path:?} has {:o}", mode(&path));
+    }
+}
+
+#[test]
+fn it_leaves_no_core_dump() {
+    let root = tempfile::tempdir().unwrap();
+    let server = Options::embedded(root.path()).start();
+    let limits = fs::read_to_string(format!("/proc/{}/limits", server.id())).unwrap();
+    let line = limits
+        .lines()
+        .find(|it| it.starts_with("Max core file size"));
+    let line = line.unwrap();
+    assert_eq!(line.split_whitespace().nth(4), Some("0"), "{line}");
+    assert_eq!(line.split_whitespace().nth(5), Some("0"), "{line}");
+}
+
+#[test]
+fn a_data_directory_that_others_may_change_is_refused() {
+    let root = tempfile::tempdir().unwrap();
+    for mode in [0o770, 0o1777] {
+        set_mode(root.path(), mode);
+        let mut server = Options::embedded(root.path()).spawn();
+        assert_eq!(refused(&mut server), Some(1));
+        let log = server.log();
+        assert!(log.contains(&format!("mode {mode:04o}")), "{log}");
+        assert!(log.contains("run chmod go-w"), "{log}");
+        assert!(tree(root.path()).is_empty(), "nothing is made there");
+    }
+}
+
+/// Only root can make files that are another user's.
+#[test]
+fn a_token_secret_of_another_user_is_refused() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: not root");
+        return;
+    }
+    let root = tempfile::tempdir().unwrap();
+    let secret = root.path().join("token.secret");
+    fs::write(&secret, [b'x'; 64]).unwrap();
+    set_mode(&secret, 0o600);
+    chown(&secret, Some(12345), None).unwrap();
+    let mut server = Options::embedded(root.path()).spawn();
+    assert_eq!(refused(&mut server), Some(1));
+    let log = server.log();
+    assert!(log.contains("user 12345 owns it; run chown 0"), "{log}");
+}
