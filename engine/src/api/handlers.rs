@@ -355,7 +355,9 @@ impl Api<'_> {
         cx: &Context<'_>,
     ) -> Result<(Caller, Option<Ticket>), Problem> {
         if let Some(ticket) = text(call.request, "ticket")? {
-            let ticket = self.gate.verify_ticket(ticket.as_bytes(), cx.now.latest_wall);
+            let ticket = self
+                .gate
+                .verify_ticket(ticket.as_bytes(), cx.now.latest_wall);
             let ticket = ticket.ok_or(Problem::INVALID_TOKEN)?;
             return Ok((ticket.caller(), Some(ticket)));
         }

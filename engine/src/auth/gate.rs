@@ -168,7 +168,8 @@ impl Gate {
     /// count as ended; a new login is not among them.
     pub(crate) fn expiry_of_login(&self, now: Timestamp) -> Timestamp {
         let from = now.max(self.ended.all_until());
-        Timestamp::from_millis(from.millis() + SESSION_MILLIS)
+        // A token tells whole seconds.
+        Timestamp::from_millis((from.millis() + SESSION_MILLIS).next_multiple_of(1000))
     }
 
     /// A token for a login.
