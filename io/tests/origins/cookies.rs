@@ -1,6 +1,6 @@
 //! Which cookies are set, and which are found.
 
-use crate::support::Server;
+use crate::support::{self, Server};
 use crate::support::http::Request;
 use crate::{call, credentials, start, token_at};
 
@@ -104,7 +104,9 @@ fn a_logout_without_a_login_takes_the_cookies_back() {
     };
     let ended = logout(&token);
     assert_eq!(ended.status, 204);
-    let dead = logout(&token);
+    let dead = support::eventually("all shards have heard of it", || {
+        Some(logout(&token)).filter(|reply| reply.status != 204)
+    });
     dead.expect_problem(401, "unauthenticated");
     let nobody = call(&server, &Request::new("POST", "/logout"));
     nobody.expect_problem(401, "unauthenticated");
