@@ -22,6 +22,7 @@ pub mod held_bytes;
 mod home;
 pub mod http;
 pub mod ids;
+mod json_page;
 mod leases;
 pub mod limits;
 mod map;

@@ -52,6 +52,15 @@ impl<T> Unanswered<T> {
         over.map(|(_, what)| what).collect()
     }
 
+    /// How much waits.
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    pub(crate) fn values(&self) -> impl Iterator<Item = &T> {
+        self.waiting.values()
+    }
+
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.waiting.values_mut()
     }

@@ -119,13 +119,17 @@ impl Shard {
         }
     }
 
-    /// Ends a round of steps: resumes requests that were paused by a full outbox, hands over what was gathered for
-    /// log, store and other shards, and closes the slowest connections where too much waits to be sent.
+    /// Ends a round of steps: resumes requests that were paused by a full outbox, lets lists of chats go on, hands over
+    /// what was gathered for log, store and other shards, and closes the slowest connections where too much waits to be
+    /// sent.
     pub fn flush(&mut self, now: Now, effects: &mut Effects) {
         self.with_parts(now, effects, |parts, cx| {
             let api = Api::new(parts.routes, parts.gate);
             parts.connections.go_on_with_relieved(api, cx);
             parts.take_local(cx);
+            parts.home.go_on_with_lists(cx);
+            parts.take_local(cx);
+            cx.effects.another_round |= parts.home.has_more();
             parts.owner.flush(cx);
             parts.connections.close_slowest(cx);
         });

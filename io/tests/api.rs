@@ -4,6 +4,8 @@
 
 mod support;
 
+use std::time::{Duration, Instant};
+
 use rookery_testing::seeds;
 use serde_json::{Value, json};
 use support::api::{self, Api, PASSWORD, next_link, posted};
@@ -127,6 +129,36 @@ fn users_are_found_by_id_and_prefix() {
 }
 
 #[test]
+fn users_who_are_found_are_paged() {
+    let (_dir, server) = start_with_tokens();
+    // Names, and a prefix, that a link must not show as they are.
+    let all = ["a&", "a&b", "a&b=c", "a& b", "a&é", "b"];
+    let mut apis: Vec<Api> = all
+        .iter()
+        .map(|name| Api::register(server.addr, name))
+        .collect();
+    let alice = &mut apis[0];
+    let name = |user: &Value| user["username"].as_str().unwrap().to_owned();
+    let sorted = ["a&", "a& b", "a&b", "a&b=c", "a&é"];
+    eventually("all are found", || {
+        let found = alice.get("/users?prefix=a%26").expect(200);
+        (found.as_array().unwrap().len() == sorted.len()).then_some(())
+    });
+    for limit in 1..=5 {
+        let found = alice.pages(&format!("/users?prefix=a%26&limit={limit}"));
+        let names: Vec<String> = found.iter().map(name).collect();
+        assert_eq!(names, sorted, "limit {limit}");
+    }
+    let last = alice.get("/users?prefix=a%26&limit=5");
+    assert_eq!(next_link(&last), None, "nobody is behind the last");
+    for (after, rest) in [("a%26b%3D", 2), ("%21", 5), ("a%27", 0)] {
+        let found = alice.get(&format!("/users?prefix=a%26&after={after}"));
+        let found = found.expect(200);
+        assert_eq!(found.as_array().unwrap().len(), rest, "behind {after}");
+    }
+}
+
+#[test]
 fn a_logout_ends_the_session_and_no_other() {
     let (_dir, server) = start_with_tokens();
     let mut phone = Api::register(server.addr, "alice");
@@ -232,6 +264,47 @@ fn chats_show_their_members_in_order() {
         .post("/chats", &json!({"name": "x", "members": named}))
         .expect(201);
     assert_eq!(again["members"], named, "the order is kept");
+}
+
+#[test]
+fn members_are_paged_in_order() {
+    let (_dir, server) = start_trusting();
+    let mut alice = Api::trusted(server.addr, &any_user());
+    let others: Vec<String> = (0..250).map(|_| any_user()).collect();
+    let named: Vec<&str> = others.iter().map(String::as_str).collect();
+    let chat = alice.create_chat("crowd", &named);
+    let mut all = named;
+    let caller = alice.user_id.clone();
+    all.push(&caller);
+
+    let shown = alice.get(&format!("/chats/{chat}")).expect(200);
+    assert_eq!(shown["members"], json!(all[..100]));
+    assert_eq!(shown["member_count"], 251);
+    let path = format!("/chats/{chat}/members");
+    let default = alice.get(&path).expect(200);
+    assert_eq!(default, json!(all[..100]));
+    for limit in [1, 50, 251, 1000] {
+        let pages = alice.pages(&format!("{path}?limit={limit}"));
+        assert_eq!(json!(pages), json!(all), "limit {limit}");
+    }
+    let full = alice.get(&format!("{path}?limit=251"));
+    assert_eq!(next_link(&full), None, "nobody is behind the last");
+
+    // Who joins while somebody pages is the last, and who left is not missed.
+    let first = alice.get(&format!("{path}?limit=100"));
+    let rest = next_link(&first).unwrap();
+    let newcomer = any_user();
+    let again = alice.post(&path, &json!({"user_id": newcomer})).expect(200);
+    assert_eq!(again["member_count"], 252);
+    assert_eq!(again["members"], json!(all[..100]));
+    assert_eq!(alice.delete(&format!("{path}/{}", all[50])).status, 204);
+    let mut expected = all[100..].to_vec();
+    expected.push(&newcomer);
+    assert_eq!(json!(alice.pages(&rest)), json!(expected));
+
+    Api::trusted(server.addr, &any_user())
+        .get(&path)
+        .expect_problem(404, "not_found");
 }
 
 #[test]
@@ -357,6 +430,32 @@ fn the_inbox_has_the_latest_first() {
     assert_eq!(inbox[0]["last_seq"], 3);
     assert_eq!(inbox[0]["last_message"]["content"], "two");
     assert_eq!(inbox[1]["last_message"]["content"], "first");
+}
+
+#[test]
+fn the_inbox_is_paged_and_waits_for_no_heartbeat() {
+    const CHATS: usize = 300;
+    let (_dir, server) = start_trusting();
+    let mut alice = Api::trusted(server.addr, &any_user());
+    let made: Vec<String> = (0..CHATS)
+        .map(|n| alice.create_chat(&n.to_string(), &[]))
+        .collect();
+    alice.say(&made[7], "the latest");
+    let began = Instant::now();
+    let all = alice.get("/chats?limit=1000");
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(1), "a list took {took:?}");
+    assert_eq!(next_link(&all), None);
+    let all = all.expect(200);
+    let all = all.as_array().unwrap();
+    assert_eq!(all.len(), CHATS);
+    assert_eq!(all[0]["chat_id"], made[7].as_str());
+    for limit in [1, 100, 299, 300] {
+        let pages = alice.pages(&format!("/chats?limit={limit}"));
+        assert_eq!(json!(pages), json!(all), "limit {limit}");
+    }
+    let default = alice.get("/chats").expect(200);
+    assert_eq!(json!(default), json!(all[..100]));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The tables of a CQL store, and how they came to be: pure data, and where a row lies.
 
+use std::borrow::Cow;
+
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::format;
@@ -205,6 +207,15 @@ pub fn behind_prefix(prefix: &str) -> Option<String> {
     None
 }
 
+/// The first text that begins with a prefix and is behind another, where that is given.
+pub fn first_behind<'a>(prefix: &'a str, after: Option<&str>) -> Cow<'a, str> {
+    match after {
+        // No text is between another and the same with this at its end.
+        Some(after) if after >= prefix => Cow::Owned(format!("{after}\0")),
+        Some(_) | None => Cow::Borrowed(prefix),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -283,6 +294,17 @@ mod tests {
         ) {
             let is_between = name >= prefix && behind_prefix(&prefix).is_none_or(|end| name < end);
             prop_assert_eq!(name.starts_with(&prefix), is_between);
+        }
+
+        #[test]
+        fn of_those_with_a_prefix_the_ones_behind_another_are_found(
+            prefix in "[\0ab]{0,2}",
+            after in proptest::option::of("[\0ab]{0,3}"),
+            name in "[\0ab]{0,4}",
+        ) {
+            let is_behind = after.as_ref().is_none_or(|after| *after < name);
+            let is_found = name.as_str() >= &*first_behind(&prefix, after.as_deref());
+            prop_assert_eq!(is_found && name.starts_with(&prefix), is_behind && name.starts_with(&prefix));
         }
     }
 }

@@ -5,6 +5,7 @@
 use bytes::BufMut;
 
 use crate::ids::{ChatId, MessageId, Seq, UserId};
+use crate::limits::MEMBERS_SHOWN_MAX;
 use crate::record::{ChatCreated, MembershipChange, MessagePosted, Record};
 use crate::time::Timestamp;
 
@@ -95,8 +96,7 @@ fn encode_chat_created(created: &ChatCreated<'_>, seq: Seq, out: &mut Vec<u8>) {
     put_event_start(out, "chat_created", created.chat_id, seq);
     out.put_slice(br#","name":"#);
     put_json_text(out, created.name);
-    out.put_slice(br#","members":"#);
-    put_ids(out, created.members.iter());
+    put_members(out, created.members.len(), created.members.iter());
     put_time(out, br#","created_at":""#, created.at);
     out.put_u8(b'}');
 }
@@ -138,14 +138,30 @@ pub fn put_receipt(out: &mut Vec<u8>, message: MessageId, chat: ChatId, created_
     out.put_u8(b'}');
 }
 
+/// Appends the fields of a chat that tell of its members: the first of them, and how many there are.
+pub fn put_members(out: &mut Vec<u8>, count: usize, members: impl Iterator<Item = UserId>) {
+    out.put_slice(br#","members":"#);
+    put_ids(out, members.take(MEMBERS_SHOWN_MAX));
+    out.put_slice(br#","member_count":"#);
+    put_number(out, count as u64);
+}
+
 /// Appends a JSON array of user ids.
-pub fn put_ids(out: &mut Vec<u8>, ids: impl Iterator<Item = UserId>) {
+pub(crate) fn put_ids(out: &mut Vec<u8>, ids: impl Iterator<Item = UserId>) {
     out.put_u8(b'[');
     for (index, id) in ids.enumerate() {
-        put_id(out, if index == 0 { b"\"" } else { b",\"" }, id.as_bytes());
-        out.put_u8(b'"');
+        if index > 0 {
+            out.put_u8(b',');
+        }
+        put_user_id(out, id);
     }
     out.put_u8(b']');
+}
+
+/// Appends a user id as a JSON string.
+pub fn put_user_id(out: &mut Vec<u8>, id: UserId) {
+    put_id(out, b"\"", id.as_bytes());
+    out.put_u8(b'"');
 }
 
 /// Appends a text as a JSON string, escaped.
@@ -229,7 +245,7 @@ pub(crate) fn put_time(out: &mut Vec<u8>, before: &[u8], time: Timestamp) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::MemberList;
+    use crate::record::{MemberList, Members};
     use proptest::prelude::*;
     use serde_json::{Value, json};
     use uuid::Uuid;
@@ -302,6 +318,25 @@ mod tests {
     }
 
     #[test]
+    fn of_many_members_the_first_are_named_and_all_are_counted() {
+        let members: Members = (0..100_000).map(|n| UserId(Uuid::from_u128(n))).collect();
+        let created = ChatCreated {
+            chat_id: ChatId(Uuid::from_u128(1)),
+            at: Timestamp::from_millis(0),
+            creator_id: None,
+            name: "crowd",
+            members: members.as_list(),
+        };
+        let value = parsed(Event::ChatCreated(created), 1);
+        assert_eq!(value["member_count"], 100_000);
+        let named = value["members"].as_array().expect("a list");
+        assert_eq!(named.len(), MEMBERS_SHOWN_MAX);
+        for (n, id) in (0..).zip(named) {
+            assert_eq!(id, &Uuid::from_u128(n).to_string());
+        }
+    }
+
+    #[test]
     fn other_events_are_valid_json() {
         let ids = [UserId(Uuid::from_u128(5)), UserId(Uuid::from_u128(6))];
         let bytes: Vec<u8> = ids.iter().flat_map(|id| *id.as_bytes()).collect();
@@ -315,6 +350,7 @@ mod tests {
         let value = parsed(Event::ChatCreated(created), 1);
         assert_eq!(value["name"], "a \"room\"");
         assert_eq!(value["members"][1], ids[1].to_string());
+        assert_eq!(value["member_count"], 2);
         let change = MembershipChange {
             chat_id: ChatId(Uuid::from_u128(1)),
             user_id: ids[0],

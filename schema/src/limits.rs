@@ -16,11 +16,19 @@ pub const SESSION_MILLIS: u64 = 14 * 24 * 3600 * 1000;
 pub const PASSWORD_HASH_BYTES_MAX: usize = 256;
 /// Members of one chat.
 pub const CHAT_MEMBERS_MAX: usize = 100_000;
+/// Bytes of JSON in one page of a list, unless its first entry alone has more.
+pub const PAGE_BYTES_MAX: usize = 1 << 20;
+/// Chats, or members, in one page.
+pub const PAGE_ENTRIES_MAX: usize = 1000;
+/// Chats, or members, in a page without `limit`.
+pub const PAGE_ENTRIES_DEFAULT: usize = 100;
+/// Members that are shown with their chat; the others are in the pages of its members.
+pub const MEMBERS_SHOWN_MAX: usize = 100;
 /// Messages in one page of history.
 pub const PAGE_MESSAGES_MAX: usize = 100;
 /// Messages in a page of history without `limit`.
 pub const PAGE_MESSAGES_DEFAULT: usize = 50;
-/// Users in one answer to a search by prefix.
+/// Users in one page of a search by prefix.
 pub const USERS_FOUND_MAX: usize = 100;
 /// Partitions of a log.
 pub const PARTITIONS_MAX: u32 = 4096;
@@ -36,3 +44,4 @@ pub const RECORD_BYTES_MAX: usize = 64 + CHAT_NAME_BYTES_MAX + CHAT_MEMBERS_MAX 
 
 const _: () = assert!(RECORD_BYTES_MAX > CONTENT_BYTES_MAX + CLIENT_ID_BYTES_MAX + 128);
 const _: () = assert!(PAGE_MESSAGES_DEFAULT <= PAGE_MESSAGES_MAX);
+const _: () = assert!(PAGE_ENTRIES_DEFAULT <= PAGE_ENTRIES_MAX);

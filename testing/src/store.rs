@@ -176,11 +176,16 @@ impl Model {
                 Found::Users(self.users.get(user_id).cloned().into_iter().collect())
             }
             Read::UserNamed(name) => Found::Users(self.named(name).into_iter().collect()),
-            Read::UsersByPrefix { prefix, limit } => {
+            Read::UsersByPrefix {
+                prefix,
+                after,
+                limit,
+            } => {
                 let names = self
                     .names
                     .keys()
-                    .filter(|name| name.starts_with(prefix.as_str()));
+                    .filter(|name| name.starts_with(prefix.as_str()))
+                    .filter(|name| after.as_ref().is_none_or(|after| after < *name));
                 Found::Users(
                     names
                         .filter_map(|name| self.named(name))

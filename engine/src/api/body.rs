@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode;
+use rookery_schema::UserId;
 use serde::Deserialize;
 
 use crate::api::reply::{FORM, JSON};
@@ -84,6 +85,19 @@ pub(super) fn number(request: &Request, name: &str) -> Result<Option<u64>, Probl
             Ok(number) => Ok(Some(number)),
             Err(_) => Err(Problem::malformed(
                 "a parameter that must be a number is none",
+            )),
+        },
+    }
+}
+
+/// A parameter of the query that is a user id, where it is there.
+pub(super) fn user_id(request: &Request, name: &str) -> Result<Option<UserId>, Problem> {
+    match text(request, name)? {
+        None => Ok(None),
+        Some(id) => match id.parse() {
+            Ok(id) => Ok(Some(id)),
+            Err(_) => Err(Problem::malformed(
+                "a parameter that must be a user id is none",
             )),
         },
     }

@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use rookery_schema::limits::{
-    CHAT_MEMBERS_MAX, CHAT_NAME_BYTES_MAX, PAGE_MESSAGES_DEFAULT, PAGE_MESSAGES_MAX,
-    PASSWORD_BYTES_MAX, USERNAME_BYTES_MAX, USERS_FOUND_MAX,
+    CHAT_MEMBERS_MAX, CHAT_NAME_BYTES_MAX, PASSWORD_BYTES_MAX, USERNAME_BYTES_MAX,
 };
 use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 use serde::Deserialize;
 
-use crate::api::body::{as_json, fields, number, text};
+use crate::api::body::{as_json, fields, number, text, user_id};
+use crate::api::pages::{self, ENTRIES_LIMIT, MESSAGES_LIMIT, USERS_LIMIT};
 use crate::api::post::{checked_post, post_command};
 use crate::api::reply::{Reply, ReplyTo, logout_reply};
 use crate::api::{Action, Api, Call};
@@ -23,12 +23,10 @@ use crate::ids::Caller;
 use crate::limits::Client;
 use crate::mesh::problem::Problem;
 use crate::mesh::{
-    AddressCommand, ChatCommand, Command, HomeCommand, NameCommand, Page, PageStart, UserCommand,
+    AddressCommand, ChatCommand, Command, HomeCommand, InboxPage, MembersPage, NameCommand, Page,
+    PageStart, UserCommand,
 };
 use crate::ws;
-
-/// Users in an answer to a search without `limit`.
-const USERS_FOUND_DEFAULT: usize = 20;
 
 type Handled = Result<Action, Problem>;
 
@@ -108,7 +106,7 @@ impl Api<'_> {
     pub(super) fn show_messages(self, call: &Call<'_>) -> Handled {
         let caller = call.caller?.user_id;
         let chat_id = call.chat_id()?;
-        let limit = MESSAGES_LIMIT.of(call)?;
+        let limit = MESSAGES_LIMIT.of(call.request)?;
         let from = match (
             number(call.request, "before")?,
             number(call.request, "after")?,
@@ -122,7 +120,8 @@ impl Api<'_> {
         };
         let page = Page { from, limit };
         let command = ChatCommand::ShowMessages { caller, page };
-        let reply_to = ReplyTo::Page { chat_id, limit };
+        let path = format!("/chats/{chat_id}/messages?limit={limit}");
+        let reply_to = ReplyTo::Page { path };
         Ok(ask(Command::Chat(chat_id, command), reply_to))
     }
 
@@ -229,11 +228,27 @@ impl Api<'_> {
                 " bytes of UTF-8",
             )));
         }
-        let limit = USERS_LIMIT.of(call)?;
-        Ok(Action::Read {
-            read: Read::UsersByPrefix { prefix, limit },
-            reply_to: ReplyTo::Users,
-        })
+        let after = text(call.request, "after")?.map(Cow::into_owned);
+        if after
+            .as_ref()
+            .is_some_and(|name| name.len() > USERNAME_BYTES_MAX)
+        {
+            return Err(Problem::out_of_bounds(const_format::concatcp!(
+                "after must be at most ",
+                USERNAME_BYTES_MAX,
+                " bytes of UTF-8",
+            )));
+        }
+        let limit = USERS_LIMIT.of(call.request)?;
+        let path = pages::users_path(&prefix, limit);
+        // One more tells whether there is another page.
+        let read = Read::UsersByPrefix {
+            prefix,
+            after,
+            limit: limit + 1,
+        };
+        let reply_to = ReplyTo::Users { path, limit };
+        Ok(Action::Read { read, reply_to })
     }
 
     pub(super) fn create_chat(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
@@ -269,8 +284,11 @@ impl Api<'_> {
 
     pub(super) fn list_chats(self, call: &Call<'_>) -> Handled {
         let user_id = call.caller?.user_id;
-        let command = Command::Home(user_id, HomeCommand::ListChats);
-        Ok(ask(command, ReplyTo::Plain))
+        let before = pages::activity(call.request)?;
+        let limit = ENTRIES_LIMIT.of(call.request)?;
+        let command = HomeCommand::ListChats(InboxPage { before, limit });
+        let path = format!("/chats?limit={limit}");
+        Ok(ask(Command::Home(user_id, command), ReplyTo::Page { path }))
     }
 
     pub(super) fn show_chat(self, call: &Call<'_>) -> Handled {
@@ -278,6 +296,18 @@ impl Api<'_> {
         let chat_id = call.chat_id()?;
         let command = ChatCommand::Show { caller };
         Ok(ask(Command::Chat(chat_id, command), ReplyTo::Plain))
+    }
+
+    pub(super) fn show_members(self, call: &Call<'_>) -> Handled {
+        let caller = call.caller?.user_id;
+        let chat_id = call.chat_id()?;
+        let after = user_id(call.request, "after")?;
+        let limit = ENTRIES_LIMIT.of(call.request)?;
+        let page = MembersPage { after, limit };
+        let command = ChatCommand::ShowMembers { caller, page };
+        let path = format!("/chats/{chat_id}/members?limit={limit}");
+        let reply_to = ReplyTo::Page { path };
+        Ok(ask(Command::Chat(chat_id, command), reply_to))
     }
 
     pub(super) fn add_member(self, call: &Call<'_>) -> Handled {
@@ -394,36 +424,6 @@ fn upgrade_refused(refusal: &ws::UpgradeRefusal) -> Reply {
 
 const fn ask(command: Command, reply_to: ReplyTo) -> Action {
     Action::Ask { command, reply_to }
-}
-
-/// How many of something one reply may list.
-struct Limit {
-    default: usize,
-    max: usize,
-    /// What a caller is told who wants more, or none.
-    refusal: &'static str,
-}
-
-const MESSAGES_LIMIT: Limit = Limit {
-    default: PAGE_MESSAGES_DEFAULT,
-    max: PAGE_MESSAGES_MAX,
-    refusal: const_format::concatcp!("limit must be 1 to ", PAGE_MESSAGES_MAX),
-};
-const USERS_LIMIT: Limit = Limit {
-    default: USERS_FOUND_DEFAULT,
-    max: USERS_FOUND_MAX,
-    refusal: const_format::concatcp!("limit must be 1 to ", USERS_FOUND_MAX),
-};
-
-impl Limit {
-    /// What a caller wants of it.
-    fn of(&self, call: &Call<'_>) -> Result<usize, Problem> {
-        match number(call.request, "limit")? {
-            None => Ok(self.default),
-            Some(limit) if (1..=self.max as u64).contains(&limit) => Ok(limit as usize),
-            Some(_) => Err(Problem::out_of_bounds(self.refusal)),
-        }
-    }
 }
 
 fn check_username(username: &str) -> Result<(), Problem> {

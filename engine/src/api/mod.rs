@@ -4,6 +4,7 @@ pub(crate) mod body;
 mod handlers;
 mod options;
 mod outcomes;
+mod pages;
 pub(crate) mod post;
 mod preflight;
 mod reply;
@@ -222,6 +223,7 @@ impl<'a> Api<'a> {
             Endpoint::CreateChat => self.create_chat(call, cx),
             Endpoint::ListChats => self.list_chats(call),
             Endpoint::ShowChat => self.show_chat(call),
+            Endpoint::ShowMembers => self.show_members(call),
             Endpoint::AddMember => self.add_member(call),
             Endpoint::RemoveMember => self.remove_member(call),
             Endpoint::Connect => self.connect(call, cx),

@@ -4,15 +4,16 @@ use rookery_schema::event::{put_json_text, put_receipt};
 use rookery_schema::row::UserRow;
 use rookery_schema::{SessionId, UserId};
 
-use crate::api::Api;
 use crate::api::reply::{Reply, ReplyTo, logout_reply};
+use crate::api::{Api, pages};
 use crate::context::Context;
 use crate::edge::port::{Found, StoreFault};
 use crate::http::Status;
 use crate::ids::Session;
+use crate::json_page::JsonPage;
 use crate::mesh::problem::Problem;
-use crate::mesh::{Created, Outcome, PageStart};
-use crate::user::user_json;
+use crate::mesh::{Created, Outcome};
+use crate::user::{put_user, user_json};
 
 impl Api<'_> {
     /// The reply to a request with this outcome.
@@ -35,18 +36,23 @@ impl Api<'_> {
                 created: Some(created),
                 body,
             } => created_reply(*created, body),
-            Outcome::Messages { body, next } => page_reply(to, body, next),
+            Outcome::Page { body, next } => match to {
+                ReplyTo::Page { path } => pages::reply(&path, body, next.map(pages::query)),
+                ReplyTo::Plain | ReplyTo::LogOut | ReplyTo::User | ReplyTo::Users { .. } => {
+                    Reply::json(Status::Ok, body)
+                }
+            },
             Outcome::LoggedIn { user_id, username } => login_reply(self, user_id, &username, cx),
             Outcome::Metrics(body) => Reply::metrics(body),
             Outcome::Refused(problem) => Reply::problem(&problem),
             Outcome::Elsewhere => Reply::problem(&Problem::ELSEWHERE),
             Outcome::Done => match to {
                 ReplyTo::LogOut => logout_reply(self.gate.cookies()),
-                ReplyTo::Plain | ReplyTo::Page { .. } | ReplyTo::User | ReplyTo::Users => {
+                ReplyTo::Plain | ReplyTo::Page { .. } | ReplyTo::User | ReplyTo::Users { .. } => {
                     Reply::no_content()
                 }
             },
-            Outcome::Summary(_) => {
+            Outcome::Activity(_) | Outcome::Summary(_) => {
                 cx.bug("a line of an inbox was sent to a connection");
                 Reply::problem(&Problem::NOT_ANSWERED)
             }
@@ -69,7 +75,7 @@ impl Api<'_> {
             Err(StoreFault) => return Reply::problem(&Problem::STORE_UNAVAILABLE),
         };
         match to {
-            ReplyTo::Users => users_reply(&users),
+            ReplyTo::Users { path, limit } => users_reply(&path, limit, &users),
             ReplyTo::User => user_reply(users.first()),
             ReplyTo::Plain | ReplyTo::LogOut | ReplyTo::Page { .. } => {
                 cx.bug("users were read for a reply that shows none");
@@ -96,10 +102,14 @@ fn user_reply(user: Option<&UserRow>) -> Reply {
     }
 }
 
-fn users_reply(users: &[UserRow]) -> Reply {
-    let users: Vec<Vec<u8>> = users.iter().map(user_json).collect();
-    let list = [b"[".as_slice(), &users.join(&b','), b"]"].concat();
-    Reply::json(Status::Ok, list)
+fn users_reply(path: &str, limit: usize, users: &[UserRow]) -> Reply {
+    let mut json = JsonPage::new(limit);
+    let shown = users
+        .iter()
+        .take_while(|user| json.push(|out| put_user(out, user)));
+    let last = shown.last().filter(|_| json.is_cut());
+    let next = last.map(|user| pages::after_name(&user.username));
+    pages::reply(path, json.finish(), next)
 }
 
 fn login_reply(api: Api<'_>, user_id: UserId, username: &str, cx: &mut Context<'_>) -> Reply {
@@ -118,19 +128,5 @@ fn login_reply(api: Api<'_>, user_id: UserId, username: &str, cx: &mut Context<'
     body.extend_from_slice(rest.as_bytes());
     let mut reply = Reply::json(Status::Ok, body);
     reply.extra = api.gate.cookies().set(user_id, &token);
-    reply
-}
-
-fn page_reply(to: ReplyTo, body: Vec<u8>, next: Option<PageStart>) -> Reply {
-    let mut reply = Reply::json(Status::Ok, body);
-    if let (ReplyTo::Page { chat_id, limit }, Some(next)) = (to, next) {
-        let cursor = match next {
-            PageStart::Before(seq) => format!("before={seq}"),
-            PageStart::After(seq) => format!("after={seq}"),
-            PageStart::Newest => return reply,
-        };
-        let link = format!(r#"</chats/{chat_id}/messages?limit={limit}&{cursor}>; rel="next""#);
-        reply.extra.push(("Link", link));
-    }
     reply
 }

@@ -1,7 +1,7 @@
 //! Replies, before they are framed for their requests.
 
+use rookery_schema::Timestamp;
 use rookery_schema::event::put_json_text;
-use rookery_schema::{ChatId, Timestamp};
 
 use crate::auth::cookies::Cookies;
 use crate::http::{HttpDate, Refusal, ResponseHead, Status, Version, write_response};
@@ -68,18 +68,18 @@ pub fn refuse_connection(problem: &Problem, now: Timestamp) -> Vec<u8> {
 }
 
 /// What a reply depends on besides the outcome.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) enum ReplyTo {
     /// Nothing.
     Plain,
-    /// A page of this chat, to link to the next one.
-    Page { chat_id: ChatId, limit: usize },
+    /// A page, whose link to the next one begins with this path and query.
+    Page { path: String },
     /// A logout, which clears the cookies.
     LogOut,
     /// One user.
     User,
-    /// A list of users.
-    Users,
+    /// A page of users, at most so many of those that were read, with the link as above.
+    Users { path: String, limit: usize },
 }
 
 impl Reply {

@@ -18,6 +18,7 @@ pub(crate) enum Endpoint {
     CreateChat,
     ListChats,
     ShowChat,
+    ShowMembers,
     AddMember,
     RemoveMember,
     PostMessage,
@@ -95,7 +96,10 @@ const ROUTES: &[(&str, Route)] = &[
     ("/chats/{id}", Route(&[(Method::Get, Endpoint::ShowChat)])),
     (
         "/chats/{id}/members",
-        Route(&[(Method::Post, Endpoint::AddMember)]),
+        Route(&[
+            (Method::Post, Endpoint::AddMember),
+            (Method::Get, Endpoint::ShowMembers),
+        ]),
     ),
     (
         "/chats/{id}/members/{user_id}",

@@ -276,7 +276,7 @@ impl Http {
         cx: &mut Context<'_>,
     ) {
         // It may have been overdue, and answered.
-        let Some(to) = self.replies.reply_to(ticket) else {
+        let Some(to) = self.replies.take_reply_to(ticket) else {
             return;
         };
         if let Some(upgrade) = self.upgrade.take() {
@@ -287,7 +287,8 @@ impl Http {
                 Outcome::Refused(_) | Outcome::Elsewhere => {}
                 Outcome::Posted { .. }
                 | Outcome::Json { .. }
-                | Outcome::Messages { .. }
+                | Outcome::Page { .. }
+                | Outcome::Activity(_)
                 | Outcome::Summary(_)
                 | Outcome::LoggedIn { .. }
                 | Outcome::Metrics(_) => cx.bug("a ticket was spent, and something else answered"),
@@ -308,7 +309,7 @@ impl Http {
         cx: &mut Context<'_>,
     ) {
         // It may have been overdue, and answered.
-        if let Some(to) = self.replies.reply_to(ticket) {
+        if let Some(to) = self.replies.take_reply_to(ticket) {
             let reply = api.reply_to_read(to, outcome, cx);
             self.reply(link, ticket, reply, cx);
             self.go_on(link, api, cx);

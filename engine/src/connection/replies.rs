@@ -83,9 +83,10 @@ impl Replies {
         }
     }
 
-    /// What a request's reply depends on; `None` where it was answered, as of an overdue one.
-    pub(super) fn reply_to(&mut self, ticket: u64) -> Option<ReplyTo> {
-        self.unanswered(ticket).map(|waiting| waiting.to)
+    /// Takes what a request's reply depends on; `None` where it was answered, as of an overdue one.
+    pub(super) fn take_reply_to(&mut self, ticket: u64) -> Option<ReplyTo> {
+        let waiting = self.unanswered(ticket)?;
+        Some(std::mem::replace(&mut waiting.to, ReplyTo::Plain))
     }
 
     /// Notes a reply; true where it is the next to be written.

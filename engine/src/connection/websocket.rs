@@ -193,7 +193,8 @@ impl Ws {
             Outcome::Refused(problem) => self.refuse(link, problem, client_id, cx),
             Outcome::Elsewhere => self.refuse(link, &Problem::ELSEWHERE, client_id, cx),
             Outcome::Json { .. }
-            | Outcome::Messages { .. }
+            | Outcome::Page { .. }
+            | Outcome::Activity(_)
             | Outcome::Summary(_)
             | Outcome::LoggedIn { .. }
             | Outcome::Metrics(_)

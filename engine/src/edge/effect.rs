@@ -30,6 +30,8 @@ pub struct Effects {
     pub broadcasts: Vec<u64>,
     /// What the operator should know.
     pub notices: Vec<Notice>,
+    /// There is more to do than one round may take: another is to follow, whatever comes, once others had their turn.
+    pub another_round: bool,
 }
 
 /// What happens to a connection. However it ends, one [`Input::Gone`](crate::edge::input::Input::Gone) is the

@@ -179,8 +179,12 @@ pub enum Read {
     User(UserId),
     /// A user by name.
     UserNamed(String),
-    /// Users whose names begin with a prefix, in order of their names.
-    UsersByPrefix { prefix: String, limit: usize },
+    /// Users whose names begin with a prefix, in order of their names, from behind `after` on where there is one.
+    UsersByPrefix {
+        prefix: String,
+        after: Option<String>,
+        limit: usize,
+    },
     /// Sessions that were ended before their tokens expired.
     EndedSessions,
 }

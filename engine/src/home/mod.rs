@@ -55,7 +55,7 @@ enum HomeRead {
     /// A connected user's chats, to subscribe to.
     Subscriptions { user_id: UserId, stay: u64 },
     /// A user's chats, to list.
-    Inbox { user_id: UserId, gather: u64 },
+    Inbox { user_id: UserId, reading: u64 },
 }
 
 impl Home {
@@ -183,10 +183,10 @@ impl Home {
             Some(HomeRead::Subscriptions { user_id, stay }) => {
                 self.subscriptions_read(user_id, stay, chats, connections, cx);
             }
-            Some(HomeRead::Inbox { user_id, gather }) => {
+            Some(HomeRead::Inbox { user_id, reading }) => {
                 let unstored = self.unstored_joins.get(&user_id);
                 let unstored = unstored.map(Vec::as_slice).unwrap_or_default();
-                self.inbox.chats_read(gather, chats, unstored, cx);
+                self.inbox.chats_read(reading, chats, unstored, cx);
             }
             None => cx.bug("a read that nobody asked for"),
         }
@@ -378,11 +378,7 @@ impl Home {
         cx: &mut Context<'_>,
     ) {
         match command {
-            HomeCommand::ListChats => {
-                let gather = self.inbox.begin(asker, user_id, cx);
-                let what = HomeRead::Inbox { user_id, gather };
-                self.read(what, Read::ChatsOfUser(user_id), cx);
-            }
+            HomeCommand::ListChats(page) => self.inbox.list(asker, user_id, page, cx),
             HomeCommand::SpendTicket {
                 ticket_id,
                 expires_at,
@@ -403,6 +399,20 @@ impl Home {
     /// An owner answered about one line of an inbox.
     pub(crate) fn inbox_answered(&mut self, gather: u64, outcome: Outcome, cx: &mut Context<'_>) {
         self.inbox.answered(gather, outcome, cx);
+    }
+
+    /// Lets lists of chats go on, as far as one round may.
+    pub(crate) fn go_on_with_lists(&mut self, cx: &mut Context<'_>) {
+        while let Some((user_id, reading)) = self.inbox.begin() {
+            let what = HomeRead::Inbox { user_id, reading };
+            self.read(what, Read::ChatsOfUser(user_id), cx);
+        }
+        self.inbox.go_on(cx);
+    }
+
+    /// Whether there is something to do for the next round, whatever comes.
+    pub(crate) fn has_more(&self) -> bool {
+        self.inbox.has_more()
     }
 
     pub(crate) fn tick(&mut self, cx: &mut Context<'_>) {

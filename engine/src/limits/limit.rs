@@ -11,6 +11,8 @@ pub enum Limit {
     UserBytes,
     /// WebSockets of a user: the oldest gives way.
     SocketsPerUser,
+    /// Lists of a user's chats that are made at a time.
+    ListsPerUser,
     /// Failed logins in five minutes, per account and network.
     LoginRate,
     /// Failed logins per account, from all networks where nobody has logged in to it.
@@ -28,6 +30,7 @@ impl Limit {
             Self::UserRate => "user-rate",
             Self::UserBytes => "user-bytes",
             Self::SocketsPerUser => "sockets-per-user",
+            Self::ListsPerUser => "lists-per-user",
             Self::LoginRate => "login-rate",
             Self::AccountLogins => "account-logins",
             Self::AddressLogins => "address-logins",
@@ -41,6 +44,7 @@ impl Limit {
             Self::UserRate => "more messages a second than a user may send",
             Self::UserBytes => "more content a minute than a user may send",
             Self::SocketsPerUser => "more WebSockets than a user may have",
+            Self::ListsPerUser => "more lists of chats at a time than a user may ask for",
             Self::LoginRate => "too many failed logins to this account from this address",
             Self::AccountLogins => "too many failed logins to this account",
             Self::AddressLogins => "too many logins and registrations from this address",

@@ -5,6 +5,7 @@ use rookery_schema::{ChatId, Route, Routing, Seq, SessionId, ShardId, Timestamp,
 
 use crate::ids::ConnId;
 use crate::limits::Network;
+use crate::mesh::outcome::Activity;
 
 /// Who waits for an answer, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,12 +55,20 @@ pub enum ChatCommand {
         caller: UserId,
         page: Page,
     },
+    ShowMembers {
+        caller: UserId,
+        page: MembersPage,
+    },
     AddMember {
         caller: UserId,
         user_id: UserId,
     },
     RemoveMember {
         caller: UserId,
+        user_id: UserId,
+    },
+    /// When it was last active, where the user is a member.
+    ShowActivity {
         user_id: UserId,
     },
     /// A line of the user's inbox, where they are a member.
@@ -95,7 +104,7 @@ pub enum UserCommand {
 /// See [`Command::Home`].
 #[derive(Debug)]
 pub enum HomeCommand {
-    ListChats,
+    ListChats(InboxPage),
     /// Spends a ticket, which works once.
     SpendTicket {
         ticket_id: SessionId,
@@ -135,6 +144,24 @@ pub enum PageStart {
     Before(Seq),
     /// Above this seq, forwards.
     After(Seq),
+}
+
+/// Which of a user's chats are asked for, latest activity first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InboxPage {
+    /// Those that come behind this one.
+    pub before: Option<Activity>,
+    /// At most so many, 1 to [`rookery_schema::limits::PAGE_ENTRIES_MAX`].
+    pub limit: usize,
+}
+
+/// Which members of a chat are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MembersPage {
+    /// Those behind this one; from the first on where there is none, or they are no member.
+    pub after: Option<UserId>,
+    /// At most so many, 1 to [`rookery_schema::limits::PAGE_ENTRIES_MAX`].
+    pub limit: usize,
 }
 
 /// Seconds after which a request that was not answered is refused.
@@ -184,10 +211,12 @@ impl Command {
                 | ChatCommand::RemoveMember { .. }
                 | ChatCommand::Show { .. }
                 | ChatCommand::ShowMessages { .. }
+                | ChatCommand::ShowMembers { .. }
+                | ChatCommand::ShowActivity { .. }
                 | ChatCommand::Summarize { .. },
             )
             | Self::User(_, UserCommand::EndSession { .. })
-            | Self::Home(_, HomeCommand::ListChats | HomeCommand::SpendTicket { .. }) => {
+            | Self::Home(_, HomeCommand::ListChats(_) | HomeCommand::SpendTicket { .. }) => {
                 ANSWER_SECONDS_MAX
             }
         }
@@ -202,7 +231,11 @@ impl ChatCommand {
             | Self::Post(_)
             | Self::AddMember { .. }
             | Self::RemoveMember { .. } => true,
-            Self::Show { .. } | Self::ShowMessages { .. } | Self::Summarize { .. } => false,
+            Self::Show { .. }
+            | Self::ShowMessages { .. }
+            | Self::ShowMembers { .. }
+            | Self::ShowActivity { .. }
+            | Self::Summarize { .. } => false,
         }
     }
 
@@ -215,6 +248,8 @@ impl ChatCommand {
             | Self::RemoveMember { .. }
             | Self::Show { .. }
             | Self::ShowMessages { .. }
+            | Self::ShowMembers { .. }
+            | Self::ShowActivity { .. }
             | Self::Summarize { .. } => false,
         }
     }
@@ -244,7 +279,7 @@ impl HomeCommand {
     pub const fn changes(&self) -> bool {
         match self {
             // A ticket that was spent in vain can't be told from one that was never issued.
-            Self::ListChats | Self::SpendTicket { .. } => false,
+            Self::ListChats(_) | Self::SpendTicket { .. } => false,
         }
     }
 }
@@ -259,6 +294,10 @@ mod tests {
     const CHAT: ChatId = ChatId::from_bytes([1; 16]);
     const USER: UserId = UserId::from_bytes([2; 16]);
     const NAME: &str = "ann";
+    const INBOX: InboxPage = InboxPage {
+        before: None,
+        limit: 1,
+    };
 
     fn post() -> Post {
         Post {
@@ -323,7 +362,7 @@ mod tests {
             assert_eq!(command.to(&routing), routing.route(*partition));
         }
         let at_home = Route::Here(routing.home(USER));
-        let list = home(HomeCommand::ListChats);
+        let list = home(HomeCommand::ListChats(INBOX));
         assert_eq!(list.to(&routing), at_home);
         let counted = address(log_in());
         let all = served.iter().map(|(command, _)| command);
@@ -347,6 +386,10 @@ mod tests {
             from: PageStart::Newest,
             limit: 1,
         };
+        let members = MembersPage {
+            after: None,
+            limit: 1,
+        };
         let creation = ChatCommand::Create {
             creator_id: None,
             name: "chat".into(),
@@ -365,8 +408,13 @@ mod tests {
         let reads = [
             chat(ChatCommand::Show { caller }),
             chat(ChatCommand::ShowMessages { caller, page }),
+            chat(ChatCommand::ShowMembers {
+                caller,
+                page: members,
+            }),
+            chat(ChatCommand::ShowActivity { user_id }),
             chat(ChatCommand::Summarize { user_id }),
-            home(HomeCommand::ListChats),
+            home(HomeCommand::ListChats(INBOX)),
             home(HomeCommand::SpendTicket {
                 ticket_id: SessionId::from_bytes([3; 16]),
                 expires_at: Timestamp::from_millis(1),
@@ -388,7 +436,7 @@ mod tests {
         for command in [
             chat(ChatCommand::Show { caller: USER }),
             Command::User(USER, end_session()),
-            home(HomeCommand::ListChats),
+            home(HomeCommand::ListChats(INBOX)),
         ] {
             assert_eq!(command.seconds_max(), ANSWER_SECONDS_MAX);
         }

@@ -2,7 +2,6 @@
 
 use rookery_schema::{ChatId, MessageId, Seq, Timestamp, UserId};
 
-use crate::mesh::command::PageStart;
 use crate::mesh::problem::Problem;
 
 /// What came of a [`Command`](crate::mesh::command::Command).
@@ -19,11 +18,13 @@ pub enum Outcome {
         created: Option<Box<Created>>,
         body: Vec<u8>,
     },
-    /// A page of messages as a JSON array; `next` continues it where there may be more.
-    Messages {
+    /// A page of a list as a JSON array; `next` begins the next one where there may be more.
+    Page {
         body: Vec<u8>,
-        next: Option<PageStart>,
+        next: Option<PageCursor>,
     },
+    /// When a chat was last active, where the user is a member of it.
+    Activity(Option<Activity>),
     /// A line of an inbox, where the user is a member of the chat.
     Summary(Option<Box<ChatSummary>>),
     /// The user to log in.
@@ -56,6 +57,26 @@ pub enum Created {
     Chat(ChatId),
 }
 
+/// Where the next page of a list begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PageCursor {
+    /// Messages below this seq, backwards.
+    Before(Seq),
+    /// Messages above this seq, forwards.
+    After(Seq),
+    /// Members behind this one.
+    AfterMember(UserId),
+    /// Chats that come behind this one, latest activity first.
+    BeforeActivity(Activity),
+}
+
+/// When a chat last changed: inboxes are in the order of this, the latest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Activity {
+    pub at: Timestamp,
+    pub chat_id: ChatId,
+}
+
 /// A chat as its members' inboxes show it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ChatSummary {
@@ -66,6 +87,4 @@ pub struct ChatSummary {
     pub messages: u64,
     /// The newest message as history shows it.
     pub last_message: Option<Vec<u8>>,
-    /// When the chat last changed.
-    pub active_at: Timestamp,
 }

@@ -64,10 +64,12 @@ fn decide_without_chat(
                 Record::ChatCreated(created),
             ))
         }
+        ChatCommand::ShowActivity { .. } => Ok(Decision::Answer(Outcome::Activity(None))),
         ChatCommand::Summarize { .. } => Ok(Decision::Answer(Outcome::Summary(None))),
         ChatCommand::Post(_)
         | ChatCommand::Show { .. }
         | ChatCommand::ShowMessages { .. }
+        | ChatCommand::ShowMembers { .. }
         | ChatCommand::AddMember { .. }
         | ChatCommand::RemoveMember { .. } => Err(Problem::NO_SUCH_CHAT),
     }
@@ -109,6 +111,10 @@ fn decide_for_chat<'a>(
             member(caller)?;
             Ok(Decision::Page(page(chat, wanted)))
         }
+        &ChatCommand::ShowMembers { caller, page } => {
+            member(caller)?;
+            Ok(Decision::Answer(chat.members_page(page)))
+        }
         &ChatCommand::AddMember { caller, user_id } => {
             member(caller)?;
             if chat.is_member(user_id) {
@@ -134,6 +140,10 @@ fn decide_for_chat<'a>(
                 key,
                 Record::MemberRemoved(change(user_id, caller)),
             ))
+        }
+        &ChatCommand::ShowActivity { user_id } => {
+            let mine = chat.is_member(user_id).then(|| chat.activity());
+            Ok(Decision::Answer(Outcome::Activity(mine)))
         }
         &ChatCommand::Summarize { user_id } => {
             let mine = chat.is_member(user_id).then(|| Box::new(chat.summary()));

@@ -7,7 +7,8 @@ use rookery_schema::message::Message;
 use rookery_schema::{ChatId, Seq};
 
 use crate::edge::port::Read;
-use crate::mesh::{Outcome, Page, PageStart};
+use crate::json_page::JsonPage;
+use crate::mesh::{Outcome, Page, PageCursor, PageStart};
 use crate::owner::chat::{Chat, Shown};
 
 /// A read of the store that several pages may wait for.
@@ -132,23 +133,20 @@ impl PartialPage {
 }
 
 fn encode_page(page: Page, messages: &[(Seq, Shown)]) -> Outcome {
-    let mut body = vec![b'['];
-    for (index, (_, message)) in messages.iter().enumerate() {
-        if index > 0 {
-            body.push(b',');
-        }
-        message.put(&mut body);
-    }
-    body.push(b']');
-    let last = messages
-        .last()
-        .filter(|_| messages.len() == page.limit)
-        .map(|&(seq, _)| seq);
+    let mut json = JsonPage::new(page.limit);
+    let shown = messages
+        .iter()
+        .take_while(|(_, message)| json.push(|out| message.put(out)));
+    let last = shown.last().map(|&(seq, _)| seq);
+    let last = last.filter(|_| json.is_full());
     let next = match page.from {
-        PageStart::After(_) => last.map(PageStart::After),
+        PageStart::After(_) => last.map(PageCursor::After),
         PageStart::Newest | PageStart::Before(_) => {
-            last.filter(|&seq| seq > Seq(1)).map(PageStart::Before)
+            last.filter(|&seq| seq > Seq(1)).map(PageCursor::Before)
         }
     };
-    Outcome::Messages { body, next }
+    Outcome::Page {
+        body: json.finish(),
+        next,
+    }
 }

@@ -105,7 +105,7 @@ fn a_request_that_can_t_be_read_has_its_time_afterwards() {
     let show = |host: &mut Host| {
         let (asker, _) = host.asked.pop_front().unwrap();
         let body = vec![b'x'; OUTBOX_BYTES_MAX];
-        host.answer(asker, Outcome::Messages { body, next: None });
+        host.answer(asker, Outcome::Page { body, next: None });
     };
     show(&mut host);
     show(&mut host);
@@ -141,7 +141,7 @@ fn who_does_not_read_pages_is_not_read_until_they_do() {
         let before = shown;
         while let Some((asker, _)) = host.asked.pop_front() {
             let body = format!("{shown}{}", " ".repeat(PAGE_BYTES)).into_bytes();
-            host.answer(asker, Outcome::Messages { body, next: None });
+            host.answer(asker, Outcome::Page { body, next: None });
             shown += 1;
         }
         assert!(shown > before, "it goes on when there is room");
@@ -246,7 +246,7 @@ fn an_upgrade_waits_for_the_replies_before_it() {
     assert!(!host.is_handed_off(conn) && host.waiting_bytes(conn) == 0);
     let (asker, _) = host.asked.pop_front().unwrap();
     let body = b"[]".to_vec();
-    host.answer(asker, Outcome::Messages { body, next: None });
+    host.answer(asker, Outcome::Page { body, next: None });
     let heard = String::from_utf8(host.read_all(conn)).unwrap();
     let replies: Vec<&str> = heard.split("HTTP/1.1 ").skip(1).collect();
     assert!(replies[0].starts_with("200 ") && replies[1].starts_with("101 "));
@@ -266,7 +266,7 @@ fn leave_to_send_a_body_comes_behind_the_replies_before_it() {
     let page = b"[]".to_vec();
     host.answer(
         asker,
-        Outcome::Messages {
+        Outcome::Page {
             body: page,
             next: None,
         },

@@ -21,7 +21,7 @@ use crate::host::Host;
 fn show_page(host: &mut Host) {
     let (asker, _) = host.asked.pop_front().unwrap();
     let body = b"[]".to_vec();
-    host.answer(asker, Outcome::Messages { body, next: None });
+    host.answer(asker, Outcome::Page { body, next: None });
 }
 
 fn finish(host: &mut Host, conn: ConnId) {
@@ -56,7 +56,7 @@ fn who_sends_no_more_is_answered_what_waits_for_room_too() {
     loop {
         while let Some((asker, _)) = host.asked.pop_front() {
             let body = vec![b'x'; OUTBOX_BYTES_MAX / 2];
-            host.answer(asker, Outcome::Messages { body, next: None });
+            host.answer(asker, Outcome::Page { body, next: None });
         }
         if heard == 0 {
             finish(&mut host, conn);
@@ -96,7 +96,7 @@ fn who_sends_no_more_may_take_their_replies_slowly_and_not_stop() {
     for _ in 0..2 {
         let (asker, _) = host.asked.pop_front().unwrap();
         let body = vec![b'x'; OUTBOX_BYTES_MAX];
-        host.answer(asker, Outcome::Messages { body, next: None });
+        host.answer(asker, Outcome::Page { body, next: None });
     }
     finish(&mut host, conn);
     for _ in 0..30 {

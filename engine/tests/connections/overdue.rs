@@ -48,7 +48,7 @@ fn a_post_that_its_owner_does_not_answer_has_an_unknown_outcome() {
     assert_eq!(text(&host.read_all(conn)), "");
     let (asker, _) = host.asked.pop_front().unwrap();
     let body = b"[]".to_vec();
-    host.answer(asker, Outcome::Messages { body, next: None });
+    host.answer(asker, Outcome::Page { body, next: None });
     assert!(text(&host.read_all(conn)).starts_with("HTTP/1.1 200 "));
 }
 

@@ -49,7 +49,7 @@ fn with_reply(host: &mut Host, bytes: usize) -> ConnId {
     host.send(conn, &page);
     let (asker, _) = host.asked.pop_front().unwrap();
     let body = vec![b'x'; bytes];
-    host.answer(asker, Outcome::Messages { body, next: None });
+    host.answer(asker, Outcome::Page { body, next: None });
     conn
 }
 
@@ -267,7 +267,7 @@ fn a_last_reply_may_be_taken_as_slowly_as_any() {
     host.send(conn, last.as_bytes());
     let (asker, _) = host.asked.pop_front().unwrap();
     let body = vec![b'x'; MIB];
-    host.answer(asker, Outcome::Messages { body, next: None });
+    host.answer(asker, Outcome::Page { body, next: None });
     assert!(host.is_closed(conn), "once it is sent");
     for _ in 0..20 {
         host.pass(STUCK_MAX - SECOND);
@@ -306,7 +306,7 @@ fn a_reply_of_which_nothing_is_taken_ends_long_after_its_request_too() {
     // It is looked at when the request would be overdue, and must be again.
     host.pass(3 * SECOND);
     let body = vec![b'x'; MIB];
-    host.answer(asker, Outcome::Messages { body, next: None });
+    host.answer(asker, Outcome::Page { body, next: None });
     host.pass(STUCK_MAX - SECOND);
     assert!(!host.is_closed(conn));
     host.pass(SECOND);

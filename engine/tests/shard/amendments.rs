@@ -140,7 +140,7 @@ impl Amended {
             let found = self.read(&read.clone());
             self.stage.answer_read(Ok(Found::Messages(found)));
         }
-        let Some(Outcome::Messages { body, .. }) = self.stage.answer(question) else {
+        let Some(Outcome::Page { body, .. }) = self.stage.answer(question) else {
             panic!("no page came");
         };
         let page: Vec<Value> = serde_json::from_slice(&body).unwrap();
@@ -235,7 +235,7 @@ fn a_page_that_waits_for_its_chat_shows_messages_as_they_stand() {
         },
     });
     amended.load(7);
-    let Some(Outcome::Messages { body, .. }) = amended.stage.answer(question) else {
+    let Some(Outcome::Page { body, .. }) = amended.stage.answer(question) else {
         panic!("no page came");
     };
     let page: Vec<Value> = serde_json::from_slice(&body).unwrap();

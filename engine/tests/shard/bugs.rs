@@ -7,8 +7,8 @@ use bytes::Bytes;
 use rookery_engine::effect::Notice;
 use rookery_engine::input::Input;
 use rookery_engine::mesh::{
-    ChatCommand, Command, EventBatch, HomeCommand, NameCommand, Outcome, Page, PageStart,
-    ShardMessage, SubscriptionAnswer,
+    ChatCommand, Command, EventBatch, NameCommand, Outcome, Page, PageStart, ShardMessage,
+    SubscriptionAnswer,
 };
 use rookery_engine::port::{
     Found, LogEvent, Opened, Part, PasswordOutcome, StoreEvent, StoredChat, Token,
@@ -311,7 +311,7 @@ fn a_line_of_an_inbox_is_one() {
     let what = "a line of an inbox was asked for, and something else came";
     check(what, |stage| {
         let (user, chat) = (stage.user(), stage.foreign_chat());
-        stage.ask(Command::Home(user, HomeCommand::ListChats));
+        stage.list(user, 1, None);
         stage.answer_read(Ok(Found::Chats(vec![chat])));
         let Some(ShardMessage::Ask { asker, .. }) = stage.sent.pop() else {
             panic!("no line was asked for");

@@ -1,8 +1,9 @@
 //! Pages that need both the store and what is in memory.
 
 use rookery_engine::mesh::problem::Problem;
-use rookery_engine::mesh::{ChatCommand, Command, Outcome, Page, PageStart};
+use rookery_engine::mesh::{ChatCommand, Command, Outcome, Page, PageCursor, PageStart};
 use rookery_engine::port::{Found, Read, StoredChat};
+use rookery_schema::limits::{CONTENT_BYTES_MAX, PAGE_BYTES_MAX};
 use rookery_schema::message::Message;
 use rookery_schema::record::{MessagePosted, Record};
 use rookery_schema::row::{ChatRow, EventRow, Head};
@@ -62,8 +63,24 @@ impl Long {
         self.stage.answer_read(Ok(found));
     }
 
+    /// What the store finds.
+    fn stored(&self, read: &Read) -> Vec<Message> {
+        let message = |(_, row): &(Seq, EventRow)| Message::of(row).unwrap();
+        match *read {
+            Read::MessagesAfter { after, limit, .. } => {
+                let rows = self.rows.iter().filter(|(seq, _)| *seq > after);
+                rows.take(limit).filter_map(message).collect()
+            }
+            Read::MessagesBefore { before, limit, .. } => {
+                let rows = self.rows.iter().rev().filter(|(seq, _)| *seq < before);
+                rows.take(limit).filter_map(message).collect()
+            }
+            _ => panic!("{read:?}"),
+        }
+    }
+
     fn seqs(&mut self, question: u64) -> Vec<u64> {
-        let Some(Outcome::Messages { body, .. }) = self.stage.answer(question) else {
+        let Some(Outcome::Page { body, .. }) = self.stage.answer(question) else {
             panic!("no page came");
         };
         let page: Vec<serde_json::Value> = serde_json::from_slice(&body).unwrap();
@@ -95,6 +112,61 @@ fn identical_reads_are_made_once() {
     long.answer_read(150);
     for question in questions {
         assert_eq!(long.seqs(question), (11..=110).collect::<Vec<u64>>());
+    }
+}
+
+/// Reads a whole history, page by page, with the store answering as it is.
+fn read_through(long: &mut Long, first: PageStart) -> (Vec<u64>, Vec<usize>) {
+    let (mut seqs, mut pages) = (Vec::new(), Vec::new());
+    let mut from = Some(first);
+    while let Some(start) = from {
+        let question = long.ask(start);
+        if let Some((_, read)) = long.stage.reads.front() {
+            let found = Found::Messages(long.stored(&read.clone()));
+            long.stage.answer_read(Ok(found));
+        }
+        let Some(Outcome::Page { body, next }) = long.stage.answer(question) else {
+            panic!("no page came");
+        };
+        let page: Vec<serde_json::Value> = serde_json::from_slice(&body).unwrap();
+        seqs.extend(page.iter().map(|it| it["seq"].as_u64().unwrap()));
+        pages.push(body.len());
+        from = match next {
+            Some(PageCursor::Before(seq)) => Some(PageStart::Before(seq)),
+            Some(PageCursor::After(seq)) => Some(PageStart::After(seq)),
+            Some(PageCursor::AfterMember(_) | PageCursor::BeforeActivity(_)) => {
+                panic!("it is a page of messages")
+            }
+            None => None,
+        };
+    }
+    (seqs, pages)
+}
+
+#[test]
+fn a_page_ends_at_its_bound_of_bytes() {
+    // As JSON each takes six bytes for one, so that forty of them fill a page.
+    const MESSAGES: u64 = 150;
+    let text = "\u{1}".repeat(CONTENT_BYTES_MAX);
+    let mut long = Long::new(0);
+    for _ in 0..MESSAGES {
+        long.stage.post_text(long.chat, long.user, None, &text);
+        long.rows.extend(messages(&long.stage.settle()));
+    }
+    let all: Vec<u64> = (2..2 + MESSAGES).collect();
+    for (from, reversed) in [(PageStart::After(Seq(0)), false), (PageStart::Newest, true)] {
+        let (mut seqs, pages) = read_through(&mut long, from);
+        if reversed {
+            seqs.reverse();
+        }
+        assert_eq!(seqs, all, "from {from:?}");
+        let message = text.len() * 6;
+        for bytes in &pages {
+            assert!(*bytes <= PAGE_BYTES_MAX, "{bytes} bytes");
+        }
+        for bytes in &pages[..pages.len() - 1] {
+            assert!(bytes + message + 400 > PAGE_BYTES_MAX, "{bytes} bytes");
+        }
     }
 }
 
@@ -235,7 +307,7 @@ fn a_page_that_waits_for_its_chat_has_the_messages_that_waited_before_it() {
     };
     stage.answer_read(Ok(Found::Chat(Some(Box::new(stored)))));
     match stage.answer(question) {
-        Some(Outcome::Messages { body, .. }) => {
+        Some(Outcome::Page { body, .. }) => {
             let page = String::from_utf8(body).unwrap();
             assert!(page.contains("hello"), "{page}");
         }

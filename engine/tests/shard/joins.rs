@@ -1,7 +1,7 @@
 //! A user connects, or lists their chats, while a membership is on its way into the store.
 
 use rookery_engine::mesh::{
-    Asker, ChatCommand, ChatSummary, Command, EventBatch, HomeCommand, Outcome, ShardMessage,
+    Activity, Asker, ChatCommand, ChatSummary, Command, EventBatch, Outcome, ShardMessage,
     Subscription, SubscriptionAnswer, Waiting,
 };
 use rookery_engine::port::{Found, Read};
@@ -132,7 +132,7 @@ fn assert_lists(stage: &mut Stage, question: u64, chat_id: ChatId) {
     let asked = sent.into_iter().find_map(|message| match message {
         ShardMessage::Ask {
             asker,
-            command: Command::Chat(asked, ChatCommand::Summarize { .. }),
+            command: Command::Chat(asked, ChatCommand::ShowActivity { .. }),
         } => Some((asker, asked)),
         _ => None,
     });
@@ -141,9 +141,15 @@ fn assert_lists(stage: &mut Stage, question: u64, chat_id: ChatId) {
     };
     assert_eq!(asked, chat_id);
     assert!(matches!(asker.waiting, Waiting::Inbox { .. }));
+    let activity = Activity {
+        at: Timestamp::default(),
+        chat_id,
+    };
+    let outcome = Outcome::Activity(Some(activity));
+    stage.tell(ShardMessage::Answer { asker, outcome });
     summarize(stage, asker, chat_id);
     match stage.answer(question) {
-        Some(Outcome::Json { body, .. }) => {
+        Some(Outcome::Page { body, next: None }) => {
             let body = String::from_utf8(body).unwrap();
             assert!(body.contains(&chat_id.to_string()), "{body}");
         }
@@ -158,7 +164,6 @@ fn summarize(stage: &mut Stage, asker: Asker, chat_id: ChatId) {
         last_seq: Seq(1),
         messages: 0,
         last_message: None,
-        active_at: Timestamp::default(),
     };
     let outcome = Outcome::Summary(Some(Box::new(summary)));
     stage.tell(ShardMessage::Answer { asker, outcome });
@@ -169,7 +174,7 @@ fn a_list_of_chats_has_a_membership_that_is_not_stored() {
     let mut stage = Stage::new();
     let (chat, user) = (stage.foreign_chat(), stage.user());
     joined(&mut stage, chat, user);
-    let question = stage.ask(Command::Home(user, HomeCommand::ListChats));
+    let question = stage.list(user, 1, None);
     no_chats_found(&mut stage, user);
     assert_lists(&mut stage, question, chat);
 }
@@ -179,7 +184,7 @@ fn a_list_of_chats_has_a_membership_that_was_stored_behind_its_read() {
     let mut stage = Stage::new();
     let (chat, user) = (stage.foreign_chat(), stage.user());
     joined(&mut stage, chat, user);
-    let question = stage.ask(Command::Home(user, HomeCommand::ListChats));
+    let question = stage.list(user, 1, None);
     joins_stored(&mut stage, chat, user);
     no_chats_found(&mut stage, user);
     assert_lists(&mut stage, question, chat);
@@ -189,9 +194,9 @@ fn a_list_of_chats_has_a_membership_that_was_stored_behind_its_read() {
 fn a_list_of_chats_may_be_empty() {
     let mut stage = Stage::new();
     let user = stage.user();
-    let question = stage.ask(Command::Home(user, HomeCommand::ListChats));
+    let question = stage.list(user, 1, None);
     no_chats_found(&mut stage, user);
-    let Some(Outcome::Json { body, .. }) = stage.answer(question) else {
+    let Some(Outcome::Page { body, next: None }) = stage.answer(question) else {
         panic!("no list came");
     };
     assert_eq!(body, b"[]");

@@ -8,6 +8,7 @@ mod amendments;
 mod bounds;
 mod bugs;
 mod history;
+mod inbox;
 mod joins;
 mod members;
 mod moves;

@@ -1,8 +1,8 @@
 //! Who becomes a member, and who hears of one that leaves.
 
 use rookery_engine::mesh::problem::Problem;
-use rookery_engine::mesh::{ChatCommand, Command, EventBatch, Outcome, ShardMessage};
-use rookery_schema::limits::CHAT_MEMBERS_MAX;
+use rookery_engine::mesh::{ChatCommand, Command, EventBatch, MembersPage, Outcome, ShardMessage};
+use rookery_schema::limits::{CHAT_MEMBERS_MAX, PAGE_ENTRIES_MAX};
 use rookery_schema::row::Row;
 use rookery_schema::{Seq, UserId};
 
@@ -31,6 +31,48 @@ fn of_two_who_join_at_once_only_one_gets_the_last_place() {
     stage.assert_refused(third, Problem::CHAT_FULL);
     let again = add(&mut stage, 1);
     assert!(matches!(stage.answer(again), Some(Outcome::Json { .. })));
+}
+
+#[test]
+fn no_answer_names_all_members_of_a_large_chat() {
+    // A hundred ids, and a kilobyte for all else.
+    const ANSWER_BYTES_MAX: usize = 100 * 39 + 1024;
+    let mut stage = Stage::new();
+    let id = |n: usize| UserId::from_bytes((u128::MAX - n as u128).to_be_bytes());
+    let members: Vec<UserId> = (0..CHAT_MEMBERS_MAX - 1).map(id).collect();
+    let chat_id = stage.create(&members);
+    let event = events(&mut stage);
+    let lines: usize = event.iter().map(|batch| batch.lines.len()).sum();
+    assert!(lines <= ANSWER_BYTES_MAX, "{lines} bytes");
+    let caller = members[0];
+    let joins = |n| ChatCommand::AddMember {
+        caller,
+        user_id: id(n),
+    };
+    for command in [
+        ChatCommand::Show { caller },
+        joins(1),
+        joins(CHAT_MEMBERS_MAX),
+    ] {
+        let question = stage.ask(Command::Chat(chat_id, command));
+        stage.settle();
+        let Some(Outcome::Json { body, .. }) = stage.answer(question) else {
+            panic!("no chat is shown");
+        };
+        assert!(body.len() <= ANSWER_BYTES_MAX, "{} bytes", body.len());
+    }
+    let page = MembersPage {
+        after: Some(id(98_999)),
+        limit: PAGE_ENTRIES_MAX,
+    };
+    let page = ChatCommand::ShowMembers { caller, page };
+    let question = stage.ask(Command::Chat(chat_id, page));
+    let Some(Outcome::Page { body, next: None }) = stage.answer(question) else {
+        panic!("it is not the last page");
+    };
+    let last: Vec<UserId> = serde_json::from_slice(&body).unwrap();
+    assert_eq!(last.len(), PAGE_ENTRIES_MAX);
+    assert_eq!(last[PAGE_ENTRIES_MAX - 1], id(CHAT_MEMBERS_MAX));
 }
 
 /// Takes the events that were sent to the other shard.

@@ -4,13 +4,14 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use rookery_engine::config::ShardConfig;
-use rookery_engine::effect::Notice;
+use rookery_engine::effect::{Effects, Notice};
 use rookery_engine::ids::ConnId;
 use rookery_engine::input::Input;
 use rookery_engine::limits::Network;
 use rookery_engine::mesh::problem::Problem;
 use rookery_engine::mesh::{
-    Asker, ChatCommand, Command, Outcome, Post, ShardMessage, Subscription, Waiting,
+    Activity, Asker, ChatCommand, Command, HomeCommand, InboxPage, Outcome, Post, ShardMessage,
+    Subscription, Waiting,
 };
 use rookery_engine::port::{
     AppendFault, Found, LogEvent, LogRequest, Opened, PasswordJob, PasswordOutcome, Read,
@@ -58,6 +59,8 @@ pub(crate) struct Stage {
     answers: Vec<(u64, Outcome)>,
     /// The end of the log.
     pub(crate) end: Offset,
+    /// How many rounds there were.
+    pub(crate) rounds: usize,
     last: u64,
     seq: Seq,
 }
@@ -91,6 +94,7 @@ impl Stage {
             sent: Vec::new(),
             answers: Vec::new(),
             end: opened.start,
+            rounds: 0,
             last: 0,
             seq: Seq(0),
         };
@@ -102,7 +106,20 @@ impl Stage {
     }
 
     pub(crate) fn step(&mut self, input: Input<'_>) {
-        let effects = self.host.round(input);
+        let mut effects = self.host.round(input);
+        loop {
+            let wants_another = effects.another_round;
+            self.take(effects);
+            self.rounds += 1;
+            if !wants_another {
+                break;
+            }
+            self.host.flush();
+            effects = self.host.take();
+        }
+    }
+
+    fn take(&mut self, effects: Effects) {
         self.notices.extend(effects.notices);
         self.passwords.extend(effects.passwords);
         for request in effects.log {
@@ -233,6 +250,12 @@ impl Stage {
         self.ask(Command::Chat(chat_id, ChatCommand::Post(post)))
     }
 
+    /// Somebody asks for a page of a user's chats.
+    pub(crate) fn list(&mut self, user_id: UserId, limit: usize, before: Option<Activity>) -> u64 {
+        let page = InboxPage { before, limit };
+        self.ask(Command::Home(user_id, HomeCommand::ListChats(page)))
+    }
+
     /// What a question was answered, once; `None` where it was not answered yet.
     pub(crate) fn answer(&mut self, question: u64) -> Option<Outcome> {
         let index = self.answers.iter().position(|(it, _)| *it == question)?;
@@ -345,6 +368,31 @@ impl Stage {
         let (token, _) = self.writes.pop_back().unwrap();
         let micros = 1;
         self.step(Input::Store(StoreEvent::Written { token, micros }));
+    }
+
+    /// The store finds these chats for all of these reads, and the shard takes that in one round. How many messages it
+    /// has for the other shard at the end of that one, and of each that it wants to follow.
+    pub(crate) fn asked_by_round(
+        &mut self,
+        reads: VecDeque<(Token, Read)>,
+        chats: &[ChatId],
+    ) -> Vec<usize> {
+        for (token, _) in reads {
+            let outcome = Ok(Found::Chats(chats.to_vec()));
+            self.host
+                .step(Input::Store(StoreEvent::Read { token, outcome }));
+        }
+        let mut asked = Vec::new();
+        loop {
+            self.host.flush();
+            let effects = self.host.take();
+            let wants_another = effects.another_round;
+            asked.push(effects.mesh.iter().map(Vec::len).sum());
+            self.take(effects);
+            if !wants_another {
+                return asked;
+            }
+        }
     }
 
     /// Log and store confirm all that they are asked for; what was written.

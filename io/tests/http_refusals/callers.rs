@@ -59,6 +59,7 @@ fn callers_prove_who_they_are() {
         ("GET", "/users?prefix=a".to_owned()),
         ("GET", format!("/users/{}", api.user_id)),
         ("GET", format!("/chats/{}/messages", any_user())),
+        ("GET", format!("/chats/{}/members", any_user())),
     ];
     cases.extend(calls.iter().map(|(method, path)| {
         let request = Request::new(method, path).json(&json!({}));
@@ -131,6 +132,7 @@ fn what_is_another_s_looks_like_what_is_not_there() {
         let paths = [
             ("GET", format!("/chats/{chat}"), Value::Null),
             ("GET", format!("/chats/{chat}/messages"), Value::Null),
+            ("GET", format!("/chats/{chat}/members"), Value::Null),
             (
                 "POST",
                 format!("/chats/{chat}/messages"),

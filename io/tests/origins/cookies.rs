@@ -1,7 +1,7 @@
 //! Which cookies are set, and which are found.
 
-use crate::support::{self, Server};
 use crate::support::http::Request;
+use crate::support::{self, Server};
 use crate::{call, credentials, start, token_at};
 
 /// The status of a request with these fields, whose values may be any bytes.

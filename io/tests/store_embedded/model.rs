@@ -1,6 +1,7 @@
 //! The store answers as a model in memory does, whatever was written, however often it was opened.
 
 use proptest::collection::vec;
+use proptest::option;
 use proptest::prelude::*;
 use rookery_engine::port::Read;
 use rookery_schema::event::EventKind;
@@ -99,8 +100,8 @@ fn read() -> impl Strategy<Value = Read> {
         1 => user_id().prop_map(Read::ChatsOfUser),
         1 => user_id().prop_map(Read::User),
         1 => "[ab]{1,3}".prop_map(Read::UserNamed),
-        1 => ("[ab]{0,2}", 0..6usize)
-            .prop_map(|(prefix, limit)| Read::UsersByPrefix { prefix, limit }),
+        1 => ("[ab]{0,2}", option::of("[ab]{0,3}"), 0..6usize)
+            .prop_map(|(prefix, after, limit)| Read::UsersByPrefix { prefix, after, limit }),
         1 => Just(Read::EndedSessions),
     ]
 }

@@ -2,6 +2,7 @@
 //! whether or not some of it is written again, as a replay does.
 
 use proptest::collection::vec;
+use proptest::option;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use rookery_engine::port::{Found, Read};
@@ -156,8 +157,8 @@ fn read() -> impl Strategy<Value = Read> {
         1 => user_id().prop_map(Read::ChatsOfUser),
         1 => user_id().prop_map(Read::User),
         1 => name().prop_map(Read::UserNamed),
-        1 => (prop_oneof![name(), Just(String::new())], 0..6usize)
-            .prop_map(|(prefix, limit)| Read::UsersByPrefix { prefix, limit }),
+        1 => (prop_oneof![name(), Just(String::new())], option::of(name()), 0..6usize)
+            .prop_map(|(prefix, after, limit)| Read::UsersByPrefix { prefix, after, limit }),
         1 => Just(Read::EndedSessions),
     ]
 }

@@ -51,6 +51,7 @@ fn requests_come_on_the_connection_of_the_shard_that_has_their_partition() {
     shards[0].read(&Read::EndedSessions);
     shards[0].read(&Read::UsersByPrefix {
         prefix: "user-1".to_owned(),
+        after: None,
         limit: 10,
     });
     let read = server.take_requests();

@@ -9,15 +9,18 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use indexmap::IndexSet;
-use rookery_schema::event::{Event, EventKind, put_ids, put_json_text};
-use rookery_schema::limits::CHAT_MEMBERS_MAX;
+use rookery_schema::event::{Event, EventKind, put_json_text, put_members, put_user_id};
+use rookery_schema::limits::{CHAT_MEMBERS_MAX, MEMBERS_SHOWN_MAX};
 use rookery_schema::record::{ChatCreated, Record};
 use rookery_schema::row::{ChatRow, EventRow, Head, MemberRow, Row};
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, Timestamp, UserId};
 
 use crate::context::Context;
 use crate::edge::port::StoredChat;
-use crate::mesh::{ChatSummary, Created, EventBatch, Outcome, ShardMessage};
+use crate::json_page::JsonPage;
+use crate::mesh::{
+    Activity, ChatSummary, Created, EventBatch, MembersPage, Outcome, PageCursor, ShardMessage,
+};
 use crate::owner::chat::audience::Audience;
 pub(crate) use crate::owner::chat::recent::{Recent, Shown};
 
@@ -275,21 +278,45 @@ impl Chat {
         std::iter::once(Row::Chat(chat)).chain(members)
     }
 
-    /// The chat as its members see it.
+    /// The chat as its members see it, with the first of them.
     pub(crate) fn shown(&self, created: bool) -> Outcome {
-        let mut out = Vec::with_capacity(160 + self.members.len() * 39);
+        let members = self.members.len().min(MEMBERS_SHOWN_MAX);
+        let mut out = Vec::with_capacity(190 + members * 39);
         out.extend_from_slice(br#"{"chat_id":""#);
         out.extend_from_slice(self.id.to_string().as_bytes());
         out.extend_from_slice(br#"","name":"#);
         put_json_text(&mut out, &self.name);
-        out.extend_from_slice(br#","members":"#);
-        put_ids(&mut out, self.members.iter().copied());
+        put_members(&mut out, self.members.len(), self.members());
         out.extend_from_slice(br#","created_at":""#);
         out.extend_from_slice(&self.created_at.rfc3339());
         out.extend_from_slice(br#""}"#);
         Outcome::Json {
             created: created.then(|| Box::new(Created::Chat(self.id))),
             body: out,
+        }
+    }
+
+    /// A page of its members, in the order in which they joined.
+    pub(crate) fn members_page(&self, page: MembersPage) -> Outcome {
+        let after = page.after.and_then(|user| self.members.get_index_of(&user));
+        let from = after.map_or(0, |index| index + 1);
+        let mut json = JsonPage::new(page.limit);
+        let shown = self
+            .members()
+            .skip(from)
+            .take_while(|user| json.push(|out| put_user_id(out, *user)));
+        let last = shown.last();
+        Outcome::Page {
+            next: last.filter(|_| json.is_cut()).map(PageCursor::AfterMember),
+            body: json.finish(),
+        }
+    }
+
+    /// When it last changed.
+    pub(crate) const fn activity(&self) -> Activity {
+        Activity {
+            at: self.active_at,
+            chat_id: self.id,
         }
     }
 
@@ -306,7 +333,6 @@ impl Chat {
             last_seq: self.head.seq,
             messages: self.head.messages,
             last_message,
-            active_at: self.active_at,
         }
     }
 }

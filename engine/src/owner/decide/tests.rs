@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use rookery_schema::limits::CHAT_MEMBERS_MAX;
+use rookery_schema::limits::{CHAT_MEMBERS_MAX, MEMBERS_SHOWN_MAX};
 use rookery_schema::record::Members;
 use rookery_schema::{Seq, UserId};
 
 use super::*;
-use crate::mesh::{Created, Page, PageStart};
+use crate::mesh::{Activity, Created, MembersPage, Page, PageCursor, PageStart};
 use crate::owner::chat::sample::{AT, CHAT, CREATED_AT, NAME, change, chat_of, user, users};
 
 /// A member, another one, and somebody who is none.
@@ -61,6 +61,15 @@ const fn show_messages(caller: UserId) -> ChatCommand {
     ChatCommand::ShowMessages { caller, page: PAGE }
 }
 
+const fn show_members(caller: UserId, after: Option<UserId>, limit: usize) -> ChatCommand {
+    let page = MembersPage { after, limit };
+    ChatCommand::ShowMembers { caller, page }
+}
+
+const fn show_activity(user_id: UserId) -> ChatCommand {
+    ChatCommand::ShowActivity { user_id }
+}
+
 const fn summarize(user_id: UserId) -> ChatCommand {
     ChatCommand::Summarize { user_id }
 }
@@ -85,8 +94,9 @@ fn shown(created: bool, members: &[u32]) -> Outcome {
         .map(|it| format!("\"{}\"", user(*it)))
         .collect();
     let body = format!(
-        r#"{{"chat_id":"{CHAT}","name":"a \"chat\"","members":[{}],"created_at":"{CREATED_AT}"}}"#,
-        members.join(",")
+        r#"{{"chat_id":"{CHAT}","name":"a \"chat\"","members":[{}],"member_count":{},"created_at":"{CREATED_AT}"}}"#,
+        members.join(","),
+        members.len()
     );
     Outcome::Json {
         created: created.then(|| Box::new(Created::Chat(CHAT))),
@@ -108,10 +118,13 @@ fn a_chat_that_is_not_there_can_be_created_and_nothing_else() {
     check(None, &create(members.clone()), Ok(creation));
     let nothing = Decision::Answer(Outcome::Summary(None));
     check(None, &summarize(user(MEMBER)), Ok(nothing));
+    let nothing = Decision::Answer(Outcome::Activity(None));
+    check(None, &show_activity(user(MEMBER)), Ok(nothing));
     for command in [
         post(MEMBER),
         show(user(MEMBER)),
         show_messages(user(MEMBER)),
+        show_members(user(MEMBER), None, 1),
         add(MEMBER, OTHER),
         remove(MEMBER, OTHER),
     ] {
@@ -131,6 +144,7 @@ fn a_chat_is_nothing_that_a_stranger_knows_of() {
         post(STRANGER),
         show(user(STRANGER)),
         show_messages(user(STRANGER)),
+        show_members(user(STRANGER), None, 1),
         add(STRANGER, OTHER),
         add(STRANGER, STRANGER),
         remove(STRANGER, OTHER),
@@ -140,6 +154,8 @@ fn a_chat_is_nothing_that_a_stranger_knows_of() {
     }
     let nothing = Decision::Answer(Outcome::Summary(None));
     check(Some(&chat()), &summarize(user(STRANGER)), Ok(nothing));
+    let nothing = Decision::Answer(Outcome::Activity(None));
+    check(Some(&chat()), &show_activity(user(STRANGER)), Ok(nothing));
 }
 
 #[test]
@@ -157,6 +173,72 @@ fn a_member_posts_and_reads() {
     let summary = Outcome::Summary(Some(Box::new(chat.summary())));
     let answer = Decision::Answer(summary);
     check(Some(&chat), &summarize(user(OTHER)), Ok(answer));
+    let activity = Activity {
+        at: CREATED_AT,
+        chat_id: CHAT,
+    };
+    let answer = Decision::Answer(Outcome::Activity(Some(activity)));
+    check(Some(&chat), &show_activity(user(OTHER)), Ok(answer));
+}
+
+#[track_caller]
+fn check_members(chat: &Chat, after: Option<u32>, limit: usize, shown: &[u32], next: Option<u32>) {
+    let shown: Vec<String> = shown
+        .iter()
+        .map(|it| format!("\"{}\"", user(*it)))
+        .collect();
+    let page = Outcome::Page {
+        body: format!("[{}]", shown.join(",")).into_bytes(),
+        next: next.map(|it| PageCursor::AfterMember(user(it))),
+    };
+    let command = show_members(user(MEMBER), after.map(user), limit);
+    check(Some(chat), &command, Ok(Decision::Answer(page)));
+}
+
+#[test]
+fn members_are_paged_in_the_order_in_which_they_joined() {
+    let mut chat = chat_of([30, MEMBER, 20, 10]);
+    check_members(&chat, None, 2, &[30, MEMBER], Some(MEMBER));
+    check_members(&chat, Some(MEMBER), 2, &[20, 10], None);
+    check_members(&chat, None, 3, &[30, MEMBER, 20], Some(20));
+    check_members(&chat, Some(10), 3, &[], None);
+    // Who comes back is the last to have joined.
+    chat.remove_member(user(20));
+    check_members(&chat, Some(MEMBER), 3, &[10], None);
+    chat.insert_member(user(20));
+    check_members(&chat, Some(MEMBER), 3, &[10, 20], None);
+}
+
+#[test]
+fn members_are_paged_from_the_first_on_where_the_last_one_seen_has_left() {
+    let chat = chat_of([30, MEMBER, 10]);
+    check_members(&chat, Some(20), 2, &[30, MEMBER], Some(MEMBER));
+}
+
+#[test]
+fn a_chat_of_many_is_shown_with_the_first_of_them() {
+    const SHOWN: u32 = MEMBERS_SHOWN_MAX as u32;
+    let crowd = chat_of(FULL);
+    let Outcome::Json { body, .. } = crowd.shown(false) else {
+        panic!("a chat is JSON");
+    };
+    let chat: serde_json::Value = serde_json::from_slice(&body).expect("valid JSON");
+    assert_eq!(chat["member_count"], CHAT_MEMBERS_MAX);
+    let first: Vec<String> = FULL
+        .take(MEMBERS_SHOWN_MAX)
+        .map(|it| user(it).to_string())
+        .collect();
+    assert_eq!(chat["members"], serde_json::json!(first));
+    // The page behind them has the others.
+    let last = FULL.start + SHOWN - 1;
+    let page = MembersPage {
+        after: Some(user(last)),
+        limit: 1,
+    };
+    let Outcome::Page { body, .. } = crowd.members_page(page) else {
+        panic!("members are a page");
+    };
+    assert_eq!(body, format!("[\"{}\"]", user(last + 1)).into_bytes());
 }
 
 #[test]

@@ -146,7 +146,7 @@ fn check_event(
     } else {
         AT
     };
-    assert_eq!((accepted_at, chat.summary().active_at), (at, at));
+    assert_eq!((accepted_at, chat.activity().at), (at, at));
     assert_members(chat, step.members);
 }
 
@@ -219,7 +219,7 @@ fn events_of_one_round_are_sent_together_and_are_as_old_as_the_first() {
         json(&Event::Message(late), 3),
     ];
     assert_eq!(chat.take_outgoing(), (AT, events.to_vec()));
-    assert_eq!(chat.summary().active_at, late.at);
+    assert_eq!(chat.activity().at, late.at);
 }
 
 #[test]

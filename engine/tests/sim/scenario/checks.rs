@@ -1,11 +1,12 @@
 //! What must be true.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::scenario::shown::ShownMessage;
 use crate::scenario::state::{Heard, Standing};
 use crate::scenario::{Scenario, USERS};
 use rookery_schema::ChatId;
+use serde_json::Value;
 
 impl Scenario {
     pub(super) fn check(&mut self) {
@@ -75,15 +76,32 @@ impl Scenario {
     /// The newest message of a room in its first member's list of chats.
     fn last_message(&mut self, room: usize) -> Option<ShownMessage> {
         let host = self.rooms[room].host();
-        let wire = self.ask(host, "GET", "/chats", None).unwrap();
-        while self.world.advance() {}
-        let reply = self.answer(wire).unwrap();
-        assert_eq!(reply.status, 200, "{reply:?}");
-        let chats = reply.json();
-        let mut chats = chats.as_array().unwrap().iter();
-        let chat = chats.find(|it| it["chat_id"] == self.rooms[room].id.as_str());
+        let limit = 1 + self.world.dice.below(4);
+        let chats = self.pages(host, format!("/chats?limit={limit}"));
+        let ids: BTreeSet<&str> = chats
+            .iter()
+            .map(|it| it["chat_id"].as_str().unwrap())
+            .collect();
+        assert_eq!(ids.len(), chats.len(), "each once");
+        let id = self.rooms[room].id.as_str();
+        let chat = chats.iter().find(|it| it["chat_id"] == id);
         let last = &chat.unwrap()["last_message"];
         (!last.is_null()).then(|| ShownMessage::of(last))
+    }
+
+    /// All that a list has, page by page, while nothing else happens.
+    fn pages(&mut self, user: usize, first: String) -> Vec<Value> {
+        let mut path = Some(first);
+        let mut found = Vec::new();
+        while let Some(next) = path {
+            let wire = self.ask(user, "GET", &next, None).unwrap();
+            while self.world.advance() {}
+            let reply = self.answer(wire).unwrap();
+            assert_eq!(reply.status, 200, "{reply:?}");
+            found.extend(reply.json().as_array().unwrap().iter().cloned());
+            path = reply.next_page().map(str::to_owned);
+        }
+        found
     }
 
     /// Everybody who is connected hears a last message in every room of theirs, and nobody else does.
@@ -117,17 +135,9 @@ impl Scenario {
     /// The whole history of a room, oldest first, read page by page as its first member.
     fn history(&mut self, room: usize) -> Vec<ShownMessage> {
         let host = self.rooms[room].host();
-        let mut path = Some(format!("/chats/{}/messages?limit=7", self.rooms[room].id));
-        let mut messages = Vec::new();
-        while let Some(next) = path {
-            let wire = self.ask(host, "GET", &next, None).unwrap();
-            while self.world.advance() {}
-            let reply = self.answer(wire).unwrap();
-            assert_eq!(reply.status, 200, "{reply:?}");
-            let page = reply.json();
-            messages.extend(page.as_array().unwrap().iter().map(ShownMessage::of));
-            path = reply.next_page().map(str::to_owned);
-        }
+        let first = format!("/chats/{}/messages?limit=7", self.rooms[room].id);
+        let pages = self.pages(host, first);
+        let mut messages: Vec<_> = pages.iter().map(ShownMessage::of).collect();
         messages.reverse();
         let seqs: Vec<u64> = messages.iter().map(|it| it.seq).collect();
         let is_in_order = seqs.is_sorted_by(|a, b| a < b);

@@ -3,7 +3,7 @@
 mod connections;
 mod process;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use rookery_engine::config::AuthMode;
@@ -58,6 +58,8 @@ enum Source {
     HandOff(WireId),
     Moves,
     Hashers,
+    /// A shard has more to do than its last round could.
+    Round(usize),
 }
 
 pub(crate) struct World {
@@ -74,6 +76,8 @@ pub(crate) struct World {
     pub(crate) log: SimLog,
     pub(crate) store: SimStore,
     hashers: Vec<(usize, PasswordJob)>,
+    /// Shards that want another round.
+    rounds: BTreeSet<usize>,
     moves: Moves,
     wires: Wires,
     /// What happens later than all else, until so many events have been.
@@ -109,6 +113,7 @@ impl World {
             log: SimLog::new(settings.partitions),
             store: SimStore::new(settings.seen),
             hashers: Vec::new(),
+            rounds: BTreeSet::new(),
             moves: Moves::default(),
             wires: Wires::default(),
             put_off: Vec::new(),
@@ -151,6 +156,7 @@ impl World {
         }
         let jobs = effects.passwords.into_iter().map(|job| (shard, job));
         self.hashers.extend(jobs);
+        self.rounds.extend(effects.another_round.then_some(shard));
         for (conn, effect) in effects.connections {
             if let Some(id) = self.wires.of(shard, conn) {
                 self.take_conn_effect(id, effect);
@@ -218,6 +224,7 @@ impl World {
         sources.extend(self.wires.moving.iter().copied().map(Source::HandOff));
         sources.extend(self.moves.are_under_way().then_some(Source::Moves));
         sources.extend((!self.hashers.is_empty()).then_some(Source::Hashers));
+        sources.extend(self.rounds.iter().copied().map(Source::Round));
         sources
     }
 
@@ -240,7 +247,17 @@ impl World {
             Source::HandOff(id) => self.arrive(id),
             Source::Moves => self.step_move(),
             Source::Hashers => self.hash(),
+            Source::Round(shard) => self.end_round(shard),
         }
+    }
+
+    /// A round in which nothing comes.
+    fn end_round(&mut self, shard: usize) {
+        self.rounds.remove(&shard);
+        let host = self.on_time(shard);
+        host.flush();
+        let effects = host.take();
+        self.take_effects(shard, effects);
     }
 
     fn deliver_mesh(&mut self, from: usize, to: usize) {

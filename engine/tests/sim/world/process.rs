@@ -21,6 +21,7 @@ impl World {
         self.log.restart(shards);
         self.store.restart(shards);
         self.hashers.clear();
+        self.rounds.clear();
         self.put_off.clear();
         let none = || (0..shards).map(|_| VecDeque::new()).collect();
         self.mesh = (0..shards).map(|_| none()).collect();

@@ -54,7 +54,7 @@ impl<E: Engine> Core<E> {
         of_threads || connections.has_ready() || connections.poller.poll_news(context).is_ready()
     }
 
-    /// One round. True if there may be more news than it took.
+    /// One round. True if there may be more news than it took, or more to do.
     fn round(&self) -> bool {
         self.look_for_standstill();
         let sockets = self.serve_sockets();
@@ -67,12 +67,13 @@ impl<E: Engine> Core<E> {
         self.update_connections(effects.connections.drain(..));
         self.count_broadcasts(effects.broadcasts.drain(..));
         effects.notices.drain(..).for_each(report);
+        let unfinished = std::mem::take(&mut effects.another_round);
         drop(effects);
         answers.into_iter().for_each(|answer| self.step(answer));
         self.update_stall();
         self.report_drained();
         self.expire_clock();
-        sockets || rings
+        sockets || rings || unfinished
     }
 
     /// Counts how long it took to bring events to connections, by the time now and not the round's.

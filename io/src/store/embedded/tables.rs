@@ -8,6 +8,7 @@ use fjall::compaction::Leveled;
 use fjall::config::CompressionPolicy;
 use fjall::{Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, UserValue};
 use rookery_engine::port::{EndedSessions, Found, Read, StoredChat};
+use rookery_schema::cql::first_behind;
 use rookery_schema::event::EventKind;
 use rookery_schema::format;
 use rookery_schema::message::Message;
@@ -269,9 +270,13 @@ impl Tables {
             Read::UserNamed(name) => self
                 .user_named(name)
                 .map(|user| Found::Users(Vec::from_iter(user))),
-            Read::UsersByPrefix { prefix, limit } => {
-                self.users_by_prefix(prefix, *limit).map(Found::Users)
-            }
+            Read::UsersByPrefix {
+                prefix,
+                after,
+                limit,
+            } => self
+                .users_by_prefix(prefix, after.as_deref(), *limit)
+                .map(Found::Users),
             Read::EndedSessions => Ok(Found::EndedSessions(EndedSessions {
                 all_until: self.sessions_ended_until()?,
                 sessions: self.ended_sessions()?,
@@ -359,12 +364,22 @@ impl Tables {
             .filter(|user| user.username.as_bytes() == name))
     }
 
-    fn users_by_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<UserRow>, ReadError> {
-        let found = self.usernames.prefix(prefix).map(|entry| {
+    fn users_by_prefix(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<UserRow>, ReadError> {
+        let first = first_behind(prefix, after);
+        let mut users = Vec::new();
+        for entry in self.usernames.range(first.as_bytes()..) {
             let (name, value) = entry.into_inner()?;
-            self.user_of_name(&name, &value)
-        });
-        found.filter_map(Result::transpose).take(limit).collect()
+            if users.len() >= limit || !name.starts_with(prefix.as_bytes()) {
+                break;
+            }
+            users.extend(self.user_of_name(&name, &value)?);
+        }
+        Ok(users)
     }
 
     fn ended_sessions(&self) -> Result<Vec<(SessionId, Timestamp)>, ReadError> {

@@ -5,7 +5,9 @@ use std::ops::ControlFlow;
 use futures_util::future::try_join_all;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use rookery_engine::port::{EndedSessions, Found, Read};
-use rookery_schema::cql::{ENDED_SESSION_BUCKETS, behind_prefix, name_bucket, name_buckets};
+use rookery_schema::cql::{
+    ENDED_SESSION_BUCKETS, behind_prefix, first_behind, name_bucket, name_buckets,
+};
 use rookery_schema::row::{ChatRow, UserRow};
 use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 use scylla::deserialize::row::DeserializeRow;
@@ -56,8 +58,12 @@ impl Connection {
                 let user = self.user_named(name).await?;
                 Ok(Found::Users(Vec::from_iter(user)))
             }
-            Read::UsersByPrefix { prefix, limit } => {
-                let users = self.users_by_prefix(prefix, *limit);
+            Read::UsersByPrefix {
+                prefix,
+                after,
+                limit,
+            } => {
+                let users = self.users_by_prefix(prefix, after.as_deref(), *limit);
                 users.await.map(Found::Users)
             }
             Read::EndedSessions => self.ended_sessions().await.map(Found::EndedSessions),
@@ -142,12 +148,16 @@ impl Connection {
     async fn users_by_prefix(
         &self,
         prefix: &str,
+        after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<UserRow>, DriverError> {
-        let end = behind_prefix(prefix);
+        let (first, end) = (first_behind(prefix, after), behind_prefix(prefix));
+        if end.as_deref().is_some_and(|end| end <= &*first) {
+            return Ok(Vec::new());
+        }
         let of_buckets = name_buckets().map(|bucket| {
-            let end = end.as_deref();
-            async move { self.names(bucket, prefix, end, limit).await }
+            let (first, end) = (&*first, end.as_deref());
+            async move { self.names(bucket, first, end, limit).await }
         });
         let mut names: Vec<_> = try_join_all(of_buckets).await?.concat();
         names.sort_unstable();

@@ -1,0 +1,231 @@
+//! One page of a user's chats on its way. The owners of all chats are asked when those were last active; then the owners
+//! of the chats on the page are asked for a line each. Only some are asked at a time.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+
+use rookery_schema::event::{put_json_text, put_number};
+use rookery_schema::{ChatId, UserId};
+
+use crate::context::Context;
+use crate::json_page::JsonPage;
+use crate::mesh::problem::Problem;
+use crate::mesh::{Activity, ChatCommand, ChatSummary, InboxPage, Outcome, PageCursor};
+
+/// Chats of one list whose owners are asked at a time when they were last active.
+const CHATS_AT_ONCE_MAX: usize = 64;
+/// Lines that one list asks for at a time. Each is a chat's name and a message: at most 26 KiB of JSON.
+const LINES_AT_ONCE_MAX: usize = 16;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Gather {
+    user_id: UserId,
+    stage: Stage,
+    /// Answers to the questions under way that have not come yet.
+    missing: usize,
+    problem: Option<Problem>,
+}
+
+/// What a gather does next.
+pub(super) enum Next {
+    /// It asks the owners of these chats.
+    Ask(Vec<(ChatId, ChatCommand)>),
+    /// It is done.
+    Answer(Outcome),
+}
+
+#[derive(Debug)]
+enum Stage {
+    Ordering(Ordering),
+    Showing(Showing),
+}
+
+/// Which chats are on the page.
+#[derive(Debug)]
+struct Ordering {
+    page: InboxPage,
+    unasked: Vec<ChatId>,
+    /// The latest of those that may be on the page, no more than fit; the earliest of them is the first to go.
+    latest: BinaryHeap<Reverse<Activity>>,
+    /// More may be on the page than fit.
+    has_more: bool,
+}
+
+/// The chats that are on the page, line by line.
+#[derive(Debug)]
+struct Showing {
+    /// Latest first.
+    unasked: VecDeque<Activity>,
+    /// Those whose lines were asked for, latest first.
+    asked: Vec<Activity>,
+    /// Their lines, in any order; none of a chat that the user has left.
+    lines: Vec<ChatSummary>,
+    json: JsonPage,
+    /// The last chat that the page has come to.
+    last: Option<Activity>,
+    /// There are more behind those on the page.
+    has_more: bool,
+}
+
+impl Gather {
+    pub(super) const fn new(user_id: UserId, page: InboxPage, chats: Vec<ChatId>) -> Self {
+        let ordering = Ordering {
+            page,
+            unasked: chats,
+            latest: BinaryHeap::new(),
+            has_more: false,
+        };
+        Self {
+            user_id,
+            stage: Stage::Ordering(ordering),
+            missing: 0,
+            problem: None,
+        }
+    }
+
+    /// Goes on, where nothing is missing.
+    pub(super) fn next(&mut self) -> Next {
+        if let Some(problem) = self.problem {
+            return Next::Answer(Outcome::Refused(problem));
+        }
+        if let Stage::Ordering(ordering) = &mut self.stage
+            && ordering.unasked.is_empty()
+        {
+            self.stage = Stage::Showing(ordering.order());
+        }
+        let user_id = self.user_id;
+        let questions: Vec<_> = match &mut self.stage {
+            Stage::Ordering(ordering) => {
+                let ask = |chat_id| (chat_id, ChatCommand::ShowActivity { user_id });
+                ordering.next_group().map(ask).collect()
+            }
+            Stage::Showing(showing) => {
+                showing.show_lines();
+                if showing.is_done() {
+                    return Next::Answer(showing.finish());
+                }
+                let ask = |it: &Activity| (it.chat_id, ChatCommand::Summarize { user_id });
+                showing.next_group().iter().map(ask).collect()
+            }
+        };
+        self.missing = questions.len();
+        Next::Ask(questions)
+    }
+
+    /// An owner answered; true where nothing is missing any more.
+    pub(super) fn answered(&mut self, outcome: Outcome, cx: &mut Context<'_>) -> bool {
+        match (&mut self.stage, outcome) {
+            (Stage::Ordering(ordering), Outcome::Activity(activity)) => {
+                activity.into_iter().for_each(|it| ordering.add(it));
+            }
+            (Stage::Showing(showing), Outcome::Summary(summary)) => {
+                showing.lines.extend(summary.map(|it| *it));
+            }
+            (_, Outcome::Refused(problem)) => self.problem = Some(problem),
+            (_, Outcome::Elsewhere) => self.problem = Some(Problem::ELSEWHERE),
+            (Stage::Showing(_), Outcome::Activity(_))
+            | (Stage::Ordering(_), Outcome::Summary(_))
+            | (
+                _,
+                Outcome::Posted { .. }
+                | Outcome::Json { .. }
+                | Outcome::Page { .. }
+                | Outcome::LoggedIn { .. }
+                | Outcome::Metrics(_)
+                | Outcome::Done,
+            ) => {
+                cx.bug("a line of an inbox was asked for, and something else came");
+                self.problem = Some(Problem::NOT_ANSWERED);
+            }
+        }
+        match self.missing.checked_sub(1) {
+            Some(missing) => self.missing = missing,
+            None => {
+                cx.bug("a line of an inbox was answered that nobody asked for");
+                return false;
+            }
+        }
+        self.missing == 0
+    }
+}
+
+impl Ordering {
+    fn next_group(&mut self) -> impl Iterator<Item = ChatId> + '_ {
+        let rest = self.unasked.len().saturating_sub(CHATS_AT_ONCE_MAX);
+        self.unasked.drain(rest..)
+    }
+
+    fn add(&mut self, activity: Activity) {
+        if self.page.before.is_some_and(|before| activity >= before) {
+            return;
+        }
+        self.latest.push(Reverse(activity));
+        if self.latest.len() > self.page.limit {
+            self.latest.pop();
+            self.has_more = true;
+        }
+    }
+
+    fn order(&mut self) -> Showing {
+        let latest = std::mem::take(&mut self.latest).into_sorted_vec();
+        Showing {
+            unasked: latest.into_iter().map(|Reverse(it)| it).collect(),
+            asked: Vec::new(),
+            lines: Vec::new(),
+            json: JsonPage::new(self.page.limit),
+            last: None,
+            has_more: self.has_more,
+        }
+    }
+}
+
+impl Showing {
+    fn next_group(&mut self) -> &[Activity] {
+        let count = self.unasked.len().min(LINES_AT_ONCE_MAX);
+        self.asked.extend(self.unasked.drain(..count));
+        &self.asked
+    }
+
+    /// Puts the lines that came on the page, in order, until it is full.
+    fn show_lines(&mut self) {
+        for activity in self.asked.drain(..) {
+            let mut lines = self.lines.iter();
+            if let Some(line) = lines.find(|it| it.chat_id == activity.chat_id)
+                && !self.json.push(|out| put_line(out, line))
+            {
+                break;
+            }
+            self.last = Some(activity);
+        }
+        self.lines.clear();
+    }
+
+    fn is_done(&self) -> bool {
+        self.json.is_cut() || self.unasked.is_empty()
+    }
+
+    fn finish(&mut self) -> Outcome {
+        let has_more = self.has_more || self.json.is_cut();
+        let last = self.last.filter(|_| has_more);
+        Outcome::Page {
+            body: std::mem::take(&mut self.json).finish(),
+            next: last.map(PageCursor::BeforeActivity),
+        }
+    }
+}
+
+/// Until members mark what they have read, every message counts as unread.
+fn put_line(out: &mut Vec<u8>, summary: &ChatSummary) {
+    out.extend_from_slice(br#"{"chat_id":""#);
+    out.extend_from_slice(summary.chat_id.to_string().as_bytes());
+    out.extend_from_slice(br#"","name":"#);
+    put_json_text(out, &summary.name);
+    out.extend_from_slice(br#","last_seq":"#);
+    put_number(out, summary.last_seq.0);
+    out.extend_from_slice(br#","last_message":"#);
+    out.extend_from_slice(summary.last_message.as_deref().unwrap_or(b"null"));
+    out.extend_from_slice(br#","unread":"#);
+    put_number(out, summary.messages);
+    out.extend_from_slice(br#","read_seq":0}"#);
+}

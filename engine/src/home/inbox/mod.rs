@@ -1,0 +1,196 @@
+//! Users' lists of chats: which of them are made, and when each goes on.
+//!
+//! A list costs as many questions as its user has chats, so only some are made at a time and the others wait. In one
+//! round only some go on, each by one group of questions, so that lists hold a shard no longer than other requests do.
+
+mod gather;
+
+use std::collections::VecDeque;
+
+use rookery_schema::{ChatId, UserId};
+
+use crate::context::Context;
+use crate::home::inbox::gather::{Gather, Next};
+use crate::limits::Limit;
+use crate::map::Unanswered;
+use crate::mesh::command::{READ_SECONDS_MAX, Waiting};
+use crate::mesh::problem::Problem;
+use crate::mesh::{Asker, Command, InboxPage, Outcome};
+
+/// Lists of a shard that are made at a time. Each holds the ids of its user's chats, and at most one page and one group of
+/// lines: 1.5 MiB.
+const LISTS_MADE_MAX: usize = 16;
+/// Lists of a shard that wait to be made.
+const LISTS_WAITING_MAX: usize = 1024;
+/// Lists of one user that wait or are made.
+const LISTS_PER_USER_MAX: usize = 4;
+/// Groups of questions that a shard asks in a round.
+const GROUPS_PER_ROUND_MAX: usize = 4;
+
+const TOO_MANY: Problem =
+    Problem::unavailable("too many lists of chats are being made; try again in a second");
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Inbox {
+    waiting: VecDeque<Wanted>,
+    /// Lists for which the store is asked for the user's chats.
+    reading: Unanswered<Reading>,
+    making: Unanswered<Making>,
+    /// Lists whose owners have answered all that they were asked, in turn.
+    due: VecDeque<u64>,
+}
+
+/// A page that somebody asked for.
+#[derive(Clone, Copy, Debug)]
+struct Wanted {
+    asker: Asker,
+    user_id: UserId,
+    page: InboxPage,
+    /// When it is dropped, in microseconds: its asker is refused then.
+    due_micros: u64,
+}
+
+#[derive(Debug)]
+struct Reading {
+    wanted: Wanted,
+    /// Chats that the user joined since the store was asked.
+    joined: Vec<ChatId>,
+}
+
+#[derive(Debug)]
+struct Making {
+    wanted: Wanted,
+    gather: Gather,
+}
+
+impl Inbox {
+    /// Takes the wish for a page.
+    pub(super) fn list(
+        &mut self,
+        asker: Asker,
+        user_id: UserId,
+        page: InboxPage,
+        cx: &mut Context<'_>,
+    ) {
+        if self.lists_of(user_id) >= LISTS_PER_USER_MAX {
+            return cx.refuse(asker, Problem::over(Limit::ListsPerUser, 1));
+        }
+        if self.waiting.len() >= LISTS_WAITING_MAX {
+            return cx.refuse(asker, TOO_MANY);
+        }
+        self.waiting.push_back(Wanted {
+            asker,
+            user_id,
+            page,
+            due_micros: cx.micros_in(READ_SECONDS_MAX),
+        });
+    }
+
+    fn lists_of(&self, user_id: UserId) -> usize {
+        let reading = self.reading.values().map(|it| it.wanted.user_id);
+        let making = self.making.values().map(|it| it.wanted.user_id);
+        let waiting = self.waiting.iter().map(|it| it.user_id);
+        let all = waiting.chain(reading).chain(making);
+        all.filter(|it| *it == user_id).count()
+    }
+
+    fn has_room(&self) -> bool {
+        self.reading.len() + self.making.len() < LISTS_MADE_MAX
+    }
+
+    /// Begins the list that has waited longest, where there is room: the user whose chats are to be read, and the number
+    /// of the reading.
+    pub(super) fn begin(&mut self) -> Option<(UserId, u64)> {
+        if !self.has_room() {
+            return None;
+        }
+        let wanted = self.waiting.pop_front()?;
+        let joined = Vec::new();
+        Some((wanted.user_id, self.reading.add(Reading { wanted, joined })))
+    }
+
+    /// The store knows of a membership that a read under way may have missed.
+    pub(super) fn joined(&mut self, user_id: UserId, chat_id: ChatId) {
+        let all = self.reading.values_mut();
+        for reading in all.filter(|it| it.wanted.user_id == user_id) {
+            reading.joined.push(chat_id);
+        }
+    }
+
+    /// The user's chats were read (`None`: could not be), and these that the store does not know yet come with them.
+    pub(super) fn chats_read(
+        &mut self,
+        number: u64,
+        chats: Option<Vec<ChatId>>,
+        unstored: &[ChatId],
+        cx: &mut Context<'_>,
+    ) {
+        // It may have been given up.
+        let Some(Reading { wanted, joined }) = self.reading.take(number) else {
+            return;
+        };
+        let Some(mut chats) = chats else {
+            return cx.refuse(wanted.asker, Problem::STORE_UNAVAILABLE);
+        };
+        chats.extend_from_slice(unstored);
+        chats.extend(joined);
+        chats.sort_unstable();
+        chats.dedup();
+        let gather = Gather::new(wanted.user_id, wanted.page, chats);
+        self.due
+            .push_back(self.making.add(Making { wanted, gather }));
+    }
+
+    /// The owner of one of the chats answered.
+    pub(super) fn answered(&mut self, number: u64, outcome: Outcome, cx: &mut Context<'_>) {
+        // It may have been given up.
+        let Some(making) = self.making.get_mut(number) else {
+            return;
+        };
+        if making.gather.answered(outcome, cx) {
+            self.due.push_back(number);
+        }
+    }
+
+    /// Lets as many lists go on as a round may.
+    pub(super) fn go_on(&mut self, cx: &mut Context<'_>) {
+        let count = self.due.len().min(GROUPS_PER_ROUND_MAX);
+        let due: Vec<u64> = self.due.drain(..count).collect();
+        for number in due {
+            // It may have been given up.
+            let Some(making) = self.making.get_mut(number) else {
+                continue;
+            };
+            match making.gather.next() {
+                Next::Ask(questions) => {
+                    let asker = Asker {
+                        shard: cx.id(),
+                        waiting: Waiting::Inbox { gather: number },
+                    };
+                    for (chat_id, command) in questions {
+                        cx.ask(asker, Command::Chat(chat_id, command));
+                    }
+                }
+                Next::Answer(outcome) => {
+                    let asker = making.wanted.asker;
+                    self.making.take(number);
+                    cx.answer(asker, outcome);
+                }
+            }
+        }
+    }
+
+    /// Whether a list can go on, or begin, before anything else comes.
+    pub(super) fn has_more(&self) -> bool {
+        !self.due.is_empty() || self.has_room() && !self.waiting.is_empty()
+    }
+
+    /// Drops lists that store or owners have not answered.
+    pub(super) fn tick(&mut self, cx: &Context<'_>) {
+        let now = cx.now.micros;
+        self.waiting.retain(|it| it.due_micros > now);
+        self.reading.take_if(|it| it.wanted.due_micros <= now);
+        self.making.take_if(|it| it.wanted.due_micros <= now);
+    }
+}
