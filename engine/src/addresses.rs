@@ -7,9 +7,9 @@ use crate::mesh::problem::Problem;
 use crate::mesh::{AddressCommand, Asker, Command};
 
 /// Logins and registrations that a network may ask for at once.
-pub const ADDRESS_LOGINS_BURST: u64 = 50;
+const LOGINS_BURST: u64 = 50;
 /// Logins and registrations that a network may ask for in a second, in the long run.
-pub const ADDRESS_LOGINS_PER_SECOND: u64 = 1;
+const LOGINS_PER_SECOND: u64 = 1;
 /// Networks that are remembered, about 40 bytes each.
 const NETWORKS_MAX: usize = 65_536;
 
@@ -36,7 +36,7 @@ impl Addresses {
         command: AddressCommand,
         cx: &mut Context<'_>,
     ) {
-        let rate = Rate::new(ADDRESS_LOGINS_PER_SECOND, 1, ADDRESS_LOGINS_BURST);
+        let rate = Rate::new(LOGINS_PER_SECOND, 1, LOGINS_BURST);
         match self.logins.spend(network, 1, rate, cx.now.micros) {
             Ok(()) => {
                 let AddressCommand::Name(username, command) = command;

@@ -7,7 +7,7 @@ use rookery_schema::UserId;
 
 use crate::config::ShardConfig;
 use crate::limits::Limit;
-use crate::map::Map;
+use crate::map::{Map, entry_within};
 use crate::mesh::problem::Problem;
 use crate::mesh::{Spending, Verdict};
 
@@ -69,13 +69,7 @@ impl Leases {
         if credit.messages == 0 && credit.bytes == 0 {
             return Ok(None);
         }
-        if self.all.len() >= LEASES_MAX
-            && !self.all.contains_key(&user_id)
-            && let Some(some) = self.all.keys().next().copied()
-        {
-            self.all.remove(&some);
-        }
-        let lease = self.all.entry(user_id).or_default();
+        let lease = entry_within(&mut self.all, user_id, LEASES_MAX);
         lease.spend(bytes as u64, credit, now_micros)?;
         if lease.told || !lease.is_half_spent(credit) {
             return Ok(None);

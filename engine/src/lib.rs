@@ -10,7 +10,7 @@
     reason = "what is new must be handled, or passed over on purpose, wherever its kind is told apart"
 )]
 
-pub mod addresses;
+mod addresses;
 mod api;
 mod auth;
 pub mod config;

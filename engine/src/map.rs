@@ -1,6 +1,7 @@
 //! Hash maps of a shard.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 
 use foldhash::fast::RandomState;
 
@@ -9,6 +10,22 @@ pub(crate) type Map<K, V> = HashMap<K, V, RandomState>;
 
 /// A set of ids; see [`Map`].
 pub(crate) type Set<K> = HashSet<K, RandomState>;
+
+/// The value of a key; a new key has the default one. Where there are `count_max` keys already, one of the others is
+/// forgotten for it.
+pub(crate) fn entry_within<K, V>(map: &mut Map<K, V>, key: K, count_max: usize) -> &mut V
+where
+    K: Clone + Eq + Hash,
+    V: Default,
+{
+    if map.len() >= count_max
+        && !map.contains_key(&key)
+        && let Some(other) = map.keys().next().cloned()
+    {
+        map.remove(&other);
+    }
+    map.entry(key).or_default()
+}
 
 /// What was asked for and not answered yet, by the number that the answer will carry.
 #[derive(Debug)]

@@ -36,8 +36,7 @@ fn post(api: &mut Api, chat: &str, id: &str, acknowledged: &mut Acknowledged) ->
         }
         503 => {
             reply.expect_problem(503, "unavailable");
-            let seconds: u32 = reply.header("retry-after").unwrap().parse().unwrap();
-            assert!(seconds > 0);
+            reply.retry_after();
         }
         _ => panic!("{reply:?}"),
     }

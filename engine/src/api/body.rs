@@ -1,6 +1,7 @@
 //! Reading the fields of a request: JSON bodies, form bodies, queries.
 
 use std::borrow::Cow;
+use std::str::FromStr;
 
 use percent_encoding::percent_decode;
 use rookery_schema::UserId;
@@ -79,28 +80,21 @@ fn check_utf8(encoded: &[u8], refusal: &'static str) -> Result<(), Problem> {
 
 /// A parameter of the query that is a number, where it is there.
 pub(super) fn number(request: &Request, name: &str) -> Result<Option<u64>, Problem> {
-    match text(request, name)? {
-        None => Ok(None),
-        Some(value) => match value.parse() {
-            Ok(number) => Ok(Some(number)),
-            Err(_) => Err(Problem::malformed(
-                "a parameter that must be a number is none",
-            )),
-        },
-    }
+    parsed(request, name, "a parameter that must be a number is none")
 }
 
 /// A parameter of the query that is a user id, where it is there.
 pub(super) fn user_id(request: &Request, name: &str) -> Result<Option<UserId>, Problem> {
-    match text(request, name)? {
-        None => Ok(None),
-        Some(id) => match id.parse() {
-            Ok(id) => Ok(Some(id)),
-            Err(_) => Err(Problem::malformed(
-                "a parameter that must be a user id is none",
-            )),
-        },
-    }
+    parsed(request, name, "a parameter that must be a user id is none")
+}
+
+fn parsed<T: FromStr>(
+    request: &Request,
+    name: &str,
+    refusal: &'static str,
+) -> Result<Option<T>, Problem> {
+    let value = text(request, name)?.map(|value| value.parse());
+    value.transpose().map_err(|_| Problem::malformed(refusal))
 }
 
 /// A parameter of the query, where it is there.

@@ -82,7 +82,7 @@ impl Call<'_> {
     /// Whom the request counts for, where a limit is by address.
     fn client(&self, cx: &mut Context<'_>) -> Client {
         let client = cx.config.proxies.client(self.peer, self.request);
-        if client.is_misled {
+        if client.is_untrusted_forward {
             if cx.stats.untrusted_forwards == 0 {
                 let peer = self.peer;
                 cx.effects.notices.push(Notice::UntrustedForward { peer });

@@ -17,31 +17,31 @@ use crate::mesh::{Activity, PageCursor};
 const USERS_FOUND_DEFAULT: usize = 20;
 
 /// How many entries one page may have.
-pub(super) struct Limit {
+pub(super) struct PageLimit {
     default: usize,
     max: usize,
     /// What a caller is told who wants more, or none.
     refusal: &'static str,
 }
 
-pub(super) const MESSAGES_LIMIT: Limit = Limit {
+pub(super) const MESSAGES_LIMIT: PageLimit = PageLimit {
     default: PAGE_MESSAGES_DEFAULT,
     max: PAGE_MESSAGES_MAX,
     refusal: const_format::concatcp!("limit must be 1 to ", PAGE_MESSAGES_MAX),
 };
-pub(super) const USERS_LIMIT: Limit = Limit {
+pub(super) const USERS_LIMIT: PageLimit = PageLimit {
     default: USERS_FOUND_DEFAULT,
     max: USERS_FOUND_MAX,
     refusal: const_format::concatcp!("limit must be 1 to ", USERS_FOUND_MAX),
 };
 /// Of chats, and of members.
-pub(super) const ENTRIES_LIMIT: Limit = Limit {
+pub(super) const ENTRIES_LIMIT: PageLimit = PageLimit {
     default: PAGE_ENTRIES_DEFAULT,
     max: PAGE_ENTRIES_MAX,
     refusal: const_format::concatcp!("limit must be 1 to ", PAGE_ENTRIES_MAX),
 };
 
-impl Limit {
+impl PageLimit {
     /// How many entries a request asks for.
     pub(super) fn of(&self, request: &Request) -> Result<usize, Problem> {
         match number(request, "limit")? {

@@ -47,12 +47,7 @@ pub(crate) struct Reply {
 /// The whole response to a connection that is closed at once, before it was read.
 pub fn refuse_connection(problem: &Problem, now: Timestamp) -> Vec<u8> {
     let reply = Reply::problem(problem);
-    let extra: Vec<(&str, &str)> = reply
-        .extra
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()))
-        .chain(reply.guards.iter().copied())
-        .collect();
+    let extra: Vec<_> = reply.fields().collect();
     let head = ResponseHead {
         status: reply.status,
         version: Version::Http11,
@@ -93,6 +88,14 @@ impl Reply {
             refusal: None,
             limit: None,
         }
+    }
+
+    /// Its fields, but for those that every response has.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let extra = self.extra.iter();
+        extra
+            .map(|(name, value)| (*name, value.as_str()))
+            .chain(self.guards.iter().copied())
     }
 
     pub(crate) fn json(status: Status, body: Vec<u8>) -> Self {

@@ -138,12 +138,7 @@ impl Replies {
 }
 
 fn write_reply(out: &mut Vec<u8>, framing: Framing, reply: &Reply, cx: &Context<'_>) {
-    let mut extra: SmallVec<[(&'static str, &str); EXTRA_FIELDS]> = reply
-        .extra
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect();
-    extra.extend_from_slice(reply.guards);
+    let mut extra: SmallVec<[(&'static str, &str); EXTRA_FIELDS]> = reply.fields().collect();
     if cx.config.is_secure() && !reply.guards.is_empty() {
         extra.push(STRICT_TRANSPORT);
     }

@@ -3,7 +3,7 @@
 
 use std::hash::Hash;
 
-use crate::map::Map;
+use crate::map::{Map, entry_within};
 
 const NANOS_PER_MICRO: u64 = 1_000;
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
@@ -105,7 +105,8 @@ impl<K: Clone + Eq + Hash> Buckets<K> {
         rate: Rate,
         now_micros: u64,
     ) -> Result<(), u32> {
-        self.of(key).spend(tokens, rate, now_micros)
+        let bucket = entry_within(&mut self.all, key, self.count_max);
+        bucket.spend(tokens, rate, now_micros)
     }
 
     /// See [`Bucket::charge`]. Returns the seconds until there is a token again; `None` where there is one.
@@ -116,19 +117,9 @@ impl<K: Clone + Eq + Hash> Buckets<K> {
         rate: Rate,
         now_micros: u64,
     ) -> Option<u32> {
-        let bucket = self.of(key);
+        let bucket = entry_within(&mut self.all, key, self.count_max);
         bucket.charge(tokens, rate, now_micros);
         bucket.seconds_until(1, rate, now_micros)
-    }
-
-    fn of(&mut self, key: K) -> &mut Bucket {
-        if self.all.len() >= self.count_max
-            && !self.all.contains_key(&key)
-            && let Some(some) = self.all.keys().next().cloned()
-        {
-            self.all.remove(&some);
-        }
-        self.all.entry(key).or_default()
     }
 
     /// See [`Bucket::seconds_until`].

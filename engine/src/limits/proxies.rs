@@ -25,7 +25,7 @@ pub(crate) struct Client {
     /// Limits by address do not count them.
     pub(crate) is_spared: bool,
     /// A peer that is not trusted named another client.
-    pub(crate) is_misled: bool,
+    pub(crate) is_untrusted_forward: bool,
 }
 
 impl Proxies {
@@ -56,18 +56,18 @@ impl Proxies {
     /// the peer is one.
     pub(crate) fn client(&self, peer: IpAddr, request: &Request) -> Client {
         if !self.is_trusted(peer) {
-            let is_misled = FORWARDING.iter().any(|name| request.header(name).is_some());
+            let is_untrusted_forward = FORWARDING.iter().any(|name| request.header(name).is_some());
             return Client {
                 network: peer.into(),
-                is_spared: !is_misled && self.spares(peer),
-                is_misled,
+                is_spared: !is_untrusted_forward && self.spares(peer),
+                is_untrusted_forward,
             };
         }
         let address = self.forwarded_for(peer, request);
         Client {
             network: address.into(),
             is_spared: self.is_trusted(address),
-            is_misled: false,
+            is_untrusted_forward: false,
         }
     }
 
@@ -186,10 +186,10 @@ mod tests {
         for fields in FORWARDING.map(|name| format!("{name}: 10.0.0.1\r\n")) {
             let client = proxies().client(ip("192.0.2.9"), &request(&fields));
             assert_eq!(client.network.address(), ip("192.0.2.9"));
-            assert!(!client.is_spared && client.is_misled, "{fields}");
+            assert!(!client.is_spared && client.is_untrusted_forward, "{fields}");
         }
         let plain = proxies().client(ip("192.0.2.9"), &request(""));
-        assert!(!plain.is_misled);
+        assert!(!plain.is_untrusted_forward);
     }
 
     #[test]

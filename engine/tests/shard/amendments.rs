@@ -5,11 +5,11 @@ use rookery_engine::port::{Found, LogEvent, Opened, Read, StoredChat};
 use rookery_schema::event::EventKind;
 use rookery_schema::message::{Message, lay_over};
 use rookery_schema::record::{MembershipChange, MessagePosted, Record};
-use rookery_schema::row::{Amendment, AmendmentRow, ChatRow, EventRow, Head};
+use rookery_schema::row::{Amendment, AmendmentRow, EventRow, Head};
 use rookery_schema::{ChatId, MessageId, Offset, Seq, Timestamp, UserId};
 use serde_json::Value;
 
-use crate::stage::{P0, Stage};
+use crate::stage::{P0, Stage, stored_chat};
 
 const LIMIT: usize = 4;
 
@@ -116,16 +116,11 @@ impl Amended {
     fn load(&mut self, recent: usize) {
         let oldest = 8 - recent as u64;
         let stored = StoredChat {
-            chat: ChatRow {
-                chat_id: self.chat,
-                name: "chat".to_owned(),
-                created_at: Timestamp::default(),
-            },
-            members: vec![self.user],
             head: self.event(7).head,
             recent: (oldest..=7).map(|seq| self.event(seq)).collect(),
             messages: self.standing(oldest..=7),
             latest_message: self.standing(1..=7).pop(),
+            ..stored_chat(self.chat, &[self.user])
         };
         let found = Found::Chat(Some(Box::new(stored)));
         self.stage.answer_read(Ok(found));

@@ -4,29 +4,17 @@ use rookery_engine::mesh::problem::Problem;
 use rookery_engine::mesh::{
     ChatCommand, Command, Outcome, Page, PageStart, ShardMessage, Subscription, SubscriptionAnswer,
 };
-use rookery_engine::port::{Found, StoreFault, StoredChat};
-use rookery_schema::row::{ChatRow, Head};
-use rookery_schema::{ChatId, Timestamp, UserId};
+use rookery_engine::port::{Found, StoreFault};
+use rookery_schema::{ChatId, UserId};
 
-use crate::stage::{SECOND, Stage};
+use crate::stage::{SECOND, Stage, stored_chat};
 
 fn show(stage: &mut Stage, chat_id: ChatId, caller: UserId) -> u64 {
     stage.ask(Command::Chat(chat_id, ChatCommand::Show { caller }))
 }
 
 fn stored(chat_id: ChatId, members: &[UserId]) -> Found {
-    Found::Chat(Some(Box::new(StoredChat {
-        chat: ChatRow {
-            chat_id,
-            name: "chat".to_owned(),
-            created_at: Timestamp::default(),
-        },
-        members: members.to_vec(),
-        head: Head::default(),
-        recent: Vec::new(),
-        messages: Vec::new(),
-        latest_message: None,
-    })))
+    Found::Chat(Some(Box::new(stored_chat(chat_id, members))))
 }
 
 #[test]

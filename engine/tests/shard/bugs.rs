@@ -15,10 +15,10 @@ use rookery_engine::port::{
 };
 use rookery_schema::batch::RecordBatch;
 use rookery_schema::event::EventKind;
-use rookery_schema::row::{ChatRow, EventRow, Head};
+use rookery_schema::row::{EventRow, Head};
 use rookery_schema::{Offset, PartitionId, Seq, Timestamp};
 
-use crate::stage::{P0, Stage, THERE, network};
+use crate::stage::{P0, Stage, THERE, network, stored_chat};
 
 /// The partition of the other shard.
 const P1: PartitionId = PartitionId(1);
@@ -181,12 +181,6 @@ fn a_store_keeps_events_as_they_were_written() {
             ..Head::default()
         };
         let stored = StoredChat {
-            chat: ChatRow {
-                chat_id,
-                name: "chat".to_owned(),
-                created_at: Timestamp::default(),
-            },
-            members: vec![caller],
             head,
             recent: vec![EventRow {
                 chat_id,
@@ -194,8 +188,7 @@ fn a_store_keeps_events_as_they_were_written() {
                 record: Bytes::from_static(b"no record"),
                 kind: EventKind::Other,
             }],
-            messages: Vec::new(),
-            latest_message: None,
+            ..stored_chat(chat_id, &[caller])
         };
         stage.answer_read(Ok(Found::Chat(Some(Box::new(stored)))));
     });

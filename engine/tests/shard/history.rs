@@ -6,10 +6,10 @@ use rookery_engine::port::{Found, Read, StoredChat};
 use rookery_schema::limits::{CONTENT_BYTES_MAX, PAGE_BYTES_MAX};
 use rookery_schema::message::Message;
 use rookery_schema::record::{MessagePosted, Record};
-use rookery_schema::row::{ChatRow, EventRow, Head};
+use rookery_schema::row::{ChatRow, EventRow};
 use rookery_schema::{ChatId, MessageId, Seq, Timestamp, UserId};
 
-use crate::stage::{SECOND, Stage, batch_of, messages};
+use crate::stage::{SECOND, Stage, batch_of, messages, stored_chat};
 
 /// A chat of which the store has all but the newest events, which alone are in memory.
 struct Long {
@@ -293,18 +293,7 @@ fn a_page_that_waits_for_its_chat_has_the_messages_that_waited_before_it() {
         },
     };
     let question = stage.ask(Command::Chat(chat_id, command));
-    let stored = StoredChat {
-        chat: ChatRow {
-            chat_id,
-            name: "chat".to_owned(),
-            created_at: Timestamp::default(),
-        },
-        members: vec![user],
-        head: Head::default(),
-        recent: Vec::new(),
-        messages: Vec::new(),
-        latest_message: None,
-    };
+    let stored = stored_chat(chat_id, &[user]);
     stage.answer_read(Ok(Found::Chat(Some(Box::new(stored)))));
     match stage.answer(question) {
         Some(Outcome::Page { body, .. }) => {

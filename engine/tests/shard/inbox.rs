@@ -8,13 +8,12 @@ use rookery_engine::mesh::problem::Problem;
 use rookery_engine::mesh::{
     Activity, Asker, ChatCommand, ChatSummary, Command, Outcome, PageCursor, ShardMessage,
 };
-use rookery_engine::port::{Found, Read, StoreFault, StoredChat};
+use rookery_engine::port::{Found, Read, StoreFault};
 use rookery_schema::limits::{CHAT_NAME_BYTES_MAX, CONTENT_BYTES_MAX, PAGE_BYTES_MAX};
-use rookery_schema::row::{ChatRow, Head};
 use rookery_schema::{ChatId, Seq, Timestamp, UserId};
 use serde_json::Value;
 
-use crate::stage::{SECOND, Stage, THERE};
+use crate::stage::{SECOND, Stage, THERE, stored_chat};
 
 /// Chats of one list that are asked for at a time.
 const CHATS_AT_ONCE_MAX: usize = 64;
@@ -246,18 +245,7 @@ fn chats_of_the_same_shard_are_looked_at_over_several_rounds() {
     let mut most_reads = 0;
     while let Some((_, Read::Chat { chat_id, .. })) = stage.reads.front() {
         most_reads = most_reads.max(stage.reads.len());
-        let stored = StoredChat {
-            chat: ChatRow {
-                chat_id: *chat_id,
-                name: "chat".to_owned(),
-                created_at: Timestamp::default(),
-            },
-            members: vec![user],
-            head: Head::default(),
-            recent: Vec::new(),
-            messages: Vec::new(),
-            latest_message: None,
-        };
+        let stored = stored_chat(*chat_id, &[user]);
         stage.answer_read(Ok(Found::Chat(Some(Box::new(stored)))));
     }
     assert!(matches!(stage.answer(question), Some(Outcome::Page { .. })));

@@ -15,15 +15,15 @@ use rookery_engine::mesh::{
 };
 use rookery_engine::port::{
     AppendFault, Found, LogEvent, LogRequest, Opened, PasswordJob, PasswordOutcome, Read,
-    StoreEvent, StoreFault, StoreRequest, Token,
+    StoreEvent, StoreFault, StoreRequest, StoredChat, Token,
 };
 use rookery_engine::stats::Stats;
 use rookery_schema::batch::{RecordBatch, RecordBatchBuilder};
 use rookery_schema::event::EventKind;
 use rookery_schema::record::Record;
-use rookery_schema::row::{EventRow, Row};
+use rookery_schema::row::{ChatRow, EventRow, Head, Row};
 use rookery_schema::{
-    ChatId, MessageId, Offset, PartitionId, Route, Routing, Seq, ShardId, UserId,
+    ChatId, MessageId, Offset, PartitionId, Route, Routing, Seq, ShardId, Timestamp, UserId,
 };
 use rookery_testing::host::{self, Host};
 
@@ -34,6 +34,22 @@ const HERE: ShardId = ShardId(0);
 pub(crate) const THERE: ShardId = ShardId(1);
 /// Microseconds in a second.
 pub(crate) const SECOND: u64 = 1_000_000;
+
+/// A chat that the store has, without any event.
+pub(crate) fn stored_chat(chat_id: ChatId, members: &[UserId]) -> StoredChat {
+    StoredChat {
+        chat: ChatRow {
+            chat_id,
+            name: "chat".to_owned(),
+            created_at: Timestamp::default(),
+        },
+        members: members.to_vec(),
+        head: Head::default(),
+        recent: Vec::new(),
+        messages: Vec::new(),
+        latest_message: None,
+    }
+}
 
 /// Where clients are.
 pub(crate) fn network() -> Network {

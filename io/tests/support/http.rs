@@ -146,6 +146,22 @@ impl Response {
         assert_eq!((self.status, self.code().as_str()), (status, code));
     }
 
+    /// The seconds after which the client may try again; asserts that there are some.
+    #[track_caller]
+    pub fn retry_after(&self) -> u32 {
+        let seconds = self.header("retry-after").unwrap().parse().unwrap();
+        assert!(seconds > 0);
+        seconds
+    }
+
+    /// Asserts a refusal since a limit of this name was met.
+    #[track_caller]
+    pub fn expect_limit(&self, limit: &str) {
+        self.expect_problem(429, "too_many_requests");
+        assert_eq!(self.json()["limit"], limit);
+        self.retry_after();
+    }
+
     fn is_chunked(&self) -> bool {
         self.all("transfer-encoding").any(|v| v == "chunked")
     }
