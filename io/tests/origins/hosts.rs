@@ -80,19 +80,17 @@ fn our_own_origins_are_those_of_the_list() {
 
 #[test]
 fn behind_a_public_url_clients_of_this_machine_count_as_others_do() {
-    let last_of_three = |flags: &[(&str, &str)]| {
+    // Which of the three is refused depends on which shard accepts first.
+    let served_of_three = |flags: &[(&str, &str)]| {
         let limit = [("--connections-per-address", "2")];
         let (_dir, server) = start(&[&limit[..], flags].concat());
         let mut open = [(); 3].map(|()| server.http());
-        open.each_mut().map(|http| {
-            http.call(&Request::get("/livez"))
-                .map(|reply| reply.status)
-                .ok()
-        })[2]
+        let replies = open
+            .each_mut()
+            .map(|http| http.call(&Request::get("/livez")));
+        let served = replies.iter().flatten().filter(|reply| reply.status == 200);
+        served.count()
     };
-    assert_eq!(last_of_three(&[]), Some(200));
-    assert_ne!(
-        last_of_three(&[("--public-url", "http://localhost")]),
-        Some(200)
-    );
+    assert_eq!(served_of_three(&[]), 3);
+    assert_eq!(served_of_three(&[("--public-url", "http://localhost")]), 2);
 }
