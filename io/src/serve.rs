@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rookery_engine::config::{AuthMode, Keys};
 use rookery_engine::limits::Proxies;
-use rookery_schema::PartitionId;
+use rookery_schema::{PartitionId, format};
 use uuid::Uuid;
 
 use crate::backend::{LogBackend, OpenError, Opened, Opening, StoreBackend};
@@ -173,6 +173,15 @@ fn open(
     let mut backends = Vec::new();
     let mut lanes = Vec::new();
     let shards = opening.routing.all_shards();
+    if log.is_shared() {
+        // Before the first claim: an older version would number what is void.
+        store.raise_format(format::CLAIMS, opening.interrupted)?;
+    }
+    let all: Vec<_> = (0..log.partitions())
+        .map(PartitionId)
+        .map(|id| (id, store.stored(id)))
+        .collect();
+    let claimed = log.claim(&all, opening.interrupted)?;
     for ((shard, cpu), mailbox) in shards.zip(opening.cpus).zip(opening.mailboxes) {
         let partitions: Vec<(PartitionId, Stored)> = opening
             .routing
@@ -180,7 +189,7 @@ fn open(
             .map(|id| (id, store.stored(id)))
             .collect();
         let (log, log_events, log_lane) =
-            log.open_lane(shard, *cpu, &partitions, mailbox, opening)?;
+            log.open_lane(shard, *cpu, &partitions, &claimed, mailbox, opening)?;
         let (store, store_events, store_lane) =
             store.spawn_lane(shard, *cpu, mailbox, opening.shutdown)?;
         backends.push(Backend {

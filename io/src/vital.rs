@@ -60,8 +60,15 @@ pub fn die(name: &str, reason: &str) -> ! {
     std::process::abort()
 }
 
-/// Ends the process at once over an error that is no fault of its own, and whose text says what to do.
+/// Ends the process at once over an error that is no fault of its own, and whose text says what to do. Where
+/// several threads have one at the same time, the first says it for all.
 fn fail(name: &str, error: &str) -> ! {
+    static FAILING: AtomicBool = AtomicBool::new(false);
+    if FAILING.swap(true, Ordering::AcqRel) {
+        loop {
+            thread::park();
+        }
+    }
     tracing::error!(thread = name, error, "the server can't go on, and stops");
     thread::sleep(LAST_WORDS);
     std::process::exit(1)

@@ -273,11 +273,11 @@ fn a_record_of_a_newer_version_in_the_topic_ends_the_server_and_keeps_it_from_st
     let client: BaseProducer = config.create().unwrap();
     let newer = BaseRecord::<(), [u8]>::to(&topic)
         .partition(0)
-        .payload(&[31, 1, 2]);
+        .payload(&[30, 1, 2]);
     client.send(newer).map_err(|(error, _)| error).unwrap();
     client.flush(support::PATIENCE).unwrap();
     let reasons = [
-        "a record of kind 31 at offset 2",
+        "a record of kind 30 at offset 3",
         "start the version that wrote it, or a newer one",
     ];
     assert_eq!(server.wait().code(), Some(1), "{}", server.log());

@@ -239,7 +239,8 @@ mod tests {
     fn migrations_follow_one_another_and_may_be_repeated() {
         assert!(MIGRATIONS.is_sorted_by(|one, next| one.version < next.version));
         assert_eq!(MIGRATIONS[0].version, FIRST_VERSION);
-        assert_eq!(MIGRATIONS[MIGRATIONS.len() - 1].version, SCHEMA_VERSION);
+        // A format of records alone needs no table.
+        assert!(MIGRATIONS[MIGRATIONS.len() - 1].version <= SCHEMA_VERSION);
         for migration in MIGRATIONS {
             let last = format!("TABLE IF NOT EXISTS KEYSPACE.{} (", migration.table);
             assert!(

@@ -6,15 +6,17 @@
 //! that follows differently.
 
 use crate::batch::RecordBatch;
-use crate::record::{KINDS_MAX, NEWEST_KIND};
+use crate::record::{NEWEST_KIND, is_foreign};
 use crate::row::Row;
 
 /// The oldest that this version reads.
 pub const OLDEST: u32 = 2;
 /// With rows that amend messages.
 pub const AMENDMENTS: u32 = 3;
+/// Of a topic with claims ([`crate::claims`]). An older version would number what is void.
+pub const CLAIMS: u32 = 4;
 /// The newest that this version knows.
-pub const NEWEST: u32 = AMENDMENTS;
+pub const NEWEST: u32 = CLAIMS;
 
 /// Needed to read a log record of each kind that this version knows, from kind 1 on.
 const OF_KIND: [u32; NEWEST_KIND as usize] = [OLDEST, OLDEST, OLDEST, OLDEST, OLDEST, OLDEST];
@@ -23,9 +25,9 @@ const OF_KIND: [u32; NEWEST_KIND as usize] = [OLDEST, OLDEST, OLDEST, OLDEST, OL
 /// version wrote needs none, and is a dead letter to all.
 pub const fn of_record(record: &[u8]) -> u32 {
     match record.first() {
-        None | Some(0 | KINDS_MAX..) => OLDEST,
         Some(&kind @ 1..=NEWEST_KIND) => OF_KIND[kind as usize - 1],
-        Some(_) => NEWEST + 1,
+        Some(_) if !is_foreign(record) => NEWEST + 1,
+        Some(_) | None => OLDEST,
     }
 }
 

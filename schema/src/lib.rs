@@ -8,6 +8,7 @@
 )]
 
 pub mod batch;
+pub mod claims;
 pub mod cql;
 pub mod event;
 pub mod format;

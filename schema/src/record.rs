@@ -154,6 +154,11 @@ pub(crate) const NEWEST_KIND: u8 = kind::SESSION_ENDED;
 /// newer version.
 pub(crate) const KINDS_MAX: u8 = 32;
 
+/// Whether no version of Rookery writes such a record, and none will.
+pub const fn is_foreign(record: &[u8]) -> bool {
+    matches!(record.first(), None | Some(0 | KINDS_MAX..))
+}
+
 impl<'a> Record<'a> {
     /// The chat that it is about, where it is about one.
     pub const fn chat_id(&self) -> Option<ChatId> {

@@ -96,7 +96,7 @@ pub enum LogEvent {
         outcome: Result<Offset, AppendFault>,
     },
     /// Durable records, in log order and none twice. A log may use offsets of its own between two events: they
-    /// are passed over.
+    /// are passed over. An empty batch says that there are no others below its base.
     Records {
         partition: PartitionId,
         base: Offset,

@@ -1,5 +1,7 @@
 //! The log that was configured.
 
+use std::sync::atomic::AtomicBool;
+
 use rookery_engine::port::{Log, LogEvent};
 use rookery_schema::{PartitionId, ShardId};
 use uuid::Uuid;
@@ -9,7 +11,7 @@ use crate::embedded::Durability;
 use crate::lane::Lane;
 use crate::log::Stored;
 use crate::log::embedded::{self, LogLayout};
-use crate::log::redpanda::{self, RedpandaLog};
+use crate::log::redpanda::{self, Claimed, RedpandaError, RedpandaLog};
 use crate::mailbox::{Mailbox, Receiver};
 
 /// A log that exists, but is not yet opened by the shards.
@@ -48,12 +50,36 @@ impl LogBackend {
         }
     }
 
+    /// Whether other processes may reach it: then its partitions have to be claimed.
+    pub(crate) const fn is_shared(&self) -> bool {
+        match self {
+            Self::Embedded { .. } => false,
+            Self::Redpanda(_) => true,
+        }
+    }
+
+    /// Makes this process the only writer. The embedded log's lock file has done so already.
+    ///
+    /// # Errors
+    /// Where a partition can't be used, or waiting for the brokers was interrupted.
+    pub(crate) fn claim(
+        &self,
+        partitions: &[(PartitionId, Stored)],
+        interrupted: &AtomicBool,
+    ) -> Result<Vec<Claimed>, RedpandaError> {
+        match self {
+            Self::Embedded { .. } => Ok(Vec::new()),
+            Self::Redpanda(log) => log.claim(partitions, interrupted),
+        }
+    }
+
     /// Opens a shard's partitions and starts the lane that serves them.
     pub(crate) fn open_lane(
         &self,
         shard: ShardId,
         cpu: Option<usize>,
         partitions: &[(PartitionId, Stored)],
+        claimed: &[Claimed],
         mailbox: &Mailbox,
         opening: &Opening<'_>,
     ) -> Result<OpenedLog, OpenError> {
@@ -67,9 +93,10 @@ impl LogBackend {
                 Ok((Box::new(log), events, lane))
             }
             Self::Redpanda(log) => {
-                let waiting = opening.interrupted;
-                let (log, events, lane) =
-                    redpanda::open_lane(&name, cpu, log, partitions, waiting, threads)?;
+                let is_here =
+                    |it: &&Claimed| partitions.iter().any(|&(id, _)| id == it.partition());
+                let claimed: Vec<_> = claimed.iter().filter(is_here).copied().collect();
+                let (log, events, lane) = redpanda::open_lane(&name, cpu, log, &claimed, threads)?;
                 Ok((Box::new(log), events, lane))
             }
         }

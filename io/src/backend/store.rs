@@ -57,6 +57,21 @@ impl StoreBackend {
         }
     }
 
+    /// Has it carry at least this format, before the log holds what needs it.
+    ///
+    /// # Errors
+    /// Where that can't be written, or waiting for an outside server was interrupted.
+    pub(crate) fn raise_format(
+        &self,
+        needed: u32,
+        interrupted: &AtomicBool,
+    ) -> Result<(), OpenError> {
+        match self {
+            Self::Embedded(store) => Ok(store.raise_format(needed)?),
+            Self::Scylla(store) => Ok(store.raise_format(needed, interrupted)?),
+        }
+    }
+
     /// Starts a shard's store lane.
     ///
     /// # Errors

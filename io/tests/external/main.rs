@@ -1,5 +1,6 @@
-//! What an operator of external engines meets: `rookery migrate`, engines that are not there at the start, and a
-//! store that goes away. What needs a real broker or store is skipped, and says so, without a dev stack.
+//! What an operator of external engines meets: `rookery migrate`, engines that are not there at the start, a
+//! store that goes away, and a second server on the same topic. What needs a real broker or store is skipped,
+//! and says so, without a dev stack.
 
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
@@ -8,3 +9,4 @@ mod start;
 mod store_away;
 #[path = "../support/mod.rs"]
 mod support;
+mod two_servers;

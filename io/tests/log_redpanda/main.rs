@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod claims;
 mod commits;
 #[path = "../support/log_shard.rs"]
 mod log_shard;

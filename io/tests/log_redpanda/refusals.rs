@@ -53,7 +53,7 @@ fn a_log_that_lacks_what_the_store_has_is_refused() {
     shard.stop();
     let opened = open_stored(&settings, Stored::Below(Offset(9)));
     let text = opened.err().unwrap().to_string();
-    assert!(text.contains("ends at offset 5"), "{text}");
+    assert!(text.contains("ends at offset 6"), "{text}");
     assert!(text.contains("up to 9"), "{text}");
 }
 

@@ -70,9 +70,9 @@ pub(super) fn open_with(
     partitions: &[(PartitionId, Stored)],
 ) -> Result<Shard, RedpandaError> {
     let (mailbox, shutdown) = (Mailbox::new(), Shutdown::default());
-    let waiting = AtomicBool::new(false);
+    let claimed = log.claim(partitions, &AtomicBool::new(false))?;
     let threads = (&mailbox, &shutdown);
-    let (opened, receiver, lane) = open_lane("log", None, log, partitions, &waiting, threads)?;
+    let (opened, receiver, lane) = open_lane("log", None, log, &claimed, threads)?;
     Ok(Shard {
         log: Box::new(opened),
         mailbox,

@@ -6,14 +6,18 @@ use std::time::Duration;
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rookery_schema::PartitionId;
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::ask::{ASK_TIMEOUT, until_answered};
+use super::claimed::Claimed;
+use super::claiming;
 use super::client_log::ClientLog;
 use super::error::RedpandaError;
 use super::settings::Settings;
 use super::topics;
+use crate::log::stored::Stored;
 
 /// A topic that is there, with as many partitions as it should have.
 #[derive(Debug)]
@@ -46,6 +50,19 @@ impl RedpandaLog {
             log_id: log_id(&cluster_id, &settings.topic),
             partitions,
         })
+    }
+
+    /// Makes this process the only one that may append to these partitions; an earlier one ends.
+    ///
+    /// # Errors
+    /// A [`RedpandaError`] where a partition can't be used, or `interrupted` was set while it waited for the
+    /// brokers.
+    pub fn claim(
+        &self,
+        partitions: &[(PartitionId, Stored)],
+        interrupted: &AtomicBool,
+    ) -> Result<Vec<Claimed>, RedpandaError> {
+        claiming::claim(&self.settings, partitions, interrupted)
     }
 
     /// Which log this is, for a store to know again: another cluster's topic is another log.

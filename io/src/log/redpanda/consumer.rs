@@ -6,14 +6,16 @@ use std::time::{Duration, Instant};
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::message::Message as _;
+use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use rdkafka::{Offset as Position, TopicPartitionList};
 use rookery_engine::port::LogEvent;
+use rookery_schema::claims::{Claim, STAMP_HEADER, Stamp};
 use rookery_schema::{Offset, PartitionId, format};
 
 use super::commits::{self, Commits};
-use super::delivery::Delivery;
 use super::error::RedpandaError;
+use super::ownership::Mark;
+use super::partition::Partition;
 use super::settings::Settings;
 
 /// Bytes of records that are taken from the client at once, before they are handed on.
@@ -29,9 +31,17 @@ const LAST_COMMIT_POLL: Duration = Duration::from_millis(10);
 pub(super) struct Consumer {
     client: BaseConsumer<Commits>,
     topic: String,
-    /// Up to where each partition is to be committed.
-    wanted: BTreeMap<PartitionId, Offset>,
+    /// Up to where each partition is to be committed, and the mark that goes with it.
+    wanted: BTreeMap<PartitionId, (Offset, Mark)>,
     state: CommitState,
+}
+
+/// Up to where a store was, as the brokers keep it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Commit {
+    pub(super) offset: Offset,
+    /// Absent where an older version made the commit, or none did.
+    pub(super) mark: Option<Mark>,
 }
 
 /// How the commit of what is wanted stands.
@@ -64,12 +74,12 @@ impl Consumer {
             .fetch_watermarks(&self.topic, id.0 as i32, patience)
     }
 
-    /// The committed offset of each of these partitions, where it has one.
+    /// The commit of each of these partitions, where it has one.
     pub(super) fn committed(
         &self,
         ids: &[PartitionId],
         patience: Duration,
-    ) -> KafkaResult<Vec<Option<Offset>>> {
+    ) -> KafkaResult<Vec<Option<Commit>>> {
         let asked = self.positions(ids.iter().map(|&id| (id, Position::Invalid)));
         let answered = self.client.committed_offsets(asked, patience)?;
         ids.iter()
@@ -79,7 +89,10 @@ impl Consumer {
                 };
                 found.error()?;
                 Ok(match found.offset() {
-                    Position::Offset(offset) => u64::try_from(offset).ok().map(Offset),
+                    Position::Offset(offset) => u64::try_from(offset).ok().map(|offset| Commit {
+                        offset: Offset(offset),
+                        mark: Mark::parse(found.metadata()),
+                    }),
                     _ => None,
                 })
             })
@@ -97,6 +110,17 @@ impl Consumer {
         self.client
             .assign(&self.at(from.iter().copied()))
             .map_err(RedpandaError::Client)
+    }
+
+    fn marked(&self) -> TopicPartitionList {
+        let wanted = self.wanted.iter();
+        let list = self.at(wanted.clone().map(|(&id, &(offset, _))| (id, offset)));
+        for (&id, (_, mark)) in wanted {
+            if let Some(mut position) = list.find_partition(&self.topic, id.0 as i32) {
+                position.set_metadata(mark.text());
+            }
+        }
+        list
     }
 
     fn at(&self, offsets: impl Iterator<Item = (PartitionId, Offset)>) -> TopicPartitionList {
@@ -133,11 +157,11 @@ impl Consumer {
     /// Hands on what is there, and waits for the first of it as long as it may.
     ///
     /// # Errors
-    /// Where records are missing, or only a newer version can apply them.
+    /// Where records are missing, only a newer version can apply them, or another process owns the partition.
     pub(super) fn deliver(
         &self,
         wait: Duration,
-        deliveries: &mut [Delivery],
+        partitions: &mut [Partition],
         events: &mut Vec<LogEvent>,
     ) -> Result<(), RedpandaError> {
         let (mut wait, mut bytes) = (wait, 0);
@@ -152,13 +176,9 @@ impl Consumer {
                     bytes += record.len();
                     let offset = Offset(message.offset().max(0) as u64);
                     self.check_kind(message.partition(), offset, record)?;
-                    if let Some(delivery) = find(deliveries, message.partition()) {
-                        delivery.record(offset, record, events);
-                    }
-                }
-                Err(KafkaError::PartitionEOF(partition)) => {
-                    if let Some(delivery) = find(deliveries, partition) {
-                        delivery.reached_end();
+                    if let Some(partition) = find(partitions, message.partition()) {
+                        let stamp = stamp(&message);
+                        partition.read(&self.topic, (offset, record, stamp), events)?;
                     }
                 }
                 Err(error) if is_loss(&error) => return Err(RedpandaError::Lost(error)),
@@ -166,8 +186,8 @@ impl Consumer {
                 Err(error) => self.client.context().warn(error),
             }
         }
-        for delivery in deliveries {
-            delivery.flush(events);
+        for partition in partitions {
+            partition.flush(events);
         }
         Ok(())
     }
@@ -181,7 +201,10 @@ impl Consumer {
         record: &[u8],
     ) -> Result<(), RedpandaError> {
         match record.first() {
-            Some(&kind) if format::of_record(record) > format::NEWEST => {
+            Some(&kind)
+                if format::of_record(record) > format::NEWEST
+                    && Claim::decode(record).is_none() =>
+            {
                 Err(RedpandaError::UnknownKind {
                     topic: self.topic.clone(),
                     partition: PartitionId(partition.max(0) as u32),
@@ -194,8 +217,8 @@ impl Consumer {
     }
 
     /// Notes that everything below is in the store.
-    pub(super) fn commit(&mut self, id: PartitionId, offset: Offset) {
-        self.wanted.insert(id, offset);
+    pub(super) fn commit(&mut self, id: PartitionId, offset: Offset, mark: Mark) {
+        self.wanted.insert(id, (offset, mark));
         self.state = match self.state {
             CommitState::Done => CommitState::Wanted(None),
             CommitState::Asked { .. } => CommitState::Asked { more: true },
@@ -217,8 +240,7 @@ impl Consumer {
         if let CommitState::Wanted(from) = self.state
             && from.is_none_or(|from| from <= now)
         {
-            let offsets = self.at(self.wanted.iter().map(|(&id, &offset)| (id, offset)));
-            self.state = match commits::ask(&self.client, &offsets) {
+            self.state = match commits::ask(&self.client, &self.marked()) {
                 Ok(()) => CommitState::Asked { more: false },
                 Err(error) => {
                     self.client.context().failed(&error);
@@ -244,10 +266,16 @@ impl Consumer {
     }
 }
 
-fn find(deliveries: &mut [Delivery], partition: i32) -> Option<&mut Delivery> {
-    deliveries
-        .iter_mut()
-        .find(|delivery| delivery.partition().0 as i32 == partition)
+fn find(partitions: &mut [Partition], id: i32) -> Option<&mut Partition> {
+    partitions.iter_mut().find(|it| it.id().0 as i32 == id)
+}
+
+/// What a message tells of its writer.
+fn stamp(message: &BorrowedMessage<'_>) -> Stamp {
+    let headers = message.headers().into_iter().flat_map(|all| all.iter());
+    let mut stamps = headers.filter(|header| header.key == STAMP_HEADER);
+    let found = stamps.next().and_then(|header| header.value);
+    found.and_then(Stamp::decode).unwrap_or_default()
 }
 
 /// Whether records that should be there are not.

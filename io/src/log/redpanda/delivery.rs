@@ -1,5 +1,5 @@
 //! What one partition's consumer gives, on its way to the shard: runs of records without a gap, and word
-//! when all that was in the log at the start has been delivered.
+//! when all that is in front of our own claim has been delivered.
 
 use rookery_engine::port::{LogEvent, Opened};
 use rookery_schema::batch::RecordBatchBuilder;
@@ -12,15 +12,14 @@ const RUN_BYTES: usize = 1 << 20;
 #[derive(Debug)]
 pub(super) struct Delivery {
     partition: PartitionId,
-    /// Records that were not handed on yet, and the offset of the first.
+    /// Records that were not handed on yet, the offset of the first, and that behind the last.
     run: RecordBatchBuilder,
     base: Offset,
+    end: Offset,
     /// The offset of the next record, or of one before it that does not exist.
     next: Offset,
-    /// Where the log ended when it was opened.
-    opened_end: Offset,
-    /// Nothing was behind `next` when it was last read.
-    at_end: bool,
+    /// Up to where the shard knows what there is.
+    told: Offset,
     caught_up: bool,
     paused: bool,
 }
@@ -31,9 +30,9 @@ impl Delivery {
             partition,
             run: RecordBatchBuilder::default(),
             base: opened.start,
+            end: opened.start,
             next: opened.start,
-            opened_end: opened.end,
-            at_end: false,
+            told: opened.start,
             caught_up: false,
             paused: false,
         }
@@ -44,26 +43,34 @@ impl Delivery {
         if offset < self.next {
             return;
         }
-        if offset > self.next || self.run.bytes() >= RUN_BYTES {
+        if offset > self.end || self.run.bytes() >= RUN_BYTES {
             self.end_run(events);
         }
         if self.run.is_empty() {
             self.base = offset;
         }
         self.run.push_encoded(record);
-        self.next = offset.plus(1);
-        self.at_end = false;
+        self.end = offset.plus(1);
+        self.next = self.end;
     }
 
-    /// Notes that there was nothing behind the last record.
-    pub(super) const fn reached_end(&mut self) {
-        self.at_end = true;
+    /// Passes over a message that is nothing to the shard.
+    pub(super) fn skip(&mut self, offset: Offset) {
+        self.next = self.next.max(offset.plus(1));
     }
 
-    /// Hands on what was gathered.
-    pub(super) fn flush(&mut self, events: &mut Vec<LogEvent>) {
+    /// Hands on what was gathered; `owned` where our own claim was read.
+    pub(super) fn flush(&mut self, owned: bool, events: &mut Vec<LogEvent>) {
         self.end_run(events);
-        if !self.caught_up && (self.at_end || self.next >= self.opened_end) {
+        if self.next > self.told {
+            self.told = self.next;
+            events.push(LogEvent::Records {
+                partition: self.partition,
+                base: self.next,
+                batch: self.run.take(),
+            });
+        }
+        if owned && !self.caught_up {
             self.caught_up = true;
             events.push(LogEvent::CaughtUp {
                 partition: self.partition,
@@ -73,6 +80,7 @@ impl Delivery {
 
     fn end_run(&mut self, events: &mut Vec<LogEvent>) {
         if !self.run.is_empty() {
+            self.told = self.end;
             events.push(LogEvent::Records {
                 partition: self.partition,
                 base: self.base,
@@ -90,8 +98,9 @@ impl Delivery {
         !self.paused && (!self.caught_up || self.next < confirmed)
     }
 
-    pub(super) const fn partition(&self) -> PartitionId {
-        self.partition
+    /// The offset of the next message.
+    pub(super) const fn next(&self) -> Offset {
+        self.next
     }
 }
 
@@ -101,13 +110,14 @@ mod tests {
 
     const P: PartitionId = PartitionId(3);
 
-    fn delivery(start: u64, end: u64) -> Delivery {
+    fn delivery(start: u64) -> Delivery {
+        let start = Offset(start);
         Delivery::new(
             P,
             Opened {
-                start: Offset(start),
-                committed: Offset(start),
-                end: Offset(end),
+                start,
+                committed: start,
+                end: start,
             },
         )
     }
@@ -126,15 +136,15 @@ mod tests {
 
     #[test]
     fn records_come_in_runs_without_a_gap_and_none_twice() {
-        let (mut delivery, mut events) = (delivery(5, 12), Vec::new());
+        let (mut delivery, mut events) = (delivery(5), Vec::new());
         for offset in [5, 6, 5, 8, 9, 9] {
             delivery.record(Offset(offset), b"record", &mut events);
         }
-        delivery.flush(&mut events);
+        delivery.flush(false, &mut events);
         assert_eq!(shown(&mut events), [(5, 2), (8, 2)]);
         delivery.record(Offset(11), b"", &mut events);
         assert!(delivery.is_outstanding(Offset(0)));
-        delivery.flush(&mut events);
+        delivery.flush(true, &mut events);
         assert_eq!(shown(&mut events), [(11, 1), CAUGHT_UP]);
         assert!(!delivery.is_outstanding(Offset(12)));
         assert!(delivery.is_outstanding(Offset(13)));
@@ -144,28 +154,31 @@ mod tests {
 
     #[test]
     fn a_long_run_is_cut() {
-        let (mut delivery, mut events) = (delivery(0, 0), Vec::new());
+        let (mut delivery, mut events) = (delivery(0), Vec::new());
         let record = vec![0; RUN_BYTES / 2];
         for offset in 0..5 {
             delivery.record(Offset(offset), &record, &mut events);
         }
-        delivery.flush(&mut events);
-        assert_eq!(shown(&mut events), [(0, 2), (2, 2), (4, 1), CAUGHT_UP]);
+        delivery.flush(false, &mut events);
+        assert_eq!(shown(&mut events), [(0, 2), (2, 2), (4, 1)]);
     }
 
     #[test]
-    fn a_log_without_records_at_its_end_is_caught_up_with_all_the_same() {
-        let (mut empty, mut events) = (delivery(4, 4), Vec::new());
-        empty.flush(&mut events);
-        assert_eq!(shown(&mut events), [CAUGHT_UP]);
-        let mut gap = delivery(0, 4);
-        gap.record(Offset(2), b"last", &mut events);
-        gap.flush(&mut events);
-        assert_eq!(shown(&mut events), [(2, 1)]);
-        gap.reached_end();
-        gap.flush(&mut events);
-        assert_eq!(shown(&mut events), [CAUGHT_UP]);
-        gap.flush(&mut events);
+    fn a_shard_is_told_of_what_is_passed_over_where_no_record_tells() {
+        let (mut delivery, mut events) = (delivery(4), Vec::new());
+        delivery.skip(Offset(4));
+        delivery.flush(true, &mut events);
+        assert_eq!(shown(&mut events), [(5, 0), CAUGHT_UP]);
+        delivery.record(Offset(5), b"record", &mut events);
+        delivery.skip(Offset(6));
+        delivery.record(Offset(7), b"record", &mut events);
+        delivery.flush(true, &mut events);
+        assert_eq!(shown(&mut events), [(5, 1), (7, 1)]);
+        delivery.record(Offset(8), b"record", &mut events);
+        delivery.skip(Offset(9));
+        delivery.flush(true, &mut events);
+        assert_eq!(shown(&mut events), [(8, 1), (10, 0)]);
+        delivery.flush(true, &mut events);
         assert_eq!(shown(&mut events), []);
     }
 }

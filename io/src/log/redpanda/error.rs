@@ -80,6 +80,27 @@ pub enum RedpandaError {
         offset: Offset,
         kind: u8,
     },
+    #[error(
+        "another server was started on topic {topic}, and has claimed partition {partition} at offset {offset}; \
+         this one ends. A topic has one server: stop one of the two before it is started again"
+    )]
+    Claimed {
+        topic: String,
+        partition: PartitionId,
+        offset: Offset,
+    },
+    #[error(
+        "partition {partition} of topic {topic} lacks the claim of who wrote the record at offset {offset}: which \
+         records before it count can't be told. Name the --group that was used before, or delete the records \
+         below this offset (rpk topic trim-prefix, kafka-delete-records) once the store has them"
+    )]
+    Unclaimed {
+        topic: String,
+        partition: PartitionId,
+        offset: Offset,
+    },
+    #[error("can't get random bytes: {0}")]
+    Entropy(io::Error),
     #[error("can't start the thread of the log: {0}")]
     Thread(io::Error),
 }

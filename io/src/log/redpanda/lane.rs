@@ -1,24 +1,20 @@
 //! The lane of a shard's partitions: hands appends to the brokers, and what they have to say to the shard.
 
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use rookery_engine::port::{Log, LogEvent, LogRequest, Opened};
+use rookery_engine::port::{Log, LogEvent, LogRequest};
 use rookery_schema::{Offset, PartitionId};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-use super::appends::{Appends, Verdict};
-use super::ask::{ASK_TIMEOUT, until_answered};
+use super::appends::Verdict;
+use super::claimed::Claimed;
 use super::cluster::RedpandaLog;
 use super::consumer::Consumer;
 use super::dead_letters::{DeadLetter, DeadLetters};
-use super::delivery::Delivery;
 use super::error::RedpandaError;
-use super::opening::{self, Found};
-use super::producer::{NotTaken, Producer, Report};
-use super::settings::Settings;
+use super::partition::Partition;
+use super::producer::{Producer, Report};
 use crate::lane::{self, Lane, Requests};
-use crate::log::stored::Stored;
 use crate::mailbox::{Mailbox, Receiver, Sender};
 use crate::vital::Shutdown;
 
@@ -33,39 +29,26 @@ const IDLE_WAIT: Duration = Duration::from_millis(100);
 /// How long it goes on with what was begun when the shard has ended.
 const FINISH_MAX: Duration = Duration::from_secs(3);
 
-/// Opens a shard's partitions and starts the lane that serves them. To be called from a thread that may run
-/// on any CPU: the client library's own threads run where this one may.
+/// Starts the lane that serves the partitions of a shard, which were claimed. To be called from a thread that
+/// may run on any CPU: the client library's own threads run where this one may.
 ///
 /// # Errors
-/// A [`RedpandaError`] where a partition can't be used, or `interrupted` was set while it waited for the
-/// brokers; nothing was started then.
+/// A [`RedpandaError`] where a client or a thread can't be made; nothing was started then.
 pub fn open_lane(
     name: &str,
     cpu: Option<usize>,
     log: &RedpandaLog,
-    partitions: &[(PartitionId, Stored)],
-    interrupted: &AtomicBool,
+    claimed: &[Claimed],
     (mailbox, shutdown): (&Mailbox, &Shutdown),
 ) -> Result<(impl Log + Send + use<>, Receiver<LogEvent>, Lane), RedpandaError> {
     let consumer = Consumer::new(log.settings())?;
-    let opened = open(&consumer, log.settings(), partitions, interrupted)?;
+    let from: Vec<_> = claimed.iter().map(|it| (it.id, it.opened.start)).collect();
+    consumer.read(&from)?;
     let (requests, ring) = lane::requests(REQUESTS_MAX);
     let (events, receiver) = mailbox.channel(EVENTS_MAX);
-    let partitions: Vec<_> = opened
-        .iter()
-        .map(|&(id, opened)| Partition {
-            id,
-            appends: Appends::default(),
-            is_down: false,
-            opened,
-        })
-        .collect();
     let lane = LogLane {
-        deliveries: opened
-            .iter()
-            .map(|&(id, opened)| Delivery::new(id, opened))
-            .collect(),
-        partitions,
+        partitions: claimed.iter().map(Partition::new).collect(),
+        window_records: log.settings().window_records,
         dead_letters: DeadLetters::default(),
         producer: Producer::new(log.settings())?,
         consumer,
@@ -77,54 +60,10 @@ pub fn open_lane(
     Ok((requests, receiver, spawned.map_err(RedpandaError::Thread)?))
 }
 
-/// Asks the brokers what there is, and begins to read.
-fn open(
-    consumer: &Consumer,
-    settings: &Settings,
-    partitions: &[(PartitionId, Stored)],
-    interrupted: &AtomicBool,
-) -> Result<Vec<(PartitionId, Opened)>, RedpandaError> {
-    let ids: Vec<_> = partitions.iter().map(|&(id, _)| id).collect();
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let committed = until_answered(interrupted, || consumer.committed(&ids, ASK_TIMEOUT))?;
-    let (mut all, mut lowered) = (Vec::new(), Vec::new());
-    for (&(id, stored), committed) in partitions.iter().zip(committed) {
-        let (low, high) = until_answered(interrupted, || consumer.bounds(id, ASK_TIMEOUT))?;
-        let offset = |bound: i64| Offset(bound.max(0) as u64);
-        let found = Found {
-            low: offset(low),
-            high: offset(high),
-            committed,
-        };
-        let opened = opening::open(&settings.topic, id, found, stored, settings.window_records)?;
-        if committed.is_some_and(|committed| committed > opened.committed) {
-            lowered.push((id, opened.committed));
-        }
-        all.push((id, opened));
-    }
-    if !lowered.is_empty() {
-        // The store is filled out of order, and its newest record alone must not count next time.
-        until_answered(interrupted, || consumer.commit_now(&lowered))?;
-    }
-    let from: Vec<_> = all.iter().map(|&(id, opened)| (id, opened.start)).collect();
-    consumer.read(&from)?;
-    Ok(all)
-}
-
-struct Partition {
-    id: PartitionId,
-    appends: Appends,
-    /// What was last said of it.
-    is_down: bool,
-    opened: Opened,
-}
-
 struct LogLane {
     partitions: Vec<Partition>,
-    /// In the same order.
-    deliveries: Vec<Delivery>,
+    /// Records below the committed one that the next start reads again.
+    window_records: u64,
     dead_letters: DeadLetters,
     producer: Producer,
     consumer: Consumer,
@@ -163,7 +102,7 @@ impl LogLane {
                 Duration::ZERO
             };
             self.consumer
-                .deliver(wait, &mut self.deliveries, &mut events)?;
+                .deliver(wait, &mut self.partitions, &mut events)?;
             self.settle(&mut reports, &mut events)?;
             self.consumer.keep_committing(Instant::now());
         }
@@ -175,10 +114,10 @@ impl LogLane {
         match request {
             LogRequest::Append { partition, batch } => {
                 if let Some(index) = self.index(partition) {
-                    self.partitions[index].appends.submit(batch, now);
+                    self.partitions[index].submit(batch, now);
                 }
             }
-            LogRequest::Commit { partition, offset } => self.consumer.commit(partition, offset),
+            LogRequest::Commit { partition, offset } => self.commit(partition, offset),
             LogRequest::DeadLetter {
                 partition,
                 offset,
@@ -196,12 +135,20 @@ impl LogLane {
     }
 
     fn index(&self, id: PartitionId) -> Option<usize> {
-        self.partitions.iter().position(|it| it.id == id)
+        self.partitions.iter().position(|it| it.id() == id)
+    }
+
+    fn commit(&mut self, id: PartitionId, offset: Offset) {
+        if let Some(index) = self.index(id) {
+            let start = Offset(offset.0.saturating_sub(self.window_records));
+            let mark = self.partitions[index].mark_at(start);
+            self.consumer.commit(id, offset, mark);
+        }
     }
 
     fn set_paused(&mut self, id: PartitionId, paused: bool) {
         if let Some(index) = self.index(id) {
-            self.deliveries[index].set_paused(paused);
+            self.partitions[index].set_paused(paused);
             self.consumer.set_paused(id, paused);
         }
     }
@@ -209,18 +156,10 @@ impl LogLane {
     /// Gives the producer what it takes.
     fn hand_over(&mut self, now: Instant, events: &mut Vec<LogEvent>) -> Result<(), RedpandaError> {
         let mut refused = false;
-        'all: for partition in &mut self.partitions {
-            while let Some((number, record)) = partition.appends.next_record() {
-                match self.producer.append(partition.id, number, record) {
-                    Ok(()) => partition.appends.handed_over(),
-                    // Its rest goes on in order when the producer has room.
-                    Err(NotTaken::Full) => break 'all,
-                    Err(NotTaken::Refused(error)) => {
-                        tracing::warn!(%error, partition = %partition.id, "records were not taken");
-                        partition.appends.not_taken(now);
-                        refused = true;
-                    }
-                }
+        for partition in &mut self.partitions {
+            match partition.hand_over(&self.producer, now) {
+                Ok(was_refused) => refused |= was_refused,
+                Err(_) => break,
             }
         }
         self.dead_letters.hand_over(&self.producer, now, events);
@@ -250,8 +189,7 @@ impl LogLane {
                 } => {
                     failed |= verdict == Verdict::Failed;
                     if let Some(index) = self.index(partition) {
-                        let appends = &mut self.partitions[index].appends;
-                        appends.reported(number, records, verdict, now);
+                        self.partitions[index].reported(number, records, verdict, now);
                     }
                 }
                 Report::DeadLetter(outcome) => {
@@ -276,7 +214,7 @@ impl LogLane {
         };
         tracing::warn!(reason, "the log's producer is broken and gets replaced");
         for partition in &mut self.partitions {
-            partition.appends.give_up(now);
+            partition.give_up(now);
         }
         self.dead_letters.give_up();
         let here = sched_getaffinity(None);
@@ -293,40 +231,11 @@ impl LogLane {
 
     /// Whether the brokers have something to say that the shard waits for.
     fn is_outstanding(&self) -> bool {
-        let read = |(partition, delivery): (&Partition, &Delivery)| {
-            delivery.is_outstanding(partition.appends.end())
-        };
-        self.is_unfinished() || self.partitions.iter().zip(&self.deliveries).any(read)
+        self.is_unfinished() || self.partitions.iter().any(Partition::is_to_be_read)
     }
 
     /// Whether something was asked for that is not done.
     fn is_unfinished(&self) -> bool {
-        self.dead_letters.is_outstanding()
-            || self.partitions.iter().any(|it| it.appends.is_outstanding())
-    }
-}
-
-impl Partition {
-    fn first_event(&self) -> LogEvent {
-        LogEvent::Opened {
-            partition: self.id,
-            opened: self.opened,
-        }
-    }
-
-    fn answer(&mut self, now: Instant, events: &mut Vec<LogEvent>) {
-        let partition = self.id;
-        while let Some(outcome) = self.appends.next_answer(now) {
-            events.push(LogEvent::Appended { partition, outcome });
-        }
-        if self.is_down == self.appends.is_down() {
-            return;
-        }
-        self.is_down = !self.is_down;
-        if self.is_down {
-            tracing::warn!(%partition, "the brokers did not confirm records in time; new ones are refused until they do");
-        } else {
-            tracing::info!(%partition, "the brokers confirm records again");
-        }
+        self.dead_letters.is_outstanding() || self.partitions.iter().any(Partition::is_appending)
     }
 }

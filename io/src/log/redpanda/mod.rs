@@ -3,6 +3,8 @@
 
 mod appends;
 mod ask;
+mod claimed;
+mod claiming;
 mod client_log;
 mod cluster;
 mod commits;
@@ -12,10 +14,13 @@ mod delivery;
 mod error;
 mod lane;
 mod opening;
+mod ownership;
+mod partition;
 mod producer;
 mod settings;
 mod topics;
 
+pub use claimed::Claimed;
 pub use cluster::RedpandaLog;
 pub use error::RedpandaError;
 pub use lane::open_lane;

@@ -6,8 +6,9 @@ use std::time::Duration;
 use rdkafka::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext as _, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{DeliveryResult, Message as _, OwnedHeaders};
+use rdkafka::message::{DeliveryResult, Header, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
+use rookery_schema::claims::{Claim, STAMP_HEADER, Stamp};
 use rookery_schema::{Offset, PartitionId};
 
 use super::appends::Verdict;
@@ -75,12 +76,32 @@ impl Producer {
         &self,
         partition: PartitionId,
         number: u64,
+        stamp: Stamp,
         record: &[u8],
+    ) -> Result<(), NotTaken> {
+        let headers = OwnedHeaders::new_with_capacity(1).insert(Header {
+            key: STAMP_HEADER,
+            value: Some(&stamp.encode()),
+        });
+        self.send(
+            BaseRecord::<(), [u8], usize>::with_opaque_to(&self.topic, number as usize)
+                .partition(partition.0 as i32)
+                .payload(record)
+                .headers(headers),
+        )
+    }
+
+    /// Takes a claim; it is reported as an append of this number.
+    pub(super) fn append_claim(
+        &self,
+        partition: PartitionId,
+        number: u64,
+        claim: Claim,
     ) -> Result<(), NotTaken> {
         self.send(
             BaseRecord::<(), [u8], usize>::with_opaque_to(&self.topic, number as usize)
                 .partition(partition.0 as i32)
-                .payload(record),
+                .payload(&claim.encode()),
         )
     }
 
@@ -184,7 +205,8 @@ impl ProducerContext for Reports {
     }
 }
 
-/// Adds one record's verdict, to that of the record before it where the two can be told as one.
+/// Adds one record's verdict, to that of the record before it where the two can be told as one: records that
+/// were written are so only where they follow each other in the log.
 fn gather(reports: &mut Vec<Report>, partition: PartitionId, number: u64, verdict: Verdict) {
     if let Some(Report::Append {
         partition: last_partition,
@@ -195,12 +217,13 @@ fn gather(reports: &mut Vec<Report>, partition: PartitionId, number: u64, verdic
         && (*last_partition, *last_number) == (partition, number)
     {
         match (&mut *last, verdict) {
-            (Verdict::Written(end), Verdict::Written(new)) => {
-                *end = (*end).max(new);
+            (Verdict::Written(Some(end)), Verdict::Written(Some(new))) if new == end.plus(1) => {
+                *end = new;
                 *records += 1;
                 return;
             }
-            (Verdict::Failed, Verdict::Failed) => {
+            (Verdict::Written(None), Verdict::Written(None))
+            | (Verdict::Failed, Verdict::Failed) => {
                 *records += 1;
                 return;
             }
@@ -244,8 +267,11 @@ mod tests {
         let mut reports = Vec::new();
         for (number, verdict) in [
             (0, written(1)),
+            (0, written(2)),
             (0, Verdict::Written(None)),
-            (0, written(3)),
+            (0, Verdict::Written(None)),
+            (0, written(5)),
+            (0, written(7)),
             (0, Verdict::Failed),
             (1, Verdict::Failed),
             (1, Verdict::Failed),
@@ -254,7 +280,10 @@ mod tests {
             gather(&mut reports, P, number, verdict);
         }
         let expected = [
-            report(0, 3, written(3)),
+            report(0, 2, written(2)),
+            report(0, 2, Verdict::Written(None)),
+            report(0, 1, written(5)),
+            report(0, 1, written(7)),
             report(0, 1, Verdict::Failed),
             report(1, 2, Verdict::Failed),
             report(1, 1, written(4)),
@@ -282,10 +311,12 @@ mod tests {
             );
         }
         assert!(producer.fatal().unwrap().contains("on purpose"));
-        let refused = producer.append(PartitionId(0), 0, b"record");
+        let refused = producer.append(PartitionId(0), 0, Stamp::default(), b"record");
         assert!(matches!(refused, Err(NotTaken::Refused(_))));
         producer.renew().unwrap();
         assert_eq!(producer.fatal(), None);
-        producer.append(PartitionId(0), 0, b"record").unwrap();
+        producer
+            .append(PartitionId(0), 0, Stamp::default(), b"record")
+            .unwrap();
     }
 }

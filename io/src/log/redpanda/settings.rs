@@ -182,7 +182,6 @@ impl Settings {
             .set("enable.auto.offset.store", "false")
             // An offset that is not there is a loss, not a reason to begin elsewhere.
             .set("auto.offset.reset", "error")
-            .set("enable.partition.eof", "true")
             .set("check.crcs", "true")
             // Nobody writes transactions here, and one that a stranger left open must not hold up the log.
             .set("isolation.level", "read_uncommitted")

@@ -119,6 +119,17 @@ impl EmbeddedStore {
             .map_or(Stored::Unknown, |&behind| Stored::Below(behind))
     }
 
+    /// Has the store carry at least this format.
+    ///
+    /// # Errors
+    /// Where it can't be written.
+    pub fn raise_format(&self, needed: u32) -> Result<(), StoreError> {
+        let raised = self.shared.with(|tables, _| tables.raise_format(needed));
+        raised
+            .unwrap_or(Ok(()))
+            .map_err(|error| corrupt(&self.shared.dir, &error.into()))
+    }
+
     pub(super) fn progress(&self, shard: ShardId) -> Result<Progress, StoreError> {
         let batches = self
             .shared

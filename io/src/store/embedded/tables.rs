@@ -433,7 +433,7 @@ impl Tables {
         self.write_format(format::OLDEST)
     }
 
-    fn raise_format(&self, needed: u32) -> fjall::Result<()> {
+    pub(super) fn raise_format(&self, needed: u32) -> fjall::Result<()> {
         self.format.raise(needed, || self.write_format(needed))
     }
 

@@ -69,6 +69,17 @@ impl ScyllaStore {
             .map_or(Stored::Unknown, |&behind| Stored::Below(behind))
     }
 
+    /// Has the keyspace carry at least this format. Waits for the store.
+    ///
+    /// # Errors
+    /// Where the store refuses us for good, or waiting was interrupted.
+    pub fn raise_format(&self, needed: u32, interrupted: &AtomicBool) -> Result<(), ScyllaError> {
+        runtime()?.block_on(persist(&self.settings, interrupted, || async {
+            let connection = self.connection().await?;
+            Ok(connection.raise_format(needed).await?)
+        }))
+    }
+
     /// One try to get what a lane works with.
     pub(super) async fn connection(&self) -> Result<Connection, DriverError> {
         let session = open(&self.settings, Some(&self.datacenter)).await?;
