@@ -13,6 +13,8 @@ mod dead_letters;
 mod delivery;
 mod error;
 mod lane;
+#[cfg(test)]
+mod model;
 mod opening;
 mod ownership;
 mod partition;
