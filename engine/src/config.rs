@@ -39,6 +39,10 @@ pub struct ShardConfig {
     pub sockets_per_user: usize,
     /// Failed logins in five minutes per account and network; 0: no limit.
     pub login_rate: u32,
+    /// Who may register.
+    pub registration: RegistrationMode,
+    /// What operators call with; without it their calls are not served.
+    pub operator_token: Option<Vec<u8>>,
     /// Whose word on where a request comes from counts.
     pub proxies: Proxies,
     /// Batches that a log lane may hold per partition before more are gathered here instead.
@@ -92,4 +96,15 @@ impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Keys([redacted])")
     }
+}
+
+/// Who may register, in either [`AuthMode`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RegistrationMode {
+    /// Whoever reaches the server.
+    Open,
+    /// Whoever an operator has invited.
+    Invite,
+    /// Nobody: operators create all users.
+    Closed,
 }

@@ -22,6 +22,7 @@ use crate::limits::Network;
 use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, Command, Outcome, ShardMessage};
 use crate::readiness::Readiness;
+use crate::security::{SecurityEvent, SecurityLog};
 use crate::stats::Stats;
 
 /// Microseconds in a second.
@@ -38,6 +39,8 @@ pub(crate) struct Context<'a> {
     pub(crate) random: &'a mut ChaCha12Rng,
     /// Passwords on their way to the hashers.
     pub(crate) hashing: &'a mut Hashing,
+    /// Which security events are told.
+    pub(crate) security: &'a mut SecurityLog,
     /// Messages from this shard to itself, handled before the step ends.
     pub(crate) local: &'a mut VecDeque<ShardMessage>,
     /// What the connections of this shard hold to be sent.
@@ -77,6 +80,14 @@ impl Context<'_> {
     fn report_bug(&mut self, what: &'static str) {
         if self.stats.count_bug(what) {
             self.effects.notices.push(Notice::Bug { what });
+        }
+    }
+
+    /// Counts a security event, and tells of it unless there are too many of its kind.
+    pub(crate) fn note_security(&mut self, event: SecurityEvent) {
+        self.stats.count_security_event(event.act);
+        if self.security.admits(event.act, self.now.micros) {
+            self.effects.notices.push(Notice::Security(event));
         }
     }
 

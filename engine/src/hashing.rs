@@ -27,7 +27,7 @@ const TURNS: [Kind; 8] = [
 /// What a password is hashed for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A login to an account from a network that logged in to it before.
+    /// A login to an account from a network that logged in to it before; or what an operator asks for or has invited.
     Known,
     /// Any other login.
     LogIn,

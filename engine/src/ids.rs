@@ -24,3 +24,17 @@ pub struct Caller {
     /// Absent in trust mode.
     pub session: Option<Session>,
 }
+
+/// An invite that was presented: whoever has it may register, once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Invite {
+    pub invite_id: SessionId,
+    pub expires_at: Timestamp,
+}
+
+impl Invite {
+    /// Whose owner spends it: a user who is none.
+    pub(crate) fn owner(&self) -> UserId {
+        UserId::from_bytes(*self.invite_id.as_bytes())
+    }
+}

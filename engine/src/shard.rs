@@ -12,7 +12,7 @@ use crate::auth::gate::Gate;
 use crate::config::ShardConfig;
 use crate::connection::{Census, Connections};
 use crate::context::Context;
-use crate::edge::effect::{Effects, HandedOff};
+use crate::edge::effect::{Effects, HandedOff, Notice};
 use crate::edge::input::{Input, Now};
 use crate::edge::port::{Found, Part, PasswordOutcome, Read, StoreEvent, StoreFault, Token};
 use crate::hashing::Hashing;
@@ -23,11 +23,12 @@ use crate::ids::{Caller, ConnId};
 use crate::leases::Leases;
 use crate::mesh::command::Waiting;
 use crate::mesh::problem::Problem;
-use crate::mesh::{Asker, Command, Outcome, ShardMessage};
+use crate::mesh::{Asker, Command, Outcome, ShardMessage, UserCommand};
 use crate::outbox::Outbox;
 use crate::owner::Owner;
 use crate::readiness::Readiness;
 use crate::scrape::Scrapes;
+use crate::security::SecurityLog;
 use crate::stats::Stats;
 use crate::ws::CloseCode;
 
@@ -40,6 +41,7 @@ pub struct Shard {
     random: ChaCha12Rng,
     hashing: Hashing,
     leases: Leases,
+    security: SecurityLog,
     held: HeldBytes,
     date: HttpDate,
     local: VecDeque<ShardMessage>,
@@ -78,6 +80,7 @@ impl Shard {
             random: ChaCha12Rng::from_seed(config.entropy),
             hashing: Hashing::default(),
             leases: Leases::default(),
+            security: SecurityLog::default(),
             held: HeldBytes::default(),
             date: HttpDate::new(0),
             local: VecDeque::new(),
@@ -164,6 +167,7 @@ impl Shard {
             random: &mut self.random,
             hashing: &mut self.hashing,
             leases: &mut self.leases,
+            security: &mut self.security,
             local: &mut self.local,
             held: &self.held,
             date: &self.date,
@@ -327,6 +331,10 @@ impl Parts<'_> {
                 self.gate.session_ended(ended.session_id, ended.expires_at);
                 self.home.session_ended(ended, self.connections, cx);
             }
+            ShardMessage::AllSessionsEnded { user_id, until } => {
+                self.gate.all_sessions_ended(user_id, until);
+                self.home.all_sessions_ended(user_id, self.connections, cx);
+            }
             ShardMessage::Scrape { asker } => self.scrapes.begin(asker, cx),
             ShardMessage::StatsWanted { from, ticket } => self.send_stats(from, ticket, cx),
             ShardMessage::Stats {
@@ -356,8 +364,13 @@ impl Parts<'_> {
             Command::Name(username, command) => {
                 self.owner.name_command(asker, &username, command, cx);
             }
+            Command::User(_, UserCommand::SpendInvite(invited))
+                if self.gate.is_spent(invited.invite) =>
+            {
+                cx.refuse(asker, Problem::INVITE_INVALID);
+            }
             Command::User(user_id, command) => {
-                self.owner.user_command(asker, user_id, &command, cx);
+                self.owner.user_command(asker, user_id, command, cx);
             }
             Command::Home(user_id, command) => self.home.command(asker, user_id, command, cx),
             Command::Address(network, command) => {
@@ -459,6 +472,10 @@ impl Parts<'_> {
                 number: 0,
             };
             cx.read(token, Read::EndedSessions);
+        }
+        if let Some((act, count)) = cx.security.take_left_out(cx.now.micros) {
+            let notice = Notice::SecurityLeftOut { act, count };
+            cx.effects.notices.push(notice);
         }
         self.announce_when_ready(cx);
         self.owner.tick(cx);

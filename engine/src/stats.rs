@@ -1,6 +1,7 @@
 //! The statistics of one shard: plain counters that only it touches, sent by value to the shard that asks.
 
 use crate::limits::Limit;
+use crate::security::Act;
 use crate::ws::CloseCode;
 
 /// Upper bounds in microseconds of a latency histogram's buckets; one more counts what is above.
@@ -104,6 +105,8 @@ pub struct Stats {
     pub refusals: Vec<(&'static str, u64)>,
     /// Requests and connections refused since a limit was met, by its name.
     pub limits_met: Vec<(&'static str, u64)>,
+    /// Security events, by act.
+    pub security_events: Vec<(&'static str, u64)>,
     /// Requests that named their client, and came from no trusted proxy.
     pub untrusted_forwards: u64,
 }
@@ -150,6 +153,11 @@ impl Stats {
     /// Counts that a limit was met.
     pub fn count_limit(&mut self, limit: Limit) {
         count(&mut self.limits_met, limit.name());
+    }
+
+    /// Counts a security event, told or left out.
+    pub(crate) fn count_security_event(&mut self, act: Act) {
+        count(&mut self.security_events, act.name());
     }
 
     /// Every metric, ready to be rendered; the names are the contract's.
@@ -350,7 +358,20 @@ impl Stats {
                 *value,
             )
         });
-        closes.chain(refusals).chain(limits).collect()
+        let security = self.security_events.iter().map(|(act, value)| {
+            labelled(
+                "rookery_security_events_total",
+                "Failed logins, registrations, foreign origins and what operators did, told in the security log or \
+                 left out.",
+                ("event", (*act).to_owned()),
+                *value,
+            )
+        });
+        closes
+            .chain(refusals)
+            .chain(limits)
+            .chain(security)
+            .collect()
     }
 }
 

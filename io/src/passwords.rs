@@ -11,6 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use passwords::analyzer::is_common_password;
 use rookery_engine::hashing::HASHED_AT_ONCE;
 use rookery_engine::port::{PasswordCheck, PasswordJob, PasswordOutcome, Token};
 
@@ -134,6 +135,7 @@ fn perform(argon2: &Argon2<'_>, job: PasswordJob) -> PasswordOutcome {
     let password = Secret(job.password.into_bytes());
     let verify = |against: &str| argon2.verify_password(&password.0, against).is_ok();
     let work = || match &job.against {
+        PasswordCheck::Hash if is_common(&password.0) => Some(PasswordOutcome::Common),
         PasswordCheck::Hash => hash(argon2, &password.0).map(PasswordOutcome::Hashed),
         PasswordCheck::Verify(against) => Some(PasswordOutcome::Verified(verify(against))),
         PasswordCheck::VerifyNobody => {
@@ -146,6 +148,15 @@ fn perform(argon2: &Argon2<'_>, job: PasswordJob) -> PasswordOutcome {
         .ok()
         .flatten()
         .unwrap_or(PasswordOutcome::Busy)
+}
+
+/// Whether a password is among those that are guessed first, whatever its case.
+fn is_common(password: &[u8]) -> bool {
+    let Ok(password) = str::from_utf8(password) else {
+        return false;
+    };
+    let lowercase = Secret(password.to_lowercase().into_bytes());
+    is_common_password(password) || str::from_utf8(&lowercase.0).is_ok_and(is_common_password)
 }
 
 fn hash(argon2: &Argon2<'_>, password: &[u8]) -> Option<String> {
@@ -251,7 +262,8 @@ mod tests {
     #[test]
     fn a_password_verifies_against_its_own_hash_only() {
         let mut hashers = Fixture::new();
-        let PasswordOutcome::Hashed(hash) = hashers.ask(job(1, "correct", PasswordCheck::Hash))
+        let PasswordOutcome::Hashed(hash) =
+            hashers.ask(job(1, "correct horse", PasswordCheck::Hash))
         else {
             panic!("not hashed");
         };
@@ -264,15 +276,28 @@ mod tests {
             let outcome = hashers.ask(job(2, password, PasswordCheck::Verify(hash.to_owned())));
             matches!(outcome, PasswordOutcome::Verified(true))
         };
-        assert!(verify("correct", &hash));
+        assert!(verify("correct horse", &hash));
         assert!(!verify("wrong", &hash));
-        assert!(!verify("correct", "no PHC string"));
+        assert!(!verify("correct horse", "no PHC string"));
+    }
+
+    #[test]
+    fn a_common_password_is_not_hashed_but_compared() {
+        let mut hashers = Fixture::cheap();
+        for common in ["password1", "PassWord1"] {
+            let outcome = hashers.ask(job(1, common, PasswordCheck::Hash));
+            assert!(matches!(outcome, PasswordOutcome::Common), "{common}");
+            let compared = hashers.ask(job(2, common, PasswordCheck::VerifyNobody));
+            assert!(matches!(compared, PasswordOutcome::Verified(false)));
+        }
     }
 
     #[test]
     fn a_stranger_costs_as_much_as_a_wrong_password() {
         let mut hashers = Fixture::new();
-        let PasswordOutcome::Hashed(hash) = hashers.ask(job(1, "x", PasswordCheck::Hash)) else {
+        let PasswordOutcome::Hashed(hash) =
+            hashers.ask(job(1, "correct horse", PasswordCheck::Hash))
+        else {
             panic!("not hashed");
         };
         let mut fastest = |check: &dyn Fn() -> PasswordCheck| {

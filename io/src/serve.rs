@@ -3,14 +3,16 @@
 use std::io;
 use std::path::Path;
 
-use rookery_engine::config::{AuthMode, Keys};
+use rookery_engine::config::{AuthMode, Keys, RegistrationMode};
 use rookery_engine::limits::Proxies;
 use rookery_schema::{PartitionId, format};
 use uuid::Uuid;
 
 use crate::backend::{LogBackend, OpenError, Opened, Opening, StoreBackend};
 use crate::check::{self, PreflightError};
-use crate::config::{self, Config, LogEngine, SecretError, StoreEngine};
+use crate::config::{
+    self, Config, LogEngine, OperatorToken, OperatorTokenError, SecretError, StoreEngine,
+};
 use crate::descriptors;
 use crate::embedded::{DataDir, DataDirError};
 use crate::log::Stored;
@@ -31,6 +33,8 @@ pub enum ServeError {
     Preflight(#[from] PreflightError),
     #[error(transparent)]
     Secret(#[from] SecretError),
+    #[error(transparent)]
+    OperatorToken(#[from] OperatorTokenError),
     #[error(transparent)]
     DataDir(#[from] DataDirError),
     #[error(transparent)]
@@ -56,6 +60,8 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     memory::keep_freed();
     privacy::keep_from_others();
     let data_dir = DataDir::open(&config.data_dir)?;
+    let operator_token = config.operator_token_file.as_deref();
+    let operator_token = operator_token.map(OperatorToken::read).transpose()?;
     let _logging =
         logging::init(config.log_level).map_err(|error| ServeError::Logging(error.to_string()))?;
     let token_keys = config::token_keys_or_new(&config.token_secret_file)?;
@@ -86,6 +92,12 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
         user_bytes: config.user_bytes.into(),
         sockets_per_user: config.sockets_per_user as usize,
         login_rate: config.login_rate,
+        registration: match config.registration {
+            config::RegistrationMode::Open => RegistrationMode::Open,
+            config::RegistrationMode::Invite => RegistrationMode::Invite,
+            config::RegistrationMode::Closed => RegistrationMode::Closed,
+        },
+        operator_token: operator_token.map(|token| token.expose().to_vec()),
         connections_per_address: match (config.connections_per_address, config.auth) {
             (Some(max), _) => PerAddress::Max(max),
             (None, config::AuthMode::Token) => PerAddress::Share,

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use rookery_engine::config::{AuthMode, Keys, ShardConfig};
+use rookery_engine::config::{AuthMode, Keys, RegistrationMode, ShardConfig};
 use rookery_engine::http::Origin;
 use rookery_engine::limits::Proxies;
 use rookery_engine::shard::Shard;
@@ -72,6 +72,9 @@ pub struct ServerConfig {
     pub sockets_per_user: usize,
     /// Failed logins in five minutes per account and network.
     pub login_rate: u32,
+    pub registration: RegistrationMode,
+    /// What operators call with at the admin address; without it their calls are not served.
+    pub operator_token: Option<Vec<u8>>,
     pub connections_per_address: PerAddress,
     /// Whose word on where a request comes from counts.
     pub proxies: Proxies,
@@ -431,6 +434,8 @@ fn configure_shards(
                 user_bytes: config.user_bytes,
                 sockets_per_user: config.sockets_per_user,
                 login_rate: config.login_rate,
+                registration: config.registration,
+                operator_token: config.operator_token.clone(),
                 proxies: config.proxies.clone(),
                 appends_in_flight_max: config.appends_in_flight_max,
             })

@@ -41,6 +41,7 @@ fn flags_are_known_and_within_bounds() {
         ("--partitions", "0"),
         ("--partitions", "99999999"),
         ("--auth", "maybe"),
+        ("--registration", "later"),
         ("--durability", "never"),
         ("--log", "paper"),
         ("--listen", "nowhere"),
@@ -54,6 +55,15 @@ fn flags_are_known_and_within_bounds() {
         assert_refused(outcome, flag.trim_start_matches('-'));
     }
     assert!(!dir.path().join("data").exists(), "nothing was touched");
+}
+
+#[test]
+fn operators_calls_need_an_address_of_their_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let outcome = run(&dir, |command| {
+        command.arg("--operator-token-file=token");
+    });
+    assert_refused(outcome, "--operator-token-file needs --admin-listen");
 }
 
 #[test]

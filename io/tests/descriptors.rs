@@ -4,11 +4,12 @@
 
 mod support;
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use support::api::Api;
 use support::http::{Http, Request};
+use support::server::free_addr;
 use support::{Options, any_user};
 
 /// What a shell usually allows, and more than that.
@@ -20,11 +21,6 @@ const CROWD: usize = 1100;
 const BURSTS: usize = 400;
 const BURST: usize = 50;
 const CONTENT_BYTES: usize = 4000;
-
-fn free_addr() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
-}
 
 #[test]
 fn a_crowd_of_idle_clients_costs_nobody_a_message() {

@@ -44,7 +44,7 @@ impl<'a> Event<'a> {
             Record::ChatCreated(created) => Some(Self::ChatCreated(created)),
             Record::MemberAdded(change) => Some(Self::MemberAdded(change)),
             Record::MemberRemoved(change) => Some(Self::MemberRemoved(change)),
-            Record::UserRegistered(_) | Record::SessionEnded(_) => None,
+            Record::UserRegistered(_) | Record::SessionEnded(_) | Record::PasswordSet(_) => None,
         }
     }
 

@@ -15,11 +15,14 @@ pub const OLDEST: u32 = 2;
 pub const AMENDMENTS: u32 = 3;
 /// Of a topic with claims ([`crate::claims`]). An older version would number what is void.
 pub const CLAIMS: u32 = 4;
+/// With passwords that were set by operators, who ended all sessions of a user.
+pub const PASSWORDS: u32 = 5;
 /// The newest that this version knows.
-pub const NEWEST: u32 = CLAIMS;
+pub const NEWEST: u32 = PASSWORDS;
 
 /// Needed to read a log record of each kind that this version knows, from kind 1 on.
-const OF_KIND: [u32; NEWEST_KIND as usize] = [OLDEST, OLDEST, OLDEST, OLDEST, OLDEST, OLDEST];
+const OF_KIND: [u32; NEWEST_KIND as usize] =
+    [OLDEST, OLDEST, OLDEST, OLDEST, OLDEST, OLDEST, PASSWORDS];
 
 /// Needed to read a log record: one of a kind that this version does not know needs a newer one. What no
 /// version wrote needs none, and is a dead letter to all.
@@ -40,6 +43,7 @@ pub fn of_batch(batch: &RecordBatch) -> u32 {
 pub fn of_row(row: &Row) -> u32 {
     match row {
         Row::Event(row) => of_record(&row.record),
+        Row::EndedSession { session_id, .. } if session_id.as_all_of().is_some() => PASSWORDS,
         Row::Chat(_)
         | Row::Member(_)
         | Row::NotMember { .. }

@@ -92,6 +92,27 @@ uuid_id!(
     SessionId
 );
 
+impl SessionId {
+    /// The id of a new session, of random bytes.
+    pub fn random(bytes: [u8; 16]) -> Self {
+        Self(uuid::Builder::from_random_bytes(bytes).into_uuid())
+    }
+
+    /// Stands for all sessions of a user, where their end is stored.
+    pub const fn all_of(user_id: UserId) -> Self {
+        Self(user_id.0)
+    }
+
+    /// The user of whom it may stand for all sessions. Of other ids none is taken for one, but for a few of versions
+    /// that made ids of any form.
+    pub fn as_all_of(self) -> Option<UserId> {
+        (self.0.get_version_num() == USER_ID_VERSION).then_some(UserId(self.0))
+    }
+}
+
+/// The version of UUID that a registered user's id is of.
+const USER_ID_VERSION: usize = 7;
+
 macro_rules! number_id {
     ($(#[$doc:meta])* $name:ident($int:ty)) => {
         $(#[$doc])*

@@ -8,6 +8,8 @@ pub const CHAT_NAME_BYTES_MAX: usize = 128;
 pub const USERNAME_BYTES_MAX: usize = 64;
 /// Bytes of UTF-8 in a client's own id of a message.
 pub const CLIENT_ID_BYTES_MAX: usize = 64;
+/// Unicode scalar values in a new password (NIST SP 800-63B, section 5.1.1.2).
+pub const PASSWORD_CHARS_MIN: usize = 8;
 /// Bytes of UTF-8 in a password, below what would make hashing it a burden.
 pub const PASSWORD_BYTES_MAX: usize = 1024;
 /// Milliseconds that a login lasts.

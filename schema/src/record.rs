@@ -21,6 +21,8 @@ pub enum Record<'a> {
     UserRegistered(UserRegistered<'a>),
     /// A session was ended before its token expired.
     SessionEnded(SessionEnded),
+    /// A user's password was set or taken away, and their sessions were ended.
+    PasswordSet(PasswordSet<'a>),
 }
 
 /// See [`Record::MessagePosted`].
@@ -72,6 +74,19 @@ pub struct SessionEnded {
     pub user_id: UserId,
     /// When the session's token expires by itself, and this can be forgotten.
     pub expires_at: Timestamp,
+}
+
+/// See [`Record::PasswordSet`]. It follows the user's registration in its partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PasswordSet<'a> {
+    pub user_id: UserId,
+    /// Later than any change of the user before.
+    pub at: Timestamp,
+    /// All sessions of the user that expire by then are ended.
+    pub sessions_until: Timestamp,
+    pub username: &'a str,
+    /// A PHC string; absent where the user can't log in any more.
+    pub password_hash: Option<&'a str>,
 }
 
 /// User ids in order, 16 bytes each.
@@ -146,10 +161,11 @@ mod kind {
     pub(super) const MEMBER_REMOVED: u8 = 4;
     pub(super) const USER_REGISTERED: u8 = 5;
     pub(super) const SESSION_ENDED: u8 = 6;
+    pub(super) const PASSWORD_SET: u8 = 7;
 }
 
 /// The newest kind that this version knows.
-pub(crate) const NEWEST_KIND: u8 = kind::SESSION_ENDED;
+pub(crate) const NEWEST_KIND: u8 = kind::PASSWORD_SET;
 /// Kinds of all versions to come stay below. Text and JSON begin above: whoever else wrote them, it was no
 /// newer version.
 pub(crate) const KINDS_MAX: u8 = 32;
@@ -166,7 +182,7 @@ impl<'a> Record<'a> {
             Self::MessagePosted(message) => Some(message.chat_id),
             Self::ChatCreated(created) => Some(created.chat_id),
             Self::MemberAdded(change) | Self::MemberRemoved(change) => Some(change.chat_id),
-            Self::UserRegistered(_) | Self::SessionEnded(_) => None,
+            Self::UserRegistered(_) | Self::SessionEnded(_) | Self::PasswordSet(_) => None,
         }
     }
 
@@ -178,6 +194,7 @@ impl<'a> Record<'a> {
             Self::MemberAdded(change) | Self::MemberRemoved(change) => Some(change.at),
             Self::UserRegistered(user) => Some(user.at),
             Self::SessionEnded(_) => None,
+            Self::PasswordSet(set) => Some(set.at),
         }
     }
 
@@ -216,6 +233,14 @@ impl<'a> Record<'a> {
                 out.put_slice(r.user_id.as_bytes());
                 out.put_u64_le(r.expires_at.millis());
             }
+            Self::PasswordSet(r) => {
+                out.put_u8(kind::PASSWORD_SET);
+                out.put_slice(r.user_id.as_bytes());
+                out.put_u64_le(r.at.millis());
+                out.put_u64_le(r.sessions_until.millis());
+                put_text(out, r.username);
+                put_text(out, r.password_hash.unwrap_or_default());
+            }
         }
     }
 
@@ -233,6 +258,7 @@ impl<'a> Record<'a> {
             kind::MEMBER_REMOVED => MembershipChange::decode(reader).map(Self::MemberRemoved),
             kind::USER_REGISTERED => UserRegistered::decode(reader).map(Self::UserRegistered),
             kind::SESSION_ENDED => SessionEnded::decode(reader).map(Self::SessionEnded),
+            kind::PASSWORD_SET => PasswordSet::decode(reader).map(Self::PasswordSet),
             unknown @ 1..KINDS_MAX => return Err(RecordError::UnknownKind(unknown)),
             foreign => return Err(RecordError::Foreign(foreign)),
         };
@@ -305,6 +331,19 @@ impl SessionEnded {
             expires_at: reader.time()?,
         };
         reader.is_empty().then_some(ended)
+    }
+}
+
+impl<'a> PasswordSet<'a> {
+    fn decode(mut reader: Reader<'a>) -> Option<Self> {
+        let set = Self {
+            user_id: UserId::from_bytes(reader.id()?),
+            at: reader.time()?,
+            sessions_until: reader.time()?,
+            username: reader.text()?,
+            password_hash: non_empty(reader.text()?),
+        };
+        reader.is_empty().then_some(set)
     }
 }
 
@@ -400,6 +439,13 @@ mod tests {
             round_trip(Record::UserRegistered(UserRegistered {
                 user_id: UserId::from_bytes(user),
                 at,
+                username: &username,
+                password_hash: password_hash.as_deref(),
+            }));
+            round_trip(Record::PasswordSet(PasswordSet {
+                user_id: UserId::from_bytes(user),
+                at,
+                sessions_until: at,
                 username: &username,
                 password_hash: password_hash.as_deref(),
             }));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use rookery_engine::config::{AuthMode, Keys, ShardConfig};
+use rookery_engine::config::{AuthMode, Keys, RegistrationMode, ShardConfig};
 use rookery_engine::effect::{Effects, HandedOff};
 use rookery_engine::ids::{ConnId, Session};
 use rookery_engine::input::{Entrance, Input, Now};
@@ -103,6 +103,8 @@ pub fn config(id: ShardId, routing: Routing) -> ShardConfig {
         user_bytes: 0,
         sockets_per_user: 0,
         login_rate: 0,
+        registration: RegistrationMode::Open,
+        operator_token: None,
         proxies: Proxies::default(),
         appends_in_flight_max: 1,
     }

@@ -3,9 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use rookery_schema::limits::{
-    CHAT_MEMBERS_MAX, CHAT_NAME_BYTES_MAX, PASSWORD_BYTES_MAX, USERNAME_BYTES_MAX,
-};
+use rookery_schema::limits::{CHAT_MEMBERS_MAX, CHAT_NAME_BYTES_MAX, USERNAME_BYTES_MAX};
 use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 use serde::Deserialize;
 
@@ -13,30 +11,18 @@ use crate::api::body::{as_json, fields, number, text, user_id};
 use crate::api::pages::{self, ENTRIES_LIMIT, MESSAGES_LIMIT, USERS_LIMIT};
 use crate::api::post::{checked_post, post_command};
 use crate::api::reply::{Reply, ReplyTo, logout_reply};
-use crate::api::{Action, Api, Call};
+use crate::api::{Action, Api, Call, Handled};
 use crate::auth::tokens::{TICKET_MILLIS, Ticket};
 use crate::config::AuthMode;
 use crate::context::Context;
 use crate::edge::port::Read;
 use crate::http::{Method, Status, Version};
 use crate::ids::Caller;
-use crate::limits::Client;
 use crate::mesh::problem::Problem;
 use crate::mesh::{
-    AddressCommand, ChatCommand, Command, HomeCommand, InboxPage, MembersPage, NameCommand, Page,
-    PageStart, UserCommand,
+    ChatCommand, Command, HomeCommand, InboxPage, MembersPage, Page, PageStart, UserCommand,
 };
 use crate::ws;
-
-type Handled = Result<Action, Problem>;
-
-#[derive(Deserialize)]
-struct Credentials<'a> {
-    #[serde(borrow)]
-    username: Cow<'a, str>,
-    #[serde(borrow, default)]
-    password: Option<Cow<'a, str>>,
-}
 
 #[derive(Deserialize)]
 struct NewChat<'a> {
@@ -82,7 +68,10 @@ impl Api<'_> {
         };
         let client_id = message.client_id.as_deref().or(key);
         let post = checked_post(sender_id, &message.content, client_id)?;
-        Ok(ask(post_command(chat_id, post, cx)?, ReplyTo::Plain))
+        Ok(Action::ask(
+            post_command(chat_id, post, cx)?,
+            ReplyTo::Plain,
+        ))
     }
 
     /// Refuses a call without credentials before its body is looked at, where they are needed.
@@ -122,61 +111,7 @@ impl Api<'_> {
         let command = ChatCommand::ShowMessages { caller, page };
         let path = format!("/chats/{chat_id}/messages?limit={limit}");
         let reply_to = ReplyTo::Page { path };
-        Ok(ask(Command::Chat(chat_id, command), reply_to))
-    }
-
-    pub(super) fn register(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
-        let json = as_json(call.request)?;
-        let credentials: Credentials<'_> = fields(&json)?;
-        check_username(&credentials.username)?;
-        let password = self.password(credentials.password)?;
-        let username = credentials.username.as_ref().into();
-        let client = call.client(cx);
-        let command = NameCommand::Register {
-            password,
-            network: client.network,
-        };
-        Ok(self.ask_of_name(username, command, client))
-    }
-
-    pub(super) fn log_in(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
-        let json = as_json(call.request)?;
-        let credentials: Credentials<'_> = fields(&json)?;
-        check_username(&credentials.username)?;
-        let password = self.password(credentials.password)?;
-        let username = credentials.username.as_ref().into();
-        let client = call.client(cx);
-        let command = NameCommand::LogIn {
-            password,
-            network: client.network,
-        };
-        Ok(self.ask_of_name(username, command, client))
-    }
-
-    /// A command on a name; by the shard that counts for its client's network, where limits apply to it.
-    fn ask_of_name(self, username: Box<str>, command: NameCommand, client: Client) -> Action {
-        let is_limited = self.gate.mode() == AuthMode::Token && !client.is_spared;
-        let command = match is_limited {
-            true => Command::Address(client.network, AddressCommand::Name(username, command)),
-            false => Command::Name(username, command),
-        };
-        ask(command, ReplyTo::Plain)
-    }
-
-    /// The password, if this mode requires one.
-    fn password(self, given: Option<Cow<'_, str>>) -> Result<Option<Box<str>>, Problem> {
-        if self.gate.mode() == AuthMode::Trust {
-            return Ok(None);
-        }
-        let password = given.ok_or(Problem::malformed("password is missing"))?;
-        if password.is_empty() || password.len() > PASSWORD_BYTES_MAX {
-            return Err(Problem::out_of_bounds(const_format::concatcp!(
-                "password must be 1 to ",
-                PASSWORD_BYTES_MAX,
-                " bytes of UTF-8",
-            )));
-        }
-        Ok(Some(password.as_ref().into()))
+        Ok(Action::ask(Command::Chat(chat_id, command), reply_to))
     }
 
     pub(super) fn log_out(self, call: &Call<'_>) -> Handled {
@@ -192,7 +127,7 @@ impl Api<'_> {
             expires_at: session.expires_at,
         };
         let command = Command::User(caller.user_id, command);
-        Ok(ask(command, ReplyTo::LogOut))
+        Ok(Action::ask(command, ReplyTo::LogOut))
     }
 
     /// The reply to a logout without a valid login, which may have ended long ago: its cookies are taken back all the
@@ -279,7 +214,7 @@ impl Api<'_> {
             name,
             members,
         };
-        Ok(ask(Command::Chat(chat_id, command), ReplyTo::Plain))
+        Ok(Action::ask(Command::Chat(chat_id, command), ReplyTo::Plain))
     }
 
     pub(super) fn list_chats(self, call: &Call<'_>) -> Handled {
@@ -288,14 +223,17 @@ impl Api<'_> {
         let limit = ENTRIES_LIMIT.of(call.request)?;
         let command = HomeCommand::ListChats(InboxPage { before, limit });
         let path = format!("/chats?limit={limit}");
-        Ok(ask(Command::Home(user_id, command), ReplyTo::Page { path }))
+        Ok(Action::ask(
+            Command::Home(user_id, command),
+            ReplyTo::Page { path },
+        ))
     }
 
     pub(super) fn show_chat(self, call: &Call<'_>) -> Handled {
         let caller = call.caller?.user_id;
         let chat_id = call.chat_id()?;
         let command = ChatCommand::Show { caller };
-        Ok(ask(Command::Chat(chat_id, command), ReplyTo::Plain))
+        Ok(Action::ask(Command::Chat(chat_id, command), ReplyTo::Plain))
     }
 
     pub(super) fn show_members(self, call: &Call<'_>) -> Handled {
@@ -307,7 +245,7 @@ impl Api<'_> {
         let command = ChatCommand::ShowMembers { caller, page };
         let path = format!("/chats/{chat_id}/members?limit={limit}");
         let reply_to = ReplyTo::Page { path };
-        Ok(ask(Command::Chat(chat_id, command), reply_to))
+        Ok(Action::ask(Command::Chat(chat_id, command), reply_to))
     }
 
     pub(super) fn add_member(self, call: &Call<'_>) -> Handled {
@@ -319,7 +257,7 @@ impl Api<'_> {
             .ok_or(Problem::UNAUTHENTICATED)?;
         let chat_id = call.chat_id()?;
         let command = ChatCommand::AddMember { caller, user_id };
-        Ok(ask(Command::Chat(chat_id, command), ReplyTo::Plain))
+        Ok(Action::ask(Command::Chat(chat_id, command), ReplyTo::Plain))
     }
 
     pub(super) fn remove_member(self, call: &Call<'_>) -> Handled {
@@ -331,7 +269,7 @@ impl Api<'_> {
             .map(UserId)
             .ok_or(Problem::NO_SUCH_USER)?;
         let command = ChatCommand::RemoveMember { caller, user_id };
-        Ok(ask(Command::Chat(chat_id, command), ReplyTo::Plain))
+        Ok(Action::ask(Command::Chat(chat_id, command), ReplyTo::Plain))
     }
 
     pub(super) fn buy_ticket(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
@@ -420,26 +358,6 @@ fn upgrade_refused(refusal: &ws::UpgradeRefusal) -> Reply {
         ws::UpgradeRefusal::UpgradeRequired => Reply::upgrade_required(),
         ws::UpgradeRefusal::BadRequest(detail) => Reply::problem(&Problem::malformed(detail)),
     }
-}
-
-const fn ask(command: Command, reply_to: ReplyTo) -> Action {
-    Action::Ask { command, reply_to }
-}
-
-fn check_username(username: &str) -> Result<(), Problem> {
-    if username.is_empty() || username.len() > USERNAME_BYTES_MAX {
-        return Err(Problem::out_of_bounds(const_format::concatcp!(
-            "username must be 1 to ",
-            USERNAME_BYTES_MAX,
-            " bytes of UTF-8",
-        )));
-    }
-    if username.chars().any(char::is_control) {
-        return Err(Problem::out_of_bounds(
-            "username must not have control characters",
-        ));
-    }
-    Ok(())
 }
 
 /// The key without the quotes that a structured header's string has.

@@ -1,7 +1,10 @@
 //! The HTTP API: which request asks for what, and what its reply looks like.
 
+mod accounts;
+mod audit;
 pub(crate) mod body;
 mod handlers;
+mod operators;
 mod options;
 mod outcomes;
 mod pages;
@@ -14,6 +17,7 @@ use std::net::IpAddr;
 
 use rookery_schema::{ChatId, UserId};
 
+use crate::api::audit::Audit;
 use crate::api::body::text;
 pub use crate::api::reply::refuse_connection;
 pub(crate) use crate::api::reply::{Reply, ReplyTo};
@@ -28,7 +32,7 @@ use crate::edge::input::Entrance;
 use crate::edge::port::Read;
 use crate::http::{Method, Request};
 use crate::ids::Caller;
-use crate::limits::Client;
+use crate::limits::{Client, Network};
 use crate::mesh::Command;
 use crate::mesh::problem::Problem;
 use crate::ws::Accepted;
@@ -56,6 +60,15 @@ pub(crate) enum Action {
         caller: Caller,
         ticket: Option<Ticket>,
     },
+}
+
+/// What a request needs, or why it is refused.
+type Handled = Result<Action, Problem>;
+
+impl Action {
+    const fn ask(command: Command, reply_to: ReplyTo) -> Self {
+        Self::Ask { command, reply_to }
+    }
 }
 
 /// Where a connection comes from.
@@ -92,6 +105,18 @@ impl Call<'_> {
         client
     }
 
+    /// Where the request comes from.
+    fn network(&self, cx: &Context<'_>) -> Network {
+        let client = cx.config.proxies.client(self.peer, self.request);
+        client.network
+    }
+
+    /// What the security log is to tell of the request, where it tells of it.
+    fn audit(&self, endpoint: Endpoint, cx: &Context<'_>) -> Option<Audit> {
+        let user_id = self.matched.id.map(UserId);
+        Audit::of(endpoint, user_id, || self.network(cx))
+    }
+
     /// The user whom the path begins with.
     fn user_id(&self) -> Result<UserId, Problem> {
         self.matched.id.map(UserId).ok_or(Problem::NO_SUCH_USER)
@@ -123,12 +148,27 @@ impl<'a> Api<'a> {
         door: Door,
         caller: impl FnOnce(&Context<'_>) -> Option<Caller>,
         cx: &mut Context<'_>,
-    ) -> Result<Action, Problem> {
+    ) -> Handled {
+        let handled = self.admit(request, door, caller, cx);
+        if handled.as_ref().err() == Some(&Problem::FOREIGN_ORIGIN) {
+            let client = cx.config.proxies.client(door.peer, request);
+            Audit::of_foreign_origin(client.network).refused_at_once(&Problem::FOREIGN_ORIGIN, cx);
+        }
+        handled
+    }
+
+    fn admit(
+        self,
+        request: &Request,
+        door: Door,
+        caller: impl FnOnce(&Context<'_>) -> Option<Caller>,
+        cx: &mut Context<'_>,
+    ) -> Handled {
         if request.method == Method::Options {
             return self.options(request, door);
         }
         let (route, matched) = self.route(request, door)?;
-        let is_foreign = !route.is_operational() && self.is_foreign(request)?;
+        let is_foreign = route.is_for_users() && self.is_foreign(request)?;
         let method = if request.method == Method::Head {
             Method::Get
         } else {
@@ -149,7 +189,21 @@ impl<'a> Api<'a> {
             peer: door.peer,
             caller: caller(cx).ok_or_else(|| self.unauthenticated(request)),
         };
-        self.dispatch(endpoint, &call, cx)
+        let audit = call.audit(endpoint, cx);
+        match (self.dispatch(endpoint, &call, cx), audit) {
+            (Err(problem), Some(audit)) => {
+                audit.refused_at_once(&problem, cx);
+                Err(problem)
+            }
+            (Ok(Action::Reply(reply)), Some(audit)) => {
+                audit.done(cx);
+                Ok(Action::Reply(reply))
+            }
+            (Ok(Action::Ask { command, .. }), Some(audit)) => {
+                Ok(Action::ask(command, ReplyTo::Audited(audit)))
+            }
+            (handled, _) => handled,
+        }
     }
 
     /// Whether a page of another origin makes the request.
@@ -187,8 +241,9 @@ impl<'a> Api<'a> {
 
     /// The route of a request's path, where it is served at this door.
     fn route(self, request: &Request, door: Door) -> Result<(Route, Match), Problem> {
-        match self.routes.find(request.path()) {
-            Some(found) if serves(door.entrance, found.0.is_operational()) => Ok(found),
+        let for_operators = door.entrance == Entrance::Admin && self.gate.serves_operators();
+        match self.routes.find(request.path(), for_operators) {
+            Some(found) if serves(door.entrance, found.0) => Ok(found),
             Some(_) | None => Err(Problem::NO_SUCH_PAGE),
         }
     }
@@ -202,16 +257,18 @@ impl<'a> Api<'a> {
         }
     }
 
-    fn dispatch(
-        self,
-        endpoint: Endpoint,
-        call: &Call<'_>,
-        cx: &mut Context<'_>,
-    ) -> Result<Action, Problem> {
+    fn dispatch(self, endpoint: Endpoint, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
+        if endpoint.is_for_operators() {
+            self.check_operator(call)?;
+        }
         match endpoint {
             Endpoint::PostMessage => self.post_message(call, cx),
             Endpoint::ShowMessages => self.show_messages(call),
             Endpoint::Register => self.register(call, cx),
+            Endpoint::MakeInvite => self.make_invite(call, cx),
+            Endpoint::CreateUser => self.create_user(call, cx),
+            Endpoint::SetPassword => self.set_password(call, cx),
+            Endpoint::DeleteUser => self.delete_user(call, cx),
             Endpoint::LogIn => self.log_in(call, cx),
             Endpoint::LogOut => self.log_out(call),
             Endpoint::Me => Ok(self.show_user(call.caller?.user_id)),
@@ -235,9 +292,9 @@ impl<'a> Api<'a> {
     }
 }
 
-const fn serves(entrance: Entrance, is_operational: bool) -> bool {
+fn serves(entrance: Entrance, route: Route) -> bool {
     match entrance {
-        Entrance::Public { operations } => operations || !is_operational,
-        Entrance::Admin => is_operational,
+        Entrance::Public { operations } => operations || !route.is_operational(),
+        Entrance::Admin => route.is_operational() || route.is_for_operators(),
     }
 }

@@ -16,7 +16,7 @@ impl Api<'_> {
         let mut reply = Reply::no_content();
         if request.path() != WHOLE_SERVER {
             let (route, _) = self.route(request, door)?;
-            if !route.is_operational() {
+            if route.is_for_users() {
                 self.is_foreign(request)?;
             }
             if let Some(reply) = self.preflight(request, route) {

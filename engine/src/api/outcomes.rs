@@ -18,6 +18,9 @@ use crate::user::{put_user, user_json};
 impl Api<'_> {
     /// The reply to a request with this outcome.
     pub(crate) fn reply_to(self, to: ReplyTo, outcome: Outcome, cx: &mut Context<'_>) -> Reply {
+        if let ReplyTo::Audited(audit) = &to {
+            audit.answered(&outcome, cx);
+        }
         match outcome {
             Outcome::Posted {
                 message_id,
@@ -38,22 +41,31 @@ impl Api<'_> {
             } => created_reply(*created, body),
             Outcome::Page { body, next } => match to {
                 ReplyTo::Page { path } => pages::reply(&path, body, next.map(pages::query)),
-                ReplyTo::Plain | ReplyTo::LogOut | ReplyTo::User | ReplyTo::Users { .. } => {
-                    Reply::json(Status::Ok, body)
-                }
+                ReplyTo::Plain
+                | ReplyTo::Audited(_)
+                | ReplyTo::LogOut
+                | ReplyTo::User
+                | ReplyTo::Users { .. } => Reply::json(Status::Ok, body),
             },
+            Outcome::NotLoggedIn { problem, .. } => Reply::problem(&problem),
             Outcome::LoggedIn { user_id, username } => login_reply(self, user_id, &username, cx),
             Outcome::Metrics(body) => Reply::metrics(body),
             Outcome::Refused(problem) => Reply::problem(&problem),
             Outcome::Elsewhere => Reply::problem(&Problem::ELSEWHERE),
             Outcome::Done => match to {
                 ReplyTo::LogOut => logout_reply(self.gate.cookies()),
-                ReplyTo::Plain | ReplyTo::Page { .. } | ReplyTo::User | ReplyTo::Users { .. } => {
-                    Reply::no_content()
-                }
+                ReplyTo::Plain
+                | ReplyTo::Audited(_)
+                | ReplyTo::Page { .. }
+                | ReplyTo::User
+                | ReplyTo::Users { .. } => Reply::no_content(),
             },
             Outcome::Activity(_) | Outcome::Summary(_) => {
                 cx.bug("a line of an inbox was sent to a connection");
+                Reply::problem(&Problem::NOT_ANSWERED)
+            }
+            Outcome::InviteSpent { .. } => {
+                cx.bug("a registration ended with its invite");
                 Reply::problem(&Problem::NOT_ANSWERED)
             }
         }
@@ -77,7 +89,7 @@ impl Api<'_> {
         match to {
             ReplyTo::Users { path, limit } => users_reply(&path, limit, &users),
             ReplyTo::User => user_reply(users.first()),
-            ReplyTo::Plain | ReplyTo::LogOut | ReplyTo::Page { .. } => {
+            ReplyTo::Plain | ReplyTo::Audited(_) | ReplyTo::LogOut | ReplyTo::Page { .. } => {
                 cx.bug("users were read for a reply that shows none");
                 Reply::problem(&Problem::STORE_UNAVAILABLE)
             }
@@ -113,8 +125,8 @@ fn users_reply(path: &str, limit: usize, users: &[UserRow]) -> Reply {
 }
 
 fn login_reply(api: Api<'_>, user_id: UserId, username: &str, cx: &mut Context<'_>) -> Reply {
-    let expires_at = api.gate.expiry_of_login(cx.now.latest_wall);
-    let session_id = SessionId::from_bytes(cx.random());
+    let expires_at = api.gate.expiry_of_login(user_id, cx.now.latest_wall);
+    let session_id = SessionId::random(cx.random());
     let session = Session {
         session_id,
         expires_at,

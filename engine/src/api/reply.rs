@@ -3,6 +3,7 @@
 use rookery_schema::Timestamp;
 use rookery_schema::event::put_json_text;
 
+use crate::api::audit::Audit;
 use crate::auth::cookies::Cookies;
 use crate::http::{HttpDate, Refusal, ResponseHead, Status, Version, write_response};
 use crate::limits::Limit;
@@ -67,6 +68,8 @@ pub fn refuse_connection(problem: &Problem, now: Timestamp) -> Vec<u8> {
 pub(crate) enum ReplyTo {
     /// Nothing.
     Plain,
+    /// Nothing; but the security log is told.
+    Audited(Audit),
     /// A page, whose link to the next one begins with this path and query.
     Page { path: String },
     /// A logout, which clears the cookies.

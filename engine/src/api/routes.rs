@@ -28,12 +28,24 @@ pub(crate) enum Endpoint {
     Metrics,
     Live,
     Ready,
+    MakeInvite,
+    CreateUser,
+    SetPassword,
+    DeleteUser,
 }
 
 impl Endpoint {
-    /// Whether it is for operators rather than users.
+    /// Whether it tells how the server is, rather than what users say.
     pub(crate) const fn is_operational(self) -> bool {
         matches!(self, Self::Metrics | Self::Live | Self::Ready)
+    }
+
+    /// Whether it takes an operator's token.
+    pub(crate) const fn is_for_operators(self) -> bool {
+        matches!(
+            self,
+            Self::MakeInvite | Self::CreateUser | Self::SetPassword | Self::DeleteUser
+        )
     }
 }
 
@@ -51,6 +63,16 @@ impl Route {
 
     pub(crate) fn is_operational(self) -> bool {
         self.0.iter().all(|(_, endpoint)| endpoint.is_operational())
+    }
+
+    pub(crate) fn is_for_users(self) -> bool {
+        !self.is_operational() && !self.is_for_operators()
+    }
+
+    pub(crate) fn is_for_operators(self) -> bool {
+        self.0
+            .iter()
+            .all(|(_, endpoint)| endpoint.is_for_operators())
     }
 
     /// The value of the `Allow` header.
@@ -73,7 +95,21 @@ pub(crate) struct Match {
     pub(crate) user_id: Option<Uuid>,
 }
 
-/// Every path that there is.
+/// The paths at the admin entrance that take an operator's token.
+const OPERATORS: &[(&str, Route)] = &[
+    ("/invites", Route(&[(Method::Post, Endpoint::MakeInvite)])),
+    ("/users", Route(&[(Method::Post, Endpoint::CreateUser)])),
+    (
+        "/users/{id}",
+        Route(&[(Method::Delete, Endpoint::DeleteUser)]),
+    ),
+    (
+        "/users/{id}/password",
+        Route(&[(Method::Put, Endpoint::SetPassword)]),
+    ),
+];
+
+/// Every other path that there is.
 const ROUTES: &[(&str, Route)] = &[
     (
         "/users",
@@ -123,20 +159,25 @@ const ROUTES: &[(&str, Route)] = &[
 ];
 
 /// Finds routes.
-pub(crate) struct Routes(Router<Route>);
+pub(crate) struct Routes {
+    all: Router<Route>,
+    operators: Router<Route>,
+}
 
 impl Routes {
     pub(crate) fn new() -> Self {
-        let mut router = Router::new();
-        for (path, route) in ROUTES {
-            let inserted = router.insert(*path, *route);
-            debug_assert!(inserted.is_ok(), "{path} clashes with another path");
+        Self {
+            all: router(ROUTES),
+            operators: router(OPERATORS),
         }
-        Self(router)
     }
 
-    pub(crate) fn find(&self, path: &str) -> Option<(Route, Match)> {
-        let found = self.0.at(path).ok()?;
+    /// The route of a path, which may be another one for operators.
+    pub(crate) fn find(&self, path: &str, for_operators: bool) -> Option<(Route, Match)> {
+        let theirs = for_operators
+            .then(|| self.operators.at(path).ok())
+            .flatten();
+        let found = theirs.or_else(|| self.all.at(path).ok())?;
         let id = |name| {
             found
                 .params
@@ -153,6 +194,15 @@ impl Routes {
     }
 }
 
+fn router(routes: &[(&str, Route)]) -> Router<Route> {
+    let mut router = Router::new();
+    for (path, route) in routes {
+        let inserted = router.insert(*path, *route);
+        debug_assert!(inserted.is_ok(), "{path} clashes with another path");
+    }
+    router
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,14 +210,18 @@ mod tests {
     #[test]
     fn every_path_is_found_with_its_ids() {
         let routes = Routes::new();
-        for (path, _) in ROUTES {
+        for (path, for_operators) in [(ROUTES, false), (OPERATORS, true)]
+            .into_iter()
+            .flat_map(|(routes, whose)| routes.iter().map(move |(path, _)| (path, whose)))
+        {
             let id = Uuid::from_u128(7).to_string();
             let path = path.replace("{id}", &id).replace("{user_id}", &id);
-            let (_, matched) = routes.find(&path).expect("found");
+            let (route, matched) = routes.find(&path, for_operators).expect("found");
+            assert_eq!(route.is_for_operators(), for_operators, "{path}");
             assert_eq!(matched.id.is_some(), path.contains(&id), "{path}");
         }
-        assert!(routes.find("/chats/1/2/3").is_none());
-        assert!(routes.find("/users/").is_none());
+        assert!(routes.find("/chats/1/2/3", true).is_none());
+        assert!(routes.find("/users/", true).is_none());
     }
 
     #[test]
@@ -179,14 +233,16 @@ mod tests {
             id.braced().to_string(),
             id.simple().to_string(),
         ] {
-            let (_, matched) = routes.find(&format!("/chats/{text}")).expect("found");
+            let (_, matched) = routes
+                .find(&format!("/chats/{text}"), false)
+                .expect("found");
             assert_eq!(matched.id, None, "{text}");
         }
     }
 
     #[test]
     fn a_get_allows_head_and_all_allow_options() {
-        let (route, _) = Routes::new().find("/chats").expect("found");
+        let (route, _) = Routes::new().find("/chats", false).expect("found");
         assert_eq!(route.allowed(), "POST, GET, HEAD, OPTIONS");
         assert_eq!(route.endpoint(Method::Delete), None);
     }

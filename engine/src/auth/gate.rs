@@ -5,13 +5,15 @@ use rookery_schema::limits::SESSION_MILLIS;
 use rookery_schema::{SessionId, Timestamp, UserId};
 
 use crate::auth::cookies::{self, Cookies, USER_COOKIE};
+use crate::auth::ended_users::EndedUsers;
+use crate::auth::operator_token::OperatorToken;
 use crate::auth::origins::Origins;
 use crate::auth::revoked::Revoked;
 use crate::auth::tokens::{Ticket, Tokens};
 use crate::config::{AuthMode, Keys, ShardConfig};
 use crate::edge::port::EndedSessions;
 use crate::http::Request;
-use crate::ids::{Caller, Session};
+use crate::ids::{Caller, Invite, Session};
 
 /// How credentials that are a token begin, in any case.
 const BEARER: &[u8] = b"bearer ";
@@ -23,6 +25,8 @@ const COOKIES_TRIED_MAX: usize = 8;
 pub(crate) struct Gate {
     mode: AuthMode,
     tokens: Tokens,
+    operators: Option<OperatorToken>,
+    ended_users: EndedUsers,
     /// Logins that were ended before their tokens expired.
     ended: Revoked,
     cookies: Cookies,
@@ -39,9 +43,28 @@ impl Gate {
                 AuthMode::Token => Tokens::new(config.token_keys.clone(), tickets),
                 AuthMode::Trust => Tokens::new(tickets.clone(), tickets),
             },
+            operators: config
+                .operator_token
+                .as_deref()
+                .map(|token| OperatorToken::new(token, config.ticket_keys.signing())),
+            ended_users: EndedUsers::default(),
             ended: Revoked::default(),
             cookies: Cookies::new(config.is_secure()),
             origins: Origins::new(config),
+        }
+    }
+
+    /// Whether there are calls for operators.
+    pub(crate) const fn serves_operators(&self) -> bool {
+        self.operators.is_some()
+    }
+
+    /// Whether an operator makes a request.
+    pub(crate) fn is_by_operator(&self, request: &Request) -> bool {
+        let presented = request.header("authorization").and_then(bearer);
+        match (&self.operators, presented) {
+            (Some(token), Some(presented)) => token.is(presented),
+            (None, _) | (_, None) => false,
         }
     }
 
@@ -160,21 +183,40 @@ impl Gate {
     /// Whether credentials that were checked before are still good.
     pub(crate) fn is_current(&self, caller: &Caller, now: Timestamp) -> bool {
         caller.session.is_none_or(|session| {
-            now < session.expires_at && !self.ended.contains(session.session_id, session.expires_at)
+            now < session.expires_at
+                && session.expires_at > self.ended_users.until(caller.user_id)
+                && !self.ended.contains(session.session_id, session.expires_at)
         })
     }
 
     /// When a login of this moment expires. A clock that was ahead may have left behind that all up to a later time
-    /// count as ended; a new login is not among them.
-    pub(crate) fn expiry_of_login(&self, now: Timestamp) -> Timestamp {
-        let from = now.max(self.ended.all_until());
+    /// count as ended; a new login is not among them, nor among those of its user that were ended.
+    pub(crate) fn expiry_of_login(&self, user_id: UserId, now: Timestamp) -> Timestamp {
+        let from = now.max(self.ended.all_until()).millis();
+        let ended = self.ended_users.until(user_id).millis();
+        let least = (from + SESSION_MILLIS).max(ended + 1);
         // A token tells whole seconds.
-        Timestamp::from_millis((from.millis() + SESSION_MILLIS).next_multiple_of(1000))
+        Timestamp::from_millis(least.next_multiple_of(1000))
     }
 
     /// A token for a login.
     pub(crate) fn issue(&self, user_id: UserId, session: Session) -> Option<String> {
         self.tokens.issue(user_id, session)
+    }
+
+    pub(crate) fn issue_invite(&self, invite: Invite) -> Option<String> {
+        self.tokens.issue_invite(invite)
+    }
+
+    /// The invite in a text, unless it is forged or expired, or was spent.
+    pub(crate) fn verify_invite(&self, invite: &[u8], now: Timestamp) -> Option<Invite> {
+        let invite = self.tokens.verify_invite(invite, now)?;
+        (!self.is_spent(invite)).then_some(invite)
+    }
+
+    /// Whether somebody has registered with an invite, or is about to.
+    pub(crate) fn is_spent(&self, invite: Invite) -> bool {
+        self.ended.contains(invite.invite_id, invite.expires_at)
     }
 
     pub(crate) fn issue_ticket(&self, ticket: &Ticket) -> Option<String> {
@@ -191,13 +233,21 @@ impl Gate {
     /// A login was ended, here or on another shard.
     pub(crate) fn session_ended(&mut self, session_id: SessionId, expires_at: Timestamp) {
         self.ended.revoke(session_id, expires_at);
+        if let Some(user_id) = session_id.as_all_of() {
+            self.all_sessions_ended(user_id, expires_at);
+        }
+    }
+
+    /// All sessions of a user that expire by then were ended, here or on another shard.
+    pub(crate) fn all_sessions_ended(&mut self, user_id: UserId, until: Timestamp) {
+        self.ended_users.end(user_id, until);
     }
 
     /// These logins were ended before this process started.
     pub(crate) fn sessions_ended(&mut self, ended: EndedSessions) {
         self.ended.revoke_all_until(ended.all_until);
         for (session_id, expires_at) in ended.sessions {
-            self.ended.revoke(session_id, expires_at);
+            self.session_ended(session_id, expires_at);
         }
     }
 
@@ -208,7 +258,16 @@ impl Gate {
 
     pub(crate) fn tick(&mut self, now: Timestamp) {
         self.ended.expire(now);
+        self.ended_users.expire(now);
     }
+}
+
+/// The token that credentials are.
+fn bearer(credentials: &[u8]) -> Option<&[u8]> {
+    let (scheme, token) = credentials.split_at_checked(BEARER.len())?;
+    scheme
+        .eq_ignore_ascii_case(BEARER)
+        .then(|| token.trim_ascii())
 }
 
 fn is_bearer(credentials: &[u8]) -> bool {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::Sha256;
 
 use crate::config::Keys;
-use crate::ids::{Caller, Session};
+use crate::ids::{Caller, Invite, Session};
 
 /// Milliseconds in which a WebSocket ticket can be spent.
 pub(crate) const TICKET_MILLIS: u64 = 30_000;
@@ -86,7 +86,16 @@ struct TicketClaims {
     session: Option<(SessionId, Timestamp)>,
 }
 
-/// Issues and verifies tokens and tickets, each with keys of its own. The engine has no clock: the
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InviteClaims {
+    iss: Issuer,
+    invite: SessionId,
+    /// Seconds.
+    exp: u64,
+}
+
+/// Issues and verifies tokens, invites and tickets, the last with keys of their own. The engine has no clock: the
 /// caller passes the time in.
 pub(crate) struct Tokens {
     token_keys: Keys,
@@ -128,6 +137,26 @@ impl Tokens {
         };
         let is_valid = claims.has_begun(now) && now < session.expires_at;
         is_valid.then_some((claims.sub, session))
+    }
+
+    /// An invite as text. It is under the key of tokens, since it must survive a restart.
+    pub(crate) fn issue_invite(&self, invite: Invite) -> Option<String> {
+        let claims = InviteClaims {
+            iss: Issuer::Rookery,
+            invite: invite.invite_id,
+            exp: invite.expires_at.seconds(),
+        };
+        sign(&self.token_keys, &claims)
+    }
+
+    /// The invite in a text, unless it is forged or expired.
+    pub(crate) fn verify_invite(&self, invite: &[u8], now: Timestamp) -> Option<Invite> {
+        let claims: InviteClaims = verify(&self.token_keys, invite)?;
+        let invite = Invite {
+            invite_id: claims.invite,
+            expires_at: Timestamp::from_millis(claims.exp.saturating_mul(1000)),
+        };
+        (now < invite.expires_at).then_some(invite)
     }
 
     /// A ticket as text, for a query.
@@ -480,6 +509,22 @@ mod tests {
         let longest = (0..TOKEN_BYTES_MAX).rev().find(fits).unwrap();
         assert_valid(&padded(longest));
         assert_refused(&padded(longest + 1));
+    }
+
+    #[test]
+    fn an_invite_is_no_token_and_a_token_no_invite() {
+        let invite = Invite {
+            invite_id: SessionId::from_bytes([6; 16]),
+            expires_at: Timestamp::from_millis(NOW.millis() + 60_000),
+        };
+        let text = tokens().issue_invite(invite).unwrap();
+        assert_eq!(tokens().verify_invite(text.as_bytes(), NOW), Some(invite));
+        let late = invite.expires_at;
+        assert_eq!(tokens().verify_invite(text.as_bytes(), late), None);
+        assert_refused(&text);
+        assert_eq!(tokens().verify_ticket(text.as_bytes(), NOW), None);
+        let token = tokens().issue(user(), session()).unwrap();
+        assert_eq!(tokens().verify_invite(token.as_bytes(), NOW), None);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::http::{
 use crate::ids::Caller;
 use crate::mesh::command::{READ_SECONDS_MAX, Waiting};
 use crate::mesh::problem::Problem;
-use crate::mesh::{Asker, Command, HomeCommand, Outcome, ShardMessage};
+use crate::mesh::{Asker, Command, HomeCommand, NameCommand, Outcome, ShardMessage};
 use crate::ws::limits::EARLY_FRAMES_BYTES_MAX;
 use crate::ws::{Accepted, write_switching_protocols};
 
@@ -290,9 +290,21 @@ impl Http {
                 | Outcome::Page { .. }
                 | Outcome::Activity(_)
                 | Outcome::Summary(_)
+                | Outcome::InviteSpent { .. }
                 | Outcome::LoggedIn { .. }
+                | Outcome::NotLoggedIn { .. }
                 | Outcome::Metrics(_) => cx.bug("a ticket was spent, and something else answered"),
             }
+        }
+        if let Outcome::InviteSpent {
+            username,
+            password_hash,
+        } = outcome
+        {
+            let command = NameCommand::RegisterInvited { password_hash };
+            let command = Command::Name(username, command);
+            let reply_to = to;
+            return self.act(link, ticket, Action::Ask { command, reply_to }, cx);
         }
         let reply = api.reply_to(to, outcome, cx);
         self.reply(link, ticket, reply, cx);

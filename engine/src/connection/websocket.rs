@@ -196,7 +196,9 @@ impl Ws {
             | Outcome::Page { .. }
             | Outcome::Activity(_)
             | Outcome::Summary(_)
+            | Outcome::InviteSpent { .. }
             | Outcome::LoggedIn { .. }
+            | Outcome::NotLoggedIn { .. }
             | Outcome::Metrics(_)
             | Outcome::Done => {
                 cx.bug("a message was posted, and something else answered");

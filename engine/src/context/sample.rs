@@ -8,7 +8,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rookery_schema::{Placement, Routing, ShardId};
 
-use crate::config::{AuthMode, Keys, ShardConfig};
+use crate::config::{AuthMode, Keys, RegistrationMode, ShardConfig};
 use crate::context::Context;
 use crate::edge::effect::Effects;
 use crate::edge::input::Now;
@@ -19,6 +19,7 @@ use crate::leases::Leases;
 use crate::limits::Proxies;
 use crate::mesh::ShardMessage;
 use crate::readiness::Readiness;
+use crate::security::SecurityLog;
 use crate::stats::Stats;
 
 /// The only shard, with the only partition.
@@ -39,6 +40,8 @@ pub(crate) fn config() -> ShardConfig {
         user_bytes: 0,
         sockets_per_user: 0,
         login_rate: 0,
+        registration: RegistrationMode::Open,
+        operator_token: None,
         proxies: Proxies::default(),
         appends_in_flight_max: 1,
     }
@@ -53,6 +56,7 @@ pub(crate) struct Surroundings {
     random: ChaCha12Rng,
     hashing: Hashing,
     leases: Leases,
+    security: SecurityLog,
     held: HeldBytes,
     local: VecDeque<ShardMessage>,
     date: HttpDate,
@@ -68,6 +72,7 @@ impl Surroundings {
             random: ChaCha12Rng::from_seed(config.entropy),
             hashing: Hashing::default(),
             leases: Leases::default(),
+            security: SecurityLog::default(),
             held: HeldBytes::default(),
             local: VecDeque::new(),
             date: HttpDate::new(0),
@@ -90,6 +95,7 @@ impl Surroundings {
             random: &mut self.random,
             hashing: &mut self.hashing,
             leases: &mut self.leases,
+            security: &mut self.security,
             held: &self.held,
             local: &mut self.local,
             date: &self.date,

@@ -8,6 +8,7 @@ use rookery_schema::{Offset, PartitionId, ShardId, UserId};
 use crate::edge::port::{LogRequest, PasswordJob, StoreRequest};
 use crate::ids::{ConnId, Session};
 use crate::mesh::ShardMessage;
+use crate::security::{Act, SecurityEvent};
 use crate::stats::Stats;
 
 /// What one or more steps asked for, gathered by where it goes so that each goes in one batch.
@@ -72,6 +73,10 @@ pub enum Notice {
     },
     /// A request named its client, and came from no trusted proxy: what it says was ignored, here and from now on.
     UntrustedForward { peer: IpAddr },
+    /// For the security log.
+    Security(SecurityEvent),
+    /// So many events of one kind were left out of the security log, so that a flood of them does not fill a disk.
+    SecurityLeftOut { act: Act, count: u64 },
     /// A broken invariant: a bug in this program.
     Bug { what: &'static str },
 }

@@ -259,7 +259,7 @@ pub struct PasswordJob {
 /// What to do with a password.
 #[derive(Debug)]
 pub enum PasswordCheck {
-    /// Make a PHC string of it.
+    /// Make a PHC string of it, unless it is a common one.
     Hash,
     /// Compare it with a PHC string.
     Verify(String),
@@ -271,6 +271,8 @@ pub enum PasswordCheck {
 #[derive(Debug)]
 pub enum PasswordOutcome {
     Hashed(String),
+    /// The password to be hashed is among the most common ones.
+    Common,
     Verified(bool),
     /// The hashers' queue is full.
     Busy,

@@ -369,6 +369,23 @@ impl Home {
         }
     }
 
+    /// All sessions of a user were ended: their sockets close.
+    pub(crate) fn all_sessions_ended(
+        &self,
+        user_id: UserId,
+        connections: &mut Connections,
+        cx: &mut Context<'_>,
+    ) {
+        for conn in self
+            .users
+            .get(&user_id)
+            .iter()
+            .flat_map(|user| &user.connections)
+        {
+            connections.close(*conn, CloseCode::NotAuthenticated, "logged out", cx);
+        }
+    }
+
     /// Serves a command for a user's home.
     pub(crate) fn command(
         &mut self,

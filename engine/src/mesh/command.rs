@@ -3,7 +3,7 @@
 use rookery_schema::record::Members;
 use rookery_schema::{ChatId, Route, Routing, Seq, SessionId, ShardId, Timestamp, UserId};
 
-use crate::ids::ConnId;
+use crate::ids::{ConnId, Invite};
 use crate::limits::Network;
 use crate::mesh::outcome::Activity;
 
@@ -84,12 +84,34 @@ pub enum NameCommand {
     Register {
         password: Option<Box<str>>,
         network: Network,
+        /// Spent by it, where one is needed.
+        invite: Option<Box<Invite>>,
     },
+    /// The end of a registration whose invite was spent.
+    RegisterInvited { password_hash: Option<Box<str>> },
     /// Without a password in trust mode.
     LogIn {
         password: Option<Box<str>>,
         network: Network,
     },
+    /// Sets a user's password, or takes it away, and ends their sessions.
+    SetPassword(UserVersion, Box<NewPassword>),
+}
+
+/// A user as they stood when they were read.
+#[derive(Clone, Copy, Debug)]
+pub struct UserVersion {
+    pub user_id: UserId,
+    pub updated_at: Timestamp,
+}
+
+/// What a user's password is to be.
+#[derive(Debug)]
+pub struct NewPassword {
+    /// Without one the user can't log in.
+    pub password: Option<Box<str>>,
+    /// Who asks for it.
+    pub network: Network,
 }
 
 /// See [`Command::User`].
@@ -99,6 +121,19 @@ pub enum UserCommand {
         session_id: SessionId,
         expires_at: Timestamp,
     },
+    /// Passes it on to the owner of the user's name.
+    SetPassword(Box<NewPassword>),
+    /// Spends the invite of a registration that could be made now. An invite is owned as if it were a user.
+    SpendInvite(Box<Invited>),
+}
+
+/// A registration by invite whose name was free.
+#[derive(Debug)]
+pub struct Invited {
+    pub invite: Invite,
+    pub username: Box<str>,
+    /// Absent in trust mode.
+    pub password_hash: Option<Box<str>>,
 }
 
 /// See [`Command::Home`].
@@ -198,11 +233,10 @@ impl Command {
     /// Seconds that an asker waits for the outcome.
     pub const fn seconds_max(&self) -> u64 {
         match self {
-            Self::Name(_, NameCommand::Register { .. } | NameCommand::LogIn { .. })
-            | Self::Address(
-                _,
-                AddressCommand::Name(_, NameCommand::Register { .. } | NameCommand::LogIn { .. }),
-            ) => PASSWORD_SECONDS_MAX,
+            Self::Name(_, command) | Self::Address(_, AddressCommand::Name(_, command)) => {
+                command.seconds_max()
+            }
+            Self::User(_, UserCommand::SetPassword(_)) => PASSWORD_SECONDS_MAX,
             Self::Chat(
                 _,
                 ChatCommand::Create { .. }
@@ -215,7 +249,7 @@ impl Command {
                 | ChatCommand::ShowActivity { .. }
                 | ChatCommand::Summarize { .. },
             )
-            | Self::User(_, UserCommand::EndSession { .. })
+            | Self::User(_, UserCommand::EndSession { .. } | UserCommand::SpendInvite(_))
             | Self::Home(_, HomeCommand::ListChats(_) | HomeCommand::SpendTicket { .. }) => {
                 ANSWER_SECONDS_MAX
             }
@@ -260,7 +294,20 @@ impl NameCommand {
     pub const fn changes(&self) -> bool {
         match self {
             // A failed login counts against its account.
-            Self::Register { .. } | Self::LogIn { .. } => true,
+            Self::Register { .. }
+            | Self::RegisterInvited { .. }
+            | Self::LogIn { .. }
+            | Self::SetPassword(..) => true,
+        }
+    }
+
+    /// See [`Command::seconds_max`].
+    const fn seconds_max(&self) -> u64 {
+        match self {
+            Self::Register { .. } | Self::LogIn { .. } | Self::SetPassword(..) => {
+                PASSWORD_SECONDS_MAX
+            }
+            Self::RegisterInvited { .. } => ANSWER_SECONDS_MAX,
         }
     }
 }
@@ -269,7 +316,7 @@ impl UserCommand {
     /// See [`Command::changes`].
     pub const fn changes(&self) -> bool {
         match self {
-            Self::EndSession { .. } => true,
+            Self::EndSession { .. } | Self::SetPassword(_) | Self::SpendInvite(_) => true,
         }
     }
 }
@@ -335,7 +382,27 @@ mod tests {
         NameCommand::Register {
             password: None,
             network: IpAddr::from([192, 0, 2, 1]).into(),
+            invite: None,
         }
+    }
+
+    fn new_password() -> NewPassword {
+        NewPassword {
+            password: None,
+            network: IpAddr::from([192, 0, 2, 1]).into(),
+        }
+    }
+
+    fn set_password() -> UserCommand {
+        UserCommand::SetPassword(Box::new(new_password()))
+    }
+
+    fn set_password_of_name() -> NameCommand {
+        let user = UserVersion {
+            user_id: USER,
+            updated_at: Timestamp::from_millis(1),
+        };
+        NameCommand::SetPassword(user, Box::new(new_password()))
     }
 
     const fn end_session() -> UserCommand {
@@ -404,6 +471,8 @@ mod tests {
             name(log_in()),
             address(log_in()),
             Command::User(USER, end_session()),
+            Command::User(USER, set_password()),
+            name(set_password_of_name()),
         ];
         let reads = [
             chat(ChatCommand::Show { caller }),
@@ -430,7 +499,13 @@ mod tests {
 
     #[test]
     fn what_needs_a_password_hashed_has_more_time() {
-        for command in [name(register()), name(log_in()), address(log_in())] {
+        for command in [
+            name(register()),
+            name(log_in()),
+            address(log_in()),
+            name(set_password_of_name()),
+            Command::User(USER, set_password()),
+        ] {
             assert_eq!(command.seconds_max(), PASSWORD_SECONDS_MAX);
         }
         for command in [

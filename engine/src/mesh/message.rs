@@ -48,6 +48,8 @@ pub enum ShardMessage {
     Leased { user_id: UserId, verdict: Verdict },
     /// To every shard: a session was ended; its token is void and its sockets close.
     SessionEnded(SessionEnded),
+    /// To every shard: all sessions of a user that expire by then were ended.
+    AllSessionsEnded { user_id: UserId, until: Timestamp },
     /// To the shard itself: gather the numbers of all shards.
     Scrape { asker: Asker },
     /// Send your numbers to this shard.
@@ -83,6 +85,7 @@ impl ShardMessage {
             | Self::Spent { .. }
             | Self::Leased { .. }
             | Self::SessionEnded(_)
+            | Self::AllSessionsEnded { .. }
             | Self::Scrape { .. }
             | Self::StatsWanted { .. }
             | Self::Stats { .. }

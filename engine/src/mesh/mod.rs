@@ -7,8 +7,8 @@ pub mod outcome;
 pub mod problem;
 
 pub use command::{
-    AddressCommand, Asker, ChatCommand, Command, HomeCommand, InboxPage, MembersPage, NameCommand,
-    Page, PageStart, Post, UserCommand, Waiting,
+    AddressCommand, Asker, ChatCommand, Command, HomeCommand, InboxPage, Invited, MembersPage,
+    NameCommand, NewPassword, Page, PageStart, Post, UserCommand, UserVersion, Waiting,
 };
 pub use message::{EventBatch, ShardMessage, Spending, Subscription, SubscriptionAnswer, Verdict};
 pub use outcome::{Activity, ChatSummary, Created, Outcome, PageCursor};

@@ -27,8 +27,18 @@ pub enum Outcome {
     Activity(Option<Activity>),
     /// A line of an inbox, where the user is a member of the chat.
     Summary(Option<Box<ChatSummary>>),
+    /// An invite was spent: its registration can be made.
+    InviteSpent {
+        username: Box<str>,
+        password_hash: Option<Box<str>>,
+    },
     /// The user to log in.
     LoggedIn { user_id: UserId, username: Box<str> },
+    /// A login was refused; the user that it was for, where it is known.
+    NotLoggedIn {
+        user_id: Option<UserId>,
+        problem: Problem,
+    },
     /// The numbers of all shards in Prometheus' text format.
     Metrics(Vec<u8>),
     /// Done, with nothing to show.

@@ -1,6 +1,6 @@
 //! Refusals, as every client sees them: an HTTP status, a stable code and a sentence.
 
-use rookery_schema::limits::CHAT_MEMBERS_MAX;
+use rookery_schema::limits::{CHAT_MEMBERS_MAX, PASSWORD_CHARS_MIN};
 
 use crate::http::Status;
 use crate::limits::Limit;
@@ -90,6 +90,21 @@ impl Problem {
     );
     pub const FORBIDDEN: Self =
         Self::new(Status::Forbidden, "forbidden", "the caller may not do this");
+    pub const REGISTRATION_CLOSED: Self = Self::new(
+        Status::Forbidden,
+        "registration_closed",
+        "nobody can register here; an operator creates the users",
+    );
+    pub const INVITE_REQUIRED: Self = Self::new(
+        Status::Forbidden,
+        "invite_required",
+        "registration needs an invite; ask an operator for one, and send its code as invite",
+    );
+    pub const INVITE_INVALID: Self = Self::new(
+        Status::Forbidden,
+        "invite_invalid",
+        "the invite was used, has expired, or is none of this server's; ask an operator for another",
+    );
     pub const FOREIGN_ORIGIN: Self = Self::new(
         Status::Forbidden,
         "forbidden",
@@ -129,6 +144,16 @@ impl Problem {
     );
     pub const USERNAME_TAKEN: Self =
         Self::new(Status::Conflict, "username_taken", "the username is taken");
+    pub const PASSWORD_SHORT: Self = Self::out_of_bounds(const_format::concatcp!(
+        "choose a password of at least ",
+        PASSWORD_CHARS_MIN,
+        " characters",
+    ));
+    pub const PASSWORD_IS_NAME: Self =
+        Self::out_of_bounds("choose a password that is not the username");
+    pub const PASSWORD_COMMON: Self = Self::out_of_bounds(
+        "this password is among the most common ones, which are guessed first; choose another",
+    );
     pub const CHAT_FULL: Self = Self::out_of_bounds(const_format::concatcp!(
         "a chat has at most ",
         CHAT_MEMBERS_MAX,

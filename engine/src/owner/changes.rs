@@ -1,6 +1,6 @@
 //! Who waits for a change to be in the store.
 
-use rookery_schema::{ChatId, SessionId, UserId};
+use rookery_schema::{ChatId, SessionId, Timestamp, UserId};
 
 use crate::map::Map;
 use crate::mesh::Asker;
@@ -13,6 +13,8 @@ pub(crate) enum ChangeKey {
     Removed(ChatId, UserId),
     User(UserId),
     Session(SessionId),
+    /// Of this moment.
+    Password(UserId, Timestamp),
 }
 
 /// See the module.

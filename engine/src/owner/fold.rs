@@ -51,7 +51,7 @@ pub(crate) fn fold(
         Record::ChatCreated(created) => fold_creation(chat, created, bytes, at, rows),
         Record::MemberAdded(change) => fold_join(chat, *change, bytes, at, rows),
         Record::MemberRemoved(change) => fold_leave(chat, *change, bytes, at, rows),
-        Record::UserRegistered(_) | Record::SessionEnded(_) => {
+        Record::UserRegistered(_) | Record::SessionEnded(_) | Record::PasswordSet(_) => {
             debug_assert!(false, "a record that concerns no chat");
             Folded::Unchanged
         }

@@ -4,6 +4,8 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use rookery_schema::UserId;
+
 use crate::limits::{Buckets, Limit, Network, Rate};
 use crate::map::{Map, Set};
 use crate::mesh::problem::Problem;
@@ -27,11 +29,20 @@ type AccountAndNetwork = (Box<str>, Network);
 pub(super) struct Logins {
     /// Failures of the last [`WINDOW_SECONDS`], oldest first.
     failures: VecDeque<(u64, Rc<AccountAndNetwork>)>,
-    /// When each account failed from each network, oldest first.
-    times: Map<Rc<AccountAndNetwork>, VecDeque<u64>>,
+    /// The same, by account and network.
+    failed: Map<Rc<AccountAndNetwork>, Failed>,
     /// What each account bears from where nobody has logged in to it.
     accounts: Buckets<Box<str>>,
     known: Known,
+}
+
+/// The failures of an account from a network.
+#[derive(Debug)]
+struct Failed {
+    /// Whose account it is, where it is anybody's.
+    user_id: Option<UserId>,
+    /// Oldest first.
+    times: VecDeque<u64>,
 }
 
 /// Who has logged in from where.
@@ -46,7 +57,7 @@ impl Default for Logins {
     fn default() -> Self {
         Self {
             failures: VecDeque::new(),
-            times: Map::default(),
+            failed: Map::default(),
             accounts: Buckets::new(ACCOUNTS_MAX),
             known: Known::default(),
         }
@@ -59,10 +70,11 @@ impl Logins {
         self.known.add((username, network));
     }
 
-    /// Notes a failed login. `allowed` is how many an account may have from a network; 0: without limit.
+    /// Notes a failed login to an account, which may be nobody's. `allowed` is how many an account may have from a network; 0: without limit.
     pub(super) fn failed(
         &mut self,
         username: Box<str>,
+        user_id: Option<UserId>,
         network: Network,
         allowed: usize,
         now_micros: u64,
@@ -77,7 +89,12 @@ impl Logins {
         }
         let key = Rc::new((username, network));
         self.failures.push_back((now_micros, Rc::clone(&key)));
-        self.times.entry(key).or_default().push_back(now_micros);
+        let failed = self.failed.entry(key).or_insert_with(|| Failed {
+            user_id,
+            times: VecDeque::new(),
+        });
+        failed.user_id = user_id;
+        failed.times.push_back(now_micros);
     }
 
     /// Whether somebody has logged in to an account from a network.
@@ -104,6 +121,15 @@ impl Logins {
         Some(Problem::over(Limit::AccountLogins, seconds))
     }
 
+    /// Whose account it is that failed from a network.
+    pub(super) fn user_id(&self, username: &str, network: Network) -> Option<UserId> {
+        self.failures(username, network)?.user_id
+    }
+
+    fn failures(&self, username: &str, network: Network) -> Option<&Failed> {
+        self.failed.get(&(Box::from(username), network))
+    }
+
     fn locked_for(
         &self,
         username: &str,
@@ -111,7 +137,7 @@ impl Logins {
         allowed: usize,
         now_micros: u64,
     ) -> Option<u32> {
-        let times = self.times.get(&(Box::from(username), network))?;
+        let times = &self.failures(username, network)?.times;
         let ends = times.get(times.len().checked_sub(allowed)?)? + WINDOW_MICROS;
         let left = ends.checked_sub(now_micros)?;
         Some((left / 1_000_000) as u32 + 1)
@@ -131,10 +157,10 @@ impl Logins {
         let Some((_, key)) = self.failures.pop_front() else {
             return;
         };
-        if let Some(times) = self.times.get_mut(&key) {
-            times.pop_front();
-            if times.is_empty() {
-                self.times.remove(&key);
+        if let Some(failed) = self.failed.get_mut(&key) {
+            failed.times.pop_front();
+            if failed.times.is_empty() {
+                self.failed.remove(&key);
             }
         }
     }
@@ -175,7 +201,7 @@ mod tests {
     }
 
     fn fail(logins: &mut Logins, username: &str, from: u8, at: u64) {
-        logins.failed(username.into(), network(from), 2, at);
+        logins.failed(username.into(), None, network(from), 2, at);
     }
 
     /// The limit that a login would meet, and the seconds that it would have to wait.
@@ -204,7 +230,7 @@ mod tests {
             None
         );
         logins.tick(2 * WINDOW_MICROS);
-        assert!(logins.failures.is_empty() && logins.times.is_empty());
+        assert!(logins.failures.is_empty() && logins.failed.is_empty());
     }
 
     #[test]
@@ -238,7 +264,7 @@ mod tests {
             logins.succeeded(n.to_string().into(), network(1));
         }
         assert_eq!(logins.failures.len(), FAILURES_MAX);
-        assert_eq!(logins.times.len(), FAILURES_MAX);
+        assert_eq!(logins.failed.len(), FAILURES_MAX);
         assert_eq!(
             (logins.known.all.len(), logins.known.order.len()),
             (KNOWN_MAX, KNOWN_MAX)

@@ -96,7 +96,7 @@ impl Owner {
         &mut self,
         asker: Asker,
         user_id: UserId,
-        command: &UserCommand,
+        command: UserCommand,
         cx: &mut Context<'_>,
     ) {
         let id = cx.placement().of_user(user_id);

@@ -3,9 +3,10 @@
 
 use bytes::Bytes;
 use rookery_schema::UserId;
-use rookery_schema::record::UserRegistered;
+use rookery_schema::record::{PasswordSet, UserRegistered};
 use rookery_schema::row::{Row, UserRow};
 
+use crate::ids::Invite;
 use crate::limits::Network;
 use crate::map::Map;
 use crate::mesh::Asker;
@@ -48,9 +49,20 @@ pub(crate) enum NameWaiter {
 #[derive(Debug)]
 pub(crate) struct Registration {
     pub(crate) asker: Asker,
-    /// Absent in trust mode.
-    pub(crate) password: Option<Box<str>>,
-    pub(crate) network: Network,
+    pub(crate) by: By,
+}
+
+/// How somebody registers.
+#[derive(Debug)]
+pub(crate) enum By {
+    /// By themselves. Without a password in trust mode.
+    Password {
+        password: Option<Box<str>>,
+        network: Network,
+        invite: Option<Box<Invite>>,
+    },
+    /// By an invite that was spent, with the hash of their password.
+    Invite(Option<Box<str>>),
 }
 
 /// A login that is asked for.
@@ -166,6 +178,23 @@ impl Names {
         rows.push(Row::User(row.clone()));
         self.found(user.username, row.clone());
         Ok(row)
+    }
+
+    /// Sets a user's password; false where there is no such user. An earlier password never takes the place of a
+    /// later one.
+    pub(crate) fn set_password(&mut self, set: &PasswordSet<'_>, rows: &mut Vec<Row>) -> bool {
+        let Some(Name::Applied(row)) = self.names.get_mut(set.username) else {
+            return false;
+        };
+        if row.user_id != set.user_id {
+            return false;
+        }
+        if row.updated_at <= set.at {
+            row.password_hash = set.password_hash.map(str::to_owned);
+            row.updated_at = set.at;
+            rows.push(Row::User((**row).clone()));
+        }
+        true
     }
 
     /// A name is in the store, and can be forgotten here.

@@ -114,7 +114,10 @@ pub(crate) fn end_session(host: &mut Host, user: UserId) {
     let UserCommand::EndSession {
         session_id,
         expires_at,
-    } = command;
+    } = command
+    else {
+        panic!("{command:?}");
+    };
     host.tell(ShardMessage::SessionEnded(SessionEnded {
         session_id,
         user_id,

@@ -1,11 +1,12 @@
-//! Usernames while the store can't be read.
+//! Usernames and passwords, while the store can't be read and while others are at it too.
 
+use rookery_engine::ids::Invite;
 use rookery_engine::mesh::problem::Problem;
-use rookery_engine::mesh::{Command, NameCommand, Outcome};
+use rookery_engine::mesh::{Command, Invited, NameCommand, Outcome, UserCommand};
 use rookery_engine::port::{Found, LogEvent, Opened, Read, StoreFault};
-use rookery_schema::record::{Record, UserRegistered};
+use rookery_schema::record::{PasswordSet, Record, UserRegistered};
 use rookery_schema::row::{Row, UserRow};
-use rookery_schema::{Offset, Timestamp, UserId};
+use rookery_schema::{Offset, SessionId, Timestamp, UserId};
 
 use crate::stage::{P0, SECOND, Stage, batch_of, network};
 
@@ -13,6 +14,7 @@ fn register(stage: &mut Stage, username: &str) -> u64 {
     let command = NameCommand::Register {
         password: None,
         network: network(),
+        invite: None,
     };
     stage.ask(Command::Name(username.into(), command))
 }
@@ -146,10 +148,14 @@ fn many_guesses_at_once_learn_no_more_than_one_after_the_other() {
         // The last one is right.
         stage.compare_password(n > LOGIN_RATE);
         match stage.answer(question) {
-            Some(Outcome::Refused(problem)) if n < LOGIN_RATE => {
-                assert_eq!(problem, Problem::WRONG_LOGIN);
+            Some(Outcome::NotLoggedIn { user_id, problem }) => {
+                assert_eq!(user_id, Some(user.user_id));
+                let code = match n < LOGIN_RATE {
+                    true => "wrong_credentials",
+                    false => "too_many_requests",
+                };
+                assert_eq!(problem.code, code);
             }
-            Some(Outcome::Refused(problem)) => assert_eq!(problem.code, "too_many_requests"),
             other => panic!("{other:?}"),
         }
     }
@@ -176,4 +182,54 @@ fn a_name_stays_taken_until_its_first_owner_is_stored() {
     let question = register(&mut stage, &name);
     assert!(stage.reads.is_empty(), "the store does not have it yet");
     stage.assert_refused(question, Problem::USERNAME_TAKEN);
+}
+
+#[test]
+fn a_login_with_a_password_that_is_replaced_meanwhile_fails() {
+    let mut stage = Stage::new();
+    let user = user(&mut stage);
+    let question = log_in(&mut stage, &user, 1)[0];
+    let at = Timestamp::from_millis(1);
+    let set = PasswordSet {
+        user_id: user.user_id,
+        at,
+        sessions_until: at,
+        username: &user.username,
+        password_hash: Some("another hash"),
+    };
+    stage.deliver(batch_of(&[Record::PasswordSet(set)]));
+    stage.answer_read(Ok(Found::Users(vec![user])));
+    stage.compare_password(true);
+    let outcome = stage.answer(question);
+    let problem = Problem::WRONG_LOGIN;
+    let user_id = None;
+    assert_eq!(outcome, Some(Outcome::NotLoggedIn { user_id, problem }));
+}
+
+#[test]
+fn of_two_who_spend_an_invite_at_once_one_does() {
+    let mut stage = Stage::new();
+    let owner = stage.owned_user();
+    let invite = Invite {
+        invite_id: SessionId::from_bytes(*owner.as_bytes()),
+        expires_at: Timestamp::from_millis(u64::MAX),
+    };
+    let spend = |stage: &mut Stage| {
+        let invited = Invited {
+            invite,
+            username: "ann".into(),
+            password_hash: None,
+        };
+        let command = UserCommand::SpendInvite(Box::new(invited));
+        stage.ask(Command::User(owner, command))
+    };
+    let (first, second) = (spend(&mut stage), spend(&mut stage));
+    stage.assert_refused(second, Problem::INVITE_INVALID);
+    stage.settle();
+    assert!(matches!(
+        stage.answer(first),
+        Some(Outcome::InviteSpent { .. })
+    ));
+    let later = spend(&mut stage);
+    stage.assert_refused(later, Problem::INVITE_INVALID);
 }

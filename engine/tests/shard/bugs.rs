@@ -221,6 +221,7 @@ fn a_store_finds_users_where_they_were_asked_for() {
         let command = NameCommand::Register {
             password,
             network: network(),
+            invite: None,
         };
         stage.ask(Command::Name(username.into(), command));
         stage.answer_read(Ok(Found::Chats(Vec::new())));
@@ -263,6 +264,7 @@ fn hashers_do_what_they_were_asked_to() {
         let command = NameCommand::Register {
             password: password(),
             network: network(),
+            invite: None,
         };
         let username = stage.username();
         stage.ask(Command::Name(username.into(), command));

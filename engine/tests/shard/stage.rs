@@ -181,6 +181,13 @@ impl Stage {
         })
     }
 
+    /// A user whose records this shard owns.
+    pub(crate) fn owned_user(&mut self) -> UserId {
+        self.find(UserId::from_bytes, |routing, id| {
+            routing.placement().of_user(id) == P0
+        })
+    }
+
     /// A chat that the other shard owns.
     pub(crate) fn foreign_chat(&mut self) -> ChatId {
         self.find(ChatId::from_bytes, |routing, id| {

@@ -35,3 +35,14 @@ pub enum AuthMode {
     /// By their own word.
     Trust,
 }
+
+/// Who may register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RegistrationMode {
+    /// Whoever reaches the server.
+    Open,
+    /// Whoever has an operator's invite.
+    Invite,
+    /// Nobody: operators create all users.
+    Closed,
+}

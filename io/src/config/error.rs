@@ -25,6 +25,15 @@ pub enum ConfigError {
         other: String,
     },
 
+    /// A setting has no effect without another.
+    #[error("{one} needs --{other}; give an address that users can't reach")]
+    Needs {
+        /// The one.
+        one: String,
+        /// The other, without its dashes.
+        other: &'static str,
+    },
+
     /// Two addresses are one, or one of them takes in the other.
     #[error("{one} {first} and {other} {second} overlap; give them different ports")]
     Overlapping {

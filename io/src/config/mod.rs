@@ -8,6 +8,7 @@ mod domain;
 mod endpoint;
 mod error;
 mod layers;
+mod operator_token;
 mod private_file;
 mod secret;
 mod settings;
@@ -24,12 +25,13 @@ use rookery_engine::http;
 use tracing::level_filters::LevelFilter;
 
 pub use self::{
-    choices::{AuthMode, Durability, LogEngine, StoreEngine},
+    choices::{AuthMode, Durability, LogEngine, RegistrationMode, StoreEngine},
     cpus::{CpuSet, Placement},
     credentials::{Credentials, CredentialsError},
     endpoint::Endpoint,
     error::ConfigError,
     layers::Origin,
+    operator_token::{OperatorToken, OperatorTokenError},
     private_file::Exposure,
     secret::{SecretError, token_keys, token_keys_or_new},
 };
@@ -85,6 +87,10 @@ pub struct Config {
     pub allowed_origins: Vec<http::Origin>,
     /// File with the keys that sign tokens.
     pub token_secret_file: PathBuf,
+    /// Who may register.
+    pub registration: RegistrationMode,
+    /// File with the token for operators' calls, where they are served.
+    pub operator_token_file: Option<PathBuf>,
     /// Messages a second and user, where there is a limit.
     pub user_rate: Option<NonZeroU32>,
     /// Failed logins in 5 minutes per account and address.
@@ -275,6 +281,8 @@ impl Resolver<'_> {
                 .optional(&settings::ALLOWED_ORIGIN)?
                 .unwrap_or_default(),
             token_secret_file: self.value_or(&settings::TOKEN_SECRET_FILE, token_secret)?,
+            registration: self.value(&settings::REGISTRATION)?,
+            operator_token_file: self.operator_token_file(admin_listen)?,
             user_rate: NonZeroU32::new(self.value(&settings::USER_RATE)?),
             user_bytes: self.quota(&settings::USER_BYTES, settings::USER_BYTES_DEFAULT)?,
             sockets_per_user: self.quota(
@@ -369,6 +377,21 @@ impl Resolver<'_> {
                 address: listen,
             }),
             auth => Ok(auth),
+        }
+    }
+
+    /// Operators' calls are served at the admin address alone, which users can't reach.
+    fn operator_token_file(
+        &mut self,
+        admin: Option<SocketAddr>,
+    ) -> Result<Option<PathBuf>, ConfigError> {
+        let file = self.optional(&settings::OPERATOR_TOKEN_FILE)?;
+        match (&file, admin) {
+            (Some(_), None) => Err(ConfigError::Needs {
+                one: self.name(&settings::OPERATOR_TOKEN_FILE),
+                other: settings::ADMIN_LISTEN.text.name,
+            }),
+            (None, _) | (Some(_), Some(_)) => Ok(file),
         }
     }
 

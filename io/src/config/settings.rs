@@ -4,7 +4,7 @@
 use tracing::level_filters::LevelFilter;
 
 use super::{
-    choices::{AuthMode, Durability, LogEngine, StoreEngine},
+    choices::{AuthMode, Durability, LogEngine, RegistrationMode, StoreEngine},
     domain::{
         Address, Choice, CpuList, Domain, Endpoints, FilePath, Form, Name, Networks, Number,
         Origins, Seconds, Switch, Urls,
@@ -82,7 +82,7 @@ impl<D: Domain> Described for Setting<D> {
 }
 
 /// All settings, in the order in which they are listed.
-pub(super) static ALL: [&dyn Described; 29] = [
+pub(super) static ALL: [&dyn Described; 31] = [
     &LISTEN,
     &ADMIN_LISTEN,
     &PUBLIC_URL,
@@ -103,6 +103,8 @@ pub(super) static ALL: [&dyn Described; 29] = [
     &TRUST_ANYONE,
     &ALLOWED_ORIGIN,
     &TOKEN_SECRET_FILE,
+    &REGISTRATION,
+    &OPERATOR_TOKEN_FILE,
     &USER_RATE,
     &USER_BYTES,
     &SOCKETS_PER_USER,
@@ -315,6 +317,27 @@ pub(super) static TOKEN_SECRET_FILE: Setting<FilePath> = setting(
     "FILE",
     "token.secret in the data directory",
     "File with the keys that sign tokens, one a line, of this user and mode 0600, or of root and 0440; generated where it does not exist",
+    FilePath,
+);
+
+pub(super) static REGISTRATION: Setting<Choice<RegistrationMode>> = setting(
+    "registration",
+    "MODE",
+    "open",
+    "Who may register: whoever reaches the server, whoever has an operator's invite, or nobody",
+    Choice(&[
+        ("open", RegistrationMode::Open),
+        ("invite", RegistrationMode::Invite),
+        ("closed", RegistrationMode::Closed),
+    ]),
+);
+
+pub(super) static OPERATOR_TOKEN_FILE: Setting<FilePath> = setting(
+    "operator-token-file",
+    "FILE",
+    "unset",
+    "File with the token for operators' calls, which --admin-listen then serves; 32 bytes or more, mode 0600, or 0440 \
+     if root's",
     FilePath,
 );
 

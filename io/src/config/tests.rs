@@ -79,6 +79,8 @@ fn defaults_are_those_of_the_contract() {
         auth: AuthMode::Token,
         allowed_origins: Vec::new(),
         token_secret_file: "./data/token.secret".into(),
+        registration: RegistrationMode::Open,
+        operator_token_file: None,
         user_rate: None,
         user_bytes: 134_217_728,
         sockets_per_user: 64,
@@ -122,7 +124,7 @@ fn flags_win_over_variables_over_the_file_over_defaults() {
 }
 
 /// A value other than the default for every setting, as in a flag.
-const EVERY: [(&str, &str); 28] = [
+const EVERY: [(&str, &str); 30] = [
     ("listen", "0.0.0.0:80"),
     ("admin-listen", "[::1]:9100"),
     ("public-url", "https://chat.example,http://localhost:8000"),
@@ -145,6 +147,8 @@ const EVERY: [(&str, &str); 28] = [
         "https://app.example,capacitor://localhost",
     ),
     ("token-secret-file", "/etc/rookery/secret"),
+    ("registration", "invite"),
+    ("operator-token-file", "/etc/rookery/operator.token"),
     ("user-rate", "7"),
     ("user-bytes", "1000"),
     ("sockets-per-user", "5"),

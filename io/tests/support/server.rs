@@ -163,7 +163,7 @@ fn run(mut command: Command, log: &Path) -> Command {
 }
 
 /// An address on which nobody listens, a moment ago.
-fn free_addr() -> SocketAddr {
+pub fn free_addr() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()

@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use rookery_engine::config::{AuthMode, ShardConfig};
+use rookery_engine::config::{AuthMode, RegistrationMode, ShardConfig};
 use rookery_engine::effect::{ConnEffect, Effects, HandedOff};
 use rookery_engine::ids::ConnId;
 use rookery_engine::input::{Input, Now};
@@ -281,6 +281,8 @@ pub(crate) fn config(cpus: &[Option<usize>]) -> ServerConfig {
         user_bytes: 0,
         sockets_per_user: 0,
         login_rate: 10,
+        registration: RegistrationMode::Open,
+        operator_token: None,
         connections_per_address: PerAddress::Max(0),
         proxies: Proxies::default(),
         appends_in_flight_max: 1,

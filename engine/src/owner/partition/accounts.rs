@@ -1,21 +1,19 @@
-//! Registrations and logins.
+//! What is asked of usernames, and logins.
 
 use bytes::Bytes;
 use rookery_schema::UserId;
-use rookery_schema::record::{Record, UserRegistered};
-use rookery_schema::row::{Row, UserRow};
+use rookery_schema::record::Record;
+use rookery_schema::row::UserRow;
 
 use crate::context::Context;
 use crate::edge::port::{Found, PasswordCheck, PasswordJob, PasswordOutcome, Read, StoreFault};
 use crate::hashing::Kind;
 use crate::limits::Network;
 use crate::mesh::problem::Problem;
-use crate::mesh::{Asker, Created, NameCommand, Outcome};
-use crate::owner::changes::ChangeKey;
-use crate::owner::names::{LogIn, Name, NameWaiter, ParkedUser, Registration};
+use crate::mesh::{Asker, NameCommand, Outcome};
+use crate::owner::names::{By, LogIn, Name, NameWaiter, ParkedUser, Registration};
 use crate::owner::partition::{Partition, PartitionRead, PasswordWait};
 use crate::owner::progress::SpanId;
-use crate::user::user_json;
 
 impl Partition {
     /// Does a command on a username.
@@ -27,13 +25,21 @@ impl Partition {
         cx: &mut Context<'_>,
     ) {
         match command {
-            NameCommand::Register { password, network } => {
-                let registration = Registration {
-                    asker,
+            NameCommand::Register {
+                password,
+                network,
+                invite,
+            } => {
+                let by = By::Password {
                     password,
                     network,
+                    invite,
                 };
-                self.register(username, registration, cx);
+                self.register(username, Registration { asker, by }, cx);
+            }
+            NameCommand::RegisterInvited { password_hash } => {
+                let by = By::Invite(password_hash);
+                self.register(username, Registration { asker, by }, cx);
             }
             NameCommand::LogIn { password, network } => {
                 let log_in = LogIn {
@@ -42,6 +48,9 @@ impl Partition {
                     network,
                 };
                 self.log_in(username, log_in, cx);
+            }
+            NameCommand::SetPassword(user, new) => {
+                self.set_password(asker, username, user, *new, cx);
             }
         }
     }
@@ -61,7 +70,9 @@ impl Partition {
     /// Checks a password.
     fn log_in(&mut self, username: &str, log_in: LogIn, cx: &mut Context<'_>) {
         if let Some(problem) = self.lockout(username, log_in.network, cx) {
-            return cx.refuse(log_in.asker, problem);
+            let user_id = self.logins.user_id(username, log_in.network);
+            let outcome = Outcome::NotLoggedIn { user_id, problem };
+            return cx.answer(log_in.asker, outcome);
         }
         match self.names.get(username) {
             Some(Name::Applied(user)) => {
@@ -152,51 +163,6 @@ impl Partition {
         }
     }
 
-    fn begin_registration(
-        &mut self,
-        username: &str,
-        registration: Registration,
-        cx: &mut Context<'_>,
-    ) {
-        let Registration {
-            asker,
-            password,
-            network,
-        } = registration;
-        let user_id = UserId::v7(cx.now.wall, &cx.random());
-        self.names.claim(username, user_id);
-        match password {
-            Some(password) => {
-                let wait = PasswordWait::Register {
-                    asker,
-                    username: username.into(),
-                    user_id,
-                };
-                let job = self.password_job(wait, &password, PasswordCheck::Hash);
-                cx.hash(job, Kind::Registration, network);
-            }
-            None => self.append_registration(asker, username, user_id, None, cx),
-        }
-    }
-
-    fn append_registration(
-        &mut self,
-        asker: Asker,
-        username: &str,
-        user_id: UserId,
-        password_hash: Option<&str>,
-        cx: &mut Context<'_>,
-    ) {
-        let user = UserRegistered {
-            user_id,
-            at: cx.now.wall,
-            username,
-            password_hash,
-        };
-        let record = Record::UserRegistered(user);
-        self.append_change(asker, ChangeKey::User(user_id), &record, cx);
-    }
-
     fn begin_log_in(
         &mut self,
         username: &str,
@@ -213,7 +179,10 @@ impl Partition {
         let Some(password) = password else {
             return match user_id {
                 Some(user_id) => cx.answer(asker, logged_in(user_id, username)),
-                None => cx.refuse(asker, Problem::WRONG_LOGIN),
+                None => {
+                    let problem = Problem::WRONG_LOGIN;
+                    cx.answer(asker, Outcome::NotLoggedIn { user_id, problem });
+                }
             };
         };
         let against = match user.and_then(|user| user.password_hash.clone()) {
@@ -234,7 +203,7 @@ impl Partition {
         cx.hash(job, kind, network);
     }
 
-    fn password_job(
+    pub(super) fn password_job(
         &mut self,
         wait: PasswordWait,
         password: &str,
@@ -263,19 +232,10 @@ impl Partition {
                 PasswordWait::Register {
                     asker,
                     username,
-                    user_id,
+                    claim,
                 },
-                PasswordOutcome::Hashed(hash),
-            ) => self.append_registration(asker, &username, user_id, Some(&hash), cx),
-            (PasswordWait::Register { asker, user_id, .. }, PasswordOutcome::Busy) => {
-                self.names.release(user_id);
-                cx.refuse(asker, Problem::LOGIN_BUSY);
-            }
-            (PasswordWait::Register { asker, user_id, .. }, PasswordOutcome::Verified(_)) => {
-                cx.bug("a password was to be hashed, and one was compared");
-                self.names.release(user_id);
-                cx.refuse(asker, Problem::NOT_ANSWERED);
-            }
+                outcome,
+            ) => self.registration_hashed(asker, &username, claim, outcome, cx),
             (
                 PasswordWait::LogIn {
                     asker,
@@ -285,14 +245,24 @@ impl Partition {
                 },
                 PasswordOutcome::Verified(is_right),
             ) => {
-                let user_id = user_id.filter(|_| is_right);
-                let outcome = self.judge(username, user_id, network, cx);
+                let outcome = self.judge(username, user_id, is_right, network, cx);
                 cx.answer(asker, outcome);
             }
+            (
+                PasswordWait::Set {
+                    asker,
+                    username,
+                    user,
+                },
+                outcome,
+            ) => self.password_hashed(asker, &username, user, outcome, cx),
             (PasswordWait::LogIn { asker, .. }, PasswordOutcome::Busy) => {
                 cx.refuse(asker, Problem::LOGIN_BUSY);
             }
-            (PasswordWait::LogIn { asker, .. }, PasswordOutcome::Hashed(_)) => {
+            (
+                PasswordWait::LogIn { asker, .. },
+                PasswordOutcome::Hashed(_) | PasswordOutcome::Common,
+            ) => {
                 cx.bug("a password was to be compared, and one was hashed");
                 cx.refuse(asker, Problem::NOT_ANSWERED);
             }
@@ -313,53 +283,55 @@ impl Partition {
         &mut self,
         username: Box<str>,
         user_id: Option<UserId>,
+        is_right: bool,
         network: Network,
         cx: &Context<'_>,
     ) -> Outcome {
         if let Some(problem) = self.lockout(&username, network, cx) {
-            return Outcome::Refused(problem);
+            return Outcome::NotLoggedIn { user_id, problem };
         }
         match user_id {
-            Some(user_id) => {
+            Some(user_id) if is_right => {
                 let outcome = logged_in(user_id, &username);
                 self.logins.succeeded(username, network);
                 outcome
             }
-            None => {
+            user_id => {
                 let allowed = cx.config.login_rate as usize;
+                let now_micros = cx.now.micros;
                 self.logins
-                    .failed(username, network, allowed, cx.now.micros);
-                Outcome::Refused(Problem::WRONG_LOGIN)
+                    .failed(username, user_id, network, allowed, now_micros);
+                let problem = Problem::WRONG_LOGIN;
+                Outcome::NotLoggedIn { user_id, problem }
             }
         }
     }
 
-    /// Applies a registration, once its name is known to be free or taken.
-    pub(super) fn apply_user(
+    /// Puts a record behind the reading of its name.
+    pub(super) fn park_record(
         &mut self,
-        user: &UserRegistered<'_>,
+        username: &str,
         span: SpanId,
         bytes: &Bytes,
-        rows: &mut Vec<Row>,
         cx: &mut Context<'_>,
     ) {
-        if self.names.is_known(user.username) {
-            return self.apply_known_user(user, span, rows, cx);
-        }
         self.progress.hold(span, cx);
         let parked = ParkedUser {
             span,
             bytes: bytes.clone(),
         };
-        self.wait_for_name(user.username, NameWaiter::Record(parked), cx);
+        self.wait_for_name(username, NameWaiter::Record(parked), cx);
     }
 
-    /// Applies a registration whose name is known to be free or taken by now.
+    /// Applies a record whose name was read.
     pub(super) fn apply_parked_user(&mut self, parked: &ParkedUser, cx: &mut Context<'_>) {
         let mut rows = Vec::new();
         match Record::decode(&parked.bytes) {
             Ok(Record::UserRegistered(user)) => {
                 self.apply_known_user(&user, parked.span, &mut rows, cx);
+            }
+            Ok(Record::PasswordSet(set)) => {
+                self.apply_known_password(&set, parked.span, &mut rows, cx);
             }
             Ok(
                 Record::MessagePosted(_)
@@ -368,32 +340,9 @@ impl Partition {
                 | Record::MemberRemoved(_)
                 | Record::SessionEnded(_),
             )
-            | Err(_) => cx.bug("a registration that was understood is understood no more"),
+            | Err(_) => cx.bug("a record about a user that was understood is understood no more"),
         }
         self.write_and_release(parked.span, rows, cx);
-    }
-
-    fn apply_known_user(
-        &mut self,
-        user: &UserRegistered<'_>,
-        span: SpanId,
-        rows: &mut Vec<Row>,
-        cx: &mut Context<'_>,
-    ) {
-        let outcome = self.names.apply(user, rows).map(|row| user_json(&row));
-        if outcome.is_ok()
-            && let Some(on_stored) = self.progress.on_stored(span, cx)
-        {
-            on_stored.names.push(user.username.into());
-        }
-        let outcome = || match &outcome {
-            Ok(body) => Outcome::Json {
-                created: Some(Box::new(Created::User(user.user_id))),
-                body: body.clone(),
-            },
-            Err(problem) => Outcome::Refused(*problem),
-        };
-        self.answer_when_stored(span, ChangeKey::User(user.user_id), outcome, cx);
     }
 }
 

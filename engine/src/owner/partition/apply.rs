@@ -107,7 +107,8 @@ impl Partition {
                 | Record::MemberAdded(_)
                 | Record::MemberRemoved(_)
                 | Record::UserRegistered(_)
-                | Record::SessionEnded(_),
+                | Record::SessionEnded(_)
+                | Record::PasswordSet(_),
             )
             | Err(_) => {}
         }
@@ -165,6 +166,7 @@ impl Partition {
             }
             Record::UserRegistered(user) => self.apply_user(user, span, bytes, rows, cx),
             Record::SessionEnded(ended) => self.apply_session_end(*ended, applying, rows, cx),
+            Record::PasswordSet(set) => self.apply_password(set, span, bytes, rows, cx),
         }
     }
 
@@ -253,7 +255,8 @@ impl Partition {
             | Record::MessagePosted(_)
             | Record::MemberRemoved(_)
             | Record::UserRegistered(_)
-            | Record::SessionEnded(_) => {}
+            | Record::SessionEnded(_)
+            | Record::PasswordSet(_) => {}
         }
         let Some(chat) = self.chats.active(chat_id) else {
             let reason = format!("it is for chat {chat_id}, which was never created");
@@ -320,7 +323,8 @@ impl Partition {
                 Record::MessagePosted(_)
                 | Record::ChatCreated(_)
                 | Record::UserRegistered(_)
-                | Record::SessionEnded(_) => {}
+                | Record::SessionEnded(_)
+                | Record::PasswordSet(_) => {}
             },
             Folded::Full(user_id) => {
                 let key = ChangeKey::Added(chat_id, user_id);
@@ -339,7 +343,8 @@ impl Partition {
             Record::MessagePosted(_)
             | Record::MemberRemoved(_)
             | Record::UserRegistered(_)
-            | Record::SessionEnded(_) => return,
+            | Record::SessionEnded(_)
+            | Record::PasswordSet(_) => return,
         };
         let Some(chat) = self.chat_of_record(chat_id, cx) else {
             return;
@@ -402,8 +407,16 @@ impl Partition {
             expires_at: ended.expires_at,
         });
         cx.send_to_all(|| ShardMessage::SessionEnded(ended));
+        let invited = self.invited.remove(&ended.session_id);
+        let outcome = || match &invited {
+            Some(invited) => Outcome::InviteSpent {
+                username: invited.username.clone(),
+                password_hash: invited.password_hash.clone(),
+            },
+            None => Outcome::Done,
+        };
         let key = ChangeKey::Session(ended.session_id);
-        self.answer_when_stored(applying.span, key, || Outcome::Done, cx);
+        self.answer_when_stored(applying.span, key, outcome, cx);
     }
 
     /// Shows a chat to whoever waits for a change of it. Every member is in what is shown: it is not

@@ -6,7 +6,7 @@ use crate::mesh::{Asker, Outcome, ShardMessage, SubscriptionAnswer};
 use crate::owner::appends::Pending;
 use crate::owner::chats::Parked;
 use crate::owner::names::{LogIn, NameWaiter, Registration};
-use crate::owner::partition::{Partition, PasswordWait};
+use crate::owner::partition::{Partition, PartitionRead, PasswordWait};
 
 impl Partition {
     /// The partition is not here any more. Whoever waits is answered: as of unknown outcome, where something may
@@ -60,7 +60,13 @@ impl Partition {
                 }),
         );
         undone.extend(self.passwords.drain().map(|wait| match wait {
-            PasswordWait::Register { asker, .. } | PasswordWait::LogIn { asker, .. } => asker,
+            PasswordWait::Register { asker, .. }
+            | PasswordWait::LogIn { asker, .. }
+            | PasswordWait::Set { asker, .. } => asker,
+        }));
+        undone.extend(self.reads.drain().filter_map(|read| match read {
+            PartitionRead::User(asker, _) => Some(asker),
+            PartitionRead::Chat(_) | PartitionRead::Page(..) | PartitionRead::Name(_) => None,
         }));
         undone
     }

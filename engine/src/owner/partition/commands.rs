@@ -4,6 +4,7 @@ use rookery_schema::record::{MessagePosted, Record, SessionEnded};
 use rookery_schema::{ChatId, MessageId, UserId};
 
 use crate::context::Context;
+use crate::edge::port::Read;
 use crate::mesh::problem::Problem;
 use crate::mesh::{
     Asker, ChatCommand, Outcome, Post, ShardMessage, Subscription, SubscriptionAnswer, UserCommand,
@@ -167,10 +168,10 @@ impl Partition {
         &mut self,
         asker: Asker,
         user_id: UserId,
-        command: &UserCommand,
+        command: UserCommand,
         cx: &mut Context<'_>,
     ) {
-        match *command {
+        match command {
             UserCommand::EndSession {
                 session_id,
                 expires_at,
@@ -181,6 +182,23 @@ impl Partition {
                     expires_at,
                 });
                 self.append_change(asker, ChangeKey::Session(session_id), &record, cx);
+            }
+            UserCommand::SpendInvite(invited) => {
+                let invite = invited.invite;
+                if self.invited.contains_key(&invite.invite_id) {
+                    return cx.refuse(asker, Problem::INVITE_INVALID);
+                }
+                let record = Record::SessionEnded(SessionEnded {
+                    session_id: invite.invite_id,
+                    user_id,
+                    expires_at: invite.expires_at,
+                });
+                self.invited.insert(invite.invite_id, invited);
+                self.append_change(asker, ChangeKey::Session(invite.invite_id), &record, cx);
+            }
+            UserCommand::SetPassword(password) => {
+                let read = PartitionRead::User(asker, password);
+                self.read(read, Read::User(user_id), cx);
             }
         }
     }

@@ -6,17 +6,20 @@ mod apply;
 mod closing;
 mod commands;
 mod memory;
+mod passwords;
+mod registrations;
 
 use std::collections::VecDeque;
 
-use rookery_schema::{ChatId, Offset, PartitionId, UserId};
+use rookery_schema::{ChatId, Offset, PartitionId, SessionId, UserId};
 
 use crate::context::Context;
 use crate::edge::port::{AppendFault, Found, LogRequest, Opened, Part, Read, StoreFault, Token};
+use crate::ids::Invite;
 use crate::limits::Network;
 use crate::map::{Map, Unanswered};
 use crate::mesh::problem::Problem;
-use crate::mesh::{Asker, Outcome, ShardMessage};
+use crate::mesh::{Asker, Invited, NewPassword, Outcome, ShardMessage, UserVersion};
 use crate::owner::appends::{APPEND_DEADLINE_MICROS, Appends, Pending};
 use crate::owner::budget::Budget;
 use crate::owner::changes::{ChangeKey, Changes};
@@ -43,6 +46,17 @@ enum PartitionRead {
     Chat(ChatId),
     Page(ChatId, PageKey),
     Name(Box<str>),
+    /// The user whose password is to be set.
+    User(Asker, Box<NewPassword>),
+}
+
+/// By what somebody registers whose password is being hashed.
+#[derive(Debug)]
+enum Claim {
+    /// The name is claimed for them.
+    User(UserId),
+    /// The name is not claimed before this is spent.
+    Invite(Box<Invite>),
 }
 
 /// A password that the hashers work on.
@@ -51,13 +65,18 @@ enum PasswordWait {
     Register {
         asker: Asker,
         username: Box<str>,
-        user_id: UserId,
+        claim: Claim,
     },
     LogIn {
         asker: Asker,
         username: Box<str>,
         user_id: Option<UserId>,
         network: Network,
+    },
+    Set {
+        asker: Asker,
+        username: Box<str>,
+        user: UserVersion,
     },
 }
 
@@ -87,6 +106,8 @@ pub(crate) struct Partition {
     logins: Logins,
     /// Who waits for a change to be in the store.
     changes: Changes,
+    /// Registrations whose invites are being spent.
+    invited: Map<SessionId, Box<Invited>>,
     pages: Map<(ChatId, PageKey), Vec<(Asker, PartialPage)>>,
     reads: Unanswered<PartitionRead>,
     passwords: Unanswered<PasswordWait>,
@@ -113,6 +134,7 @@ impl Partition {
             names: Names::default(),
             logins: Logins::default(),
             changes: Changes::default(),
+            invited: Map::default(),
             pages: Map::default(),
             reads: Unanswered::above(number_base),
             passwords: Unanswered::above(number_base),
@@ -253,7 +275,10 @@ impl Partition {
         match key {
             ChangeKey::Chat(chat_id) => self.chats.abandon_creation(chat_id),
             ChangeKey::User(user_id) => self.names.release(user_id),
-            ChangeKey::Added(..) | ChangeKey::Removed(..) | ChangeKey::Session(_) => {}
+            ChangeKey::Session(session_id) => {
+                self.invited.remove(&session_id);
+            }
+            ChangeKey::Added(..) | ChangeKey::Removed(..) | ChangeKey::Password(..) => {}
         }
     }
 
@@ -286,6 +311,9 @@ impl Partition {
             Some(PartitionRead::Chat(chat_id)) => self.chat_read(chat_id, outcome, cx),
             Some(PartitionRead::Page(chat_id, key)) => self.page_read(chat_id, key, &outcome, cx),
             Some(PartitionRead::Name(username)) => self.name_read(&username, outcome, cx),
+            Some(PartitionRead::User(asker, password)) => {
+                self.user_read(asker, password, outcome, cx);
+            }
             None => self.stale_or_bug(number, "a read that nobody asked for", cx),
         }
     }

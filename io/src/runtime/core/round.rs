@@ -9,12 +9,15 @@ use std::time::Duration;
 use glommio::timer::Timer;
 use rookery_engine::effect::{Effects, Notice};
 use rookery_engine::input::Input;
+use rookery_engine::security::SecurityEvent;
 
 use super::Core;
 use crate::metrics;
 use crate::runtime::Engine;
 use crate::runtime::outside::{Control, News};
 
+/// Target of the security log's lines.
+const SECURITY: &str = "security";
 /// How long to wait before retrying what another thread's ring had no room for.
 const RETRY_AFTER: Duration = Duration::from_millis(1);
 
@@ -152,9 +155,27 @@ fn report(notice: Notice) {
             "a request names its client, and its peer is no trusted proxy: if it is one, add it to --trusted-proxies; \
              until then all of its clients count as one"
         ),
+        Notice::Security(event) => report_security(&event),
+        Notice::SecurityLeftOut { act, count } => tracing::warn!(
+            target: SECURITY,
+            event = act.name(),
+            left_out = count,
+            "security events were left out, since there are too many; rookery_security_events_total counts all"
+        ),
         Notice::Bug { what } => tracing::error!(
             what,
             "a bug in this program: please report this line; rookery_bugs_total counts how often"
         ),
     }
+}
+
+fn report_security(event: &SecurityEvent) {
+    tracing::info!(
+        target: SECURITY,
+        event = event.act.name(),
+        outcome = event.outcome,
+        user_id = event.user_id.map(tracing::field::display),
+        address = %event.network.address(),
+        "security event"
+    );
 }

@@ -40,7 +40,7 @@ statements! {
     remove_chat_of_user: "DELETE FROM KEYSPACE.chats_by_user USING TIMESTAMP ? \
         WHERE user_id = ? AND chat_id = ?",
     add_user: "INSERT INTO KEYSPACE.users (user_id, username, password_hash, created_at, updated_at) \
-        VALUES (?, ?, ?, ?, ?)",
+        VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?",
     add_user_name: "INSERT INTO KEYSPACE.users_by_name (bucket, username, user_id) VALUES (?, ?, ?)",
     add_ended_session: "INSERT INTO KEYSPACE.ended_sessions (bucket, session_id, expires_at) \
         VALUES (?, ?, ?) USING TTL ?",

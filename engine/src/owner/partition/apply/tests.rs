@@ -71,7 +71,7 @@ fn a_record_that_waits_for_its_chat_was_understood() {
 }
 
 #[test]
-#[should_panic(expected = "a bug: a registration that was understood is understood no more")]
+#[should_panic(expected = "a bug: a record about a user that was understood is understood no more")]
 fn a_registration_that_waits_for_its_name_was_understood() {
     let mut surroundings = Surroundings::new();
     let cx = &mut surroundings.at(0);

@@ -150,6 +150,8 @@ fn user(row: &UserRow) -> impl SerializeRow + '_ {
         set(hash),
         timestamp(row.created_at),
         timestamp(row.updated_at),
+        // In microseconds, as the server would have it: of two contents of a row, the later one stays.
+        bigint(row.updated_at.millis() * 1000),
     )
 }
 

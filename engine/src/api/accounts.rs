@@ -1,0 +1,131 @@
+//! Registrations and logins.
+
+use std::borrow::Cow;
+
+use rookery_schema::limits::{PASSWORD_BYTES_MAX, USERNAME_BYTES_MAX};
+use serde::Deserialize;
+
+use crate::api::body::{as_json, fields};
+use crate::api::reply::ReplyTo;
+use crate::api::{Action, Api, Call, Handled};
+use crate::config::{AuthMode, RegistrationMode};
+use crate::context::Context;
+use crate::ids::Invite;
+use crate::limits::Client;
+use crate::mesh::problem::Problem;
+use crate::mesh::{AddressCommand, Command, NameCommand};
+use crate::passwords::check_new_password;
+
+#[derive(Deserialize)]
+struct Credentials<'a> {
+    #[serde(borrow)]
+    username: Cow<'a, str>,
+    #[serde(borrow, default)]
+    password: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct Invitation<'a> {
+    #[serde(borrow, default)]
+    invite: Option<Cow<'a, str>>,
+}
+
+impl Api<'_> {
+    pub(super) fn register(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
+        let invite = match cx.config.registration {
+            RegistrationMode::Open => None,
+            RegistrationMode::Invite => Some(self.invite(call, cx)?),
+            RegistrationMode::Closed => return Err(Problem::REGISTRATION_CLOSED),
+        };
+        let client = call.client(cx);
+        let (username, command) = self.registration(call, client, invite)?;
+        Ok(self.ask_of_name(username, command, client))
+    }
+
+    /// The invite that a registration comes with.
+    fn invite(self, call: &Call<'_>, cx: &Context<'_>) -> Result<Invite, Problem> {
+        let json = as_json(call.request)?;
+        let Invitation { invite } = fields(&json)?;
+        let code = invite.ok_or(Problem::INVITE_REQUIRED)?;
+        self.gate
+            .verify_invite(code.as_bytes(), cx.now.latest_wall)
+            .ok_or(Problem::INVITE_INVALID)
+    }
+
+    /// The registration that a request asks for, if name and password may be had.
+    pub(super) fn registration(
+        self,
+        call: &Call<'_>,
+        client: Client,
+        invite: Option<Invite>,
+    ) -> Result<(Box<str>, NameCommand), Problem> {
+        let json = as_json(call.request)?;
+        let credentials: Credentials<'_> = fields(&json)?;
+        let username = checked_username(&credentials.username)?;
+        let password = self.password(credentials.password)?;
+        if let Some(password) = &password {
+            check_new_password(password, &username)?;
+        }
+        let command = NameCommand::Register {
+            password,
+            network: client.network,
+            invite: invite.map(Box::new),
+        };
+        Ok((username, command))
+    }
+
+    pub(super) fn log_in(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
+        let json = as_json(call.request)?;
+        let credentials: Credentials<'_> = fields(&json)?;
+        let username = checked_username(&credentials.username)?;
+        let password = self.password(credentials.password)?;
+        let client = call.client(cx);
+        let command = NameCommand::LogIn {
+            password,
+            network: client.network,
+        };
+        Ok(self.ask_of_name(username, command, client))
+    }
+
+    /// A command on a name; by the shard that counts for its client's network, where limits apply to it.
+    fn ask_of_name(self, username: Box<str>, command: NameCommand, client: Client) -> Action {
+        let is_limited = self.gate.mode() == AuthMode::Token && !client.is_spared;
+        let command = match is_limited {
+            true => Command::Address(client.network, AddressCommand::Name(username, command)),
+            false => Command::Name(username, command),
+        };
+        Action::ask(command, ReplyTo::Plain)
+    }
+
+    /// The password, if this mode requires one.
+    pub(super) fn password(self, given: Option<Cow<'_, str>>) -> Result<Option<Box<str>>, Problem> {
+        if self.gate.mode() == AuthMode::Trust {
+            return Ok(None);
+        }
+        let password = given.ok_or(Problem::malformed("password is missing"))?;
+        if password.is_empty() || password.len() > PASSWORD_BYTES_MAX {
+            return Err(Problem::out_of_bounds(const_format::concatcp!(
+                "password must be 1 to ",
+                PASSWORD_BYTES_MAX,
+                " bytes of UTF-8",
+            )));
+        }
+        Ok(Some(password.as_ref().into()))
+    }
+}
+
+fn checked_username(username: &str) -> Result<Box<str>, Problem> {
+    if username.is_empty() || username.len() > USERNAME_BYTES_MAX {
+        return Err(Problem::out_of_bounds(const_format::concatcp!(
+            "username must be 1 to ",
+            USERNAME_BYTES_MAX,
+            " bytes of UTF-8",
+        )));
+    }
+    if username.chars().any(char::is_control) {
+        return Err(Problem::out_of_bounds(
+            "username must not have control characters",
+        ));
+    }
+    Ok(username.into())
+}

@@ -1,0 +1,137 @@
+//! Which calls the security log tells of, and as what.
+
+use rookery_schema::UserId;
+
+use crate::api::routes::Endpoint;
+use crate::context::Context;
+use crate::http::Status;
+use crate::limits::Network;
+use crate::mesh::problem::Problem;
+use crate::mesh::{Created, Outcome};
+use crate::security::{Act, DONE, SecurityEvent};
+
+/// A call that the security log tells of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Audit {
+    act: Act,
+    /// The user whom the path names.
+    user_id: Option<UserId>,
+    network: Network,
+}
+
+impl Audit {
+    /// A call of an endpoint, where it is one that is told of.
+    pub(super) fn of(
+        endpoint: Endpoint,
+        user_id: Option<UserId>,
+        network: impl FnOnce() -> Network,
+    ) -> Option<Self> {
+        let act = act_of(endpoint)?;
+        Some(Self {
+            act,
+            user_id,
+            network: network(),
+        })
+    }
+
+    /// A call from a page of another origin.
+    pub(super) const fn of_foreign_origin(network: Network) -> Self {
+        Self {
+            act: Act::ForeignOrigin,
+            user_id: None,
+            network,
+        }
+    }
+
+    /// Notes that it was refused at once.
+    pub(super) fn refused_at_once(self, problem: &Problem, cx: &mut Context<'_>) {
+        self.refused(problem, self.user_id, cx);
+    }
+
+    /// Notes that it was done at once.
+    pub(super) fn done(self, cx: &mut Context<'_>) {
+        self.note(DONE, self.user_id, cx);
+    }
+
+    /// Notes how another part answered.
+    pub(super) fn answered(self, outcome: &Outcome, cx: &mut Context<'_>) {
+        match outcome {
+            Outcome::Json {
+                created: Some(created),
+                ..
+            } => match **created {
+                Created::User(user_id) => self.note(DONE, Some(user_id), cx),
+                Created::Chat(_) => {}
+            },
+            Outcome::Done => self.note(DONE, self.user_id, cx),
+            Outcome::NotLoggedIn { user_id, problem } => self.refused(problem, *user_id, cx),
+            Outcome::Refused(problem) => self.refused(problem, self.user_id, cx),
+            Outcome::LoggedIn { .. }
+            | Outcome::Posted { .. }
+            | Outcome::Json { created: None, .. }
+            | Outcome::Page { .. }
+            | Outcome::Activity(_)
+            | Outcome::Summary(_)
+            | Outcome::InviteSpent { .. }
+            | Outcome::Metrics(_)
+            | Outcome::Elsewhere => {}
+        }
+    }
+
+    fn refused(self, problem: &Problem, user_id: Option<UserId>, cx: &mut Context<'_>) {
+        // What is wrong with the server, or with a field, is nobody's attempt.
+        if is_attempt(problem) {
+            let limit = problem.limit.map(|limit| limit.name());
+            self.note(limit.unwrap_or(problem.code), user_id, cx);
+        }
+    }
+
+    fn note(self, outcome: &'static str, user_id: Option<UserId>, cx: &mut Context<'_>) {
+        cx.note_security(SecurityEvent {
+            act: self.act,
+            outcome,
+            user_id,
+            network: self.network,
+        });
+    }
+}
+
+const fn act_of(endpoint: Endpoint) -> Option<Act> {
+    match endpoint {
+        Endpoint::LogIn => Some(Act::LogIn),
+        Endpoint::Register => Some(Act::Register),
+        Endpoint::MakeInvite => Some(Act::MakeInvite),
+        Endpoint::CreateUser => Some(Act::CreateUser),
+        Endpoint::SetPassword => Some(Act::SetPassword),
+        Endpoint::DeleteUser => Some(Act::DeleteUser),
+        Endpoint::FindUsers
+        | Endpoint::ShowUser
+        | Endpoint::Me
+        | Endpoint::LogOut
+        | Endpoint::CreateChat
+        | Endpoint::ListChats
+        | Endpoint::ShowChat
+        | Endpoint::ShowMembers
+        | Endpoint::AddMember
+        | Endpoint::RemoveMember
+        | Endpoint::PostMessage
+        | Endpoint::ShowMessages
+        | Endpoint::Connect
+        | Endpoint::Ticket
+        | Endpoint::Metrics
+        | Endpoint::Live
+        | Endpoint::Ready => None,
+    }
+}
+
+/// Whether a refusal tells of an attempt: 401, 403, 404, 409 and 429 do.
+const fn is_attempt(problem: &Problem) -> bool {
+    matches!(
+        problem.status,
+        Status::Unauthorized
+            | Status::Forbidden
+            | Status::NotFound
+            | Status::Conflict
+            | Status::TooManyRequests
+    )
+}

@@ -1,0 +1,180 @@
+//! Passwords that operators set or take away.
+
+use bytes::Bytes;
+use rookery_schema::limits::SESSION_MILLIS;
+use rookery_schema::record::{PasswordSet, Record};
+use rookery_schema::row::Row;
+use rookery_schema::{SessionId, Timestamp};
+
+use crate::context::Context;
+use crate::edge::port::{Found, PasswordCheck, PasswordOutcome, StoreFault};
+use crate::hashing::Kind;
+use crate::mesh::problem::Problem;
+use crate::mesh::{Asker, Command, NameCommand, NewPassword, Outcome, ShardMessage, UserVersion};
+use crate::owner::changes::ChangeKey;
+use crate::owner::partition::registrations::not_hashed;
+use crate::owner::partition::{Partition, PasswordWait};
+use crate::owner::progress::SpanId;
+use crate::passwords::check_new_password;
+
+/// Milliseconds that a login may take which was right before its password was set: the session that it gets is ended
+/// too. It is longer than anybody waits for an answer.
+const LOGIN_MILLIS_MAX: u64 = 60_000;
+
+impl Partition {
+    /// The user was read whose password is to be set: the owner of their name has their logins.
+    pub(super) fn user_read(
+        &mut self,
+        asker: Asker,
+        password: Box<NewPassword>,
+        outcome: Result<Found, StoreFault>,
+        cx: &mut Context<'_>,
+    ) {
+        match outcome {
+            Ok(Found::Users(users)) => match users.into_iter().next() {
+                Some(user) => {
+                    let version = UserVersion {
+                        user_id: user.user_id,
+                        updated_at: user.updated_at,
+                    };
+                    let command = NameCommand::SetPassword(version, password);
+                    cx.ask(asker, Command::Name(user.username.into(), command));
+                }
+                None => cx.refuse(asker, Problem::NO_SUCH_USER),
+            },
+            Ok(Found::Chat(_) | Found::Messages(_) | Found::Chats(_) | Found::EndedSessions(_)) => {
+                cx.bug("the store answered something else than users");
+                cx.refuse(asker, Problem::STORE_UNAVAILABLE);
+            }
+            Err(StoreFault) => cx.refuse(asker, Problem::STORE_UNAVAILABLE),
+        }
+    }
+
+    /// Sets the password of the user of a name, or takes it away.
+    pub(super) fn set_password(
+        &mut self,
+        asker: Asker,
+        username: &str,
+        user: UserVersion,
+        new: NewPassword,
+        cx: &mut Context<'_>,
+    ) {
+        let Some(password) = new.password else {
+            return self.append_password(asker, username, user, None, cx);
+        };
+        if let Err(problem) = check_new_password(&password, username) {
+            return cx.refuse(asker, problem);
+        }
+        let wait = PasswordWait::Set {
+            asker,
+            username: username.into(),
+            user,
+        };
+        let job = self.password_job(wait, &password, PasswordCheck::Hash);
+        cx.hash(job, Kind::Known, new.network);
+    }
+
+    /// The hashers are done with a password that is to be set.
+    pub(super) fn password_hashed(
+        &mut self,
+        asker: Asker,
+        username: &str,
+        user: UserVersion,
+        outcome: PasswordOutcome,
+        cx: &mut Context<'_>,
+    ) {
+        match outcome {
+            PasswordOutcome::Hashed(hash) => {
+                self.append_password(asker, username, user, Some(&hash), cx);
+            }
+            outcome @ (PasswordOutcome::Common
+            | PasswordOutcome::Busy
+            | PasswordOutcome::Verified(_)) => {
+                let problem = not_hashed(&outcome, cx);
+                cx.refuse(asker, problem);
+            }
+        }
+    }
+
+    fn append_password(
+        &mut self,
+        asker: Asker,
+        username: &str,
+        user: UserVersion,
+        password_hash: Option<&str>,
+        cx: &mut Context<'_>,
+    ) {
+        let after = Timestamp::from_millis(user.updated_at.millis() + 1);
+        let at = cx.now.latest_wall.max(after);
+        let set = PasswordSet {
+            user_id: user.user_id,
+            at,
+            sessions_until: Timestamp::from_millis(at.millis() + SESSION_MILLIS + LOGIN_MILLIS_MAX),
+            username,
+            password_hash,
+        };
+        let key = ChangeKey::Password(user.user_id, at);
+        self.append_change(asker, key, &Record::PasswordSet(set), cx);
+    }
+
+    /// Applies a new password, once its user is known.
+    pub(super) fn apply_password(
+        &mut self,
+        set: &PasswordSet<'_>,
+        span: SpanId,
+        bytes: &Bytes,
+        rows: &mut Vec<Row>,
+        cx: &mut Context<'_>,
+    ) {
+        if self.names.is_known(set.username) {
+            return self.apply_known_password(set, span, rows, cx);
+        }
+        self.park_record(set.username, span, bytes, cx);
+    }
+
+    pub(super) fn apply_known_password(
+        &mut self,
+        set: &PasswordSet<'_>,
+        span: SpanId,
+        rows: &mut Vec<Row>,
+        cx: &mut Context<'_>,
+    ) {
+        let is_set = self.names.set_password(set, rows);
+        if is_set {
+            self.end_all_sessions(set, rows, cx);
+            if let Some(on_stored) = self.progress.on_stored(span, cx) {
+                on_stored.names.push(set.username.into());
+            }
+        }
+        let outcome = || match is_set {
+            true => Outcome::Done,
+            false => Outcome::Refused(Problem::NO_SUCH_USER),
+        };
+        let key = ChangeKey::Password(set.user_id, set.at);
+        self.answer_when_stored(span, key, outcome, cx);
+    }
+
+    /// Ends the sessions of a user, and the logins that are compared with the password that they had.
+    fn end_all_sessions(
+        &mut self,
+        set: &PasswordSet<'_>,
+        rows: &mut Vec<Row>,
+        cx: &mut Context<'_>,
+    ) {
+        for wait in self.passwords.values_mut() {
+            if let PasswordWait::LogIn {
+                username, user_id, ..
+            } = wait
+                && **username == *set.username
+            {
+                *user_id = None;
+            }
+        }
+        let (user_id, until) = (set.user_id, set.sessions_until);
+        rows.push(Row::EndedSession {
+            session_id: SessionId::all_of(user_id),
+            expires_at: until,
+        });
+        cx.send_to_all(|| ShardMessage::AllSessionsEnded { user_id, until });
+    }
+}

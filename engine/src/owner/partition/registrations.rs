@@ -1,0 +1,189 @@
+//! Registrations, from a free name to a user.
+
+use bytes::Bytes;
+use rookery_schema::UserId;
+use rookery_schema::record::{Record, UserRegistered};
+use rookery_schema::row::Row;
+
+use crate::context::Context;
+use crate::edge::port::{PasswordCheck, PasswordOutcome};
+use crate::hashing::Kind;
+use crate::ids::Invite;
+use crate::mesh::problem::Problem;
+use crate::mesh::{Asker, Command, Created, Invited, Outcome, UserCommand};
+use crate::owner::changes::ChangeKey;
+use crate::owner::names::{By, Registration};
+use crate::owner::partition::{Claim, Partition, PasswordWait};
+use crate::owner::progress::SpanId;
+use crate::user::user_json;
+
+impl Partition {
+    /// Registers a user under a name that is free.
+    pub(super) fn begin_registration(
+        &mut self,
+        username: &str,
+        registration: Registration,
+        cx: &mut Context<'_>,
+    ) {
+        let Registration { asker, by } = registration;
+        match by {
+            By::Password {
+                password: Some(password),
+                network,
+                invite,
+            } => {
+                let kind = match invite {
+                    Some(_) => Kind::Known,
+                    None => Kind::Registration,
+                };
+                let wait = PasswordWait::Register {
+                    asker,
+                    username: username.into(),
+                    claim: match invite {
+                        Some(invite) => Claim::Invite(invite),
+                        None => Claim::User(self.claim(username, cx)),
+                    },
+                };
+                let job = self.password_job(wait, &password, PasswordCheck::Hash);
+                cx.hash(job, kind, network);
+            }
+            By::Password {
+                password: None,
+                invite: Some(invite),
+                ..
+            } => spend(asker, username, *invite, None, cx),
+            By::Password { .. } => {
+                let user_id = self.claim(username, cx);
+                self.append_registration(asker, username, user_id, None, cx);
+            }
+            By::Invite(hash) => {
+                let user_id = self.claim(username, cx);
+                self.append_registration(asker, username, user_id, hash.as_deref(), cx);
+            }
+        }
+    }
+
+    /// Claims a name that is free for a new user.
+    fn claim(&mut self, username: &str, cx: &mut Context<'_>) -> UserId {
+        let user_id = UserId::v7(cx.now.wall, &cx.random());
+        self.names.claim(username, user_id);
+        user_id
+    }
+
+    fn append_registration(
+        &mut self,
+        asker: Asker,
+        username: &str,
+        user_id: UserId,
+        password_hash: Option<&str>,
+        cx: &mut Context<'_>,
+    ) {
+        let user = UserRegistered {
+            user_id,
+            at: cx.now.wall,
+            username,
+            password_hash,
+        };
+        let record = Record::UserRegistered(user);
+        self.append_change(asker, ChangeKey::User(user_id), &record, cx);
+    }
+
+    /// The hashers are done with the password of a new user.
+    pub(super) fn registration_hashed(
+        &mut self,
+        asker: Asker,
+        username: &str,
+        claim: Claim,
+        outcome: PasswordOutcome,
+        cx: &mut Context<'_>,
+    ) {
+        match (outcome, claim) {
+            (PasswordOutcome::Hashed(hash), Claim::User(user_id)) => {
+                self.append_registration(asker, username, user_id, Some(&hash), cx);
+            }
+            (PasswordOutcome::Hashed(hash), Claim::Invite(invite)) => {
+                spend(asker, username, *invite, Some(hash.into()), cx);
+            }
+            (
+                outcome @ (PasswordOutcome::Common
+                | PasswordOutcome::Busy
+                | PasswordOutcome::Verified(_)),
+                claim,
+            ) => {
+                if let Claim::User(user_id) = claim {
+                    self.names.release(user_id);
+                }
+                let problem = not_hashed(&outcome, cx);
+                cx.refuse(asker, problem);
+            }
+        }
+    }
+
+    /// Applies a registration, once its name is known to be free or taken.
+    pub(super) fn apply_user(
+        &mut self,
+        user: &UserRegistered<'_>,
+        span: SpanId,
+        bytes: &Bytes,
+        rows: &mut Vec<Row>,
+        cx: &mut Context<'_>,
+    ) {
+        if self.names.is_known(user.username) {
+            return self.apply_known_user(user, span, rows, cx);
+        }
+        self.park_record(user.username, span, bytes, cx);
+    }
+
+    pub(super) fn apply_known_user(
+        &mut self,
+        user: &UserRegistered<'_>,
+        span: SpanId,
+        rows: &mut Vec<Row>,
+        cx: &mut Context<'_>,
+    ) {
+        let outcome = self.names.apply(user, rows).map(|row| user_json(&row));
+        if outcome.is_ok()
+            && let Some(on_stored) = self.progress.on_stored(span, cx)
+        {
+            on_stored.names.push(user.username.into());
+        }
+        let outcome = || match &outcome {
+            Ok(body) => Outcome::Json {
+                created: Some(Box::new(Created::User(user.user_id))),
+                body: body.clone(),
+            },
+            Err(problem) => Outcome::Refused(*problem),
+        };
+        self.answer_when_stored(span, ChangeKey::User(user.user_id), outcome, cx);
+    }
+}
+
+/// Why a password was not hashed.
+pub(super) fn not_hashed(outcome: &PasswordOutcome, cx: &mut Context<'_>) -> Problem {
+    match outcome {
+        PasswordOutcome::Common => Problem::PASSWORD_COMMON,
+        PasswordOutcome::Busy => Problem::LOGIN_BUSY,
+        PasswordOutcome::Hashed(_) | PasswordOutcome::Verified(_) => {
+            cx.bug("a password was to be hashed, and one was compared");
+            Problem::NOT_ANSWERED
+        }
+    }
+}
+
+/// Has an invite spent, now that all else is known to be right. Somebody may still be faster with the name: then the
+/// invite is lost.
+fn spend(
+    asker: Asker,
+    username: &str,
+    invite: Invite,
+    password_hash: Option<Box<str>>,
+    cx: &mut Context<'_>,
+) {
+    let invited = Invited {
+        invite,
+        username: username.into(),
+        password_hash,
+    };
+    let command = UserCommand::SpendInvite(Box::new(invited));
+    cx.ask(asker, Command::User(invite.owner(), command));
+}

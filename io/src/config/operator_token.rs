@@ -1,0 +1,134 @@
+//! The token that operators call with, from a file that only they can read.
+
+use std::{
+    fmt,
+    fs::File,
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+};
+
+use super::private_file::{Exposure, exposure};
+
+/// Bytes of a token: fewer could be guessed.
+const TOKEN_BYTES_MIN: usize = 32;
+/// Bytes of a token: more would not fit into a request with other fields.
+const TOKEN_BYTES_MAX: usize = 4096;
+
+/// A token. It is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OperatorToken(Vec<u8>);
+
+impl OperatorToken {
+    /// The token's bytes, to compare others with.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The token in a file, without the end of its line.
+    ///
+    /// # Errors
+    /// The file can't be read, is open to others than its owner, or does not hold 32 to 4096 visible ASCII characters.
+    pub fn read(path: &Path) -> Result<Self, OperatorTokenError> {
+        let failed = |source| OperatorTokenError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let file = File::open(path).map_err(failed)?;
+        if let Some(exposure) = exposure(&file).map_err(failed)? {
+            return Err(OperatorTokenError::Exposed {
+                path: path.to_owned(),
+                exposure,
+            });
+        }
+        let mut bytes = Vec::new();
+        // Two more than the bound, so that a token of just that length may end its line.
+        let limit = TOKEN_BYTES_MAX as u64 + 2;
+        file.take(limit).read_to_end(&mut bytes).map_err(failed)?;
+        let token = bytes.trim_ascii_end();
+        let is_right = (TOKEN_BYTES_MIN..=TOKEN_BYTES_MAX).contains(&token.len())
+            && token.iter().all(u8::is_ascii_graphic);
+        match is_right {
+            true => Ok(Self(token.to_vec())),
+            false => Err(OperatorTokenError::Malformed {
+                path: path.to_owned(),
+            }),
+        }
+    }
+}
+
+impl fmt::Debug for OperatorToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OperatorToken([redacted])")
+    }
+}
+
+/// The operator's token can't be had. Each variant is terminal, and says what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OperatorTokenError {
+    /// The file can't be read.
+    #[error("operator's token {}: {source}; name a file that this user can read", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+
+    /// Others than its owner may use the file.
+    #[error("operator's token {}: {exposure}", path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// How.
+        exposure: Exposure,
+    },
+
+    /// The token is too easily guessed, or can't be sent.
+    #[error("operator's token {}: expected one line of {TOKEN_BYTES_MIN} to {TOKEN_BYTES_MAX} visible ASCII characters; openssl rand -hex 32 makes a good one", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+    use std::{fs, os::unix::fs::PermissionsExt as _};
+
+    use super::*;
+
+    fn read(content: &str, mode: u32) -> Result<OperatorToken, String> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("operator.token");
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        OperatorToken::read(&path).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_token_is_one_long_line_of_its_owner_s_and_is_not_shown() {
+        let token = "x".repeat(TOKEN_BYTES_MIN);
+        for end in ["", "\n", "\r\n"] {
+            let found = read(&format!("{token}{end}"), 0o600).unwrap();
+            assert_eq!(found.expose(), token.as_bytes());
+            assert_eq!(format!("{found:?}"), "OperatorToken([redacted])");
+        }
+        let two_lines = format!("{token}\n{token}");
+        let long = "x".repeat(TOKEN_BYTES_MAX + 1);
+        for wrong in [
+            "",
+            &token[1..],
+            &two_lines,
+            &long,
+            &format!("{token}\u{e9}"),
+        ] {
+            let message = read(wrong, 0o600).unwrap_err();
+            assert!(message.contains("expected one line of 32"), "{message}");
+        }
+        let message = read(&token, 0o644).unwrap_err();
+        assert!(message.contains("run chmod 600"), "{message}");
+    }
+}

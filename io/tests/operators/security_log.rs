@@ -1,0 +1,106 @@
+//! The security log.
+
+use serde_json::{Value, json};
+
+use crate::stage::{Stage, credentials};
+use crate::support::api::PASSWORD;
+use crate::support::eventually;
+use crate::support::http::Request;
+use crate::support::prometheus::Metrics;
+
+/// The lines of the security log about this event.
+fn told(stage: &Stage, event: &str) -> Vec<Value> {
+    let log = stage.server.log();
+    let lines = log
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok());
+    let all = lines.filter(|it: &Value| it["target"] == "security" && it["event"] == event);
+    all.collect()
+}
+
+/// Waits until the last line about an event says this.
+#[track_caller]
+fn expect(stage: &Stage, event: &str, outcome: &str, user_id: Option<&str>) {
+    let expected = (json!(outcome), json!(user_id), json!("127.0.0.1"));
+    eventually("the security log tells of it", || {
+        let last = told(stage, event).pop()?;
+        let found = [&last["outcome"], &last["user_id"], &last["address"]].map(Clone::clone);
+        let [outcome, user_id, address] = found;
+        ((outcome, user_id, address) == expected).then_some(())
+    });
+}
+
+#[test]
+fn it_tells_of_logins_that_failed_registrations_origins_and_operators() {
+    let stage = Stage::new("open");
+    let ann = stage.create_user("ann");
+    expect(&stage, "operator_created_user", "done", Some(&ann));
+    let again = credentials("ann", PASSWORD);
+    stage.operate("POST", "/users", &again);
+    expect(&stage, "operator_created_user", "username_taken", None);
+    stage.call_admin(
+        &Request::new("POST", "/users").json(&again),
+        Some("guessed"),
+    );
+    expect(&stage, "operator_created_user", "unauthenticated", None);
+
+    stage.operate("POST", "/invites", &json!({}));
+    expect(&stage, "operator_made_invite", "done", None);
+    let nobody = "/users/01890a5d-ac96-774b-bcce-b302099a8057";
+    stage.operate("DELETE", nobody, &json!({}));
+    let nobody = nobody.strip_prefix("/users/");
+    expect(&stage, "operator_deleted_user", "not_found", nobody);
+    let path = format!("/users/{ann}/password");
+    stage.operate("PUT", &path, &json!({"password": PASSWORD}));
+    expect(&stage, "operator_set_password", "done", Some(&ann));
+
+    stage.register(&again);
+    expect(&stage, "registration", "username_taken", None);
+    let bob = stage.register(&credentials("bob", PASSWORD)).expect(201);
+    let bob = bob["user_id"].as_str().unwrap();
+    expect(&stage, "registration", "done", Some(bob));
+
+    let forged = "nobody\n{\"target\":\"security\"}".replace('\n', " ");
+    stage.log_in(&forged, "wrong");
+    expect(&stage, "login", "wrong_credentials", None);
+    for _ in 0..10 {
+        stage.log_in("ann", "wrong");
+        expect(&stage, "login", "wrong_credentials", Some(&ann));
+    }
+    stage.log_in("ann", PASSWORD);
+    expect(&stage, "login", "login-rate", Some(&ann));
+    assert!(!stage.server.log().contains("nobody"), "no name is told");
+
+    let foreign = Request::get(&format!("/ws/connect/{bob}"))
+        .header("connection", "upgrade")
+        .header("upgrade", "websocket")
+        .header("sec-websocket-version", "13")
+        .header("sec-websocket-key", "cm9va2VyeS10b3VyLWtleQ==")
+        .header("cookie", "session=of-a-visitor")
+        .header("origin", "https://evil.example");
+    stage.call(&foreign).expect_problem(403, "forbidden");
+    expect(&stage, "foreign_origin", "forbidden", None);
+}
+
+#[test]
+fn a_flood_is_told_in_part_and_counted() {
+    const FLOOD: usize = 200;
+    let stage = Stage::new("closed");
+    let request = Request::new("POST", "/users").json(&credentials("ann", PASSWORD));
+    let mut flooder = stage.server.http();
+    for _ in 0..FLOOD {
+        let refused = flooder.call(&request).unwrap();
+        refused.expect_problem(403, "registration_closed");
+    }
+    eventually("it says how many it left out", || {
+        let told = told(&stage, "registration");
+        let left_out: u64 = told.iter().filter_map(|it| it["left_out"].as_u64()).sum();
+        let lines = told.iter().filter(|it| it["left_out"].is_null()).count();
+        assert!(lines < FLOOD / 2, "{lines} lines");
+        (lines + left_out as usize == FLOOD).then_some(())
+    });
+    let metrics = stage.call_admin(&Request::get("/metrics"), None);
+    let metrics = Metrics::parse(&metrics.text());
+    let counted = metrics.sum_with("rookery_security_events_total", "event", "registration");
+    assert_eq!(counted as usize, FLOOD);
+}

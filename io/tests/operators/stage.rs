@@ -1,0 +1,105 @@
+//! A server with operators' calls at an admin address.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::api::PASSWORD;
+use crate::support::http::{Http, Request, Response};
+use crate::support::server::free_addr;
+use crate::support::{self, Options, Server};
+
+/// The operator's token.
+pub(crate) const TOKEN: &str = "0123456789-of-an-operator-abcdef";
+
+pub(crate) struct Stage {
+    pub(crate) server: Server,
+    pub(crate) admin: SocketAddr,
+    _dir: TempDir,
+    options: Options,
+}
+
+impl Stage {
+    /// A server whose registration is in this mode.
+    pub(crate) fn new(registration: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let options = Options::new(dir.path())
+            .shards(2)
+            .flag("--registration", registration)
+            .flag("--operator-token-file", token_file(dir.path()).display());
+        let (server, admin) = start(&options);
+        Self {
+            server,
+            admin,
+            _dir: dir,
+            options,
+        }
+    }
+
+    /// Kills the server, and starts it again.
+    pub(crate) fn restart(&mut self) {
+        self.server.kill();
+        (self.server, self.admin) = start(&self.options);
+    }
+
+    /// Has an operator call.
+    pub(crate) fn operate(&self, method: &str, path: &str, body: &Value) -> Response {
+        self.call_admin(&Request::new(method, path).json(body), Some(TOKEN))
+    }
+
+    /// Calls at the admin address, with this token.
+    pub(crate) fn call_admin(&self, request: &Request, token: Option<&str>) -> Response {
+        let mut request = request.clone();
+        if let Some(token) = token {
+            request = request.header("authorization", &format!("Bearer {token}"));
+        }
+        Http::connect(self.admin).unwrap().call(&request).unwrap()
+    }
+
+    /// Calls at the public address.
+    pub(crate) fn call(&self, request: &Request) -> Response {
+        self.server.http().call(request).unwrap()
+    }
+
+    pub(crate) fn register(&self, body: &Value) -> Response {
+        self.call(&Request::new("POST", "/users").json(body))
+    }
+
+    pub(crate) fn log_in(&self, username: &str, password: &str) -> Response {
+        let body = credentials(username, password);
+        self.call(&Request::new("POST", "/login").json(&body))
+    }
+
+    /// A user whom an operator created; gives their id.
+    pub(crate) fn create_user(&self, username: &str) -> String {
+        let created = self.operate("POST", "/users", &credentials(username, PASSWORD));
+        let user = created.expect(201);
+        user["user_id"].as_str().unwrap().to_owned()
+    }
+}
+
+pub(crate) fn credentials(username: &str, password: &str) -> Value {
+    json!({"username": username, "password": password})
+}
+
+/// A file with the operator's token.
+pub(crate) fn token_file(dir: &Path) -> PathBuf {
+    let path = dir.join("operator.token");
+    fs::write(&path, format!("{TOKEN}\n")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    path
+}
+
+fn start(options: &Options) -> (Server, SocketAddr) {
+    let admin = free_addr();
+    let server = options.clone().flag("--admin-listen", admin).spawn();
+    support::eventually("the server is ready", || {
+        let reply = Http::connect(admin).ok()?.call(&Request::get("/readyz"));
+        (reply.ok()?.status == 200).then_some(())
+    });
+    (server, admin)
+}
