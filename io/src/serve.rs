@@ -183,7 +183,7 @@ fn open(
 ) -> Result<Opened, OpenError> {
     let store = StoreBackend::open(config, data_dir, log.id(), opening.interrupted)?;
     let mut backends = Vec::new();
-    let mut lanes = Vec::new();
+    let mut lanes = vec![data_dir.watch(opening.shutdown)?];
     let shards = opening.routing.all_shards();
     if log.is_shared() {
         // Before the first claim: an older version would number what is void.

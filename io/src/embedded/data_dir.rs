@@ -1,12 +1,17 @@
 //! The data directory, which one process has at a time.
 
-use std::fs::{DirBuilder, File, TryLockError};
+use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use rustix::process::geteuid;
+
+use crate::lane::{self, Lane};
+use crate::vital::Shutdown;
 
 /// The file whose lock stands for the whole directory. The kernel gives it up when the process ends,
 /// however it ends.
@@ -16,12 +21,15 @@ const DIRECTORY_MODE: u32 = 0o700;
 /// Permissions that would let others put files of theirs in the place of ours, such as a token secret.
 const MODE_OTHERS_WRITE: u32 = 0o022;
 const ROOT: u32 = 0;
+/// How often the lock is looked at again. What is acknowledged before that is lost with the rest of a directory that
+/// was removed.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// A data directory that no other process uses while this, or a clone of it, exists.
 #[derive(Clone, Debug)]
 pub struct DataDir {
     path: Arc<Path>,
-    _lock: Arc<File>,
+    lock: Arc<File>,
 }
 
 /// The data directory can't be used.
@@ -51,6 +59,12 @@ pub enum DataDirError {
         owner: u32,
         ours: u32,
     },
+    #[error(
+        "the data directory {} was removed, renamed or replaced while this process used it: what it writes would \
+         be lost, and another process may start there; put the directory back, if it still exists, before the next start",
+        .0.display()
+    )]
+    Gone(PathBuf),
 }
 
 impl DataDir {
@@ -72,10 +86,15 @@ impl DataDir {
             .open(path.join(LOCK_FILE))
             .map_err(failed)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self {
-                path: path.into(),
-                _lock: Arc::new(lock),
-            }),
+            Ok(()) => {
+                let data_dir = Self {
+                    path: path.into(),
+                    lock: Arc::new(lock),
+                };
+                // It may have been removed before it was locked.
+                data_dir.check()?;
+                Ok(data_dir)
+            }
             Err(TryLockError::WouldBlock) => Err(DataDirError::InUse(path.to_owned())),
             Err(TryLockError::Error(source)) => Err(failed(source)),
         }
@@ -84,6 +103,42 @@ impl DataDir {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Ends the process once the directory is no longer there: its open files would take what nobody finds again.
+    ///
+    /// # Errors
+    /// Where no thread can be made.
+    pub(crate) fn watch(&self, shutdown: &Shutdown) -> io::Result<Lane> {
+        let (data_dir, until) = (self.clone(), shutdown.clone());
+        lane::spawn("data-dir", None, shutdown, move || {
+            while !until.has_begun() {
+                thread::sleep(LOOK_EVERY);
+                data_dir.check()?;
+            }
+            Ok::<(), DataDirError>(())
+        })
+    }
+
+    /// Fails where the locked file is no longer the one that the next process would find.
+    fn check(&self) -> Result<(), DataDirError> {
+        let identity = |file: fs::Metadata| (file.dev(), file.ino());
+        let is_here = match fs::metadata(self.path.join(LOCK_FILE)) {
+            Ok(found) => self
+                .lock
+                .metadata()
+                .is_ok_and(|locked| identity(locked) == identity(found)),
+            // Other errors tell nothing of the file, and whoever reads or writes meets them too.
+            Err(error) => !matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ),
+        };
+        if is_here {
+            Ok(())
+        } else {
+            Err(DataDirError::Gone(self.path.to_path_buf()))
+        }
     }
 }
 
@@ -143,6 +198,26 @@ mod tests {
         assert!(text.contains("a/data"), "{text}");
         drop(kept_by_a_lane);
         DataDir::open(&path).unwrap();
+    }
+
+    #[test]
+    fn it_is_gone_once_another_process_could_lock_its_path() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("data");
+        let data_dir = DataDir::open(&path).unwrap();
+        data_dir.check().unwrap();
+        let elsewhere = root.path().join("elsewhere");
+        fs::rename(&path, &elsewhere).unwrap();
+        let text = data_dir.check().unwrap_err().to_string();
+        assert!(text.contains("was removed"), "{text}");
+        let _second = DataDir::open(&path).unwrap();
+        data_dir.check().unwrap_err();
+        fs::remove_dir_all(&path).unwrap();
+        fs::rename(&elsewhere, &path).unwrap();
+        data_dir.check().unwrap();
+        fs::remove_dir_all(&path).unwrap();
+        fs::write(&path, "no directory").unwrap();
+        data_dir.check().unwrap_err();
     }
 
     #[test]
