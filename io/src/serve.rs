@@ -15,9 +15,9 @@ use crate::config::{
 };
 use crate::descriptors;
 use crate::embedded::{DataDir, DataDirError};
-use crate::log::Stored;
-use crate::log::embedded::{LogError, LogLayout};
+use crate::log::embedded::{self, LogError, LogLayout};
 use crate::log::redpanda::{self, RedpandaError, RedpandaLog};
+use crate::log::{Partitions, Stored};
 use crate::logging;
 use crate::memory;
 use crate::net::admission::PerAddress;
@@ -136,8 +136,8 @@ fn log_backend(
     Ok(match config.log {
         LogEngine::Embedded => LogBackend::Embedded {
             layout: LogLayout::prepare(
-                &data_dir.path().join("log"),
-                config.partitions,
+                &data_dir.path().join(embedded::DIR),
+                Partitions::of(config),
                 random_id()?,
             )?,
             durability: config.durability,

@@ -14,7 +14,7 @@ use rookery_engine::http::Origin;
 use rookery_engine::limits::Proxies;
 use rookery_engine::shard::Shard;
 use rookery_schema::{Placement, Routing};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
@@ -105,14 +105,15 @@ pub enum ServerError {
     Signals(io::Error),
 }
 
-/// `SIGTERM` and `SIGINT`, and for a server `SIGHUP`. Once registered, they no longer end the process by themselves.
+/// `SIGTERM` and `SIGINT`, and for a server `SIGHUP`; also `SIGXFSZ`, which means nothing. Once registered, they no
+/// longer end the process by themselves.
 pub struct StopSignals {
     signals: Signals,
     interrupted: Arc<AtomicBool>,
 }
 
 impl StopSignals {
-    /// Registers for both signals.
+    /// Registers for all of them.
     ///
     /// # Errors
     /// If the kernel refuses.
@@ -122,6 +123,8 @@ impl StopSignals {
         for signal in [SIGTERM, SIGINT] {
             flag::register(signal, Arc::clone(&interrupted)).map_err(ServerError::Signals)?;
         }
+        // A write beyond the limit of file sizes then fails, as on a full disk.
+        flag::register(SIGXFSZ, Arc::default()).map_err(ServerError::Signals)?;
         Ok(Self {
             signals,
             interrupted,
@@ -165,6 +168,7 @@ pub fn run(
         partitions = config.partitions,
         "listening"
     );
+    warn_of_idle_shards(config);
     let hangups = stop
         .signals
         .forever()
@@ -180,6 +184,18 @@ pub fn run(
         tracing::warn!("not everything was finished in time; what was acknowledged is in the log");
     }
     Ok(())
+}
+
+/// A log keeps its number of partitions, whatever the number of shards becomes.
+fn warn_of_idle_shards(config: &ServerConfig) {
+    let (shards, partitions) = (config.cpus.len(), config.partitions);
+    if (partitions as usize) < shards {
+        tracing::warn!(
+            shards,
+            partitions,
+            "shards without a partition own no chats; run with as many --shards as the log has partitions"
+        );
+    }
 }
 
 /// A running server.

@@ -6,6 +6,7 @@ mod support;
 
 use std::process::Command;
 
+use support::Options;
 use support::server::rookery;
 use tempfile::TempDir;
 
@@ -192,4 +193,74 @@ fn output_that_can_not_be_written_is_a_failure_in_one_line() {
         assert_eq!(text.lines().count(), 1, "{args:?}: {text}");
         assert!(text.contains("can't write to stdout"), "{text}");
     }
+}
+
+#[test]
+fn variables_of_kubernetes_and_empty_ones_are_no_mistake() {
+    let dir = tempfile::tempdir().unwrap();
+    let (code, text) = run(&dir, |command| {
+        // What a Service named rookery brings to each container of its namespace.
+        command
+            .env("ROOKERY_SERVICE_HOST", "10.0.0.1")
+            .env("ROOKERY_SERVICE_PORT", "8000")
+            .env("ROOKERY_SERVICE_PORT_API", "8000")
+            .env("ROOKERY_PORT", "tcp://10.0.0.1:8000")
+            .env("ROOKERY_PORT_8000_TCP", "tcp://10.0.0.1:8000")
+            .env("ROOKERY_PORT_8000_TCP_ADDR", "10.0.0.1")
+            .env("ROOKERY_TEST_SEED", "7")
+            .env("ROOKERY_CPUSET", "0-1")
+            .env("ROOKERY_IMAGE", "rookery:latest")
+            .env("ROOKERY_SHARDS", "")
+            .env("ROOKERY_CONFIG", "")
+            .arg("config");
+    });
+    assert_eq!(code, Some(0), "{text}");
+    assert_refused(
+        run(&dir, |command| {
+            command.env("ROOKERY_PORT", "8000");
+        }),
+        "ROOKERY_PORT",
+    );
+}
+
+#[test]
+fn a_file_that_is_linked_and_gone_is_missed() {
+    let dir = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink("nowhere.toml", dir.path().join("rookery.toml")).unwrap();
+    let outcome = run(&dir, |command| {
+        command.arg("config");
+    });
+    assert_refused(outcome, "rookery.toml: No such file");
+}
+
+#[test]
+fn a_log_keeps_its_partitions() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let options = Options::embedded(&data).shards(2);
+    let server = options.start();
+    assert!(!server.log().contains("own no chats"), "{}", server.log());
+    drop(server);
+
+    let mut refused = options.clone().flag("--partitions", 3).spawn();
+    assert_eq!(refused.wait_ready().unwrap_err().code(), Some(1));
+    let log = refused.log();
+    assert!(
+        log.contains("has 2 partitions and not 3: leave --partitions out"),
+        "{log}"
+    );
+
+    let server = Options::embedded(&data).shards(3).start();
+    assert!(server.log().contains("own no chats"), "{}", server.log());
+    drop(server);
+
+    let check = |shards: &str| {
+        run(&dir, |command| {
+            command.args(["check", "--shards", shards]);
+        })
+    };
+    let (_, text) = check("2");
+    assert!(text.contains("2 partitions on 2 shards | ok"), "{text}");
+    let (_, text) = check("3");
+    assert!(text.contains("2 partitions on 3 shards | warn"), "{text}");
 }

@@ -6,6 +6,7 @@ mod support;
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::process::Command;
 use std::time::Instant;
 
 use serde_json::Value;
@@ -135,4 +136,21 @@ fn a_start_on_a_full_disk_says_what_is_wrong() {
             assert!(log.contains(&*data.to_string_lossy()), "{log}");
         }
     });
+}
+
+/// As is a limit of file sizes that is too low, whose signal would end a process without a word.
+#[test]
+fn a_start_below_the_limit_of_file_sizes_says_what_is_wrong() {
+    let dir = tempfile::tempdir().unwrap();
+    let ended = Command::new("sh")
+        .args(["-c", r#"ulimit -f 64 && exec "$0" "$@""#])
+        .arg(env!("CARGO_BIN_EXE_rookery"))
+        .args(["--listen", "127.0.0.1:0", "--shards", "2", "--data-dir"])
+        .arg(dir.path())
+        .output()
+        .unwrap();
+    let text = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{text}");
+    assert!(text.contains("File too large"), "{text}");
+    assert!(text.contains(&*dir.path().to_string_lossy()), "{text}");
 }

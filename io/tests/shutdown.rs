@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rookery_testing::seeds;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use support::api::{Api, posted};
 use support::http::Http;
@@ -141,6 +142,31 @@ fn an_idle_server_ends_at_once() {
         began.elapsed()
     );
     idle.assert_closed();
+}
+
+/// Signals that say nothing about an end, and a working directory that is gone, harm no server.
+#[test]
+fn a_server_outlives_its_terminal_and_its_working_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let (cwd, data) = (dir.path().join("cwd"), dir.path().join("data"));
+    std::fs::create_dir(&cwd).unwrap();
+    let mut server = Options::trusting(Path::new("../data"))
+        .working_dir(&cwd)
+        .shards(2)
+        .start();
+    let mut alice = Api::trusted(server.addr, &any_user());
+    std::fs::remove_dir(&cwd).unwrap();
+    server.signal(Signal::HUP);
+    server.signal(Signal::XFSZ);
+    eventually("the token keys are read again", || {
+        let log = server.log();
+        log.contains("took up the token keys").then_some(())
+    });
+    let chat = alice.create_chat("room", &[]);
+    alice.say(&chat, "still here");
+    assert!(data.exists());
+    server.terminate();
+    assert_eq!(server.wait().code(), Some(0));
 }
 
 #[test]

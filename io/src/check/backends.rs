@@ -9,7 +9,8 @@ use std::{
 
 use super::finding::{Finding, Verdict};
 use crate::config::{Config, Endpoint, LogEngine, StoreEngine};
-use crate::log::redpanda;
+use crate::log::embedded::{self, LogLayout};
+use crate::log::{Partitions, redpanda};
 use crate::store::scylla;
 
 /// Time for one address to accept a connection.
@@ -19,7 +20,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 
 pub(super) fn findings(config: &Config) -> Vec<Finding> {
     let log = match config.log {
-        LogEngine::Embedded => Finding::ok("log", "embedded"),
+        LogEngine::Embedded => embedded(config),
         LogEngine::Redpanda => redpanda(config),
     };
     let store = match config.store {
@@ -27,6 +28,33 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
         StoreEngine::Scylla => scylla(config),
     };
     vec![log, store]
+}
+
+fn embedded(config: &Config) -> Finding {
+    let dir = config.data_dir.join(embedded::DIR);
+    match LogLayout::find(&dir, Partitions::of(config)) {
+        Ok(found) => {
+            let partitions = found.map_or(config.partitions, |log| log.partitions);
+            with_shards(Finding::ok("log", "embedded"), partitions, config)
+        }
+        Err(error) => Finding::fail("log", "embedded", error.to_string()),
+    }
+}
+
+/// A shard without a partition owns no chats.
+fn with_shards(finding: Finding, partitions: u32, config: &Config) -> Finding {
+    let shards = config.placement.shards.len();
+    let found = format!(
+        "{}, {partitions} partitions on {shards} shards",
+        finding.found
+    );
+    if partitions as usize >= shards {
+        return Finding { found, ..finding };
+    }
+    let remedy = format!(
+        "{partitions} shards own all chats: run with --shards {partitions}; a log keeps its number of partitions"
+    );
+    Finding::warn(finding.check, found, remedy)
 }
 
 /// What takes connections may still not answer, or have a topic that does not fit.
@@ -37,13 +65,13 @@ fn redpanda(config: &Config) -> Finding {
     }
     match redpanda::look(&redpanda::Settings::of(config)) {
         Ok(Some(topic)) => {
-            finding.found += &format!(", topic of {} partitions", topic.partitions);
+            finding = with_shards(finding, topic.partitions, config);
             let what = format!("topic {}", config.topic);
             with_copies(finding, topic.copies, topic.copies_wanted, &what)
         }
         Ok(None) => {
             finding.found += ", topic not made yet";
-            finding
+            with_shards(finding, config.partitions, config)
         }
         Err(error) => Finding::fail("log", finding.found, error.to_string()),
     }

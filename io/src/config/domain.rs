@@ -1,7 +1,7 @@
 //! What a setting's text may be: each domain parses a text, names what it allows, and shows a value.
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     ops::RangeInclusive,
     path::PathBuf,
     time::Duration,
@@ -50,18 +50,28 @@ pub(crate) enum Form {
     Repeated,
 }
 
-/// An IP address and a port.
+/// An IP address and a port. `localhost` is IPv4's loopback address; without a host it is all of IPv4's.
 pub(super) struct Address;
 
 impl Domain for Address {
     type Value = SocketAddr;
 
     fn parse(&self, text: &str) -> Option<SocketAddr> {
-        text.parse().ok()
+        let named = || {
+            let (host, port) = text.rsplit_once(':')?;
+            let ip = match host {
+                "" => Ipv4Addr::UNSPECIFIED,
+                _ if host.eq_ignore_ascii_case("localhost") => Ipv4Addr::LOCALHOST,
+                _ => return None,
+            };
+            Some((ip, port.parse::<u16>().ok()?).into())
+        };
+        text.parse().ok().or_else(named)
     }
 
     fn allowed(&self) -> String {
-        "an IP address and a port, such as 127.0.0.1:8000 or [::]:8000".into()
+        "an IP address and a port, such as 127.0.0.1:8000, localhost:8000, [::]:8000 or :8000"
+            .into()
     }
 
     fn show(&self, value: &SocketAddr) -> toml::Value {

@@ -10,7 +10,8 @@ use std::{
 use super::{
     domain::Domain,
     error::ConfigError,
-    settings::{ALL, Described, Setting, is_ours, variable},
+    foreign::is_foreign,
+    settings::{ALL, Described, Setting, after_prefix, variable},
 };
 
 /// The file that is read from the working directory where no other is named.
@@ -142,10 +143,13 @@ fn variables(env: &[(OsString, OsString)]) -> Result<Texts, ConfigError> {
     let mut texts = Texts::new();
     for (key, value) in env {
         let key = key.to_string_lossy();
-        if !is_ours(&key) {
+        let Some(rest) = after_prefix(&key).filter(|_| !value.is_empty()) else {
             continue;
-        }
+        };
         let Some(name) = names().find(|name| variable(name) == key) else {
+            if is_foreign(rest, &value.to_string_lossy()) {
+                continue;
+            }
             let known = list(names().map(variable));
             return Err(ConfigError::UnknownVariable {
                 name: key.into_owned(),
@@ -163,8 +167,12 @@ fn variables(env: &[(OsString, OsString)]) -> Result<Texts, ConfigError> {
 }
 
 fn read_default_file(working_dir: &Path) -> Result<Option<(Origin, Texts)>, ConfigError> {
-    match read_file(Path::new(FILE_NAME), &working_dir.join(FILE_NAME)) {
-        Err(ConfigError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+    let path = working_dir.join(FILE_NAME);
+    match read_file(Path::new(FILE_NAME), &path) {
+        // A link to nowhere was made by somebody who means a file.
+        Err(ConfigError::File { source, .. })
+            if source.kind() == io::ErrorKind::NotFound && !path.is_symlink() =>
+        {
             Ok(None)
         }
         result => result.map(Some),

@@ -7,6 +7,7 @@ mod credentials;
 mod domain;
 mod endpoint;
 mod error;
+mod foreign;
 mod layers;
 mod operator_token;
 mod private_file;
@@ -16,7 +17,12 @@ mod settings;
 mod tests;
 
 use std::{
-    collections::BTreeMap, ffi::OsString, fmt, io, net::SocketAddr, num::NonZeroU32, path::PathBuf,
+    collections::BTreeMap,
+    ffi::OsString,
+    fmt, io,
+    net::SocketAddr,
+    num::NonZeroU32,
+    path::{Component, Path, PathBuf},
     time::Duration,
 };
 
@@ -110,6 +116,30 @@ pub struct Config {
     pub log_level: LevelFilter,
 }
 
+impl Config {
+    /// Has its paths begin at the root. The working directory may be removed or renamed while a server runs.
+    fn locate(&mut self, working_dir: &Path) {
+        let files = [&mut self.data_dir, &mut self.token_secret_file];
+        for path in files.into_iter().chain(&mut self.scylla_credentials_file) {
+            *path = rooted(working_dir, path);
+        }
+    }
+}
+
+/// A path from the root on. The working directory has no links in it, so its parent is what `..` means there.
+fn rooted(working_dir: &Path, path: &Path) -> PathBuf {
+    let mut rooted = working_dir.to_owned();
+    let mut components = path.components().peekable();
+    let leading = |it: &Component<'_>| matches!(it, Component::CurDir | Component::ParentDir);
+    while let Some(component) = components.next_if(leading) {
+        if component == Component::ParentDir {
+            rooted.pop();
+        }
+    }
+    rooted.extend(components);
+    rooted
+}
+
 /// What a process is given besides its arguments. Read once, by the first thread of the process.
 #[derive(Clone, Debug)]
 pub struct Host {
@@ -129,7 +159,11 @@ impl Host {
     ///
     /// The working directory is gone, or the kernel does not tell the CPUs.
     pub fn read() -> io::Result<Self> {
-        let working_dir = std::env::current_dir()?;
+        let working_dir = std::env::current_dir().map_err(|error| {
+            io::Error::other(format!(
+                "the working directory: {error}; start in one that exists"
+            ))
+        })?;
         Ok(Self {
             env: std::env::vars_os().collect(),
             working_dir,
@@ -234,7 +268,8 @@ pub(crate) fn resolve(
         layers: &layers,
         lines: Vec::new(),
     };
-    let config = resolver.config(&host.cpus)?;
+    let mut config = resolver.config(&host.cpus)?;
+    config.locate(&host.working_dir);
     Ok(Effective {
         config,
         lines: resolver.lines,

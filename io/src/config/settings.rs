@@ -124,9 +124,10 @@ pub(super) fn variable(name: &str) -> String {
     )
 }
 
-/// Whether a variable is addressed to Rookery, known or not.
-pub(super) fn is_ours(variable: &str) -> bool {
-    variable.starts_with(VARIABLE_PREFIX)
+/// What follows the prefix of a variable that is addressed to Rookery, known or not; with its underscore.
+pub(super) fn after_prefix(variable: &str) -> Option<&str> {
+    let rest = variable.strip_prefix(VARIABLE_PREFIX.trim_end_matches('_'))?;
+    rest.starts_with('_').then_some(rest)
 }
 
 const fn setting<D>(

@@ -52,7 +52,8 @@ impl Machine {
 
 #[test]
 fn defaults_are_those_of_the_contract() {
-    let config = Machine::new().config(&[]);
+    let machine = Machine::new();
+    let config = machine.config(&[]);
     let endpoint = |port| Endpoint {
         host: "127.0.0.1".into(),
         port,
@@ -66,7 +67,7 @@ fn defaults_are_those_of_the_contract() {
         },
         partitions: 4,
         partitions_given: false,
-        data_dir: "./data".into(),
+        data_dir: machine.directory.path().join("data"),
         log: LogEngine::Embedded,
         brokers: vec![endpoint(9092)],
         topic: "rookery.events".into(),
@@ -78,7 +79,7 @@ fn defaults_are_those_of_the_contract() {
         durability: Durability::Fsync,
         auth: AuthMode::Token,
         allowed_origins: Vec::new(),
-        token_secret_file: "./data/token.secret".into(),
+        token_secret_file: machine.directory.path().join("data/token.secret"),
         registration: RegistrationMode::Open,
         operator_token_file: None,
         user_rate: None,
@@ -211,10 +212,9 @@ fn what_is_shown_is_a_file_that_says_the_same() {
     let mut sharded = EVERY;
     sharded[3] = ("shards", "9");
     for flags in [&[][..], &EVERY, &sharded] {
-        let shown = Machine::new().resolve(flags).unwrap();
-        let read = Machine::new()
-            .file("rookery.toml", &shown.to_string())
-            .config(&[]);
+        let machine = Machine::new();
+        let shown = machine.resolve(flags).unwrap();
+        let read = machine.file("rookery.toml", &shown.to_string()).config(&[]);
         let expected = Config {
             // What a file says is given, also where it is the default.
             partitions_given: true,
@@ -263,6 +263,33 @@ fn another_file_can_be_named_and_then_must_exist() {
 }
 
 #[test]
+fn addresses_may_leave_out_the_host_or_name_this_one() {
+    for (text, expected) in [
+        ("localhost:80", "127.0.0.1:80"),
+        ("LocalHost:80", "127.0.0.1:80"),
+        (":80", "0.0.0.0:80"),
+        ("[::]:80", "[::]:80"),
+    ] {
+        let config = Machine::new().config(&[("listen", text), ("admin-listen", "[::1]:81")]);
+        assert_eq!(config.listen, expected.parse().unwrap(), "{text}");
+    }
+}
+
+#[test]
+fn paths_do_not_depend_on_the_working_directory_later() {
+    let machine = Machine::new();
+    let config = machine.config(&[
+        ("scylla-credentials-file", "a/../b"),
+        ("data-dir", "./../d"),
+    ]);
+    let dir = machine.directory.path();
+    let data_dir = dir.parent().unwrap().join("d");
+    assert_eq!(config.token_secret_file, data_dir.join("token.secret"));
+    assert_eq!(config.data_dir, data_dir);
+    assert_eq!(config.scylla_credentials_file, Some(dir.join("a/../b")));
+}
+
+#[test]
 fn a_value_out_of_bounds_is_refused_with_what_is_allowed() {
     let address = "an IP address and a port";
     let kafka = "1 to 249 of a-z";
@@ -270,7 +297,8 @@ fn a_value_out_of_bounds_is_refused_with_what_is_allowed() {
         ("listen", "localhost", address),
         ("listen", "127.0.0.1:65536", address),
         ("listen", "", address),
-        ("admin-listen", ":9100", address),
+        ("admin-listen", "localhost:port", address),
+        ("admin-listen", ":", address),
         ("cpus", "", "such as 0,2-5"),
         ("cpus", "5-4", "such as 0,2-5"),
         ("cpus", "0,0", "such as 0,2-5"),

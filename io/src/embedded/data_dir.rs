@@ -87,6 +87,8 @@ impl DataDir {
             .map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => {
+                // The way there may lead through a directory that is removed later.
+                let path = path.canonicalize().map_err(failed)?;
                 let data_dir = Self {
                     path: path.into(),
                     lock: Arc::new(lock),

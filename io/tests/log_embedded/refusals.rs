@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use rookery_io::log::Stored;
 use rookery_io::log::embedded::LogLayout;
+use rookery_io::log::{Partitions, Stored};
 use rookery_schema::Offset;
 use rookery_schema::batch::RecordBatchBuilder;
 use uuid::Uuid;
@@ -68,13 +68,22 @@ fn another_layout_is_refused_by_name() {
     let root = tempfile::tempdir().unwrap();
     let dir = root.path().join("log");
     let id = Uuid::from_u128(7);
-    LogLayout::prepare(&dir, 3, id).unwrap();
-    let again = LogLayout::prepare(&dir, 8, Uuid::from_u128(8)).unwrap();
+    LogLayout::prepare(&dir, Partitions::IfNew(3), id).unwrap();
+    let again = LogLayout::prepare(&dir, Partitions::IfNew(8), Uuid::from_u128(8)).unwrap();
     assert_eq!((again.partitions, again.log_id), (3, id));
+    LogLayout::prepare(&dir, Partitions::Exactly(3), id).unwrap();
+    let error = LogLayout::prepare(&dir, Partitions::Exactly(8), id).unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.contains("has 3 partitions and not 8: leave --partitions out"),
+        "{text}"
+    );
     let older = format!("format = 1\npartitions = 3\nlog_id = \"{id}\"\n");
     for text in [&older, "format = 7\npartitions = 3\n", "format = ", ""] {
         fs::write(dir.join("meta.toml"), text).unwrap();
-        let error = LogLayout::prepare(&dir, 3, id).unwrap_err().to_string();
+        let error = LogLayout::prepare(&dir, Partitions::IfNew(3), id)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("meta.toml"), "{error}");
     }
 }
@@ -86,7 +95,7 @@ fn another_format_is_judged_before_what_it_may_have_changed() {
     let refusal = |format: u32| {
         let text = format!("format = {format}\nlog_id = \"{id}\"\nshards = []\n");
         fs::write(root.path().join("meta.toml"), text).unwrap();
-        let error = LogLayout::prepare(root.path(), 3, id).unwrap_err();
+        let error = LogLayout::prepare(root.path(), Partitions::IfNew(3), id).unwrap_err();
         error.to_string()
     };
     let (older, newer) = (refusal(1), refusal(7));
@@ -116,7 +125,7 @@ fn a_log_with_a_record_of_a_newer_version_is_refused_by_its_format_and_by_the_re
     shard.stop();
     let raised = fs::read_to_string(&meta).unwrap();
     let id = Uuid::from_u128(7);
-    let error = LogLayout::prepare(&root.path().join("log"), 1, id).unwrap_err();
+    let error = LogLayout::prepare(&root.path().join("log"), Partitions::IfNew(1), id).unwrap_err();
     let text = error.to_string();
     let newer = format!("has format {}", rookery_schema::format::NEWEST + 1);
     assert!(text.contains(&newer), "{text}");

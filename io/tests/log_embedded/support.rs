@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use rookery_io::embedded::Durability;
-use rookery_io::log::Stored;
 use rookery_io::log::embedded::{LogError, LogLayout, Settings, open_lane};
+use rookery_io::log::{Partitions, Stored};
 use rookery_io::mailbox::Mailbox;
 use rookery_io::vital::Shutdown;
 use rookery_schema::{Offset, PartitionId};
@@ -24,7 +24,12 @@ pub(super) fn small() -> Settings {
 }
 
 pub(super) fn layout(root: &Path, partitions: u32) -> LogLayout {
-    LogLayout::prepare(&root.join("log"), partitions, Uuid::from_u128(7)).unwrap()
+    LogLayout::prepare(
+        &root.join("log"),
+        Partitions::IfNew(partitions),
+        Uuid::from_u128(7),
+    )
+    .unwrap()
 }
 
 pub(super) fn open(root: &Path) -> Shard {

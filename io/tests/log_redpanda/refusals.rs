@@ -4,8 +4,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use rookery_io::config::Endpoint;
-use rookery_io::log::Stored;
-use rookery_io::log::redpanda::{Partitions, RedpandaError, RedpandaLog, Settings};
+use rookery_io::log::redpanda::{RedpandaError, RedpandaLog, Settings};
+use rookery_io::log::{Partitions, Stored};
 use rookery_schema::Offset;
 
 use super::support::{batch, broker, connect, fresh, open, open_stored};

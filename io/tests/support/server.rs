@@ -32,6 +32,7 @@ pub struct Options {
     data_dir: PathBuf,
     args: Vec<String>,
     variables: Vec<(String, String)>,
+    working_dir: PathBuf,
     /// How many files it may have open, and how many it may allow itself.
     open_files: Option<(u64, u64)>,
     umask: Option<u32>,
@@ -51,6 +52,7 @@ impl Options {
             data_dir: data_dir.to_owned(),
             args: Vec::new(),
             variables: Vec::new(),
+            working_dir: env!("CARGO_TARGET_TMPDIR").into(),
             open_files: None,
             umask: None,
         }
@@ -69,6 +71,11 @@ impl Options {
     /// The same with a variable in its environment.
     pub fn variable(mut self, name: &str, value: impl ToString) -> Self {
         self.variables.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    pub fn working_dir(mut self, dir: &Path) -> Self {
+        self.working_dir = dir.to_owned();
         self
     }
 
@@ -119,6 +126,7 @@ impl Options {
             (None, Some(umask)) => in_shell(&format!("umask {umask:o}"), &log),
         };
         command
+            .current_dir(&self.working_dir)
             .arg("--listen")
             .arg(addr.to_string())
             .arg("--data-dir")

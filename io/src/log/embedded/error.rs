@@ -67,6 +67,16 @@ pub enum LogError {
         start: Offset,
         stored: Offset,
     },
+    #[error(
+        "the log {} has {found} partitions and not {wanted}: leave --partitions out to go on with {found}; \
+         where a chat belongs follows from their number, so it can't be changed",
+        path.display()
+    )]
+    Partitions {
+        path: PathBuf,
+        found: u32,
+        wanted: u32,
+    },
     #[error("the log's disk did not confirm a write ({0}): what it holds is not known any more")]
     Sync(io::Error),
 }

@@ -12,7 +12,10 @@ use uuid::Uuid;
 
 use super::error::LogError;
 use crate::embedded::{FormatMark, create_private_dir, sync_dir};
+use crate::log::partitions::Partitions;
 
+/// The log's directory in a data directory.
+pub(crate) const DIR: &str = "log";
 const META_FILE: &str = "meta.toml";
 
 /// A log's directory, its number of partitions, and the name that ties a store to it.
@@ -43,29 +46,51 @@ impl LogLayout {
     /// Reads the layout of the log in `dir`, or creates it with so many partitions and this id.
     ///
     /// # Errors
-    /// A [`LogError`] where the log is of another version, or can't be read.
-    pub fn prepare(dir: &Path, partitions: u32, log_id: Uuid) -> Result<Self, LogError> {
+    /// A [`LogError`] where the log is of another version, has another number of partitions, or can't be read.
+    pub fn prepare(dir: &Path, partitions: Partitions, log_id: Uuid) -> Result<Self, LogError> {
+        if let Some(found) = Self::find(dir, partitions)? {
+            return Ok(found);
+        }
+        let path = dir.join(META_FILE);
+        // Until something is written that needs more, the oldest version may open it.
+        let meta = Meta {
+            format: OLDEST,
+            partitions: partitions.number(),
+            log_id,
+        };
+        create(dir, &path, &meta).map_err(LogError::io(&path))?;
+        Ok(Self::of(dir, meta))
+    }
+
+    /// Reads the layout of the log in `dir`, if there is one.
+    ///
+    /// # Errors
+    /// As for [`Self::prepare`].
+    pub fn find(dir: &Path, partitions: Partitions) -> Result<Option<Self>, LogError> {
         let path = dir.join(META_FILE);
         let meta = match fs::read_to_string(&path) {
             Ok(text) => parse(&path, &text)?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                // Until something is written that needs more, the oldest version may open it.
-                let meta = Meta {
-                    format: OLDEST,
-                    partitions,
-                    log_id,
-                };
-                create(dir, &path, &meta).map_err(LogError::io(&path))?;
-                meta
-            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(LogError::io(&path)(error)),
         };
-        Ok(Self {
+        let found = meta.partitions;
+        match partitions.conflict(found) {
+            Some(wanted) => Err(LogError::Partitions {
+                path: dir.to_owned(),
+                found,
+                wanted,
+            }),
+            None => Ok(Some(Self::of(dir, meta))),
+        }
+    }
+
+    fn of(dir: &Path, meta: Meta) -> Self {
+        Self {
             dir: dir.to_owned(),
             partitions: meta.partitions,
             log_id: meta.log_id,
             format: Arc::new(FormatMark::new(meta.format)),
-        })
+        }
     }
 
     /// Has the log carry at least this format, before a record that needs it is written.

@@ -15,6 +15,7 @@ mod settings;
 
 pub use error::LogError;
 pub use lane::open_lane;
+pub(crate) use layout::DIR;
 pub use layout::LogLayout;
 pub(crate) use settings::RESERVE_BYTES;
 pub use settings::Settings;

@@ -26,7 +26,7 @@ pub use claimed::Claimed;
 pub use cluster::RedpandaLog;
 pub use error::RedpandaError;
 pub use lane::open_lane;
-pub use settings::{Partitions, Settings};
+pub use settings::Settings;
 pub(crate) use topics::look;
 
 /// Batches of one partition that a lane holds: while one is on its way to the broker's disk, the next

@@ -248,7 +248,7 @@ mod tests {
 
     use super::*;
     use crate::config::Endpoint;
-    use crate::log::redpanda::Partitions;
+    use crate::log::partitions::Partitions;
 
     const P: PartitionId = PartitionId(2);
 

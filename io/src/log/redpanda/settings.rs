@@ -6,6 +6,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rookery_schema::limits::{DEDUP_WINDOW_RECORDS, RECORD_BYTES_MAX};
 
 use crate::config::{Config, Endpoint};
+use crate::log::partitions::Partitions;
 
 /// Bytes of a message in the topic: the largest record, with room for what Kafka puts around it.
 pub(super) const MESSAGE_BYTES_MAX: usize = 2 << 20;
@@ -53,23 +54,6 @@ const _: () = assert!(BATCH_BYTES <= MESSAGE_BYTES_MAX);
 const _: () = assert!(REQUEST_TIMEOUT_MS < MESSAGE_TIMEOUT_MS);
 const _: () = assert!(FETCH_WAIT_MS + 1_000 < SOCKET_TIMEOUT_MS);
 
-/// How many partitions a topic is to have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Partitions {
-    /// As many where the topic is created now; an existing one keeps its own number.
-    IfNew(u32),
-    /// As many in any case.
-    Exactly(u32),
-}
-
-impl Partitions {
-    pub(super) const fn number(self) -> u32 {
-        match self {
-            Self::IfNew(number) | Self::Exactly(number) => number,
-        }
-    }
-}
-
 /// Which log to use.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -101,16 +85,11 @@ impl Settings {
 
     /// What a configuration says.
     pub(crate) fn of(config: &Config) -> Self {
-        let partitions = if config.partitions_given {
-            Partitions::Exactly(config.partitions)
-        } else {
-            Partitions::IfNew(config.partitions)
-        };
         Self::new(
             config.brokers.clone(),
             config.topic.clone(),
             config.group.clone(),
-            partitions,
+            Partitions::of(config),
         )
     }
 

@@ -13,7 +13,7 @@ use rdkafka::metadata::Metadata;
 use super::ask::{ASK_TIMEOUT, until_answered};
 use super::client_log::ClientLog;
 use super::error::RedpandaError;
-use super::settings::{DEAD_LETTER_BYTES_MAX, MESSAGE_BYTES_MAX, Partitions, Settings};
+use super::settings::{DEAD_LETTER_BYTES_MAX, MESSAGE_BYTES_MAX, Settings};
 
 /// Copies of a record, where there are as many brokers.
 const REPLICAS_MAX: usize = 3;
@@ -108,13 +108,13 @@ fn partitions_of(metadata: &Metadata, topic: &str) -> Option<u32> {
 }
 
 fn agreed(settings: &Settings, found: u32) -> Result<u32, RedpandaError> {
-    match settings.partitions {
-        Partitions::Exactly(wanted) if wanted != found => Err(RedpandaError::Partitions {
+    match settings.partitions.conflict(found) {
+        Some(wanted) => Err(RedpandaError::Partitions {
             topic: settings.topic.clone(),
             found,
             wanted,
         }),
-        _ => Ok(found),
+        None => Ok(found),
     }
 }
 
