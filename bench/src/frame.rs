@@ -52,6 +52,12 @@ pub fn put_text(payload: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(payload);
 }
 
+/// Appends a ping.
+pub fn put_ping(payload: &[u8], out: &mut Vec<u8>) {
+    put_head(OPCODE_PING, payload.len(), out);
+    out.extend_from_slice(payload);
+}
+
 /// Appends the answer to a ping.
 pub fn put_pong(payload: &[u8], out: &mut Vec<u8>) {
     put_head(OPCODE_PONG, payload.len(), out);

@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod attack;
 pub mod check;
 pub mod cli;
 pub mod error;
@@ -14,6 +15,7 @@ pub mod metrics;
 pub mod monitor;
 pub mod peer;
 pub mod process;
+pub mod refusal;
 pub mod report;
 pub mod scenario;
 pub mod schedule;

@@ -169,15 +169,31 @@ pub fn random_room_id() -> Result<Id, BenchError> {
 fn trusted_user() -> Result<User, BenchError> {
     let id = random_id()?.to_string();
     let credential = format!("Cookie: user_id={id}");
-    Ok(User { id, credential })
+    Ok(User {
+        id,
+        name: String::new(),
+        credential,
+    })
 }
 
 fn register(client: &mut Client, username: &str) -> Result<User, BenchError> {
     let body = json!({"username": username, "password": PASSWORD});
     let id = text(&client.post("/users", "", &body)?, "/users", "user_id")?;
-    let token = text(&client.post("/login", "", &body)?, "/login", "token")?;
-    let credential = format!("Authorization: Bearer {token}");
-    Ok(User { id, credential })
+    let token = log_in(client, username)?;
+    Ok(User {
+        id,
+        name: username.to_owned(),
+        credential: format!("Authorization: Bearer {token}"),
+    })
+}
+
+/// Logs in a user that [`Target::create_users`] made, and gives the token.
+///
+/// # Errors
+/// Where the server doesn't answer, or refuses.
+pub fn log_in(client: &mut Client, username: &str) -> Result<String, BenchError> {
+    let body = json!({"username": username, "password": PASSWORD});
+    text(&client.post("/login", "", &body)?, "/login", "token")
 }
 
 fn create_chat(

@@ -24,6 +24,8 @@ const SEED: u64 = 1;
 #[derive(Clone, Debug)]
 pub struct User {
     pub id: String,
+    /// What they log in with; empty where nobody does.
+    pub name: String,
     /// The header line that says who the user is.
     pub credential: String,
 }
@@ -59,6 +61,7 @@ impl World {
     pub fn one_room(id: Id, credential: &str) -> Self {
         let anybody = User {
             id: String::new(),
+            name: String::new(),
             credential: credential.to_owned(),
         };
         let room = Room {

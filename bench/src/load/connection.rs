@@ -4,9 +4,8 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
-use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, sockopt};
-
 use crate::load::codec::{Broken, Codec, Endpoint};
+use crate::load::dial::Dial;
 use crate::load::ledger::Ledger;
 use crate::load::link::{Link, Message};
 use crate::load::poller::Interest;
@@ -54,21 +53,9 @@ impl Connection {
 
     /// Begins to connect, without waiting for it.
     pub(super) fn open(&mut self, addr: SocketAddr) -> io::Result<&TcpStream> {
-        let family = if addr.is_ipv4() {
-            AddressFamily::INET
-        } else {
-            AddressFamily::INET6
-        };
-        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        let socket =
-            rustix::net::socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
-        sockopt::set_tcp_nodelay(&socket, true)?;
-        match rustix::net::connect(&socket, &addr) {
-            Ok(()) | Err(rustix::io::Errno::INPROGRESS) => {}
-            Err(error) => return Err(error.into()),
-        }
+        let stream = Dial::new(addr)?.connect(addr)?;
         self.codec.open(&mut self.link);
-        Ok(self.stream.insert(TcpStream::from(socket)))
+        Ok(self.stream.insert(stream))
     }
 
     pub(super) fn stream(&self) -> Option<&TcpStream> {

@@ -8,7 +8,7 @@ const KEY: &str = "cm9va2VyeSBsaXN0ZW5lcg==";
 const SWITCHING: &[u8] = b"HTTP/1.1 101";
 
 /// Appends the request to switch protocols. `headers` are whole lines.
-pub(super) fn put_request(path: &str, host: &str, headers: &str, out: &mut Vec<u8>) {
+pub(crate) fn put_request(path: &str, host: &str, headers: &str, out: &mut Vec<u8>) {
     let request = format!(
         "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n{headers}\r\n"

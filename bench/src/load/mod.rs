@@ -3,15 +3,16 @@
 pub mod centrifuge;
 pub mod codec;
 mod connection;
+pub(crate) mod dial;
 mod dispatcher;
 mod frames;
-mod handshake;
+pub(crate) mod handshake;
 pub mod history;
 pub mod http;
 pub mod ledger;
 pub mod link;
 pub mod nats;
-mod poller;
+pub(crate) mod poller;
 mod pool;
 pub mod run;
 mod scan;

@@ -13,19 +13,19 @@ const EVENTS_MAX: usize = 1024;
 
 /// A socket that is ready.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ready {
+pub(crate) struct Ready {
     /// The number under which it is watched.
-    pub(super) number: usize,
-    pub(super) readable: bool,
-    pub(super) writable: bool,
+    pub(crate) number: usize,
+    pub(crate) readable: bool,
+    pub(crate) writable: bool,
 }
 
 /// What a socket is watched for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Interest {
-    pub(super) input: bool,
+pub(crate) struct Interest {
+    pub(crate) input: bool,
     /// Room to write.
-    pub(super) room: bool,
+    pub(crate) room: bool,
 }
 
 impl Default for Interest {
@@ -38,28 +38,32 @@ impl Default for Interest {
 }
 
 /// A set of sockets that are watched.
-pub(super) struct Poller {
+pub(crate) struct Poller {
     epoll: OwnedFd,
     events: Vec<epoll::Event>,
 }
 
 impl Poller {
-    pub(super) fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         Ok(Self {
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
             events: Vec::with_capacity(EVENTS_MAX),
         })
     }
 
-    /// Watches a socket until it is closed, for input.
-    pub(super) fn add(&self, stream: &TcpStream, number: usize) -> io::Result<()> {
+    /// Watches a socket until it is closed.
+    pub(crate) fn add(
+        &self,
+        stream: &TcpStream,
+        number: usize,
+        interest: Interest,
+    ) -> io::Result<()> {
         let data = epoll::EventData::new_u64(number as u64);
-        let flags = Interest::default().flags();
-        Ok(epoll::add(&self.epoll, stream, data, flags)?)
+        Ok(epoll::add(&self.epoll, stream, data, interest.flags())?)
     }
 
     /// Changes what a socket is watched for. That it has failed is noticed in any case.
-    pub(super) fn watch(
+    pub(crate) fn watch(
         &self,
         stream: &TcpStream,
         number: usize,
@@ -70,7 +74,7 @@ impl Poller {
     }
 
     /// Waits until a socket is ready, or for so long; which are ready is appended.
-    pub(super) fn wait(&mut self, at_most: Duration, ready: &mut Vec<Ready>) -> io::Result<()> {
+    pub(crate) fn wait(&mut self, at_most: Duration, ready: &mut Vec<Ready>) -> io::Result<()> {
         let timeout = Timespec {
             tv_sec: at_most.as_secs() as i64,
             tv_nsec: i64::from(at_most.subsec_nanos()),

@@ -11,7 +11,7 @@ use crate::load::codec::{Broken, Endpoint};
 use crate::load::connection::Connection;
 use crate::load::ledger::Ledger;
 use crate::load::link::Message;
-use crate::load::poller::{Poller, Ready};
+use crate::load::poller::{Interest, Poller, Ready};
 use crate::load::run::Outcome;
 use crate::schedule::{Clock, Micros};
 
@@ -126,7 +126,7 @@ impl Pool {
             }
             let opened = connection
                 .open(self.addr)
-                .and_then(|stream| self.poller.add(stream, number));
+                .and_then(|stream| self.poller.add(stream, number, Interest::default()));
             self.opening += usize::from(!connection.link.opened);
             match opened {
                 Ok(()) => self.send_pending(number),

@@ -248,6 +248,7 @@ mod tests {
     fn codec() -> WsCodec {
         let user = User {
             id: "u".to_owned(),
+            name: String::new(),
             credential: "Cookie: user_id=u".to_owned(),
         };
         let room = Room {

@@ -1,0 +1,45 @@
+//! Connecting without waiting for it.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpStream};
+
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, ipproto, sockopt};
+
+/// A socket without a peer yet, that never blocks.
+pub(crate) struct Dial(TcpStream);
+
+impl Dial {
+    /// A socket that can reach this address.
+    pub(crate) fn new(addr: SocketAddr) -> io::Result<Self> {
+        let family = if addr.is_ipv4() {
+            AddressFamily::INET
+        } else {
+            AddressFamily::INET6
+        };
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let socket =
+            rustix::net::socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
+        sockopt::set_tcp_nodelay(&socket, true)?;
+        Ok(Self(socket.into()))
+    }
+
+    /// Calls from this address of the machine, instead of the one that the system would choose.
+    pub(crate) fn bind(self, from: IpAddr) -> io::Result<Self> {
+        bind(&self.0, &SocketAddr::new(from, 0))?;
+        Ok(self)
+    }
+
+    /// Takes in no more than about so many bytes that nobody reads.
+    pub(crate) fn receive_buffer(self, bytes: usize) -> io::Result<Self> {
+        sockopt::set_socket_recv_buffer_size(&self.0, bytes)?;
+        Ok(self)
+    }
+
+    /// Begins to connect. The socket is writable once it is connected.
+    pub(crate) fn connect(self, addr: SocketAddr) -> io::Result<TcpStream> {
+        match connect(&self.0, &addr) {
+            Ok(()) | Err(rustix::io::Errno::INPROGRESS) => Ok(self.0),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
