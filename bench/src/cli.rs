@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::builder::{RangedI64ValueParser, RangedU64ValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::attack::catalog::Attack;
 use crate::error::BenchError;
 use crate::load::ws::WsOptions;
 use crate::monitor::Watched;
@@ -20,6 +21,8 @@ use crate::stamp::STAMP_BYTES;
 const SIZE_MAX: u64 = 4_096;
 /// Sends without an answer that a server reads of one WebSocket.
 const IN_FLIGHT_MAX: i64 = 1_024;
+/// Addresses that attackers have at most: those of 127.0.0.0/16, nearly.
+const ADDRESSES_MAX: i64 = 65_000;
 /// Listeners pause for less than this, in milliseconds, of each second.
 const PAUSE_MILLIS_END: u64 = 1_000;
 
@@ -46,6 +49,8 @@ pub enum Scenario {
     Reconnect(Reconnect),
     /// Pages of a chat with a long history
     History(History),
+    /// Attackers of all kinds at once, beside honest users
+    Hostile(Hostile),
     /// The hot room here and on another server, one after the other
     Compare(Compare),
 }
@@ -234,6 +239,48 @@ pub struct History {
     pub common: Common,
 }
 
+#[derive(Args, Debug)]
+pub struct Hostile {
+    /// Honest users, of whom all are connected; the members of the rooms are drawn from them
+    #[arg(long, default_value = "50", value_parser = clap::value_parser!(u32).range(1..))]
+    pub listeners: u32,
+    /// Chats
+    #[arg(long, default_value = "100", value_parser = clap::value_parser!(u32).range(1..))]
+    pub rooms: u32,
+    /// Members of each
+    #[arg(long, default_value = "3", value_parser = clap::value_parser!(u32).range(1..))]
+    pub members: u32,
+    /// Zipf exponent of the rooms' popularity; 0: all alike
+    #[arg(long, default_value = "1.0", value_parser = exponent)]
+    pub zipf: f64,
+    /// Honest messages a second
+    #[arg(long, default_value = "500", value_parser = positive)]
+    pub rate: f64,
+    /// Connections that send them
+    #[arg(long, default_value = "50", value_parser = clap::value_parser!(u32).range(1..))]
+    pub senders: u32,
+    /// Messages of one connection without an answer
+    #[arg(long, default_value = "16", value_parser = in_flight())]
+    pub in_flight: u32,
+    /// Addresses that attackers come from: 127.0.0.2 and on
+    #[arg(long, default_value = "50", value_parser = clap::value_parser!(u32).range(1..=ADDRESSES_MAX))]
+    pub addresses: u32,
+    /// Attacks; all of them if not given
+    #[arg(long, value_name = "ATTACKS", value_delimiter = ',')]
+    pub attacks: Vec<Attack>,
+    /// So many times as many connections attack as usual
+    #[arg(long, default_value = "1", value_parser = positive)]
+    pub intensity: f64,
+    /// Another server of this machine, to attack first while this one is measured: a run with the same use of
+    /// the machine to compare with
+    #[arg(long, value_name = "URL")]
+    pub decoy: Option<String>,
+    #[command(flatten)]
+    pub messages: Messages,
+    #[command(flatten)]
+    pub common: Common,
+}
+
 /// A server to compare with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PeerName {
@@ -284,6 +331,17 @@ impl Common {
     }
 }
 
+impl Hostile {
+    /// The attacks to make.
+    pub fn chosen_attacks(&self) -> &[Attack] {
+        if self.attacks.is_empty() {
+            Attack::value_variants()
+        } else {
+            &self.attacks
+        }
+    }
+}
+
 impl Messages {
     pub fn options(&self) -> WsOptions {
         WsOptions {
@@ -318,6 +376,13 @@ fn pause(text: &str) -> Result<Duration, String> {
         _ => Err(format!(
             "not a number of milliseconds below {PAUSE_MILLIS_END}"
         )),
+    }
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(number) if f64::is_finite(number) && number > 0.0 => Ok(number),
+        _ => Err("not a number above 0".to_owned()),
     }
 }
 

@@ -27,7 +27,10 @@ mod tests {
     fn a_limit_says_more_than_a_code() {
         let limit = br#"{"status":429,"code":"too_many_requests","limit":"user-bytes"}"#;
         assert_eq!(reason(limit), "user-bytes");
-        assert_eq!(reason(br#"{"code":"unavailable","detail":""}"#), "unavailable");
+        assert_eq!(
+            reason(br#"{"code":"unavailable","detail":""}"#),
+            "unavailable"
+        );
         assert_eq!(reason(b"<html>"), "no reason given");
     }
 }

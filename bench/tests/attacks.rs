@@ -1,8 +1,8 @@
 //! Each attack, as the server that is attacked sees it: here a small one that writes down what it hears.
 
-#![allow(clippy::unwrap_used, reason = "a test may end where it fails")]
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -210,13 +210,12 @@ fn readers_pipeline_requests_and_read_no_reply() {
         stream
             .set_write_timeout(Some(Duration::from_millis(300)))
             .unwrap();
-        let error = stream.write_all(&vec![b'x'; REPLY_BYTES]).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::WouldBlock, "it was read, or left");
+        assert!(stream.write_all(&vec![b'x'; REPLY_BYTES]).is_err());
     }
     let scene = attack(Attack::Readers, say_much, unchanged);
     let (heard, counts) =
         scene.until(|heard| heard.len() == 3 && heard.iter().all(|one| one.reads >= 2));
-    for path in ["/chats/0/messages", "/chats", "/me"] {
+    for path in ["/chats/0/messages", "/chats?limit=1000", "/me"] {
         let request = format!("GET {path} HTTP/1.1\r\n");
         let times = |one: &Heard| one.text().matches(&request).count();
         assert!(heard.iter().any(|one| times(one) >= 16), "{path}");
@@ -245,7 +244,11 @@ fn wrong_passwords_are_guesses_at_one_user() {
     let scene = attack(Attack::WrongPasswords, refuse, unchanged);
     let (heard, _) = scene.until(|heard| values(heard, "password").len() > 20);
     let guesses = values(&heard, "password");
-    assert!(values(&heard, "username").iter().all(|name| name == "alice"));
+    assert!(
+        values(&heard, "username")
+            .iter()
+            .all(|name| name == "alice")
+    );
     assert_eq!(distinct(guesses.clone()), guesses.len());
 }
 
@@ -283,7 +286,11 @@ fn pings_come_by_the_hundred_until_the_server_closes_and_then_again() {
     // A ping of 125 bytes, masked: 131 bytes in all.
     let pings = closed.bytes[at..].chunks_exact(131);
     assert!(pings.len() > 70);
-    assert!(pings.clone().all(|ping| ping.starts_with(&[0x89, 0x80 | 125])));
+    assert!(
+        pings
+            .clone()
+            .all(|ping| ping.starts_with(&[0x89, 0x80 | 125]))
+    );
     assert!(counts.close_codes[&1008] >= 3, "{counts:?}");
     assert!(counts.closed_by_server >= 3, "{counts:?}");
 }
@@ -292,11 +299,11 @@ fn pings_come_by_the_hundred_until_the_server_closes_and_then_again() {
 fn churn_comes_and_goes_without_a_word() {
     let brief = |force: &mut Force| force.habits.stays = Duration::from_millis(50);
     let scene = attack(Attack::Churn, silent, brief);
-    let (heard, counts) =
-        scene.until(|heard| heard.iter().filter(|one| one.ended).count() > 10);
+    let (heard, counts) = scene.until(|heard| heard.iter().filter(|one| one.ended).count() > 10);
     assert!(heard.iter().all(|one| one.bytes.is_empty()));
     assert!(counts.opened > 10, "{counts:?}");
-    assert_eq!((counts.open_max, counts.closed_by_server), (3, 0));
+    assert!((1..=3).contains(&counts.open_max), "{counts:?}");
+    assert_eq!(counts.closed_by_server, 0);
 }
 
 #[test]

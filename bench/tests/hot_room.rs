@@ -1,66 +1,13 @@
-//! The benchmark against the server, both as they are run by people. Needs the server's binary beside the
-//! benchmark's, where `cargo test` puts it; `cargo test -p rookery-bench` alone does not build it.
+//! The benchmark against the server, both as they are run by people.
 
-#![allow(clippy::print_stderr, reason = "a skipped test says so")]
+mod server;
 
-use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::process::{Command, Stdio};
 
-use rookery_bench::http;
 use serde_json::Value;
-use tempfile::TempDir;
 
-const READY_WITHIN: Duration = Duration::from_secs(30);
-
-struct Server {
-    child: Child,
-    addr: SocketAddr,
-}
-
-impl Server {
-    /// None where there is no server to start.
-    fn start(data_dir: &Path) -> Option<Self> {
-        let binary = PathBuf::from(env!("CARGO_BIN_EXE_rookery-bench")).with_file_name("rookery");
-        if !binary.exists() {
-            return None;
-        }
-        let addr = free_addr()?;
-        let child = Command::new(binary)
-            .args(["--auth", "trust", "--shards", "2"])
-            .args(["--listen", &addr.to_string()])
-            .arg("--data-dir")
-            .arg(data_dir)
-            .current_dir(data_dir)
-            .stderr(Stdio::null())
-            .spawn()
-            .ok()?;
-        Some(Self { child, addr })
-    }
-
-    fn wait_ready(&self) {
-        let began = Instant::now();
-        while http::get(self.addr, "/readyz").is_err() {
-            assert!(began.elapsed() < READY_WITHIN, "the server is not ready");
-            thread::sleep(Duration::from_millis(20));
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // Both fail only where it has ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// An address on which nobody listens, a moment ago.
-fn free_addr() -> Option<SocketAddr> {
-    TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()
-}
+use server::{Server, start_server};
 
 /// Runs a scenario; gives its exit code and its JSON.
 fn bench(server: &Server, directory: &Path, arguments: &[&str]) -> (Option<i32>, Value) {
@@ -78,19 +25,6 @@ fn bench(server: &Server, directory: &Path, arguments: &[&str]) -> (Option<i32>,
     (code, serde_json::from_slice(&report).unwrap_or_default())
 }
 
-/// A server that is ready, and its directory; none where there is no server to start.
-fn start_server() -> Option<(TempDir, Server)> {
-    let Ok(directory) = tempfile::tempdir() else {
-        panic!("there is no place for the server's data");
-    };
-    let Some(server) = Server::start(directory.path()) else {
-        eprintln!("SKIPPED: no server's binary; build all with cargo build");
-        return None;
-    };
-    server.wait_ready();
-    Some((directory, server))
-}
-
 fn assert_clean(arguments: &[&str], (code, report): &(Option<i32>, Value)) {
     assert_eq!(*code, Some(0), "{arguments:?}: {report:#}");
     let count = |field: &str| report[field].as_u64();
@@ -103,7 +37,7 @@ fn assert_clean(arguments: &[&str], (code, report): &(Option<i32>, Value)) {
 
 #[test]
 fn listeners_that_pause_are_not_closed_and_miss_nothing() {
-    let Some((directory, server)) = start_server() else {
+    let Some((directory, server)) = start_server("trust") else {
         return;
     };
     let arguments = ["hot-room", "--listeners", "3", "--rate", "500"];
@@ -119,7 +53,7 @@ fn listeners_that_pause_are_not_closed_and_miss_nothing() {
 
 #[test]
 fn runs_against_a_server_in_order_are_clean() {
-    let Some((directory, server)) = start_server() else {
+    let Some((directory, server)) = start_server("trust") else {
         return;
     };
     for arguments in [

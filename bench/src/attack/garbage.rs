@@ -1,5 +1,6 @@
 //! What is no request, and no frame.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
@@ -16,6 +17,8 @@ const HUGE_HEADS: usize = 50;
 const RANDOM_BYTES: usize = 2_048;
 /// Of a head that is too long: four times what a server takes.
 const HUGE_BYTES: usize = 64 * 1024;
+/// Of a head with too many.
+const FIELD: &str = "X-Many: 1\r\n";
 
 const HABITS: Habits = Habits {
     every: Duration::from_millis(200),
@@ -73,24 +76,28 @@ fn put_random(random: &mut ChaCha8Rng, out: &mut Vec<u8>) {
     random.fill_bytes(&mut out[from..]);
 }
 
-/// A path, a field or a number of fields that is too much.
+/// A path, a field or a number of fields that is too much, in turn.
 pub(super) fn heads(foothold: &Foothold) -> Force {
-    let host = foothold.host();
+    let heads = Arc::new(huge_heads(&foothold.host()));
     Force {
         connections: HUGE_HEADS,
         habits: HABITS,
         script: Box::new(move |place| {
-            let long = "x".repeat(HUGE_BYTES);
-            let field = "X-Many: 1\r\n";
-            let head = match place % 3 {
-                0 => format!("GET /{long} HTTP/1.1\r\nHost: {host}\r\n\r\n"),
-                1 => format!("GET / HTTP/1.1\r\nHost: {host}\r\nX-Long: {long}\r\n\r\n"),
-                _ => {
-                    let fields = field.repeat(HUGE_BYTES / field.len());
-                    format!("GET / HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n")
-                }
-            };
-            Box::new(move |_, out: &mut Vec<u8>| out.extend_from_slice(head.as_bytes()))
+            let (heads, mut kind) = (Arc::clone(&heads), place);
+            Box::new(move |_, out: &mut Vec<u8>| {
+                kind += 1;
+                out.extend_from_slice(heads[kind % heads.len()].as_bytes());
+            })
         }),
     }
+}
+
+fn huge_heads(host: &str) -> [String; 3] {
+    let long = "x".repeat(HUGE_BYTES);
+    let fields = FIELD.repeat(HUGE_BYTES / FIELD.len());
+    [
+        format!("GET /{long} HTTP/1.1\r\nHost: {host}\r\n\r\n"),
+        format!("GET / HTTP/1.1\r\nHost: {host}\r\nX-Long: {long}\r\n\r\n"),
+        format!("GET / HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n"),
+    ]
 }

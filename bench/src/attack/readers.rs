@@ -10,6 +10,9 @@ const CONNECTIONS: usize = 200;
 /// Requests of one turn. What the server doesn't take waits here, and nothing is added to it.
 const PIPELINED: usize = 16;
 
+/// Of a list of chats: as many as a page may have.
+const CHATS_LISTED: u32 = 1_000;
+
 const HABITS: Habits = Habits {
     every: Duration::from_millis(200),
     reads: false,
@@ -24,7 +27,7 @@ pub(super) fn force(foothold: &Foothold) -> Force {
     let credential = foothold.accounts[0].credential.clone();
     let asked = [
         (foothold.history.clone(), credential.clone()),
-        ("/chats".to_owned(), credential),
+        (format!("/chats?limit={CHATS_LISTED}"), credential),
         ("/me".to_owned(), String::new()),
     ];
     Force {

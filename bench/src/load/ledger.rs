@@ -17,8 +17,8 @@ const HISTOGRAM_DIGITS: u8 = 3;
 /// Above it latencies count as this much: an hour.
 const LATENCY_MAX: Micros = 3_600 * 1_000_000;
 /// HTTP's ways to say that there is too much to do just now.
-const TOO_MANY_REQUESTS: u16 = 429;
-const SERVICE_UNAVAILABLE: u16 = 503;
+pub const TOO_MANY_REQUESTS: u16 = 429;
+pub const SERVICE_UNAVAILABLE: u16 = 503;
 
 /// Numbers of events since the run began.
 #[derive(Clone, Copy, Debug, Default)]

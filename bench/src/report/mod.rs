@@ -1,16 +1,20 @@
 //! Results: what was measured, and whether the run was correct.
 
+pub mod hostile;
+pub mod percentiles;
 pub mod plot;
 pub mod table;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::error::BenchError;
 use crate::load::run::{Outcome, Plan};
 use crate::monitor::Seen;
+use crate::report::hostile::Hostile;
+use crate::report::percentiles::Percentiles;
 use crate::schedule::Pace;
 
 const MICROS_PER_MILLI: f64 = 1_000.0;
@@ -29,6 +33,9 @@ pub struct Report {
     pub accepted: u64,
     /// Because of load: 429 or 503.
     pub refused: u64,
+    /// By the limit or the code that the refusals gave.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub refused_by: BTreeMap<String, u64>,
     /// Refused otherwise, or never answered.
     pub errors: u64,
     /// Were due, but all connections were busy until the end.
@@ -71,16 +78,8 @@ pub struct Report {
     pub generator_stall_ms_max: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sockets: Option<Sockets>,
-}
-
-/// Latencies in milliseconds.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-pub struct Percentiles {
-    pub p50: f64,
-    pub p90: f64,
-    pub p99: f64,
-    pub p999: f64,
-    pub max: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hostile: Option<Hostile>,
 }
 
 /// What idle sockets take of the server.
@@ -90,23 +89,6 @@ pub struct Sockets {
     pub resident_bytes_before: u64,
     pub resident_bytes_after: u64,
     pub resident_bytes_per_socket: f64,
-}
-
-impl Percentiles {
-    fn of(histogram: &Histogram<u64>) -> Self {
-        let at = |quantile| histogram.value_at_quantile(quantile) as f64 / MICROS_PER_MILLI;
-        Self {
-            p50: at(0.5),
-            p90: at(0.9),
-            p99: at(0.99),
-            p999: at(0.999),
-            max: histogram.max() as f64 / MICROS_PER_MILLI,
-        }
-    }
-
-    fn of_any(histogram: &Histogram<u64>) -> Option<Self> {
-        (!histogram.is_empty()).then(|| Self::of(histogram))
-    }
 }
 
 impl Report {
@@ -135,6 +117,7 @@ impl Report {
             sent: counts.sent,
             accepted: counts.accepted,
             refused: counts.refused,
+            refused_by: ledger.refused_by.clone(),
             errors: counts.errors,
             unsent: counts.unsent,
             expected_deliveries: counts.expected,
@@ -164,6 +147,7 @@ impl Report {
             stolen_cpu_s: seen.stolen_cpu,
             generator_stall_ms_max: ledger.stall_max as f64 / MICROS_PER_MILLI,
             sockets: None,
+            hostile: None,
         }
     }
 
@@ -171,7 +155,8 @@ impl Report {
     pub fn is_clean(&self) -> bool {
         let wrong = self.lost + self.duplicated + self.reordered + self.altered + self.strays;
         let worked = self.accepted > 0 || self.sockets.is_some();
-        wrong + self.errors == 0 && worked && (self.broken == 0 || self.sockets.is_none())
+        let served = self.hostile.as_ref().is_none_or(Hostile::is_clean);
+        wrong + self.errors == 0 && worked && served && (self.broken == 0 || self.sockets.is_none())
     }
 }
 

@@ -6,7 +6,8 @@ use std::path::Path;
 use plotters::prelude::*;
 
 use crate::error::BenchError;
-use crate::report::{Percentiles, Report};
+use crate::report::Report;
+use crate::report::percentiles::Percentiles;
 
 /// Pixels.
 const SIZE: (u32, u32) = (900, 540);

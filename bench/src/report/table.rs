@@ -1,8 +1,11 @@
 //! Results as a table for people: a line for each measure, a column for each run.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::report::{Percentiles, Report};
+use crate::report::Report;
+use crate::report::hostile::{AttackTable, Logins, ProcessSeen};
+use crate::report::percentiles::Percentiles;
 
 const LABEL_COLUMNS: usize = 34;
 const VALUE_COLUMNS: usize = 14;
@@ -25,6 +28,7 @@ const MEASURES: &[Measure] = &[
     ("sent", |r| messages(r, r.sent.to_string())),
     ("accepted", |r| messages(r, r.accepted.to_string())),
     ("refused for load", |r| messages(r, r.refused.to_string())),
+    ("refused by", |r| reasons(&r.refused_by)),
     ("errors", |r| Some(r.errors.to_string())),
     ("due but not sent", |r| positive(r.unsent)),
     ("expected deliveries", |r| {
@@ -90,6 +94,33 @@ const MEASURES: &[Measure] = &[
     ("server memory per socket, bytes", |r| {
         Some(whole(r.sockets?.resident_bytes_per_socket))
     }),
+    ("attacked", |r| {
+        Some(r.hostile.as_ref()?.attacked.to_owned())
+    }),
+    ("latency p99, over the decoy's", |r| {
+        r.hostile.as_ref()?.p99_ratio.map(fine)
+    }),
+    ("memory before attack, MiB", |r| {
+        process(r)?.resident_bytes_before.map(mebibytes)
+    }),
+    ("memory max, MiB", |r| {
+        process(r)?.resident_bytes_max.map(mebibytes)
+    }),
+    ("memory after attack, MiB", |r| {
+        process(r)?.resident_bytes_after.map(mebibytes)
+    }),
+    ("restarts", |r| Some(process(r)?.restarts.to_string())),
+    ("honest logins", |r| Some(logins(r)?.succeeded.to_string())),
+    ("honest logins refused", |r| reasons(&logins(r)?.refused_by)),
+    ("honest logins failed", |r| {
+        Some(logins(r)?.failed.to_string())
+    }),
+    ("honest login p50, ms", |r| {
+        percentile(logins(r)?.latency_ms, |p| p.p50)
+    }),
+    ("honest login p99, ms", |r| {
+        percentile(logins(r)?.latency_ms, |p| p.p99)
+    }),
 ];
 
 impl fmt::Display for Table<'_> {
@@ -113,6 +144,9 @@ impl fmt::Display for Table<'_> {
         {
             writeln!(out, "first error: {error}")?;
         }
+        for hostile in self.0.iter().filter_map(|report| report.hostile.as_ref()) {
+            AttackTable(hostile).fmt(out)?;
+        }
         Ok(())
     }
 }
@@ -125,6 +159,23 @@ fn messages(report: &Report, value: String) -> Option<String> {
 /// A measure that is best not there.
 fn positive(count: u64) -> Option<String> {
     (count > 0).then(|| count.to_string())
+}
+
+/// Counts by reason.
+fn reasons(counts: &BTreeMap<String, u64>) -> Option<String> {
+    let parts: Vec<String> = counts
+        .iter()
+        .map(|(reason, count)| format!("{reason} {count}"))
+        .collect();
+    (!parts.is_empty()).then(|| format!(" {}", parts.join(", ")))
+}
+
+fn process(report: &Report) -> Option<ProcessSeen> {
+    Some(report.hostile.as_ref()?.process)
+}
+
+fn logins(report: &Report) -> Option<&Logins> {
+    Some(&report.hostile.as_ref()?.logins)
 }
 
 fn percentile(of: Option<Percentiles>, which: fn(Percentiles) -> f64) -> Option<String> {

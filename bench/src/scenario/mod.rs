@@ -3,6 +3,7 @@
 mod compare;
 mod fan_out;
 mod history;
+mod hostile;
 mod hot_room;
 mod idle;
 mod measure;
@@ -29,6 +30,7 @@ pub fn run(scenario: &Scenario) -> Result<bool, BenchError> {
         Scenario::Idle(args) => (vec![idle::run(args)?], &args.common, &None),
         Scenario::Reconnect(args) => (reconnect::run(args)?, &args.common, &None),
         Scenario::History(args) => (history::run(args)?, &args.common, &args.pacing.plot),
+        Scenario::Hostile(args) => (hostile::run(args)?, &args.common, &None),
         Scenario::Compare(args) => {
             let room = &args.room;
             (compare::run(args)?, &room.common, &room.load.pacing.plot)

@@ -1,0 +1,76 @@
+//! The server, as people run it. Needs its binary beside the benchmark's, where `cargo test` puts it;
+//! `cargo test -p rookery-bench` alone does not build it.
+
+#![allow(clippy::print_stderr, reason = "a skipped test says so")]
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rookery_bench::http;
+use tempfile::TempDir;
+
+const READY_WITHIN: Duration = Duration::from_secs(30);
+
+/// A server of this machine, until it is dropped.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) addr: SocketAddr,
+}
+
+impl Server {
+    /// None where there is no server to start.
+    fn start(data_dir: &Path, auth: &str) -> Option<Self> {
+        let binary = PathBuf::from(env!("CARGO_BIN_EXE_rookery-bench")).with_file_name("rookery");
+        if !binary.exists() {
+            return None;
+        }
+        let addr = free_addr()?;
+        let child = Command::new(binary)
+            .args(["--auth", auth, "--shards", "2"])
+            .args(["--listen", &addr.to_string()])
+            .arg("--data-dir")
+            .arg(data_dir)
+            .current_dir(data_dir)
+            .stderr(Stdio::null())
+            .spawn()
+            .ok()?;
+        Some(Self { child, addr })
+    }
+
+    fn wait_ready(&self) {
+        let began = Instant::now();
+        while http::get(self.addr, "/readyz").is_err() {
+            assert!(began.elapsed() < READY_WITHIN, "the server is not ready");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Both fail only where it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// An address on which nobody listens, a moment ago.
+fn free_addr() -> Option<SocketAddr> {
+    TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()
+}
+
+/// A server that is ready, and its directory; none where there is no server to start.
+pub(crate) fn start_server(auth: &str) -> Option<(TempDir, Server)> {
+    let Ok(directory) = tempfile::tempdir() else {
+        panic!("there is no place for the server's data");
+    };
+    let Some(server) = Server::start(directory.path(), auth) else {
+        eprintln!("SKIPPED: no server's binary; build all with cargo build");
+        return None;
+    };
+    server.wait_ready();
+    Some((directory, server))
+}
