@@ -9,7 +9,6 @@ mod options;
 mod outcomes;
 mod pages;
 pub(crate) mod post;
-mod preflight;
 mod reply;
 mod routes;
 
@@ -36,6 +35,9 @@ use crate::limits::{Client, Network};
 use crate::mesh::Command;
 use crate::mesh::problem::Problem;
 use crate::ws::Accepted;
+
+/// The path of a request that is for no path but the server: `OPTIONS *` (RFC 9110, section 9.3.7).
+const WHOLE_SERVER: &str = "*";
 
 /// The API, as connections use it.
 #[derive(Clone, Copy)]
@@ -164,11 +166,14 @@ impl<'a> Api<'a> {
         caller: impl FnOnce(&Context<'_>) -> Option<Caller>,
         cx: &mut Context<'_>,
     ) -> Handled {
-        if request.method == Method::Options {
-            return self.options(request, door);
+        if request.path() == WHOLE_SERVER {
+            return Ok(Action::Reply(Reply::no_content()));
         }
         let (route, matched) = self.route(request, door)?;
         let is_foreign = route.is_for_users() && self.is_foreign(request)?;
+        if request.method == Method::Options {
+            return Ok(Action::Reply(self.options(request, route)));
+        }
         let method = if request.method == Method::Head {
             Method::Get
         } else {

@@ -1,29 +1,35 @@
-//! What may be asked of a path, and of the server as a whole: `OPTIONS` (RFC 9110, section 9.3.7).
+//! What may be asked of a path (RFC 9110, section 9.3.7), and by which pages: CORS, in the Fetch standard.
 
-use crate::api::{Action, Api, Door, Reply};
+use crate::api::Api;
+use crate::api::reply::Reply;
+use crate::api::routes::Route;
 use crate::http::Request;
-use crate::mesh::problem::Problem;
 
-/// The target that stands for the server as a whole.
-const WHOLE_SERVER: &str = "*";
+/// Fields that a page of another origin may send, besides those that the Fetch standard lets it.
+const ACCEPTED_FIELDS: &str = "Authorization, Content-Type, Idempotency-Key";
+/// Seconds for which a browser need not ask again. Chromium remembers none for longer.
+const REMEMBERED_SECONDS: &str = "7200";
 
 impl Api<'_> {
-    /// Says which methods a path takes.
-    ///
-    /// # Errors
-    /// There is no such path; or what [`Api::is_foreign`] refuses.
-    pub(super) fn options(self, request: &Request, door: Door) -> Result<Action, Problem> {
+    /// The reply to `OPTIONS`: the path's methods, and what a browser asks before it lets a page of another origin make
+    /// a request. Which page may is said by the fields that every reply to it has.
+    pub(super) fn options(self, request: &Request, route: Route) -> Reply {
         let mut reply = Reply::no_content();
-        if request.path() != WHOLE_SERVER {
-            let (route, _) = self.route(request, door)?;
-            if route.is_for_users() {
-                self.is_foreign(request)?;
-            }
-            if let Some(reply) = self.preflight(request, route) {
-                return Ok(Action::Reply(reply));
-            }
-            reply.extra.push(("Allow", route.allowed()));
+        reply.extra.push(("Allow", route.allowed()));
+        if self.is_preflight(request) {
+            reply.extra.extend([
+                ("Access-Control-Allow-Methods", route.allowed()),
+                ("Access-Control-Allow-Headers", ACCEPTED_FIELDS.to_owned()),
+                ("Access-Control-Max-Age", REMEMBERED_SECONDS.to_owned()),
+            ]);
         }
-        Ok(Action::Reply(reply))
+        reply
+    }
+
+    /// Whether a browser asks for a page that may make requests.
+    fn is_preflight(self, request: &Request) -> bool {
+        let cors = self.gate.origins().cors(request);
+        request.header("access-control-request-method").is_some()
+            && cors.is_some_and(|cors| cors.is_allowed())
     }
 }

@@ -88,6 +88,14 @@ impl Gate {
         &self.origins
     }
 
+    /// Whether a request carries a token, good or bad.
+    pub(crate) fn carries_token(&self, request: &Request) -> bool {
+        match self.mode {
+            AuthMode::Trust => false,
+            AuthMode::Token => self.is_by_bearer(request) || self.has_cookie(request),
+        }
+    }
+
     /// The `Authorization` that says who calls, in this mode.
     fn bearer<'a>(&self, request: &'a Request) -> Option<&'a [u8]> {
         match self.mode {
@@ -112,14 +120,6 @@ impl Gate {
     /// Whether `Authorization` says who calls, which no page can send that does not have the token.
     pub(crate) fn is_by_bearer(&self, request: &Request) -> bool {
         self.bearer(request).is_some()
-    }
-
-    /// Whether a request carries a token, good or bad.
-    pub(crate) fn carries_token(&self, request: &Request) -> bool {
-        match self.mode {
-            AuthMode::Trust => false,
-            AuthMode::Token => self.is_by_bearer(request) || self.has_cookie(request),
-        }
     }
 
     /// The cookie that says who calls, in this mode.

@@ -178,7 +178,13 @@ fn refusal_of(error: httparse::Error) -> Refusal {
 
 /// Fields that may be given once, since who reads another one than a proxy is told something else (RFC 9110, 5.3).
 /// Those that frame the request have refusals of their own.
-const SINGLE_FIELDS: [&str; 4] = ["authorization", "content-type", "idempotency-key", "origin"];
+const SINGLE_FIELDS: [&str; 5] = [
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "origin",
+    "sec-fetch-site",
+];
 
 /// The fields that decide about the connection and the body, and those that tell a browser's page.
 #[derive(Default)]
@@ -210,10 +216,7 @@ impl<'a> SignificantFields<'a> {
                     }
                     fields.expects_continue = true;
                 }
-                6 if name.eq_ignore_ascii_case("origin") => {
-                    fields.names_page = true;
-                    fields.note_single(name)?;
-                }
+                6 if name.eq_ignore_ascii_case("origin") => fields.note_page(name)?,
                 10 if name.eq_ignore_ascii_case("connection") => fields.add_connection(value),
                 14 if name.eq_ignore_ascii_case("content-length") => {
                     set_once(
@@ -222,7 +225,7 @@ impl<'a> SignificantFields<'a> {
                         Refusal::BAD_CONTENT_LENGTH,
                     )?;
                 }
-                14 if name.eq_ignore_ascii_case("sec-fetch-site") => fields.names_page = true,
+                14 if name.eq_ignore_ascii_case("sec-fetch-site") => fields.note_page(name)?,
                 16 if name.eq_ignore_ascii_case("content-encoding") => {
                     fields.has_content_coding |=
                         list_members(value).any(|it| !it.eq_ignore_ascii_case(b"identity"));
@@ -235,6 +238,11 @@ impl<'a> SignificantFields<'a> {
             }
         }
         Ok(fields)
+    }
+
+    fn note_page(&mut self, name: &str) -> Result<(), Refusal> {
+        self.names_page = true;
+        self.note_single(name)
     }
 
     fn note_single(&mut self, name: &str) -> Result<(), Refusal> {

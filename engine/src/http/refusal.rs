@@ -61,7 +61,7 @@ refusals! {
         "There may be one Content-Length header, of digits only.";
     /// A field that may be given once is given twice.
     REPEATED_HEADER = BadRequest "repeated_header"
-        "Authorization, Content-Type, Idempotency-Key and Origin may be given once.";
+        "Authorization, Content-Type, Idempotency-Key, Origin and Sec-Fetch-Site may be given once.";
     /// `Transfer-Encoding` does not end with its only `chunked`, stands in two lines, or not in HTTP/1.1: where the
     /// body ends can't be known (RFC 9112, 6.3).
     BAD_TRANSFER_ENCODING = BadRequest "bad_transfer_encoding"

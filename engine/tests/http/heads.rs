@@ -313,7 +313,13 @@ fn exactly_one_valid_host_is_required() {
 
 #[test]
 fn what_is_believed_is_said_once() {
-    for name in ["Authorization", "Content-Type", "Idempotency-Key", "Origin"] {
+    for name in [
+        "Authorization",
+        "Content-Type",
+        "Idempotency-Key",
+        "Origin",
+        "Sec-Fetch-Site",
+    ] {
         let twice = |second: &str| format!("{name}: a\r\nX: b\r\n{second}: a\r\n");
         for second in [name, &name.to_lowercase()] {
             refuse(get_with(&twice(second)), Refusal::REPEATED_HEADER);
