@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::store_amendments::{AMENDED, assert_shown, messages, shuffled};
+use rookery_schema::format::AMENDMENTS;
+
+use super::store_amendments::{assert_shown, messages, shuffled};
 use super::support::{LOG, open, start};
 
 #[test]
@@ -23,7 +25,7 @@ fn pages_show_messages_as_they_stand_whenever_and_however_often_amendments_were_
         }
         assert_shown(&mut shard);
         shard.stop();
-        assert_eq!(format_of(root.path()), AMENDED);
+        assert_eq!(format_of(root.path()), AMENDMENTS);
     }
     let mut shard = start(&open(root.path()).unwrap(), 0);
     assert_shown(&mut shard);

@@ -4,13 +4,10 @@ use rookery_engine::port::{Found, Read};
 use rookery_schema::event::EventKind;
 use rookery_schema::message::Message;
 use rookery_schema::row::{ChatRow, EventRow, Head, Row};
-use rookery_schema::{Offset, PartitionId, Seq, Timestamp, UserId, format};
+use rookery_schema::{Offset, PartitionId, Seq, Timestamp, UserId};
 use serde_json::{Value, json};
 
 use super::store_shard::{CHAT, Shard, amendment, message_record};
-
-/// The format of data with amendments.
-pub(crate) const AMENDED: u32 = format::AMENDMENTS;
 
 /// A chat with messages 1 to 5.
 pub(crate) fn messages() -> Vec<Row> {
