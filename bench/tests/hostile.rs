@@ -3,7 +3,6 @@
 mod server;
 
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -11,21 +10,28 @@ use server::{Server, start_server};
 
 /// Runs the scenario for a few seconds, small; gives its exit code and its JSON.
 fn bench(server: &Server, directory: &Path, arguments: &[&str]) -> (Option<i32>, Value) {
-    let json = directory.join("report.json");
-    let status = Command::new(env!("CARGO_BIN_EXE_rookery-bench"))
-        .args(["hostile", "--auth", "token"])
-        .args(["--url", &format!("http://{}", server.addr)])
-        .args(["--duration", "3", "--warmup", "1"])
-        .args(["--listeners", "6", "--rooms", "6", "--senders", "4"])
-        .args(["--rate", "50", "--addresses", "5", "--intensity", "0.02"])
-        .args(arguments)
-        .arg("--json")
-        .arg(&json)
-        .stdout(Stdio::null())
-        .status();
-    let report = std::fs::read(&json).unwrap_or_default();
-    let code = status.ok().and_then(|status| status.code());
-    (code, serde_json::from_slice(&report).unwrap_or_default())
+    let small = [
+        "hostile",
+        "--auth",
+        "token",
+        "--duration",
+        "3",
+        "--warmup",
+        "1",
+        "--listeners",
+        "6",
+        "--rooms",
+        "6",
+        "--senders",
+        "4",
+        "--rate",
+        "50",
+        "--addresses",
+        "5",
+        "--intensity",
+        "0.02",
+    ];
+    server.bench(directory, &[&small[..], arguments].concat())
 }
 
 #[test]

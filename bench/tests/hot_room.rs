@@ -3,7 +3,6 @@
 mod server;
 
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -11,18 +10,8 @@ use server::{Server, start_server};
 
 /// Runs a scenario; gives its exit code and its JSON.
 fn bench(server: &Server, directory: &Path, arguments: &[&str]) -> (Option<i32>, Value) {
-    let json = directory.join("report.json");
-    let status = Command::new(env!("CARGO_BIN_EXE_rookery-bench"))
-        .args(arguments)
-        .args(["--url", &format!("http://{}", server.addr)])
-        .args(["--duration", "1", "--warmup", "0.2"])
-        .arg("--json")
-        .arg(&json)
-        .stdout(Stdio::null())
-        .status();
-    let report = std::fs::read(&json).unwrap_or_default();
-    let code = status.ok().and_then(|status| status.code());
-    (code, serde_json::from_slice(&report).unwrap_or_default())
+    let short = ["--duration", "1", "--warmup", "0.2"];
+    server.bench(directory, &[arguments, &short[..]].concat())
 }
 
 fn assert_clean(arguments: &[&str], (code, report): &(Option<i32>, Value)) {

@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 mod descriptors;
 pub mod embedded;
+mod entropy;
 pub mod lane;
 pub mod log;
 pub mod logging;

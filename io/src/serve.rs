@@ -15,6 +15,7 @@ use crate::config::{
 };
 use crate::descriptors;
 use crate::embedded::{DataDir, DataDirError};
+use crate::entropy;
 use crate::log::embedded::{self, LogError, LogLayout};
 use crate::log::redpanda::{self, RedpandaError, RedpandaLog};
 use crate::log::{Partitions, Stored};
@@ -169,8 +170,7 @@ pub fn migrate(config: &Config) -> Result<(), ServeError> {
 
 fn random_id() -> Result<Uuid, ServeError> {
     let mut bytes = [0; 16];
-    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
-        .map_err(|error| ServeError::Entropy(error.into()))?;
+    entropy::fill(&mut bytes).map_err(ServeError::Entropy)?;
     Ok(uuid::Builder::from_random_bytes(bytes).into_uuid())
 }
 

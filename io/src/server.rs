@@ -1,8 +1,7 @@
 //! The whole process: starts its threads in the right order, runs until it is told to stop, and ends
 //! when everything begun is finished.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +18,7 @@ use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
 use crate::backend::{OpenError, Opened, Opening};
+use crate::entropy;
 use crate::lane::Lane;
 use crate::mailbox::{Mailbox, Sender};
 use crate::mesh;
@@ -95,7 +95,7 @@ pub enum ServerError {
     Bind(#[from] BindError),
     #[error("{0}")]
     Open(OpenError),
-    #[error("can't read random bytes from /dev/urandom: {0}")]
+    #[error("can't get random bytes: {0}")]
     Entropy(io::Error),
     #[error("can't start the password hashers: {0}")]
     Passwords(io::Error),
@@ -426,15 +426,12 @@ fn configure_shards(
     config: &ServerConfig,
     routing: &Routing,
 ) -> Result<Vec<ShardConfig>, ServerError> {
-    let mut random = File::open("/dev/urandom").map_err(ServerError::Entropy)?;
-    let ticket_keys = random_key(&mut random).map_err(ServerError::Entropy)?;
+    let ticket_keys = random_key().map_err(ServerError::Entropy)?;
     routing
         .all_shards()
         .map(|id| {
-            let mut entropy = [0; 32];
-            random
-                .read_exact(&mut entropy)
-                .map_err(ServerError::Entropy)?;
+            let mut seed = [0; 32];
+            entropy::fill(&mut seed).map_err(ServerError::Entropy)?;
             Ok(ShardConfig {
                 id,
                 routing: routing.clone(),
@@ -443,7 +440,7 @@ fn configure_shards(
                 allowed_origins: config.allowed_origins.clone(),
                 token_keys: config.token_keys.clone(),
                 ticket_keys: ticket_keys.clone(),
-                entropy,
+                entropy: seed,
                 lag_limit: config.lag_limit,
                 slow_reader: config.slow_reader,
                 user_rate: config.user_rate,
@@ -459,9 +456,9 @@ fn configure_shards(
         .collect()
 }
 
-fn random_key(random: &mut File) -> io::Result<Keys> {
+fn random_key() -> io::Result<Keys> {
     let mut key = SecretMemory::new(32)?;
-    random.read_exact(&mut key)?;
+    entropy::fill(&mut key)?;
     Ok(Keys::new(Arc::new(key), Vec::new()))
 }
 

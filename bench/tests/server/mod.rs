@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rookery_bench::http;
+use serde_json::Value;
 use tempfile::TempDir;
 
 const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -38,6 +39,21 @@ impl Server {
             .spawn()
             .ok()?;
         Some(Self { child, addr })
+    }
+
+    /// Runs the benchmark against it; gives its exit code and its JSON.
+    pub(crate) fn bench(&self, directory: &Path, arguments: &[&str]) -> (Option<i32>, Value) {
+        let json = directory.join("report.json");
+        let status = Command::new(env!("CARGO_BIN_EXE_rookery-bench"))
+            .args(arguments)
+            .args(["--url", &format!("http://{}", self.addr)])
+            .arg("--json")
+            .arg(&json)
+            .stdout(Stdio::null())
+            .status();
+        let report = std::fs::read(&json).unwrap_or_default();
+        let code = status.ok().and_then(|status| status.code());
+        (code, serde_json::from_slice(&report).unwrap_or_default())
     }
 
     fn wait_ready(&self) {

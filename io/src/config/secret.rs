@@ -10,9 +10,9 @@ use std::{
 };
 
 use rookery_engine::config::{Key, Keys};
-use rustix::rand::{GetRandomFlags, getrandom};
 
 use super::private_file::{Exposure, exposure};
+use crate::entropy;
 use crate::secret_memory::SecretMemory;
 
 /// Bytes of a key: HMAC-SHA-256 wants one no shorter than its hash (RFC 7518 section 3.2).
@@ -234,10 +234,7 @@ fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
 fn random_key() -> io::Result<SecretMemory> {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut random = SecretMemory::new(RANDOM_BYTES)?;
-    // The kernel fills up to 256 bytes whole, once its generator is seeded (getrandom(2)).
-    if getrandom(&mut random[..], GetRandomFlags::empty())? != RANDOM_BYTES {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
+    entropy::fill(&mut random)?;
     let mut line = SecretMemory::new(2 * RANDOM_BYTES + 1)?;
     for (pair, byte) in line.chunks_exact_mut(2).zip(random.iter()) {
         pair[0] = DIGITS[usize::from(byte >> 4)];

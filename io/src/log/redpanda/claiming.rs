@@ -16,6 +16,7 @@ use super::error::RedpandaError;
 use super::opening::{self, Found};
 use super::producer::{NotTaken, Producer, Report};
 use super::settings::Settings;
+use crate::entropy;
 use crate::log::stored::Stored;
 
 /// How long the brokers' word on claims is waited for before they are asked again.
@@ -33,8 +34,7 @@ pub(super) fn claim(
         return Ok(Vec::new());
     }
     let mut opening = [0; 8];
-    rustix::rand::getrandom(&mut opening, rustix::rand::GetRandomFlags::empty())
-        .map_err(|error| RedpandaError::Entropy(error.into()))?;
+    entropy::fill(&mut opening).map_err(RedpandaError::Entropy)?;
     let opening = u64::from_ne_bytes(opening);
     let consumer = Consumer::new(settings)?;
     let mut claimed = look(&consumer, settings, (partitions, opening), interrupted)?;
