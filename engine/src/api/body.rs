@@ -19,7 +19,7 @@ pub(super) fn as_json(request: &Request) -> Result<Cow<'_, str>, Problem> {
     if request.has_content_coding() {
         return Err(Problem::UNSUPPORTED_CODING);
     }
-    let content_type = request.header("content-type").unwrap_or(JSON.as_bytes());
+    let content_type = request.content_type().unwrap_or(JSON.as_bytes());
     let media_type = content_type
         .split(|byte| *byte == b';')
         .next()

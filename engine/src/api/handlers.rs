@@ -62,7 +62,7 @@ impl Api<'_> {
             .caller_or_sender(call, &json)?
             .ok_or(Problem::UNAUTHENTICATED)?;
         let chat_id = call.chat_id()?;
-        let key = match call.request.header("idempotency-key") {
+        let key = match call.request.idempotency_key() {
             Some(key) => Some(idempotency_key(key)?),
             None => None,
         };

@@ -37,7 +37,7 @@ use crate::mesh::problem::Problem;
 use crate::ws::Accepted;
 
 /// The path of a request that is for no path but the server: `OPTIONS *` (RFC 9110, section 9.3.7).
-const WHOLE_SERVER: &str = "*";
+const WHOLE_SERVER: &[u8] = b"*";
 
 /// The API, as connections use it.
 #[derive(Clone, Copy)]
@@ -137,7 +137,7 @@ impl<'a> Api<'a> {
     /// Whether a request may run beside others of its kind on its connection. All others see the effects of
     /// everything that was asked before them, and are done before anything that is asked after them.
     pub(crate) fn is_concurrent(self, request: &Request) -> bool {
-        request.method == Method::Post && request.path().ends_with("/messages")
+        request.method == Method::Post && request.path_bytes().ends_with(b"/messages")
     }
 
     /// Determines what a request needs. `caller` says who calls, where that matters.
@@ -166,7 +166,7 @@ impl<'a> Api<'a> {
         caller: impl FnOnce(&Context<'_>) -> Option<Caller>,
         cx: &mut Context<'_>,
     ) -> Handled {
-        if request.path() == WHOLE_SERVER {
+        if request.path_bytes() == WHOLE_SERVER {
             return Ok(Action::Reply(Reply::no_content()));
         }
         let (route, matched) = self.route(request, door)?;
@@ -194,20 +194,29 @@ impl<'a> Api<'a> {
             peer: door.peer,
             caller: caller(cx).ok_or_else(|| self.unauthenticated(request)),
         };
-        let audit = call.audit(endpoint, cx);
-        match (self.dispatch(endpoint, &call, cx), audit) {
-            (Err(problem), Some(audit)) => {
-                audit.refused_at_once(&problem, cx);
-                Err(problem)
-            }
-            (Ok(Action::Reply(reply)), Some(audit)) => {
-                audit.done(cx);
-                Ok(Action::Reply(reply))
-            }
-            (Ok(Action::Ask { command, .. }), Some(audit)) => {
-                Ok(Action::ask(command, ReplyTo::Audited(audit)))
-            }
-            (handled, _) => handled,
+        match call.audit(endpoint, cx) {
+            None => self.dispatch(endpoint, &call, cx),
+            Some(audit) => self.dispatch_audited(audit, endpoint, &call, cx),
+        }
+    }
+
+    /// Does what an endpoint does, and has the security log told of it.
+    fn dispatch_audited(
+        self,
+        audit: Audit,
+        endpoint: Endpoint,
+        call: &Call<'_>,
+        cx: &mut Context<'_>,
+    ) -> Handled {
+        let handled = self.dispatch(endpoint, call, cx);
+        match &handled {
+            Err(problem) => audit.refused_at_once(problem, cx),
+            Ok(Action::Reply(_)) => audit.done(cx),
+            Ok(_) => {}
+        }
+        match handled {
+            Ok(Action::Ask { command, .. }) => Ok(Action::ask(command, ReplyTo::Audited(audit))),
+            handled => handled,
         }
     }
 
@@ -238,7 +247,7 @@ impl<'a> Api<'a> {
             return Err(Problem::FOREIGN_ORIGIN);
         }
         // A page may post a body without a type unasked.
-        if request.has_body_framing() && request.header("content-type").is_none() {
+        if request.has_body_framing() && request.content_type().is_none() {
             return Err(Problem::UNSUPPORTED_MEDIA);
         }
         Ok(())

@@ -61,7 +61,7 @@ impl Gate {
 
     /// Whether an operator makes a request.
     pub(crate) fn is_by_operator(&self, request: &Request) -> bool {
-        let presented = request.header("authorization").and_then(bearer);
+        let presented = request.authorization().and_then(bearer);
         match (&self.operators, presented) {
             (Some(token), Some(presented)) => token.is(presented),
             (None, _) | (_, None) => false,
@@ -100,7 +100,7 @@ impl Gate {
     fn bearer<'a>(&self, request: &'a Request) -> Option<&'a [u8]> {
         match self.mode {
             AuthMode::Trust => None,
-            AuthMode::Token => request.header("authorization").filter(|it| is_bearer(it)),
+            AuthMode::Token => request.authorization().filter(|it| is_bearer(it)),
         }
     }
 

@@ -50,15 +50,12 @@ impl Origins {
 
     /// Whether a browser says that the request is made by a page of another origin, which is not allowed either.
     pub(crate) fn is_foreign(&self, request: &Request) -> bool {
-        if !request.names_page() {
-            return false;
+        match (request.origin(), request.sec_fetch_site()) {
+            (Some(origin), _) => !self.admits(origin, request),
+            (None, site) => {
+                site.is_some_and(|site| [b"cross-site".as_slice(), b"same-site"].contains(&site))
+            }
         }
-        let mut origins = request.headers("origin").peekable();
-        if origins.peek().is_some() {
-            return !origins.all(|origin| self.admits(origin, request));
-        }
-        let mut sites = request.headers("sec-fetch-site");
-        sites.any(|site| [b"cross-site".as_slice(), b"same-site"].contains(&site))
     }
 
     fn admits(&self, origin: &[u8], request: &Request) -> bool {
@@ -78,12 +75,8 @@ impl Origins {
 
     /// What a reply must tell the page that asks; `None` where no page from elsewhere does, or none may.
     pub(crate) fn cors(&self, request: &Request) -> Option<Cors> {
-        if self.allowed.is_empty() || !request.names_page() {
-            return None;
-        }
-        let mut origins = request.headers("origin");
-        let (origin, second) = (origins.next()?, origins.next());
-        let allowed = self.allowed(origin).filter(|_| second.is_none());
+        let origin = request.origin().filter(|_| !self.allowed.is_empty())?;
+        let allowed = self.allowed(origin);
         Some(Cors {
             allowed: allowed.and_then(|index| u16::try_from(index).ok()),
             credentials: allowed.is_some_and(|index| is_same_site(&self.allowed[index], request)),
@@ -130,7 +123,7 @@ fn is_local_name(host: &str) -> bool {
 /// not say so, hosts that end alike count as one site. Of names below a public suffix such as `co.uk` that is not
 /// true; a browser knows better, and sends no cookie.
 fn is_same_site(origin: &Origin, request: &Request) -> bool {
-    match request.header("sec-fetch-site") {
+    match request.sec_fetch_site() {
         Some(site) => site == b"same-site",
         None => request.authority().is_some_and(|host| {
             let [page, own] = [origin.authority(), host].map(site_of);

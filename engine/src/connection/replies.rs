@@ -138,7 +138,8 @@ impl Replies {
 }
 
 fn write_reply(out: &mut Vec<u8>, framing: Framing, reply: &Reply, cx: &Context<'_>) {
-    let mut extra: SmallVec<[(&'static str, &str); EXTRA_FIELDS]> = reply.fields().collect();
+    let mut extra = SmallVec::<[(&'static str, &str); EXTRA_FIELDS]>::new();
+    extra.extend(reply.fields());
     if cx.config.is_secure() && !reply.guards.is_empty() {
         extra.push(STRICT_TRANSPORT);
     }

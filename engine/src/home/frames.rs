@@ -1,6 +1,7 @@
 //! A batch of events as WebSocket frames: made once, shared by all who get it.
 
 use bytes::Bytes;
+use memchr::{memchr, memchr_iter, memrchr};
 
 use crate::held_bytes::HeldBytes;
 use crate::mesh::EventBatch;
@@ -68,17 +69,15 @@ fn frame_end(lines: &[u8]) -> usize {
     if lines.len() <= BATCH_FRAME_BYTES_MAX {
         return lines.len();
     }
-    let is_break = |byte: &u8| *byte == b'\n';
-    let within = lines[..BATCH_FRAME_BYTES_MAX].iter().rposition(is_break);
-    within
-        .or_else(|| lines.iter().position(is_break))
+    memrchr(b'\n', &lines[..BATCH_FRAME_BYTES_MAX])
+        .or_else(|| memchr(b'\n', lines))
         .map_or(lines.len(), |at| at + 1)
 }
 
+/// The lines of a batch, each of which ends with a break.
 fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    bytes
-        .split(|byte| *byte == b'\n')
-        .filter(|line| !line.is_empty())
+    let mut start = 0;
+    memchr_iter(b'\n', bytes).map(move |end| &bytes[std::mem::replace(&mut start, end + 1)..end])
 }
 
 #[cfg(test)]

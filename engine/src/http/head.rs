@@ -84,8 +84,7 @@ pub(super) struct Head {
     pub(super) authority: Option<Span>,
     pub(super) path: Span,
     pub(super) query: Option<Span>,
-    /// An `Origin` or a `Sec-Fetch-Site` is there.
-    pub(super) names_page: bool,
+    pub(super) single: SingleFields,
     pub(super) headers: SmallVec<[HeaderSpan; INLINE_HEADERS]>,
 }
 
@@ -129,7 +128,7 @@ impl Head {
                 .map(|authority| Span::locate(authority, bytes)),
             path: Span::locate(target.path, bytes),
             query: target.query.map(|query| Span::locate(query, bytes)),
-            names_page: fields.names_page,
+            single: fields.single,
             headers: parser
                 .headers
                 .iter()
@@ -176,17 +175,21 @@ fn refusal_of(error: httparse::Error) -> Refusal {
     }
 }
 
-/// Fields that may be given once, since who reads another one than a proxy is told something else (RFC 9110, 5.3).
-/// Those that frame the request have refusals of their own.
-const SINGLE_FIELDS: [&str; 5] = [
-    "authorization",
-    "content-type",
-    "idempotency-key",
-    "origin",
-    "sec-fetch-site",
-];
+/// The places, among all fields, of those that may be given once, since who reads another one than a proxy is told
+/// something else (RFC 9110, 5.3). They are noted, since many requests are asked for them. Those that frame the request
+/// have refusals of their own.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct SingleFields {
+    pub(super) authorization: Option<u8>,
+    pub(super) content_type: Option<u8>,
+    pub(super) idempotency_key: Option<u8>,
+    pub(super) origin: Option<u8>,
+    pub(super) sec_fetch_site: Option<u8>,
+}
 
-/// The fields that decide about the connection and the body, and those that tell a browser's page.
+const _: () = assert!(HEADER_FIELDS_MAX <= u8::MAX as usize, "a place is a byte");
+
+/// The fields that decide about the connection and the body, and those that may be given once.
 #[derive(Default)]
 struct SignificantFields<'a> {
     host: Option<&'a [u8]>,
@@ -195,16 +198,15 @@ struct SignificantFields<'a> {
     close: bool,
     stay: bool,
     expects_continue: bool,
-    names_page: bool,
     has_content_coding: bool,
-    /// Which of [`SINGLE_FIELDS`] there are.
-    seen: [bool; SINGLE_FIELDS.len()],
+    single: SingleFields,
 }
 
 impl<'a> SignificantFields<'a> {
     fn collect(headers: &[Header<'a>]) -> Result<Self, Refusal> {
+        const REPEATED: Refusal = Refusal::REPEATED_HEADER;
         let mut fields = Self::default();
-        for &Header { name, value } in headers {
+        for (place, &Header { name, value }) in (0..).zip(headers) {
             // Most names differ in length from all of these, and need no comparison.
             match name.len() {
                 4 if name.eq_ignore_ascii_case("host") => {
@@ -216,8 +218,16 @@ impl<'a> SignificantFields<'a> {
                     }
                     fields.expects_continue = true;
                 }
-                6 if name.eq_ignore_ascii_case("origin") => fields.note_page(name)?,
+                6 if name.eq_ignore_ascii_case("origin") => {
+                    set_once(&mut fields.single.origin, place, REPEATED)?;
+                }
                 10 if name.eq_ignore_ascii_case("connection") => fields.add_connection(value),
+                12 if name.eq_ignore_ascii_case("content-type") => {
+                    set_once(&mut fields.single.content_type, place, REPEATED)?;
+                }
+                13 if name.eq_ignore_ascii_case("authorization") => {
+                    set_once(&mut fields.single.authorization, place, REPEATED)?;
+                }
                 14 if name.eq_ignore_ascii_case("content-length") => {
                     set_once(
                         &mut fields.content_length,
@@ -225,7 +235,12 @@ impl<'a> SignificantFields<'a> {
                         Refusal::BAD_CONTENT_LENGTH,
                     )?;
                 }
-                14 if name.eq_ignore_ascii_case("sec-fetch-site") => fields.note_page(name)?,
+                14 if name.eq_ignore_ascii_case("sec-fetch-site") => {
+                    set_once(&mut fields.single.sec_fetch_site, place, REPEATED)?;
+                }
+                15 if name.eq_ignore_ascii_case("idempotency-key") => {
+                    set_once(&mut fields.single.idempotency_key, place, REPEATED)?;
+                }
                 16 if name.eq_ignore_ascii_case("content-encoding") => {
                     fields.has_content_coding |=
                         list_members(value).any(|it| !it.eq_ignore_ascii_case(b"identity"));
@@ -234,25 +249,10 @@ impl<'a> SignificantFields<'a> {
                     let refusal = Refusal::BAD_TRANSFER_ENCODING;
                     set_once(&mut fields.transfer_encoding, value, refusal)?;
                 }
-                _ => fields.note_single(name)?,
+                _ => {}
             }
         }
         Ok(fields)
-    }
-
-    fn note_page(&mut self, name: &str) -> Result<(), Refusal> {
-        self.names_page = true;
-        self.note_single(name)
-    }
-
-    fn note_single(&mut self, name: &str) -> Result<(), Refusal> {
-        let is_it = |single: &&str| name.eq_ignore_ascii_case(single);
-        match SINGLE_FIELDS.iter().position(is_it) {
-            Some(index) if std::mem::replace(&mut self.seen[index], true) => {
-                Err(Refusal::REPEATED_HEADER)
-            }
-            Some(_) | None => Ok(()),
-        }
     }
 
     fn add_connection(&mut self, value: &[u8]) {
@@ -300,11 +300,7 @@ fn ends_with_only_chunked(codings: &[u8]) -> bool {
         && names.all(|(_, name)| is_token(name) && !is_chunked(name))
 }
 
-fn set_once<'a>(
-    slot: &mut Option<&'a [u8]>,
-    value: &'a [u8],
-    refusal: Refusal,
-) -> Result<(), Refusal> {
+fn set_once<T>(slot: &mut Option<T>, value: T, refusal: Refusal) -> Result<(), Refusal> {
     match slot.replace(value) {
         None => Ok(()),
         Some(_) => Err(refusal),

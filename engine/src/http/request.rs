@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::head::{Head, HeaderSpan, INLINE_HEADERS, Span};
+use super::head::{Head, HeaderSpan, INLINE_HEADERS, SingleFields, Span};
 use super::method::{Method, Version};
 use super::path::decode_unreserved;
 
@@ -23,7 +23,7 @@ pub struct Request {
     authority: Option<Span>,
     path: Span,
     query: Option<Span>,
-    names_page: bool,
+    single: SingleFields,
     headers: SmallVec<[HeaderSpan; INLINE_HEADERS]>,
     head: Bytes,
 }
@@ -42,7 +42,7 @@ impl Request {
             authority: parsed.authority,
             path,
             query: parsed.query,
-            names_page: parsed.names_page,
+            single: parsed.single,
             headers: parsed.headers,
             head: head.into(),
         }
@@ -51,10 +51,15 @@ impl Request {
     /// The path: visible ASCII that begins with a slash, or `*` for `OPTIONS *`. Unreserved characters are decoded
     /// (RFC 3986, 6.2.2.2), all others stay as they came.
     pub fn path(&self) -> &str {
-        match self.text(self.path) {
+        str::from_utf8(self.path_bytes()).unwrap_or_default()
+    }
+
+    /// The same as bytes, which need no check that they are UTF-8.
+    pub fn path_bytes(&self) -> &[u8] {
+        match self.path.of(&self.head) {
             // An absolute-form target without a path is the root's, or the whole server's (RFC 9112, 3.2.4).
-            "" if self.method == Method::Options && self.query.is_none() => "*",
-            "" => "/",
+            b"" if self.method == Method::Options && self.query.is_none() => b"*",
+            b"" => b"/",
             path => path,
         }
     }
@@ -70,9 +75,34 @@ impl Request {
         self.authority.map(|authority| self.text(authority))
     }
 
-    /// Whether a browser may say which page makes the request: an `Origin` or a `Sec-Fetch-Site` is there.
-    pub fn names_page(&self) -> bool {
-        self.names_page
+    /// The credentials of the caller, undecoded.
+    pub fn authorization(&self) -> Option<&[u8]> {
+        self.single(self.single.authorization)
+    }
+
+    /// The media type of the body, with its parameters.
+    pub fn content_type(&self) -> Option<&[u8]> {
+        self.single(self.single.content_type)
+    }
+
+    /// By what a request that is sent again is known.
+    pub fn idempotency_key(&self) -> Option<&[u8]> {
+        self.single(self.single.idempotency_key)
+    }
+
+    /// The origin of the page that makes the request, as a browser says it.
+    pub fn origin(&self) -> Option<&[u8]> {
+        self.single(self.single.origin)
+    }
+
+    /// How near that page is to this server, as a browser says it.
+    pub fn sec_fetch_site(&self) -> Option<&[u8]> {
+        self.single(self.single.sec_fetch_site)
+    }
+
+    fn single(&self, place: Option<u8>) -> Option<&[u8]> {
+        let field = self.headers.get(usize::from(place?))?;
+        Some(field.value.of(&self.head))
     }
 
     /// The first value of a header, whatever the case of its name.
