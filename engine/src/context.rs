@@ -49,6 +49,8 @@ pub(crate) struct Context<'a> {
     pub(crate) leases: &'a mut Leases,
     /// The current date, as replies carry it.
     pub(crate) date: &'a HttpDate,
+    /// There is room on the disk for small changes alone.
+    pub(crate) disk_full: bool,
     /// When this shard stood still last, in microseconds.
     pub(crate) resumed_micros: u64,
     /// Microseconds that the bytes of this step waited to be read.

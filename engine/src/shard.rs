@@ -23,7 +23,7 @@ use crate::ids::{Caller, ConnId};
 use crate::leases::Leases;
 use crate::mesh::command::Waiting;
 use crate::mesh::problem::Problem;
-use crate::mesh::{Asker, Command, Outcome, ShardMessage, UserCommand};
+use crate::mesh::{Asker, Command, Ended, Outcome, ShardMessage, UserCommand};
 use crate::outbox::Outbox;
 use crate::owner::Owner;
 use crate::readiness::Readiness;
@@ -47,6 +47,8 @@ pub struct Shard {
     local: VecDeque<ShardMessage>,
     /// More waits for other shards than may: changes are refused.
     mesh_full: bool,
+    /// There is room on the disk for small changes alone.
+    disk_full: bool,
     /// When this shard stood still last, in microseconds.
     resumed_micros: u64,
     routes: Routes,
@@ -85,6 +87,7 @@ impl Shard {
             date: HttpDate::new(0),
             local: VecDeque::new(),
             mesh_full: false,
+            disk_full: false,
             resumed_micros: 0,
             routes: Routes::new(),
             gate: Gate::new(&config),
@@ -101,6 +104,7 @@ impl Shard {
     pub fn step(&mut self, now: Now, input: Input<'_>, effects: &mut Effects) {
         match input {
             Input::MeshFull(full) => self.mesh_full = full,
+            Input::DiskFull(full) => self.disk_full = full,
             Input::Resumed => self.resumed_micros = now.micros,
             Input::Routed { partition, route } => self.reroute(partition, route, now, effects),
             Input::Accepted { .. }
@@ -171,6 +175,7 @@ impl Shard {
             local: &mut self.local,
             held: &self.held,
             date: &self.date,
+            disk_full: self.disk_full,
             resumed_micros: self.resumed_micros,
             input_waited_micros: 0,
         };
@@ -265,7 +270,7 @@ impl Parts<'_> {
                 cx.readiness.drain();
                 self.connections.drain(cx);
             }
-            Input::MeshFull(_) | Input::Resumed | Input::Routed { .. } => {
+            Input::MeshFull(_) | Input::DiskFull(_) | Input::Resumed | Input::Routed { .. } => {
                 cx.bug("an input came to the parts that is for the shard");
             }
         }
@@ -327,14 +332,17 @@ impl Parts<'_> {
             }
             ShardMessage::Spent { from, spending } => self.home.spent(from, spending, cx),
             ShardMessage::Leased { user_id, verdict } => cx.leases.leased(user_id, verdict),
-            ShardMessage::SessionEnded(ended) => {
-                self.gate.session_ended(ended.session_id, ended.expires_at);
-                self.home.session_ended(ended, self.connections, cx);
+            ShardMessage::SessionsEnded { ended, tell } => {
+                match ended {
+                    Ended::One(one) => self.gate.session_ended(one.session_id, one.expires_at),
+                    Ended::AllOf { user_id, until } => self.gate.all_sessions_ended(user_id, until),
+                }
+                self.home.sessions_ended(ended, self.connections, cx);
+                if let Some(ending) = tell {
+                    cx.send(ending.shard, ShardMessage::SessionsVoid(ending));
+                }
             }
-            ShardMessage::AllSessionsEnded { user_id, until } => {
-                self.gate.all_sessions_ended(user_id, until);
-                self.home.all_sessions_ended(user_id, self.connections, cx);
-            }
+            ShardMessage::SessionsVoid(ending) => self.owner.sessions_void(ending, cx),
             ShardMessage::Scrape { asker } => self.scrapes.begin(asker, cx),
             ShardMessage::StatsWanted { from, ticket } => self.send_stats(from, ticket, cx),
             ShardMessage::Stats {

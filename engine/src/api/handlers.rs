@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::api::body::{as_json, fields, number, text, user_id};
 use crate::api::pages::{self, ENTRIES_LIMIT, MESSAGES_LIMIT, USERS_LIMIT};
 use crate::api::post::{checked_post, post_command};
-use crate::api::reply::{Reply, ReplyTo, logout_reply};
+use crate::api::reply::{Reply, ReplyTo, logout_reply, problem_without_login};
 use crate::api::{Action, Api, Call, Handled};
 use crate::auth::tokens::{TICKET_MILLIS, Ticket};
 use crate::config::AuthMode;
@@ -130,17 +130,12 @@ impl Api<'_> {
         Ok(Action::ask(command, ReplyTo::LogOut))
     }
 
-    /// The reply to a logout without a valid login, which may have ended long ago: its cookies are taken back all the
-    /// same, as otherwise a browser would present them for days.
+    /// The reply to a logout without a valid login, which may have ended long ago.
     fn logout_of_nobody(self, problem: &Problem) -> Reply {
-        let taken_back = logout_reply(self.gate.cookies());
+        let cookies = self.gate.cookies();
         match self.gate.mode() {
-            AuthMode::Trust => taken_back,
-            AuthMode::Token => {
-                let mut reply = Reply::problem(problem);
-                reply.extra.extend(taken_back.extra);
-                reply
-            }
+            AuthMode::Trust => logout_reply(cookies),
+            AuthMode::Token => problem_without_login(problem, cookies),
         }
     }
 

@@ -4,7 +4,7 @@ use rookery_schema::event::{put_json_text, put_receipt};
 use rookery_schema::row::UserRow;
 use rookery_schema::{SessionId, UserId};
 
-use crate::api::reply::{Reply, ReplyTo, logout_reply};
+use crate::api::reply::{Reply, ReplyTo, logout_reply, problem_without_login};
 use crate::api::{Api, pages};
 use crate::context::Context;
 use crate::edge::port::{Found, StoreFault};
@@ -50,6 +50,9 @@ impl Api<'_> {
             Outcome::NotLoggedIn { problem, .. } => Reply::problem(&problem),
             Outcome::LoggedIn { user_id, username } => login_reply(self, user_id, &username, cx),
             Outcome::Metrics(body) => Reply::metrics(body),
+            Outcome::Refused(problem @ Problem::LOGOUT_NOT_RECORDED) => {
+                problem_without_login(&problem, self.gate.cookies())
+            }
             Outcome::Refused(problem) => Reply::problem(&problem),
             Outcome::Elsewhere => Reply::problem(&Problem::ELSEWHERE),
             Outcome::Done => match to {

@@ -200,6 +200,14 @@ fn advice(problem: &Problem) -> Option<(&'static str, &'static str)> {
     }
 }
 
+/// A refusal after which the caller has no login: takes the cookies back, as otherwise a browser would present them for
+/// days.
+pub(super) fn problem_without_login(problem: &Problem, cookies: Cookies) -> Reply {
+    let mut reply = Reply::problem(problem);
+    reply.extra.extend(cookies.expire());
+    reply
+}
+
 /// The reply to a logout: takes the cookies back.
 pub(super) fn logout_reply(cookies: Cookies) -> Reply {
     let mut reply = Reply::no_content();

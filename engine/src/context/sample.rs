@@ -99,6 +99,7 @@ impl Surroundings {
             held: &self.held,
             local: &mut self.local,
             date: &self.date,
+            disk_full: false,
             resumed_micros: 0,
             input_waited_micros: 0,
         }

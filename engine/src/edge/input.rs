@@ -59,6 +59,8 @@ pub enum Input<'a> {
     },
     /// Whether more waits for other shards than may. While it does, changes are refused, since each adds to it.
     MeshFull(bool),
+    /// Whether the disk has room for small changes alone: all others are refused while it does.
+    DiskFull(bool),
     /// From now on, this is who serves a partition. When it moves, every shard is told at its own time that nobody
     /// does. Once it was closed where it was, and all were told, it may be opened elsewhere; and every shard is told
     /// who serves it, after all messages from that shard of an earlier time that it had it.

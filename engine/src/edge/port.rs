@@ -58,6 +58,8 @@ pub enum LogRequest {
     Append {
         partition: PartitionId,
         batch: RecordBatch,
+        /// They are small changes: the log takes them also where it has no room for others, as long as there is any.
+        is_small: bool,
     },
     /// Everything below `offset` is in the store for good, so the next start may replay from there.
     Commit {

@@ -7,7 +7,6 @@ mod quotas;
 mod rooms;
 mod user;
 
-use rookery_schema::record::SessionEnded;
 use rookery_schema::{ChatId, PartitionId, Route, ShardId, UserId};
 
 use crate::auth::revoked::Revoked;
@@ -24,7 +23,7 @@ use crate::limits::Limit;
 use crate::map::{Map, Unanswered};
 use crate::mesh::problem::Problem;
 use crate::mesh::{
-    Asker, EventBatch, HomeCommand, Outcome, ShardMessage, Spending, Subscription,
+    Asker, Ended, EventBatch, HomeCommand, Outcome, ShardMessage, Spending, Subscription,
     SubscriptionAnswer,
 };
 use crate::ws::CloseCode;
@@ -352,37 +351,20 @@ impl Home {
         }
     }
 
-    /// A login was ended: its sockets close.
-    pub(crate) fn session_ended(
+    /// Logins were ended: their sockets close.
+    pub(crate) fn sessions_ended(
         &self,
-        ended: SessionEnded,
+        ended: Ended,
         connections: &mut Connections,
         cx: &mut Context<'_>,
     ) {
-        let Some(user) = self.users.get(&ended.user_id) else {
+        let Some(user) = self.users.get(&ended.user_id()) else {
             return;
         };
         for conn in &user.connections {
-            if connections.session_of(*conn) == Some(ended.session_id) {
+            if ended.includes(connections.session_of(*conn)) {
                 connections.close(*conn, CloseCode::NotAuthenticated, "logged out", cx);
             }
-        }
-    }
-
-    /// All sessions of a user were ended: their sockets close.
-    pub(crate) fn all_sessions_ended(
-        &self,
-        user_id: UserId,
-        connections: &mut Connections,
-        cx: &mut Context<'_>,
-    ) {
-        for conn in self
-            .users
-            .get(&user_id)
-            .iter()
-            .flat_map(|user| &user.connections)
-        {
-            connections.close(*conn, CloseCode::NotAuthenticated, "logged out", cx);
         }
     }
 

@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use rookery_schema::record::SessionEnded;
-use rookery_schema::{ChatId, Seq, ShardId, Timestamp, UserId};
+use rookery_schema::{ChatId, PartitionId, Seq, SessionId, ShardId, Timestamp, UserId};
 
 use crate::limits::Limit;
 use crate::mesh::command::{Asker, Command};
@@ -46,10 +46,14 @@ pub enum ShardMessage {
     Spent { from: ShardId, spending: Spending },
     /// Home to the shard that told what a user spent: whether they may go on.
     Leased { user_id: UserId, verdict: Verdict },
-    /// To every shard: a session was ended; its token is void and its sockets close.
-    SessionEnded(SessionEnded),
-    /// To every shard: all sessions of a user that expire by then were ended.
-    AllSessionsEnded { user_id: UserId, until: Timestamp },
+    /// To every shard: sessions were ended; their tokens are void and their sockets close. The owner wants to be told
+    /// once it is so, where it has a number for it.
+    SessionsEnded {
+        ended: Ended,
+        tell: Option<EndingId>,
+    },
+    /// To the owner: the sessions are void on one more shard.
+    SessionsVoid(EndingId),
     /// To the shard itself: gather the numbers of all shards.
     Scrape { asker: Asker },
     /// Send your numbers to this shard.
@@ -84,8 +88,8 @@ impl ShardMessage {
             | Self::JoinsStored { .. }
             | Self::Spent { .. }
             | Self::Leased { .. }
-            | Self::SessionEnded(_)
-            | Self::AllSessionsEnded { .. }
+            | Self::SessionsEnded { .. }
+            | Self::SessionsVoid(_)
             | Self::Scrape { .. }
             | Self::StatsWanted { .. }
             | Self::Stats { .. }
@@ -94,6 +98,42 @@ impl ShardMessage {
         };
         size_of::<Self>() + shared
     }
+}
+
+/// Which sessions were ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    One(SessionEnded),
+    /// All of a user that expire by then.
+    AllOf {
+        user_id: UserId,
+        until: Timestamp,
+    },
+}
+
+impl Ended {
+    /// Whose they are.
+    pub const fn user_id(&self) -> UserId {
+        match self {
+            Self::One(SessionEnded { user_id, .. }) | Self::AllOf { user_id, .. } => *user_id,
+        }
+    }
+
+    /// Whether a session of this user is among them.
+    pub fn includes(&self, session: Option<SessionId>) -> bool {
+        match self {
+            Self::One(ended) => session == Some(ended.session_id),
+            Self::AllOf { .. } => true,
+        }
+    }
+}
+
+/// Names an ending of sessions that is under way: its owner, and the owner's own number for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndingId {
+    pub shard: ShardId,
+    pub partition: PartitionId,
+    pub number: u64,
 }
 
 /// What a user has sent by one shard.

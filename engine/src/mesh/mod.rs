@@ -10,5 +10,7 @@ pub use command::{
     AddressCommand, Asker, ChatCommand, Command, HomeCommand, InboxPage, Invited, MembersPage,
     NameCommand, NewPassword, Page, PageStart, Post, UserCommand, UserVersion, Waiting,
 };
-pub use message::{EventBatch, ShardMessage, Spending, Subscription, SubscriptionAnswer, Verdict};
+pub use message::{
+    Ended, EndingId, EventBatch, ShardMessage, Spending, Subscription, SubscriptionAnswer, Verdict,
+};
 pub use outcome::{Activity, ChatSummary, Created, Outcome, PageCursor};

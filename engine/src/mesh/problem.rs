@@ -6,6 +6,9 @@ use crate::http::Status;
 use crate::limits::Limit;
 use crate::ws::limits::EARLY_FRAMES_BYTES_MAX;
 
+/// Seconds after which a retry makes sense where an operator has to make room first.
+const DISK_FULL_SECONDS: u32 = 10;
+
 /// Why a request was refused. Shown over HTTP as `application/problem+json` (RFC 9457) and over
 /// WebSocket as an `error` event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,6 +173,17 @@ impl Problem {
         "the body must be sent without a content coding",
     );
     pub const LOG_UNAVAILABLE: Self = Self::unavailable("the log takes no messages for now");
+    pub const DISK_FULL: Self = Self::unavailable(
+        "the server's disk is full: it takes logouts, and nothing new until its operator makes room",
+    )
+    .retry_after(DISK_FULL_SECONDS);
+    pub const LOGOUT_NOT_RECORDED: Self = Self::new(
+        Status::ServiceUnavailable,
+        "logout_not_recorded",
+        "the login is over, but that could not be recorded: the server records it as soon as it can, and should it \
+         restart before that, the token works again until it expires",
+    )
+    .retry_after(1);
     pub const LAGGING: Self = Self::unavailable("the server is catching up with its log");
     pub const LATE: Self = Self::unavailable("the server has more to read than it can do");
     pub const MESH_FULL: Self = Self::unavailable("a part of the server does not keep up");

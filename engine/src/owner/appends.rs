@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use rookery_schema::batch::RecordBatchBuilder;
-use rookery_schema::record::Record;
+use rookery_schema::record::{Record, SessionEnded};
 use rookery_schema::{ChatId, MessageId, PartitionId};
 
 use crate::context::Context;
@@ -38,6 +38,8 @@ pub(crate) enum Pending {
     },
     /// Another change, and who asked for it; they are answered when it is in the store.
     Change(ChangeKey, Asker),
+    /// The end of a session, and its number among the endings, where somebody asked for it.
+    SessionEnd(SessionEnded, Option<u64>),
     /// Nobody any more: they were told that the outcome is unknown.
     Nobody,
 }
@@ -52,13 +54,31 @@ pub(crate) struct InFlight {
     bytes: usize,
 }
 
+/// Records that will be submitted together.
+#[derive(Debug, Default)]
+struct Gathering {
+    records: RecordBatchBuilder,
+    pending: Vec<Pending>,
+    /// When the first of them came.
+    since_micros: u64,
+}
+
+impl Gathering {
+    fn add(&mut self, record: &Record<'_>, pending: Pending, now_micros: u64) {
+        if self.records.is_empty() {
+            self.since_micros = now_micros;
+        }
+        self.records.push(record);
+        self.pending.push(pending);
+    }
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Appends {
-    gathering: RecordBatchBuilder,
-    gathering_pending: Vec<Pending>,
-    /// When the first of them came.
-    gathering_since_micros: u64,
+    gathering: Gathering,
+    /// Small changes, which the log takes also where it has no room for others.
+    small: Gathering,
     /// Oldest first.
     in_flight: VecDeque<InFlight>,
     in_flight_bytes: usize,
@@ -67,12 +87,22 @@ pub(super) struct Appends {
 impl Appends {
     /// Whether a new record may be appended.
     pub(super) fn admit(&self, cx: &Context<'_>) -> Result<(), Problem> {
-        let is_full = self.gathering.bytes() + self.in_flight_bytes >= APPEND_BYTES_MAX;
-        if is_full || self.is_log_stuck(cx.now.micros) {
-            return Err(Problem::LOG_UNAVAILABLE);
+        if cx.disk_full {
+            return Err(Problem::DISK_FULL);
         }
+        self.admit_small(cx)?;
         if cx.is_over_lag_limit(self.oldest_micros(cx.now.micros)) {
             return Err(Problem::LAGGING);
+        }
+        Ok(())
+    }
+
+    /// Whether a small change may be appended.
+    pub(super) fn admit_small(&self, cx: &Context<'_>) -> Result<(), Problem> {
+        let gathered = self.gathering.records.bytes() + self.small.records.bytes();
+        let is_full = gathered + self.in_flight_bytes >= APPEND_BYTES_MAX;
+        if is_full || self.is_log_stuck(cx.now.micros) {
+            return Err(Problem::LOG_UNAVAILABLE);
         }
         Ok(())
     }
@@ -91,29 +121,34 @@ impl Appends {
     }
 
     pub(super) fn append(&mut self, record: &Record<'_>, pending: Pending, now_micros: u64) {
-        if self.gathering.is_empty() {
-            self.gathering_since_micros = now_micros;
-        }
-        self.gathering.push(record);
-        self.gathering_pending.push(pending);
+        self.gathering.add(record, pending, now_micros);
+    }
+
+    pub(super) fn append_small(&mut self, record: &Record<'_>, pending: Pending, now_micros: u64) {
+        self.small.add(record, pending, now_micros);
     }
 
     /// Submits what was gathered, unless the log has enough to do: then it grows into a larger batch.
     pub(super) fn submit(&mut self, partition: PartitionId, cx: &mut Context<'_>) {
         let room = self.in_flight.len() < cx.config.appends_in_flight_max;
-        if self.gathering.is_empty() || !(room || self.gathering.bytes() >= APPEND_BATCH_BYTES) {
-            return;
+        for (gathering, is_small) in [(&mut self.small, true), (&mut self.gathering, false)] {
+            let bytes = gathering.records.bytes();
+            if bytes == 0 || !(room || bytes >= APPEND_BATCH_BYTES) {
+                continue;
+            }
+            self.in_flight_bytes += bytes;
+            self.in_flight.push_back(InFlight {
+                pending: std::mem::take(&mut gathering.pending),
+                submitted_micros: cx.now.micros,
+                since_micros: gathering.since_micros,
+                bytes,
+            });
+            cx.effects.log.push(LogRequest::Append {
+                partition,
+                batch: gathering.records.take(),
+                is_small,
+            });
         }
-        let bytes = self.gathering.bytes();
-        self.in_flight_bytes += bytes;
-        self.in_flight.push_back(InFlight {
-            pending: std::mem::take(&mut self.gathering_pending),
-            submitted_micros: cx.now.micros,
-            since_micros: self.gathering_since_micros,
-            bytes,
-        });
-        let batch = self.gathering.take();
-        cx.effects.log.push(LogRequest::Append { partition, batch });
     }
 
     /// The oldest append was answered.
@@ -138,7 +173,8 @@ impl Appends {
             .in_flight
             .iter_mut()
             .map(|in_flight| &mut in_flight.pending);
-        for waiting in submitted.chain([&mut self.gathering_pending]) {
+        let gathered = [&mut self.small.pending, &mut self.gathering.pending];
+        for waiting in submitted.chain(gathered) {
             for pending in waiting {
                 match pending {
                     Pending::Message { asker, .. } => {
@@ -151,7 +187,8 @@ impl Appends {
                     Pending::Change(key, _) => {
                         changes.push(*key);
                     }
-                    Pending::Nobody => {}
+                    // Who asked for one is among the endings.
+                    Pending::SessionEnd(..) | Pending::Nobody => {}
                 }
             }
         }
@@ -161,10 +198,12 @@ impl Appends {
     /// Takes everything that waits, as nothing more is heard of it.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = Pending> + '_ {
         let submitted = self.in_flight.drain(..).flat_map(|it| it.pending);
-        submitted.chain(self.gathering_pending.drain(..))
+        let gathered = [&mut self.small.pending, &mut self.gathering.pending];
+        submitted.chain(gathered.into_iter().flat_map(|it| it.drain(..)))
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.gathering.is_empty() && self.in_flight.is_empty()
+        let gathered = self.gathering.pending.len() + self.small.pending.len();
+        gathered == 0 && self.in_flight.is_empty()
     }
 }

@@ -1,4 +1,4 @@
-//! Who waits for a change to be in the store.
+//! Who waits for a change to be applied, or to be in the store.
 
 use rookery_schema::{ChatId, SessionId, Timestamp, UserId};
 
@@ -12,9 +12,24 @@ pub(crate) enum ChangeKey {
     Added(ChatId, UserId),
     Removed(ChatId, UserId),
     User(UserId),
-    Session(SessionId),
+    /// It is spent.
+    Invite(SessionId),
     /// Of this moment.
     Password(UserId, Timestamp),
+}
+
+impl ChangeKey {
+    /// Whether it is a small change, for which the log keeps room: an operator takes control back by it.
+    pub(crate) const fn is_small(self) -> bool {
+        match self {
+            Self::Password(..) => true,
+            Self::Chat(_)
+            | Self::Added(..)
+            | Self::Removed(..)
+            | Self::User(_)
+            | Self::Invite(_) => false,
+        }
+    }
 }
 
 /// See the module.

@@ -9,6 +9,7 @@ mod chats;
 mod decide;
 mod dedup;
 mod delivery;
+mod endings;
 mod fold;
 mod history;
 mod logins;
@@ -26,8 +27,8 @@ use crate::edge::port::{
 use crate::map::Map;
 use crate::mesh::problem::Problem;
 use crate::mesh::{
-    Asker, ChatCommand, NameCommand, Outcome, ShardMessage, Subscription, SubscriptionAnswer,
-    UserCommand,
+    Asker, ChatCommand, EndingId, NameCommand, Outcome, ShardMessage, Subscription,
+    SubscriptionAnswer, UserCommand,
 };
 use crate::owner::budget::Budget;
 use crate::owner::partition::Partition;
@@ -222,6 +223,13 @@ impl Owner {
     pub(crate) fn written(&mut self, id: PartitionId, number: u64, cx: &mut Context<'_>) {
         if let Some(partition) = self.partitions.get_mut(&id) {
             partition.written(number, cx);
+        }
+    }
+
+    /// Sessions that were ended are void on one more shard.
+    pub(crate) fn sessions_void(&mut self, ending: EndingId, cx: &mut Context<'_>) {
+        if let Some(partition) = self.partitions.get_mut(&ending.partition) {
+            partition.sessions_void(ending.number, cx);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use rookery_engine::config::AuthMode;
 use rookery_engine::ids::ConnId;
-use rookery_engine::mesh::{ChatCommand, Command, Outcome, ShardMessage, UserCommand};
+use rookery_engine::mesh::{ChatCommand, Command, Ended, Outcome, ShardMessage, UserCommand};
 use rookery_schema::UserId;
 use rookery_schema::record::SessionEnded;
 use serde_json::Value;
@@ -118,11 +118,12 @@ pub(crate) fn end_session(host: &mut Host, user: UserId) {
     else {
         panic!("{command:?}");
     };
-    host.tell(ShardMessage::SessionEnded(SessionEnded {
+    let ended = Ended::One(SessionEnded {
         session_id,
         user_id,
         expires_at,
-    }));
+    });
+    host.tell(ShardMessage::SessionsEnded { ended, tell: None });
     host.answer(asker, Outcome::Done);
 }
 

@@ -7,7 +7,7 @@ use rookery_engine::ids::Session;
 use rookery_engine::input::Input;
 use rookery_engine::limits::Limit;
 use rookery_engine::mesh::problem::Problem;
-use rookery_engine::mesh::{Outcome, ShardMessage};
+use rookery_engine::mesh::{Ended, Outcome, ShardMessage};
 use rookery_engine::outbox::OUTBOX_BYTES_MAX;
 use rookery_schema::record::SessionEnded;
 use rookery_schema::{ChatId, MessageId, SessionId, Timestamp};
@@ -130,11 +130,12 @@ fn who_logged_out_on_the_way_home_is_closed_there() {
         session_id: SessionId::from_bytes([n; 16]),
         expires_at: Timestamp::from_millis(u64::MAX / 1_000_000),
     };
-    host.tell(ShardMessage::SessionEnded(SessionEnded {
+    let ended = Ended::One(SessionEnded {
         session_id: session(1).session_id,
         user_id: host.user,
         expires_at: session(1).expires_at,
-    }));
+    });
+    host.tell(ShardMessage::SessionsEnded { ended, tell: None });
     let ended = host.arrive(Some(session(1)));
     let other = host.arrive(Some(session(2)));
     assert!(host.is_closed(ended));

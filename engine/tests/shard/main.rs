@@ -10,6 +10,7 @@ mod bugs;
 mod history;
 mod inbox;
 mod joins;
+mod logouts;
 mod members;
 mod moves;
 mod replay;

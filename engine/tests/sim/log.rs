@@ -199,7 +199,9 @@ impl SimLog {
             return;
         };
         match request {
-            LogRequest::Append { partition, batch } => {
+            LogRequest::Append {
+                partition, batch, ..
+            } => {
                 let partition = &mut self.partitions[partition.index()];
                 let fails = self.append_failures && dice.one_in(4);
                 let fault = [AppendFault::Unavailable, AppendFault::Unknown][dice.below(2)];
@@ -240,7 +242,10 @@ impl SimLog {
                 if dice.one_in(2) {
                     break;
                 }
-                if let LogRequest::Append { partition, batch } = request {
+                if let LogRequest::Append {
+                    partition, batch, ..
+                } = request
+                {
                     self.partitions[partition.index()].write(batch);
                 }
             }

@@ -57,7 +57,11 @@ impl Shard {
     }
 
     pub(crate) fn append(&mut self, partition: PartitionId, batch: RecordBatch) {
-        self.submit(LogRequest::Append { partition, batch });
+        self.submit(LogRequest::Append {
+            partition,
+            batch,
+            is_small: false,
+        });
     }
 
     pub(crate) fn commit(&mut self, offset: u64) {

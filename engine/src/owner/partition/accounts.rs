@@ -57,7 +57,10 @@ impl Partition {
 
     /// Claims a name for a new user.
     fn register(&mut self, username: &str, registration: Registration, cx: &mut Context<'_>) {
-        if self.names.is_known(username) {
+        if cx.disk_full {
+            // Before a password is hashed for it.
+            cx.refuse(registration.asker, Problem::DISK_FULL);
+        } else if self.names.is_known(username) {
             cx.refuse(registration.asker, Problem::USERNAME_TAKEN);
         } else if self.names.is_crowded(username) {
             cx.refuse(registration.asker, Problem::LOGIN_BUSY);

@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::edge::effect::Notice;
 use crate::edge::port::LogRequest;
 use crate::mesh::problem::Problem;
-use crate::mesh::{Outcome, ShardMessage};
+use crate::mesh::{Ended, Outcome, ShardMessage};
 use crate::owner::changes::ChangeKey;
 use crate::owner::chat::{Chat, Place};
 use crate::owner::chats::{Parked, ParkedRecord, Slot};
@@ -406,17 +406,19 @@ impl Partition {
             session_id: ended.session_id,
             expires_at: ended.expires_at,
         });
-        cx.send_to_all(|| ShardMessage::SessionEnded(ended));
-        let invited = self.invited.remove(&ended.session_id);
-        let outcome = || match &invited {
-            Some(invited) => Outcome::InviteSpent {
+        let (of_one, tell) = (Ended::One(ended), None);
+        cx.send_to_all(|| ShardMessage::SessionsEnded {
+            ended: of_one,
+            tell,
+        });
+        if let Some(invited) = self.invited.remove(&ended.session_id) {
+            let outcome = || Outcome::InviteSpent {
                 username: invited.username.clone(),
                 password_hash: invited.password_hash.clone(),
-            },
-            None => Outcome::Done,
-        };
-        let key = ChangeKey::Session(ended.session_id);
-        self.answer_when_stored(applying.span, key, outcome, cx);
+            };
+            let key = ChangeKey::Invite(ended.session_id);
+            self.answer_when_stored(applying.span, key, outcome, cx);
+        }
     }
 
     /// Shows a chat to whoever waits for a change of it. Every member is in what is shown: it is not

@@ -14,12 +14,16 @@ impl Partition {
     pub(crate) fn close(mut self, cx: &mut Context<'_>) {
         let senders = self.appends.drain().filter_map(|pending| match pending {
             Pending::Message { asker, .. } => Some(asker),
-            // They are in the dedup window, or among the changes.
-            Pending::KeyedMessage { .. } | Pending::Change(..) | Pending::Nobody => None,
+            // They are in the dedup window, or among the changes or the endings.
+            Pending::KeyedMessage { .. }
+            | Pending::Change(..)
+            | Pending::SessionEnd(..)
+            | Pending::Nobody => None,
         });
         let unknown: Vec<Asker> = senders
             .chain(self.dedup.drain_askers())
             .chain(self.changes.drain())
+            .chain(self.endings.take_overdue(u64::MAX))
             .chain(self.progress.take_overdue(u64::MAX))
             .collect();
         for asker in unknown {

@@ -176,12 +176,12 @@ impl Partition {
                 session_id,
                 expires_at,
             } => {
-                let record = Record::SessionEnded(SessionEnded {
+                let ended = SessionEnded {
                     session_id,
                     user_id,
                     expires_at,
-                });
-                self.append_change(asker, ChangeKey::Session(session_id), &record, cx);
+                };
+                self.end_session(asker, ended, cx);
             }
             UserCommand::SpendInvite(invited) => {
                 let invite = invited.invite;
@@ -194,7 +194,7 @@ impl Partition {
                     expires_at: invite.expires_at,
                 });
                 self.invited.insert(invite.invite_id, invited);
-                self.append_change(asker, ChangeKey::Session(invite.invite_id), &record, cx);
+                self.append_change(asker, ChangeKey::Invite(invite.invite_id), &record, cx);
             }
             UserCommand::SetPassword(password) => {
                 let read = PartitionRead::User(asker, password);
@@ -203,8 +203,8 @@ impl Partition {
         }
     }
 
-    /// Appends a change that is answered when it is in the store, so that whoever was told of it finds
-    /// it wherever they look.
+    /// Appends a change that is answered when it was applied or, so that whoever was told of it finds it wherever they
+    /// look, when it is in the store.
     pub(super) fn append_change(
         &mut self,
         asker: Asker,
@@ -212,20 +212,24 @@ impl Partition {
         record: &Record<'_>,
         cx: &mut Context<'_>,
     ) {
-        match self.admit(cx) {
-            Ok(()) => {
-                if let ChangeKey::Chat(chat_id) = key {
-                    self.chats.begin_creation(chat_id);
-                }
-                let pending = Pending::Change(key, asker);
-                self.appends.append(record, pending, cx.now.micros);
-                self.changes.wait(key, asker);
-            }
-            Err(problem) => {
-                self.forget_change(key);
-                cx.refuse(asker, problem);
-            }
+        let is_small = key.is_small();
+        let admitted = match is_small {
+            true => self.admit_small(cx),
+            false => self.admit(cx),
+        };
+        if let Err(problem) = admitted {
+            self.forget_change(key);
+            return cx.refuse(asker, problem);
         }
+        if let ChangeKey::Chat(chat_id) = key {
+            self.chats.begin_creation(chat_id);
+        }
+        let pending = Pending::Change(key, asker);
+        match is_small {
+            true => self.appends.append_small(record, pending, cx.now.micros),
+            false => self.appends.append(record, pending, cx.now.micros),
+        }
+        self.changes.wait(key, asker);
     }
 
     /// A home wants the events of a chat for one of its users.

@@ -8,6 +8,7 @@ mod commands;
 mod memory;
 mod passwords;
 mod registrations;
+mod sessions;
 
 use std::collections::VecDeque;
 
@@ -27,6 +28,7 @@ use crate::owner::chat::{Chat, RECENT_EVENTS_LOADED};
 use crate::owner::chats::{Chats, Parked};
 use crate::owner::dedup::DedupWindow;
 use crate::owner::delivery::Delivery;
+use crate::owner::endings::Endings;
 use crate::owner::history::{PageKey, PartialPage};
 use crate::owner::logins::Logins;
 use crate::owner::names::Names;
@@ -36,6 +38,8 @@ use crate::owner::progress::{Progress, SpanId};
 const UNSTORED_BYTES_HIGH: usize = 32 << 20;
 /// Bytes of records on their way into the store below which the log delivers again.
 const UNSTORED_BYTES_LOW: usize = 8 << 20;
+/// Bytes of records on their way into the store from which on no small change is taken either.
+const UNSTORED_BYTES_MAX: usize = 256 << 20;
 /// Bits of a token's number that count within one time that a partition is open. 2^40 are a million a second for
 /// twelve days, after which nothing is left of the time before.
 const NUMBER_BITS: u32 = 40;
@@ -106,6 +110,7 @@ pub(crate) struct Partition {
     logins: Logins,
     /// Who waits for a change to be in the store.
     changes: Changes,
+    endings: Endings,
     /// Registrations whose invites are being spent.
     invited: Map<SessionId, Box<Invited>>,
     pages: Map<(ChatId, PageKey), Vec<(Asker, PartialPage)>>,
@@ -134,6 +139,7 @@ impl Partition {
             names: Names::default(),
             logins: Logins::default(),
             changes: Changes::default(),
+            endings: Endings::above(number_base),
             invited: Map::default(),
             pages: Map::default(),
             reads: Unanswered::above(number_base),
@@ -173,6 +179,16 @@ impl Partition {
     fn admit(&self, cx: &Context<'_>) -> Result<(), Problem> {
         self.appends.admit(cx)?;
         if cx.is_over_lag_limit(self.lag_micros(cx.now.micros)) {
+            return Err(Problem::LAGGING);
+        }
+        Ok(())
+    }
+
+    /// Whether a small change may be appended: it gives control back, and so is taken also while the store lags, as it
+    /// does on a full disk.
+    fn admit_small(&self, cx: &Context<'_>) -> Result<(), Problem> {
+        self.appends.admit_small(cx)?;
+        if self.progress.unstored_bytes() >= UNSTORED_BYTES_MAX {
             return Err(Problem::LAGGING);
         }
         Ok(())
@@ -233,6 +249,7 @@ impl Partition {
                 }
             }
             Pending::Nobody => cx.stats.messages_posted += 1,
+            Pending::SessionEnd(_, number) => self.session_end_recorded(number, cx),
             Pending::Change(..) => {}
         }
     }
@@ -246,7 +263,10 @@ impl Partition {
                     cx.refuse(asker, problem);
                 }
             }
-            Pending::Message { .. } | Pending::Change(..) | Pending::Nobody => {
+            Pending::Message { .. }
+            | Pending::Change(..)
+            | Pending::SessionEnd(..)
+            | Pending::Nobody => {
                 self.not_appended(pending, problem, cx);
             }
         }
@@ -255,6 +275,7 @@ impl Partition {
     fn not_appended(&mut self, pending: Pending, problem: Problem, cx: &mut Context<'_>) {
         match pending {
             Pending::Message { asker, .. } => cx.refuse(asker, problem),
+            Pending::SessionEnd(ended, number) => self.session_end_failed(ended, number, cx),
             Pending::Nobody => {}
             Pending::KeyedMessage { key, .. } => {
                 for asker in self.dedup.abandon(key) {
@@ -275,8 +296,8 @@ impl Partition {
         match key {
             ChangeKey::Chat(chat_id) => self.chats.abandon_creation(chat_id),
             ChangeKey::User(user_id) => self.names.release(user_id),
-            ChangeKey::Session(session_id) => {
-                self.invited.remove(&session_id);
+            ChangeKey::Invite(invite_id) => {
+                self.invited.remove(&invite_id);
             }
             ChangeKey::Added(..) | ChangeKey::Removed(..) | ChangeKey::Password(..) => {}
         }
@@ -413,6 +434,7 @@ impl Partition {
 
     pub(crate) fn tick(&mut self, budget: Budget, cx: &mut Context<'_>) {
         self.answer_overdue(cx);
+        self.record_session_ends(cx);
         self.serve_waiting_reads(cx);
         while let Some(chat_id) = self.chats.next_unread(cx.now.micros) {
             self.read_chat(chat_id, cx);
@@ -428,6 +450,7 @@ impl Partition {
         let (mut overdue, changes) = self.appends.take_overdue(&mut self.dedup, cx.now.micros);
         let began_before = cx.now.micros.saturating_sub(APPEND_DEADLINE_MICROS);
         overdue.extend(self.progress.take_overdue(began_before));
+        overdue.extend(self.endings.take_overdue(began_before));
         overdue.extend(changes.into_iter().flat_map(|key| self.changes.take(key)));
         for asker in overdue {
             cx.refuse(asker, Problem::OUTCOME_UNKNOWN);

@@ -10,8 +10,9 @@ use crate::context::Context;
 use crate::edge::port::{Found, PasswordCheck, PasswordOutcome, StoreFault};
 use crate::hashing::Kind;
 use crate::mesh::problem::Problem;
-use crate::mesh::{Asker, Command, NameCommand, NewPassword, Outcome, ShardMessage, UserVersion};
+use crate::mesh::{Asker, Command, Ended, NameCommand, NewPassword, UserVersion};
 use crate::owner::changes::ChangeKey;
+use crate::owner::endings::Recording;
 use crate::owner::partition::registrations::not_hashed;
 use crate::owner::partition::{Partition, PasswordWait};
 use crate::owner::progress::SpanId;
@@ -139,42 +140,36 @@ impl Partition {
         rows: &mut Vec<Row>,
         cx: &mut Context<'_>,
     ) {
-        let is_set = self.names.set_password(set, rows);
-        if is_set {
-            self.end_all_sessions(set, rows, cx);
-            if let Some(on_stored) = self.progress.on_stored(span, cx) {
-                on_stored.names.push(set.username.into());
+        let askers = self.changes.take(ChangeKey::Password(set.user_id, set.at));
+        if !self.names.set_password(set, rows) {
+            for asker in askers {
+                cx.refuse(asker, Problem::NO_SUCH_USER);
             }
+            return;
         }
-        let outcome = || match is_set {
-            true => Outcome::Done,
-            false => Outcome::Refused(Problem::NO_SUCH_USER),
-        };
-        let key = ChangeKey::Password(set.user_id, set.at);
-        self.answer_when_stored(span, key, outcome, cx);
-    }
-
-    /// Ends the sessions of a user, and the logins that are compared with the password that they had.
-    fn end_all_sessions(
-        &mut self,
-        set: &PasswordSet<'_>,
-        rows: &mut Vec<Row>,
-        cx: &mut Context<'_>,
-    ) {
-        for wait in self.passwords.values_mut() {
-            if let PasswordWait::LogIn {
-                username, user_id, ..
-            } = wait
-                && **username == *set.username
-            {
-                *user_id = None;
-            }
+        if let Some(on_stored) = self.progress.on_stored(span, cx) {
+            on_stored.names.push(set.username.into());
         }
         let (user_id, until) = (set.user_id, set.sessions_until);
         rows.push(Row::EndedSession {
             session_id: SessionId::all_of(user_id),
             expires_at: until,
         });
-        cx.send_to_all(|| ShardMessage::AllSessionsEnded { user_id, until });
+        self.end_logins(set.username);
+        let ended = Ended::AllOf { user_id, until };
+        self.void_sessions(ended, askers, Recording::Done, cx);
+    }
+
+    /// Ends the logins that are compared with the password that a user had.
+    fn end_logins(&mut self, of: &str) {
+        for wait in self.passwords.values_mut() {
+            if let PasswordWait::LogIn {
+                username, user_id, ..
+            } = wait
+                && **username == *of
+            {
+                *user_id = None;
+            }
+        }
     }
 }

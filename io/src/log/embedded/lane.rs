@@ -94,7 +94,9 @@ impl LogLane {
         let mut appends: Vec<Vec<RecordBatch>> = vec![Vec::new(); self.partitions.len()];
         for request in requests.drain(..) {
             match request {
-                LogRequest::Append { partition, batch } => {
+                LogRequest::Append {
+                    partition, batch, ..
+                } => {
                     if let Some(index) = self.index(partition) {
                         appends[index].push(batch);
                     }

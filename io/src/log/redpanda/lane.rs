@@ -112,7 +112,9 @@ impl LogLane {
 
     fn take(&mut self, request: LogRequest, now: Instant) {
         match request {
-            LogRequest::Append { partition, batch } => {
+            LogRequest::Append {
+                partition, batch, ..
+            } => {
                 if let Some(index) = self.index(partition) {
                     self.partitions[index].submit(batch, now);
                 }

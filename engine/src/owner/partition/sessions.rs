@@ -1,0 +1,96 @@
+//! The end of login sessions: at once void on all shards, then recorded, then answered.
+
+use rookery_schema::record::{Record, SessionEnded};
+
+use crate::context::Context;
+use crate::mesh::{Asker, Ended, EndingId, ShardMessage};
+use crate::owner::appends::Pending;
+use crate::owner::endings::{Recording, Settled};
+use crate::owner::partition::Partition;
+
+impl Partition {
+    /// Ends a session. It is void whatever becomes of its record: nobody who logs out stays logged in because a disk
+    /// is full.
+    pub(super) fn end_session(&mut self, asker: Asker, ended: SessionEnded, cx: &mut Context<'_>) {
+        let askers = vec![asker];
+        let number = self.void_sessions(Ended::One(ended), askers, Recording::UnderWay, cx);
+        match self.admit_small(cx) {
+            Ok(()) => self.append_session_end(ended, Some(number), cx),
+            Err(_) => self.session_end_failed(ended, Some(number), cx),
+        }
+    }
+
+    fn append_session_end(
+        &mut self,
+        ended: SessionEnded,
+        number: Option<u64>,
+        cx: &mut Context<'_>,
+    ) {
+        let pending = Pending::SessionEnd(ended, number);
+        let record = Record::SessionEnded(ended);
+        self.appends.append_small(&record, pending, cx.now.micros);
+    }
+
+    /// Has all shards take sessions for void; gives the number by which they say that they do.
+    pub(super) fn void_sessions(
+        &mut self,
+        ended: Ended,
+        askers: Vec<Asker>,
+        recording: Recording,
+        cx: &mut Context<'_>,
+    ) -> u64 {
+        let shards = cx.routing.shards();
+        let number = self.endings.begin(askers, shards, recording, cx.now.micros);
+        let tell = Some(EndingId {
+            shard: cx.id(),
+            partition: self.id,
+            number,
+        });
+        cx.send_to_all(|| ShardMessage::SessionsEnded { ended, tell });
+        number
+    }
+
+    /// Sessions are void on one more shard.
+    pub(crate) fn sessions_void(&mut self, number: u64, cx: &mut Context<'_>) {
+        match self.endings.void(number) {
+            Some(settled) => answer(settled, cx),
+            None => self.stale_or_bug(number, "sessions are void that nobody ended", cx),
+        }
+    }
+
+    /// The end of a session is in the log.
+    pub(super) fn session_end_recorded(&mut self, number: Option<u64>, cx: &mut Context<'_>) {
+        let settled = number.and_then(|number| self.endings.recorded(number));
+        answer(settled, cx);
+    }
+
+    /// The end of a session may not be in the log.
+    pub(super) fn session_end_failed(
+        &mut self,
+        ended: SessionEnded,
+        number: Option<u64>,
+        cx: &mut Context<'_>,
+    ) {
+        let settled = self.endings.not_recorded(ended, number);
+        answer(settled, cx);
+    }
+
+    /// Appends what the log did not take earlier.
+    pub(super) fn record_session_ends(&mut self, cx: &mut Context<'_>) {
+        if self.admit_small(cx).is_err() {
+            return;
+        }
+        for ended in self.endings.take_unrecorded(cx.now.micros) {
+            self.append_session_end(ended, None, cx);
+        }
+    }
+}
+
+fn answer(settled: Option<Settled>, cx: &mut Context<'_>) {
+    let Some(Settled { askers, outcome }) = settled else {
+        return;
+    };
+    for asker in askers {
+        cx.answer(asker, outcome());
+    }
+}
