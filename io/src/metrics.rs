@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::embedded::Disk;
 use crate::logging;
 use prometheus::proto::{
     Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType,
@@ -11,8 +12,9 @@ use rookery_engine::stats::{self, LATENCY_BOUNDS_MICROS, Stats, Value};
 
 const MICROS_PER_SECOND: f64 = 1e6;
 
-/// Renders the numbers of all shards, given in their order; every series has label `core`.
-pub fn render(shards: &[Box<Stats>]) -> Vec<u8> {
+/// Renders the numbers of all shards, given in their order, and of the disk that an embedded log or store fills; every
+/// series has label `core`.
+pub fn render(shards: &[Box<Stats>], disk: Option<&Disk>) -> Vec<u8> {
     let mut families = BTreeMap::new();
     for (core, stats) in shards.iter().enumerate() {
         for metric in stats.metrics() {
@@ -26,6 +28,7 @@ pub fn render(shards: &[Box<Stats>]) -> Vec<u8> {
     let mut families: Vec<_> = families.into_values().collect();
     families.push(build_info(shards.len()));
     families.push(dropped_lines());
+    families.extend(disk.into_iter().flat_map(disk_space));
     let mut text = Vec::new();
     if let Err(error) = TextEncoder::new().encode(&families, &mut text) {
         tracing::error!(%error, "the metrics could not be rendered");
@@ -133,13 +136,30 @@ fn dropped_lines() -> MetricFamily {
     family
 }
 
+/// Of the whole process, too.
+fn disk_space(disk: &Disk) -> [MetricFamily; 2] {
+    let free = "Bytes that are free on the disk of the data directory.";
+    let reserve = "Free bytes below which only small changes are taken, such as logouts.";
+    [
+        ("rookery_disk_free_bytes", free, disk.free_bytes()),
+        ("rookery_disk_reserve_bytes", reserve, disk.room_bytes()),
+    ]
+    .map(|(name, help, bytes)| {
+        let mut series = Metric::from_label(vec![label("core", "0".to_owned())]);
+        series.set_gauge(gauge(bytes as f64));
+        let mut family = family(name, help, MetricType::GAUGE);
+        family.set_metric(vec![series]);
+        family
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn text_of(shards: &[Stats]) -> String {
         let shards: Vec<_> = shards.iter().cloned().map(Box::new).collect();
-        String::from_utf8(render(&shards)).expect("text")
+        String::from_utf8(render(&shards, None)).expect("text")
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::config::{
     self, Config, LogEngine, OperatorToken, OperatorTokenError, SecretError, StoreEngine,
 };
 use crate::descriptors;
-use crate::embedded::{DataDir, DataDirError};
+use crate::embedded::{DataDir, DataDirError, DiskWatch};
 use crate::entropy;
 use crate::log::embedded::{self, LogError, LogLayout};
 use crate::log::redpanda::{self, RedpandaError, RedpandaLog};
@@ -183,7 +183,10 @@ fn open(
 ) -> Result<Opened, OpenError> {
     let store = StoreBackend::open(config, data_dir, log.id(), opening.interrupted)?;
     let mut backends = Vec::new();
-    let mut lanes = vec![data_dir.watch(opening.shutdown)?];
+    let is_embedded = config.log == LogEngine::Embedded || config.store == StoreEngine::Embedded;
+    let watch = is_embedded.then(|| DiskWatch::new(data_dir.path()));
+    let disk = watch.as_ref().map(DiskWatch::disk);
+    let mut lanes = vec![data_dir.watch(watch, opening.shutdown)?];
     let shards = opening.routing.all_shards();
     if log.is_shared() {
         // Before the first claim: an older version would number what is void.
@@ -212,5 +215,9 @@ fn open(
         });
         lanes.extend([log_lane, store_lane]);
     }
-    Ok(Opened { backends, lanes })
+    Ok(Opened {
+        backends,
+        disk,
+        lanes,
+    })
 }

@@ -18,6 +18,7 @@ use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
 use crate::backend::{OpenError, Opened, Opening};
+use crate::embedded::Disk;
 use crate::entropy;
 use crate::lane::Lane;
 use crate::mailbox::{Mailbox, Sender};
@@ -302,7 +303,7 @@ pub fn start<E: Engine>(
     let heartbeat = monitor
         .start(&shutdown)
         .map_err(|error| give_up(ServerError::Heartbeat(error)))?;
-    let wires = connect(mailboxes, opened.backends, passwords);
+    let wires = connect(mailboxes, opened.backends, passwords, opened.disk);
     let clocks = ClockOrigin::now();
     let shards = shards
         .into_iter()
@@ -480,6 +481,7 @@ fn connect(
     mailboxes: Vec<Mailbox>,
     backends: Vec<Backend>,
     passwords: Vec<PasswordPort>,
+    disk: Option<Arc<Disk>>,
 ) -> impl Iterator<Item = Wires> {
     let meshes = mesh::connect(&mailboxes);
     mailboxes
@@ -487,10 +489,10 @@ fn connect(
         .zip(meshes)
         .zip(backends)
         .zip(passwords)
-        .map(|(((mailbox, mesh), backend), passwords)| {
+        .map(move |(((mailbox, mesh), backend), passwords)| {
             let (control, orders) = mailbox.channel(CONTROLS_MAX);
             Wires {
-                outside: Outside::new(mailbox, orders, mesh, backend, passwords),
+                outside: Outside::new(mailbox, orders, mesh, backend, passwords, disk.clone()),
                 control,
             }
         })

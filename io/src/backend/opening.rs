@@ -1,9 +1,11 @@
 //! How a server asks for its log and store, and what it gets.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use rookery_schema::Routing;
 
+use crate::embedded::Disk;
 use crate::lane::Lane;
 use crate::mailbox::Mailbox;
 use crate::runtime::Backend;
@@ -28,6 +30,8 @@ pub struct Opening<'a> {
 pub struct Opened {
     /// For each shard, in order.
     pub backends: Vec<Backend>,
+    /// The disk that they fill, if they are embedded.
+    pub disk: Option<Arc<Disk>>,
     /// Joined at the end, in this order.
     pub lanes: Vec<Lane>,
 }

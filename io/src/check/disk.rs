@@ -8,8 +8,7 @@ use std::{
 };
 
 use super::finding::Finding;
-use crate::embedded::{Space, check_protected};
-use crate::{log, store};
+use crate::embedded::{ROOM_BYTES, Space, check_protected};
 
 /// Writes that are synced and timed.
 const SYNCS: usize = 50;
@@ -71,12 +70,11 @@ fn free_space(directory: &Path) -> Finding {
     }
 }
 
-/// It fails where the log or the store would write nothing.
+/// It fails where only small changes would be taken.
 fn space(disk: Space) -> Finding {
     let found = format!("{} MiB", disk.free >> 20);
     let remedy = "make room, or name a larger disk with --data-dir";
-    let wanted = log::embedded::RESERVE_BYTES.max(store::embedded::RESERVE_BYTES);
-    if disk.free < disk.reserve(wanted) {
+    if disk.free < disk.reserve(ROOM_BYTES) {
         Finding::fail(FREE_SPACE, found, remedy)
     } else if disk.free < FREE_BYTES_ADVISED {
         Finding::warn(FREE_SPACE, found, remedy)
@@ -205,14 +203,8 @@ mod tests {
     #[test]
     fn space_and_latency_are_judged() {
         let verdict = |free, total| space(Space { free, total }).verdict;
-        assert_eq!(
-            verdict(store::embedded::RESERVE_BYTES - 1, 1 << 40),
-            Verdict::Fail
-        );
-        assert_eq!(
-            verdict(store::embedded::RESERVE_BYTES, 1 << 40),
-            Verdict::Warn
-        );
+        assert_eq!(verdict(ROOM_BYTES - 1, 1 << 40), Verdict::Fail);
+        assert_eq!(verdict(ROOM_BYTES, 1 << 40), Verdict::Warn);
         assert_eq!(verdict(FREE_BYTES_ADVISED, 1 << 40), Verdict::Ok);
         let small = 256 << 20;
         assert_eq!(verdict(small / 8 - 1, small), Verdict::Fail);

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rustix::process::geteuid;
 
+use super::disk::DiskWatch;
 use crate::lane::{self, Lane};
 use crate::vital::Shutdown;
 
@@ -21,7 +22,7 @@ const DIRECTORY_MODE: u32 = 0o700;
 /// Permissions that would let others put files of theirs in the place of ours, such as a token secret.
 const MODE_OTHERS_WRITE: u32 = 0o022;
 const ROOT: u32 = 0;
-/// How often the lock is looked at again. What is acknowledged before that is lost with the rest of a directory that
+/// How often the lock and the disk are looked at again. What is acknowledged before that is lost with the rest of a directory that
 /// was removed.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -107,16 +108,24 @@ impl DataDir {
         &self.path
     }
 
-    /// Ends the process once the directory is no longer there: its open files would take what nobody finds again.
+    /// Ends the process once the directory is no longer there: its open files would take what nobody finds again. Looks
+    /// at its disk too, where somebody wants to know.
     ///
     /// # Errors
     /// Where no thread can be made.
-    pub(crate) fn watch(&self, shutdown: &Shutdown) -> io::Result<Lane> {
+    pub(crate) fn watch(
+        &self,
+        mut disk: Option<DiskWatch>,
+        shutdown: &Shutdown,
+    ) -> io::Result<Lane> {
         let (data_dir, until) = (self.clone(), shutdown.clone());
         lane::spawn("data-dir", None, shutdown, move || {
             while !until.has_begun() {
                 thread::sleep(LOOK_EVERY);
                 data_dir.check()?;
+                if let Some(disk) = &mut disk {
+                    disk.look();
+                }
             }
             Ok::<(), DataDirError>(())
         })

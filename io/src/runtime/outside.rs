@@ -1,6 +1,7 @@
 //! A shard's connections to other threads.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::task::Context;
 
 use rookery_engine::config::Keys;
@@ -11,6 +12,7 @@ use rookery_engine::port::{
 };
 use rookery_schema::ShardId;
 
+use crate::embedded::Disk;
 use crate::mailbox::{Mailbox, Receiver};
 use crate::mesh::{MeshPort, MovedSocket, Parcel};
 use crate::passwords::PasswordPort;
@@ -47,6 +49,10 @@ pub struct Outside {
     pub mesh: MeshPort,
     pub backend: Backend,
     pub passwords: PasswordPort,
+    /// The disk that log or store fill, if they are embedded.
+    pub disk: Option<Arc<Disk>>,
+    /// What the engine knows of it.
+    disk_full: bool,
     /// Connections on their way to other shards.
     pub(super) moving: Vec<(ShardId, MovedSocket)>,
     waiting: Waiting,
@@ -73,6 +79,7 @@ impl Outside {
         mesh: MeshPort,
         backend: Backend,
         passwords: PasswordPort,
+        disk: Option<Arc<Disk>>,
     ) -> Self {
         Self {
             mailbox,
@@ -80,6 +87,8 @@ impl Outside {
             mesh,
             backend,
             passwords,
+            disk,
+            disk_full: false,
             moving: Vec::new(),
             waiting: Waiting::default(),
         }
@@ -138,6 +147,13 @@ impl Outside {
                 tell(Input::Password { token, outcome });
             }
         }
+    }
+
+    /// Whether the disk is full, where that has changed.
+    pub(crate) fn disk_crossing(&mut self) -> Option<bool> {
+        let is_full = self.disk.as_ref().is_some_and(|disk| disk.is_full());
+        let was_full = std::mem::replace(&mut self.disk_full, is_full);
+        (is_full != was_full).then_some(is_full)
     }
 
     /// Whether something is waiting for room in a ring.

@@ -18,7 +18,7 @@ pub(super) fn small() -> Settings {
     Settings {
         segment_bytes: 16 << 10,
         window_records: 100,
-        reserve_bytes: 0,
+        reserve_bytes: 4 << 10,
         ..Settings::new(Durability::Fsync)
     }
 }

@@ -11,7 +11,7 @@ use super::support::{NEWEST, message, open, open_with, seqs, start};
 #[test]
 fn on_a_full_disk_writes_wait_and_reads_go_on() {
     with_small_disk(96, |disk| {
-        writes_wait_and_reads_go_on(disk, 16 << 20, 8 << 20)
+        writes_wait_and_reads_go_on(disk, 512 << 20, 8 << 20)
     });
 }
 

@@ -319,6 +319,7 @@ impl Drop for ToyServer {
 pub(crate) fn open(opening: Opening<'_>) -> Result<Opened, OpenError> {
     let mut opened = Opened {
         backends: Vec::new(),
+        disk: None,
         lanes: Vec::new(),
     };
     for (shard, (mailbox, cpu)) in opening.mailboxes.iter().zip(opening.cpus).enumerate() {

@@ -13,12 +13,14 @@ use rookery_schema::batch::RecordBatch;
 use tempfile::TempDir;
 use uuid::Uuid;
 
+use super::blocks::Blocks;
 use super::committed::Committed;
 use super::error::LogError;
-use super::frame::{Seed, put_frame};
-use super::segments::Segments;
+use super::frame::{Seed, frame_bytes, put_frame};
+use super::segments::{Segments, Sizes};
 
 const SEGMENT_BYTES: u64 = 16 << 10;
+const RESERVE_BYTES: u64 = 4 << 10;
 const SECTOR_BYTES: usize = 512;
 
 /// One record of so many bytes, none of which is zero.
@@ -34,14 +36,26 @@ fn batch_of(record: &[u8]) -> RecordBatch {
 
 fn open(dir: &Path) -> Result<Segments, LogError> {
     let seed = Seed::of(Uuid::from_u128(7));
-    Segments::open(dir, seed, SEGMENT_BYTES, Offset(0))
+    let sizes = Sizes {
+        segment: SEGMENT_BYTES,
+        reserve: RESERVE_BYTES,
+    };
+    Segments::open(dir, seed, sizes, Offset(0))
+}
+
+fn write(log: &mut Segments, batches: &[RecordBatch]) {
+    log.append(batches.iter(), Blocks::KeepReserve).unwrap();
 }
 
 /// Appends records of these sizes, each a batch of its own, with one sync for all.
 fn append(log: &mut Segments, sizes: &[usize]) {
     let batches = Vec::from_iter(sizes.iter().map(|&bytes| batch(bytes)));
-    log.append(&batches).unwrap();
+    write(log, &batches);
     log.sync().unwrap();
+}
+
+fn frame_of(batch: &RecordBatch) -> usize {
+    frame_bytes(batch) as usize
 }
 
 /// The sizes of all records.
@@ -142,7 +156,7 @@ fn a_flipped_bit_is_named_wherever_it_is() {
 fn a_record_full_of_zeros_does_not_look_like_missing_sectors() {
     let dir = tempfile::tempdir().unwrap();
     let mut log = open(dir.path()).unwrap();
-    log.append(&[batch(300), batch_of(&[0; 4000])]).unwrap();
+    write(&mut log, &[batch(300), batch_of(&[0; 4000])]);
     log.sync().unwrap();
     let file = files(dir.path()).remove(0);
     let whole = fs::read(&file).unwrap();
@@ -227,7 +241,7 @@ fn a_torn_record_that_holds_a_forged_frame_is_cut_off_like_any_other() {
     let old = fs::read(&file).unwrap();
     let mut log = open(dir.path()).unwrap();
     let content = [&batch(700).as_bytes()[..], &forged_frame(), &[b'x'; 700]].concat();
-    log.append(&[batch_of(&content)]).unwrap();
+    write(&mut log, &[batch_of(&content)]);
     drop(log);
     let new = fs::read(&file).unwrap();
     let end = written(&new);
@@ -323,6 +337,38 @@ fn an_append_larger_than_a_segment_is_kept_until_it_is_old() {
     assert_eq!(sizes(&log), [large; 2]);
     drop(log);
     assert_goes_on(dir.path(), &[large, large], "trimmed");
+}
+
+/// Where no segment can be made, the newest grows into the blocks that were allocated ahead.
+#[test]
+fn a_small_change_that_makes_the_newest_segment_longer_is_torn_like_any_other() {
+    let (dir, file, _) = synced_one_by_one(&[9000, 7000]);
+    let mut log = open(dir.path()).unwrap();
+    // A directory has the name of the next one.
+    let next = dir.path().join("00000000000000000002.segment");
+    fs::create_dir(&next).unwrap();
+    let small = batch(1000);
+    let refused = log.append([&small].into_iter(), Blocks::KeepReserve);
+    assert!(refused.is_err());
+    log.append([&small].into_iter(), Blocks::UseReserve)
+        .unwrap();
+    log.sync().unwrap();
+    let whole = fs::read(&file).unwrap();
+    assert!(whole.len() as u64 > SEGMENT_BYTES);
+    let start = written(&whole) - frame_of(&small);
+    drop(log);
+    fs::remove_dir(&next).unwrap();
+    for cut in (start..whole.len()).step_by(5) {
+        for len in [cut, whole.len()] {
+            let mut torn = whole[..cut].to_vec();
+            torn.resize(len, 0);
+            fs::write(&file, &torn).unwrap();
+            assert_goes_on(dir.path(), &[9000, 7000], &format!("cut at {cut} of {len}"));
+            fs::remove_file(&next).unwrap();
+        }
+    }
+    fs::write(&file, &whole).unwrap();
+    assert_goes_on(dir.path(), &[9000, 7000, 1000], "whole");
 }
 
 #[test]

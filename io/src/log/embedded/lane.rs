@@ -6,11 +6,10 @@ use std::path::PathBuf;
 
 use rookery_engine::port::{Log, LogEvent, LogRequest};
 use rookery_schema::PartitionId;
-use rookery_schema::batch::RecordBatch;
 
 use super::error::LogError;
 use super::layout::LogLayout;
-use super::partition::Partition;
+use super::partition::{Append, Partition};
 use super::settings::Settings;
 use crate::lane::{self, Lane, Requests};
 use crate::log::stored::Stored;
@@ -91,14 +90,16 @@ impl LogLane {
         requests: &mut Vec<LogRequest>,
         events: &mut Vec<LogEvent>,
     ) -> Result<(), LogError> {
-        let mut appends: Vec<Vec<RecordBatch>> = vec![Vec::new(); self.partitions.len()];
+        let mut appends: Vec<Vec<Append>> = vec![Vec::new(); self.partitions.len()];
         for request in requests.drain(..) {
             match request {
                 LogRequest::Append {
-                    partition, batch, ..
+                    partition,
+                    batch,
+                    is_small,
                 } => {
                     if let Some(index) = self.index(partition) {
-                        appends[index].push(batch);
+                        appends[index].push(Append { batch, is_small });
                     }
                 }
                 LogRequest::Commit { partition, offset } => {
@@ -121,9 +122,9 @@ impl LogLane {
                 LogRequest::Resume { partition } => self.set_paused(partition, false),
             }
         }
-        for (partition, batches) in self.partitions.iter_mut().zip(appends) {
-            if !batches.is_empty() {
-                partition.append(batches, events)?;
+        for (partition, appends) in self.partitions.iter_mut().zip(appends) {
+            if !appends.is_empty() {
+                partition.append(appends, events)?;
             }
         }
         Ok(())

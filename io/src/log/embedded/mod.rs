@@ -1,6 +1,7 @@
 //! The embedded log: for each partition a directory of segment files, written by a lane beside the
 //! shard that owns the partition, one sync for all that came in meanwhile.
 
+mod blocks;
 mod committed;
 #[cfg(test)]
 mod crash_tests;
@@ -17,7 +18,6 @@ pub use error::LogError;
 pub use lane::open_lane;
 pub(crate) use layout::DIR;
 pub use layout::LogLayout;
-pub(crate) use settings::RESERVE_BYTES;
 pub use settings::Settings;
 
 /// Batches of one partition that a lane holds: more in flight would only make them smaller.

@@ -1,20 +1,24 @@
 //! One partition: its segments, its committed offset, and how far its records were delivered.
 
+use std::io;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use rookery_engine::port::{AppendFault, LogEvent, Opened};
 use rookery_schema::batch::RecordBatch;
 use rookery_schema::{Offset, PartitionId, format};
 
+use super::blocks::Blocks;
 use super::committed::Committed;
 use super::dead_letters;
 use super::error::LogError;
 use super::frame::Seed;
 use super::layout::LogLayout;
-use super::segments::{Cursor, Segments, WriteError};
+use super::segments::{Cursor, Segments, Sizes, WriteError};
 use super::settings::Settings;
-use crate::embedded::{Durability, FreeSpace};
+use crate::embedded::Durability;
 use crate::log::stored::Stored;
+use crate::throttle::Throttle;
 
 /// Bytes of records that are delivered in one go when they are read back.
 const REPLAY_BYTES: usize = 1 << 20;
@@ -29,8 +33,16 @@ pub(super) struct Partition {
     /// How far what was in the log is delivered; `None` once all was.
     replay: Option<Replay>,
     paused: bool,
-    free_space: FreeSpace,
     settings: Settings,
+    throttle: Throttle,
+}
+
+/// A batch that is to be appended.
+#[derive(Clone)]
+pub(super) struct Append {
+    pub(super) batch: RecordBatch,
+    /// It may use up the blocks that are kept for small changes.
+    pub(super) is_small: bool,
 }
 
 struct Replay {
@@ -53,7 +65,11 @@ impl Partition {
         let path = dir.join("committed");
         // Where an operator moved a damaged log away, it goes on where the store is.
         let first = if path.exists() { Offset(0) } else { stored };
-        let segments = Segments::open(&dir, seed, settings.segment_bytes, first)?;
+        let sizes = Sizes {
+            segment: settings.segment_bytes,
+            reserve: settings.reserve_bytes,
+        };
+        let segments = Segments::open(&dir, seed, sizes, first)?;
         let mut committed = Committed::open(&path).map_err(LogError::io(&path))?;
         let (start, end) = (segments.start(), segments.end());
         if stored > end {
@@ -92,9 +108,9 @@ impl Partition {
             committed,
             replay: Some(replay),
             paused: false,
-            free_space: FreeSpace::new(dir.clone(), settings.reserve_bytes),
             dir,
             settings,
+            throttle: Throttle::default(),
         };
         Ok((
             this,
@@ -155,26 +171,44 @@ impl Partition {
     /// Where it is not known what the disk holds: the process must end.
     pub(super) fn append(
         &mut self,
-        batches: Vec<RecordBatch>,
+        appends: Vec<Append>,
         events: &mut Vec<LogEvent>,
     ) -> Result<(), LogError> {
-        let partition = self.id;
-        if !self.free_space.is_enough() {
-            refuse(partition, &batches, events);
-            return Ok(());
+        let (all, small) = (|_: &Append| true, |append: &Append| append.is_small);
+        let mut written = self.write(&appends, Blocks::KeepReserve, all)?;
+        if written.is_empty() && appends.iter().any(small) {
+            written = self.write(&appends, Blocks::UseReserve, small)?;
         }
-        let needed = batches.iter().map(format::of_batch).max();
+        let is_all = written.len() == appends.len();
+        let mut bases = written.into_iter();
+        for append in appends {
+            let is_taken = is_all || append.is_small;
+            let base = is_taken.then(|| bases.next()).flatten();
+            self.answer(base, append.batch, events);
+        }
+        Ok(())
+    }
+
+    /// Writes those of some batches that are taken, and syncs them. Gives their bases, or none where nothing was
+    /// written.
+    fn write(
+        &mut self,
+        appends: &[Append],
+        blocks: Blocks,
+        is_taken: impl Fn(&Append) -> bool,
+    ) -> Result<Vec<Offset>, LogError> {
+        let taken = appends.iter().filter(|append| is_taken(append));
+        let batches = taken.map(|append| &append.batch);
+        let needed = batches.clone().map(format::of_batch).max();
         if let Err(error) = self.layout.raise_format(needed.unwrap_or(format::OLDEST)) {
-            tracing::warn!(%error, %partition, "the log's format could not be raised; nothing was written");
-            refuse(partition, &batches, events);
-            return Ok(());
+            self.warn(&error, "the log's format could not be raised");
+            return Ok(Vec::new());
         }
-        let bases = match self.segments.append(&batches) {
+        let bases = match self.segments.append(batches, blocks) {
             Ok(bases) => bases,
             Err(WriteError::Undone(error)) => {
-                tracing::warn!(%error, %partition, "the log could not be written; nothing of the batch is left in it");
-                refuse(partition, &batches, events);
-                return Ok(());
+                self.warn(&error, "the log could not be written");
+                return Ok(Vec::new());
             }
             Err(WriteError::Broken(error)) => return Err(LogError::Sync(error)),
         };
@@ -183,20 +217,29 @@ impl Partition {
             // succeed and prove nothing.
             self.segments.sync().map_err(LogError::Sync)?;
         }
-        for (base, batch) in bases.into_iter().zip(batches) {
-            events.push(LogEvent::Appended {
-                partition,
-                outcome: Ok(base.plus(u64::from(batch.len()))),
-            });
-            if self.replay.is_none() {
-                events.push(LogEvent::Records {
-                    partition,
-                    base,
-                    batch,
-                });
-            }
+        Ok(bases)
+    }
+
+    fn warn(&self, error: &io::Error, what: &'static str) {
+        if let Some(held_back) = self.throttle.pass(Instant::now()) {
+            let partition = self.id;
+            tracing::warn!(%error, %partition, held_back, "{what}; nothing of the batch is left in it");
         }
-        Ok(())
+    }
+
+    /// Says what became of a batch, which has a base if it was written.
+    fn answer(&self, base: Option<Offset>, batch: RecordBatch, events: &mut Vec<LogEvent>) {
+        let partition = self.id;
+        let end = base.map(|base| base.plus(u64::from(batch.len())));
+        let outcome = end.ok_or(AppendFault::Unavailable);
+        events.push(LogEvent::Appended { partition, outcome });
+        if let (Some(base), None) = (base, &self.replay) {
+            events.push(LogEvent::Records {
+                partition,
+                base,
+                batch,
+            });
+        }
     }
 
     /// Whether records wait to be read back.
@@ -231,12 +274,4 @@ impl Partition {
         }
         Ok(())
     }
-}
-
-/// Answers for batches of which nothing was written.
-fn refuse(partition: PartitionId, batches: &[RecordBatch], events: &mut Vec<LogEvent>) {
-    events.extend(batches.iter().map(|_| LogEvent::Appended {
-        partition,
-        outcome: Err(AppendFault::Unavailable),
-    }));
 }

@@ -9,11 +9,14 @@ use bytes::Bytes;
 use rookery_schema::batch::RecordBatch;
 use rookery_schema::{Offset, format};
 
+use super::blocks::{Blocks, allocate, blank_from};
 use super::error::LogError;
 use super::frame::{Frame, HEADER_BYTES, Header, Parsed, Seed, frame_bytes, parse, put_frame};
 use crate::embedded::{Directory, create_private_dir, sync_dir};
 
 const SEGMENT_SUFFIX: &str = "segment";
+/// Bytes of blocks that are allocated at once.
+const ALLOCATION_BYTES: u64 = 1 << 20;
 
 /// See the module.
 #[derive(Debug)]
@@ -22,9 +25,7 @@ pub(super) struct Segments {
     /// It is not known whether the last removal of a segment is durable, and never will be.
     keeps_all: bool,
     seed: Seed,
-    /// Bytes of a segment, given to it at once so that an append does not change its length. A single
-    /// larger append makes a larger segment.
-    segment_bytes: u64,
+    sizes: Sizes,
     /// Oldest first; the last is appended to.
     files: Vec<Segment>,
     /// Where the next record goes.
@@ -33,7 +34,19 @@ pub(super) struct Segments {
     synced: Offset,
     /// How far the newest segment is written.
     written: u64,
+    /// How far it has blocks on the disk, maybe beyond its length.
+    allocated: u64,
     buffer: Vec<u8>,
+}
+
+/// Sizes of files, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sizes {
+    /// Of a segment, given to it at once so that an append does not change its length. A single larger append makes a
+    /// larger segment.
+    pub(super) segment: u64,
+    /// Of the blocks that are allocated ahead of the last record, for when no others are left.
+    pub(super) reserve: u64,
 }
 
 #[derive(Debug)]
@@ -67,7 +80,7 @@ impl Segments {
     pub(super) fn open(
         dir: &Path,
         seed: Seed,
-        segment_bytes: u64,
+        sizes: Sizes,
         first: Offset,
     ) -> Result<Self, LogError> {
         if !dir.exists() {
@@ -81,11 +94,12 @@ impl Segments {
             dir: Directory::open(dir).map_err(LogError::io(dir))?,
             keeps_all: false,
             seed,
-            segment_bytes,
+            sizes,
             files: Vec::new(),
             end: bases.first().copied().unwrap_or(first),
             synced: Offset(0),
             written: 0,
+            allocated: 0,
             buffer: Vec::new(),
         };
         let newest = bases.last().copied();
@@ -104,6 +118,10 @@ impl Segments {
             this.add_segment(0).map_err(|error| match error {
                 WriteError::Undone(error) | WriteError::Broken(error) => LogError::io(dir)(error),
             })?;
+        } else {
+            this.allocated = this.written;
+            // A log whose disk is full can be read.
+            let _ = this.allocate(this.written, Blocks::UseReserve);
         }
         Ok(this)
     }
@@ -116,7 +134,7 @@ impl Segments {
         let file = file.map_err(failed)?;
         let mut len = bytes.len() as u64;
         if newest {
-            len = len.max(self.segment_bytes);
+            len = len.max(self.sizes.segment);
             // What a failed sync left in the page cache looks fine and may not be on the disk, where
             // only writing it again gets it (Rebello et al., "Can Applications Recover from fsync
             // Failures?", USENIX ATC 2020).
@@ -182,12 +200,16 @@ impl Segments {
     }
 
     /// Writes batches, which are safe once [`Self::sync`] was called; gives their base offsets.
-    pub(super) fn append(&mut self, batches: &[RecordBatch]) -> Result<Vec<Offset>, WriteError> {
-        self.make_room(batches.iter().map(frame_bytes).sum())?;
+    pub(super) fn append<'a>(
+        &mut self,
+        batches: impl Iterator<Item = &'a RecordBatch> + Clone,
+        blocks: Blocks,
+    ) -> Result<Vec<Offset>, WriteError> {
+        self.make_room(batches.clone().map(frame_bytes).sum(), blocks)?;
         let Some(newest) = self.files.last() else {
             return Ok(Vec::new());
         };
-        let mut bases = Vec::with_capacity(batches.len());
+        let mut bases = Vec::new();
         let mut end = self.end;
         self.buffer.clear();
         for batch in batches {
@@ -203,7 +225,9 @@ impl Segments {
             end = end.plus(u64::from(batch.len()));
         }
         if let Err(error) = newest.file.write_all_at(&self.buffer, self.written) {
-            return Err(match blank_from(&newest.file, self.written, newest.len) {
+            let blanked = blank_from(&newest.file, self.written, newest.len);
+            self.allocated = self.written;
+            return Err(match blanked {
                 Ok(()) => WriteError::Undone(error),
                 Err(error) => WriteError::Broken(error),
             });
@@ -222,27 +246,56 @@ impl Segments {
         Ok(())
     }
 
-    /// Sees to a newest segment with so many bytes left.
-    fn make_room(&mut self, bytes: u64) -> Result<(), WriteError> {
+    /// Sees to a newest segment with so many bytes left, and blocks for them.
+    fn make_room(&mut self, bytes: u64, blocks: Blocks) -> Result<(), WriteError> {
         let needed = self.written + bytes;
-        match self.files.last_mut() {
-            Some(newest) if needed <= newest.len => Ok(()),
+        match self.files.last() {
+            Some(newest) if needed <= newest.len => self.allocate(needed, blocks),
             // An empty one has the name that its successor would have.
-            Some(newest) if newest.base == self.end => {
-                newest.file.set_len(needed).map_err(WriteError::Undone)?;
-                newest.len = needed;
-                newest.file.sync_all().map_err(WriteError::Broken)
-            }
+            Some(newest) if newest.base == self.end => self.lengthen(needed, blocks),
             _ => {
                 self.sync().map_err(WriteError::Broken)?;
-                self.add_segment(bytes)
+                match self.add_segment(bytes) {
+                    Err(WriteError::Undone(_)) if blocks == Blocks::UseReserve => {
+                        self.lengthen(needed, blocks)
+                    }
+                    added => added,
+                }
             }
         }
     }
 
+    /// Sees to blocks of the newest segment for so many bytes, and for the reserve behind them.
+    fn allocate(&mut self, needed: u64, blocks: Blocks) -> Result<(), WriteError> {
+        let wanted = needed + self.sizes.reserve;
+        let Some(newest) = self.files.last().filter(|_| wanted > self.allocated) else {
+            return Ok(());
+        };
+        // Not beyond the segment, as long as it has room for all of it.
+        let target = (wanted + ALLOCATION_BYTES).min(newest.len.max(wanted));
+        match allocate(&newest.file, self.allocated, target) {
+            Ok(()) => self.allocated = target,
+            Err(_) if blocks == Blocks::UseReserve && needed <= self.allocated => {}
+            Err(error) => return Err(WriteError::Undone(error)),
+        }
+        Ok(())
+    }
+
+    /// Makes the newest segment so long.
+    fn lengthen(&mut self, needed: u64, blocks: Blocks) -> Result<(), WriteError> {
+        self.allocate(needed, blocks)?;
+        if let Some(newest) = self.files.last_mut() {
+            newest.file.set_len(needed).map_err(WriteError::Undone)?;
+            newest.len = needed;
+            newest.file.sync_all().map_err(WriteError::Broken)?;
+        }
+        Ok(())
+    }
+
     fn add_segment(&mut self, at_least: u64) -> Result<(), WriteError> {
         let path = segment_path(self.dir.path(), self.end);
-        let len = self.segment_bytes.max(at_least);
+        let len = self.sizes.segment.max(at_least);
+        let allocated = at_least + self.sizes.reserve;
         let file = File::options()
             .read(true)
             .write(true)
@@ -250,7 +303,10 @@ impl Segments {
             .truncate(true)
             .open(&path)
             .map_err(WriteError::Undone)?;
-        if let Err(error) = file.set_len(len) {
+        let sized = file
+            .set_len(len)
+            .and_then(|()| allocate(&file, 0, allocated));
+        if let Err(error) = sized {
             // The older segment may still have room, and this one's name would become a lie.
             let removed = fs::remove_file(&path).and_then(|()| self.dir.sync());
             return Err(match removed {
@@ -266,7 +322,7 @@ impl Segments {
             file,
             len,
         });
-        self.written = 0;
+        (self.written, self.allocated) = (0, allocated);
         Ok(())
     }
 
@@ -382,13 +438,6 @@ fn check_kinds(path: &Path, frame: &Frame) -> Result<(), LogError> {
     Ok(())
 }
 
-/// Makes everything from `at` on read as zeros, and gives its blocks back.
-fn blank_from(file: &File, at: u64, len: u64) -> io::Result<()> {
-    file.set_len(at)?;
-    file.set_len(len)?;
-    file.sync_all()
-}
-
 fn segment_path(dir: &Path, base: Offset) -> PathBuf {
     dir.join(format!("{:020}.{SEGMENT_SUFFIX}", base.0))
 }
@@ -426,14 +475,21 @@ mod tests {
     fn a_segment_that_can_not_be_sized_leaves_no_file() {
         let dir = tempfile::tempdir().unwrap();
         let seed = Seed::of(Uuid::from_u128(7));
-        let open = || Segments::open(dir.path(), seed, 16 << 10, Offset(0)).unwrap();
+        let sizes = Sizes {
+            segment: 16 << 10,
+            reserve: 4 << 10,
+        };
+        let open = || Segments::open(dir.path(), seed, sizes, Offset(0)).unwrap();
+        let append = |log: &mut Segments, bytes| {
+            log.append([&record(bytes)].into_iter(), Blocks::KeepReserve)
+        };
         let mut log = open();
-        log.append(&[record(10_000)]).unwrap();
-        log.segment_bytes = u64::MAX;
-        let refused = log.append(&[record(10_000)]);
+        append(&mut log, 10_000).unwrap();
+        log.sizes.segment = u64::MAX;
+        let refused = append(&mut log, 10_000);
         assert!(matches!(refused, Err(WriteError::Undone(_))), "{refused:?}");
         // What is smaller fits into the older segment, and goes beyond the name of the one refused.
-        log.append(&[record(100)]).unwrap();
+        append(&mut log, 100).unwrap();
         drop(log);
         assert_eq!(open().end(), Offset(2));
     }

@@ -7,8 +7,9 @@ use crate::embedded::Durability;
 
 /// Bytes of a segment.
 const SEGMENT_BYTES: u64 = 64 << 20;
-/// Free bytes below which the log takes no records: a new segment, and room for others to breathe.
-pub(crate) const RESERVE_BYTES: u64 = 128 << 20;
+/// Bytes of blocks that a partition has ahead of its last record, for small changes on a full disk: some thousand
+/// logouts.
+const RESERVE_BYTES: u64 = 256 << 10;
 
 /// How the log treats its disk.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +19,7 @@ pub struct Settings {
     pub segment_bytes: u64,
     /// Records below the committed one that are kept.
     pub window_records: u64,
-    /// Free bytes of the disk below which no records are taken.
+    /// Bytes of blocks ahead of the last record, which only small changes may use up.
     pub reserve_bytes: u64,
 }
 

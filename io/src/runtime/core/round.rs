@@ -113,12 +113,11 @@ impl<E: Engine> Core<E> {
     /// Sends what was gathered for other threads. Returns answers that are known at once.
     fn send(&self, effects: &mut Effects) -> Vec<Input<'static>> {
         let mut answers = Vec::new();
-        self.outside
-            .borrow_mut()
-            .send(effects, |answer| answers.push(answer));
+        let mut outside = self.outside.borrow_mut();
+        outside.send(effects, |answer| answers.push(answer));
         answers.extend(effects.renders.drain(..).map(|render| Input::Rendered {
             ticket: render.ticket,
-            body: metrics::render(&render.stats),
+            body: metrics::render(&render.stats, outside.disk.as_deref()),
         }));
         answers
     }

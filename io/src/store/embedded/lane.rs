@@ -29,6 +29,8 @@ const REQUESTS_MAX: usize = 1024;
 const EVENTS_MAX: usize = 1024;
 /// Rows of one commit; a commit of so many takes a few milliseconds.
 const COMMIT_ROWS_MAX: usize = 2048;
+/// What is done on a disk without room for more.
+const NOTHING_IS_STORED: &str = "the store is not written";
 /// How long the lane sleeps at a stretch where there is nothing to do.
 const IDLE_SLEEP: Duration = Duration::from_secs(3600);
 
@@ -46,7 +48,11 @@ pub fn spawn_lane(
     let (requests, ring) = lane::requests(REQUESTS_MAX);
     let (events, receiver) = mailbox.channel(EVENTS_MAX);
     let lane = StoreLane {
-        free_space: FreeSpace::new(store.shared.dir.clone(), store.settings.reserve_bytes),
+        free_space: FreeSpace::new(
+            store.shared.dir.clone(),
+            store.settings.reserve_bytes,
+            NOTHING_IS_STORED,
+        ),
         progress: store.progress(shard)?,
         store: store.clone(),
         shard,

@@ -25,5 +25,4 @@ mod tables;
 
 pub use error::StoreError;
 pub use lane::spawn_lane;
-pub(crate) use shared::RESERVE_BYTES;
 pub use shared::{EmbeddedStore, Settings};

@@ -18,7 +18,7 @@ use crate::log::Stored;
 const STORE_DIR: &str = "store";
 /// Free bytes that the database may still need when nothing more is written: memtables that wait to
 /// be flushed, tables that are being merged, and merged ones that are still to be removed.
-pub(crate) const RESERVE_BYTES: u64 = 320 << 20;
+const RESERVE_BYTES: u64 = 320 << 20;
 
 /// How the store treats its disk.
 #[derive(Clone, Copy, Debug)]

@@ -1,19 +1,16 @@
 //! On a full file system posts are refused, reads go on, and all is well when there is room again.
 
-#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
-
-mod support;
-
 use std::collections::HashMap;
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
 use serde_json::Value;
-use support::api::{Api, posted};
-use support::disk::{SmallDisk, with_small_disk};
-use support::http::Response;
-use support::{Options, PATIENCE, any_user, eventually};
+
+use crate::support::api::{Api, posted};
+use crate::support::disk::{SmallDisk, with_small_disk};
+use crate::support::http::Response;
+use crate::support::{Options, PATIENCE, any_user, eventually};
 
 /// Room for the server's files, and little more.
 const DISK_MIB: u64 = 96;
