@@ -462,6 +462,23 @@ mod tests {
         }
     }
 
+    /// RFC 3339 can't write it, so that what is shown would not be what is there.
+    #[test]
+    fn a_time_that_no_version_writes_is_refused() {
+        let mut bytes = Vec::new();
+        let ended = SessionEnded {
+            session_id: SessionId::from_bytes([1; 16]),
+            user_id: UserId::from_bytes([2; 16]),
+            expires_at: Timestamp::from_millis(u64::MAX),
+        };
+        Record::SessionEnded(ended).encode(&mut bytes);
+        assert_eq!(Record::decode(&bytes), Ok(Record::SessionEnded(ended)));
+        let time = bytes.len() - 8;
+        let later = ended.expires_at.millis() + 1;
+        bytes[time..].copy_from_slice(&later.to_le_bytes());
+        assert_eq!(Record::decode(&bytes), Err(RecordError::Malformed(6)));
+    }
+
     #[test]
     fn unknown_kinds_are_named_and_told_from_what_no_version_writes() {
         for unknown in [NEWEST_KIND + 1, KINDS_MAX - 1] {

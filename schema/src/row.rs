@@ -120,7 +120,7 @@ impl AmendmentRow {
     /// The amendment that was stored in a slot of a message; `None` where this is none.
     pub fn stored(chat_id: ChatId, target: Seq, slot: &[u8], mut value: &[u8]) -> Option<Self> {
         let seq = Seq(value.try_get_u64_le().ok()?);
-        let at = Timestamp::from_millis(value.try_get_u64_le().ok()?);
+        let at = Timestamp::recorded(value.try_get_u64_le().ok()?)?;
         let (by, rest) = value.split_first_chunk::<ID_BYTES>()?;
         let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);
         let change = match slot.split_first()? {
@@ -224,6 +224,21 @@ mod tests {
             prop_assert_eq!(AmendmentRow::seq_of(&value), Some(row.seq));
             let stored = AmendmentRow::stored(row.chat_id, row.target, &slot, &value);
             prop_assert_eq!(stored, Some(row));
+        }
+
+        #[test]
+        fn an_amendment_of_a_time_that_no_version_writes_is_refused(change in change()) {
+            let row = AmendmentRow {
+                chat_id: ChatId::from_bytes([1; 16]),
+                target: Seq(1),
+                seq: Seq(2),
+                by: UserId::from_bytes([3; 16]),
+                at: Timestamp::from_millis(u64::MAX),
+                change,
+            };
+            let mut value = row.value();
+            value[8..16].copy_from_slice(&(row.at.millis() + 1).to_le_bytes());
+            prop_assert_eq!(AmendmentRow::stored(row.chat_id, row.target, &row.slot(), &value), None);
         }
 
         #[test]

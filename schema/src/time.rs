@@ -27,6 +27,15 @@ impl Timestamp {
         }
     }
 
+    /// A time that was recorded or stored: `None` beyond the year 9999, which no version writes.
+    pub const fn recorded(millis: u64) -> Option<Self> {
+        if millis > MILLIS_MAX {
+            None
+        } else {
+            Some(Self(millis))
+        }
+    }
+
     /// Milliseconds since the Unix epoch.
     pub const fn millis(self) -> u64 {
         self.0

@@ -41,7 +41,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn time(&mut self) -> Option<Timestamp> {
-        self.u64().map(Timestamp::from_millis)
+        self.u64().and_then(Timestamp::recorded)
     }
 
     pub(crate) fn text(&mut self) -> Option<&'a str> {

@@ -32,10 +32,11 @@ const SECTOR_BYTES: usize = 512;
 /// What the checksums of a log start from. Who posts content does not know it: else content could hold a
 /// whole frame, which would be found where a torn one is searched for what was written later.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Seed(u64);
+pub struct Seed(u64);
 
 impl Seed {
-    pub(super) fn of(log_id: Uuid) -> Self {
+    /// The one of the log with this id.
+    pub fn of(log_id: Uuid) -> Self {
         Self(xxh3_64(log_id.as_bytes()))
     }
 
@@ -57,18 +58,21 @@ pub(super) struct Header {
 
 /// A whole frame that was read back.
 #[derive(Debug)]
-pub(super) struct Frame {
-    pub(super) base: Offset,
-    pub(super) batch: RecordBatch,
+pub struct Frame {
+    /// The place of its first record.
+    pub base: Offset,
+    /// Its records.
+    pub batch: RecordBatch,
     /// Whether all in front of it was synced when it was written.
-    pub(super) is_first_unsynced: bool,
+    pub is_first_unsynced: bool,
     /// Bytes of header, payload and end mark.
-    pub(super) len: usize,
+    pub len: usize,
 }
 
 /// What the bytes at some place of a segment are.
 #[derive(Debug)]
-pub(super) enum Parsed {
+pub enum Parsed {
+    /// A whole frame.
     Frame(Frame),
     /// Nothing was ever written here.
     Blank,
@@ -80,7 +84,7 @@ pub(super) enum Parsed {
 
 /// Appends a frame to bytes that go to `position` of a segment; the records from `synced` on are not
 /// known to be on the disk.
-pub(super) fn put_frame(
+pub fn put_frame(
     out: &mut Vec<u8>,
     seed: Seed,
     position: u64,
@@ -160,7 +164,7 @@ fn field<const N: usize>(header: &[u8; HEADER_BYTES], at: usize) -> [u8; N] {
 
 /// Reads the frame at `at` in a segment whose bytes end with the file; `next` is the offset that the
 /// frame must have.
-pub(super) fn parse(seed: Seed, segment: &Bytes, at: usize, next: Offset) -> Parsed {
+pub fn parse(seed: Seed, segment: &Bytes, at: usize, next: Offset) -> Parsed {
     let rest = &segment[at..];
     if is_blank(rest) {
         return Parsed::Blank;

@@ -7,7 +7,8 @@ mod committed;
 mod crash_tests;
 mod dead_letters;
 mod error;
-mod frame;
+// What reads bytes that a disk or a server gives back is public for `fuzz/`.
+pub mod frame;
 mod lane;
 mod layout;
 mod partition;

@@ -8,16 +8,18 @@ use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 const ID_BYTES: usize = 16;
 
 /// Two ids; the first is the one that is asked for.
-pub(super) type PairKey = [u8; 2 * ID_BYTES];
+pub type PairKey = [u8; 2 * ID_BYTES];
 
-pub(super) fn chat_value(row: &ChatRow) -> Vec<u8> {
+/// What is stored of a chat, under its id.
+pub fn chat_value(row: &ChatRow) -> Vec<u8> {
     let mut value = Vec::with_capacity(8 + row.name.len());
     value.put_u64_le(row.created_at.millis());
     value.put_slice(row.name.as_bytes());
     value
 }
 
-pub(super) fn chat(chat_id: ChatId, mut value: &[u8]) -> Option<ChatRow> {
+/// The chat of a value; `None` where no version writes such a one.
+pub fn chat(chat_id: ChatId, mut value: &[u8]) -> Option<ChatRow> {
     let created_at = time(&mut value)?;
     Some(ChatRow {
         chat_id,
@@ -26,32 +28,37 @@ pub(super) fn chat(chat_id: ChatId, mut value: &[u8]) -> Option<ChatRow> {
     })
 }
 
-pub(super) fn pair_key(asked: &[u8; ID_BYTES], found: &[u8; ID_BYTES]) -> PairKey {
+/// The key of a pair of ids.
+pub fn pair_key(asked: &[u8; ID_BYTES], found: &[u8; ID_BYTES]) -> PairKey {
     let mut key = [0; 2 * ID_BYTES];
     key[..ID_BYTES].copy_from_slice(asked);
     key[ID_BYTES..].copy_from_slice(found);
     key
 }
 
-/// The second id of a pair.
-pub(super) fn found_in_pair(key: &[u8]) -> Option<[u8; ID_BYTES]> {
+/// The second id of a pair; `None` where the key is none of a pair.
+pub fn found_in_pair(key: &[u8]) -> Option<[u8; ID_BYTES]> {
     key.get(ID_BYTES..)?.try_into().ok()
 }
 
-pub(super) fn member_value(row: &MemberRow) -> [u8; 12] {
+/// What is stored of a member, under the pair of chat and user.
+pub fn member_value(row: &MemberRow) -> [u8; 12] {
     let mut value = [0; 12];
     value[..8].copy_from_slice(&row.added_seq.0.to_le_bytes());
     value[8..].copy_from_slice(&row.position.to_le_bytes());
     value
 }
 
-/// What members are listed by: the event that added them, then their place in it.
-pub(super) fn member_order(mut value: &[u8]) -> Option<(Seq, u32)> {
+/// What members are listed by: the event that added them, then their place in it; `None` where no version writes
+/// such a value.
+pub fn member_order(mut value: &[u8]) -> Option<(Seq, u32)> {
     let added_seq = Seq(value.try_get_u64_le().ok()?);
-    Some((added_seq, value.try_get_u32_le().ok()?))
+    let position = value.try_get_u32_le().ok()?;
+    value.is_empty().then_some((added_seq, position))
 }
 
-pub(super) fn user_value(row: &UserRow) -> Vec<u8> {
+/// What is stored of a user, under their id.
+pub fn user_value(row: &UserRow) -> Vec<u8> {
     let hash = row.password_hash.as_deref();
     let length = 17 + row.username.len() + 2 + hash.map_or(0, str::len);
     let mut value = Vec::with_capacity(length);
@@ -64,34 +71,40 @@ pub(super) fn user_value(row: &UserRow) -> Vec<u8> {
     value
 }
 
-pub(super) fn user(user_id: UserId, mut value: &[u8]) -> Option<UserRow> {
+/// The user of a value; `None` where no version writes such a one.
+pub fn user(user_id: UserId, mut value: &[u8]) -> Option<UserRow> {
     let created_at = time(&mut value)?;
     let updated_at = time(&mut value)?;
-    let has_hash = value.try_get_u8().ok()? != 0;
+    let has_hash = value.try_get_u8().ok()?;
     let length = value.try_get_u16_le().ok()?;
     let (username, hash) = value.split_at_checked(usize::from(length))?;
     Some(UserRow {
         user_id,
         username: text(username)?,
-        password_hash: if has_hash { Some(text(hash)?) } else { None },
+        password_hash: match (has_hash, hash) {
+            (0, []) => None,
+            (1, hash) => Some(text(hash)?),
+            _ => return None,
+        },
         created_at,
         updated_at,
     })
 }
 
-pub(super) fn user_id(value: &[u8]) -> Option<UserId> {
+/// The user of a name; `None` where no version writes such a value.
+pub fn user_id(value: &[u8]) -> Option<UserId> {
     value.try_into().ok().map(UserId::from_bytes)
 }
 
-pub(super) fn ended_session(key: &[u8], mut value: &[u8]) -> Option<(SessionId, Timestamp)> {
-    Some((
-        SessionId::from_bytes(key.try_into().ok()?),
-        time(&mut value)?,
-    ))
+/// A session that was ended, and when it expires; `None` where no version writes such an entry.
+pub fn ended_session(key: &[u8], mut value: &[u8]) -> Option<(SessionId, Timestamp)> {
+    let session_id = SessionId::from_bytes(key.try_into().ok()?);
+    let expires_at = time(&mut value)?;
+    value.is_empty().then_some((session_id, expires_at))
 }
 
 fn time(value: &mut &[u8]) -> Option<Timestamp> {
-    value.try_get_u64_le().ok().map(Timestamp::from_millis)
+    value.try_get_u64_le().ok().and_then(Timestamp::recorded)
 }
 
 fn text(bytes: &[u8]) -> Option<String> {
@@ -110,6 +123,43 @@ mod tests {
 
     fn any_time() -> impl Strategy<Value = Timestamp> {
         any::<u64>().prop_map(Timestamp::from_millis)
+    }
+
+    /// A value with one byte more, and with one byte set to something else.
+    fn damaged(value: &[u8], at: usize, byte: u8) -> [Vec<u8>; 2] {
+        let mut changed = value.to_vec();
+        changed[at] = byte;
+        [[value, &[0]].concat(), changed]
+    }
+
+    #[test]
+    fn what_no_version_writes_is_refused() {
+        let user_id = UserId::from_bytes([1; 16]);
+        let row = UserRow {
+            user_id,
+            username: "ann".to_owned(),
+            password_hash: None,
+            created_at: Timestamp::from_millis(u64::MAX),
+            updated_at: Timestamp::from_millis(u64::MAX),
+        };
+        let value = user_value(&row);
+        assert_eq!(user(user_id, &value), Some(row));
+        // The flag of the password.
+        for value in damaged(&value, 16, 2) {
+            assert_eq!(user(user_id, &value), None, "{value:?}");
+        }
+        // The last byte of each time, beyond the year 9999.
+        for at in [7, 15] {
+            let [_, late] = damaged(&value, at, 1);
+            assert_eq!(user(user_id, &late), None, "{late:?}");
+        }
+        let [_, late] = damaged(&value[..8], 7, 1);
+        assert_eq!(chat(ChatId::from_bytes([1; 16]), &late), None);
+        for value in damaged(&value[..8], 7, 1) {
+            assert_eq!(ended_session(&[1; 16], &value), None, "{value:?}");
+        }
+        assert_eq!(member_order(&[0; 12]), Some((Seq(0), 0)));
+        assert_eq!(member_order(&[0; 13]), None);
     }
 
     proptest! {

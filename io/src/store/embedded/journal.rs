@@ -44,8 +44,10 @@ impl From<io::Error> for Damage {
     }
 }
 
+/// What a journal is found to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
+pub enum Verdict {
+    /// It is whole.
     Clean,
     /// It ends at this byte, with part of a batch behind.
     Torn(usize),
@@ -105,15 +107,15 @@ pub(super) fn mend(dir: &Path, mark: &[u8]) -> Result<(), Damage> {
 
 /// Whether a journal is still written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Age {
+pub enum Age {
     /// A crash may have taken any number of batches from its end.
     Newest,
     /// Nothing may be missing from it.
     Sealed,
 }
 
-/// Reads a journal.
-fn examine(journal: &[u8], mark: &[u8], age: Age) -> Verdict {
+/// Reads a journal, of which each batch bears `mark` among its items.
+pub fn examine(journal: &[u8], mark: &[u8], age: Age) -> Verdict {
     let (mut end, mut last_seqno) = (0, None);
     while let Some(batch) = Batch::parse(&journal[end..])
         && batch.is_whole

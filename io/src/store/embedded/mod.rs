@@ -13,15 +13,17 @@
 //! | `meta` | | format, log id, and up to where each partition of the log is stored |
 
 mod amendments;
-mod codec;
 mod database;
 mod error;
 mod events;
-mod journal;
 mod lane;
-mod run;
 mod shared;
 mod tables;
+
+// What reads bytes that a disk or a server gives back is public for `fuzz/`.
+pub mod codec;
+pub mod journal;
+pub mod run;
 
 pub use error::StoreError;
 pub use lane::spawn_lane;

@@ -24,16 +24,17 @@ const SEQ_BYTES: usize = 8;
 const EVENT_HEAD_BYTES: usize = 8 + 4 + 8 + 4;
 
 /// Chat, seq of the first event, and how many there are. The last makes two runs with the same key the same.
-pub(super) type RunKey = [u8; ID_BYTES + SEQ_BYTES + 1];
+pub type RunKey = [u8; ID_BYTES + SEQ_BYTES + 1];
 
 /// See the module.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Run {
+pub struct Run {
     chat_id: ChatId,
     pub(super) kind: EventKind,
     first: Seq,
     count: u8,
-    pub(super) value: Vec<u8>,
+    /// What is stored under [`Self::key`].
+    pub value: Vec<u8>,
 }
 
 impl Run {
@@ -65,7 +66,8 @@ impl Run {
         self.count += 1;
     }
 
-    pub(super) fn key(&self) -> RunKey {
+    /// What it is stored under.
+    pub fn key(&self) -> RunKey {
         let mut key = [self.count; ID_BYTES + SEQ_BYTES + 1];
         key[..ID_BYTES + SEQ_BYTES].copy_from_slice(&key_from(self.chat_id, self.first));
         key
@@ -74,13 +76,14 @@ impl Run {
 
 /// Gathers the events of a commit into runs.
 #[derive(Default)]
-pub(super) struct Gathering {
+pub struct Gathering {
     open: HashMap<(ChatId, EventKind), Run>,
     complete: Vec<Run>,
 }
 
 impl Gathering {
-    pub(super) fn add(&mut self, row: &EventRow) {
+    /// Adds the next event of its chat.
+    pub fn add(&mut self, row: &EventRow) {
         let run = self.open.entry((row.chat_id, row.kind)).and_modify(|run| {
             if run.takes(row) {
                 run.push(row);
@@ -91,7 +94,8 @@ impl Gathering {
         run.or_insert_with(|| Run::new(row));
     }
 
-    pub(super) fn into_runs(self) -> impl Iterator<Item = Run> {
+    /// The runs, in no order.
+    pub fn into_runs(self) -> impl Iterator<Item = Run> {
         self.complete.into_iter().chain(self.open.into_values())
     }
 }
@@ -116,7 +120,7 @@ pub(super) fn first_seq(key: &[u8]) -> Option<Seq> {
 }
 
 /// Adds a run's events with these seqs to others; `None` where it is not one.
-pub(super) fn decode(
+pub fn decode(
     key: &[u8],
     mut value: &[u8],
     wanted: &Range<Seq>,
@@ -128,9 +132,14 @@ pub(super) fn decode(
     let [count] = key.get(ID_BYTES + SEQ_BYTES..)? else {
         return None;
     };
-    for place in 0..u64::from(*count) {
+    let end = Seq(first.0.checked_add(u64::from(*count))?);
+    let last = Seq(end.0.checked_sub(1)?);
+    if *count == 0 || bucket_of(last) != bucket_of(first) {
+        return None;
+    }
+    for seq in first.0..end.0 {
         let head = Head {
-            seq: Seq(first.0.checked_add(place)?),
+            seq: Seq(seq),
             messages: value.try_get_u64_le().ok()?,
             partition: PartitionId(value.try_get_u32_le().ok()?),
             offset: Offset(value.try_get_u64_le().ok()?),
@@ -251,5 +260,22 @@ mod tests {
         assert_eq!(decode(&run.value), Some(()));
         assert_eq!(decode(&run.value[..run.value.len() - 1]), None);
         assert_eq!(decode(&[run.value.as_slice(), &[0]].concat()), None);
+    }
+
+    #[test]
+    fn a_run_that_no_version_writes_is_refused() {
+        let run = &gather(&[event(0, 62, vec![1; 9]), event(0, 63, vec![2; 9])])[0];
+        let decode = |key: &[u8], value: &[u8]| {
+            decode(key, value, &ALL, EventKind::Message, &mut Vec::new())
+        };
+        let key = |seq, count| {
+            let key = key_from(ChatId::from_bytes([0; ID_BYTES]), Seq(seq));
+            [&key[..], &[count]].concat()
+        };
+        assert_eq!(decode(&key(62, 2), &run.value), Some(()));
+        // One that goes on in the next bucket, where nobody would look for it; one beyond all seqs; one of nothing.
+        assert_eq!(decode(&key(63, 2), &run.value), None);
+        assert_eq!(decode(&key(u64::MAX - 1, 2), &run.value), None);
+        assert_eq!(decode(&key(62, 0), &[]), None);
     }
 }

@@ -393,7 +393,7 @@ impl Tables {
     /// All sessions that expire by then count as ended.
     fn sessions_ended_until(&self) -> Result<Timestamp, ReadError> {
         let millis = number(self.meta.get(ENDED_UNTIL_KEY)?)?;
-        Ok(Timestamp::from_millis(millis.unwrap_or(0)))
+        Timestamp::recorded(millis.unwrap_or(0)).ok_or(ReadError::Malformed("meta"))
     }
 
     /// Forgets the ends of sessions whose tokens have expired by themselves, but for the latest expiry among them:

@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use rookery_schema::event::EventKind;
+use rookery_schema::limits::CLIENT_ID_BYTES_MAX;
 use rookery_schema::record::{MessagePosted, Record};
 use rookery_schema::row::{EventRow, Head};
 use rookery_schema::{ChatId, MessageId, Offset, PartitionId, Seq, Timestamp, UserId};
@@ -21,7 +22,7 @@ const RECORD_BYTES_GUESS: usize = 128;
 
 /// The fields of the type `event`; the chat and the seq are its key's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, SerializeValue, DeserializeValue)]
-pub(super) struct EventValue<'a> {
+pub struct EventValue<'a> {
     kind: i8,
     n: i64,
     log_partition: i32,
@@ -40,9 +41,14 @@ pub(super) fn bigint(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// A number that [`bigint`] made.
-pub(super) fn from_bigint(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or_default()
+/// A number that [`bigint`] made; `None` for another.
+pub(super) fn from_bigint(number: i64) -> Option<u64> {
+    u64::try_from(number).ok()
+}
+
+/// A time as it is stored; `None` for one that no version writes.
+pub(super) fn time(at: CqlTimestamp) -> Option<Timestamp> {
+    Timestamp::recorded(from_bigint(at.0)?)
 }
 
 /// A partition's number as CQL has it.
@@ -50,12 +56,13 @@ pub(super) fn int(partition: PartitionId) -> i32 {
     i32::try_from(partition.0).unwrap_or(i32::MAX)
 }
 
-/// A number that [`int`] made.
-pub(super) fn partition(number: i32) -> PartitionId {
-    PartitionId(u32::try_from(number).unwrap_or_default())
+/// A number that [`int`] made; `None` for another.
+pub(super) fn partition(number: i32) -> Option<PartitionId> {
+    u32::try_from(number).ok().map(PartitionId)
 }
 
-pub(super) fn event_value(row: &EventRow) -> EventValue<'_> {
+/// What is stored of an event.
+pub fn event_value(row: &EventRow) -> EventValue<'_> {
     let bare = EventValue {
         kind: match row.kind {
             EventKind::Message => kind::MESSAGE,
@@ -100,12 +107,16 @@ fn record_of(chat_id: ChatId, value: &EventValue<'_>) -> Option<Bytes> {
         return Some(Bytes::copy_from_slice(record));
     }
     let content = value.content?;
+    let client_id = value.client_id;
+    if client_id.is_some_and(|id| id.len() > CLIENT_ID_BYTES_MAX) {
+        return None;
+    }
     let record = Record::MessagePosted(MessagePosted {
         chat_id,
         message_id: MessageId(value.message_id?),
         sender_id: UserId(value.sender_id?),
-        at: Timestamp::from_millis(from_bigint(value.created_at?.0)),
-        client_id: value.client_id,
+        at: time(value.created_at?)?,
+        client_id,
         content,
     });
     let mut bytes = Vec::with_capacity(RECORD_BYTES_GUESS + content.len());
@@ -113,15 +124,15 @@ fn record_of(chat_id: ChatId, value: &EventValue<'_>) -> Option<Bytes> {
     Some(bytes.into())
 }
 
-/// The row of an event; none where fields are missing that were written.
-pub(super) fn event_row(chat_id: ChatId, seq: i64, value: &EventValue<'_>) -> Option<EventRow> {
+/// The row of an event; `None` where no version writes such fields.
+pub fn event_row(chat_id: ChatId, seq: i64, value: &EventValue<'_>) -> Option<EventRow> {
     Some(EventRow {
         chat_id,
         head: Head {
-            seq: Seq(from_bigint(seq)),
-            messages: from_bigint(value.n),
-            partition: partition(value.log_partition),
-            offset: Offset(from_bigint(value.log_offset)),
+            seq: Seq(from_bigint(seq)?),
+            messages: from_bigint(value.n)?,
+            partition: partition(value.log_partition)?,
+            offset: Offset(from_bigint(value.log_offset)?),
         },
         record: record_of(chat_id, value)?,
         kind: event_kind(value.kind)?,
@@ -198,6 +209,51 @@ mod tests {
             let kind = if is_message { EventKind::Message } else { EventKind::Other };
             let row = row(head, record, kind);
             prop_assert_eq!(again(&row), Some(row));
+        }
+    }
+
+    #[test]
+    fn what_no_version_writes_is_refused() {
+        let head = (1, 1, 1, 1);
+        let chat_id = ChatId::from_bytes([3; 16]);
+        let bare = row(head, Vec::new(), EventKind::Other);
+        let whole = EventValue {
+            kind: kind::MESSAGE,
+            message_id: Some(Uuid::from_u128(1)),
+            sender_id: Some(Uuid::from_u128(2)),
+            created_at: Some(CqlTimestamp(5)),
+            content: Some("hello"),
+            record: None,
+            ..event_value(&bare)
+        };
+        assert!(event_row(chat_id, 1, &whole).is_some());
+        assert_eq!(event_row(chat_id, -1, &whole), None);
+        let late = bigint(Timestamp::from_millis(u64::MAX).millis()) + 1;
+        let long = "x".repeat(CLIENT_ID_BYTES_MAX + 1);
+        for wrong in [
+            EventValue { n: -1, ..whole },
+            EventValue {
+                log_partition: -1,
+                ..whole
+            },
+            EventValue {
+                log_offset: -1,
+                ..whole
+            },
+            EventValue {
+                created_at: Some(CqlTimestamp(-1)),
+                ..whole
+            },
+            EventValue {
+                created_at: Some(CqlTimestamp(late)),
+                ..whole
+            },
+            EventValue {
+                client_id: Some(&long),
+                ..whole
+            },
+        ] {
+            assert_eq!(event_row(chat_id, 1, &wrong), None, "{wrong:?}");
         }
     }
 

@@ -31,6 +31,14 @@ pub(super) enum Kind {
     OtherTables,
 }
 
+/// What was read, where some version writes it.
+///
+/// # Errors
+/// What it is not.
+pub(super) fn written<T>(found: Option<T>, what: impl Display) -> Result<T, DriverError> {
+    found.ok_or_else(|| DriverError::new(format!("{what} is not what was written")))
+}
+
 impl DriverError {
     /// A failure of which nothing is known but its text.
     pub(super) fn new(error: impl Display) -> Self {

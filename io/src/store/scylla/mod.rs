@@ -10,7 +10,8 @@ mod complaints;
 mod connect;
 mod connection;
 mod error;
-mod event;
+// What reads bytes that a disk or a server gives back is public for `fuzz/`.
+pub mod event;
 mod failure;
 mod lane;
 mod link;

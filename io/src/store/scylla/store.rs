@@ -15,7 +15,7 @@ use super::connect::{Trouble, open, persist, runtime};
 use super::connection::Connection;
 use super::error::ScyllaError;
 use super::event::{from_bigint, partition};
-use super::failure::DriverError;
+use super::failure::{DriverError, written};
 use super::migrate::{claim, migrate_tables, own_datacenter, prepare_keyspace, rows};
 use super::settings::Settings;
 use super::statements::Statements;
@@ -119,8 +119,9 @@ async fn stored(
         keyspace,
     );
     let reached: Vec<(i32, i64)> = rows(session, &statement).await?;
-    let pair = |(id, behind)| (partition(id), Offset(from_bigint(behind)));
-    Ok(reached.into_iter().map(pair).collect())
+    let pair = |(id, behind)| Some((partition(id)?, Offset(from_bigint(behind)?)));
+    let pairs = reached.into_iter().map(pair).collect::<Option<_>>();
+    written(pairs, "how far a partition is stored")
 }
 
 /// What a server that answers says of itself.

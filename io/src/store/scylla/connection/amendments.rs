@@ -7,7 +7,7 @@ use rookery_schema::{ChatId, Seq, format};
 
 use super::Connection;
 use crate::store::scylla::event::{bigint, from_bigint};
-use crate::store::scylla::failure::DriverError;
+use crate::store::scylla::failure::{DriverError, written};
 
 impl Connection {
     /// The messages among events of one chat, amended; they are in the order of their seqs, or the opposite
@@ -48,13 +48,10 @@ impl Connection {
         let statement = &self.statements.amendments;
         let rows = self.select::<(i64, Vec<u8>, Vec<u8>)>(statement, values);
         let amendment = |(target, slot, value): (i64, Vec<u8>, Vec<u8>)| {
-            AmendmentRow::stored(chat_id, Seq(from_bigint(target)), &slot, &value).ok_or_else(
-                || {
-                    DriverError::new(format!(
-                        "an amendment of event {target} of chat {chat_id} is not what was written"
-                    ))
-                },
-            )
+            let row = from_bigint(target)
+                .and_then(|target| AmendmentRow::stored(chat_id, Seq(target), &slot, &value));
+            let what = format_args!("an amendment of event {target} of chat {chat_id}");
+            written(row, what)
         };
         rows.await?.into_iter().map(amendment).collect()
     }

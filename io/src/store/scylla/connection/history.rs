@@ -13,7 +13,7 @@ use scylla::statement::prepared::PreparedStatement;
 use super::Connection;
 use super::read::limit_of;
 use crate::store::scylla::event::{EventValue, bigint, event_row, from_bigint};
-use crate::store::scylla::failure::DriverError;
+use crate::store::scylla::failure::{DriverError, written};
 use crate::store::scylla::search::{HeadSearch, Look, MessageSearch};
 
 /// Events read at a time in search of messages; pages grow up to this while there are few among them.
@@ -182,11 +182,8 @@ impl Connection {
             let page = page.rows::<(i64, EventValue<'_>)>();
             for row in page.map_err(DriverError::new)? {
                 let (seq, value) = row.map_err(DriverError::new)?;
-                rows.push(event_row(chat_id, seq, &value).ok_or_else(|| {
-                    DriverError::new(format!(
-                        "event {seq} of chat {chat_id} lacks fields that were written"
-                    ))
-                })?);
+                let what = format_args!("event {seq} of chat {chat_id}");
+                rows.push(written(event_row(chat_id, seq, &value), what)?);
             }
             Ok(())
         };
@@ -200,7 +197,11 @@ impl Connection {
         let rows = self
             .select::<(i64,)>(&self.statements.newest_seq, key)
             .await?;
-        Ok(rows.first().map(|(seq,)| Seq(from_bigint(*seq))))
+        let seq = |(seq,): &(i64,)| {
+            let what = format_args!("event {seq} of chat {chat_id}");
+            written(from_bigint(*seq).map(Seq), what)
+        };
+        rows.first().map(seq).transpose()
     }
 
     async fn head_bucket(&self, chat_id: ChatId) -> Result<Option<i32>, DriverError> {

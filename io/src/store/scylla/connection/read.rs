@@ -9,7 +9,7 @@ use rookery_schema::cql::{
     ENDED_SESSION_BUCKETS, behind_prefix, first_behind, name_bucket, name_buckets,
 };
 use rookery_schema::row::{ChatRow, UserRow};
-use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
+use rookery_schema::{ChatId, Seq, SessionId, UserId};
 use scylla::deserialize::row::DeserializeRow;
 use scylla::response::PagingState;
 use scylla::response::query_result::QueryRowsResult;
@@ -19,8 +19,8 @@ use scylla::value::CqlTimestamp;
 use uuid::Uuid;
 
 use super::Connection;
-use crate::store::scylla::event::from_bigint;
-use crate::store::scylla::failure::DriverError;
+use crate::store::scylla::event::{from_bigint, time};
+use crate::store::scylla::failure::{DriverError, written};
 use crate::store::scylla::plan::is_member;
 
 /// Users of one search that are read at a time.
@@ -72,12 +72,14 @@ impl Connection {
 
     pub(super) async fn chat_row(&self, chat_id: ChatId) -> Result<Option<ChatRow>, DriverError> {
         let rows = self.select::<(String, CqlTimestamp)>(&self.statements.chat, (chat_id.0,));
-        let chat = |(name, created_at)| ChatRow {
-            chat_id,
-            name,
-            created_at: time(created_at),
+        let chat = |(name, created_at)| {
+            Ok(ChatRow {
+                chat_id,
+                name,
+                created_at: written(time(created_at), format_args!("chat {chat_id}"))?,
+            })
         };
-        Ok(rows.await?.into_iter().next().map(chat))
+        rows.await?.into_iter().next().map(chat).transpose()
     }
 
     /// The members of a chat whose newest event is `head`, in order.
@@ -88,13 +90,17 @@ impl Connection {
     ) -> Result<Vec<UserId>, DriverError> {
         type Row = (Uuid, Option<i64>, Option<i32>, Option<i64>);
         let rows = self.select::<Row>(&self.statements.members, (chat_id.0,));
-        let seq = |number: i64| Seq(from_bigint(number));
-        let mut members: Vec<_> = rows
-            .await?
-            .into_iter()
-            .filter(|(_, added, _, removed)| is_member(head, added.map(seq), removed.map(seq)))
-            .map(|(user_id, added, position, _)| (added, position, UserId(user_id)))
-            .collect();
+        let seq = |number: i64| {
+            let seq = from_bigint(number).map(Seq);
+            written(seq, format_args!("a member of chat {chat_id}"))
+        };
+        let mut members = Vec::new();
+        for (user_id, added, position, removed) in rows.await? {
+            let removed = removed.map(seq).transpose()?;
+            if is_member(head, added.map(seq).transpose()?, removed) {
+                members.push((added, position, UserId(user_id)));
+            }
+        }
         members.sort_unstable();
         Ok(members.into_iter().map(|(_, _, user_id)| user_id).collect())
     }
@@ -112,18 +118,19 @@ impl Connection {
             Option<CqlTimestamp>,
         );
         let rows = self.select::<Row>(&self.statements.user, (user_id.0,));
-        let row = rows.await?.into_iter().next();
-        Ok(
-            row.and_then(|(username, password_hash, created_at, updated_at)| {
-                Some(UserRow {
-                    user_id,
-                    username: username?,
-                    password_hash,
-                    created_at: time(created_at?),
-                    updated_at: time(updated_at?),
-                })
-            }),
-        )
+        let Some((Some(username), password_hash, Some(created_at), Some(updated_at))) =
+            rows.await?.into_iter().next()
+        else {
+            return Ok(None);
+        };
+        let what = format_args!("user {user_id}");
+        Ok(Some(UserRow {
+            user_id,
+            username,
+            password_hash,
+            created_at: written(time(created_at), what)?,
+            updated_at: written(time(updated_at), what)?,
+        }))
     }
 
     async fn user_named(&self, name: &str) -> Result<Option<UserRow>, DriverError> {
@@ -194,9 +201,12 @@ impl Connection {
             self.select::<(Uuid, CqlTimestamp)>(&self.statements.ended_sessions, (bucket,))
         });
         let found = try_join_all(of_buckets).await?.into_iter().flatten();
-        let sessions = found.map(|(id, expires_at)| (SessionId(id), time(expires_at)));
+        let session = |(id, expires_at)| {
+            let expires_at = written(time(expires_at), format_args!("the end of session {id}"))?;
+            Ok::<_, DriverError>((SessionId(id), expires_at))
+        };
         Ok(EndedSessions {
-            sessions: sessions.collect(),
+            sessions: found.map(session).collect::<Result<_, _>>()?,
             ..EndedSessions::default()
         })
     }
@@ -243,8 +253,4 @@ impl Connection {
 /// A limit as CQL takes it, which knows no 0.
 pub(super) fn limit_of(rows: usize) -> i32 {
     i32::try_from(rows.max(1)).unwrap_or(i32::MAX)
-}
-
-fn time(at: CqlTimestamp) -> Timestamp {
-    Timestamp::from_millis(from_bigint(at.0))
 }
