@@ -110,7 +110,11 @@ impl Api<'_> {
         cx: &mut Context<'_>,
     ) -> Handled {
         let network = call.client(cx).network;
-        let new = NewPassword { password, network };
+        let new = NewPassword {
+            password,
+            sessions_until: self.gate.expiry_of_login(user_id, cx.now.latest_wall),
+            network,
+        };
         let command = UserCommand::SetPassword(Box::new(new));
         let command = Command::User(user_id, command);
         Ok(Action::ask(command, ReplyTo::Plain))

@@ -102,7 +102,8 @@ pub enum NameCommand {
 #[derive(Clone, Copy, Debug)]
 pub struct UserVersion {
     pub user_id: UserId,
-    pub updated_at: Timestamp,
+    /// The earliest that a new password of theirs may count from.
+    pub password_from: Timestamp,
 }
 
 /// What a user's password is to be.
@@ -110,6 +111,8 @@ pub struct UserVersion {
 pub struct NewPassword {
     /// Without one the user can't log in.
     pub password: Option<Box<str>>,
+    /// No session that the user has, or gets in this moment, expires later.
+    pub sessions_until: Timestamp,
     /// Who asks for it.
     pub network: Network,
 }
@@ -389,6 +392,7 @@ mod tests {
     fn new_password() -> NewPassword {
         NewPassword {
             password: None,
+            sessions_until: Timestamp::from_millis(1),
             network: IpAddr::from([192, 0, 2, 1]).into(),
         }
     }
@@ -400,7 +404,7 @@ mod tests {
     fn set_password_of_name() -> NameCommand {
         let user = UserVersion {
             user_id: USER,
-            updated_at: Timestamp::from_millis(1),
+            password_from: Timestamp::from_millis(1),
         };
         NameCommand::SetPassword(user, Box::new(new_password()))
     }

@@ -2,11 +2,13 @@
 
 use rookery_engine::ids::Invite;
 use rookery_engine::mesh::problem::Problem;
-use rookery_engine::mesh::{Command, Invited, NameCommand, Outcome, UserCommand};
+use rookery_engine::mesh::{Command, Invited, NameCommand, NewPassword, Outcome, UserCommand};
 use rookery_engine::port::{Found, LogEvent, Opened, Read, StoreFault};
+use rookery_schema::limits::SESSION_MILLIS;
 use rookery_schema::record::{PasswordSet, Record, UserRegistered};
 use rookery_schema::row::{Row, UserRow};
 use rookery_schema::{Offset, SessionId, Timestamp, UserId};
+use rookery_testing::host::EPOCH_MILLIS;
 
 use crate::stage::{P0, SECOND, Stage, batch_of, network};
 
@@ -204,6 +206,47 @@ fn a_login_with_a_password_that_is_replaced_meanwhile_fails() {
     let problem = Problem::WRONG_LOGIN;
     let user_id = None;
     assert_eq!(outcome, Some(Outcome::NotLoggedIn { user_id, problem }));
+}
+
+/// Those of a login right behind the change before may expire up to a second later than what that ended, and a clock
+/// that was ahead makes them longer.
+#[test]
+fn a_new_password_ends_all_sessions_whenever_they_expire() {
+    let mut stage = Stage::new();
+    let username = stage.username();
+    let user_id = stage.owned_user();
+    let now = EPOCH_MILLIS + SECOND / 1000;
+    let ended_by = |at: u64| at + SESSION_MILLIS + 60_000;
+    for (updated_at, sessions_until, expected) in [
+        (now - 5000, now + SESSION_MILLIS, ended_by(now)),
+        (now, now, ended_by(now + 1000)),
+        (now + 7, now, ended_by(now + 1007)),
+        (now, ended_by(now + 9_000_000), ended_by(now + 9_000_000)),
+    ] {
+        let new = NewPassword {
+            password: None,
+            sessions_until: Timestamp::from_millis(sessions_until),
+            network: network(),
+        };
+        stage.ask(Command::User(
+            user_id,
+            UserCommand::SetPassword(Box::new(new)),
+        ));
+        let row = UserRow {
+            user_id,
+            username: username.clone(),
+            password_hash: None,
+            created_at: Timestamp::default(),
+            updated_at: Timestamp::from_millis(updated_at),
+        };
+        stage.answer_read(Ok(Found::Users(vec![row.clone()])));
+        let batch = stage.doubt_append();
+        let Ok(Record::PasswordSet(set)) = Record::decode(batch.first().unwrap()) else {
+            panic!("a password is set")
+        };
+        assert!(set.at > row.updated_at);
+        assert_eq!(set.sessions_until.millis(), expected);
+    }
 }
 
 #[test]

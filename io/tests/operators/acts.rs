@@ -116,6 +116,28 @@ fn a_password_that_an_operator_sets_ends_all_sessions_for_good() {
     nobody.expect_problem(404, "not_found");
 }
 
+/// A token tells whole seconds of its expiry.
+#[test]
+fn a_session_between_two_passwords_of_one_second_ends_with_the_second() {
+    let stage = Stage::new("open");
+    let path = format!("/users/{}/password", stage.create_user("ann"));
+    let set = |password: &str| {
+        let set = stage.operate("PUT", &path, &json!({"password": password}));
+        assert_eq!(set.status, 204, "{set:?}");
+    };
+    // Most of the time the clock's second has a part left that is long enough.
+    for _ in 0..4 {
+        set(OTHER);
+        let session = stage.log_in("ann", OTHER).expect(200);
+        let bearer = format!("Bearer {}", session["token"].as_str().unwrap());
+        let me = Request::get("/me").header("authorization", &bearer);
+        stage.call(&me).expect(200);
+        set(PASSWORD);
+        stage.call(&me).expect_problem(401, "unauthenticated");
+        stage.log_in("ann", PASSWORD).expect(200);
+    }
+}
+
 #[test]
 fn a_deleted_user_can_t_log_in_and_their_name_stays_theirs() {
     let mut stage = Stage::new("open");

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use rookery_schema::limits::SESSION_MILLIS;
 use rookery_schema::record::{PasswordSet, Record};
-use rookery_schema::row::Row;
+use rookery_schema::row::{Row, UserRow};
 use rookery_schema::{SessionId, Timestamp};
 
 use crate::context::Context;
@@ -21,6 +21,10 @@ use crate::passwords::check_new_password;
 /// Milliseconds that a login may take which was right before its password was set: the session that it gets is ended
 /// too. It is longer than anybody waits for an answer.
 const LOGIN_MILLIS_MAX: u64 = 60_000;
+/// Milliseconds from a new password to the latest expiry of a session that it ends.
+const ENDED_MILLIS: u64 = SESSION_MILLIS + LOGIN_MILLIS_MAX;
+/// Milliseconds in which a session may expire behind all that the password before ended: its token tells whole seconds.
+const TOKEN_MILLIS: u64 = 1000;
 
 impl Partition {
     /// The user was read whose password is to be set: the owner of their name has their logins.
@@ -36,7 +40,7 @@ impl Partition {
                 Some(user) => {
                     let version = UserVersion {
                         user_id: user.user_id,
-                        updated_at: user.updated_at,
+                        password_from: password_from(&user, &password),
                     };
                     let command = NameCommand::SetPassword(version, password);
                     cx.ask(asker, Command::Name(user.username.into(), command));
@@ -105,12 +109,11 @@ impl Partition {
         password_hash: Option<&str>,
         cx: &mut Context<'_>,
     ) {
-        let after = Timestamp::from_millis(user.updated_at.millis() + 1);
-        let at = cx.now.latest_wall.max(after);
+        let at = cx.now.latest_wall.max(user.password_from);
         let set = PasswordSet {
             user_id: user.user_id,
             at,
-            sessions_until: Timestamp::from_millis(at.millis() + SESSION_MILLIS + LOGIN_MILLIS_MAX),
+            sessions_until: Timestamp::from_millis(at.millis() + ENDED_MILLIS),
             username,
             password_hash,
         };
@@ -172,4 +175,12 @@ impl Partition {
             }
         }
     }
+}
+
+/// The earliest that a user's new password may count from, so that it ends all sessions that they have: those of logins
+/// right behind the change before, and those that a clock which was ahead has made longer.
+fn password_from(user: &UserRow, new: &NewPassword) -> Timestamp {
+    let behind_change = user.updated_at.millis() + TOKEN_MILLIS;
+    let behind_sessions = new.sessions_until.millis().saturating_sub(ENDED_MILLIS);
+    Timestamp::from_millis(behind_change.max(behind_sessions))
 }

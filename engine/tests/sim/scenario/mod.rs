@@ -4,6 +4,7 @@ mod amendments;
 mod checks;
 mod listeners;
 mod pages;
+mod passwords;
 mod posts;
 mod rooms;
 mod shown;
@@ -138,6 +139,7 @@ impl Scenario {
             9 | 10 => self.begin_move(),
             11..14 => self.retry(),
             14 | 15 => self.ask_page(),
+            16 if self.world.dice.one_in(3) => self.set_password(),
             16 => self.log_in_or_out(),
             17 if !self.faults => self.lag(),
             18 => self.amend(),
@@ -216,6 +218,7 @@ impl Scenario {
     /// Takes what came from the server.
     fn hear(&mut self) {
         self.hear_users();
+        self.hear_passwords();
         self.hear_changes();
         self.hear_pages();
         let mut acknowledged = self.hear_listeners();

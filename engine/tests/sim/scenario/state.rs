@@ -13,7 +13,29 @@ pub(super) struct User {
     pub(super) name: String,
     pub(super) token: Option<String>,
     /// A login or logout that was not answered.
-    pub(super) asked: Option<WireId>,
+    pub(super) asked: Option<AskedLogin>,
+    pub(super) passwords: Passwords,
+}
+
+/// See [`User::asked`].
+pub(super) struct AskedLogin {
+    pub(super) wire: WireId,
+    /// What a login was tried with.
+    pub(super) password: Option<String>,
+}
+
+/// A user's passwords, as far as anybody but the server can know which one is right.
+pub(super) struct Passwords {
+    /// The last one that is known to have been set.
+    pub(super) current: String,
+    /// One that an operator is setting.
+    pub(super) asked: Option<(WireId, String)>,
+    /// Those of which nobody knows whether they were set; in the end only one of all is right.
+    pub(super) doubtful: Vec<String>,
+    /// Those that were replaced.
+    pub(super) replaced: Vec<String>,
+    /// All tokens that logins gave, each with the password that it was given for.
+    pub(super) tokens: Vec<(String, String)>,
 }
 
 impl User {
@@ -23,11 +45,18 @@ impl User {
             name: format!("user{n}"),
             token: None,
             asked: None,
+            passwords: Passwords {
+                current: format!("password of user{n}"),
+                asked: None,
+                doubtful: Vec::new(),
+                replaced: Vec::new(),
+                tokens: Vec::new(),
+            },
         }
     }
 
-    pub(super) fn login(&self) -> Value {
-        json!({"username": self.name, "password": format!("password of {}", self.name)})
+    pub(super) fn login(&self, password: &str) -> Value {
+        json!({"username": self.name, "password": password})
     }
 }
 

@@ -3,10 +3,11 @@
 use rookery_engine::config::AuthMode;
 use rookery_testing::http::user_cookie;
 
+use crate::scenario::state::AskedLogin;
 use crate::scenario::{Scenario, USERS};
 
 impl Scenario {
-    fn has_tokens(&self) -> bool {
+    pub(super) fn has_tokens(&self) -> bool {
         self.world.settings.auth == AuthMode::Token
     }
 
@@ -16,7 +17,8 @@ impl Scenario {
             return;
         }
         for user in 0..USERS {
-            let body = self.users[user].login();
+            let password = self.users[user].passwords.current.clone();
+            let body = self.users[user].login(&password);
             let wire = self.ask_with("", "POST", "/users", Some(&body));
             self.world.settle();
             assert_eq!(self.answer(wire).unwrap().status, 201);
@@ -35,10 +37,14 @@ impl Scenario {
         self.hear_users();
     }
 
-    fn log_in(&mut self, user: usize) {
+    pub(super) fn log_in(&mut self, user: usize) {
         if self.has_tokens() && self.users[user].asked.is_none() {
-            let body = self.users[user].login();
-            self.users[user].asked = Some(self.ask_with("", "POST", "/login", Some(&body)));
+            let password = self.any_password(user);
+            let wire = self.ask_login(user, &password);
+            self.users[user].asked = Some(AskedLogin {
+                wire,
+                password: Some(password),
+            });
         }
     }
 
@@ -68,14 +74,17 @@ impl Scenario {
             self.world.put_off_hand_offs();
         }
         match self.ask(user, "POST", "/logout", None) {
-            Some(wire) => self.users[user].asked = Some(wire),
+            Some(wire) => {
+                let password = None;
+                self.users[user].asked = Some(AskedLogin { wire, password });
+            }
             None => self.log_in(user),
         }
     }
 
     pub(super) fn hear_users(&mut self) {
         for user in 0..USERS {
-            let Some(wire) = self.users[user].asked else {
+            let Some(AskedLogin { wire, .. }) = self.users[user].asked else {
                 continue;
             };
             let is_open = self.world.wire(wire).open;
@@ -83,14 +92,15 @@ impl Scenario {
             if reply.is_none() && is_open {
                 continue;
             }
-            self.users[user].asked = None;
+            let password = self.users[user].asked.take().unwrap().password;
             // Whatever was answered to a logout, the login may be over.
             let token = self.users[user].token.take();
             match reply {
                 Some(reply) if reply.status == 200 => {
                     let shown = reply.json();
                     self.users[user].id = shown["user_id"].as_str().unwrap().to_owned();
-                    self.users[user].token = Some(shown["token"].as_str().unwrap().to_owned());
+                    let token = shown["token"].as_str().unwrap().to_owned();
+                    self.given(user, password.unwrap(), token);
                 }
                 Some(reply) if reply.status == 204 => self.ended.extend(token),
                 Some(reply) => assert!(self.is_refusal(&reply), "{reply:?}"),
@@ -117,5 +127,6 @@ impl Scenario {
             let wire = listener.wire;
             assert!(!is_ended || !self.world.wire(wire).open, "it is logged out");
         }
+        self.check_passwords();
     }
 }

@@ -2,7 +2,7 @@
 
 use rookery_engine::effect::ConnEffect;
 use rookery_engine::ids::ConnId;
-use rookery_engine::input::Input;
+use rookery_engine::input::{Entrance, Input};
 use rookery_testing::host::Host;
 use rookery_testing::http::HttpReply;
 
@@ -82,10 +82,27 @@ impl World {
 
     /// Connects to some shard, as a kernel would choose one.
     pub(crate) fn connect(&mut self) -> WireId {
+        self.connect_by(Entrance::Public { operations: true })
+    }
+
+    /// The same, where operators connect.
+    pub(crate) fn connect_as_operator(&mut self) -> WireId {
+        self.connect_by(Entrance::Admin)
+    }
+
+    fn connect_by(&mut self, entrance: Entrance) -> WireId {
         let shard = self.dice.below(self.shards.len());
-        let (conn, accepted) = self.shards[shard].accepted();
+        let conn = self.shards[shard].next_conn();
         let id = self.wires.add(shard, conn);
-        self.step(shard, accepted);
+        let peer = ([127, 0, 0, 1], 9).into();
+        self.step(
+            shard,
+            Input::Accepted {
+                conn,
+                peer,
+                entrance,
+            },
+        );
         id
     }
 

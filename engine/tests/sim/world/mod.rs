@@ -3,6 +3,8 @@
 mod connections;
 mod process;
 
+pub(crate) use process::OPERATOR_TOKEN;
+
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 

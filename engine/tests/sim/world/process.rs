@@ -13,6 +13,10 @@ use crate::world::{SECOND, Source, World};
 
 /// Seconds that a process may take to drain.
 const DRAIN_SECONDS_MAX: usize = 60;
+/// Failed logins that nobody meets: passwords are tried that an operator has replaced.
+const LOGIN_RATE: u32 = 100_000;
+/// What operators call with.
+pub(crate) const OPERATOR_TOKEN: &str = "of an operator";
 
 impl World {
     pub(super) fn start(&mut self, shards: u16) {
@@ -45,7 +49,8 @@ impl World {
             auth: self.settings.auth,
             entropy,
             lag_limit: self.settings.lag_limit,
-            login_rate: 10,
+            login_rate: LOGIN_RATE,
+            operator_token: Some(OPERATOR_TOKEN.into()),
             appends_in_flight_max: 1 + self.dice.below(2),
             ..host::config(id, self.routing.clone())
         }
