@@ -56,6 +56,8 @@ pub(super) struct Appends {
     records: u64,
     /// Own records that were read are numbered below.
     read: u64,
+    /// Appends with records in the log of which it is not known where. Mostly there are none.
+    unplaced: usize,
 }
 
 /// Records of one append that follow each other in the log.
@@ -181,7 +183,9 @@ impl Appends {
             }
             Verdict::Written(None) => {
                 if let Some(append) = self.append(number) {
+                    let is_first = append.unplaced == 0;
                     append.unplaced += records;
+                    self.unplaced += usize::from(is_first);
                 }
             }
             Verdict::Failed => {
@@ -209,12 +213,8 @@ impl Appends {
 
     /// Confirms what stands behind nothing but what is known.
     fn confirm(&mut self) {
-        let (known, read) = (self.known, self.read);
-        let unplaced = self.queue.iter_mut().filter(|append| append.unplaced > 0);
-        for append in unplaced.filter(|append| append.rest.is_empty() && append.handed_end <= read)
-        {
-            append.settled += std::mem::take(&mut append.unplaced);
-            append.end = append.end.max(Some(known));
+        if self.unplaced > 0 {
+            self.confirm_unplaced();
         }
         while let Some(entry) = self.unconfirmed.first_entry()
             && *entry.key() <= self.known
@@ -229,6 +229,18 @@ impl Appends {
                 append.settled += records;
                 append.end = append.end.max(Some(end));
             }
+        }
+    }
+
+    /// Confirms those that were read.
+    fn confirm_unplaced(&mut self) {
+        let (known, read) = (self.known, self.read);
+        let unplaced = self.queue.iter_mut().filter(|append| append.unplaced > 0);
+        let is_read = |append: &&mut Append| append.rest.is_empty() && append.handed_end <= read;
+        for append in unplaced.filter(is_read) {
+            append.settled += std::mem::take(&mut append.unplaced);
+            append.end = append.end.max(Some(known));
+            self.unplaced -= 1;
         }
     }
 
@@ -263,6 +275,7 @@ impl Appends {
             append.settled = append.handed;
             append.unplaced = 0;
         }
+        self.unplaced = 0;
         self.unconfirmed.clear();
         if matches!(self.health, Health::Probing { .. }) {
             self.health = Health::Down { probe_at: now };
