@@ -1,10 +1,9 @@
 //! The file of keys that sign tokens.
 
-use std::io;
 use std::path::Path;
 
 use super::finding::Finding;
-use crate::config::{SecretError, token_keys};
+use crate::config::token_keys;
 
 const CHECK: &str = "token secret";
 
@@ -12,7 +11,7 @@ const CHECK: &str = "token secret";
 pub(super) fn finding(file: &Path) -> Finding {
     match token_keys(file) {
         Ok(keys) => Finding::ok(CHECK, format!("{} keys", keys.iter().count())),
-        Err(SecretError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+        Err(error) if error.is_missing() => {
             Finding::ok(CHECK, format!("{} (to be made)", file.display()))
         }
         Err(error) => Finding::fail(CHECK, file.display().to_string(), error.to_string()),

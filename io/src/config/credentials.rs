@@ -1,13 +1,8 @@
 //! Credentials for one of the operator's servers, from a file that only the operator can read.
 
-use std::{
-    fmt,
-    fs::File,
-    io::{self, Read as _},
-    path::{Path, PathBuf},
-};
+use std::{fmt, io::Read as _, path::Path};
 
-use super::private_file::{Exposure, exposure};
+use super::private_file::{PrivateFile, PrivateFileError};
 
 /// Bytes of a file with credentials: more is none.
 const FILE_BYTES_MAX: u64 = 4096;
@@ -30,20 +25,16 @@ impl Credentials {
     /// # Errors
     /// The file can't be read, is open to others than its owner, or is not two lines of text.
     pub fn read(path: &Path) -> Result<Self, CredentialsError> {
-        let failed = |source| CredentialsError::Io {
-            path: path.to_owned(),
-            source,
+        let private = PrivateFile {
+            what: "credentials",
+            path,
+            remedy: "name a file of text that this user can read",
         };
-        let file = File::open(path).map_err(failed)?;
-        if let Some(exposure) = exposure(&file).map_err(failed)? {
-            return Err(CredentialsError::Exposed {
-                path: path.to_owned(),
-                exposure,
-            });
-        }
+        let file = private.open()?;
         let mut text = String::new();
-        let read = file.take(FILE_BYTES_MAX).read_to_string(&mut text);
-        read.map_err(failed)?;
+        file.take(FILE_BYTES_MAX)
+            .read_to_string(&mut text)
+            .map_err(|source| private.unreadable(source))?;
         let mut lines = text.lines();
         match (lines.next(), lines.next(), lines.next()) {
             (Some(user), Some(password), None) if !user.is_empty() && !password.is_empty() => {
@@ -52,9 +43,7 @@ impl Credentials {
                     password: password.to_owned(),
                 })
             }
-            _ => Err(CredentialsError::Lines {
-                path: path.to_owned(),
-            }),
+            _ => Err(private.refuse(OtherLines)),
         }
     }
 }
@@ -65,35 +54,13 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// Credentials can't be had. Each variant is terminal, and says what to do.
+/// Credentials can't be had.
+pub type CredentialsError = PrivateFileError<OtherLines>;
+
+/// A file of credentials has something else.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CredentialsError {
-    /// The file can't be read.
-    #[error("credentials {}: {source}; name a file of text that this user can read", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-
-    /// Others than its owner may use the file.
-    #[error("credentials {}: {exposure}", path.display())]
-    Exposed {
-        /// The file.
-        path: PathBuf,
-        /// How.
-        exposure: Exposure,
-    },
-
-    /// The file has something else.
-    #[error("credentials {}: expected a line with the user and one with the password", path.display())]
-    Lines {
-        /// The file.
-        path: PathBuf,
-    },
-}
+#[error("expected a line with the user and one with the password")]
+pub struct OtherLines;
 
 #[cfg(test)]
 mod tests {

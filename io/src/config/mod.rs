@@ -33,13 +33,13 @@ use tracing::level_filters::LevelFilter;
 pub use self::{
     choices::{AuthMode, Durability, LogEngine, RegistrationMode, StoreEngine},
     cpus::{CpuSet, Placement},
-    credentials::{Credentials, CredentialsError},
+    credentials::{Credentials, CredentialsError, OtherLines},
     endpoint::Endpoint,
     error::ConfigError,
     layers::Origin,
-    operator_token::{OperatorToken, OperatorTokenError},
-    private_file::Exposure,
-    secret::{SecretError, token_keys, token_keys_or_new},
+    operator_token::{MalformedToken, OperatorToken, OperatorTokenError},
+    private_file::PrivateFileError,
+    secret::{KeysFault, SecretError, token_keys, token_keys_or_new},
 };
 use self::{
     domain::{Domain, Number},

@@ -1,13 +1,8 @@
 //! The token that operators call with, from a file that only they can read.
 
-use std::{
-    fmt,
-    fs::File,
-    io::{self, Read as _},
-    path::{Path, PathBuf},
-};
+use std::{fmt, io::Read as _, path::Path};
 
-use super::private_file::{Exposure, exposure};
+use super::private_file::{PrivateFile, PrivateFileError};
 
 /// Bytes of a token: fewer could be guessed.
 const TOKEN_BYTES_MIN: usize = 32;
@@ -29,29 +24,24 @@ impl OperatorToken {
     /// # Errors
     /// The file can't be read, is open to others than its owner, or does not hold 32 to 4096 visible ASCII characters.
     pub fn read(path: &Path) -> Result<Self, OperatorTokenError> {
-        let failed = |source| OperatorTokenError::Io {
-            path: path.to_owned(),
-            source,
+        let private = PrivateFile {
+            what: "operator's token",
+            path,
+            remedy: "name a file that this user can read",
         };
-        let file = File::open(path).map_err(failed)?;
-        if let Some(exposure) = exposure(&file).map_err(failed)? {
-            return Err(OperatorTokenError::Exposed {
-                path: path.to_owned(),
-                exposure,
-            });
-        }
+        let file = private.open()?;
         let mut bytes = Vec::new();
         // Two more than the bound, so that a token of just that length may end its line.
         let limit = TOKEN_BYTES_MAX as u64 + 2;
-        file.take(limit).read_to_end(&mut bytes).map_err(failed)?;
+        file.take(limit)
+            .read_to_end(&mut bytes)
+            .map_err(|source| private.unreadable(source))?;
         let token = bytes.trim_ascii_end();
         let is_right = (TOKEN_BYTES_MIN..=TOKEN_BYTES_MAX).contains(&token.len())
             && token.iter().all(u8::is_ascii_graphic);
         match is_right {
             true => Ok(Self(token.to_vec())),
-            false => Err(OperatorTokenError::Malformed {
-                path: path.to_owned(),
-            }),
+            false => Err(private.refuse(MalformedToken)),
         }
     }
 }
@@ -62,35 +52,15 @@ impl fmt::Debug for OperatorToken {
     }
 }
 
-/// The operator's token can't be had. Each variant is terminal, and says what to do.
+/// The operator's token can't be had.
+pub type OperatorTokenError = PrivateFileError<MalformedToken>;
+
+/// A token is too easily guessed, or can't be sent.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum OperatorTokenError {
-    /// The file can't be read.
-    #[error("operator's token {}: {source}; name a file that this user can read", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-
-    /// Others than its owner may use the file.
-    #[error("operator's token {}: {exposure}", path.display())]
-    Exposed {
-        /// The file.
-        path: PathBuf,
-        /// How.
-        exposure: Exposure,
-    },
-
-    /// The token is too easily guessed, or can't be sent.
-    #[error("operator's token {}: expected one line of {TOKEN_BYTES_MIN} to {TOKEN_BYTES_MAX} visible ASCII characters; openssl rand -hex 32 makes a good one", path.display())]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-    },
-}
+#[error(
+    "expected one line of {TOKEN_BYTES_MIN} to {TOKEN_BYTES_MAX} visible ASCII characters; openssl rand -hex 32 makes a good one"
+)]
+pub struct MalformedToken;
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,12 @@
 //! Files that hold keys or passwords: nobody else may read them, or put others in their place.
 
-use std::{fs::File, io, os::unix::fs::MetadataExt as _};
+use std::{
+    fmt::Display,
+    fs::File,
+    io,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+};
 
 use rustix::process::geteuid;
 
@@ -13,7 +19,7 @@ const ROOT: u32 = 0;
 
 /// Why others than this user and root may use a file, and what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Exposure {
+pub(super) enum Exposure {
     /// It is another user's.
     #[error("user {owner} owns it; run chown {ours}, or chown 0, on it")]
     Owner {
@@ -30,14 +36,82 @@ pub enum Exposure {
     },
 }
 
-/// Whether others may use an open file.
-///
-/// # Errors
-/// The kernel does not tell.
-pub(super) fn exposure(file: &File) -> io::Result<Option<Exposure>> {
-    let metadata = file.metadata()?;
-    let mode = metadata.mode() & 0o7777;
-    Ok(judge(mode, metadata.uid(), geteuid().as_raw()))
+/// A private file, and what errors say of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PrivateFile<'a> {
+    /// What it holds.
+    pub(super) what: &'static str,
+    pub(super) path: &'a Path,
+    /// What to do where it can't be read.
+    pub(super) remedy: &'static str,
+}
+
+/// A private file can't be used. It is terminal, and says what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("{what} {}: {fault}", path.display())]
+pub struct PrivateFileError<F: Display> {
+    what: &'static str,
+    path: PathBuf,
+    pub(super) fault: Fault<F>,
+}
+
+/// What is wrong with a private file; `F` is what may be wrong with what it holds.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Fault<F> {
+    /// It can't be read, or made.
+    #[error("{source}; {remedy}")]
+    Io {
+        source: io::Error,
+        remedy: &'static str,
+    },
+    /// Others than its owner may use it.
+    #[error("{0}")]
+    Exposed(Exposure),
+    /// It does not hold what it should.
+    #[error("{0}")]
+    Content(F),
+}
+
+impl PrivateFile<'_> {
+    /// Opens it, where nobody else may use it.
+    ///
+    /// # Errors
+    /// It can't be opened, or others may use it.
+    pub(super) fn open<F: Display>(self) -> Result<File, PrivateFileError<F>> {
+        let file = File::open(self.path).map_err(|source| self.unreadable(source))?;
+        let metadata = file.metadata().map_err(|source| self.unreadable(source))?;
+        let mode = metadata.mode() & 0o7777;
+        match judge(mode, metadata.uid(), geteuid().as_raw()) {
+            Some(exposure) => Err(self.error(Fault::Exposed(exposure))),
+            None => Ok(file),
+        }
+    }
+
+    /// It could not be read, or made.
+    pub(super) fn unreadable<F: Display>(self, source: io::Error) -> PrivateFileError<F> {
+        let remedy = self.remedy;
+        self.error(Fault::Io { source, remedy })
+    }
+
+    /// It holds something else than it should.
+    pub(super) fn refuse<F: Display>(self, content: F) -> PrivateFileError<F> {
+        self.error(Fault::Content(content))
+    }
+
+    fn error<F: Display>(self, fault: Fault<F>) -> PrivateFileError<F> {
+        PrivateFileError {
+            what: self.what,
+            path: self.path.to_owned(),
+            fault,
+        }
+    }
+}
+
+impl<F: Display> PrivateFileError<F> {
+    /// Whether there is no such file.
+    pub fn is_missing(&self) -> bool {
+        matches!(&self.fault, Fault::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
 }
 
 const fn judge(mode: u32, owner: u32, ours: u32) -> Option<Exposure> {

@@ -11,7 +11,7 @@ use std::{
 
 use rookery_engine::config::{Key, Keys};
 
-use super::private_file::{Exposure, exposure};
+use super::private_file::{PrivateFile, PrivateFileError};
 use crate::entropy;
 use crate::secret_memory::SecretMemory;
 
@@ -28,33 +28,16 @@ const RANDOM_BYTES: usize = 32;
 /// Permissions of a generated file.
 const MODE_OWNER: u32 = 0o600;
 
-/// The token keys can't be had. Each variant is terminal, and says what to do.
+/// The token keys can't be had.
+pub type SecretError = PrivateFileError<KeysFault>;
+
+/// What is wrong with the keys in a file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum SecretError {
-    /// The file can't be read or made.
-    #[error("token secret {}: {source}; name a file that this user can read, or whose directory it can write to, with --token-secret-file", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-
-    /// Others than its owner may use the file.
-    #[error("token secret {}: {exposure}", path.display())]
-    Exposed {
-        /// The file.
-        path: PathBuf,
-        /// How.
-        exposure: Exposure,
-    },
-
+pub enum KeysFault {
     /// A key is too easily guessed, or no key at all.
-    #[error("token secret {}: {bytes} bytes on line {line}; expected {KEY_BYTES_MIN} to {KEY_BYTES_MAX}", path.display())]
+    #[error("{bytes} bytes on line {line}; expected {KEY_BYTES_MIN} to {KEY_BYTES_MAX}")]
     Length {
-        /// The file.
-        path: PathBuf,
         /// The key's line, counted from 1.
         line: usize,
         /// Its length without the line's end.
@@ -62,18 +45,16 @@ pub enum SecretError {
     },
 
     /// There is no key.
-    #[error("token secret {}: no key; write one of {KEY_BYTES_MIN} to {KEY_BYTES_MAX} bytes, or start without the file, so that one is generated", path.display())]
-    Empty {
-        /// The file.
-        path: PathBuf,
-    },
+    #[error(
+        "no key; write one of {KEY_BYTES_MIN} to {KEY_BYTES_MAX} bytes, or start without the file, so that one is generated"
+    )]
+    Empty,
 
     /// There is more than a server takes.
-    #[error("token secret {}: more than {KEYS_MAX} keys, or {FILE_BYTES_MAX} bytes; remove keys whose logins have expired", path.display())]
-    TooMany {
-        /// The file.
-        path: PathBuf,
-    },
+    #[error(
+        "more than {KEYS_MAX} keys, or {FILE_BYTES_MAX} bytes; remove keys whose logins have expired"
+    )]
+    TooMany,
 }
 
 /// The keys in a file, one a line: the first signs, and all verify. Empty lines, and those that begin with `#`, are none.
@@ -83,7 +64,18 @@ pub enum SecretError {
 ///
 /// The file can't be read, others than its owner may use it, or a key is shorter than 32 bytes.
 pub fn token_keys(path: &Path) -> Result<Keys, SecretError> {
-    read(File::open(path), path)
+    let private = secret(path);
+    let (content, bytes) =
+        read_content(private.open()?).map_err(|source| private.unreadable(source))?;
+    keys(content, bytes).map_err(|fault| private.refuse(fault))
+}
+
+const fn secret(path: &Path) -> PrivateFile<'_> {
+    PrivateFile {
+        what: "token secret",
+        path,
+        remedy: "name a file that this user can read, or whose directory it can write to, with --token-secret-file",
+    }
 }
 
 /// The same; where there is no file, one with a random key is put there first, for its owner alone.
@@ -93,15 +85,12 @@ pub fn token_keys(path: &Path) -> Result<Keys, SecretError> {
 ///
 /// As [`token_keys`], or the file can't be made.
 pub fn token_keys_or_new(path: &Path) -> Result<Keys, SecretError> {
-    match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            generate(path).map_err(|source| SecretError::Io {
-                path: path.to_owned(),
-                source,
-            })?;
+    match token_keys(path) {
+        Err(error) if error.is_missing() => {
+            generate(path).map_err(|source| secret(path).unreadable(source))?;
             token_keys(path)
         }
-        file => read(file, path),
+        found => found,
     }
 }
 
@@ -117,32 +106,16 @@ impl AsRef<[u8]> for Line {
     }
 }
 
-fn read(file: io::Result<File>, path: &Path) -> Result<Keys, SecretError> {
-    let path = || path.to_owned();
-    let failed = |source| SecretError::Io {
-        path: path(),
-        source,
-    };
-    let file = file.map_err(failed)?;
-    if let Some(exposure) = exposure(&file).map_err(failed)? {
-        return Err(SecretError::Exposed {
-            path: path(),
-            exposure,
-        });
-    }
-    let (content, bytes) = read_content(file).map_err(failed)?;
+/// The keys in the first so many bytes of what was read.
+fn keys(content: SecretMemory, bytes: usize) -> Result<Keys, KeysFault> {
     let lines = lines(&content[..bytes]);
     if bytes == content.len() || lines.len() > KEYS_MAX {
-        return Err(SecretError::TooMany { path: path() });
+        return Err(KeysFault::TooMany);
     }
     for (line, range) in &lines {
-        let bytes = range.len();
+        let (line, bytes) = (*line, range.len());
         if !(KEY_BYTES_MIN..=KEY_BYTES_MAX).contains(&bytes) {
-            return Err(SecretError::Length {
-                path: path(),
-                line: *line,
-                bytes,
-            });
+            return Err(KeysFault::Length { line, bytes });
         }
     }
     let file = Arc::new(content);
@@ -150,9 +123,7 @@ fn read(file: io::Result<File>, path: &Path) -> Result<Keys, SecretError> {
         let file = Arc::clone(&file);
         Arc::new(Line { file, range }) as Key
     });
-    let first = keys
-        .next()
-        .ok_or_else(|| SecretError::Empty { path: path() })?;
+    let first = keys.next().ok_or(KeysFault::Empty)?;
     Ok(Keys::new(first, keys.collect()))
 }
 
@@ -251,6 +222,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+    use crate::config::private_file::Fault;
 
     fn file_of(content: &[u8], mode: u32) -> (tempfile::TempDir, PathBuf) {
         let directory = tempfile::tempdir().unwrap();
@@ -329,7 +301,10 @@ mod tests {
         }
         for content in ["", "\n", "# none\n"] {
             let error = read_keys(content.as_bytes()).unwrap_err();
-            assert!(matches!(error, SecretError::Empty { .. }), "{error}");
+            assert!(
+                matches!(error.fault, Fault::Content(KeysFault::Empty)),
+                "{error}"
+            );
         }
         for keys in [KEYS_MAX, KEYS_MAX + 1] {
             let found = read_keys(format!("{old}\n").repeat(keys).as_bytes());
@@ -337,7 +312,10 @@ mod tests {
         }
         let long = format!("# {}\n{old}", "x".repeat(FILE_BYTES_MAX));
         let error = read_keys(long.as_bytes()).unwrap_err();
-        assert!(matches!(error, SecretError::TooMany { .. }), "{error}");
+        assert!(
+            matches!(error.fault, Fault::Content(KeysFault::TooMany)),
+            "{error}"
+        );
     }
 
     #[test]
@@ -361,7 +339,7 @@ mod tests {
             let content = format!("{}\n{}\n", "x".repeat(KEY_BYTES_MIN), "x".repeat(wrong));
             let error = read_keys(content.as_bytes()).unwrap_err();
             assert!(
-                matches!(error, SecretError::Length { line: 2, bytes, .. } if bytes == wrong),
+                matches!(error.fault, Fault::Content(KeysFault::Length { line: 2, bytes }) if bytes == wrong),
                 "{error}"
             );
         }
