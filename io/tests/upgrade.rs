@@ -8,6 +8,7 @@
 
 mod support;
 
+use rookery_schema::format::{OLDEST, PASSWORDS};
 use rookery_testing::dice::Dice;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,10 +19,16 @@ use scylla::client::session_builder::SessionBuilder;
 use serde_json::{Value, json};
 use support::api::Api;
 use support::engines::{store, store_credentials, store_flags};
+use support::http::{Http, Request};
+use support::operator::{TOKEN, token_file};
+use support::server::free_addr;
 use support::{Options, Server, eventually};
 use tempfile::TempDir;
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/51096bc");
+
+/// What an operator sets.
+const NEW_PASSWORD: &str = "set by an operator";
 
 /// What an archive holds, unpacked.
 struct Fixture {
@@ -104,6 +111,47 @@ impl Fixture {
         server.terminate();
     }
 
+    /// Has an operator create a user, which older versions understand, and then set a user's password, which they
+    /// don't; the password is kept. `before` is called in between.
+    fn assert_takes_passwords(&self, options: &Options, before: impl FnOnce()) {
+        let admin = free_addr();
+        let options = options.clone().flag("--admin-listen", admin);
+        let token = token_file(self.root.path());
+        let options = options.flag("--operator-token-file", token.display());
+        let operate = |method: &str, path: &str, body: &Value| {
+            let request = Request::new(method, path).json(body);
+            let request = request.header("authorization", &format!("Bearer {TOKEN}"));
+            Http::connect(admin).unwrap().call(&request).unwrap()
+        };
+        let start = || {
+            let server = options.spawn();
+            eventually("the server is ready", || {
+                let reply = Http::connect(admin).ok()?.call(&Request::get("/readyz"));
+                (reply.ok()?.status == 200).then_some(())
+            });
+            server
+        };
+        let mut server = start();
+        let created = json!({"username": "created by an operator", "password": NEW_PASSWORD});
+        operate("POST", "/users", &created).expect(201);
+        before();
+        let user = &self.expected["users"][0]["me"];
+        let path = format!("/users/{}/password", user["user_id"].as_str().unwrap());
+        let new = json!({"password": NEW_PASSWORD});
+        assert_eq!(operate("PUT", &path, &new).status, 204);
+        server.kill();
+        let mut server = start();
+        let log_in = |password: &Value| {
+            let mut api = Api::anonymous(server.addr);
+            let credentials = json!({"username": user["username"], "password": password});
+            api.post("/login", &credentials)
+        };
+        log_in(&self.expected["password"]).expect_problem(401, "wrong_credentials");
+        log_in(&NEW_PASSWORD.into()).expect(200);
+        server.terminate();
+        server.wait();
+    }
+
     fn log_in(&self, server: &Server, username: &Value) -> Api {
         let mut api = Api::anonymous(server.addr);
         let credentials = json!({"username": username, "password": self.expected["password"]});
@@ -138,6 +186,35 @@ fn a_directory_of_a_killed_server_is_opened_as_it_is() {
 }
 
 #[test]
+fn a_password_that_an_operator_sets_raises_the_format_of_log_and_store() {
+    let fixture = Fixture::unpack("drained.tar.gz");
+    let meta = fixture.data().join("log/meta.toml");
+    let log_format = || {
+        let meta = fs::read_to_string(&meta).unwrap();
+        let line = meta.lines().find(|line| line.starts_with("format = "));
+        line.unwrap().to_owned()
+    };
+    fixture.assert_takes_passwords(&fixture.options(), || {
+        assert_eq!(log_format(), format!("format = {OLDEST}"));
+    });
+    // An older version looks here, and knows no such format.
+    assert_eq!(log_format(), format!("format = {PASSWORDS}"));
+    let (database, meta) = store_meta(&fixture.data());
+    let store_format = meta.get(b"format").unwrap().unwrap();
+    assert_eq!(*store_format, PASSWORDS.to_be_bytes());
+    drop((meta, database));
+}
+
+/// The embedded store, and what it notes of itself.
+fn store_meta(data: &Path) -> (fjall::Database, fjall::Keyspace) {
+    let database = fjall::Database::builder(data.join("store")).open().unwrap();
+    let meta = database
+        .keyspace("meta", fjall::KeyspaceCreateOptions::default)
+        .unwrap();
+    (database, meta)
+}
+
+#[test]
 fn a_keyspace_is_opened_as_it_is() {
     let Some(node) = store() else { return };
     let fixture = Fixture::unpack("scylla.tar.gz");
@@ -149,6 +226,7 @@ fn a_keyspace_is_opened_as_it_is() {
         .unwrap();
     let session = runtime.block_on(connect(&node));
     runtime.block_on(restore(&session, &keyspace, &dump));
+    let version = || runtime.block_on(schema_version(&session, &keyspace));
 
     let flags = store_flags(&node, &keyspace);
     let flags = flags.chunks(2);
@@ -159,14 +237,21 @@ fn a_keyspace_is_opened_as_it_is() {
     fixture.assert_shown(&server);
     fixture.assert_goes_on(server, &options);
     // Nothing was written that the older version does not know: it may have its data back.
-    let version = format!("SELECT value FROM {keyspace}.meta WHERE key = 'schema_version'");
-    let version = runtime
-        .block_on(session.query_unpaged(version, ()))
-        .unwrap();
-    let version = version.into_rows_result().unwrap();
-    assert_eq!(version.single_row::<(String,)>().unwrap().0, "1");
+    assert_eq!(version(), "1");
+    fixture.assert_takes_passwords(&options, || {
+        assert_eq!(version(), "1");
+    });
+    // An older version looks here, and knows no such format.
+    assert_eq!(version(), PASSWORDS.to_string());
     let drop = format!("DROP KEYSPACE {keyspace}");
     runtime.block_on(session.query_unpaged(drop, ())).unwrap();
+}
+
+async fn schema_version(session: &Session, keyspace: &str) -> String {
+    let version = format!("SELECT value FROM {keyspace}.meta WHERE key = 'schema_version'");
+    let version = session.query_unpaged(version, ()).await.unwrap();
+    let version = version.into_rows_result().unwrap();
+    version.single_row::<(String,)>().unwrap().0
 }
 
 async fn connect(node: &str) -> Session {
@@ -225,12 +310,7 @@ fn a_store_of_a_newer_version_is_refused() {
         .trim_end()
         .trim_end_matches('"');
     let log_id: uuid::Uuid = log_id.parse().unwrap();
-    let database = fjall::Database::builder(fixture.data().join("store"))
-        .open()
-        .unwrap();
-    let meta = database
-        .keyspace("meta", fjall::KeyspaceCreateOptions::default)
-        .unwrap();
+    let (database, meta) = store_meta(&fixture.data());
     let mut batch = database.batch();
     batch.insert(&meta, b"log_id", log_id.as_bytes());
     batch.insert(&meta, b"format", 99_u32.to_be_bytes());

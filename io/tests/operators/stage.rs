@@ -1,20 +1,16 @@
 //! A server with operators' calls at an admin address.
 
-use std::fs;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::api::PASSWORD;
 use crate::support::http::{Http, Request, Response};
+pub(crate) use crate::support::operator::TOKEN;
+use crate::support::operator::token_file;
 use crate::support::server::free_addr;
 use crate::support::{self, Options, Server};
-
-/// The operator's token.
-pub(crate) const TOKEN: &str = "0123456789-of-an-operator-abcdef";
 
 pub(crate) struct Stage {
     pub(crate) server: Server,
@@ -84,14 +80,6 @@ impl Stage {
 
 pub(crate) fn credentials(username: &str, password: &str) -> Value {
     json!({"username": username, "password": password})
-}
-
-/// A file with the operator's token.
-pub(crate) fn token_file(dir: &Path) -> PathBuf {
-    let path = dir.join("operator.token");
-    fs::write(&path, format!("{TOKEN}\n")).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-    path
 }
 
 fn start(options: &Options) -> (Server, SocketAddr) {

@@ -16,7 +16,12 @@ fn chat_id() -> impl Strategy<Value = ChatId> {
 }
 
 fn user_id() -> impl Strategy<Value = UserId> {
-    (0..5u8).prop_map(|id| UserId::from_bytes([id; 16]))
+    // Of the version that registered users have, so that an id may stand for all of their sessions.
+    (0..5u8).prop_map(|id| {
+        let mut bytes = [id; 16];
+        bytes[6] = 0x70;
+        UserId::from_bytes(bytes)
+    })
 }
 
 fn time() -> impl Strategy<Value = Timestamp> {
@@ -80,6 +85,10 @@ fn row() -> impl Strategy<Value = Row> {
         ),
         1 => (0..3u8, time()).prop_map(|(id, expires_at)| Row::EndedSession {
             session_id: SessionId::from_bytes([id; 16]),
+            expires_at
+        }),
+        1 => (user_id(), time()).prop_map(|(user_id, expires_at)| Row::EndedSession {
+            session_id: SessionId::all_of(user_id),
             expires_at
         }),
     ]

@@ -22,7 +22,12 @@ fn chat_id() -> impl Strategy<Value = ChatId> {
 }
 
 fn user_id() -> impl Strategy<Value = UserId> {
-    (0..NAMES.len() as u8).prop_map(|id| UserId::from_bytes([id; 16]))
+    // Of the version that registered users have, so that an id may stand for all of their sessions.
+    (0..NAMES.len() as u8).prop_map(|id| {
+        let mut bytes = [id; 16];
+        bytes[6] = 0x70;
+        UserId::from_bytes(bytes)
+    })
 }
 
 /// What happens, in terms of the engine: a chat's events are dense, and tell who is a member.
@@ -36,6 +41,8 @@ enum Happening {
     Amends(ChatId, u64),
     Registers(UserId),
     LogsOut(SessionId),
+    /// An operator sets a password for the so many-th time, or takes it away, which ends all sessions.
+    SetsPassword(UserId, u8),
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
@@ -46,6 +53,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         4 => (chat_id(), 0..60u64).prop_map(|(chat, target)| Happening::Amends(chat, target)),
         2 => user_id().prop_map(Happening::Registers),
         1 => (0..3u8).prop_map(|id| Happening::LogsOut(SessionId::from_bytes([id; 16]))),
+        2 => (user_id(), 0..9u8).prop_map(|(user, n)| Happening::SetsPassword(user, n)),
     ]
 }
 
@@ -81,21 +89,45 @@ fn rows_of(model: &Model, happening: &Happening) -> Vec<Row> {
             rows.push(Row::Amendment(amendment(*chat_id, target % seq.0, seq.0)));
             rows
         }
-        Happening::Registers(user_id) => {
-            let id = user_id.as_bytes()[0];
-            let at = Timestamp::from_millis(u64::from(id));
-            vec![Row::User(UserRow {
-                user_id: *user_id,
-                username: NAMES[usize::from(id)].to_owned(),
-                password_hash: (id % 2 == 0).then(|| "a hash".to_owned()),
-                created_at: at,
-                updated_at: at,
-            })]
+        Happening::Registers(user_id) => match model.read(&Read::User(*user_id)) {
+            Found::Users(users) if users.is_empty() => vec![Row::User(user(*user_id))],
+            _ => Vec::new(),
+        },
+        Happening::SetsPassword(user_id, n) => {
+            let row = match model.read(&Read::User(*user_id)) {
+                Found::Users(users) => users.into_iter().next(),
+                other => panic!("not what was asked: {other:?}"),
+            };
+            let Some(row) = row else { return Vec::new() };
+            let updated_at = Timestamp::from_millis(row.updated_at.millis() + 1);
+            vec![
+                Row::User(UserRow {
+                    password_hash: (!n.is_multiple_of(3)).then(|| format!("hash {n}")),
+                    updated_at,
+                    ..row
+                }),
+                Row::EndedSession {
+                    session_id: SessionId::all_of(*user_id),
+                    expires_at: Timestamp::from_millis(FAR_MILLIS + updated_at.millis()),
+                },
+            ]
         }
         Happening::LogsOut(session_id) => vec![Row::EndedSession {
             session_id: *session_id,
             expires_at: Timestamp::from_millis(FAR_MILLIS),
         }],
+    }
+}
+
+fn user(user_id: UserId) -> UserRow {
+    let id = user_id.as_bytes()[0];
+    let at = Timestamp::from_millis(u64::from(id));
+    UserRow {
+        user_id,
+        username: NAMES[usize::from(id)].to_owned(),
+        password_hash: id.is_multiple_of(2).then(|| "a hash".to_owned()),
+        created_at: at,
+        updated_at: at,
     }
 }
 

@@ -15,6 +15,7 @@ pub mod disk;
 pub mod door;
 pub mod engines;
 pub mod http;
+pub mod operator;
 pub mod patience;
 pub mod prometheus;
 pub mod server;
