@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::time::Timestamp;
 
@@ -91,6 +92,29 @@ uuid_id!(
     /// One login of one user: what a token stands for, and what a logout ends.
     SessionId
 );
+
+impl ChatId {
+    /// The id of a chat that a user makes: a [`Self::v7`] whose last 32 bits of randomness tell who made it.
+    pub fn made_by(user_id: UserId, at: Timestamp, mut random: [u8; 10]) -> Self {
+        random[RANDOM_BYTES..].copy_from_slice(&maker_tag(user_id));
+        Self::v7(at, &random)
+    }
+
+    /// Whether a user made the chat. One id in 2^32 that nobody made, or somebody else did, is taken for theirs.
+    pub fn is_made_by(self, user_id: UserId) -> bool {
+        self.as_bytes().ends_with(&maker_tag(user_id))
+    }
+}
+
+/// Random bytes of a chat's id in front of the tag of its maker; 42 of their bits are in the id.
+const RANDOM_BYTES: usize = 6;
+/// So that a tag tells nothing of where its user is placed.
+const MAKER_SEED: u64 = u64::from_be_bytes(*b"chatmade");
+
+fn maker_tag(user_id: UserId) -> [u8; 4] {
+    let [tag @ .., _, _, _, _] = xxh3_64_with_seed(user_id.as_bytes(), MAKER_SEED).to_be_bytes();
+    tag
+}
 
 impl SessionId {
     /// The id of a new session, of random bytes.
@@ -178,6 +202,28 @@ impl PartitionId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A change here has users make more chats than they may: those that they have are not counted any more.
+    #[test]
+    fn the_tag_of_a_chat_s_maker_never_changes() {
+        let user = UserId(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0002));
+        let at = Timestamp::from_millis(0x0190_abcd_1234);
+        let chat = ChatId::made_by(user, at, [0xff; 10]);
+        assert_eq!(chat.to_string(), "0190abcd-1234-7fff-bfff-ffff79942460");
+    }
+
+    #[test]
+    fn a_chat_s_id_tells_who_made_it() {
+        let user = |n: u128| UserId(Uuid::from_u128(n));
+        let at = Timestamp::from_millis(1_700_000_000_000);
+        for n in 0..100 {
+            let chat = ChatId::made_by(user(n), at, [7; 10]);
+            let makers: Vec<u128> = (0..100).filter(|m| chat.is_made_by(user(*m))).collect();
+            assert_eq!(makers, [n]);
+            assert_eq!((chat.minted_at(), chat.0.get_version_num()), (at, 7));
+            assert!(!ChatId::v7(at, &[n as u8; 10]).is_made_by(user(n)));
+        }
+    }
 
     #[test]
     fn an_id_has_one_spelling_in_two_cases() {

@@ -202,7 +202,11 @@ impl Api<'_> {
         if seen.len() > CHAT_MEMBERS_MAX {
             return Err(Problem::CHAT_FULL);
         }
-        let chat_id = ChatId::v7(cx.now.wall, &cx.random());
+        let (at, random) = (cx.now.wall, cx.random());
+        let chat_id = match creator_id {
+            Some(creator_id) => ChatId::made_by(creator_id, at, random),
+            None => ChatId::v7(at, &random),
+        };
         let name = chat.name.as_ref().into();
         let command = ChatCommand::Create {
             creator_id,
