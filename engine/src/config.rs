@@ -37,6 +37,10 @@ pub struct ShardConfig {
     pub user_bytes: u64,
     /// WebSockets of a user; 0: no limit.
     pub sockets_per_user: usize,
+    /// Chats that a user has made, and is a member of; 0: no limit.
+    pub chats_per_user: usize,
+    /// Chats that a user is a member of; 0: no limit.
+    pub memberships_per_user: usize,
     /// Failed logins in five minutes per account and network; 0: no limit.
     pub login_rate: u32,
     /// Who may register.
@@ -50,6 +54,12 @@ pub struct ShardConfig {
 }
 
 impl ShardConfig {
+    /// Whether anybody may become a member of any chat: whoever names an id says that it is a user's.
+    pub(crate) const fn admits_anybody(&self) -> bool {
+        let has_limits = self.chats_per_user > 0 || self.memberships_per_user > 0;
+        matches!(self.auth, AuthMode::Trust) && !has_limits
+    }
+
     /// Whether users reach this server by TLS, which ends before it.
     pub fn is_secure(&self) -> bool {
         self.public_urls.iter().any(|url| url.scheme() == "https")

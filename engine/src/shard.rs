@@ -135,6 +135,7 @@ impl Shard {
             parts.connections.go_on_with_relieved(api, cx);
             parts.take_local(cx);
             parts.home.go_on_with_lists(cx);
+            parts.home.go_on_with_admissions(cx);
             parts.take_local(cx);
             cx.effects.another_round |= parts.home.has_more();
             parts.owner.flush(cx);
@@ -329,6 +330,15 @@ impl Parts<'_> {
                 .joined(chat_id, from, &users, under_earlier, self.connections, cx),
             ShardMessage::JoinsStored { chat_id, users } => {
                 self.home.joins_stored(chat_id, &users, cx);
+            }
+            ShardMessage::Admit(candidates) => self.home.admit(candidates, cx),
+            ShardMessage::Admitted {
+                partition,
+                number,
+                outcome,
+            } => self.owner.admitted(partition, number, outcome, cx),
+            ShardMessage::NotJoining { chat_id, users } => {
+                self.home.not_joining(chat_id, &users);
             }
             ShardMessage::Spent { from, spending } => self.home.spent(from, spending, cx),
             ShardMessage::Leased { user_id, verdict } => cx.leases.leased(user_id, verdict),

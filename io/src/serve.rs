@@ -92,6 +92,8 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
         user_rate: config.user_rate.map_or(0, Into::into),
         user_bytes: config.user_bytes.into(),
         sockets_per_user: config.sockets_per_user as usize,
+        chats_per_user: config.chats_per_user as usize,
+        memberships_per_user: config.memberships_per_user as usize,
         login_rate: config.login_rate,
         registration: match config.registration {
             config::RegistrationMode::Open => RegistrationMode::Open,

@@ -71,6 +71,10 @@ pub struct ServerConfig {
     pub user_bytes: u64,
     /// WebSockets of a user; 0: no limit.
     pub sockets_per_user: usize,
+    /// Chats that a user has made, and is a member of; 0: no limit.
+    pub chats_per_user: usize,
+    /// Chats that a user is a member of; 0: no limit.
+    pub memberships_per_user: usize,
     /// Failed logins in five minutes per account and network.
     pub login_rate: u32,
     pub registration: RegistrationMode,
@@ -447,6 +451,8 @@ fn configure_shards(
                 user_rate: config.user_rate,
                 user_bytes: config.user_bytes,
                 sockets_per_user: config.sockets_per_user,
+                chats_per_user: config.chats_per_user,
+                memberships_per_user: config.memberships_per_user,
                 login_rate: config.login_rate,
                 registration: config.registration,
                 operator_token: config.operator_token.clone(),

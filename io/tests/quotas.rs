@@ -7,14 +7,17 @@ mod support;
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use serde_json::json;
 use support::api::Api;
-use support::http::{Http, Response};
+use support::http::{Http, Request, Response};
 use support::ws::{End, Ws};
 use support::{Options, any_user};
 
 const SHARDS: usize = 2;
 const CONNECTIONS: usize = 4;
 const PIPELINED: usize = 50;
+/// Chats that are made at once.
+const AT_ONCE: usize = 20;
 
 /// Posts a message many times, all at once by several connections, so that several shards have a lease. Returns the
 /// replies, and how long they took.
@@ -123,6 +126,110 @@ fn the_oldest_socket_gives_way_to_one_that_is_too_many() {
         metrics.sum_with("rookery_limits_met_total", "limit", "sockets-per-user"),
         2.0
     );
+}
+
+/// Makes many chats, all at once by several connections. Returns the replies.
+fn make_at_once(user: &Api, addr: SocketAddr, members: &[&str]) -> Vec<Response> {
+    let body = json!({"name": "room", "members": members});
+    let request = Request::new("POST", "/chats").json(&body);
+    let request = request.headers(&user.identity).encode();
+    let mut connections: Vec<Http> = (0..AT_ONCE).map(|_| Http::connect(addr).unwrap()).collect();
+    for http in &mut connections {
+        http.write(&request).unwrap();
+    }
+    let replies = connections.iter_mut().map(|http| http.receive().unwrap());
+    replies.collect()
+}
+
+fn created(replies: &[Response]) -> Vec<String> {
+    let created = replies.iter().filter(|reply| reply.status == 201);
+    let id = |reply: &Response| reply.json()["chat_id"].as_str().unwrap().to_owned();
+    created.map(id).collect()
+}
+
+#[test]
+fn a_user_makes_no_more_chats_than_they_may_also_at_once_and_after_a_restart() {
+    const ALLOWED: usize = 5;
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options::new(dir.path())
+        .shards(SHARDS)
+        .flag("--chats-per-user", ALLOWED);
+    let mut server = options.start();
+    let ann = Api::register(server.addr, "ann");
+    let mut bob = Api::register(server.addr, "bob");
+    // What others make does not count.
+    for _ in 0..ALLOWED {
+        bob.create_chat("of bob", &[&ann.user_id]);
+    }
+    let replies = make_at_once(&ann, server.addr, &[]);
+    let made = created(&replies);
+    assert_eq!(made.len(), ALLOWED);
+    let refused: Vec<&Response> = replies.iter().filter(|it| it.status != 201).collect();
+    for reply in &refused {
+        reply.expect_limit("chats-per-user");
+    }
+    assert_eq!(
+        server
+            .metrics()
+            .sum_with("rookery_limits_met_total", "limit", "chats-per-user"),
+        refused.len() as f64
+    );
+
+    server.kill();
+    let server = options.start();
+    let mut ann = ann.at(server.addr);
+    let body = json!({"name": "room", "members": []});
+    ann.post("/chats", &body).expect_limit("chats-per-user");
+    ann.delete(&format!("/chats/{}/members/{}", made[0], ann.user_id))
+        .expect(204);
+    ann.create_chat("instead", &[]);
+    ann.post("/chats", &body).expect_limit("chats-per-user");
+}
+
+#[test]
+fn nobody_is_in_more_chats_than_they_may_be_whoever_adds_them() {
+    const ALLOWED: usize = 5;
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options::new(dir.path())
+        .shards(SHARDS)
+        .flag("--memberships-per-user", ALLOWED);
+    let mut server = options.start();
+    let ann = Api::register(server.addr, "ann");
+    let bobs: Vec<Api> = (0..4)
+        .map(|n| Api::register(server.addr, &format!("bob{n}")))
+        .collect();
+    // Each of them could make as many, and together they make four times as many.
+    let replies: Vec<Response> = std::thread::scope(|scope| {
+        let (addr, ann_id) = (server.addr, ann.user_id.as_str());
+        let make = |bob| scope.spawn(move || make_at_once(bob, addr, &[ann_id]));
+        let all: Vec<_> = bobs.iter().map(make).collect();
+        all.into_iter().flat_map(|it| it.join().unwrap()).collect()
+    });
+    let made = created(&replies);
+    assert_eq!(made.len(), ALLOWED);
+    for reply in replies.iter().filter(|it| it.status != 201) {
+        reply.expect_limit("memberships-per-user");
+        let named = reply.json()["user_ids"].clone();
+        assert_eq!(named, json!([ann.user_id]));
+    }
+
+    server.kill();
+    let server = options.start();
+    let (mut ann, mut bob) = (
+        ann.at(server.addr),
+        bobs.into_iter().next().unwrap().at(server.addr),
+    );
+    assert_eq!(
+        ann.get("/chats").expect(200).as_array().unwrap().len(),
+        ALLOWED
+    );
+    let chat = bob.create_chat("of bob", &[]);
+    let add = Request::new("POST", &format!("/chats/{chat}/members"))
+        .json(&json!({"user_id": ann.user_id}));
+    bob.call(add.clone()).expect_limit("memberships-per-user");
+    ann.delete(&format!("/chats/{}/members/{}", made[0], ann.user_id))
+        .expect(204);
+    bob.call(add).expect(200);
 }
 
 #[test]

@@ -141,13 +141,13 @@ pub fn put_receipt(out: &mut Vec<u8>, message: MessageId, chat: ChatId, created_
 /// Appends the fields of a chat that tell of its members: the first of them, and how many there are.
 pub fn put_members(out: &mut Vec<u8>, count: usize, members: impl Iterator<Item = UserId>) {
     out.put_slice(br#","members":"#);
-    put_ids(out, members.take(MEMBERS_SHOWN_MAX));
+    put_user_ids(out, members.take(MEMBERS_SHOWN_MAX));
     out.put_slice(br#","member_count":"#);
     put_number(out, count as u64);
 }
 
 /// Appends a JSON array of user ids.
-pub(crate) fn put_ids(out: &mut Vec<u8>, ids: impl Iterator<Item = UserId>) {
+pub fn put_user_ids(out: &mut Vec<u8>, ids: impl Iterator<Item = UserId>) {
     out.put_u8(b'[');
     for (index, id) in ids.enumerate() {
         if index > 0 {

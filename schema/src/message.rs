@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::BufMut as _;
 
 use crate::event::{
-    Event, EventKind, put_id, put_ids, put_json_text, put_message_fields, put_time,
+    Event, EventKind, put_id, put_json_text, put_message_fields, put_time, put_user_ids,
 };
 use crate::ids::{ChatId, MessageId, Seq, UserId};
 use crate::record::{MessagePosted, Record, RecordError};
@@ -197,7 +197,7 @@ fn put_reactions(reactions: &[(&str, Vec<UserId>)], out: &mut Vec<u8>) {
         out.put_slice(br#"{"emoji":"#);
         put_json_text(out, emoji);
         out.put_slice(br#","users":"#);
-        put_ids(out, users.iter().copied());
+        put_user_ids(out, users.iter().copied());
         out.put_u8(b'}');
     }
     out.put_u8(b']');

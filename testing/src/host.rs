@@ -102,6 +102,8 @@ pub fn config(id: ShardId, routing: Routing) -> ShardConfig {
         user_rate: 0,
         user_bytes: 0,
         sockets_per_user: 0,
+        chats_per_user: 0,
+        memberships_per_user: 0,
         login_rate: 0,
         registration: RegistrationMode::Open,
         operator_token: None,

@@ -175,6 +175,10 @@ impl Model {
             Read::User(user_id) => {
                 Found::Users(self.users.get(user_id).cloned().into_iter().collect())
             }
+            Read::Users(user_ids) => {
+                let users = user_ids.iter().filter_map(|id| self.users.get(id).cloned());
+                Found::Users(users.collect())
+            }
             Read::UserNamed(name) => Found::Users(self.named(name).into_iter().collect()),
             Read::UsersByPrefix {
                 prefix,

@@ -195,7 +195,9 @@ fn served(request: StoreRequest) -> StoreEvent {
         Read::Chat { .. } => Found::Chat(None),
         Read::MessagesBefore { .. } | Read::MessagesAfter { .. } => Found::Messages(Vec::new()),
         Read::ChatsOfUser(_) => Found::Chats(vec![CHAT]),
-        Read::User(_) | Read::UserNamed(_) | Read::UsersByPrefix { .. } => Found::Users(Vec::new()),
+        Read::User(_) | Read::Users(_) | Read::UserNamed(_) | Read::UsersByPrefix { .. } => {
+            Found::Users(Vec::new())
+        }
         Read::EndedSessions => Found::EndedSessions(EndedSessions::default()),
     };
     StoreEvent::Read {

@@ -66,6 +66,7 @@ impl Audit {
             Outcome::Done => self.note(DONE, self.user_id, cx),
             Outcome::NotLoggedIn { user_id, problem } => self.refused(problem, *user_id, cx),
             Outcome::Refused(problem) => self.refused(problem, self.user_id, cx),
+            Outcome::NotAdmitted(refused) => self.refused(&refused.problem, self.user_id, cx),
             Outcome::LoggedIn { .. }
             | Outcome::Posted { .. }
             | Outcome::Json { created: None, .. }

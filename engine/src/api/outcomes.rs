@@ -54,6 +54,7 @@ impl Api<'_> {
                 problem_without_login(&problem, self.gate.cookies())
             }
             Outcome::Refused(problem) => Reply::problem(&problem),
+            Outcome::NotAdmitted(refused) => Reply::not_admitted(&refused),
             Outcome::Elsewhere => Reply::problem(&Problem::ELSEWHERE),
             Outcome::Done => match to {
                 ReplyTo::LogOut => logout_reply(self.gate.cookies()),

@@ -1,12 +1,13 @@
 //! Replies, before they are framed for their requests.
 
 use rookery_schema::Timestamp;
-use rookery_schema::event::put_json_text;
+use rookery_schema::event::{put_json_text, put_user_ids};
 
 use crate::api::audit::Audit;
 use crate::auth::cookies::Cookies;
 use crate::http::{HttpDate, Refusal, ResponseHead, Status, Version, write_response};
 use crate::limits::Limit;
+use crate::mesh::NotAdmitted;
 use crate::mesh::problem::Problem;
 use crate::ws;
 
@@ -138,6 +139,18 @@ impl Reply {
         }
         if let Some((name, value)) = advice(problem) {
             reply.extra.push((name, value.to_owned()));
+        }
+        reply
+    }
+
+    /// The same, with the users whom it is about.
+    pub(super) fn not_admitted(refused: &NotAdmitted) -> Self {
+        let mut reply = Self::problem(&refused.problem);
+        if !refused.user_ids.is_empty() {
+            reply.body.pop();
+            reply.body.extend_from_slice(br#","user_ids":"#);
+            put_user_ids(&mut reply.body, refused.user_ids.iter().copied());
+            reply.body.push(b'}');
         }
         reply
     }

@@ -285,7 +285,8 @@ impl Http {
                     return self.upgrade(link, ticket, &upgrade.accepted, upgrade.caller, cx);
                 }
                 Outcome::Refused(_) | Outcome::Elsewhere => {}
-                Outcome::Posted { .. }
+                Outcome::NotAdmitted(_)
+                | Outcome::Posted { .. }
                 | Outcome::Json { .. }
                 | Outcome::Page { .. }
                 | Outcome::Activity(_)

@@ -200,6 +200,7 @@ impl Ws {
             | Outcome::LoggedIn { .. }
             | Outcome::NotLoggedIn { .. }
             | Outcome::Metrics(_)
+            | Outcome::NotAdmitted(_)
             | Outcome::Done => {
                 cx.bug("a message was posted, and something else answered");
                 self.refuse(link, &Problem::OUTCOME_UNKNOWN, client_id, cx);

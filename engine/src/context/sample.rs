@@ -39,6 +39,8 @@ pub(crate) fn config() -> ShardConfig {
         user_rate: 0,
         user_bytes: 0,
         sockets_per_user: 0,
+        chats_per_user: 0,
+        memberships_per_user: 0,
         login_rate: 0,
         registration: RegistrationMode::Open,
         operator_token: None,

@@ -179,6 +179,8 @@ pub enum Read {
     ChatsOfUser(UserId),
     /// A user by id.
     User(UserId),
+    /// Users by their ids, in that order; those that don't exist are left out.
+    Users(Box<[UserId]>),
     /// A user by name.
     UserNamed(String),
     /// Users whose names begin with a prefix, in order of their names, from behind `after` on where there is one.

@@ -1,18 +1,23 @@
 //! What a shard does as the home of its users: their connections, the chats they listen to, their
 //! inbox, tickets and quotas.
 
+mod admissions;
+mod candidates;
 mod frames;
 mod inbox;
+mod joining;
 mod quotas;
 mod rooms;
 mod user;
 
+use rookery_schema::row::UserRow;
 use rookery_schema::{ChatId, PartitionId, Route, ShardId, UserId};
 
 use crate::auth::revoked::Revoked;
 use crate::connection::Connections;
 use crate::context::Context;
 use crate::edge::port::{Found, Part, Read, StoreFault, Token};
+use crate::home::admissions::Admissions;
 use crate::home::frames::Frames;
 use crate::home::inbox::Inbox;
 use crate::home::quotas::Quotas;
@@ -36,6 +41,7 @@ pub(crate) struct Home {
     /// Memberships that the store may not know yet.
     unstored_joins: Map<UserId, Vec<ChatId>>,
     inbox: Inbox,
+    admissions: Admissions,
     /// Tickets that were spent and have not expired.
     spent_tickets: Revoked,
     quotas: Quotas,
@@ -55,6 +61,10 @@ enum HomeRead {
     Subscriptions { user_id: UserId, stay: u64 },
     /// A user's chats, to list.
     Inbox { user_id: UserId, reading: u64 },
+    /// Those who are to become members of a chat.
+    Candidates { question: u64 },
+    /// The chats of one of them, to count.
+    Memberships { user_id: UserId },
 }
 
 impl Home {
@@ -170,22 +180,24 @@ impl Home {
         connections: &mut Connections,
         cx: &mut Context<'_>,
     ) {
-        let chats = match outcome {
-            Ok(Found::Chats(chats)) => Some(chats),
-            Err(StoreFault) => None,
-            Ok(Found::Chat(_) | Found::Messages(_) | Found::Users(_) | Found::EndedSessions(_)) => {
-                cx.bug("the store answered something else than a user's chats");
-                None
-            }
-        };
         match self.reads.take(number) {
             Some(HomeRead::Subscriptions { user_id, stay }) => {
+                let chats = chats_of(outcome, cx);
                 self.subscriptions_read(user_id, stay, chats, connections, cx);
             }
             Some(HomeRead::Inbox { user_id, reading }) => {
-                let unstored = self.unstored_joins.get(&user_id);
-                let unstored = unstored.map(Vec::as_slice).unwrap_or_default();
+                let chats = chats_of(outcome, cx);
+                let unstored = unstored(&self.unstored_joins, user_id);
                 self.inbox.chats_read(reading, chats, unstored, cx);
+            }
+            Some(HomeRead::Candidates { question }) => {
+                let users = users_of(outcome, cx);
+                self.candidates_read(question, users, cx);
+            }
+            Some(HomeRead::Memberships { user_id }) => {
+                let chats = chats_of(outcome, cx);
+                let unstored = unstored(&self.unstored_joins, user_id);
+                self.admissions.chats_read(user_id, chats, unstored, cx);
             }
             None => cx.bug("a read that nobody asked for"),
         }
@@ -301,6 +313,7 @@ impl Home {
         let is_owner = cx.routing.route(cx.placement().of_chat(chat_id)) == Route::Here(from);
         let hears_all = is_owner && !under_earlier;
         let (mut absent, mut misled) = (Vec::new(), Vec::new());
+        self.admissions.end_joining(chat_id, users);
         for &user_id in users {
             let unstored = self.unstored_joins.entry(user_id).or_default();
             if !unstored.contains(&chat_id) {
@@ -336,6 +349,7 @@ impl Home {
     pub(crate) fn joins_stored(&mut self, chat_id: ChatId, users: &[UserId], cx: &mut Context<'_>) {
         for &user_id in users {
             self.inbox.joined(user_id, chat_id);
+            self.admissions.joined(user_id, chat_id);
             if let Some(user) = self.users.get_mut(&user_id).filter(|user| user.loading) {
                 user.subscribe(user_id, chat_id, &mut self.unserved, cx);
             }
@@ -418,6 +432,7 @@ impl Home {
         self.spent_tickets.expire(cx.now.latest_wall);
         self.quotas.tick(cx);
         self.inbox.tick(cx);
+        self.admissions.tick(cx);
         for (user_id, stay) in std::mem::take(&mut self.unread) {
             self.read_chats(user_id, stay, cx);
         }
@@ -428,6 +443,35 @@ impl Home {
             }
         }
     }
+}
+
+/// The chats that the store found for a user; `None` where it could not be read.
+fn chats_of(outcome: Result<Found, StoreFault>, cx: &mut Context<'_>) -> Option<Vec<ChatId>> {
+    match outcome {
+        Ok(Found::Chats(chats)) => Some(chats),
+        Err(StoreFault) => None,
+        Ok(Found::Chat(_) | Found::Messages(_) | Found::Users(_) | Found::EndedSessions(_)) => {
+            cx.bug("the store answered something else than a user's chats");
+            None
+        }
+    }
+}
+
+/// The users that the store found; `None` where it could not be read.
+fn users_of(outcome: Result<Found, StoreFault>, cx: &mut Context<'_>) -> Option<Vec<UserRow>> {
+    match outcome {
+        Ok(Found::Users(users)) => Some(users),
+        Err(StoreFault) => None,
+        Ok(Found::Chat(_) | Found::Messages(_) | Found::Chats(_) | Found::EndedSessions(_)) => {
+            cx.bug("the store answered something else than users");
+            None
+        }
+    }
+}
+
+/// The chats of a user that the store may not know yet.
+fn unstored(joins: &Map<UserId, Vec<ChatId>>, user_id: UserId) -> &[ChatId] {
+    joins.get(&user_id).map(Vec::as_slice).unwrap_or_default()
 }
 
 const fn token(number: u64) -> Token {

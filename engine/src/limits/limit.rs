@@ -11,6 +11,10 @@ pub enum Limit {
     UserBytes,
     /// WebSockets of a user: the oldest gives way.
     SocketsPerUser,
+    /// Chats that a user has made, and is a member of.
+    ChatsPerUser,
+    /// Chats that a user is a member of.
+    MembershipsPerUser,
     /// Lists of a user's chats that are made at a time.
     ListsPerUser,
     /// Failed logins in five minutes, per account and network.
@@ -30,6 +34,8 @@ impl Limit {
             Self::UserRate => "user-rate",
             Self::UserBytes => "user-bytes",
             Self::SocketsPerUser => "sockets-per-user",
+            Self::ChatsPerUser => "chats-per-user",
+            Self::MembershipsPerUser => "memberships-per-user",
             Self::ListsPerUser => "lists-per-user",
             Self::LoginRate => "login-rate",
             Self::AccountLogins => "account-logins",
@@ -44,6 +50,10 @@ impl Limit {
             Self::UserRate => "more messages a second than a user may send",
             Self::UserBytes => "more content a minute than a user may send",
             Self::SocketsPerUser => "more WebSockets than a user may have",
+            Self::ChatsPerUser => "more chats than a user may make; leave one of them first",
+            Self::MembershipsPerUser => {
+                "more chats than a user may be in; those in user_ids have to leave one first"
+            }
             Self::ListsPerUser => "more lists of chats at a time than a user may ask for",
             Self::LoginRate => "too many failed logins to this account from this address",
             Self::AccountLogins => "too many failed logins to this account",

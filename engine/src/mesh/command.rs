@@ -276,6 +276,43 @@ impl ChatCommand {
         }
     }
 
+    /// Whether users become members by it.
+    pub(crate) const fn adds_members(&self) -> bool {
+        match self {
+            Self::Create { .. } | Self::AddMember { .. } => true,
+            Self::Post(_)
+            | Self::RemoveMember { .. }
+            | Self::Show { .. }
+            | Self::ShowMessages { .. }
+            | Self::ShowMembers { .. }
+            | Self::ShowActivity { .. }
+            | Self::Summarize { .. } => false,
+        }
+    }
+
+    /// Who they are. Whoever makes a chat comes first: they are the likeliest to meet a limit.
+    pub(crate) fn candidates(&self) -> Vec<UserId> {
+        match self {
+            Self::Create {
+                creator_id,
+                members,
+                ..
+            } => {
+                let others = members.as_list().iter();
+                let others = others.filter(|user_id| Some(*user_id) != *creator_id);
+                creator_id.iter().copied().chain(others).collect()
+            }
+            Self::AddMember { user_id, .. } => vec![*user_id],
+            Self::Post(_)
+            | Self::RemoveMember { .. }
+            | Self::Show { .. }
+            | Self::ShowMessages { .. }
+            | Self::ShowMembers { .. }
+            | Self::ShowActivity { .. }
+            | Self::Summarize { .. } => Vec::new(),
+        }
+    }
+
     /// Whether its chat is made by it, so that there is nothing to be read.
     pub(crate) const fn creates(&self) -> bool {
         match self {

@@ -8,6 +8,7 @@ use rookery_schema::record::SessionEnded;
 use rookery_schema::{ChatId, PartitionId, Seq, SessionId, ShardId, Timestamp, UserId};
 
 use crate::limits::Limit;
+use crate::mesh::admission::{Candidates, NotAdmitted};
 use crate::mesh::command::{Asker, Command};
 use crate::mesh::outcome::Outcome;
 use crate::stats::Stats;
@@ -40,6 +41,16 @@ pub enum ShardMessage {
     },
     /// Owner to home: the store knows by now what [`ShardMessage::Joined`] told.
     JoinsStored { chat_id: ChatId, users: Vec<UserId> },
+    /// Owner to home: may these users become members? Answered once, for all of them.
+    Admit(Candidates),
+    /// Home to owner: where they may, the chat counts among theirs from now on.
+    Admitted {
+        partition: PartitionId,
+        number: u64,
+        outcome: Result<(), NotAdmitted>,
+    },
+    /// Owner to home: users who were admitted do not become members after all.
+    NotJoining { chat_id: ChatId, users: Vec<UserId> },
     /// Owner to an interested home: numbered events of one chat.
     Events(EventBatch),
     /// Any shard to a home: what a user sent there, and that was not told yet.
@@ -86,6 +97,9 @@ impl ShardMessage {
             | Self::Unsubscribe { .. }
             | Self::Joined { .. }
             | Self::JoinsStored { .. }
+            | Self::Admit(_)
+            | Self::Admitted { .. }
+            | Self::NotJoining { .. }
             | Self::Spent { .. }
             | Self::Leased { .. }
             | Self::SessionsEnded { .. }

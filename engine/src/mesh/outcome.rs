@@ -2,6 +2,7 @@
 
 use rookery_schema::{ChatId, MessageId, Seq, Timestamp, UserId};
 
+use crate::mesh::admission::NotAdmitted;
 use crate::mesh::problem::Problem;
 
 /// What came of a [`Command`](crate::mesh::command::Command).
@@ -45,6 +46,8 @@ pub enum Outcome {
     Done,
     /// Refused.
     Refused(Problem),
+    /// Refused, since users can't become members.
+    NotAdmitted(Box<NotAdmitted>),
     /// The shard that was asked does not serve it, and did nothing.
     Elsewhere,
 }

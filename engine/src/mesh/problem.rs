@@ -162,6 +162,11 @@ impl Problem {
         CHAT_MEMBERS_MAX,
         " members",
     ));
+    pub const UNKNOWN_MEMBER: Self = Self::new(
+        Status::UnprocessableContent,
+        "unknown_member",
+        "a member must be a user; user_ids names some who are none",
+    );
     pub const UNSUPPORTED_MEDIA: Self = Self::new(
         Status::UnsupportedMediaType,
         "unsupported_media_type",
@@ -190,6 +195,8 @@ impl Problem {
     pub const STORE_UNAVAILABLE: Self = Self::unavailable("the store can't be read for now");
     pub const STARTING: Self = Self::unavailable("the server is starting");
     pub const DRAINING: Self = Self::unavailable("the server is shutting down");
+    pub const ADMISSIONS_BUSY: Self =
+        Self::unavailable("too many users are to become members; try again in a second");
     pub const LOGIN_BUSY: Self = Self::unavailable("too many logins are being checked");
     pub const NOT_ANSWERED: Self = Self::unavailable("a part of the server did not answer in time");
     pub const ELSEWHERE: Self = Self::unavailable("it is moving to another part of the server");

@@ -1,6 +1,7 @@
 //! What a shard does for the partitions it serves. The owner only routes: to the partition that something is for, or
 //! back to the asker if that is not here.
 
+mod admissions;
 mod appends;
 mod budget;
 mod changes;
@@ -27,7 +28,7 @@ use crate::edge::port::{
 use crate::map::Map;
 use crate::mesh::problem::Problem;
 use crate::mesh::{
-    Asker, ChatCommand, EndingId, NameCommand, Outcome, ShardMessage, Subscription,
+    Asker, ChatCommand, EndingId, NameCommand, NotAdmitted, Outcome, ShardMessage, Subscription,
     SubscriptionAnswer, UserCommand,
 };
 use crate::owner::budget::Budget;
@@ -128,6 +129,20 @@ impl Owner {
                 cx.answer(asker, Outcome::Elsewhere);
                 None
             }
+        }
+    }
+
+    /// A home knows whether users may become members.
+    pub(crate) fn admitted(
+        &mut self,
+        id: PartitionId,
+        number: u64,
+        outcome: Result<(), NotAdmitted>,
+        cx: &mut Context<'_>,
+    ) {
+        // A partition that was closed meanwhile waits for nothing.
+        if let Some(partition) = self.partitions.get_mut(&id) {
+            partition.admitted(number, outcome, cx);
         }
     }
 

@@ -14,8 +14,8 @@ use rookery_engine::mesh::{
     Subscription, Waiting,
 };
 use rookery_engine::port::{
-    AppendFault, Found, LogEvent, LogRequest, Opened, PasswordJob, PasswordOutcome, Read,
-    StoreEvent, StoreFault, StoreRequest, StoredChat, Token,
+    AppendFault, EndedSessions, Found, LogEvent, LogRequest, Opened, Part, PasswordJob,
+    PasswordOutcome, Read, StoreEvent, StoreFault, StoreRequest, StoredChat, Token,
 };
 use rookery_engine::stats::Stats;
 use rookery_schema::batch::{RecordBatch, RecordBatchBuilder};
@@ -84,18 +84,29 @@ pub(crate) struct Stage {
 impl Stage {
     /// A shard that serves, with an empty log and an empty store.
     pub(crate) fn new() -> Self {
-        let mut stage = Self::opening(Opened::default());
+        Self::serving(|_| {})
+    }
+
+    /// The same, with other settings.
+    pub(crate) fn serving(change: impl FnOnce(&mut ShardConfig)) -> Self {
+        let mut stage = Self::with_settings(Opened::default(), change);
         stage.log_event(LogEvent::CaughtUp { partition: P0 });
         stage
     }
 
     /// A shard whose log has just opened.
     pub(crate) fn opening(opened: Opened) -> Self {
+        Self::with_settings(opened, |_| {})
+    }
+
+    fn with_settings(opened: Opened, change: impl FnOnce(&mut ShardConfig)) -> Self {
         let routing = host::routing(2, 2);
-        let mut host = Host::new(ShardConfig {
+        let mut config = ShardConfig {
             login_rate: 10,
             ..host::config(HERE, routing.clone())
-        });
+        };
+        change(&mut config);
+        let mut host = Host::new(config);
         host.clock.pass(SECOND);
         let mut stage = Self {
             host,
@@ -119,6 +130,18 @@ impl Stage {
         stage.tick_after(0);
         assert_eq!(stage.reads.pop_front().unwrap().1, Read::EndedSessions);
         stage
+    }
+
+    /// Both shards have replayed their logs, and say so.
+    pub(crate) fn all_ready(&mut self) {
+        let token = Token {
+            part: Part::Sessions,
+            number: 0,
+        };
+        let outcome = Ok(Found::EndedSessions(EndedSessions::default()));
+        self.step(Input::Store(StoreEvent::Read { token, outcome }));
+        self.tell(ShardMessage::Ready { from: THERE });
+        self.sent.clear();
     }
 
     pub(crate) fn step(&mut self, input: Input<'_>) {
@@ -186,6 +209,16 @@ impl Stage {
         self.find(UserId::from_bytes, |routing, id| {
             routing.placement().of_user(id) == P0
         })
+    }
+
+    /// A chat that a user makes and this shard owns.
+    pub(crate) fn chat_made_by(&mut self, user_id: UserId) -> ChatId {
+        let make = |bytes: [u8; 16]| {
+            let mut random = [0; 10];
+            random[..6].copy_from_slice(&bytes[10..]);
+            ChatId::made_by(user_id, Timestamp::default(), random)
+        };
+        self.find(make, |routing, id| routing.placement().of_chat(id) == P0)
     }
 
     /// A chat that the other shard owns.

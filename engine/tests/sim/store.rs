@@ -205,9 +205,16 @@ impl SimStore {
         let stored: BTreeSet<UserId> = stored.map(|(_, user)| *user).collect();
         assert_eq!(stored, told, "the members of {chat_id}");
         for user in told {
-            let found = self.model.read(&Read::ChatsOfUser(user));
-            let has_it = matches!(found, Found::Chats(chats) if chats.contains(&chat_id));
+            let has_it = self.chats_of(user).contains(&chat_id);
             assert!(has_it, "{user} does not have {chat_id}");
+        }
+    }
+
+    /// The chats that a user is a member of.
+    pub(crate) fn chats_of(&self, user_id: UserId) -> Vec<ChatId> {
+        match self.model.read(&Read::ChatsOfUser(user_id)) {
+            Found::Chats(chats) => chats,
+            other => panic!("{other:?}"),
         }
     }
 

@@ -105,6 +105,10 @@ pub struct Config {
     pub user_bytes: u32,
     /// WebSockets of a user; 0: no limit.
     pub sockets_per_user: u32,
+    /// Chats that a user has made, and is a member of; 0: no limit.
+    pub chats_per_user: u32,
+    /// Chats that a user is a member of; 0: no limit.
+    pub memberships_per_user: u32,
     /// Open connections per address; 0: no limit; where it is absent, a share of all.
     pub connections_per_address: Option<u32>,
     pub trusted_proxies: Vec<IpNet>,
@@ -323,6 +327,12 @@ impl Resolver<'_> {
             sockets_per_user: self.quota(
                 &settings::SOCKETS_PER_USER,
                 settings::SOCKETS_PER_USER_DEFAULT,
+            )?,
+            chats_per_user: self
+                .quota(&settings::CHATS_PER_USER, settings::CHATS_PER_USER_DEFAULT)?,
+            memberships_per_user: self.quota(
+                &settings::MEMBERSHIPS_PER_USER,
+                settings::MEMBERSHIPS_PER_USER_DEFAULT,
             )?,
             login_rate: self.value(&settings::LOGIN_RATE)?,
             connections_per_address: self.optional(&settings::CONNECTIONS_PER_ADDRESS)?,

@@ -19,6 +19,8 @@ const PARTITIONS_MAX: u32 = 4096;
 const USER_RATE_MAX: u32 = 1_000_000;
 /// WebSockets of a user, above which a limit would be none.
 const SOCKETS_PER_USER_MAX: u32 = 1_000_000;
+/// Chats of a user, above which a limit would be none.
+const CHATS_PER_USER_MAX: u32 = 1_000_000;
 /// Failed logins in 5 minutes, above which a limit would be none.
 const LOGIN_RATE_MAX: u32 = 100_000;
 /// Connections per address, above which a limit would be none.
@@ -40,6 +42,10 @@ const KEYSPACE_BYTES_MAX: usize = 48;
 pub(super) const USER_BYTES_DEFAULT: u32 = 128 << 20;
 /// Devices of a person in token mode, and what their clients leave behind.
 pub(super) const SOCKETS_PER_USER_DEFAULT: u32 = 64;
+/// Chats that a user has made in token mode: more than any person makes by hand.
+pub(super) const CHATS_PER_USER_DEFAULT: u32 = 2_000;
+/// Chats that a user is in in token mode: a list of them is read whole at times.
+pub(super) const MEMBERSHIPS_PER_USER_DEFAULT: u32 = 10_000;
 
 /// Prefix of the variables.
 const VARIABLE_PREFIX: &str = "ROOKERY_";
@@ -82,7 +88,7 @@ impl<D: Domain> Described for Setting<D> {
 }
 
 /// All settings, in the order in which they are listed.
-pub(super) static ALL: [&dyn Described; 31] = [
+pub(super) static ALL: [&dyn Described; 33] = [
     &LISTEN,
     &ADMIN_LISTEN,
     &PUBLIC_URL,
@@ -108,6 +114,8 @@ pub(super) static ALL: [&dyn Described; 31] = [
     &USER_RATE,
     &USER_BYTES,
     &SOCKETS_PER_USER,
+    &CHATS_PER_USER,
+    &MEMBERSHIPS_PER_USER,
     &LOGIN_RATE,
     &CONNECTIONS_PER_ADDRESS,
     &TRUSTED_PROXIES,
@@ -364,6 +372,22 @@ pub(super) static SOCKETS_PER_USER: Setting<Number> = setting(
     "64; 0 in trust mode",
     "WebSockets of a user, above which the oldest is closed (4030); 0: no limit",
     Number(0..=SOCKETS_PER_USER_MAX),
+);
+
+pub(super) static CHATS_PER_USER: Setting<Number> = setting(
+    "chats-per-user",
+    "N",
+    "2000; 0 in trust mode",
+    "Chats that a user has made and is in; 0: no limit",
+    Number(0..=CHATS_PER_USER_MAX),
+);
+
+pub(super) static MEMBERSHIPS_PER_USER: Setting<Number> = setting(
+    "memberships-per-user",
+    "N",
+    "10000; 0 in trust mode",
+    "Chats that a user is in; 0: no limit",
+    Number(0..=CHATS_PER_USER_MAX),
 );
 
 pub(super) static LOGIN_RATE: Setting<Number> = setting(

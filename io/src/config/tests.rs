@@ -85,6 +85,8 @@ fn defaults_are_those_of_the_contract() {
         user_rate: None,
         user_bytes: 134_217_728,
         sockets_per_user: 64,
+        chats_per_user: 2_000,
+        memberships_per_user: 10_000,
         login_rate: 10,
         connections_per_address: None,
         trusted_proxies: Vec::new(),
@@ -125,7 +127,7 @@ fn flags_win_over_variables_over_the_file_over_defaults() {
 }
 
 /// A value other than the default for every setting, as in a flag.
-const EVERY: [(&str, &str); 30] = [
+const EVERY: [(&str, &str); 32] = [
     ("listen", "0.0.0.0:80"),
     ("admin-listen", "[::1]:9100"),
     ("public-url", "https://chat.example,http://localhost:8000"),
@@ -153,6 +155,8 @@ const EVERY: [(&str, &str); 30] = [
     ("user-rate", "7"),
     ("user-bytes", "1000"),
     ("sockets-per-user", "5"),
+    ("chats-per-user", "6"),
+    ("memberships-per-user", "60"),
     ("login-rate", "8"),
     ("connections-per-address", "9"),
     ("trusted-proxies", "10.0.0.0/8,::1/128"),

@@ -124,6 +124,7 @@ fn every_call_says_what_is_wrong_with_it() {
     const MALFORMED: (u16, &str) = (400, "malformed_request");
     const JSON: (u16, &str) = (400, "malformed_json");
     const ABSENT: (u16, &str) = (404, "not_found");
+    const UNKNOWN: (u16, &str) = (422, "unknown_member");
     let (_dir, server) = start_with_tokens();
     let mut api = Api::register(server.addr, "alice");
     let chat = api.create_chat("room", &[]);
@@ -217,6 +218,16 @@ fn every_call_says_what_is_wrong_with_it() {
             "no member's id",
             post(&members).json(&json!({"user_id": "x"})),
             JSON,
+        ),
+        (
+            "a member who is no user",
+            post(&members).json(&json!({"user_id": any_user()})),
+            UNKNOWN,
+        ),
+        (
+            "members who are no users",
+            post("/chats").json(&json!({"name": "x", "members": [any_user(), any_user()]})),
+            UNKNOWN,
         ),
         (
             "a member in plain text",

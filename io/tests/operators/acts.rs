@@ -161,6 +161,12 @@ fn a_deleted_user_can_t_log_in_and_their_name_stays_theirs() {
         let taken = stage.register(&credentials("ann", PASSWORD));
         taken.expect_problem(409, "username_taken");
         let (name, value) = &bob.identity[0];
+        let body = json!({"name": "another room", "members": [id]});
+        let create = Request::new("POST", "/chats").header(name, value);
+        let created = stage.call(&create.json(&body));
+        created.expect_problem(422, "unknown_member");
+        assert_eq!(created.json()["user_ids"], json!([id]));
+        let (name, value) = &bob.identity[0];
         let history = Request::get(&format!("/chats/{chat}/messages")).header(name, value);
         let history = stage.call(&history).expect(200);
         assert_eq!(history[0]["content"], "good bye");

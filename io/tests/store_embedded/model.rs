@@ -108,6 +108,7 @@ fn read() -> impl Strategy<Value = Read> {
             .prop_map(|(chat_id, after, limit)| Read::MessagesAfter { chat_id, after, limit }),
         1 => user_id().prop_map(Read::ChatsOfUser),
         1 => user_id().prop_map(Read::User),
+        1 => vec(user_id(), 0..6).prop_map(|ids| Read::Users(ids.into())),
         1 => "[ab]{1,3}".prop_map(Read::UserNamed),
         1 => ("[ab]{0,2}", option::of("[ab]{0,3}"), 0..6usize)
             .prop_map(|(prefix, after, limit)| Read::UsersByPrefix { prefix, after, limit }),

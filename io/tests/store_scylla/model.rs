@@ -188,6 +188,7 @@ fn read() -> impl Strategy<Value = Read> {
             .prop_map(|(chat_id, after, limit)| Read::MessagesAfter { chat_id, after, limit }),
         1 => user_id().prop_map(Read::ChatsOfUser),
         1 => user_id().prop_map(Read::User),
+        1 => vec(user_id(), 0..6).prop_map(|ids| Read::Users(ids.into())),
         1 => name().prop_map(Read::UserNamed),
         1 => (prop_oneof![name(), Just(String::new())], option::of(name()), 0..6usize)
             .prop_map(|(prefix, after, limit)| Read::UsersByPrefix { prefix, after, limit }),

@@ -154,7 +154,7 @@ fn rows(n: u64) -> Vec<Row> {
     rows
 }
 
-fn reads(n: u64) -> [Read; 6] {
+fn reads(n: u64) -> [Read; 7] {
     let (chat_id, user_id) = (chat_id(n), user_id(n));
     [
         Read::Chat { chat_id, recent: 3 },
@@ -170,6 +170,7 @@ fn reads(n: u64) -> [Read; 6] {
         },
         Read::ChatsOfUser(user_id),
         Read::User(user_id),
+        Read::Users([user_id].into()),
         Read::UserNamed(format!("user-{n}")),
     ]
 }

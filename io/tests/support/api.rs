@@ -68,6 +68,11 @@ impl Api {
         }
     }
 
+    /// The same caller at another address.
+    pub fn at(self, addr: SocketAddr) -> Self {
+        Self::new(addr, self.identity, &self.user_id)
+    }
+
     pub fn try_call(&mut self, request: Request) -> io::Result<Response> {
         let reply = self.http.call(&request.headers(&self.identity))?;
         if reply.header("connection") == Some("close") {

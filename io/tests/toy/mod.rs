@@ -280,6 +280,8 @@ pub(crate) fn config(cpus: &[Option<usize>]) -> ServerConfig {
         user_rate: 0,
         user_bytes: 0,
         sockets_per_user: 0,
+        chats_per_user: 0,
+        memberships_per_user: 0,
         login_rate: 10,
         registration: RegistrationMode::Open,
         operator_token: None,

@@ -135,6 +135,7 @@ impl Gather {
                 | Outcome::LoggedIn { .. }
                 | Outcome::NotLoggedIn { .. }
                 | Outcome::Metrics(_)
+                | Outcome::NotAdmitted(_)
                 | Outcome::Done,
             ) => {
                 cx.bug("a line of an inbox was asked for, and something else came");

@@ -6,6 +6,7 @@ use crate::mesh::{Asker, Outcome, ShardMessage, SubscriptionAnswer};
 use crate::owner::appends::Pending;
 use crate::owner::chats::Parked;
 use crate::owner::names::{LogIn, NameWaiter, Registration};
+use crate::owner::partition::admissions::tell_not_joining;
 use crate::owner::partition::{Partition, PartitionRead, PasswordWait};
 
 impl Partition {
@@ -68,6 +69,10 @@ impl Partition {
             | PasswordWait::LogIn { asker, .. }
             | PasswordWait::Set { asker, .. } => asker,
         }));
+        for admission in self.admissions.take_overdue(u64::MAX) {
+            tell_not_joining(&admission, cx);
+            undone.push(admission.asker);
+        }
         undone.extend(self.reads.drain().filter_map(|read| match read {
             PartitionRead::User(asker, _) => Some(asker),
             PartitionRead::Chat(_) | PartitionRead::Page(..) | PartitionRead::Name(_) => None,

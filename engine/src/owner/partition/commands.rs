@@ -16,6 +16,25 @@ use crate::owner::decide::{Decision, decide};
 use crate::owner::history::{PageKey, Paged, PartialPage};
 use crate::owner::partition::{Partition, PartitionRead};
 
+/// Whether the users whom a command adds may become members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Admitted {
+    Yes,
+    /// It has not been asked.
+    NotYet,
+}
+
+/// How far a command got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Served {
+    /// It is answered, or will be, and changes no members.
+    Answered,
+    /// Its record was appended.
+    Appended,
+    /// Its users have to be admitted first.
+    NotAdmitted,
+}
+
 impl Partition {
     /// Does a command on a chat. A read sees everything that was confirmed before it was asked for, also
     /// where the log has not delivered that yet.
@@ -50,8 +69,8 @@ impl Partition {
         cx: &mut Context<'_>,
     ) {
         match self.chats.get_mut(chat_id) {
-            Some(Slot::Active(_) | Slot::Fresh) => self.serve(asker, chat_id, &command, cx),
-            None if command.creates() => self.serve(asker, chat_id, &command, cx),
+            Some(Slot::Active(_) | Slot::Fresh) => self.serve_loaded(asker, chat_id, command, cx),
+            None if command.creates() => self.serve_loaded(asker, chat_id, command, cx),
             Some(Slot::Loading(parking)) if parking.is_full() => {
                 cx.refuse(asker, Problem::STORE_UNAVAILABLE);
             }
@@ -62,13 +81,28 @@ impl Partition {
     }
 
     /// Does a command on a chat that is in memory if it exists.
+    pub(super) fn serve_loaded(
+        &mut self,
+        asker: Asker,
+        chat_id: ChatId,
+        command: ChatCommand,
+        cx: &mut Context<'_>,
+    ) {
+        match self.serve(asker, chat_id, &command, Admitted::NotYet, cx) {
+            Served::Answered | Served::Appended => {}
+            Served::NotAdmitted => self.begin_admission(asker, chat_id, command, cx),
+        }
+    }
+
+    /// The same, where the users whom it adds were admitted or need not be.
     pub(super) fn serve(
         &mut self,
         asker: Asker,
         chat_id: ChatId,
         command: &ChatCommand,
+        admitted: Admitted,
         cx: &mut Context<'_>,
-    ) {
+    ) -> Served {
         let mut chat = self.chats.active(chat_id);
         if let Some(chat) = &mut chat {
             chat.used_micros = cx.now.micros;
@@ -82,8 +116,18 @@ impl Partition {
                     cx.refuse(asker, problem);
                 }
             }
-            Ok(Decision::Append(key, record)) => self.append_change(asker, key, &record, cx),
+            Ok(Decision::Append(..))
+                if admitted == Admitted::NotYet && must_be_admitted(command, cx) =>
+            {
+                return Served::NotAdmitted;
+            }
+            Ok(Decision::Append(key, record)) => {
+                if self.append_change(asker, key, &record, cx) {
+                    return Served::Appended;
+                }
+            }
         }
+        Served::Answered
     }
 
     /// Appends a message, unless it repeats one.
@@ -204,14 +248,14 @@ impl Partition {
     }
 
     /// Appends a change that is answered when it was applied or, so that whoever was told of it finds it wherever they
-    /// look, when it is in the store.
+    /// look, when it is in the store. False where it is refused.
     pub(super) fn append_change(
         &mut self,
         asker: Asker,
         key: ChangeKey,
         record: &Record<'_>,
         cx: &mut Context<'_>,
-    ) {
+    ) -> bool {
         let is_small = key.is_small();
         let admitted = match is_small {
             true => self.admit_small(cx),
@@ -219,7 +263,8 @@ impl Partition {
         };
         if let Err(problem) = admitted {
             self.forget_change(key);
-            return cx.refuse(asker, problem);
+            cx.refuse(asker, problem);
+            return false;
         }
         if let ChangeKey::Chat(chat_id) = key {
             self.chats.begin_creation(chat_id);
@@ -230,6 +275,7 @@ impl Partition {
             false => self.appends.append(record, pending, cx.now.micros),
         }
         self.changes.wait(key, asker);
+        true
     }
 
     /// A home wants the events of a chat for one of its users.
@@ -267,4 +313,9 @@ impl Partition {
             Some(Slot::Fresh) | None => {}
         }
     }
+}
+
+/// Whether it is to be asked whether the users whom a command adds may become members.
+const fn must_be_admitted(command: &ChatCommand, cx: &Context<'_>) -> bool {
+    command.adds_members() && !cx.config.admits_anybody()
 }

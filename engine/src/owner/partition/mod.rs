@@ -2,6 +2,7 @@
 //! chats, usernames and users, and all that it has to say leaves here.
 
 mod accounts;
+mod admissions;
 mod apply;
 mod closing;
 mod commands;
@@ -21,6 +22,7 @@ use crate::limits::Network;
 use crate::map::{Map, Unanswered};
 use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, Invited, NewPassword, Outcome, ShardMessage, UserVersion};
+use crate::owner::admissions::Admissions;
 use crate::owner::appends::{APPEND_DEADLINE_MICROS, Appends, Pending};
 use crate::owner::budget::Budget;
 use crate::owner::changes::{ChangeKey, Changes};
@@ -111,6 +113,8 @@ pub(crate) struct Partition {
     /// Who waits for a change to be in the store.
     changes: Changes,
     endings: Endings,
+    /// Commands whose users' homes are being asked.
+    admissions: Admissions,
     /// Registrations whose invites are being spent.
     invited: Map<SessionId, Box<Invited>>,
     pages: Map<(ChatId, PageKey), Vec<(Asker, PartialPage)>>,
@@ -140,6 +144,7 @@ impl Partition {
             logins: Logins::default(),
             changes: Changes::default(),
             endings: Endings::above(number_base),
+            admissions: Admissions::above(number_base),
             invited: Map::default(),
             pages: Map::default(),
             reads: Unanswered::above(number_base),
@@ -388,7 +393,7 @@ impl Partition {
                 Parked::Command { asker, command } => {
                     // What came before it counts.
                     self.flush_touched(cx);
-                    self.serve(asker, chat_id, &command, cx);
+                    self.serve_loaded(asker, chat_id, command, cx);
                 }
                 Parked::Subscribe(wanted) => self.subscribe_loaded(wanted, cx),
             }
@@ -435,6 +440,7 @@ impl Partition {
     pub(crate) fn tick(&mut self, budget: Budget, cx: &mut Context<'_>) {
         self.answer_overdue(cx);
         self.record_session_ends(cx);
+        self.end_overdue_admissions(cx);
         self.serve_waiting_reads(cx);
         while let Some(chat_id) = self.chats.next_unread(cx.now.micros) {
             self.read_chat(chat_id, cx);
@@ -511,12 +517,13 @@ impl Partition {
     }
 }
 
-/// Sends each home one message about its users.
+/// Sends each home one message about its users, and returns how many that are.
 fn send_to_homes(
     users: &[UserId],
     cx: &mut Context<'_>,
     message: impl Fn(Vec<UserId>) -> ShardMessage,
-) {
+) -> usize {
+    let mut sent = 0;
     let mut by_home = vec![Vec::new(); usize::from(cx.routing.shards())];
     for &user in users {
         by_home[cx.routing.home(user).index()].push(user);
@@ -524,6 +531,8 @@ fn send_to_homes(
     for (shard, users) in cx.routing.all_shards().zip(by_home) {
         if !users.is_empty() {
             cx.send(shard, message(users));
+            sent += 1;
         }
     }
+    sent
 }

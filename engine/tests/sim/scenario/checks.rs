@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::scenario::shown::ShownMessage;
 use crate::scenario::state::{Heard, Standing};
 use crate::scenario::{Scenario, USERS};
-use rookery_schema::ChatId;
+use rookery_schema::{ChatId, UserId};
 use serde_json::Value;
 
 impl Scenario {
@@ -19,6 +19,21 @@ impl Scenario {
             self.check_stored(room, &said);
             self.check_listeners(room, &said);
             self.check_pages(room, &said);
+        }
+        (0..USERS).for_each(|user| self.check_limits(user));
+    }
+
+    /// Nobody is in more chats than they may be, nor in more of their own.
+    fn check_limits(&self, user: usize) {
+        let user_id: UserId = self.users[user].id.parse().unwrap();
+        let chats = self.world.store.chats_of(user_id);
+        let made = chats.iter().filter(|it| it.is_made_by(user_id)).count();
+        let settings = self.world.settings;
+        for (count, max) in [
+            (made, settings.chats_per_user),
+            (chats.len(), settings.memberships_per_user),
+        ] {
+            assert!(max == 0 || count <= max, "user {user}: {count} of {max}");
         }
     }
 

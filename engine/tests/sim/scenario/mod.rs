@@ -59,6 +59,7 @@ pub(crate) struct Scenario {
 impl Scenario {
     pub(crate) fn new(seed: u64, kind: Kind) -> Self {
         let is_short = seed.is_multiple_of(5);
+        let is_limited = seed % 7 < 3;
         let settings = Settings {
             partitions: 1 + (seed % 4) as u32,
             shards: 1 + (seed / 4 % 4) as u16,
@@ -73,6 +74,8 @@ impl Scenario {
             } else {
                 Seen::InParts
             },
+            chats_per_user: if is_limited { CHATS_PER_USER } else { 0 },
+            memberships_per_user: if is_limited { MEMBERSHIPS_PER_USER } else { 0 },
         };
         let mut world = World::new(seed, settings);
         world.settle();
@@ -266,5 +269,8 @@ impl Scenario {
     }
 }
 
+/// Limits below the number of rooms.
+const CHATS_PER_USER: usize = 2;
+const MEMBERSHIPS_PER_USER: usize = 3;
 /// A lag limit that is reached at times.
 const LAG_MILLIS: u64 = 300;

@@ -96,6 +96,12 @@ impl Scenario {
                 (200 | 204, Change::Membership { room, user, wanted }) => {
                     self.rooms[room].standing.insert(user, wanted);
                 }
+                (429, change) => {
+                    assert!(self.world.settings.memberships_per_user > 0, "{reply:?}");
+                    if let Change::Membership { room, user, .. } = change {
+                        self.rooms[room].standing.insert(user, Standing::Out);
+                    }
+                }
                 _ => assert!(self.is_refusal(&reply), "{reply:?}"),
             }
         }

@@ -39,6 +39,9 @@ pub(crate) struct Settings {
     pub(crate) auth: AuthMode,
     pub(crate) lag_limit: Duration,
     pub(crate) seen: Seen,
+    /// Chats that a user may make and be in, and chats that they may be in; 0: no limit.
+    pub(crate) chats_per_user: usize,
+    pub(crate) memberships_per_user: usize,
 }
 
 /// Where something is under way.
@@ -98,6 +101,8 @@ impl Settings {
             auth: AuthMode::Trust,
             lag_limit: Duration::from_secs(1000),
             seen: Seen::Whole,
+            chats_per_user: 0,
+            memberships_per_user: 0,
         }
     }
 }

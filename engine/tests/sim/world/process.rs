@@ -51,6 +51,8 @@ impl World {
             lag_limit: self.settings.lag_limit,
             login_rate: LOGIN_RATE,
             operator_token: Some(OPERATOR_TOKEN.into()),
+            chats_per_user: self.settings.chats_per_user,
+            memberships_per_user: self.settings.memberships_per_user,
             appends_in_flight_max: 1 + self.dice.below(2),
             ..host::config(id, self.routing.clone())
         }

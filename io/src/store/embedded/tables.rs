@@ -267,6 +267,11 @@ impl Tables {
             Read::User(user_id) => self
                 .user(*user_id)
                 .map(|user| Found::Users(Vec::from_iter(user))),
+            Read::Users(user_ids) => {
+                let users = user_ids.iter().map(|user_id| self.user(*user_id));
+                let users: Result<Vec<_>, _> = users.filter_map(Result::transpose).collect();
+                users.map(Found::Users)
+            }
             Read::UserNamed(name) => self
                 .user_named(name)
                 .map(|user| Found::Users(Vec::from_iter(user))),

@@ -23,7 +23,7 @@ use crate::store::scylla::event::{from_bigint, time};
 use crate::store::scylla::failure::{DriverError, written};
 use crate::store::scylla::plan::is_member;
 
-/// Users of one search that are read at a time.
+/// Users of one read that are asked for at a time, each of the nodes that have them.
 const USERS_IN_FLIGHT_MAX: usize = 32;
 
 impl Connection {
@@ -54,6 +54,7 @@ impl Connection {
                 let user = self.user(*user_id).await?;
                 Ok(Found::Users(Vec::from_iter(user)))
             }
+            Read::Users(user_ids) => self.users(user_ids).await.map(Found::Users),
             Read::UserNamed(name) => {
                 let user = self.user_named(name).await?;
                 Ok(Found::Users(Vec::from_iter(user)))
@@ -131,6 +132,14 @@ impl Connection {
             created_at: written(time(created_at), what)?,
             updated_at: written(time(updated_at), what)?,
         }))
+    }
+
+    async fn users(&self, user_ids: &[UserId]) -> Result<Vec<UserRow>, DriverError> {
+        let users = stream::iter(user_ids)
+            .map(|user_id| self.user(*user_id))
+            .buffered(USERS_IN_FLIGHT_MAX)
+            .try_filter_map(async |user| Ok(user));
+        users.try_collect().await
     }
 
     async fn user_named(&self, name: &str) -> Result<Option<UserRow>, DriverError> {

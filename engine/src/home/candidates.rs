@@ -1,0 +1,62 @@
+//! What is read to tell whether users may become members of chats.
+
+use rookery_schema::row::UserRow;
+use rookery_schema::{ChatId, UserId};
+
+use crate::config::AuthMode;
+use crate::context::Context;
+use crate::edge::port::Read;
+use crate::home::{Home, HomeRead};
+use crate::map::Set;
+use crate::mesh::Candidates;
+
+impl Home {
+    /// An owner wants to know whether users may become members.
+    pub(crate) fn admit(&mut self, candidates: Candidates, cx: &Context<'_>) {
+        self.admissions.add(candidates, cx);
+    }
+
+    /// Users who were admitted do not become members.
+    pub(crate) fn not_joining(&mut self, chat_id: ChatId, users: &[UserId]) {
+        self.admissions.end_joining(chat_id, users);
+    }
+
+    /// Looks into questions about users, as many as may be at a time. Before all shards have replayed their logs, it is
+    /// not known of all memberships.
+    pub(crate) fn go_on_with_admissions(&mut self, cx: &mut Context<'_>) {
+        if !cx.readiness.serves() {
+            return;
+        }
+        while let Some((question, user_ids)) = self.admissions.begin() {
+            match cx.config.auth {
+                AuthMode::Token => {
+                    self.read(HomeRead::Candidates { question }, Read::Users(user_ids), cx);
+                }
+                AuthMode::Trust => self.read_memberships(question, cx),
+            }
+        }
+    }
+
+    /// Users were read (`None`: could not be). One without a password was deleted, or has never been able to log in.
+    pub(super) fn candidates_read(
+        &mut self,
+        question: u64,
+        users: Option<Vec<UserRow>>,
+        cx: &mut Context<'_>,
+    ) {
+        let known = users.map(|users| {
+            let alive = users.iter().filter(|it| it.password_hash.is_some());
+            alive.map(|it| it.user_id).collect::<Set<UserId>>()
+        });
+        self.admissions.refuse_unknown(question, known.as_ref());
+        self.read_memberships(question, cx);
+    }
+
+    fn read_memberships(&mut self, question: u64, cx: &mut Context<'_>) {
+        for user_id in self.admissions.wait_for_chats(question, cx.config) {
+            let read = Read::ChatsOfUser(user_id);
+            self.read(HomeRead::Memberships { user_id }, read, cx);
+        }
+        self.admissions.answer_if_judged(question, cx);
+    }
+}

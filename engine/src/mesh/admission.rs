@@ -1,0 +1,40 @@
+//! Whether users may become members of a chat: what its owner asks their homes before anything is appended.
+
+use rookery_schema::{ChatId, PartitionId, ShardId, UserId};
+
+use crate::mesh::problem::Problem;
+
+/// Users whom the owner of a chat asks about at a time.
+pub const CANDIDATES_MAX: usize = 64;
+
+/// Users of one home who are to become members of a chat.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Candidates {
+    /// The owner of the chat.
+    pub from: ShardId,
+    /// Of the chat.
+    pub partition: PartitionId,
+    /// The partition's own number of what waits for the answer.
+    pub number: u64,
+    pub chat_id: ChatId,
+    /// At most [`CANDIDATES_MAX`].
+    pub user_ids: Vec<UserId>,
+}
+
+/// Why users can't become members.
+#[derive(Debug, PartialEq, Eq)]
+pub struct NotAdmitted {
+    pub problem: Problem,
+    /// Whom it is about, where it is about some of them: at most [`CANDIDATES_MAX`].
+    pub user_ids: Vec<UserId>,
+}
+
+impl From<Problem> for NotAdmitted {
+    /// A problem that is about nobody.
+    fn from(problem: Problem) -> Self {
+        Self {
+            problem,
+            user_ids: Vec::new(),
+        }
+    }
+}

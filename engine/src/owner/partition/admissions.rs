@@ -1,0 +1,94 @@
+//! Users become members once their homes have admitted them.
+
+use rookery_schema::ChatId;
+
+use crate::context::Context;
+use crate::mesh::problem::Problem;
+use crate::mesh::{Asker, Candidates, ChatCommand, NotAdmitted, Outcome, ShardMessage};
+use crate::owner::admissions::{Admission, Step};
+use crate::owner::chats::Slot;
+use crate::owner::partition::commands::{Admitted, Served};
+use crate::owner::partition::{Partition, send_to_homes};
+
+impl Partition {
+    /// Asks whether the users whom a command adds may become members.
+    pub(super) fn begin_admission(
+        &mut self,
+        asker: Asker,
+        chat_id: ChatId,
+        command: ChatCommand,
+        cx: &mut Context<'_>,
+    ) {
+        match self.admissions.begin(asker, chat_id, command, cx) {
+            Ok(number) => self.go_on_with_admission(number, cx),
+            Err(problem) => cx.refuse(asker, problem),
+        }
+    }
+
+    /// A home knows whether users may become members.
+    pub(crate) fn admitted(
+        &mut self,
+        number: u64,
+        outcome: Result<(), NotAdmitted>,
+        cx: &mut Context<'_>,
+    ) {
+        self.admissions.answered(number, outcome, cx);
+        self.go_on_with_admission(number, cx);
+    }
+
+    fn go_on_with_admission(&mut self, number: u64, cx: &mut Context<'_>) {
+        match self.admissions.next(number) {
+            Some(Step::Ask(chat_id, group)) => {
+                let (from, partition) = (cx.id(), self.id);
+                let homes = send_to_homes(&group, cx, |user_ids| {
+                    ShardMessage::Admit(Candidates {
+                        from,
+                        partition,
+                        number,
+                        chat_id,
+                        user_ids,
+                    })
+                });
+                self.admissions.asked(number, homes);
+            }
+            Some(Step::Admitted(admission)) => self.serve_admitted(admission, cx),
+            Some(Step::Refused(admission, refusal)) => {
+                tell_not_joining(&admission, cx);
+                cx.answer(admission.asker, Outcome::NotAdmitted(Box::new(refusal)));
+            }
+            None => {}
+        }
+    }
+
+    /// Does a command whose users were admitted. It is decided anew: much may have changed.
+    fn serve_admitted(&mut self, admission: Admission, cx: &mut Context<'_>) {
+        let (asker, chat_id) = (admission.asker, admission.chat_id);
+        match self.chats.get_mut(chat_id) {
+            // It was forgotten meanwhile: it is read again, and all is asked again.
+            None | Some(Slot::Loading(_)) if !admission.command.creates() => {
+                return self.chat_command(asker, chat_id, admission.command, cx);
+            }
+            Some(Slot::Active(_) | Slot::Fresh | Slot::Loading(_)) | None => {}
+        }
+        match self.serve(asker, chat_id, &admission.command, Admitted::Yes, cx) {
+            Served::Appended => {}
+            Served::Answered | Served::NotAdmitted => tell_not_joining(&admission, cx),
+        }
+    }
+
+    pub(super) fn end_overdue_admissions(&mut self, cx: &mut Context<'_>) {
+        for admission in self.admissions.take_overdue(cx.now.micros) {
+            tell_not_joining(&admission, cx);
+            cx.refuse(admission.asker, Problem::NOT_ANSWERED);
+        }
+    }
+}
+
+/// Tells homes that users whom they may have admitted do not join.
+pub(super) fn tell_not_joining(admission: &Admission, cx: &mut Context<'_>) {
+    let chat_id = admission.chat_id;
+    send_to_homes(admission.asked(), cx, |users| ShardMessage::NotJoining {
+        chat_id,
+        users,
+    });
+}

@@ -1,0 +1,489 @@
+//! Who may become a member: users who exist and are in fewer chats than they may be, however much is asked at once.
+
+use rookery_engine::config::{AuthMode, ShardConfig};
+use rookery_engine::limits::Limit;
+use rookery_engine::mesh::problem::Problem;
+use rookery_engine::mesh::{Candidates, ChatCommand, Command, NotAdmitted, Outcome, ShardMessage};
+use rookery_engine::port::{Found, LogEvent, Read, StoreFault};
+use rookery_schema::limits::CHAT_MEMBERS_MAX;
+use rookery_schema::row::UserRow;
+use rookery_schema::{ChatId, Timestamp, UserId};
+
+use crate::stage::{P0, SECOND, Stage, THERE};
+
+/// Users of a chat about whom homes are asked at a time.
+const CANDIDATES_MAX: usize = 64;
+/// Questions that a home looks into at a time.
+const QUESTIONS_AT_ONCE_MAX: usize = 4;
+/// Seconds that an admission lasts.
+const JOINING_SECONDS_MAX: u64 = 60;
+
+/// A shard with these settings. The other one has replayed its log.
+fn stage(change: impl FnOnce(&mut ShardConfig)) -> Stage {
+    let mut stage = Stage::serving(change);
+    stage.all_ready();
+    stage
+}
+
+/// A shard on which users may make so many chats, and be in so many.
+fn limited(chats: usize, memberships: usize) -> Stage {
+    stage(|config| {
+        config.chats_per_user = chats;
+        config.memberships_per_user = memberships;
+    })
+}
+
+/// A shard in token mode.
+fn knowing() -> Stage {
+    stage(|config| config.auth = AuthMode::Token)
+}
+
+fn create(
+    stage: &mut Stage,
+    chat_id: ChatId,
+    creator_id: Option<UserId>,
+    members: &[UserId],
+) -> u64 {
+    let command = ChatCommand::Create {
+        creator_id,
+        name: "chat".into(),
+        members: members.iter().copied().collect(),
+    };
+    stage.ask(Command::Chat(chat_id, command))
+}
+
+/// A user makes a chat with nobody else.
+fn make(stage: &mut Stage, user_id: UserId) -> (ChatId, u64) {
+    let chat_id = stage.chat_made_by(user_id);
+    let question = create(stage, chat_id, Some(user_id), &[user_id]);
+    (chat_id, question)
+}
+
+/// The store has these chats for whomever it is asked about.
+fn find_chats(stage: &mut Stage, chats: &[ChatId]) {
+    while let Some((_, read)) = stage.reads.front() {
+        assert!(matches!(read, Read::ChatsOfUser(_)), "{read:?}");
+        stage.answer_read(Ok(Found::Chats(chats.to_vec())));
+    }
+}
+
+/// The store has all users that it is asked about, but for these.
+fn find_users_but(stage: &mut Stage, unknown: &[UserId]) {
+    let Some((_, Read::Users(user_ids))) = stage.reads.front().cloned() else {
+        panic!("{:?}", stage.reads);
+    };
+    let known = user_ids.iter().filter(|it| !unknown.contains(it));
+    let users = known.map(|user_id| user(*user_id, Some("hash"))).collect();
+    stage.answer_read(Ok(Found::Users(users)));
+}
+
+fn user(user_id: UserId, password_hash: Option<&str>) -> UserRow {
+    UserRow {
+        user_id,
+        username: user_id.to_string(),
+        password_hash: password_hash.map(str::to_owned),
+        created_at: Timestamp::default(),
+        updated_at: Timestamp::default(),
+    }
+}
+
+/// Takes what the other shard is asked as a home.
+fn asked(stage: &mut Stage) -> Vec<Candidates> {
+    let sent = std::mem::take(&mut stage.sent).into_iter();
+    sent.filter_map(|message| match message {
+        ShardMessage::Admit(candidates) => Some(candidates),
+        _ => None,
+    })
+    .collect()
+}
+
+/// Takes whom the other shard is told not to wait for.
+fn told_not_joining(stage: &mut Stage) -> Vec<UserId> {
+    let sent = std::mem::take(&mut stage.sent).into_iter();
+    let told = sent.filter_map(|message| match message {
+        ShardMessage::NotJoining { users, .. } => Some(users),
+        _ => None,
+    });
+    told.flatten().collect()
+}
+
+/// The other shard answers as a home.
+fn answer(stage: &mut Stage, candidates: &Candidates, outcome: Result<(), NotAdmitted>) {
+    stage.tell(ShardMessage::Admitted {
+        partition: candidates.partition,
+        number: candidates.number,
+        outcome,
+    });
+}
+
+fn not_admitted(stage: &mut Stage, question: u64) -> NotAdmitted {
+    match stage.answer(question) {
+        Some(Outcome::NotAdmitted(refused)) => *refused,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[track_caller]
+fn assert_over(stage: &mut Stage, question: u64, limit: Limit, user_id: UserId) {
+    let refused = not_admitted(stage, question);
+    assert_eq!(refused.problem.limit, Some(limit));
+    assert_eq!(refused.user_ids, [user_id]);
+}
+
+#[track_caller]
+fn assert_done(stage: &mut Stage, question: u64) {
+    let answer = stage.answer(question);
+    assert!(matches!(answer, Some(Outcome::Json { .. })), "{answer:?}");
+}
+
+#[test]
+fn of_twenty_chats_that_a_user_makes_at_once_no_more_come_about_than_they_may_make() {
+    const ALLOWED: usize = 5;
+    let mut stage = limited(ALLOWED, 0);
+    let ann = stage.user();
+    let asked: Vec<_> = (0..20).map(|_| make(&mut stage, ann)).collect();
+    find_chats(&mut stage, &[]);
+    stage.settle();
+    let mut made = Vec::new();
+    for (chat_id, question) in asked {
+        match stage.answer(question) {
+            Some(Outcome::Json { .. }) => made.push(chat_id),
+            Some(Outcome::NotAdmitted(refused)) => {
+                assert_eq!(refused.problem, Problem::over(Limit::ChatsPerUser, 60));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(made.len(), ALLOWED);
+
+    let (_, one_more) = make(&mut stage, ann);
+    find_chats(&mut stage, &made);
+    assert_over(&mut stage, one_more, Limit::ChatsPerUser, ann);
+    // They have left one, and others have added them to chats of theirs.
+    let others: Vec<ChatId> = (0..9).map(|_| stage.chat()).collect();
+    let (_, instead) = make(&mut stage, ann);
+    find_chats(&mut stage, &[&made[1..], &others].concat());
+    stage.settle();
+    assert_done(&mut stage, instead);
+}
+
+#[test]
+fn chats_count_while_they_are_on_their_way_into_log_and_store() {
+    let mut stage = limited(1, 0);
+    let ann = stage.user();
+    let (chat_id, first) = make(&mut stage, ann);
+    find_chats(&mut stage, &[]);
+    let refused = |stage: &mut Stage, when: &str| {
+        let (_, another) = make(stage, ann);
+        find_chats(stage, &[]);
+        let outcome = stage.answer(another);
+        assert!(
+            matches!(outcome, Some(Outcome::NotAdmitted(_))),
+            "{when}: {outcome:?}"
+        );
+    };
+    refused(&mut stage, "it is being appended");
+    stage.append();
+    refused(&mut stage, "it is applied");
+    // The store is asked before it knows, and answers when it does.
+    let (_, another) = make(&mut stage, ann);
+    stage.store();
+    assert_done(&mut stage, first);
+    find_chats(&mut stage, &[]);
+    assert_over(&mut stage, another, Limit::ChatsPerUser, ann);
+    let (_, another) = make(&mut stage, ann);
+    find_chats(&mut stage, &[chat_id]);
+    assert_over(&mut stage, another, Limit::ChatsPerUser, ann);
+}
+
+#[test]
+fn nobody_is_admitted_before_all_shards_have_told_who_joined() {
+    let mut stage = Stage::serving(|config| config.memberships_per_user = 1);
+    let ann = stage.user();
+    let (chat_id, earlier) = (stage.chat(), stage.foreign_chat());
+    let question = create(&mut stage, chat_id, None, &[ann]);
+    stage.tick_after(SECOND);
+    assert!(stage.reads.is_empty());
+    stage.told_joined(earlier, ann, false);
+    stage.all_ready();
+    find_chats(&mut stage, &[]);
+    assert_over(&mut stage, question, Limit::MembershipsPerUser, ann);
+}
+
+#[test]
+fn nobody_is_added_by_others_to_more_chats_than_they_may_be_in() {
+    let mut stage = limited(0, 2);
+    let (ann, bob) = (stage.user(), stage.user());
+    let theirs = [stage.chat(), stage.chat()];
+    let chat_id = stage.chat();
+    let with_both = create(&mut stage, chat_id, Some(ann), &[ann, bob]);
+    for user_id in [ann, bob] {
+        let chats = if user_id == bob { &theirs[..] } else { &[] };
+        let read = stage.answer_read(Ok(Found::Chats(chats.to_vec())));
+        assert_eq!(read, Read::ChatsOfUser(user_id));
+    }
+    assert_over(&mut stage, with_both, Limit::MembershipsPerUser, bob);
+    assert!(stage.appends.is_empty());
+
+    let alone = create(&mut stage, chat_id, Some(ann), &[ann]);
+    find_chats(&mut stage, &theirs[..1]);
+    stage.settle();
+    assert_done(&mut stage, alone);
+    let add = |stage: &mut Stage, chats: &[ChatId]| {
+        let command = ChatCommand::AddMember {
+            caller: ann,
+            user_id: bob,
+        };
+        let question = stage.ask(Command::Chat(chat_id, command));
+        find_chats(stage, chats);
+        stage.settle();
+        question
+    };
+    let question = add(&mut stage, &theirs);
+    assert_over(&mut stage, question, Limit::MembershipsPerUser, bob);
+    let question = add(&mut stage, &theirs[..1]);
+    assert_done(&mut stage, question);
+    // Who is a member already is none more.
+    let again = add(&mut stage, &theirs);
+    assert_done(&mut stage, again);
+}
+
+#[test]
+fn users_who_were_admitted_in_vain_can_join_another_chat() {
+    let mut stage = limited(0, 1);
+    let (ann, there) = (stage.user(), stage.foreign_user());
+    let chat_id = stage.chat();
+    let question = create(&mut stage, chat_id, None, &[ann, there]);
+    find_chats(&mut stage, &[]);
+    let [candidates] = &asked(&mut stage)[..] else {
+        panic!("one home is asked");
+    };
+    assert_eq!(candidates.user_ids, [there]);
+    let refusal = NotAdmitted {
+        problem: Problem::over(Limit::MembershipsPerUser, 60),
+        user_ids: vec![there],
+    };
+    answer(&mut stage, candidates, Err(refusal));
+    assert_over(&mut stage, question, Limit::MembershipsPerUser, there);
+    assert_eq!(told_not_joining(&mut stage), [there]);
+
+    let other = stage.chat();
+    let question = create(&mut stage, other, None, &[ann]);
+    find_chats(&mut stage, &[]);
+    stage.fail_append();
+    stage.assert_refused(question, Problem::LOG_UNAVAILABLE);
+    // Nobody knows of this one whether it is in the log. It counts for a while.
+    let another = stage.chat();
+    let question = create(&mut stage, another, None, &[ann]);
+    find_chats(&mut stage, &[]);
+    assert_over(&mut stage, question, Limit::MembershipsPerUser, ann);
+    stage.tick_after(JOINING_SECONDS_MAX * SECOND);
+    let question = create(&mut stage, another, None, &[ann]);
+    find_chats(&mut stage, &[]);
+    stage.settle();
+    assert_done(&mut stage, question);
+}
+
+#[test]
+fn members_are_users() {
+    let mut stage = knowing();
+    let [ann, bob, gone] = [(); 3].map(|()| stage.user());
+    let nobody = stage.user();
+    let chat_id = stage.chat();
+    let question = create(&mut stage, chat_id, Some(ann), &[bob, gone, nobody, ann]);
+    let users = [ann, bob].map(|it| user(it, Some("hash")));
+    let deleted = user(gone, None);
+    let users = users.into_iter().chain([deleted]).collect();
+    let read = stage.answer_read(Ok(Found::Users(users)));
+    assert_eq!(read, Read::Users([ann, bob, gone, nobody].into()));
+    let refused = not_admitted(&mut stage, question);
+    assert_eq!(refused.problem, Problem::UNKNOWN_MEMBER);
+    assert_eq!(refused.user_ids, [gone, nobody]);
+    assert!(stage.appends.is_empty() && stage.reads.is_empty());
+
+    let question = create(&mut stage, chat_id, Some(ann), &[ann]);
+    find_users_but(&mut stage, &[]);
+    stage.settle();
+    assert_done(&mut stage, question);
+    let add = |stage: &mut Stage, user_id: UserId| {
+        let caller = ann;
+        stage.ask(Command::Chat(
+            chat_id,
+            ChatCommand::AddMember { caller, user_id },
+        ))
+    };
+    let question = add(&mut stage, nobody);
+    find_users_but(&mut stage, &[nobody]);
+    let refused = not_admitted(&mut stage, question);
+    assert_eq!(refused.user_ids, [nobody]);
+    let question = add(&mut stage, bob);
+    find_users_but(&mut stage, &[]);
+    stage.settle();
+    assert_done(&mut stage, question);
+}
+
+#[test]
+fn strangers_are_told_nothing_and_posts_ask_nobody() {
+    let mut stage = stage(|config| {
+        config.auth = AuthMode::Token;
+        config.memberships_per_user = 5;
+    });
+    let (ann, eve) = (stage.user(), stage.user());
+    let chat_id = stage.chat();
+    create(&mut stage, chat_id, Some(ann), &[ann]);
+    find_users_but(&mut stage, &[]);
+    find_chats(&mut stage, &[]);
+    stage.settle();
+    let command = ChatCommand::AddMember {
+        caller: eve,
+        user_id: eve,
+    };
+    let question = stage.ask(Command::Chat(chat_id, command));
+    stage.assert_refused(question, Problem::NO_SUCH_CHAT);
+    let post = stage.post(chat_id, ann, None);
+    assert!(stage.reads.is_empty() && asked(&mut stage).is_empty());
+    stage.settle();
+    stage.assert_posted(post);
+}
+
+#[test]
+fn of_many_members_only_some_are_asked_about_at_a_time_and_none_after_a_refusal() {
+    const MEMBERS: usize = 1640;
+    let mut stage = knowing();
+    let members: Vec<UserId> = (0..MEMBERS).map(|_| stage.foreign_user()).collect();
+    let ask = |stage: &mut Stage| {
+        let chat_id = stage.chat();
+        create(stage, chat_id, None, &members)
+    };
+    let question = ask(&mut stage);
+    let mut found = Vec::new();
+    loop {
+        let [candidates] = &asked(&mut stage)[..] else {
+            break;
+        };
+        assert!(candidates.user_ids.len() <= CANDIDATES_MAX);
+        found.extend_from_slice(&candidates.user_ids);
+        answer(&mut stage, candidates, Ok(()));
+    }
+    assert_eq!(found, members);
+    stage.settle();
+    assert_done(&mut stage, question);
+
+    let question = ask(&mut stage);
+    let [candidates] = &asked(&mut stage)[..] else {
+        panic!("one home is asked");
+    };
+    let refusal = NotAdmitted {
+        problem: Problem::UNKNOWN_MEMBER,
+        user_ids: candidates.user_ids.clone(),
+    };
+    answer(&mut stage, candidates, Err(refusal));
+    let refused = not_admitted(&mut stage, question);
+    assert_eq!(refused.user_ids, members[..CANDIDATES_MAX]);
+    assert!(asked(&mut stage).is_empty());
+}
+
+#[test]
+fn a_home_looks_into_some_questions_at_a_time_and_into_the_others_when_these_are_answered() {
+    const QUESTIONS: u64 = 11;
+    let mut stage = knowing();
+    for number in 0..QUESTIONS {
+        let candidates = Candidates {
+            from: THERE,
+            partition: P0,
+            number,
+            chat_id: stage.foreign_chat(),
+            user_ids: vec![stage.user(), stage.user()],
+        };
+        stage.tell(ShardMessage::Admit(candidates));
+        assert!(stage.reads.len() <= QUESTIONS_AT_ONCE_MAX);
+    }
+    let mut answered = Vec::new();
+    while !stage.reads.is_empty() {
+        assert!(stage.reads.len() <= QUESTIONS_AT_ONCE_MAX);
+        match answered.len() {
+            1 => drop(stage.answer_read(Err(StoreFault))),
+            _ => find_users_but(&mut stage, &[]),
+        }
+        answered.extend(stage.sent.drain(..).map(|message| match message {
+            ShardMessage::Admitted {
+                number, outcome, ..
+            } => (number, outcome),
+            other => panic!("{other:?}"),
+        }));
+    }
+    for (place, (number, outcome)) in (0..).zip(&answered) {
+        assert_eq!(*number, place, "in turn");
+        let expected = match place {
+            1 => Err(Problem::STORE_UNAVAILABLE.into()),
+            _ => Ok(()),
+        };
+        assert_eq!(*outcome, expected);
+    }
+    assert_eq!(answered.len() as u64, QUESTIONS);
+}
+
+#[test]
+fn more_users_than_may_wait_are_not_asked_about() {
+    let mut stage = knowing();
+    let id = |n: usize| UserId::from_bytes((u128::MAX - n as u128).to_be_bytes());
+    let members: Vec<UserId> = (0..CHAT_MEMBERS_MAX).map(id).collect();
+    let ask = |stage: &mut Stage| {
+        let chat_id = stage.chat();
+        create(stage, chat_id, None, &members)
+    };
+    let first = ask(&mut stage);
+    ask(&mut stage);
+    let third = ask(&mut stage);
+    stage.assert_refused(third, Problem::ADMISSIONS_BUSY);
+    // Nobody answers, until those who asked have given up.
+    stage.tick_after(10 * SECOND);
+    stage.assert_refused(first, Problem::NOT_ANSWERED);
+    assert!(!told_not_joining(&mut stage).is_empty());
+    let fourth = ask(&mut stage);
+    assert_eq!(stage.answer(fourth), None, "there is room again");
+}
+
+#[test]
+fn a_partition_that_is_closed_has_nobody_wait_for_it() {
+    let mut stage = knowing();
+    let there = stage.foreign_user();
+    let chat_id = stage.chat();
+    let question = create(&mut stage, chat_id, None, &[there]);
+    let [candidates] = &asked(&mut stage)[..] else {
+        panic!("one home is asked");
+    };
+    stage.log_event(LogEvent::Closed { partition: P0 });
+    assert_eq!(stage.answer(question), Some(Outcome::Elsewhere));
+    assert_eq!(told_not_joining(&mut stage), [there]);
+    answer(&mut stage, candidates, Ok(()));
+    assert!(stage.appends.is_empty());
+}
+
+#[test]
+fn a_chat_that_was_left_while_its_members_were_asked_about_gets_none() {
+    let mut stage = limited(0, 5);
+    let (ann, bob) = (stage.user(), stage.user());
+    let there = stage.foreign_user();
+    let chat_id = stage.chat();
+    create(&mut stage, chat_id, None, &[ann, bob]);
+    find_chats(&mut stage, &[]);
+    stage.settle();
+    let command = ChatCommand::AddMember {
+        caller: ann,
+        user_id: there,
+    };
+    let question = stage.ask(Command::Chat(chat_id, command));
+    let [candidates] = &asked(&mut stage)[..] else {
+        panic!("one home is asked");
+    };
+    let command = ChatCommand::RemoveMember {
+        caller: bob,
+        user_id: ann,
+    };
+    stage.ask(Command::Chat(chat_id, command));
+    stage.settle();
+    answer(&mut stage, candidates, Ok(()));
+    stage.assert_refused(question, Problem::NO_SUCH_CHAT);
+    assert_eq!(told_not_joining(&mut stage), [there]);
+}
