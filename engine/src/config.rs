@@ -29,6 +29,8 @@ pub struct ShardConfig {
     pub entropy: [u8; 32],
     /// Changes are refused while the oldest one that is not stored is older.
     pub lag_limit: Duration,
+    /// Bytes of memory that chats may take.
+    pub chat_bytes: usize,
     /// Close a WebSocket whose oldest unsent byte is older.
     pub slow_reader: Duration,
     /// Messages a second and user; 0: no limit.

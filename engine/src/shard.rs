@@ -126,7 +126,7 @@ impl Shard {
         }
     }
 
-    /// Ends a round of steps: resumes requests that were paused by a full outbox, lets lists of chats go on, hands over
+    /// Ends a round of steps: resumes requests that were paused by a full outbox, lets lists of chats and large chats go on, hands over
     /// what was gathered for log, store and other shards, and closes the slowest connections where too much waits to be
     /// sent.
     pub fn flush(&mut self, now: Now, effects: &mut Effects) {
@@ -138,6 +138,8 @@ impl Shard {
             parts.home.go_on_with_admissions(cx);
             parts.take_local(cx);
             cx.effects.another_round |= parts.home.has_more();
+            parts.owner.go_on_with_chats(cx);
+            parts.take_local(cx);
             parts.owner.flush(cx);
             parts.connections.close_slowest(cx);
         });

@@ -89,6 +89,10 @@ pub struct Stats {
     pub bugs: Vec<(&'static str, u64)>,
     /// Chats whose state is in memory.
     pub chats_loaded: u64,
+    /// Bytes of memory that they take.
+    pub chats_bytes: u64,
+    /// Chats that made room for others.
+    pub chats_forgotten: u64,
     /// Logins that were ended before their tokens expired.
     pub ended_sessions: u64,
     pub mesh_messages: u64,
@@ -275,6 +279,16 @@ impl Stats {
                 "rookery_chats_loaded",
                 "Chats held in memory.",
                 self.chats_loaded as f64,
+            ),
+            gauge(
+                "rookery_chats_bytes",
+                "Memory that these chats take.",
+                self.chats_bytes as f64,
+            ),
+            counter(
+                "rookery_chats_forgotten_total",
+                "Chats that were no longer held in memory, so that others could be.",
+                self.chats_forgotten,
             ),
             gauge(
                 "rookery_ended_sessions",

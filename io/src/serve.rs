@@ -88,6 +88,7 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
         allowed_origins: config.allowed_origins.clone(),
         token_keys,
         lag_limit: config.lag_limit,
+        chat_bytes: config.chat_bytes as usize,
         slow_reader: config.slow_reader,
         user_rate: config.user_rate.map_or(0, Into::into),
         user_bytes: config.user_bytes.into(),

@@ -64,6 +64,8 @@ pub struct ServerConfig {
     pub allowed_origins: Vec<Origin>,
     pub token_keys: Keys,
     pub lag_limit: Duration,
+    /// Bytes of memory that the chats of a shard may take.
+    pub chat_bytes: usize,
     pub slow_reader: Duration,
     /// Messages per second and user; 0: no limit.
     pub user_rate: u32,
@@ -447,6 +449,7 @@ fn configure_shards(
                 ticket_keys: ticket_keys.clone(),
                 entropy: seed,
                 lag_limit: config.lag_limit,
+                chat_bytes: config.chat_bytes,
                 slow_reader: config.slow_reader,
                 user_rate: config.user_rate,
                 user_bytes: config.user_bytes,

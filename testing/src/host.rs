@@ -98,6 +98,7 @@ pub fn config(id: ShardId, routing: Routing) -> ShardConfig {
         ticket_keys: keys(2),
         entropy: [3; 32],
         lag_limit: Duration::from_secs(1),
+        chat_bytes: 256 << 20,
         slow_reader: Duration::from_secs(5),
         user_rate: 0,
         user_bytes: 0,

@@ -35,6 +35,7 @@ pub(crate) fn config() -> ShardConfig {
         ticket_keys: Keys::new(Arc::new([2; 32]), Vec::new()),
         entropy: [3; 32],
         lag_limit: Duration::from_secs(1),
+        chat_bytes: 256 << 20,
         slow_reader: Duration::from_secs(5),
         user_rate: 0,
         user_bytes: 0,

@@ -1,11 +1,14 @@
 //! The chats of one partition that are in memory, or on their way there.
 
+use std::collections::VecDeque;
+
 use bytes::Bytes;
 use rookery_schema::{ChatId, Offset, UserId};
 
 use crate::context::Context;
 use crate::map::Map;
 use crate::mesh::{Asker, ChatCommand, Subscription};
+use crate::owner::budget::{Sweep, Swept};
 use crate::owner::chat::Chat;
 use crate::owner::progress::SpanId;
 use crate::owner::retries::Retries;
@@ -75,8 +78,13 @@ pub(crate) struct Chats {
     slots: Map<ChatId, Slot>,
     /// Chats that could not be read.
     unread: Retries<ChatId>,
-    /// How many chats were looked at in this round of forgetting some.
-    swept: usize,
+    /// Those that are in memory, in the order in which they are looked at to find some to forget.
+    sweep: VecDeque<ChatId>,
+    /// Those with more events than they may keep, none of which the store has yet, and where in the log the last of
+    /// these lies.
+    untrimmed: VecDeque<(Offset, ChatId)>,
+    /// Bytes of memory that those take which are in memory.
+    bytes: usize,
 }
 
 impl Chats {
@@ -89,7 +97,12 @@ impl Chats {
         self.slots.get_mut(&chat_id)
     }
 
-    /// A chat that is in memory.
+    /// Bytes of memory that chats take.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// A chat that is in memory. What changes how much of that it takes is counted by [`Self::change`].
     pub(crate) fn active(&mut self, chat_id: ChatId) -> Option<&mut Chat> {
         match self.slots.get_mut(&chat_id) {
             Some(Slot::Active(chat)) => Some(chat),
@@ -97,8 +110,40 @@ impl Chats {
         }
     }
 
-    pub(crate) fn insert(&mut self, chat: Box<Chat>) {
+    /// Changes a chat that is in memory, and counts what it takes from then on.
+    pub(crate) fn change<T>(
+        &mut self,
+        chat_id: ChatId,
+        change: impl FnOnce(&mut Chat) -> T,
+    ) -> Option<T> {
+        let Some(Slot::Active(chat)) = self.slots.get_mut(&chat_id) else {
+            return None;
+        };
+        let changed = change(chat);
+        let before = chat.count_bytes();
+        self.bytes = self.bytes + chat.counted_bytes() - before;
+        Some(changed)
+    }
+
+    /// A chat is in memory from now on.
+    pub(crate) fn insert(&mut self, mut chat: Box<Chat>, now_micros: u64) {
+        chat.used_micros = now_micros;
+        chat.was_used_since_swept();
+        chat.count_bytes();
+        self.bytes += chat.counted_bytes();
+        self.sweep.push_back(chat.id);
         self.slots.insert(chat.id, Slot::Active(chat));
+    }
+
+    /// A chat keeps more than it may until the store has everything up to here.
+    pub(crate) fn trim_later(&mut self, chat_id: ChatId, stored: Offset) {
+        self.untrimmed.push_back((stored, chat_id));
+    }
+
+    /// Takes a chat that can be trimmed; the store has all records below `stored`.
+    pub(crate) fn next_untrimmed(&mut self, stored: Offset) -> Option<ChatId> {
+        let next = self.untrimmed.pop_front_if(|(last, _)| *last < stored);
+        next.map(|(_, chat_id)| chat_id)
     }
 
     /// A chat's creation is on its way through the log.
@@ -148,20 +193,43 @@ impl Chats {
         self.unread.next(now_micros)
     }
 
-    /// Looks at the next `count` chats, and forgets those for which the closure says so.
-    pub(crate) fn sweep(&mut self, count: usize, mut is_over: impl FnMut(&mut Chat) -> bool) {
-        let mut over = Vec::new();
-        for (chat_id, slot) in self.slots.iter_mut().skip(self.swept).take(count) {
-            if let Slot::Active(chat) = slot
-                && is_over(chat)
-            {
-                over.push(*chat_id);
+    /// Has chats give up memory, those first that were not used for longest, as near as that can be told by looking at
+    /// them in turn: of who was used since, nothing is taken the first time. Their events go first, then they do; but
+    /// nothing that the store does not have, and nobody who is listened to. It has all records below `stored`.
+    pub(crate) fn sweep(&mut self, sweep: Sweep, stored: Offset, cx: &mut Context<'_>) -> Swept {
+        let mut swept = Swept::default();
+        // The second time, nobody is spared.
+        let chats = sweep.chats.min(2 * self.sweep.len());
+        while swept.bytes < sweep.bytes
+            && swept.looked_at < chats
+            && let Some(chat_id) = self.sweep.pop_front()
+        {
+            swept.looked_at += 1;
+            let Some(Slot::Active(chat)) = self.slots.get_mut(&chat_id) else {
+                cx.bug("a chat is gone that was in memory");
+                continue;
+            };
+            let before = chat.count_bytes();
+            if before != chat.counted_bytes() {
+                cx.bug("a chat takes more or less memory than was counted");
             }
+            if !chat.was_used_since_swept() {
+                if chat.forget_events(stored) {
+                    chat.count_bytes();
+                } else if chat.is_stored(stored) && chat.audience.is_empty() {
+                    self.bytes -= before;
+                    swept.bytes += before;
+                    swept.forgotten += 1;
+                    self.slots.remove(&chat_id);
+                    continue;
+                }
+            }
+            let after = chat.counted_bytes();
+            self.bytes = self.bytes + after - before;
+            swept.bytes += before.saturating_sub(after);
+            self.sweep.push_back(chat_id);
         }
-        self.swept = (self.swept + count) % self.slots.len().max(1);
-        for chat_id in over {
-            self.slots.remove(&chat_id);
-        }
+        swept
     }
 
     /// Takes everything that waits for chats to be read.

@@ -31,7 +31,7 @@ use crate::mesh::{
     Asker, ChatCommand, EndingId, NameCommand, NotAdmitted, Outcome, ShardMessage, Subscription,
     SubscriptionAnswer, UserCommand,
 };
-use crate::owner::budget::Budget;
+use crate::owner::budget::{Budget, Swept};
 use crate::owner::partition::Partition;
 
 /// Microseconds between two commits of what was stored.
@@ -44,6 +44,7 @@ pub(crate) struct Owner {
     /// How often a partition was opened.
     openings: u64,
     sync: Sync,
+    budget: Budget,
 }
 
 /// The store's syncs, which commits wait for.
@@ -271,18 +272,48 @@ impl Owner {
         }
     }
 
-    /// Hands over what this round gathered.
+    /// Lets chats that were read go on on their way into memory, as far as one round may.
+    pub(crate) fn go_on_with_chats(&mut self, cx: &mut Context<'_>) {
+        let partitions = self.partitions.len();
+        for partition in self.partitions.values_mut() {
+            partition.go_on_filling(partitions, cx);
+        }
+    }
+
+    /// Hands over what this round gathered, and keeps chats within the memory that they may take.
     pub(crate) fn flush(&mut self, cx: &mut Context<'_>) {
+        let mut chat_bytes = 0;
         for partition in self.partitions.values_mut() {
             partition.flush(cx);
+            chat_bytes += partition.chat_bytes();
         }
+        let (bytes_max, now_micros) = (cx.config.chat_bytes, cx.now.micros);
+        if let Some(excess) = self.budget.excess(chat_bytes, bytes_max, now_micros) {
+            self.sweep_chats(excess, chat_bytes, cx);
+        }
+    }
+
+    /// Has chats give up so many of the bytes that they take, as far as one round may.
+    fn sweep_chats(&mut self, excess: usize, bytes: usize, cx: &mut Context<'_>) {
+        let mut all = Swept::default();
+        let partitions = self.partitions.len();
+        for partition in self.partitions.values_mut() {
+            let sweep = Budget::sweep(excess, partition.chat_bytes(), bytes, partitions);
+            let swept = partition.sweep_chats(sweep, cx);
+            all.bytes += swept.bytes;
+            all.looked_at += swept.looked_at;
+            all.forgotten += swept.forgotten;
+        }
+        cx.stats.chats_forgotten += all.forgotten as u64;
+        let (chats, now_micros) = (self.chats(), cx.now.micros);
+        self.budget
+            .swept(all, chats, bytes.saturating_sub(all.bytes), now_micros);
     }
 
     pub(crate) fn tick(&mut self, cx: &mut Context<'_>) {
         self.begin_sync_when_due(cx);
-        let budget = Budget::new(self.chats(), self.partitions.len());
         for partition in self.partitions.values_mut() {
-            partition.tick(budget, cx);
+            partition.tick(cx);
         }
     }
 
@@ -311,6 +342,8 @@ impl Owner {
         let lags = partitions.map(|it| it.lag_micros(cx.now.micros));
         cx.stats.lag_micros = lags.max().unwrap_or_default();
         cx.stats.chats_loaded = self.chats() as u64;
+        let chat_bytes: usize = self.partitions.values().map(Partition::chat_bytes).sum();
+        cx.stats.chats_bytes = chat_bytes as u64;
     }
 
     fn chats(&self) -> usize {

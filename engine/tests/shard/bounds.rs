@@ -2,7 +2,7 @@
 
 use rookery_engine::mesh::problem::Problem;
 use rookery_engine::mesh::{
-    ChatCommand, Command, Outcome, Page, PageStart, ShardMessage, Subscription, SubscriptionAnswer,
+    ChatCommand, Command, Outcome, ShardMessage, Subscription, SubscriptionAnswer,
 };
 use rookery_engine::port::{Found, StoreFault};
 use rookery_schema::{ChatId, UserId};
@@ -190,77 +190,28 @@ fn messages_are_refused_while_the_log_does_not_deliver_what_it_confirmed() {
 }
 
 #[test]
-fn chats_that_nobody_uses_are_forgotten_above_the_bound() {
-    const CHATS_MAX: u64 = 200_000;
+fn no_round_takes_over_all_members_of_a_large_chat() {
+    const MEMBERS: usize = 100_000;
+    const MEMBERS_PER_ROUND_MAX: usize = 4096;
     let mut stage = Stage::new();
-    let user = stage.foreign_user();
-    let listened = stage.chat();
-    let wanted = Subscription {
-        chat_id: listened,
-        user_id: user,
-        stay: 1,
-    };
-    stage.tell(ShardMessage::Subscribe(wanted));
-    stage.answer_read(Ok(stored(listened, &[user])));
-    for _ in 0..CHATS_MAX {
-        let chat = stage.chat();
-        show(&mut stage, chat, user);
-        stage.answer_read(Ok(stored(chat, &[])));
-    }
-    stage.tick_after(SECOND);
-    assert_eq!(
-        stage.stats().chats_loaded,
-        CHATS_MAX + 1,
-        "all were used lately"
-    );
-    stage.tick_after(10 * SECOND);
-    assert!(stage.stats().chats_loaded <= CHATS_MAX);
-    let more: Vec<ChatId> = (0..60_000).map(|_| stage.chat()).collect();
-    for chat in more {
-        show(&mut stage, chat, user);
-        stage.answer_read(Ok(stored(chat, &[])));
-    }
-    for _ in 0..100 {
-        stage.tick_after(SECOND);
-    }
-    assert!(stage.stats().chats_loaded <= CHATS_MAX);
-    stage.reads.clear();
-    let question = show(&mut stage, listened, user);
-    assert!(stage.reads.is_empty() && stage.answer(question).is_some());
-}
+    let id = |n: usize| UserId::from_bytes((u128::MAX - n as u128).to_be_bytes());
+    let members: Vec<UserId> = (0..MEMBERS).map(id).collect();
+    let large = stage.chat();
+    let last = members[MEMBERS - 1];
+    let shown = show(&mut stage, large, last);
+    let posted = stage.post(large, last, None);
+    let before = stage.rounds;
+    stage.answer_read(Ok(stored(large, &members)));
+    let rounds = stage.rounds - before;
+    assert!(rounds >= MEMBERS / MEMBERS_PER_ROUND_MAX, "{rounds} rounds");
+    assert!(matches!(stage.answer(shown), Some(Outcome::Json { .. })));
+    stage.settle();
+    stage.assert_posted(posted);
 
-#[test]
-fn many_chats_keep_less_of_each_in_memory() {
-    const KEPT_BYTES: usize = 64 * 1024;
-    let mut stage = Stage::new();
-    let user = stage.foreign_user();
-    let chat = stage.create(&[user]);
-    let text = "x".repeat(1000);
-    for _ in 0..KEPT_BYTES / 1300 {
-        stage.post_text(chat, user, None, &text);
-        stage.settle();
-    }
-    let page = || {
-        let page = Page {
-            from: PageStart::Newest,
-            limit: 40,
-        };
-        Command::Chat(chat, ChatCommand::ShowMessages { caller: user, page })
-    };
-    let whole = stage.ask(page());
-    assert!(stage.answer(whole).is_some() && stage.reads.is_empty());
-    for _ in 0..3 * 4096 {
-        let other = stage.chat();
-        show(&mut stage, other, user);
-        stage.answer_read(Ok(stored(other, &[])));
-    }
-    for _ in 0..4 {
-        stage.tick_after(SECOND);
-    }
-    stage.ask(page());
-    assert_eq!(
-        stage.reads.len(),
-        1,
-        "the older half is read from the store"
-    );
+    let small = stage.chat();
+    let shown = show(&mut stage, small, members[0]);
+    let before = stage.rounds;
+    stage.answer_read(Ok(stored(small, &members[..100])));
+    assert_eq!(stage.rounds - before, 1);
+    assert!(matches!(stage.answer(shown), Some(Outcome::Json { .. })));
 }

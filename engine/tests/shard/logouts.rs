@@ -47,6 +47,7 @@ fn set_password(stage: &mut Stage, user: &UserRow, password: Option<&str>) -> u6
     let password = NewPassword {
         password: password.map(Into::into),
         network: IpAddr::from([192, 0, 2, 1]).into(),
+        sessions_until: EXPIRES,
     };
     let command = UserCommand::SetPassword(Box::new(password));
     let question = stage.ask(Command::User(user.user_id, command));

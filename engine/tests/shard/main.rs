@@ -13,6 +13,7 @@ mod inbox;
 mod joins;
 mod logouts;
 mod members;
+mod memory;
 mod moves;
 mod replay;
 mod stage;

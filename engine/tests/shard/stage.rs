@@ -103,6 +103,7 @@ impl Stage {
         let routing = host::routing(2, 2);
         let mut config = ShardConfig {
             login_rate: 10,
+            chat_bytes: usize::MAX,
             ..host::config(HERE, routing.clone())
         };
         change(&mut config);

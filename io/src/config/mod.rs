@@ -114,6 +114,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// Age of the oldest message not yet stored, above which new ones are refused.
     pub lag_limit: Duration,
+    /// Bytes of memory that the chats of a shard may take.
+    pub chat_bytes: u32,
     /// Age of the oldest byte not yet sent, above which a WebSocket is closed.
     pub slow_reader: Duration,
     /// Least severe lines to write to stderr.
@@ -340,6 +342,7 @@ impl Resolver<'_> {
                 .optional(&settings::TRUSTED_PROXIES)?
                 .unwrap_or_default(),
             lag_limit: self.value(&settings::LAG_LIMIT)?,
+            chat_bytes: self.value(&settings::CHAT_BYTES)?,
             slow_reader: self.value(&settings::SLOW_READER)?,
             log_level: self.value(&settings::LOG_LEVEL)?,
         })

@@ -29,6 +29,8 @@ const CONNECTIONS_PER_ADDRESS_MAX: u32 = 1_000_000;
 const LAG_LIMIT_SECONDS_MIN: f64 = 0.01;
 /// An hour: whoever waits longer does not want a limit.
 const LAG_LIMIT_SECONDS_MAX: f64 = 3600.0;
+/// Below this, chats with many members would be read again for each message.
+const CHAT_BYTES_MIN: u32 = 16 << 20;
 /// Below this, a client would be closed for a pause of its network.
 const SLOW_READER_SECONDS_MIN: f64 = 0.5;
 /// Above this, what waits for one who is gone would be kept longer than their silence is borne.
@@ -88,7 +90,7 @@ impl<D: Domain> Described for Setting<D> {
 }
 
 /// All settings, in the order in which they are listed.
-pub(super) static ALL: [&dyn Described; 33] = [
+pub(super) static ALL: [&dyn Described; 34] = [
     &LISTEN,
     &ADMIN_LISTEN,
     &PUBLIC_URL,
@@ -120,6 +122,7 @@ pub(super) static ALL: [&dyn Described; 33] = [
     &CONNECTIONS_PER_ADDRESS,
     &TRUSTED_PROXIES,
     &LAG_LIMIT,
+    &CHAT_BYTES,
     &SLOW_READER,
     &LOG_LEVEL,
 ];
@@ -421,6 +424,14 @@ pub(super) static LAG_LIMIT: Setting<Seconds> = setting(
     "Refuse changes (503) while the oldest one not yet in the store is older, and messages that waited for \
      longer to be read",
     Seconds(LAG_LIMIT_SECONDS_MIN..=LAG_LIMIT_SECONDS_MAX),
+);
+
+pub(super) static CHAT_BYTES: Setting<Number> = setting(
+    "chat-bytes",
+    "N",
+    "268435456",
+    "Bytes of memory that the chats of a shard may take, above which those least used are forgotten",
+    Number(CHAT_BYTES_MIN..=u32::MAX),
 );
 
 pub(super) static SLOW_READER: Setting<Seconds> = setting(

@@ -91,6 +91,7 @@ fn defaults_are_those_of_the_contract() {
         connections_per_address: None,
         trusted_proxies: Vec::new(),
         lag_limit: Duration::from_secs(1),
+        chat_bytes: 268_435_456,
         slow_reader: Duration::from_secs(5),
         log_level: LevelFilter::INFO,
     };
@@ -127,7 +128,7 @@ fn flags_win_over_variables_over_the_file_over_defaults() {
 }
 
 /// A value other than the default for every setting, as in a flag.
-const EVERY: [(&str, &str); 32] = [
+const EVERY: [(&str, &str); 33] = [
     ("listen", "0.0.0.0:80"),
     ("admin-listen", "[::1]:9100"),
     ("public-url", "https://chat.example,http://localhost:8000"),
@@ -161,6 +162,7 @@ const EVERY: [(&str, &str); 32] = [
     ("connections-per-address", "9"),
     ("trusted-proxies", "10.0.0.0/8,::1/128"),
     ("lag-limit", "2.5"),
+    ("chat-bytes", "20000000"),
     ("slow-reader", "7.5"),
     ("log-level", "debug"),
 ];
@@ -178,6 +180,7 @@ fn every_setting_can_be_a_flag_a_variable_or_a_key() {
         }
     );
     assert_eq!(by_flag.lag_limit, Duration::from_millis(2500));
+    assert_eq!(by_flag.chat_bytes, 20_000_000);
     assert_eq!(by_flag.slow_reader, Duration::from_millis(7500));
     assert_eq!(by_flag.user_rate.map(NonZeroU32::get), Some(7));
     assert_eq!(by_flag.durability, Durability::Os);
@@ -354,6 +357,7 @@ fn a_value_out_of_bounds_is_refused_with_what_is_allowed() {
         ("lag-limit", "inf", "seconds from 0.01 to 3600"),
         ("lag-limit", "NaN", "seconds from 0.01 to 3600"),
         ("lag-limit", "1s", "seconds from 0.01 to 3600"),
+        ("chat-bytes", "16777215", "from 16777216 to 4294967295"),
         ("slow-reader", "0.4", "seconds from 0.5 to 60"),
         ("slow-reader", "61", "seconds from 0.5 to 60"),
         ("log-level", "loud", "error, warn, info, debug or trace"),

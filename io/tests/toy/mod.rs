@@ -276,6 +276,7 @@ pub(crate) fn config(cpus: &[Option<usize>]) -> ServerConfig {
         allowed_origins: Vec::new(),
         token_keys: rookery_testing::host::keys(1),
         lag_limit: Duration::from_secs(1),
+        chat_bytes: 256 << 20,
         slow_reader: Duration::from_secs(5),
         user_rate: 0,
         user_bytes: 0,

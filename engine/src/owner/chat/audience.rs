@@ -3,6 +3,10 @@
 use rookery_schema::{ShardId, UserId};
 
 use crate::map::Set;
+use crate::owner::budget::{allocated, allocated_table};
+
+/// A table that has room for so many times what is in it is made anew.
+const SPARSE: usize = 8;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -10,12 +14,24 @@ pub(crate) struct Audience {
     subscribers: Set<UserId>,
     /// How many subscribers each home shard has; none that has none.
     interest: Vec<(ShardId, u32)>,
+    /// Bytes of memory that both take.
+    bytes: usize,
 }
 
 impl Audience {
     /// Whether nobody is connected.
     pub(crate) fn is_empty(&self) -> bool {
         self.subscribers.is_empty()
+    }
+
+    /// Bytes of memory that it takes, besides itself.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn count_bytes(&mut self) {
+        self.bytes = allocated_table(self.subscribers.capacity(), size_of::<UserId>())
+            + allocated(self.interest.capacity() * size_of::<(ShardId, u32)>());
     }
 
     /// The shards that get the chat's events.
@@ -31,11 +47,16 @@ impl Audience {
             Some((_, count)) => *count += 1,
             None => self.interest.push((home, 1)),
         }
+        self.count_bytes();
     }
 
     pub(crate) fn remove(&mut self, user: UserId, home: ShardId) {
         if !self.subscribers.remove(&user) {
             return;
+        }
+        // All who join count as connected until their homes say otherwise.
+        if self.subscribers.len() < self.subscribers.capacity() / SPARSE {
+            self.subscribers.shrink_to_fit();
         }
         if let Some(index) = self.interest.iter().position(|(shard, _)| *shard == home) {
             self.interest[index].1 -= 1;
@@ -43,6 +64,7 @@ impl Audience {
                 self.interest.swap_remove(index);
             }
         }
+        self.count_bytes();
     }
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod sample;
 use std::rc::Rc;
 
 use bytes::Bytes;
+use foldhash::fast::RandomState;
 use indexmap::IndexSet;
 use rookery_schema::event::{Event, EventKind, put_json_text, put_members, put_user_id};
 use rookery_schema::limits::{CHAT_MEMBERS_MAX, MEMBERS_SHOWN_MAX};
@@ -21,11 +22,22 @@ use crate::json_page::JsonPage;
 use crate::mesh::{
     Activity, ChatSummary, Created, EventBatch, MembersPage, Outcome, PageCursor, ShardMessage,
 };
+use crate::owner::budget::{allocated, allocated_table};
 use crate::owner::chat::audience::Audience;
 pub(crate) use crate::owner::chat::recent::{Recent, Shown};
 
+/// A list of members that has room for so many times as many is made anew.
+const SPARSE: usize = 8;
 /// Events read with a chat from the store.
 pub(crate) const RECENT_EVENTS_LOADED: usize = 32;
+
+/// Bytes of stored events of a chat that are kept in memory.
+const RECENT_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of memory that a chat takes which has nothing: itself, and its places in the table of chats and in the order
+/// in which they are looked at, which may be half empty.
+const CHAT_BYTES: usize = allocated(size_of::<Chat>())
+    + 2 * (size_of::<ChatId>() + size_of::<[usize; 4]>() + 1)
+    + 2 * size_of::<ChatId>();
 
 /// Where a record lies in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,16 +53,22 @@ pub(crate) struct Chat {
     name: Box<str>,
     created_at: Timestamp,
     /// In the order in which they became members.
-    members: IndexSet<UserId, foldhash::fast::RandomState>,
+    members: IndexSet<UserId, RandomState>,
+    /// Bytes of memory that these take.
+    members_bytes: usize,
     head: Head,
     recent: Recent,
-    /// The newest message, as history shows it.
-    latest_message: Option<Shown>,
     active_at: Timestamp,
     pub(crate) audience: Audience,
     outgoing: Outgoing,
     /// When it was last asked for or changed, in microseconds.
     pub(crate) used_micros: u64,
+    /// The same, as it was when the chat was last looked at to find one to forget.
+    swept_micros: u64,
+    /// More events than it may keep wait for the store to have them.
+    pub(crate) awaits_trim: bool,
+    /// Bytes of memory that count for it.
+    counted_bytes: usize,
 }
 
 /// Events that were applied and are about to be sent.
@@ -73,48 +91,57 @@ struct OutgoingEvent {
 impl Chat {
     /// A chat that a record creates; it has no events yet.
     pub(crate) fn created(record: &ChatCreated<'_>) -> Self {
-        Self {
-            id: record.chat_id,
-            name: record.name.into(),
+        let chat = ChatRow {
+            chat_id: record.chat_id,
+            name: record.name.to_owned(),
             created_at: record.at,
-            members: record.members.iter().collect(),
+        };
+        let mut this = Self::new(chat, record.members.len());
+        this.add_members(record.members.iter());
+        this
+    }
+
+    /// A chat with nothing but room for so many members.
+    fn new(chat: ChatRow, members: usize) -> Self {
+        let mut this = Self {
+            id: chat.chat_id,
+            name: chat.name.into(),
+            created_at: chat.created_at,
+            members: IndexSet::with_capacity_and_hasher(members, RandomState::default()),
+            members_bytes: 0,
             head: Head::default(),
             recent: Recent::default(),
-            latest_message: None,
-            active_at: record.at,
+            active_at: chat.created_at,
             audience: Audience::default(),
             outgoing: Outgoing::default(),
             used_micros: 0,
-        }
+            swept_micros: 0,
+            awaits_trim: false,
+            counted_bytes: 0,
+        };
+        this.count_members();
+        this
     }
 
-    /// A chat as the store has it.
-    pub(crate) fn stored(stored: StoredChat) -> Self {
+    /// A chat as the store has it, but for its members, of whom there are so many.
+    pub(crate) fn stored(stored: StoredChat, members: usize) -> Self {
         let StoredChat {
             chat,
-            members,
+            members: _,
             head,
             recent,
             messages,
             latest_message,
         } = stored;
-        let mut this = Self {
-            id: chat.chat_id,
-            name: chat.name.into(),
-            created_at: chat.created_at,
-            members: members.into_iter().collect(),
-            head,
-            recent: Recent::default(),
-            latest_message: latest_message.map(|message| Shown::Standing(Rc::new(message))),
-            active_at: chat.created_at,
-            audience: Audience::default(),
-            outgoing: Outgoing::default(),
-            used_micros: 0,
-        };
+        let mut this = Self::new(chat, members);
+        this.head = head;
+        this.recent = Recent::with_latest(latest_message);
         for row in recent {
             if let Some(json) = encode_row(&row) {
                 this.active_at = event_time(&row).unwrap_or(this.active_at);
+                let bytes = json.len();
                 this.recent.push(row.head.seq, row.head.offset, json);
+                this.recent.end_buffer(bytes);
             }
         }
         for message in messages {
@@ -124,6 +151,14 @@ impl Chat {
                 .push_message(seq, amended.then(|| Rc::new(message)));
         }
         this
+    }
+
+    /// Adds members for whom there is room.
+    pub(crate) fn add_members(&mut self, members: impl Iterator<Item = UserId>) {
+        // To extend a set would make room for them again.
+        for member in members {
+            self.members.insert(member);
+        }
     }
 
     pub(crate) fn is_member(&self, user: UserId) -> bool {
@@ -148,12 +183,25 @@ impl Chat {
 
     /// Adds a member; false where they are one already. Only the fold may do that.
     pub(super) fn insert_member(&mut self, user: UserId) -> bool {
-        self.members.insert(user)
+        let is_new = self.members.insert(user);
+        self.count_members();
+        is_new
     }
 
     /// Removes a member; false where they are none. Only the fold may do that.
     pub(super) fn remove_member(&mut self, user: UserId) -> bool {
-        self.members.shift_remove(&user)
+        let was_member = self.members.shift_remove(&user);
+        if self.members.len() < self.members.capacity() / SPARSE {
+            self.members.shrink_to_fit();
+        }
+        self.count_members();
+        was_member
+    }
+
+    fn count_members(&mut self) {
+        let room = self.members.capacity();
+        self.members_bytes = allocated(room * size_of::<(u64, UserId)>())
+            + allocated_table(room, size_of::<usize>());
     }
 
     /// The newest event's number.
@@ -213,17 +261,18 @@ impl Chat {
         let Some(first) = events.first().map(|event| event.seq) else {
             return;
         };
+        let buffer_bytes = lines.capacity();
         let lines = Bytes::from(lines);
         let mut start = 0;
         for event in &events {
             let json = lines.slice(start..event.end);
             start = event.end + 1;
-            self.recent.push(event.seq, event.offset, json.clone());
+            self.recent.push(event.seq, event.offset, json);
             if event.kind == EventKind::Message {
                 self.recent.push_message(event.seq, None);
-                self.latest_message = Some(Shown::AsSaid(json));
             }
         }
+        self.recent.end_buffer(buffer_bytes);
         let batch = EventBatch {
             chat_id: self.id,
             from: cx.id(),
@@ -240,9 +289,49 @@ impl Chat {
         }
     }
 
-    /// Forgets old events above so many bytes, but none that the store does not have yet.
-    pub(crate) fn trim(&mut self, stored: Offset, bytes_max: usize) {
-        self.recent.trim(stored, bytes_max);
+    /// Forgets old events beyond what a chat may keep, but none that the store does not have yet: it has all records
+    /// below `stored`. True where there is more to forget once it has.
+    pub(crate) fn trim(&mut self, stored: Offset) -> bool {
+        self.recent.trim(stored, RECENT_BYTES_MAX)
+    }
+
+    /// Forgets all events that the store has; false where there are none.
+    pub(crate) fn forget_events(&mut self, stored: Offset) -> bool {
+        let before = self.recent.events();
+        self.recent.trim(stored, 0);
+        self.recent.events() < before
+    }
+
+    /// Whether somebody has asked for it, or it was changed, since this was last called.
+    pub(crate) const fn was_used_since_swept(&mut self) -> bool {
+        let was_used = self.swept_micros != self.used_micros;
+        self.swept_micros = self.used_micros;
+        was_used
+    }
+
+    /// Counts the memory that it takes; returns what counted before.
+    pub(crate) fn count_bytes(&mut self) -> usize {
+        let bytes = self.bytes();
+        std::mem::replace(&mut self.counted_bytes, bytes)
+    }
+
+    /// Bytes of memory that were counted last.
+    pub(crate) const fn counted_bytes(&self) -> usize {
+        self.counted_bytes
+    }
+
+    /// Bytes of memory that it takes now, but for what is about to be sent: it is counted for each event.
+    fn bytes(&self) -> usize {
+        CHAT_BYTES
+            + allocated(self.name.len())
+            + self.members_bytes
+            + self.recent.bytes()
+            + self.audience.bytes()
+    }
+
+    /// Where in the log its newest event lies.
+    pub(crate) const fn head_offset(&self) -> Offset {
+        self.head.offset
     }
 
     /// Whether every event is in the store, so that the chat can be forgotten.
@@ -322,7 +411,7 @@ impl Chat {
 
     /// The chat as its members' inboxes show it.
     pub(crate) fn summary(&self) -> ChatSummary {
-        let last_message = self.latest_message.as_ref().map(|message| {
+        let last_message = self.recent.latest_message().map(|message| {
             let mut shown = Vec::new();
             message.put(&mut shown);
             shown
@@ -342,6 +431,7 @@ fn encode_row(row: &EventRow) -> Option<Bytes> {
     let event = Event::of(&Record::decode(&row.record).ok()?)?;
     let mut json = Vec::new();
     event.encode(row.head.seq, &mut json);
+    json.shrink_to_fit();
     Some(json.into())
 }
 

@@ -11,14 +11,23 @@ use rookery_schema::event::put_history_message;
 use rookery_schema::message::Message;
 use rookery_schema::{Offset, Seq};
 
+use crate::owner::budget::{allocated, allocated_shared};
+
 /// Stored events of one chat kept in memory.
 const EVENTS_MAX: usize = 128;
+/// Bytes of a buffer that may be kept for the sake of others in it.
+const KEPT_BYTES_MAX: usize = 64 * 1024;
+/// A queue that has room for so many times what may be in it is made anew.
+const SPARSE: usize = 4;
 
 /// An event as it was sent.
 #[derive(Debug)]
 struct SaidEvent {
     offset: Offset,
+    /// In a buffer with those that were sent together with it.
     json: Bytes,
+    /// Bytes of memory that the buffer takes, where this is the last in it.
+    buffer_bytes: usize,
 }
 
 /// A message as history shows it.
@@ -47,6 +56,26 @@ impl Shown {
             Self::Standing(message) => message.encode(out),
         }
     }
+
+    /// What is kept of it when its event is forgotten: nothing else that lies in the event's buffer.
+    fn apart(self) -> Self {
+        match self {
+            Self::AsSaid(event) => Self::AsSaid(Bytes::copy_from_slice(&event)),
+            Self::Standing(_) => self,
+        }
+    }
+
+    /// Bytes of memory that it takes, with a buffer of its own.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::AsSaid(event) => allocated_shared(event.len()),
+            Self::Standing(message) => standing_bytes(message),
+        }
+    }
+}
+
+fn standing_bytes(message: &Message) -> usize {
+    allocated(message.memory_bytes() + 2 * size_of::<usize>())
 }
 
 /// See the module.
@@ -59,26 +88,64 @@ pub(crate) struct Recent {
     event_bytes: usize,
     /// Those among the events that are messages.
     messages: VecDeque<StandingMessage>,
+    /// The newest message, where it is not among them.
+    latest: Option<Shown>,
+    /// Bytes of memory that buffers, amended messages and the latest one take.
+    held_bytes: usize,
 }
 
 impl Recent {
+    /// Nothing but the newest message.
+    pub(crate) fn with_latest(message: Option<Message>) -> Self {
+        let mut this = Self::default();
+        if let Some(message) = message {
+            this.keep_latest(Shown::Standing(Rc::new(message)));
+        }
+        this
+    }
+
     /// Notes the event after the last one.
     pub(crate) fn push(&mut self, seq: Seq, offset: Offset, json: Bytes) {
         let follows = seq.0 == self.first.0 + self.events.len() as u64;
         debug_assert!(self.events.is_empty() || follows, "a gap in front of {seq}");
         if !follows {
-            *self = Self::default();
-            self.first = seq;
+            self.begin_at(seq);
         }
         self.event_bytes += json.len();
-        self.events.push_back(SaidEvent { offset, json });
+        self.events.push_back(SaidEvent {
+            offset,
+            json,
+            buffer_bytes: 0,
+        });
+    }
+
+    /// Forgets all events: others follow.
+    #[cold]
+    fn begin_at(&mut self, seq: Seq) {
+        self.trim(Offset(u64::MAX), 0);
+        self.first = seq;
+    }
+
+    /// Notes that the events since this was last called lie in one buffer of so many bytes.
+    pub(crate) fn end_buffer(&mut self, capacity: usize) {
+        if let Some(last) = self.events.back_mut() {
+            last.buffer_bytes = allocated_shared(capacity);
+            self.held_bytes += last.buffer_bytes;
+        }
     }
 
     /// Notes that an event that is here is a message, and how it stands where it was amended.
     pub(crate) fn push_message(&mut self, seq: Seq, amended: Option<Rc<Message>>) {
-        if self.said(seq).is_some() {
-            self.messages.push_back(StandingMessage { seq, amended });
+        if self.said(seq).is_none() {
+            return;
         }
+        if let Some(message) = &amended {
+            self.held_bytes += standing_bytes(message);
+        }
+        if let Some(latest) = self.latest.take() {
+            self.held_bytes -= latest.bytes();
+        }
+        self.messages.push_back(StandingMessage { seq, amended });
     }
 
     /// The lowest seq from which on all events are here; `None` where there are none.
@@ -102,24 +169,106 @@ impl Recent {
         })
     }
 
+    /// The newest message, whether or not its event is here.
+    pub(crate) fn latest_message(&self) -> Option<Shown> {
+        let newest = self.messages().next_back().map(|(_, shown)| shown);
+        newest.or_else(|| self.latest.clone())
+    }
+
+    /// Bytes of memory that it takes, besides itself.
+    pub(crate) fn bytes(&self) -> usize {
+        self.held_bytes
+            + allocated(self.events.capacity() * size_of::<SaidEvent>())
+            + allocated(self.messages.capacity() * size_of::<StandingMessage>())
+    }
+
     fn said(&self, seq: Seq) -> Option<&Bytes> {
         let index = seq.0.checked_sub(self.first.0)?;
         self.events.get(index as usize).map(|event| &event.json)
     }
 
     /// Forgets old events above so many bytes, but none that the store does not have yet; it has all of
-    /// the partition's records below `stored`.
-    pub(crate) fn trim(&mut self, stored: Offset, bytes_max: usize) {
-        while let Some(oldest) = self.events.front() {
-            let over = self.events.len() > EVENTS_MAX || self.event_bytes > bytes_max;
-            if !over || oldest.offset >= stored {
-                break;
-            }
-            self.event_bytes -= oldest.json.len();
-            self.events.pop_front();
-            let first = self.first;
-            self.messages.pop_front_if(|message| message.seq == first);
-            self.first = first.next();
+    /// the partition's records below `stored`. True where there is more to forget once it has.
+    pub(crate) fn trim(&mut self, stored: Offset, bytes_max: usize) -> bool {
+        let mut is_cut = false;
+        while self.exceeds(bytes_max)
+            && let Some(oldest) = self.events.pop_front_if(|oldest| oldest.offset < stored)
+        {
+            is_cut = oldest.buffer_bytes == 0;
+            self.forget(oldest);
+        }
+        if is_cut {
+            self.leave_cut_buffer();
+        }
+        self.give_back_room();
+        self.exceeds(bytes_max)
+    }
+
+    fn exceeds(&self, bytes_max: usize) -> bool {
+        self.events.len() > EVENTS_MAX || self.event_bytes > bytes_max
+    }
+
+    /// Counts the oldest event as gone, and keeps its message where that is the newest.
+    fn forget(&mut self, oldest: SaidEvent) {
+        self.event_bytes -= oldest.json.len();
+        self.held_bytes -= oldest.buffer_bytes;
+        let first = self.first;
+        self.first = first.next();
+        let Some(message) = self.messages.pop_front_if(|message| message.seq == first) else {
+            return;
+        };
+        if let Some(amended) = &message.amended {
+            self.held_bytes -= standing_bytes(amended);
+        }
+        if self.messages.is_empty() {
+            let shown = message.amended.map(Shown::Standing);
+            self.keep_latest(shown.unwrap_or(Shown::AsSaid(oldest.json)));
+        }
+    }
+
+    fn keep_latest(&mut self, message: Shown) {
+        let latest = message.apart();
+        self.held_bytes += latest.bytes();
+        self.latest = Some(latest);
+    }
+
+    /// Copies the oldest events, where their buffer is kept for much more than they need: those that were forgotten
+    /// are in it as well. So an event is copied at most once for as many bytes that were given up.
+    fn leave_cut_buffer(&mut self) {
+        if self.held_bytes <= self.event_bytes + KEPT_BYTES_MAX {
+            return;
+        }
+        let Some(last) = self.events.iter().position(|it| it.buffer_bytes > 0) else {
+            return;
+        };
+        let bytes: usize = self.events.range(..=last).map(|it| it.json.len()).sum();
+        let buffer_bytes = self.events[last].buffer_bytes;
+        if buffer_bytes <= bytes + bytes.max(KEPT_BYTES_MAX) {
+            return;
+        }
+        let mut copy = Vec::with_capacity(bytes);
+        for event in self.events.range(..=last) {
+            copy.extend_from_slice(&event.json);
+        }
+        let copy = Bytes::from(copy);
+        let mut start = 0;
+        for event in self.events.range_mut(..=last) {
+            let end = start + event.json.len();
+            event.json = copy.slice(start..end);
+            start = end;
+        }
+        self.events[last].buffer_bytes = allocated_shared(bytes);
+        self.held_bytes = self.held_bytes - buffer_bytes + allocated_shared(bytes);
+    }
+
+    /// Makes the queues smaller after there were many events.
+    fn give_back_room(&mut self) {
+        if self.events.is_empty() {
+            self.events = VecDeque::new();
+            self.messages = VecDeque::new();
+        } else if self.events.capacity() > SPARSE * self.events.len().max(EVENTS_MAX) {
+            self.events.shrink_to_fit();
+            self.messages.shrink_to_fit();
         }
     }
 }

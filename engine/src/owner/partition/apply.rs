@@ -21,6 +21,9 @@ use crate::owner::progress::{OnStored, SpanId};
 #[cfg(test)]
 mod tests;
 
+/// The chat of a record stays in memory until that is applied.
+const GONE: &str = "a chat is gone while a record of it is applied";
+
 /// A record that is being applied.
 #[derive(Clone, Copy)]
 struct Applying<'a> {
@@ -76,6 +79,7 @@ impl Partition {
     pub(super) fn release(&mut self, span: SpanId, cx: &mut Context<'_>) {
         if let Some(on_stored) = self.progress.release(span, cx) {
             self.stored(on_stored, cx);
+            self.trim_stored();
             self.steer_delivery(cx);
         }
     }
@@ -247,7 +251,8 @@ impl Partition {
     ) {
         match applying.record {
             Record::ChatCreated(created) if self.chats.active(chat_id).is_none() => {
-                self.chats.insert(Box::new(Chat::created(created)));
+                let chat = Box::new(Chat::created(created));
+                self.chats.insert(chat, cx.now.micros);
             }
             // Events up to here are not for the one who joins.
             Record::MemberAdded(_) => self.flush_chat(chat_id, None, cx),
@@ -305,9 +310,7 @@ impl Partition {
             Folded::Left(user_id) => {
                 // Events from here on are not for the one who left.
                 self.flush_chat(chat_id, Some(user_id), cx);
-                if let Some(chat) = self.chat_of_record(chat_id, cx) {
-                    chat.audience.remove(user_id, cx.routing.home(user_id));
-                }
+                self.unsubscribe(chat_id, &[user_id], cx);
                 let key = ChangeKey::Removed(chat_id, user_id);
                 self.answer_when_stored(span, key, || Outcome::Done, cx);
             }
@@ -358,7 +361,7 @@ impl Partition {
     fn chat_of_record(&mut self, chat_id: ChatId, cx: &mut Context<'_>) -> Option<&mut Chat> {
         let chat = self.chats.active(chat_id);
         if chat.is_none() {
-            cx.bug("a chat is gone while a record of it is applied");
+            cx.bug(GONE);
         }
         chat
     }
@@ -378,10 +381,13 @@ impl Partition {
         under_earlier: bool,
         cx: &mut Context<'_>,
     ) {
-        if let Some(chat) = self.chat_of_record(chat_id, cx) {
+        let counted = self.chats.change(chat_id, |chat| {
             for &member in &members {
                 chat.audience.add(member, cx.routing.home(member));
             }
+        });
+        if counted.is_none() {
+            cx.bug(GONE);
         }
         let from = cx.id();
         send_to_homes(&members, cx, |users| ShardMessage::Joined {
@@ -470,12 +476,18 @@ impl Partition {
         self.touched = touched;
     }
 
+    /// Sends what was applied to one chat, and counts what it takes of memory since.
     fn flush_chat(&mut self, chat_id: ChatId, leaver: Option<UserId>, cx: &mut Context<'_>) {
-        let (stored, bytes_max) = (self.progress.stored(), self.budget.recent_bytes_max);
+        let stored = self.progress.stored();
         // A chat that was never created has nothing to send, and neither has one that was forgotten since.
-        if let Some(chat) = self.chats.active(chat_id) {
+        let untrimmed = self.chats.change(chat_id, |chat| {
             chat.flush(leaver, cx);
-            chat.trim(stored, bytes_max);
+            let is_first = !chat.awaits_trim;
+            chat.awaits_trim |= chat.trim(stored);
+            (is_first && chat.awaits_trim).then_some(chat.head_offset())
+        });
+        if let Some(Some(last)) = untrimmed {
+            self.chats.trim_later(chat_id, last);
         }
     }
 }

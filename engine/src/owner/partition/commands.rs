@@ -291,27 +291,29 @@ impl Partition {
     /// The same for a chat that is in memory if it exists.
     pub(super) fn subscribe_loaded(&mut self, wanted: Subscription, cx: &mut Context<'_>) {
         let home = cx.routing.home(wanted.user_id);
-        let chat = self.chats.active(wanted.chat_id);
-        let answer = match chat.filter(|chat| chat.is_member(wanted.user_id)) {
-            Some(chat) => {
+        let is_member = self.chats.change(wanted.chat_id, |chat| {
+            let is_member = chat.is_member(wanted.user_id);
+            if is_member {
                 chat.audience.add(wanted.user_id, home);
-                SubscriptionAnswer::Accepted
             }
-            None => SubscriptionAnswer::NoMember,
+            is_member
+        });
+        let answer = match is_member {
+            Some(true) => SubscriptionAnswer::Accepted,
+            Some(false) | None => SubscriptionAnswer::NoMember,
         };
         cx.send(home, ShardMessage::Subscribed { wanted, answer });
     }
 
     pub(crate) fn unsubscribe(&mut self, chat_id: ChatId, users: &[UserId], cx: &Context<'_>) {
-        match self.chats.get_mut(chat_id) {
-            Some(Slot::Active(chat)) => {
-                for &user in users {
-                    chat.audience.remove(user, cx.routing.home(user));
-                }
-            }
-            Some(Slot::Loading(parking)) => parking.unsubscribe(users),
-            Some(Slot::Fresh) | None => {}
+        if let Some(Slot::Loading(parking)) = self.chats.get_mut(chat_id) {
+            return parking.unsubscribe(users);
         }
+        self.chats.change(chat_id, |chat| {
+            for &user in users {
+                chat.audience.remove(user, cx.routing.home(user));
+            }
+        });
     }
 }
 

@@ -1,25 +1,37 @@
 //! How much of its chats a partition keeps in memory.
 
+use rookery_schema::ChatId;
+
 use crate::context::Context;
-use crate::owner::budget::Budget;
+use crate::owner::budget::{Sweep, Swept};
 use crate::owner::partition::Partition;
 
-/// Microseconds a chat is kept at least after it was used.
-const CHAT_IDLE_MICROS: u64 = 10_000_000;
-
 impl Partition {
-    /// Takes memory from chats once there are many, and forgets those that nobody used for a while when
-    /// there are too many.
-    pub(super) fn sweep_chats(&mut self, budget: Budget, cx: &Context<'_>) {
-        self.budget = budget;
-        if budget.is_ample() {
-            return;
+    /// Bytes of memory that its chats take.
+    pub(crate) const fn chat_bytes(&self) -> usize {
+        self.chats.bytes()
+    }
+
+    /// Has chats give up memory.
+    pub(crate) fn sweep_chats(&mut self, sweep: Sweep, cx: &mut Context<'_>) -> Swept {
+        self.chats.sweep(sweep, self.progress.stored(), cx)
+    }
+
+    /// Trims chats that kept more than they may since the store did not have it.
+    pub(super) fn trim_stored(&mut self) {
+        while let Some(chat_id) = self.chats.next_untrimmed(self.progress.stored()) {
+            self.trim(chat_id);
         }
-        let (stored, now_micros) = (self.progress.stored(), cx.now.micros);
-        self.chats.sweep(budget.swept, |chat| {
-            chat.trim(stored, budget.recent_bytes_max);
-            let idle = chat.used_micros + CHAT_IDLE_MICROS < now_micros;
-            budget.too_many && idle && chat.is_stored(stored) && chat.audience.is_empty()
+    }
+
+    fn trim(&mut self, chat_id: ChatId) {
+        let stored = self.progress.stored();
+        let again = self.chats.change(chat_id, |chat| {
+            chat.awaits_trim = chat.trim(stored);
+            chat.awaits_trim.then_some(chat.head_offset())
         });
+        if let Some(Some(last)) = again {
+            self.chats.trim_later(chat_id, last);
+        }
     }
 }

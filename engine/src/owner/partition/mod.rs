@@ -6,6 +6,7 @@ mod admissions;
 mod apply;
 mod closing;
 mod commands;
+mod loading;
 mod memory;
 mod passwords;
 mod registrations;
@@ -24,16 +25,15 @@ use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, Invited, NewPassword, Outcome, ShardMessage, UserVersion};
 use crate::owner::admissions::Admissions;
 use crate::owner::appends::{APPEND_DEADLINE_MICROS, Appends, Pending};
-use crate::owner::budget::Budget;
 use crate::owner::changes::{ChangeKey, Changes};
-use crate::owner::chat::{Chat, RECENT_EVENTS_LOADED};
-use crate::owner::chats::{Chats, Parked};
+use crate::owner::chats::Chats;
 use crate::owner::dedup::DedupWindow;
 use crate::owner::delivery::Delivery;
 use crate::owner::endings::Endings;
 use crate::owner::history::{PageKey, PartialPage};
 use crate::owner::logins::Logins;
 use crate::owner::names::Names;
+use crate::owner::partition::loading::Filling;
 use crate::owner::progress::{Progress, SpanId};
 
 /// Bytes of records on their way into the store above which the log delivers no more of what it has.
@@ -105,9 +105,10 @@ pub(crate) struct Partition {
     /// The spans of records that are becoming dead letters, oldest first.
     dead_letters: VecDeque<SpanId>,
     chats: Chats,
+    /// Chats that were read, and have so many members that these are taken over in several rounds.
+    filling: VecDeque<Filling>,
     /// Chats with events that were applied and not sent yet.
     touched: Vec<ChatId>,
-    budget: Budget,
     names: Names,
     logins: Logins,
     /// Who waits for a change to be in the store.
@@ -138,8 +139,8 @@ impl Partition {
             paused: false,
             dead_letters: VecDeque::new(),
             chats: Chats::default(),
+            filling: VecDeque::new(),
             touched: Vec::new(),
-            budget: Budget::default(),
             names: Names::default(),
             logins: Logins::default(),
             changes: Changes::default(),
@@ -344,77 +345,6 @@ impl Partition {
         }
     }
 
-    fn read_chat(&mut self, chat_id: ChatId, cx: &mut Context<'_>) {
-        let read = Read::Chat {
-            chat_id,
-            recent: RECENT_EVENTS_LOADED,
-        };
-        self.read(PartitionRead::Chat(chat_id), read, cx);
-    }
-
-    /// Puts something behind the reading of a chat, beginning that where it is not under way.
-    fn park(&mut self, chat_id: ChatId, parked: Parked, cx: &mut Context<'_>) {
-        if self.chats.park(chat_id, parked, cx) {
-            self.read_chat(chat_id, cx);
-        }
-    }
-
-    fn chat_read(
-        &mut self,
-        chat_id: ChatId,
-        outcome: Result<Found, StoreFault>,
-        cx: &mut Context<'_>,
-    ) {
-        let Some(parked) = self.chats.end_loading(chat_id) else {
-            return cx.bug("a chat was read that nobody asked for");
-        };
-        match outcome {
-            Ok(Found::Chat(stored)) => {
-                if let Some(stored) = stored {
-                    let events = stored.recent.len();
-                    let chat = Chat::stored(*stored);
-                    if chat.recent().events() < events {
-                        cx.bug("the store holds an event that can't be read");
-                    }
-                    self.chats.insert(Box::new(chat));
-                }
-            }
-            Ok(
-                Found::Messages(_) | Found::Chats(_) | Found::Users(_) | Found::EndedSessions(_),
-            ) => {
-                cx.bug("the store answered something else than a chat");
-                return self.chat_not_read(chat_id, parked, cx);
-            }
-            Err(StoreFault) => return self.chat_not_read(chat_id, parked, cx),
-        }
-        for waiting in parked {
-            match waiting {
-                Parked::Record(record) => self.apply_parked(chat_id, &record, cx),
-                Parked::Command { asker, command } => {
-                    // What came before it counts.
-                    self.flush_touched(cx);
-                    self.serve_loaded(asker, chat_id, command, cx);
-                }
-                Parked::Subscribe(wanted) => self.subscribe_loaded(wanted, cx),
-            }
-        }
-        self.flush_touched(cx);
-    }
-
-    /// Refuses what can be refused; records stay until the chat can be read.
-    fn chat_not_read(&mut self, chat_id: ChatId, parked: Vec<Parked>, cx: &mut Context<'_>) {
-        let mut kept = Vec::new();
-        for waiting in parked {
-            match waiting {
-                Parked::Command { asker, .. } => cx.refuse(asker, Problem::STORE_UNAVAILABLE),
-                Parked::Subscribe(_) | Parked::Record(_) => kept.push(waiting),
-            }
-        }
-        if !kept.is_empty() {
-            self.chats.load_later(chat_id, kept, cx.now.micros);
-        }
-    }
-
     /// A page of older messages was read from the store.
     fn page_read(
         &mut self,
@@ -437,7 +367,7 @@ impl Partition {
         }
     }
 
-    pub(crate) fn tick(&mut self, budget: Budget, cx: &mut Context<'_>) {
+    pub(crate) fn tick(&mut self, cx: &mut Context<'_>) {
         self.answer_overdue(cx);
         self.record_session_ends(cx);
         self.end_overdue_admissions(cx);
@@ -449,7 +379,6 @@ impl Partition {
             self.read_name(username, cx);
         }
         self.logins.tick(cx.now.micros);
-        self.sweep_chats(budget, cx);
     }
 
     fn answer_overdue(&mut self, cx: &mut Context<'_>) {

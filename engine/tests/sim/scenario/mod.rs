@@ -69,6 +69,8 @@ impl Scenario {
                 AuthMode::Trust
             },
             lag_limit: Duration::from_millis(if is_short { LAG_MILLIS } else { 1_000_000 }),
+            // So few that a chat is forgotten as soon as nobody listens.
+            chat_bytes: if seed % 7 < 3 { 1 } else { 1 << 20 },
             seen: if seed.is_multiple_of(3) {
                 Seen::Whole
             } else {

@@ -113,7 +113,11 @@ impl Scenario {
             assert!(matches!(status, 401 | 503), "it was replaced: {status}");
         }
         let passwords = &self.users[user].passwords;
-        let candidates = [std::slice::from_ref(&passwords.current), &passwords.doubtful].concat();
+        let candidates = [
+            std::slice::from_ref(&passwords.current),
+            &passwords.doubtful,
+        ]
+        .concat();
         let statuses = Vec::from_iter(candidates.iter().map(|it| self.try_password(user, it)));
         if statuses.contains(&503) {
             return;

@@ -38,6 +38,7 @@ pub(crate) struct Settings {
     pub(crate) shards: u16,
     pub(crate) auth: AuthMode,
     pub(crate) lag_limit: Duration,
+    pub(crate) chat_bytes: usize,
     pub(crate) seen: Seen,
     /// Chats that a user may make and be in, and chats that they may be in; 0: no limit.
     pub(crate) chats_per_user: usize,
@@ -100,6 +101,7 @@ impl Settings {
             shards,
             auth: AuthMode::Trust,
             lag_limit: Duration::from_secs(1000),
+            chat_bytes: 1 << 20,
             seen: Seen::Whole,
             chats_per_user: 0,
             memberships_per_user: 0,

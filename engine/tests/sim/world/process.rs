@@ -53,6 +53,7 @@ impl World {
             operator_token: Some(OPERATOR_TOKEN.into()),
             chats_per_user: self.settings.chats_per_user,
             memberships_per_user: self.settings.memberships_per_user,
+            chat_bytes: self.settings.chat_bytes,
             appends_in_flight_max: 1 + self.dice.below(2),
             ..host::config(id, self.routing.clone())
         }

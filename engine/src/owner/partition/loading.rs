@@ -1,0 +1,146 @@
+//! Chats on their way from the store into memory.
+
+use std::mem;
+use std::vec;
+
+use rookery_schema::{ChatId, UserId};
+
+use crate::context::Context;
+use crate::edge::port::{Found, Read, StoreFault, StoredChat};
+use crate::mesh::problem::Problem;
+use crate::owner::chat::{Chat, RECENT_EVENTS_LOADED};
+use crate::owner::chats::Parked;
+use crate::owner::partition::{Partition, PartitionRead};
+
+/// Members of chats that were read which a shard takes over in one round: about a tenth of a millisecond.
+const MEMBERS_PER_ROUND_MAX: usize = 4096;
+
+/// A chat that was read, and whose members are being taken over.
+#[derive(Debug)]
+pub(super) struct Filling {
+    chat: Box<Chat>,
+    members: vec::IntoIter<UserId>,
+}
+
+impl Filling {
+    fn new(mut stored: StoredChat, cx: &mut Context<'_>) -> Self {
+        let members = mem::take(&mut stored.members).into_iter();
+        let events = stored.recent.len();
+        let chat = Chat::stored(stored, members.len());
+        if chat.recent().events() < events {
+            cx.bug("the store holds an event that can't be read");
+        }
+        Self {
+            chat: Box::new(chat),
+            members,
+        }
+    }
+
+    fn take_over(&mut self, count: usize) {
+        self.chat.add_members(self.members.by_ref().take(count));
+    }
+
+    fn finish(mut self) -> Box<Chat> {
+        self.take_over(usize::MAX);
+        self.chat
+    }
+}
+
+impl Partition {
+    pub(super) fn read_chat(&mut self, chat_id: ChatId, cx: &mut Context<'_>) {
+        let read = Read::Chat {
+            chat_id,
+            recent: RECENT_EVENTS_LOADED,
+        };
+        self.read(PartitionRead::Chat(chat_id), read, cx);
+    }
+
+    /// Puts something behind the reading of a chat, beginning that where it is not under way.
+    pub(super) fn park(&mut self, chat_id: ChatId, parked: Parked, cx: &mut Context<'_>) {
+        if self.chats.park(chat_id, parked, cx) {
+            self.read_chat(chat_id, cx);
+        }
+    }
+
+    /// The store answered a read of a chat.
+    pub(super) fn chat_read(
+        &mut self,
+        chat_id: ChatId,
+        outcome: Result<Found, StoreFault>,
+        cx: &mut Context<'_>,
+    ) {
+        match outcome {
+            Ok(Found::Chat(Some(stored))) => {
+                let filling = Filling::new(*stored, cx);
+                if filling.members.len() <= MEMBERS_PER_ROUND_MAX {
+                    self.chat_loaded(chat_id, Some(filling.finish()), cx);
+                } else {
+                    self.filling.push_back(filling);
+                }
+            }
+            Ok(Found::Chat(None)) => self.chat_loaded(chat_id, None, cx),
+            Ok(
+                Found::Messages(_) | Found::Chats(_) | Found::Users(_) | Found::EndedSessions(_),
+            ) => {
+                cx.bug("the store answered something else than a chat");
+                self.chat_not_read(chat_id, cx);
+            }
+            Err(StoreFault) => self.chat_not_read(chat_id, cx),
+        }
+    }
+
+    /// Takes over more members of a chat that was read, as far as one of so many partitions may in a round.
+    pub(crate) fn go_on_filling(&mut self, partitions: usize, cx: &mut Context<'_>) {
+        let Some(filling) = self.filling.front_mut() else {
+            return;
+        };
+        let count = MEMBERS_PER_ROUND_MAX.div_ceil(partitions);
+        filling.take_over(count);
+        if filling.members.len() == 0
+            && let Some(filled) = self.filling.pop_front()
+        {
+            let chat = filled.finish();
+            self.chat_loaded(chat.id, Some(chat), cx);
+        }
+        cx.effects.another_round |= !self.filling.is_empty();
+    }
+
+    /// A chat is in memory from now on, if it exists: whatever waited for that is done.
+    fn chat_loaded(&mut self, chat_id: ChatId, chat: Option<Box<Chat>>, cx: &mut Context<'_>) {
+        let Some(parked) = self.chats.end_loading(chat_id) else {
+            return cx.bug("a chat was read that nobody asked for");
+        };
+        if let Some(chat) = chat {
+            self.chats.insert(chat, cx.now.micros);
+        }
+        for waiting in parked {
+            match waiting {
+                Parked::Record(record) => self.apply_parked(chat_id, &record, cx),
+                Parked::Command { asker, command } => {
+                    // What came before it counts.
+                    self.flush_touched(cx);
+                    self.serve_loaded(asker, chat_id, command, cx);
+                }
+                Parked::Subscribe(wanted) => self.subscribe_loaded(wanted, cx),
+            }
+        }
+        self.flush_touched(cx);
+    }
+
+    /// Refuses what can be refused; records stay until the chat can be read.
+    fn chat_not_read(&mut self, chat_id: ChatId, cx: &mut Context<'_>) {
+        let Some(parked) = self.chats.end_loading(chat_id) else {
+            return cx.bug("a chat was read that nobody asked for");
+        };
+        let mut kept = Vec::new();
+        for waiting in parked {
+            match waiting {
+                Parked::Command { asker, .. } => cx.refuse(asker, Problem::STORE_UNAVAILABLE),
+                Parked::Subscribe(_) | Parked::Record(_) => kept.push(waiting),
+            }
+        }
+        if !kept.is_empty() {
+            self.chats.load_later(chat_id, kept, cx.now.micros);
+        }
+    }
+}
