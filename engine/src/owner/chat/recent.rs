@@ -276,6 +276,7 @@ impl Recent {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use rookery_schema::event::EventKind;
     use rookery_schema::record::{MessagePosted, Record};
     use rookery_schema::row::{Amendment, AmendmentRow, EventRow, Head};
@@ -324,14 +325,17 @@ mod tests {
     }
 
     fn contents(recent: &Recent) -> Vec<(u64, String)> {
-        let content = |shown: Shown| {
-            let mut out = Vec::new();
-            shown.put(&mut out);
-            let json: serde_json::Value = serde_json::from_slice(&out).expect("valid JSON");
-            json["content"].as_str().expect("a text").to_owned()
-        };
         let messages = recent.messages();
-        messages.map(|(seq, it)| (seq.0, content(it))).collect()
+        messages
+            .map(|(seq, it)| (seq.0, contents_of(&it)))
+            .collect()
+    }
+
+    fn contents_of(shown: &Shown) -> String {
+        let mut out = Vec::new();
+        shown.put(&mut out);
+        let json: serde_json::Value = serde_json::from_slice(&out).expect("valid JSON");
+        json["content"].as_str().expect("a text").to_owned()
     }
 
     #[test]
@@ -395,6 +399,73 @@ mod tests {
         assert_eq!((recent.from(), contents(&recent).len()), (Some(Seq(2)), 2));
         recent.trim(Offset(u64::MAX), 2 * event_bytes - 1);
         assert_eq!((recent.from(), contents(&recent).len()), (Some(Seq(3)), 1));
+    }
+
+    /// Events of so many bytes each that lie in one buffer, the first with this seq.
+    fn push_together(recent: &mut Recent, from: u64, count: u64, bytes: usize) {
+        let buffer = Bytes::from(vec![b'x'; count as usize * bytes]);
+        for (index, seq) in (from..from + count).enumerate() {
+            let json = buffer.slice(index * bytes..(index + 1) * bytes);
+            recent.push(Seq(seq), Offset(seq), json);
+            recent.push_message(Seq(seq), None);
+        }
+        recent.end_buffer(buffer.len());
+    }
+
+    #[test]
+    fn a_buffer_is_left_that_holds_much_of_what_was_forgotten() {
+        let mut recent = Recent::default();
+        push_together(&mut recent, 1, 1000, 1000);
+        assert!(recent.bytes() > 1_000_000);
+        recent.trim(Offset(u64::MAX), 50_000);
+        assert_eq!(recent.from(), Some(Seq(951)));
+        assert!((50_000..60_000).contains(&recent.bytes()));
+        let whole = |it: &SaidEvent| it.json.iter().all(|byte| *byte == b'x');
+        assert!(recent.events.iter().all(whole));
+        push_together(&mut recent, 1001, 10, 1000);
+        recent.trim(Offset(u64::MAX), 15_000);
+        assert!((15_000..70_000).contains(&recent.bytes()), "half may stay");
+        recent.trim(Offset(u64::MAX), 0);
+        assert!((1000..1100).contains(&recent.bytes()), "the newest message");
+    }
+
+    #[test]
+    fn the_newest_message_outlives_its_event() {
+        let latest = |recent: &Recent| recent.latest_message().map(|shown| contents_of(&shown));
+        let mut recent = Recent::with_latest(Some((*edited(4, "A")).clone()));
+        assert_eq!(latest(&recent), Some("A".to_owned()));
+        recent.push(Seq(5), Offset(5), said("b"));
+        recent.push_message(Seq(5), None);
+        recent.push(Seq(6), Offset(6), Bytes::from_static(b"{}"));
+        assert_eq!(latest(&recent), Some("b".to_owned()));
+        recent.trim(Offset(u64::MAX), 0);
+        assert_eq!(latest(&recent), Some("b".to_owned()));
+        recent.push(Seq(7), Offset(7), said("c"));
+        recent.push_message(Seq(7), Some(edited(7, "C")));
+        recent.trim(Offset(u64::MAX), 0);
+        assert_eq!(latest(&recent), Some("C".to_owned()));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_held_is_what_is_counted(
+            steps in proptest::collection::vec((1..200u64, 1..3000usize, 0..100_000usize), 1..20),
+        ) {
+            let (mut recent, mut next) = (Recent::default(), 1);
+            for (count, bytes, bytes_max) in steps {
+                push_together(&mut recent, next, count, bytes);
+                next += count;
+                recent.trim(Offset(u64::MAX), bytes_max);
+                let buffers: usize = recent.events.iter().map(|it| it.buffer_bytes).sum();
+                let latest = recent.latest.as_ref().map_or(0, Shown::bytes);
+                prop_assert_eq!(recent.held_bytes, buffers + latest);
+                let needed: usize = recent.events.iter().map(|it| it.json.len()).sum();
+                prop_assert_eq!(recent.event_bytes, needed);
+                // Each event alone in its buffer, and the oldest in one that was cut.
+                let most = 2 * needed + KEPT_BYTES_MAX + recent.events.len() * 100 + latest;
+                prop_assert!(recent.held_bytes <= most, "{} for {needed}", recent.held_bytes);
+            }
+        }
     }
 
     #[test]
