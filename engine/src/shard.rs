@@ -126,7 +126,7 @@ impl Shard {
         }
     }
 
-    /// Ends a round of steps: resumes requests that were paused by a full outbox, lets lists of chats and large chats go on, hands over
+    /// Ends a round of steps: resumes requests that were paused by a full outbox, lets lists of chats, departures and large chats go on, hands over
     /// what was gathered for log, store and other shards, and closes the slowest connections where too much waits to be
     /// sent.
     pub fn flush(&mut self, now: Now, effects: &mut Effects) {
@@ -134,8 +134,7 @@ impl Shard {
             let api = Api::new(parts.routes, parts.gate);
             parts.connections.go_on_with_relieved(api, cx);
             parts.take_local(cx);
-            parts.home.go_on_with_lists(cx);
-            parts.home.go_on_with_admissions(cx);
+            parts.home.go_on(cx);
             parts.take_local(cx);
             cx.effects.another_round |= parts.home.has_more();
             parts.owner.go_on_with_chats(cx);
@@ -246,7 +245,7 @@ impl Parts<'_> {
             Input::Finished { conn } => self.connections.finished(conn, cx),
             Input::Gone { conn } => {
                 if let Some(user_id) = self.connections.remove(conn) {
-                    self.home.disconnect(user_id, conn, cx);
+                    self.home.disconnect(user_id, conn);
                 }
             }
             Input::Mesh { messages, .. } => {

@@ -3,6 +3,7 @@
 
 mod admissions;
 mod candidates;
+mod departures;
 mod frames;
 mod inbox;
 mod joining;
@@ -18,11 +19,12 @@ use crate::connection::Connections;
 use crate::context::Context;
 use crate::edge::port::{Found, Part, Read, StoreFault, Token};
 use crate::home::admissions::Admissions;
+use crate::home::departures::Departures;
 use crate::home::frames::Frames;
 use crate::home::inbox::Inbox;
 use crate::home::quotas::Quotas;
 use crate::home::rooms::{Listener, Rooms};
-use crate::home::user::{User, send_subscription, send_unsubscription};
+use crate::home::user::{User, send_subscription};
 use crate::ids::ConnId;
 use crate::limits::Limit;
 use crate::map::{Map, Unanswered};
@@ -38,6 +40,7 @@ use crate::ws::CloseCode;
 pub(crate) struct Home {
     users: Map<UserId, User>,
     rooms: Rooms,
+    departures: Departures,
     /// Memberships that the store may not know yet.
     unstored_joins: Map<UserId, Vec<ChatId>>,
     inbox: Inbox,
@@ -76,6 +79,7 @@ impl Home {
         connections: &mut Connections,
         cx: &mut Context<'_>,
     ) {
+        self.departures.end(user_id, cx);
         let user = self.users.entry(user_id).or_default();
         let is_first = user.connections.is_empty();
         user.connections.push(conn);
@@ -114,7 +118,7 @@ impl Home {
     }
 
     /// A connection ended.
-    pub(crate) fn disconnect(&mut self, user_id: UserId, conn: ConnId, cx: &mut Context<'_>) {
+    pub(crate) fn disconnect(&mut self, user_id: UserId, conn: ConnId) {
         // They may have been disconnected before, when a chat of theirs moved.
         let Some(user) = self.users.get_mut(&user_id) else {
             return;
@@ -125,10 +129,8 @@ impl Home {
         if !user.connections.is_empty() {
             return;
         }
-        let chats = std::mem::take(&mut user.chats);
-        self.users.remove(&user_id);
-        for chat_id in chats {
-            send_unsubscription(chat_id, vec![user_id], cx);
+        if let Some(user) = self.users.remove(&user_id) {
+            self.departures.add(user_id, user.chats);
         }
     }
 
@@ -158,7 +160,7 @@ impl Home {
         let all: Vec<ConnId> = user.map(|it| it.connections.to_vec()).unwrap_or_default();
         for conn in all {
             connections.close(conn, CloseCode::Restart, "a chat moves", cx);
-            self.disconnect(user_id, conn, cx);
+            self.disconnect(user_id, conn);
         }
     }
 
@@ -414,18 +416,20 @@ impl Home {
         self.inbox.answered(gather, outcome, cx);
     }
 
-    /// Lets lists of chats go on, as far as one round may.
-    pub(crate) fn go_on_with_lists(&mut self, cx: &mut Context<'_>) {
+    /// Lets lists of chats and departures go on, as far as one round may.
+    pub(crate) fn go_on(&mut self, cx: &mut Context<'_>) {
+        self.departures.go_on(cx);
         while let Some((user_id, reading)) = self.inbox.begin() {
             let what = HomeRead::Inbox { user_id, reading };
             self.read(what, Read::ChatsOfUser(user_id), cx);
         }
         self.inbox.go_on(cx);
+        self.go_on_with_admissions(cx);
     }
 
     /// Whether there is something to do for the next round, whatever comes.
     pub(crate) fn has_more(&self) -> bool {
-        self.inbox.has_more()
+        self.inbox.has_more() || self.departures.has_more()
     }
 
     pub(crate) fn tick(&mut self, cx: &mut Context<'_>) {

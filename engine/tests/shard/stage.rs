@@ -439,15 +439,31 @@ impl Stage {
             self.host
                 .step(Input::Store(StoreEvent::Read { token, outcome }));
         }
-        let mut asked = Vec::new();
+        self.sent_by_round()
+    }
+
+    /// A user disconnects. How many messages the shard has for the other one at the end of each round.
+    pub(crate) fn disconnected_by_round(&mut self, conn: ConnId) -> Vec<usize> {
+        self.host.step(Input::Gone { conn });
+        self.sent_by_round()
+    }
+
+    /// A user disconnects, and is back before the round ends.
+    pub(crate) fn reconnect(&mut self, conn: ConnId, user_id: UserId) -> ConnId {
+        self.host.step(Input::Gone { conn });
+        self.connect(user_id)
+    }
+
+    fn sent_by_round(&mut self) -> Vec<usize> {
+        let mut sent = Vec::new();
         loop {
             self.host.flush();
             let effects = self.host.take();
             let wants_another = effects.another_round;
-            asked.push(effects.mesh.iter().map(Vec::len).sum());
+            sent.push(effects.mesh.iter().map(Vec::len).sum());
             self.take(effects);
             if !wants_another {
-                return asked;
+                return sent;
             }
         }
     }
