@@ -448,10 +448,14 @@ impl Stage {
         self.sent_by_round()
     }
 
-    /// A user disconnects, and is back before the round ends.
-    pub(crate) fn reconnect(&mut self, conn: ConnId, user_id: UserId) -> ConnId {
+    /// A user disconnects, is back, and their chats are read, before the round ends.
+    pub(crate) fn reconnect(&mut self, conn: ConnId, user_id: UserId, chats: Vec<ChatId>) {
         self.host.step(Input::Gone { conn });
-        self.connect(user_id)
+        let (_, arrived) = self.host.arrived(user_id, None);
+        self.host.step(arrived);
+        let effects = self.host.take();
+        self.take(effects);
+        self.answer_read(Ok(Found::Chats(chats)));
     }
 
     fn sent_by_round(&mut self) -> Vec<usize> {
