@@ -1,50 +1,14 @@
 //! Chats on their way from the store into memory.
 
-use std::mem;
-use std::vec;
-
-use rookery_schema::{ChatId, UserId};
+use rookery_schema::ChatId;
 
 use crate::context::Context;
-use crate::edge::port::{Found, Read, StoreFault, StoredChat};
+use crate::edge::port::{Found, Read, StoreFault};
 use crate::mesh::problem::Problem;
 use crate::owner::chat::{Chat, RECENT_EVENTS_LOADED};
 use crate::owner::chats::Parked;
+use crate::owner::filling::{Filling, MEMBERS_PER_ROUND_MAX};
 use crate::owner::partition::{Partition, PartitionRead};
-
-/// Members of chats that were read which a shard takes over in one round: about a tenth of a millisecond.
-const MEMBERS_PER_ROUND_MAX: usize = 4096;
-
-/// A chat that was read, and whose members are being taken over.
-#[derive(Debug)]
-pub(super) struct Filling {
-    chat: Box<Chat>,
-    members: vec::IntoIter<UserId>,
-}
-
-impl Filling {
-    fn new(mut stored: StoredChat, cx: &mut Context<'_>) -> Self {
-        let members = mem::take(&mut stored.members).into_iter();
-        let events = stored.recent.len();
-        let chat = Chat::stored(stored, members.len());
-        if chat.recent().events() < events {
-            cx.bug("the store holds an event that can't be read");
-        }
-        Self {
-            chat: Box::new(chat),
-            members,
-        }
-    }
-
-    fn take_over(&mut self, count: usize) {
-        self.chat.add_members(self.members.by_ref().take(count));
-    }
-
-    fn finish(mut self) -> Box<Chat> {
-        self.take_over(usize::MAX);
-        self.chat
-    }
-}
 
 impl Partition {
     pub(super) fn read_chat(&mut self, chat_id: ChatId, cx: &mut Context<'_>) {
@@ -72,7 +36,7 @@ impl Partition {
         match outcome {
             Ok(Found::Chat(Some(stored))) => {
                 let filling = Filling::new(*stored, cx);
-                if filling.members.len() <= MEMBERS_PER_ROUND_MAX {
+                if filling.waiting() <= MEMBERS_PER_ROUND_MAX {
                     self.chat_loaded(chat_id, Some(filling.finish()), cx);
                 } else {
                     self.filling.push_back(filling);
@@ -96,7 +60,7 @@ impl Partition {
         };
         let count = MEMBERS_PER_ROUND_MAX.div_ceil(partitions);
         filling.take_over(count);
-        if filling.members.len() == 0
+        if filling.waiting() == 0
             && let Some(filled) = self.filling.pop_front()
         {
             let chat = filled.finish();

@@ -30,10 +30,10 @@ use crate::owner::chats::Chats;
 use crate::owner::dedup::DedupWindow;
 use crate::owner::delivery::Delivery;
 use crate::owner::endings::Endings;
+use crate::owner::filling::Filling;
 use crate::owner::history::{PageKey, PartialPage};
 use crate::owner::logins::Logins;
 use crate::owner::names::Names;
-use crate::owner::partition::loading::Filling;
 use crate::owner::progress::{Progress, SpanId};
 
 /// Bytes of records on their way into the store above which the log delivers no more of what it has.
