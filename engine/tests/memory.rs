@@ -1,6 +1,12 @@
 //! What the chats of a shard take of the process's memory, beside what the shard says that they do. A process of its
 //! own, with one test: all that it measures is its own.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "the kernel is asked what the process takes, and a reader told"
+)]
+
 use std::fs;
 
 use rookery_engine::config::ShardConfig;
