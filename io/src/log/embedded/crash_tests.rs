@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
+use std::io;
 use std::ops::Range;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use proptest::collection::vec;
@@ -13,10 +15,10 @@ use rookery_schema::batch::RecordBatch;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::blocks::Blocks;
 use super::committed::Committed;
 use super::error::LogError;
-use super::frame::{Seed, frame_bytes, put_frame};
+use super::frame::{Seed, put_frame};
+use super::reserve::Blocks;
 use super::segments::{Segments, Sizes};
 
 const SEGMENT_BYTES: u64 = 16 << 10;
@@ -54,10 +56,6 @@ fn append(log: &mut Segments, sizes: &[usize]) {
     log.sync().unwrap();
 }
 
-fn frame_of(batch: &RecordBatch) -> usize {
-    frame_bytes(batch) as usize
-}
-
 /// The sizes of all records.
 fn sizes(log: &Segments) -> Vec<usize> {
     let (mut cursor, mut sizes) = (log.cursor_at(log.start()), Vec::new());
@@ -71,7 +69,8 @@ fn sizes(log: &Segments) -> Vec<usize> {
 
 fn files(dir: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).unwrap();
-    let mut files = Vec::from_iter(entries.map(|entry| entry.unwrap().path()));
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let mut files = Vec::from_iter(paths.filter(|path| path.extension().is_some()));
     files.sort();
     files
 }
@@ -339,36 +338,55 @@ fn an_append_larger_than_a_segment_is_kept_until_it_is_old() {
     assert_goes_on(dir.path(), &[large, large], "trimmed");
 }
 
-/// Where no segment can be made, the newest grows into the blocks that were allocated ahead.
+/// On a full disk the reserve becomes the newest segment.
 #[test]
-fn a_small_change_that_makes_the_newest_segment_longer_is_torn_like_any_other() {
-    let (dir, file, _) = synced_one_by_one(&[9000, 7000]);
+fn a_small_change_in_the_reserve_is_torn_like_any_other() {
+    let (dir, _, _) = synced_one_by_one(&[9000, 3000]);
     let mut log = open(dir.path()).unwrap();
-    // A directory has the name of the next one.
-    let next = dir.path().join("00000000000000000002.segment");
-    fs::create_dir(&next).unwrap();
-    let small = batch(1000);
-    let refused = log.append([&small].into_iter(), Blocks::KeepReserve);
-    assert!(refused.is_err());
-    log.append([&small].into_iter(), Blocks::UseReserve)
+    log.begin_reserve(io::Error::other("the disk is full"))
         .unwrap();
-    log.sync().unwrap();
-    let whole = fs::read(&file).unwrap();
-    assert!(whole.len() as u64 > SEGMENT_BYTES);
-    let start = written(&whole) - frame_of(&small);
     drop(log);
-    fs::remove_dir(&next).unwrap();
-    for cut in (start..whole.len()).step_by(5) {
+    assert_goes_on(dir.path(), &[9000, 3000], "before it is written");
+
+    let (dir, _, _) = synced_one_by_one(&[9000, 3000]);
+    let mut log = open(dir.path()).unwrap();
+    log.begin_reserve(io::Error::other("the disk is full"))
+        .unwrap();
+    let batch = batch(1000);
+    let appended = log.append([&batch].into_iter(), Blocks::UseReserve);
+    assert_eq!(appended.unwrap(), [Offset(2)]);
+    log.sync().unwrap();
+    drop(log);
+    let file = dir.path().join("00000000000000000002.segment");
+    let whole = fs::read(&file).unwrap();
+    assert_eq!(whole.len() as u64, RESERVE_BYTES);
+    for cut in (0..written(&whole)).step_by(5) {
         for len in [cut, whole.len()] {
             let mut torn = whole[..cut].to_vec();
             torn.resize(len, 0);
             fs::write(&file, &torn).unwrap();
-            assert_goes_on(dir.path(), &[9000, 7000], &format!("cut at {cut} of {len}"));
-            fs::remove_file(&next).unwrap();
+            assert_goes_on(dir.path(), &[9000, 3000], &format!("cut at {cut} of {len}"));
         }
     }
     fs::write(&file, &whole).unwrap();
-    assert_goes_on(dir.path(), &[9000, 7000, 1000], "whole");
+    assert_goes_on(dir.path(), &[9000, 3000, 1000], "whole");
+}
+
+/// A reserve that a crash left unfinished is made again.
+#[test]
+fn a_reserve_is_whole_or_made_again() {
+    let (dir, _, _) = synced_one_by_one(&[100]);
+    let reserve = dir.path().join("reserve");
+    for len in [0, 10, RESERVE_BYTES] {
+        // All of it is a hole.
+        let file = fs::File::create(&reserve).unwrap();
+        file.set_len(len).unwrap();
+        drop(file);
+        drop(open(dir.path()).unwrap());
+        let found = reserve.metadata().unwrap();
+        assert_eq!(found.len(), RESERVE_BYTES);
+        assert!(found.blocks() * 512 >= RESERVE_BYTES, "{found:?}");
+    }
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! The embedded log: for each partition a directory of segment files, written by a lane beside the
 //! shard that owns the partition, one sync for all that came in meanwhile.
 
-mod blocks;
 mod committed;
 #[cfg(test)]
 mod crash_tests;
@@ -12,6 +11,7 @@ pub mod frame;
 mod lane;
 mod layout;
 mod partition;
+mod reserve;
 mod segments;
 mod settings;
 

@@ -8,12 +8,12 @@ use rookery_engine::port::{AppendFault, LogEvent, Opened};
 use rookery_schema::batch::RecordBatch;
 use rookery_schema::{Offset, PartitionId, format};
 
-use super::blocks::Blocks;
 use super::committed::Committed;
 use super::dead_letters;
 use super::error::LogError;
 use super::frame::Seed;
 use super::layout::LogLayout;
+use super::reserve::Blocks;
 use super::segments::{Cursor, Segments, Sizes, WriteError};
 use super::settings::Settings;
 use crate::embedded::Durability;

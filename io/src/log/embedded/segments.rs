@@ -9,14 +9,12 @@ use bytes::Bytes;
 use rookery_schema::batch::RecordBatch;
 use rookery_schema::{Offset, format};
 
-use super::blocks::{Blocks, allocate, blank_from};
 use super::error::LogError;
 use super::frame::{Frame, HEADER_BYTES, Header, Parsed, Seed, frame_bytes, parse, put_frame};
+use super::reserve::{Blocks, Reserve};
 use crate::embedded::{Directory, create_private_dir, sync_dir};
 
 const SEGMENT_SUFFIX: &str = "segment";
-/// Bytes of blocks that are allocated at once.
-const ALLOCATION_BYTES: u64 = 1 << 20;
 
 /// See the module.
 #[derive(Debug)]
@@ -25,7 +23,10 @@ pub(super) struct Segments {
     /// It is not known whether the last removal of a segment is durable, and never will be.
     keeps_all: bool,
     seed: Seed,
-    sizes: Sizes,
+    /// Bytes of a segment, given to it at once so that an append does not change its length. A single
+    /// larger append makes a larger segment.
+    segment_bytes: u64,
+    reserve: Reserve,
     /// Oldest first; the last is appended to.
     files: Vec<Segment>,
     /// Where the next record goes.
@@ -34,18 +35,13 @@ pub(super) struct Segments {
     synced: Offset,
     /// How far the newest segment is written.
     written: u64,
-    /// How far it has blocks on the disk, maybe beyond its length.
-    allocated: u64,
     buffer: Vec<u8>,
 }
 
 /// Sizes of files, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sizes {
-    /// Of a segment, given to it at once so that an append does not change its length. A single larger append makes a
-    /// larger segment.
     pub(super) segment: u64,
-    /// Of the blocks that are allocated ahead of the last record, for when no others are left.
     pub(super) reserve: u64,
 }
 
@@ -94,12 +90,12 @@ impl Segments {
             dir: Directory::open(dir).map_err(LogError::io(dir))?,
             keeps_all: false,
             seed,
-            sizes,
+            segment_bytes: sizes.segment,
+            reserve: Reserve::find(dir, sizes.reserve),
             files: Vec::new(),
             end: bases.first().copied().unwrap_or(first),
             synced: Offset(0),
             written: 0,
-            allocated: 0,
             buffer: Vec::new(),
         };
         let newest = bases.last().copied();
@@ -118,11 +114,9 @@ impl Segments {
             this.add_segment(0).map_err(|error| match error {
                 WriteError::Undone(error) | WriteError::Broken(error) => LogError::io(dir)(error),
             })?;
-        } else {
-            this.allocated = this.written;
-            // A log whose disk is full can be read.
-            let _ = this.allocate(this.written, Blocks::UseReserve);
         }
+        // A log whose disk is full can be read, and the next append tries again.
+        let _ = this.reserve.make(&this.dir);
         Ok(this)
     }
 
@@ -134,7 +128,7 @@ impl Segments {
         let file = file.map_err(failed)?;
         let mut len = bytes.len() as u64;
         if newest {
-            len = len.max(self.sizes.segment);
+            len = len.max(self.segment_bytes);
             // What a failed sync left in the page cache looks fine and may not be on the disk, where
             // only writing it again gets it (Rebello et al., "Can Applications Recover from fsync
             // Failures?", USENIX ATC 2020).
@@ -205,7 +199,23 @@ impl Segments {
         batches: impl Iterator<Item = &'a RecordBatch> + Clone,
         blocks: Blocks,
     ) -> Result<Vec<Offset>, WriteError> {
-        self.make_room(batches.clone().map(frame_bytes).sum(), blocks)?;
+        if blocks == Blocks::KeepReserve {
+            self.reserve.make(&self.dir).map_err(WriteError::Undone)?;
+        }
+        match self.write(batches.clone()) {
+            Err(WriteError::Undone(error)) if blocks == Blocks::UseReserve => {
+                self.begin_reserve(error)?;
+                self.write(batches)
+            }
+            written => written,
+        }
+    }
+
+    fn write<'a>(
+        &mut self,
+        batches: impl Iterator<Item = &'a RecordBatch> + Clone,
+    ) -> Result<Vec<Offset>, WriteError> {
+        self.make_room(batches.clone().map(frame_bytes).sum())?;
         let Some(newest) = self.files.last() else {
             return Ok(Vec::new());
         };
@@ -225,9 +235,7 @@ impl Segments {
             end = end.plus(u64::from(batch.len()));
         }
         if let Err(error) = newest.file.write_all_at(&self.buffer, self.written) {
-            let blanked = blank_from(&newest.file, self.written, newest.len);
-            self.allocated = self.written;
-            return Err(match blanked {
+            return Err(match blank_from(&newest.file, self.written, newest.len) {
                 Ok(()) => WriteError::Undone(error),
                 Err(error) => WriteError::Broken(error),
             });
@@ -246,56 +254,46 @@ impl Segments {
         Ok(())
     }
 
-    /// Sees to a newest segment with so many bytes left, and blocks for them.
-    fn make_room(&mut self, bytes: u64, blocks: Blocks) -> Result<(), WriteError> {
+    /// Sees to a newest segment with so many bytes left.
+    fn make_room(&mut self, bytes: u64) -> Result<(), WriteError> {
         let needed = self.written + bytes;
-        match self.files.last() {
-            Some(newest) if needed <= newest.len => self.allocate(needed, blocks),
+        match self.files.last_mut() {
+            Some(newest) if needed <= newest.len => Ok(()),
             // An empty one has the name that its successor would have.
-            Some(newest) if newest.base == self.end => self.lengthen(needed, blocks),
+            Some(newest) if newest.base == self.end => {
+                newest.file.set_len(needed).map_err(WriteError::Undone)?;
+                newest.len = needed;
+                newest.file.sync_all().map_err(WriteError::Broken)
+            }
             _ => {
                 self.sync().map_err(WriteError::Broken)?;
-                match self.add_segment(bytes) {
-                    Err(WriteError::Undone(_)) if blocks == Blocks::UseReserve => {
-                        self.lengthen(needed, blocks)
-                    }
-                    added => added,
-                }
+                self.add_segment(bytes)
             }
         }
     }
 
-    /// Sees to blocks of the newest segment for so many bytes, and for the reserve behind them.
-    fn allocate(&mut self, needed: u64, blocks: Blocks) -> Result<(), WriteError> {
-        let wanted = needed + self.sizes.reserve;
-        let Some(newest) = self.files.last().filter(|_| wanted > self.allocated) else {
-            return Ok(());
-        };
-        // Not beyond the segment, as long as it has room for all of it.
-        let target = (wanted + ALLOCATION_BYTES).min(newest.len.max(wanted));
-        match allocate(&newest.file, self.allocated, target) {
-            Ok(()) => self.allocated = target,
-            Err(_) if blocks == Blocks::UseReserve && needed <= self.allocated => {}
-            Err(error) => return Err(WriteError::Undone(error)),
-        }
-        Ok(())
-    }
-
-    /// Makes the newest segment so long.
-    fn lengthen(&mut self, needed: u64, blocks: Blocks) -> Result<(), WriteError> {
-        self.allocate(needed, blocks)?;
-        if let Some(newest) = self.files.last_mut() {
-            newest.file.set_len(needed).map_err(WriteError::Undone)?;
-            newest.len = needed;
-            newest.file.sync_all().map_err(WriteError::Broken)?;
-        }
+    /// Goes on in the blocks of the reserve, which becomes the newest segment; fails with `why` where it is used up.
+    pub(super) fn begin_reserve(&mut self, why: io::Error) -> Result<(), WriteError> {
+        self.sync().map_err(WriteError::Broken)?;
+        let path = segment_path(self.dir.path(), self.end);
+        let renamed = self.reserve.rename(&path).map_err(WriteError::Undone)?;
+        let file = renamed.ok_or(WriteError::Undone(why))?;
+        self.dir.sync().map_err(WriteError::Broken)?;
+        // An empty one had the same name.
+        self.files.pop_if(|newest| newest.base == self.end);
+        self.files.push(Segment {
+            base: self.end,
+            path,
+            file,
+            len: self.reserve.bytes(),
+        });
+        self.written = 0;
         Ok(())
     }
 
     fn add_segment(&mut self, at_least: u64) -> Result<(), WriteError> {
         let path = segment_path(self.dir.path(), self.end);
-        let len = self.sizes.segment.max(at_least);
-        let allocated = at_least + self.sizes.reserve;
+        let len = self.segment_bytes.max(at_least);
         let file = File::options()
             .read(true)
             .write(true)
@@ -303,10 +301,7 @@ impl Segments {
             .truncate(true)
             .open(&path)
             .map_err(WriteError::Undone)?;
-        let sized = file
-            .set_len(len)
-            .and_then(|()| allocate(&file, 0, allocated));
-        if let Err(error) = sized {
+        if let Err(error) = file.set_len(len) {
             // The older segment may still have room, and this one's name would become a lie.
             let removed = fs::remove_file(&path).and_then(|()| self.dir.sync());
             return Err(match removed {
@@ -322,7 +317,7 @@ impl Segments {
             file,
             len,
         });
-        (self.written, self.allocated) = (0, allocated);
+        self.written = 0;
         Ok(())
     }
 
@@ -438,6 +433,13 @@ fn check_kinds(path: &Path, frame: &Frame) -> Result<(), LogError> {
     Ok(())
 }
 
+/// Makes everything from `at` on read as zeros, and gives its blocks back.
+fn blank_from(file: &File, at: u64, len: u64) -> io::Result<()> {
+    file.set_len(at)?;
+    file.set_len(len)?;
+    file.sync_all()
+}
+
 fn segment_path(dir: &Path, base: Offset) -> PathBuf {
     dir.join(format!("{:020}.{SEGMENT_SUFFIX}", base.0))
 }
@@ -485,7 +487,7 @@ mod tests {
         };
         let mut log = open();
         append(&mut log, 10_000).unwrap();
-        log.sizes.segment = u64::MAX;
+        log.segment_bytes = u64::MAX;
         let refused = append(&mut log, 10_000);
         assert!(matches!(refused, Err(WriteError::Undone(_))), "{refused:?}");
         // What is smaller fits into the older segment, and goes beyond the name of the one refused.

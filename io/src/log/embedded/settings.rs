@@ -7,8 +7,7 @@ use crate::embedded::Durability;
 
 /// Bytes of a segment.
 const SEGMENT_BYTES: u64 = 64 << 20;
-/// Bytes of blocks that a partition has ahead of its last record, for small changes on a full disk: some thousand
-/// logouts.
+/// Bytes of blocks that a partition keeps for small changes on a full disk: some thousand logouts.
 const RESERVE_BYTES: u64 = 256 << 10;
 
 /// How the log treats its disk.
@@ -19,7 +18,7 @@ pub struct Settings {
     pub segment_bytes: u64,
     /// Records below the committed one that are kept.
     pub window_records: u64,
-    /// Bytes of blocks ahead of the last record, which only small changes may use up.
+    /// Bytes of blocks that are kept for small changes.
     pub reserve_bytes: u64,
 }
 
