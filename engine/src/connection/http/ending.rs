@@ -1,0 +1,96 @@
+//! The deadlines of an HTTP connection, and how it ends.
+
+use crate::api::{Api, Reply};
+use crate::connection::http::Http;
+use crate::connection::link::Link;
+use crate::context::{Context, MICROS_PER_SECOND};
+use crate::http::Refusal;
+use crate::mesh::problem::Problem;
+
+/// Microseconds that a request may take to arrive, once it has begun.
+const REQUEST_MICROS_MAX: u64 = 10 * MICROS_PER_SECOND;
+/// Microseconds that a connection may stay open without a request.
+const IDLE_MICROS_MAX: u64 = 75 * MICROS_PER_SECOND;
+
+impl Http {
+    /// When its deadlines must be looked at, in microseconds.
+    pub(in crate::connection) fn due_micros(&self, link: &Link, cx: &Context<'_>) -> u64 {
+        let due = match self.request_began_micros {
+            Some(began) => began + REQUEST_MICROS_MAX,
+            None if self.replies.is_empty() => self.idle_since_micros(link) + IDLE_MICROS_MAX,
+            None => cx.now.micros + IDLE_MICROS_MAX,
+        };
+        let stuck = link.stuck_micros(cx);
+        let others = self.replies.due_micros().into_iter().chain(stuck);
+        others.fold(due, u64::min)
+    }
+
+    /// When the client sent or took something last, in microseconds.
+    fn idle_since_micros(&self, link: &Link) -> u64 {
+        self.active_micros.max(link.taken_micros())
+    }
+
+    /// The client sends no more. What it has sent is answered before the connection ends.
+    pub(in crate::connection) fn finished(&mut self, link: &mut Link, cx: &mut Context<'_>) {
+        self.is_finished = true;
+        self.request_began_micros = None;
+        self.end_if_answered(link, cx);
+    }
+
+    /// Ends the connection if its client sends no more and has been answered.
+    pub(super) fn end_if_answered(&self, link: &mut Link, cx: &mut Context<'_>) {
+        let answered = self.replies.is_empty() && self.held.is_none() && !self.halted;
+        if self.is_finished && answered {
+            link.end(cx);
+        }
+    }
+
+    /// Ends what is overdue.
+    pub(in crate::connection) fn tick(
+        &mut self,
+        link: &mut Link,
+        api: Api<'_>,
+        cx: &mut Context<'_>,
+    ) {
+        let now = cx.now.micros;
+        if link.is_stuck(cx) {
+            return link.cut_off(cx);
+        }
+        if link.is_full() && self.request_began_micros.is_some() {
+            // It is not read while its outbox is full, so its time starts then.
+            self.request_began_micros = Some(now);
+        }
+        self.refuse_overdue(link, api, cx);
+        if link.is_closing() {
+            return;
+        }
+        let began = self.request_began_micros;
+        if began.is_some_and(|began| began + REQUEST_MICROS_MAX <= now) {
+            self.refuse_and_close(link, &Refusal::REQUEST_TIMEOUT, cx);
+        } else if self.replies.is_empty() && self.idle_since_micros(link) + IDLE_MICROS_MAX <= now {
+            link.end(cx);
+        }
+    }
+
+    /// Refuses the requests that were not answered by their deadlines.
+    fn refuse_overdue(&mut self, link: &mut Link, api: Api<'_>, cx: &mut Context<'_>) {
+        let overdue = self.replies.overdue(cx.now.micros);
+        for &(ticket, changes) in &overdue {
+            cx.stats.overdue_requests += 1;
+            self.upgrade = None;
+            let problem = Problem::overdue(changes);
+            self.reply(link, ticket, Reply::problem(&problem), cx);
+        }
+        if !overdue.is_empty() {
+            self.go_on(link, api, cx);
+        }
+    }
+
+    /// The process stops: closes the connection if it is idle.
+    pub(in crate::connection) fn drain(&mut self, link: &mut Link, cx: &mut Context<'_>) {
+        self.last_request_read = true;
+        if !self.replies.end_behind_last() {
+            link.end(cx);
+        }
+    }
+}

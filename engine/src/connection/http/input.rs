@@ -1,0 +1,100 @@
+//! What arrives on an HTTP connection: bytes, and the requests that they make.
+
+use bytes::BytesMut;
+
+use crate::api::Api;
+use crate::connection::http::Http;
+use crate::connection::link::Link;
+use crate::context::Context;
+use crate::http::{Preface, Progress, Refusal, take_preface};
+
+/// An input buffer above this many bytes is given back when it is empty.
+const KEPT_INPUT_BYTES_MAX: usize = 8192;
+
+impl Http {
+    /// Bytes came in.
+    pub(in crate::connection) fn received(
+        &mut self,
+        link: &mut Link,
+        bytes: &[u8],
+        api: Api<'_>,
+        cx: &mut Context<'_>,
+    ) {
+        self.input.extend_from_slice(bytes);
+        self.active_micros = cx.now.micros;
+        if self.preface_due {
+            self.read_preface(link, cx);
+        }
+        self.read_requests(link, api, cx);
+    }
+
+    /// Reads whom a proxy relays the connection for, before the first request.
+    fn read_preface(&mut self, link: &mut Link, cx: &mut Context<'_>) {
+        let preface = take_preface(&mut self.input);
+        self.preface_due = preface == Preface::Partial;
+        match preface {
+            Preface::Partial | Preface::Peer => {}
+            Preface::Client(address) => self.door.peer = address,
+            Preface::Malformed => self.refuse_and_close(link, &Refusal::MALFORMED_PREFACE, cx),
+        }
+    }
+
+    /// Takes the requests that have arrived, as far as they may be begun now.
+    pub(super) fn read_requests(&mut self, link: &mut Link, api: Api<'_>, cx: &mut Context<'_>) {
+        while !link.is_closing() && !self.preface_due {
+            self.halted = link.is_full() && !self.input.is_empty();
+            if link.is_full() || !self.wants_request() {
+                break;
+            }
+            match self.reader.next(&mut self.input) {
+                Progress::Partial => break,
+                Progress::Continue => {
+                    self.continue_due = true;
+                    self.continue_if_due(link, cx);
+                }
+                Progress::Request(request) => self.begin_request(link, request, api, cx),
+                Progress::Refused(refusal) => self.refuse_and_close(link, &refusal, cx),
+            }
+        }
+        if !link.is_closing() {
+            self.note_arrival(cx);
+            self.end_if_answered(link, cx);
+        }
+    }
+
+    /// Notes since when a request has been arriving, for its deadline.
+    fn note_arrival(&mut self, cx: &Context<'_>) {
+        let arriving = self.wants_input() && self.reader.in_request(&self.input);
+        if self.input.is_empty() && self.input.capacity() > KEPT_INPUT_BYTES_MAX {
+            self.input = BytesMut::new();
+        }
+        let began = self.request_began_micros.unwrap_or(cx.now.micros);
+        self.request_began_micros = arriving.then_some(began);
+    }
+
+    /// Resumes requests that had to wait for a reply, or were paused by a full outbox.
+    pub(in crate::connection) fn go_on(
+        &mut self,
+        link: &mut Link,
+        api: Api<'_>,
+        cx: &mut Context<'_>,
+    ) {
+        if link.is_closing() {
+            return;
+        }
+        if self.replies.is_empty()
+            && let Some(request) = self.held.take()
+        {
+            self.begin_request(link, request, api, cx);
+        }
+        if link.is_closing() {
+            return;
+        }
+        if self.input.is_empty() {
+            self.end_if_answered(link, cx);
+        } else {
+            self.read_requests(link, api, cx);
+        }
+        link.resume_if(self.wants_input(), cx);
+    }
+}

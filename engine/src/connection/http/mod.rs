@@ -1,0 +1,101 @@
+//! One HTTP connection, and the requests that come in on it.
+
+mod answers;
+mod ending;
+mod input;
+mod requests;
+
+use std::net::IpAddr;
+
+use bytes::BytesMut;
+
+use crate::api::Door;
+use crate::connection::replies::Replies;
+use crate::context::Context;
+use crate::edge::input::Entrance;
+use crate::http::{Request, RequestReader};
+use crate::ids::Caller;
+use crate::ws::Accepted;
+
+/// Requests of one connection that may wait for their replies.
+const PIPELINE_MAX: usize = 256;
+
+/// See the module.
+pub(crate) struct Http {
+    door: Door,
+    /// A trusted proxy may still say whom the connection is relayed for.
+    preface_due: bool,
+    reader: RequestReader,
+    input: BytesMut,
+    replies: Replies,
+    /// Whether what is under way may have other posts beside it.
+    is_concurrent: bool,
+    /// A request that must see the effects of those before it.
+    held: Option<Request>,
+    /// The credentials that were seen last, and their caller.
+    known: Option<(Vec<u8>, Caller)>,
+    /// The client waits for `100 Continue` before it sends a body.
+    continue_due: bool,
+    /// No further request is begun.
+    last_request_read: bool,
+    /// The client sends no more.
+    is_finished: bool,
+    /// Requests are paused by a full outbox.
+    halted: bool,
+    /// A WebSocket handshake whose ticket is being spent.
+    upgrade: Option<Box<Upgrade>>,
+    /// When the client sent something last, in microseconds.
+    active_micros: u64,
+    /// When the request that is arriving began, in microseconds.
+    request_began_micros: Option<u64>,
+}
+
+struct Upgrade {
+    accepted: Accepted,
+    caller: Caller,
+}
+
+impl Http {
+    pub(super) fn new(peer: IpAddr, entrance: Entrance, cx: &Context<'_>) -> Self {
+        Self {
+            door: Door { peer, entrance },
+            preface_due: cx.config.proxies.is_trusted(peer),
+            reader: RequestReader::default(),
+            input: BytesMut::new(),
+            replies: Replies::default(),
+            is_concurrent: false,
+            held: None,
+            known: None,
+            continue_due: false,
+            last_request_read: false,
+            is_finished: false,
+            halted: false,
+            upgrade: None,
+            active_micros: cx.now.micros,
+            request_began_micros: None,
+        }
+    }
+
+    /// Whether more may be read.
+    pub(super) fn wants_input(&self) -> bool {
+        !self.is_finished && self.wants_request()
+    }
+
+    /// Whether requests are paused by a full outbox.
+    pub(super) const fn is_halted(&self) -> bool {
+        self.halted
+    }
+
+    /// Whether another request may be begun.
+    fn wants_request(&self) -> bool {
+        !self.last_request_read
+            && self.held.is_none()
+            && self.upgrade.is_none()
+            && self.replies.len() < PIPELINE_MAX
+    }
+
+    /// The credentials of the next request are checked, whatever was known of them.
+    pub(super) fn forget_caller(&mut self) {
+        self.known = None;
+    }
+}
