@@ -1,5 +1,5 @@
-//! How many bytes the outboxes of a shard hold. Bytes that several outboxes share count once, until the last of
-//! them has sent or dropped them.
+//! How many bytes a shard holds for its connections: output that waits, and input that is not understood yet. Bytes
+//! that several outboxes share count once, until the last of them has sent or dropped them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,6 +9,13 @@ use bytes::Bytes;
 /// The count. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct HeldBytes(Arc<AtomicU64>);
+
+/// What one holder adds to the count, until it is dropped.
+#[derive(Debug, Default)]
+pub(crate) struct Holding {
+    held: HeldBytes,
+    bytes: usize,
+}
 
 /// Bytes that count as long as they are in memory.
 struct Counted {
@@ -29,12 +36,44 @@ impl HeldBytes {
         Bytes::from_owner(Counted { bytes, held })
     }
 
-    pub(crate) fn add(&self, bytes: usize) {
+    fn add(&self, bytes: usize) {
         self.0.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    pub(crate) fn subtract(&self, bytes: usize) {
+    fn subtract(&self, bytes: usize) {
         self.0.fetch_sub(bytes as u64, Ordering::Relaxed);
+    }
+}
+
+impl Holding {
+    /// Nothing yet.
+    pub(crate) const fn new(held: HeldBytes) -> Self {
+        Self { held, bytes: 0 }
+    }
+
+    /// The count that it adds to.
+    pub(crate) const fn held(&self) -> &HeldBytes {
+        &self.held
+    }
+
+    /// Bytes that it adds.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// From now on it adds so many bytes.
+    pub(crate) fn set(&mut self, bytes: usize) {
+        if bytes != self.bytes {
+            self.held.add(bytes);
+            self.held.subtract(self.bytes);
+            self.bytes = bytes;
+        }
+    }
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        self.set(0);
     }
 }
 

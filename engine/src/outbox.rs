@@ -5,11 +5,15 @@ use std::io::IoSlice;
 
 use bytes::{Buf, Bytes};
 
-use crate::held_bytes::HeldBytes;
+use crate::held_bytes::{HeldBytes, Holding};
 
-/// Own bytes that may wait on one connection before it is not read any more: what it sends makes more of them.
-pub const OUTBOX_BYTES_MAX: usize = 1 << 20;
-/// Bytes that all outboxes of a shard may hold, shared ones counted once.
+/// Own bytes that may wait on an HTTP connection before no further request of it is begun, and nothing more is read.
+/// A reply of any size goes out whole. With a usual one behind these, they fit in a buffer of 8 KiB.
+pub const OUTBOX_BYTES_MAX: usize = 7 << 10;
+/// The same of a WebSocket, which is not read any more: the acknowledgements of all sends that may be in flight.
+pub const WEBSOCKET_OUTBOX_BYTES_MAX: usize = 128 << 10;
+/// Bytes that a shard may hold for all of its connections, shared ones counted once: output that waits, and input that
+/// is not understood yet.
 pub const OUTBOXES_BYTES_MAX: u64 = 256 << 20;
 
 /// An own buffer above this many bytes is given back when it has been sent, so that idle connections
@@ -22,8 +26,10 @@ const KEPT_CHUNKS_MAX: usize = 64;
 const SAME_AGE_MICROS: u64 = 100_000;
 
 /// Bytes to send, in order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Outbox {
+    /// How many own bytes may wait.
+    own_bytes_max: usize,
     /// Shared and sealed bytes, oldest first.
     chunks: VecDeque<Chunk>,
     /// Bytes of the chunks.
@@ -40,9 +46,8 @@ pub struct Outbox {
     tail_micros: u64,
     /// When something was sent last, in microseconds.
     sent_micros: u64,
-    held: HeldBytes,
-    /// How much of it are the tail and the queue of chunks.
-    buffers_held: usize,
+    /// The tail and the queue of chunks.
+    buffers: Holding,
 }
 
 #[derive(Debug)]
@@ -54,9 +59,10 @@ struct Chunk {
 }
 
 impl Outbox {
-    /// An empty one, which adds what it holds to a count.
-    pub const fn new(held: HeldBytes) -> Self {
+    /// An empty one, in which so many own bytes may wait, and which adds what it holds to a count.
+    pub const fn new(own_bytes_max: usize, held: HeldBytes) -> Self {
         Self {
+            own_bytes_max,
             chunks: VecDeque::new(),
             chunk_bytes: 0,
             own_chunk_bytes: 0,
@@ -65,8 +71,7 @@ impl Outbox {
             tail_sent: 0,
             tail_micros: 0,
             sent_micros: 0,
-            held,
-            buffers_held: 0,
+            buffers: Holding::new(held),
         }
     }
 
@@ -82,7 +87,7 @@ impl Outbox {
 
     /// Whether as many own bytes wait as may.
     pub fn is_full(&self) -> bool {
-        self.own_chunk_bytes + self.tail.len() - self.tail_sent >= OUTBOX_BYTES_MAX
+        self.own_chunk_bytes + self.tail.len() - self.tail_sent >= self.own_bytes_max
     }
 
     /// When the oldest byte that waits was queued, in microseconds; up to a tenth of a second too early.
@@ -194,7 +199,7 @@ impl Outbox {
 
     /// Drops everything.
     pub fn clear(&mut self) {
-        *self = Self::new(self.held.clone());
+        *self = Self::new(self.own_bytes_max, self.buffers.held().clone());
     }
 
     fn push(&mut self, chunk: Chunk) {
@@ -213,7 +218,7 @@ impl Outbox {
         if self.tail.is_empty() {
             return;
         }
-        let mut bytes = self.held.hold(std::mem::take(&mut self.tail));
+        let mut bytes = self.buffers.held().hold(std::mem::take(&mut self.tail));
         if self.tail_sent > 0 {
             self.front_begun = true;
             bytes.advance(std::mem::take(&mut self.tail_sent));
@@ -241,18 +246,7 @@ impl Outbox {
         let above = |size, kept| if size > kept { size } else { 0 };
         let tail = above(self.tail.capacity(), KEPT_BUFFER_BYTES_MAX);
         let chunks = above(self.chunks.capacity(), KEPT_CHUNKS_MAX);
-        let now = tail + chunks * size_of::<Chunk>();
-        if now != self.buffers_held {
-            self.held.add(now);
-            self.held.subtract(self.buffers_held);
-            self.buffers_held = now;
-        }
-    }
-}
-
-impl Drop for Outbox {
-    fn drop(&mut self) {
-        self.held.subtract(self.buffers_held);
+        self.buffers.set(tail + chunks * size_of::<Chunk>());
     }
 }
 
@@ -305,7 +299,7 @@ mod tests {
         #[test]
         fn every_byte_has_its_place_and_its_age(steps in steps()) {
             let (held, frames) = (HeldBytes::default(), HeldBytes::default());
-            let mut outbox = Outbox::new(held.clone());
+            let mut outbox = Outbox::new(OUTBOX_BYTES_MAX, held.clone());
             let mut model: VecDeque<(u8, u64, bool)> = VecDeque::new();
             let (mut now, mut sent_micros) = (1, 0);
             for step in steps {
@@ -352,7 +346,7 @@ mod tests {
     fn a_chunk_that_was_sent_in_part_is_finished_when_the_rest_is_dropped() {
         let held = HeldBytes::default();
         for begun in [false, true] {
-            let mut outbox = Outbox::new(held.clone());
+            let mut outbox = Outbox::new(OUTBOX_BYTES_MAX, held.clone());
             append(&mut outbox, b"own", 1);
             outbox.share(held.hold(b"shared".to_vec()), 1);
             outbox.share(held.hold(vec![0; 1000]), 1);
@@ -369,7 +363,7 @@ mod tests {
     #[test]
     fn what_waits_counts_until_it_is_dropped() {
         let held = HeldBytes::default();
-        let mut outbox = Outbox::new(held.clone());
+        let mut outbox = Outbox::new(OUTBOX_BYTES_MAX, held.clone());
         append(&mut outbox, &[0; 10_000], 1);
         append(&mut outbox, &[0; 10_000], 2);
         outbox.share(held.hold(vec![0; 10_000]), 2);
@@ -388,7 +382,7 @@ mod tests {
 
     #[test]
     fn only_own_bytes_make_it_full() {
-        let mut outbox = Outbox::default();
+        let mut outbox = Outbox::new(OUTBOX_BYTES_MAX, HeldBytes::default());
         outbox.share(vec![0; OUTBOX_BYTES_MAX].into(), 1);
         assert!(!outbox.is_full());
         append(&mut outbox, &vec![0; OUTBOX_BYTES_MAX], 1);

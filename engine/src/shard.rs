@@ -12,7 +12,7 @@ use crate::auth::gate::Gate;
 use crate::config::ShardConfig;
 use crate::connection::{Census, Connections};
 use crate::context::Context;
-use crate::edge::effect::{Effects, HandedOff, Notice};
+use crate::edge::effect::{Effects, HandedOff, Notice, Turn};
 use crate::edge::input::{Input, Now};
 use crate::edge::port::{Found, Part, PasswordOutcome, Read, StoreEvent, StoreFault, Token};
 use crate::hashing::Hashing;
@@ -110,6 +110,7 @@ impl Shard {
             Input::Accepted { .. }
             | Input::Arrived { .. }
             | Input::Received { .. }
+            | Input::GoOn { .. }
             | Input::Finished { .. }
             | Input::Gone { .. }
             | Input::Mesh { .. }
@@ -126,17 +127,17 @@ impl Shard {
         }
     }
 
-    /// Ends a round of steps: resumes requests that were paused by a full outbox, lets lists of chats, departures and large chats go on, hands over
-    /// what was gathered for log, store and other shards, and closes the slowest connections where too much waits to be
-    /// sent.
+    /// Ends a round of steps: looks at connections that are due, lets lists of chats, departures and large chats go on,
+    /// hands over what was gathered for log, store and other shards, and closes the slowest connections where too much
+    /// is held for them.
     pub fn flush(&mut self, now: Now, effects: &mut Effects) {
         self.with_parts(now, effects, |parts, cx| {
             let api = Api::new(parts.routes, parts.gate);
-            parts.connections.go_on_with_relieved(api, cx);
+            parts.connections.look_at_due(api, cx);
             parts.take_local(cx);
             parts.home.go_on(cx);
             parts.take_local(cx);
-            cx.effects.another_round |= parts.home.has_more();
+            cx.effects.another_round |= parts.home.has_more() || parts.connections.has_due();
             parts.owner.go_on_with_chats(cx);
             parts.take_local(cx);
             parts.owner.flush(cx);
@@ -194,10 +195,10 @@ impl Shard {
         work(&mut parts, &mut cx);
     }
 
-    /// Whether the connection's socket should be read. After `false`, `ConnEffect::Resume` says when it may be. Ask
-    /// again when a full outbox was emptied.
-    pub fn wants_input(&mut self, conn: ConnId) -> bool {
-        self.connections.wants_input(conn)
+    /// What a connection does now that it has its turn. If its socket is not to be read, `ConnEffect::Resume` says when
+    /// it may be. Ask again when a full outbox was emptied.
+    pub fn turn(&mut self, conn: ConnId) -> Turn {
+        self.connections.turn(conn)
     }
 
     /// What waits to be sent on a connection.
@@ -241,6 +242,10 @@ impl Parts<'_> {
                 cx.input_waited_micros = waited_micros;
                 let api = Api::new(self.routes, self.gate);
                 self.connections.received(conn, bytes, api, cx);
+            }
+            Input::GoOn { conn } => {
+                let api = Api::new(self.routes, self.gate);
+                self.connections.go_on(conn, api, cx);
             }
             Input::Finished { conn } => self.connections.finished(conn, cx),
             Input::Gone { conn } => {
@@ -503,7 +508,7 @@ impl Parts<'_> {
         cx.leases.tick(cx.now.micros);
         self.gate.tick(cx.now.latest_wall);
         self.scrapes.tick(cx);
-        self.connections.tick(Api::new(self.routes, self.gate), cx);
+        self.connections.tick(cx);
     }
 
     fn send_stats(&self, from: ShardId, ticket: u64, cx: &mut Context<'_>) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use rookery_engine::config::{AuthMode, Keys, RegistrationMode, ShardConfig};
-use rookery_engine::effect::{Effects, HandedOff};
+use rookery_engine::effect::{Effects, HandedOff, Turn};
 use rookery_engine::ids::{ConnId, Session};
 use rookery_engine::input::{Entrance, Input, Now};
 use rookery_engine::limits::Proxies;
@@ -183,6 +183,14 @@ impl Host {
             unread: BytesMut::new(),
         };
         (conn, Input::Arrived { conn, socket })
+    }
+
+    /// Gives a connection its turn; whether the shard wants to read it.
+    pub fn wants_input(&mut self, conn: ConnId) -> bool {
+        if self.shard.turn(conn) == Turn::GoOn {
+            self.step(Input::GoOn { conn });
+        }
+        self.shard.turn(conn) == Turn::Read
     }
 
     /// The peer takes so many bytes of what waits to be sent, or all that there are.

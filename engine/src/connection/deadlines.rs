@@ -1,6 +1,8 @@
 //! A timing wheel of seconds: one entry a connection, so that a hundred thousand idle connections cost
 //! nothing until they are due.
 
+use std::collections::VecDeque;
+
 use crate::context::MICROS_PER_SECOND;
 use crate::ids::ConnId;
 
@@ -12,15 +14,18 @@ const SLOTS: u64 = 128;
 /// entry.
 pub(super) struct Deadlines {
     slots: Vec<Vec<(ConnId, u64)>>,
-    /// The second up to which entries were taken.
-    taken: u64,
+    /// The second up to which entries are due.
+    passed: u64,
+    /// Entries that are due.
+    due: VecDeque<(ConnId, u64)>,
 }
 
 impl Default for Deadlines {
     fn default() -> Self {
         Self {
             slots: (0..SLOTS).map(|_| Vec::new()).collect(),
-            taken: 0,
+            passed: 0,
+            due: VecDeque::new(),
         }
     }
 }
@@ -29,20 +34,29 @@ impl Deadlines {
     /// Adds what is due then, in microseconds.
     pub(super) fn add(&mut self, id: ConnId, due_micros: u64) {
         let second = due_micros.div_ceil(MICROS_PER_SECOND);
-        let second = second.clamp(self.taken + 1, self.taken + SLOTS - 1);
+        let second = second.clamp(self.passed + 1, self.passed + SLOTS - 1);
         self.slots[(second % SLOTS) as usize].push((id, due_micros));
     }
 
-    /// Takes what is due by `now_micros`.
-    pub(super) fn take_due(&mut self, now_micros: u64) -> Vec<(ConnId, u64)> {
+    /// It is `now_micros`.
+    pub(super) fn pass(&mut self, now_micros: u64) {
         let now = now_micros / MICROS_PER_SECOND;
-        let mut due = Vec::new();
-        let first = (self.taken + 1).max(now.saturating_sub(SLOTS - 1));
+        let first = (self.passed + 1).max(now.saturating_sub(SLOTS - 1));
         for second in first..=now {
-            due.append(&mut self.slots[(second % SLOTS) as usize]);
+            self.due
+                .extend(self.slots[(second % SLOTS) as usize].drain(..));
         }
-        self.taken = self.taken.max(now);
-        due
+        self.passed = self.passed.max(now);
+    }
+
+    /// Takes an entry that is due.
+    pub(super) fn next_due(&mut self) -> Option<(ConnId, u64)> {
+        self.due.pop_front()
+    }
+
+    /// Whether entries are due.
+    pub(super) fn has_due(&self) -> bool {
+        !self.due.is_empty()
     }
 }
 
@@ -65,7 +79,8 @@ mod tests {
             }
             let mut seen = 0;
             for now in (0..=SLOTS * MICROS_PER_SECOND).step_by(HEARTBEAT as usize) {
-                for (_, due) in deadlines.take_due(now) {
+                deadlines.pass(now);
+                while let Some((_, due)) = deadlines.next_due() {
                     prop_assert!(due <= now && now < due + MICROS_PER_SECOND, "{due} at {now}");
                     seen += 1;
                 }
@@ -84,6 +99,7 @@ mod tests {
             };
             deadlines.add(id, due * MICROS_PER_SECOND);
         }
-        assert_eq!(deadlines.take_due(1000 * MICROS_PER_SECOND).len(), 2);
+        deadlines.pass(1000 * MICROS_PER_SECOND);
+        assert_eq!(std::iter::from_fn(|| deadlines.next_due()).count(), 2);
     }
 }

@@ -30,10 +30,11 @@ enum Phase {
 }
 
 impl Link {
-    pub(super) fn new(id: ConnId, cx: &Context<'_>) -> Self {
+    /// A new one, in which so many own bytes may wait to be sent.
+    pub(super) fn new(id: ConnId, own_bytes_max: usize, cx: &Context<'_>) -> Self {
         Self {
             id,
-            outbox: Outbox::new(cx.held.clone()),
+            outbox: Outbox::new(own_bytes_max, cx.held.clone()),
             phase: Phase::Open,
             paused: false,
             due_micros: None,

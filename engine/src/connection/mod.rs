@@ -18,21 +18,26 @@ use crate::connection::http::Http;
 use crate::connection::link::Link;
 use crate::connection::websocket::Ws;
 use crate::context::Context;
-use crate::edge::effect::HandedOff;
+use crate::edge::effect::{HandedOff, Turn};
 use crate::edge::input::Entrance;
 use crate::edge::port::{Found, StoreFault};
 use crate::ids::ConnId;
 use crate::mesh::Outcome;
-use crate::outbox::{OUTBOXES_BYTES_MAX, Outbox};
+use crate::outbox::{OUTBOX_BYTES_MAX, OUTBOXES_BYTES_MAX, Outbox, WEBSOCKET_OUTBOX_BYTES_MAX};
 use crate::ws::CloseCode;
+
+/// Bytes for which there is room once connections were closed to make it: to look for the slowest costs, so it is not
+/// done for each of them.
+const ROOM_BYTES_MIN: u64 = OUTBOXES_BYTES_MAX / 32;
+
+/// Connections that are looked at in a round because they are due.
+const DUE_PER_ROUND_MAX: usize = 256;
 
 /// All connections of a shard. Each is looked up once for each thing that happens to it.
 #[derive(Default)]
 pub(crate) struct Connections {
     slots: Vec<Option<Box<Connection>>>,
     deadlines: Deadlines,
-    /// Those whose outbox was emptied, and whose requests were paused until then.
-    relieved: Vec<ConnId>,
 }
 
 /// One connection.
@@ -56,13 +61,27 @@ pub(crate) struct Census {
 }
 
 impl Connection {
-    /// Whether its socket should be read.
-    fn wants_input(&self) -> bool {
-        let wants = match &self.protocol {
+    /// What it does when it has its turn.
+    fn turn(&self) -> Turn {
+        if self.link.is_closing() || self.link.is_full() {
+            return Turn::Wait;
+        }
+        let wants_input = match &self.protocol {
+            Protocol::Http(http) if http.is_halted() => return Turn::GoOn,
             Protocol::Http(http) => http.wants_input(),
             Protocol::WebSocket(ws) => ws.wants_input(),
         };
-        wants && !self.link.is_closing() && !self.link.is_full()
+        if wants_input { Turn::Read } else { Turn::Wait }
+    }
+
+    /// Since when it waits for its client, and holds memory meanwhile, in microseconds.
+    fn waits_since_micros(&self) -> Option<u64> {
+        let output = self.link.oldest_micros();
+        let input = match &self.protocol {
+            Protocol::Http(http) => http.arriving_since_micros(),
+            Protocol::WebSocket(_) => None,
+        };
+        output.into_iter().chain(input).min()
     }
 
     /// When it must be looked at, in microseconds.
@@ -104,7 +123,8 @@ impl Connection {
         let link = &mut self.link;
         match &mut self.protocol {
             Protocol::WebSocket(ws) if !link.is_closing() => ws.close_as_slow(link, cx),
-            Protocol::WebSocket(_) | Protocol::Http(_) => link.cut_off(cx),
+            Protocol::WebSocket(_) => link.cut_off(cx),
+            Protocol::Http(http) => http.cut_off(link, cx),
         }
     }
 }
@@ -133,7 +153,11 @@ impl Connections {
         if self.slots.len() <= slot {
             self.slots.resize_with(slot + 1, || None);
         }
-        let link = Link::new(id, cx);
+        let own_bytes_max = match protocol {
+            Protocol::Http(_) => OUTBOX_BYTES_MAX,
+            Protocol::WebSocket(_) => WEBSOCKET_OUTBOX_BYTES_MAX,
+        };
+        let link = Link::new(id, own_bytes_max, cx);
         let mut connection = Box::new(Connection { link, protocol });
         connection.schedule(&mut self.deadlines, cx);
         self.slots[slot] = Some(connection);
@@ -313,33 +337,35 @@ impl Connections {
         }
     }
 
-    /// Whether a connection's socket should be read. After `false`, a resume is due when it may be.
-    pub(crate) fn wants_input(&mut self, id: ConnId) -> bool {
+    /// What a connection does now that it has its turn. If it is not read, a resume is due when it may be.
+    pub(crate) fn turn(&mut self, id: ConnId) -> Turn {
         let Some(connection) = self.get_mut(id) else {
-            return false;
+            return Turn::Wait;
         };
-        let wants = connection.wants_input();
-        connection.link.set_paused(!wants);
-        let has_room = !connection.link.is_full();
-        if has_room && matches!(&connection.protocol, Protocol::Http(http) if http.is_halted()) {
-            self.relieved.push(id);
-        }
-        wants
+        let turn = connection.turn();
+        connection.link.set_paused(turn != Turn::Read);
+        turn
     }
 
     /// Resumes requests that were paused by a full outbox.
-    pub(crate) fn go_on_with_relieved(&mut self, api: Api<'_>, cx: &mut Context<'_>) {
-        for id in std::mem::take(&mut self.relieved) {
-            self.with(id, cx, |link, protocol, cx| match protocol {
-                Protocol::Http(http) => http.go_on(link, api, cx),
-                Protocol::WebSocket(_) => {}
-            });
-        }
+    pub(crate) fn go_on(&mut self, id: ConnId, api: Api<'_>, cx: &mut Context<'_>) {
+        self.with(id, cx, |link, protocol, cx| match protocol {
+            Protocol::Http(http) => http.go_on(link, api, cx),
+            Protocol::WebSocket(_) => {}
+        });
     }
 
-    /// Looks at the connections that are due.
-    pub(crate) fn tick(&mut self, api: Api<'_>, cx: &mut Context<'_>) {
-        for (id, due) in self.deadlines.take_due(cx.now.micros) {
+    /// Notes which connections are due.
+    pub(crate) fn tick(&mut self, cx: &Context<'_>) {
+        self.deadlines.pass(cx.now.micros);
+    }
+
+    /// Looks at connections that are due, as many as a round may.
+    pub(crate) fn look_at_due(&mut self, api: Api<'_>, cx: &mut Context<'_>) {
+        for _ in 0..DUE_PER_ROUND_MAX {
+            let Some((id, due)) = self.deadlines.next_due() else {
+                return;
+            };
             let slot = self.slots.get_mut(id.slot as usize);
             if let Some(Some(connection)) = slot
                 && connection.link.id() == id
@@ -351,20 +377,26 @@ impl Connections {
         }
     }
 
-    /// Closes connections, the slowest first, until no more is held than may be. What was queued this very
-    /// moment has not been offered to its socket yet, and makes nobody slow.
+    /// Whether more connections are due.
+    pub(crate) fn has_due(&self) -> bool {
+        self.deadlines.has_due()
+    }
+
+    /// Where more is held than may be, closes connections until there is room again, first those that have waited for
+    /// their clients for longest. What was queued this very moment has not been offered to its socket yet, and makes
+    /// nobody slow.
     pub(crate) fn close_slowest(&mut self, cx: &mut Context<'_>) {
         if cx.held.get() <= OUTBOXES_BYTES_MAX {
             return;
         }
         let behind = self.all().filter_map(|connection| {
-            let oldest = connection.link.oldest_micros()?;
-            (oldest < cx.now.micros).then_some((oldest, connection.link.id()))
+            let since = connection.waits_since_micros()?;
+            (since < cx.now.micros).then_some((since, connection.link.id()))
         });
         let mut behind: Vec<(u64, ConnId)> = behind.collect();
-        behind.sort_by_key(|(oldest, _)| *oldest);
+        behind.sort_by_key(|(since, _)| *since);
         for (_, id) in behind {
-            if cx.held.get() <= OUTBOXES_BYTES_MAX {
+            if cx.held.get() + ROOM_BYTES_MIN <= OUTBOXES_BYTES_MAX {
                 break;
             }
             if let Some(Some(connection)) = self.slots.get_mut(id.slot as usize) {

@@ -41,7 +41,7 @@ pub struct Effects {
 pub enum ConnEffect {
     /// Its outbox has bytes to send. Not repeated until the outbox was empty again.
     Flush,
-    /// It may be read again after [`Shard::wants_input`](crate::shard::Shard::wants_input) said no.
+    /// It may be read again after [`Shard::turn`](crate::shard::Shard::turn) said that it has to wait.
     Resume,
     /// Send what its output holds, then close it.
     Close,
@@ -49,6 +49,17 @@ pub enum ConnEffect {
     Abort,
     /// Send what its output holds, then move it to another shard, or to this one as a newcomer.
     HandOff { to: ShardId, socket: Box<HandedOff> },
+}
+
+/// What a connection does when it has its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Nothing. [`ConnEffect::Resume`], or room in a full outbox, give it another one.
+    Wait,
+    /// Its socket is read.
+    Read,
+    /// It goes on with what was read of it and had to wait: [`Input::GoOn`](crate::edge::input::Input::GoOn).
+    GoOn,
 }
 
 /// A WebSocket on its way to its user's home, after the handshake was accepted.

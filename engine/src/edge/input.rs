@@ -48,6 +48,8 @@ pub enum Input<'a> {
         bytes: &'a [u8],
         waited_micros: u64,
     },
+    /// The connection has its turn, and goes on with what was read of it and had to wait.
+    GoOn { conn: ConnId },
     /// The peer sends no more, and may still read what it is answered.
     Finished { conn: ConnId },
     /// The connection has ended, whoever ended it; its id is not used again.

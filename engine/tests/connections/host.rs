@@ -221,8 +221,11 @@ impl Host {
         conn
     }
 
+    /// Gives a connection its turn; whether the shard wants to read it.
     pub(crate) fn wants_input(&mut self, conn: ConnId) -> bool {
-        self.host.shard.wants_input(conn)
+        let wants_input = self.host.wants_input(conn);
+        self.flush();
+        wants_input
     }
 
     /// Sends bytes, which the shard must want.

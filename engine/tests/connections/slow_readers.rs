@@ -174,7 +174,7 @@ fn what_many_readers_share_counts_once() {
 
 #[test]
 fn when_too_much_waits_in_all_the_slowest_are_closed_first() {
-    const EVENTS: usize = 4 * MIB;
+    const EVENTS: usize = 16 * MIB;
     let mut host = Host::in_trust();
     let (stuck, late, reader) = (host.listen(), host.listen(), host.listen());
     host.events(events(EVENTS));
@@ -209,9 +209,9 @@ fn when_too_much_waits_in_all_the_slowest_are_closed_first() {
     assert!(host.is_closed(late) && freed > EVENTS);
 
     let (freed, replies) = fill(&mut host);
-    assert!(freed < 2 * MIB, "one reply that nobody read");
+    assert!(freed < EVENTS, "some replies that nobody read");
     let aborted: Vec<bool> = replies.iter().map(|conn| host.is_aborted(*conn)).collect();
-    assert!(aborted[0] && aborted[1..].iter().all(|aborted| !aborted));
+    assert!(aborted[0] && aborted.is_sorted_by(|a, b| a >= b), "the oldest");
     assert_eq!(host.waiting_bytes(replies[0]), 0);
     assert!(
         !host.is_closed(reader),

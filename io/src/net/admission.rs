@@ -73,8 +73,10 @@ struct Count {
 pub struct Permit {
     counts: Arc<Counts>,
     entrance: Entrance,
-    /// The network that it counts for, if any.
+    /// The network of its peer, unless that is spared.
     network: Option<Network>,
+    /// It counts for its network.
+    is_counted: bool,
 }
 
 /// There are too few descriptors for a server.
@@ -141,6 +143,7 @@ impl Admission {
             counts: Arc::clone(&self.0),
             entrance,
             network: None,
+            is_counted: false,
         };
         (before < count.max).then_some(permit)
     }
@@ -164,16 +167,22 @@ impl Permit {
             max,
             proxies,
         } = &self.counts.networks;
-        let is_counted = match self.entrance {
-            Entrance::Public { .. } => *max > 0 && !proxies.spares(peer),
-            Entrance::Admin => false,
+        let is_spared = match self.entrance {
+            Entrance::Public { .. } => proxies.spares(peer),
+            Entrance::Admin => true,
         };
-        if !is_counted {
+        if is_spared {
             return true;
         }
         let network = Network::from(peer);
         self.network = Some(network);
-        counts.add(network) <= *max
+        self.is_counted = *max > 0;
+        !self.is_counted || counts.add(network) <= *max
+    }
+
+    /// The network of its peer; none where that is spared by limits by address.
+    pub(crate) const fn network(&self) -> Option<Network> {
+        self.network
     }
 }
 
@@ -190,7 +199,9 @@ impl Drop for Permit {
     fn drop(&mut self) {
         let count = self.counts.of(self.entrance);
         count.now.fetch_sub(1, Ordering::Relaxed);
-        if let Some(network) = self.network {
+        if let Some(network) = self.network
+            && self.is_counted
+        {
             self.counts.networks.counts.remove(network);
         }
     }

@@ -10,6 +10,7 @@ use rookery_schema::ShardId;
 use super::admission::Permit;
 use super::poller::Readiness;
 use super::socket::Socket;
+use super::turns::QueueId;
 
 /// Pieces of output that one system call sends at most.
 const SEND_SLICES: usize = 64;
@@ -23,6 +24,8 @@ pub(crate) struct Connection {
     socket: Socket,
     permit: Permit,
     phase: Phase,
+    /// Where it waits for its turn.
+    pub(super) queue: QueueId,
     /// There may be something to read.
     readable: bool,
     /// The peer will send nothing after what can be read now.
@@ -59,15 +62,17 @@ pub(crate) struct Move {
 pub(crate) enum Next {
     Read,
     Wait,
+    Move,
     End,
 }
 
 impl Connection {
-    pub(crate) const fn new(socket: Socket, permit: Permit) -> Self {
+    pub(super) const fn new(socket: Socket, permit: Permit, queue: QueueId) -> Self {
         Self {
             socket,
             permit,
             phase: Phase::Open,
+            queue,
             // Input that came before the socket was watched is not reported.
             readable: true,
             at_end: false,
@@ -92,6 +97,8 @@ impl Connection {
             }
             (ConnEffect::Abort, _) => {
                 self.phase = Phase::Aborted;
+                // Where that fails, the kernel holds for a while what it has.
+                let _ = self.socket.reset_when_closed();
                 false
             }
             (
@@ -183,7 +190,7 @@ impl Connection {
         match &self.phase {
             Phase::Open => Next::Read,
             Phase::Aborted => Next::End,
-            Phase::HandingOff(_) if flushed => Next::End,
+            Phase::HandingOff(_) if flushed => Next::Move,
             Phase::Closing if flushed => {
                 self.lingers_until = Some(now + LINGER_MICROS);
                 self.phase = Phase::Lingering(0);

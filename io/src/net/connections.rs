@@ -8,17 +8,19 @@ use rookery_engine::ids::ConnId;
 
 use super::admission::{Admission, Permit};
 use super::connection::{Connection, Next};
-use super::listener::{Bound, Entrance, Listeners};
+use super::listener::{Accepted, Bound, Listeners};
 use super::poller::{Event, Poller, Readiness};
 use super::slab::Slab;
 use super::socket::Socket;
+use super::turns::Turns;
 
 /// Connections of one shard beyond which it accepts no more.
 const CONNECTIONS_MAX: usize = 1 << 18;
 /// Connections accepted at once.
-const ACCEPTED_MAX: usize = 64;
-/// Bytes that one read takes at most. All connections share one buffer, so an idle one needs none.
-const READ_BYTES_MAX: usize = 64 * 1024;
+const ACCEPTED_MAX: usize = 16;
+/// Bytes that one read takes at most: what a connection that sends more than it is answered holds in memory. All
+/// connections share one buffer, so an idle one needs none.
+const READ_BYTES_MAX: usize = 16 * 1024;
 
 pub(crate) struct Connections {
     all: Slab<Connection>,
@@ -28,7 +30,9 @@ pub(crate) struct Connections {
     /// Events of the last poll; kept for its allocation.
     events: Vec<Event>,
     /// Those that have something to do, each once.
-    ready: VecDeque<ConnId>,
+    ready: Turns,
+    /// Those that are done for, and still have to be closed.
+    ending: VecDeque<ConnId>,
     /// Those on their way out.
     closing: Vec<ConnId>,
     /// Those that are not read because of a stall.
@@ -53,7 +57,8 @@ impl Connections {
             listeners,
             admission,
             events: Vec::new(),
-            ready: VecDeque::new(),
+            ready: Turns::new(),
+            ending: VecDeque::new(),
             closing: Vec::new(),
             parked: Vec::new(),
             buffer: vec![0; READ_BYTES_MAX].into_boxed_slice(),
@@ -67,7 +72,7 @@ impl Connections {
 
     /// Whether some have something to do.
     pub(crate) fn has_ready(&self) -> bool {
-        !self.ready.is_empty()
+        !self.ready.is_empty() || !self.ending.is_empty()
     }
 
     /// Whether no output is waiting, and no connection is on its way out.
@@ -104,7 +109,7 @@ impl Connections {
     }
 
     /// Accepts who is waiting at a listener, up to a limit.
-    pub(crate) fn accept(&mut self, listener: usize) -> Vec<(Socket, Entrance, Permit)> {
+    pub(crate) fn accept(&mut self, listener: usize) -> Vec<Accepted> {
         // Connections that moved here count too, but are never turned away.
         let room = CONNECTIONS_MAX
             .saturating_sub(self.all.len())
@@ -118,7 +123,11 @@ impl Connections {
     /// # Errors
     /// Where the kernel can't watch it.
     pub(crate) fn open(&mut self, socket: Socket, permit: Permit, now: u64) -> io::Result<ConnId> {
-        let conn = self.all.insert(Connection::new(socket, permit));
+        let network = permit.network();
+        let queue = |conn| self.ready.queue_of(conn, network);
+        let conn = self
+            .all
+            .insert_with(|conn| Connection::new(socket, permit, queue(conn)));
         let Some(connection) = self.all.get_mut(conn) else {
             return Ok(conn);
         };
@@ -179,9 +188,27 @@ impl Connections {
         }
     }
 
-    /// The connection that has had something to do for longest.
+    /// The connection whose turn it is.
     pub(crate) fn next_ready(&mut self) -> Option<ConnId> {
-        self.ready.pop_front()
+        self.ready.pop()
+    }
+
+    /// No more have their turn in this round.
+    pub(crate) fn end_turns(&mut self) {
+        self.ready.end_round();
+    }
+
+    /// Does nothing more with a connection, and closes it soon.
+    pub(crate) fn end(&mut self, conn: ConnId) {
+        if let Some(connection) = self.all.get_mut(conn) {
+            connection.abort();
+            self.ending.push_back(conn);
+        }
+    }
+
+    /// The next connection that has to be closed.
+    pub(crate) fn next_ending(&mut self) -> Option<ConnId> {
+        self.ending.pop_front()
     }
 
     /// Notes that a connection has something to do, since `since` at the latest.
@@ -244,10 +271,10 @@ impl Connections {
 }
 
 /// As [`Connections::list`], for a connection that was looked up already.
-fn list(ready: &mut VecDeque<ConnId>, conn: ConnId, connection: &mut Connection, since: u64) {
+fn list(ready: &mut Turns, conn: ConnId, connection: &mut Connection, since: u64) {
     let listed = connection.listed_micros;
     connection.listed_micros = Some(listed.map_or(since, |listed| listed.min(since)));
     if listed.is_none() {
-        ready.push_back(conn);
+        ready.push(conn, connection.queue);
     }
 }

@@ -15,11 +15,17 @@ use super::socket::{self, Socket};
 /// `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
 
-/// Bytes of a connection's output that the kernel takes before it has sent what it has. It would take 4 MiB
-/// of a client that stopped reading (`net.ipv4.tcp_wmem`), where no limit of ours sees them. It takes more in steps
-/// of half of this, so the less it is, the sooner a client that reads slowly is seen to read. What is on its way to
-/// a client is not bounded, and neither is the throughput over a long distance.
-const UNSENT_BYTES_MAX: u32 = 64 * 1024;
+/// Bytes of a connection's output that the kernel takes before it has sent what it has: what it holds of a client that
+/// stopped reading. It takes more in steps of half of this, so the less it is, the sooner a client that reads slowly is
+/// seen to read.
+const UNSENT_BYTES_MAX: u32 = 16 * 1024;
+/// Bytes of output that the kernel holds at most for an HTTP connection, what is on its way to the client included; it
+/// reserves twice as much memory for them. It would take 4 MiB (`net.ipv4.tcp_wmem`), where no limit of ours sees them.
+/// The client gets so much in the time that an acknowledgement takes to come back.
+const SEND_BYTES: usize = 64 * 1024;
+/// Bytes of input that the kernel holds at most for a connection that is not read, and twice as much memory. It would
+/// take up to 32 MiB (`net.ipv4.tcp_rmem`).
+const RECEIVE_BYTES: usize = 16 * 1024;
 
 /// Why an address can't be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -102,8 +108,11 @@ fn open(address: SocketAddr, shared: bool) -> io::Result<RawSocket> {
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(shared)?;
     socket.set_nonblocking(true)?;
-    // Accepted sockets inherit it, and keep it until they become WebSockets.
+    // Accepted sockets inherit these. The bounds of output hold until they become WebSockets.
     socket.set_tcp_notsent_lowat(UNSENT_BYTES_MAX)?;
+    socket.set_send_buffer_size(SEND_BYTES)?;
+    socket.set_recv_buffer_size(RECEIVE_BYTES)?;
+    socket.set_tcp_nodelay(true)?;
     socket.bind(&address.into())?;
     if !shared {
         socket.listen(1)?;
@@ -118,6 +127,14 @@ fn explain(address: SocketAddr, source: io::Error) -> BindError {
         io::ErrorKind::AddrNotAvailable => BindError::NotHere(address),
         _ => BindError::Other { address, source },
     }
+}
+
+/// A connection that has been accepted.
+pub(crate) struct Accepted {
+    pub(crate) socket: Socket,
+    pub(crate) peer: SocketAddr,
+    pub(crate) entrance: Entrance,
+    pub(crate) permit: Permit,
 }
 
 /// The listeners of one shard.
@@ -155,7 +172,7 @@ impl Listeners {
         at_most: usize,
         admission: &Admission,
         poller: &Poller,
-    ) -> Vec<(Socket, Entrance, Permit)> {
+    ) -> Vec<Accepted> {
         let mut accepted = Vec::new();
         let Some(listening) = self.all.get_mut(index) else {
             return accepted;
@@ -169,9 +186,14 @@ impl Listeners {
                 break;
             };
             match socket::accept(&listening.socket) {
-                Ok(Some(socket)) => {
+                Ok(Some((socket, peer))) => {
                     listening.refused = false;
-                    accepted.push((socket, entrance, permit));
+                    accepted.push(Accepted {
+                        socket,
+                        peer,
+                        entrance,
+                        permit,
+                    });
                 }
                 Ok(None) => break,
                 // The peer left before its turn.

@@ -8,3 +8,4 @@ pub(crate) mod poller;
 mod sketch;
 mod slab;
 pub(crate) mod socket;
+mod turns;

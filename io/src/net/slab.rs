@@ -24,7 +24,8 @@ impl<T> Default for Slab<T> {
 }
 
 impl<T> Slab<T> {
-    pub(crate) fn insert(&mut self, value: T) -> ConnId {
+    /// Adds a value that knows its id.
+    pub(crate) fn insert_with(&mut self, make: impl FnOnce(ConnId) -> T) -> ConnId {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot {
                 generation: 0,
@@ -33,11 +34,12 @@ impl<T> Slab<T> {
             (self.slots.len() - 1) as u32
         });
         let entry = &mut self.slots[slot as usize];
-        entry.value = Some(value);
-        ConnId {
+        let id = ConnId {
             slot,
             generation: entry.generation,
-        }
+        };
+        entry.value = Some(make(id));
+        id
     }
 
     pub(crate) fn get_mut(&mut self, id: ConnId) -> Option<&mut T> {
@@ -86,10 +88,10 @@ mod tests {
     #[test]
     fn an_old_id_does_not_reach_the_slots_next_user() {
         let mut slab = Slab::default();
-        let first = slab.insert("first");
-        let other = slab.insert("other");
+        let first = slab.insert_with(|_| "first");
+        let other = slab.insert_with(|_| "other");
         assert_eq!(slab.remove(first), Some("first"));
-        let second = slab.insert("second");
+        let second = slab.insert_with(|_| "second");
         assert_eq!(second.slot, first.slot);
         assert_eq!(slab.get_mut(first), None);
         assert_eq!(slab.remove(first), None);

@@ -3,6 +3,7 @@
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, SocketFlags};
@@ -26,20 +27,19 @@ impl Socket {
         self.0
     }
 
-    pub(crate) fn peer(&self) -> io::Result<SocketAddr> {
-        let address = rustix::net::getpeername(self)?.ok_or(Errno::NOTCONN)?;
-        Ok(SocketAddr::try_from(address)?)
-    }
-
-    pub(crate) fn send_at_once(&self) -> io::Result<()> {
-        Ok(rustix::net::sockopt::set_tcp_nodelay(self, true)?)
-    }
-
     /// Bounds what the kernel holds by its memory in place of what is unsent, as suits a WebSocket.
     pub(crate) fn become_websocket(&self) -> io::Result<()> {
         let socket = SockRef::from(self);
         socket.set_send_buffer_size(WEBSOCKET_SEND_BYTES)?;
         socket.set_tcp_notsent_lowat(UNSENT_UNBOUNDED)
+    }
+
+    /// The kernel drops what it holds as soon as the socket is closed, and tells the peer that it was reset.
+    pub(crate) fn reset_when_closed(&self) -> io::Result<()> {
+        Ok(rustix::net::sockopt::set_socket_linger(
+            self,
+            Some(Duration::ZERO),
+        )?)
     }
 
     /// Reads what is there. `None`: nothing yet; `Some(0)`: the end.
@@ -72,9 +72,13 @@ impl AsFd for Socket {
     }
 }
 
-/// Accepts a connection. `None`: none is waiting.
-pub(super) fn accept(listener: impl AsFd) -> io::Result<Option<Socket>> {
-    attempt(|| rustix::net::accept_with(&listener, SocketFlags::CLOEXEC).map(Socket))
+/// Accepts a connection, and says who its peer is. `None`: none is waiting.
+pub(super) fn accept(listener: impl AsFd) -> io::Result<Option<(Socket, SocketAddr)>> {
+    attempt(|| {
+        let (fd, peer) = rustix::net::acceptfrom_with(&listener, SocketFlags::CLOEXEC)?;
+        let peer = SocketAddr::try_from(peer.ok_or(Errno::CONNABORTED)?)?;
+        Ok((Socket(fd), peer))
+    })
 }
 
 /// Makes a system call that does not wait. `None`: it would have to.

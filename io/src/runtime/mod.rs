@@ -10,7 +10,7 @@ pub(crate) mod heartbeat;
 mod outside;
 pub(crate) mod readable;
 
-use rookery_engine::effect::Effects;
+use rookery_engine::effect::{Effects, Turn};
 use rookery_engine::ids::ConnId;
 use rookery_engine::input::{Input, Now};
 use rookery_engine::outbox::Outbox;
@@ -25,7 +25,7 @@ pub use outside::{Backend, Control, Outside};
 pub trait Engine: 'static {
     fn step(&mut self, now: Now, input: Input<'_>, effects: &mut Effects);
     fn flush(&mut self, now: Now, effects: &mut Effects);
-    fn wants_input(&mut self, conn: ConnId) -> bool;
+    fn turn(&mut self, conn: ConnId) -> Turn;
     fn outbox(&mut self, conn: ConnId) -> Option<&mut Outbox>;
     fn is_ready(&self) -> bool;
     fn is_drained(&self) -> bool;
@@ -41,8 +41,8 @@ impl Engine for Shard {
         Self::flush(self, now, effects);
     }
 
-    fn wants_input(&mut self, conn: ConnId) -> bool {
-        Self::wants_input(self, conn)
+    fn turn(&mut self, conn: ConnId) -> Turn {
+        Self::turn(self, conn)
     }
 
     fn outbox(&mut self, conn: ConnId) -> Option<&mut Outbox> {

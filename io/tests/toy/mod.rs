@@ -11,12 +11,13 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use rookery_engine::config::{AuthMode, RegistrationMode, ShardConfig};
-use rookery_engine::effect::{ConnEffect, Effects, HandedOff};
+use rookery_engine::effect::{ConnEffect, Effects, HandedOff, Turn};
+use rookery_engine::held_bytes::HeldBytes;
 use rookery_engine::ids::ConnId;
 use rookery_engine::input::{Input, Now};
 use rookery_engine::limits::Proxies;
 use rookery_engine::mesh::{EventBatch, ShardMessage};
-use rookery_engine::outbox::Outbox;
+use rookery_engine::outbox::{Outbox, WEBSOCKET_OUTBOX_BYTES_MAX};
 use rookery_engine::port::{LogEvent, LogRequest};
 use rookery_engine::stats::Stats;
 use rookery_io::backend::{OpenError, Opened, Opening};
@@ -51,11 +52,20 @@ pub(crate) struct Toy {
     stats: Stats,
 }
 
-#[derive(Default)]
 struct Line {
     outbox: Outbox,
     input: BytesMut,
     leaving: bool,
+}
+
+impl Line {
+    fn new() -> Self {
+        Self {
+            outbox: Outbox::new(WEBSOCKET_OUTBOX_BYTES_MAX, HeldBytes::default()),
+            input: BytesMut::new(),
+            leaving: false,
+        }
+    }
 }
 
 impl Toy {
@@ -179,10 +189,10 @@ impl Engine for Toy {
         effects.mesh.resize_with(self.shards, Vec::new);
         match input {
             Input::Accepted { conn, .. } => {
-                self.connections.insert(conn, Line::default());
+                self.connections.insert(conn, Line::new());
             }
             Input::Arrived { conn, socket } => {
-                self.connections.insert(conn, Line::default());
+                self.connections.insert(conn, Line::new());
                 self.say(conn, &format!("arrived at {}", self.id), effects);
                 self.obey_all(conn, &socket.unread, effects);
             }
@@ -235,10 +245,11 @@ impl Engine for Toy {
         assert!(!self.sabotaged, "on purpose");
     }
 
-    fn wants_input(&mut self, conn: ConnId) -> bool {
-        self.connections
-            .get(&conn)
-            .is_some_and(|line| !line.leaving)
+    fn turn(&mut self, conn: ConnId) -> Turn {
+        match self.connections.get(&conn) {
+            Some(line) if !line.leaving => Turn::Read,
+            Some(_) | None => Turn::Wait,
+        }
     }
 
     fn outbox(&mut self, conn: ConnId) -> Option<&mut Outbox> {

@@ -30,6 +30,12 @@ impl Http {
         self.active_micros.max(link.taken_micros())
     }
 
+    /// Since when a request arrives, and what has come of it is held, in microseconds.
+    pub(in crate::connection) fn arriving_since_micros(&self) -> Option<u64> {
+        let holds = self.input_held.bytes() > 0;
+        self.request_began_micros.filter(|_| holds)
+    }
+
     /// The client sends no more. What it has sent is answered before the connection ends.
     pub(in crate::connection) fn finished(&mut self, link: &mut Link, cx: &mut Context<'_>) {
         self.is_finished = true;
@@ -54,7 +60,7 @@ impl Http {
     ) {
         let now = cx.now.micros;
         if link.is_stuck(cx) {
-            return link.cut_off(cx);
+            return self.cut_off(link, cx);
         }
         if link.is_full() && self.request_began_micros.is_some() {
             // It is not read while its outbox is full, so its time starts then.
@@ -70,6 +76,12 @@ impl Http {
         } else if self.replies.is_empty() && self.idle_since_micros(link) + IDLE_MICROS_MAX <= now {
             link.end(cx);
         }
+    }
+
+    /// Ends the connection at once, and drops all that is held for it.
+    pub(in crate::connection) fn cut_off(&mut self, link: &mut Link, cx: &mut Context<'_>) {
+        self.drop_input();
+        link.cut_off(cx);
     }
 
     /// Refuses the requests that were not answered by their deadlines.

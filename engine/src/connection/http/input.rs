@@ -21,11 +21,15 @@ impl Http {
         cx: &mut Context<'_>,
     ) {
         self.input.extend_from_slice(bytes);
+        let room = self.input.capacity();
         self.active_micros = cx.now.micros;
         if self.preface_due {
             self.read_preface(link, cx);
         }
         self.read_requests(link, api, cx);
+        if !self.input.is_empty() {
+            self.input_held.set(room);
+        }
     }
 
     /// Reads whom a proxy relays the connection for, before the first request.
@@ -56,17 +60,28 @@ impl Http {
                 Progress::Refused(refusal) => self.refuse_and_close(link, &refusal, cx),
             }
         }
-        if !link.is_closing() {
+        if link.is_closing() {
+            self.drop_input();
+        } else {
             self.note_arrival(cx);
             self.end_if_answered(link, cx);
         }
     }
 
+    /// Nothing of what has arrived is used any more.
+    pub(super) fn drop_input(&mut self) {
+        self.input = BytesMut::new();
+        self.input_held.set(0);
+    }
+
     /// Notes since when a request has been arriving, for its deadline.
     fn note_arrival(&mut self, cx: &Context<'_>) {
         let arriving = self.wants_input() && self.reader.in_request(&self.input);
-        if self.input.is_empty() && self.input.capacity() > KEPT_INPUT_BYTES_MAX {
-            self.input = BytesMut::new();
+        if self.input.is_empty() {
+            self.input_held.set(0);
+            if self.input.capacity() > KEPT_INPUT_BYTES_MAX {
+                self.input = BytesMut::new();
+            }
         }
         let began = self.request_began_micros.unwrap_or(cx.now.micros);
         self.request_began_micros = arriving.then_some(began);

@@ -13,6 +13,7 @@ use crate::api::Door;
 use crate::connection::replies::Replies;
 use crate::context::Context;
 use crate::edge::input::Entrance;
+use crate::held_bytes::Holding;
 use crate::http::{Request, RequestReader};
 use crate::ids::Caller;
 use crate::ws::Accepted;
@@ -27,6 +28,8 @@ pub(crate) struct Http {
     preface_due: bool,
     reader: RequestReader,
     input: BytesMut,
+    /// What the input adds to what is held for all connections.
+    input_held: Holding,
     replies: Replies,
     /// Whether what is under way may have other posts beside it.
     is_concurrent: bool,
@@ -62,6 +65,7 @@ impl Http {
             preface_due: cx.config.proxies.is_trusted(peer),
             reader: RequestReader::default(),
             input: BytesMut::new(),
+            input_held: Holding::new(cx.held.clone()),
             replies: Replies::default(),
             is_concurrent: false,
             held: None,
@@ -78,10 +82,10 @@ impl Http {
 
     /// Whether more may be read.
     pub(super) fn wants_input(&self) -> bool {
-        !self.is_finished && self.wants_request()
+        !self.is_finished && !self.halted && self.wants_request()
     }
 
-    /// Whether requests are paused by a full outbox.
+    /// Whether requests that have arrived are paused by a full outbox. Nothing is read meanwhile.
     pub(super) const fn is_halted(&self) -> bool {
         self.halted
     }

@@ -64,12 +64,18 @@ impl World {
         if !was_full {
             return;
         }
+        self.give_turn(shard, id, conn);
+    }
+
+    /// Gives a connection its turn; whether the server wants to read it.
+    fn give_turn(&mut self, shard: usize, id: WireId, conn: ConnId) -> bool {
         let host = self.on_time(shard);
-        let wants_input = host.shard.wants_input(conn);
+        let wants_input = host.wants_input(conn);
         host.flush();
         let effects = host.take();
         self.wires.get(id).paused = !wants_input;
         self.take_effects(shard, effects);
+        wants_input
     }
 
     fn hang_up(&mut self, id: WireId) {
@@ -141,8 +147,7 @@ impl World {
         let Some((shard, conn)) = self.wires.get(id).at else {
             return;
         };
-        if !self.shards[shard].shard.wants_input(conn) {
-            self.wires.get(id).paused = true;
+        if !self.give_turn(shard, id, conn) {
             return;
         }
         if let Some(bytes) = self.wires.take_bytes(id) {

@@ -12,7 +12,6 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Waker};
 
 use rookery_engine::effect::Effects;
-use rookery_engine::ids::ConnId;
 use rookery_engine::input::{Input, Now};
 use rookery_schema::ShardId;
 
@@ -102,14 +101,8 @@ impl<E: Engine> Core<E> {
         self.mark_due();
     }
 
-    /// Gives the engine bytes of a connection. False if they made it panic, which ends this connection
-    /// alone.
-    fn step_received(&self, conn: ConnId, bytes: &[u8], waited_micros: u64) -> bool {
-        let input = Input::Received {
-            conn,
-            bytes,
-            waited_micros,
-        };
+    /// Gives the engine input of a connection. False if it made it panic, which ends this connection alone.
+    fn step_guarded(&self, input: Input<'_>) -> bool {
         let step = AssertUnwindSafe(|| self.step(input));
         let survived = catch_unwind(step).is_ok();
         if !survived {

@@ -2,7 +2,7 @@
 
 use std::io::IoSlice;
 
-use rookery_engine::effect::ConnEffect;
+use rookery_engine::effect::{ConnEffect, Turn};
 use rookery_engine::ids::ConnId;
 use rookery_engine::input::Input;
 use rookery_engine::limits::Limit;
@@ -13,22 +13,25 @@ use super::Core;
 use crate::mesh::MovedSocket;
 use crate::net::admission::Permit;
 use crate::net::connection::{Connection, Next};
-use crate::net::listener::Entrance;
+use crate::net::listener::Accepted;
 use crate::net::poller::Event;
 use crate::net::socket::Socket;
 use crate::runtime::Engine;
 
-/// Connections that one round serves at most, and bytes of input after which it serves no more. Input
-/// from other threads must not wait for sockets for long.
+/// Connections that one round serves at most, and bytes of input and HTTP requests after which it serves no more. Input
+/// from other threads must not wait for sockets for long, and no client for others.
 const SERVED_MAX: usize = 128;
 const INPUT_BYTES_MAX: usize = 128 * 1024;
+const REQUESTS_MAX: u64 = 512;
+/// Connections that one round closes at most. The kernel takes a tenth of a millisecond to drop what it holds for one.
+const ENDED_MAX: usize = 8;
 /// Seconds after which a client may try again that was turned away.
 const TURNED_AWAY_SECONDS: u32 = 10;
 /// Bytes that are read of a connection that is turned away: the usual first request.
 const UNREAD_BYTES: usize = 4096;
 
 impl<E: Engine> Core<E> {
-    /// Serves the connections that have waited longest; false if there was nothing to do.
+    /// Serves the connections whose turn it is; false if there was nothing to do.
     pub(super) fn serve_sockets(&self) -> bool {
         let mut events = self.connections.borrow_mut().take_events();
         let happened = !events.is_empty();
@@ -37,14 +40,30 @@ impl<E: Engine> Core<E> {
         }
         self.connections.borrow_mut().reuse(events);
         let (mut served, mut bytes) = (0, 0);
+        let requests_max = self.requests() + REQUESTS_MAX;
         while served < SERVED_MAX
             && bytes < INPUT_BYTES_MAX
+            && self.requests() < requests_max
             && let Some(conn) = self.next_ready()
         {
             bytes += self.serve(conn);
             served += 1;
         }
-        happened || served > 0
+        self.connections.borrow_mut().end_turns();
+        let ended = self.close_ended();
+        happened || served > 0 || ended
+    }
+
+    /// How many HTTP requests were begun by now.
+    fn requests(&self) -> u64 {
+        self.with_engine(|engine| engine.stats_mut().http_requests)
+    }
+
+    /// Closes some of the connections that are done for; false if there were none.
+    fn close_ended(&self) -> bool {
+        let next = || self.connections.borrow_mut().next_ending();
+        let ended = std::iter::from_fn(next).take(ENDED_MAX);
+        ended.map(|conn| self.close(conn)).count() > 0
     }
 
     fn next_ready(&self) -> Option<ConnId> {
@@ -62,22 +81,21 @@ impl<E: Engine> Core<E> {
             }
             Event::Accept(listener) => {
                 let accepted = self.connections.borrow_mut().accept(listener);
-                for (socket, entrance, permit) in accepted {
-                    self.accept(socket, entrance, permit);
-                }
+                accepted.into_iter().for_each(|one| self.accept(one));
             }
         }
     }
 
     /// Takes over an accepted connection.
-    fn accept(&self, socket: Socket, entrance: Entrance, mut permit: Permit) {
-        // A peer that has reset the connection by now no longer has an address.
-        let Ok(peer) = socket.peer() else { return };
+    fn accept(&self, accepted: Accepted) {
+        let Accepted {
+            socket,
+            peer,
+            entrance,
+            mut permit,
+        } = accepted;
         if !permit.count_for(peer.ip()) {
             return self.turn_away(&socket);
-        }
-        if let Err(error) = socket.send_at_once() {
-            tracing::debug!(%error, "a connection keeps its delay");
         }
         if let Some(conn) = self.open(socket, permit) {
             self.step(Input::Accepted {
@@ -160,6 +178,10 @@ impl<E: Engine> Core<E> {
         let read = match next {
             Next::Read => self.read(conn, waited_micros),
             Next::Wait => Some(0),
+            Next::Move => {
+                self.close(conn);
+                Some(0)
+            }
             Next::End => None,
         };
         read.unwrap_or_else(|| {
@@ -172,16 +194,23 @@ impl<E: Engine> Core<E> {
     fn read(&self, conn: ConnId, waited_micros: u64) -> Option<usize> {
         let connections = &mut *self.connections.borrow_mut();
         let connection = connections.get_mut(conn)?;
-        // The engine is asked even if there is nothing to read: it may go on with what it has.
         let open = connection.is_open();
-        let wanted = !open || self.with_engine(|engine| engine.wants_input(conn));
-        if !wanted || !connection.is_readable() {
-            return Some(0);
+        let turn = match open {
+            true => self.with_engine(|engine| engine.turn(conn)),
+            false => Turn::Read,
+        };
+        match turn {
+            Turn::Wait => return Some(0),
+            Turn::Read if !connection.is_readable() => return Some(0),
+            Turn::Read | Turn::GoOn => {}
         }
         if open && self.is_stalled() {
             let since = self.now().micros.saturating_sub(waited_micros);
             connections.park(conn, since);
             return Some(0);
+        }
+        if turn == Turn::GoOn {
+            return self.step_guarded(Input::GoOn { conn }).then_some(0);
         }
         let (connection, received) = connections.receive(conn)?;
         let bytes = match received {
@@ -196,7 +225,12 @@ impl<E: Engine> Core<E> {
             Ok(Some(bytes)) => bytes,
         };
         let read = bytes.len();
-        if !connection.discard(read) && !self.step_received(conn, bytes, waited_micros) {
+        let input = Input::Received {
+            conn,
+            bytes,
+            waited_micros,
+        };
+        if !connection.discard(read) && !self.step_guarded(input) {
             return None;
         }
         if connection.is_readable() {
@@ -215,15 +249,18 @@ impl<E: Engine> Core<E> {
         });
     }
 
+    /// Does nothing more with a connection, and closes it when there is time.
     fn end(&self, conn: ConnId) {
-        let ended = {
-            let mut connections = self.connections.borrow_mut();
-            // Answers given before a step of this connection panicked may still be read.
-            if let Some(connection) = connections.get_mut(conn).filter(|one| one.is_open()) {
-                self.send_output(conn, connection);
-            }
-            connections.remove(conn)
-        };
+        let mut connections = self.connections.borrow_mut();
+        // Answers given before a step of this connection panicked may still be read.
+        if let Some(connection) = connections.get_mut(conn).filter(|one| one.is_open()) {
+            self.send_output(conn, connection);
+        }
+        connections.end(conn);
+    }
+
+    fn close(&self, conn: ConnId) {
+        let ended = self.connections.borrow_mut().remove(conn);
         let Some(ended) = ended else { return };
         self.step(Input::Gone { conn });
         if let Some((socket, permit, target)) = ended.into_move() {
@@ -248,7 +285,7 @@ impl<E: Engine> Core<E> {
             if let Some(connection) = self.connections.borrow_mut().get_mut(conn) {
                 connection.abort();
             }
-            self.end(conn);
+            self.close(conn);
         }
     }
 }
