@@ -17,10 +17,13 @@ use crate::edge::port::{PasswordJob, Read, StoreRequest, Token};
 use crate::hashing::{self, Hashing};
 use crate::held_bytes::HeldBytes;
 use crate::http::HttpDate;
+use crate::ids::ConnId;
 use crate::leases::{Credit, Leases};
 use crate::limits::Network;
+use crate::mesh::command::Waiting;
 use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, Command, Outcome, ShardMessage};
+use crate::pages::{Pages, Wanted};
 use crate::readiness::Readiness;
 use crate::security::{SecurityEvent, SecurityLog};
 use crate::stats::Stats;
@@ -45,6 +48,8 @@ pub(crate) struct Context<'a> {
     pub(crate) local: &'a mut VecDeque<ShardMessage>,
     /// What the connections of this shard hold to be sent.
     pub(crate) held: &'a HeldBytes,
+    /// Pages that its connections ask for.
+    pub(crate) pages: &'a mut Pages,
     /// What users may send by this shard.
     pub(crate) leases: &'a mut Leases,
     /// The current date, as replies carry it.
@@ -114,6 +119,43 @@ impl Context<'_> {
         match command.to(self.routing) {
             Route::Here(shard) => self.send(shard, ShardMessage::Ask { asker, command }),
             Route::Nobody => self.answer(asker, Outcome::Elsewhere),
+        }
+    }
+
+    /// Asks for a page of a chat, for a request of a connection, when its turn comes.
+    pub(crate) fn ask_page(&mut self, network: Network, wanted: Wanted) {
+        if let Some(displaced) = self.pages.add(network, wanted) {
+            let asker = self.asker(displaced.conn, displaced.ticket);
+            self.refuse(asker, Problem::PAGES_WAITING);
+        }
+        self.go_on_with_pages();
+    }
+
+    /// Has as many pages made as may be.
+    fn go_on_with_pages(&mut self) {
+        while let Some(wanted) = self.pages.next(self.held, self.now.micros) {
+            self.ask(self.asker(wanted.conn, wanted.ticket), wanted.command);
+        }
+    }
+
+    /// A request of a connection was answered: if it was for a page, another can be made.
+    pub(crate) fn page_answered(&mut self, conn: ConnId, ticket: u64) {
+        if self.pages.answered(conn, ticket) {
+            self.go_on_with_pages();
+        }
+    }
+
+    /// Gives up pages whose askers have been refused by now.
+    pub(crate) fn tick_pages(&mut self) {
+        self.pages.tick(self.now.micros);
+        self.go_on_with_pages();
+    }
+
+    /// A request of a connection of this shard.
+    pub(crate) const fn asker(&self, conn: ConnId, ticket: u64) -> Asker {
+        Asker {
+            shard: self.id(),
+            waiting: Waiting::Connection { conn, ticket },
         }
     }
 

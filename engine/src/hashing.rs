@@ -5,8 +5,8 @@
 use std::collections::VecDeque;
 
 use crate::edge::port::{PasswordJob, Token};
+use crate::fair_queue::FairQueue;
 use crate::limits::Network;
-use crate::map::Map;
 
 /// Passwords that the hashers have at once for one shard: one that they work on, and the next.
 pub const HASHED_AT_ONCE: usize = 2;
@@ -37,9 +37,9 @@ pub(crate) enum Kind {
 /// Passwords on their way to the hashers.
 #[derive(Debug, Default)]
 pub(crate) struct Hashing {
-    known: FairQueue,
-    log_ins: FairQueue,
-    registrations: FairQueue,
+    known: FairQueue<PasswordJob>,
+    log_ins: FairQueue<PasswordJob>,
+    registrations: FairQueue<PasswordJob>,
     /// How many jobs were handed to the hashers, to know whose turn it is.
     turn: usize,
     at_hashers: usize,
@@ -56,7 +56,7 @@ impl Hashing {
         network: Network,
         hashers: &mut Vec<PasswordJob>,
     ) {
-        let refused = self.queue(kind).push(network, job);
+        let refused = self.queue(kind).push(network, job, WAITING_MAX);
         self.refused.extend(refused.map(|job| job.token));
         self.hand_over(hashers);
     }
@@ -89,61 +89,12 @@ impl Hashing {
         Some(job)
     }
 
-    const fn queue(&mut self, kind: Kind) -> &mut FairQueue {
+    const fn queue(&mut self, kind: Kind) -> &mut FairQueue<PasswordJob> {
         match kind {
             Kind::Known => &mut self.known,
             Kind::LogIn => &mut self.log_ins,
             Kind::Registration => &mut self.registrations,
         }
-    }
-}
-
-/// A queue in which each network has its turn.
-#[derive(Debug, Default)]
-struct FairQueue {
-    /// None of them is empty.
-    queues: Map<Network, VecDeque<PasswordJob>>,
-    /// Those who have something, in the order of their turns.
-    turns: VecDeque<Network>,
-    len: usize,
-}
-
-impl FairQueue {
-    /// Adds a job. Returns the newest of the network that has most, where there are too many then.
-    fn push(&mut self, network: Network, job: PasswordJob) -> Option<PasswordJob> {
-        let queue = self.queues.entry(network).or_default();
-        if queue.is_empty() {
-            self.turns.push_back(network);
-        }
-        queue.push_back(job);
-        self.len += 1;
-        if self.len <= WAITING_MAX {
-            return None;
-        }
-        let (&longest, _) = self.queues.iter().max_by_key(|(_, queue)| queue.len())?;
-        self.take(longest, VecDeque::pop_back)
-    }
-
-    fn pop(&mut self) -> Option<PasswordJob> {
-        let network = self.turns.pop_front()?;
-        // Put in again behind the others where more of it waits.
-        self.turns.push_back(network);
-        self.take(network, VecDeque::pop_front)
-    }
-
-    fn take(
-        &mut self,
-        network: Network,
-        one: fn(&mut VecDeque<PasswordJob>) -> Option<PasswordJob>,
-    ) -> Option<PasswordJob> {
-        let queue = self.queues.get_mut(&network)?;
-        let job = one(queue)?;
-        self.len -= 1;
-        if queue.is_empty() {
-            self.queues.remove(&network);
-            self.turns.retain(|other| *other != network);
-        }
-        Some(job)
     }
 }
 
@@ -238,6 +189,5 @@ mod tests {
         assert_eq!(hashing.take_refused(), Some(job(last).token));
         assert_eq!(hashing.take_refused(), None);
         assert_eq!(order(&mut hashing)[..2], [0, 1000]);
-        assert_eq!((hashing.log_ins.len, hashing.log_ins.turns.len()), (0, 0));
     }
 }

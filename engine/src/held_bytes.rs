@@ -51,6 +51,13 @@ impl Holding {
         Self { held, bytes: 0 }
     }
 
+    /// So many bytes.
+    pub(crate) fn of(held: &HeldBytes, bytes: usize) -> Self {
+        let mut holding = Self::new(held.clone());
+        holding.set(bytes);
+        holding
+    }
+
     /// The count that it adds to.
     pub(crate) const fn held(&self) -> &HeldBytes {
         &self.held

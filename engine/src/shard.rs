@@ -26,6 +26,7 @@ use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, Command, Ended, Outcome, ShardMessage, UserCommand};
 use crate::outbox::Outbox;
 use crate::owner::Owner;
+use crate::pages::Pages;
 use crate::readiness::Readiness;
 use crate::scrape::Scrapes;
 use crate::security::SecurityLog;
@@ -40,6 +41,7 @@ pub struct Shard {
     stats: Stats,
     random: ChaCha12Rng,
     hashing: Hashing,
+    pages: Pages,
     leases: Leases,
     security: SecurityLog,
     held: HeldBytes,
@@ -81,6 +83,7 @@ impl Shard {
             stats: Stats::default(),
             random: ChaCha12Rng::from_seed(config.entropy),
             hashing: Hashing::default(),
+            pages: Pages::default(),
             leases: Leases::default(),
             security: SecurityLog::default(),
             held: HeldBytes::default(),
@@ -173,6 +176,7 @@ impl Shard {
             stats: &mut self.stats,
             random: &mut self.random,
             hashing: &mut self.hashing,
+            pages: &mut self.pages,
             leases: &mut self.leases,
             security: &mut self.security,
             local: &mut self.local,
@@ -407,6 +411,7 @@ impl Parts<'_> {
         match asker.waiting {
             Waiting::Inbox { gather } => self.home.inbox_answered(gather, outcome, cx),
             Waiting::Connection { conn, ticket } => {
+                cx.page_answered(conn, ticket);
                 let api = Api::new(self.routes, self.gate);
                 self.connections.answered(conn, ticket, outcome, api, cx);
             }
@@ -506,6 +511,7 @@ impl Parts<'_> {
         self.home.tick(cx);
         self.addresses.tick(cx);
         cx.leases.tick(cx.now.micros);
+        cx.tick_pages();
         self.gate.tick(cx.now.latest_wall);
         self.scrapes.tick(cx);
         self.connections.tick(cx);

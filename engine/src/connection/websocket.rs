@@ -12,9 +12,8 @@ use crate::context::{Context, MICROS_PER_SECOND};
 use crate::edge::effect::HandedOff;
 use crate::http::Status;
 use crate::ids::{ConnId, Session};
-use crate::mesh::command::Waiting;
+use crate::mesh::Outcome;
 use crate::mesh::problem::Problem;
-use crate::mesh::{Asker, Outcome};
 use crate::ws::{CloseCode, Received, WebSocket, write_text_frame};
 
 /// Sends of one connection that may wait for their acknowledgements.
@@ -379,11 +378,7 @@ fn take_message(
                 }
             };
             let ticket = sends.add(client_id, cx.micros_in(command.seconds_max()));
-            let asker = Asker {
-                shard: cx.id(),
-                waiting: Waiting::Connection { conn, ticket },
-            };
-            cx.ask(asker, command);
+            cx.ask(cx.asker(conn, ticket), command);
         }
         Ok(Said::Ping) => write_text_frame(out, br#"{"type":"pong"}"#),
         Err(Refused { problem, client_id }) => {

@@ -18,6 +18,7 @@ use crate::http::HttpDate;
 use crate::leases::Leases;
 use crate::limits::Proxies;
 use crate::mesh::ShardMessage;
+use crate::pages::Pages;
 use crate::readiness::Readiness;
 use crate::security::SecurityLog;
 use crate::stats::Stats;
@@ -58,6 +59,7 @@ pub(crate) struct Surroundings {
     pub(crate) stats: Stats,
     random: ChaCha12Rng,
     hashing: Hashing,
+    pages: Pages,
     leases: Leases,
     security: SecurityLog,
     held: HeldBytes,
@@ -74,6 +76,7 @@ impl Surroundings {
             stats: Stats::default(),
             random: ChaCha12Rng::from_seed(config.entropy),
             hashing: Hashing::default(),
+            pages: Pages::default(),
             leases: Leases::default(),
             security: SecurityLog::default(),
             held: HeldBytes::default(),
@@ -97,6 +100,7 @@ impl Surroundings {
             stats: &mut self.stats,
             random: &mut self.random,
             hashing: &mut self.hashing,
+            pages: &mut self.pages,
             leases: &mut self.leases,
             security: &mut self.security,
             held: &self.held,

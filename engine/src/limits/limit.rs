@@ -1,4 +1,4 @@
-//! The limits by rate, by name.
+//! The limits that clients can meet, by name.
 
 use std::fmt;
 
@@ -25,6 +25,10 @@ pub enum Limit {
     AddressLogins,
     /// Open connections per network.
     ConnectionsPerAddress,
+    /// Bytes that a shard holds for its connections.
+    HeldBytes,
+    /// Pages that wait to be made for a shard's connections.
+    PagesWaiting,
 }
 
 impl Limit {
@@ -41,6 +45,8 @@ impl Limit {
             Self::AccountLogins => "account-logins",
             Self::AddressLogins => "address-logins",
             Self::ConnectionsPerAddress => "connections-per-address",
+            Self::HeldBytes => "held-bytes",
+            Self::PagesWaiting => "pages-waiting",
         }
     }
 
@@ -59,6 +65,8 @@ impl Limit {
             Self::AccountLogins => "too many failed logins to this account",
             Self::AddressLogins => "too many logins and registrations from this address",
             Self::ConnectionsPerAddress => "too many connections from this address",
+            Self::HeldBytes => "the server holds as much for its clients as it may",
+            Self::PagesWaiting => "too many pages are asked for",
         }
     }
 }

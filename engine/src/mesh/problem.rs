@@ -60,6 +60,13 @@ impl Problem {
         Self::new(Status::ServiceUnavailable, "unavailable", detail).retry_after(1)
     }
 
+    /// The same, as clients together have met a limit.
+    const fn unavailable_by(limit: Limit) -> Self {
+        let mut problem = Self::unavailable(limit.detail());
+        problem.limit = Some(limit);
+        problem
+    }
+
     /// The client asks for more than it may, and may ask again after so many seconds.
     pub const fn over(limit: Limit, seconds: u32) -> Self {
         let mut problem = Self::new(Status::TooManyRequests, "too_many_requests", limit.detail());
@@ -192,6 +199,8 @@ impl Problem {
     pub const LAGGING: Self = Self::unavailable("the server is catching up with its log");
     pub const LATE: Self = Self::unavailable("the server has more to read than it can do");
     pub const MESH_FULL: Self = Self::unavailable("a part of the server does not keep up");
+    pub const HELD_BYTES: Self = Self::unavailable_by(Limit::HeldBytes);
+    pub const PAGES_WAITING: Self = Self::unavailable_by(Limit::PagesWaiting);
     pub const STORE_UNAVAILABLE: Self = Self::unavailable("the store can't be read for now");
     pub const STARTING: Self = Self::unavailable("the server is starting");
     pub const DRAINING: Self = Self::unavailable("the server is shutting down");

@@ -1,12 +1,13 @@
 //! Shard 0 of two. The test plays everything else.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use rookery_engine::config::{AuthMode, ShardConfig};
 use rookery_engine::effect::{ConnEffect, Effects};
 use rookery_engine::ids::{ConnId, Session};
-use rookery_engine::input::{Input, Now};
+use rookery_engine::input::{Entrance, Input, Now};
 use rookery_engine::mesh::{Asker, Command, EventBatch, Outcome, ShardMessage, SubscriptionAnswer};
 use rookery_engine::port::{
     EndedSessions, Found, LogEvent, Opened, Read, StoreEvent, StoreRequest, Token,
@@ -147,6 +148,15 @@ impl Host {
         self.host.shard.stats_mut()
     }
 
+    /// The metric of bytes that are held for all connections, shared ones counted once.
+    pub(crate) fn held_bytes(&mut self) -> u64 {
+        self.tell(ShardMessage::StatsWanted {
+            from: OTHER,
+            ticket: 0,
+        });
+        self.stats().outbox_distinct_bytes
+    }
+
     /// The other shard says something.
     pub(crate) fn tell(&mut self, message: ShardMessage) {
         let messages = vec![message];
@@ -203,6 +213,17 @@ impl Host {
     pub(crate) fn accept(&mut self) -> ConnId {
         let (conn, accepted) = self.host.accepted();
         self.step(accepted);
+        conn
+    }
+
+    /// A connection from an address.
+    pub(crate) fn accept_from(&mut self, peer: IpAddr) -> ConnId {
+        let conn = self.host.next_conn();
+        self.step(Input::Accepted {
+            conn,
+            peer: (peer, 9).into(),
+            entrance: Entrance::Public { operations: true },
+        });
         conn
     }
 

@@ -9,6 +9,7 @@ mod callers;
 mod clock_steps;
 mod deadlines;
 mod endings;
+mod held;
 mod host;
 mod overdue;
 mod readiness;

@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use rookery_engine::ids::ConnId;
-use rookery_engine::mesh::{Outcome, ShardMessage};
+use rookery_engine::mesh::Outcome;
 use rookery_engine::outbox::{OUTBOX_BYTES_MAX, OUTBOXES_BYTES_MAX};
 
 use rookery_testing::http::bodies;
 use rookery_testing::ws::text_frame;
 
-use crate::host::{Host, OTHER, SLOW_READER};
+use crate::host::{Host, SLOW_READER};
 
 /// How long an HTTP client may take nothing.
 const STUCK_MAX: Duration = Duration::from_secs(10);
@@ -53,13 +53,11 @@ fn with_reply(host: &mut Host, bytes: usize) -> ConnId {
     conn
 }
 
-/// The metric of bytes that several connections share and that count once.
-fn distinct_bytes(host: &mut Host) -> u64 {
-    host.tell(ShardMessage::StatsWanted {
-        from: OTHER,
-        ticket: 0,
-    });
-    host.stats().outbox_distinct_bytes
+/// Adds replies that nobody has had time to read, until more is held than may be.
+fn fill(host: &mut Host) {
+    while host.held_bytes() <= OUTBOXES_BYTES_MAX {
+        with_reply(host, MIB);
+    }
 }
 
 #[test]
@@ -157,7 +155,7 @@ fn what_many_readers_share_counts_once() {
     host.events(events(EVENTS));
     host.pass(SECOND);
     assert!((READERS * EVENTS) as u64 > OUTBOXES_BYTES_MAX);
-    let distinct = distinct_bytes(&mut host);
+    let distinct = host.held_bytes();
     assert!((EVENTS as u64..2 * EVENTS as u64).contains(&distinct));
     assert_eq!(
         host.stats().outbox_bytes,
@@ -166,10 +164,10 @@ fn what_many_readers_share_counts_once() {
     for (left, reader) in (0..READERS).rev().zip(readers) {
         assert!(!host.is_closed(reader));
         host.read_all(reader);
-        let held = distinct_bytes(&mut host) >= EVENTS as u64;
+        let held = host.held_bytes() >= EVENTS as u64;
         assert_eq!(held, left > 0, "{left} have not read them");
     }
-    assert_eq!(distinct_bytes(&mut host), 0);
+    assert_eq!(host.held_bytes(), 0);
 }
 
 #[test]
@@ -188,9 +186,9 @@ fn when_too_much_waits_in_all_the_slowest_are_closed_first() {
     let mut fill = |host: &mut Host| {
         host.pass(MILLISECOND);
         for _ in 0..REPLIES_MAX {
-            let expected = distinct_bytes(host) + MIB as u64;
+            let expected = host.held_bytes() + MIB as u64;
             replies.push(with_reply(host, MIB));
-            let held = distinct_bytes(host);
+            let held = host.held_bytes();
             assert!(held <= OUTBOXES_BYTES_MAX);
             if held < expected {
                 return ((expected - held) as usize, replies.clone());
@@ -211,7 +209,10 @@ fn when_too_much_waits_in_all_the_slowest_are_closed_first() {
     let (freed, replies) = fill(&mut host);
     assert!(freed < EVENTS, "some replies that nobody read");
     let aborted: Vec<bool> = replies.iter().map(|conn| host.is_aborted(*conn)).collect();
-    assert!(aborted[0] && aborted.is_sorted_by(|a, b| a >= b), "the oldest");
+    assert!(
+        aborted[0] && aborted.is_sorted_by(|a, b| a >= b),
+        "the oldest"
+    );
     assert_eq!(host.waiting_bytes(replies[0]), 0);
     assert!(
         !host.is_closed(reader),
@@ -225,9 +226,7 @@ fn a_closed_reader_who_still_holds_too_much_is_cut_off() {
     let reader = host.listen();
     host.events(events(16 * MIB));
     host.read(reader, 1);
-    for _ in 0..REPLIES_MAX {
-        with_reply(&mut host, MIB);
-    }
+    fill(&mut host);
     assert!(
         !host.is_closed(reader),
         "nothing was offered to a socket yet"
@@ -235,9 +234,7 @@ fn a_closed_reader_who_still_holds_too_much_is_cut_off() {
     host.pass(MILLISECOND);
     assert!(host.is_closed(reader) && !host.is_aborted(reader));
     assert!(host.waiting_bytes(reader) > MIB, "what it has in part");
-    for _ in 0..REPLIES_MAX {
-        with_reply(&mut host, MIB);
-    }
+    fill(&mut host);
     host.pass(MILLISECOND);
     assert!(host.is_aborted(reader));
     assert_eq!(host.waiting_bytes(reader), 0);

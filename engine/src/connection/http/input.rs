@@ -8,6 +8,8 @@ use crate::connection::link::Link;
 use crate::context::Context;
 use crate::http::{Preface, Progress, Refusal, take_preface};
 
+/// Bytes by which an input buffer grows: a body that comes byte by byte is not copied for each of them.
+const INPUT_STEP_BYTES: usize = 4096;
 /// An input buffer above this many bytes is given back when it is empty.
 const KEPT_INPUT_BYTES_MAX: usize = 8192;
 
@@ -20,8 +22,7 @@ impl Http {
         api: Api<'_>,
         cx: &mut Context<'_>,
     ) {
-        self.input.extend_from_slice(bytes);
-        let room = self.input.capacity();
+        let room = self.take_in(bytes);
         self.active_micros = cx.now.micros;
         if self.preface_due {
             self.read_preface(link, cx);
@@ -30,6 +31,19 @@ impl Http {
         if !self.input.is_empty() {
             self.input_held.set(room);
         }
+    }
+
+    /// Adds bytes to the input. Returns how many it has room for.
+    fn take_in(&mut self, bytes: &[u8]) -> usize {
+        let needed = self.input.len() + bytes.len();
+        if !self.input.is_empty() && needed > self.input.capacity() {
+            // By itself, it would take twice as much as it has.
+            let room = needed.next_multiple_of(INPUT_STEP_BYTES);
+            let input = std::mem::replace(&mut self.input, BytesMut::with_capacity(room));
+            self.input.extend_from_slice(&input);
+        }
+        self.input.extend_from_slice(bytes);
+        self.input.capacity()
     }
 
     /// Reads whom a proxy relays the connection for, before the first request.

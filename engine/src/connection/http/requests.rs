@@ -10,9 +10,11 @@ use crate::edge::effect::{ConnEffect, HandedOff};
 use crate::edge::port::{Part, Token};
 use crate::http::{Method, Request};
 use crate::ids::Caller;
-use crate::mesh::command::{READ_SECONDS_MAX, Waiting};
+use crate::limits::Network;
+use crate::mesh::command::READ_SECONDS_MAX;
 use crate::mesh::problem::Problem;
-use crate::mesh::{Asker, Command, HomeCommand, ShardMessage};
+use crate::mesh::{Command, HomeCommand, ShardMessage};
+use crate::pages::{self, Wanted};
 use crate::ws::limits::EARLY_FRAMES_BYTES_MAX;
 use crate::ws::{Accepted, write_switching_protocols};
 
@@ -46,7 +48,37 @@ impl Http {
         let caller = |cx: &Context<'_>| api.gate().caller(&request, known, cx.now.latest_wall);
         let action = api.handle(&request, door, caller, cx);
         let action = action.unwrap_or_else(|problem| Action::Reply(Reply::problem(&problem)));
-        self.act(link, ticket, action, cx);
+        match action {
+            Action::Ask { command, reply_to } if command.makes_page() => {
+                let network = cx.config.proxies.client(door.peer, &request).network;
+                self.ask_page(link, ticket, command, reply_to, network, cx);
+            }
+            action => self.act(link, ticket, action, cx),
+        }
+    }
+
+    /// Asks for a page when its turn comes, or refuses it where there is no room for it.
+    fn ask_page(
+        &mut self,
+        link: &mut Link,
+        ticket: u64,
+        command: Command,
+        reply_to: ReplyTo,
+        network: Network,
+        cx: &mut Context<'_>,
+    ) {
+        if let Err(problem) = pages::admit(cx.held) {
+            return self.reply(link, ticket, Reply::problem(&problem), cx);
+        }
+        let due_micros = cx.micros_in(command.seconds_max());
+        self.replies.defer(ticket, reply_to, due_micros, false);
+        let wanted = Wanted {
+            conn: link.id(),
+            ticket,
+            command,
+            due_micros,
+        };
+        cx.ask_page(network, wanted);
     }
 
     pub(super) fn act(
@@ -61,7 +93,7 @@ impl Http {
             Action::Ask { command, reply_to } => {
                 let due = cx.micros_in(command.seconds_max());
                 self.replies.defer(ticket, reply_to, due, command.changes());
-                cx.ask(asker(link, ticket, cx), command);
+                cx.ask(cx.asker(link.id(), ticket), command);
             }
             Action::Read { read, reply_to } => {
                 let due = cx.micros_in(READ_SECONDS_MAX);
@@ -73,7 +105,7 @@ impl Http {
             Action::Scrape => {
                 let due = cx.micros_in(READ_SECONDS_MAX);
                 self.replies.defer(ticket, ReplyTo::Plain, due, false);
-                let asker = asker(link, ticket, cx);
+                let asker = cx.asker(link.id(), ticket);
                 cx.send(cx.id(), ShardMessage::Scrape { asker });
             }
             Action::Upgrade {
@@ -120,14 +152,6 @@ impl Http {
         let to = cx.routing.home(caller.user_id);
         let effect = ConnEffect::HandOff { to, socket };
         cx.effects.connections.push((link.id(), effect));
-    }
-}
-
-fn asker(link: &Link, ticket: u64, cx: &Context<'_>) -> Asker {
-    let conn = link.id();
-    Asker {
-        shard: cx.id(),
-        waiting: Waiting::Connection { conn, ticket },
     }
 }
 

@@ -7,15 +7,18 @@ mod gather;
 
 use std::collections::VecDeque;
 
+use rookery_schema::limits::PAGE_BYTES_MAX;
 use rookery_schema::{ChatId, UserId};
 
 use crate::context::Context;
+use crate::held_bytes::Holding;
 use crate::home::inbox::gather::{Gather, Next};
 use crate::limits::Limit;
 use crate::map::Unanswered;
 use crate::mesh::command::{READ_SECONDS_MAX, Waiting};
 use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, Command, InboxPage, Outcome};
+use crate::pages;
 
 /// Lists of a shard that are made at a time. Each holds the ids of its user's chats, and at most one page and one group of
 /// lines: 1.5 MiB.
@@ -62,6 +65,8 @@ struct Reading {
 struct Making {
     wanted: Wanted,
     gather: Gather,
+    /// As much as its page may become.
+    _held: Holding,
 }
 
 impl Inbox {
@@ -73,6 +78,9 @@ impl Inbox {
         page: InboxPage,
         cx: &mut Context<'_>,
     ) {
+        if let Err(problem) = pages::admit(cx.held) {
+            return cx.refuse(asker, problem);
+        }
         if self.lists_of(user_id) >= LISTS_PER_USER_MAX {
             return cx.refuse(asker, Problem::over(Limit::ListsPerUser, 1));
         }
@@ -138,8 +146,11 @@ impl Inbox {
         chats.sort_unstable();
         chats.dedup();
         let gather = Gather::new(wanted.user_id, wanted.page, chats);
-        self.due
-            .push_back(self.making.add(Making { wanted, gather }));
+        self.due.push_back(self.making.add(Making {
+            wanted,
+            gather,
+            _held: Holding::of(cx.held, PAGE_BYTES_MAX),
+        }));
     }
 
     /// The owner of one of the chats answered.
