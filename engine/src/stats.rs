@@ -272,7 +272,7 @@ impl Stats {
             ),
             gauge(
                 "rookery_outbox_distinct_bytes",
-                "Bytes held for connections: what several of them share counts once.",
+                "Bytes held for connections: output (shared bytes once), input in part, pages being made.",
                 self.outbox_distinct_bytes as f64,
             ),
             gauge(

@@ -217,7 +217,7 @@ def missing_metrics(expressions, url):
     with urllib.request.urlopen(f"{url}/metrics", timeout=TIMEOUT_SECONDS) as answer:
         known = set(re.findall(r"^# TYPE (\S+)", answer.read().decode(), re.MULTILINE))
     # These come with the first of them, which a healthy server may never have.
-    known |= {"rookery_connections_closed_total", "rookery_refusals_total"}
+    known |= {"rookery_connections_closed_total", "rookery_limits_met_total", "rookery_refusals_total"}
     for where, expression in expressions:
         for metric in METRIC.findall(expression):
             if metric not in known and SERIES_SUFFIX.sub("", metric) not in known:

@@ -9,11 +9,12 @@ use std::io::{self, Read, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Resource, Signal, getrlimit, setrlimit};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};
 use support::api::Api;
 use support::http::{Http, Request, ResponseReader};
+use support::machine::{allow_files, kernel_bytes};
 use support::ws::{self, End, Ws};
 use support::{Options, PATIENCE, Server, any_user, eventually, start_trusting};
 
@@ -230,22 +231,6 @@ fn a_thousand_who_never_read_cost_a_bounded_amount_of_memory() {
     );
     assert!(most.1 < KERNEL_BYTES_MAX, "{} bytes of the kernel", most.1);
     alice.say(&chat, "still here");
-}
-
-/// Raises the limit of open files for this process and those that it starts, where it is lower.
-fn allow_files(wanted: u64) {
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.current.map(|current| current.max(wanted));
-    setrlimit(Resource::Nofile, limit).unwrap();
-}
-
-/// What the kernel holds for all TCP sockets of this machine.
-fn kernel_bytes() -> u64 {
-    const PAGE_BYTES: u64 = 4096;
-    let text = std::fs::read_to_string("/proc/net/sockstat").unwrap();
-    let tcp = text.lines().find(|line| line.starts_with("TCP:")).unwrap();
-    let (_, pages) = tcp.rsplit_once("mem ").unwrap();
-    pages.parse::<u64>().unwrap() * PAGE_BYTES
 }
 
 /// Posts a phase's messages while a reader takes all of them; gives the most memory that was used.

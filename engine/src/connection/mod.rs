@@ -67,7 +67,10 @@ impl Connection {
             return Turn::Wait;
         }
         let wants_input = match &self.protocol {
-            Protocol::Http(http) if http.is_halted() => return Turn::GoOn,
+            // Not before all was taken: the buffer of what is left would be kept beside a new one.
+            Protocol::Http(http) if http.is_halted() && self.link.waiting_bytes() == 0 => {
+                return Turn::GoOn;
+            }
             Protocol::Http(http) => http.wants_input(),
             Protocol::WebSocket(ws) => ws.wants_input(),
         };

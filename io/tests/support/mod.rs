@@ -16,6 +16,7 @@ pub mod door;
 pub mod engines;
 pub mod http;
 pub mod operator;
+pub mod machine;
 pub mod patience;
 pub mod prometheus;
 pub mod server;

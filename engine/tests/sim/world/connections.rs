@@ -42,8 +42,7 @@ impl World {
         }
     }
 
-    /// The client takes some of what there is for it. Where that was all that it may be, the server looks whether it
-    /// may read on.
+    /// The client takes some of what there is for it, and the server looks whether it may go on.
     pub(super) fn deliver_output(&mut self, id: WireId) {
         let at_most = match self.dice.one_in(2) {
             true => 1 + self.dice.below(200),
@@ -52,16 +51,11 @@ impl World {
         let Some((shard, conn)) = self.wires.get(id).at else {
             return;
         };
-        let outbox = self.shards[shard].shard.outbox(conn);
-        let was_full = outbox.is_some_and(|it| it.is_full());
         self.take_output(id, at_most);
         if self.wires.get(id).closing {
             if !self.wires.unread.contains(&id) {
                 self.hang_up(id);
             }
-            return;
-        }
-        if !was_full {
             return;
         }
         self.give_turn(shard, id, conn);
