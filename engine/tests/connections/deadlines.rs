@@ -124,3 +124,20 @@ fn a_token_lasts_as_long_as_it_was_told() {
     host.send(conn, get.as_bytes());
     assert!(host.read_all(conn).starts_with(b"HTTP/1.1 401 "));
 }
+
+#[test]
+fn where_many_are_due_at_once_a_round_looks_at_some_of_them() {
+    const CONNECTIONS: usize = 700;
+    const PER_ROUND_MAX: usize = 256;
+    let mut host = Host::in_trust();
+    let all: Vec<ConnId> = (0..CONNECTIONS).map(|_| host.accept()).collect();
+    host.pass(Duration::from_secs(76));
+    let mut closed = 0;
+    for _ in 0..3 {
+        let before = closed;
+        closed = all.iter().filter(|conn| host.is_closed(**conn)).count();
+        assert!(closed > before && closed - before <= PER_ROUND_MAX);
+        host.flush();
+    }
+    assert_eq!(closed, CONNECTIONS);
+}
