@@ -46,7 +46,7 @@ pub(crate) struct Context<'a> {
     pub(crate) security: &'a mut SecurityLog,
     /// Messages from this shard to itself, handled before the step ends.
     pub(crate) local: &'a mut VecDeque<ShardMessage>,
-    /// What the connections of this shard hold to be sent.
+    /// What is held for the connections of this shard.
     pub(crate) held: &'a HeldBytes,
     /// Pages that its connections ask for.
     pub(crate) pages: &'a mut Pages,

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use rookery_engine::config::ShardConfig;
-use rookery_engine::effect::Notice;
+use rookery_engine::effect::{Notice, Turn};
 use rookery_engine::ids::ConnId;
 use rookery_engine::input::{Entrance, Input};
 use rookery_engine::port::{
@@ -105,14 +105,20 @@ impl World {
 
     /// What a connection is sent when these bytes came from it.
     pub fn receive(&mut self, conn: ConnId, bytes: &[u8]) -> Vec<u8> {
-        if self.host.shard.wants_input(conn) {
+        if self.host.wants_input(conn) {
             self.step(Input::Received {
                 conn,
                 bytes,
                 waited_micros: 0,
             });
         }
-        self.read(conn)
+        let mut read = self.read(conn);
+        // What had to wait for room in the outbox is answered once there is some.
+        while self.host.shard.turn(conn) == Turn::GoOn {
+            self.step(Input::GoOn { conn });
+            read.extend(self.read(conn));
+        }
+        read
     }
 
     fn read(&mut self, conn: ConnId) -> Vec<u8> {

@@ -14,6 +14,8 @@ pub const PASSWORD_CHARS_MIN: usize = 8;
 pub const PASSWORD_BYTES_MAX: usize = 1024;
 /// Milliseconds that a login lasts.
 pub const SESSION_MILLIS: u64 = 14 * 24 * 3600 * 1000;
+/// Milliseconds of which the expiry in a token is a multiple.
+pub const TOKEN_MILLIS: u64 = 1000;
 /// Bytes of a password hash in PHC string form.
 pub const PASSWORD_HASH_BYTES_MAX: usize = 256;
 /// Members of one chat.

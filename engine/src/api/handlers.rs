@@ -11,13 +11,14 @@ use crate::api::body::{as_json, fields, number, text, user_id};
 use crate::api::pages::{self, ENTRIES_LIMIT, MESSAGES_LIMIT, USERS_LIMIT};
 use crate::api::post::{checked_post, post_command};
 use crate::api::reply::{Reply, ReplyTo, logout_reply, problem_without_login};
-use crate::api::{Action, Api, Call, Handled};
+use crate::api::{Action, Api, AskedPage, Call, Handled};
 use crate::auth::tokens::{TICKET_MILLIS, Ticket};
 use crate::config::AuthMode;
 use crate::context::Context;
 use crate::edge::port::Read;
 use crate::http::{Method, Status, Version};
 use crate::ids::Caller;
+use crate::limits::Network;
 use crate::mesh::problem::Problem;
 use crate::mesh::{
     ChatCommand, Command, HomeCommand, InboxPage, MembersPage, Page, PageStart, UserCommand,
@@ -92,7 +93,7 @@ impl Api<'_> {
         }
     }
 
-    pub(super) fn show_messages(self, call: &Call<'_>) -> Handled {
+    pub(super) fn show_messages(self, call: &Call<'_>, cx: &Context<'_>) -> Handled {
         let caller = call.caller?.user_id;
         let chat_id = call.chat_id()?;
         let limit = MESSAGES_LIMIT.of(call.request)?;
@@ -110,8 +111,7 @@ impl Api<'_> {
         let page = Page { from, limit };
         let command = ChatCommand::ShowMessages { caller, page };
         let path = format!("/chats/{chat_id}/messages?limit={limit}");
-        let reply_to = ReplyTo::Page { path };
-        Ok(Action::ask(Command::Chat(chat_id, command), reply_to))
+        Ok(ask_page(chat_id, command, path, call.network(cx)))
     }
 
     pub(super) fn log_out(self, call: &Call<'_>) -> Handled {
@@ -235,7 +235,7 @@ impl Api<'_> {
         Ok(Action::ask(Command::Chat(chat_id, command), ReplyTo::Plain))
     }
 
-    pub(super) fn show_members(self, call: &Call<'_>) -> Handled {
+    pub(super) fn show_members(self, call: &Call<'_>, cx: &Context<'_>) -> Handled {
         let caller = call.caller?.user_id;
         let chat_id = call.chat_id()?;
         let after = user_id(call.request, "after")?;
@@ -243,8 +243,7 @@ impl Api<'_> {
         let page = MembersPage { after, limit };
         let command = ChatCommand::ShowMembers { caller, page };
         let path = format!("/chats/{chat_id}/members?limit={limit}");
-        let reply_to = ReplyTo::Page { path };
-        Ok(Action::ask(Command::Chat(chat_id, command), reply_to))
+        Ok(ask_page(chat_id, command, path, call.network(cx)))
     }
 
     pub(super) fn add_member(self, call: &Call<'_>) -> Handled {
@@ -350,6 +349,14 @@ impl Api<'_> {
         }
         Ok(Action::Reply(Reply::text("ready\n")))
     }
+}
+
+fn ask_page(chat_id: ChatId, command: ChatCommand, path: String, network: Network) -> Action {
+    Action::AskPage(Box::new(AskedPage {
+        command: Command::Chat(chat_id, command),
+        reply_to: ReplyTo::Page { path },
+        network,
+    }))
 }
 
 fn upgrade_refused(refusal: &ws::UpgradeRefusal) -> Reply {

@@ -52,6 +52,8 @@ pub(crate) enum Action {
     Reply(Reply),
     /// The shard that serves it has to be asked.
     Ask { command: Command, reply_to: ReplyTo },
+    /// The shard that serves its chat has to be asked for a page.
+    AskPage(Box<AskedPage>),
     /// The store must be read.
     Read { read: Read, reply_to: ReplyTo },
     /// The numbers of all shards must be gathered.
@@ -62,6 +64,13 @@ pub(crate) enum Action {
         caller: Caller,
         ticket: Option<Ticket>,
     },
+}
+
+/// A page of a chat, and for whom it counts.
+pub(crate) struct AskedPage {
+    pub(crate) command: Command,
+    pub(crate) reply_to: ReplyTo,
+    pub(crate) network: Network,
 }
 
 /// What a request needs, or why it is refused.
@@ -277,7 +286,7 @@ impl<'a> Api<'a> {
         }
         match endpoint {
             Endpoint::PostMessage => self.post_message(call, cx),
-            Endpoint::ShowMessages => self.show_messages(call),
+            Endpoint::ShowMessages => self.show_messages(call, cx),
             Endpoint::Register => self.register(call, cx),
             Endpoint::MakeInvite => self.make_invite(call, cx),
             Endpoint::CreateUser => self.create_user(call, cx),
@@ -294,7 +303,7 @@ impl<'a> Api<'a> {
             Endpoint::CreateChat => self.create_chat(call, cx),
             Endpoint::ListChats => self.list_chats(call),
             Endpoint::ShowChat => self.show_chat(call),
-            Endpoint::ShowMembers => self.show_members(call),
+            Endpoint::ShowMembers => self.show_members(call, cx),
             Endpoint::AddMember => self.add_member(call),
             Endpoint::RemoveMember => self.remove_member(call),
             Endpoint::Connect => self.connect(call, cx),

@@ -112,7 +112,7 @@ impl Api<'_> {
         let network = call.client(cx).network;
         let new = NewPassword {
             password,
-            sessions_until: self.gate.expiry_of_login(user_id, cx.now.latest_wall),
+            sessions_until: self.gate.latest_expiry(cx.now.latest_wall),
             network,
         };
         let command = UserCommand::SetPassword(Box::new(new));

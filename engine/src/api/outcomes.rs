@@ -2,7 +2,7 @@
 
 use rookery_schema::event::{put_json_text, put_receipt};
 use rookery_schema::row::UserRow;
-use rookery_schema::{SessionId, UserId};
+use rookery_schema::{SessionId, Timestamp, UserId};
 
 use crate::api::reply::{Reply, ReplyTo, logout_reply, problem_without_login};
 use crate::api::{Api, pages};
@@ -48,7 +48,14 @@ impl Api<'_> {
                 | ReplyTo::Users { .. } => Reply::json(Status::Ok, body),
             },
             Outcome::NotLoggedIn { problem, .. } => Reply::problem(&problem),
-            Outcome::LoggedIn { user_id, username } => login_reply(self, user_id, &username, cx),
+            Outcome::LoggedIn {
+                user_id,
+                username,
+                ended_until,
+            } => {
+                let expires_at = self.gate.expiry_of_login(ended_until, cx.now.latest_wall);
+                login_reply(self, user_id, &username, expires_at, cx)
+            }
             Outcome::Metrics(body) => Reply::metrics(body),
             Outcome::Refused(problem @ Problem::LOGOUT_NOT_RECORDED) => {
                 problem_without_login(&problem, self.gate.cookies())
@@ -128,8 +135,13 @@ fn users_reply(path: &str, limit: usize, users: &[UserRow]) -> Reply {
     pages::reply(path, json.finish(), next)
 }
 
-fn login_reply(api: Api<'_>, user_id: UserId, username: &str, cx: &mut Context<'_>) -> Reply {
-    let expires_at = api.gate.expiry_of_login(user_id, cx.now.latest_wall);
+fn login_reply(
+    api: Api<'_>,
+    user_id: UserId,
+    username: &str,
+    expires_at: Timestamp,
+    cx: &mut Context<'_>,
+) -> Reply {
     let session_id = SessionId::random(cx.random());
     let session = Session {
         session_id,

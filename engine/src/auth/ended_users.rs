@@ -34,6 +34,11 @@ impl EndedUsers {
         of_user.max(self.all_until)
     }
 
+    /// Until when the sessions of all users are ended.
+    pub(crate) const fn all_until(&self) -> Timestamp {
+        self.all_until
+    }
+
     /// Forgets those whose sessions have all expired.
     pub(crate) fn expire(&mut self, now: Timestamp) {
         self.until.retain(|_, until| *until > now);

@@ -1,7 +1,7 @@
 //! The gate that every request passes: it knows who presents credentials, which logins were ended, and which pages may
 //! act for users.
 
-use rookery_schema::limits::SESSION_MILLIS;
+use rookery_schema::limits::{SESSION_MILLIS, TOKEN_MILLIS};
 use rookery_schema::{SessionId, Timestamp, UserId};
 
 use crate::auth::cookies::{self, Cookies, USER_COOKIE};
@@ -189,14 +189,18 @@ impl Gate {
         })
     }
 
-    /// When a login of this moment expires. A clock that was ahead may have left behind that all up to a later time
-    /// count as ended; a new login is not among them, nor among those of its user that were ended.
-    pub(crate) fn expiry_of_login(&self, user_id: UserId, now: Timestamp) -> Timestamp {
+    /// When a login of this moment expires, of a user whose sessions were ended until some time. A clock that was ahead
+    /// may have left behind that all up to a later time count as ended; a new login is not among them.
+    pub(crate) fn expiry_of_login(&self, ended_until: Timestamp, now: Timestamp) -> Timestamp {
         let from = now.max(self.ended.all_until()).millis();
-        let ended = self.ended_users.until(user_id).millis();
+        let ended = ended_until.max(self.ended_users.all_until()).millis();
         let least = (from + SESSION_MILLIS).max(ended + 1);
-        // A token tells whole seconds.
-        Timestamp::from_millis(least.next_multiple_of(1000))
+        Timestamp::from_millis(least.next_multiple_of(TOKEN_MILLIS))
+    }
+
+    /// No session up to this moment expires later, but for those of users whose sessions were ended before.
+    pub(crate) fn latest_expiry(&self, now: Timestamp) -> Timestamp {
+        self.expiry_of_login(Timestamp::default(), now)
     }
 
     /// A token for a login.

@@ -12,13 +12,15 @@ use crate::context::Context;
 use crate::home::joining::Joining;
 use crate::limits::Limit;
 use crate::map::{Map, Set, Unanswered};
+use crate::mesh::admission::CANDIDATES_MAX;
 use crate::mesh::command::READ_SECONDS_MAX;
 use crate::mesh::problem::Problem;
 use crate::mesh::{Candidates, NotAdmitted, ShardMessage};
 
-/// Questions that are looked into at a time. Each reads the chats of up to 64 users, 160 kB of each within the default
-/// limits.
-const QUESTIONS_AT_ONCE_MAX: usize = 4;
+/// Users who are looked into at a time. The chats of each are read: 160 kB within the default limits.
+const USERS_AT_ONCE_MAX: usize = 256;
+/// So that every question has its turn.
+const _: () = assert!(CANDIDATES_MAX <= USERS_AT_ONCE_MAX);
 /// Seconds after which users who were admitted and have not joined count as if they had not been. What the log takes, it
 /// delivers sooner.
 const JOINING_SECONDS_MAX: u32 = 60;
@@ -28,6 +30,8 @@ const JOINING_SECONDS_MAX: u32 = 60;
 pub(super) struct Admissions {
     waiting: VecDeque<Question>,
     asked: Unanswered<Question>,
+    /// Users of those.
+    users: usize,
     /// Users whose chats are being read.
     reading: Map<UserId, Reading>,
     joining: Joining,
@@ -38,6 +42,8 @@ struct Question {
     candidates: Candidates,
     /// How many of them have chats that are still to be read.
     unread: usize,
+    /// Those who count as members of the chat, and did not before.
+    joining: Vec<UserId>,
     refusal: Option<NotAdmitted>,
     /// When nobody waits for an answer any more, in microseconds.
     due_micros: u64,
@@ -58,6 +64,7 @@ impl Admissions {
         self.waiting.push_back(Question {
             candidates,
             unread: 0,
+            joining: Vec::new(),
             refusal: None,
             due_micros: cx.micros_in(READ_SECONDS_MAX),
         });
@@ -65,12 +72,19 @@ impl Admissions {
 
     /// Begins with the question that has waited longest, where there is room: its number and its users.
     pub(super) fn begin(&mut self) -> Option<(u64, Box<[UserId]>)> {
-        if self.asked.len() >= QUESTIONS_AT_ONCE_MAX {
+        let users = self.waiting.front()?.candidates.user_ids.len();
+        if self.users + users > USERS_AT_ONCE_MAX {
             return None;
         }
         let question = self.waiting.pop_front()?;
+        self.users += users;
         let user_ids = question.candidates.user_ids.as_slice().into();
         Some((self.asked.add(question), user_ids))
+    }
+
+    /// Whether a question waits.
+    pub(super) fn has_more(&self) -> bool {
+        !self.waiting.is_empty()
     }
 
     /// Refuses those of a question's users who are none of these. Without any, the store could not be read.
@@ -148,7 +162,11 @@ impl Admissions {
             match &mut chats {
                 None => question.refusal = Some(Problem::STORE_UNAVAILABLE.into()),
                 Some(chats) => match add_chat(chats, chat_id, user_id, cx.config) {
-                    Ok(()) => self.joining.begin(user_id, chat_id, until_micros),
+                    Ok(()) => {
+                        if self.joining.begin(user_id, chat_id, until_micros) {
+                            question.joining.push(user_id);
+                        }
+                    }
                     Err(limit) => {
                         question.refuse(Problem::over(limit, JOINING_SECONDS_MAX), user_id);
                     }
@@ -164,19 +182,15 @@ impl Admissions {
         if question.is_none_or(|it| it.unread > 0) {
             return;
         }
-        let Some(Question {
-            candidates,
-            refusal,
-            ..
-        }) = self.asked.take(number)
-        else {
+        let Some(question) = self.asked.take(number) else {
             return;
         };
-        let outcome = match refusal {
+        self.users -= question.candidates.user_ids.len();
+        let chat_id = question.candidates.chat_id;
+        let outcome = match question.refusal {
             None => Ok(()),
             Some(refusal) => {
-                let chat_id = candidates.chat_id;
-                self.joining.end(chat_id, &candidates.user_ids);
+                self.joining.end(chat_id, &question.joining);
                 Err(refusal)
             }
         };
@@ -185,7 +199,7 @@ impl Admissions {
             partition,
             number,
             ..
-        } = candidates;
+        } = question.candidates;
         let message = ShardMessage::Admitted {
             partition,
             number,
@@ -211,10 +225,13 @@ impl Admissions {
         let now = cx.now.micros;
         self.waiting.retain(|it| it.due_micros > now);
         for question in self.asked.take_if(|it| it.due_micros <= now) {
-            let Candidates {
-                chat_id, user_ids, ..
-            } = question.candidates;
-            self.joining.end(chat_id, &user_ids);
+            let Question {
+                candidates,
+                joining,
+                ..
+            } = question;
+            self.users -= candidates.user_ids.len();
+            self.joining.end(candidates.chat_id, &joining);
         }
         self.joining.expire(now);
     }

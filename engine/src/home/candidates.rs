@@ -24,7 +24,7 @@ impl Home {
     /// Looks into questions about users, as many as may be at a time. Before all shards have replayed their logs, it is
     /// not known of all memberships.
     pub(crate) fn go_on_with_admissions(&mut self, cx: &mut Context<'_>) {
-        if !cx.readiness.serves() {
+        if !self.admissions.has_more() || !cx.readiness.serves() {
             return;
         }
         while let Some((question, user_ids)) = self.admissions.begin() {

@@ -233,17 +233,6 @@ impl Command {
         }
     }
 
-    /// Whether the outcome may be a page of a chat, which is made at once.
-    pub(crate) const fn makes_page(&self) -> bool {
-        matches!(
-            self,
-            Self::Chat(
-                _,
-                ChatCommand::ShowMessages { .. } | ChatCommand::ShowMembers { .. }
-            )
-        )
-    }
-
     /// Seconds that an asker waits for the outcome.
     pub const fn seconds_max(&self) -> u64 {
         match self {

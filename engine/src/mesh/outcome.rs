@@ -34,7 +34,13 @@ pub enum Outcome {
         password_hash: Option<Box<str>>,
     },
     /// The user to log in.
-    LoggedIn { user_id: UserId, username: Box<str> },
+    LoggedIn {
+        user_id: UserId,
+        username: Box<str>,
+        /// Sessions that expire by then were ended before the password that was right was set; the new one is not
+        /// among them. Whoever sets the next one ends what is given for this one, whatever comes in between.
+        ended_until: Timestamp,
+    },
     /// A login was refused; the user that it was for, where it is known.
     NotLoggedIn {
         user_id: Option<UserId>,

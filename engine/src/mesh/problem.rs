@@ -164,6 +164,9 @@ impl Problem {
     pub const PASSWORD_COMMON: Self = Self::out_of_bounds(
         "this password is among the most common ones, which are guessed first; choose another",
     );
+    pub const PASSWORD_OVERTAKEN: Self = Self::unavailable(
+        "another change of the user came first; look whether this one is still wanted",
+    );
     pub const CHAT_FULL: Self = Self::out_of_bounds(const_format::concatcp!(
         "a chat has at most ",
         CHAT_MEMBERS_MAX,

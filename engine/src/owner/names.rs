@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use rookery_schema::UserId;
+use rookery_schema::limits::TOKEN_MILLIS;
 use rookery_schema::record::{PasswordSet, UserRegistered};
 use rookery_schema::row::{Row, UserRow};
 
@@ -180,21 +181,30 @@ impl Names {
         Ok(row)
     }
 
-    /// Sets a user's password; false where there is no such user. An earlier password never takes the place of a
-    /// later one.
-    pub(crate) fn set_password(&mut self, set: &PasswordSet<'_>, rows: &mut Vec<Row>) -> bool {
+    /// Sets a user's password, once or again.
+    ///
+    /// # Errors
+    /// There is no such user; or another change overtook it: it would end less than all sessions that there are since.
+    pub(crate) fn set_password(
+        &mut self,
+        set: &PasswordSet<'_>,
+        rows: &mut Vec<Row>,
+    ) -> Result<(), Problem> {
         let Some(Name::Applied(row)) = self.names.get_mut(set.username) else {
-            return false;
+            return Err(Problem::NO_SUCH_USER);
         };
         if row.user_id != set.user_id {
-            return false;
+            return Err(Problem::NO_SUCH_USER);
         }
-        if row.updated_at <= set.at {
-            row.password_hash = set.password_hash.map(str::to_owned);
-            row.updated_at = set.at;
-            rows.push(Row::User((**row).clone()));
+        let is_there =
+            row.updated_at == set.at && row.password_hash.as_deref() == set.password_hash;
+        if !is_there && set.at.millis() < row.updated_at.millis() + TOKEN_MILLIS {
+            return Err(Problem::PASSWORD_OVERTAKEN);
         }
-        true
+        row.password_hash = set.password_hash.map(str::to_owned);
+        row.updated_at = set.at;
+        rows.push(Row::User((**row).clone()));
+        Ok(())
     }
 
     /// A name is in the store, and can be forgotten here.

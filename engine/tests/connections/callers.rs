@@ -3,8 +3,8 @@
 use rookery_engine::config::AuthMode;
 use rookery_engine::ids::ConnId;
 use rookery_engine::mesh::{ChatCommand, Command, Ended, Outcome, ShardMessage, UserCommand};
-use rookery_schema::UserId;
 use rookery_schema::record::SessionEnded;
+use rookery_schema::{Timestamp, UserId};
 use serde_json::Value;
 
 use crate::host::Host;
@@ -46,7 +46,13 @@ pub(crate) fn log_in(host: &mut Host, conn: ConnId, user_id: UserId) -> String {
     host.send(conn, &request);
     let (asker, _) = host.asked.pop_front().unwrap();
     let username = name.into();
-    host.answer(asker, Outcome::LoggedIn { user_id, username });
+    let ended_until = Timestamp::default();
+    let outcome = Outcome::LoggedIn {
+        user_id,
+        username,
+        ended_until,
+    };
+    host.answer(asker, outcome);
     let reply = String::from_utf8(host.read_all(conn)).unwrap();
     let (_, body) = reply.split_once("\r\n\r\n").unwrap();
     let body: Value = serde_json::from_str(body).unwrap();

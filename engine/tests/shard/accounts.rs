@@ -4,7 +4,7 @@ use rookery_engine::ids::Invite;
 use rookery_engine::mesh::problem::Problem;
 use rookery_engine::mesh::{Command, Invited, NameCommand, NewPassword, Outcome, UserCommand};
 use rookery_engine::port::{Found, LogEvent, Opened, Read, StoreFault};
-use rookery_schema::limits::SESSION_MILLIS;
+use rookery_schema::limits::{SESSION_MILLIS, TOKEN_MILLIS};
 use rookery_schema::record::{PasswordSet, Record, UserRegistered};
 use rookery_schema::row::{Row, UserRow};
 use rookery_schema::{Offset, SessionId, Timestamp, UserId};
@@ -191,7 +191,7 @@ fn a_login_with_a_password_that_is_replaced_meanwhile_fails() {
     let mut stage = Stage::new();
     let user = user(&mut stage);
     let question = log_in(&mut stage, &user, 1)[0];
-    let at = Timestamp::from_millis(1);
+    let at = Timestamp::from_millis(TOKEN_MILLIS);
     let set = PasswordSet {
         user_id: user.user_id,
         at,

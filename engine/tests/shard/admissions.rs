@@ -13,8 +13,8 @@ use crate::stage::{P0, SECOND, Stage, THERE};
 
 /// Users of a chat about whom homes are asked at a time.
 const CANDIDATES_MAX: usize = 64;
-/// Questions that a home looks into at a time.
-const QUESTIONS_AT_ONCE_MAX: usize = 4;
+/// Users whom a home looks into at a time.
+const USERS_AT_ONCE_MAX: usize = 256;
 /// Seconds that an admission lasts.
 const JOINING_SECONDS_MAX: u64 = 60;
 
@@ -384,8 +384,9 @@ fn of_many_members_only_some_are_asked_about_at_a_time_and_none_after_a_refusal(
 }
 
 #[test]
-fn a_home_looks_into_some_questions_at_a_time_and_into_the_others_when_these_are_answered() {
+fn a_home_looks_into_some_users_at_a_time_and_into_the_others_when_these_are_known() {
     const QUESTIONS: u64 = 11;
+    const READS_MAX: usize = USERS_AT_ONCE_MAX / CANDIDATES_MAX;
     let mut stage = knowing();
     for number in 0..QUESTIONS {
         let candidates = Candidates {
@@ -393,14 +394,14 @@ fn a_home_looks_into_some_questions_at_a_time_and_into_the_others_when_these_are
             partition: P0,
             number,
             chat_id: stage.foreign_chat(),
-            user_ids: vec![stage.user(), stage.user()],
+            user_ids: (0..CANDIDATES_MAX).map(|_| stage.user()).collect(),
         };
         stage.tell(ShardMessage::Admit(candidates));
-        assert!(stage.reads.len() <= QUESTIONS_AT_ONCE_MAX);
+        assert!(stage.reads.len() <= READS_MAX);
     }
     let mut answered = Vec::new();
     while !stage.reads.is_empty() {
-        assert!(stage.reads.len() <= QUESTIONS_AT_ONCE_MAX);
+        assert!(stage.reads.len() <= READS_MAX);
         match answered.len() {
             1 => drop(stage.answer_read(Err(StoreFault))),
             _ => find_users_but(&mut stage, &[]),

@@ -1,6 +1,6 @@
 //! What becomes of a request: it is answered, asked about elsewhere, or makes the connection a WebSocket.
 
-use crate::api::{Action, Api, Reply, ReplyTo};
+use crate::api::{Action, Api, AskedPage, Reply, ReplyTo};
 use crate::auth::tokens::Ticket;
 use crate::connection::http::{Http, Upgrade};
 use crate::connection::link::Link;
@@ -10,7 +10,6 @@ use crate::edge::effect::{ConnEffect, HandedOff};
 use crate::edge::port::{Part, Token};
 use crate::http::{Method, Request};
 use crate::ids::Caller;
-use crate::limits::Network;
 use crate::mesh::command::READ_SECONDS_MAX;
 use crate::mesh::problem::Problem;
 use crate::mesh::{Command, HomeCommand, ShardMessage};
@@ -48,37 +47,24 @@ impl Http {
         let caller = |cx: &Context<'_>| api.gate().caller(&request, known, cx.now.latest_wall);
         let action = api.handle(&request, door, caller, cx);
         let action = action.unwrap_or_else(|problem| Action::Reply(Reply::problem(&problem)));
-        match action {
-            Action::Ask { command, reply_to } if command.makes_page() => {
-                let network = cx.config.proxies.client(door.peer, &request).network;
-                self.ask_page(link, ticket, command, reply_to, network, cx);
-            }
-            action => self.act(link, ticket, action, cx),
-        }
+        self.act(link, ticket, action, cx);
     }
 
     /// Asks for a page when its turn comes, or refuses it where there is no room for it.
-    fn ask_page(
-        &mut self,
-        link: &mut Link,
-        ticket: u64,
-        command: Command,
-        reply_to: ReplyTo,
-        network: Network,
-        cx: &mut Context<'_>,
-    ) {
+    fn ask_page(&mut self, link: &mut Link, ticket: u64, asked: AskedPage, cx: &mut Context<'_>) {
         if let Err(problem) = pages::admit(cx.held) {
             return self.reply(link, ticket, Reply::problem(&problem), cx);
         }
-        let due_micros = cx.micros_in(command.seconds_max());
-        self.replies.defer(ticket, reply_to, due_micros, false);
+        let due_micros = cx.micros_in(asked.command.seconds_max());
+        self.replies
+            .defer(ticket, asked.reply_to, due_micros, false);
         let wanted = Wanted {
             conn: link.id(),
             ticket,
-            command,
+            command: asked.command,
             due_micros,
         };
-        cx.ask_page(network, wanted);
+        cx.ask_page(asked.network, wanted);
     }
 
     pub(super) fn act(
@@ -95,6 +81,7 @@ impl Http {
                 self.replies.defer(ticket, reply_to, due, command.changes());
                 cx.ask(cx.asker(link.id(), ticket), command);
             }
+            Action::AskPage(asked) => self.ask_page(link, ticket, *asked, cx),
             Action::Read { read, reply_to } => {
                 let due = cx.micros_in(READ_SECONDS_MAX);
                 self.replies.defer(ticket, reply_to, due, false);

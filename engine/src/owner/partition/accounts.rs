@@ -1,9 +1,9 @@
 //! What is asked of usernames, and logins.
 
 use bytes::Bytes;
-use rookery_schema::UserId;
 use rookery_schema::record::Record;
 use rookery_schema::row::UserRow;
+use rookery_schema::{Timestamp, UserId};
 
 use crate::context::Context;
 use crate::edge::port::{Found, PasswordCheck, PasswordJob, PasswordOutcome, Read, StoreFault};
@@ -12,6 +12,7 @@ use crate::limits::Network;
 use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, NameCommand, Outcome};
 use crate::owner::names::{By, LogIn, Name, NameWaiter, ParkedUser, Registration};
+use crate::owner::partition::passwords::ended_until;
 use crate::owner::partition::{Partition, PartitionRead, PasswordWait};
 use crate::owner::progress::SpanId;
 
@@ -181,7 +182,14 @@ impl Partition {
         let user_id = user.map(|user| user.user_id);
         let Some(password) = password else {
             return match user_id {
-                Some(user_id) => cx.answer(asker, logged_in(user_id, username)),
+                Some(user_id) => {
+                    let outcome = Outcome::LoggedIn {
+                        user_id,
+                        username: username.into(),
+                        ended_until: Timestamp::default(),
+                    };
+                    cx.answer(asker, outcome);
+                }
                 None => {
                     let problem = Problem::WRONG_LOGIN;
                     cx.answer(asker, Outcome::NotLoggedIn { user_id, problem });
@@ -196,6 +204,7 @@ impl Partition {
             asker,
             username: username.into(),
             user_id,
+            ended_until: user.map(ended_until).unwrap_or_default(),
             network,
         };
         let kind = match self.logins.is_known(username, network) {
@@ -244,11 +253,19 @@ impl Partition {
                     asker,
                     username,
                     user_id,
+                    ended_until,
                     network,
                 },
                 PasswordOutcome::Verified(is_right),
             ) => {
-                let outcome = self.judge(username, user_id, is_right, network, cx);
+                let right = user_id
+                    .filter(|_| is_right)
+                    .map(|user_id| Outcome::LoggedIn {
+                        user_id,
+                        username: username.clone(),
+                        ended_until,
+                    });
+                let outcome = self.judge(username, user_id, right, network, cx);
                 cx.answer(asker, outcome);
             }
             (
@@ -286,20 +303,19 @@ impl Partition {
         &mut self,
         username: Box<str>,
         user_id: Option<UserId>,
-        is_right: bool,
+        right: Option<Outcome>,
         network: Network,
         cx: &Context<'_>,
     ) -> Outcome {
         if let Some(problem) = self.lockout(&username, network, cx) {
             return Outcome::NotLoggedIn { user_id, problem };
         }
-        match user_id {
-            Some(user_id) if is_right => {
-                let outcome = logged_in(user_id, &username);
+        match right {
+            Some(outcome) => {
                 self.logins.succeeded(username, network);
                 outcome
             }
-            user_id => {
+            None => {
                 let allowed = cx.config.login_rate as usize;
                 let now_micros = cx.now.micros;
                 self.logins
@@ -346,12 +362,5 @@ impl Partition {
             | Err(_) => cx.bug("a record about a user that was understood is understood no more"),
         }
         self.write_and_release(parked.span, rows, cx);
-    }
-}
-
-fn logged_in(user_id: UserId, username: &str) -> Outcome {
-    Outcome::LoggedIn {
-        user_id,
-        username: username.into(),
     }
 }

@@ -14,7 +14,7 @@ mod sessions;
 
 use std::collections::VecDeque;
 
-use rookery_schema::{ChatId, Offset, PartitionId, SessionId, UserId};
+use rookery_schema::{ChatId, Offset, PartitionId, SessionId, Timestamp, UserId};
 
 use crate::context::Context;
 use crate::edge::port::{AppendFault, Found, LogRequest, Opened, Part, Read, StoreFault, Token};
@@ -77,6 +77,8 @@ enum PasswordWait {
         asker: Asker,
         username: Box<str>,
         user_id: Option<UserId>,
+        /// See [`Outcome::LoggedIn`].
+        ended_until: Timestamp,
         network: Network,
     },
     Set {

@@ -1,7 +1,7 @@
 //! Passwords that operators set or take away.
 
 use bytes::Bytes;
-use rookery_schema::limits::SESSION_MILLIS;
+use rookery_schema::limits::{SESSION_MILLIS, TOKEN_MILLIS};
 use rookery_schema::record::{PasswordSet, Record};
 use rookery_schema::row::{Row, UserRow};
 use rookery_schema::{SessionId, Timestamp};
@@ -23,8 +23,6 @@ use crate::passwords::check_new_password;
 const LOGIN_MILLIS_MAX: u64 = 60_000;
 /// Milliseconds from a new password to the latest expiry of a session that it ends.
 const ENDED_MILLIS: u64 = SESSION_MILLIS + LOGIN_MILLIS_MAX;
-/// Milliseconds in which a session may expire behind all that the password before ended: its token tells whole seconds.
-const TOKEN_MILLIS: u64 = 1000;
 
 impl Partition {
     /// The user was read whose password is to be set: the owner of their name has their logins.
@@ -144,9 +142,9 @@ impl Partition {
         cx: &mut Context<'_>,
     ) {
         let askers = self.changes.take(ChangeKey::Password(set.user_id, set.at));
-        if !self.names.set_password(set, rows) {
+        if let Err(problem) = self.names.set_password(set, rows) {
             for asker in askers {
-                cx.refuse(asker, Problem::NO_SUCH_USER);
+                cx.refuse(asker, problem);
             }
             return;
         }
@@ -178,9 +176,18 @@ impl Partition {
 }
 
 /// The earliest that a user's new password may count from, so that it ends all sessions that they have: those of logins
-/// right behind the change before, and those that a clock which was ahead has made longer.
+/// right behind the change before, which may expire as much later than what that ended as tokens are rounded up, and
+/// those that a clock which was ahead has made longer.
 fn password_from(user: &UserRow, new: &NewPassword) -> Timestamp {
     let behind_change = user.updated_at.millis() + TOKEN_MILLIS;
     let behind_sessions = new.sessions_until.millis().saturating_sub(ENDED_MILLIS);
     Timestamp::from_millis(behind_change.max(behind_sessions))
+}
+
+/// Until when a user's sessions were ended by their last new password.
+pub(super) fn ended_until(user: &UserRow) -> Timestamp {
+    match user.updated_at > user.created_at {
+        true => Timestamp::from_millis(user.updated_at.millis() + ENDED_MILLIS),
+        false => Timestamp::default(),
+    }
 }

@@ -100,8 +100,7 @@ impl Scenario {
 
     /// Once all has come to its end, one password is right, and the last one that was set for sure where that is the
     /// last that was asked for.
-    pub(super) fn check_passwords(&mut self) {
-        let user = self.world.dice.below(USERS);
+    pub(super) fn check_passwords(&mut self, user: usize) {
         let passwords = &self.users[user].passwords;
         if passwords.asked.is_some()
             || passwords.replaced.is_empty() && passwords.doubtful.is_empty()

@@ -3,8 +3,8 @@
 use rookery_testing::ws::text_frame;
 use serde_json::json;
 
-use crate::scenario::Scenario;
 use crate::scenario::state::{Acknowledgement, Draft};
+use crate::scenario::{Scenario, USERS};
 use crate::wires::WireId;
 
 impl Scenario {
@@ -145,20 +145,24 @@ impl Scenario {
         }
     }
 
-    /// Retries every draft with its client id until all are acknowledged.
+    /// Retries every draft with its client id until all are acknowledged, and everybody is logged in.
     pub(super) fn finish(&mut self) {
         self.world.end_moves();
         for _ in 0..20 {
             self.world.settle();
             self.hear();
+            (0..USERS).for_each(|user| self.check_passwords(user));
             self.log_all_in();
-            if self.drafts.is_empty() {
+            if self.drafts.is_empty() && self.are_all_in() {
                 return;
             }
             for index in 0..self.drafts.len() {
                 self.send_draft(index);
             }
         }
-        panic!("{} drafts were never acknowledged", self.drafts.len());
+        panic!(
+            "{} drafts were never acknowledged, or somebody could not log in",
+            self.drafts.len()
+        );
     }
 }

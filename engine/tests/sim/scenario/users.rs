@@ -37,6 +37,10 @@ impl Scenario {
         self.hear_users();
     }
 
+    pub(super) fn are_all_in(&self) -> bool {
+        !self.has_tokens() || self.users.iter().all(|user| user.token.is_some())
+    }
+
     pub(super) fn log_in(&mut self, user: usize) {
         if self.has_tokens() && self.users[user].asked.is_none() {
             let password = self.any_password(user);
@@ -127,6 +131,7 @@ impl Scenario {
             let wire = listener.wire;
             assert!(!is_ended || !self.world.wire(wire).open, "it is logged out");
         }
-        self.check_passwords();
+        let user = self.world.dice.below(USERS);
+        self.check_passwords(user);
     }
 }

@@ -3,8 +3,6 @@
 mod connections;
 mod process;
 
-pub(crate) use process::OPERATOR_TOKEN;
-
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -22,6 +20,8 @@ use crate::moves::Moves;
 use crate::store::{Seen, SimStore};
 use crate::wires::{WireId, Wires};
 
+/// What operators call with.
+pub(crate) const OPERATOR_TOKEN: &str = "of an operator";
 /// Microseconds that pass with each event.
 const EVENT_MICROS: u64 = 50;
 /// Microseconds of a second.

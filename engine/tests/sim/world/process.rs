@@ -9,14 +9,12 @@ use rookery_testing::dice::Dice;
 use rookery_testing::host::{self, Clock, EPOCH_MILLIS, Host};
 
 use crate::moves::{Moves, Moving};
-use crate::world::{SECOND, Source, World};
+use crate::world::{OPERATOR_TOKEN, SECOND, Source, World};
 
 /// Seconds that a process may take to drain.
 const DRAIN_SECONDS_MAX: usize = 60;
 /// Failed logins that nobody meets: passwords are tried that an operator has replaced.
 const LOGIN_RATE: u32 = 100_000;
-/// What operators call with.
-pub(crate) const OPERATOR_TOKEN: &str = "of an operator";
 
 impl World {
     pub(super) fn start(&mut self, shards: u16) {

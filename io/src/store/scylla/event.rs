@@ -178,7 +178,7 @@ mod tests {
         fn a_message_is_made_again_from_its_fields(
             head: (u32, u32, u16, u32),
             (message, sender, at) in (any::<[u8; 16]>(), any::<[u8; 16]>(), any::<u64>()),
-            client_id in proptest::option::of("[^\u{0}]{1,32}"),
+            client_id in proptest::option::of("[^\u{0}]{1,16}"),
             content in ".{0,200}",
         ) {
             let record = Record::MessagePosted(MessagePosted {
