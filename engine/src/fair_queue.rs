@@ -98,7 +98,7 @@ mod tests {
         assert_eq!(queue.push(network(1), 1, 2), None);
         assert_eq!(queue.push(network(2), 10, 2), Some(1));
         assert_eq!(queue.push(network(1), 2, 1), Some(2));
-        assert_eq!(queue.push(network(3), 20, 0).is_some(), true);
+        assert!(queue.push(network(3), 20, 0).is_some());
         let rest = std::iter::from_fn(|| queue.pop()).count();
         assert_eq!((rest, queue.turns.len()), (2, 0));
     }

@@ -21,12 +21,9 @@ fuzz_target!(|body: &[u8]| {
 fn content(mut rest: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let mut content = Vec::new();
     loop {
-        let line = take_line(&mut rest)?;
-        let digits = std::str::from_utf8(line)
-            .ok()?
-            .split([';', ' ', '\t'])
-            .next()?;
-        match usize::from_str_radix(digits, 16).ok()? {
+        // Behind the size, extensions may hold any byte.
+        let size = take_line(&mut rest)?.split(|byte| *byte == b';').next()?;
+        match usize::from_str_radix(std::str::from_utf8(size).ok()?, 16).ok()? {
             0 => break,
             size => {
                 let (chunk, after) = rest.split_at_checked(size)?;

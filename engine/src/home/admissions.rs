@@ -42,8 +42,6 @@ struct Question {
     candidates: Candidates,
     /// How many of them have chats that are still to be read.
     unread: usize,
-    /// Those who count as members of the chat, and did not before.
-    joining: Vec<UserId>,
     refusal: Option<NotAdmitted>,
     /// When nobody waits for an answer any more, in microseconds.
     due_micros: u64,
@@ -64,7 +62,6 @@ impl Admissions {
         self.waiting.push_back(Question {
             candidates,
             unread: 0,
-            joining: Vec::new(),
             refusal: None,
             due_micros: cx.micros_in(READ_SECONDS_MAX),
         });
@@ -162,11 +159,7 @@ impl Admissions {
             match &mut chats {
                 None => question.refusal = Some(Problem::STORE_UNAVAILABLE.into()),
                 Some(chats) => match add_chat(chats, chat_id, user_id, cx.config) {
-                    Ok(()) => {
-                        if self.joining.begin(user_id, chat_id, until_micros) {
-                            question.joining.push(user_id);
-                        }
-                    }
+                    Ok(()) => self.joining.begin(user_id, chat_id, until_micros),
                     Err(limit) => {
                         question.refuse(Problem::over(limit, JOINING_SECONDS_MAX), user_id);
                     }
@@ -185,25 +178,19 @@ impl Admissions {
         let Some(question) = self.asked.take(number) else {
             return;
         };
-        self.users -= question.candidates.user_ids.len();
-        let chat_id = question.candidates.chat_id;
-        let outcome = match question.refusal {
-            None => Ok(()),
-            Some(refusal) => {
-                self.joining.end(chat_id, &question.joining);
-                Err(refusal)
-            }
-        };
         let Candidates {
             from,
             partition,
             number,
+            user_ids,
             ..
         } = question.candidates;
+        self.users -= user_ids.len();
+        // Of those that may join, their owner tells whether they do.
         let message = ShardMessage::Admitted {
             partition,
             number,
-            outcome,
+            outcome: question.refusal.map_or(Ok(()), Err),
         };
         cx.send(from, message);
     }
@@ -225,13 +212,7 @@ impl Admissions {
         let now = cx.now.micros;
         self.waiting.retain(|it| it.due_micros > now);
         for question in self.asked.take_if(|it| it.due_micros <= now) {
-            let Question {
-                candidates,
-                joining,
-                ..
-            } = question;
-            self.users -= candidates.user_ids.len();
-            self.joining.end(candidates.chat_id, &joining);
+            self.users -= question.candidates.user_ids.len();
         }
         self.joining.expire(now);
     }

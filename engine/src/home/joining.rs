@@ -15,20 +15,14 @@ struct Admitted {
 }
 
 impl Joining {
-    /// A user was admitted to a chat. That counts until they have joined it, and until then at most. False where it counted
-    /// already.
-    pub(super) fn begin(&mut self, user_id: UserId, chat_id: ChatId, until_micros: u64) -> bool {
+    /// A user was admitted to a chat. That counts until they have joined it, and until then at most.
+    pub(super) fn begin(&mut self, user_id: UserId, chat_id: ChatId, until_micros: u64) {
         let chats = self.0.entry(user_id).or_default();
-        let before = chats.iter_mut().find(|it| it.chat_id == chat_id);
-        let is_new = before.is_none();
-        match before {
-            Some(admitted) => admitted.until_micros = until_micros,
-            None => chats.push(Admitted {
-                chat_id,
-                until_micros,
-            }),
-        }
-        is_new
+        chats.retain(|it| it.chat_id != chat_id);
+        chats.push(Admitted {
+            chat_id,
+            until_micros,
+        });
     }
 
     /// Users have joined a chat, or do not.

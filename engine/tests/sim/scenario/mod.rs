@@ -102,7 +102,7 @@ impl Scenario {
 
     pub(crate) fn run(mut self) {
         self.register();
-        self.create_room();
+        self.create_rooms();
         self.world.settle();
         self.hear();
         self.fail(self.faults);
@@ -133,7 +133,7 @@ impl Scenario {
             2 => self.stop_listening(),
             3 if self.world.dice.one_in(2) => self.end_process(),
             4 => self.world.tick(100_000),
-            5 => self.create_room(),
+            5 => self.create_rooms(),
             6 => self.add_member(),
             7 => self.remove_member(),
             8 if !self.faults => {

@@ -9,10 +9,20 @@ use crate::wires::WireId;
 const ROOMS: usize = 4;
 
 impl Scenario {
-    pub(super) fn create_room(&mut self) {
-        if self.rooms.len() >= ROOMS {
-            return;
+    /// Somebody makes a room; where they may not make many, some make several at once.
+    pub(super) fn create_rooms(&mut self) {
+        let is_limited = self.world.settings.chats_per_user > 0;
+        let count = if is_limited {
+            1 + self.world.dice.below(4)
+        } else {
+            1
+        };
+        if self.rooms.len() < ROOMS {
+            (0..count).for_each(|_| self.create_room());
         }
+    }
+
+    fn create_room(&mut self) {
         let mut members: Vec<usize> = (0..USERS).filter(|_| !self.world.dice.one_in(3)).collect();
         if members.is_empty() {
             members.push(0);
