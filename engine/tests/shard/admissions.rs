@@ -357,10 +357,7 @@ fn of_many_members_only_some_are_asked_about_at_a_time_and_none_after_a_refusal(
     };
     let question = ask(&mut stage);
     let mut found = Vec::new();
-    loop {
-        let [candidates] = &asked(&mut stage)[..] else {
-            break;
-        };
+    while let [candidates] = &asked(&mut stage)[..] {
         assert!(candidates.user_ids.len() <= CANDIDATES_MAX);
         found.extend_from_slice(&candidates.user_ids);
         answer(&mut stage, candidates, Ok(()));
