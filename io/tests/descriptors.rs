@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use support::api::Api;
 use support::http::{Http, Request};
-use support::server::free_addr;
 use support::{Options, any_user};
 
 /// What a shell usually allows, and more than that.
@@ -25,20 +24,12 @@ const CONTENT_BYTES: usize = 4000;
 #[test]
 fn a_crowd_of_idle_clients_costs_nobody_a_message() {
     let dir = tempfile::tempdir().unwrap();
-    let admin = free_addr();
     let server = Options::embedded(dir.path())
         .flag("--auth", "trust")
-        .flag("--admin-listen", admin)
+        .with_admin()
         .open_files(SOFT, HARD)
         .shards(2)
-        .spawn();
-    support::eventually("it is ready", || {
-        let ready = Http::connect(admin)
-            .ok()?
-            .call(&Request::get("/readyz"))
-            .ok()?;
-        (ready.status == 200).then_some(())
-    });
+        .start();
     let mut alice = Api::trusted(server.addr, &any_user());
     let chat = alice.create_chat("room", &[]);
 
@@ -50,7 +41,7 @@ fn a_crowd_of_idle_clients_costs_nobody_a_message() {
     for _ in 0..BURSTS {
         alice.say_all(&chat, &burst);
     }
-    let metrics = Http::connect(admin)
+    let metrics = Http::connect(server.admin)
         .unwrap()
         .call(&Request::get("/metrics"));
     assert_eq!(metrics.unwrap().status, 200, "an operator gets in");

@@ -162,27 +162,18 @@ fn refusals_are_counted_by_reason() {
 #[test]
 fn operations_move_to_their_own_listener_when_asked() {
     let dir = tempfile::tempdir().unwrap();
-    let admin = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let admin_addr = admin.local_addr().unwrap();
-    drop(admin);
-    let server = Options::trusting(dir.path())
-        .shards(2)
-        .flag("--admin-listen", admin_addr)
-        .spawn();
+    let server = Options::trusting(dir.path()).shards(2).with_admin().start();
     let ask = |addr, method, path: &str| {
         let mut http = support::http::Http::connect(addr).ok()?;
         Some(http.call(&Request::new(method, path)).ok()?.status)
     };
-    eventually("ready", || {
-        ask(admin_addr, "GET", "/readyz").filter(|status| *status == 200)
-    });
     for path in ["/metrics", "/livez", "/readyz"] {
         for (method, status) in [("GET", 200), ("OPTIONS", 204)] {
-            assert_eq!(ask(admin_addr, method, path), Some(status), "{path}");
+            assert_eq!(ask(server.admin, method, path), Some(status), "{path}");
             assert_eq!(ask(server.addr, method, path), Some(404), "{path}");
         }
     }
     for method in ["GET", "OPTIONS"] {
-        assert_eq!(ask(admin_addr, method, "/chats"), Some(404));
+        assert_eq!(ask(server.admin, method, "/chats"), Some(404));
     }
 }

@@ -7,7 +7,8 @@ mod support;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
-use support::{Options, PATIENCE};
+use support::Options;
+use support::server::READY_WITHIN;
 
 /// What the watchdog of the test allows.
 const WATCHDOG: Duration = Duration::from_millis(600);
@@ -23,7 +24,7 @@ fn it_hears_that_the_server_is_ready_lives_and_stops() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("notify");
     let manager = UnixDatagram::bind(&path).unwrap();
-    manager.set_read_timeout(Some(PATIENCE)).unwrap();
+    manager.set_read_timeout(Some(READY_WITHIN)).unwrap();
     let mut server = Options::trusting(&dir.path().join("data"))
         .shards(2)
         .variable("NOTIFY_SOCKET", path.display())

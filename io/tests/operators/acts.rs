@@ -3,10 +3,10 @@
 use serde_json::json;
 
 use crate::stage::{Stage, TOKEN, credentials};
+use crate::support::Options;
 use crate::support::api::{Api, PASSWORD};
 use crate::support::http::{Http, Request};
 use crate::support::ws::End;
-use crate::support::{self, Options};
 
 /// Calls of operators.
 const CALLS: [(&str, &str); 4] = [
@@ -43,19 +43,12 @@ fn operators_calls_need_the_token_and_are_at_the_admin_address_alone() {
 #[test]
 fn without_a_token_file_there_are_no_operators_calls() {
     let dir = tempfile::tempdir().unwrap();
-    let admin = support::server::free_addr();
-    let _server = Options::new(dir.path())
-        .flag("--admin-listen", admin)
-        .spawn();
-    support::eventually("the server is ready", || {
-        let reply = Http::connect(admin).ok()?.call(&Request::get("/readyz"));
-        (reply.ok()?.status == 200).then_some(())
-    });
+    let server = Options::new(dir.path()).with_admin().start();
     for (method, path) in CALLS {
         let request = Request::new(method, path)
             .json(&credentials("ann", PASSWORD))
             .header("authorization", &format!("Bearer {TOKEN}"));
-        let reply = Http::connect(admin).unwrap().call(&request).unwrap();
+        let reply = Http::connect(server.admin).unwrap().call(&request).unwrap();
         reply.expect_problem(404, "not_found");
     }
 }

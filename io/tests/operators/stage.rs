@@ -9,8 +9,7 @@ use crate::support::api::PASSWORD;
 use crate::support::http::{Http, Request, Response};
 pub(crate) use crate::support::operator::TOKEN;
 use crate::support::operator::token_file;
-use crate::support::server::free_addr;
-use crate::support::{self, Options, Server};
+use crate::support::{Options, Server};
 
 pub(crate) struct Stage {
     pub(crate) server: Server,
@@ -83,11 +82,7 @@ pub(crate) fn credentials(username: &str, password: &str) -> Value {
 }
 
 fn start(options: &Options) -> (Server, SocketAddr) {
-    let admin = free_addr();
-    let server = options.clone().flag("--admin-listen", admin).spawn();
-    support::eventually("the server is ready", || {
-        let reply = Http::connect(admin).ok()?.call(&Request::get("/readyz"));
-        (reply.ok()?.status == 200).then_some(())
-    });
+    let server = options.clone().with_admin().start();
+    let admin = server.admin;
     (server, admin)
 }

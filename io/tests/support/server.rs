@@ -15,9 +15,9 @@ use super::http::{Http, Request};
 use super::prometheus::Metrics;
 
 /// How long a start, with replay, may take in a debug build.
-const READY_WITHIN: Duration = Duration::from_secs(30);
-/// How long a drain may take.
-const EXIT_WITHIN: Duration = Duration::from_secs(30);
+pub const READY_WITHIN: Duration = Duration::from_secs(30);
+/// How long an end may take: a drain, and lanes that finish behind it.
+const EXIT_WITHIN: Duration = Duration::from_secs(45);
 
 /// Shards of a server for which the number does not matter: so many that most chats are owned elsewhere.
 const SHARDS: usize = 3;
@@ -36,6 +36,8 @@ pub struct Options {
     /// How many files it may have open, and how many it may allow itself.
     open_files: Option<(u64, u64)>,
     umask: Option<u32>,
+    /// Whether operators have an address of their own.
+    has_admin: bool,
 }
 
 impl Options {
@@ -55,6 +57,7 @@ impl Options {
             working_dir: env!("CARGO_TARGET_TMPDIR").into(),
             open_files: None,
             umask: None,
+            has_admin: false,
         }
     }
 
@@ -88,6 +91,12 @@ impl Options {
     /// With this mask of permissions, which a shell sets.
     pub const fn umask(mut self, umask: u32) -> Self {
         self.umask = Some(umask);
+        self
+    }
+
+    /// With an address of their own for operators.
+    pub const fn with_admin(mut self) -> Self {
+        self.has_admin = true;
         self
     }
 
@@ -133,9 +142,15 @@ impl Options {
             .arg(&self.data_dir)
             .args(&self.args)
             .envs(self.variables.iter().cloned());
+        let mut admin = addr;
+        if self.has_admin {
+            admin = free_addr();
+            command.arg("--admin-listen").arg(admin.to_string());
+        }
         Server {
             child: command.spawn().unwrap(),
             addr,
+            admin,
             log,
         }
     }
@@ -196,6 +211,8 @@ pub fn start_with_tokens() -> (TempDir, Server) {
 pub struct Server {
     child: Child,
     pub addr: SocketAddr,
+    /// Where operators call, and health is asked for: `addr`, if they have none of their own.
+    pub admin: SocketAddr,
     log: PathBuf,
 }
 
@@ -216,13 +233,12 @@ impl Server {
     }
 
     fn is_ready(&self) -> bool {
-        self.try_get("/readyz").is_some_and(|status| status == 200)
+        ask(self.admin, "/readyz").is_some_and(|status| status == 200)
     }
 
     /// The status of a `GET`, `None` where no answer came.
     pub fn try_get(&self, path: &str) -> Option<u16> {
-        let mut http = Http::connect(self.addr).ok()?;
-        Some(http.call(&Request::get(path)).ok()?.status)
+        ask(self.addr, path)
     }
 
     pub fn http(&self) -> Http {
@@ -286,6 +302,11 @@ impl Server {
     pub fn assert_lives(&self) {
         assert_eq!(self.try_get("/livez"), Some(200), "the server lives on");
     }
+}
+
+fn ask(addr: SocketAddr, path: &str) -> Option<u16> {
+    let mut http = Http::connect(addr).ok()?;
+    Some(http.call(&Request::get(path)).ok()?.status)
 }
 
 impl Drop for Server {
