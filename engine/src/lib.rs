@@ -36,6 +36,7 @@ mod readiness;
 mod scrape;
 pub mod security;
 pub mod shard;
+pub mod standby;
 pub mod stats;
 mod user;
 pub mod ws;

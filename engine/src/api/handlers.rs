@@ -345,7 +345,7 @@ impl Api<'_> {
             return Err(Problem::DRAINING);
         }
         if !cx.readiness.all_serve() {
-            return Err(Problem::STARTING);
+            return Err(Problem::REPLAYING);
         }
         Ok(Action::Reply(Reply::text("ready\n")))
     }

@@ -309,7 +309,7 @@ impl<'a> Api<'a> {
             Endpoint::Connect => self.connect(call, cx),
             Endpoint::Ticket => self.buy_ticket(call, cx),
             Endpoint::Metrics => Ok(Action::Scrape),
-            Endpoint::Live => Ok(Action::Reply(Reply::text("alive\n"))),
+            Endpoint::Live => Ok(Action::Reply(Reply::alive())),
             Endpoint::Ready => self.show_readiness(cx),
         }
     }

@@ -48,20 +48,7 @@ pub(crate) struct Reply {
 
 /// The whole response to a connection that is closed at once, before it was read.
 pub fn refuse_connection(problem: &Problem, now: Timestamp) -> Vec<u8> {
-    let reply = Reply::problem(problem);
-    let extra: Vec<_> = reply.fields().collect();
-    let head = ResponseHead {
-        status: reply.status,
-        version: Version::Http11,
-        keep_alive: false,
-        head_only: false,
-        content_type: reply.content_type,
-        extra: &extra,
-        date: &HttpDate::new(now.seconds()),
-    };
-    let mut out = Vec::new();
-    write_response(&mut out, &head, &reply.body);
-    out
+    Reply::problem(problem).closing(Version::Http11, false, now)
 }
 
 /// What a reply depends on besides the outcome.
@@ -102,6 +89,23 @@ impl Reply {
             .chain(self.guards.iter().copied())
     }
 
+    /// The whole response on a connection that ends behind it; `head_only` of one to a `HEAD`.
+    pub(crate) fn closing(&self, version: Version, head_only: bool, now: Timestamp) -> Vec<u8> {
+        let extra: Vec<_> = self.fields().collect();
+        let head = ResponseHead {
+            status: self.status,
+            version,
+            keep_alive: false,
+            head_only,
+            content_type: self.content_type,
+            extra: &extra,
+            date: &HttpDate::new(now.seconds()),
+        };
+        let mut out = Vec::new();
+        write_response(&mut out, &head, &self.body);
+        out
+    }
+
     pub(crate) fn json(status: Status, body: Vec<u8>) -> Self {
         Self::new(status, JSON, JSON_GUARDS, body)
     }
@@ -114,6 +118,11 @@ impl Reply {
 
     pub(crate) fn text(body: &str) -> Self {
         Self::new(Status::Ok, TEXT, TEXT_GUARDS, body.as_bytes().to_vec())
+    }
+
+    /// To who asks whether the process lives.
+    pub(crate) fn alive() -> Self {
+        Self::text("alive\n")
     }
 
     pub(super) fn metrics(body: Vec<u8>) -> Self {
@@ -133,7 +142,12 @@ impl Reply {
     }
 
     pub(crate) fn problem(problem: &Problem) -> Self {
-        let mut reply = Self::refused(problem.status, problem.code, problem.detail, problem.limit);
+        Self::problem_in_detail(problem, problem.detail)
+    }
+
+    /// The same, with more to say to people.
+    pub(crate) fn problem_in_detail(problem: &Problem, detail: &str) -> Self {
+        let mut reply = Self::refused(problem.status, problem.code, detail, problem.limit);
         if let Some(seconds) = problem.retry_after {
             reply.extra.push(("Retry-After", seconds.to_string()));
         }

@@ -315,12 +315,12 @@ impl Connections {
         });
     }
 
-    /// The process stops: closes idle connections, and all others once they are answered.
+    /// The process stops: closes connections once they are answered, and soon where they are idle.
     pub(crate) fn drain(&mut self, cx: &mut Context<'_>) {
         let all: Vec<ConnId> = self.all().map(|connection| connection.link.id()).collect();
         for id in all {
             self.with(id, cx, |link, protocol, cx| match protocol {
-                Protocol::Http(http) => http.drain(link, cx),
+                Protocol::Http(http) => http.drain(cx),
                 Protocol::WebSocket(ws) => {
                     ws.close_when_answered(link, CloseCode::Restart, "restarting", cx);
                 }

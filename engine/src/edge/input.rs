@@ -87,7 +87,7 @@ pub enum Input<'a> {
     Tick,
     /// The shard stood still until now, as when the process was stopped. No reader was slow in that time.
     Resumed,
-    /// The process was asked to stop: finish what was begun, take nothing new.
+    /// The process was asked to stop: finish what was begun, also what has begun to arrive, and end all connections.
     Drain,
 }
 

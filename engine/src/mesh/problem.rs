@@ -206,6 +206,7 @@ impl Problem {
     pub const PAGES_WAITING: Self = Self::unavailable_by(Limit::PagesWaiting);
     pub const STORE_UNAVAILABLE: Self = Self::unavailable("the store can't be read for now");
     pub const STARTING: Self = Self::unavailable("the server is starting");
+    pub const REPLAYING: Self = Self::unavailable("the server is starting: it replays its log");
     pub const DRAINING: Self = Self::unavailable("the server is shutting down");
     pub const ADMISSIONS_BUSY: Self =
         Self::unavailable("too many users are to become members; try again in a second");

@@ -76,7 +76,7 @@ impl Owner {
         cx: &mut Context<'_>,
     ) {
         let id = cx.placement().of_chat(chat_id);
-        if let Some(partition) = self.serving(id, command.changes(), asker, cx) {
+        if let Some(partition) = self.serving(id, asker, cx) {
             partition.chat_command(asker, chat_id, command, cx);
         }
     }
@@ -90,7 +90,7 @@ impl Owner {
         cx: &mut Context<'_>,
     ) {
         let id = cx.placement().of_name(username);
-        if let Some(partition) = self.serving(id, command.changes(), asker, cx) {
+        if let Some(partition) = self.serving(id, asker, cx) {
             partition.name_command(asker, username, command, cx);
         }
     }
@@ -104,7 +104,7 @@ impl Owner {
         cx: &mut Context<'_>,
     ) {
         let id = cx.placement().of_user(user_id);
-        if let Some(partition) = self.serving(id, command.changes(), asker, cx) {
+        if let Some(partition) = self.serving(id, asker, cx) {
             partition.user_command(asker, user_id, command, cx);
         }
     }
@@ -113,14 +113,9 @@ impl Owner {
     fn serving(
         &mut self,
         id: PartitionId,
-        changes: bool,
         asker: Asker,
         cx: &mut Context<'_>,
     ) -> Option<&mut Partition> {
-        if changes && cx.readiness.is_draining() {
-            cx.refuse(asker, Problem::DRAINING);
-            return None;
-        }
         match self.partitions.get_mut(&id) {
             Some(partition) if partition.is_ready() => Some(partition),
             Some(_) => {

@@ -111,16 +111,66 @@ fn who_sends_no_more_may_take_their_replies_slowly_and_not_stop() {
 }
 
 #[test]
-fn a_drain_begins_nothing_new() {
+fn a_drain_serves_what_has_begun_to_arrive_and_then_closes() {
     let mut host = Host::in_trust();
     let conn = host.accept();
-    let train = host.page().repeat(2);
-    host.send(conn, &train);
+    let page = host.page();
+    let (begun, rest) = page.split_at(1);
+    // The second waits for the first, and of the third one byte is there.
+    host.send(conn, &[&page, &page, begun].concat());
     host.step(Input::Drain);
+    for _ in 0..2 {
+        show_page(&mut host);
+        assert!(!host.is_closed(conn));
+    }
+    host.pass(Duration::from_secs(5));
+    host.send(conn, &[rest, &page].concat());
     show_page(&mut host);
     assert!(host.is_closed(conn));
     assert!(host.asked.is_empty(), "its client was told of the end");
-    assert_eq!(bodies(&host.read_all(conn)), ["[]"]);
+    let replies = host.read_all(conn);
+    let replies = String::from_utf8_lossy(&replies);
+    let ends: Vec<_> = replies
+        .split("HTTP/1.1 200")
+        .skip(1)
+        .map(|reply| reply.contains("Connection: close"))
+        .collect();
+    assert_eq!(ends, [false, false, true]);
+}
+
+#[test]
+fn a_drain_tells_the_client_of_the_newest_request_that_it_is_the_last() {
+    let mut host = Host::in_trust();
+    let conn = host.accept();
+    let page = host.page();
+    host.send(conn, &page);
+    host.step(Input::Drain);
+    assert!(!host.wants_input(conn));
+    show_page(&mut host);
+    assert!(host.is_closed(conn));
+}
+
+#[test]
+fn a_drain_leaves_a_moment_to_what_is_on_its_way() {
+    let mut host = Host::in_trust();
+    let (used, fresh, silent) = (host.accept(), host.accept(), host.accept());
+    let page = host.page();
+    host.send(used, &page);
+    show_page(&mut host);
+    host.read_all(used);
+    host.pass(Duration::from_secs(30));
+    host.step(Input::Drain);
+    host.pass(Duration::from_millis(900));
+    let late = host.accept();
+    for conn in [used, fresh, late] {
+        assert!(!host.is_closed(conn));
+        host.send(conn, &page);
+        show_page(&mut host);
+        assert!(host.is_closed(conn), "behind its reply");
+    }
+    assert!(!host.is_closed(silent));
+    host.pass(Duration::from_secs(2));
+    assert!(host.is_closed(silent));
 }
 
 #[test]

@@ -11,13 +11,16 @@ use crate::mesh::problem::Problem;
 const REQUEST_MICROS_MAX: u64 = 10 * MICROS_PER_SECOND;
 /// Microseconds that a connection may stay open without a request.
 const IDLE_MICROS_MAX: u64 = 75 * MICROS_PER_SECOND;
+/// The same while the process stops: for a request that is on its way, or the first one of a client that has just
+/// connected.
+const LAST_IDLE_MICROS_MAX: u64 = MICROS_PER_SECOND;
 
 impl Http {
     /// When its deadlines must be looked at, in microseconds.
     pub(in crate::connection) fn due_micros(&self, link: &Link, cx: &Context<'_>) -> u64 {
         let due = match self.request_began_micros {
             Some(began) => began + REQUEST_MICROS_MAX,
-            None if self.replies.is_empty() => self.idle_since_micros(link) + IDLE_MICROS_MAX,
+            None if self.replies.is_empty() => self.idle_until_micros(link, cx),
             None => cx.now.micros + IDLE_MICROS_MAX,
         };
         let stuck = link.stuck_micros(cx);
@@ -25,9 +28,14 @@ impl Http {
         others.fold(due, u64::min)
     }
 
-    /// When the client sent or took something last, in microseconds.
-    fn idle_since_micros(&self, link: &Link) -> u64 {
-        self.active_micros.max(link.taken_micros())
+    /// When it has been idle for too long, in microseconds, unless its client sends or takes something before.
+    fn idle_until_micros(&self, link: &Link, cx: &Context<'_>) -> u64 {
+        let idle_max = if cx.readiness.is_draining() {
+            LAST_IDLE_MICROS_MAX
+        } else {
+            IDLE_MICROS_MAX
+        };
+        self.active_micros.max(link.taken_micros()) + idle_max
     }
 
     /// Since when a request arrives, and what has come of it is held, in microseconds.
@@ -73,7 +81,7 @@ impl Http {
         let began = self.request_began_micros;
         if began.is_some_and(|began| began + REQUEST_MICROS_MAX <= now) {
             self.refuse_and_close(link, &Refusal::REQUEST_TIMEOUT, cx);
-        } else if self.replies.is_empty() && self.idle_since_micros(link) + IDLE_MICROS_MAX <= now {
+        } else if self.replies.is_empty() && self.idle_until_micros(link, cx) <= now {
             link.end(cx);
         }
     }
@@ -98,11 +106,12 @@ impl Http {
         }
     }
 
-    /// The process stops: closes the connection if it is idle.
-    pub(in crate::connection) fn drain(&mut self, link: &mut Link, cx: &mut Context<'_>) {
-        self.last_request_read = true;
-        if !self.replies.end_behind_last() {
-            link.end(cx);
+    /// The process stops: what has begun to arrive is served, and what comes within a moment; then the connection ends.
+    pub(in crate::connection) fn drain(&mut self, cx: &Context<'_>) {
+        self.owed_bytes = self.input.len();
+        self.active_micros = cx.now.micros;
+        if self.owed_bytes == 0 && self.held.is_none() && self.replies.end_behind_last() {
+            self.last_request_read = true;
         }
     }
 }

@@ -64,7 +64,7 @@ impl Http {
             if link.is_full() || !self.wants_request() {
                 break;
             }
-            match self.reader.next(&mut self.input) {
+            match self.next_request() {
                 Progress::Partial => break,
                 Progress::Continue => {
                     self.continue_due = true;
@@ -80,6 +80,14 @@ impl Http {
             self.note_arrival(cx);
             self.end_if_answered(link, cx);
         }
+    }
+
+    fn next_request(&mut self) -> Progress {
+        let before = self.input.len();
+        let progress = self.reader.next(&mut self.input);
+        let taken = before - self.input.len();
+        self.owed_bytes = self.owed_bytes.saturating_sub(taken);
+        progress
     }
 
     /// Nothing of what has arrived is used any more.

@@ -41,6 +41,8 @@ pub(crate) struct Http {
     continue_due: bool,
     /// No further request is begun.
     last_request_read: bool,
+    /// Of the input, those that had come when the process began to stop: requests among them are served.
+    owed_bytes: usize,
     /// The client sends no more.
     is_finished: bool,
     /// Requests are paused by a full outbox.
@@ -72,6 +74,7 @@ impl Http {
             known: None,
             continue_due: false,
             last_request_read: false,
+            owed_bytes: 0,
             is_finished: false,
             halted: false,
             upgrade: None,
