@@ -28,7 +28,6 @@
 //! # }
 //! ```
 
-use std::fmt::Display;
 use std::io;
 use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
@@ -38,7 +37,7 @@ use core_affinity::CoreId;
 use rookery_engine::port::{Log, LogRequest, Store, StoreRequest};
 
 use crate::mailbox::{Mailbox, Receiver, Sender};
-use crate::vital::{self, Shutdown};
+use crate::vital::{self, Failure, Shutdown};
 
 /// How often a thread that is waited for is looked at.
 const JOIN_POLL: Duration = Duration::from_millis(2);
@@ -57,7 +56,7 @@ pub struct Lane {
 ///
 /// # Errors
 /// Where no thread can be made.
-pub fn spawn<E: Display>(
+pub fn spawn<E: Failure>(
     name: &str,
     cpu: Option<usize>,
     shutdown: &Shutdown,
@@ -178,10 +177,9 @@ mod tests {
             let sender = sender.clone();
             spawn("test", cpu, &shutdown, move || {
                 let ids = core_affinity::get_core_ids().unwrap();
-                sender.send((
-                    cpu.is_some(),
-                    ids.iter().map(|core| core.id).collect::<Vec<_>>(),
-                ))
+                let ids = ids.iter().map(|core| core.id).collect::<Vec<_>>();
+                sender.send((cpu.is_some(), ids)).unwrap();
+                Ok::<(), Infallible>(())
             })
             .unwrap()
         });

@@ -1,6 +1,8 @@
 //! Threads that the process can't do without: if one ends unasked, the process ends.
 
+use std::convert::Infallible;
 use std::fmt::Display;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,13 +28,30 @@ impl Shutdown {
     }
 }
 
-/// Runs a vital thread's body. If it fails, the process ends with exit code 1; if it panics, or ends before
-/// `shutdown`, the process aborts.
-pub fn run<E: Display>(name: &str, shutdown: &Shutdown, body: impl FnOnce() -> Result<(), E>) {
+/// The exit code where the process can't do its work.
+pub const EXIT_FAILURE: i32 = 1;
+/// The exit code where another process does it instead, so that a restart would only take it away from that one
+/// (`EX_UNAVAILABLE`, sysexits(3)).
+pub const EXIT_UNAVAILABLE: i32 = 69;
+
+/// Why a vital thread failed.
+pub trait Failure: Display {
+    /// With which code the process ends.
+    fn exit_code(&self) -> i32 {
+        EXIT_FAILURE
+    }
+}
+
+impl Failure for Infallible {}
+impl Failure for io::Error {}
+
+/// Runs a vital thread's body. If it fails, the process ends with the exit code of the failure; if it panics, or ends
+/// before `shutdown`, the process aborts.
+pub fn run<E: Failure>(name: &str, shutdown: &Shutdown, body: impl FnOnce() -> Result<(), E>) {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(())) if shutdown.has_begun() => {}
         Ok(Ok(())) => die(name, "it ended although the server is running"),
-        Ok(Err(error)) => fail(name, &error.to_string()),
+        Ok(Err(failure)) => fail(name, &failure),
         Err(_) => die(name, "it panicked"),
     }
 }
@@ -62,16 +81,16 @@ pub fn die(name: &str, reason: &str) -> ! {
 
 /// Ends the process at once over an error that is no fault of its own, and whose text says what to do. Where
 /// several threads have one at the same time, the first says it for all.
-fn fail(name: &str, error: &str) -> ! {
+fn fail(name: &str, failure: &impl Failure) -> ! {
     static FAILING: AtomicBool = AtomicBool::new(false);
     if FAILING.swap(true, Ordering::AcqRel) {
         loop {
             thread::park();
         }
     }
-    tracing::error!(thread = name, error, "the server can't go on, and stops");
+    tracing::error!(thread = name, error = %failure, "the server can't go on, and stops");
     thread::sleep(LAST_WORDS);
-    std::process::exit(1)
+    std::process::exit(failure.exit_code())
 }
 
 #[cfg(test)]
@@ -79,9 +98,25 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
+    use std::fmt;
     use std::process::Command;
 
     const ROLE: &str = "ROOKERY_TEST_VITAL_ROLE";
+
+    /// A failure with an exit code of its own.
+    struct Superseded;
+
+    impl Display for Superseded {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("on purpose")
+        }
+    }
+
+    impl Failure for Superseded {
+        fn exit_code(&self) -> i32 {
+            EXIT_UNAVAILABLE
+        }
+    }
 
     /// Plays the role in a process of its own, because the outcome is the end of a process.
     fn exit_code(role: &str) -> Option<i32> {
@@ -97,14 +132,15 @@ mod tests {
     fn plays_a_role() {
         let shutdown = Shutdown::default();
         match std::env::var(ROLE).as_deref() {
-            Ok("panics") => run("test", &shutdown, || -> Result<(), &str> {
+            Ok("panics") => run("test", &shutdown, || -> Result<(), Infallible> {
                 panic!("on purpose")
             }),
-            Ok("fails") => run("test", &shutdown, || Err("on purpose")),
-            Ok("ends") => run("test", &shutdown, || Ok::<(), &str>(())),
+            Ok("fails") => run("test", &shutdown, || Err(io::Error::other("on purpose"))),
+            Ok("is superseded") => run("test", &shutdown, || Err(Superseded)),
+            Ok("ends") => run("test", &shutdown, || Ok::<(), Infallible>(())),
             Ok("ends in time") => {
                 shutdown.begin();
-                run("test", &shutdown, || Ok::<(), &str>(()));
+                run("test", &shutdown, || Ok::<(), Infallible>(()));
             }
             _ => {}
         }
@@ -114,6 +150,7 @@ mod tests {
     fn only_an_orderly_end_leaves_the_process_alive() {
         assert_eq!(exit_code("ends in time"), Some(0));
         assert_eq!(exit_code("fails"), Some(1));
+        assert_eq!(exit_code("is superseded"), Some(69));
         for role in ["panics", "ends"] {
             assert_eq!(
                 exit_code(role),

@@ -12,7 +12,7 @@ use rustix::process::geteuid;
 
 use super::disk::DiskWatch;
 use crate::lane::{self, Lane};
-use crate::vital::Shutdown;
+use crate::vital::{Failure, Shutdown};
 
 /// The file whose lock stands for the whole directory. The kernel gives it up when the process ends,
 /// however it ends.
@@ -67,6 +67,8 @@ pub enum DataDirError {
     )]
     Gone(PathBuf),
 }
+
+impl Failure for DataDirError {}
 
 impl DataDir {
     /// Makes the directory where it does not exist, and locks it.

@@ -18,7 +18,7 @@ use crate::net::admission::Admission;
 use crate::net::connections::Connections;
 use crate::net::listener::Bound;
 use crate::service::ShardStatus;
-use crate::vital::{self, Shutdown};
+use crate::vital::{self, Failure, Shutdown};
 
 /// Bytes of memory that an executor registers with the kernel for direct I/O. A shard does none, and the
 /// memory counts against the limit of locked memory.
@@ -115,6 +115,8 @@ impl<E> Executor<E> {
         self.thread
     }
 }
+
+impl Failure for GlommioError<()> {}
 
 fn make(name: &str, cpu: Option<usize>) -> Result<LocalExecutor, GlommioError<()>> {
     let placement = cpu.map_or(Placement::Unbound, Placement::Fixed);

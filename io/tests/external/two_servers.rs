@@ -66,7 +66,7 @@ impl Place {
 fn assert_ended(server: &mut Server) {
     let code = server.wait().code();
     let log = server.log();
-    assert_eq!(code, Some(1), "{log}");
+    assert_eq!(code, Some(69), "{log}");
     let lines = log.lines().filter(|line| line.contains(LAST_WORDS));
     assert_eq!(lines.count(), 1, "{log}");
 }

@@ -7,6 +7,7 @@ use rookery_schema::Offset;
 use rookery_schema::format::{NEWEST, OLDEST};
 
 use crate::embedded::version_for;
+use crate::vital::Failure;
 
 /// The embedded log can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -92,3 +93,5 @@ impl LogError {
 fn partition_dir(file: &Path) -> &Path {
     file.parent().unwrap_or(file)
 }
+
+impl Failure for LogError {}

@@ -5,6 +5,8 @@ use std::io;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rookery_schema::{Offset, PartitionId};
 
+use crate::vital::{EXIT_FAILURE, EXIT_UNAVAILABLE, Failure};
+
 /// The redpanda log can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RedpandaError {
@@ -103,4 +105,37 @@ pub enum RedpandaError {
     Entropy(io::Error),
     #[error("can't start the thread of the log: {0}")]
     Thread(io::Error),
+}
+
+impl Failure for RedpandaError {
+    /// Another one for a lost claim: a supervisor that restarts this server would have it claim the topic back.
+    fn exit_code(&self) -> i32 {
+        match self {
+            Self::Claimed { .. } => EXIT_UNAVAILABLE,
+            _ => EXIT_FAILURE,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_was_superseded_is_not_to_be_restarted() {
+        let topic = || "t".to_owned();
+        let (partition, offset) = (PartitionId(0), Offset(1));
+        let claimed = RedpandaError::Claimed {
+            topic: topic(),
+            partition,
+            offset,
+        };
+        assert_eq!(claimed.exit_code(), EXIT_UNAVAILABLE);
+        let unclaimed = RedpandaError::Unclaimed {
+            topic: topic(),
+            partition,
+            offset,
+        };
+        assert_eq!(unclaimed.exit_code(), EXIT_FAILURE);
+    }
 }

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::database::OpenError;
 use crate::embedded::version_for;
+use crate::vital::Failure;
 
 /// The embedded store can't be opened, or can't go on.
 #[derive(Debug, thiserror::Error)]
@@ -71,3 +72,5 @@ pub(super) enum ReadError {
     #[error("a value in {0} is not what was written")]
     Malformed(&'static str),
 }
+
+impl Failure for StoreError {}

@@ -5,6 +5,7 @@ use std::io;
 use uuid::Uuid;
 
 use crate::config::CredentialsError;
+use crate::vital::Failure;
 
 /// The store can't be used. Where it merely doesn't answer, it is waited for instead.
 #[derive(Debug, thiserror::Error)]
@@ -71,3 +72,5 @@ pub enum ScyllaError {
     #[error("no thread for the store: {0}")]
     Thread(io::Error),
 }
+
+impl Failure for ScyllaError {}
