@@ -16,7 +16,7 @@ use crate::config::{
 use crate::descriptors;
 use crate::embedded::{DataDir, DataDirError, DiskWatch};
 use crate::entropy;
-use crate::log::embedded::{self, LogError, LogLayout};
+use crate::log::embedded::{self, LogLayout};
 use crate::log::redpanda::{self, RedpandaError, RedpandaLog};
 use crate::log::{Partitions, Stored};
 use crate::logging;
@@ -24,7 +24,9 @@ use crate::memory;
 use crate::net::admission::PerAddress;
 use crate::privacy;
 use crate::runtime::Backend;
-use crate::server::{self, ServerConfig, ServerError, StopSignals};
+use crate::server::{self, ServerConfig, ServerError};
+use crate::signals::StopSignals;
+use crate::startup::Startup;
 use crate::store::scylla::{self, ScyllaError};
 
 /// Why there is no server.
@@ -39,17 +41,15 @@ pub enum ServeError {
     #[error(transparent)]
     DataDir(#[from] DataDirError),
     #[error(transparent)]
-    Log(#[from] LogError),
-    #[error(transparent)]
     Redpanda(#[from] RedpandaError),
     #[error(transparent)]
     Scylla(#[from] ScyllaError),
     #[error(transparent)]
     Server(#[from] ServerError),
+    #[error("can't wait for signals: {0}")]
+    Signals(io::Error),
     #[error("can't set up logging: {0}")]
     Logging(String),
-    #[error("can't get random bytes: {0}")]
-    Entropy(io::Error),
 }
 
 /// Runs the server until it is told to stop.
@@ -57,6 +57,7 @@ pub enum ServeError {
 /// # Errors
 /// A [`ServeError`] if it can't start.
 pub fn serve(config: &Config) -> Result<(), ServeError> {
+    let signals = signals()?.with_hangup().map_err(ServeError::Signals)?;
     check::preflight()?;
     memory::keep_freed();
     privacy::keep_from_others();
@@ -66,17 +67,11 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     let _logging =
         logging::init(config.log_level).map_err(|error| ServeError::Logging(error.to_string()))?;
     let token_keys = config::token_keys_or_new(&config.token_secret_file)?;
-    let stop = StopSignals::register()?.with_hangup()?;
-    let log = match log_backend(config, &data_dir, &stop) {
-        Err(ServeError::Redpanda(RedpandaError::Interrupted)) => return Ok(()),
-        log => log?,
-    };
     if config.auth == config::AuthMode::Trust {
         tracing::warn!("--auth trust: anybody can be anybody; run this behind a gateway only");
     }
     let server = ServerConfig {
         cpus: config.placement.shards.clone(),
-        partitions: log.partitions(),
         listen: config.listen,
         admin_listen: config.admin_listen,
         open_files_max: descriptors::raise(),
@@ -111,13 +106,16 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
             config.trusted_proxies.clone(),
             config.public_urls.is_empty(),
         ),
-        appends_in_flight_max: log.appends_in_flight_max(),
     };
     let reread_keys = || reread_keys(&config.token_secret_file);
-    server::run(&server, stop, reread_keys, |opening| {
-        open(config, &data_dir, &log, &opening)
+    server::run(&server, signals, reread_keys, |opening| {
+        open(config, &data_dir, opening)
     })?;
     Ok(())
+}
+
+fn signals() -> Result<StopSignals, ServeError> {
+    StopSignals::register().map_err(ServeError::Signals)
 }
 
 /// The token keys as they are in their file now. Where they can't be had, those that are in use stay.
@@ -135,8 +133,8 @@ fn reread_keys(path: &Path) -> Option<Keys> {
 fn log_backend(
     config: &Config,
     data_dir: &DataDir,
-    stop: &StopSignals,
-) -> Result<LogBackend, ServeError> {
+    startup: &Startup,
+) -> Result<LogBackend, OpenError> {
     Ok(match config.log {
         LogEngine::Embedded => LogBackend::Embedded {
             layout: LogLayout::prepare(
@@ -148,7 +146,7 @@ fn log_backend(
         },
         LogEngine::Redpanda => {
             let settings = redpanda::Settings::of(config);
-            LogBackend::Redpanda(RedpandaLog::connect(&settings, stop.interrupted())?)
+            LogBackend::Redpanda(RedpandaLog::connect(&settings, startup)?)
         }
     })
 }
@@ -161,48 +159,46 @@ fn log_backend(
 pub fn migrate(config: &Config) -> Result<(), ServeError> {
     let _logging =
         logging::init(config.log_level).map_err(|error| ServeError::Logging(error.to_string()))?;
-    let stop = StopSignals::register()?;
+    let signals = signals()?;
+    let startup = Startup::new(signals.flag().clone());
     if config.log == LogEngine::Redpanda {
-        RedpandaLog::connect(&redpanda::Settings::of(config), stop.interrupted())?;
+        RedpandaLog::connect(&redpanda::Settings::of(config), &startup)?;
     }
     if config.store == StoreEngine::Scylla {
-        scylla::migrate(&scylla::Settings::of(config)?, stop.interrupted())?;
+        scylla::migrate(&scylla::Settings::of(config)?, &startup)?;
     }
     Ok(())
 }
 
-fn random_id() -> Result<Uuid, ServeError> {
+fn random_id() -> io::Result<Uuid> {
     let mut bytes = [0; 16];
-    entropy::fill(&mut bytes).map_err(ServeError::Entropy)?;
+    entropy::fill(&mut bytes)?;
     Ok(uuid::Builder::from_random_bytes(bytes).into_uuid())
 }
 
-/// Opens the store, then the log, which checks that the two belong together.
-fn open(
-    config: &Config,
-    data_dir: &DataDir,
-    log: &LogBackend,
-    opening: &Opening<'_>,
-) -> Result<Opened, OpenError> {
-    let store = StoreBackend::open(config, data_dir, log.id(), opening.interrupted)?;
-    let mut backends = Vec::new();
+/// Finds the log, opens the store, then the log, which checks that the two belong together.
+fn open(config: &Config, data_dir: &DataDir, opening: &Opening<'_>) -> Result<Opened, OpenError> {
+    let startup = opening.startup;
     let is_embedded = config.log == LogEngine::Embedded || config.store == StoreEngine::Embedded;
     let watch = is_embedded.then(|| DiskWatch::new(data_dir.path()));
     let disk = watch.as_ref().map(DiskWatch::disk);
     let mut lanes = vec![data_dir.watch(watch, opening.shutdown)?];
-    let shards = opening.routing.all_shards();
+    let log = log_backend(config, data_dir, startup)?;
+    let routing = opening.routing(log.partitions())?;
+    let store = StoreBackend::open(config, data_dir, log.id(), startup)?;
+    let mut backends = Vec::new();
+    let shards = routing.all_shards();
     if log.is_shared() {
         // Before the first claim: an older version would number what is void.
-        store.raise_format(format::CLAIMS, opening.interrupted)?;
+        store.raise_format(format::CLAIMS, startup)?;
     }
     let all: Vec<_> = (0..log.partitions())
         .map(PartitionId)
         .map(|id| (id, store.stored(id)))
         .collect();
-    let claimed = log.claim(&all, opening.interrupted)?;
+    let claimed = log.claim(&all, startup)?;
     for ((shard, cpu), mailbox) in shards.zip(opening.cpus).zip(opening.mailboxes) {
-        let partitions: Vec<(PartitionId, Stored)> = opening
-            .routing
+        let partitions: Vec<(PartitionId, Stored)> = routing
             .served_by(shard)
             .map(|id| (id, store.stored(id)))
             .collect();
@@ -219,6 +215,8 @@ fn open(
         lanes.extend([log_lane, store_lane]);
     }
     Ok(Opened {
+        routing,
+        appends_in_flight_max: log.appends_in_flight_max(),
         backends,
         disk,
         lanes,

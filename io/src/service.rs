@@ -20,6 +20,8 @@ use crate::vital::Shutdown;
 pub struct ShardStatus {
     /// It has replayed its partitions.
     pub ready: AtomicBool,
+    /// It was told to drain, and accepts no more connections.
+    pub closed: AtomicBool,
     /// It was told to drain, and has nothing left to finish.
     pub drained: AtomicBool,
 }

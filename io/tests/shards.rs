@@ -6,12 +6,12 @@ mod toy;
 use std::fs;
 use std::io::Read;
 use std::net::Shutdown;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rookery_io::server;
+use rookery_io::startup::Startup;
 use toy::{Client, FLOOD_CHUNK, PATIENCE, ToyServer};
 
 /// Descriptors and threads are counted for the whole process.
@@ -291,7 +291,7 @@ fn an_address_in_use_is_refused_with_a_remedy() {
     let server = ToyServer::start(&[None]);
     let mut config = toy::config(&[None]);
     config.listen = server.address;
-    let error = server::start(&config, toy::Toy::new, &AtomicBool::new(false), toy::open)
+    let error = server::start(&config, toy::Toy::new, &Startup::default(), toy::open)
         .err()
         .unwrap();
     assert!(

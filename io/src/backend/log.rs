@@ -1,7 +1,5 @@
 //! The log that was configured.
 
-use std::sync::atomic::AtomicBool;
-
 use rookery_engine::port::{Log, LogEvent};
 use rookery_schema::{PartitionId, ShardId};
 use uuid::Uuid;
@@ -13,6 +11,7 @@ use crate::log::Stored;
 use crate::log::embedded::{self, LogLayout};
 use crate::log::redpanda::{self, Claimed, RedpandaError, RedpandaLog};
 use crate::mailbox::{Mailbox, Receiver};
+use crate::startup::Startup;
 
 /// A log that exists, but is not yet opened by the shards.
 pub(crate) enum LogBackend {
@@ -65,11 +64,11 @@ impl LogBackend {
     pub(crate) fn claim(
         &self,
         partitions: &[(PartitionId, Stored)],
-        interrupted: &AtomicBool,
+        startup: &Startup,
     ) -> Result<Vec<Claimed>, RedpandaError> {
         match self {
             Self::Embedded { .. } => Ok(Vec::new()),
-            Self::Redpanda(log) => log.claim(partitions, interrupted),
+            Self::Redpanda(log) => log.claim(partitions, startup),
         }
     }
 

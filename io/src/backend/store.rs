@@ -1,7 +1,5 @@
 //! The store that was configured.
 
-use std::sync::atomic::AtomicBool;
-
 use rookery_engine::port::{Store, StoreEvent};
 use rookery_schema::{PartitionId, ShardId};
 use uuid::Uuid;
@@ -12,6 +10,7 @@ use crate::embedded::DataDir;
 use crate::lane::Lane;
 use crate::log::Stored;
 use crate::mailbox::{Mailbox, Receiver};
+use crate::startup::Startup;
 use crate::store::{embedded, scylla};
 use crate::vital::Shutdown;
 
@@ -33,7 +32,7 @@ impl StoreBackend {
         config: &Config,
         data_dir: &DataDir,
         log_id: Uuid,
-        interrupted: &AtomicBool,
+        startup: &Startup,
     ) -> Result<Self, OpenError> {
         match config.store {
             StoreEngine::Embedded => {
@@ -43,7 +42,7 @@ impl StoreBackend {
             }
             StoreEngine::Scylla => {
                 let settings = scylla::Settings::of(config)?;
-                let store = scylla::ScyllaStore::connect(&settings, log_id, interrupted)?;
+                let store = scylla::ScyllaStore::connect(&settings, log_id, startup)?;
                 Ok(Self::Scylla(store))
             }
         }
@@ -61,14 +60,10 @@ impl StoreBackend {
     ///
     /// # Errors
     /// Where that can't be written, or waiting for an outside server was interrupted.
-    pub(crate) fn raise_format(
-        &self,
-        needed: u32,
-        interrupted: &AtomicBool,
-    ) -> Result<(), OpenError> {
+    pub(crate) fn raise_format(&self, needed: u32, startup: &Startup) -> Result<(), OpenError> {
         match self {
             Self::Embedded(store) => Ok(store.raise_format(needed)?),
-            Self::Scylla(store) => Ok(store.raise_format(needed, interrupted)?),
+            Self::Scylla(store) => Ok(store.raise_format(needed, startup)?),
         }
     }
 

@@ -20,6 +20,9 @@ const SHARD_DESCRIPTORS: u64 = 32;
 /// all others.
 const ADMIN_CONNECTIONS_MAX: usize = 64;
 
+/// Seconds after which a client may try again whose network has too many connections.
+pub(crate) const TURNED_AWAY_SECONDS: u32 = 10;
+
 /// How many connections one network may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PerAddress {

@@ -17,7 +17,7 @@ use super::turns::Turns;
 /// Connections of one shard beyond which it accepts no more.
 const CONNECTIONS_MAX: usize = 1 << 18;
 /// Connections accepted at once.
-const ACCEPTED_MAX: usize = 16;
+pub(crate) const ACCEPTED_MAX: usize = 16;
 /// Bytes that one read takes at most: what a connection that sends more than it is answered holds in memory. All
 /// connections share one buffer, so an idle one needs none.
 const READ_BYTES_MAX: usize = 16 * 1024;
@@ -65,9 +65,14 @@ impl Connections {
         })
     }
 
+    /// How many listeners there are.
+    pub(crate) const fn listeners(&self) -> usize {
+        self.listeners.len()
+    }
+
     /// Accepts no more connections.
     pub(crate) fn close_listeners(&mut self) {
-        self.listeners.close();
+        self.listeners.close(&self.poller);
     }
 
     /// Whether some have something to do.

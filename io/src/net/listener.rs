@@ -3,9 +3,10 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd};
 
 pub use rookery_engine::input::Entrance;
-use socket2::{Domain, Protocol, Socket as RawSocket, Type};
+use socket2::{Domain, Protocol, SockFilter, Socket as RawSocket, Type};
 
 use super::admission::{Admission, Permit};
 use super::poller::Poller;
@@ -13,7 +14,7 @@ use super::socket::{self, Socket};
 
 /// Connections that the kernel holds for one listener until they are accepted. The kernel caps it at
 /// `net.core.somaxconn`.
-const BACKLOG: i32 = 4096;
+pub(crate) const BACKLOG: i32 = 4096;
 
 /// Bytes of a connection's output that the kernel takes before it has sent what it has: what it holds of a client that
 /// stopped reading. It takes more in steps of half of this, so the less it is, the sooner a client that reads slowly is
@@ -27,6 +28,25 @@ const SEND_BYTES: usize = 64 * 1024;
 /// with so many by itself, and would take up to 32 MiB (`net.ipv4.tcp_rmem`). With less than a segment of loopback,
 /// long pipelines of posts cost a sixth more.
 const RECEIVE_BYTES: usize = 64 * 1024;
+
+/// A filter on what comes to a listener (`SO_ATTACH_FILTER`, in the kernel's words for packets): of the segments whose
+/// flags (RFC 9293, section 3.1) are SYN without ACK nothing is kept, and of others everything.
+const PASS_OVER_NEW: [SockFilter; 5] = {
+    const LOAD_BYTE: u16 = (libc::BPF_LD | libc::BPF_B | libc::BPF_ABS) as u16;
+    const AND: u16 = (libc::BPF_ALU | libc::BPF_AND | libc::BPF_K) as u16;
+    const JUMP_IF_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+    const KEEP: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+    const FLAGS_OFFSET: u32 = 13;
+    const SYN: u32 = 0x02;
+    const ACK: u32 = 0x10;
+    [
+        SockFilter::new(LOAD_BYTE, 0, 0, FLAGS_OFFSET),
+        SockFilter::new(AND, 0, 0, SYN | ACK),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 1, SYN),
+        SockFilter::new(KEEP, 0, 0, 0),
+        SockFilter::new(KEEP, 0, 0, u32::MAX),
+    ]
+};
 
 /// Why an address can't be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -46,14 +66,14 @@ pub enum BindError {
     },
 }
 
-/// A socket that has its address. It listens once its shard is about to run.
+/// A listening socket with its address. It listens until all that share it are dropped.
 pub struct Bound {
     socket: RawSocket,
     address: SocketAddr,
     entrance: Entrance,
 }
 
-/// Binds an address for this many shards.
+/// Listens on an address for this many shards. Clients wait until they are accepted.
 ///
 /// # Errors
 /// If the address can't be bound, for example because another process, of any user, listens there.
@@ -68,6 +88,9 @@ pub fn bind(
     (0..shards)
         .map(|_| {
             let socket = open(address, true).map_err(|source| explain(address, source))?;
+            socket
+                .listen(BACKLOG)
+                .map_err(|source| explain(address, source))?;
             // For port 0 the system chooses one, which all shards share.
             let bound = socket
                 .local_addr()
@@ -88,14 +111,40 @@ impl Bound {
         self.address
     }
 
-    /// Makes the kernel take connections, which wait until they are accepted.
+    pub(crate) const fn entrance(&self) -> Entrance {
+        self.entrance
+    }
+
+    /// The same socket once more.
     ///
     /// # Errors
-    /// If another listener has taken the address meanwhile.
-    pub fn listen(&self) -> Result<(), BindError> {
-        self.socket
-            .listen(BACKLOG)
-            .map_err(|source| explain(self.address, source))
+    /// Where no descriptor is left.
+    pub(crate) fn share(&self) -> io::Result<Self> {
+        Ok(Self {
+            socket: self.socket.try_clone()?,
+            ..*self
+        })
+    }
+
+    /// Accepts a connection, and says who its peer is. `None`: none is waiting.
+    pub(crate) fn accept(&self) -> io::Result<Option<(Socket, SocketAddr)>> {
+        socket::accept(&self.socket)
+    }
+
+    /// Has the kernel pass over who asks for a connection from now on, as if nothing had come: they ask again a second
+    /// later. Those that it knows already can still be accepted. A socket that is closed resets who waits there, so
+    /// this is what comes before.
+    ///
+    /// # Errors
+    /// Where the kernel takes no filter.
+    pub(crate) fn pass_over_new(&self) -> io::Result<()> {
+        self.socket.attach_filter(&PASS_OVER_NEW)
+    }
+}
+
+impl AsFd for Bound {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }
 
@@ -221,9 +270,17 @@ impl Listeners {
         });
     }
 
-    /// Closes all; no more connections are accepted.
-    pub(crate) fn close(&mut self) {
-        *self = Self::default();
+    /// How many there are.
+    pub(super) const fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Accepts no more connections. The sockets go on to listen for as long as others share them.
+    pub(crate) fn close(&mut self, poller: &Poller) {
+        for listening in self.all.drain(..) {
+            poller.forget(&listening.socket);
+        }
+        self.paused.clear();
     }
 }
 

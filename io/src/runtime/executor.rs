@@ -11,13 +11,14 @@ use glommio::{GlommioError, Latency, LocalExecutor, LocalExecutorBuilder, Placem
 use rookery_schema::ShardId;
 
 use super::clock::ClockOrigin;
-use super::core::Core;
+use super::core::{Core, End};
 use super::heartbeat::{HeartbeatReceiver, heartbeat};
 use super::{Engine, Outside};
 use crate::net::admission::Admission;
 use crate::net::connections::Connections;
 use crate::net::listener::Bound;
 use crate::service::ShardStatus;
+use crate::signals::StopFlag;
 use crate::vital::{self, Failure, Shutdown};
 
 /// Bytes of memory that an executor registers with the kernel for direct I/O. A shard does none, and the
@@ -54,6 +55,8 @@ pub struct Parts<E> {
     /// Beats once in each tick.
     pub(crate) heartbeat: HeartbeatReceiver,
     pub clocks: ClockOrigin,
+    /// Says that the shard is to drain.
+    pub stop: StopFlag,
     /// Set by the shard.
     pub status: Arc<ShardStatus>,
 }
@@ -153,7 +156,7 @@ async fn serve<E: Engine>(parts: Parts<E>) -> Result<(), GlommioError<()>> {
         parts.outside,
         Connections::new(parts.listeners, parts.admission)?,
         parts.clocks,
-        parts.status,
+        End::new(parts.stop, parts.status),
     ));
     let ticks = glommio::spawn_local_into(Rc::clone(&core).ticks(parts.heartbeat), queue)?;
     glommio::spawn_local_into(Rc::clone(&core).rounds(), queue)?.await;

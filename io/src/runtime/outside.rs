@@ -36,7 +36,7 @@ pub struct Backend {
 pub enum Control {
     /// Sign and verify tokens with these keys from now on.
     TokenKeys(Keys),
-    /// Accept no more connections, and finish what was begun.
+    /// Look whether the process is to stop: then finish what was begun.
     Drain,
     /// End the thread.
     Stop,

@@ -1,11 +1,12 @@
 //! Topics with which the log does not open.
 
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use rookery_io::config::Endpoint;
 use rookery_io::log::redpanda::{RedpandaError, RedpandaLog, Settings};
 use rookery_io::log::{Partitions, Stored};
+use rookery_io::signals::StopFlag;
+use rookery_io::startup::Startup;
 use rookery_schema::Offset;
 
 use super::support::{batch, broker, connect, fresh, open, open_stored};
@@ -64,12 +65,13 @@ fn who_waits_for_brokers_that_are_not_there_can_be_interrupted() {
         port: 1,
     };
     let settings = fresh(nobody, 1);
-    let interrupted = AtomicBool::new(false);
+    let stop = StopFlag::default();
+    let startup = Startup::new(stop.clone());
     std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| RedpandaLog::connect(&settings, &interrupted));
+        let waiting = scope.spawn(|| RedpandaLog::connect(&settings, &startup));
         std::thread::sleep(Duration::from_millis(300));
         assert!(!waiting.is_finished());
-        interrupted.store(true, std::sync::atomic::Ordering::Relaxed);
+        stop.set();
         let given_up = waiting.join().unwrap();
         assert!(matches!(given_up, Err(RedpandaError::Interrupted)));
     });

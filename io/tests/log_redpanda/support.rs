@@ -1,6 +1,6 @@
 //! The redpanda log of a shard, on topics that no other test has.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rdkafka::ClientConfig;
@@ -9,6 +9,7 @@ use rookery_io::config::Endpoint;
 use rookery_io::log::redpanda::{RedpandaError, RedpandaLog, Settings, open_lane};
 use rookery_io::log::{Partitions, Stored};
 use rookery_io::mailbox::Mailbox;
+use rookery_io::startup::Startup;
 use rookery_io::vital::Shutdown;
 use rookery_schema::{Offset, PartitionId};
 
@@ -54,7 +55,7 @@ pub(super) fn fresh(broker: Endpoint, partitions: u32) -> Settings {
 }
 
 pub(super) fn connect(settings: &Settings) -> Result<RedpandaLog, RedpandaError> {
-    RedpandaLog::connect(settings, &AtomicBool::new(false))
+    RedpandaLog::connect(settings, &Startup::default())
 }
 
 pub(super) fn open(settings: &Settings) -> Shard {
@@ -70,7 +71,7 @@ pub(super) fn open_with(
     partitions: &[(PartitionId, Stored)],
 ) -> Result<Shard, RedpandaError> {
     let (mailbox, shutdown) = (Mailbox::new(), Shutdown::default());
-    let claimed = log.claim(partitions, &AtomicBool::new(false))?;
+    let claimed = log.claim(partitions, &Startup::default())?;
     let threads = (&mailbox, &shutdown);
     let (opened, receiver, lane) = open_lane("log", None, log, &claimed, threads)?;
     Ok(Shard {

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 
 use rookery_io::config::Credentials;
+use rookery_io::startup::Startup;
 use rookery_io::store::scylla::{ScyllaError, ScyllaStore, Settings, migrate};
 
 use super::support::{Keyspace, LOG, NEWEST, keyspace, message, seqs, start};
@@ -43,7 +44,7 @@ fn as_user(keyspace: &Keyspace, credentials: Option<Credentials>) -> Settings {
 }
 
 fn connect(settings: &Settings) -> Result<ScyllaStore, ScyllaError> {
-    ScyllaStore::connect(settings, LOG, &false.into())
+    ScyllaStore::connect(settings, LOG, &Startup::default())
 }
 
 #[test]
@@ -58,7 +59,7 @@ fn a_wrong_password_or_none_is_not_waited_out() {
     );
     let refused = std::thread::scope(|scope| {
         let without = scope.spawn(|| connect(&nobody).err().unwrap());
-        let wrong = migrate(&forgetful, &false.into()).unwrap_err();
+        let wrong = migrate(&forgetful, &Startup::default()).unwrap_err();
         [wrong, without.join().unwrap()]
     });
     for error in refused {
@@ -85,7 +86,7 @@ fn a_user_who_may_only_read_and_write_rows_is_enough_for_a_server() {
         "{text}"
     );
 
-    migrate(&keyspace.settings, &false.into()).unwrap();
+    migrate(&keyspace.settings, &Startup::default()).unwrap();
     keyspace.run(&[
         &format!("GRANT SELECT ON KEYSPACE KEYSPACE_NAME TO {role}"),
         &format!("GRANT MODIFY ON KEYSPACE KEYSPACE_NAME TO {role}"),

@@ -1,10 +1,10 @@
 //! What the store knows when it is reached again, and with what it does not start.
 
-use std::sync::atomic::AtomicBool;
 use std::thread;
 
 use rookery_engine::port::{Found, Read};
 use rookery_io::log::Stored;
+use rookery_io::startup::Startup;
 use rookery_io::store::scylla::migrate;
 use rookery_schema::row::Row;
 use rookery_schema::{Offset, PartitionId, SessionId, Timestamp};
@@ -84,19 +84,19 @@ fn migrations_may_run_twice_and_at_once_and_a_newer_schema_is_refused() {
     };
     thread::scope(|scope| {
         let at_once: Vec<_> = (0..3)
-            .map(|_| scope.spawn(|| migrate(&keyspace.settings, &AtomicBool::new(false))))
+            .map(|_| scope.spawn(|| migrate(&keyspace.settings, &Startup::default())))
             .collect();
         for migrated in at_once {
             migrated.join().unwrap().unwrap();
         }
     });
-    migrate(&keyspace.settings, &AtomicBool::new(false)).unwrap();
+    migrate(&keyspace.settings, &Startup::default()).unwrap();
     let mut shard = start(&keyspace.open(), 0);
     shard.write(vec![message(1, 1)]);
     shard.stop();
     keyspace.run(&["UPDATE KEYSPACE_NAME.meta SET value = '99' WHERE key = 'schema_version'"]);
     for text in [
-        migrate(&keyspace.settings, &AtomicBool::new(false))
+        migrate(&keyspace.settings, &Startup::default())
             .unwrap_err()
             .to_string(),
         keyspace.connect().err().unwrap().to_string(),

@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 use std::ops::Range;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use rookery_engine::port::{Read, StoreEvent, StoreRequest};
+use rookery_io::startup::Startup;
 use rookery_io::store::scylla::{ScyllaStore, Settings};
 use rookery_schema::row::{MemberRow, Row, UserRow};
 use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
@@ -30,7 +30,7 @@ fn requests_come_on_the_connection_of_the_shard_that_has_their_partition() {
         nodes: vec![server.address.to_string()],
         ..keyspace.settings.clone()
     };
-    let store = ScyllaStore::connect(&settings, LOG, &AtomicBool::new(false)).unwrap();
+    let store = ScyllaStore::connect(&settings, LOG, &Startup::default()).unwrap();
     let mut shards = [0, 1, 2].map(|shard| {
         let mut shard = start(&store, shard);
         use_all_connections(&server, &mut shard);

@@ -1,9 +1,8 @@
 //! A server, a keyspace of the test's own, and shards with their stores.
 
-use std::sync::atomic::AtomicBool;
-
 use rookery_engine::port::{StoreEvent, StoreRequest};
 use rookery_io::config::Credentials;
+use rookery_io::startup::Startup;
 use rookery_io::store::scylla::{ScyllaError, ScyllaStore, Settings, spawn_lane};
 use rookery_schema::event::EventKind;
 use rookery_schema::row::{ChatRow, EventRow, Head, Row};
@@ -58,7 +57,7 @@ impl Keyspace {
     }
 
     pub(super) fn connect_for(&self, log_id: Uuid) -> Result<ScyllaStore, ScyllaError> {
-        ScyllaStore::connect(&self.settings, log_id, &AtomicBool::new(false))
+        ScyllaStore::connect(&self.settings, log_id, &Startup::default())
     }
 
     pub(super) fn open(&self) -> ScyllaStore {

@@ -6,7 +6,6 @@ use std::convert::Infallible;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Mutex;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -26,6 +25,7 @@ use rookery_io::mailbox::Mailbox;
 use rookery_io::net::admission::PerAddress;
 use rookery_io::runtime::{Backend, Engine};
 use rookery_io::server::{self, Server, ServerConfig};
+use rookery_io::startup::Startup;
 use rookery_schema::{ChatId, PartitionId, Seq, ShardId, Timestamp, UserId};
 
 /// How long a test waits for something that should happen soon.
@@ -278,7 +278,6 @@ pub(crate) struct ToyServer {
 pub(crate) fn config(cpus: &[Option<usize>]) -> ServerConfig {
     ServerConfig {
         cpus: cpus.to_vec(),
-        partitions: 1,
         listen: "127.0.0.1:0".parse().unwrap(),
         admin_listen: None,
         open_files_max: 4096,
@@ -299,7 +298,6 @@ pub(crate) fn config(cpus: &[Option<usize>]) -> ServerConfig {
         operator_token: None,
         connections_per_address: PerAddress::Max(0),
         proxies: Proxies::default(),
-        appends_in_flight_max: 1,
     }
 }
 
@@ -307,7 +305,7 @@ impl ToyServer {
     pub(crate) fn start(cpus: &[Option<usize>]) -> Self {
         // What the server has to say belongs to the output of a test that fails.
         let _ = tracing_subscriber::fmt().with_test_writer().try_init();
-        let server = server::start(&config(cpus), Toy::new, &AtomicBool::new(false), open).unwrap();
+        let server = server::start(&config(cpus), Toy::new, &Startup::default(), open).unwrap();
         let address = server.address();
         Self {
             server: Some(server),
@@ -330,8 +328,10 @@ impl Drop for ToyServer {
 }
 
 /// A log that takes its time over each request and has room for few, and no store.
-pub(crate) fn open(opening: Opening<'_>) -> Result<Opened, OpenError> {
+pub(crate) fn open(opening: &Opening<'_>) -> Result<Opened, OpenError> {
     let mut opened = Opened {
+        routing: opening.routing(1)?,
+        appends_in_flight_max: 1,
         backends: Vec::new(),
         disk: None,
         lanes: Vec::new(),

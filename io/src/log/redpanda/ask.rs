@@ -1,12 +1,13 @@
 //! Questions to the brokers, which may not be there yet.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::error::KafkaResult;
 
 use super::error::RedpandaError;
+use super::settings::Settings;
+use crate::startup::Startup;
 use crate::throttle::Throttle;
 
 /// How long the answer to one question is waited for.
@@ -16,20 +17,26 @@ const ASK_PAUSE: Duration = Duration::from_millis(200);
 
 /// Asks until there is an answer, and says now and then that it waits.
 pub(super) fn until_answered<T>(
-    interrupted: &AtomicBool,
+    startup: &Startup,
+    settings: &Settings,
     mut ask: impl FnMut() -> KafkaResult<T>,
 ) -> Result<T, RedpandaError> {
     let throttle = Throttle::default();
     loop {
         let error = match ask() {
-            Ok(answer) => return Ok(answer),
+            Ok(answer) => {
+                startup.go_on();
+                return Ok(answer);
+            }
             Err(error) => error,
         };
-        if interrupted.load(Ordering::Relaxed) {
+        if startup.is_interrupted() {
             return Err(RedpandaError::Interrupted);
         }
+        let brokers = settings.broker_list();
+        startup.wait_for(format!("the log's brokers at {brokers} ({error})"));
         if let Some(held_back) = throttle.pass(Instant::now()) {
-            tracing::warn!(%error, held_back, "waiting for the log's brokers");
+            tracing::warn!(brokers, %error, held_back, "waiting for the log's brokers");
         }
         thread::sleep(ASK_PAUSE);
     }

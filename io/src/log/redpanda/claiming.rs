@@ -1,7 +1,6 @@
 //! How a process takes the partitions of a topic before its shards read them: it looks at what there is, and
 //! appends a claim to each. An earlier process that reads them ends.
 
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
@@ -18,6 +17,7 @@ use super::producer::{NotTaken, Producer, Report};
 use super::settings::Settings;
 use crate::entropy;
 use crate::log::stored::Stored;
+use crate::startup::Startup;
 
 /// How long the brokers' word on claims is waited for before they are asked again.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -28,7 +28,7 @@ const REPORT_POLL: Duration = Duration::from_millis(1);
 pub(super) fn claim(
     settings: &Settings,
     partitions: &[(PartitionId, Stored)],
-    interrupted: &AtomicBool,
+    startup: &Startup,
 ) -> Result<Vec<Claimed>, RedpandaError> {
     if partitions.is_empty() {
         return Ok(Vec::new());
@@ -37,10 +37,10 @@ pub(super) fn claim(
     entropy::fill(&mut opening).map_err(RedpandaError::Entropy)?;
     let opening = u64::from_ne_bytes(opening);
     let consumer = Consumer::new(settings)?;
-    let mut claimed = look(&consumer, settings, (partitions, opening), interrupted)?;
+    let mut claimed = look(&consumer, settings, (partitions, opening), startup)?;
     let mut producer = Producer::new(settings)?;
     let mut waiting: Vec<_> = claimed.iter_mut().collect();
-    until_answered(interrupted, || {
+    until_answered(startup, settings, || {
         let outcome = append(&producer, &mut waiting);
         if producer.fatal().is_some() {
             // The next try says why it can't be made anew.
@@ -56,13 +56,13 @@ fn look(
     consumer: &Consumer,
     settings: &Settings,
     (partitions, opening): (&[(PartitionId, Stored)], u64),
-    interrupted: &AtomicBool,
+    startup: &Startup,
 ) -> Result<Vec<Claimed>, RedpandaError> {
     let ids: Vec<_> = partitions.iter().map(|&(id, _)| id).collect();
-    let committed = until_answered(interrupted, || consumer.committed(&ids, ASK_TIMEOUT))?;
+    let committed = until_answered(startup, settings, || consumer.committed(&ids, ASK_TIMEOUT))?;
     let (mut all, mut lowered) = (Vec::new(), Vec::new());
     for (&(id, stored), committed) in partitions.iter().zip(committed) {
-        let (low, high) = until_answered(interrupted, || consumer.bounds(id, ASK_TIMEOUT))?;
+        let (low, high) = until_answered(startup, settings, || consumer.bounds(id, ASK_TIMEOUT))?;
         let offset = |bound: i64| Offset(bound.max(0) as u64);
         let mark = committed.and_then(|it| it.mark);
         let committed = committed.map(|it| it.offset);
@@ -85,7 +85,7 @@ fn look(
     }
     if !lowered.is_empty() {
         // The store is filled out of order, and its newest record alone must not count next time.
-        until_answered(interrupted, || consumer.commit_now(&lowered))?;
+        until_answered(startup, settings, || consumer.commit_now(&lowered))?;
     }
     Ok(all)
 }

@@ -1,6 +1,5 @@
 //! The brokers before a shard uses them: waits for them, sees to the topics, and knows which log it is.
 
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use rdkafka::config::FromClientConfigAndContext as _;
@@ -18,6 +17,7 @@ use super::error::RedpandaError;
 use super::settings::Settings;
 use super::topics;
 use crate::log::stored::Stored;
+use crate::startup::Startup;
 
 /// A topic that is there, with as many partitions as it should have.
 #[derive(Debug)]
@@ -31,12 +31,12 @@ impl RedpandaLog {
     /// Waits for the brokers, and makes the topics where they don't exist.
     ///
     /// # Errors
-    /// A [`RedpandaError`] where the topics can't be used, or `interrupted` was set.
-    pub fn connect(settings: &Settings, interrupted: &AtomicBool) -> Result<Self, RedpandaError> {
+    /// A [`RedpandaError`] where the topics can't be used, or it was interrupted.
+    pub fn connect(settings: &Settings, startup: &Startup) -> Result<Self, RedpandaError> {
         let client =
             BaseConsumer::from_config_and_context(&settings.client(), ClientLog::default())
                 .map_err(RedpandaError::Client)?;
-        let cluster_id = until_answered(interrupted, || {
+        let cluster_id = until_answered(startup, settings, || {
             // What the library has to say comes out when it is polled.
             let _ = client.poll(Duration::ZERO);
             let known = client.client().fetch_cluster_id(ASK_TIMEOUT);
@@ -44,7 +44,7 @@ impl RedpandaLog {
                 RDKafkaErrorCode::OperationTimedOut,
             ))
         })?;
-        let partitions = topics::ensure(&client, settings, interrupted)?;
+        let partitions = topics::ensure(&client, settings, startup)?;
         Ok(Self {
             settings: settings.clone(),
             log_id: log_id(&cluster_id, &settings.topic),
@@ -55,14 +55,13 @@ impl RedpandaLog {
     /// Makes this process the only one that may append to these partitions; an earlier one ends.
     ///
     /// # Errors
-    /// A [`RedpandaError`] where a partition can't be used, or `interrupted` was set while it waited for the
-    /// brokers.
+    /// A [`RedpandaError`] where a partition can't be used, or waiting for the brokers was interrupted.
     pub fn claim(
         &self,
         partitions: &[(PartitionId, Stored)],
-        interrupted: &AtomicBool,
+        startup: &Startup,
     ) -> Result<Vec<Claimed>, RedpandaError> {
-        claiming::claim(&self.settings, partitions, interrupted)
+        claiming::claim(&self.settings, partitions, startup)
     }
 
     /// Which log this is, for a store to know again: another cluster's topic is another log.

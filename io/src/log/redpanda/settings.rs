@@ -93,6 +93,12 @@ impl Settings {
         )
     }
 
+    /// The brokers, as the client library and people read them.
+    pub(super) fn broker_list(&self) -> String {
+        let brokers: Vec<_> = self.brokers.iter().map(Endpoint::to_string).collect();
+        brokers.join(",")
+    }
+
     /// The topic of dead letters: records that can't be understood.
     pub(super) fn dead_letter_topic(&self) -> String {
         format!("{}.dead", self.topic)
@@ -100,11 +106,10 @@ impl Settings {
 
     /// What all clients have in common, and all that one needs that only asks questions.
     pub(super) fn client(&self) -> ClientConfig {
-        let brokers: Vec<_> = self.brokers.iter().map(Endpoint::to_string).collect();
         let mut config = ClientConfig::new();
         config
             .set_log_level(RDKafkaLogLevel::Warning)
-            .set("bootstrap.servers", brokers.join(","))
+            .set("bootstrap.servers", self.broker_list())
             .set("client.id", "rookery")
             .set("socket.nagle.disable", "true")
             .set("socket.keepalive.enable", "true")

@@ -1,6 +1,5 @@
 //! The topics: of the log, and of its dead letters.
 
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use futures_lite::future::block_on;
@@ -14,6 +13,7 @@ use super::ask::{ASK_TIMEOUT, until_answered};
 use super::client_log::ClientLog;
 use super::error::RedpandaError;
 use super::settings::{DEAD_LETTER_BYTES_MAX, MESSAGE_BYTES_MAX, Settings};
+use crate::startup::Startup;
 
 /// Copies of a record, where there are as many brokers.
 const REPLICAS_MAX: usize = 3;
@@ -27,12 +27,12 @@ const MAKE_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) fn ensure(
     client: &BaseConsumer<ClientLog>,
     settings: &Settings,
-    interrupted: &AtomicBool,
+    startup: &Startup,
 ) -> Result<u32, RedpandaError> {
     let dead_letters = settings.dead_letter_topic();
     loop {
         // Of all topics, since to ask for one by its name may make brokers create it.
-        let metadata = until_answered(interrupted, || {
+        let metadata = until_answered(startup, settings, || {
             let _ = client.poll(Duration::ZERO);
             client.fetch_metadata(None, ASK_TIMEOUT)
         })?;
@@ -48,14 +48,14 @@ pub(super) fn ensure(
                 settings.partitions.number(),
                 MESSAGE_BYTES_MAX,
             );
-            make(settings, new, replicas, interrupted)?;
+            make(settings, new, replicas, startup)?;
         }
         if dead_letters_found.is_none() {
             make(
                 settings,
                 (&dead_letters, 1, DEAD_LETTER_BYTES_MAX),
                 replicas,
-                interrupted,
+                startup,
             )?;
         }
     }
@@ -123,7 +123,7 @@ fn make(
     settings: &Settings,
     (name, partitions, message_bytes): (&str, u32, usize),
     replicas: usize,
-    interrupted: &AtomicBool,
+    startup: &Startup,
 ) -> Result<(), RedpandaError> {
     let mut config = settings.client();
     // It repeats what the other client says, and nobody would take it out of its queue.
@@ -147,7 +147,7 @@ fn make(
     let options = AdminOptions::new()
         .request_timeout(Some(MAKE_TIMEOUT))
         .operation_timeout(Some(MAKE_TIMEOUT));
-    let code = until_answered(interrupted, || {
+    let code = until_answered(startup, settings, || {
         let results = block_on(admin.create_topics([&topic], &options))?;
         match results.into_iter().next() {
             Some(Err((_, code))) if passes(code) => Err(KafkaError::AdminOp(code)),

@@ -23,6 +23,7 @@ use crate::mesh::MovedSocket;
 use crate::net::connections::Connections;
 use crate::runtime::core::standstills::Standstills;
 use crate::service::ShardStatus;
+use crate::signals::StopFlag;
 
 /// One shard's engine, and everything that its tasks need to serve it. It never leaves the shard's thread.
 pub(super) struct Core<E> {
@@ -47,11 +48,25 @@ struct RoundDue {
 }
 
 /// How far a shard is on its way out.
-#[derive(Default)]
-struct End {
+pub(super) struct End {
+    /// The process is to stop.
+    stop: StopFlag,
+    /// The shard has heard of that.
+    draining: Cell<bool>,
     stopped: Cell<bool>,
     /// What the rest of the process sees.
     status: Arc<ShardStatus>,
+}
+
+impl End {
+    pub(super) const fn new(stop: StopFlag, status: Arc<ShardStatus>) -> Self {
+        Self {
+            stop,
+            draining: Cell::new(false),
+            stopped: Cell::new(false),
+            status,
+        }
+    }
 }
 
 impl<E: Engine> Core<E> {
@@ -61,7 +76,7 @@ impl<E: Engine> Core<E> {
         outside: Outside,
         connections: Connections,
         clocks: ClockOrigin,
-        status: Arc<ShardStatus>,
+        end: End,
     ) -> Self {
         Self {
             id,
@@ -73,10 +88,7 @@ impl<E: Engine> Core<E> {
             round: RoundDue::default(),
             standstills: RefCell::default(),
             stalled: Cell::new(false),
-            end: End {
-                status,
-                ..End::default()
-            },
+            end,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -60,6 +61,9 @@ impl<E: Engine> Core<E> {
     /// One round. True if there may be more news than it took, or more to do.
     fn round(&self) -> bool {
         self.look_for_standstill();
+        if self.end.stop.is_set() {
+            self.drain();
+        }
         let sockets = self.serve_sockets();
         let rings = self.receive();
         let now = self.now();
@@ -102,12 +106,20 @@ impl<E: Engine> Core<E> {
     fn obey(&self, control: Control) {
         match control {
             Control::TokenKeys(keys) => self.step(Input::TokenKeys(keys)),
-            Control::Drain => {
-                self.connections.borrow_mut().close_listeners();
-                self.step(Input::Drain);
-            }
+            Control::Drain => self.drain(),
             Control::Stop => self.end.stopped.set(true),
         }
+    }
+
+    /// Begins to end: accepts those who wait for it now, and leaves to the standby who comes later.
+    fn drain(&self) {
+        if self.end.draining.replace(true) {
+            return;
+        }
+        self.accept_waiting();
+        self.connections.borrow_mut().close_listeners();
+        self.step(Input::Drain);
+        self.end.status.closed.store(true, Ordering::Release);
     }
 
     /// Sends what was gathered for other threads. Returns answers that are known at once.

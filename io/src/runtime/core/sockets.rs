@@ -11,9 +11,10 @@ use rookery_engine::refuse_connection;
 
 use super::Core;
 use crate::mesh::MovedSocket;
-use crate::net::admission::Permit;
+use crate::net::admission::{Permit, TURNED_AWAY_SECONDS};
 use crate::net::connection::{Connection, Next};
-use crate::net::listener::Accepted;
+use crate::net::connections::ACCEPTED_MAX;
+use crate::net::listener::{Accepted, BACKLOG};
 use crate::net::poller::Event;
 use crate::net::socket::Socket;
 use crate::runtime::Engine;
@@ -25,8 +26,8 @@ const INPUT_BYTES_MAX: usize = 128 * 1024;
 const REQUESTS_MAX: u64 = 512;
 /// Connections that one round closes at most. The kernel takes a tenth of a millisecond to drop what it holds for one.
 const ENDED_MAX: usize = 8;
-/// Seconds after which a client may try again that was turned away.
-const TURNED_AWAY_SECONDS: u32 = 10;
+/// Times that a shard accepts for the last time, at each listener: as many connections as can wait there.
+const ACCEPT_ROUNDS_MAX: usize = BACKLOG as usize / ACCEPTED_MAX;
 /// Bytes that are read of a connection that is turned away: the usual first request.
 const UNREAD_BYTES: usize = 4096;
 
@@ -80,10 +81,26 @@ impl<E: Engine> Core<E> {
                 });
             }
             Event::Accept(listener) => {
-                let accepted = self.connections.borrow_mut().accept(listener);
-                accepted.into_iter().for_each(|one| self.accept(one));
+                self.accept_some(listener);
             }
         }
+    }
+
+    /// Accepts all who wait now.
+    pub(super) fn accept_waiting(&self) {
+        let listeners = self.connections.borrow().listeners();
+        for listener in 0..listeners {
+            let mut rounds = 0..ACCEPT_ROUNDS_MAX;
+            while rounds.next().is_some() && self.accept_some(listener) {}
+        }
+    }
+
+    /// Accepts some of those who wait; false where there was none, or no room.
+    fn accept_some(&self, listener: usize) -> bool {
+        let accepted = self.connections.borrow_mut().accept(listener);
+        let any = !accepted.is_empty();
+        accepted.into_iter().for_each(|one| self.accept(one));
+        any
     }
 
     /// Takes over an accepted connection.

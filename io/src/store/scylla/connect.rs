@@ -3,7 +3,6 @@
 use std::num::NonZeroUsize;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use scylla::client::PoolSize;
@@ -16,6 +15,7 @@ use scylla::statement::Consistency;
 use super::error::ScyllaError;
 use super::failure::{DriverError, Kind};
 use super::settings::Settings;
+use crate::startup::Startup;
 use crate::store::backoff::Backoff;
 use crate::throttle::Throttle;
 
@@ -70,7 +70,7 @@ pub(super) async fn open(
 /// store answers and refuses.
 pub(super) async fn persist<T, F>(
     settings: &Settings,
-    interrupted: &AtomicBool,
+    startup: &Startup,
     attempt: impl Fn() -> F,
 ) -> Result<T, ScyllaError>
 where
@@ -80,8 +80,11 @@ where
     let throttle = Throttle::default();
     let mut refused_since: Option<Instant> = None;
     loop {
-        let reason = match unless_interrupted(attempt(), interrupted).await? {
-            Ok(done) => return Ok(done),
+        let reason = match unless_interrupted(attempt(), startup).await? {
+            Ok(done) => {
+                startup.go_on();
+                return Ok(done);
+            }
             Err(Trouble::Final(error)) => return Err(error),
             Err(Trouble::Driver(error)) => error,
         };
@@ -94,11 +97,12 @@ where
                 }
             }
         }
+        let nodes = settings.nodes.join(",");
+        startup.wait_for(format!("the store at {nodes} ({reason})"));
         if let Some(held_back) = throttle.pass(Instant::now()) {
-            let nodes = settings.nodes.join(",");
             tracing::warn!(nodes, %reason, held_back, "waiting for the store");
         }
-        unless_interrupted(tokio::time::sleep(backoff.next()), interrupted).await?;
+        unless_interrupted(tokio::time::sleep(backoff.next()), startup).await?;
     }
 }
 
@@ -147,14 +151,14 @@ impl From<ScyllaError> for Trouble {
 
 async fn unless_interrupted<T>(
     work: impl Future<Output = T>,
-    interrupted: &AtomicBool,
+    startup: &Startup,
 ) -> Result<T, ScyllaError> {
     let mut work = pin!(work);
     loop {
         if let Ok(done) = tokio::time::timeout(INTERRUPTED_POLL, &mut work).await {
             return Ok(done);
         }
-        if interrupted.load(Ordering::Relaxed) {
+        if startup.is_interrupted() {
             return Err(ScyllaError::Interrupted);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use rookery_schema::cql::{in_keyspace, replicas};
@@ -20,6 +20,7 @@ use super::migrate::{claim, migrate_tables, own_datacenter, prepare_keyspace, ro
 use super::settings::Settings;
 use super::statements::Statements;
 use crate::log::Stored;
+use crate::startup::Startup;
 
 /// The store of a process, reached and with its tables. Clones share it.
 #[derive(Clone)]
@@ -38,11 +39,11 @@ impl ScyllaStore {
     pub fn connect(
         settings: &Settings,
         log_id: Uuid,
-        interrupted: &AtomicBool,
+        startup: &Startup,
     ) -> Result<Self, ScyllaError> {
         let runtime = runtime()?;
         let (datacenter, format, stored) =
-            runtime.block_on(persist(settings, interrupted, || async {
+            runtime.block_on(persist(settings, startup, || async {
                 let (session, datacenter, format) = migrated(settings).await?;
                 claim(&session, &settings.keyspace, log_id).await?;
                 // What the lanes will ask has to be understood: better known now than never to be ready.
@@ -73,8 +74,8 @@ impl ScyllaStore {
     ///
     /// # Errors
     /// Where the store refuses us for good, or waiting was interrupted.
-    pub fn raise_format(&self, needed: u32, interrupted: &AtomicBool) -> Result<(), ScyllaError> {
-        runtime()?.block_on(persist(&self.settings, interrupted, || async {
+    pub fn raise_format(&self, needed: u32, startup: &Startup) -> Result<(), ScyllaError> {
+        runtime()?.block_on(persist(&self.settings, startup, || async {
             let connection = self.connection().await?;
             Ok(connection.raise_format(needed).await?)
         }))
@@ -96,8 +97,8 @@ impl ScyllaStore {
 ///
 /// # Errors
 /// Where the schema is newer than this version knows.
-pub fn migrate(settings: &Settings, interrupted: &AtomicBool) -> Result<(), ScyllaError> {
-    runtime()?.block_on(persist(settings, interrupted, || async {
+pub fn migrate(settings: &Settings, startup: &Startup) -> Result<(), ScyllaError> {
+    runtime()?.block_on(persist(settings, startup, || async {
         migrated(settings).await.map(drop)
     }))
 }
