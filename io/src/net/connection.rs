@@ -17,6 +17,8 @@ const SEND_SLICES: usize = 64;
 /// Microseconds for which a closed connection still reads. Closing with input unread would reset the
 /// connection, and the peer might never see the last output.
 const LINGER_MICROS: u64 = 1_000_000;
+/// Bytes of input after which a client that has taken all that it was answered may have more of it wait in the kernel.
+const PROVEN_BYTES: usize = 128 * 1024;
 /// Bytes of input that a closed connection discards at most.
 const LINGER_BYTES_MAX: usize = 256 * 1024;
 
@@ -26,6 +28,8 @@ pub(crate) struct Connection {
     phase: Phase,
     /// Where it waits for its turn.
     pub(super) queue: QueueId,
+    /// Bytes that its client still has to send until it is known to read what it is answered.
+    unproven_bytes: usize,
     /// There may be something to read.
     readable: bool,
     /// The peer will send nothing after what can be read now.
@@ -73,6 +77,7 @@ impl Connection {
             permit,
             phase: Phase::Open,
             queue,
+            unproven_bytes: PROVEN_BYTES,
             // Input that came before the socket was watched is not reported.
             readable: true,
             at_end: false,
@@ -182,6 +187,13 @@ impl Connection {
             None | Some(0) => false,
             Some(read) => self.at_end || read == buffer.len(),
         };
+        if self.unproven_bytes > 0 && !self.blocked {
+            self.unproven_bytes = self.unproven_bytes.saturating_sub(read.unwrap_or(0));
+            if self.unproven_bytes == 0 {
+                // Where that fails, it costs some more reads.
+                let _ = self.socket.take_more_input();
+            }
+        }
         Ok(read)
     }
 

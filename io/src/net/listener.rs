@@ -24,10 +24,9 @@ const UNSENT_BYTES_MAX: u32 = 16 * 1024;
 /// reserves twice as much memory for them. It would take 4 MiB (`net.ipv4.tcp_wmem`), where no limit of ours sees them.
 /// The client gets so much in the time that an acknowledgement takes to come back.
 const SEND_BYTES: usize = 64 * 1024;
-/// Bytes of input that the kernel holds at most for a connection that is not read, and twice as much memory. It begins
-/// with so many by itself, and would take up to 32 MiB (`net.ipv4.tcp_rmem`). With less than a segment of loopback,
-/// long pipelines of posts cost a sixth more.
-const RECEIVE_BYTES: usize = 64 * 1024;
+/// Bytes of input that the kernel holds at most for a new connection that is not read, and twice as much memory. It
+/// would take up to 32 MiB (`net.ipv4.tcp_rmem`).
+const RECEIVE_BYTES: usize = 16 * 1024;
 
 /// A filter on what comes to a listener (`SO_ATTACH_FILTER`, in the kernel's words for packets): of the segments whose
 /// flags (RFC 9293, section 3.1) are SYN without ACK nothing is kept, and of others everything.

@@ -12,6 +12,9 @@ use socket2::SockRef;
 /// Bytes of output that the kernel holds for a WebSocket; it reserves twice as much memory for them. The fewer
 /// these are, the more wake-ups a busy room takes: see bench/performance.md.
 pub(crate) const WEBSOCKET_SEND_BYTES: usize = 512 * 1024;
+/// Bytes of input that the kernel holds for a client that is known to read what it is answered, and twice as much
+/// memory: one segment of loopback. With less, long pipelines of posts cost a sixth more.
+const PROVEN_RECEIVE_BYTES: usize = 64 * 1024;
 /// The kernel may take what it has room for, however much of it is unsent: its default.
 const UNSENT_UNBOUNDED: u32 = 0;
 
@@ -30,8 +33,14 @@ impl Socket {
     /// Bounds what the kernel holds by its memory in place of what is unsent, as suits a WebSocket.
     pub(crate) fn become_websocket(&self) -> io::Result<()> {
         let socket = SockRef::from(self);
+        self.take_more_input()?;
         socket.set_send_buffer_size(WEBSOCKET_SEND_BYTES)?;
         socket.set_tcp_notsent_lowat(UNSENT_UNBOUNDED)
+    }
+
+    /// Lets the kernel hold as much input as of a client that is known to read.
+    pub(crate) fn take_more_input(&self) -> io::Result<()> {
+        SockRef::from(self).set_recv_buffer_size(PROVEN_RECEIVE_BYTES)
     }
 
     /// The kernel drops what it holds as soon as the socket is closed, and tells the peer that it was reset.
