@@ -90,7 +90,7 @@ fn forms_are_as_good_as_json() {
     let token = session["token"].as_str().unwrap();
     alice.identity = vec![("authorization".to_owned(), format!("Bearer {token}"))];
 
-    let (one, two) = (any_user(), any_user());
+    let [one, two] = ["one", "two"].map(|name| Api::register(server.addr, name).user_id);
     let form = format!("name=a%26b&members={one}&members={two}");
     let chat = alice
         .call(Request::new("POST", "/chats").form(&form))

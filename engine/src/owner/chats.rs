@@ -8,6 +8,7 @@ use rookery_schema::{ChatId, Offset, UserId};
 use crate::context::Context;
 use crate::map::Map;
 use crate::mesh::{Asker, ChatCommand, Subscription};
+use crate::owner::admissions::Admission;
 use crate::owner::budget::{Sweep, Swept};
 use crate::owner::chat::Chat;
 use crate::owner::progress::SpanId;
@@ -39,6 +40,8 @@ pub(crate) struct Parking {
 pub(crate) enum Parked {
     /// At most [`PARKED_COMMANDS_MAX`].
     Command { asker: Asker, command: ChatCommand },
+    /// A command whose users were admitted while its chat was forgotten. They count among the commands.
+    Admitted(Admission),
     /// At most one for each connected member: a home asks once, and takes it back when they are gone.
     Subscribe(Subscription),
     /// Bounded as all records that are on their way into the store.
@@ -60,7 +63,10 @@ impl Parking {
     }
 
     pub(crate) fn push(&mut self, parked: Parked) {
-        self.commands += usize::from(matches!(parked, Parked::Command { .. }));
+        self.commands += usize::from(matches!(
+            parked,
+            Parked::Command { .. } | Parked::Admitted(_)
+        ));
         self.parked.push(parked);
     }
 

@@ -165,7 +165,7 @@ mod tests {
         let mut turns = Turns::new();
         let queues = networks(2, &turns);
         let queue_of = |conn: ConnId| queues[usize::from(conn.slot >= 9_000)];
-        for slot in 0..9_010 {
+        for slot in 0..10_000 {
             turns.push(conn(slot), queue_of(conn(slot)));
         }
         round(&mut turns);

@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, Candidates, ChatCommand, NotAdmitted, Outcome, ShardMessage};
 use crate::owner::admissions::{Admission, Step};
-use crate::owner::chats::Slot;
+use crate::owner::chats::{Parked, Slot};
 use crate::owner::partition::commands::{Admitted, Served};
 use crate::owner::partition::{Partition, send_to_homes};
 
@@ -51,7 +51,7 @@ impl Partition {
                 });
                 self.admissions.asked(number, homes);
             }
-            Some(Step::Admitted(admission)) => self.serve_admitted(admission, cx),
+            Some(Step::Admitted(admission)) => self.go_on_admitted(admission, cx),
             Some(Step::Refused(admission, refusal)) => {
                 tell_not_joining(&admission, cx);
                 cx.answer(admission.asker, Outcome::NotAdmitted(Box::new(refusal)));
@@ -60,28 +60,40 @@ impl Partition {
         }
     }
 
-    /// Does a command whose users were admitted. It is decided anew: much may have changed.
-    fn serve_admitted(&mut self, admission: Admission, cx: &mut Context<'_>) {
-        let (asker, chat_id) = (admission.asker, admission.chat_id);
+    /// A command's users were admitted. Its chat may have been forgotten meanwhile: then it is read again.
+    fn go_on_admitted(&mut self, admission: Admission, cx: &mut Context<'_>) {
+        let chat_id = admission.chat_id;
         match self.chats.get_mut(chat_id) {
-            // It was forgotten meanwhile: it is read again, and all is asked again.
-            None | Some(Slot::Loading(_)) if !admission.command.creates() => {
-                return self.chat_command(asker, chat_id, admission.command, cx);
+            Some(Slot::Active(_) | Slot::Fresh) => self.serve_admitted(&admission, cx),
+            None if admission.command.creates() => self.serve_admitted(&admission, cx),
+            Some(Slot::Loading(parking)) if parking.is_full() => {
+                refuse(&admission, Problem::STORE_UNAVAILABLE, cx);
             }
-            Some(Slot::Active(_) | Slot::Fresh | Slot::Loading(_)) | None => {}
+            Some(Slot::Loading(_)) | None => self.park(chat_id, Parked::Admitted(admission), cx),
         }
+    }
+
+    /// Does a command whose users were admitted, on a chat that is in memory if it exists. It is decided anew: much may
+    /// have changed.
+    pub(super) fn serve_admitted(&mut self, admission: &Admission, cx: &mut Context<'_>) {
+        let (asker, chat_id) = (admission.asker, admission.chat_id);
         match self.serve(asker, chat_id, &admission.command, Admitted::Yes, cx) {
             Served::Appended => {}
-            Served::Answered | Served::NotAdmitted => tell_not_joining(&admission, cx),
+            Served::Answered | Served::NotAdmitted => tell_not_joining(admission, cx),
         }
     }
 
     pub(super) fn end_overdue_admissions(&mut self, cx: &mut Context<'_>) {
         for admission in self.admissions.take_overdue(cx.now.micros) {
-            tell_not_joining(&admission, cx);
-            cx.refuse(admission.asker, Problem::NOT_ANSWERED);
+            refuse(&admission, Problem::NOT_ANSWERED, cx);
         }
     }
+}
+
+/// Refuses a command whose users don't join.
+pub(super) fn refuse(admission: &Admission, problem: Problem, cx: &mut Context<'_>) {
+    tell_not_joining(admission, cx);
+    cx.refuse(admission.asker, problem);
 }
 
 /// Tells homes that users whom they may have admitted do not join.

@@ -47,6 +47,10 @@ impl Partition {
         for (_, parked) in self.chats.drain_parked() {
             match parked {
                 Parked::Command { asker, .. } => undone.push(asker),
+                Parked::Admitted(admission) => {
+                    tell_not_joining(&admission, cx);
+                    undone.push(admission.asker);
+                }
                 Parked::Subscribe(wanted) => {
                     let answer = SubscriptionAnswer::Elsewhere;
                     let home = cx.routing.home(wanted.user_id);

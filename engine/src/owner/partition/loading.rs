@@ -8,6 +8,7 @@ use crate::mesh::problem::Problem;
 use crate::owner::chat::{Chat, RECENT_EVENTS_LOADED};
 use crate::owner::chats::Parked;
 use crate::owner::filling::{Filling, MEMBERS_PER_ROUND_MAX};
+use crate::owner::partition::admissions::refuse;
 use crate::owner::partition::{Partition, PartitionRead};
 
 impl Partition {
@@ -85,6 +86,10 @@ impl Partition {
                     self.flush_touched(cx);
                     self.serve_loaded(asker, chat_id, command, cx);
                 }
+                Parked::Admitted(admission) => {
+                    self.flush_touched(cx);
+                    self.serve_admitted(&admission, cx);
+                }
                 Parked::Subscribe(wanted) => self.subscribe_loaded(wanted, cx),
             }
         }
@@ -100,6 +105,7 @@ impl Partition {
         for waiting in parked {
             match waiting {
                 Parked::Command { asker, .. } => cx.refuse(asker, Problem::STORE_UNAVAILABLE),
+                Parked::Admitted(admission) => refuse(&admission, Problem::STORE_UNAVAILABLE, cx),
                 Parked::Subscribe(_) | Parked::Record(_) => kept.push(waiting),
             }
         }
