@@ -2,7 +2,7 @@
 //! needs no lock in the store.
 
 use bytes::Bytes;
-use rookery_schema::UserId;
+use rookery_schema::{Timestamp, UserId};
 use rookery_schema::limits::TOKEN_MILLIS;
 use rookery_schema::record::{PasswordSet, UserRegistered};
 use rookery_schema::row::{Row, UserRow};
@@ -179,6 +179,16 @@ impl Names {
         rows.push(Row::User(row.clone()));
         self.found(user.username, row.clone());
         Ok(row)
+    }
+
+    /// The earliest that a new password of a user may count from, by what is not in the store yet.
+    pub(crate) fn password_from(&self, username: &str) -> Timestamp {
+        match self.names.get(username) {
+            Some(Name::Applied(row)) => {
+                Timestamp::from_millis(row.updated_at.millis() + TOKEN_MILLIS)
+            }
+            Some(_) | None => Timestamp::default(),
+        }
     }
 
     /// Sets a user's password, once or again.

@@ -235,3 +235,21 @@ fn a_password_is_set_on_a_full_disk_and_answered_when_all_sessions_are_void_ever
     assert_eq!(stage.answer(question), Some(Outcome::Done));
     assert!(!stage.writes.is_empty(), "it does not wait for the store");
 }
+
+#[test]
+fn a_password_that_is_not_stored_yet_can_be_set_anew() {
+    let mut stage = Stage::new();
+    let user = user(&mut stage);
+    let question = set_password(&mut stage, &user, None);
+    stage.append();
+    stage.answer_read(Ok(Found::Users(vec![user.clone()])));
+    let endings = told(&mut stage);
+    confirm(&mut stage, endings);
+    assert_eq!(stage.answer(question), Some(Outcome::Done));
+
+    let question = set_password(&mut stage, &user, None);
+    stage.append();
+    let endings = told(&mut stage);
+    confirm(&mut stage, endings);
+    assert_eq!(stage.answer(question), Some(Outcome::Done));
+}

@@ -107,7 +107,8 @@ impl Partition {
         password_hash: Option<&str>,
         cx: &mut Context<'_>,
     ) {
-        let at = cx.now.latest_wall.max(user.password_from);
+        let from = user.password_from.max(self.names.password_from(username));
+        let at = cx.now.latest_wall.max(from);
         let set = PasswordSet {
             user_id: user.user_id,
             at,
