@@ -43,11 +43,12 @@ fn confirm(stage: &mut Stage, endings: Vec<EndingId>) {
     }
 }
 
-fn set_password(stage: &mut Stage, user: &UserRow, password: Option<&str>) -> u64 {
+/// An operator sets a user's password, when their sessions expire by then.
+fn set_password(stage: &mut Stage, user: &UserRow, sessions_until: Timestamp) -> u64 {
     let password = NewPassword {
-        password: password.map(Into::into),
+        password: None,
         network: IpAddr::from([192, 0, 2, 1]).into(),
-        sessions_until: EXPIRES,
+        sessions_until,
     };
     let command = UserCommand::SetPassword(Box::new(password));
     let question = stage.ask(Command::User(user.user_id, command));
@@ -219,7 +220,7 @@ fn a_password_is_set_on_a_full_disk_and_answered_when_all_sessions_are_void_ever
     let mut stage = Stage::new();
     let user = user(&mut stage);
     stage.step(Input::DiskFull(true));
-    let question = set_password(&mut stage, &user, None);
+    let question = set_password(&mut stage, &user, Timestamp::default());
     stage.append();
     stage.answer_read(Ok(Found::Users(vec![user.clone()])));
     assert_eq!(stage.answer(question), None);
@@ -240,14 +241,14 @@ fn a_password_is_set_on_a_full_disk_and_answered_when_all_sessions_are_void_ever
 fn a_password_that_is_not_stored_yet_can_be_set_anew() {
     let mut stage = Stage::new();
     let user = user(&mut stage);
-    let question = set_password(&mut stage, &user, None);
+    let question = set_password(&mut stage, &user, EXPIRES);
     stage.append();
     stage.answer_read(Ok(Found::Users(vec![user.clone()])));
     let endings = told(&mut stage);
     confirm(&mut stage, endings);
     assert_eq!(stage.answer(question), Some(Outcome::Done));
 
-    let question = set_password(&mut stage, &user, None);
+    let question = set_password(&mut stage, &user, Timestamp::default());
     stage.append();
     let endings = told(&mut stage);
     confirm(&mut stage, endings);
