@@ -11,7 +11,7 @@ use serde_json::json;
 use support::api::Api;
 use support::http::{Http, Request, Response};
 use support::ws::{End, Ws};
-use support::{Options, any_user};
+use support::{Options, Server, any_user, eventually};
 
 const SHARDS: usize = 2;
 const CONNECTIONS: usize = 4;
@@ -114,7 +114,12 @@ fn the_oldest_socket_gives_way_to_one_that_is_too_many() {
         let event = device.next_of("message", &[]);
         assert_eq!(event["message_id"], said.message_id);
     }
+    let open = |server: &Server| server.metrics().sum("rookery_websocket_connections");
+    let before = open(&server);
     drop(kept.pop());
+    eventually("the server has seen that it is gone", || {
+        (open(&server) < before).then_some(())
+    });
     let mut again = ann.listen();
     for device in kept.iter_mut().chain([&mut again]) {
         device.assert_lives();

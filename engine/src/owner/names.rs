@@ -2,10 +2,10 @@
 //! needs no lock in the store.
 
 use bytes::Bytes;
-use rookery_schema::{Timestamp, UserId};
 use rookery_schema::limits::TOKEN_MILLIS;
 use rookery_schema::record::{PasswordSet, UserRegistered};
 use rookery_schema::row::{Row, UserRow};
+use rookery_schema::{Timestamp, UserId};
 
 use crate::ids::Invite;
 use crate::limits::Network;

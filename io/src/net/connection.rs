@@ -17,6 +17,10 @@ const SEND_SLICES: usize = 64;
 /// Microseconds for which a closed connection still reads. Closing with input unread would reset the
 /// connection, and the peer might never see the last output.
 const LINGER_MICROS: u64 = 1_000_000;
+/// Bytes that one read takes at most: what a client who sends more than they take of the answers holds in memory.
+const READ_BYTES_MAX: usize = 16 * 1024;
+/// The same of a client who is known to read what they are answered: long pipelines cost less.
+pub(super) const PROVEN_READ_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of input after which a client that has taken all that it was answered may have more of it wait in the kernel.
 const PROVEN_BYTES: usize = 128 * 1024;
 /// Bytes of input that a closed connection discards at most.
@@ -181,6 +185,11 @@ impl Connection {
 
     /// Reads once. `None`: there is nothing yet; `Some(0)`: the end.
     pub(super) fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        let at_most = match self.unproven_bytes {
+            0 => PROVEN_READ_BYTES_MAX,
+            _ => READ_BYTES_MAX,
+        };
+        let buffer = &mut buffer[..at_most];
         let read = self.socket.receive(buffer)?;
         // A short read took everything but the end; input that comes later is reported.
         self.readable = match read {

@@ -7,7 +7,7 @@ use rookery_engine::effect::ConnEffect;
 use rookery_engine::ids::ConnId;
 
 use super::admission::{Admission, Permit};
-use super::connection::{Connection, Next};
+use super::connection::{Connection, Next, PROVEN_READ_BYTES_MAX};
 use super::listener::{Accepted, Bound, Listeners};
 use super::poller::{Event, Poller, Readiness};
 use super::slab::Slab;
@@ -18,9 +18,6 @@ use super::turns::Turns;
 const CONNECTIONS_MAX: usize = 1 << 18;
 /// Connections accepted at once.
 pub(crate) const ACCEPTED_MAX: usize = 16;
-/// Bytes that one read takes at most: what a connection that sends more than it is answered holds in memory. All
-/// connections share one buffer, so an idle one needs none.
-const READ_BYTES_MAX: usize = 16 * 1024;
 
 pub(crate) struct Connections {
     all: Slab<Connection>,
@@ -37,6 +34,7 @@ pub(crate) struct Connections {
     closing: Vec<ConnId>,
     /// Those that are not read because of a stall.
     parked: Vec<ConnId>,
+    /// All connections share it, so an idle one needs none.
     buffer: Box<[u8]>,
 }
 
@@ -61,7 +59,7 @@ impl Connections {
             ending: VecDeque::new(),
             closing: Vec::new(),
             parked: Vec::new(),
-            buffer: vec![0; READ_BYTES_MAX].into_boxed_slice(),
+            buffer: vec![0; PROVEN_READ_BYTES_MAX].into_boxed_slice(),
         })
     }
 
