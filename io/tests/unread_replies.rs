@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 use support::api::Api;
-use support::machine::{allow_files, kernel_bytes};
+use support::machine::{allow_files, queued_bytes};
 use support::{Options, Server, any_user};
 
 const ATTACKERS: usize = 1500;
@@ -22,12 +22,14 @@ const ADDRESSES: usize = 50;
 const ATTACK: Duration = Duration::from_secs(20);
 /// Of the server, for each of them.
 const RESIDENT_BYTES_MAX: u64 = ATTACKERS as u64 * (48 << 10);
-/// Of the kernel, for the server's end and theirs.
-const KERNEL_BYTES_MAX: u64 = ATTACKERS as u64 * (256 << 10);
+/// Of the kernel, for the server's end of each.
+const KERNEL_BYTES_MAX: u64 = ATTACKERS as u64 * (80 << 10);
 /// Kernel memory of theirs: it is on this machine too.
 const THEIR_BYTES: usize = 16 << 10;
+/// Posts between two looks at the memory.
+const LOOK_EVERY: usize = 10;
 /// In a debug build, beside 1,500 others on a busy machine.
-const POST_TIME_MAX: Duration = Duration::from_secs(2);
+const POST_TIME_MAX: Duration = Duration::from_secs(5);
 
 #[test]
 fn who_asks_without_end_and_never_reads_costs_little_and_holds_nobody_up() {
@@ -40,7 +42,7 @@ fn who_asks_without_end_and_never_reads_costs_little_and_holds_nobody_up() {
     let mut alice = Api::trusted(server.addr, &any_user());
     let chat = alice.create_chat("room", &[]);
     alice.say(&chat, "before");
-    let before = (server.resident_bytes(), kernel_bytes());
+    let before = server.resident_bytes();
     let (mut most, mut slowest, mut posts) = ((0, 0), Duration::ZERO, 0);
     thread::scope(|scope| {
         let (addr, end) = (server.addr, Instant::now() + ATTACK);
@@ -50,9 +52,10 @@ fn who_asks_without_end_and_never_reads_costs_little_and_holds_nobody_up() {
             alice.say(&chat, "still here");
             slowest = slowest.max(asked.elapsed());
             posts += 1;
-            let (resident, kernel) = (server.resident_bytes(), kernel_bytes());
-            most.0 = most.0.max(resident.saturating_sub(before.0));
-            most.1 = most.1.max(kernel.saturating_sub(before.1));
+            if posts % LOOK_EVERY == 0 {
+                most.0 = most.0.max(server.resident_bytes().saturating_sub(before));
+                most.1 = most.1.max(queued_bytes(server.addr));
+            }
             thread::sleep(Duration::from_millis(5));
         }
     });
