@@ -7,7 +7,6 @@ use rookery_schema::limits::SESSION_MILLIS;
 use rookery_schema::row::{AmendmentRow, EventRow, MemberRow, UserRow};
 use rookery_schema::{Offset, PartitionId, SessionId, Timestamp};
 use scylla::serialize::row::SerializeRow;
-use scylla::serialize::value::SerializeValue;
 use scylla::statement::batch::{Batch as CqlBatch, BatchType};
 use scylla::statement::prepared::PreparedStatement;
 use scylla::value::{CqlTimestamp, MaybeUnset};
@@ -122,11 +121,6 @@ fn amendment(row: &AmendmentRow) -> impl SerializeRow + use<> {
     (row.chat_id.0, bucket, target, row.slot(), row.value(), seq)
 }
 
-/// What is absent is not written: a null would be kept as a deletion.
-fn set<T: SerializeValue>(value: Option<T>) -> MaybeUnset<T> {
-    value.map_or(MaybeUnset::Unset, MaybeUnset::Set)
-}
-
 fn added<'a>(row: &&'a MemberRow) -> impl SerializeRow + use<'a> {
     let seq = bigint(row.added_seq.0);
     let position = i32::try_from(row.position).unwrap_or(i32::MAX);
@@ -143,11 +137,15 @@ fn forgotten(gone: &Removal) -> impl SerializeRow + use<> {
 }
 
 fn user(row: &UserRow) -> impl SerializeRow + '_ {
-    let hash = row.password_hash.as_deref();
+    // A null is a tombstone: it is written where it takes a password away, and not where there never was one.
+    let hash = match row.password_hash.as_deref() {
+        None if row.updated_at == row.created_at => MaybeUnset::Unset,
+        hash => MaybeUnset::Set(hash),
+    };
     (
         row.user_id.0,
         &*row.username,
-        set(hash),
+        hash,
         timestamp(row.created_at),
         timestamp(row.updated_at),
         // In microseconds, as the server would have it: of two contents of a row, the later one stays.
