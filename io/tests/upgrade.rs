@@ -21,7 +21,6 @@ use support::api::Api;
 use support::engines::{store, store_credentials, store_flags};
 use support::http::{Http, Request};
 use support::operator::{TOKEN, token_file};
-use support::server::free_addr;
 use support::{Options, Server, eventually};
 use tempfile::TempDir;
 
@@ -114,33 +113,25 @@ impl Fixture {
     /// Has an operator create a user, which older versions understand, and then set a user's password, which they
     /// don't; the password is kept. `before` is called in between.
     fn assert_takes_passwords(&self, options: &Options, before: impl FnOnce()) {
-        let admin = free_addr();
-        let options = options.clone().flag("--admin-listen", admin);
         let token = token_file(self.root.path());
+        let options = options.clone().with_admin();
         let options = options.flag("--operator-token-file", token.display());
-        let operate = |method: &str, path: &str, body: &Value| {
+        let operate = |server: &Server, method: &str, path: &str, body: &Value| {
             let request = Request::new(method, path).json(body);
             let request = request.header("authorization", &format!("Bearer {TOKEN}"));
-            Http::connect(admin).unwrap().call(&request).unwrap()
+            let mut operator = Http::connect(server.admin).unwrap();
+            operator.call(&request).unwrap()
         };
-        let start = || {
-            let server = options.spawn();
-            eventually("the server is ready", || {
-                let reply = Http::connect(admin).ok()?.call(&Request::get("/readyz"));
-                (reply.ok()?.status == 200).then_some(())
-            });
-            server
-        };
-        let mut server = start();
+        let mut server = options.start();
         let created = json!({"username": "created by an operator", "password": NEW_PASSWORD});
-        operate("POST", "/users", &created).expect(201);
+        operate(&server, "POST", "/users", &created).expect(201);
         before();
         let user = &self.expected["users"][0]["me"];
         let path = format!("/users/{}/password", user["user_id"].as_str().unwrap());
         let new = json!({"password": NEW_PASSWORD});
-        assert_eq!(operate("PUT", &path, &new).status, 204);
+        assert_eq!(operate(&server, "PUT", &path, &new).status, 204);
         server.kill();
-        let mut server = start();
+        let mut server = options.start();
         let log_in = |password: &Value| {
             let mut api = Api::anonymous(server.addr);
             let credentials = json!({"username": user["username"], "password": password});

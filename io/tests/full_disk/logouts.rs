@@ -1,9 +1,7 @@
 //! On a full disk a user can still log out, and operators can still take logins away.
 
-use std::fs::{self, Permissions};
 use std::iter;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -13,7 +11,7 @@ use serde_json::json;
 use crate::support::api::{Api, PASSWORD};
 use crate::support::disk::{SmallDisk, with_small_disk};
 use crate::support::http::{Http, Request, Response};
-use crate::support::server::free_addr;
+use crate::support::operator::{TOKEN, token_file};
 use crate::support::ws::End;
 use crate::support::{Options, Server, eventually};
 
@@ -32,7 +30,6 @@ const SMALL_CHANGES: usize = 200;
 const FILLED_MAX: usize = 100;
 /// Longer than the time between two tries to record a logout.
 const RECORDED_WITHIN: Duration = Duration::from_secs(3);
-const OPERATOR: &str = "0123456789-of-an-operator-abcdef";
 
 /// Logins of a user.
 fn log_in(server: &Server, username: &str, count: usize) -> Vec<Api> {
@@ -161,42 +158,33 @@ fn logouts_are_durable(disk: &SmallDisk, data: &Path) {
     }
 }
 
-/// A server with one partition, so that one reserve is for all, and its address for operators.
-fn start_operated(disk: &SmallDisk) -> (Server, SocketAddr) {
-    let (admin, token_file) = (free_addr(), disk.path().join("operator.token"));
-    let server = Options::embedded(&disk.path().join("data"))
+/// A server with one partition, so that one reserve is for all, and an address for operators.
+fn operated(disk: &SmallDisk) -> Options {
+    Options::embedded(&disk.path().join("data"))
         .shards(2)
         .flag("--partitions", 1)
-        .flag("--admin-listen", admin)
-        .flag("--operator-token-file", token_file.display())
-        .spawn();
-    eventually("the server is ready", || {
-        let reply = Http::connect(admin).ok()?.call(&Request::get("/readyz"));
-        (reply.ok()?.status == 200).then_some(())
-    });
-    (server, admin)
+        .flag("--operator-token-file", token_file(disk.path()).display())
+        .with_admin()
 }
 
 #[test]
 fn where_even_the_reserve_is_gone_a_logout_is_void_and_recorded_later() {
     with_small_disk(DISK_MIB, |disk| {
-        is_void_and_recorded_later(disk, &disk.path().join("operator.token"))
+        is_void_and_recorded_later(disk, &operated(disk));
     });
 }
 
 /// An operator's call that takes a user's logins away, and that a small change is made by.
 fn deletion(user: &Api) -> Request {
-    let token = format!("Bearer {OPERATOR}");
+    let token = format!("Bearer {TOKEN}");
     Request::new("DELETE", &format!("/users/{}", user.user_id)).header("authorization", &token)
 }
 
-fn is_void_and_recorded_later(disk: &SmallDisk, token_file: &Path) {
-    fs::write(token_file, OPERATOR).unwrap();
-    fs::set_permissions(token_file, Permissions::from_mode(0o600)).unwrap();
-    let (mut server, admin) = start_operated(disk);
+fn is_void_and_recorded_later(disk: &SmallDisk, options: &Options) {
+    let mut server = options.start();
     let delete = deletion(&Api::register(server.addr, "mallory"));
     let mut bob = Api::register(server.addr, "bob");
-    let mut operator = Http::connect(admin).unwrap();
+    let mut operator = Http::connect(server.admin).unwrap();
     let mut status = || operator.call(&delete).unwrap().status;
     assert_eq!(status(), 204);
     let refused = (0..FILLED_MAX).find_map(|_| {
@@ -220,6 +208,6 @@ fn is_void_and_recorded_later(disk: &SmallDisk, token_file: &Path) {
     });
     thread::sleep(RECORDED_WITHIN);
     server.kill();
-    let (server, _) = start_operated(disk);
+    let server = options.start();
     assert_login(&bob, server.addr, 401);
 }
