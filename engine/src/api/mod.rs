@@ -20,7 +20,6 @@ use crate::api::audit::Audit;
 use crate::api::body::text;
 pub use crate::api::reply::refuse_connection;
 pub(crate) use crate::api::reply::{Reply, ReplyTo};
-pub(crate) use crate::api::routes::Routes;
 use crate::api::routes::{Endpoint, Match, Route};
 use crate::auth::gate::Gate;
 use crate::auth::tokens::Ticket;
@@ -42,7 +41,6 @@ const WHOLE_SERVER: &[u8] = b"*";
 /// The API, as connections use it.
 #[derive(Clone, Copy)]
 pub(crate) struct Api<'a> {
-    routes: &'a Routes,
     gate: &'a Gate,
 }
 
@@ -135,8 +133,8 @@ impl Call<'_> {
 }
 
 impl<'a> Api<'a> {
-    pub(crate) const fn new(routes: &'a Routes, gate: &'a Gate) -> Self {
-        Self { routes, gate }
+    pub(crate) const fn new(gate: &'a Gate) -> Self {
+        Self { gate }
     }
 
     pub(crate) const fn gate(self) -> &'a Gate {
@@ -224,7 +222,9 @@ impl<'a> Api<'a> {
             Ok(_) => {}
         }
         match handled {
-            Ok(Action::Ask { command, .. }) => Ok(Action::ask(command, ReplyTo::Audited(audit))),
+            Ok(Action::Ask { command, .. }) => {
+                Ok(Action::ask(command, ReplyTo::Audited(Box::new(audit))))
+            }
             handled => handled,
         }
     }
@@ -265,7 +265,7 @@ impl<'a> Api<'a> {
     /// The route of a request's path, where it is served at this door.
     fn route(self, request: &Request, door: Door) -> Result<(Route, Match), Problem> {
         let for_operators = door.entrance == Entrance::Admin && self.gate.serves_operators();
-        match self.routes.find(request.path(), for_operators) {
+        match routes::find(request.path_bytes(), for_operators) {
             Some(found) if serves(door.entrance, found.0) => Ok(found),
             Some(_) | None => Err(Problem::NO_SUCH_PAGE),
         }

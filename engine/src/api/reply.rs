@@ -57,7 +57,7 @@ pub(crate) enum ReplyTo {
     /// Nothing.
     Plain,
     /// Nothing; but the security log is told.
-    Audited(Audit),
+    Audited(Box<Audit>),
     /// A page, whose link to the next one begins with this path and query.
     Page { path: String },
     /// A logout, which clears the cookies.

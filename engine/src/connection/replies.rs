@@ -9,9 +9,13 @@ use crate::api::{Reply, ReplyTo};
 use crate::auth::origins::Cors;
 use crate::context::Context;
 use crate::http::{ResponseHead, Version, write_response};
+use crate::outbox::OUTBOX_BYTES_MAX;
 
 /// Fields of a reply that take no allocation of their own: more than most replies have.
 const EXTRA_FIELDS: usize = 8;
+
+/// Bytes for which there is room at first for each reply that an empty outbox is to take: those of an acknowledgement.
+const USUAL_REPLY_BYTES: usize = 320;
 
 /// From now on, for two years, browsers reach this host by TLS alone (RFC 6797).
 const STRICT_TRANSPORT: (&str, &str) = ("Strict-Transport-Security", "max-age=63072000");
@@ -24,7 +28,8 @@ pub(super) struct Replies {
     first_ticket: u64,
 }
 
-/// How a reply is framed, and the reply once it is there.
+/// How a reply is framed, and the reply where it is there before those that come first. Long pipelines have many of
+/// these, so they are small.
 struct WaitingReply {
     framing: Framing,
     to: ReplyTo,
@@ -32,7 +37,7 @@ struct WaitingReply {
     due_micros: Option<u64>,
     /// Whether the request may have changed something even if it is not answered.
     changes: bool,
-    reply: Option<Reply>,
+    reply: Option<Box<Reply>>,
 }
 
 /// What a request says about its reply.
@@ -89,16 +94,15 @@ impl Replies {
         Some(std::mem::replace(&mut waiting.to, ReplyTo::Plain))
     }
 
-    /// Notes a reply; true where it is the next to be written.
-    pub(super) fn set(&mut self, ticket: u64, reply: Reply) -> bool {
+    /// Takes a reply: gives it back where it is the next to be written, and keeps it for its turn otherwise.
+    pub(super) fn take_turn(&mut self, ticket: u64, reply: Reply) -> Option<Reply> {
         let is_next = ticket == self.first_ticket;
-        match self.unanswered(ticket) {
-            Some(waiting) => {
-                waiting.reply = Some(reply);
-                is_next
-            }
-            None => false,
+        let waiting = self.unanswered(ticket)?;
+        if is_next {
+            return Some(reply);
         }
+        waiting.reply = Some(Box::new(reply));
+        None
     }
 
     /// The connection ends behind the newest request; false where there is none.
@@ -123,17 +127,28 @@ impl Replies {
         overdue.map(|(ticket, it)| (ticket, it.changes)).collect()
     }
 
-    /// Writes the replies that are next in order; true where the connection ends behind the last.
-    pub(super) fn write(&mut self, out: &mut Vec<u8>, cx: &Context<'_>) -> bool {
+    /// Writes the reply that is next in order, and those behind it that are there; true where the connection ends
+    /// behind the last.
+    pub(super) fn write(&mut self, reply: Reply, out: &mut Vec<u8>, cx: &Context<'_>) -> bool {
+        if out.is_empty() {
+            out.reserve((self.waiting.len() * USUAL_REPLY_BYTES).min(OUTBOX_BYTES_MAX));
+        }
         let mut ends = false;
-        while let Some(next) = self.waiting.pop_front_if(|next| next.reply.is_some()) {
+        let mut next = self.waiting.pop_front().map(|first| (first.framing, reply));
+        while let Some((framing, reply)) = next {
             self.first_ticket += 1;
-            ends = !next.framing.keep_alive;
-            if let Some(reply) = &next.reply {
-                write_reply(out, next.framing, reply, cx);
-            }
+            ends = !framing.keep_alive;
+            write_reply(out, framing, &reply, cx);
+            next = self.pop_ready();
         }
         ends
+    }
+
+    /// Takes the oldest request off, if its reply is there.
+    fn pop_ready(&mut self) -> Option<(Framing, Reply)> {
+        let ready = self.waiting.front_mut()?.reply.take()?;
+        let framing = self.waiting.pop_front()?.framing;
+        Some((framing, *ready))
     }
 }
 

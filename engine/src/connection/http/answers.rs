@@ -83,15 +83,15 @@ impl Http {
         if let Some(code) = reply.refusal {
             cx.stats.count_refusal(code, reply.limit);
         }
-        if self.replies.set(ticket, reply) {
-            self.write_replies(link, cx);
+        if let Some(next) = self.replies.take_turn(ticket, reply) {
+            self.write_replies(link, next, cx);
         }
     }
 
-    /// Writes the replies that are next in order.
-    fn write_replies(&mut self, link: &mut Link, cx: &mut Context<'_>) {
+    /// Writes the reply that is next in order, and those behind it that are there.
+    fn write_replies(&mut self, link: &mut Link, next: Reply, cx: &mut Context<'_>) {
         let replies = &mut self.replies;
-        let ends = link.write(cx, |out, cx| replies.write(out, cx));
+        let ends = link.write(cx, |out, cx| replies.write(next, out, cx));
         if ends {
             return link.end(cx);
         }

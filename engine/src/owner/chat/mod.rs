@@ -61,6 +61,8 @@ pub(crate) struct Chat {
     active_at: Timestamp,
     pub(crate) audience: Audience,
     outgoing: Outgoing,
+    /// Bytes of the lines that were sent last: room for as many is made at once for the next.
+    sent_bytes: usize,
     /// When it was last asked for or changed, in microseconds.
     pub(crate) used_micros: u64,
     /// The same, as it was when the chat was last looked at to find one to forget.
@@ -114,6 +116,7 @@ impl Chat {
             active_at: chat.created_at,
             audience: Audience::default(),
             outgoing: Outgoing::default(),
+            sent_bytes: 0,
             used_micros: 0,
             swept_micros: 0,
             awaits_trim: false,
@@ -229,6 +232,7 @@ impl Chat {
         let outgoing = &mut self.outgoing;
         if outgoing.events.is_empty() {
             outgoing.accepted_at = at;
+            outgoing.lines.reserve(self.sent_bytes);
         }
         event.encode(self.head.seq, &mut outgoing.lines);
         outgoing.events.push(OutgoingEvent {
@@ -254,13 +258,18 @@ impl Chat {
     /// Sends what was numbered to every home that is interested.
     pub(crate) fn flush(&mut self, leaver: Option<UserId>, cx: &mut Context<'_>) {
         let Outgoing {
-            lines,
+            mut lines,
             events,
             accepted_at,
         } = std::mem::take(&mut self.outgoing);
         let Some(first) = events.first().map(|event| event.seq) else {
             return;
         };
+        self.sent_bytes = lines.len();
+        if lines.capacity() / 2 > lines.len() {
+            // They are kept for a while.
+            lines.shrink_to_fit();
+        }
         let buffer_bytes = lines.capacity();
         let lines = Bytes::from(lines);
         let mut start = 0;
