@@ -7,7 +7,7 @@ use rand_chacha::rand_core::SeedableRng;
 use rookery_schema::{PartitionId, Route, Routing, ShardId};
 
 use crate::addresses::Addresses;
-use crate::api::{Api, Routes};
+use crate::api::Api;
 use crate::auth::gate::Gate;
 use crate::config::ShardConfig;
 use crate::connection::{Census, Connections};
@@ -53,7 +53,6 @@ pub struct Shard {
     disk_full: bool,
     /// When this shard stood still last, in microseconds.
     resumed_micros: u64,
-    routes: Routes,
     gate: Gate,
     connections: Connections,
     owner: Owner,
@@ -64,7 +63,6 @@ pub struct Shard {
 
 /// The parts of a shard that a step may change, borrowed apart from its [`Context`].
 struct Parts<'a> {
-    routes: &'a Routes,
     gate: &'a mut Gate,
     connections: &'a mut Connections,
     owner: &'a mut Owner,
@@ -92,7 +90,6 @@ impl Shard {
             mesh_full: false,
             disk_full: false,
             resumed_micros: 0,
-            routes: Routes::new(),
             gate: Gate::new(&config),
             connections: Connections::default(),
             owner: Owner::default(),
@@ -135,7 +132,7 @@ impl Shard {
     /// is held for them.
     pub fn flush(&mut self, now: Now, effects: &mut Effects) {
         self.with_parts(now, effects, |parts, cx| {
-            let api = Api::new(parts.routes, parts.gate);
+            let api = Api::new(parts.gate);
             parts.connections.look_at_due(api, cx);
             parts.take_local(cx);
             parts.home.go_on(cx);
@@ -187,7 +184,6 @@ impl Shard {
             input_waited_micros: 0,
         };
         let mut parts = Parts {
-            routes: &self.routes,
             gate: &mut self.gate,
             connections: &mut self.connections,
             owner: &mut self.owner,
@@ -244,11 +240,11 @@ impl Parts<'_> {
                 waited_micros,
             } => {
                 cx.input_waited_micros = waited_micros;
-                let api = Api::new(self.routes, self.gate);
+                let api = Api::new(self.gate);
                 self.connections.received(conn, bytes, api, cx);
             }
             Input::GoOn { conn } => {
-                let api = Api::new(self.routes, self.gate);
+                let api = Api::new(self.gate);
                 self.connections.go_on(conn, api, cx);
             }
             Input::Finished { conn } => self.connections.finished(conn, cx),
@@ -412,7 +408,7 @@ impl Parts<'_> {
             Waiting::Inbox { gather } => self.home.inbox_answered(gather, outcome, cx),
             Waiting::Connection { conn, ticket } => {
                 cx.page_answered(conn, ticket);
-                let api = Api::new(self.routes, self.gate);
+                let api = Api::new(self.gate);
                 self.connections.answered(conn, ticket, outcome, api, cx);
             }
         }
@@ -451,7 +447,7 @@ impl Parts<'_> {
             Part::Partition(id) => self.owner.store_read(id, number, outcome, cx),
             Part::Home => self.home.store_read(number, outcome, self.connections, cx),
             Part::Connection(conn) => {
-                let api = Api::new(self.routes, self.gate);
+                let api = Api::new(self.gate);
                 self.connections.store_read(conn, number, outcome, api, cx);
             }
             Part::Sessions => self.ended_sessions_read(outcome, cx),

@@ -1,6 +1,5 @@
 //! Paths and methods.
 
-use matchit::Router;
 use rookery_schema::parse_uuid;
 use uuid::Uuid;
 
@@ -95,112 +94,90 @@ pub(crate) struct Match {
     pub(crate) user_id: Option<Uuid>,
 }
 
-/// The paths at the admin entrance that take an operator's token.
-const OPERATORS: &[(&str, Route)] = &[
-    ("/invites", Route(&[(Method::Post, Endpoint::MakeInvite)])),
-    ("/users", Route(&[(Method::Post, Endpoint::CreateUser)])),
-    (
-        "/users/{id}",
-        Route(&[(Method::Delete, Endpoint::DeleteUser)]),
-    ),
-    (
-        "/users/{id}/password",
-        Route(&[(Method::Put, Endpoint::SetPassword)]),
-    ),
-];
-
-/// Every other path that there is.
-const ROUTES: &[(&str, Route)] = &[
-    (
-        "/users",
-        Route(&[
-            (Method::Post, Endpoint::Register),
-            (Method::Get, Endpoint::FindUsers),
-        ]),
-    ),
-    ("/users/{id}", Route(&[(Method::Get, Endpoint::ShowUser)])),
-    ("/me", Route(&[(Method::Get, Endpoint::Me)])),
-    ("/login", Route(&[(Method::Post, Endpoint::LogIn)])),
-    ("/logout", Route(&[(Method::Post, Endpoint::LogOut)])),
-    (
-        "/chats",
-        Route(&[
-            (Method::Post, Endpoint::CreateChat),
-            (Method::Get, Endpoint::ListChats),
-        ]),
-    ),
-    ("/chats/{id}", Route(&[(Method::Get, Endpoint::ShowChat)])),
-    (
-        "/chats/{id}/members",
-        Route(&[
-            (Method::Post, Endpoint::AddMember),
-            (Method::Get, Endpoint::ShowMembers),
-        ]),
-    ),
-    (
-        "/chats/{id}/members/{user_id}",
-        Route(&[(Method::Delete, Endpoint::RemoveMember)]),
-    ),
-    (
-        "/chats/{id}/messages",
-        Route(&[
-            (Method::Post, Endpoint::PostMessage),
-            (Method::Get, Endpoint::ShowMessages),
-        ]),
-    ),
-    (
-        "/ws/connect/{id}",
-        Route(&[(Method::Get, Endpoint::Connect)]),
-    ),
-    ("/ws-ticket", Route(&[(Method::Post, Endpoint::Ticket)])),
-    ("/metrics", Route(&[(Method::Get, Endpoint::Metrics)])),
-    ("/livez", Route(&[(Method::Get, Endpoint::Live)])),
-    ("/readyz", Route(&[(Method::Get, Endpoint::Ready)])),
-];
-
-/// Finds routes.
-pub(crate) struct Routes {
-    all: Router<Route>,
-    operators: Router<Route>,
-}
-
-impl Routes {
-    pub(crate) fn new() -> Self {
+impl Match {
+    /// A path with the id of a chat or user.
+    fn of(id: &[u8]) -> Self {
         Self {
-            all: router(ROUTES),
-            operators: router(OPERATORS),
+            id: uuid(id),
+            user_id: None,
         }
     }
 
-    /// The route of a path, which may be another one for operators.
-    pub(crate) fn find(&self, path: &str, for_operators: bool) -> Option<(Route, Match)> {
-        let theirs = for_operators
-            .then(|| self.operators.at(path).ok())
-            .flatten();
-        let found = theirs.or_else(|| self.all.at(path).ok())?;
-        let id = |name| {
-            found
-                .params
-                .get(name)
-                .and_then(|text| parse_uuid(text).ok())
-        };
-        Some((
-            *found.value,
-            Match {
-                id: id("id"),
-                user_id: id("user_id"),
-            },
-        ))
+    /// A path with the id of a user in a chat.
+    fn of_member(id: &[u8], user_id: &[u8]) -> Self {
+        Self {
+            id: uuid(id),
+            user_id: uuid(user_id),
+        }
     }
 }
 
-fn router(routes: &[(&str, Route)]) -> Router<Route> {
-    let mut router = Router::new();
-    for (path, route) in routes {
-        let inserted = router.insert(*path, *route);
-        debug_assert!(inserted.is_ok(), "{path} clashes with another path");
+fn uuid(segment: &[u8]) -> Option<Uuid> {
+    parse_uuid(str::from_utf8(segment).ok()?).ok()
+}
+
+/// Segments that a path has at most.
+const SEGMENTS_MAX: usize = 4;
+
+/// The route of a path, which may be another one for operators.
+pub(crate) fn find(path: &[u8], for_operators: bool) -> Option<(Route, Match)> {
+    let mut segments = [b"".as_slice(); SEGMENTS_MAX];
+    let mut count = 0;
+    for segment in path.strip_prefix(b"/")?.split(|byte| *byte == b'/') {
+        if segment.is_empty() {
+            return None;
+        }
+        *segments.get_mut(count)? = segment;
+        count += 1;
     }
-    router
+    let path = &segments[..count];
+    let theirs = for_operators.then(|| find_for_operators(path)).flatten();
+    theirs.or_else(|| find_for_all(path))
+}
+
+/// The paths at the admin entrance that take an operator's token.
+fn find_for_operators(path: &[&[u8]]) -> Option<(Route, Match)> {
+    use Endpoint::{CreateUser, DeleteUser, MakeInvite, SetPassword};
+    use Method::{Delete, Post, Put};
+    let (methods, ids): (&'static [_], _) = match path {
+        [b"invites"] => (&[(Post, MakeInvite)], Match::default()),
+        [b"users"] => (&[(Post, CreateUser)], Match::default()),
+        [b"users", id] => (&[(Delete, DeleteUser)], Match::of(id)),
+        [b"users", id, b"password"] => (&[(Put, SetPassword)], Match::of(id)),
+        _ => return None,
+    };
+    Some((Route(methods), ids))
+}
+
+/// Every other path that there is.
+fn find_for_all(path: &[&[u8]]) -> Option<(Route, Match)> {
+    use Endpoint::{
+        AddMember, Connect, CreateChat, FindUsers, ListChats, Live, LogIn, LogOut, Me, Metrics,
+        PostMessage, Ready, Register, RemoveMember, ShowChat, ShowMembers, ShowMessages, ShowUser,
+        Ticket,
+    };
+    use Method::{Delete, Get, Post};
+    let (methods, ids): (&'static [_], _) = match path {
+        [b"users"] => (&[(Post, Register), (Get, FindUsers)], Match::default()),
+        [b"users", id] => (&[(Get, ShowUser)], Match::of(id)),
+        [b"me"] => (&[(Get, Me)], Match::default()),
+        [b"login"] => (&[(Post, LogIn)], Match::default()),
+        [b"logout"] => (&[(Post, LogOut)], Match::default()),
+        [b"chats"] => (&[(Post, CreateChat), (Get, ListChats)], Match::default()),
+        [b"chats", id] => (&[(Get, ShowChat)], Match::of(id)),
+        [b"chats", id, b"members"] => (&[(Post, AddMember), (Get, ShowMembers)], Match::of(id)),
+        [b"chats", id, b"members", user_id] => {
+            (&[(Delete, RemoveMember)], Match::of_member(id, user_id))
+        }
+        [b"chats", id, b"messages"] => (&[(Post, PostMessage), (Get, ShowMessages)], Match::of(id)),
+        [b"ws", b"connect", id] => (&[(Get, Connect)], Match::of(id)),
+        [b"ws-ticket"] => (&[(Post, Ticket)], Match::default()),
+        [b"metrics"] => (&[(Get, Metrics)], Match::default()),
+        [b"livez"] => (&[(Get, Live)], Match::default()),
+        [b"readyz"] => (&[(Get, Ready)], Match::default()),
+        _ => return None,
+    };
+    Some((Route(methods), ids))
 }
 
 #[cfg(test)]
@@ -208,42 +185,71 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_path_is_found_with_its_ids() {
-        let routes = Routes::new();
-        for (path, for_operators) in [(ROUTES, false), (OPERATORS, true)]
-            .into_iter()
-            .flat_map(|(routes, whose)| routes.iter().map(move |(path, _)| (path, whose)))
-        {
-            let id = Uuid::from_u128(7).to_string();
-            let path = path.replace("{id}", &id).replace("{user_id}", &id);
-            let (route, matched) = routes.find(&path, for_operators).expect("found");
-            assert_eq!(route.is_for_operators(), for_operators, "{path}");
-            assert_eq!(matched.id.is_some(), path.contains(&id), "{path}");
+    fn paths_are_found_with_their_ids() {
+        let (id, user_id) = (Uuid::from_u128(7), Uuid::from_u128(8));
+        for (path, for_operators, allowed) in [
+            ("/users", false, "POST, GET, HEAD, OPTIONS"),
+            ("/users", true, "POST, OPTIONS"),
+            ("/users/{id}", false, "GET, HEAD, OPTIONS"),
+            ("/users/{id}", true, "DELETE, OPTIONS"),
+            ("/users/{id}/password", true, "PUT, OPTIONS"),
+            ("/chats", true, "POST, GET, HEAD, OPTIONS"),
+            ("/chats/{id}/messages", false, "POST, GET, HEAD, OPTIONS"),
+            ("/chats/{id}/members/{user_id}", false, "DELETE, OPTIONS"),
+            ("/ws/connect/{id}", false, "GET, HEAD, OPTIONS"),
+            ("/ws-ticket", false, "POST, OPTIONS"),
+        ] {
+            let has = |name: &str, id| path.contains(name).then_some(id);
+            let expected = Match {
+                id: has("{id}", id),
+                user_id: has("{user_id}", user_id),
+            };
+            let path = path.replace("{id}", &id.to_string());
+            let path = path.replace("{user_id}", &user_id.to_string());
+            let (route, matched) = find(path.as_bytes(), for_operators).expect("found");
+            assert_eq!(route.allowed(), allowed, "{path}");
+            assert_eq!(matched, expected, "{path}");
         }
-        assert!(routes.find("/chats/1/2/3", true).is_none());
-        assert!(routes.find("/users/", true).is_none());
+    }
+
+    #[test]
+    fn other_paths_are_not_found() {
+        for path in [
+            "",
+            "/",
+            "*",
+            "users",
+            "/users/",
+            "/users//password",
+            "//users",
+            "/chats/1/2",
+            "/chats/1/members/2/3",
+            "/chats/1/messages/",
+            "/Users",
+        ] {
+            assert!(find(path.as_bytes(), true).is_none(), "{path}");
+        }
+        assert!(find(b"/invites", false).is_none());
+        assert!(find(b"/users/1/password", false).is_none());
     }
 
     #[test]
     fn an_id_has_no_second_path() {
-        let routes = Routes::new();
         let id = Uuid::from_u128(7);
         for text in [
             id.urn().to_string(),
             id.braced().to_string(),
             id.simple().to_string(),
         ] {
-            let (_, matched) = routes
-                .find(&format!("/chats/{text}"), false)
-                .expect("found");
+            let (_, matched) = find(format!("/chats/{text}").as_bytes(), false).expect("found");
             assert_eq!(matched.id, None, "{text}");
         }
     }
 
     #[test]
-    fn a_get_allows_head_and_all_allow_options() {
-        let (route, _) = Routes::new().find("/chats", false).expect("found");
-        assert_eq!(route.allowed(), "POST, GET, HEAD, OPTIONS");
+    fn a_route_has_no_other_methods() {
+        let (route, _) = find(b"/chats", false).expect("found");
+        assert_eq!(route.endpoint(Method::Get), Some(Endpoint::ListChats));
         assert_eq!(route.endpoint(Method::Delete), None);
     }
 }

@@ -1,6 +1,6 @@
 //! Which pages may act for the users of this server, and as which hosts it is reached.
 
-use std::net::Ipv4Addr;
+use memchr::memchr;
 
 use crate::config::{AuthMode, ShardConfig};
 use crate::http::{Origin, Request, is_page_of};
@@ -113,10 +113,19 @@ impl Cors {
 /// Whether a host is an IP address or `localhost`: names that nobody can have resolve to an address of ours.
 fn is_local_name(host: &str) -> bool {
     // Whether a literal with brackets is an IPv6 address was checked with the head.
-    let name = host.split(':').next().unwrap_or_default();
-    name.starts_with('[')
-        || name.parse::<Ipv4Addr>().is_ok()
-        || name.eq_ignore_ascii_case("localhost")
+    let name = &host[..memchr(b':', host.as_bytes()).unwrap_or(host.len())];
+    name.starts_with('[') || is_numeric(name) || name.eq_ignore_ascii_case("localhost")
+}
+
+/// Whether a browser takes a host for an IPv4 address, as it does where the last label is a number (the URL standard,
+/// section 3.5): it then looks no name up.
+fn is_numeric(host: &str) -> bool {
+    let mut bytes = host
+        .bytes()
+        .rev()
+        .take_while(|byte| *byte != b'.')
+        .peekable();
+    bytes.peek().is_some() && bytes.all(|byte| byte.is_ascii_digit())
 }
 
 /// Whether a browser sends our cookies, which are `SameSite=Lax`, with what a page of this origin asks. Where it does
@@ -139,7 +148,7 @@ fn site_of(authority: &str) -> &str {
         return &authority[..end];
     }
     let host = authority.split(':').next().unwrap_or_default();
-    if host.parse::<Ipv4Addr>().is_ok() {
+    if is_numeric(host) {
         return host;
     }
     let mut dots = host.rmatch_indices('.').map(|(index, _)| index + 1);
@@ -165,14 +174,14 @@ mod tests {
 
     #[test]
     fn names_that_can_be_pointed_anywhere_are_not_local() {
-        for host in ["127.0.0.1", "10.0.0.1:8000", "[::1]:80", "LOCALHOST:1"] {
+        for host in ["127.0.0.1", "10.0.0.1:8000", "1", "[::1]:80", "LOCALHOST:1"] {
             assert!(is_local_name(host), "{host}");
         }
         for host in [
             "evil.example",
             "localhost.evil.example",
             "127.0.0.1.evil.example",
-            "1",
+            "1.",
             "",
         ] {
             assert!(!is_local_name(host), "{host}");
