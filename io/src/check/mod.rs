@@ -5,6 +5,7 @@ mod backends;
 mod disk;
 mod finding;
 mod host;
+mod operator_token;
 mod preflight;
 mod secret;
 
@@ -52,12 +53,14 @@ impl fmt::Display for Report {
     }
 }
 
-/// Looks at the host, the disk, the token secret and the backends of a configuration. Takes a few seconds at most, and
+/// Looks at the host, the disk, the files of secrets, the settings and the backends of a configuration. Takes a few seconds at most, and
 /// leaves nothing behind.
 pub fn run(config: &Config) -> Report {
     let mut findings = host::findings(config.placement.shards.len());
     findings.extend(disk::findings(&config.data_dir));
     findings.push(secret::finding(&config.token_secret_file));
+    let operator_token = config.operator_token_file.as_deref();
+    findings.extend(operator_token.map(operator_token::finding));
     findings.extend(backends::findings(config));
     Report { findings }
 }
