@@ -10,7 +10,7 @@ use rookery_schema::{PartitionId, format};
 use uuid::Uuid;
 
 use crate::backend::{LogBackend, OpenError, Opened, Opening, StoreBackend};
-use crate::check::{self, PreflightError};
+use crate::check::{self, Finding, PreflightError};
 use crate::config::{
     self, Config, LogEngine, OperatorToken, OperatorTokenError, SecretError, StoreEngine,
 };
@@ -92,6 +92,15 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     let token_keys = config::token_keys_or_new(&config.token_secret_file)?;
     if config.auth == config::AuthMode::Trust {
         tracing::warn!("--auth trust: anybody can be anybody; run this behind a gateway only");
+    }
+    for Finding {
+        check,
+        found,
+        remedy,
+        ..
+    } in check::warnings(config)
+    {
+        tracing::warn!("{check}: {found}; {remedy}");
     }
     let server = ServerConfig {
         cpus: config.placement.shards.clone(),

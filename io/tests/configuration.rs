@@ -313,3 +313,48 @@ fn a_file_of_settings_that_is_wrong_stays_wrong_and_check_says_so() {
         );
     }
 }
+
+/// What a start and `rookery check` say of settings that are hardly meant together.
+const HARDLY_MEANT: [(&str, &str); 3] = [
+    ("trusted proxies", "--trusted-proxies"),
+    ("public URLs", "name https URLs alone"),
+    ("registration", "--operator-token-file"),
+];
+
+#[test]
+fn settings_that_are_hardly_meant_together_are_warned_of() {
+    let dir = tempfile::tempdir().unwrap();
+    let doubtful = [
+        (
+            "--public-url",
+            "https://chat.example,http://chat.example:8000",
+        ),
+        ("--registration", "invite"),
+    ];
+    let meant = [
+        ("--public-url", "https://chat.example"),
+        ("--trusted-proxies", "127.0.0.1"),
+    ];
+    for (flags, warned) in [(&doubtful[..], true), (&meant[..], false)] {
+        let data = tempfile::tempdir().unwrap();
+        let options = Options::embedded(data.path()).shards(1);
+        let options = flags
+            .iter()
+            .fold(options, |options, (flag, value)| options.flag(flag, value));
+        let server = options.start();
+        let (_, table) = run(&dir, |command| {
+            let flags = flags.iter().flat_map(|(flag, value)| [flag, value]);
+            command.arg("check").args(flags);
+        });
+        for (check, remedy) in HARDLY_MEANT {
+            let line = table.lines().find(|line| line.starts_with(check));
+            let verdict = if warned { "| warn" } else { "| ok" };
+            assert!(
+                line.is_some_and(|line| line.contains(verdict)),
+                "{check}: {table}"
+            );
+            let log = server.log();
+            assert_eq!(log.contains(remedy), warned, "{remedy} in {log}");
+        }
+    }
+}
