@@ -173,8 +173,8 @@ fn many_networks_slow_an_account_down_but_not_for_who_logged_in_there_before() {
 /// that nobody has, over several connections at once. Gives how often that was refused since its limit was met.
 fn flood(from: IpAddr, addr: SocketAddr, all_are_there: &Barrier) -> usize {
     const SPENT: usize = BURST - 10;
-    const CONNECTIONS: usize = 8;
-    const LOGINS: usize = 4;
+    const CONNECTIONS: usize = 4;
+    const LOGINS: usize = 8;
     let connect = || Http::connect_from(from, addr).unwrap();
     let taken = json!({"username": "ann", "password": PASSWORD});
     let mut spender = connect();
