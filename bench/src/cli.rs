@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::builder::{RangedI64ValueParser, RangedU64ValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::addresses::Addresses;
 use crate::attack::catalog::Attack;
 use crate::error::BenchError;
 use crate::load::ws::WsOptions;
@@ -314,6 +315,7 @@ impl Common {
         Ok(Target {
             addr: resolve(&self.url)?,
             auth: self.auth,
+            users_from: Addresses::Given,
         })
     }
 

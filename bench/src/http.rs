@@ -1,11 +1,12 @@
 //! HTTP calls that wait for their answers: for what happens before, beside and after a measurement.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::load::dial::Dial;
 use crate::load::http::Reply;
 
 /// How long a server may take to answer.
@@ -41,10 +42,17 @@ impl Client {
     /// # Errors
     /// Where nobody listens there.
     pub fn connect(addr: SocketAddr) -> Result<Self, CallError> {
+        Self::connect_from(None, addr)
+    }
+
+    /// The same from this address of the machine; `None`: from the one that the system chooses.
+    ///
+    /// # Errors
+    /// Where nobody listens there, or the machine has no such address.
+    pub fn connect_from(from: Option<IpAddr>, addr: SocketAddr) -> Result<Self, CallError> {
         let open = || {
-            let stream = TcpStream::connect(addr)?;
+            let stream = Dial::new(addr)?.bind(from)?.connect_and_wait(addr)?;
             stream.set_read_timeout(Some(ANSWER_WITHIN))?;
-            stream.set_nodelay(true)?;
             Ok(stream)
         };
         let stream = open().map_err(|source| CallError::Io { addr, source })?;

@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod addresses;
 pub mod attack;
 pub mod check;
 pub mod cli;

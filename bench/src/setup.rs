@@ -8,6 +8,7 @@ use rustix::rand::{GetRandomFlags, getrandom};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::addresses::Addresses;
 use crate::error::BenchError;
 use crate::http::Client;
 use crate::world::{ID_BYTES, Id, Room, User, UserNumber};
@@ -33,6 +34,7 @@ pub enum Auth {
 pub struct Target {
     pub addr: SocketAddr,
     pub auth: Auth,
+    pub users_from: Addresses,
 }
 
 impl Target {
@@ -50,7 +52,13 @@ impl Target {
             Auth::Trust => (0..count).map(|_| trusted_user()).collect(),
             Auth::Token => {
                 let run = random_id()?.simple().to_string();
-                self.in_parallel(count, |client, n| register(client, &format!("{run}-{n}")))
+                self.in_parallel(count, |client, n| {
+                    let name = format!("{run}-{n}");
+                    match self.users_from.of_user(n) {
+                        None => register(client, &name),
+                        from => register(&mut Client::connect_from(from, self.addr)?, &name),
+                    }
+                })
             }
         }
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use server::{Server, start_server};
+use server::{LOG, Server, start_server};
 
 /// Runs the scenario for a few seconds, small; gives its exit code and its JSON.
 fn bench(server: &Server, directory: &Path, arguments: &[&str]) -> (Option<i32>, Value) {
@@ -48,6 +48,19 @@ fn honest_users_lose_nothing_while_strangers_attack() {
     assert!(
         hostile["logins"]["succeeded"].as_u64() > Some(0),
         "{report:#}"
+    );
+    let latency = &hostile["logins"]["latency_ms"];
+    assert!(latency["p99"].as_f64() > Some(0.0), "{report:#}");
+    let log = std::fs::read_to_string(directory.path().join(LOG)).unwrap_or_default();
+    let registered = |address: &str| {
+        let is_there = |line: &&str| line.contains("registration") && line.contains(address);
+        log.lines().filter(is_there).count()
+    };
+    let honest = [r#""127.1.0.1""#, r#""127.1.0.2""#].map(registered);
+    assert_eq!(
+        honest,
+        [5, 1],
+        "six honest strangers of two households: {log}"
     );
     let memory = |when: &str| hostile["process"][when].as_u64();
     let max = memory("resident_bytes_max");

@@ -9,9 +9,6 @@ use clap_complete::Shell;
 
 use crate::config::{self, ConfigError, Effective, Form, Host};
 
-/// Exit code of every mistake in flags, variables or file: `EX_USAGE` of sysexits.h.
-pub const EXIT_USAGE: u8 = 64;
-
 /// Name of the program, in help and completions.
 const PROGRAM: &str = "rookery";
 
@@ -34,7 +31,7 @@ pub enum Invocation {
     Print(String),
 }
 
-/// A mistake of the user: one line for stderr. The exit code is [`EXIT_USAGE`].
+/// A mistake of the user: one line for stderr. The exit code is [`EXIT_USAGE`](crate::vital::EXIT_USAGE).
 #[derive(Debug, thiserror::Error)]
 pub enum UsageError {
     /// The command line is malformed.

@@ -8,14 +8,15 @@ use rookery_io::check;
 use rookery_io::cli::{self, Invocation};
 use rookery_io::config::Host;
 use rookery_io::serve;
+use rookery_io::vital::{EXIT_FAILURE, EXIT_USAGE, Failure as _};
 
 fn main() -> ExitCode {
     let host = match Host::read() {
         Ok(host) => host,
-        Err(error) => return fail(&error, 1),
+        Err(error) => return fail(&error, EXIT_FAILURE),
     };
     match cli::parse(std::env::args_os(), &host) {
-        Err(error) => fail(&error, cli::EXIT_USAGE),
+        Err(error) => fail(&error, EXIT_USAGE),
         Ok(Invocation::Print(text)) => print(&text, 0),
         Ok(Invocation::Config(effective)) => print(&effective, 0),
         Ok(Invocation::Check(effective)) => {
@@ -24,11 +25,11 @@ fn main() -> ExitCode {
         }
         Ok(Invocation::Migrate(effective)) => match serve::migrate(&effective.config) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => fail(&error, 1),
+            Err(error) => fail(&error, error.exit_code()),
         },
         Ok(Invocation::Serve(effective)) => match serve::serve(&effective.config) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => fail(&error, 1),
+            Err(error) => fail(&error, error.exit_code()),
         },
     }
 }
@@ -37,9 +38,10 @@ fn main() -> ExitCode {
 fn print(text: &dyn Display, code: u8) -> ExitCode {
     let mut stdout = io::stdout().lock();
     match write!(stdout, "{text}").and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            fail(&format_args!("can't write to stdout: {error}"), 1)
-        }
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => fail(
+            &format_args!("can't write to stdout: {error}"),
+            EXIT_FAILURE,
+        ),
         _ => ExitCode::from(code),
     }
 }

@@ -1,5 +1,6 @@
 //! From a configuration to a running server.
 
+use std::error::Error;
 use std::io;
 use std::path::Path;
 
@@ -9,14 +10,14 @@ use rookery_schema::{PartitionId, format};
 use uuid::Uuid;
 
 use crate::backend::{LogBackend, OpenError, Opened, Opening, StoreBackend};
-use crate::check::{self, PreflightError};
+use crate::check::{self, Finding, PreflightError};
 use crate::config::{
     self, Config, LogEngine, OperatorToken, OperatorTokenError, SecretError, StoreEngine,
 };
 use crate::descriptors;
 use crate::embedded::{DataDir, DataDirError, DiskWatch};
 use crate::entropy;
-use crate::log::embedded::{self, LogLayout};
+use crate::log::embedded::{self, LogError, LogLayout};
 use crate::log::redpanda::{self, RedpandaError, RedpandaLog};
 use crate::log::{Partitions, Stored};
 use crate::logging;
@@ -28,6 +29,7 @@ use crate::server::{self, ServerConfig, ServerError};
 use crate::signals::StopSignals;
 use crate::startup::Startup;
 use crate::store::scylla::{self, ScyllaError};
+use crate::vital::{EXIT_FAILURE, Failure};
 
 /// Why there is no server.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +54,27 @@ pub enum ServeError {
     Logging(String),
 }
 
+impl Failure for ServeError {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Secret(error) => error.exit_code(),
+            Self::OperatorToken(error) => error.exit_code(),
+            Self::Redpanda(error) => error.exit_code(),
+            Self::Scylla(error) => error.exit_code(),
+            Self::Server(ServerError::Open(error)) => exit_code_of::<LogError>(error)
+                .or_else(|| exit_code_of::<RedpandaError>(error))
+                .or_else(|| exit_code_of::<ScyllaError>(error))
+                .unwrap_or(EXIT_FAILURE),
+            _ => EXIT_FAILURE,
+        }
+    }
+}
+
+/// The exit code of an error of log or store, where it is one of this type.
+fn exit_code_of<E: Error + Failure + 'static>(error: &OpenError) -> Option<u8> {
+    error.downcast_ref::<E>().map(E::exit_code)
+}
+
 /// Runs the server until it is told to stop.
 ///
 /// # Errors
@@ -69,6 +92,15 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     let token_keys = config::token_keys_or_new(&config.token_secret_file)?;
     if config.auth == config::AuthMode::Trust {
         tracing::warn!("--auth trust: anybody can be anybody; run this behind a gateway only");
+    }
+    for Finding {
+        check,
+        found,
+        remedy,
+        ..
+    } in check::warnings(config)
+    {
+        tracing::warn!("{check}: {found}; {remedy}");
     }
     let server = ServerConfig {
         cpus: config.placement.shards.clone(),

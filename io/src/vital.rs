@@ -29,15 +29,18 @@ impl Shutdown {
 }
 
 /// The exit code where the process can't do its work.
-pub const EXIT_FAILURE: i32 = 1;
+pub const EXIT_FAILURE: u8 = 1;
+/// The exit code where a flag, a variable or a file of settings is wrong, so that a restart changes nothing
+/// (`EX_USAGE`, sysexits(3)).
+pub const EXIT_USAGE: u8 = 64;
 /// The exit code where another process does it instead, so that a restart would only take it away from that one
 /// (`EX_UNAVAILABLE`, sysexits(3)).
-pub const EXIT_UNAVAILABLE: i32 = 69;
+pub const EXIT_UNAVAILABLE: u8 = 69;
 
-/// Why a vital thread failed.
+/// Why the process can't start, or a vital thread failed.
 pub trait Failure: Display {
     /// With which code the process ends.
-    fn exit_code(&self) -> i32 {
+    fn exit_code(&self) -> u8 {
         EXIT_FAILURE
     }
 }
@@ -90,7 +93,7 @@ fn fail(name: &str, failure: &impl Failure) -> ! {
     }
     tracing::error!(thread = name, error = %failure, "the server can't go on, and stops");
     thread::sleep(LAST_WORDS);
-    std::process::exit(failure.exit_code())
+    std::process::exit(failure.exit_code().into())
 }
 
 #[cfg(test)]
@@ -113,7 +116,7 @@ mod tests {
     }
 
     impl Failure for Superseded {
-        fn exit_code(&self) -> i32 {
+        fn exit_code(&self) -> u8 {
             EXIT_UNAVAILABLE
         }
     }

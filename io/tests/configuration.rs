@@ -4,6 +4,8 @@
 
 mod support;
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
 use support::Options;
@@ -243,7 +245,7 @@ fn a_log_keeps_its_partitions() {
     drop(server);
 
     let mut refused = options.clone().flag("--partitions", 3).spawn();
-    assert_eq!(refused.wait_ready().unwrap_err().code(), Some(1));
+    assert_eq!(refused.wait_ready().unwrap_err().code(), Some(USAGE));
     let log = refused.log();
     assert!(
         log.contains("has 2 partitions and not 3: leave --partitions out"),
@@ -263,4 +265,96 @@ fn a_log_keeps_its_partitions() {
     assert!(text.contains("2 partitions on 2 shards | ok"), "{text}");
     let (_, text) = check("3");
     assert!(text.contains("2 partitions on 3 shards | warn"), "{text}");
+}
+
+/// A file that nobody else may read.
+fn private_file(dir: &TempDir, name: &str, content: &str) -> String {
+    let path = dir.path().join(name);
+    std::fs::write(&path, content).unwrap();
+    std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_file_of_settings_that_is_wrong_stays_wrong_and_check_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let short = private_file(&dir, "short", "too short\n");
+    let absent = dir.path().join("absent").to_str().unwrap().to_owned();
+    let run = |command: Option<&str>, flag: &str, file: &str| {
+        run(&dir, |server| {
+            server.args(command).args([flag, file]);
+            server.args(["--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"]);
+        })
+    };
+    for (flag, file, check, what) in [
+        (
+            "--operator-token-file",
+            &short,
+            "operator's token",
+            "32 to 4096",
+        ),
+        (
+            "--operator-token-file",
+            &absent,
+            "operator's token",
+            "No such file",
+        ),
+        ("--token-secret-file", &short, "token secret", "32 to 4096"),
+    ] {
+        let (code, text) = run(None, flag, file);
+        assert_eq!(code, Some(USAGE), "{text}");
+        assert!(text.contains(what), "{text}");
+        let (code, text) = run(Some("check"), flag, file);
+        assert_eq!(code, Some(1), "{text}");
+        let line = text.lines().find(|line| line.starts_with(check)).unwrap();
+        assert!(
+            line.contains("| fail") && line.contains(what),
+            "{flag}: {line}"
+        );
+    }
+}
+
+/// What a start and `rookery check` say of settings that are hardly meant together.
+const HARDLY_MEANT: [(&str, &str); 3] = [
+    ("trusted proxies", "--trusted-proxies"),
+    ("public URLs", "name https URLs alone"),
+    ("registration", "--operator-token-file"),
+];
+
+#[test]
+fn settings_that_are_hardly_meant_together_are_warned_of() {
+    let dir = tempfile::tempdir().unwrap();
+    let doubtful = [
+        (
+            "--public-url",
+            "https://chat.example,http://chat.example:8000",
+        ),
+        ("--registration", "invite"),
+    ];
+    let meant = [
+        ("--public-url", "https://chat.example"),
+        ("--trusted-proxies", "127.0.0.1"),
+    ];
+    for (flags, warned) in [(&doubtful[..], true), (&meant[..], false)] {
+        let data = tempfile::tempdir().unwrap();
+        let options = Options::embedded(data.path()).shards(1);
+        let options = flags
+            .iter()
+            .fold(options, |options, (flag, value)| options.flag(flag, value));
+        let server = options.start();
+        let (_, table) = run(&dir, |command| {
+            let flags = flags.iter().flat_map(|(flag, value)| [flag, value]);
+            command.arg("check").args(flags);
+        });
+        for (check, remedy) in HARDLY_MEANT {
+            let line = table.lines().find(|line| line.starts_with(check));
+            let verdict = if warned { "| warn" } else { "| ok" };
+            assert!(
+                line.is_some_and(|line| line.contains(verdict)),
+                "{check}: {table}"
+            );
+            let log = server.log();
+            assert_eq!(log.contains(remedy), warned, "{remedy} in {log}");
+        }
+    }
 }

@@ -141,7 +141,7 @@ impl Attacker {
     }
 
     fn dial(&self, around: &Surroundings<'_>) -> io::Result<Visit> {
-        let mut dial = Dial::new(around.server)?.bind(self.from)?;
+        let mut dial = Dial::new(around.server)?.bind(Some(self.from))?;
         if !self.habits.reads {
             dial = dial.receive_buffer(UNREAD_BYTES)?;
         }

@@ -1,12 +1,13 @@
 //! The thread that serves all attackers: bounded in what it holds, and of little cost beside the server's.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use crate::addresses;
 use crate::attack::attacker::{Attacker, Surroundings};
 use crate::attack::catalog::Attack;
 use crate::attack::counts::AttackCounts;
@@ -136,7 +137,7 @@ fn attackers(forces: &[(Attack, Force)], addresses: u32) -> Vec<(usize, Attacker
     for (at, (_, force)) in forces.iter().enumerate() {
         for place in 0..force.connections {
             let number = attackers.len();
-            let from = address(number as u32 % addresses.max(1));
+            let from = addresses::of_attacker(number as u32 % addresses.max(1));
             let begins = (place as u64 * ARRIVAL) / force.connections as u64;
             let script = (force.script)(place);
             let attacker = Attacker::new(number, from, force.habits, script, begins);
@@ -144,20 +145,4 @@ fn attackers(forces: &[(Attack, Force)], addresses: u32) -> Vec<(usize, Attacker
         }
     }
     attackers
-}
-
-/// The n-th address of strangers: 127.0.0.1 is that of honest users.
-fn address(n: u32) -> IpAddr {
-    Ipv4Addr::from(u32::from(Ipv4Addr::LOCALHOST) + 1 + n).into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn strangers_have_addresses_of_their_own() {
-        assert_eq!(address(0), Ipv4Addr::new(127, 0, 0, 2));
-        assert_eq!(address(254), Ipv4Addr::new(127, 0, 1, 0));
-    }
 }

@@ -1,6 +1,7 @@
 //! What a connection needs to know of a protocol.
 
 use std::io;
+use std::net::IpAddr;
 
 use crate::load::ledger::Ledger;
 use crate::load::link::{Link, Message};
@@ -63,6 +64,8 @@ pub trait Codec {
 /// A connection to be made.
 pub struct Endpoint {
     pub codec: Box<dyn Codec>,
+    /// The address that it is made from; `None`: the one that the system chooses.
+    pub from: Option<IpAddr>,
     /// Whom it speaks for; none if for all.
     pub user: Option<UserNumber>,
     pub sends: bool,
@@ -75,6 +78,7 @@ impl Endpoint {
     pub fn sender(codec: Box<dyn Codec>) -> Self {
         Self {
             codec,
+            from: None,
             user: None,
             sends: true,
             hears: Vec::new(),
@@ -85,6 +89,7 @@ impl Endpoint {
     pub fn listener(codec: Box<dyn Codec>) -> Self {
         Self {
             codec,
+            from: None,
             user: None,
             sends: false,
             hears: vec![0],

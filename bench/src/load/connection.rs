@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 
 use crate::load::codec::{Broken, Codec, Endpoint};
 use crate::load::dial::Dial;
@@ -27,6 +27,7 @@ pub(super) struct Connection {
     /// What its socket is watched for.
     pub(super) interest: Interest,
     codec: Box<dyn Codec>,
+    from: Option<IpAddr>,
     stream: Option<TcpStream>,
     written: usize,
     /// The beginning of what is not whole yet.
@@ -45,6 +46,7 @@ impl Connection {
             broken: false,
             interest: Interest::default(),
             codec: endpoint.codec,
+            from: endpoint.from,
             stream: None,
             written: 0,
             rest: Vec::new(),
@@ -53,7 +55,7 @@ impl Connection {
 
     /// Begins to connect, without waiting for it.
     pub(super) fn open(&mut self, addr: SocketAddr) -> io::Result<&TcpStream> {
-        let stream = Dial::new(addr)?.connect(addr)?;
+        let stream = Dial::new(addr)?.bind(self.from)?.connect(addr)?;
         self.codec.open(&mut self.link);
         Ok(self.stream.insert(stream))
     }

@@ -1,11 +1,11 @@
-//! Connecting without waiting for it.
+//! Connecting, from an address that may be chosen.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, ipproto, sockopt};
 
-/// A socket without a peer yet, that never blocks.
+/// A socket without a peer yet, that does not block.
 pub(crate) struct Dial(TcpStream);
 
 impl Dial {
@@ -23,9 +23,11 @@ impl Dial {
         Ok(Self(socket.into()))
     }
 
-    /// Calls from this address of the machine, instead of the one that the system would choose.
-    pub(crate) fn bind(self, from: IpAddr) -> io::Result<Self> {
-        bind(&self.0, &SocketAddr::new(from, 0))?;
+    /// Calls from this address of the machine; `None`: from the one that the system chooses.
+    pub(crate) fn bind(self, from: Option<IpAddr>) -> io::Result<Self> {
+        if let Some(from) = from {
+            bind(&self.0, &SocketAddr::new(from, 0))?;
+        }
         Ok(self)
     }
 
@@ -41,5 +43,12 @@ impl Dial {
             Ok(()) | Err(rustix::io::Errno::INPROGRESS) => Ok(self.0),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Connects, and waits for it; the socket blocks from then on.
+    pub(crate) fn connect_and_wait(self, addr: SocketAddr) -> io::Result<TcpStream> {
+        self.0.set_nonblocking(false)?;
+        connect(&self.0, &addr)?;
+        Ok(self.0)
     }
 }

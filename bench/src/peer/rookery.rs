@@ -37,15 +37,14 @@ pub struct Rookery {
 }
 
 impl Rookery {
-    fn posting(&self) -> Endpoint {
+    /// The n-th connection that sends for all.
+    fn posting(&self, n: usize) -> Endpoint {
         let options = &self.options;
         let world = Arc::clone(&self.world);
         let codec = HttpCodec::new(world, self.target.host(), options.size, options.client_ids);
         Endpoint {
-            codec: Box::new(codec),
-            user: None,
-            sends: true,
-            hears: Vec::new(),
+            from: self.target.users_from.of_user(n),
+            ..Endpoint::sender(Box::new(codec))
         }
     }
 
@@ -56,6 +55,7 @@ impl Rookery {
             let codec = WsCodec::new(world, self.target.host(), user, self.options.clone());
             Endpoint {
                 codec: Box::new(codec),
+                from: self.target.users_from.of_user(user as usize),
                 user: Some(user),
                 sends: user < senders as UserNumber,
                 hears,
@@ -84,7 +84,7 @@ impl Peer for Rookery {
     fn endpoints(&self) -> Vec<Endpoint> {
         match self.via {
             Via::Http => (0..self.senders)
-                .map(|_| self.posting())
+                .map(|n| self.posting(n))
                 .chain(self.sockets(self.listeners, 0))
                 .collect(),
             Via::Ws => self

@@ -91,12 +91,7 @@ impl Peer for Reader {
     fn endpoints(&self) -> Vec<Endpoint> {
         let codec = || HistoryCodec::new(self.world(), self.room.target.host(), self.pages);
         (0..self.connections)
-            .map(|_| Endpoint {
-                codec: Box::new(codec()),
-                user: None,
-                sends: true,
-                hears: Vec::new(),
-            })
+            .map(|_| Endpoint::sender(Box::new(codec())))
             .collect()
     }
 

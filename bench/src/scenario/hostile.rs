@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::measure;
 use super::rooms::{Shape, many_rooms};
+use crate::addresses::Addresses;
 use crate::attack::catalog::Attack;
 use crate::attack::foothold::Foothold;
 use crate::attack::script::Force;
@@ -41,9 +42,13 @@ pub(super) fn run(args: &Args) -> Result<Vec<Report>, BenchError> {
             "attackers come from 127.0.0.2 and on: the server must listen on 127.0.0.1",
         ));
     }
+    let home = Target {
+        users_from: Addresses::Strangers,
+        ..target.clone()
+    };
     let honest = Rookery {
         senders: args.senders as usize,
-        ..many_rooms(shape(args), &args.common, &args.messages)?
+        ..many_rooms(home, shape(args), &args.common, &args.messages)?
     };
     let plan = Plan {
         pace: Pace::PerSecond(args.rate),
@@ -59,7 +64,7 @@ pub(super) fn run(args: &Args) -> Result<Vec<Report>, BenchError> {
     };
     let decoy = Target {
         addr: resolve(url)?,
-        auth: Auth::Token,
+        ..target.clone()
     };
     let beside = measure("decoy", &decoy)?;
     let mut under = measure("target", &target)?;
@@ -91,8 +96,7 @@ fn once(
     let worker = measure::open(honest, &progress)?;
     let title = format!("hostile (at {attacked})");
     let monitor = Monitor::start(progress, honest.watched(), title);
-    let names = honest.world.users.iter().map(|user| user.name.clone());
-    let logins = HonestLogins::start(honest.addr(), names.collect());
+    let logins = HonestLogins::start(&honest.target, &honest.world.users);
     let swarm = Swarm::start(foothold.server, &forces(foothold, args), args.addresses);
     let outcome = worker.run(plan);
     let logins = logins.finish();

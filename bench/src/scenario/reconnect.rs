@@ -16,7 +16,7 @@ pub(super) fn run(args: &Reconnect) -> Result<Vec<Report>, BenchError> {
     };
     let peer = Rookery {
         senders: args.senders as usize,
-        ..many_rooms(shape, &args.common, &args.messages)?
+        ..many_rooms(args.common.target()?, shape, &args.common, &args.messages)?
     };
     let common = &args.common;
     let plan = Plan {

@@ -9,6 +9,7 @@ use crate::load::run::Plan;
 use crate::load::ws::WsOptions;
 use crate::peer::rookery::{Rookery, Via};
 use crate::report::Report;
+use crate::setup::Target;
 use crate::world::{UserNumber, World};
 
 /// How many rooms, of whom.
@@ -26,7 +27,8 @@ pub(super) fn run(args: &Rooms) -> Result<Vec<Report>, BenchError> {
         users: args.listeners,
     };
     let load = &args.load;
-    let peer = many_rooms(shape, &args.common, &load.messages)?;
+    let target = args.common.target()?;
+    let peer = many_rooms(target, shape, &args.common, &load.messages)?;
     let peer = match load.via {
         Via::Http => Rookery {
             senders: load.senders.unwrap_or(hot_room::SENDERS_HTTP) as usize,
@@ -43,6 +45,7 @@ pub(super) fn run(args: &Rooms) -> Result<Vec<Report>, BenchError> {
 
 /// Rooms whose members are all connected, and one connection that posts.
 pub(super) fn many_rooms(
+    target: Target,
     shape: Shape,
     common: &Common,
     messages: &Messages,
@@ -52,7 +55,6 @@ pub(super) fn many_rooms(
             "a room can't have more members than there are listeners; say --listeners N",
         ));
     }
-    let target = common.target()?;
     let users = target.create_users(shape.users as usize)?;
     let rooms = target.create_rooms(&users, &memberships(shape), shape.members as usize)?;
     Ok(Rookery {

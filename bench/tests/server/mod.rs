@@ -3,6 +3,7 @@
 
 #![allow(clippy::print_stderr, reason = "a skipped test says so")]
 
+use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -13,6 +14,8 @@ use rookery_bench::http;
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// What the server says, in its directory.
+pub(crate) const LOG: &str = "server.log";
 const READY_WITHIN: Duration = Duration::from_secs(30);
 
 /// A server of this machine, until it is dropped.
@@ -35,7 +38,7 @@ impl Server {
             .arg("--data-dir")
             .arg(data_dir)
             .current_dir(data_dir)
-            .stderr(Stdio::null())
+            .stderr(File::create(data_dir.join(LOG)).ok()?)
             .spawn()
             .ok()?;
         Some(Self { child, addr })

@@ -83,6 +83,7 @@ pub enum Notice {
         reason: String,
     },
     /// A request named its client, and came from no trusted proxy: what it says was ignored, here and from now on.
+    /// A shard says so of the first.
     UntrustedForward { peer: IpAddr },
     /// For the security log.
     Security(SecurityEvent),

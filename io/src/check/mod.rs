@@ -5,8 +5,10 @@ mod backends;
 mod disk;
 mod finding;
 mod host;
+mod operator_token;
 mod preflight;
 mod secret;
+mod settings;
 
 use std::{fmt, iter};
 
@@ -52,12 +54,21 @@ impl fmt::Display for Report {
     }
 }
 
-/// Looks at the host, the disk, the token secret and the backends of a configuration. Takes a few seconds at most, and
+/// What is allowed and hardly meant: a start says it as well.
+pub fn warnings(config: &Config) -> impl Iterator<Item = Finding> {
+    let findings = settings::findings(config).into_iter();
+    findings.filter(|finding| finding.verdict == Verdict::Warn)
+}
+
+/// Looks at the host, the disk, the files of secrets, the settings and the backends of a configuration. Takes a few seconds at most, and
 /// leaves nothing behind.
 pub fn run(config: &Config) -> Report {
     let mut findings = host::findings(config.placement.shards.len());
     findings.extend(disk::findings(&config.data_dir));
     findings.push(secret::finding(&config.token_secret_file));
+    let operator_token = config.operator_token_file.as_deref();
+    findings.extend(operator_token.map(operator_token::finding));
+    findings.extend(settings::findings(config));
     findings.extend(backends::findings(config));
     Report { findings }
 }
@@ -94,6 +105,7 @@ mod tests {
             "open files",
             "fsync latency",
             "token secret",
+            "registration",
             "log",
         ] {
             assert!(checks.contains(&check), "{checks:?}");

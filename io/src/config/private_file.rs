@@ -10,6 +10,8 @@ use std::{
 
 use rustix::process::geteuid;
 
+use crate::vital::{EXIT_FAILURE, EXIT_USAGE, Failure};
+
 /// Permissions that would let others than the owner read or change the file.
 const MODE_OTHERS: u32 = 0o077;
 /// Permissions that are too many even for a file of root's, who may let a service's group read it: systemd's
@@ -114,6 +116,20 @@ impl<F: Display> PrivateFileError<F> {
     }
 }
 
+impl<F: Display> Failure for PrivateFileError<F> {
+    /// Which file is named, whose it is, and what it holds are settings. That a disk is full, say, is not.
+    fn exit_code(&self) -> u8 {
+        use io::ErrorKind::{IsADirectory, NotADirectory, NotFound, PermissionDenied};
+        match &self.fault {
+            Fault::Exposed(_) | Fault::Content(_) => EXIT_USAGE,
+            Fault::Io { source, .. } => match source.kind() {
+                NotFound | PermissionDenied | IsADirectory | NotADirectory => EXIT_USAGE,
+                _ => EXIT_FAILURE,
+            },
+        }
+    }
+}
+
 const fn judge(mode: u32, owner: u32, ours: u32) -> Option<Exposure> {
     if owner != ours && owner != ROOT {
         return Some(Exposure::Owner { owner, ours });
@@ -147,6 +163,21 @@ mod tests {
             assert_eq!(exposed(ROOT), of_root, "{mode:o}");
             assert_eq!(exposed(own), of_ours, "{mode:o}");
         }
+    }
+
+    #[test]
+    fn a_restart_changes_nothing_about_which_file_was_named() {
+        let missing = Path::new("/nowhere/at/all");
+        let private = PrivateFile {
+            what: "token",
+            path: missing,
+            remedy: "name another",
+        };
+        let code = |error: PrivateFileError<&str>| error.exit_code();
+        assert_eq!(private.open().map(|_| ()).map_err(code), Err(EXIT_USAGE));
+        assert_eq!(code(private.refuse("too short")), EXIT_USAGE);
+        let full = io::ErrorKind::StorageFull.into();
+        assert_eq!(code(private.unreadable(full)), EXIT_FAILURE);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use rookery_schema::Offset;
 use rookery_schema::format::{NEWEST, OLDEST};
 
 use crate::embedded::version_for;
-use crate::vital::Failure;
+use crate::vital::{EXIT_FAILURE, EXIT_USAGE, Failure};
 
 /// The embedded log can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -94,4 +94,11 @@ fn partition_dir(file: &Path) -> &Path {
     file.parent().unwrap_or(file)
 }
 
-impl Failure for LogError {}
+impl Failure for LogError {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Partitions { .. } => EXIT_USAGE,
+            _ => EXIT_FAILURE,
+        }
+    }
+}

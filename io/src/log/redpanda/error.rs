@@ -5,7 +5,7 @@ use std::io;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rookery_schema::{Offset, PartitionId};
 
-use crate::vital::{EXIT_FAILURE, EXIT_UNAVAILABLE, Failure};
+use crate::vital::{EXIT_FAILURE, EXIT_UNAVAILABLE, EXIT_USAGE, Failure};
 
 /// The redpanda log can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -109,9 +109,10 @@ pub enum RedpandaError {
 
 impl Failure for RedpandaError {
     /// Another one for a lost claim: a supervisor that restarts this server would have it claim the topic back.
-    fn exit_code(&self) -> i32 {
+    fn exit_code(&self) -> u8 {
         match self {
             Self::Claimed { .. } => EXIT_UNAVAILABLE,
+            Self::Partitions { .. } => EXIT_USAGE,
             _ => EXIT_FAILURE,
         }
     }

@@ -1,9 +1,10 @@
 //! The round: everything that a shard does for all of its connections at once.
 
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -161,11 +162,7 @@ fn report(notice: Notice) {
             reason,
             "a record of the log could not be understood and was passed over"
         ),
-        Notice::UntrustedForward { peer } => tracing::warn!(
-            %peer,
-            "a request names its client, and its peer is no trusted proxy: if it is one, add it to --trusted-proxies; \
-             until then all of its clients count as one"
-        ),
+        Notice::UntrustedForward { peer } => report_untrusted_forward(peer),
         Notice::Security(event) => report_security(&event),
         Notice::SecurityLeftOut { act, count } => tracing::warn!(
             target: SECURITY,
@@ -177,6 +174,18 @@ fn report(notice: Notice) {
             what,
             "a bug in this program: please report this line; rookery_bugs_total counts how often"
         ),
+    }
+}
+
+/// Every shard tells of its first one, and the process of the first of all.
+fn report_untrusted_forward(peer: IpAddr) {
+    static TOLD: AtomicBool = AtomicBool::new(false);
+    if !TOLD.swap(true, Ordering::Relaxed) {
+        tracing::warn!(
+            %peer,
+            "a request names its client, and its peer is no trusted proxy: if it is one, add it to --trusted-proxies; \
+             until then all of its clients count as one"
+        );
     }
 }
 

@@ -5,7 +5,7 @@ use std::io;
 use uuid::Uuid;
 
 use crate::config::CredentialsError;
-use crate::vital::Failure;
+use crate::vital::{EXIT_FAILURE, Failure};
 
 /// The store can't be used. Where it merely doesn't answer, it is waited for instead.
 #[derive(Debug, thiserror::Error)]
@@ -73,4 +73,11 @@ pub enum ScyllaError {
     Thread(io::Error),
 }
 
-impl Failure for ScyllaError {}
+impl Failure for ScyllaError {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Credentials(error) => error.exit_code(),
+            _ => EXIT_FAILURE,
+        }
+    }
+}
