@@ -382,7 +382,7 @@ impl Parts<'_> {
     }
 
     fn command(&mut self, asker: Asker, command: Command, cx: &mut Context<'_>) {
-        if self.mesh_full && command.changes() {
+        if self.mesh_full && command.changes() && !command.ends_what_was_begun() {
             return cx.refuse(asker, Problem::MESH_FULL);
         }
         match command {

@@ -73,7 +73,6 @@ impl Audit {
             | Outcome::Page { .. }
             | Outcome::Activity(_)
             | Outcome::Summary(_)
-            | Outcome::InviteSpent { .. }
             | Outcome::Metrics(_)
             | Outcome::Elsewhere => {}
         }

@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::http::Status;
 use crate::ids::Invite;
 use crate::mesh::problem::Problem;
-use crate::mesh::{Command, NewPassword, UserCommand};
+use crate::mesh::{Command, NewPassword, Right, UserCommand};
 
 #[derive(Deserialize)]
 struct NewPasswordFields<'a> {
@@ -44,7 +44,7 @@ impl Api<'_> {
     /// Creates a user, whoever else may register. No limit counts an operator.
     pub(super) fn create_user(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
         let client = call.client(cx);
-        let (username, command) = self.registration(call, client, None)?;
+        let (username, command) = self.registration(call, client, Right::Operator)?;
         let command = Command::Name(username, command);
         Ok(Action::ask(command, ReplyTo::Plain))
     }
