@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use rookery_schema::{SessionId, Timestamp, UserId};
+use rookery_schema::{SessionId, UserId};
 use serde::Deserialize;
 
 use crate::api::body::{as_json, fields};
@@ -67,7 +67,7 @@ impl Api<'_> {
         }
         let invite = Invite {
             invite_id: SessionId::random(cx.random()),
-            expires_at: Timestamp::from_millis((cx.now.latest_wall.seconds() + seconds) * 1000),
+            expires_at: self.gate.expiry_of_invite(seconds, cx.now.latest_wall),
         };
         let code = self.gate.issue_invite(invite).ok_or(Problem::LOGIN_BUSY)?;
         let expires_at = invite.expires_at;

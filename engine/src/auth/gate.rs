@@ -131,10 +131,7 @@ impl Gate {
     }
 
     /// What may say who calls, in this mode: `Authorization`, else each `Cookie`.
-    fn credentials<'a>(
-        &self,
-        request: &'a Request,
-    ) -> impl Iterator<Item = Credentials<&'a [u8]>> {
+    fn credentials<'a>(&self, request: &'a Request) -> impl Iterator<Item = Credentials<&'a [u8]>> {
         let bearer = self.bearer(request);
         let cookies = bearer.is_none().then(|| request.headers("cookie"));
         let cookies = cookies.into_iter().flatten().map(Credentials::Cookie);
@@ -239,6 +236,13 @@ impl Gate {
         let ended = ended_until.max(self.ended_users.all_until()).millis();
         let least = (from + SESSION_MILLIS).max(ended + 1);
         Timestamp::from_millis(least.next_multiple_of(TOKEN_MILLIS))
+    }
+
+    /// When an invite of this moment expires that is to live for so many seconds. As for logins, it is not among those
+    /// that a clock which was ahead left behind.
+    pub(crate) fn expiry_of_invite(&self, seconds: u64, now: Timestamp) -> Timestamp {
+        let from = now.max(self.ended.all_until());
+        Timestamp::from_millis((from.seconds() + seconds) * 1000)
     }
 
     /// No session up to this moment expires later, but for those of users whose sessions were ended before.
