@@ -253,7 +253,7 @@ impl Parts<'_> {
             }
             Input::Finished { conn } => self.connections.finished(conn, cx),
             Input::Gone { conn } => {
-                if let Some(user_id) = self.connections.remove(conn) {
+                if let Some(user_id) = self.connections.remove(conn, cx) {
                     self.home.disconnect(user_id, conn);
                 }
             }

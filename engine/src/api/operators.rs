@@ -35,7 +35,7 @@ const INVITE_SECONDS_MAX: u64 = 30 * 24 * 3600;
 impl Api<'_> {
     /// Refuses a call that no operator makes.
     pub(super) fn check_operator(self, call: &Call<'_>) -> Result<(), Problem> {
-        match self.gate.is_by_operator(call.request) {
+        match call.is_by_operator {
             true => Ok(()),
             false => Err(self.unauthenticated(call.request)),
         }

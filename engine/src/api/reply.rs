@@ -5,6 +5,7 @@ use rookery_schema::event::{put_json_text, put_user_ids};
 
 use crate::api::audit::Audit;
 use crate::auth::cookies::Cookies;
+use crate::context::Context;
 use crate::http::{HttpDate, Refusal, ResponseHead, Status, Version, write_response};
 use crate::limits::Limit;
 use crate::mesh::NotAdmitted;
@@ -66,6 +67,24 @@ pub(crate) enum ReplyTo {
     User,
     /// A page of users, at most so many of those that were read, with the link as above.
     Users { path: String, limit: usize },
+}
+
+impl ReplyTo {
+    /// The reply to a request that was not answered in time; if it `changes` something, its outcome is unknown.
+    pub(crate) fn overdue(&self, changes: bool, cx: &mut Context<'_>) -> Reply {
+        let problem = Problem::overdue(changes);
+        if let Self::Audited(audit) = self {
+            audit.refused_with(&problem, cx);
+        }
+        Reply::problem(&problem)
+    }
+
+    /// The client has gone before it was answered.
+    pub(crate) fn unanswered(&self, cx: &mut Context<'_>) {
+        if let Self::Audited(audit) = self {
+            audit.unanswered(cx);
+        }
+    }
 }
 
 impl Reply {

@@ -89,6 +89,12 @@ impl Replies {
         Some(std::mem::replace(&mut waiting.to, ReplyTo::Plain))
     }
 
+    /// What the replies depend on of requests that are not answered.
+    pub(super) fn unanswered_to(&self) -> impl Iterator<Item = &ReplyTo> {
+        let unanswered = self.waiting.iter().filter(|it| it.reply.is_none());
+        unanswered.map(|it| &it.to)
+    }
+
     /// Notes a reply; true where it is the next to be written.
     pub(super) fn set(&mut self, ticket: u64, reply: Reply) -> bool {
         let is_next = ticket == self.first_ticket;
