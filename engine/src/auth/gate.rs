@@ -72,7 +72,7 @@ impl Gate {
             operators: config
                 .operator_token
                 .as_deref()
-                .map(|token| OperatorToken::new(token, config.ticket_keys.signing())),
+                .map(|token| OperatorToken::new(token.as_ref(), config.ticket_keys.clone())),
             ended_users: EndedUsers::default(),
             ended: Revoked::default(),
             cookies: Cookies::new(config.is_secure()),

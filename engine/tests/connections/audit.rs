@@ -1,5 +1,6 @@
 //! What the security log tells where an answer comes late, or finds nobody.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rookery_engine::config::AuthMode;
@@ -15,7 +16,7 @@ const TOKEN: &str = "a token of an operator, for tests";
 
 fn host() -> Host {
     Host::with(AuthMode::Token, |config| {
-        config.operator_token = Some(TOKEN.into());
+        config.operator_token = Some(Arc::new(TOKEN));
     })
 }
 

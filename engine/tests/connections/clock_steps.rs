@@ -1,5 +1,6 @@
 //! Which logins are good when the wall clock is set.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rookery_engine::config::{AuthMode, RegistrationMode};
@@ -84,7 +85,7 @@ const OPERATOR: &str = "a token of an operator, for tests";
 #[test]
 fn an_invite_of_a_store_that_was_ahead_can_be_used() {
     let mut host = Host::with(AuthMode::Token, |config| {
-        config.operator_token = Some(OPERATOR.into());
+        config.operator_token = Some(Arc::new(OPERATOR));
         config.registration = RegistrationMode::Invite;
     });
     found_ahead(&mut host);
