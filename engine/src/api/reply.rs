@@ -24,7 +24,7 @@ type Fields = &'static [(&'static str, &'static str)];
 
 /// What a browser may do with a reply that depends on its caller, and holds what users wrote: nothing but hand it to
 /// the page that asked, now.
-const JSON_GUARDS: Fields = &[
+const GUARDS: Fields = &[
     ("Cache-Control", "no-store"),
     ("X-Content-Type-Options", "nosniff"),
     ("Content-Security-Policy", "default-src 'none'"),
@@ -126,7 +126,7 @@ impl Reply {
     }
 
     pub(crate) fn json(status: Status, body: Vec<u8>) -> Self {
-        Self::new(status, JSON, JSON_GUARDS, body)
+        Self::new(status, JSON, GUARDS, body)
     }
 
     /// The acknowledgement of a message. It holds nothing that somebody wrote, and answers a `POST`, which no cache
@@ -224,7 +224,7 @@ impl Reply {
         Self {
             refusal: Some(code),
             limit,
-            ..Self::new(status, PROBLEM_JSON, JSON_GUARDS, body)
+            ..Self::new(status, PROBLEM_JSON, GUARDS, body)
         }
     }
 }
@@ -256,7 +256,9 @@ pub(super) fn problem_without_login(problem: &Problem, cookies: Cookies) -> Repl
 
 /// The reply to a logout: takes the cookies back.
 pub(super) fn logout_reply(cookies: Cookies) -> Reply {
-    let mut reply = Reply::no_content();
-    reply.extra = cookies.expire();
-    reply
+    Reply {
+        extra: cookies.expire(),
+        guards: GUARDS,
+        ..Reply::no_content()
+    }
 }

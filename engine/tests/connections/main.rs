@@ -9,6 +9,7 @@ mod bugs;
 mod callers;
 mod clock_steps;
 mod deadlines;
+mod documented;
 mod endings;
 mod held;
 mod host;
