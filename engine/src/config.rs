@@ -48,7 +48,7 @@ pub struct ShardConfig {
     /// Who may register.
     pub registration: RegistrationMode,
     /// What operators call with; without it their calls are not served.
-    pub operator_token: Option<Vec<u8>>,
+    pub operator_token: Option<Key>,
     /// Whose word on where a request comes from counts.
     pub proxies: Proxies,
     /// Batches that a log lane may hold per partition before more are gathered here instead.

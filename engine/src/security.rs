@@ -14,15 +14,19 @@ const LINES_PER_SECOND: u64 = 1;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SecurityEvent {
     pub act: Act,
-    /// `done`, or the limit that was met, or else the code of the refusal.
+    /// What came of it, in a word: `asked` of what is not answered yet, `done`, `unknown` of what may have been done,
+    /// `unanswered` where nobody was left to be told, the limit that was met, or else the code of the refusal.
     pub outcome: &'static str,
     /// The user concerned, where they are known.
     pub user_id: Option<UserId>,
     pub network: Network,
 }
 
-/// The outcome of an act that was not refused.
+/// What came of acts that were not refused. See [`SecurityEvent::outcome`].
+pub(crate) const ASKED: &str = "asked";
 pub(crate) const DONE: &str = "done";
+pub(crate) const UNKNOWN: &str = "unknown";
+pub(crate) const UNANSWERED: &str = "unanswered";
 
 /// What can be tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,6 +35,10 @@ pub enum Act {
     Register,
     /// A page of another origin acts for its visitor.
     ForeignOrigin,
+    /// A request is for a host that is not this server's.
+    ForeignHost,
+    /// Somebody without an operator's token makes an operator's call.
+    OperatorAttempt,
     /// An operator makes an invite.
     MakeInvite,
     /// An operator creates a user.
@@ -42,8 +50,20 @@ pub enum Act {
 }
 
 impl Act {
-    /// How many kinds there are.
-    const COUNT: usize = 7;
+    /// How many kinds anybody can try.
+    const OPEN_COUNT: usize = 5;
+
+    /// Whether it takes an operator's token.
+    pub(crate) const fn is_by_operator(self) -> bool {
+        match self {
+            Self::MakeInvite | Self::CreateUser | Self::SetPassword | Self::DeleteUser => true,
+            Self::LogIn
+            | Self::Register
+            | Self::ForeignOrigin
+            | Self::ForeignHost
+            | Self::OperatorAttempt => false,
+        }
+    }
 
     /// As log and metrics call it.
     pub const fn name(self) -> &'static str {
@@ -51,6 +71,8 @@ impl Act {
             Self::LogIn => "login",
             Self::Register => "registration",
             Self::ForeignOrigin => "foreign_origin",
+            Self::ForeignHost => "foreign_host",
+            Self::OperatorAttempt => "operator_attempt",
             Self::MakeInvite => "operator_made_invite",
             Self::CreateUser => "operator_created_user",
             Self::SetPassword => "operator_set_password",
@@ -59,8 +81,8 @@ impl Act {
     }
 }
 
-/// Decides which events are told. Each kind of act has lines of its own, so that failed logins can't hide what an
-/// operator did.
+/// Decides which events are told: all that operators do, who are trusted with the log too; and of all else so many
+/// lines for each kind of act, so that a flood of one hides no other.
 #[derive(Debug)]
 pub(crate) struct SecurityLog {
     lines: Buckets<Act>,
@@ -71,7 +93,7 @@ pub(crate) struct SecurityLog {
 impl Default for SecurityLog {
     fn default() -> Self {
         Self {
-            lines: Buckets::new(Act::COUNT),
+            lines: Buckets::new(Act::OPEN_COUNT),
             left_out: Map::default(),
         }
     }
@@ -80,7 +102,7 @@ impl Default for SecurityLog {
 impl SecurityLog {
     /// Whether an event is told. If not, it is counted.
     pub(crate) fn admits(&mut self, act: Act, now_micros: u64) -> bool {
-        let admitted = self.spend(act, now_micros);
+        let admitted = act.is_by_operator() || self.spend(act, now_micros);
         if !admitted {
             *self.left_out.entry(act).or_default() += 1;
         }
@@ -111,11 +133,19 @@ mod tests {
         let mut log = SecurityLog::default();
         let told = (0..1000).filter(|_| log.admits(Act::LogIn, 0)).count();
         assert_eq!(told as u64, LINES_BURST);
-        assert!(log.admits(Act::CreateUser, 0));
+        assert!(log.admits(Act::Register, 0));
         assert_eq!(log.take_left_out(0), None);
         let left_out = Some((Act::LogIn, 1000 - LINES_BURST));
         assert_eq!(log.take_left_out(1_000_000), left_out);
         assert_eq!(log.take_left_out(60_000_000), None);
         assert!(log.admits(Act::LogIn, 60_000_000));
+    }
+
+    #[test]
+    fn all_that_operators_do_is_told() {
+        let mut log = SecurityLog::default();
+        let attempts = (0..1000).filter(|_| log.admits(Act::OperatorAttempt, 0));
+        assert_eq!(attempts.count() as u64, LINES_BURST);
+        assert!((0..1000).all(|_| log.admits(Act::DeleteUser, 0)));
     }
 }

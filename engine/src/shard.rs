@@ -249,7 +249,7 @@ impl Parts<'_> {
             }
             Input::Finished { conn } => self.connections.finished(conn, cx),
             Input::Gone { conn } => {
-                if let Some(user_id) = self.connections.remove(conn) {
+                if let Some(user_id) = self.connections.remove(conn, cx) {
                     self.home.disconnect(user_id, conn);
                 }
             }
@@ -378,7 +378,7 @@ impl Parts<'_> {
     }
 
     fn command(&mut self, asker: Asker, command: Command, cx: &mut Context<'_>) {
-        if self.mesh_full && command.changes() {
+        if self.mesh_full && command.changes() && !command.ends_what_was_begun() {
             return cx.refuse(asker, Problem::MESH_FULL);
         }
         match command {

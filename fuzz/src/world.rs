@@ -1,5 +1,7 @@
 //! A shard by itself, in trust mode, with a log and a store that do at once what they are asked for.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use rookery_engine::config::ShardConfig;
 use rookery_engine::effect::{Notice, Turn};
@@ -38,7 +40,7 @@ impl Default for World {
     /// A shard that serves, where a user has a chat.
     fn default() -> Self {
         let config = ShardConfig {
-            operator_token: Some(OPERATOR_TOKEN.into()),
+            operator_token: Some(Arc::new(OPERATOR_TOKEN)),
             ..host::config(ShardId(0), host::routing(1, 1))
         };
         let mut world = Self {

@@ -1,9 +1,10 @@
 //! Memory for keys: in no core dump, and wiped when it is given back.
 
-use std::io;
-use std::ops::{Deref, DerefMut};
+use std::io::{self, Read};
+use std::ops::{Deref, DerefMut, Range};
 use std::ptr::{self, NonNull};
 use std::slice;
+use std::sync::Arc;
 
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 
@@ -30,6 +31,38 @@ impl SecretMemory {
         // SAFETY: the range is the mapping, and the advice changes nothing about its content.
         unsafe { madvise(pages, bytes, Advice::LinuxDontDump) }?;
         Ok(memory)
+    }
+}
+
+impl SecretMemory {
+    /// All that a file has, and how many bytes that are. They fill the memory only if there are more than `bytes_max`.
+    ///
+    /// # Errors
+    /// The file can't be read, or the kernel has no memory.
+    pub(crate) fn read(mut file: impl Read, bytes_max: usize) -> io::Result<(Self, usize)> {
+        let mut content = Self::new(bytes_max + 1)?;
+        let mut bytes = 0;
+        loop {
+            match file.read(&mut content[bytes..]) {
+                Ok(0) => return Ok((content, bytes)),
+                Ok(more) => bytes += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// A part of such memory, where it was read to.
+#[derive(Clone)]
+pub(crate) struct SecretPart {
+    pub(crate) whole: Arc<SecretMemory>,
+    pub(crate) range: Range<usize>,
+}
+
+impl AsRef<[u8]> for SecretPart {
+    fn as_ref(&self) -> &[u8] {
+        &self.whole[self.range.clone()]
     }
 }
 

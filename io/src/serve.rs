@@ -128,7 +128,7 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
             config::RegistrationMode::Invite => RegistrationMode::Invite,
             config::RegistrationMode::Closed => RegistrationMode::Closed,
         },
-        operator_token: operator_token.map(|token| token.expose().to_vec()),
+        operator_token,
         connections_per_address: match (config.connections_per_address, config.auth) {
             (Some(max), _) => PerAddress::Max(max),
             (None, config::AuthMode::Token) => PerAddress::Share,

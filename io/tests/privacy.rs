@@ -6,7 +6,7 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 
 use support::{Api, Options, Server};
@@ -70,6 +70,70 @@ fn it_leaves_no_core_dump() {
     let line = line.unwrap();
     assert_eq!(line.split_whitespace().nth(4), Some("0"), "{line}");
     assert_eq!(line.split_whitespace().nth(5), Some("0"), "{line}");
+}
+
+/// The mappings of a process that hold something, and that a core dump would show: where they begin and end.
+fn dumped(smaps: &str) -> Vec<(u64, u64)> {
+    let mut found = Vec::new();
+    let mut mapping = None;
+    for line in smaps.lines() {
+        let range = line
+            .split_whitespace()
+            .next()
+            .and_then(|it| it.split_once('-'));
+        if let Some((start, end)) = range {
+            let number = |text| u64::from_str_radix(text, 16).unwrap();
+            mapping = Some((number(start), number(end)));
+        } else if line.starts_with("Rss:") && line.ends_with(" 0 kB") {
+            mapping = None;
+        } else if line.starts_with("VmFlags:") && !line.split(' ').any(|flag| flag == "dd") {
+            found.extend(mapping);
+        }
+    }
+    found
+}
+
+#[test]
+fn its_secrets_are_in_no_memory_that_a_dump_would_show() {
+    const KEY: &[u8] = b"Zq8-a-key-of-tokens-that-is-nowhere-else-Zq8";
+    const OPERATOR: &[u8] = b"Xv7-an-operator-s-token-that-is-nowhere-else-Xv7";
+    let root = tempfile::tempdir().unwrap();
+    let file = |name: &str, content: &[u8]| {
+        let path = root.path().join(name);
+        fs::write(&path, content).unwrap();
+        set_mode(&path, 0o600);
+        path
+    };
+    let server = Options::embedded(&root.path().join("data"))
+        .flag("--token-secret-file", file("key", KEY).display())
+        .flag(
+            "--operator-token-file",
+            file("operator", OPERATOR).display(),
+        )
+        .with_admin()
+        .start();
+    let smaps = fs::read_to_string(format!("/proc/{}/smaps", server.id())).unwrap();
+    let Ok(memory) = fs::File::open(format!("/proc/{}/mem", server.id())) else {
+        return eprintln!("SKIPPED: may not read the server's memory");
+    };
+    let mut looked_at = 0;
+    for (start, end) in dumped(&smaps) {
+        let mut bytes = vec![0; (end - start) as usize];
+        // Some of the kernel's own can't be read.
+        if memory.read_exact_at(&mut bytes, start).is_err() {
+            continue;
+        }
+        looked_at += bytes.len();
+        let is_secret = |at: &usize| {
+            [KEY, OPERATOR]
+                .iter()
+                .any(|it| bytes[*at..].starts_with(it))
+        };
+        let mut begins =
+            (0..bytes.len()).filter(|at| bytes[*at] == KEY[0] || bytes[*at] == OPERATOR[0]);
+        assert_eq!(begins.find(is_secret), None, "in {start:x}-{end:x}");
+    }
+    assert!(looked_at > 1 << 20, "{looked_at} bytes");
 }
 
 #[test]

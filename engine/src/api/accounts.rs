@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::ids::Invite;
 use crate::limits::Client;
 use crate::mesh::problem::Problem;
-use crate::mesh::{AddressCommand, Command, NameCommand};
+use crate::mesh::{AddressCommand, Command, NameCommand, Right};
 use crate::passwords::check_new_password;
 
 #[derive(Deserialize)]
@@ -32,13 +32,13 @@ struct Invitation<'a> {
 
 impl Api<'_> {
     pub(super) fn register(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
-        let invite = match cx.config.registration {
-            RegistrationMode::Open => None,
-            RegistrationMode::Invite => Some(self.invite(call, cx)?),
+        let right = match cx.config.registration {
+            RegistrationMode::Open => Right::Open,
+            RegistrationMode::Invite => Right::Invite(Box::new(self.invite(call, cx)?)),
             RegistrationMode::Closed => return Err(Problem::REGISTRATION_CLOSED),
         };
         let client = call.client(cx);
-        let (username, command) = self.registration(call, client, invite)?;
+        let (username, command) = self.registration(call, client, right)?;
         Ok(self.ask_of_name(username, command, client))
     }
 
@@ -57,7 +57,7 @@ impl Api<'_> {
         self,
         call: &Call<'_>,
         client: Client,
-        invite: Option<Invite>,
+        right: Right,
     ) -> Result<(Box<str>, NameCommand), Problem> {
         let json = as_json(call.request)?;
         let credentials: Credentials<'_> = fields(&json)?;
@@ -69,7 +69,7 @@ impl Api<'_> {
         let command = NameCommand::Register {
             password,
             network: client.network,
-            invite: invite.map(Box::new),
+            right,
         };
         Ok((username, command))
     }

@@ -8,7 +8,7 @@ use crate::http::Status;
 use crate::limits::Network;
 use crate::mesh::problem::Problem;
 use crate::mesh::{Created, Outcome};
-use crate::security::{Act, DONE, SecurityEvent};
+use crate::security::{ASKED, Act, DONE, SecurityEvent, UNANSWERED, UNKNOWN};
 
 /// A call that the security log tells of.
 #[derive(Clone, Copy, Debug)]
@@ -23,10 +23,14 @@ impl Audit {
     /// A call of an endpoint, where it is one that is told of.
     pub(super) fn of(
         endpoint: Endpoint,
+        is_by_operator: bool,
         user_id: Option<UserId>,
         network: impl FnOnce() -> Network,
     ) -> Option<Self> {
-        let act = act_of(endpoint)?;
+        let act = match endpoint.is_for_operators() && !is_by_operator {
+            true => Act::OperatorAttempt,
+            false => act_of(endpoint)?,
+        };
         Some(Self {
             act,
             user_id,
@@ -34,18 +38,35 @@ impl Audit {
         })
     }
 
-    /// A call from a page of another origin.
-    pub(super) const fn of_foreign_origin(network: Network) -> Self {
-        Self {
-            act: Act::ForeignOrigin,
+    /// A request that is refused for the page or the host that it comes from or is for, where it is.
+    pub(super) fn of_foreign(problem: &Problem, network: impl FnOnce() -> Network) -> Option<Self> {
+        let act = match *problem {
+            Problem::FOREIGN_ORIGIN => Act::ForeignOrigin,
+            Problem::MISDIRECTED => Act::ForeignHost,
+            _ => return None,
+        };
+        Some(Self {
+            act,
             user_id: None,
-            network,
+            network: network(),
+        })
+    }
+
+    /// Notes that an operator has asked for it. What comes of it may find nobody to be told.
+    pub(super) fn asked(self, cx: &mut Context<'_>) {
+        if self.act.is_by_operator() {
+            self.note(ASKED, self.user_id, cx);
         }
     }
 
-    /// Notes that it was refused at once.
-    pub(super) fn refused_at_once(self, problem: &Problem, cx: &mut Context<'_>) {
+    /// Notes that it was refused, or not answered in time.
+    pub(super) fn refused_with(self, problem: &Problem, cx: &mut Context<'_>) {
         self.refused(problem, self.user_id, cx);
+    }
+
+    /// Notes that its client has gone without an answer.
+    pub(super) fn unanswered(self, cx: &mut Context<'_>) {
+        self.note(UNANSWERED, self.user_id, cx);
     }
 
     /// Notes that it was done at once.
@@ -67,21 +88,21 @@ impl Audit {
             Outcome::NotLoggedIn { user_id, problem } => self.refused(problem, *user_id, cx),
             Outcome::Refused(problem) => self.refused(problem, self.user_id, cx),
             Outcome::NotAdmitted(refused) => self.refused(&refused.problem, self.user_id, cx),
+            Outcome::Elsewhere => self.refused(&Problem::ELSEWHERE, self.user_id, cx),
             Outcome::LoggedIn { .. }
             | Outcome::Posted { .. }
             | Outcome::Json { created: None, .. }
             | Outcome::Page { .. }
             | Outcome::Activity(_)
             | Outcome::Summary(_)
-            | Outcome::InviteSpent { .. }
-            | Outcome::Metrics(_)
-            | Outcome::Elsewhere => {}
+            | Outcome::Metrics(_) => {}
         }
     }
 
     fn refused(self, problem: &Problem, user_id: Option<UserId>, cx: &mut Context<'_>) {
-        // What is wrong with the server, or with a field, is nobody's attempt.
-        if is_attempt(problem) {
+        if *problem == Problem::OUTCOME_UNKNOWN {
+            self.note(UNKNOWN, user_id, cx);
+        } else if self.act.is_by_operator() || is_attempt(problem) {
             let limit = problem.limit.map(|limit| limit.name());
             self.note(limit.unwrap_or(problem.code), user_id, cx);
         }
@@ -125,7 +146,8 @@ const fn act_of(endpoint: Endpoint) -> Option<Act> {
     }
 }
 
-/// Whether a refusal tells of an attempt: 401, 403, 404, 409 and 429 do.
+/// Whether a refusal tells of an attempt: 401, 403, 404, 409, 421 and 429 do. What is wrong with the server, or with a
+/// field, is nobody's.
 const fn is_attempt(problem: &Problem) -> bool {
     matches!(
         problem.status,
@@ -133,6 +155,7 @@ const fn is_attempt(problem: &Problem) -> bool {
             | Status::Forbidden
             | Status::NotFound
             | Status::Conflict
+            | Status::MisdirectedRequest
             | Status::TooManyRequests
     )
 }

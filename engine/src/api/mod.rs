@@ -94,6 +94,8 @@ struct Call<'a> {
     peer: IpAddr,
     /// Who calls, or why that is not known.
     caller: Result<Caller, Problem>,
+    /// Whether the call is for operators, and one makes it.
+    is_by_operator: bool,
 }
 
 impl Call<'_> {
@@ -123,7 +125,7 @@ impl Call<'_> {
     /// What the security log is to tell of the request, where it tells of it.
     fn audit(&self, endpoint: Endpoint, cx: &Context<'_>) -> Option<Audit> {
         let user_id = self.matched.id.map(UserId);
-        Audit::of(endpoint, user_id, || self.network(cx))
+        Audit::of(endpoint, self.is_by_operator, user_id, || self.network(cx))
     }
 
     /// The user whom the path begins with.
@@ -159,9 +161,11 @@ impl<'a> Api<'a> {
         cx: &mut Context<'_>,
     ) -> Handled {
         let handled = self.admit(request, door, caller, cx);
-        if handled.as_ref().err() == Some(&Problem::FOREIGN_ORIGIN) {
-            let client = cx.config.proxies.client(door.peer, request);
-            Audit::of_foreign_origin(client.network).refused_at_once(&Problem::FOREIGN_ORIGIN, cx);
+        if let Err(problem) = &handled {
+            let network = || cx.config.proxies.client(door.peer, request).network;
+            if let Some(audit) = Audit::of_foreign(problem, network) {
+                audit.refused_with(problem, cx);
+            }
         }
         handled
     }
@@ -200,6 +204,7 @@ impl<'a> Api<'a> {
             matched,
             peer: door.peer,
             caller: caller(cx).ok_or_else(|| self.unauthenticated(request)),
+            is_by_operator: endpoint.is_for_operators() && self.gate.is_by_operator(request),
         };
         match call.audit(endpoint, cx) {
             None => self.dispatch(endpoint, &call, cx),
@@ -216,16 +221,20 @@ impl<'a> Api<'a> {
         cx: &mut Context<'_>,
     ) -> Handled {
         let handled = self.dispatch(endpoint, call, cx);
-        match &handled {
-            Err(problem) => audit.refused_at_once(problem, cx),
-            Ok(Action::Reply(_)) => audit.done(cx),
-            Ok(_) => {}
-        }
         match handled {
+            Err(problem) => {
+                audit.refused_with(&problem, cx);
+                Err(problem)
+            }
             Ok(Action::Ask { command, .. }) => {
+                audit.asked(cx);
                 Ok(Action::ask(command, ReplyTo::Audited(Box::new(audit))))
             }
-            handled => handled,
+            Ok(Action::Reply(reply)) => {
+                audit.done(cx);
+                Ok(Action::Reply(reply))
+            }
+            Ok(action) => Ok(action),
         }
     }
 

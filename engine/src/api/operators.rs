@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use rookery_schema::{SessionId, Timestamp, UserId};
+use rookery_schema::{SessionId, UserId};
 use serde::Deserialize;
 
 use crate::api::body::{as_json, fields};
@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::http::Status;
 use crate::ids::Invite;
 use crate::mesh::problem::Problem;
-use crate::mesh::{Command, NewPassword, UserCommand};
+use crate::mesh::{Command, NewPassword, Right, UserCommand};
 
 #[derive(Deserialize)]
 struct NewPasswordFields<'a> {
@@ -35,7 +35,7 @@ const INVITE_SECONDS_MAX: u64 = 30 * 24 * 3600;
 impl Api<'_> {
     /// Refuses a call that no operator makes.
     pub(super) fn check_operator(self, call: &Call<'_>) -> Result<(), Problem> {
-        match self.gate.is_by_operator(call.request) {
+        match call.is_by_operator {
             true => Ok(()),
             false => Err(self.unauthenticated(call.request)),
         }
@@ -44,7 +44,7 @@ impl Api<'_> {
     /// Creates a user, whoever else may register. No limit counts an operator.
     pub(super) fn create_user(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
         let client = call.client(cx);
-        let (username, command) = self.registration(call, client, None)?;
+        let (username, command) = self.registration(call, client, Right::Operator)?;
         let command = Command::Name(username, command);
         Ok(Action::ask(command, ReplyTo::Plain))
     }
@@ -67,7 +67,7 @@ impl Api<'_> {
         }
         let invite = Invite {
             invite_id: SessionId::random(cx.random()),
-            expires_at: Timestamp::from_millis((cx.now.latest_wall.seconds() + seconds) * 1000),
+            expires_at: self.gate.expiry_of_invite(seconds, cx.now.latest_wall),
         };
         let code = self.gate.issue_invite(invite).ok_or(Problem::LOGIN_BUSY)?;
         let expires_at = invite.expires_at;

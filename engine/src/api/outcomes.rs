@@ -75,10 +75,6 @@ impl Api<'_> {
                 cx.bug("a line of an inbox was sent to a connection");
                 Reply::problem(&Problem::NOT_ANSWERED)
             }
-            Outcome::InviteSpent { .. } => {
-                cx.bug("a registration ended with its invite");
-                Reply::problem(&Problem::NOT_ANSWERED)
-            }
         }
     }
 

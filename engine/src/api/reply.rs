@@ -5,6 +5,7 @@ use rookery_schema::event::{put_json_text, put_user_ids};
 
 use crate::api::audit::Audit;
 use crate::auth::cookies::Cookies;
+use crate::context::Context;
 use crate::http::{HttpDate, Refusal, ResponseHead, Status, Version, write_response};
 use crate::limits::Limit;
 use crate::mesh::NotAdmitted;
@@ -23,7 +24,7 @@ type Fields = &'static [(&'static str, &'static str)];
 
 /// What a browser may do with a reply that depends on its caller, and holds what users wrote: nothing but hand it to
 /// the page that asked, now.
-const JSON_GUARDS: Fields = &[
+const GUARDS: Fields = &[
     ("Cache-Control", "no-store"),
     ("X-Content-Type-Options", "nosniff"),
     ("Content-Security-Policy", "default-src 'none'"),
@@ -68,6 +69,24 @@ pub(crate) enum ReplyTo {
     Users { path: String, limit: usize },
 }
 
+impl ReplyTo {
+    /// The reply to a request that was not answered in time; if it `changes` something, its outcome is unknown.
+    pub(crate) fn overdue(&self, changes: bool, cx: &mut Context<'_>) -> Reply {
+        let problem = Problem::overdue(changes);
+        if let Self::Audited(audit) = self {
+            audit.refused_with(&problem, cx);
+        }
+        Reply::problem(&problem)
+    }
+
+    /// The client has gone before it was answered.
+    pub(crate) fn unanswered(&self, cx: &mut Context<'_>) {
+        if let Self::Audited(audit) = self {
+            audit.unanswered(cx);
+        }
+    }
+}
+
 impl Reply {
     fn new(status: Status, content_type: &'static str, guards: Fields, body: Vec<u8>) -> Self {
         Self {
@@ -107,7 +126,7 @@ impl Reply {
     }
 
     pub(crate) fn json(status: Status, body: Vec<u8>) -> Self {
-        Self::new(status, JSON, JSON_GUARDS, body)
+        Self::new(status, JSON, GUARDS, body)
     }
 
     /// The acknowledgement of a message. It holds nothing that somebody wrote, and answers a `POST`, which no cache
@@ -205,7 +224,7 @@ impl Reply {
         Self {
             refusal: Some(code),
             limit,
-            ..Self::new(status, PROBLEM_JSON, JSON_GUARDS, body)
+            ..Self::new(status, PROBLEM_JSON, GUARDS, body)
         }
     }
 }
@@ -237,7 +256,9 @@ pub(super) fn problem_without_login(problem: &Problem, cookies: Cookies) -> Repl
 
 /// The reply to a logout: takes the cookies back.
 pub(super) fn logout_reply(cookies: Cookies) -> Reply {
-    let mut reply = Reply::no_content();
-    reply.extra = cookies.expire();
-    reply
+    Reply {
+        extra: cookies.expire(),
+        guards: GUARDS,
+        ..Reply::no_content()
+    }
 }

@@ -21,6 +21,32 @@ const BEARER: &[u8] = b"bearer ";
 /// its host or path.
 const COOKIES_TRIED_MAX: usize = 8;
 
+/// What a request says about who calls.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Credentials<B> {
+    /// The token in `Authorization`.
+    Bearer(B),
+    /// A whole `Cookie` field: a browser sends what any page of the site has set.
+    Cookie(B),
+}
+
+/// Credentials that were found to be good, and their caller.
+pub(crate) struct Known {
+    credentials: Credentials<Vec<u8>>,
+    caller: Caller,
+}
+
+impl Known {
+    fn is(&self, credentials: Credentials<&[u8]>) -> bool {
+        match (&self.credentials, credentials) {
+            (Credentials::Bearer(known), Credentials::Bearer(given))
+            | (Credentials::Cookie(known), Credentials::Cookie(given)) => known == given,
+            (Credentials::Bearer(_), Credentials::Cookie(_))
+            | (Credentials::Cookie(_), Credentials::Bearer(_)) => false,
+        }
+    }
+}
+
 /// See the module.
 pub(crate) struct Gate {
     mode: AuthMode,
@@ -46,7 +72,7 @@ impl Gate {
             operators: config
                 .operator_token
                 .as_deref()
-                .map(|token| OperatorToken::new(token, config.ticket_keys.signing())),
+                .map(|token| OperatorToken::new(token.as_ref(), config.ticket_keys.clone())),
             ended_users: EndedUsers::default(),
             ended: Revoked::default(),
             cookies: Cookies::new(config.is_secure()),
@@ -96,19 +122,20 @@ impl Gate {
         }
     }
 
-    /// The `Authorization` that says who calls, in this mode.
+    /// The token in `Authorization`, where it says who calls in this mode.
     fn bearer<'a>(&self, request: &'a Request) -> Option<&'a [u8]> {
         match self.mode {
             AuthMode::Trust => None,
-            AuthMode::Token => request.authorization().filter(|it| is_bearer(it)),
+            AuthMode::Token => request.authorization().and_then(bearer),
         }
     }
 
-    /// The fields that may say who calls, in this mode: `Authorization`, else each `Cookie`.
-    fn credentials<'a>(&self, request: &'a Request) -> impl Iterator<Item = &'a [u8]> {
+    /// What may say who calls, in this mode: `Authorization`, else each `Cookie`.
+    fn credentials<'a>(&self, request: &'a Request) -> impl Iterator<Item = Credentials<&'a [u8]>> {
         let bearer = self.bearer(request);
         let cookies = bearer.is_none().then(|| request.headers("cookie"));
-        bearer.into_iter().chain(cookies.into_iter().flatten())
+        let cookies = cookies.into_iter().flatten().map(Credentials::Cookie);
+        bearer.map(Credentials::Bearer).into_iter().chain(cookies)
     }
 
     /// Whether there is a cookie that may say who calls. A browser sends it whatever page makes the request.
@@ -135,28 +162,41 @@ impl Gate {
     pub(crate) fn caller(
         &self,
         request: &Request,
-        known: &mut Option<(Vec<u8>, Caller)>,
+        known: &mut Option<Known>,
         now: Timestamp,
     ) -> Option<Caller> {
         let mut tries = COOKIES_TRIED_MAX;
-        self.credentials(request).find_map(|field| {
-            if let Some((seen, caller)) = known
-                && seen == field
-                && self.is_current(caller, now)
+        self.credentials(request).find_map(|credentials| {
+            if let Some(known) = known
+                && known.is(credentials)
+                && self.is_current(&known.caller, now)
             {
-                return Some(*caller);
+                return Some(known.caller);
             }
-            let caller = self.authenticate(field, &mut tries, now)?;
-            *known = Some((field.to_vec(), caller));
+            let caller = self.authenticate(credentials, &mut tries, now)?;
+            let credentials = match credentials {
+                Credentials::Bearer(token) => Credentials::Bearer(token.to_vec()),
+                Credentials::Cookie(field) => Credentials::Cookie(field.to_vec()),
+            };
+            *known = Some(Known {
+                credentials,
+                caller,
+            });
             Some(caller)
         })
     }
 
-    /// The caller that a field stands for, if it has valid credentials.
-    fn authenticate(&self, field: &[u8], tries: &mut usize, now: Timestamp) -> Option<Caller> {
-        if self.mode == AuthMode::Token && is_bearer(field) {
-            return self.verify(field[BEARER.len()..].trim_ascii(), now);
-        }
+    /// The caller that credentials stand for, if they are valid.
+    fn authenticate(
+        &self,
+        credentials: Credentials<&[u8]>,
+        tries: &mut usize,
+        now: Timestamp,
+    ) -> Option<Caller> {
+        let field = match credentials {
+            Credentials::Bearer(token) => return self.verify(token, now),
+            Credentials::Cookie(field) => field,
+        };
         cookies::values(field, self.cookie()).find_map(|value| {
             *tries = tries.checked_sub(1)?;
             match self.mode {
@@ -196,6 +236,13 @@ impl Gate {
         let ended = ended_until.max(self.ended_users.all_until()).millis();
         let least = (from + SESSION_MILLIS).max(ended + 1);
         Timestamp::from_millis(least.next_multiple_of(TOKEN_MILLIS))
+    }
+
+    /// When an invite of this moment expires that is to live for so many seconds. As for logins, it is not among those
+    /// that a clock which was ahead left behind.
+    pub(crate) fn expiry_of_invite(&self, seconds: u64, now: Timestamp) -> Timestamp {
+        let from = now.max(self.ended.all_until());
+        Timestamp::from_millis((from.seconds() + seconds) * 1000)
     }
 
     /// No session up to this moment expires later, but for those of users whose sessions were ended before.
@@ -272,10 +319,4 @@ fn bearer(credentials: &[u8]) -> Option<&[u8]> {
     scheme
         .eq_ignore_ascii_case(BEARER)
         .then(|| token.trim_ascii())
-}
-
-fn is_bearer(credentials: &[u8]) -> bool {
-    credentials
-        .get(..BEARER.len())
-        .is_some_and(|scheme| scheme.eq_ignore_ascii_case(BEARER))
 }

@@ -209,12 +209,15 @@ impl Connections {
     }
 
     /// The connection has ended; the user of its WebSocket, if it was one.
-    pub(crate) fn remove(&mut self, id: ConnId) -> Option<UserId> {
+    pub(crate) fn remove(&mut self, id: ConnId, cx: &mut Context<'_>) -> Option<UserId> {
         self.get_mut(id)?;
         let connection = self.slots.get_mut(id.slot as usize)?.take()?;
         match connection.protocol {
             Protocol::WebSocket(ws) => Some(ws.user_id()),
-            Protocol::Http(_) => None,
+            Protocol::Http(http) => {
+                http.gone(cx);
+                None
+            }
         }
     }
 

@@ -94,6 +94,12 @@ impl Replies {
         Some(std::mem::replace(&mut waiting.to, ReplyTo::Plain))
     }
 
+    /// What the replies depend on of requests that are not answered.
+    pub(super) fn unanswered_to(&self) -> impl Iterator<Item = &ReplyTo> {
+        let unanswered = self.waiting.iter().filter(|it| it.reply.is_none());
+        unanswered.map(|it| &it.to)
+    }
+
     /// Takes a reply: gives it back where it is the next to be written, and keeps it for its turn otherwise.
     pub(super) fn take_turn(&mut self, ticket: u64, reply: Reply) -> Option<Reply> {
         let is_next = ticket == self.first_ticket;

@@ -195,7 +195,6 @@ impl Ws {
             | Outcome::Page { .. }
             | Outcome::Activity(_)
             | Outcome::Summary(_)
-            | Outcome::InviteSpent { .. }
             | Outcome::LoggedIn { .. }
             | Outcome::NotLoggedIn { .. }
             | Outcome::Metrics(_)

@@ -84,10 +84,9 @@ pub enum NameCommand {
     Register {
         password: Option<Box<str>>,
         network: Network,
-        /// Spent by it, where one is needed.
-        invite: Option<Box<Invite>>,
+        right: Right,
     },
-    /// The end of a registration whose invite was spent.
+    /// The end of a registration whose invite was spent, by the owner of the invite.
     RegisterInvited { password_hash: Option<Box<str>> },
     /// Without a password in trust mode.
     LogIn {
@@ -96,6 +95,17 @@ pub enum NameCommand {
     },
     /// Sets a user's password, or takes it away, and ends their sessions.
     SetPassword(UserVersion, Box<NewPassword>),
+}
+
+/// By what right somebody registers.
+#[derive(Debug)]
+pub enum Right {
+    /// Everybody's.
+    Open,
+    /// An invite, which is spent.
+    Invite(Box<Invite>),
+    /// An operator's, who registers somebody else.
+    Operator,
 }
 
 /// A user as they stood when they were read.
@@ -233,6 +243,11 @@ impl Command {
         }
     }
 
+    /// Whether it ends what was begun and can't be undone: so it is not refused for want of room.
+    pub(crate) const fn ends_what_was_begun(&self) -> bool {
+        matches!(self, Self::Name(_, NameCommand::RegisterInvited { .. }))
+    }
+
     /// Seconds that an asker waits for the outcome.
     pub const fn seconds_max(&self) -> u64 {
         match self {
@@ -344,10 +359,10 @@ impl NameCommand {
     /// See [`Command::seconds_max`].
     const fn seconds_max(&self) -> u64 {
         match self {
-            Self::Register { .. } | Self::LogIn { .. } | Self::SetPassword(..) => {
-                PASSWORD_SECONDS_MAX
-            }
-            Self::RegisterInvited { .. } => ANSWER_SECONDS_MAX,
+            Self::Register { .. }
+            | Self::RegisterInvited { .. }
+            | Self::LogIn { .. }
+            | Self::SetPassword(..) => PASSWORD_SECONDS_MAX,
         }
     }
 }
@@ -422,7 +437,7 @@ mod tests {
         NameCommand::Register {
             password: None,
             network: IpAddr::from([192, 0, 2, 1]).into(),
-            invite: None,
+            right: Right::Open,
         }
     }
 

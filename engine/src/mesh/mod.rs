@@ -10,7 +10,7 @@ pub mod problem;
 pub use admission::{Candidates, NotAdmitted};
 pub use command::{
     AddressCommand, Asker, ChatCommand, Command, HomeCommand, InboxPage, Invited, MembersPage,
-    NameCommand, NewPassword, Page, PageStart, Post, UserCommand, UserVersion, Waiting,
+    NameCommand, NewPassword, Page, PageStart, Post, Right, UserCommand, UserVersion, Waiting,
 };
 pub use message::{
     Ended, EndingId, EventBatch, ShardMessage, Spending, Subscription, SubscriptionAnswer, Verdict,

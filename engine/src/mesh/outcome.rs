@@ -28,11 +28,6 @@ pub enum Outcome {
     Activity(Option<Activity>),
     /// A line of an inbox, where the user is a member of the chat.
     Summary(Option<Box<ChatSummary>>),
-    /// An invite was spent: its registration can be made.
-    InviteSpent {
-        username: Box<str>,
-        password_hash: Option<Box<str>>,
-    },
     /// The user to log in.
     LoggedIn {
         user_id: UserId,

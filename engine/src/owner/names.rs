@@ -7,11 +7,10 @@ use rookery_schema::record::{PasswordSet, UserRegistered};
 use rookery_schema::row::{Row, UserRow};
 use rookery_schema::{Timestamp, UserId};
 
-use crate::ids::Invite;
 use crate::limits::Network;
 use crate::map::Map;
-use crate::mesh::Asker;
 use crate::mesh::problem::Problem;
+use crate::mesh::{Asker, Right};
 use crate::owner::progress::SpanId;
 use crate::owner::retries::Retries;
 
@@ -60,7 +59,7 @@ pub(crate) enum By {
     Password {
         password: Option<Box<str>>,
         network: Network,
-        invite: Option<Box<Invite>>,
+        right: Right,
     },
     /// By an invite that was spent, with the hash of their password.
     Invite(Option<Box<str>>),

@@ -100,6 +100,26 @@ fn each_request_is_its_own_caller_s_by_token() {
     }
 }
 
+/// A page of a neighbouring site can set a cookie without a name, and would log its visitor in as somebody else.
+#[test]
+fn a_cookie_that_looks_like_authorization_is_nobody_s() {
+    let mut host = Host::new(AuthMode::Token);
+    let conn = host.accept();
+    let token = log_in(&mut host, conn, ALICE);
+    let cookie = format!("Cookie: Bearer {token}\r\n");
+    assert_eq!(sender(&mut host, conn, &cookie), None);
+    // Nor once the same bytes are known from where they count.
+    let authorization = format!("Authorization: Bearer {token}\r\n");
+    for (header, user) in [
+        (&authorization, Some(ALICE)),
+        (&cookie, None),
+        (&format!("Cookie: {token}\r\n"), None),
+        (&authorization, Some(ALICE)),
+    ] {
+        assert_eq!(sender(&mut host, conn, header), user, "{header:?}");
+    }
+}
+
 /// A connection on which a user has logged in, and the header with their token.
 pub(crate) fn connect(host: &mut Host, user: UserId) -> (ConnId, String) {
     let conn = host.accept();

@@ -5,13 +5,14 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use rookery_engine::config::{AuthMode, ShardConfig};
-use rookery_engine::effect::{ConnEffect, Effects};
+use rookery_engine::effect::{ConnEffect, Effects, Notice};
 use rookery_engine::ids::{ConnId, Session};
 use rookery_engine::input::{Entrance, Input, Now};
 use rookery_engine::mesh::{Asker, Command, EventBatch, Outcome, ShardMessage, SubscriptionAnswer};
 use rookery_engine::port::{
     EndedSessions, Found, LogEvent, Opened, Read, StoreEvent, StoreRequest, Token,
 };
+use rookery_engine::security::Act;
 use rookery_engine::stats::Stats;
 use rookery_schema::{ChatId, PartitionId, Route, Seq, ShardId, UserId};
 use rookery_testing::host::{self, first_id};
@@ -33,6 +34,8 @@ pub(crate) struct Host {
     pub(crate) asked: VecDeque<(Asker, Command)>,
     /// Reads that the test has to answer.
     pub(crate) reads: VecDeque<(Token, Read)>,
+    /// What the security log was told, but for where it came from.
+    pub(crate) audited: Vec<(Act, &'static str, Option<UserId>)>,
     /// The newest thing that was asked for each connection, but for sending.
     told: BTreeMap<u32, &'static str>,
     /// A user whose home is here.
@@ -50,17 +53,24 @@ impl Host {
 
     /// A shard that is ready.
     pub(crate) fn new(auth: AuthMode) -> Self {
+        Self::with(auth, |_| {})
+    }
+
+    /// The same, with other settings.
+    pub(crate) fn with(auth: AuthMode, change: impl FnOnce(&mut ShardConfig)) -> Self {
         let routing = host::routing(2, 2);
-        let config = ShardConfig {
+        let mut config = ShardConfig {
             auth,
             lag_limit: LAG_LIMIT,
             slow_reader: SLOW_READER,
             ..host::config(HERE, routing.clone())
         };
+        change(&mut config);
         let mut host = Self {
             host: host::Host::new(config),
             asked: VecDeque::new(),
             reads: VecDeque::new(),
+            audited: Vec::new(),
             told: BTreeMap::new(),
             user: first_id(UserId::from_bytes, |it| routing.home(it) == HERE),
             chat: first_id(ChatId::from_bytes, |it| {
@@ -113,6 +123,11 @@ impl Host {
                 ConnEffect::HandOff { .. } => "hand off",
             };
             self.told.insert(conn.slot, told);
+        }
+        for notice in effects.notices {
+            if let Notice::Security(event) = notice {
+                self.audited.push((event.act, event.outcome, event.user_id));
+            }
         }
         for message in effects.mesh.into_iter().flatten() {
             match message {
@@ -218,13 +233,27 @@ impl Host {
 
     /// A connection from an address.
     pub(crate) fn accept_from(&mut self, peer: IpAddr) -> ConnId {
+        self.accept_at(Entrance::Public { operations: true }, peer)
+    }
+
+    /// An operator's connection.
+    pub(crate) fn accept_operator(&mut self) -> ConnId {
+        self.accept_at(Entrance::Admin, [127, 0, 0, 1].into())
+    }
+
+    fn accept_at(&mut self, entrance: Entrance, peer: IpAddr) -> ConnId {
         let conn = self.host.next_conn();
         self.step(Input::Accepted {
             conn,
             peer: (peer, 9).into(),
-            entrance: Entrance::Public { operations: true },
+            entrance,
         });
         conn
+    }
+
+    /// The client of a connection is gone.
+    pub(crate) fn vanish(&mut self, conn: ConnId) {
+        self.step(Input::Gone { conn });
     }
 
     /// A WebSocket of the user arrives here.

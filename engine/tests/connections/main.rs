@@ -3,11 +3,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod audit;
 mod bounds;
 mod bugs;
 mod callers;
 mod clock_steps;
 mod deadlines;
+mod documented;
 mod endings;
 mod held;
 mod host;

@@ -1,9 +1,12 @@
 //! Usernames and passwords, while the store can't be read and while others are at it too.
 
 use rookery_engine::ids::Invite;
+use rookery_engine::input::Input;
 use rookery_engine::mesh::problem::Problem;
-use rookery_engine::mesh::{Command, Invited, NameCommand, NewPassword, Outcome, UserCommand};
-use rookery_engine::port::{Found, LogEvent, Opened, Read, StoreFault};
+use rookery_engine::mesh::{
+    Command, Invited, NameCommand, NewPassword, Outcome, Right, UserCommand,
+};
+use rookery_engine::port::{Found, LogEvent, Opened, PasswordOutcome, Read, StoreFault};
 use rookery_schema::limits::{SESSION_MILLIS, TOKEN_MILLIS};
 use rookery_schema::record::{PasswordSet, Record, UserRegistered};
 use rookery_schema::row::{Row, UserRow};
@@ -13,10 +16,14 @@ use rookery_testing::host::EPOCH_MILLIS;
 use crate::stage::{P0, SECOND, Stage, batch_of, network};
 
 fn register(stage: &mut Stage, username: &str) -> u64 {
+    register_by(stage, username, None, Right::Open)
+}
+
+fn register_by(stage: &mut Stage, username: &str, password: Option<&str>, right: Right) -> u64 {
     let command = NameCommand::Register {
-        password: None,
+        password: password.map(Into::into),
         network: network(),
-        invite: None,
+        right,
     };
     stage.ask(Command::Name(username.into(), command))
 }
@@ -101,6 +108,30 @@ fn a_name_that_is_read_by_too_many_is_refused() {
     assert_eq!(made.count(), 1);
     let later = register(&mut stage, &name);
     assert!(stage.answer(later).is_none(), "there is room again");
+}
+
+#[test]
+fn an_operator_creates_users_also_in_a_flood_of_registrations() {
+    let mut stage = Stage::new();
+    let mut begin = |password, right| {
+        let name = stage.username();
+        let question = register_by(&mut stage, &name, Some(password), right);
+        stage.answer_read(Ok(Found::Users(Vec::new())));
+        question
+    };
+    // More than may wait.
+    let flood: Vec<u64> = (0..150)
+        .map(|_| begin("of the flood", Right::Open))
+        .collect();
+    let operator = begin("of the operator", Right::Operator);
+    let refused = flood.iter().filter(|it| stage.answer(**it).is_some());
+    assert!(refused.count() > 0, "the hashers are busy");
+    assert!(stage.answer(operator).is_none(), "is not refused");
+    // Two are at the hashers already.
+    for password in ["of the flood", "of the flood", "of the operator"] {
+        assert_eq!(stage.passwords[0].password, password);
+        stage.password_done(PasswordOutcome::Busy);
+    }
 }
 
 /// Starts so many logins whose passwords are being compared.
@@ -249,30 +280,72 @@ fn a_new_password_ends_all_sessions_whenever_they_expire() {
     }
 }
 
-#[test]
-fn of_two_who_spend_an_invite_at_once_one_does() {
-    let mut stage = Stage::new();
-    let owner = stage.owned_user();
+/// Spends an invite that this shard owns, for a registration.
+fn spend(stage: &mut Stage, owner: UserId, username: &str) -> u64 {
     let invite = Invite {
         invite_id: SessionId::from_bytes(*owner.as_bytes()),
         expires_at: Timestamp::from_millis(u64::MAX),
     };
-    let spend = |stage: &mut Stage| {
-        let invited = Invited {
-            invite,
-            username: "ann".into(),
-            password_hash: None,
-        };
-        let command = UserCommand::SpendInvite(Box::new(invited));
-        stage.ask(Command::User(owner, command))
+    let invited = Invited {
+        invite,
+        username: username.into(),
+        password_hash: None,
     };
-    let (first, second) = (spend(&mut stage), spend(&mut stage));
+    let command = UserCommand::SpendInvite(Box::new(invited));
+    stage.ask(Command::User(owner, command))
+}
+
+#[test]
+fn of_two_who_spend_an_invite_at_once_one_does() {
+    let mut stage = Stage::new();
+    let owner = stage.owned_user();
+    let name = stage.username();
+    let first = spend(&mut stage, owner, &name);
+    let second = spend(&mut stage, owner, &name);
     stage.assert_refused(second, Problem::INVITE_INVALID);
     stage.settle();
-    assert!(matches!(
-        stage.answer(first),
-        Some(Outcome::InviteSpent { .. })
-    ));
-    let later = spend(&mut stage);
+    stage.answer_read(Ok(Found::Users(Vec::new())));
+    stage.settle();
+    assert!(matches!(stage.answer(first), Some(Outcome::Json { .. })));
+    let later = spend(&mut stage, owner, &name);
     stage.assert_refused(later, Problem::INVITE_INVALID);
+}
+
+/// Whoever has spent it may be gone: nobody asks for the registration again.
+#[test]
+fn an_invite_that_is_spent_makes_a_user_whatever_is_full_or_down() {
+    let mut stage = Stage::new();
+    let owner = stage.owned_user();
+    let name = stage.username();
+    let question = spend(&mut stage, owner, &name);
+    // Others wait for the same name.
+    for _ in 0..64 {
+        register(&mut stage, &name);
+    }
+    stage.step(Input::MeshFull(true));
+    stage.step(Input::DiskFull(true));
+    stage.settle();
+    stage.answer_read(Err(StoreFault));
+    // Longer than anybody waits.
+    stage.tick_after(SECOND);
+    stage.answer_read(Ok(Found::Users(Vec::new())));
+    let rows = stage.settle();
+    let is_user = |row: &Row| matches!(row, Row::User(user) if user.username == name);
+    assert!(rows.iter().any(is_user), "{rows:?}");
+    assert!(matches!(stage.answer(question), Some(Outcome::Json { .. })));
+}
+
+#[test]
+fn an_invite_whose_log_was_slow_makes_a_user_all_the_same() {
+    let mut stage = Stage::new();
+    let owner = stage.owned_user();
+    let name = stage.username();
+    let question = spend(&mut stage, owner, &name);
+    stage.tick_after(6 * SECOND);
+    stage.assert_refused(question, Problem::OUTCOME_UNKNOWN);
+    stage.settle();
+    stage.answer_read(Ok(Found::Users(Vec::new())));
+    let rows = stage.settle();
+    let is_user = |row: &Row| matches!(row, Row::User(user) if user.username == name);
+    assert!(rows.iter().any(is_user), "{rows:?}");
 }

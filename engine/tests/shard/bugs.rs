@@ -7,7 +7,7 @@ use bytes::Bytes;
 use rookery_engine::effect::Notice;
 use rookery_engine::input::Input;
 use rookery_engine::mesh::{
-    ChatCommand, Command, EventBatch, NameCommand, Outcome, Page, PageStart, ShardMessage,
+    ChatCommand, Command, EventBatch, NameCommand, Outcome, Page, PageStart, Right, ShardMessage,
     SubscriptionAnswer,
 };
 use rookery_engine::port::{
@@ -221,7 +221,7 @@ fn a_store_finds_users_where_they_were_asked_for() {
         let command = NameCommand::Register {
             password,
             network: network(),
-            invite: None,
+            right: Right::Open,
         };
         stage.ask(Command::Name(username.into(), command));
         stage.answer_read(Ok(Found::Chats(Vec::new())));
@@ -264,7 +264,7 @@ fn hashers_do_what_they_were_asked_to() {
         let command = NameCommand::Register {
             password: password(),
             network: network(),
-            invite: None,
+            right: Right::Open,
         };
         let username = stage.username();
         stage.ask(Command::Name(username.into(), command));

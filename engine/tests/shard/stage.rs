@@ -486,8 +486,11 @@ impl Stage {
 
     /// The hashers are done with the oldest password.
     pub(crate) fn compare_password(&mut self, is_right: bool) {
+        self.password_done(PasswordOutcome::Verified(is_right));
+    }
+
+    pub(crate) fn password_done(&mut self, outcome: PasswordOutcome) {
         let token = self.passwords.pop_front().unwrap().token;
-        let outcome = PasswordOutcome::Verified(is_right);
         self.step(Input::Password { token, outcome });
     }
 

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 use rookery_engine::http;
 
@@ -17,6 +17,8 @@ use super::{cpus::CpuSet, endpoint::Endpoint};
 const ENDPOINTS_MAX: usize = 64;
 /// Networks of one list: each is looked at for a request by a proxy.
 const NETWORKS_MAX: usize = 64;
+/// Bits that all addresses of IPv4 in IPv6 begin with.
+const MAPPED_PREFIX_BITS: u8 = 96;
 /// Origins of one setting. Each request of a page may be compared with all of them.
 const ORIGINS_MAX: usize = 64;
 
@@ -222,9 +224,20 @@ impl Domain for Networks {
     }
 }
 
+/// A network as peers are compared with it: IPv4 in IPv6 (`::ffff:10.0.0.0/104`) counts as IPv4.
 fn parse_network(text: &str) -> Option<IpNet> {
     let address = || text.parse::<IpAddr>().ok().map(IpNet::from);
-    text.parse().ok().or_else(address)
+    let network = text.parse().ok().or_else(address)?;
+    let IpNet::V6(in_ipv6) = network else {
+        return Some(network);
+    };
+    match in_ipv6.addr().to_ipv4_mapped() {
+        None => Some(network),
+        Some(ipv4) => {
+            let prefix = in_ipv6.prefix_len().checked_sub(MAPPED_PREFIX_BITS)?;
+            Ipv4Net::new(ipv4, prefix).ok().map(IpNet::V4)
+        }
+    }
 }
 
 /// Where a backend can be reached: `HOST:PORT`, separated by commas.

@@ -1,22 +1,27 @@
 //! The token that operators call with, from a file that only they can read.
 
-use std::{fmt, io::Read as _, path::Path};
+use std::{fmt, path::Path, sync::Arc};
+
+use rookery_engine::config::Key;
 
 use super::private_file::{PrivateFile, PrivateFileError};
+use crate::secret_memory::{SecretMemory, SecretPart};
 
 /// Bytes of a token: fewer could be guessed.
 const TOKEN_BYTES_MIN: usize = 32;
 /// Bytes of a token: more would not fit into a request with other fields.
 const TOKEN_BYTES_MAX: usize = 4096;
+/// Bytes of a file: a token, and the end of its line.
+const FILE_BYTES_MAX: usize = TOKEN_BYTES_MAX + 2;
 
 /// A token. It is never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct OperatorToken(Vec<u8>);
+#[derive(Clone)]
+pub struct OperatorToken(SecretPart);
 
 impl OperatorToken {
-    /// The token's bytes, to compare others with.
-    pub fn expose(&self) -> &[u8] {
-        &self.0
+    /// The token where it lies, to compare others with.
+    pub fn key(&self) -> Key {
+        Arc::new(self.0.clone())
     }
 
     /// The token in a file, without the end of its line.
@@ -29,20 +34,17 @@ impl OperatorToken {
             path,
             remedy: "name a file that this user can read",
         };
-        let file = private.open()?;
-        let mut bytes = Vec::new();
-        // Two more than the bound, so that a token of just that length may end its line.
-        let limit = TOKEN_BYTES_MAX as u64 + 2;
-        file.take(limit)
-            .read_to_end(&mut bytes)
+        let (content, bytes) = SecretMemory::read(private.open()?, FILE_BYTES_MAX)
             .map_err(|source| private.unreadable(source))?;
-        let token = bytes.trim_ascii_end();
+        let token = content[..bytes].trim_ascii_end();
         let is_right = (TOKEN_BYTES_MIN..=TOKEN_BYTES_MAX).contains(&token.len())
             && token.iter().all(u8::is_ascii_graphic);
-        match is_right {
-            true => Ok(Self(token.to_vec())),
-            false => Err(private.refuse(MalformedToken)),
+        if !is_right {
+            return Err(private.refuse(MalformedToken));
         }
+        let range = 0..token.len();
+        let whole = Arc::new(content);
+        Ok(Self(SecretPart { whole, range }))
     }
 }
 
@@ -83,7 +85,7 @@ mod tests {
         let token = "x".repeat(TOKEN_BYTES_MIN);
         for end in ["", "\n", "\r\n"] {
             let found = read(&format!("{token}{end}"), 0o600).unwrap();
-            assert_eq!(found.expose(), token.as_bytes());
+            assert_eq!((*found.key()).as_ref(), token.as_bytes());
             assert_eq!(format!("{found:?}"), "OperatorToken([redacted])");
         }
         let two_lines = format!("{token}\n{token}");

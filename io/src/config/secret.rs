@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Read as _, Write as _},
+    io::{self, Write as _},
     ops::Range,
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
@@ -13,7 +13,7 @@ use rookery_engine::config::{Key, Keys};
 
 use super::private_file::{PrivateFile, PrivateFileError};
 use crate::entropy;
-use crate::secret_memory::SecretMemory;
+use crate::secret_memory::{SecretMemory, SecretPart};
 
 /// Bytes of a key: HMAC-SHA-256 wants one no shorter than its hash (RFC 7518 section 3.2).
 const KEY_BYTES_MIN: usize = 32;
@@ -65,8 +65,8 @@ pub enum KeysFault {
 /// The file can't be read, others than its owner may use it, or a key is shorter than 32 bytes.
 pub fn token_keys(path: &Path) -> Result<Keys, SecretError> {
     let private = secret(path);
-    let (content, bytes) =
-        read_content(private.open()?).map_err(|source| private.unreadable(source))?;
+    let (content, bytes) = SecretMemory::read(private.open()?, FILE_BYTES_MAX)
+        .map_err(|source| private.unreadable(source))?;
     keys(content, bytes).map_err(|fault| private.refuse(fault))
 }
 
@@ -94,18 +94,6 @@ pub fn token_keys_or_new(path: &Path) -> Result<Keys, SecretError> {
     }
 }
 
-/// A key where it was read to.
-struct Line {
-    file: Arc<SecretMemory>,
-    range: Range<usize>,
-}
-
-impl AsRef<[u8]> for Line {
-    fn as_ref(&self) -> &[u8] {
-        &self.file[self.range.clone()]
-    }
-}
-
 /// The keys in the first so many bytes of what was read.
 fn keys(content: SecretMemory, bytes: usize) -> Result<Keys, KeysFault> {
     let lines = lines(&content[..bytes]);
@@ -120,25 +108,11 @@ fn keys(content: SecretMemory, bytes: usize) -> Result<Keys, KeysFault> {
     }
     let file = Arc::new(content);
     let mut keys = lines.into_iter().map(|(_, range)| {
-        let file = Arc::clone(&file);
-        Arc::new(Line { file, range }) as Key
+        let whole = Arc::clone(&file);
+        Arc::new(SecretPart { whole, range }) as Key
     });
     let first = keys.next().ok_or(KeysFault::Empty)?;
     Ok(Keys::new(first, keys.collect()))
-}
-
-/// What is in a file, and how many bytes that are. It fills the memory only if it is too long.
-fn read_content(mut file: File) -> io::Result<(SecretMemory, usize)> {
-    let mut content = SecretMemory::new(FILE_BYTES_MAX + 1)?;
-    let mut bytes = 0;
-    loop {
-        match file.read(&mut content[bytes..]) {
-            Ok(0) => return Ok((content, bytes)),
-            Ok(more) => bytes += more,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
 }
 
 /// The keys, where they stand, and the numbers of their lines.

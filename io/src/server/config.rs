@@ -9,6 +9,7 @@ use rookery_engine::http::Origin;
 use rookery_engine::limits::Proxies;
 
 use crate::backend::OpenError;
+use crate::config::OperatorToken;
 use crate::net::admission::{PerAddress, TooFewDescriptors};
 use crate::net::listener::BindError;
 use crate::runtime::executor::StartError;
@@ -46,7 +47,7 @@ pub struct ServerConfig {
     pub login_rate: u32,
     pub registration: RegistrationMode,
     /// What operators call with at the admin address; without it their calls are not served.
-    pub operator_token: Option<Vec<u8>>,
+    pub operator_token: Option<OperatorToken>,
     pub connections_per_address: PerAddress,
     /// Whose word on where a request comes from counts.
     pub proxies: Proxies,

@@ -10,6 +10,7 @@ use rookery_engine::config::{Keys, ShardConfig};
 use super::config::{ServerConfig, ServerError};
 use super::running::{RunningShard, Server};
 use crate::backend::{OpenError, Opened, Opening};
+use crate::config::OperatorToken;
 use crate::embedded::Disk;
 use crate::entropy;
 use crate::lane::Lane;
@@ -198,7 +199,7 @@ fn configure_shards(
                 memberships_per_user: config.memberships_per_user,
                 login_rate: config.login_rate,
                 registration: config.registration,
-                operator_token: config.operator_token.clone(),
+                operator_token: config.operator_token.as_ref().map(OperatorToken::key),
                 proxies: config.proxies.clone(),
                 appends_in_flight_max: opened.appends_in_flight_max,
             })

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::stage::{Stage, credentials};
 use crate::support::api::PASSWORD;
-use crate::support::{Options, http::Request};
+use crate::support::{Options, eventually, http::Request};
 
 #[test]
 fn nobody_registers_where_registration_is_closed_and_operators_create_users() {
@@ -74,6 +74,25 @@ fn an_invite_works_once_also_after_a_restart() {
     stage.register(&by("dan", &other)).expect(201);
     let brief = stage.operate("POST", "/invites", &json!({"expires_in": 1}));
     brief.expect_problem(422, "out_of_bounds");
+}
+
+/// As a phone that loses its network while its password is hashed.
+#[test]
+fn an_invite_of_a_client_that_is_gone_is_spent_on_a_user() {
+    let stage = Stage::new("invite");
+    stage.create_user("bob");
+    let token = stage.log_in("bob", PASSWORD).expect(200)["token"].clone();
+    let bearer = format!("Bearer {}", token.as_str().unwrap());
+    let body = by("ann", &invite(&stage, &json!({})));
+    let request = Request::new("POST", "/users").json(&body);
+    stage.call_and_vanish(stage.server.addr, &request);
+    eventually("ann is a user", || {
+        let find = Request::get("/users?prefix=ann").header("authorization", &bearer);
+        let found = stage.call(&find).expect(200);
+        (found != json!([])).then_some(())
+    });
+    stage.log_in("ann", PASSWORD).expect(200);
+    stage.register(&body).expect_problem(403, "invite_invalid");
 }
 
 #[test]

@@ -2,15 +2,19 @@
 
 use serde_json::{Value, json};
 
-use crate::stage::{Stage, credentials};
+use crate::stage::{Stage, TOKEN, credentials};
 use crate::support::api::PASSWORD;
-use crate::support::eventually;
 use crate::support::http::Request;
 use crate::support::prometheus::Metrics;
+use crate::support::{Options, Server, eventually};
 
 /// The lines of the security log about this event.
 fn told(stage: &Stage, event: &str) -> Vec<Value> {
-    let log = stage.server.log();
+    told_by(&stage.server, event)
+}
+
+fn told_by(server: &Server, event: &str) -> Vec<Value> {
+    let log = server.log();
     let lines = log
         .lines()
         .filter_map(|line| serde_json::from_str(line).ok());
@@ -42,7 +46,7 @@ fn it_tells_of_logins_that_failed_registrations_origins_and_operators() {
         &Request::new("POST", "/users").json(&again),
         Some("guessed"),
     );
-    expect(&stage, "operator_created_user", "unauthenticated", None);
+    expect(&stage, "operator_attempt", "unauthenticated", None);
 
     stage.operate("POST", "/invites", &json!({}));
     expect(&stage, "operator_made_invite", "done", None);
@@ -53,6 +57,8 @@ fn it_tells_of_logins_that_failed_registrations_origins_and_operators() {
     let path = format!("/users/{ann}/password");
     stage.operate("PUT", &path, &json!({"password": PASSWORD}));
     expect(&stage, "operator_set_password", "done", Some(&ann));
+    stage.operate("PUT", &path, &json!({"password": "short"}));
+    expect(&stage, "operator_set_password", "out_of_bounds", Some(&ann));
 
     stage.register(&again);
     expect(&stage, "registration", "username_taken", None);
@@ -80,6 +86,63 @@ fn it_tells_of_logins_that_failed_registrations_origins_and_operators() {
         .header("origin", "https://evil.example");
     stage.call(&foreign).expect_problem(403, "forbidden");
     expect(&stage, "foreign_origin", "forbidden", None);
+}
+
+#[test]
+fn an_act_is_told_also_of_an_operator_who_is_gone() {
+    let stage = Stage::new("closed");
+    let ann = stage.create_user("ann");
+    let delete = Request::new("DELETE", &format!("/users/{ann}"))
+        .header("authorization", &format!("Bearer {TOKEN}"));
+    stage.call_and_vanish(stage.admin, &delete);
+    eventually("it is told that it was asked for", || {
+        let told = told(&stage, "operator_deleted_user");
+        told.iter().find(|it| it["outcome"] == "asked").map(drop)
+    });
+    eventually("ann is deleted", || {
+        let log_in = stage.log_in("ann", PASSWORD);
+        (log_in.status == 401).then_some(())
+    });
+}
+
+#[test]
+fn neither_a_flood_of_attempts_nor_of_acts_hides_what_operators_did() {
+    const FLOOD: usize = 100;
+    let stage = Stage::new("closed");
+    let nobody = "/users/01890a5d-ac96-774b-bcce-b302099a8057";
+    let delete = Request::new("DELETE", nobody);
+    for _ in 0..FLOOD {
+        let refused = stage.call_admin(&delete, None);
+        refused.expect_problem(401, "unauthenticated");
+    }
+    for _ in 0..FLOOD {
+        stage.operate("DELETE", nobody, &json!({}));
+    }
+    let outcomes = |outcome| {
+        let told = told(&stage, "operator_deleted_user");
+        told.iter().filter(|it| it["outcome"] == outcome).count()
+    };
+    eventually("all of them are told", || {
+        let told = ["asked", "not_found"].map(outcomes);
+        (told == [FLOOD; 2]).then_some(())
+    });
+    assert!(told(&stage, "operator_attempt").len() < FLOOD);
+}
+
+#[test]
+fn a_request_for_a_host_of_others_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Options::trusting(dir.path()).start();
+    // As a page does whose name resolves to this machine.
+    let rebound = Request::to("GET", "/chats", "evil.example");
+    let refused = server.http().call(&rebound).unwrap();
+    refused.expect_problem(421, "misdirected_request");
+    eventually("the security log tells of it", || {
+        let last = told_by(&server, "foreign_host").pop()?;
+        assert_eq!(last["outcome"], "misdirected_request");
+        assert_eq!(last["address"], "127.0.0.1");
+        Some(())
+    });
 }
 
 #[test]

@@ -9,7 +9,8 @@ use crate::support::api::PASSWORD;
 use crate::support::http::{Http, Request, Response};
 pub(crate) use crate::support::operator::TOKEN;
 use crate::support::operator::token_file;
-use crate::support::{Options, Server};
+use crate::support::prometheus::Metrics;
+use crate::support::{Options, Server, eventually};
 
 pub(crate) struct Stage {
     pub(crate) server: Server,
@@ -53,6 +54,24 @@ impl Stage {
             request = request.header("authorization", &format!("Bearer {token}"));
         }
         Http::connect(self.admin).unwrap().call(&request).unwrap()
+    }
+
+    /// Sends a request, and is gone once the server has read it.
+    pub(crate) fn call_and_vanish(&self, to: SocketAddr, request: &Request) {
+        let mut watcher = Http::connect(self.admin).unwrap();
+        // Each look counts too.
+        let mut requests_read = || {
+            let metrics = watcher.call(&Request::get("/metrics")).unwrap();
+            Metrics::parse(&metrics.text()).sum("rookery_http_requests_total") as u64
+        };
+        let (before, mut looks) = (requests_read(), 0);
+        let mut client = Http::connect(to).unwrap();
+        client.write(&request.encode()).unwrap();
+        eventually("the request is read", || {
+            looks += 1;
+            (requests_read() > before + looks).then_some(())
+        });
+        client.reset();
     }
 
     /// Calls at the public address.

@@ -31,6 +31,10 @@ fn what_depends_on_the_caller_is_kept_by_no_cache_and_shown_by_no_browser() {
     assert_guarded(&call(&server, &login), "a login");
     let ticket = Request::new("POST", "/ws-ticket").header("authorization", &bearer);
     assert_guarded(&call(&server, &ticket), "a ticket");
+    let logout = Request::new("POST", "/logout").header("authorization", &bearer);
+    let logout = call(&server, &logout);
+    assert_eq!((logout.status, logout.all("set-cookie").count()), (204, 2));
+    assert_guarded(&logout, "a logout");
     for path in ["/livez", "/readyz", "/metrics"] {
         let reply = call(&server, &Request::get(path));
         assert_eq!(
@@ -87,7 +91,7 @@ fn by_tls_browsers_are_told_to_stay_with_it() {
         reply.header("strict-transport-security").map(str::to_owned)
     };
     let login = Request::new("POST", "/login").json(&credentials("nobody"));
-    for request in [Request::get("/me"), login] {
+    for request in [Request::get("/me"), Request::get("/livez"), login] {
         let value = strict(&request).unwrap();
         let seconds: u32 = value.strip_prefix("max-age=").unwrap().parse().unwrap();
         assert!(seconds >= 365 * 24 * 3600, "{value}");

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use serde_json::Value;
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 
 use super::patience::PATIENCE;
 
@@ -381,6 +381,12 @@ impl Http {
     pub fn assert_lives(&mut self) {
         let reply = self.call(&Request::get("/livez")).unwrap();
         assert_eq!(reply.status, 200, "{reply:?}");
+    }
+
+    /// Resets the connection, as of a client that is gone.
+    pub fn reset(self) {
+        let socket = SockRef::from(&self.stream);
+        socket.set_linger(Some(Duration::ZERO)).unwrap();
     }
 
     /// The socket, with what has been read after the last reply.

@@ -1,13 +1,13 @@
 //! The answers to the requests of an HTTP connection, and how they are written.
 
-use crate::api::{Action, Api, Reply};
+use crate::api::{Api, Reply};
 use crate::connection::http::Http;
 use crate::connection::link::Link;
 use crate::connection::replies::Framing;
 use crate::context::Context;
 use crate::edge::port::{Found, StoreFault};
 use crate::http::{CONTINUE, Refusal, Version};
-use crate::mesh::{Command, NameCommand, Outcome};
+use crate::mesh::Outcome;
 
 impl Http {
     /// A request was answered by the shard that it was for.
@@ -35,21 +35,10 @@ impl Http {
                 | Outcome::Page { .. }
                 | Outcome::Activity(_)
                 | Outcome::Summary(_)
-                | Outcome::InviteSpent { .. }
                 | Outcome::LoggedIn { .. }
                 | Outcome::NotLoggedIn { .. }
                 | Outcome::Metrics(_) => cx.bug("a ticket was spent, and something else answered"),
             }
-        }
-        if let Outcome::InviteSpent {
-            username,
-            password_hash,
-        } = outcome
-        {
-            let command = NameCommand::RegisterInvited { password_hash };
-            let command = Command::Name(username, command);
-            let reply_to = to;
-            return self.act(link, ticket, Action::Ask { command, reply_to }, cx);
         }
         let reply = api.reply_to(to, outcome, cx);
         self.reply(link, ticket, reply, cx);

@@ -1,11 +1,10 @@
 //! The deadlines of an HTTP connection, and how it ends.
 
-use crate::api::{Api, Reply};
+use crate::api::Api;
 use crate::connection::http::Http;
 use crate::connection::link::Link;
 use crate::context::{Context, MICROS_PER_SECOND};
 use crate::http::Refusal;
-use crate::mesh::problem::Problem;
 
 /// Microseconds that a request may take to arrive, once it has begun.
 const REQUEST_MICROS_MAX: u64 = 10 * MICROS_PER_SECOND;
@@ -92,14 +91,23 @@ impl Http {
         link.cut_off(cx);
     }
 
+    /// The connection is gone, and with it whoever was to be answered.
+    pub(in crate::connection) fn gone(&self, cx: &mut Context<'_>) {
+        for to in self.replies.unanswered_to() {
+            to.unanswered(cx);
+        }
+    }
+
     /// Refuses the requests that were not answered by their deadlines.
     fn refuse_overdue(&mut self, link: &mut Link, api: Api<'_>, cx: &mut Context<'_>) {
         let overdue = self.replies.overdue(cx.now.micros);
         for &(ticket, changes) in &overdue {
             cx.stats.overdue_requests += 1;
             self.upgrade = None;
-            let problem = Problem::overdue(changes);
-            self.reply(link, ticket, Reply::problem(&problem), cx);
+            if let Some(to) = self.replies.take_reply_to(ticket) {
+                let reply = to.overdue(changes, cx);
+                self.reply(link, ticket, reply, cx);
+            }
         }
         if !overdue.is_empty() {
             self.go_on(link, api, cx);

@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use bytes::BytesMut;
 
 use crate::api::Door;
+use crate::auth::gate::Known;
 use crate::connection::replies::Replies;
 use crate::context::Context;
 use crate::edge::input::Entrance;
@@ -35,8 +36,8 @@ pub(crate) struct Http {
     is_concurrent: bool,
     /// A request that must see the effects of those before it.
     held: Option<Request>,
-    /// The credentials that were seen last, and their caller.
-    known: Option<(Vec<u8>, Caller)>,
+    /// The credentials that were seen last.
+    known: Option<Known>,
     /// The client waits for `100 Continue` before it sends a body.
     continue_due: bool,
     /// No further request is begun.

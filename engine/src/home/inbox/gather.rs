@@ -131,7 +131,6 @@ impl Gather {
                 Outcome::Posted { .. }
                 | Outcome::Json { .. }
                 | Outcome::Page { .. }
-                | Outcome::InviteSpent { .. }
                 | Outcome::LoggedIn { .. }
                 | Outcome::NotLoggedIn { .. }
                 | Outcome::Metrics(_)

@@ -29,12 +29,12 @@ impl Partition {
             NameCommand::Register {
                 password,
                 network,
-                invite,
+                right,
             } => {
                 let by = By::Password {
                     password,
                     network,
-                    invite,
+                    right,
                 };
                 self.register(username, Registration { asker, by }, cx);
             }
@@ -58,16 +58,17 @@ impl Partition {
 
     /// Claims a name for a new user.
     fn register(&mut self, username: &str, registration: Registration, cx: &mut Context<'_>) {
-        if cx.disk_full {
+        let problem = match registration.by {
+            _ if self.names.is_known(username) => Some(Problem::USERNAME_TAKEN),
+            By::Invite(_) => None,
             // Before a password is hashed for it.
-            cx.refuse(registration.asker, Problem::DISK_FULL);
-        } else if self.names.is_known(username) {
-            cx.refuse(registration.asker, Problem::USERNAME_TAKEN);
-        } else if self.names.is_crowded(username) {
-            cx.refuse(registration.asker, Problem::LOGIN_BUSY);
-        } else {
-            let waiter = NameWaiter::Register(registration);
-            self.wait_for_name(username, waiter, cx);
+            By::Password { .. } if cx.disk_full => Some(Problem::DISK_FULL),
+            By::Password { .. } if self.names.is_crowded(username) => Some(Problem::LOGIN_BUSY),
+            By::Password { .. } => None,
+        };
+        match problem {
+            Some(problem) => cx.refuse(registration.asker, problem),
+            None => self.wait_for_name(username, NameWaiter::Register(registration), cx),
         }
     }
 
@@ -150,16 +151,22 @@ impl Partition {
         }
     }
 
-    /// Refuses what can be refused; records wait until the name can be read.
+    /// Refuses what can be refused; records, and whoever has spent an invite, wait until the name can be read.
     fn name_not_read(&mut self, username: &str, waiters: Vec<NameWaiter>, cx: &mut Context<'_>) {
         let mut kept = Vec::new();
         for waiter in waiters {
             match waiter {
-                NameWaiter::Register(Registration { asker, .. })
+                NameWaiter::Register(Registration {
+                    asker,
+                    by: By::Password { .. },
+                })
                 | NameWaiter::LogIn(LogIn { asker, .. }) => {
                     cx.refuse(asker, Problem::STORE_UNAVAILABLE);
                 }
-                NameWaiter::Record(_) => kept.push(waiter),
+                NameWaiter::Register(Registration {
+                    by: By::Invite(_), ..
+                })
+                | NameWaiter::Record(_) => kept.push(waiter),
             }
         }
         if !kept.is_empty() {

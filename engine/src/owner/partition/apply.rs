@@ -15,6 +15,7 @@ use crate::owner::changes::ChangeKey;
 use crate::owner::chat::{Chat, Place};
 use crate::owner::chats::{Parked, ParkedRecord, Slot};
 use crate::owner::fold::{Folded, fold};
+use crate::owner::partition::registrations::register_invited;
 use crate::owner::partition::{Partition, send_to_homes};
 use crate::owner::progress::{OnStored, SpanId};
 
@@ -169,7 +170,7 @@ impl Partition {
                 self.apply_to_chat(change.chat_id, applying, rows, cx);
             }
             Record::UserRegistered(user) => self.apply_user(user, span, bytes, rows, cx),
-            Record::SessionEnded(ended) => self.apply_session_end(*ended, applying, rows, cx),
+            Record::SessionEnded(ended) => self.apply_session_end(*ended, rows, cx),
             Record::PasswordSet(set) => self.apply_password(set, span, bytes, rows, cx),
         }
     }
@@ -404,7 +405,6 @@ impl Partition {
     fn apply_session_end(
         &mut self,
         ended: SessionEnded,
-        applying: Applying<'_>,
         rows: &mut Vec<Row>,
         cx: &mut Context<'_>,
     ) {
@@ -417,13 +417,9 @@ impl Partition {
             ended: of_one,
             tell,
         });
-        if let Some(invited) = self.invited.remove(&ended.session_id) {
-            let outcome = || Outcome::InviteSpent {
-                username: invited.username.clone(),
-                password_hash: invited.password_hash.clone(),
-            };
-            let key = ChangeKey::Invite(ended.session_id);
-            self.answer_when_stored(applying.span, key, outcome, cx);
+        if let Some((asker, invited)) = self.invited.remove(&ended.session_id) {
+            self.changes.take(ChangeKey::Invite(ended.session_id));
+            register_invited(asker, *invited, cx);
         }
     }
 

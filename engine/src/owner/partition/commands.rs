@@ -237,7 +237,7 @@ impl Partition {
                     user_id,
                     expires_at: invite.expires_at,
                 });
-                self.invited.insert(invite.invite_id, invited);
+                self.invited.insert(invite.invite_id, (asker, invited));
                 self.append_change(asker, ChangeKey::Invite(invite.invite_id), &record, cx);
             }
             UserCommand::SetPassword(password) => {
@@ -269,13 +269,25 @@ impl Partition {
         if let ChangeKey::Chat(chat_id) = key {
             self.chats.begin_creation(chat_id);
         }
+        self.append_admitted(asker, key, record, is_small, cx);
+        true
+    }
+
+    /// Appends a change that has been admitted.
+    pub(super) fn append_admitted(
+        &mut self,
+        asker: Asker,
+        key: ChangeKey,
+        record: &Record<'_>,
+        is_small: bool,
+        cx: &Context<'_>,
+    ) {
         let pending = Pending::Change(key, asker);
         match is_small {
             true => self.appends.append_small(record, pending, cx.now.micros),
             false => self.appends.append(record, pending, cx.now.micros),
         }
         self.changes.wait(key, asker);
-        true
     }
 
     /// A home wants the events of a chat for one of its users.

@@ -118,8 +118,8 @@ pub(crate) struct Partition {
     endings: Endings,
     /// Commands whose users' homes are being asked.
     admissions: Admissions,
-    /// Registrations whose invites are being spent.
-    invited: Map<SessionId, Box<Invited>>,
+    /// Registrations whose invites are being spent, and who asked for them.
+    invited: Map<SessionId, (Asker, Box<Invited>)>,
     pages: Map<(ChatId, PageKey), Vec<(Asker, PartialPage)>>,
     reads: Unanswered<PartitionRead>,
     passwords: Unanswered<PasswordWait>,

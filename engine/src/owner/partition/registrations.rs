@@ -10,7 +10,7 @@ use crate::edge::port::{PasswordCheck, PasswordOutcome};
 use crate::hashing::Kind;
 use crate::ids::Invite;
 use crate::mesh::problem::Problem;
-use crate::mesh::{Asker, Command, Created, Invited, Outcome, UserCommand};
+use crate::mesh::{Asker, Command, Created, Invited, NameCommand, Outcome, Right, UserCommand};
 use crate::owner::changes::ChangeKey;
 use crate::owner::names::{By, Registration};
 use crate::owner::partition::{Claim, Partition, PasswordWait};
@@ -30,18 +30,18 @@ impl Partition {
             By::Password {
                 password: Some(password),
                 network,
-                invite,
+                right,
             } => {
-                let kind = match invite {
-                    Some(_) => Kind::Known,
-                    None => Kind::Registration,
+                let kind = match right {
+                    Right::Invite(_) | Right::Operator => Kind::Known,
+                    Right::Open => Kind::Registration,
                 };
                 let wait = PasswordWait::Register {
                     asker,
                     username: username.into(),
-                    claim: match invite {
-                        Some(invite) => Claim::Invite(invite),
-                        None => Claim::User(self.claim(username, cx)),
+                    claim: match right {
+                        Right::Invite(invite) => Claim::Invite(invite),
+                        Right::Open | Right::Operator => Claim::User(self.claim(username, cx)),
                     },
                 };
                 let job = self.password_job(wait, &password, PasswordCheck::Hash);
@@ -49,7 +49,7 @@ impl Partition {
             }
             By::Password {
                 password: None,
-                invite: Some(invite),
+                right: Right::Invite(invite),
                 ..
             } => spend(asker, username, *invite, None, cx),
             By::Password { .. } => {
@@ -58,7 +58,9 @@ impl Partition {
             }
             By::Invite(hash) => {
                 let user_id = self.claim(username, cx);
-                self.append_registration(asker, username, user_id, hash.as_deref(), cx);
+                let (key, record) = registered(username, user_id, hash.as_deref(), cx);
+                // It was admitted together with the end of its invite, which can't be taken back.
+                self.append_admitted(asker, key, &record, true, cx);
             }
         }
     }
@@ -78,14 +80,8 @@ impl Partition {
         password_hash: Option<&str>,
         cx: &mut Context<'_>,
     ) {
-        let user = UserRegistered {
-            user_id,
-            at: cx.now.wall,
-            username,
-            password_hash,
-        };
-        let record = Record::UserRegistered(user);
-        self.append_change(asker, ChangeKey::User(user_id), &record, cx);
+        let (key, record) = registered(username, user_id, password_hash, cx);
+        self.append_change(asker, key, &record, cx);
     }
 
     /// The hashers are done with the password of a new user.
@@ -158,6 +154,22 @@ impl Partition {
     }
 }
 
+/// A registration as it goes into the log.
+fn registered<'a>(
+    username: &'a str,
+    user_id: UserId,
+    password_hash: Option<&'a str>,
+    cx: &Context<'_>,
+) -> (ChangeKey, Record<'a>) {
+    let user = UserRegistered {
+        user_id,
+        at: cx.now.wall,
+        username,
+        password_hash,
+    };
+    (ChangeKey::User(user_id), Record::UserRegistered(user))
+}
+
 /// Why a password was not hashed.
 pub(super) fn not_hashed(outcome: &PasswordOutcome, cx: &mut Context<'_>) -> Problem {
     match outcome {
@@ -186,4 +198,16 @@ fn spend(
     };
     let command = UserCommand::SpendInvite(Box::new(invited));
     cx.ask(asker, Command::User(invite.owner(), command));
+}
+
+/// Registers whoever had an invite that is spent now. From here on they may lose the name to somebody else, and are
+/// refused for nothing else that can be waited for; nor does it matter whether they are still connected.
+pub(super) fn register_invited(asker: Asker, invited: Invited, cx: &mut Context<'_>) {
+    let Invited {
+        username,
+        password_hash,
+        ..
+    } = invited;
+    let command = NameCommand::RegisterInvited { password_hash };
+    cx.ask(asker, Command::Name(username, command));
 }

@@ -1,6 +1,7 @@
 //! The process: it starts, crashes, stops, and moves partitions from shard to shard.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use rookery_engine::config::ShardConfig;
 use rookery_engine::input::Input;
@@ -48,7 +49,7 @@ impl World {
             entropy,
             lag_limit: self.settings.lag_limit,
             login_rate: LOGIN_RATE,
-            operator_token: Some(OPERATOR_TOKEN.into()),
+            operator_token: Some(Arc::new(OPERATOR_TOKEN)),
             chats_per_user: self.settings.chats_per_user,
             memberships_per_user: self.settings.memberships_per_user,
             chat_bytes: self.settings.chat_bytes,

@@ -243,6 +243,27 @@ fn addresses_may_leave_out_the_host_or_name_this_one() {
     }
 }
 
+/// Peers are compared with them in their own form, whatever the socket says.
+#[test]
+fn networks_of_ipv4_in_ipv6_are_those_of_ipv4() {
+    for (text, expected) in [
+        ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+        ("::ffff:10.0.0.1", "10.0.0.1/32"),
+        ("::ffff:0:0/96", "0.0.0.0/0"),
+        ("::1", "::1/128"),
+        ("::/0", "::/0"),
+    ] {
+        let config = Machine::new().config(&[("trusted-proxies", text)]);
+        assert_eq!(
+            config.trusted_proxies,
+            [expected.parse().unwrap()],
+            "{text}"
+        );
+    }
+    let wider = Machine::new().refusal(&[("trusted-proxies", "::ffff:0:0/90")]);
+    assert!(wider.contains("10.0.0.0/8"), "{wider}");
+}
+
 #[test]
 fn paths_do_not_depend_on_the_working_directory_later() {
     let machine = Machine::new();
