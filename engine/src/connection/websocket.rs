@@ -10,6 +10,7 @@ use crate::connection::client_message::{self, Refused, Said, ack_json, error_jso
 use crate::connection::link::Link;
 use crate::context::{Context, MICROS_PER_SECOND};
 use crate::edge::effect::HandedOff;
+use crate::held_bytes::Holding;
 use crate::http::Status;
 use crate::ids::{ConnId, Session};
 use crate::mesh::Outcome;
@@ -24,6 +25,8 @@ const PING_AFTER_MICROS: u64 = 25 * MICROS_PER_SECOND;
 const PONG_MICROS_MAX: u64 = 10 * MICROS_PER_SECOND;
 /// Seconds in which all chats of its user must be read. A user of many chats may need some.
 const WELCOME_SECONDS_MAX: u64 = 30;
+/// Microseconds that a message may take to arrive, once it has begun.
+const MESSAGE_MICROS_MAX: u64 = 10 * MICROS_PER_SECOND;
 /// Sends above the rate limit after which the connection is closed.
 const RATE_STRIKES_MAX: u32 = 3;
 
@@ -37,6 +40,10 @@ pub(crate) struct Ws {
     welcome_due_micros: Option<u64>,
     unread: BytesMut,
     socket: WebSocket,
+    /// When the message that is arriving began, in microseconds.
+    message_began_micros: Option<u64>,
+    /// What all that can't be used yet adds to what is held for all connections.
+    input_held: Holding,
     sends: Sends,
     /// When something came last, in microseconds.
     heard_micros: u64,
@@ -93,8 +100,10 @@ impl Ws {
             session: socket.session,
             batches: socket.batch_protocol,
             welcome_due_micros: Some(cx.micros_in(WELCOME_SECONDS_MAX)),
+            input_held: Holding::of(cx.held, socket.unread.capacity()),
             unread: socket.unread,
             socket: WebSocket::new(),
+            message_began_micros: None,
             sends: Sends::default(),
             heard_micros: cx.now.micros,
             pinged_micros: None,
@@ -123,10 +132,21 @@ impl Ws {
         };
         let answer = self.sends.waiting.front().map(|send| send.due_micros);
         let slow = link.slow_micros(cx);
-        [self.expires_micros, self.welcome_due_micros, answer, slow]
+        let message = self
+            .message_began_micros
+            .map(|began| began + MESSAGE_MICROS_MAX);
+        let welcome = self.welcome_due_micros;
+        [self.expires_micros, welcome, answer, slow, message]
             .into_iter()
             .flatten()
             .fold(heartbeat, u64::min)
+    }
+
+    /// Since when it holds what can't be used yet, in microseconds.
+    pub(super) fn holds_since_micros(&self) -> Option<u64> {
+        // What came before it was welcome came before it was heard here.
+        let since = self.message_began_micros.unwrap_or(self.heard_micros);
+        (self.input_held.bytes() > 0).then_some(since)
     }
 
     pub(super) fn wants_input(&self) -> bool {
@@ -141,6 +161,7 @@ impl Ws {
         let ready = format!(r#"{{"type":"ready","user_id":"{}"}}"#, self.user_id);
         self.send_text(link, ready.as_bytes(), cx);
         let unread = std::mem::take(&mut self.unread);
+        self.input_held.set(0);
         if !unread.is_empty() && !link.is_closing() {
             self.received(link, &unread, cx);
         }
@@ -157,11 +178,18 @@ impl Ws {
         self.pinged_micros = None;
         let (conn, user_id) = (link.id(), self.user_id);
         let (socket, sends) = (&mut self.socket, &mut self.sends);
+        let mut is_complete = false;
         let received = link.write(cx, |out, cx| {
             socket.receive(bytes, out, |text, out| {
+                is_complete = true;
                 take_message(conn, user_id, text, sends, out, cx);
             })
         });
+        if is_complete {
+            // What is left is another message.
+            self.message_began_micros = None;
+        }
+        self.note_message(cx);
         self.close_if_slow(link, cx);
         if let Received::Closed { code } = received {
             cx.stats.count_close_by_client(code);
@@ -169,6 +197,13 @@ impl Ws {
         }
         self.leave_if_struck();
         self.close_if_leaving(link, cx);
+    }
+
+    /// Notes what has come of a message whose end has not: since when, for its deadline, and how much it is.
+    fn note_message(&mut self, cx: &Context<'_>) {
+        self.input_held.set(self.socket.heap_bytes());
+        let began = self.message_began_micros.unwrap_or(cx.now.micros);
+        self.message_began_micros = self.socket.in_message().then_some(began);
     }
 
     /// A send was answered.
@@ -240,17 +275,38 @@ impl Ws {
 
     /// Closes a connection whose reader has let something wait for too long.
     pub(super) fn close_if_slow(&mut self, link: &mut Link, cx: &mut Context<'_>) {
-        if link.is_slow(cx) {
-            self.close_as_slow(link, cx);
+        if !link.is_closing() && link.is_slow(cx) {
+            self.close_as_slow(link, "too slow a reader", cx);
         }
     }
 
     /// Closes a connection and drops what its reader has not taken. They can resume later.
-    pub(super) fn close_as_slow(&mut self, link: &mut Link, cx: &mut Context<'_>) {
-        if !link.is_closing() {
-            link.drop_unsent();
-            self.close(link, CloseCode::SlowReader, "too slow a reader", cx);
+    fn close_as_slow(&mut self, link: &mut Link, reason: &str, cx: &mut Context<'_>) {
+        link.drop_unsent();
+        self.close(link, CloseCode::SlowReader, reason, cx);
+    }
+
+    /// Frees what is held: the client is told why, where that can still be done.
+    pub(super) fn give_up(&mut self, link: &mut Link, cx: &mut Context<'_>) {
+        if link.is_closing() {
+            link.cut_off(cx);
+        } else {
+            self.close_as_slow(link, "too much is held for slow clients", cx);
         }
+    }
+
+    /// The client sends no more.
+    pub(super) fn finished(&mut self, link: &mut Link, cx: &mut Context<'_>) {
+        self.drop_input();
+        link.end(cx);
+    }
+
+    /// Nothing of what has arrived is used any more.
+    fn drop_input(&mut self) {
+        self.socket.discard();
+        self.unread = BytesMut::new();
+        self.message_began_micros = None;
+        self.input_held.set(0);
     }
 
     /// Begins to close.
@@ -263,6 +319,7 @@ impl Ws {
     ) {
         if !link.is_closing() {
             link.write(cx, |out, _| self.socket.close(code, reason, out));
+            self.drop_input();
             cx.stats.count_close(code);
             link.end(cx);
         }
@@ -309,8 +366,23 @@ impl Ws {
             let reason = "the chats could not be read in time";
             return self.close(link, CloseCode::Restart, reason, cx);
         }
+        self.look_at_message(link, cx);
         self.refuse_overdue(link, cx);
         self.look_for_life(link, cx);
+    }
+
+    /// Closes where a message takes too long to arrive.
+    fn look_at_message(&mut self, link: &mut Link, cx: &mut Context<'_>) {
+        let Some(began) = self.message_began_micros else {
+            return;
+        };
+        if link.is_full() || !self.wants_input() {
+            // It is not read meanwhile, so its time starts then.
+            self.message_began_micros = Some(cx.now.micros);
+        } else if began + MESSAGE_MICROS_MAX <= cx.now.micros {
+            let reason = "a message took too long to arrive";
+            self.close(link, CloseCode::PolicyViolation, reason, cx);
+        }
     }
 
     /// Pings a peer that was silent for long, and closes where it does not answer.

@@ -38,10 +38,9 @@ impl Http {
         self.active_micros.max(link.taken_micros()) + idle_max
     }
 
-    /// Since when a request arrives, and what has come of it is held, in microseconds.
-    pub(in crate::connection) fn arriving_since_micros(&self) -> Option<u64> {
-        let holds = self.input_held.bytes() > 0;
-        self.request_began_micros.filter(|_| holds)
+    /// Since when it holds what came and is not begun, in microseconds.
+    pub(in crate::connection) const fn holds_since_micros(&self) -> Option<u64> {
+        self.holds_since_micros
     }
 
     /// The client sends no more. What it has sent is answered before the connection ends.

@@ -94,9 +94,11 @@ impl Http {
     pub(super) fn drop_input(&mut self) {
         self.input = BytesMut::new();
         self.input_held.set(0);
+        self.held = None;
+        self.holds_since_micros = None;
     }
 
-    /// Notes since when a request has been arriving, for its deadline.
+    /// Notes since when a request has been arriving, for its deadline, and since when anything is held.
     fn note_arrival(&mut self, cx: &Context<'_>) {
         let arriving = self.wants_input() && self.reader.in_request(&self.input);
         if self.input.is_empty() {
@@ -107,6 +109,9 @@ impl Http {
         }
         let began = self.request_began_micros.unwrap_or(cx.now.micros);
         self.request_began_micros = arriving.then_some(began);
+        let holds = !self.input.is_empty() || self.held.is_some();
+        let since = self.holds_since_micros.unwrap_or(cx.now.micros);
+        self.holds_since_micros = holds.then_some(since);
     }
 
     /// Resumes requests that had to wait for a reply, or were paused by a full outbox.
@@ -120,9 +125,9 @@ impl Http {
             return;
         }
         if self.replies.is_empty()
-            && let Some(request) = self.held.take()
+            && let Some(held) = self.held.take()
         {
-            self.begin_request(link, request, api, cx);
+            self.begin_request(link, held.request, api, cx);
         }
         if link.is_closing() {
             return;

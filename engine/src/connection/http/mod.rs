@@ -34,7 +34,7 @@ pub(crate) struct Http {
     /// Whether what is under way may have other posts beside it.
     is_concurrent: bool,
     /// A request that must see the effects of those before it.
-    held: Option<Request>,
+    held: Option<HeldRequest>,
     /// The credentials that were seen last, and their caller.
     known: Option<(Vec<u8>, Caller)>,
     /// The client waits for `100 Continue` before it sends a body.
@@ -53,6 +53,14 @@ pub(crate) struct Http {
     active_micros: u64,
     /// When the request that is arriving began, in microseconds.
     request_began_micros: Option<u64>,
+    /// Since when something has come and is not begun, in microseconds.
+    holds_since_micros: Option<u64>,
+}
+
+/// A request that waits for those before it, and what it adds to what is held for all connections.
+struct HeldRequest {
+    request: Request,
+    _holding: Holding,
 }
 
 struct Upgrade {
@@ -80,6 +88,7 @@ impl Http {
             upgrade: None,
             active_micros: cx.now.micros,
             request_began_micros: None,
+            holds_since_micros: None,
         }
     }
 
