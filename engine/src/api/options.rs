@@ -3,12 +3,20 @@
 use crate::api::Api;
 use crate::api::reply::Reply;
 use crate::api::routes::Route;
-use crate::http::Request;
+use crate::http::{Method, Request};
 
 /// Fields that a page of another origin may send, besides those that the Fetch standard lets it.
 const ACCEPTED_FIELDS: &str = "Authorization, Content-Type, Idempotency-Key";
 /// Seconds for which a browser need not ask again. Chromium remembers none for longer.
 const REMEMBERED_SECONDS: &str = "7200";
+
+/// The reply to `OPTIONS *`: what the server can be asked at all.
+pub(super) fn of_the_server() -> Reply {
+    let mut reply = Reply::no_content();
+    let methods = Method::ALL.map(Method::name);
+    reply.extra.push(("Allow", methods.join(", ")));
+    reply
+}
 
 impl Api<'_> {
     /// The reply to `OPTIONS`: the path's methods, and what a browser asks before it lets a page of another origin make
