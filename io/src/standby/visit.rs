@@ -16,7 +16,7 @@ use crate::net::listener::Accepted;
 use crate::net::socket::Socket;
 
 /// How long a client may take to send the head of its request.
-const REQUEST_MAX: Duration = Duration::from_secs(5);
+const REQUEST_MAX: Duration = Duration::from_secs(10);
 /// How long it may take to read its reply. To close with input unread would reset the connection, and lose the reply.
 const LINGER_MAX: Duration = Duration::from_secs(1);
 /// Bytes that are read at a time.
@@ -114,6 +114,15 @@ impl Visit {
                 None => self.state = State::Over,
             },
             State::Over => {}
+        }
+    }
+
+    /// Answers what has begun to arrive: the process ends.
+    pub(super) fn dismiss(&mut self, absence: &Absence, now: Instant) {
+        if let State::Asking(visitor) = &self.state
+            && let Some(reply) = visitor.dismissed(absence, wall())
+        {
+            self.answer(&reply, now);
         }
     }
 
