@@ -123,7 +123,8 @@ impl Shard {
             | Input::Rendered { .. }
             | Input::TokenKeys(_)
             | Input::Tick
-            | Input::Drain => self.with_parts(now, effects, |parts, cx| {
+            | Input::Drain
+            | Input::Retire { .. } => self.with_parts(now, effects, |parts, cx| {
                 parts.take(input, cx);
                 parts.take_local(cx);
             }),
@@ -277,10 +278,8 @@ impl Parts<'_> {
                 self.connections.forget_callers();
             }
             Input::Tick => self.tick(cx),
-            Input::Drain => {
-                cx.readiness.drain();
-                self.connections.drain(cx);
-            }
+            Input::Drain => cx.readiness.drain(),
+            Input::Retire { conn, unread } => self.connections.retire(conn, unread, cx),
             Input::MeshFull(_) | Input::DiskFull(_) | Input::Resumed | Input::Routed { .. } => {
                 cx.bug("an input came to the parts that is for the shard");
             }
@@ -308,10 +307,7 @@ impl Parts<'_> {
         self.connections.arrive(conn, socket, cx);
         self.home
             .connect(caller.user_id, conn, self.connections, cx);
-        if cx.readiness.is_draining() {
-            let code = CloseCode::Restart;
-            self.connections.close(conn, code, "restarting", cx);
-        } else if !self.gate.is_current(&caller, cx.now.latest_wall) {
+        if !self.gate.is_current(&caller, cx.now.latest_wall) {
             // The login was ended while the socket was on its way.
             let code = CloseCode::NotAuthenticated;
             self.connections.close(conn, code, "logged out", cx);

@@ -315,17 +315,13 @@ impl Connections {
         });
     }
 
-    /// The process stops: closes connections once they are answered, and soon where they are idle.
-    pub(crate) fn drain(&mut self, cx: &mut Context<'_>) {
-        let all: Vec<ConnId> = self.all().map(|connection| connection.link.id()).collect();
-        for id in all {
-            self.with(id, cx, |link, protocol, cx| match protocol {
-                Protocol::Http(http) => http.drain(cx),
-                Protocol::WebSocket(ws) => {
-                    ws.close_when_answered(link, CloseCode::Restart, "restarting", cx);
-                }
-            });
-        }
+    /// The process stops: closes a connection once it is answered what had come, of which so many bytes are still to be
+    /// received.
+    pub(crate) fn retire(&mut self, id: ConnId, unread: usize, cx: &mut Context<'_>) {
+        self.with(id, cx, |link, protocol, cx| match protocol {
+            Protocol::Http(http) => http.retire(unread, cx),
+            Protocol::WebSocket(ws) => ws.retire(link, unread, cx),
+        });
     }
 
     /// The credentials of all requests are checked again. WebSockets stay: theirs were checked when they opened.

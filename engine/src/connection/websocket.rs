@@ -27,6 +27,8 @@ const PONG_MICROS_MAX: u64 = 10 * MICROS_PER_SECOND;
 const WELCOME_SECONDS_MAX: u64 = 30;
 /// Microseconds that a message may take to arrive, once it has begun.
 const MESSAGE_MICROS_MAX: u64 = 10 * MICROS_PER_SECOND;
+/// Seconds in which a message that has begun to arrive may come to its end while the process stops.
+const LAST_MESSAGE_SECONDS_MAX: u64 = 1;
 /// Sends above the rate limit after which the connection is closed.
 const RATE_STRIKES_MAX: u32 = 3;
 
@@ -51,8 +53,17 @@ pub(crate) struct Ws {
     pinged_micros: Option<u64>,
     /// It closes with this when all its sends are answered, and nothing more is read.
     leaving: Option<(CloseCode, &'static str)>,
+    retiring: Option<Retiring>,
     /// When the login expires, in microseconds of the monotonic clock.
     expires_micros: Option<u64>,
+}
+
+/// What is read before a connection leaves as the process stops.
+struct Retiring {
+    /// Bytes that had come, and are still to be received.
+    owed_bytes: usize,
+    /// By when a message that has begun must be whole, in microseconds.
+    due_micros: u64,
 }
 
 /// Sends that are not acknowledged yet, oldest first.
@@ -108,6 +119,7 @@ impl Ws {
             heard_micros: cx.now.micros,
             pinged_micros: None,
             leaving: None,
+            retiring: None,
             expires_micros: socket.session.map(|it| expiry_micros(it, cx)),
         }
     }
@@ -136,10 +148,19 @@ impl Ws {
             .message_began_micros
             .map(|began| began + MESSAGE_MICROS_MAX);
         let welcome = self.welcome_due_micros;
-        [self.expires_micros, welcome, answer, slow, message]
-            .into_iter()
-            .flatten()
-            .fold(heartbeat, u64::min)
+        let retiring = self.retiring.as_ref().map(|it| it.due_micros);
+        let last_message = retiring.filter(|_| self.leaving.is_none());
+        [
+            self.expires_micros,
+            welcome,
+            answer,
+            slow,
+            message,
+            last_message,
+        ]
+        .into_iter()
+        .flatten()
+        .fold(heartbeat, u64::min)
     }
 
     /// Since when it holds what can't be used yet, in microseconds.
@@ -196,6 +217,10 @@ impl Ws {
             return link.end(cx);
         }
         self.leave_if_struck();
+        if let Some(retiring) = &mut self.retiring {
+            retiring.owed_bytes = retiring.owed_bytes.saturating_sub(bytes.len());
+            self.leave_if_retired(now);
+        }
         self.close_if_leaving(link, cx);
     }
 
@@ -325,18 +350,29 @@ impl Ws {
         }
     }
 
-    /// Closes once all sends are answered, so that no client has to guess an outcome.
-    pub(super) fn close_when_answered(
-        &mut self,
-        link: &mut Link,
-        code: CloseCode,
-        reason: &'static str,
-        cx: &mut Context<'_>,
-    ) {
-        self.leaving.get_or_insert((code, reason));
+    /// The process stops, and of what had come, so many bytes are still to be received: what has begun among them is
+    /// answered, then the connection ends.
+    pub(super) fn retire(&mut self, link: &mut Link, unread: usize, cx: &mut Context<'_>) {
+        self.retiring = Some(Retiring {
+            owed_bytes: unread,
+            due_micros: cx.micros_in(LAST_MESSAGE_SECONDS_MAX),
+        });
+        self.leave_if_retired(cx.now.micros);
         self.close_if_leaving(link, cx);
     }
 
+    /// Reads nothing more once the process stops and all that had come was read.
+    fn leave_if_retired(&mut self, now_micros: u64) {
+        if let Some(retiring) = &self.retiring
+            && retiring.owed_bytes == 0
+            && (self.socket.is_between_messages() || retiring.due_micros <= now_micros)
+        {
+            self.leaving
+                .get_or_insert((CloseCode::Restart, "restarting"));
+        }
+    }
+
+    /// Closes once all sends are answered, so that no client has to guess an outcome.
     fn close_if_leaving(&mut self, link: &mut Link, cx: &mut Context<'_>) {
         if let Some((code, reason)) = self.leaving
             && self.sends.waiting.is_empty()
@@ -367,6 +403,8 @@ impl Ws {
             return self.close(link, CloseCode::Restart, reason, cx);
         }
         self.look_at_message(link, cx);
+        self.leave_if_retired(now);
+        self.close_if_leaving(link, cx);
         self.refuse_overdue(link, cx);
         self.look_for_life(link, cx);
     }

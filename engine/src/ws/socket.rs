@@ -232,6 +232,11 @@ impl WebSocket {
         self.message.is_begun()
     }
 
+    /// Whether all that was received is whole: neither a frame nor a message has come in part.
+    pub fn is_between_messages(&self) -> bool {
+        self.header.is_empty() && self.frame.is_none() && !self.in_message()
+    }
+
     /// Bytes that it holds on the heap.
     pub fn heap_bytes(&self) -> usize {
         self.message.heap_bytes() + self.control.capacity()

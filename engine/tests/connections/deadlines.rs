@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use rookery_engine::config::AuthMode;
 use rookery_engine::ids::{ConnId, Session};
-use rookery_engine::input::Input;
 use rookery_schema::{SessionId, Timestamp};
 use rookery_testing::host::EPOCH_MILLIS;
 use rookery_testing::ws::{PONG, text_frame};
@@ -151,7 +150,7 @@ fn a_connection_that_closes_has_ten_seconds_to_take_the_rest() {
     let mut host = host();
     let (http, websocket) = (host.accept(), host.listen());
     host.send(http, b"GET /livez HTTP/1.0\r\n\r\n");
-    host.step(Input::Drain);
+    host.drain(&[http, websocket]);
     assert!(host.is_closed(http) && host.is_closed(websocket));
     assert_after(&mut host, 10, |host| {
         assert_eq!(host.is_aborted(http), host.is_aborted(websocket));

@@ -48,7 +48,9 @@ impl Http {
 
     /// Reads whom a proxy relays the connection for, before the first request.
     fn read_preface(&mut self, link: &mut Link, cx: &mut Context<'_>) {
+        let before = self.input.len();
         let preface = take_preface(&mut self.input);
+        self.note_taken(before);
         self.preface_due = preface == Preface::Partial;
         match preface {
             Preface::Partial | Preface::Peer => {}
@@ -85,9 +87,15 @@ impl Http {
     fn next_request(&mut self) -> Progress {
         let before = self.input.len();
         let progress = self.reader.next(&mut self.input);
-        let taken = before - self.input.len();
-        self.owed_bytes = self.owed_bytes.saturating_sub(taken);
+        self.note_taken(before);
         progress
+    }
+
+    /// Notes what was used of an input of so many bytes.
+    fn note_taken(&mut self, before: usize) {
+        if let Some(owed) = &mut self.owed_bytes {
+            *owed = owed.saturating_sub(before - self.input.len());
+        }
     }
 
     /// Nothing of what has arrived is used any more.

@@ -41,8 +41,8 @@ pub(crate) struct Http {
     continue_due: bool,
     /// No further request is begun.
     last_request_read: bool,
-    /// Of the input, those that had come when the process began to stop: requests among them are served.
-    owed_bytes: usize,
+    /// Once the process stops: bytes that had come by then and are not used yet. Requests among them are served.
+    owed_bytes: Option<usize>,
     /// The client sends no more.
     is_finished: bool,
     /// Requests are paused by a full outbox.
@@ -82,7 +82,7 @@ impl Http {
             known: None,
             continue_due: false,
             last_request_read: false,
-            owed_bytes: 0,
+            owed_bytes: None,
             is_finished: false,
             halted: false,
             upgrade: None,

@@ -40,7 +40,7 @@ impl Http {
         }
         self.is_concurrent = is_concurrent;
         cx.stats.http_requests += 1;
-        let is_last = cx.readiness.is_draining() && self.owed_bytes == 0;
+        let is_last = self.owed_bytes == Some(0);
         let keep_alive = request.keep_alive && !is_last;
         self.last_request_read = !keep_alive;
         let ticket = self.replies.expect(Framing {

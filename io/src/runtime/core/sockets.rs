@@ -155,6 +155,12 @@ impl<E: Engine> Core<E> {
     fn open(&self, socket: Socket, permit: Permit) -> Option<ConnId> {
         let now = self.now().micros;
         let opened = self.connections.borrow_mut().open(socket, permit, now);
+        if let Ok(conn) = opened
+            && self.end.draining.get()
+            && let Some(connection) = self.connections.borrow_mut().get_mut(conn)
+        {
+            connection.begin_to_retire();
+        }
         opened
             .inspect_err(|error| {
                 tracing::warn!(
@@ -230,18 +236,22 @@ impl<E: Engine> Core<E> {
             return self.step_guarded(Input::GoOn { conn }).then_some(0);
         }
         let (connection, received) = connections.receive(conn)?;
+        let received = received.ok()?;
+        let read = received.map_or(0, <[u8]>::len);
+        if connection.retires_behind(read) && connection.is_open() {
+            self.step(Input::Retire { conn, unread: read });
+        }
         let bytes = match received {
-            Ok(None) => return Some(0),
-            Ok(Some([])) if connection.is_open() => {
+            None => return Some(0),
+            Some([]) if connection.is_open() => {
                 // A peer that sends no more may still read. The engine closes the connection when it
                 // has answered.
                 self.step(Input::Finished { conn });
                 return Some(0);
             }
-            Ok(Some([])) | Err(_) => return None,
-            Ok(Some(bytes)) => bytes,
+            Some([]) => return None,
+            Some(bytes) => bytes,
         };
-        let read = bytes.len();
         let input = Input::Received {
             conn,
             bytes,
