@@ -3,27 +3,18 @@
 use crate::api::Api;
 use crate::api::reply::Reply;
 use crate::api::routes::Route;
-use crate::http::{Method, Request};
+use crate::http::Request;
 
 /// Fields that a page of another origin may send, besides those that the Fetch standard lets it.
 const ACCEPTED_FIELDS: &str = "Authorization, Content-Type, Idempotency-Key";
 /// Seconds for which a browser need not ask again. Chromium remembers none for longer.
 const REMEMBERED_SECONDS: &str = "7200";
 
-/// The reply to `OPTIONS *`: what the server can be asked at all.
-pub(super) fn of_the_server() -> Reply {
-    let mut reply = Reply::no_content();
-    let methods = Method::ALL.map(Method::name);
-    reply.extra.push(("Allow", methods.join(", ")));
-    reply
-}
-
 impl Api<'_> {
     /// The reply to `OPTIONS`: the path's methods, and what a browser asks before it lets a page of another origin make
     /// a request. Which page may is said by the fields that every reply to it has.
     pub(super) fn options(self, request: &Request, route: Route) -> Reply {
-        let mut reply = Reply::no_content();
-        reply.extra.push(("Allow", route.allowed()));
+        let mut reply = Reply::allowing(route.allowed());
         if self.is_preflight(request) {
             reply.extra.extend([
                 ("Access-Control-Allow-Methods", route.allowed()),
