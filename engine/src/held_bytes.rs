@@ -1,4 +1,4 @@
-//! How many bytes a shard holds for its connections: output that waits, and input that is not understood yet. Bytes
+//! How many bytes a shard holds for its connections: output that waits, and input that can't be used yet. Bytes
 //! that several outboxes share count once, until the last of them has sent or dropped them.
 
 use std::sync::Arc;

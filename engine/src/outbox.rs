@@ -13,7 +13,7 @@ pub const OUTBOX_BYTES_MAX: usize = 7 << 10;
 /// The same of a WebSocket, which is not read any more: the acknowledgements of all sends that may be in flight.
 pub const WEBSOCKET_OUTBOX_BYTES_MAX: usize = 128 << 10;
 /// Bytes that a shard may hold for all of its connections, shared ones counted once: output that waits, and input that
-/// is not understood yet.
+/// can't be used yet.
 pub const OUTBOXES_BYTES_MAX: u64 = 256 << 20;
 
 /// An own buffer above this many bytes is given back when it has been sent, so that idle connections

@@ -1,29 +1,30 @@
 //! One shard: all state of one core, changed only by its steps.
 
+mod messages;
+mod ports;
+
 use std::collections::VecDeque;
 
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::SeedableRng;
-use rookery_schema::{PartitionId, Route, Routing, ShardId};
+use rookery_schema::{PartitionId, Route, Routing};
 
 use crate::addresses::Addresses;
 use crate::api::Api;
 use crate::auth::gate::Gate;
 use crate::config::ShardConfig;
-use crate::connection::{Census, Connections};
+use crate::connection::Connections;
 use crate::context::Context;
 use crate::edge::effect::{Effects, HandedOff, Notice, Turn};
 use crate::edge::input::{Input, Now};
-use crate::edge::port::{Found, Part, PasswordOutcome, Read, StoreEvent, StoreFault, Token};
+use crate::edge::port::{Part, PasswordOutcome, Read, Token};
 use crate::hashing::Hashing;
 use crate::held_bytes::HeldBytes;
 use crate::home::Home;
 use crate::http::HttpDate;
 use crate::ids::{Caller, ConnId};
 use crate::leases::Leases;
-use crate::mesh::command::Waiting;
-use crate::mesh::problem::Problem;
-use crate::mesh::{Asker, Command, Ended, Outcome, ShardMessage, UserCommand};
+use crate::mesh::ShardMessage;
 use crate::outbox::Outbox;
 use crate::owner::Owner;
 use crate::pages::Pages;
@@ -120,7 +121,8 @@ impl Shard {
             | Input::Rendered { .. }
             | Input::TokenKeys(_)
             | Input::Tick
-            | Input::Drain => self.with_parts(now, effects, |parts, cx| {
+            | Input::Drain
+            | Input::Retire { .. } => self.with_parts(now, effects, |parts, cx| {
                 parts.take(input, cx);
                 parts.take_local(cx);
             }),
@@ -273,10 +275,8 @@ impl Parts<'_> {
                 self.connections.forget_callers();
             }
             Input::Tick => self.tick(cx),
-            Input::Drain => {
-                cx.readiness.drain();
-                self.connections.drain(cx);
-            }
+            Input::Drain => cx.readiness.drain(),
+            Input::Retire { conn, unread } => self.connections.retire(conn, unread, cx),
             Input::MeshFull(_) | Input::DiskFull(_) | Input::Resumed | Input::Routed { .. } => {
                 cx.bug("an input came to the parts that is for the shard");
             }
@@ -304,189 +304,10 @@ impl Parts<'_> {
         self.connections.arrive(conn, socket, cx);
         self.home
             .connect(caller.user_id, conn, self.connections, cx);
-        if cx.readiness.is_draining() {
-            let code = CloseCode::Restart;
-            self.connections.close(conn, code, "restarting", cx);
-        } else if !self.gate.is_current(&caller, cx.now.latest_wall) {
+        if !self.gate.is_current(&caller, cx.now.latest_wall) {
             // The login was ended while the socket was on its way.
             let code = CloseCode::NotAuthenticated;
             self.connections.close(conn, code, "logged out", cx);
-        }
-    }
-
-    fn message(&mut self, message: ShardMessage, cx: &mut Context<'_>) {
-        match message {
-            ShardMessage::Ask { asker, command } => self.command(asker, command, cx),
-            ShardMessage::Answer { asker, outcome } => self.answered(asker, outcome, cx),
-            ShardMessage::Events(batch) => self.home.events(&batch, self.connections, cx),
-            ShardMessage::Subscribe(wanted) => self.owner.subscribe(wanted, cx),
-            ShardMessage::Subscribed { wanted, answer } => {
-                self.home.subscribed(wanted, answer, self.connections, cx);
-            }
-            ShardMessage::Unsubscribe { chat_id, users } => {
-                self.owner.unsubscribe(chat_id, &users, cx);
-            }
-            ShardMessage::Joined {
-                chat_id,
-                from,
-                users,
-                under_earlier,
-            } => self
-                .home
-                .joined(chat_id, from, &users, under_earlier, self.connections, cx),
-            ShardMessage::JoinsStored { chat_id, users } => {
-                self.home.joins_stored(chat_id, &users, cx);
-            }
-            ShardMessage::Admit(candidates) => self.home.admit(candidates, cx),
-            ShardMessage::Admitted {
-                partition,
-                number,
-                outcome,
-            } => self.owner.admitted(partition, number, outcome, cx),
-            ShardMessage::NotJoining { chat_id, users } => {
-                self.home.not_joining(chat_id, &users);
-            }
-            ShardMessage::Spent { from, spending } => self.home.spent(from, spending, cx),
-            ShardMessage::Leased { user_id, verdict } => cx.leases.leased(user_id, verdict),
-            ShardMessage::SessionsEnded { ended, tell } => {
-                match ended {
-                    Ended::One(one) => self.gate.session_ended(one.session_id, one.expires_at),
-                    Ended::AllOf { user_id, until } => self.gate.all_sessions_ended(user_id, until),
-                }
-                self.home.sessions_ended(ended, self.connections, cx);
-                if let Some(ending) = tell {
-                    cx.send(ending.shard, ShardMessage::SessionsVoid(ending));
-                }
-            }
-            ShardMessage::SessionsVoid(ending) => self.owner.sessions_void(ending, cx),
-            ShardMessage::Scrape { asker } => self.scrapes.begin(asker, cx),
-            ShardMessage::StatsWanted { from, ticket } => self.send_stats(from, ticket, cx),
-            ShardMessage::Stats {
-                from,
-                ticket,
-                stats,
-            } => self.scrapes.collect(from, ticket, stats, cx),
-            ShardMessage::Ready { from } => {
-                cx.readiness.shard_ready(from);
-                if cx.readiness.serves() {
-                    let from = cx.id();
-                    cx.send_to_all(|| ShardMessage::Serving { from });
-                }
-            }
-            ShardMessage::Serving { from } => cx.readiness.shard_serves(from),
-        }
-    }
-
-    fn command(&mut self, asker: Asker, command: Command, cx: &mut Context<'_>) {
-        if self.mesh_full && command.changes() && !command.ends_what_was_begun() {
-            return cx.refuse(asker, Problem::MESH_FULL);
-        }
-        match command {
-            Command::Chat(chat_id, command) => {
-                self.owner.chat_command(asker, chat_id, command, cx);
-            }
-            Command::Name(username, command) => {
-                self.owner.name_command(asker, &username, command, cx);
-            }
-            Command::User(_, UserCommand::SpendInvite(invited))
-                if self.gate.is_spent(invited.invite) =>
-            {
-                cx.refuse(asker, Problem::INVITE_INVALID);
-            }
-            Command::User(user_id, command) => {
-                self.owner.user_command(asker, user_id, command, cx);
-            }
-            Command::Home(user_id, command) => self.home.command(asker, user_id, command, cx),
-            Command::Address(network, command) => {
-                self.addresses.command(asker, network, command, cx);
-            }
-        }
-    }
-
-    fn answered(&mut self, asker: Asker, outcome: Outcome, cx: &mut Context<'_>) {
-        match asker.waiting {
-            Waiting::Inbox { gather } => self.home.inbox_answered(gather, outcome, cx),
-            Waiting::Connection { conn, ticket } => {
-                cx.page_answered(conn, ticket);
-                let api = Api::new(self.gate);
-                self.connections.answered(conn, ticket, outcome, api, cx);
-            }
-        }
-    }
-
-    fn store_event(&mut self, event: StoreEvent, cx: &mut Context<'_>) {
-        match event {
-            StoreEvent::Written { token, micros } => {
-                cx.stats.db.observe(micros);
-                self.written(token, cx);
-            }
-            StoreEvent::Synced { .. } => self.owner.synced(cx),
-            StoreEvent::Read { token, outcome } => self.store_read(token, outcome, cx),
-        }
-    }
-
-    fn written(&mut self, token: Token, cx: &mut Context<'_>) {
-        match token.part {
-            Part::Partition(id) => self.owner.written(id, token.number, cx),
-            // A home waits for none of its rows.
-            Part::Home => {}
-            Part::Owner | Part::Connection(_) | Part::Sessions => {
-                cx.bug("a part of the shard wrote a row that writes none");
-            }
-        }
-    }
-
-    fn store_read(
-        &mut self,
-        token: Token,
-        outcome: Result<Found, StoreFault>,
-        cx: &mut Context<'_>,
-    ) {
-        let number = token.number;
-        match token.part {
-            Part::Partition(id) => self.owner.store_read(id, number, outcome, cx),
-            Part::Home => self.home.store_read(number, outcome, self.connections, cx),
-            Part::Connection(conn) => {
-                let api = Api::new(self.gate);
-                self.connections.store_read(conn, number, outcome, api, cx);
-            }
-            Part::Sessions => self.ended_sessions_read(outcome, cx),
-            Part::Owner => cx.bug("a part of the shard read the store that reads nothing"),
-        }
-    }
-
-    fn password_done(&mut self, token: Token, outcome: PasswordOutcome, cx: &mut Context<'_>) {
-        match token.part {
-            Part::Partition(id) => self.owner.password_done(id, token.number, outcome, cx),
-            Part::Owner | Part::Home | Part::Connection(_) | Part::Sessions => {
-                cx.bug("a part of the shard asked about a password that asks about none");
-            }
-        }
-    }
-
-    fn ended_sessions_read(&mut self, outcome: Result<Found, StoreFault>, cx: &mut Context<'_>) {
-        let ended = match outcome {
-            Ok(Found::EndedSessions(ended)) => Some(ended),
-            Err(StoreFault) => None,
-            Ok(Found::Chat(_) | Found::Messages(_) | Found::Chats(_) | Found::Users(_)) => {
-                cx.bug("the store answered something else than ended sessions");
-                None
-            }
-        };
-        cx.readiness.end_sessions(ended.is_some());
-        if let Some(ended) = ended {
-            self.gate.sessions_ended(ended);
-        }
-        self.announce_when_ready(cx);
-    }
-
-    fn announce_when_ready(&self, cx: &mut Context<'_>) {
-        if cx.readiness.is_announced() || !self.owner.is_ready(cx) {
-            return;
-        }
-        if cx.readiness.announce() {
-            let from = cx.id();
-            cx.send_to_all(|| ShardMessage::Ready { from });
         }
     }
 
@@ -512,27 +333,6 @@ impl Parts<'_> {
         self.scrapes.tick(cx);
         self.connections.tick(cx);
     }
-
-    fn send_stats(&self, from: ShardId, ticket: u64, cx: &mut Context<'_>) {
-        self.owner.measure(cx);
-        let Census {
-            http,
-            websockets,
-            waiting_bytes,
-        } = self.connections.census();
-        cx.stats.http_connections = http;
-        cx.stats.websocket_connections = websockets;
-        cx.stats.outbox_bytes = waiting_bytes;
-        cx.stats.outbox_distinct_bytes = cx.held.get();
-        cx.stats.ended_sessions = self.gate.ended_sessions() as u64;
-        let stats = Box::new(cx.stats.clone());
-        let message = ShardMessage::Stats {
-            from: cx.id(),
-            ticket,
-            stats,
-        };
-        cx.send(from, message);
-    }
 }
 
 #[cfg(test)]
@@ -542,7 +342,7 @@ mod tests {
 
     use super::*;
     use crate::context::sample::config;
-    use crate::edge::port::StoreRequest;
+    use crate::edge::port::{StoreEvent, StoreRequest};
 
     #[test]
     fn a_home_can_write_a_row_and_is_told_that_it_is_stored() {

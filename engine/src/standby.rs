@@ -59,10 +59,7 @@ impl Visitor {
         }
         match self.reader.next(&mut self.input) {
             Progress::Partial if !self.reader.in_body() => None,
-            Progress::Partial | Progress::Continue => {
-                let reply = Reply::problem(&absence.problem());
-                Some(reply.closing(Version::Http11, self.reader.is_head(&self.input), now))
-            }
+            Progress::Partial | Progress::Continue => Some(self.turn_away(absence, now)),
             Progress::Request(request) => {
                 let reply = self.reply(&request, absence);
                 let head_only = request.method == Method::Head;
@@ -76,6 +73,18 @@ impl Visitor {
     pub fn overdue(&self, now: Timestamp) -> Option<Vec<u8>> {
         let has_begun = !self.input.is_empty();
         has_begun.then(|| self.refuse(&Refusal::REQUEST_TIMEOUT, now))
+    }
+
+    /// Answers a client that can't be waited for any longer; `None` where it has not begun a request.
+    pub fn dismissed(&self, absence: &Absence, now: Timestamp) -> Option<Vec<u8>> {
+        let has_begun = !self.input.is_empty();
+        has_begun.then(|| self.turn_away(absence, now))
+    }
+
+    /// The reply to a request of which not all is known.
+    fn turn_away(&self, absence: &Absence, now: Timestamp) -> Vec<u8> {
+        let head_only = self.reader.is_head(&self.input);
+        Reply::problem(&absence.problem()).closing(Version::Http11, head_only, now)
     }
 
     fn refuse(&self, refusal: &Refusal, now: Timestamp) -> Vec<u8> {
@@ -189,10 +198,13 @@ mod tests {
         let mut slow = visitor(PUBLIC);
         let now = Timestamp::default();
         assert_eq!(slow.overdue(now), None, "it has not begun");
+        assert_eq!(slow.dismissed(&starting(), now), None, "nor this");
         let post = "POST /chats HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n";
         assert_eq!(slow.received(post.as_bytes(), &starting(), now), None);
         let overdue = String::from_utf8(slow.overdue(now).unwrap()).unwrap();
         assert!(overdue.starts_with("HTTP/1.1 408 "), "{overdue}");
+        let dismissed = String::from_utf8(slow.dismissed(&starting(), now).unwrap()).unwrap();
+        assert_reply(&dismissed, 503, "is starting");
         let reply = slow.received(b"\r\n", &starting(), now).unwrap();
         assert_reply(&String::from_utf8(reply).unwrap(), 503, "is starting");
     }

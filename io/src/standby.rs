@@ -28,8 +28,8 @@ const VISITS_MAX: usize = 128;
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// How long it lets those finish who were accepted, at the end.
 const FINISH_MAX: Duration = Duration::from_millis(500);
-/// For how long handshakes that had begun at the end may come to theirs.
-const HANDSHAKES_MAX: Duration = Duration::from_millis(20);
+/// For how long handshakes that had begun at the end may come to theirs: a round trip around the world.
+const HANDSHAKES_MAX: Duration = Duration::from_millis(200);
 /// How long the end may take in all.
 const JOIN_MAX: Duration = Duration::from_secs(2);
 /// How long it sleeps where nothing is due; orders wake it.
@@ -145,6 +145,10 @@ impl Desk {
                 visit.go_on(news, &absence, now);
             }
             self.visits.retain(|visit| !visit.is_over());
+        }
+        let absence = self.absence();
+        for visit in &mut self.visits {
+            visit.dismiss(&absence, now);
         }
         Ok(())
     }

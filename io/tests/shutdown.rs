@@ -11,11 +11,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rookery_testing::seeds;
+use rookery_testing::ws::text_frame;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use support::api::{Api, posted};
 use support::http::Http;
-use support::ws::{End, Ws};
+use support::ws::{End, Ws, upgrade};
 use support::{Options, PATIENCE, any_user, eventually};
 
 /// How many bytes of a message are looked for in files: long enough to be there by no accident.
@@ -66,6 +67,34 @@ fn a_drain_keeps_every_promise_and_exits_with_success() {
     }
 }
 
+/// The ids of what was acknowledged on a socket until the server closed it for its restart.
+fn acknowledged_until_restart(device: &mut Ws) -> Vec<Value> {
+    let mut acknowledged = Vec::new();
+    loop {
+        match device.poll(PATIENCE) {
+            Ok(text) => {
+                let event: Value = serde_json::from_str(&text).unwrap();
+                if event["type"] == "ack" {
+                    acknowledged.push(event["message_id"].clone());
+                }
+            }
+            Err(end) => {
+                assert_eq!(end, End::Closed(1012));
+                return acknowledged;
+            }
+        }
+    }
+}
+
+/// The ids of a chat's messages, oldest first, after a restart.
+fn ids_after_restart(options: &Options, user: &str, chat: &str) -> Vec<Value> {
+    let server = options.start();
+    let mut found = Api::trusted(server.addr, user).history(chat);
+    found.reverse();
+    found.iter().map(|it| it["message_id"].clone()).collect()
+}
+
+/// While the server stands still, the kernel takes for it what clients send.
 #[test]
 fn a_drain_answers_what_was_sent_on_sockets() {
     const SENDS: usize = 400;
@@ -74,34 +103,95 @@ fn a_drain_answers_what_was_sent_on_sockets() {
     let mut server = options.start();
     let user = any_user();
     let chat = Api::trusted(server.addr, &user).create_chat("room", &[]);
+    let send = |n: usize| json!({"type": "send", "chat_id": chat, "content": n.to_string()});
     let mut device = Ws::trusted(server.addr, &user);
-    for n in 0..SENDS {
-        let send = json!({"type": "send", "chat_id": chat, "content": n.to_string()});
-        device.send(&send).unwrap();
+    server.signal(Signal::STOP);
+    device.send_all((0..SENDS).map(send)).unwrap();
+    server.terminate();
+    server.signal(Signal::CONT);
+    let acknowledged = acknowledged_until_restart(&mut device);
+    assert_eq!(acknowledged.len(), SENDS);
+    assert_eq!(server.wait().code(), Some(0));
+    assert_eq!(ids_after_restart(&options, &user, &chat), acknowledged);
+}
+
+/// Some come before the drain, some amid it; who comes behind it is told so in place of a WebSocket.
+#[test]
+fn a_drain_answers_what_was_sent_behind_a_handshake() {
+    const CLIENTS: usize = 60;
+    const SENDS: usize = 20;
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options::trusting(dir.path()).shards(2);
+    let mut server = options.start();
+    let user = any_user();
+    let chat = Api::trusted(server.addr, &user).create_chat("room", &[]);
+    let send = json!({"type": "send", "chat_id": chat, "content": "early"}).to_string();
+    let handshake = upgrade(&format!("/ws/connect/{user}"))
+        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+        .encode();
+    let sends = text_frame(&send).repeat(SENDS);
+    let both = [handshake, sends].concat();
+    let mut clients: Vec<Http> = (0..CLIENTS).map(|_| server.http()).collect();
+    let (early, late) = clients.split_at_mut(CLIENTS / 2);
+    for http in early {
+        http.write(&both).unwrap();
     }
     server.terminate();
-    let mut acknowledged = Vec::new();
-    let end = loop {
-        match device.poll(PATIENCE) {
-            Ok(text) => {
-                let event: Value = serde_json::from_str(&text).unwrap();
-                if event["type"] == "ack" {
-                    acknowledged.push(event["message_id"].clone());
-                }
+    for http in late {
+        http.send(&both);
+    }
+    let mut acknowledged = 0;
+    for mut http in clients {
+        match http.receive().unwrap().status {
+            101 => {
+                let mut device = Ws::switched(http);
+                device.expect_ready(&user);
+                assert_eq!(acknowledged_until_restart(&mut device).len(), SENDS);
+                acknowledged += SENDS;
             }
-            Err(end) => break end,
+            status => assert_eq!(status, 503),
         }
-    };
-    assert_eq!(end, End::Closed(1012));
+    }
+    assert!(acknowledged > 0);
     assert_eq!(server.wait().code(), Some(0));
-    let server = options.start();
-    let mut found = Api::trusted(server.addr, &user).history(&chat);
-    found.reverse();
-    let found: Vec<Value> = found.iter().map(|it| it["message_id"].clone()).collect();
-    assert_eq!(
-        found, acknowledged,
-        "nothing that was taken is left unanswered"
-    );
+    let found = ids_after_restart(&options, &user, &chat);
+    assert_eq!(found.len(), acknowledged);
+}
+
+#[test]
+fn a_drain_answers_what_was_pipelined() {
+    const CLIENTS: usize = 20;
+    const BEHIND: usize = 30;
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options::trusting(dir.path()).shards(2);
+    let mut server = options.start();
+    let mut alice = Api::trusted(server.addr, &any_user());
+    let chat = alice.create_chat("room", &[]);
+    let post = alice.message(&chat, "hello", None);
+    let post = post.headers(&alice.identity).encode();
+    let mut clients: Vec<Http> = (0..CLIENTS).map(|_| server.http()).collect();
+    for client in &mut clients {
+        client.write(&post).unwrap();
+    }
+    server.signal(Signal::STOP);
+    for client in &mut clients {
+        client.write(&post.repeat(BEHIND)).unwrap();
+    }
+    server.terminate();
+    server.signal(Signal::CONT);
+    let mut acknowledged = Vec::new();
+    for mut client in clients {
+        for left in (0..=BEHIND).rev() {
+            let reply = client.receive().unwrap();
+            let is_last = reply.header("connection") == Some("close");
+            assert_eq!((reply.status, is_last), (200, left == 0), "{left} left");
+            acknowledged.push(posted(&reply).message_id);
+        }
+        client.assert_closed();
+    }
+    assert_eq!(server.wait().code(), Some(0));
+    let found = ids_after_restart(&options, &alice.user_id, &chat);
+    assert_eq!(found.len(), acknowledged.len());
 }
 
 fn id_of(message: &Value) -> &str {

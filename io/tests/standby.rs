@@ -1,4 +1,4 @@
-//! What clients are told before a server is ready, and while it ends: none that connects goes without a reply.
+//! What clients are told before a server is ready, and while it ends: who connects is answered.
 
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
@@ -106,13 +106,13 @@ fn clients_that_send_nothing_keep_nobody_else_from_being_answered() {
     let dir = tempfile::tempdir().unwrap();
     let server = waiting(dir.path()).with_admin().spawn();
     get(server.addr, "/livez");
-    let silent: Vec<_> = (0..300)
+    let silent: Vec<_> = (0..200)
         .map(|_| TcpStream::connect(server.addr).unwrap())
         .collect();
     let began = Instant::now();
     assert_eq!(get(server.admin, "/livez").status, 200);
     assert!(began.elapsed() < Duration::from_secs(2), "{began:?}");
-    // Those who came before have five seconds each, so many at a time.
+    // Those who came before have ten seconds each, so many at a time.
     let mut last = Http::connect(server.addr).unwrap();
     last.set_read_timeout(PATIENCE * 3);
     refused(&last.call(&Request::get("/chats")).unwrap());
@@ -361,5 +361,17 @@ fn a_start_that_is_given_up_leaves_nobody_without_a_reply() {
             assert_eq!(status, 503);
         }
     });
+    assert!(server.wait().success());
+}
+
+#[test]
+fn who_has_begun_to_ask_is_answered_at_the_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = waiting(dir.path()).spawn();
+    get(server.addr, "/livez");
+    let begun = Begun::new(server.addr, &Request::get("/chats"), 10);
+    thread::sleep(Duration::from_millis(200));
+    server.terminate();
+    refused(&begun.reply());
     assert!(server.wait().success());
 }

@@ -178,7 +178,8 @@ impl<'a> Api<'a> {
         cx: &mut Context<'_>,
     ) -> Handled {
         if request.path_bytes() == WHOLE_SERVER {
-            return Ok(Action::Reply(Reply::no_content()));
+            let known = Method::ALL.map(Method::name);
+            return Ok(Action::Reply(Reply::allowing(known.join(", "))));
         }
         let (route, matched) = self.route(request, door)?;
         let is_foreign = route.is_for_users() && self.is_foreign(request)?;

@@ -14,8 +14,7 @@ impl Api<'_> {
     /// The reply to `OPTIONS`: the path's methods, and what a browser asks before it lets a page of another origin make
     /// a request. Which page may is said by the fields that every reply to it has.
     pub(super) fn options(self, request: &Request, route: Route) -> Reply {
-        let mut reply = Reply::no_content();
-        reply.extra.push(("Allow", route.allowed()));
+        let mut reply = Reply::allowing(route.allowed());
         if self.is_preflight(request) {
             reply.extra.extend([
                 ("Access-Control-Allow-Methods", route.allowed()),

@@ -160,6 +160,13 @@ impl Reply {
         }
     }
 
+    /// What may be asked of something.
+    pub(crate) fn allowing(methods: String) -> Self {
+        let mut reply = Self::no_content();
+        reply.extra.push(("Allow", methods));
+        reply
+    }
+
     pub(crate) fn problem(problem: &Problem) -> Self {
         Self::problem_in_detail(problem, problem.detail)
     }

@@ -77,12 +77,13 @@ impl Connection {
         if wants_input { Turn::Read } else { Turn::Wait }
     }
 
-    /// Since when it waits for its client, and holds memory meanwhile, in microseconds.
-    fn waits_since_micros(&self) -> Option<u64> {
+    /// Since when it holds memory: for output that its client has not taken, or input that can't be used yet. In
+    /// microseconds.
+    fn holds_since_micros(&self) -> Option<u64> {
         let output = self.link.oldest_micros();
         let input = match &self.protocol {
-            Protocol::Http(http) => http.arriving_since_micros(),
-            Protocol::WebSocket(_) => None,
+            Protocol::Http(http) => http.holds_since_micros(),
+            Protocol::WebSocket(ws) => ws.holds_since_micros(),
         };
         output.into_iter().chain(input).min()
     }
@@ -121,12 +122,11 @@ impl Connection {
         }
     }
 
-    /// Frees what waits to be sent: a WebSocket's client is told why, where that can still be done.
+    /// Frees what is held for it.
     fn give_up(&mut self, cx: &mut Context<'_>) {
         let link = &mut self.link;
         match &mut self.protocol {
-            Protocol::WebSocket(ws) if !link.is_closing() => ws.close_as_slow(link, cx),
-            Protocol::WebSocket(_) => link.cut_off(cx),
+            Protocol::WebSocket(ws) => ws.give_up(link, cx),
             Protocol::Http(http) => http.cut_off(link, cx),
         }
     }
@@ -314,21 +314,17 @@ impl Connections {
     pub(crate) fn finished(&mut self, id: ConnId, cx: &mut Context<'_>) {
         self.with(id, cx, |link, protocol, cx| match protocol {
             Protocol::Http(http) => http.finished(link, cx),
-            Protocol::WebSocket(_) => link.end(cx),
+            Protocol::WebSocket(ws) => ws.finished(link, cx),
         });
     }
 
-    /// The process stops: closes connections once they are answered, and soon where they are idle.
-    pub(crate) fn drain(&mut self, cx: &mut Context<'_>) {
-        let all: Vec<ConnId> = self.all().map(|connection| connection.link.id()).collect();
-        for id in all {
-            self.with(id, cx, |link, protocol, cx| match protocol {
-                Protocol::Http(http) => http.drain(cx),
-                Protocol::WebSocket(ws) => {
-                    ws.close_when_answered(link, CloseCode::Restart, "restarting", cx);
-                }
-            });
-        }
+    /// The process stops: closes a connection once it is answered what had come, of which so many bytes are still to be
+    /// received.
+    pub(crate) fn retire(&mut self, id: ConnId, unread: usize, cx: &mut Context<'_>) {
+        self.with(id, cx, |link, protocol, cx| match protocol {
+            Protocol::Http(http) => http.retire(unread, cx),
+            Protocol::WebSocket(ws) => ws.retire(link, unread, cx),
+        });
     }
 
     /// The credentials of all requests are checked again. WebSockets stay: theirs were checked when they opened.
@@ -388,15 +384,15 @@ impl Connections {
         self.deadlines.has_due()
     }
 
-    /// Where more is held than may be, closes connections until there is room again, first those that have waited for
-    /// their clients for longest. What was queued this very moment has not been offered to its socket yet, and makes
+    /// Where more is held than may be, closes connections until there is room again, first those for which something
+    /// has been held for longest. What was queued this very moment has not been offered to its socket yet, and makes
     /// nobody slow.
     pub(crate) fn close_slowest(&mut self, cx: &mut Context<'_>) {
         if cx.held.get() <= OUTBOXES_BYTES_MAX {
             return;
         }
         let behind = self.all().filter_map(|connection| {
-            let since = connection.waits_since_micros()?;
+            let since = connection.holds_since_micros()?;
             (since < cx.now.micros).then_some((since, connection.link.id()))
         });
         let mut behind: Vec<(u64, ConnId)> = behind.collect();

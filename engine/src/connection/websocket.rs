@@ -10,6 +10,7 @@ use crate::connection::client_message::{self, Refused, Said, ack_json, error_jso
 use crate::connection::link::Link;
 use crate::context::{Context, MICROS_PER_SECOND};
 use crate::edge::effect::HandedOff;
+use crate::held_bytes::Holding;
 use crate::http::Status;
 use crate::ids::{ConnId, Session};
 use crate::mesh::Outcome;
@@ -24,6 +25,10 @@ const PING_AFTER_MICROS: u64 = 25 * MICROS_PER_SECOND;
 const PONG_MICROS_MAX: u64 = 10 * MICROS_PER_SECOND;
 /// Seconds in which all chats of its user must be read. A user of many chats may need some.
 const WELCOME_SECONDS_MAX: u64 = 30;
+/// Microseconds that a message may take to arrive, once it has begun.
+const MESSAGE_MICROS_MAX: u64 = 10 * MICROS_PER_SECOND;
+/// Seconds in which a message that has begun to arrive may come to its end while the process stops.
+const LAST_MESSAGE_SECONDS_MAX: u64 = 1;
 /// Sends above the rate limit after which the connection is closed.
 const RATE_STRIKES_MAX: u32 = 3;
 
@@ -37,6 +42,10 @@ pub(crate) struct Ws {
     welcome_due_micros: Option<u64>,
     unread: BytesMut,
     socket: WebSocket,
+    /// When the message that is arriving began, in microseconds.
+    message_began_micros: Option<u64>,
+    /// What all that can't be used yet adds to what is held for all connections.
+    input_held: Holding,
     sends: Sends,
     /// When something came last, in microseconds.
     heard_micros: u64,
@@ -44,8 +53,17 @@ pub(crate) struct Ws {
     pinged_micros: Option<u64>,
     /// It closes with this when all its sends are answered, and nothing more is read.
     leaving: Option<(CloseCode, &'static str)>,
+    retiring: Option<Retiring>,
     /// When the login expires, in microseconds of the monotonic clock.
     expires_micros: Option<u64>,
+}
+
+/// What is read before a connection leaves as the process stops.
+struct Retiring {
+    /// Bytes that had come, and are still to be received.
+    owed_bytes: usize,
+    /// By when a message that has begun must be whole, in microseconds.
+    due_micros: u64,
 }
 
 /// Sends that are not acknowledged yet, oldest first.
@@ -93,12 +111,15 @@ impl Ws {
             session: socket.session,
             batches: socket.batch_protocol,
             welcome_due_micros: Some(cx.micros_in(WELCOME_SECONDS_MAX)),
+            input_held: Holding::of(cx.held, socket.unread.capacity()),
             unread: socket.unread,
             socket: WebSocket::new(),
+            message_began_micros: None,
             sends: Sends::default(),
             heard_micros: cx.now.micros,
             pinged_micros: None,
             leaving: None,
+            retiring: None,
             expires_micros: socket.session.map(|it| expiry_micros(it, cx)),
         }
     }
@@ -123,10 +144,30 @@ impl Ws {
         };
         let answer = self.sends.waiting.front().map(|send| send.due_micros);
         let slow = link.slow_micros(cx);
-        [self.expires_micros, self.welcome_due_micros, answer, slow]
-            .into_iter()
-            .flatten()
-            .fold(heartbeat, u64::min)
+        let message = self
+            .message_began_micros
+            .map(|began| began + MESSAGE_MICROS_MAX);
+        let welcome = self.welcome_due_micros;
+        let retiring = self.retiring.as_ref().map(|it| it.due_micros);
+        let last_message = retiring.filter(|_| self.leaving.is_none());
+        [
+            self.expires_micros,
+            welcome,
+            answer,
+            slow,
+            message,
+            last_message,
+        ]
+        .into_iter()
+        .flatten()
+        .fold(heartbeat, u64::min)
+    }
+
+    /// Since when it holds what can't be used yet, in microseconds.
+    pub(super) fn holds_since_micros(&self) -> Option<u64> {
+        // What came before it was welcome came before it was heard here.
+        let since = self.message_began_micros.unwrap_or(self.heard_micros);
+        (self.input_held.bytes() > 0).then_some(since)
     }
 
     pub(super) fn wants_input(&self) -> bool {
@@ -141,6 +182,7 @@ impl Ws {
         let ready = format!(r#"{{"type":"ready","user_id":"{}"}}"#, self.user_id);
         self.send_text(link, ready.as_bytes(), cx);
         let unread = std::mem::take(&mut self.unread);
+        self.input_held.set(0);
         if !unread.is_empty() && !link.is_closing() {
             self.received(link, &unread, cx);
         }
@@ -157,18 +199,36 @@ impl Ws {
         self.pinged_micros = None;
         let (conn, user_id) = (link.id(), self.user_id);
         let (socket, sends) = (&mut self.socket, &mut self.sends);
+        let mut is_complete = false;
         let received = link.write(cx, |out, cx| {
             socket.receive(bytes, out, |text, out| {
+                is_complete = true;
                 take_message(conn, user_id, text, sends, out, cx);
             })
         });
+        if is_complete {
+            // What is left is another message.
+            self.message_began_micros = None;
+        }
+        self.note_message(cx);
         self.close_if_slow(link, cx);
         if let Received::Closed { code } = received {
             cx.stats.count_close_by_client(code);
             return link.end(cx);
         }
         self.leave_if_struck();
+        if let Some(retiring) = &mut self.retiring {
+            retiring.owed_bytes = retiring.owed_bytes.saturating_sub(bytes.len());
+            self.leave_if_retired(now);
+        }
         self.close_if_leaving(link, cx);
+    }
+
+    /// Notes what has come of a message whose end has not: since when, for its deadline, and how much it is.
+    fn note_message(&mut self, cx: &Context<'_>) {
+        self.input_held.set(self.socket.heap_bytes());
+        let began = self.message_began_micros.unwrap_or(cx.now.micros);
+        self.message_began_micros = self.socket.in_message().then_some(began);
     }
 
     /// A send was answered.
@@ -239,17 +299,38 @@ impl Ws {
 
     /// Closes a connection whose reader has let something wait for too long.
     pub(super) fn close_if_slow(&mut self, link: &mut Link, cx: &mut Context<'_>) {
-        if link.is_slow(cx) {
-            self.close_as_slow(link, cx);
+        if !link.is_closing() && link.is_slow(cx) {
+            self.close_as_slow(link, "too slow a reader", cx);
         }
     }
 
     /// Closes a connection and drops what its reader has not taken. They can resume later.
-    pub(super) fn close_as_slow(&mut self, link: &mut Link, cx: &mut Context<'_>) {
-        if !link.is_closing() {
-            link.drop_unsent();
-            self.close(link, CloseCode::SlowReader, "too slow a reader", cx);
+    fn close_as_slow(&mut self, link: &mut Link, reason: &str, cx: &mut Context<'_>) {
+        link.drop_unsent();
+        self.close(link, CloseCode::SlowReader, reason, cx);
+    }
+
+    /// Frees what is held: the client is told why, where that can still be done.
+    pub(super) fn give_up(&mut self, link: &mut Link, cx: &mut Context<'_>) {
+        if link.is_closing() {
+            link.cut_off(cx);
+        } else {
+            self.close_as_slow(link, "too much is held for slow clients", cx);
         }
+    }
+
+    /// The client sends no more.
+    pub(super) fn finished(&mut self, link: &mut Link, cx: &mut Context<'_>) {
+        self.drop_input();
+        link.end(cx);
+    }
+
+    /// Nothing of what has arrived is used any more.
+    fn drop_input(&mut self) {
+        self.socket.discard();
+        self.unread = BytesMut::new();
+        self.message_began_micros = None;
+        self.input_held.set(0);
     }
 
     /// Begins to close.
@@ -262,23 +343,35 @@ impl Ws {
     ) {
         if !link.is_closing() {
             link.write(cx, |out, _| self.socket.close(code, reason, out));
+            self.drop_input();
             cx.stats.count_close(code);
             link.end(cx);
         }
     }
 
-    /// Closes once all sends are answered, so that no client has to guess an outcome.
-    pub(super) fn close_when_answered(
-        &mut self,
-        link: &mut Link,
-        code: CloseCode,
-        reason: &'static str,
-        cx: &mut Context<'_>,
-    ) {
-        self.leaving.get_or_insert((code, reason));
+    /// The process stops, and of what had come, so many bytes are still to be received: what has begun among them is
+    /// answered, then the connection ends.
+    pub(super) fn retire(&mut self, link: &mut Link, unread: usize, cx: &mut Context<'_>) {
+        self.retiring = Some(Retiring {
+            owed_bytes: unread,
+            due_micros: cx.micros_in(LAST_MESSAGE_SECONDS_MAX),
+        });
+        self.leave_if_retired(cx.now.micros);
         self.close_if_leaving(link, cx);
     }
 
+    /// Reads nothing more once the process stops and all that had come was read.
+    fn leave_if_retired(&mut self, now_micros: u64) {
+        if let Some(retiring) = &self.retiring
+            && retiring.owed_bytes == 0
+            && (self.socket.is_between_messages() || retiring.due_micros <= now_micros)
+        {
+            self.leaving
+                .get_or_insert((CloseCode::Restart, "restarting"));
+        }
+    }
+
+    /// Closes once all sends are answered, so that no client has to guess an outcome.
     fn close_if_leaving(&mut self, link: &mut Link, cx: &mut Context<'_>) {
         if let Some((code, reason)) = self.leaving
             && self.sends.waiting.is_empty()
@@ -308,8 +401,25 @@ impl Ws {
             let reason = "the chats could not be read in time";
             return self.close(link, CloseCode::Restart, reason, cx);
         }
+        self.look_at_message(link, cx);
+        self.leave_if_retired(now);
+        self.close_if_leaving(link, cx);
         self.refuse_overdue(link, cx);
         self.look_for_life(link, cx);
+    }
+
+    /// Closes where a message takes too long to arrive.
+    fn look_at_message(&mut self, link: &mut Link, cx: &mut Context<'_>) {
+        let Some(began) = self.message_began_micros else {
+            return;
+        };
+        if link.is_full() || !self.wants_input() {
+            // It is not read meanwhile, so its time starts then.
+            self.message_began_micros = Some(cx.now.micros);
+        } else if began + MESSAGE_MICROS_MAX <= cx.now.micros {
+            let reason = "a message took too long to arrive";
+            self.close(link, CloseCode::PolicyViolation, reason, cx);
+        }
     }
 
     /// Pings a peer that was silent for long, and closes where it does not answer.

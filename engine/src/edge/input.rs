@@ -87,8 +87,11 @@ pub enum Input<'a> {
     Tick,
     /// The shard stood still until now, as when the process was stopped. No reader was slow in that time.
     Resumed,
-    /// The process was asked to stop: finish what was begun, also what has begun to arrive, and end all connections.
+    /// The process was asked to stop: finish what was begun. [`Input::Retire`] follows for each connection.
     Drain,
+    /// Of what had come for the connection when the process was asked to stop, only the next `unread` bytes are still
+    /// to be received. What has begun among them is served; then the connection ends.
+    Retire { conn: ConnId, unread: usize },
 }
 
 /// Milliseconds between two [`Input::Tick`]s.

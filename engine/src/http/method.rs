@@ -20,6 +20,17 @@ pub enum Method {
 }
 
 impl Method {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Get,
+        Self::Head,
+        Self::Post,
+        Self::Put,
+        Self::Patch,
+        Self::Delete,
+        Self::Options,
+    ];
+
     /// The method of a name, which is case-sensitive (RFC 9110, 9.1).
     pub fn from_name(name: &str) -> Option<Self> {
         Some(match name {

@@ -134,6 +134,15 @@ impl Request {
         self.has_content_coding
     }
 
+    /// Bytes that it holds on the heap.
+    pub fn heap_bytes(&self) -> usize {
+        let spilled = match self.headers.spilled() {
+            true => self.headers.capacity() * size_of::<HeaderSpan>(),
+            false => 0,
+        };
+        self.head.len() + self.body.len() + spilled
+    }
+
     /// A part of the head that was found to be ASCII when it was parsed.
     fn text(&self, span: Span) -> &str {
         str::from_utf8(span.of(&self.head)).unwrap_or_default()

@@ -112,6 +112,10 @@ pub(super) struct PartialHeader {
 }
 
 impl PartialHeader {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     /// Reads the next header off `bytes`, or keeps what they have of it and answers `None`.
     pub(super) fn read(&mut self, bytes: &mut &[u8]) -> Result<Option<Frame>, Violation> {
         if self.len == 0

@@ -72,7 +72,11 @@ impl Message {
         *self = Self::default();
     }
 
-    #[cfg(test)]
+    /// Whether its first frame has come, and its last has not.
+    pub(super) fn is_begun(&self) -> bool {
+        self.fragments > 0
+    }
+
     pub(super) fn heap_bytes(&self) -> usize {
         self.text.capacity()
     }

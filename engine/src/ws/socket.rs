@@ -87,6 +87,12 @@ impl WebSocket {
         self.message.discard();
     }
 
+    /// Drops what has come of a message or a control frame. To be called once nothing more is received.
+    pub fn discard(&mut self) {
+        self.message.discard();
+        self.control = Vec::new();
+    }
+
     /// Writes a ping, which a live client answers, unless the closing handshake has begun.
     pub fn ping(&mut self, out: &mut Vec<u8>) {
         if !self.is_closing() {
@@ -218,13 +224,21 @@ impl WebSocket {
             State::Closed { code } => code,
         };
         self.state = State::Closed { code };
-        self.message.discard();
-        self.control = Vec::new();
+        self.discard();
+    }
+
+    /// Whether a message has begun, and is not complete.
+    pub fn in_message(&self) -> bool {
+        self.message.is_begun()
+    }
+
+    /// Whether all that was received is whole: neither a frame nor a message has come in part.
+    pub fn is_between_messages(&self) -> bool {
+        self.header.is_empty() && self.frame.is_none() && !self.in_message()
     }
 
     /// Bytes that it holds on the heap.
-    #[cfg(test)]
-    pub(super) fn heap_bytes(&self) -> usize {
+    pub fn heap_bytes(&self) -> usize {
         self.message.heap_bytes() + self.control.capacity()
     }
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use rookery_engine::config::AuthMode;
 use rookery_engine::ids::{ConnId, Session};
-use rookery_engine::input::Input;
 use rookery_schema::{SessionId, Timestamp};
 use rookery_testing::host::EPOCH_MILLIS;
+use rookery_testing::ws::{PONG, text_frame};
 
 use crate::callers::log_in;
 use crate::host::Host;
@@ -82,12 +82,75 @@ fn a_silent_websocket_is_pinged_after_25_seconds_and_has_ten_to_answer() {
     assert_after(&mut host, 10, hears(conn, &GOING_AWAY));
 }
 
+/// A frame of a message that goes on.
+fn first_part() -> Vec<u8> {
+    const TEXT_WITHOUT_END: u8 = 0x01;
+    let mut frame = text_frame("{");
+    frame[0] = TEXT_WITHOUT_END;
+    frame
+}
+
+/// The frame that ends it.
+const LAST_PART: [u8; 6] = [0x80, 0x80, 0, 0, 0, 0];
+const POLICY_VIOLATION: [u8; 2] = 1008_u16.to_be_bytes();
+
+#[test]
+fn a_message_has_ten_seconds_to_arrive_whatever_comes_amid_it() {
+    let mut host = host();
+    let conn = host.listen();
+    host.send(conn, &first_part());
+    assert_after(&mut host, 10, |host| {
+        let is_over = hears(conn, &POLICY_VIOLATION)(host);
+        if !is_over {
+            host.send(conn, &PONG);
+        }
+        is_over
+    });
+    assert!(host.is_closed(conn));
+}
+
+#[test]
+fn each_message_has_its_own_ten_seconds() {
+    let mut host = host();
+    let conn = host.listen();
+    host.send(conn, &first_part());
+    for _ in 0..10 {
+        host.pass(Duration::from_secs(6));
+        host.send(conn, &[&LAST_PART[..], &first_part()].concat());
+        host.read_all(conn);
+    }
+    assert!(!host.is_closed(conn));
+    assert_after(&mut host, 10, hears(conn, &POLICY_VIOLATION));
+}
+
+#[test]
+fn a_message_that_can_t_be_read_has_its_time_afterwards() {
+    const SENDS_IN_FLIGHT_MAX: usize = 1024;
+    let mut host = host();
+    let conn = host.listen();
+    let send = format!(
+        r#"{{"type":"send","chat_id":"{}","content":"x"}}"#,
+        host.chat
+    );
+    let sends = text_frame(&send).repeat(SENDS_IN_FLIGHT_MAX);
+    host.send(conn, &[sends, first_part()].concat());
+    assert!(!host.wants_input(conn));
+    // The sends are answered when they are overdue.
+    assert_after(&mut host, 10, |host| {
+        host.read_all(conn);
+        host.wants_input(conn)
+    });
+    host.pass(Duration::from_secs(9));
+    host.send(conn, &LAST_PART);
+    assert!(!host.is_closed(conn));
+}
+
 #[test]
 fn a_connection_that_closes_has_ten_seconds_to_take_the_rest() {
     let mut host = host();
     let (http, websocket) = (host.accept(), host.listen());
     host.send(http, b"GET /livez HTTP/1.0\r\n\r\n");
-    host.step(Input::Drain);
+    host.drain(&[http, websocket]);
     assert!(host.is_closed(http) && host.is_closed(websocket));
     assert_after(&mut host, 10, |host| {
         assert_eq!(host.is_aborted(http), host.is_aborted(websocket));

@@ -118,7 +118,7 @@ fn a_drain_serves_what_has_begun_to_arrive_and_then_closes() {
     let (begun, rest) = page.split_at(1);
     // The second waits for the first, and of the third one byte is there.
     host.send(conn, &[&page, &page, begun].concat());
-    host.step(Input::Drain);
+    host.drain(&[conn]);
     for _ in 0..2 {
         show_page(&mut host);
         assert!(!host.is_closed(conn));
@@ -144,10 +144,34 @@ fn a_drain_tells_the_client_of_the_newest_request_that_it_is_the_last() {
     let conn = host.accept();
     let page = host.page();
     host.send(conn, &page);
-    host.step(Input::Drain);
+    host.drain(&[conn]);
     assert!(!host.wants_input(conn));
     show_page(&mut host);
     assert!(host.is_closed(conn));
+}
+
+#[test]
+fn a_drain_serves_what_had_come_behind_a_request_that_is_not_answered_yet() {
+    let mut host = Host::in_trust();
+    let conn = host.accept();
+    let post = host.post("x");
+    host.send(conn, &post);
+    host.step(Input::Drain);
+    host.send(conn, &post.repeat(2));
+    host.retire(conn, post.len());
+    host.send(conn, &post);
+    assert_eq!(host.asked.len(), 4);
+    assert!(!host.wants_input(conn), "there was no more");
+    for _ in 0..4 {
+        assert!(!host.is_closed(conn));
+        answer_send(&mut host, posted);
+    }
+    assert!(host.is_closed(conn));
+    let heard = host.read_all(conn);
+    let heard = String::from_utf8_lossy(&heard);
+    let ends = heard.split("HTTP/1.1 200").skip(1);
+    let ends: Vec<_> = ends.map(|it| it.contains("Connection: close")).collect();
+    assert_eq!(ends, [false, false, false, true]);
 }
 
 #[test]
@@ -159,9 +183,10 @@ fn a_drain_leaves_a_moment_to_what_is_on_its_way() {
     show_page(&mut host);
     host.read_all(used);
     host.pass(Duration::from_secs(30));
-    host.step(Input::Drain);
+    host.drain(&[used, fresh, silent]);
     host.pass(Duration::from_millis(900));
     let late = host.accept();
+    host.retire(late, 0);
     for conn in [used, fresh, late] {
         assert!(!host.is_closed(conn));
         host.send(conn, &page);
@@ -226,7 +251,7 @@ fn a_drain_closes_a_websocket_when_all_its_sends_are_answered() {
     let mut host = Host::in_trust();
     let conn = host.listen();
     send_messages(&mut host, conn, 2);
-    host.step(Input::Drain);
+    host.drain(&[conn]);
     assert!(!host.wants_input(conn), "nothing more is begun");
     answer_send(&mut host, posted);
     assert!(!host.is_closed(conn));
@@ -244,6 +269,78 @@ fn a_drain_closes_a_websocket_when_all_its_sends_are_answered() {
         close.is_some(),
         "the close comes behind the acknowledgements"
     );
+}
+
+/// Asserts that a WebSocket is closed behind so many acknowledgements, since the server restarts.
+#[track_caller]
+fn assert_retired(host: &mut Host, conn: ConnId, acknowledged: usize) {
+    assert!(host.is_closed(conn));
+    let heard = host.read_all(conn);
+    let text = String::from_utf8_lossy(&heard);
+    assert_eq!(text.matches(r#""ack""#).count(), acknowledged, "{text}");
+    assert!(text.ends_with("restarting"), "{text}");
+}
+
+#[test]
+fn a_drain_answers_the_sends_that_had_come() {
+    let mut host = Host::in_trust();
+    let conn = host.listen();
+    send_messages(&mut host, conn, 1);
+    host.step(Input::Drain);
+    send_messages(&mut host, conn, 2);
+    let ping = text_frame(r#"{"type":"ping"}"#);
+    host.retire(conn, ping.len());
+    host.send(conn, &ping);
+    assert!(!host.is_closed(conn));
+    assert!(!host.wants_input(conn), "there was no more");
+    for _ in 0..3 {
+        answer_send(&mut host, posted);
+    }
+    assert_retired(&mut host, conn, 3);
+}
+
+#[test]
+fn a_drain_answers_the_sends_that_came_behind_a_handshake() {
+    let mut host = Host::in_trust();
+    let send = format!(
+        r#"{{"type":"send","chat_id":"{}","content":"x"}}"#,
+        host.chat
+    );
+    host.step(Input::Drain);
+    let conn = host.arrive_with(&text_frame(&send));
+    host.retire(conn, 0);
+    assert!(!host.is_closed(conn));
+    answer_send(&mut host, posted);
+    assert_retired(&mut host, conn, 1);
+}
+
+#[test]
+fn a_drain_leaves_a_moment_to_a_message_that_has_begun_to_arrive() {
+    let mut host = Host::in_trust();
+    let (late, silent, endless) = (host.listen(), host.listen(), host.listen());
+    let send = format!(
+        r#"{{"type":"send","chat_id":"{}","content":"x"}}"#,
+        host.chat
+    );
+    let frame = text_frame(&send);
+    let (begun, rest) = frame.split_at(1);
+    for conn in [late, silent, endless] {
+        host.send(conn, begun);
+    }
+    host.drain(&[late, silent, endless]);
+    host.pass(Duration::from_millis(900));
+    host.send(endless, &[rest, begun].concat());
+    answer_send(&mut host, posted);
+    host.send(late, rest);
+    assert!(!host.wants_input(late));
+    answer_send(&mut host, posted);
+    assert_retired(&mut host, late, 1);
+    for conn in [silent, endless] {
+        assert!(!host.is_closed(conn));
+    }
+    host.pass(Duration::from_secs(1));
+    assert_retired(&mut host, silent, 0);
+    assert_retired(&mut host, endless, 1);
 }
 
 #[test]

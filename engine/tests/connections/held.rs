@@ -5,10 +5,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use rookery_engine::ids::ConnId;
+use rookery_engine::input::Input;
 use rookery_engine::mesh::{Asker, Outcome};
 use rookery_engine::outbox::OUTBOXES_BYTES_MAX;
 use rookery_engine::pages::{PAGES_MADE_MAX, PAGES_WAITING_MAX};
 use rookery_schema::limits::PAGE_BYTES_MAX;
+use rookery_testing::ws::text_frame;
 
 use crate::host::Host;
 
@@ -216,4 +218,110 @@ fn requests_that_come_in_part_count_and_give_way_too() {
     assert!(host.held_bytes() <= OUTBOXES_BYTES_MAX);
     assert!(host.is_aborted(slow[0]));
     assert!(!host.is_closed(slow[slow.len() - 1]));
+}
+
+/// The first frame of a message, whose end does not come with it.
+fn unfinished_message() -> Vec<u8> {
+    const TEXT_WITHOUT_END: u8 = 0x01;
+    let mut frame = text_frame(&"x".repeat(BODY_BYTES));
+    frame[0] = TEXT_WITHOUT_END;
+    frame
+}
+
+#[test]
+fn messages_that_come_in_part_count_and_give_way_too() {
+    let mut host = Host::in_trust();
+    let part = unfinished_message();
+    let mut slow = Vec::new();
+    for _ in 0..OUTBOXES_BYTES_MAX as usize / BODY_BYTES + 10 {
+        let conn = host.listen();
+        for bytes in part.chunks(READ_BYTES_MAX) {
+            host.send(conn, bytes);
+        }
+        slow.push(conn);
+        if slow.len() == 1 {
+            let held = host.held_bytes();
+            assert!(
+                (BODY_BYTES as u64..2 * BODY_BYTES as u64).contains(&held),
+                "{held}"
+            );
+        }
+    }
+    host.pass(MILLISECOND);
+    assert!(host.held_bytes() <= OUTBOXES_BYTES_MAX);
+    assert!(host.is_closed(slow[0]));
+    let told = host.read_all(slow[0]);
+    assert!(
+        told.windows(2).any(|it| it == 4008_u16.to_be_bytes()),
+        "{told:?}"
+    );
+    assert!(!host.is_closed(slow[slow.len() - 1]));
+}
+
+#[test]
+fn what_came_of_a_message_counts_until_it_is_whole_or_its_client_is_gone() {
+    const END: &[u8] = &[0x80, 0x80, 0, 0, 0, 0];
+    let mut host = Host::in_trust();
+    let (whole, ended) = (host.listen(), host.listen());
+    for conn in [whole, ended] {
+        host.send(conn, &unfinished_message());
+    }
+    assert!(host.held_bytes() >= 2 * BODY_BYTES as u64);
+    host.send(whole, END);
+    host.read_all(whole);
+    host.step(Input::Finished { conn: ended });
+    assert_eq!(host.held_bytes(), 0);
+}
+
+#[test]
+fn requests_that_wait_for_an_earlier_reply_count_and_give_way_too() {
+    let mut host = Host::in_trust();
+    let show = host.request("GET", &format!("/chats/{}", host.chat), "");
+    let post = host.post(&"x".repeat(BODY_BYTES));
+    let mut waiting = Vec::new();
+    for _ in 0..OUTBOXES_BYTES_MAX as usize / BODY_BYTES + 10 {
+        let conn = host.accept();
+        host.send(conn, &[&show[..], &post].concat());
+        waiting.push(conn);
+        if waiting.len() == 1 {
+            let held = host.held_bytes();
+            assert!(
+                (BODY_BYTES as u64..2 * BODY_BYTES as u64).contains(&held),
+                "{held}"
+            );
+        }
+    }
+    host.pass(MILLISECOND);
+    assert!(host.held_bytes() <= OUTBOXES_BYTES_MAX);
+    assert!(host.is_aborted(waiting[0]));
+    assert!(!host.is_closed(waiting[waiting.len() - 1]));
+    // The reply comes, and the request is begun.
+    let held = host.held_bytes();
+    let (asker, _) = host.asked.pop_back().unwrap();
+    show_chat(&mut host, asker);
+    assert!(host.held_bytes() + BODY_BYTES as u64 <= held);
+}
+
+/// The other shard answers a request for a chat.
+fn show_chat(host: &mut Host, asker: Asker) {
+    let body = b"{}".to_vec();
+    let created = None;
+    host.answer(asker, Outcome::Json { created, body });
+}
+
+#[test]
+fn what_comes_behind_a_request_that_waits_gives_way_too() {
+    let mut host = Host::in_trust();
+    let show = host.request("GET", &format!("/chats/{}", host.chat), "");
+    // The second waits for the first, and the others behind it are not even looked at.
+    let train = show.repeat(READ_BYTES_MAX / show.len());
+    let mut waiting = Vec::new();
+    for _ in 0..OUTBOXES_BYTES_MAX as usize / train.len() + 10 {
+        let conn = host.accept();
+        host.send(conn, &train);
+        waiting.push(conn);
+    }
+    host.pass(MILLISECOND);
+    assert!(host.held_bytes() <= OUTBOXES_BYTES_MAX);
+    assert!(host.is_aborted(waiting[0]));
 }

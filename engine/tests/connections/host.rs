@@ -263,6 +263,29 @@ impl Host {
         conn
     }
 
+    /// A WebSocket of the user arrives here, with bytes that came behind its handshake.
+    pub(crate) fn arrive_with(&mut self, unread: &[u8]) -> ConnId {
+        let (conn, mut arrived) = self.host.arrived(self.user, None);
+        if let Input::Arrived { socket, .. } = &mut arrived {
+            socket.unread.extend_from_slice(unread);
+        }
+        self.step(arrived);
+        conn
+    }
+
+    /// The process is to stop, and nothing more has come for these connections.
+    pub(crate) fn drain(&mut self, connections: &[ConnId]) {
+        self.step(Input::Drain);
+        for conn in connections {
+            self.retire(*conn, 0);
+        }
+    }
+
+    /// Of what had come for a connection when the process was to stop, so many bytes are left.
+    pub(crate) fn retire(&mut self, conn: ConnId, unread: usize) {
+        self.step(Input::Retire { conn, unread });
+    }
+
     /// A WebSocket that has been told that it is ready, and has read that.
     pub(crate) fn listen(&mut self) -> ConnId {
         let conn = self.arrive(None);

@@ -69,6 +69,10 @@ pub(crate) struct Wires {
     pub(crate) unread: BTreeSet<WireId>,
     /// Those that are handed from shard to shard.
     pub(crate) moving: BTreeSet<WireId>,
+    /// The process stops.
+    draining: bool,
+    /// Those of which it has not read yet all that had come by then.
+    retiring: BTreeSet<WireId>,
     last: usize,
 }
 
@@ -98,6 +102,9 @@ impl Wires {
     pub(crate) fn arrive(&mut self, id: WireId, shard: usize, conn: ConnId) {
         self.by_conn.insert((shard, conn.slot), id);
         self.moving.remove(&id);
+        if self.draining {
+            self.retiring.insert(id);
+        }
         let wire = self.get(id);
         wire.at = Some((shard, conn));
         wire.paused = false;
@@ -117,6 +124,7 @@ impl Wires {
         self.leave(id);
         self.moving.remove(&id);
         self.sending.remove(&id);
+        self.retiring.remove(&id);
         self.get(id).open = false;
     }
 
@@ -131,6 +139,19 @@ impl Wires {
     pub(crate) fn close_all(&mut self) {
         let open: Vec<WireId> = self.all.keys().copied().collect();
         open.into_iter().for_each(|id| self.close(id));
+        self.draining = false;
+    }
+
+    /// The process stops: all bytes that are under way count as having come.
+    pub(crate) fn drain(&mut self) {
+        self.draining = true;
+        let open = self.all.iter().filter(|(_, wire)| wire.open);
+        self.retiring = open.map(|(id, _)| *id).collect();
+    }
+
+    /// Whether nothing is under way any more to a server that stops. True once.
+    pub(crate) fn retires(&mut self, id: WireId) -> bool {
+        !self.sending.contains(&id) && self.retiring.remove(&id)
     }
 
     /// Puts bytes on their way.
@@ -157,7 +178,8 @@ impl Wires {
             let wire = &self.all[id];
             wire.at.is_some() && !wire.paused
         };
-        self.sending.iter().filter(may_arrive).copied()
+        let all = self.sending.union(&self.retiring);
+        all.filter(may_arrive).copied()
     }
 
     /// Shows the server that whoever is connected is still there, as a client that answers pings does.

@@ -23,6 +23,9 @@ const READ_BYTES_MAX: usize = 16 * 1024;
 pub(super) const PROVEN_READ_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of input after which a client that has taken all that it was answered may have more of it wait in the kernel.
 const PROVEN_BYTES: usize = 128 * 1024;
+/// Bytes that a connection reads at most once the process stops, to find what had come by then: more than the kernel
+/// holds for one.
+const LAST_BYTES_MAX: usize = 256 * 1024;
 /// Bytes of input that a closed connection discards at most.
 const LINGER_BYTES_MAX: usize = 256 * 1024;
 
@@ -40,6 +43,8 @@ pub(crate) struct Connection {
     at_end: bool,
     /// Output waits until the socket takes more.
     blocked: bool,
+    /// Once the process stops, and until a read has found the end of what had come by then: bytes that may be read of it.
+    last_bytes: Option<usize>,
     /// Since when it is on the list of those that have something to do, on the engine's clock.
     pub(super) listed_micros: Option<u64>,
     /// Since when it has something to do, where it is on the list of those that wait for the end of a stall.
@@ -86,6 +91,7 @@ impl Connection {
             readable: true,
             at_end: false,
             blocked: false,
+            last_bytes: None,
             listed_micros: None,
             parked_micros: None,
             lingers_until: None,
@@ -135,6 +141,23 @@ impl Connection {
 
     pub(crate) const fn is_open(&self) -> bool {
         matches!(self.phase, Phase::Open)
+    }
+
+    /// The process stops: what has come is read, whether or not the kernel has told of it.
+    pub(crate) const fn begin_to_retire(&mut self) {
+        self.readable = true;
+        self.last_bytes = Some(LAST_BYTES_MAX);
+    }
+
+    /// Notes that so many bytes were read. True if they are the last of what had come when the process began to stop.
+    pub(crate) const fn retires_behind(&mut self, read: usize) -> bool {
+        let Some(left) = self.last_bytes else {
+            return false;
+        };
+        let left = left.saturating_sub(read);
+        let over = left == 0 || read == 0 || !self.readable;
+        self.last_bytes = if over { None } else { Some(left) };
+        over
     }
 
     /// Whether output waits until the socket takes more.

@@ -73,6 +73,17 @@ impl Connections {
         self.listeners.close(&self.poller);
     }
 
+    /// The process stops: reads of all connections what had come for them.
+    pub(crate) fn retire(&mut self, now: u64) {
+        let ids: Vec<ConnId> = self.all.ids().collect();
+        for conn in ids {
+            if let Some(connection) = self.all.get_mut(conn) {
+                connection.begin_to_retire();
+                list(&mut self.ready, conn, connection, now);
+            }
+        }
+    }
+
     /// Whether some have something to do.
     pub(crate) fn has_ready(&self) -> bool {
         !self.ready.is_empty() || !self.ending.is_empty()

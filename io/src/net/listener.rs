@@ -6,9 +6,11 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 
 pub use rookery_engine::input::Entrance;
+use rookery_engine::limits::Limit;
+use rookery_engine::mesh::problem::Problem;
 use socket2::{Domain, Protocol, SockFilter, Socket as RawSocket, Type};
 
-use super::admission::{Admission, Permit};
+use super::admission::{Admission, Permit, TURNED_AWAY_SECONDS};
 use super::poller::Poller;
 use super::socket::{self, Socket};
 
@@ -184,6 +186,20 @@ pub(crate) struct Accepted {
     pub(crate) peer: SocketAddr,
     pub(crate) entrance: Entrance,
     pub(crate) permit: Permit,
+}
+
+impl Accepted {
+    /// Counts it for the network of its peer.
+    ///
+    /// # Errors
+    /// That has too many connections: this one is told so, and closed.
+    pub(crate) fn admit(&mut self) -> Result<(), Problem> {
+        if self.permit.count_for(self.peer.ip()) {
+            return Ok(());
+        }
+        let limit = Limit::ConnectionsPerAddress;
+        Err(Problem::over(limit, TURNED_AWAY_SECONDS))
+    }
 }
 
 /// The listeners of one shard.

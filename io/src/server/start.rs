@@ -115,6 +115,8 @@ impl<E: Engine> Begun<E> {
             shutdown,
             startup,
         })
+        // The hashers that lose their rings must know that this is intended.
+        .inspect_err(|_| shutdown.begin())
         .map_err(ServerError::Open)?;
         assert_eq!(
             opened.backends.len(),

@@ -5,18 +5,17 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rookery_engine::input::Entrance;
-use rookery_engine::limits::{Limit, Proxies};
-use rookery_engine::mesh::problem::Problem;
+use rookery_engine::limits::Proxies;
 use rookery_engine::refuse_connection;
 use rookery_engine::standby::{Absence, Visitor};
 use rookery_schema::Timestamp;
 
-use crate::net::admission::{Permit, TURNED_AWAY_SECONDS};
+use crate::net::admission::Permit;
 use crate::net::listener::Accepted;
 use crate::net::socket::Socket;
 
 /// How long a client may take to send the head of its request.
-const REQUEST_MAX: Duration = Duration::from_secs(5);
+const REQUEST_MAX: Duration = Duration::from_secs(10);
 /// How long it may take to read its reply. To close with input unread would reset the connection, and lose the reply.
 const LINGER_MAX: Duration = Duration::from_secs(1);
 /// Bytes that are read at a time.
@@ -51,24 +50,22 @@ pub(super) enum News {
 
 impl Visit {
     /// Of a client that was accepted.
-    pub(super) fn new(accepted: Accepted, proxies: &Proxies, now: Instant) -> Self {
+    pub(super) fn new(mut accepted: Accepted, proxies: &Proxies, now: Instant) -> Self {
+        let admitted = accepted.admit();
         let Accepted {
             socket,
             peer,
             entrance,
-            mut permit,
+            permit,
         } = accepted;
-        let peer = peer.ip();
-        let is_counted = permit.count_for(peer);
         let mut visit = Self {
             socket,
             entrance,
             _permit: permit,
-            state: State::Asking(Visitor::new(peer, entrance, proxies)),
+            state: State::Asking(Visitor::new(peer.ip(), entrance, proxies)),
             until: now + REQUEST_MAX,
         };
-        if !is_counted {
-            let problem = Problem::over(Limit::ConnectionsPerAddress, TURNED_AWAY_SECONDS);
+        if let Err(problem) = admitted {
             visit.answer(&refuse_connection(&problem, wall()), now);
         }
         visit
@@ -114,6 +111,15 @@ impl Visit {
                 None => self.state = State::Over,
             },
             State::Over => {}
+        }
+    }
+
+    /// Answers what has begun to arrive: the process ends.
+    pub(super) fn dismiss(&mut self, absence: &Absence, now: Instant) {
+        if let State::Asking(visitor) = &self.state
+            && let Some(reply) = visitor.dismissed(absence, wall())
+        {
+            self.answer(&reply, now);
         }
     }
 

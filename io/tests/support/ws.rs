@@ -200,6 +200,14 @@ impl Ws {
         self.socket.send(Message::text(value.to_string()))
     }
 
+    /// Sends several in one piece.
+    pub fn send_all(&mut self, values: impl IntoIterator<Item = Value>) -> Result<(), Error> {
+        for value in values {
+            self.socket.write(Message::text(value.to_string()))?;
+        }
+        self.socket.flush()
+    }
+
     pub fn send_raw(&mut self, message: Message) -> Result<(), Error> {
         self.socket.send(message)
     }

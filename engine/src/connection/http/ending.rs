@@ -19,7 +19,7 @@ impl Http {
     pub(in crate::connection) fn due_micros(&self, link: &Link, cx: &Context<'_>) -> u64 {
         let due = match self.request_began_micros {
             Some(began) => began + REQUEST_MICROS_MAX,
-            None if self.replies.is_empty() => self.idle_until_micros(link, cx),
+            None if self.replies.is_empty() => self.idle_until_micros(link),
             None => cx.now.micros + IDLE_MICROS_MAX,
         };
         let stuck = link.stuck_micros(cx);
@@ -28,19 +28,17 @@ impl Http {
     }
 
     /// When it has been idle for too long, in microseconds, unless its client sends or takes something before.
-    fn idle_until_micros(&self, link: &Link, cx: &Context<'_>) -> u64 {
-        let idle_max = if cx.readiness.is_draining() {
-            LAST_IDLE_MICROS_MAX
-        } else {
-            IDLE_MICROS_MAX
+    fn idle_until_micros(&self, link: &Link) -> u64 {
+        let idle_max = match self.owed_bytes {
+            Some(_) => LAST_IDLE_MICROS_MAX,
+            None => IDLE_MICROS_MAX,
         };
         self.active_micros.max(link.taken_micros()) + idle_max
     }
 
-    /// Since when a request arrives, and what has come of it is held, in microseconds.
-    pub(in crate::connection) fn arriving_since_micros(&self) -> Option<u64> {
-        let holds = self.input_held.bytes() > 0;
-        self.request_began_micros.filter(|_| holds)
+    /// Since when it holds what came and is not begun, in microseconds.
+    pub(in crate::connection) const fn holds_since_micros(&self) -> Option<u64> {
+        self.holds_since_micros
     }
 
     /// The client sends no more. What it has sent is answered before the connection ends.
@@ -80,7 +78,7 @@ impl Http {
         let began = self.request_began_micros;
         if began.is_some_and(|began| began + REQUEST_MICROS_MAX <= now) {
             self.refuse_and_close(link, &Refusal::REQUEST_TIMEOUT, cx);
-        } else if self.replies.is_empty() && self.idle_until_micros(link, cx) <= now {
+        } else if self.replies.is_empty() && self.idle_until_micros(link) <= now {
             link.end(cx);
         }
     }
@@ -114,11 +112,13 @@ impl Http {
         }
     }
 
-    /// The process stops: what has begun to arrive is served, and what comes within a moment; then the connection ends.
-    pub(in crate::connection) fn drain(&mut self, cx: &Context<'_>) {
-        self.owed_bytes = self.input.len();
+    /// The process stops, and of what had come, so many bytes are still to be received: what has begun among them is
+    /// served, and what comes within a moment; then the connection ends.
+    pub(in crate::connection) fn retire(&mut self, unread: usize, cx: &Context<'_>) {
+        let owed = self.input.len() + unread;
+        self.owed_bytes = Some(owed);
         self.active_micros = cx.now.micros;
-        if self.owed_bytes == 0 && self.held.is_none() && self.replies.end_behind_last() {
+        if owed == 0 && self.held.is_none() && self.replies.end_behind_last() {
             self.last_request_read = true;
         }
     }

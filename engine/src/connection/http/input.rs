@@ -48,7 +48,9 @@ impl Http {
 
     /// Reads whom a proxy relays the connection for, before the first request.
     fn read_preface(&mut self, link: &mut Link, cx: &mut Context<'_>) {
+        let before = self.input.len();
         let preface = take_preface(&mut self.input);
+        self.note_taken(before);
         self.preface_due = preface == Preface::Partial;
         match preface {
             Preface::Partial | Preface::Peer => {}
@@ -85,18 +87,26 @@ impl Http {
     fn next_request(&mut self) -> Progress {
         let before = self.input.len();
         let progress = self.reader.next(&mut self.input);
-        let taken = before - self.input.len();
-        self.owed_bytes = self.owed_bytes.saturating_sub(taken);
+        self.note_taken(before);
         progress
+    }
+
+    /// Notes what was used of an input of so many bytes.
+    fn note_taken(&mut self, before: usize) {
+        if let Some(owed) = &mut self.owed_bytes {
+            *owed = owed.saturating_sub(before - self.input.len());
+        }
     }
 
     /// Nothing of what has arrived is used any more.
     pub(super) fn drop_input(&mut self) {
         self.input = BytesMut::new();
         self.input_held.set(0);
+        self.held = None;
+        self.holds_since_micros = None;
     }
 
-    /// Notes since when a request has been arriving, for its deadline.
+    /// Notes since when a request has been arriving, for its deadline, and since when anything is held.
     fn note_arrival(&mut self, cx: &Context<'_>) {
         let arriving = self.wants_input() && self.reader.in_request(&self.input);
         if self.input.is_empty() {
@@ -107,6 +117,9 @@ impl Http {
         }
         let began = self.request_began_micros.unwrap_or(cx.now.micros);
         self.request_began_micros = arriving.then_some(began);
+        let holds = !self.input.is_empty() || self.held.is_some();
+        let since = self.holds_since_micros.unwrap_or(cx.now.micros);
+        self.holds_since_micros = holds.then_some(since);
     }
 
     /// Resumes requests that had to wait for a reply, or were paused by a full outbox.
@@ -120,9 +133,9 @@ impl Http {
             return;
         }
         if self.replies.is_empty()
-            && let Some(request) = self.held.take()
+            && let Some(held) = self.held.take()
         {
-            self.begin_request(link, request, api, cx);
+            self.begin_request(link, held.request, api, cx);
         }
         if link.is_closing() {
             return;

@@ -35,15 +35,15 @@ pub(crate) struct Http {
     /// Whether what is under way may have other posts beside it.
     is_concurrent: bool,
     /// A request that must see the effects of those before it.
-    held: Option<Request>,
+    held: Option<HeldRequest>,
     /// The credentials that were seen last.
     known: Option<Known>,
     /// The client waits for `100 Continue` before it sends a body.
     continue_due: bool,
     /// No further request is begun.
     last_request_read: bool,
-    /// Of the input, those that had come when the process began to stop: requests among them are served.
-    owed_bytes: usize,
+    /// Once the process stops: bytes that had come by then and are not used yet. Requests among them are served.
+    owed_bytes: Option<usize>,
     /// The client sends no more.
     is_finished: bool,
     /// Requests are paused by a full outbox.
@@ -54,6 +54,14 @@ pub(crate) struct Http {
     active_micros: u64,
     /// When the request that is arriving began, in microseconds.
     request_began_micros: Option<u64>,
+    /// Since when something has come and is not begun, in microseconds.
+    holds_since_micros: Option<u64>,
+}
+
+/// A request that waits for those before it, and what it adds to what is held for all connections.
+struct HeldRequest {
+    request: Request,
+    _holding: Holding,
 }
 
 struct Upgrade {
@@ -75,12 +83,13 @@ impl Http {
             known: None,
             continue_due: false,
             last_request_read: false,
-            owed_bytes: 0,
+            owed_bytes: None,
             is_finished: false,
             halted: false,
             upgrade: None,
             active_micros: cx.now.micros,
             request_began_micros: None,
+            holds_since_micros: None,
         }
     }
 

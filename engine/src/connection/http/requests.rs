@@ -2,12 +2,13 @@
 
 use crate::api::{Action, Api, AskedPage, Reply, ReplyTo};
 use crate::auth::tokens::Ticket;
-use crate::connection::http::{Http, Upgrade};
+use crate::connection::http::{HeldRequest, Http, Upgrade};
 use crate::connection::link::Link;
 use crate::connection::replies::Framing;
 use crate::context::Context;
 use crate::edge::effect::{ConnEffect, HandedOff};
 use crate::edge::port::{Part, Token};
+use crate::held_bytes::Holding;
 use crate::http::{Method, Request};
 use crate::ids::Caller;
 use crate::mesh::command::READ_SECONDS_MAX;
@@ -26,16 +27,20 @@ impl Http {
         cx: &mut Context<'_>,
     ) {
         self.request_began_micros = None;
+        self.holds_since_micros = None;
         self.continue_due = false;
         let is_concurrent = api.is_concurrent(&request);
         let may_begin = self.replies.is_empty() || is_concurrent && self.is_concurrent;
         if !may_begin {
-            self.held = Some(request);
+            self.held = Some(HeldRequest {
+                _holding: Holding::of(cx.held, request.heap_bytes()),
+                request,
+            });
             return;
         }
         self.is_concurrent = is_concurrent;
         cx.stats.http_requests += 1;
-        let is_last = cx.readiness.is_draining() && self.owed_bytes == 0;
+        let is_last = self.owed_bytes == Some(0);
         let keep_alive = request.keep_alive && !is_last;
         self.last_request_read = !keep_alive;
         let ticket = self.replies.expect(Framing {

@@ -144,7 +144,12 @@ impl World {
         if !self.give_turn(shard, id, conn) {
             return;
         }
-        if let Some(bytes) = self.wires.take_bytes(id) {
+        let bytes = self.wires.take_bytes(id).unwrap_or_default();
+        if self.wires.retires(id) {
+            let unread = bytes.len();
+            self.step(shard, Input::Retire { conn, unread });
+        }
+        if !bytes.is_empty() {
             self.receive(shard, conn, &bytes);
         }
     }

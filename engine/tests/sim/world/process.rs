@@ -72,6 +72,7 @@ impl World {
         for shard in 0..self.shards.len() {
             self.step(shard, Input::Drain);
         }
+        self.wires.drain();
         self.settle_until("drained", |world| {
             world.shards.iter().all(|it| it.shard.is_drained())
         });

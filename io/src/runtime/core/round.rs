@@ -112,7 +112,7 @@ impl<E: Engine> Core<E> {
         }
     }
 
-    /// Begins to end: accepts those who wait for it now, and leaves to the standby who comes later.
+    /// Begins to end: accepts those who wait for it now, and reads what has come; leaves to the standby who comes later.
     fn drain(&self) {
         if self.end.draining.replace(true) {
             return;
@@ -120,6 +120,8 @@ impl<E: Engine> Core<E> {
         self.accept_waiting();
         self.connections.borrow_mut().close_listeners();
         self.step(Input::Drain);
+        let now = self.now().micros;
+        self.connections.borrow_mut().retire(now);
         self.end.status.closed.store(true, Ordering::Release);
     }
 

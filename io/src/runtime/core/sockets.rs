@@ -5,13 +5,12 @@ use std::io::IoSlice;
 use rookery_engine::effect::{ConnEffect, Turn};
 use rookery_engine::ids::ConnId;
 use rookery_engine::input::Input;
-use rookery_engine::limits::Limit;
 use rookery_engine::mesh::problem::Problem;
 use rookery_engine::refuse_connection;
 
 use super::Core;
 use crate::mesh::MovedSocket;
-use crate::net::admission::{Permit, TURNED_AWAY_SECONDS};
+use crate::net::admission::Permit;
 use crate::net::connection::{Connection, Next};
 use crate::net::connections::ACCEPTED_MAX;
 use crate::net::listener::{Accepted, BACKLOG};
@@ -104,15 +103,16 @@ impl<E: Engine> Core<E> {
     }
 
     /// Takes over an accepted connection.
-    fn accept(&self, accepted: Accepted) {
+    fn accept(&self, mut accepted: Accepted) {
+        let admitted = accepted.admit();
         let Accepted {
             socket,
             peer,
             entrance,
-            mut permit,
+            permit,
         } = accepted;
-        if !permit.count_for(peer.ip()) {
-            return self.turn_away(&socket);
+        if let Err(problem) = admitted {
+            return self.turn_away(&socket, &problem);
         }
         if let Some(conn) = self.open(socket, permit) {
             self.step(Input::Accepted {
@@ -124,14 +124,12 @@ impl<E: Engine> Core<E> {
     }
 
     /// Tells a client that its network has too many connections, if that can be done at once.
-    fn turn_away(&self, socket: &Socket) {
-        let limit = Limit::ConnectionsPerAddress;
-        let problem = Problem::over(limit, TURNED_AWAY_SECONDS);
+    fn turn_away(&self, socket: &Socket, problem: &Problem) {
         self.with_engine(|engine| {
             let stats = engine.stats_mut();
-            stats.count_refusal(problem.code, Some(limit));
+            stats.count_refusal(problem.code, problem.limit);
         });
-        let reply = refuse_connection(&problem, self.now().wall);
+        let reply = refuse_connection(problem, self.now().wall);
         // What has come is read first, or the kernel would reset the connection, and the reply be lost.
         let _ = socket.receive(&mut [0; UNREAD_BYTES]);
         let _ = socket.send(&[IoSlice::new(&reply)]);
@@ -155,6 +153,12 @@ impl<E: Engine> Core<E> {
     fn open(&self, socket: Socket, permit: Permit) -> Option<ConnId> {
         let now = self.now().micros;
         let opened = self.connections.borrow_mut().open(socket, permit, now);
+        if let Ok(conn) = opened
+            && self.end.draining.get()
+            && let Some(connection) = self.connections.borrow_mut().get_mut(conn)
+        {
+            connection.begin_to_retire();
+        }
         opened
             .inspect_err(|error| {
                 tracing::warn!(
@@ -230,18 +234,22 @@ impl<E: Engine> Core<E> {
             return self.step_guarded(Input::GoOn { conn }).then_some(0);
         }
         let (connection, received) = connections.receive(conn)?;
+        let received = received.ok()?;
+        let read = received.map_or(0, <[u8]>::len);
+        if connection.retires_behind(read) && connection.is_open() {
+            self.step(Input::Retire { conn, unread: read });
+        }
         let bytes = match received {
-            Ok(None) => return Some(0),
-            Ok(Some([])) if connection.is_open() => {
+            None => return Some(0),
+            Some([]) if connection.is_open() => {
                 // A peer that sends no more may still read. The engine closes the connection when it
                 // has answered.
                 self.step(Input::Finished { conn });
                 return Some(0);
             }
-            Ok(Some([])) | Err(_) => return None,
-            Ok(Some(bytes)) => bytes,
+            Some([]) => return None,
+            Some(bytes) => bytes,
         };
-        let read = bytes.len();
         let input = Input::Received {
             conn,
             bytes,

@@ -1,0 +1,135 @@
+//! What shards tell each other, and what they ask each other to do.
+
+use rookery_schema::ShardId;
+
+use crate::api::Api;
+use crate::connection::Census;
+use crate::context::Context;
+use crate::mesh::command::Waiting;
+use crate::mesh::problem::Problem;
+use crate::mesh::{Asker, Command, Ended, Outcome, ShardMessage, UserCommand};
+use crate::shard::Parts;
+
+impl Parts<'_> {
+    /// Hands a message to the part that it is for.
+    pub(super) fn message(&mut self, message: ShardMessage, cx: &mut Context<'_>) {
+        match message {
+            ShardMessage::Ask { asker, command } => self.command(asker, command, cx),
+            ShardMessage::Answer { asker, outcome } => self.answered(asker, outcome, cx),
+            ShardMessage::Events(batch) => self.home.events(&batch, self.connections, cx),
+            ShardMessage::Subscribe(wanted) => self.owner.subscribe(wanted, cx),
+            ShardMessage::Subscribed { wanted, answer } => {
+                self.home.subscribed(wanted, answer, self.connections, cx);
+            }
+            ShardMessage::Unsubscribe { chat_id, users } => {
+                self.owner.unsubscribe(chat_id, &users, cx);
+            }
+            ShardMessage::Joined {
+                chat_id,
+                from,
+                users,
+                under_earlier,
+            } => self
+                .home
+                .joined(chat_id, from, &users, under_earlier, self.connections, cx),
+            ShardMessage::JoinsStored { chat_id, users } => {
+                self.home.joins_stored(chat_id, &users, cx);
+            }
+            ShardMessage::Admit(candidates) => self.home.admit(candidates, cx),
+            ShardMessage::Admitted {
+                partition,
+                number,
+                outcome,
+            } => self.owner.admitted(partition, number, outcome, cx),
+            ShardMessage::NotJoining { chat_id, users } => {
+                self.home.not_joining(chat_id, &users);
+            }
+            ShardMessage::Spent { from, spending } => self.home.spent(from, spending, cx),
+            ShardMessage::Leased { user_id, verdict } => cx.leases.leased(user_id, verdict),
+            ShardMessage::SessionsEnded { ended, tell } => {
+                match ended {
+                    Ended::One(one) => self.gate.session_ended(one.session_id, one.expires_at),
+                    Ended::AllOf { user_id, until } => self.gate.all_sessions_ended(user_id, until),
+                }
+                self.home.sessions_ended(ended, self.connections, cx);
+                if let Some(ending) = tell {
+                    cx.send(ending.shard, ShardMessage::SessionsVoid(ending));
+                }
+            }
+            ShardMessage::SessionsVoid(ending) => self.owner.sessions_void(ending, cx),
+            ShardMessage::Scrape { asker } => self.scrapes.begin(asker, cx),
+            ShardMessage::StatsWanted { from, ticket } => self.send_stats(from, ticket, cx),
+            ShardMessage::Stats {
+                from,
+                ticket,
+                stats,
+            } => self.scrapes.collect(from, ticket, stats, cx),
+            ShardMessage::Ready { from } => {
+                cx.readiness.shard_ready(from);
+                if cx.readiness.serves() {
+                    let from = cx.id();
+                    cx.send_to_all(|| ShardMessage::Serving { from });
+                }
+            }
+            ShardMessage::Serving { from } => cx.readiness.shard_serves(from),
+        }
+    }
+
+    fn command(&mut self, asker: Asker, command: Command, cx: &mut Context<'_>) {
+        if self.mesh_full && command.changes() && !command.ends_what_was_begun() {
+            return cx.refuse(asker, Problem::MESH_FULL);
+        }
+        match command {
+            Command::Chat(chat_id, command) => {
+                self.owner.chat_command(asker, chat_id, command, cx);
+            }
+            Command::Name(username, command) => {
+                self.owner.name_command(asker, &username, command, cx);
+            }
+            Command::User(_, UserCommand::SpendInvite(invited))
+                if self.gate.is_spent(invited.invite) =>
+            {
+                cx.refuse(asker, Problem::INVITE_INVALID);
+            }
+            Command::User(user_id, command) => {
+                self.owner.user_command(asker, user_id, command, cx);
+            }
+            Command::Home(user_id, command) => self.home.command(asker, user_id, command, cx),
+            Command::Address(network, command) => {
+                self.addresses.command(asker, network, command, cx);
+            }
+        }
+    }
+
+    fn answered(&mut self, asker: Asker, outcome: Outcome, cx: &mut Context<'_>) {
+        match asker.waiting {
+            Waiting::Inbox { gather } => self.home.inbox_answered(gather, outcome, cx),
+            Waiting::Connection { conn, ticket } => {
+                cx.page_answered(conn, ticket);
+                let api = Api::new(self.gate);
+                self.connections.answered(conn, ticket, outcome, api, cx);
+            }
+        }
+    }
+
+    fn send_stats(&self, from: ShardId, ticket: u64, cx: &mut Context<'_>) {
+        self.owner.measure(cx);
+        let Census {
+            http,
+            websockets,
+            waiting_bytes,
+        } = self.connections.census();
+        cx.stats.http_connections = http;
+        cx.stats.websocket_connections = websockets;
+        cx.stats.outbox_bytes = waiting_bytes;
+        cx.stats.outbox_distinct_bytes = cx.held.get();
+        cx.stats.ended_sessions = self.gate.ended_sessions() as u64;
+        let stats = Box::new(cx.stats.clone());
+        let message = ShardMessage::Stats {
+            from: cx.id(),
+            ticket,
+            stats,
+        };
+        cx.send(from, message);
+    }
+}

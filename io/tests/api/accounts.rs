@@ -1,0 +1,210 @@
+//! Users, their logins, and who they are in trust mode.
+
+use serde_json::{Value, json};
+
+use crate::support::api::{Api, PASSWORD, next_link};
+use crate::support::http::Request;
+use crate::support::ws::{self, Ws};
+use crate::support::{Options, any_user, eventually, start_trusting, start_with_tokens};
+use crate::{assert_time, contents};
+
+#[test]
+fn users_register_and_log_in() {
+    let (_dir, server) = start_with_tokens();
+    let mut alice = Api::anonymous(server.addr);
+    let credentials = json!({"username": "alice", "password": PASSWORD});
+    let user = alice.post("/users", &credentials).expect(201);
+    assert_eq!(user["username"], "alice");
+    assert_time(&user["created_at"]);
+    assert_time(&user["updated_at"]);
+    assert_eq!(user.get("password"), None);
+
+    let reply = alice.post("/login", &credentials);
+    let cookies: Vec<String> = reply.all("set-cookie").map(str::to_owned).collect();
+    let session = reply.expect(200);
+    assert_eq!(session["user_id"], user["user_id"]);
+    assert_time(&session["expires_at"]);
+    let token = session["token"].as_str().unwrap();
+    let cookie = |name: &str| {
+        let begin = format!("{name}=");
+        cookies.iter().find(|cookie| cookie.starts_with(&begin))
+    };
+    let of_session = cookie("session").unwrap();
+    assert!(of_session.contains(token), "{of_session}");
+    for attribute in ["HttpOnly", "SameSite=Lax"] {
+        assert!(of_session.contains(attribute), "{of_session}");
+    }
+    let id = user["user_id"].as_str().unwrap();
+    assert!(cookie("user_id").unwrap().contains(id));
+
+    for (name, value) in [
+        ("cookie", format!("a=b; session={token}")),
+        ("authorization", format!("Bearer {token}")),
+        ("authorization", format!("bearer {token}")),
+    ] {
+        let me = alice.call(Request::get("/me").header(name, &value));
+        assert_eq!(me.expect(200)["user_id"], user["user_id"], "{name}");
+    }
+}
+
+#[test]
+fn forms_are_as_good_as_json() {
+    let (_dir, server) = start_with_tokens();
+    let mut alice = Api::anonymous(server.addr);
+    let credentials = "username=%C3%A9ve+a&password=correct+horse+battery";
+    let user = alice
+        .call(Request::new("POST", "/users").form(credentials))
+        .expect(201);
+    assert_eq!(user["username"], "éve a");
+    let session = alice
+        .call(Request::new("POST", "/login").form(credentials))
+        .expect(200);
+    let token = session["token"].as_str().unwrap();
+    alice.identity = vec![("authorization".to_owned(), format!("Bearer {token}"))];
+
+    let [one, two] = ["one", "two"].map(|name| Api::register(server.addr, name).user_id);
+    let form = format!("name=a%26b&members={one}&members={two}");
+    let chat = alice
+        .call(Request::new("POST", "/chats").form(&form))
+        .expect(201);
+    assert_eq!(chat["name"], "a&b");
+    let id = chat["chat_id"].as_str().unwrap();
+    let path = format!("/chats/{id}/messages");
+    alice
+        .call(Request::new("POST", &path).form("content=h%C3%A9+you&client_id=1"))
+        .expect(200);
+    assert_eq!(contents(&alice.history(id)), ["hé you"]);
+}
+
+#[test]
+fn users_are_found_by_id_and_prefix() {
+    let (_dir, server) = start_with_tokens();
+    let mut alice = Api::register(server.addr, "alice");
+    Api::register(server.addr, "albert");
+    Api::register(server.addr, "bob");
+    let found = alice.get(&format!("/users/{}", alice.user_id)).expect(200);
+    assert_eq!(found["username"], "alice");
+    let names = |found: &Value| -> Vec<String> {
+        let users = found.as_array().unwrap().iter();
+        users
+            .map(|user| user["username"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    eventually("both are found", || {
+        let found = alice.get("/users?prefix=al").expect(200);
+        (names(&found) == ["albert", "alice"]).then_some(())
+    });
+    let one = alice.get("/users?prefix=al&limit=1").expect(200);
+    assert_eq!(names(&one), ["albert"]);
+    let none = alice.get("/users?prefix=zz").expect(200);
+    assert_eq!(none, json!([]));
+}
+
+#[test]
+fn users_who_are_found_are_paged() {
+    let (_dir, server) = start_with_tokens();
+    // Names, and a prefix, that a link must not show as they are.
+    let all = ["a&", "a&b", "a&b=c", "a& b", "a&é", "b"];
+    let mut apis: Vec<Api> = all
+        .iter()
+        .map(|name| Api::register(server.addr, name))
+        .collect();
+    let alice = &mut apis[0];
+    let name = |user: &Value| user["username"].as_str().unwrap().to_owned();
+    let sorted = ["a&", "a& b", "a&b", "a&b=c", "a&é"];
+    eventually("all are found", || {
+        let found = alice.get("/users?prefix=a%26").expect(200);
+        (found.as_array().unwrap().len() == sorted.len()).then_some(())
+    });
+    for limit in 1..=5 {
+        let found = alice.pages(&format!("/users?prefix=a%26&limit={limit}"));
+        let names: Vec<String> = found.iter().map(name).collect();
+        assert_eq!(names, sorted, "limit {limit}");
+    }
+    let last = alice.get("/users?prefix=a%26&limit=5");
+    assert_eq!(next_link(&last), None, "nobody is behind the last");
+    for (after, rest) in [("a%26b%3D", 2), ("%21", 5), ("a%27", 0)] {
+        let found = alice.get(&format!("/users?prefix=a%26&after={after}"));
+        let found = found.expect(200);
+        assert_eq!(found.as_array().unwrap().len(), rest, "behind {after}");
+    }
+}
+
+#[test]
+fn a_logout_ends_the_session_and_no_other() {
+    let (_dir, server) = start_with_tokens();
+    let mut phone = Api::register(server.addr, "alice");
+    let mut laptop = Api::anonymous(server.addr);
+    laptop.login("alice");
+    let reply = phone.call(Request::new("POST", "/logout"));
+    assert_eq!(reply.status, 204);
+    assert_eq!(reply.body, b"");
+    eventually("the token is void on every connection", || {
+        let others = (0..8).map(|_| {
+            let mut api = Api::anonymous(server.addr);
+            api.identity.clone_from(&phone.identity);
+            api.get("/me").status
+        });
+        others.into_iter().all(|status| status == 401).then_some(())
+    });
+    laptop.get("/me").expect(200);
+}
+
+#[test]
+fn sessions_survive_a_restart_and_so_does_their_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options::new(dir.path());
+    let mut server = options.clone().shards(2).start();
+    let mut phone = Api::register(server.addr, "alice");
+    let mut laptop = Api::anonymous(server.addr);
+    laptop.login("alice");
+    phone.call(Request::new("POST", "/logout"));
+    server.kill();
+    let server = options.shards(3).start();
+    for (identity, status) in [(&phone.identity, 401), (&laptop.identity, 200)] {
+        let mut api = Api::anonymous(server.addr);
+        api.identity.clone_from(identity);
+        assert_eq!(api.get("/me").status, status);
+    }
+}
+
+#[test]
+fn trust_mode_takes_callers_at_their_word() {
+    let (_dir, server) = start_trusting();
+    let mut nobody = Api::anonymous(server.addr);
+    let user = nobody
+        .post("/users", &json!({"username": "alice"}))
+        .expect(201);
+    let login = nobody.post("/login", &json!({"username": "alice"}));
+    let id = user["user_id"].as_str().unwrap().to_owned();
+    assert!(
+        login
+            .all("set-cookie")
+            .any(|cookie| cookie.starts_with(&format!("user_id={id}")))
+    );
+    assert_eq!(login.expect(200)["user_id"], user["user_id"]);
+
+    let other = any_user();
+    let body = json!({"name": "room", "members": [other, id]});
+    let chat = nobody.post("/chats", &body).expect(201);
+    assert_eq!(chat["members"], json!([other, id]), "just those named");
+    let chat = chat["chat_id"].as_str().unwrap();
+    let body = json!({"content": "hi", "sender_id": id});
+    nobody
+        .post(&format!("/chats/{chat}/messages"), &body)
+        .expect(200);
+    let body = json!({"user_id": any_user(), "sender_id": id});
+    nobody
+        .post(&format!("/chats/{chat}/members"), &body)
+        .expect(200);
+    let history = Api::trusted(server.addr, &id).history(chat);
+    assert_eq!(history[0]["sender_id"], id.as_str());
+    assert!(server.log().contains("trust"), "the operator is warned");
+
+    nobody.get("/chats").expect_problem(401, "unauthenticated");
+    let path = format!("/ws/connect/{id}");
+    Ws::connect(server.addr, ws::upgrade(&path))
+        .ok()
+        .unwrap()
+        .expect_ready(&id);
+}
