@@ -12,6 +12,7 @@ mod lane;
 mod layout;
 mod partition;
 mod reserve;
+mod segment;
 mod segments;
 mod settings;
 
