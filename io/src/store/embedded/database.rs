@@ -194,10 +194,10 @@ fn check_files(dir: &Path) -> Result<(), OpenError> {
         .iter()
         .map(|name| dir.join(name))
         .find(|path| !path.exists());
-    let has_journal = journal::journals(dir).is_ok_and(|journals| !journals.is_empty());
+    let journals = journal::journals(dir).map_err(|error| OpenError::Io(dir.to_owned(), error))?;
     match missing {
         Some(path) => Err(OpenError::Corrupt(path, "it is missing".to_owned())),
-        None if !has_journal => Err(OpenError::Corrupt(
+        None if journals.is_empty() => Err(OpenError::Corrupt(
             dir.to_owned(),
             "its journals are missing".to_owned(),
         )),
