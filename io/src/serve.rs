@@ -8,7 +8,7 @@ use rookery_engine::limits::Proxies;
 use rookery_schema::{PartitionId, format};
 use uuid::Uuid;
 
-use crate::backend::{LogBackend, OpenError, Opened, Opening, StoreBackend};
+use crate::backend::{self, LogBackend, OpenError, Opened, Opening, StoreBackend};
 use crate::check::{self, PreflightError};
 use crate::config::{
     self, Config, LogEngine, OperatorToken, OperatorTokenError, SecretError, StoreEngine,
@@ -75,6 +75,7 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
         listen: config.listen,
         admin_listen: config.admin_listen,
         open_files_max: descriptors::raise(),
+        backend_files_max: backend::open_files_max(config),
         auth: match config.auth {
             config::AuthMode::Token => AuthMode::Token,
             config::AuthMode::Trust => AuthMode::Trust,

@@ -15,7 +15,7 @@ use crate::entropy;
 use crate::lane::Lane;
 use crate::mailbox::{Mailbox, Sender};
 use crate::mesh;
-use crate::net::admission::Admission;
+use crate::net::admission::{Admission, Others};
 use crate::net::listener::{self, BindError, Bound, Entrance};
 use crate::passwords::{self, PasswordPort};
 use crate::runtime::executor::{self, Executor, Parts, StartError};
@@ -60,9 +60,13 @@ pub fn start<E: Engine>(
         return Err(ServerError::Empty);
     }
     let shutdown = Shutdown::default();
+    let others = Others {
+        shards: config.cpus.len(),
+        backend: config.backend_files_max,
+    };
     let admission = Admission::within(
         config.open_files_max,
-        config.cpus.len(),
+        others,
         config.connections_per_address,
         config.proxies.clone(),
     )?;

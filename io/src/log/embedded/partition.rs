@@ -23,6 +23,9 @@ use crate::embedded::Durability;
 use crate::log::stored::Stored;
 use crate::throttle::Throttle;
 
+/// Descriptors of a partition: its directory, commits, reserve and newest segment; for a moment, the segment behind
+/// that; and the one that is replayed.
+pub(crate) const PARTITION_DESCRIPTORS: u64 = 6;
 /// Bytes of records that are delivered in one go when they are read back.
 const REPLAY_BYTES: usize = 1 << 20;
 /// How long a replay waits for a descriptor at a stretch.

@@ -28,3 +28,4 @@ pub mod run;
 pub use error::StoreError;
 pub use lane::spawn_lane;
 pub use shared::{EmbeddedStore, Settings};
+pub(crate) use tables::DESCRIPTORS;

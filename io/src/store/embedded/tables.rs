@@ -25,7 +25,11 @@ use crate::embedded::FormatMark;
 
 /// Pages of history that were read lately.
 const CACHE_BYTES: u64 = 64 << 20;
+/// Tables that are kept open.
 const OPEN_FILES: usize = 256;
+/// Descriptors of the store: tables that are kept open; those that a compaction merges, of which the first level has up
+/// to 20; journals, a table that is being written, and what readers hold for a moment longer than they are kept.
+pub(crate) const DESCRIPTORS: u64 = OPEN_FILES as u64 + 64;
 /// Small memtables and tables, so that flushes and compactions are short.
 const MEMTABLE_BYTES: u64 = 8 << 20;
 const TABLE_BYTES: u64 = 8 << 20;

@@ -27,3 +27,6 @@ pub use error::ScyllaError;
 pub use lane::spawn_lane;
 pub use settings::Settings;
 pub use store::{Answer, ScyllaStore, migrate, probe};
+
+/// Descriptors of a shard's session: a connection to every shard of every node, and its runtime's own.
+pub(crate) const SHARD_DESCRIPTORS: u64 = 64;
