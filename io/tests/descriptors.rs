@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use support::api::Api;
 use support::http::{Http, Request};
+use support::prometheus::Metrics;
 use support::{Options, any_user};
 
 /// What a shell usually allows, and more than that.
@@ -55,7 +56,13 @@ fn a_crowd_of_idle_clients_costs_nobody_a_message() {
     let metrics = Http::connect(server.admin)
         .unwrap()
         .call(&Request::get("/metrics"));
-    assert_eq!(metrics.unwrap().status, 200, "an operator gets in");
+    let metrics = metrics.unwrap();
+    assert_eq!(metrics.status, 200, "an operator gets in");
+    let metrics = Metrics::parse(&metrics.text());
+    let connections_max = metrics.sum("rookery_connections_max");
+    assert_eq!(connections_max as usize, HARD as usize - OTHERS_MAX - 64);
+    let connected = metrics.sum("rookery_http_connections");
+    assert!(connected >= connections_max, "{connected}");
     let others = open_files(server.id());
     assert!(others <= OTHERS_MAX, "{others} files besides connections");
     drop(crowd);
