@@ -77,6 +77,7 @@ impl Db {
     ) -> Result<Self, OpenError> {
         let failed = |error| OpenError::Io(dir.to_owned(), error);
         create_private_dir(dir).map_err(failed)?;
+        remove_unmade(dir).map_err(failed)?;
         check_files(dir)?;
         journal::mend(dir, mark).map_err(|damage| match damage {
             Damage::Io(error) => failed(error),
@@ -184,6 +185,26 @@ impl Db {
         }
         Ok(rotated)
     }
+}
+
+/// Removes what is left of a database whose making was cut short, by a full disk or the end of the process: until its
+/// version is there, which comes last, it has no keyspace and nothing in its journal.
+fn remove_unmade(dir: &Path) -> io::Result<()> {
+    let [version, lock] = VITAL_FILES.map(|name| dir.join(name));
+    let keyspaces = dir.join(KEYSPACES_DIR);
+    if version.exists() || !keyspaces.exists() || fs::read_dir(&keyspaces)?.next().is_some() {
+        return Ok(());
+    }
+    let journals = journal::journals(dir)?;
+    for journal in &journals {
+        if fs::read(journal)?.iter().any(|&byte| byte != 0) {
+            return Ok(());
+        }
+    }
+    for file in journals.iter().chain([&lock]).filter(|file| file.exists()) {
+        fs::remove_file(file)?;
+    }
+    fs::remove_dir(&keyspaces)
 }
 
 fn check_files(dir: &Path) -> Result<(), OpenError> {
