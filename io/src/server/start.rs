@@ -91,7 +91,6 @@ pub fn start<E: Engine>(
             shutdown,
         }),
         Err(error) => {
-            // Threads that lose their rings must know that this is intended.
             shutdown.begin();
             standby.finish();
             Err(error)
@@ -108,6 +107,11 @@ impl<E: Engine> Begun<E> {
         (startup, shutdown, standby): (&Startup, &Shutdown, &Standby),
         open: impl FnOnce(&Opening<'_>) -> Result<Opened, OpenError>,
     ) -> Result<(u32, Vec<RunningShard>, Vec<Lane>), ServerError> {
+        // Threads that lose their rings must know that this is intended.
+        let abandon = |error| {
+            shutdown.begin();
+            error
+        };
         let mailboxes: Vec<_> = config.cpus.iter().map(|_| Mailbox::new()).collect();
         let threads = thread::available_parallelism().map_or(1, usize::from);
         let (hashers, passwords) =
@@ -118,20 +122,23 @@ impl<E: Engine> Begun<E> {
             shutdown,
             startup,
         })
-        .map_err(ServerError::Open)?;
+        .map_err(ServerError::Open)
+        .map_err(abandon)?;
         assert_eq!(
             opened.backends.len(),
             mailboxes.len(),
             "a backend for each shard"
         );
         let partitions = opened.routing.placement().partitions();
-        let configs = configure_shards(config, &opened)?;
+        let configs = configure_shards(config, &opened).map_err(abandon)?;
         let mut monitor = Monitor::default();
         let statuses = configs.iter().map(|_| monitor.add_shard());
         let statuses: Vec<_> = statuses
             .collect::<io::Result<_>>()
-            .map_err(ServerError::Heartbeat)?;
-        let heartbeat = monitor.start(shutdown).map_err(ServerError::Heartbeat)?;
+            .map_err(ServerError::Heartbeat)
+            .map_err(abandon)?;
+        let heartbeat = monitor.start(shutdown).map_err(ServerError::Heartbeat);
+        let heartbeat = heartbeat.map_err(abandon)?;
         let wires = connect(mailboxes, opened.backends, passwords, opened.disk);
         let clocks = ClockOrigin::now();
         // Who comes from here on is the shards'.
