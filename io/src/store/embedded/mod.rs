@@ -17,6 +17,7 @@ mod database;
 mod error;
 mod events;
 mod lane;
+mod progress;
 mod shared;
 mod tables;
 

@@ -13,6 +13,7 @@ mod error;
 // What reads bytes that a disk or a server gives back is public for `fuzz/`.
 pub mod event;
 mod failure;
+mod group;
 mod lane;
 mod link;
 mod migrate;
