@@ -12,9 +12,9 @@ use rookery_engine::stats::{self, LATENCY_BOUNDS_MICROS, Stats, Value};
 
 const MICROS_PER_SECOND: f64 = 1e6;
 
-/// Renders the numbers of all shards, given in their order, and of the disk that an embedded log or store fills; every
-/// series has label `core`.
-pub fn render(shards: &[Box<Stats>], disk: Option<&Disk>) -> Vec<u8> {
+/// Renders the numbers of all shards, given in their order, and those of the process: how many connections there may be,
+/// and the disk that an embedded log or store fills. Every series has label `core`.
+pub fn render(shards: &[Box<Stats>], connections_max: usize, disk: Option<&Disk>) -> Vec<u8> {
     let mut families = BTreeMap::new();
     for (core, stats) in shards.iter().enumerate() {
         for metric in stats.metrics() {
@@ -28,6 +28,11 @@ pub fn render(shards: &[Box<Stats>], disk: Option<&Disk>) -> Vec<u8> {
     let mut families: Vec<_> = families.into_values().collect();
     families.push(build_info(shards.len()));
     families.push(dropped_lines());
+    families.push(of_process(
+        "rookery_connections_max",
+        "Connections that there may be.",
+        connections_max as f64,
+    ));
     families.extend(disk.into_iter().flat_map(disk_space));
     let mut text = Vec::new();
     if let Err(error) = TextEncoder::new().encode(&families, &mut text) {
@@ -136,7 +141,6 @@ fn dropped_lines() -> MetricFamily {
     family
 }
 
-/// Of the whole process, too.
 fn disk_space(disk: &Disk) -> [MetricFamily; 2] {
     let free = "Bytes that are free on the disk of the data directory.";
     let reserve = "Free bytes below which only small changes are taken, such as logouts.";
@@ -144,13 +148,16 @@ fn disk_space(disk: &Disk) -> [MetricFamily; 2] {
         ("rookery_disk_free_bytes", free, disk.free_bytes()),
         ("rookery_disk_reserve_bytes", reserve, disk.room_bytes()),
     ]
-    .map(|(name, help, bytes)| {
-        let mut series = Metric::from_label(vec![label("core", "0".to_owned())]);
-        series.set_gauge(gauge(bytes as f64));
-        let mut family = family(name, help, MetricType::GAUGE);
-        family.set_metric(vec![series]);
-        family
-    })
+    .map(|(name, help, bytes)| of_process(name, help, bytes as f64))
+}
+
+/// A gauge of the whole process, too.
+fn of_process(name: &str, help: &str, value: f64) -> MetricFamily {
+    let mut series = Metric::from_label(vec![label("core", "0".to_owned())]);
+    series.set_gauge(gauge(value));
+    let mut family = family(name, help, MetricType::GAUGE);
+    family.set_metric(vec![series]);
+    family
 }
 
 #[cfg(test)]
@@ -159,7 +166,7 @@ mod tests {
 
     fn text_of(shards: &[Stats]) -> String {
         let shards: Vec<_> = shards.iter().cloned().map(Box::new).collect();
-        String::from_utf8(render(&shards, None)).expect("text")
+        String::from_utf8(render(&shards, 100, None)).expect("text")
     }
 
     #[test]
@@ -213,5 +220,6 @@ mod tests {
         assert!(text.contains("rookery_core_busy_seconds_total{core=\"0\"} 1.5\n"));
         assert!(text.contains("rookery_build_info{core=\"0\",version=\""));
         assert!(text.contains("rookery_log_lines_dropped_total{core=\"0\"} 0\n"));
+        assert!(text.contains("rookery_connections_max{core=\"0\"} 100\n"));
     }
 }

@@ -9,7 +9,7 @@ use rookery_engine::limits::Proxies;
 use rookery_schema::{PartitionId, format};
 use uuid::Uuid;
 
-use crate::backend::{LogBackend, OpenError, Opened, Opening, StoreBackend};
+use crate::backend::{self, LogBackend, OpenError, Opened, Opening, StoreBackend};
 use crate::check::{self, Finding, PreflightError};
 use crate::config::{
     self, Config, LogEngine, OperatorToken, OperatorTokenError, SecretError, StoreEngine,
@@ -107,6 +107,7 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
         listen: config.listen,
         admin_listen: config.admin_listen,
         open_files_max: descriptors::raise(),
+        backend_files_max: backend::open_files_max(config),
         auth: match config.auth {
             config::AuthMode::Token => AuthMode::Token,
             config::AuthMode::Trust => AuthMode::Trust,
@@ -229,15 +230,22 @@ fn open(config: &Config, data_dir: &DataDir, opening: &Opening<'_>) -> Result<Op
         .map(|id| (id, store.stored(id)))
         .collect();
     let claimed = log.claim(&all, startup)?;
+    // Lanes that lose their rings must know that this is intended.
+    let abandon = |error| {
+        opening.shutdown.begin();
+        error
+    };
     for ((shard, cpu), mailbox) in shards.zip(opening.cpus).zip(opening.mailboxes) {
         let partitions: Vec<(PartitionId, Stored)> = routing
             .served_by(shard)
             .map(|id| (id, store.stored(id)))
             .collect();
-        let (log, log_events, log_lane) =
-            log.open_lane(shard, *cpu, &partitions, &claimed, mailbox, opening)?;
-        let (store, store_events, store_lane) =
-            store.spawn_lane(shard, *cpu, mailbox, opening.shutdown)?;
+        let (log, log_events, log_lane) = log
+            .open_lane(shard, *cpu, &partitions, &claimed, mailbox, opening)
+            .map_err(abandon)?;
+        let (store, store_events, store_lane) = store
+            .spawn_lane(shard, *cpu, mailbox, opening.shutdown)
+            .map_err(abandon)?;
         backends.push(Backend {
             log,
             log_events,

@@ -278,7 +278,7 @@ fn by_default_a_network_has_a_share_of_all_connections() {
         let options = Options::embedded(dir.path()).flag("--auth", auth).shards(1);
         options.open_files(LIMIT, LIMIT).start()
     };
-    let share = (LIMIT as usize - 512 - 32 - 64) / 4;
+    let share = (LIMIT as usize - 128 - 32 - 64 - 6 - 320) / 4;
     let first_turned_away = |addr: SocketAddr| {
         let mut all = Vec::new();
         (0..share + 20).find(|_| {

@@ -8,6 +8,7 @@ use super::{
     finding::Finding,
     preflight::{self, Kernel, MEMLOCK_BYTES_MIN, PreflightError, kib, preflight},
 };
+use crate::net::admission::Others;
 use crate::net::socket::WEBSOCKET_SEND_BYTES;
 
 /// From this kernel on, the memory of rings counts towards the control group and no longer towards
@@ -36,8 +37,8 @@ const HUGE_PAGES: &str = "/sys/kernel/mm/transparent_hugepage/enabled";
 const BACKLOG: &str = "/proc/sys/net/core/somaxconn";
 const SEND_BUFFER: &str = "/proc/sys/net/core/wmem_max";
 
-/// Everything about the host, for a number of shards.
-pub(super) fn findings(shards: usize) -> Vec<Finding> {
+/// Everything about the host, for a server of which this is open besides its clients.
+pub(super) fn findings(others: Others) -> Vec<Finding> {
     let release = preflight::release();
     let kernel = preflight::kernel(&release);
     let memlock = preflight::memlock_limit();
@@ -45,7 +46,7 @@ pub(super) fn findings(shards: usize) -> Vec<Finding> {
         .as_ref()
         .is_ok_and(|kernel| *kernel < KERNEL_WITHOUT_MEMLOCK);
     let rings = if is_old {
-        shards as u64 * RINGS_PER_SHARD
+        others.shards as u64 * RINGS_PER_SHARD
     } else {
         0
     };
@@ -55,7 +56,7 @@ pub(super) fn findings(shards: usize) -> Vec<Finding> {
         essential("io_uring", preflight().map(|()| "usable".into())),
         locked_memory(memlock, rings),
         // A start raises the soft limit to it.
-        open_files(getrlimit(Resource::Nofile).maximum),
+        open_files(getrlimit(Resource::Nofile).maximum, others),
         governor(read(GOVERNOR).as_deref()),
         clock_source(read(CLOCK_SOURCE).as_deref()),
         huge_pages(read(HUGE_PAGES).as_deref()),
@@ -95,18 +96,22 @@ fn locked_memory(limit: Option<u64>, rings: u64) -> Finding {
     }
 }
 
-fn open_files(limit: Option<u64>) -> Finding {
+/// `None` is no limit.
+fn open_files(limit: Option<u64>, others: Others) -> Finding {
     const CHECK: &str = "open files";
-    match limit {
-        Some(files) if files < OPEN_FILES_ADVISED => Finding::warn(
+    let found = limit.map_or("unlimited".into(), |files| files.to_string());
+    let limit = limit.unwrap_or(u64::MAX);
+    match others.leave(limit) {
+        // So would a start.
+        Err(error) => Finding::fail(CHECK, found, error.to_string()),
+        Ok(_) if limit < OPEN_FILES_ADVISED => Finding::warn(
             CHECK,
-            files.to_string(),
+            found,
             format!(
                 "ulimit -n {OPEN_FILES_ADVISED}, or LimitNOFILE={OPEN_FILES_ADVISED} (systemd)"
             ),
         ),
-        Some(files) => Finding::ok(CHECK, files.to_string()),
-        None => Finding::ok(CHECK, "unlimited"),
+        Ok(_) => Finding::ok(CHECK, found),
     }
 }
 
@@ -178,16 +183,23 @@ fn at_least(
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use super::*;
     use crate::check::Verdict;
+
+    const OTHERS: Others = Others {
+        shards: 2,
+        backend: 400,
+    };
 
     #[test]
     fn a_well_tuned_host_needs_no_remedy() {
         for finding in [
             locked_memory(None, 24),
             locked_memory(Some(8 << 20), 0),
-            open_files(Some(OPEN_FILES_ADVISED)),
-            open_files(None),
+            open_files(Some(OPEN_FILES_ADVISED), OTHERS),
+            open_files(None, OTHERS),
             governor(Some("performance")),
             governor(None),
             clock_source(Some("tsc")),
@@ -205,7 +217,7 @@ mod tests {
     fn what_could_be_better_is_a_warning_with_its_remedy() {
         for (finding, remedy) in [
             (locked_memory(Some(8 << 20), 24), "12288 KiB for 24 rings"),
-            (open_files(Some(1024)), "ulimit -n 65536"),
+            (open_files(Some(1024), OTHERS), "ulimit -n 65536"),
             (governor(Some("powersave")), "-g performance"),
             (clock_source(Some("hpet")), "clocksource=tsc"),
             (huge_pages(Some("[always] madvise never")), "echo madvise"),
@@ -214,6 +226,21 @@ mod tests {
         ] {
             assert_eq!(finding.verdict, Verdict::Warn, "{finding:?}");
             assert!(finding.remedy.contains(remedy), "{finding:?}");
+        }
+    }
+
+    #[test]
+    fn too_few_open_files_for_a_start_fail_by_the_sum_of_a_start() {
+        let others = Others {
+            backend: 6 * 4096,
+            ..OTHERS
+        };
+        for (limit, others) in [(256, OTHERS), (1024, others)] {
+            let refused = others.leave(limit).unwrap_err();
+            let finding = open_files(Some(limit), others);
+            assert_eq!(finding.verdict, Verdict::Fail, "{finding:?}");
+            let needed = refused.needed.to_string();
+            assert!(finding.remedy.contains(&needed), "{finding:?}");
         }
     }
 

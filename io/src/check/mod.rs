@@ -14,7 +14,9 @@ use std::{fmt, iter};
 
 pub use self::finding::{Finding, Verdict};
 pub use self::preflight::{PreflightError, preflight};
+use crate::backend;
 use crate::config::Config;
+use crate::net::admission::Others;
 
 /// What `rookery check` found. Its text form is the table.
 #[derive(Clone, Debug)]
@@ -63,7 +65,11 @@ pub fn warnings(config: &Config) -> impl Iterator<Item = Finding> {
 /// Looks at the host, the disk, the files of secrets, the settings and the backends of a configuration. Takes a few seconds at most, and
 /// leaves nothing behind.
 pub fn run(config: &Config) -> Report {
-    let mut findings = host::findings(config.placement.shards.len());
+    let others = Others {
+        shards: config.placement.shards.len(),
+        backend: backend::open_files_max(config),
+    };
+    let mut findings = host::findings(others);
     findings.extend(disk::findings(&config.data_dir));
     findings.push(secret::finding(&config.token_secret_file));
     let operator_token = config.operator_token_file.as_deref();

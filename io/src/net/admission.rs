@@ -11,9 +11,8 @@ use rookery_engine::limits::{Network, Proxies};
 
 use super::sketch::Sketch;
 
-/// Descriptors of the process itself and of its embedded log and store: segments, tables, journals, and what
-/// compaction opens beside them.
-const PROCESS_DESCRIPTORS: u64 = 512;
+/// Descriptors of the process itself: its output, locks, keys, hashers, signals, and what it reads of the kernel.
+const PROCESS_DESCRIPTORS: u64 = 128;
 /// Descriptors of a shard: rings, its epoll instance, its listener, its lanes and what wakes them.
 const SHARD_DESCRIPTORS: u64 = 32;
 /// Connections of the admin listener. They have descriptors of their own: an operator gets in when clients have taken
@@ -90,6 +89,33 @@ pub struct TooFewDescriptors {
     pub needed: u64,
 }
 
+/// What needs descriptors besides the connections of clients.
+#[derive(Clone, Copy, Debug)]
+pub struct Others {
+    pub shards: usize,
+    /// Descriptors that log and store take at most.
+    pub backend: u64,
+}
+
+impl Others {
+    /// How many of so many descriptors are left for connections of clients.
+    ///
+    /// # Errors
+    /// Where none are.
+    pub fn leave(self, descriptors: u64) -> Result<usize, TooFewDescriptors> {
+        let shards = SHARD_DESCRIPTORS.saturating_mul(self.shards as u64);
+        let ours = PROCESS_DESCRIPTORS + shards + ADMIN_CONNECTIONS_MAX as u64;
+        let others = ours.saturating_add(self.backend);
+        match descriptors.checked_sub(others) {
+            None | Some(0) => Err(TooFewDescriptors {
+                limit: descriptors,
+                needed: others.saturating_add(1),
+            }),
+            Some(left) => Ok(usize::try_from(left).unwrap_or(usize::MAX)),
+        }
+    }
+}
+
 impl Admission {
     /// As many connections as leave enough of `descriptors` for everything else.
     ///
@@ -97,22 +123,12 @@ impl Admission {
     /// Where none are left.
     pub fn within(
         descriptors: u64,
-        shards: usize,
+        others: Others,
         per_address: PerAddress,
         proxies: Proxies,
     ) -> Result<Self, TooFewDescriptors> {
-        let shards = SHARD_DESCRIPTORS.saturating_mul(shards as u64);
-        let others = PROCESS_DESCRIPTORS + shards + ADMIN_CONNECTIONS_MAX as u64;
-        match descriptors.checked_sub(others) {
-            None | Some(0) => Err(TooFewDescriptors {
-                limit: descriptors,
-                needed: others + 1,
-            }),
-            Some(left) => {
-                let public_max = usize::try_from(left).unwrap_or(usize::MAX);
-                Ok(Self::of(public_max, per_address.max(public_max), proxies))
-            }
-        }
+        let public_max = others.leave(descriptors)?;
+        Ok(Self::of(public_max, per_address.max(public_max), proxies))
     }
 
     /// As many connections of clients as this, and of one network.
@@ -263,14 +279,17 @@ mod tests {
 
     #[test]
     fn descriptors_are_left_for_everything_else() {
-        let within =
-            |descriptors| Admission::within(descriptors, 2, PerAddress::Share, Proxies::default());
-        let admission = within(1024).unwrap();
-        let left = 1024 - 512 - 2 * 32 - 64;
+        let others = |shards, backend| Others { shards, backend };
+        let admission =
+            Admission::within(1024, others(2, 400), PerAddress::Share, Proxies::default());
+        let admission = admission.unwrap();
+        let left = 1024 - 128 - 2 * 32 - 64 - 400;
         assert_eq!(admission.public_max(), left);
         assert_eq!(admission.0.networks.max as usize, left / NETWORK_SHARE);
-        let refused = within(640).err().unwrap();
-        assert_eq!((refused.limit, refused.needed), (640, 641));
+        assert_eq!(others(2, 400).leave(657), Ok(1));
+        let refused = others(2, 400).leave(656).unwrap_err();
+        assert_eq!((refused.limit, refused.needed), (656, 657));
+        assert!(others(2, u64::MAX).leave(1 << 20).is_err());
         assert!(refused.to_string().contains("ulimit -n"));
     }
 }

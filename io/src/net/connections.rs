@@ -122,6 +122,11 @@ impl Connections {
         self.events = events;
     }
 
+    /// How many connections a process with so many shards may have.
+    pub(crate) fn max(&self, shards: usize) -> usize {
+        self.admission.public_max().min(CONNECTIONS_MAX * shards)
+    }
+
     /// Accepts who is waiting at a listener, up to a limit.
     pub(crate) fn accept(&mut self, listener: usize) -> Vec<Accepted> {
         // Connections that moved here count too, but are never turned away.

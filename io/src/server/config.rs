@@ -23,6 +23,8 @@ pub struct ServerConfig {
     pub admin_listen: Option<SocketAddr>,
     /// Files that the process may have open.
     pub open_files_max: u64,
+    /// Those of them that log and store take at most.
+    pub backend_files_max: u64,
     pub auth: AuthMode,
     /// Where users find this server; empty where that is not told.
     pub public_urls: Vec<Origin>,

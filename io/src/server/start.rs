@@ -16,7 +16,7 @@ use crate::entropy;
 use crate::lane::Lane;
 use crate::mailbox::{Mailbox, Sender};
 use crate::mesh;
-use crate::net::admission::Admission;
+use crate::net::admission::{Admission, Others};
 use crate::net::listener::{self, BindError, Bound, Entrance};
 use crate::passwords::{self, PasswordPort};
 use crate::runtime::executor::{self, Executor, Parts, StartError};
@@ -61,9 +61,13 @@ pub fn start<E: Engine>(
         return Err(ServerError::Empty);
     }
     let shutdown = Shutdown::default();
+    let others = Others {
+        shards: config.cpus.len(),
+        backend: config.backend_files_max,
+    };
     let admission = Admission::within(
         config.open_files_max,
-        config.cpus.len(),
+        others,
         config.connections_per_address,
         config.proxies.clone(),
     )?;
@@ -88,7 +92,6 @@ pub fn start<E: Engine>(
             shutdown,
         }),
         Err(error) => {
-            // Threads that lose their rings must know that this is intended.
             shutdown.begin();
             standby.finish();
             Err(error)
@@ -105,6 +108,11 @@ impl<E: Engine> Begun<E> {
         (startup, shutdown, standby): (&Startup, &Shutdown, &Standby),
         open: impl FnOnce(&Opening<'_>) -> Result<Opened, OpenError>,
     ) -> Result<(u32, Vec<RunningShard>, Vec<Lane>), ServerError> {
+        // Threads that lose their rings must know that this is intended.
+        let abandon = |error| {
+            shutdown.begin();
+            error
+        };
         let mailboxes: Vec<_> = config.cpus.iter().map(|_| Mailbox::new()).collect();
         let threads = thread::available_parallelism().map_or(1, usize::from);
         let (hashers, passwords) =
@@ -115,22 +123,23 @@ impl<E: Engine> Begun<E> {
             shutdown,
             startup,
         })
-        // The hashers that lose their rings must know that this is intended.
-        .inspect_err(|_| shutdown.begin())
-        .map_err(ServerError::Open)?;
+        .map_err(ServerError::Open)
+        .map_err(abandon)?;
         assert_eq!(
             opened.backends.len(),
             mailboxes.len(),
             "a backend for each shard"
         );
         let partitions = opened.routing.placement().partitions();
-        let configs = configure_shards(config, &opened)?;
+        let configs = configure_shards(config, &opened).map_err(abandon)?;
         let mut monitor = Monitor::default();
         let statuses = configs.iter().map(|_| monitor.add_shard());
         let statuses: Vec<_> = statuses
             .collect::<io::Result<_>>()
-            .map_err(ServerError::Heartbeat)?;
-        let heartbeat = monitor.start(shutdown).map_err(ServerError::Heartbeat)?;
+            .map_err(ServerError::Heartbeat)
+            .map_err(abandon)?;
+        let heartbeat = monitor.start(shutdown).map_err(ServerError::Heartbeat);
+        let heartbeat = heartbeat.map_err(abandon)?;
         let wires = connect(mailboxes, opened.backends, passwords, opened.disk);
         let clocks = ClockOrigin::now();
         // Who comes from here on is the shards'.

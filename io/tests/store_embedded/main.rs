@@ -3,8 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod amendments;
+mod descriptors;
 #[path = "../support/disk.rs"]
 mod disk;
+#[path = "../support/few_descriptors.rs"]
+mod few_descriptors;
 mod full_disk;
 mod lanes;
 mod model;

@@ -1,6 +1,7 @@
 //! What the store knows when it is opened again, and with what it does not open.
 
 use std::fs;
+use std::path::Path;
 
 use rookery_engine::port::{EndedSessions, Found, Read};
 use rookery_io::embedded::{DataDir, Durability};
@@ -139,4 +140,25 @@ fn damage_in_front_of_what_was_written_later_is_no_torn_end() {
     fs::write(&path, &bytes).unwrap();
     let text = open(root.path()).err().unwrap().to_string();
     assert!(text.contains("is corrupt"), "{text}");
+}
+
+/// As a full disk, a bound of file sizes or a kill leave it.
+#[test]
+fn a_store_whose_making_was_cut_short_is_made_anew() {
+    let steps: [&dyn Fn(&Path); 4] = [
+        &|store| fs::write(store.join("lock"), "").unwrap(),
+        &|store| fs::create_dir(store.join("keyspaces")).unwrap(),
+        &|store| fs::write(store.join("0.jnl"), "").unwrap(),
+        &|store| fs::write(store.join("0.jnl"), [0; 4096]).unwrap(),
+    ];
+    for done in 0..=steps.len() {
+        let root = tempfile::tempdir().unwrap();
+        let store = root.path().join("store");
+        fs::create_dir_all(&store).unwrap();
+        steps[..done].iter().for_each(|step| step(&store));
+        let mut shard = start(&open(root.path()).unwrap(), 0);
+        shard.write(vec![message(1, 10)]);
+        shard.stop();
+        start(&open(root.path()).unwrap(), 0).stop();
+    }
 }

@@ -34,6 +34,10 @@ pub(super) fn start(store: &EmbeddedStore, shard: u16) -> Shard {
 }
 
 pub(super) fn message(seq: u64, bytes: usize) -> Row {
+    message_of(seq, &"x".repeat(bytes))
+}
+
+pub(super) fn message_of(seq: u64, content: &str) -> Row {
     let head = Head {
         seq: Seq(seq),
         messages: seq,
@@ -43,7 +47,7 @@ pub(super) fn message(seq: u64, bytes: usize) -> Row {
     Row::Event(EventRow {
         chat_id: CHAT,
         head,
-        record: message_record(CHAT, seq, &"x".repeat(bytes)).into(),
+        record: message_record(CHAT, seq, content).into(),
         kind: EventKind::Message,
     })
 }

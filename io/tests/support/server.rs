@@ -24,6 +24,9 @@ const SHARDS: usize = 3;
 /// Starts that lost their free port to somebody else before they could listen on it.
 const PORT_TRIES: u32 = 3;
 
+/// In which `ulimit -f` counts (POSIX).
+const ULIMIT_BLOCK_BYTES: u64 = 512;
+
 const BINARY: &str = env!("CARGO_BIN_EXE_rookery");
 
 /// With which flags to start on which data directory.
@@ -33,9 +36,8 @@ pub struct Options {
     args: Vec<String>,
     variables: Vec<(String, String)>,
     working_dir: PathBuf,
-    /// How many files it may have open, and how many it may allow itself.
-    open_files: Option<(u64, u64)>,
-    umask: Option<u32>,
+    /// What a shell does before it becomes the server.
+    before: Vec<String>,
     /// Whether operators have an address of their own.
     has_admin: bool,
 }
@@ -55,8 +57,7 @@ impl Options {
             args: Vec::new(),
             variables: Vec::new(),
             working_dir: env!("CARGO_TARGET_TMPDIR").into(),
-            open_files: None,
-            umask: None,
+            before: Vec::new(),
             has_admin: false,
         }
     }
@@ -83,14 +84,22 @@ impl Options {
     }
 
     /// With these limits of open files, the soft one and the hard one.
-    pub const fn open_files(mut self, soft: u64, hard: u64) -> Self {
-        self.open_files = Some((soft, hard));
-        self
+    pub fn open_files(self, soft: u64, hard: u64) -> Self {
+        self.after(format!("ulimit -Sn {soft} && ulimit -Hn {hard}"))
+    }
+
+    /// With files of at most so many bytes.
+    pub fn file_bytes_max(self, bytes: u64) -> Self {
+        self.after(format!("ulimit -f {}", bytes / ULIMIT_BLOCK_BYTES))
     }
 
     /// With this mask of permissions, which a shell sets.
-    pub const fn umask(mut self, umask: u32) -> Self {
-        self.umask = Some(umask);
+    pub fn umask(self, umask: u32) -> Self {
+        self.after(format!("umask {umask:o}"))
+    }
+
+    fn after(mut self, command: String) -> Self {
+        self.before.push(command);
         self
     }
 
@@ -127,12 +136,9 @@ impl Options {
         let number = STARTS.fetch_add(1, Ordering::Relaxed);
         let log = std::env::temp_dir().join(format!("rookery-{}-{number}.log", std::process::id()));
         let addr = free_addr();
-        let mut command = match (self.open_files, self.umask) {
-            (None, None) => rookery(&log),
-            (Some((soft, hard)), _) => {
-                in_shell(&format!("ulimit -Sn {soft} && ulimit -Hn {hard}"), &log)
-            }
-            (None, Some(umask)) => in_shell(&format!("umask {umask:o}"), &log),
+        let mut command = match &*self.before {
+            [] => rookery(&log),
+            before => in_shell(&before.join(" && "), &log),
         };
         command
             .current_dir(&self.working_dir)

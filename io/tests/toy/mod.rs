@@ -281,6 +281,7 @@ pub(crate) fn config(cpus: &[Option<usize>]) -> ServerConfig {
         listen: "127.0.0.1:0".parse().unwrap(),
         admin_listen: None,
         open_files_max: 4096,
+        backend_files_max: 0,
         auth: AuthMode::Trust,
         public_urls: Vec::new(),
         allowed_origins: Vec::new(),

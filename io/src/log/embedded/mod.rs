@@ -12,6 +12,7 @@ mod lane;
 mod layout;
 mod partition;
 mod reserve;
+mod segment;
 mod segments;
 mod settings;
 
@@ -19,6 +20,7 @@ pub use error::LogError;
 pub use lane::open_lane;
 pub(crate) use layout::DIR;
 pub use layout::LogLayout;
+pub(crate) use partition::PARTITION_DESCRIPTORS;
 pub use settings::Settings;
 
 /// Batches of one partition that a lane holds: more in flight would only make them smaller.

@@ -2,7 +2,8 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rookery_engine::port::{AppendFault, LogEvent, Opened};
 use rookery_schema::batch::RecordBatch;
@@ -14,14 +15,21 @@ use super::error::LogError;
 use super::frame::Seed;
 use super::layout::LogLayout;
 use super::reserve::Blocks;
-use super::segments::{Cursor, Segments, Sizes, WriteError};
+use super::segment::Cursor;
+use super::segments::{Segments, Sizes, WriteError};
 use super::settings::Settings;
+use crate::descriptors;
 use crate::embedded::Durability;
 use crate::log::stored::Stored;
 use crate::throttle::Throttle;
 
+/// Descriptors of a partition: its directory, commits, reserve and newest segment; for a moment, the segment behind
+/// that; and the one that is replayed.
+pub(crate) const PARTITION_DESCRIPTORS: u64 = 6;
 /// Bytes of records that are delivered in one go when they are read back.
 const REPLAY_BYTES: usize = 1 << 20;
+/// How long a replay waits for a descriptor at a stretch.
+const DESCRIPTOR_WAIT: Duration = Duration::from_millis(10);
 
 /// See the module.
 pub(super) struct Partition {
@@ -201,13 +209,19 @@ impl Partition {
         let batches = taken.map(|append| &append.batch);
         let needed = batches.clone().map(format::of_batch).max();
         if let Err(error) = self.layout.raise_format(needed.unwrap_or(format::OLDEST)) {
-            self.warn(&error, "the log's format could not be raised");
+            self.warn(
+                &error,
+                "the log's format could not be raised; nothing of the batch is written",
+            );
             return Ok(Vec::new());
         }
         let bases = match self.segments.append(batches, blocks) {
             Ok(bases) => bases,
             Err(WriteError::Undone(error)) => {
-                self.warn(&error, "the log could not be written");
+                self.warn(
+                    &error,
+                    "the log could not be written; nothing of the batch is left in it",
+                );
                 return Ok(Vec::new());
             }
             Err(WriteError::Broken(error)) => return Err(LogError::Sync(error)),
@@ -223,7 +237,7 @@ impl Partition {
     fn warn(&self, error: &io::Error, what: &'static str) {
         if let Some(held_back) = self.throttle.pass(Instant::now()) {
             let partition = self.id;
-            tracing::warn!(%error, %partition, held_back, "{what}; nothing of the batch is left in it");
+            tracing::warn!(%error, %partition, held_back, "{what}");
         }
     }
 
@@ -255,8 +269,15 @@ impl Partition {
         };
         let mut bytes = 0;
         while bytes < REPLAY_BYTES {
-            let Some((base, batch)) = self.segments.read(&mut replay.cursor)? else {
-                break;
+            let (base, batch) = match self.segments.read(&mut replay.cursor) {
+                Ok(Some(read)) => read,
+                Ok(None) => break,
+                Err(LogError::Io { source, .. }) if descriptors::are_missing(&source) => {
+                    self.warn(&source, "the log can't be read on for now");
+                    thread::sleep(DESCRIPTOR_WAIT);
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
             };
             bytes += batch.as_bytes().len();
             events.push(LogEvent::Records {

@@ -1,20 +1,21 @@
 //! One partition's log on disk: segment files of frames, the newest of which is appended to.
 
+use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io;
+use std::mem;
 use std::os::unix::fs::FileExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bytes::Bytes;
+use rookery_schema::Offset;
 use rookery_schema::batch::RecordBatch;
-use rookery_schema::{Offset, format};
 
 use super::error::LogError;
-use super::frame::{Frame, HEADER_BYTES, Header, Parsed, Seed, frame_bytes, parse, put_frame};
+use super::frame::{Seed, frame_bytes, put_frame};
 use super::reserve::{Blocks, Reserve};
+use super::segment::{Contents, Cursor, Segment, blank_from, list};
 use crate::embedded::{Directory, create_private_dir, sync_dir};
-
-const SEGMENT_SUFFIX: &str = "segment";
 
 /// See the module.
 #[derive(Debug)]
@@ -27,8 +28,11 @@ pub(super) struct Segments {
     /// larger append makes a larger segment.
     segment_bytes: u64,
     reserve: Reserve,
-    /// Oldest first; the last is appended to.
-    files: Vec<Segment>,
+    /// Those that are full, oldest first.
+    sealed: VecDeque<Segment>,
+    newest: Segment,
+    /// That of the newest segment.
+    file: File,
     /// Where the next record goes.
     end: Offset,
     /// Records below are on the disk.
@@ -45,22 +49,6 @@ pub(super) struct Sizes {
     pub(super) reserve: u64,
 }
 
-#[derive(Debug)]
-struct Segment {
-    base: Offset,
-    path: PathBuf,
-    file: File,
-    len: u64,
-}
-
-/// A place to read on from.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Cursor {
-    base: Offset,
-    at: u64,
-    pub(super) next: Offset,
-}
-
 /// Why records could not be appended.
 #[derive(Debug)]
 pub(super) enum WriteError {
@@ -68,6 +56,14 @@ pub(super) enum WriteError {
     Undone(io::Error),
     /// What is on the disk is not known.
     Broken(io::Error),
+}
+
+impl WriteError {
+    fn into_io(self) -> io::Error {
+        match self {
+            Self::Undone(error) | Self::Broken(error) => error,
+        }
+    }
 }
 
 impl Segments {
@@ -84,103 +80,48 @@ impl Segments {
             let parent = dir.parent().unwrap_or(dir);
             sync_dir(parent).map_err(LogError::io(parent))?;
         }
-        let mut bases = list(dir)?;
-        bases.sort_unstable();
+        let dir = Directory::open(dir).map_err(LogError::io(dir))?;
+        let reserve = Reserve::find(dir.path(), sizes.reserve);
+        let mut bases = list(dir.path())?;
+        let newest = bases.pop();
+        let (mut end, mut sealed) = (bases.first().or(newest.as_ref()).copied(), VecDeque::new());
+        for base in bases {
+            let segment = Segment::at(dir.path(), base);
+            let (bytes, found) = read_whole(&segment, seed, end, false)?;
+            end = Some(found.end);
+            sealed.push_back(segment.with_len(bytes.len() as u64));
+        }
+        let (newest, file, end, written) = match newest {
+            Some(base) => {
+                let segment = Segment::at(dir.path(), base);
+                let (bytes, found) = read_whole(&segment, seed, end, true)?;
+                let segment = segment.with_len(sizes.segment.max(bytes.len() as u64));
+                let file = restore(&segment, &bytes, found).map_err(LogError::io(&segment.path))?;
+                (segment, file, found.end, found.written as u64)
+            }
+            None => {
+                let created = create(&dir, first, sizes.segment).map_err(WriteError::into_io);
+                let (segment, file) = created.map_err(LogError::io(dir.path()))?;
+                (segment, file, first, 0)
+            }
+        };
         let mut this = Self {
-            dir: Directory::open(dir).map_err(LogError::io(dir))?,
+            dir,
             keeps_all: false,
             seed,
             segment_bytes: sizes.segment,
-            reserve: Reserve::find(dir, sizes.reserve),
-            files: Vec::new(),
-            end: bases.first().copied().unwrap_or(first),
-            synced: Offset(0),
-            written: 0,
+            reserve,
+            sealed,
+            newest,
+            file,
+            end,
+            synced: end,
+            written,
             buffer: Vec::new(),
         };
-        let newest = bases.last().copied();
-        for base in bases {
-            let path = segment_path(dir, base);
-            if base != this.end {
-                return Err(LogError::Missing {
-                    path,
-                    expected: this.end,
-                });
-            }
-            this.open_segment(path, base, Some(base) == newest)?;
-        }
-        this.synced = this.end;
-        if this.files.is_empty() {
-            this.add_segment(0).map_err(|error| match error {
-                WriteError::Undone(error) | WriteError::Broken(error) => LogError::io(dir)(error),
-            })?;
-        }
         // A log whose disk is full can be read, and the next append tries again.
         let _ = this.reserve.make(&this.dir);
         Ok(this)
-    }
-
-    fn open_segment(&mut self, path: PathBuf, base: Offset, newest: bool) -> Result<(), LogError> {
-        let failed = |error| LogError::io(&path)(error);
-        let bytes = Bytes::from(fs::read(&path).map_err(failed)?);
-        let (end, unsynced) = self.check(&path, &bytes, newest)?;
-        let file = File::options().read(true).write(true).open(&path);
-        let file = file.map_err(failed)?;
-        let mut len = bytes.len() as u64;
-        if newest {
-            len = len.max(self.segment_bytes);
-            // What a failed sync left in the page cache looks fine and may not be on the disk, where
-            // only writing it again gets it (Rebello et al., "Can Applications Recover from fsync
-            // Failures?", USENIX ATC 2020).
-            file.write_all_at(&bytes[unsynced..end], unsynced as u64)
-                .map_err(failed)?;
-            blank_from(&file, end as u64, len).map_err(failed)?;
-        }
-        self.written = end as u64;
-        self.files.push(Segment {
-            base,
-            path,
-            file,
-            len,
-        });
-        Ok(())
-    }
-
-    /// Reads a segment to its end; says where that is, and from where on it may not be on the disk.
-    fn check(
-        &mut self,
-        path: &Path,
-        bytes: &Bytes,
-        newest: bool,
-    ) -> Result<(usize, usize), LogError> {
-        let (mut at, mut unsynced) = (0, 0);
-        loop {
-            match parse(self.seed, bytes, at, self.end) {
-                Parsed::Frame(frame) => {
-                    check_kinds(path, &frame)?;
-                    if frame.is_first_unsynced {
-                        unsynced = at;
-                    }
-                    at += frame.len;
-                    self.end = frame.base.plus(u64::from(frame.batch.len()));
-                }
-                Parsed::Blank => return Ok((at, unsynced)),
-                Parsed::Torn if newest => {
-                    tracing::warn!(
-                        file = %path.display(),
-                        at,
-                        "cut off a batch that was being written when the server was stopped"
-                    );
-                    return Ok((at, unsynced));
-                }
-                Parsed::Torn | Parsed::Damaged => {
-                    return Err(LogError::Corrupt {
-                        path: path.to_owned(),
-                        at: at as u64,
-                    });
-                }
-            }
-        }
     }
 
     /// The place behind the last record.
@@ -188,9 +129,13 @@ impl Segments {
         self.end
     }
 
+    fn oldest(&self) -> &Segment {
+        self.sealed.front().unwrap_or(&self.newest)
+    }
+
     /// The oldest record that is kept.
     pub(super) fn start(&self) -> Offset {
-        self.files.first().map_or(self.end, |oldest| oldest.base)
+        self.oldest().base
     }
 
     /// Writes batches, which are safe once [`Self::sync`] was called; gives their base offsets.
@@ -216,9 +161,6 @@ impl Segments {
         batches: impl Iterator<Item = &'a RecordBatch> + Clone,
     ) -> Result<Vec<Offset>, WriteError> {
         self.make_room(batches.clone().map(frame_bytes).sum())?;
-        let Some(newest) = self.files.last() else {
-            return Ok(Vec::new());
-        };
         let mut bases = Vec::new();
         let mut end = self.end;
         self.buffer.clear();
@@ -234,11 +176,13 @@ impl Segments {
             bases.push(end);
             end = end.plus(u64::from(batch.len()));
         }
-        if let Err(error) = newest.file.write_all_at(&self.buffer, self.written) {
-            return Err(match blank_from(&newest.file, self.written, newest.len) {
-                Ok(()) => WriteError::Undone(error),
-                Err(error) => WriteError::Broken(error),
-            });
+        if let Err(error) = self.file.write_all_at(&self.buffer, self.written) {
+            return Err(
+                match blank_from(&self.file, self.written, self.newest.len) {
+                    Ok(()) => WriteError::Undone(error),
+                    Err(error) => WriteError::Broken(error),
+                },
+            );
         }
         self.written += self.buffer.len() as u64;
         self.end = end;
@@ -247,9 +191,7 @@ impl Segments {
 
     /// Makes everything that was appended survive a power cut.
     pub(super) fn sync(&mut self) -> io::Result<()> {
-        if let Some(newest) = self.files.last() {
-            newest.file.sync_data()?;
-        }
+        self.file.sync_data()?;
         self.synced = self.end;
         Ok(())
     }
@@ -257,75 +199,47 @@ impl Segments {
     /// Sees to a newest segment with so many bytes left.
     fn make_room(&mut self, bytes: u64) -> Result<(), WriteError> {
         let needed = self.written + bytes;
-        match self.files.last_mut() {
-            Some(newest) if needed <= newest.len => Ok(()),
-            // An empty one has the name that its successor would have.
-            Some(newest) if newest.base == self.end => {
-                newest.file.set_len(needed).map_err(WriteError::Undone)?;
-                newest.len = needed;
-                newest.file.sync_all().map_err(WriteError::Broken)
-            }
-            _ => {
-                self.sync().map_err(WriteError::Broken)?;
-                self.add_segment(bytes)
-            }
+        if needed <= self.newest.len {
+            return Ok(());
         }
+        // An empty one has the name that its successor would have.
+        if self.newest.base == self.end {
+            self.file.set_len(needed).map_err(WriteError::Undone)?;
+            self.newest.len = needed;
+            return self.file.sync_all().map_err(WriteError::Broken);
+        }
+        self.sync().map_err(WriteError::Broken)?;
+        let (segment, file) = create(&self.dir, self.end, self.segment_bytes.max(bytes))?;
+        self.go_on_in(segment, file);
+        Ok(())
     }
 
     /// Goes on in the blocks of the reserve, which becomes the newest segment; fails with `why` where it is used up.
     pub(super) fn begin_reserve(&mut self, why: io::Error) -> Result<(), WriteError> {
         self.sync().map_err(WriteError::Broken)?;
-        let path = segment_path(self.dir.path(), self.end);
-        let renamed = self.reserve.rename(&path).map_err(WriteError::Undone)?;
-        let file = renamed.ok_or(WriteError::Undone(why))?;
+        let segment = Segment::at(self.dir.path(), self.end).with_len(self.reserve.bytes());
+        let renamed = self.reserve.rename(&segment.path);
+        let file = renamed.map_err(WriteError::Undone)?;
+        let file = file.ok_or(WriteError::Undone(why))?;
         self.dir.sync().map_err(WriteError::Broken)?;
-        // An empty one had the same name.
-        self.files.pop_if(|newest| newest.base == self.end);
-        self.files.push(Segment {
-            base: self.end,
-            path,
-            file,
-            len: self.reserve.bytes(),
-        });
-        self.written = 0;
+        self.go_on_in(segment, file);
         Ok(())
     }
 
-    fn add_segment(&mut self, at_least: u64) -> Result<(), WriteError> {
-        let path = segment_path(self.dir.path(), self.end);
-        let len = self.segment_bytes.max(at_least);
-        let file = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&path)
-            .map_err(WriteError::Undone)?;
-        if let Err(error) = file.set_len(len) {
-            // The older segment may still have room, and this one's name would become a lie.
-            let removed = fs::remove_file(&path).and_then(|()| self.dir.sync());
-            return Err(match removed {
-                Ok(()) => WriteError::Undone(error),
-                Err(error) => WriteError::Broken(error),
-            });
+    /// Seals the newest segment, whose file is closed by that, unless it is empty: then it had the same name.
+    fn go_on_in(&mut self, segment: Segment, file: File) {
+        let before = mem::replace(&mut self.newest, segment);
+        if before.base != self.newest.base {
+            self.sealed.push_back(before);
         }
-        file.sync_all().map_err(WriteError::Broken)?;
-        self.dir.sync().map_err(WriteError::Broken)?;
-        self.files.push(Segment {
-            base: self.end,
-            path,
-            file,
-            len,
-        });
+        self.file = file;
         self.written = 0;
-        Ok(())
     }
 
     /// Whether a segment ends at or before `offset`, the newest not counted.
     pub(super) fn has_older_than(&self, offset: Offset) -> bool {
-        self.files
-            .get(1)
-            .is_some_and(|second| second.base <= offset)
+        let second = self.sealed.get(1).unwrap_or(&self.newest);
+        !self.sealed.is_empty() && second.base <= offset
     }
 
     /// Removes segments that end at or before `offset`, but never the newest.
@@ -334,12 +248,12 @@ impl Segments {
     /// Where one could not be removed; it and those after it are kept.
     pub(super) fn trim(&mut self, offset: Offset) -> io::Result<()> {
         while self.has_older_than(offset) && !self.keeps_all {
-            match fs::remove_file(&self.files[0].path) {
+            match fs::remove_file(&self.oldest().path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 // Somebody else may have removed it.
                 Ok(()) | Err(_) => {}
             }
-            self.files.remove(0);
+            self.sealed.pop_front();
             // Else a power cut could bring back this one, but not its successor. A sync that is tried again proves
             // nothing.
             self.dir.sync().inspect_err(|_| self.keeps_all = true)?;
@@ -349,19 +263,17 @@ impl Segments {
 
     /// The beginning of the segment that has `offset`.
     pub(super) fn cursor_at(&self, offset: Offset) -> Cursor {
-        let base = self
-            .segment_of(offset)
-            .map_or_else(|| self.start(), |segment| segment.base);
-        Cursor {
-            base,
-            at: 0,
-            next: base,
-        }
+        self.segment_of(offset).beginning()
     }
 
-    fn segment_of(&self, offset: Offset) -> Option<&Segment> {
-        let mut newest_first = self.files.iter().rev();
-        newest_first.find(|segment| segment.base <= offset)
+    /// The one that has `offset`, or else the oldest.
+    fn segment_of(&self, offset: Offset) -> &Segment {
+        if self.newest.base <= offset {
+            return &self.newest;
+        }
+        let behind = self.sealed.partition_point(|it| it.base <= offset);
+        let segment = self.sealed.get(behind.saturating_sub(1));
+        segment.unwrap_or(&self.newest)
     }
 
     /// The batch at the cursor, which moves on; `None` behind the last one.
@@ -372,92 +284,59 @@ impl Segments {
         if cursor.next >= self.end {
             return Ok(None);
         }
-        let Some(segment) = self.segment_of(cursor.next) else {
-            return Ok(None);
-        };
-        if segment.base != cursor.base {
-            *cursor = self.cursor_at(cursor.next);
-        }
-        let frame = segment.read_frame(self.seed, cursor)?;
-        cursor.at += frame.len as u64;
-        cursor.next = frame.base.plus(u64::from(frame.batch.len()));
+        let frame = self.segment_of(cursor.next).read(self.seed, cursor)?;
         Ok(Some((frame.base, frame.batch)))
     }
 }
 
-impl Segment {
-    /// The frame at the cursor, which was whole when the log was opened.
-    fn read_frame(&self, seed: Seed, cursor: &Cursor) -> Result<Frame, LogError> {
-        let mut header = [0; HEADER_BYTES];
-        self.read_at(&mut header, cursor.at)?;
-        let header = Header::parse(seed, &header).ok_or_else(|| self.corrupt(cursor))?;
-        let bytes = header.frame_bytes();
-        if cursor.at + bytes as u64 > self.len {
-            return Err(self.corrupt(cursor));
-        }
-        let mut frame = vec![0; bytes];
-        self.read_at(&mut frame, cursor.at)?;
-        match parse(seed, &frame.into(), 0, cursor.next) {
-            Parsed::Frame(frame) => Ok(frame),
-            _ => Err(self.corrupt(cursor)),
-        }
+/// All bytes of a segment that is to begin where another one ended, if there is one, and what is in them.
+fn read_whole(
+    segment: &Segment,
+    seed: Seed,
+    expected: Option<Offset>,
+    is_newest: bool,
+) -> Result<(Bytes, Contents), LogError> {
+    if let Some(expected) = expected.filter(|&expected| expected != segment.base) {
+        return Err(LogError::Missing {
+            path: segment.path.clone(),
+            expected,
+        });
     }
-
-    fn read_at(&self, bytes: &mut [u8], at: u64) -> Result<(), LogError> {
-        let read = self.file.read_exact_at(bytes, at);
-        read.map_err(LogError::io(&self.path))
-    }
-
-    fn corrupt(&self, cursor: &Cursor) -> LogError {
-        LogError::Corrupt {
-            path: self.path.clone(),
-            at: cursor.at,
-        }
-    }
+    let bytes = fs::read(&segment.path).map_err(LogError::io(&segment.path))?;
+    let bytes = Bytes::from(bytes);
+    let found = segment.check(seed, &bytes, is_newest)?;
+    Ok((bytes, found))
 }
 
-/// Refuses records that only a newer version can apply. All records are read when a log is opened, so
-/// that this costs a look at the first byte of each, and none while it is in use.
-fn check_kinds(path: &Path, frame: &Frame) -> Result<(), LogError> {
-    for (record, number) in frame.batch.slices().zip(frame.base.0..) {
-        if let Some(&kind) = record.first()
-            && format::of_record(record) > format::NEWEST
-        {
-            return Err(LogError::UnknownKind {
-                path: path.to_owned(),
-                offset: Offset(number),
-                kind,
-            });
-        }
+/// Opens the newest segment, so that all that was found in it is on the disk, and nothing else.
+fn restore(segment: &Segment, bytes: &Bytes, found: Contents) -> io::Result<File> {
+    let file = File::options().write(true).open(&segment.path)?;
+    // What a failed sync left in the page cache looks fine and may not be on the disk, where
+    // only writing it again gets it (Rebello et al., "Can Applications Recover from fsync
+    // Failures?", USENIX ATC 2020).
+    let unsynced = &bytes[found.unsynced..found.written];
+    file.write_all_at(unsynced, found.unsynced as u64)?;
+    blank_from(&file, found.written as u64, segment.len)?;
+    Ok(file)
+}
+
+/// Makes the segment that begins at an offset, with so many bytes.
+fn create(dir: &Directory, base: Offset, len: u64) -> Result<(Segment, File), WriteError> {
+    let segment = Segment::at(dir.path(), base).with_len(len);
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true);
+    let file = options.open(&segment.path).map_err(WriteError::Undone)?;
+    if let Err(error) = file.set_len(len) {
+        // The older segment may still have room, and this one's name would become a lie.
+        let removed = fs::remove_file(&segment.path).and_then(|()| dir.sync());
+        return Err(match removed {
+            Ok(()) => WriteError::Undone(error),
+            Err(error) => WriteError::Broken(error),
+        });
     }
-    Ok(())
-}
-
-/// Makes everything from `at` on read as zeros, and gives its blocks back.
-fn blank_from(file: &File, at: u64, len: u64) -> io::Result<()> {
-    file.set_len(at)?;
-    file.set_len(len)?;
-    file.sync_all()
-}
-
-fn segment_path(dir: &Path, base: Offset) -> PathBuf {
-    dir.join(format!("{:020}.{SEGMENT_SUFFIX}", base.0))
-}
-
-fn list(dir: &Path) -> Result<Vec<Offset>, LogError> {
-    let mut bases = Vec::new();
-    for entry in fs::read_dir(dir).map_err(LogError::io(dir))? {
-        let path = entry.map_err(LogError::io(dir))?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == SEGMENT_SUFFIX)
-        {
-            let stem = path.file_stem().and_then(|stem| stem.to_str());
-            let base = stem.and_then(|stem| stem.parse().ok());
-            bases.push(Offset(base.ok_or(LogError::Corrupt { path, at: 0 })?));
-        }
-    }
-    Ok(bases)
+    file.sync_all().map_err(WriteError::Broken)?;
+    dir.sync().map_err(WriteError::Broken)?;
+    Ok((segment, file))
 }
 
 #[cfg(test)]

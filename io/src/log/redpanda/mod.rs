@@ -29,6 +29,9 @@ pub use lane::open_lane;
 pub use settings::Settings;
 pub(crate) use topics::look;
 
+/// Descriptors of a shard's producer and consumer: of each, a connection to every broker, and what wakes its thread.
+pub(crate) const SHARD_DESCRIPTORS: u64 = 64;
+
 /// Batches of one partition that a lane holds: while one is on its way to the broker's disk, the next
 /// ones are on theirs to the broker.
 pub const APPENDS_IN_FLIGHT_MAX: usize = 4;

@@ -130,9 +130,12 @@ impl<E: Engine> Core<E> {
         let mut answers = Vec::new();
         let mut outside = self.outside.borrow_mut();
         outside.send(effects, |answer| answers.push(answer));
-        answers.extend(effects.renders.drain(..).map(|render| Input::Rendered {
-            ticket: render.ticket,
-            body: metrics::render(&render.stats, outside.disk.as_deref()),
+        answers.extend(effects.renders.drain(..).map(|render| {
+            let connections_max = self.connections.borrow().max(render.stats.len());
+            Input::Rendered {
+                ticket: render.ticket,
+                body: metrics::render(&render.stats, connections_max, outside.disk.as_deref()),
+            }
         }));
         answers
     }

@@ -77,6 +77,7 @@ impl Db {
     ) -> Result<Self, OpenError> {
         let failed = |error| OpenError::Io(dir.to_owned(), error);
         create_private_dir(dir).map_err(failed)?;
+        remove_unmade(dir).map_err(failed)?;
         check_files(dir)?;
         journal::mend(dir, mark).map_err(|damage| match damage {
             Damage::Io(error) => failed(error),
@@ -186,6 +187,26 @@ impl Db {
     }
 }
 
+/// Removes what is left of a database whose making was cut short, by a full disk or the end of the process: until its
+/// version is there, which comes last, it has no keyspace and nothing in its journal.
+fn remove_unmade(dir: &Path) -> io::Result<()> {
+    let [version, lock] = VITAL_FILES.map(|name| dir.join(name));
+    let keyspaces = dir.join(KEYSPACES_DIR);
+    if version.exists() || !keyspaces.exists() || fs::read_dir(&keyspaces)?.next().is_some() {
+        return Ok(());
+    }
+    let journals = journal::journals(dir)?;
+    for journal in &journals {
+        if fs::read(journal)?.iter().any(|&byte| byte != 0) {
+            return Ok(());
+        }
+    }
+    for file in journals.iter().chain([&lock]).filter(|file| file.exists()) {
+        fs::remove_file(file)?;
+    }
+    fs::remove_dir(&keyspaces)
+}
+
 fn check_files(dir: &Path) -> Result<(), OpenError> {
     if !dir.join(KEYSPACES_DIR).exists() {
         return Ok(());
@@ -194,10 +215,10 @@ fn check_files(dir: &Path) -> Result<(), OpenError> {
         .iter()
         .map(|name| dir.join(name))
         .find(|path| !path.exists());
-    let has_journal = journal::journals(dir).is_ok_and(|journals| !journals.is_empty());
+    let journals = journal::journals(dir).map_err(|error| OpenError::Io(dir.to_owned(), error))?;
     match missing {
         Some(path) => Err(OpenError::Corrupt(path, "it is missing".to_owned())),
-        None if !has_journal => Err(OpenError::Corrupt(
+        None if journals.is_empty() => Err(OpenError::Corrupt(
             dir.to_owned(),
             "its journals are missing".to_owned(),
         )),

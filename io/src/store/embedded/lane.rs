@@ -14,8 +14,9 @@ use rookery_schema::ShardId;
 use rookery_schema::row::Row;
 
 use super::error::{ReadError, StoreError};
+use super::progress::Progress;
 use super::shared::EmbeddedStore;
-use super::tables::{Progress, Tables};
+use super::tables::Tables;
 use crate::embedded::{Durability, FreeSpace};
 use crate::lane::{self, Lane, Requests};
 use crate::mailbox::{Mailbox, Receiver, Sender};

@@ -17,6 +17,7 @@ mod database;
 mod error;
 mod events;
 mod lane;
+mod progress;
 mod shared;
 mod tables;
 
@@ -28,3 +29,4 @@ pub mod run;
 pub use error::StoreError;
 pub use lane::spawn_lane;
 pub use shared::{EmbeddedStore, Settings};
+pub(crate) use tables::DESCRIPTORS;

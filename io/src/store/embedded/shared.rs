@@ -11,7 +11,8 @@ use uuid::Uuid;
 
 use super::database::JournalCopies;
 use super::error::{ReadError, StoreError};
-use super::tables::{Progress, Tables};
+use super::progress::Progress;
+use super::tables::Tables;
 use crate::embedded::{DataDir, Durability};
 use crate::log::Stored;
 

@@ -20,12 +20,17 @@ use super::codec;
 use super::database::{Db, OpenError, Tuning};
 use super::error::ReadError;
 use super::events::{Events, MESSAGES, OTHERS};
+use super::progress::Progress;
 use super::run::Gathering;
 use crate::embedded::FormatMark;
 
 /// Pages of history that were read lately.
 const CACHE_BYTES: u64 = 64 << 20;
+/// Tables that are kept open.
 const OPEN_FILES: usize = 256;
+/// Descriptors of the store: tables that are kept open; those that a compaction merges, of which the first level has up
+/// to 20; journals, a table that is being written, and what readers hold for a moment longer than they are kept.
+pub(crate) const DESCRIPTORS: u64 = OPEN_FILES as u64 + 64;
 /// Small memtables and tables, so that flushes and compactions are short.
 const MEMTABLE_BYTES: u64 = 8 << 20;
 const TABLE_BYTES: u64 = 8 << 20;
@@ -55,38 +60,6 @@ pub(super) struct Tables {
     usernames: Keyspace,
     ended_sessions: Keyspace,
     meta: Keyspace,
-}
-
-/// What one lane has written so far.
-#[derive(Debug)]
-pub(super) struct Progress {
-    pub(super) batches: u64,
-    /// How far each partition is stored, see [`Row::Reached`].
-    pub(super) stored: HashMap<PartitionId, Offset>,
-}
-
-impl Progress {
-    /// What one more batch changes.
-    pub(super) fn after<'a>(&self, rows: impl Iterator<Item = &'a Row>) -> Self {
-        let mut changed = HashMap::new();
-        for row in rows {
-            if let Row::Reached { partition, behind } = row {
-                let before = self.stored.get(partition).copied().unwrap_or_default();
-                let stored = changed.entry(*partition).or_insert(before);
-                *stored = (*stored).max(*behind);
-            }
-        }
-        Self {
-            batches: self.batches + 1,
-            stored: changed,
-        }
-    }
-
-    /// Takes over what [`Progress::after`] found.
-    pub(super) fn advance(&mut self, after: Self) {
-        self.batches = after.batches;
-        self.stored.extend(after.stored);
-    }
 }
 
 impl Tables {

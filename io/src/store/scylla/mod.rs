@@ -13,6 +13,7 @@ mod error;
 // What reads bytes that a disk or a server gives back is public for `fuzz/`.
 pub mod event;
 mod failure;
+mod group;
 mod lane;
 mod link;
 mod migrate;
@@ -27,3 +28,6 @@ pub use error::ScyllaError;
 pub use lane::spawn_lane;
 pub use settings::Settings;
 pub use store::{Answer, ScyllaStore, migrate, probe};
+
+/// Descriptors of a shard's session: a connection to every shard of every node, and its runtime's own.
+pub(crate) const SHARD_DESCRIPTORS: u64 = 64;

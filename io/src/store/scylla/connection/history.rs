@@ -1,12 +1,14 @@
 //! A chat's events: finding the newest, and pages of them. Every bucket up to that of the newest has
 //! events, and all but that one are full, so nothing has to be kept to find it.
 
+use std::time::Duration;
+
 use rookery_engine::port::StoredChat;
 use rookery_schema::cql::{bucket, first_of_bucket, is_last_of_bucket};
 use rookery_schema::event::EventKind;
 use rookery_schema::message::Message;
-use rookery_schema::row::EventRow;
-use rookery_schema::{ChatId, Seq};
+use rookery_schema::row::{EventRow, Head};
+use rookery_schema::{ChatId, Seq, UserId};
 use scylla::response::query_result::QueryRowsResult;
 use scylla::statement::prepared::PreparedStatement;
 
@@ -18,6 +20,10 @@ use crate::store::scylla::search::{HeadSearch, Look, MessageSearch};
 
 /// Events read at a time in search of messages; pages grow up to this while there are few among them.
 const PAGE_EVENTS_MAX: usize = 2048;
+/// How often a chat is read that is written meanwhile. With the pauses it takes longer than a superseded server lives
+/// once it has read that it is one, and less than a read may.
+const STATE_READS_MAX: usize = 8;
+const STATE_READ_PAUSE: Duration = Duration::from_millis(50);
 
 impl Connection {
     /// A chat at its newest stored event. One without events is not there yet: the record that makes it
@@ -30,11 +36,10 @@ impl Connection {
         let Some(chat) = self.chat_row(chat_id).await? else {
             return Ok(None);
         };
-        let mut newest = self.newest_events(chat_id, recent.max(1)).await?;
-        let Some(head) = newest.first().map(|row| row.head) else {
+        let Some(state) = self.state(chat_id, recent.max(1)).await? else {
             return Ok(None);
         };
-        let members = self.members(chat_id, head.seq).await?;
+        let (head, members, mut newest) = state;
         let mut messages = self.as_they_stand(&newest).await?;
         let latest_message = match messages.first() {
             Some(message) => Some(message.clone()),
@@ -58,6 +63,30 @@ impl Connection {
             messages,
             latest_message,
         }))
+    }
+
+    /// The newest event of a chat, its members at that, and the newest events, newest first. These are several
+    /// queries, and a server that does not know yet that it was superseded may write between them: members who are
+    /// gone with a later event would be missing. So it looks for that event behind them.
+    async fn state(
+        &self,
+        chat_id: ChatId,
+        recent: usize,
+    ) -> Result<Option<(Head, Vec<UserId>, Vec<EventRow>)>, DriverError> {
+        for _ in 0..STATE_READS_MAX {
+            let newest = self.newest_events(chat_id, recent).await?;
+            let Some(head) = newest.first().map(|row| row.head) else {
+                return Ok(None);
+            };
+            let members = self.members(chat_id, head.seq).await?;
+            if self.event(chat_id, head.seq.next().0).await?.is_none() {
+                return Ok(Some((head, members, newest)));
+            }
+            tokio::time::sleep(STATE_READ_PAUSE).await;
+        }
+        Err(DriverError::new(format_args!(
+            "chat {chat_id} has changed during each of {STATE_READS_MAX} reads: another server writes to this keyspace"
+        )))
     }
 
     /// The newest events of a chat, newest first, without a gap.

@@ -1,0 +1,94 @@
+//! Which rows are written in order, and how many of them together.
+
+use std::collections::HashSet;
+
+use rookery_schema::cql::ended_session_bucket;
+use rookery_schema::row::Row;
+use rookery_schema::{ChatId, Offset, PartitionId, Seq, UserId};
+
+use super::plan::{BATCH_BYTES_MAX, BATCH_ROWS_MAX};
+
+/// Rows of one group are written in the order in which they were asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Group {
+    Chat(ChatId),
+    User(UserId),
+    EndedSessions(i32),
+}
+
+/// Whose order a row has its place in; how far the store has come has none.
+pub(super) fn group_of(row: &Row) -> Result<Group, (PartitionId, Offset)> {
+    match row {
+        Row::Event(row) => Ok(Group::Chat(row.chat_id)),
+        Row::Amendment(row) => Ok(Group::Chat(row.chat_id)),
+        Row::Chat(row) => Ok(Group::Chat(row.chat_id)),
+        Row::Member(row) => Ok(Group::Chat(row.chat_id)),
+        Row::NotMember { chat_id, .. } => Ok(Group::Chat(*chat_id)),
+        Row::User(row) => Ok(Group::User(row.user_id)),
+        Row::EndedSession { session_id, .. } => {
+            Ok(Group::EndedSessions(ended_session_bucket(*session_id)))
+        }
+        Row::Reached { partition, behind } => Err((*partition, *behind)),
+    }
+}
+
+/// By the seq that a row comes with; the event itself last.
+pub(super) const fn order_in_group(row: &Row) -> (Seq, bool) {
+    match row {
+        Row::Event(row) => (row.head.seq, true),
+        Row::Amendment(row) => (row.seq, false),
+        Row::Member(row) => (row.added_seq, false),
+        Row::NotMember { removed_seq, .. } => (*removed_seq, false),
+        Row::Chat(_) | Row::User(_) | Row::EndedSession { .. } | Row::Reached { .. } => {
+            (Seq(0), false)
+        }
+    }
+}
+
+/// How many of the oldest rows make up a job. What was not cut before an event is never cut, and no
+/// user's membership changes twice: so whatever of a job is in, what it has of members goes at most one
+/// change beyond the chat's newest event, see [`super::plan`].
+pub(super) fn job_rows<'a>(rows: impl Iterator<Item = &'a Row>) -> usize {
+    let (mut count, mut end, mut bytes) = (0, 0, 0);
+    let mut changed = HashSet::new();
+    for row in rows {
+        let is_second_change = changed_member(row).is_some_and(|user| !changed.insert(user));
+        let is_full = count >= BATCH_ROWS_MAX || bytes >= BATCH_BYTES_MAX;
+        if end > 0 && (is_second_change || is_full) {
+            return end;
+        }
+        count += 1;
+        if let Row::Event(event) = row {
+            bytes += event.record.len();
+        }
+        if may_end_a_job(row) {
+            end = count;
+        }
+    }
+    if end == 0 { count } else { end }
+}
+
+/// Whether the rows behind it may be written by another job: a chat and its members belong to the event behind them.
+const fn may_end_a_job(row: &Row) -> bool {
+    match row {
+        Row::Member(_) | Row::NotMember { .. } | Row::Chat(_) => false,
+        Row::Event(_)
+        | Row::User(_)
+        | Row::EndedSession { .. }
+        | Row::Reached { .. }
+        | Row::Amendment(_) => true,
+    }
+}
+
+const fn changed_member(row: &Row) -> Option<UserId> {
+    match row {
+        Row::Member(row) => Some(row.user_id),
+        Row::NotMember { user_id, .. } => Some(*user_id),
+        Row::Event(_)
+        | Row::Amendment(_)
+        | Row::Chat(_)
+        | Row::User(_)
+        | Row::EndedSession { .. }
+        | Row::Reached { .. } => None,
+    }
+}
