@@ -4,6 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use rookery_engine::config::AuthMode;
 use rookery_engine::input::Entrance;
 use rookery_fuzz::world::{CHAT, OPERATOR_TOKEN, USER, World, texts};
 use rookery_fuzz::{assert_documented, pieces};
@@ -32,32 +33,38 @@ const LISTS: [&str; 4] = ["/users", "/chats", "/chats/C/members", "/chats/C/mess
 /// Bytes of a message that one short frame takes.
 const FRAME_BYTES_MAX: usize = u16::MAX as usize;
 
-// The first byte says what is asked for, the rest is what is said.
+/// The bit of the first byte that says that tokens tell who calls.
+const BY_TOKEN: u8 = 0x80;
+
+// The first byte says what is asked for, and how callers are known; the rest is what is said.
 fuzz_target!(|bytes: &[u8]| {
     let Some((&what, said)) = bytes.split_first() else {
         return;
     };
-    let what = usize::from(what);
+    let auth = match what & BY_TOKEN {
+        0 => AuthMode::Trust,
+        _ => AuthMode::Token,
+    };
+    let what = usize::from(what & !BY_TOKEN);
     match what % (2 * CALLS.len() + LISTS.len() + 1) {
-        call @ ..10 => ask(call, "application/json", said),
-        form @ 10..20 => ask(form - 10, "application/x-www-form-urlencoded", said),
-        list @ 20..24 => list_all(LISTS[list - 20], said),
-        _ => say(said),
+        call @ ..10 => ask(auth, call, "application/json", said),
+        form @ 10..20 => ask(auth, form - 10, "application/x-www-form-urlencoded", said),
+        list @ 20..24 => list_all(auth, LISTS[list - 20], said),
+        _ => say(auth, said),
     }
 });
 
-fn ask(call: usize, content_type: &str, body: &[u8]) {
+fn ask(auth: AuthMode, call: usize, content_type: &str, body: &[u8]) {
     let (method, path) = CALLS[call];
+    let mut world = World::new(auth);
+    let of_user = world.credentials(auth);
     let (entrance, credentials) = if call >= OPERATORS {
         (
             Entrance::Admin,
             format!("Authorization: Bearer {OPERATOR_TOKEN}"),
         )
     } else {
-        (
-            Entrance::Public { operations: false },
-            format!("Cookie: user_id={USER}"),
-        )
+        (Entrance::Public { operations: false }, of_user)
     };
     let head = format!(
         "{method} {} HTTP/1.1\r\nHost: localhost\r\n{credentials}\r\nContent-Type: {content_type}\r\n\
@@ -66,30 +73,33 @@ fn ask(call: usize, content_type: &str, body: &[u8]) {
         body.len(),
     );
     let request = [head.as_bytes(), body].concat();
-    let mut world = World::default();
     let reply = world.call(entrance, [&request[..]]);
     check_reply(reply.clone());
-    assert_eq!(World::default().call(entrance, pieces(&request)), reply);
+    let mut other = World::new(auth);
+    // What is random is the same from here on.
+    other.credentials(auth);
+    assert_eq!(other.call(entrance, pieces(&request)), reply);
     // Whatever was changed can be shown.
     for path in ["/chats", "/chats/C/messages"] {
-        let shown = get(&mut world, path, "");
+        let shown = get(&mut world, auth, path, "");
         assert_eq!(check_reply(shown).status, 200);
     }
 }
 
-fn list_all(path: &str, query: &[u8]) {
+fn list_all(auth: AuthMode, path: &str, query: &[u8]) {
     let is_sent = |byte: &u8| byte.is_ascii_graphic() && *byte != b'#';
     if let Ok(query) = std::str::from_utf8(query)
         && query.bytes().all(|byte| is_sent(&byte))
     {
-        check_reply(get(&mut World::default(), path, query));
+        check_reply(get(&mut World::new(auth), auth, path, query));
     }
 }
 
-fn get(world: &mut World, path: &str, query: &str) -> Vec<u8> {
+fn get(world: &mut World, auth: AuthMode, path: &str, query: &str) -> Vec<u8> {
     let path = with_ids(path);
+    let credentials = world.credentials(auth);
     let request =
-        format!("GET {path}?{query} HTTP/1.1\r\nHost: localhost\r\nCookie: user_id={USER}\r\n\r\n");
+        format!("GET {path}?{query} HTTP/1.1\r\nHost: localhost\r\n{credentials}\r\n\r\n");
     world.call(Entrance::Public { operations: false }, [request.as_bytes()])
 }
 
@@ -120,14 +130,14 @@ fn check_reply(mut reply: Vec<u8>) -> HttpReply {
 }
 
 /// Each message is answered by one, and what was posted is heard once.
-fn say(said: &[u8]) {
+fn say(auth: AuthMode, said: &[u8]) {
     let Ok(said) = std::str::from_utf8(said) else {
         return;
     };
     if said.len() > FRAME_BYTES_MAX {
         return;
     }
-    let mut world = World::default();
+    let mut world = World::new(auth);
     let conn = world.listen();
     let heard = world.receive(conn, &text_frame(said));
     let heard = texts(heard)

@@ -1,9 +1,9 @@
-//! A shard by itself, in trust mode, with a log and a store that do at once what they are asked for.
+//! A shard by itself, with a log and a store that do at once what they are asked for.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rookery_engine::config::ShardConfig;
+use rookery_engine::config::{AuthMode, ShardConfig};
 use rookery_engine::effect::{Notice, Turn};
 use rookery_engine::ids::ConnId;
 use rookery_engine::input::{Entrance, Input};
@@ -16,12 +16,15 @@ use rookery_schema::limits::RECORD_BYTES_MAX;
 use rookery_schema::record::{ChatCreated, Members, Record, UserRegistered};
 use rookery_schema::{ChatId, Offset, PartitionId, ShardId, Timestamp, UserId};
 use rookery_testing::host::{self, EPOCH_MILLIS, Host};
+use rookery_testing::http::HttpReply;
 use rookery_testing::store::Model;
 use rookery_testing::ws::take_frame;
 
 const P0: PartitionId = PartitionId(0);
 /// Who calls.
 pub const USER: UserId = UserId::from_bytes([1; 16]);
+/// Their name.
+const USERNAME: &str = "ada";
 /// A chat that they are a member of, as the only one.
 pub const CHAT: ChatId = ChatId::from_bytes([2; 16]);
 /// What operators call with.
@@ -37,9 +40,20 @@ pub struct World {
 }
 
 impl Default for World {
-    /// A shard that serves, where a user has a chat.
+    /// In trust mode.
     fn default() -> Self {
+        Self::new(AuthMode::Trust)
+    }
+}
+
+impl World {
+    /// A shard that serves, where a user has a chat.
+    ///
+    /// # Panics
+    /// Where it does not come to that.
+    pub fn new(auth: AuthMode) -> Self {
         let config = ShardConfig {
+            auth,
             operator_token: Some(Arc::new(OPERATOR_TOKEN)),
             ..host::config(ShardId(0), host::routing(1, 1))
         };
@@ -58,7 +72,7 @@ impl Default for World {
         records.push(&Record::UserRegistered(UserRegistered {
             user_id: USER,
             at,
-            username: "ada",
+            username: USERNAME,
             password_hash: Some(HASH),
         }));
         records.push(&Record::ChatCreated(ChatCreated {
@@ -71,9 +85,27 @@ impl Default for World {
         world.deliver(records.take());
         world
     }
-}
 
-impl World {
+    /// The field that says that the user calls.
+    ///
+    /// # Panics
+    /// Where they can't log in.
+    pub fn credentials(&mut self, auth: AuthMode) -> String {
+        if auth == AuthMode::Trust {
+            return format!("Cookie: user_id={USER}");
+        }
+        let body = format!(r#"{{"username":"{USERNAME}","password":"x"}}"#);
+        let request = format!(
+            "POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let entrance = Entrance::Public { operations: false };
+        let mut reply = self.call(entrance, [request.as_bytes()]);
+        let reply = HttpReply::take(&mut reply).expect("a login is answered");
+        let token = reply.json()["token"].clone();
+        format!("Authorization: Bearer {}", token.as_str().expect("a token"))
+    }
+
     /// What a new connection is sent when these pieces came from it.
     ///
     /// # Panics

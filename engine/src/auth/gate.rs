@@ -22,7 +22,7 @@ const BEARER: &[u8] = b"bearer ";
 const COOKIES_TRIED_MAX: usize = 8;
 
 /// What a request says about who calls.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Credentials<B> {
     /// The token in `Authorization`.
     Bearer(B),
