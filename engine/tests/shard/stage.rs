@@ -337,9 +337,14 @@ impl Stage {
         }
     }
 
+    /// Where a chat's records are.
+    pub(crate) fn partition_of(&self, chat_id: ChatId) -> PartitionId {
+        self.routing.placement().of_chat(chat_id)
+    }
+
     /// Somebody else serves a chat from now on, or nobody.
     pub(crate) fn reroute(&mut self, chat_id: ChatId, route: Route) {
-        let partition = self.routing.placement().of_chat(chat_id);
+        let partition = self.partition_of(chat_id);
         self.step(Input::Routed { partition, route });
     }
 
@@ -448,17 +453,36 @@ impl Stage {
         self.sent_by_round()
     }
 
-    /// A user disconnects, is back, and their chats are read, before the round ends.
-    pub(crate) fn reconnect(&mut self, conn: ConnId, user_id: UserId, chats: Vec<ChatId>) {
-        self.host.step(Input::Gone { conn });
-        let (_, arrived) = self.host.arrived(user_id, None);
-        self.host.step(arrived);
-        let effects = self.host.take();
+    /// The shard takes this, and ends one round, whatever it wants to do in the next.
+    pub(crate) fn one_round(&mut self, input: Input<'_>) {
+        let effects = self.host.round(input);
         self.take(effects);
-        self.answer_read(Ok(Found::Chats(chats)));
     }
 
-    fn sent_by_round(&mut self) -> Vec<usize> {
+    /// A user connects here, and one round ends.
+    pub(crate) fn connect_in_one_round(&mut self, user_id: UserId) -> ConnId {
+        let (conn, arrived) = self.host.arrived(user_id, None);
+        self.one_round(arrived);
+        conn
+    }
+
+    /// The store answers the oldest read, and one round ends.
+    pub(crate) fn answer_read_in_one_round(&mut self, outcome: Result<Found, StoreFault>) {
+        let (token, _) = self.reads.pop_front().unwrap();
+        self.one_round(Input::Store(StoreEvent::Read { token, outcome }));
+    }
+
+    /// The other shard says something, and one round ends.
+    pub(crate) fn tell_in_one_round(&mut self, message: ShardMessage) {
+        let messages = vec![message];
+        self.one_round(Input::Mesh {
+            from: THERE,
+            messages,
+        });
+    }
+
+    /// The shard does what is left to do. How many messages it has for the other one at the end of each round.
+    pub(crate) fn sent_by_round(&mut self) -> Vec<usize> {
         let mut sent = Vec::new();
         loop {
             self.host.flush();
