@@ -161,7 +161,9 @@ impl Home {
         cx: &mut Context<'_>,
     ) {
         match command {
-            HomeCommand::ListChats(page) => self.inbox.list(asker, user_id, page, cx),
+            HomeCommand::ListChats { page, network } => {
+                self.inbox.list(asker, user_id, network, page, cx);
+            }
             HomeCommand::SpendTicket {
                 ticket_id,
                 expires_at,

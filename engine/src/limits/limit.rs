@@ -29,6 +29,12 @@ pub enum Limit {
     HeldBytes,
     /// Pages that wait to be made for a shard's connections.
     PagesWaiting,
+    /// Lists of chats that wait to be made at a shard.
+    ListsWaiting,
+    /// Users about whom a partition asks whether they may become members, or is going to.
+    AdmissionsWaiting,
+    /// Passwords that wait for a shard's hashers, and requests that wait for one name to be read.
+    LoginsWaiting,
 }
 
 impl Limit {
@@ -47,6 +53,9 @@ impl Limit {
             Self::ConnectionsPerAddress => "connections-per-address",
             Self::HeldBytes => "held-bytes",
             Self::PagesWaiting => "pages-waiting",
+            Self::ListsWaiting => "lists-waiting",
+            Self::AdmissionsWaiting => "admissions-waiting",
+            Self::LoginsWaiting => "logins-waiting",
         }
     }
 
@@ -67,6 +76,9 @@ impl Limit {
             Self::ConnectionsPerAddress => "too many connections from this address",
             Self::HeldBytes => "the server holds as much for its clients as it may",
             Self::PagesWaiting => "too many pages are asked for",
+            Self::ListsWaiting => "too many lists of chats are asked for",
+            Self::AdmissionsWaiting => "too many users are to become members",
+            Self::LoginsWaiting => "too many logins are being checked",
         }
     }
 }

@@ -41,12 +41,7 @@ pub enum Command {
 /// See [`Command::Chat`].
 #[derive(Debug)]
 pub enum ChatCommand {
-    Create {
-        /// Absent where there is no caller, as trust mode allows.
-        creator_id: Option<UserId>,
-        name: Box<str>,
-        members: Members,
-    },
+    Create(Box<Creation>),
     Post(Post),
     Show {
         caller: UserId,
@@ -62,6 +57,8 @@ pub enum ChatCommand {
     AddMember {
         caller: UserId,
         user_id: UserId,
+        /// From where that is asked for.
+        network: Network,
     },
     RemoveMember {
         caller: UserId,
@@ -75,6 +72,26 @@ pub enum ChatCommand {
     Summarize {
         user_id: UserId,
     },
+}
+
+/// A chat that is to be made.
+#[derive(Debug)]
+pub struct Creation {
+    /// Absent where there is no caller, as trust mode allows.
+    pub creator_id: Option<UserId>,
+    pub name: Box<str>,
+    pub members: Members,
+    /// From where that is asked for.
+    pub network: Network,
+}
+
+/// Users who are to become members of a chat.
+#[derive(Debug)]
+pub(crate) struct NewMembers {
+    /// From where that is asked for.
+    pub(crate) network: Network,
+    /// Whoever makes a chat comes first: they are the likeliest to meet a limit.
+    pub(crate) user_ids: Vec<UserId>,
 }
 
 /// See [`Command::Name`].
@@ -142,7 +159,11 @@ pub struct Invited {
 /// See [`Command::Home`].
 #[derive(Debug)]
 pub enum HomeCommand {
-    ListChats(InboxPage),
+    ListChats {
+        page: InboxPage,
+        /// From where they are asked for.
+        network: Network,
+    },
     /// Spends a ticket, which works once.
     SpendTicket {
         ticket_id: SessionId,
@@ -242,7 +263,7 @@ impl Command {
             Self::User(_, UserCommand::SetPassword(_)) => PASSWORD_SECONDS_MAX,
             Self::Chat(
                 _,
-                ChatCommand::Create { .. }
+                ChatCommand::Create(_)
                 | ChatCommand::Post(_)
                 | ChatCommand::AddMember { .. }
                 | ChatCommand::RemoveMember { .. }
@@ -253,7 +274,7 @@ impl Command {
                 | ChatCommand::Summarize { .. },
             )
             | Self::User(_, UserCommand::EndSession { .. } | UserCommand::SpendInvite(_))
-            | Self::Home(_, HomeCommand::ListChats(_) | HomeCommand::SpendTicket { .. }) => {
+            | Self::Home(_, HomeCommand::ListChats { .. } | HomeCommand::SpendTicket { .. }) => {
                 ANSWER_SECONDS_MAX
             }
         }
@@ -264,7 +285,7 @@ impl ChatCommand {
     /// See [`Command::changes`].
     pub const fn changes(&self) -> bool {
         match self {
-            Self::Create { .. }
+            Self::Create(_)
             | Self::Post(_)
             | Self::AddMember { .. }
             | Self::RemoveMember { .. } => true,
@@ -276,47 +297,43 @@ impl ChatCommand {
         }
     }
 
-    /// Whether users become members by it.
-    pub(crate) const fn adds_members(&self) -> bool {
+    /// Who become members by it, if anybody does.
+    pub(crate) fn new_members(&self) -> Option<NewMembers> {
         match self {
-            Self::Create { .. } | Self::AddMember { .. } => true,
-            Self::Post(_)
-            | Self::RemoveMember { .. }
-            | Self::Show { .. }
-            | Self::ShowMessages { .. }
-            | Self::ShowMembers { .. }
-            | Self::ShowActivity { .. }
-            | Self::Summarize { .. } => false,
-        }
-    }
-
-    /// Who they are. Whoever makes a chat comes first: they are the likeliest to meet a limit.
-    pub(crate) fn candidates(&self) -> Vec<UserId> {
-        match self {
-            Self::Create {
-                creator_id,
-                members,
-                ..
-            } => {
+            Self::Create(creation) => {
+                let Creation {
+                    creator_id,
+                    members,
+                    network,
+                    ..
+                } = creation.as_ref();
                 let others = members.as_list().iter();
                 let others = others.filter(|user_id| Some(*user_id) != *creator_id);
-                creator_id.iter().copied().chain(others).collect()
+                Some(NewMembers {
+                    network: *network,
+                    user_ids: creator_id.iter().copied().chain(others).collect(),
+                })
             }
-            Self::AddMember { user_id, .. } => vec![*user_id],
+            Self::AddMember {
+                user_id, network, ..
+            } => Some(NewMembers {
+                network: *network,
+                user_ids: vec![*user_id],
+            }),
             Self::Post(_)
             | Self::RemoveMember { .. }
             | Self::Show { .. }
             | Self::ShowMessages { .. }
             | Self::ShowMembers { .. }
             | Self::ShowActivity { .. }
-            | Self::Summarize { .. } => Vec::new(),
+            | Self::Summarize { .. } => None,
         }
     }
 
     /// Whether its chat is made by it, so that there is nothing to be read.
     pub(crate) const fn creates(&self) -> bool {
         match self {
-            Self::Create { .. } => true,
+            Self::Create(_) => true,
             Self::Post(_)
             | Self::AddMember { .. }
             | Self::RemoveMember { .. }
@@ -366,7 +383,7 @@ impl HomeCommand {
     pub const fn changes(&self) -> bool {
         match self {
             // A ticket that was spent in vain can't be told from one that was never issued.
-            Self::ListChats(_) | Self::SpendTicket { .. } => false,
+            Self::ListChats { .. } | Self::SpendTicket { .. } => false,
         }
     }
 }
@@ -385,6 +402,10 @@ mod tests {
         before: None,
         limit: 1,
     };
+
+    fn network() -> Network {
+        IpAddr::from([192, 0, 2, 1]).into()
+    }
 
     fn post() -> Post {
         Post {
@@ -409,19 +430,19 @@ mod tests {
     fn log_in() -> NameCommand {
         NameCommand::LogIn {
             password: None,
-            network: IpAddr::from([192, 0, 2, 1]).into(),
+            network: network(),
         }
     }
 
     fn address(command: NameCommand) -> Command {
-        let network = IpAddr::from([192, 0, 2, 1]).into();
+        let network = network();
         Command::Address(network, AddressCommand::Name(NAME.into(), command))
     }
 
     fn register() -> NameCommand {
         NameCommand::Register {
             password: None,
-            network: IpAddr::from([192, 0, 2, 1]).into(),
+            network: network(),
             invite: None,
         }
     }
@@ -430,7 +451,7 @@ mod tests {
         NewPassword {
             password: None,
             sessions_until: Timestamp::from_millis(1),
-            network: IpAddr::from([192, 0, 2, 1]).into(),
+            network: network(),
         }
     }
 
@@ -444,6 +465,13 @@ mod tests {
             password_from: Timestamp::from_millis(1),
         };
         NameCommand::SetPassword(user, Box::new(new_password()))
+    }
+
+    fn list_chats() -> HomeCommand {
+        HomeCommand::ListChats {
+            page: INBOX,
+            network: network(),
+        }
     }
 
     const fn end_session() -> UserCommand {
@@ -470,7 +498,7 @@ mod tests {
             assert_eq!(command.to(&routing), routing.route(*partition));
         }
         let at_home = Route::Here(routing.home(USER));
-        let list = home(HomeCommand::ListChats(INBOX));
+        let list = home(list_chats());
         assert_eq!(list.to(&routing), at_home);
         let counted = address(log_in());
         let all = served.iter().map(|(command, _)| command);
@@ -498,15 +526,20 @@ mod tests {
             after: None,
             limit: 1,
         };
-        let creation = ChatCommand::Create {
+        let creation = Creation {
             creator_id: None,
             name: "chat".into(),
             members: Members::default(),
+            network: network(),
         };
         let changes = [
-            chat(creation),
+            chat(ChatCommand::Create(Box::new(creation))),
             chat(ChatCommand::Post(post())),
-            chat(ChatCommand::AddMember { caller, user_id }),
+            chat(ChatCommand::AddMember {
+                caller,
+                user_id,
+                network: network(),
+            }),
             chat(ChatCommand::RemoveMember { caller, user_id }),
             name(register()),
             name(log_in()),
@@ -524,7 +557,7 @@ mod tests {
             }),
             chat(ChatCommand::ShowActivity { user_id }),
             chat(ChatCommand::Summarize { user_id }),
-            home(HomeCommand::ListChats(INBOX)),
+            home(list_chats()),
             home(HomeCommand::SpendTicket {
                 ticket_id: SessionId::from_bytes([3; 16]),
                 expires_at: Timestamp::from_millis(1),
@@ -552,7 +585,7 @@ mod tests {
         for command in [
             chat(ChatCommand::Show { caller: USER }),
             Command::User(USER, end_session()),
-            home(HomeCommand::ListChats(INBOX)),
+            home(list_chats()),
         ] {
             assert_eq!(command.seconds_max(), ANSWER_SECONDS_MAX);
         }

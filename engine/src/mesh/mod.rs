@@ -9,8 +9,9 @@ pub mod problem;
 
 pub use admission::{Candidates, NotAdmitted};
 pub use command::{
-    AddressCommand, Asker, ChatCommand, Command, HomeCommand, InboxPage, Invited, MembersPage,
-    NameCommand, NewPassword, Page, PageStart, Post, UserCommand, UserVersion, Waiting,
+    AddressCommand, Asker, ChatCommand, Command, Creation, HomeCommand, InboxPage, Invited,
+    MembersPage, NameCommand, NewPassword, Page, PageStart, Post, UserCommand, UserVersion,
+    Waiting,
 };
 pub use message::{
     Ended, EndingId, EventBatch, ShardMessage, Spending, Subscription, SubscriptionAnswer, Verdict,

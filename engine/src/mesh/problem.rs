@@ -204,13 +204,14 @@ impl Problem {
     pub const MESH_FULL: Self = Self::unavailable("a part of the server does not keep up");
     pub const HELD_BYTES: Self = Self::unavailable_by(Limit::HeldBytes);
     pub const PAGES_WAITING: Self = Self::unavailable_by(Limit::PagesWaiting);
+    pub const LISTS_WAITING: Self = Self::unavailable_by(Limit::ListsWaiting);
+    pub const ADMISSIONS_WAITING: Self = Self::unavailable_by(Limit::AdmissionsWaiting);
+    pub const LOGINS_WAITING: Self = Self::unavailable_by(Limit::LoginsWaiting);
     pub const STORE_UNAVAILABLE: Self = Self::unavailable("the store can't be read for now");
     pub const STARTING: Self = Self::unavailable("the server is starting");
     pub const REPLAYING: Self = Self::unavailable("the server is starting: it replays its log");
     pub const DRAINING: Self = Self::unavailable("the server is shutting down");
-    pub const ADMISSIONS_BUSY: Self =
-        Self::unavailable("too many users are to become members; try again in a second");
-    pub const LOGIN_BUSY: Self = Self::unavailable("too many logins are being checked");
+    pub const NOT_SIGNED: Self = Self::unavailable("no token could be signed");
     pub const NOT_ANSWERED: Self = Self::unavailable("a part of the server did not answer in time");
     pub const ELSEWHERE: Self = Self::unavailable("it is moving to another part of the server");
     pub const OUTCOME_UNKNOWN: Self = Self::unavailable(

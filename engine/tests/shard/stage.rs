@@ -10,8 +10,8 @@ use rookery_engine::input::Input;
 use rookery_engine::limits::Network;
 use rookery_engine::mesh::problem::Problem;
 use rookery_engine::mesh::{
-    Activity, Asker, ChatCommand, Command, HomeCommand, InboxPage, Outcome, Post, ShardMessage,
-    Subscription, Waiting,
+    Activity, Asker, ChatCommand, Command, Creation, HomeCommand, InboxPage, Outcome, Post,
+    ShardMessage, Subscription, Waiting,
 };
 use rookery_engine::port::{
     AppendFault, EndedSessions, Found, LogEvent, LogRequest, Opened, Part, PasswordJob,
@@ -48,6 +48,34 @@ pub(crate) fn stored_chat(chat_id: ChatId, members: &[UserId]) -> StoredChat {
         recent: Vec::new(),
         messages: Vec::new(),
         latest_message: None,
+    }
+}
+
+/// What makes a chat.
+pub(crate) fn creation(creator_id: Option<UserId>, members: &[UserId]) -> ChatCommand {
+    creation_from(network(), creator_id, members)
+}
+
+/// The same, from some network.
+pub(crate) fn creation_from(
+    network: Network,
+    creator_id: Option<UserId>,
+    members: &[UserId],
+) -> ChatCommand {
+    ChatCommand::Create(Box::new(Creation {
+        creator_id,
+        name: "chat".into(),
+        members: members.iter().copied().collect(),
+        network,
+    }))
+}
+
+/// What adds a user to a chat.
+pub(crate) fn addition(caller: UserId, user_id: UserId) -> ChatCommand {
+    ChatCommand::AddMember {
+        caller,
+        user_id,
+        network: network(),
     }
 }
 
@@ -309,8 +337,20 @@ impl Stage {
 
     /// Somebody asks for a page of a user's chats.
     pub(crate) fn list(&mut self, user_id: UserId, limit: usize, before: Option<Activity>) -> u64 {
+        self.list_from(network(), user_id, limit, before)
+    }
+
+    /// The same, from some network.
+    pub(crate) fn list_from(
+        &mut self,
+        network: Network,
+        user_id: UserId,
+        limit: usize,
+        before: Option<Activity>,
+    ) -> u64 {
         let page = InboxPage { before, limit };
-        self.ask(Command::Home(user_id, HomeCommand::ListChats(page)))
+        let command = HomeCommand::ListChats { page, network };
+        self.ask(Command::Home(user_id, command))
     }
 
     /// What a question was answered, once; `None` where it was not answered yet.
@@ -525,12 +565,7 @@ impl Stage {
     /// A new chat of this shard, stored.
     pub(crate) fn create(&mut self, members: &[UserId]) -> ChatId {
         let chat_id = self.chat();
-        let command = ChatCommand::Create {
-            creator_id: None,
-            name: "chat".into(),
-            members: members.iter().copied().collect(),
-        };
-        let question = self.ask(Command::Chat(chat_id, command));
+        let question = self.ask(Command::Chat(chat_id, creation(None, members)));
         self.settle();
         assert!(matches!(
             self.answer(question),

@@ -64,7 +64,7 @@ impl Partition {
         } else if self.names.is_known(username) {
             cx.refuse(registration.asker, Problem::USERNAME_TAKEN);
         } else if self.names.is_crowded(username) {
-            cx.refuse(registration.asker, Problem::LOGIN_BUSY);
+            cx.refuse(registration.asker, Problem::LOGINS_WAITING);
         } else {
             let waiter = NameWaiter::Register(registration);
             self.wait_for_name(username, waiter, cx);
@@ -85,7 +85,7 @@ impl Partition {
             }
             Some(Name::Claimed(_)) => self.begin_log_in(username, None, log_in, cx),
             Some(Name::Loading(_)) if self.names.is_crowded(username) => {
-                cx.refuse(log_in.asker, Problem::LOGIN_BUSY);
+                cx.refuse(log_in.asker, Problem::LOGINS_WAITING);
             }
             Some(Name::Loading(_)) | None => {
                 self.wait_for_name(username, NameWaiter::LogIn(log_in), cx);
@@ -277,7 +277,7 @@ impl Partition {
                 outcome,
             ) => self.password_hashed(asker, &username, user, outcome, cx),
             (PasswordWait::LogIn { asker, .. }, PasswordOutcome::Busy) => {
-                cx.refuse(asker, Problem::LOGIN_BUSY);
+                cx.refuse(asker, Problem::LOGINS_WAITING);
             }
             (
                 PasswordWait::LogIn { asker, .. },
