@@ -384,6 +384,26 @@ fn no_round_subscribes_a_user_of_many_chats_to_all_of_them() {
 }
 
 #[test]
+fn who_is_subscribed_to_some_of_their_chats_is_not_ready() {
+    let mut stage = slow();
+    let chats = foreign_chats(&mut stage, 5);
+    let user = stage.user();
+    let conn = stage.connect(user);
+    stage.answer_read_in_one_round(Ok(Found::Chats(chats)));
+    // All that were asked for are accepted before the next are.
+    for group in [2, 2, 1] {
+        assert_eq!(stage.heard(conn), "");
+        let answer = SubscriptionAnswer::Accepted;
+        let accepted = |wanted| ShardMessage::Subscribed { wanted, answer };
+        let messages: Vec<_> = stage.subscriptions().into_iter().map(accepted).collect();
+        assert_eq!(messages.len(), group);
+        let from = THERE;
+        stage.one_round(Input::Mesh { from, messages });
+    }
+    assert!(stage.heard(conn).contains("ready"));
+}
+
+#[test]
 fn a_user_of_few_chats_does_not_wait_for_one_of_many() {
     let mut stage = Stage::new();
     let many = foreign_chats(&mut stage, 10 * CHATS_PER_ROUND_MAX);
