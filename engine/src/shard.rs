@@ -383,7 +383,7 @@ impl Parts<'_> {
 
     fn command(&mut self, asker: Asker, command: Command, cx: &mut Context<'_>) {
         if self.mesh_full && command.changes() {
-            return cx.refuse(asker, Problem::MESH_FULL);
+            return cx.refuse(asker, Problem::MESH_BACKLOG);
         }
         match command {
             Command::Chat(chat_id, command) => {

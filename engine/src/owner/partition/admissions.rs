@@ -76,7 +76,7 @@ impl Partition {
             Some(Slot::Active(_) | Slot::Fresh) => self.serve_admitted(&admission, cx),
             None if admission.command.creates() => self.serve_admitted(&admission, cx),
             Some(Slot::Loading(parking)) if parking.is_full() => {
-                refuse(&admission, Problem::STORE_UNAVAILABLE, cx);
+                refuse(&admission, Problem::CHAT_WAITING, cx);
             }
             Some(Slot::Loading(_)) | None => self.park(chat_id, Parked::Admitted(admission), cx),
         }

@@ -73,7 +73,7 @@ impl Partition {
             Some(Slot::Active(_) | Slot::Fresh) => self.serve_loaded(asker, chat_id, command, cx),
             None if command.creates() => self.serve_loaded(asker, chat_id, command, cx),
             Some(Slot::Loading(parking)) if parking.is_full() => {
-                cx.refuse(asker, Problem::STORE_UNAVAILABLE);
+                cx.refuse(asker, Problem::CHAT_WAITING);
             }
             Some(Slot::Loading(_)) | None => {
                 self.park(chat_id, Parked::Command { asker, command }, cx);
