@@ -21,7 +21,7 @@ use crate::home::Home;
 use crate::http::HttpDate;
 use crate::ids::{Caller, ConnId};
 use crate::leases::Leases;
-use crate::mesh::command::Waiting;
+use crate::mesh::command::asker::Waiting;
 use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, Command, Ended, Outcome, ShardMessage, UserCommand};
 use crate::outbox::Outbox;

@@ -12,7 +12,7 @@ use crate::home::joining::Joining;
 use crate::limits::Limit;
 use crate::map::{Map, Set, Unanswered};
 use crate::mesh::admission::CANDIDATES_MAX;
-use crate::mesh::command::READ_SECONDS_MAX;
+use crate::mesh::command::deadlines::READ_SECONDS_MAX;
 use crate::mesh::problem::Problem;
 use crate::mesh::{Candidates, NotAdmitted, ShardMessage};
 

@@ -8,7 +8,8 @@ use crate::context::Context;
 use crate::limits::Network;
 use crate::map::{Map, Unanswered};
 use crate::mesh::admission::CANDIDATES_MAX;
-use crate::mesh::command::{NewMembers, READ_SECONDS_MAX};
+use crate::mesh::command::chat::NewMembers;
+use crate::mesh::command::deadlines::READ_SECONDS_MAX;
 use crate::mesh::{Asker, ChatCommand, NotAdmitted};
 
 /// Users of a partition about whom homes are asked, or will be: as many as 160 bodies name, and 8 MiB of ids.

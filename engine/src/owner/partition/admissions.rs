@@ -3,7 +3,7 @@
 use rookery_schema::ChatId;
 
 use crate::context::Context;
-use crate::mesh::command::NewMembers;
+use crate::mesh::command::chat::NewMembers;
 use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, Candidates, ChatCommand, NotAdmitted, Outcome, ShardMessage};
 use crate::owner::admissions::{Admission, Step};

@@ -5,7 +5,7 @@ use rookery_schema::{ChatId, MessageId, UserId};
 
 use crate::context::Context;
 use crate::edge::port::Read;
-use crate::mesh::command::NewMembers;
+use crate::mesh::command::chat::NewMembers;
 use crate::mesh::problem::Problem;
 use crate::mesh::{
     Asker, ChatCommand, Outcome, Post, ShardMessage, Subscription, SubscriptionAnswer, UserCommand,
