@@ -10,6 +10,9 @@ use rookery_schema::{Routing, ShardId};
 use crate::http::Origin;
 use crate::limits::Proxies;
 
+/// Chats whose owners a home tells in one round that somebody listens, or no longer does.
+pub const SUBSCRIPTIONS_PER_ROUND: usize = 1024;
+
 /// The settings of one shard.
 #[derive(Clone)]
 pub struct ShardConfig {
@@ -53,6 +56,9 @@ pub struct ShardConfig {
     pub proxies: Proxies,
     /// Batches that a log lane may hold per partition before more are gathered here instead.
     pub appends_in_flight_max: usize,
+    /// Chats whose owners a home tells in one round that somebody listens, or no longer does: [`SUBSCRIPTIONS_PER_ROUND`],
+    /// but in tests.
+    pub subscriptions_per_round: usize,
 }
 
 impl ShardConfig {

@@ -20,7 +20,7 @@ use crate::http::HttpDate;
 use crate::ids::ConnId;
 use crate::leases::{Credit, Leases};
 use crate::limits::Network;
-use crate::mesh::command::Waiting;
+use crate::mesh::command::asker::Waiting;
 use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, Command, Outcome, ShardMessage};
 use crate::pages::{Pages, Wanted};

@@ -45,6 +45,30 @@ impl<T> FairQueue<T> {
         newest
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.queues.values().flatten()
+    }
+
+    /// The item that is taken next.
+    pub(crate) fn peek(&self) -> Option<&T> {
+        self.queues.get(self.turns.front()?)?.front()
+    }
+
+    /// Drops all items that don't meet a condition.
+    pub(crate) fn retain(&mut self, is_kept: impl Fn(&T) -> bool) {
+        let queues = &mut self.queues;
+        queues.retain(|_, queue| {
+            queue.retain(&is_kept);
+            !queue.is_empty()
+        });
+        self.turns.retain(|network| queues.contains_key(network));
+        self.len = queues.values().map(VecDeque::len).sum();
+    }
+
     /// Takes the oldest item of the network whose turn it is.
     pub(crate) fn pop(&mut self) -> Option<T> {
         let network = self.turns.pop_front()?;
@@ -89,6 +113,19 @@ mod tests {
             (queue.len, queue.turns.len(), queue.queues.len()),
             (0, 0, 0)
         );
+    }
+
+    #[test]
+    fn what_is_not_kept_leaves_turns_to_others() {
+        let mut queue = FairQueue::default();
+        for (n, item) in [(1, 0), (2, 10), (1, 1), (3, 20), (3, 21)] {
+            queue.push(network(n), item, 10);
+        }
+        queue.retain(|item| ![0, 10, 21].contains(item));
+        assert_eq!((queue.peek(), queue.iter().count()), (Some(&1), 2));
+        let order: Vec<i32> = std::iter::from_fn(|| queue.pop()).collect();
+        assert_eq!(order, [1, 20]);
+        assert!(queue.is_empty() && queue.peek().is_none() && queue.turns.is_empty());
     }
 
     #[test]

@@ -74,6 +74,10 @@ impl<T> Unanswered<T> {
         self.waiting.len()
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &T)> {
+        self.waiting.iter().map(|(number, what)| (*number, what))
+    }
+
     pub(crate) fn values(&self) -> impl Iterator<Item = &T> {
         self.waiting.values()
     }

@@ -129,7 +129,7 @@ impl Shard {
         }
     }
 
-    /// Ends a round of steps: looks at connections that are due, lets lists of chats, departures and large chats go on,
+    /// Ends a round of steps: looks at connections that are due, lets users who come and go, lists and large chats go on,
     /// hands over what was gathered for log, store and other shards, and closes the slowest connections where too much
     /// is held for them.
     pub fn flush(&mut self, now: Now, effects: &mut Effects) {
@@ -137,7 +137,7 @@ impl Shard {
             let api = Api::new(parts.gate);
             parts.connections.look_at_due(api, cx);
             parts.take_local(cx);
-            parts.home.go_on(cx);
+            parts.home.go_on(parts.connections, cx);
             parts.take_local(cx);
             cx.effects.another_round |= parts.home.has_more() || parts.connections.has_due();
             parts.owner.go_on_with_chats(cx);

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use rookery_engine::config::{AuthMode, Keys, RegistrationMode, ShardConfig};
+use rookery_engine::config::{
+    AuthMode, Keys, RegistrationMode, SUBSCRIPTIONS_PER_ROUND, ShardConfig,
+};
 use rookery_engine::effect::{Effects, HandedOff, Turn};
 use rookery_engine::ids::{ConnId, Session};
 use rookery_engine::input::{Entrance, Input, Now};
@@ -110,6 +112,7 @@ pub fn config(id: ShardId, routing: Routing) -> ShardConfig {
         operator_token: None,
         proxies: Proxies::default(),
         appends_in_flight_max: 1,
+        subscriptions_per_round: SUBSCRIPTIONS_PER_ROUND,
     }
 }
 

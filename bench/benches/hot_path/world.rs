@@ -12,7 +12,7 @@ use rookery_engine::port::{
 };
 use rookery_schema::batch::{RecordBatch, RecordBatchBuilder};
 use rookery_schema::record::{ChatCreated, MemberList, Record};
-use rookery_schema::{Offset, PartitionId, Seq, ShardId, Timestamp};
+use rookery_schema::{Offset, PartitionId, Seq, ShardId, Timestamp, UserId};
 use rookery_testing::host::{self, EPOCH_MILLIS, Host};
 
 use crate::sample::{CHAT, MESSAGE, SENDER};
@@ -31,7 +31,7 @@ pub(super) struct World {
 }
 
 impl World {
-    /// A chat to which so many WebSockets listen: a message was seen to reach all of them.
+    /// A chat to which so many users listen, each by a WebSocket: a message was seen to reach all of them.
     pub(super) fn new(listeners: u32) -> Self {
         let mut world = Self {
             host: Host::new(host::config(HERE, host::routing(1, 1))),
@@ -39,7 +39,7 @@ impl World {
             heard: Seq(3),
         };
         world.start();
-        world.create_chat();
+        world.create_chat(listeners);
         world.listen(listeners);
         world.deliver(&batch([Record::MessagePosted(MESSAGE)]));
         assert_eq!(world.settle(), listeners, "each listener is sent something");
@@ -56,21 +56,22 @@ impl World {
         assert!(self.host.shard.is_ready(), "nothing is left to wait for");
     }
 
-    fn create_chat(&mut self) {
+    fn create_chat(&mut self, members: u32) {
+        let ids: Vec<[u8; 16]> = (0..members.max(1)).map(|n| *member(n).as_bytes()).collect();
         let created = ChatCreated {
             chat_id: CHAT,
             at: Timestamp::from_millis(EPOCH_MILLIS),
             creator_id: Some(SENDER),
             name: "bench",
-            members: MemberList::new(SENDER.as_bytes()).expect("it is one id"),
+            members: MemberList::new(ids.as_flattened()).expect("they are whole ids"),
         };
         self.deliver(&batch([Record::ChatCreated(created)]));
         self.settle();
     }
 
     fn listen(&mut self, count: u32) {
-        for _ in 0..count {
-            let (_, arrived) = self.host.arrived(SENDER, None);
+        for n in 0..count {
+            let (_, arrived) = self.host.arrived(member(n), None);
             self.round([arrived]);
         }
         assert_eq!(self.settle(), count, "each is told that it is ready");
@@ -173,6 +174,14 @@ impl World {
             self.host.step(input);
         }
         self.host.flush();
+    }
+}
+
+/// The members of the chat. The first one sends.
+fn member(n: u32) -> UserId {
+    match n {
+        0 => SENDER,
+        _ => UserId::from_bytes(u128::from(n).to_be_bytes()),
     }
 }
 

@@ -21,7 +21,8 @@ use crate::ids::Caller;
 use crate::limits::Network;
 use crate::mesh::problem::Problem;
 use crate::mesh::{
-    ChatCommand, Command, HomeCommand, InboxPage, MembersPage, Page, PageStart, UserCommand,
+    ChatCommand, Command, Creation, HomeCommand, InboxPage, MembersPage, Page, PageStart,
+    UserCommand,
 };
 use crate::ws;
 
@@ -207,20 +208,24 @@ impl Api<'_> {
             Some(creator_id) => ChatId::made_by(creator_id, at, random),
             None => ChatId::v7(at, &random),
         };
-        let name = chat.name.as_ref().into();
-        let command = ChatCommand::Create {
+        let creation = Creation {
             creator_id,
-            name,
+            name: chat.name.as_ref().into(),
             members,
+            network: call.network(cx),
         };
+        let command = ChatCommand::Create(Box::new(creation));
         Ok(Action::ask(Command::Chat(chat_id, command), ReplyTo::Plain))
     }
 
-    pub(super) fn list_chats(self, call: &Call<'_>) -> Handled {
+    pub(super) fn list_chats(self, call: &Call<'_>, cx: &Context<'_>) -> Handled {
         let user_id = call.caller?.user_id;
         let before = pages::activity(call.request)?;
         let limit = ENTRIES_LIMIT.of(call.request)?;
-        let command = HomeCommand::ListChats(InboxPage { before, limit });
+        let command = HomeCommand::ListChats {
+            page: InboxPage { before, limit },
+            network: call.network(cx),
+        };
         let path = format!("/chats?limit={limit}");
         Ok(Action::ask(
             Command::Home(user_id, command),
@@ -246,7 +251,7 @@ impl Api<'_> {
         Ok(ask_page(chat_id, command, path, call.network(cx)))
     }
 
-    pub(super) fn add_member(self, call: &Call<'_>) -> Handled {
+    pub(super) fn add_member(self, call: &Call<'_>, cx: &Context<'_>) -> Handled {
         self.check_credentials(call)?;
         let json = as_json(call.request)?;
         let NewMember { user_id } = fields(&json)?;
@@ -254,7 +259,11 @@ impl Api<'_> {
             .caller_or_sender(call, &json)?
             .ok_or(Problem::UNAUTHENTICATED)?;
         let chat_id = call.chat_id()?;
-        let command = ChatCommand::AddMember { caller, user_id };
+        let command = ChatCommand::AddMember {
+            caller,
+            user_id,
+            network: call.network(cx),
+        };
         Ok(Action::ask(Command::Chat(chat_id, command), ReplyTo::Plain))
     }
 
@@ -280,7 +289,7 @@ impl Api<'_> {
             session: caller.session,
         };
         let ticket = self.gate.issue_ticket(&ticket);
-        let ticket = ticket.ok_or(Problem::LOGIN_BUSY)?;
+        let ticket = ticket.ok_or(Problem::NOT_SIGNED)?;
         let body = format!(r#"{{"ticket":"{ticket}","expires_at":"{expires_at}"}}"#);
         let reply = Reply::json(Status::Ok, body.into_bytes());
         Ok(Action::Reply(reply))

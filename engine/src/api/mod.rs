@@ -311,10 +311,10 @@ impl<'a> Api<'a> {
             }
             Endpoint::FindUsers => self.find_users(call),
             Endpoint::CreateChat => self.create_chat(call, cx),
-            Endpoint::ListChats => self.list_chats(call),
+            Endpoint::ListChats => self.list_chats(call, cx),
             Endpoint::ShowChat => self.show_chat(call),
             Endpoint::ShowMembers => self.show_members(call, cx),
-            Endpoint::AddMember => self.add_member(call),
+            Endpoint::AddMember => self.add_member(call, cx),
             Endpoint::RemoveMember => self.remove_member(call),
             Endpoint::Connect => self.connect(call, cx),
             Endpoint::Ticket => self.buy_ticket(call, cx),

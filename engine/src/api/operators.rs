@@ -69,7 +69,7 @@ impl Api<'_> {
             invite_id: SessionId::random(cx.random()),
             expires_at: self.gate.expiry_of_invite(seconds, cx.now.latest_wall),
         };
-        let code = self.gate.issue_invite(invite).ok_or(Problem::LOGIN_BUSY)?;
+        let code = self.gate.issue_invite(invite).ok_or(Problem::NOT_SIGNED)?;
         let expires_at = invite.expires_at;
         let body = format!(r#"{{"invite":"{code}","expires_at":"{expires_at}"}}"#);
         Ok(Action::Reply(Reply::json(

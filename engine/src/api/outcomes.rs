@@ -144,7 +144,7 @@ fn login_reply(
         expires_at,
     };
     let Some(token) = api.gate.issue(user_id, session) else {
-        return Reply::problem(&Problem::LOGIN_BUSY);
+        return Reply::problem(&Problem::NOT_SIGNED);
     };
     let mut body = format!(r#"{{"user_id":"{user_id}","username":"#).into_bytes();
     put_json_text(&mut body, username);

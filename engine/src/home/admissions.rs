@@ -3,17 +3,16 @@
 //! A user's chats are those that the store has, those that they joined since, and those that they were admitted to and
 //! have not joined yet. Their home knows all of these: however much is asked at once, nobody gets past a limit.
 
-use std::collections::VecDeque;
-
 use rookery_schema::{ChatId, UserId};
 
 use crate::config::ShardConfig;
 use crate::context::Context;
+use crate::fair_queue::FairQueue;
 use crate::home::joining::Joining;
 use crate::limits::Limit;
 use crate::map::{Map, Set, Unanswered};
 use crate::mesh::admission::CANDIDATES_MAX;
-use crate::mesh::command::READ_SECONDS_MAX;
+use crate::mesh::command::deadlines::READ_SECONDS_MAX;
 use crate::mesh::problem::Problem;
 use crate::mesh::{Candidates, NotAdmitted, ShardMessage};
 
@@ -28,7 +27,8 @@ const JOINING_SECONDS_MAX: u32 = 60;
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Admissions {
-    waiting: VecDeque<Question>,
+    /// For the networks from where users are added, in turn. Partitions bound how much waits.
+    waiting: FairQueue<Question>,
     asked: Unanswered<Question>,
     /// Users of those.
     users: usize,
@@ -59,21 +59,23 @@ struct Reading {
 impl Admissions {
     /// Takes an owner's question.
     pub(super) fn add(&mut self, candidates: Candidates, cx: &Context<'_>) {
-        self.waiting.push_back(Question {
+        let network = candidates.network;
+        let question = Question {
             candidates,
             unread: 0,
             refusal: None,
             due_micros: cx.micros_in(READ_SECONDS_MAX),
-        });
+        };
+        self.waiting.push(network, question, usize::MAX);
     }
 
-    /// Begins with the question that has waited longest, where there is room: its number and its users.
+    /// Begins with the question whose turn it is, where there is room: its number and its users.
     pub(super) fn begin(&mut self) -> Option<(u64, Box<[UserId]>)> {
-        let users = self.waiting.front()?.candidates.user_ids.len();
+        let users = self.waiting.peek()?.candidates.user_ids.len();
         if self.users + users > USERS_AT_ONCE_MAX {
             return None;
         }
-        let question = self.waiting.pop_front()?;
+        let question = self.waiting.pop()?;
         self.users += users;
         let user_ids = question.candidates.user_ids.as_slice().into();
         Some((self.asked.add(question), user_ids))

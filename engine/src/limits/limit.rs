@@ -29,6 +29,24 @@ pub enum Limit {
     HeldBytes,
     /// Pages that wait to be made for a shard's connections.
     PagesWaiting,
+    /// Lists of chats that wait to be made at a shard.
+    ListsWaiting,
+    /// Users about whom a partition asks whether they may become members, or is going to.
+    AdmissionsWaiting,
+    /// Passwords that wait for a shard's hashers, and requests that wait for one name to be read.
+    LoginsWaiting,
+    /// Requests that wait for one chat to be read.
+    ChatWaiting,
+    /// Reads of a partition that wait for what was confirmed to be applied.
+    ReadsWaiting,
+    /// Bytes of a partition that are on their way into the log.
+    AppendBytes,
+    /// Bytes of a partition that are in the log, and not yet in the store.
+    UnstoredBytes,
+    /// Bytes that a shard has for others.
+    MeshBacklog,
+    /// The age of the oldest message that is read, in the log, or in the store, only in part.
+    LagLimit,
 }
 
 impl Limit {
@@ -47,6 +65,15 @@ impl Limit {
             Self::ConnectionsPerAddress => "connections-per-address",
             Self::HeldBytes => "held-bytes",
             Self::PagesWaiting => "pages-waiting",
+            Self::ListsWaiting => "lists-waiting",
+            Self::AdmissionsWaiting => "admissions-waiting",
+            Self::LoginsWaiting => "logins-waiting",
+            Self::ChatWaiting => "chat-waiting",
+            Self::ReadsWaiting => "reads-waiting",
+            Self::AppendBytes => "append-bytes",
+            Self::UnstoredBytes => "unstored-bytes",
+            Self::MeshBacklog => "mesh-backlog",
+            Self::LagLimit => "lag-limit",
         }
     }
 
@@ -67,6 +94,15 @@ impl Limit {
             Self::ConnectionsPerAddress => "too many connections from this address",
             Self::HeldBytes => "the server holds as much for its clients as it may",
             Self::PagesWaiting => "too many pages are asked for",
+            Self::ListsWaiting => "too many lists of chats are asked for",
+            Self::AdmissionsWaiting => "too many users are to become members",
+            Self::LoginsWaiting => "too many logins are being checked",
+            Self::ChatWaiting => "too many requests wait for this chat to be read",
+            Self::ReadsWaiting => "too many reads wait for what was written just before",
+            Self::AppendBytes => "more waits for the log than may",
+            Self::UnstoredBytes => "more waits for the store than may",
+            Self::MeshBacklog => "a part of the server does not keep up",
+            Self::LagLimit => "the server is behind by more than it may be",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use rookery_schema::{ChatId, PartitionId, ShardId, UserId};
 
+use crate::limits::Network;
 use crate::mesh::problem::Problem;
 
 /// Users whom the owner of a chat asks about at a time.
@@ -17,6 +18,8 @@ pub struct Candidates {
     /// The partition's own number of what waits for the answer.
     pub number: u64,
     pub chat_id: ChatId,
+    /// From where they are added.
+    pub network: Network,
     /// At most [`CANDIDATES_MAX`].
     pub user_ids: Vec<UserId>,
 }

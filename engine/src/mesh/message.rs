@@ -9,7 +9,8 @@ use rookery_schema::{ChatId, PartitionId, Seq, SessionId, ShardId, Timestamp, Us
 
 use crate::limits::Limit;
 use crate::mesh::admission::{Candidates, NotAdmitted};
-use crate::mesh::command::{Asker, Command};
+use crate::mesh::command::Command;
+use crate::mesh::command::asker::Asker;
 use crate::mesh::outcome::Outcome;
 use crate::stats::Stats;
 

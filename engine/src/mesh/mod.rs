@@ -8,10 +8,12 @@ pub mod outcome;
 pub mod problem;
 
 pub use admission::{Candidates, NotAdmitted};
-pub use command::{
-    AddressCommand, Asker, ChatCommand, Command, HomeCommand, InboxPage, Invited, MembersPage,
-    NameCommand, NewPassword, Page, PageStart, Post, Right, UserCommand, UserVersion, Waiting,
-};
+pub use command::Command;
+pub use command::asker::{Asker, Waiting};
+pub use command::chat::{ChatCommand, Creation, MembersPage, Page, PageStart, Post};
+pub use command::home::{HomeCommand, InboxPage};
+pub use command::name::{AddressCommand, NameCommand, NewPassword, Right, UserVersion};
+pub use command::user::{Invited, UserCommand};
 pub use message::{
     Ended, EndingId, EventBatch, ShardMessage, Spending, Subscription, SubscriptionAnswer, Verdict,
 };

@@ -62,16 +62,19 @@ impl Problem {
 
     /// The same, as clients together have met a limit.
     const fn unavailable_by(limit: Limit) -> Self {
-        let mut problem = Self::unavailable(limit.detail());
-        problem.limit = Some(limit);
-        problem
+        Self::unavailable(limit.detail()).by(limit)
+    }
+
+    const fn by(mut self, limit: Limit) -> Self {
+        self.limit = Some(limit);
+        self
     }
 
     /// The client asks for more than it may, and may ask again after so many seconds.
     pub const fn over(limit: Limit, seconds: u32) -> Self {
-        let mut problem = Self::new(Status::TooManyRequests, "too_many_requests", limit.detail());
-        problem.limit = Some(limit);
-        problem.retry_after(seconds)
+        Self::new(Status::TooManyRequests, "too_many_requests", limit.detail())
+            .by(limit)
+            .retry_after(seconds)
     }
 
     /// A request was not answered in time; if it `changes` something, its outcome is unknown.
@@ -199,18 +202,25 @@ impl Problem {
          restart before that, the token works again until it expires",
     )
     .retry_after(1);
-    pub const LAGGING: Self = Self::unavailable("the server is catching up with its log");
-    pub const LATE: Self = Self::unavailable("the server has more to read than it can do");
-    pub const MESH_FULL: Self = Self::unavailable("a part of the server does not keep up");
+    pub const LAGGING: Self =
+        Self::unavailable("the server is catching up with its log").by(Limit::LagLimit);
+    pub const LATE: Self =
+        Self::unavailable("the server has more to read than it can do").by(Limit::LagLimit);
+    pub const APPEND_BYTES: Self = Self::unavailable_by(Limit::AppendBytes);
+    pub const UNSTORED_BYTES: Self = Self::unavailable_by(Limit::UnstoredBytes);
+    pub const CHAT_WAITING: Self = Self::unavailable_by(Limit::ChatWaiting);
+    pub const READS_WAITING: Self = Self::unavailable_by(Limit::ReadsWaiting);
+    pub const MESH_BACKLOG: Self = Self::unavailable_by(Limit::MeshBacklog);
     pub const HELD_BYTES: Self = Self::unavailable_by(Limit::HeldBytes);
     pub const PAGES_WAITING: Self = Self::unavailable_by(Limit::PagesWaiting);
+    pub const LISTS_WAITING: Self = Self::unavailable_by(Limit::ListsWaiting);
+    pub const ADMISSIONS_WAITING: Self = Self::unavailable_by(Limit::AdmissionsWaiting);
+    pub const LOGINS_WAITING: Self = Self::unavailable_by(Limit::LoginsWaiting);
     pub const STORE_UNAVAILABLE: Self = Self::unavailable("the store can't be read for now");
     pub const STARTING: Self = Self::unavailable("the server is starting");
     pub const REPLAYING: Self = Self::unavailable("the server is starting: it replays its log");
     pub const DRAINING: Self = Self::unavailable("the server is shutting down");
-    pub const ADMISSIONS_BUSY: Self =
-        Self::unavailable("too many users are to become members; try again in a second");
-    pub const LOGIN_BUSY: Self = Self::unavailable("too many logins are being checked");
+    pub const NOT_SIGNED: Self = Self::unavailable("no token could be signed");
     pub const NOT_ANSWERED: Self = Self::unavailable("a part of the server did not answer in time");
     pub const ELSEWHERE: Self = Self::unavailable("it is moving to another part of the server");
     pub const OUTCOME_UNKNOWN: Self = Self::unavailable(

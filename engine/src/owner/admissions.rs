@@ -1,12 +1,15 @@
 //! Commands that wait for users to be admitted as members.
 
+use std::collections::BTreeSet;
+
 use rookery_schema::{ChatId, UserId};
 
 use crate::context::Context;
-use crate::map::Unanswered;
+use crate::limits::Network;
+use crate::map::{Map, Unanswered};
 use crate::mesh::admission::CANDIDATES_MAX;
-use crate::mesh::command::READ_SECONDS_MAX;
-use crate::mesh::problem::Problem;
+use crate::mesh::command::chat::NewMembers;
+use crate::mesh::command::deadlines::READ_SECONDS_MAX;
 use crate::mesh::{Asker, ChatCommand, NotAdmitted};
 
 /// Users of a partition about whom homes are asked, or will be: as many as 160 bodies name, and 8 MiB of ids.
@@ -18,6 +21,16 @@ pub(crate) struct Admissions {
     admissions: Unanswered<Admission>,
     /// Users of all of them.
     users: usize,
+    /// Of each network that asks for some.
+    shares: Map<Network, Share>,
+}
+
+/// What a network asks for.
+#[derive(Debug, Default)]
+struct Share {
+    users: usize,
+    /// The numbers of its admissions.
+    admissions: BTreeSet<u64>,
 }
 
 /// A command that adds members, once they are admitted.
@@ -26,7 +39,8 @@ pub(crate) struct Admission {
     pub(crate) asker: Asker,
     pub(crate) chat_id: ChatId,
     pub(crate) command: ChatCommand,
-    pub(crate) candidates: Vec<UserId>,
+    network: Network,
+    candidates: Vec<UserId>,
     /// Homes were asked about so many of them.
     asked: usize,
     /// Homes that have not answered.
@@ -39,8 +53,12 @@ pub(crate) struct Admission {
 /// What becomes of an admission.
 #[derive(Debug)]
 pub(crate) enum Step {
-    /// Homes are asked about these.
-    Ask(ChatId, Vec<UserId>),
+    /// Homes are asked about a group of users.
+    Ask {
+        chat_id: ChatId,
+        network: Network,
+        group: Vec<UserId>,
+    },
     Admitted(Admission),
     Refused(Admission, NotAdmitted),
 }
@@ -51,35 +69,61 @@ impl Admissions {
         Self {
             admissions: Unanswered::above(last),
             users: 0,
+            shares: Map::default(),
         }
     }
 
-    /// Begins to ask about users.
-    ///
-    /// # Errors
-    /// Too many are being asked about.
+    /// Begins to ask about users: the number of the admission.
     pub(crate) fn begin(
         &mut self,
         asker: Asker,
         chat_id: ChatId,
         command: ChatCommand,
+        new: NewMembers,
         cx: &Context<'_>,
-    ) -> Result<u64, Problem> {
-        let candidates = command.candidates();
-        if self.users + candidates.len() > WAITING_MAX {
-            return Err(Problem::ADMISSIONS_BUSY);
-        }
-        self.users += candidates.len();
-        Ok(self.admissions.add(Admission {
+    ) -> u64 {
+        let NewMembers { network, user_ids } = new;
+        let count = user_ids.len();
+        let number = self.admissions.add(Admission {
             asker,
             chat_id,
             command,
-            candidates,
+            network,
+            candidates: user_ids,
             asked: 0,
             unanswered: 0,
             refusal: None,
             due_micros: cx.micros_in(READ_SECONDS_MAX),
-        }))
+        });
+        self.users += count;
+        let share = self.shares.entry(network).or_default();
+        share.users += count;
+        share.admissions.insert(number);
+        number
+    }
+
+    /// Where too many users are asked about, takes the newest admission of the network that adds most of them.
+    pub(crate) fn displace(&mut self) -> Option<Admission> {
+        if self.users <= WAITING_MAX {
+            return None;
+        }
+        let most = self.shares.values().max_by_key(|share| share.users)?;
+        let newest = *most.admissions.last()?;
+        self.take(newest)
+    }
+
+    fn take(&mut self, number: u64) -> Option<Admission> {
+        let admission = self.admissions.take(number)?;
+        let count = admission.candidates.len();
+        self.users -= count;
+        if let Some(share) = self.shares.get_mut(&admission.network) {
+            share.users -= count;
+            share.admissions.remove(&number);
+            if share.admissions.is_empty() {
+                self.shares.remove(&admission.network);
+            }
+        }
+        Some(admission)
     }
 
     /// So many homes were asked about the users of the last step.
@@ -117,10 +161,13 @@ impl Admissions {
         if admission.refusal.is_none() && !rest.is_empty() {
             let group = rest[..rest.len().min(CANDIDATES_MAX)].to_vec();
             admission.asked += group.len();
-            return Some(Step::Ask(admission.chat_id, group));
+            return Some(Step::Ask {
+                chat_id: admission.chat_id,
+                network: admission.network,
+                group,
+            });
         }
-        let mut admission = self.admissions.take(number)?;
-        self.users -= admission.candidates.len();
+        let mut admission = self.take(number)?;
         Some(match admission.refusal.take() {
             Some(refusal) => Step::Refused(admission, refusal),
             None => Step::Admitted(admission),
@@ -129,9 +176,11 @@ impl Admissions {
 
     /// Takes those whose askers have given up.
     pub(crate) fn take_overdue(&mut self, now_micros: u64) -> Vec<Admission> {
-        let overdue = self.admissions.take_if(|it| it.due_micros <= now_micros);
-        self.users -= overdue.iter().map(|it| it.candidates.len()).sum::<usize>();
-        overdue
+        let all = self.admissions.iter();
+        let overdue = all.filter(|(_, it)| it.due_micros <= now_micros);
+        let overdue: Vec<u64> = overdue.map(|(number, _)| number).collect();
+        let taken = overdue.into_iter().map(|number| self.take(number));
+        taken.flatten().collect()
     }
 }
 

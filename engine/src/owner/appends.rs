@@ -100,9 +100,11 @@ impl Appends {
     /// Whether a small change may be appended.
     pub(super) fn admit_small(&self, cx: &Context<'_>) -> Result<(), Problem> {
         let gathered = self.gathering.records.bytes() + self.small.records.bytes();
-        let is_full = gathered + self.in_flight_bytes >= APPEND_BYTES_MAX;
-        if is_full || self.is_log_stuck(cx.now.micros) {
+        if self.is_log_stuck(cx.now.micros) {
             return Err(Problem::LOG_UNAVAILABLE);
+        }
+        if gathered + self.in_flight_bytes >= APPEND_BYTES_MAX {
+            return Err(Problem::APPEND_BYTES);
         }
         Ok(())
     }

@@ -47,17 +47,13 @@ fn decide_without_chat(
     at: Timestamp,
 ) -> Result<Decision<'_>, Problem> {
     match command {
-        ChatCommand::Create {
-            creator_id,
-            name,
-            members,
-        } => {
+        ChatCommand::Create(creation) => {
             let created = ChatCreated {
                 chat_id,
                 at,
-                creator_id: *creator_id,
-                name,
-                members: members.as_list(),
+                creator_id: creation.creator_id,
+                name: &creation.name,
+                members: creation.members.as_list(),
             };
             Ok(Decision::Append(
                 ChangeKey::Chat(chat_id),
@@ -95,7 +91,7 @@ fn decide_for_chat<'a>(
     };
     match command {
         // Its id was made for this very command, so this is what was asked for.
-        ChatCommand::Create { .. } => Ok(Decision::Answer(chat.shown(true))),
+        ChatCommand::Create(_) => Ok(Decision::Answer(chat.shown(true))),
         ChatCommand::Post(post) => {
             member(post.sender_id)?;
             Ok(Decision::Post(post))
@@ -115,7 +111,9 @@ fn decide_for_chat<'a>(
             member(caller)?;
             Ok(Decision::Answer(chat.members_page(page)))
         }
-        &ChatCommand::AddMember { caller, user_id } => {
+        &ChatCommand::AddMember {
+            caller, user_id, ..
+        } => {
             member(caller)?;
             if chat.is_member(user_id) {
                 return Ok(Decision::Answer(chat.shown(false)));

@@ -222,7 +222,7 @@ impl DedupWindow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mesh::command::Waiting;
+    use crate::mesh::command::asker::Waiting;
     use proptest::prelude::*;
     use rookery_schema::ShardId;
 

@@ -110,7 +110,7 @@ impl Delivery {
         now_micros: u64,
     ) -> Result<(), Problem> {
         if self.reads.len() >= READS_WAITING_MAX {
-            return Err(Problem::LAGGING);
+            return Err(Problem::READS_WAITING);
         }
         self.reads.push_back(WaitingRead {
             asker,
@@ -283,7 +283,7 @@ mod tests {
         for gather in 0..READS_WAITING_MAX as u64 {
             assert_eq!(wait(&mut delivery, gather, 5), Ok(()));
         }
-        assert_eq!(wait(&mut delivery, 0, 5), Err(Problem::LAGGING));
+        assert_eq!(wait(&mut delivery, 0, 5), Err(Problem::READS_WAITING));
         let all: Vec<Asker> = delivery.drain().collect();
         assert_eq!(all.len(), READS_WAITING_MAX);
         assert_eq!((all[0], all[1]), (asker(0), asker(1)));

@@ -5,7 +5,7 @@ use rookery_schema::ShardId;
 use crate::api::Api;
 use crate::connection::Census;
 use crate::context::Context;
-use crate::mesh::command::Waiting;
+use crate::mesh::command::asker::Waiting;
 use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, Command, Ended, Outcome, ShardMessage, UserCommand};
 use crate::shard::Parts;
@@ -77,7 +77,7 @@ impl Parts<'_> {
 
     fn command(&mut self, asker: Asker, command: Command, cx: &mut Context<'_>) {
         if self.mesh_full && command.changes() && !command.ends_what_was_begun() {
-            return cx.refuse(asker, Problem::MESH_FULL);
+            return cx.refuse(asker, Problem::MESH_BACKLOG);
         }
         match command {
             Command::Chat(chat_id, command) => {

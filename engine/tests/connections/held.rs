@@ -9,6 +9,7 @@ use rookery_engine::input::Input;
 use rookery_engine::mesh::{Asker, Outcome};
 use rookery_engine::outbox::OUTBOXES_BYTES_MAX;
 use rookery_engine::pages::{PAGES_MADE_MAX, PAGES_WAITING_MAX};
+use rookery_schema::UserId;
 use rookery_schema::limits::PAGE_BYTES_MAX;
 use rookery_testing::ws::text_frame;
 
@@ -140,6 +141,26 @@ fn of_too_many_pages_that_wait_the_network_that_asks_for_most_is_refused() {
     assert!(refused.starts_with("HTTP/1.1 503") && refused.contains(r#""limit":"pages-waiting""#));
     assert_eq!(host.waiting_bytes(other), 0, "it waits for its turn");
     assert_eq!(host.stats().limits_met, [("pages-waiting", 1)]);
+}
+
+#[test]
+fn a_bound_that_all_clients_together_meet_is_named_and_counted() {
+    let mut host = Host::in_trust();
+    let list = |host: &mut Host, n: u128| {
+        let user = UserId::from_bytes(n.to_be_bytes());
+        let conn = host.accept_from(address(1));
+        let ask = "GET /chats HTTP/1.1\r\nHost: localhost\r\n";
+        let ask = format!("{ask}Cookie: user_id={user}\r\n\r\n");
+        host.send(conn, ask.as_bytes());
+        (host.waiting_bytes(conn) > 0).then_some(conn)
+    };
+    // Half of them are at home at the other shard, which does not answer.
+    let refused = (0..10_000).find_map(|n| list(&mut host, n)).unwrap();
+    let refused = reply(&mut host, refused);
+    assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("Retry-After: 1"));
+    let limit = r#""limit":"lists-waiting""#;
+    assert!(refused.contains(limit), "{refused}");
+    assert_eq!(host.stats().limits_met, [("lists-waiting", 1)]);
 }
 
 #[test]

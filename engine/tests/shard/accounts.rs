@@ -86,13 +86,13 @@ fn a_name_that_is_read_by_too_many_is_refused() {
     let name = stage.username();
     let first: Vec<u64> = (0..64).map(|_| register(&mut stage, &name)).collect();
     let last = register(&mut stage, &name);
-    stage.assert_refused(last, Problem::LOGIN_BUSY);
+    stage.assert_refused(last, Problem::LOGINS_WAITING);
     let command = NameCommand::LogIn {
         password: None,
         network: network(),
     };
     let log_in = stage.ask(Command::Name(name.as_str().into(), command));
-    stage.assert_refused(log_in, Problem::LOGIN_BUSY);
+    stage.assert_refused(log_in, Problem::LOGINS_WAITING);
     assert_eq!(stage.reads.len(), 1);
     stage.answer_read(Ok(Found::Users(Vec::new())));
     stage.settle();

@@ -1,5 +1,7 @@
 //! Who may become a member: users who exist and are in fewer chats than they may be, however much is asked at once.
 
+use std::net::IpAddr;
+
 use rookery_engine::config::{AuthMode, ShardConfig};
 use rookery_engine::limits::Limit;
 use rookery_engine::mesh::problem::Problem;
@@ -9,7 +11,7 @@ use rookery_schema::limits::CHAT_MEMBERS_MAX;
 use rookery_schema::row::UserRow;
 use rookery_schema::{ChatId, Timestamp, UserId};
 
-use crate::stage::{P0, SECOND, Stage, THERE};
+use crate::stage::{P0, SECOND, Stage, THERE, addition, creation, creation_from, network};
 
 /// Users of a chat about whom homes are asked at a time.
 const CANDIDATES_MAX: usize = 64;
@@ -44,12 +46,7 @@ fn create(
     creator_id: Option<UserId>,
     members: &[UserId],
 ) -> u64 {
-    let command = ChatCommand::Create {
-        creator_id,
-        name: "chat".into(),
-        members: members.iter().copied().collect(),
-    };
-    stage.ask(Command::Chat(chat_id, command))
+    stage.ask(Command::Chat(chat_id, creation(creator_id, members)))
 }
 
 /// A user makes a chat with nobody else.
@@ -230,10 +227,7 @@ fn nobody_is_added_by_others_to_more_chats_than_they_may_be_in() {
     stage.settle();
     assert_done(&mut stage, alone);
     let add = |stage: &mut Stage, chats: &[ChatId]| {
-        let command = ChatCommand::AddMember {
-            caller: ann,
-            user_id: bob,
-        };
+        let command = addition(ann, bob);
         let question = stage.ask(Command::Chat(chat_id, command));
         find_chats(stage, chats);
         stage.settle();
@@ -307,10 +301,7 @@ fn members_are_users() {
     assert_done(&mut stage, question);
     let add = |stage: &mut Stage, user_id: UserId| {
         let caller = ann;
-        stage.ask(Command::Chat(
-            chat_id,
-            ChatCommand::AddMember { caller, user_id },
-        ))
+        stage.ask(Command::Chat(chat_id, addition(caller, user_id)))
     };
     let question = add(&mut stage, nobody);
     find_users_but(&mut stage, &[nobody]);
@@ -334,10 +325,7 @@ fn strangers_are_told_nothing_and_posts_ask_nobody() {
     find_users_but(&mut stage, &[]);
     find_chats(&mut stage, &[]);
     stage.settle();
-    let command = ChatCommand::AddMember {
-        caller: eve,
-        user_id: eve,
-    };
+    let command = addition(eve, eve);
     let question = stage.ask(Command::Chat(chat_id, command));
     stage.assert_refused(question, Problem::NO_SUCH_CHAT);
     let post = stage.post(chat_id, ann, None);
@@ -391,6 +379,7 @@ fn a_home_looks_into_some_users_at_a_time_and_into_the_others_when_these_are_kno
             partition: P0,
             number,
             chat_id: stage.foreign_chat(),
+            network: network(),
             user_ids: (0..CANDIDATES_MAX).map(|_| stage.user()).collect(),
         };
         stage.tell(ShardMessage::Admit(candidates));
@@ -433,13 +422,86 @@ fn more_users_than_may_wait_are_not_asked_about() {
     let first = ask(&mut stage);
     ask(&mut stage);
     let third = ask(&mut stage);
-    stage.assert_refused(third, Problem::ADMISSIONS_BUSY);
+    stage.assert_refused(third, Problem::ADMISSIONS_WAITING);
     // Nobody answers, until those who asked have given up.
     stage.tick_after(10 * SECOND);
     stage.assert_refused(first, Problem::NOT_ANSWERED);
     assert!(!told_not_joining(&mut stage).is_empty());
     let fourth = ask(&mut stage);
     assert_eq!(stage.answer(fourth), None, "there is room again");
+}
+
+#[test]
+fn of_too_many_users_who_are_asked_about_the_network_that_adds_most_gives_way() {
+    let mut stage = knowing();
+    let id = |n: usize| UserId::from_bytes((u128::MAX - n as u128).to_be_bytes());
+    let many: Vec<UserId> = (0..CHAT_MEMBERS_MAX).map(id).collect();
+    let there = stage.foreign_user();
+    let ask = |stage: &mut Stage, n: u8, members: &[UserId]| {
+        let chat_id = stage.chat();
+        let network = IpAddr::from([198, 51, 100, n]).into();
+        stage.ask(Command::Chat(
+            chat_id,
+            creation_from(network, None, members),
+        ))
+    };
+    // They have added many, who were refused, and one who is still asked about.
+    let waiting = ask(&mut stage, 2, &[there]);
+    asked(&mut stage);
+    for _ in 0..3 {
+        let done = ask(&mut stage, 2, &many);
+        for candidates in asked(&mut stage) {
+            answer(&mut stage, &candidates, Err(Problem::UNKNOWN_MEMBER.into()));
+        }
+        while !stage.reads.is_empty() {
+            stage.answer_read(Err(StoreFault));
+        }
+        not_admitted(&mut stage, done);
+    }
+    let rest = &many[..(1 << 18) - 2 * CHAT_MEMBERS_MAX - 1];
+    let crowd = [&many[..], &many, rest].map(|members| ask(&mut stage, 1, members));
+    asked(&mut stage);
+    let other = ask(&mut stage, 2, &[there]);
+    assert_eq!(asked(&mut stage).len(), 1, "they are asked about at once");
+    for question in [waiting, other] {
+        assert_eq!(stage.answer(question), None);
+    }
+    stage.assert_refused(crowd[2], Problem::ADMISSIONS_WAITING);
+    assert!(crowd[..2].iter().all(|it| stage.answer(*it).is_none()));
+}
+
+#[test]
+fn a_home_looks_into_users_whom_networks_add_in_turn() {
+    const CROWD: u64 = 100;
+    let mut stage = knowing();
+    let ask = |stage: &mut Stage, n: u8, number| {
+        let candidates = Candidates {
+            from: THERE,
+            partition: P0,
+            number,
+            chat_id: stage.foreign_chat(),
+            network: IpAddr::from([198, 51, 100, n]).into(),
+            user_ids: (0..CANDIDATES_MAX).map(|_| stage.user()).collect(),
+        };
+        stage.tell(ShardMessage::Admit(candidates));
+    };
+    (0..CROWD).for_each(|number| ask(&mut stage, 1, number));
+    ask(&mut stage, 2, CROWD);
+    let mut answered = Vec::new();
+    while !stage.reads.is_empty() {
+        find_users_but(&mut stage, &[]);
+        answered.extend(stage.sent.drain(..).map(|message| match message {
+            ShardMessage::Admitted { number, .. } => number,
+            other => panic!("{other:?}"),
+        }));
+    }
+    assert_eq!(answered.len() as u64, CROWD + 1);
+    let place = answered.iter().position(|number| *number == CROWD).unwrap();
+    let under_way = USERS_AT_ONCE_MAX / CANDIDATES_MAX;
+    assert!(
+        place <= under_way + 1,
+        "behind {place} of the other network"
+    );
 }
 
 #[test]
@@ -467,10 +529,7 @@ fn a_chat_that_was_left_while_its_members_were_asked_about_gets_none() {
     create(&mut stage, chat_id, None, &[ann, bob]);
     find_chats(&mut stage, &[]);
     stage.settle();
-    let command = ChatCommand::AddMember {
-        caller: ann,
-        user_id: there,
-    };
+    let command = addition(ann, there);
     let question = stage.ask(Command::Chat(chat_id, command));
     let [candidates] = &asked(&mut stage)[..] else {
         panic!("one home is asked");

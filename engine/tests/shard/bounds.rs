@@ -34,10 +34,10 @@ fn a_chat_that_is_read_keeps_no_more_commands_than_the_bound() {
         .map(|_| show(&mut stage, chat_id, user_id))
         .collect();
     let refused = show(&mut stage, chat_id, user_id);
-    stage.assert_refused(refused, Problem::STORE_UNAVAILABLE);
+    stage.assert_refused(refused, Problem::CHAT_WAITING);
     let summarize = ChatCommand::Summarize { user_id };
     let summarize = stage.ask(Command::Chat(chat_id, summarize));
-    stage.assert_refused(summarize, Problem::STORE_UNAVAILABLE);
+    stage.assert_refused(summarize, Problem::CHAT_WAITING);
     stage.answer_read(Ok(stored(chat_id, &[user_id])));
     for question in kept {
         assert!(matches!(stage.answer(question), Some(Outcome::Json { .. })));
@@ -97,7 +97,7 @@ fn records_beyond_what_may_be_in_flight_are_refused() {
     };
     assert!(matches!(
         refused,
-        Some(Outcome::Refused(Problem::LOG_UNAVAILABLE))
+        Some(Outcome::Refused(Problem::APPEND_BYTES))
     ));
     let bytes = accepted.len() * text.len();
     assert!((31 << 20..33 << 20).contains(&bytes), "{bytes}");
@@ -106,7 +106,7 @@ fn records_beyond_what_may_be_in_flight_are_refused() {
         user_id: user,
     };
     let change = stage.ask(Command::Chat(chat, remove));
-    stage.assert_refused(change, Problem::LOG_UNAVAILABLE);
+    stage.assert_refused(change, Problem::APPEND_BYTES);
     stage.settle();
     for question in accepted {
         stage.assert_posted(question);

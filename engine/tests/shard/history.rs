@@ -265,7 +265,7 @@ fn no_more_pages_wait_for_the_log_than_the_bound() {
         .map(|_| long.ask(PageStart::Newest))
         .collect();
     let refused = long.ask(PageStart::Newest);
-    long.stage.assert_refused(refused, Problem::LAGGING);
+    long.stage.assert_refused(refused, Problem::READS_WAITING);
     long.stage.deliver(batch);
     for question in kept {
         assert_eq!(long.seqs(question), [2]);

@@ -1,6 +1,7 @@
 //! Lists of chats: how much of one is made at a time, where its pages end, and how many there may be.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 
 use rookery_engine::input::Input;
 use rookery_engine::limits::Limit;
@@ -314,13 +315,7 @@ fn a_shard_makes_some_lists_at_a_time_and_refuses_those_that_can_not_wait() {
         .collect();
     assert_eq!(stage.reads.len(), LISTS_MADE_MAX, "the others wait");
     let refused = list(&mut stage);
-    let Some(Outcome::Refused(problem)) = stage.answer(refused) else {
-        panic!("one more than may be waits");
-    };
-    assert_eq!(
-        (problem.code, problem.retry_after),
-        ("unavailable", Some(1))
-    );
+    stage.assert_refused(refused, Problem::LISTS_WAITING);
     // In the order in which they came.
     for question in all {
         assert!(stage.reads.len() <= LISTS_MADE_MAX);
@@ -328,6 +323,34 @@ fn a_shard_makes_some_lists_at_a_time_and_refuses_those_that_can_not_wait() {
         assert!(matches!(stage.answer(question), Some(Outcome::Page { .. })));
     }
     assert!(stage.reads.is_empty());
+}
+
+#[test]
+fn of_too_many_lists_that_wait_the_network_that_asks_for_most_is_refused() {
+    let mut stage = Stage::new();
+    let list = |stage: &mut Stage, n: u8| {
+        let user = stage.user();
+        let network = IpAddr::from([198, 51, 100, n]).into();
+        stage.list_from(network, user, 1, None)
+    };
+    let crowd: Vec<u64> = (0..LISTS_MADE_MAX + LISTS_WAITING_MAX)
+        .map(|_| list(&mut stage, 1))
+        .collect();
+    let other = list(&mut stage, 2);
+    assert_eq!(stage.answer(other), None, "it waits for its turn");
+    let (newest, rest) = crowd.split_last().unwrap();
+    stage.assert_refused(*newest, Problem::LISTS_WAITING);
+    // Of those that wait, one is made before it.
+    for question in &rest[..LISTS_MADE_MAX + 1] {
+        assert_eq!(stage.answer(other), None);
+        stage.answer_read(Ok(Found::Chats(Vec::new())));
+        assert!(matches!(
+            stage.answer(*question),
+            Some(Outcome::Page { .. })
+        ));
+    }
+    stage.answer_read(Ok(Found::Chats(Vec::new())));
+    assert!(matches!(stage.answer(other), Some(Outcome::Page { .. })));
 }
 
 #[test]

@@ -5,13 +5,13 @@ use std::net::IpAddr;
 use rookery_engine::input::Input;
 use rookery_engine::mesh::problem::Problem;
 use rookery_engine::mesh::{
-    ChatCommand, Command, Ended, EndingId, NewPassword, Outcome, ShardMessage, UserCommand,
+    Command, Ended, EndingId, NewPassword, Outcome, ShardMessage, UserCommand,
 };
 use rookery_engine::port::Found;
 use rookery_schema::row::{Row, UserRow};
 use rookery_schema::{SessionId, Timestamp, UserId};
 
-use crate::stage::{SECOND, Stage};
+use crate::stage::{SECOND, Stage, addition};
 
 const EXPIRES: Timestamp = Timestamp::from_millis(u64::MAX / 1_000_000);
 /// Longer than a lag that posts are taken with.
@@ -99,10 +99,7 @@ fn a_full_disk_takes_logouts_and_nothing_else() {
     stage.step(Input::DiskFull(true));
     let post = stage.post(chat, user, None);
     stage.assert_refused(post, Problem::DISK_FULL);
-    let joins = ChatCommand::AddMember {
-        caller: user,
-        user_id: UserId::from_bytes([9; 16]),
-    };
+    let joins = addition(user, UserId::from_bytes([9; 16]));
     let joins = stage.ask(Command::Chat(chat, joins));
     stage.assert_refused(joins, Problem::DISK_FULL);
 

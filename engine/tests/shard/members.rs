@@ -6,7 +6,7 @@ use rookery_schema::limits::{CHAT_MEMBERS_MAX, PAGE_ENTRIES_MAX};
 use rookery_schema::row::Row;
 use rookery_schema::{Seq, UserId};
 
-use crate::stage::Stage;
+use crate::stage::{Stage, addition};
 
 #[test]
 fn of_two_who_join_at_once_only_one_gets_the_last_place() {
@@ -15,10 +15,7 @@ fn of_two_who_join_at_once_only_one_gets_the_last_place() {
     let members: Vec<UserId> = (0..CHAT_MEMBERS_MAX - 1).map(id).collect();
     let chat_id = stage.create(&members);
     let add = |stage: &mut Stage, n: usize| {
-        let command = ChatCommand::AddMember {
-            caller: members[0],
-            user_id: id(CHAT_MEMBERS_MAX + n),
-        };
+        let command = addition(members[0], id(CHAT_MEMBERS_MAX + n));
         stage.ask(Command::Chat(chat_id, command))
     };
     let both = [add(&mut stage, 1), add(&mut stage, 2)];
@@ -45,10 +42,7 @@ fn no_answer_names_all_members_of_a_large_chat() {
     let lines: usize = event.iter().map(|batch| batch.lines.len()).sum();
     assert!(lines <= ANSWER_BYTES_MAX, "{lines} bytes");
     let caller = members[0];
-    let joins = |n| ChatCommand::AddMember {
-        caller,
-        user_id: id(n),
-    };
+    let joins = |n| addition(caller, id(n));
     for command in [
         ChatCommand::Show { caller },
         joins(1),

@@ -10,8 +10,8 @@ use rookery_engine::input::Input;
 use rookery_engine::limits::Network;
 use rookery_engine::mesh::problem::Problem;
 use rookery_engine::mesh::{
-    Activity, Asker, ChatCommand, Command, HomeCommand, InboxPage, Outcome, Post, ShardMessage,
-    Subscription, Waiting,
+    Activity, Asker, ChatCommand, Command, Creation, HomeCommand, InboxPage, Outcome, Post,
+    ShardMessage, Subscription, Waiting,
 };
 use rookery_engine::port::{
     AppendFault, EndedSessions, Found, LogEvent, LogRequest, Opened, Part, PasswordJob,
@@ -48,6 +48,34 @@ pub(crate) fn stored_chat(chat_id: ChatId, members: &[UserId]) -> StoredChat {
         recent: Vec::new(),
         messages: Vec::new(),
         latest_message: None,
+    }
+}
+
+/// What makes a chat.
+pub(crate) fn creation(creator_id: Option<UserId>, members: &[UserId]) -> ChatCommand {
+    creation_from(network(), creator_id, members)
+}
+
+/// The same, from some network.
+pub(crate) fn creation_from(
+    network: Network,
+    creator_id: Option<UserId>,
+    members: &[UserId],
+) -> ChatCommand {
+    ChatCommand::Create(Box::new(Creation {
+        creator_id,
+        name: "chat".into(),
+        members: members.iter().copied().collect(),
+        network,
+    }))
+}
+
+/// What adds a user to a chat.
+pub(crate) fn addition(caller: UserId, user_id: UserId) -> ChatCommand {
+    ChatCommand::AddMember {
+        caller,
+        user_id,
+        network: network(),
     }
 }
 
@@ -309,8 +337,20 @@ impl Stage {
 
     /// Somebody asks for a page of a user's chats.
     pub(crate) fn list(&mut self, user_id: UserId, limit: usize, before: Option<Activity>) -> u64 {
+        self.list_from(network(), user_id, limit, before)
+    }
+
+    /// The same, from some network.
+    pub(crate) fn list_from(
+        &mut self,
+        network: Network,
+        user_id: UserId,
+        limit: usize,
+        before: Option<Activity>,
+    ) -> u64 {
         let page = InboxPage { before, limit };
-        self.ask(Command::Home(user_id, HomeCommand::ListChats(page)))
+        let command = HomeCommand::ListChats { page, network };
+        self.ask(Command::Home(user_id, command))
     }
 
     /// What a question was answered, once; `None` where it was not answered yet.
@@ -337,9 +377,14 @@ impl Stage {
         }
     }
 
+    /// Where a chat's records are.
+    pub(crate) fn partition_of(&self, chat_id: ChatId) -> PartitionId {
+        self.routing.placement().of_chat(chat_id)
+    }
+
     /// Somebody else serves a chat from now on, or nobody.
     pub(crate) fn reroute(&mut self, chat_id: ChatId, route: Route) {
-        let partition = self.routing.placement().of_chat(chat_id);
+        let partition = self.partition_of(chat_id);
         self.step(Input::Routed { partition, route });
     }
 
@@ -448,17 +493,36 @@ impl Stage {
         self.sent_by_round()
     }
 
-    /// A user disconnects, is back, and their chats are read, before the round ends.
-    pub(crate) fn reconnect(&mut self, conn: ConnId, user_id: UserId, chats: Vec<ChatId>) {
-        self.host.step(Input::Gone { conn });
-        let (_, arrived) = self.host.arrived(user_id, None);
-        self.host.step(arrived);
-        let effects = self.host.take();
+    /// The shard takes this, and ends one round, whatever it wants to do in the next.
+    pub(crate) fn one_round(&mut self, input: Input<'_>) {
+        let effects = self.host.round(input);
         self.take(effects);
-        self.answer_read(Ok(Found::Chats(chats)));
     }
 
-    fn sent_by_round(&mut self) -> Vec<usize> {
+    /// A user connects here, and one round ends.
+    pub(crate) fn connect_in_one_round(&mut self, user_id: UserId) -> ConnId {
+        let (conn, arrived) = self.host.arrived(user_id, None);
+        self.one_round(arrived);
+        conn
+    }
+
+    /// The store answers the oldest read, and one round ends.
+    pub(crate) fn answer_read_in_one_round(&mut self, outcome: Result<Found, StoreFault>) {
+        let (token, _) = self.reads.pop_front().unwrap();
+        self.one_round(Input::Store(StoreEvent::Read { token, outcome }));
+    }
+
+    /// The other shard says something, and one round ends.
+    pub(crate) fn tell_in_one_round(&mut self, message: ShardMessage) {
+        let messages = vec![message];
+        self.one_round(Input::Mesh {
+            from: THERE,
+            messages,
+        });
+    }
+
+    /// The shard does what is left to do. How many messages it has for the other one at the end of each round.
+    pub(crate) fn sent_by_round(&mut self) -> Vec<usize> {
         let mut sent = Vec::new();
         loop {
             self.host.flush();
@@ -504,12 +568,7 @@ impl Stage {
     /// A new chat of this shard, stored.
     pub(crate) fn create(&mut self, members: &[UserId]) -> ChatId {
         let chat_id = self.chat();
-        let command = ChatCommand::Create {
-            creator_id: None,
-            name: "chat".into(),
-            members: members.iter().copied().collect(),
-        };
-        let question = self.ask(Command::Chat(chat_id, command));
+        let question = self.ask(Command::Chat(chat_id, creation(None, members)));
         self.settle();
         assert!(matches!(
             self.answer(question),

@@ -6,7 +6,7 @@ use rookery_engine::mesh::{ChatCommand, Command, Outcome};
 use rookery_schema::row::Row;
 use rookery_schema::{ChatId, UserId};
 
-use crate::stage::{SECOND, Stage, message_ids};
+use crate::stage::{SECOND, Stage, addition, creation, message_ids};
 
 /// Longer than a log may take.
 const OVERDUE: u64 = 6 * SECOND;
@@ -153,7 +153,7 @@ fn a_change_that_is_stuck_is_answered_once_and_comes_about() {
     let added = stage.foreign_user();
     let add = |user_id| {
         let caller = user;
-        Command::Chat(chat, ChatCommand::AddMember { caller, user_id })
+        Command::Chat(chat, addition(caller, user_id))
     };
     let question = stage.ask(add(added));
     stage.tick_after(OVERDUE);
@@ -185,14 +185,7 @@ fn a_change_that_the_store_does_not_take_is_answered_once() {
 fn a_chat_that_the_log_refused_can_be_created_again() {
     let mut stage = Stage::new();
     let (chat_id, user) = (stage.chat(), stage.foreign_user());
-    let create = || {
-        let command = ChatCommand::Create {
-            creator_id: None,
-            name: "chat".into(),
-            members: [user].into_iter().collect(),
-        };
-        Command::Chat(chat_id, command)
-    };
+    let create = || Command::Chat(chat_id, creation(None, &[user]));
     let question = stage.ask(create());
     stage.fail_append();
     stage.assert_refused(question, Problem::LOG_UNAVAILABLE);
@@ -212,7 +205,7 @@ fn a_chat_that_the_log_refused_can_be_created_again() {
 fn of_two_who_ask_for_one_change_only_the_one_whose_record_was_refused_hears_so() {
     let (mut stage, chat_id, caller) = stage();
     let user_id = stage.foreign_user();
-    let add = || Command::Chat(chat_id, ChatCommand::AddMember { caller, user_id });
+    let add = || Command::Chat(chat_id, addition(caller, user_id));
     let first = stage.ask(add());
     let second = stage.ask(add());
     let batch = stage.appends.pop_front().unwrap();

@@ -30,6 +30,9 @@ fn a_full_mesh_refuses_changes_and_answers_reads() {
         let reply = world.call(&post);
         assert_eq!(reply.status, expected, "full: {full}");
         assert_eq!(reply.head.contains("Retry-After: 1"), full, "{reply:?}");
+        if full {
+            assert_eq!(reply.json()["limit"], "mesh-backlog");
+        }
         assert_eq!(world.call(&list).status, 200);
     }
     let shown = world.call(&list).json();

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
 
-use rookery_engine::config::{Keys, ShardConfig};
+use rookery_engine::config::{Keys, SUBSCRIPTIONS_PER_ROUND, ShardConfig};
 
 use super::config::{ServerConfig, ServerError};
 use super::running::{RunningShard, Server};
@@ -213,6 +213,7 @@ fn configure_shards(
                 operator_token: config.operator_token.as_ref().map(OperatorToken::key),
                 proxies: config.proxies.clone(),
                 appends_in_flight_max: opened.appends_in_flight_max,
+                subscriptions_per_round: SUBSCRIPTIONS_PER_ROUND,
             })
         })
         .collect()

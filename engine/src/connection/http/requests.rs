@@ -11,7 +11,7 @@ use crate::edge::port::{Part, Token};
 use crate::held_bytes::Holding;
 use crate::http::{Method, Request};
 use crate::ids::Caller;
-use crate::mesh::command::READ_SECONDS_MAX;
+use crate::mesh::command::deadlines::READ_SECONDS_MAX;
 use crate::mesh::problem::Problem;
 use crate::mesh::{Command, HomeCommand, ShardMessage};
 use crate::pages::{self, Wanted};

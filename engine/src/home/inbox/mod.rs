@@ -1,7 +1,7 @@
 //! Users' lists of chats: which of them are made, and when each goes on.
 //!
-//! A list costs as many questions as its user has chats, so only some are made at a time and the others wait. In one
-//! round only some go on, each by one group of questions, so that lists hold a shard no longer than other requests do.
+//! A list costs as many questions as its user has chats, so only some are made at a time and the others wait, for
+//! networks in turn. In one round only some go on, each by one group of questions, so that lists hold a shard no longer than other requests do.
 
 mod gather;
 
@@ -11,11 +11,13 @@ use rookery_schema::limits::PAGE_BYTES_MAX;
 use rookery_schema::{ChatId, UserId};
 
 use crate::context::Context;
+use crate::fair_queue::FairQueue;
 use crate::held_bytes::Holding;
 use crate::home::inbox::gather::{Gather, Next};
-use crate::limits::Limit;
+use crate::limits::{Limit, Network};
 use crate::map::Unanswered;
-use crate::mesh::command::{READ_SECONDS_MAX, Waiting};
+use crate::mesh::command::asker::Waiting;
+use crate::mesh::command::deadlines::READ_SECONDS_MAX;
 use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, Command, InboxPage, Outcome};
 use crate::pages;
@@ -30,13 +32,10 @@ const LISTS_PER_USER_MAX: usize = 4;
 /// Groups of questions that a shard asks in a round.
 const GROUPS_PER_ROUND_MAX: usize = 4;
 
-const TOO_MANY: Problem =
-    Problem::unavailable("too many lists of chats are being made; try again in a second");
-
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
-    waiting: VecDeque<Wanted>,
+    waiting: FairQueue<Wanted>,
     /// Lists for which the store is asked for the user's chats.
     reading: Unanswered<Reading>,
     making: Unanswered<Making>,
@@ -70,11 +69,13 @@ struct Making {
 }
 
 impl Inbox {
-    /// Takes the wish for a page.
+    /// Takes the wish for a page, which came from a network. Where too many wait, the network that has most of them loses
+    /// one.
     pub(super) fn list(
         &mut self,
         asker: Asker,
         user_id: UserId,
+        network: Network,
         page: InboxPage,
         cx: &mut Context<'_>,
     ) {
@@ -84,15 +85,15 @@ impl Inbox {
         if self.lists_of(user_id) >= LISTS_PER_USER_MAX {
             return cx.refuse(asker, Problem::over(Limit::ListsPerUser, 1));
         }
-        if self.waiting.len() >= LISTS_WAITING_MAX {
-            return cx.refuse(asker, TOO_MANY);
-        }
-        self.waiting.push_back(Wanted {
+        let wanted = Wanted {
             asker,
             user_id,
             page,
             due_micros: cx.micros_in(READ_SECONDS_MAX),
-        });
+        };
+        if let Some(displaced) = self.waiting.push(network, wanted, LISTS_WAITING_MAX) {
+            cx.refuse(displaced.asker, Problem::LISTS_WAITING);
+        }
     }
 
     fn lists_of(&self, user_id: UserId) -> usize {
@@ -107,13 +108,13 @@ impl Inbox {
         self.reading.len() + self.making.len() < LISTS_MADE_MAX
     }
 
-    /// Begins the list that has waited longest, where there is room: the user whose chats are to be read, and the number
+    /// Begins the list whose turn it is, where there is room: the user whose chats are to be read, and the number
     /// of the reading.
     pub(super) fn begin(&mut self) -> Option<(UserId, u64)> {
         if !self.has_room() {
             return None;
         }
-        let wanted = self.waiting.pop_front()?;
+        let wanted = self.waiting.pop()?;
         let joined = Vec::new();
         Some((wanted.user_id, self.reading.add(Reading { wanted, joined })))
     }

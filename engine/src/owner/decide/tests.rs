@@ -1,5 +1,6 @@
 //! Every command, on every state that it can meet.
 
+use std::net::IpAddr;
 use std::ops::Range;
 
 use rookery_schema::limits::{CHAT_MEMBERS_MAX, MEMBERS_SHOWN_MAX};
@@ -7,7 +8,8 @@ use rookery_schema::record::Members;
 use rookery_schema::{Seq, UserId};
 
 use super::*;
-use crate::mesh::{Activity, Created, MembersPage, Page, PageCursor, PageStart};
+use crate::limits::Network;
+use crate::mesh::{Activity, Created, Creation, MembersPage, Page, PageCursor, PageStart};
 use crate::owner::chat::sample::{AT, CHAT, CREATED_AT, NAME, change, chat_of, user, users};
 
 /// A member, another one, and somebody who is none.
@@ -37,12 +39,17 @@ fn check<'a>(
     assert_eq!(decide(CHAT, chat, command, AT), expected);
 }
 
+fn network() -> Network {
+    IpAddr::from([192, 0, 2, 1]).into()
+}
+
 fn create(members: Members) -> ChatCommand {
-    ChatCommand::Create {
+    ChatCommand::Create(Box::new(Creation {
         creator_id: Some(user(MEMBER)),
         name: NAME.into(),
         members,
-    }
+        network: network(),
+    }))
 }
 
 fn post(sender: u32) -> ChatCommand {
@@ -78,6 +85,7 @@ fn add(caller: u32, user_id: u32) -> ChatCommand {
     ChatCommand::AddMember {
         caller: user(caller),
         user_id: user(user_id),
+        network: network(),
     }
 }
 

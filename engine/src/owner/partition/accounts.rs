@@ -63,7 +63,7 @@ impl Partition {
             By::Invite(_) => None,
             // Before a password is hashed for it.
             By::Password { .. } if cx.disk_full => Some(Problem::DISK_FULL),
-            By::Password { .. } if self.names.is_crowded(username) => Some(Problem::LOGIN_BUSY),
+            By::Password { .. } if self.names.is_crowded(username) => Some(Problem::LOGINS_WAITING),
             By::Password { .. } => None,
         };
         match problem {
@@ -86,7 +86,7 @@ impl Partition {
             }
             Some(Name::Claimed(_)) => self.begin_log_in(username, None, log_in, cx),
             Some(Name::Loading(_)) if self.names.is_crowded(username) => {
-                cx.refuse(log_in.asker, Problem::LOGIN_BUSY);
+                cx.refuse(log_in.asker, Problem::LOGINS_WAITING);
             }
             Some(Name::Loading(_)) | None => {
                 self.wait_for_name(username, NameWaiter::LogIn(log_in), cx);
@@ -284,7 +284,7 @@ impl Partition {
                 outcome,
             ) => self.password_hashed(asker, &username, user, outcome, cx),
             (PasswordWait::LogIn { asker, .. }, PasswordOutcome::Busy) => {
-                cx.refuse(asker, Problem::LOGIN_BUSY);
+                cx.refuse(asker, Problem::LOGINS_WAITING);
             }
             (
                 PasswordWait::LogIn { asker, .. },

@@ -3,6 +3,7 @@
 use rookery_schema::ChatId;
 
 use crate::context::Context;
+use crate::mesh::command::chat::NewMembers;
 use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, Candidates, ChatCommand, NotAdmitted, Outcome, ShardMessage};
 use crate::owner::admissions::{Admission, Step};
@@ -11,18 +12,21 @@ use crate::owner::partition::commands::{Admitted, Served};
 use crate::owner::partition::{Partition, send_to_homes};
 
 impl Partition {
-    /// Asks whether the users whom a command adds may become members.
+    /// Asks whether the users whom a command adds may become members. Where too many are asked about, the network that
+    /// adds most of them loses a command.
     pub(super) fn begin_admission(
         &mut self,
         asker: Asker,
         chat_id: ChatId,
         command: ChatCommand,
+        new: NewMembers,
         cx: &mut Context<'_>,
     ) {
-        match self.admissions.begin(asker, chat_id, command, cx) {
-            Ok(number) => self.go_on_with_admission(number, cx),
-            Err(problem) => cx.refuse(asker, problem),
+        let number = self.admissions.begin(asker, chat_id, command, new, cx);
+        while let Some(displaced) = self.admissions.displace() {
+            refuse(&displaced, Problem::ADMISSIONS_WAITING, cx);
         }
+        self.go_on_with_admission(number, cx);
     }
 
     /// A home knows whether users may become members.
@@ -38,7 +42,11 @@ impl Partition {
 
     fn go_on_with_admission(&mut self, number: u64, cx: &mut Context<'_>) {
         match self.admissions.next(number) {
-            Some(Step::Ask(chat_id, group)) => {
+            Some(Step::Ask {
+                chat_id,
+                network,
+                group,
+            }) => {
                 let (from, partition) = (cx.id(), self.id);
                 let homes = send_to_homes(&group, cx, |user_ids| {
                     ShardMessage::Admit(Candidates {
@@ -46,6 +54,7 @@ impl Partition {
                         partition,
                         number,
                         chat_id,
+                        network,
                         user_ids,
                     })
                 });
@@ -67,7 +76,7 @@ impl Partition {
             Some(Slot::Active(_) | Slot::Fresh) => self.serve_admitted(&admission, cx),
             None if admission.command.creates() => self.serve_admitted(&admission, cx),
             Some(Slot::Loading(parking)) if parking.is_full() => {
-                refuse(&admission, Problem::STORE_UNAVAILABLE, cx);
+                refuse(&admission, Problem::CHAT_WAITING, cx);
             }
             Some(Slot::Loading(_)) | None => self.park(chat_id, Parked::Admitted(admission), cx),
         }
@@ -79,7 +88,7 @@ impl Partition {
         let (asker, chat_id) = (admission.asker, admission.chat_id);
         match self.serve(asker, chat_id, &admission.command, Admitted::Yes, cx) {
             Served::Appended => {}
-            Served::Answered | Served::NotAdmitted => tell_not_joining(admission, cx),
+            Served::Answered | Served::NotAdmitted(_) => tell_not_joining(admission, cx),
         }
     }
 

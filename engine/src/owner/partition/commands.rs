@@ -5,6 +5,7 @@ use rookery_schema::{ChatId, MessageId, UserId};
 
 use crate::context::Context;
 use crate::edge::port::Read;
+use crate::mesh::command::chat::NewMembers;
 use crate::mesh::problem::Problem;
 use crate::mesh::{
     Asker, ChatCommand, Outcome, Post, ShardMessage, Subscription, SubscriptionAnswer, UserCommand,
@@ -25,14 +26,14 @@ pub(super) enum Admitted {
 }
 
 /// How far a command got.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Served {
     /// It is answered, or will be, and changes no members.
     Answered,
     /// Its record was appended.
     Appended,
-    /// Its users have to be admitted first.
-    NotAdmitted,
+    /// These users have to be admitted first.
+    NotAdmitted(NewMembers),
 }
 
 impl Partition {
@@ -72,7 +73,7 @@ impl Partition {
             Some(Slot::Active(_) | Slot::Fresh) => self.serve_loaded(asker, chat_id, command, cx),
             None if command.creates() => self.serve_loaded(asker, chat_id, command, cx),
             Some(Slot::Loading(parking)) if parking.is_full() => {
-                cx.refuse(asker, Problem::STORE_UNAVAILABLE);
+                cx.refuse(asker, Problem::CHAT_WAITING);
             }
             Some(Slot::Loading(_)) | None => {
                 self.park(chat_id, Parked::Command { asker, command }, cx);
@@ -90,7 +91,7 @@ impl Partition {
     ) {
         match self.serve(asker, chat_id, &command, Admitted::NotYet, cx) {
             Served::Answered | Served::Appended => {}
-            Served::NotAdmitted => self.begin_admission(asker, chat_id, command, cx),
+            Served::NotAdmitted(new) => self.begin_admission(asker, chat_id, command, new, cx),
         }
     }
 
@@ -116,12 +117,12 @@ impl Partition {
                     cx.refuse(asker, problem);
                 }
             }
-            Ok(Decision::Append(..))
-                if admitted == Admitted::NotYet && must_be_admitted(command, cx) =>
-            {
-                return Served::NotAdmitted;
-            }
             Ok(Decision::Append(key, record)) => {
+                if admitted == Admitted::NotYet
+                    && let Some(new) = to_be_admitted(command, cx)
+                {
+                    return Served::NotAdmitted(new);
+                }
                 if self.append_change(asker, key, &record, cx) {
                     return Served::Appended;
                 }
@@ -329,7 +330,10 @@ impl Partition {
     }
 }
 
-/// Whether it is to be asked whether the users whom a command adds may become members.
-const fn must_be_admitted(command: &ChatCommand, cx: &Context<'_>) -> bool {
-    command.adds_members() && !cx.config.admits_anybody()
+/// The users whom a command adds, where it is to be asked whether they may become members.
+fn to_be_admitted(command: &ChatCommand, cx: &Context<'_>) -> Option<NewMembers> {
+    match cx.config.admits_anybody() {
+        true => None,
+        false => command.new_members(),
+    }
 }

@@ -197,7 +197,7 @@ impl Partition {
     fn admit_small(&self, cx: &Context<'_>) -> Result<(), Problem> {
         self.appends.admit_small(cx)?;
         if self.progress.unstored_bytes() >= UNSTORED_BYTES_MAX {
-            return Err(Problem::LAGGING);
+            return Err(Problem::UNSTORED_BYTES);
         }
         Ok(())
     }

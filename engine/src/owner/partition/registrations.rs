@@ -174,7 +174,7 @@ fn registered<'a>(
 pub(super) fn not_hashed(outcome: &PasswordOutcome, cx: &mut Context<'_>) -> Problem {
     match outcome {
         PasswordOutcome::Common => Problem::PASSWORD_COMMON,
-        PasswordOutcome::Busy => Problem::LOGIN_BUSY,
+        PasswordOutcome::Busy => Problem::LOGINS_WAITING,
         PasswordOutcome::Hashed(_) | PasswordOutcome::Verified(_) => {
             cx.bug("a password was to be hashed, and one was compared");
             Problem::NOT_ANSWERED

@@ -54,6 +54,8 @@ impl World {
             memberships_per_user: self.settings.memberships_per_user,
             chat_bytes: self.settings.chat_bytes,
             appends_in_flight_max: 1 + self.dice.below(2),
+            // Most users are in more chats.
+            subscriptions_per_round: 1 + usize::from(entropy[0] % 3),
             ..host::config(id, self.routing.clone())
         }
     }

@@ -1,0 +1,21 @@
+//! Who waits for an answer.
+
+use rookery_schema::ShardId;
+
+use crate::ids::ConnId;
+
+/// Who waits for an answer, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asker {
+    pub shard: ShardId,
+    pub waiting: Waiting,
+}
+
+/// Who waits for an answer, on the shard that asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// A connection; the ticket is its own number of the request.
+    Connection { conn: ConnId, ticket: u64 },
+    /// A home that gathers a user's list of chats.
+    Inbox { gather: u64 },
+}

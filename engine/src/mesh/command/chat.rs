@@ -1,0 +1,163 @@
+//! What is asked of the owner of a chat.
+
+use rookery_schema::record::Members;
+use rookery_schema::{Seq, UserId};
+
+use crate::limits::Network;
+
+/// See [`Command::Chat`].
+#[derive(Debug)]
+pub enum ChatCommand {
+    Create(Box<Creation>),
+    Post(Post),
+    Show {
+        caller: UserId,
+    },
+    ShowMessages {
+        caller: UserId,
+        page: Page,
+    },
+    ShowMembers {
+        caller: UserId,
+        page: MembersPage,
+    },
+    AddMember {
+        caller: UserId,
+        user_id: UserId,
+        /// From where that is asked for.
+        network: Network,
+    },
+    RemoveMember {
+        caller: UserId,
+        user_id: UserId,
+    },
+    /// When it was last active, where the user is a member.
+    ShowActivity {
+        user_id: UserId,
+    },
+    /// A line of the user's inbox, where they are a member.
+    Summarize {
+        user_id: UserId,
+    },
+}
+
+/// A chat that is to be made.
+#[derive(Debug)]
+pub struct Creation {
+    /// Absent where there is no caller, as trust mode allows.
+    pub creator_id: Option<UserId>,
+    pub name: Box<str>,
+    pub members: Members,
+    /// From where that is asked for.
+    pub network: Network,
+}
+
+/// Users who are to become members of a chat.
+#[derive(Debug)]
+pub(crate) struct NewMembers {
+    /// From where that is asked for.
+    pub(crate) network: Network,
+    /// Whoever makes a chat comes first: they are the likeliest to meet a limit.
+    pub(crate) user_ids: Vec<UserId>,
+}
+
+/// A message to be posted, within its bounds.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Post {
+    pub sender_id: UserId,
+    pub content: Box<str>,
+    pub client_id: Option<Box<str>>,
+}
+
+/// Which messages of a chat are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    pub from: PageStart,
+    /// At most so many, 1 to [`rookery_schema::limits::PAGE_MESSAGES_MAX`].
+    pub limit: usize,
+}
+
+/// Where a page starts, and which way it goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PageStart {
+    /// At the newest message, backwards.
+    Newest,
+    /// Below this seq, backwards.
+    Before(Seq),
+    /// Above this seq, forwards.
+    After(Seq),
+}
+
+/// Which members of a chat are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MembersPage {
+    /// Those behind this one; from the first on where there is none, or they are no member.
+    pub after: Option<UserId>,
+    /// At most so many, 1 to [`rookery_schema::limits::PAGE_ENTRIES_MAX`].
+    pub limit: usize,
+}
+
+impl ChatCommand {
+    /// See [`Command::changes`].
+    pub const fn changes(&self) -> bool {
+        match self {
+            Self::Create(_)
+            | Self::Post(_)
+            | Self::AddMember { .. }
+            | Self::RemoveMember { .. } => true,
+            Self::Show { .. }
+            | Self::ShowMessages { .. }
+            | Self::ShowMembers { .. }
+            | Self::ShowActivity { .. }
+            | Self::Summarize { .. } => false,
+        }
+    }
+
+    /// Who become members by it, if anybody does.
+    pub(crate) fn new_members(&self) -> Option<NewMembers> {
+        match self {
+            Self::Create(creation) => {
+                let Creation {
+                    creator_id,
+                    members,
+                    network,
+                    ..
+                } = creation.as_ref();
+                let others = members.as_list().iter();
+                let others = others.filter(|user_id| Some(*user_id) != *creator_id);
+                Some(NewMembers {
+                    network: *network,
+                    user_ids: creator_id.iter().copied().chain(others).collect(),
+                })
+            }
+            Self::AddMember {
+                user_id, network, ..
+            } => Some(NewMembers {
+                network: *network,
+                user_ids: vec![*user_id],
+            }),
+            Self::Post(_)
+            | Self::RemoveMember { .. }
+            | Self::Show { .. }
+            | Self::ShowMessages { .. }
+            | Self::ShowMembers { .. }
+            | Self::ShowActivity { .. }
+            | Self::Summarize { .. } => None,
+        }
+    }
+
+    /// Whether its chat is made by it, so that there is nothing to be read.
+    pub(crate) const fn creates(&self) -> bool {
+        match self {
+            Self::Create(_) => true,
+            Self::Post(_)
+            | Self::AddMember { .. }
+            | Self::RemoveMember { .. }
+            | Self::Show { .. }
+            | Self::ShowMessages { .. }
+            | Self::ShowMembers { .. }
+            | Self::ShowActivity { .. }
+            | Self::Summarize { .. } => false,
+        }
+    }
+}

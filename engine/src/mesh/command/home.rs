@@ -1,0 +1,40 @@
+//! What is asked of the home of a user.
+
+use rookery_schema::{SessionId, Timestamp};
+
+use crate::limits::Network;
+use crate::mesh::outcome::Activity;
+
+/// See [`Command::Home`].
+#[derive(Debug)]
+pub enum HomeCommand {
+    ListChats {
+        page: InboxPage,
+        /// From where they are asked for.
+        network: Network,
+    },
+    /// Spends a ticket, which works once.
+    SpendTicket {
+        ticket_id: SessionId,
+        expires_at: Timestamp,
+    },
+}
+
+/// Which of a user's chats are asked for, latest activity first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InboxPage {
+    /// Those that come behind this one.
+    pub before: Option<Activity>,
+    /// At most so many, 1 to [`rookery_schema::limits::PAGE_ENTRIES_MAX`].
+    pub limit: usize,
+}
+
+impl HomeCommand {
+    /// See [`Command::changes`].
+    pub const fn changes(&self) -> bool {
+        match self {
+            // A ticket that was spent in vain can't be told from one that was never issued.
+            Self::ListChats { .. } | Self::SpendTicket { .. } => false,
+        }
+    }
+}

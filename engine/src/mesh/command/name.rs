@@ -1,0 +1,87 @@
+//! What is asked of the owner of a username.
+
+use rookery_schema::{Timestamp, UserId};
+
+use crate::ids::Invite;
+use crate::limits::Network;
+use crate::mesh::command::deadlines::PASSWORD_SECONDS_MAX;
+
+/// See [`Command::Name`].
+#[derive(Debug)]
+pub enum NameCommand {
+    /// Without a password in trust mode.
+    Register {
+        password: Option<Box<str>>,
+        network: Network,
+        right: Right,
+    },
+    /// The end of a registration whose invite was spent, by the owner of the invite.
+    RegisterInvited { password_hash: Option<Box<str>> },
+    /// Without a password in trust mode.
+    LogIn {
+        password: Option<Box<str>>,
+        network: Network,
+    },
+    /// Sets a user's password, or takes it away, and ends their sessions.
+    SetPassword(UserVersion, Box<NewPassword>),
+}
+
+/// By what right somebody registers.
+#[derive(Debug)]
+pub enum Right {
+    /// Everybody's.
+    Open,
+    /// An invite, which is spent.
+    Invite(Box<Invite>),
+    /// An operator's, who registers somebody else.
+    Operator,
+}
+
+/// A user as they stood when they were read.
+#[derive(Clone, Copy, Debug)]
+pub struct UserVersion {
+    pub user_id: UserId,
+    /// The earliest that a new password of theirs may count from.
+    pub password_from: Timestamp,
+}
+
+/// What a user's password is to be.
+#[derive(Debug)]
+pub struct NewPassword {
+    /// Without one the user can't log in.
+    pub password: Option<Box<str>>,
+    /// No session that the user has, or gets in this moment, expires later.
+    pub sessions_until: Timestamp,
+    /// Who asks for it.
+    pub network: Network,
+}
+
+/// See [`Command::Address`].
+#[derive(Debug)]
+pub enum AddressCommand {
+    /// Passes on what is asked of a name, if the network is within its limits.
+    Name(Box<str>, NameCommand),
+}
+
+impl NameCommand {
+    /// See [`Command::changes`].
+    pub const fn changes(&self) -> bool {
+        match self {
+            // A failed login counts against its account.
+            Self::Register { .. }
+            | Self::RegisterInvited { .. }
+            | Self::LogIn { .. }
+            | Self::SetPassword(..) => true,
+        }
+    }
+
+    /// See [`Command::seconds_max`].
+    pub(crate) const fn seconds_max(&self) -> u64 {
+        match self {
+            Self::Register { .. }
+            | Self::RegisterInvited { .. }
+            | Self::LogIn { .. }
+            | Self::SetPassword(..) => PASSWORD_SECONDS_MAX,
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! What is asked of the owner of a user's own records.
+
+use rookery_schema::{SessionId, Timestamp};
+
+use crate::ids::Invite;
+use crate::mesh::command::name::NewPassword;
+
+/// See [`Command::User`].
+#[derive(Debug)]
+pub enum UserCommand {
+    EndSession {
+        session_id: SessionId,
+        expires_at: Timestamp,
+    },
+    /// Passes it on to the owner of the user's name.
+    SetPassword(Box<NewPassword>),
+    /// Spends the invite of a registration that could be made now. An invite is owned as if it were a user.
+    SpendInvite(Box<Invited>),
+}
+
+/// A registration by invite whose name was free.
+#[derive(Debug)]
+pub struct Invited {
+    pub invite: Invite,
+    pub username: Box<str>,
+    /// Absent in trust mode.
+    pub password_hash: Option<Box<str>>,
+}
+
+impl UserCommand {
+    /// See [`Command::changes`].
+    pub const fn changes(&self) -> bool {
+        match self {
+            Self::EndSession { .. } | Self::SetPassword(_) | Self::SpendInvite(_) => true,
+        }
+    }
+}
