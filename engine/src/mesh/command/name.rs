@@ -6,7 +6,7 @@ use crate::ids::Invite;
 use crate::limits::Network;
 use crate::mesh::command::deadlines::{ANSWER_SECONDS_MAX, PASSWORD_SECONDS_MAX};
 
-/// See [`Command::Name`].
+/// See [`Command::Name`](crate::mesh::Command::Name).
 #[derive(Debug)]
 pub enum NameCommand {
     /// Without a password in trust mode.
@@ -46,7 +46,7 @@ pub struct NewPassword {
     pub network: Network,
 }
 
-/// See [`Command::Address`].
+/// See [`Command::Address`](crate::mesh::Command::Address).
 #[derive(Debug)]
 pub enum AddressCommand {
     /// Passes on what is asked of a name, if the network is within its limits.
@@ -54,7 +54,7 @@ pub enum AddressCommand {
 }
 
 impl NameCommand {
-    /// See [`Command::changes`].
+    /// See [`Command::changes`](crate::mesh::Command::changes).
     pub const fn changes(&self) -> bool {
         match self {
             // A failed login counts against its account.
@@ -65,7 +65,7 @@ impl NameCommand {
         }
     }
 
-    /// See [`Command::seconds_max`].
+    /// See [`Command::seconds_max`](crate::mesh::Command::seconds_max).
     pub(crate) const fn seconds_max(&self) -> u64 {
         match self {
             Self::Register { .. } | Self::LogIn { .. } | Self::SetPassword(..) => {
