@@ -12,6 +12,7 @@ mod history;
 mod inbox;
 mod joins;
 mod logouts;
+mod many_chats;
 mod members;
 mod memory;
 mod moves;

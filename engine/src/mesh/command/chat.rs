@@ -5,7 +5,7 @@ use rookery_schema::{Seq, UserId};
 
 use crate::limits::Network;
 
-/// See [`Command::Chat`].
+/// See [`Command::Chat`](crate::mesh::Command::Chat).
 #[derive(Debug)]
 pub enum ChatCommand {
     Create(Box<Creation>),
@@ -98,7 +98,7 @@ pub struct MembersPage {
 }
 
 impl ChatCommand {
-    /// See [`Command::changes`].
+    /// See [`Command::changes`](crate::mesh::Command::changes).
     pub const fn changes(&self) -> bool {
         match self {
             Self::Create(_)

@@ -5,7 +5,7 @@ use rookery_schema::{SessionId, Timestamp};
 use crate::limits::Network;
 use crate::mesh::outcome::Activity;
 
-/// See [`Command::Home`].
+/// See [`Command::Home`](crate::mesh::Command::Home).
 #[derive(Debug)]
 pub enum HomeCommand {
     ListChats {
@@ -30,7 +30,7 @@ pub struct InboxPage {
 }
 
 impl HomeCommand {
-    /// See [`Command::changes`].
+    /// See [`Command::changes`](crate::mesh::Command::changes).
     pub const fn changes(&self) -> bool {
         match self {
             // A ticket that was spent in vain can't be told from one that was never issued.

@@ -6,7 +6,7 @@ use crate::ids::Invite;
 use crate::limits::Network;
 use crate::mesh::command::deadlines::PASSWORD_SECONDS_MAX;
 
-/// See [`Command::Name`].
+/// See [`Command::Name`](crate::mesh::Command::Name).
 #[derive(Debug)]
 pub enum NameCommand {
     /// Without a password in trust mode.
@@ -56,7 +56,7 @@ pub struct NewPassword {
     pub network: Network,
 }
 
-/// See [`Command::Address`].
+/// See [`Command::Address`](crate::mesh::Command::Address).
 #[derive(Debug)]
 pub enum AddressCommand {
     /// Passes on what is asked of a name, if the network is within its limits.
@@ -64,7 +64,7 @@ pub enum AddressCommand {
 }
 
 impl NameCommand {
-    /// See [`Command::changes`].
+    /// See [`Command::changes`](crate::mesh::Command::changes).
     pub const fn changes(&self) -> bool {
         match self {
             // A failed login counts against its account.
@@ -75,7 +75,7 @@ impl NameCommand {
         }
     }
 
-    /// See [`Command::seconds_max`].
+    /// See [`Command::seconds_max`](crate::mesh::Command::seconds_max).
     pub(crate) const fn seconds_max(&self) -> u64 {
         match self {
             Self::Register { .. }

@@ -5,7 +5,7 @@ use rookery_schema::{SessionId, Timestamp};
 use crate::ids::Invite;
 use crate::mesh::command::name::NewPassword;
 
-/// See [`Command::User`].
+/// See [`Command::User`](crate::mesh::Command::User).
 #[derive(Debug)]
 pub enum UserCommand {
     EndSession {
@@ -28,7 +28,7 @@ pub struct Invited {
 }
 
 impl UserCommand {
-    /// See [`Command::changes`].
+    /// See [`Command::changes`](crate::mesh::Command::changes).
     pub const fn changes(&self) -> bool {
         match self {
             Self::EndSession { .. } | Self::SetPassword(_) | Self::SpendInvite(_) => true,
