@@ -69,7 +69,9 @@ impl Partition {
             Some(Slot::Loading(parking)) if parking.is_full() => {
                 refuse(&admission, Problem::STORE_UNAVAILABLE, cx);
             }
-            Some(Slot::Loading(_)) | None => self.park(chat_id, Parked::Admitted(admission), cx),
+            Some(Slot::Loading(_) | Slot::Forgotten(_)) | None => {
+                self.park(chat_id, Parked::Admitted(admission), cx);
+            }
         }
     }
 

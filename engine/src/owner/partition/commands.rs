@@ -74,7 +74,7 @@ impl Partition {
             Some(Slot::Loading(parking)) if parking.is_full() => {
                 cx.refuse(asker, Problem::STORE_UNAVAILABLE);
             }
-            Some(Slot::Loading(_)) | None => {
+            Some(Slot::Loading(_) | Slot::Forgotten(_)) | None => {
                 self.park(chat_id, Parked::Command { asker, command }, cx);
             }
         }
@@ -282,7 +282,7 @@ impl Partition {
     pub(crate) fn subscribe(&mut self, wanted: Subscription, cx: &mut Context<'_>) {
         match self.chats.get_mut(wanted.chat_id) {
             Some(Slot::Active(_) | Slot::Fresh) => self.subscribe_loaded(wanted, cx),
-            Some(Slot::Loading(_)) | None => {
+            Some(Slot::Loading(_) | Slot::Forgotten(_)) | None => {
                 self.park(wanted.chat_id, Parked::Subscribe(wanted), cx);
             }
         }
@@ -306,14 +306,7 @@ impl Partition {
     }
 
     pub(crate) fn unsubscribe(&mut self, chat_id: ChatId, users: &[UserId], cx: &Context<'_>) {
-        if let Some(Slot::Loading(parking)) = self.chats.get_mut(chat_id) {
-            return parking.unsubscribe(users);
-        }
-        self.chats.change(chat_id, |chat| {
-            for &user in users {
-                chat.audience.remove(user, cx.routing.home(user));
-            }
-        });
+        self.chats.unsubscribe(chat_id, users, cx);
     }
 }
 
