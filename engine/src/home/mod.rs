@@ -3,6 +3,7 @@
 
 mod admissions;
 mod candidates;
+mod counts;
 mod departures;
 mod frames;
 mod inbox;
