@@ -268,7 +268,7 @@ mod tests {
             let now = second * SECOND;
             for leases in &mut shards {
                 let mut told = leases.tick(CREDIT, now);
-                for _ in (0..bytes / 100).filter(|_| second % period == 0) {
+                for _ in (0..bytes / 100).filter(|_| second.is_multiple_of(period)) {
                     let spent = leases.spend(USER, 100, CREDIT, now);
                     sent += if spent.is_ok() { 100 } else { 0 };
                     told.extend(spent.ok().flatten());
