@@ -22,7 +22,7 @@ use crate::leases::{Credit, Leases};
 use crate::limits::Network;
 use crate::mesh::command::asker::Waiting;
 use crate::mesh::problem::Problem;
-use crate::mesh::{Asker, Command, Outcome, ShardMessage};
+use crate::mesh::{Asker, Command, Outcome, ShardMessage, Spending};
 use crate::pages::{Pages, Wanted};
 use crate::readiness::Readiness;
 use crate::security::{SecurityEvent, SecurityLog};
@@ -186,10 +186,22 @@ impl Context<'_> {
             .leases
             .spend(sender_id, bytes, credit, self.now.micros)?;
         if let Some(spending) = told {
-            let (home, from) = (self.routing.home(sender_id), self.id());
-            self.send(home, ShardMessage::Spent { from, spending });
+            self.tell_spending(spending);
         }
         Ok(())
+    }
+
+    fn tell_spending(&mut self, spending: Spending) {
+        let (home, from) = (self.routing.home(spending.user_id), self.id());
+        self.send(home, ShardMessage::Spent { from, spending });
+    }
+
+    /// Forgets what users sent by this shard long ago.
+    pub(crate) fn tick_leases(&mut self) {
+        let untold = self.leases.tick(Credit::of(self.config), self.now.micros);
+        untold
+            .into_iter()
+            .for_each(|spending| self.tell_spending(spending));
     }
 
     /// Whether something has waited for longer than `--lag-limit`.

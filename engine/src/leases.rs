@@ -3,6 +3,8 @@
 //!
 //! So a user who sends by several shards at once may get through what one lease allows by each, before all wait.
 
+use std::mem;
+
 use rookery_schema::UserId;
 
 use crate::config::ShardConfig;
@@ -15,8 +17,11 @@ use crate::mesh::{Spending, Verdict};
 const LEASES_MAX: usize = 1 << 18;
 /// A lease is this part of the bytes that a user may send in a minute.
 const BYTES_SHARE: u64 = 16;
-/// Microseconds after which a lease that was not used is forgotten.
+/// Microseconds after which a lease that was not used is forgotten, unless its user must wait.
 const IDLE_MICROS: u64 = 60_000_000;
+/// What was spent of such a lease is forgotten with it where it is less than this part of its bytes; else the home is told
+/// first.
+const FORGOTTEN_SHARE: u64 = 16;
 /// Microseconds between two looks for those.
 const SWEEP_MICROS: u64 = 10_000_000;
 
@@ -74,12 +79,7 @@ impl Leases {
         if lease.told || !lease.is_half_spent(credit) {
             return Ok(None);
         }
-        lease.told = true;
-        Ok(Some(Spending {
-            user_id,
-            messages: std::mem::take(&mut lease.messages),
-            bytes: std::mem::take(&mut lease.bytes),
-        }))
+        Ok(Some(lease.tell(user_id)))
     }
 
     /// A user's home has heard what they spent.
@@ -91,13 +91,19 @@ impl Leases {
         }
     }
 
-    /// Forgets leases that were not used for long.
-    pub(crate) fn tick(&mut self, now: u64) {
+    /// Forgets leases that were not used for long. Returns what homes are to be told before that.
+    pub(crate) fn tick(&mut self, credit: Credit, now: u64) -> Vec<Spending> {
+        let mut untold = Vec::new();
         if now.saturating_sub(self.swept_micros) >= SWEEP_MICROS {
             self.swept_micros = now;
-            let is_used = |lease: &Lease| now.saturating_sub(lease.used_micros) < IDLE_MICROS;
-            self.all.retain(|_, lease| is_used(lease));
+            self.all.retain(|user_id, lease| {
+                if lease.is_untold(credit, now) {
+                    untold.push(lease.tell(*user_id));
+                }
+                lease.counts(now)
+            });
         }
+        untold
     }
 }
 
@@ -126,6 +132,35 @@ impl Lease {
         Ok(())
     }
 
+    /// The home is told what was spent, and has not answered from here on.
+    const fn tell(&mut self, user_id: UserId) -> Spending {
+        self.told = true;
+        Spending {
+            user_id,
+            messages: mem::replace(&mut self.messages, 0),
+            bytes: mem::replace(&mut self.bytes, 0),
+        }
+    }
+
+    /// Whether anything would be lost with it.
+    const fn counts(&self, now: u64) -> bool {
+        let must_wait = match self.verdict {
+            Verdict::Wait { until_micros, .. } => now < until_micros,
+            Verdict::GoOn => false,
+        };
+        self.told || must_wait || !self.is_idle(now)
+    }
+
+    const fn is_idle(&self, now: u64) -> bool {
+        now.saturating_sub(self.used_micros) >= IDLE_MICROS
+    }
+
+    /// Whether it is not used any more, and the home has not heard of much that was spent.
+    const fn is_untold(&self, credit: Credit, now: u64) -> bool {
+        let is_much = credit.bytes > 0 && FORGOTTEN_SHARE * self.bytes >= credit.bytes;
+        is_much && !self.told && self.is_idle(now)
+    }
+
     const fn is_half_spent(&self, credit: Credit) -> bool {
         has_half(self.messages, credit.messages) || has_half(self.bytes, credit.bytes)
     }
@@ -139,6 +174,7 @@ const fn has_half(spent: u64, credit: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::{Buckets, Rate};
 
     const USER: UserId = UserId::from_bytes([1; 16]);
     const SECOND: u64 = 1_000_000;
@@ -146,6 +182,7 @@ mod tests {
         messages: 10,
         bytes: 1000,
     };
+    const A_MINUTE: u64 = BYTES_SHARE * CREDIT.bytes;
 
     fn spend(leases: &mut Leases, bytes: usize, at: u64) -> Result<Option<Spending>, Limit> {
         let spent = leases.spend(USER, bytes, CREDIT, at);
@@ -202,10 +239,65 @@ mod tests {
     fn what_is_not_used_is_forgotten() {
         let mut leases = Leases::default();
         assert_eq!(spend(&mut leases, 1, SECOND), Ok(None));
-        leases.tick(IDLE_MICROS);
+        assert_eq!(leases.tick(CREDIT, IDLE_MICROS), []);
         assert_eq!(leases.all.len(), 1);
-        leases.tick(IDLE_MICROS + SWEEP_MICROS);
+        assert_eq!(leases.tick(CREDIT, IDLE_MICROS + SWEEP_MICROS), []);
         assert!(leases.all.is_empty());
+    }
+
+    #[test]
+    fn the_home_is_told_of_much_that_was_spent_before_it_is_forgotten() {
+        let mut leases = Leases::default();
+        assert_eq!(spend(&mut leases, 100, 0), Ok(None));
+        assert_eq!(leases.tick(CREDIT, IDLE_MICROS), [spending(1, 100)]);
+        assert_eq!(leases.tick(CREDIT, IDLE_MICROS + SWEEP_MICROS), []);
+        assert_eq!(leases.all.len(), 1, "the home may have it wait");
+        leases.leased(USER, Verdict::GoOn);
+        assert_eq!(leases.tick(CREDIT, IDLE_MICROS + 2 * SWEEP_MICROS), []);
+        assert!(leases.all.is_empty());
+    }
+
+    /// What a user gets through in so many minutes who sends as much as they can by each of 64 shards: in each period of
+    /// so many seconds, messages of so many bytes in all by each, unless they are refused.
+    fn sent_by_64_shards(minutes: u64, period: u64, bytes: usize) -> u64 {
+        let rate = Rate::new(A_MINUTE, 60, A_MINUTE);
+        let mut home = Buckets::new(1);
+        let mut shards: Vec<Leases> = (0..64).map(|_| Leases::default()).collect();
+        let mut sent = 0;
+        for second in 0..60 * minutes {
+            let now = second * SECOND;
+            for leases in &mut shards {
+                let mut told = leases.tick(CREDIT, now);
+                for _ in (0..bytes / 100).filter(|_| second.is_multiple_of(period)) {
+                    let spent = leases.spend(USER, 100, CREDIT, now);
+                    sent += if spent.is_ok() { 100 } else { 0 };
+                    told.extend(spent.ok().flatten());
+                }
+                for spending in told {
+                    let seconds = home.charge(USER, spending.bytes, rate, now);
+                    let wait = |seconds| Verdict::Wait {
+                        limit: Limit::UserBytes,
+                        until_micros: now + u64::from(seconds) * SECOND,
+                    };
+                    leases.leased(USER, seconds.map_or(Verdict::GoOn, wait));
+                }
+            }
+        }
+        sent
+    }
+
+    #[test]
+    fn what_many_shards_let_through_at_once_is_waited_for() {
+        const MINUTES: u64 = 30;
+        // What a user may have sent at once, a lease by each shard, and what came free.
+        let most = A_MINUTE + 64 * CREDIT.bytes + MINUTES * A_MINUTE;
+        for (period, bytes) in [(1, 1000), (10, 400), (75, 400), (75, 1000)] {
+            let sent = sent_by_64_shards(MINUTES, period, bytes);
+            assert!(
+                sent <= most,
+                "{bytes} bytes in {period} s: {sent} of {most}"
+            );
+        }
     }
 
     #[test]

@@ -63,6 +63,11 @@ impl<T> Unanswered<T> {
         self.waiting.get_mut(&number)
     }
 
+    /// Whether something waits for an answer of this number.
+    pub(crate) fn contains(&self, number: u64) -> bool {
+        self.waiting.contains_key(&number)
+    }
+
     /// Takes everything that meets a condition.
     pub(crate) fn take_if(&mut self, mut is_over: impl FnMut(&mut T) -> bool) -> Vec<T> {
         let over = self.waiting.extract_if(|_, what| is_over(what));

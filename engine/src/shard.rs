@@ -327,7 +327,7 @@ impl Parts<'_> {
         self.owner.tick(cx);
         self.home.tick(cx);
         self.addresses.tick(cx);
-        cx.leases.tick(cx.now.micros);
+        cx.tick_leases();
         cx.tick_pages();
         self.gate.tick(cx.now.latest_wall);
         self.scrapes.tick(cx);

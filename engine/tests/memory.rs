@@ -40,10 +40,12 @@ fn resident() -> u64 {
 struct World {
     host: Host,
     log_end: Offset,
+    /// How many of a chat's members listen to it.
+    listeners: usize,
 }
 
 impl World {
-    fn new(chat_bytes: u64) -> Self {
+    fn new(chat_bytes: u64, listeners: usize) -> Self {
         let config = ShardConfig {
             chat_bytes: chat_bytes as usize,
             ..host::config(HERE, host::routing(1, 2))
@@ -51,6 +53,7 @@ impl World {
         let mut world = Self {
             host: Host::new(config),
             log_end: Offset(0),
+            listeners,
         };
         let (partition, opened) = (PARTITION, Opened::default());
         world.round(Input::Log(LogEvent::Opened { partition, opened }));
@@ -86,7 +89,7 @@ impl World {
         sent
     }
 
-    /// The log delivers records. Nobody is connected: homes take back that members listen.
+    /// The log delivers records. Homes take back that members listen who are not connected.
     fn deliver(&mut self, batch: RecordBatch) {
         let base = self.log_end;
         self.log_end = base.plus(u64::from(batch.len()));
@@ -98,6 +101,7 @@ impl World {
         }));
         for message in sent {
             if let ShardMessage::Joined { chat_id, users, .. } = message {
+                let users = users.into_iter().skip(self.listeners).collect();
                 let messages = vec![ShardMessage::Unsubscribe { chat_id, users }];
                 let from = THERE;
                 self.round(Input::Mesh { from, messages });
@@ -177,40 +181,69 @@ fn crowds(world: &mut World, chats: u32) {
     }
 }
 
-/// Feeds a shard, and says what it counts, and by how much the process has grown then.
-fn measured(what: &str, chat_bytes: u64, before: u64, feed: impl FnOnce(&mut World)) -> Stats {
-    let mut world = World::new(chat_bytes);
-    feed(&mut world);
-    (0..3).for_each(|_| world.tick());
-    let stats = world.stats();
-    let (chats, counted) = (stats.chats_loaded, stats.chats_bytes);
-    let grown = resident().saturating_sub(before);
-    println!("{what}: {chats} chats, {counted} bytes counted, {grown} resident");
-    assert!(counted <= chat_bytes, "{what}: {counted} of {chat_bytes}");
-    let most = counted + counted / 4 + OTHER_BYTES;
-    assert!(grown <= most, "{what}: {grown} resident, {counted} counted");
-    stats
+/// What the process takes, from one moment on.
+struct Meter {
+    before: u64,
+}
+
+impl Meter {
+    /// Feeds a shard of whose chats so many members listen, and says what it counts, and by how much the process has
+    /// grown then.
+    fn counted(
+        &self,
+        what: &str,
+        chat_bytes: u64,
+        listeners: usize,
+        feed: impl FnOnce(&mut World),
+    ) -> Stats {
+        let mut world = World::new(chat_bytes, listeners);
+        feed(&mut world);
+        (0..3).for_each(|_| world.tick());
+        let stats = world.stats();
+        let (chats, counted) = (stats.chats_loaded, stats.chats_bytes);
+        let grown = resident().saturating_sub(self.before);
+        println!("{what}: {chats} chats, {counted} bytes counted, {grown} resident");
+        let most = counted + counted / 4 + OTHER_BYTES;
+        assert!(grown <= most, "{what}: {grown} resident, {counted} counted");
+        stats
+    }
+
+    /// The same, where they count within what they may take.
+    fn bounded(
+        &self,
+        what: &str,
+        chat_bytes: u64,
+        listeners: usize,
+        feed: impl FnOnce(&mut World),
+    ) -> Stats {
+        let stats = self.counted(what, chat_bytes, listeners, feed);
+        let counted = stats.chats_bytes;
+        assert!(counted <= chat_bytes, "{what}: {counted} of {chat_bytes}");
+        stats
+    }
 }
 
 #[test]
 fn the_chats_of_a_shard_take_what_it_says_and_no_more_than_they_may() {
     // What takes more comes later: a process seldom gives back what it had.
-    let before = resident();
-    let bounded = measured("300 chats in 16 MiB", 16 * MIB, before, |world| {
-        large_batches(world, 300);
-    });
-    assert_eq!(bounded.chats_loaded, 300, "events go before chats do");
-    let bounded = measured("1,000 crowds in 16 MiB", 16 * MIB, before, |world| {
-        crowds(world, 1000);
-    });
-    assert!(bounded.chats_loaded > 100, "they fill what they may have");
-    let ample = measured("300 chats in 256 MiB", 256 * MIB, before, |world| {
-        large_batches(world, 300);
-    });
-    let each = ample.chats_bytes / 300;
+    let meter = Meter { before: resident() };
+    let batches = |world: &mut World| large_batches(world, 300);
+    let crowds = |world: &mut World| crowds(world, 1000);
+    for listeners in [0, 1] {
+        let what = format!("300 chats in 16 MiB, {listeners} listen");
+        let stats = meter.bounded(&what, 16 * MIB, listeners, batches);
+        assert_eq!(stats.chats_loaded, 300, "events go before chats do");
+        let what = format!("1,000 crowds in 16 MiB, {listeners} listen");
+        let stats = meter.bounded(&what, 16 * MIB, listeners, crowds);
+        assert!(stats.chats_loaded > 100, "they fill what they may have");
+    }
+    let stats = meter.counted("1,000 crowds in 16 MiB, all listen", 16 * MIB, 1640, crowds);
+    assert!(stats.chats_loaded > 10, "they fill what is left for them");
+    let all = 1000 * 40_000 + 16 * MIB / 4;
+    assert!(stats.chats_bytes < all, "{} bytes", stats.chats_bytes);
+    let stats = meter.bounded("300 chats in 256 MiB", 256 * MIB, 0, batches);
+    let each = stats.chats_bytes / 300;
     assert!((60_000..90_000).contains(&each), "{each} bytes a chat");
-    let ample = measured("1,000 crowds in 256 MiB", 256 * MIB, before, |world| {
-        crowds(world, 1000);
-    });
-    assert_eq!(ample.chats_loaded, 1000);
+    let stats = meter.bounded("1,000 crowds in 256 MiB", 256 * MIB, 0, crowds);
+    assert_eq!(stats.chats_loaded, 1000);
 }

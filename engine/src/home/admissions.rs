@@ -1,23 +1,28 @@
 //! Which users may become members of chats: those who exist, and are in fewer chats than they may be.
 //!
 //! A user's chats are those that the store has, those that they joined since, and those that they were admitted to and
-//! have not joined yet. Their home knows all of these: however much is asked at once, nobody gets past a limit.
+//! have not joined yet. Their home knows all of these: however much is asked at once, nobody gets past a limit. It reads
+//! them seldom, and counts on from there.
+
+use std::collections::VecDeque;
 
 use rookery_schema::{ChatId, UserId};
 
-use crate::config::ShardConfig;
 use crate::context::Context;
 use crate::fair_queue::FairQueue;
+use crate::home::counts::Counts;
 use crate::home::joining::Joining;
-use crate::limits::Limit;
 use crate::map::{Map, Set, Unanswered};
 use crate::mesh::admission::CANDIDATES_MAX;
 use crate::mesh::command::deadlines::READ_SECONDS_MAX;
 use crate::mesh::problem::Problem;
 use crate::mesh::{Candidates, NotAdmitted, ShardMessage};
 
-/// Users who are looked into at a time. The chats of each are read: 160 kB within the default limits.
+/// Users who are looked into at a time.
 const USERS_AT_ONCE_MAX: usize = 256;
+/// Users whose chats are read at a time: 12,000 keys each within the default limits, and all other reads of the shard
+/// come between them.
+const READS_AT_ONCE_MAX: usize = 8;
 /// So that every question has its turn.
 const _: () = assert!(CANDIDATES_MAX <= USERS_AT_ONCE_MAX);
 /// Seconds after which users who were admitted and have not joined count as if they had not been. What the log takes, it
@@ -32,9 +37,12 @@ pub(super) struct Admissions {
     asked: Unanswered<Question>,
     /// Users of those.
     users: usize,
-    /// Users whose chats are being read.
+    /// Users whose chats are being read, or will be.
     reading: Map<UserId, Reading>,
+    /// Those of them whose turn has not come.
+    unread: VecDeque<UserId>,
     joining: Joining,
+    counts: Counts,
 }
 
 #[derive(Debug)]
@@ -81,9 +89,17 @@ impl Admissions {
         Some((self.asked.add(question), user_ids))
     }
 
-    /// Whether a question waits.
+    /// Whether a question waits, or users whose chats are to be read.
     pub(super) fn has_more(&self) -> bool {
-        !self.waiting.is_empty()
+        !self.waiting.is_empty() || !self.unread.is_empty()
+    }
+
+    /// Takes a user whose chats are to be read now.
+    pub(super) fn next_unread(&mut self) -> Option<UserId> {
+        if self.reading.len() - self.unread.len() >= READS_AT_ONCE_MAX {
+            return None;
+        }
+        self.unread.pop_front()
     }
 
     /// Refuses those of a question's users who are none of these. Without any, the store could not be read.
@@ -105,30 +121,48 @@ impl Admissions {
         }
     }
 
-    /// Has a question that was not refused wait for the chats of those of its users who have a limit. Gives the users whose
-    /// chats are not being read already.
-    pub(super) fn wait_for_chats(&mut self, number: u64, config: &ShardConfig) -> Vec<UserId> {
+    /// Judges those of a question's users who have a limit, unless it was refused. It waits for the chats of those of whom
+    /// it is not known how many they are in.
+    pub(super) fn judge_or_wait(&mut self, number: u64, cx: &Context<'_>) {
         let question = self.asked.get_mut(number);
         let Some(question) = question.filter(|it| it.refusal.is_none()) else {
-            return Vec::new();
+            return;
         };
-        let Candidates {
-            chat_id, user_ids, ..
-        } = &question.candidates;
+        let chat_id = question.candidates.chat_id;
         let has_limit = |user_id| {
             let makes = chat_id.is_made_by(user_id);
-            config.memberships_per_user > 0 || config.chats_per_user > 0 && makes
+            cx.config.memberships_per_user > 0 || cx.config.chats_per_user > 0 && makes
         };
-        let mut unread = Vec::new();
-        for user_id in user_ids.iter().copied().filter(|it| has_limit(*it)) {
+        let user_ids = question.candidates.user_ids.iter().copied();
+        let user_ids: Vec<UserId> = user_ids.filter(|it| has_limit(*it)).collect();
+        let is_good = |it: &UserId| self.counts.is_good(*it, cx.now.micros);
+        let (known, unknown): (Vec<UserId>, Vec<UserId>) = user_ids.into_iter().partition(is_good);
+        question.unread = unknown.len();
+        for user_id in unknown {
             let reading = self.reading.entry(user_id).or_insert_with(|| {
-                unread.push(user_id);
+                self.unread.push_back(user_id);
                 Reading::default()
             });
             reading.questions.push(number);
-            question.unread += 1;
         }
-        unread
+        for user_id in known {
+            self.judge(number, user_id, cx);
+        }
+    }
+
+    /// Admits a user of whom it is known how many chats they are in, or refuses them.
+    fn judge(&mut self, number: u64, user_id: UserId, cx: &Context<'_>) {
+        // It may have been given up.
+        let Some(question) = self.asked.get_mut(number) else {
+            return;
+        };
+        let chat_id = question.candidates.chat_id;
+        let is_counted = self.joining.of(user_id).any(|it| it == chat_id);
+        if !is_counted && let Err(limit) = self.counts.add(user_id, chat_id, cx.config) {
+            return question.refuse(Problem::over(limit, JOINING_SECONDS_MAX), user_id);
+        }
+        let until_micros = cx.micros_in(JOINING_SECONDS_MAX.into());
+        self.joining.begin(user_id, chat_id, until_micros);
     }
 
     /// A user's chats were read (`None`: could not be), and these that the store does not know yet come with them.
@@ -142,30 +176,24 @@ impl Admissions {
         let Some(Reading { joined, questions }) = self.reading.remove(&user_id) else {
             return cx.bug("a user's chats were read that nobody asked for");
         };
-        let mut chats = chats.map(|mut chats| {
+        let is_known = chats.is_some();
+        if let Some(mut chats) = chats {
             chats.extend_from_slice(unstored);
             chats.extend(joined);
             chats.extend(self.joining.of(user_id));
             chats.sort_unstable();
             chats.dedup();
-            chats
-        });
-        let until_micros = cx.micros_in(JOINING_SECONDS_MAX.into());
+            self.counts.set(user_id, &chats, cx.now.micros);
+        }
         for number in questions {
-            // It may have been given up.
-            let Some(question) = self.asked.get_mut(number) else {
-                continue;
-            };
-            question.unread -= 1;
-            let chat_id = question.candidates.chat_id;
-            match &mut chats {
-                None => question.refusal = Some(Problem::STORE_UNAVAILABLE.into()),
-                Some(chats) => match add_chat(chats, chat_id, user_id, cx.config) {
-                    Ok(()) => self.joining.begin(user_id, chat_id, until_micros),
-                    Err(limit) => {
-                        question.refuse(Problem::over(limit, JOINING_SECONDS_MAX), user_id);
-                    }
-                },
+            if let Some(question) = self.asked.get_mut(number) {
+                question.unread -= 1;
+                if !is_known {
+                    question.refusal = Some(Problem::STORE_UNAVAILABLE.into());
+                }
+            }
+            if is_known {
+                self.judge(number, user_id, cx);
             }
             self.answer_if_judged(number, cx);
         }
@@ -197,9 +225,20 @@ impl Admissions {
         cx.send(from, message);
     }
 
-    /// Users have joined a chat, or do not.
+    /// Users have joined a chat.
     pub(super) fn end_joining(&mut self, chat_id: ChatId, users: &[UserId]) {
-        self.joining.end(chat_id, users);
+        users
+            .iter()
+            .for_each(|it| self.joining.joined(*it, chat_id));
+    }
+
+    /// Users whom a request was to add to a chat do not join by it.
+    pub(super) fn not_joining(&mut self, chat_id: ChatId, users: &[UserId]) {
+        for &user_id in users {
+            if self.joining.failed(user_id, chat_id) {
+                self.counts.take_back(user_id, chat_id);
+            }
+        }
     }
 
     /// The store knows of a membership that a read under way may have missed.
@@ -216,6 +255,15 @@ impl Admissions {
         for question in self.asked.take_if(|it| it.due_micros <= now) {
             self.users -= question.candidates.user_ids.len();
         }
+        let is_asked = |number: &u64| self.asked.contains(*number);
+        self.unread.retain(|user_id| {
+            let reading = self.reading.get(user_id);
+            let is_wanted = reading.is_some_and(|it| it.questions.iter().any(is_asked));
+            if !is_wanted {
+                self.reading.remove(user_id);
+            }
+            is_wanted
+        });
         self.joining.expire(now);
     }
 }
@@ -228,31 +276,4 @@ impl Question {
             refusal.user_ids.push(user_id);
         }
     }
-}
-
-/// Adds a chat to those of a user, which are in order.
-///
-/// # Errors
-/// The limit that they would pass.
-fn add_chat(
-    chats: &mut Vec<ChatId>,
-    chat_id: ChatId,
-    user_id: UserId,
-    config: &ShardConfig,
-) -> Result<(), Limit> {
-    let Err(place) = chats.binary_search(&chat_id) else {
-        return Ok(());
-    };
-    let is_full = |count: usize, max: usize| max > 0 && count >= max;
-    if chat_id.is_made_by(user_id) {
-        let made = chats.iter().filter(|it| it.is_made_by(user_id));
-        if is_full(made.count(), config.chats_per_user) {
-            return Err(Limit::ChatsPerUser);
-        }
-    }
-    if is_full(chats.len(), config.memberships_per_user) {
-        return Err(Limit::MembershipsPerUser);
-    }
-    chats.insert(place, chat_id);
-    Ok(())
 }

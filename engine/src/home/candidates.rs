@@ -18,7 +18,7 @@ impl Home {
 
     /// Users who were admitted do not become members.
     pub(crate) fn not_joining(&mut self, chat_id: ChatId, users: &[UserId]) {
-        self.admissions.end_joining(chat_id, users);
+        self.admissions.not_joining(chat_id, users);
     }
 
     /// Looks into questions about users, as many as may be at a time. Before all shards have replayed their logs, it is
@@ -32,8 +32,12 @@ impl Home {
                 AuthMode::Token => {
                     self.read(HomeRead::Candidates { question }, Read::Users(user_ids), cx);
                 }
-                AuthMode::Trust => self.read_memberships(question, cx),
+                AuthMode::Trust => self.judge_or_wait(question, cx),
             }
+        }
+        while let Some(user_id) = self.admissions.next_unread() {
+            let read = Read::ChatsOfUser(user_id);
+            self.read(HomeRead::Memberships { user_id }, read, cx);
         }
     }
 
@@ -49,14 +53,11 @@ impl Home {
             alive.map(|it| it.user_id).collect::<Set<UserId>>()
         });
         self.admissions.refuse_unknown(question, known.as_ref());
-        self.read_memberships(question, cx);
+        self.judge_or_wait(question, cx);
     }
 
-    fn read_memberships(&mut self, question: u64, cx: &mut Context<'_>) {
-        for user_id in self.admissions.wait_for_chats(question, cx.config) {
-            let read = Read::ChatsOfUser(user_id);
-            self.read(HomeRead::Memberships { user_id }, read, cx);
-        }
+    fn judge_or_wait(&mut self, question: u64, cx: &mut Context<'_>) {
+        self.admissions.judge_or_wait(question, cx);
         self.admissions.answer_if_judged(question, cx);
     }
 }

@@ -3,6 +3,7 @@
 
 mod admissions;
 mod candidates;
+mod counts;
 mod frames;
 mod inbox;
 mod joining;

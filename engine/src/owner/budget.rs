@@ -4,6 +4,9 @@
 const CHATS_SWEPT: usize = 1024;
 /// Below the bound by this part of it, nothing more is forgotten: it is not done for every chat that comes.
 const SPARE_PART: usize = 64;
+/// However much those take who listen, so great a part of the bound is left for what can be forgotten, so that not
+/// every chat is read from the store whenever it is used.
+const LEFT_PART: usize = 4;
 /// Microseconds until chats are looked at again after all of them were in vain, unless they take more by then.
 const VAIN_MICROS: u64 = 1_000_000;
 
@@ -40,6 +43,12 @@ pub(crate) const fn allocated_table(capacity: usize, entry_bytes: usize) -> usiz
     }
     let places = (capacity * 8 / 7).next_power_of_two();
     allocated(places * (entry_bytes + 1) + ALLOCATION_UNIT_BYTES)
+}
+
+/// Bytes that chats in memory may take, where the audiences of others take so many of `bytes_max`.
+pub(crate) const fn left_for_chats(bytes_max: usize, kept_bytes: usize) -> usize {
+    let (left, least) = (bytes_max.saturating_sub(kept_bytes), bytes_max / LEFT_PART);
+    if left < least { least } else { left }
 }
 
 /// What a partition may do to bound its chats.
@@ -166,6 +175,14 @@ mod tests {
         assert_eq!(budget.excess(6500, 6400, 0), Some(200));
         let sweep = Budget::sweep(200, 1625, 6500, 4);
         assert_eq!((sweep.bytes, sweep.chats), (51, CHATS_SWEPT / 4));
+    }
+
+    #[test]
+    fn audiences_leave_some_of_the_bound_for_what_can_be_forgotten() {
+        assert_eq!(left_for_chats(6400, 0), 6400);
+        assert_eq!(left_for_chats(6400, 4000), 2400);
+        assert_eq!(left_for_chats(6400, 4801), 1600);
+        assert_eq!(left_for_chats(6400, usize::MAX), 1600);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The chats of one partition that are in memory, or on their way there.
 
 use std::collections::VecDeque;
+use std::mem;
 
 use bytes::Bytes;
 use rookery_schema::{ChatId, Offset, UserId};
@@ -9,22 +10,27 @@ use crate::context::Context;
 use crate::map::Map;
 use crate::mesh::{Asker, ChatCommand, Subscription};
 use crate::owner::admissions::Admission;
-use crate::owner::budget::{Sweep, Swept};
-use crate::owner::chat::Chat;
+use crate::owner::budget::{Sweep, Swept, allocated};
+use crate::owner::chat::{Audience, Chat};
 use crate::owner::progress::SpanId;
 use crate::owner::retries::Retries;
 
 /// Commands that may wait for one chat to be read from the store.
 const PARKED_COMMANDS_MAX: usize = 1024;
+/// Bytes of memory that an audience takes which is kept, besides what is in it: itself, and its place in the table of
+/// chats, which may be half empty.
+const KEPT_BYTES: usize = allocated(size_of::<Audience>()) + 2 * (size_of::<(ChatId, Slot)>() + 1);
 
 /// What is known of a chat.
 #[derive(Debug)]
 pub(crate) enum Slot {
     /// It is being read from the store, or will be again after a pause.
-    Loading(Parking),
+    Loading(Box<Parking>),
     /// It was made here and its creation is on its way through the log.
     Fresh,
     Active(Box<Chat>),
+    /// It was forgotten, but for those who listen: they go on hearing what comes.
+    Forgotten(Box<Audience>),
 }
 
 /// Everything that waits for a chat to be read, in the order in which it came.
@@ -33,6 +39,8 @@ pub(crate) struct Parking {
     parked: Vec<Parked>,
     /// How many of them are commands.
     commands: usize,
+    /// Who has listened since before it was forgotten.
+    pub(crate) audience: Audience,
 }
 
 /// What waits for a chat to be read.
@@ -70,8 +78,14 @@ impl Parking {
         self.parked.push(parked);
     }
 
+    /// Takes all that waits.
+    pub(crate) fn take(&mut self) -> Vec<Parked> {
+        self.commands = 0;
+        mem::take(&mut self.parked)
+    }
+
     /// Takes back the subscriptions of users who have disconnected.
-    pub(crate) fn unsubscribe(&mut self, users: &[UserId]) {
+    fn unsubscribe(&mut self, users: &[UserId]) {
         let is_over =
             |it: &Parked| matches!(it, Parked::Subscribe(it) if users.contains(&it.user_id));
         self.parked.retain(|it| !is_over(it));
@@ -91,28 +105,35 @@ pub(crate) struct Chats {
     untrimmed: VecDeque<(Offset, ChatId)>,
     /// Bytes of memory that those take which are in memory.
     bytes: usize,
+    /// The same of the audiences of others.
+    kept_bytes: usize,
 }
 
 impl Chats {
-    /// How many are known.
+    /// How many are in memory.
     pub(crate) fn len(&self) -> usize {
-        self.slots.len()
+        self.sweep.len()
     }
 
     pub(crate) fn get_mut(&mut self, chat_id: ChatId) -> Option<&mut Slot> {
         self.slots.get_mut(&chat_id)
     }
 
-    /// Bytes of memory that chats take.
+    /// Bytes of memory that those take which are in memory.
     pub(crate) const fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Bytes of memory that the audiences of forgotten ones take.
+    pub(crate) const fn kept_bytes(&self) -> usize {
+        self.kept_bytes
     }
 
     /// A chat that is in memory. What changes how much of that it takes is counted by [`Self::change`].
     pub(crate) fn active(&mut self, chat_id: ChatId) -> Option<&mut Chat> {
         match self.slots.get_mut(&chat_id) {
             Some(Slot::Active(chat)) => Some(chat),
-            Some(Slot::Loading(_) | Slot::Fresh) | None => None,
+            Some(Slot::Loading(_) | Slot::Fresh | Slot::Forgotten(_)) | None => None,
         }
     }
 
@@ -166,32 +187,79 @@ impl Chats {
 
     /// Parks something until a chat is read; true where the read has to be started.
     pub(crate) fn park(&mut self, chat_id: ChatId, parked: Parked, cx: &mut Context<'_>) -> bool {
-        let is_new = !self.slots.contains_key(&chat_id);
-        let slot = self.slots.entry(chat_id);
-        match slot.or_insert_with(|| Slot::Loading(Parking::default())) {
-            Slot::Loading(parking) => parking.push(parked),
-            Slot::Fresh | Slot::Active(_) => cx.bug("a chat is waited for that need not be read"),
-        }
-        is_new
+        let audience = match self.slots.get_mut(&chat_id) {
+            Some(Slot::Loading(parking)) => {
+                parking.push(parked);
+                return false;
+            }
+            Some(Slot::Fresh | Slot::Active(_)) => {
+                cx.bug("a chat is waited for that need not be read");
+                return false;
+            }
+            Some(Slot::Forgotten(audience)) => mem::take(audience.as_mut()),
+            None => Audience::default(),
+        };
+        let mut parking = Box::new(Parking {
+            audience,
+            ..Parking::default()
+        });
+        parking.push(parked);
+        self.slots.insert(chat_id, Slot::Loading(parking));
+        true
     }
 
     /// A chat was read: takes what waited for it; `None` where it was not being read.
-    pub(crate) fn end_loading(&mut self, chat_id: ChatId) -> Option<Vec<Parked>> {
+    pub(crate) fn end_loading(&mut self, chat_id: ChatId) -> Option<Parking> {
         match self.slots.remove(&chat_id)? {
-            Slot::Loading(parking) => Some(parking.parked),
-            other @ (Slot::Fresh | Slot::Active(_)) => {
+            Slot::Loading(parking) => {
+                self.kept_bytes -= kept_bytes(&parking.audience);
+                Some(*parking)
+            }
+            other @ (Slot::Fresh | Slot::Active(_) | Slot::Forgotten(_)) => {
                 self.slots.insert(chat_id, other);
                 None
             }
         }
     }
 
-    /// Schedules another read of a chat, after a pause.
-    pub(crate) fn load_later(&mut self, chat_id: ChatId, kept: Vec<Parked>, now_micros: u64) {
-        self.unread.add(chat_id, now_micros);
-        let mut parking = Parking::default();
-        kept.into_iter().for_each(|parked| parking.push(parked));
-        self.slots.insert(chat_id, Slot::Loading(parking));
+    /// A chat could not be read. Where something goes on waiting for it, another read is scheduled, after a pause.
+    pub(crate) fn not_loaded(&mut self, chat_id: ChatId, parking: Parking, now_micros: u64) {
+        self.kept_bytes += kept_bytes(&parking.audience);
+        if !parking.parked.is_empty() {
+            self.unread.add(chat_id, now_micros);
+            self.slots.insert(chat_id, Slot::Loading(Box::new(parking)));
+        } else if !parking.audience.is_empty() {
+            let audience = Box::new(parking.audience);
+            self.slots.insert(chat_id, Slot::Forgotten(audience));
+        }
+    }
+
+    /// Users do not listen to a chat any more.
+    pub(crate) fn unsubscribe(&mut self, chat_id: ChatId, users: &[UserId], cx: &Context<'_>) {
+        let leave = |audience: &mut Audience| {
+            for &user in users {
+                audience.remove(user, cx.routing.home(user));
+            }
+        };
+        let audience = match self.slots.get_mut(&chat_id) {
+            Some(Slot::Active(_)) => {
+                self.change(chat_id, |chat| leave(&mut chat.audience));
+                return;
+            }
+            Some(Slot::Loading(parking)) => {
+                parking.unsubscribe(users);
+                &mut parking.audience
+            }
+            Some(Slot::Forgotten(audience)) => audience,
+            Some(Slot::Fresh) | None => return,
+        };
+        let before = kept_bytes(audience);
+        leave(audience);
+        self.kept_bytes = self.kept_bytes + kept_bytes(audience) - before;
+        if matches!(self.slots.get(&chat_id), Some(Slot::Forgotten(audience)) if audience.is_empty())
+        {
+            self.slots.remove(&chat_id);
+        }
     }
 
     /// Takes a chat whose next read is due.
@@ -200,8 +268,8 @@ impl Chats {
     }
 
     /// Has chats give up memory, those first that were not used for longest, as near as that can be told by looking at
-    /// them in turn: of who was used since, nothing is taken the first time. Their events go first, then they do; but
-    /// nothing that the store does not have, and nobody who is listened to. It has all records below `stored`.
+    /// them in turn: of who was used since, nothing is taken the first time. Their events go first, then they do, but for
+    /// those who listen to them; but nothing that the store does not have. It has all records below `stored`.
     pub(crate) fn sweep(&mut self, sweep: Sweep, stored: Offset, cx: &mut Context<'_>) -> Swept {
         let mut swept = Swept::default();
         // The second time, nobody is spared.
@@ -222,11 +290,12 @@ impl Chats {
             if !chat.was_used_since_swept() {
                 if chat.forget_events(stored) {
                     chat.count_bytes();
-                } else if chat.is_stored(stored) && chat.audience.is_empty() {
+                } else if chat.is_stored(stored) {
+                    let audience = mem::take(&mut chat.audience);
                     self.bytes -= before;
-                    swept.bytes += before;
+                    swept.bytes += before.saturating_sub(kept_bytes(&audience));
                     swept.forgotten += 1;
-                    self.slots.remove(&chat_id);
+                    self.forget(chat_id, audience);
                     continue;
                 }
             }
@@ -238,14 +307,33 @@ impl Chats {
         swept
     }
 
+    /// Forgets a chat, but for those who listen to it.
+    fn forget(&mut self, chat_id: ChatId, audience: Audience) {
+        self.kept_bytes += kept_bytes(&audience);
+        if audience.is_empty() {
+            self.slots.remove(&chat_id);
+        } else {
+            self.slots
+                .insert(chat_id, Slot::Forgotten(Box::new(audience)));
+        }
+    }
+
     /// Takes everything that waits for chats to be read.
     pub(crate) fn drain_parked(&mut self) -> impl Iterator<Item = (ChatId, Parked)> + '_ {
         self.slots.drain().flat_map(|(chat_id, slot)| {
             let parked = match slot {
                 Slot::Loading(parking) => parking.parked,
-                Slot::Fresh | Slot::Active(_) => Vec::new(),
+                Slot::Fresh | Slot::Active(_) | Slot::Forgotten(_) => Vec::new(),
             };
             parked.into_iter().map(move |it| (chat_id, it))
         })
+    }
+}
+
+/// Bytes of memory that an audience takes whose chat is not in memory.
+fn kept_bytes(audience: &Audience) -> usize {
+    match audience.is_empty() {
+        true => 0,
+        false => KEPT_BYTES + audience.bytes(),
     }
 }

@@ -278,12 +278,14 @@ impl Owner {
 
     /// Hands over what this round gathered, and keeps chats within the memory that they may take.
     pub(crate) fn flush(&mut self, cx: &mut Context<'_>) {
-        let mut chat_bytes = 0;
+        let (mut chat_bytes, mut kept_bytes) = (0, 0);
         for partition in self.partitions.values_mut() {
             partition.flush(cx);
             chat_bytes += partition.chat_bytes();
+            kept_bytes += partition.kept_bytes();
         }
-        let (bytes_max, now_micros) = (cx.config.chat_bytes, cx.now.micros);
+        let bytes_max = budget::left_for_chats(cx.config.chat_bytes, kept_bytes);
+        let now_micros = cx.now.micros;
         if let Some(excess) = self.budget.excess(chat_bytes, bytes_max, now_micros) {
             self.sweep_chats(excess, chat_bytes, cx);
         }
@@ -338,8 +340,8 @@ impl Owner {
         let lags = partitions.map(|it| it.lag_micros(cx.now.micros));
         cx.stats.lag_micros = lags.max().unwrap_or_default();
         cx.stats.chats_loaded = self.chats() as u64;
-        let chat_bytes: usize = self.partitions.values().map(Partition::chat_bytes).sum();
-        cx.stats.chats_bytes = chat_bytes as u64;
+        let bytes = |it: &Partition| (it.chat_bytes() + it.kept_bytes()) as u64;
+        cx.stats.chats_bytes = self.partitions.values().map(bytes).sum();
     }
 
     fn chats(&self) -> usize {

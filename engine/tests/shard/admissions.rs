@@ -17,6 +17,10 @@ use crate::stage::{P0, SECOND, Stage, THERE, addition, creation, creation_from, 
 const CANDIDATES_MAX: usize = 64;
 /// Users whom a home looks into at a time.
 const USERS_AT_ONCE_MAX: usize = 256;
+/// Users whose chats a home reads at a time.
+const READS_AT_ONCE_MAX: usize = 8;
+/// Seconds for which the chats of a user are not read again.
+const COUNTED_SECONDS: u64 = 60;
 /// Seconds that an admission lasts.
 const JOINING_SECONDS_MAX: u64 = 60;
 
@@ -158,6 +162,7 @@ fn of_twenty_chats_that_a_user_makes_at_once_no_more_come_about_than_they_may_ma
     assert_over(&mut stage, one_more, Limit::ChatsPerUser, ann);
     // They have left one, and others have added them to chats of theirs.
     let others: Vec<ChatId> = (0..9).map(|_| stage.chat()).collect();
+    stage.tick_after(COUNTED_SECONDS * SECOND);
     let (_, instead) = make(&mut stage, ann);
     find_chats(&mut stage, &[&made[1..], &others].concat());
     stage.settle();
@@ -182,15 +187,130 @@ fn chats_count_while_they_are_on_their_way_into_log_and_store() {
     refused(&mut stage, "it is being appended");
     stage.append();
     refused(&mut stage, "it is applied");
-    // The store is asked before it knows, and answers when it does.
-    let (_, another) = make(&mut stage, ann);
     stage.store();
     assert_done(&mut stage, first);
-    find_chats(&mut stage, &[]);
-    assert_over(&mut stage, another, Limit::ChatsPerUser, ann);
+    refused(&mut stage, "it is stored");
+    stage.tick_after(COUNTED_SECONDS * SECOND);
     let (_, another) = make(&mut stage, ann);
     find_chats(&mut stage, &[chat_id]);
     assert_over(&mut stage, another, Limit::ChatsPerUser, ann);
+}
+
+#[test]
+fn chats_count_that_the_store_hears_of_while_it_is_asked() {
+    let mut stage = limited(1, 0);
+    let ann = stage.user();
+    make(&mut stage, ann);
+    find_chats(&mut stage, &[]);
+    stage.append();
+    stage.tick_after(COUNTED_SECONDS * SECOND);
+    // The store is asked before it knows, and answers when it does.
+    let (_, another) = make(&mut stage, ann);
+    stage.store();
+    assert_eq!(stage.reads.len(), 1);
+    find_chats(&mut stage, &[]);
+    assert_over(&mut stage, another, Limit::ChatsPerUser, ann);
+}
+
+#[test]
+fn a_users_chats_are_read_once_in_a_while_however_often_they_are_named() {
+    const ALLOWED: usize = 5;
+    let mut stage = limited(0, ALLOWED);
+    let users: Vec<UserId> = (0..40).map(|_| stage.user()).collect();
+    let mut reads = 0;
+    for round in 0..=ALLOWED {
+        let chat_id = stage.chat();
+        let question = create(&mut stage, chat_id, None, &users);
+        while !stage.reads.is_empty() {
+            assert!(stage.reads.len() <= READS_AT_ONCE_MAX);
+            reads += 1;
+            stage.answer_read(Ok(Found::Chats(Vec::new())));
+        }
+        assert_eq!(reads, users.len());
+        stage.settle();
+        if round < ALLOWED {
+            assert_done(&mut stage, question);
+        } else {
+            let refused = not_admitted(&mut stage, question);
+            assert_eq!(refused.user_ids, users);
+        }
+    }
+    stage.tick_after(COUNTED_SECONDS * SECOND);
+    let chat_id = stage.chat();
+    create(&mut stage, chat_id, None, &users[..1]);
+    assert_eq!(stage.reads.len(), 1, "they may have left some");
+}
+
+#[test]
+fn nobody_reads_the_chats_of_users_for_whom_nobody_waits_any_more() {
+    let mut stage = limited(0, 5);
+    let users: Vec<UserId> = (0..READS_AT_ONCE_MAX + 5).map(|_| stage.user()).collect();
+    let chat_id = stage.chat();
+    create(&mut stage, chat_id, None, &users);
+    assert_eq!(stage.reads.len(), READS_AT_ONCE_MAX);
+    stage.tick_after(10 * SECOND);
+    find_chats(&mut stage, &[]);
+    assert!(stage.reads.is_empty());
+    let again = create(&mut stage, chat_id, None, &users);
+    find_chats(&mut stage, &[]);
+    stage.settle();
+    assert_done(&mut stage, again);
+}
+
+#[test]
+fn others_cannot_keep_a_user_from_making_chats() {
+    let mut stage = limited(2, 3);
+    let ann = stage.user();
+    let of_others: Vec<ChatId> = (0..3).map(|_| stage.chat()).collect();
+    for _ in 0..2 {
+        let (_, question) = make(&mut stage, ann);
+        find_chats(&mut stage, &of_others);
+        stage.settle();
+        assert_done(&mut stage, question);
+    }
+    let (_, question) = make(&mut stage, ann);
+    assert_over(&mut stage, question, Limit::ChatsPerUser, ann);
+    let other = stage.chat();
+    let question = create(&mut stage, other, None, &[ann]);
+    assert_over(&mut stage, question, Limit::MembershipsPerUser, ann);
+    // Without a limit of their own, these are memberships like others.
+    let mut stage = limited(0, 3);
+    let (_, question) = make(&mut stage, ann);
+    find_chats(&mut stage, &of_others);
+    assert_over(&mut stage, question, Limit::MembershipsPerUser, ann);
+}
+
+#[test]
+fn a_chat_counts_until_all_requests_to_join_it_have_failed() {
+    let mut stage = limited(0, 1);
+    let (ann, there) = (stage.user(), stage.foreign_user());
+    let chat_id = stage.foreign_chat();
+    let ask = |stage: &mut Stage, chat_id: ChatId| {
+        stage.sent.clear();
+        stage.tell(ShardMessage::Admit(Candidates {
+            from: THERE,
+            partition: P0,
+            number: 1,
+            chat_id,
+            user_ids: vec![ann],
+            network: network(),
+        }));
+        find_chats(stage, &[]);
+        match &stage.sent[..] {
+            [ShardMessage::Admitted { outcome, .. }] => outcome.is_ok(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let not_joining = |stage: &mut Stage| {
+        let users = vec![ann, there];
+        stage.tell(ShardMessage::NotJoining { chat_id, users });
+    };
+    assert!(ask(&mut stage, chat_id) && ask(&mut stage, chat_id));
+    let other = stage.foreign_chat();
+    not_joining(&mut stage);
+    assert!(!ask(&mut stage, other), "one request is on its way");
+    not_joining(&mut stage);
+    assert!(ask(&mut stage, other));
 }
 
 #[test]
@@ -235,6 +355,7 @@ fn nobody_is_added_by_others_to_more_chats_than_they_may_be_in() {
     };
     let question = add(&mut stage, &theirs);
     assert_over(&mut stage, question, Limit::MembershipsPerUser, bob);
+    stage.tick_after(COUNTED_SECONDS * SECOND);
     let question = add(&mut stage, &theirs[..1]);
     assert_done(&mut stage, question);
     // Who is a member already is none more.

@@ -1,8 +1,11 @@
 //! What the chats of a shard take of its memory, and what goes when that is too much.
 
 use bytes::Bytes;
-use rookery_engine::mesh::{ChatCommand, Command, Outcome, Page, PageStart, ShardMessage};
-use rookery_engine::port::{Found, StoredChat};
+use rookery_engine::mesh::problem::Problem;
+use rookery_engine::mesh::{
+    ChatCommand, Command, Outcome, Page, PageStart, ShardMessage, Subscription, SubscriptionAnswer,
+};
+use rookery_engine::port::{Found, StoreFault, StoredChat};
 use rookery_schema::event::EventKind;
 use rookery_schema::message::Message;
 use rookery_schema::record::{MessagePosted, Record};
@@ -44,19 +47,22 @@ fn unsubscribe(stage: &mut Stage, chat_id: ChatId, users: Vec<UserId>) {
     stage.tell(ShardMessage::Unsubscribe { chat_id, users });
 }
 
-/// A chat as the store has it: with one member, and so many messages.
-fn stored(stage: &mut Stage, user: UserId, count: u64, content: &str) -> StoredChat {
-    let chat_id = stage.chat();
-    let mut record = Vec::new();
+fn said(chat_id: ChatId, sender_id: UserId, content: &str) -> Record<'_> {
     Record::MessagePosted(MessagePosted {
         chat_id,
         message_id: MessageId::from_bytes([1; 16]),
-        sender_id: user,
+        sender_id,
         at: Timestamp::default(),
         client_id: None,
         content,
     })
-    .encode(&mut record);
+}
+
+/// A chat as the store has it: with one member, and so many messages.
+fn stored(stage: &mut Stage, user: UserId, count: u64, content: &str) -> StoredChat {
+    let chat_id = stage.chat();
+    let mut record = Vec::new();
+    said(chat_id, user, content).encode(&mut record);
     let record = Bytes::from(record);
     // The first event is the chat's creation.
     let rows = (1..=count).map(|messages| EventRow {
@@ -138,41 +144,187 @@ fn what_was_not_used_for_longest_goes_first_and_events_before_chats() {
 
 #[test]
 fn a_chat_whose_events_are_gone_still_tells_its_newest_message() {
-    let mut stage = Stage::serving(|config| config.chat_bytes = 1);
+    // One message of two.
+    let mut stage = Stage::serving(|config| config.chat_bytes = 6000);
     let user = stage.foreign_user();
     let chat = stage.create(&[user]);
-    stage.post_text(chat, user, None, "the newest");
-    stage.settle();
+    let [oldest, newest] = ["the oldest", "the newest"].map(|it| it.repeat(300));
+    let messages = [&oldest, &newest].map(|it| said(chat, user, it));
+    stage.deliver(batch_of(&messages));
+    stage.store();
     rounds(&mut stage);
     assert!(!has_messages(&mut stage, chat, user), "it is in the store");
     let summarize = ChatCommand::Summarize { user_id: user };
     let summary = stage.ask(Command::Chat(chat, summarize));
     let Some(Outcome::Summary(Some(summary))) = stage.answer(summary) else {
-        panic!("somebody listens: the chat is in memory");
+        panic!("the chat is in memory");
     };
     let message = String::from_utf8(summary.last_message.unwrap()).unwrap();
     assert!(message.contains("the newest"), "{message}");
 }
 
 #[test]
-fn chats_that_are_listened_to_or_not_stored_stay() {
+fn a_chat_that_is_not_stored_stays() {
     let mut stage = Stage::serving(|config| config.chat_bytes = 1);
     let user = stage.foreign_user();
-    let listened = stage.create(&[user]);
-    let unheard = stage.create(&[user]);
-    unsubscribe(&mut stage, unheard, vec![user]);
-    rounds(&mut stage);
-    assert!(is_loaded(&mut stage, listened, user));
-    assert!(!is_loaded(&mut stage, unheard, user));
-
-    unsubscribe(&mut stage, listened, vec![user]);
-    stage.post(listened, user, None);
+    let chat = stage.create(&[user]);
+    stage.post(chat, user, None);
     stage.append();
     rounds(&mut stage);
-    assert!(has_messages(&mut stage, listened, user), "not stored yet");
+    assert!(has_messages(&mut stage, chat, user), "not stored yet");
     stage.store();
     rounds(&mut stage);
-    assert!(!is_loaded(&mut stage, listened, user));
+    assert!(!is_loaded(&mut stage, chat, user));
+}
+
+/// A chat that was forgotten while these listen to it.
+fn forgotten(stage: &mut Stage, users: &[UserId]) -> ChatId {
+    let chat = stage.create(users);
+    rounds(stage);
+    assert_eq!(stage.stats().chats_loaded, 0);
+    stage.sent.clear();
+    chat
+}
+
+/// The store has a chat with its first event and these members.
+fn created(chat: ChatId, users: &[UserId]) -> Found {
+    let head = Head {
+        seq: Seq(1),
+        ..Head::default()
+    };
+    Found::Chat(Some(Box::new(StoredChat {
+        head,
+        ..stored_chat(chat, users)
+    })))
+}
+
+/// Somebody says the first thing in a chat that is read for it as often as it is forgotten.
+fn post_first(stage: &mut Stage, chat: ChatId, users: &[UserId]) {
+    stage.post(chat, users[0], None);
+    while !stage.reads.is_empty() || !stage.appends.is_empty() {
+        while !stage.reads.is_empty() {
+            stage.answer_read(Ok(created(chat, users)));
+        }
+        stage.settle();
+    }
+}
+
+/// Takes the seq of the first event and the number of events of each batch that the other shard was sent.
+fn events(stage: &mut Stage) -> Vec<(Seq, u32)> {
+    let sent = std::mem::take(&mut stage.sent).into_iter();
+    sent.filter_map(|message| match message {
+        ShardMessage::Events(batch) => Some((batch.first, batch.count)),
+        _ => None,
+    })
+    .collect()
+}
+
+#[test]
+fn who_listens_to_a_chat_that_was_forgotten_goes_on_hearing() {
+    let mut stage = Stage::serving(|config| config.chat_bytes = 1);
+    let users = [stage.foreign_user(), stage.foreign_user()];
+    let chat = forgotten(&mut stage, &users);
+    let kept = stage.stats().chats_bytes;
+    assert!((1..1000).contains(&kept), "{kept}");
+    post_first(&mut stage, chat, &users);
+    assert_eq!(events(&mut stage), [(Seq(2), 1)]);
+    // And again.
+    rounds(&mut stage);
+    assert_eq!(stage.stats().chats_bytes, kept);
+    stage.post(chat, users[0], None);
+    assert!(stage.appends.is_empty(), "it was forgotten again");
+}
+
+#[test]
+fn who_listens_to_a_chat_that_was_forgotten_can_stop_at_any_time() {
+    let mut stage = Stage::serving(|config| config.chat_bytes = 1);
+    let users = [stage.foreign_user(), stage.foreign_user()];
+    let chat = forgotten(&mut stage, &users);
+    unsubscribe(&mut stage, chat, vec![users[1]]);
+    // The other one stops while it is read.
+    stage.post(chat, users[0], None);
+    unsubscribe(&mut stage, chat, vec![users[0]]);
+    stage.answer_read(Ok(created(chat, &users)));
+    assert!(!stage.appends.is_empty());
+    post_first(&mut stage, chat, &users);
+    assert_eq!(events(&mut stage), []);
+
+    let chat = forgotten(&mut stage, &users);
+    unsubscribe(&mut stage, chat, users.to_vec());
+    assert_eq!(stage.stats().chats_bytes, 0, "nothing is left of it");
+    post_first(&mut stage, chat, &users);
+    assert_eq!(events(&mut stage), []);
+}
+
+#[test]
+fn who_listens_is_kept_while_a_chat_that_was_forgotten_cannot_be_read() {
+    let mut stage = Stage::serving(|config| config.chat_bytes = 1);
+    let users = [stage.foreign_user()];
+    let chat = forgotten(&mut stage, &users);
+    let kept = stage.stats().chats_bytes;
+    let question = stage.post(chat, users[0], None);
+    stage.answer_read(Err(StoreFault));
+    stage.assert_refused(question, Problem::STORE_UNAVAILABLE);
+    assert_eq!(stage.stats().chats_bytes, kept);
+
+    // A record that the log delivers waits until the chat can be read.
+    let content = "hello";
+    stage.deliver(batch_of(&[said(chat, users[0], content)]));
+    stage.answer_read(Err(StoreFault));
+    assert_eq!(stage.stats().chats_bytes, kept);
+    stage.tick_after(2 * SECOND);
+    stage.answer_read(Ok(created(chat, &users)));
+    assert_eq!(events(&mut stage), [(Seq(2), 1)]);
+}
+
+#[test]
+fn a_member_of_a_chat_that_was_forgotten_can_listen_as_well() {
+    let mut stage = Stage::serving(|config| config.chat_bytes = 1);
+    let users = [stage.foreign_user(), stage.foreign_user()];
+    let stranger = stage.foreign_user();
+    let chat = forgotten(&mut stage, &users);
+    unsubscribe(&mut stage, chat, vec![users[1]]);
+    for user_id in [users[1], stranger] {
+        let stay = 1;
+        stage.tell(ShardMessage::Subscribe(Subscription {
+            user_id,
+            chat_id: chat,
+            stay,
+        }));
+    }
+    stage.answer_read(Ok(created(chat, &users)));
+    let sent = std::mem::take(&mut stage.sent).into_iter();
+    let answers = sent.filter_map(|message| match message {
+        ShardMessage::Subscribed { wanted, answer } => Some((wanted.user_id, answer)),
+        _ => None,
+    });
+    assert_eq!(
+        answers.collect::<Vec<_>>(),
+        [
+            (users[1], SubscriptionAnswer::Accepted),
+            (stranger, SubscriptionAnswer::NoMember)
+        ]
+    );
+    unsubscribe(&mut stage, chat, vec![users[0]]);
+    post_first(&mut stage, chat, &users);
+    assert_eq!(events(&mut stage), [(Seq(2), 1)]);
+}
+
+#[test]
+fn however_many_listen_a_quarter_is_left_for_chats() {
+    const CHAT_BYTES: usize = 40_000;
+    let mut stage = Stage::serving(|config| config.chat_bytes = CHAT_BYTES);
+    let users: Vec<UserId> = (0..1000).map(|_| stage.foreign_user()).collect();
+    for _ in 0..3 {
+        stage.create(&users);
+    }
+    rounds(&mut stage);
+    let stats = stage.stats();
+    assert!(stats.chats_bytes > CHAT_BYTES as u64, "who listens stays");
+    assert_eq!(stats.chats_loaded, 0);
+    let small: Vec<ChatId> = (0..3).map(|_| read(&mut stage, users[0], 1, "x")).collect();
+    rounds(&mut stage);
+    assert!(is_loaded(&mut stage, small[0], users[0]));
 }
 
 #[test]
@@ -184,15 +336,7 @@ fn a_chat_that_was_forgotten_is_read_again_and_goes_on() {
     rounds(&mut stage);
     let question = stage.post(chat, user, None);
     assert!(stage.answer(question).is_none() && stage.appends.is_empty());
-    let head = Head {
-        seq: Seq(1),
-        ..Head::default()
-    };
-    let found = StoredChat {
-        head,
-        ..stored_chat(chat, &[user])
-    };
-    stage.answer_read(Ok(Found::Chat(Some(Box::new(found)))));
+    stage.answer_read(Ok(created(chat, &[user])));
     let batch = stage.appends.pop_front().unwrap();
     stage.confirm_append(&batch);
     stage.assert_posted(question);
@@ -229,14 +373,7 @@ fn what_came_in_one_large_batch_is_trimmed_once_it_is_stored() {
     let user = stage.foreign_user();
     let chat = stage.create(&[user]);
     let content = "x".repeat(EACH_BYTES);
-    let message = Record::MessagePosted(MessagePosted {
-        chat_id: chat,
-        message_id: MessageId::from_bytes([1; 16]),
-        sender_id: user,
-        at: Timestamp::default(),
-        client_id: None,
-        content: &content,
-    });
+    let message = said(chat, user, &content);
     stage.deliver(batch_of(&vec![message; 1000]));
     let unstored = stage.stats().chats_bytes;
     assert!(unstored > 1000 * EACH_BYTES as u64, "none may be forgotten");

@@ -23,7 +23,7 @@ use crate::mesh::{
     Activity, ChatSummary, Created, EventBatch, MembersPage, Outcome, PageCursor, ShardMessage,
 };
 use crate::owner::budget::{allocated, allocated_table};
-use crate::owner::chat::audience::Audience;
+pub(crate) use crate::owner::chat::audience::Audience;
 pub(crate) use crate::owner::chat::recent::{Recent, Shown};
 
 /// A list of members that has room for so many times as many is made anew.
@@ -36,7 +36,7 @@ const RECENT_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of memory that a chat takes which has nothing: itself, and its places in the table of chats and in the order
 /// in which they are looked at, which may be half empty.
 const CHAT_BYTES: usize = allocated(size_of::<Chat>())
-    + 2 * (size_of::<ChatId>() + size_of::<[usize; 4]>() + 1)
+    + 2 * (size_of::<(ChatId, [usize; 2])>() + 1)
     + 2 * size_of::<ChatId>();
 
 /// Where a record lies in the log.

@@ -78,7 +78,9 @@ impl Partition {
             Some(Slot::Loading(parking)) if parking.is_full() => {
                 refuse(&admission, Problem::CHAT_WAITING, cx);
             }
-            Some(Slot::Loading(_)) | None => self.park(chat_id, Parked::Admitted(admission), cx),
+            Some(Slot::Loading(_) | Slot::Forgotten(_)) | None => {
+                self.park(chat_id, Parked::Admitted(admission), cx);
+            }
         }
     }
 

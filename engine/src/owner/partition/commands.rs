@@ -75,7 +75,7 @@ impl Partition {
             Some(Slot::Loading(parking)) if parking.is_full() => {
                 cx.refuse(asker, Problem::CHAT_WAITING);
             }
-            Some(Slot::Loading(_)) | None => {
+            Some(Slot::Loading(_) | Slot::Forgotten(_)) | None => {
                 self.park(chat_id, Parked::Command { asker, command }, cx);
             }
         }
@@ -295,7 +295,7 @@ impl Partition {
     pub(crate) fn subscribe(&mut self, wanted: Subscription, cx: &mut Context<'_>) {
         match self.chats.get_mut(wanted.chat_id) {
             Some(Slot::Active(_) | Slot::Fresh) => self.subscribe_loaded(wanted, cx),
-            Some(Slot::Loading(_)) | None => {
+            Some(Slot::Loading(_) | Slot::Forgotten(_)) | None => {
                 self.park(wanted.chat_id, Parked::Subscribe(wanted), cx);
             }
         }
@@ -319,14 +319,7 @@ impl Partition {
     }
 
     pub(crate) fn unsubscribe(&mut self, chat_id: ChatId, users: &[UserId], cx: &Context<'_>) {
-        if let Some(Slot::Loading(parking)) = self.chats.get_mut(chat_id) {
-            return parking.unsubscribe(users);
-        }
-        self.chats.change(chat_id, |chat| {
-            for &user in users {
-                chat.audience.remove(user, cx.routing.home(user));
-            }
-        });
+        self.chats.unsubscribe(chat_id, users, cx);
     }
 }
 

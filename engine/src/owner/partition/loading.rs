@@ -1,5 +1,7 @@
 //! Chats on their way from the store into memory.
 
+use std::mem;
+
 use rookery_schema::ChatId;
 
 use crate::context::Context;
@@ -72,13 +74,19 @@ impl Partition {
 
     /// A chat is in memory from now on, if it exists: whatever waited for that is done.
     fn chat_loaded(&mut self, chat_id: ChatId, chat: Option<Box<Chat>>, cx: &mut Context<'_>) {
-        let Some(parked) = self.chats.end_loading(chat_id) else {
+        let Some(mut parking) = self.chats.end_loading(chat_id) else {
             return cx.bug("a chat was read that nobody asked for");
         };
-        if let Some(chat) = chat {
-            self.chats.insert(chat, cx.now.micros);
+        let audience = mem::take(&mut parking.audience);
+        match chat {
+            Some(mut chat) => {
+                chat.audience = audience;
+                self.chats.insert(chat, cx.now.micros);
+            }
+            None if audience.is_empty() => {}
+            None => cx.bug("the store has lost a chat that somebody listens to"),
         }
-        for waiting in parked {
+        for waiting in parking.take() {
             match waiting {
                 Parked::Record(record) => self.apply_parked(chat_id, &record, cx),
                 Parked::Command { asker, command } => {
@@ -98,19 +106,16 @@ impl Partition {
 
     /// Refuses what can be refused; records stay until the chat can be read.
     fn chat_not_read(&mut self, chat_id: ChatId, cx: &mut Context<'_>) {
-        let Some(parked) = self.chats.end_loading(chat_id) else {
+        let Some(mut parking) = self.chats.end_loading(chat_id) else {
             return cx.bug("a chat was read that nobody asked for");
         };
-        let mut kept = Vec::new();
-        for waiting in parked {
+        for waiting in parking.take() {
             match waiting {
                 Parked::Command { asker, .. } => cx.refuse(asker, Problem::STORE_UNAVAILABLE),
                 Parked::Admitted(admission) => refuse(&admission, Problem::STORE_UNAVAILABLE, cx),
-                Parked::Subscribe(_) | Parked::Record(_) => kept.push(waiting),
+                Parked::Subscribe(_) | Parked::Record(_) => parking.push(waiting),
             }
         }
-        if !kept.is_empty() {
-            self.chats.load_later(chat_id, kept, cx.now.micros);
-        }
+        self.chats.not_loaded(chat_id, parking, cx.now.micros);
     }
 }

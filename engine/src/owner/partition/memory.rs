@@ -12,6 +12,11 @@ impl Partition {
         self.chats.bytes()
     }
 
+    /// Bytes of memory that those take who listen to chats that were forgotten.
+    pub(crate) const fn kept_bytes(&self) -> usize {
+        self.chats.kept_bytes()
+    }
+
     /// Has chats give up memory.
     pub(crate) fn sweep_chats(&mut self, sweep: Sweep, cx: &mut Context<'_>) -> Swept {
         self.chats.sweep(sweep, self.progress.stored(), cx)

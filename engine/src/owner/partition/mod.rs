@@ -164,7 +164,7 @@ impl Partition {
         self.caught_up = true;
     }
 
-    /// How many of its chats are known.
+    /// How many of its chats are in memory.
     pub(crate) fn chats(&self) -> usize {
         self.chats.len()
     }

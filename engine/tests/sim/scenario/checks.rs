@@ -23,7 +23,7 @@ impl Scenario {
         (0..USERS).for_each(|user| self.check_limits(user));
     }
 
-    /// Nobody is in more chats than they may be, nor in more of their own.
+    /// Nobody is in more chats of others than they may be in at all, nor in more of their own.
     fn check_limits(&self, user: usize) {
         let user_id: UserId = self.users[user].id.parse().unwrap();
         let chats = self.world.store.chats_of(user_id);
@@ -31,7 +31,7 @@ impl Scenario {
         let settings = self.world.settings;
         for (count, max) in [
             (made, settings.chats_per_user),
-            (chats.len(), settings.memberships_per_user),
+            (chats.len() - made, settings.memberships_per_user),
         ] {
             assert!(max == 0 || count <= max, "user {user}: {count} of {max}");
         }

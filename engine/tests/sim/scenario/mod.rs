@@ -69,8 +69,13 @@ impl Scenario {
                 AuthMode::Trust
             },
             lag_limit: Duration::from_millis(if is_short { LAG_MILLIS } else { 1_000_000 }),
-            // So few that a chat is forgotten as soon as nobody listens.
-            chat_bytes: if seed % 7 < 3 { 1 } else { 1 << 20 },
+            chat_bytes: match seed % 7 {
+                // So few that a chat is forgotten as soon as it is stored.
+                0..3 => 1,
+                // So few that some are.
+                3 | 4 => FEW_CHAT_BYTES,
+                _ => 1 << 20,
+            },
             seen: if seed.is_multiple_of(3) {
                 Seen::Whole
             } else {
@@ -271,6 +276,8 @@ impl Scenario {
     }
 }
 
+/// Memory for a chat or two.
+const FEW_CHAT_BYTES: usize = 4096;
 /// Limits below the number of rooms.
 const CHATS_PER_USER: usize = 2;
 const MEMBERSHIPS_PER_USER: usize = 3;
