@@ -163,7 +163,7 @@ fn a_token_secret_of_another_user_is_refused() {
     set_mode(&secret, 0o600);
     chown(&secret, Some(12345), None).unwrap();
     let mut server = Options::embedded(root.path()).spawn();
-    assert_eq!(refused(&mut server), Some(1));
+    assert_eq!(refused(&mut server), Some(64));
     let log = server.log();
     assert!(log.contains("user 12345 owns it; run chown 0"), "{log}");
 }

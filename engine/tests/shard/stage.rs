@@ -1,11 +1,14 @@
 //! The shard under test and everything around it.
 
+mod clients;
+mod log;
+mod rounds;
+
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use rookery_engine::config::ShardConfig;
 use rookery_engine::effect::{Effects, Notice};
-use rookery_engine::ids::ConnId;
 use rookery_engine::input::Input;
 use rookery_engine::limits::Network;
 use rookery_engine::mesh::problem::Problem;
@@ -14,8 +17,8 @@ use rookery_engine::mesh::{
     ShardMessage, Subscription, Waiting,
 };
 use rookery_engine::port::{
-    AppendFault, EndedSessions, Found, LogEvent, LogRequest, Opened, Part, PasswordJob,
-    PasswordOutcome, Read, StoreEvent, StoreFault, StoreRequest, StoredChat, Token,
+    EndedSessions, Found, LogEvent, LogRequest, Opened, Part, PasswordJob, PasswordOutcome, Read,
+    StoreEvent, StoreFault, StoreRequest, StoredChat, Token,
 };
 use rookery_engine::stats::Stats;
 use rookery_schema::batch::{RecordBatch, RecordBatchBuilder};
@@ -388,166 +391,6 @@ impl Stage {
         self.step(Input::Routed { partition, route });
     }
 
-    pub(crate) fn log_event(&mut self, event: LogEvent) {
-        self.step(Input::Log(event));
-    }
-
-    /// The log refuses the oldest append.
-    pub(crate) fn fail_append(&mut self) {
-        self.appends.pop_front().unwrap();
-        self.fault(AppendFault::Unavailable);
-    }
-
-    /// The log does not know what became of the oldest append, which may yet be delivered.
-    pub(crate) fn doubt_append(&mut self) -> RecordBatch {
-        let batch = self.appends.pop_front().unwrap();
-        self.fault(AppendFault::Unknown);
-        batch
-    }
-
-    fn fault(&mut self, fault: AppendFault) {
-        self.log_event(LogEvent::Appended {
-            partition: P0,
-            outcome: Err(fault),
-        });
-    }
-
-    /// The log confirms the oldest append, and delivers it.
-    pub(crate) fn append(&mut self) {
-        let batch = self.appends.pop_front().unwrap();
-        self.confirm_append(&batch);
-        self.deliver(batch);
-    }
-
-    /// The log confirms an append that was taken from here before, and that it delivers next.
-    pub(crate) fn confirm_append(&mut self, batch: &RecordBatch) {
-        self.log_event(LogEvent::Appended {
-            partition: P0,
-            outcome: Ok(self.end.plus(u64::from(batch.len()))),
-        });
-    }
-
-    /// The log confirms an append whose records it has delivered already.
-    pub(crate) fn confirm_delivered(&mut self) {
-        self.log_event(LogEvent::Appended {
-            partition: P0,
-            outcome: Ok(self.end),
-        });
-    }
-
-    /// The log delivers records.
-    pub(crate) fn deliver(&mut self, batch: RecordBatch) {
-        let base = self.end;
-        self.end = base.plus(u64::from(batch.len()));
-        self.log_event(LogEvent::Records {
-            partition: P0,
-            base,
-            batch,
-        });
-    }
-
-    /// The store confirms every write; what was written.
-    pub(crate) fn store(&mut self) -> Vec<Row> {
-        let mut stored = Vec::new();
-        while let Some((token, rows)) = self.writes.pop_front() {
-            stored.extend(rows);
-            let micros = 1;
-            self.step(Input::Store(StoreEvent::Written { token, micros }));
-        }
-        stored
-    }
-
-    /// Time passes until the shard commits what is stored, where it is not committed.
-    pub(crate) fn commit(&mut self) {
-        self.tick_after(2 * SECOND);
-        while let Some(token) = self.syncs.pop_front() {
-            self.step(Input::Store(StoreEvent::Synced { token }));
-        }
-    }
-
-    /// The store confirms the newest write before all others.
-    pub(crate) fn store_newest(&mut self) {
-        let (token, _) = self.writes.pop_back().unwrap();
-        let micros = 1;
-        self.step(Input::Store(StoreEvent::Written { token, micros }));
-    }
-
-    /// The store finds these chats for all of these reads, and the shard takes that in one round. How many messages it
-    /// has for the other shard at the end of that one, and of each that it wants to follow.
-    pub(crate) fn asked_by_round(
-        &mut self,
-        reads: VecDeque<(Token, Read)>,
-        chats: &[ChatId],
-    ) -> Vec<usize> {
-        for (token, _) in reads {
-            let outcome = Ok(Found::Chats(chats.to_vec()));
-            self.host
-                .step(Input::Store(StoreEvent::Read { token, outcome }));
-        }
-        self.sent_by_round()
-    }
-
-    /// A user disconnects. How many messages the shard has for the other one at the end of each round.
-    pub(crate) fn disconnected_by_round(&mut self, conn: ConnId) -> Vec<usize> {
-        self.host.step(Input::Gone { conn });
-        self.sent_by_round()
-    }
-
-    /// The shard takes this, and ends one round, whatever it wants to do in the next.
-    pub(crate) fn one_round(&mut self, input: Input<'_>) {
-        let effects = self.host.round(input);
-        self.take(effects);
-    }
-
-    /// A user connects here, and one round ends.
-    pub(crate) fn connect_in_one_round(&mut self, user_id: UserId) -> ConnId {
-        let (conn, arrived) = self.host.arrived(user_id, None);
-        self.one_round(arrived);
-        conn
-    }
-
-    /// The store answers the oldest read, and one round ends.
-    pub(crate) fn answer_read_in_one_round(&mut self, outcome: Result<Found, StoreFault>) {
-        let (token, _) = self.reads.pop_front().unwrap();
-        self.one_round(Input::Store(StoreEvent::Read { token, outcome }));
-    }
-
-    /// The other shard says something, and one round ends.
-    pub(crate) fn tell_in_one_round(&mut self, message: ShardMessage) {
-        let messages = vec![message];
-        self.one_round(Input::Mesh {
-            from: THERE,
-            messages,
-        });
-    }
-
-    /// The shard does what is left to do. How many messages it has for the other one at the end of each round.
-    pub(crate) fn sent_by_round(&mut self) -> Vec<usize> {
-        let mut sent = Vec::new();
-        loop {
-            self.host.flush();
-            let effects = self.host.take();
-            let wants_another = effects.another_round;
-            sent.push(effects.mesh.iter().map(Vec::len).sum());
-            self.take(effects);
-            if !wants_another {
-                return sent;
-            }
-        }
-    }
-
-    /// Log and store confirm all that they are asked for; what was written.
-    pub(crate) fn settle(&mut self) -> Vec<Row> {
-        let mut stored = Vec::new();
-        while !self.appends.is_empty() || !self.writes.is_empty() {
-            if !self.appends.is_empty() {
-                self.append();
-            }
-            stored.extend(self.store());
-        }
-        stored
-    }
-
     /// The hashers are done with the oldest password.
     pub(crate) fn compare_password(&mut self, is_right: bool) {
         self.password_done(PasswordOutcome::Verified(is_right));
@@ -580,22 +423,6 @@ impl Stage {
         chat_id
     }
 
-    /// A user connects here.
-    pub(crate) fn connect(&mut self, user_id: UserId) -> ConnId {
-        let (conn, arrived) = self.host.arrived(user_id, None);
-        self.step(arrived);
-        conn
-    }
-
-    /// A user who is in no chat connects, and is ready.
-    pub(crate) fn connect_idle(&mut self, user_id: UserId) -> ConnId {
-        let conn = self.connect(user_id);
-        let read = self.answer_read(Ok(Found::Chats(Vec::new())));
-        assert_eq!(read, Read::ChatsOfUser(user_id));
-        assert!(self.heard(conn).contains("ready"));
-        conn
-    }
-
     /// The other shard tells that a user became a member of a chat of its own, or had become one under an earlier
     /// owner.
     pub(crate) fn told_joined(&mut self, chat_id: ChatId, user_id: UserId, under_earlier: bool) {
@@ -605,16 +432,6 @@ impl Stage {
             users: vec![user_id],
             under_earlier,
         });
-    }
-
-    pub(crate) fn disconnect(&mut self, conn: ConnId) {
-        self.step(Input::Gone { conn });
-    }
-
-    /// What was sent to a connection, as text.
-    pub(crate) fn heard(&mut self, conn: ConnId) -> String {
-        let bytes = self.host.read(conn, usize::MAX);
-        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// Takes what this shard wants to listen to.

@@ -1,5 +1,6 @@
 //! Messages, their history, and the inbox.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -86,7 +87,7 @@ fn the_inbox_has_the_latest_first() {
     bob.create_chat("not hers", &[]);
     alice.say(&quiet, "first");
     // Activity is told apart by its time, which has milliseconds.
-    std::thread::sleep(std::time::Duration::from_millis(5));
+    thread::sleep(Duration::from_millis(5));
     bob.say(&busy, "one");
     bob.say(&busy, "two");
     let inbox = alice.get("/chats").expect(200);
@@ -111,6 +112,8 @@ fn the_inbox_is_paged_and_waits_for_no_heartbeat() {
     let made: Vec<String> = (0..CHATS)
         .map(|n| alice.create_chat(&n.to_string(), &[]))
         .collect();
+    // Activity is told apart by its time, which has milliseconds.
+    thread::sleep(Duration::from_millis(5));
     alice.say(&made[7], "the latest");
     let began = Instant::now();
     let all = alice.get("/chats?limit=1000");
