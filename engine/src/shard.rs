@@ -139,9 +139,9 @@ impl Shard {
             parts.take_local(cx);
             parts.home.go_on(parts.connections, cx);
             parts.take_local(cx);
-            cx.effects.another_round |= parts.home.has_more() || parts.connections.has_due();
             parts.owner.go_on_with_chats(cx);
             parts.take_local(cx);
+            cx.effects.another_round |= parts.home.has_more() || parts.connections.has_due();
             parts.owner.flush(cx);
             parts.connections.close_slowest(cx);
         });
@@ -275,7 +275,10 @@ impl Parts<'_> {
                 self.connections.forget_callers();
             }
             Input::Tick => self.tick(cx),
-            Input::Drain => cx.readiness.drain(),
+            Input::Drain => {
+                cx.readiness.drain();
+                self.connections.drain(cx);
+            }
             Input::Retire { conn, unread } => self.connections.retire(conn, unread, cx),
             Input::MeshFull(_) | Input::DiskFull(_) | Input::Resumed | Input::Routed { .. } => {
                 cx.bug("an input came to the parts that is for the shard");

@@ -81,7 +81,9 @@ fn start_with(
                 Ok::<(), Infallible>(())
             })
         })
-        .collect::<io::Result<_>>()?;
+        .collect::<io::Result<_>>()
+        // Those that were started lose their rings now.
+        .inspect_err(|_| shutdown.begin())?;
     Ok((lanes, ports))
 }
 

@@ -318,6 +318,14 @@ impl Connections {
         });
     }
 
+    /// The process stops. Each connection is told to [`Self::retire`] when all that had come was counted.
+    pub(crate) fn drain(&mut self, cx: &mut Context<'_>) {
+        let ids: Vec<ConnId> = self.all().map(|connection| connection.link.id()).collect();
+        for id in ids {
+            self.with_websocket(id, cx, |_, ws, cx| ws.drain(cx));
+        }
+    }
+
     /// The process stops: closes a connection once it is answered what had come, of which so many bytes are still to be
     /// received.
     pub(crate) fn retire(&mut self, id: ConnId, unread: usize, cx: &mut Context<'_>) {

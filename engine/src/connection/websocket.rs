@@ -25,6 +25,8 @@ const PING_AFTER_MICROS: u64 = 25 * MICROS_PER_SECOND;
 const PONG_MICROS_MAX: u64 = 10 * MICROS_PER_SECOND;
 /// Seconds in which all chats of its user must be read. A user of many chats may need some.
 const WELCOME_SECONDS_MAX: u64 = 30;
+/// The same while the process stops, which must not wait for a slow store.
+const LAST_WELCOME_SECONDS_MAX: u64 = 5;
 /// Microseconds that a message may take to arrive, once it has begun.
 const MESSAGE_MICROS_MAX: u64 = 10 * MICROS_PER_SECOND;
 /// Seconds in which a message that has begun to arrive may come to its end while the process stops.
@@ -106,11 +108,15 @@ impl Sends {
 
 impl Ws {
     pub(super) fn new(socket: HandedOff, cx: &Context<'_>) -> Self {
+        let welcome_seconds = match cx.readiness.is_draining() {
+            false => WELCOME_SECONDS_MAX,
+            true => LAST_WELCOME_SECONDS_MAX,
+        };
         Self {
             user_id: socket.user_id,
             session: socket.session,
             batches: socket.batch_protocol,
-            welcome_due_micros: Some(cx.micros_in(WELCOME_SECONDS_MAX)),
+            welcome_due_micros: Some(cx.micros_in(welcome_seconds)),
             input_held: Holding::of(cx.held, socket.unread.capacity()),
             unread: socket.unread,
             socket: WebSocket::new(),
@@ -187,6 +193,12 @@ impl Ws {
             self.received(link, &unread, cx);
         }
         link.resume_if(self.wants_input(), cx);
+    }
+
+    /// The process stops: who is not welcome yet has less time to become so.
+    pub(super) fn drain(&mut self, cx: &Context<'_>) {
+        let last = cx.micros_in(LAST_WELCOME_SECONDS_MAX);
+        self.welcome_due_micros = self.welcome_due_micros.map(|due| due.min(last));
     }
 
     /// Bytes came in.

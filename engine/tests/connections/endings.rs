@@ -199,6 +199,25 @@ fn a_drain_leaves_a_moment_to_what_is_on_its_way() {
 }
 
 #[test]
+fn a_drain_answers_a_client_that_is_slow_to_take_the_answers() {
+    const REQUESTS: usize = 100;
+    let mut host = Host::in_trust();
+    let conn = host.accept();
+    let requests = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(REQUESTS);
+    host.step(Input::Drain);
+    host.retire(conn, requests.len());
+    host.send(conn, &requests);
+    host.pass(Duration::from_secs(5));
+    let mut replies = Vec::new();
+    while !host.is_closed(conn) {
+        replies.extend(host.read_all(conn));
+    }
+    replies.extend(host.read_all(conn));
+    let replies = String::from_utf8_lossy(&replies);
+    assert_eq!(replies.matches("HTTP/1.1 200").count(), REQUESTS);
+}
+
+#[test]
 fn who_logged_out_on_the_way_home_is_closed_there() {
     let mut host = Host::in_trust();
     let session = |n| Session {

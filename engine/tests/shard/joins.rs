@@ -1,5 +1,6 @@
 //! A user connects, or lists their chats, while a membership is on its way into the store.
 
+use rookery_engine::input::Input;
 use rookery_engine::mesh::{
     Activity, Asker, ChatCommand, ChatSummary, Command, EventBatch, Outcome, ShardMessage,
     Subscription, SubscriptionAnswer, Waiting,
@@ -7,7 +8,7 @@ use rookery_engine::mesh::{
 use rookery_engine::port::{Found, Read};
 use rookery_schema::{ChatId, Seq, Timestamp, UserId};
 
-use crate::stage::{Stage, THERE};
+use crate::stage::{SECOND, Stage, THERE};
 
 fn joined(stage: &mut Stage, chat_id: ChatId, user: UserId) {
     stage.told_joined(chat_id, user, false);
@@ -58,6 +59,20 @@ fn assert_listens(stage: &mut Stage, conn: rookery_engine::ids::ConnId, chat_id:
         heard.contains("ready") && heard.contains("first"),
         "{heard}"
     );
+}
+
+#[test]
+fn a_drain_waits_not_long_for_chats_that_the_store_does_not_read() {
+    let mut stage = Stage::new();
+    let ann = stage.user();
+    let before = stage.connect(ann);
+    stage.step(Input::Drain);
+    let amid = stage.connect(ann);
+    stage.tick_after(6 * SECOND);
+    for conn in [before, amid] {
+        let heard = stage.heard(conn);
+        assert!(heard.contains("could not be read"), "{heard}");
+    }
 }
 
 #[test]

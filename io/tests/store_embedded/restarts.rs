@@ -145,11 +145,13 @@ fn damage_in_front_of_what_was_written_later_is_no_torn_end() {
 /// As a full disk, a bound of file sizes or a kill leave it.
 #[test]
 fn a_store_whose_making_was_cut_short_is_made_anew() {
-    let steps: [&dyn Fn(&Path); 4] = [
+    let steps: [&dyn Fn(&Path); 6] = [
         &|store| fs::write(store.join("lock"), "").unwrap(),
         &|store| fs::create_dir(store.join("keyspaces")).unwrap(),
         &|store| fs::write(store.join("0.jnl"), "").unwrap(),
         &|store| fs::write(store.join("0.jnl"), [0; 4096]).unwrap(),
+        &|store| fs::write(store.join("version"), "").unwrap(),
+        &|store| fs::write(store.join("version"), "FJL").unwrap(),
     ];
     for done in 0..=steps.len() {
         let root = tempfile::tempdir().unwrap();

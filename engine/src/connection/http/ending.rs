@@ -19,12 +19,17 @@ impl Http {
     pub(in crate::connection) fn due_micros(&self, link: &Link, cx: &Context<'_>) -> u64 {
         let due = match self.request_began_micros {
             Some(began) => began + REQUEST_MICROS_MAX,
-            None if self.replies.is_empty() => self.idle_until_micros(link),
+            None if self.is_idle() => self.idle_until_micros(link),
             None => cx.now.micros + IDLE_MICROS_MAX,
         };
         let stuck = link.stuck_micros(cx);
         let others = self.replies.due_micros().into_iter().chain(stuck);
         others.fold(due, u64::min)
+    }
+
+    /// Whether all that came was answered, and nothing waits for its client to take an answer.
+    fn is_idle(&self) -> bool {
+        self.replies.is_empty() && !self.halted
     }
 
     /// When it has been idle for too long, in microseconds, unless its client sends or takes something before.
@@ -50,7 +55,7 @@ impl Http {
 
     /// Ends the connection if its client sends no more and has been answered.
     pub(super) fn end_if_answered(&self, link: &mut Link, cx: &mut Context<'_>) {
-        let answered = self.replies.is_empty() && self.held.is_none() && !self.halted;
+        let answered = self.is_idle() && self.held.is_none();
         if self.is_finished && answered {
             link.end(cx);
         }
@@ -78,7 +83,7 @@ impl Http {
         let began = self.request_began_micros;
         if began.is_some_and(|began| began + REQUEST_MICROS_MAX <= now) {
             self.refuse_and_close(link, &Refusal::REQUEST_TIMEOUT, cx);
-        } else if self.replies.is_empty() && self.idle_until_micros(link) <= now {
+        } else if self.is_idle() && self.idle_until_micros(link) <= now {
             link.end(cx);
         }
     }

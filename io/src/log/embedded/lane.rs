@@ -3,6 +3,8 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
 
 use rookery_engine::port::{Log, LogEvent, LogRequest};
 use rookery_schema::PartitionId;
@@ -20,6 +22,8 @@ use crate::vital::Shutdown;
 const REQUESTS_MAX: usize = 256;
 /// Events that may wait for the shard.
 const EVENTS_MAX: usize = 1024;
+/// How long replays wait for a descriptor at a stretch.
+const DESCRIPTOR_WAIT: Duration = Duration::from_millis(10);
 
 /// Opens a shard's partitions and starts the lane that serves them.
 ///
@@ -66,8 +70,12 @@ impl LogLane {
         let mut events = first_events;
         let mut requests = Vec::new();
         loop {
+            let mut reads_on = true;
             for partition in self.partitions.iter_mut().filter(|it| it.wants_replay()) {
-                partition.replay(&mut events)?;
+                reads_on &= partition.replay(&mut events)?;
+            }
+            if !reads_on && events.is_empty() {
+                thread::sleep(DESCRIPTOR_WAIT);
             }
             // A shard that is gone needs no events: its ring is closed as well then.
             let _ = self.events.send_all(events.drain(..));

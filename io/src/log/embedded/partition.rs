@@ -2,8 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rookery_engine::port::{AppendFault, LogEvent, Opened};
 use rookery_schema::batch::RecordBatch;
@@ -28,8 +27,6 @@ use crate::throttle::Throttle;
 pub(crate) const PARTITION_DESCRIPTORS: u64 = 6;
 /// Bytes of records that are delivered in one go when they are read back.
 const REPLAY_BYTES: usize = 1 << 20;
-/// How long a replay waits for a descriptor at a stretch.
-const DESCRIPTOR_WAIT: Duration = Duration::from_millis(10);
 
 /// See the module.
 pub(super) struct Partition {
@@ -261,11 +258,11 @@ impl Partition {
         self.replay.is_some() && !self.paused
     }
 
-    /// Reads some records back.
-    pub(super) fn replay(&mut self, events: &mut Vec<LogEvent>) -> Result<(), LogError> {
+    /// Reads some records back; false where there is no descriptor for that now.
+    pub(super) fn replay(&mut self, events: &mut Vec<LogEvent>) -> Result<bool, LogError> {
         let partition = self.id;
         let Some(replay) = &mut self.replay else {
-            return Ok(());
+            return Ok(true);
         };
         let mut bytes = 0;
         while bytes < REPLAY_BYTES {
@@ -274,8 +271,7 @@ impl Partition {
                 Ok(None) => break,
                 Err(LogError::Io { source, .. }) if descriptors::are_missing(&source) => {
                     self.warn(&source, "the log can't be read on for now");
-                    thread::sleep(DESCRIPTOR_WAIT);
-                    return Ok(());
+                    return Ok(false);
                 }
                 Err(error) => return Err(error),
             };
@@ -293,6 +289,6 @@ impl Partition {
         if replay.cursor.next >= self.segments.end() {
             self.replay = None;
         }
-        Ok(())
+        Ok(true)
     }
 }

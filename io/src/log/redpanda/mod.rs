@@ -29,7 +29,8 @@ pub use lane::open_lane;
 pub use settings::Settings;
 pub(crate) use topics::look;
 
-/// Descriptors of a shard's producer and consumer: of each, a connection to every broker, and what wakes its thread.
+/// Descriptors of a shard's producer and consumer: of each, a connection to every broker, and two that wake its thread.
+/// It is enough for nine brokers; for more, raise the limit of open files, so that clients need not have all the rest.
 pub(crate) const SHARD_DESCRIPTORS: u64 = 64;
 
 /// Batches of one partition that a lane holds: while one is on its way to the broker's disk, the next

@@ -22,6 +22,8 @@ use crate::embedded::{create_private_dir, sync_dir};
 
 /// What a database has, besides its journals, once it has keyspaces.
 const VITAL_FILES: [&str; 2] = ["version", "lock"];
+/// Bytes of the first of them.
+const VERSION_BYTES: u64 = 4;
 const KEYSPACES_DIR: &str = "keyspaces";
 /// Above every memtable's size: rotation is done here.
 const NEVER_BYTES: u64 = 1 << 60;
@@ -188,11 +190,12 @@ impl Db {
 }
 
 /// Removes what is left of a database whose making was cut short, by a full disk or the end of the process: until its
-/// version is there, which comes last, it has no keyspace and nothing in its journal.
+/// version is there in full, which comes last, it has no keyspace and nothing in its journal.
 fn remove_unmade(dir: &Path) -> io::Result<()> {
     let [version, lock] = VITAL_FILES.map(|name| dir.join(name));
     let keyspaces = dir.join(KEYSPACES_DIR);
-    if version.exists() || !keyspaces.exists() || fs::read_dir(&keyspaces)?.next().is_some() {
+    let is_made = fs::metadata(&version).is_ok_and(|file| file.len() >= VERSION_BYTES);
+    if is_made || !keyspaces.exists() || fs::read_dir(&keyspaces)?.next().is_some() {
         return Ok(());
     }
     let journals = journal::journals(dir)?;
@@ -201,7 +204,8 @@ fn remove_unmade(dir: &Path) -> io::Result<()> {
             return Ok(());
         }
     }
-    for file in journals.iter().chain([&lock]).filter(|file| file.exists()) {
+    let left = journals.iter().chain([&lock, &version]);
+    for file in left.filter(|file| file.exists()) {
         fs::remove_file(file)?;
     }
     fs::remove_dir(&keyspaces)

@@ -29,5 +29,7 @@ pub use lane::spawn_lane;
 pub use settings::Settings;
 pub use store::{Answer, ScyllaStore, migrate, probe};
 
-/// Descriptors of a shard's session: a connection to every shard of every node, and its runtime's own.
+/// Descriptors of a shard's session, twice while it is renewed: a connection to every shard of every node, and its
+/// runtime's own. It is enough for 24 of them, three nodes of eight shards; for more, raise the limit of open files, so
+/// that clients need not have all the rest.
 pub(crate) const SHARD_DESCRIPTORS: u64 = 64;
