@@ -209,10 +209,11 @@ fn a_drain_answers_a_client_that_is_slow_to_take_the_answers() {
     host.send(conn, &requests);
     host.pass(Duration::from_secs(5));
     let mut replies = Vec::new();
-    while !host.is_closed(conn) {
+    for _ in 0..REQUESTS {
+        host.wants_input(conn);
         replies.extend(host.read_all(conn));
     }
-    replies.extend(host.read_all(conn));
+    assert!(host.is_closed(conn));
     let replies = String::from_utf8_lossy(&replies);
     assert_eq!(replies.matches("HTTP/1.1 200").count(), REQUESTS);
 }

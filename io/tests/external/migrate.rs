@@ -47,6 +47,6 @@ fn it_makes_topics_and_tables_and_refuses_another_number_of_partitions() {
     assert!(!text.contains("was upgraded"), "{text}");
 
     let (code, text) = migrate(&log, &flags, 7);
-    assert_eq!(code, Some(1), "{text}");
+    assert_eq!(code, Some(64), "{text}");
     assert!(text.contains("has 6 partitions"), "{text}");
 }
