@@ -63,11 +63,6 @@ impl Holding {
         &self.held
     }
 
-    /// Bytes that it adds.
-    pub(crate) const fn bytes(&self) -> usize {
-        self.bytes
-    }
-
     /// From now on it adds so many bytes.
     pub(crate) fn set(&mut self, bytes: usize) {
         if bytes != self.bytes {

@@ -44,8 +44,10 @@ pub(crate) struct Ws {
     welcome_due_micros: Option<u64>,
     unread: BytesMut,
     socket: WebSocket,
-    /// When the message that is arriving began, in microseconds.
+    /// When the message that is arriving began, or last could not be read, in microseconds.
     message_began_micros: Option<u64>,
+    /// Since when it holds what can't be used yet, in microseconds.
+    holds_since_micros: Option<u64>,
     /// What all that can't be used yet adds to what is held for all connections.
     input_held: Holding,
     sends: Sends,
@@ -118,6 +120,7 @@ impl Ws {
             batches: socket.batch_protocol,
             welcome_due_micros: Some(cx.micros_in(welcome_seconds)),
             input_held: Holding::of(cx.held, socket.unread.capacity()),
+            holds_since_micros: (socket.unread.capacity() > 0).then_some(cx.now.micros),
             unread: socket.unread,
             socket: WebSocket::new(),
             message_began_micros: None,
@@ -170,10 +173,8 @@ impl Ws {
     }
 
     /// Since when it holds what can't be used yet, in microseconds.
-    pub(super) fn holds_since_micros(&self) -> Option<u64> {
-        // What came before it was welcome came before it was heard here.
-        let since = self.message_began_micros.unwrap_or(self.heard_micros);
-        (self.input_held.bytes() > 0).then_some(since)
+    pub(super) const fn holds_since_micros(&self) -> Option<u64> {
+        self.holds_since_micros
     }
 
     pub(super) fn wants_input(&self) -> bool {
@@ -189,7 +190,9 @@ impl Ws {
         self.send_text(link, ready.as_bytes(), cx);
         let unread = std::mem::take(&mut self.unread);
         self.input_held.set(0);
-        if !unread.is_empty() && !link.is_closing() {
+        if unread.is_empty() {
+            self.holds_since_micros = None;
+        } else if !link.is_closing() {
             self.received(link, &unread, cx);
         }
         link.resume_if(self.wants_input(), cx);
@@ -221,6 +224,7 @@ impl Ws {
         if is_complete {
             // What is left is another message.
             self.message_began_micros = None;
+            self.holds_since_micros = None;
         }
         self.note_message(cx);
         self.close_if_slow(link, cx);
@@ -238,9 +242,12 @@ impl Ws {
 
     /// Notes what has come of a message whose end has not: since when, for its deadline, and how much it is.
     fn note_message(&mut self, cx: &Context<'_>) {
-        self.input_held.set(self.socket.heap_bytes());
-        let began = self.message_began_micros.unwrap_or(cx.now.micros);
+        let (now, held) = (cx.now.micros, self.socket.heap_bytes());
+        self.input_held.set(held);
+        let began = self.message_began_micros.unwrap_or(now);
         self.message_began_micros = self.socket.in_message().then_some(began);
+        let since = self.holds_since_micros.unwrap_or(now);
+        self.holds_since_micros = (held > 0).then_some(since);
     }
 
     /// A send was answered.
@@ -342,6 +349,7 @@ impl Ws {
         self.socket.discard();
         self.unread = BytesMut::new();
         self.message_began_micros = None;
+        self.holds_since_micros = None;
         self.input_held.set(0);
     }
 

@@ -280,6 +280,38 @@ fn messages_that_come_in_part_count_and_give_way_too() {
 }
 
 #[test]
+fn who_can_t_be_read_holds_what_has_come_for_as_long_as_anybody() {
+    const SENDS_IN_FLIGHT_MAX: usize = 1024;
+    const OTHERS: usize = 400;
+    let mut host = Host::in_trust();
+    let part = unfinished_message();
+    let send = format!(
+        r#"{{"type":"send","chat_id":"{}","content":"x"}}"#,
+        host.chat
+    );
+    let (oldest, conns) = (host.listen(), [(); OTHERS].map(|()| host.listen()));
+    let sends = text_frame(&send).repeat(SENDS_IN_FLIGHT_MAX);
+    host.send(oldest, &[sends, part.clone()].concat());
+    assert!(!host.wants_input(oldest));
+    host.asked.clear();
+    host.pass(Duration::from_secs(5));
+    conns.iter().for_each(|conn| host.send(*conn, &part));
+    // Its sends are overdue, and it is read again.
+    host.pass(Duration::from_secs(6));
+    host.read_all(oldest);
+    assert!(host.wants_input(oldest));
+    let mut closed = 0;
+    while closed == 0 {
+        ask(&mut host, 1);
+        let (asker, _) = host.asked.pop_front().unwrap();
+        show(&mut host, asker, PAGE_BYTES_MAX);
+        closed = conns.iter().filter(|conn| host.is_closed(**conn)).count();
+    }
+    assert!(closed < OTHERS, "there is room without them");
+    assert!(host.is_closed(oldest));
+}
+
+#[test]
 fn what_came_of_a_message_counts_until_it_is_whole_or_its_client_is_gone() {
     const END: &[u8] = &[0x80, 0x80, 0, 0, 0, 0];
     let mut host = Host::in_trust();
