@@ -7,7 +7,8 @@ use rookery_schema::UserId;
 
 use crate::mesh::Subscription;
 
-/// Chats of one user whose owners are told before it is the next user's turn.
+/// Chats of one user whose owners are told before it is the next user's turn; and subscriptions that are sent again
+/// before it is a user's.
 pub(super) const CHATS_PER_TURN_MAX: usize = 64;
 
 /// See the module.
@@ -18,6 +19,8 @@ pub(super) struct Turns {
     pub(super) unserved: Vec<Subscription>,
     /// Those that are sent again now.
     again: VecDeque<Subscription>,
+    /// How many were since a user's turn.
+    sent_again: usize,
 }
 
 /// What is done next.
@@ -34,9 +37,16 @@ impl Turns {
         self.users.push_back(user_id);
     }
 
+    /// What nobody serves comes back with each tick, and keeps no user from their turn.
     pub(super) fn next(&mut self) -> Option<Turn> {
-        let again = self.again.pop_front().map(Turn::Again);
-        again.or_else(|| self.users.pop_front().map(Turn::User))
+        if (self.sent_again < CHATS_PER_TURN_MAX || self.users.is_empty())
+            && let Some(wanted) = self.again.pop_front()
+        {
+            self.sent_again += 1;
+            return Some(Turn::Again(wanted));
+        }
+        self.sent_again = 0;
+        self.users.pop_front().map(Turn::User)
     }
 
     /// Whether there is something to do for the next round.

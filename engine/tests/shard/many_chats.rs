@@ -308,6 +308,29 @@ fn subscriptions_that_nobody_served_are_sent_again_in_groups() {
 }
 
 #[test]
+fn what_nobody_serves_keeps_nobody_from_their_turn() {
+    const CHATS_PER_TURN_MAX: usize = 64;
+    let mut stage = slow();
+    let chats = foreign_chats(&mut stage, 200);
+    stage.reroute(chats[0], Route::Nobody);
+    let stuck = stage.user();
+    stage.connect(stuck);
+    stage.answer_read(Ok(Found::Chats(chats)));
+    let user = stage.user();
+    let served = stage.create(&[user]);
+    stage.one_round(Input::Tick);
+    let conn = stage.connect_in_one_round(user);
+    stage.answer_read_in_one_round(Ok(Found::Chats(vec![served])));
+    // Two are sent again in each round.
+    let mut rounds = 0;
+    while !stage.heard(conn).contains("ready") {
+        stage.one_round(Input::Tick);
+        rounds += 1;
+        assert!(rounds <= CHATS_PER_TURN_MAX / 2 + 1, "they wait on");
+    }
+}
+
+#[test]
 fn a_room_that_is_being_left_is_empty_once_its_chat_has_moved() {
     let mut stage = slow();
     let chats = foreign_chats(&mut stage, 1000);
