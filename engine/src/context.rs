@@ -114,10 +114,14 @@ impl Context<'_> {
         }
     }
 
-    /// Sends a command to the shard that serves it. Where none does, the answer is [`Outcome::Elsewhere`].
+    /// Sends a command to the shard that serves it. Where none does, the answer is [`Outcome::Elsewhere`], unless
+    /// something was done already.
     pub(crate) fn ask(&mut self, asker: Asker, command: Command) {
         match command.to(self.routing) {
             Route::Here(shard) => self.send(shard, ShardMessage::Ask { asker, command }),
+            Route::Nobody if command.ends_what_was_begun() => {
+                self.refuse(asker, Problem::OUTCOME_UNKNOWN);
+            }
             Route::Nobody => self.answer(asker, Outcome::Elsewhere),
         }
     }

@@ -49,8 +49,13 @@ impl<T> Unanswered<T> {
 
     /// Adds what waits, and returns its number.
     pub(crate) fn add(&mut self, what: T) -> u64 {
+        self.add_with(|_| what)
+    }
+
+    /// The same for what knows its number.
+    pub(crate) fn add_with(&mut self, what: impl FnOnce(u64) -> T) -> u64 {
         self.last += 1;
-        self.waiting.insert(self.last, what);
+        self.waiting.insert(self.last, what(self.last));
         self.last
     }
 
@@ -61,11 +66,6 @@ impl<T> Unanswered<T> {
 
     pub(crate) fn get_mut(&mut self, number: u64) -> Option<&mut T> {
         self.waiting.get_mut(&number)
-    }
-
-    /// Whether something waits for an answer of this number.
-    pub(crate) fn contains(&self, number: u64) -> bool {
-        self.waiting.contains_key(&number)
     }
 
     /// Takes everything that meets a condition.

@@ -141,7 +141,8 @@ impl Shard {
             parts.take_local(cx);
             parts.owner.go_on_with_chats(cx);
             parts.take_local(cx);
-            cx.effects.another_round |= parts.home.has_more() || parts.connections.has_due();
+            let has_more = parts.home.has_more(cx) || parts.connections.has_due();
+            cx.effects.another_round |= has_more;
             parts.owner.flush(cx);
             parts.connections.close_slowest(cx);
         });

@@ -12,14 +12,14 @@ use crate::context::Context;
 use crate::fair_queue::FairQueue;
 use crate::home::counts::Counts;
 use crate::home::joining::Joining;
-use crate::map::{Map, Set, Unanswered};
+use crate::map::{Map, Set};
 use crate::mesh::admission::CANDIDATES_MAX;
 use crate::mesh::command::deadlines::READ_SECONDS_MAX;
 use crate::mesh::problem::Problem;
-use crate::mesh::{Candidates, NotAdmitted, ShardMessage};
+use crate::mesh::{AdmissionId, Candidates, NotAdmitted, ShardMessage};
 
-/// Users who are looked into at a time.
-const USERS_AT_ONCE_MAX: usize = 256;
+/// Users who are looked into at a time, and with whom a round begins.
+pub(super) const USERS_AT_ONCE_MAX: usize = 256;
 /// Users whose chats are read at a time: 12,000 keys each within the default limits, and all other reads of the shard
 /// come between them.
 const READS_AT_ONCE_MAX: usize = 8;
@@ -32,10 +32,11 @@ const JOINING_SECONDS_MAX: u32 = 60;
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Admissions {
-    /// For the networks from where users are added, in turn. Partitions bound how much waits.
-    waiting: FairQueue<Question>,
-    asked: Unanswered<Question>,
-    /// Users of those.
+    /// Partitions bound how many there are.
+    questions: Map<AdmissionId, Question>,
+    /// Those whose turn has not come, for the networks from where users are added, in turn; some may have been given up.
+    waiting: FairQueue<AdmissionId>,
+    /// Users of those whose turn has come.
     users: usize,
     /// Users whose chats are being read, or will be.
     reading: Map<UserId, Reading>,
@@ -48,6 +49,8 @@ pub(super) struct Admissions {
 #[derive(Debug)]
 struct Question {
     candidates: Candidates,
+    /// Its turn has come.
+    has_begun: bool,
     /// How many of them have chats that are still to be read.
     unread: usize,
     refusal: Option<NotAdmitted>,
@@ -60,38 +63,55 @@ struct Question {
 struct Reading {
     /// Chats that the store was told of since it was asked.
     joined: Vec<ChatId>,
-    /// The questions that wait for it.
-    questions: Vec<u64>,
+    /// The questions that wait for it; some may have been given up.
+    questions: Vec<AdmissionId>,
 }
 
 impl Admissions {
     /// Takes an owner's question.
     pub(super) fn add(&mut self, candidates: Candidates, cx: &Context<'_>) {
-        let network = candidates.network;
+        let (id, network) = (candidates.id, candidates.network);
         let question = Question {
             candidates,
+            has_begun: false,
             unread: 0,
             refusal: None,
             due_micros: cx.micros_in(READ_SECONDS_MAX),
         };
-        self.waiting.push(network, question, usize::MAX);
+        self.questions.insert(id, question);
+        self.waiting.push(network, id, usize::MAX);
     }
 
-    /// Begins with the question whose turn it is, where there is room: its number and its users.
-    pub(super) fn begin(&mut self) -> Option<(u64, Box<[UserId]>)> {
-        let users = self.waiting.peek()?.candidates.user_ids.len();
-        if self.users + users > USERS_AT_ONCE_MAX {
-            return None;
+    /// Begins with the question whose turn it is, where there is room; gives its users.
+    pub(super) fn begin(&mut self) -> Option<(AdmissionId, Box<[UserId]>)> {
+        while self.can_begin() {
+            let id = self.waiting.pop()?;
+            if let Some(question) = self.questions.get_mut(&id) {
+                let user_ids = question.candidates.user_ids.as_slice();
+                question.has_begun = true;
+                self.users += user_ids.len();
+                return Some((id, user_ids.into()));
+            }
         }
-        let question = self.waiting.pop()?;
-        self.users += users;
-        let user_ids = question.candidates.user_ids.as_slice().into();
-        Some((self.asked.add(question), user_ids))
+        None
     }
 
-    /// Whether a question waits, or users whose chats are to be read.
-    pub(super) fn has_more(&self) -> bool {
-        !self.waiting.is_empty() || !self.unread.is_empty()
+    /// Whether a question waits for which there is room.
+    pub(super) fn can_begin(&self) -> bool {
+        let users = |id| {
+            let question = self.questions.get(id);
+            question.map_or(0, |it| it.candidates.user_ids.len())
+        };
+        let next = self.waiting.peek();
+        next.is_some_and(|id| self.users + users(id) <= USERS_AT_ONCE_MAX)
+    }
+
+    fn take(&mut self, id: AdmissionId) -> Option<Question> {
+        let question = self.questions.remove(&id)?;
+        if question.has_begun {
+            self.users -= question.candidates.user_ids.len();
+        }
+        Some(question)
     }
 
     /// Takes a user whose chats are to be read now.
@@ -103,9 +123,9 @@ impl Admissions {
     }
 
     /// Refuses those of a question's users who are none of these. Without any, the store could not be read.
-    pub(super) fn refuse_unknown(&mut self, number: u64, known: Option<&Set<UserId>>) {
+    pub(super) fn refuse_unknown(&mut self, id: AdmissionId, known: Option<&Set<UserId>>) {
         // It may have been given up.
-        let Some(question) = self.asked.get_mut(number) else {
+        let Some(question) = self.questions.get_mut(&id) else {
             return;
         };
         match known {
@@ -123,8 +143,8 @@ impl Admissions {
 
     /// Judges those of a question's users who have a limit, unless it was refused. It waits for the chats of those of whom
     /// it is not known how many they are in.
-    pub(super) fn judge_or_wait(&mut self, number: u64, cx: &Context<'_>) {
-        let question = self.asked.get_mut(number);
+    pub(super) fn judge_or_wait(&mut self, id: AdmissionId, cx: &Context<'_>) {
+        let question = self.questions.get_mut(&id);
         let Some(question) = question.filter(|it| it.refusal.is_none()) else {
             return;
         };
@@ -143,26 +163,26 @@ impl Admissions {
                 self.unread.push_back(user_id);
                 Reading::default()
             });
-            reading.questions.push(number);
+            reading.questions.push(id);
         }
         for user_id in known {
-            self.judge(number, user_id, cx);
+            self.judge(id, user_id, cx);
         }
     }
 
     /// Admits a user of whom it is known how many chats they are in, or refuses them.
-    fn judge(&mut self, number: u64, user_id: UserId, cx: &Context<'_>) {
+    fn judge(&mut self, id: AdmissionId, user_id: UserId, cx: &Context<'_>) {
         // It may have been given up.
-        let Some(question) = self.asked.get_mut(number) else {
+        let Some(question) = self.questions.get_mut(&id) else {
             return;
         };
         let chat_id = question.candidates.chat_id;
-        let is_counted = self.joining.of(user_id).any(|it| it == chat_id);
+        let is_counted = self.joining.contains(user_id, chat_id);
         if !is_counted && let Err(limit) = self.counts.add(user_id, chat_id, cx.config) {
             return question.refuse(Problem::over(limit, JOINING_SECONDS_MAX), user_id);
         }
         let until_micros = cx.micros_in(JOINING_SECONDS_MAX.into());
-        self.joining.begin(user_id, chat_id, until_micros);
+        self.joining.begin(user_id, chat_id, id, until_micros);
     }
 
     /// A user's chats were read (`None`: could not be), and these that the store does not know yet come with them.
@@ -180,49 +200,36 @@ impl Admissions {
         if let Some(mut chats) = chats {
             chats.extend_from_slice(unstored);
             chats.extend(joined);
-            chats.extend(self.joining.of(user_id));
             chats.sort_unstable();
             chats.dedup();
+            chats.extend(self.joining.count_besides(user_id, &chats));
             self.counts.set(user_id, &chats, cx.now.micros);
         }
-        for number in questions {
-            if let Some(question) = self.asked.get_mut(number) {
+        for id in questions {
+            if let Some(question) = self.questions.get_mut(&id) {
                 question.unread -= 1;
                 if !is_known {
                     question.refusal = Some(Problem::STORE_UNAVAILABLE.into());
                 }
             }
             if is_known {
-                self.judge(number, user_id, cx);
+                self.judge(id, user_id, cx);
             }
-            self.answer_if_judged(number, cx);
+            self.answer_if_judged(id, cx);
         }
     }
 
     /// Answers a question once nothing is to be read for it any more.
-    pub(super) fn answer_if_judged(&mut self, number: u64, cx: &mut Context<'_>) {
-        let question = self.asked.get_mut(number);
-        if question.is_none_or(|it| it.unread > 0) {
+    pub(super) fn answer_if_judged(&mut self, id: AdmissionId, cx: &mut Context<'_>) {
+        if self.questions.get(&id).is_none_or(|it| it.unread > 0) {
             return;
         }
-        let Some(question) = self.asked.take(number) else {
+        let Some(question) = self.take(id) else {
             return;
         };
-        let Candidates {
-            from,
-            partition,
-            number,
-            user_ids,
-            ..
-        } = question.candidates;
-        self.users -= user_ids.len();
         // Of those that may join, their owner tells whether they do.
-        let message = ShardMessage::Admitted {
-            partition,
-            number,
-            outcome: question.refusal.map_or(Ok(()), Err),
-        };
-        cx.send(from, message);
+        let outcome = question.refusal.map_or(Ok(()), Err);
+        cx.send(id.shard, ShardMessage::Admitted { id, outcome });
     }
 
     /// Users have joined a chat.
@@ -232,10 +239,12 @@ impl Admissions {
             .for_each(|it| self.joining.joined(*it, chat_id));
     }
 
-    /// Users whom a request was to add to a chat do not join by it.
-    pub(super) fn not_joining(&mut self, chat_id: ChatId, users: &[UserId]) {
+    /// Users about whom a request asked do not join a chat by it: some may have been admitted, and others are not to be
+    /// any more.
+    pub(super) fn not_joining(&mut self, id: AdmissionId, chat_id: ChatId, users: &[UserId]) {
+        self.take(id);
         for &user_id in users {
-            if self.joining.failed(user_id, chat_id) {
+            if self.joining.failed(user_id, chat_id, id) {
                 self.counts.take_back(user_id, chat_id);
             }
         }
@@ -251,11 +260,14 @@ impl Admissions {
     /// Drops what nobody waits for any more.
     pub(super) fn tick(&mut self, cx: &Context<'_>) {
         let now = cx.now.micros;
-        self.waiting.retain(|it| it.due_micros > now);
-        for question in self.asked.take_if(|it| it.due_micros <= now) {
-            self.users -= question.candidates.user_ids.len();
+        let all = self.questions.iter();
+        let overdue = all.filter(|(_, it)| it.due_micros <= now);
+        let overdue: Vec<AdmissionId> = overdue.map(|(id, _)| *id).collect();
+        for id in overdue {
+            self.take(id);
         }
-        let is_asked = |number: &u64| self.asked.contains(*number);
+        let is_asked = |id: &AdmissionId| self.questions.contains_key(id);
+        self.waiting.retain(is_asked);
         self.unread.retain(|user_id| {
             let reading = self.reading.get(user_id);
             let is_wanted = reading.is_some_and(|it| it.questions.iter().any(is_asked));

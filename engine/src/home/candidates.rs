@@ -6,9 +6,10 @@ use rookery_schema::{ChatId, UserId};
 use crate::config::AuthMode;
 use crate::context::Context;
 use crate::edge::port::Read;
+use crate::home::admissions::USERS_AT_ONCE_MAX;
 use crate::home::{Home, HomeRead};
 use crate::map::Set;
-use crate::mesh::Candidates;
+use crate::mesh::{AdmissionId, Candidates};
 
 impl Home {
     /// An owner wants to know whether users may become members.
@@ -16,18 +17,21 @@ impl Home {
         self.admissions.add(candidates, cx);
     }
 
-    /// Users who were admitted do not become members.
-    pub(crate) fn not_joining(&mut self, chat_id: ChatId, users: &[UserId]) {
-        self.admissions.not_joining(chat_id, users);
+    /// Users about whom a request asked do not become members by it.
+    pub(crate) fn not_joining(&mut self, id: AdmissionId, chat_id: ChatId, users: &[UserId]) {
+        self.admissions.not_joining(id, chat_id, users);
     }
 
-    /// Looks into questions about users, as many as may be at a time. Before all shards have replayed their logs, it is
-    /// not known of all memberships.
+    /// Looks into questions about users, as many as may be at a time and in a round.
     pub(crate) fn go_on_with_admissions(&mut self, cx: &mut Context<'_>) {
-        if !self.admissions.has_more() || !cx.readiness.serves() {
+        if !knows_memberships(cx) {
             return;
         }
-        while let Some((question, user_ids)) = self.admissions.begin() {
+        let mut left = USERS_AT_ONCE_MAX;
+        while left > 0
+            && let Some((question, user_ids)) = self.admissions.begin()
+        {
+            left = left.saturating_sub(user_ids.len());
             match cx.config.auth {
                 AuthMode::Token => {
                     self.read(HomeRead::Candidates { question }, Read::Users(user_ids), cx);
@@ -41,10 +45,15 @@ impl Home {
         }
     }
 
+    /// Whether another round can look into more of them, whatever comes.
+    pub(crate) fn has_more_admissions(&self, cx: &Context<'_>) -> bool {
+        knows_memberships(cx) && self.admissions.can_begin()
+    }
+
     /// Users were read (`None`: could not be). One without a password was deleted, or has never been able to log in.
     pub(super) fn candidates_read(
         &mut self,
-        question: u64,
+        question: AdmissionId,
         users: Option<Vec<UserRow>>,
         cx: &mut Context<'_>,
     ) {
@@ -56,8 +65,13 @@ impl Home {
         self.judge_or_wait(question, cx);
     }
 
-    fn judge_or_wait(&mut self, question: u64, cx: &mut Context<'_>) {
+    fn judge_or_wait(&mut self, question: AdmissionId, cx: &mut Context<'_>) {
         self.admissions.judge_or_wait(question, cx);
         self.admissions.answer_if_judged(question, cx);
     }
+}
+
+/// Whether it is known who is a member where: all shards have replayed their logs.
+fn knows_memberships(cx: &Context<'_>) -> bool {
+    cx.readiness.serves()
 }

@@ -1,33 +1,44 @@
 //! Chats that users were admitted to and have not joined yet.
 
 use rookery_schema::{ChatId, UserId};
+use smallvec::{SmallVec, smallvec};
 
 use crate::map::Map;
+use crate::mesh::AdmissionId;
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Joining(Map<UserId, Vec<Admitted>>);
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Admitted {
     chat_id: ChatId,
-    /// How many requests are on their way by which they join.
-    requests: usize,
+    /// The requests on their way by which they join. There is always one.
+    requests: SmallVec<[AdmissionId; 1]>,
+    /// The chat was counted for these requests, and not because the user was in it already.
+    is_counted: bool,
     until_micros: u64,
 }
 
 impl Joining {
     /// A user was admitted to a chat. That counts until they have joined it, and until then at most.
-    pub(super) fn begin(&mut self, user_id: UserId, chat_id: ChatId, until_micros: u64) {
+    pub(super) fn begin(
+        &mut self,
+        user_id: UserId,
+        chat_id: ChatId,
+        id: AdmissionId,
+        until_micros: u64,
+    ) {
         let chats = self.0.entry(user_id).or_default();
         match chats.iter_mut().find(|it| it.chat_id == chat_id) {
             Some(admitted) => {
-                admitted.requests += 1;
+                admitted.requests.push(id);
                 admitted.until_micros = until_micros;
             }
             None => chats.push(Admitted {
                 chat_id,
-                requests: 1,
+                requests: smallvec![id],
+                is_counted: true,
                 until_micros,
             }),
         }
@@ -38,12 +49,13 @@ impl Joining {
         self.remove_if(user_id, chat_id, |_| true);
     }
 
-    /// A request by which a user was to join a chat has failed; true where it was the last one.
-    pub(super) fn failed(&mut self, user_id: UserId, chat_id: ChatId) -> bool {
-        self.remove_if(user_id, chat_id, |admitted| {
-            admitted.requests -= 1;
-            admitted.requests == 0
-        })
+    /// A request by which a user was to join a chat has failed; true where the chat counts no more.
+    pub(super) fn failed(&mut self, user_id: UserId, chat_id: ChatId, id: AdmissionId) -> bool {
+        let removed = self.remove_if(user_id, chat_id, |admitted| {
+            admitted.requests.retain(|it| *it != id);
+            admitted.requests.is_empty()
+        });
+        removed.is_some_and(|it| it.is_counted)
     }
 
     fn remove_if(
@@ -51,26 +63,35 @@ impl Joining {
         user_id: UserId,
         chat_id: ChatId,
         is_over: impl FnOnce(&mut Admitted) -> bool,
-    ) -> bool {
-        let Some(chats) = self.0.get_mut(&user_id) else {
-            return false;
-        };
-        let Some(index) = chats.iter().position(|it| it.chat_id == chat_id) else {
-            return false;
-        };
-        let is_over = is_over(&mut chats[index]);
-        if is_over {
-            chats.swap_remove(index);
-            if chats.is_empty() {
-                self.0.remove(&user_id);
-            }
+    ) -> Option<Admitted> {
+        let chats = self.0.get_mut(&user_id)?;
+        let index = chats.iter().position(|it| it.chat_id == chat_id)?;
+        if !is_over(&mut chats[index]) {
+            return None;
         }
-        is_over
+        let removed = chats.swap_remove(index);
+        if chats.is_empty() {
+            self.0.remove(&user_id);
+        }
+        Some(removed)
     }
 
-    pub(super) fn of(&self, user_id: UserId) -> impl Iterator<Item = ChatId> {
-        let chats = self.0.get(&user_id).into_iter().flatten();
-        chats.map(|it| it.chat_id)
+    /// Whether a user was admitted to a chat that they have not joined.
+    pub(super) fn contains(&self, user_id: UserId, chat_id: ChatId) -> bool {
+        let mut chats = self.0.get(&user_id).into_iter().flatten();
+        chats.any(|it| it.chat_id == chat_id)
+    }
+
+    /// A user's chats are counted anew, who is in these already (sorted): gives those that count besides.
+    pub(super) fn count_besides(&mut self, user_id: UserId, chats: &[ChatId]) -> Vec<ChatId> {
+        let mut besides = Vec::new();
+        for admitted in self.0.get_mut(&user_id).into_iter().flatten() {
+            admitted.is_counted = chats.binary_search(&admitted.chat_id).is_err();
+            if admitted.is_counted {
+                besides.push(admitted.chat_id);
+            }
+        }
+        besides
     }
 
     pub(super) fn expire(&mut self, now_micros: u64) {

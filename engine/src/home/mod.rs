@@ -29,7 +29,9 @@ use crate::home::turns::Turns;
 use crate::home::user::User;
 use crate::map::{Map, Unanswered};
 use crate::mesh::problem::Problem;
-use crate::mesh::{Asker, Ended, EventBatch, HomeCommand, Outcome, ShardMessage, Spending};
+use crate::mesh::{
+    AdmissionId, Asker, Ended, EventBatch, HomeCommand, Outcome, ShardMessage, Spending,
+};
 use crate::ws::CloseCode;
 
 /// See the module.
@@ -60,7 +62,7 @@ enum HomeRead {
     /// A user's chats, to list.
     Inbox { user_id: UserId, reading: u64 },
     /// Those who are to become members of a chat.
-    Candidates { question: u64 },
+    Candidates { question: AdmissionId },
     /// The chats of one of them, to count.
     Memberships { user_id: UserId },
 }
@@ -199,8 +201,8 @@ impl Home {
     }
 
     /// Whether there is something to do for the next round, whatever comes.
-    pub(crate) fn has_more(&self) -> bool {
-        self.inbox.has_more() || self.turns.has_more()
+    pub(crate) fn has_more(&self, cx: &Context<'_>) -> bool {
+        self.inbox.has_more() || self.turns.has_more() || self.has_more_admissions(cx)
     }
 
     pub(crate) fn tick(&mut self, cx: &mut Context<'_>) {

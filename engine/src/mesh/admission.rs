@@ -8,15 +8,19 @@ use crate::mesh::problem::Problem;
 /// Users whom the owner of a chat asks about at a time.
 pub const CANDIDATES_MAX: usize = 64;
 
+/// Names a request to add members to a chat: the chat's owner and partition, and the partition's own number for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AdmissionId {
+    pub shard: ShardId,
+    pub partition: PartitionId,
+    pub number: u64,
+}
+
 /// Users of one home who are to become members of a chat.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Candidates {
-    /// The owner of the chat.
-    pub from: ShardId,
-    /// Of the chat.
-    pub partition: PartitionId,
-    /// The partition's own number of what waits for the answer.
-    pub number: u64,
+    /// What waits for the answer.
+    pub id: AdmissionId,
     pub chat_id: ChatId,
     /// From where they are added.
     pub network: Network,

@@ -8,7 +8,7 @@ use rookery_schema::record::SessionEnded;
 use rookery_schema::{ChatId, PartitionId, Seq, SessionId, ShardId, Timestamp, UserId};
 
 use crate::limits::Limit;
-use crate::mesh::admission::{Candidates, NotAdmitted};
+use crate::mesh::admission::{AdmissionId, Candidates, NotAdmitted};
 use crate::mesh::command::Command;
 use crate::mesh::command::asker::Asker;
 use crate::mesh::outcome::Outcome;
@@ -46,12 +46,15 @@ pub enum ShardMessage {
     Admit(Candidates),
     /// Home to owner: where they may, the chat counts among theirs from now on.
     Admitted {
-        partition: PartitionId,
-        number: u64,
+        id: AdmissionId,
         outcome: Result<(), NotAdmitted>,
     },
-    /// Owner to home: users who were admitted do not become members after all.
-    NotJoining { chat_id: ChatId, users: Vec<UserId> },
+    /// Owner to home: these users, about whom it asked, do not become members by this request after all.
+    NotJoining {
+        id: AdmissionId,
+        chat_id: ChatId,
+        users: Vec<UserId>,
+    },
     /// Owner to an interested home: numbered events of one chat.
     Events(EventBatch),
     /// Any shard to a home: what a user sent there, and that was not told yet.

@@ -7,7 +7,7 @@ pub mod message;
 pub mod outcome;
 pub mod problem;
 
-pub use admission::{Candidates, NotAdmitted};
+pub use admission::{AdmissionId, Candidates, NotAdmitted};
 pub use command::Command;
 pub use command::asker::{Asker, Waiting};
 pub use command::chat::{ChatCommand, Creation, MembersPage, Page, PageStart, Post};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rookery_schema::{ChatId, UserId};
+use rookery_schema::{ChatId, PartitionId, UserId};
 
 use crate::context::Context;
 use crate::limits::Network;
@@ -10,7 +10,7 @@ use crate::map::{Map, Unanswered};
 use crate::mesh::admission::CANDIDATES_MAX;
 use crate::mesh::command::chat::NewMembers;
 use crate::mesh::command::deadlines::READ_SECONDS_MAX;
-use crate::mesh::{Asker, ChatCommand, NotAdmitted};
+use crate::mesh::{AdmissionId, Asker, ChatCommand, NotAdmitted};
 
 /// Users of a partition about whom homes are asked, or will be: as many as 160 bodies name, and 8 MiB of ids.
 const WAITING_MAX: usize = 1 << 18;
@@ -18,6 +18,8 @@ const WAITING_MAX: usize = 1 << 18;
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Admissions {
+    /// Whose they are.
+    partition: PartitionId,
     admissions: Unanswered<Admission>,
     /// Users of all of them.
     users: usize,
@@ -36,6 +38,7 @@ struct Share {
 /// A command that adds members, once they are admitted.
 #[derive(Debug)]
 pub(crate) struct Admission {
+    pub(crate) id: AdmissionId,
     pub(crate) asker: Asker,
     pub(crate) chat_id: ChatId,
     pub(crate) command: ChatCommand,
@@ -55,6 +58,7 @@ pub(crate) struct Admission {
 pub(crate) enum Step {
     /// Homes are asked about a group of users.
     Ask {
+        id: AdmissionId,
         chat_id: ChatId,
         network: Network,
         group: Vec<UserId>,
@@ -64,9 +68,10 @@ pub(crate) enum Step {
 }
 
 impl Admissions {
-    /// Numbers begin above `last`.
-    pub(crate) fn above(last: u64) -> Self {
+    /// Those of a partition, whose numbers begin above `last`.
+    pub(crate) fn above(partition: PartitionId, last: u64) -> Self {
         Self {
+            partition,
             admissions: Unanswered::above(last),
             users: 0,
             shares: Map::default(),
@@ -84,7 +89,13 @@ impl Admissions {
     ) -> u64 {
         let NewMembers { network, user_ids } = new;
         let count = user_ids.len();
-        let number = self.admissions.add(Admission {
+        let (shard, partition) = (cx.id(), self.partition);
+        let number = self.admissions.add_with(|number| Admission {
+            id: AdmissionId {
+                shard,
+                partition,
+                number,
+            },
             asker,
             chat_id,
             command,
@@ -162,6 +173,7 @@ impl Admissions {
             let group = rest[..rest.len().min(CANDIDATES_MAX)].to_vec();
             admission.asked += group.len();
             return Some(Step::Ask {
+                id: admission.id,
                 chat_id: admission.chat_id,
                 network: admission.network,
                 group,

@@ -29,8 +29,8 @@ use crate::edge::port::{
 use crate::map::Map;
 use crate::mesh::problem::Problem;
 use crate::mesh::{
-    Asker, ChatCommand, EndingId, NameCommand, NotAdmitted, Outcome, ShardMessage, Subscription,
-    SubscriptionAnswer, UserCommand,
+    AdmissionId, Asker, ChatCommand, EndingId, NameCommand, NotAdmitted, Outcome, ShardMessage,
+    Subscription, SubscriptionAnswer, UserCommand,
 };
 use crate::owner::budget::{Budget, Swept};
 use crate::owner::partition::Partition;
@@ -90,6 +90,10 @@ impl Owner {
         cx: &mut Context<'_>,
     ) {
         let id = cx.placement().of_name(username);
+        let is_ready = self.partitions.get(&id).is_some_and(Partition::is_ready);
+        if command.ends_what_was_begun() && !is_ready {
+            return cx.refuse(asker, Problem::OUTCOME_UNKNOWN);
+        }
         if let Some(partition) = self.serving(id, asker, cx) {
             partition.name_command(asker, username, command, cx);
         }
@@ -132,14 +136,13 @@ impl Owner {
     /// A home knows whether users may become members.
     pub(crate) fn admitted(
         &mut self,
-        id: PartitionId,
-        number: u64,
+        id: AdmissionId,
         outcome: Result<(), NotAdmitted>,
         cx: &mut Context<'_>,
     ) {
         // A partition that was closed meanwhile waits for nothing.
-        if let Some(partition) = self.partitions.get_mut(&id) {
-            partition.admitted(number, outcome, cx);
+        if let Some(partition) = self.partitions.get_mut(&id.partition) {
+            partition.admitted(id.number, outcome, cx);
         }
     }
 

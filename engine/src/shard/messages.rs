@@ -36,13 +36,9 @@ impl Parts<'_> {
                 self.home.joins_stored(chat_id, &users, cx);
             }
             ShardMessage::Admit(candidates) => self.home.admit(candidates, cx),
-            ShardMessage::Admitted {
-                partition,
-                number,
-                outcome,
-            } => self.owner.admitted(partition, number, outcome, cx),
-            ShardMessage::NotJoining { chat_id, users } => {
-                self.home.not_joining(chat_id, &users);
+            ShardMessage::Admitted { id, outcome } => self.owner.admitted(id, outcome, cx),
+            ShardMessage::NotJoining { id, chat_id, users } => {
+                self.home.not_joining(id, chat_id, &users);
             }
             ShardMessage::Spent { from, spending } => self.home.spent(from, spending, cx),
             ShardMessage::Leased { user_id, verdict } => cx.leases.leased(user_id, verdict),

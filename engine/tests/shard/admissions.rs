@@ -1,11 +1,14 @@
 //! Who may become a member: users who exist and are in fewer chats than they may be, however much is asked at once.
 
+mod given_up;
 mod turns;
 
 use rookery_engine::config::{AuthMode, ShardConfig};
 use rookery_engine::limits::Limit;
 use rookery_engine::mesh::problem::Problem;
-use rookery_engine::mesh::{Candidates, ChatCommand, Command, NotAdmitted, Outcome, ShardMessage};
+use rookery_engine::mesh::{
+    AdmissionId, Candidates, ChatCommand, Command, NotAdmitted, Outcome, ShardMessage,
+};
 use rookery_engine::port::{Found, LogEvent, Read};
 use rookery_schema::row::UserRow;
 use rookery_schema::{ChatId, Timestamp, UserId};
@@ -103,13 +106,29 @@ fn told_not_joining(stage: &mut Stage) -> Vec<UserId> {
     told.flatten().collect()
 }
 
+/// A request of the other shard.
+const fn request(number: u64) -> AdmissionId {
+    AdmissionId {
+        shard: THERE,
+        partition: P0,
+        number,
+    }
+}
+
+/// What a request of the other shard asks this one as a home.
+fn question(number: u64, chat_id: ChatId, user_ids: &[UserId]) -> ShardMessage {
+    ShardMessage::Admit(Candidates {
+        id: request(number),
+        chat_id,
+        network: network(),
+        user_ids: user_ids.to_vec(),
+    })
+}
+
 /// The other shard answers as a home.
 fn answer(stage: &mut Stage, candidates: &Candidates, outcome: Result<(), NotAdmitted>) {
-    stage.tell(ShardMessage::Admitted {
-        partition: candidates.partition,
-        number: candidates.number,
-        outcome,
-    });
+    let id = candidates.id;
+    stage.tell(ShardMessage::Admitted { id, outcome });
 }
 
 fn not_admitted(stage: &mut Stage, question: u64) -> NotAdmitted {
@@ -273,39 +292,6 @@ fn others_cannot_keep_a_user_from_making_chats() {
     let (_, question) = make(&mut stage, ann);
     find_chats(&mut stage, &of_others);
     assert_over(&mut stage, question, Limit::MembershipsPerUser, ann);
-}
-
-#[test]
-fn a_chat_counts_until_all_requests_to_join_it_have_failed() {
-    let mut stage = limited(0, 1);
-    let (ann, there) = (stage.user(), stage.foreign_user());
-    let chat_id = stage.foreign_chat();
-    let ask = |stage: &mut Stage, chat_id: ChatId| {
-        stage.sent.clear();
-        stage.tell(ShardMessage::Admit(Candidates {
-            from: THERE,
-            partition: P0,
-            number: 1,
-            chat_id,
-            user_ids: vec![ann],
-            network: network(),
-        }));
-        find_chats(stage, &[]);
-        match &stage.sent[..] {
-            [ShardMessage::Admitted { outcome, .. }] => outcome.is_ok(),
-            other => panic!("{other:?}"),
-        }
-    };
-    let not_joining = |stage: &mut Stage| {
-        let users = vec![ann, there];
-        stage.tell(ShardMessage::NotJoining { chat_id, users });
-    };
-    assert!(ask(&mut stage, chat_id) && ask(&mut stage, chat_id));
-    let other = stage.foreign_chat();
-    not_joining(&mut stage);
-    assert!(!ask(&mut stage, other), "one request is on its way");
-    not_joining(&mut stage);
-    assert!(ask(&mut stage, other));
 }
 
 #[test]

@@ -285,9 +285,18 @@ impl Stage {
 
     /// A username of this shard's partition.
     pub(crate) fn username(&mut self) -> String {
+        self.find_username(true)
+    }
+
+    /// A username of the other shard's partition.
+    pub(crate) fn foreign_username(&mut self) -> String {
+        self.find_username(false)
+    }
+
+    fn find_username(&mut self, is_here: bool) -> String {
         loop {
             let name = format!("user{}", self.unique());
-            if self.routing.placement().of_name(&name) == P0 {
+            if (self.routing.placement().of_name(&name) == P0) == is_here {
                 return name;
             }
         }

@@ -60,7 +60,7 @@ impl Command {
 
     /// Whether it ends what was begun and can't be undone: so it is not refused for want of room.
     pub(crate) const fn ends_what_was_begun(&self) -> bool {
-        matches!(self, Self::Name(_, NameCommand::RegisterInvited { .. }))
+        matches!(self, Self::Name(_, command) if command.ends_what_was_begun())
     }
 
     /// Seconds that an asker waits for the outcome.

@@ -75,6 +75,11 @@ impl NameCommand {
         }
     }
 
+    /// See [`Command::ends_what_was_begun`](crate::mesh::Command::ends_what_was_begun).
+    pub(crate) const fn ends_what_was_begun(&self) -> bool {
+        matches!(self, Self::RegisterInvited { .. })
+    }
+
     /// See [`Command::seconds_max`](crate::mesh::Command::seconds_max).
     pub(crate) const fn seconds_max(&self) -> u64 {
         match self {

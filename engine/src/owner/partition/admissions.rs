@@ -43,16 +43,14 @@ impl Partition {
     fn go_on_with_admission(&mut self, number: u64, cx: &mut Context<'_>) {
         match self.admissions.next(number) {
             Some(Step::Ask {
+                id,
                 chat_id,
                 network,
                 group,
             }) => {
-                let (from, partition) = (cx.id(), self.id);
                 let homes = send_to_homes(&group, cx, |user_ids| {
                     ShardMessage::Admit(Candidates {
-                        from,
-                        partition,
-                        number,
+                        id,
                         chat_id,
                         network,
                         user_ids,
@@ -107,10 +105,11 @@ pub(super) fn refuse(admission: &Admission, problem: Problem, cx: &mut Context<'
     cx.refuse(admission.asker, problem);
 }
 
-/// Tells homes that users whom they may have admitted do not join.
+/// Tells homes that users whom they may have admitted do not join by a command.
 pub(super) fn tell_not_joining(admission: &Admission, cx: &mut Context<'_>) {
-    let chat_id = admission.chat_id;
+    let (id, chat_id) = (admission.id, admission.chat_id);
     send_to_homes(admission.asked(), cx, |users| ShardMessage::NotJoining {
+        id,
         chat_id,
         users,
     });

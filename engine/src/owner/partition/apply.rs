@@ -15,7 +15,6 @@ use crate::owner::changes::ChangeKey;
 use crate::owner::chat::{Chat, Place};
 use crate::owner::chats::{Parked, ParkedRecord, Slot};
 use crate::owner::fold::{Folded, fold};
-use crate::owner::partition::registrations::register_invited;
 use crate::owner::partition::{Partition, send_to_homes};
 use crate::owner::progress::{OnStored, SpanId};
 
@@ -417,10 +416,7 @@ impl Partition {
             ended: of_one,
             tell,
         });
-        if let Some((asker, invited)) = self.invited.remove(&ended.session_id) {
-            self.changes.take(ChangeKey::Invite(ended.session_id));
-            register_invited(asker, *invited, cx);
-        }
+        self.invite_spent(ended.session_id, cx);
     }
 
     /// Shows a chat to whoever waits for a change of it. Every member is in what is shown: it is not

@@ -5,7 +5,7 @@ use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, Outcome, ShardMessage, SubscriptionAnswer};
 use crate::owner::appends::Pending;
 use crate::owner::chats::Parked;
-use crate::owner::names::{LogIn, NameWaiter, Registration};
+use crate::owner::names::{By, LogIn, NameWaiter, Registration};
 use crate::owner::partition::admissions::tell_not_joining;
 use crate::owner::partition::{Partition, PartitionRead, PasswordWait};
 
@@ -59,15 +59,18 @@ impl Partition {
                 Parked::Record(_) => {}
             }
         }
-        undone.extend(
-            self.names
-                .drain_waiters()
-                .filter_map(|waiter| match waiter {
-                    NameWaiter::Register(Registration { asker, .. })
-                    | NameWaiter::LogIn(LogIn { asker, .. }) => Some(asker),
-                    NameWaiter::Record(_) => None,
-                }),
-        );
+        for waiter in self.names.drain_waiters() {
+            match waiter {
+                // Their invite is spent.
+                NameWaiter::Register(Registration {
+                    asker,
+                    by: By::Invite(_),
+                }) => cx.refuse(asker, Problem::OUTCOME_UNKNOWN),
+                NameWaiter::Register(Registration { asker, .. })
+                | NameWaiter::LogIn(LogIn { asker, .. }) => undone.push(asker),
+                NameWaiter::Record(_) => {}
+            }
+        }
         undone.extend(self.passwords.drain().map(|wait| match wait {
             PasswordWait::Register { asker, .. }
             | PasswordWait::LogIn { asker, .. }

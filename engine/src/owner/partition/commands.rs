@@ -228,19 +228,7 @@ impl Partition {
                 };
                 self.end_session(asker, ended, cx);
             }
-            UserCommand::SpendInvite(invited) => {
-                let invite = invited.invite;
-                if self.invited.contains_key(&invite.invite_id) {
-                    return cx.refuse(asker, Problem::INVITE_INVALID);
-                }
-                let record = Record::SessionEnded(SessionEnded {
-                    session_id: invite.invite_id,
-                    user_id,
-                    expires_at: invite.expires_at,
-                });
-                self.invited.insert(invite.invite_id, (asker, invited));
-                self.append_change(asker, ChangeKey::Invite(invite.invite_id), &record, cx);
-            }
+            UserCommand::SpendInvite(invited) => self.spend_invite(asker, user_id, invited, cx),
             UserCommand::SetPassword(password) => {
                 let read = PartitionRead::User(asker, password);
                 self.read(read, Read::User(user_id), cx);

@@ -6,6 +6,7 @@ mod admissions;
 mod apply;
 mod closing;
 mod commands;
+mod invites;
 mod loading;
 mod memory;
 mod passwords;
@@ -88,6 +89,17 @@ enum PasswordWait {
     },
 }
 
+/// A registration whose invite is being spent, or may be.
+#[derive(Debug)]
+struct Registering {
+    asker: Asker,
+    invited: Box<Invited>,
+    /// The log has not answered.
+    is_in_flight: bool,
+    /// The log may have taken an earlier try.
+    is_doubtful: bool,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Partition {
@@ -118,8 +130,8 @@ pub(crate) struct Partition {
     endings: Endings,
     /// Commands whose users' homes are being asked.
     admissions: Admissions,
-    /// Registrations whose invites are being spent, and who asked for them.
-    invited: Map<SessionId, (Asker, Box<Invited>)>,
+    /// Registrations by the invites that they spend.
+    invited: Map<SessionId, Registering>,
     pages: Map<(ChatId, PageKey), Vec<(Asker, PartialPage)>>,
     reads: Unanswered<PartitionRead>,
     passwords: Unanswered<PasswordWait>,
@@ -147,7 +159,7 @@ impl Partition {
             logins: Logins::default(),
             changes: Changes::default(),
             endings: Endings::above(number_base),
-            admissions: Admissions::above(number_base),
+            admissions: Admissions::above(id, number_base),
             invited: Map::default(),
             pages: Map::default(),
             reads: Unanswered::above(number_base),
@@ -271,10 +283,13 @@ impl Partition {
                     cx.refuse(asker, problem);
                 }
             }
-            Pending::Message { .. }
-            | Pending::Change(..)
-            | Pending::SessionEnd(..)
-            | Pending::Nobody => {
+            Pending::Change(key, _) => {
+                if let ChangeKey::Invite(invite_id) = key {
+                    self.doubt_invite(invite_id);
+                }
+                self.not_appended(pending, problem, cx);
+            }
+            Pending::Message { .. } | Pending::SessionEnd(..) | Pending::Nobody => {
                 self.not_appended(pending, problem, cx);
             }
         }
@@ -304,9 +319,7 @@ impl Partition {
         match key {
             ChangeKey::Chat(chat_id) => self.chats.abandon_creation(chat_id),
             ChangeKey::User(user_id) => self.names.release(user_id),
-            ChangeKey::Invite(invite_id) => {
-                self.invited.remove(&invite_id);
-            }
+            ChangeKey::Invite(invite_id) => self.not_spent(invite_id),
             ChangeKey::Added(..) | ChangeKey::Removed(..) | ChangeKey::Password(..) => {}
         }
     }
@@ -373,6 +386,7 @@ impl Partition {
         self.answer_overdue(cx);
         self.record_session_ends(cx);
         self.end_overdue_admissions(cx);
+        self.forget_expired_invites(cx);
         self.serve_waiting_reads(cx);
         while let Some(chat_id) = self.chats.next_unread(cx.now.micros) {
             self.read_chat(chat_id, cx);

@@ -10,7 +10,7 @@ use crate::edge::port::{PasswordCheck, PasswordOutcome};
 use crate::hashing::Kind;
 use crate::ids::Invite;
 use crate::mesh::problem::Problem;
-use crate::mesh::{Asker, Command, Created, Invited, NameCommand, Outcome, Right, UserCommand};
+use crate::mesh::{Asker, Command, Created, Invited, Outcome, Right, UserCommand};
 use crate::owner::changes::ChangeKey;
 use crate::owner::names::{By, Registration};
 use crate::owner::partition::{Claim, Partition, PasswordWait};
@@ -198,16 +198,4 @@ fn spend(
     };
     let command = UserCommand::SpendInvite(Box::new(invited));
     cx.ask(asker, Command::User(invite.owner(), command));
-}
-
-/// Registers whoever had an invite that is spent now. From here on they may lose the name to somebody else, and are
-/// refused for nothing else that can be waited for; nor does it matter whether they are still connected.
-pub(super) fn register_invited(asker: Asker, invited: Invited, cx: &mut Context<'_>) {
-    let Invited {
-        username,
-        password_hash,
-        ..
-    } = invited;
-    let command = NameCommand::RegisterInvited { password_hash };
-    cx.ask(asker, Command::Name(username, command));
 }

@@ -2,16 +2,18 @@
 
 use std::net::IpAddr;
 
+use rookery_engine::input::Input;
 use rookery_engine::mesh::problem::Problem;
 use rookery_engine::mesh::{Candidates, Command, NotAdmitted, ShardMessage};
-use rookery_engine::port::StoreFault;
+use rookery_engine::port::{Found, StoreFault};
 use rookery_schema::UserId;
 use rookery_schema::limits::CHAT_MEMBERS_MAX;
 
 use super::{
-    answer, asked, assert_done, create, find_users_but, knowing, not_admitted, told_not_joining,
+    answer, asked, assert_done, create, find_users_but, knowing, limited, not_admitted, question,
+    request, told_not_joining,
 };
-use crate::stage::{P0, SECOND, Stage, THERE, creation_from, network};
+use crate::stage::{SECOND, Stage, THERE, creation_from};
 
 /// Users of a chat about whom homes are asked at a time.
 const CANDIDATES_MAX: usize = 64;
@@ -58,15 +60,9 @@ fn a_home_looks_into_some_users_at_a_time_and_into_the_others_when_these_are_kno
     const READS_MAX: usize = USERS_AT_ONCE_MAX / CANDIDATES_MAX;
     let mut stage = knowing();
     for number in 0..QUESTIONS {
-        let candidates = Candidates {
-            from: THERE,
-            partition: P0,
-            number,
-            chat_id: stage.foreign_chat(),
-            network: network(),
-            user_ids: (0..CANDIDATES_MAX).map(|_| stage.user()).collect(),
-        };
-        stage.tell(ShardMessage::Admit(candidates));
+        let chat_id = stage.foreign_chat();
+        let users: Vec<UserId> = (0..CANDIDATES_MAX).map(|_| stage.user()).collect();
+        stage.tell(question(number, chat_id, &users));
         assert!(stage.reads.len() <= READS_MAX);
     }
     let mut answered = Vec::new();
@@ -77,9 +73,7 @@ fn a_home_looks_into_some_users_at_a_time_and_into_the_others_when_these_are_kno
             _ => find_users_but(&mut stage, &[]),
         }
         answered.extend(stage.sent.drain(..).map(|message| match message {
-            ShardMessage::Admitted {
-                number, outcome, ..
-            } => (number, outcome),
+            ShardMessage::Admitted { id, outcome } => (id.number, outcome),
             other => panic!("{other:?}"),
         }));
     }
@@ -160,9 +154,7 @@ fn a_home_looks_into_users_whom_networks_add_in_turn() {
     let mut stage = knowing();
     let ask = |stage: &mut Stage, n: u8, number| {
         let candidates = Candidates {
-            from: THERE,
-            partition: P0,
-            number,
+            id: request(number),
             chat_id: stage.foreign_chat(),
             network: IpAddr::from([198, 51, 100, n]).into(),
             user_ids: (0..CANDIDATES_MAX).map(|_| stage.user()).collect(),
@@ -175,7 +167,7 @@ fn a_home_looks_into_users_whom_networks_add_in_turn() {
     while !stage.reads.is_empty() {
         find_users_but(&mut stage, &[]);
         answered.extend(stage.sent.drain(..).map(|message| match message {
-            ShardMessage::Admitted { number, .. } => number,
+            ShardMessage::Admitted { id, .. } => id.number,
             other => panic!("{other:?}"),
         }));
     }
@@ -186,4 +178,33 @@ fn a_home_looks_into_users_whom_networks_add_in_turn() {
         place <= under_way + 1,
         "behind {place} of the other network"
     );
+}
+
+#[test]
+fn a_round_looks_into_some_users_also_where_nothing_is_to_be_read() {
+    const QUESTIONS: usize = 11;
+    const PER_ROUND_MAX: usize = USERS_AT_ONCE_MAX / CANDIDATES_MAX;
+    let mut stage = limited(0, QUESTIONS + 1);
+    let users: Vec<UserId> = (0..CANDIDATES_MAX).map(|_| stage.user()).collect();
+    let ask = |stage: &mut Stage, number| question(number, stage.foreign_chat(), &users);
+    // From here on it is known how many chats they are in.
+    let first = ask(&mut stage, 0);
+    stage.tell(first);
+    while !stage.reads.is_empty() {
+        stage.answer_read(Ok(Found::Chats(Vec::new())));
+    }
+    stage.sent.clear();
+
+    let messages = (1..).take(QUESTIONS).map(|n| ask(&mut stage, n)).collect();
+    let from = THERE;
+    stage.one_round(Input::Mesh { from, messages });
+    assert_eq!(stage.sent.len(), PER_ROUND_MAX);
+    assert_eq!(stage.sent_by_round(), [PER_ROUND_MAX, 3]);
+    let admitted = |message: &ShardMessage| match message {
+        ShardMessage::Admitted { id, outcome } => outcome.is_ok().then_some(id.number),
+        other => panic!("{other:?}"),
+    };
+    let answered: Vec<_> = stage.sent.iter().map(admitted).collect();
+    let all: Vec<_> = (1..).take(QUESTIONS).map(Some).collect();
+    assert_eq!(answered, all);
 }
