@@ -318,10 +318,13 @@ impl Connections {
         });
     }
 
+    fn ids(&self) -> Vec<ConnId> {
+        self.all().map(|connection| connection.link.id()).collect()
+    }
+
     /// The process stops. Each connection is told to [`Self::retire`] when all that had come was counted.
     pub(crate) fn drain(&mut self, cx: &mut Context<'_>) {
-        let ids: Vec<ConnId> = self.all().map(|connection| connection.link.id()).collect();
-        for id in ids {
+        for id in self.ids() {
             self.with_websocket(id, cx, |_, ws, cx| ws.drain(cx));
         }
     }
@@ -337,8 +340,7 @@ impl Connections {
 
     /// The credentials of all requests are checked again. WebSockets stay: theirs were checked when they opened.
     pub(crate) fn forget_callers(&mut self) {
-        let ids: Vec<ConnId> = self.all().map(|connection| connection.link.id()).collect();
-        for id in ids {
+        for id in self.ids() {
             if let Some(connection) = self.get_mut(id)
                 && let Protocol::Http(http) = &mut connection.protocol
             {
