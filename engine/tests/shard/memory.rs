@@ -311,6 +311,26 @@ fn a_member_of_a_chat_that_was_forgotten_can_listen_as_well() {
 }
 
 #[test]
+fn who_comes_to_listen_behind_what_was_said_does_not_hear_it() {
+    let mut stage = Stage::serving(|config| config.chat_bytes = 1);
+    let user_id = stage.foreign_user();
+    let chat = forgotten(&mut stage, &[user_id]);
+    unsubscribe(&mut stage, chat, vec![user_id]);
+    stage.deliver(batch_of(&[said(chat, user_id, "before")]));
+    stage.tell(ShardMessage::Subscribe(Subscription {
+        chat_id: chat,
+        user_id,
+        stay: 1,
+    }));
+    stage.answer_read(Ok(created(chat, &[user_id])));
+    let sent = &stage.sent[..];
+    assert!(
+        matches!(sent, [ShardMessage::Subscribed { answer, .. }] if *answer == SubscriptionAnswer::Accepted),
+        "{sent:?}"
+    );
+}
+
+#[test]
 fn however_many_listen_a_quarter_is_left_for_chats() {
     const CHAT_BYTES: usize = 40_000;
     let mut stage = Stage::serving(|config| config.chat_bytes = CHAT_BYTES);

@@ -87,17 +87,16 @@ impl Partition {
             None => cx.bug("the store has lost a chat that somebody listens to"),
         }
         for waiting in parking.take() {
+            // What came before it counts, and goes to those who listened by then.
+            if !matches!(waiting, Parked::Record(_)) {
+                self.flush_touched(cx);
+            }
             match waiting {
                 Parked::Record(record) => self.apply_parked(chat_id, &record, cx),
                 Parked::Command { asker, command } => {
-                    // What came before it counts.
-                    self.flush_touched(cx);
                     self.serve_loaded(asker, chat_id, command, cx);
                 }
-                Parked::Admitted(admission) => {
-                    self.flush_touched(cx);
-                    self.serve_admitted(&admission, cx);
-                }
+                Parked::Admitted(admission) => self.serve_admitted(&admission, cx),
                 Parked::Subscribe(wanted) => self.subscribe_loaded(wanted, cx),
             }
         }

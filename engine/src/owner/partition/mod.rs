@@ -167,7 +167,8 @@ impl Partition {
         }
     }
 
-    /// Whether commands are served: everything that was in the log was applied.
+    /// Whether commands are served: everything that was in the log was applied, or waits for its chat to be read, as
+    /// commands on that chat do behind it.
     pub(crate) const fn is_ready(&self) -> bool {
         self.caught_up
     }
