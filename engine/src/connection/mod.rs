@@ -1,6 +1,5 @@
 //! The connections of a shard: what arrived on each, what waits to be sent, and its deadlines.
 
-pub(crate) mod client_message;
 mod deadlines;
 mod http;
 mod link;

@@ -1,39 +1,32 @@
 //! One WebSocket: what its user sends, what they are answered, and whether they are still there.
 
-use std::collections::VecDeque;
+mod arriving;
+mod client_message;
+mod liveness;
+mod sends;
 
 use bytes::BytesMut;
 use rookery_schema::UserId;
 
 use crate::api::post::post_command;
-use crate::connection::client_message::{self, Refused, Said, ack_json, error_json};
 use crate::connection::link::Link;
-use crate::context::{Context, MICROS_PER_SECOND};
+use crate::connection::websocket::arriving::Arriving;
+use crate::connection::websocket::client_message::{Refused, Said, ack_json, error_json};
+use crate::connection::websocket::liveness::{Liveness, Silence};
+use crate::connection::websocket::sends::Sends;
+use crate::context::Context;
 use crate::edge::effect::HandedOff;
-use crate::held_bytes::Holding;
-use crate::http::Status;
 use crate::ids::{ConnId, Session};
 use crate::mesh::Outcome;
 use crate::mesh::problem::Problem;
 use crate::ws::{CloseCode, Received, WebSocket, write_text_frame};
 
-/// Sends of one connection that may wait for their acknowledgements.
-const SENDS_IN_FLIGHT_MAX: usize = 1024;
-/// Microseconds of silence after which the peer is pinged.
-const PING_AFTER_MICROS: u64 = 25 * MICROS_PER_SECOND;
-/// Microseconds that it has to answer the ping.
-const PONG_MICROS_MAX: u64 = 10 * MICROS_PER_SECOND;
 /// Seconds in which all chats of its user must be read. A user of many chats may need some.
 const WELCOME_SECONDS_MAX: u64 = 30;
 /// The same while the process stops, which must not wait for a slow store.
 const LAST_WELCOME_SECONDS_MAX: u64 = 5;
-/// Microseconds that a message may take to arrive, once it has begun.
-const MESSAGE_MICROS_MAX: u64 = 10 * MICROS_PER_SECOND;
 /// Seconds in which a message that has begun to arrive may come to its end while the process stops.
 const LAST_MESSAGE_SECONDS_MAX: u64 = 1;
-/// Sends above the rate limit after which the connection is closed.
-const RATE_STRIKES_MAX: u32 = 3;
-
 /// See the module.
 pub(crate) struct Ws {
     user_id: UserId,
@@ -44,17 +37,9 @@ pub(crate) struct Ws {
     welcome_due_micros: Option<u64>,
     unread: BytesMut,
     socket: WebSocket,
-    /// When the message that is arriving began, or last could not be read, in microseconds.
-    message_began_micros: Option<u64>,
-    /// Since when it holds what can't be used yet, in microseconds.
-    holds_since_micros: Option<u64>,
-    /// What all that can't be used yet adds to what is held for all connections.
-    input_held: Holding,
+    arriving: Arriving,
     sends: Sends,
-    /// When something came last, in microseconds.
-    heard_micros: u64,
-    /// When the ping that is out was sent, in microseconds.
-    pinged_micros: Option<u64>,
+    liveness: Liveness,
     /// It closes with this when all its sends are answered, and nothing more is read.
     leaving: Option<(CloseCode, &'static str)>,
     retiring: Option<Retiring>,
@@ -70,44 +55,6 @@ struct Retiring {
     due_micros: u64,
 }
 
-/// Sends that are not acknowledged yet, oldest first.
-#[derive(Default)]
-struct Sends {
-    waiting: VecDeque<WaitingSend>,
-    last_ticket: u64,
-    /// How many were refused for a limit since the last one that was accepted.
-    strikes: u32,
-}
-
-struct WaitingSend {
-    ticket: u64,
-    /// The client's own id of it.
-    client_id: Option<Box<str>>,
-    /// It is answered by then, in microseconds.
-    due_micros: u64,
-}
-
-impl Sends {
-    fn add(&mut self, client_id: Option<Box<str>>, due_micros: u64) -> u64 {
-        self.last_ticket += 1;
-        self.waiting.push_back(WaitingSend {
-            ticket: self.last_ticket,
-            client_id,
-            due_micros,
-        });
-        self.last_ticket
-    }
-
-    fn count_strike(&mut self, problem: &Problem) {
-        self.strikes += u32::from(problem.status == Status::TooManyRequests);
-    }
-
-    fn take(&mut self, ticket: u64) -> Option<WaitingSend> {
-        let index = self.waiting.iter().position(|it| it.ticket == ticket)?;
-        self.waiting.remove(index)
-    }
-}
-
 impl Ws {
     pub(super) fn new(socket: HandedOff, cx: &Context<'_>) -> Self {
         let welcome_seconds = match cx.readiness.is_draining() {
@@ -119,14 +66,11 @@ impl Ws {
             session: socket.session,
             batches: socket.batch_protocol,
             welcome_due_micros: Some(cx.micros_in(welcome_seconds)),
-            input_held: Holding::of(cx.held, socket.unread.capacity()),
-            holds_since_micros: (socket.unread.capacity() > 0).then_some(cx.now.micros),
+            arriving: Arriving::new(socket.unread.capacity(), cx),
             unread: socket.unread,
             socket: WebSocket::new(),
-            message_began_micros: None,
             sends: Sends::default(),
-            heard_micros: cx.now.micros,
-            pinged_micros: None,
+            liveness: Liveness::new(cx.now.micros),
             leaving: None,
             retiring: None,
             expires_micros: socket.session.map(|it| expiry_micros(it, cx)),
@@ -147,40 +91,27 @@ impl Ws {
 
     /// When its deadlines must be looked at, in microseconds.
     pub(super) fn due_micros(&self, link: &Link, cx: &Context<'_>) -> u64 {
-        let heartbeat = match self.pinged_micros {
-            Some(pinged) => pinged + PONG_MICROS_MAX,
-            None => self.heard_micros + PING_AFTER_MICROS,
-        };
-        let answer = self.sends.waiting.front().map(|send| send.due_micros);
-        let slow = link.slow_micros(cx);
-        let message = self
-            .message_began_micros
-            .map(|began| began + MESSAGE_MICROS_MAX);
-        let welcome = self.welcome_due_micros;
         let retiring = self.retiring.as_ref().map(|it| it.due_micros);
-        let last_message = retiring.filter(|_| self.leaving.is_none());
         [
             self.expires_micros,
-            welcome,
-            answer,
-            slow,
-            message,
-            last_message,
+            self.welcome_due_micros,
+            self.sends.due_micros(),
+            link.slow_micros(cx),
+            self.arriving.due_micros(),
+            retiring.filter(|_| self.leaving.is_none()),
         ]
         .into_iter()
         .flatten()
-        .fold(heartbeat, u64::min)
+        .fold(self.liveness.due_micros(), u64::min)
     }
 
     /// Since when it holds what can't be used yet, in microseconds.
     pub(super) const fn holds_since_micros(&self) -> Option<u64> {
-        self.holds_since_micros
+        self.arriving.held_since_micros()
     }
 
     pub(super) fn wants_input(&self) -> bool {
-        self.welcome_due_micros.is_none()
-            && self.leaving.is_none()
-            && self.sends.waiting.len() < SENDS_IN_FLIGHT_MAX
+        self.welcome_due_micros.is_none() && self.leaving.is_none() && !self.sends.are_full()
     }
 
     /// All events of the user's chats come here from now on: sends `ready`, and handles what they have sent already.
@@ -189,10 +120,8 @@ impl Ws {
         let ready = format!(r#"{{"type":"ready","user_id":"{}"}}"#, self.user_id);
         self.send_text(link, ready.as_bytes(), cx);
         let unread = std::mem::take(&mut self.unread);
-        self.input_held.set(0);
-        if unread.is_empty() {
-            self.holds_since_micros = None;
-        } else if !link.is_closing() {
+        self.arriving.clear();
+        if !unread.is_empty() && !link.is_closing() {
             self.received(link, &unread, cx);
         }
         link.resume_if(self.wants_input(), cx);
@@ -207,11 +136,9 @@ impl Ws {
     /// Bytes came in.
     pub(super) fn received(&mut self, link: &mut Link, bytes: &[u8], cx: &mut Context<'_>) {
         let now = cx.now.micros;
-        if self.heard_micros / MICROS_PER_SECOND != now / MICROS_PER_SECOND {
+        if self.liveness.heard(now) {
             self.socket.reset_control_frames();
         }
-        self.heard_micros = now;
-        self.pinged_micros = None;
         let (conn, user_id) = (link.id(), self.user_id);
         let (socket, sends) = (&mut self.socket, &mut self.sends);
         let mut is_complete = false;
@@ -222,11 +149,9 @@ impl Ws {
             })
         });
         if is_complete {
-            // What is left is another message.
-            self.message_began_micros = None;
-            self.holds_since_micros = None;
+            self.arriving.completed();
         }
-        self.note_message(cx);
+        self.arriving.note(&self.socket, now);
         self.close_if_slow(link, cx);
         if let Received::Closed { code } = received {
             cx.stats.count_close_by_client(code);
@@ -238,16 +163,6 @@ impl Ws {
             self.leave_if_retired(now);
         }
         self.close_if_leaving(link, cx);
-    }
-
-    /// Notes what has come of a message whose end has not: since when, for its deadline, and how much it is.
-    fn note_message(&mut self, cx: &Context<'_>) {
-        let (now, held) = (cx.now.micros, self.socket.heap_bytes());
-        self.input_held.set(held);
-        let began = self.message_began_micros.unwrap_or(now);
-        self.message_began_micros = self.socket.in_message().then_some(began);
-        let since = self.holds_since_micros.unwrap_or(now);
-        self.holds_since_micros = (held > 0).then_some(since);
     }
 
     /// A send was answered.
@@ -265,7 +180,7 @@ impl Ws {
         let client_id = send.client_id.as_deref();
         match outcome {
             Outcome::Posted { message_id, .. } => {
-                self.sends.strikes = 0;
+                self.sends.accepted();
                 self.send_text(link, &ack_json(*message_id, client_id), cx);
             }
             Outcome::Refused(problem) => self.refuse(link, problem, client_id, cx),
@@ -295,14 +210,14 @@ impl Ws {
         cx: &mut Context<'_>,
     ) {
         cx.stats.count_refusal(problem.code, problem.limit);
-        self.sends.count_strike(problem);
+        self.sends.refused(problem);
         self.leave_if_struck();
         self.send_text(link, &error_json(problem, client_id), cx);
     }
 
     /// Reads nothing more of a client that goes on sending when it was told to wait.
     fn leave_if_struck(&mut self) {
-        if self.sends.strikes >= RATE_STRIKES_MAX {
+        if self.sends.have_struck_out() {
             self.leaving
                 .get_or_insert((CloseCode::TooManyMessages, "too many messages"));
         }
@@ -348,9 +263,7 @@ impl Ws {
     fn drop_input(&mut self) {
         self.socket.discard();
         self.unread = BytesMut::new();
-        self.message_began_micros = None;
-        self.holds_since_micros = None;
-        self.input_held.set(0);
+        self.arriving.clear();
     }
 
     /// Begins to close.
@@ -394,7 +307,7 @@ impl Ws {
     /// Closes once all sends are answered, so that no client has to guess an outcome.
     fn close_if_leaving(&mut self, link: &mut Link, cx: &mut Context<'_>) {
         if let Some((code, reason)) = self.leaving
-            && self.sends.waiting.is_empty()
+            && self.sends.is_empty()
         {
             self.close(link, code, reason, cx);
         }
@@ -430,13 +343,10 @@ impl Ws {
 
     /// Closes where a message takes too long to arrive.
     fn look_at_message(&mut self, link: &mut Link, cx: &mut Context<'_>) {
-        let Some(began) = self.message_began_micros else {
-            return;
-        };
+        let now = cx.now.micros;
         if link.is_full() || !self.wants_input() {
-            // It is not read meanwhile, so its time starts then.
-            self.message_began_micros = Some(cx.now.micros);
-        } else if began + MESSAGE_MICROS_MAX <= cx.now.micros {
+            self.arriving.wait(now);
+        } else if self.arriving.due_micros().is_some_and(|due| due <= now) {
             let reason = "a message took too long to arrive";
             self.close(link, CloseCode::PolicyViolation, reason, cx);
         }
@@ -444,24 +354,17 @@ impl Ws {
 
     /// Pings a peer that was silent for long, and closes where it does not answer.
     fn look_for_life(&mut self, link: &mut Link, cx: &mut Context<'_>) {
-        let now = cx.now.micros;
-        match self.pinged_micros {
-            Some(pinged) if pinged + PONG_MICROS_MAX <= now => {
+        match self.liveness.look(cx.now.micros) {
+            Some(Silence::Ping) => link.write(cx, |out, _| self.socket.ping(out)),
+            Some(Silence::Close) => {
                 self.close(link, CloseCode::GoingAway, "no sign of life", cx);
             }
-            None if self.heard_micros + PING_AFTER_MICROS <= now => {
-                self.pinged_micros = Some(now);
-                link.write(cx, |out, _| self.socket.ping(out));
-            }
-            Some(_) | None => {}
+            None => {}
         }
     }
 
     fn refuse_overdue(&mut self, link: &mut Link, cx: &mut Context<'_>) {
-        let now = cx.now.micros;
-        let waiting = &mut self.sends.waiting;
-        let overdue: Vec<WaitingSend> =
-            std::iter::from_fn(|| waiting.pop_front_if(|send| send.due_micros <= now)).collect();
+        let overdue = self.sends.take_overdue(cx.now.micros);
         for send in &overdue {
             cx.stats.overdue_requests += 1;
             let problem = Problem::overdue(true);
@@ -502,7 +405,7 @@ fn take_message(
             let command = match post_command(chat_id, post, cx) {
                 Ok(command) => command,
                 Err(problem) => {
-                    sends.count_strike(&problem);
+                    sends.refused(&problem);
                     return refuse(&problem, client_id.as_deref(), cx);
                 }
             };

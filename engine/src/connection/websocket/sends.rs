@@ -1,0 +1,81 @@
+//! What one WebSocket has sent and is not acknowledged yet.
+
+use std::collections::VecDeque;
+
+use crate::http::Status;
+use crate::mesh::problem::Problem;
+
+/// Sends of one connection that may wait for their acknowledgements.
+const SENDS_IN_FLIGHT_MAX: usize = 1024;
+/// Sends above the rate limit after which the connection is closed.
+const RATE_STRIKES_MAX: u32 = 3;
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct Sends {
+    /// Oldest first.
+    waiting: VecDeque<WaitingSend>,
+    last_ticket: u64,
+    /// How many were refused for a limit since the last one that was accepted.
+    strikes: u32,
+}
+
+pub(super) struct WaitingSend {
+    ticket: u64,
+    /// The client's own id of it.
+    pub(super) client_id: Option<Box<str>>,
+    /// It is answered by then, in microseconds.
+    due_micros: u64,
+}
+
+impl Sends {
+    /// Notes a send, and gives the ticket under which it is answered.
+    pub(super) fn add(&mut self, client_id: Option<Box<str>>, due_micros: u64) -> u64 {
+        self.last_ticket += 1;
+        self.waiting.push_back(WaitingSend {
+            ticket: self.last_ticket,
+            client_id,
+            due_micros,
+        });
+        self.last_ticket
+    }
+
+    pub(super) fn take(&mut self, ticket: u64) -> Option<WaitingSend> {
+        let index = self.waiting.iter().position(|it| it.ticket == ticket)?;
+        self.waiting.remove(index)
+    }
+
+    /// Takes those that should have been answered by now.
+    pub(super) fn take_overdue(&mut self, now_micros: u64) -> Vec<WaitingSend> {
+        let waiting = &mut self.waiting;
+        std::iter::from_fn(|| waiting.pop_front_if(|send| send.due_micros <= now_micros)).collect()
+    }
+
+    /// When the oldest must be answered, in microseconds.
+    pub(super) fn due_micros(&self) -> Option<u64> {
+        self.waiting.front().map(|send| send.due_micros)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    pub(super) fn are_full(&self) -> bool {
+        self.waiting.len() >= SENDS_IN_FLIGHT_MAX
+    }
+
+    /// One was refused.
+    pub(super) fn refused(&mut self, problem: &Problem) {
+        self.strikes += u32::from(problem.status == Status::TooManyRequests);
+    }
+
+    /// One was accepted.
+    pub(super) const fn accepted(&mut self) {
+        self.strikes = 0;
+    }
+
+    /// Whether the client goes on sending when it was told to wait.
+    pub(super) const fn have_struck_out(&self) -> bool {
+        self.strikes >= RATE_STRIKES_MAX
+    }
+}
