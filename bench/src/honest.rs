@@ -10,7 +10,6 @@ use hdrhistogram::Histogram;
 use crate::error::BenchError;
 use crate::http::{CallError, Client};
 use crate::load::ledger::{SERVICE_UNAVAILABLE, TOO_MANY_REQUESTS, histogram};
-use crate::refusal;
 use crate::report::hostile::Logins;
 use crate::report::percentiles::Percentiles;
 use crate::schedule::{Clock, Micros, Schedule};
@@ -115,8 +114,7 @@ impl Seen {
                 body,
                 ..
             })) => {
-                let reason = refusal::reason(body.as_bytes()).to_owned();
-                *self.logins.refused_by.entry(reason).or_default() += 1;
+                self.logins.refused_by.note(body.as_bytes());
             }
             Err(error) => {
                 self.logins.failed += 1;
@@ -131,9 +129,7 @@ impl Seen {
         self.latency += other.latency;
         self.logins.succeeded += other.logins.succeeded;
         self.logins.failed += other.logins.failed;
-        for (reason, count) in other.logins.refused_by {
-            *self.logins.refused_by.entry(reason).or_default() += count;
-        }
+        self.logins.refused_by.add(other.logins.refused_by);
         let failure = other.logins.first_failure;
         self.logins.first_failure = self.logins.first_failure.take().or(failure);
     }
@@ -157,11 +153,11 @@ mod tests {
     #[test]
     fn a_limit_is_a_refusal_and_anything_else_a_failure() {
         let mut all = noted(429);
-        assert_eq!(all.logins.refused_by["address-logins"], 1);
+        assert_eq!(all.logins.refused_by.to_string(), "address-logins 1");
         assert_eq!(all.logins.failed, 0);
         all.add(noted(429));
         all.add(noted(401));
-        assert_eq!(all.logins.refused_by["address-logins"], 2);
+        assert_eq!(all.logins.refused_by.to_string(), "address-logins 2");
         assert_eq!(all.logins.failed, 1);
         assert!(all.logins.first_failure.is_some());
     }

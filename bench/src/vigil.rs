@@ -35,7 +35,7 @@ impl Vigil {
                 }
             }
             watch.search();
-            watch.seen
+            watch.finish()
         });
         Self { stop, thread }
     }
@@ -54,6 +54,8 @@ struct Watch {
     addr: SocketAddr,
     pid: Option<u32>,
     seen: ProcessSeen,
+    /// The most memory that was seen, at each look.
+    maxima: Vec<Option<u64>>,
 }
 
 impl Watch {
@@ -62,6 +64,7 @@ impl Watch {
             addr,
             pid: process::find_listener(addr),
             seen: ProcessSeen::default(),
+            maxima: Vec::new(),
         };
         watch.look();
         watch.seen.resident_bytes_before = watch.seen.resident_bytes_after;
@@ -72,6 +75,7 @@ impl Watch {
         let resident = self.pid.and_then(process::resident_bytes);
         self.seen.resident_bytes_after = resident;
         self.seen.resident_bytes_max = self.seen.resident_bytes_max.max(resident);
+        self.maxima.push(self.seen.resident_bytes_max);
     }
 
     /// Finds out whether the process is still the same.
@@ -80,6 +84,13 @@ impl Watch {
         self.seen.restarts += u64::from(self.pid.is_some() && found != self.pid);
         self.pid = found;
         self.look();
+    }
+
+    fn finish(self) -> ProcessSeen {
+        ProcessSeen {
+            resident_bytes_max_early: self.maxima[self.maxima.len() / 2],
+            ..self.seen
+        }
     }
 }
 
@@ -100,6 +111,7 @@ mod tests {
         assert_eq!(stays.restarts, 0);
         assert!(stays.resident_bytes_before > Some(0));
         assert!(stays.resident_bytes_max >= stays.resident_bytes_after);
+        assert!(stays.resident_bytes_max >= stays.resident_bytes_max_early);
         let ends = Vigil::start(addr);
         drop(listener);
         assert_eq!(ends.finish().restarts, 1);

@@ -1,13 +1,12 @@
 //! What happens in a run, counted.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 use hdrhistogram::Histogram;
 
 use crate::check::Account;
 use crate::load::link::{Link, Message};
-use crate::refusal;
+use crate::refusal::Refusals;
 use crate::schedule::Micros;
 use crate::stamp::Stamp;
 use crate::world::RoomNumber;
@@ -83,8 +82,8 @@ pub struct Ledger {
     pub outstanding: u64,
     /// The first refusal that was none because of load.
     pub first_error: Option<String>,
-    /// How often each reason was given for a refusal because of load.
-    pub refused_by: BTreeMap<String, u64>,
+    /// Refusals because of load.
+    pub refused_by: Refusals,
     /// Listeners of each room.
     hearers: Vec<u64>,
 }
@@ -108,7 +107,7 @@ impl Ledger {
             stall_max: 0,
             outstanding: 0,
             first_error: None,
-            refused_by: BTreeMap::new(),
+            refused_by: Refusals::default(),
             hearers,
         }
     }
@@ -156,13 +155,7 @@ impl Ledger {
         if matches!(status, TOO_MANY_REQUESTS | SERVICE_UNAVAILABLE) {
             self.counts.refused += 1;
             self.windowed.refused += u64::from(self.in_window());
-            let reason = refusal::reason(why);
-            match self.refused_by.get_mut(reason) {
-                Some(times) => *times += 1,
-                None => {
-                    self.refused_by.insert(reason.to_owned(), 1);
-                }
-            }
+            self.refused_by.note(why);
         } else {
             self.error(|| format!("{status}: {}", String::from_utf8_lossy(why)));
         }

@@ -7,12 +7,18 @@ use serde::Serialize;
 
 use crate::attack::catalog::Attack;
 use crate::attack::counts::AttackCounts;
+use crate::refusal::Refusals;
 use crate::report::percentiles::Percentiles;
 
 /// Columns of the table of attacks, but for the last.
 const NAME_COLUMNS: usize = 18;
 const COUNT_COLUMNS: usize = 12;
 const BYTES_PER_MEBIBYTE: f64 = 1024.0 * 1024.0;
+/// How much later messages may be than where the attackers go for another server: p99 over p99.
+const P99_RATIO_MAX: f64 = 2.0;
+/// Bytes of memory by which the second half of a run may exceed the first: what the messages of honest users fill
+/// meanwhile.
+const GROWTH_BYTES_MAX: u64 = 64 << 20;
 
 /// What a run with attackers has besides.
 #[derive(Clone, Debug, Serialize)]
@@ -32,7 +38,7 @@ pub struct Hostile {
 pub struct Logins {
     pub succeeded: u64,
     /// Because of load, by the limit or the code that was given.
-    pub refused_by: BTreeMap<String, u64>,
+    pub refused_by: Refusals,
     /// Refused otherwise, or not answered.
     pub failed: u64,
     pub first_failure: Option<String>,
@@ -46,6 +52,8 @@ pub struct ProcessSeen {
     /// Memory before the attackers came.
     pub resident_bytes_before: Option<u64>,
     pub resident_bytes_max: Option<u64>,
+    /// The same of the first half of the run.
+    pub resident_bytes_max_early: Option<u64>,
     /// Memory a while after they had left.
     pub resident_bytes_after: Option<u64>,
     /// Times that another process was found in its place, or none.
@@ -53,9 +61,24 @@ pub struct ProcessSeen {
 }
 
 impl Hostile {
-    /// Whether no honest login failed but for load, and the process is still the same.
+    /// Whether honest users could log in, and were refused for named limits at most; the process is still the same,
+    /// its memory did not go on growing, and messages were not much later than beside the decoy.
     pub fn is_clean(&self) -> bool {
-        self.logins.failed == 0 && self.process.restarts == 0
+        let logins = &self.logins;
+        logins.failed == 0
+            && logins.succeeded > 0
+            && logins.refused_by.all_name_limits()
+            && self.process.restarts == 0
+            && self.process.is_flat()
+            && self.p99_ratio.is_none_or(|ratio| ratio <= P99_RATIO_MAX)
+    }
+}
+
+impl ProcessSeen {
+    /// Whether the second half of the run took no more memory than the first, but for [`GROWTH_BYTES_MAX`].
+    fn is_flat(&self) -> bool {
+        let bound = |early| early + GROWTH_BYTES_MAX;
+        self.resident_bytes_max <= self.resident_bytes_max_early.map(bound)
     }
 }
 
@@ -116,21 +139,33 @@ mod tests {
         Hostile {
             attacked: "target",
             p99_ratio: None,
-            logins: Logins::default(),
+            logins: Logins {
+                succeeded: 1,
+                ..Logins::default()
+            },
             process: ProcessSeen::default(),
             attacks: [(Attack::SlowBodies, counts)].into(),
         }
     }
 
     #[test]
-    fn a_failed_login_and_a_restart_make_a_run_unclean() {
-        assert!(hostile().is_clean());
-        let wrong: [fn(&mut Hostile); 2] = [
+    fn whatever_attackers_can_bring_about_makes_a_run_unclean() {
+        let mut withstands = hostile();
+        withstands.logins.refused_by.note(br#"{"limit":"logins"}"#);
+        withstands.p99_ratio = Some(P99_RATIO_MAX);
+        withstands.process.resident_bytes_max_early = Some(1);
+        withstands.process.resident_bytes_max = Some(1 + GROWTH_BYTES_MAX);
+        assert!(withstands.is_clean());
+        let wrong: [fn(&mut Hostile); 6] = [
             |hostile| hostile.logins.failed = 1,
+            |hostile| hostile.logins.succeeded = 0,
+            |hostile| hostile.logins.refused_by.note(br#"{"code":"overloaded"}"#),
             |hostile| hostile.process.restarts = 1,
+            |hostile| hostile.process.resident_bytes_max = Some(2 + GROWTH_BYTES_MAX),
+            |hostile| hostile.p99_ratio = Some(P99_RATIO_MAX + 0.1),
         ];
         for make_wrong in wrong {
-            let mut hostile = hostile();
+            let mut hostile = withstands.clone();
             make_wrong(&mut hostile);
             assert!(!hostile.is_clean(), "{hostile:?}");
         }

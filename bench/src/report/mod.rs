@@ -5,7 +5,6 @@ pub mod percentiles;
 pub mod plot;
 pub mod table;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
@@ -13,6 +12,7 @@ use serde::Serialize;
 use crate::error::BenchError;
 use crate::load::run::{Outcome, Plan};
 use crate::monitor::Seen;
+use crate::refusal::Refusals;
 use crate::report::hostile::Hostile;
 use crate::report::percentiles::Percentiles;
 use crate::schedule::Pace;
@@ -34,8 +34,8 @@ pub struct Report {
     /// Because of load: 429 or 503.
     pub refused: u64,
     /// By the limit or the code that the refusals gave.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub refused_by: BTreeMap<String, u64>,
+    #[serde(skip_serializing_if = "Refusals::is_empty")]
+    pub refused_by: Refusals,
     /// Refused otherwise, or never answered.
     pub errors: u64,
     /// Were due, but all connections were busy until the end.
@@ -151,11 +151,13 @@ impl Report {
         }
     }
 
-    /// Whether everything that was accepted came once and in order, and nothing was refused but for load.
+    /// Whether everything that was accepted came once and in order, and nothing was refused but for load; beside
+    /// attackers, but for limits that have a name.
     pub fn is_clean(&self) -> bool {
         let wrong = self.lost + self.duplicated + self.reordered + self.altered + self.strays;
         let worked = self.accepted > 0 || self.sockets.is_some();
-        let served = self.hostile.as_ref().is_none_or(Hostile::is_clean);
+        let withstood = |hostile: &Hostile| hostile.is_clean() && self.refused_by.all_name_limits();
+        let served = self.hostile.as_ref().is_none_or(withstood);
         wrong + self.errors == 0 && worked && served && (self.broken == 0 || self.sockets.is_none())
     }
 }

@@ -1,8 +1,8 @@
 //! Results as a table for people: a line for each measure, a column for each run.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::refusal::Refusals;
 use crate::report::Report;
 use crate::report::hostile::{AttackTable, Logins, ProcessSeen};
 use crate::report::percentiles::Percentiles;
@@ -103,6 +103,9 @@ const MEASURES: &[Measure] = &[
     ("memory before attack, MiB", |r| {
         process(r)?.resident_bytes_before.map(mebibytes)
     }),
+    ("memory max, first half, MiB", |r| {
+        process(r)?.resident_bytes_max_early.map(mebibytes)
+    }),
     ("memory max, MiB", |r| {
         process(r)?.resident_bytes_max.map(mebibytes)
     }),
@@ -162,12 +165,8 @@ fn positive(count: u64) -> Option<String> {
 }
 
 /// Counts by reason.
-fn reasons(counts: &BTreeMap<String, u64>) -> Option<String> {
-    let parts: Vec<String> = counts
-        .iter()
-        .map(|(reason, count)| format!("{reason} {count}"))
-        .collect();
-    (!parts.is_empty()).then(|| format!(" {}", parts.join(", ")))
+fn reasons(refusals: &Refusals) -> Option<String> {
+    (!refusals.is_empty()).then(|| format!(" {refusals}"))
 }
 
 fn process(report: &Report) -> Option<ProcessSeen> {
