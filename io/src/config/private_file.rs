@@ -2,13 +2,13 @@
 
 use std::{
     fmt::Display,
-    fs::File,
+    fs::{File, OpenOptions},
     io,
-    os::unix::fs::MetadataExt as _,
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
-use rustix::process::geteuid;
+use rustix::{fs::OFlags, process::geteuid};
 
 use crate::vital::{EXIT_FAILURE, EXIT_USAGE, Failure};
 
@@ -75,13 +75,22 @@ pub(super) enum Fault<F> {
 }
 
 impl PrivateFile<'_> {
-    /// Opens it, where nobody else may use it.
+    /// Opens it, where nobody else may use it. It never waits: who re-reads a file has a service to go on with.
     ///
     /// # Errors
-    /// It can't be opened, or others may use it.
+    /// It can't be opened, is no regular file, or others may use it.
     pub(super) fn open<F: Display>(self) -> Result<File, PrivateFileError<F>> {
-        let file = File::open(self.path).map_err(|source| self.unreadable(source))?;
+        let opened = OpenOptions::new()
+            .read(true)
+            // Else a pipe would be waited for until somebody writes to it.
+            .custom_flags(OFlags::NONBLOCK.bits() as i32)
+            .open(self.path);
+        let file = opened.map_err(|source| self.unreadable(source))?;
         let metadata = file.metadata().map_err(|source| self.unreadable(source))?;
+        if !metadata.is_file() {
+            let kind = io::ErrorKind::InvalidInput;
+            return Err(self.unreadable(io::Error::new(kind, "it is no regular file")));
+        }
         let mode = metadata.mode() & 0o7777;
         match judge(mode, metadata.uid(), geteuid().as_raw()) {
             Some(exposure) => Err(self.error(Fault::Exposed(exposure))),
@@ -119,11 +128,11 @@ impl<F: Display> PrivateFileError<F> {
 impl<F: Display> Failure for PrivateFileError<F> {
     /// Which file is named, whose it is, and what it holds are settings. That a disk is full, say, is not.
     fn exit_code(&self) -> u8 {
-        use io::ErrorKind::{IsADirectory, NotADirectory, NotFound, PermissionDenied};
+        use io::ErrorKind::{InvalidInput, NotADirectory, NotFound, PermissionDenied};
         match &self.fault {
             Fault::Exposed(_) | Fault::Content(_) => EXIT_USAGE,
             Fault::Io { source, .. } => match source.kind() {
-                NotFound | PermissionDenied | IsADirectory | NotADirectory => EXIT_USAGE,
+                NotFound | PermissionDenied | InvalidInput | NotADirectory => EXIT_USAGE,
                 _ => EXIT_FAILURE,
             },
         }
@@ -148,6 +157,7 @@ const fn judge(mode: u32, owner: u32, ours: u32) -> Option<Exposure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::fs::{CWD, Mode, mkfifoat};
 
     #[test]
     fn root_may_let_a_group_read_and_nobody_else_may() {
@@ -178,6 +188,23 @@ mod tests {
         assert_eq!(code(private.refuse("too short")), EXIT_USAGE);
         let full = io::ErrorKind::StorageFull.into();
         assert_eq!(code(private.unreadable(full)), EXIT_FAILURE);
+    }
+
+    #[test]
+    fn a_pipe_and_a_directory_are_refused_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        mkfifoat(CWD, &pipe, Mode::RUSR | Mode::WUSR).unwrap();
+        for path in [&pipe, dir.path()] {
+            let private = PrivateFile {
+                what: "token",
+                path,
+                remedy: "name another",
+            };
+            let error: PrivateFileError<&str> = private.open().unwrap_err();
+            assert_eq!(error.exit_code(), EXIT_USAGE);
+            assert!(error.to_string().contains("no regular file"), "{error}");
+        }
     }
 
     #[test]
