@@ -204,6 +204,12 @@ impl Shard {
         self.connections.turn(conn)
     }
 
+    /// Whether nothing is under way on a connection but what its client may still send or take: it can be closed, and
+    /// nobody is left without the answer to a request.
+    pub fn awaits_client(&self, conn: ConnId) -> bool {
+        self.connections.awaits_client(conn)
+    }
+
     /// What waits to be sent on a connection.
     pub fn outbox(&mut self, conn: ConnId) -> Option<&mut Outbox> {
         self.connections.outbox(conn)

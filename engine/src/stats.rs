@@ -103,6 +103,8 @@ pub struct Stats {
     pub busy_micros: u64,
     /// Connections cut off, since their clients did not take what waited for them.
     pub cut_connections: u64,
+    /// Connections that waited for their clients, and were closed so that new ones have room.
+    pub displaced_connections: u64,
     /// WebSockets closed, by code; `None` counts those whose client made up a code.
     pub closes: Vec<(Option<u16>, u64)>,
     /// Requests refused, by code.
@@ -324,6 +326,11 @@ impl Stats {
                 "rookery_connections_cut_total",
                 "Connections cut off, since their clients did not take what waited for them.",
                 self.cut_connections,
+            ),
+            counter(
+                "rookery_connections_displaced_total",
+                "Connections that waited for their clients, and were closed so that new ones have room.",
+                self.displaced_connections,
             ),
             counter(
                 "rookery_untrusted_forwards_total",

@@ -196,7 +196,7 @@ mod tests {
         let (fd, _) = std::os::unix::net::UnixStream::pair().unwrap();
         MovedSocket {
             fd: fd.into(),
-            permit: Admission::of(1, 0, Proxies::default())
+            permit: Admission::of(1, 0, Proxies::default(), 1)
                 .take(Entrance::Admin)
                 .unwrap(),
             state: HandedOff {

@@ -348,6 +348,17 @@ impl Connections {
         }
     }
 
+    /// Whether a connection is one of HTTP whose client is owed no answer.
+    pub(crate) fn awaits_client(&self, id: ConnId) -> bool {
+        let slot = self.slots.get(id.slot as usize);
+        let connection = slot.and_then(|slot| slot.as_deref());
+        let connection = connection.filter(|it| it.link.id() == id && !it.link.is_closing());
+        connection.is_some_and(|it| match &it.protocol {
+            Protocol::Http(http) => http.awaits_client(),
+            Protocol::WebSocket(_) => false,
+        })
+    }
+
     /// What a connection does now that it has its turn. If it is not read, a resume is due when it may be.
     pub(crate) fn turn(&mut self, id: ConnId) -> Turn {
         let Some(connection) = self.get_mut(id) else {

@@ -227,14 +227,9 @@ impl WebSocket {
         self.discard();
     }
 
-    /// Whether a message has begun, and is not complete.
-    pub fn in_message(&self) -> bool {
-        self.message.is_begun()
-    }
-
     /// Whether all that was received is whole: neither a frame nor a message has come in part.
     pub fn is_between_messages(&self) -> bool {
-        self.header.is_empty() && self.frame.is_none() && !self.in_message()
+        self.header.is_empty() && self.frame.is_none() && !self.message.is_begun()
     }
 
     /// Bytes that it holds on the heap.

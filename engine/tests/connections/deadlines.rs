@@ -110,6 +110,17 @@ fn a_message_has_ten_seconds_to_arrive_whatever_comes_amid_it() {
 }
 
 #[test]
+fn a_frame_of_which_a_byte_has_come_has_ten_seconds_too() {
+    const CLOSE: [u8; 8] = [0x88, 0x82, 0, 0, 0, 0, 3, 232];
+    for begun in [&first_part()[..1], &CLOSE[..1], &CLOSE[..7]] {
+        let mut host = host();
+        let conn = host.listen();
+        host.send(conn, begun);
+        assert_after(&mut host, 10, hears(conn, &POLICY_VIOLATION));
+    }
+}
+
+#[test]
 fn each_message_has_its_own_ten_seconds() {
     let mut host = host();
     let conn = host.listen();

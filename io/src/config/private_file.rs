@@ -156,6 +156,8 @@ const fn judge(mode: u32, owner: u32, ours: u32) -> Option<Exposure> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use super::*;
     use rustix::fs::{CWD, Mode, mkfifoat};
 

@@ -1,5 +1,5 @@
 //! How many connections there may be in the whole process: as many as descriptors are left for, when log, store and
-//! shards have theirs; and of those, how many may come from one network.
+//! shards have theirs; of those, how many may come from one network; and who gives way where hardly any room is left.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -21,6 +21,11 @@ const ADMIN_CONNECTIONS_MAX: usize = 64;
 
 /// Seconds after which a client may try again whose network has too many connections.
 pub(crate) const TURNED_AWAY_SECONDS: u32 = 10;
+
+/// The part of all connections that is kept free by closing those that only wait for their clients, and connections
+/// beyond which no more are kept so.
+const ROOM_SHARE: usize = 16;
+const ROOM_MAX: usize = 64;
 
 /// How many connections one network may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +58,7 @@ struct Counts {
     public: Count,
     admin: Count,
     networks: Networks,
+    shards: usize,
 }
 
 /// Connections of each network.
@@ -75,10 +81,8 @@ struct Count {
 pub struct Permit {
     counts: Arc<Counts>,
     entrance: Entrance,
-    /// The network of its peer, unless that is spared.
+    /// The network of its peer, for which it counts; none where that is spared.
     network: Option<Network>,
-    /// It counts for its network.
-    is_counted: bool,
 }
 
 /// There are too few descriptors for a server.
@@ -128,11 +132,12 @@ impl Admission {
         proxies: Proxies,
     ) -> Result<Self, TooFewDescriptors> {
         let public_max = others.leave(descriptors)?;
-        Ok(Self::of(public_max, per_address.max(public_max), proxies))
+        let network_max = per_address.max(public_max);
+        Ok(Self::of(public_max, network_max, proxies, others.shards))
     }
 
     /// As many connections of clients as this, and of one network.
-    pub(crate) fn of(public_max: usize, network_max: u32, proxies: Proxies) -> Self {
+    pub(crate) fn of(public_max: usize, network_max: u32, proxies: Proxies, shards: usize) -> Self {
         let count = |max| Count {
             now: AtomicUsize::new(0),
             max,
@@ -145,6 +150,7 @@ impl Admission {
                 max: network_max,
                 proxies,
             },
+            shards,
         }))
     }
 
@@ -162,9 +168,16 @@ impl Admission {
             counts: Arc::clone(&self.0),
             entrance,
             network: None,
-            is_counted: false,
         };
         (before < count.max).then_some(permit)
+    }
+
+    /// How many connections of an entrance each shard should close, so that new ones find room.
+    pub(crate) fn shortage(&self, entrance: Entrance) -> usize {
+        let Count { now, max } = self.0.of(entrance);
+        let room = (max / ROOM_SHARE).min(ROOM_MAX);
+        let free = max.saturating_sub(now.load(Ordering::Relaxed));
+        room.saturating_sub(free).div_ceil(self.0.shards)
     }
 }
 
@@ -195,8 +208,23 @@ impl Permit {
         }
         let network = Network::from(peer);
         self.network = Some(network);
-        self.is_counted = *max > 0;
-        !self.is_counted || counts.add(network) <= *max
+        counts.add(network) <= *max || *max == 0
+    }
+
+    pub(crate) const fn entrance(&self) -> Entrance {
+        self.entrance
+    }
+
+    /// How soon its connection gives way to a new one: the more connections its network has, the sooner. `None`: never.
+    pub(crate) fn gives_way(&self) -> Option<u32> {
+        match (self.entrance, self.network) {
+            (Entrance::Admin, _) => Some(0),
+            // A trusted proxy goes on to use what it has open.
+            (Entrance::Public { .. }, None) => None,
+            (Entrance::Public { .. }, Some(network)) => {
+                Some(self.counts.networks.counts.count(network))
+            }
+        }
     }
 
     /// The network of its peer; none where that is spared by limits by address.
@@ -218,9 +246,7 @@ impl Drop for Permit {
     fn drop(&mut self) {
         let count = self.counts.of(self.entrance);
         count.now.fetch_sub(1, Ordering::Relaxed);
-        if let Some(network) = self.network
-            && self.is_counted
-        {
+        if let Some(network) = self.network {
             self.counts.networks.counts.remove(network);
         }
     }
@@ -235,7 +261,7 @@ mod tests {
     const PUBLIC: Entrance = Entrance::Public { operations: true };
 
     fn of(public_max: usize, network_max: u32) -> Admission {
-        Admission::of(public_max, network_max, Proxies::new(Vec::new(), true))
+        Admission::of(public_max, network_max, Proxies::new(Vec::new(), true), 2)
     }
 
     #[test]
@@ -252,6 +278,29 @@ mod tests {
         let _operator = [(); 3].map(|()| take(Entrance::Admin, "192.0.2.1").unwrap());
         drop(kept);
         assert!(take(PUBLIC, "2001:db8::3").is_some());
+    }
+
+    #[test]
+    fn where_room_is_short_large_networks_give_way_first_and_spared_ones_never() {
+        let admission = of(64, 0);
+        let take = |peer: &str| {
+            let mut permit = admission.take(PUBLIC).unwrap();
+            assert!(permit.count_for(peer.parse().unwrap()));
+            permit
+        };
+        let large: Vec<_> = (0..58).map(|_| take("192.0.2.1")).collect();
+        let (small, local) = (take("192.0.2.2"), take("127.0.0.1"));
+        assert_eq!(admission.shortage(PUBLIC), 0, "four are free");
+        let ranks = [&large[0], &small, &local].map(Permit::gives_way);
+        assert_eq!(ranks, [Some(58), Some(1), None]);
+        let more = [(); 3].map(|()| take("192.0.2.3"));
+        assert_eq!(
+            admission.shortage(PUBLIC),
+            2,
+            "three of four, by two shards"
+        );
+        assert_eq!(admission.shortage(Entrance::Admin), 0);
+        drop(more);
     }
 
     #[test]

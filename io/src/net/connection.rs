@@ -4,6 +4,7 @@ use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use rookery_engine::effect::{ConnEffect, HandedOff};
+use rookery_engine::input::Entrance;
 use rookery_engine::outbox::Outbox;
 use rookery_schema::ShardId;
 
@@ -141,6 +142,13 @@ impl Connection {
 
     pub(crate) const fn is_open(&self) -> bool {
         matches!(self.phase, Phase::Open)
+    }
+
+    /// How soon it gives way to a new connection at this entrance, if it may: see [`Permit::gives_way`].
+    pub(super) fn gives_way(&self, entrance: Entrance) -> Option<u32> {
+        let has_nothing_to_do = self.listed_micros.is_none() && self.parked_micros.is_none();
+        let may = self.is_open() && has_nothing_to_do && self.permit.entrance() == entrance;
+        may.then(|| self.permit.gives_way()).flatten()
     }
 
     /// The process stops: what has come is read, whether or not the kernel has told of it.

@@ -1,5 +1,6 @@
 //! All connections of a shard, by id, and which of them have something to do.
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::io;
 
@@ -8,7 +9,7 @@ use rookery_engine::ids::ConnId;
 
 use super::admission::{Admission, Permit};
 use super::connection::{Connection, Next, PROVEN_READ_BYTES_MAX};
-use super::listener::{Accepted, Bound, Listeners};
+use super::listener::{Accepted, Bound, Entrance, Listeners};
 use super::poller::{Event, Poller, Readiness};
 use super::slab::Slab;
 use super::socket::Socket;
@@ -16,6 +17,8 @@ use super::turns::Turns;
 
 /// Connections of one shard beyond which it accepts no more.
 const CONNECTIONS_MAX: usize = 1 << 18;
+/// Connections that are looked at for those that give way, in one tick.
+const LOOKED_AT_MAX: usize = 4096;
 /// Connections accepted at once.
 pub(crate) const ACCEPTED_MAX: usize = 16;
 
@@ -34,6 +37,8 @@ pub(crate) struct Connections {
     closing: Vec<ConnId>,
     /// Those that are not read because of a stall.
     parked: Vec<ConnId>,
+    /// How often connections were looked at for those that give way.
+    looks: usize,
     /// All connections share it, so an idle one needs none.
     buffer: Box<[u8]>,
 }
@@ -59,6 +64,7 @@ impl Connections {
             ending: VecDeque::new(),
             closing: Vec::new(),
             parked: Vec::new(),
+            looks: 0,
             buffer: vec![0; PROVEN_READ_BYTES_MAX].into_boxed_slice(),
         })
     }
@@ -135,6 +141,42 @@ impl Connections {
             .min(ACCEPTED_MAX);
         self.listeners
             .accept(listener, room, &self.admission, &self.poller)
+    }
+
+    /// Ends connections for new ones where hardly any room is left: some of those that wait for their clients, of the
+    /// networks that have most. Returns how many.
+    pub(crate) fn make_room(&mut self, awaits_client: impl Fn(ConnId) -> bool) -> usize {
+        let entrances: Vec<Entrance> = self.listeners.entrances().collect();
+        let mut ended = 0;
+        for entrance in entrances {
+            let shortage = self.admission.shortage(entrance);
+            if shortage > 0 {
+                let giving_way = self.giving_way(entrance, shortage, &awaits_client);
+                ended += giving_way.len();
+                giving_way.into_iter().for_each(|conn| self.end(conn));
+            }
+        }
+        ended
+    }
+
+    /// Connections at an entrance that give way, `at_most` of them. Of very many, only some are looked at.
+    fn giving_way(
+        &mut self,
+        entrance: Entrance,
+        at_most: usize,
+        awaits_client: impl Fn(ConnId) -> bool,
+    ) -> Vec<ConnId> {
+        let step = self.all.len() / LOOKED_AT_MAX + 1;
+        self.looks = self.looks.wrapping_add(1);
+        let ids = self.all.ids().skip(self.looks % step).step_by(step);
+        let ranked = ids.filter(|conn| awaits_client(*conn)).filter_map(|conn| {
+            let rank = self.all.get(conn)?.gives_way(entrance)?;
+            Some((rank, conn))
+        });
+        let mut ranked: Vec<(u32, ConnId)> = ranked.collect();
+        ranked.sort_unstable_by_key(|(rank, _)| Reverse(*rank));
+        ranked.truncate(at_most);
+        ranked.into_iter().map(|(_, conn)| conn).collect()
     }
 
     /// Takes over a socket.

@@ -4,6 +4,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Instant;
 
 pub use rookery_engine::input::Entrance;
 use rookery_engine::limits::Limit;
@@ -13,6 +14,7 @@ use socket2::{Domain, Protocol, SockFilter, Socket as RawSocket, Type};
 use super::admission::{Admission, Permit, TURNED_AWAY_SECONDS};
 use super::poller::Poller;
 use super::socket::{self, Socket};
+use crate::throttle::Throttle;
 
 /// Connections that the kernel holds for one listener until they are accepted. The kernel caps it at
 /// `net.core.somaxconn`.
@@ -213,8 +215,8 @@ pub(crate) struct Listeners {
 struct Listening {
     socket: RawSocket,
     entrance: Entrance,
-    /// A connection could not be accepted, and that was logged.
-    refused: bool,
+    /// Lines of the log that say that no connection can be accepted.
+    refusals: Throttle,
 }
 
 impl Listeners {
@@ -224,7 +226,7 @@ impl Listeners {
         self.all.push(Listening {
             socket: bound.socket,
             entrance: bound.entrance,
-            refused: false,
+            refusals: Throttle::default(),
         });
         Ok(())
     }
@@ -251,15 +253,12 @@ impl Listeners {
                 break;
             };
             match socket::accept(&listening.socket) {
-                Ok(Some((socket, peer))) => {
-                    listening.refused = false;
-                    accepted.push(Accepted {
-                        socket,
-                        peer,
-                        entrance,
-                        permit,
-                    });
-                }
+                Ok(Some((socket, peer))) => accepted.push(Accepted {
+                    socket,
+                    peer,
+                    entrance,
+                    permit,
+                }),
                 Ok(None) => break,
                 // The peer left before its turn.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
@@ -285,6 +284,11 @@ impl Listeners {
         });
     }
 
+    /// Where clients come in at each.
+    pub(super) fn entrances(&self) -> impl Iterator<Item = Entrance> {
+        self.all.iter().map(|listening| listening.entrance)
+    }
+
     /// How many there are.
     pub(super) const fn len(&self) -> usize {
         self.all.len()
@@ -300,11 +304,12 @@ impl Listeners {
 }
 
 impl Listening {
-    /// Logs that connections can't be accepted, once each time that begins, however long it lasts.
-    fn refuse(&mut self, reason: &str) {
-        if !std::mem::replace(&mut self.refused, true) {
+    /// Logs that connections can't be accepted.
+    fn refuse(&self, reason: &str) {
+        if let Some(held_back) = self.refusals.pass(Instant::now()) {
             tracing::warn!(
                 reason,
+                held_back,
                 "new connections have to wait; if files are short, raise ulimit -n"
             );
         }

@@ -35,6 +35,13 @@ impl Sketch {
         counts.into_iter().min().unwrap_or(0)
     }
 
+    /// How many there are.
+    pub(super) fn count(&self, network: Network) -> u32 {
+        let counts = self.of(network);
+        let counts = counts.map(|counter| counter.load(Ordering::Relaxed));
+        counts.into_iter().min().unwrap_or(0)
+    }
+
     /// Counts one less, that was added before.
     pub(super) fn remove(&self, network: Network) {
         for counter in self.of(network) {
@@ -75,5 +82,6 @@ mod tests {
             sketch.remove(network(n));
         }
         assert_eq!(sketch.add(network(1)), 1);
+        assert_eq!(sketch.count(network(1)), 1);
     }
 }

@@ -42,6 +42,13 @@ impl<T> Slab<T> {
         id
     }
 
+    pub(crate) fn get(&self, id: ConnId) -> Option<&T> {
+        self.slots
+            .get(id.slot as usize)
+            .filter(|slot| slot.generation == id.generation)
+            .and_then(|slot| slot.value.as_ref())
+    }
+
     pub(crate) fn get_mut(&mut self, id: ConnId) -> Option<&mut T> {
         self.slots
             .get_mut(id.slot as usize)

@@ -26,6 +26,7 @@ pub trait Engine: 'static {
     fn step(&mut self, now: Now, input: Input<'_>, effects: &mut Effects);
     fn flush(&mut self, now: Now, effects: &mut Effects);
     fn turn(&mut self, conn: ConnId) -> Turn;
+    fn awaits_client(&self, conn: ConnId) -> bool;
     fn outbox(&mut self, conn: ConnId) -> Option<&mut Outbox>;
     fn is_ready(&self) -> bool;
     fn is_drained(&self) -> bool;
@@ -43,6 +44,10 @@ impl Engine for Shard {
 
     fn turn(&mut self, conn: ConnId) -> Turn {
         Self::turn(self, conn)
+    }
+
+    fn awaits_client(&self, conn: ConnId) -> bool {
+        Self::awaits_client(self, conn)
     }
 
     fn outbox(&mut self, conn: ConnId) -> Option<&mut Outbox> {

@@ -245,6 +245,10 @@ impl Engine for Toy {
         assert!(!self.sabotaged, "on purpose");
     }
 
+    fn awaits_client(&self, _: ConnId) -> bool {
+        false
+    }
+
     fn turn(&mut self, conn: ConnId) -> Turn {
         match self.connections.get(&conn) {
             Some(line) if !line.leaving => Turn::Read,

@@ -98,6 +98,11 @@ impl Http {
         !self.is_finished && !self.halted && self.wants_request()
     }
 
+    /// Whether all requests that have arrived are answered, and none is complete.
+    pub(super) fn awaits_client(&self) -> bool {
+        self.replies.is_empty() && self.held.is_none() && self.upgrade.is_none() && !self.halted
+    }
+
     /// Whether requests that have arrived are paused by a full outbox. Nothing is read meanwhile.
     pub(super) const fn is_halted(&self) -> bool {
         self.halted

@@ -9,7 +9,7 @@ const MESSAGE_MICROS_MAX: u64 = 10 * MICROS_PER_SECOND;
 
 /// See the module.
 pub(super) struct Arriving {
-    /// When the message that is arriving began, or last could not be read, in microseconds.
+    /// When the message or the frame that is arriving began, or last could not be read, in microseconds.
     began_micros: Option<u64>,
     /// Since when something is held, in microseconds.
     held_since_micros: Option<u64>,
@@ -38,7 +38,7 @@ impl Arriving {
         let bytes = socket.heap_bytes();
         self.held.set(bytes);
         let began = self.began_micros.unwrap_or(now_micros);
-        self.began_micros = socket.in_message().then_some(began);
+        self.began_micros = (!socket.is_between_messages()).then_some(began);
         let since = self.held_since_micros.unwrap_or(now_micros);
         self.held_since_micros = (bytes > 0).then_some(since);
     }

@@ -202,6 +202,7 @@ impl<E: Engine> Core<E> {
         let busy = glommio::executor().executor_stats().executor_runtime();
         self.with_engine(|engine| engine.stats_mut().busy_micros += busy.as_micros() as u64);
         self.connections.borrow_mut().tick(now);
+        self.make_room();
         let disk = self.outside.borrow_mut().disk_crossing();
         if let Some(full) = disk {
             self.step(Input::DiskFull(full));

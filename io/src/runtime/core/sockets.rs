@@ -85,6 +85,15 @@ impl<E: Engine> Core<E> {
         }
     }
 
+    /// Ends connections for new ones where hardly any room is left.
+    pub(super) fn make_room(&self) {
+        let mut connections = self.connections.borrow_mut();
+        self.with_engine(|engine| {
+            let displaced = connections.make_room(|conn| engine.awaits_client(conn));
+            engine.stats_mut().displaced_connections += displaced as u64;
+        });
+    }
+
     /// Accepts all who wait now.
     pub(super) fn accept_waiting(&self) {
         let listeners = self.connections.borrow().listeners();
