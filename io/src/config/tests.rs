@@ -2,6 +2,7 @@
 
 mod combinations;
 mod compose;
+mod documented;
 mod layers;
 mod machine;
 mod refusals;
