@@ -113,7 +113,7 @@ pub struct Stats {
     pub limits_met: Vec<(&'static str, u64)>,
     /// Security events, by act.
     pub security_events: Vec<(&'static str, u64)>,
-    /// Requests that named their client, and came from no trusted proxy.
+    /// Logins, registrations and operators' calls that named their client, and came from no trusted proxy.
     pub untrusted_forwards: u64,
 }
 
@@ -334,7 +334,7 @@ impl Stats {
             ),
             counter(
                 "rookery_untrusted_forwards_total",
-                "Logins and registrations that named their client, and came from no trusted proxy.",
+                "Logins, registrations and operators' calls that named their client, and came from no trusted proxy.",
                 self.untrusted_forwards,
             ),
             counter(

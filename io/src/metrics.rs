@@ -162,11 +162,40 @@ fn of_process(name: &str, help: &str, value: f64) -> MetricFamily {
 
 #[cfg(test)]
 mod tests {
+    use rookery_engine::limits::Limit;
+
     use super::*;
 
     fn text_of(shards: &[Stats]) -> String {
         let shards: Vec<_> = shards.iter().cloned().map(Box::new).collect();
         String::from_utf8(render(&shards, 100, None)).expect("text")
+    }
+
+    #[test]
+    fn each_metric_is_documented() {
+        let mut stats = Stats {
+            security_events: vec![("login", 1)],
+            ..Stats::default()
+        };
+        stats.count_close(rookery_engine::ws::CloseCode::SlowReader);
+        stats.count_refusal("too_many_requests", Some(Limit::UserRate));
+        let text = render(&[Box::new(stats)], 100, Some(&Disk::default()));
+        let text = String::from_utf8(text).expect("text");
+        let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+        let (_, docs) = include_str!("../../docs/api.md")
+            .split_once("## Metrics")
+            .expect("a section of metrics");
+        for (name, kind) in types.filter_map(|line| line.split_once(' ')) {
+            let of_metric = |row: &&str| {
+                let cell = row.split(" | ").next().unwrap_or_default();
+                [format!("`{name}`"), format!("`{name}{{")]
+                    .iter()
+                    .any(|it| cell.contains(it))
+            };
+            let row = docs.lines().find(of_metric);
+            let row = row.unwrap_or_else(|| panic!("{name} is not documented"));
+            assert_eq!(row.split(" | ").nth(1), Some(kind), "{name}");
+        }
     }
 
     #[test]

@@ -123,15 +123,46 @@ fn the_effective_configuration_is_shown() {
     });
     assert_eq!(code, Some(0), "{text}");
     for (key, value) in [("shards", "5"), ("user-rate", "8"), ("login-rate", "9")] {
-        let is_shown = text.lines().any(|line| {
-            line.trim().split_once('=').is_some_and(|(k, v)| {
-                k.trim() == key && v.split('#').next().unwrap().trim() == value
-            })
-        });
-        assert!(
-            is_shown,
-            "flag before variable before file: {key} in {text}"
+        assert_eq!(
+            shown(&text, key),
+            Some(value),
+            "flag before variable before file: {text}"
         );
+    }
+}
+
+/// What `rookery config` shows of a setting.
+fn shown<'a>(text: &'a str, setting: &str) -> Option<&'a str> {
+    let mut assignments = text.lines().filter_map(|line| line.split_once('='));
+    let (_, value) = assignments.find(|(name, _)| name.trim() == setting)?;
+    value.split('#').next().map(str::trim)
+}
+
+#[test]
+fn users_have_quotas_in_token_mode_and_where_they_are_asked_for() {
+    const QUOTAS: [(&str, &str); 4] = [
+        ("user-bytes", "134217728"),
+        ("sockets-per-user", "64"),
+        ("chats-per-user", "2000"),
+        ("memberships-per-user", "10000"),
+    ];
+    let dir = tempfile::tempdir().unwrap();
+    let effective = |flags: &[&str]| {
+        let (code, text) = run(&dir, |command| {
+            command.arg("config").args(flags);
+        });
+        assert_eq!(code, Some(0), "{text}");
+        text
+    };
+    let by_default = effective(&[]);
+    let by_token = effective(&["--auth=token"]);
+    let by_trust = effective(&["--auth=trust"]);
+    for (quota, default) in QUOTAS {
+        assert_eq!(shown(&by_default, quota), Some(default));
+        assert_eq!(shown(&by_token, quota), Some(default));
+        assert_eq!(shown(&by_trust, quota), Some("0"), "{quota}");
+        let asked_for = effective(&["--auth=trust", &format!("--{quota}=7")]);
+        assert_eq!(shown(&asked_for, quota), Some("7"));
     }
 }
 

@@ -82,7 +82,7 @@ pub enum Notice {
         offset: Offset,
         reason: String,
     },
-    /// A request named its client, and came from no trusted proxy: what it says was ignored, here and from now on.
+    /// A login or the like named its client, and came from no trusted proxy: what it says was ignored, here and from now on.
     /// A shard says so of the first.
     UntrustedForward { peer: IpAddr },
     /// For the security log.

@@ -9,7 +9,7 @@ use super::limits::CONTROL_BYTES_MAX;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u16)]
 pub enum CloseCode {
-    /// The server stops.
+    /// The client has answered no ping.
     GoingAway = 1001,
     /// The client broke the rules of framing.
     Protocol = 1002,
@@ -25,7 +25,7 @@ pub enum CloseCode {
     Restart = 1012,
     /// The user is not, or no longer, authenticated.
     NotAuthenticated = 4001,
-    /// The client reads too slowly; a resume brings what it missed.
+    /// The client reads too slowly; the history has what it missed.
     SlowReader = 4008,
     /// The user has more sockets than they may, and this was the oldest; the client doesn't come back by itself.
     Replaced = 4030,

@@ -7,7 +7,7 @@ fn words(source: &str) -> Vec<&str> {
         !text.is_empty()
             && text
                 .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+                .all(|byte| byte.is_ascii_lowercase() || b"_-".contains(&byte))
     };
     literals.filter(is_word).collect()
 }
@@ -27,6 +27,15 @@ fn every_code_of_a_refusal_is() {
     assert!(of_framing.contains(&"bad_proxy_header"), "{of_framing:?}");
     assert_documented(&of_requests, docs);
     assert_documented(&of_framing, docs);
+}
+
+#[test]
+fn every_limit_is() {
+    let docs = include_str!("../../../docs/api.md");
+    let limits = words(include_str!("../../src/limits/limit.rs"));
+    assert_documented(&limits, docs);
+    let has_row = |limit: &&str| docs.contains(&format!("\n| `{limit}` | "));
+    assert!(limits.iter().all(has_row), "each has a row of its own");
 }
 
 #[test]

@@ -1,13 +1,14 @@
 //! Variables that begin with our prefix and are no settings.
 
-/// Of tests, the image and the tools beside the server.
-const OURS: [&str; 6] = [
+/// Of tests, the image, compose and the tools beside the server.
+const OURS: [&str; 7] = [
     "_TEST_",
     "_DEVSTACK_",
     "_KILLS",
     "_CHECK_CACHE",
     "_CPUSET",
     "_IMAGE",
+    "_ADMIN_PORT",
 ];
 
 /// Whether a variable that is no setting has a meaning for others. `rest` is its name after `ROOKERY`.
@@ -64,6 +65,7 @@ mod tests {
             ("_TEST_SEED", "7"),
             ("_CPUSET", "0-3"),
             ("_IMAGE", "rookery:1"),
+            ("_ADMIN_PORT", "8001"),
         ] {
             assert!(is_foreign(rest, value), "{rest}={value}");
         }

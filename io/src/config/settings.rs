@@ -205,7 +205,7 @@ pub(super) static PARTITIONS: Setting<Number> = setting(
     "partitions",
     "N",
     "number of shards",
-    "Partitions of the log, of use only when the log is created",
+    "Partitions of the log, fixed when it is created: a log with another number is refused",
     Number(1..=PARTITIONS_MAX),
 );
 

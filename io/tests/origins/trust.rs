@@ -11,7 +11,7 @@ use crate::{EVIL, call, start, with};
 /// A host, what a browser says of the page, and the status that it gets.
 type Case = (&'static str, &'static [(&'static str, &'static str)], u16);
 
-const FOREIGN: [Case; 8] = [
+const FOREIGN: [Case; 11] = [
     ("localhost", &[("origin", EVIL)], 403),
     ("localhost", &[("origin", "null")], 403),
     ("localhost", &[("sec-fetch-site", "cross-site")], 403),
@@ -20,6 +20,17 @@ const FOREIGN: [Case; 8] = [
         &[("origin", "http://127.0.0.1:9000")],
         403,
     ),
+    (
+        "localhost:8000",
+        &[("origin", "http://localhost:3000")],
+        403,
+    ),
+    (
+        "localhost:8000",
+        &[("origin", "http://127.0.0.1:8000")],
+        403,
+    ),
+    ("10.1.2.3:8000", &[("origin", "http://10.1.2.3")], 403),
     ("evil.example", &[("origin", "http://evil.example")], 421),
     ("evil.example", &[], 421),
     ("localhost.evil.example", &[], 421),

@@ -238,7 +238,7 @@ impl Ws {
         }
     }
 
-    /// Closes a connection and drops what its reader has not taken. They can resume later.
+    /// Closes a connection and drops what its reader has not taken. The history has it.
     fn close_as_slow(&mut self, link: &mut Link, reason: &str, cx: &mut Context<'_>) {
         link.drop_unsent();
         self.close(link, CloseCode::SlowReader, reason, cx);
