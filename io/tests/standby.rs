@@ -20,6 +20,8 @@ use support::{Api, Options, any_user, eventually};
 const NOBODY: &str = "127.0.0.1:1";
 /// Clients that do not come to the end of a request: more than are served at a time.
 const SILENT: usize = 200;
+/// Open files that leave some for clients, and for fewer than would be served at a time.
+const FEW_FILES: u64 = 128 + 64 + 2 * (32 + 64) + 320 + 50;
 /// How long after a signal to stop nobody may hear any more that the server is ready.
 const AT_ONCE: Duration = Duration::from_millis(500);
 
@@ -141,6 +143,18 @@ fn clients_that_come_to_no_end_keep_nobody_else_from_being_answered() {
     assert_eq!(assert_answered_at_once(server.addr, "/livez").status, 200);
     // Who makes room is answered, though their request is not there.
     refused(&slow.remove(0).reply());
+}
+
+#[test]
+fn silent_clients_make_room_where_descriptors_are_few() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = waiting(dir.path()).open_files(FEW_FILES, FEW_FILES).spawn();
+    get(server.addr, "/livez");
+    let silent: Vec<_> = (0..SILENT)
+        .map(|_| TcpStream::connect(server.addr).unwrap())
+        .collect();
+    assert_eq!(assert_answered_at_once(server.addr, "/livez").status, 200);
+    drop(silent);
 }
 
 #[test]
