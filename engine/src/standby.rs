@@ -69,16 +69,20 @@ impl Visitor {
         }
     }
 
+    /// Whether it has sent something of a request.
+    pub fn has_begun(&self) -> bool {
+        !self.input.is_empty()
+    }
+
     /// The reply to a client that has taken too long; `None` where it has not begun a request.
     pub fn overdue(&self, now: Timestamp) -> Option<Vec<u8>> {
-        let has_begun = !self.input.is_empty();
-        has_begun.then(|| self.refuse(&Refusal::REQUEST_TIMEOUT, now))
+        self.has_begun()
+            .then(|| self.refuse(&Refusal::REQUEST_TIMEOUT, now))
     }
 
     /// Answers a client that can't be waited for any longer; `None` where it has not begun a request.
     pub fn dismissed(&self, absence: &Absence, now: Timestamp) -> Option<Vec<u8>> {
-        let has_begun = !self.input.is_empty();
-        has_begun.then(|| self.turn_away(absence, now))
+        self.has_begun().then(|| self.turn_away(absence, now))
     }
 
     /// The reply to a request of which not all is known.

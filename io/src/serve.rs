@@ -20,7 +20,7 @@ use crate::entropy;
 use crate::log::embedded::{self, LogError, LogLayout};
 use crate::log::redpanda::{self, RedpandaError, RedpandaLog};
 use crate::log::{Partitions, Stored};
-use crate::logging;
+use crate::logging::{self, Logging};
 use crate::memory;
 use crate::net::admission::PerAddress;
 use crate::privacy;
@@ -83,12 +83,11 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     let signals = signals()?.with_hangup().map_err(ServeError::Signals)?;
     check::preflight()?;
     memory::keep_freed();
-    privacy::keep_from_others();
+    let kept = privacy::keep_from_others();
     let data_dir = DataDir::open(&config.data_dir)?;
     let operator_token = config.operator_token_file.as_deref();
     let operator_token = operator_token.map(OperatorToken::read).transpose()?;
-    let _logging =
-        logging::init(config.log_level).map_err(|error| ServeError::Logging(error.to_string()))?;
+    let _logging = start_logging(config, kept)?;
     let token_keys = config::token_keys_or_new(&config.token_secret_file)?;
     if config.auth == config::AuthMode::Trust {
         tracing::warn!("--auth trust: anybody can be anybody; run this behind a gateway only");
@@ -147,6 +146,16 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
     Ok(())
 }
 
+/// Starts logging, and first says what could not be kept from others: that is done before there are threads.
+fn start_logging(config: &Config, kept: io::Result<()>) -> Result<Logging, ServeError> {
+    let logging =
+        logging::init(config.log_level).map_err(|error| ServeError::Logging(error.to_string()))?;
+    if let Err(error) = kept {
+        tracing::warn!(%error, "core dumps could not be turned off");
+    }
+    Ok(logging)
+}
+
 fn signals() -> Result<StopSignals, ServeError> {
     StopSignals::register().map_err(ServeError::Signals)
 }
@@ -190,8 +199,8 @@ fn log_backend(
 /// # Errors
 /// A [`ServeError`] if one can't be reached.
 pub fn migrate(config: &Config) -> Result<(), ServeError> {
-    let _logging =
-        logging::init(config.log_level).map_err(|error| ServeError::Logging(error.to_string()))?;
+    let kept = privacy::keep_from_others();
+    let _logging = start_logging(config, kept)?;
     let signals = signals()?;
     let startup = Startup::new(signals.flag().clone());
     if config.log == LogEngine::Redpanda {

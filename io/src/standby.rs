@@ -10,6 +10,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender, TryRecvError};
 use std::time::{Duration, Instant};
 
+use rookery_engine::input::Entrance;
 use rookery_engine::limits::Proxies;
 use rookery_engine::standby::Absence;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -22,8 +23,11 @@ use crate::net::listener::{Accepted, Bound};
 use crate::startup::Startup;
 use crate::vital::Shutdown;
 
-/// Connections that it serves at a time, at all entrances of one kind. Others wait to be accepted.
+/// Connections that it serves at a time, at all entrances of one kind. For one more, who came first and has sent nothing
+/// leaves, or else who came first: whoever says nothing keeps nobody out.
 const VISITS_MAX: usize = 128;
+/// Connections that it accepts at one listener before it looks after all others.
+const ACCEPTS_MAX: usize = 64;
 /// How long clients may wait before it looks again whether there is room for them.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// How long it lets those finish who were accepted, at the end.
@@ -138,13 +142,15 @@ impl Desk {
             now = Instant::now();
             self.take_orders(now);
             let absence = self.absence();
-            for index in ready.listeners {
-                self.accept(index, now);
-            }
             for (visit, news) in self.visits.iter_mut().zip(ready.visits) {
                 visit.go_on(news, &absence, now);
             }
             self.visits.retain(|visit| !visit.is_over());
+            for index in ready.listeners {
+                if self.accepts(now) {
+                    self.accept(index, &absence, now);
+                }
+            }
         }
         let absence = self.absence();
         for visit in &mut self.visits {
@@ -200,24 +206,23 @@ impl Desk {
         }
     }
 
-    /// Whether somebody more may be accepted at this listener.
-    fn accepts(&self, listener: &Bound, now: Instant) -> bool {
-        let of_kind = |visit: &&Visit| visit.entrance() == listener.entrance();
-        self.phase != Phase::Resting
-            && self.full_until.is_none_or(|until| until <= now)
-            && self.visits.iter().filter(of_kind).count() < VISITS_MAX
+    /// Whether somebody more may be accepted.
+    fn accepts(&self, now: Instant) -> bool {
+        self.phase != Phase::Resting && self.full_until.is_none_or(|until| until <= now)
     }
 
-    fn accept(&mut self, index: usize, now: Instant) {
-        while let Some(listener) = self.listeners.get(index)
-            && self.accepts(listener, now)
-        {
-            let entrance = listener.entrance();
+    /// Accepts those who wait at a listener, of whom there is one at least.
+    fn accept(&mut self, index: usize, absence: &Absence, now: Instant) {
+        let entrance = self.listeners[index].entrance();
+        for turn in 0..ACCEPTS_MAX {
             let Some(permit) = self.admission.take(entrance) else {
-                self.full_until = Some(now + ACCEPT_AGAIN);
+                // Whether somebody waits is known of the first alone.
+                if turn == 0 && !self.make_room(entrance, absence, now) {
+                    self.full_until = Some(now + ACCEPT_AGAIN);
+                }
                 return;
             };
-            match listener.accept() {
+            match self.listeners[index].accept() {
                 Ok(Some((socket, peer))) => {
                     let accepted = Accepted {
                         socket,
@@ -225,24 +230,55 @@ impl Desk {
                         entrance,
                         permit,
                     };
-                    self.visits.push(Visit::new(accepted, &self.proxies, now));
+                    self.receive(accepted, absence, now);
                 }
                 Ok(None) => return,
                 // The peer left before its turn.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-                Err(_) => self.full_until = Some(now + ACCEPT_AGAIN),
+                Err(_) => {
+                    self.full_until = Some(now + ACCEPT_AGAIN);
+                    return;
+                }
             }
         }
     }
 
+    /// Reads at once what a client has sent: it may have to make room for the next.
+    fn receive(&mut self, accepted: Accepted, absence: &Absence, now: Instant) {
+        let entrance = accepted.entrance;
+        let of_kind = |visit: &&Visit| visit.entrance() == entrance;
+        if self.visits.iter().filter(of_kind).count() >= VISITS_MAX {
+            self.make_room(entrance, absence, now);
+        }
+        let mut visit = Visit::new(accepted, &self.proxies, now);
+        visit.go_on(News::Input, absence, now);
+        self.visits.push(visit);
+    }
+
+    /// Has somebody leave who came by such an entrance; answers them where they have sent something. False where there is
+    /// nobody.
+    fn make_room(&mut self, entrance: Entrance, absence: &Absence, now: Instant) -> bool {
+        let of_kind = |visit: &Visit| visit.entrance() == entrance;
+        let mut visits = self.visits.iter();
+        let silent = visits.position(|visit| of_kind(visit) && visit.is_silent());
+        let Some(index) = silent.or_else(|| self.visits.iter().position(of_kind)) else {
+            return false;
+        };
+        let mut leaving = self.visits.remove(index);
+        leaving.go_on(News::Input, absence, now);
+        leaving.dismiss(absence, now);
+        true
+    }
+
     /// Waits until something is to be done.
     fn wait(&self, now: Instant) -> io::Result<Ready> {
-        let accepting = self.listeners.iter().enumerate();
-        let accepting: Vec<_> = accepting
-            .filter(|(_, listener)| self.accepts(listener, now))
-            .collect();
+        let accepting: &[Bound] = if self.accepts(now) {
+            &self.listeners
+        } else {
+            &[]
+        };
         let mut fds = vec![PollFd::new(&self.bell, PollFlags::IN)];
-        let listeners = accepting.iter().map(|(_, listener)| listener.as_fd());
+        let listeners = accepting.iter().map(Bound::as_fd);
         let visits = self.visits.iter().map(Visit::as_fd);
         fds.extend(
             listeners
@@ -257,9 +293,8 @@ impl Desk {
             Err(error) => return Err(error.into()),
         }
         let mut news = fds[1..].iter().map(|fd| !fd.revents().is_empty());
-        let listeners = accepting.iter().map(|&(index, _)| index);
         Ok(Ready {
-            listeners: listeners
+            listeners: (0..accepting.len())
                 .zip(news.by_ref())
                 .filter_map(|(index, is_ready)| is_ready.then_some(index))
                 .collect(),

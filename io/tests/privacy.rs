@@ -6,10 +6,13 @@
 mod support;
 
 use std::fs;
+use std::net::TcpListener;
 use std::os::unix::fs::{FileExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
+use std::process::Child;
 
-use support::{Api, Options, Server};
+use support::server::rookery;
+use support::{Api, Options, Server, eventually};
 
 /// Everything below a directory.
 fn tree(path: &Path) -> Vec<PathBuf> {
@@ -59,17 +62,55 @@ fn all_files_are_their_users_alone_whatever_the_umask() {
     }
 }
 
+/// The values of a line in a file that the kernel has of a process.
+fn told_of(process: u32, file: &str, line: &str) -> Vec<String> {
+    let told = fs::read_to_string(format!("/proc/{process}/{file}")).unwrap_or_default();
+    let values = told.lines().find_map(|it| it.strip_prefix(line));
+    let values = values.unwrap_or_default().split_whitespace();
+    values.map(str::to_owned).collect()
+}
+
+fn leaves_no_core_dump(process: u32) -> bool {
+    let limits = told_of(process, "limits", "Max core file size");
+    limits.iter().take(2).eq(["0", "0"])
+}
+
 #[test]
 fn it_leaves_no_core_dump() {
     let root = tempfile::tempdir().unwrap();
     let server = Options::embedded(root.path()).start();
-    let limits = fs::read_to_string(format!("/proc/{}/limits", server.id())).unwrap();
-    let line = limits
-        .lines()
-        .find(|it| it.starts_with("Max core file size"));
-    let line = line.unwrap();
-    assert_eq!(line.split_whitespace().nth(4), Some("0"), "{line}");
-    assert_eq!(line.split_whitespace().nth(5), Some("0"), "{line}");
+    assert!(leaves_no_core_dump(server.id()));
+}
+
+/// A command of the binary, killed when dropped.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Either may fail where it has ended already, which is as well.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn the_commands_that_read_credentials_keep_them_as_a_server_does() {
+    let root = tempfile::tempdir().unwrap();
+    // Connections wait in its backlog for an answer.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let node = silent.local_addr().unwrap().to_string();
+    for command in ["migrate", "check"] {
+        let mut run = rookery(&root.path().join("output"));
+        run.arg(command)
+            .args(["--store", "scylla", "--scylla", &node]);
+        run.arg("--data-dir").arg(root.path());
+        let running = Running(run.spawn().unwrap());
+        let process = running.0.id();
+        eventually("it keeps its memory and its files from others", || {
+            let files = told_of(process, "status", "Umask:");
+            (leaves_no_core_dump(process) && files == ["0077"]).then_some(())
+        });
+    }
 }
 
 /// The mappings of a process that hold something, and that a core dump would show: where they begin and end.

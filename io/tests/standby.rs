@@ -14,10 +14,14 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use support::http::{Http, Request, Response};
 use support::server::READY_WITHIN;
-use support::{Api, Options, PATIENCE, any_user, eventually};
+use support::{Api, Options, any_user, eventually};
 
 /// Port 1 of the loopback: nothing listens there, and it refuses at once.
 const NOBODY: &str = "127.0.0.1:1";
+/// Clients that do not come to the end of a request: more than are served at a time.
+const SILENT: usize = 200;
+/// Open files that leave some for clients, and for fewer than would be served at a time.
+const FEW_FILES: u64 = 128 + 64 + 2 * (32 + 64) + 320 + 50;
 /// How long after a signal to stop nobody may hear any more that the server is ready.
 const AT_ONCE: Duration = Duration::from_millis(500);
 
@@ -101,21 +105,67 @@ fn a_start_that_waits_for_its_store_says_so_at_the_operators_address_alone() {
     assert_eq!(public, "the server is starting");
 }
 
+#[track_caller]
+fn assert_answered_at_once(addr: SocketAddr, path: &str) -> Response {
+    let began = Instant::now();
+    let reply = get(addr, path);
+    assert!(began.elapsed() < Duration::from_secs(2), "{began:?}");
+    reply
+}
+
 #[test]
 fn clients_that_send_nothing_keep_nobody_else_from_being_answered() {
     let dir = tempfile::tempdir().unwrap();
-    let server = waiting(dir.path()).with_admin().spawn();
+    let server = waiting(dir.path()).spawn();
     get(server.addr, "/livez");
-    let silent: Vec<_> = (0..200)
+    let begun = Begun::new(server.addr, &Request::get("/chats"), 10);
+    let silent: Vec<_> = (0..SILENT)
         .map(|_| TcpStream::connect(server.addr).unwrap())
         .collect();
-    let began = Instant::now();
-    assert_eq!(get(server.admin, "/livez").status, 200);
-    assert!(began.elapsed() < Duration::from_secs(2), "{began:?}");
-    // Those who came before have ten seconds each, so many at a time.
-    let mut last = Http::connect(server.addr).unwrap();
-    last.set_read_timeout(PATIENCE * 3);
-    refused(&last.call(&Request::get("/chats")).unwrap());
+    assert_eq!(assert_answered_at_once(server.addr, "/livez").status, 200);
+    refused(&assert_answered_at_once(server.addr, "/chats"));
+    // Who has begun to ask keeps their place.
+    let mut begun = begun;
+    begun.send_rest();
+    refused(&begun.reply());
+    drop(silent);
+}
+
+#[test]
+fn clients_that_come_to_no_end_keep_nobody_else_from_being_answered() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = waiting(dir.path()).spawn();
+    get(server.addr, "/livez");
+    let request = Request::get("/chats");
+    let mut slow: Vec<_> = (0..SILENT)
+        .map(|_| Begun::new(server.addr, &request, 10))
+        .collect();
+    assert_eq!(assert_answered_at_once(server.addr, "/livez").status, 200);
+    // Who makes room is answered, though their request is not there.
+    refused(&slow.remove(0).reply());
+}
+
+#[test]
+fn silent_clients_make_room_where_descriptors_are_few() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = waiting(dir.path()).open_files(FEW_FILES, FEW_FILES).spawn();
+    get(server.addr, "/livez");
+    let silent: Vec<_> = (0..SILENT)
+        .map(|_| TcpStream::connect(server.addr).unwrap())
+        .collect();
+    assert_eq!(assert_answered_at_once(server.addr, "/livez").status, 200);
+    drop(silent);
+}
+
+#[test]
+fn silent_clients_of_the_public_address_do_not_keep_operators_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = waiting(dir.path()).with_admin().spawn();
+    get(server.addr, "/livez");
+    let silent: Vec<_> = (0..SILENT)
+        .map(|_| TcpStream::connect(server.addr).unwrap())
+        .collect();
+    assert_eq!(assert_answered_at_once(server.admin, "/livez").status, 200);
     drop(silent);
 }
 

@@ -10,13 +10,14 @@ mod preflight;
 mod secret;
 mod settings;
 
-use std::{fmt, iter};
+use std::{fmt, io, iter};
 
 pub use self::finding::{Finding, Verdict};
 pub use self::preflight::{PreflightError, preflight};
 use crate::backend;
 use crate::config::Config;
 use crate::net::admission::Others;
+use crate::privacy;
 
 /// What `rookery check` found. Its text form is the table.
 #[derive(Clone, Debug)]
@@ -69,7 +70,9 @@ pub fn run(config: &Config) -> Report {
         shards: config.placement.shards.len(),
         backend: backend::open_files_max(config),
     };
+    let kept = privacy::keep_from_others();
     let mut findings = host::findings(others);
+    findings.extend(kept.err().map(core_dumps));
     findings.extend(disk::findings(&config.data_dir));
     findings.push(secret::finding(&config.token_secret_file));
     let operator_token = config.operator_token_file.as_deref();
@@ -77,6 +80,15 @@ pub fn run(config: &Config) -> Report {
     findings.extend(settings::findings(config));
     findings.extend(backends::findings(config));
     Report { findings }
+}
+
+/// Where they could not be turned off.
+fn core_dumps(error: io::Error) -> Finding {
+    Finding::warn(
+        "core dumps",
+        error.to_string(),
+        "they would hold messages and keys: run it with ulimit -c 0",
+    )
 }
 
 #[cfg(test)]

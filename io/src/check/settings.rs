@@ -30,20 +30,34 @@ fn public_urls(config: &Config) -> Finding {
     Finding::ok(CHECK, config.public_urls.len().to_string())
 }
 
-/// Who ends TLS for this server is a proxy. In trust mode no limit is by address.
+/// With a public URL clients of this machine count as others do, and so does a proxy there. Who ends TLS for this server
+/// is one. In trust mode no limit is by address.
 fn trusted_proxies(config: &Config) -> Finding {
     const CHECK: &str = "trusted proxies";
-    let found = config.trusted_proxies.len().to_string();
-    let is_behind_proxy = has_url(config, "https") && config.auth == AuthMode::Token;
-    if is_behind_proxy && config.trusted_proxies.is_empty() {
+    let trusted = &config.trusted_proxies;
+    if let Some(everybody) = trusted.iter().find(|it| it.prefix_len() == 0) {
         return Finding::warn(
             CHECK,
-            "none, though who serves https is a proxy",
-            "its clients count as one address, and can lock each other out of logins and connections: say where the \
-             proxy connects from with --trusted-proxies, such as 127.0.0.1, and have it set X-Forwarded-For",
+            format!("{everybody}, which is everybody"),
+            "any client is taken for a proxy, and makes up the address that it counts for, or is spared: say where \
+             proxies alone connect from with --trusted-proxies",
         );
     }
-    Finding::ok(CHECK, found)
+    let has_public_url = !config.public_urls.is_empty() && config.auth == AuthMode::Token;
+    if has_public_url && trusted.is_empty() {
+        let found = if has_url(config, "https") {
+            "none, though who serves https is a proxy"
+        } else {
+            "none, though there is a public URL"
+        };
+        return Finding::warn(
+            CHECK,
+            found,
+            "a proxy's clients count as one address, and can lock each other out of logins and connections: say where \
+             it connects from with --trusted-proxies, such as 127.0.0.1, and have it set X-Forwarded-For",
+        );
+    }
+    Finding::ok(CHECK, trusted.len().to_string())
 }
 
 fn registration(config: &Config) -> Finding {
@@ -98,9 +112,20 @@ mod tests {
         assert_eq!(warnings(&[https]), ["trusted proxies"]);
         assert_eq!(warnings(&[https, ("trusted-proxies", "127.0.0.1")]), none);
         assert_eq!(warnings(&[https, ("auth", "trust")]), none);
-        assert_eq!(warnings(&[("public-url", "http://a.example")]), none);
+        let http = ("public-url", "http://a.example");
+        assert_eq!(warnings(&[http]), ["trusted proxies"]);
+        assert_eq!(warnings(&[http, ("trusted-proxies", "127.0.0.1")]), none);
         let both = ("public-url", "https://a.example,http://a.example:8000");
         assert_eq!(warnings(&[both]), ["public URLs", "trusted proxies"]);
+    }
+
+    #[test]
+    fn trust_in_everybody_is_warned_of() {
+        for everybody in ["0.0.0.0/0", "::/0", "127.0.0.1,::/0"] {
+            let trusted = ("trusted-proxies", everybody);
+            assert_eq!(warnings(&[trusted]), ["trusted proxies"], "{everybody}");
+        }
+        assert_eq!(warnings(&[("trusted-proxies", "10.0.0.0/8")]), [""; 0]);
     }
 
     #[test]

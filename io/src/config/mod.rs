@@ -125,8 +125,13 @@ pub struct Config {
 impl Config {
     /// Has its paths begin at the root. The working directory may be removed or renamed while a server runs.
     fn locate(&mut self, working_dir: &Path) {
-        let files = [&mut self.data_dir, &mut self.token_secret_file];
-        for path in files.into_iter().chain(&mut self.scylla_credentials_file) {
+        let given = [
+            Some(&mut self.data_dir),
+            Some(&mut self.token_secret_file),
+            self.operator_token_file.as_mut(),
+            self.scylla_credentials_file.as_mut(),
+        ];
+        for path in given.into_iter().flatten() {
             *path = rooted(working_dir, path);
         }
     }

@@ -22,8 +22,9 @@ const DIRECTORY_MODE: u32 = 0o700;
 /// Permissions that would let others put files of theirs in the place of ours, such as a token secret.
 const MODE_OTHERS_WRITE: u32 = 0o022;
 const ROOT: u32 = 0;
-/// How often the lock and the disk are looked at again. What is acknowledged before that is lost with the rest of a directory that
-/// was removed.
+/// How often the lock and the disk are looked at again. The log looks at its own file before it acknowledges
+/// anything, so that a directory that is removed before the next look takes nothing with it that was acknowledged since. In
+/// one that was renamed, what is acknowledged until then is found again.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// A data directory that no other process uses while this, or a clone of it, exists.

@@ -84,6 +84,15 @@ impl Visit {
         matches!(self.state, State::Over)
     }
 
+    /// Whether nobody waits for a reply: it is over, or its client has sent nothing.
+    pub(super) fn is_silent(&self) -> bool {
+        match &self.state {
+            State::Asking(visitor) => !visitor.has_begun(),
+            State::Lingering(_) => false,
+            State::Over => true,
+        }
+    }
+
     /// Reads what has come, and answers it.
     pub(super) fn go_on(&mut self, news: News, absence: &Absence, now: Instant) {
         while news == News::Input && !self.is_over() {
@@ -114,7 +123,7 @@ impl Visit {
         }
     }
 
-    /// Answers what has begun to arrive: the process ends.
+    /// Answers what has begun to arrive: nobody waits for the rest.
     pub(super) fn dismiss(&mut self, absence: &Absence, now: Instant) {
         if let State::Asking(visitor) = &self.state
             && let Some(reply) = visitor.dismissed(absence, wall())

@@ -270,12 +270,16 @@ fn paths_do_not_depend_on_the_working_directory_later() {
     let config = machine.config(&[
         ("scylla-credentials-file", "a/../b"),
         ("data-dir", "./../d"),
+        ("admin-listen", "127.0.0.1:9"),
+        ("operator-token-file", "operator.token"),
     ]);
     let dir = machine.directory.path();
     let data_dir = dir.parent().unwrap().join("d");
     assert_eq!(config.token_secret_file, data_dir.join("token.secret"));
     assert_eq!(config.data_dir, data_dir);
     assert_eq!(config.scylla_credentials_file, Some(dir.join("a/../b")));
+    let operator_token_file = Some(dir.join("operator.token"));
+    assert_eq!(config.operator_token_file, operator_token_file);
 }
 
 #[test]

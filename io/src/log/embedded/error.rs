@@ -78,6 +78,12 @@ pub enum LogError {
         found: u32,
         wanted: u32,
     },
+    #[error(
+        "the log file {} was removed while this process used it: what is written to it would be lost, and is not \
+         acknowledged; restore the data directory from a backup, or start without it",
+        .0.display()
+    )]
+    Removed(PathBuf),
     #[error("the log's disk did not confirm a write ({0}): what it holds is not known any more")]
     Sync(io::Error),
 }

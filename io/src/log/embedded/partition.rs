@@ -173,7 +173,7 @@ impl Partition {
     /// Appends batches and says what became of each.
     ///
     /// # Errors
-    /// Where it is not known what the disk holds: the process must end.
+    /// Where it is not known what the disk holds, or nobody would find it there: the process must end.
     pub(super) fn append(
         &mut self,
         appends: Vec<Append>,
@@ -228,6 +228,7 @@ impl Partition {
             // succeed and prove nothing.
             self.segments.sync().map_err(LogError::Sync)?;
         }
+        self.segments.check_linked()?;
         Ok(bases)
     }
 

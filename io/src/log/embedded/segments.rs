@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io;
 use std::mem;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
 
 use bytes::Bytes;
@@ -193,6 +193,19 @@ impl Segments {
     pub(super) fn sync(&mut self) -> io::Result<()> {
         self.file.sync_data()?;
         self.synced = self.end;
+        Ok(())
+    }
+
+    /// Fails where the newest segment has no name any more: what was written to it is found by nobody.
+    ///
+    /// # Errors
+    /// [`LogError::Removed`], and where the kernel does not tell.
+    pub(super) fn check_linked(&self) -> Result<(), LogError> {
+        let path = &self.newest.path;
+        let found = self.file.metadata().map_err(LogError::io(path))?;
+        if found.nlink() == 0 {
+            return Err(LogError::Removed(path.clone()));
+        }
         Ok(())
     }
 
