@@ -27,10 +27,11 @@ const TURNS: [Kind; 8] = [
 /// What a password is hashed for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A login to an account from a network that logged in to it before; or what an operator asks for or has invited.
+    /// A login to an account from a network that logged in to it before; or what an operator asks for.
     Known,
     /// Any other login.
     LogIn,
+    /// By themselves, with an invite or without.
     Registration,
 }
 

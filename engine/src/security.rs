@@ -33,6 +33,8 @@ pub(crate) const UNANSWERED: &str = "unanswered";
 pub enum Act {
     LogIn,
     Register,
+    /// A user ends a login of theirs.
+    LogOut,
     /// A page of another origin acts for its visitor.
     ForeignOrigin,
     /// A request is for a host that is not this server's.
@@ -51,7 +53,7 @@ pub enum Act {
 
 impl Act {
     /// How many kinds anybody can try.
-    const OPEN_COUNT: usize = 5;
+    const OPEN_COUNT: usize = 6;
 
     /// Whether it takes an operator's token.
     pub(crate) const fn is_by_operator(self) -> bool {
@@ -59,6 +61,7 @@ impl Act {
             Self::MakeInvite | Self::CreateUser | Self::SetPassword | Self::DeleteUser => true,
             Self::LogIn
             | Self::Register
+            | Self::LogOut
             | Self::ForeignOrigin
             | Self::ForeignHost
             | Self::OperatorAttempt => false,
@@ -70,6 +73,7 @@ impl Act {
         match self {
             Self::LogIn => "login",
             Self::Register => "registration",
+            Self::LogOut => "logout",
             Self::ForeignOrigin => "foreign_origin",
             Self::ForeignHost => "foreign_host",
             Self::OperatorAttempt => "operator_attempt",

@@ -382,8 +382,8 @@ impl Stats {
         let security = self.security_events.iter().map(|(act, value)| {
             labelled(
                 "rookery_security_events_total",
-                "Failed logins, registrations, foreign origins and hosts, and what operators did, told in the security \
-                 log or left out.",
+                "Failed logins, registrations, logouts past the limit, foreign origins and hosts, and what operators \
+                 did, told in the security log or left out.",
                 ("event", (*act).to_owned()),
                 *value,
             )

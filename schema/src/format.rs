@@ -6,7 +6,7 @@
 //! that follows differently.
 
 use crate::batch::RecordBatch;
-use crate::record::{NEWEST_KIND, is_foreign};
+use crate::record::{NEWEST_KIND, is_foreign, is_up_to_logout};
 use crate::row::Row;
 
 /// The oldest that this version reads.
@@ -17,8 +17,10 @@ pub const AMENDMENTS: u32 = 3;
 pub const CLAIMS: u32 = 4;
 /// With passwords that were set by operators, who ended all sessions of a user.
 pub const PASSWORDS: u32 = 5;
+/// With logouts that end all earlier sessions of their user.
+pub const LOGOUTS: u32 = 6;
 /// The newest that this version knows.
-pub const NEWEST: u32 = PASSWORDS;
+pub const NEWEST: u32 = LOGOUTS;
 
 /// Needed to read a log record of each kind that this version knows, from kind 1 on.
 const OF_KIND: [u32; NEWEST_KIND as usize] =
@@ -28,7 +30,8 @@ const OF_KIND: [u32; NEWEST_KIND as usize] =
 /// version wrote needs none, and is a dead letter to all.
 pub const fn of_record(record: &[u8]) -> u32 {
     match record.first() {
-        Some(&kind @ 1..=NEWEST_KIND) => OF_KIND[kind as usize - 1],
+        Some(&kind @ 1..=NEWEST_KIND) if !is_up_to_logout(record) => OF_KIND[kind as usize - 1],
+        Some(1..=NEWEST_KIND) => LOGOUTS,
         Some(_) if !is_foreign(record) => NEWEST + 1,
         Some(_) | None => OLDEST,
     }
@@ -43,7 +46,8 @@ pub fn of_batch(batch: &RecordBatch) -> u32 {
 pub fn of_row(row: &Row) -> u32 {
     match row {
         Row::Event(row) => of_record(&row.record),
-        Row::EndedSession { session_id, .. } if session_id.as_all_of().is_some() => PASSWORDS,
+        Row::EndedSession { session_id, .. } if session_id.is_up_to_logout() => LOGOUTS,
+        Row::EndedSession { session_id, .. } if session_id.as_many_of().is_some() => PASSWORDS,
         Row::Chat(_)
         | Row::Member(_)
         | Row::NotMember { .. }
@@ -58,7 +62,8 @@ pub fn of_row(row: &Row) -> u32 {
 mod tests {
     use super::*;
     use crate::batch::RecordBatchBuilder;
-    use crate::record::{Record, RecordError};
+    use crate::record::{Record, RecordError, SessionEnded};
+    use crate::{SessionId, Timestamp, UserId};
 
     #[test]
     fn what_this_version_knows_needs_no_newer_one_and_what_it_does_not_know_does() {
@@ -69,6 +74,34 @@ mod tests {
             assert_eq!(needed > NEWEST, is_unknown, "kind {kind}");
         }
         assert_eq!(of_record(&[]), OLDEST);
+    }
+
+    #[test]
+    fn a_logout_that_ends_earlier_sessions_needs_a_version_that_knows_of_it() {
+        let user_id = UserId::v7(Timestamp::from_millis(1), &[0xff; 10]);
+        for (session_id, of_record, of_row) in [
+            (SessionId::random([0xff; 16]), OLDEST, OLDEST),
+            (SessionId::all_of(user_id), OLDEST, PASSWORDS),
+            (SessionId::up_to_logout_of(user_id), LOGOUTS, LOGOUTS),
+        ] {
+            let expires_at = Timestamp::from_millis(2);
+            let ended = SessionEnded {
+                session_id,
+                user_id,
+                expires_at,
+            };
+            let mut record = Vec::new();
+            Record::SessionEnded(ended).encode(&mut record);
+            assert_eq!(super::of_record(&record), of_record);
+            let row = Row::EndedSession {
+                session_id,
+                expires_at,
+            };
+            assert_eq!(super::of_row(&row), of_row);
+        }
+        let many = SessionId::up_to_logout_of(user_id);
+        assert_eq!(many.as_many_of(), Some(user_id));
+        assert_ne!(many, SessionId::all_of(user_id));
     }
 
     #[test]

@@ -127,15 +127,35 @@ impl SessionId {
         Self(user_id.0)
     }
 
-    /// The user of whom it may stand for all sessions. Of other ids none is taken for one, but for a few of versions
+    /// Stands for a registered user's session that they ended and all that expire no later. It is another id than that
+    /// of [`Self::all_of`], since another partition stores it.
+    pub const fn up_to_logout_of(user_id: UserId) -> Self {
+        Self(with_version(user_id.0, LOGOUT_VERSION))
+    }
+
+    /// The user of whom it may stand for many sessions. Of other ids none is taken for one, but for a few of versions
     /// that made ids of any form.
-    pub fn as_all_of(self) -> Option<UserId> {
-        (self.0.get_version_num() == USER_ID_VERSION).then_some(UserId(self.0))
+    pub fn as_many_of(self) -> Option<UserId> {
+        let is_many = self.is_up_to_logout() || self.0.get_version_num() == USER_ID_VERSION;
+        is_many.then_some(UserId(with_version(self.0, USER_ID_VERSION)))
+    }
+
+    /// Whether it may be one of [`Self::up_to_logout_of`].
+    pub const fn is_up_to_logout(self) -> bool {
+        self.0.get_version_num() == LOGOUT_VERSION
     }
 }
 
 /// The version of UUID that a registered user's id is of.
 const USER_ID_VERSION: usize = 7;
+/// No UUID is of this version.
+const LOGOUT_VERSION: usize = 15;
+
+const fn with_version(id: Uuid, version: usize) -> Uuid {
+    let mut bytes = *id.as_bytes();
+    bytes[6] = bytes[6] & 0x0f | (version as u8) << 4;
+    Uuid::from_bytes(bytes)
+}
 
 macro_rules! number_id {
     ($(#[$doc:meta])* $name:ident($int:ty)) => {

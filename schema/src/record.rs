@@ -19,7 +19,7 @@ pub enum Record<'a> {
     MemberRemoved(MembershipChange),
     /// A username was claimed.
     UserRegistered(UserRegistered<'a>),
-    /// A session was ended before its token expired.
+    /// A session was ended before its token expired, or with it all of its user that expire no later.
     SessionEnded(SessionEnded),
     /// A user's password was set or taken away, and their sessions were ended.
     PasswordSet(PasswordSet<'a>),
@@ -323,7 +323,22 @@ impl<'a> UserRegistered<'a> {
     }
 }
 
+/// Whether a record's bytes are those of a [`SessionEnded`] that ends earlier sessions too.
+pub(crate) const fn is_up_to_logout(record: &[u8]) -> bool {
+    match record.first_chunk::<17>() {
+        Some([kind::SESSION_ENDED, session_id @ ..]) => {
+            SessionId::from_bytes(*session_id).is_up_to_logout()
+        }
+        Some(_) | None => false,
+    }
+}
+
 impl SessionEnded {
+    /// Whether earlier sessions of the user end with it.
+    pub fn ends_earlier(&self) -> bool {
+        self.session_id == SessionId::up_to_logout_of(self.user_id)
+    }
+
     fn decode(mut reader: Reader<'_>) -> Option<Self> {
         let ended = Self {
             session_id: SessionId::from_bytes(reader.id()?),

@@ -115,7 +115,7 @@ impl Api<'_> {
         Ok(ask_page(chat_id, command, path, call.network(cx)))
     }
 
-    pub(super) fn log_out(self, call: &Call<'_>) -> Handled {
+    pub(super) fn log_out(self, call: &Call<'_>, cx: &Context<'_>) -> Handled {
         let caller = match call.caller {
             Ok(caller) => caller,
             Err(problem) => return Ok(Action::Reply(self.logout_of_nobody(&problem))),
@@ -124,8 +124,8 @@ impl Api<'_> {
             return Ok(Action::Reply(logout_reply(self.gate.cookies())));
         };
         let command = UserCommand::EndSession {
-            session_id: session.session_id,
-            expires_at: session.expires_at,
+            session,
+            network: call.network(cx),
         };
         let command = Command::User(caller.user_id, command);
         Ok(Action::ask(command, ReplyTo::LogOut))

@@ -303,7 +303,7 @@ impl<'a> Api<'a> {
             Endpoint::SetPassword => self.set_password(call, cx),
             Endpoint::DeleteUser => self.delete_user(call, cx),
             Endpoint::LogIn => self.log_in(call, cx),
-            Endpoint::LogOut => self.log_out(call),
+            Endpoint::LogOut => self.log_out(call, cx),
             Endpoint::Me => Ok(self.show_user(call.caller?.user_id)),
             Endpoint::ShowUser => {
                 call.caller?;

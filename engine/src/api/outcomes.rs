@@ -11,6 +11,7 @@ use crate::edge::port::{Found, StoreFault};
 use crate::http::Status;
 use crate::ids::Session;
 use crate::json_page::JsonPage;
+use crate::limits::Limit;
 use crate::mesh::problem::Problem;
 use crate::mesh::{Created, Outcome};
 use crate::user::{put_user, user_json};
@@ -53,8 +54,11 @@ impl Api<'_> {
                 username,
                 ended_until,
             } => {
-                let expires_at = self.gate.expiry_of_login(ended_until, cx.now.latest_wall);
-                login_reply(self, user_id, &username, expires_at, cx)
+                let now = cx.now.latest_wall;
+                match self.gate.expiry_of_login(user_id, ended_until, now) {
+                    Ok(expires_at) => login_reply(self, user_id, &username, expires_at, cx),
+                    Err(seconds) => Reply::problem(&Problem::over(Limit::LogoutsPerUser, seconds)),
+                }
             }
             Outcome::Metrics(body) => Reply::metrics(body),
             Outcome::Refused(problem @ Problem::LOGOUT_NOT_RECORDED) => {

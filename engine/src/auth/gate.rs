@@ -2,6 +2,7 @@
 //! act for users.
 
 use rookery_schema::limits::{SESSION_MILLIS, TOKEN_MILLIS};
+use rookery_schema::record::SessionEnded;
 use rookery_schema::{SessionId, Timestamp, UserId};
 
 use crate::auth::cookies::{self, Cookies, USER_COOKIE};
@@ -14,12 +15,19 @@ use crate::config::{AuthMode, Keys, ShardConfig};
 use crate::edge::port::EndedSessions;
 use crate::http::Request;
 use crate::ids::{Caller, Invite, Session};
+use crate::mesh::Ended;
 
 /// How credentials that are a token begin, in any case.
 const BEARER: &[u8] = b"bearer ";
 /// Cookies of one name that are tried in a request. Browsers send several where others than this server set some for
 /// its host or path.
 const COOKIES_TRIED_MAX: usize = 8;
+/// Logins of one user that are ended one by one and have not expired. Above it, a logout ends all of theirs that expire
+/// no later.
+const LOGOUTS_PER_USER_MAX: usize = 1024;
+/// Milliseconds by which a login of a user who has met [`LOGOUTS_PER_USER_MAX`] may outlast others of its time, so that
+/// their last logout did not end it.
+pub(crate) const AHEAD_MILLIS_MAX: u64 = 60_000;
 
 /// What a request says about who calls.
 #[derive(Clone, Copy)]
@@ -229,9 +237,30 @@ impl Gate {
         })
     }
 
-    /// When a login of this moment expires, of a user whose sessions were ended until some time. A clock that was ahead
-    /// may have left behind that all up to a later time count as ended; a new login is not among them.
-    pub(crate) fn expiry_of_login(&self, ended_until: Timestamp, now: Timestamp) -> Timestamp {
+    /// When a login of this moment expires, of a user whose sessions were ended until some time by a new password.
+    ///
+    /// # Errors
+    /// The seconds to wait, where the user's logouts end all logins of this moment, and those a little ahead too.
+    pub(crate) fn expiry_of_login(
+        &self,
+        user_id: UserId,
+        ended_until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Timestamp, u32> {
+        let expires_at = self.first_expiry(ended_until, now).millis();
+        let behind_logouts = self.ended_users.until(user_id).millis() + 1;
+        match behind_logouts.saturating_sub(expires_at + AHEAD_MILLIS_MAX) {
+            0 => {
+                let least = expires_at.max(behind_logouts);
+                Ok(Timestamp::from_millis(least.next_multiple_of(TOKEN_MILLIS)))
+            }
+            millis => Err(u32::try_from(millis.div_ceil(1000)).unwrap_or(u32::MAX)),
+        }
+    }
+
+    /// When a login of this moment expires at the earliest. A clock that was ahead may have left behind that all up to a
+    /// later time count as ended; a new login is not among them.
+    fn first_expiry(&self, ended_until: Timestamp, now: Timestamp) -> Timestamp {
         let from = now.max(self.ended.all_until()).millis();
         let ended = ended_until.max(self.ended_users.all_until()).millis();
         let least = (from + SESSION_MILLIS).max(ended + 1);
@@ -247,7 +276,8 @@ impl Gate {
 
     /// No session up to this moment expires later, but for those of users whose sessions were ended before.
     pub(crate) fn latest_expiry(&self, now: Timestamp) -> Timestamp {
-        self.expiry_of_login(Timestamp::default(), now)
+        let first = self.first_expiry(Timestamp::default(), now).millis();
+        Timestamp::from_millis(first + AHEAD_MILLIS_MAX)
     }
 
     /// A token for a login.
@@ -281,24 +311,44 @@ impl Gate {
         self.is_current(&ticket.caller(), now).then_some(ticket)
     }
 
-    /// A login was ended, here or on another shard.
-    pub(crate) fn session_ended(&mut self, session_id: SessionId, expires_at: Timestamp) {
-        self.ended.revoke(session_id, expires_at);
-        if let Some(user_id) = session_id.as_all_of() {
-            self.all_sessions_ended(user_id, expires_at);
-        }
+    /// What ends with a login: it, or where its user has ended many, all of theirs that expire no later. Where a clock was
+    /// ahead when they logged in, that would be all of theirs for long: then it is ended by itself.
+    pub(crate) fn end_login(&mut self, login: SessionEnded, now: Timestamp) -> SessionEnded {
+        let is_single = self.ended.count_of(login.user_id) < LOGOUTS_PER_USER_MAX
+            || login.expires_at > self.latest_expiry(now);
+        let ended = match is_single {
+            true => login,
+            false => SessionEnded {
+                session_id: SessionId::up_to_logout_of(login.user_id),
+                // What is stored of it replaces what was.
+                expires_at: login.expires_at.max(self.ended_users.until(login.user_id)),
+                ..login
+            },
+        };
+        // At once, for the user's logouts that come before all shards are told.
+        self.sessions_void(ended.into());
+        ended
     }
 
-    /// All sessions of a user that expire by then were ended, here or on another shard.
-    pub(crate) fn all_sessions_ended(&mut self, user_id: UserId, until: Timestamp) {
-        self.ended_users.end(user_id, until);
+    /// Sessions were ended, here or on another shard.
+    pub(crate) fn sessions_void(&mut self, ended: Ended) {
+        match ended {
+            Ended::One(one) => {
+                let user_id = Some(one.user_id);
+                self.ended.revoke(one.session_id, one.expires_at, user_id);
+            }
+            Ended::AllOf { user_id, until } => self.ended_users.end(user_id, until),
+        }
     }
 
     /// These logins were ended before this process started.
     pub(crate) fn sessions_ended(&mut self, ended: EndedSessions) {
         self.ended.revoke_all_until(ended.all_until);
         for (session_id, expires_at) in ended.sessions {
-            self.session_ended(session_id, expires_at);
+            self.ended.revoke(session_id, expires_at, None);
+            if let Some(user_id) = session_id.as_many_of() {
+                self.ended_users.end(user_id, expires_at);
+            }
         }
     }
 

@@ -1,11 +1,13 @@
 //! Logins that were ended and tickets that were spent: their signatures are still valid, but they must not be accepted
 //! again.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use rookery_schema::{SessionId, Timestamp};
+use rookery_schema::{SessionId, Timestamp, UserId};
 
-/// Ids that are kept one by one, about 40 bytes each.
+use crate::map::Map;
+
+/// Ids that are kept one by one, about 60 bytes each.
 const REVOKED_MAX: usize = 1 << 20;
 
 /// Revoked ids, until they expire by themselves, or are too many: then the one that expires first is dropped. With an
@@ -14,16 +16,28 @@ const REVOKED_MAX: usize = 1 << 20;
 /// does not depend on the order of revocations, so all shards agree.
 #[derive(Debug, Default)]
 pub(crate) struct Revoked {
-    ids: BTreeSet<(Timestamp, SessionId)>,
+    /// With the user whose logout it was, where that is known.
+    ids: BTreeMap<(Timestamp, SessionId), Option<UserId>>,
+    /// How many ids are known to be each user's.
+    counts: Map<UserId, usize>,
     /// Everything that expires by then is revoked: the latest expiry of what was forgotten.
     all_until: Timestamp,
 }
 
 impl Revoked {
     /// Revokes an id; false if it was revoked before.
-    pub(crate) fn revoke(&mut self, id: SessionId, expires_at: Timestamp) -> bool {
-        if expires_at <= self.all_until || !self.ids.insert((expires_at, id)) {
+    pub(crate) fn revoke(
+        &mut self,
+        id: SessionId,
+        expires_at: Timestamp,
+        of: Option<UserId>,
+    ) -> bool {
+        if self.contains(id, expires_at) {
             return false;
+        }
+        self.ids.insert((expires_at, id), of);
+        if let Some(user_id) = of {
+            *self.counts.entry(user_id).or_default() += 1;
         }
         if self.ids.len() > REVOKED_MAX {
             self.forget_first();
@@ -42,20 +56,36 @@ impl Revoked {
     }
 
     pub(crate) fn contains(&self, id: SessionId, expires_at: Timestamp) -> bool {
-        expires_at <= self.all_until || self.ids.contains(&(expires_at, id))
+        expires_at <= self.all_until || self.ids.contains_key(&(expires_at, id))
     }
 
     /// Forgets what has expired.
     pub(crate) fn expire(&mut self, now: Timestamp) {
-        while self.ids.first().is_some_and(|(first, _)| *first <= now) {
+        while let Some(((first, _), _)) = self.ids.first_key_value()
+            && *first <= now
+        {
             self.forget_first();
         }
     }
 
     fn forget_first(&mut self) {
-        if let Some((first, _)) = self.ids.pop_first() {
-            self.revoke_all_until(first);
+        let Some(((first, _), of)) = self.ids.pop_first() else {
+            return;
+        };
+        self.revoke_all_until(first);
+        if let Some(user_id) = of
+            && let Some(count) = self.counts.get_mut(&user_id)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.counts.remove(&user_id);
+            }
         }
+    }
+
+    /// How many ids that are kept are known to be a user's.
+    pub(crate) fn count_of(&self, user_id: UserId) -> usize {
+        self.counts.get(&user_id).copied().unwrap_or_default()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -80,11 +110,11 @@ mod tests {
     #[test]
     fn an_id_is_revoked_until_it_expires() {
         let mut revoked = Revoked::default();
-        assert!(revoked.revoke(id(1), at(10)));
-        assert!(!revoked.revoke(id(1), at(10)), "twice");
+        assert!(revoked.revoke(id(1), at(10), None));
+        assert!(!revoked.revoke(id(1), at(10), None), "twice");
         assert!(revoked.contains(id(1), at(10)));
         assert!(!revoked.contains(id(2), at(10)));
-        assert!(revoked.revoke(id(2), at(20)));
+        assert!(revoked.revoke(id(2), at(20), None));
         revoked.expire(at(10));
         assert_eq!(revoked.len(), 1, "what has expired is forgotten");
         assert!(revoked.contains(id(2), at(20)));
@@ -93,15 +123,31 @@ mod tests {
     #[test]
     fn an_id_that_was_forgotten_stays_revoked_whatever_becomes_of_the_clock() {
         let mut revoked = Revoked::default();
-        revoked.revoke(id(1), at(10));
+        revoked.revoke(id(1), at(10), None);
         revoked.expire(at(1000));
         assert_eq!(revoked.len(), 0);
         assert!(revoked.contains(id(1), at(10)));
-        assert!(!revoked.revoke(id(1), at(10)), "a ticket is spent once");
+        assert!(
+            !revoked.revoke(id(1), at(10), None),
+            "a ticket is spent once"
+        );
         assert!(
             !revoked.contains(id(2), at(11)),
             "later than what was forgotten"
         );
+    }
+
+    #[test]
+    fn ids_of_a_user_count_until_they_expire() {
+        let (mut revoked, user) = (Revoked::default(), UserId::from_bytes([1; 16]));
+        for (n, of) in [(1, Some(user)), (2, Some(user)), (2, Some(user)), (3, None)] {
+            revoked.revoke(id(n), at(n), of);
+        }
+        assert_eq!(revoked.count_of(user), 2);
+        revoked.expire(at(1));
+        assert_eq!(revoked.count_of(user), 1);
+        revoked.expire(at(2));
+        assert!(revoked.counts.is_empty());
     }
 
     #[test]
@@ -110,9 +156,9 @@ mod tests {
         let all = REVOKED_MAX as u64 + MORE;
         let (mut upwards, mut downwards) = (Revoked::default(), Revoked::default());
         for n in 1..=all {
-            upwards.revoke(id(n), at(n));
+            upwards.revoke(id(n), at(n), None);
             let n = all + 1 - n;
-            downwards.revoke(id(n), at(n));
+            downwards.revoke(id(n), at(n), None);
         }
         for revoked in [upwards, downwards] {
             assert_eq!(revoked.len(), REVOKED_MAX, "memory is bounded");

@@ -9,7 +9,7 @@ mod websocket;
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use rookery_schema::{SessionId, UserId};
+use rookery_schema::UserId;
 
 use crate::api::Api;
 use crate::connection::deadlines::Deadlines;
@@ -20,7 +20,7 @@ use crate::context::Context;
 use crate::edge::effect::{HandedOff, Turn};
 use crate::edge::input::Entrance;
 use crate::edge::port::{Found, StoreFault};
-use crate::ids::ConnId;
+use crate::ids::{ConnId, Session};
 use crate::mesh::Outcome;
 use crate::outbox::{OUTBOX_BYTES_MAX, OUTBOXES_BYTES_MAX, Outbox, WEBSOCKET_OUTBOX_BYTES_MAX};
 use crate::ws::CloseCode;
@@ -235,9 +235,8 @@ impl Connections {
     }
 
     /// The login that a WebSocket was opened with.
-    pub(crate) fn session_of(&self, id: ConnId) -> Option<SessionId> {
-        let session = self.websocket(id)?.session();
-        session.map(|session| session.session_id)
+    pub(crate) fn session_of(&self, id: ConnId) -> Option<Session> {
+        self.websocket(id)?.session()
     }
 
     /// Bytes came in.

@@ -21,6 +21,8 @@ pub enum Limit {
     LoginRate,
     /// Failed logins per account, from all networks where nobody has logged in to it.
     AccountLogins,
+    /// Logouts of a user whose logins have not expired: all earlier logins end with the next.
+    LogoutsPerUser,
     /// Logins and registrations per network.
     AddressLogins,
     /// Open connections per network.
@@ -61,6 +63,7 @@ impl Limit {
             Self::ListsPerUser => "lists-per-user",
             Self::LoginRate => "login-rate",
             Self::AccountLogins => "account-logins",
+            Self::LogoutsPerUser => "logouts-per-user",
             Self::AddressLogins => "address-logins",
             Self::ConnectionsPerAddress => "connections-per-address",
             Self::HeldBytes => "held-bytes",
@@ -90,6 +93,7 @@ impl Limit {
             Self::ListsPerUser => "more lists of chats at a time than a user may ask for",
             Self::LoginRate => "too many failed logins to this account from this address",
             Self::AccountLogins => "too many failed logins to this account",
+            Self::LogoutsPerUser => "too many logouts of this user",
             Self::AddressLogins => "too many logins and registrations from this address",
             Self::ConnectionsPerAddress => "too many connections from this address",
             Self::HeldBytes => "the server holds as much for its clients as it may",

@@ -5,8 +5,9 @@
 
 use bytes::Bytes;
 use rookery_schema::record::SessionEnded;
-use rookery_schema::{ChatId, PartitionId, Seq, SessionId, ShardId, Timestamp, UserId};
+use rookery_schema::{ChatId, PartitionId, Seq, ShardId, Timestamp, UserId};
 
+use crate::ids::Session;
 use crate::limits::Limit;
 use crate::mesh::admission::{AdmissionId, Candidates, NotAdmitted};
 use crate::mesh::command::Command;
@@ -138,10 +139,24 @@ impl Ended {
     }
 
     /// Whether a session of this user is among them.
-    pub fn includes(&self, session: Option<SessionId>) -> bool {
-        match self {
-            Self::One(ended) => session == Some(ended.session_id),
-            Self::AllOf { .. } => true,
+    pub fn includes(&self, session: Option<Session>) -> bool {
+        match (self, session) {
+            (Self::One(ended), Some(session)) => session.session_id == ended.session_id,
+            (Self::One(_), None) => false,
+            (Self::AllOf { until, .. }, Some(session)) => session.expires_at <= *until,
+            (Self::AllOf { .. }, None) => true,
+        }
+    }
+}
+
+impl From<SessionEnded> for Ended {
+    fn from(ended: SessionEnded) -> Self {
+        match ended.ends_earlier() {
+            true => Self::AllOf {
+                user_id: ended.user_id,
+                until: ended.expires_at,
+            },
+            false => Self::One(ended),
         }
     }
 }

@@ -1,13 +1,13 @@
 //! Failed and earlier logins: an account is locked for a network that failed too often, and slowed down for all where
 //! nobody has logged in to it before.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use rookery_schema::UserId;
 
 use crate::limits::{Buckets, Limit, Network, Rate};
-use crate::map::{Map, Set};
+use crate::map::Map;
 use crate::mesh::problem::Problem;
 
 /// Seconds in which failed logins count.
@@ -15,7 +15,8 @@ const WINDOW_SECONDS: u64 = 300;
 const WINDOW_MICROS: u64 = WINDOW_SECONDS * 1_000_000;
 /// Failures that are remembered; above it, the oldest is forgotten.
 const FAILURES_MAX: usize = 65_536;
-/// Accounts with the networks that logged in to them, as many as are remembered; above it, the oldest is forgotten.
+/// Accounts with the networks that logged in to them, as many as are remembered; above it, the one that
+/// was used least lately is forgotten.
 const KNOWN_MAX: usize = 65_536;
 /// Accounts whose failures are counted over all networks.
 const ACCOUNTS_MAX: usize = 65_536;
@@ -48,9 +49,11 @@ struct Failed {
 /// Who has logged in from where.
 #[derive(Debug, Default)]
 struct Known {
-    all: Set<Rc<AccountAndNetwork>>,
-    /// Oldest first.
-    order: VecDeque<Rc<AccountAndNetwork>>,
+    /// With the number of the newest login of each.
+    all: Map<Rc<AccountAndNetwork>, u64>,
+    /// By that number.
+    order: BTreeMap<u64, Rc<AccountAndNetwork>>,
+    last: u64,
 }
 
 impl Default for Logins {
@@ -99,7 +102,7 @@ impl Logins {
 
     /// Whether somebody has logged in to an account from a network.
     pub(super) fn is_known(&self, username: &str, network: Network) -> bool {
-        self.known.all.contains(&(Box::from(username), network))
+        self.known.all.contains_key(&(Box::from(username), network))
     }
 
     /// Why an account that may fail `allowed` times (0: without limit) may not be tried from a network now.
@@ -174,17 +177,16 @@ fn account_rate(allowed: usize) -> Rate {
 
 impl Known {
     fn add(&mut self, key: AccountAndNetwork) {
-        if self.all.contains(&key) {
-            return;
-        }
-        if self.order.len() >= KNOWN_MAX
-            && let Some(oldest) = self.order.pop_front()
+        let key = Rc::new(key);
+        self.last += 1;
+        self.order.insert(self.last, Rc::clone(&key));
+        if let Some(earlier) = self.all.insert(key, self.last) {
+            self.order.remove(&earlier);
+        } else if self.order.len() > KNOWN_MAX
+            && let Some((_, oldest)) = self.order.pop_first()
         {
             self.all.remove(&oldest);
         }
-        let key = Rc::new(key);
-        self.order.push_back(Rc::clone(&key));
-        self.all.insert(key);
     }
 }
 
@@ -262,6 +264,9 @@ mod tests {
         for n in 0..=FAILURES_MAX as u64 {
             fail(&mut logins, &n.to_string(), 1, n);
             logins.succeeded(n.to_string().into(), network(1));
+            if n.is_multiple_of(1000) {
+                logins.succeeded("daily".into(), network(1));
+            }
         }
         assert_eq!(logins.failures.len(), FAILURES_MAX);
         assert_eq!(logins.failed.len(), FAILURES_MAX);
@@ -269,6 +274,7 @@ mod tests {
             (logins.known.all.len(), logins.known.order.len()),
             (KNOWN_MAX, KNOWN_MAX)
         );
-        assert!(!logins.is_known("0", network(1)) && logins.is_known("1", network(1)));
+        assert!(logins.is_known("daily", network(1)));
+        assert!(!logins.is_known("1", network(1)) && logins.is_known("2", network(1)));
     }
 }

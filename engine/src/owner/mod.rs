@@ -22,6 +22,7 @@ mod retries;
 
 use rookery_schema::{ChatId, PartitionId, UserId};
 
+use crate::auth::gate::Gate;
 use crate::context::Context;
 use crate::edge::port::{
     Found, LogEvent, Opened, Part, PasswordOutcome, StoreFault, StoreRequest, Token,
@@ -105,11 +106,12 @@ impl Owner {
         asker: Asker,
         user_id: UserId,
         command: UserCommand,
+        gate: &mut Gate,
         cx: &mut Context<'_>,
     ) {
         let id = cx.placement().of_user(user_id);
         if let Some(partition) = self.serving(id, asker, cx) {
-            partition.user_command(asker, user_id, command, cx);
+            partition.user_command(asker, user_id, command, gate, cx);
         }
     }
 

@@ -7,6 +7,7 @@ use rookery_schema::record::{PasswordSet, UserRegistered};
 use rookery_schema::row::{Row, UserRow};
 use rookery_schema::{Timestamp, UserId};
 
+use crate::hashing::Kind;
 use crate::limits::Network;
 use crate::map::Map;
 use crate::mesh::problem::Problem;
@@ -14,7 +15,7 @@ use crate::mesh::{Asker, Right};
 use crate::owner::progress::SpanId;
 use crate::owner::retries::Retries;
 
-/// Requests that may wait for one name to be read from the store.
+/// Requests of one kind that may wait for one name to be read from the store.
 const NAME_WAITERS_MAX: usize = 64;
 
 /// What is in progress around usernames. Settled names are in the store and not here.
@@ -72,6 +73,7 @@ pub(crate) struct LogIn {
     /// Absent in trust mode.
     pub(crate) password: Option<Box<str>>,
     pub(crate) network: Network,
+    pub(crate) kind: Kind,
 }
 
 /// A registration whose name is being read from the store.
@@ -79,6 +81,34 @@ pub(crate) struct LogIn {
 pub(crate) struct ParkedUser {
     pub(crate) span: SpanId,
     pub(crate) bytes: Bytes,
+}
+
+impl By {
+    /// How it waits; `None` where it may not be refused any more.
+    pub(crate) const fn kind(&self) -> Option<Kind> {
+        match self {
+            Self::Password { right, .. } => Some(kind_of(right)),
+            Self::Invite(_) => None,
+        }
+    }
+}
+
+/// How a registration waits. Who has an invite comes as late as others, behind those who have an account.
+pub(crate) const fn kind_of(right: &Right) -> Kind {
+    match right {
+        Right::Operator => Kind::Known,
+        Right::Invite(_) | Right::Open => Kind::Registration,
+    }
+}
+
+impl NameWaiter {
+    const fn kind(&self) -> Option<Kind> {
+        match self {
+            Self::Register(registration) => registration.by.kind(),
+            Self::LogIn(log_in) => Some(log_in.kind),
+            Self::Record(_) => None,
+        }
+    }
 }
 
 impl Names {
@@ -109,9 +139,14 @@ impl Names {
         )
     }
 
-    /// Whether no more requests may wait for a name.
-    pub(crate) fn is_crowded(&self, username: &str) -> bool {
-        matches!(self.names.get(username), Some(Name::Loading(w)) if w.len() >= NAME_WAITERS_MAX)
+    /// Whether no more requests of a kind may wait for a name. Others of a name can't keep out whoever has logged in to it
+    /// before.
+    pub(crate) fn is_crowded(&self, username: &str, kind: Kind) -> bool {
+        let Some(Name::Loading(waiters)) = self.names.get(username) else {
+            return false;
+        };
+        let of_kind = waiters.iter().filter(|it| it.kind() == Some(kind));
+        of_kind.count() >= NAME_WAITERS_MAX
     }
 
     /// Waits for a name to be read from the store; true where the read has to be started.

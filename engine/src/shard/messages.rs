@@ -7,7 +7,7 @@ use crate::connection::Census;
 use crate::context::Context;
 use crate::mesh::command::asker::Waiting;
 use crate::mesh::problem::Problem;
-use crate::mesh::{Asker, Command, Ended, Outcome, ShardMessage, UserCommand};
+use crate::mesh::{Asker, Command, Outcome, ShardMessage, UserCommand};
 use crate::shard::Parts;
 
 impl Parts<'_> {
@@ -43,10 +43,7 @@ impl Parts<'_> {
             ShardMessage::Spent { from, spending } => self.home.spent(from, spending, cx),
             ShardMessage::Leased { user_id, verdict } => cx.leases.leased(user_id, verdict),
             ShardMessage::SessionsEnded { ended, tell } => {
-                match ended {
-                    Ended::One(one) => self.gate.session_ended(one.session_id, one.expires_at),
-                    Ended::AllOf { user_id, until } => self.gate.all_sessions_ended(user_id, until),
-                }
+                self.gate.sessions_void(ended);
                 self.home.sessions_ended(ended, self.connections, cx);
                 if let Some(ending) = tell {
                     cx.send(ending.shard, ShardMessage::SessionsVoid(ending));
@@ -88,7 +85,8 @@ impl Parts<'_> {
                 cx.refuse(asker, Problem::INVITE_INVALID);
             }
             Command::User(user_id, command) => {
-                self.owner.user_command(asker, user_id, command, cx);
+                self.owner
+                    .user_command(asker, user_id, command, self.gate, cx);
             }
             Command::Home(user_id, command) => self.home.command(asker, user_id, command, cx),
             Command::Address(network, command) => {

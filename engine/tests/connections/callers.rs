@@ -40,6 +40,13 @@ pub(crate) fn sender(host: &mut Host, conn: ConnId, header: &str) -> Option<User
 
 /// Logs a user in; gives their token.
 pub(crate) fn log_in(host: &mut Host, conn: ConnId, user_id: UserId) -> String {
+    let reply = login_reply(host, conn, user_id);
+    let (_, body) = reply.split_once("\r\n\r\n").unwrap();
+    let body: Value = serde_json::from_str(body).unwrap();
+    body["token"].as_str().unwrap().to_owned()
+}
+
+fn login_reply(host: &mut Host, conn: ConnId, user_id: UserId) -> String {
     let name = Host::foreign_username();
     let body = format!(r#"{{"username":"{name}","password":"x"}}"#);
     let request = host.request("POST", "/login", &body);
@@ -53,10 +60,7 @@ pub(crate) fn log_in(host: &mut Host, conn: ConnId, user_id: UserId) -> String {
         ended_until,
     };
     host.answer(asker, outcome);
-    let reply = String::from_utf8(host.read_all(conn)).unwrap();
-    let (_, body) = reply.split_once("\r\n\r\n").unwrap();
-    let body: Value = serde_json::from_str(body).unwrap();
-    body["token"].as_str().unwrap().to_owned()
+    String::from_utf8(host.read_all(conn)).unwrap()
 }
 
 pub(crate) const ALICE: UserId = UserId::from_bytes([0xa; 16]);
@@ -137,17 +141,13 @@ pub(crate) fn end_session(host: &mut Host, user: UserId) {
         panic!("the end of the session is recorded by its owner");
     };
     assert_eq!(user_id, user);
-    let UserCommand::EndSession {
-        session_id,
-        expires_at,
-    } = command
-    else {
+    let UserCommand::EndSession { session, .. } = command else {
         panic!("{command:?}");
     };
     let ended = Ended::One(SessionEnded {
-        session_id,
+        session_id: session.session_id,
         user_id,
-        expires_at,
+        expires_at: session.expires_at,
     });
     host.tell(ShardMessage::SessionsEnded { ended, tell: None });
     host.answer(asker, Outcome::Done);
@@ -177,4 +177,40 @@ fn a_post_that_follows_a_logout_at_once_is_refused() {
     assert!(replies.starts_with("HTTP/1.1 204 "), "{replies}");
     assert!(replies.contains("HTTP/1.1 401 "), "{replies}");
     assert!(host.asked.is_empty(), "nothing was posted");
+}
+
+/// Their last logout ended all that expire by then, which is when a login of the same moment would.
+#[test]
+fn who_logs_out_very_often_can_log_in_again_at_once_and_not_for_ever_ahead() {
+    let mut host = Host::new(AuthMode::Token);
+    let user = Host::foreign_user();
+    let mut logins = 0;
+    let refused = loop {
+        let conn = host.accept();
+        let reply = login_reply(&mut host, conn, user);
+        let Some((_, body)) = reply.split_once(r#""token":""#) else {
+            break reply;
+        };
+        logins += 1;
+        let (token, _) = body.split_once('"').unwrap();
+        let bearer = format!("Authorization: Bearer {token}\r\n");
+        assert_eq!(sender(&mut host, conn, &bearer), Some(user));
+        host.send(conn, &logout(&bearer));
+        let Some((asker, Command::User(_, UserCommand::EndSession { session, .. }))) =
+            host.asked.pop_front()
+        else {
+            panic!("the end of the session is recorded by its owner");
+        };
+        let ended = Ended::AllOf {
+            user_id: user,
+            until: session.expires_at,
+        };
+        host.tell(ShardMessage::SessionsEnded { ended, tell: None });
+        host.answer(asker, Outcome::Done);
+        host.read_all(conn);
+        assert_eq!(sender(&mut host, conn, &bearer), None);
+    };
+    assert!(refused.starts_with("HTTP/1.1 429 "), "{refused}");
+    assert!(refused.contains("logouts-per-user"), "{refused}");
+    assert!((60..=62).contains(&logins), "{logins}");
 }

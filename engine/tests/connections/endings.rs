@@ -243,6 +243,23 @@ fn who_logged_out_on_the_way_home_is_closed_there() {
     assert!(!host.is_closed(other));
 }
 
+#[test]
+fn a_login_that_outlasts_those_that_were_ended_together_stays() {
+    let mut host = Host::in_trust();
+    let session = |n| Session {
+        session_id: SessionId::from_bytes([n; 16]),
+        expires_at: Timestamp::from_millis(u64::MAX / 1_000_000 + u64::from(n)),
+    };
+    let (first, second) = (host.arrive(Some(session(1))), host.arrive(Some(session(2))));
+    let ended = Ended::AllOf {
+        user_id: host.user,
+        until: session(1).expires_at,
+    };
+    host.tell(ShardMessage::SessionsEnded { ended, tell: None });
+    assert!(host.is_closed(first));
+    assert!(!host.is_closed(second));
+}
+
 /// Sends of the user that are under way.
 fn send_messages(host: &mut Host, conn: ConnId, count: usize) {
     for n in 0..count {

@@ -1,5 +1,7 @@
 //! Usernames and passwords, while the store can't be read and while others are at it too.
 
+use std::net::IpAddr;
+
 use rookery_engine::ids::Invite;
 use rookery_engine::input::Input;
 use rookery_engine::mesh::problem::Problem;
@@ -87,12 +89,8 @@ fn a_name_that_is_read_by_too_many_is_refused() {
     let first: Vec<u64> = (0..64).map(|_| register(&mut stage, &name)).collect();
     let last = register(&mut stage, &name);
     stage.assert_refused(last, Problem::LOGINS_WAITING);
-    let command = NameCommand::LogIn {
-        password: None,
-        network: network(),
-    };
-    let log_in = stage.ask(Command::Name(name.as_str().into(), command));
-    stage.assert_refused(log_in, Problem::LOGINS_WAITING);
+    let by_operator = register_by(&mut stage, &name, None, Right::Operator);
+    assert!(stage.answer(by_operator).is_none(), "has room of its own");
     assert_eq!(stage.reads.len(), 1);
     stage.answer_read(Ok(Found::Users(Vec::new())));
     stage.settle();
@@ -108,6 +106,70 @@ fn a_name_that_is_read_by_too_many_is_refused() {
     assert_eq!(made.count(), 1);
     let later = register(&mut stage, &name);
     assert!(stage.answer(later).is_none(), "there is room again");
+}
+
+fn log_in_from(stage: &mut Stage, username: &str, n: u8) -> u64 {
+    let command = NameCommand::LogIn {
+        password: Some("password".into()),
+        network: IpAddr::from([192, 0, 2, n]).into(),
+    };
+    stage.ask(Command::Name(username.into(), command))
+}
+
+#[test]
+fn strangers_who_wait_for_a_name_leave_room_for_who_logged_in_to_it_before() {
+    let mut stage = Stage::new();
+    let user = user(&mut stage);
+    let found = || Ok(Found::Users(vec![user.clone()]));
+    let (strange, known) = (200, 201);
+    let first = log_in_from(&mut stage, &user.username, known);
+    stage.answer_read(found());
+    stage.compare_password(true);
+    assert!(matches!(
+        stage.answer(first),
+        Some(Outcome::LoggedIn { .. })
+    ));
+
+    for n in 0..64 {
+        log_in_from(&mut stage, &user.username, n);
+    }
+    let refused = log_in_from(&mut stage, &user.username, strange);
+    stage.assert_refused(refused, Problem::LOGINS_WAITING);
+    let spared: Vec<u64> = (0..64)
+        .map(|_| log_in_from(&mut stage, &user.username, known))
+        .collect();
+    let refused = log_in_from(&mut stage, &user.username, known);
+    stage.assert_refused(refused, Problem::LOGINS_WAITING);
+    stage.answer_read(found());
+    // Strangers have every other turn.
+    for _ in 0..4 {
+        stage.compare_password(true);
+    }
+    assert!(matches!(
+        stage.answer(spared[0]),
+        Some(Outcome::LoggedIn { .. })
+    ));
+}
+
+#[test]
+fn whoever_was_invited_waits_behind_those_who_log_in() {
+    let mut stage = Stage::new();
+    let user = user(&mut stage);
+    let invite = Invite {
+        invite_id: SessionId::from_bytes([1; 16]),
+        expires_at: Timestamp::from_millis(u64::MAX),
+    };
+    // Two are at the hashers.
+    log_in(&mut stage, &user, 2);
+    let name = stage.username();
+    let right = Right::Invite(Box::new(invite));
+    register_by(&mut stage, &name, Some("of the invited"), right);
+    stage.answer_read(Ok(Found::Users(Vec::new())));
+    log_in(&mut stage, &user, 1);
+    for password in ["password", "password", "password", "of the invited"] {
+        assert_eq!(stage.passwords[0].password, password);
+        stage.password_done(PasswordOutcome::Busy);
+    }
 }
 
 #[test]
@@ -247,7 +309,7 @@ fn a_new_password_ends_all_sessions_whenever_they_expire() {
     let username = stage.username();
     let user_id = stage.owned_user();
     let now = EPOCH_MILLIS + SECOND / 1000;
-    let ended_by = |at: u64| at + SESSION_MILLIS + 60_000;
+    let ended_by = |at: u64| at + SESSION_MILLIS + 120_000;
     for (updated_at, sessions_until, expected) in [
         (now - 5000, now + SESSION_MILLIS, ended_by(now)),
         (now, now, ended_by(now + 1000)),

@@ -1,7 +1,10 @@
 //! The end of sessions: void everywhere before it is answered, whatever becomes of the disk.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use rookery_engine::effect::Notice;
+use rookery_engine::ids::Session;
 use rookery_engine::input::Input;
 use rookery_engine::mesh::problem::Problem;
 use rookery_engine::mesh::{
@@ -10,8 +13,9 @@ use rookery_engine::mesh::{
 use rookery_engine::port::Found;
 use rookery_schema::row::{Row, UserRow};
 use rookery_schema::{SessionId, Timestamp, UserId};
+use rookery_testing::host::EPOCH_MILLIS;
 
-use crate::stage::{SECOND, Stage, addition};
+use crate::stage::{SECOND, Stage, addition, network};
 
 const EXPIRES: Timestamp = Timestamp::from_millis(u64::MAX / 1_000_000);
 /// Longer than a lag that posts are taken with.
@@ -19,9 +23,17 @@ const LAG: u64 = 2 * SECOND;
 
 /// A user logs out of their session of this number.
 fn log_out(stage: &mut Stage, user_id: UserId, session: u8) -> u64 {
-    let command = UserCommand::EndSession {
+    let session = Session {
         session_id: SessionId::from_bytes([session; 16]),
         expires_at: EXPIRES,
+    };
+    end(stage, user_id, session)
+}
+
+fn end(stage: &mut Stage, user_id: UserId, session: Session) -> u64 {
+    let command = UserCommand::EndSession {
+        session,
+        network: network(),
     };
     stage.ask(Command::User(user_id, command))
 }
@@ -250,4 +262,87 @@ fn a_password_that_is_not_stored_yet_can_be_set_anew() {
     let endings = told(&mut stage);
     confirm(&mut stage, endings);
     assert_eq!(stage.answer(question), Some(Outcome::Done));
+}
+
+/// A login of this number, which expires so many seconds after the first.
+fn login(number: u16) -> Session {
+    let mut bytes = [0; 16];
+    bytes[..2].copy_from_slice(&number.to_le_bytes());
+    Session {
+        session_id: SessionId::from_bytes(bytes),
+        expires_at: Timestamp::from_millis(EPOCH_MILLIS + u64::from(number) * 1000),
+    }
+}
+
+/// What the other shard was told is void.
+fn void(stage: &mut Stage) -> Vec<Ended> {
+    let sent = std::mem::take(&mut stage.sent).into_iter();
+    sent.filter_map(|message| match message {
+        ShardMessage::SessionsEnded { ended, .. } => Some(ended),
+        _ => None,
+    })
+    .collect()
+}
+
+/// All users share the memory for logins that are ended one by one, and everybody's end where it is full.
+#[test]
+fn who_logs_out_very_often_ends_their_own_earlier_logins_and_nobody_else_s() {
+    const ONE_BY_ONE: u16 = 1024;
+    let mut stage = Stage::new();
+    let (user_id, other) = (stage.owned_user(), stage.owned_user());
+    for number in 1..=ONE_BY_ONE {
+        end(&mut stage, user_id, login(number));
+    }
+    let one = |ended: &Ended| matches!(ended, Ended::One(_));
+    assert!(void(&mut stage).iter().all(one));
+    assert_eq!(stage.notices, []);
+
+    let until = login(5000).expires_at;
+    let all = Ended::AllOf { user_id, until };
+    end(&mut stage, user_id, login(5000));
+    // It would have ended less.
+    end(&mut stage, user_id, login(3000));
+    assert_eq!(void(&mut stage), [all, all]);
+    end(&mut stage, other, login(4000));
+    assert!(void(&mut stage).iter().all(one));
+    let [Notice::Security(event), Notice::Security(_)] = stage.notices.as_slice() else {
+        panic!("{:?}", stage.notices);
+    };
+    assert_eq!(event.user_id, Some(user_id));
+    assert_eq!(
+        (event.act.name(), event.outcome),
+        ("logout", "logouts-per-user")
+    );
+
+    // A restart finds no more of them than one by one and one for all.
+    let rows = stage.settle().into_iter().filter_map(|row| match row {
+        Row::EndedSession {
+            session_id,
+            expires_at,
+        } => Some((session_id, expires_at)),
+        _ => None,
+    });
+    let rows: BTreeMap<SessionId, Timestamp> = rows.collect();
+    assert_eq!(rows.len(), usize::from(ONE_BY_ONE) + 2);
+    assert_eq!(rows[&SessionId::up_to_logout_of(user_id)], until);
+    assert!(void(&mut stage).iter().all(|it| one(it) || *it == all));
+
+    // Those who have expired count no more.
+    stage.tick_after(6000 * SECOND);
+    stage.sent.clear();
+    end(&mut stage, user_id, login(7000));
+    assert!(void(&mut stage).iter().all(one));
+}
+
+/// That would end all logins of theirs for as long.
+#[test]
+fn a_login_from_when_a_clock_was_ahead_is_ended_by_itself() {
+    let mut stage = Stage::new();
+    let user_id = stage.owned_user();
+    for number in 1..=2000 {
+        end(&mut stage, user_id, login(number));
+    }
+    void(&mut stage);
+    log_out(&mut stage, user_id, 255);
+    assert!(matches!(void(&mut stage)[..], [Ended::One(_)]));
 }

@@ -4,6 +4,7 @@ use rookery_schema::record::Members;
 use rookery_schema::{Placement, Routing, SessionId, Timestamp};
 
 use super::*;
+use crate::ids::Session;
 use crate::mesh::{
     Creation, InboxPage, MembersPage, NewPassword, Page, PageStart, Post, Right, UserVersion,
 };
@@ -87,10 +88,14 @@ fn list_chats() -> HomeCommand {
     }
 }
 
-const fn end_session() -> UserCommand {
-    UserCommand::EndSession {
+fn end_session() -> UserCommand {
+    let session = Session {
         session_id: SessionId::from_bytes([3; 16]),
         expires_at: Timestamp::from_millis(1),
+    };
+    UserCommand::EndSession {
+        session,
+        network: network(),
     }
 }
 

@@ -1,17 +1,14 @@
 //! What is asked of the owner of a user's own records.
 
-use rookery_schema::{SessionId, Timestamp};
-
-use crate::ids::Invite;
+use crate::ids::{Invite, Session};
+use crate::limits::Network;
 use crate::mesh::command::name::NewPassword;
 
 /// See [`Command::User`](crate::mesh::Command::User).
 #[derive(Debug)]
 pub enum UserCommand {
-    EndSession {
-        session_id: SessionId,
-        expires_at: Timestamp,
-    },
+    /// Ends a session. The shard that has the user's records says what ends with it.
+    EndSession { session: Session, network: Network },
     /// Passes it on to the owner of the user's name.
     SetPassword(Box<NewPassword>),
     /// Spends the invite of a registration that could be made now. An invite is owned as if it were a user.

@@ -43,10 +43,15 @@ impl Partition {
                 self.register(username, Registration { asker, by }, cx);
             }
             NameCommand::LogIn { password, network } => {
+                let kind = match self.logins.is_known(username, network) {
+                    true => Kind::Known,
+                    false => Kind::LogIn,
+                };
                 let log_in = LogIn {
                     asker,
                     password,
                     network,
+                    kind,
                 };
                 self.log_in(username, log_in, cx);
             }
@@ -58,13 +63,13 @@ impl Partition {
 
     /// Claims a name for a new user.
     fn register(&mut self, username: &str, registration: Registration, cx: &mut Context<'_>) {
-        let problem = match registration.by {
+        let problem = match registration.by.kind() {
             _ if self.names.is_known(username) => Some(Problem::USERNAME_TAKEN),
-            By::Invite(_) => None,
+            None => None,
             // Before a password is hashed for it.
-            By::Password { .. } if cx.disk_full => Some(Problem::DISK_FULL),
-            By::Password { .. } if self.names.is_crowded(username) => Some(Problem::LOGINS_WAITING),
-            By::Password { .. } => None,
+            Some(_) if cx.disk_full => Some(Problem::DISK_FULL),
+            Some(kind) if self.names.is_crowded(username, kind) => Some(Problem::LOGINS_WAITING),
+            Some(_) => None,
         };
         match problem {
             Some(problem) => cx.refuse(registration.asker, problem),
@@ -85,7 +90,7 @@ impl Partition {
                 self.begin_log_in(username, Some(&user), log_in, cx);
             }
             Some(Name::Claimed(_)) => self.begin_log_in(username, None, log_in, cx),
-            Some(Name::Loading(_)) if self.names.is_crowded(username) => {
+            Some(Name::Loading(_)) if self.names.is_crowded(username, log_in.kind) => {
                 cx.refuse(log_in.asker, Problem::LOGINS_WAITING);
             }
             Some(Name::Loading(_)) | None => {
@@ -185,6 +190,7 @@ impl Partition {
             asker,
             password,
             network,
+            kind,
         } = log_in;
         let user_id = user.map(|user| user.user_id);
         let Some(password) = password else {
@@ -213,10 +219,6 @@ impl Partition {
             user_id,
             ended_until: user.map(ended_until).unwrap_or_default(),
             network,
-        };
-        let kind = match self.logins.is_known(username, network) {
-            true => Kind::Known,
-            false => Kind::LogIn,
         };
         let job = self.password_job(wait, &password, against);
         cx.hash(job, kind, network);

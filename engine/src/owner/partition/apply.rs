@@ -411,10 +411,10 @@ impl Partition {
             session_id: ended.session_id,
             expires_at: ended.expires_at,
         });
-        let (of_one, tell) = (Ended::One(ended), None);
+        let void = Ended::from(ended);
         cx.send_to_all(|| ShardMessage::SessionsEnded {
-            ended: of_one,
-            tell,
+            ended: void,
+            tell: None,
         });
         self.invite_spent(ended.session_id, cx);
     }

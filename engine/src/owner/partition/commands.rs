@@ -3,6 +3,7 @@
 use rookery_schema::record::{MessagePosted, Record, SessionEnded};
 use rookery_schema::{ChatId, MessageId, UserId};
 
+use crate::auth::gate::Gate;
 use crate::context::Context;
 use crate::edge::port::Read;
 use crate::mesh::command::chat::NewMembers;
@@ -15,6 +16,7 @@ use crate::owner::changes::ChangeKey;
 use crate::owner::chats::{Parked, Slot};
 use crate::owner::decide::{Decision, decide};
 use crate::owner::history::{PageKey, Paged, PartialPage};
+use crate::owner::partition::sessions::tell_of_many_logouts;
 use crate::owner::partition::{Partition, PartitionRead};
 
 /// Whether the users whom a command adds may become members.
@@ -214,18 +216,20 @@ impl Partition {
         asker: Asker,
         user_id: UserId,
         command: UserCommand,
+        gate: &mut Gate,
         cx: &mut Context<'_>,
     ) {
         match command {
-            UserCommand::EndSession {
-                session_id,
-                expires_at,
-            } => {
-                let ended = SessionEnded {
-                    session_id,
+            UserCommand::EndSession { session, network } => {
+                let login = SessionEnded {
+                    session_id: session.session_id,
                     user_id,
-                    expires_at,
+                    expires_at: session.expires_at,
                 };
+                let ended = gate.end_login(login, cx.now.latest_wall);
+                if ended.ends_earlier() {
+                    tell_of_many_logouts(user_id, network, cx);
+                }
                 self.end_session(asker, ended, cx);
             }
             UserCommand::SpendInvite(invited) => self.spend_invite(asker, user_id, invited, cx),

@@ -6,6 +6,7 @@ use rookery_schema::record::{PasswordSet, Record};
 use rookery_schema::row::{Row, UserRow};
 use rookery_schema::{SessionId, Timestamp};
 
+use crate::auth::gate::AHEAD_MILLIS_MAX;
 use crate::context::Context;
 use crate::edge::port::{Found, PasswordCheck, PasswordOutcome, StoreFault};
 use crate::hashing::Kind;
@@ -22,7 +23,7 @@ use crate::passwords::check_new_password;
 /// too. It is longer than anybody waits for an answer.
 const LOGIN_MILLIS_MAX: u64 = 60_000;
 /// Milliseconds from a new password to the latest expiry of a session that it ends.
-const ENDED_MILLIS: u64 = SESSION_MILLIS + LOGIN_MILLIS_MAX;
+const ENDED_MILLIS: u64 = SESSION_MILLIS + AHEAD_MILLIS_MAX + LOGIN_MILLIS_MAX;
 
 impl Partition {
     /// The user was read whose password is to be set: the owner of their name has their logins.

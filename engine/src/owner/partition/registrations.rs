@@ -7,12 +7,11 @@ use rookery_schema::row::Row;
 
 use crate::context::Context;
 use crate::edge::port::{PasswordCheck, PasswordOutcome};
-use crate::hashing::Kind;
 use crate::ids::Invite;
 use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, Command, Created, Invited, Outcome, Right, UserCommand};
 use crate::owner::changes::ChangeKey;
-use crate::owner::names::{By, Registration};
+use crate::owner::names::{By, Registration, kind_of};
 use crate::owner::partition::{Claim, Partition, PasswordWait};
 use crate::owner::progress::SpanId;
 use crate::user::user_json;
@@ -32,10 +31,7 @@ impl Partition {
                 network,
                 right,
             } => {
-                let kind = match right {
-                    Right::Invite(_) | Right::Operator => Kind::Known,
-                    Right::Open => Kind::Registration,
-                };
+                let kind = kind_of(&right);
                 let wait = PasswordWait::Register {
                     asker,
                     username: username.into(),

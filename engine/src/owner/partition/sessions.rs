@@ -1,19 +1,22 @@
 //! The end of login sessions: at once void on all shards, then recorded, then answered.
 
+use rookery_schema::UserId;
 use rookery_schema::record::{Record, SessionEnded};
 
 use crate::context::Context;
+use crate::limits::{Limit, Network};
 use crate::mesh::{Asker, Ended, EndingId, ShardMessage};
 use crate::owner::appends::Pending;
 use crate::owner::endings::{Recording, Settled};
 use crate::owner::partition::Partition;
+use crate::security::{Act, SecurityEvent};
 
 impl Partition {
-    /// Ends a session. It is void whatever becomes of its record: nobody who logs out stays logged in because a disk
+    /// Ends a session, or more. It is void whatever becomes of its record: nobody who logs out stays logged in because a disk
     /// is full.
     pub(super) fn end_session(&mut self, asker: Asker, ended: SessionEnded, cx: &mut Context<'_>) {
         let askers = vec![asker];
-        let number = self.void_sessions(Ended::One(ended), askers, Recording::UnderWay, cx);
+        let number = self.void_sessions(ended.into(), askers, Recording::UnderWay, cx);
         match self.admit_small(cx) {
             Ok(()) => self.append_session_end(ended, Some(number), cx),
             Err(_) => self.session_end_failed(ended, Some(number), cx),
@@ -84,6 +87,18 @@ impl Partition {
             self.append_session_end(ended, None, cx);
         }
     }
+}
+
+/// A user has ended so many logins that all earlier ones end with the next.
+pub(super) fn tell_of_many_logouts(user_id: UserId, network: Network, cx: &mut Context<'_>) {
+    let limit = Limit::LogoutsPerUser;
+    cx.stats.count_limit(limit);
+    cx.note_security(SecurityEvent {
+        act: Act::LogOut,
+        outcome: limit.name(),
+        user_id: Some(user_id),
+        network,
+    });
 }
 
 fn answer(settled: Option<Settled>, cx: &mut Context<'_>) {
