@@ -17,7 +17,8 @@ use crate::config::{
 use crate::descriptors;
 use crate::embedded::{DataDir, DataDirError, DiskWatch};
 use crate::entropy;
-use crate::log::embedded::{self, LogError, LogLayout};
+use crate::log::embedded as log_embedded;
+use crate::log::embedded::{LogError, LogLayout};
 use crate::log::redpanda::{self, RedpandaError, RedpandaLog};
 use crate::log::{Partitions, Stored};
 use crate::logging::{self, Logging};
@@ -28,6 +29,7 @@ use crate::runtime::Backend;
 use crate::server::{self, ServerConfig, ServerError};
 use crate::signals::StopSignals;
 use crate::startup::Startup;
+use crate::store::embedded as store_embedded;
 use crate::store::scylla::{self, ScyllaError};
 use crate::vital::{EXIT_FAILURE, Failure};
 
@@ -180,7 +182,7 @@ fn log_backend(
     Ok(match config.log {
         LogEngine::Embedded => LogBackend::Embedded {
             layout: LogLayout::prepare(
-                &data_dir.path().join(embedded::DIR),
+                &data_dir.path().join(log_embedded::DIR),
                 Partitions::of(config),
                 random_id()?,
             )?,
@@ -263,6 +265,7 @@ fn open(config: &Config, data_dir: &DataDir, opening: &Opening<'_>) -> Result<Op
         });
         lanes.extend([log_lane, store_lane]);
     }
+    data_dir.keep(&[log_embedded::DIR, store_embedded::DIR]);
     Ok(Opened {
         routing,
         appends_in_flight_max: log.appends_in_flight_max(),

@@ -111,6 +111,19 @@ fn a_server_whose_directory_is_removed_acknowledges_nothing_more() {
 }
 
 #[test]
+fn neither_does_one_of_which_a_part_is_removed() {
+    for part in ["log", "log/0", "store"] {
+        let (_dir, data, options) = data_dir();
+        let away = data.join(part);
+        let (gone, posters) = take_away(&options, &away, || remove(&away));
+        for poster in posters {
+            let late = poster.acknowledged_after(gone + NOTICED_WITHIN);
+            assert_eq!(late, 0, "{part}: acknowledged");
+        }
+    }
+}
+
+#[test]
 fn a_server_whose_directory_is_renamed_loses_nothing_of_it() {
     let (dir, data, options) = data_dir();
     let moved = dir.path().join("moved");

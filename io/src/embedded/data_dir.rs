@@ -4,7 +4,7 @@ use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -32,6 +32,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 pub struct DataDir {
     path: Arc<Path>,
     lock: Arc<File>,
+    /// What of it is to stay, once it has been opened.
+    parts: Arc<OnceLock<Vec<Part>>>,
 }
 
 /// The data directory can't be used.
@@ -62,7 +64,7 @@ pub enum DataDirError {
         ours: u32,
     },
     #[error(
-        "the data directory {} was removed, renamed or replaced while this process used it: what it writes would \
+        "the directory {} was removed, renamed or replaced while this process used it: what it writes would \
          be lost, and another process may start there; put the directory back, if it still exists, before the next start",
         .0.display()
     )]
@@ -96,6 +98,7 @@ impl DataDir {
                 let data_dir = Self {
                     path: path.into(),
                     lock: Arc::new(lock),
+                    parts: Arc::default(),
                 };
                 // It may have been removed before it was locked.
                 data_dir.check()?;
@@ -111,8 +114,8 @@ impl DataDir {
         &self.path
     }
 
-    /// Ends the process once the directory is no longer there: its open files would take what nobody finds again. Looks
-    /// at its disk too, where somebody wants to know.
+    /// Ends the process once the directory, or a part of it that is kept, is no longer there: its open files would take
+    /// what nobody finds again. Looks at its disk too, where somebody wants to know.
     ///
     /// # Errors
     /// Where no thread can be made.
@@ -126,6 +129,8 @@ impl DataDir {
             while !until.has_begun() {
                 thread::sleep(LOOK_EVERY);
                 data_dir.check()?;
+                let mut parts = data_dir.parts.get().into_iter().flatten();
+                parts.try_for_each(Part::check)?;
                 if let Some(disk) = &mut disk {
                     disk.look();
                 }
@@ -134,24 +139,68 @@ impl DataDir {
         })
     }
 
+    /// Whoever watches the directory ends the process from now on where one of these directories in it, if it is there,
+    /// is removed or replaced. What opens them has done so.
+    pub(crate) fn keep(&self, names: &[&str]) {
+        let parts = names.iter().filter_map(|name| {
+            let path = self.path.join(name);
+            let identity = Identity::of(&fs::metadata(&path).ok()?);
+            Some(Part { path, identity })
+        });
+        self.parts.get_or_init(|| parts.collect());
+    }
+
     /// Fails where the locked file is no longer the one that the next process would find.
     fn check(&self) -> Result<(), DataDirError> {
-        let identity = |file: fs::Metadata| (file.dev(), file.ino());
-        let is_here = match fs::metadata(self.path.join(LOCK_FILE)) {
-            Ok(found) => self
-                .lock
-                .metadata()
-                .is_ok_and(|locked| identity(locked) == identity(found)),
-            // Other errors tell nothing of the file, and whoever reads or writes meets them too.
+        let locked = self.lock.metadata().map(|locked| Identity::of(&locked));
+        let is_here = locked.is_ok_and(|locked| locked.is_at(&self.path.join(LOCK_FILE)));
+        match is_here {
+            true => Ok(()),
+            false => Err(DataDirError::Gone(self.path.to_path_buf())),
+        }
+    }
+}
+
+/// A directory in the data directory.
+#[derive(Debug)]
+struct Part {
+    path: PathBuf,
+    identity: Identity,
+}
+
+impl Part {
+    /// Fails where it is no longer there.
+    fn check(&self) -> Result<(), DataDirError> {
+        match self.identity.is_at(&self.path) {
+            true => Ok(()),
+            false => Err(DataDirError::Gone(self.path.clone())),
+        }
+    }
+}
+
+/// What tells a file, or a directory, from all others that there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+impl Identity {
+    fn of(file: &fs::Metadata) -> Self {
+        Self {
+            device: file.dev(),
+            inode: file.ino(),
+        }
+    }
+
+    /// Whether it is found at a path, or the kernel does not tell: then whoever reads or writes there meets the error.
+    fn is_at(self, path: &Path) -> bool {
+        match fs::metadata(path) {
+            Ok(found) => Self::of(&found) == self,
             Err(error) => !matches!(
                 error.kind(),
                 io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
             ),
-        };
-        if is_here {
-            Ok(())
-        } else {
-            Err(DataDirError::Gone(self.path.to_path_buf()))
         }
     }
 }

@@ -79,7 +79,7 @@ pub enum LogError {
         wanted: u32,
     },
     #[error(
-        "the log file {} was removed while this process used it: what is written to it would be lost, and is not \
+        "{}, a part of the log, was removed while this process used it: what is written to it would be lost, and is not \
          acknowledged; restore the data directory from a backup, or start without it",
         .0.display()
     )]

@@ -214,6 +214,9 @@ impl Partition {
         }
         let bases = match self.segments.append(batches, blocks) {
             Ok(bases) => bases,
+            Err(WriteError::Undone(error)) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(LogError::Removed(self.dir.clone()));
+            }
             Err(WriteError::Undone(error)) => {
                 self.warn(
                     &error,

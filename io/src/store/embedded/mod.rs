@@ -28,5 +28,6 @@ pub mod run;
 
 pub use error::StoreError;
 pub use lane::spawn_lane;
+pub(crate) use shared::DIR;
 pub use shared::{EmbeddedStore, Settings};
 pub(crate) use tables::DESCRIPTORS;

@@ -16,7 +16,7 @@ use super::tables::Tables;
 use crate::embedded::{DataDir, Durability};
 use crate::log::Stored;
 
-const STORE_DIR: &str = "store";
+pub(crate) const DIR: &str = "store";
 /// Free bytes that the database may still need when nothing more is written: memtables that wait to
 /// be flushed, tables that are being merged, and merged ones that are still to be removed.
 const RESERVE_BYTES: u64 = 320 << 20;
@@ -70,7 +70,7 @@ impl EmbeddedStore {
     /// Where it can't be read or written, is damaged, belongs to another log, or has another version's
     /// format.
     pub fn open(data_dir: &DataDir, log_id: Uuid, settings: Settings) -> Result<Self, StoreError> {
-        let dir = data_dir.path().join(STORE_DIR);
+        let dir = data_dir.path().join(DIR);
         let tables = Tables::open(&dir, *log_id.as_bytes())
             .map_err(|error| StoreError::open(error, &dir))?;
         let unreadable = |error| corrupt(&dir, &error);
