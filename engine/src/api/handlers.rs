@@ -354,7 +354,10 @@ impl Api<'_> {
             return Err(Problem::DRAINING);
         }
         if !cx.readiness.all_serve() {
-            return Err(Problem::REPLAYING);
+            return Err(match cx.disk_full {
+                false => Problem::REPLAYING,
+                true => Problem::REPLAYING_ON_A_FULL_DISK,
+            });
         }
         Ok(Action::Reply(Reply::text("ready\n")))
     }

@@ -219,6 +219,9 @@ impl Problem {
     pub const STORE_UNAVAILABLE: Self = Self::unavailable("the store can't be read for now");
     pub const STARTING: Self = Self::unavailable("the server is starting");
     pub const REPLAYING: Self = Self::unavailable("the server is starting: it replays its log");
+    pub const REPLAYING_ON_A_FULL_DISK: Self = Self::unavailable(
+        "the server is starting: it replays its log, and may wait until its disk has room to store that: free some",
+    );
     pub const DRAINING: Self = Self::unavailable("the server is shutting down");
     pub const NOT_SIGNED: Self = Self::unavailable("no token could be signed");
     pub const NOT_ANSWERED: Self = Self::unavailable("a part of the server did not answer in time");

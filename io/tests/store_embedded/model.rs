@@ -87,9 +87,9 @@ fn row() -> impl Strategy<Value = Row> {
             session_id: SessionId::from_bytes([id; 16]),
             expires_at
         }),
-        1 => (user_id(), time()).prop_map(|(user_id, expires_at)| Row::EndedSession {
-            session_id: SessionId::all_of(user_id),
-            expires_at
+        2 => (user_id(), time(), any::<bool>()).prop_map(|(user_id, expires_at, by_logout)| {
+            let of = if by_logout { SessionId::up_to_logout_of } else { SessionId::all_of };
+            Row::EndedSession { session_id: of(user_id), expires_at }
         }),
     ]
 }

@@ -110,6 +110,10 @@ fn rows_of(model: &Model, happening: &Happening) -> Vec<Row> {
                     session_id: SessionId::all_of(*user_id),
                     expires_at: Timestamp::from_millis(FAR_MILLIS + updated_at.millis()),
                 },
+                Row::EndedSession {
+                    session_id: SessionId::up_to_logout_of(*user_id),
+                    expires_at: Timestamp::from_millis(FAR_MILLIS + updated_at.millis() / 2),
+                },
             ]
         }
         Happening::LogsOut(session_id) => vec![Row::EndedSession {
