@@ -46,7 +46,7 @@ pub struct ShardConfig {
     pub chats_per_user: usize,
     /// Chats that a user is a member of; 0: no limit.
     pub memberships_per_user: usize,
-    /// Failed logins in five minutes per account and network; 0: no limit.
+    /// Failed logins in five minutes per account and network, 1 at least.
     pub login_rate: u32,
     /// Who may register.
     pub registration: RegistrationMode,

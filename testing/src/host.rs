@@ -107,7 +107,7 @@ pub fn config(id: ShardId, routing: Routing) -> ShardConfig {
         sockets_per_user: 0,
         chats_per_user: 0,
         memberships_per_user: 0,
-        login_rate: 0,
+        login_rate: 100_000,
         registration: RegistrationMode::Open,
         operator_token: None,
         proxies: Proxies::default(),

@@ -25,6 +25,8 @@ pub(crate) struct Admissions {
     users: usize,
     /// Of each network that asks for some.
     shares: Map<Network, Share>,
+    /// How many users each of them asks for, fewest first: so that none has to be looked for among all.
+    by_users: BTreeSet<(usize, Network)>,
 }
 
 /// What a network asks for.
@@ -75,6 +77,7 @@ impl Admissions {
             admissions: Unanswered::above(last),
             users: 0,
             shares: Map::default(),
+            by_users: BTreeSet::new(),
         }
     }
 
@@ -108,7 +111,9 @@ impl Admissions {
         });
         self.users += count;
         let share = self.shares.entry(network).or_default();
+        self.by_users.remove(&(share.users, network));
         share.users += count;
+        self.by_users.insert((share.users, network));
         share.admissions.insert(number);
         number
     }
@@ -118,8 +123,8 @@ impl Admissions {
         if self.users <= WAITING_MAX {
             return None;
         }
-        let most = self.shares.values().max_by_key(|share| share.users)?;
-        let newest = *most.admissions.last()?;
+        let (_, network) = self.by_users.last()?;
+        let newest = *self.shares.get(network)?.admissions.last()?;
         self.take(newest)
     }
 
@@ -127,11 +132,15 @@ impl Admissions {
         let admission = self.admissions.take(number)?;
         let count = admission.candidates.len();
         self.users -= count;
-        if let Some(share) = self.shares.get_mut(&admission.network) {
+        let network = admission.network;
+        if let Some(share) = self.shares.get_mut(&network) {
+            self.by_users.remove(&(share.users, network));
             share.users -= count;
             share.admissions.remove(&number);
             if share.admissions.is_empty() {
-                self.shares.remove(&admission.network);
+                self.shares.remove(&network);
+            } else {
+                self.by_users.insert((share.users, network));
             }
         }
         Some(admission)

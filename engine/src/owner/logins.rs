@@ -73,7 +73,8 @@ impl Logins {
         self.known.add((username, network));
     }
 
-    /// Notes a failed login to an account, which may be nobody's. `allowed` is how many an account may have from a network; 0: without limit.
+    /// Notes a failed login to an account, which may be nobody's. `allowed` is how many an account may have from a
+    /// network, 1 at least.
     pub(super) fn failed(
         &mut self,
         username: Box<str>,
@@ -85,7 +86,7 @@ impl Logins {
         if self.failures.len() >= FAILURES_MAX {
             self.forget_oldest();
         }
-        if allowed > 0 && !self.is_known(&username, network) {
+        if !self.is_known(&username, network) {
             let (account, rate) = (username.clone(), account_rate(allowed));
             // Others may have failed at the same time: then there is nothing left to spend.
             let _ = self.accounts.spend(account, 1, rate, now_micros);
@@ -105,7 +106,7 @@ impl Logins {
         self.known.all.contains_key(&(Box::from(username), network))
     }
 
-    /// Why an account that may fail `allowed` times (0: without limit) may not be tried from a network now.
+    /// Why an account that may fail `allowed` times may not be tried from a network now.
     pub(super) fn lockout(
         &self,
         username: &str,
@@ -116,7 +117,7 @@ impl Logins {
         if let Some(seconds) = self.locked_for(username, network, allowed, now_micros) {
             return Some(Problem::over(Limit::LoginRate, seconds));
         }
-        if allowed == 0 || self.is_known(username, network) {
+        if self.is_known(username, network) {
             return None;
         }
         let (account, rate) = (Box::from(username), account_rate(allowed));
