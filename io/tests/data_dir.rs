@@ -22,6 +22,9 @@ const POSTERS: usize = 4;
 /// How long messages may still be acknowledged where the files are elsewhere, and lose nothing.
 const NOTICED_WITHIN: Duration = Duration::from_secs(2);
 
+/// How long a server may go on that has to end.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Who posts until the server has ended.
 struct Poster {
     user: String,
@@ -43,7 +46,9 @@ impl Poster {
 
     fn post_until_the_end(&mut self, addr: SocketAddr, posted: &AtomicUsize) {
         let mut api = Api::trusted(addr, &self.user);
+        let deadline = Instant::now() + PATIENCE;
         for number in 0.. {
+            assert!(Instant::now() < deadline, "the server goes on");
             let (began, content) = (Instant::now(), number.to_string());
             match api.try_call(api.message(&self.chat, &content, None)) {
                 Ok(reply) if reply.status == 200 => self.acknowledged.push((began, content)),
