@@ -17,8 +17,7 @@ use crate::config::{
 use crate::descriptors;
 use crate::embedded::{DataDir, DataDirError, DiskWatch};
 use crate::entropy;
-use crate::log::embedded as log_embedded;
-use crate::log::embedded::{LogError, LogLayout};
+use crate::log::embedded::{self as log_embedded, LogError, LogLayout};
 use crate::log::redpanda::{self, RedpandaError, RedpandaLog};
 use crate::log::{Partitions, Stored};
 use crate::logging::{self, Logging};
