@@ -31,7 +31,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 #[derive(Clone, Debug)]
 pub struct DataDir {
     path: Arc<Path>,
-    lock: Arc<File>,
+    /// It stays locked for as long as it is open.
+    _lock: Arc<File>,
+    /// Of the locked file.
+    identity: Identity,
     /// What of it is to stay, once it has been opened.
     parts: Arc<OnceLock<Vec<Part>>>,
 }
@@ -97,7 +100,8 @@ impl DataDir {
                 let path = path.canonicalize().map_err(failed)?;
                 let data_dir = Self {
                     path: path.into(),
-                    lock: Arc::new(lock),
+                    identity: Identity::of(&lock.metadata().map_err(failed)?),
+                    _lock: Arc::new(lock),
                     parts: Arc::default(),
                 };
                 // It may have been removed before it was locked.
@@ -152,12 +156,7 @@ impl DataDir {
 
     /// Fails where the locked file is no longer the one that the next process would find.
     fn check(&self) -> Result<(), DataDirError> {
-        let locked = self.lock.metadata().map(|locked| Identity::of(&locked));
-        let is_here = locked.is_ok_and(|locked| locked.is_at(&self.path.join(LOCK_FILE)));
-        match is_here {
-            true => Ok(()),
-            false => Err(DataDirError::Gone(self.path.to_path_buf())),
-        }
+        self.identity.check(&self.path.join(LOCK_FILE), &self.path)
     }
 }
 
@@ -171,10 +170,7 @@ struct Part {
 impl Part {
     /// Fails where it is no longer there.
     fn check(&self) -> Result<(), DataDirError> {
-        match self.identity.is_at(&self.path) {
-            true => Ok(()),
-            false => Err(DataDirError::Gone(self.path.clone())),
-        }
+        self.identity.check(&self.path, &self.path)
     }
 }
 
@@ -193,14 +189,19 @@ impl Identity {
         }
     }
 
-    /// Whether it is found at a path, or the kernel does not tell: then whoever reads or writes there meets the error.
-    fn is_at(self, path: &Path) -> bool {
-        match fs::metadata(path) {
+    /// Fails where something else is at a path, or nothing: then this directory is gone. Where the kernel does not tell,
+    /// whoever reads or writes there meets the error.
+    fn check(self, path: &Path, dir: &Path) -> Result<(), DataDirError> {
+        let is_here = match fs::metadata(path) {
             Ok(found) => Self::of(&found) == self,
             Err(error) => !matches!(
                 error.kind(),
                 io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
             ),
+        };
+        match is_here {
+            true => Ok(()),
+            false => Err(DataDirError::Gone(dir.to_owned())),
         }
     }
 }
