@@ -335,7 +335,7 @@ impl Parts<'_> {
         }
         self.announce_when_ready(cx);
         self.owner.tick(cx);
-        self.home.tick(cx);
+        self.home.tick(self.connections, cx);
         self.addresses.tick(cx);
         cx.tick_leases();
         cx.tick_pages();

@@ -81,6 +81,12 @@ pub struct Stats {
     pub outbox_bytes: u64,
     pub outbox_distinct_bytes: u64,
     pub duplicate_sends: u64,
+    /// Chats of which clients have all events that they missed.
+    pub chats_resumed: u64,
+    /// Chats of which clients miss too much, or which are not theirs.
+    pub chats_not_resumed: u64,
+    /// Events that clients had missed.
+    pub resumed_events: u64,
     pub poison_records: u64,
     pub panics: u64,
     /// Requests that were not answered by their deadline.
@@ -206,6 +212,21 @@ impl Stats {
                 "rookery_duplicate_sends_total",
                 "Sends recognised as repeats of an earlier one.",
                 self.duplicate_sends,
+            ),
+            counter(
+                "rookery_chats_resumed_total",
+                "Chats of which clients got all events that they had missed.",
+                self.chats_resumed,
+            ),
+            counter(
+                "rookery_chats_not_resumed_total",
+                "Chats of which clients missed more than is resumed, or that are not theirs.",
+                self.chats_not_resumed,
+            ),
+            counter(
+                "rookery_resumed_events_total",
+                "Events that clients had missed and got.",
+                self.resumed_events,
             ),
             counter(
                 "rookery_poison_records_total",

@@ -28,7 +28,7 @@ pub enum EventKind {
 }
 
 /// How a message's event begins; what follows is also how history shows the message.
-const MESSAGE_PREFIX: &[u8] = br#"{"type":"message","#;
+pub(crate) const MESSAGE_PREFIX: &[u8] = br#"{"type":"message","#;
 
 /// Bytes of a text that are looked at together: most have nothing to escape.
 const PLAIN_CHUNK_BYTES: usize = 64;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::BufMut as _;
 
 use crate::event::{
-    Event, EventKind, put_id, put_json_text, put_message_fields, put_time, put_user_ids,
+    Event, EventKind, MESSAGE_PREFIX, put_id, put_json_text, put_message_fields, put_time, put_user_ids,
 };
 use crate::ids::{ChatId, MessageId, Seq, UserId};
 use crate::record::{MessagePosted, Record, RecordError};
@@ -161,6 +161,16 @@ impl Message {
     /// Appends the message as history shows it: one JSON object without a line break.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.put_u8(b'{');
+        self.put_fields(out);
+    }
+
+    /// Appends it as an event: as if it had been said as it stands now.
+    pub fn encode_event(&self, out: &mut Vec<u8>) {
+        out.put_slice(MESSAGE_PREFIX);
+        self.put_fields(out);
+    }
+
+    fn put_fields(&self, out: &mut Vec<u8>) {
         put_message_fields(&self.as_said(), self.seq, out);
         if let Some(edited) = self.edited {
             put_time(out, br#","edited_at":""#, edited.at);

@@ -138,6 +138,7 @@ const fn act_of(endpoint: Endpoint) -> Option<Act> {
         | Endpoint::RemoveMember
         | Endpoint::PostMessage
         | Endpoint::ShowMessages
+        | Endpoint::ShowEvents
         | Endpoint::Connect
         | Endpoint::Ticket
         | Endpoint::Metrics

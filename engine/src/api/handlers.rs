@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use rookery_schema::limits::{CHAT_MEMBERS_MAX, CHAT_NAME_BYTES_MAX, USERNAME_BYTES_MAX};
+use rookery_schema::limits::{
+    CHAT_MEMBERS_MAX, CHAT_NAME_BYTES_MAX, PAGE_BYTES_MAX, USERNAME_BYTES_MAX,
+};
 use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 use serde::Deserialize;
 
@@ -11,7 +13,7 @@ use crate::api::body::{as_json, fields, number, text, user_id};
 use crate::api::pages::{self, ENTRIES_LIMIT, MESSAGES_LIMIT, USERS_LIMIT};
 use crate::api::post::{checked_post, post_command};
 use crate::api::reply::{Reply, ReplyTo, logout_reply, problem_without_login};
-use crate::api::{Action, Api, AskedPage, Call, Handled};
+use crate::api::{Action, Api, AskedPage, Call, Handled, Upgrade};
 use crate::auth::tokens::{TICKET_MILLIS, Ticket};
 use crate::config::AuthMode;
 use crate::context::Context;
@@ -21,7 +23,7 @@ use crate::ids::Caller;
 use crate::limits::Network;
 use crate::mesh::problem::Problem;
 use crate::mesh::{
-    ChatCommand, Command, Creation, HomeCommand, InboxPage, MembersPage, Page, PageStart,
+    EventsPage,     ChatCommand, Command, Creation, HomeCommand, InboxPage, MembersPage, Page, PageStart,
     UserCommand,
 };
 use crate::ws;
@@ -112,6 +114,22 @@ impl Api<'_> {
         let page = Page { from, limit };
         let command = ChatCommand::ShowMessages { caller, page };
         let path = format!("/chats/{chat_id}/messages?limit={limit}");
+        Ok(ask_page(chat_id, command, path, call.network(cx)))
+    }
+
+    pub(super) fn show_events(self, call: &Call<'_>, cx: &Context<'_>) -> Handled {
+        let caller = call.caller?.user_id;
+        let chat_id = call.chat_id()?;
+        let limit = ENTRIES_LIMIT.of(call.request)?;
+        let after = number(call.request, "after")?.unwrap_or_default();
+        let page = EventsPage {
+            after: Seq(after.min(u64::MAX - 1)),
+            until: Seq(u64::MAX),
+            limit,
+            bytes_max: PAGE_BYTES_MAX,
+        };
+        let command = ChatCommand::ShowEvents { caller, page };
+        let path = format!("/chats/{chat_id}/events?limit={limit}");
         Ok(ask_page(chat_id, command, path, call.network(cx)))
     }
 
@@ -315,9 +333,17 @@ impl Api<'_> {
         if caller.user_id != wanted {
             return Err(Problem::FORBIDDEN);
         }
+        let will_resume = match text(request, "resume")?.as_deref() {
+            None | Some("0") => false,
+            Some("1") => true,
+            Some(_) => return Err(Problem::malformed("resume must be 0 or 1")),
+        };
         Ok(Action::Upgrade {
-            accepted,
-            caller,
+            upgrade: Box::new(Upgrade {
+                accepted,
+                caller,
+                will_resume,
+            }),
             ticket,
         })
     }

@@ -58,10 +58,17 @@ pub(crate) enum Action {
     Scrape,
     /// It becomes a WebSocket, once its ticket (if any) was spent.
     Upgrade {
-        accepted: Accepted,
-        caller: Caller,
+        upgrade: Box<Upgrade>,
         ticket: Option<Ticket>,
     },
+}
+
+/// A WebSocket that is to be opened.
+pub(crate) struct Upgrade {
+    pub(crate) accepted: Accepted,
+    pub(crate) caller: Caller,
+    /// It is sent nothing of its chats before it resumes.
+    pub(crate) will_resume: bool,
 }
 
 /// A page of a chat, and for whom it counts.
@@ -297,6 +304,7 @@ impl<'a> Api<'a> {
         match endpoint {
             Endpoint::PostMessage => self.post_message(call, cx),
             Endpoint::ShowMessages => self.show_messages(call, cx),
+            Endpoint::ShowEvents => self.show_events(call, cx),
             Endpoint::Register => self.register(call, cx),
             Endpoint::MakeInvite => self.make_invite(call, cx),
             Endpoint::CreateUser => self.create_user(call, cx),

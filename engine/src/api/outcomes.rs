@@ -13,7 +13,7 @@ use crate::ids::Session;
 use crate::json_page::JsonPage;
 use crate::limits::Limit;
 use crate::mesh::problem::Problem;
-use crate::mesh::{Created, Outcome};
+use crate::mesh::{Created, Events, Outcome, PageCursor, Rest};
 use crate::user::{put_user, user_json};
 
 impl Api<'_> {
@@ -47,6 +47,17 @@ impl Api<'_> {
                 | ReplyTo::LogOut
                 | ReplyTo::User
                 | ReplyTo::Users { .. } => Reply::json(Status::Ok, body),
+            },
+            Outcome::Events(events) => match to {
+                ReplyTo::Page { path } => events_reply(&path, &events),
+                ReplyTo::Plain
+                | ReplyTo::Audited(_)
+                | ReplyTo::LogOut
+                | ReplyTo::User
+                | ReplyTo::Users { .. } => {
+                    cx.bug("events were sent for a reply that shows none");
+                    Reply::problem(&Problem::NOT_ANSWERED)
+                }
             },
             Outcome::NotLoggedIn { problem, .. } => Reply::problem(&problem),
             Outcome::LoggedIn {
@@ -133,6 +144,21 @@ fn users_reply(path: &str, limit: usize, users: &[UserRow]) -> Reply {
     let last = shown.last().filter(|_| json.is_cut());
     let next = last.map(|user| pages::after_name(&user.username));
     pages::reply(path, json.finish(), next)
+}
+
+fn events_reply(path: &str, events: &Events) -> Reply {
+    let mut body = Vec::with_capacity(events.lines.len() + 2);
+    body.push(b'[');
+    // A line break is in no event, since JSON escapes it.
+    body.extend(events.lines.iter().map(|byte| match byte {
+        b'\n' => b',',
+        other => *other,
+    }));
+    body.truncate(body.len() - usize::from(events.count > 0));
+    body.push(b']');
+    let has_more = events.rest == Rest::More;
+    let next = has_more.then(|| pages::query(PageCursor::After(events.through)));
+    pages::reply(path, body, next)
 }
 
 fn login_reply(

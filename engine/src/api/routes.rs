@@ -22,6 +22,7 @@ pub(crate) enum Endpoint {
     RemoveMember,
     PostMessage,
     ShowMessages,
+    ShowEvents,
     Connect,
     Ticket,
     Metrics,
@@ -153,8 +154,8 @@ fn find_for_operators(path: &[&[u8]]) -> Option<(Route, Match)> {
 fn find_for_all(path: &[&[u8]]) -> Option<(Route, Match)> {
     use Endpoint::{
         AddMember, Connect, CreateChat, FindUsers, ListChats, Live, LogIn, LogOut, Me, Metrics,
-        PostMessage, Ready, Register, RemoveMember, ShowChat, ShowMembers, ShowMessages, ShowUser,
-        Ticket,
+        PostMessage, Ready, Register, RemoveMember, ShowChat, ShowEvents, ShowMembers,
+        ShowMessages, ShowUser, Ticket,
     };
     use Method::{Delete, Get, Post};
     let (methods, ids): (&'static [_], _) = match path {
@@ -170,6 +171,7 @@ fn find_for_all(path: &[&[u8]]) -> Option<(Route, Match)> {
             (&[(Delete, RemoveMember)], Match::of_member(id, user_id))
         }
         [b"chats", id, b"messages"] => (&[(Post, PostMessage), (Get, ShowMessages)], Match::of(id)),
+        [b"chats", id, b"events"] => (&[(Get, ShowEvents)], Match::of(id)),
         [b"ws", b"connect", id] => (&[(Get, Connect)], Match::of(id)),
         [b"ws-ticket"] => (&[(Post, Ticket)], Match::default()),
         [b"metrics"] => (&[(Get, Metrics)], Match::default()),

@@ -37,6 +37,7 @@ pub(crate) fn config() -> ShardConfig {
         entropy: [3; 32],
         lag_limit: Duration::from_secs(1),
         chat_bytes: 256 << 20,
+        resume_events: 10_000,
         slow_reader: Duration::from_secs(5),
         user_rate: 0,
         user_bytes: 0,

@@ -1,6 +1,6 @@
 //! One connected user: their connections, and the chats that they listen to.
 
-use rookery_schema::{ChatId, Route, UserId};
+use rookery_schema::{ChatId, Route, Seq, UserId};
 use smallvec::SmallVec;
 
 use crate::context::Context;
@@ -185,12 +185,30 @@ impl User {
     }
 
     /// The events of one of their chats come here from now on.
-    pub(crate) fn join(&mut self, chat_id: ChatId, rooms: &mut Rooms) {
-        if let Some(is_in_room) = self.chats.get_mut(&chat_id)
-            && !std::mem::replace(is_in_room, true)
-        {
-            rooms.join(chat_id, self.listener);
+    /// `next` is the seq of the first, where it is known; false where the room expects another.
+    pub(crate) fn join(&mut self, chat_id: ChatId, next: Option<Seq>, rooms: &mut Rooms) -> bool {
+        match self.chats.get_mut(&chat_id) {
+            Some(is_in_room) if !std::mem::replace(is_in_room, true) => {
+                rooms.join(chat_id, self.listener, next)
+            }
+            Some(_) | None => true,
         }
+    }
+
+    /// Whether some connection of theirs is ready.
+    pub(crate) fn is_welcome(&self) -> bool {
+        self.connections.len() > self.newcomers.len()
+    }
+
+    /// The chats in whose rooms they are.
+    pub(crate) fn rooms(&self) -> impl Iterator<Item = ChatId> + '_ {
+        let chats = self.chats.iter();
+        chats.filter_map(|(chat_id, is_in_room)| is_in_room.then_some(*chat_id))
+    }
+
+    /// Whether they are in the room of a chat.
+    pub(crate) fn is_in_room(&self, chat_id: ChatId) -> bool {
+        self.chats.get(&chat_id).copied().unwrap_or_default()
     }
 
     /// They are no member of a chat any more.

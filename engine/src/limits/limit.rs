@@ -17,6 +17,7 @@ pub enum Limit {
     MembershipsPerUser,
     /// Lists of a user's chats that are made at a time.
     ListsPerUser,
+    ChatsResumed,
     /// Failed logins in five minutes, per account and network.
     LoginRate,
     /// Failed logins per account, from all networks where nobody has logged in to it.
@@ -61,6 +62,7 @@ impl Limit {
             Self::ChatsPerUser => "chats-per-user",
             Self::MembershipsPerUser => "memberships-per-user",
             Self::ListsPerUser => "lists-per-user",
+            Self::ChatsResumed => "chats-resumed",
             Self::LoginRate => "login-rate",
             Self::AccountLogins => "account-logins",
             Self::LogoutsPerUser => "logouts-per-user",
@@ -91,6 +93,7 @@ impl Limit {
                 "more chats than a user may be in; those in user_ids have to leave one first"
             }
             Self::ListsPerUser => "more lists of chats at a time than a user may ask for",
+            Self::ChatsResumed => "more chats than a WebSocket may resume at a time",
             Self::LoginRate => "too many failed logins to this account from this address",
             Self::AccountLogins => "too many failed logins to this account",
             Self::LogoutsPerUser => "too many logouts of this user",

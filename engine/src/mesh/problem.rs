@@ -118,6 +118,11 @@ impl Problem {
         "invite_invalid",
         "the invite was used, has expired, or is none of this server's; ask an operator for another",
     );
+    pub const TOO_FAR_BEHIND: Self = Self::new(
+        Status::Gone,
+        "too_far_behind",
+        "more events are missing than the server resumes; page the history instead",
+    );
     pub const FOREIGN_ORIGIN: Self = Self::new(
         Status::Forbidden,
         "forbidden",

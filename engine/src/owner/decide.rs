@@ -1,12 +1,13 @@
 //! What becomes of a command on a chat: a pure function of the chat and the command.
 
 use rookery_schema::record::{ChatCreated, MembershipChange, Record};
-use rookery_schema::{ChatId, Timestamp};
+use rookery_schema::{ChatId, Timestamp, UserId};
 
 use crate::mesh::problem::Problem;
-use crate::mesh::{ChatCommand, Outcome, Post};
+use crate::mesh::{ChatCommand, EventsPage, Outcome, Post};
 use crate::owner::changes::ChangeKey;
 use crate::owner::chat::Chat;
+use crate::owner::events::Wanted;
 use crate::owner::history::{Paged, page};
 
 #[cfg(test)]
@@ -19,6 +20,10 @@ pub(crate) enum Decision<'a> {
     Answer(Outcome),
     /// A page is shown, once the store has added what memory lacks.
     Page(Paged),
+    /// Events are shown, once they are found.
+    Events(Wanted),
+    /// The caller is no member, and sees what they may if they were one.
+    EventsOfFormer(UserId, EventsPage),
     /// A message is appended, unless it repeats one.
     Post(&'a Post),
     /// A record is appended, and answered when it is in the store.
@@ -65,6 +70,7 @@ fn decide_without_chat(
         ChatCommand::Post(_)
         | ChatCommand::Show { .. }
         | ChatCommand::ShowMessages { .. }
+        | ChatCommand::ShowEvents { .. }
         | ChatCommand::ShowMembers { .. }
         | ChatCommand::AddMember { .. }
         | ChatCommand::RemoveMember { .. } => Err(Problem::NO_SUCH_CHAT),
@@ -107,6 +113,13 @@ fn decide_for_chat<'a>(
             member(caller)?;
             Ok(Decision::Page(page(chat, wanted)))
         }
+        &ChatCommand::ShowEvents { caller, page } => Ok(match chat.is_member(caller) {
+            true => Decision::Events(Wanted {
+                page,
+                removed: None,
+            }),
+            false => Decision::EventsOfFormer(caller, page),
+        }),
         &ChatCommand::ShowMembers { caller, page } => {
             member(caller)?;
             Ok(Decision::Answer(chat.members_page(page)))

@@ -11,6 +11,7 @@ mod decide;
 mod dedup;
 mod delivery;
 mod endings;
+mod events;
 mod filling;
 mod fold;
 mod history;

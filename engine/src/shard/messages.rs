@@ -50,6 +50,7 @@ impl Parts<'_> {
                 }
             }
             ShardMessage::SessionsVoid(ending) => self.owner.sessions_void(ending, cx),
+            ShardMessage::Resume(wanted) => self.home.resume(*wanted, self.connections, cx),
             ShardMessage::Scrape { asker } => self.scrapes.begin(asker, cx),
             ShardMessage::StatsWanted { from, ticket } => self.send_stats(from, ticket, cx),
             ShardMessage::Stats {
@@ -98,6 +99,10 @@ impl Parts<'_> {
     fn answered(&mut self, asker: Asker, outcome: Outcome, cx: &mut Context<'_>) {
         match asker.waiting {
             Waiting::Inbox { gather } => self.home.inbox_answered(gather, outcome, cx),
+            Waiting::Resume { page } => {
+                self.home
+                    .resume_answered(page, outcome, self.connections, cx);
+            }
             Waiting::Connection { conn, ticket } => {
                 cx.page_answered(conn, ticket);
                 let api = Api::new(self.gate);

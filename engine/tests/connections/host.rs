@@ -133,7 +133,7 @@ impl Host {
             match message {
                 ShardMessage::Ask { asker, command } => self.asked.push_back((asker, command)),
                 ShardMessage::Subscribe(wanted) => {
-                    let answer = SubscriptionAnswer::Accepted;
+                    let answer = SubscriptionAnswer::Accepted { next: Seq(1) };
                     self.tell(ShardMessage::Subscribed { wanted, answer });
                 }
                 _ => {}

@@ -17,5 +17,6 @@ mod members;
 mod memory;
 mod moves;
 mod replay;
+mod resume;
 mod stage;
 mod stuck_log;

@@ -210,7 +210,9 @@ impl Stage {
             match message {
                 ShardMessage::Answer { asker, outcome } => match asker.waiting {
                     Waiting::Inbox { gather } => self.answers.push((gather, outcome)),
-                    Waiting::Connection { .. } => panic!("nobody asked from a connection"),
+                    Waiting::Connection { .. } | Waiting::Resume { .. } => {
+                        panic!("nobody asked from a connection")
+                    }
                 },
                 other => self.sent.push(other),
             }

@@ -218,6 +218,12 @@ impl SimStore {
         }
     }
 
+    /// The seq of a chat's newest event.
+    pub(crate) fn head(&self, chat_id: ChatId) -> Seq {
+        let newest = self.model.events_of(chat_id).last();
+        newest.map(|row| row.head.seq).unwrap_or_default()
+    }
+
     /// All messages of a chat by seq, with the seqs of all its events checked for gaps.
     pub(crate) fn messages(&self, chat_id: ChatId) -> Vec<(Seq, EventRow)> {
         let mut expected = Seq(1);

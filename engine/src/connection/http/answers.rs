@@ -26,7 +26,7 @@ impl Http {
         if let Some(upgrade) = self.upgrade.take() {
             match outcome {
                 Outcome::Done => {
-                    return self.upgrade(link, ticket, &upgrade.accepted, upgrade.caller, cx);
+                    return self.upgrade(link, ticket, &upgrade, cx);
                 }
                 Outcome::Refused(_) | Outcome::Elsewhere => {}
                 Outcome::NotAdmitted(_)

@@ -1,9 +1,10 @@
 //! What a client says over its WebSocket.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use rookery_schema::event::put_json_text;
-use rookery_schema::{ChatId, MessageId, UserId};
+use rookery_schema::{ChatId, MessageId, Seq, UserId};
 use serde::Deserialize;
 
 use crate::api::body::object;
@@ -15,6 +16,8 @@ use crate::mesh::problem::Problem;
 pub(super) enum Said {
     /// It posts a message.
     Send { chat_id: ChatId, post: Post },
+    /// It wants the events of chats behind these.
+    Resume(Vec<(ChatId, Seq)>),
     /// It wants a `pong`.
     Ping,
 }
@@ -53,6 +56,7 @@ pub(super) fn read(
     })?;
     let said = match message.kind.as_ref() {
         "send" => admit().and_then(|()| send(&message, sender_id)),
+        "resume" => resume(text).map(Said::Resume),
         "ping" => Ok(Said::Ping),
         _ => Err(Problem::malformed("there is no message of this type")),
     };
@@ -83,6 +87,21 @@ fn send(message: &ClientMessage<'_>, sender_id: UserId) -> Result<Said, Problem>
         .ok_or(Problem::malformed("content is missing"))?;
     let post = checked_post(sender_id, content, message.client_id.as_deref())?;
     Ok(Said::Send { chat_id, post })
+}
+
+/// The chats that a client wants to resume: read apart, since most messages have none.
+fn resume(text: &str) -> Result<Vec<(ChatId, Seq)>, Problem> {
+    #[derive(Deserialize)]
+    struct Resume {
+        chats: HashMap<ChatId, u64>,
+    }
+    let resume: Resume = object(text).map_err(|_| {
+        Problem::malformed_json("chats must be an object of chat ids, each with a seq")
+    })?;
+    let chats = resume.chats.into_iter();
+    Ok(chats
+        .map(|(chat_id, after)| (chat_id, Seq(after.min(u64::MAX - 1))))
+        .collect())
 }
 
 /// The acknowledgement of a message.

@@ -17,7 +17,7 @@ use crate::connection::websocket::sends::Sends;
 use crate::context::Context;
 use crate::edge::effect::HandedOff;
 use crate::ids::{ConnId, Session};
-use crate::mesh::Outcome;
+use crate::mesh::{Outcome, Resumption, ShardMessage};
 use crate::mesh::problem::Problem;
 use crate::ws::{CloseCode, Received, WebSocket, write_text_frame};
 
@@ -33,6 +33,8 @@ pub(crate) struct Ws {
     session: Option<Session>,
     /// Takes several events in one frame.
     batches: bool,
+    /// It is sent nothing of its chats before it resumes.
+    will_resume: bool,
     /// By when `ready` must be sent, in microseconds, as long as it was not; what the client says before is kept for then.
     welcome_due_micros: Option<u64>,
     unread: BytesMut,
@@ -65,6 +67,7 @@ impl Ws {
             user_id: socket.user_id,
             session: socket.session,
             batches: socket.batch_protocol,
+            will_resume: socket.will_resume,
             welcome_due_micros: Some(cx.micros_in(welcome_seconds)),
             arriving: Arriving::new(socket.unread.capacity(), cx),
             unread: socket.unread,
@@ -87,6 +90,10 @@ impl Ws {
 
     pub(super) const fn batches(&self) -> bool {
         self.batches
+    }
+
+    pub(super) const fn will_resume(&self) -> bool {
+        self.will_resume
     }
 
     /// When its deadlines must be looked at, in microseconds.
@@ -187,6 +194,7 @@ impl Ws {
             Outcome::Elsewhere => self.refuse(link, &Problem::ELSEWHERE, client_id, cx),
             Outcome::Json { .. }
             | Outcome::Page { .. }
+            | Outcome::Events(_)
             | Outcome::Activity(_)
             | Outcome::Summary(_)
             | Outcome::LoggedIn { .. }
@@ -202,7 +210,7 @@ impl Ws {
         link.resume_if(self.wants_input(), cx);
     }
 
-    fn refuse(
+    pub(super) fn refuse(
         &mut self,
         link: &mut Link,
         problem: &Problem,
@@ -411,6 +419,14 @@ fn take_message(
             };
             let ticket = sends.add(client_id, cx.micros_in(command.seconds_max()));
             cx.ask(cx.asker(conn, ticket), command);
+        }
+        Ok(Said::Resume(chats)) => {
+            let wanted = Resumption {
+                user_id,
+                conn,
+                chats,
+            };
+            cx.send(cx.id(), ShardMessage::Resume(Box::new(wanted)));
         }
         Ok(Said::Ping) => write_text_frame(out, br#"{"type":"pong"}"#),
         Err(Refused { problem, client_id }) => {

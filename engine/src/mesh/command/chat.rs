@@ -17,6 +17,11 @@ pub enum ChatCommand {
         caller: UserId,
         page: Page,
     },
+    /// Answered in order with the events that are sent to homes: see [`Events`](crate::mesh::Events).
+    ShowEvents {
+        caller: UserId,
+        page: EventsPage,
+    },
     ShowMembers {
         caller: UserId,
         page: MembersPage,
@@ -88,6 +93,19 @@ pub enum PageStart {
     After(Seq),
 }
 
+/// Which events of a chat are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EventsPage {
+    /// Those above this seq, oldest first.
+    pub after: Seq,
+    /// Up to this one.
+    pub until: Seq,
+    /// At most so many, 1 to [`rookery_schema::limits::PAGE_ENTRIES_MAX`].
+    pub limit: usize,
+    /// Bytes of their JSON, unless the first alone has more.
+    pub bytes_max: usize,
+}
+
 /// Which members of a chat are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MembersPage {
@@ -107,6 +125,7 @@ impl ChatCommand {
             | Self::RemoveMember { .. } => true,
             Self::Show { .. }
             | Self::ShowMessages { .. }
+            | Self::ShowEvents { .. }
             | Self::ShowMembers { .. }
             | Self::ShowActivity { .. }
             | Self::Summarize { .. } => false,
@@ -140,6 +159,7 @@ impl ChatCommand {
             | Self::RemoveMember { .. }
             | Self::Show { .. }
             | Self::ShowMessages { .. }
+            | Self::ShowEvents { .. }
             | Self::ShowMembers { .. }
             | Self::ShowActivity { .. }
             | Self::Summarize { .. } => None,
@@ -155,6 +175,7 @@ impl ChatCommand {
             | Self::RemoveMember { .. }
             | Self::Show { .. }
             | Self::ShowMessages { .. }
+            | Self::ShowEvents { .. }
             | Self::ShowMembers { .. }
             | Self::ShowActivity { .. }
             | Self::Summarize { .. } => false,

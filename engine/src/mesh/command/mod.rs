@@ -78,6 +78,7 @@ impl Command {
                 | ChatCommand::RemoveMember { .. }
                 | ChatCommand::Show { .. }
                 | ChatCommand::ShowMessages { .. }
+                | ChatCommand::ShowEvents { .. }
                 | ChatCommand::ShowMembers { .. }
                 | ChatCommand::ShowActivity { .. }
                 | ChatCommand::Summarize { .. },

@@ -57,6 +57,14 @@ impl Shown {
         }
     }
 
+    /// Appends it as an event.
+    pub(crate) fn put_event(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::AsSaid(event) => out.extend_from_slice(event),
+            Self::Standing(message) => message.encode_event(out),
+        }
+    }
+
     /// What is kept of it when its event is forgotten: nothing else that lies in the event's buffer.
     fn apart(self) -> Self {
         match self {
@@ -166,6 +174,25 @@ impl Recent {
                 None => Shown::AsSaid(self.said(message.seq)?.clone()),
             };
             Some((message.seq, shown))
+        })
+    }
+
+    /// The events that are here above a seq, oldest first: each as it was said, but a message as it stands now.
+    pub(crate) fn events_after(&self, after: Seq) -> impl Iterator<Item = Shown> + '_ {
+        let skipped = after.next().0.saturating_sub(self.first.0) as usize;
+        let mut amended = self
+            .messages
+            .iter()
+            .filter_map(|it| Some((it.seq, it.amended.as_ref()?)))
+            .skip_while(move |(seq, _)| *seq <= after)
+            .peekable();
+        let events = self.events.iter().skip(skipped);
+        let seqs = self.first.0 + skipped as u64..;
+        seqs.zip(events).map(move |(seq, event)| {
+            match amended.next_if(|(amended, _)| *amended == Seq(seq)) {
+                Some((_, message)) => Shown::Standing(Rc::clone(message)),
+                None => Shown::AsSaid(event.json.clone()),
+            }
         })
     }
 

@@ -114,6 +114,19 @@ impl Partition {
             Err(problem) => cx.refuse(asker, problem),
             Ok(Decision::Answer(outcome)) => cx.answer(asker, outcome),
             Ok(Decision::Page(paged)) => self.show_page(asker, chat_id, paged, cx),
+            Ok(Decision::Events(wanted)) => self.show_events(asker, chat_id, wanted, cx),
+            Ok(Decision::EventsOfFormer(caller, page)) => {
+                let what = PartitionRead::Former {
+                    asker,
+                    chat_id,
+                    page,
+                };
+                let read = Read::Membership {
+                    chat_id,
+                    user_id: caller,
+                };
+                self.read(what, read, cx);
+            }
             Ok(Decision::Post(post)) => {
                 if let Err(problem) = self.post(asker, chat_id, post, cx) {
                     cx.refuse(asker, problem);
@@ -296,16 +309,16 @@ impl Partition {
     /// The same for a chat that is in memory if it exists.
     pub(super) fn subscribe_loaded(&mut self, wanted: Subscription, cx: &mut Context<'_>) {
         let home = cx.routing.home(wanted.user_id);
-        let is_member = self.chats.change(wanted.chat_id, |chat| {
+        let next = self.chats.change(wanted.chat_id, |chat| {
             let is_member = chat.is_member(wanted.user_id);
-            if is_member {
+            is_member.then(|| {
                 chat.audience.add(wanted.user_id, home);
-            }
-            is_member
+                chat.seq().next()
+            })
         });
-        let answer = match is_member {
-            Some(true) => SubscriptionAnswer::Accepted,
-            Some(false) | None => SubscriptionAnswer::NoMember,
+        let answer = match next.flatten() {
+            Some(next) => SubscriptionAnswer::Accepted { next },
+            None => SubscriptionAnswer::NoMember,
         };
         cx.send(home, ShardMessage::Subscribed { wanted, answer });
     }

@@ -6,6 +6,7 @@ mod admissions;
 mod apply;
 mod closing;
 mod commands;
+mod events;
 mod invites;
 mod loading;
 mod memory;
@@ -23,7 +24,7 @@ use crate::ids::Invite;
 use crate::limits::Network;
 use crate::map::{Map, Unanswered};
 use crate::mesh::problem::Problem;
-use crate::mesh::{Asker, Invited, NewPassword, Outcome, ShardMessage, UserVersion};
+use crate::mesh::{Asker, EventsPage, Invited, NewPassword, Outcome, ShardMessage, UserVersion};
 use crate::owner::admissions::Admissions;
 use crate::owner::appends::{APPEND_DEADLINE_MICROS, Appends, Pending};
 use crate::owner::changes::{ChangeKey, Changes};
@@ -31,6 +32,7 @@ use crate::owner::chats::Chats;
 use crate::owner::dedup::DedupWindow;
 use crate::owner::delivery::Delivery;
 use crate::owner::endings::Endings;
+use crate::owner::events::StoreKey;
 use crate::owner::filling::Filling;
 use crate::owner::history::{PageKey, PartialPage};
 use crate::owner::logins::Logins;
@@ -52,6 +54,13 @@ const NUMBER_BITS: u32 = 40;
 enum PartitionRead {
     Chat(ChatId),
     Page(ChatId, PageKey),
+    Events(ChatId, StoreKey),
+    /// When somebody who is no member of a chat ceased to be one, and which of its events they want.
+    Former {
+        asker: Asker,
+        chat_id: ChatId,
+        page: EventsPage,
+    },
     Name(Box<str>),
     /// The user whose password is to be set.
     User(Asker, Box<NewPassword>),
@@ -133,6 +142,8 @@ pub(crate) struct Partition {
     /// Registrations by the invites that they spend.
     invited: Map<SessionId, Registering>,
     pages: Map<(ChatId, PageKey), Vec<(Asker, PartialPage)>>,
+    /// Who waits for events that are read from the store.
+    events: Map<(ChatId, StoreKey), Vec<Asker>>,
     reads: Unanswered<PartitionRead>,
     passwords: Unanswered<PasswordWait>,
 }
@@ -162,6 +173,7 @@ impl Partition {
             admissions: Admissions::above(id, number_base),
             invited: Map::default(),
             pages: Map::default(),
+            events: Map::default(),
             reads: Unanswered::above(number_base),
             passwords: Unanswered::above(number_base),
         }
@@ -353,6 +365,14 @@ impl Partition {
         match self.reads.take(number) {
             Some(PartitionRead::Chat(chat_id)) => self.chat_read(chat_id, outcome, cx),
             Some(PartitionRead::Page(chat_id, key)) => self.page_read(chat_id, key, &outcome, cx),
+            Some(PartitionRead::Events(chat_id, key)) => {
+                self.events_read(chat_id, key, &outcome, cx);
+            }
+            Some(PartitionRead::Former {
+                asker,
+                chat_id,
+                page,
+            }) => self.former_read(asker, chat_id, page, &outcome, cx),
             Some(PartitionRead::Name(username)) => self.name_read(&username, outcome, cx),
             Some(PartitionRead::User(asker, password)) => {
                 self.user_read(asker, password, outcome, cx);

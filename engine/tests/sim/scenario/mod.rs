@@ -2,6 +2,7 @@
 
 mod amendments;
 mod checks;
+mod devices;
 mod listeners;
 mod pages;
 mod passwords;
@@ -18,6 +19,7 @@ use rookery_engine::config::AuthMode;
 use rookery_testing::http::{HttpReply, request};
 use serde_json::Value;
 
+use crate::scenario::devices::Device;
 use crate::scenario::shown::Amendments;
 use crate::scenario::state::{AskedChange, AskedPage, Draft, Listener, Room, ShownPage, User};
 use crate::store::Seen;
@@ -42,6 +44,7 @@ pub(crate) struct Scenario {
     users: Vec<User>,
     rooms: Vec<Room>,
     listeners: Vec<Listener>,
+    devices: Vec<Device>,
     changes: Vec<AskedChange>,
     drafts: Vec<Draft>,
     /// Of what was acknowledged, the room and the message's id, by content.
@@ -53,6 +56,8 @@ pub(crate) struct Scenario {
     ended: Vec<String>,
     /// How often somebody heard what was said last.
     heard_live: usize,
+    /// Chats of which a device had the newest event in the end.
+    heard_resumed: usize,
     last: usize,
 }
 
@@ -93,6 +98,7 @@ impl Scenario {
             users: (0..USERS).map(User::new).collect(),
             rooms: Vec::new(),
             listeners: Vec::new(),
+            devices: Self::devices(),
             changes: Vec::new(),
             drafts: Vec::new(),
             acknowledged: BTreeMap::new(),
@@ -101,6 +107,7 @@ impl Scenario {
             amendments: Amendments::default(),
             ended: Vec::new(),
             heard_live: 0,
+            heard_resumed: 0,
             last: 0,
         }
     }
@@ -120,6 +127,8 @@ impl Scenario {
         self.finish();
         self.check();
         assert!(self.heard_live > 0);
+        self.check_devices();
+        assert!(self.heard_resumed > 0);
         self.check_amended();
     }
 
@@ -130,7 +139,7 @@ impl Scenario {
     }
 
     fn round(&mut self) {
-        match self.world.dice.below(24) {
+        match self.world.dice.below(27) {
             0 | 1 => {
                 let user = self.world.dice.below(USERS);
                 self.listen_as(user);
@@ -153,6 +162,7 @@ impl Scenario {
             16 => self.log_in_or_out(),
             17 if !self.faults => self.lag(),
             18 => self.amend(),
+            19..22 => self.use_device(),
             _ => self.post(),
         }
         self.advance_below(30);
@@ -231,6 +241,7 @@ impl Scenario {
         self.hear_passwords();
         self.hear_changes();
         self.hear_pages();
+        self.hear_devices();
         let mut acknowledged = self.hear_listeners();
         acknowledged.extend(self.hear_posts());
         self.acknowledge(acknowledged);

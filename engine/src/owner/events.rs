@@ -1,0 +1,177 @@
+//! Events of a chat for whoever missed them: the newest from memory, older ones from the store. Each is shown as it stands
+//! now, so that nothing that was deleted is told again.
+
+use bytes::Bytes;
+use rookery_schema::event::Event;
+use rookery_schema::record::Record;
+use rookery_schema::{ChatId, Seq};
+
+use crate::edge::port::{Read, StoredEvent};
+use crate::mesh::problem::Problem;
+use crate::mesh::{Events, EventsPage, Outcome, Rest};
+use crate::owner::chat::Chat;
+
+/// Events that somebody may see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Wanted {
+    pub(crate) page: EventsPage,
+    /// They are no member since this event, which they may see as their last.
+    pub(crate) removed: Option<Seq>,
+}
+
+/// Events, or what it takes to have them.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// Memory had them.
+    Here(Events),
+    /// The store must be read.
+    InStore(StoreKey),
+}
+
+/// A read of the store that several may wait for who want the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct StoreKey {
+    pub(crate) wanted: Wanted,
+    /// How many are read. From behind these on, memory had them when this was asked.
+    limit: usize,
+}
+
+impl Wanted {
+    /// The last event that they may see and want.
+    fn end(self, head: Seq) -> Seq {
+        self.removed.unwrap_or(head).min(self.page.until)
+    }
+
+    /// What there is behind an event; without the chat in memory, nobody knows how far it has come.
+    fn rest(self, through: Seq, head: Option<Seq>) -> Rest {
+        if self.page.until <= through || self.removed.is_some_and(|removed| removed <= through) {
+            Rest::End
+        } else if head.is_some_and(|head| head <= through) {
+            Rest::Live
+        } else {
+            Rest::More
+        }
+    }
+}
+
+/// Looks for events in memory, or says what to read.
+///
+/// # Errors
+/// [`Problem::TOO_FAR_BEHIND`] where more than `missing_max` are missing.
+pub(crate) fn find(chat: &Chat, wanted: Wanted, missing_max: u64) -> Result<Found, Problem> {
+    let (after, end) = (wanted.page.after, wanted.end(chat.seq()));
+    if end.0.saturating_sub(after.0) > missing_max {
+        return Err(Problem::TOO_FAR_BEHIND);
+    }
+    let in_memory_from = chat.recent_from();
+    if after < end && after.next() < in_memory_from {
+        let missing = in_memory_from.0 - after.next().0;
+        let limit = missing.min(wanted.page.limit as u64) as usize;
+        return Ok(Found::InStore(StoreKey { wanted, limit }));
+    }
+    let mut lines = Lines::new(wanted.page, end);
+    for shown in chat.recent().events_after(after) {
+        if !lines.push(|out| shown.put_event(out)) {
+            break;
+        }
+    }
+    let rest = wanted.rest(lines.through, Some(chat.seq()));
+    Ok(Found::Here(lines.finish(rest)))
+}
+
+impl StoreKey {
+    pub(crate) const fn read(self, chat_id: ChatId) -> Read {
+        Read::EventsAfter {
+            chat_id,
+            after: self.wanted.page.after,
+            limit: self.limit,
+        }
+    }
+
+    /// The events that the store had; `None` where one of them is damaged or missing.
+    pub(crate) fn complete(self, stored: &[StoredEvent], chat: Option<&Chat>) -> Option<Events> {
+        let after = self.wanted.page.after;
+        let last = stored.last()?.row.head.seq;
+        let head = chat.map(Chat::seq);
+        let mut lines = Lines::new(self.wanted.page, self.wanted.end(last));
+        for (seq, event) in (after.next().0..).zip(stored) {
+            let is_next = event.row.head.seq == Seq(seq);
+            let mut line = Vec::new();
+            if !is_next || !put_stored(&mut line, event) {
+                return None;
+            }
+            if !lines.push(|out| out.extend_from_slice(&line)) {
+                break;
+            }
+        }
+        let rest = self.wanted.rest(lines.through, head);
+        Some(lines.finish(rest))
+    }
+}
+
+/// Appends a stored event as it stands now; false where it is damaged.
+fn put_stored(out: &mut Vec<u8>, event: &StoredEvent) -> bool {
+    if let Some(message) = &event.message {
+        message.encode_event(out);
+        return true;
+    }
+    let record = Record::decode(&event.row.record);
+    let event_of = record.ok().as_ref().and_then(Event::of);
+    if let Some(it) = &event_of {
+        it.encode(event.row.head.seq, out);
+    }
+    event_of.is_some()
+}
+
+/// Events, line by line.
+struct Lines {
+    page: EventsPage,
+    end: Seq,
+    lines: Vec<u8>,
+    count: u32,
+    through: Seq,
+}
+
+impl Lines {
+    const fn new(page: EventsPage, end: Seq) -> Self {
+        Self {
+            page,
+            end,
+            lines: Vec::new(),
+            count: 0,
+            through: page.after,
+        }
+    }
+
+    /// Adds the next event; false where it does not belong to the page. The first fits whatever its size.
+    fn push(&mut self, put: impl FnOnce(&mut Vec<u8>)) -> bool {
+        if self.through >= self.end || self.count as usize >= self.page.limit {
+            return false;
+        }
+        let before = self.lines.len();
+        put(&mut self.lines);
+        self.lines.push(b'\n');
+        if self.count > 0 && self.lines.len() > self.page.bytes_max {
+            self.lines.truncate(before);
+            return false;
+        }
+        self.count += 1;
+        self.through = self.through.next();
+        true
+    }
+
+    fn finish(self, rest: Rest) -> Events {
+        Events {
+            lines: Bytes::from(self.lines),
+            count: self.count,
+            through: self.through,
+            rest,
+        }
+    }
+}
+
+impl From<Events> for Outcome {
+    fn from(events: Events) -> Self {
+        Self::Events(Box::new(events))
+    }
+}
