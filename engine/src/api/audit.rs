@@ -93,6 +93,7 @@ impl Audit {
             | Outcome::Posted { .. }
             | Outcome::Json { created: None, .. }
             | Outcome::Page { .. }
+            | Outcome::Events(_)
             | Outcome::Activity(_)
             | Outcome::Summary(_)
             | Outcome::Metrics(_) => {}

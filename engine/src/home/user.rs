@@ -187,12 +187,12 @@ impl User {
     /// The events of one of their chats come here from now on.
     /// `next` is the seq of the first, where it is known; false where the room expects another.
     pub(crate) fn join(&mut self, chat_id: ChatId, next: Option<Seq>, rooms: &mut Rooms) -> bool {
-        match self.chats.get_mut(&chat_id) {
-            Some(is_in_room) if !std::mem::replace(is_in_room, true) => {
-                rooms.join(chat_id, self.listener, next)
-            }
-            Some(_) | None => true,
+        if let Some(is_in_room) = self.chats.get_mut(&chat_id)
+            && !std::mem::replace(is_in_room, true)
+        {
+            return rooms.join(chat_id, self.listener, next);
         }
+        true
     }
 
     /// Whether some connection of theirs is ready.

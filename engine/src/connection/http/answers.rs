@@ -33,6 +33,7 @@ impl Http {
                 | Outcome::Posted { .. }
                 | Outcome::Json { .. }
                 | Outcome::Page { .. }
+                | Outcome::Events(_)
                 | Outcome::Activity(_)
                 | Outcome::Summary(_)
                 | Outcome::LoggedIn { .. }

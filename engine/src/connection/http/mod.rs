@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use bytes::BytesMut;
 
-use crate::api::Door;
+use crate::api::{Door, Upgrade};
 use crate::auth::gate::Known;
 use crate::connection::replies::Replies;
 use crate::context::Context;

@@ -1,6 +1,6 @@
 //! What becomes of a request: it is answered, asked about elsewhere, or makes the connection a WebSocket.
 
-use crate::api::{Action, Api, AskedPage, Reply, ReplyTo};
+use crate::api::{Action, Api, AskedPage, Reply, ReplyTo, Upgrade};
 use crate::auth::tokens::Ticket;
 use crate::connection::http::{HeldRequest, Http};
 use crate::connection::link::Link;
