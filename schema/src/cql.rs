@@ -17,6 +17,13 @@ pub const NAME_BUCKETS: u64 = 32;
 pub const ENDED_SESSION_BUCKETS: u8 = 16;
 /// Nodes that hold each row, where there are as many.
 pub const REPLICAS_MAX: usize = 3;
+/// The timestamp of an event's row. Rows take theirs from no clock: with this one, the lowest, an event that is written
+/// late does not take the place of its redaction, and whatever deletes a bucket as of now deletes all of it.
+pub const EVENT_TIMESTAMP: i64 = 1;
+/// The timestamp of an event that was redacted, at least: it is above that of the row whose place it takes, which an
+/// earlier version wrote as of its clock. (One far above all clocks would do without looking, but ScyllaDB takes
+/// none that is more than three days ahead.)
+pub const REDACTED_TIMESTAMP: i64 = EVENT_TIMESTAMP + 1;
 
 /// One step from a schema to the next, which only adds to it. Each of its statements may be run twice, and
 /// goes through [`in_keyspace`].
@@ -60,6 +67,11 @@ pub const MIGRATIONS: &[Migration] = &[
         version: format::AMENDMENTS,
         table: "amendments",
         statements: &[AMENDMENTS],
+    },
+    Migration {
+        version: format::CONVERSATIONS,
+        table: "former_members",
+        statements: &[FORMER_MEMBERS],
     },
 ];
 
@@ -112,6 +124,13 @@ const MEMBERS_BY_CHAT: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.members_by_ch
 const CHATS_BY_USER: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.chats_by_user (
     user_id uuid, chat_id uuid,
     PRIMARY KEY ((user_id), chat_id)
+)";
+
+/// Who was ever removed from a chat, and by which event last: its seq is the timestamp of the row. One who is a member
+/// again keeps it.
+const FORMER_MEMBERS: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.former_members (
+    chat_id uuid, user_id uuid, removed_seq bigint,
+    PRIMARY KEY ((chat_id), user_id)
 )";
 
 const USERS: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.users (
@@ -264,7 +283,11 @@ mod tests {
         let found: Vec<u64> = MIGRATIONS.iter().map(texts).collect();
         assert_eq!(
             found,
-            [18_025_000_406_661_630_316, 18_101_601_109_677_425_405]
+            [
+                18_025_000_406_661_630_316,
+                18_101_601_109_677_425_405,
+                6_537_264_458_926_017_534
+            ]
         );
         assert_eq!(xxh3_64(META_TABLE.as_bytes()), 10_245_121_176_673_621_715);
     }

@@ -19,8 +19,10 @@ pub const CLAIMS: u32 = 4;
 pub const PASSWORDS: u32 = 5;
 /// With logouts that end all earlier sessions of their user.
 pub const LOGOUTS: u32 = 6;
+/// With events that were redacted.
+pub const CONVERSATIONS: u32 = 7;
 /// The newest that this version knows.
-pub const NEWEST: u32 = LOGOUTS;
+pub const NEWEST: u32 = CONVERSATIONS;
 
 /// Needed to read a log record of each kind that this version knows, from kind 1 on.
 const OF_KIND: [u32; NEWEST_KIND as usize] =
@@ -46,6 +48,7 @@ pub fn of_batch(batch: &RecordBatch) -> u32 {
 pub fn of_row(row: &Row) -> u32 {
     match row {
         Row::Event(row) => of_record(&row.record),
+        Row::Redacted(row) => CONVERSATIONS.max(of_record(&row.record)),
         Row::EndedSession { session_id, .. } if session_id.is_up_to_logout() => LOGOUTS,
         Row::EndedSession { session_id, .. } if session_id.as_many_of().is_some() => PASSWORDS,
         Row::Chat(_)

@@ -11,13 +11,18 @@ use crate::time::Timestamp;
 pub enum Row {
     /// A numbered event, to be found by chat and seq; messages apart from all others.
     Event(EventRow),
+    /// The event of this chat and seq says from now on what this record says; what it said is overwritten. Whichever of
+    /// the two rows is written last, this one stands. Of two of one event either may. Where the event is stored, its
+    /// place in the log stays what it was.
+    Redacted(EventRow),
     /// Changes how a message is shown, to be found by chat and by the message's seq.
     Amendment(AmendmentRow),
     /// A chat, without its members.
     Chat(ChatRow),
     /// A user is a member of a chat: to be found from either side.
     Member(MemberRow),
-    /// A user is no longer a member of a chat, since the event with this seq.
+    /// A user is no longer a member of a chat, since the event with this seq. That this one was the last is remembered,
+    /// also when they become a member again.
     NotMember {
         chat_id: ChatId,
         user_id: UserId,
@@ -38,7 +43,7 @@ pub enum Row {
     },
 }
 
-/// See [`Row::Event`]. An event never changes: what is written for its chat and seq is always the same.
+/// See [`Row::Event`]. What is written for a chat and seq is always the same, but for [`Row::Redacted`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventRow {
     pub chat_id: ChatId,
@@ -48,7 +53,7 @@ pub struct EventRow {
     pub kind: EventKind,
 }
 
-/// See [`Row::Amendment`]. Laid over the message when it is read: the message's own row never changes.
+/// See [`Row::Amendment`]. Laid over the message when it is read.
 ///
 /// A message has a slot for each thing that can change about it. Of two amendments in one slot, the one
 /// with the higher seq stands, whichever was written last.

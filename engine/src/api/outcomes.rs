@@ -102,7 +102,14 @@ impl Api<'_> {
     ) -> Reply {
         let users = match outcome {
             Ok(Found::Users(users)) => users,
-            Ok(Found::Chat(_) | Found::Messages(_) | Found::Chats(_) | Found::EndedSessions(_)) => {
+            Ok(
+                Found::Chat(_)
+                | Found::Messages(_)
+                | Found::Events(_)
+                | Found::Membership(_)
+                | Found::Chats(_)
+                | Found::EndedSessions(_),
+            ) => {
                 cx.bug("the store answered something else than users");
                 return Reply::problem(&Problem::STORE_UNAVAILABLE);
             }

@@ -239,7 +239,14 @@ fn chats_of(outcome: Result<Found, StoreFault>, cx: &mut Context<'_>) -> Option<
     match outcome {
         Ok(Found::Chats(chats)) => Some(chats),
         Err(StoreFault) => None,
-        Ok(Found::Chat(_) | Found::Messages(_) | Found::Users(_) | Found::EndedSessions(_)) => {
+        Ok(
+            Found::Chat(_)
+            | Found::Messages(_)
+            | Found::Events(_)
+            | Found::Membership(_)
+            | Found::Users(_)
+            | Found::EndedSessions(_),
+        ) => {
             cx.bug("the store answered something else than a user's chats");
             None
         }
@@ -251,7 +258,14 @@ fn users_of(outcome: Result<Found, StoreFault>, cx: &mut Context<'_>) -> Option<
     match outcome {
         Ok(Found::Users(users)) => Some(users),
         Err(StoreFault) => None,
-        Ok(Found::Chat(_) | Found::Messages(_) | Found::Chats(_) | Found::EndedSessions(_)) => {
+        Ok(
+            Found::Chat(_)
+            | Found::Messages(_)
+            | Found::Events(_)
+            | Found::Membership(_)
+            | Found::Chats(_)
+            | Found::EndedSessions(_),
+        ) => {
             cx.bug("the store answered something else than users");
             None
         }

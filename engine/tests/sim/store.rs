@@ -246,7 +246,7 @@ impl Lane {
         let place = self.last;
         rows.retain(|row| !matches!(row, Row::Reached { .. }));
         if seen == Seen::InParts {
-            rows.sort_by_key(order_in_chat);
+            rows = in_order(rows);
         }
         self.unwritten.insert(place, (token, rows.len()));
         if rows.is_empty() {
@@ -317,7 +317,7 @@ impl Lane {
 
 fn group_of(row: &Row) -> Group {
     match row {
-        Row::Event(row) => Group::Chat(row.chat_id),
+        Row::Event(row) | Row::Redacted(row) => Group::Chat(row.chat_id),
         Row::Amendment(row) => Group::Chat(row.chat_id),
         Row::Chat(row) => Group::Chat(row.chat_id),
         Row::Member(row) => Group::Chat(row.chat_id),
@@ -327,10 +327,24 @@ fn group_of(row: &Row) -> Group {
     }
 }
 
-/// By the seq that a row of a chat comes with; the event itself last.
-const fn order_in_chat(row: &Row) -> (Seq, bool) {
+/// The rows of a write by the seqs that they come with, each event last. A redaction comes with the event in front of it.
+fn in_order(rows: Vec<Row>) -> Vec<Row> {
+    let mut event = Seq(0);
+    let place = |row: Row| {
+        if let Row::Event(row) = &row {
+            event = row.head.seq;
+        }
+        (order_in_chat(&row, event), row)
+    };
+    let mut rows: Vec<_> = rows.into_iter().map(place).collect();
+    rows.sort_by_key(|(order, _)| *order);
+    rows.into_iter().map(|(_, row)| row).collect()
+}
+
+const fn order_in_chat(row: &Row, event: Seq) -> (Seq, bool) {
     match row {
         Row::Event(row) => (row.head.seq, true),
+        Row::Redacted(_) => (event, false),
         Row::Amendment(row) => (row.seq, false),
         Row::Member(row) => (row.added_seq, false),
         Row::NotMember { removed_seq, .. } => (*removed_seq, false),

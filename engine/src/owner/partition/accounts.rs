@@ -128,7 +128,14 @@ impl Partition {
         };
         let found = match outcome {
             Ok(Found::Users(users)) => users.into_iter().next(),
-            Ok(Found::Chat(_) | Found::Messages(_) | Found::Chats(_) | Found::EndedSessions(_)) => {
+            Ok(
+                Found::Chat(_)
+                | Found::Messages(_)
+                | Found::Events(_)
+                | Found::Membership(_)
+                | Found::Chats(_)
+                | Found::EndedSessions(_),
+            ) => {
                 cx.bug("the store answered something else than users");
                 return self.name_not_read(username, waiters, cx);
             }

@@ -393,7 +393,12 @@ impl Partition {
             match outcome {
                 Ok(Found::Messages(rows)) => cx.answer(asker, page.complete(rows)),
                 Ok(
-                    Found::Chat(_) | Found::Chats(_) | Found::Users(_) | Found::EndedSessions(_),
+                    Found::Chat(_)
+                    | Found::Events(_)
+                    | Found::Membership(_)
+                    | Found::Chats(_)
+                    | Found::Users(_)
+                    | Found::EndedSessions(_),
                 ) => {
                     cx.bug("the store answered something else than messages");
                     cx.refuse(asker, Problem::STORE_UNAVAILABLE);
