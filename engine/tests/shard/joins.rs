@@ -55,7 +55,8 @@ fn assert_listens(stage: &mut Stage, conn: rookery_engine::ids::ConnId, chat_id:
     };
     assert_eq!(wanted.chat_id, chat_id);
     assert!(!stage.heard(conn).contains("ready"));
-    let (wanted, answer) = (*wanted, SubscriptionAnswer::Accepted { next: Seq(1) });
+    let next = stage.upcoming_seq();
+    let (wanted, answer) = (*wanted, SubscriptionAnswer::Accepted { next });
     stage.tell(ShardMessage::Subscribed { wanted, answer });
     event(stage, chat_id, "first");
     let heard = stage.heard(conn);

@@ -350,10 +350,11 @@ fn a_room_that_is_being_left_is_empty_once_its_chat_has_moved() {
         }
         stage.one_round(Input::Tick);
     };
-    let answer = SubscriptionAnswer::Accepted { next: Seq(1) };
-    stage.tell_in_one_round(ShardMessage::Subscribed { wanted, answer });
     // The second event was sent while nobody here counted as a listener.
     stage.next_seq();
+    let next = stage.upcoming_seq();
+    let answer = SubscriptionAnswer::Accepted { next };
+    stage.tell_in_one_round(ShardMessage::Subscribed { wanted, answer });
     let third = event_of(&mut stage, chats[0], "third");
     stage.tell_in_one_round(third);
     assert!(stage.heard(conn).contains("third"));

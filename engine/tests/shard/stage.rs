@@ -225,6 +225,11 @@ impl Stage {
         self.seq
     }
 
+    /// The seq that the next event of the other shard will have.
+    pub(crate) const fn upcoming_seq(&self) -> Seq {
+        self.seq.next()
+    }
+
     /// A number that was not used before.
     pub(crate) const fn unique(&mut self) -> u64 {
         self.last += 1;
