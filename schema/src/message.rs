@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use bytes::BufMut as _;
 
 use crate::event::{
-    Event, EventKind, MESSAGE_PREFIX, put_id, put_json_text, put_message_fields, put_time, put_user_ids,
+    Event, EventKind, MESSAGE_PREFIX, put_id, put_json_text, put_message_fields, put_time,
+    put_user_ids,
 };
 use crate::ids::{ChatId, MessageId, Seq, UserId};
 use crate::record::{MessagePosted, Record, RecordError};

@@ -23,8 +23,8 @@ use crate::ids::Caller;
 use crate::limits::Network;
 use crate::mesh::problem::Problem;
 use crate::mesh::{
-    EventsPage,     ChatCommand, Command, Creation, HomeCommand, InboxPage, MembersPage, Page, PageStart,
-    UserCommand,
+    ChatCommand, Command, Creation, EventsPage, HomeCommand, InboxPage, MembersPage, Page,
+    PageStart, UserCommand,
 };
 use crate::ws;
 

@@ -358,8 +358,9 @@ fn send_resumed(
     connections: &mut Connections,
     cx: &mut Context<'_>,
 ) {
-    let json =
-        format!(r#"{{"type":"resumed","chat_id":"{chat_id}","recovered":{recovered},"seq":{seq}}}"#);
+    let json = format!(
+        r#"{{"type":"resumed","chat_id":"{chat_id}","recovered":{recovered},"seq":{seq}}}"#
+    );
     let mut frame = Vec::new();
     write_text_frame(&mut frame, json.as_bytes());
     connections.share(conn, cx.held.hold(frame), cx);

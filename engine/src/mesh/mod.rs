@@ -10,13 +10,12 @@ pub mod problem;
 pub use admission::{AdmissionId, Candidates, NotAdmitted};
 pub use command::Command;
 pub use command::asker::{Asker, Waiting};
-pub use command::chat::{
-    ChatCommand, Creation, EventsPage, MembersPage, Page, PageStart, Post,
-};
+pub use command::chat::{ChatCommand, Creation, EventsPage, MembersPage, Page, PageStart, Post};
 pub use command::home::{HomeCommand, InboxPage};
 pub use command::name::{AddressCommand, NameCommand, NewPassword, Right, UserVersion};
 pub use command::user::{Invited, UserCommand};
 pub use message::{
-    Resumption,     Ended, EndingId, EventBatch, ShardMessage, Spending, Subscription, SubscriptionAnswer, Verdict,
+    Ended, EndingId, EventBatch, Resumption, ShardMessage, Spending, Subscription,
+    SubscriptionAnswer, Verdict,
 };
 pub use outcome::{Activity, ChatSummary, Created, Events, Outcome, PageCursor, Rest};

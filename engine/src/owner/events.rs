@@ -37,9 +37,10 @@ pub(crate) struct StoreKey {
 }
 
 impl Wanted {
-    /// The last event that they may see and want.
-    fn end(self, head: Seq) -> Seq {
-        self.removed.unwrap_or(head).min(self.page.until)
+    /// The last event that they may see and want, where the chat has come so far.
+    fn end(self, head: Option<Seq>) -> Seq {
+        let may_see = self.removed.or(head).unwrap_or(Seq(u64::MAX));
+        may_see.min(self.page.until)
     }
 
     /// What there is behind an event; without the chat in memory, nobody knows how far it has come.
@@ -54,28 +55,33 @@ impl Wanted {
     }
 }
 
-/// Looks for events in memory, or says what to read.
+/// Looks for events in memory, or says what to read. A chat that is not in memory has all of its events in the store.
 ///
 /// # Errors
 /// [`Problem::TOO_FAR_BEHIND`] where more than `missing_max` are missing.
-pub(crate) fn find(chat: &Chat, wanted: Wanted, missing_max: u64) -> Result<Found, Problem> {
-    let (after, end) = (wanted.page.after, wanted.end(chat.seq()));
+pub(crate) fn find(
+    chat: Option<&Chat>,
+    wanted: Wanted,
+    missing_max: u64,
+) -> Result<Found, Problem> {
+    let head = chat.map(Chat::seq);
+    let (after, end) = (wanted.page.after, wanted.end(head));
     if end.0.saturating_sub(after.0) > missing_max {
         return Err(Problem::TOO_FAR_BEHIND);
     }
-    let in_memory_from = chat.recent_from();
+    let in_memory_from = chat.map_or(end.next(), Chat::recent_from);
     if after < end && after.next() < in_memory_from {
         let missing = in_memory_from.0 - after.next().0;
         let limit = missing.min(wanted.page.limit as u64) as usize;
         return Ok(Found::InStore(StoreKey { wanted, limit }));
     }
     let mut lines = Lines::new(wanted.page, end);
-    for shown in chat.recent().events_after(after) {
+    for shown in chat.iter().flat_map(|it| it.recent().events_after(after)) {
         if !lines.push(|out| shown.put_event(out)) {
             break;
         }
     }
-    let rest = wanted.rest(lines.through, Some(chat.seq()));
+    let rest = wanted.rest(lines.through, head);
     Ok(Found::Here(lines.finish(rest)))
 }
 
@@ -88,12 +94,11 @@ impl StoreKey {
         }
     }
 
-    /// The events that the store had; `None` where one of them is damaged or missing.
+    /// The events that the store had, unless one of them is damaged or missing.
     pub(crate) fn complete(self, stored: &[StoredEvent], chat: Option<&Chat>) -> Option<Events> {
         let after = self.wanted.page.after;
-        let last = stored.last()?.row.head.seq;
         let head = chat.map(Chat::seq);
-        let mut lines = Lines::new(self.wanted.page, self.wanted.end(last));
+        let mut lines = Lines::new(self.wanted.page, self.wanted.end(head));
         for (seq, event) in (after.next().0..).zip(stored) {
             let is_next = event.row.head.seq == Seq(seq);
             let mut line = Vec::new();

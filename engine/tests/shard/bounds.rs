@@ -5,7 +5,7 @@ use rookery_engine::mesh::{
     ChatCommand, Command, Outcome, ShardMessage, Subscription, SubscriptionAnswer,
 };
 use rookery_engine::port::{Found, StoreFault};
-use rookery_schema::{Seq, ChatId, UserId};
+use rookery_schema::{ChatId, Seq, UserId};
 
 use crate::stage::{SECOND, Stage, stored_chat};
 

@@ -49,7 +49,10 @@ impl Resuming {
             let answer = SubscriptionAnswer::Accepted { next: Seq(5) };
             self.stage.tell(ShardMessage::Subscribed { wanted, answer });
         }
-        assert_eq!(self.heard(conn), [json!({"type": "ready", "user_id": self.user.to_string()})]);
+        assert_eq!(
+            self.heard(conn),
+            [json!({"type": "ready", "user_id": self.user.to_string()})]
+        );
         conn
     }
 
@@ -139,7 +142,10 @@ fn who_resumes_hears_what_they_missed_and_then_what_comes() {
     assert!(resuming.heard(conn).is_empty(), "it is held");
     resuming.resume(conn, &[(0, 2)]);
     let asked = resuming.asked_once();
-    assert_eq!((asked.chat_id, asked.page.after), (resuming.chats[0], Seq(2)));
+    assert_eq!(
+        (asked.chat_id, asked.page.after),
+        (resuming.chats[0], Seq(2))
+    );
     resuming.answer(&asked, 4, Rest::More);
     let asked = resuming.asked_once();
     assert_eq!(asked.page.after, Seq(4));
@@ -147,7 +153,10 @@ fn who_resumes_hears_what_they_missed_and_then_what_comes() {
     resuming.event(0, 6);
     resuming.answer(&asked, 6, Rest::Live);
     resuming.event(0, 7);
-    assert_eq!(resuming.seqs(conn), ["3", "4", "5", "6", "resumed true 6", "7"]);
+    assert_eq!(
+        resuming.seqs(conn),
+        ["3", "4", "5", "6", "resumed true 6", "7"]
+    );
     assert!(resuming.asked().is_empty());
 }
 
@@ -165,7 +174,10 @@ fn of_chats_that_are_not_named_what_was_held_comes() {
     let asked = resuming.asked_once();
     resuming.answer(&asked, 5, Rest::Live);
     let asked = resuming.asked_once();
-    assert_eq!((asked.chat_id, asked.page.after), (resuming.chats[1], Seq(4)));
+    assert_eq!(
+        (asked.chat_id, asked.page.after),
+        (resuming.chats[1], Seq(4))
+    );
     resuming.answer(&asked, 6, Rest::Live);
     assert_eq!(resuming.seqs(conn), ["5", "resumed true 5", "5", "6"]);
 }
@@ -191,7 +203,11 @@ fn what_was_sent_live_is_not_repeated() {
     let conn = resuming.connect(false);
     resuming.event(0, 5);
     resuming.resume(conn, &[(0, 1), (1, 4)]);
-    assert_eq!(resuming.seqs(conn), ["5", "resumed true 4"], "of the other it has all");
+    assert_eq!(
+        resuming.seqs(conn),
+        ["5", "resumed true 4"],
+        "of the other it has all"
+    );
     let asked = resuming.asked_once();
     assert_eq!((asked.page.after, asked.page.until), (Seq(1), Seq(4)));
     resuming.event(0, 6);
@@ -278,7 +294,10 @@ fn an_owner_that_does_not_answer_is_asked_again_and_not_for_ever() {
     let asked = resuming.asked_once();
     resuming.answer_with(&asked, Outcome::Elsewhere);
     let heard = resuming.stage.heard(conn);
-    assert!(heard.contains("a chat could not be read in time"), "{heard}");
+    assert!(
+        heard.contains("a chat could not be read in time"),
+        "{heard}"
+    );
 }
 
 #[test]

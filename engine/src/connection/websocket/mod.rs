@@ -17,8 +17,8 @@ use crate::connection::websocket::sends::Sends;
 use crate::context::Context;
 use crate::edge::effect::HandedOff;
 use crate::ids::{ConnId, Session};
-use crate::mesh::{Outcome, Resumption, ShardMessage};
 use crate::mesh::problem::Problem;
+use crate::mesh::{Outcome, Resumption, ShardMessage};
 use crate::ws::{CloseCode, Received, WebSocket, write_text_frame};
 
 /// Seconds in which all chats of its user must be read. A user of many chats may need some.

@@ -18,10 +18,8 @@ impl Partition {
         wanted: Wanted,
         cx: &mut Context<'_>,
     ) {
-        let Some(chat) = self.chats.active(chat_id) else {
-            // It was forgotten while the store was asked about the caller.
-            return cx.refuse(asker, Problem::STORE_UNAVAILABLE);
-        };
+        // It may have been forgotten while the store was asked about the caller.
+        let chat = self.chats.active(chat_id).map(|it| &*it);
         match events::find(chat, wanted, cx.config.resume_events) {
             Err(problem) => cx.refuse(asker, problem),
             Ok(events::Found::Here(events)) => cx.answer(asker, events.into()),

@@ -9,6 +9,8 @@ use crate::scenario::Scenario;
 use crate::scenario::state::Standing;
 use crate::wires::WireId;
 
+/// Microseconds for which a socket is sent nothing before it resumes.
+const HELD_MICROS: u64 = 5_000_000;
 /// Devices, of as many users.
 const DEVICES: usize = 4;
 
@@ -24,8 +26,9 @@ struct Connection {
     wire: WireId,
     /// It has become a WebSocket.
     is_accepted: bool,
-    /// It gets nothing before it resumes, and then all in order.
+    /// It gets nothing before it resumes, and then all in order; unless it does so late.
     is_in_order: bool,
+    began_micros: u64,
     /// What came over it.
     came: BTreeSet<(String, u64)>,
 }
@@ -89,6 +92,7 @@ impl Scenario {
 
     fn connect_device(&mut self, index: usize, is_in_order: bool) {
         let user = self.devices[index].user;
+        self.devices[index].connection = None;
         let Some(credentials) = self.credentials(user) else {
             return;
         };
@@ -101,6 +105,7 @@ impl Scenario {
             wire,
             is_accepted: false,
             is_in_order,
+            began_micros: self.world.micros,
             came: BTreeSet::new(),
         });
     }
@@ -140,6 +145,11 @@ impl Scenario {
         let device = &mut self.devices[index];
         let user_id = self.users[device.user].id.as_str();
         let connection = device.connection.as_mut().unwrap();
+        let is_late = self.world.micros >= connection.began_micros + HELD_MICROS;
+        if connection.came.is_empty() && is_late {
+            // It may have been let in before it resumed.
+            connection.is_in_order = false;
+        }
         let text = |name: &str| event[name].as_str().map(str::to_owned);
         match (text("type").unwrap().as_str(), event["seq"].as_u64()) {
             ("ready", _) => self.resume_device(index),
@@ -190,8 +200,10 @@ impl Scenario {
             false => self.world.dice.below(has.len() + 1),
         };
         for part in [&has[..first], &has[first..]] {
-            let chats: serde_json::Map<String, Value> =
-                part.iter().map(|(id, seq)| (id.clone(), json!(seq))).collect();
+            let chats: serde_json::Map<String, Value> = part
+                .iter()
+                .map(|(id, seq)| (id.clone(), json!(seq)))
+                .collect();
             let text = json!({"type": "resume", "chats": chats}).to_string();
             self.world.send(wire, &text_frame(&text));
             if is_in_order {
@@ -214,6 +226,12 @@ impl Scenario {
         self.world.settle();
         self.hear();
         for device in &self.devices {
+            let connection = device.connection.as_ref();
+            let is_open = connection.is_some_and(|it| self.world.wire(it.wire).open);
+            if !is_open {
+                // They are not logged in.
+                continue;
+            }
             let user_id = self.users[device.user].id.as_str();
             for room in &self.rooms {
                 let Some(chat) = device.chats.get(&room.id) else {
