@@ -92,7 +92,7 @@ impl<D: Domain> Described for Setting<D> {
 }
 
 /// All settings, in the order in which they are listed.
-pub(super) static ALL: [&dyn Described; 34] = [
+pub(super) static ALL: [&dyn Described; 35] = [
     &LISTEN,
     &ADMIN_LISTEN,
     &PUBLIC_URL,

@@ -20,7 +20,7 @@ pub struct Posted {
 
 /// One caller. Reconnects where the server has closed the connection after a reply.
 pub struct Api {
-    addr: SocketAddr,
+    pub addr: SocketAddr,
     http: Http,
     /// What identifies the caller in each request.
     pub identity: Vec<(String, String)>,

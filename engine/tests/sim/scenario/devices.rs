@@ -1,11 +1,12 @@
 //! Devices that come back again and again, and resume: in the end each has every event that its user was to see, once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use rookery_testing::ws::{handshake_to, text_frame};
 use serde_json::{Value, json};
 
 use crate::scenario::Scenario;
+use crate::scenario::device::{Chat, Connection, Device};
 use crate::scenario::state::Standing;
 use crate::wires::WireId;
 
@@ -13,58 +14,6 @@ use crate::wires::WireId;
 const HELD_MICROS: u64 = 5_000_000;
 /// Devices, of as many users.
 const DEVICES: usize = 4;
-
-/// A client that keeps what it got.
-#[derive(Default)]
-pub(super) struct Device {
-    user: usize,
-    connection: Option<Connection>,
-    chats: BTreeMap<String, Chat>,
-}
-
-struct Connection {
-    wire: WireId,
-    /// It has become a WebSocket.
-    is_accepted: bool,
-    /// It gets nothing before it resumes, and then all in order; unless it does so late.
-    is_in_order: bool,
-    began_micros: u64,
-    /// What came over it.
-    came: BTreeSet<(String, u64)>,
-}
-
-/// The events of a chat that a device has, by seq: their kinds, and whom they are about.
-#[derive(Default)]
-struct Chat {
-    events: BTreeMap<u64, (String, Option<String>)>,
-}
-
-impl Chat {
-    /// The seq up to which there is no gap but where the user was no member.
-    fn whole_until(&self, user_id: &str) -> u64 {
-        let mut events = self.events.iter();
-        let Some((&first, mut before)) = events.next() else {
-            return 0;
-        };
-        let mut until = first;
-        for (&seq, event) in events {
-            let is_about_them = |it: &(String, Option<String>)| it.1.as_deref() == Some(user_id);
-            let is_back = before.0 == "member_removed"
-                && event.0 == "member_added"
-                && is_about_them(before)
-                && is_about_them(event);
-            if seq != until + 1 && !is_back {
-                break;
-            }
-            (until, before) = (seq, event);
-        }
-        until
-    }
-
-    fn last(&self) -> u64 {
-        self.events.keys().next_back().copied().unwrap_or_default()
-    }
-}
 
 impl Scenario {
     pub(super) fn devices() -> Vec<Device> {

@@ -2,6 +2,7 @@
 
 mod amendments;
 mod checks;
+mod device;
 mod devices;
 mod listeners;
 mod pages;
@@ -19,7 +20,7 @@ use rookery_engine::config::AuthMode;
 use rookery_testing::http::{HttpReply, request};
 use serde_json::Value;
 
-use crate::scenario::devices::Device;
+use crate::scenario::device::Device;
 use crate::scenario::shown::Amendments;
 use crate::scenario::state::{AskedChange, AskedPage, Draft, Listener, Room, ShownPage, User};
 use crate::store::Seen;

@@ -90,7 +90,7 @@ fn flags_win_over_variables_over_the_file_over_defaults() {
 }
 
 /// A value other than the default for every setting, as in a flag.
-const EVERY: [(&str, &str); 33] = [
+const EVERY: [(&str, &str); 34] = [
     ("listen", "0.0.0.0:80"),
     ("admin-listen", "[::1]:9100"),
     ("public-url", "https://chat.example,http://localhost:8000"),
