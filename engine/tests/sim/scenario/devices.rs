@@ -6,7 +6,7 @@ use rookery_testing::ws::{handshake_to, text_frame};
 use serde_json::{Value, json};
 
 use crate::scenario::Scenario;
-use crate::scenario::device::{Chat, Connection, Device};
+use crate::scenario::device::{Connection, Device};
 use crate::scenario::state::Standing;
 use crate::wires::WireId;
 
