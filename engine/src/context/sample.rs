@@ -21,6 +21,7 @@ use crate::mesh::ShardMessage;
 use crate::pages::Pages;
 use crate::readiness::Readiness;
 use crate::security::SecurityLog;
+use crate::stamps::Stamps;
 use crate::stats::Stats;
 
 /// The only shard, with the only partition.
@@ -63,6 +64,7 @@ pub(crate) struct Surroundings {
     hashing: Hashing,
     pages: Pages,
     leases: Leases,
+    stamps: Stamps,
     security: SecurityLog,
     held: HeldBytes,
     local: VecDeque<ShardMessage>,
@@ -80,6 +82,7 @@ impl Surroundings {
             hashing: Hashing::default(),
             pages: Pages::default(),
             leases: Leases::default(),
+            stamps: Stamps::default(),
             security: SecurityLog::default(),
             held: HeldBytes::default(),
             local: VecDeque::new(),
@@ -104,6 +107,7 @@ impl Surroundings {
             hashing: &mut self.hashing,
             pages: &mut self.pages,
             leases: &mut self.leases,
+            stamps: &mut self.stamps,
             security: &mut self.security,
             held: &self.held,
             local: &mut self.local,

@@ -289,7 +289,7 @@ fn count_deliveries(batch: &EventBatch, deliveries: u64, cx: &mut Context<'_>) {
         return;
     }
     cx.stats.deliveries += deliveries;
-    let now = cx.now.wall.millis();
+    let now = cx.stamp().millis();
     let waited = now.saturating_sub(batch.accepted_at.millis());
     cx.stats.delivery.observe_many(waited * 1000, deliveries);
     cx.effects.broadcasts.push(batch.applied_micros);

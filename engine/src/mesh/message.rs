@@ -82,8 +82,8 @@ pub enum ShardMessage {
         ticket: u64,
         stats: Box<Stats>,
     },
-    /// To every shard: this one has replayed its partitions.
-    Ready { from: ShardId },
+    /// To every shard: this one has replayed its partitions. No record in them has a later stamp than this.
+    Ready { from: ShardId, stamp: Timestamp },
     /// To every shard: this one knows that all have, and serves requests.
     Serving { from: ShardId },
 }

@@ -200,7 +200,7 @@ impl Owner {
             }
             LogEvent::CaughtUp { partition } => {
                 if let Some(partition) = self.opened(partition, cx) {
-                    partition.caught_up();
+                    partition.caught_up(cx);
                 }
             }
         }

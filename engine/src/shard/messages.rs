@@ -58,7 +58,8 @@ impl Parts<'_> {
                 ticket,
                 stats,
             } => self.scrapes.collect(from, ticket, stats, cx),
-            ShardMessage::Ready { from } => {
+            ShardMessage::Ready { from, stamp } => {
+                cx.stamps.raise(stamp, cx.now);
                 cx.readiness.shard_ready(from);
                 if cx.readiness.serves() {
                     let from = cx.id();

@@ -90,8 +90,8 @@ impl Parts<'_> {
             return;
         }
         if cx.readiness.announce() {
-            let from = cx.id();
-            cx.send_to_all(|| ShardMessage::Ready { from });
+            let (from, stamp) = (cx.id(), cx.stamp());
+            cx.send_to_all(|| ShardMessage::Ready { from, stamp });
         }
     }
 }

@@ -19,4 +19,5 @@ mod moves;
 mod replay;
 mod resume;
 mod stage;
+mod stamps;
 mod stuck_log;

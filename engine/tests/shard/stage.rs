@@ -172,7 +172,10 @@ impl Stage {
         };
         let outcome = Ok(Found::EndedSessions(EndedSessions::default()));
         self.step(Input::Store(StoreEvent::Read { token, outcome }));
-        self.tell(ShardMessage::Ready { from: THERE });
+        self.tell(ShardMessage::Ready {
+            from: THERE,
+            stamp: Timestamp::default(),
+        });
         self.sent.clear();
     }
 
@@ -313,6 +316,16 @@ impl Stage {
     pub(crate) fn tick_after(&mut self, micros: u64) {
         self.host.clock.pass(micros);
         self.step(Input::Tick);
+    }
+
+    /// The time of day.
+    pub(crate) fn wall(&self) -> Timestamp {
+        self.host.clock.now().wall
+    }
+
+    /// The time of day is set.
+    pub(crate) fn step_wall(&mut self, millis: i64) {
+        self.host.clock.step_wall(millis);
     }
 
     /// The other shard says something.

@@ -130,7 +130,10 @@ impl Toy {
                     ticket: 0,
                 });
             }
-            "nap" => effects.mesh[number()].push(ShardMessage::Ready { from: self.id }),
+            "nap" => effects.mesh[number()].push(ShardMessage::Ready {
+                from: self.id,
+                stamp: Timestamp::default(),
+            }),
             "heap" => self.heaping = Some((conn, number())),
             "flood" => {
                 let line = self.connections.get_mut(&conn).unwrap();

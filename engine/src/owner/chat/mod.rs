@@ -141,7 +141,7 @@ impl Chat {
         this.recent = Recent::with_latest(latest_message);
         for row in recent {
             if let Some(json) = encode_row(&row) {
-                this.active_at = event_time(&row).unwrap_or(this.active_at);
+                this.active_at = this.active_at.max(event_time(&row).unwrap_or_default());
                 let bytes = json.len();
                 this.recent.push(row.head.seq, row.head.offset, json);
                 this.recent.end_buffer(bytes);
@@ -228,7 +228,7 @@ impl Chat {
             partition: place.partition,
             offset: place.offset,
         };
-        self.active_at = at;
+        self.active_at = self.active_at.max(at);
         let outgoing = &mut self.outgoing;
         if outgoing.events.is_empty() {
             outgoing.accepted_at = at;

@@ -101,21 +101,26 @@ impl Partition {
 
     /// Fills the dedup window with a record that the store has.
     fn remember(&mut self, offset: Offset, bytes: &[u8], cx: &mut Context<'_>) {
-        match Record::decode(bytes) {
-            Ok(Record::MessagePosted(message)) => {
+        let Ok(record) = Record::decode(bytes) else {
+            return;
+        };
+        self.note_stamp(&record);
+        match record {
+            Record::MessagePosted(message) => {
                 self.is_first(offset, &message, cx);
             }
             // None of these has a client id.
-            Ok(
-                Record::ChatCreated(_)
-                | Record::MemberAdded(_)
-                | Record::MemberRemoved(_)
-                | Record::UserRegistered(_)
-                | Record::SessionEnded(_)
-                | Record::PasswordSet(_),
-            )
-            | Err(_) => {}
+            Record::ChatCreated(_)
+            | Record::MemberAdded(_)
+            | Record::MemberRemoved(_)
+            | Record::UserRegistered(_)
+            | Record::SessionEnded(_)
+            | Record::PasswordSet(_) => {}
         }
+    }
+
+    fn note_stamp(&mut self, record: &Record<'_>) {
+        self.latest_stamp = self.latest_stamp.max(record.at().unwrap_or_default());
     }
 
     /// Whether a message is not a repeat of an earlier one; who still waits for either is answered.
@@ -149,6 +154,7 @@ impl Partition {
             Ok(record) => record,
             Err(error) => return self.dead_letter(offset, span, bytes, error.to_string(), cx),
         };
+        self.note_stamp(&record);
         let applying = Applying {
             offset,
             span,

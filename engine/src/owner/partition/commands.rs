@@ -1,7 +1,7 @@
 //! What is asked of a partition's chats and users.
 
 use rookery_schema::record::{MessagePosted, Record, SessionEnded};
-use rookery_schema::{ChatId, MessageId, UserId};
+use rookery_schema::{ChatId, MessageId, Timestamp, UserId};
 
 use crate::auth::gate::Gate;
 use crate::context::Context;
@@ -110,7 +110,12 @@ impl Partition {
         if let Some(chat) = &mut chat {
             chat.used_micros = cx.now.micros;
         }
-        match decide(chat_id, chat.as_deref(), command, cx.now.wall) {
+        // Nothing is appended with an earlier time than what the chat has.
+        let newest = chat
+            .as_ref()
+            .map_or_else(Timestamp::default, |it| it.activity().at);
+        let at = cx.stamp().max(newest);
+        match decide(chat_id, chat.as_deref(), command, at) {
             Err(problem) => cx.refuse(asker, problem),
             Ok(Decision::Answer(outcome)) => cx.answer(asker, outcome),
             Ok(Decision::Page(paged)) => self.show_page(asker, chat_id, paged, cx),
@@ -128,7 +133,7 @@ impl Partition {
                 self.read(what, read, cx);
             }
             Ok(Decision::Post(post)) => {
-                if let Err(problem) = self.post(asker, chat_id, post, cx) {
+                if let Err(problem) = self.post(asker, chat_id, post, newest, cx) {
                     cx.refuse(asker, problem);
                 }
             }
@@ -152,6 +157,7 @@ impl Partition {
         asker: Asker,
         chat_id: ChatId,
         post: &Post,
+        newest: Timestamp,
         cx: &mut Context<'_>,
     ) -> Result<(), Problem> {
         let client_id = post.client_id.as_deref();
@@ -169,12 +175,14 @@ impl Partition {
         }
         self.admit(cx)?;
         let doubted = key.and_then(|key| self.dedup.doubted(key));
-        let message_id = doubted.unwrap_or_else(|| MessageId::v7(cx.now.wall, &cx.random()));
+        let message_id =
+            doubted.unwrap_or_else(|| MessageId::v7(cx.stamp().max(newest), &cx.random()));
         let message = MessagePosted {
             chat_id,
             message_id,
             sender_id: post.sender_id,
-            at: message_id.minted_at(),
+            // Behind an earlier try with this id, others may have come.
+            at: message_id.minted_at().max(newest),
             client_id,
             content: &post.content,
         };

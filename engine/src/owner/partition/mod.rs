@@ -119,6 +119,8 @@ pub(crate) struct Partition {
     committed_before: Offset,
     /// Everything that was in the log when it was opened was applied.
     caught_up: bool,
+    /// The latest time of its records.
+    latest_stamp: Timestamp,
     dedup: DedupWindow,
     appends: Appends,
     delivery: Delivery,
@@ -157,6 +159,7 @@ impl Partition {
             number_base,
             committed_before: opened.committed,
             caught_up: false,
+            latest_stamp: Timestamp::default(),
             dedup: DedupWindow::new(seed),
             appends: Appends::default(),
             delivery: Delivery::new(opened),
@@ -185,8 +188,9 @@ impl Partition {
         self.caught_up
     }
 
-    pub(crate) const fn caught_up(&mut self) {
+    pub(crate) fn caught_up(&mut self, cx: &mut Context<'_>) {
         self.caught_up = true;
+        cx.stamps.raise(self.latest_stamp, cx.now);
     }
 
     /// How many of its chats are in memory.

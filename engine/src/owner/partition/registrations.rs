@@ -63,7 +63,7 @@ impl Partition {
 
     /// Claims a name that is free for a new user.
     fn claim(&mut self, username: &str, cx: &mut Context<'_>) -> UserId {
-        let user_id = UserId::v7(cx.now.wall, &cx.random());
+        let user_id = UserId::v7(cx.stamp(), &cx.random());
         self.names.claim(username, user_id);
         user_id
     }
@@ -159,7 +159,7 @@ fn registered<'a>(
 ) -> (ChangeKey, Record<'a>) {
     let user = UserRegistered {
         user_id,
-        at: cx.now.wall,
+        at: cx.stamp(),
         username,
         password_hash,
     };
