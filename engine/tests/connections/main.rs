@@ -11,6 +11,7 @@ mod clock_steps;
 mod deadlines;
 mod documented;
 mod endings;
+mod fields;
 mod held;
 mod host;
 mod overdue;
