@@ -200,6 +200,12 @@ impl Problem {
         "unknown_member",
         "a member must be a user; user_ids names some who are none",
     );
+    pub const IDEMPOTENCY_KEY_REUSED: Self = Self::new(
+        Status::UnprocessableContent,
+        "idempotency_key_reused",
+        "the client_id (or Idempotency-Key) was used in this chat for a message with other content; give each message \
+         one of its own",
+    );
     pub const UNSUPPORTED_MEDIA: Self = Self::new(
         Status::UnsupportedMediaType,
         "unsupported_media_type",
