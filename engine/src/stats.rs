@@ -67,6 +67,8 @@ pub struct Stats {
     pub lag_messages: u64,
     /// Age of the oldest of them, in microseconds.
     pub lag_micros: u64,
+    /// Age from which on changes are refused, in microseconds.
+    pub lag_limit_micros: u64,
     pub db: Histogram,
     pub broadcast: Histogram,
     pub processing: Histogram,
@@ -202,6 +204,11 @@ impl Stats {
                 "consumer_lag_seconds",
                 "Age of the oldest message not yet consumed and stored.",
                 self.lag_micros as f64 / 1e6,
+            ),
+            gauge(
+                "rookery_lag_limit_seconds",
+                "Age of the oldest such message above which new ones are refused.",
+                self.lag_limit_micros as f64 / 1e6,
             ),
             counter(
                 "rookery_deliveries_total",

@@ -5,13 +5,16 @@ use std::borrow::Cow;
 use rookery_schema::limits::{PASSWORD_BYTES_MAX, USERNAME_BYTES_MAX};
 use serde::Deserialize;
 
-use crate::api::body::{as_json, fields};
+use crate::api::body::as_json;
+use crate::api::reading::object;
+use crate::api::rejection::{Rejection, check_bytes};
 use crate::api::reply::ReplyTo;
 use crate::api::{Action, Api, Call, Handled};
 use crate::config::{AuthMode, RegistrationMode};
 use crate::context::Context;
 use crate::ids::Invite;
 use crate::limits::Client;
+use crate::mesh::field::{Fault, Field};
 use crate::mesh::problem::Problem;
 use crate::mesh::{AddressCommand, Command, NameCommand, Right};
 use crate::passwords::check_new_password;
@@ -35,7 +38,7 @@ impl Api<'_> {
         let right = match cx.config.registration {
             RegistrationMode::Open => Right::Open,
             RegistrationMode::Invite => Right::Invite(Box::new(self.invite(call, cx)?)),
-            RegistrationMode::Closed => return Err(Problem::REGISTRATION_CLOSED),
+            RegistrationMode::Closed => return Err(Problem::REGISTRATION_CLOSED.into()),
         };
         let client = call.client(cx);
         let (username, command) = self.registration(call, client, right)?;
@@ -43,13 +46,13 @@ impl Api<'_> {
     }
 
     /// The invite that a registration comes with.
-    fn invite(self, call: &Call<'_>, cx: &Context<'_>) -> Result<Invite, Problem> {
+    fn invite(self, call: &Call<'_>, cx: &Context<'_>) -> Result<Invite, Rejection> {
         let json = as_json(call.request)?;
-        let Invitation { invite } = fields(&json)?;
+        let Invitation { invite } = object(&json)?;
         let code = invite.ok_or(Problem::INVITE_REQUIRED)?;
         self.gate
             .verify_invite(code.as_bytes(), cx.now.latest_wall)
-            .ok_or(Problem::INVITE_INVALID)
+            .ok_or_else(|| Problem::INVITE_INVALID.into())
     }
 
     /// The registration that a request asks for, if name and password may be had.
@@ -58,9 +61,9 @@ impl Api<'_> {
         call: &Call<'_>,
         client: Client,
         right: Right,
-    ) -> Result<(Box<str>, NameCommand), Problem> {
+    ) -> Result<(Box<str>, NameCommand), Rejection> {
         let json = as_json(call.request)?;
-        let credentials: Credentials<'_> = fields(&json)?;
+        let credentials: Credentials<'_> = object(&json)?;
         let username = checked_username(&credentials.username)?;
         let password = self.password(credentials.password)?;
         if let Some(password) = &password {
@@ -76,7 +79,7 @@ impl Api<'_> {
 
     pub(super) fn log_in(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
         let json = as_json(call.request)?;
-        let credentials: Credentials<'_> = fields(&json)?;
+        let credentials: Credentials<'_> = object(&json)?;
         let username = checked_username(&credentials.username)?;
         let password = self.password(credentials.password)?;
         let client = call.client(cx);
@@ -102,30 +105,29 @@ impl Api<'_> {
         if self.gate.mode() == AuthMode::Trust {
             return Ok(None);
         }
-        let password = given.ok_or(Problem::malformed("password is missing"))?;
-        if password.is_empty() || password.len() > PASSWORD_BYTES_MAX {
-            return Err(Problem::out_of_bounds(const_format::concatcp!(
-                "password must be 1 to ",
-                PASSWORD_BYTES_MAX,
-                " bytes of UTF-8",
-            )));
-        }
+        const MISSING: Problem =
+            Problem::malformed("password is missing").about(Field::Password, Fault::Missing);
+        let password = given.ok_or(MISSING)?;
+        let bounds = const_format::concatcp!(
+            "password must be 1 to ",
+            PASSWORD_BYTES_MAX,
+            " bytes of UTF-8"
+        );
+        check_bytes(&password, PASSWORD_BYTES_MAX, Field::Password, bounds)?;
         Ok(Some(password.as_ref().into()))
     }
 }
 
 fn checked_username(username: &str) -> Result<Box<str>, Problem> {
-    if username.is_empty() || username.len() > USERNAME_BYTES_MAX {
-        return Err(Problem::out_of_bounds(const_format::concatcp!(
-            "username must be 1 to ",
-            USERNAME_BYTES_MAX,
-            " bytes of UTF-8",
-        )));
-    }
+    let bounds = const_format::concatcp!(
+        "username must be 1 to ",
+        USERNAME_BYTES_MAX,
+        " bytes of UTF-8"
+    );
+    check_bytes(username, USERNAME_BYTES_MAX, Field::Username, bounds)?;
     if username.chars().any(char::is_control) {
-        return Err(Problem::out_of_bounds(
-            "username must not have control characters",
-        ));
+        let problem = Problem::out_of_bounds("username must not have control characters");
+        return Err(problem.about(Field::Username, Fault::ForbiddenCharacters));
     }
     Ok(username.into())
 }

@@ -3,6 +3,7 @@
 
 pub mod admission;
 pub mod command;
+pub mod field;
 pub mod message;
 pub mod outcome;
 pub mod problem;

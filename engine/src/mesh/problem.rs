@@ -4,6 +4,7 @@ use rookery_schema::limits::{CHAT_MEMBERS_MAX, PASSWORD_CHARS_MIN};
 
 use crate::http::Status;
 use crate::limits::Limit;
+use crate::mesh::field::{Fault, Field, FieldError};
 use crate::ws::limits::EARLY_FRAMES_BYTES_MAX;
 
 /// Seconds after which a retry makes sense where an operator has to make room first.
@@ -22,7 +23,12 @@ pub struct Problem {
     pub retry_after: Option<u32>,
     /// The limit that was met, where it was one.
     pub limit: Option<Limit>,
+    /// The field that it is about, where it is about one.
+    pub field: Option<FieldError>,
 }
+
+/// Every answer has room for one, and is moved often.
+const _: () = assert!(size_of::<Problem>() <= 48);
 
 impl Problem {
     const fn new(status: Status, code: &'static str, detail: &'static str) -> Self {
@@ -32,7 +38,15 @@ impl Problem {
             detail,
             retry_after: None,
             limit: None,
+            field: None,
         }
+    }
+
+    /// The same, about a field.
+    #[must_use]
+    pub const fn about(mut self, field: Field, fault: Fault) -> Self {
+        self.field = Some(FieldError { field, fault });
+        self
     }
 
     const fn retry_after(mut self, seconds: u32) -> Self {
@@ -112,12 +126,14 @@ impl Problem {
         Status::Forbidden,
         "invite_required",
         "registration needs an invite; ask an operator for one, and send its code as invite",
-    );
+    )
+    .about(Field::Invite, Fault::Missing);
     pub const INVITE_INVALID: Self = Self::new(
         Status::Forbidden,
         "invite_invalid",
         "the invite was used, has expired, or is none of this server's; ask an operator for another",
-    );
+    )
+    .about(Field::Invite, Fault::Invalid);
     pub const TOO_FAR_BEHIND: Self = Self::new(
         Status::Gone,
         "too_far_behind",
@@ -161,17 +177,21 @@ impl Problem {
         "the path does not take this method; see Allow",
     );
     pub const USERNAME_TAKEN: Self =
-        Self::new(Status::Conflict, "username_taken", "the username is taken");
+        Self::new(Status::Conflict, "username_taken", "the username is taken")
+            .about(Field::Username, Fault::Taken);
     pub const PASSWORD_SHORT: Self = Self::out_of_bounds(const_format::concatcp!(
         "choose a password of at least ",
         PASSWORD_CHARS_MIN,
         " characters",
-    ));
+    ))
+    .about(Field::Password, Fault::TooShort);
     pub const PASSWORD_IS_NAME: Self =
-        Self::out_of_bounds("choose a password that is not the username");
+        Self::out_of_bounds("choose a password that is not the username")
+            .about(Field::Password, Fault::SameAsUsername);
     pub const PASSWORD_COMMON: Self = Self::out_of_bounds(
         "this password is among the most common ones, which are guessed first; choose another",
-    );
+    )
+    .about(Field::Password, Fault::TooCommon);
     pub const PASSWORD_OVERTAKEN: Self = Self::unavailable(
         "another change of the user came first; look whether this one is still wanted",
     );
@@ -184,6 +204,12 @@ impl Problem {
         Status::UnprocessableContent,
         "unknown_member",
         "a member must be a user; user_ids names some who are none",
+    );
+    pub const IDEMPOTENCY_KEY_REUSED: Self = Self::new(
+        Status::UnprocessableContent,
+        "idempotency_key_reused",
+        "the client_id (or Idempotency-Key) was used in this chat for a message with other content; give each message \
+         one of its own",
     );
     pub const UNSUPPORTED_MEDIA: Self = Self::new(
         Status::UnsupportedMediaType,

@@ -345,6 +345,7 @@ impl Owner {
         cx.stats.lag_messages = partitions.clone().map(Partition::lag_messages).sum();
         let lags = partitions.map(|it| it.lag_micros(cx.now.micros));
         cx.stats.lag_micros = lags.max().unwrap_or_default();
+        cx.stats.lag_limit_micros = cx.config.lag_limit.as_micros() as u64;
         cx.stats.chats_loaded = self.chats() as u64;
         let bytes = |it: &Partition| (it.chat_bytes() + it.kept_bytes()) as u64;
         cx.stats.chats_bytes = self.partitions.values().map(bytes).sum();

@@ -33,7 +33,10 @@ fn time_does_not_fall_when_the_clock_is_set_back() {
     let after = post(&mut stage, one, user);
     assert!(after > before, "{before} and {after}");
     stage.tick_after(5000);
-    assert!(post(&mut stage, other, user) > after, "in another chat, too");
+    assert!(
+        post(&mut stage, other, user) > after,
+        "in another chat, too"
+    );
 }
 
 #[test]

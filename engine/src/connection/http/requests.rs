@@ -51,7 +51,7 @@ impl Http {
         let (door, known) = (self.door, &mut self.known);
         let caller = |cx: &Context<'_>| api.gate().caller(&request, known, cx.now.latest_wall);
         let action = api.handle(&request, door, caller, cx);
-        let action = action.unwrap_or_else(|problem| Action::Reply(Reply::problem(&problem)));
+        let action = action.unwrap_or_else(|rejection| Action::Reply(Reply::rejection(&rejection)));
         self.act(link, ticket, action, cx);
     }
 

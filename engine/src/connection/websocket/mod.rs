@@ -9,6 +9,7 @@ use bytes::BytesMut;
 use rookery_schema::UserId;
 
 use crate::api::post::post_command;
+use crate::api::rejection::Rejection;
 use crate::connection::link::Link;
 use crate::connection::websocket::arriving::Arriving;
 use crate::connection::websocket::client_message::{Refused, Said, ack_json, error_json};
@@ -220,7 +221,8 @@ impl Ws {
         cx.stats.count_refusal(problem.code, problem.limit);
         self.sends.refused(problem);
         self.leave_if_struck();
-        self.send_text(link, &error_json(problem, client_id), cx);
+        let error = error_json(&Rejection::from(*problem), client_id);
+        self.send_text(link, &error, cx);
     }
 
     /// Reads nothing more of a client that goes on sending when it was told to wait.
@@ -403,9 +405,10 @@ fn take_message(
     out: &mut Vec<u8>,
     cx: &mut Context<'_>,
 ) {
-    let mut refuse = |problem: &Problem, client_id: Option<&str>, cx: &mut Context<'_>| {
-        cx.stats.count_refusal(problem.code, problem.limit);
-        write_text_frame(out, &error_json(problem, client_id));
+    let mut refuse = |rejection: Rejection, client_id: Option<&str>, cx: &mut Context<'_>| {
+        let Problem { code, limit, .. } = rejection.problem;
+        cx.stats.count_refusal(code, limit);
+        write_text_frame(out, &error_json(&rejection, client_id));
     };
     match client_message::read(text, user_id, || cx.admit_message()) {
         Ok(Said::Send { chat_id, post }) => {
@@ -414,7 +417,7 @@ fn take_message(
                 Ok(command) => command,
                 Err(problem) => {
                     sends.refused(&problem);
-                    return refuse(&problem, client_id.as_deref(), cx);
+                    return refuse(problem.into(), client_id.as_deref(), cx);
                 }
             };
             let ticket = sends.add(client_id, cx.micros_in(command.seconds_max()));
@@ -429,8 +432,9 @@ fn take_message(
             cx.send(cx.id(), ShardMessage::Resume(Box::new(wanted)));
         }
         Ok(Said::Ping) => write_text_frame(out, br#"{"type":"pong"}"#),
-        Err(Refused { problem, client_id }) => {
-            refuse(&problem, client_id.as_deref(), cx);
-        }
+        Err(Refused {
+            rejection,
+            client_id,
+        }) => refuse(rejection, client_id.as_deref(), cx),
     }
 }

@@ -4,6 +4,7 @@ use rookery_schema::record::Members;
 use rookery_schema::{Seq, UserId};
 
 use crate::limits::Network;
+use crate::mesh::field::Field;
 
 /// See [`Command::Chat`](crate::mesh::Command::Chat).
 #[derive(Debug)]
@@ -163,6 +164,15 @@ impl ChatCommand {
             | Self::ShowMembers { .. }
             | Self::ShowActivity { .. }
             | Self::Summarize { .. } => None,
+        }
+    }
+
+    /// The field of a request that names whom it makes members.
+    pub(crate) const fn members_field(&self) -> Field {
+        if self.creates() {
+            Field::Members
+        } else {
+            Field::UserId
         }
     }
 

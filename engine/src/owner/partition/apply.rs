@@ -15,7 +15,7 @@ use crate::owner::changes::ChangeKey;
 use crate::owner::chat::{Chat, Place};
 use crate::owner::chats::{Parked, ParkedRecord, Slot};
 use crate::owner::fold::{Folded, fold};
-use crate::owner::partition::{Partition, send_to_homes};
+use crate::owner::partition::{Partition, answer_posted, send_to_homes};
 use crate::owner::progress::{OnStored, SpanId};
 
 #[cfg(test)]
@@ -134,11 +134,10 @@ impl Partition {
             return true;
         };
         let dedup = &mut self.dedup;
-        let key = dedup.key(message.chat_id, message.sender_id, client_id);
-        let applied = dedup.apply(key, offset, message.message_id);
-        for asker in applied.askers {
-            cx.answer(asker, Outcome::posted(applied.message_id, message.chat_id));
-        }
+        let chat_id = message.chat_id;
+        let send = dedup.keyed(chat_id, message.sender_id, client_id, message.content);
+        let applied = dedup.apply(send, offset, message.message_id);
+        answer_posted(applied.askers, applied.yields, chat_id, cx);
         applied.is_first
     }
 

@@ -15,6 +15,7 @@ use crate::owner::appends::Pending;
 use crate::owner::changes::ChangeKey;
 use crate::owner::chats::{Parked, Slot};
 use crate::owner::decide::{Decision, decide};
+use crate::owner::dedup::Repeat;
 use crate::owner::history::{PageKey, Paged, PartialPage};
 use crate::owner::partition::sessions::tell_of_many_logouts;
 use crate::owner::partition::{Partition, PartitionRead};
@@ -161,20 +162,23 @@ impl Partition {
         cx: &mut Context<'_>,
     ) -> Result<(), Problem> {
         let client_id = post.client_id.as_deref();
-        let key = client_id.map(|id| self.dedup.key(chat_id, post.sender_id, id));
-        if let Some(key) = key {
-            if let Some(message_id) = self.dedup.settled(key) {
+        let dedup = &mut self.dedup;
+        let keyed = client_id.map(|id| dedup.keyed(chat_id, post.sender_id, id, &post.content));
+        let doubted = match keyed.map_or(Repeat::None, |send| dedup.repeat(send, asker)) {
+            Repeat::None => None,
+            Repeat::Perhaps(message_id) => Some(message_id),
+            Repeat::Of(message_id) => {
                 cx.stats.duplicate_sends += 1;
                 cx.answer(asker, Outcome::posted(message_id, chat_id));
                 return Ok(());
             }
-            if self.dedup.join(key, asker) {
+            Repeat::Joined => {
                 cx.stats.duplicate_sends += 1;
                 return Ok(());
             }
-        }
+            Repeat::Conflicting => return Err(Problem::IDEMPOTENCY_KEY_REUSED),
+        };
         self.admit(cx)?;
-        let doubted = key.and_then(|key| self.dedup.doubted(key));
         let message_id =
             doubted.unwrap_or_else(|| MessageId::v7(cx.stamp().max(newest), &cx.random()));
         let message = MessagePosted {
@@ -186,17 +190,16 @@ impl Partition {
             client_id,
             content: &post.content,
         };
-        let pending = match key {
+        let pending = match keyed {
             None => Pending::Message {
                 asker,
                 message_id,
                 chat_id,
             },
-            Some(key) => {
-                self.dedup.begin(key, message_id, asker);
+            Some(send) => {
+                self.dedup.begin(send, message_id, asker);
                 Pending::KeyedMessage {
-                    key,
-                    message_id,
+                    key: send.key,
                     chat_id,
                 }
             }

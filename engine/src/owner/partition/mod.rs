@@ -16,7 +16,7 @@ mod sessions;
 
 use std::collections::VecDeque;
 
-use rookery_schema::{ChatId, Offset, PartitionId, SessionId, Timestamp, UserId};
+use rookery_schema::{ChatId, MessageId, Offset, PartitionId, SessionId, Timestamp, UserId};
 
 use crate::context::Context;
 use crate::edge::port::{AppendFault, Found, LogRequest, Opened, Part, Read, StoreFault, Token};
@@ -272,17 +272,11 @@ impl Partition {
                 cx.stats.messages_posted += 1;
                 cx.answer(asker, Outcome::posted(message_id, chat_id));
             }
-            Pending::KeyedMessage {
-                key,
-                message_id,
-                chat_id,
-            } => {
+            Pending::KeyedMessage { key, chat_id } => {
                 cx.stats.messages_posted += 1;
                 if follows {
-                    let first = self.dedup.applied(key).unwrap_or(message_id);
-                    for asker in self.dedup.confirm(key) {
-                        cx.answer(asker, Outcome::posted(first, chat_id));
-                    }
+                    let (yields, askers) = self.dedup.confirm(key);
+                    answer_posted(askers, yields, chat_id, cx);
                 }
             }
             Pending::Nobody => cx.stats.messages_posted += 1,
@@ -488,6 +482,21 @@ impl Partition {
             cx.effects
                 .log
                 .push(LogRequest::Commit { partition, offset });
+        }
+    }
+}
+
+/// Answers who posted with a client id: with the message that it yields, or that it was used for another one.
+fn answer_posted(
+    askers: Vec<Asker>,
+    yields: Option<MessageId>,
+    chat_id: ChatId,
+    cx: &mut Context<'_>,
+) {
+    for asker in askers {
+        match yields {
+            Some(message_id) => cx.answer(asker, Outcome::posted(message_id, chat_id)),
+            None => cx.refuse(asker, Problem::IDEMPOTENCY_KEY_REUSED),
         }
     }
 }
