@@ -93,9 +93,9 @@ const EVENT: &str = "CREATE TYPE IF NOT EXISTS KEYSPACE.event (
 /// An event is one value, and not a column for each of its fields: a server spends more on a value than
 /// on the bytes in it. Cassandra 5.0 took 18 µs for a row of nine columns, and 9 µs for this.
 ///
-/// Compaction stays what the server has as default: by size, which suits rows that are written once and
-/// never changed. One by time window would scatter the bucket of a chat with a message a day over as
-/// many files as there were windows.
+/// Compaction stays what the server has as default: by size, which suits rows that are written once, and
+/// hardly ever again when they are redacted. One by time window would scatter the bucket of a chat with a
+/// message a day over as many files as there were windows.
 const MESSAGES: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.messages (
     chat_id uuid, bucket int, seq bigint, event frozen<event>,
     PRIMARY KEY ((chat_id, bucket), seq)
@@ -104,7 +104,7 @@ const MESSAGES: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.messages (
 /// What changes about messages, in the bucket of the message. Of two rows with one key that with the later
 /// event stays, since an event's seq is the timestamp of its row.
 ///
-/// Apart from the messages, whose rows stay as they are: a column of theirs would be read with every page.
+/// Apart from the messages: a column of theirs would be read with every page.
 const AMENDMENTS: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.amendments (
     chat_id uuid, bucket int, target bigint, slot blob, amendment blob,
     PRIMARY KEY ((chat_id, bucket), target, slot)

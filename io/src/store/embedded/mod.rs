@@ -3,7 +3,7 @@
 //! | keyspace | key | value |
 //! | --- | --- | --- |
 //! | `messages`, `events` | chat, first seq, count | of each event of a run: the rest of its head, its log record |
-//! | `redacted` | chat, first seq of a bucket | which of its events were redacted |
+//! | `redacted` | chat, first seq of a bucket, whether of messages | which of its events were redacted |
 //! | `amendments` | chat, target, slot | the newest amendment of that slot |
 //! | `chats` | chat | creation, name |
 //! | `members_by_chat` | chat, user | added seq, position |

@@ -18,9 +18,12 @@ use super::run::{self, Gathering, Run};
 /// Name of the keyspace.
 pub(super) const REDACTED: &str = "redacted";
 
+/// Bytes of a chat, a seq and a kind of events.
+const KEY_BYTES: usize = 16 + 8 + 1;
+
 /// See the module.
 pub(super) struct Redactions {
-    /// By chat and the first seq of a bucket: a bit for each of its seqs, the lowest for the first.
+    /// By chat, first seq of a bucket and kind of events: a bit for each of its seqs, the lowest for the first.
     pub(super) keyspace: Keyspace,
 }
 
@@ -29,8 +32,9 @@ type Bucket = (ChatId, EventKind, Seq);
 
 /// What a commit has of a bucket.
 #[derive(Default)]
-struct Rewrite<'a> {
+struct Changes<'a> {
     redacted: Vec<&'a EventRow>,
+    /// Those with an event that is redacted, now or before.
     runs: Vec<Run>,
 }
 
@@ -44,93 +48,94 @@ impl Redactions {
         redacted: impl Iterator<Item = &'a EventRow>,
         any_before: bool,
     ) -> Result<(), ReadError> {
-        let mut rewrites: HashMap<Bucket, Rewrite<'a>> = HashMap::new();
+        let mut buckets: HashMap<Bucket, Changes<'a>> = HashMap::new();
         for row in redacted {
             let bucket = (row.chat_id, row.kind, run::bucket_of(row.head.seq));
-            rewrites.entry(bucket).or_default().redacted.push(row);
+            buckets.entry(bucket).or_default().redacted.push(row);
         }
+        let is_any = any_before || !buckets.is_empty();
         for run in gathered.into_runs() {
             let bucket = (run.chat_id, run.kind, run::bucket_of(run.first));
-            if let Some(rewrite) = rewrites.get_mut(&bucket) {
-                rewrite.runs.push(run);
-            } else if any_before && self.of_bucket(bucket)? & run.bits() != 0 {
-                rewrites.entry(bucket).or_default().runs.push(run);
+            if is_any && run.bits() & self.bits(bucket, buckets.get(&bucket))? != 0 {
+                buckets.entry(bucket).or_default().runs.push(run);
             } else {
                 events.put(batch, run);
             }
         }
-        for (bucket, rewrite) in rewrites {
-            self.rewrite(batch, events, bucket, &rewrite)?;
+        for (bucket, changes) in buckets {
+            self.rewrite(batch, events, bucket, &changes)?;
         }
         Ok(())
     }
 
+    /// Writes the runs of a bucket again that have a redacted event.
     fn rewrite(
         &self,
         batch: &mut OwnedWriteBatch,
         events: &Events,
         bucket: Bucket,
-        new: &Rewrite<'_>,
+        changes: &Changes<'_>,
     ) -> Result<(), ReadError> {
         let (chat_id, kind, first) = bucket;
-        let bits = new.redacted.iter().map(|row| run::bit(row.head.seq));
-        let bits = bits.fold(self.of_bucket(bucket)?, |all, bit| all | bit);
-        let is_redacted = |row: &&EventRow| bits & run::bit(row.head.seq) != 0;
-        let stored = events.runs_of_bucket(chat_id, kind, first)?;
-        let written = new
-            .runs
-            .iter()
-            .map(|run| decoded(&run.key(), &run.value, kind));
-        let written = written.collect::<Result<Vec<_>, _>>()?;
-
-        let mut stand: BTreeMap<Seq, EventRow> = BTreeMap::new();
-        for row in &new.redacted {
-            stand.insert(row.head.seq, (*row).clone());
+        let bits = self.bits(bucket, Some(changes))?;
+        let mut runs = events.runs_of_bucket(chat_id, kind, first)?;
+        for run in &changes.runs {
+            runs.push(decoded(&run.key(), &run.value, kind)?);
         }
-        for row in stored.iter().flatten().filter(is_redacted) {
-            let redacted = stand.entry(row.head.seq).or_insert_with(|| row.clone());
-            redacted.head = row.head;
-        }
-        for row in written.iter().flatten().filter(is_redacted) {
-            let redacted = stand.get_mut(&row.head.seq);
-            redacted.ok_or(ReadError::Malformed(REDACTED))?.head = row.head;
-        }
-
-        let alone = new.redacted.iter().map(|row| vec![(*row).clone()]);
-        let is_in = |row: &EventRow| {
-            stored
-                .iter()
-                .chain(&written)
-                .flatten()
-                .any(|it| it.head.seq == row.head.seq)
-        };
-        let alone = alone
-            .filter(|rows| !rows.iter().any(is_in))
-            .collect::<Vec<_>>();
-        let concerned = stored
-            .iter()
-            .filter(|rows| rows.iter().any(|row| is_redacted(&row)));
-        for rows in concerned.chain(&written).chain(&alone) {
-            let stands = |row: &EventRow| stand.get(&row.head.seq).unwrap_or(row).clone();
-            let rows: Vec<EventRow> = rows.iter().map(stands).collect();
-            if let Some(run) = Run::of(&rows) {
+        runs.retain(|rows| rows.iter().any(|row| bits & run::bit(row.head.seq) != 0));
+        let mut stand = stand(&changes.redacted, &runs, bits);
+        for rows in &mut runs {
+            for row in rows.iter_mut() {
+                if let Some(redacted) = stand.get(&row.head.seq) {
+                    row.clone_from(redacted);
+                }
+            }
+            if let Some(run) = Run::of(rows) {
                 events.put(batch, run);
             }
         }
-        batch.insert(
-            &self.keyspace,
-            run::key_from(chat_id, first),
-            bits.to_le_bytes(),
-        );
+        // Those that are in no run yet.
+        runs.iter()
+            .flatten()
+            .for_each(|row| drop(stand.remove(&row.head.seq)));
+        for row in stand.into_values() {
+            if let Some(run) = Run::of(&[row]) {
+                events.put(batch, run);
+            }
+        }
+        batch.insert(&self.keyspace, key(bucket), bits.to_le_bytes());
         Ok(())
     }
 
-    /// The redacted events of a bucket.
-    fn of_bucket(&self, (chat_id, _, first): Bucket) -> Result<u64, ReadError> {
-        let Some(value) = self.keyspace.get(run::key_from(chat_id, first))? else {
-            return Ok(0);
-        };
-        let bits = value.as_ref().try_into().map(u64::from_le_bytes);
-        bits.map_err(|_| ReadError::Malformed(REDACTED))
+    /// The redacted events of a bucket, with those that a commit adds.
+    fn bits(&self, bucket: Bucket, changes: Option<&Changes<'_>>) -> Result<u64, ReadError> {
+        let stored = self.keyspace.get(key(bucket))?.map(|value| {
+            let bits = value.as_ref().try_into().map(u64::from_le_bytes);
+            bits.map_err(|_| ReadError::Malformed(REDACTED))
+        });
+        let added = changes.into_iter().flat_map(|changes| &changes.redacted);
+        let added = added.map(|row| run::bit(row.head.seq));
+        Ok(added.fold(stored.transpose()?.unwrap_or(0), |all, bit| all | bit))
     }
+}
+
+/// What each redacted event of a bucket is from now on. The newest run that has it tells its place in the log; what
+/// it says, its redaction, or where that was stored before, the oldest run.
+fn stand(redacted: &[&EventRow], runs: &[Vec<EventRow>], bits: u64) -> BTreeMap<Seq, EventRow> {
+    let new = redacted.iter().map(|row| (row.head.seq, (*row).clone()));
+    let mut stand: BTreeMap<Seq, EventRow> = new.collect();
+    let in_runs = runs.iter().flatten();
+    for row in in_runs.filter(|row| bits & run::bit(row.head.seq) != 0) {
+        let redacted = stand.entry(row.head.seq);
+        redacted.or_insert_with(|| row.clone()).head = row.head;
+    }
+    stand
+}
+
+fn key((chat_id, kind, first): Bucket) -> [u8; KEY_BYTES] {
+    let mut key = [0; KEY_BYTES];
+    let (bucket, is_message) = key.split_at_mut(KEY_BYTES - 1);
+    bucket.copy_from_slice(&run::key_from(chat_id, first));
+    is_message[0] = u8::from(kind == EventKind::Message);
+    key
 }

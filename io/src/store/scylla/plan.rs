@@ -285,6 +285,38 @@ mod tests {
     }
 
     #[test]
+    fn what_is_redacted_is_written_before_the_events_behind_it_and_never_as_it_was() {
+        let Row::Event(redacted) = event(5, 0) else {
+            unreachable!("it is an event")
+        };
+        let border = 1 << BUCKET_BITS;
+        let far = EventRow {
+            head: Head {
+                seq: Seq(border),
+                ..Head::default()
+            },
+            ..redacted.clone()
+        };
+        let [early, late] = [&redacted, &far].map(|row| Row::Redacted(row.clone()));
+        let rows = [late.clone(), event(border + 1, 1), early.clone()];
+        let new = |row, redacted| Batch::Events(vec![NewEvent { row, redacted }]);
+        let before = vec![
+            Batch::Redactions(vec![&redacted]),
+            Batch::Redactions(vec![&far]),
+        ];
+        let Row::Event(behind) = &rows[1] else {
+            unreachable!("it is an event")
+        };
+        assert_eq!(stages(&rows), [before, vec![new(behind, None)]]);
+
+        let rows = [event(5, 9), early];
+        let Row::Event(original) = &rows[0] else {
+            unreachable!("it is an event")
+        };
+        assert_eq!(stages(&rows), [vec![new(original, Some(&redacted))]]);
+    }
+
+    #[test]
     fn a_batch_of_events_is_of_one_bucket_and_bounded_in_rows_and_bytes() {
         let border = 1 << BUCKET_BITS;
         let sizes = |rows: &[Row]| -> Vec<usize> {

@@ -365,6 +365,27 @@ mod tests {
     }
 
     #[test]
+    fn what_an_event_redacts_is_written_with_it_however_much_is_before() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        let Row::Event(said) = event(1, 3) else {
+            unreachable!("it is an event")
+        };
+        let redacted = Row::Redacted(said);
+        let many = BATCH_ROWS_MAX as u64 + 5;
+        let rows = (1..=many).map(|seq| event(1, seq));
+        let rows = rows.chain([redacted.clone(), event(1, many + 1)]);
+        queue.write(token(1), rows.collect(), now);
+        let first = queue.next_job(now).unwrap();
+        assert_eq!(first.rows.len(), BATCH_ROWS_MAX);
+        assert!(!first.rows.contains(&redacted));
+        finish(&mut queue, &first);
+        let last = queue.next_job(now).unwrap();
+        let events = many - 1 - BATCH_ROWS_MAX as u64;
+        let expected = [redacted, event(1, many), event(1, many + 1)];
+        assert_eq!(last.rows[events as usize..], expected);
+    }
+
+    #[test]
     fn how_far_the_store_has_come_never_gets_ahead_of_rows_and_a_sync_waits_for_it() {
         let (mut queue, now) = (Queue::default(), Instant::now());
         queue.write(token(1), vec![event(1, 1), reached(10)], now);
