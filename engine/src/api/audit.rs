@@ -138,6 +138,10 @@ const fn act_of(endpoint: Endpoint) -> Option<Act> {
         | Endpoint::RemoveMember
         | Endpoint::PostMessage
         | Endpoint::ShowMessages
+        | Endpoint::EditMessage
+        | Endpoint::DeleteMessage
+        | Endpoint::AddReaction
+        | Endpoint::RemoveReaction
         | Endpoint::Connect
         | Endpoint::Ticket
         | Endpoint::Metrics

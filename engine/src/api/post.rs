@@ -16,13 +16,7 @@ pub(crate) fn checked_post(
     content: &str,
     client_id: Option<&str>,
 ) -> Result<Post, Problem> {
-    if content.is_empty() || content.len() > CONTENT_BYTES_MAX {
-        return Err(Problem::out_of_bounds(const_format::concatcp!(
-            "content must be 1 to ",
-            CONTENT_BYTES_MAX,
-            " bytes of UTF-8",
-        )));
-    }
+    check_content(content)?;
     if client_id.is_some_and(|id| id.is_empty() || id.len() > CLIENT_ID_BYTES_MAX) {
         return Err(Problem::out_of_bounds(const_format::concatcp!(
             "client_id must be 1 to ",
@@ -35,6 +29,18 @@ pub(crate) fn checked_post(
         content: content.into(),
         client_id: client_id.map(Box::from),
     })
+}
+
+/// Refuses a content that is out of its bounds.
+pub(super) fn check_content(content: &str) -> Result<(), Problem> {
+    if content.is_empty() || content.len() > CONTENT_BYTES_MAX {
+        return Err(Problem::out_of_bounds(const_format::concatcp!(
+            "content must be 1 to ",
+            CONTENT_BYTES_MAX,
+            " bytes of UTF-8",
+        )));
+    }
+    Ok(())
 }
 
 /// The command that posts a message, if its sender is within their quotas.
