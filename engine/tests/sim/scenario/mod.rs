@@ -19,7 +19,9 @@ use rookery_testing::http::{HttpReply, request};
 use serde_json::Value;
 
 use crate::scenario::shown::Amendments;
-use crate::scenario::state::{AskedChange, AskedPage, Draft, Listener, Room, ShownPage, User};
+use crate::scenario::state::{
+    AskedAmend, AskedChange, AskedPage, Draft, Listener, Room, ShownPage, User,
+};
 use crate::store::Seen;
 use crate::wires::WireId;
 use crate::world::{Settings, World};
@@ -49,6 +51,7 @@ pub(crate) struct Scenario {
     pages: Vec<AskedPage>,
     shown: Vec<ShownPage>,
     amendments: Amendments,
+    asked_amends: Vec<AskedAmend>,
     /// Tokens whose logins were ended.
     ended: Vec<String>,
     /// How often somebody heard what was said last.
@@ -99,6 +102,7 @@ impl Scenario {
             pages: Vec::new(),
             shown: Vec::new(),
             amendments: Amendments::default(),
+            asked_amends: Vec::new(),
             ended: Vec::new(),
             heard_live: 0,
             last: 0,
@@ -120,7 +124,7 @@ impl Scenario {
         self.finish();
         self.check();
         assert!(self.heard_live > 0);
-        self.check_amended();
+        self.check_restarted();
     }
 
     /// From now on log and store fail, or do not.
@@ -130,7 +134,7 @@ impl Scenario {
     }
 
     fn round(&mut self) {
-        match self.world.dice.below(24) {
+        match self.world.dice.below(25) {
             0 | 1 => {
                 let user = self.world.dice.below(USERS);
                 self.listen_as(user);
@@ -152,7 +156,7 @@ impl Scenario {
             16 if self.world.dice.one_in(3) => self.set_password(),
             16 => self.log_in_or_out(),
             17 if !self.faults => self.lag(),
-            18 => self.amend(),
+            18..20 => self.amend(),
             _ => self.post(),
         }
         self.advance_below(30);
@@ -200,7 +204,6 @@ impl Scenario {
         } else {
             self.world.restart(shards);
         }
-        self.amendments.forget_chats();
         if self.world.dice.one_in(2) {
             self.world.settle();
             self.hear();
@@ -230,6 +233,7 @@ impl Scenario {
         self.hear_users();
         self.hear_passwords();
         self.hear_changes();
+        self.hear_amendments();
         self.hear_pages();
         let mut acknowledged = self.hear_listeners();
         acknowledged.extend(self.hear_posts());
