@@ -19,14 +19,24 @@ pub const CLAIMS: u32 = 4;
 pub const PASSWORDS: u32 = 5;
 /// With logouts that end all earlier sessions of their user.
 pub const LOGOUTS: u32 = 6;
-/// With events that were redacted.
+/// With what came with conversations: records that amend messages, and events that were redacted.
 pub const CONVERSATIONS: u32 = 7;
 /// The newest that this version knows.
 pub const NEWEST: u32 = CONVERSATIONS;
 
 /// Needed to read a log record of each kind that this version knows, from kind 1 on.
-const OF_KIND: [u32; NEWEST_KIND as usize] =
-    [OLDEST, OLDEST, OLDEST, OLDEST, OLDEST, OLDEST, PASSWORDS];
+const OF_KIND: [u32; NEWEST_KIND as usize] = [
+    OLDEST,
+    OLDEST,
+    OLDEST,
+    OLDEST,
+    OLDEST,
+    OLDEST,
+    PASSWORDS,
+    CONVERSATIONS,
+    CONVERSATIONS,
+    CONVERSATIONS,
+];
 
 /// Needed to read a log record: one of a kind that this version does not know needs a newer one. What no
 /// version wrote needs none, and is a dead letter to all.

@@ -4,6 +4,7 @@ use bytes::{Buf as _, BufMut as _, Bytes};
 
 use crate::event::EventKind;
 use crate::ids::{ChatId, Offset, PartitionId, Seq, SessionId, UserId};
+use crate::record::{Change, MessageAmended};
 use crate::time::Timestamp;
 
 /// One idempotent upsert (or removal): writing it twice leaves what writing it once does.
@@ -92,6 +93,27 @@ mod slot {
 const ID_BYTES: usize = 16;
 
 impl AmendmentRow {
+    /// The row of a record that became the event with this seq.
+    pub fn of(amended: &MessageAmended<'_>, seq: Seq) -> Self {
+        Self {
+            chat_id: amended.chat_id,
+            target: amended.target.seq,
+            seq,
+            by: amended.by,
+            at: amended.at,
+            change: match amended.change {
+                Change::Edited { content, .. } => Amendment::Edited {
+                    content: content.to_owned(),
+                },
+                Change::Deleted { .. } => Amendment::Deleted,
+                Change::Reaction { emoji, added } => Amendment::Reaction {
+                    emoji: emoji.to_owned(),
+                    added,
+                },
+            },
+        }
+    }
+
     /// The slot of its message that it belongs in, as bytes to store it under.
     pub fn slot(&self) -> Vec<u8> {
         match &self.change {

@@ -149,6 +149,12 @@ impl Model {
             .map(|(_, row)| row)
     }
 
+    /// What amends the messages of a chat.
+    pub fn amendments_of(&self, chat_id: ChatId) -> Vec<&AmendmentRow> {
+        let all = self.amendments.values();
+        all.filter(|row| row.chat_id == chat_id).collect()
+    }
+
     fn messages_of(&self, chat_id: ChatId) -> impl DoubleEndedIterator<Item = Message> {
         let messages = self.events_of(chat_id).filter_map(message_of);
         messages.map(move |mut message| {

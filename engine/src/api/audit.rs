@@ -140,6 +140,10 @@ const fn act_of(endpoint: Endpoint) -> Option<Act> {
         | Endpoint::PostMessage
         | Endpoint::ShowMessages
         | Endpoint::ShowEvents
+        | Endpoint::EditMessage
+        | Endpoint::DeleteMessage
+        | Endpoint::AddReaction
+        | Endpoint::RemoveReaction
         | Endpoint::Connect
         | Endpoint::Ticket
         | Endpoint::Metrics

@@ -85,7 +85,7 @@ impl Api<'_> {
     }
 
     /// Refuses a call without credentials before its body is looked at, where they are needed.
-    fn check_credentials(self, call: &Call<'_>) -> Result<(), Problem> {
+    pub(super) fn check_credentials(self, call: &Call<'_>) -> Result<(), Problem> {
         match self.gate.mode() {
             AuthMode::Token => call.caller.map(|_| ()),
             AuthMode::Trust => Ok(()),
@@ -94,7 +94,11 @@ impl Api<'_> {
 
     /// The caller; in trust mode without a cookie, the user that the body names as its sender. Nothing else looks at
     /// that field.
-    fn caller_or_sender(self, call: &Call<'_>, json: &str) -> Result<Option<UserId>, Rejection> {
+    pub(super) fn caller_or_sender(
+        self,
+        call: &Call<'_>,
+        json: &str,
+    ) -> Result<Option<UserId>, Rejection> {
         match (call.caller, self.gate.mode()) {
             (Ok(caller), _) => Ok(Some(caller.user_id)),
             (Err(problem), AuthMode::Token) => Err(problem.into()),
@@ -277,7 +281,7 @@ impl Api<'_> {
         let chat_id = call.chat_id()?;
         let user_id = call
             .matched
-            .user_id
+            .inner_id
             .map(UserId)
             .ok_or(Problem::NO_SUCH_USER)?;
         let command = ChatCommand::RemoveMember { caller, user_id };

@@ -4,6 +4,7 @@ mod accounts;
 mod audit;
 mod body;
 mod handlers;
+mod messages;
 mod operators;
 mod options;
 mod outcomes;
@@ -309,6 +310,10 @@ impl<'a> Api<'a> {
             Endpoint::PostMessage => self.post_message(call, cx),
             Endpoint::ShowMessages => self.show_messages(call, cx),
             Endpoint::ShowEvents => self.show_events(call, cx),
+            Endpoint::EditMessage => self.edit_message(call, cx),
+            Endpoint::DeleteMessage => self.delete_message(call, cx),
+            Endpoint::AddReaction => self.add_reaction(call, cx),
+            Endpoint::RemoveReaction => self.remove_reaction(call, cx),
             Endpoint::Register => self.register(call, cx),
             Endpoint::MakeInvite => self.make_invite(call, cx),
             Endpoint::CreateUser => self.create_user(call, cx),

@@ -25,17 +25,12 @@ pub(crate) fn checked_post(
     content: &str,
     key: Option<ClientKey<'_>>,
 ) -> Result<Post, Problem> {
-    const CONTENT: &str = const_format::concatcp!(
-        "content must be 1 to ",
-        CONTENT_BYTES_MAX,
-        " bytes of UTF-8"
-    );
     const CLIENT_ID: &str = const_format::concatcp!(
         "client_id (or Idempotency-Key) must be 1 to ",
         CLIENT_ID_BYTES_MAX,
         " bytes of UTF-8",
     );
-    check_bytes(content, CONTENT_BYTES_MAX, Field::Content, CONTENT)?;
+    check_content(content)?;
     if let Some(ClientKey { field, id }) = key {
         check_bytes(id, CLIENT_ID_BYTES_MAX, field, CLIENT_ID)?;
     }
@@ -44,6 +39,16 @@ pub(crate) fn checked_post(
         content: content.into(),
         client_id: key.map(|key| key.id.into()),
     })
+}
+
+/// Refuses a content that is out of its bounds.
+pub(super) fn check_content(content: &str) -> Result<(), Problem> {
+    const CONTENT: &str = const_format::concatcp!(
+        "content must be 1 to ",
+        CONTENT_BYTES_MAX,
+        " bytes of UTF-8"
+    );
+    check_bytes(content, CONTENT_BYTES_MAX, Field::Content, CONTENT)
 }
 
 /// The command that posts a message, if its sender is within their quotas.

@@ -40,6 +40,8 @@ pub enum Limit {
     LoginsWaiting,
     /// Requests that wait for one chat to be read.
     ChatWaiting,
+    /// Changes that wait for one message, and messages of a partition that are looked for.
+    AmendmentsWaiting,
     /// Reads of a partition that wait for what was confirmed to be applied.
     ReadsWaiting,
     /// Bytes of a partition that are on their way into the log.
@@ -74,6 +76,7 @@ impl Limit {
             Self::AdmissionsWaiting => "admissions-waiting",
             Self::LoginsWaiting => "logins-waiting",
             Self::ChatWaiting => "chat-waiting",
+            Self::AmendmentsWaiting => "amendments-waiting",
             Self::ReadsWaiting => "reads-waiting",
             Self::AppendBytes => "append-bytes",
             Self::UnstoredBytes => "unstored-bytes",
@@ -105,6 +108,7 @@ impl Limit {
             Self::AdmissionsWaiting => "too many users are to become members",
             Self::LoginsWaiting => "too many logins are being checked",
             Self::ChatWaiting => "too many requests wait for this chat to be read",
+            Self::AmendmentsWaiting => "too many changes of messages wait",
             Self::ReadsWaiting => "too many reads wait for what was written just before",
             Self::AppendBytes => "more waits for the log than may",
             Self::UnstoredBytes => "more waits for the store than may",

@@ -11,7 +11,9 @@ pub mod problem;
 pub use admission::{AdmissionId, Candidates, NotAdmitted};
 pub use command::Command;
 pub use command::asker::{Asker, Waiting};
-pub use command::chat::{ChatCommand, Creation, EventsPage, MembersPage, Page, PageStart, Post};
+pub use command::chat::{
+    Amend, ChatCommand, Creation, EventsPage, MembersPage, MessageChange, Page, PageStart, Post,
+};
 pub use command::home::{HomeCommand, InboxPage};
 pub use command::name::{AddressCommand, NameCommand, NewPassword, Right, UserVersion};
 pub use command::user::{Invited, UserCommand};

@@ -1,6 +1,9 @@
 //! Refusals, as every client sees them: an HTTP status, a stable code and a sentence.
 
-use rookery_schema::limits::{CHAT_MEMBERS_MAX, PASSWORD_CHARS_MIN};
+use rookery_schema::limits::{
+    CHAT_MEMBERS_MAX, MESSAGE_EMOJI_MAX, MESSAGE_REACTIONS_MAX, PASSWORD_CHARS_MIN,
+    USER_REACTIONS_MAX,
+};
 
 use crate::http::Status;
 use crate::limits::Limit;
@@ -91,6 +94,10 @@ impl Problem {
             .retry_after(seconds)
     }
 
+    const fn too_many_reactions(detail: &'static str) -> Self {
+        Self::new(Status::Conflict, "too_many_reactions", detail)
+    }
+
     /// A request was not answered in time; if it `changes` something, its outcome is unknown.
     pub const fn overdue(changes: bool) -> Self {
         if changes {
@@ -164,6 +171,36 @@ impl Problem {
         "not_found",
         "there is no such chat for the caller",
     );
+    pub const NO_SUCH_MESSAGE: Self = Self::new(
+        Status::NotFound,
+        "not_found",
+        "there is no such message in the chat",
+    );
+    pub const NOT_AUTHOR: Self = Self::new(
+        Status::Forbidden,
+        "not_author",
+        "the caller has not written this message",
+    );
+    pub const MESSAGE_DELETED: Self = Self::new(
+        Status::Conflict,
+        "message_deleted",
+        "the message was deleted",
+    );
+    pub const TOO_MANY_EMOJI: Self = Self::too_many_reactions(const_format::concatcp!(
+        "a message has at most ",
+        MESSAGE_EMOJI_MAX,
+        " different emoji; use one of those",
+    ));
+    pub const TOO_MANY_OWN_REACTIONS: Self = Self::too_many_reactions(const_format::concatcp!(
+        "a user reacts to a message with at most ",
+        USER_REACTIONS_MAX,
+        " different emoji, those that they took back included",
+    ));
+    pub const TOO_MANY_REACTIONS: Self = Self::too_many_reactions(const_format::concatcp!(
+        "a message has at most ",
+        MESSAGE_REACTIONS_MAX,
+        " reactions, those that were taken back included",
+    ));
     pub const NO_SUCH_USER: Self =
         Self::new(Status::NotFound, "not_found", "there is no such user");
     pub const NO_SUCH_PAGE: Self = Self::new(
@@ -240,6 +277,7 @@ impl Problem {
     pub const APPEND_BYTES: Self = Self::unavailable_by(Limit::AppendBytes);
     pub const UNSTORED_BYTES: Self = Self::unavailable_by(Limit::UnstoredBytes);
     pub const CHAT_WAITING: Self = Self::unavailable_by(Limit::ChatWaiting);
+    pub const AMENDMENTS_WAITING: Self = Self::unavailable_by(Limit::AmendmentsWaiting);
     pub const READS_WAITING: Self = Self::unavailable_by(Limit::ReadsWaiting);
     pub const MESH_BACKLOG: Self = Self::unavailable_by(Limit::MeshBacklog);
     pub const HELD_BYTES: Self = Self::unavailable_by(Limit::HeldBytes);

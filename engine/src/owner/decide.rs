@@ -26,6 +26,8 @@ pub(crate) enum Decision<'a> {
     EventsOfFormer(UserId, EventsPage),
     /// A message is appended, unless it repeats one.
     Post(&'a Post),
+    /// A message is changed, once it is found and as it then stands.
+    Amend,
     /// A record is appended, and answered when it is in the store.
     Append(ChangeKey, Record<'a>),
 }
@@ -68,6 +70,7 @@ fn decide_without_chat(
         ChatCommand::ShowActivity { .. } => Ok(Decision::Answer(Outcome::Activity(None))),
         ChatCommand::Summarize { .. } => Ok(Decision::Answer(Outcome::Summary(None))),
         ChatCommand::Post(_)
+        | ChatCommand::Amend(_)
         | ChatCommand::Show { .. }
         | ChatCommand::ShowMessages { .. }
         | ChatCommand::ShowEvents { .. }
@@ -101,6 +104,10 @@ fn decide_for_chat<'a>(
         ChatCommand::Post(post) => {
             member(post.sender_id)?;
             Ok(Decision::Post(post))
+        }
+        ChatCommand::Amend(amend) => {
+            member(amend.caller)?;
+            Ok(Decision::Amend)
         }
         &ChatCommand::Show { caller } => {
             member(caller)?;

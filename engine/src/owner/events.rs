@@ -3,13 +3,13 @@
 
 use bytes::Bytes;
 use rookery_schema::event::Event;
-use rookery_schema::record::Record;
+use rookery_schema::record::{Change, MessageAmended, Record};
 use rookery_schema::{ChatId, Seq};
 
 use crate::edge::port::{Read, StoredEvent};
 use crate::mesh::problem::Problem;
 use crate::mesh::{Events, EventsPage, Outcome, Rest};
-use crate::owner::chat::Chat;
+use crate::owner::chat::{Chat, Unstored};
 
 /// Events that somebody may see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -76,8 +76,8 @@ pub(crate) fn find(
         return Ok(Found::InStore(StoreKey { wanted, limit }));
     }
     let mut lines = Lines::new(wanted.page, end);
-    for shown in chat.iter().flat_map(|it| it.recent().events_after(after)) {
-        if !lines.push(|out| shown.put_event(out)) {
+    for event in chat.iter().flat_map(|it| it.recent().events_after(after)) {
+        if !lines.push(|out| out.extend_from_slice(event)) {
             break;
         }
     }
@@ -102,7 +102,7 @@ impl StoreKey {
         for (seq, event) in (after.next().0..).zip(stored) {
             let is_next = event.row.head.seq == Seq(seq);
             let mut line = Vec::new();
-            if !is_next || !put_stored(&mut line, event) {
+            if !is_next || !put_stored(&mut line, event, chat.map(Chat::unstored)) {
                 return None;
             }
             if !lines.push(|out| out.extend_from_slice(&line)) {
@@ -114,18 +114,41 @@ impl StoreKey {
     }
 }
 
-/// Appends a stored event as it stands now; false where it is damaged.
-fn put_stored(out: &mut Vec<u8>, event: &StoredEvent) -> bool {
+/// Appends a stored event as it stands now, with what the store may lack; false where it is damaged.
+fn put_stored(out: &mut Vec<u8>, event: &StoredEvent, unstored: Option<&Unstored>) -> bool {
     if let Some(message) = &event.message {
-        message.encode_event(out);
+        match unstored.filter(|it| it.amends(message.seq)) {
+            Some(unstored) => {
+                let mut message = message.clone();
+                unstored.lay_over(&mut message);
+                message.encode_event(out);
+            }
+            None => message.encode_event(out),
+        }
         return true;
     }
-    let record = Record::decode(&event.row.record);
-    let event_of = record.ok().as_ref().and_then(Event::of);
-    if let Some(it) = &event_of {
-        it.encode(event.row.head.seq, out);
+    let seq = event.row.head.seq;
+    let Ok(mut record) = Record::decode(&event.row.record) else {
+        return false;
+    };
+    if let Record::MessageAmended(amended) = &mut record
+        && unstored.is_some_and(|it| is_superseded(it, amended, seq))
+    {
+        amended.change = Change::NO_CONTENT;
     }
-    event_of.is_some()
+    let event = Event::of(&record);
+    if let Some(event) = &event {
+        event.encode(seq, out);
+    }
+    event.is_some()
+}
+
+/// Whether something that the store may lack takes the content of an edit.
+fn is_superseded(unstored: &Unstored, amended: &MessageAmended<'_>, seq: Seq) -> bool {
+    let target = amended.target.seq;
+    let newest_edit = unstored.newest_edit(target).map(|(row, _)| row.seq);
+    let is_edit = matches!(amended.change, Change::Edited { .. });
+    is_edit && (unstored.deletes(target) || newest_edit.is_some_and(|newest| newest > seq))
 }
 
 /// Events, line by line.

@@ -2,6 +2,7 @@
 //! back to the asker if that is not here.
 
 mod admissions;
+mod amending;
 mod appends;
 mod budget;
 mod changes;
@@ -13,13 +14,17 @@ mod delivery;
 mod endings;
 mod events;
 mod filling;
+mod finding;
 mod fold;
 mod history;
 mod logins;
+mod message_queues;
 mod names;
 mod partition;
 mod progress;
+mod readings;
 mod retries;
+mod seeking;
 
 use rookery_schema::{ChatId, PartitionId, UserId};
 

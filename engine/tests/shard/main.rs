@@ -5,6 +5,7 @@
 
 mod accounts;
 mod admissions;
+mod amended;
 mod amendments;
 mod bounds;
 mod bugs;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use rookery_engine::port::{Found, Part, Read, StoreEvent, StoreFault, StoreRequest, Token};
 use rookery_schema::event::EventKind;
 use rookery_schema::record::Record;
-use rookery_schema::row::{AmendmentRow, EventRow, Row};
+use rookery_schema::row::{EventRow, Row};
 use rookery_schema::{ChatId, PartitionId, Seq, UserId};
 use rookery_testing::dice::Dice;
 use rookery_testing::store::Model;
@@ -93,11 +93,6 @@ impl SimStore {
             StoreRequest::Write { token, rows } => lane.write(token, rows, seen),
             StoreRequest::Sync { token } => lane.syncs.push_back((lane.last, token)),
         }
-    }
-
-    /// Amends a message, whatever any shard knows of it.
-    pub(crate) fn amend(&mut self, row: AmendmentRow) {
-        self.model.write(Row::Amendment(row));
     }
 
     pub(crate) fn busy_shards(&self) -> Vec<usize> {

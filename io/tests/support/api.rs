@@ -97,6 +97,16 @@ impl Api {
     }
 
     #[track_caller]
+    pub fn patch(&mut self, path: &str, body: &Value) -> Response {
+        self.call(Request::new("PATCH", path).json(body))
+    }
+
+    #[track_caller]
+    pub fn put(&mut self, path: &str) -> Response {
+        self.call(Request::new("PUT", path))
+    }
+
+    #[track_caller]
     pub fn delete(&mut self, path: &str) -> Response {
         self.call(Request::new("DELETE", path))
     }

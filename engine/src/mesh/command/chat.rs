@@ -1,7 +1,7 @@
 //! What is asked of the owner of a chat.
 
 use rookery_schema::record::Members;
-use rookery_schema::{Seq, UserId};
+use rookery_schema::{MessageId, Seq, UserId};
 
 use crate::limits::Network;
 use crate::mesh::field::Field;
@@ -11,6 +11,8 @@ use crate::mesh::field::Field;
 pub enum ChatCommand {
     Create(Box<Creation>),
     Post(Post),
+    /// A change of a message.
+    Amend(Box<Amend>),
     Show {
         caller: UserId,
     },
@@ -75,6 +77,47 @@ pub struct Post {
     pub client_id: Option<Box<str>>,
 }
 
+/// A message that is to be changed.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Amend {
+    pub caller: UserId,
+    pub message_id: MessageId,
+    pub change: MessageChange,
+}
+
+/// What is to change about a message, within its bounds.
+#[derive(Debug, PartialEq, Eq)]
+pub enum MessageChange {
+    Edit { content: Box<str> },
+    Delete,
+    AddReaction { emoji: Box<str> },
+    RemoveReaction { emoji: Box<str> },
+}
+
+impl MessageChange {
+    /// Bytes of the text that comes with it.
+    pub(crate) const fn text_bytes(&self) -> usize {
+        match self {
+            Self::Edit { content } => content.len(),
+            Self::Delete => 0,
+            Self::AddReaction { emoji } | Self::RemoveReaction { emoji } => emoji.len(),
+        }
+    }
+
+    /// Whether it is answered with the message.
+    pub(crate) const fn is_edit(&self) -> bool {
+        matches!(self, Self::Edit { .. })
+    }
+
+    /// Whether the message loses the content that it has.
+    pub(crate) const fn takes_content(&self) -> bool {
+        match self {
+            Self::Edit { .. } | Self::Delete => true,
+            Self::AddReaction { .. } | Self::RemoveReaction { .. } => false,
+        }
+    }
+}
+
 /// Which messages of a chat are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Page {
@@ -122,6 +165,7 @@ impl ChatCommand {
         match self {
             Self::Create(_)
             | Self::Post(_)
+            | Self::Amend(_)
             | Self::AddMember { .. }
             | Self::RemoveMember { .. } => true,
             Self::Show { .. }
@@ -130,6 +174,23 @@ impl ChatCommand {
             | Self::ShowMembers { .. }
             | Self::ShowActivity { .. }
             | Self::Summarize { .. } => false,
+        }
+    }
+
+    /// Whether it is to see what was confirmed before, though the log may not have delivered that.
+    pub(crate) const fn waits_for_log(&self) -> bool {
+        match self {
+            Self::Create(_)
+            | Self::Post(_)
+            | Self::AddMember { .. }
+            | Self::RemoveMember { .. } => false,
+            Self::Amend(_)
+            | Self::Show { .. }
+            | Self::ShowMessages { .. }
+            | Self::ShowEvents { .. }
+            | Self::ShowMembers { .. }
+            | Self::ShowActivity { .. }
+            | Self::Summarize { .. } => true,
         }
     }
 
@@ -157,6 +218,7 @@ impl ChatCommand {
                 user_ids: vec![*user_id],
             }),
             Self::Post(_)
+            | Self::Amend(_)
             | Self::RemoveMember { .. }
             | Self::Show { .. }
             | Self::ShowMessages { .. }
@@ -181,6 +243,7 @@ impl ChatCommand {
         match self {
             Self::Create(_) => true,
             Self::Post(_)
+            | Self::Amend(_)
             | Self::AddMember { .. }
             | Self::RemoveMember { .. }
             | Self::Show { .. }

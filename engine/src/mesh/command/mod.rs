@@ -74,6 +74,7 @@ impl Command {
                 _,
                 ChatCommand::Create(_)
                 | ChatCommand::Post(_)
+                | ChatCommand::Amend(_)
                 | ChatCommand::AddMember { .. }
                 | ChatCommand::RemoveMember { .. }
                 | ChatCommand::Show { .. }

@@ -370,6 +370,7 @@ impl Partition {
             }
             Ok(
                 Record::MessagePosted(_)
+                | Record::MessageAmended(_)
                 | Record::ChatCreated(_)
                 | Record::MemberAdded(_)
                 | Record::MemberRemoved(_)

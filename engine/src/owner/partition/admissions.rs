@@ -93,7 +93,9 @@ impl Partition {
         let (asker, chat_id) = (admission.asker, admission.chat_id);
         match self.serve(asker, chat_id, &admission.command, Admitted::Yes, cx) {
             Served::Appended => {}
-            Served::Answered | Served::NotAdmitted(_) => tell_not_joining(admission, cx),
+            Served::Answered | Served::Amends | Served::NotAdmitted(_) => {
+                tell_not_joining(admission, cx)
+            }
         }
     }
 

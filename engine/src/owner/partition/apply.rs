@@ -110,7 +110,8 @@ impl Partition {
                 self.is_first(offset, &message, cx);
             }
             // None of these has a client id.
-            Record::ChatCreated(_)
+            Record::MessageAmended(_)
+            | Record::ChatCreated(_)
             | Record::MemberAdded(_)
             | Record::MemberRemoved(_)
             | Record::UserRegistered(_)
@@ -166,6 +167,9 @@ impl Partition {
                     self.progress.count_message(span, cx);
                     self.apply_to_chat(message.chat_id, applying, rows, cx);
                 }
+            }
+            Record::MessageAmended(amended) => {
+                self.apply_to_chat(amended.chat_id, applying, rows, cx);
             }
             Record::ChatCreated(created) => {
                 self.apply_to_chat(created.chat_id, applying, rows, cx);
@@ -261,6 +265,13 @@ impl Partition {
             }
             // Events up to here are not for the one who joins.
             Record::MemberAdded(_) => self.flush_chat(chat_id, None, cx),
+            // What is amended must be where it is amended.
+            Record::MessageAmended(amended) => {
+                let is_sending = |chat: &mut Chat| chat.is_sending_what_is_amended(amended);
+                if self.chats.active(chat_id).is_some_and(is_sending) {
+                    self.flush_chat(chat_id, None, cx);
+                }
+            }
             Record::ChatCreated(_)
             | Record::MessagePosted(_)
             | Record::MemberRemoved(_)
@@ -302,6 +313,11 @@ impl Partition {
         let span = applying.span;
         match folded {
             Folded::Numbered => {}
+            Folded::Amended | Folded::TooLate => {
+                if let Record::MessageAmended(amended) = applying.record {
+                    self.amended(amended, folded, span, cx);
+                }
+            }
             Folded::Contained => self.tell_contained(chat_id, applying, cx),
             Folded::Created => {
                 let members = self.members(chat_id, cx);
@@ -329,6 +345,7 @@ impl Partition {
                     self.answer_when_stored(span, key, || Outcome::Done, cx);
                 }
                 Record::MessagePosted(_)
+                | Record::MessageAmended(_)
                 | Record::ChatCreated(_)
                 | Record::UserRegistered(_)
                 | Record::SessionEnded(_)
@@ -349,6 +366,7 @@ impl Partition {
             Record::ChatCreated(_) => self.members(chat_id, cx),
             Record::MemberAdded(change) => vec![change.user_id],
             Record::MessagePosted(_)
+            | Record::MessageAmended(_)
             | Record::MemberRemoved(_)
             | Record::UserRegistered(_)
             | Record::SessionEnded(_)
@@ -475,12 +493,12 @@ impl Partition {
 
     /// Sends what was applied to one chat, and counts what it takes of memory since.
     fn flush_chat(&mut self, chat_id: ChatId, leaver: Option<UserId>, cx: &mut Context<'_>) {
-        let stored = self.progress.stored();
+        let (stored, reading) = (self.progress.stored(), self.readings.of(chat_id));
         // A chat that was never created has nothing to send, and neither has one that was forgotten since.
         let untrimmed = self.chats.change(chat_id, |chat| {
             chat.flush(leaver, cx);
             let is_first = !chat.awaits_trim;
-            chat.awaits_trim |= chat.trim(stored);
+            chat.awaits_trim |= chat.trim(stored, reading);
             (is_first && chat.awaits_trim).then_some(chat.head_offset())
         });
         if let Some(Some(last)) = untrimmed {

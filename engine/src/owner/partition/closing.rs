@@ -77,12 +77,14 @@ impl Partition {
             | PasswordWait::LogIn { asker, .. }
             | PasswordWait::Set { asker, .. } => asker,
         }));
+        undone.extend(self.message_queues.drain().map(|asked| asked.asker));
         for admission in self.admissions.take_overdue(u64::MAX) {
             tell_not_joining(&admission, cx);
             undone.push(admission.asker);
         }
         undone.extend(self.reads.drain().filter_map(|read| match read {
             PartitionRead::User(asker, _) | PartitionRead::Former { asker, .. } => Some(asker),
+            PartitionRead::Sought(seeking) => Some(seeking.asked.asker),
             PartitionRead::Chat(_)
             | PartitionRead::Page(..)
             | PartitionRead::Events(..)

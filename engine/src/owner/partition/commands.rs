@@ -35,13 +35,15 @@ pub(super) enum Served {
     Answered,
     /// Its record was appended.
     Appended,
+    /// It changes a message, which comes next.
+    Amends,
     /// These users have to be admitted first.
     NotAdmitted(NewMembers),
 }
 
 impl Partition {
-    /// Does a command on a chat. A read sees everything that was confirmed before it was asked for, also
-    /// where the log has not delivered that yet.
+    /// Does a command on a chat. A read, and a change of a message, sees everything that was confirmed before it was asked
+    /// for, also where the log has not delivered that yet.
     pub(crate) fn chat_command(
         &mut self,
         asker: Asker,
@@ -49,7 +51,7 @@ impl Partition {
         command: ChatCommand,
         cx: &mut Context<'_>,
     ) {
-        if !self.delivery.is_behind() || command.changes() {
+        if !self.delivery.is_behind() || !command.waits_for_log() {
             return self.chat_command_now(asker, chat_id, command, cx);
         }
         let waiting = self.delivery.wait(asker, chat_id, command, cx.now.micros);
@@ -65,7 +67,7 @@ impl Partition {
         }
     }
 
-    fn chat_command_now(
+    pub(super) fn chat_command_now(
         &mut self,
         asker: Asker,
         chat_id: ChatId,
@@ -94,6 +96,11 @@ impl Partition {
     ) {
         match self.serve(asker, chat_id, &command, Admitted::NotYet, cx) {
             Served::Answered | Served::Appended => {}
+            Served::Amends => {
+                if let ChatCommand::Amend(amend) = command {
+                    self.amend(asker, chat_id, amend, cx);
+                }
+            }
             Served::NotAdmitted(new) => self.begin_admission(asker, chat_id, command, new, cx),
         }
     }
@@ -138,6 +145,7 @@ impl Partition {
                     cx.refuse(asker, problem);
                 }
             }
+            Ok(Decision::Amend) => return Served::Amends,
             Ok(Decision::Append(key, record)) => {
                 if admitted == Admitted::NotYet
                     && let Some(new) = to_be_admitted(command, cx)
@@ -215,7 +223,9 @@ impl Partition {
             Paged::Whole(outcome) => cx.answer(asker, outcome),
             Paged::Partial(key, page) => {
                 if self.wait_for_page(chat_id, key, asker, page) {
-                    self.read(PartitionRead::Page(chat_id, key), key.read(chat_id), cx);
+                    let reading = self.readings.begin(chat_id);
+                    let page = PartitionRead::Page(chat_id, key, reading);
+                    self.read(page, key.read(chat_id), cx);
                 }
             }
         }
@@ -279,7 +289,7 @@ impl Partition {
             false => self.admit(cx),
         };
         if let Err(problem) = admitted {
-            self.forget_change(key);
+            self.forget_change(key, asker, cx);
             cx.refuse(asker, problem);
             return false;
         }

@@ -27,7 +27,8 @@ impl Partition {
                 let waiting = self.events.entry((chat_id, key)).or_default();
                 waiting.push(asker);
                 if waiting.len() == 1 {
-                    let what = PartitionRead::Events(chat_id, key);
+                    let reading = self.readings.begin(chat_id);
+                    let what = PartitionRead::Events(chat_id, key, reading);
                     self.read(what, key.read(chat_id), cx);
                 }
             }

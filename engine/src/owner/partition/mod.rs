@@ -3,6 +3,7 @@
 
 mod accounts;
 mod admissions;
+mod amending;
 mod apply;
 mod closing;
 mod commands;
@@ -36,8 +37,11 @@ use crate::owner::events::StoreKey;
 use crate::owner::filling::Filling;
 use crate::owner::history::{PageKey, PartialPage};
 use crate::owner::logins::Logins;
+use crate::owner::message_queues::MessageQueues;
 use crate::owner::names::Names;
 use crate::owner::progress::{Progress, SpanId};
+use crate::owner::readings::Readings;
+use crate::owner::seeking::Seeking;
 
 /// Bytes of records on their way into the store above which the log delivers no more of what it has.
 const UNSTORED_BYTES_HIGH: usize = 32 << 20;
@@ -53,14 +57,18 @@ const NUMBER_BITS: u32 = 40;
 #[derive(Debug)]
 enum PartitionRead {
     Chat(ChatId),
-    Page(ChatId, PageKey),
-    Events(ChatId, StoreKey),
+    /// The number of the reading besides.
+    Page(ChatId, PageKey, u64),
+    /// The number of the reading besides.
+    Events(ChatId, StoreKey, u64),
     /// When somebody who is no member of a chat ceased to be one, and which of its events they want.
     Former {
         asker: Asker,
         chat_id: ChatId,
         page: EventsPage,
     },
+    /// The message that somebody wants to change.
+    Sought(Box<Seeking>),
     Name(Box<str>),
     /// The user whose password is to be set.
     User(Asker, Box<NewPassword>),
@@ -143,6 +151,11 @@ pub(crate) struct Partition {
     admissions: Admissions,
     /// Registrations by the invites that they spend.
     invited: Map<SessionId, Registering>,
+    /// Changes of messages that wait for one another.
+    message_queues: MessageQueues,
+    /// How many messages are being looked for in the store.
+    sought: usize,
+    readings: Readings,
     pages: Map<(ChatId, PageKey), Vec<(Asker, PartialPage)>>,
     /// Who waits for events that are read from the store.
     events: Map<(ChatId, StoreKey), Vec<Asker>>,
@@ -175,6 +188,9 @@ impl Partition {
             endings: Endings::above(number_base),
             admissions: Admissions::above(id, number_base),
             invited: Map::default(),
+            message_queues: MessageQueues::default(),
+            sought: 0,
+            readings: Readings::default(),
             pages: Map::default(),
             events: Map::default(),
             reads: Unanswered::above(number_base),
@@ -317,20 +333,26 @@ impl Partition {
                 }
             }
             Pending::Change(key, asker) => {
-                self.forget_change(key);
                 if let Some(asker) = self.changes.take_one(key, asker) {
                     cx.refuse(asker, problem);
                 }
+                self.forget_change(key, asker, cx);
             }
         }
     }
 
     /// Undoes what was reserved for a change that did not come about.
-    fn forget_change(&mut self, key: ChangeKey) {
+    fn forget_change(&mut self, key: ChangeKey, asker: Asker, cx: &mut Context<'_>) {
         match key {
             ChangeKey::Chat(chat_id) => self.chats.abandon_creation(chat_id),
             ChangeKey::User(user_id) => self.names.release(user_id),
             ChangeKey::Invite(invite_id) => self.not_spent(invite_id),
+            ChangeKey::Amended(chat_id, message_id) => {
+                let key = (chat_id, message_id);
+                if self.message_queues.failed(key, asker) {
+                    self.amendment_is_over(key, cx);
+                }
+            }
             ChangeKey::Added(..) | ChangeKey::Removed(..) | ChangeKey::Password(..) => {}
         }
     }
@@ -362,9 +384,14 @@ impl Partition {
     ) {
         match self.reads.take(number) {
             Some(PartitionRead::Chat(chat_id)) => self.chat_read(chat_id, outcome, cx),
-            Some(PartitionRead::Page(chat_id, key)) => self.page_read(chat_id, key, &outcome, cx),
-            Some(PartitionRead::Events(chat_id, key)) => {
+            Some(PartitionRead::Page(chat_id, key, reading)) => {
+                self.page_read(chat_id, key, &outcome, cx);
+                self.end_reading(chat_id, reading);
+            }
+            Some(PartitionRead::Sought(seeking)) => self.sought_read(*seeking, outcome, cx),
+            Some(PartitionRead::Events(chat_id, key, reading)) => {
                 self.events_read(chat_id, key, &outcome, cx);
+                self.end_reading(chat_id, reading);
             }
             Some(PartitionRead::Former {
                 asker,
@@ -387,9 +414,11 @@ impl Partition {
         outcome: &Result<Found, StoreFault>,
         cx: &mut Context<'_>,
     ) {
-        for (asker, page) in self.pages.remove(&(chat_id, key)).unwrap_or_default() {
+        let waiting = self.pages.remove(&(chat_id, key)).unwrap_or_default();
+        let unstored = self.chats.active(chat_id).map(|chat| chat.unstored());
+        for (asker, page) in waiting {
             match outcome {
-                Ok(Found::Messages(rows)) => cx.answer(asker, page.complete(rows)),
+                Ok(Found::Messages(rows)) => cx.answer(asker, page.complete(rows, unstored)),
                 Ok(
                     Found::Chat(_)
                     | Found::Events(_)

@@ -22,7 +22,9 @@ use serde_json::Value;
 
 use crate::scenario::device::Device;
 use crate::scenario::shown::Amendments;
-use crate::scenario::state::{AskedChange, AskedPage, Draft, Listener, Room, ShownPage, User};
+use crate::scenario::state::{
+    AskedAmend, AskedChange, AskedPage, Draft, Listener, Room, ShownPage, User,
+};
 use crate::store::Seen;
 use crate::wires::WireId;
 use crate::world::{Settings, World};
@@ -53,6 +55,7 @@ pub(crate) struct Scenario {
     pages: Vec<AskedPage>,
     shown: Vec<ShownPage>,
     amendments: Amendments,
+    asked_amends: Vec<AskedAmend>,
     /// Tokens whose logins were ended.
     ended: Vec<String>,
     /// How often somebody heard what was said last.
@@ -106,6 +109,7 @@ impl Scenario {
             pages: Vec::new(),
             shown: Vec::new(),
             amendments: Amendments::default(),
+            asked_amends: Vec::new(),
             ended: Vec::new(),
             heard_live: 0,
             heard_resumed: 0,
@@ -130,7 +134,7 @@ impl Scenario {
         assert!(self.heard_live > 0);
         self.check_devices();
         assert!(self.heard_resumed > 0);
-        self.check_amended();
+        self.check_restarted();
     }
 
     /// From now on log and store fail, or do not.
@@ -140,7 +144,7 @@ impl Scenario {
     }
 
     fn round(&mut self) {
-        match self.world.dice.below(27) {
+        match self.world.dice.below(28) {
             0 | 1 => {
                 let user = self.world.dice.below(USERS);
                 self.listen_as(user);
@@ -162,8 +166,8 @@ impl Scenario {
             16 if self.world.dice.one_in(3) => self.set_password(),
             16 => self.log_in_or_out(),
             17 if !self.faults => self.lag(),
-            18 => self.amend(),
-            19..22 => self.use_device(),
+            18..20 => self.amend(),
+            20..23 => self.use_device(),
             _ => self.post(),
         }
         self.advance_below(30);
@@ -211,7 +215,6 @@ impl Scenario {
         } else {
             self.world.restart(shards);
         }
-        self.amendments.forget_chats();
         if self.world.dice.one_in(2) {
             self.world.settle();
             self.hear();
@@ -241,6 +244,7 @@ impl Scenario {
         self.hear_users();
         self.hear_passwords();
         self.hear_changes();
+        self.hear_amendments();
         self.hear_pages();
         self.hear_devices();
         let mut acknowledged = self.hear_listeners();
