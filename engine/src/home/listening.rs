@@ -214,15 +214,14 @@ impl Home {
         };
         match answer {
             SubscriptionAnswer::Elsewhere => return self.turns.unserved.push(wanted),
-            SubscriptionAnswer::Accepted { next } => {
-                if !user.join(wanted.chat_id, Some(next), &mut self.rooms) {
-                    cx.bug("a room does not expect what its chat's owner sends next");
-                }
-            }
+            SubscriptionAnswer::Accepted { .. } => user.join(wanted.chat_id, &mut self.rooms),
             SubscriptionAnswer::NoMember => user.leave(wanted.chat_id, &mut self.rooms),
         }
         if !user.answered() {
             cx.bug("a subscription was answered that nobody asked for");
+        }
+        if let SubscriptionAnswer::Accepted { next } = answer {
+            self.expect_next(wanted.chat_id, next, cx);
         }
         self.welcome(wanted.user_id, connections, cx);
     }
@@ -268,7 +267,7 @@ impl Home {
             if is_new && user.is_welcome() {
                 match hears_all {
                     true => {
-                        user.join(chat_id, None, &mut self.rooms);
+                        user.join(chat_id, &mut self.rooms);
                         came.push(user.listener);
                     }
                     false => misled.push(user_id),

@@ -177,6 +177,35 @@ impl Home {
         user.is_some_and(|user| user.is_in_room(chat_id))
     }
 
+    /// The owner of a chat says which event it sends next to its room. Events may be missing before that: of who was added
+    /// while it was on its way that they were not connected, the owner thought that they were not. They get these as who
+    /// resumes does.
+    pub(super) fn expect_next(&mut self, chat_id: ChatId, next: Seq, cx: &mut Context<'_>) {
+        let now = cx.now.micros;
+        let expected = self
+            .rooms
+            .expect_next(chat_id, next, self.latest_moment, now);
+        let Some(expected) = expected else {
+            return;
+        };
+        if expected > next {
+            return cx.bug("a room is ahead of its chat's owner");
+        }
+        let listening = self
+            .users
+            .iter()
+            .filter(|(_, user)| user.is_in_room(chat_id));
+        for (user_id, user) in listening {
+            for socket in self.rooms.sockets(user.listener).to_vec() {
+                if !self.resumes.is_behind(socket.conn, chat_id) {
+                    self.rooms.pass_over(chat_id, socket.conn);
+                    let missed = held_since(chat_id, expected);
+                    self.resumes.add(*user_id, socket, missed);
+                }
+            }
+        }
+    }
+
     /// A user has come into a room: their sockets that have a backlog of its chat hear it later.
     pub(super) fn pass_over_behind(&mut self, listener: ListenerId, chat_id: ChatId) {
         let sockets = self.rooms.sockets(listener).iter();
@@ -240,15 +269,13 @@ impl Home {
                 self.page_sent(conn, backlog, &events, connections, cx);
             }
             Outcome::Refused(Problem::TOO_FAR_BEHIND) => {
-                resuming.end_backlog();
-                self.rooms.let_in(backlog.chat_id, conn);
+                self.end_backlog(conn, backlog);
                 if backlog.is_asked_for {
                     self.tell_not_resumed(conn, backlog.chat_id, connections, cx);
                 }
             }
             Outcome::Refused(Problem::NO_SUCH_CHAT) => {
-                resuming.end_backlog();
-                self.rooms.let_in(backlog.chat_id, conn);
+                self.end_backlog(conn, backlog);
                 if backlog.is_asked_for {
                     tell_resumed(conn, backlog.chat_id, None, connections, cx);
                 }
@@ -285,28 +312,34 @@ impl Home {
         connections: &mut Connections,
         cx: &mut Context<'_>,
     ) {
-        let is_passed_over = self.rooms.passes_over(backlog.chat_id, conn);
+        let becomes_live =
+            backlog.until == UNTIL_LIVE && self.rooms.passes_over(backlog.chat_id, conn);
         let is_over = match events.rest {
             Rest::More => false,
             // Where they are in the room all the same, they have come back to it since.
-            Rest::End => !is_passed_over,
+            Rest::End => !becomes_live,
             Rest::Live => true,
         };
         if !is_over {
             return;
         }
-        if is_passed_over {
-            let next = self.rooms.next(backlog.chat_id);
-            if next.is_some_and(|next| next != events.through.next()) {
-                cx.bug("a page does not reach to where its room stands");
-            }
+        let next = self.rooms.next(backlog.chat_id);
+        if becomes_live && next.is_some_and(|next| next != events.through.next()) {
+            cx.bug("a page does not reach to where its room stands");
+        }
+        self.end_backlog(conn, backlog);
+        if backlog.is_asked_for {
+            tell_resumed(conn, backlog.chat_id, Some(events.through), connections, cx);
+        }
+    }
+
+    /// A socket has got of a chat what there is: it hears what comes, if it did not.
+    fn end_backlog(&mut self, conn: ConnId, backlog: Backlog) {
+        if backlog.until == UNTIL_LIVE {
             self.rooms.let_in(backlog.chat_id, conn);
         }
         if let Some(resuming) = self.resumes.get_mut(conn) {
             resuming.end_backlog();
-        }
-        if backlog.is_asked_for {
-            tell_resumed(conn, backlog.chat_id, Some(events.through), connections, cx);
         }
     }
 

@@ -122,19 +122,24 @@ impl Rooms {
         Some((self.rooms.get_mut(&chat_id)?, &self.sockets))
     }
 
-    /// Adds a user to a room that they are not in. `next` is the seq of the event that must come next, where it is known;
-    /// false where the room expects another.
-    pub(crate) fn join(
-        &mut self,
-        chat_id: ChatId,
-        listener: ListenerId,
-        next: Option<Seq>,
-    ) -> bool {
+    /// Adds a user to a room that they are not in.
+    pub(crate) fn join(&mut self, chat_id: ChatId, listener: ListenerId) {
         let room = self.rooms.entry(chat_id).or_default();
         room.listeners.push(listener);
-        let expected = room.next.or(next);
-        room.next = expected;
-        next.is_none() || next == expected
+    }
+
+    /// Has a room expect an event next; the one that it expected until now, where that was another.
+    pub(crate) fn expect_next(
+        &mut self,
+        chat_id: ChatId,
+        next: Seq,
+        latest: Moment,
+        now_micros: u64,
+    ) -> Option<Seq> {
+        let room = self.rooms.get_mut(&chat_id)?;
+        let before = room.next.replace(next).filter(|before| *before != next)?;
+        room.starts.advance(before, latest, now_micros);
+        Some(before)
     }
 
     /// The seq of the event that must come next in a room, where it is known.

@@ -1,6 +1,6 @@
 //! One connected user: their connections, and the chats that they listen to.
 
-use rookery_schema::{ChatId, Route, Seq, UserId};
+use rookery_schema::{ChatId, Route, UserId};
 use smallvec::SmallVec;
 
 use crate::context::Context;
@@ -185,14 +185,12 @@ impl User {
     }
 
     /// The events of one of their chats come here from now on.
-    /// `next` is the seq of the first, where it is known; false where the room expects another.
-    pub(crate) fn join(&mut self, chat_id: ChatId, next: Option<Seq>, rooms: &mut Rooms) -> bool {
+    pub(crate) fn join(&mut self, chat_id: ChatId, rooms: &mut Rooms) {
         if let Some(is_in_room) = self.chats.get_mut(&chat_id)
             && !std::mem::replace(is_in_room, true)
         {
-            return rooms.join(chat_id, self.listener, next);
+            rooms.join(chat_id, self.listener);
         }
-        true
     }
 
     /// Whether some connection of theirs is ready.

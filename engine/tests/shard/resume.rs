@@ -359,3 +359,25 @@ fn a_slow_reader_gets_the_next_page_when_there_is_room() {
     resuming.stage.tick_after(SECOND / 10);
     assert_eq!(resuming.asked().len(), 1);
 }
+
+#[test]
+fn who_was_added_while_their_leaving_was_on_its_way_misses_nothing() {
+    let mut resuming = Resuming::new(0);
+    let conn = resuming.connect(false);
+    let (chat, user) = (resuming.stage.foreign_chat(), resuming.user);
+    resuming.chats.push(chat);
+    resuming.stage.told_joined(chat, user, false);
+    let subscriptions = resuming.stage.subscriptions();
+    resuming.event(0, 5);
+    // The owner has heard meanwhile that they were gone, which was before: it did not send 6 and 7.
+    let answer = SubscriptionAnswer::Accepted { next: Seq(8) };
+    for wanted in subscriptions {
+        resuming.stage.tell(ShardMessage::Subscribed { wanted, answer });
+    }
+    let asked = resuming.asked_once();
+    assert_eq!(asked.page.after, Seq(5));
+    resuming.event(0, 8);
+    resuming.answer(&asked, 8, Rest::Live);
+    resuming.event(0, 9);
+    assert_eq!(resuming.seqs(conn), ["5", "6", "7", "8", "9"]);
+}
