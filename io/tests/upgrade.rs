@@ -72,8 +72,16 @@ impl Fixture {
         for (id, expected) in chats {
             let mut api = self.log_in(server, &expected["reader"]);
             let mut chat = api.get(&format!("/chats/{id}")).expect(200);
-            // 51096bc did not show it.
-            let member_count = chat.as_object_mut().unwrap().remove("member_count");
+            // 51096bc did not show these.
+            let fields = chat.as_object_mut().unwrap();
+            let member_count = fields.remove("member_count");
+            let settings = ["description", "members_may_add", "history"];
+            let settings = settings.map(|field| fields.remove(field).unwrap());
+            assert_eq!(settings, [json!(""), json!(true), json!("all")]);
+            // Its ids of chats do not tell who made them.
+            let roles = fields.remove("roles").unwrap();
+            let first = chat["members"][0].as_str().unwrap();
+            assert_eq!(roles, json!({first: "admin"}));
             assert_eq!(chat, expected["chat"]);
             assert_eq!(
                 member_count,

@@ -70,8 +70,8 @@ pub const MIGRATIONS: &[Migration] = &[
     },
     Migration {
         version: format::CONVERSATIONS,
-        table: "former_members",
-        statements: &[FORMER_MEMBERS],
+        table: "chat_settings",
+        statements: &[FORMER_MEMBERS, ROLES, CHAT_SETTINGS],
     },
 ];
 
@@ -131,6 +131,17 @@ const CHATS_BY_USER: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.chats_by_user (
 const FORMER_MEMBERS: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.former_members (
     chat_id uuid, user_id uuid, removed_seq bigint,
     PRIMARY KEY ((chat_id), user_id)
+)";
+
+/// Roles that were set in a chat: the seq of the event is the timestamp of the row. Who leaves keeps theirs.
+const ROLES: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.roles (
+    chat_id uuid, user_id uuid, role blob,
+    PRIMARY KEY ((chat_id), user_id)
+)";
+
+/// Settings that were changed: the seq of the event is the timestamp of the row.
+const CHAT_SETTINGS: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.chat_settings (
+    chat_id uuid PRIMARY KEY, settings blob
 )";
 
 const USERS: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.users (
@@ -286,7 +297,7 @@ mod tests {
             [
                 18_025_000_406_661_630_316,
                 18_101_601_109_677_425_405,
-                6_537_264_458_926_017_534
+                5_284_852_264_176_879_581
             ]
         );
         assert_eq!(xxh3_64(META_TABLE.as_bytes()), 10_245_121_176_673_621_715);

@@ -6,7 +6,11 @@ use bytes::BufMut;
 
 use crate::ids::{ChatId, MessageId, Seq, UserId};
 use crate::limits::MEMBERS_SHOWN_MAX;
-use crate::record::{Change, ChatCreated, MembershipChange, MessageAmended, MessagePosted, Record};
+use crate::record::{
+    Change, ChatChanged, ChatCreated, MembershipChange, MessageAmended, MessagePosted, Record,
+    RoleSet,
+};
+use crate::roles::{History, Role, Settings};
 use crate::time::Timestamp;
 
 /// Everything that takes a `seq` in a chat.
@@ -17,6 +21,8 @@ pub enum Event<'a> {
     ChatCreated(ChatCreated<'a>),
     MemberAdded(MembershipChange),
     MemberRemoved(MembershipChange),
+    RoleSet(RoleSet),
+    ChatChanged(ChatChanged<'a>),
 }
 
 /// What an event is, to whoever reads a chat.
@@ -49,6 +55,8 @@ impl<'a> Event<'a> {
             Record::ChatCreated(created) => Some(Self::ChatCreated(created)),
             Record::MemberAdded(change) => Some(Self::MemberAdded(change)),
             Record::MemberRemoved(change) => Some(Self::MemberRemoved(change)),
+            Record::RoleSet(set) => Some(Self::RoleSet(set)),
+            Record::ChatChanged(changed) => Some(Self::ChatChanged(changed)),
             Record::UserRegistered(_) | Record::SessionEnded(_) | Record::PasswordSet(_) => None,
         }
     }
@@ -61,6 +69,8 @@ impl<'a> Event<'a> {
             Self::ChatCreated(created) => encode_chat_created(created, seq, out),
             Self::MemberAdded(change) => encode_membership("member_added", change, seq, out),
             Self::MemberRemoved(change) => encode_membership("member_removed", change, seq, out),
+            Self::RoleSet(set) => encode_role(set, seq, out),
+            Self::ChatChanged(changed) => encode_chat_changed(changed, seq, out),
         }
     }
 
@@ -71,7 +81,9 @@ impl<'a> Event<'a> {
             Self::MessageAmended(_)
             | Self::ChatCreated(_)
             | Self::MemberAdded(_)
-            | Self::MemberRemoved(_) => EventKind::Other,
+            | Self::MemberRemoved(_)
+            | Self::RoleSet(_)
+            | Self::ChatChanged(_) => EventKind::Other,
         }
     }
 }
@@ -153,6 +165,51 @@ fn encode_membership(kind: &str, change: &MembershipChange, seq: Seq, out: &mut 
     out.put_u8(b'}');
 }
 
+fn encode_role(set: &RoleSet, seq: Seq, out: &mut Vec<u8>) {
+    put_event_start(out, "role_changed", set.chat_id, seq);
+    put_id(out, br#","user_id":""#, set.user_id.as_bytes());
+    out.put_slice(br#"","role":""#);
+    out.put_slice(set.role.name().as_bytes());
+    put_id(out, br#"","by":""#, set.by.as_bytes());
+    out.put_u8(b'"');
+    put_time(out, br#","created_at":""#, set.at);
+    out.put_u8(b'}');
+}
+
+fn encode_chat_changed(changed: &ChatChanged<'_>, seq: Seq, out: &mut Vec<u8>) {
+    put_event_start(out, "chat_changed", changed.chat_id, seq);
+    for (field, text) in [
+        (&br#","name":"#[..], changed.name),
+        (br#","description":"#, changed.description),
+    ] {
+        if let Some(text) = text {
+            out.put_slice(field);
+            put_json_text(out, text);
+        }
+    }
+    if let Some(members_may_add) = changed.members_may_add {
+        put_members_may_add(out, members_may_add);
+    }
+    if let Some(history) = changed.history {
+        put_history(out, history);
+    }
+    put_id(out, br#","by":""#, changed.by.as_bytes());
+    out.put_u8(b'"');
+    put_time(out, br#","created_at":""#, changed.at);
+    out.put_u8(b'}');
+}
+
+fn put_members_may_add(out: &mut Vec<u8>, members_may_add: bool) {
+    out.put_slice(br#","members_may_add":"#);
+    out.put_slice(if members_may_add { b"true" } else { b"false" });
+}
+
+fn put_history(out: &mut Vec<u8>, history: History) {
+    out.put_slice(br#","history":""#);
+    out.put_slice(history.name().as_bytes());
+    out.put_u8(b'"');
+}
+
 fn put_event_start(out: &mut Vec<u8>, kind: &str, chat: ChatId, seq: Seq) {
     out.put_slice(br#"{"type":""#);
     out.put_slice(kind.as_bytes());
@@ -199,6 +256,29 @@ pub fn put_members(out: &mut Vec<u8>, count: usize, members: impl Iterator<Item 
     put_user_ids(out, members.take(MEMBERS_SHOWN_MAX));
     out.put_slice(br#","member_count":"#);
     put_number(out, count as u64);
+}
+
+/// Appends the fields of a chat that tell who of those members who are shown has another role than that of a member.
+pub fn put_roles(out: &mut Vec<u8>, roles: impl Iterator<Item = (UserId, Role)>) {
+    out.put_slice(br#","roles":{"#);
+    for (index, (user_id, role)) in roles.enumerate() {
+        if index > 0 {
+            out.put_u8(b',');
+        }
+        put_user_id(out, user_id);
+        out.put_slice(br#":""#);
+        out.put_slice(role.name().as_bytes());
+        out.put_u8(b'"');
+    }
+    out.put_u8(b'}');
+}
+
+/// Appends the fields of a chat that admins may change, but for its name.
+pub fn put_settings(out: &mut Vec<u8>, settings: &Settings) {
+    out.put_slice(br#","description":"#);
+    put_json_text(out, &settings.description);
+    put_members_may_add(out, settings.members_may_add);
+    put_history(out, settings.history);
 }
 
 /// Appends a JSON array of user ids.
@@ -503,5 +583,53 @@ mod tests {
             parsed(Event::MemberRemoved(change), 3)["user_id"],
             ids[0].to_string()
         );
+    }
+
+    #[test]
+    fn changes_of_roles_and_settings_say_what_is_new_and_who_asked() {
+        let (chat_id, by) = (ChatId(Uuid::from_u128(1)), UserId(Uuid::from_u128(6)));
+        let at = Timestamp::from_millis(0);
+        let set = RoleSet {
+            chat_id,
+            user_id: UserId(Uuid::from_u128(5)),
+            role: Role::Admin,
+            by,
+            at,
+        };
+        let common = json!({
+            "chat_id": chat_id, "seq": 2, "by": by, "created_at": "1970-01-01T00:00:00.000Z"
+        });
+        let with = |others: Value| {
+            let mut all = common.clone();
+            let fields = all.as_object_mut().expect("an object");
+            fields.extend(others.as_object().expect("an object").clone());
+            all
+        };
+        let expected = json!({"type": "role_changed", "user_id": set.user_id, "role": "admin"});
+        assert_eq!(parsed(Event::RoleSet(set), 2), with(expected));
+
+        let nothing = ChatChanged {
+            chat_id,
+            by,
+            at,
+            name: None,
+            description: None,
+            members_may_add: None,
+            history: None,
+        };
+        let expected = json!({"type": "chat_changed"});
+        assert_eq!(parsed(Event::ChatChanged(nothing), 2), with(expected));
+        let all = ChatChanged {
+            name: Some("a \"room\""),
+            description: Some(""),
+            members_may_add: Some(false),
+            history: Some(History::Joined),
+            ..nothing
+        };
+        let expected = json!({
+            "type": "chat_changed", "name": "a \"room\"", "description": "",
+            "members_may_add": false, "history": "joined"
+        });
+        assert_eq!(parsed(Event::ChatChanged(all), 2), with(expected));
     }
 }

@@ -19,7 +19,7 @@ pub const CLAIMS: u32 = 4;
 pub const PASSWORDS: u32 = 5;
 /// With logouts that end all earlier sessions of their user.
 pub const LOGOUTS: u32 = 6;
-/// With what came with conversations: records that amend messages, and events that were redacted.
+/// With what came with conversations: records that amend messages, events that were redacted, roles, settings of chats.
 pub const CONVERSATIONS: u32 = 7;
 /// The newest that this version knows.
 pub const NEWEST: u32 = CONVERSATIONS;
@@ -33,6 +33,8 @@ const OF_KIND: [u32; NEWEST_KIND as usize] = [
     OLDEST,
     OLDEST,
     PASSWORDS,
+    CONVERSATIONS,
+    CONVERSATIONS,
     CONVERSATIONS,
     CONVERSATIONS,
     CONVERSATIONS,
@@ -68,6 +70,7 @@ pub fn of_row(row: &Row) -> u32 {
         | Row::EndedSession { .. }
         | Row::Reached { .. } => OLDEST,
         Row::Amendment(_) => AMENDMENTS,
+        Row::Role(_) | Row::Settings(_) => CONVERSATIONS,
     }
 }
 

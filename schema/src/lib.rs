@@ -17,6 +17,7 @@ pub mod limits;
 pub mod message;
 pub mod placement;
 pub mod record;
+pub mod roles;
 pub mod routing;
 pub mod row;
 pub mod time;

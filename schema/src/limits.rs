@@ -4,6 +4,8 @@
 pub const CONTENT_BYTES_MAX: usize = 4096;
 /// Bytes of UTF-8 in a chat's name.
 pub const CHAT_NAME_BYTES_MAX: usize = 128;
+/// Bytes of UTF-8 in a chat's description.
+pub const CHAT_DESCRIPTION_BYTES_MAX: usize = 1024;
 /// Bytes of UTF-8 in a username.
 pub const USERNAME_BYTES_MAX: usize = 64;
 /// Bytes of UTF-8 in a client's own id of a message.

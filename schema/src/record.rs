@@ -13,7 +13,9 @@ use crate::ids::{ChatId, SessionId};
 pub use crate::record::accounts::{PasswordSet, SessionEnded, UserRegistered};
 use crate::record::amendments::Which;
 pub use crate::record::amendments::{Change, Edit, MessageAmended, Target};
-pub use crate::record::chats::{ChatCreated, MemberList, Members, MembershipChange};
+pub use crate::record::chats::{
+    ChatChanged, ChatCreated, MemberList, Members, MembershipChange, RoleSet,
+};
 pub use crate::record::messages::MessagePosted;
 use crate::time::Timestamp;
 use crate::wire::Reader;
@@ -31,6 +33,10 @@ pub enum Record<'a> {
     MemberAdded(MembershipChange),
     /// A user is no longer a member.
     MemberRemoved(MembershipChange),
+    /// A member has another role.
+    RoleSet(RoleSet),
+    /// A chat has other settings.
+    ChatChanged(ChatChanged<'a>),
     /// A username was claimed.
     UserRegistered(UserRegistered<'a>),
     /// A session was ended before its token expired, or with it all of its user that expire no later.
@@ -64,10 +70,12 @@ mod kind {
     pub(super) const MESSAGE_EDITED: u8 = 8;
     pub(super) const MESSAGE_DELETED: u8 = 9;
     pub(super) const REACTION_CHANGED: u8 = 10;
+    pub(super) const ROLE_SET: u8 = 11;
+    pub(super) const CHAT_CHANGED: u8 = 12;
 }
 
 /// The newest kind that this version knows.
-pub(crate) const NEWEST_KIND: u8 = kind::REACTION_CHANGED;
+pub(crate) const NEWEST_KIND: u8 = kind::CHAT_CHANGED;
 /// Kinds of all versions to come stay below. Text and JSON begin above: whoever else wrote them, it was no
 /// newer version.
 pub(crate) const KINDS_MAX: u8 = 32;
@@ -85,6 +93,8 @@ impl<'a> Record<'a> {
             Self::MessageAmended(amended) => Some(amended.chat_id),
             Self::ChatCreated(created) => Some(created.chat_id),
             Self::MemberAdded(change) | Self::MemberRemoved(change) => Some(change.chat_id),
+            Self::RoleSet(set) => Some(set.chat_id),
+            Self::ChatChanged(changed) => Some(changed.chat_id),
             Self::UserRegistered(_) | Self::SessionEnded(_) | Self::PasswordSet(_) => None,
         }
     }
@@ -96,6 +106,8 @@ impl<'a> Record<'a> {
             Self::MessageAmended(amended) => Some(amended.at),
             Self::ChatCreated(created) => Some(created.at),
             Self::MemberAdded(change) | Self::MemberRemoved(change) => Some(change.at),
+            Self::RoleSet(set) => Some(set.at),
+            Self::ChatChanged(changed) => Some(changed.at),
             Self::UserRegistered(user) => Some(user.at),
             Self::SessionEnded(_) => None,
             Self::PasswordSet(set) => Some(set.at),
@@ -110,6 +122,8 @@ impl<'a> Record<'a> {
             Self::MessageAmended(r) => r.put(out),
             Self::ChatCreated(r) => r.put(out),
             Self::MemberAdded(r) | Self::MemberRemoved(r) => r.put(out),
+            Self::RoleSet(r) => r.put(out),
+            Self::ChatChanged(r) => r.put(out),
             Self::UserRegistered(r) => r.put(out),
             Self::SessionEnded(r) => r.put(out),
             Self::PasswordSet(r) => r.put(out),
@@ -127,6 +141,8 @@ impl<'a> Record<'a> {
             Self::ChatCreated(_) => kind::CHAT_CREATED,
             Self::MemberAdded(_) => kind::MEMBER_ADDED,
             Self::MemberRemoved(_) => kind::MEMBER_REMOVED,
+            Self::RoleSet(_) => kind::ROLE_SET,
+            Self::ChatChanged(_) => kind::CHAT_CHANGED,
             Self::UserRegistered(_) => kind::USER_REGISTERED,
             Self::SessionEnded(_) => kind::SESSION_ENDED,
             Self::PasswordSet(_) => kind::PASSWORD_SET,
@@ -151,6 +167,8 @@ impl<'a> Record<'a> {
             kind::MESSAGE_EDITED => Self::amended(Which::Edited, reader),
             kind::MESSAGE_DELETED => Self::amended(Which::Deleted, reader),
             kind::REACTION_CHANGED => Self::amended(Which::Reaction, reader),
+            kind::ROLE_SET => RoleSet::decode(reader).map(Self::RoleSet),
+            kind::CHAT_CHANGED => ChatChanged::decode(reader).map(Self::ChatChanged),
             unknown @ 1..KINDS_MAX => return Err(RecordError::UnknownKind(unknown)),
             foreign => return Err(RecordError::Foreign(foreign)),
         };

@@ -2,9 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use rookery_engine::port::{EndedSessions, Found, Membership, Read, StoredChat, StoredEvent};
+use rookery_engine::port::{
+    EndedSessions, Found, Membership, Read, StoredChat, StoredEvent, StoredMember, StoredRoles,
+};
 use rookery_schema::message::{Message, lay_over};
-use rookery_schema::row::{AmendmentRow, ChatRow, EventRow, MemberRow, Row, UserRow};
+use rookery_schema::row::{
+    AmendmentRow, ChatRow, EventRow, MemberRow, RoleRow, Row, SettingsRow, UserRow,
+};
 use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 
 /// See the module.
@@ -18,6 +22,8 @@ pub struct Model {
     pub members: BTreeMap<(ChatId, UserId), MemberRow>,
     /// The last removal of each who was ever removed.
     former: BTreeMap<(ChatId, UserId), Seq>,
+    roles: BTreeMap<(ChatId, UserId), RoleRow>,
+    settings: BTreeMap<ChatId, SettingsRow>,
     /// The chats of each user, which may be ahead of the chats' members.
     memberships: BTreeSet<(UserId, ChatId)>,
     /// The newest change of a membership, and of how it is listed.
@@ -28,7 +34,7 @@ pub struct Model {
     ended: BTreeMap<SessionId, Timestamp>,
     /// A chat without events is still to be made by the record that says so, and is not there before.
     pub chats_need_events: bool,
-    /// Of two changes of a membership the one with the higher seq counts, whichever comes last.
+    /// Of two changes of a membership, a role or of settings the one with the higher seq counts, whichever comes last.
     pub late_rows_undo_nothing: bool,
 }
 
@@ -86,6 +92,19 @@ impl Model {
                     *last = removed_seq;
                 }
             }
+            Row::Role(row) => {
+                let role = self.roles.entry((row.chat_id, row.user_id)).or_insert(row);
+                if !self.late_rows_undo_nothing || role.seq <= row.seq {
+                    *role = row;
+                }
+            }
+            Row::Settings(row) => {
+                let before = self.settings.get(&row.chat_id);
+                let is_late = before.is_some_and(|before| before.seq > row.seq);
+                if !self.late_rows_undo_nothing || !is_late {
+                    self.settings.insert(row.chat_id, row);
+                }
+            }
             Row::User(row) => {
                 self.names.insert(row.username.clone(), row.user_id);
                 self.users.insert(row.user_id, row);
@@ -136,6 +155,8 @@ impl Model {
             Row::Event(_)
             | Row::Redacted(_)
             | Row::Amendment(_)
+            | Row::Role(_)
+            | Row::Settings(_)
             | Row::Chat(_)
             | Row::User(_)
             | Row::EndedSession { .. }
@@ -285,14 +306,21 @@ impl Model {
         recent.reverse();
         let oldest = recent.first().map(|row| row.head.seq);
         let is_recent = |message: &Message| oldest.is_some_and(|oldest| message.seq >= oldest);
+        let head = self.events_of(id).next_back().map(|row| row.head);
+        let head = head.unwrap_or_default();
+        let roles = self.roles.values().filter(|row| row.chat_id == id);
+        let roles = StoredRoles::of(roles.copied(), head.seq);
+        let member = |row: &MemberRow| StoredMember {
+            user_id: row.user_id,
+            added_seq: row.added_seq,
+            is_admin: roles.is_admin(row.user_id),
+        };
         StoredChat {
             chat: chat.clone(),
-            members: members.into_iter().map(|row| row.user_id).collect(),
-            head: self
-                .events_of(id)
-                .next_back()
-                .map(|row| row.head)
-                .unwrap_or_default(),
+            members: members.into_iter().map(member).collect(),
+            last_role: roles.last(),
+            settings: self.settings.get(&id).map(|row| row.settings.clone()),
+            head,
             recent,
             messages: self.messages_of(id).filter(is_recent).collect(),
             latest_message: self.messages_of(id).next_back(),

@@ -137,6 +137,8 @@ const fn act_of(endpoint: Endpoint) -> Option<Act> {
         | Endpoint::ShowMembers
         | Endpoint::AddMember
         | Endpoint::RemoveMember
+        | Endpoint::SetRole
+        | Endpoint::ChangeChat
         | Endpoint::PostMessage
         | Endpoint::ShowMessages
         | Endpoint::ShowEvents

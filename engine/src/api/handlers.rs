@@ -3,17 +3,16 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use rookery_schema::limits::{
-    CHAT_MEMBERS_MAX, CHAT_NAME_BYTES_MAX, PAGE_BYTES_MAX, USERNAME_BYTES_MAX,
-};
+use rookery_schema::limits::{CHAT_MEMBERS_MAX, PAGE_BYTES_MAX, USERNAME_BYTES_MAX};
 use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 use serde::Deserialize;
 
 use crate::api::body::{as_json, number, text, user_id};
+use crate::api::chats::check_name;
 use crate::api::pages::{self, ENTRIES_LIMIT, MESSAGES_LIMIT, USERS_LIMIT};
 use crate::api::post::{ClientKey, checked_post, post_command};
 use crate::api::reading::object;
-use crate::api::rejection::{Rejection, check_bytes};
+use crate::api::rejection::Rejection;
 use crate::api::reply::{Reply, ReplyTo, logout_reply, problem_without_login};
 use crate::api::{Action, Api, AskedPage, Call, Handled, Upgrade};
 use crate::auth::tokens::{TICKET_MILLIS, Ticket};
@@ -196,9 +195,7 @@ impl Api<'_> {
         self.check_credentials(call)?;
         let json = as_json(call.request)?;
         let chat: NewChat<'_> = object(&json)?;
-        let bounds =
-            const_format::concatcp!("name must be 1 to ", CHAT_NAME_BYTES_MAX, " bytes of UTF-8");
-        check_bytes(&chat.name, CHAT_NAME_BYTES_MAX, Field::Name, bounds)?;
+        check_name(&chat.name)?;
         let creator_id = self.caller_or_sender(call, &json)?;
         let mut seen = HashSet::new();
         let all = chat.members.into_iter().chain(creator_id);

@@ -3,6 +3,7 @@
 mod accounts;
 mod audit;
 mod body;
+mod chats;
 mod handlers;
 mod messages;
 mod operators;
@@ -333,6 +334,8 @@ impl<'a> Api<'a> {
             Endpoint::ShowMembers => self.show_members(call, cx),
             Endpoint::AddMember => self.add_member(call, cx),
             Endpoint::RemoveMember => self.remove_member(call),
+            Endpoint::SetRole => self.set_role(call, cx),
+            Endpoint::ChangeChat => self.change_chat(call, cx),
             Endpoint::Connect => self.connect(call, cx),
             Endpoint::Ticket => self.buy_ticket(call, cx),
             Endpoint::Metrics => Ok(Action::Scrape),

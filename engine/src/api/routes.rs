@@ -20,6 +20,8 @@ pub(crate) enum Endpoint {
     ShowMembers,
     AddMember,
     RemoveMember,
+    SetRole,
+    ChangeChat,
     PostMessage,
     ShowMessages,
     ShowEvents,
@@ -157,9 +159,10 @@ fn find_for_operators(path: &[&[u8]]) -> Option<(Route, Match)> {
 /// Every other path that there is.
 fn find_for_all(path: &[&[u8]]) -> Option<(Route, Match)> {
     use Endpoint::{
-        AddMember, AddReaction, Connect, CreateChat, DeleteMessage, EditMessage, FindUsers,
-        ListChats, Live, LogIn, LogOut, Me, Metrics, PostMessage, Ready, Register, RemoveMember,
-        RemoveReaction, ShowChat, ShowEvents, ShowMembers, ShowMessages, ShowUser, Ticket,
+        AddMember, AddReaction, ChangeChat, Connect, CreateChat, DeleteMessage, EditMessage,
+        FindUsers, ListChats, Live, LogIn, LogOut, Me, Metrics, PostMessage, Ready, Register,
+        RemoveMember, RemoveReaction, SetRole, ShowChat, ShowEvents, ShowMembers, ShowMessages,
+        ShowUser, Ticket,
     };
     use Method::{Delete, Get, Patch, Post, Put};
     let (methods, ids): (&'static [_], _) = match path {
@@ -169,11 +172,12 @@ fn find_for_all(path: &[&[u8]]) -> Option<(Route, Match)> {
         [b"login"] => (&[(Post, LogIn)], Match::default()),
         [b"logout"] => (&[(Post, LogOut)], Match::default()),
         [b"chats"] => (&[(Post, CreateChat), (Get, ListChats)], Match::default()),
-        [b"chats", id] => (&[(Get, ShowChat)], Match::of(id)),
+        [b"chats", id] => (&[(Get, ShowChat), (Patch, ChangeChat)], Match::of(id)),
         [b"chats", id, b"members"] => (&[(Post, AddMember), (Get, ShowMembers)], Match::of(id)),
-        [b"chats", id, b"members", user_id] => {
-            (&[(Delete, RemoveMember)], Match::of_inner(id, user_id))
-        }
+        [b"chats", id, b"members", user_id] => (
+            &[(Put, SetRole), (Delete, RemoveMember)],
+            Match::of_inner(id, user_id),
+        ),
         [b"chats", id, b"messages"] => (&[(Post, PostMessage), (Get, ShowMessages)], Match::of(id)),
         [b"chats", id, b"events"] => (&[(Get, ShowEvents)], Match::of(id)),
         [b"chats", id, b"messages", message_id] => (
@@ -209,7 +213,12 @@ mod tests {
             ("/users/{id}/password", true, "PUT, OPTIONS"),
             ("/chats", true, "POST, GET, HEAD, OPTIONS"),
             ("/chats/{id}/messages", false, "POST, GET, HEAD, OPTIONS"),
-            ("/chats/{id}/members/{inner_id}", false, "DELETE, OPTIONS"),
+            (
+                "/chats/{id}/members/{inner_id}",
+                false,
+                "PUT, DELETE, OPTIONS",
+            ),
+            ("/chats/{id}", false, "GET, PATCH, HEAD, OPTIONS"),
             (
                 "/chats/{id}/messages/{inner_id}",
                 false,

@@ -3,11 +3,14 @@
 //! All are submit-and-complete: a request never blocks the shard, and its completion comes back as an
 //! [`Input`](crate::edge::input::Input).
 
+use std::collections::BTreeSet;
+
 use crate::ids::ConnId;
 use bytes::Bytes;
 use rookery_schema::batch::RecordBatch;
 use rookery_schema::message::Message;
-use rookery_schema::row::{ChatRow, EventRow, Head, Row, UserRow};
+use rookery_schema::roles::{Role, Settings};
+use rookery_schema::row::{ChatRow, EventRow, Head, RoleRow, Row, UserRow};
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
 
 /// Who asked, so that the answer comes back to them: a part of the shard, and that part's number for the question.
@@ -144,8 +147,8 @@ pub enum StoreRequest {
     /// Writes are not seen as one, nor in the order in which they were asked for: each chat, each user and the ended
     /// sessions are for themselves. Of one chat, whatever is seen, also after a crash, is its state at some event:
     /// events are seen in the order of their seqs, and [`Read::Chat`] shows the members as of the newest of them.
-    /// Only a user's list of chats ([`Read::ChatsOfUser`]) and what is told of one user ([`Read::Membership`]) may be
-    /// ahead, by changes whose events are seen later. A read sees all writes that were answered before it was asked for.
+    /// Only a user's list of chats ([`Read::ChatsOfUser`]), what is told of one user ([`Read::Membership`]) and a chat's
+    /// settings may be ahead, by changes whose events are seen later. A read sees all writes that were answered before it was asked for.
     /// (The embedded store shows a write, or several, whole and in order; the one in Scylla shows no more than this.)
     ///
     /// A redaction ([`Row::Redacted`]) stands behind the event that asks for it. It is seen when that event's amendments
@@ -256,7 +259,11 @@ pub struct EndedSessions {
 pub struct StoredChat {
     pub chat: ChatRow,
     /// In the order in which they became members.
-    pub members: Vec<UserId>,
+    pub members: Vec<StoredMember>,
+    /// Whose role was set last, if ever one was. They may be no member.
+    pub last_role: Option<UserId>,
+    /// Where they were ever changed.
+    pub settings: Option<Settings>,
     pub head: Head,
     /// What was said last: the newest events, oldest first, without a gap up to the head.
     pub recent: Vec<EventRow>,
@@ -264,6 +271,51 @@ pub struct StoredChat {
     pub messages: Vec<Message>,
     /// The newest message as it stands now, whether or not it is among them.
     pub latest_message: Option<Message>,
+}
+
+/// A member of a chat as the store has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoredMember {
+    pub user_id: UserId,
+    /// The event that added them.
+    pub added_seq: Seq,
+    /// Whether that role was given to them.
+    pub is_admin: bool,
+}
+
+/// The roles that were set in a chat, as of its newest stored event.
+#[derive(Debug, Default)]
+pub struct StoredRoles {
+    admins: BTreeSet<UserId>,
+    /// Whose role was set last.
+    last: Option<(Seq, UserId)>,
+}
+
+impl StoredRoles {
+    /// As of `head`, from all rows of a chat.
+    pub fn of(rows: impl IntoIterator<Item = RoleRow>, head: Seq) -> Self {
+        let mut roles = Self::default();
+        for row in rows {
+            let Some((role, since)) = row.as_of(head) else {
+                continue;
+            };
+            roles.last = roles.last.max(Some((since, row.user_id)));
+            if role == Role::Admin {
+                roles.admins.insert(row.user_id);
+            }
+        }
+        roles
+    }
+
+    /// See [`StoredMember::is_admin`].
+    pub fn is_admin(&self, user_id: UserId) -> bool {
+        self.admins.contains(&user_id)
+    }
+
+    /// See [`StoredChat::last_role`].
+    pub fn last(&self) -> Option<UserId> {
+        self.last.map(|(_, user_id)| user_id)
+    }
 }
 
 /// An event as the store has it.

@@ -12,7 +12,8 @@ pub use admission::{AdmissionId, Candidates, NotAdmitted};
 pub use command::Command;
 pub use command::asker::{Asker, Waiting};
 pub use command::chat::{
-    Amend, ChatCommand, Creation, EventsPage, MembersPage, MessageChange, Page, PageStart, Post,
+    Amend, ChatChange, ChatCommand, Creation, EventsPage, MembersPage, MessageChange, Page,
+    PageStart, Post,
 };
 pub use command::home::{HomeCommand, InboxPage};
 pub use command::name::{AddressCommand, NameCommand, NewPassword, Right, UserVersion};

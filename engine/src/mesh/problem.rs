@@ -179,7 +179,17 @@ impl Problem {
     pub const NOT_AUTHOR: Self = Self::new(
         Status::Forbidden,
         "not_author",
-        "the caller has not written this message",
+        "the caller has not written this message, and is no admin who could delete it",
+    );
+    pub const NOT_ADMIN: Self = Self::new(
+        Status::Forbidden,
+        "not_admin",
+        "only an admin of the chat may do this; ask one of those that it shows as roles",
+    );
+    pub const LAST_ADMIN: Self = Self::new(
+        Status::Conflict,
+        "last_admin",
+        "a chat has an admin: make another member one first, or leave",
     );
     pub const MESSAGE_DELETED: Self = Self::new(
         Status::Conflict,

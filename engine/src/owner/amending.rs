@@ -17,18 +17,18 @@ pub(crate) enum Verdict {
     Changes { supersedes_edit: bool },
 }
 
-/// Decides about a change of a message by a member of its chat.
+/// Decides about a change of a message by a member of its chat, or an admin.
 ///
 /// # Errors
 /// Why it is refused.
-pub(crate) fn judge(message: &Message, amend: &Amend) -> Result<Verdict, Problem> {
+pub(crate) fn judge(message: &Message, amend: &Amend, by_admin: bool) -> Result<Verdict, Problem> {
     let is_deleted = message.deleted().is_some();
     let is_edited = message.edited().is_some();
     let is_unchanged = match &amend.change {
         MessageChange::Edit { .. } if message.sender_id != amend.caller => {
             return Err(Problem::NOT_AUTHOR);
         }
-        MessageChange::Delete if !may_delete(message, amend.caller) => {
+        MessageChange::Delete if message.sender_id != amend.caller && !by_admin => {
             return Err(Problem::NOT_AUTHOR);
         }
         MessageChange::Edit { .. } | MessageChange::AddReaction { .. } if is_deleted => {
@@ -47,11 +47,6 @@ pub(crate) fn judge(message: &Message, amend: &Amend) -> Result<Verdict, Problem
     Ok(Verdict::Changes {
         supersedes_edit: is_edited && amend.change.takes_content(),
     })
-}
-
-/// Who may delete a message.
-fn may_delete(message: &Message, caller: UserId) -> bool {
-    message.sender_id == caller
 }
 
 /// Whether a user's reaction stands already.
@@ -200,6 +195,11 @@ mod tests {
         message
     }
 
+    /// What becomes of a change by whoever is no admin.
+    fn judge(message: &Message, amend: &Amend) -> Result<Verdict, Problem> {
+        super::judge(message, amend, false)
+    }
+
     const CHANGES: Result<Verdict, Problem> = Ok(Verdict::Changes {
         supersedes_edit: false,
     });
@@ -219,6 +219,16 @@ mod tests {
         }
         assert_eq!(judge(&message(), &amend(2, react("a"))), CHANGES);
         assert_eq!(judge(&message(), &amend(1, edit("said"))), UNCHANGED);
+    }
+
+    #[test]
+    fn an_admin_deletes_what_others_said_and_edits_it_not() {
+        let by_admin = |message: &Message, change| super::judge(message, &amend(2, change), true);
+        assert_eq!(by_admin(&message(), MessageChange::Delete), CHANGES);
+        let refused = Err(Problem::NOT_AUTHOR);
+        assert_eq!(by_admin(&message(), edit("new")), refused);
+        let deleted = amended(vec![(1, MessageChange::Delete)]);
+        assert_eq!(by_admin(&deleted, MessageChange::Delete), UNCHANGED);
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub(crate) enum Pending {
     Change(ChangeKey, Asker),
     /// The end of a session, and its number among the endings, where somebody asked for it.
     SessionEnd(SessionEnded, Option<u64>),
+    /// Nobody: it tells who is admin since the last one has left a chat.
+    Heir,
     /// Nobody any more: they were told that the outcome is unknown.
     Nobody,
 }
@@ -186,7 +188,7 @@ impl Appends {
                         changes.push(*key);
                     }
                     // Who asked for one is among the endings.
-                    Pending::SessionEnd(..) | Pending::Nobody => {}
+                    Pending::SessionEnd(..) | Pending::Heir | Pending::Nobody => {}
                 }
             }
         }

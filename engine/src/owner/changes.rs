@@ -1,6 +1,8 @@
 //! Who waits for a change to be applied, or to be in the store.
 
+use rookery_schema::roles::Role;
 use rookery_schema::{ChatId, MessageId, SessionId, Timestamp, UserId};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::map::Map;
 use crate::mesh::Asker;
@@ -11,6 +13,9 @@ pub(crate) enum ChangeKey {
     Chat(ChatId),
     Added(ChatId, UserId),
     Removed(ChatId, UserId),
+    Role(ChatId, UserId, Role),
+    /// By the digest of its record.
+    Settings(ChatId, u64),
     /// One at a time for each message.
     Amended(ChatId, MessageId),
     User(UserId),
@@ -21,6 +26,11 @@ pub(crate) enum ChangeKey {
 }
 
 impl ChangeKey {
+    /// Settings of a chat are changed by this record.
+    pub(crate) fn settings(chat_id: ChatId, record: &[u8]) -> Self {
+        Self::Settings(chat_id, xxh3_64(record))
+    }
+
     /// Whether it is a small change, for which the log keeps room: an operator takes control back by it.
     pub(crate) const fn is_small(self) -> bool {
         match self {
@@ -28,6 +38,8 @@ impl ChangeKey {
             Self::Chat(_)
             | Self::Added(..)
             | Self::Removed(..)
+            | Self::Role(..)
+            | Self::Settings(..)
             | Self::Amended(..)
             | Self::User(_)
             | Self::Invite(_) => false,

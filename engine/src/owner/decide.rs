@@ -1,10 +1,11 @@
 //! What becomes of a command on a chat: a pure function of the chat and the command.
 
-use rookery_schema::record::{ChatCreated, MembershipChange, Record};
+use rookery_schema::record::{ChatChanged, ChatCreated, MembershipChange, Record, RoleSet};
+use rookery_schema::roles::{History, Role};
 use rookery_schema::{ChatId, Timestamp, UserId};
 
 use crate::mesh::problem::Problem;
-use crate::mesh::{ChatCommand, EventsPage, Outcome, Post};
+use crate::mesh::{ChatChange, ChatCommand, EventsPage, Outcome, Post};
 use crate::owner::changes::ChangeKey;
 use crate::owner::chat::Chat;
 use crate::owner::events::Wanted;
@@ -23,7 +24,11 @@ pub(crate) enum Decision<'a> {
     /// Events are shown, once they are found.
     Events(Wanted),
     /// The caller is no member, and sees what they may if they were one.
-    EventsOfFormer(UserId, EventsPage),
+    EventsOfFormer {
+        caller: UserId,
+        page: EventsPage,
+        history: History,
+    },
     /// A message is appended, unless it repeats one.
     Post(&'a Post),
     /// A message is changed, once it is found and as it then stands.
@@ -76,7 +81,9 @@ fn decide_without_chat(
         | ChatCommand::ShowEvents { .. }
         | ChatCommand::ShowMembers { .. }
         | ChatCommand::AddMember { .. }
-        | ChatCommand::RemoveMember { .. } => Err(Problem::NO_SUCH_CHAT),
+        | ChatCommand::RemoveMember { .. }
+        | ChatCommand::SetRole { .. }
+        | ChatCommand::Change(_) => Err(Problem::NO_SUCH_CHAT),
     }
 }
 
@@ -90,6 +97,14 @@ fn decide_for_chat<'a>(
             Ok(())
         } else {
             Err(Problem::NO_SUCH_CHAT)
+        }
+    };
+    let admin = |user| {
+        member(user)?;
+        if chat.members().is_admin(user) {
+            Ok(())
+        } else {
+            Err(Problem::NOT_ADMIN)
         }
     };
     let change = |user_id, by| MembershipChange {
@@ -118,14 +133,21 @@ fn decide_for_chat<'a>(
             page: wanted,
         } => {
             member(caller)?;
-            Ok(Decision::Page(page(chat, wanted)))
+            Ok(Decision::Page(page(chat, wanted, chat.shown_since(caller))))
         }
         &ChatCommand::ShowEvents { caller, page } => Ok(match chat.is_member(caller) {
             true => Decision::Events(Wanted {
-                page,
+                page: EventsPage {
+                    after: page.after.max(chat.shown_since(caller).before()),
+                    ..page
+                },
                 removed: None,
             }),
-            false => Decision::EventsOfFormer(caller, page),
+            false => Decision::EventsOfFormer {
+                caller,
+                page,
+                history: chat.settings().history,
+            },
         }),
         &ChatCommand::ShowMembers { caller, page } => {
             member(caller)?;
@@ -137,6 +159,9 @@ fn decide_for_chat<'a>(
             member(caller)?;
             if chat.is_member(user_id) {
                 return Ok(Decision::Answer(chat.shown(false)));
+            }
+            if !chat.settings().members_may_add {
+                admin(caller)?;
             }
             // Others may be on their way in: it is decided when the record is applied.
             if chat.is_full() {
@@ -150,6 +175,9 @@ fn decide_for_chat<'a>(
         }
         &ChatCommand::RemoveMember { caller, user_id } => {
             member(caller)?;
+            if user_id != caller {
+                admin(caller)?;
+            }
             if !chat.is_member(user_id) {
                 return Err(Problem::NO_SUCH_USER);
             }
@@ -159,13 +187,78 @@ fn decide_for_chat<'a>(
                 Record::MemberRemoved(change(user_id, caller)),
             ))
         }
+        &ChatCommand::SetRole {
+            caller,
+            user_id,
+            role,
+        } => {
+            admin(caller)?;
+            decide_role(chat, caller, (user_id, role), at)
+        }
+        ChatCommand::Change(change) => {
+            admin(change.caller)?;
+            Ok(decide_change(chat, change, at))
+        }
         &ChatCommand::ShowActivity { user_id } => {
             let mine = chat.is_member(user_id).then(|| chat.activity());
             Ok(Decision::Answer(Outcome::Activity(mine)))
         }
         &ChatCommand::Summarize { user_id } => {
-            let mine = chat.is_member(user_id).then(|| Box::new(chat.summary()));
+            let mine = chat.is_member(user_id);
+            let mine = mine.then(|| Box::new(chat.summary(user_id)));
             Ok(Decision::Answer(Outcome::Summary(mine)))
         }
     }
+}
+
+/// An admin gives a member a role.
+fn decide_role<'a>(
+    chat: &Chat,
+    by: UserId,
+    (user_id, role): (UserId, Role),
+    at: Timestamp,
+) -> Result<Decision<'a>, Problem> {
+    let members = chat.members();
+    if !members.contains(user_id) {
+        return Err(Problem::NO_SUCH_USER);
+    }
+    if members.is_admin(user_id) == (role == Role::Admin) {
+        return Ok(Decision::Answer(chat.shown(false)));
+    }
+    if members.is_last_admin(user_id) {
+        return Err(Problem::LAST_ADMIN);
+    }
+    let set = RoleSet {
+        chat_id: chat.id,
+        user_id,
+        role,
+        by,
+        at,
+    };
+    let key = ChangeKey::Role(chat.id, user_id, role);
+    Ok(Decision::Append(key, Record::RoleSet(set)))
+}
+
+/// An admin changes settings. Those that are asked for as they are stay as they are.
+fn decide_change<'a>(chat: &Chat, change: &'a ChatChange, at: Timestamp) -> Decision<'a> {
+    let now = chat.settings();
+    let new_text = |text: &'a Option<Box<str>>, now: &str| text.as_deref().filter(|it| *it != now);
+    let changed = ChatChanged {
+        chat_id: chat.id,
+        by: change.caller,
+        at,
+        name: new_text(&change.name, &now.name),
+        description: new_text(&change.description, &now.description),
+        members_may_add: change
+            .members_may_add
+            .filter(|it| *it != now.members_may_add),
+        history: change.history.filter(|it| *it != now.history),
+    };
+    if changed.is_empty() {
+        return Decision::Answer(chat.shown(false));
+    }
+    let record = Record::ChatChanged(changed);
+    let mut bytes = Vec::new();
+    record.encode(&mut bytes);
+    Decision::Append(ChangeKey::settings(chat.id, &bytes), record)
 }

@@ -3,10 +3,8 @@
 use std::mem;
 use std::vec;
 
-use rookery_schema::UserId;
-
 use crate::context::Context;
-use crate::edge::port::StoredChat;
+use crate::edge::port::{StoredChat, StoredMember};
 use crate::owner::chat::Chat;
 
 /// Members of chats that were read which a shard takes over in one round: about a tenth of a millisecond.
@@ -16,7 +14,7 @@ pub(crate) const MEMBERS_PER_ROUND_MAX: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct Filling {
     chat: Box<Chat>,
-    members: vec::IntoIter<UserId>,
+    members: vec::IntoIter<StoredMember>,
 }
 
 impl Filling {

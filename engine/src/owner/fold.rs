@@ -7,8 +7,10 @@
 use bytes::{Bytes, BytesMut};
 use rookery_schema::event::{Event, EventKind};
 use rookery_schema::record::{
-    Change, ChatCreated, Edit, MembershipChange, MessageAmended, MessagePosted, Record,
+    Change, ChatChanged, ChatCreated, Edit, MembershipChange, MessageAmended, MessagePosted,
+    Record, RoleSet,
 };
+use rookery_schema::roles::Role;
 use rookery_schema::row::{Amendment, AmendmentRow, EventRow, Head, MemberRow, Row};
 use rookery_schema::{Seq, UserId};
 
@@ -34,6 +36,12 @@ pub(crate) enum Folded {
     Joined(UserId),
     /// It is an event now, and this user no longer a member.
     Left(UserId),
+    /// It is an event now, and this user has this role.
+    RoleSet(UserId, Role),
+    /// It is an event now, and the chat has other settings.
+    Changed,
+    /// Nothing: this user is the last admin, and can only leave.
+    LastAdmin(UserId),
     /// Nothing: somebody else was faster with the same change.
     Unchanged,
     /// Nothing: the chat has as many members as it may have without this user.
@@ -58,6 +66,8 @@ pub(crate) fn fold(
         Record::ChatCreated(created) => fold_creation(chat, created, bytes, at, rows),
         Record::MemberAdded(change) => fold_join(chat, *change, bytes, at, rows),
         Record::MemberRemoved(change) => fold_leave(chat, *change, bytes, at, rows),
+        Record::RoleSet(set) => fold_role(chat, *set, bytes, at, rows),
+        Record::ChatChanged(changed) => fold_change(chat, changed, bytes, at, rows),
         Record::UserRegistered(_) | Record::SessionEnded(_) | Record::PasswordSet(_) => {
             debug_assert!(false, "a record that concerns no chat");
             Folded::Unchanged
@@ -255,7 +265,8 @@ fn fold_leave(
     at: Place,
     rows: &mut Vec<Row>,
 ) -> Folded {
-    if !chat.remove_member(change.user_id) {
+    let mut role = Vec::new();
+    if !chat.remove_member(change.user_id, &mut role) {
         return Folded::Unchanged;
     }
     rows.push(chat.number(&Event::MemberRemoved(change), change.at, at, bytes.clone()));
@@ -264,5 +275,47 @@ fn fold_leave(
         user_id: change.user_id,
         removed_seq: chat.seq(),
     });
+    rows.extend(role);
     Folded::Left(change.user_id)
+}
+
+/// Who asked for it was an admin then. That they may be none any more changes nothing; but a chat always has an admin.
+fn fold_role(
+    chat: &mut Chat,
+    set: RoleSet,
+    bytes: &Bytes,
+    at: Place,
+    rows: &mut Vec<Row>,
+) -> Folded {
+    let RoleSet { user_id, role, .. } = set;
+    let members = chat.members();
+    let heir = members.heir();
+    // That the heir is admin is still to be told.
+    let is_admin = members.is_admin(user_id) && heir != Some(user_id);
+    if !members.contains(user_id) || is_admin == (role == Role::Admin) {
+        return Folded::Unchanged;
+    }
+    if role == Role::Member && members.is_last_admin(user_id) {
+        return Folded::LastAdmin(user_id);
+    }
+    rows.push(chat.number(&Event::RoleSet(set), set.at, at, bytes.clone()));
+    // Whoever is admin without having been given the role stays one beside others.
+    let heir = heir.filter(|heir| *heir != user_id);
+    let heir = heir.map(|heir| (heir, Role::Admin));
+    let roles: Vec<_> = heir.into_iter().chain([(user_id, role)]).collect();
+    rows.extend(chat.set_roles(&roles));
+    Folded::RoleSet(user_id, role)
+}
+
+/// Numbered also where it changes nothing: the settings that the store has may be ahead.
+fn fold_change(
+    chat: &mut Chat,
+    changed: &ChatChanged<'_>,
+    bytes: &Bytes,
+    at: Place,
+    rows: &mut Vec<Row>,
+) -> Folded {
+    rows.push(chat.number(&Event::ChatChanged(*changed), changed.at, at, bytes.clone()));
+    rows.push(chat.change_settings(changed));
+    Folded::Changed
 }

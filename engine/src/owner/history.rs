@@ -48,6 +48,8 @@ impl PageKey {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct PartialPage {
     page: Page,
+    /// The first that may be shown.
+    since: Seq,
     /// What memory had when it was asked: the store has everything else, and memory may forget it.
     in_memory: Vec<(Seq, Shown)>,
     /// Rows from this seq on are among the above.
@@ -63,10 +65,10 @@ pub(crate) enum Paged {
     Partial(PageKey, PartialPage),
 }
 
-/// Serves a page from memory, or says what to read.
-pub(crate) fn page(chat: &Chat, page: Page) -> Paged {
+/// Serves a page of messages from `since` on from memory, or says what to read.
+pub(crate) fn page(chat: &Chat, page: Page, since: Seq) -> Paged {
     let in_memory_from = chat.recent_from();
-    let messages = chat.recent().messages();
+    let messages = chat.recent().messages().filter(|(seq, _)| *seq >= since);
     let limit = page.limit;
     let in_memory: Vec<_> = match page.from {
         PageStart::Newest => messages.rev().take(limit).collect(),
@@ -81,21 +83,23 @@ pub(crate) fn page(chat: &Chat, page: Page) -> Paged {
     };
     let partial = PartialPage {
         page,
+        since,
         in_memory,
         in_memory_from,
     };
     match partial.missing() {
         Some(key) => Paged::Partial(key, partial),
-        None => Paged::Whole(encode_page(page, &partial.in_memory)),
+        None => Paged::Whole(encode_page(page, since, &partial.in_memory)),
     }
 }
 
 impl PartialPage {
     /// What the store must add to what memory had.
     fn missing(&self) -> Option<PageKey> {
-        let older_exist = self.in_memory_from > Seq(1);
+        let older_exist = self.in_memory_from > self.since;
         match self.page.from {
             PageStart::After(after) => {
+                let after = after.max(self.since.before());
                 let covered = after.next() >= self.in_memory_from;
                 (older_exist && !covered).then_some(PageKey::After {
                     after,
@@ -109,7 +113,7 @@ impl PartialPage {
                     PageStart::Before(before) => before.min(self.in_memory_from),
                     PageStart::Newest | PageStart::After(_) => self.in_memory_from,
                 };
-                let exhausted = before <= Seq(1);
+                let exhausted = before <= self.since;
                 (older_exist && limit > 0 && !exhausted)
                     .then_some(PageKey::Before { before, limit })
             }
@@ -119,7 +123,8 @@ impl PartialPage {
     /// The page, now that the store has been read: what has amended its messages since it was asked for, or was not in
     /// the store by then, is laid over them.
     pub(crate) fn complete(self, stored: &[Message], unstored: Option<&Unstored>) -> Outcome {
-        let older = stored.iter().filter(|it| it.seq < self.in_memory_from);
+        let shown = self.since..self.in_memory_from;
+        let older = stored.iter().filter(|it| shown.contains(&it.seq));
         let stored = older.map(|it| (it.seq, Shown::Standing(Rc::new(it.clone()))));
         let limit = self.page.limit;
         let mut messages: Vec<_> = match self.page.from {
@@ -133,11 +138,11 @@ impl PartialPage {
             let amended = |(seq, shown): (Seq, Shown)| (seq, shown.amended(seq, unstored));
             messages = messages.into_iter().map(amended).collect();
         }
-        encode_page(self.page, &messages)
+        encode_page(self.page, self.since, &messages)
     }
 }
 
-fn encode_page(page: Page, messages: &[(Seq, Shown)]) -> Outcome {
+fn encode_page(page: Page, since: Seq, messages: &[(Seq, Shown)]) -> Outcome {
     let mut json = JsonPage::new(page.limit);
     let shown = messages
         .iter()
@@ -147,7 +152,7 @@ fn encode_page(page: Page, messages: &[(Seq, Shown)]) -> Outcome {
     let next = match page.from {
         PageStart::After(_) => last.map(PageCursor::After),
         PageStart::Newest | PageStart::Before(_) => {
-            last.filter(|&seq| seq > Seq(1)).map(PageCursor::Before)
+            last.filter(|&seq| seq > since).map(PageCursor::Before)
         }
     };
     Outcome::Page {

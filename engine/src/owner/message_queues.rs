@@ -25,6 +25,8 @@ pub(crate) type MessageKey = (ChatId, MessageId);
 pub(crate) struct AskedAmend {
     pub(crate) asker: Asker,
     pub(crate) amend: Box<Amend>,
+    /// Whether an admin asked, as of when its turn came.
+    pub(crate) by_admin: bool,
     /// When it came, in microseconds.
     pub(crate) since_micros: u64,
 }
@@ -161,6 +163,7 @@ mod tests {
                 message_id: KEY.1,
                 change: MessageChange::Delete,
             }),
+            by_admin: false,
             since_micros: gather,
         }
     }

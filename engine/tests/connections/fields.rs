@@ -60,6 +60,8 @@ fn every_call_names_the_field_that_is_wrong() {
     let mut host = Host::in_trust();
     let conn = host.accept();
     let (messages, members) = ("/chats/{chat}/messages", "/chats/{chat}/members");
+    let (chat, member) = ("/chats/{chat}", "/chats/{chat}/members/{user}");
+    let about = format!(r#"{{"description":"{}"}}"#, "x".repeat(1025));
     let long = |field: &str, bytes: usize| format!(r#"{{"{field}":"{}"}}"#, "x".repeat(bytes));
     let (name, content) = (long("name", 129), long("content", 4097));
     let long_id = format!(r#"{{"content":"x","client_id":"{}"}}"#, "x".repeat(65));
@@ -169,6 +171,18 @@ fn every_call_names_the_field_that_is_wrong() {
             "after",
             "conflicting",
         ),
+        ("PATCH", chat, r#"{"name":""}"#, "name", "too_short"),
+        ("PATCH", chat, &about, "description", "too_long"),
+        (
+            "PATCH",
+            chat,
+            r#"{"members_may_add":"yes"}"#,
+            "members_may_add",
+            "malformed",
+        ),
+        ("PATCH", chat, r#"{"history":"x"}"#, "history", "unknown"),
+        ("PUT", member, "{}", "role", "missing"),
+        ("PUT", member, r#"{"role":"x"}"#, "role", "unknown"),
         ("POST", "/chats", r#"{"members":[]}"#, "name", "missing"),
         ("POST", "/chats", r#"{"name":""}"#, "name", "too_short"),
         ("POST", "/chats", &name, "name", "too_long"),

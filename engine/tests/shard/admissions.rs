@@ -469,7 +469,7 @@ fn a_chat_that_was_left_while_its_members_were_asked_about_gets_none() {
         panic!("one home is asked");
     };
     let command = ChatCommand::RemoveMember {
-        caller: bob,
+        caller: ann,
         user_id: ann,
     };
     stage.ask(Command::Chat(chat_id, command));

@@ -9,7 +9,7 @@ use rookery_schema::record::{MessagePosted, Record};
 use rookery_schema::row::{ChatRow, EventRow};
 use rookery_schema::{ChatId, MessageId, Seq, Timestamp, UserId};
 
-use crate::stage::{SECOND, Stage, batch_of, messages, stored_chat};
+use crate::stage::{SECOND, Stage, batch_of, member, messages, stored_chat};
 
 /// A chat of which the store has all but the newest events, which alone are in memory.
 struct Long {
@@ -195,7 +195,9 @@ fn a_chat_read_from_the_store_shows_what_it_had() {
         .collect();
     let stored = StoredChat {
         chat: row,
-        members: vec![long.user],
+        members: vec![member(long.user)],
+        last_role: None,
+        settings: None,
         head: recent[31].head,
         messages: recent
             .iter()

@@ -19,6 +19,7 @@ mod memory;
 mod moves;
 mod replay;
 mod resume;
+mod roles;
 mod stage;
 mod stamps;
 mod stuck_log;

@@ -18,7 +18,7 @@ use rookery_engine::mesh::{
 };
 use rookery_engine::port::{
     EndedSessions, Found, LogEvent, LogRequest, Opened, Part, PasswordJob, PasswordOutcome, Read,
-    StoreEvent, StoreFault, StoreRequest, StoredChat, Token,
+    StoreEvent, StoreFault, StoreRequest, StoredChat, StoredMember, Token,
 };
 use rookery_engine::stats::Stats;
 use rookery_schema::batch::{RecordBatch, RecordBatchBuilder};
@@ -46,11 +46,22 @@ pub(crate) fn stored_chat(chat_id: ChatId, members: &[UserId]) -> StoredChat {
             name: "chat".to_owned(),
             created_at: Timestamp::default(),
         },
-        members: members.to_vec(),
+        members: members.iter().map(|user_id| member(*user_id)).collect(),
+        last_role: None,
+        settings: None,
         head: Head::default(),
         recent: Vec::new(),
         messages: Vec::new(),
         latest_message: None,
+    }
+}
+
+/// A member since the chat was made.
+pub(crate) const fn member(user_id: UserId) -> StoredMember {
+    StoredMember {
+        user_id,
+        added_seq: Seq(1),
+        is_admin: false,
     }
 }
 

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use rookery_engine::port::{Found, Part, Read, StoreEvent, StoreFault, StoreRequest, Token};
 use rookery_schema::event::EventKind;
 use rookery_schema::record::Record;
+use rookery_schema::roles::Role;
 use rookery_schema::row::{EventRow, Row};
 use rookery_schema::{ChatId, PartitionId, Seq, UserId};
 use rookery_testing::dice::Dice;
@@ -155,6 +156,13 @@ impl SimStore {
         if let Group::Chat(chat_id) = group {
             let rows = lane.groups[&group].iter().take(count);
             rows.for_each(|(_, row)| self.model.write_ahead(row));
+            // Of roles, what comes with the next event may be there before it.
+            let first = lane.groups[&group].iter().map(|(_, row)| row);
+            let first = first.take_while(|row| !matches!(row, Row::Event(_)));
+            let roles: Vec<_> = first.filter(|row| matches!(row, Row::Role(_))).collect();
+            roles
+                .into_iter()
+                .for_each(|row| self.model.write(row.clone()));
             lane.ahead = Some((chat_id, count));
         } else {
             self.finish(shard, group, count);
@@ -203,6 +211,45 @@ impl SimStore {
             let has_it = self.chats_of(user).contains(&chat_id);
             assert!(has_it, "{user} does not have {chat_id}");
         }
+    }
+
+    /// The admins of a chat, by its events: those who were given the role or, where none is left, whoever made the chat if no
+    /// role was ever changed, else the member of longest standing.
+    pub(crate) fn admins(&self, chat_id: ChatId) -> BTreeSet<UserId> {
+        let mut members: Vec<UserId> = Vec::new();
+        let mut given: BTreeSet<UserId> = BTreeSet::new();
+        let mut is_changed = false;
+        let heir = |members: &[UserId], given: &BTreeSet<UserId>, is_changed: bool| {
+            let mut all = members.iter().copied();
+            let maker = all
+                .clone()
+                .find(|it| chat_id.is_made_by(*it) && !is_changed);
+            let heir = maker.or_else(|| all.next());
+            heir.filter(|_| given.is_empty())
+        };
+        for row in self.model.events_of(chat_id) {
+            let heir = heir(&members, &given, is_changed);
+            match Record::decode(&row.record).unwrap() {
+                Record::ChatCreated(created) => members.extend(created.members.iter()),
+                Record::MemberAdded(change) => members.push(change.user_id),
+                Record::MemberRemoved(change) => {
+                    members.retain(|it| *it != change.user_id);
+                    is_changed |= given.remove(&change.user_id) || heir == Some(change.user_id);
+                }
+                Record::RoleSet(set) => {
+                    given.extend(heir);
+                    is_changed = true;
+                    match set.role {
+                        Role::Admin => given.insert(set.user_id),
+                        Role::Member => given.remove(&set.user_id),
+                    };
+                }
+                _ => {}
+            }
+        }
+        let heir = heir(&members, &given, is_changed);
+        given.extend(heir);
+        given
     }
 
     /// The chats that a user is a member of.
@@ -317,6 +364,8 @@ fn group_of(row: &Row) -> Group {
         Row::Chat(row) => Group::Chat(row.chat_id),
         Row::Member(row) => Group::Chat(row.chat_id),
         Row::NotMember { chat_id, .. } => Group::Chat(*chat_id),
+        Row::Role(row) => Group::Chat(row.chat_id),
+        Row::Settings(row) => Group::Chat(row.chat_id),
         Row::User(row) => Group::User(row.user_id),
         Row::EndedSession { .. } | Row::Reached { .. } => Group::Sessions,
     }
@@ -343,6 +392,8 @@ const fn order_in_chat(row: &Row, event: Seq) -> (Seq, bool) {
         Row::Amendment(row) => (row.seq, false),
         Row::Member(row) => (row.added_seq, false),
         Row::NotMember { removed_seq, .. } => (*removed_seq, false),
+        Row::Role(row) => (row.seq, false),
+        Row::Settings(row) => (row.seq, false),
         Row::Chat(_) | Row::User(_) | Row::EndedSession { .. } | Row::Reached { .. } => {
             (Seq(0), false)
         }

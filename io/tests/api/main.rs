@@ -10,6 +10,7 @@ mod amended;
 mod chats;
 mod messages;
 mod repeats;
+mod roles;
 
 use serde_json::Value;
 

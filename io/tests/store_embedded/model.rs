@@ -5,7 +5,8 @@ use proptest::option;
 use proptest::prelude::*;
 use rookery_engine::port::Read;
 use rookery_schema::event::EventKind;
-use rookery_schema::row::{ChatRow, EventRow, Head, MemberRow, Row, UserRow};
+use rookery_schema::roles::{Role, Settings};
+use rookery_schema::row::{ChatRow, EventRow, Head, MemberRow, RoleRow, Row, SettingsRow, UserRow};
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
 
 use super::support::{amendment, message_record, open, start};
@@ -95,6 +96,19 @@ fn row() -> impl Strategy<Value = Row> {
                 user_id,
                 removed_seq: Seq(seq),
             }),
+        2 => (chat_id(), user_id(), 0..99u64, any::<bool>(), option::of(any::<bool>())).prop_map(
+            |(chat_id, user_id, seq, is_admin, was)| {
+                let role = |is_admin| if is_admin { Role::Admin } else { Role::Member };
+                let (seq, role, was) = (Seq(seq), role(is_admin), was.map(role));
+                Row::Role(RoleRow { chat_id, user_id, seq, role, was })
+            }
+        ),
+        1 => (chat_id(), 0..99u64, name, any::<bool>()).prop_map(
+            |(chat_id, seq, name, members_may_add)| {
+                let settings = Settings { members_may_add, ..Settings::new(&name) };
+                Row::Settings(SettingsRow { chat_id, seq: Seq(seq), settings })
+            }
+        ),
         2 => (user_id(), name, proptest::option::of(name), time()).prop_map(
             |(user_id, username, password_hash, created_at)| {
                 let updated_at = created_at;

@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use rookery_engine::port::{Found, Read};
 use rookery_schema::event::EventKind;
-use rookery_schema::row::{ChatRow, EventRow, Head, MemberRow, Row, UserRow};
+use rookery_schema::roles::{Role, Settings};
+use rookery_schema::row::{ChatRow, EventRow, Head, MemberRow, RoleRow, Row, SettingsRow, UserRow};
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
 
 use super::support::{amendment, keyspace, message_record, start};
@@ -41,6 +42,8 @@ enum Happening {
     Amends(ChatId, u64),
     /// An event has one before it say nothing any more.
     Redacts(ChatId, u64),
+    /// Somebody has another role, and the chat other settings.
+    Changes(ChatId, UserId, bool),
     Registers(UserId),
     LogsOut(SessionId),
     /// An operator sets a password for the so many-th time, or takes it away, which ends all sessions.
@@ -54,6 +57,8 @@ fn happening() -> impl Strategy<Value = Happening> {
         4 => (chat_id(), user_id()).prop_map(|(chat, user)| Happening::Joins(chat, user)),
         4 => (chat_id(), 0..60u64).prop_map(|(chat, target)| Happening::Amends(chat, target)),
         4 => (chat_id(), 0..60u64).prop_map(|(chat, target)| Happening::Redacts(chat, target)),
+        4 => (chat_id(), user_id(), any::<bool>())
+            .prop_map(|(chat, user, is_admin)| Happening::Changes(chat, user, is_admin)),
         2 => user_id().prop_map(Happening::Registers),
         1 => (0..3u8).prop_map(|id| Happening::LogsOut(SessionId::from_bytes([id; 16]))),
         2 => (user_id(), 0..9u8).prop_map(|(user, n)| Happening::SetsPassword(user, n)),
@@ -99,6 +104,23 @@ fn rows_of(model: &Model, happening: &Happening) -> Vec<Row> {
             let said = |row: &&EventRow| row.head.seq == wanted;
             let stored = model.events_of(*chat_id).find(said);
             rows.extend(stored.map(redacted));
+            rows
+        }
+        Happening::Changes(chat_id, user_id, is_admin) => {
+            let mut rows = event(model, *chat_id, None);
+            let seq = rows.iter().filter_map(seq_of).next_back().unwrap();
+            rows.push(Row::Role(RoleRow {
+                chat_id: *chat_id,
+                user_id: *user_id,
+                seq,
+                role: if *is_admin { Role::Admin } else { Role::Member },
+                was: None,
+            }));
+            rows.push(Row::Settings(SettingsRow {
+                chat_id: *chat_id,
+                seq,
+                settings: Settings::new(&seq.to_string()),
+            }));
             rows
         }
         Happening::Registers(user_id) => match model.read(&Read::User(*user_id)) {

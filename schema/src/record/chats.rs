@@ -3,6 +3,7 @@
 use bytes::BufMut;
 
 use crate::ids::{ChatId, UserId};
+use crate::roles::{History, Role, Settings};
 use crate::time::Timestamp;
 use crate::wire::{Reader, put_text};
 
@@ -25,6 +26,30 @@ pub struct MembershipChange {
     /// The member who asked for it.
     pub by: UserId,
     pub at: Timestamp,
+}
+
+/// A member has another role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoleSet {
+    pub chat_id: ChatId,
+    pub user_id: UserId,
+    pub role: Role,
+    /// The member who asked for it, or whose leaving asks for it.
+    pub by: UserId,
+    pub at: Timestamp,
+}
+
+/// A chat has other settings: those that are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChatChanged<'a> {
+    pub chat_id: ChatId,
+    /// The member who asked for it.
+    pub by: UserId,
+    pub at: Timestamp,
+    pub name: Option<&'a str>,
+    pub description: Option<&'a str>,
+    pub members_may_add: Option<bool>,
+    pub history: Option<History>,
 }
 
 /// User ids in order, 16 bytes each.
@@ -114,6 +139,93 @@ impl MembershipChange {
             at: reader.time()?,
         };
         reader.is_empty().then_some(change)
+    }
+}
+
+impl RoleSet {
+    pub(super) fn put(&self, out: &mut impl BufMut) {
+        out.put_slice(self.chat_id.as_bytes());
+        out.put_slice(self.user_id.as_bytes());
+        out.put_slice(self.by.as_bytes());
+        out.put_u64_le(self.at.millis());
+        out.put_u8(self.role.as_byte());
+    }
+
+    pub(super) fn decode(mut reader: Reader<'_>) -> Option<Self> {
+        let set = Self {
+            chat_id: ChatId::from_bytes(reader.id()?),
+            user_id: UserId::from_bytes(reader.id()?),
+            by: UserId::from_bytes(reader.id()?),
+            at: reader.time()?,
+            role: Role::of_byte(reader.u8()?)?,
+        };
+        reader.is_empty().then_some(set)
+    }
+}
+
+/// Stands for a setting that stays as it is.
+const UNCHANGED: u8 = u8::MAX;
+
+impl<'a> ChatChanged<'a> {
+    /// Changes the settings that it says.
+    pub fn apply(&self, settings: &mut Settings) {
+        if let Some(name) = self.name {
+            settings.name = name.into();
+        }
+        if let Some(description) = self.description {
+            settings.description = description.into();
+        }
+        settings.members_may_add = self.members_may_add.unwrap_or(settings.members_may_add);
+        settings.history = self.history.unwrap_or(settings.history);
+    }
+
+    /// Whether nothing changes.
+    pub const fn is_empty(&self) -> bool {
+        self.name.is_none()
+            && self.description.is_none()
+            && self.members_may_add.is_none()
+            && self.history.is_none()
+    }
+
+    pub(super) fn put(&self, out: &mut impl BufMut) {
+        out.put_slice(self.chat_id.as_bytes());
+        out.put_slice(self.by.as_bytes());
+        out.put_u64_le(self.at.millis());
+        out.put_u8(self.members_may_add.map_or(UNCHANGED, u8::from));
+        out.put_u8(self.history.map_or(UNCHANGED, History::as_byte));
+        for text in [self.name, self.description] {
+            out.put_u8(u8::from(text.is_some()));
+            put_text(out, text.unwrap_or_default());
+        }
+    }
+
+    pub(super) fn decode(mut reader: Reader<'a>) -> Option<Self> {
+        let changed = Self {
+            chat_id: ChatId::from_bytes(reader.id()?),
+            by: UserId::from_bytes(reader.id()?),
+            at: reader.time()?,
+            members_may_add: match reader.u8()? {
+                UNCHANGED => None,
+                0 => Some(false),
+                1 => Some(true),
+                _ => return None,
+            },
+            history: match reader.u8()? {
+                UNCHANGED => None,
+                byte => Some(History::of_byte(byte)?),
+            },
+            name: optional_text(&mut reader)?,
+            description: optional_text(&mut reader)?,
+        };
+        reader.is_empty().then_some(changed)
+    }
+}
+
+fn optional_text<'a>(reader: &mut Reader<'a>) -> Option<Option<&'a str>> {
+    match (reader.flag()?, reader.text()?) {
+        (true, text) => Some(Some(text)),
+        (false, "") => Some(None),
+        (false, _) => None,
     }
 }
 

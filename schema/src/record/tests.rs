@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::ids::{MessageId, Seq, UserId};
+use crate::roles::{History, Role};
 
 fn id() -> impl Strategy<Value = [u8; 16]> {
     any::<[u8; 16]>()
@@ -62,6 +63,33 @@ proptest! {
         };
         round_trip(Record::MemberAdded(change));
         round_trip(Record::MemberRemoved(change));
+    }
+
+    #[test]
+    fn roles_and_settings_round_trip(
+        (chat, user, by, at) in (id(), id(), id(), time()),
+        is_admin: bool,
+        name in proptest::option::of(".{0,40}"),
+        description in proptest::option::of(".{0,200}"),
+        members_may_add: Option<bool>,
+        is_joined: Option<bool>,
+    ) {
+        round_trip(Record::RoleSet(RoleSet {
+            chat_id: ChatId::from_bytes(chat),
+            user_id: UserId::from_bytes(user),
+            role: if is_admin { Role::Admin } else { Role::Member },
+            by: UserId::from_bytes(by),
+            at,
+        }));
+        round_trip(Record::ChatChanged(ChatChanged {
+            chat_id: ChatId::from_bytes(chat),
+            by: UserId::from_bytes(by),
+            at,
+            name: name.as_deref(),
+            description: description.as_deref(),
+            members_may_add,
+            history: is_joined.map(|it| if it { History::Joined } else { History::All }),
+        }));
     }
 
     #[test]

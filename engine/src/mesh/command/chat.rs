@@ -1,6 +1,7 @@
 //! What is asked of the owner of a chat.
 
 use rookery_schema::record::Members;
+use rookery_schema::roles::{History, Role};
 use rookery_schema::{MessageId, Seq, UserId};
 
 use crate::limits::Network;
@@ -39,6 +40,13 @@ pub enum ChatCommand {
         caller: UserId,
         user_id: UserId,
     },
+    SetRole {
+        caller: UserId,
+        user_id: UserId,
+        role: Role,
+    },
+    /// A change of its settings.
+    Change(Box<ChatChange>),
     /// When it was last active, where the user is a member.
     ShowActivity {
         user_id: UserId,
@@ -58,6 +66,24 @@ pub struct Creation {
     pub members: Members,
     /// From where that is asked for.
     pub network: Network,
+}
+
+/// Settings of a chat that are to change, within their bounds: those that are there.
+#[derive(Debug)]
+pub struct ChatChange {
+    pub caller: UserId,
+    pub name: Option<Box<str>>,
+    pub description: Option<Box<str>>,
+    pub members_may_add: Option<bool>,
+    pub history: Option<History>,
+}
+
+impl ChatChange {
+    /// Bytes of the texts that come with it.
+    pub(crate) fn text_bytes(&self) -> usize {
+        let texts = [&self.name, &self.description].into_iter().flatten();
+        texts.map(|text| text.len()).sum()
+    }
 }
 
 /// Users who are to become members of a chat.
@@ -167,7 +193,9 @@ impl ChatCommand {
             | Self::Post(_)
             | Self::Amend(_)
             | Self::AddMember { .. }
-            | Self::RemoveMember { .. } => true,
+            | Self::RemoveMember { .. }
+            | Self::SetRole { .. }
+            | Self::Change(_) => true,
             Self::Show { .. }
             | Self::ShowMessages { .. }
             | Self::ShowEvents { .. }
@@ -183,7 +211,9 @@ impl ChatCommand {
             Self::Create(_)
             | Self::Post(_)
             | Self::AddMember { .. }
-            | Self::RemoveMember { .. } => false,
+            | Self::RemoveMember { .. }
+            | Self::SetRole { .. }
+            | Self::Change(_) => false,
             Self::Amend(_)
             | Self::Show { .. }
             | Self::ShowMessages { .. }
@@ -220,6 +250,8 @@ impl ChatCommand {
             Self::Post(_)
             | Self::Amend(_)
             | Self::RemoveMember { .. }
+            | Self::SetRole { .. }
+            | Self::Change(_)
             | Self::Show { .. }
             | Self::ShowMessages { .. }
             | Self::ShowEvents { .. }
@@ -246,6 +278,8 @@ impl ChatCommand {
             | Self::Amend(_)
             | Self::AddMember { .. }
             | Self::RemoveMember { .. }
+            | Self::SetRole { .. }
+            | Self::Change(_)
             | Self::Show { .. }
             | Self::ShowMessages { .. }
             | Self::ShowEvents { .. }

@@ -77,6 +77,8 @@ impl Command {
                 | ChatCommand::Amend(_)
                 | ChatCommand::AddMember { .. }
                 | ChatCommand::RemoveMember { .. }
+                | ChatCommand::SetRole { .. }
+                | ChatCommand::Change(_)
                 | ChatCommand::Show { .. }
                 | ChatCommand::ShowMessages { .. }
                 | ChatCommand::ShowEvents { .. }

@@ -1,13 +1,14 @@
 use std::net::IpAddr;
 
 use rookery_schema::record::Members;
+use rookery_schema::roles::Role;
 use rookery_schema::{MessageId, Placement, Routing, SessionId, Timestamp};
 
 use super::*;
 use crate::ids::Session;
 use crate::mesh::{
-    Amend, Creation, InboxPage, MembersPage, MessageChange, NewPassword, Page, PageStart, Post,
-    Right, UserVersion,
+    Amend, ChatChange, Creation, InboxPage, MembersPage, MessageChange, NewPassword, Page,
+    PageStart, Post, Right, UserVersion,
 };
 
 const CHAT: ChatId = ChatId::from_bytes([1; 16]);
@@ -165,6 +166,18 @@ fn what_may_change_something_is_told_from_what_only_reads() {
             network: network(),
         }),
         chat(ChatCommand::RemoveMember { caller, user_id }),
+        chat(ChatCommand::SetRole {
+            caller,
+            user_id,
+            role: Role::Admin,
+        }),
+        chat(ChatCommand::Change(Box::new(ChatChange {
+            caller,
+            name: None,
+            description: None,
+            members_may_add: Some(true),
+            history: None,
+        }))),
         name(register()),
         name(log_in()),
         address(log_in()),

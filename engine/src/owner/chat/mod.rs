@@ -1,6 +1,7 @@
 //! One chat: its members, how far it has come, its newest events, and who listens.
 
 mod audience;
+mod members;
 mod recent;
 mod said;
 #[cfg(test)]
@@ -10,32 +11,36 @@ mod unstored;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use foldhash::fast::RandomState;
-use indexmap::IndexSet;
-use rookery_schema::event::{Event, EventKind, put_json_text, put_members, put_user_id};
+use rookery_schema::event::{
+    Event, EventKind, put_json_text, put_members, put_roles, put_settings, put_user_id,
+};
 use rookery_schema::limits::{CHAT_MEMBERS_MAX, MEMBERS_SHOWN_MAX};
 use rookery_schema::message::Message;
-use rookery_schema::record::{ChatCreated, Edit, MessageAmended, Record};
-use rookery_schema::row::{AmendmentRow, ChatRow, EventRow, Head, MemberRow, Row};
+use rookery_schema::record::{ChatChanged, ChatCreated, Edit, MessageAmended, Record};
+use rookery_schema::roles::{History, Role, Settings};
+use rookery_schema::row::{
+    AmendmentRow, ChatRow, EventRow, Head, MemberRow, RoleRow, Row, SettingsRow,
+};
 use rookery_schema::{ChatId, MessageId, Offset, PartitionId, Seq, Timestamp, UserId};
 
 use crate::context::Context;
-use crate::edge::port::StoredChat;
+use crate::edge::port::{StoredChat, StoredMember};
 use crate::json_page::JsonPage;
 use crate::mesh::{
     Activity, ChatSummary, Created, EventBatch, MembersPage, Outcome, PageCursor, ShardMessage,
 };
-use crate::owner::budget::{allocated, allocated_table};
+use crate::owner::budget::allocated;
 pub(crate) use crate::owner::chat::audience::Audience;
+pub(crate) use crate::owner::chat::members::Members;
 use crate::owner::chat::recent::event_of;
 pub(crate) use crate::owner::chat::recent::{Recent, Shown};
 pub(crate) use crate::owner::chat::unstored::{Reading, Unstored};
 
-/// A list of members that has room for so many times as many is made anew.
-const SPARSE: usize = 8;
 /// Events read with a chat from the store.
 pub(crate) const RECENT_EVENTS_LOADED: usize = 32;
 
+/// Microseconds after which it is told again who is admin since the last one has left, where that did not come about.
+const HANDOVER_MICROS: u64 = 10_000_000;
 /// Bytes of stored events of a chat that are kept in memory.
 const RECENT_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of memory that a chat takes which has nothing: itself, and its places in the table of chats and in the order
@@ -55,12 +60,11 @@ pub(crate) struct Place {
 #[derive(Debug)]
 pub(crate) struct Chat {
     pub(crate) id: ChatId,
-    name: Box<str>,
+    settings: Settings,
     created_at: Timestamp,
-    /// In the order in which they became members.
-    members: IndexSet<UserId, RandomState>,
-    /// Bytes of memory that these take.
-    members_bytes: usize,
+    members: Members,
+    /// When it was tried last to tell of [`Members::untold_heir`], in microseconds.
+    handover_micros: Option<u64>,
     head: Head,
     recent: Recent,
     unstored: Unstored,
@@ -99,28 +103,27 @@ struct OutgoingEvent {
 impl Chat {
     /// A chat that a record creates; it has no events yet.
     pub(crate) fn created(record: &ChatCreated<'_>) -> Self {
-        let chat = ChatRow {
-            chat_id: record.chat_id,
-            name: record.name.to_owned(),
-            created_at: record.at,
-        };
-        let mut this = Self::new(chat, record.members.len());
-        this.add_members(record.members.iter());
+        let members = Members::new(record.chat_id, record.members.len(), None);
+        let settings = Settings::new(record.name);
+        let mut this = Self::new(record.chat_id, record.at, settings, members);
+        for user_id in record.members.iter() {
+            this.members.add(user_id, this.head.seq.next(), false);
+        }
         this
     }
 
-    /// A chat with nothing but room for so many members.
-    fn new(chat: ChatRow, members: usize) -> Self {
-        let mut this = Self {
-            id: chat.chat_id,
-            name: chat.name.into(),
-            created_at: chat.created_at,
-            members: IndexSet::with_capacity_and_hasher(members, RandomState::default()),
-            members_bytes: 0,
+    /// A chat without events.
+    fn new(id: ChatId, created_at: Timestamp, settings: Settings, members: Members) -> Self {
+        Self {
+            id,
+            settings,
+            created_at,
+            members,
+            handover_micros: None,
             head: Head::default(),
             recent: Recent::default(),
             unstored: Unstored::default(),
-            active_at: chat.created_at,
+            active_at: created_at,
             audience: Audience::default(),
             outgoing: Outgoing::default(),
             sent_bytes: 0,
@@ -128,9 +131,7 @@ impl Chat {
             swept_micros: 0,
             awaits_trim: false,
             counted_bytes: 0,
-        };
-        this.count_members();
-        this
+        }
     }
 
     /// A chat as the store has it, but for its members, of whom there are so many.
@@ -138,12 +139,16 @@ impl Chat {
         let StoredChat {
             chat,
             members: _,
+            last_role,
+            settings,
             head,
             recent,
             messages,
             latest_message,
         } = stored;
-        let mut this = Self::new(chat, members);
+        let settings = settings.unwrap_or_else(|| Settings::new(&chat.name));
+        let members = Members::new(chat.chat_id, members, last_role);
+        let mut this = Self::new(chat.chat_id, chat.created_at, settings, members);
         this.head = head;
         this.recent = Recent::with_latest(latest_message);
         for row in recent {
@@ -165,20 +170,25 @@ impl Chat {
         this
     }
 
-    /// Adds members for whom there is room.
-    pub(crate) fn add_members(&mut self, members: impl Iterator<Item = UserId>) {
-        // To extend a set would make room for them again.
+    /// Adds members as the store has them, for whom there is room.
+    pub(crate) fn add_members(&mut self, members: impl Iterator<Item = StoredMember>) {
+        // To extend a map would make room for them again.
         for member in members {
-            self.members.insert(member);
+            let StoredMember {
+                user_id,
+                added_seq,
+                is_admin,
+            } = member;
+            self.members.add(user_id, added_seq, is_admin);
         }
     }
 
     pub(crate) fn is_member(&self, user: UserId) -> bool {
-        self.members.contains(&user)
+        self.members.contains(user)
     }
 
-    pub(crate) fn members(&self) -> impl ExactSizeIterator<Item = UserId> + '_ {
-        self.members.iter().copied()
+    pub(crate) const fn members(&self) -> &Members {
+        &self.members
     }
 
     /// Whether nobody can join.
@@ -193,27 +203,73 @@ impl Chat {
             && at.offset <= self.head.offset
     }
 
-    /// Adds a member; false where they are one already. Only the fold may do that.
+    /// Adds a member by the next event; false where they are one already. Only the fold may do that.
     pub(super) fn insert_member(&mut self, user: UserId) -> bool {
-        let is_new = self.members.insert(user);
-        self.count_members();
-        is_new
+        self.members.insert(user, self.head.seq.next())
     }
 
-    /// Removes a member; false where they are none. Only the fold may do that.
-    pub(super) fn remove_member(&mut self, user: UserId) -> bool {
-        let was_member = self.members.shift_remove(&user);
-        if self.members.len() < self.members.capacity() / SPARSE {
-            self.members.shrink_to_fit();
+    /// Removes a member by the next event; false where they are none. Gives up their role: what is to be stored of that,
+    /// where they were an admin, is added to `rows`. Only the fold may do that.
+    pub(super) fn remove_member(&mut self, user_id: UserId, rows: &mut Vec<Row>) -> bool {
+        let (was, was_admin) = (self.members.given(user_id), self.members.is_admin(user_id));
+        if self.members.remove(user_id).is_none() {
+            return false;
         }
-        self.count_members();
-        was_member
+        if was_admin {
+            self.members.note_role_of_leaver(user_id);
+            rows.push(Row::Role(RoleRow {
+                chat_id: self.id,
+                user_id,
+                seq: self.head.seq.next(),
+                role: Role::Member,
+                was,
+            }));
+        }
+        true
     }
 
-    fn count_members(&mut self) {
-        let room = self.members.capacity();
-        self.members_bytes = allocated(room * size_of::<(u64, UserId)>())
-            + allocated_table(room, size_of::<usize>());
+    /// Gives members roles by the newest event; what is to be stored of that. Only the fold may do that.
+    pub(super) fn set_roles(&mut self, roles: &[(UserId, Role)]) -> Vec<Row> {
+        let row = |&(user_id, role): &(UserId, Role)| RoleRow {
+            chat_id: self.id,
+            user_id,
+            seq: self.head.seq,
+            role,
+            was: self.members.given(user_id),
+        };
+        let rows: Vec<RoleRow> = roles.iter().map(row).collect();
+        for row in &rows {
+            self.members.set_role(row.user_id, row.role);
+        }
+        rows.into_iter().map(Row::Role).collect()
+    }
+
+    /// Changes settings by the newest event; what is to be stored of that. Only the fold may do that.
+    pub(super) fn change_settings(&mut self, changed: &ChatChanged<'_>) -> Row {
+        changed.apply(&mut self.settings);
+        Row::Settings(SettingsRow {
+            chat_id: self.id,
+            seq: self.head.seq,
+            settings: self.settings.clone(),
+        })
+    }
+
+    pub(crate) const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// See [`Members::untold_heir`]: where that is to be told now, the first time, or again since it did not come about.
+    pub(crate) fn untold_heir_due(&mut self, now_micros: u64) -> Option<(UserId, UserId)> {
+        let Some(untold) = self.members.untold_heir() else {
+            self.handover_micros = None;
+            return None;
+        };
+        let again = |last: u64| last + HANDOVER_MICROS <= now_micros;
+        let is_due = self.handover_micros.is_none_or(again);
+        is_due.then(|| {
+            self.handover_micros = Some(now_micros);
+            untold
+        })
     }
 
     /// The newest event's number.
@@ -427,8 +483,9 @@ impl Chat {
     /// Bytes of memory that it takes now, but for what is about to be sent: it is counted for each event.
     fn bytes(&self) -> usize {
         CHAT_BYTES
-            + allocated(self.name.len())
-            + self.members_bytes
+            + allocated(self.settings.name.len())
+            + allocated(self.settings.description.len())
+            + self.members.bytes()
             + self.recent.bytes()
             + self.unstored.bytes()
             + self.audience.bytes()
@@ -460,10 +517,10 @@ impl Chat {
     pub(crate) fn creation_rows(&self) -> impl Iterator<Item = Row> + '_ {
         let chat = ChatRow {
             chat_id: self.id,
-            name: self.name.to_string(),
+            name: self.settings.name.to_string(),
             created_at: self.created_at,
         };
-        let members = self.members.iter().zip(0..).map(|(&user_id, position)| {
+        let members = self.members.iter().zip(0..).map(|(user_id, position)| {
             Row::Member(MemberRow {
                 chat_id: self.id,
                 user_id,
@@ -477,12 +534,15 @@ impl Chat {
     /// The chat as its members see it, with the first of them.
     pub(crate) fn shown(&self, created: bool) -> Outcome {
         let members = self.members.len().min(MEMBERS_SHOWN_MAX);
-        let mut out = Vec::with_capacity(190 + members * 39);
+        let mut out = Vec::with_capacity(350 + self.settings.description.len() + members * 39);
         out.extend_from_slice(br#"{"chat_id":""#);
         out.extend_from_slice(self.id.to_string().as_bytes());
         out.extend_from_slice(br#"","name":"#);
-        put_json_text(&mut out, &self.name);
-        put_members(&mut out, self.members.len(), self.members());
+        put_json_text(&mut out, &self.settings.name);
+        put_settings(&mut out, &self.settings);
+        put_members(&mut out, self.members.len(), self.members.iter());
+        let admins = self.members.admins_of_first(MEMBERS_SHOWN_MAX);
+        put_roles(&mut out, admins.map(|user_id| (user_id, Role::Admin)));
         out.extend_from_slice(br#","created_at":""#);
         out.extend_from_slice(&self.created_at.rfc3339());
         out.extend_from_slice(br#""}"#);
@@ -494,12 +554,10 @@ impl Chat {
 
     /// A page of its members, in the order in which they joined.
     pub(crate) fn members_page(&self, page: MembersPage) -> Outcome {
-        let after = page.after.and_then(|user| self.members.get_index_of(&user));
-        let from = after.map_or(0, |index| index + 1);
         let mut json = JsonPage::new(page.limit);
         let shown = self
-            .members()
-            .skip(from)
+            .members
+            .behind(page.after)
             .take_while(|user| json.push(|out| put_user_id(out, *user)));
         let last = shown.last();
         Outcome::Page {
@@ -516,16 +574,26 @@ impl Chat {
         }
     }
 
-    /// The chat as its members' inboxes show it.
-    pub(crate) fn summary(&self) -> ChatSummary {
-        let last_message = self.recent.latest_message().map(|message| {
+    /// The first event that a member may see.
+    pub(crate) fn shown_since(&self, user_id: UserId) -> Seq {
+        match self.settings.history {
+            History::All => Seq(1),
+            History::Joined => self.members.joined(user_id).unwrap_or(self.head.seq.next()),
+        }
+    }
+
+    /// The chat as the inbox of a member shows it.
+    pub(crate) fn summary(&self, user_id: UserId) -> ChatSummary {
+        let since = self.shown_since(user_id);
+        let latest = self.recent.latest_message();
+        let last_message = latest.filter(|(seq, _)| *seq >= since).map(|(_, message)| {
             let mut shown = Vec::new();
             message.put(&mut shown);
             shown
         });
         ChatSummary {
             chat_id: self.id,
-            name: self.name.clone(),
+            name: self.settings.name.clone(),
             last_seq: self.head.seq,
             messages: self.head.messages,
             last_message,

@@ -215,9 +215,9 @@ impl Recent {
     }
 
     /// The newest message, whether or not its event is here.
-    pub(crate) fn latest_message(&self) -> Option<Shown> {
-        let newest = self.messages().next_back().map(|(_, shown)| shown);
-        newest.or_else(|| Some(self.latest.as_ref()?.1.clone()))
+    pub(crate) fn latest_message(&self) -> Option<(Seq, Shown)> {
+        let newest = self.messages().next_back();
+        newest.or_else(|| self.latest.clone())
     }
 
     /// Where the message with this id is, if it is here.

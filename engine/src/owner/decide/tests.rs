@@ -1,5 +1,7 @@
 //! Every command, on every state that it can meet.
 
+mod roles;
+
 use std::net::IpAddr;
 use std::ops::Range;
 
@@ -10,8 +12,8 @@ use rookery_schema::{MessageId, Seq, UserId};
 use super::*;
 use crate::limits::Network;
 use crate::mesh::{
-    Activity, Amend, Created, Creation, MembersPage, MessageChange, Page, PageCursor, PageStart,
-    Post,
+    Activity, Amend, ChatChange, Created, Creation, MembersPage, MessageChange, Page, PageCursor,
+    PageStart, Post,
 };
 use crate::owner::chat::sample::{AT, CHAT, CREATED_AT, NAME, change, chat_of, user, users};
 
@@ -107,15 +109,35 @@ fn remove(caller: u32, user_id: u32) -> ChatCommand {
     }
 }
 
+fn set_role(caller: u32, user_id: u32, role: Role) -> ChatCommand {
+    ChatCommand::SetRole {
+        caller: user(caller),
+        user_id: user(user_id),
+        role,
+    }
+}
+
+/// A change of whether all may add members.
+fn settings(caller: u32, members_may_add: bool) -> ChatCommand {
+    ChatCommand::Change(Box::new(ChatChange {
+        caller: user(caller),
+        name: None,
+        description: None,
+        members_may_add: Some(members_may_add),
+        history: None,
+    }))
+}
+
 fn shown(created: bool, members: &[u32]) -> Outcome {
     let members: Vec<String> = members
         .iter()
         .map(|it| format!("\"{}\"", user(*it)))
         .collect();
     let body = format!(
-        r#"{{"chat_id":"{CHAT}","name":"a \"chat\"","members":[{}],"member_count":{},"created_at":"{CREATED_AT}"}}"#,
+        r#"{{"chat_id":"{CHAT}","name":"a \"chat\"","description":"","members_may_add":true,"history":"all","members":[{}],"member_count":{},"roles":{{{}:"admin"}},"created_at":"{CREATED_AT}"}}"#,
         members.join(","),
-        members.len()
+        members.len(),
+        members[0],
     );
     Outcome::Json {
         created: created.then(|| Box::new(Created::Chat(CHAT))),
@@ -147,6 +169,8 @@ fn a_chat_that_is_not_there_can_be_created_and_nothing_else() {
         show_members(user(MEMBER), None, 1),
         add(MEMBER, OTHER),
         remove(MEMBER, OTHER),
+        set_role(MEMBER, OTHER, Role::Admin),
+        settings(MEMBER, false),
     ] {
         check(None, &command, Err(Problem::NO_SUCH_CHAT));
     }
@@ -170,6 +194,8 @@ fn a_chat_is_nothing_that_a_stranger_knows_of() {
         add(STRANGER, STRANGER),
         remove(STRANGER, OTHER),
         remove(STRANGER, STRANGER),
+        set_role(STRANGER, OTHER, Role::Admin),
+        settings(STRANGER, false),
     ] {
         check(Some(&chat()), &command, Err(Problem::NO_SUCH_CHAT));
     }
@@ -190,9 +216,9 @@ fn a_member_posts_and_reads() {
     check(Some(&chat), &amend(OTHER), Ok(Decision::Amend));
     let answer = Decision::Answer(shown(false, &[MEMBER, OTHER]));
     check(Some(&chat), &show(user(OTHER)), Ok(answer));
-    let page = Decision::Page(page(&chat, PAGE));
+    let page = Decision::Page(page(&chat, PAGE, Seq(1)));
     check(Some(&chat), &show_messages(user(OTHER)), Ok(page));
-    let summary = Outcome::Summary(Some(Box::new(chat.summary())));
+    let summary = Outcome::Summary(Some(Box::new(chat.summary(user(OTHER)))));
     let answer = Decision::Answer(summary);
     check(Some(&chat), &summarize(user(OTHER)), Ok(answer));
     let activity = Activity {
@@ -225,7 +251,7 @@ fn members_are_paged_in_the_order_in_which_they_joined() {
     check_members(&chat, None, 3, &[30, MEMBER, 20], Some(20));
     check_members(&chat, Some(10), 3, &[], None);
     // Who comes back is the last to have joined.
-    chat.remove_member(user(20));
+    chat.remove_member(user(20), &mut Vec::new());
     check_members(&chat, Some(MEMBER), 3, &[10], None);
     chat.insert_member(user(20));
     check_members(&chat, Some(MEMBER), 3, &[10, 20], None);
@@ -294,13 +320,15 @@ fn a_full_chat_takes_nobody_and_does_all_else() {
 }
 
 #[test]
-fn a_member_removes_others_and_themselves() {
-    for leaver in [MEMBER, OTHER] {
+fn an_admin_removes_others_and_anyone_leaves() {
+    for (caller, leaver) in [(MEMBER, MEMBER), (MEMBER, OTHER), (OTHER, OTHER)] {
         let key = ChangeKey::Removed(CHAT, user(leaver));
-        let record = Record::MemberRemoved(change(leaver, MEMBER));
+        let record = Record::MemberRemoved(change(leaver, caller));
         let leaves = Decision::Append(key, record);
-        check(Some(&chat()), &remove(MEMBER, leaver), Ok(leaves));
+        check(Some(&chat()), &remove(caller, leaver), Ok(leaves));
     }
+    let problem = Problem::NOT_ADMIN;
+    check(Some(&chat()), &remove(OTHER, MEMBER), Err(problem));
     let problem = Problem::NO_SUCH_USER;
     check(Some(&chat()), &remove(MEMBER, STRANGER), Err(problem));
 }

@@ -1,11 +1,12 @@
 //! Every record, on every state that it can meet.
 
 mod amendments;
+mod roles;
 
 use std::ops::Range;
 
 use rookery_schema::limits::CHAT_MEMBERS_MAX;
-use rookery_schema::row::ChatRow;
+use rookery_schema::row::{ChatRow, RoleRow};
 use rookery_schema::{MessageId, Offset, PartitionId, Seq, Timestamp};
 
 use super::*;
@@ -95,9 +96,19 @@ fn member_row(number: u32, position: u32, seq: u64) -> Row {
     })
 }
 
+fn role_row(number: u32, role: Role, was: Option<Role>, seq: u64) -> Row {
+    Row::Role(RoleRow {
+        chat_id: CHAT,
+        user_id: user(number),
+        seq: Seq(seq),
+        role,
+        was,
+    })
+}
+
 #[track_caller]
 fn assert_members(chat: &Chat, expected: &[u32]) {
-    let members: Vec<UserId> = chat.members().collect();
+    let members: Vec<UserId> = chat.members().iter().collect();
     let expected: Vec<UserId> = expected.iter().copied().map(user).collect();
     assert_eq!(members, expected);
 }
@@ -269,11 +280,12 @@ fn the_last_member_can_leave() {
         folded: Folded::Left(user(1)),
         members: &[],
     };
-    let rows = [Row::NotMember {
+    let left = Row::NotMember {
         chat_id: CHAT,
         user_id: user(1),
         removed_seq: Seq(2),
-    }];
+    };
+    let rows = [left, role_row(1, Role::Member, None, 2)];
     let event = Event::MemberRemoved(change(1, 1));
     check_event(&mut chat([1]), step, (2, 0), &rows, event);
 }

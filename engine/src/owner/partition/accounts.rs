@@ -374,6 +374,8 @@ impl Partition {
                 | Record::ChatCreated(_)
                 | Record::MemberAdded(_)
                 | Record::MemberRemoved(_)
+                | Record::RoleSet(_)
+                | Record::ChatChanged(_)
                 | Record::SessionEnded(_),
             )
             | Err(_) => cx.bug("a record about a user that was understood is understood no more"),

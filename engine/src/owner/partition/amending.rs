@@ -44,6 +44,7 @@ impl Partition {
         let asked = AskedAmend {
             asker,
             amend,
+            by_admin: false,
             since_micros: cx.now.micros,
         };
         match self.message_queues.enter(key, asked) {
@@ -87,7 +88,7 @@ impl Partition {
     fn begin_amendment(
         &mut self,
         chat_id: ChatId,
-        asked: AskedAmend,
+        mut asked: AskedAmend,
         cx: &mut Context<'_>,
     ) -> Turn {
         let Some(chat) = self.chats.active(chat_id) else {
@@ -95,6 +96,7 @@ impl Partition {
             cx.refuse(asked.asker, Problem::NO_SUCH_CHAT);
             return Turn::IsOver;
         };
+        asked.by_admin = chat.members().is_admin(asked.amend.caller);
         if let Some(message) = chat.find(asked.amend.message_id) {
             return self.amend_found(chat_id, asked, message, cx);
         }
@@ -207,7 +209,7 @@ impl Partition {
         if let Some(chat) = &chat {
             chat.unstored().lay_over(&mut message);
         }
-        let supersedes_edit = match judge(&message, &asked.amend) {
+        let supersedes_edit = match judge(&message, &asked.amend, asked.by_admin) {
             Err(problem) => {
                 cx.refuse(asked.asker, problem);
                 return Turn::IsOver;

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use rookery_schema::batch::RecordBatch;
 use rookery_schema::record::{MessagePosted, Record, SessionEnded};
+use rookery_schema::roles::Role;
 use rookery_schema::row::Row;
 use rookery_schema::{ChatId, Offset, UserId};
 
@@ -114,6 +115,8 @@ impl Partition {
             | Record::ChatCreated(_)
             | Record::MemberAdded(_)
             | Record::MemberRemoved(_)
+            | Record::RoleSet(_)
+            | Record::ChatChanged(_)
             | Record::UserRegistered(_)
             | Record::SessionEnded(_)
             | Record::PasswordSet(_) => {}
@@ -176,6 +179,10 @@ impl Partition {
             }
             Record::MemberAdded(change) | Record::MemberRemoved(change) => {
                 self.apply_to_chat(change.chat_id, applying, rows, cx);
+            }
+            Record::RoleSet(set) => self.apply_to_chat(set.chat_id, applying, rows, cx),
+            Record::ChatChanged(changed) => {
+                self.apply_to_chat(changed.chat_id, applying, rows, cx);
             }
             Record::UserRegistered(user) => self.apply_user(user, span, bytes, rows, cx),
             Record::SessionEnded(ended) => self.apply_session_end(*ended, rows, cx),
@@ -275,6 +282,8 @@ impl Partition {
             Record::ChatCreated(_)
             | Record::MessagePosted(_)
             | Record::MemberRemoved(_)
+            | Record::RoleSet(_)
+            | Record::ChatChanged(_)
             | Record::UserRegistered(_)
             | Record::SessionEnded(_)
             | Record::PasswordSet(_) => {}
@@ -334,6 +343,20 @@ impl Partition {
                 self.unsubscribe(chat_id, &[user_id], cx);
                 let key = ChangeKey::Removed(chat_id, user_id);
                 self.answer_when_stored(span, key, || Outcome::Done, cx);
+                self.tell_heir(chat_id, cx);
+            }
+            Folded::RoleSet(user_id, role) => {
+                let key = ChangeKey::Role(chat_id, user_id, role);
+                self.show_when_stored(span, key, chat_id, cx);
+            }
+            Folded::Changed => {
+                let key = ChangeKey::settings(chat_id, applying.bytes);
+                self.show_when_stored(span, key, chat_id, cx);
+            }
+            Folded::LastAdmin(user_id) => {
+                let key = ChangeKey::Role(chat_id, user_id, Role::Member);
+                let outcome = || Outcome::Refused(Problem::LAST_ADMIN);
+                self.answer_when_stored(span, key, outcome, cx);
             }
             Folded::Unchanged => match applying.record {
                 Record::MemberAdded(change) => {
@@ -344,9 +367,20 @@ impl Partition {
                     let key = ChangeKey::Removed(chat_id, change.user_id);
                     self.answer_when_stored(span, key, || Outcome::Done, cx);
                 }
+                Record::RoleSet(set) => {
+                    let key = ChangeKey::Role(chat_id, set.user_id, set.role);
+                    let member = |chat: &mut Chat| chat.is_member(set.user_id);
+                    if self.chats.active(chat_id).is_some_and(member) {
+                        self.show_when_stored(span, key, chat_id, cx);
+                    } else {
+                        let outcome = || Outcome::Refused(Problem::NO_SUCH_USER);
+                        self.answer_when_stored(span, key, outcome, cx);
+                    }
+                }
                 Record::MessagePosted(_)
                 | Record::MessageAmended(_)
                 | Record::ChatCreated(_)
+                | Record::ChatChanged(_)
                 | Record::UserRegistered(_)
                 | Record::SessionEnded(_)
                 | Record::PasswordSet(_) => {}
@@ -368,6 +402,8 @@ impl Partition {
             Record::MessagePosted(_)
             | Record::MessageAmended(_)
             | Record::MemberRemoved(_)
+            | Record::RoleSet(_)
+            | Record::ChatChanged(_)
             | Record::UserRegistered(_)
             | Record::SessionEnded(_)
             | Record::PasswordSet(_) => return,
@@ -391,7 +427,7 @@ impl Partition {
 
     fn members(&mut self, chat_id: ChatId, cx: &mut Context<'_>) -> Vec<UserId> {
         let chat = self.chat_of_record(chat_id, cx);
-        chat.map(|chat| chat.members().collect())
+        chat.map(|chat| chat.members().iter().collect())
             .unwrap_or_default()
     }
 

@@ -19,6 +19,7 @@ impl Partition {
             Pending::KeyedMessage { .. }
             | Pending::Change(..)
             | Pending::SessionEnd(..)
+            | Pending::Heir
             | Pending::Nobody => None,
         });
         let unknown: Vec<Asker> = senders

@@ -114,6 +114,7 @@ impl Partition {
         admitted: Admitted,
         cx: &mut Context<'_>,
     ) -> Served {
+        self.tell_heir(chat_id, cx);
         let mut chat = self.chats.active(chat_id);
         if let Some(chat) = &mut chat {
             chat.used_micros = cx.now.micros;
@@ -128,11 +129,16 @@ impl Partition {
             Ok(Decision::Answer(outcome)) => cx.answer(asker, outcome),
             Ok(Decision::Page(paged)) => self.show_page(asker, chat_id, paged, cx),
             Ok(Decision::Events(wanted)) => self.show_events(asker, chat_id, wanted, cx),
-            Ok(Decision::EventsOfFormer(caller, page)) => {
+            Ok(Decision::EventsOfFormer {
+                caller,
+                page,
+                history,
+            }) => {
                 let what = PartitionRead::Former {
                     asker,
                     chat_id,
                     page,
+                    history,
                 };
                 let read = Read::Membership {
                     chat_id,

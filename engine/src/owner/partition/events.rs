@@ -1,6 +1,7 @@
 //! Events of chats for whoever missed them.
 
 use rookery_schema::ChatId;
+use rookery_schema::roles::History;
 
 use crate::context::Context;
 use crate::edge::port::{Found, Membership, StoreFault};
@@ -78,11 +79,17 @@ impl Partition {
         &mut self,
         asker: Asker,
         chat_id: ChatId,
-        page: EventsPage,
+        (page, history): (EventsPage, History),
         outcome: &Result<Found, StoreFault>,
         cx: &mut Context<'_>,
     ) {
         match outcome {
+            // When they joined is known no more.
+            Ok(Found::Membership(Membership::Removed { removed_seq }))
+                if history == History::Joined && page.after.next() < *removed_seq =>
+            {
+                cx.refuse(asker, Problem::TOO_FAR_BEHIND);
+            }
             Ok(Found::Membership(Membership::Removed { removed_seq })) => {
                 let wanted = Wanted {
                     page,

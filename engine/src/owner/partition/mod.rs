@@ -8,6 +8,7 @@ mod apply;
 mod closing;
 mod commands;
 mod events;
+mod heirs;
 mod invites;
 mod loading;
 mod memory;
@@ -17,6 +18,7 @@ mod sessions;
 
 use std::collections::VecDeque;
 
+use rookery_schema::roles::History;
 use rookery_schema::{ChatId, MessageId, Offset, PartitionId, SessionId, Timestamp, UserId};
 
 use crate::context::Context;
@@ -66,6 +68,7 @@ enum PartitionRead {
         asker: Asker,
         chat_id: ChatId,
         page: EventsPage,
+        history: History,
     },
     /// The message that somebody wants to change.
     Sought(Box<Seeking>),
@@ -297,7 +300,7 @@ impl Partition {
             }
             Pending::Nobody => cx.stats.messages_posted += 1,
             Pending::SessionEnd(_, number) => self.session_end_recorded(number, cx),
-            Pending::Change(..) => {}
+            Pending::Change(..) | Pending::Heir => {}
         }
     }
 
@@ -316,7 +319,7 @@ impl Partition {
                 }
                 self.not_appended(pending, problem, cx);
             }
-            Pending::Message { .. } | Pending::SessionEnd(..) | Pending::Nobody => {
+            Pending::Message { .. } | Pending::SessionEnd(..) | Pending::Heir | Pending::Nobody => {
                 self.not_appended(pending, problem, cx);
             }
         }
@@ -326,7 +329,7 @@ impl Partition {
         match pending {
             Pending::Message { asker, .. } => cx.refuse(asker, problem),
             Pending::SessionEnd(ended, number) => self.session_end_failed(ended, number, cx),
-            Pending::Nobody => {}
+            Pending::Heir | Pending::Nobody => {}
             Pending::KeyedMessage { key, .. } => {
                 for asker in self.dedup.abandon(key) {
                     cx.refuse(asker, problem);
@@ -353,7 +356,11 @@ impl Partition {
                     self.amendment_is_over(key, cx);
                 }
             }
-            ChangeKey::Added(..) | ChangeKey::Removed(..) | ChangeKey::Password(..) => {}
+            ChangeKey::Added(..)
+            | ChangeKey::Removed(..)
+            | ChangeKey::Role(..)
+            | ChangeKey::Settings(..)
+            | ChangeKey::Password(..) => {}
         }
     }
 
@@ -397,7 +404,8 @@ impl Partition {
                 asker,
                 chat_id,
                 page,
-            }) => self.former_read(asker, chat_id, page, &outcome, cx),
+                history,
+            }) => self.former_read(asker, chat_id, (page, history), &outcome, cx),
             Some(PartitionRead::Name(username)) => self.name_read(&username, outcome, cx),
             Some(PartitionRead::User(asker, password)) => {
                 self.user_read(asker, password, outcome, cx);

@@ -19,6 +19,7 @@ impl Scenario {
             self.check_stored(room, &said);
             self.check_listeners(room, &said);
             self.check_pages(room, &said);
+            self.check_roles(room);
         }
         (0..USERS).for_each(|user| self.check_limits(user));
     }
@@ -47,6 +48,7 @@ impl Scenario {
         for (room, before) in rooms.zip(before) {
             assert_eq!(self.history(room), before);
             self.check_history(room);
+            self.check_roles(room);
         }
     }
 
@@ -162,6 +164,23 @@ impl Scenario {
         let is_in_order = seqs.is_sorted_by(|a, b| a < b);
         assert!(is_in_order, "in order, each once: {seqs:?}");
         messages
+    }
+
+    /// A room has an admin, and shows those of whom its events tell.
+    fn check_roles(&mut self, room: usize) {
+        let path = format!("/chats/{}", self.rooms[room].id);
+        let host = self.rooms[room].host();
+        let wire = self.ask(host, "GET", &path, None).unwrap();
+        self.world.settle();
+        let chat = self.answer(wire).unwrap().json();
+        let shown = chat["roles"].as_object().unwrap();
+        let shown: BTreeSet<UserId> = shown.keys().map(|id| id.parse().unwrap()).collect();
+        let told = self
+            .world
+            .store
+            .admins(self.rooms[room].id.parse().unwrap());
+        assert!(!told.is_empty());
+        assert_eq!(shown, told);
     }
 
     fn check_stored(&self, room: usize, said: &[ShownMessage]) {

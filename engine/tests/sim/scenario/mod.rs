@@ -140,7 +140,7 @@ impl Scenario {
     }
 
     fn round(&mut self) {
-        match self.world.dice.below(28) {
+        match self.world.dice.below(30) {
             0 | 1 => {
                 let user = self.world.dice.below(USERS);
                 self.listen_as(user);
@@ -164,6 +164,7 @@ impl Scenario {
             17 if !self.faults => self.lag(),
             18..20 => self.amend(),
             20..23 => self.use_device(),
+            23 | 24 => self.set_role(),
             _ => self.post(),
         }
         self.advance_below(30);
@@ -203,6 +204,7 @@ impl Scenario {
         if self.world.dice.one_in(2) {
             self.add_member();
             self.remove_member();
+            self.set_role();
             self.advance_below(60);
         }
         let shards = 1 + self.world.dice.below(4) as u16;

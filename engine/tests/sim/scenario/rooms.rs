@@ -66,6 +66,11 @@ impl Scenario {
         let members = self.rooms[room].members();
         let user = *self.world.dice.pick(&members);
         let host = self.rooms[room].host();
+        // Who is no admin may ask for it in vain, but leaves.
+        let asker = match self.world.dice.one_in(3) {
+            true => user,
+            false => *self.world.dice.pick(&members),
+        };
         let is_busy = self
             .drafts
             .iter()
@@ -77,8 +82,28 @@ impl Scenario {
             "/chats/{}/members/{}",
             self.rooms[room].id, self.users[user].id
         );
-        let wire = self.ask(host, "DELETE", &path, None);
+        let wire = self.ask(asker, "DELETE", &path, None);
         self.change(wire, room, user, Standing::Out);
+    }
+
+    /// Somebody gives somebody a role, or tries to.
+    pub(super) fn set_role(&mut self) {
+        let room = self.world.dice.below(self.rooms.len());
+        let members = self.rooms[room].members();
+        let (asker, user) = (
+            *self.world.dice.pick(&members),
+            *self.world.dice.pick(&members),
+        );
+        let path = format!(
+            "/chats/{}/members/{}",
+            self.rooms[room].id, self.users[user].id
+        );
+        let role = *self.world.dice.pick(&["admin", "admin", "member"]);
+        let body = json!({"role": role});
+        if let Some(wire) = self.ask(asker, "PUT", &path, Some(&body)) {
+            let change = Change::Role;
+            self.changes.push(AskedChange { wire, change });
+        }
     }
 
     fn change(&mut self, wire: Option<WireId>, room: usize, user: usize, wanted: Standing) {
@@ -106,6 +131,12 @@ impl Scenario {
                 (200 | 204, Change::Membership { room, user, wanted }) => {
                     self.rooms[room].standing.insert(user, wanted);
                 }
+                // Whoever asked is no admin, or was removed meanwhile.
+                (403 | 404, Change::Membership { room, user, wanted }) => {
+                    assert_eq!(wanted, Standing::Out, "{reply:?}");
+                    self.rooms[room].standing.insert(user, Standing::In);
+                }
+                (200 | 403 | 404 | 409, Change::Role) => {}
                 (429, change) => {
                     assert!(self.world.settings.memberships_per_user > 0, "{reply:?}");
                     if let Change::Membership { room, user, .. } = change {

@@ -104,6 +104,8 @@ pub(super) struct AskedChange {
 pub(super) enum Change {
     /// A room with these members.
     Create(Vec<usize>),
+    /// Somebody has another role.
+    Role,
     /// A user joins a room, or leaves it.
     Membership {
         room: usize,
@@ -167,7 +169,8 @@ impl Listener {
         let kind = text("type").unwrap();
         match kind.as_str() {
             "message" | "message_edited" | "message_deleted" | "reaction_added"
-            | "reaction_removed" | "chat_created" | "member_added" | "member_removed" => {
+            | "reaction_removed" | "chat_created" | "member_added" | "member_removed"
+            | "role_changed" => {
                 let heard = Heard {
                     seq: event["seq"].as_u64().unwrap(),
                     content: text("content").filter(|_| kind == "message"),

@@ -1,8 +1,8 @@
-//! The keyspaces of who is a member of what, from either side, and of who was.
+//! The keyspaces of who is a member of what, from either side, of who was, and of their roles.
 
 use fjall::{Keyspace, OwnedWriteBatch};
-use rookery_engine::port::Membership;
-use rookery_schema::row::MemberRow;
+use rookery_engine::port::{Membership, StoredMember, StoredRoles};
+use rookery_schema::row::{MemberRow, RoleRow};
 use rookery_schema::{ChatId, Seq, UserId};
 
 use super::codec;
@@ -12,12 +12,14 @@ use super::error::ReadError;
 pub(super) const BY_CHAT: &str = "members_by_chat";
 pub(super) const BY_USER: &str = "chats_by_user";
 pub(super) const FORMER: &str = "former_members";
+pub(super) const ROLES: &str = "roles";
 
 /// See the module.
 pub(super) struct Members {
     pub(super) by_chat: Keyspace,
     pub(super) by_user: Keyspace,
     pub(super) former: Keyspace,
+    pub(super) roles: Keyspace,
 }
 
 impl Members {
@@ -44,8 +46,30 @@ impl Members {
         );
     }
 
+    pub(super) fn set_role(&self, batch: &mut OwnedWriteBatch, row: &RoleRow) {
+        let (by_chat, _) = keys(row.chat_id, row.user_id);
+        batch.insert(&self.roles, by_chat, row.value());
+    }
+
+    /// The roles that were set in a chat whose newest event is `head`.
+    pub(super) fn roles(&self, chat_id: ChatId, head: Seq) -> Result<StoredRoles, ReadError> {
+        let rows = self.roles.prefix(chat_id.as_bytes()).map(|entry| {
+            let (key, value) = entry.into_inner()?;
+            let user_id = codec::found_in_pair(&key).map(UserId::from_bytes);
+            user_id
+                .and_then(|user_id| RoleRow::stored(chat_id, user_id, &value))
+                .ok_or(ReadError::Malformed(ROLES))
+        });
+        let rows = rows.collect::<Result<Vec<_>, _>>()?;
+        Ok(StoredRoles::of(rows, head))
+    }
+
     /// The members of a chat, in the order in which they became that.
-    pub(super) fn of_chat(&self, chat_id: ChatId) -> Result<Vec<UserId>, ReadError> {
+    pub(super) fn of_chat(
+        &self,
+        chat_id: ChatId,
+        roles: &StoredRoles,
+    ) -> Result<Vec<StoredMember>, ReadError> {
         const MALFORMED: ReadError = ReadError::Malformed(BY_CHAT);
         let mut members = Vec::new();
         for entry in self.by_chat.prefix(chat_id.as_bytes()) {
@@ -56,7 +80,12 @@ impl Members {
             members.push((codec::member_order(&value).ok_or(MALFORMED)?, user_id));
         }
         members.sort_unstable();
-        Ok(members.into_iter().map(|(_, user_id)| user_id).collect())
+        let member = |((added_seq, _), user_id)| StoredMember {
+            user_id,
+            added_seq,
+            is_admin: roles.is_admin(user_id),
+        };
+        Ok(members.into_iter().map(member).collect())
     }
 
     /// The chats that a user is a member of.

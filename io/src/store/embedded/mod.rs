@@ -6,9 +6,11 @@
 //! | `redacted` | chat, first seq of a bucket, whether of messages | which of its events were redacted |
 //! | `amendments` | chat, target, slot | the newest amendment of that slot |
 //! | `chats` | chat | creation, name |
+//! | `chat_settings` | chat | seq, whether members may add, history, name, description |
 //! | `members_by_chat` | chat, user | added seq, position |
 //! | `chats_by_user` | user, chat | |
 //! | `former_members` | chat, user | seq of the last removal |
+//! | `roles` | chat, user | seq, role, the role before |
 //! | `users` | user | times, name, password hash |
 //! | `usernames` | name | user |
 //! | `ended_sessions` | session | expiry |

@@ -12,7 +12,8 @@ use rookery_schema::cql::first_behind;
 use rookery_schema::event::EventKind;
 use rookery_schema::format;
 use rookery_schema::message::Message;
-use rookery_schema::row::{ChatRow, EventRow, Row, UserRow};
+use rookery_schema::roles::Settings;
+use rookery_schema::row::{ChatRow, EventRow, Row, SettingsRow, UserRow};
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, ShardId, Timestamp, UserId};
 
 use super::amendments::{AMENDMENTS, Amendments};
@@ -20,7 +21,7 @@ use super::codec;
 use super::database::{Db, OpenError, Tuning};
 use super::error::ReadError;
 use super::events::{Events, MESSAGES, OTHERS};
-use super::members::{BY_CHAT, BY_USER, FORMER, Members};
+use super::members::{BY_CHAT, BY_USER, FORMER, Members, ROLES};
 use super::progress::Progress;
 use super::redactions::{REDACTED, Redactions};
 use super::run::Gathering;
@@ -38,6 +39,9 @@ const MEMTABLE_BYTES: u64 = 8 << 20;
 const TABLE_BYTES: u64 = 8 << 20;
 /// Bytes of all memtables.
 const MEMTABLES_BYTES: u64 = 64 << 20;
+
+/// Name of the keyspace of what admins have changed about chats.
+const SETTINGS: &str = "chat_settings";
 
 const FORMAT_KEY: &[u8] = b"format";
 const LOG_ID_KEY: &[u8] = b"log_id";
@@ -57,6 +61,7 @@ pub(super) struct Tables {
     redactions: Redactions,
     amendments: Amendments,
     chats: Keyspace,
+    settings: Keyspace,
     members: Members,
     users: Keyspace,
     usernames: Keyspace,
@@ -83,9 +88,11 @@ impl Tables {
             REDACTED,
             AMENDMENTS,
             "chats",
+            SETTINGS,
             BY_CHAT,
             BY_USER,
             FORMER,
+            ROLES,
             "users",
             "usernames",
             "ended_sessions",
@@ -101,15 +108,17 @@ impl Tables {
                 redacted,
                 amendments,
                 chats,
+                settings,
                 by_chat,
                 by_user,
                 former,
+                roles,
                 users,
                 usernames,
                 ended_sessions,
                 meta,
             ],
-        ) = <[Keyspace; 12]>::try_from(keyspaces)
+        ) = <[Keyspace; 14]>::try_from(keyspaces)
         else {
             return Err(OpenError::Corrupt(
                 dir.to_owned(),
@@ -129,10 +138,12 @@ impl Tables {
                 keyspace: amendments,
             },
             chats,
+            settings,
             members: Members {
                 by_chat,
                 by_user,
                 former,
+                roles,
             },
             users,
             usernames,
@@ -188,6 +199,10 @@ impl Tables {
                 user_id,
                 removed_seq,
             } => self.members.remove(batch, *chat_id, *user_id, *removed_seq),
+            Row::Role(row) => self.members.set_role(batch, row),
+            Row::Settings(row) => {
+                batch.insert(&self.settings, row.chat_id.as_bytes(), row.value());
+            }
             Row::User(row) => {
                 let id = row.user_id.as_bytes();
                 batch.insert(&self.users, id, codec::user_value(row));
@@ -314,14 +329,25 @@ impl Tables {
         let recent = self.events.recent(chat_id, recent)?;
         let messages = self.as_they_stand(recent.iter().cloned().map(Ok), recent.len())?;
         let latest_message = self.as_they_stand(newest(EventKind::Message), 1)?;
+        let head = head.unwrap_or_default();
+        let roles = self.members.roles(chat_id, head.seq)?;
         Ok(Some(StoredChat {
             chat,
-            members: self.members.of_chat(chat_id)?,
-            head: head.unwrap_or_default(),
+            members: self.members.of_chat(chat_id, &roles)?,
+            last_role: roles.last(),
+            settings: self.settings_of(chat_id)?,
+            head,
             recent,
             messages,
             latest_message: latest_message.into_iter().next(),
         }))
+    }
+
+    fn settings_of(&self, chat_id: ChatId) -> Result<Option<Settings>, ReadError> {
+        let value = self.settings.get(chat_id.as_bytes())?;
+        let row = |value: &[u8]| SettingsRow::stored(chat_id, value);
+        let row = value.map(|value| row(&value).ok_or(ReadError::Malformed(SETTINGS)));
+        Ok(row.transpose()?.map(|row| row.settings))
     }
 
     fn user(&self, user_id: UserId) -> Result<Option<UserRow>, ReadError> {
@@ -476,6 +502,8 @@ const fn redacted(row: &Row) -> Option<&EventRow> {
         | Row::Chat(_)
         | Row::Member(_)
         | Row::NotMember { .. }
+        | Row::Role(_)
+        | Row::Settings(_)
         | Row::User(_)
         | Row::EndedSession { .. }
         | Row::Reached { .. } => None,

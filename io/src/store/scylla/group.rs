@@ -24,6 +24,8 @@ pub(super) fn group_of(row: &Row) -> Result<Group, (PartitionId, Offset)> {
         Row::Chat(row) => Ok(Group::Chat(row.chat_id)),
         Row::Member(row) => Ok(Group::Chat(row.chat_id)),
         Row::NotMember { chat_id, .. } => Ok(Group::Chat(*chat_id)),
+        Row::Role(row) => Ok(Group::Chat(row.chat_id)),
+        Row::Settings(row) => Ok(Group::Chat(row.chat_id)),
         Row::User(row) => Ok(Group::User(row.user_id)),
         Row::EndedSession { session_id, .. } => {
             Ok(Group::EndedSessions(ended_session_bucket(*session_id)))
@@ -40,6 +42,8 @@ pub(super) const fn order_in_group(row: &Row, event: Seq) -> (Seq, bool) {
         Row::Amendment(row) => (row.seq, false),
         Row::Member(row) => (row.added_seq, false),
         Row::NotMember { removed_seq, .. } => (*removed_seq, false),
+        Row::Role(row) => (row.seq, false),
+        Row::Settings(row) => (row.seq, false),
         Row::Chat(_) | Row::User(_) | Row::EndedSession { .. } | Row::Reached { .. } => {
             (Seq(0), false)
         }
@@ -47,13 +51,13 @@ pub(super) const fn order_in_group(row: &Row, event: Seq) -> (Seq, bool) {
 }
 
 /// How many of the oldest rows make up a job. What was not cut before an event is never cut, and no
-/// user's membership changes twice: so whatever of a job is in, what it has of members goes at most one
-/// change beyond the chat's newest event, see [`super::plan`].
+/// user's membership, or role, changes twice: so whatever of a job is in, what it has of members goes at most one
+/// change of each beyond the chat's newest event, see [`super::plan`].
 pub(super) fn job_rows<'a>(rows: impl Iterator<Item = &'a Row>) -> usize {
     let (mut count, mut end, mut bytes) = (0, 0, 0);
     let mut changed = HashSet::new();
     for row in rows {
-        let is_second_change = changed_member(row).is_some_and(|user| !changed.insert(user));
+        let is_second_change = changed_member(row).is_some_and(|change| !changed.insert(change));
         let is_full = count >= BATCH_ROWS_MAX || bytes >= BATCH_BYTES_MAX;
         if end > 0 && (is_second_change || is_full) {
             return end;
@@ -73,7 +77,12 @@ pub(super) fn job_rows<'a>(rows: impl Iterator<Item = &'a Row>) -> usize {
 /// event behind them.
 const fn may_end_a_job(row: &Row) -> bool {
     match row {
-        Row::Member(_) | Row::NotMember { .. } | Row::Chat(_) | Row::Redacted(_) => false,
+        Row::Member(_)
+        | Row::NotMember { .. }
+        | Row::Role(_)
+        | Row::Settings(_)
+        | Row::Chat(_)
+        | Row::Redacted(_) => false,
         Row::Event(_)
         | Row::User(_)
         | Row::EndedSession { .. }
@@ -82,13 +91,22 @@ const fn may_end_a_job(row: &Row) -> bool {
     }
 }
 
-const fn changed_member(row: &Row) -> Option<UserId> {
+/// What a row changes about a member.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum MemberChange {
+    Membership(UserId),
+    Role(UserId),
+}
+
+const fn changed_member(row: &Row) -> Option<MemberChange> {
     match row {
-        Row::Member(row) => Some(row.user_id),
-        Row::NotMember { user_id, .. } => Some(*user_id),
+        Row::Member(row) => Some(MemberChange::Membership(row.user_id)),
+        Row::NotMember { user_id, .. } => Some(MemberChange::Membership(*user_id)),
+        Row::Role(row) => Some(MemberChange::Role(row.user_id)),
         Row::Event(_)
         | Row::Redacted(_)
         | Row::Amendment(_)
+        | Row::Settings(_)
         | Row::Chat(_)
         | Row::User(_)
         | Row::EndedSession { .. }

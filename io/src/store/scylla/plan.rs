@@ -3,8 +3,8 @@
 //! Writes of several tables are not one: a crash may leave any prefix of the stages. What the engine
 //! reads of a chat afterwards must be its state at its newest stored event, whose record it knows by its
 //! offset and will not apply again. So
-//! 1. the chat, who is a member and who no longer, with the seq of the event that tells so; and what events
-//!    amend, which changes nothing when it is written again with an event that was not stored;
+//! 1. the chat, who is a member and who no longer, with the seq of the event that tells so; roles, each with the one
+//!    before; settings and what events amend, which changes nothing when it is written again with an event that was not stored;
 //! 2. what events redact of those before them: none is without content that is not known to be amended, and what is not
 //!    redacted yet is redacted when the event behind it comes again;
 //! 3. events, in order. From here on they count: see [`is_member`];
@@ -13,7 +13,9 @@
 use std::collections::HashMap;
 
 use rookery_schema::cql::{bucket, ended_session_bucket};
-use rookery_schema::row::{AmendmentRow, ChatRow, EventRow, MemberRow, Row, UserRow};
+use rookery_schema::row::{
+    AmendmentRow, ChatRow, EventRow, MemberRow, RoleRow, Row, SettingsRow, UserRow,
+};
 use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 
 /// Rows of one batch. Measured on one node: more gain nothing, and let others wait for longer.
@@ -34,6 +36,9 @@ pub(super) enum Batch<'a> {
     Forgotten(Vec<Removal>),
     /// As [`Batch::Removed`], for good.
     Former(Vec<Removal>),
+    /// Of one chat.
+    Roles(Vec<&'a RoleRow>),
+    Settings(&'a SettingsRow),
     ChatOfUser(&'a MemberRow),
     NotChatOfUser(Removal),
     /// Of one bucket of a chat, in order.
@@ -93,6 +98,8 @@ pub(super) fn stages(rows: &[Row]) -> Vec<Vec<Batch<'_>>> {
         | Row::Chat(_)
         | Row::Member(_)
         | Row::NotMember { .. }
+        | Row::Role(_)
+        | Row::Settings(_)
         | Row::EndedSession { .. }
         | Row::Reached { .. } => None,
     });
@@ -107,11 +114,13 @@ pub(super) fn stages(rows: &[Row]) -> Vec<Vec<Batch<'_>>> {
 fn first_stage(rows: &[Row]) -> Vec<Batch<'_>> {
     let mut batches = Vec::new();
     let (mut added, mut removed, mut ended) = (Vec::new(), Vec::new(), Vec::new());
-    let mut amendments = Vec::new();
+    let (mut amendments, mut roles) = (Vec::new(), Vec::new());
     for row in rows {
         match row {
             Row::Amendment(row) => amendments.push(row),
             Row::Chat(row) => batches.push(Batch::Chat(row)),
+            Row::Role(row) => roles.push(row),
+            Row::Settings(row) => batches.push(Batch::Settings(row)),
             Row::Member(row) => {
                 added.push(row);
                 batches.push(Batch::ChatOfUser(row));
@@ -134,6 +143,8 @@ fn first_stage(rows: &[Row]) -> Vec<Batch<'_>> {
     batches.extend(
         chunks.flat_map(|rows| [Batch::Removed(rows.to_vec()), Batch::Former(rows.to_vec())]),
     );
+    let chunks = roles.chunks(BATCH_ROWS_MAX);
+    batches.extend(chunks.map(|rows| Batch::Roles(rows.to_vec())));
     let of_one_bucket = amendments.chunk_by(|a, b| bucket(a.target) == bucket(b.target));
     let chunks = of_one_bucket.flat_map(|rows| rows.chunks(BATCH_ROWS_MAX));
     batches.extend(chunks.map(|rows| Batch::Amendments(rows.to_vec())));
@@ -152,6 +163,8 @@ const fn as_event(row: &Row) -> Option<&EventRow> {
         | Row::Chat(_)
         | Row::Member(_)
         | Row::NotMember { .. }
+        | Row::Role(_)
+        | Row::Settings(_)
         | Row::User(_)
         | Row::EndedSession { .. }
         | Row::Reached { .. } => None,
@@ -166,6 +179,8 @@ const fn as_redaction(row: &Row) -> Option<((ChatId, Seq), &EventRow)> {
         | Row::Chat(_)
         | Row::Member(_)
         | Row::NotMember { .. }
+        | Row::Role(_)
+        | Row::Settings(_)
         | Row::User(_)
         | Row::EndedSession { .. }
         | Row::Reached { .. } => None,
@@ -188,6 +203,8 @@ const fn as_removal(row: &Row) -> Option<Removal> {
         | Row::Amendment(_)
         | Row::Chat(_)
         | Row::Member(_)
+        | Row::Role(_)
+        | Row::Settings(_)
         | Row::User(_)
         | Row::EndedSession { .. }
         | Row::Reached { .. } => None,

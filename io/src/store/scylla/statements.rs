@@ -39,6 +39,8 @@ statements! {
     forget_member: "DELETE FROM KEYSPACE.members_by_chat USING TIMESTAMP ? WHERE chat_id = ? AND user_id = ?",
     add_former_member: "INSERT INTO KEYSPACE.former_members (chat_id, user_id, removed_seq) VALUES (?, ?, ?) \
         USING TIMESTAMP ?",
+    set_role: "INSERT INTO KEYSPACE.roles (chat_id, user_id, role) VALUES (?, ?, ?) USING TIMESTAMP ?",
+    set_settings: "INSERT INTO KEYSPACE.chat_settings (chat_id, settings) VALUES (?, ?) USING TIMESTAMP ?",
     add_chat_of_user: "INSERT INTO KEYSPACE.chats_by_user (user_id, chat_id) VALUES (?, ?) USING TIMESTAMP ?",
     remove_chat_of_user: "DELETE FROM KEYSPACE.chats_by_user USING TIMESTAMP ? \
         WHERE user_id = ? AND chat_id = ?",
@@ -51,6 +53,8 @@ statements! {
     set_reached: "INSERT INTO KEYSPACE.reached (log_partition, behind) VALUES (?, ?) USING TIMESTAMP ?",
 
     chat: "SELECT name, created_at FROM KEYSPACE.chats WHERE chat_id = ?",
+    settings: "SELECT settings FROM KEYSPACE.chat_settings WHERE chat_id = ?",
+    roles: "SELECT user_id, role FROM KEYSPACE.roles WHERE chat_id = ?",
     members: "SELECT user_id, added_seq, position, removed_seq FROM KEYSPACE.members_by_chat WHERE chat_id = ?",
     member: "SELECT added_seq, removed_seq FROM KEYSPACE.members_by_chat WHERE chat_id = ? AND user_id = ?",
     former_member: "SELECT removed_seq FROM KEYSPACE.former_members WHERE chat_id = ? AND user_id = ?",

@@ -157,7 +157,11 @@ fn a_buffer_is_left_that_holds_much_of_what_was_forgotten() {
 
 #[test]
 fn the_newest_message_outlives_its_event() {
-    let latest = |recent: &Recent| recent.latest_message().map(|shown| contents_of(&shown));
+    let latest = |recent: &Recent| {
+        recent
+            .latest_message()
+            .map(|(_, shown)| contents_of(&shown))
+    };
     let mut recent = Recent::with_latest(Some((*edited(4, "A")).clone()));
     assert_eq!(latest(&recent), Some("A".to_owned()));
     recent.push(Seq(5), Offset(5), said("b"));

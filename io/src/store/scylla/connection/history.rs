@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use rookery_engine::port::{StoredChat, StoredEvent};
+use rookery_engine::port::{StoredChat, StoredEvent, StoredMember};
 use rookery_schema::cql::{bucket, first_of_bucket, is_last_of_bucket};
 use rookery_schema::event::EventKind;
 use rookery_schema::message::Message;
@@ -25,6 +25,15 @@ const PAGE_EVENTS_MAX: usize = 2048;
 const STATE_READS_MAX: usize = 8;
 const STATE_READ_PAUSE: Duration = Duration::from_millis(50);
 
+/// A chat as it was at its newest stored event.
+struct State {
+    head: Head,
+    members: Vec<StoredMember>,
+    last_role: Option<UserId>,
+    /// Newest first.
+    newest: Vec<EventRow>,
+}
+
 impl Connection {
     /// A chat at its newest stored event. One without events is not there yet: the record that makes it
     /// is still to be applied again.
@@ -39,7 +48,12 @@ impl Connection {
         let Some(state) = self.state(chat_id, recent.max(1)).await? else {
             return Ok(None);
         };
-        let (head, members, mut newest) = state;
+        let State {
+            head,
+            members,
+            last_role,
+            mut newest,
+        } = state;
         let mut messages = self.as_they_stand(&newest).await?;
         let latest_message = match messages.first() {
             Some(message) => Some(message.clone()),
@@ -58,6 +72,8 @@ impl Connection {
         Ok(Some(StoredChat {
             chat,
             members,
+            last_role,
+            settings: self.settings(chat_id).await?,
             head,
             recent: newest,
             messages,
@@ -65,22 +81,24 @@ impl Connection {
         }))
     }
 
-    /// The newest event of a chat, its members at that, and the newest events, newest first. These are several
+    /// The newest event of a chat, its members and roles at that, and the newest events. These are several
     /// queries, and a server that does not know yet that it was superseded may write between them: members who are
     /// gone with a later event would be missing. So it looks for that event behind them.
-    async fn state(
-        &self,
-        chat_id: ChatId,
-        recent: usize,
-    ) -> Result<Option<(Head, Vec<UserId>, Vec<EventRow>)>, DriverError> {
+    async fn state(&self, chat_id: ChatId, recent: usize) -> Result<Option<State>, DriverError> {
         for _ in 0..STATE_READS_MAX {
             let newest = self.newest_events(chat_id, recent).await?;
             let Some(head) = newest.first().map(|row| row.head) else {
                 return Ok(None);
             };
-            let members = self.members(chat_id, head.seq).await?;
+            let roles = self.roles(chat_id, head.seq).await?;
+            let members = self.members(chat_id, head.seq, &roles).await?;
             if self.event(chat_id, head.seq.next().0).await?.is_none() {
-                return Ok(Some((head, members, newest)));
+                return Ok(Some(State {
+                    head,
+                    members,
+                    last_role: roles.last(),
+                    newest,
+                }));
             }
             tokio::time::sleep(STATE_READ_PAUSE).await;
         }

@@ -4,12 +4,13 @@ use std::ops::ControlFlow;
 
 use futures_util::future::try_join_all;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use rookery_engine::port::{EndedSessions, Found, Membership, Read};
+use rookery_engine::port::{EndedSessions, Found, Membership, Read, StoredMember, StoredRoles};
 use rookery_schema::cql::{
     ENDED_SESSION_BUCKETS, behind_prefix, first_behind, name_bucket, name_buckets,
 };
-use rookery_schema::row::{ChatRow, UserRow};
-use rookery_schema::{ChatId, Seq, SessionId, UserId};
+use rookery_schema::roles::Settings;
+use rookery_schema::row::{ChatRow, RoleRow, SettingsRow, UserRow};
+use rookery_schema::{ChatId, Seq, SessionId, UserId, format};
 use scylla::deserialize::row::DeserializeRow;
 use scylla::response::PagingState;
 use scylla::response::query_result::QueryRowsResult;
@@ -95,12 +96,48 @@ impl Connection {
         rows.await?.into_iter().next().map(chat).transpose()
     }
 
+    /// The settings of a chat, where they were ever changed.
+    pub(super) async fn settings(&self, chat_id: ChatId) -> Result<Option<Settings>, DriverError> {
+        if self.format() < format::CONVERSATIONS {
+            return Ok(None);
+        }
+        let rows = self.select::<(Vec<u8>,)>(&self.statements.settings, (chat_id.0,));
+        let settings = |(value,): (Vec<u8>,)| {
+            let row = SettingsRow::stored(chat_id, &value);
+            let row = written(row, format_args!("the settings of chat {chat_id}"))?;
+            Ok(row.settings)
+        };
+        rows.await?.into_iter().next().map(settings).transpose()
+    }
+
+    /// The roles that were set in a chat whose newest event is `head`.
+    pub(super) async fn roles(
+        &self,
+        chat_id: ChatId,
+        head: Seq,
+    ) -> Result<StoredRoles, DriverError> {
+        if self.format() < format::CONVERSATIONS {
+            return Ok(StoredRoles::default());
+        }
+        let rows = self.select::<(Uuid, Vec<u8>)>(&self.statements.roles, (chat_id.0,));
+        let role = |(user_id, value): (Uuid, Vec<u8>)| {
+            let row = RoleRow::stored(chat_id, UserId(user_id), &value);
+            written(
+                row,
+                format_args!("the role of user {user_id} in chat {chat_id}"),
+            )
+        };
+        let rows: Result<Vec<_>, _> = rows.await?.into_iter().map(role).collect();
+        Ok(StoredRoles::of(rows?, head))
+    }
+
     /// The members of a chat whose newest event is `head`, in order.
     pub(super) async fn members(
         &self,
         chat_id: ChatId,
         head: Seq,
-    ) -> Result<Vec<UserId>, DriverError> {
+        roles: &StoredRoles,
+    ) -> Result<Vec<StoredMember>, DriverError> {
         type Row = (Uuid, Option<i64>, Option<i32>, Option<i64>);
         let rows = self.select::<Row>(&self.statements.members, (chat_id.0,));
         let seq = |number: i64| {
@@ -110,12 +147,18 @@ impl Connection {
         let mut members = Vec::new();
         for (user_id, added, position, removed) in rows.await? {
             let removed = removed.map(seq).transpose()?;
-            if is_member(head, added.map(seq).transpose()?, removed) {
-                members.push((added, position, UserId(user_id)));
+            let added = added.map(seq).transpose()?;
+            if let Some(added_seq) = added.filter(|_| is_member(head, added, removed)) {
+                members.push((added_seq, position, UserId(user_id)));
             }
         }
         members.sort_unstable();
-        Ok(members.into_iter().map(|(_, _, user_id)| user_id).collect())
+        let member = |(added_seq, _, user_id)| StoredMember {
+            user_id,
+            added_seq,
+            is_admin: roles.is_admin(user_id),
+        };
+        Ok(members.into_iter().map(member).collect())
     }
 
     /// As of the newest change, whether or not its event is stored. Who was removed is looked for last: when the row of

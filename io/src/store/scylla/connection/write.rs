@@ -7,7 +7,7 @@ use rookery_schema::cql::{
     EVENT_TIMESTAMP, REDACTED_TIMESTAMP, SCHEMA_VERSION, bucket, ended_session_bucket, name_bucket,
 };
 use rookery_schema::limits::SESSION_MILLIS;
-use rookery_schema::row::{AmendmentRow, EventRow, Head, MemberRow, UserRow};
+use rookery_schema::row::{AmendmentRow, EventRow, Head, MemberRow, RoleRow, UserRow};
 use rookery_schema::{Offset, PartitionId, SessionId, Timestamp};
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::batch::{Batch as CqlBatch, BatchType};
@@ -60,6 +60,11 @@ impl Connection {
             Batch::Removed(rows) => self.many(&to.mark_removed, rows, removed).await,
             Batch::Forgotten(rows) => self.many(&to.forget_member, rows, forgotten).await,
             Batch::Former(rows) => self.many(&to.add_former_member, rows, former).await,
+            Batch::Roles(rows) => self.many(&to.set_role, rows, |row| role(row)).await,
+            Batch::Settings(row) => {
+                let values = (row.chat_id.0, row.value(), bigint(row.seq.0));
+                self.one(&to.set_settings, values).await
+            }
             Batch::ChatOfUser(row) => {
                 let values = (row.user_id.0, row.chat_id.0, bigint(row.added_seq.0));
                 self.one(&to.add_chat_of_user, values).await
@@ -169,6 +174,10 @@ fn removed(gone: &Removal) -> impl SerializeRow + use<> {
 fn former(gone: &Removal) -> impl SerializeRow + use<> {
     let seq = bigint(gone.seq.0);
     (gone.chat_id.0, gone.user_id.0, seq, seq)
+}
+
+fn role(row: &RoleRow) -> impl SerializeRow + use<> {
+    (row.chat_id.0, row.user_id.0, row.value(), bigint(row.seq.0))
 }
 
 fn forgotten(gone: &Removal) -> impl SerializeRow + use<> {
