@@ -61,6 +61,11 @@ fn callers_prove_who_they_are() {
         ("GET", format!("/users/{}", api.user_id)),
         ("GET", format!("/chats/{}/messages", any_user())),
         ("GET", format!("/chats/{}/members", any_user())),
+        ("PATCH", format!("/chats/{}", any_user())),
+        (
+            "PUT",
+            format!("/chats/{}/members/{}", any_user(), any_user()),
+        ),
         ("PATCH", message.clone()),
         ("DELETE", message.clone()),
         ("PUT", format!("{message}/reactions/a")),
@@ -153,6 +158,12 @@ fn what_is_another_s_looks_like_what_is_not_there() {
                 format!("/chats/{chat}/members/{alice_id}"),
                 Value::Null,
             ),
+            (
+                "PUT",
+                format!("/chats/{chat}/members/{alice_id}"),
+                json!({"role": "member"}),
+            ),
+            ("PATCH", format!("/chats/{chat}"), json!({"name": "hers"})),
         ];
         paths.map(|(method, path, body)| {
             let mut request = Request::new(method, &path);

@@ -63,7 +63,7 @@ fn options_says_what_a_path_takes() {
         ("/livez", &["GET", "HEAD", "OPTIONS"]),
         (
             &format!("/chats/{}/members/{}", any_user(), any_user()),
-            &["DELETE", "OPTIONS"],
+            &["DELETE", "OPTIONS", "PUT"],
         ),
         (
             &format!("/ws/connect/{}", any_user()),

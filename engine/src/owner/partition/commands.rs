@@ -114,8 +114,14 @@ impl Partition {
         admitted: Admitted,
         cx: &mut Context<'_>,
     ) -> Served {
-        self.tell_heir(chat_id, cx);
         let mut chat = self.chats.active(chat_id);
+        let untold = chat
+            .as_mut()
+            .and_then(|it| it.untold_heir_due(cx.now.micros));
+        if let Some(untold) = untold {
+            self.append_heir(chat_id, untold, cx);
+            chat = self.chats.active(chat_id);
+        }
         if let Some(chat) = &mut chat {
             chat.used_micros = cx.now.micros;
         }

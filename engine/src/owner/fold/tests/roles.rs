@@ -37,11 +37,11 @@ impl Told {
     fn fold(&mut self, record: &Record<'_>) -> (Folded, Vec<Row>) {
         self.offset += 1;
         let (folded, rows) = fold_at(&mut self.chat, record, place(3, self.offset));
-        let roles = rows.iter().filter_map(|row| match row {
-            Row::Role(row) => Some(*row),
-            _ => None,
-        });
-        self.rows.extend(roles);
+        for row in &rows {
+            if let Row::Role(row) = row {
+                self.rows.push(*row);
+            }
+        }
         self.check();
         (folded, rows)
     }
