@@ -219,7 +219,7 @@ impl Gate {
     }
 
     /// The caller that a token stands for, unless it is forged or expired, or its login was ended.
-    fn verify(&self, token: &[u8], now: Timestamp) -> Option<Caller> {
+    pub(crate) fn verify(&self, token: &[u8], now: Timestamp) -> Option<Caller> {
         let (user_id, session) = self.tokens.verify(token, now)?;
         let caller = Caller {
             user_id,

@@ -20,7 +20,7 @@ use crate::context::Context;
 use crate::edge::effect::{HandedOff, Turn};
 use crate::edge::input::Entrance;
 use crate::edge::port::{Found, StoreFault};
-use crate::ids::{ConnId, Session};
+use crate::ids::{Caller, ConnId, Session};
 use crate::mesh::Outcome;
 use crate::mesh::problem::Problem;
 use crate::outbox::{OUTBOX_BYTES_MAX, OUTBOXES_BYTES_MAX, Outbox, WEBSOCKET_OUTBOX_BYTES_MAX};
@@ -253,7 +253,12 @@ impl Connections {
         self.with_websocket(id, cx, |link, ws, cx| ws.refuse(link, problem, None, cx));
     }
 
-    /// The login that a WebSocket was opened with.
+    /// A WebSocket goes on with the login of this caller, if it is its user's.
+    pub(crate) fn renew(&mut self, id: ConnId, caller: Option<Caller>, cx: &mut Context<'_>) {
+        self.with_websocket(id, cx, |link, ws, cx| ws.renew(link, caller, cx));
+    }
+
+    /// The login that a WebSocket goes by.
     pub(crate) fn session_of(&self, id: ConnId) -> Option<Session> {
         self.websocket(id)?.session()
     }

@@ -48,6 +48,7 @@ fields! {
     Resume = "resume",
     SenderId = "sender_id",
     Ticket = "ticket",
+    Token = "token",
     Type = "type",
     UserId = "user_id",
     Username = "username",

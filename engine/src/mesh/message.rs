@@ -72,6 +72,8 @@ pub enum ShardMessage {
     SessionsVoid(EndingId),
     /// To the shard itself: a WebSocket of one of its users wants the events that it missed.
     Resume(Box<Resumption>),
+    /// To the shard itself: a WebSocket of one of its users wants to go on with another login.
+    Renew(Box<Renewal>),
     /// To the shard itself: gather the numbers of all shards.
     Scrape { asker: Asker },
     /// Send your numbers to this shard.
@@ -112,6 +114,7 @@ impl ShardMessage {
             | Self::SessionsEnded { .. }
             | Self::SessionsVoid(_)
             | Self::Resume(_)
+            | Self::Renew(_)
             | Self::Scrape { .. }
             | Self::StatsWanted { .. }
             | Self::Stats { .. }
@@ -206,6 +209,13 @@ pub struct Resumption {
     pub conn: ConnId,
     /// Chats, each with the seq up to which it has all events.
     pub chats: Vec<(ChatId, Seq)>,
+}
+
+/// The token that a client wants its WebSocket to go on with.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Renewal {
+    pub conn: ConnId,
+    pub token: Box<str>,
 }
 
 /// What came of a [`Subscription`].

@@ -18,7 +18,7 @@ pub use command::home::{HomeCommand, InboxPage};
 pub use command::name::{AddressCommand, NameCommand, NewPassword, Right, UserVersion};
 pub use command::user::{Invited, UserCommand};
 pub use message::{
-    Ended, EndingId, EventBatch, Resumption, ShardMessage, Spending, Subscription,
+    Ended, EndingId, EventBatch, Renewal, Resumption, ShardMessage, Spending, Subscription,
     SubscriptionAnswer, Verdict,
 };
 pub use outcome::{Activity, ChatSummary, Created, Events, Outcome, PageCursor, Rest};

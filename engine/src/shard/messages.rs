@@ -51,6 +51,11 @@ impl Parts<'_> {
             }
             ShardMessage::SessionsVoid(ending) => self.owner.sessions_void(ending, cx),
             ShardMessage::Resume(wanted) => self.home.resume(*wanted, self.connections, cx),
+            ShardMessage::Renew(renewal) => {
+                let now = cx.now.latest_wall;
+                let caller = self.gate.verify(renewal.token.as_bytes(), now);
+                self.connections.renew(renewal.conn, caller, cx);
+            }
             ShardMessage::Scrape { asker } => self.scrapes.begin(asker, cx),
             ShardMessage::StatsWanted { from, ticket } => self.send_stats(from, ticket, cx),
             ShardMessage::Stats {

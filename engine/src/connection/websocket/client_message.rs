@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use rookery_schema::event::put_json_text;
-use rookery_schema::{ChatId, MessageId, Seq, UserId};
+use rookery_schema::{ChatId, MessageId, Seq, Timestamp, UserId};
 use serde::Deserialize;
 
 use crate::api::post::{ClientKey, checked_post};
@@ -20,6 +20,8 @@ pub(super) enum Said {
     Send { chat_id: ChatId, post: Post },
     /// It wants the events of chats behind these.
     Resume(Vec<(ChatId, Seq)>),
+    /// It goes on with this token.
+    Auth(Box<str>),
     /// It wants a `pong`.
     Ping,
 }
@@ -70,6 +72,7 @@ pub(super) fn read(
             sent.map_err(Rejection::from)
         }
         "resume" => resume(text).map(Said::Resume),
+        "auth" => auth(text).map(Said::Auth),
         "ping" => Ok(Said::Ping),
         _ => Err(UNKNOWN_TYPE.into()),
     };
@@ -112,6 +115,22 @@ fn resume(text: &str) -> Result<Vec<(ChatId, Seq)>, Rejection> {
     Ok(chats
         .map(|(chat_id, after)| (chat_id, Seq(after.min(u64::MAX - 1))))
         .collect())
+}
+
+/// The token that a client goes on with: read apart, too.
+fn auth(text: &str) -> Result<Box<str>, Rejection> {
+    #[derive(Deserialize)]
+    struct Auth<'a> {
+        #[serde(borrow)]
+        token: Cow<'a, str>,
+    }
+    let auth: Auth<'_> = object(text)?;
+    Ok(auth.token.as_ref().into())
+}
+
+/// That a client goes on with another login.
+pub(super) fn authenticated_json(expires_at: Timestamp) -> Vec<u8> {
+    format!(r#"{{"type":"authenticated","expires_at":"{expires_at}"}}"#).into_bytes()
 }
 
 /// The acknowledgement of a message.
