@@ -81,6 +81,8 @@ pub struct Stats {
     pub outbox_bytes: u64,
     pub outbox_distinct_bytes: u64,
     pub duplicate_sends: u64,
+    /// Logins whose password was compared a second time, as it was typed.
+    pub password_retries: u64,
     pub poison_records: u64,
     pub panics: u64,
     /// Requests that were not answered by their deadline.
@@ -206,6 +208,11 @@ impl Stats {
                 "rookery_duplicate_sends_total",
                 "Sends recognised as repeats of an earlier one.",
                 self.duplicate_sends,
+            ),
+            counter(
+                "rookery_password_retries_total",
+                "Logins whose password was compared a second time, as it was typed.",
+                self.password_retries,
             ),
             counter(
                 "rookery_poison_records_total",

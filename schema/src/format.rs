@@ -7,7 +7,7 @@
 
 use crate::batch::RecordBatch;
 use crate::record::{NEWEST_KIND, is_foreign, is_up_to_logout};
-use crate::row::Row;
+use crate::row::{Row, UserRow};
 
 /// The oldest that this version reads.
 pub const OLDEST: u32 = 2;
@@ -19,12 +19,22 @@ pub const CLAIMS: u32 = 4;
 pub const PASSWORDS: u32 = 5;
 /// With logouts that end all earlier sessions of their user.
 pub const LOGOUTS: u32 = 6;
+/// With all that came with conversations, such as users whose names are shown as they were typed, and unique by their keys.
+pub const CONVERSATIONS: u32 = 7;
 /// The newest that this version knows.
-pub const NEWEST: u32 = LOGOUTS;
+pub const NEWEST: u32 = CONVERSATIONS;
 
 /// Needed to read a log record of each kind that this version knows, from kind 1 on.
-const OF_KIND: [u32; NEWEST_KIND as usize] =
-    [OLDEST, OLDEST, OLDEST, OLDEST, OLDEST, OLDEST, PASSWORDS];
+const OF_KIND: [u32; NEWEST_KIND as usize] = [
+    OLDEST,
+    OLDEST,
+    OLDEST,
+    OLDEST,
+    OLDEST,
+    OLDEST,
+    PASSWORDS,
+    CONVERSATIONS,
+];
 
 /// Needed to read a log record: one of a kind that this version does not know needs a newer one. What no
 /// version wrote needs none, and is a dead letter to all.
@@ -48,6 +58,7 @@ pub fn of_row(row: &Row) -> u32 {
         Row::Event(row) => of_record(&row.record),
         Row::EndedSession { session_id, .. } if session_id.is_up_to_logout() => LOGOUTS,
         Row::EndedSession { session_id, .. } if session_id.as_many_of().is_some() => PASSWORDS,
+        Row::User(UserRow { key: Some(_), .. }) => CONVERSATIONS,
         Row::Chat(_)
         | Row::Member(_)
         | Row::NotMember { .. }

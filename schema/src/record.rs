@@ -17,7 +17,7 @@ pub enum Record<'a> {
     MemberAdded(MembershipChange),
     /// A user is no longer a member.
     MemberRemoved(MembershipChange),
-    /// A username was claimed.
+    /// A name was claimed.
     UserRegistered(UserRegistered<'a>),
     /// A session was ended before its token expired, or with it all of its user that expire no later.
     SessionEnded(SessionEnded),
@@ -62,7 +62,10 @@ pub struct MembershipChange {
 pub struct UserRegistered<'a> {
     pub user_id: UserId,
     pub at: Timestamp,
+    /// As it is shown.
     pub username: &'a str,
+    /// What the user is unique by, where that is not how they are shown; see [`crate::names`].
+    pub key: Option<&'a str>,
     /// A PHC string; absent for a user of trust mode, who has no password.
     pub password_hash: Option<&'a str>,
 }
@@ -84,6 +87,7 @@ pub struct PasswordSet<'a> {
     pub at: Timestamp,
     /// All sessions of the user that expire by then are ended.
     pub sessions_until: Timestamp,
+    /// What the user is unique by.
     pub username: &'a str,
     /// A PHC string; absent where the user can't log in any more.
     pub password_hash: Option<&'a str>,
@@ -162,10 +166,12 @@ mod kind {
     pub(super) const USER_REGISTERED: u8 = 5;
     pub(super) const SESSION_ENDED: u8 = 6;
     pub(super) const PASSWORD_SET: u8 = 7;
+    /// As [`USER_REGISTERED`], by a key that is not the username.
+    pub(super) const USER_REGISTERED_BY_KEY: u8 = 8;
 }
 
 /// The newest kind that this version knows.
-pub(crate) const NEWEST_KIND: u8 = kind::PASSWORD_SET;
+pub(crate) const NEWEST_KIND: u8 = kind::USER_REGISTERED_BY_KEY;
 /// Kinds of all versions to come stay below. Text and JSON begin above: whoever else wrote them, it was no
 /// newer version.
 pub(crate) const KINDS_MAX: u8 = 32;
@@ -221,11 +227,17 @@ impl<'a> Record<'a> {
             Self::MemberAdded(r) => r.encode(kind::MEMBER_ADDED, out),
             Self::MemberRemoved(r) => r.encode(kind::MEMBER_REMOVED, out),
             Self::UserRegistered(r) => {
-                out.put_u8(kind::USER_REGISTERED);
+                out.put_u8(match r.key {
+                    None => kind::USER_REGISTERED,
+                    Some(_) => kind::USER_REGISTERED_BY_KEY,
+                });
                 out.put_slice(r.user_id.as_bytes());
                 out.put_u64_le(r.at.millis());
                 put_text(out, r.username);
                 put_text(out, r.password_hash.unwrap_or_default());
+                if let Some(key) = r.key {
+                    put_text(out, key);
+                }
             }
             Self::SessionEnded(r) => {
                 out.put_u8(kind::SESSION_ENDED);
@@ -256,7 +268,12 @@ impl<'a> Record<'a> {
             kind::CHAT_CREATED => ChatCreated::decode(reader).map(Self::ChatCreated),
             kind::MEMBER_ADDED => MembershipChange::decode(reader).map(Self::MemberAdded),
             kind::MEMBER_REMOVED => MembershipChange::decode(reader).map(Self::MemberRemoved),
-            kind::USER_REGISTERED => UserRegistered::decode(reader).map(Self::UserRegistered),
+            kind::USER_REGISTERED => {
+                UserRegistered::decode(reader, false).map(Self::UserRegistered)
+            }
+            kind::USER_REGISTERED_BY_KEY => {
+                UserRegistered::decode(reader, true).map(Self::UserRegistered)
+            }
             kind::SESSION_ENDED => SessionEnded::decode(reader).map(Self::SessionEnded),
             kind::PASSWORD_SET => PasswordSet::decode(reader).map(Self::PasswordSet),
             unknown @ 1..KINDS_MAX => return Err(RecordError::UnknownKind(unknown)),
@@ -312,12 +329,21 @@ impl MembershipChange {
 }
 
 impl<'a> UserRegistered<'a> {
-    fn decode(mut reader: Reader<'a>) -> Option<Self> {
+    /// What the user is unique by.
+    pub fn name(&self) -> &'a str {
+        self.key.unwrap_or(self.username)
+    }
+
+    fn decode(mut reader: Reader<'a>, by_key: bool) -> Option<Self> {
         let user = Self {
             user_id: UserId::from_bytes(reader.id()?),
             at: reader.time()?,
             username: reader.text()?,
             password_hash: non_empty(reader.text()?),
+            key: match by_key {
+                true => Some(reader.text()?),
+                false => None,
+            },
         };
         reader.is_empty().then_some(user)
     }
@@ -449,12 +475,14 @@ mod tests {
         fn users_and_sessions_round_trip(
             (user, session, at) in (id(), id(), time()),
             username in "[^\u{0}]{1,16}",
+            key in proptest::option::of("[a-z]{1,16}"),
             password_hash in proptest::option::of("[$a-z0-9]{1,90}"),
         ) {
             round_trip(Record::UserRegistered(UserRegistered {
                 user_id: UserId::from_bytes(user),
                 at,
                 username: &username,
+                key: key.as_deref(),
                 password_hash: password_hash.as_deref(),
             }));
             round_trip(Record::PasswordSet(PasswordSet {

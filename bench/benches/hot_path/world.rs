@@ -204,7 +204,7 @@ fn served(request: StoreRequest) -> StoreEvent {
         Read::Chat { .. } => Found::Chat(None),
         Read::MessagesBefore { .. } | Read::MessagesAfter { .. } => Found::Messages(Vec::new()),
         Read::ChatsOfUser(_) => Found::Chats(vec![CHAT]),
-        Read::User(_) | Read::Users(_) | Read::UserNamed(_) | Read::UsersByPrefix { .. } => {
+        Read::User(_) | Read::Users(_) | Read::UsersOfKey(_) | Read::UsersByPrefix { .. } => {
             Found::Users(Vec::new())
         }
         Read::EndedSessions => Found::EndedSessions(EndedSessions::default()),

@@ -3,19 +3,18 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use rookery_schema::limits::{CHAT_MEMBERS_MAX, CHAT_NAME_BYTES_MAX, USERNAME_BYTES_MAX};
+use rookery_schema::limits::{CHAT_MEMBERS_MAX, CHAT_NAME_BYTES_MAX};
 use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 use serde::Deserialize;
 
 use crate::api::body::{as_json, fields, number, text, user_id};
-use crate::api::pages::{self, ENTRIES_LIMIT, MESSAGES_LIMIT, USERS_LIMIT};
+use crate::api::pages::{self, ENTRIES_LIMIT, MESSAGES_LIMIT};
 use crate::api::post::{checked_post, post_command};
 use crate::api::reply::{Reply, ReplyTo, logout_reply, problem_without_login};
 use crate::api::{Action, Api, AskedPage, Call, Handled};
 use crate::auth::tokens::{TICKET_MILLIS, Ticket};
 use crate::config::AuthMode;
 use crate::context::Context;
-use crate::edge::port::Read;
 use crate::http::{Method, Status, Version};
 use crate::ids::Caller;
 use crate::limits::Network;
@@ -138,48 +137,6 @@ impl Api<'_> {
             AuthMode::Trust => logout_reply(cookies),
             AuthMode::Token => problem_without_login(problem, cookies),
         }
-    }
-
-    pub(super) const fn show_user(self, user_id: UserId) -> Action {
-        Action::Read {
-            read: Read::User(user_id),
-            reply_to: ReplyTo::User,
-        }
-    }
-
-    pub(super) fn find_users(self, call: &Call<'_>) -> Handled {
-        call.caller?;
-        let prefix = text(call.request, "prefix")?
-            .unwrap_or_default()
-            .into_owned();
-        if prefix.len() > USERNAME_BYTES_MAX {
-            return Err(Problem::out_of_bounds(const_format::concatcp!(
-                "prefix must be at most ",
-                USERNAME_BYTES_MAX,
-                " bytes of UTF-8",
-            )));
-        }
-        let after = text(call.request, "after")?.map(Cow::into_owned);
-        if after
-            .as_ref()
-            .is_some_and(|name| name.len() > USERNAME_BYTES_MAX)
-        {
-            return Err(Problem::out_of_bounds(const_format::concatcp!(
-                "after must be at most ",
-                USERNAME_BYTES_MAX,
-                " bytes of UTF-8",
-            )));
-        }
-        let limit = USERS_LIMIT.of(call.request)?;
-        let path = pages::users_path(&prefix, limit);
-        // One more tells whether there is another page.
-        let read = Read::UsersByPrefix {
-            prefix,
-            after,
-            limit: limit + 1,
-        };
-        let reply_to = ReplyTo::Users { path, limit };
-        Ok(Action::Read { read, reply_to })
     }
 
     pub(super) fn create_chat(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {

@@ -11,6 +11,7 @@ mod pages;
 pub(crate) mod post;
 mod reply;
 mod routes;
+mod users;
 
 use std::net::IpAddr;
 

@@ -12,7 +12,9 @@ pub use command::Command;
 pub use command::asker::{Asker, Waiting};
 pub use command::chat::{ChatCommand, Creation, MembersPage, Page, PageStart, Post};
 pub use command::home::{HomeCommand, InboxPage};
-pub use command::name::{AddressCommand, NameCommand, NewPassword, Right, UserVersion};
+pub use command::name::{
+    AddressCommand, Credentials, NameCommand, NewPassword, Right, UserVersion,
+};
 pub use command::user::{Invited, UserCommand};
 pub use message::{
     Ended, EndingId, EventBatch, ShardMessage, Spending, Subscription, SubscriptionAnswer, Verdict,

@@ -1,6 +1,6 @@
 //! Refusals, as every client sees them: an HTTP status, a stable code and a sentence.
 
-use rookery_schema::limits::{CHAT_MEMBERS_MAX, PASSWORD_CHARS_MIN};
+use rookery_schema::limits::{CHAT_MEMBERS_MAX, PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN};
 
 use crate::http::Status;
 use crate::limits::Limit;
@@ -164,6 +164,14 @@ impl Problem {
     ));
     pub const PASSWORD_IS_NAME: Self =
         Self::out_of_bounds("choose a password that is not the username");
+    pub const PASSWORD_CHARACTERS: Self = Self::out_of_bounds(
+        "password must not have control or format characters, nor any that are newer than Unicode 6.3",
+    );
+    pub const PASSWORD_LONG: Self = Self::out_of_bounds(const_format::concatcp!(
+        "password must be at most ",
+        PASSWORD_BYTES_MAX,
+        " bytes of UTF-8, once it is normalised",
+    ));
     pub const PASSWORD_COMMON: Self = Self::out_of_bounds(
         "this password is among the most common ones, which are guessed first; choose another",
     );
@@ -216,6 +224,8 @@ impl Problem {
     pub const LISTS_WAITING: Self = Self::unavailable_by(Limit::ListsWaiting);
     pub const ADMISSIONS_WAITING: Self = Self::unavailable_by(Limit::AdmissionsWaiting);
     pub const LOGINS_WAITING: Self = Self::unavailable_by(Limit::LoginsWaiting);
+    pub const NAME_CHANGING: Self =
+        Self::unavailable("this account is being changed; try again in a second");
     pub const STORE_UNAVAILABLE: Self = Self::unavailable("the store can't be read for now");
     pub const STARTING: Self = Self::unavailable("the server is starting");
     pub const REPLAYING: Self = Self::unavailable("the server is starting: it replays its log");

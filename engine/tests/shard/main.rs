@@ -16,6 +16,7 @@ mod many_chats;
 mod members;
 mod memory;
 mod moves;
+mod names;
 mod replay;
 mod stage;
 mod stuck_log;

@@ -149,6 +149,22 @@ fn every_call_says_what_is_wrong_with_it() {
             credentials("b\u{7}b", PASSWORD),
             BOUNDS,
         ),
+        ("a name of two words", credentials("b b", PASSWORD), BOUNDS),
+        (
+            "a name of emoji",
+            credentials("\u{1f426}", PASSWORD),
+            BOUNDS,
+        ),
+        (
+            "a name whose small letters are too long",
+            credentials(&"\u{23a}".repeat(22), PASSWORD),
+            BOUNDS,
+        ),
+        (
+            "a password with a tab",
+            credentials("bob", "pass\tword1234"),
+            BOUNDS,
+        ),
         (
             "no password",
             post("/users").json(&json!({"username": "bob"})),

@@ -6,7 +6,8 @@ use rookery_schema::{Placement, Routing, SessionId, Timestamp};
 use super::*;
 use crate::ids::Session;
 use crate::mesh::{
-    Creation, InboxPage, MembersPage, NewPassword, Page, PageStart, Post, Right, UserVersion,
+    Creation, Credentials, InboxPage, MembersPage, NewPassword, Page, PageStart, Post, Right,
+    UserVersion,
 };
 
 const CHAT: ChatId = ChatId::from_bytes([1; 16]);
@@ -41,9 +42,16 @@ const fn home(command: HomeCommand) -> Command {
     Command::Home(USER, command)
 }
 
+fn credentials() -> Box<Credentials> {
+    Box::new(Credentials {
+        username: NAME.into(),
+        password: None,
+    })
+}
+
 fn log_in() -> NameCommand {
     NameCommand::LogIn {
-        password: None,
+        credentials: credentials(),
         network: network(),
     }
 }
@@ -55,7 +63,7 @@ fn address(command: NameCommand) -> Command {
 
 fn register() -> NameCommand {
     NameCommand::Register {
-        password: None,
+        credentials: credentials(),
         network: network(),
         right: Right::Open,
     }

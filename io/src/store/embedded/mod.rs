@@ -9,6 +9,7 @@
 //! | `chats_by_user` | user, chat | |
 //! | `users` | user | times, name, password hash |
 //! | `usernames` | name | user |
+//! | `names_by_key` | key, name that is not its own key | user |
 //! | `ended_sessions` | session | expiry |
 //! | `meta` | | format, log id, and up to where each partition of the log is stored |
 
@@ -20,6 +21,7 @@ mod lane;
 mod progress;
 mod shared;
 mod tables;
+mod users;
 
 // What reads bytes that a disk or a server gives back is public for `fuzz/`.
 pub mod codec;
