@@ -38,6 +38,7 @@ pub mod security;
 pub mod shard;
 pub mod standby;
 pub mod stats;
+mod text;
 mod user;
 pub mod ws;
 

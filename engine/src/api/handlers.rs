@@ -23,6 +23,7 @@ use crate::mesh::{
     ChatCommand, Command, Creation, HomeCommand, InboxPage, MembersPage, Page, PageStart,
     UserCommand,
 };
+use crate::text::check_chat_name;
 use crate::ws;
 
 #[derive(Deserialize)]
@@ -150,6 +151,7 @@ impl Api<'_> {
                 " bytes of UTF-8",
             )));
         }
+        check_chat_name(&chat.name)?;
         let creator_id = self.caller_or_sender(call, &json)?;
         let mut seen = HashSet::new();
         let all = chat.members.into_iter().chain(creator_id);

@@ -6,6 +6,7 @@ use rookery_schema::{ChatId, UserId};
 use crate::context::Context;
 use crate::mesh::problem::Problem;
 use crate::mesh::{ChatCommand, Command, Post};
+use crate::text::check_content;
 
 /// A post, if all its parts are within their bounds.
 ///
@@ -23,6 +24,7 @@ pub(crate) fn checked_post(
             " bytes of UTF-8",
         )));
     }
+    check_content(content)?;
     if client_id.is_some_and(|id| id.is_empty() || id.len() > CLIENT_ID_BYTES_MAX) {
         return Err(Problem::out_of_bounds(const_format::concatcp!(
             "client_id must be 1 to ",
