@@ -34,6 +34,8 @@ pub struct ShardConfig {
     pub lag_limit: Duration,
     /// Bytes of memory that chats may take.
     pub chat_bytes: usize,
+    /// Events of a chat that are shown to whoever missed them, if they missed no more.
+    pub resume_events: u64,
     /// Close a WebSocket whose oldest unsent byte is older.
     pub slow_reader: Duration,
     /// Messages a second and user; 0: no limit.

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::Rng;
 use rookery_schema::row::Row;
-use rookery_schema::{Placement, Route, Routing, ShardId, UserId};
+use rookery_schema::{Placement, Route, Routing, ShardId, Timestamp, UserId};
 
 use crate::config::ShardConfig;
 use crate::edge::effect::{Effects, Notice};
@@ -26,6 +26,7 @@ use crate::mesh::{Asker, Command, Outcome, ShardMessage, Spending};
 use crate::pages::{Pages, Wanted};
 use crate::readiness::Readiness;
 use crate::security::{SecurityEvent, SecurityLog};
+use crate::stamps::Stamps;
 use crate::stats::Stats;
 
 /// Microseconds in a second.
@@ -52,6 +53,7 @@ pub(crate) struct Context<'a> {
     pub(crate) pages: &'a mut Pages,
     /// What users may send by this shard.
     pub(crate) leases: &'a mut Leases,
+    pub(crate) stamps: &'a mut Stamps,
     /// The current date, as replies carry it.
     pub(crate) date: &'a HttpDate,
     /// There is room on the disk for small changes alone.
@@ -69,6 +71,11 @@ impl Context<'_> {
 
     pub(crate) const fn placement(&self) -> Placement {
         self.routing.placement()
+    }
+
+    /// The time that a record is stamped with now.
+    pub(crate) fn stamp(&self) -> Timestamp {
+        self.stamps.at(self.now)
     }
 
     /// So many seconds from now, in microseconds of the monotonic clock.

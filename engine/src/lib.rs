@@ -36,6 +36,7 @@ mod readiness;
 mod scrape;
 pub mod security;
 pub mod shard;
+mod stamps;
 pub mod standby;
 pub mod stats;
 mod text;

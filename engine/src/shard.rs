@@ -31,6 +31,7 @@ use crate::pages::Pages;
 use crate::readiness::Readiness;
 use crate::scrape::Scrapes;
 use crate::security::SecurityLog;
+use crate::stamps::Stamps;
 use crate::stats::Stats;
 use crate::ws::CloseCode;
 
@@ -44,6 +45,7 @@ pub struct Shard {
     hashing: Hashing,
     pages: Pages,
     leases: Leases,
+    stamps: Stamps,
     security: SecurityLog,
     held: HeldBytes,
     date: HttpDate,
@@ -84,6 +86,7 @@ impl Shard {
             hashing: Hashing::default(),
             pages: Pages::default(),
             leases: Leases::default(),
+            stamps: Stamps::default(),
             security: SecurityLog::default(),
             held: HeldBytes::default(),
             date: HttpDate::new(0),
@@ -178,6 +181,7 @@ impl Shard {
             hashing: &mut self.hashing,
             pages: &mut self.pages,
             leases: &mut self.leases,
+            stamps: &mut self.stamps,
             security: &mut self.security,
             local: &mut self.local,
             held: &self.held,
@@ -335,7 +339,7 @@ impl Parts<'_> {
         }
         self.announce_when_ready(cx);
         self.owner.tick(cx);
-        self.home.tick(cx);
+        self.home.tick(self.connections, cx);
         self.addresses.tick(cx);
         cx.tick_leases();
         cx.tick_pages();

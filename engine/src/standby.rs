@@ -7,6 +7,7 @@ use bytes::BytesMut;
 use rookery_schema::Timestamp;
 
 use crate::api::Reply;
+use crate::api::rejection::Rejection;
 use crate::edge::input::Entrance;
 use crate::http::{
     Method, Preface, Progress, Refusal, Request, RequestReader, Version, take_preface,
@@ -124,7 +125,7 @@ impl Absence {
         match self {
             Self::Starting { waits_for } => {
                 let detail = format!("{}: it waits for {waits_for}", problem.detail);
-                Reply::problem_in_detail(&problem, &detail)
+                Reply::rejection(&Rejection::in_detail(problem, detail))
             }
             Self::Draining => Reply::problem(&problem),
         }

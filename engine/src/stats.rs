@@ -67,6 +67,8 @@ pub struct Stats {
     pub lag_messages: u64,
     /// Age of the oldest of them, in microseconds.
     pub lag_micros: u64,
+    /// Age from which on changes are refused, in microseconds.
+    pub lag_limit_micros: u64,
     pub db: Histogram,
     pub broadcast: Histogram,
     pub processing: Histogram,
@@ -83,6 +85,12 @@ pub struct Stats {
     pub duplicate_sends: u64,
     /// Logins whose password was compared a second time, as it was typed.
     pub password_retries: u64,
+    /// Chats of which clients have all events that they missed.
+    pub chats_resumed: u64,
+    /// Chats of which clients miss too much, or which are not theirs.
+    pub chats_not_resumed: u64,
+    /// Events that clients had missed.
+    pub resumed_events: u64,
     pub poison_records: u64,
     pub panics: u64,
     /// Requests that were not answered by their deadline.
@@ -199,6 +207,11 @@ impl Stats {
                 "Age of the oldest message not yet consumed and stored.",
                 self.lag_micros as f64 / 1e6,
             ),
+            gauge(
+                "rookery_lag_limit_seconds",
+                "Age of the oldest such message above which new ones are refused.",
+                self.lag_limit_micros as f64 / 1e6,
+            ),
             counter(
                 "rookery_deliveries_total",
                 "Events queued to connections.",
@@ -213,6 +226,21 @@ impl Stats {
                 "rookery_password_retries_total",
                 "Logins whose password was compared a second time, as it was typed.",
                 self.password_retries,
+            ),
+            counter(
+                "rookery_chats_resumed_total",
+                "Chats of which clients got all events that they had missed.",
+                self.chats_resumed,
+            ),
+            counter(
+                "rookery_chats_not_resumed_total",
+                "Chats of which clients missed more than is resumed, or that are not theirs.",
+                self.chats_not_resumed,
+            ),
+            counter(
+                "rookery_resumed_events_total",
+                "Events that clients had missed and got.",
+                self.resumed_events,
             ),
             counter(
                 "rookery_poison_records_total",

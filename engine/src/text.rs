@@ -6,6 +6,7 @@
 
 use memchr::memchr_iter;
 
+use crate::mesh::field::{Fault, Field};
 use crate::mesh::problem::Problem;
 
 /// First byte of U+0080 to U+00BF, of which the first half are control characters.
@@ -18,14 +19,15 @@ const LEAD_OF_C1: u8 = 0xc2;
 /// What it must not have, or be.
 pub(crate) fn check_content(content: &str) -> Result<(), Problem> {
     if has_control(content.as_bytes()) {
-        return Err(Problem::out_of_bounds(
+        let problem = Problem::out_of_bounds(
             "content must not have control characters but line breaks and tabs",
-        ));
+        );
+        return Err(problem.about(Field::Content, Fault::ForbiddenCharacters));
     }
     if is_blank(content) {
-        return Err(Problem::out_of_bounds(
-            "content must not be blank: it has nothing that is shown",
-        ));
+        let problem =
+            Problem::out_of_bounds("content must not be blank: it has nothing that is shown");
+        return Err(problem.about(Field::Content, Fault::Blank));
     }
     Ok(())
 }
@@ -37,19 +39,21 @@ pub(crate) fn check_content(content: &str) -> Result<(), Problem> {
 /// What it must not have, or be.
 pub(crate) fn check_chat_name(name: &str) -> Result<(), Problem> {
     if name.chars().any(|c| c.is_control() || ends_line(c)) {
-        return Err(Problem::out_of_bounds(
+        let problem = Problem::out_of_bounds(
             "name must not have control characters, nor line breaks or tabs",
-        ));
+        );
+        return Err(problem.about(Field::Name, Fault::ForbiddenCharacters));
     }
     if name.chars().any(turns_text) {
-        return Err(Problem::out_of_bounds(
+        let problem = Problem::out_of_bounds(
             "name must not have characters that change the direction of text (U+202A to U+202E, U+2066 to U+2069)",
-        ));
+        );
+        return Err(problem.about(Field::Name, Fault::ForbiddenCharacters));
     }
     if is_blank(name) {
-        return Err(Problem::out_of_bounds(
-            "name must not be blank: it has nothing that is shown",
-        ));
+        let problem =
+            Problem::out_of_bounds("name must not be blank: it has nothing that is shown");
+        return Err(problem.about(Field::Name, Fault::Blank));
     }
     Ok(())
 }

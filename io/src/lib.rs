@@ -18,6 +18,7 @@ pub mod net;
 mod notifier;
 pub mod passwords;
 mod privacy;
+mod process;
 pub mod runtime;
 mod secret_memory;
 pub mod serve;

@@ -203,6 +203,7 @@ mod tests {
                 user_id: UserId::from_bytes([ticket; 16]),
                 session: None,
                 batch_protocol: false,
+                will_resume: false,
                 unread: bytes::BytesMut::new(),
             },
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::embedded::Disk;
 use crate::logging;
+use crate::process::{self, ProcessMetric};
 use prometheus::proto::{
     Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType,
 };
@@ -28,6 +29,7 @@ pub fn render(shards: &[Box<Stats>], connections_max: usize, disk: Option<&Disk>
     let mut families: Vec<_> = families.into_values().collect();
     families.push(build_info(shards.len()));
     families.push(dropped_lines());
+    families.extend(process::metrics().iter().map(of_kernel));
     families.push(of_process(
         "rookery_connections_max",
         "Connections that there may be.",
@@ -128,15 +130,27 @@ fn build_info(shards: usize) -> MetricFamily {
     family
 }
 
-/// Of the whole process, which has one log; every series has a core.
 fn dropped_lines() -> MetricFamily {
-    let mut series = Metric::from_label(vec![label("core", "0".to_owned())]);
-    series.set_counter(counter(logging::dropped_lines() as f64));
-    let mut family = family(
+    counted_of_process(
         "rookery_log_lines_dropped_total",
         "Lines of the server's own log that stderr was too slow for.",
-        MetricType::COUNTER,
-    );
+        logging::dropped_lines() as f64,
+    )
+}
+
+fn of_kernel(metric: &ProcessMetric) -> MetricFamily {
+    let ProcessMetric { name, help, value } = *metric;
+    match name.ends_with("_total") {
+        true => counted_of_process(name, help, value),
+        false => of_process(name, help, value),
+    }
+}
+
+/// A counter of the whole process. Every series has a core.
+fn counted_of_process(name: &str, help: &str, value: f64) -> MetricFamily {
+    let mut series = Metric::from_label(vec![label("core", "0".to_owned())]);
+    series.set_counter(counter(value));
+    let mut family = family(name, help, MetricType::COUNTER);
     family.set_metric(vec![series]);
     family
 }

@@ -117,6 +117,7 @@ pub fn serve(config: &Config) -> Result<(), ServeError> {
         token_keys,
         lag_limit: config.lag_limit,
         chat_bytes: config.chat_bytes as usize,
+        resume_events: config.resume_events.into(),
         slow_reader: config.slow_reader,
         user_rate: config.user_rate.map_or(0, Into::into),
         user_bytes: config.user_bytes.into(),

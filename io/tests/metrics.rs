@@ -21,6 +21,16 @@ const CONTRACT: [(&str, &str); 7] = [
     ("consumer_processing_duration_seconds", "histogram"),
 ];
 
+/// As all client libraries of Prometheus have them, but for the open descriptors, which older kernels don't tell.
+const OF_PROCESS: [&str; 6] = [
+    "process_cpu_seconds_total",
+    "process_resident_memory_bytes",
+    "process_virtual_memory_bytes",
+    "process_max_fds",
+    "process_start_time_seconds",
+    "process_threads",
+];
+
 const SHARDS: usize = 3;
 const MESSAGES: usize = 200;
 
@@ -45,6 +55,11 @@ fn every_sample_tells_its_core() {
             name.to_owned()
         };
         assert_eq!(metrics.named(&sample).count(), SHARDS, "{sample}");
+    }
+    assert_eq!(metrics.named("rookery_lag_limit_seconds").count(), SHARDS);
+    for name in OF_PROCESS {
+        assert_eq!(metrics.named(name).count(), 1, "{name}");
+        assert!(metrics.sum(name) > 0.0, "{name}");
     }
     for sample in &metrics.samples {
         let core = sample.labels.get("core").map(|core| core.parse::<usize>());

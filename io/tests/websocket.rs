@@ -221,6 +221,54 @@ fn with_the_batch_protocol_frames_are_shared() {
 }
 
 #[test]
+fn devices_hear_how_messages_change() {
+    let (_dir, server) = start_trusting();
+    let mut alice = Api::trusted(server.addr, &any_user());
+    let mut bob = Api::trusted(server.addr, &any_user());
+    let chat = alice.create_chat("room", &[&bob.user_id]);
+    let said = alice.say(&chat, "first");
+    let mut devices = [alice.listen(), bob.listen()];
+    let path = format!("/chats/{chat}/messages/{}", said.message_id);
+    let thumb = format!("{path}/reactions/%F0%9F%91%8D");
+    alice
+        .patch(&path, &json!({"content": "second"}))
+        .expect(200);
+    bob.put(&thumb).expect(204);
+    bob.delete(&thumb).expect(204);
+    alice.delete(&path).expect(204);
+    for device in &mut devices {
+        let mut next = |kind: &str, seq: u64, when: &str| -> Value {
+            let mut event = device.next();
+            let fields = event.as_object_mut().unwrap();
+            for (name, expected) in [
+                ("type", json!(kind)),
+                ("chat_id", json!(chat)),
+                ("seq", json!(seq)),
+                ("message_id", json!(said.message_id)),
+            ] {
+                assert_eq!(fields.remove(name), Some(expected), "{name}");
+            }
+            assert!(fields.remove(when).unwrap().is_string());
+            event
+        };
+        assert_eq!(
+            next("message_edited", 3, "edited_at"),
+            json!({"content": "second", "by": alice.user_id})
+        );
+        for (kind, seq) in [("reaction_added", 4), ("reaction_removed", 5)] {
+            assert_eq!(
+                next(kind, seq, "created_at"),
+                json!({"emoji": "\u{1f44d}", "user_id": bob.user_id})
+            );
+        }
+        assert_eq!(
+            next("message_deleted", 6, "deleted_at"),
+            json!({"by": alice.user_id})
+        );
+    }
+}
+
+#[test]
 fn who_is_added_begins_to_hear_and_who_is_removed_stops() {
     let (_dir, server) = start_trusting();
     let mut alice = Api::trusted(server.addr, &any_user());

@@ -15,6 +15,13 @@ pub const NAME_BUCKETS: u64 = 32;
 pub const ENDED_SESSION_BUCKETS: u8 = 16;
 /// Nodes that hold each row, where there are as many.
 pub const REPLICAS_MAX: usize = 3;
+/// The timestamp of an event's row. Rows take theirs from no clock: with this one, the lowest, an event that is written
+/// late does not take the place of its redaction, and whatever deletes a bucket as of now deletes all of it.
+pub const EVENT_TIMESTAMP: i64 = 1;
+/// The timestamp of an event that was redacted, at least: it is above that of the row whose place it takes, which an
+/// earlier version wrote as of its clock. (One far above all clocks would do without looking, but ScyllaDB takes
+/// none that is more than three days ahead.)
+pub const REDACTED_TIMESTAMP: i64 = EVENT_TIMESTAMP + 1;
 
 /// One step from a schema to the next, which only adds to it. Each of its statements may be run twice, and
 /// goes through [`in_keyspace`].
@@ -62,7 +69,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration {
         version: format::CONVERSATIONS,
         table: "names_by_key",
-        statements: &[NAMES_BY_KEY],
+        statements: &[FORMER_MEMBERS, NAMES_BY_KEY],
     },
 ];
 
@@ -84,9 +91,9 @@ const EVENT: &str = "CREATE TYPE IF NOT EXISTS KEYSPACE.event (
 /// An event is one value, and not a column for each of its fields: a server spends more on a value than
 /// on the bytes in it. Cassandra 5.0 took 18 µs for a row of nine columns, and 9 µs for this.
 ///
-/// Compaction stays what the server has as default: by size, which suits rows that are written once and
-/// never changed. One by time window would scatter the bucket of a chat with a message a day over as
-/// many files as there were windows.
+/// Compaction stays what the server has as default: by size, which suits rows that are written once, and
+/// hardly ever again when they are redacted. One by time window would scatter the bucket of a chat with a
+/// message a day over as many files as there were windows.
 const MESSAGES: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.messages (
     chat_id uuid, bucket int, seq bigint, event frozen<event>,
     PRIMARY KEY ((chat_id, bucket), seq)
@@ -95,7 +102,7 @@ const MESSAGES: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.messages (
 /// What changes about messages, in the bucket of the message. Of two rows with one key that with the later
 /// event stays, since an event's seq is the timestamp of its row.
 ///
-/// Apart from the messages, whose rows stay as they are: a column of theirs would be read with every page.
+/// Apart from the messages: a column of theirs would be read with every page.
 const AMENDMENTS: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.amendments (
     chat_id uuid, bucket int, target bigint, slot blob, amendment blob,
     PRIMARY KEY ((chat_id, bucket), target, slot)
@@ -115,6 +122,13 @@ const MEMBERS_BY_CHAT: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.members_by_ch
 const CHATS_BY_USER: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.chats_by_user (
     user_id uuid, chat_id uuid,
     PRIMARY KEY ((user_id), chat_id)
+)";
+
+/// Who was ever removed from a chat, and by which event last: its seq is the timestamp of the row. One who is a member
+/// again keeps it.
+const FORMER_MEMBERS: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.former_members (
+    chat_id uuid, user_id uuid, removed_seq bigint,
+    PRIMARY KEY ((chat_id), user_id)
 )";
 
 const USERS: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.users (
@@ -267,7 +281,7 @@ mod tests {
             [
                 18_025_000_406_661_630_316,
                 18_101_601_109_677_425_405,
-                2_967_813_120_596_022_085
+                14_776_234_383_431_024_354
             ]
         );
         assert_eq!(xxh3_64(META_TABLE.as_bytes()), 10_245_121_176_673_621_715);

@@ -6,13 +6,14 @@ use bytes::BufMut;
 
 use crate::ids::{ChatId, MessageId, Seq, UserId};
 use crate::limits::MEMBERS_SHOWN_MAX;
-use crate::record::{ChatCreated, MembershipChange, MessagePosted, Record};
+use crate::record::{Change, ChatCreated, MembershipChange, MessageAmended, MessagePosted, Record};
 use crate::time::Timestamp;
 
 /// Everything that takes a `seq` in a chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
     Message(MessagePosted<'a>),
+    MessageAmended(&'a MessageAmended<'a>),
     ChatCreated(ChatCreated<'a>),
     MemberAdded(MembershipChange),
     MemberRemoved(MembershipChange),
@@ -28,7 +29,10 @@ pub enum EventKind {
 }
 
 /// How a message's event begins; what follows is also how history shows the message.
-const MESSAGE_PREFIX: &[u8] = br#"{"type":"message","#;
+pub(crate) const MESSAGE_PREFIX: &[u8] = br#"{"type":"message","#;
+
+/// Bytes of an id in JSON, without quotes.
+const ID_BYTES: usize = uuid::fmt::Hyphenated::LENGTH;
 
 /// Bytes of a text that are looked at together: most have nothing to escape.
 const PLAIN_CHUNK_BYTES: usize = 64;
@@ -38,9 +42,10 @@ const MESSAGE_OVERHEAD_BYTES: usize = 320;
 
 impl<'a> Event<'a> {
     /// The event that members see of a record; `None` for one that is not about a chat.
-    pub const fn of(record: &Record<'a>) -> Option<Self> {
+    pub const fn of(record: &'a Record<'a>) -> Option<Self> {
         match *record {
             Record::MessagePosted(message) => Some(Self::Message(message)),
+            Record::MessageAmended(ref amended) => Some(Self::MessageAmended(amended)),
             Record::ChatCreated(created) => Some(Self::ChatCreated(created)),
             Record::MemberAdded(change) => Some(Self::MemberAdded(change)),
             Record::MemberRemoved(change) => Some(Self::MemberRemoved(change)),
@@ -52,6 +57,7 @@ impl<'a> Event<'a> {
     pub fn encode(&self, seq: Seq, out: &mut Vec<u8>) {
         match self {
             Self::Message(message) => encode_message_event(message, seq, out),
+            Self::MessageAmended(amended) => encode_amendment(amended, seq, out),
             Self::ChatCreated(created) => encode_chat_created(created, seq, out),
             Self::MemberAdded(change) => encode_membership("member_added", change, seq, out),
             Self::MemberRemoved(change) => encode_membership("member_removed", change, seq, out),
@@ -62,9 +68,10 @@ impl<'a> Event<'a> {
     pub const fn kind(&self) -> EventKind {
         match self {
             Self::Message(_) => EventKind::Message,
-            Self::ChatCreated(_) | Self::MemberAdded(_) | Self::MemberRemoved(_) => {
-                EventKind::Other
-            }
+            Self::MessageAmended(_)
+            | Self::ChatCreated(_)
+            | Self::MemberAdded(_)
+            | Self::MemberRemoved(_) => EventKind::Other,
         }
     }
 }
@@ -92,6 +99,42 @@ pub(crate) fn put_message_fields(message: &MessagePosted<'_>, seq: Seq, out: &mu
     }
 }
 
+fn encode_amendment(amended: &MessageAmended<'_>, seq: Seq, out: &mut Vec<u8>) {
+    let kind = match amended.change {
+        Change::Edited { .. } => "message_edited",
+        Change::Deleted { .. } => "message_deleted",
+        Change::Reaction { added: true, .. } => "reaction_added",
+        Change::Reaction { added: false, .. } => "reaction_removed",
+    };
+    put_event_start(out, kind, amended.chat_id, seq);
+    put_id(
+        out,
+        br#","message_id":""#,
+        amended.target.message_id.as_bytes(),
+    );
+    out.put_u8(b'"');
+    let (who, when): (&[u8], &[u8]) = match amended.change {
+        Change::Edited { content, .. } => {
+            out.put_slice(br#","content":"#);
+            put_json_text(out, content);
+            if content.is_empty() {
+                out.put_slice(br#","superseded":true"#);
+            }
+            (br#","by":""#, br#","edited_at":""#)
+        }
+        Change::Deleted { .. } => (br#","by":""#, br#","deleted_at":""#),
+        Change::Reaction { emoji, .. } => {
+            out.put_slice(br#","emoji":"#);
+            put_json_text(out, emoji);
+            (br#","user_id":""#, br#","created_at":""#)
+        }
+    };
+    put_id(out, who, amended.by.as_bytes());
+    out.put_u8(b'"');
+    put_time(out, when, amended.at);
+    out.put_u8(b'}');
+}
+
 fn encode_chat_created(created: &ChatCreated<'_>, seq: Seq, out: &mut Vec<u8>) {
     put_event_start(out, "chat_created", created.chat_id, seq);
     out.put_slice(br#","name":"#);
@@ -116,6 +159,18 @@ fn put_event_start(out: &mut Vec<u8>, kind: &str, chat: ChatId, seq: Seq) {
     put_id(out, br#"","chat_id":""#, chat.as_bytes());
     out.put_slice(br#"","seq":"#);
     put_number(out, seq.0);
+}
+
+/// The id of the message that an event with this seq says, at its place; `None` for another event.
+pub fn message_id_of(event: &[u8], seq: Seq) -> Option<MessageId> {
+    const BEFORE_SEQ: usize = MESSAGE_PREFIX.len() + br#""chat_id":"","seq":"#.len() + ID_BYTES;
+    let digits = seq.0.checked_ilog10().unwrap_or(0) as usize + 1;
+    let id = event
+        .strip_prefix(MESSAGE_PREFIX)
+        .and_then(|_| event.get(BEFORE_SEQ + digits..))?
+        .strip_prefix(br#","message_id":""#)?
+        .get(..ID_BYTES)?;
+    std::str::from_utf8(id).ok()?.parse().ok()
 }
 
 /// Appends a message as history shows it, from the bytes of its event; false, with nothing appended,
@@ -229,7 +284,7 @@ pub fn put_number(out: &mut Vec<u8>, mut value: u64) {
 
 pub(crate) fn put_id(out: &mut Vec<u8>, before: &[u8], id: &[u8; 16]) {
     out.put_slice(before);
-    let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+    let mut text = [0; ID_BYTES];
     uuid::Uuid::from_bytes_ref(id)
         .hyphenated()
         .encode_lower(&mut text);
@@ -245,7 +300,7 @@ pub(crate) fn put_time(out: &mut Vec<u8>, before: &[u8], time: Timestamp) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{MemberList, Members};
+    use crate::record::{MemberList, Members, Target};
     use proptest::prelude::*;
     use serde_json::{Value, json};
     use uuid::Uuid;
@@ -315,6 +370,89 @@ mod tests {
             &mut shown,
             br#"{"type":"member_added"}"#
         ));
+    }
+
+    proptest! {
+        #[test]
+        fn the_id_of_a_message_is_at_its_place(seq: u64, id: [u8; 16], content in "\\PC{0,20}") {
+            let message = MessagePosted {
+                message_id: MessageId::from_bytes(id),
+                ..message(&content, None)
+            };
+            let mut event = Vec::new();
+            Event::Message(message).encode(Seq(seq), &mut event);
+            prop_assert_eq!(message_id_of(&event, Seq(seq)), Some(message.message_id));
+            let mut other = Vec::new();
+            Event::MessageAmended(&amended(Change::Deleted { supersedes: None }))
+                .encode(Seq(seq), &mut other);
+            prop_assert_eq!(message_id_of(&other, Seq(seq)), None);
+        }
+    }
+
+    fn amended(change: Change<'_>) -> MessageAmended<'_> {
+        MessageAmended {
+            chat_id: ChatId(Uuid::from_u128(1)),
+            by: UserId(Uuid::from_u128(3)),
+            at: Timestamp::from_millis(1_700_000_000_123),
+            target: Target {
+                seq: Seq(7),
+                messages: 5,
+                message_id: MessageId(Uuid::from_u128(2)),
+                sender_id: UserId(Uuid::from_u128(4)),
+                at: Timestamp::from_millis(0),
+                client_id: None,
+            },
+            change,
+        }
+    }
+
+    fn shown_amendment(change: Change<'_>) -> Value {
+        let mut value = parsed(Event::MessageAmended(&amended(change)), 9);
+        let fields = value.as_object_mut().expect("an object");
+        let common = [
+            ("chat_id", json!("00000000-0000-0000-0000-000000000001")),
+            ("seq", json!(9)),
+            ("message_id", json!("00000000-0000-0000-0000-000000000002")),
+        ];
+        for (name, expected) in common {
+            assert_eq!(fields.remove(name), Some(expected), "{name}");
+        }
+        value
+    }
+
+    #[test]
+    fn an_amendment_says_what_it_changes_and_not_what_was_said() {
+        let (by, at) = (
+            "00000000-0000-0000-0000-000000000003",
+            "2023-11-14T22:13:20.123Z",
+        );
+        let edited = |content| Change::Edited {
+            supersedes: None,
+            content,
+        };
+        assert_eq!(
+            shown_amendment(edited("a \"new\" one")),
+            json!({"type": "message_edited", "content": "a \"new\" one", "edited_at": at, "by": by})
+        );
+        assert_eq!(
+            shown_amendment(edited("")),
+            json!({
+                "type": "message_edited", "content": "", "superseded": true, "edited_at": at, "by": by
+            })
+        );
+        assert_eq!(
+            shown_amendment(Change::Deleted { supersedes: None }),
+            json!({"type": "message_deleted", "deleted_at": at, "by": by})
+        );
+        for (added, kind) in [(true, "reaction_added"), (false, "reaction_removed")] {
+            assert_eq!(
+                shown_amendment(Change::Reaction {
+                    emoji: "👍\"",
+                    added
+                }),
+                json!({"type": kind, "emoji": "👍\"", "created_at": at, "user_id": by})
+            );
+        }
     }
 
     #[test]

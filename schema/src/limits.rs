@@ -8,6 +8,14 @@ pub const CHAT_NAME_BYTES_MAX: usize = 128;
 pub const USERNAME_BYTES_MAX: usize = 64;
 /// Bytes of UTF-8 in a client's own id of a message.
 pub const CLIENT_ID_BYTES_MAX: usize = 64;
+/// Bytes of UTF-8 in an emoji that somebody reacts with.
+pub const EMOJI_BYTES_MAX: usize = 32;
+/// Different emoji with which users react to one message.
+pub const MESSAGE_EMOJI_MAX: usize = 20;
+/// Reactions of one user to one message. Those that they took back count: each takes a row.
+pub const USER_REACTIONS_MAX: usize = 10;
+/// Reactions of all users to one message, counted like that, so that a message with all of them fits a page.
+pub const MESSAGE_REACTIONS_MAX: usize = 1000;
 /// Unicode scalar values in a new password (NIST SP 800-63B, section 5.1.1.2).
 pub const PASSWORD_CHARS_MIN: usize = 8;
 /// Bytes of UTF-8 in a password, below what would make hashing it a burden.

@@ -1,11 +1,12 @@
 //! A message as it stands now: what was said, with all that has amended it since laid over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::BufMut as _;
 
 use crate::event::{
-    Event, EventKind, put_id, put_json_text, put_message_fields, put_time, put_user_ids,
+    Event, EventKind, MESSAGE_PREFIX, put_id, put_json_text, put_message_fields, put_time,
+    put_user_ids,
 };
 use crate::ids::{ChatId, MessageId, Seq, UserId};
 use crate::record::{MessagePosted, Record, RecordError};
@@ -24,6 +25,8 @@ pub struct Message {
     pub chat_id: ChatId,
     pub message_id: MessageId,
     pub seq: Seq,
+    /// How many messages there were up to it.
+    pub messages: u64,
     pub sender_id: UserId,
     /// Empty where it is deleted.
     pub content: String,
@@ -35,12 +38,12 @@ pub struct Message {
     reactions: BTreeMap<(UserId, String), Reaction>,
 }
 
-/// The event that filled a slot.
+/// The event that changed a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
-    seq: Seq,
-    at: Timestamp,
-    by: UserId,
+pub struct Stamp {
+    pub seq: Seq,
+    pub at: Timestamp,
+    pub by: UserId,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,10 +66,16 @@ impl Message {
         let Some(Event::Message(said)) = Event::of(&record) else {
             return Ok(None);
         };
-        Ok(Some(Self {
+        Ok(Some(Self::said(&said, row.head.seq, row.head.messages)))
+    }
+
+    /// A message that was posted, as the event with this seq, when there were so many messages up to it.
+    pub fn said(said: &MessagePosted<'_>, seq: Seq, messages: u64) -> Self {
+        Self {
             chat_id: said.chat_id,
             message_id: said.message_id,
-            seq: row.head.seq,
+            seq,
+            messages,
             sender_id: said.sender_id,
             content: said.content.to_owned(),
             created_at: said.at,
@@ -74,7 +83,7 @@ impl Message {
             edited: None,
             deleted: None,
             reactions: BTreeMap::new(),
-        }))
+        }
     }
 
     /// Lays an amendment over it. In whatever order amendments come, and however often each does, the
@@ -129,14 +138,32 @@ impl Message {
         self.edited.is_some() || self.deleted.is_some() || !self.reactions.is_empty()
     }
 
-    /// When its content was last changed.
-    pub fn edited_at(&self) -> Option<Timestamp> {
-        self.edited.map(|edited| edited.at)
+    /// The edit that it shows.
+    pub const fn edited(&self) -> Option<Stamp> {
+        self.edited
     }
 
-    /// When it was deleted, and by whom.
-    pub fn deleted(&self) -> Option<(Timestamp, UserId)> {
-        self.deleted.map(|deleted| (deleted.at, deleted.by))
+    /// Its deletion.
+    pub const fn deleted(&self) -> Option<Stamp> {
+        self.deleted
+    }
+
+    /// Whether a user's reaction with an emoji stands; `None` where there never was one.
+    pub fn reaction(&self, user_id: UserId, emoji: &str) -> Option<bool> {
+        let reaction = self.reactions.get(&(user_id, emoji.to_owned()));
+        reaction.map(|reaction| reaction.added)
+    }
+
+    /// How many reactions there are, those that were taken back included: of all users, and of this one.
+    pub fn reaction_counts(&self, user_id: UserId) -> (usize, usize) {
+        let theirs = self.reactions.keys().filter(|(user, _)| *user == user_id);
+        (self.reactions.len(), theirs.count())
+    }
+
+    /// The different emoji that stand.
+    pub fn emoji(&self) -> BTreeSet<&str> {
+        let standing = self.reactions.iter().filter(|(_, it)| it.added);
+        standing.map(|((_, emoji), _)| emoji.as_str()).collect()
     }
 
     /// Each emoji with the users who reacted with it: both in the order in which they came.
@@ -161,6 +188,19 @@ impl Message {
     /// Appends the message as history shows it: one JSON object without a line break.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.put_u8(b'{');
+        self.put_fields(out);
+        put_reactions(&self.reactions(), out);
+        out.put_u8(b'}');
+    }
+
+    /// Appends the message as a page of events shows it: without the reactions, which are events of their own.
+    pub fn encode_event(&self, out: &mut Vec<u8>) {
+        out.put_slice(MESSAGE_PREFIX);
+        self.put_fields(out);
+        out.put_u8(b'}');
+    }
+
+    fn put_fields(&self, out: &mut Vec<u8>) {
         put_message_fields(&self.as_said(), self.seq, out);
         if let Some(edited) = self.edited {
             put_time(out, br#","edited_at":""#, edited.at);
@@ -171,8 +211,6 @@ impl Message {
             put_id(out, br#","deleted_by":""#, deleted.by.as_bytes());
             out.put_u8(b'"');
         }
-        put_reactions(&self.reactions(), out);
-        out.put_u8(b'}');
     }
 
     fn as_said(&self) -> MessagePosted<'_> {
@@ -336,9 +374,53 @@ mod tests {
             Event::of(&record).expect("an event").encode(Seq(7), &mut event);
             prop_assert!(put_history_message(&mut expected, &event));
             let message = Message::of(&row(record)).expect("not damaged");
-            message.expect("a message").encode(&mut found);
-            prop_assert_eq!(found, expected);
+            let message = message.expect("a message");
+            message.encode(&mut found);
+            prop_assert_eq!(&found, &expected);
+            found.clear();
+            message.encode_event(&mut found);
+            prop_assert_eq!(found, event);
         }
+    }
+
+    #[test]
+    fn reactions_that_were_taken_back_are_counted_and_not_shown() {
+        let mut message = hello();
+        for row in [
+            reacted(8, 9, "a", true),
+            reacted(9, 9, "b", true),
+            reacted(10, 9, "b", false),
+            reacted(11, 4, "a", true),
+        ] {
+            message.amend(&row);
+        }
+        let standing = ["a", "b", "c"].map(|emoji| message.reaction(user(9), emoji));
+        assert_eq!(standing, [Some(true), Some(false), None]);
+        assert_eq!(message.reaction_counts(user(9)), (3, 2));
+        assert_eq!(message.emoji(), BTreeSet::from(["a"]));
+    }
+
+    #[test]
+    fn a_page_of_events_shows_a_message_without_its_reactions() {
+        let mut message = hello();
+        message.amend(&reacted(8, 9, "a", true));
+        message.amend(&edited(9, "new"));
+        let mut event = Vec::new();
+        message.encode_event(&mut event);
+        let mut event: Value = serde_json::from_slice(&event).expect("valid JSON");
+        let mut expected = shown(&message);
+        assert!(
+            expected
+                .as_object_mut()
+                .expect("an object")
+                .remove("reactions")
+                .is_some()
+        );
+        assert_eq!(
+            event.as_object_mut().expect("an object").remove("type"),
+            Some(json!("message"))
+        );
+        assert_eq!(event, expected);
     }
 
     #[test]
@@ -349,7 +431,7 @@ mod tests {
             by: user(2),
             at: Timestamp::from_millis(1),
         });
-        assert_eq!(Message::of(&row(joined)), Ok(None));
+        assert_eq!(Message::of(&row(joined.clone())), Ok(None));
         let unreadable = EventRow {
             record: vec![255].into(),
             ..row(joined)

@@ -4,6 +4,7 @@ use bytes::{Buf as _, BufMut as _, Bytes};
 
 use crate::event::EventKind;
 use crate::ids::{ChatId, Offset, PartitionId, Seq, SessionId, UserId};
+use crate::record::{Change, MessageAmended};
 use crate::time::Timestamp;
 
 /// One idempotent upsert (or removal): writing it twice leaves what writing it once does.
@@ -11,13 +12,18 @@ use crate::time::Timestamp;
 pub enum Row {
     /// A numbered event, to be found by chat and seq; messages apart from all others.
     Event(EventRow),
+    /// The event of this chat and seq says from now on what this record says; what it said is overwritten. Whichever of
+    /// the two rows is written last, this one stands. Of two of one event either may. Where the event is stored, its
+    /// place in the log stays what it was.
+    Redacted(EventRow),
     /// Changes how a message is shown, to be found by chat and by the message's seq.
     Amendment(AmendmentRow),
     /// A chat, without its members.
     Chat(ChatRow),
     /// A user is a member of a chat: to be found from either side.
     Member(MemberRow),
-    /// A user is no longer a member of a chat, since the event with this seq.
+    /// A user is no longer a member of a chat, since the event with this seq. That this one was the last is remembered,
+    /// also when they become a member again.
     NotMember {
         chat_id: ChatId,
         user_id: UserId,
@@ -38,7 +44,7 @@ pub enum Row {
     },
 }
 
-/// See [`Row::Event`]. An event never changes: what is written for its chat and seq is always the same.
+/// See [`Row::Event`]. What is written for a chat and seq is always the same, but for [`Row::Redacted`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventRow {
     pub chat_id: ChatId,
@@ -48,7 +54,7 @@ pub struct EventRow {
     pub kind: EventKind,
 }
 
-/// See [`Row::Amendment`]. Laid over the message when it is read: the message's own row never changes.
+/// See [`Row::Amendment`]. Laid over the message when it is read.
 ///
 /// A message has a slot for each thing that can change about it. Of two amendments in one slot, the one
 /// with the higher seq stands, whichever was written last.
@@ -87,6 +93,27 @@ mod slot {
 const ID_BYTES: usize = 16;
 
 impl AmendmentRow {
+    /// The row of a record that became the event with this seq.
+    pub fn of(amended: &MessageAmended<'_>, seq: Seq) -> Self {
+        Self {
+            chat_id: amended.chat_id,
+            target: amended.target.seq,
+            seq,
+            by: amended.by,
+            at: amended.at,
+            change: match amended.change {
+                Change::Edited { content, .. } => Amendment::Edited {
+                    content: content.to_owned(),
+                },
+                Change::Deleted { .. } => Amendment::Deleted,
+                Change::Reaction { emoji, added } => Amendment::Reaction {
+                    emoji: emoji.to_owned(),
+                    added,
+                },
+            },
+        }
+    }
+
     /// The slot of its message that it belongs in, as bytes to store it under.
     pub fn slot(&self) -> Vec<u8> {
         match &self.change {

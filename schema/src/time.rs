@@ -62,6 +62,18 @@ impl Timestamp {
     }
 }
 
+impl Timestamp {
+    /// The time that [`Self::rfc3339`] writes like this; `None` for any other text.
+    pub fn from_rfc3339(text: &str) -> Option<Self> {
+        let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<u64>().ok();
+        let days = days_from_civil(number(0..4)?, number(5..7)?, number(8..10)?)?;
+        let minutes = (days * 24 + number(11..13)?) * 60 + number(14..16)?;
+        let millis = (minutes * 60 + number(17..19)?) * 1000 + number(20..23)?;
+        let at = Self::recorded(millis)?;
+        (at.rfc3339() == text.as_bytes()).then_some(at)
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(std::str::from_utf8(&self.rfc3339()).unwrap_or_default())
@@ -95,6 +107,20 @@ const fn civil_from_days(days: u32) -> (u32, u32, u32) {
     (year, month, day)
 }
 
+/// The inverse, for years from 1970 on.
+fn days_from_civil(year: u64, month: u64, day: u64) -> Option<u64> {
+    let year = if month <= 2 {
+        year.checked_sub(1)?
+    } else {
+        year
+    };
+    let (era, year_of_era) = (year / 400, year % 400);
+    let month_from_march = (month + 9) % 12;
+    let day_of_year = (153 * month_from_march + 2) / 5 + day.checked_sub(1)?;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    (era * 146_097 + day_of_era).checked_sub(719_468)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,6 +131,18 @@ mod tests {
         fn agrees_with_a_calendar_library(millis in 0..=MILLIS_MAX) {
             let expected = jiff::Timestamp::from_millisecond(millis as i64).expect("in range");
             prop_assert_eq!(Timestamp::from_millis(millis).to_string(), format!("{expected:.3}"));
+        }
+
+        #[test]
+        fn what_was_written_is_read_again(millis in 0..=MILLIS_MAX) {
+            let at = Timestamp::from_millis(millis);
+            prop_assert_eq!(Timestamp::from_rfc3339(&at.to_string()), Some(at));
+        }
+
+        #[test]
+        fn no_other_text_is_a_time(text in "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}.[0-9]{3}Z|.{0,30}") {
+            let is_its_text = |at: Timestamp| at.to_string() == text;
+            prop_assert!(Timestamp::from_rfc3339(&text).is_none_or(is_its_text));
         }
     }
 

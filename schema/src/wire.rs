@@ -28,6 +28,15 @@ impl<'a> Reader<'a> {
         self.array::<1>().map(|[byte]| byte)
     }
 
+    /// A byte that is 0 or 1.
+    pub(crate) fn flag(&mut self) -> Option<bool> {
+        match self.u8()? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
+    }
+
     pub(crate) fn u16(&mut self) -> Option<u16> {
         self.array().map(u16::from_le_bytes)
     }
@@ -63,4 +72,9 @@ pub(crate) fn put_text(out: &mut impl BufMut, text: &str) {
     debug_assert!(text.len() <= usize::from(u16::MAX));
     out.put_u16_le(text.len() as u16);
     out.put_slice(text.as_bytes());
+}
+
+/// A text that is absent where it is empty.
+pub(crate) const fn non_empty(text: &str) -> Option<&str> {
+    if text.is_empty() { None } else { Some(text) }
 }

@@ -101,6 +101,7 @@ pub fn config(id: ShardId, routing: Routing) -> ShardConfig {
         entropy: [3; 32],
         lag_limit: Duration::from_secs(1),
         chat_bytes: 256 << 20,
+        resume_events: 10_000,
         slow_reader: Duration::from_secs(5),
         user_rate: 0,
         user_bytes: 0,
@@ -179,11 +180,16 @@ impl Host {
         session: Option<Session>,
     ) -> (ConnId, Input<'static>) {
         let conn = self.next_conn();
+        let socket = handed_off(user_id, session);
+        (conn, Input::Arrived { conn, socket })
+    }
+
+    /// The same, whose client will resume.
+    pub fn arrived_to_resume(&mut self, user_id: UserId) -> (ConnId, Input<'static>) {
+        let conn = self.next_conn();
         let socket = HandedOff {
-            user_id,
-            session,
-            batch_protocol: false,
-            unread: BytesMut::new(),
+            will_resume: true,
+            ..handed_off(user_id, None)
         };
         (conn, Input::Arrived { conn, socket })
     }
@@ -212,6 +218,16 @@ impl Host {
             outbox.advance(taken, now_micros);
         }
         read
+    }
+}
+
+fn handed_off(user_id: UserId, session: Option<Session>) -> HandedOff {
+    HandedOff {
+        user_id,
+        session,
+        batch_protocol: false,
+        will_resume: false,
+        unread: BytesMut::new(),
     }
 }
 

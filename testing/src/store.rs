@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use rookery_engine::port::{EndedSessions, Found, Read, StoredChat};
+use rookery_engine::port::{EndedSessions, Found, Membership, Read, StoredChat, StoredEvent};
 use rookery_schema::message::{Message, lay_over};
 use rookery_schema::names::key_of;
 use rookery_schema::row::{AmendmentRow, ChatRow, EventRow, MemberRow, Row, UserRow};
@@ -12,10 +12,13 @@ use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 #[derive(Default)]
 pub struct Model {
     events: BTreeMap<(ChatId, Seq), EventRow>,
+    redacted: BTreeSet<(ChatId, Seq)>,
     /// By chat, target and slot.
     amendments: BTreeMap<(ChatId, Seq, Vec<u8>), AmendmentRow>,
     chats: BTreeMap<ChatId, ChatRow>,
     pub members: BTreeMap<(ChatId, UserId), MemberRow>,
+    /// The last removal of each who was ever removed.
+    former: BTreeMap<(ChatId, UserId), Seq>,
     /// The chats of each user, which may be ahead of the chats' members.
     memberships: BTreeSet<(UserId, ChatId)>,
     /// The newest change of a membership, and of how it is listed.
@@ -38,12 +41,12 @@ impl Model {
     pub fn write(&mut self, row: Row) {
         self.write_ahead(&row);
         match row {
-            Row::Event(row) => {
-                let before = self.events.insert((row.chat_id, row.head.seq), row.clone());
-                assert!(
-                    before.is_none_or(|it| it == row),
-                    "a seq never gets another event"
-                );
+            Row::Event(row) => self.write_event(row),
+            Row::Redacted(row) => {
+                let key = (row.chat_id, row.head.seq);
+                let head = self.events.get(&key).map_or(row.head, |stored| stored.head);
+                self.events.insert(key, EventRow { head, ..row });
+                self.redacted.insert(key);
             }
             Row::Amendment(row) => {
                 let key = (row.chat_id, row.target, row.slot());
@@ -70,13 +73,18 @@ impl Model {
                 removed_seq,
             } => {
                 let key = (chat_id, user_id);
-                if is_newest(
+                let counts = is_newest(
                     &mut self.changed,
                     key,
                     removed_seq,
                     self.late_rows_undo_nothing,
-                ) {
+                );
+                if counts {
                     self.members.remove(&key);
+                }
+                let last = self.former.entry(key).or_insert(removed_seq);
+                if counts || *last < removed_seq {
+                    *last = removed_seq;
                 }
             }
             Row::User(row) => {
@@ -91,6 +99,19 @@ impl Model {
             }
             Row::Reached { .. } => {}
         }
+    }
+
+    fn write_event(&mut self, row: EventRow) {
+        let key = (row.chat_id, row.head.seq);
+        if self.redacted.contains(&key) {
+            self.events.entry(key).and_modify(|it| it.head = row.head);
+            return;
+        }
+        let before = self.events.insert(key, row.clone());
+        assert!(
+            before.is_none_or(|it| it == row),
+            "a seq never gets another event"
+        );
     }
 
     /// Writes of a change of a membership what may be seen before its event: the user's list of chats.
@@ -114,6 +135,7 @@ impl Model {
                 }
             }
             Row::Event(_)
+            | Row::Redacted(_)
             | Row::Amendment(_)
             | Row::Chat(_)
             | Row::User(_)
@@ -126,6 +148,12 @@ impl Model {
         self.events
             .range((chat_id, Seq(0))..=(chat_id, Seq(u64::MAX)))
             .map(|(_, row)| row)
+    }
+
+    /// What amends the messages of a chat.
+    pub fn amendments_of(&self, chat_id: ChatId) -> Vec<&AmendmentRow> {
+        let all = self.amendments.values();
+        all.filter(|row| row.chat_id == chat_id).collect()
     }
 
     fn messages_of(&self, chat_id: ChatId) -> impl DoubleEndedIterator<Item = Message> {
@@ -169,6 +197,23 @@ impl Model {
                     .filter(|message| message.seq > *after);
                 Found::Messages(newer.take(*limit).collect())
             }
+            Read::EventsAfter {
+                chat_id,
+                after,
+                limit,
+            } => {
+                let newer = self.events_of(*chat_id).filter(|row| row.head.seq > *after);
+                let rows: Vec<_> = newer.take(*limit).cloned().collect();
+                Found::Events(StoredEvent::join(
+                    rows,
+                    self.messages_of(*chat_id)
+                        .filter(|message| message.seq > *after)
+                        .collect(),
+                ))
+            }
+            Read::Membership { chat_id, user_id } => {
+                Found::Membership(self.membership((*chat_id, *user_id)))
+            }
             Read::ChatsOfUser(user_id) => {
                 let chats = self.memberships.iter().filter(|(user, _)| user == user_id);
                 Found::Chats(chats.map(|(_, chat)| *chat).collect())
@@ -201,6 +246,16 @@ impl Model {
                 sessions: self.ended.iter().map(|(id, at)| (*id, *at)).collect(),
                 ..EndedSessions::default()
             }),
+        }
+    }
+
+    fn membership(&self, key: (ChatId, UserId)) -> Membership {
+        if let Some(MemberRow { added_seq, .. }) = self.members.get(&key).copied() {
+            return Membership::Member { added_seq };
+        }
+        match self.former.get(&key).copied() {
+            Some(removed_seq) => Membership::Removed { removed_seq },
+            None => Membership::Never,
         }
     }
 

@@ -5,8 +5,13 @@ pub const PONG: [u8; 6] = [0x8a, 0x80, 0, 0, 0, 0];
 
 /// The request to become the WebSocket of a user; `credentials` is a whole header line, or nothing.
 pub fn handshake(user: &str, credentials: &str) -> Vec<u8> {
+    handshake_to(&format!("/ws/connect/{user}"), credentials)
+}
+
+/// The same, with the whole path, which may have a query.
+pub fn handshake_to(path: &str, credentials: &str) -> Vec<u8> {
     format!(
-        "GET /ws/connect/{user} HTTP/1.1\r\nHost: localhost\r\n{credentials}Connection: Upgrade\r\n\
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\n{credentials}Connection: Upgrade\r\n\
          Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     )

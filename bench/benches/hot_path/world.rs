@@ -8,7 +8,7 @@ use rookery_engine::ids::ConnId;
 use rookery_engine::input::Input;
 use rookery_engine::mesh::{EventBatch, ShardMessage};
 use rookery_engine::port::{
-    EndedSessions, Found, LogEvent, LogRequest, Opened, Read, StoreEvent, StoreRequest,
+    EndedSessions, Found, LogEvent, LogRequest, Membership, Opened, Read, StoreEvent, StoreRequest,
 };
 use rookery_schema::batch::{RecordBatch, RecordBatchBuilder};
 use rookery_schema::record::{ChatCreated, MemberList, Record};
@@ -203,6 +203,8 @@ fn served(request: StoreRequest) -> StoreEvent {
     let found = match read {
         Read::Chat { .. } => Found::Chat(None),
         Read::MessagesBefore { .. } | Read::MessagesAfter { .. } => Found::Messages(Vec::new()),
+        Read::EventsAfter { .. } => Found::Events(Vec::new()),
+        Read::Membership { .. } => Found::Membership(Membership::Never),
         Read::ChatsOfUser(_) => Found::Chats(vec![CHAT]),
         Read::User(_) | Read::Users(_) | Read::UsersOfKey(_) | Read::UsersByPrefix { .. } => {
             Found::Users(Vec::new())

@@ -189,7 +189,9 @@ impl Codec for WsCodec {
     fn open(&mut self, link: &mut Link) {
         self.phase = Phase::Handshake;
         let user = &self.world.users[self.user as usize];
-        let path = format!("/ws/connect/{}", user.id);
+        let resumes = self.again && !link.heard.is_empty();
+        let query = if resumes { "?resume=1" } else { "" };
+        let path = format!("/ws/connect/{}{query}", user.id);
         let protocol = if self.options.batch {
             BATCH_PROTOCOL
         } else {

@@ -6,13 +6,16 @@ use rookery_schema::limits::{PASSWORD_BYTES_MAX, USERNAME_BYTES_MAX};
 use rookery_schema::names::{NameError, NewName, key_of};
 use serde::Deserialize;
 
-use crate::api::body::{as_json, fields};
+use crate::api::body::as_json;
+use crate::api::reading::object;
+use crate::api::rejection::{Rejection, check_bytes};
 use crate::api::reply::ReplyTo;
 use crate::api::{Action, Api, Call, Handled};
 use crate::config::{AuthMode, RegistrationMode};
 use crate::context::Context;
 use crate::ids::Invite;
 use crate::limits::Client;
+use crate::mesh::field::{Fault, Field};
 use crate::mesh::problem::Problem;
 use crate::mesh::{self, AddressCommand, Command, NameCommand, Right};
 use crate::passwords::{check_new_password, prepared};
@@ -36,7 +39,7 @@ impl Api<'_> {
         let right = match cx.config.registration {
             RegistrationMode::Open => Right::Open,
             RegistrationMode::Invite => Right::Invite(Box::new(self.invite(call, cx)?)),
-            RegistrationMode::Closed => return Err(Problem::REGISTRATION_CLOSED),
+            RegistrationMode::Closed => return Err(Problem::REGISTRATION_CLOSED.into()),
         };
         let client = call.client(cx);
         let (key, command) = self.registration(call, client, right)?;
@@ -44,13 +47,13 @@ impl Api<'_> {
     }
 
     /// The invite that a registration comes with.
-    fn invite(self, call: &Call<'_>, cx: &Context<'_>) -> Result<Invite, Problem> {
+    fn invite(self, call: &Call<'_>, cx: &Context<'_>) -> Result<Invite, Rejection> {
         let json = as_json(call.request)?;
-        let Invitation { invite } = fields(&json)?;
+        let Invitation { invite } = object(&json)?;
         let code = invite.ok_or(Problem::INVITE_REQUIRED)?;
         self.gate
             .verify_invite(code.as_bytes(), cx.now.latest_wall)
-            .ok_or(Problem::INVITE_INVALID)
+            .ok_or_else(|| Problem::INVITE_INVALID.into())
     }
 
     /// The registration that a request asks for, and of which key, if name and password may be had.
@@ -59,10 +62,11 @@ impl Api<'_> {
         call: &Call<'_>,
         client: Client,
         right: Right,
-    ) -> Result<(Box<str>, NameCommand), Problem> {
+    ) -> Result<(Box<str>, NameCommand), Rejection> {
         let json = as_json(call.request)?;
-        let credentials: Credentials<'_> = fields(&json)?;
-        let NewName { username, key } = NewName::typed(&credentials.username).map_err(refused)?;
+        let credentials: Credentials<'_> = object(&json)?;
+        let typed = looked_up(&credentials.username, Field::Username)?;
+        let NewName { username, key } = NewName::typed(typed).map_err(refused)?;
         let password = self.new_password(credentials.password)?;
         if let Some(password) = &password {
             check_new_password(password, &username)?;
@@ -77,8 +81,8 @@ impl Api<'_> {
 
     pub(super) fn log_in(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
         let json = as_json(call.request)?;
-        let credentials: Credentials<'_> = fields(&json)?;
-        let username = looked_up(&credentials.username)?;
+        let credentials: Credentials<'_> = object(&json)?;
+        let username = looked_up(&credentials.username, Field::Username)?;
         let password = self.password(credentials.password)?;
         let client = call.client(cx);
         let credentials = mesh::Credentials {
@@ -118,52 +122,56 @@ impl Api<'_> {
         if self.gate.mode() == AuthMode::Trust {
             return Ok(None);
         }
-        let password = given.ok_or(Problem::malformed("password is missing"))?;
-        if password.is_empty() || password.len() > PASSWORD_BYTES_MAX {
-            return Err(Problem::out_of_bounds(const_format::concatcp!(
-                "password must be 1 to ",
-                PASSWORD_BYTES_MAX,
-                " bytes of UTF-8, as it is typed",
-            )));
-        }
+        const MISSING: Problem =
+            Problem::malformed("password is missing").about(Field::Password, Fault::Missing);
+        let password = given.ok_or(MISSING)?;
+        let bounds = const_format::concatcp!(
+            "password must be 1 to ",
+            PASSWORD_BYTES_MAX,
+            " bytes of UTF-8, as it is typed"
+        );
+        check_bytes(&password, PASSWORD_BYTES_MAX, Field::Password, bounds)?;
         Ok(Some(password.as_ref().into()))
     }
 }
 
-const USERNAME_LENGTH: Problem = Problem::out_of_bounds(const_format::concatcp!(
-    "username must be 1 to ",
+const USERNAME_LENGTH: &str = const_format::concatcp!(
+    "a username has 1 to ",
     USERNAME_BYTES_MAX,
     " bytes of UTF-8, as it is typed and in small letters",
-));
+);
 
 /// A name to be looked for. One that nobody could choose now may be from before.
-pub(super) fn looked_up(username: &str) -> Result<&str, Problem> {
-    match username.is_empty() || username.len() > USERNAME_BYTES_MAX {
-        true => Err(USERNAME_LENGTH),
-        false => Ok(username),
-    }
+pub(super) fn looked_up(username: &str, field: Field) -> Result<&str, Problem> {
+    check_bytes(username, USERNAME_BYTES_MAX, field, USERNAME_LENGTH).map(|()| username)
 }
 
-/// What whoever chose a name is told.
+/// What whoever chose a name of a length that may be typed is told.
 const fn refused(reason: NameError) -> Problem {
-    match reason {
-        NameError::Length => USERNAME_LENGTH,
-        NameError::Space => Problem::out_of_bounds("username must not have spaces"),
-        NameError::Invisible => Problem::out_of_bounds(
+    let (fault, detail) = match reason {
+        NameError::Length => (Fault::TooLong, USERNAME_LENGTH),
+        NameError::Space => (Fault::ForbiddenCharacters, "username must not have spaces"),
+        NameError::Invisible => (
+            Fault::ForbiddenCharacters,
             "username must not have control or format characters, nor others that are not for texts",
         ),
-        NameError::Symbol => Problem::out_of_bounds(
+        NameError::Symbol => (
+            Fault::ForbiddenCharacters,
             "username may have letters, digits, and the punctuation of ASCII: no symbols, no emoji",
         ),
-        NameError::Unassigned => Problem::out_of_bounds(
+        NameError::Unassigned => (
+            Fault::ForbiddenCharacters,
             "username has a character that is newer than Unicode 6.3, such as most emoji; names may not have them",
         ),
-        NameError::Context => Problem::out_of_bounds(
+        NameError::Context => (
+            Fault::ForbiddenCharacters,
             "username has a character that may only stand beside certain others, such as a joiner",
         ),
-        NameError::Direction => Problem::out_of_bounds(
+        NameError::Direction => (
+            Fault::Malformed,
             "username mixes letters of scripts that are written from right to left with others, or ends in punctuation; \
              it would not be shown in the order in which it is written",
         ),
-    }
+    };
+    Problem::out_of_bounds(detail).about(Field::Username, fault)
 }

@@ -93,6 +93,7 @@ impl Audit {
             | Outcome::Posted { .. }
             | Outcome::Json { created: None, .. }
             | Outcome::Page { .. }
+            | Outcome::Events(_)
             | Outcome::Activity(_)
             | Outcome::Summary(_)
             | Outcome::Metrics(_) => {}
@@ -138,6 +139,11 @@ const fn act_of(endpoint: Endpoint) -> Option<Act> {
         | Endpoint::RemoveMember
         | Endpoint::PostMessage
         | Endpoint::ShowMessages
+        | Endpoint::ShowEvents
+        | Endpoint::EditMessage
+        | Endpoint::DeleteMessage
+        | Endpoint::AddReaction
+        | Endpoint::RemoveReaction
         | Endpoint::Connect
         | Endpoint::Ticket
         | Endpoint::Metrics

@@ -5,19 +5,24 @@ use std::str::FromStr;
 
 use percent_encoding::percent_decode;
 use rookery_schema::UserId;
-use serde::Deserialize;
 
+use crate::api::reading::no_json;
+use crate::api::rejection::{Place, Rejection};
 use crate::api::reply::{FORM, JSON};
 use crate::http::Request;
+use crate::mesh::field::{Fault, Field};
 use crate::mesh::problem::Problem;
 
 /// Form fields that are lists: each repetition adds an element.
 const LIST_FIELDS: &[&str] = &["members"];
+/// Characters of a field's name that a refusal repeats.
+const NAME_CHARS_SHOWN: usize = 64;
+const PARAMETER: &str = "parameter";
 
 /// The body as JSON, which it is taken for without a `Content-Type`; a form's fields become the fields of an object.
-pub(super) fn as_json(request: &Request) -> Result<Cow<'_, str>, Problem> {
+pub(super) fn as_json(request: &Request) -> Result<Cow<'_, str>, Rejection> {
     if request.has_content_coding() {
-        return Err(Problem::UNSUPPORTED_CODING);
+        return Err(Problem::UNSUPPORTED_CODING.into());
     }
     let content_type = request.content_type().unwrap_or(JSON.as_bytes());
     let media_type = content_type
@@ -28,24 +33,19 @@ pub(super) fn as_json(request: &Request) -> Result<Cow<'_, str>, Problem> {
     if media_type.eq_ignore_ascii_case(JSON.as_bytes()) {
         // All of it, since the parser skips what nobody asks for; it then need not look at the rest.
         let json = std::str::from_utf8(&request.body);
-        json.map(Cow::Borrowed)
-            .map_err(|_| Problem::malformed_json("the body must be UTF-8"))
+        json.map(Cow::Borrowed).map_err(|error| {
+            let (passed, _) = request.body.split_at(error.valid_up_to());
+            no_json("the body must be UTF-8", Place::behind(passed))
+        })
     } else if media_type.eq_ignore_ascii_case(FORM.as_bytes()) {
         form_to_json(&request.body).map(Cow::Owned)
     } else {
-        Err(Problem::UNSUPPORTED_MEDIA)
+        Err(Problem::UNSUPPORTED_MEDIA.into())
     }
 }
 
-/// The fields that an endpoint wants.
-pub(super) fn fields<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Problem> {
-    object(json).map_err(|_| {
-        Problem::malformed_json("the body must be an object with the fields of this call")
-    })
-}
-
-fn form_to_json(body: &[u8]) -> Result<String, Problem> {
-    check_utf8(body, "the form must be UTF-8")?;
+fn form_to_json(body: &[u8]) -> Result<String, Rejection> {
+    check_utf8(body, "field", "the form must be UTF-8")?;
     let mut object = serde_json::Map::new();
     for (name, value) in form_urlencoded::parse(body) {
         let value = serde_json::Value::String(value.into_owned());
@@ -56,11 +56,11 @@ fn form_to_json(body: &[u8]) -> Result<String, Problem> {
             if let serde_json::Value::Array(list) = list {
                 list.push(value);
             }
-        } else if object.insert(name.into_owned(), value).is_some() {
-            return Err(Problem::malformed("a field of the form is repeated"));
+        } else if object.insert(name.clone().into_owned(), value).is_some() {
+            return Err(wrong("field", &name, Fault::Repeated, "is repeated"));
         }
     }
-    serde_json::to_string(&object).map_err(|_| Problem::malformed("the form can't be read"))
+    serde_json::to_string(&object).map_err(|_| Problem::malformed("the form can't be read").into())
 }
 
 /// The list that a field adds to. Some clients mark it as one.
@@ -69,52 +69,64 @@ fn list_named(field: &str) -> Option<&'static str> {
     LIST_FIELDS.iter().copied().find(|list| *list == name)
 }
 
+/// A field of a form or parameter of a query that is wrong.
+fn wrong(what: &str, name: &str, fault: Fault, why: &str) -> Rejection {
+    let problem = Problem::malformed("a field or parameter has the wrong form");
+    let problem = Field::named(name).map_or(problem, |field| problem.about(field, fault));
+    let name: String = name.chars().take(NAME_CHARS_SHOWN).collect();
+    Rejection::in_detail(problem, format!("{what} {name} {why}"))
+}
+
 /// Refuses what is not UTF-8 once it is decoded: the parser would replace it by U+FFFD, which could also be meant. What
 /// separates the fields is ASCII, so all of them can be checked at once.
-fn check_utf8(encoded: &[u8], refusal: &'static str) -> Result<(), Problem> {
-    match percent_decode(encoded).decode_utf8() {
-        Ok(_) => Ok(()),
-        Err(_) => Err(Problem::malformed(refusal)),
+fn check_utf8(encoded: &[u8], what: &str, refusal: &'static str) -> Result<(), Rejection> {
+    let is_utf8 = |encoded| percent_decode(encoded).decode_utf8().is_ok();
+    if is_utf8(encoded) {
+        return Ok(());
+    }
+    let mut pairs = encoded.split(|byte| *byte == b'&');
+    let bad = pairs.find(|pair| !is_utf8(pair)).unwrap_or_default();
+    let name = bad.split(|byte| *byte == b'=').next().unwrap_or_default();
+    match percent_decode(name).decode_utf8() {
+        Ok(name) => Err(wrong(what, &name, Fault::Malformed, "must be UTF-8")),
+        Err(_) => Err(Problem::malformed(refusal).into()),
     }
 }
 
 /// A parameter of the query that is a number, where it is there.
-pub(super) fn number(request: &Request, name: &str) -> Result<Option<u64>, Problem> {
-    parsed(request, name, "a parameter that must be a number is none")
+pub(super) fn number(request: &Request, field: Field) -> Result<Option<u64>, Rejection> {
+    parsed(request, field, "must be a whole number")
 }
 
 /// A parameter of the query that is a user id, where it is there.
-pub(super) fn user_id(request: &Request, name: &str) -> Result<Option<UserId>, Problem> {
-    parsed(request, name, "a parameter that must be a user id is none")
+pub(super) fn user_id(request: &Request, field: Field) -> Result<Option<UserId>, Rejection> {
+    parsed(request, field, "must be a user id, a UUID with hyphens")
 }
 
 fn parsed<T: FromStr>(
     request: &Request,
-    name: &str,
+    field: Field,
     refusal: &'static str,
-) -> Result<Option<T>, Problem> {
-    let value = text(request, name)?.map(|value| value.parse());
-    value.transpose().map_err(|_| Problem::malformed(refusal))
+) -> Result<Option<T>, Rejection> {
+    let value = text(request, field)?.map(|value| value.parse());
+    let value = value.transpose();
+    value.map_err(|_| wrong(PARAMETER, field.name(), Fault::Malformed, refusal))
 }
 
 /// A parameter of the query, where it is there.
-pub(super) fn text<'a>(request: &'a Request, name: &str) -> Result<Option<Cow<'a, str>>, Problem> {
+pub(super) fn text(request: &Request, field: Field) -> Result<Option<Cow<'_, str>>, Rejection> {
     let query = request.query().unwrap_or_default().as_bytes();
-    check_utf8(query, "the query must be UTF-8")?;
-    let mut named = form_urlencoded::parse(query).filter(|(key, _)| key == name);
+    check_utf8(query, PARAMETER, "the query must be UTF-8")?;
+    let mut named = form_urlencoded::parse(query).filter(|(key, _)| key == field.name());
     let value = named.next().map(|(_, value)| value);
     match named.next() {
         None => Ok(value),
-        Some(_) => Err(Problem::malformed("a parameter of the query is repeated")),
-    }
-}
-
-/// Reads an object. Without this check serde would accept an array of the values too.
-pub(crate) fn object<'a, T: Deserialize<'a>>(json: &'a str) -> serde_json::Result<T> {
-    if json.trim_ascii_start().starts_with('{') {
-        serde_json::from_str(json)
-    } else {
-        Err(serde::de::Error::custom("an object is expected"))
+        Some(_) => Err(wrong(
+            PARAMETER,
+            field.name(),
+            Fault::Repeated,
+            "is repeated",
+        )),
     }
 }
 

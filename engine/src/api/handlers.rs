@@ -3,25 +3,28 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use rookery_schema::limits::{CHAT_MEMBERS_MAX, CHAT_NAME_BYTES_MAX};
+use rookery_schema::limits::{CHAT_MEMBERS_MAX, CHAT_NAME_BYTES_MAX, PAGE_BYTES_MAX};
 use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 use serde::Deserialize;
 
-use crate::api::body::{as_json, fields, number, text, user_id};
+use crate::api::body::{as_json, number, text, user_id};
 use crate::api::pages::{self, ENTRIES_LIMIT, MESSAGES_LIMIT};
-use crate::api::post::{checked_post, post_command};
+use crate::api::post::{ClientKey, checked_post, post_command};
+use crate::api::reading::object;
+use crate::api::rejection::{Rejection, check_bytes};
 use crate::api::reply::{Reply, ReplyTo, logout_reply, problem_without_login};
-use crate::api::{Action, Api, AskedPage, Call, Handled};
+use crate::api::{Action, Api, AskedPage, Call, Handled, Upgrade};
 use crate::auth::tokens::{TICKET_MILLIS, Ticket};
 use crate::config::AuthMode;
 use crate::context::Context;
 use crate::http::{Method, Status, Version};
 use crate::ids::Caller;
 use crate::limits::Network;
+use crate::mesh::field::{Fault, Field};
 use crate::mesh::problem::Problem;
 use crate::mesh::{
-    ChatCommand, Command, Creation, HomeCommand, InboxPage, MembersPage, Page, PageStart,
-    UserCommand,
+    ChatCommand, Command, Creation, EventsPage, HomeCommand, InboxPage, MembersPage, Page,
+    PageStart, UserCommand,
 };
 use crate::text::check_chat_name;
 use crate::ws;
@@ -59,17 +62,20 @@ impl Api<'_> {
         self.check_credentials(call)?;
         cx.admit_message()?;
         let json = as_json(call.request)?;
-        let message: NewMessage<'_> = fields(&json)?;
+        let message: NewMessage<'_> = object(&json)?;
         let sender_id = self
             .caller_or_sender(call, &json)?
             .ok_or(Problem::UNAUTHENTICATED)?;
         let chat_id = call.chat_id()?;
+        let named = message.client_id.as_deref().map(|id| ClientKey {
+            field: Field::ClientId,
+            id,
+        });
         let key = match call.request.idempotency_key() {
-            Some(key) => Some(idempotency_key(key)?),
-            None => None,
+            Some(key) => named.or(Some(idempotency_key(key)?)),
+            None => named,
         };
-        let client_id = message.client_id.as_deref().or(key);
-        let post = checked_post(sender_id, &message.content, client_id)?;
+        let post = checked_post(sender_id, &message.content, key)?;
         Ok(Action::ask(
             post_command(chat_id, post, cx)?,
             ReplyTo::Plain,
@@ -77,7 +83,7 @@ impl Api<'_> {
     }
 
     /// Refuses a call without credentials before its body is looked at, where they are needed.
-    fn check_credentials(self, call: &Call<'_>) -> Result<(), Problem> {
+    pub(super) fn check_credentials(self, call: &Call<'_>) -> Result<(), Problem> {
         match self.gate.mode() {
             AuthMode::Token => call.caller.map(|_| ()),
             AuthMode::Trust => Ok(()),
@@ -86,11 +92,15 @@ impl Api<'_> {
 
     /// The caller; in trust mode without a cookie, the user that the body names as its sender. Nothing else looks at
     /// that field.
-    fn caller_or_sender(self, call: &Call<'_>, json: &str) -> Result<Option<UserId>, Problem> {
+    pub(super) fn caller_or_sender(
+        self,
+        call: &Call<'_>,
+        json: &str,
+    ) -> Result<Option<UserId>, Rejection> {
         match (call.caller, self.gate.mode()) {
             (Ok(caller), _) => Ok(Some(caller.user_id)),
-            (Err(problem), AuthMode::Token) => Err(problem),
-            (Err(_), AuthMode::Trust) => fields::<Sender>(json).map(|body| body.sender_id),
+            (Err(problem), AuthMode::Token) => Err(problem.into()),
+            (Err(_), AuthMode::Trust) => object::<Sender>(json).map(|body| body.sender_id),
         }
     }
 
@@ -99,19 +109,36 @@ impl Api<'_> {
         let chat_id = call.chat_id()?;
         let limit = MESSAGES_LIMIT.of(call.request)?;
         let from = match (
-            number(call.request, "before")?,
-            number(call.request, "after")?,
+            number(call.request, Field::Before)?,
+            number(call.request, Field::After)?,
         ) {
             (None, None) => PageStart::Newest,
             (Some(before), None) => PageStart::Before(Seq(before)),
             (None, Some(after)) => PageStart::After(Seq(after.min(u64::MAX - 1))),
             (Some(_), Some(_)) => {
-                return Err(Problem::malformed("before and after exclude each other"));
+                let problem = Problem::malformed("before and after exclude each other");
+                return Err(problem.about(Field::After, Fault::Conflicting).into());
             }
         };
         let page = Page { from, limit };
         let command = ChatCommand::ShowMessages { caller, page };
         let path = format!("/chats/{chat_id}/messages?limit={limit}");
+        Ok(ask_page(chat_id, command, path, call.network(cx)))
+    }
+
+    pub(super) fn show_events(self, call: &Call<'_>, cx: &Context<'_>) -> Handled {
+        let caller = call.caller?.user_id;
+        let chat_id = call.chat_id()?;
+        let limit = ENTRIES_LIMIT.of(call.request)?;
+        let after = number(call.request, Field::After)?.unwrap_or_default();
+        let page = EventsPage {
+            after: Seq(after.min(u64::MAX - 1)),
+            until: Seq(u64::MAX),
+            limit,
+            bytes_max: PAGE_BYTES_MAX,
+        };
+        let command = ChatCommand::ShowEvents { caller, page };
+        let path = format!("/chats/{chat_id}/events?limit={limit}");
         Ok(ask_page(chat_id, command, path, call.network(cx)))
     }
 
@@ -143,24 +170,23 @@ impl Api<'_> {
     pub(super) fn create_chat(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
         self.check_credentials(call)?;
         let json = as_json(call.request)?;
-        let chat: NewChat<'_> = fields(&json)?;
-        if chat.name.is_empty() || chat.name.len() > CHAT_NAME_BYTES_MAX {
-            return Err(Problem::out_of_bounds(const_format::concatcp!(
-                "name must be 1 to ",
-                CHAT_NAME_BYTES_MAX,
-                " bytes of UTF-8",
-            )));
-        }
+        let chat: NewChat<'_> = object(&json)?;
+        let bounds =
+            const_format::concatcp!("name must be 1 to ", CHAT_NAME_BYTES_MAX, " bytes of UTF-8");
+        check_bytes(&chat.name, CHAT_NAME_BYTES_MAX, Field::Name, bounds)?;
         check_chat_name(&chat.name)?;
         let creator_id = self.caller_or_sender(call, &json)?;
         let mut seen = HashSet::new();
         let all = chat.members.into_iter().chain(creator_id);
         let members = all.filter(|user| seen.insert(*user)).collect();
         if seen.is_empty() {
-            return Err(Problem::out_of_bounds("a chat needs a member"));
+            let problem = Problem::out_of_bounds("a chat needs a member");
+            return Err(problem.about(Field::Members, Fault::TooShort).into());
         }
         if seen.len() > CHAT_MEMBERS_MAX {
-            return Err(Problem::CHAT_FULL);
+            return Err(Problem::CHAT_FULL
+                .about(Field::Members, Fault::TooLong)
+                .into());
         }
         let (at, random) = (cx.now.wall, cx.random());
         let chat_id = match creator_id {
@@ -202,7 +228,7 @@ impl Api<'_> {
     pub(super) fn show_members(self, call: &Call<'_>, cx: &Context<'_>) -> Handled {
         let caller = call.caller?.user_id;
         let chat_id = call.chat_id()?;
-        let after = user_id(call.request, "after")?;
+        let after = user_id(call.request, Field::After)?;
         let limit = ENTRIES_LIMIT.of(call.request)?;
         let page = MembersPage { after, limit };
         let command = ChatCommand::ShowMembers { caller, page };
@@ -213,7 +239,7 @@ impl Api<'_> {
     pub(super) fn add_member(self, call: &Call<'_>, cx: &Context<'_>) -> Handled {
         self.check_credentials(call)?;
         let json = as_json(call.request)?;
-        let NewMember { user_id } = fields(&json)?;
+        let NewMember { user_id } = object(&json)?;
         let caller = self
             .caller_or_sender(call, &json)?
             .ok_or(Problem::UNAUTHENTICATED)?;
@@ -231,7 +257,7 @@ impl Api<'_> {
         let chat_id = call.chat_id()?;
         let user_id = call
             .matched
-            .user_id
+            .inner_id
             .map(UserId)
             .ok_or(Problem::NO_SUCH_USER)?;
         let command = ChatCommand::RemoveMember { caller, user_id };
@@ -256,7 +282,7 @@ impl Api<'_> {
 
     pub(super) fn connect(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
         if cx.readiness.is_draining() {
-            return Err(Problem::DRAINING);
+            return Err(Problem::DRAINING.into());
         }
         let wanted = call.user_id()?;
         let request = call.request;
@@ -272,11 +298,22 @@ impl Api<'_> {
         };
         let (caller, ticket) = self.connecting(call, wanted, cx)?;
         if caller.user_id != wanted {
-            return Err(Problem::FORBIDDEN);
+            return Err(Problem::FORBIDDEN.into());
         }
+        let will_resume = match text(request, Field::Resume)?.as_deref() {
+            None | Some("0") => false,
+            Some("1") => true,
+            Some(_) => {
+                let problem = Problem::malformed("resume must be 0 or 1");
+                return Err(problem.about(Field::Resume, Fault::Malformed).into());
+            }
+        };
         Ok(Action::Upgrade {
-            accepted,
-            caller,
+            upgrade: Box::new(Upgrade {
+                accepted,
+                caller,
+                will_resume,
+            }),
             ticket,
         })
     }
@@ -287,8 +324,8 @@ impl Api<'_> {
         call: &Call<'_>,
         wanted: UserId,
         cx: &Context<'_>,
-    ) -> Result<(Caller, Option<Ticket>), Problem> {
-        if let Some(ticket) = text(call.request, "ticket")? {
+    ) -> Result<(Caller, Option<Ticket>), Rejection> {
+        if let Some(ticket) = text(call.request, Field::Ticket)? {
             let ticket = self
                 .gate
                 .verify_ticket(ticket.as_bytes(), cx.now.latest_wall);
@@ -304,19 +341,20 @@ impl Api<'_> {
                 },
                 None,
             )),
-            (Err(problem), AuthMode::Token) => Err(problem),
+            (Err(problem), AuthMode::Token) => Err(problem.into()),
         }
     }
 
     pub(super) fn show_readiness(self, cx: &Context<'_>) -> Handled {
         if cx.readiness.is_draining() {
-            return Err(Problem::DRAINING);
+            return Err(Problem::DRAINING.into());
         }
         if !cx.readiness.all_serve() {
-            return Err(match cx.disk_full {
+            let problem = match cx.disk_full {
                 false => Problem::REPLAYING,
                 true => Problem::REPLAYING_ON_A_FULL_DISK,
-            });
+            };
+            return Err(problem.into());
         }
         Ok(Action::Reply(Reply::text("ready\n")))
     }
@@ -338,11 +376,12 @@ fn upgrade_refused(refusal: &ws::UpgradeRefusal) -> Reply {
 }
 
 /// The key without the quotes that a structured header's string has.
-fn idempotency_key(value: &[u8]) -> Result<&str, Problem> {
-    let value = std::str::from_utf8(value)
-        .map_err(|_| Problem::malformed("Idempotency-Key must be UTF-8"))?;
-    Ok(value
-        .strip_prefix('"')
-        .and_then(|v| v.strip_suffix('"'))
-        .unwrap_or(value))
+fn idempotency_key(value: &[u8]) -> Result<ClientKey<'_>, Problem> {
+    let field = Field::IdempotencyKey;
+    let value = std::str::from_utf8(value).map_err(|_| {
+        Problem::malformed("Idempotency-Key must be UTF-8").about(field, Fault::Malformed)
+    })?;
+    let unquoted = value.strip_prefix('"').and_then(|v| v.strip_suffix('"'));
+    let id = unquoted.unwrap_or(value);
+    Ok(ClientKey { field, id })
 }

@@ -2,13 +2,16 @@
 
 mod accounts;
 mod audit;
-pub(crate) mod body;
+mod body;
 mod handlers;
+mod messages;
 mod operators;
 mod options;
 mod outcomes;
 mod pages;
 pub(crate) mod post;
+pub(crate) mod reading;
+pub(crate) mod rejection;
 mod reply;
 mod routes;
 mod users;
@@ -19,6 +22,7 @@ use rookery_schema::{ChatId, UserId};
 
 use crate::api::audit::Audit;
 use crate::api::body::text;
+use crate::api::rejection::Rejection;
 pub use crate::api::reply::refuse_connection;
 pub(crate) use crate::api::reply::{Reply, ReplyTo};
 use crate::api::routes::{Endpoint, Match, Route};
@@ -33,6 +37,7 @@ use crate::http::{Method, Request};
 use crate::ids::Caller;
 use crate::limits::{Client, Network};
 use crate::mesh::Command;
+use crate::mesh::field::Field;
 use crate::mesh::problem::Problem;
 use crate::ws::Accepted;
 
@@ -59,10 +64,17 @@ pub(crate) enum Action {
     Scrape,
     /// It becomes a WebSocket, once its ticket (if any) was spent.
     Upgrade {
-        accepted: Accepted,
-        caller: Caller,
+        upgrade: Box<Upgrade>,
         ticket: Option<Ticket>,
     },
+}
+
+/// A WebSocket that is to be opened.
+pub(crate) struct Upgrade {
+    pub(crate) accepted: Accepted,
+    pub(crate) caller: Caller,
+    /// It is sent nothing of its chats before it resumes.
+    pub(crate) will_resume: bool,
 }
 
 /// A page of a chat, and for whom it counts.
@@ -73,7 +85,7 @@ pub(crate) struct AskedPage {
 }
 
 /// What a request needs, or why it is refused.
-type Handled = Result<Action, Problem>;
+type Handled = Result<Action, Rejection>;
 
 impl Action {
     const fn ask(command: Command, reply_to: ReplyTo) -> Self {
@@ -162,7 +174,7 @@ impl<'a> Api<'a> {
         cx: &mut Context<'_>,
     ) -> Handled {
         let handled = self.admit(request, door, caller, cx);
-        if let Err(problem) = &handled {
+        if let Err(Rejection { problem, .. }) = &handled {
             let network = || cx.config.proxies.client(door.peer, request).network;
             if let Some(audit) = Audit::of_foreign(problem, network) {
                 audit.refused_with(problem, cx);
@@ -196,7 +208,7 @@ impl<'a> Api<'a> {
             return Ok(Action::Reply(Reply::method_not_allowed(route.allowed())));
         };
         if !endpoint.is_operational() && !cx.readiness.serves() {
-            return Err(Problem::STARTING);
+            return Err(Problem::STARTING.into());
         }
         if is_foreign {
             self.admit_foreign(endpoint, request)?;
@@ -224,9 +236,9 @@ impl<'a> Api<'a> {
     ) -> Handled {
         let handled = self.dispatch(endpoint, call, cx);
         match handled {
-            Err(problem) => {
-                audit.refused_with(&problem, cx);
-                Err(problem)
+            Err(rejection) => {
+                audit.refused_with(&rejection.problem, cx);
+                Err(rejection)
             }
             Ok(Action::Ask { command, .. }) => {
                 audit.asked(cx);
@@ -256,19 +268,19 @@ impl<'a> Api<'a> {
     }
 
     /// Lets a page of another origin make a request if it presents credentials that a browser does not add by itself.
-    fn admit_foreign(self, endpoint: Endpoint, request: &Request) -> Result<(), Problem> {
+    fn admit_foreign(self, endpoint: Endpoint, request: &Request) -> Result<(), Rejection> {
         let by_bearer = self.gate.is_by_bearer(request);
-        let by_ticket = endpoint == Endpoint::Connect && text(request, "ticket")?.is_some();
+        let by_ticket = endpoint == Endpoint::Connect && text(request, Field::Ticket)?.is_some();
         let by_cookie = !by_bearer && !by_ticket && self.gate.has_cookie(request);
         // Both set cookies, even where none were sent.
         let logs_in_or_out =
             endpoint == Endpoint::LogIn || endpoint == Endpoint::LogOut && !by_bearer;
         if by_cookie || logs_in_or_out {
-            return Err(Problem::FOREIGN_ORIGIN);
+            return Err(Problem::FOREIGN_ORIGIN.into());
         }
         // A page may post a body without a type unasked.
         if request.has_body_framing() && request.content_type().is_none() {
-            return Err(Problem::UNSUPPORTED_MEDIA);
+            return Err(Problem::UNSUPPORTED_MEDIA.into());
         }
         Ok(())
     }
@@ -298,6 +310,11 @@ impl<'a> Api<'a> {
         match endpoint {
             Endpoint::PostMessage => self.post_message(call, cx),
             Endpoint::ShowMessages => self.show_messages(call, cx),
+            Endpoint::ShowEvents => self.show_events(call, cx),
+            Endpoint::EditMessage => self.edit_message(call, cx),
+            Endpoint::DeleteMessage => self.delete_message(call, cx),
+            Endpoint::AddReaction => self.add_reaction(call, cx),
+            Endpoint::RemoveReaction => self.remove_reaction(call, cx),
             Endpoint::Register => self.register(call, cx),
             Endpoint::MakeInvite => self.make_invite(call, cx),
             Endpoint::CreateUser => self.create_user(call, cx),

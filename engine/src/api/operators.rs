@@ -5,13 +5,15 @@ use std::borrow::Cow;
 use rookery_schema::{SessionId, UserId};
 use serde::Deserialize;
 
-use crate::api::body::{as_json, fields};
+use crate::api::body::as_json;
+use crate::api::reading::object;
 use crate::api::reply::{Reply, ReplyTo};
 use crate::api::{Action, Api, Call, Handled};
 use crate::config::AuthMode;
 use crate::context::Context;
 use crate::http::Status;
 use crate::ids::Invite;
+use crate::mesh::field::{Fault, Field};
 use crate::mesh::problem::Problem;
 use crate::mesh::{Command, NewPassword, Right, UserCommand};
 
@@ -53,17 +55,18 @@ impl Api<'_> {
     pub(super) fn make_invite(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
         let seconds = match call.request.body.is_empty() {
             true => None,
-            false => fields::<InviteFields>(&as_json(call.request)?)?.expires_in,
+            false => object::<InviteFields>(&as_json(call.request)?)?.expires_in,
         };
         let seconds = seconds.unwrap_or(INVITE_SECONDS_DEFAULT);
         if !(INVITE_SECONDS_MIN..=INVITE_SECONDS_MAX).contains(&seconds) {
-            return Err(Problem::out_of_bounds(const_format::concatcp!(
+            let problem = Problem::out_of_bounds(const_format::concatcp!(
                 "expires_in must be ",
                 INVITE_SECONDS_MIN,
                 " to ",
                 INVITE_SECONDS_MAX,
                 " seconds",
-            )));
+            ));
+            return Err(problem.about(Field::ExpiresIn, Fault::OutOfRange).into());
         }
         let invite = Invite {
             invite_id: SessionId::random(cx.random()),
@@ -82,7 +85,7 @@ impl Api<'_> {
     pub(super) fn set_password(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
         let user_id = self.account(call)?;
         let json = as_json(call.request)?;
-        let NewPasswordFields { password } = fields(&json)?;
+        let NewPasswordFields { password } = object(&json)?;
         let password = self.new_password(password)?;
         self.change_account(user_id, password, call, cx)
     }

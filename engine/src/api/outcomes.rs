@@ -14,7 +14,7 @@ use crate::ids::Session;
 use crate::json_page::JsonPage;
 use crate::limits::Limit;
 use crate::mesh::problem::Problem;
-use crate::mesh::{Created, Outcome};
+use crate::mesh::{Created, Events, Outcome, PageCursor, Rest};
 use crate::user::{put_user, user_json};
 
 impl Api<'_> {
@@ -49,6 +49,18 @@ impl Api<'_> {
                 | ReplyTo::User
                 | ReplyTo::AllUsers
                 | ReplyTo::Users { .. } => Reply::json(Status::Ok, body),
+            },
+            Outcome::Events(events) => match to {
+                ReplyTo::Page { path } => events_reply(&path, &events),
+                ReplyTo::Plain
+                | ReplyTo::Audited(_)
+                | ReplyTo::LogOut
+                | ReplyTo::User
+                | ReplyTo::AllUsers
+                | ReplyTo::Users { .. } => {
+                    cx.bug("events were sent for a reply that shows none");
+                    Reply::problem(&Problem::NOT_ANSWERED)
+                }
             },
             Outcome::NotLoggedIn { problem, .. } => Reply::problem(&problem),
             Outcome::LoggedIn {
@@ -94,7 +106,14 @@ impl Api<'_> {
     ) -> Reply {
         let users = match outcome {
             Ok(Found::Users(users)) => users,
-            Ok(Found::Chat(_) | Found::Messages(_) | Found::Chats(_) | Found::EndedSessions(_)) => {
+            Ok(
+                Found::Chat(_)
+                | Found::Messages(_)
+                | Found::Events(_)
+                | Found::Membership(_)
+                | Found::Chats(_)
+                | Found::EndedSessions(_),
+            ) => {
                 cx.bug("the store answered something else than users");
                 return Reply::problem(&Problem::STORE_UNAVAILABLE);
             }
@@ -147,6 +166,21 @@ fn users_reply(path: &str, limit: usize, users: &[UserRow]) -> Reply {
     let last = shown.last().filter(|_| json.is_cut());
     let next = last.map(|user| pages::after_name(user.name()));
     pages::reply(path, json.finish(), next)
+}
+
+fn events_reply(path: &str, events: &Events) -> Reply {
+    let mut body = Vec::with_capacity(events.lines.len() + 2);
+    body.push(b'[');
+    // A line break is in no event, since JSON escapes it.
+    body.extend(events.lines.iter().map(|byte| match byte {
+        b'\n' => b',',
+        other => *other,
+    }));
+    body.truncate(body.len() - usize::from(events.count > 0));
+    body.push(b']');
+    let has_more = events.rest == Rest::More;
+    let next = has_more.then(|| pages::query(PageCursor::After(events.through)));
+    pages::reply(path, body, next)
 }
 
 fn login_reply(

@@ -8,8 +8,10 @@ use rookery_schema::limits::{
 use rookery_schema::{ChatId, Timestamp};
 
 use crate::api::body::{number, text};
+use crate::api::rejection::Rejection;
 use crate::api::reply::Reply;
 use crate::http::{Request, Status};
+use crate::mesh::field::{Fault, Field};
 use crate::mesh::problem::Problem;
 use crate::mesh::{Activity, PageCursor};
 
@@ -43,11 +45,14 @@ pub(super) const ENTRIES_LIMIT: PageLimit = PageLimit {
 
 impl PageLimit {
     /// How many entries a request asks for.
-    pub(super) fn of(&self, request: &Request) -> Result<usize, Problem> {
-        match number(request, "limit")? {
+    pub(super) fn of(&self, request: &Request) -> Result<usize, Rejection> {
+        match number(request, Field::Limit)? {
             None => Ok(self.default),
             Some(limit) if (1..=self.max as u64).contains(&limit) => Ok(limit as usize),
-            Some(_) => Err(Problem::out_of_bounds(self.refusal)),
+            Some(_) => {
+                let problem = Problem::out_of_bounds(self.refusal);
+                Err(problem.about(Field::Limit, Fault::OutOfRange).into())
+            }
         }
     }
 }
@@ -73,14 +78,15 @@ pub(super) fn query(next: PageCursor) -> String {
 }
 
 /// Where a list of chats goes on, as the request has it from a link.
-pub(super) fn activity(request: &Request) -> Result<Option<Activity>, Problem> {
-    match text(request, "cursor")? {
+pub(super) fn activity(request: &Request) -> Result<Option<Activity>, Rejection> {
+    match text(request, Field::Cursor)? {
         None => Ok(None),
         Some(cursor) => match activity_of(&cursor) {
             Some(activity) => Ok(Some(activity)),
-            None => Err(Problem::malformed(
-                "cursor must be as the Link of a page had it",
-            )),
+            None => {
+                let problem = Problem::malformed("cursor must be as the Link of a page had it");
+                Err(problem.about(Field::Cursor, Fault::Malformed).into())
+            }
         },
     }
 }

@@ -3,10 +3,19 @@
 use rookery_schema::limits::{CLIENT_ID_BYTES_MAX, CONTENT_BYTES_MAX};
 use rookery_schema::{ChatId, UserId};
 
+use crate::api::rejection::check_bytes;
 use crate::context::Context;
+use crate::mesh::field::Field;
 use crate::mesh::problem::Problem;
 use crate::mesh::{ChatCommand, Command, Post};
-use crate::text::check_content;
+use crate::text;
+
+/// By what a client knows its message, and the field that says so.
+#[derive(Clone, Copy)]
+pub(crate) struct ClientKey<'a> {
+    pub(crate) field: Field,
+    pub(crate) id: &'a str,
+}
 
 /// A post, if all its parts are within their bounds.
 ///
@@ -15,28 +24,33 @@ use crate::text::check_content;
 pub(crate) fn checked_post(
     sender_id: UserId,
     content: &str,
-    client_id: Option<&str>,
+    key: Option<ClientKey<'_>>,
 ) -> Result<Post, Problem> {
-    if content.is_empty() || content.len() > CONTENT_BYTES_MAX {
-        return Err(Problem::out_of_bounds(const_format::concatcp!(
-            "content must be 1 to ",
-            CONTENT_BYTES_MAX,
-            " bytes of UTF-8",
-        )));
-    }
+    const CLIENT_ID: &str = const_format::concatcp!(
+        "client_id (or Idempotency-Key) must be 1 to ",
+        CLIENT_ID_BYTES_MAX,
+        " bytes of UTF-8",
+    );
     check_content(content)?;
-    if client_id.is_some_and(|id| id.is_empty() || id.len() > CLIENT_ID_BYTES_MAX) {
-        return Err(Problem::out_of_bounds(const_format::concatcp!(
-            "client_id must be 1 to ",
-            CLIENT_ID_BYTES_MAX,
-            " bytes of UTF-8",
-        )));
+    if let Some(ClientKey { field, id }) = key {
+        check_bytes(id, CLIENT_ID_BYTES_MAX, field, CLIENT_ID)?;
     }
     Ok(Post {
         sender_id,
         content: content.into(),
-        client_id: client_id.map(Box::from),
+        client_id: key.map(|key| key.id.into()),
     })
+}
+
+/// Refuses a content that is out of its bounds, or that people may not write to each other.
+pub(super) fn check_content(content: &str) -> Result<(), Problem> {
+    const CONTENT: &str = const_format::concatcp!(
+        "content must be 1 to ",
+        CONTENT_BYTES_MAX,
+        " bytes of UTF-8"
+    );
+    check_bytes(content, CONTENT_BYTES_MAX, Field::Content, CONTENT)?;
+    text::check_content(content)
 }
 
 /// The command that posts a message, if its sender is within their quotas.

@@ -4,6 +4,7 @@ use rookery_schema::Timestamp;
 use rookery_schema::event::{put_json_text, put_user_ids};
 
 use crate::api::audit::Audit;
+use crate::api::rejection::Rejection;
 use crate::auth::cookies::Cookies;
 use crate::context::Context;
 use crate::http::{HttpDate, Refusal, ResponseHead, Status, Version, write_response};
@@ -170,12 +171,15 @@ impl Reply {
     }
 
     pub(crate) fn problem(problem: &Problem) -> Self {
-        Self::problem_in_detail(problem, problem.detail)
+        Self::rejection(&Rejection::from(*problem))
     }
 
-    /// The same, with more to say to people.
-    pub(crate) fn problem_in_detail(problem: &Problem, detail: &str) -> Self {
+    /// The same, with more to say.
+    pub(crate) fn rejection(rejection: &Rejection) -> Self {
+        let problem = &rejection.problem;
+        let detail = rejection.detail();
         let mut reply = Self::refused(problem.status, problem.code, detail, problem.limit);
+        reply.put_members(|out| rejection.put_place(out));
         if let Some(seconds) = problem.retry_after {
             reply.extra.push(("Retry-After", seconds.to_string()));
         }
@@ -189,12 +193,19 @@ impl Reply {
     pub(super) fn not_admitted(refused: &NotAdmitted) -> Self {
         let mut reply = Self::problem(&refused.problem);
         if !refused.user_ids.is_empty() {
-            reply.body.pop();
-            reply.body.extend_from_slice(br#","user_ids":"#);
-            put_user_ids(&mut reply.body, refused.user_ids.iter().copied());
-            reply.body.push(b'}');
+            reply.put_members(|out| {
+                out.extend_from_slice(br#","user_ids":"#);
+                put_user_ids(out, refused.user_ids.iter().copied());
+            });
         }
         reply
+    }
+
+    /// Adds members to the JSON object that is its body.
+    fn put_members(&mut self, put: impl FnOnce(&mut Vec<u8>)) {
+        self.body.pop();
+        put(&mut self.body);
+        self.body.push(b'}');
     }
 
     /// The reply to a request that was turned down by the protocol itself.

@@ -22,6 +22,11 @@ pub(crate) enum Endpoint {
     RemoveMember,
     PostMessage,
     ShowMessages,
+    ShowEvents,
+    EditMessage,
+    DeleteMessage,
+    AddReaction,
+    RemoveReaction,
     Connect,
     Ticket,
     Metrics,
@@ -90,8 +95,8 @@ impl Route {
 pub(crate) struct Match {
     /// The chat's or user's.
     pub(crate) id: Option<Uuid>,
-    /// The user's, behind a chat's.
-    pub(crate) user_id: Option<Uuid>,
+    /// The user's or message's, behind a chat's.
+    pub(crate) inner_id: Option<Uuid>,
 }
 
 impl Match {
@@ -99,15 +104,15 @@ impl Match {
     fn of(id: &[u8]) -> Self {
         Self {
             id: uuid(id),
-            user_id: None,
+            inner_id: None,
         }
     }
 
-    /// A path with the id of a user in a chat.
-    fn of_member(id: &[u8], user_id: &[u8]) -> Self {
+    /// A path with the id of a user or message in a chat.
+    fn of_inner(id: &[u8], inner_id: &[u8]) -> Self {
         Self {
             id: uuid(id),
-            user_id: uuid(user_id),
+            inner_id: uuid(inner_id),
         }
     }
 }
@@ -117,7 +122,7 @@ fn uuid(segment: &[u8]) -> Option<Uuid> {
 }
 
 /// Segments that a path has at most.
-const SEGMENTS_MAX: usize = 4;
+const SEGMENTS_MAX: usize = 6;
 
 /// The route of a path, which may be another one for operators.
 pub(crate) fn find(path: &[u8], for_operators: bool) -> Option<(Route, Match)> {
@@ -152,11 +157,11 @@ fn find_for_operators(path: &[&[u8]]) -> Option<(Route, Match)> {
 /// Every other path that there is.
 fn find_for_all(path: &[&[u8]]) -> Option<(Route, Match)> {
     use Endpoint::{
-        AddMember, Connect, CreateChat, FindUsers, ListChats, Live, LogIn, LogOut, Me, Metrics,
-        PostMessage, Ready, Register, RemoveMember, ShowChat, ShowMembers, ShowMessages, ShowUser,
-        Ticket,
+        AddMember, AddReaction, Connect, CreateChat, DeleteMessage, EditMessage, FindUsers,
+        ListChats, Live, LogIn, LogOut, Me, Metrics, PostMessage, Ready, Register, RemoveMember,
+        RemoveReaction, ShowChat, ShowEvents, ShowMembers, ShowMessages, ShowUser, Ticket,
     };
-    use Method::{Delete, Get, Post};
+    use Method::{Delete, Get, Patch, Post, Put};
     let (methods, ids): (&'static [_], _) = match path {
         [b"users"] => (&[(Post, Register), (Get, FindUsers)], Match::default()),
         [b"users", id] => (&[(Get, ShowUser)], Match::of(id)),
@@ -167,9 +172,18 @@ fn find_for_all(path: &[&[u8]]) -> Option<(Route, Match)> {
         [b"chats", id] => (&[(Get, ShowChat)], Match::of(id)),
         [b"chats", id, b"members"] => (&[(Post, AddMember), (Get, ShowMembers)], Match::of(id)),
         [b"chats", id, b"members", user_id] => {
-            (&[(Delete, RemoveMember)], Match::of_member(id, user_id))
+            (&[(Delete, RemoveMember)], Match::of_inner(id, user_id))
         }
         [b"chats", id, b"messages"] => (&[(Post, PostMessage), (Get, ShowMessages)], Match::of(id)),
+        [b"chats", id, b"events"] => (&[(Get, ShowEvents)], Match::of(id)),
+        [b"chats", id, b"messages", message_id] => (
+            &[(Patch, EditMessage), (Delete, DeleteMessage)],
+            Match::of_inner(id, message_id),
+        ),
+        [b"chats", id, b"messages", message_id, b"reactions", _] => (
+            &[(Put, AddReaction), (Delete, RemoveReaction)],
+            Match::of_inner(id, message_id),
+        ),
         [b"ws", b"connect", id] => (&[(Get, Connect)], Match::of(id)),
         [b"ws-ticket"] => (&[(Post, Ticket)], Match::default()),
         [b"metrics"] => (&[(Get, Metrics)], Match::default()),
@@ -186,7 +200,7 @@ mod tests {
 
     #[test]
     fn paths_are_found_with_their_ids() {
-        let (id, user_id) = (Uuid::from_u128(7), Uuid::from_u128(8));
+        let (id, inner_id) = (Uuid::from_u128(7), Uuid::from_u128(8));
         for (path, for_operators, allowed) in [
             ("/users", false, "POST, GET, HEAD, OPTIONS"),
             ("/users", true, "POST, OPTIONS"),
@@ -195,17 +209,27 @@ mod tests {
             ("/users/{id}/password", true, "PUT, OPTIONS"),
             ("/chats", true, "POST, GET, HEAD, OPTIONS"),
             ("/chats/{id}/messages", false, "POST, GET, HEAD, OPTIONS"),
-            ("/chats/{id}/members/{user_id}", false, "DELETE, OPTIONS"),
+            ("/chats/{id}/members/{inner_id}", false, "DELETE, OPTIONS"),
+            (
+                "/chats/{id}/messages/{inner_id}",
+                false,
+                "PATCH, DELETE, OPTIONS",
+            ),
+            (
+                "/chats/{id}/messages/{inner_id}/reactions/%F0%9F%91%8D",
+                false,
+                "PUT, DELETE, OPTIONS",
+            ),
             ("/ws/connect/{id}", false, "GET, HEAD, OPTIONS"),
             ("/ws-ticket", false, "POST, OPTIONS"),
         ] {
             let has = |name: &str, id| path.contains(name).then_some(id);
             let expected = Match {
                 id: has("{id}", id),
-                user_id: has("{user_id}", user_id),
+                inner_id: has("{inner_id}", inner_id),
             };
             let path = path.replace("{id}", &id.to_string());
-            let path = path.replace("{user_id}", &user_id.to_string());
+            let path = path.replace("{inner_id}", &inner_id.to_string());
             let (route, matched) = find(path.as_bytes(), for_operators).expect("found");
             assert_eq!(route.allowed(), allowed, "{path}");
             assert_eq!(matched, expected, "{path}");
@@ -225,6 +249,9 @@ mod tests {
             "/chats/1/2",
             "/chats/1/members/2/3",
             "/chats/1/messages/",
+            "/chats/1/messages/2/reactions",
+            "/chats/1/messages/2/reactions/",
+            "/chats/1/messages/2/reactions/3/4",
             "/Users",
         ] {
             assert!(find(path.as_bytes(), true).is_none(), "{path}");

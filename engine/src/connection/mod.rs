@@ -22,6 +22,7 @@ use crate::edge::input::Entrance;
 use crate::edge::port::{Found, StoreFault};
 use crate::ids::{ConnId, Session};
 use crate::mesh::Outcome;
+use crate::mesh::problem::Problem;
 use crate::outbox::{OUTBOX_BYTES_MAX, OUTBOXES_BYTES_MAX, Outbox, WEBSOCKET_OUTBOX_BYTES_MAX};
 use crate::ws::CloseCode;
 
@@ -232,6 +233,24 @@ impl Connections {
     /// Whether a WebSocket takes several events in one frame.
     pub(crate) fn batches(&self, id: ConnId) -> bool {
         self.websocket(id).is_some_and(Ws::batches)
+    }
+
+    /// Whether a WebSocket will resume, and is to be sent nothing before.
+    pub(crate) fn will_resume(&self, id: ConnId) -> bool {
+        self.websocket(id).is_some_and(Ws::will_resume)
+    }
+
+    /// Bytes that wait to be sent on a connection.
+    pub(crate) fn waiting_bytes(&self, id: ConnId) -> usize {
+        let slot = self.slots.get(id.slot as usize);
+        let connection = slot.and_then(|slot| slot.as_deref());
+        let connection = connection.filter(|it| it.link.id() == id);
+        connection.map_or(0, |it| it.link.waiting_bytes())
+    }
+
+    /// Refuses what the client of a WebSocket asked for.
+    pub(crate) fn refuse(&mut self, id: ConnId, problem: &Problem, cx: &mut Context<'_>) {
+        self.with_websocket(id, cx, |link, ws, cx| ws.refuse(link, problem, None, cx));
     }
 
     /// The login that a WebSocket was opened with.

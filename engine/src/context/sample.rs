@@ -21,6 +21,7 @@ use crate::mesh::ShardMessage;
 use crate::pages::Pages;
 use crate::readiness::Readiness;
 use crate::security::SecurityLog;
+use crate::stamps::Stamps;
 use crate::stats::Stats;
 
 /// The only shard, with the only partition.
@@ -37,6 +38,7 @@ pub(crate) fn config() -> ShardConfig {
         entropy: [3; 32],
         lag_limit: Duration::from_secs(1),
         chat_bytes: 256 << 20,
+        resume_events: 10_000,
         slow_reader: Duration::from_secs(5),
         user_rate: 0,
         user_bytes: 0,
@@ -62,6 +64,7 @@ pub(crate) struct Surroundings {
     hashing: Hashing,
     pages: Pages,
     leases: Leases,
+    stamps: Stamps,
     security: SecurityLog,
     held: HeldBytes,
     local: VecDeque<ShardMessage>,
@@ -79,6 +82,7 @@ impl Surroundings {
             hashing: Hashing::default(),
             pages: Pages::default(),
             leases: Leases::default(),
+            stamps: Stamps::default(),
             security: SecurityLog::default(),
             held: HeldBytes::default(),
             local: VecDeque::new(),
@@ -103,6 +107,7 @@ impl Surroundings {
             hashing: &mut self.hashing,
             pages: &mut self.pages,
             leases: &mut self.leases,
+            stamps: &mut self.stamps,
             security: &mut self.security,
             held: &self.held,
             local: &mut self.local,

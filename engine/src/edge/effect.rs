@@ -69,6 +69,8 @@ pub struct HandedOff {
     pub session: Option<Session>,
     /// Several events may share a frame (`rookery.v1.batch`).
     pub batch_protocol: bool,
+    /// It will resume, and gets no events before (`?resume=1`).
+    pub will_resume: bool,
     /// Bytes that came in behind the handshake.
     pub unread: BytesMut,
 }

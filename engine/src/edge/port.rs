@@ -144,9 +144,12 @@ pub enum StoreRequest {
     /// Writes are not seen as one, nor in the order in which they were asked for: each chat, each user and the ended
     /// sessions are for themselves. Of one chat, whatever is seen, also after a crash, is its state at some event:
     /// events are seen in the order of their seqs, and [`Read::Chat`] shows the members as of the newest of them.
-    /// Only a user's list of chats ([`Read::ChatsOfUser`]) may be ahead, by changes whose events are seen later. A
-    /// read sees all writes that were answered before it was asked for. (The embedded store shows a write, or several,
-    /// whole and in order; the one in Scylla shows no more than this.)
+    /// Only a user's list of chats ([`Read::ChatsOfUser`]) and what is told of one user ([`Read::Membership`]) may be
+    /// ahead, by changes whose events are seen later. A read sees all writes that were answered before it was asked for.
+    /// (The embedded store shows a write, or several, whole and in order; the one in Scylla shows no more than this.)
+    ///
+    /// A redaction ([`Row::Redacted`]) stands behind the event that asks for it. It is seen when that event's amendments
+    /// are, and before the event.
     ///
     /// When a partition moves, it is opened only when what was written for it where it was before is in the store, or
     /// where a store holds that of two changes of one membership the one with the higher seq counts, whichever is
@@ -175,6 +178,14 @@ pub enum Read {
         after: Seq,
         limit: usize,
     },
+    /// Events of a chat above `after`, of all kinds, oldest first.
+    EventsAfter {
+        chat_id: ChatId,
+        after: Seq,
+        limit: usize,
+    },
+    /// Whether a user is a member of a chat, or was.
+    Membership { chat_id: ChatId, user_id: UserId },
     /// The chats that a user is a member of.
     ChatsOfUser(UserId),
     /// A user by id.
@@ -221,6 +232,10 @@ pub enum Found {
     Chat(Option<Box<StoredChat>>),
     /// For both reads of messages, in the order that was asked for.
     Messages(Vec<Message>),
+    /// For [`Read::EventsAfter`].
+    Events(Vec<StoredEvent>),
+    /// For [`Read::Membership`].
+    Membership(Membership),
     /// For [`Read::ChatsOfUser`].
     Chats(Vec<ChatId>),
     /// For the reads of users.
@@ -251,6 +266,39 @@ pub struct StoredChat {
     pub messages: Vec<Message>,
     /// The newest message as it stands now, whether or not it is among them.
     pub latest_message: Option<Message>,
+}
+
+/// An event as the store has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredEvent {
+    pub row: EventRow,
+    /// The message as it stands now, where the event is one.
+    pub message: Option<Box<Message>>,
+}
+
+impl StoredEvent {
+    /// Events of one chat with the messages that they are; both oldest first.
+    pub fn join(rows: Vec<EventRow>, messages: Vec<Message>) -> Vec<Self> {
+        let mut messages = messages.into_iter().peekable();
+        let join = |row: EventRow| Self {
+            message: messages
+                .next_if(|message| message.seq == row.head.seq)
+                .map(Box::new),
+            row,
+        };
+        rows.into_iter().map(join).collect()
+    }
+}
+
+/// What a user is to a chat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Membership {
+    /// No member, nor were they ever one.
+    Never,
+    /// A member since this event.
+    Member { added_seq: Seq },
+    /// No member any more, since this event.
+    Removed { removed_seq: Seq },
 }
 
 /// Work for the password hashers: slow on purpose, so never done on a shard.

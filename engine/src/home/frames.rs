@@ -29,31 +29,38 @@ impl<'a> Frames<'a> {
     }
 
     pub(crate) fn get(&mut self, batches: bool) -> Bytes {
-        let (made, make): (_, fn(&EventBatch) -> Vec<u8>) = if batches {
-            (&mut self.batched, frame_together)
-        } else {
-            (&mut self.single, frame_each)
+        let made = match batches {
+            true => &mut self.batched,
+            false => &mut self.single,
         };
-        made.get_or_insert_with(|| self.held.hold(make(self.batch)))
+        let EventBatch { lines, count, .. } = self.batch;
+        made.get_or_insert_with(|| self.held.hold(framed(lines, *count, batches)))
             .clone()
     }
 }
 
+/// So many events, each a line, as frames.
+pub(super) fn framed(lines: &[u8], count: u32, batches: bool) -> Vec<u8> {
+    match batches {
+        true => frame_together(lines),
+        false => frame_each(lines, count),
+    }
+}
+
 /// One frame for each event.
-fn frame_each(batch: &EventBatch) -> Vec<u8> {
-    let headers =
-        batch.count as usize * (text_frame_len(BATCH_FRAME_BYTES_MAX) - BATCH_FRAME_BYTES_MAX);
-    let mut frames = Vec::with_capacity(batch.lines.len() + headers);
-    for line in lines(&batch.lines) {
+fn frame_each(events: &[u8], count: u32) -> Vec<u8> {
+    let headers = count as usize * (text_frame_len(BATCH_FRAME_BYTES_MAX) - BATCH_FRAME_BYTES_MAX);
+    let mut frames = Vec::with_capacity(events.len() + headers);
+    for line in lines(events) {
         write_text_frame(&mut frames, line);
     }
     frames
 }
 
 /// As many events in a frame as fit.
-fn frame_together(batch: &EventBatch) -> Vec<u8> {
-    let mut frames = Vec::with_capacity(text_frame_len(batch.lines.len()));
-    let mut rest = batch.lines.as_ref();
+fn frame_together(events: &[u8]) -> Vec<u8> {
+    let mut frames = Vec::with_capacity(text_frame_len(events.len()));
+    let mut rest = events;
     while !rest.is_empty() {
         let (frame, tail) = rest.split_at(frame_end(rest));
         // The last line's break separates it from nothing.
@@ -84,23 +91,6 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use rookery_schema::{ChatId, Seq, ShardId, Timestamp};
-
-    fn batch(lines: &[String]) -> EventBatch {
-        EventBatch {
-            chat_id: ChatId::from_bytes([1; 16]),
-            from: ShardId(0),
-            first: Seq(1),
-            lines: lines
-                .iter()
-                .flat_map(|line| [line, "\n"].concat().into_bytes())
-                .collect(),
-            count: lines.len() as u32,
-            accepted_at: Timestamp::default(),
-            applied_micros: 0,
-            leaver: None,
-        }
-    }
 
     /// The payloads of unmasked frames without any extension.
     fn payloads(mut frames: &[u8]) -> Vec<Vec<u8>> {
@@ -127,10 +117,11 @@ mod tests {
             ),
         ) {
             let lines: Vec<String> = lengths.iter().map(|length| "x".repeat(*length)).collect();
-            let batch = batch(&lines);
+            let events: Vec<u8> = lines.iter().flat_map(|line| [line, "\n"].concat().into_bytes()).collect();
+            let count = lines.len() as u32;
             let each: Vec<Vec<u8>> = lines.iter().map(|line| line.clone().into_bytes()).collect();
-            prop_assert_eq!(payloads(&frame_each(&batch)), each.clone());
-            let together = payloads(&frame_together(&batch));
+            prop_assert_eq!(payloads(&framed(&events, count, false)), each.clone());
+            let together = payloads(&framed(&events, count, true));
             prop_assert!(together.iter().all(|frame| frame.len() <= BATCH_FRAME_BYTES_MAX));
             prop_assert_eq!(together.join(&b'\n').split(|b| *b == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>(), each);
         }

@@ -38,6 +38,9 @@ impl Home {
         user.newcomers.push(conn);
         if let Some(oldest) = user.replaced(cx.config.sockets_per_user) {
             self.rooms.close(user.listener, oldest);
+            for chat_id in self.resumes.remove(oldest) {
+                self.rooms.let_in(chat_id, oldest);
+            }
             cx.stats.count_limit(Limit::SocketsPerUser);
             let reason = "more WebSockets than a user may have; this was the oldest";
             connections.close(oldest, CloseCode::Replaced, reason, cx);
@@ -65,8 +68,16 @@ impl Home {
             return;
         };
         for conn in std::mem::take(&mut user.newcomers) {
-            let batches = connections.batches(conn);
-            self.rooms.open(user.listener, Socket { conn, batches });
+            self.latest_moment.0 += 1;
+            let socket = Socket {
+                conn,
+                batches: connections.batches(conn),
+                since: self.latest_moment,
+            };
+            match connections.will_resume(conn) {
+                true => self.resumes.hold(user_id, socket, cx),
+                false => self.rooms.open(user.listener, socket),
+            }
             connections.welcome(conn, cx);
         }
     }
@@ -78,6 +89,9 @@ impl Home {
             return;
         };
         self.rooms.close(user.listener, conn);
+        for chat_id in self.resumes.remove(conn) {
+            self.rooms.let_in(chat_id, conn);
+        }
         user.disconnect(conn);
         if user.is_leaving() {
             self.wait_for_turn(user_id);
@@ -200,17 +214,21 @@ impl Home {
         };
         match answer {
             SubscriptionAnswer::Elsewhere => return self.turns.unserved.push(wanted),
-            SubscriptionAnswer::Accepted => user.join(wanted.chat_id, &mut self.rooms),
+            SubscriptionAnswer::Accepted { .. } => user.join(wanted.chat_id, &mut self.rooms),
             SubscriptionAnswer::NoMember => user.leave(wanted.chat_id, &mut self.rooms),
         }
         if !user.answered() {
             cx.bug("a subscription was answered that nobody asked for");
+        }
+        if let SubscriptionAnswer::Accepted { next } = answer {
+            self.expect_next(wanted.chat_id, next, cx);
         }
         self.welcome(wanted.user_id, connections, cx);
     }
 
     /// A user has left a chat.
     pub(super) fn leave(&mut self, leaver: UserId, chat_id: ChatId) {
+        self.note_leaving(leaver, chat_id);
         if let Some(user) = self.users.get_mut(&leaver) {
             user.leave(chat_id, &mut self.rooms);
         }
@@ -233,7 +251,7 @@ impl Home {
     ) {
         let is_owner = cx.routing.route(cx.placement().of_chat(chat_id)) == Route::Here(from);
         let hears_all = is_owner && !under_earlier;
-        let (mut absent, mut misled) = (Vec::new(), Vec::new());
+        let (mut absent, mut misled, mut came) = (Vec::new(), Vec::new(), Vec::new());
         self.admissions.end_joining(chat_id, users);
         for &user_id in users {
             let unstored = self.unstored_joins.entry(user_id).or_default();
@@ -246,9 +264,12 @@ impl Home {
                 continue;
             };
             let is_new = user.subscribe(user_id, chat_id, &mut self.turns.unserved, cx);
-            if is_new && !self.rooms.sockets(user.listener).is_empty() {
+            if is_new && user.is_welcome() {
                 match hears_all {
-                    true => user.join(chat_id, &mut self.rooms),
+                    true => {
+                        user.join(chat_id, &mut self.rooms);
+                        came.push(user.listener);
+                    }
                     false => misled.push(user_id),
                 }
             }
@@ -256,6 +277,9 @@ impl Home {
         if !absent.is_empty() {
             let users = absent;
             cx.send(from, ShardMessage::Unsubscribe { chat_id, users });
+        }
+        for listener in came {
+            self.pass_over_behind(listener, chat_id);
         }
         for user_id in misled {
             self.send_away(user_id, connections, cx);

@@ -9,7 +9,10 @@ mod inbox;
 mod joining;
 mod listening;
 mod quotas;
+pub(crate) mod resumes;
+mod resuming;
 mod rooms;
+mod starts;
 mod turns;
 mod user;
 
@@ -24,7 +27,9 @@ use crate::home::admissions::Admissions;
 use crate::home::frames::Frames;
 use crate::home::inbox::Inbox;
 use crate::home::quotas::Quotas;
+use crate::home::resumes::Resumes;
 use crate::home::rooms::Rooms;
+use crate::home::starts::Moment;
 use crate::home::turns::Turns;
 use crate::home::user::User;
 use crate::map::{Map, Unanswered};
@@ -39,6 +44,9 @@ use crate::ws::CloseCode;
 pub(crate) struct Home {
     users: Map<UserId, User>,
     rooms: Rooms,
+    /// When a socket became ready last.
+    latest_moment: Moment,
+    resumes: Resumes,
     turns: Turns,
     /// Memberships that the store may not know yet.
     unstored_joins: Map<UserId, Vec<ChatId>>,
@@ -120,13 +128,16 @@ impl Home {
             return;
         }
         if let Some((room, sockets)) = self.rooms.get_mut(batch.chat_id) {
-            if !room.advance(batch.first, batch.count) {
+            if !room.advance(batch.first, batch.count, self.latest_moment, cx.now.micros) {
                 cx.bug("a home missed an event, or got one twice");
             }
             let mut frames = Frames::new(batch, cx.held);
             let mut shared = 0;
             for listener in room.listeners() {
                 for socket in sockets.of(*listener) {
+                    if room.passes_over(socket.conn) {
+                        continue;
+                    }
                     connections.share(socket.conn, frames.get(socket.batches), cx);
                     shared += 1;
                 }
@@ -198,14 +209,20 @@ impl Home {
         }
         self.inbox.go_on(cx);
         self.go_on_with_admissions(cx);
+        self.go_on_with_resumes(connections, cx);
     }
 
     /// Whether there is something to do for the next round, whatever comes.
     pub(crate) fn has_more(&self, cx: &Context<'_>) -> bool {
-        self.inbox.has_more() || self.turns.has_more() || self.has_more_admissions(cx)
+        self.inbox.has_more()
+            || self.turns.has_more()
+            || self.has_more_admissions(cx)
+            || self.resumes.has_more()
     }
 
-    pub(crate) fn tick(&mut self, cx: &mut Context<'_>) {
+    pub(crate) fn tick(&mut self, connections: &mut Connections, cx: &mut Context<'_>) {
+        self.resumes.tick(cx);
+        self.release_overdue(connections, cx);
         self.spent_tickets.expire(cx.now.latest_wall);
         self.quotas.tick(cx);
         self.inbox.tick(cx);
@@ -222,7 +239,14 @@ fn chats_of(outcome: Result<Found, StoreFault>, cx: &mut Context<'_>) -> Option<
     match outcome {
         Ok(Found::Chats(chats)) => Some(chats),
         Err(StoreFault) => None,
-        Ok(Found::Chat(_) | Found::Messages(_) | Found::Users(_) | Found::EndedSessions(_)) => {
+        Ok(
+            Found::Chat(_)
+            | Found::Messages(_)
+            | Found::Events(_)
+            | Found::Membership(_)
+            | Found::Users(_)
+            | Found::EndedSessions(_),
+        ) => {
             cx.bug("the store answered something else than a user's chats");
             None
         }
@@ -234,7 +258,14 @@ fn users_of(outcome: Result<Found, StoreFault>, cx: &mut Context<'_>) -> Option<
     match outcome {
         Ok(Found::Users(users)) => Some(users),
         Err(StoreFault) => None,
-        Ok(Found::Chat(_) | Found::Messages(_) | Found::Chats(_) | Found::EndedSessions(_)) => {
+        Ok(
+            Found::Chat(_)
+            | Found::Messages(_)
+            | Found::Events(_)
+            | Found::Membership(_)
+            | Found::Chats(_)
+            | Found::EndedSessions(_),
+        ) => {
             cx.bug("the store answered something else than users");
             None
         }
@@ -258,7 +289,7 @@ fn count_deliveries(batch: &EventBatch, deliveries: u64, cx: &mut Context<'_>) {
         return;
     }
     cx.stats.deliveries += deliveries;
-    let now = cx.now.wall.millis();
+    let now = cx.stamp().millis();
     let waited = now.saturating_sub(batch.accepted_at.millis());
     cx.stats.delivery.observe_many(waited * 1000, deliveries);
     cx.effects.broadcasts.push(batch.applied_micros);

@@ -4,8 +4,9 @@
 use rookery_schema::{ChatId, Seq};
 use smallvec::SmallVec;
 
+use crate::home::starts::{FirstSince, Moment, Starts};
 use crate::ids::ConnId;
-use crate::map::Map;
+use crate::map::{Map, Set};
 
 /// A connected user, as rooms have them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,8 +16,11 @@ pub(crate) struct ListenerId(u32);
 #[derive(Debug, Default)]
 pub(crate) struct Room {
     listeners: Vec<ListenerId>,
-    /// The seq of the event that must come next, once one came.
+    /// The seq of the event that must come next, where that is known.
     next: Option<Seq>,
+    /// Sockets that hear it only when they have what they missed.
+    passed_over: Set<ConnId>,
+    starts: Starts,
 }
 
 /// A connection that gets what its user listens to.
@@ -25,6 +29,8 @@ pub(crate) struct Socket {
     pub(crate) conn: ConnId,
     /// Takes several events in one frame.
     pub(crate) batches: bool,
+    /// When it became ready.
+    pub(crate) since: Moment,
 }
 
 /// The connections of all users who listen.
@@ -45,8 +51,21 @@ impl Room {
         &self.listeners
     }
 
-    /// Advances over a batch of events; false where its first is not the one that must come next.
-    pub(crate) fn advance(&mut self, first: Seq, count: u32) -> bool {
+    /// Whether it does not send to a socket.
+    pub(crate) fn passes_over(&self, conn: ConnId) -> bool {
+        !self.passed_over.is_empty() && self.passed_over.contains(&conn)
+    }
+
+    /// Advances over a batch of events; false where its first is not the one that must come next. `latest` is the latest
+    /// moment of the home.
+    pub(crate) fn advance(
+        &mut self,
+        first: Seq,
+        count: u32,
+        latest: Moment,
+        now_micros: u64,
+    ) -> bool {
+        self.starts.advance(first, latest, now_micros);
         let follows = self.next.is_none_or(|next| next == first);
         self.next = Some(Seq(first.0 + u64::from(count)));
         follows
@@ -107,6 +126,56 @@ impl Rooms {
     pub(crate) fn join(&mut self, chat_id: ChatId, listener: ListenerId) {
         let room = self.rooms.entry(chat_id).or_default();
         room.listeners.push(listener);
+    }
+
+    /// Has a room expect an event next; the one that it expected until now, where that was another.
+    pub(crate) fn expect_next(
+        &mut self,
+        chat_id: ChatId,
+        next: Seq,
+        latest: Moment,
+        now_micros: u64,
+    ) -> Option<Seq> {
+        let room = self.rooms.get_mut(&chat_id)?;
+        let before = room.next.replace(next).filter(|before| *before != next)?;
+        room.starts.advance(before, latest, now_micros);
+        Some(before)
+    }
+
+    /// The seq of the event that must come next in a room, where it is known.
+    pub(crate) fn next(&self, chat_id: ChatId) -> Option<Seq> {
+        self.rooms.get(&chat_id)?.next
+    }
+
+    /// What came first in a room since a moment.
+    pub(crate) fn first_since(&self, chat_id: ChatId, moment: Moment) -> FirstSince {
+        match self.rooms.get(&chat_id) {
+            Some(room) => room.starts.first_since(moment),
+            None => FirstSince::Nothing,
+        }
+    }
+
+    /// A room sends nothing to a socket until it is let in.
+    pub(crate) fn pass_over(&mut self, chat_id: ChatId, conn: ConnId) {
+        if let Some(room) = self.rooms.get_mut(&chat_id) {
+            room.passed_over.insert(conn);
+        }
+    }
+
+    /// Whether a room does not send to a socket.
+    pub(crate) fn passes_over(&self, chat_id: ChatId, conn: ConnId) -> bool {
+        let room = self.rooms.get(&chat_id);
+        room.is_some_and(|room| room.passes_over(conn))
+    }
+
+    /// A room sends to a socket again.
+    pub(crate) fn let_in(&mut self, chat_id: ChatId, conn: ConnId) {
+        if let Some(room) = self.rooms.get_mut(&chat_id)
+            && room.passed_over.remove(&conn)
+            && room.passed_over.is_empty()
+        {
+            room.passed_over = Set::default();
+        }
     }
 
     /// Removes a user from a room, and the room with its last user.

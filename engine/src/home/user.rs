@@ -193,6 +193,22 @@ impl User {
         }
     }
 
+    /// Whether some connection of theirs is ready.
+    pub(crate) fn is_welcome(&self) -> bool {
+        self.connections.len() > self.newcomers.len()
+    }
+
+    /// The chats in whose rooms they are.
+    pub(crate) fn rooms(&self) -> impl Iterator<Item = ChatId> + '_ {
+        let chats = self.chats.iter();
+        chats.filter_map(|(chat_id, is_in_room)| is_in_room.then_some(*chat_id))
+    }
+
+    /// Whether they are in the room of a chat.
+    pub(crate) fn is_in_room(&self, chat_id: ChatId) -> bool {
+        self.chats.get(&chat_id).copied().unwrap_or_default()
+    }
+
     /// They are no member of a chat any more.
     pub(crate) fn leave(&mut self, chat_id: ChatId, rooms: &mut Rooms) {
         if self.chats.remove(&chat_id) == Some(true) {

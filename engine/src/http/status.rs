@@ -43,6 +43,7 @@ statuses! {
     MethodNotAllowed = 405 "Method Not Allowed",
     RequestTimeout = 408 "Request Timeout",
     Conflict = 409 "Conflict",
+    Gone = 410 "Gone",
     ContentTooLarge = 413 "Content Too Large",
     UriTooLong = 414 "URI Too Long",
     UnsupportedMediaType = 415 "Unsupported Media Type",

@@ -17,6 +17,7 @@ pub enum Limit {
     MembershipsPerUser,
     /// Lists of a user's chats that are made at a time.
     ListsPerUser,
+    ChatsResumed,
     /// Failed logins in five minutes, per account and network.
     LoginRate,
     /// Failed logins per account, from all networks where nobody has logged in to it.
@@ -39,6 +40,8 @@ pub enum Limit {
     LoginsWaiting,
     /// Requests that wait for one chat to be read.
     ChatWaiting,
+    /// Changes that wait for one message, and messages of a partition that are looked for.
+    AmendmentsWaiting,
     /// Reads of a partition that wait for what was confirmed to be applied.
     ReadsWaiting,
     /// Bytes of a partition that are on their way into the log.
@@ -61,6 +64,7 @@ impl Limit {
             Self::ChatsPerUser => "chats-per-user",
             Self::MembershipsPerUser => "memberships-per-user",
             Self::ListsPerUser => "lists-per-user",
+            Self::ChatsResumed => "chats-resumed",
             Self::LoginRate => "login-rate",
             Self::AccountLogins => "account-logins",
             Self::LogoutsPerUser => "logouts-per-user",
@@ -72,6 +76,7 @@ impl Limit {
             Self::AdmissionsWaiting => "admissions-waiting",
             Self::LoginsWaiting => "logins-waiting",
             Self::ChatWaiting => "chat-waiting",
+            Self::AmendmentsWaiting => "amendments-waiting",
             Self::ReadsWaiting => "reads-waiting",
             Self::AppendBytes => "append-bytes",
             Self::UnstoredBytes => "unstored-bytes",
@@ -91,6 +96,7 @@ impl Limit {
                 "more chats than a user may be in; those in user_ids have to leave one first"
             }
             Self::ListsPerUser => "more lists of chats at a time than a user may ask for",
+            Self::ChatsResumed => "more chats than a WebSocket may resume at a time",
             Self::LoginRate => "too many failed logins to this account from this address",
             Self::AccountLogins => "too many failed logins to this account",
             Self::LogoutsPerUser => "too many logouts of this user",
@@ -102,6 +108,7 @@ impl Limit {
             Self::AdmissionsWaiting => "too many users are to become members",
             Self::LoginsWaiting => "too many logins are being checked",
             Self::ChatWaiting => "too many requests wait for this chat to be read",
+            Self::AmendmentsWaiting => "too many changes of messages wait",
             Self::ReadsWaiting => "too many reads wait for what was written just before",
             Self::AppendBytes => "more waits for the log than may",
             Self::UnstoredBytes => "more waits for the store than may",

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use rookery_schema::record::SessionEnded;
 use rookery_schema::{ChatId, PartitionId, Seq, ShardId, Timestamp, UserId};
 
-use crate::ids::Session;
+use crate::ids::{ConnId, Session};
 use crate::limits::Limit;
 use crate::mesh::admission::{AdmissionId, Candidates, NotAdmitted};
 use crate::mesh::command::Command;
@@ -70,6 +70,8 @@ pub enum ShardMessage {
     },
     /// To the owner: the sessions are void on one more shard.
     SessionsVoid(EndingId),
+    /// To the shard itself: a WebSocket of one of its users wants the events that it missed.
+    Resume(Box<Resumption>),
     /// To the shard itself: gather the numbers of all shards.
     Scrape { asker: Asker },
     /// Send your numbers to this shard.
@@ -80,8 +82,8 @@ pub enum ShardMessage {
         ticket: u64,
         stats: Box<Stats>,
     },
-    /// To every shard: this one has replayed its partitions.
-    Ready { from: ShardId },
+    /// To every shard: this one has replayed its partitions. No record in them has a later stamp than this.
+    Ready { from: ShardId, stamp: Timestamp },
     /// To every shard: this one knows that all have, and serves requests.
     Serving { from: ShardId },
 }
@@ -109,6 +111,7 @@ impl ShardMessage {
             | Self::Leased { .. }
             | Self::SessionsEnded { .. }
             | Self::SessionsVoid(_)
+            | Self::Resume(_)
             | Self::Scrape { .. }
             | Self::StatsWanted { .. }
             | Self::Stats { .. }
@@ -196,11 +199,20 @@ pub struct Subscription {
     pub stay: u64,
 }
 
+/// What a client wants to have of what it missed.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Resumption {
+    pub user_id: UserId,
+    pub conn: ConnId,
+    /// Chats, each with the seq up to which it has all events.
+    pub chats: Vec<(ChatId, Seq)>,
+}
+
 /// What came of a [`Subscription`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SubscriptionAnswer {
-    /// From here on the chat's events follow.
-    Accepted,
+    /// From here on the chat's events follow, the first with this seq.
+    Accepted { next: Seq },
     /// The user is no member of the chat.
     NoMember,
     /// The shard that was asked does not serve the chat.

@@ -3,6 +3,7 @@
 
 pub mod admission;
 pub mod command;
+pub mod field;
 pub mod message;
 pub mod outcome;
 pub mod problem;
@@ -10,13 +11,16 @@ pub mod problem;
 pub use admission::{AdmissionId, Candidates, NotAdmitted};
 pub use command::Command;
 pub use command::asker::{Asker, Waiting};
-pub use command::chat::{ChatCommand, Creation, MembersPage, Page, PageStart, Post};
+pub use command::chat::{
+    Amend, ChatCommand, Creation, EventsPage, MembersPage, MessageChange, Page, PageStart, Post,
+};
 pub use command::home::{HomeCommand, InboxPage};
 pub use command::name::{
     AddressCommand, Credentials, NameCommand, NewPassword, Right, UserVersion,
 };
 pub use command::user::{Invited, UserCommand};
 pub use message::{
-    Ended, EndingId, EventBatch, ShardMessage, Spending, Subscription, SubscriptionAnswer, Verdict,
+    Ended, EndingId, EventBatch, Resumption, ShardMessage, Spending, Subscription,
+    SubscriptionAnswer, Verdict,
 };
-pub use outcome::{Activity, ChatSummary, Created, Outcome, PageCursor};
+pub use outcome::{Activity, ChatSummary, Created, Events, Outcome, PageCursor, Rest};

@@ -1,5 +1,6 @@
 //! What came of a command.
 
+use bytes::Bytes;
 use rookery_schema::{ChatId, MessageId, Seq, Timestamp, UserId};
 
 use crate::mesh::admission::NotAdmitted;
@@ -24,6 +25,8 @@ pub enum Outcome {
         body: Vec<u8>,
         next: Option<PageCursor>,
     },
+    /// Events of a chat.
+    Events(Box<Events>),
     /// When a chat was last active, where the user is a member of it.
     Activity(Option<Activity>),
     /// A line of an inbox, where the user is a member of the chat.
@@ -62,6 +65,32 @@ impl Outcome {
             created_at: message_id.minted_at(),
         }
     }
+}
+
+/// Events of one chat behind a seq, without a gap, as members see them now.
+///
+/// They are sent behind all batches of events that were sent before, and in front of all that follow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Events {
+    /// One JSON object a line, each ended by a line break.
+    pub lines: Bytes,
+    /// How many there are.
+    pub count: u32,
+    /// The seq of the last one, or where there are none, what they would have been behind.
+    pub through: Seq,
+    pub rest: Rest,
+}
+
+/// What there is behind some [`Events`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// There may be more.
+    More,
+    /// They reach the chat's newest event, and the caller is a member: the next batch that comes to the same shard begins
+    /// right behind them.
+    Live,
+    /// The caller wanted no more, or may see no more, since they were removed.
+    End,
 }
 
 /// What a command has made, which has an address of its own.

@@ -1,9 +1,13 @@
 //! Refusals, as every client sees them: an HTTP status, a stable code and a sentence.
 
-use rookery_schema::limits::{CHAT_MEMBERS_MAX, PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN};
+use rookery_schema::limits::{
+    CHAT_MEMBERS_MAX, MESSAGE_EMOJI_MAX, MESSAGE_REACTIONS_MAX, PASSWORD_BYTES_MAX,
+    PASSWORD_CHARS_MIN, USER_REACTIONS_MAX,
+};
 
 use crate::http::Status;
 use crate::limits::Limit;
+use crate::mesh::field::{Fault, Field, FieldError};
 use crate::ws::limits::EARLY_FRAMES_BYTES_MAX;
 
 /// Seconds after which a retry makes sense where an operator has to make room first.
@@ -22,7 +26,12 @@ pub struct Problem {
     pub retry_after: Option<u32>,
     /// The limit that was met, where it was one.
     pub limit: Option<Limit>,
+    /// The field that it is about, where it is about one.
+    pub field: Option<FieldError>,
 }
+
+/// Every answer has room for one, and is moved often.
+const _: () = assert!(size_of::<Problem>() <= 48);
 
 impl Problem {
     const fn new(status: Status, code: &'static str, detail: &'static str) -> Self {
@@ -32,7 +41,15 @@ impl Problem {
             detail,
             retry_after: None,
             limit: None,
+            field: None,
         }
+    }
+
+    /// The same, about a field.
+    #[must_use]
+    pub const fn about(mut self, field: Field, fault: Fault) -> Self {
+        self.field = Some(FieldError { field, fault });
+        self
     }
 
     const fn retry_after(mut self, seconds: u32) -> Self {
@@ -77,6 +94,10 @@ impl Problem {
             .retry_after(seconds)
     }
 
+    const fn too_many_reactions(detail: &'static str) -> Self {
+        Self::new(Status::Conflict, "too_many_reactions", detail)
+    }
+
     /// A request was not answered in time; if it `changes` something, its outcome is unknown.
     pub const fn overdue(changes: bool) -> Self {
         if changes {
@@ -112,11 +133,18 @@ impl Problem {
         Status::Forbidden,
         "invite_required",
         "registration needs an invite; ask an operator for one, and send its code as invite",
-    );
+    )
+    .about(Field::Invite, Fault::Missing);
     pub const INVITE_INVALID: Self = Self::new(
         Status::Forbidden,
         "invite_invalid",
         "the invite was used, has expired, or is none of this server's; ask an operator for another",
+    )
+    .about(Field::Invite, Fault::Invalid);
+    pub const TOO_FAR_BEHIND: Self = Self::new(
+        Status::Gone,
+        "too_far_behind",
+        "more events are missing than the server resumes; page the history instead",
     );
     pub const FOREIGN_ORIGIN: Self = Self::new(
         Status::Forbidden,
@@ -143,6 +171,36 @@ impl Problem {
         "not_found",
         "there is no such chat for the caller",
     );
+    pub const NO_SUCH_MESSAGE: Self = Self::new(
+        Status::NotFound,
+        "not_found",
+        "there is no such message in the chat",
+    );
+    pub const NOT_AUTHOR: Self = Self::new(
+        Status::Forbidden,
+        "not_author",
+        "the caller has not written this message",
+    );
+    pub const MESSAGE_DELETED: Self = Self::new(
+        Status::Conflict,
+        "message_deleted",
+        "the message was deleted",
+    );
+    pub const TOO_MANY_EMOJI: Self = Self::too_many_reactions(const_format::concatcp!(
+        "a message has at most ",
+        MESSAGE_EMOJI_MAX,
+        " different emoji; use one of those",
+    ));
+    pub const TOO_MANY_OWN_REACTIONS: Self = Self::too_many_reactions(const_format::concatcp!(
+        "a user reacts to a message with at most ",
+        USER_REACTIONS_MAX,
+        " different emoji, those that they took back included",
+    ));
+    pub const TOO_MANY_REACTIONS: Self = Self::too_many_reactions(const_format::concatcp!(
+        "a message has at most ",
+        MESSAGE_REACTIONS_MAX,
+        " reactions, those that were taken back included",
+    ));
     pub const NO_SUCH_USER: Self =
         Self::new(Status::NotFound, "not_found", "there is no such user");
     pub const NO_SUCH_PAGE: Self = Self::new(
@@ -156,25 +214,31 @@ impl Problem {
         "the path does not take this method; see Allow",
     );
     pub const USERNAME_TAKEN: Self =
-        Self::new(Status::Conflict, "username_taken", "the username is taken");
+        Self::new(Status::Conflict, "username_taken", "the username is taken")
+            .about(Field::Username, Fault::Taken);
     pub const PASSWORD_SHORT: Self = Self::out_of_bounds(const_format::concatcp!(
         "choose a password of at least ",
         PASSWORD_CHARS_MIN,
         " characters",
-    ));
+    ))
+    .about(Field::Password, Fault::TooShort);
     pub const PASSWORD_IS_NAME: Self =
-        Self::out_of_bounds("choose a password that is not the username");
+        Self::out_of_bounds("choose a password that is not the username")
+            .about(Field::Password, Fault::SameAsUsername);
     pub const PASSWORD_CHARACTERS: Self = Self::out_of_bounds(
         "password must not have control or format characters, nor any that are newer than Unicode 6.3",
-    );
+    )
+    .about(Field::Password, Fault::ForbiddenCharacters);
     pub const PASSWORD_LONG: Self = Self::out_of_bounds(const_format::concatcp!(
         "password must be at most ",
         PASSWORD_BYTES_MAX,
         " bytes of UTF-8, once it is normalised",
-    ));
+    ))
+    .about(Field::Password, Fault::TooLong);
     pub const PASSWORD_COMMON: Self = Self::out_of_bounds(
         "this password is among the most common ones, which are guessed first; choose another",
-    );
+    )
+    .about(Field::Password, Fault::TooCommon);
     pub const PASSWORD_OVERTAKEN: Self = Self::unavailable(
         "another change of the user came first; look whether this one is still wanted",
     );
@@ -187,6 +251,12 @@ impl Problem {
         Status::UnprocessableContent,
         "unknown_member",
         "a member must be a user; user_ids names some who are none",
+    );
+    pub const IDEMPOTENCY_KEY_REUSED: Self = Self::new(
+        Status::UnprocessableContent,
+        "idempotency_key_reused",
+        "the client_id (or Idempotency-Key) was used in this chat for a message with other content; give each message \
+         one of its own",
     );
     pub const UNSUPPORTED_MEDIA: Self = Self::new(
         Status::UnsupportedMediaType,
@@ -217,6 +287,7 @@ impl Problem {
     pub const APPEND_BYTES: Self = Self::unavailable_by(Limit::AppendBytes);
     pub const UNSTORED_BYTES: Self = Self::unavailable_by(Limit::UnstoredBytes);
     pub const CHAT_WAITING: Self = Self::unavailable_by(Limit::ChatWaiting);
+    pub const AMENDMENTS_WAITING: Self = Self::unavailable_by(Limit::AmendmentsWaiting);
     pub const READS_WAITING: Self = Self::unavailable_by(Limit::ReadsWaiting);
     pub const MESH_BACKLOG: Self = Self::unavailable_by(Limit::MeshBacklog);
     pub const HELD_BYTES: Self = Self::unavailable_by(Limit::HeldBytes);

@@ -31,11 +31,7 @@ pub(crate) enum Pending {
         chat_id: ChatId,
     },
     /// A message with one: everybody who waits for it is in the dedup window.
-    KeyedMessage {
-        key: DedupKey,
-        message_id: MessageId,
-        chat_id: ChatId,
-    },
+    KeyedMessage { key: DedupKey, chat_id: ChatId },
     /// Another change, and who asked for it; they are answered when it is in the store.
     Change(ChangeKey, Asker),
     /// The end of a session, and its number among the endings, where somebody asked for it.

@@ -1,6 +1,6 @@
 //! Who waits for a change to be applied, or to be in the store.
 
-use rookery_schema::{ChatId, SessionId, Timestamp, UserId};
+use rookery_schema::{ChatId, MessageId, SessionId, Timestamp, UserId};
 
 use crate::map::Map;
 use crate::mesh::Asker;
@@ -11,6 +11,8 @@ pub(crate) enum ChangeKey {
     Chat(ChatId),
     Added(ChatId, UserId),
     Removed(ChatId, UserId),
+    /// One at a time for each message.
+    Amended(ChatId, MessageId),
     User(UserId),
     /// It is spent.
     Invite(SessionId),
@@ -26,6 +28,7 @@ impl ChangeKey {
             Self::Chat(_)
             | Self::Added(..)
             | Self::Removed(..)
+            | Self::Amended(..)
             | Self::User(_)
             | Self::Invite(_) => false,
         }

@@ -1,12 +1,13 @@
 //! What becomes of a command on a chat: a pure function of the chat and the command.
 
 use rookery_schema::record::{ChatCreated, MembershipChange, Record};
-use rookery_schema::{ChatId, Timestamp};
+use rookery_schema::{ChatId, Timestamp, UserId};
 
 use crate::mesh::problem::Problem;
-use crate::mesh::{ChatCommand, Outcome, Post};
+use crate::mesh::{ChatCommand, EventsPage, Outcome, Post};
 use crate::owner::changes::ChangeKey;
 use crate::owner::chat::Chat;
+use crate::owner::events::Wanted;
 use crate::owner::history::{Paged, page};
 
 #[cfg(test)]
@@ -19,8 +20,14 @@ pub(crate) enum Decision<'a> {
     Answer(Outcome),
     /// A page is shown, once the store has added what memory lacks.
     Page(Paged),
+    /// Events are shown, once they are found.
+    Events(Wanted),
+    /// The caller is no member, and sees what they may if they were one.
+    EventsOfFormer(UserId, EventsPage),
     /// A message is appended, unless it repeats one.
     Post(&'a Post),
+    /// A message is changed, once it is found and as it then stands.
+    Amend,
     /// A record is appended, and answered when it is in the store.
     Append(ChangeKey, Record<'a>),
 }
@@ -63,8 +70,10 @@ fn decide_without_chat(
         ChatCommand::ShowActivity { .. } => Ok(Decision::Answer(Outcome::Activity(None))),
         ChatCommand::Summarize { .. } => Ok(Decision::Answer(Outcome::Summary(None))),
         ChatCommand::Post(_)
+        | ChatCommand::Amend(_)
         | ChatCommand::Show { .. }
         | ChatCommand::ShowMessages { .. }
+        | ChatCommand::ShowEvents { .. }
         | ChatCommand::ShowMembers { .. }
         | ChatCommand::AddMember { .. }
         | ChatCommand::RemoveMember { .. } => Err(Problem::NO_SUCH_CHAT),
@@ -96,6 +105,10 @@ fn decide_for_chat<'a>(
             member(post.sender_id)?;
             Ok(Decision::Post(post))
         }
+        ChatCommand::Amend(amend) => {
+            member(amend.caller)?;
+            Ok(Decision::Amend)
+        }
         &ChatCommand::Show { caller } => {
             member(caller)?;
             Ok(Decision::Answer(chat.shown(false)))
@@ -107,6 +120,13 @@ fn decide_for_chat<'a>(
             member(caller)?;
             Ok(Decision::Page(page(chat, wanted)))
         }
+        &ChatCommand::ShowEvents { caller, page } => Ok(match chat.is_member(caller) {
+            true => Decision::Events(Wanted {
+                page,
+                removed: None,
+            }),
+            false => Decision::EventsOfFormer(caller, page),
+        }),
         &ChatCommand::ShowMembers { caller, page } => {
             member(caller)?;
             Ok(Decision::Answer(chat.members_page(page)))

@@ -1,4 +1,4 @@
-//! The same client id from the same sender in a chat yields one message.
+//! The same client id from the same sender in a chat yields one message; with other content it is refused.
 //!
 //! The window is a pure function of the log: it spans the last [`DEDUP_WINDOW_RECORDS`] records of the
 //! partition, so every replay of the log decides the same.
@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use rookery_schema::limits::DEDUP_WINDOW_RECORDS;
 use rookery_schema::{ChatId, MessageId, Offset, UserId};
-use xxhash_rust::xxh3::xxh3_128_with_seed;
+use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
 
 use crate::map::Map;
 use crate::mesh::Asker;
@@ -19,6 +19,41 @@ const DOUBTFUL_MAX: usize = 65_536;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct DedupKey([u64; 2]);
 
+/// Stands for what a message says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct ContentHash(u64);
+
+/// A send with a client id: which one it is, and what it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KeyedSend {
+    pub(crate) key: DedupKey,
+    content: ContentHash,
+}
+
+/// A record with a client id.
+#[derive(Clone, Copy, Debug)]
+struct Remembered {
+    offset: Offset,
+    key: DedupKey,
+    /// Of the message that its client id yields.
+    content: ContentHash,
+}
+
+/// What a send is to those before it with its client id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// It is the first.
+    None,
+    /// It is the first of which anything is known, but an earlier one may be in the log: it must have the same id.
+    Perhaps(MessageId),
+    /// It repeats this message.
+    Of(MessageId),
+    /// It repeats one that is in flight, and has joined it.
+    Joined,
+    /// An earlier one said something else.
+    Conflicting,
+}
+
 /// The sends of one partition that carried a client id.
 #[derive(Debug, Default)]
 pub(crate) struct DedupWindow {
@@ -26,8 +61,8 @@ pub(crate) struct DedupWindow {
     seed: u64,
     /// The newest record of each key, and the message that the first one yielded.
     applied: Map<DedupKey, (Offset, MessageId)>,
-    /// The same, oldest record first.
-    by_offset: VecDeque<(Offset, DedupKey)>,
+    /// The same, oldest record first. Contents are here, since few are looked for: the map has two places for each.
+    by_offset: VecDeque<Remembered>,
     in_flight: Map<DedupKey, InFlightSend>,
     /// Those in flight that are doubtful, or were once, oldest first.
     doubtful: VecDeque<DedupKey>,
@@ -37,6 +72,7 @@ pub(crate) struct DedupWindow {
 #[derive(Debug)]
 struct InFlightSend {
     message_id: MessageId,
+    content: ContentHash,
     askers: Vec<Asker>,
     fate: Fate,
     /// An earlier try with the same id may be in the log.
@@ -59,8 +95,8 @@ enum Fate {
 pub(crate) struct Applied {
     /// It repeats no earlier one, and yields a message.
     pub(crate) is_first: bool,
-    /// The message that its client id yields.
-    pub(crate) message_id: MessageId,
+    /// The message that its client id yields; none for it where that says something else.
+    pub(crate) yields: Option<MessageId>,
     /// Askers that still wait for it: a log may deliver a record before it confirms it.
     pub(crate) askers: Vec<Asker>,
 }
@@ -73,55 +109,70 @@ impl DedupWindow {
         }
     }
 
-    pub(crate) fn key(&self, chat: ChatId, sender: UserId, client_id: &str) -> DedupKey {
+    pub(crate) fn keyed(
+        &self,
+        chat: ChatId,
+        sender: UserId,
+        client_id: &str,
+        content: &str,
+    ) -> KeyedSend {
         let mut bytes = Vec::with_capacity(32 + client_id.len());
         bytes.extend_from_slice(chat.as_bytes());
         bytes.extend_from_slice(sender.as_bytes());
         bytes.extend_from_slice(client_id.as_bytes());
         let hash = xxh3_128_with_seed(&bytes, self.seed);
-        DedupKey([hash as u64, (hash >> 64) as u64])
-    }
-
-    /// The message that this key yielded, durably.
-    pub(crate) fn settled(&self, key: DedupKey) -> Option<MessageId> {
-        let durable = || {
-            let send = self.in_flight.get(&key);
-            send.filter(|send| send.fate == Fate::Durable)
-        };
-        let durable = || durable().map(|send| send.message_id);
-        self.applied(key).or_else(durable)
-    }
-
-    /// The message that this key yielded, where it was applied.
-    pub(crate) fn applied(&self, key: DedupKey) -> Option<MessageId> {
-        self.applied.get(&key).map(|&(_, message_id)| message_id)
-    }
-
-    /// Joins a first try that is in flight; false where there is none.
-    pub(crate) fn join(&mut self, key: DedupKey, asker: Asker) -> bool {
-        match self.in_flight.get_mut(&key) {
-            Some(send) if send.fate != Fate::Doubtful => {
-                send.askers.push(asker);
-                true
-            }
-            Some(_) | None => false,
+        KeyedSend {
+            key: DedupKey([hash as u64, (hash >> 64) as u64]),
+            content: ContentHash(xxh3_64_with_seed(content.as_bytes(), self.seed)),
         }
     }
 
-    /// The id that a further try must have, where it is not known what became of the last one.
-    pub(crate) fn doubted(&self, key: DedupKey) -> Option<MessageId> {
+    /// The message that a key yielded where it was applied, and what that says.
+    fn applied(&self, key: DedupKey) -> Option<(MessageId, ContentHash)> {
+        let &(offset, message_id) = self.applied.get(&key)?;
+        let records = &self.by_offset;
+        let index = records.binary_search_by_key(&offset, |record| record.offset);
+        Some((message_id, records.get(index.ok()?)?.content))
+    }
+
+    /// What a send repeats. It joins what is in flight.
+    pub(crate) fn repeat(&mut self, send: KeyedSend, asker: Asker) -> Repeat {
+        let KeyedSend { key, content } = send;
+        if let Some((message_id, said)) = self.applied(key) {
+            return match said == content {
+                true => Repeat::Of(message_id),
+                false => Repeat::Conflicting,
+            };
+        }
+        match self.in_flight.get_mut(&key) {
+            None => Repeat::None,
+            Some(first) if first.content != content => Repeat::Conflicting,
+            Some(first) => match first.fate {
+                Fate::Durable => Repeat::Of(first.message_id),
+                Fate::Doubtful => Repeat::Perhaps(first.message_id),
+                Fate::Open => {
+                    first.askers.push(asker);
+                    Repeat::Joined
+                }
+            },
+        }
+    }
+
+    /// Whether it is not known what became of a try.
+    fn is_doubtful(&self, key: DedupKey) -> bool {
         let send = self.in_flight.get(&key);
-        send.filter(|send| send.fate == Fate::Doubtful)
-            .map(|send| send.message_id)
+        send.is_some_and(|send| send.fate == Fate::Doubtful)
     }
 
     /// Notes a first try.
-    pub(crate) fn begin(&mut self, key: DedupKey, message_id: MessageId, asker: Asker) {
-        let was_doubtful = self.doubted(key).is_some();
+    pub(crate) fn begin(&mut self, send: KeyedSend, message_id: MessageId, asker: Asker) {
+        let KeyedSend { key, content } = send;
+        let was_doubtful = self.is_doubtful(key);
         self.in_flight.insert(
             key,
             InFlightSend {
                 message_id,
+                content,
                 askers: vec![asker],
                 fate: Fate::Open,
                 was_doubtful,
@@ -129,12 +180,17 @@ impl DedupWindow {
         );
     }
 
-    /// Marks a try as durable, and takes its askers.
-    pub(crate) fn confirm(&mut self, key: DedupKey) -> Vec<Asker> {
-        if let Some(send) = self.in_flight.get_mut(&key) {
-            send.fate = Fate::Durable;
-        }
-        self.take_askers(key)
+    /// Marks a try as durable. Takes its askers, and tells which message it yields: none where an earlier record, of
+    /// which this shard did not know when it began, says something else.
+    pub(crate) fn confirm(&mut self, key: DedupKey) -> (Option<MessageId>, Vec<Asker>) {
+        let earlier = self.applied(key);
+        let Some(send) = self.in_flight.get_mut(&key) else {
+            return (None, Vec::new());
+        };
+        send.fate = Fate::Durable;
+        let (message_id, said) = earlier.unwrap_or((send.message_id, send.content));
+        let yields = (said == send.content).then_some(message_id);
+        (yields, std::mem::take(&mut send.askers))
     }
 
     /// Takes a try's askers; the try stays in flight until it is applied or forgotten.
@@ -153,7 +209,7 @@ impl DedupWindow {
         }
         if self.doubtful.len() > DOUBTFUL_MAX
             && let Some(oldest) = self.doubtful.pop_front()
-            && self.doubted(oldest).is_some()
+            && self.is_doubtful(oldest)
         {
             self.in_flight.remove(&oldest);
         }
@@ -185,10 +241,11 @@ impl DedupWindow {
     /// the log, and not on where the replay began that filled it.
     pub(crate) fn apply(
         &mut self,
-        key: DedupKey,
+        send: KeyedSend,
         offset: Offset,
         message_id: MessageId,
     ) -> Applied {
+        let KeyedSend { key, content } = send;
         self.expire(offset);
         let mut askers = Vec::new();
         if let Some(send) = self.in_flight.get_mut(&key)
@@ -197,13 +254,17 @@ impl DedupWindow {
             askers = std::mem::take(&mut send.askers);
             self.in_flight.remove(&key);
         }
-        self.by_offset.push_back((offset, key));
-        let first = self.applied.get(&key).map(|&(_, first)| first);
-        let yields = first.unwrap_or(message_id);
+        let first = self.applied(key);
+        let (yields, said) = first.unwrap_or((message_id, content));
+        self.by_offset.push_back(Remembered {
+            offset,
+            key,
+            content: said,
+        });
         self.applied.insert(key, (offset, yields));
         Applied {
             is_first: first.is_none(),
-            message_id: yields,
+            yields: (said == content).then_some(yields),
             askers,
         }
     }
@@ -211,9 +272,10 @@ impl DedupWindow {
     /// Forgets what came [`DEDUP_WINDOW_RECORDS`] before this record, so that with it no more are known.
     fn expire(&mut self, offset: Offset) {
         let is_old = |at: Offset| at.0 + DEDUP_WINDOW_RECORDS <= offset.0;
-        while let Some((at, key)) = self.by_offset.pop_front_if(|(at, _)| is_old(*at)) {
-            if self.applied.get(&key).is_some_and(|&(last, _)| last == at) {
-                self.applied.remove(&key);
+        while let Some(old) = self.by_offset.pop_front_if(|it| is_old(it.offset)) {
+            let newest = self.applied.get(&old.key);
+            if newest.is_some_and(|&(newest, _)| newest == old.offset) {
+                self.applied.remove(&old.key);
             }
         }
     }
@@ -230,12 +292,9 @@ mod tests {
         MessageId::from_bytes(u128::from(n).to_be_bytes())
     }
 
-    fn key(window: &DedupWindow, client_id: &str) -> DedupKey {
-        window.key(
-            ChatId::from_bytes([1; 16]),
-            UserId::from_bytes([2; 16]),
-            client_id,
-        )
+    fn send(window: &DedupWindow, client_id: &str, content: &str) -> KeyedSend {
+        let (chat, sender) = (ChatId::from_bytes([1; 16]), UserId::from_bytes([2; 16]));
+        window.keyed(chat, sender, client_id, content)
     }
 
     const ASKER: Asker = Asker {
@@ -251,8 +310,9 @@ mod tests {
         let mut decisions = Vec::new();
         for (id, offset) in ids.iter().zip((0..).step_by(stride as usize)) {
             if offset >= kept_at {
-                let key = key(&window, &id.to_string());
-                decisions.push(window.apply(key, Offset(offset), message(offset)).is_first);
+                // What it says does not decide: a log from before contents were compared counts as it did.
+                let send = send(&window, &id.to_string(), &offset.to_string());
+                decisions.push(window.apply(send, Offset(offset), message(offset)).is_first);
             }
         }
         decisions.split_off(decisions.len() - (ids.len() - from))
@@ -282,52 +342,100 @@ mod tests {
     fn a_full_window_takes_no_more_than_its_bound() {
         let mut window = DedupWindow::new(7);
         for offset in 0..DEDUP_WINDOW_RECORDS + 1000 {
-            window.apply(DedupKey([offset, 0]), Offset(offset), message(offset));
+            let send = KeyedSend {
+                key: DedupKey([offset, 0]),
+                content: ContentHash(offset),
+            };
+            window.apply(send, Offset(offset), message(offset));
         }
         assert_eq!(window.applied.len() as u64, DEDUP_WINDOW_RECORDS);
         let entry = size_of::<(DedupKey, (Offset, MessageId))>() + 1;
         // A hash table of so many entries has twice the places.
         let bytes = 2 * DEDUP_WINDOW_RECORDS as usize * entry
-            + window.by_offset.capacity() * size_of::<(Offset, DedupKey)>();
+            + window.by_offset.capacity() * size_of::<Remembered>();
         assert!(window.applied.capacity() <= 2 * DEDUP_WINDOW_RECORDS as usize);
-        assert!(bytes <= 212 << 20, "{bytes}");
+        assert!(bytes <= 228 << 20, "{bytes}");
     }
 
     #[test]
     fn tries_in_flight_share_one_outcome() {
         let mut window = DedupWindow::new(7);
-        let key = key(&window, "a");
-        assert!(!window.join(key, ASKER));
-        window.begin(key, message(1), ASKER);
-        assert!(window.join(key, ASKER));
-        assert_eq!(window.take_askers(key).len(), 2);
-        assert_eq!(window.settled(key), None, "nobody knows yet");
-        assert!(window.join(key, ASKER), "it is still in flight");
-        assert_eq!(window.confirm(key).len(), 1, "those who joined since");
-        assert_eq!(window.settled(key), Some(message(1)));
-        assert!(window.apply(key, Offset(5), message(1)).is_first);
-        assert_eq!(window.settled(key), Some(message(1)));
-        assert!(!window.join(key, ASKER), "it is not in flight any more");
+        let send = send(&window, "a", "hi");
+        assert_eq!(window.repeat(send, ASKER), Repeat::None);
+        window.begin(send, message(1), ASKER);
+        assert_eq!(window.repeat(send, ASKER), Repeat::Joined);
+        assert_eq!(window.take_askers(send.key).len(), 2);
+        assert_eq!(
+            window.repeat(send, ASKER),
+            Repeat::Joined,
+            "nobody knows yet"
+        );
+        let (yields, askers) = window.confirm(send.key);
+        assert_eq!(yields, Some(message(1)));
+        assert_eq!(askers.len(), 1, "those who joined since");
+        assert_eq!(window.repeat(send, ASKER), Repeat::Of(message(1)));
+        assert!(window.apply(send, Offset(5), message(1)).is_first);
+        assert_eq!(window.repeat(send, ASKER), Repeat::Of(message(1)));
     }
 
     #[test]
     fn a_repeat_in_the_log_is_answered_with_the_first_message() {
         let mut window = DedupWindow::new(7);
-        let key = key(&window, "a");
-        assert!(window.apply(key, Offset(5), message(1)).is_first);
-        window.begin(key, message(2), ASKER);
-        assert!(!window.apply(key, Offset(6), message(2)).is_first);
-        assert_eq!(window.settled(key), Some(message(1)));
-        assert!(!window.join(key, ASKER), "it is not in flight any more");
+        let send = send(&window, "a", "hi");
+        assert!(window.apply(send, Offset(5), message(1)).is_first);
+        window.begin(send, message(2), ASKER);
+        let second = window.apply(send, Offset(6), message(2));
+        assert!(!second.is_first);
+        assert_eq!(second.yields, Some(message(1)));
+        assert_eq!(second.askers.len(), 1);
+        assert_eq!(window.repeat(send, ASKER), Repeat::Of(message(1)));
     }
 
     #[test]
     fn an_abandoned_try_can_be_made_again() {
         let mut window = DedupWindow::new(7);
-        let key = key(&window, "a");
-        window.begin(key, message(1), ASKER);
-        assert_eq!(window.abandon(key).len(), 1);
-        assert_eq!(window.settled(key), None);
-        assert!(!window.join(key, ASKER));
+        let [hi, ho] = ["hi", "ho"].map(|content| send(&window, "a", content));
+        window.begin(hi, message(1), ASKER);
+        assert_eq!(window.abandon(hi.key).len(), 1);
+        assert_eq!(window.repeat(ho, ASKER), Repeat::None, "also another way");
+    }
+
+    #[test]
+    fn the_same_id_with_other_content_conflicts() {
+        let mut window = DedupWindow::new(7);
+        let [hi, ho] = ["hi", "ho"].map(|content| send(&window, "a", content));
+        assert_eq!(hi.key, ho.key);
+        window.begin(hi, message(1), ASKER);
+        assert_eq!(window.repeat(ho, ASKER), Repeat::Conflicting, "in flight");
+        assert_eq!(window.doubt(hi.key).len(), 1, "it has not joined");
+        assert_eq!(window.repeat(ho, ASKER), Repeat::Conflicting, "doubtful");
+        assert_eq!(window.repeat(hi, ASKER), Repeat::Perhaps(message(1)));
+        window.begin(hi, message(1), ASKER);
+        window.confirm(hi.key);
+        assert_eq!(window.repeat(ho, ASKER), Repeat::Conflicting, "durable");
+        for offset in [Offset(5), Offset(6)] {
+            window.apply(hi, offset, message(1));
+            assert_eq!(window.repeat(ho, ASKER), Repeat::Conflicting, "applied");
+            assert_eq!(window.repeat(hi, ASKER), Repeat::Of(message(1)));
+        }
+        let behind = Offset(6 + DEDUP_WINDOW_RECORDS);
+        window.apply(send(&window, "b", "hi"), behind, message(2));
+        assert_eq!(window.repeat(ho, ASKER), Repeat::None, "forgotten");
+    }
+
+    /// As where an earlier owner's append lands while this one's is in flight.
+    #[test]
+    fn what_an_earlier_record_says_differently_yields_nothing() {
+        let mut window = DedupWindow::new(7);
+        let [hi, ho] = ["hi", "ho"].map(|content| send(&window, "a", content));
+        window.begin(ho, message(2), ASKER);
+        assert!(window.apply(hi, Offset(5), message(1)).is_first);
+        let (yields, askers) = window.confirm(ho.key);
+        assert_eq!((yields, askers.len()), (None, 1));
+        let applied = window.apply(ho, Offset(6), message(2));
+        assert!(!applied.is_first);
+        assert_eq!(applied.yields, None);
+        assert_eq!(window.repeat(hi, ASKER), Repeat::Of(message(1)));
+        assert_eq!(window.repeat(ho, ASKER), Repeat::Conflicting);
     }
 }

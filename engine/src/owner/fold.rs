@@ -4,10 +4,12 @@
 //! A record that a chat's state already contains (the store was ahead of the committed offset when the process
 //! stopped) is recognised by its place and passed over.
 
-use bytes::Bytes;
-use rookery_schema::event::Event;
-use rookery_schema::record::{ChatCreated, MembershipChange, MessagePosted, Record};
-use rookery_schema::row::{MemberRow, Row};
+use bytes::{Bytes, BytesMut};
+use rookery_schema::event::{Event, EventKind};
+use rookery_schema::record::{
+    Change, ChatCreated, Edit, MembershipChange, MessageAmended, MessagePosted, Record,
+};
+use rookery_schema::row::{Amendment, AmendmentRow, EventRow, Head, MemberRow, Row};
 use rookery_schema::{Seq, UserId};
 
 use crate::owner::chat::{Chat, Place};
@@ -22,6 +24,10 @@ pub(crate) enum Folded {
     Contained,
     /// It is an event now.
     Numbered,
+    /// It is an event now, and a message is amended.
+    Amended,
+    /// It is an event now, and says nothing: the message that it edits was deleted before.
+    TooLate,
     /// It is the chat's first event: all members have joined.
     Created,
     /// It is an event now, and this user a member.
@@ -48,6 +54,7 @@ pub(crate) fn fold(
     }
     match record {
         Record::MessagePosted(message) => fold_message(chat, message, bytes, at, rows),
+        Record::MessageAmended(amended) => fold_amendment(chat, amended, bytes, at, rows),
         Record::ChatCreated(created) => fold_creation(chat, created, bytes, at, rows),
         Record::MemberAdded(change) => fold_join(chat, *change, bytes, at, rows),
         Record::MemberRemoved(change) => fold_leave(chat, *change, bytes, at, rows),
@@ -67,6 +74,139 @@ fn fold_message(
 ) -> Folded {
     rows.push(chat.number(&Event::Message(*message), message.at, at, bytes.clone()));
     Folded::Numbered
+}
+
+/// A record tells which edit it takes the place of, as far as that was known when it was decided. One of an earlier
+/// owner may have come in between: where that is in memory, it loses its content, too. So does an edit of what is
+/// deleted.
+fn fold_amendment(
+    chat: &mut Chat,
+    amended: &MessageAmended<'_>,
+    bytes: &Bytes,
+    at: Place,
+    rows: &mut Vec<Row>,
+) -> Folded {
+    let target = amended.target.seq;
+    let is_edit = matches!(amended.change, Change::Edited { .. });
+    if is_edit && chat.is_deleted(target) {
+        let late = MessageAmended {
+            change: Change::NO_CONTENT,
+            ..*amended
+        };
+        let bytes = encoded(&Record::MessageAmended(Box::new(late)));
+        let row = chat.number(&Event::MessageAmended(&late), late.at, at, bytes);
+        rows.push(row);
+        // It may have been written with its content, before it was known that there is a deletion.
+        let (seq, messages) = (chat.seq(), chat.messages());
+        let record = Record::MessageAmended(Box::new(late));
+        rows.push(redacted(
+            amended,
+            (seq, messages),
+            &record,
+            EventKind::Other,
+        ));
+        return Folded::TooLate;
+    }
+    rows.push(chat.number(
+        &Event::MessageAmended(amended),
+        amended.at,
+        at,
+        bytes.clone(),
+    ));
+    let row = AmendmentRow::of(amended, chat.seq());
+    rows.push(Row::Amendment(row.clone()));
+    match amended.change {
+        Change::Edited { supersedes, .. } => redact(chat, amended, supersedes, rows),
+        Change::Deleted { supersedes } => {
+            if supersedes.is_some() || chat.newest_edit(target).is_some() {
+                let change = Amendment::Edited {
+                    content: String::new(),
+                };
+                rows.push(Row::Amendment(AmendmentRow {
+                    change,
+                    ..row.clone()
+                }));
+            }
+            redact(chat, amended, supersedes, rows);
+        }
+        Change::Reaction { .. } => {}
+    }
+    chat.amend(row, amended.target.messages);
+    Folded::Amended
+}
+
+/// What had the content until now loses it: the message's own event, or the edit that is superseded.
+fn redact(
+    chat: &mut Chat,
+    amended: &MessageAmended<'_>,
+    supersedes: Option<Edit>,
+    rows: &mut Vec<Row>,
+) {
+    if supersedes.is_none() {
+        rows.push(redacted_message(amended));
+    }
+    // What amends a message may be in the store before its event is, so that a replay meets it.
+    let this = chat.seq();
+    let newest_known = chat
+        .newest_edit(amended.target.seq)
+        .filter(|known| known.seq < this && supersedes.is_none_or(|edit| edit.seq < known.seq));
+    for edit in supersedes.into_iter().chain(newest_known) {
+        let record = Record::MessageAmended(Box::new(MessageAmended {
+            by: edit.by,
+            at: edit.at,
+            change: Change::NO_CONTENT,
+            ..*amended
+        }));
+        chat.redact(edit.seq, &record);
+        rows.push(redacted(
+            amended,
+            (edit.seq, edit.messages),
+            &record,
+            EventKind::Other,
+        ));
+    }
+}
+
+fn redacted_message(amended: &MessageAmended<'_>) -> Row {
+    let target = amended.target;
+    let record = Record::MessagePosted(MessagePosted {
+        chat_id: amended.chat_id,
+        message_id: target.message_id,
+        sender_id: target.sender_id,
+        at: target.at,
+        client_id: target.client_id,
+        content: "",
+    });
+    redacted(
+        amended,
+        (target.seq, target.messages),
+        &record,
+        EventKind::Message,
+    )
+}
+
+fn redacted(
+    amended: &MessageAmended<'_>,
+    (seq, messages): (Seq, u64),
+    record: &Record<'_>,
+    kind: EventKind,
+) -> Row {
+    Row::Redacted(EventRow {
+        chat_id: amended.chat_id,
+        head: Head {
+            seq,
+            messages,
+            ..Head::default()
+        },
+        record: encoded(record),
+        kind,
+    })
+}
+
+fn encoded(record: &Record<'_>) -> Bytes {
+    let mut bytes = BytesMut::new();
+    record.encode(&mut bytes);
+    bytes.freeze()
 }
 
 fn fold_creation(

@@ -9,7 +9,7 @@ use rookery_schema::{ChatId, Seq};
 use crate::edge::port::Read;
 use crate::json_page::JsonPage;
 use crate::mesh::{Outcome, Page, PageCursor, PageStart};
-use crate::owner::chat::{Chat, Shown};
+use crate::owner::chat::{Chat, Shown, Unstored};
 
 /// A read of the store that several pages may wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -116,18 +116,23 @@ impl PartialPage {
         }
     }
 
-    /// The page, now that the store has been read.
-    pub(crate) fn complete(self, stored: &[Message]) -> Outcome {
+    /// The page, now that the store has been read: what has amended its messages since it was asked for, or was not in
+    /// the store by then, is laid over them.
+    pub(crate) fn complete(self, stored: &[Message], unstored: Option<&Unstored>) -> Outcome {
         let older = stored.iter().filter(|it| it.seq < self.in_memory_from);
         let stored = older.map(|it| (it.seq, Shown::Standing(Rc::new(it.clone()))));
         let limit = self.page.limit;
-        let messages: Vec<_> = match self.page.from {
+        let mut messages: Vec<_> = match self.page.from {
             PageStart::After(_) => stored.chain(self.in_memory).take(limit).collect(),
             PageStart::Newest | PageStart::Before(_) => {
                 let all = self.in_memory.into_iter().chain(stored);
                 all.take(limit).collect()
             }
         };
+        if let Some(unstored) = unstored.filter(|it| !it.is_empty()) {
+            let amended = |(seq, shown): (Seq, Shown)| (seq, shown.amended(seq, unstored));
+            messages = messages.into_iter().map(amended).collect();
+        }
         encode_page(self.page, &messages)
     }
 }

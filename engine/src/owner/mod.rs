@@ -2,6 +2,7 @@
 //! back to the asker if that is not here.
 
 mod admissions;
+mod amending;
 mod appends;
 mod budget;
 mod changes;
@@ -11,14 +12,19 @@ mod decide;
 mod dedup;
 mod delivery;
 mod endings;
+mod events;
 mod filling;
+mod finding;
 mod fold;
 mod history;
 mod logins;
+mod message_queues;
 mod names;
 mod partition;
 mod progress;
+mod readings;
 mod retries;
+mod seeking;
 
 use rookery_schema::{ChatId, PartitionId, UserId};
 
@@ -199,7 +205,7 @@ impl Owner {
             }
             LogEvent::CaughtUp { partition } => {
                 if let Some(partition) = self.opened(partition, cx) {
-                    partition.caught_up();
+                    partition.caught_up(cx);
                 }
             }
         }
@@ -344,6 +350,7 @@ impl Owner {
         cx.stats.lag_messages = partitions.clone().map(Partition::lag_messages).sum();
         let lags = partitions.map(|it| it.lag_micros(cx.now.micros));
         cx.stats.lag_micros = lags.max().unwrap_or_default();
+        cx.stats.lag_limit_micros = cx.config.lag_limit.as_micros() as u64;
         cx.stats.chats_loaded = self.chats() as u64;
         let bytes = |it: &Partition| (it.chat_bytes() + it.kept_bytes()) as u64;
         cx.stats.chats_bytes = self.partitions.values().map(bytes).sum();

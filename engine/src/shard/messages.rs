@@ -50,6 +50,7 @@ impl Parts<'_> {
                 }
             }
             ShardMessage::SessionsVoid(ending) => self.owner.sessions_void(ending, cx),
+            ShardMessage::Resume(wanted) => self.home.resume(*wanted, self.connections, cx),
             ShardMessage::Scrape { asker } => self.scrapes.begin(asker, cx),
             ShardMessage::StatsWanted { from, ticket } => self.send_stats(from, ticket, cx),
             ShardMessage::Stats {
@@ -57,7 +58,8 @@ impl Parts<'_> {
                 ticket,
                 stats,
             } => self.scrapes.collect(from, ticket, stats, cx),
-            ShardMessage::Ready { from } => {
+            ShardMessage::Ready { from, stamp } => {
+                cx.stamps.raise(stamp, cx.now);
                 cx.readiness.shard_ready(from);
                 if cx.readiness.serves() {
                     let from = cx.id();
@@ -98,6 +100,10 @@ impl Parts<'_> {
     fn answered(&mut self, asker: Asker, outcome: Outcome, cx: &mut Context<'_>) {
         match asker.waiting {
             Waiting::Inbox { gather } => self.home.inbox_answered(gather, outcome, cx),
+            Waiting::Resume { page } => {
+                self.home
+                    .resume_answered(page, outcome, self.connections, cx);
+            }
             Waiting::Connection { conn, ticket } => {
                 cx.page_answered(conn, ticket);
                 let api = Api::new(self.gate);

@@ -66,7 +66,14 @@ impl Parts<'_> {
         let ended = match outcome {
             Ok(Found::EndedSessions(ended)) => Some(ended),
             Err(StoreFault) => None,
-            Ok(Found::Chat(_) | Found::Messages(_) | Found::Chats(_) | Found::Users(_)) => {
+            Ok(
+                Found::Chat(_)
+                | Found::Messages(_)
+                | Found::Events(_)
+                | Found::Membership(_)
+                | Found::Chats(_)
+                | Found::Users(_),
+            ) => {
                 cx.bug("the store answered something else than ended sessions");
                 None
             }
@@ -83,8 +90,8 @@ impl Parts<'_> {
             return;
         }
         if cx.readiness.announce() {
-            let from = cx.id();
-            cx.send_to_all(|| ShardMessage::Ready { from });
+            let (from, stamp) = (cx.id(), cx.stamp());
+            cx.send_to_all(|| ShardMessage::Ready { from, stamp });
         }
     }
 }

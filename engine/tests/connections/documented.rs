@@ -30,6 +30,13 @@ fn every_code_of_a_refusal_is() {
 }
 
 #[test]
+fn every_fault_of_a_field_is() {
+    let source = include_str!("../../src/mesh/field.rs");
+    let (_, faults) = source.split_once("impl Fault").unwrap();
+    assert_documented(&words(faults), include_str!("../../../docs/api.md"));
+}
+
+#[test]
 fn every_limit_is() {
     let docs = include_str!("../../../docs/api.md");
     let limits = words(include_str!("../../src/limits/limit.rs"));

@@ -14,7 +14,7 @@ use rookery_engine::port::{
 };
 use rookery_engine::security::Act;
 use rookery_engine::stats::Stats;
-use rookery_schema::{ChatId, PartitionId, Route, Seq, ShardId, UserId};
+use rookery_schema::{ChatId, PartitionId, Route, Seq, ShardId, Timestamp, UserId};
 use rookery_testing::host::{self, first_id};
 
 const HERE: ShardId = ShardId(0);
@@ -83,7 +83,10 @@ impl Host {
         host.step(Input::Log(LogEvent::Opened { partition, opened }));
         host.step(Input::Log(LogEvent::CaughtUp { partition }));
         host.step(Input::Tick);
-        host.tell(ShardMessage::Ready { from: OTHER });
+        host.tell(ShardMessage::Ready {
+            from: OTHER,
+            stamp: Timestamp::default(),
+        });
         assert!(host.host.shard.is_ready());
         host
     }
@@ -133,7 +136,7 @@ impl Host {
             match message {
                 ShardMessage::Ask { asker, command } => self.asked.push_back((asker, command)),
                 ShardMessage::Subscribe(wanted) => {
-                    let answer = SubscriptionAnswer::Accepted;
+                    let answer = SubscriptionAnswer::Accepted { next: Seq(1) };
                     self.tell(ShardMessage::Subscribed { wanted, answer });
                 }
                 _ => {}

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod acks;
 mod audit;
 mod bounds;
 mod bugs;
@@ -11,6 +12,7 @@ mod clock_steps;
 mod deadlines;
 mod documented;
 mod endings;
+mod fields;
 mod held;
 mod host;
 mod overdue;

@@ -5,6 +5,7 @@ mod turns;
 
 use rookery_engine::config::{AuthMode, ShardConfig};
 use rookery_engine::limits::Limit;
+use rookery_engine::mesh::field::{Fault, Field};
 use rookery_engine::mesh::problem::Problem;
 use rookery_engine::mesh::{
     AdmissionId, Candidates, ChatCommand, Command, NotAdmitted, Outcome, ShardMessage,
@@ -394,7 +395,8 @@ fn members_are_users() {
     let read = stage.answer_read(Ok(Found::Users(users)));
     assert_eq!(read, Read::Users([ann, bob, gone, nobody].into()));
     let refused = not_admitted(&mut stage, question);
-    assert_eq!(refused.problem, Problem::UNKNOWN_MEMBER);
+    let unknown = Problem::UNKNOWN_MEMBER.about(Field::Members, Fault::Unknown);
+    assert_eq!(refused.problem, unknown);
     assert_eq!(refused.user_ids, [gone, nobody]);
     assert!(stage.appends.is_empty() && stage.reads.is_empty());
 

@@ -5,7 +5,7 @@ use rookery_engine::mesh::{
     ChatCommand, Command, Outcome, ShardMessage, Subscription, SubscriptionAnswer,
 };
 use rookery_engine::port::{Found, StoreFault};
-use rookery_schema::{ChatId, UserId};
+use rookery_schema::{ChatId, Seq, UserId};
 
 use crate::stage::{SECOND, Stage, stored_chat};
 
@@ -73,7 +73,7 @@ fn a_chat_that_cannot_be_read_is_read_again_after_a_pause_for_who_listens() {
     assert_eq!(stage.reads.len(), 1);
     stage.answer_read(Ok(stored(chat_id, &[user_id])));
     let accepted = stage.sent.iter().any(|message| {
-        let answer = SubscriptionAnswer::Accepted;
+        let answer = SubscriptionAnswer::Accepted { next: Seq(1) };
         matches!(message, ShardMessage::Subscribed { wanted: it, answer: its } if *it == wanted && *its == answer)
     });
     assert!(accepted);

@@ -294,7 +294,7 @@ fn a_subscription_is_answered_once() {
         stage.connect(user);
         stage.answer_read(Ok(Found::Chats(vec![chat])));
         let wanted = stage.subscriptions()[0];
-        let answer = SubscriptionAnswer::Accepted;
+        let answer = SubscriptionAnswer::Accepted { next: Seq(1) };
         for _ in 0..2 {
             stage.tell(ShardMessage::Subscribed { wanted, answer });
         }
@@ -322,7 +322,7 @@ fn hear(stage: &mut Stage, batches: &[(u64, u32)]) {
     stage.connect(user);
     stage.answer_read(Ok(Found::Chats(vec![chat_id])));
     let wanted = stage.subscriptions()[0];
-    let answer = SubscriptionAnswer::Accepted;
+    let answer = SubscriptionAnswer::Accepted { next: Seq(1) };
     stage.tell(ShardMessage::Subscribed { wanted, answer });
     for &(first, count) in batches {
         stage.tell(ShardMessage::Events(EventBatch {

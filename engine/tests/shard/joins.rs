@@ -31,10 +31,14 @@ pub(crate) fn event(stage: &mut Stage, chat_id: ChatId, text: &str) {
 }
 
 pub(crate) fn event_of(stage: &mut Stage, chat_id: ChatId, text: &str) -> ShardMessage {
+    event_at(chat_id, stage.next_seq(), text)
+}
+
+pub(crate) fn event_at(chat_id: ChatId, first: Seq, text: &str) -> ShardMessage {
     ShardMessage::Events(EventBatch {
         chat_id,
         from: THERE,
-        first: stage.next_seq(),
+        first,
         lines: format!("{text}\n").into(),
         count: 1,
         accepted_at: Timestamp::default(),
@@ -51,7 +55,8 @@ fn assert_listens(stage: &mut Stage, conn: rookery_engine::ids::ConnId, chat_id:
     };
     assert_eq!(wanted.chat_id, chat_id);
     assert!(!stage.heard(conn).contains("ready"));
-    let (wanted, answer) = (*wanted, SubscriptionAnswer::Accepted);
+    let next = stage.upcoming_seq();
+    let (wanted, answer) = (*wanted, SubscriptionAnswer::Accepted { next });
     stage.tell(ShardMessage::Subscribed { wanted, answer });
     event(stage, chat_id, "first");
     let heard = stage.heard(conn);
@@ -232,7 +237,7 @@ fn an_answer_to_an_earlier_stay_does_not_make_them_ready() {
     stage.disconnect(first);
     let second = stage.connect(user);
     stage.answer_read(found());
-    let answer = SubscriptionAnswer::Accepted;
+    let answer = SubscriptionAnswer::Accepted { next: Seq(1) };
     for wanted in earlier {
         // Between this and the second subscription the owner sends nothing here.
         stage.tell(ShardMessage::Subscribed { wanted, answer });

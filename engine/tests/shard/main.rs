@@ -5,6 +5,7 @@
 
 mod accounts;
 mod admissions;
+mod amended;
 mod amendments;
 mod bounds;
 mod bugs;
@@ -18,5 +19,7 @@ mod memory;
 mod moves;
 mod names;
 mod replay;
+mod resume;
 mod stage;
+mod stamps;
 mod stuck_log;

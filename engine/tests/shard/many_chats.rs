@@ -20,7 +20,7 @@ fn foreign_chats(stage: &mut Stage, count: usize) -> Vec<ChatId> {
 
 /// The owners accept all subscriptions that have been sent.
 fn accept_all(stage: &mut Stage) {
-    let answer = SubscriptionAnswer::Accepted;
+    let answer = SubscriptionAnswer::Accepted { next: Seq(1) };
     for wanted in stage.subscriptions() {
         stage.tell(ShardMessage::Subscribed { wanted, answer });
     }
@@ -81,7 +81,7 @@ fn no_round_subscribes_a_user_of_many_chats_to_all_of_them() {
     assert_eq!(sorted(of), sorted(chats.clone()));
     // They are ready when they hear all of them, and not before.
     let (last, others) = wanted.split_last().unwrap();
-    let answer = SubscriptionAnswer::Accepted;
+    let answer = SubscriptionAnswer::Accepted { next: Seq(1) };
     for &wanted in others {
         stage.tell(ShardMessage::Subscribed { wanted, answer });
     }
@@ -105,7 +105,7 @@ fn who_is_subscribed_to_some_of_their_chats_is_not_ready() {
     // All that were asked for are accepted before the next are.
     for group in [2, 2, 1] {
         assert_eq!(stage.heard(conn), "");
-        let answer = SubscriptionAnswer::Accepted;
+        let answer = SubscriptionAnswer::Accepted { next: Seq(1) };
         let accepted = |wanted| ShardMessage::Subscribed { wanted, answer };
         let messages: Vec<_> = stage.subscriptions().into_iter().map(accepted).collect();
         assert_eq!(messages.len(), group);
@@ -130,7 +130,7 @@ fn a_user_of_few_chats_does_not_wait_for_one_of_many() {
     let subscriptions = stage.subscriptions();
     let of_user = |it: &&Subscription| it.user_id == user;
     let &wanted = subscriptions.iter().find(of_user).unwrap();
-    let answer = SubscriptionAnswer::Accepted;
+    let answer = SubscriptionAnswer::Accepted { next: Seq(1) };
     stage.tell_in_one_round(ShardMessage::Subscribed { wanted, answer });
     assert!(stage.heard(conn).contains("ready"));
 }
@@ -191,7 +191,7 @@ fn who_joins_a_chat_while_they_are_subscribed_is_subscribed_to_it_once() {
     let subscriptions = stage.subscriptions();
     let asked = subscriptions.iter().map(|it| it.chat_id).collect();
     assert_eq!(sorted(asked), sorted(chats.clone()));
-    let answer = SubscriptionAnswer::Accepted;
+    let answer = SubscriptionAnswer::Accepted { next: Seq(1) };
     for wanted in subscriptions {
         stage.tell(ShardMessage::Subscribed { wanted, answer });
     }
@@ -229,7 +229,7 @@ fn who_leaves_a_chat_before_they_are_subscribed_to_it_becomes_ready() {
         assert_eq!(stage.heard(conn), "");
         let answer = match wanted.chat_id == chats[0] {
             true => SubscriptionAnswer::NoMember,
-            false => SubscriptionAnswer::Accepted,
+            false => SubscriptionAnswer::Accepted { next: Seq(1) },
         };
         stage.tell(ShardMessage::Subscribed { wanted, answer });
     }
@@ -281,7 +281,7 @@ fn who_comes_back_before_all_owners_know_that_they_left_waits_for_that() {
     let subscriptions = stage.subscriptions();
     let asked = subscriptions.iter().map(|it| it.chat_id).collect();
     assert_eq!(sorted(asked), sorted(left));
-    let answer = SubscriptionAnswer::Accepted;
+    let answer = SubscriptionAnswer::Accepted { next: Seq(1) };
     for wanted in subscriptions {
         assert_eq!(stage.heard(conn), "");
         stage.tell(ShardMessage::Subscribed { wanted, answer });
@@ -350,10 +350,11 @@ fn a_room_that_is_being_left_is_empty_once_its_chat_has_moved() {
         }
         stage.one_round(Input::Tick);
     };
-    let answer = SubscriptionAnswer::Accepted;
-    stage.tell_in_one_round(ShardMessage::Subscribed { wanted, answer });
     // The second event was sent while nobody here counted as a listener.
     stage.next_seq();
+    let next = stage.upcoming_seq();
+    let answer = SubscriptionAnswer::Accepted { next };
+    stage.tell_in_one_round(ShardMessage::Subscribed { wanted, answer });
     let third = event_of(&mut stage, chats[0], "third");
     stage.tell_in_one_round(third);
     assert!(stage.heard(conn).contains("third"));

@@ -301,7 +301,7 @@ fn a_member_of_a_chat_that_was_forgotten_can_listen_as_well() {
     assert_eq!(
         answers.collect::<Vec<_>>(),
         [
-            (users[1], SubscriptionAnswer::Accepted),
+            (users[1], SubscriptionAnswer::Accepted { next: Seq(2) }),
             (stranger, SubscriptionAnswer::NoMember)
         ]
     );
@@ -325,7 +325,7 @@ fn who_comes_to_listen_behind_what_was_said_does_not_hear_it() {
     stage.answer_read(Ok(created(chat, &[user_id])));
     let sent = &stage.sent[..];
     assert!(
-        matches!(sent, [ShardMessage::Subscribed { answer, .. }] if *answer == SubscriptionAnswer::Accepted),
+        matches!(sent, [ShardMessage::Subscribed { answer, .. }] if *answer == SubscriptionAnswer::Accepted { next: Seq(3) }),
         "{sent:?}"
     );
 }

@@ -180,7 +180,10 @@ impl Stage {
         };
         let outcome = Ok(Found::EndedSessions(EndedSessions::default()));
         self.step(Input::Store(StoreEvent::Read { token, outcome }));
-        self.tell(ShardMessage::Ready { from: THERE });
+        self.tell(ShardMessage::Ready {
+            from: THERE,
+            stamp: Timestamp::default(),
+        });
         self.sent.clear();
     }
 
@@ -218,7 +221,9 @@ impl Stage {
             match message {
                 ShardMessage::Answer { asker, outcome } => match asker.waiting {
                     Waiting::Inbox { gather } => self.answers.push((gather, outcome)),
-                    Waiting::Connection { .. } => panic!("nobody asked from a connection"),
+                    Waiting::Connection { .. } | Waiting::Resume { .. } => {
+                        panic!("nobody asked from a connection")
+                    }
                 },
                 other => self.sent.push(other),
             }
@@ -229,6 +234,11 @@ impl Stage {
     pub(crate) const fn next_seq(&mut self) -> Seq {
         self.seq = self.seq.next();
         self.seq
+    }
+
+    /// The seq that the next event of the other shard will have.
+    pub(crate) const fn upcoming_seq(&self) -> Seq {
+        self.seq.next()
     }
 
     /// A number that was not used before.
@@ -326,6 +336,16 @@ impl Stage {
     pub(crate) fn tick_after(&mut self, micros: u64) {
         self.host.clock.pass(micros);
         self.step(Input::Tick);
+    }
+
+    /// The time of day.
+    pub(crate) fn wall(&self) -> Timestamp {
+        self.host.clock.now().wall
+    }
+
+    /// The time of day is set.
+    pub(crate) fn step_wall(&mut self, millis: i64) {
+        self.host.clock.step_wall(millis);
     }
 
     /// The other shard says something.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use rookery_engine::port::{Found, Part, Read, StoreEvent, StoreFault, StoreRequest, Token};
 use rookery_schema::event::EventKind;
 use rookery_schema::record::Record;
-use rookery_schema::row::{AmendmentRow, EventRow, Row};
+use rookery_schema::row::{EventRow, Row};
 use rookery_schema::{ChatId, PartitionId, Seq, UserId};
 use rookery_testing::dice::Dice;
 use rookery_testing::store::Model;
@@ -93,11 +93,6 @@ impl SimStore {
             StoreRequest::Write { token, rows } => lane.write(token, rows, seen),
             StoreRequest::Sync { token } => lane.syncs.push_back((lane.last, token)),
         }
-    }
-
-    /// Amends a message, whatever any shard knows of it.
-    pub(crate) fn amend(&mut self, row: AmendmentRow) {
-        self.model.write(Row::Amendment(row));
     }
 
     pub(crate) fn busy_shards(&self) -> Vec<usize> {
@@ -218,6 +213,12 @@ impl SimStore {
         }
     }
 
+    /// The seq of a chat's newest event.
+    pub(crate) fn head(&self, chat_id: ChatId) -> Seq {
+        let newest = self.model.events_of(chat_id).last();
+        newest.map(|row| row.head.seq).unwrap_or_default()
+    }
+
     /// All messages of a chat by seq, with the seqs of all its events checked for gaps.
     pub(crate) fn messages(&self, chat_id: ChatId) -> Vec<(Seq, EventRow)> {
         let mut expected = Seq(1);
@@ -240,7 +241,7 @@ impl Lane {
         let place = self.last;
         rows.retain(|row| !matches!(row, Row::Reached { .. }));
         if seen == Seen::InParts {
-            rows.sort_by_key(order_in_chat);
+            rows = in_order(rows);
         }
         self.unwritten.insert(place, (token, rows.len()));
         if rows.is_empty() {
@@ -311,7 +312,7 @@ impl Lane {
 
 fn group_of(row: &Row) -> Group {
     match row {
-        Row::Event(row) => Group::Chat(row.chat_id),
+        Row::Event(row) | Row::Redacted(row) => Group::Chat(row.chat_id),
         Row::Amendment(row) => Group::Chat(row.chat_id),
         Row::Chat(row) => Group::Chat(row.chat_id),
         Row::Member(row) => Group::Chat(row.chat_id),
@@ -321,10 +322,24 @@ fn group_of(row: &Row) -> Group {
     }
 }
 
-/// By the seq that a row of a chat comes with; the event itself last.
-const fn order_in_chat(row: &Row) -> (Seq, bool) {
+/// The rows of a write by the seqs that they come with, each event last. A redaction comes with the event in front of it.
+fn in_order(rows: Vec<Row>) -> Vec<Row> {
+    let mut event = Seq(0);
+    let place = |row: Row| {
+        if let Row::Event(row) = &row {
+            event = row.head.seq;
+        }
+        (order_in_chat(&row, event), row)
+    };
+    let mut rows: Vec<_> = rows.into_iter().map(place).collect();
+    rows.sort_by_key(|(order, _)| *order);
+    rows.into_iter().map(|(_, row)| row).collect()
+}
+
+const fn order_in_chat(row: &Row, event: Seq) -> (Seq, bool) {
     match row {
         Row::Event(row) => (row.head.seq, true),
+        Row::Redacted(_) => (event, false),
         Row::Amendment(row) => (row.seq, false),
         Row::Member(row) => (row.added_seq, false),
         Row::NotMember { removed_seq, .. } => (*removed_seq, false),

@@ -116,6 +116,8 @@ pub struct Config {
     pub lag_limit: Duration,
     /// Bytes of memory that the chats of a shard may take.
     pub chat_bytes: u32,
+    /// Missing events of a chat that are resumed.
+    pub resume_events: u32,
     /// Age of the oldest byte not yet sent, above which a WebSocket is closed.
     pub slow_reader: Duration,
     /// Least severe lines to write to stderr.
@@ -348,6 +350,7 @@ impl Resolver<'_> {
                 .unwrap_or_default(),
             lag_limit: self.value(&settings::LAG_LIMIT)?,
             chat_bytes: self.value(&settings::CHAT_BYTES)?,
+            resume_events: self.value(&settings::RESUME_EVENTS)?,
             slow_reader: self.value(&settings::SLOW_READER)?,
             log_level: self.value(&settings::LOG_LEVEL)?,
         })

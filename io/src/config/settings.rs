@@ -25,6 +25,8 @@ const CHATS_PER_USER_MAX: u32 = 1_000_000;
 const LOGIN_RATE_MAX: u32 = 100_000;
 /// Connections per address, above which a limit would be none.
 const CONNECTIONS_PER_ADDRESS_MAX: u32 = 1_000_000;
+/// Events of a chat that a client may miss and resume: above this, to page the history is quicker.
+const RESUME_EVENTS_MAX: u32 = 1_000_000;
 /// Below this, a single slow disk write would count as overload.
 const LAG_LIMIT_SECONDS_MIN: f64 = 0.01;
 /// An hour: whoever waits longer does not want a limit.
@@ -90,7 +92,7 @@ impl<D: Domain> Described for Setting<D> {
 }
 
 /// All settings, in the order in which they are listed.
-pub(super) static ALL: [&dyn Described; 34] = [
+pub(super) static ALL: [&dyn Described; 35] = [
     &LISTEN,
     &ADMIN_LISTEN,
     &PUBLIC_URL,
@@ -123,6 +125,7 @@ pub(super) static ALL: [&dyn Described; 34] = [
     &TRUSTED_PROXIES,
     &LAG_LIMIT,
     &CHAT_BYTES,
+    &RESUME_EVENTS,
     &SLOW_READER,
     &LOG_LEVEL,
 ];
@@ -432,6 +435,14 @@ pub(super) static CHAT_BYTES: Setting<Number> = setting(
     "268435456",
     "Bytes of memory that the chats of a shard may take, above which those least used are forgotten",
     Number(CHAT_BYTES_MIN..=u32::MAX),
+);
+
+pub(super) static RESUME_EVENTS: Setting<Number> = setting(
+    "resume-events",
+    "N",
+    "10000",
+    "Missing events of a chat that a client gets when it resumes; where there are more, it pages the history",
+    Number(0..=RESUME_EVENTS_MAX),
 );
 
 pub(super) static SLOW_READER: Setting<Seconds> = setting(

@@ -34,6 +34,7 @@ pub struct ServerConfig {
     pub lag_limit: Duration,
     /// Bytes of memory that the chats of a shard may take.
     pub chat_bytes: usize,
+    pub resume_events: u64,
     pub slow_reader: Duration,
     /// Messages per second and user; 0: no limit.
     pub user_rate: u32,

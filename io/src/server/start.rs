@@ -202,6 +202,7 @@ fn configure_shards(
                 entropy: seed,
                 lag_limit: config.lag_limit,
                 chat_bytes: config.chat_bytes,
+                resume_events: config.resume_events,
                 slow_reader: config.slow_reader,
                 user_rate: config.user_rate,
                 user_bytes: config.user_bytes,

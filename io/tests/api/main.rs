@@ -6,6 +6,7 @@
 mod support;
 
 mod accounts;
+mod amended;
 mod chats;
 mod messages;
 mod repeats;

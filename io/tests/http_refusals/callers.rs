@@ -51,6 +51,7 @@ fn callers_prove_who_they_are() {
             Lives,
         )
     }));
+    let message = format!("/chats/{}/messages/{}", any_user(), any_user());
     let calls = [
         ("GET", "/chats".to_owned()),
         ("POST", "/chats".to_owned()),
@@ -60,6 +61,10 @@ fn callers_prove_who_they_are() {
         ("GET", format!("/users/{}", api.user_id)),
         ("GET", format!("/chats/{}/messages", any_user())),
         ("GET", format!("/chats/{}/members", any_user())),
+        ("PATCH", message.clone()),
+        ("DELETE", message.clone()),
+        ("PUT", format!("{message}/reactions/a")),
+        ("DELETE", format!("{message}/reactions/a")),
     ];
     cases.extend(calls.iter().map(|(method, path)| {
         let request = Request::new(method, path).json(&json!({}));

@@ -1,11 +1,9 @@
 //! Messages that were amended, and the format that it takes to read them.
 
-use std::path::Path;
-
 use rookery_schema::format::AMENDMENTS;
 
 use super::store_amendments::{assert_shown, messages, shuffled};
-use super::support::{LOG, open, start};
+use super::support::{format_of, open, start};
 
 #[test]
 fn pages_show_messages_as_they_stand_whenever_and_however_often_amendments_were_written() {
@@ -30,15 +28,4 @@ fn pages_show_messages_as_they_stand_whenever_and_however_often_amendments_were_
     let mut shard = start(&open(root.path()).unwrap(), 0);
     assert_shown(&mut shard);
     shard.stop();
-}
-
-/// Says what the store carries, behind its back.
-fn format_of(root: &Path) -> u32 {
-    let database = fjall::Database::builder(root.join("store")).open().unwrap();
-    let meta = database
-        .keyspace("meta", fjall::KeyspaceCreateOptions::default)
-        .unwrap();
-    assert_eq!(*meta.get(b"log_id").unwrap().unwrap(), *LOG.as_bytes());
-    let format = meta.get(b"format").unwrap().unwrap();
-    u32::from_be_bytes((*format).try_into().unwrap())
 }

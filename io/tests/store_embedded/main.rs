@@ -11,9 +11,12 @@ mod few_descriptors;
 mod full_disk;
 mod lanes;
 mod model;
+mod redactions;
 mod restarts;
 #[path = "../support/store_amendments.rs"]
 mod store_amendments;
+#[path = "../support/store_redactions.rs"]
+mod store_redactions;
 #[path = "../support/store_shard.rs"]
 mod store_shard;
 mod support;

@@ -40,6 +40,23 @@ fn events() -> impl Strategy<Value = Vec<Row>> {
 }
 
 fn event(chat_id: ChatId, seq: u64) -> Row {
+    Row::Event(said(chat_id, seq))
+}
+
+/// What an event says once it was redacted. Some are told without their place in the log.
+fn redacted(chat_id: ChatId, seq: u64) -> Row {
+    let mut row = said(chat_id, seq);
+    row.record = match row.kind {
+        EventKind::Message => message_record(chat_id, seq, "").into(),
+        EventKind::Other => vec![3].into(),
+    };
+    if seq.is_multiple_of(2) {
+        (row.head.partition, row.head.offset) = (PartitionId(0), Offset(0));
+    }
+    Row::Redacted(row)
+}
+
+fn said(chat_id: ChatId, seq: u64) -> EventRow {
     let head = Head {
         seq: Seq(seq),
         messages: seq / 3 * 2,
@@ -52,18 +69,19 @@ fn event(chat_id: ChatId, seq: u64) -> Row {
     } else {
         (EventKind::Other, vec![3; seq as usize % 40])
     };
-    Row::Event(EventRow {
+    EventRow {
         chat_id,
         head,
         record: record.into(),
         kind,
-    })
+    }
 }
 
 fn row() -> impl Strategy<Value = Row> {
     let name = "[ab]{1,3}";
     prop_oneof![
         8 => (chat_id(), 1..200u64).prop_map(|(chat_id, seq)| event(chat_id, seq)),
+        4 => (chat_id(), 1..200u64).prop_map(|(chat_id, seq)| redacted(chat_id, seq)),
         6 => (chat_id(), 1..200u64, 1..999u64).prop_map(|(chat_id, target, seq)| {
             Row::Amendment(amendment(chat_id, target, seq))
         }),
@@ -72,11 +90,11 @@ fn row() -> impl Strategy<Value = Row> {
         2 => (chat_id(), user_id(), 0..9u32, 0..9u64).prop_map(|(chat_id, user_id, position, seq)| {
             Row::Member(MemberRow { chat_id, user_id, position, added_seq: Seq(seq) })
         }),
-        1 => (chat_id(), user_id())
-            .prop_map(|(chat_id, user_id)| Row::NotMember {
+        1 => (chat_id(), user_id(), 0..99u64)
+            .prop_map(|(chat_id, user_id, seq)| Row::NotMember {
                 chat_id,
                 user_id,
-                removed_seq: Seq(1),
+                removed_seq: Seq(seq),
             }),
         2 => (user_id(), username(), proptest::option::of(name), time()).prop_map(
             |(user_id, name, password_hash, created_at)| {
@@ -124,6 +142,10 @@ fn read() -> impl Strategy<Value = Read> {
             .prop_map(|(chat_id, before, limit)| Read::MessagesBefore { chat_id, before, limit }),
         2 => (chat_id(), place(), 0..99usize)
             .prop_map(|(chat_id, after, limit)| Read::MessagesAfter { chat_id, after, limit }),
+        3 => (chat_id(), place(), 0..99usize)
+            .prop_map(|(chat_id, after, limit)| Read::EventsAfter { chat_id, after, limit }),
+        2 => (chat_id(), user_id())
+            .prop_map(|(chat_id, user_id)| Read::Membership { chat_id, user_id }),
         1 => user_id().prop_map(Read::ChatsOfUser),
         1 => user_id().prop_map(Read::User),
         1 => vec(user_id(), 0..6).prop_map(|ids| Read::Users(ids.into())),

@@ -51,3 +51,14 @@ pub(super) fn message_of(seq: u64, content: &str) -> Row {
         kind: EventKind::Message,
     })
 }
+
+/// Says what the store carries, behind its back.
+pub(super) fn format_of(root: &Path) -> u32 {
+    let database = fjall::Database::builder(root.join("store")).open().unwrap();
+    let meta = database
+        .keyspace("meta", fjall::KeyspaceCreateOptions::default)
+        .unwrap();
+    assert_eq!(*meta.get(b"log_id").unwrap().unwrap(), *LOG.as_bytes());
+    let format = meta.get(b"format").unwrap().unwrap();
+    u32::from_be_bytes((*format).try_into().unwrap())
+}

@@ -37,6 +37,18 @@ fn after(shard: &mut Shard, after: u64, limit: usize) -> Vec<u64> {
     }))
 }
 
+fn events_after(shard: &mut Shard, after: u64, limit: usize) -> Vec<u64> {
+    let read = Read::EventsAfter {
+        chat_id: CHAT,
+        after: Seq(after),
+        limit,
+    };
+    match shard.read(&read) {
+        Found::Events(events) => events.iter().map(|event| event.row.head.seq.0).collect(),
+        other => panic!("not what was asked: {other:?}"),
+    }
+}
+
 #[test]
 fn pages_and_heads_cross_buckets() {
     let Some(keyspace) = keyspace("buckets") else {
@@ -68,6 +80,18 @@ fn pages_and_heads_cross_buckets() {
     assert_eq!(after(&mut shard, head - 1, 5), [head]);
     for beyond in [head, head + BUCKET, u64::MAX] {
         assert_eq!(after(&mut shard, beyond, 5), [0; 0]);
+        assert_eq!(events_after(&mut shard, beyond, 5), [0; 0]);
+    }
+    for (after, limit) in [
+        (0, 3),
+        (BUCKET - 3, 2),
+        (BUCKET - 3, 5),
+        (BUCKET - 2, 1),
+        (BUCKET - 1, 2),
+        (head - 3, 5),
+    ] {
+        let wanted = Vec::from_iter(after + 1..=head.min(after + limit as u64));
+        assert_eq!(events_after(&mut shard, after, limit), wanted);
     }
     shard.stop();
 }

@@ -16,10 +16,13 @@ mod names;
 mod overlap;
 mod proxy;
 mod rates;
+mod redactions;
 mod restarts;
 mod shards;
 #[path = "../support/store_amendments.rs"]
 mod store_amendments;
+#[path = "../support/store_redactions.rs"]
+mod store_redactions;
 #[path = "../support/store_shard.rs"]
 mod store_shard;
 mod support;

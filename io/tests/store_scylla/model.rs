@@ -50,6 +50,8 @@ enum Happening {
     Joins(ChatId, UserId),
     /// An event amends one before it, which may be no message.
     Amends(ChatId, u64),
+    /// An event has one before it say nothing any more.
+    Redacts(ChatId, u64),
     Registers(UserId),
     LogsOut(SessionId),
     /// An operator sets a password for the so many-th time, or takes it away, which ends all sessions.
@@ -62,6 +64,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         8 => (chat_id(), text).prop_map(|(chat, text)| Happening::Event(chat, text)),
         4 => (chat_id(), user_id()).prop_map(|(chat, user)| Happening::Joins(chat, user)),
         4 => (chat_id(), 0..60u64).prop_map(|(chat, target)| Happening::Amends(chat, target)),
+        4 => (chat_id(), 0..60u64).prop_map(|(chat, target)| Happening::Redacts(chat, target)),
         2 => user_id().prop_map(Happening::Registers),
         1 => (0..3u8).prop_map(|id| Happening::LogsOut(SessionId::from_bytes([id; 16]))),
         2 => (user_id(), 0..9u8).prop_map(|(user, n)| Happening::SetsPassword(user, n)),
@@ -98,6 +101,15 @@ fn rows_of(model: &Model, happening: &Happening) -> Vec<Row> {
             let mut rows = event(model, *chat_id, None);
             let seq = rows.iter().filter_map(seq_of).next_back().unwrap();
             rows.push(Row::Amendment(amendment(*chat_id, target % seq.0, seq.0)));
+            rows
+        }
+        Happening::Redacts(chat_id, target) => {
+            let mut rows = event(model, *chat_id, None);
+            let seq = rows.iter().filter_map(seq_of).next_back().unwrap();
+            let wanted = Seq(1 + target % seq.0);
+            let said = |row: &&EventRow| row.head.seq == wanted;
+            let stored = model.events_of(*chat_id).find(said);
+            rows.extend(stored.map(redacted));
             rows
         }
         Happening::Registers(user_id) => match model.read(&Read::User(*user_id)) {
@@ -186,6 +198,25 @@ fn next_event(chat_id: ChatId, head: &mut Head, text: Option<&str>) -> Row {
     })
 }
 
+/// Told without its place in the log.
+fn redacted(row: &EventRow) -> Row {
+    let seq = row.head.seq;
+    let head = Head {
+        seq,
+        messages: row.head.messages,
+        ..Head::default()
+    };
+    let record = match row.kind {
+        EventKind::Message => message_record(row.chat_id, seq.0, "").into(),
+        EventKind::Other => vec![2].into(),
+    };
+    Row::Redacted(EventRow {
+        head,
+        record,
+        ..row.clone()
+    })
+}
+
 fn seq_of(row: &Row) -> Option<Seq> {
     match row {
         Row::Event(row) => Some(row.head.seq),
@@ -203,6 +234,10 @@ fn read() -> impl Strategy<Value = Read> {
             .prop_map(|(chat_id, before, limit)| Read::MessagesBefore { chat_id, before, limit }),
         2 => (chat_id(), place(), 0..12usize)
             .prop_map(|(chat_id, after, limit)| Read::MessagesAfter { chat_id, after, limit }),
+        3 => (chat_id(), place(), 0..12usize)
+            .prop_map(|(chat_id, after, limit)| Read::EventsAfter { chat_id, after, limit }),
+        2 => (chat_id(), user_id())
+            .prop_map(|(chat_id, user_id)| Read::Membership { chat_id, user_id }),
         1 => user_id().prop_map(Read::ChatsOfUser),
         1 => user_id().prop_map(Read::User),
         1 => vec(user_id(), 0..6).prop_map(|ids| Read::Users(ids.into())),

@@ -1,20 +1,22 @@
 //! Two servers on one keyspace: the earlier one still writes while the later one reads.
 
+use std::collections::HashSet;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use rookery_engine::port::{Found, Read, StoreEvent, StoreRequest, StoredChat};
-use rookery_schema::row::{MemberRow, Row};
-use rookery_schema::{ChatId, Seq, UserId};
+use rookery_schema::message::Message;
+use rookery_schema::row::{Amendment, AmendmentRow, MemberRow, Row};
+use rookery_schema::{ChatId, Seq, Timestamp, UserId};
 use scylla_proxy::{
     Condition, Node, Proxy, Reaction, RequestOpcode, RequestReaction, RequestRule, RunningProxy,
     ShardAwareness,
 };
 use tokio::runtime::Runtime;
 
-use super::support::{Keyspace, NEWEST, PATIENCE, Shard, chat, keyspace, message_in, start};
+use super::support::{CHAT, Keyspace, NEWEST, PATIENCE, Shard, chat, keyspace, message_in, start};
 
 const HEAD: u64 = 8;
 /// More than a read of a chat that nobody writes takes.
@@ -199,6 +201,65 @@ fn a_chat_is_read_as_it_was_at_one_moment_whenever_somebody_leaves_it() {
     );
     servers.reader.stop();
     servers.writer.stop();
+}
+
+/// A deleted message is shown as it was, or as deleted: never without its content for no reason.
+#[test]
+fn events_are_read_with_what_amends_them_whenever_one_is_redacted() {
+    let Some(mut keyspace) = keyspace("overlap_redacted") else {
+        return;
+    };
+    // A server that starts knows that there are amendments.
+    let mut earlier = start(&keyspace.open(), 2);
+    earlier.write(deletion(CHAT));
+    earlier.stop();
+    let mut servers = Servers::start(&mut keyspace);
+    let mut seen = HashSet::new();
+    for moment in 0..QUERIES_MAX {
+        let chat_id = ChatId::from_bytes([moment as u8; 16]);
+        servers.writer.write(rows(chat_id));
+        let read = Read::EventsAfter {
+            chat_id,
+            after: Seq(2),
+            limit: 3,
+        };
+        let found = servers.ask(read, |writer, query| {
+            if query == moment {
+                writer.write(deletion(chat_id));
+            }
+        });
+        let Some(Found::Events(events)) = found else {
+            panic!("not what was asked: {found:?}")
+        };
+        let message = events[0].message.as_ref().unwrap();
+        let said = Message::of(&events[0].row).unwrap().unwrap();
+        let is_deleted = message.deleted().is_some();
+        assert_eq!(message.content.is_empty(), is_deleted, "query {moment}");
+        assert!(is_deleted || !said.content.is_empty(), "query {moment}");
+        seen.insert((is_deleted, said.content.is_empty()));
+    }
+    assert!(seen.len() > 1, "{seen:?}");
+    servers.reader.stop();
+    servers.writer.stop();
+}
+
+/// The event that deletes message 3.
+fn deletion(chat_id: ChatId) -> Vec<Row> {
+    let Row::Event(redacted) = message_in(chat_id, 3, 0) else {
+        unreachable!("it is an event")
+    };
+    vec![
+        message_in(chat_id, HEAD + 1, 10),
+        Row::Amendment(AmendmentRow {
+            chat_id,
+            target: Seq(3),
+            seq: Seq(HEAD + 1),
+            by: STAYS,
+            at: Timestamp::from_millis(1_700_000_000_000),
+            change: Amendment::Deleted,
+        }),
+        Row::Redacted(redacted),
+    ]
 }
 
 #[test]

@@ -77,15 +77,24 @@ impl Keyspace {
 
     /// What the keyspace says of itself.
     pub(super) fn schema_version(&self) -> String {
+        let text = "SELECT value FROM KEYSPACE_NAME.meta WHERE key = 'schema_version'";
+        let found = self.select(text);
+        assert_eq!(found.len(), 1);
+        found.concat()
+    }
+
+    /// Asks for one text a row, behind the store's back.
+    pub(super) fn select(&self, statement: &str) -> Vec<String> {
         let keyspace = cql::quoted(&self.settings.keyspace);
-        let text = format!("SELECT value FROM {keyspace}.meta WHERE key = 'schema_version'");
-        let mut found = None;
+        let statement = statement.replace("KEYSPACE_NAME", &keyspace);
+        let mut found = Vec::new();
         with_session(self, async |session| {
-            let rows = session.query_unpaged(text, ()).await.unwrap();
+            let rows = session.query_unpaged(statement, ()).await.unwrap();
             let rows = rows.into_rows_result().unwrap();
-            found = Some(rows.single_row::<(String,)>().unwrap().0);
+            let texts = rows.rows::<(String,)>().unwrap();
+            found.extend(texts.map(|row| row.unwrap().0));
         });
-        found.unwrap()
+        found
     }
 
     fn drop_tables(&self) {

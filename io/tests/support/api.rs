@@ -20,7 +20,7 @@ pub struct Posted {
 
 /// One caller. Reconnects where the server has closed the connection after a reply.
 pub struct Api {
-    addr: SocketAddr,
+    pub addr: SocketAddr,
     http: Http,
     /// What identifies the caller in each request.
     pub identity: Vec<(String, String)>,
@@ -94,6 +94,16 @@ impl Api {
     #[track_caller]
     pub fn post(&mut self, path: &str, body: &Value) -> Response {
         self.call(Request::new("POST", path).json(body))
+    }
+
+    #[track_caller]
+    pub fn patch(&mut self, path: &str, body: &Value) -> Response {
+        self.call(Request::new("PATCH", path).json(body))
+    }
+
+    #[track_caller]
+    pub fn put(&mut self, path: &str) -> Response {
+        self.call(Request::new("PUT", path))
     }
 
     #[track_caller]

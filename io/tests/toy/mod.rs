@@ -130,7 +130,10 @@ impl Toy {
                     ticket: 0,
                 });
             }
-            "nap" => effects.mesh[number()].push(ShardMessage::Ready { from: self.id }),
+            "nap" => effects.mesh[number()].push(ShardMessage::Ready {
+                from: self.id,
+                stamp: Timestamp::default(),
+            }),
             "heap" => self.heaping = Some((conn, number())),
             "flood" => {
                 let line = self.connections.get_mut(&conn).unwrap();
@@ -176,6 +179,7 @@ impl Toy {
             user_id: UserId::from_bytes([0; 16]),
             session: None,
             batch_protocol: false,
+            will_resume: false,
             unread: std::mem::take(&mut line.input),
         });
         effects
@@ -292,6 +296,7 @@ pub(crate) fn config(cpus: &[Option<usize>]) -> ServerConfig {
         token_keys: rookery_testing::host::keys(1),
         lag_limit: Duration::from_secs(1),
         chat_bytes: 256 << 20,
+        resume_events: 10_000,
         slow_reader: Duration::from_secs(5),
         user_rate: 0,
         user_bytes: 0,

@@ -26,13 +26,14 @@ impl Http {
         if let Some(upgrade) = self.upgrade.take() {
             match outcome {
                 Outcome::Done => {
-                    return self.upgrade(link, ticket, &upgrade.accepted, upgrade.caller, cx);
+                    return self.upgrade(link, ticket, &upgrade, cx);
                 }
                 Outcome::Refused(_) | Outcome::Elsewhere => {}
                 Outcome::NotAdmitted(_)
                 | Outcome::Posted { .. }
                 | Outcome::Json { .. }
                 | Outcome::Page { .. }
+                | Outcome::Events(_)
                 | Outcome::Activity(_)
                 | Outcome::Summary(_)
                 | Outcome::LoggedIn { .. }

@@ -9,15 +9,13 @@ use std::net::IpAddr;
 
 use bytes::BytesMut;
 
-use crate::api::Door;
+use crate::api::{Door, Upgrade};
 use crate::auth::gate::Known;
 use crate::connection::replies::Replies;
 use crate::context::Context;
 use crate::edge::input::Entrance;
 use crate::held_bytes::Holding;
 use crate::http::{Request, RequestReader};
-use crate::ids::Caller;
-use crate::ws::Accepted;
 
 /// Requests of one connection that may wait for their replies.
 const PIPELINE_MAX: usize = 256;
@@ -62,11 +60,6 @@ pub(crate) struct Http {
 struct HeldRequest {
     request: Request,
     _holding: Holding,
-}
-
-struct Upgrade {
-    accepted: Accepted,
-    caller: Caller,
 }
 
 impl Http {

@@ -1,8 +1,8 @@
 //! What becomes of a request: it is answered, asked about elsewhere, or makes the connection a WebSocket.
 
-use crate::api::{Action, Api, AskedPage, Reply, ReplyTo};
+use crate::api::{Action, Api, AskedPage, Reply, ReplyTo, Upgrade};
 use crate::auth::tokens::Ticket;
-use crate::connection::http::{HeldRequest, Http, Upgrade};
+use crate::connection::http::{HeldRequest, Http};
 use crate::connection::link::Link;
 use crate::connection::replies::Framing;
 use crate::context::Context;
@@ -10,13 +10,12 @@ use crate::edge::effect::{ConnEffect, HandedOff};
 use crate::edge::port::{Part, Token};
 use crate::held_bytes::Holding;
 use crate::http::{Method, Request};
-use crate::ids::Caller;
 use crate::mesh::command::deadlines::READ_SECONDS_MAX;
 use crate::mesh::problem::Problem;
 use crate::mesh::{Command, HomeCommand, ShardMessage};
 use crate::pages::{self, Wanted};
 use crate::ws::limits::EARLY_FRAMES_BYTES_MAX;
-use crate::ws::{Accepted, write_switching_protocols};
+use crate::ws::write_switching_protocols;
 
 impl Http {
     pub(super) fn begin_request(
@@ -52,7 +51,7 @@ impl Http {
         let (door, known) = (self.door, &mut self.known);
         let caller = |cx: &Context<'_>| api.gate().caller(&request, known, cx.now.latest_wall);
         let action = api.handle(&request, door, caller, cx);
-        let action = action.unwrap_or_else(|problem| Action::Reply(Reply::problem(&problem)));
+        let action = action.unwrap_or_else(|rejection| Action::Reply(Reply::rejection(&rejection)));
         self.act(link, ticket, action, cx);
     }
 
@@ -102,16 +101,14 @@ impl Http {
                 cx.send(cx.id(), ShardMessage::Scrape { asker });
             }
             Action::Upgrade {
-                accepted,
-                caller,
+                upgrade,
                 ticket: None,
-            } => self.upgrade(link, ticket, &accepted, caller, cx),
+            } => self.upgrade(link, ticket, &upgrade, cx),
             Action::Upgrade {
-                accepted,
-                caller,
+                upgrade,
                 ticket: Some(presented),
             } => {
-                self.upgrade = Some(Box::new(Upgrade { accepted, caller }));
+                self.upgrade = Some(upgrade);
                 self.act(link, ticket, spend(presented), cx);
             }
         }
@@ -122,10 +119,14 @@ impl Http {
         &mut self,
         link: &mut Link,
         ticket: u64,
-        accepted: &Accepted,
-        caller: Caller,
+        upgrade: &Upgrade,
         cx: &mut Context<'_>,
     ) {
+        let Upgrade {
+            accepted,
+            caller,
+            will_resume,
+        } = upgrade;
         if self.replies.len() > 1 {
             cx.bug("an upgrade does not wait for all replies before it");
         }
@@ -140,6 +141,7 @@ impl Http {
             user_id: caller.user_id,
             session: caller.session,
             batch_protocol: accepted.protocol.is_some(),
+            will_resume: *will_resume,
             unread: std::mem::take(&mut self.input),
         });
         let to = cx.routing.home(caller.user_id);

@@ -1,27 +1,32 @@
 //! What a client says over its WebSocket.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use rookery_schema::event::put_json_text;
-use rookery_schema::{ChatId, MessageId, UserId};
+use rookery_schema::{ChatId, MessageId, Seq, UserId};
 use serde::Deserialize;
 
-use crate::api::body::object;
-use crate::api::post::checked_post;
+use crate::api::post::{ClientKey, checked_post};
+use crate::api::reading::object;
+use crate::api::rejection::Rejection;
 use crate::mesh::Post;
+use crate::mesh::field::{Fault, Field};
 use crate::mesh::problem::Problem;
 
 /// What a client asks for, checked.
 pub(super) enum Said {
     /// It posts a message.
     Send { chat_id: ChatId, post: Post },
+    /// It wants the events of chats behind these.
+    Resume(Vec<(ChatId, Seq)>),
     /// It wants a `pong`.
     Ping,
 }
 
 /// Why a client's message is refused, and the client's own id of it, so that the client knows which one it was.
 pub(super) struct Refused {
-    pub(super) problem: Problem,
+    pub(super) rejection: Rejection,
     pub(super) client_id: Option<Box<str>>,
 }
 
@@ -38,6 +43,14 @@ struct ClientMessage<'a> {
     client_id: Option<Cow<'a, str>>,
 }
 
+const UNKNOWN_TYPE: Problem =
+    Problem::malformed("there is no message of this type; send and ping are")
+        .about(Field::Type, Fault::Unknown);
+const NO_CHAT: Problem =
+    Problem::malformed("chat_id is missing").about(Field::ChatId, Fault::Missing);
+const NO_CONTENT: Problem =
+    Problem::malformed("content is missing").about(Field::Content, Fault::Missing);
+
 /// Reads what a client said. `admit` says whether a message may be posted now.
 ///
 /// # Errors
@@ -47,17 +60,21 @@ pub(super) fn read(
     sender_id: UserId,
     admit: impl FnOnce() -> Result<(), Problem>,
 ) -> Result<Said, Refused> {
-    let message: ClientMessage<'_> = object(text).map_err(|_| Refused {
-        problem: Problem::malformed_json("expected one JSON object with a type and its fields"),
+    let message: ClientMessage<'_> = object(text).map_err(|rejection| Refused {
+        rejection,
         client_id: readable_client_id(text),
     })?;
     let said = match message.kind.as_ref() {
-        "send" => admit().and_then(|()| send(&message, sender_id)),
+        "send" => {
+            let sent = admit().and_then(|()| send(&message, sender_id));
+            sent.map_err(Rejection::from)
+        }
+        "resume" => resume(text).map(Said::Resume),
         "ping" => Ok(Said::Ping),
-        _ => Err(Problem::malformed("there is no message of this type")),
+        _ => Err(UNKNOWN_TYPE.into()),
     };
-    said.map_err(|problem| Refused {
-        problem,
+    said.map_err(|rejection| Refused {
+        rejection,
         client_id: message.client_id.as_deref().map(Box::from),
     })
 }
@@ -74,15 +91,27 @@ fn readable_client_id(text: &str) -> Option<Box<str>> {
 }
 
 fn send(message: &ClientMessage<'_>, sender_id: UserId) -> Result<Said, Problem> {
-    let chat_id = message
-        .chat_id
-        .ok_or(Problem::malformed("chat_id is missing"))?;
-    let content = message
-        .content
-        .as_deref()
-        .ok_or(Problem::malformed("content is missing"))?;
-    let post = checked_post(sender_id, content, message.client_id.as_deref())?;
+    let chat_id = message.chat_id.ok_or(NO_CHAT)?;
+    let content = message.content.as_deref().ok_or(NO_CONTENT)?;
+    let key = message.client_id.as_deref().map(|id| ClientKey {
+        field: Field::ClientId,
+        id,
+    });
+    let post = checked_post(sender_id, content, key)?;
     Ok(Said::Send { chat_id, post })
+}
+
+/// The chats that a client wants to resume: read apart, since most messages have none.
+fn resume(text: &str) -> Result<Vec<(ChatId, Seq)>, Rejection> {
+    #[derive(Deserialize)]
+    struct Resume {
+        chats: HashMap<ChatId, u64>,
+    }
+    let resume: Resume = object(text)?;
+    let chats = resume.chats.into_iter();
+    Ok(chats
+        .map(|(chat_id, after)| (chat_id, Seq(after.min(u64::MAX - 1))))
+        .collect())
 }
 
 /// The acknowledgement of a message.
@@ -94,9 +123,10 @@ pub(super) fn ack_json(message_id: MessageId, client_id: Option<&str>) -> Vec<u8
 }
 
 /// The refusal of what a client said.
-pub(super) fn error_json(problem: &Problem, client_id: Option<&str>) -> Vec<u8> {
+pub(super) fn error_json(rejection: &Rejection, client_id: Option<&str>) -> Vec<u8> {
+    let problem = &rejection.problem;
     let mut out = format!(r#"{{"type":"error","code":"{}","detail":"#, problem.code).into_bytes();
-    put_json_text(&mut out, problem.detail);
+    put_json_text(&mut out, rejection.detail());
     put_client_id(&mut out, client_id);
     if let Some(seconds) = problem.retry_after {
         out.extend_from_slice(format!(r#","retry_after":{seconds}"#).as_bytes());
@@ -104,6 +134,7 @@ pub(super) fn error_json(problem: &Problem, client_id: Option<&str>) -> Vec<u8> 
     if let Some(limit) = problem.limit {
         out.extend_from_slice(format!(r#","limit":"{limit}""#).as_bytes());
     }
+    rejection.put_place(&mut out);
     out.push(b'}');
     out
 }

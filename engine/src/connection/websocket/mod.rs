@@ -9,6 +9,7 @@ use bytes::BytesMut;
 use rookery_schema::UserId;
 
 use crate::api::post::post_command;
+use crate::api::rejection::Rejection;
 use crate::connection::link::Link;
 use crate::connection::websocket::arriving::Arriving;
 use crate::connection::websocket::client_message::{Refused, Said, ack_json, error_json};
@@ -17,8 +18,8 @@ use crate::connection::websocket::sends::Sends;
 use crate::context::Context;
 use crate::edge::effect::HandedOff;
 use crate::ids::{ConnId, Session};
-use crate::mesh::Outcome;
 use crate::mesh::problem::Problem;
+use crate::mesh::{Outcome, Resumption, ShardMessage};
 use crate::ws::{CloseCode, Received, WebSocket, write_text_frame};
 
 /// Seconds in which all chats of its user must be read. A user of many chats may need some.
@@ -33,6 +34,8 @@ pub(crate) struct Ws {
     session: Option<Session>,
     /// Takes several events in one frame.
     batches: bool,
+    /// It is sent nothing of its chats before it resumes.
+    will_resume: bool,
     /// By when `ready` must be sent, in microseconds, as long as it was not; what the client says before is kept for then.
     welcome_due_micros: Option<u64>,
     unread: BytesMut,
@@ -65,6 +68,7 @@ impl Ws {
             user_id: socket.user_id,
             session: socket.session,
             batches: socket.batch_protocol,
+            will_resume: socket.will_resume,
             welcome_due_micros: Some(cx.micros_in(welcome_seconds)),
             arriving: Arriving::new(socket.unread.capacity(), cx),
             unread: socket.unread,
@@ -87,6 +91,10 @@ impl Ws {
 
     pub(super) const fn batches(&self) -> bool {
         self.batches
+    }
+
+    pub(super) const fn will_resume(&self) -> bool {
+        self.will_resume
     }
 
     /// When its deadlines must be looked at, in microseconds.
@@ -187,6 +195,7 @@ impl Ws {
             Outcome::Elsewhere => self.refuse(link, &Problem::ELSEWHERE, client_id, cx),
             Outcome::Json { .. }
             | Outcome::Page { .. }
+            | Outcome::Events(_)
             | Outcome::Activity(_)
             | Outcome::Summary(_)
             | Outcome::LoggedIn { .. }
@@ -202,7 +211,7 @@ impl Ws {
         link.resume_if(self.wants_input(), cx);
     }
 
-    fn refuse(
+    pub(super) fn refuse(
         &mut self,
         link: &mut Link,
         problem: &Problem,
@@ -212,7 +221,8 @@ impl Ws {
         cx.stats.count_refusal(problem.code, problem.limit);
         self.sends.refused(problem);
         self.leave_if_struck();
-        self.send_text(link, &error_json(problem, client_id), cx);
+        let error = error_json(&Rejection::from(*problem), client_id);
+        self.send_text(link, &error, cx);
     }
 
     /// Reads nothing more of a client that goes on sending when it was told to wait.
@@ -395,9 +405,10 @@ fn take_message(
     out: &mut Vec<u8>,
     cx: &mut Context<'_>,
 ) {
-    let mut refuse = |problem: &Problem, client_id: Option<&str>, cx: &mut Context<'_>| {
-        cx.stats.count_refusal(problem.code, problem.limit);
-        write_text_frame(out, &error_json(problem, client_id));
+    let mut refuse = |rejection: Rejection, client_id: Option<&str>, cx: &mut Context<'_>| {
+        let Problem { code, limit, .. } = rejection.problem;
+        cx.stats.count_refusal(code, limit);
+        write_text_frame(out, &error_json(&rejection, client_id));
     };
     match client_message::read(text, user_id, || cx.admit_message()) {
         Ok(Said::Send { chat_id, post }) => {
@@ -406,15 +417,24 @@ fn take_message(
                 Ok(command) => command,
                 Err(problem) => {
                     sends.refused(&problem);
-                    return refuse(&problem, client_id.as_deref(), cx);
+                    return refuse(problem.into(), client_id.as_deref(), cx);
                 }
             };
             let ticket = sends.add(client_id, cx.micros_in(command.seconds_max()));
             cx.ask(cx.asker(conn, ticket), command);
         }
-        Ok(Said::Ping) => write_text_frame(out, br#"{"type":"pong"}"#),
-        Err(Refused { problem, client_id }) => {
-            refuse(&problem, client_id.as_deref(), cx);
+        Ok(Said::Resume(chats)) => {
+            let wanted = Resumption {
+                user_id,
+                conn,
+                chats,
+            };
+            cx.send(cx.id(), ShardMessage::Resume(Box::new(wanted)));
         }
+        Ok(Said::Ping) => write_text_frame(out, br#"{"type":"pong"}"#),
+        Err(Refused {
+            rejection,
+            client_id,
+        }) => refuse(rejection, client_id.as_deref(), cx),
     }
 }

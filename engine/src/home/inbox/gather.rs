@@ -131,6 +131,7 @@ impl Gather {
                 Outcome::Posted { .. }
                 | Outcome::Json { .. }
                 | Outcome::Page { .. }
+                | Outcome::Events(_)
                 | Outcome::LoggedIn { .. }
                 | Outcome::NotLoggedIn { .. }
                 | Outcome::Metrics(_)

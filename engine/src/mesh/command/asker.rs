@@ -18,4 +18,6 @@ pub enum Waiting {
     Connection { conn: ConnId, ticket: u64 },
     /// A home that gathers a user's list of chats.
     Inbox { gather: u64 },
+    /// A home that resumes a WebSocket.
+    Resume { page: u64 },
 }

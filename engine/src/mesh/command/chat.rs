@@ -1,21 +1,29 @@
 //! What is asked of the owner of a chat.
 
 use rookery_schema::record::Members;
-use rookery_schema::{Seq, UserId};
+use rookery_schema::{MessageId, Seq, UserId};
 
 use crate::limits::Network;
+use crate::mesh::field::Field;
 
 /// See [`Command::Chat`](crate::mesh::Command::Chat).
 #[derive(Debug)]
 pub enum ChatCommand {
     Create(Box<Creation>),
     Post(Post),
+    /// A change of a message.
+    Amend(Box<Amend>),
     Show {
         caller: UserId,
     },
     ShowMessages {
         caller: UserId,
         page: Page,
+    },
+    /// Answered in order with the events that are sent to homes: see [`Events`](crate::mesh::Events).
+    ShowEvents {
+        caller: UserId,
+        page: EventsPage,
     },
     ShowMembers {
         caller: UserId,
@@ -69,6 +77,47 @@ pub struct Post {
     pub client_id: Option<Box<str>>,
 }
 
+/// A message that is to be changed.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Amend {
+    pub caller: UserId,
+    pub message_id: MessageId,
+    pub change: MessageChange,
+}
+
+/// What is to change about a message, within its bounds.
+#[derive(Debug, PartialEq, Eq)]
+pub enum MessageChange {
+    Edit { content: Box<str> },
+    Delete,
+    AddReaction { emoji: Box<str> },
+    RemoveReaction { emoji: Box<str> },
+}
+
+impl MessageChange {
+    /// Bytes of the text that comes with it.
+    pub(crate) const fn text_bytes(&self) -> usize {
+        match self {
+            Self::Edit { content } => content.len(),
+            Self::Delete => 0,
+            Self::AddReaction { emoji } | Self::RemoveReaction { emoji } => emoji.len(),
+        }
+    }
+
+    /// Whether it is answered with the message.
+    pub(crate) const fn is_edit(&self) -> bool {
+        matches!(self, Self::Edit { .. })
+    }
+
+    /// Whether the message loses the content that it has.
+    pub(crate) const fn takes_content(&self) -> bool {
+        match self {
+            Self::Edit { .. } | Self::Delete => true,
+            Self::AddReaction { .. } | Self::RemoveReaction { .. } => false,
+        }
+    }
+}
+
 /// Which messages of a chat are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Page {
@@ -88,6 +137,19 @@ pub enum PageStart {
     After(Seq),
 }
 
+/// Which events of a chat are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EventsPage {
+    /// Those above this seq, oldest first.
+    pub after: Seq,
+    /// Up to this one.
+    pub until: Seq,
+    /// At most so many, 1 to [`rookery_schema::limits::PAGE_ENTRIES_MAX`].
+    pub limit: usize,
+    /// Bytes of their JSON, unless the first alone has more.
+    pub bytes_max: usize,
+}
+
 /// Which members of a chat are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MembersPage {
@@ -103,13 +165,32 @@ impl ChatCommand {
         match self {
             Self::Create(_)
             | Self::Post(_)
+            | Self::Amend(_)
             | Self::AddMember { .. }
             | Self::RemoveMember { .. } => true,
             Self::Show { .. }
             | Self::ShowMessages { .. }
+            | Self::ShowEvents { .. }
             | Self::ShowMembers { .. }
             | Self::ShowActivity { .. }
             | Self::Summarize { .. } => false,
+        }
+    }
+
+    /// Whether it is to see what was confirmed before, though the log may not have delivered that.
+    pub(crate) const fn waits_for_log(&self) -> bool {
+        match self {
+            Self::Create(_)
+            | Self::Post(_)
+            | Self::AddMember { .. }
+            | Self::RemoveMember { .. } => false,
+            Self::Amend(_)
+            | Self::Show { .. }
+            | Self::ShowMessages { .. }
+            | Self::ShowEvents { .. }
+            | Self::ShowMembers { .. }
+            | Self::ShowActivity { .. }
+            | Self::Summarize { .. } => true,
         }
     }
 
@@ -137,12 +218,23 @@ impl ChatCommand {
                 user_ids: vec![*user_id],
             }),
             Self::Post(_)
+            | Self::Amend(_)
             | Self::RemoveMember { .. }
             | Self::Show { .. }
             | Self::ShowMessages { .. }
+            | Self::ShowEvents { .. }
             | Self::ShowMembers { .. }
             | Self::ShowActivity { .. }
             | Self::Summarize { .. } => None,
+        }
+    }
+
+    /// The field of a request that names whom it makes members.
+    pub(crate) const fn members_field(&self) -> Field {
+        if self.creates() {
+            Field::Members
+        } else {
+            Field::UserId
         }
     }
 
@@ -151,10 +243,12 @@ impl ChatCommand {
         match self {
             Self::Create(_) => true,
             Self::Post(_)
+            | Self::Amend(_)
             | Self::AddMember { .. }
             | Self::RemoveMember { .. }
             | Self::Show { .. }
             | Self::ShowMessages { .. }
+            | Self::ShowEvents { .. }
             | Self::ShowMembers { .. }
             | Self::ShowActivity { .. }
             | Self::Summarize { .. } => false,

@@ -74,10 +74,12 @@ impl Command {
                 _,
                 ChatCommand::Create(_)
                 | ChatCommand::Post(_)
+                | ChatCommand::Amend(_)
                 | ChatCommand::AddMember { .. }
                 | ChatCommand::RemoveMember { .. }
                 | ChatCommand::Show { .. }
                 | ChatCommand::ShowMessages { .. }
+                | ChatCommand::ShowEvents { .. }
                 | ChatCommand::ShowMembers { .. }
                 | ChatCommand::ShowActivity { .. }
                 | ChatCommand::Summarize { .. },

@@ -1,13 +1,13 @@
 use std::net::IpAddr;
 
 use rookery_schema::record::Members;
-use rookery_schema::{Placement, Routing, SessionId, Timestamp};
+use rookery_schema::{MessageId, Placement, Routing, SessionId, Timestamp};
 
 use super::*;
 use crate::ids::Session;
 use crate::mesh::{
-    Creation, Credentials, InboxPage, MembersPage, NewPassword, Page, PageStart, Post, Right,
-    UserVersion,
+    Amend, Creation, Credentials, InboxPage, MembersPage, MessageChange, NewPassword, Page,
+    PageStart, Post, Right, UserVersion,
 };
 
 const CHAT: ChatId = ChatId::from_bytes([1; 16]);
@@ -161,6 +161,11 @@ fn what_may_change_something_is_told_from_what_only_reads() {
     let changes = [
         chat(ChatCommand::Create(Box::new(creation))),
         chat(ChatCommand::Post(post())),
+        chat(ChatCommand::Amend(Box::new(Amend {
+            caller,
+            message_id: MessageId::from_bytes([4; 16]),
+            change: MessageChange::Delete,
+        }))),
         chat(ChatCommand::AddMember {
             caller,
             user_id,

@@ -2,8 +2,10 @@
 
 mod audience;
 mod recent;
+mod said;
 #[cfg(test)]
 pub(crate) mod sample;
+mod unstored;
 
 use std::rc::Rc;
 
@@ -12,9 +14,10 @@ use foldhash::fast::RandomState;
 use indexmap::IndexSet;
 use rookery_schema::event::{Event, EventKind, put_json_text, put_members, put_user_id};
 use rookery_schema::limits::{CHAT_MEMBERS_MAX, MEMBERS_SHOWN_MAX};
-use rookery_schema::record::{ChatCreated, Record};
-use rookery_schema::row::{ChatRow, EventRow, Head, MemberRow, Row};
-use rookery_schema::{ChatId, Offset, PartitionId, Seq, Timestamp, UserId};
+use rookery_schema::message::Message;
+use rookery_schema::record::{ChatCreated, Edit, MessageAmended, Record};
+use rookery_schema::row::{AmendmentRow, ChatRow, EventRow, Head, MemberRow, Row};
+use rookery_schema::{ChatId, MessageId, Offset, PartitionId, Seq, Timestamp, UserId};
 
 use crate::context::Context;
 use crate::edge::port::StoredChat;
@@ -24,7 +27,9 @@ use crate::mesh::{
 };
 use crate::owner::budget::{allocated, allocated_table};
 pub(crate) use crate::owner::chat::audience::Audience;
+use crate::owner::chat::recent::event_of;
 pub(crate) use crate::owner::chat::recent::{Recent, Shown};
+pub(crate) use crate::owner::chat::unstored::{Reading, Unstored};
 
 /// A list of members that has room for so many times as many is made anew.
 const SPARSE: usize = 8;
@@ -58,6 +63,7 @@ pub(crate) struct Chat {
     members_bytes: usize,
     head: Head,
     recent: Recent,
+    unstored: Unstored,
     active_at: Timestamp,
     pub(crate) audience: Audience,
     outgoing: Outgoing,
@@ -113,6 +119,7 @@ impl Chat {
             members_bytes: 0,
             head: Head::default(),
             recent: Recent::default(),
+            unstored: Unstored::default(),
             active_at: chat.created_at,
             audience: Audience::default(),
             outgoing: Outgoing::default(),
@@ -141,17 +148,19 @@ impl Chat {
         this.recent = Recent::with_latest(latest_message);
         for row in recent {
             if let Some(json) = encode_row(&row) {
-                this.active_at = event_time(&row).unwrap_or(this.active_at);
+                this.active_at = this.active_at.max(event_time(&row).unwrap_or_default());
                 let bytes = json.len();
                 this.recent.push(row.head.seq, row.head.offset, json);
                 this.recent.end_buffer(bytes);
             }
         }
         for message in messages {
-            let amended = message.is_amended();
             let seq = message.seq;
-            this.recent
-                .push_message(seq, amended.then(|| Rc::new(message)));
+            let amended = message.is_amended().then(|| Rc::new(message));
+            if let Some(message) = &amended {
+                this.recent.replace(seq, event_of(message));
+            }
+            this.recent.push_message(seq, amended);
         }
         this
     }
@@ -212,6 +221,11 @@ impl Chat {
         self.head.seq
     }
 
+    /// How many messages there are.
+    pub(crate) const fn messages(&self) -> u64 {
+        self.head.messages
+    }
+
     /// Numbers an event, readies it for sending and gives the row to store. Only the fold may do that.
     pub(super) fn number(
         &mut self,
@@ -228,7 +242,7 @@ impl Chat {
             partition: place.partition,
             offset: place.offset,
         };
-        self.active_at = at;
+        self.active_at = self.active_at.max(at);
         let outgoing = &mut self.outgoing;
         if outgoing.events.is_empty() {
             outgoing.accepted_at = at;
@@ -248,6 +262,84 @@ impl Chat {
             record,
             kind,
         })
+    }
+
+    /// Whether what a record amends, or an edit that it takes the place of, is about to be sent.
+    pub(crate) fn is_sending_what_is_amended(&self, amended: &MessageAmended<'_>) -> bool {
+        let target = amended.target.seq;
+        let edit = self.unstored.newest_edit(target).map(|(row, _)| row.seq);
+        let first = self.outgoing.events.first().map(|event| event.seq);
+        first.is_some_and(|first| target.max(edit.unwrap_or_default()) >= first)
+    }
+
+    /// Amends a message by the newest event. Only the fold may do that.
+    pub(super) fn amend(&mut self, row: AmendmentRow, target_messages: u64) {
+        self.recent.amend(&row, target_messages);
+        let Head {
+            messages, offset, ..
+        } = self.head;
+        self.unstored.push(row, messages, offset);
+    }
+
+    /// An edit loses its content to a newer event. Only the fold may do that.
+    pub(super) fn redact(&mut self, seq: Seq, redacted: &Record<'_>) {
+        self.recent.replace(seq, encode(redacted, seq));
+    }
+
+    /// Whether it is known here that a message was deleted; that it was not need not be.
+    pub(super) fn is_deleted(&self, target: Seq) -> bool {
+        let standing = self.recent.standing(target, 0);
+        let is_deleted = standing.is_some_and(|message| message.deleted().is_some());
+        is_deleted || self.unstored.deletes(target)
+    }
+
+    /// The newest edit of a message that is known here.
+    pub(super) fn newest_edit(&self, target: Seq) -> Option<Edit> {
+        if let Some((row, messages)) = self.unstored.newest_edit(target) {
+            let AmendmentRow { seq, at, by, .. } = *row;
+            return Some(Edit {
+                seq,
+                messages,
+                at,
+                by,
+            });
+        }
+        let standing = self.recent.standing(target, 0)?;
+        let stamp = standing.edited()?;
+        Some(Edit {
+            seq: stamp.seq,
+            messages: self.messages_up_to(stamp.seq)?,
+            at: stamp.at,
+            by: stamp.by,
+        })
+    }
+
+    /// How many messages there were up to an event, where all later ones are in memory.
+    pub(crate) fn messages_up_to(&self, seq: Seq) -> Option<u64> {
+        if seq.next() < self.recent_from() {
+            return None;
+        }
+        let outgoing = self.outgoing.events.iter();
+        let outgoing = outgoing.filter(|it| it.kind == EventKind::Message && it.seq > seq);
+        let behind = self.recent.messages_behind(seq) + outgoing.count() as u64;
+        self.head.messages.checked_sub(behind)
+    }
+
+    /// The message with this id as it stands, if it is in memory.
+    pub(crate) fn find(&self, id: MessageId) -> Option<Message> {
+        let seq = self.recent.find(id)?;
+        let messages = self.head.messages - self.recent.messages_behind(seq);
+        self.recent.standing(seq, messages)
+    }
+
+    /// What amends messages and may not be in what is read of the store.
+    pub(crate) const fn unstored(&self) -> &Unstored {
+        &self.unstored
+    }
+
+    /// Gives up of that what need not be kept; the store has all records below `stored`.
+    pub(crate) fn release_amendments(&mut self, stored: Offset, reading: Reading) {
+        self.unstored.release(stored, reading);
     }
 
     /// Whether something was numbered that was not sent yet.
@@ -300,8 +392,11 @@ impl Chat {
 
     /// Forgets old events beyond what a chat may keep, but none that the store does not have yet: it has all records
     /// below `stored`. True where there is more to forget once it has.
-    pub(crate) fn trim(&mut self, stored: Offset) -> bool {
-        self.recent.trim(stored, RECENT_BYTES_MAX)
+    pub(crate) fn trim(&mut self, stored: Offset, reading: Reading) -> bool {
+        if !self.unstored.is_empty() {
+            self.unstored.release(stored, reading);
+        }
+        self.recent.trim(stored, RECENT_BYTES_MAX) || self.unstored.waits_for_store()
     }
 
     /// Forgets all events that the store has; false where there are none.
@@ -335,6 +430,7 @@ impl Chat {
             + allocated(self.name.len())
             + self.members_bytes
             + self.recent.bytes()
+            + self.unstored.bytes()
             + self.audience.bytes()
     }
 
@@ -343,9 +439,11 @@ impl Chat {
         self.head.offset
     }
 
-    /// Whether every event is in the store, so that the chat can be forgotten.
+    /// Whether every event is in the store, and nothing need be laid over what is read of it, so that the chat can be
+    /// forgotten.
     pub(crate) fn is_stored(&self, stored: Offset) -> bool {
-        self.head.seq == Seq(0) || self.head.offset < stored
+        let is_stored = self.head.seq == Seq(0) || self.head.offset < stored;
+        is_stored && self.unstored.is_empty()
     }
 
     /// The newest events in memory.
@@ -435,13 +533,21 @@ impl Chat {
     }
 }
 
-/// The event of a stored row, as it was sent; `None` where the record is damaged.
+/// The event of a stored row, as it was sent but for what is gone; `None` where the record is damaged.
 fn encode_row(row: &EventRow) -> Option<Bytes> {
-    let event = Event::of(&Record::decode(&row.record).ok()?)?;
+    let record = Record::decode(&row.record).ok()?;
+    let json = encode(&record, row.head.seq);
+    (!json.is_empty()).then_some(json)
+}
+
+/// The event of a record; nothing where it is none.
+fn encode(record: &Record<'_>, seq: Seq) -> Bytes {
     let mut json = Vec::new();
-    event.encode(row.head.seq, &mut json);
+    if let Some(event) = Event::of(record) {
+        event.encode(seq, &mut json);
+    }
     json.shrink_to_fit();
-    Some(json.into())
+    json.into()
 }
 
 fn event_time(row: &EventRow) -> Option<Timestamp> {

@@ -1,17 +1,22 @@
-//! The newest of a chat, in memory: its events as they were said, and its messages as they stand now.
+//! The newest of a chat, in memory: its events as they were sent, and its messages as they stand now.
 //!
-//! Events are what connections are sent, and never change. A message may be amended later: then history shows
-//! something else than was said.
+//! A message may be amended later: then history shows something else than was said, and its event loses what is gone.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use rookery_schema::event::put_history_message;
+use rookery_schema::event::{message_id_of, put_history_message};
 use rookery_schema::message::Message;
-use rookery_schema::{Offset, Seq};
+use rookery_schema::row::{Amendment, AmendmentRow};
+use rookery_schema::{MessageId, Offset, Seq};
 
 use crate::owner::budget::{allocated, allocated_shared};
+use crate::owner::chat::said::message_of;
+use crate::owner::chat::unstored::Unstored;
+
+#[cfg(test)]
+mod tests;
 
 /// Stored events of one chat kept in memory.
 const EVENTS_MAX: usize = 128;
@@ -20,14 +25,16 @@ const KEPT_BYTES_MAX: usize = 64 * 1024;
 /// A queue that has room for so many times what may be in it is made anew.
 const SPARSE: usize = 4;
 
-/// An event as it was sent.
+/// An event as it was sent, but for what is gone since.
 #[derive(Debug)]
 struct SaidEvent {
     offset: Offset,
-    /// In a buffer with those that were sent together with it.
+    /// In a buffer with those that were sent together with it, unless it was replaced.
     json: Bytes,
     /// Bytes of memory that the buffer takes, where this is the last in it.
     buffer_bytes: usize,
+    /// Bytes of memory that its own buffer takes, where it was replaced.
+    own_bytes: usize,
 }
 
 /// A message as history shows it.
@@ -57,6 +64,29 @@ impl Shown {
         }
     }
 
+    /// The message as it stands; there were so many messages up to it.
+    fn message(&self, messages: u64) -> Option<Message> {
+        match self {
+            Self::AsSaid(event) => message_of(event, messages),
+            Self::Standing(message) => Some(message.as_ref().clone()),
+        }
+    }
+
+    /// Lays amendments over it that came since.
+    pub(crate) fn amended(self, seq: Seq, unstored: &Unstored) -> Self {
+        if !unstored.amends(seq) {
+            return self;
+        }
+        // How many messages there were is not shown.
+        match self.message(0) {
+            Some(mut message) => {
+                unstored.lay_over(&mut message);
+                Self::Standing(Rc::new(message))
+            }
+            None => self,
+        }
+    }
+
     /// What is kept of it when its event is forgotten: nothing else that lies in the event's buffer.
     fn apart(self) -> Self {
         match self {
@@ -78,6 +108,14 @@ fn standing_bytes(message: &Message) -> usize {
     allocated(message.memory_bytes() + 2 * size_of::<usize>())
 }
 
+/// A message's event as a page of events shows it now.
+pub(super) fn event_of(message: &Message) -> Bytes {
+    let mut event = Vec::new();
+    message.encode_event(&mut event);
+    event.shrink_to_fit();
+    event.into()
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Recent {
@@ -89,7 +127,7 @@ pub(crate) struct Recent {
     /// Those among the events that are messages.
     messages: VecDeque<StandingMessage>,
     /// The newest message, where it is not among them.
-    latest: Option<Shown>,
+    latest: Option<(Seq, Shown)>,
     /// Bytes of memory that buffers, amended messages and the latest one take.
     held_bytes: usize,
 }
@@ -99,7 +137,7 @@ impl Recent {
     pub(crate) fn with_latest(message: Option<Message>) -> Self {
         let mut this = Self::default();
         if let Some(message) = message {
-            this.keep_latest(Shown::Standing(Rc::new(message)));
+            this.keep_latest(message.seq, Shown::Standing(Rc::new(message)));
         }
         this
     }
@@ -116,6 +154,7 @@ impl Recent {
             offset,
             json,
             buffer_bytes: 0,
+            own_bytes: 0,
         });
     }
 
@@ -142,7 +181,7 @@ impl Recent {
         if let Some(message) = &amended {
             self.held_bytes += standing_bytes(message);
         }
-        if let Some(latest) = self.latest.take() {
+        if let Some((_, latest)) = self.latest.take() {
             self.held_bytes -= latest.bytes();
         }
         self.messages.push_back(StandingMessage { seq, amended });
@@ -169,10 +208,123 @@ impl Recent {
         })
     }
 
+    /// The events that are here above a seq, oldest first, without content that was taken from them since.
+    pub(crate) fn events_after(&self, after: Seq) -> impl Iterator<Item = &Bytes> {
+        let skipped = after.next().0.saturating_sub(self.first.0) as usize;
+        self.events.iter().skip(skipped).map(|event| &event.json)
+    }
+
     /// The newest message, whether or not its event is here.
     pub(crate) fn latest_message(&self) -> Option<Shown> {
         let newest = self.messages().next_back().map(|(_, shown)| shown);
-        newest.or_else(|| self.latest.clone())
+        newest.or_else(|| Some(self.latest.as_ref()?.1.clone()))
+    }
+
+    /// Where the message with this id is, if it is here.
+    pub(crate) fn find(&self, id: MessageId) -> Option<Seq> {
+        let mut newest_first = self.messages.iter().rev();
+        let found = newest_first.find(|it| match &it.amended {
+            Some(message) => message.message_id == id,
+            None => {
+                self.said(it.seq)
+                    .and_then(|it_said| message_id_of(it_said, it.seq))
+                    == Some(id)
+            }
+        });
+        let is_it = |(seq, shown): &&(Seq, Shown)| match shown {
+            Shown::AsSaid(event) => message_id_of(event, *seq) == Some(id),
+            Shown::Standing(message) => message.message_id == id,
+        };
+        let latest = || self.latest.as_ref().filter(is_it).map(|(seq, _)| *seq);
+        found.map(|message| message.seq).or_else(latest)
+    }
+
+    /// How many of the messages here lie behind this seq.
+    pub(crate) fn messages_behind(&self, seq: Seq) -> u64 {
+        (self.messages.len() - self.messages.partition_point(|it| it.seq <= seq)) as u64
+    }
+
+    /// A message that is here, as it stands; there were so many messages up to it.
+    pub(crate) fn standing(&self, seq: Seq, messages: u64) -> Option<Message> {
+        let shown = match self.index_of(seq) {
+            Some(index) => match &self.messages[index].amended {
+                Some(message) => return Some(message.as_ref().clone()),
+                None => Shown::AsSaid(self.said(seq)?.clone()),
+            },
+            None => self.latest.clone().filter(|(latest, _)| *latest == seq)?.1,
+        };
+        shown.message(messages)
+    }
+
+    fn index_of(&self, seq: Seq) -> Option<usize> {
+        self.messages.binary_search_by_key(&seq, |it| it.seq).ok()
+    }
+
+    /// Amends a message, if it is here; there were so many messages up to it.
+    pub(crate) fn amend(&mut self, row: &AmendmentRow, messages: u64) {
+        let target = row.target;
+        let index = self.index_of(target);
+        let shown = match index {
+            Some(index) => self.take_shown(index),
+            None => self
+                .latest
+                .take_if(|(latest, _)| *latest == target)
+                .map(|(_, it)| it),
+        };
+        let Some(shown) = shown else {
+            return;
+        };
+        if index.is_none() {
+            self.held_bytes -= shown.bytes();
+        }
+        let amended = match shown {
+            Shown::AsSaid(event) => message_of(&event, messages).map(Rc::new),
+            Shown::Standing(message) => Some(message),
+        };
+        let Some(mut message) = amended else {
+            return;
+        };
+        Rc::make_mut(&mut message).amend(row);
+        let is_other_content = match row.change {
+            Amendment::Edited { .. } | Amendment::Deleted => true,
+            Amendment::Reaction { .. } => false,
+        };
+        if is_other_content {
+            self.replace(target, event_of(&message));
+        }
+        match index {
+            Some(index) => {
+                self.held_bytes += standing_bytes(&message);
+                self.messages[index].amended = Some(message);
+            }
+            None => self.keep_latest(target, Shown::Standing(message)),
+        }
+    }
+
+    /// Takes what is shown of a message whose event is here.
+    fn take_shown(&mut self, index: usize) -> Option<Shown> {
+        let message = self.messages.get_mut(index)?;
+        let Some(amended) = message.amended.take() else {
+            let seq = message.seq;
+            return Some(Shown::AsSaid(self.said(seq)?.clone()));
+        };
+        self.held_bytes -= standing_bytes(&amended);
+        Some(Shown::Standing(amended))
+    }
+
+    /// Has an event, if it is here, say something else from now on.
+    pub(crate) fn replace(&mut self, seq: Seq, json: Bytes) {
+        let Some(index) = seq.0.checked_sub(self.first.0) else {
+            return;
+        };
+        let Some(event) = self.events.get_mut(index as usize) else {
+            return;
+        };
+        let own_bytes = allocated_shared(json.len());
+        self.event_bytes = self.event_bytes + json.len() - event.json.len();
+        self.held_bytes = self.held_bytes + own_bytes - event.own_bytes;
+        event.json = json;
+        event.own_bytes = own_bytes;
     }
 
     /// Bytes of memory that it takes, besides itself.
@@ -211,7 +363,7 @@ impl Recent {
     /// Counts the oldest event as gone, and keeps its message where that is the newest.
     fn forget(&mut self, oldest: SaidEvent) {
         self.event_bytes -= oldest.json.len();
-        self.held_bytes -= oldest.buffer_bytes;
+        self.held_bytes -= oldest.buffer_bytes + oldest.own_bytes;
         let first = self.first;
         self.first = first.next();
         let Some(message) = self.messages.pop_front_if(|message| message.seq == first) else {
@@ -222,14 +374,14 @@ impl Recent {
         }
         if self.messages.is_empty() {
             let shown = message.amended.map(Shown::Standing);
-            self.keep_latest(shown.unwrap_or(Shown::AsSaid(oldest.json)));
+            self.keep_latest(first, shown.unwrap_or(Shown::AsSaid(oldest.json)));
         }
     }
 
-    fn keep_latest(&mut self, message: Shown) {
+    fn keep_latest(&mut self, seq: Seq, message: Shown) {
         let latest = message.apart();
         self.held_bytes += latest.bytes();
-        self.latest = Some(latest);
+        self.latest = Some((seq, latest));
     }
 
     /// Copies the oldest events, where their buffer is kept for much more than they need: those that were forgotten
@@ -255,6 +407,7 @@ impl Recent {
         for event in self.events.range_mut(..=last) {
             let end = start + event.json.len();
             event.json = copy.slice(start..end);
+            self.held_bytes -= std::mem::take(&mut event.own_bytes);
             start = end;
         }
         self.events[last].buffer_bytes = allocated_shared(bytes);
@@ -270,210 +423,5 @@ impl Recent {
             self.events.shrink_to_fit();
             self.messages.shrink_to_fit();
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use rookery_schema::event::EventKind;
-    use rookery_schema::record::{MessagePosted, Record};
-    use rookery_schema::row::{Amendment, AmendmentRow, EventRow, Head};
-    use rookery_schema::{ChatId, MessageId, Timestamp, UserId};
-
-    fn said(text: &str) -> Bytes {
-        format!(r#"{{"type":"message","content":"{text}"}}"#).into()
-    }
-
-    /// A message that was edited.
-    fn edited(seq: u64, content: &str) -> Rc<Message> {
-        let (chat_id, by) = (ChatId::from_bytes([1; 16]), UserId::from_bytes([2; 16]));
-        let mut record = Vec::new();
-        let posted = MessagePosted {
-            chat_id,
-            message_id: MessageId::from_bytes([3; 16]),
-            sender_id: by,
-            at: Timestamp::default(),
-            client_id: None,
-            content: "as it was said",
-        };
-        Record::MessagePosted(posted).encode(&mut record);
-        let head = Head {
-            seq: Seq(seq),
-            ..Head::default()
-        };
-        let row = EventRow {
-            chat_id,
-            head,
-            record: record.into(),
-            kind: EventKind::Message,
-        };
-        let message = Message::of(&row).expect("not damaged");
-        let mut message = message.expect("a message");
-        message.amend(&AmendmentRow {
-            chat_id,
-            target: Seq(seq),
-            seq: Seq(seq + 1),
-            by,
-            at: Timestamp::default(),
-            change: Amendment::Edited {
-                content: content.to_owned(),
-            },
-        });
-        Rc::new(message)
-    }
-
-    fn contents(recent: &Recent) -> Vec<(u64, String)> {
-        let messages = recent.messages();
-        messages
-            .map(|(seq, it)| (seq.0, contents_of(&it)))
-            .collect()
-    }
-
-    fn contents_of(shown: &Shown) -> String {
-        let mut out = Vec::new();
-        shown.put(&mut out);
-        let json: serde_json::Value = serde_json::from_slice(&out).expect("valid JSON");
-        json["content"].as_str().expect("a text").to_owned()
-    }
-
-    #[test]
-    fn messages_are_shown_as_they_stand_and_events_stay_as_they_were_said() {
-        let mut recent = Recent::default();
-        recent.push(Seq(5), Offset(50), said("a"));
-        recent.push_message(Seq(5), Some(edited(5, "A")));
-        recent.push(Seq(6), Offset(51), Bytes::from_static(b"{}"));
-        recent.push(Seq(7), Offset(52), said("c"));
-        recent.push_message(Seq(7), None);
-        let expected = [(5, "A".to_owned()), (7, "c".to_owned())];
-        assert_eq!(contents(&recent), expected);
-        assert_eq!(recent.said(Seq(5)), Some(&said("a")));
-    }
-
-    #[test]
-    fn what_the_store_has_is_forgotten_first_and_nothing_else_is() {
-        let mut recent = Recent::default();
-        for seq in 1..=3 {
-            recent.push(Seq(seq), Offset(10 + seq), said("x"));
-            recent.push_message(Seq(seq), None);
-        }
-        recent.trim(Offset(12), 0);
-        assert_eq!(recent.from(), Some(Seq(2)));
-        assert_eq!(contents(&recent).len(), 2);
-        recent.trim(Offset(100), 0);
-        assert_eq!(recent.from(), None);
-        recent.push(Seq(4), Offset(14), said("y"));
-        assert_eq!(recent.from(), Some(Seq(4)));
-    }
-
-    /// So many stored events of which each but the first is a message, the first with seq 1.
-    fn stored(count: usize) -> Recent {
-        let mut recent = Recent::default();
-        for seq in (1..).take(count) {
-            recent.push(Seq(seq), Offset(seq), said("x"));
-            if seq > 1 {
-                recent.push_message(Seq(seq), None);
-            }
-        }
-        recent
-    }
-
-    #[test]
-    fn no_more_events_are_kept_than_the_bound() {
-        let trimmed = |count| {
-            let mut recent = stored(count);
-            recent.trim(Offset(u64::MAX), usize::MAX);
-            recent.from()
-        };
-        assert_eq!(trimmed(EVENTS_MAX), Some(Seq(1)));
-        assert_eq!(trimmed(EVENTS_MAX + 3), Some(Seq(4)));
-    }
-
-    #[test]
-    fn no_more_bytes_are_kept_than_the_bound() {
-        let (mut recent, event_bytes) = (stored(3), said("x").len());
-        recent.trim(Offset(u64::MAX), 3 * event_bytes);
-        assert_eq!((recent.from(), contents(&recent).len()), (Some(Seq(1)), 2));
-        recent.trim(Offset(u64::MAX), 2 * event_bytes);
-        assert_eq!((recent.from(), contents(&recent).len()), (Some(Seq(2)), 2));
-        recent.trim(Offset(u64::MAX), 2 * event_bytes - 1);
-        assert_eq!((recent.from(), contents(&recent).len()), (Some(Seq(3)), 1));
-    }
-
-    /// Events of so many bytes each that lie in one buffer, the first with this seq.
-    fn push_together(recent: &mut Recent, from: u64, count: u64, bytes: usize) {
-        let buffer = Bytes::from(vec![b'x'; count as usize * bytes]);
-        for (index, seq) in (from..from + count).enumerate() {
-            let json = buffer.slice(index * bytes..(index + 1) * bytes);
-            recent.push(Seq(seq), Offset(seq), json);
-            recent.push_message(Seq(seq), None);
-        }
-        recent.end_buffer(buffer.len());
-    }
-
-    #[test]
-    fn a_buffer_is_left_that_holds_much_of_what_was_forgotten() {
-        let mut recent = Recent::default();
-        push_together(&mut recent, 1, 1000, 1000);
-        assert!(recent.bytes() > 1_000_000);
-        recent.trim(Offset(u64::MAX), 50_000);
-        assert_eq!(recent.from(), Some(Seq(951)));
-        assert!((50_000..60_000).contains(&recent.bytes()));
-        let whole = |it: &SaidEvent| it.json.iter().all(|byte| *byte == b'x');
-        assert!(recent.events.iter().all(whole));
-        push_together(&mut recent, 1001, 10, 1000);
-        recent.trim(Offset(u64::MAX), 15_000);
-        assert!((15_000..70_000).contains(&recent.bytes()), "half may stay");
-        recent.trim(Offset(u64::MAX), 0);
-        assert!((1000..1100).contains(&recent.bytes()), "the newest message");
-    }
-
-    #[test]
-    fn the_newest_message_outlives_its_event() {
-        let latest = |recent: &Recent| recent.latest_message().map(|shown| contents_of(&shown));
-        let mut recent = Recent::with_latest(Some((*edited(4, "A")).clone()));
-        assert_eq!(latest(&recent), Some("A".to_owned()));
-        recent.push(Seq(5), Offset(5), said("b"));
-        recent.push_message(Seq(5), None);
-        recent.push(Seq(6), Offset(6), Bytes::from_static(b"{}"));
-        assert_eq!(latest(&recent), Some("b".to_owned()));
-        recent.trim(Offset(u64::MAX), 0);
-        assert_eq!(latest(&recent), Some("b".to_owned()));
-        recent.push(Seq(7), Offset(7), said("c"));
-        recent.push_message(Seq(7), Some(edited(7, "C")));
-        recent.trim(Offset(u64::MAX), 0);
-        assert_eq!(latest(&recent), Some("C".to_owned()));
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_held_is_what_is_counted(
-            steps in proptest::collection::vec((1..200u64, 1..3000usize, 0..100_000usize), 1..20),
-        ) {
-            let (mut recent, mut next) = (Recent::default(), 1);
-            for (count, bytes, bytes_max) in steps {
-                push_together(&mut recent, next, count, bytes);
-                next += count;
-                recent.trim(Offset(u64::MAX), bytes_max);
-                let buffers: usize = recent.events.iter().map(|it| it.buffer_bytes).sum();
-                let latest = recent.latest.as_ref().map_or(0, Shown::bytes);
-                prop_assert_eq!(recent.held_bytes, buffers + latest);
-                let needed: usize = recent.events.iter().map(|it| it.json.len()).sum();
-                prop_assert_eq!(recent.event_bytes, needed);
-                // Each event alone in its buffer, and the oldest in one that was cut.
-                let most = 2 * needed + KEPT_BYTES_MAX + recent.events.len() * 100 + latest;
-                prop_assert!(recent.held_bytes <= most, "{} for {needed}", recent.held_bytes);
-            }
-        }
-    }
-
-    #[test]
-    #[cfg(debug_assertions)]
-    #[should_panic(expected = "a gap in front of 3")]
-    fn no_event_is_left_out() {
-        let mut recent = Recent::default();
-        recent.push(Seq(1), Offset(11), said("a"));
-        recent.push(Seq(3), Offset(13), said("c"));
     }
 }

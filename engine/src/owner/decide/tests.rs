@@ -5,11 +5,14 @@ use std::ops::Range;
 
 use rookery_schema::limits::{CHAT_MEMBERS_MAX, MEMBERS_SHOWN_MAX};
 use rookery_schema::record::Members;
-use rookery_schema::{Seq, UserId};
+use rookery_schema::{MessageId, Seq, UserId};
 
 use super::*;
 use crate::limits::Network;
-use crate::mesh::{Activity, Created, Creation, MembersPage, Page, PageCursor, PageStart};
+use crate::mesh::{
+    Activity, Amend, Created, Creation, MembersPage, MessageChange, Page, PageCursor, PageStart,
+    Post,
+};
 use crate::owner::chat::sample::{AT, CHAT, CREATED_AT, NAME, change, chat_of, user, users};
 
 /// A member, another one, and somebody who is none.
@@ -49,6 +52,14 @@ fn create(members: Members) -> ChatCommand {
         name: NAME.into(),
         members,
         network: network(),
+    }))
+}
+
+fn amend(caller: u32) -> ChatCommand {
+    ChatCommand::Amend(Box::new(Amend {
+        caller: user(caller),
+        message_id: MessageId::from_bytes([9; 16]),
+        change: MessageChange::Delete,
     }))
 }
 
@@ -130,6 +141,7 @@ fn a_chat_that_is_not_there_can_be_created_and_nothing_else() {
     check(None, &show_activity(user(MEMBER)), Ok(nothing));
     for command in [
         post(MEMBER),
+        amend(MEMBER),
         show(user(MEMBER)),
         show_messages(user(MEMBER)),
         show_members(user(MEMBER), None, 1),
@@ -150,6 +162,7 @@ fn a_chat_that_is_there_counts_as_created() {
 fn a_chat_is_nothing_that_a_stranger_knows_of() {
     for command in [
         post(STRANGER),
+        amend(STRANGER),
         show(user(STRANGER)),
         show_messages(user(STRANGER)),
         show_members(user(STRANGER), None, 1),
@@ -174,6 +187,7 @@ fn a_member_posts_and_reads() {
         panic!("it is a post");
     };
     check(Some(&chat), &command, Ok(Decision::Post(posted)));
+    check(Some(&chat), &amend(OTHER), Ok(Decision::Amend));
     let answer = Decision::Answer(shown(false, &[MEMBER, OTHER]));
     check(Some(&chat), &show(user(OTHER)), Ok(answer));
     let page = Decision::Page(page(&chat, PAGE));

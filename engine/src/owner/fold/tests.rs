@@ -1,11 +1,11 @@
 //! Every record, on every state that it can meet.
 
+mod amendments;
+
 use std::ops::Range;
 
-use bytes::BytesMut;
-use rookery_schema::event::EventKind;
 use rookery_schema::limits::CHAT_MEMBERS_MAX;
-use rookery_schema::row::{ChatRow, EventRow, Head};
+use rookery_schema::row::ChatRow;
 use rookery_schema::{MessageId, Offset, PartitionId, Seq, Timestamp};
 
 use super::*;
@@ -32,12 +32,6 @@ struct Step<'a> {
     folded: Folded,
     /// The chat's members afterwards, in order.
     members: &'a [u32],
-}
-
-fn encoded(record: &Record<'_>) -> Bytes {
-    let mut bytes = BytesMut::new();
-    record.encode(&mut bytes);
-    bytes.freeze()
 }
 
 fn fold_at(chat: &mut Chat, record: &Record<'_>, at: Place) -> (Folded, Vec<Row>) {
@@ -318,7 +312,7 @@ fn what_a_chat_contains_already_changes_nothing() {
     for record in records {
         for at in [CREATED, place(3, 9), place(3, 0)] {
             let step = Step {
-                record,
+                record: record.clone(),
                 at,
                 folded: Folded::Contained,
                 members: &[1, 2],

@@ -147,7 +147,14 @@ impl Partition {
         };
         let found = match outcome {
             Ok(Found::Users(users)) => users,
-            Ok(Found::Chat(_) | Found::Messages(_) | Found::Chats(_) | Found::EndedSessions(_)) => {
+            Ok(
+                Found::Chat(_)
+                | Found::Messages(_)
+                | Found::Events(_)
+                | Found::Membership(_)
+                | Found::Chats(_)
+                | Found::EndedSessions(_),
+            ) => {
                 cx.bug("the store answered something else than users");
                 return self.name_not_read(name, waiters, cx);
             }
@@ -398,6 +405,7 @@ impl Partition {
             }
             Ok(
                 Record::MessagePosted(_)
+                | Record::MessageAmended(_)
                 | Record::ChatCreated(_)
                 | Record::MemberAdded(_)
                 | Record::MemberRemoved(_)

@@ -4,6 +4,7 @@ use rookery_schema::ChatId;
 
 use crate::context::Context;
 use crate::mesh::command::chat::NewMembers;
+use crate::mesh::field::Fault;
 use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, Candidates, ChatCommand, NotAdmitted, Outcome, ShardMessage};
 use crate::owner::admissions::{Admission, Step};
@@ -59,8 +60,12 @@ impl Partition {
                 self.admissions.asked(number, homes);
             }
             Some(Step::Admitted(admission)) => self.go_on_admitted(admission, cx),
-            Some(Step::Refused(admission, refusal)) => {
+            Some(Step::Refused(admission, mut refusal)) => {
                 tell_not_joining(&admission, cx);
+                if refusal.problem == Problem::UNKNOWN_MEMBER {
+                    let field = admission.command.members_field();
+                    refusal.problem = refusal.problem.about(field, Fault::Unknown);
+                }
                 cx.answer(admission.asker, Outcome::NotAdmitted(Box::new(refusal)));
             }
             None => {}
@@ -88,7 +93,9 @@ impl Partition {
         let (asker, chat_id) = (admission.asker, admission.chat_id);
         match self.serve(asker, chat_id, &admission.command, Admitted::Yes, cx) {
             Served::Appended => {}
-            Served::Answered | Served::NotAdmitted(_) => tell_not_joining(admission, cx),
+            Served::Answered | Served::Amends | Served::NotAdmitted(_) => {
+                tell_not_joining(admission, cx)
+            }
         }
     }
 

@@ -15,7 +15,7 @@ use crate::owner::changes::ChangeKey;
 use crate::owner::chat::{Chat, Place};
 use crate::owner::chats::{Parked, ParkedRecord, Slot};
 use crate::owner::fold::{Folded, fold};
-use crate::owner::partition::{Partition, send_to_homes};
+use crate::owner::partition::{Partition, answer_posted, send_to_homes};
 use crate::owner::progress::{OnStored, SpanId};
 
 #[cfg(test)]
@@ -101,21 +101,27 @@ impl Partition {
 
     /// Fills the dedup window with a record that the store has.
     fn remember(&mut self, offset: Offset, bytes: &[u8], cx: &mut Context<'_>) {
-        match Record::decode(bytes) {
-            Ok(Record::MessagePosted(message)) => {
+        let Ok(record) = Record::decode(bytes) else {
+            return;
+        };
+        self.note_stamp(&record);
+        match record {
+            Record::MessagePosted(message) => {
                 self.is_first(offset, &message, cx);
             }
             // None of these has a client id.
-            Ok(
-                Record::ChatCreated(_)
-                | Record::MemberAdded(_)
-                | Record::MemberRemoved(_)
-                | Record::UserRegistered(_)
-                | Record::SessionEnded(_)
-                | Record::PasswordSet(_),
-            )
-            | Err(_) => {}
+            Record::MessageAmended(_)
+            | Record::ChatCreated(_)
+            | Record::MemberAdded(_)
+            | Record::MemberRemoved(_)
+            | Record::UserRegistered(_)
+            | Record::SessionEnded(_)
+            | Record::PasswordSet(_) => {}
         }
+    }
+
+    fn note_stamp(&mut self, record: &Record<'_>) {
+        self.latest_stamp = self.latest_stamp.max(record.at().unwrap_or_default());
     }
 
     /// Whether a message is not a repeat of an earlier one; who still waits for either is answered.
@@ -129,11 +135,10 @@ impl Partition {
             return true;
         };
         let dedup = &mut self.dedup;
-        let key = dedup.key(message.chat_id, message.sender_id, client_id);
-        let applied = dedup.apply(key, offset, message.message_id);
-        for asker in applied.askers {
-            cx.answer(asker, Outcome::posted(applied.message_id, message.chat_id));
-        }
+        let chat_id = message.chat_id;
+        let send = dedup.keyed(chat_id, message.sender_id, client_id, message.content);
+        let applied = dedup.apply(send, offset, message.message_id);
+        answer_posted(applied.askers, applied.yields, chat_id, cx);
         applied.is_first
     }
 
@@ -149,6 +154,7 @@ impl Partition {
             Ok(record) => record,
             Err(error) => return self.dead_letter(offset, span, bytes, error.to_string(), cx),
         };
+        self.note_stamp(&record);
         let applying = Applying {
             offset,
             span,
@@ -161,6 +167,9 @@ impl Partition {
                     self.progress.count_message(span, cx);
                     self.apply_to_chat(message.chat_id, applying, rows, cx);
                 }
+            }
+            Record::MessageAmended(amended) => {
+                self.apply_to_chat(amended.chat_id, applying, rows, cx);
             }
             Record::ChatCreated(created) => {
                 self.apply_to_chat(created.chat_id, applying, rows, cx);
@@ -256,6 +265,13 @@ impl Partition {
             }
             // Events up to here are not for the one who joins.
             Record::MemberAdded(_) => self.flush_chat(chat_id, None, cx),
+            // What is amended must be where it is amended.
+            Record::MessageAmended(amended) => {
+                let is_sending = |chat: &mut Chat| chat.is_sending_what_is_amended(amended);
+                if self.chats.active(chat_id).is_some_and(is_sending) {
+                    self.flush_chat(chat_id, None, cx);
+                }
+            }
             Record::ChatCreated(_)
             | Record::MessagePosted(_)
             | Record::MemberRemoved(_)
@@ -297,6 +313,11 @@ impl Partition {
         let span = applying.span;
         match folded {
             Folded::Numbered => {}
+            Folded::Amended | Folded::TooLate => {
+                if let Record::MessageAmended(amended) = applying.record {
+                    self.amended(amended, folded, span, cx);
+                }
+            }
             Folded::Contained => self.tell_contained(chat_id, applying, cx),
             Folded::Created => {
                 let members = self.members(chat_id, cx);
@@ -324,6 +345,7 @@ impl Partition {
                     self.answer_when_stored(span, key, || Outcome::Done, cx);
                 }
                 Record::MessagePosted(_)
+                | Record::MessageAmended(_)
                 | Record::ChatCreated(_)
                 | Record::UserRegistered(_)
                 | Record::SessionEnded(_)
@@ -344,6 +366,7 @@ impl Partition {
             Record::ChatCreated(_) => self.members(chat_id, cx),
             Record::MemberAdded(change) => vec![change.user_id],
             Record::MessagePosted(_)
+            | Record::MessageAmended(_)
             | Record::MemberRemoved(_)
             | Record::UserRegistered(_)
             | Record::SessionEnded(_)
@@ -470,12 +493,12 @@ impl Partition {
 
     /// Sends what was applied to one chat, and counts what it takes of memory since.
     fn flush_chat(&mut self, chat_id: ChatId, leaver: Option<UserId>, cx: &mut Context<'_>) {
-        let stored = self.progress.stored();
+        let (stored, reading) = (self.progress.stored(), self.readings.of(chat_id));
         // A chat that was never created has nothing to send, and neither has one that was forgotten since.
         let untrimmed = self.chats.change(chat_id, |chat| {
             chat.flush(leaver, cx);
             let is_first = !chat.awaits_trim;
-            chat.awaits_trim |= chat.trim(stored);
+            chat.awaits_trim |= chat.trim(stored, reading);
             (is_first && chat.awaits_trim).then_some(chat.head_offset())
         });
         if let Some(Some(last)) = untrimmed {

@@ -44,6 +44,7 @@ impl Partition {
                 .flat_map(|(_, waits)| waits)
                 .map(|it| it.0),
         );
+        undone.extend(self.events.drain().flat_map(|(_, waits)| waits));
         for (_, parked) in self.chats.drain_parked() {
             match parked {
                 Parked::Command { asker, .. } => undone.push(asker),
@@ -77,13 +78,18 @@ impl Partition {
             | PasswordWait::LogIn(LoggingIn { asker, .. })
             | PasswordWait::Set { asker, .. } => asker,
         }));
+        undone.extend(self.message_queues.drain().map(|asked| asked.asker));
         for admission in self.admissions.take_overdue(u64::MAX) {
             tell_not_joining(&admission, cx);
             undone.push(admission.asker);
         }
         undone.extend(self.reads.drain().filter_map(|read| match read {
-            PartitionRead::User(asker, _) => Some(asker),
-            PartitionRead::Chat(_) | PartitionRead::Page(..) | PartitionRead::Name(_) => None,
+            PartitionRead::User(asker, _) | PartitionRead::Former { asker, .. } => Some(asker),
+            PartitionRead::Sought(seeking) => Some(seeking.asked.asker),
+            PartitionRead::Chat(_)
+            | PartitionRead::Page(..)
+            | PartitionRead::Events(..)
+            | PartitionRead::Name(_) => None,
         }));
         undone
     }

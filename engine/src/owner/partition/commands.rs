@@ -1,7 +1,7 @@
 //! What is asked of a partition's chats and users.
 
 use rookery_schema::record::{MessagePosted, Record, SessionEnded};
-use rookery_schema::{ChatId, MessageId, UserId};
+use rookery_schema::{ChatId, MessageId, Timestamp, UserId};
 
 use crate::auth::gate::Gate;
 use crate::context::Context;
@@ -15,6 +15,7 @@ use crate::owner::appends::Pending;
 use crate::owner::changes::ChangeKey;
 use crate::owner::chats::{Parked, Slot};
 use crate::owner::decide::{Decision, decide};
+use crate::owner::dedup::Repeat;
 use crate::owner::history::{PageKey, Paged, PartialPage};
 use crate::owner::partition::sessions::tell_of_many_logouts;
 use crate::owner::partition::{Partition, PartitionRead};
@@ -34,13 +35,15 @@ pub(super) enum Served {
     Answered,
     /// Its record was appended.
     Appended,
+    /// It changes a message, which comes next.
+    Amends,
     /// These users have to be admitted first.
     NotAdmitted(NewMembers),
 }
 
 impl Partition {
-    /// Does a command on a chat. A read sees everything that was confirmed before it was asked for, also
-    /// where the log has not delivered that yet.
+    /// Does a command on a chat. A read, and a change of a message, sees everything that was confirmed before it was asked
+    /// for, also where the log has not delivered that yet.
     pub(crate) fn chat_command(
         &mut self,
         asker: Asker,
@@ -48,7 +51,7 @@ impl Partition {
         command: ChatCommand,
         cx: &mut Context<'_>,
     ) {
-        if !self.delivery.is_behind() || command.changes() {
+        if !self.delivery.is_behind() || !command.waits_for_log() {
             return self.chat_command_now(asker, chat_id, command, cx);
         }
         let waiting = self.delivery.wait(asker, chat_id, command, cx.now.micros);
@@ -64,7 +67,7 @@ impl Partition {
         }
     }
 
-    fn chat_command_now(
+    pub(super) fn chat_command_now(
         &mut self,
         asker: Asker,
         chat_id: ChatId,
@@ -93,6 +96,11 @@ impl Partition {
     ) {
         match self.serve(asker, chat_id, &command, Admitted::NotYet, cx) {
             Served::Answered | Served::Appended => {}
+            Served::Amends => {
+                if let ChatCommand::Amend(amend) = command {
+                    self.amend(asker, chat_id, amend, cx);
+                }
+            }
             Served::NotAdmitted(new) => self.begin_admission(asker, chat_id, command, new, cx),
         }
     }
@@ -110,15 +118,34 @@ impl Partition {
         if let Some(chat) = &mut chat {
             chat.used_micros = cx.now.micros;
         }
-        match decide(chat_id, chat.as_deref(), command, cx.now.wall) {
+        // Nothing is appended with an earlier time than what the chat has.
+        let newest = chat
+            .as_ref()
+            .map_or_else(Timestamp::default, |it| it.activity().at);
+        let at = cx.stamp().max(newest);
+        match decide(chat_id, chat.as_deref(), command, at) {
             Err(problem) => cx.refuse(asker, problem),
             Ok(Decision::Answer(outcome)) => cx.answer(asker, outcome),
             Ok(Decision::Page(paged)) => self.show_page(asker, chat_id, paged, cx),
+            Ok(Decision::Events(wanted)) => self.show_events(asker, chat_id, wanted, cx),
+            Ok(Decision::EventsOfFormer(caller, page)) => {
+                let what = PartitionRead::Former {
+                    asker,
+                    chat_id,
+                    page,
+                };
+                let read = Read::Membership {
+                    chat_id,
+                    user_id: caller,
+                };
+                self.read(what, read, cx);
+            }
             Ok(Decision::Post(post)) => {
-                if let Err(problem) = self.post(asker, chat_id, post, cx) {
+                if let Err(problem) = self.post(asker, chat_id, post, newest, cx) {
                     cx.refuse(asker, problem);
                 }
             }
+            Ok(Decision::Amend) => return Served::Amends,
             Ok(Decision::Append(key, record)) => {
                 if admitted == Admitted::NotYet
                     && let Some(new) = to_be_admitted(command, cx)
@@ -139,43 +166,48 @@ impl Partition {
         asker: Asker,
         chat_id: ChatId,
         post: &Post,
+        newest: Timestamp,
         cx: &mut Context<'_>,
     ) -> Result<(), Problem> {
         let client_id = post.client_id.as_deref();
-        let key = client_id.map(|id| self.dedup.key(chat_id, post.sender_id, id));
-        if let Some(key) = key {
-            if let Some(message_id) = self.dedup.settled(key) {
+        let dedup = &mut self.dedup;
+        let keyed = client_id.map(|id| dedup.keyed(chat_id, post.sender_id, id, &post.content));
+        let doubted = match keyed.map_or(Repeat::None, |send| dedup.repeat(send, asker)) {
+            Repeat::None => None,
+            Repeat::Perhaps(message_id) => Some(message_id),
+            Repeat::Of(message_id) => {
                 cx.stats.duplicate_sends += 1;
                 cx.answer(asker, Outcome::posted(message_id, chat_id));
                 return Ok(());
             }
-            if self.dedup.join(key, asker) {
+            Repeat::Joined => {
                 cx.stats.duplicate_sends += 1;
                 return Ok(());
             }
-        }
+            Repeat::Conflicting => return Err(Problem::IDEMPOTENCY_KEY_REUSED),
+        };
         self.admit(cx)?;
-        let doubted = key.and_then(|key| self.dedup.doubted(key));
-        let message_id = doubted.unwrap_or_else(|| MessageId::v7(cx.now.wall, &cx.random()));
+        let message_id =
+            doubted.unwrap_or_else(|| MessageId::v7(cx.stamp().max(newest), &cx.random()));
         let message = MessagePosted {
             chat_id,
             message_id,
             sender_id: post.sender_id,
-            at: message_id.minted_at(),
+            // Behind an earlier try with this id, others may have come.
+            at: message_id.minted_at().max(newest),
             client_id,
             content: &post.content,
         };
-        let pending = match key {
+        let pending = match keyed {
             None => Pending::Message {
                 asker,
                 message_id,
                 chat_id,
             },
-            Some(key) => {
-                self.dedup.begin(key, message_id, asker);
+            Some(send) => {
+                self.dedup.begin(send, message_id, asker);
                 Pending::KeyedMessage {
-                    key,
-                    message_id,
+                    key: send.key,
                     chat_id,
                 }
             }
@@ -191,7 +223,9 @@ impl Partition {
             Paged::Whole(outcome) => cx.answer(asker, outcome),
             Paged::Partial(key, page) => {
                 if self.wait_for_page(chat_id, key, asker, page) {
-                    self.read(PartitionRead::Page(chat_id, key), key.read(chat_id), cx);
+                    let reading = self.readings.begin(chat_id);
+                    let page = PartitionRead::Page(chat_id, key, reading);
+                    self.read(page, key.read(chat_id), cx);
                 }
             }
         }
@@ -255,7 +289,7 @@ impl Partition {
             false => self.admit(cx),
         };
         if let Err(problem) = admitted {
-            self.forget_change(key);
+            self.forget_change(key, asker, cx);
             cx.refuse(asker, problem);
             return false;
         }
@@ -296,16 +330,16 @@ impl Partition {
     /// The same for a chat that is in memory if it exists.
     pub(super) fn subscribe_loaded(&mut self, wanted: Subscription, cx: &mut Context<'_>) {
         let home = cx.routing.home(wanted.user_id);
-        let is_member = self.chats.change(wanted.chat_id, |chat| {
+        let next = self.chats.change(wanted.chat_id, |chat| {
             let is_member = chat.is_member(wanted.user_id);
-            if is_member {
+            is_member.then(|| {
                 chat.audience.add(wanted.user_id, home);
-            }
-            is_member
+                chat.seq().next()
+            })
         });
-        let answer = match is_member {
-            Some(true) => SubscriptionAnswer::Accepted,
-            Some(false) | None => SubscriptionAnswer::NoMember,
+        let answer = match next.flatten() {
+            Some(next) => SubscriptionAnswer::Accepted { next },
+            None => SubscriptionAnswer::NoMember,
         };
         cx.send(home, ShardMessage::Subscribed { wanted, answer });
     }

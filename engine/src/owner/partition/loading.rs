@@ -47,7 +47,12 @@ impl Partition {
             }
             Ok(Found::Chat(None)) => self.chat_loaded(chat_id, None, cx),
             Ok(
-                Found::Messages(_) | Found::Chats(_) | Found::Users(_) | Found::EndedSessions(_),
+                Found::Messages(_)
+                | Found::Events(_)
+                | Found::Membership(_)
+                | Found::Chats(_)
+                | Found::Users(_)
+                | Found::EndedSessions(_),
             ) => {
                 cx.bug("the store answered something else than a chat");
                 self.chat_not_read(chat_id, cx);

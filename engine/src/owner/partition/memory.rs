@@ -30,9 +30,9 @@ impl Partition {
     }
 
     fn trim(&mut self, chat_id: ChatId) {
-        let stored = self.progress.stored();
+        let (stored, reading) = (self.progress.stored(), self.readings.of(chat_id));
         let again = self.chats.change(chat_id, |chat| {
-            chat.awaits_trim = chat.trim(stored);
+            chat.awaits_trim = chat.trim(stored, reading);
             chat.awaits_trim.then_some(chat.head_offset())
         });
         if let Some(Some(last)) = again {

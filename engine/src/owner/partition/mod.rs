@@ -3,9 +3,11 @@
 
 mod accounts;
 mod admissions;
+mod amending;
 mod apply;
 mod closing;
 mod commands;
+mod events;
 mod invites;
 mod loading;
 mod memory;
@@ -16,7 +18,7 @@ mod sessions;
 use std::collections::VecDeque;
 
 use rookery_schema::names::NewName;
-use rookery_schema::{ChatId, Offset, PartitionId, SessionId, UserId};
+use rookery_schema::{ChatId, MessageId, Offset, PartitionId, SessionId, Timestamp, UserId};
 
 use crate::context::Context;
 use crate::edge::port::{
@@ -27,7 +29,7 @@ use crate::ids::Invite;
 use crate::limits::Network;
 use crate::map::{Map, Unanswered};
 use crate::mesh::problem::Problem;
-use crate::mesh::{Asker, Invited, NewPassword, Outcome, ShardMessage, UserVersion};
+use crate::mesh::{Asker, EventsPage, Invited, NewPassword, Outcome, ShardMessage, UserVersion};
 use crate::owner::admissions::Admissions;
 use crate::owner::appends::{APPEND_DEADLINE_MICROS, Appends, Pending};
 use crate::owner::changes::{ChangeKey, Changes};
@@ -35,11 +37,15 @@ use crate::owner::chats::Chats;
 use crate::owner::dedup::DedupWindow;
 use crate::owner::delivery::Delivery;
 use crate::owner::endings::Endings;
+use crate::owner::events::StoreKey;
 use crate::owner::filling::Filling;
 use crate::owner::history::{PageKey, PartialPage};
 use crate::owner::logins::Logins;
+use crate::owner::message_queues::MessageQueues;
 use crate::owner::names::Names;
 use crate::owner::progress::{Progress, SpanId};
+use crate::owner::readings::Readings;
+use crate::owner::seeking::Seeking;
 
 /// Bytes of records on their way into the store above which the log delivers no more of what it has.
 const UNSTORED_BYTES_HIGH: usize = 32 << 20;
@@ -55,7 +61,18 @@ const NUMBER_BITS: u32 = 40;
 #[derive(Debug)]
 enum PartitionRead {
     Chat(ChatId),
-    Page(ChatId, PageKey),
+    /// The number of the reading besides.
+    Page(ChatId, PageKey, u64),
+    /// The number of the reading besides.
+    Events(ChatId, StoreKey, u64),
+    /// When somebody who is no member of a chat ceased to be one, and which of its events they want.
+    Former {
+        asker: Asker,
+        chat_id: ChatId,
+        page: EventsPage,
+    },
+    /// The message that somebody wants to change.
+    Sought(Box<Seeking>),
     Name(Box<str>),
     /// The user whose password is to be set.
     User(Asker, Box<NewPassword>),
@@ -129,6 +146,8 @@ pub(crate) struct Partition {
     committed_before: Offset,
     /// Everything that was in the log when it was opened was applied.
     caught_up: bool,
+    /// The latest time of its records.
+    latest_stamp: Timestamp,
     dedup: DedupWindow,
     appends: Appends,
     delivery: Delivery,
@@ -151,7 +170,14 @@ pub(crate) struct Partition {
     admissions: Admissions,
     /// Registrations by the invites that they spend.
     invited: Map<SessionId, Registering>,
+    /// Changes of messages that wait for one another.
+    message_queues: MessageQueues,
+    /// How many messages are being looked for in the store.
+    sought: usize,
+    readings: Readings,
     pages: Map<(ChatId, PageKey), Vec<(Asker, PartialPage)>>,
+    /// Who waits for events that are read from the store.
+    events: Map<(ChatId, StoreKey), Vec<Asker>>,
     reads: Unanswered<PartitionRead>,
     passwords: Unanswered<PasswordWait>,
 }
@@ -165,6 +191,7 @@ impl Partition {
             number_base,
             committed_before: opened.committed,
             caught_up: false,
+            latest_stamp: Timestamp::default(),
             dedup: DedupWindow::new(seed),
             appends: Appends::default(),
             delivery: Delivery::new(opened),
@@ -180,7 +207,11 @@ impl Partition {
             endings: Endings::above(number_base),
             admissions: Admissions::above(id, number_base),
             invited: Map::default(),
+            message_queues: MessageQueues::default(),
+            sought: 0,
+            readings: Readings::default(),
             pages: Map::default(),
+            events: Map::default(),
             reads: Unanswered::above(number_base),
             passwords: Unanswered::above(number_base),
         }
@@ -192,8 +223,9 @@ impl Partition {
         self.caught_up
     }
 
-    pub(crate) const fn caught_up(&mut self) {
+    pub(crate) fn caught_up(&mut self, cx: &mut Context<'_>) {
         self.caught_up = true;
+        cx.stamps.raise(self.latest_stamp, cx.now);
     }
 
     /// How many of its chats are in memory.
@@ -275,17 +307,11 @@ impl Partition {
                 cx.stats.messages_posted += 1;
                 cx.answer(asker, Outcome::posted(message_id, chat_id));
             }
-            Pending::KeyedMessage {
-                key,
-                message_id,
-                chat_id,
-            } => {
+            Pending::KeyedMessage { key, chat_id } => {
                 cx.stats.messages_posted += 1;
                 if follows {
-                    let first = self.dedup.applied(key).unwrap_or(message_id);
-                    for asker in self.dedup.confirm(key) {
-                        cx.answer(asker, Outcome::posted(first, chat_id));
-                    }
+                    let (yields, askers) = self.dedup.confirm(key);
+                    answer_posted(askers, yields, chat_id, cx);
                 }
             }
             Pending::Nobody => cx.stats.messages_posted += 1,
@@ -326,20 +352,26 @@ impl Partition {
                 }
             }
             Pending::Change(key, asker) => {
-                self.forget_change(key);
                 if let Some(asker) = self.changes.take_one(key, asker) {
                     cx.refuse(asker, problem);
                 }
+                self.forget_change(key, asker, cx);
             }
         }
     }
 
     /// Undoes what was reserved for a change that did not come about.
-    fn forget_change(&mut self, key: ChangeKey) {
+    fn forget_change(&mut self, key: ChangeKey, asker: Asker, cx: &mut Context<'_>) {
         match key {
             ChangeKey::Chat(chat_id) => self.chats.abandon_creation(chat_id),
             ChangeKey::User(user_id) => self.names.release(user_id),
             ChangeKey::Invite(invite_id) => self.not_spent(invite_id),
+            ChangeKey::Amended(chat_id, message_id) => {
+                let key = (chat_id, message_id);
+                if self.message_queues.failed(key, asker) {
+                    self.amendment_is_over(key, cx);
+                }
+            }
             ChangeKey::Added(..) | ChangeKey::Removed(..) | ChangeKey::Password(..) => {}
         }
     }
@@ -371,7 +403,20 @@ impl Partition {
     ) {
         match self.reads.take(number) {
             Some(PartitionRead::Chat(chat_id)) => self.chat_read(chat_id, outcome, cx),
-            Some(PartitionRead::Page(chat_id, key)) => self.page_read(chat_id, key, &outcome, cx),
+            Some(PartitionRead::Page(chat_id, key, reading)) => {
+                self.page_read(chat_id, key, &outcome, cx);
+                self.end_reading(chat_id, reading);
+            }
+            Some(PartitionRead::Sought(seeking)) => self.sought_read(*seeking, outcome, cx),
+            Some(PartitionRead::Events(chat_id, key, reading)) => {
+                self.events_read(chat_id, key, &outcome, cx);
+                self.end_reading(chat_id, reading);
+            }
+            Some(PartitionRead::Former {
+                asker,
+                chat_id,
+                page,
+            }) => self.former_read(asker, chat_id, page, &outcome, cx),
             Some(PartitionRead::Name(name)) => self.name_read(&name, outcome, cx),
             Some(PartitionRead::User(asker, password)) => {
                 self.user_read(asker, password, outcome, cx);
@@ -388,11 +433,18 @@ impl Partition {
         outcome: &Result<Found, StoreFault>,
         cx: &mut Context<'_>,
     ) {
-        for (asker, page) in self.pages.remove(&(chat_id, key)).unwrap_or_default() {
+        let waiting = self.pages.remove(&(chat_id, key)).unwrap_or_default();
+        let unstored = self.chats.active(chat_id).map(|chat| chat.unstored());
+        for (asker, page) in waiting {
             match outcome {
-                Ok(Found::Messages(rows)) => cx.answer(asker, page.complete(rows)),
+                Ok(Found::Messages(rows)) => cx.answer(asker, page.complete(rows, unstored)),
                 Ok(
-                    Found::Chat(_) | Found::Chats(_) | Found::Users(_) | Found::EndedSessions(_),
+                    Found::Chat(_)
+                    | Found::Events(_)
+                    | Found::Membership(_)
+                    | Found::Chats(_)
+                    | Found::Users(_)
+                    | Found::EndedSessions(_),
                 ) => {
                     cx.bug("the store answered something else than messages");
                     cx.refuse(asker, Problem::STORE_UNAVAILABLE);
@@ -478,6 +530,21 @@ impl Partition {
             cx.effects
                 .log
                 .push(LogRequest::Commit { partition, offset });
+        }
+    }
+}
+
+/// Answers who posted with a client id: with the message that it yields, or that it was used for another one.
+fn answer_posted(
+    askers: Vec<Asker>,
+    yields: Option<MessageId>,
+    chat_id: ChatId,
+    cx: &mut Context<'_>,
+) {
+    for asker in askers {
+        match yields {
+            Some(message_id) => cx.answer(asker, Outcome::posted(message_id, chat_id)),
+            None => cx.refuse(asker, Problem::IDEMPOTENCY_KEY_REUSED),
         }
     }
 }

@@ -46,7 +46,14 @@ impl Partition {
                 }
                 None => cx.refuse(asker, Problem::NO_SUCH_USER),
             },
-            Ok(Found::Chat(_) | Found::Messages(_) | Found::Chats(_) | Found::EndedSessions(_)) => {
+            Ok(
+                Found::Chat(_)
+                | Found::Messages(_)
+                | Found::Events(_)
+                | Found::Membership(_)
+                | Found::Chats(_)
+                | Found::EndedSessions(_),
+            ) => {
                 cx.bug("the store answered something else than users");
                 cx.refuse(asker, Problem::STORE_UNAVAILABLE);
             }

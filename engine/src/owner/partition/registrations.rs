@@ -72,7 +72,7 @@ impl Partition {
 
     /// Claims a key that is free for a new user.
     fn claim(&mut self, key: &str, cx: &mut Context<'_>) -> UserId {
-        let user_id = UserId::v7(cx.now.wall, &cx.random());
+        let user_id = UserId::v7(cx.stamp(), &cx.random());
         self.names.claim(key, user_id);
         user_id
     }
@@ -168,7 +168,7 @@ fn registered<'a>(
 ) -> (ChangeKey, Record<'a>) {
     let user = UserRegistered {
         user_id,
-        at: cx.now.wall,
+        at: cx.stamp(),
         username: &name.username,
         key: (name.key != name.username).then_some(&*name.key),
         password_hash,

@@ -4,6 +4,8 @@ use rookery_engine::ids::ConnId;
 use rookery_engine::input::Input;
 use rookery_engine::port::{Found, Read};
 use rookery_schema::UserId;
+use rookery_testing::ws::take_frame;
+use serde_json::Value;
 
 use super::Stage;
 
@@ -11,6 +13,13 @@ impl Stage {
     /// A user connects here.
     pub(crate) fn connect(&mut self, user_id: UserId) -> ConnId {
         let (conn, arrived) = self.host.arrived(user_id, None);
+        self.step(arrived);
+        conn
+    }
+
+    /// A user connects here, and will resume.
+    pub(crate) fn connect_to_resume(&mut self, user_id: UserId) -> ConnId {
+        let (conn, arrived) = self.host.arrived_to_resume(user_id);
         self.step(arrived);
         conn
     }
@@ -26,6 +35,16 @@ impl Stage {
 
     pub(crate) fn disconnect(&mut self, conn: ConnId) {
         self.step(Input::Gone { conn });
+    }
+
+    /// The texts that were sent to a WebSocket.
+    pub(crate) fn heard_texts(&mut self, conn: ConnId) -> Vec<Value> {
+        let mut bytes = self.host.read(conn, usize::MAX);
+        let frames = std::iter::from_fn(|| take_frame(&mut bytes));
+        frames
+            .filter(|(opcode, _)| *opcode == 1)
+            .map(|(_, payload)| serde_json::from_slice(&payload).unwrap())
+            .collect()
     }
 
     /// What was sent to a connection, as text.

@@ -1,58 +1,115 @@
-//! Messages that are edited and deleted by rows that are written into the store behind the shards' backs.
-//!
-//! A chat that is in memory does not learn of them: it shows each message as it stood at some time since the process
-//! began, and what is sent live is what was said.
+//! Users who edit, delete and react to messages.
 
-use rookery_schema::row::{Amendment, AmendmentRow};
-use rookery_schema::{ChatId, Seq, Timestamp};
+use rookery_testing::http::HttpReply;
+use serde_json::{Value, json};
 
-use crate::scenario::Scenario;
-use crate::scenario::shown::Amended;
+use crate::scenario::pages::QUICK_MICROS;
+use crate::scenario::shown::{Change, Fate, What};
+use crate::scenario::state::{AskedAmend, Standing};
+use crate::scenario::{Scenario, USERS};
 
-/// The seqs of amendments begin here, which no event of a chat comes near.
-const FIRST_SEQ: u64 = 1 << 32;
+const EMOJI: [&str; 3] = ["%F0%9F%91%8D", "a", "%2F"];
 
 impl Scenario {
-    /// Somebody amends a message of some room that is in the store, a few times.
+    /// Somebody changes a message that was acknowledged, often the same one a few times at once.
     pub(super) fn amend(&mut self) {
-        let room = self.world.dice.below(self.rooms.len());
+        let acknowledged: Vec<_> = self.acknowledged.values().cloned().collect();
+        if acknowledged.is_empty() {
+            return;
+        }
+        // Often one of the newest.
+        let (room, message_id) = match self.world.dice.one_in(2) {
+            true => self.world.dice.pick(&acknowledged).clone(),
+            false => acknowledged[acknowledged.len() - 1].clone(),
+        };
         for _ in 0..=self.world.dice.below(3) {
-            self.amend_in(room);
+            self.amend_message(room, &message_id);
         }
     }
 
-    /// Amends a message of a room, most often the newest one. Later amendments are written before earlier ones, as
-    /// they may be when a partition moves; none is written before its message, as rows of a chat are not.
-    pub(super) fn amend_in(&mut self, room: usize) {
-        let room = &self.rooms[room];
-        let chat_id: ChatId = room.id.parse().unwrap();
-        let messages = self.world.store.messages(chat_id);
-        let dice = &mut self.world.dice;
-        let target = match messages.last() {
-            Some(newest) if dice.one_in(2) => newest.0,
-            Some(_) => dice.pick(&messages).0,
-            None => return,
+    fn amend_message(&mut self, room: usize, message_id: &str) {
+        let path = format!("/chats/{}/messages/{message_id}", self.rooms[room].id);
+        let author = self.amendments.authors[message_id];
+        let anybody = self.world.dice.below(USERS);
+        let emoji = *self.world.dice.pick(&EMOJI);
+        let reaction = format!("{path}/reactions/{emoji}");
+        let (user, what, wire) = match self.world.dice.below(8) {
+            0 => (
+                author,
+                What::Delete,
+                self.ask(author, "DELETE", &path, None),
+            ),
+            1 | 2 => (
+                anybody,
+                What::React,
+                self.ask(anybody, "PUT", &reaction, None),
+            ),
+            3 => (
+                anybody,
+                What::React,
+                self.ask(anybody, "DELETE", &reaction, None),
+            ),
+            _ => {
+                let content = self.amendments.new_content();
+                let body = json!({"content": content});
+                let wire = self.ask(author, "PATCH", &path, Some(&body));
+                (author, What::Edit(content), wire)
+            }
         };
-        let change = if dice.one_in(4) {
-            Amendment::Deleted
-        } else {
-            let content = format!("edit {}", self.amendments.all.len());
-            Amendment::Edited { content }
-        };
-        let seq = FIRST_SEQ + dice.below(1 << 32) as u64;
-        self.world.store.amend(AmendmentRow {
-            chat_id,
-            target,
-            seq: Seq(seq),
-            by: self.users[room.host()].id.parse().unwrap(),
-            at: Timestamp::from_millis(seq),
-            change: change.clone(),
-        });
-        self.amendments.all.push(Amended {
-            chat_id: room.id.clone(),
-            target: target.0,
-            seq,
-            change,
-        });
+        if let Some(wire) = wire {
+            let index = self.amendments.ask(message_id, what);
+            self.asked_amends.push(AskedAmend {
+                wire,
+                message_id: message_id.to_owned(),
+                since_micros: self.world.micros,
+                index,
+                room,
+                user,
+            });
+        }
+    }
+
+    /// Takes the answers to changes of messages; what is not answered may or may not have come about.
+    pub(super) fn hear_amendments(&mut self) {
+        for asked in std::mem::take(&mut self.asked_amends) {
+            let Some(reply) = self.answer(asked.wire) else {
+                self.asked_amends.push(asked);
+                continue;
+            };
+            let fate = self.fate(&asked, &reply);
+            let now = self.amendments.tick();
+            let change = self.amendments.change(&asked.message_id, asked.index);
+            change.answered = Some(now);
+            change.fate = fate;
+            let what = change.what.clone();
+            if let (Fate::Done, What::Edit(content)) = (fate, what) {
+                let shown = &reply.json()["content"];
+                let content = Value::from(content);
+                let changes = self.amendments.of(&asked.message_id);
+                assert_eq!(shown, &content, "{} of {changes:?}", asked.index);
+            }
+        }
+    }
+
+    fn fate(&self, asked: &AskedAmend, reply: &HttpReply) -> Fate {
+        let is_in = self.rooms[asked.room].standing(asked.user) == Standing::In;
+        match reply.status {
+            200 | 204 => Fate::Done,
+            409 => {
+                let is_deleted = |it: &Change| it.what == What::Delete;
+                let changes = self.amendments.of(&asked.message_id);
+                assert!(changes.iter().any(is_deleted), "{reply:?}");
+                Fate::Refused
+            }
+            404 => {
+                let is_quick = self.world.micros - asked.since_micros < QUICK_MICROS;
+                assert!(!is_in || !is_quick, "{reply:?}");
+                Fate::Refused
+            }
+            _ => {
+                assert!(self.is_refusal(reply), "{reply:?}");
+                Fate::Unknown
+            }
+        }
     }
 }

@@ -37,22 +37,24 @@ impl Scenario {
         }
     }
 
-    /// Chats that are read from the store show their messages as they stand.
-    pub(super) fn check_amended(&mut self) {
-        (0..self.rooms.len()).for_each(|room| self.amend_in(room));
+    /// Chats that are read from the store show what they showed from memory.
+    pub(super) fn check_restarted(&mut self) {
+        let rooms = 0..self.rooms.len();
+        let before: Vec<Vec<Value>> = rooms.clone().map(|room| self.history(room)).collect();
         let shards = 1 + self.world.dice.below(4) as u16;
         self.world.restart(shards);
-        self.amendments.forget_chats();
         self.world.settle();
-        for room in 0..self.rooms.len() {
+        for (room, before) in rooms.zip(before) {
+            assert_eq!(self.history(room), before);
             self.check_history(room);
         }
     }
 
     /// Gives a room's messages as they were said. History shows what was acknowledged, and the list of chats the newest
-    /// of it, each as it stood at some time since the process began.
+    /// of it, each as it stands.
     fn check_history(&mut self, room: usize) -> Vec<ShownMessage> {
         let shown = self.history(room);
+        let shown: Vec<_> = shown.iter().map(ShownMessage::of).collect();
         let acknowledged = self.acknowledged.iter().filter(|(_, it)| it.0 == room);
         let mut contents: BTreeMap<&str, &String> = acknowledged
             .map(|(content, (_, id))| (id.as_str(), content))
@@ -70,22 +72,22 @@ impl Scenario {
         }
         assert!(contents.is_empty(), "history lacks {contents:?}");
         for (said, shown) in said.iter().zip(&shown) {
-            self.check_standing(room, said, shown);
+            self.check_standing(said, shown);
         }
         let last = self.last_message(room);
         assert_eq!(last.is_some(), !said.is_empty());
         if let Some((said, last)) = said.last().zip(last) {
-            self.check_standing(room, said, &last);
+            self.check_standing(said, &last);
+            assert_eq!(shown.last(), Some(&last));
         }
         said
     }
 
-    fn check_standing(&self, room: usize, said: &ShownMessage, shown: &ShownMessage) {
-        let amendments = &self.amendments;
-        let written = amendments.written_since(amendments.before());
-        let chat_id = &self.rooms[room].id;
-        let is_possible = amendments.allow(chat_id, said, shown, written);
-        assert!(is_possible, "{shown:?} was {said:?}");
+    fn check_standing(&mut self, said: &ShownMessage, shown: &ShownMessage) {
+        let now = self.amendments.tick();
+        let is_possible = self.amendments.allow(said, shown, (now, now));
+        let changes = self.amendments.of(&said.id);
+        assert!(is_possible, "{shown:?} was {said:?}: {changes:?}");
     }
 
     /// The newest message of a room in its first member's list of chats.
@@ -148,13 +150,15 @@ impl Scenario {
     }
 
     /// The whole history of a room, oldest first, read page by page as its first member.
-    fn history(&mut self, room: usize) -> Vec<ShownMessage> {
+    fn history(&mut self, room: usize) -> Vec<Value> {
         let host = self.rooms[room].host();
         let first = format!("/chats/{}/messages?limit=7", self.rooms[room].id);
-        let pages = self.pages(host, first);
-        let mut messages: Vec<_> = pages.iter().map(ShownMessage::of).collect();
+        let mut messages = self.pages(host, first);
         messages.reverse();
-        let seqs: Vec<u64> = messages.iter().map(|it| it.seq).collect();
+        let seqs: Vec<u64> = messages
+            .iter()
+            .filter_map(|it| it["seq"].as_u64())
+            .collect();
         let is_in_order = seqs.is_sorted_by(|a, b| a < b);
         assert!(is_in_order, "in order, each once: {seqs:?}");
         messages

@@ -2,6 +2,8 @@
 
 mod amendments;
 mod checks;
+mod device;
+mod devices;
 mod listeners;
 mod pages;
 mod passwords;
@@ -18,8 +20,11 @@ use rookery_engine::config::AuthMode;
 use rookery_testing::http::{HttpReply, request};
 use serde_json::Value;
 
+use crate::scenario::device::Device;
 use crate::scenario::shown::Amendments;
-use crate::scenario::state::{AskedChange, AskedPage, Draft, Listener, Room, ShownPage, User};
+use crate::scenario::state::{
+    AskedAmend, AskedChange, AskedPage, Draft, Listener, Room, ShownPage, User,
+};
 use crate::store::Seen;
 use crate::wires::WireId;
 use crate::world::{Settings, World};
@@ -42,6 +47,7 @@ pub(crate) struct Scenario {
     users: Vec<User>,
     rooms: Vec<Room>,
     listeners: Vec<Listener>,
+    devices: Vec<Device>,
     changes: Vec<AskedChange>,
     drafts: Vec<Draft>,
     /// Of what was acknowledged, the room and the message's id, by content.
@@ -49,6 +55,7 @@ pub(crate) struct Scenario {
     pages: Vec<AskedPage>,
     shown: Vec<ShownPage>,
     amendments: Amendments,
+    asked_amends: Vec<AskedAmend>,
     /// Tokens whose logins were ended.
     ended: Vec<String>,
     /// How often somebody heard what was said last.
@@ -93,12 +100,14 @@ impl Scenario {
             users: (0..USERS).map(User::new).collect(),
             rooms: Vec::new(),
             listeners: Vec::new(),
+            devices: Self::devices(),
             changes: Vec::new(),
             drafts: Vec::new(),
             acknowledged: BTreeMap::new(),
             pages: Vec::new(),
             shown: Vec::new(),
             amendments: Amendments::default(),
+            asked_amends: Vec::new(),
             ended: Vec::new(),
             heard_live: 0,
             last: 0,
@@ -120,7 +129,8 @@ impl Scenario {
         self.finish();
         self.check();
         assert!(self.heard_live > 0);
-        self.check_amended();
+        self.check_devices();
+        self.check_restarted();
     }
 
     /// From now on log and store fail, or do not.
@@ -130,7 +140,7 @@ impl Scenario {
     }
 
     fn round(&mut self) {
-        match self.world.dice.below(24) {
+        match self.world.dice.below(28) {
             0 | 1 => {
                 let user = self.world.dice.below(USERS);
                 self.listen_as(user);
@@ -152,7 +162,8 @@ impl Scenario {
             16 if self.world.dice.one_in(3) => self.set_password(),
             16 => self.log_in_or_out(),
             17 if !self.faults => self.lag(),
-            18 => self.amend(),
+            18..20 => self.amend(),
+            20..23 => self.use_device(),
             _ => self.post(),
         }
         self.advance_below(30);
@@ -200,7 +211,6 @@ impl Scenario {
         } else {
             self.world.restart(shards);
         }
-        self.amendments.forget_chats();
         if self.world.dice.one_in(2) {
             self.world.settle();
             self.hear();
@@ -230,7 +240,9 @@ impl Scenario {
         self.hear_users();
         self.hear_passwords();
         self.hear_changes();
+        self.hear_amendments();
         self.hear_pages();
+        self.hear_devices();
         let mut acknowledged = self.hear_listeners();
         acknowledged.extend(self.hear_posts());
         self.acknowledge(acknowledged);

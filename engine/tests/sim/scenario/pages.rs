@@ -5,7 +5,7 @@ use crate::scenario::shown::ShownMessage;
 use crate::scenario::state::{AskedPage, From, Query, ShownPage, Standing};
 
 /// Microseconds in which a read waits for the log to deliver what it has confirmed; one that took longer may miss it.
-const QUICK_MICROS: u64 = 400_000;
+pub(super) const QUICK_MICROS: u64 = 400_000;
 
 impl Scenario {
     pub(super) fn ask_page(&mut self) {
@@ -31,7 +31,7 @@ impl Scenario {
             from,
             limit,
             acknowledged: self.acknowledged.values().filter_map(in_room).collect(),
-            amendments: self.amendments.before(),
+            asked: self.amendments.tick(),
             since_micros: self.world.micros,
         };
         let asker = self.rooms[room].host();
@@ -59,17 +59,17 @@ impl Scenario {
             self.shown.push(ShownPage {
                 is_quick: self.world.micros - query.since_micros < QUICK_MICROS,
                 messages: messages.map(ShownMessage::of).collect(),
-                written: self.amendments.written_since(query.amendments),
+                heard: self.amendments.tick(),
                 query,
             });
         }
     }
 
     /// Each page that was shown of a room is a part of its history, as that was at some time after it was asked for,
-    /// each message as it stood at some time since the process began.
+    /// each message as it may have stood then.
     pub(super) fn check_pages(&self, room: usize, said: &[ShownMessage]) {
         for page in self.shown.iter().filter(|page| page.query.room == room) {
-            page.check(said, &self.rooms[room].id, &self.amendments);
+            page.check(said, &self.amendments);
         }
     }
 }

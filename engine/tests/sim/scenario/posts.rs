@@ -40,6 +40,7 @@ impl Scenario {
         let reply = self.answer(wire)?;
         if reply.status == 200 {
             let id = reply.json()["message_id"].as_str().unwrap().to_owned();
+            self.amendments.authors.insert(id.clone(), sender);
             self.acknowledged.insert(content.clone(), (0, id));
         } else {
             assert!(self.is_refusal(&reply), "{reply:?}");
@@ -126,6 +127,7 @@ impl Scenario {
             let is_it = |draft: &Draft| draft.content == content;
             if let Some(index) = self.drafts.iter().position(is_it) {
                 let draft = self.drafts.remove(index);
+                self.amendments.authors.insert(id.clone(), draft.sender);
                 self.acknowledged.insert(content, (draft.room, id));
             } else {
                 let first = &self.acknowledged[&content].1;

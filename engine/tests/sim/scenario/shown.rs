@@ -1,8 +1,7 @@
-//! Messages as history shows them, and how it may show those that were amended in the store.
+//! Messages as history shows them, and how it may show those that users have changed.
 
-use std::ops::RangeInclusive;
+use std::collections::BTreeMap;
 
-use rookery_schema::row::Amendment;
 use serde_json::Value;
 
 /// A message as history shows it.
@@ -28,75 +27,112 @@ impl ShownMessage {
     }
 }
 
-/// How many amendments may have been written when a message was read from the store.
-pub(super) type Written = RangeInclusive<usize>;
-
-/// All amendments, in the order in which they were written.
-#[derive(Default)]
-pub(super) struct Amendments {
-    pub(super) all: Vec<Amended>,
-    /// How many there were when the process began.
-    before: usize,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    Edit(String),
+    Delete,
+    React,
 }
 
-pub(super) struct Amended {
-    pub(super) chat_id: String,
-    pub(super) target: u64,
-    pub(super) seq: u64,
-    pub(super) change: Amendment,
+/// What is known of what became of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    Unknown,
+    Done,
+    Refused,
+}
+
+/// A change of a message that was asked for.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub(super) what: What,
+    pub(super) asked: u64,
+    pub(super) answered: Option<u64>,
+    pub(super) fate: Fate,
+}
+
+impl Change {
+    /// It is known to have been done before a time.
+    fn is_done_before(&self, at: u64) -> bool {
+        self.fate == Fate::Done && self.answered.is_some_and(|answered| answered < at)
+    }
+}
+
+/// When something was asked for, and when it was answered, as ticks.
+pub(super) type Asked = (u64, u64);
+
+/// All changes of messages, by the message's id, in the order in which they were asked for.
+#[derive(Default)]
+pub(super) struct Amendments {
+    changes: BTreeMap<String, Vec<Change>>,
+    pub(super) authors: BTreeMap<String, usize>,
+    ticks: u64,
+    contents: usize,
 }
 
 impl Amendments {
-    /// The process begins, with no chat in memory.
-    pub(super) const fn forget_chats(&mut self) {
-        self.before = self.all.len();
+    /// A moment after all others.
+    pub(super) const fn tick(&mut self) -> u64 {
+        self.ticks += 1;
+        self.ticks
     }
 
-    /// How many there were when the process began.
-    pub(super) const fn before(&self) -> usize {
-        self.before
+    pub(super) fn new_content(&mut self) -> String {
+        self.contents += 1;
+        format!("edit {}", self.contents)
     }
 
-    /// How many a message that is shown now may have, shown by a process that began when there were `before`.
-    pub(super) const fn written_since(&self, before: usize) -> Written {
-        before..=self.all.len()
+    pub(super) fn ask(&mut self, message_id: &str, what: What) -> usize {
+        let asked = self.tick();
+        let changes = self.changes.entry(message_id.to_owned()).or_default();
+        changes.push(Change {
+            what,
+            asked,
+            answered: None,
+            fate: Fate::Unknown,
+        });
+        changes.len() - 1
     }
 
-    /// Whether a message may be shown like this.
-    pub(super) fn allow(
-        &self,
-        chat_id: &str,
-        said: &ShownMessage,
-        shown: &ShownMessage,
-        mut written: Written,
-    ) -> bool {
-        written.any(|count| self.standing(chat_id, said, count) == *shown)
+    pub(super) fn change(&mut self, message_id: &str, index: usize) -> &mut Change {
+        &mut self.changes.get_mut(message_id).unwrap()[index]
     }
 
-    /// How a message stands once so many were written.
-    fn standing(&self, chat_id: &str, said: &ShownMessage, count: usize) -> ShownMessage {
-        let written = self.all[..count].iter();
-        let of_it = |it: &&Amended| it.chat_id == chat_id && it.target == said.seq;
-        let mut standing = said.clone();
-        let mut newest = 0;
-        for amended in written.filter(of_it) {
-            match &amended.change {
-                Amendment::Deleted => {
-                    return ShownMessage {
-                        content: String::new(),
-                        is_edited: false,
-                        is_deleted: true,
-                        ..standing
-                    };
-                }
-                Amendment::Edited { content } if newest < amended.seq => {
-                    newest = amended.seq;
-                    standing.content.clone_from(content);
-                    standing.is_edited = true;
-                }
-                Amendment::Edited { .. } | Amendment::Reaction { .. } => {}
-            }
+    pub(super) fn of(&self, message_id: &str) -> &[Change] {
+        self.changes
+            .get(message_id)
+            .map_or(&[], |changes| changes.as_slice())
+    }
+
+    /// Whether a message may be shown like this, in a reply that was asked for and answered at these times: with all that
+    /// was known to be done before, and with nothing that was not asked for by then.
+    pub(super) fn allow(&self, said: &ShownMessage, shown: &ShownMessage, asked: Asked) -> bool {
+        let (from, to) = asked;
+        if (said.seq, &said.id) != (shown.seq, &shown.id) {
+            return false;
         }
-        standing
+        let changes = self.of(&said.id);
+        let mut deletions = changes.iter().filter(|it| it.what == What::Delete);
+        if shown.is_deleted {
+            let is_deleted = deletions.any(|it| it.asked < to && it.fate != Fate::Refused);
+            return is_deleted && shown.content.is_empty() && !shown.is_edited;
+        }
+        if deletions.any(|it| it.is_done_before(from)) {
+            return false;
+        }
+        let is_superseded = |since: u64| {
+            let is_edit = |it: &&Change| matches!(it.what, What::Edit(_));
+            let mut edits = changes.iter().filter(is_edit);
+            edits.any(|it| it.asked > since && it.is_done_before(from))
+        };
+        if !shown.is_edited {
+            return shown.content == said.content && !is_superseded(0);
+        }
+        let is_it = |it: &&Change| it.what == What::Edit(shown.content.clone());
+        changes.iter().find(is_it).is_some_and(|edit| {
+            let done = edit.answered.filter(|_| edit.fate == Fate::Done);
+            let is_old = done.is_some_and(is_superseded);
+            edit.asked < to && edit.fate != Fate::Refused && !is_old
+        })
     }
 }

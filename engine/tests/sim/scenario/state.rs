@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::scenario::shown::{Amendments, ShownMessage, Written};
+use crate::scenario::shown::{Amendments, ShownMessage};
 use crate::wires::WireId;
 
 pub(super) struct User {
@@ -118,6 +118,17 @@ pub(super) enum Change {
     },
 }
 
+/// A change of a message that was asked for and not answered.
+pub(super) struct AskedAmend {
+    pub(super) wire: WireId,
+    pub(super) message_id: String,
+    pub(super) since_micros: u64,
+    /// Among the changes of that message.
+    pub(super) index: usize,
+    pub(super) room: usize,
+    pub(super) user: usize,
+}
+
 /// A message that a user wants posted, until they know that it was.
 pub(super) struct Draft {
     pub(super) content: String,
@@ -161,11 +172,12 @@ impl Listener {
         let text = |name: &str| event[name].as_str().map(str::to_owned);
         let kind = text("type").unwrap();
         match kind.as_str() {
-            "message" | "chat_created" | "member_added" | "member_removed" => {
+            "message" | "message_edited" | "message_deleted" | "reaction_added"
+            | "reaction_removed" | "chat_created" | "member_added" | "member_removed" => {
                 let heard = Heard {
                     seq: event["seq"].as_u64().unwrap(),
+                    content: text("content").filter(|_| kind == "message"),
                     kind,
-                    content: text("content"),
                     user_id: text("user_id"),
                 };
                 let chat = text("chat_id").unwrap();
@@ -198,8 +210,8 @@ pub(super) struct Query {
     pub(super) limit: usize,
     /// The ids of what had been acknowledged before.
     pub(super) acknowledged: Vec<String>,
-    /// How many amendments there were when the process began that is asked.
-    pub(super) amendments: usize,
+    /// When it was asked for, as a tick.
+    pub(super) asked: u64,
     pub(super) since_micros: u64,
 }
 
@@ -216,12 +228,15 @@ pub(super) struct ShownPage {
     /// Everything that was acknowledged must be among them, as far as they reach.
     pub(super) is_quick: bool,
     pub(super) messages: Vec<ShownMessage>,
-    pub(super) written: Written,
+    /// When it was heard, as a tick.
+    pub(super) heard: u64,
 }
 
 impl ShownPage {
-    pub(super) fn check(&self, said: &[ShownMessage], chat_id: &str, amendments: &Amendments) {
-        let Query { from, limit, .. } = self.query;
+    pub(super) fn check(&self, said: &[ShownMessage], amendments: &Amendments) {
+        let Query {
+            from, limit, asked, ..
+        } = self.query;
         let is_old = |it: &&ShownMessage| self.query.acknowledged.contains(&it.id);
         let least = said.iter().filter(is_old).map(|it| it.seq).max();
         let least = least.filter(|_| self.is_quick).unwrap_or(0);
@@ -241,8 +256,7 @@ impl ShownPage {
         };
         let is_shown = |said: &[&ShownMessage]| {
             let mut pairs = said.iter().zip(&self.messages);
-            let written = || self.written.clone();
-            let may_be = |said, shown| amendments.allow(chat_id, said, shown, written());
+            let may_be = |said, shown| amendments.allow(said, shown, (asked, self.heard));
             said.len() == self.messages.len() && pairs.all(|(said, shown)| may_be(said, shown))
         };
         let is_possible = heads

@@ -53,6 +53,7 @@ fn defaults_are_those_of_the_contract() {
         trusted_proxies: Vec::new(),
         lag_limit: Duration::from_secs(1),
         chat_bytes: 268_435_456,
+        resume_events: 10_000,
         slow_reader: Duration::from_secs(5),
         log_level: LevelFilter::INFO,
     };
@@ -89,7 +90,7 @@ fn flags_win_over_variables_over_the_file_over_defaults() {
 }
 
 /// A value other than the default for every setting, as in a flag.
-const EVERY: [(&str, &str); 33] = [
+const EVERY: [(&str, &str); 34] = [
     ("listen", "0.0.0.0:80"),
     ("admin-listen", "[::1]:9100"),
     ("public-url", "https://chat.example,http://localhost:8000"),
@@ -124,6 +125,7 @@ const EVERY: [(&str, &str); 33] = [
     ("trusted-proxies", "10.0.0.0/8,::1/128"),
     ("lag-limit", "2.5"),
     ("chat-bytes", "20000000"),
+    ("resume-events", "500"),
     ("slow-reader", "7.5"),
     ("log-level", "debug"),
 ];
@@ -142,6 +144,7 @@ fn every_setting_can_be_a_flag_a_variable_or_a_key() {
     );
     assert_eq!(by_flag.lag_limit, Duration::from_millis(2500));
     assert_eq!(by_flag.chat_bytes, 20_000_000);
+    assert_eq!(by_flag.resume_events, 500);
     assert_eq!(by_flag.slow_reader, Duration::from_millis(7500));
     assert_eq!(by_flag.user_rate.map(NonZeroU32::get), Some(7));
     assert_eq!(by_flag.durability, Durability::Os);

@@ -66,6 +66,7 @@ fn a_value_out_of_bounds_is_refused_with_what_is_allowed() {
         ("lag-limit", "NaN", "seconds from 0.01 to 3600"),
         ("lag-limit", "1s", "seconds from 0.01 to 3600"),
         ("chat-bytes", "16777215", "from 16777216 to 4294967295"),
+        ("resume-events", "1000001", "from 0 to 1000000"),
         ("slow-reader", "0.4", "seconds from 0.5 to 60"),
         ("slow-reader", "61", "seconds from 0.5 to 60"),
         ("log-level", "loud", "error, warn, info, debug or trace"),

@@ -57,6 +57,16 @@ pub fn member_order(mut value: &[u8]) -> Option<(Seq, u32)> {
     value.is_empty().then_some((added_seq, position))
 }
 
+/// What is stored of who was a member, under the pair of chat and user: the event that removed them last.
+pub const fn former_member_value(removed_seq: Seq) -> [u8; 8] {
+    removed_seq.0.to_le_bytes()
+}
+
+/// The event that removed somebody; `None` where no version writes such a value.
+pub fn former_member(value: &[u8]) -> Option<Seq> {
+    value.try_into().ok().map(u64::from_le_bytes).map(Seq)
+}
+
 /// What is stored of a user, under their id.
 pub fn user_value(row: &UserRow) -> Vec<u8> {
     let hash = row.password_hash.as_deref();
@@ -162,6 +172,7 @@ mod tests {
         }
         assert_eq!(member_order(&[0; 12]), Some((Seq(0), 0)));
         assert_eq!(member_order(&[0; 13]), None);
+        assert_eq!(former_member(&[0; 9]), None);
     }
 
     proptest! {
@@ -180,6 +191,7 @@ mod tests {
                 added_seq: Seq(added_seq),
             };
             prop_assert_eq!(member_order(&member_value(&row)), Some((Seq(added_seq), position)));
+            prop_assert_eq!(former_member(&former_member_value(row.added_seq)), Some(row.added_seq));
             prop_assert_eq!(found_in_pair(&pair_key(&chat_id, &user_id)), Some(user_id));
         }
 
@@ -200,6 +212,7 @@ mod tests {
         fn arbitrary_bytes_never_panic(key in vec(any::<u8>(), 0..40), value in vec(any::<u8>(), 0..60)) {
             let _ = chat(ChatId::from_bytes([0; 16]), &value);
             let _ = member_order(&value);
+            let _ = former_member(&value);
             let _ = user(UserId::from_bytes([0; 16]), &value);
             let _ = user_id(&value);
             let _ = ended_session(&key, &value);

@@ -39,6 +39,22 @@ impl Events {
         }
     }
 
+    /// The events of each run in a bucket.
+    pub(super) fn runs_of_bucket(
+        &self,
+        chat_id: ChatId,
+        kind: EventKind,
+        first: Seq,
+    ) -> Result<Vec<Vec<EventRow>>, ReadError> {
+        let seqs = first..run::next_bucket(first);
+        let range = run::key_from(chat_id, seqs.start)..run::key_from(chat_id, seqs.end);
+        let decoded = |entry: Guard| {
+            let (key, value) = entry.into_inner()?;
+            decoded(&key, &value, kind)
+        };
+        self.of(kind).range(range).map(decoded).collect()
+    }
+
     /// Messages with a lower seq, the newest first.
     pub(super) fn messages_before(
         &self,
@@ -59,8 +75,12 @@ impl Events {
         chat_id: ChatId,
         after: Seq,
     ) -> impl Iterator<Item = Result<EventRow, ReadError>> {
-        let seqs = Seq(after.0.saturating_add(1))..Seq(u64::MAX);
-        self.read(chat_id, seqs, EventKind::Message, Order::OldestFirst)
+        self.read(
+            chat_id,
+            behind(after),
+            EventKind::Message,
+            Order::OldestFirst,
+        )
     }
 
     /// Events of one kind, the newest first.
@@ -75,33 +95,53 @@ impl Events {
 
     /// The newest events of all kinds, oldest first, as far back as there is no gap.
     pub(super) fn recent(&self, chat_id: ChatId, limit: usize) -> Result<Vec<EventRow>, ReadError> {
-        let kinds = [EventKind::Message, EventKind::Other];
-        let mut sources = kinds.map(|kind| self.newest(chat_id, kind));
-        let [mut message, mut other] =
-            [sources[0].next(), sources[1].next()].map(Option::transpose);
+        let all = Seq(0)..Seq(u64::MAX);
         let mut recent: Vec<EventRow> = Vec::new();
-        while recent.len() < limit {
-            let (a, b) = (message?, other?);
-            let is_message =
-                a.as_ref().map(|row| row.head.seq) > b.as_ref().map(|row| row.head.seq);
-            let (next, kept) = if is_message { (a, b) } else { (b, a) };
-            let Some(next) = next else { break };
-            let is_next = recent
-                .last()
-                .is_none_or(|newer| newer.head.seq == next.head.seq.next());
-            if !is_next {
+        for row in self.all(chat_id, &all, Order::NewestFirst).take(limit) {
+            let row = row?;
+            let newer = recent.last();
+            if newer.is_some_and(|newer| newer.head.seq != row.head.seq.next()) {
                 break;
             }
-            recent.push(next);
-            let following = sources[usize::from(!is_message)].next().transpose();
-            (message, other) = if is_message {
-                (following, Ok(kept))
-            } else {
-                (Ok(kept), following)
-            };
+            recent.push(row);
         }
         recent.reverse();
         Ok(recent)
+    }
+
+    /// Events of all kinds with a higher seq, the oldest first.
+    pub(super) fn after(
+        &self,
+        chat_id: ChatId,
+        after: Seq,
+    ) -> impl Iterator<Item = Result<EventRow, ReadError>> + use<> {
+        self.all(chat_id, &behind(after), Order::OldestFirst)
+    }
+
+    fn all(
+        &self,
+        chat_id: ChatId,
+        seqs: &Range<Seq>,
+        order: Order,
+    ) -> impl Iterator<Item = Result<EventRow, ReadError>> + use<> {
+        let of = |kind| self.read(chat_id, seqs.clone(), kind, order).peekable();
+        let (mut messages, mut others) = (of(EventKind::Message), of(EventKind::Other));
+        std::iter::from_fn(move || {
+            let is_message = match (messages.peek(), others.peek()) {
+                (Some(Ok(message)), Some(Ok(other))) => {
+                    let is_older = message.head.seq < other.head.seq;
+                    is_older == (order == Order::OldestFirst)
+                }
+                // What can't be read is told before anything behind it.
+                (Some(Ok(_)), Some(Err(_))) => false,
+                (message, _) => message.is_some(),
+            };
+            if is_message {
+                messages.next()
+            } else {
+                others.next()
+            }
+        })
     }
 
     fn read(
@@ -126,6 +166,28 @@ impl Events {
             bucket: Vec::new(),
         }
     }
+}
+
+/// The events of a run, whatever their seqs.
+pub(super) fn decoded(
+    key: &[u8],
+    value: &[u8],
+    kind: EventKind,
+) -> Result<Vec<EventRow>, ReadError> {
+    let (all, mut events) = (Seq(0)..Seq(u64::MAX), Vec::new());
+    run::decode(key, value, &all, kind, &mut events).ok_or_else(|| malformed(kind))?;
+    Ok(events)
+}
+
+const fn behind(seq: Seq) -> Range<Seq> {
+    Seq(seq.0.saturating_add(1))..Seq(u64::MAX)
+}
+
+const fn malformed(kind: EventKind) -> ReadError {
+    ReadError::Malformed(match kind {
+        EventKind::Message => MESSAGES,
+        EventKind::Other => OTHERS,
+    })
 }
 
 /// Reads events bucket by bucket.
@@ -159,7 +221,7 @@ impl<R: Iterator<Item = Guard>> Reading<R> {
         self.bucket.dedup();
         let is_twofold = |pair: &[EventRow]| pair[0].head.seq == pair[1].head.seq;
         if self.bucket.windows(2).any(is_twofold) {
-            return Err(self.malformed());
+            return Err(malformed(self.kind));
         }
         if self.order == Order::OldestFirst {
             self.bucket.reverse();
@@ -177,19 +239,12 @@ impl<R: Iterator<Item = Guard>> Reading<R> {
     fn bucket_of(&self, (key, _): &KvPair) -> Result<Seq, ReadError> {
         run::first_seq(key)
             .map(run::bucket_of)
-            .ok_or_else(|| self.malformed())
+            .ok_or_else(|| malformed(self.kind))
     }
 
     fn decode(&mut self, (key, value): &KvPair) -> Result<(), ReadError> {
         run::decode(key, value, &self.seqs, self.kind, &mut self.bucket)
-            .ok_or_else(|| self.malformed())
-    }
-
-    const fn malformed(&self) -> ReadError {
-        ReadError::Malformed(match self.kind {
-            EventKind::Message => MESSAGES,
-            EventKind::Other => OTHERS,
-        })
+            .ok_or_else(|| malformed(self.kind))
     }
 }
 

@@ -248,16 +248,16 @@ impl StoreLane {
 
     /// Does something that may fail. If it does, the store is opened again, to be tried again later,
     /// provided that it still has everything that this lane wrote.
-    fn attempt(
+    fn attempt<E: Into<ReadError>>(
         &mut self,
-        act: impl FnOnce(&Tables) -> fjall::Result<()>,
+        act: impl FnOnce(&Tables) -> Result<(), E>,
     ) -> Result<bool, StoreError> {
         let (shard, batches, seen) = (self.shard, self.progress.batches, self.reopened);
         let shared = Arc::clone(&self.store.shared);
         let outcome = shared.with(|tables, reopened| {
             let is_complete = reopened == seen || tables.batches(shard)? >= batches;
             if is_complete {
-                act(tables)?;
+                act(tables).map_err(Into::into)?;
             }
             Ok::<_, ReadError>((is_complete, reopened))
         });

@@ -3,10 +3,12 @@
 //! | keyspace | key | value |
 //! | --- | --- | --- |
 //! | `messages`, `events` | chat, first seq, count | of each event of a run: the rest of its head, its log record |
+//! | `redacted` | chat, first seq of a bucket, whether of messages | which of its events were redacted |
 //! | `amendments` | chat, target, slot | the newest amendment of that slot |
 //! | `chats` | chat | creation, name |
 //! | `members_by_chat` | chat, user | added seq, position |
 //! | `chats_by_user` | user, chat | |
+//! | `former_members` | chat, user | seq of the last removal |
 //! | `users` | user | times, name, password hash |
 //! | `usernames` | name | user |
 //! | `names_by_key` | key, name that is not its own key | user |
@@ -18,7 +20,9 @@ mod database;
 mod error;
 mod events;
 mod lane;
+mod members;
 mod progress;
+mod redactions;
 mod shared;
 mod tables;
 mod users;

@@ -13,7 +13,7 @@ use rookery_schema::event::EventKind;
 use rookery_schema::row::{EventRow, Head};
 use rookery_schema::{ChatId, Offset, PartitionId, Seq};
 
-/// Seqs of a bucket.
+/// Seqs of a bucket: a bit of a word for each.
 const BUCKET_SEQS: u64 = 64;
 /// Bytes of a run from which on it takes no more events.
 const RUN_BYTES: usize = 64 * 1024;
@@ -29,9 +29,9 @@ pub type RunKey = [u8; ID_BYTES + SEQ_BYTES + 1];
 /// See the module.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Run {
-    chat_id: ChatId,
+    pub(super) chat_id: ChatId,
     pub(super) kind: EventKind,
-    first: Seq,
+    pub(super) first: Seq,
     count: u8,
     /// What is stored under [`Self::key`].
     pub value: Vec<u8>,
@@ -48,6 +48,20 @@ impl Run {
         };
         run.push(row);
         run
+    }
+
+    /// One run of events that a run had, whatever they say now; `None` where there are none.
+    pub(super) fn of(rows: &[EventRow]) -> Option<Self> {
+        let (first, rest) = rows.split_first()?;
+        let mut run = Self::new(first);
+        rest.iter().for_each(|row| run.push(row));
+        Some(run)
+    }
+
+    /// The [`bit`]s of its events.
+    pub(super) fn bits(&self) -> u64 {
+        let bits = u64::MAX >> (BUCKET_SEQS - u64::from(self.count));
+        bits << (self.first.0 % BUCKET_SEQS)
     }
 
     fn takes(&self, row: &EventRow) -> bool {
@@ -111,6 +125,16 @@ pub(super) fn key_from(chat_id: ChatId, seq: Seq) -> [u8; ID_BYTES + SEQ_BYTES] 
 /// The first seq of the bucket that this one is in.
 pub(super) fn bucket_of(seq: Seq) -> Seq {
     Seq(seq.0 - seq.0 % BUCKET_SEQS)
+}
+
+/// The first seq of the bucket behind the one that this one is in.
+pub(super) fn next_bucket(seq: Seq) -> Seq {
+    Seq(bucket_of(seq).0.saturating_add(BUCKET_SEQS))
+}
+
+/// The place of a seq among those of its bucket.
+pub(super) const fn bit(seq: Seq) -> u64 {
+    1 << (seq.0 % BUCKET_SEQS)
 }
 
 /// Where the run with this key begins.

@@ -7,19 +7,21 @@ use std::sync::Arc;
 use fjall::compaction::Leveled;
 use fjall::config::CompressionPolicy;
 use fjall::{Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, UserValue};
-use rookery_engine::port::{EndedSessions, Found, Read, StoredChat};
+use rookery_engine::port::{EndedSessions, Found, Read, StoredChat, StoredEvent};
 use rookery_schema::event::EventKind;
 use rookery_schema::format;
 use rookery_schema::message::Message;
-use rookery_schema::row::{ChatRow, EventRow, MemberRow, Row};
-use rookery_schema::{ChatId, Offset, PartitionId, SessionId, ShardId, Timestamp, UserId};
+use rookery_schema::row::{ChatRow, EventRow, Row};
+use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, ShardId, Timestamp};
 
 use super::amendments::{AMENDMENTS, Amendments};
 use super::codec;
 use super::database::{Db, OpenError, Tuning};
 use super::error::ReadError;
 use super::events::{Events, MESSAGES, OTHERS};
+use super::members::{BY_CHAT, BY_USER, FORMER, Members};
 use super::progress::Progress;
+use super::redactions::{REDACTED, Redactions};
 use super::run::Gathering;
 use super::users::{NAMES_BY_KEY, USERNAMES, USERS, Users};
 use crate::embedded::FormatMark;
@@ -55,10 +57,10 @@ pub(super) struct Tables {
     log_id: [u8; 16],
     format: FormatMark,
     events: Events,
+    redactions: Redactions,
     amendments: Amendments,
     chats: Keyspace,
-    members_by_chat: Keyspace,
-    chats_by_user: Keyspace,
+    members: Members,
     users: Users,
     ended_sessions: Keyspace,
     meta: Keyspace,
@@ -80,10 +82,12 @@ impl Tables {
         let names = [
             MESSAGES,
             OTHERS,
+            REDACTED,
             AMENDMENTS,
             "chats",
-            "members_by_chat",
-            "chats_by_user",
+            BY_CHAT,
+            BY_USER,
+            FORMER,
             USERS,
             USERNAMES,
             NAMES_BY_KEY,
@@ -97,17 +101,19 @@ impl Tables {
             [
                 messages,
                 others,
+                redacted,
                 amendments,
                 chats,
-                members_by_chat,
-                chats_by_user,
+                by_chat,
+                by_user,
+                former,
                 users,
                 usernames,
                 names_by_key,
                 ended_sessions,
                 meta,
             ],
-        ) = <[Keyspace; 11]>::try_from(keyspaces)
+        ) = <[Keyspace; 13]>::try_from(keyspaces)
         else {
             return Err(OpenError::Corrupt(
                 dir.to_owned(),
@@ -122,12 +128,16 @@ impl Tables {
             log_id,
             format: FormatMark::new(format.unwrap_or(format::OLDEST)),
             events: Events { messages, others },
+            redactions: Redactions { keyspace: redacted },
             amendments: Amendments {
                 keyspace: amendments,
             },
             chats,
-            members_by_chat,
-            chats_by_user,
+            members: Members {
+                by_chat,
+                by_user,
+                former,
+            },
             users: Users {
                 users,
                 usernames,
@@ -151,7 +161,8 @@ impl Tables {
         shard: ShardId,
         progress: &Progress,
         rows: impl Iterator<Item = &'a Row> + Clone,
-    ) -> fjall::Result<()> {
+    ) -> Result<(), ReadError> {
+        let any_redacted = self.format.current() >= format::CONVERSATIONS;
         let needed = rows.clone().map(format::of_row).max();
         self.raise_format(needed.unwrap_or(format::OLDEST))?;
         let mut batch = self.batch(PersistMode::Buffer);
@@ -159,17 +170,17 @@ impl Tables {
         for row in rows.clone() {
             self.put(&mut batch, &mut events, row);
         }
-        self.amendments.put(&mut batch, rows)?;
-        for run in events.into_runs() {
-            self.events.put(&mut batch, run);
-        }
+        self.amendments.put(&mut batch, rows.clone())?;
+        let redacted = rows.filter_map(redacted);
+        self.redactions
+            .put(&mut batch, &self.events, events, redacted, any_redacted)?;
         for (partition, behind) in &progress.stored {
             let key = prefixed(STORED_PREFIX, &partition.0.to_be_bytes());
             batch.insert(&self.meta, key, behind.0.to_be_bytes());
         }
         let key = prefixed(BATCHES_PREFIX, &shard.0.to_be_bytes());
         batch.insert(&self.meta, key, progress.batches.to_be_bytes());
-        self.db.commit(batch)
+        Ok(self.db.commit(batch)?)
     }
 
     fn put(&self, batch: &mut OwnedWriteBatch, events: &mut Gathering, row: &Row) {
@@ -178,21 +189,12 @@ impl Tables {
             Row::Chat(row) => {
                 batch.insert(&self.chats, row.chat_id.as_bytes(), codec::chat_value(row));
             }
-            Row::Member(row) => {
-                let MemberRow {
-                    chat_id, user_id, ..
-                } = row;
-                let (by_chat, by_user) = member_keys(chat_id, user_id);
-                batch.insert(&self.members_by_chat, by_chat, codec::member_value(row));
-                batch.insert(&self.chats_by_user, by_user, []);
-            }
+            Row::Member(row) => self.members.add(batch, row),
             Row::NotMember {
-                chat_id, user_id, ..
-            } => {
-                let (by_chat, by_user) = member_keys(chat_id, user_id);
-                batch.remove(&self.members_by_chat, by_chat);
-                batch.remove(&self.chats_by_user, by_user);
-            }
+                chat_id,
+                user_id,
+                removed_seq,
+            } => self.members.remove(batch, *chat_id, *user_id, *removed_seq),
             Row::User(row) => self.users.put(batch, row),
             Row::EndedSession {
                 session_id,
@@ -202,7 +204,7 @@ impl Tables {
                 batch.insert(&self.ended_sessions, session_id.as_bytes(), expiry);
             }
             // A batch compares all it has with each other, and with what is stored.
-            Row::Amendment(_) => {}
+            Row::Amendment(_) | Row::Redacted(_) => {}
             // It is in the progress that the batch notes.
             Row::Reached { .. } => {}
         }
@@ -261,7 +263,18 @@ impl Tables {
                 let newer = self.events.messages_after(*chat_id, *after);
                 self.as_they_stand(newer, *limit).map(Found::Messages)
             }
-            Read::ChatsOfUser(user_id) => self.chats_of(*user_id).map(Found::Chats),
+            Read::EventsAfter {
+                chat_id,
+                after,
+                limit,
+            } => self
+                .events_after(*chat_id, *after, *limit)
+                .map(Found::Events),
+            Read::Membership { chat_id, user_id } => self
+                .members
+                .membership(*chat_id, *user_id)
+                .map(Found::Membership),
+            Read::ChatsOfUser(user_id) => self.members.chats_of(*user_id).map(Found::Chats),
             Read::User(user_id) => self
                 .users
                 .get(*user_id)
@@ -302,6 +315,18 @@ impl Tables {
         Ok(messages)
     }
 
+    fn events_after(
+        &self,
+        chat_id: ChatId,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<StoredEvent>, ReadError> {
+        let rows = self.events.after(chat_id, after).take(limit);
+        let rows = rows.collect::<Result<Vec<_>, _>>()?;
+        let messages = self.as_they_stand(rows.iter().cloned().map(Ok), rows.len())?;
+        Ok(StoredEvent::join(rows, messages))
+    }
+
     fn chat(&self, chat_id: ChatId, recent: usize) -> Result<Option<StoredChat>, ReadError> {
         let Some(value) = self.chats.get(chat_id.as_bytes())? else {
             return Ok(None);
@@ -316,34 +341,12 @@ impl Tables {
         let latest_message = self.as_they_stand(newest(EventKind::Message), 1)?;
         Ok(Some(StoredChat {
             chat,
-            members: self.members(chat_id)?,
+            members: self.members.of_chat(chat_id)?,
             head: head.unwrap_or_default(),
             recent,
             messages,
             latest_message: latest_message.into_iter().next(),
         }))
-    }
-
-    fn members(&self, chat_id: ChatId) -> Result<Vec<UserId>, ReadError> {
-        const MALFORMED: ReadError = ReadError::Malformed("members_by_chat");
-        let mut members = Vec::new();
-        for entry in self.members_by_chat.prefix(chat_id.as_bytes()) {
-            let (key, value) = entry.into_inner()?;
-            let user_id = codec::found_in_pair(&key)
-                .map(UserId::from_bytes)
-                .ok_or(MALFORMED)?;
-            members.push((codec::member_order(&value).ok_or(MALFORMED)?, user_id));
-        }
-        members.sort_unstable();
-        Ok(members.into_iter().map(|(_, user_id)| user_id).collect())
-    }
-
-    fn chats_of(&self, user_id: UserId) -> Result<Vec<ChatId>, ReadError> {
-        let entries = self.chats_by_user.prefix(user_id.as_bytes());
-        let chat = |key: &[u8]| codec::found_in_pair(key).map(ChatId::from_bytes);
-        entries
-            .map(|entry| chat(&entry.key()?).ok_or(ReadError::Malformed("chats_by_user")))
-            .collect()
     }
 
     fn ended_sessions(&self) -> Result<Vec<(SessionId, Timestamp)>, ReadError> {
@@ -451,9 +454,18 @@ fn format_in(meta: &Keyspace) -> Result<Option<u32>, ReadError> {
     format.transpose()
 }
 
-fn member_keys(chat_id: &ChatId, user_id: &UserId) -> (codec::PairKey, codec::PairKey) {
-    let (chat, user) = (chat_id.as_bytes(), user_id.as_bytes());
-    (codec::pair_key(chat, user), codec::pair_key(user, chat))
+const fn redacted(row: &Row) -> Option<&EventRow> {
+    match row {
+        Row::Redacted(row) => Some(row),
+        Row::Event(_)
+        | Row::Amendment(_)
+        | Row::Chat(_)
+        | Row::Member(_)
+        | Row::NotMember { .. }
+        | Row::User(_)
+        | Row::EndedSession { .. }
+        | Row::Reached { .. } => None,
+    }
 }
 
 fn prefixed(prefix: &[u8], id: &[u8]) -> Vec<u8> {

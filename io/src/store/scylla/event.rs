@@ -61,6 +61,29 @@ pub(super) fn partition(number: i32) -> Option<PartitionId> {
     u32::try_from(number).ok().map(PartitionId)
 }
 
+impl EventValue<'_> {
+    /// The same event as that of another head; its seq is not in the value.
+    #[must_use]
+    pub(super) fn at(self, head: Head) -> Self {
+        Self {
+            n: bigint(head.messages),
+            log_partition: int(head.partition),
+            log_offset: bigint(head.offset.0),
+            ..self
+        }
+    }
+
+    /// How far its chat has come with it; `None` where no version writes such numbers.
+    pub(super) fn head(&self, seq: Seq) -> Option<Head> {
+        Some(Head {
+            seq,
+            messages: from_bigint(self.n)?,
+            partition: partition(self.log_partition)?,
+            offset: Offset(from_bigint(self.log_offset)?),
+        })
+    }
+}
+
 /// What is stored of an event.
 pub fn event_value(row: &EventRow) -> EventValue<'_> {
     let bare = EventValue {
@@ -128,12 +151,7 @@ fn record_of(chat_id: ChatId, value: &EventValue<'_>) -> Option<Bytes> {
 pub fn event_row(chat_id: ChatId, seq: i64, value: &EventValue<'_>) -> Option<EventRow> {
     Some(EventRow {
         chat_id,
-        head: Head {
-            seq: Seq(from_bigint(seq)?),
-            messages: from_bigint(value.n)?,
-            partition: partition(value.log_partition)?,
-            offset: Offset(from_bigint(value.log_offset)?),
-        },
+        head: value.head(Seq(from_bigint(seq)?))?,
         record: record_of(chat_id, value)?,
         kind: event_kind(value.kind)?,
     })

@@ -19,7 +19,7 @@ pub(super) enum Group {
 /// Whose order a row has its place in; how far the store has come has none.
 pub(super) fn group_of(row: &Row) -> Result<Group, (PartitionId, Offset)> {
     match row {
-        Row::Event(row) => Ok(Group::Chat(row.chat_id)),
+        Row::Event(row) | Row::Redacted(row) => Ok(Group::Chat(row.chat_id)),
         Row::Amendment(row) => Ok(Group::Chat(row.chat_id)),
         Row::Chat(row) => Ok(Group::Chat(row.chat_id)),
         Row::Member(row) => Ok(Group::Chat(row.chat_id)),
@@ -32,10 +32,11 @@ pub(super) fn group_of(row: &Row) -> Result<Group, (PartitionId, Offset)> {
     }
 }
 
-/// By the seq that a row comes with; the event itself last.
-pub(super) const fn order_in_group(row: &Row) -> (Seq, bool) {
+/// By the seq that a row comes with; the event itself last. A redaction comes with the event in front of it.
+pub(super) const fn order_in_group(row: &Row, event: Seq) -> (Seq, bool) {
     match row {
         Row::Event(row) => (row.head.seq, true),
+        Row::Redacted(_) => (event, false),
         Row::Amendment(row) => (row.seq, false),
         Row::Member(row) => (row.added_seq, false),
         Row::NotMember { removed_seq, .. } => (*removed_seq, false),
@@ -68,10 +69,11 @@ pub(super) fn job_rows<'a>(rows: impl Iterator<Item = &'a Row>) -> usize {
     if end == 0 { count } else { end }
 }
 
-/// Whether the rows behind it may be written by another job: a chat and its members belong to the event behind them.
+/// Whether the rows behind it may be written by another job: a chat, its members and what an event redacts belong to the
+/// event behind them.
 const fn may_end_a_job(row: &Row) -> bool {
     match row {
-        Row::Member(_) | Row::NotMember { .. } | Row::Chat(_) => false,
+        Row::Member(_) | Row::NotMember { .. } | Row::Chat(_) | Row::Redacted(_) => false,
         Row::Event(_)
         | Row::User(_)
         | Row::EndedSession { .. }
@@ -85,6 +87,7 @@ const fn changed_member(row: &Row) -> Option<UserId> {
         Row::Member(row) => Some(row.user_id),
         Row::NotMember { user_id, .. } => Some(*user_id),
         Row::Event(_)
+        | Row::Redacted(_)
         | Row::Amendment(_)
         | Row::Chat(_)
         | Row::User(_)

@@ -5,8 +5,12 @@
 //! offset and will not apply again. So
 //! 1. the chat, who is a member and who no longer, with the seq of the event that tells so; and what events
 //!    amend, which changes nothing when it is written again with an event that was not stored;
-//! 2. events, in order. From here on they count: see [`is_member`];
-//! 3. the rows of members who are gone.
+//! 2. what events redact of those before them: none is without content that is not known to be amended, and what is not
+//!    redacted yet is redacted when the event behind it comes again;
+//! 3. events, in order. From here on they count: see [`is_member`];
+//! 4. the rows of members who are gone.
+
+use std::collections::HashMap;
 
 use rookery_schema::cql::{bucket, ended_session_bucket};
 use rookery_schema::names::is_key;
@@ -29,10 +33,14 @@ pub(super) enum Batch<'a> {
     Removed(Vec<Removal>),
     /// As [`Batch::Removed`], when that event is stored.
     Forgotten(Vec<Removal>),
+    /// As [`Batch::Removed`], for good.
+    Former(Vec<Removal>),
     ChatOfUser(&'a MemberRow),
     NotChatOfUser(Removal),
     /// Of one bucket of a chat, in order.
-    Events(Vec<&'a EventRow>),
+    Events(Vec<NewEvent<'a>>),
+    /// Of one bucket of a chat: what earlier events say from now on.
+    Redactions(Vec<&'a EventRow>),
     /// Of messages in one bucket of a chat.
     Amendments(Vec<&'a AmendmentRow>),
     User(&'a UserRow),
@@ -41,6 +49,14 @@ pub(super) enum Batch<'a> {
     NameByKey(&'a UserRow),
     /// Of one bucket.
     EndedSessions(Vec<(SessionId, Timestamp)>),
+}
+
+/// An event that was not written before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NewEvent<'a> {
+    pub(super) row: &'a EventRow,
+    /// What it says from now on, where it is redacted already.
+    pub(super) redacted: Option<&'a EventRow>,
 }
 
 /// See [`Row::NotMember`].
@@ -62,7 +78,15 @@ pub(super) fn is_member(head: Seq, added: Option<Seq>, removed: Option<Seq>) -> 
 /// Batches of a stage may be written in any order; those of the next wait for them.
 pub(super) fn stages(rows: &[Row]) -> Vec<Vec<Batch<'_>>> {
     let mut stages = vec![first_stage(rows)];
-    let events: Vec<_> = rows.iter().filter_map(as_event).collect();
+    let mut redacted: HashMap<(ChatId, Seq), &EventRow> =
+        rows.iter().filter_map(as_redaction).collect();
+    let event = |row| {
+        let row = as_event(row)?;
+        let redacted = redacted.remove(&(row.chat_id, row.head.seq));
+        Some(NewEvent { row, redacted })
+    };
+    let events: Vec<_> = rows.iter().filter_map(event).collect();
+    stages.push(redaction_batches(redacted.into_values().collect()));
     stages.extend(event_batches(&events).map(|batch| vec![Batch::Events(batch)]));
     let users = rows.iter().filter_map(as_user);
     let names = users.clone().map(Batch::UserName);
@@ -93,7 +117,7 @@ fn first_stage(rows: &[Row]) -> Vec<Batch<'_>> {
                 session_id,
                 expires_at,
             } => ended.push((*session_id, *expires_at)),
-            Row::Event(_) | Row::Reached { .. } | Row::NotMember { .. } => {}
+            Row::Event(_) | Row::Redacted(_) | Row::Reached { .. } | Row::NotMember { .. } => {}
         }
         if let Some(removal) = as_removal(row) {
             removed.push(removal);
@@ -103,7 +127,9 @@ fn first_stage(rows: &[Row]) -> Vec<Batch<'_>> {
     let chunks = added.chunks(BATCH_ROWS_MAX);
     batches.extend(chunks.map(|rows| Batch::Added(rows.to_vec())));
     let chunks = removed.chunks(BATCH_ROWS_MAX);
-    batches.extend(chunks.map(|rows| Batch::Removed(rows.to_vec())));
+    batches.extend(
+        chunks.flat_map(|rows| [Batch::Removed(rows.to_vec()), Batch::Former(rows.to_vec())]),
+    );
     let of_one_bucket = amendments.chunk_by(|a, b| bucket(a.target) == bucket(b.target));
     let chunks = of_one_bucket.flat_map(|rows| rows.chunks(BATCH_ROWS_MAX));
     batches.extend(chunks.map(|rows| Batch::Amendments(rows.to_vec())));
@@ -117,7 +143,22 @@ fn first_stage(rows: &[Row]) -> Vec<Batch<'_>> {
 const fn as_event(row: &Row) -> Option<&EventRow> {
     match row {
         Row::Event(row) => Some(row),
-        Row::Amendment(_)
+        Row::Redacted(_)
+        | Row::Amendment(_)
+        | Row::Chat(_)
+        | Row::Member(_)
+        | Row::NotMember { .. }
+        | Row::User(_)
+        | Row::EndedSession { .. }
+        | Row::Reached { .. } => None,
+    }
+}
+
+const fn as_redaction(row: &Row) -> Option<((ChatId, Seq), &EventRow)> {
+    match row {
+        Row::Redacted(row) => Some(((row.chat_id, row.head.seq), row)),
+        Row::Event(_)
+        | Row::Amendment(_)
         | Row::Chat(_)
         | Row::Member(_)
         | Row::NotMember { .. }
@@ -131,6 +172,7 @@ const fn as_user(row: &Row) -> Option<&UserRow> {
     match row {
         Row::User(row) => Some(row),
         Row::Event(_)
+        | Row::Redacted(_)
         | Row::Amendment(_)
         | Row::Chat(_)
         | Row::Member(_)
@@ -152,6 +194,7 @@ const fn as_removal(row: &Row) -> Option<Removal> {
             seq: *removed_seq,
         }),
         Row::Event(_)
+        | Row::Redacted(_)
         | Row::Amendment(_)
         | Row::Chat(_)
         | Row::Member(_)
@@ -161,14 +204,23 @@ const fn as_removal(row: &Row) -> Option<Removal> {
     }
 }
 
-fn event_batches<'a>(mut events: &[&'a EventRow]) -> impl Iterator<Item = Vec<&'a EventRow>> {
+fn redaction_batches(mut redacted: Vec<&EventRow>) -> Vec<Batch<'_>> {
+    redacted.sort_unstable_by_key(|row| row.head.seq);
+    let of_one_bucket = redacted.chunk_by(|a, b| bucket(a.head.seq) == bucket(b.head.seq));
+    let chunks = of_one_bucket.flat_map(|rows| rows.chunks(BATCH_ROWS_MAX));
+    chunks
+        .map(|rows| Batch::Redactions(rows.to_vec()))
+        .collect()
+}
+
+fn event_batches<'a>(mut events: &[NewEvent<'a>]) -> impl Iterator<Item = Vec<NewEvent<'a>>> {
     std::iter::from_fn(move || {
         let first = events.first()?;
         let mut bytes = 0;
         let fits = events.iter().take(BATCH_ROWS_MAX).take_while(|event| {
             let is_room = bytes < BATCH_BYTES_MAX;
-            bytes += event.record.len();
-            is_room && bucket(event.head.seq) == bucket(first.head.seq)
+            bytes += event.row.record.len();
+            is_room && bucket(event.row.head.seq) == bucket(first.row.head.seq)
         });
         let (batch, rest) = events.split_at(fits.count());
         events = rest;
@@ -231,10 +283,47 @@ mod tests {
             Batch::NotChatOfUser(removal(2, 8)),
             Batch::Added(vec![&member]),
             Batch::Removed(vec![removal(2, 8)]),
+            Batch::Former(vec![removal(2, 8)]),
         ];
-        let events = Batch::Events(rows.iter().filter_map(as_event).collect());
+        let new = |row| NewEvent {
+            row,
+            redacted: None,
+        };
+        let events = Batch::Events(rows.iter().filter_map(as_event).map(new).collect());
         let last = Batch::Forgotten(vec![removal(2, 8)]);
         assert_eq!(stages(&rows), [first, vec![events], vec![last]]);
+    }
+
+    #[test]
+    fn what_is_redacted_is_written_before_the_events_behind_it_and_never_as_it_was() {
+        let Row::Event(redacted) = event(5, 0) else {
+            unreachable!("it is an event")
+        };
+        let border = 1 << BUCKET_BITS;
+        let far = EventRow {
+            head: Head {
+                seq: Seq(border),
+                ..Head::default()
+            },
+            ..redacted.clone()
+        };
+        let [early, late] = [&redacted, &far].map(|row| Row::Redacted(row.clone()));
+        let rows = [late.clone(), event(border + 1, 1), early.clone()];
+        let new = |row, redacted| Batch::Events(vec![NewEvent { row, redacted }]);
+        let before = vec![
+            Batch::Redactions(vec![&redacted]),
+            Batch::Redactions(vec![&far]),
+        ];
+        let Row::Event(behind) = &rows[1] else {
+            unreachable!("it is an event")
+        };
+        assert_eq!(stages(&rows), [before, vec![new(behind, None)]]);
+
+        let rows = [event(5, 9), early];
+        let Row::Event(original) = &rows[0] else {
+            unreachable!("it is an event")
+        };
+        assert_eq!(stages(&rows), [vec![new(original, Some(&redacted))]]);
     }
 
     #[test]

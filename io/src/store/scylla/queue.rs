@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use rookery_engine::port::Token;
 use rookery_schema::row::Row;
-use rookery_schema::{Offset, PartitionId};
+use rookery_schema::{Offset, PartitionId, Seq};
 
 use super::group::{Group, group_of, job_rows, order_in_group};
 
@@ -87,14 +87,18 @@ impl Queue {
         let place = self.first + self.requests.len() as Place;
         let mut reached = Vec::new();
         let mut keyed = Vec::with_capacity(rows.len());
+        let mut event = Seq(0);
         for row in rows {
+            if let Row::Event(row) = &row {
+                event = row.head.seq;
+            }
             match group_of(&row) {
-                Ok(group) => keyed.push((group, row)),
+                Ok(group) => keyed.push((order_in_group(&row, event), group, row)),
                 Err(behind) => reached.push(behind),
             }
         }
         // Who is a member is written before the event that tells so, see `plan`.
-        keyed.sort_by_key(|(_, row)| order_in_group(row));
+        keyed.sort_by_key(|(order, _, _)| *order);
         let left = keyed.len();
         self.requests.push_back(Request::Write {
             token,
@@ -102,7 +106,7 @@ impl Queue {
             since: None,
             reached,
         });
-        for (group, row) in keyed {
+        for (_, group, row) in keyed {
             let waiting = self.groups.entry(group).or_default();
             if waiting.rows.is_empty() && !waiting.is_under_way {
                 self.ready.push_back(group);
@@ -358,6 +362,27 @@ mod tests {
             (job.rows.len(), job.rows.last()),
             (many + 1, Some(&event(1, 1)))
         );
+    }
+
+    #[test]
+    fn what_an_event_redacts_is_written_with_it_however_much_is_before() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        let Row::Event(said) = event(1, 3) else {
+            unreachable!("it is an event")
+        };
+        let redacted = Row::Redacted(said);
+        let many = BATCH_ROWS_MAX as u64 + 5;
+        let rows = (1..=many).map(|seq| event(1, seq));
+        let rows = rows.chain([redacted.clone(), event(1, many + 1)]);
+        queue.write(token(1), rows.collect(), now);
+        let first = queue.next_job(now).unwrap();
+        assert_eq!(first.rows.len(), BATCH_ROWS_MAX);
+        assert!(!first.rows.contains(&redacted));
+        finish(&mut queue, &first);
+        let last = queue.next_job(now).unwrap();
+        let events = many - 1 - BATCH_ROWS_MAX as u64;
+        let expected = [redacted, event(1, many), event(1, many + 1)];
+        assert_eq!(last.rows[events as usize..], expected);
     }
 
     #[test]

@@ -27,7 +27,8 @@ macro_rules! statements {
 }
 
 statements! {
-    add_event: "INSERT INTO KEYSPACE.messages (chat_id, bucket, seq, event) VALUES (?, ?, ?, ?)",
+    add_event: "INSERT INTO KEYSPACE.messages (chat_id, bucket, seq, event) VALUES (?, ?, ?, ?) \
+        USING TIMESTAMP ?",
     add_amendment: "INSERT INTO KEYSPACE.amendments (chat_id, bucket, target, slot, amendment) \
         VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?",
     add_chat: "INSERT INTO KEYSPACE.chats (chat_id, name, created_at) VALUES (?, ?, ?)",
@@ -36,6 +37,8 @@ statements! {
     mark_removed: "UPDATE KEYSPACE.members_by_chat USING TIMESTAMP ? SET removed_seq = ? \
         WHERE chat_id = ? AND user_id = ?",
     forget_member: "DELETE FROM KEYSPACE.members_by_chat USING TIMESTAMP ? WHERE chat_id = ? AND user_id = ?",
+    add_former_member: "INSERT INTO KEYSPACE.former_members (chat_id, user_id, removed_seq) VALUES (?, ?, ?) \
+        USING TIMESTAMP ?",
     add_chat_of_user: "INSERT INTO KEYSPACE.chats_by_user (user_id, chat_id) VALUES (?, ?) USING TIMESTAMP ?",
     remove_chat_of_user: "DELETE FROM KEYSPACE.chats_by_user USING TIMESTAMP ? \
         WHERE user_id = ? AND chat_id = ?",
@@ -50,6 +53,8 @@ statements! {
 
     chat: "SELECT name, created_at FROM KEYSPACE.chats WHERE chat_id = ?",
     members: "SELECT user_id, added_seq, position, removed_seq FROM KEYSPACE.members_by_chat WHERE chat_id = ?",
+    member: "SELECT added_seq, removed_seq FROM KEYSPACE.members_by_chat WHERE chat_id = ? AND user_id = ?",
+    former_member: "SELECT removed_seq FROM KEYSPACE.former_members WHERE chat_id = ? AND user_id = ?",
     chats_of_user: "SELECT chat_id FROM KEYSPACE.chats_by_user WHERE user_id = ?",
     user: "SELECT username, password_hash, created_at, updated_at FROM KEYSPACE.users WHERE user_id = ?",
     user_of_name: "SELECT user_id FROM KEYSPACE.users_by_name WHERE bucket = ? AND username = ?",
@@ -63,6 +68,8 @@ statements! {
     names_by_key_between: "SELECT key, username, user_id FROM KEYSPACE.names_by_key \
         WHERE bucket = ? AND (key, username) >= (?, ?) AND (key) < (?) LIMIT ?",
     ended_sessions: "SELECT session_id, expires_at FROM KEYSPACE.ended_sessions WHERE bucket = ?",
+    written_event: "SELECT event, WRITETIME(event) FROM KEYSPACE.messages \
+        WHERE chat_id = ? AND bucket = ? AND seq = ?",
     newest_seq: "SELECT seq FROM KEYSPACE.messages WHERE chat_id = ? AND bucket = ? LIMIT 1",
     events_before: "SELECT seq, event FROM KEYSPACE.messages \
         WHERE chat_id = ? AND bucket = ? AND seq < ? LIMIT ?",

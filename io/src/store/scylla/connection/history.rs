@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use rookery_engine::port::StoredChat;
+use rookery_engine::port::{StoredChat, StoredEvent};
 use rookery_schema::cql::{bucket, first_of_bucket, is_last_of_bucket};
 use rookery_schema::event::EventKind;
 use rookery_schema::message::Message;
@@ -175,6 +175,52 @@ impl Connection {
             };
         }
         self.as_they_stand(&found.messages).await
+    }
+
+    /// Events of all kinds above `after`, oldest first: of one bucket or two, where there are no more than a bucket has.
+    pub(super) async fn events_after(
+        &self,
+        chat_id: ChatId,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<StoredEvent>, DriverError> {
+        let mut rows: Vec<EventRow> = Vec::new();
+        let mut border = after.0;
+        while rows.len() < limit {
+            let (bucket, missing) = (bucket(Seq(border.saturating_add(1))), limit - rows.len());
+            let statement = &self.statements.events_after;
+            let page = self.page(statement, chat_id, bucket, bigint(border), missing);
+            rows.append(&mut page.await?);
+            match rows.last().map(|row| row.head.seq) {
+                Some(newest) if newest.0 > border && is_last_of_bucket(newest) => border = newest.0,
+                _ => break,
+            }
+        }
+        // Behind the events: what one of them was redacted for is there by now.
+        let messages = self.as_they_stand(&rows).await?;
+        Ok(StoredEvent::join(rows, messages))
+    }
+
+    /// Where it stands that an event was written, if it was, and its row's timestamp.
+    pub(super) async fn written_event(
+        &self,
+        chat_id: ChatId,
+        seq: Seq,
+    ) -> Result<Option<(Head, i64)>, DriverError> {
+        let mut found = None;
+        let take = |page: &QueryRowsResult| {
+            let page = page.rows::<(EventValue<'_>, i64)>();
+            for row in page.map_err(DriverError::new)? {
+                let (value, timestamp) = row.map_err(DriverError::new)?;
+                let what = format_args!("event {seq} of chat {chat_id}");
+                found = Some((written(value.head(seq), what)?, timestamp));
+            }
+            Ok(())
+        };
+        let key = (chat_id.0, bucket(seq), bigint(seq.0));
+        self.each_page(&self.statements.written_event, key, take)
+            .await?;
+        Ok(found)
     }
 
     /// Where a search ends.

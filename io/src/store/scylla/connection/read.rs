@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use futures_util::future::try_join_all;
-use rookery_engine::port::{EndedSessions, Found, Read};
+use rookery_engine::port::{EndedSessions, Found, Membership, Read};
 use rookery_schema::cql::ENDED_SESSION_BUCKETS;
 use rookery_schema::row::ChatRow;
 use rookery_schema::{ChatId, Seq, SessionId, UserId};
@@ -42,6 +42,18 @@ impl Connection {
             } => {
                 let messages = self.messages_after(*chat_id, *after, *limit);
                 messages.await.map(Found::Messages)
+            }
+            Read::EventsAfter {
+                chat_id,
+                after,
+                limit,
+            } => {
+                let events = self.events_after(*chat_id, *after, *limit);
+                events.await.map(Found::Events)
+            }
+            Read::Membership { chat_id, user_id } => {
+                let membership = self.membership(*chat_id, *user_id);
+                membership.await.map(Found::Membership)
             }
             Read::ChatsOfUser(user_id) => self.chats_of(*user_id).await.map(Found::Chats),
             Read::User(user_id) => {
@@ -95,6 +107,33 @@ impl Connection {
         }
         members.sort_unstable();
         Ok(members.into_iter().map(|(_, _, user_id)| user_id).collect())
+    }
+
+    /// As of the newest change, whether or not its event is stored. Who was removed is looked for last: when the row of
+    /// a member goes, this one is there.
+    async fn membership(
+        &self,
+        chat_id: ChatId,
+        user_id: UserId,
+    ) -> Result<Membership, DriverError> {
+        let key = (chat_id.0, user_id.0);
+        let what = format_args!("user {user_id} in chat {chat_id}");
+        let seq = |number: Option<i64>| {
+            let seq = number.map(|number| from_bigint(number).map(Seq));
+            seq.map(|seq| written(seq, what)).transpose()
+        };
+        let rows = self.select::<(Option<i64>, Option<i64>)>(&self.statements.member, key);
+        let (added, removed) = rows.await?.into_iter().next().unwrap_or_default();
+        let (added, removed) = (seq(added)?, seq(removed)?);
+        if let Some(added_seq) = added.filter(|_| is_member(Seq(u64::MAX), added, removed)) {
+            return Ok(Membership::Member { added_seq });
+        }
+        let former = self.select::<(i64,)>(&self.statements.former_member, key);
+        let former = former.await?.into_iter().next().map(|(removed,)| removed);
+        Ok(match seq(former)?.max(removed) {
+            Some(removed_seq) => Membership::Removed { removed_seq },
+            None => Membership::Never,
+        })
     }
 
     async fn chats_of(&self, user_id: UserId) -> Result<Vec<ChatId>, DriverError> {

@@ -2,10 +2,13 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rookery_schema::cql::{SCHEMA_VERSION, bucket, ended_session_bucket, name_bucket};
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use rookery_schema::cql::{
+    EVENT_TIMESTAMP, REDACTED_TIMESTAMP, SCHEMA_VERSION, bucket, ended_session_bucket, name_bucket,
+};
 use rookery_schema::limits::SESSION_MILLIS;
 use rookery_schema::names::key_of;
-use rookery_schema::row::{AmendmentRow, EventRow, MemberRow, UserRow};
+use rookery_schema::row::{AmendmentRow, EventRow, Head, MemberRow, UserRow};
 use rookery_schema::{Offset, PartitionId, SessionId, Timestamp};
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::batch::{Batch as CqlBatch, BatchType};
@@ -15,11 +18,13 @@ use scylla::value::{CqlTimestamp, MaybeUnset};
 use super::Connection;
 use crate::store::scylla::event::{bigint, event_value, int};
 use crate::store::scylla::failure::DriverError;
-use crate::store::scylla::plan::{Batch, Removal};
+use crate::store::scylla::plan::{Batch, NewEvent, Removal};
 
 /// Seconds until a session's end is forgotten, at most. Servers refuse times to live that end in a
 /// distant year; rows without one merely stay.
 const TTL_SECONDS_MAX: u64 = 5 * 366 * 24 * 3600;
+/// Events of one batch that are looked at at a time before they are redacted.
+const REDACTIONS_IN_FLIGHT_MAX: usize = 32;
 
 impl Connection {
     pub(crate) async fn reached(
@@ -55,6 +60,7 @@ impl Connection {
             Batch::Added(rows) => self.many(&to.add_member, rows, added).await,
             Batch::Removed(rows) => self.many(&to.mark_removed, rows, removed).await,
             Batch::Forgotten(rows) => self.many(&to.forget_member, rows, forgotten).await,
+            Batch::Former(rows) => self.many(&to.add_former_member, rows, former).await,
             Batch::ChatOfUser(row) => {
                 let values = (row.user_id.0, row.chat_id.0, bigint(row.added_seq.0));
                 self.one(&to.add_chat_of_user, values).await
@@ -64,6 +70,7 @@ impl Connection {
                 self.one(&to.remove_chat_of_user, values).await
             }
             Batch::Events(rows) => self.many(&to.add_event, rows, |row| event(row)).await,
+            Batch::Redactions(rows) => self.redact(rows).await,
             Batch::Amendments(rows) => {
                 self.many(&to.add_amendment, rows, |row| amendment(row))
                     .await
@@ -84,6 +91,16 @@ impl Connection {
                 self.many(&to.add_ended_session, rows, values).await
             }
         }
+    }
+
+    /// Overwrites what events say, which keep their places in the log: one may still be the newest of its chat.
+    async fn redact(&self, rows: &[&EventRow]) -> Result<(), DriverError> {
+        let found = stream::iter(rows).map(|row| self.written_event(row.chat_id, row.head.seq));
+        let found = found.buffered(REDACTIONS_IN_FLIGHT_MAX);
+        let found: Vec<Option<(Head, i64)>> = found.try_collect().await?;
+        let redactions: Vec<_> = rows.iter().zip(found).collect();
+        self.many(&self.statements.add_event, &redactions, redaction)
+            .await
     }
 
     async fn one(
@@ -117,9 +134,26 @@ impl Connection {
     }
 }
 
-fn event(row: &EventRow) -> impl SerializeRow + '_ {
-    let seq = row.head.seq;
-    (row.chat_id.0, bucket(seq), bigint(seq.0), event_value(row))
+fn event<'a>(new: &NewEvent<'a>) -> impl SerializeRow + use<'a> {
+    let (head, chat_id) = (new.row.head, new.row.chat_id);
+    let (value, timestamp) = match new.redacted {
+        None => (event_value(new.row), EVENT_TIMESTAMP),
+        Some(redacted) => (event_value(redacted).at(head), REDACTED_TIMESTAMP),
+    };
+    let seq = head.seq;
+    (chat_id.0, bucket(seq), bigint(seq.0), value, timestamp)
+}
+
+/// An event that was redacted, in the place of the one that was found, if any.
+fn redaction<'a>(
+    (row, found): &(&&'a EventRow, Option<(Head, i64)>),
+) -> impl SerializeRow + use<'a> {
+    let (head, timestamp) = match *found {
+        None => (row.head, REDACTED_TIMESTAMP),
+        Some((head, written)) => (head, REDACTED_TIMESTAMP.max(written.saturating_add(1))),
+    };
+    let (seq, value) = (head.seq, event_value(row).at(head));
+    (row.chat_id.0, bucket(seq), bigint(seq.0), value, timestamp)
 }
 
 fn amendment(row: &AmendmentRow) -> impl SerializeRow + use<> {
@@ -136,6 +170,11 @@ fn added<'a>(row: &&'a MemberRow) -> impl SerializeRow + use<'a> {
 fn removed(gone: &Removal) -> impl SerializeRow + use<> {
     let seq = bigint(gone.seq.0);
     (seq, seq, gone.chat_id.0, gone.user_id.0)
+}
+
+fn former(gone: &Removal) -> impl SerializeRow + use<> {
+    let seq = bigint(gone.seq.0);
+    (gone.chat_id.0, gone.user_id.0, seq, seq)
 }
 
 fn forgotten(gone: &Removal) -> impl SerializeRow + use<> {

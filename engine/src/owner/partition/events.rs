@@ -1,0 +1,111 @@
+//! Events of chats for whoever missed them.
+
+use rookery_schema::ChatId;
+
+use crate::context::Context;
+use crate::edge::port::{Found, Membership, StoreFault};
+use crate::mesh::problem::Problem;
+use crate::mesh::{Asker, EventsPage, Outcome};
+use crate::owner::events::{self, StoreKey, Wanted};
+use crate::owner::partition::{Partition, PartitionRead};
+
+impl Partition {
+    /// Shows events of a chat, or reads from the store what memory lacks. Identical reads are made once.
+    pub(super) fn show_events(
+        &mut self,
+        asker: Asker,
+        chat_id: ChatId,
+        wanted: Wanted,
+        cx: &mut Context<'_>,
+    ) {
+        // It may have been forgotten while the store was asked about the caller.
+        let chat = self.chats.active(chat_id).map(|it| &*it);
+        match events::find(chat, wanted, cx.config.resume_events) {
+            Err(problem) => cx.refuse(asker, problem),
+            Ok(events::Found::Here(events)) => cx.answer(asker, events.into()),
+            Ok(events::Found::InStore(key)) => {
+                let waiting = self.events.entry((chat_id, key)).or_default();
+                waiting.push(asker);
+                if waiting.len() == 1 {
+                    let reading = self.readings.begin(chat_id);
+                    let what = PartitionRead::Events(chat_id, key, reading);
+                    self.read(what, key.read(chat_id), cx);
+                }
+            }
+        }
+    }
+
+    /// Events were read from the store.
+    pub(super) fn events_read(
+        &mut self,
+        chat_id: ChatId,
+        key: StoreKey,
+        outcome: &Result<Found, StoreFault>,
+        cx: &mut Context<'_>,
+    ) {
+        let waiting = self.events.remove(&(chat_id, key)).unwrap_or_default();
+        let events = match outcome {
+            Ok(Found::Events(stored)) => {
+                let events = key.complete(stored, self.chats.active(chat_id).map(|it| &*it));
+                if events.is_none() {
+                    cx.bug("an event is missing in the store, or can't be read");
+                }
+                events
+            }
+            Ok(
+                Found::Chat(_)
+                | Found::Messages(_)
+                | Found::Membership(_)
+                | Found::Chats(_)
+                | Found::Users(_)
+                | Found::EndedSessions(_),
+            ) => {
+                cx.bug("the store answered something else than events");
+                None
+            }
+            Err(StoreFault) => None,
+        };
+        for asker in waiting {
+            match &events {
+                Some(events) => cx.answer(asker, Outcome::from(events.clone())),
+                None => cx.refuse(asker, Problem::STORE_UNAVAILABLE),
+            }
+        }
+    }
+
+    /// The store told whether somebody who is no member of a chat was one.
+    pub(super) fn former_read(
+        &mut self,
+        asker: Asker,
+        chat_id: ChatId,
+        page: EventsPage,
+        outcome: &Result<Found, StoreFault>,
+        cx: &mut Context<'_>,
+    ) {
+        match outcome {
+            Ok(Found::Membership(Membership::Removed { removed_seq })) => {
+                let wanted = Wanted {
+                    page,
+                    removed: Some(*removed_seq),
+                };
+                self.show_events(asker, chat_id, wanted, cx);
+            }
+            Ok(Found::Membership(Membership::Never)) => cx.refuse(asker, Problem::NO_SUCH_CHAT),
+            // It does not know of their removal yet.
+            Ok(Found::Membership(Membership::Member { .. })) | Err(StoreFault) => {
+                cx.refuse(asker, Problem::STORE_UNAVAILABLE);
+            }
+            Ok(
+                Found::Chat(_)
+                | Found::Messages(_)
+                | Found::Events(_)
+                | Found::Chats(_)
+                | Found::Users(_)
+                | Found::EndedSessions(_),
+            ) => {
+                cx.bug("the store answered something else than a membership");
+                cx.refuse(asker, Problem::STORE_UNAVAILABLE);
+            }
+        }
+    }
+}

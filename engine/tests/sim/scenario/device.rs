@@ -1,0 +1,57 @@
+//! A client that comes back again and again, and what it has.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::wires::WireId;
+
+/// A client that keeps what it got.
+#[derive(Default)]
+pub(super) struct Device {
+    pub(super) user: usize,
+    pub(super) connection: Option<Connection>,
+    pub(super) chats: BTreeMap<String, Chat>,
+}
+
+pub(super) struct Connection {
+    pub(super) wire: WireId,
+    /// It has become a WebSocket.
+    pub(super) is_accepted: bool,
+    /// It gets nothing before it resumes, and then all in order; unless it does so late.
+    pub(super) is_in_order: bool,
+    pub(super) began_micros: u64,
+    /// What came over it.
+    pub(super) came: BTreeSet<(String, u64)>,
+}
+
+/// The events of a chat that a device has, by seq: their kinds, and whom they are about.
+#[derive(Default)]
+pub(super) struct Chat {
+    pub(super) events: BTreeMap<u64, (String, Option<String>)>,
+}
+
+impl Chat {
+    /// The seq up to which there is no gap but where the user was no member.
+    pub(super) fn whole_until(&self, user_id: &str) -> u64 {
+        let mut events = self.events.iter();
+        let Some((&first, mut before)) = events.next() else {
+            return 0;
+        };
+        let mut until = first;
+        for (&seq, event) in events {
+            let is_about_them = |it: &(String, Option<String>)| it.1.as_deref() == Some(user_id);
+            let is_back = before.0 == "member_removed"
+                && event.0 == "member_added"
+                && is_about_them(before)
+                && is_about_them(event);
+            if seq != until + 1 && !is_back {
+                break;
+            }
+            (until, before) = (seq, event);
+        }
+        until
+    }
+
+    pub(super) fn last(&self) -> u64 {
+        self.events.keys().next_back().copied().unwrap_or_default()
+    }
+}

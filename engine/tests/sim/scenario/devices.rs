@@ -1,0 +1,203 @@
+//! Devices that come back again and again, and resume: in the end each has every event that its user was to see, once.
+
+use std::collections::BTreeSet;
+
+use rookery_testing::ws::{handshake_to, text_frame};
+use serde_json::{Value, json};
+
+use crate::scenario::Scenario;
+use crate::scenario::device::{Chat, Connection, Device};
+use crate::scenario::state::Standing;
+use crate::wires::WireId;
+
+/// Microseconds for which a socket is sent nothing before it resumes.
+const HELD_MICROS: u64 = 5_000_000;
+/// Devices, of as many users.
+const DEVICES: usize = 4;
+
+impl Scenario {
+    pub(super) fn devices() -> Vec<Device> {
+        let device = |user| Device {
+            user,
+            ..Device::default()
+        };
+        (0..DEVICES).map(device).collect()
+    }
+
+    /// Some device connects, or its connection breaks.
+    pub(super) fn use_device(&mut self) {
+        let index = self.world.dice.below(DEVICES);
+        match &self.devices[index].connection {
+            Some(connection) if self.world.wire(connection.wire).open => {
+                let wire = connection.wire;
+                self.world.disconnect(wire);
+            }
+            Some(_) | None => {
+                let is_in_order = self.world.dice.one_in(2);
+                self.connect_device(index, is_in_order);
+            }
+        }
+    }
+
+    fn connect_device(&mut self, index: usize, is_in_order: bool) {
+        let user = self.devices[index].user;
+        self.devices[index].connection = None;
+        let Some(credentials) = self.credentials(user) else {
+            return;
+        };
+        let id = &self.users[user].id;
+        let query = if is_in_order { "?resume=1" } else { "" };
+        let path = format!("/ws/connect/{id}{query}");
+        let wire = self.world.connect();
+        self.world.send(wire, &handshake_to(&path, &credentials));
+        self.devices[index].connection = Some(Connection {
+            wire,
+            is_accepted: false,
+            is_in_order,
+            began_micros: self.world.micros,
+            came: BTreeSet::new(),
+        });
+    }
+
+    /// Takes what came to devices.
+    pub(super) fn hear_devices(&mut self) {
+        for index in 0..DEVICES {
+            let Some(connection) = &self.devices[index].connection else {
+                continue;
+            };
+            let wire = connection.wire;
+            if !connection.is_accepted && !self.is_device_accepted(index, wire) {
+                continue;
+            }
+            for event in self.world.wire(wire).texts() {
+                self.device_hears(index, &event);
+            }
+        }
+    }
+
+    fn is_device_accepted(&mut self, index: usize, wire: WireId) -> bool {
+        let Some(reply) = self.world.wire(wire).next_http() else {
+            return false;
+        };
+        let is_accepted = reply.status == 101;
+        assert!(is_accepted || self.is_refusal(&reply), "{reply:?}");
+        if !is_accepted {
+            self.world.disconnect(wire);
+        }
+        if let Some(connection) = &mut self.devices[index].connection {
+            connection.is_accepted = is_accepted;
+        }
+        is_accepted
+    }
+
+    fn device_hears(&mut self, index: usize, event: &Value) {
+        let device = &mut self.devices[index];
+        let user_id = self.users[device.user].id.as_str();
+        let connection = device.connection.as_mut().unwrap();
+        let is_late = self.world.micros >= connection.began_micros + HELD_MICROS;
+        if connection.came.is_empty() && is_late {
+            // It may have been let in before it resumed.
+            connection.is_in_order = false;
+        }
+        let text = |name: &str| event[name].as_str().map(str::to_owned);
+        match (text("type").unwrap().as_str(), event["seq"].as_u64()) {
+            ("ready", _) => self.resume_device(index),
+            ("resumed", Some(seq)) => {
+                let chat_id = text("chat_id").unwrap();
+                if event["recovered"] == false {
+                    // What lies behind is paged, and not of interest here.
+                    device.chats.remove(&chat_id);
+                } else {
+                    let chat = device.chats.entry(chat_id).or_default();
+                    assert!(chat.whole_until(user_id) >= seq, "resumed up to {event}");
+                }
+            }
+            ("error", _) => panic!("{event}"),
+            (kind, Some(seq)) => {
+                let chat_id = text("chat_id").unwrap();
+                let is_new = connection.came.insert((chat_id.clone(), seq));
+                assert!(is_new, "a second time on one connection: {event}");
+                let chat = device.chats.entry(chat_id).or_default();
+                assert!(
+                    !connection.is_in_order || chat.last() < seq,
+                    "out of order: {event}"
+                );
+                chat.events.insert(seq, (kind.to_owned(), text("user_id")));
+            }
+            other => panic!("unexpected {other:?}: {event}"),
+        }
+    }
+
+    /// A device says what it has, in one message or in two.
+    fn resume_device(&mut self, index: usize) {
+        let device = &mut self.devices[index];
+        let user_id = self.users[device.user].id.as_str();
+        let connection = device.connection.as_ref().unwrap();
+        let (wire, is_in_order) = (connection.wire, connection.is_in_order);
+        let mut has = Vec::new();
+        for (id, chat) in &mut device.chats {
+            let until = chat.whole_until(user_id);
+            if is_in_order {
+                // What lies behind a gap comes again.
+                chat.events.split_off(&(until + 1));
+            }
+            has.push((id.clone(), until));
+        }
+        // Everything is in order only if the first message has all.
+        let first = match is_in_order {
+            true => has.len(),
+            false => self.world.dice.below(has.len() + 1),
+        };
+        for part in [&has[..first], &has[first..]] {
+            let chats: serde_json::Map<String, Value> = part
+                .iter()
+                .map(|(id, seq)| (id.clone(), json!(seq)))
+                .collect();
+            let text = json!({"type": "resume", "chats": chats}).to_string();
+            self.world.send(wire, &text_frame(&text));
+            if is_in_order {
+                break;
+            }
+        }
+    }
+
+    /// In the end every device has all, up to the newest event, of rooms that its user is in.
+    pub(super) fn check_devices(&mut self) {
+        for index in 0..DEVICES {
+            if let Some(connection) = &self.devices[index].connection {
+                let wire = connection.wire;
+                self.world.disconnect(wire);
+            }
+            self.connect_device(index, true);
+        }
+        for _ in 0..2 {
+            self.world.settle();
+            self.hear();
+        }
+        for room in 0..self.rooms.len() {
+            self.post_as(self.rooms[room].host(), room);
+        }
+        self.world.settle();
+        self.hear();
+        for device in &self.devices {
+            let connection = device.connection.as_ref();
+            let is_open = connection.is_some_and(|it| self.world.wire(it.wire).open);
+            if !is_open {
+                // They are not logged in.
+                continue;
+            }
+            let user_id = self.users[device.user].id.as_str();
+            for room in &self.rooms {
+                let chat = device.chats.get(&room.id);
+                if let Some(chat) = chat {
+                    let (until, last) = (chat.whole_until(user_id), chat.last());
+                    assert_eq!(until, last, "user {} has a gap", device.user);
+                }
+                if room.standing(device.user) == Standing::In {
+                    let head = self.world.store.head(room.id.parse().unwrap());
+                    assert_eq!(chat.map(Chat::last), Some(head.0), "user {}", device.user);
+                }
+            }
+        }
+    }
+}

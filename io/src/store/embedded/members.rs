@@ -1,0 +1,94 @@
+//! The keyspaces of who is a member of what, from either side, and of who was.
+
+use fjall::{Keyspace, OwnedWriteBatch};
+use rookery_engine::port::Membership;
+use rookery_schema::row::MemberRow;
+use rookery_schema::{ChatId, Seq, UserId};
+
+use super::codec;
+use super::error::ReadError;
+
+/// Names of the keyspaces.
+pub(super) const BY_CHAT: &str = "members_by_chat";
+pub(super) const BY_USER: &str = "chats_by_user";
+pub(super) const FORMER: &str = "former_members";
+
+/// See the module.
+pub(super) struct Members {
+    pub(super) by_chat: Keyspace,
+    pub(super) by_user: Keyspace,
+    pub(super) former: Keyspace,
+}
+
+impl Members {
+    pub(super) fn add(&self, batch: &mut OwnedWriteBatch, row: &MemberRow) {
+        let (by_chat, by_user) = keys(row.chat_id, row.user_id);
+        batch.insert(&self.by_chat, by_chat, codec::member_value(row));
+        batch.insert(&self.by_user, by_user, []);
+    }
+
+    pub(super) fn remove(
+        &self,
+        batch: &mut OwnedWriteBatch,
+        chat_id: ChatId,
+        user_id: UserId,
+        removed_seq: Seq,
+    ) {
+        let (by_chat, by_user) = keys(chat_id, user_id);
+        batch.remove(&self.by_chat, by_chat);
+        batch.remove(&self.by_user, by_user);
+        batch.insert(
+            &self.former,
+            by_chat,
+            codec::former_member_value(removed_seq),
+        );
+    }
+
+    /// The members of a chat, in the order in which they became that.
+    pub(super) fn of_chat(&self, chat_id: ChatId) -> Result<Vec<UserId>, ReadError> {
+        const MALFORMED: ReadError = ReadError::Malformed(BY_CHAT);
+        let mut members = Vec::new();
+        for entry in self.by_chat.prefix(chat_id.as_bytes()) {
+            let (key, value) = entry.into_inner()?;
+            let user_id = codec::found_in_pair(&key)
+                .map(UserId::from_bytes)
+                .ok_or(MALFORMED)?;
+            members.push((codec::member_order(&value).ok_or(MALFORMED)?, user_id));
+        }
+        members.sort_unstable();
+        Ok(members.into_iter().map(|(_, user_id)| user_id).collect())
+    }
+
+    /// The chats that a user is a member of.
+    pub(super) fn chats_of(&self, user_id: UserId) -> Result<Vec<ChatId>, ReadError> {
+        let entries = self.by_user.prefix(user_id.as_bytes());
+        let chat = |key: &[u8]| codec::found_in_pair(key).map(ChatId::from_bytes);
+        entries
+            .map(|entry| chat(&entry.key()?).ok_or(ReadError::Malformed(BY_USER)))
+            .collect()
+    }
+
+    pub(super) fn membership(
+        &self,
+        chat_id: ChatId,
+        user_id: UserId,
+    ) -> Result<Membership, ReadError> {
+        let (key, _) = keys(chat_id, user_id);
+        if let Some(value) = self.by_chat.get(key)? {
+            let order = codec::member_order(&value).ok_or(ReadError::Malformed(BY_CHAT));
+            let (added_seq, _) = order?;
+            return Ok(Membership::Member { added_seq });
+        }
+        let Some(value) = self.former.get(key)? else {
+            return Ok(Membership::Never);
+        };
+        let removed_seq = codec::former_member(&value).ok_or(ReadError::Malformed(FORMER))?;
+        Ok(Membership::Removed { removed_seq })
+    }
+}
+
+/// The keys of a member by chat, and by user.
+fn keys(chat_id: ChatId, user_id: UserId) -> (codec::PairKey, codec::PairKey) {
+    let (chat, user) = (chat_id.as_bytes(), user_id.as_bytes());
+    (codec::pair_key(chat, user), codec::pair_key(user, chat))
+}
