@@ -83,6 +83,8 @@ pub struct Stats {
     pub outbox_bytes: u64,
     pub outbox_distinct_bytes: u64,
     pub duplicate_sends: u64,
+    /// Logins whose password was compared a second time, as it was typed.
+    pub password_retries: u64,
     /// Chats of which clients have all events that they missed.
     pub chats_resumed: u64,
     /// Chats of which clients miss too much, or which are not theirs.
@@ -219,6 +221,11 @@ impl Stats {
                 "rookery_duplicate_sends_total",
                 "Sends recognised as repeats of an earlier one.",
                 self.duplicate_sends,
+            ),
+            counter(
+                "rookery_password_retries_total",
+                "Logins whose password was compared a second time, as it was typed.",
+                self.password_retries,
             ),
             counter(
                 "rookery_chats_resumed_total",

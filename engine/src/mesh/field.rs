@@ -39,6 +39,7 @@ fields! {
     Cursor = "cursor",
     ExpiresIn = "expires_in",
     IdempotencyKey = "Idempotency-Key",
+    Ids = "ids",
     Invite = "invite",
     Limit = "limit",
     Members = "members",
@@ -69,6 +70,8 @@ pub enum Fault {
     TooShort,
     /// It has too many.
     TooLong,
+    /// It has nothing that is shown.
+    Blank,
     /// It is a number that is too small or too large.
     OutOfRange,
     /// It has characters that it may not have.
@@ -95,6 +98,7 @@ impl Fault {
             Self::Conflicting => "conflicting",
             Self::TooShort => "too_short",
             Self::TooLong => "too_long",
+            Self::Blank => "blank",
             Self::OutOfRange => "out_of_range",
             Self::ForbiddenCharacters => "forbidden_characters",
             Self::TooCommon => "too_common",

@@ -15,7 +15,9 @@ pub use command::chat::{
     Amend, ChatCommand, Creation, EventsPage, MembersPage, MessageChange, Page, PageStart, Post,
 };
 pub use command::home::{HomeCommand, InboxPage};
-pub use command::name::{AddressCommand, NameCommand, NewPassword, Right, UserVersion};
+pub use command::name::{
+    AddressCommand, Credentials, NameCommand, NewPassword, Right, UserVersion,
+};
 pub use command::user::{Invited, UserCommand};
 pub use message::{
     Ended, EndingId, EventBatch, Renewal, Resumption, ShardMessage, Spending, Subscription,

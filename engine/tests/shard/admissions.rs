@@ -81,6 +81,7 @@ fn user(user_id: UserId, password_hash: Option<&str>) -> UserRow {
     UserRow {
         user_id,
         username: user_id.to_string(),
+        key: None,
         password_hash: password_hash.map(str::to_owned),
         created_at: Timestamp::default(),
         updated_at: Timestamp::default(),

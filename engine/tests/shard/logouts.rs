@@ -72,6 +72,7 @@ fn user(stage: &mut Stage) -> UserRow {
     UserRow {
         user_id: stage.owned_user(),
         username: stage.username(),
+        key: None,
         password_hash: Some("hash".to_owned()),
         created_at: Timestamp::default(),
         updated_at: Timestamp::default(),

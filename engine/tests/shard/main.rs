@@ -17,6 +17,7 @@ mod many_chats;
 mod members;
 mod memory;
 mod moves;
+mod names;
 mod replay;
 mod resume;
 mod stage;

@@ -13,8 +13,8 @@ use rookery_engine::input::Input;
 use rookery_engine::limits::Network;
 use rookery_engine::mesh::problem::Problem;
 use rookery_engine::mesh::{
-    Activity, Asker, ChatCommand, Command, Creation, HomeCommand, InboxPage, Outcome, Post,
-    ShardMessage, Subscription, Waiting,
+    Activity, Asker, ChatCommand, Command, Creation, Credentials, HomeCommand, InboxPage, Outcome,
+    Post, ShardMessage, Subscription, Waiting,
 };
 use rookery_engine::port::{
     EndedSessions, Found, LogEvent, LogRequest, Opened, Part, PasswordJob, PasswordOutcome, Read,
@@ -80,6 +80,14 @@ pub(crate) fn addition(caller: UserId, user_id: UserId) -> ChatCommand {
         user_id,
         network: network(),
     }
+}
+
+/// What somebody registers or logs in with.
+pub(crate) fn credentials(username: &str, password: Option<&str>) -> Box<Credentials> {
+    Box::new(Credentials {
+        username: username.into(),
+        password: password.map(Into::into),
+    })
 }
 
 /// Where clients are.
@@ -307,6 +315,18 @@ impl Stage {
         loop {
             let name = format!("user{}", self.unique());
             if (self.routing.placement().of_name(&name) == P0) == is_here {
+                return name;
+            }
+        }
+    }
+
+    /// A username that is not its own key, whose key this shard's partition has; and the name itself too, or not.
+    pub(crate) fn capital_username(&mut self, is_here: bool) -> String {
+        let placement = self.routing.placement();
+        loop {
+            let name = format!("User{}", self.unique());
+            let key_is_here = placement.of_name(&name.to_lowercase()) == P0;
+            if key_is_here && (placement.of_name(&name) == P0) == is_here {
                 return name;
             }
         }

@@ -6,8 +6,8 @@ use rookery_schema::{MessageId, Placement, Routing, SessionId, Timestamp};
 use super::*;
 use crate::ids::Session;
 use crate::mesh::{
-    Amend, Creation, InboxPage, MembersPage, MessageChange, NewPassword, Page, PageStart, Post,
-    Right, UserVersion,
+    Amend, Creation, Credentials, InboxPage, MembersPage, MessageChange, NewPassword, Page,
+    PageStart, Post, Right, UserVersion,
 };
 
 const CHAT: ChatId = ChatId::from_bytes([1; 16]);
@@ -42,9 +42,16 @@ const fn home(command: HomeCommand) -> Command {
     Command::Home(USER, command)
 }
 
+fn credentials() -> Box<Credentials> {
+    Box::new(Credentials {
+        username: NAME.into(),
+        password: None,
+    })
+}
+
 fn log_in() -> NameCommand {
     NameCommand::LogIn {
-        password: None,
+        credentials: credentials(),
         network: network(),
     }
 }
@@ -56,7 +63,7 @@ fn address(command: NameCommand) -> Command {
 
 fn register() -> NameCommand {
     NameCommand::Register {
-        password: None,
+        credentials: credentials(),
         network: network(),
         right: Right::Open,
     }

@@ -42,7 +42,7 @@ impl User {
     pub(super) fn new(n: usize) -> Self {
         Self {
             id: Uuid::from_u128(0xabc0 + n as u128).to_string(),
-            name: format!("user{n}"),
+            name: format!("User{n}"),
             token: None,
             asked: None,
             passwords: Passwords {
@@ -55,8 +55,14 @@ impl User {
         }
     }
 
-    pub(super) fn login(&self, password: &str) -> Value {
+    /// What registers them.
+    pub(super) fn registration(&self, password: &str) -> Value {
         json!({"username": self.name, "password": password})
+    }
+
+    /// What logs them in, in other letters.
+    pub(super) fn login(&self, password: &str) -> Value {
+        json!({"username": self.name.to_uppercase(), "password": password})
     }
 }
 

@@ -18,7 +18,7 @@ impl Scenario {
         }
         for user in 0..USERS {
             let password = self.users[user].passwords.current.clone();
-            let body = self.users[user].login(&password);
+            let body = self.users[user].registration(&password);
             let wire = self.ask_with("", "POST", "/users", Some(&body));
             self.world.settle();
             assert_eq!(self.answer(wire).unwrap().status, 201);
