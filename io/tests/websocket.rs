@@ -84,7 +84,7 @@ fn objects_begin_with_their_type_on_one_line() {
     };
     // What happens before it is not for this connection.
     expect("ready");
-    let chat = alice.create_chat("a\nroom", &[]);
+    let chat = alice.create_chat("a \"room\"", &[]);
     alice.say(&chat, "two\nlines");
     expect("chat_created");
     expect("message");
