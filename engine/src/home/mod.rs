@@ -14,6 +14,7 @@ mod resuming;
 mod rooms;
 mod starts;
 mod turns;
+mod typing;
 mod user;
 
 use rookery_schema::row::UserRow;
@@ -31,6 +32,7 @@ use crate::home::resumes::Resumes;
 use crate::home::rooms::Rooms;
 use crate::home::starts::Moment;
 use crate::home::turns::Turns;
+use crate::home::typing::TypingRates;
 use crate::home::user::User;
 use crate::map::{Map, Unanswered};
 use crate::mesh::problem::Problem;
@@ -55,6 +57,7 @@ pub(crate) struct Home {
     /// Tickets that were spent and have not expired.
     spent_tickets: Revoked,
     quotas: Quotas,
+    typing_rates: TypingRates,
     reads: Unanswered<HomeRead>,
     /// Users whose chats could not be read, with their stays; read again with the next tick.
     unread: Vec<(UserId, u64)>,
@@ -225,6 +228,7 @@ impl Home {
         self.release_overdue(connections, cx);
         self.spent_tickets.expire(cx.now.latest_wall);
         self.quotas.tick(cx);
+        self.typing_rates.tick(cx.now.micros);
         self.inbox.tick(cx);
         self.admissions.tick(cx);
         for (user_id, stay) in std::mem::take(&mut self.unread) {

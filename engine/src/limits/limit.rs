@@ -18,6 +18,8 @@ pub enum Limit {
     /// Lists of a user's chats that are made at a time.
     ListsPerUser,
     ChatsResumed,
+    /// Chats in which a user types in a second.
+    TypingRate,
     /// Failed logins in five minutes, per account and network.
     LoginRate,
     /// Failed logins per account, from all networks where nobody has logged in to it.
@@ -63,6 +65,7 @@ impl Limit {
             Self::MembershipsPerUser => "memberships-per-user",
             Self::ListsPerUser => "lists-per-user",
             Self::ChatsResumed => "chats-resumed",
+            Self::TypingRate => "typing-rate",
             Self::LoginRate => "login-rate",
             Self::AccountLogins => "account-logins",
             Self::LogoutsPerUser => "logouts-per-user",
@@ -94,6 +97,7 @@ impl Limit {
             }
             Self::ListsPerUser => "more lists of chats at a time than a user may ask for",
             Self::ChatsResumed => "more chats than a WebSocket may resume at a time",
+            Self::TypingRate => "typing in more chats a second than a user may",
             Self::LoginRate => "too many failed logins to this account from this address",
             Self::AccountLogins => "too many failed logins to this account",
             Self::LogoutsPerUser => "too many logouts of this user",

@@ -72,6 +72,12 @@ pub enum ShardMessage {
     SessionsVoid(EndingId),
     /// To the shard itself: a WebSocket of one of its users wants the events that it missed.
     Resume(Box<Resumption>),
+    /// To the shard itself: the client of a WebSocket says that its user types in a chat.
+    Types {
+        user_id: UserId,
+        conn: ConnId,
+        chat_id: ChatId,
+    },
     /// To the shard itself: gather the numbers of all shards.
     Scrape { asker: Asker },
     /// Send your numbers to this shard.
@@ -112,6 +118,7 @@ impl ShardMessage {
             | Self::SessionsEnded { .. }
             | Self::SessionsVoid(_)
             | Self::Resume(_)
+            | Self::Types { .. }
             | Self::Scrape { .. }
             | Self::StatsWanted { .. }
             | Self::Stats { .. }

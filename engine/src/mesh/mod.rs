@@ -6,6 +6,7 @@ pub mod command;
 pub mod message;
 pub mod outcome;
 pub mod problem;
+pub mod whisper;
 
 pub use admission::{AdmissionId, Candidates, NotAdmitted};
 pub use command::Command;
@@ -19,3 +20,4 @@ pub use message::{
     SubscriptionAnswer, Verdict,
 };
 pub use outcome::{Activity, ChatSummary, Created, Events, Outcome, PageCursor, Rest};
+pub use whisper::Whisper;

@@ -7,7 +7,7 @@ use crate::connection::Census;
 use crate::context::Context;
 use crate::mesh::command::asker::Waiting;
 use crate::mesh::problem::Problem;
-use crate::mesh::{Asker, Command, Outcome, ShardMessage, UserCommand};
+use crate::mesh::{Asker, Command, Outcome, ShardMessage, UserCommand, Whisper};
 use crate::shard::Parts;
 
 impl Parts<'_> {
@@ -51,6 +51,13 @@ impl Parts<'_> {
             }
             ShardMessage::SessionsVoid(ending) => self.owner.sessions_void(ending, cx),
             ShardMessage::Resume(wanted) => self.home.resume(*wanted, self.connections, cx),
+            ShardMessage::Types {
+                user_id,
+                conn,
+                chat_id,
+            } => self
+                .home
+                .types(user_id, conn, chat_id, self.connections, cx),
             ShardMessage::Scrape { asker } => self.scrapes.begin(asker, cx),
             ShardMessage::StatsWanted { from, ticket } => self.send_stats(from, ticket, cx),
             ShardMessage::Stats {
@@ -67,6 +74,16 @@ impl Parts<'_> {
                 }
             }
             ShardMessage::Serving { from } => cx.readiness.shard_serves(from),
+        }
+    }
+
+    /// Hands a whisper to the part that it is for.
+    pub(super) fn whisper(&mut self, whisper: Whisper, cx: &mut Context<'_>) {
+        match whisper {
+            Whisper::Types { chat_id, user_id } => self.owner.types(chat_id, user_id, cx),
+            Whisper::Typing { chat_id, user_id } => {
+                self.home.typing(chat_id, user_id, self.connections, cx);
+            }
         }
     }
 

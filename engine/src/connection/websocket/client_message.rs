@@ -18,6 +18,8 @@ pub(super) enum Said {
     Send { chat_id: ChatId, post: Post },
     /// It wants the events of chats behind these.
     Resume(Vec<(ChatId, Seq)>),
+    /// Its user types in a chat.
+    Typing(ChatId),
     /// It wants a `pong`.
     Ping,
 }
@@ -57,6 +59,7 @@ pub(super) fn read(
     let said = match message.kind.as_ref() {
         "send" => admit().and_then(|()| send(&message, sender_id)),
         "resume" => resume(text).map(Said::Resume),
+        "typing" => chat_of(&message).map(Said::Typing),
         "ping" => Ok(Said::Ping),
         _ => Err(Problem::malformed("there is no message of this type")),
     };
@@ -77,10 +80,14 @@ fn readable_client_id(text: &str) -> Option<Box<str>> {
     named.client_id.as_deref().map(Box::from)
 }
 
-fn send(message: &ClientMessage<'_>, sender_id: UserId) -> Result<Said, Problem> {
-    let chat_id = message
+fn chat_of(message: &ClientMessage<'_>) -> Result<ChatId, Problem> {
+    message
         .chat_id
-        .ok_or(Problem::malformed("chat_id is missing"))?;
+        .ok_or(Problem::malformed("chat_id is missing"))
+}
+
+fn send(message: &ClientMessage<'_>, sender_id: UserId) -> Result<Said, Problem> {
+    let chat_id = chat_of(message)?;
     let content = message
         .content
         .as_deref()

@@ -428,6 +428,14 @@ fn take_message(
             };
             cx.send(cx.id(), ShardMessage::Resume(Box::new(wanted)));
         }
+        Ok(Said::Typing(chat_id)) => {
+            let message = ShardMessage::Types {
+                user_id,
+                conn,
+                chat_id,
+            };
+            cx.send(cx.id(), message);
+        }
         Ok(Said::Ping) => write_text_frame(out, br#"{"type":"pong"}"#),
         Err(Refused { problem, client_id }) => {
             refuse(&problem, client_id.as_deref(), cx);
