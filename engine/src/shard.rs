@@ -268,7 +268,7 @@ impl Parts<'_> {
             Input::Finished { conn } => self.connections.finished(conn, cx),
             Input::Gone { conn } => {
                 if let Some(user_id) = self.connections.remove(conn, cx) {
-                    self.home.disconnect(user_id, conn);
+                    self.home.disconnect(user_id, conn, cx);
                 }
             }
             Input::Mesh { messages, .. } => {

@@ -4,10 +4,13 @@
 mod admissions;
 mod candidates;
 mod counts;
+mod following;
 mod frames;
 mod inbox;
 mod joining;
 mod listening;
+mod presence;
+mod presences;
 mod quotas;
 pub(crate) mod resumes;
 mod resuming;
@@ -15,6 +18,7 @@ mod rooms;
 mod starts;
 mod turns;
 mod typing;
+mod typing_rates;
 mod user;
 
 use rookery_schema::row::UserRow;
@@ -25,14 +29,16 @@ use crate::connection::Connections;
 use crate::context::Context;
 use crate::edge::port::{Found, Part, Read, StoreFault, Token};
 use crate::home::admissions::Admissions;
+use crate::home::following::Following;
 use crate::home::frames::Frames;
 use crate::home::inbox::Inbox;
+use crate::home::presences::Presences;
 use crate::home::quotas::Quotas;
 use crate::home::resumes::Resumes;
 use crate::home::rooms::Rooms;
 use crate::home::starts::Moment;
 use crate::home::turns::Turns;
-use crate::home::typing::TypingRates;
+use crate::home::typing_rates::TypingRates;
 use crate::home::user::User;
 use crate::map::{Map, Unanswered};
 use crate::mesh::problem::Problem;
@@ -58,6 +64,8 @@ pub(crate) struct Home {
     spent_tickets: Revoked,
     quotas: Quotas,
     typing_rates: TypingRates,
+    presences: Presences,
+    following: Following,
     reads: Unanswered<HomeRead>,
     /// Users whose chats could not be read, with their stays; read again with the next tick.
     unread: Vec<(UserId, u64)>,
@@ -134,7 +142,7 @@ impl Home {
             if !room.advance(batch.first, batch.count, self.latest_moment, cx.now.micros) {
                 cx.bug("a home missed an event, or got one twice");
             }
-            let mut frames = Frames::new(batch, cx.held);
+            let mut frames = Frames::new(&batch.lines, batch.count, cx.held);
             let mut shared = 0;
             for listener in room.listeners() {
                 for socket in sockets.of(*listener) {
@@ -229,6 +237,7 @@ impl Home {
         self.spent_tickets.expire(cx.now.latest_wall);
         self.quotas.tick(cx);
         self.typing_rates.tick(cx.now.micros);
+        self.tick_presence(connections, cx);
         self.inbox.tick(cx);
         self.admissions.tick(cx);
         for (user_id, stay) in std::mem::take(&mut self.unread) {

@@ -263,6 +263,7 @@ impl Home {
             Outcome::Posted { .. }
             | Outcome::Json { .. }
             | Outcome::Page { .. }
+            | Outcome::Members(_)
             | Outcome::Activity(_)
             | Outcome::Summary(_)
             | Outcome::LoggedIn { .. }

@@ -78,6 +78,13 @@ pub enum ShardMessage {
         conn: ConnId,
         chat_id: ChatId,
     },
+    /// To the shard itself: the client of a WebSocket wants to hear of the presence of a chat's members, or no longer.
+    Follow {
+        user_id: UserId,
+        conn: ConnId,
+        chat_id: ChatId,
+        follow: bool,
+    },
     /// To the shard itself: gather the numbers of all shards.
     Scrape { asker: Asker },
     /// Send your numbers to this shard.
@@ -119,6 +126,7 @@ impl ShardMessage {
             | Self::SessionsVoid(_)
             | Self::Resume(_)
             | Self::Types { .. }
+            | Self::Follow { .. }
             | Self::Scrape { .. }
             | Self::StatsWanted { .. }
             | Self::Stats { .. }

@@ -58,6 +58,14 @@ impl Parts<'_> {
             } => self
                 .home
                 .types(user_id, conn, chat_id, self.connections, cx),
+            ShardMessage::Follow {
+                user_id,
+                conn,
+                chat_id,
+                follow,
+            } => self
+                .home
+                .follow(user_id, conn, chat_id, follow, self.connections, cx),
             ShardMessage::Scrape { asker } => self.scrapes.begin(asker, cx),
             ShardMessage::StatsWanted { from, ticket } => self.send_stats(from, ticket, cx),
             ShardMessage::Stats {
@@ -84,6 +92,8 @@ impl Parts<'_> {
             Whisper::Typing { chat_id, user_id } => {
                 self.home.typing(chat_id, user_id, self.connections, cx);
             }
+            Whisper::Watch { from, users } => self.home.watch(from, &users, cx),
+            Whisper::Presence(told) => self.home.presence(&told, self.connections, cx),
         }
     }
 
@@ -120,6 +130,10 @@ impl Parts<'_> {
             Waiting::Resume { page } => {
                 self.home
                     .resume_answered(page, outcome, self.connections, cx);
+            }
+            Waiting::Following { question } => {
+                self.home
+                    .members_answered(question, outcome, self.connections, cx);
             }
             Waiting::Connection { conn, ticket } => {
                 cx.page_answered(conn, ticket);

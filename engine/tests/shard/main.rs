@@ -21,3 +21,4 @@ mod resume;
 mod stage;
 mod stamps;
 mod stuck_log;
+mod whispers;

@@ -20,6 +20,8 @@ pub(super) enum Said {
     Resume(Vec<(ChatId, Seq)>),
     /// Its user types in a chat.
     Typing(ChatId),
+    /// It wants to hear of the presence of a chat's members, or no longer.
+    Presence { chat_id: ChatId, follow: bool },
     /// It wants a `pong`.
     Ping,
 }
@@ -60,6 +62,7 @@ pub(super) fn read(
         "send" => admit().and_then(|()| send(&message, sender_id)),
         "resume" => resume(text).map(Said::Resume),
         "typing" => chat_of(&message).map(Said::Typing),
+        "presence" => chat_of(&message).and_then(|chat_id| presence(chat_id, text)),
         "ping" => Ok(Said::Ping),
         _ => Err(Problem::malformed("there is no message of this type")),
     };
@@ -109,6 +112,18 @@ fn resume(text: &str) -> Result<Vec<(ChatId, Seq)>, Problem> {
     Ok(chats
         .map(|(chat_id, after)| (chat_id, Seq(after.min(u64::MAX - 1))))
         .collect())
+}
+
+/// Whether a client wants to follow a chat: read apart, as above.
+fn presence(chat_id: ChatId, text: &str) -> Result<Said, Problem> {
+    #[derive(Deserialize)]
+    struct Presence {
+        follow: Option<bool>,
+    }
+    let presence: Presence =
+        object(text).map_err(|_| Problem::malformed_json("follow must be true or false"))?;
+    let follow = presence.follow.unwrap_or(true);
+    Ok(Said::Presence { chat_id, follow })
 }
 
 /// The acknowledgement of a message.

@@ -195,6 +195,7 @@ impl Ws {
             Outcome::Json { .. }
             | Outcome::Page { .. }
             | Outcome::Events(_)
+            | Outcome::Members(_)
             | Outcome::Activity(_)
             | Outcome::Summary(_)
             | Outcome::LoggedIn { .. }
@@ -433,6 +434,15 @@ fn take_message(
                 user_id,
                 conn,
                 chat_id,
+            };
+            cx.send(cx.id(), message);
+        }
+        Ok(Said::Presence { chat_id, follow }) => {
+            let message = ShardMessage::Follow {
+                user_id,
+                conn,
+                chat_id,
+                follow,
             };
             cx.send(cx.id(), message);
         }

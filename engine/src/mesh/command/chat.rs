@@ -26,6 +26,11 @@ pub enum ChatCommand {
         caller: UserId,
         page: MembersPage,
     },
+    /// The first members, so many at most, for whoever follows their presence.
+    ListMembers {
+        caller: UserId,
+        limit: usize,
+    },
     AddMember {
         caller: UserId,
         user_id: UserId,
@@ -127,6 +132,7 @@ impl ChatCommand {
             | Self::ShowMessages { .. }
             | Self::ShowEvents { .. }
             | Self::ShowMembers { .. }
+            | Self::ListMembers { .. }
             | Self::ShowActivity { .. }
             | Self::Summarize { .. } => false,
         }
@@ -161,6 +167,7 @@ impl ChatCommand {
             | Self::ShowMessages { .. }
             | Self::ShowEvents { .. }
             | Self::ShowMembers { .. }
+            | Self::ListMembers { .. }
             | Self::ShowActivity { .. }
             | Self::Summarize { .. } => None,
         }
@@ -177,6 +184,7 @@ impl ChatCommand {
             | Self::ShowMessages { .. }
             | Self::ShowEvents { .. }
             | Self::ShowMembers { .. }
+            | Self::ListMembers { .. }
             | Self::ShowActivity { .. }
             | Self::Summarize { .. } => false,
         }

@@ -12,6 +12,7 @@ mod rooms;
 mod shown;
 mod state;
 mod users;
+mod whispers;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -59,6 +60,8 @@ pub(crate) struct Scenario {
     heard_live: usize,
     /// Chats of which a device had the newest event in the end.
     heard_resumed: usize,
+    /// Of how many others somebody knew in the end whether they are there.
+    known_presences: usize,
     last: usize,
 }
 
@@ -109,6 +112,7 @@ impl Scenario {
             ended: Vec::new(),
             heard_live: 0,
             heard_resumed: 0,
+            known_presences: 0,
             last: 0,
         }
     }
@@ -126,10 +130,13 @@ impl Scenario {
         self.fail(false);
         self.world.reads_late = false;
         self.finish();
+        self.connect_devices();
         self.check();
         assert!(self.heard_live > 0);
         self.check_devices();
         assert!(self.heard_resumed > 0);
+        self.check_presence();
+        assert!(self.known_presences > 0);
         self.check_amended();
     }
 
@@ -140,7 +147,7 @@ impl Scenario {
     }
 
     fn round(&mut self) {
-        match self.world.dice.below(27) {
+        match self.world.dice.below(30) {
             0 | 1 => {
                 let user = self.world.dice.below(USERS);
                 self.listen_as(user);
@@ -163,7 +170,8 @@ impl Scenario {
             16 => self.log_in_or_out(),
             17 if !self.faults => self.lag(),
             18 => self.amend(),
-            19..22 => self.use_device(),
+            19..23 => self.use_device(),
+            23 | 24 => self.whisper(),
             _ => self.post(),
         }
         self.advance_below(30);
