@@ -90,6 +90,10 @@ impl Api<'_> {
                 | ReplyTo::AllUsers
                 | ReplyTo::Users { .. } => Reply::no_content(),
             },
+            Outcome::Members(_) => {
+                cx.bug("members to follow were sent to a connection");
+                Reply::problem(&Problem::NOT_ANSWERED)
+            }
             Outcome::Activity(_) | Outcome::Summary(_) => {
                 cx.bug("a line of an inbox was sent to a connection");
                 Reply::problem(&Problem::NOT_ANSWERED)

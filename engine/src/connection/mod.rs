@@ -30,6 +30,9 @@ use crate::ws::CloseCode;
 /// done for each of them.
 const ROOM_BYTES_MIN: u64 = OUTBOXES_BYTES_MAX / 32;
 
+/// Bytes that may wait for the client of a WebSocket before it is told nothing of what can be left out.
+const WHISPER_AHEAD_BYTES_MAX: usize = 16 << 10;
+
 /// Connections that are looked at in a round because they are due.
 const DUE_PER_ROUND_MAX: usize = 256;
 
@@ -319,6 +322,21 @@ impl Connections {
                 ws.close_if_slow(link, cx);
             }
         });
+    }
+
+    /// Queues frames that others get too, and that can be left out; false where they are left out, since too much waits
+    /// for the client.
+    pub(crate) fn whisper(&mut self, id: ConnId, frames: &Bytes, cx: &mut Context<'_>) -> bool {
+        let mut is_behind = false;
+        self.with_websocket(id, cx, |link, ws, cx| {
+            is_behind = link.waiting_bytes() > WHISPER_AHEAD_BYTES_MAX;
+            if is_behind {
+                cx.stats.whispers_dropped_for_clients += 1;
+            } else if link.share(frames.clone(), cx) {
+                ws.close_if_slow(link, cx);
+            }
+        });
+        !is_behind
     }
 
     /// Begins to close a WebSocket.

@@ -305,6 +305,7 @@ impl Home {
             Outcome::Posted { .. }
             | Outcome::Json { .. }
             | Outcome::Page { .. }
+            | Outcome::Members(_)
             | Outcome::Activity(_)
             | Outcome::Summary(_)
             | Outcome::LoggedIn { .. }

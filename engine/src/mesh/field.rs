@@ -39,6 +39,7 @@ fields! {
     Cursor = "cursor",
     ExpiresIn = "expires_in",
     IdempotencyKey = "Idempotency-Key",
+    Follow = "follow",
     Ids = "ids",
     Invite = "invite",
     Limit = "limit",

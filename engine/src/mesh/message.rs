@@ -74,6 +74,19 @@ pub enum ShardMessage {
     Resume(Box<Resumption>),
     /// To the shard itself: a WebSocket of one of its users wants to go on with another login.
     Renew(Box<Renewal>),
+    /// To the shard itself: the client of a WebSocket says that its user types in a chat.
+    Types {
+        user_id: UserId,
+        conn: ConnId,
+        chat_id: ChatId,
+    },
+    /// To the shard itself: the client of a WebSocket wants to hear of the presence of a chat's members, or no longer.
+    Follow {
+        user_id: UserId,
+        conn: ConnId,
+        chat_id: ChatId,
+        follow: bool,
+    },
     /// To the shard itself: gather the numbers of all shards.
     Scrape { asker: Asker },
     /// Send your numbers to this shard.
@@ -115,6 +128,8 @@ impl ShardMessage {
             | Self::SessionsVoid(_)
             | Self::Resume(_)
             | Self::Renew(_)
+            | Self::Types { .. }
+            | Self::Follow { .. }
             | Self::Scrape { .. }
             | Self::StatsWanted { .. }
             | Self::Stats { .. }

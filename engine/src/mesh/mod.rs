@@ -7,6 +7,7 @@ pub mod field;
 pub mod message;
 pub mod outcome;
 pub mod problem;
+pub mod whisper;
 
 pub use admission::{AdmissionId, Candidates, NotAdmitted};
 pub use command::Command;
@@ -24,3 +25,4 @@ pub use message::{
     SubscriptionAnswer, Verdict,
 };
 pub use outcome::{Activity, ChatSummary, Created, Events, Outcome, PageCursor, Rest};
+pub use whisper::Whisper;

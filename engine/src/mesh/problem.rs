@@ -292,6 +292,7 @@ impl Problem {
     pub const MESH_BACKLOG: Self = Self::unavailable_by(Limit::MeshBacklog);
     pub const HELD_BYTES: Self = Self::unavailable_by(Limit::HeldBytes);
     pub const PAGES_WAITING: Self = Self::unavailable_by(Limit::PagesWaiting);
+    pub const USERS_FOLLOWED: Self = Self::unavailable_by(Limit::UsersFollowed);
     pub const LISTS_WAITING: Self = Self::unavailable_by(Limit::ListsWaiting);
     pub const ADMISSIONS_WAITING: Self = Self::unavailable_by(Limit::AdmissionsWaiting);
     pub const LOGINS_WAITING: Self = Self::unavailable_by(Limit::LoginsWaiting);

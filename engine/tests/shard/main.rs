@@ -23,3 +23,4 @@ mod resume;
 mod stage;
 mod stamps;
 mod stuck_log;
+mod whispers;

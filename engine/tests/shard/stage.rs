@@ -3,6 +3,7 @@
 mod clients;
 mod log;
 mod rounds;
+mod whispers;
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -14,7 +15,7 @@ use rookery_engine::limits::Network;
 use rookery_engine::mesh::problem::Problem;
 use rookery_engine::mesh::{
     Activity, Asker, ChatCommand, Command, Creation, Credentials, HomeCommand, InboxPage, Outcome,
-    Post, ShardMessage, Subscription, Waiting,
+    Post, ShardMessage, Subscription, Waiting, Whisper,
 };
 use rookery_engine::port::{
     EndedSessions, Found, LogEvent, LogRequest, Opened, Part, PasswordJob, PasswordOutcome, Read,
@@ -111,6 +112,8 @@ pub(crate) struct Stage {
     pub(crate) notices: Vec<Notice>,
     /// What came for the other shard, answers apart.
     pub(crate) sent: Vec<ShardMessage>,
+    /// What was whispered to the other shard.
+    pub(crate) whispered: Vec<Whisper>,
     answers: Vec<(u64, Outcome)>,
     /// The end of the log.
     pub(crate) end: Offset,
@@ -159,6 +162,7 @@ impl Stage {
             passwords: VecDeque::new(),
             notices: Vec::new(),
             sent: Vec::new(),
+            whispered: Vec::new(),
             answers: Vec::new(),
             end: opened.start,
             rounds: 0,
@@ -217,11 +221,15 @@ impl Stage {
                 StoreRequest::Sync { token } => self.syncs.push_back(token),
             }
         }
+        self.whispered
+            .extend(effects.whispers.into_iter().flatten());
         for message in effects.mesh.into_iter().flatten() {
             match message {
                 ShardMessage::Answer { asker, outcome } => match asker.waiting {
                     Waiting::Inbox { gather } => self.answers.push((gather, outcome)),
-                    Waiting::Connection { .. } | Waiting::Resume { .. } => {
+                    Waiting::Connection { .. }
+                    | Waiting::Resume { .. }
+                    | Waiting::Following { .. } => {
                         panic!("nobody asked from a connection")
                     }
                 },
@@ -355,6 +363,11 @@ impl Stage {
             from: THERE,
             messages,
         });
+    }
+
+    /// The other shard whispers something.
+    pub(crate) fn hear_whisper(&mut self, whisper: Whisper) {
+        self.step(Input::Whispers(vec![whisper]));
     }
 
     /// The other shard asks something; the number names the question.

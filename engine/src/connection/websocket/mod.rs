@@ -213,6 +213,7 @@ impl Ws {
             Outcome::Json { .. }
             | Outcome::Page { .. }
             | Outcome::Events(_)
+            | Outcome::Members(_)
             | Outcome::Activity(_)
             | Outcome::Summary(_)
             | Outcome::LoggedIn { .. }
@@ -451,6 +452,23 @@ fn take_message(
         Ok(Said::Auth(token)) => {
             let renewal = Box::new(Renewal { conn, token });
             cx.send(cx.id(), ShardMessage::Renew(renewal));
+        }
+        Ok(Said::Typing(chat_id)) => {
+            let message = ShardMessage::Types {
+                user_id,
+                conn,
+                chat_id,
+            };
+            cx.send(cx.id(), message);
+        }
+        Ok(Said::Presence { chat_id, follow }) => {
+            let message = ShardMessage::Follow {
+                user_id,
+                conn,
+                chat_id,
+                follow,
+            };
+            cx.send(cx.id(), message);
         }
         Ok(Said::Ping) => write_text_frame(out, br#"{"type":"pong"}"#),
         Err(Refused {

@@ -29,6 +29,11 @@ pub enum ChatCommand {
         caller: UserId,
         page: MembersPage,
     },
+    /// The first members, so many at most, for whoever follows their presence.
+    ListMembers {
+        caller: UserId,
+        limit: usize,
+    },
     AddMember {
         caller: UserId,
         user_id: UserId,
@@ -172,6 +177,7 @@ impl ChatCommand {
             | Self::ShowMessages { .. }
             | Self::ShowEvents { .. }
             | Self::ShowMembers { .. }
+            | Self::ListMembers { .. }
             | Self::ShowActivity { .. }
             | Self::Summarize { .. } => false,
         }
@@ -189,6 +195,7 @@ impl ChatCommand {
             | Self::ShowMessages { .. }
             | Self::ShowEvents { .. }
             | Self::ShowMembers { .. }
+            | Self::ListMembers { .. }
             | Self::ShowActivity { .. }
             | Self::Summarize { .. } => true,
         }
@@ -224,6 +231,7 @@ impl ChatCommand {
             | Self::ShowMessages { .. }
             | Self::ShowEvents { .. }
             | Self::ShowMembers { .. }
+            | Self::ListMembers { .. }
             | Self::ShowActivity { .. }
             | Self::Summarize { .. } => None,
         }
@@ -250,6 +258,7 @@ impl ChatCommand {
             | Self::ShowMessages { .. }
             | Self::ShowEvents { .. }
             | Self::ShowMembers { .. }
+            | Self::ListMembers { .. }
             | Self::ShowActivity { .. }
             | Self::Summarize { .. } => false,
         }

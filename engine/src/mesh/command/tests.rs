@@ -186,6 +186,7 @@ fn what_may_change_something_is_told_from_what_only_reads() {
             caller,
             page: members,
         }),
+        chat(ChatCommand::ListMembers { caller, limit: 1 }),
         chat(ChatCommand::ShowActivity { user_id }),
         chat(ChatCommand::Summarize { user_id }),
         home(list_chats()),

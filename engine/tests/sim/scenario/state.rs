@@ -148,6 +148,8 @@ pub(super) struct Listener {
     pub(super) ready: bool,
     /// For each chat, its events in the order in which they came.
     pub(super) heard: BTreeMap<String, Vec<Heard>>,
+    /// Whether others are there, as it was told last.
+    pub(super) presence: BTreeMap<String, bool>,
     /// What was refused of what was sent here.
     pub(super) refused: BTreeSet<String>,
 }
@@ -187,6 +189,15 @@ impl Listener {
             "ack" => text("client_id").zip(text("message_id")),
             "error" => {
                 self.refused.extend(text("client_id"));
+                None
+            }
+            "typing" => {
+                assert!(event["user_id"].is_string() && event["chat_id"].is_string());
+                None
+            }
+            "presence" => {
+                let online = event["online"].as_bool().unwrap();
+                self.presence.insert(text("user_id").unwrap(), online);
                 None
             }
             "ready" => None,
