@@ -169,6 +169,10 @@ impl Partition {
                         self.begin_registration(name, registration, cx);
                     }
                 }
+                // A record that was before it may have changed what was read.
+                NameWaiter::LogIn(log_in) if self.names.is_known(name) => {
+                    self.log_in(name, log_in, cx);
+                }
                 NameWaiter::LogIn(log_in) => match whom(&log_in.credentials.username, &found) {
                     Some(user) if user.name() != name => pass_on(user.name(), log_in, cx),
                     user => self.begin_log_in(name, user, log_in, cx),
