@@ -133,7 +133,17 @@ pub enum Ended {
     AllOf {
         user_id: UserId,
         until: Timestamp,
+        by: EndedBy,
     },
+}
+
+/// What ended all sessions of a user up to some expiry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndedBy {
+    /// Their new password.
+    Password,
+    /// One of so many logouts of theirs that each ends all earlier logins.
+    Logouts,
 }
 
 impl Ended {
@@ -161,6 +171,7 @@ impl From<SessionEnded> for Ended {
             true => Self::AllOf {
                 user_id: ended.user_id,
                 until: ended.expires_at,
+                by: EndedBy::Logouts,
             },
             false => Self::One(ended),
         }

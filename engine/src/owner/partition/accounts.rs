@@ -1,10 +1,10 @@
 //! What is asked of names, and logins.
 
 use bytes::Bytes;
+use rookery_schema::UserId;
 use rookery_schema::names::{is_key, key_of};
 use rookery_schema::record::Record;
 use rookery_schema::row::UserRow;
-use rookery_schema::{Timestamp, UserId};
 
 use crate::context::Context;
 use crate::edge::port::{Found, PasswordCheck, PasswordJob, PasswordOutcome, Read, StoreFault};
@@ -230,11 +230,7 @@ impl Partition {
         let right = user.map(|user| Outcome::LoggedIn {
             user_id: user.user_id,
             username: user.username.as_str().into(),
-            // Without passwords there are no sessions to end.
-            ended_until: match &credentials.password {
-                Some(_) => ended_until(user),
-                None => Timestamp::default(),
-            },
+            ended_until: ended_until(user),
         });
         let Some(password) = credentials.password else {
             let problem = Problem::WRONG_LOGIN;
