@@ -12,7 +12,6 @@ use crate::edge::port::{Found, StoreFault};
 use crate::http::Status;
 use crate::ids::Session;
 use crate::json_page::JsonPage;
-use crate::limits::Limit;
 use crate::mesh::problem::Problem;
 use crate::mesh::{Created, Events, Outcome, PageCursor, Rest};
 use crate::user::{put_user, user_json};
@@ -71,7 +70,7 @@ impl Api<'_> {
                 let now = cx.now.latest_wall;
                 match self.gate.expiry_of_login(user_id, ended_until, now) {
                     Ok(expires_at) => login_reply(self, user_id, &username, expires_at, cx),
-                    Err(seconds) => Reply::problem(&Problem::over(Limit::LogoutsPerUser, seconds)),
+                    Err(problem) => Reply::problem(&problem),
                 }
             }
             Outcome::Metrics(body) => Reply::metrics(body),

@@ -21,8 +21,8 @@ pub use command::name::{
 };
 pub use command::user::{Invited, UserCommand};
 pub use message::{
-    Ended, EndingId, EventBatch, Renewal, Resumption, ShardMessage, Spending, Subscription,
-    SubscriptionAnswer, Verdict,
+    Ended, EndedBy, EndingId, EventBatch, Renewal, Resumption, ShardMessage, Spending,
+    Subscription, SubscriptionAnswer, Verdict,
 };
 pub use outcome::{Activity, ChatSummary, Created, Events, Outcome, PageCursor, Rest};
 pub use whisper::Whisper;

@@ -298,6 +298,8 @@ impl Problem {
     pub const LOGINS_WAITING: Self = Self::unavailable_by(Limit::LoginsWaiting);
     pub const NAME_CHANGING: Self =
         Self::unavailable("this account is being changed; try again in a second");
+    pub const PASSWORD_CHANGING: Self =
+        Self::unavailable("the user's password is being changed; log in again in a second");
     pub const STORE_UNAVAILABLE: Self = Self::unavailable("the store can't be read for now");
     pub const STARTING: Self = Self::unavailable("the server is starting");
     pub const REPLAYING: Self = Self::unavailable("the server is starting: it replays its log");

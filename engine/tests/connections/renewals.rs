@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rookery_engine::config::AuthMode;
 use rookery_engine::ids::{ConnId, Session};
-use rookery_engine::mesh::{Ended, ShardMessage};
+use rookery_engine::mesh::{Ended, EndedBy, ShardMessage};
 use rookery_schema::limits::SESSION_MILLIS;
 use rookery_schema::record::SessionEnded;
 use rookery_schema::{SessionId, Timestamp, UserId};
@@ -76,6 +76,7 @@ fn who_goes_on_with_another_login_is_not_closed_when_the_first_expires() {
     let ended = Ended::AllOf {
         user_id: user,
         until,
+        by: EndedBy::Password,
     };
     host.tell(ShardMessage::SessionsEnded { ended, tell: None });
     assert!(host.is_closed(conn), "the second one counts");

@@ -8,7 +8,9 @@ use rookery_engine::mesh::problem::Problem;
 use rookery_engine::mesh::{
     Command, Invited, NameCommand, NewPassword, Outcome, Right, UserCommand,
 };
-use rookery_engine::port::{Found, LogEvent, Opened, PasswordOutcome, Read, StoreFault};
+use rookery_engine::port::{
+    Found, LogEvent, Opened, PasswordCheck, PasswordOutcome, Read, StoreFault,
+};
 use rookery_schema::limits::{SESSION_MILLIS, TOKEN_MILLIS};
 use rookery_schema::names::{NewName, key_of};
 use rookery_schema::record::{PasswordSet, Record, UserRegistered};
@@ -303,6 +305,36 @@ fn a_login_with_a_password_that_is_replaced_meanwhile_fails() {
     let problem = Problem::WRONG_LOGIN;
     let user_id = None;
     assert_eq!(outcome, Some(Outcome::NotLoggedIn { user_id, problem }));
+}
+
+/// The name was read before the password was applied, and so has the one before.
+#[test]
+fn a_login_that_waited_behind_a_new_password_is_compared_with_that_one() {
+    let mut stage = Stage::new();
+    let user = user(&mut stage);
+    let at = Timestamp::from_millis(EPOCH_MILLIS);
+    let set = PasswordSet {
+        user_id: user.user_id,
+        at,
+        sessions_until: at,
+        username: &user.username,
+        password_hash: Some("another hash"),
+    };
+    stage.deliver(batch_of(&[Record::PasswordSet(set)]));
+    let question = log_in_from(&mut stage, &user.username, 1);
+    stage.answer_read(Ok(Found::Users(vec![user])));
+    let against = &stage.passwords[0].against;
+    assert!(
+        matches!(against, PasswordCheck::Verify(hash) if hash == "another hash"),
+        "{against:?}"
+    );
+    stage.compare_password(true);
+    match stage.answer(question) {
+        Some(Outcome::LoggedIn { ended_until, .. }) => {
+            assert!(ended_until.millis() > EPOCH_MILLIS + SESSION_MILLIS);
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 /// Those of a login right behind the change before may expire up to a second later than what that ended, and a clock

@@ -1,10 +1,10 @@
 //! What is asked of names, and logins.
 
 use bytes::Bytes;
+use rookery_schema::UserId;
 use rookery_schema::names::{is_key, key_of};
 use rookery_schema::record::Record;
 use rookery_schema::row::UserRow;
-use rookery_schema::{Timestamp, UserId};
 
 use crate::context::Context;
 use crate::edge::port::{Found, PasswordCheck, PasswordJob, PasswordOutcome, Read, StoreFault};
@@ -169,6 +169,10 @@ impl Partition {
                         self.begin_registration(name, registration, cx);
                     }
                 }
+                // A record that was before it may have changed what was read.
+                NameWaiter::LogIn(log_in) if self.names.is_known(name) => {
+                    self.log_in(name, log_in, cx);
+                }
                 NameWaiter::LogIn(log_in) => match whom(&log_in.credentials.username, &found) {
                     Some(user) if user.name() != name => pass_on(user.name(), log_in, cx),
                     user => self.begin_log_in(name, user, log_in, cx),
@@ -226,11 +230,7 @@ impl Partition {
         let right = user.map(|user| Outcome::LoggedIn {
             user_id: user.user_id,
             username: user.username.as_str().into(),
-            // Without passwords there are no sessions to end.
-            ended_until: match &credentials.password {
-                Some(_) => ended_until(user),
-                None => Timestamp::default(),
-            },
+            ended_until: ended_until(user),
         });
         let Some(password) = credentials.password else {
             let problem = Problem::WRONG_LOGIN;

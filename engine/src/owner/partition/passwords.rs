@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::edge::port::{Found, PasswordCheck, PasswordOutcome, StoreFault};
 use crate::hashing::Kind;
 use crate::mesh::problem::Problem;
-use crate::mesh::{Asker, Command, Ended, NameCommand, NewPassword, UserVersion};
+use crate::mesh::{Asker, Command, Ended, EndedBy, NameCommand, NewPassword, UserVersion};
 use crate::owner::changes::ChangeKey;
 use crate::owner::endings::Recording;
 use crate::owner::partition::registrations::not_hashed;
@@ -166,7 +166,11 @@ impl Partition {
             expires_at: until,
         });
         self.end_logins(set.username);
-        let ended = Ended::AllOf { user_id, until };
+        let ended = Ended::AllOf {
+            user_id,
+            until,
+            by: EndedBy::Password,
+        };
         self.void_sessions(ended, askers, Recording::Done, cx);
     }
 
