@@ -37,7 +37,7 @@ pub enum Record<'a> {
     RoleSet(RoleSet),
     /// A chat has other settings.
     ChatChanged(ChatChanged<'a>),
-    /// A username was claimed.
+    /// A name was claimed.
     UserRegistered(UserRegistered<'a>),
     /// A session was ended before its token expired, or with it all of its user that expire no later.
     SessionEnded(SessionEnded),
@@ -70,8 +70,10 @@ mod kind {
     pub(super) const MESSAGE_EDITED: u8 = 8;
     pub(super) const MESSAGE_DELETED: u8 = 9;
     pub(super) const REACTION_CHANGED: u8 = 10;
-    pub(super) const ROLE_SET: u8 = 11;
-    pub(super) const CHAT_CHANGED: u8 = 12;
+    /// As [`USER_REGISTERED`], by a key that is not the username.
+    pub(super) const USER_REGISTERED_BY_KEY: u8 = 11;
+    pub(super) const ROLE_SET: u8 = 12;
+    pub(super) const CHAT_CHANGED: u8 = 13;
 }
 
 /// The newest kind that this version knows.
@@ -143,7 +145,10 @@ impl<'a> Record<'a> {
             Self::MemberRemoved(_) => kind::MEMBER_REMOVED,
             Self::RoleSet(_) => kind::ROLE_SET,
             Self::ChatChanged(_) => kind::CHAT_CHANGED,
-            Self::UserRegistered(_) => kind::USER_REGISTERED,
+            Self::UserRegistered(r) => match r.key {
+                None => kind::USER_REGISTERED,
+                Some(_) => kind::USER_REGISTERED_BY_KEY,
+            },
             Self::SessionEnded(_) => kind::SESSION_ENDED,
             Self::PasswordSet(_) => kind::PASSWORD_SET,
         }
@@ -161,7 +166,12 @@ impl<'a> Record<'a> {
             kind::CHAT_CREATED => ChatCreated::decode(reader).map(Self::ChatCreated),
             kind::MEMBER_ADDED => MembershipChange::decode(reader).map(Self::MemberAdded),
             kind::MEMBER_REMOVED => MembershipChange::decode(reader).map(Self::MemberRemoved),
-            kind::USER_REGISTERED => UserRegistered::decode(reader).map(Self::UserRegistered),
+            kind::USER_REGISTERED => {
+                UserRegistered::decode(reader, false).map(Self::UserRegistered)
+            }
+            kind::USER_REGISTERED_BY_KEY => {
+                UserRegistered::decode(reader, true).map(Self::UserRegistered)
+            }
             kind::SESSION_ENDED => SessionEnded::decode(reader).map(Self::SessionEnded),
             kind::PASSWORD_SET => PasswordSet::decode(reader).map(Self::PasswordSet),
             kind::MESSAGE_EDITED => Self::amended(Which::Edited, reader),

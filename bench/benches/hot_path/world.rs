@@ -206,7 +206,7 @@ fn served(request: StoreRequest) -> StoreEvent {
         Read::EventsAfter { .. } => Found::Events(Vec::new()),
         Read::Membership { .. } => Found::Membership(Membership::Never),
         Read::ChatsOfUser(_) => Found::Chats(vec![CHAT]),
-        Read::User(_) | Read::Users(_) | Read::UserNamed(_) | Read::UsersByPrefix { .. } => {
+        Read::User(_) | Read::Users(_) | Read::UsersOfKey(_) | Read::UsersByPrefix { .. } => {
             Found::Users(Vec::new())
         }
         Read::EndedSessions => Found::EndedSessions(EndedSessions::default()),

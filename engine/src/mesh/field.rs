@@ -41,6 +41,8 @@ fields! {
     ExpiresIn = "expires_in",
     History = "history",
     IdempotencyKey = "Idempotency-Key",
+    Follow = "follow",
+    Ids = "ids",
     Invite = "invite",
     Limit = "limit",
     Members = "members",
@@ -52,6 +54,7 @@ fields! {
     Role = "role",
     SenderId = "sender_id",
     Ticket = "ticket",
+    Token = "token",
     Type = "type",
     UserId = "user_id",
     Username = "username",
@@ -72,6 +75,8 @@ pub enum Fault {
     TooShort,
     /// It has too many.
     TooLong,
+    /// It has nothing that is shown.
+    Blank,
     /// It is a number that is too small or too large.
     OutOfRange,
     /// It has characters that it may not have.
@@ -98,6 +103,7 @@ impl Fault {
             Self::Conflicting => "conflicting",
             Self::TooShort => "too_short",
             Self::TooLong => "too_long",
+            Self::Blank => "blank",
             Self::OutOfRange => "out_of_range",
             Self::ForbiddenCharacters => "forbidden_characters",
             Self::TooCommon => "too_common",

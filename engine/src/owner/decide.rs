@@ -80,6 +80,7 @@ fn decide_without_chat(
         | ChatCommand::ShowMessages { .. }
         | ChatCommand::ShowEvents { .. }
         | ChatCommand::ShowMembers { .. }
+        | ChatCommand::ListMembers { .. }
         | ChatCommand::AddMember { .. }
         | ChatCommand::RemoveMember { .. }
         | ChatCommand::SetRole { .. }
@@ -152,6 +153,11 @@ fn decide_for_chat<'a>(
         &ChatCommand::ShowMembers { caller, page } => {
             member(caller)?;
             Ok(Decision::Answer(chat.members_page(page)))
+        }
+        &ChatCommand::ListMembers { caller, limit } => {
+            member(caller)?;
+            let members = chat.members().iter().take(limit).collect();
+            Ok(Decision::Answer(Outcome::Members(members)))
         }
         &ChatCommand::AddMember {
             caller, user_id, ..

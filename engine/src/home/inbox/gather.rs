@@ -132,6 +132,7 @@ impl Gather {
                 | Outcome::Json { .. }
                 | Outcome::Page { .. }
                 | Outcome::Events(_)
+                | Outcome::Members(_)
                 | Outcome::LoggedIn { .. }
                 | Outcome::NotLoggedIn { .. }
                 | Outcome::Metrics(_)

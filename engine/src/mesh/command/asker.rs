@@ -20,4 +20,6 @@ pub enum Waiting {
     Inbox { gather: u64 },
     /// A home that resumes a WebSocket.
     Resume { page: u64 },
+    /// A home whose WebSockets follow the members of a chat.
+    Following { question: u64 },
 }

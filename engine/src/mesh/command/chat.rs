@@ -30,6 +30,11 @@ pub enum ChatCommand {
         caller: UserId,
         page: MembersPage,
     },
+    /// The first members, so many at most, for whoever follows their presence.
+    ListMembers {
+        caller: UserId,
+        limit: usize,
+    },
     AddMember {
         caller: UserId,
         user_id: UserId,
@@ -200,6 +205,7 @@ impl ChatCommand {
             | Self::ShowMessages { .. }
             | Self::ShowEvents { .. }
             | Self::ShowMembers { .. }
+            | Self::ListMembers { .. }
             | Self::ShowActivity { .. }
             | Self::Summarize { .. } => false,
         }
@@ -219,6 +225,7 @@ impl ChatCommand {
             | Self::ShowMessages { .. }
             | Self::ShowEvents { .. }
             | Self::ShowMembers { .. }
+            | Self::ListMembers { .. }
             | Self::ShowActivity { .. }
             | Self::Summarize { .. } => true,
         }
@@ -256,6 +263,7 @@ impl ChatCommand {
             | Self::ShowMessages { .. }
             | Self::ShowEvents { .. }
             | Self::ShowMembers { .. }
+            | Self::ListMembers { .. }
             | Self::ShowActivity { .. }
             | Self::Summarize { .. } => None,
         }
@@ -284,6 +292,7 @@ impl ChatCommand {
             | Self::ShowMessages { .. }
             | Self::ShowEvents { .. }
             | Self::ShowMembers { .. }
+            | Self::ListMembers { .. }
             | Self::ShowActivity { .. }
             | Self::Summarize { .. } => false,
         }

@@ -12,6 +12,7 @@ mod rooms;
 mod shown;
 mod state;
 mod users;
+mod whispers;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -60,6 +61,8 @@ pub(crate) struct Scenario {
     ended: Vec<String>,
     /// How often somebody heard what was said last.
     heard_live: usize,
+    /// Of how many others somebody knew in the end whether they are there.
+    known_presences: usize,
     last: usize,
 }
 
@@ -110,6 +113,7 @@ impl Scenario {
             asked_amends: Vec::new(),
             ended: Vec::new(),
             heard_live: 0,
+            known_presences: 0,
             last: 0,
         }
     }
@@ -127,9 +131,12 @@ impl Scenario {
         self.fail(false);
         self.world.reads_late = false;
         self.finish();
+        self.connect_devices();
         self.check();
         assert!(self.heard_live > 0);
         self.check_devices();
+        self.check_presence();
+        assert!(self.known_presences > 0);
         self.check_restarted();
     }
 
@@ -140,7 +147,7 @@ impl Scenario {
     }
 
     fn round(&mut self) {
-        match self.world.dice.below(30) {
+        match self.world.dice.below(33) {
             0 | 1 => {
                 let user = self.world.dice.below(USERS);
                 self.listen_as(user);
@@ -165,6 +172,7 @@ impl Scenario {
             18..20 => self.amend(),
             20..23 => self.use_device(),
             23 | 24 => self.set_role(),
+            25 | 26 => self.whisper(),
             _ => self.post(),
         }
         self.advance_below(30);

@@ -13,6 +13,7 @@
 use std::collections::HashMap;
 
 use rookery_schema::cql::{bucket, ended_session_bucket};
+use rookery_schema::names::is_key;
 use rookery_schema::row::{
     AmendmentRow, ChatRow, EventRow, MemberRow, RoleRow, Row, SettingsRow, UserRow,
 };
@@ -49,6 +50,8 @@ pub(super) enum Batch<'a> {
     Amendments(Vec<&'a AmendmentRow>),
     User(&'a UserRow),
     UserName(&'a UserRow),
+    /// Of a user whose name is not its own key.
+    NameByKey(&'a UserRow),
     /// Of one bucket.
     EndedSessions(Vec<(SessionId, Timestamp)>),
 }
@@ -90,19 +93,10 @@ pub(super) fn stages(rows: &[Row]) -> Vec<Vec<Batch<'_>>> {
     let events: Vec<_> = rows.iter().filter_map(event).collect();
     stages.push(redaction_batches(redacted.into_values().collect()));
     stages.extend(event_batches(&events).map(|batch| vec![Batch::Events(batch)]));
-    let names = rows.iter().filter_map(|row| match row {
-        Row::User(row) => Some(Batch::UserName(row)),
-        Row::Event(_)
-        | Row::Redacted(_)
-        | Row::Amendment(_)
-        | Row::Chat(_)
-        | Row::Member(_)
-        | Row::NotMember { .. }
-        | Row::Role(_)
-        | Row::Settings(_)
-        | Row::EndedSession { .. }
-        | Row::Reached { .. } => None,
-    });
+    let users = rows.iter().filter_map(as_user);
+    let names = users.clone().map(Batch::UserName);
+    let others = users.filter(|user| !is_key(user.name()));
+    let names = names.chain(others.map(Batch::NameByKey));
     let removals: Vec<_> = rows.iter().filter_map(as_removal).collect();
     let gone = removals.chunks(BATCH_ROWS_MAX);
     let gone = gone.map(|removals| Batch::Forgotten(removals.to_vec()));
@@ -182,6 +176,22 @@ const fn as_redaction(row: &Row) -> Option<((ChatId, Seq), &EventRow)> {
         | Row::Role(_)
         | Row::Settings(_)
         | Row::User(_)
+        | Row::EndedSession { .. }
+        | Row::Reached { .. } => None,
+    }
+}
+
+const fn as_user(row: &Row) -> Option<&UserRow> {
+    match row {
+        Row::User(row) => Some(row),
+        Row::Event(_)
+        | Row::Redacted(_)
+        | Row::Amendment(_)
+        | Row::Chat(_)
+        | Row::Member(_)
+        | Row::NotMember { .. }
+        | Row::Role(_)
+        | Row::Settings(_)
         | Row::EndedSession { .. }
         | Row::Reached { .. } => None,
     }
