@@ -41,6 +41,9 @@ pub enum ShardMessage {
         /// They joined under an earlier owner, and so do not hear from this one what happened since.
         under_earlier: bool,
     },
+    /// Owner to home: by a record of the log these users join a chat that is to be read before that counts. Until they
+    /// are told of as [`ShardMessage::Joined`], nobody knows that they have.
+    Joining { chat_id: ChatId, users: Vec<UserId> },
     /// Owner to home: the store knows by now what [`ShardMessage::Joined`] told.
     JoinsStored { chat_id: ChatId, users: Vec<UserId> },
     /// Owner to home: may these users become members? Answered once, for all of them.
@@ -105,6 +108,7 @@ impl ShardMessage {
             | Self::Subscribed { .. }
             | Self::Unsubscribe { .. }
             | Self::Joined { .. }
+            | Self::Joining { .. }
             | Self::JoinsStored { .. }
             | Self::Admit(_)
             | Self::Admitted { .. }

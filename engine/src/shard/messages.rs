@@ -32,6 +32,7 @@ impl Parts<'_> {
             } => self
                 .home
                 .joined(chat_id, from, &users, under_earlier, self.connections, cx),
+            ShardMessage::Joining { chat_id, users } => self.home.joining(chat_id, &users, cx),
             ShardMessage::JoinsStored { chat_id, users } => {
                 self.home.joins_stored(chat_id, &users, cx);
             }

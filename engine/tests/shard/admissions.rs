@@ -1,6 +1,7 @@
 //! Who may become a member: users who exist and are in fewer chats than they may be, however much is asked at once.
 
 mod given_up;
+mod recorded;
 mod turns;
 
 use rookery_engine::config::{AuthMode, ShardConfig};
