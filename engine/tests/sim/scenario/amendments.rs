@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::scenario::pages::QUICK_MICROS;
 use crate::scenario::shown::{Change, Fate, What};
-use crate::scenario::state::{AskedAmend, Standing};
+use crate::scenario::state::AskedAmend;
 use crate::scenario::{Scenario, USERS};
 
 const EMOJI: [&str; 3] = ["%F0%9F%91%8D", "a", "%2F"];
@@ -92,7 +92,7 @@ impl Scenario {
     }
 
     fn fate(&self, asked: &AskedAmend, reply: &HttpReply) -> Fate {
-        let is_in = self.rooms[asked.room].standing(asked.user) == Standing::In;
+        let is_in = self.rooms[asked.room].is_in_since(asked.user, asked.since_micros);
         match reply.status {
             200 | 204 => Fate::Done,
             409 => {

@@ -2,7 +2,7 @@
 
 use crate::scenario::Scenario;
 use crate::scenario::shown::ShownMessage;
-use crate::scenario::state::{AskedPage, From, Query, ShownPage, Standing};
+use crate::scenario::state::{AskedPage, From, Query, ShownPage};
 
 /// Microseconds in which a read waits for the log to deliver what it has confirmed; one that took longer may miss it.
 pub(super) const QUICK_MICROS: u64 = 400_000;
@@ -48,7 +48,8 @@ impl Scenario {
             };
             if reply.status != 200 {
                 // Another may be the host by now, and who asked have left.
-                let is_in = self.rooms[asked.query.room].standing(asked.asker) == Standing::In;
+                let room = &self.rooms[asked.query.room];
+                let is_in = room.is_in_since(asked.asker, asked.query.since_micros);
                 let has_left = reply.status == 404 && !is_in;
                 assert!(has_left || self.is_refusal(&reply), "{reply:?}");
                 continue;

@@ -1,5 +1,7 @@
 //! Rooms, and who is in them.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use crate::scenario::state::{AskedChange, Change, Room, Standing};
@@ -126,10 +128,16 @@ impl Scenario {
                     let id = reply.json()["chat_id"].as_str().unwrap().to_owned();
                     let standing = members.into_iter().map(|user| (user, Standing::In));
                     let standing = standing.collect();
-                    self.rooms.push(Room { id, standing });
+                    let joined = BTreeMap::new();
+                    self.rooms.push(Room {
+                        id,
+                        standing,
+                        joined,
+                    });
                 }
                 (200 | 204, Change::Membership { room, user, wanted }) => {
                     self.rooms[room].standing.insert(user, wanted);
+                    self.rooms[room].joined.insert(user, self.world.micros);
                 }
                 // Whoever asked is no admin, or was removed meanwhile.
                 (403 | 404, Change::Membership { room, user, wanted }) => {

@@ -70,6 +70,8 @@ impl User {
 pub(super) struct Room {
     pub(super) id: String,
     pub(super) standing: BTreeMap<usize, Standing>,
+    /// When it was heard that somebody had joined, in microseconds.
+    pub(super) joined: BTreeMap<usize, u64>,
 }
 
 /// What is known of a user who was in a room once, or should be.
@@ -84,6 +86,12 @@ pub(super) enum Standing {
 impl Room {
     pub(super) fn standing(&self, user: usize) -> Standing {
         self.standing.get(&user).copied().unwrap_or(Standing::Out)
+    }
+
+    /// Whether a user is in it, and was so at this time and ever since.
+    pub(super) fn is_in_since(&self, user: usize, micros: u64) -> bool {
+        let joined = self.joined.get(&user).copied().unwrap_or_default();
+        self.standing(user) == Standing::In && joined <= micros
     }
 
     pub(super) fn members(&self) -> Vec<usize> {
