@@ -9,7 +9,7 @@ use rookery_schema::limits::{
 use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 use serde::Deserialize;
 
-use crate::api::body::{as_json, number, text, user_id};
+use crate::api::body::{Body, as_json, number, text, user_id};
 use crate::api::pages::{self, ENTRIES_LIMIT, MESSAGES_LIMIT, USERS_LIMIT};
 use crate::api::post::{ClientKey, checked_post, post_command};
 use crate::api::reading::object;
@@ -97,7 +97,7 @@ impl Api<'_> {
     pub(super) fn caller_or_sender(
         self,
         call: &Call<'_>,
-        json: &str,
+        json: &Body<'_>,
     ) -> Result<Option<UserId>, Rejection> {
         match (call.caller, self.gate.mode()) {
             (Ok(caller), _) => Ok(Some(caller.user_id)),

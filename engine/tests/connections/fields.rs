@@ -394,6 +394,58 @@ fn passwords_and_invites_are_named() {
 }
 
 #[test]
+fn a_form_takes_a_number_as_text_and_says_where_that_is_none() {
+    let mut host = Host::with(AuthMode::Token, |config| {
+        config.operator_token = Some(Arc::new("a token of an operator, for tests"));
+    });
+    let operator = host.accept_operator();
+    let invited = |host: &mut Host, body: &str| {
+        let length = body.len();
+        let request = format!(
+            "POST /invites HTTP/1.1\r\nHost: localhost\r\n{OPERATOR}Content-Type: {FORM}\r\n\
+             Content-Length: {length}\r\n\r\n{body}"
+        );
+        host.send(operator, request.as_bytes());
+        let mut replies = host.read_all(operator);
+        HttpReply::take(&mut replies).unwrap().status
+    };
+    assert_eq!(invited(&mut host, "expires_in=3600"), 201);
+    assert_eq!(invited(&mut host, "expires_in=3600&other=x"), 201);
+    let cases: [Refused<'_>; _] = [
+        (
+            "POST",
+            "/invites",
+            "expires_in=1",
+            "expires_in",
+            "out_of_range",
+        ),
+        (
+            "POST",
+            "/invites",
+            "expires_in=-60",
+            "expires_in",
+            "malformed",
+        ),
+        ("POST", "/invites", "expires_in=", "expires_in", "malformed"),
+        (
+            "POST",
+            "/invites",
+            "expires_in=x",
+            "expires_in",
+            "malformed",
+        ),
+        (
+            "POST",
+            "/invites",
+            "expires_in=3600&expires_in=3600",
+            "expires_in",
+            "repeated",
+        ),
+    ];
+    play(&mut host, operator, FORM, OPERATOR, &cases);
+}
+
+#[test]
 fn a_body_that_is_no_json_is_refused_where_it_breaks() {
     let mut host = Host::in_trust();
     let conn = host.accept();
