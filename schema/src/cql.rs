@@ -70,8 +70,8 @@ pub const MIGRATIONS: &[Migration] = &[
     },
     Migration {
         version: format::CONVERSATIONS,
-        table: "former_members",
-        statements: &[FORMER_MEMBERS],
+        table: "marks_by_user",
+        statements: &[FORMER_MEMBERS, MARKS_BY_USER],
     },
 ];
 
@@ -131,6 +131,13 @@ const CHATS_BY_USER: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.chats_by_user (
 const FORMER_MEMBERS: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.former_members (
     chat_id uuid, user_id uuid, removed_seq bigint,
     PRIMARY KEY ((chat_id), user_id)
+)";
+
+/// Up to where users have read their chats. Of two rows with one key that with the higher seq stays, since that is the
+/// timestamp of its row.
+const MARKS_BY_USER: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.marks_by_user (
+    user_id uuid, chat_id uuid, seq bigint, messages bigint,
+    PRIMARY KEY ((user_id), chat_id)
 )";
 
 const USERS: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.users (
@@ -286,7 +293,7 @@ mod tests {
             [
                 18_025_000_406_661_630_316,
                 18_101_601_109_677_425_405,
-                6_537_264_458_926_017_534
+                4_067_974_761_547_333_735
             ]
         );
         assert_eq!(xxh3_64(META_TABLE.as_bytes()), 10_245_121_176_673_621_715);

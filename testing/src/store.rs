@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rookery_engine::port::{EndedSessions, Found, Membership, Read, StoredChat, StoredEvent};
 use rookery_schema::message::{Message, lay_over};
-use rookery_schema::row::{AmendmentRow, ChatRow, EventRow, MemberRow, Row, UserRow};
+use rookery_schema::row::{AmendmentRow, ChatRow, EventRow, Mark, MemberRow, Row, UserRow};
 use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 
 /// See the module.
@@ -23,6 +23,7 @@ pub struct Model {
     /// The newest change of a membership, and of how it is listed.
     changed: HashMap<(ChatId, UserId), Seq>,
     listed: HashMap<(ChatId, UserId), Seq>,
+    marks: BTreeMap<(UserId, ChatId), Mark>,
     users: HashMap<UserId, UserRow>,
     names: BTreeMap<String, UserId>,
     ended: BTreeMap<SessionId, Timestamp>,
@@ -86,6 +87,10 @@ impl Model {
                     *last = removed_seq;
                 }
             }
+            Row::Mark(row) => {
+                let mark = self.marks.entry((row.user_id, row.chat_id)).or_default();
+                *mark = row.mark.max(*mark);
+            }
             Row::User(row) => {
                 self.names.insert(row.username.clone(), row.user_id);
                 self.users.insert(row.user_id, row);
@@ -137,6 +142,7 @@ impl Model {
             | Row::Redacted(_)
             | Row::Amendment(_)
             | Row::Chat(_)
+            | Row::Mark(_)
             | Row::User(_)
             | Row::EndedSession { .. }
             | Row::Reached { .. } => {}
@@ -216,6 +222,14 @@ impl Model {
             Read::ChatsOfUser(user_id) => {
                 let chats = self.memberships.iter().filter(|(user, _)| user == user_id);
                 Found::Chats(chats.map(|(_, chat)| *chat).collect())
+            }
+            Read::Mark { user_id, chat_id } => {
+                let mark = self.marks.get(&(*user_id, *chat_id));
+                Found::Marks(mark.map(|mark| (*chat_id, *mark)).into_iter().collect())
+            }
+            Read::MarksOfUser(user_id) => {
+                let marks = self.marks.iter().filter(|((user, _), _)| user == user_id);
+                Found::Marks(marks.map(|((_, chat), mark)| (*chat, *mark)).collect())
             }
             Read::User(user_id) => {
                 Found::Users(self.users.get(user_id).cloned().into_iter().collect())

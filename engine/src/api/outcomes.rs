@@ -108,6 +108,7 @@ impl Api<'_> {
                 | Found::Events(_)
                 | Found::Membership(_)
                 | Found::Chats(_)
+                | Found::Marks(_)
                 | Found::EndedSessions(_),
             ) => {
                 cx.bug("the store answered something else than users");

@@ -244,6 +244,7 @@ fn chats_of(outcome: Result<Found, StoreFault>, cx: &mut Context<'_>) -> Option<
             | Found::Messages(_)
             | Found::Events(_)
             | Found::Membership(_)
+            | Found::Marks(_)
             | Found::Users(_)
             | Found::EndedSessions(_),
         ) => {
@@ -264,6 +265,7 @@ fn users_of(outcome: Result<Found, StoreFault>, cx: &mut Context<'_>) -> Option<
             | Found::Events(_)
             | Found::Membership(_)
             | Found::Chats(_)
+            | Found::Marks(_)
             | Found::EndedSessions(_),
         ) => {
             cx.bug("the store answered something else than users");

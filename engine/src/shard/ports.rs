@@ -72,6 +72,7 @@ impl Parts<'_> {
                 | Found::Events(_)
                 | Found::Membership(_)
                 | Found::Chats(_)
+                | Found::Marks(_)
                 | Found::Users(_),
             ) => {
                 cx.bug("the store answered something else than ended sessions");

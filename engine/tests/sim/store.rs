@@ -27,6 +27,7 @@ enum Group {
     All,
     Chat(ChatId),
     User(UserId),
+    Marks(UserId),
     Sessions,
 }
 
@@ -317,6 +318,7 @@ fn group_of(row: &Row) -> Group {
         Row::Chat(row) => Group::Chat(row.chat_id),
         Row::Member(row) => Group::Chat(row.chat_id),
         Row::NotMember { chat_id, .. } => Group::Chat(*chat_id),
+        Row::Mark(row) => Group::Marks(row.user_id),
         Row::User(row) => Group::User(row.user_id),
         Row::EndedSession { .. } | Row::Reached { .. } => Group::Sessions,
     }
@@ -343,8 +345,10 @@ const fn order_in_chat(row: &Row, event: Seq) -> (Seq, bool) {
         Row::Amendment(row) => (row.seq, false),
         Row::Member(row) => (row.added_seq, false),
         Row::NotMember { removed_seq, .. } => (*removed_seq, false),
-        Row::Chat(_) | Row::User(_) | Row::EndedSession { .. } | Row::Reached { .. } => {
-            (Seq(0), false)
-        }
+        Row::Chat(_)
+        | Row::Mark(_)
+        | Row::User(_)
+        | Row::EndedSession { .. }
+        | Row::Reached { .. } => (Seq(0), false),
     }
 }

@@ -5,7 +5,7 @@ use proptest::option;
 use proptest::prelude::*;
 use rookery_engine::port::Read;
 use rookery_schema::event::EventKind;
-use rookery_schema::row::{ChatRow, EventRow, Head, MemberRow, Row, UserRow};
+use rookery_schema::row::{ChatRow, EventRow, Head, Mark, MarkRow, MemberRow, Row, UserRow};
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
 
 use super::support::{amendment, message_record, open, start};
@@ -95,6 +95,10 @@ fn row() -> impl Strategy<Value = Row> {
                 user_id,
                 removed_seq: Seq(seq),
             }),
+        3 => (user_id(), chat_id(), 0..99u64).prop_map(|(user_id, chat_id, seq)| {
+            let mark = Mark { seq: Seq(seq), messages: seq / 2 };
+            Row::Mark(MarkRow { user_id, chat_id, mark })
+        }),
         2 => (user_id(), name, proptest::option::of(name), time()).prop_map(
             |(user_id, username, password_hash, created_at)| {
                 let updated_at = created_at;
@@ -129,6 +133,8 @@ fn read() -> impl Strategy<Value = Read> {
         2 => (chat_id(), user_id())
             .prop_map(|(chat_id, user_id)| Read::Membership { chat_id, user_id }),
         1 => user_id().prop_map(Read::ChatsOfUser),
+        2 => (user_id(), chat_id()).prop_map(|(user_id, chat_id)| Read::Mark { user_id, chat_id }),
+        2 => user_id().prop_map(Read::MarksOfUser),
         1 => user_id().prop_map(Read::User),
         1 => vec(user_id(), 0..6).prop_map(|ids| Read::Users(ids.into())),
         1 => "[ab]{1,3}".prop_map(Read::UserNamed),

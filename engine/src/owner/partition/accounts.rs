@@ -134,6 +134,7 @@ impl Partition {
                 | Found::Events(_)
                 | Found::Membership(_)
                 | Found::Chats(_)
+                | Found::Marks(_)
                 | Found::EndedSessions(_),
             ) => {
                 cx.bug("the store answered something else than users");

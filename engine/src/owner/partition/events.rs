@@ -57,6 +57,7 @@ impl Partition {
                 | Found::Messages(_)
                 | Found::Membership(_)
                 | Found::Chats(_)
+                | Found::Marks(_)
                 | Found::Users(_)
                 | Found::EndedSessions(_),
             ) => {
@@ -100,6 +101,7 @@ impl Partition {
                 | Found::Messages(_)
                 | Found::Events(_)
                 | Found::Chats(_)
+                | Found::Marks(_)
                 | Found::Users(_)
                 | Found::EndedSessions(_),
             ) => {

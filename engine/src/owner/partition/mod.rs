@@ -424,6 +424,7 @@ impl Partition {
                     | Found::Events(_)
                     | Found::Membership(_)
                     | Found::Chats(_)
+                    | Found::Marks(_)
                     | Found::Users(_)
                     | Found::EndedSessions(_),
                 ) => {

@@ -9,6 +9,7 @@
 //! | `members_by_chat` | chat, user | added seq, position |
 //! | `chats_by_user` | user, chat | |
 //! | `former_members` | chat, user | seq of the last removal |
+//! | `marks` | user, chat | seq, count of messages |
 //! | `users` | user | times, name, password hash |
 //! | `usernames` | name | user |
 //! | `ended_sessions` | session | expiry |
@@ -19,6 +20,7 @@ mod database;
 mod error;
 mod events;
 mod lane;
+mod marks;
 mod members;
 mod progress;
 mod redactions;

@@ -20,6 +20,7 @@ use super::codec;
 use super::database::{Db, OpenError, Tuning};
 use super::error::ReadError;
 use super::events::{Events, MESSAGES, OTHERS};
+use super::marks::{MARKS, Marks};
 use super::members::{BY_CHAT, BY_USER, FORMER, Members};
 use super::progress::Progress;
 use super::redactions::{REDACTED, Redactions};
@@ -58,6 +59,7 @@ pub(super) struct Tables {
     amendments: Amendments,
     chats: Keyspace,
     members: Members,
+    marks: Marks,
     users: Keyspace,
     usernames: Keyspace,
     ended_sessions: Keyspace,
@@ -86,6 +88,7 @@ impl Tables {
             BY_CHAT,
             BY_USER,
             FORMER,
+            MARKS,
             "users",
             "usernames",
             "ended_sessions",
@@ -104,12 +107,13 @@ impl Tables {
                 by_chat,
                 by_user,
                 former,
+                marks,
                 users,
                 usernames,
                 ended_sessions,
                 meta,
             ],
-        ) = <[Keyspace; 12]>::try_from(keyspaces)
+        ) = <[Keyspace; 13]>::try_from(keyspaces)
         else {
             return Err(OpenError::Corrupt(
                 dir.to_owned(),
@@ -134,6 +138,7 @@ impl Tables {
                 by_user,
                 former,
             },
+            marks: Marks::new(marks),
             users,
             usernames,
             ended_sessions,
@@ -164,6 +169,7 @@ impl Tables {
             self.put(&mut batch, &mut events, row);
         }
         self.amendments.put(&mut batch, rows.clone())?;
+        let _marking = self.marks.put(&mut batch, rows.clone())?;
         let redacted = rows.filter_map(redacted);
         self.redactions
             .put(&mut batch, &self.events, events, redacted, any_redacted)?;
@@ -201,7 +207,7 @@ impl Tables {
                 batch.insert(&self.ended_sessions, session_id.as_bytes(), expiry);
             }
             // A batch compares all it has with each other, and with what is stored.
-            Row::Amendment(_) | Row::Redacted(_) => {}
+            Row::Amendment(_) | Row::Redacted(_) | Row::Mark(_) => {}
             // It is in the progress that the batch notes.
             Row::Reached { .. } => {}
         }
@@ -250,6 +256,10 @@ impl Tables {
                 .membership(*chat_id, *user_id)
                 .map(Found::Membership),
             Read::ChatsOfUser(user_id) => self.members.chats_of(*user_id).map(Found::Chats),
+            Read::Mark { user_id, chat_id } => {
+                self.marks.of_chat(*user_id, *chat_id).map(Found::Marks)
+            }
+            Read::MarksOfUser(user_id) => self.marks.of_user(*user_id).map(Found::Marks),
             Read::User(user_id) => self
                 .user(*user_id)
                 .map(|user| Found::Users(Vec::from_iter(user))),
@@ -476,6 +486,7 @@ const fn redacted(row: &Row) -> Option<&EventRow> {
         | Row::Chat(_)
         | Row::Member(_)
         | Row::NotMember { .. }
+        | Row::Mark(_)
         | Row::User(_)
         | Row::EndedSession { .. }
         | Row::Reached { .. } => None,

@@ -13,6 +13,8 @@ use super::plan::{BATCH_BYTES_MAX, BATCH_ROWS_MAX};
 pub(super) enum Group {
     Chat(ChatId),
     User(UserId),
+    /// What a user has read.
+    Marks(UserId),
     EndedSessions(i32),
 }
 
@@ -24,6 +26,7 @@ pub(super) fn group_of(row: &Row) -> Result<Group, (PartitionId, Offset)> {
         Row::Chat(row) => Ok(Group::Chat(row.chat_id)),
         Row::Member(row) => Ok(Group::Chat(row.chat_id)),
         Row::NotMember { chat_id, .. } => Ok(Group::Chat(*chat_id)),
+        Row::Mark(row) => Ok(Group::Marks(row.user_id)),
         Row::User(row) => Ok(Group::User(row.user_id)),
         Row::EndedSession { session_id, .. } => {
             Ok(Group::EndedSessions(ended_session_bucket(*session_id)))
@@ -40,9 +43,11 @@ pub(super) const fn order_in_group(row: &Row, event: Seq) -> (Seq, bool) {
         Row::Amendment(row) => (row.seq, false),
         Row::Member(row) => (row.added_seq, false),
         Row::NotMember { removed_seq, .. } => (*removed_seq, false),
-        Row::Chat(_) | Row::User(_) | Row::EndedSession { .. } | Row::Reached { .. } => {
-            (Seq(0), false)
-        }
+        Row::Chat(_)
+        | Row::Mark(_)
+        | Row::User(_)
+        | Row::EndedSession { .. }
+        | Row::Reached { .. } => (Seq(0), false),
     }
 }
 
@@ -75,6 +80,7 @@ const fn may_end_a_job(row: &Row) -> bool {
     match row {
         Row::Member(_) | Row::NotMember { .. } | Row::Chat(_) | Row::Redacted(_) => false,
         Row::Event(_)
+        | Row::Mark(_)
         | Row::User(_)
         | Row::EndedSession { .. }
         | Row::Reached { .. }
@@ -90,6 +96,7 @@ const fn changed_member(row: &Row) -> Option<UserId> {
         | Row::Redacted(_)
         | Row::Amendment(_)
         | Row::Chat(_)
+        | Row::Mark(_)
         | Row::User(_)
         | Row::EndedSession { .. }
         | Row::Reached { .. } => None,

@@ -7,7 +7,7 @@ use rookery_schema::cql::{
     EVENT_TIMESTAMP, REDACTED_TIMESTAMP, SCHEMA_VERSION, bucket, ended_session_bucket, name_bucket,
 };
 use rookery_schema::limits::SESSION_MILLIS;
-use rookery_schema::row::{AmendmentRow, EventRow, Head, MemberRow, UserRow};
+use rookery_schema::row::{AmendmentRow, EventRow, Head, MarkRow, MemberRow, UserRow};
 use rookery_schema::{Offset, PartitionId, SessionId, Timestamp};
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::batch::{Batch as CqlBatch, BatchType};
@@ -74,6 +74,7 @@ impl Connection {
                 self.many(&to.add_amendment, rows, |row| amendment(row))
                     .await
             }
+            Batch::Marks(rows) => self.many(&to.add_mark, rows, |row| mark(row)).await,
             Batch::User(row) => self.one(&to.add_user, user(row)).await,
             Batch::UserName(row) => {
                 let values = (name_bucket(&row.username), &*row.username, row.user_id.0);
@@ -153,6 +154,11 @@ fn redaction<'a>(
 fn amendment(row: &AmendmentRow) -> impl SerializeRow + use<> {
     let (bucket, target, seq) = (bucket(row.target), bigint(row.target.0), bigint(row.seq.0));
     (row.chat_id.0, bucket, target, row.slot(), row.value(), seq)
+}
+
+fn mark(row: &MarkRow) -> impl SerializeRow + use<> {
+    let (seq, messages) = (bigint(row.mark.seq.0), bigint(row.mark.messages));
+    (row.user_id.0, row.chat_id.0, seq, messages, seq)
 }
 
 fn added<'a>(row: &&'a MemberRow) -> impl SerializeRow + use<'a> {
