@@ -96,6 +96,7 @@ impl Audit {
             | Outcome::Events(_)
             | Outcome::Activity(_)
             | Outcome::Summary(_)
+            | Outcome::Marked(_)
             | Outcome::Metrics(_) => {}
         }
     }
@@ -137,6 +138,7 @@ const fn act_of(endpoint: Endpoint) -> Option<Act> {
         | Endpoint::ShowMembers
         | Endpoint::AddMember
         | Endpoint::RemoveMember
+        | Endpoint::MarkRead
         | Endpoint::PostMessage
         | Endpoint::ShowMessages
         | Endpoint::ShowEvents

@@ -52,6 +52,11 @@ struct NewMessage<'a> {
     client_id: Option<Cow<'a, str>>,
 }
 
+#[derive(Deserialize)]
+struct ReadUpTo {
+    seq: u64,
+}
+
 /// See [`Api::caller_or_sender`].
 #[derive(Deserialize)]
 struct Sender {
@@ -286,6 +291,20 @@ impl Api<'_> {
             .ok_or(Problem::NO_SUCH_USER)?;
         let command = ChatCommand::RemoveMember { caller, user_id };
         Ok(Action::ask(Command::Chat(chat_id, command), ReplyTo::Plain))
+    }
+
+    pub(super) fn mark_read(self, call: &Call<'_>) -> Handled {
+        self.check_credentials(call)?;
+        let json = as_json(call.request)?;
+        let ReadUpTo { seq } = object(&json)?;
+        let user_id = self
+            .caller_or_sender(call, &json)?
+            .ok_or(Problem::UNAUTHENTICATED)?;
+        let command = HomeCommand::MarkRead {
+            chat_id: call.chat_id()?,
+            seq: Seq(seq),
+        };
+        Ok(Action::ask(Command::Home(user_id, command), ReplyTo::Plain))
     }
 
     pub(super) fn buy_ticket(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {

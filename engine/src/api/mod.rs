@@ -333,6 +333,7 @@ impl<'a> Api<'a> {
             Endpoint::ShowMembers => self.show_members(call, cx),
             Endpoint::AddMember => self.add_member(call, cx),
             Endpoint::RemoveMember => self.remove_member(call),
+            Endpoint::MarkRead => self.mark_read(call),
             Endpoint::Connect => self.connect(call, cx),
             Endpoint::Ticket => self.buy_ticket(call, cx),
             Endpoint::Metrics => Ok(Action::Scrape),

@@ -86,8 +86,8 @@ impl Api<'_> {
                 | ReplyTo::User
                 | ReplyTo::Users { .. } => Reply::no_content(),
             },
-            Outcome::Activity(_) | Outcome::Summary(_) => {
-                cx.bug("a line of an inbox was sent to a connection");
+            Outcome::Activity(_) | Outcome::Summary(_) | Outcome::Marked(_) => {
+                cx.bug("what a home asked for was sent to a connection");
                 Reply::problem(&Problem::NOT_ANSWERED)
             }
         }

@@ -7,8 +7,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::Deserialize;
+use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{self, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::api::rejection::{Place, Rejection};

@@ -20,6 +20,7 @@ pub(crate) enum Endpoint {
     ShowMembers,
     AddMember,
     RemoveMember,
+    MarkRead,
     PostMessage,
     ShowMessages,
     ShowEvents,
@@ -158,8 +159,9 @@ fn find_for_operators(path: &[&[u8]]) -> Option<(Route, Match)> {
 fn find_for_all(path: &[&[u8]]) -> Option<(Route, Match)> {
     use Endpoint::{
         AddMember, AddReaction, Connect, CreateChat, DeleteMessage, EditMessage, FindUsers,
-        ListChats, Live, LogIn, LogOut, Me, Metrics, PostMessage, Ready, Register, RemoveMember,
-        RemoveReaction, ShowChat, ShowEvents, ShowMembers, ShowMessages, ShowUser, Ticket,
+        ListChats, Live, LogIn, LogOut, MarkRead, Me, Metrics, PostMessage, Ready, Register,
+        RemoveMember, RemoveReaction, ShowChat, ShowEvents, ShowMembers, ShowMessages, ShowUser,
+        Ticket,
     };
     use Method::{Delete, Get, Patch, Post, Put};
     let (methods, ids): (&'static [_], _) = match path {
@@ -175,6 +177,7 @@ fn find_for_all(path: &[&[u8]]) -> Option<(Route, Match)> {
             (&[(Delete, RemoveMember)], Match::of_inner(id, user_id))
         }
         [b"chats", id, b"messages"] => (&[(Post, PostMessage), (Get, ShowMessages)], Match::of(id)),
+        [b"chats", id, b"read"] => (&[(Put, MarkRead)], Match::of(id)),
         [b"chats", id, b"events"] => (&[(Get, ShowEvents)], Match::of(id)),
         [b"chats", id, b"messages", message_id] => (
             &[(Patch, EditMessage), (Delete, DeleteMessage)],
@@ -209,6 +212,7 @@ mod tests {
             ("/users/{id}/password", true, "PUT, OPTIONS"),
             ("/chats", true, "POST, GET, HEAD, OPTIONS"),
             ("/chats/{id}/messages", false, "POST, GET, HEAD, OPTIONS"),
+            ("/chats/{id}/read", false, "PUT, OPTIONS"),
             ("/chats/{id}/members/{inner_id}", false, "DELETE, OPTIONS"),
             (
                 "/chats/{id}/messages/{inner_id}",

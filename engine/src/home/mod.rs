@@ -8,6 +8,8 @@ mod frames;
 mod inbox;
 mod joining;
 mod listening;
+mod marking;
+mod marks;
 mod quotas;
 pub(crate) mod resumes;
 mod resuming;
@@ -16,7 +18,7 @@ mod starts;
 mod turns;
 mod user;
 
-use rookery_schema::row::UserRow;
+use rookery_schema::row::{Mark, UserRow};
 use rookery_schema::{ChatId, Route, ShardId, UserId};
 
 use crate::auth::revoked::Revoked;
@@ -26,6 +28,7 @@ use crate::edge::port::{Found, Part, Read, StoreFault, Token};
 use crate::home::admissions::Admissions;
 use crate::home::frames::Frames;
 use crate::home::inbox::Inbox;
+use crate::home::marks::Marks;
 use crate::home::quotas::Quotas;
 use crate::home::resumes::Resumes;
 use crate::home::rooms::Rooms;
@@ -51,6 +54,7 @@ pub(crate) struct Home {
     /// Memberships that the store may not know yet.
     unstored_joins: Map<UserId, Vec<ChatId>>,
     inbox: Inbox,
+    marks: Marks,
     admissions: Admissions,
     /// Tickets that were spent and have not expired.
     spent_tickets: Revoked,
@@ -69,6 +73,10 @@ enum HomeRead {
     Subscriptions { user_id: UserId, stay: u64 },
     /// A user's chats, to list.
     Inbox { user_id: UserId, reading: u64 },
+    /// What a user has read, to list.
+    InboxMarks { user_id: UserId, reading: u64 },
+    /// Up to where a user has read a chat, to go on from there.
+    Mark { question: u64 },
     /// Those who are to become members of a chat.
     Candidates { question: AdmissionId },
     /// The chats of one of them, to count.
@@ -98,6 +106,15 @@ impl Home {
                 let chats = chats_of(outcome, cx);
                 let unstored = unstored(&self.unstored_joins, user_id);
                 self.inbox.chats_read(reading, chats, unstored, cx);
+            }
+            Some(HomeRead::InboxMarks { user_id, reading }) => {
+                let marks = marks_of(outcome, cx);
+                self.inbox
+                    .marks_read(reading, marks, self.marks.of(user_id), cx);
+            }
+            Some(HomeRead::Mark { question }) => {
+                let marks = marks_of(outcome, cx);
+                self.mark_was_read(question, marks, connections, cx);
             }
             Some(HomeRead::Candidates { question }) => {
                 let users = users_of(outcome, cx);
@@ -178,6 +195,9 @@ impl Home {
             HomeCommand::ListChats { page, network } => {
                 self.inbox.list(asker, user_id, network, page, cx);
             }
+            HomeCommand::MarkRead { chat_id, seq } => {
+                self.mark_read(asker, user_id, (chat_id, seq), cx);
+            }
             HomeCommand::SpendTicket {
                 ticket_id,
                 expires_at,
@@ -206,8 +226,11 @@ impl Home {
         while let Some((user_id, reading)) = self.inbox.begin() {
             let what = HomeRead::Inbox { user_id, reading };
             self.read(what, Read::ChatsOfUser(user_id), cx);
+            let what = HomeRead::InboxMarks { user_id, reading };
+            self.read(what, Read::MarksOfUser(user_id), cx);
         }
         self.inbox.go_on(cx);
+        self.write_marks(cx);
         self.go_on_with_admissions(cx);
         self.go_on_with_resumes(connections, cx);
     }
@@ -226,6 +249,7 @@ impl Home {
         self.spent_tickets.expire(cx.now.latest_wall);
         self.quotas.tick(cx);
         self.inbox.tick(cx);
+        self.tick_marks(connections, cx);
         self.admissions.tick(cx);
         for (user_id, stay) in std::mem::take(&mut self.unread) {
             self.read_chats(user_id, stay, cx);
@@ -249,6 +273,29 @@ fn chats_of(outcome: Result<Found, StoreFault>, cx: &mut Context<'_>) -> Option<
             | Found::EndedSessions(_),
         ) => {
             cx.bug("the store answered something else than a user's chats");
+            None
+        }
+    }
+}
+
+/// The marks that the store found for a user; `None` where they could not be read.
+fn marks_of(
+    outcome: Result<Found, StoreFault>,
+    cx: &mut Context<'_>,
+) -> Option<Vec<(ChatId, Mark)>> {
+    match outcome {
+        Ok(Found::Marks(marks)) => Some(marks),
+        Err(StoreFault) => None,
+        Ok(
+            Found::Chat(_)
+            | Found::Messages(_)
+            | Found::Events(_)
+            | Found::Membership(_)
+            | Found::Chats(_)
+            | Found::Users(_)
+            | Found::EndedSessions(_),
+        ) => {
+            cx.bug("the store answered something else than what a user has read");
             None
         }
     }

@@ -292,6 +292,7 @@ impl Home {
             | Outcome::Page { .. }
             | Outcome::Activity(_)
             | Outcome::Summary(_)
+            | Outcome::Marked(_)
             | Outcome::LoggedIn { .. }
             | Outcome::NotLoggedIn { .. }
             | Outcome::Metrics(_)

@@ -47,6 +47,7 @@ fields! {
     Prefix = "prefix",
     Resume = "resume",
     SenderId = "sender_id",
+    Seq = "seq",
     Ticket = "ticket",
     Type = "type",
     UserId = "user_id",

@@ -21,4 +21,4 @@ pub use message::{
     Ended, EndingId, EventBatch, Resumption, ShardMessage, Spending, Subscription,
     SubscriptionAnswer, Verdict,
 };
-pub use outcome::{Activity, ChatSummary, Created, Events, Outcome, PageCursor, Rest};
+pub use outcome::{Activity, ChatSummary, Created, Events, Marked, Outcome, PageCursor, Rest};

@@ -66,7 +66,11 @@ fn every_call_names_the_field_that_is_wrong() {
     let username = long("username", 65);
     let after = format!("/users?after={}", "x".repeat(65));
     let prefix = format!("/users?prefix={}", "x".repeat(65));
+    let read = "/chats/{chat}/read";
     let cases: [Refused<'_>; _] = [
+        ("PUT", read, "{}", "seq", "missing"),
+        ("PUT", read, r#"{"seq":"1"}"#, "seq", "malformed"),
+        ("PUT", read, r#"{"seq":-1}"#, "seq", "malformed"),
         ("POST", messages, "{}", "content", "missing"),
         (
             "POST",
@@ -443,6 +447,16 @@ fn a_form_takes_a_number_as_text_and_says_where_that_is_none() {
         ),
     ];
     play(&mut host, operator, FORM, OPERATOR, &cases);
+
+    let mut host = Host::in_trust();
+    let conn = host.accept();
+    let read = "/chats/{chat}/read";
+    let cases: [Refused<'_>; _] = [
+        ("PUT", read, "seq=x", "seq", "malformed"),
+        ("PUT", read, "seq=1.5", "seq", "malformed"),
+        ("PUT", read, "chat=1", "seq", "missing"),
+    ];
+    play(&mut host, conn, FORM, "", &cases);
 }
 
 #[test]
@@ -531,6 +545,11 @@ fn a_message_of_a_websocket_is_refused_for_its_field() {
             r#"{"type":"send","chat_id":"x"}"#.to_owned(),
             "chat_id",
             "malformed",
+        ),
+        (
+            format!(r#"{{"type":"read","chat_id":"{chat}"}}"#),
+            "seq",
+            "missing",
         ),
         (send(""), "content", "missing"),
         (send(r#","content":7"#), "content", "malformed"),

@@ -372,7 +372,9 @@ fn who_was_added_while_their_leaving_was_on_its_way_misses_nothing() {
     // The owner has heard meanwhile that they were gone, which was before: it did not send 6 and 7.
     let answer = SubscriptionAnswer::Accepted { next: Seq(8) };
     for wanted in subscriptions {
-        resuming.stage.tell(ShardMessage::Subscribed { wanted, answer });
+        resuming
+            .stage
+            .tell(ShardMessage::Subscribed { wanted, answer });
     }
     let asked = resuming.asked_once();
     assert_eq!(asked.page.after, Seq(5));

@@ -220,6 +220,11 @@ impl SimStore {
         newest.map(|row| row.head.seq).unwrap_or_default()
     }
 
+    /// All events of a chat.
+    pub(crate) fn events(&self, chat_id: ChatId) -> Vec<EventRow> {
+        self.model.events_of(chat_id).cloned().collect()
+    }
+
     /// All messages of a chat by seq, with the seqs of all its events checked for gaps.
     pub(crate) fn messages(&self, chat_id: ChatId) -> Vec<(Seq, EventRow)> {
         let mut expected = Seq(1);

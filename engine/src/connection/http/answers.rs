@@ -36,6 +36,7 @@ impl Http {
                 | Outcome::Events(_)
                 | Outcome::Activity(_)
                 | Outcome::Summary(_)
+                | Outcome::Marked(_)
                 | Outcome::LoggedIn { .. }
                 | Outcome::NotLoggedIn { .. }
                 | Outcome::Metrics(_) => cx.bug("a ticket was spent, and something else answered"),

@@ -1,6 +1,7 @@
 //! What is asked of the owner of a chat.
 
 use rookery_schema::record::Members;
+use rookery_schema::row::Mark;
 use rookery_schema::{MessageId, Seq, UserId};
 
 use crate::limits::Network;
@@ -46,6 +47,13 @@ pub enum ChatCommand {
     /// A line of the user's inbox, where they are a member.
     Summarize {
         user_id: UserId,
+        /// Up to where they have read, as far as their home knows.
+        mark: Mark,
+    },
+    /// Up to where the user has read when they say that it is this seq.
+    ResolveMark {
+        user_id: UserId,
+        seq: Seq,
     },
 }
 
@@ -173,7 +181,8 @@ impl ChatCommand {
             | Self::ShowEvents { .. }
             | Self::ShowMembers { .. }
             | Self::ShowActivity { .. }
-            | Self::Summarize { .. } => false,
+            | Self::Summarize { .. }
+            | Self::ResolveMark { .. } => false,
         }
     }
 
@@ -190,7 +199,8 @@ impl ChatCommand {
             | Self::ShowEvents { .. }
             | Self::ShowMembers { .. }
             | Self::ShowActivity { .. }
-            | Self::Summarize { .. } => true,
+            | Self::Summarize { .. }
+            | Self::ResolveMark { .. } => true,
         }
     }
 
@@ -225,7 +235,8 @@ impl ChatCommand {
             | Self::ShowEvents { .. }
             | Self::ShowMembers { .. }
             | Self::ShowActivity { .. }
-            | Self::Summarize { .. } => None,
+            | Self::Summarize { .. }
+            | Self::ResolveMark { .. } => None,
         }
     }
 
@@ -251,7 +262,8 @@ impl ChatCommand {
             | Self::ShowEvents { .. }
             | Self::ShowMembers { .. }
             | Self::ShowActivity { .. }
-            | Self::Summarize { .. } => false,
+            | Self::Summarize { .. }
+            | Self::ResolveMark { .. } => false,
         }
     }
 }

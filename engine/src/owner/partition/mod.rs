@@ -10,6 +10,7 @@ mod commands;
 mod events;
 mod invites;
 mod loading;
+mod marks;
 mod memory;
 mod passwords;
 mod registrations;
@@ -17,7 +18,7 @@ mod sessions;
 
 use std::collections::VecDeque;
 
-use rookery_schema::{ChatId, MessageId, Offset, PartitionId, SessionId, Timestamp, UserId};
+use rookery_schema::{ChatId, MessageId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
 
 use crate::context::Context;
 use crate::edge::port::{AppendFault, Found, LogRequest, Opened, Part, Read, StoreFault, Token};
@@ -53,6 +54,9 @@ const UNSTORED_BYTES_MAX: usize = 256 << 20;
 /// twelve days, after which nothing is left of the time before.
 const NUMBER_BITS: u32 = 40;
 
+/// The number under which marks are written: no span has it.
+const MARKS_NUMBER: u64 = 0;
+
 /// What a partition reads from the store.
 #[derive(Debug)]
 enum PartitionRead {
@@ -66,6 +70,12 @@ enum PartitionRead {
         asker: Asker,
         chat_id: ChatId,
         page: EventsPage,
+    },
+    /// The event up to which somebody has read, to know how many messages there are up to it; there are so many in all.
+    Mark {
+        asker: Asker,
+        seq: Seq,
+        all: u64,
     },
     /// The message that somebody wants to change.
     Sought(Box<Seeking>),
@@ -142,6 +152,10 @@ pub(crate) struct Partition {
     filling: VecDeque<Filling>,
     /// Chats with events that were applied and not sent yet.
     touched: Vec<ChatId>,
+    /// When chats are looked at for marks to write, in microseconds, the first to come first. Some are gone by then.
+    noted: VecDeque<(u64, ChatId)>,
+    /// Writes of marks that the store has not confirmed.
+    marks_on_their_way: usize,
     names: Names,
     logins: Logins,
     /// Who waits for a change to be in the store.
@@ -182,6 +196,8 @@ impl Partition {
             chats: Chats::default(),
             filling: VecDeque::new(),
             touched: Vec::new(),
+            noted: VecDeque::new(),
+            marks_on_their_way: 0,
             names: Names::default(),
             logins: Logins::default(),
             changes: Changes::default(),
@@ -367,6 +383,9 @@ impl Partition {
 
     /// A write of one of its spans is in the store.
     pub(crate) fn written(&mut self, number: u64, cx: &mut Context<'_>) {
+        if number == MARKS_NUMBER {
+            return self.marks_written();
+        }
         self.release(SpanId(number), cx);
     }
 
@@ -398,6 +417,9 @@ impl Partition {
                 chat_id,
                 page,
             }) => self.former_read(asker, chat_id, page, &outcome, cx),
+            Some(PartitionRead::Mark { asker, seq, all }) => {
+                self.messages_counted(asker, seq, all, &outcome, cx);
+            }
             Some(PartitionRead::Name(username)) => self.name_read(&username, outcome, cx),
             Some(PartitionRead::User(asker, password)) => {
                 self.user_read(asker, password, outcome, cx);
@@ -449,6 +471,7 @@ impl Partition {
             self.read_name(username, cx);
         }
         self.logins.tick(cx.now.micros);
+        self.write_marks(cx);
     }
 
     fn answer_overdue(&mut self, cx: &mut Context<'_>) {
@@ -492,7 +515,10 @@ impl Partition {
     /// Whether nothing is being appended, applied or stored, and all that is stored is committed.
     pub(crate) fn is_drained(&self) -> bool {
         let is_idle = self.appends.is_empty() && !self.delivery.is_behind();
-        is_idle && self.progress.is_stored() && self.progress.is_committed()
+        is_idle
+            && self.are_marks_stored()
+            && self.progress.is_stored()
+            && self.progress.is_committed()
     }
 
     /// Whether everything that is in the store is committed.

@@ -5,6 +5,7 @@ mod checks;
 mod device;
 mod devices;
 mod listeners;
+mod marks;
 mod pages;
 mod passwords;
 mod posts;
@@ -23,7 +24,7 @@ use serde_json::Value;
 use crate::scenario::device::Device;
 use crate::scenario::shown::Amendments;
 use crate::scenario::state::{
-    AskedAmend, AskedChange, AskedPage, Draft, Listener, Room, ShownPage, User,
+    AskedAmend, AskedChange, AskedPage, Draft, Listener, Marks, Room, ShownPage, User,
 };
 use crate::store::Seen;
 use crate::wires::WireId;
@@ -43,6 +44,7 @@ pub(crate) enum Kind {
 
 pub(crate) struct Scenario {
     world: World,
+    kind: Kind,
     faults: bool,
     users: Vec<User>,
     rooms: Vec<Room>,
@@ -56,6 +58,7 @@ pub(crate) struct Scenario {
     shown: Vec<ShownPage>,
     amendments: Amendments,
     asked_amends: Vec<AskedAmend>,
+    marks: Marks,
     /// Tokens whose logins were ended.
     ended: Vec<String>,
     /// How often somebody heard what was said last.
@@ -96,6 +99,7 @@ impl Scenario {
         assert!(world.is_ready());
         Self {
             world,
+            kind,
             faults: kind == Kind::Faulty,
             users: (0..USERS).map(User::new).collect(),
             rooms: Vec::new(),
@@ -108,6 +112,7 @@ impl Scenario {
             shown: Vec::new(),
             amendments: Amendments::default(),
             asked_amends: Vec::new(),
+            marks: Marks::default(),
             ended: Vec::new(),
             heard_live: 0,
             last: 0,
@@ -140,7 +145,7 @@ impl Scenario {
     }
 
     fn round(&mut self) {
-        match self.world.dice.below(28) {
+        match self.world.dice.below(31) {
             0 | 1 => {
                 let user = self.world.dice.below(USERS);
                 self.listen_as(user);
@@ -164,6 +169,7 @@ impl Scenario {
             17 if !self.faults => self.lag(),
             18..20 => self.amend(),
             20..23 => self.use_device(),
+            23..26 => self.mark(),
             _ => self.post(),
         }
         self.advance_below(30);
@@ -241,6 +247,7 @@ impl Scenario {
         self.hear_passwords();
         self.hear_changes();
         self.hear_amendments();
+        self.hear_marks();
         self.hear_pages();
         self.hear_devices();
         let mut acknowledged = self.hear_listeners();
