@@ -266,7 +266,10 @@ impl Home {
                 if events.count > 0 {
                     connections.share(conn, cx.held.hold(frames), cx);
                 }
-                self.page_sent(conn, backlog, &events, connections, cx);
+                if !self.page_sent(conn, backlog, &events, connections, cx) {
+                    self.ask_again_later(conn, connections, cx);
+                    return;
+                }
             }
             Outcome::Refused(Problem::TOO_FAR_BEHIND) => {
                 self.end_backlog(conn, backlog);
@@ -281,10 +284,7 @@ impl Home {
                 }
             }
             Outcome::Refused(_) | Outcome::Elsewhere => {
-                if !self.resumes.fail(conn, cx) {
-                    let reason = "a chat could not be read in time";
-                    connections.close(conn, CloseCode::Restart, reason, cx);
-                }
+                self.ask_again_later(conn, connections, cx);
                 return;
             }
             Outcome::Posted { .. }
@@ -304,7 +304,21 @@ impl Home {
         self.resumes.go_on(conn);
     }
 
-    /// A page was queued: looks whether its backlog has come to its end.
+    /// Asks for a page again after a pause, unless that was done for too long.
+    fn ask_again_later(
+        &mut self,
+        conn: ConnId,
+        connections: &mut Connections,
+        cx: &mut Context<'_>,
+    ) {
+        if !self.resumes.fail(conn, cx) {
+            let reason = "a chat could not be read in time";
+            connections.close(conn, CloseCode::Restart, reason, cx);
+        }
+    }
+
+    /// A page was queued: looks whether its backlog has come to its end. False where that can't be told yet: the owner of
+    /// the chat has sent events to others, and does not count this home among them until it has heard from it.
     fn page_sent(
         &mut self,
         conn: ConnId,
@@ -312,7 +326,7 @@ impl Home {
         events: &Events,
         connections: &mut Connections,
         cx: &mut Context<'_>,
-    ) {
+    ) -> bool {
         let becomes_live =
             backlog.until == UNTIL_LIVE && self.rooms.passes_over(backlog.chat_id, conn);
         let is_over = match events.rest {
@@ -322,16 +336,20 @@ impl Home {
             Rest::Live => true,
         };
         if !is_over {
-            return;
+            return true;
         }
-        let next = self.rooms.next(backlog.chat_id);
-        if becomes_live && next.is_some_and(|next| next != events.through.next()) {
+        let (next, reached) = (self.rooms.next(backlog.chat_id), events.through.next());
+        if becomes_live && next.is_some_and(|next| next < reached) {
+            return false;
+        }
+        if becomes_live && next.is_some_and(|next| next > reached) {
             cx.bug("a page does not reach to where its room stands");
         }
         self.end_backlog(conn, backlog);
         if backlog.is_asked_for {
             tell_resumed(conn, backlog.chat_id, Some(events.through), connections, cx);
         }
+        true
     }
 
     /// A socket has got of a chat what there is: it hears what comes, if it did not.
