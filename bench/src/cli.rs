@@ -132,6 +132,9 @@ pub struct Messages {
     /// Listen without rookery.v1.batch: one event in a frame
     #[arg(long)]
     pub no_batch: bool,
+    /// Whoever listens follows the presence of the members of their rooms
+    #[arg(long)]
+    pub presence: bool,
     /// Give each message a `client_id`
     #[arg(long)]
     pub client_ids: bool,
@@ -349,6 +352,7 @@ impl Messages {
         WsOptions {
             size: self.size as usize,
             batch: !self.no_batch,
+            presence: self.presence,
             client_ids: self.client_ids,
         }
     }

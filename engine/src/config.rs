@@ -66,8 +66,12 @@ pub struct ShardConfig {
 impl ShardConfig {
     /// Whether anybody may become a member of any chat: whoever names an id says that it is a user's.
     pub(crate) const fn admits_anybody(&self) -> bool {
-        let has_limits = self.chats_per_user > 0 || self.memberships_per_user > 0;
-        matches!(self.auth, AuthMode::Trust) && !has_limits
+        matches!(self.auth, AuthMode::Trust) && !self.limits_chats()
+    }
+
+    /// Whether it is limited in how many chats a user may be.
+    pub(crate) const fn limits_chats(&self) -> bool {
+        self.chats_per_user > 0 || self.memberships_per_user > 0
     }
 
     /// Whether users reach this server by TLS, which ends before it.

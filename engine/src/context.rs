@@ -22,7 +22,7 @@ use crate::leases::{Credit, Leases};
 use crate::limits::Network;
 use crate::mesh::command::asker::Waiting;
 use crate::mesh::problem::Problem;
-use crate::mesh::{Asker, Command, Outcome, ShardMessage, Spending};
+use crate::mesh::{Asker, Command, Outcome, ShardMessage, Spending, Whisper};
 use crate::pages::{Pages, Wanted};
 use crate::readiness::Readiness;
 use crate::security::{SecurityEvent, SecurityLog};
@@ -47,6 +47,8 @@ pub(crate) struct Context<'a> {
     pub(crate) security: &'a mut SecurityLog,
     /// Messages from this shard to itself, handled before the step ends.
     pub(crate) local: &'a mut VecDeque<ShardMessage>,
+    /// What it whispers to itself, handled behind these.
+    pub(crate) local_whispers: &'a mut VecDeque<Whisper>,
     /// What is held for the connections of this shard.
     pub(crate) held: &'a HeldBytes,
     /// Pages that its connections ask for.
@@ -112,6 +114,16 @@ impl Context<'_> {
         } else {
             self.stats.mesh_messages += 1;
             self.effects.mesh[to.index()].push(message);
+        }
+    }
+
+    /// Tells a shard, this one included, what may get lost.
+    pub(crate) fn whisper(&mut self, to: ShardId, whisper: Whisper) {
+        if to == self.config.id {
+            self.local_whispers.push_back(whisper);
+        } else {
+            self.stats.whispers += 1;
+            self.effects.whispers[to.index()].push(whisper);
         }
     }
 

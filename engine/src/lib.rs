@@ -39,6 +39,7 @@ pub mod shard;
 mod stamps;
 pub mod standby;
 pub mod stats;
+mod text;
 mod user;
 pub mod ws;
 

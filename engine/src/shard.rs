@@ -24,7 +24,7 @@ use crate::home::Home;
 use crate::http::HttpDate;
 use crate::ids::{Caller, ConnId};
 use crate::leases::Leases;
-use crate::mesh::ShardMessage;
+use crate::mesh::{ShardMessage, Whisper};
 use crate::outbox::Outbox;
 use crate::owner::Owner;
 use crate::pages::Pages;
@@ -50,6 +50,7 @@ pub struct Shard {
     held: HeldBytes,
     date: HttpDate,
     local: VecDeque<ShardMessage>,
+    local_whispers: VecDeque<Whisper>,
     /// More waits for other shards than may: changes are refused.
     mesh_full: bool,
     /// There is room on the disk for small changes alone.
@@ -91,6 +92,7 @@ impl Shard {
             held: HeldBytes::default(),
             date: HttpDate::new(0),
             local: VecDeque::new(),
+            local_whispers: VecDeque::new(),
             mesh_full: false,
             disk_full: false,
             resumed_micros: 0,
@@ -118,6 +120,7 @@ impl Shard {
             | Input::Finished { .. }
             | Input::Gone { .. }
             | Input::Mesh { .. }
+            | Input::Whispers(_)
             | Input::Log(_)
             | Input::Store(_)
             | Input::Password { .. }
@@ -169,6 +172,7 @@ impl Shard {
     ) {
         let shards = usize::from(self.routing.shards());
         effects.mesh.resize_with(shards, Vec::new);
+        effects.whispers.resize_with(shards, Vec::new);
         self.date.advance_to(now.wall.seconds());
         let mut cx = Context {
             now,
@@ -184,6 +188,7 @@ impl Shard {
             stamps: &mut self.stamps,
             security: &mut self.security,
             local: &mut self.local,
+            local_whispers: &mut self.local_whispers,
             held: &self.held,
             date: &self.date,
             disk_full: self.disk_full,
@@ -264,12 +269,17 @@ impl Parts<'_> {
             Input::Finished { conn } => self.connections.finished(conn, cx),
             Input::Gone { conn } => {
                 if let Some(user_id) = self.connections.remove(conn, cx) {
-                    self.home.disconnect(user_id, conn);
+                    self.home.disconnect(user_id, conn, cx);
                 }
             }
             Input::Mesh { messages, .. } => {
                 for message in messages {
                     self.message(message, cx);
+                }
+            }
+            Input::Whispers(whispers) => {
+                for whisper in whispers {
+                    self.whisper(whisper, cx);
                 }
             }
             Input::Log(event) => {
@@ -305,6 +315,8 @@ impl Parts<'_> {
                 self.message(message, cx);
             } else if let Some(token) = cx.hashing.take_refused() {
                 self.password_done(token, PasswordOutcome::Busy, cx);
+            } else if let Some(whisper) = cx.local_whispers.pop_front() {
+                self.whisper(whisper, cx);
             } else {
                 return;
             }

@@ -83,6 +83,8 @@ pub struct Stats {
     pub outbox_bytes: u64,
     pub outbox_distinct_bytes: u64,
     pub duplicate_sends: u64,
+    /// Logins whose password was compared a second time, as it was typed.
+    pub password_retries: u64,
     /// Chats of which clients have all events that they missed.
     pub chats_resumed: u64,
     /// Chats of which clients miss too much, or which are not theirs.
@@ -107,6 +109,13 @@ pub struct Stats {
     /// Batches that wait for room in the rings to other shards.
     pub mesh_depth: u64,
     pub mesh_stalls: u64,
+    pub whispers: u64,
+    /// Whispers for which the ring to another shard had no room.
+    pub whispers_dropped_by_rings: u64,
+    /// Whispers for clients who had not taken what they were sent before.
+    pub whispers_dropped_for_clients: u64,
+    /// Whispers for chats to which too many listen.
+    pub whispers_dropped_for_crowds: u64,
     /// Microseconds in which this shard had work.
     pub busy_micros: u64,
     /// Connections cut off, since their clients did not take what waited for them.
@@ -219,6 +228,11 @@ impl Stats {
                 "rookery_duplicate_sends_total",
                 "Sends recognised as repeats of an earlier one.",
                 self.duplicate_sends,
+            ),
+            counter(
+                "rookery_password_retries_total",
+                "Logins whose password was compared a second time, as it was typed.",
+                self.password_retries,
             ),
             counter(
                 "rookery_chats_resumed_total",
@@ -341,6 +355,14 @@ impl Stats {
                 self.mesh_stalls,
             ),
             counter(
+                "rookery_whispers_total",
+                "Whispers (typing, presence) sent to shards.",
+                self.whispers,
+            ),
+            dropped_whispers("ring", self.whispers_dropped_by_rings),
+            dropped_whispers("client", self.whispers_dropped_for_clients),
+            dropped_whispers("crowd", self.whispers_dropped_for_crowds),
+            counter(
                 "rookery_panics_total",
                 "Connections ended by a panic in their handler.",
                 self.panics,
@@ -438,6 +460,15 @@ fn counter(name: &'static str, help: &'static str, value: u64) -> Metric {
         label: None,
         value: Value::Counter(value as f64),
     }
+}
+
+fn dropped_whispers(at: &str, value: u64) -> Metric {
+    labelled(
+        "rookery_whispers_dropped_total",
+        "Whispers dropped: the ring to a shard was full, a client was behind, or too many listen to a chat.",
+        ("at", at.to_owned()),
+        value,
+    )
 }
 
 fn gauge(name: &'static str, help: &'static str, value: f64) -> Metric {

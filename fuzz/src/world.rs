@@ -73,6 +73,7 @@ impl World {
             user_id: USER,
             at,
             username: USERNAME,
+            key: None,
             password_hash: Some(HASH),
         }));
         records.push(&Record::ChatCreated(ChatCreated {

@@ -5,12 +5,14 @@
 //! no sockets until it is gone ([`MeshPort::is_stalled`]). Other shards and the lanes go on, or a circle
 //! of full rings would never come free; so above a bound ([`MeshPort::crossing`]) it refuses changes,
 //! which are what makes more to be sent.
+//!
+//! Beside it there is a ring for whispers, which is read behind it. What finds that one full is dropped, and counted.
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 
 use rookery_engine::effect::HandedOff;
-use rookery_engine::mesh::ShardMessage;
+use rookery_engine::mesh::{ShardMessage, Whisper};
 use rookery_schema::ShardId;
 
 use crate::mailbox::{Mailbox, Receiver, Sender};
@@ -20,6 +22,12 @@ use crate::net::admission::Permit;
 const RING_PARCELS: usize = 64;
 /// Bytes of messages that may wait for room in all rings of a shard before it refuses changes.
 const BACKLOG_BYTES_MAX: usize = 32 << 20;
+/// Parcels in one ring of whispers.
+const WHISPER_PARCELS: usize = 64;
+/// Bytes of whispers in one parcel, unless the first alone has more.
+const WHISPER_PARCEL_BYTES: usize = 2 << 10;
+/// Parcels of whispers that a round takes from each shard at most: acknowledgements wait for no more of them.
+const WHISPER_PARCELS_PER_ROUND: usize = 2;
 
 /// What travels in a ring.
 #[derive(Debug)]
@@ -51,13 +59,21 @@ pub struct MovedSocket {
 /// One shard's ends of its rings.
 pub struct MeshPort {
     outgoing: Vec<Outgoing>,
-    incoming: Vec<Receiver<Parcel>>,
+    incoming: Vec<Incoming>,
+    /// Whispers for which there was no room.
+    whispers_dropped: u64,
     /// What [`Self::crossing`] told last.
     full: bool,
 }
 
+struct Incoming {
+    ring: Receiver<Parcel>,
+    whispers: Receiver<Vec<Whisper>>,
+}
+
 struct Outgoing {
     ring: Sender<Parcel>,
+    whispers: Sender<Vec<Whisper>>,
     /// What did not fit, oldest first, with its bytes.
     backlog: VecDeque<(Parcel, usize)>,
     backlog_bytes: usize,
@@ -70,15 +86,21 @@ pub fn connect(mailboxes: &[Mailbox]) -> Vec<MeshPort> {
         .map(|_| MeshPort {
             outgoing: Vec::with_capacity(mailboxes.len()),
             incoming: Vec::with_capacity(mailboxes.len()),
+            whispers_dropped: 0,
             full: false,
         })
         .collect();
     for (to, mailbox) in mailboxes.iter().enumerate() {
         for from in 0..mailboxes.len() {
             let (ring, receiver) = mailbox.channel(RING_PARCELS);
-            ports[to].incoming.push(receiver);
+            let (whispers, whisper_receiver) = mailbox.channel(WHISPER_PARCELS);
+            ports[to].incoming.push(Incoming {
+                ring: receiver,
+                whispers: whisper_receiver,
+            });
             ports[from].outgoing.push(Outgoing {
                 ring,
+                whispers,
                 backlog: VecDeque::new(),
                 backlog_bytes: 0,
             });
@@ -96,6 +118,24 @@ impl MeshPort {
     /// Sends a connection behind all that was sent to this shard before.
     pub fn send_socket(&mut self, to: ShardId, socket: MovedSocket) {
         self.outgoing[to.index()].send(Parcel::Socket(Box::new(socket)));
+    }
+
+    /// Sends whispers, or drops those for which there is no room.
+    pub fn whisper(&mut self, to: ShardId, mut whispers: Vec<Whisper>) {
+        let ring = &self.outgoing[to.index()].whispers;
+        while !whispers.is_empty() {
+            let rest = whispers.split_off(parcel_len(&whispers));
+            let count = whispers.len() as u64;
+            if ring.try_send(whispers).is_err() {
+                self.whispers_dropped += count;
+            }
+            whispers = rest;
+        }
+    }
+
+    /// How many whispers found no room.
+    pub const fn whispers_dropped(&self) -> u64 {
+        self.whispers_dropped
     }
 
     /// Tries again what did not fit.
@@ -120,25 +160,50 @@ impl MeshPort {
         self.outgoing.iter().map(|out| out.backlog.len()).sum()
     }
 
-    /// Whether nothing waits in either direction.
+    /// Whether nothing waits in either direction, but for whispers.
     pub fn is_quiet(&self) -> bool {
-        !self.is_stalled() && self.incoming.iter().all(Receiver::is_empty)
+        !self.is_stalled() && self.incoming.iter().all(|it| it.ring.is_empty())
     }
 
     /// Hands over what has arrived, at most one ring's worth from each shard.
     pub fn receive(&mut self, mut take: impl FnMut(ShardId, Parcel)) {
-        for (from, ring) in (0..).map(ShardId).zip(&mut self.incoming) {
+        for (from, incoming) in (0..).map(ShardId).zip(&mut self.incoming) {
             for _ in 0..RING_PARCELS {
-                let Some(parcel) = ring.pop() else { break };
+                let Some(parcel) = incoming.ring.pop() else {
+                    break;
+                };
                 take(from, parcel);
+            }
+        }
+    }
+
+    /// Hands over whispers that have arrived, a few from each shard.
+    pub fn receive_whispers(&mut self, mut take: impl FnMut(Vec<Whisper>)) {
+        for incoming in &mut self.incoming {
+            for _ in 0..WHISPER_PARCELS_PER_ROUND {
+                let Some(whispers) = incoming.whispers.pop() else {
+                    break;
+                };
+                take(whispers);
             }
         }
     }
 
     /// Whether more has arrived by now.
     pub fn has_news(&self) -> bool {
-        self.incoming.iter().any(|ring| !ring.is_empty())
+        let mut incoming = self.incoming.iter();
+        incoming.any(|it| !it.ring.is_empty() || !it.whispers.is_empty())
     }
+}
+
+/// How many whispers go in the next parcel.
+fn parcel_len(whispers: &[Whisper]) -> usize {
+    let mut bytes = 0;
+    let fitting = whispers.iter().take_while(|whisper| {
+        bytes += whisper.bytes();
+        bytes <= WHISPER_PARCEL_BYTES
+    });
+    fitting.count().max(1)
 }
 
 impl Outgoing {
@@ -283,6 +348,57 @@ mod tests {
         receiver.receive(|_, _| taken += 1);
         assert_eq!(taken, RING_PARCELS + 3);
         assert_eq!(sender.outgoing[1].backlog_bytes, 0);
+    }
+
+    fn typing(number: u8) -> Whisper {
+        Whisper::Typing {
+            chat_id: ChatId::from_bytes([0; 16]),
+            user_id: UserId::from_bytes([number; 16]),
+        }
+    }
+
+    fn whispers_at(port: &mut MeshPort) -> Vec<Whisper> {
+        let mut arrived = Vec::new();
+        port.receive_whispers(|whispers| arrived.extend(whispers));
+        arrived
+    }
+
+    #[test]
+    fn a_full_ring_of_whispers_drops_and_delays_nothing_else() {
+        let mut mailboxes = [Mailbox::new(), Mailbox::new()];
+        let [mut sender, mut receiver] = <[_; 2]>::try_from(connect(&mailboxes)).ok().unwrap();
+        for number in 0..WHISPER_PARCELS as u8 + 3 {
+            sender.whisper(ShardId(1), vec![typing(number); 2]);
+        }
+        assert_eq!(sender.whispers_dropped(), 6);
+        assert!(!sender.is_stalled() && receiver.is_quiet() && receiver.has_news());
+        assert!(mailboxes[1].wait(Duration::ZERO));
+        sender.send(ShardId(1), message(7));
+        let mut tickets = Vec::new();
+        drain(&mut receiver, &mut tickets);
+        assert_eq!(tickets, [7]);
+        // A round takes a few, the oldest first.
+        let expected: Vec<Whisper> = (0..WHISPER_PARCELS_PER_ROUND as u8)
+            .flat_map(|number| [typing(number), typing(number)])
+            .collect();
+        assert_eq!(whispers_at(&mut receiver), expected);
+        sender.whisper(ShardId(1), vec![typing(99)]);
+        assert_eq!(sender.whispers_dropped(), 6, "there is room again");
+    }
+
+    #[test]
+    fn many_whispers_travel_in_several_parcels() {
+        let mailboxes = [Mailbox::new(), Mailbox::new()];
+        let [mut sender, mut receiver] = <[_; 2]>::try_from(connect(&mailboxes)).ok().unwrap();
+        let sent: Vec<Whisper> = (0..200).map(typing).collect();
+        sender.whisper(ShardId(1), sent.clone());
+        let mut arrived = whispers_at(&mut receiver);
+        let in_parcel = WHISPER_PARCEL_BYTES / typing(0).bytes();
+        assert_eq!(arrived.len(), WHISPER_PARCELS_PER_ROUND * in_parcel);
+        while receiver.has_news() {
+            arrived.extend(whispers_at(&mut receiver));
+        }
+        assert_eq!((arrived, sender.whispers_dropped()), (sent, 0));
     }
 
     #[test]

@@ -8,7 +8,7 @@
 
 mod support;
 
-use rookery_schema::format::{NEWEST, OLDEST, PASSWORDS};
+use rookery_schema::format::{CONVERSATIONS, NEWEST, OLDEST, PASSWORDS};
 use rookery_testing::dice::Dice;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,9 @@ use support::operator::{TOKEN, token_file};
 use support::{Options, Server, eventually};
 use tempfile::TempDir;
 
-const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/51096bc");
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
+/// What 51096bc wrote.
+const FIRST: &str = "51096bc";
 
 /// What an operator sets.
 const NEW_PASSWORD: &str = "set by an operator";
@@ -37,8 +39,12 @@ struct Fixture {
 
 impl Fixture {
     fn unpack(name: &str) -> Self {
+        Self::unpack_of(FIRST, name)
+    }
+
+    fn unpack_of(version: &str, name: &str) -> Self {
         let root = tempfile::tempdir().unwrap();
-        let archive = Path::new(FIXTURES).join(name);
+        let archive = Path::new(FIXTURES).join(version).join(name);
         let mut tar = Command::new("tar");
         tar.arg("-xzf").arg(archive).arg("-C").arg(root.path());
         assert!(tar.status().unwrap().success());
@@ -123,7 +129,7 @@ impl Fixture {
             operator.call(&request).unwrap()
         };
         let mut server = options.start();
-        let created = json!({"username": "created by an operator", "password": NEW_PASSWORD});
+        let created = json!({"username": "created-by-an-operator", "password": NEW_PASSWORD});
         operate(&server, "POST", "/users", &created).expect(201);
         before();
         let user = &self.expected["users"][0]["me"];
@@ -196,6 +202,90 @@ fn a_password_that_an_operator_sets_raises_the_format_of_log_and_store() {
     drop((meta, database));
 }
 
+/// Names that are no keys, two of which have one, and passwords that are not as they are hashed now.
+#[test]
+fn users_from_before_keys_go_on_and_nobody_gets_their_names() {
+    let fixture = Fixture::unpack_of("3eada0f", "names.tar.gz");
+    let options = fixture.options();
+    let users = fixture.expected["users"].as_array().unwrap();
+    let named = |n: usize| users[n]["user"]["username"].as_str().unwrap();
+    for _ in 0..2 {
+        let mut server = options.start();
+        let log_in = |name: &str, n: usize| {
+            let credentials = json!({"username": name, "password": users[n]["password"]});
+            Api::anonymous(server.addr).post("/login", &credentials)
+        };
+        for (n, user) in users.iter().enumerate() {
+            let session = log_in(named(n), n).expect(200);
+            assert_eq!(session["user_id"], user["user"]["user_id"]);
+        }
+        // By the key, where it stands for one of them; of the two that have it, for who is called so.
+        for (typed, n) in [("BOB", 2), ("ANN", 1), ("eve smith", 3), ("\u{c9}MILIE", 4)] {
+            let session = log_in(typed, n).expect(200);
+            assert_eq!(session["username"], users[n]["user"]["username"], "{typed}");
+        }
+        log_in("ANN", 0).expect_problem(401, "wrong_credentials");
+        let mut api = Api::anonymous(server.addr);
+        for taken in ["ann", "ANN", "bob", "\u{ff22}ob", "\u{e9}milie", "Zoe"] {
+            let credentials = json!({"username": taken, "password": NEW_PASSWORD});
+            let reply = api.post("/users", &credentials);
+            reply.expect_problem(409, "username_taken");
+        }
+        let session = log_in("ann", 1).expect(200);
+        let bearer = format!("Bearer {}", session["token"].as_str().unwrap());
+        api.identity = vec![("authorization".to_owned(), bearer)];
+        let found = api.get("/users?name=aNN").expect(200);
+        assert_eq!(found, json!([users[0]["user"], users[1]["user"]]));
+        for limit in 1..=7 {
+            let found = api.pages(&format!("/users?prefix=&limit={limit}"));
+            let found: Vec<&str> = found
+                .iter()
+                .map(|it| it["username"].as_str().unwrap())
+                .collect();
+            // In the order of their keys.
+            let expected = [0, 1, 2, 3, 5, 4].map(named);
+            assert_eq!(found, expected, "limit {limit}");
+        }
+        server.terminate();
+        server.wait();
+        // Nothing was written that the older version does not know: it may have its data back.
+        assert_eq!(formats(&fixture.data()), (OLDEST, OLDEST));
+    }
+    let mut server = options.start();
+    let new = json!({"username": "Carl", "password": NEW_PASSWORD});
+    let mut api = Api::anonymous(server.addr);
+    assert_eq!(api.post("/users", &new).expect(201)["username"], "Carl");
+    server.kill();
+    let newest = (CONVERSATIONS, CONVERSATIONS);
+    assert_eq!(formats(&fixture.data()), newest);
+    let mut server = options.start();
+    let other = json!({"username": "carl", "password": NEW_PASSWORD});
+    assert_eq!(
+        api_of(&server).post("/login", &other).expect(200)["username"],
+        "Carl"
+    );
+    api_of(&server)
+        .post("/users", &other)
+        .expect_problem(409, "username_taken");
+    server.terminate();
+    server.wait();
+}
+
+fn api_of(server: &Server) -> Api {
+    Api::anonymous(server.addr)
+}
+
+/// What log and store say of themselves.
+fn formats(data: &Path) -> (u32, u32) {
+    let log = fs::read_to_string(data.join("log/meta.toml")).unwrap();
+    let log = log.lines().find_map(|line| line.strip_prefix("format = "));
+    let (database, meta) = store_meta(data);
+    let store = meta.get(b"format").unwrap().unwrap();
+    let store = u32::from_be_bytes((*store).try_into().unwrap());
+    drop((meta, database));
+    (log.unwrap().parse().unwrap(), store)
+}
+
 /// The embedded store, and what it notes of itself.
 fn store_meta(data: &Path) -> (fjall::Database, fjall::Keyspace) {
     let database = fjall::Database::builder(data.join("store")).open().unwrap();
@@ -210,7 +300,7 @@ fn a_keyspace_is_opened_as_it_is() {
     let Some(node) = store() else { return };
     let fixture = Fixture::unpack("scylla.tar.gz");
     let keyspace = format!("upgrade_{:016x}", Dice::from_entropy().next());
-    let dump = fs::read_to_string(Path::new(FIXTURES).join("scylla.cql")).unwrap();
+    let dump = fs::read_to_string(Path::new(FIXTURES).join(FIRST).join("scylla.cql")).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

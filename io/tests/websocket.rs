@@ -85,7 +85,7 @@ fn objects_begin_with_their_type_on_one_line() {
     };
     // What happens before it is not for this connection.
     expect("ready");
-    let chat = alice.create_chat("a\nroom", &[]);
+    let chat = alice.create_chat("a \"room\"", &[]);
     alice.say(&chat, "two\nlines");
     expect("chat_created");
     expect("message");
@@ -542,4 +542,51 @@ fn the_other_devices_of_a_user_hear_within_a_second_what_they_have_read() {
     assert_eq!(refused["errors"][0]["field"], "seq", "{refused}");
     devices[0].assert_lives();
     hers.assert_silent();
+}
+
+#[test]
+fn members_on_all_shards_hear_who_types_and_who_is_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Options::trusting(dir.path()).shards(2).start();
+    // So many that some of them have their homes on each shard.
+    let mut members: Vec<Api> = (0..6)
+        .map(|_| Api::trusted(server.addr, &any_user()))
+        .collect();
+    let ids: Vec<String> = members.iter().map(|api| api.user_id.clone()).collect();
+    let others: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let chat = members[0].create_chat("room", &others);
+    let mut devices: Vec<Ws> = members.iter().map(Api::listen).collect();
+    let follow = json!({"type": "presence", "chat_id": chat});
+    devices[0].send(&follow).unwrap();
+    let mut online: Vec<String> = (0..ids.len())
+        .map(|_| {
+            let presence = devices[0].next_of("presence", &[]);
+            assert_eq!(presence["online"], true);
+            presence["user_id"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    let mut expected = ids.clone();
+    online.sort();
+    expected.sort();
+    assert_eq!(online, expected);
+
+    for (typist, user_id) in ids.iter().enumerate() {
+        devices[typist]
+            .send(&json!({"type": "typing", "chat_id": chat}))
+            .unwrap();
+        for (_, device) in (0..).zip(&mut devices).filter(|(n, _)| *n != typist) {
+            let expected = json!({"type": "typing", "chat_id": chat, "user_id": user_id});
+            assert_eq!(device.next(), expected);
+        }
+    }
+    // Whoever does not come back in time has gone.
+    drop(devices.pop());
+    let gone = devices[0].poll(Duration::from_secs(20)).unwrap();
+    let gone: Value = serde_json::from_str(&gone).unwrap();
+    assert_eq!(
+        (&gone["user_id"], &gone["online"]),
+        (&json!(ids[5]), &json!(false))
+    );
+    assert!(gone["last_seen"].is_string());
+    devices.iter_mut().for_each(Ws::assert_lives);
 }

@@ -7,7 +7,7 @@
 
 use crate::batch::RecordBatch;
 use crate::record::{NEWEST_KIND, is_foreign, is_up_to_logout};
-use crate::row::Row;
+use crate::row::{Row, UserRow};
 
 /// The oldest that this version reads.
 pub const OLDEST: u32 = 2;
@@ -19,7 +19,8 @@ pub const CLAIMS: u32 = 4;
 pub const PASSWORDS: u32 = 5;
 /// With logouts that end all earlier sessions of their user.
 pub const LOGOUTS: u32 = 6;
-/// With what came with conversations: records that amend messages, and events that were redacted.
+/// With what came with conversations: records that amend messages, events that were redacted, and users who are unique by
+/// their keys and shown as they typed their names.
 pub const CONVERSATIONS: u32 = 7;
 /// The newest that this version knows.
 pub const NEWEST: u32 = CONVERSATIONS;
@@ -33,6 +34,7 @@ const OF_KIND: [u32; NEWEST_KIND as usize] = [
     OLDEST,
     OLDEST,
     PASSWORDS,
+    CONVERSATIONS,
     CONVERSATIONS,
     CONVERSATIONS,
     CONVERSATIONS,
@@ -61,6 +63,7 @@ pub fn of_row(row: &Row) -> u32 {
         Row::Redacted(row) => CONVERSATIONS.max(of_record(&row.record)),
         Row::EndedSession { session_id, .. } if session_id.is_up_to_logout() => LOGOUTS,
         Row::EndedSession { session_id, .. } if session_id.as_many_of().is_some() => PASSWORDS,
+        Row::User(UserRow { key: Some(_), .. }) => CONVERSATIONS,
         // A version that knows no marks passes them over, and numbers nothing differently.
         Row::Chat(_)
         | Row::Mark(_)

@@ -15,6 +15,7 @@ pub mod format;
 pub mod ids;
 pub mod limits;
 pub mod message;
+pub mod names;
 pub mod placement;
 pub mod record;
 pub mod routing;

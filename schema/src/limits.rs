@@ -42,6 +42,8 @@ pub const PAGE_MESSAGES_MAX: usize = 100;
 pub const PAGE_MESSAGES_DEFAULT: usize = 50;
 /// Users in one page of a search by prefix.
 pub const USERS_FOUND_MAX: usize = 100;
+/// User ids in one request for users.
+pub const USER_IDS_MAX: usize = 100;
 /// Partitions of a log.
 pub const PARTITIONS_MAX: u32 = 4096;
 /// Shards of a process.

@@ -36,7 +36,7 @@ impl Placement {
         self.of(chat.as_bytes())
     }
 
-    /// The partition on which a username is claimed.
+    /// The partition on which a name is claimed: for all that are claimed now, a key ([`crate::names`]).
     pub fn of_name(self, username: &str) -> PartitionId {
         self.of(username.as_bytes())
     }

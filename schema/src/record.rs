@@ -31,7 +31,7 @@ pub enum Record<'a> {
     MemberAdded(MembershipChange),
     /// A user is no longer a member.
     MemberRemoved(MembershipChange),
-    /// A username was claimed.
+    /// A name was claimed.
     UserRegistered(UserRegistered<'a>),
     /// A session was ended before its token expired, or with it all of its user that expire no later.
     SessionEnded(SessionEnded),
@@ -64,10 +64,12 @@ mod kind {
     pub(super) const MESSAGE_EDITED: u8 = 8;
     pub(super) const MESSAGE_DELETED: u8 = 9;
     pub(super) const REACTION_CHANGED: u8 = 10;
+    /// As [`USER_REGISTERED`], by a key that is not the username.
+    pub(super) const USER_REGISTERED_BY_KEY: u8 = 11;
 }
 
 /// The newest kind that this version knows.
-pub(crate) const NEWEST_KIND: u8 = kind::REACTION_CHANGED;
+pub(crate) const NEWEST_KIND: u8 = kind::USER_REGISTERED_BY_KEY;
 /// Kinds of all versions to come stay below. Text and JSON begin above: whoever else wrote them, it was no
 /// newer version.
 pub(crate) const KINDS_MAX: u8 = 32;
@@ -127,7 +129,10 @@ impl<'a> Record<'a> {
             Self::ChatCreated(_) => kind::CHAT_CREATED,
             Self::MemberAdded(_) => kind::MEMBER_ADDED,
             Self::MemberRemoved(_) => kind::MEMBER_REMOVED,
-            Self::UserRegistered(_) => kind::USER_REGISTERED,
+            Self::UserRegistered(r) => match r.key {
+                None => kind::USER_REGISTERED,
+                Some(_) => kind::USER_REGISTERED_BY_KEY,
+            },
             Self::SessionEnded(_) => kind::SESSION_ENDED,
             Self::PasswordSet(_) => kind::PASSWORD_SET,
         }
@@ -145,7 +150,12 @@ impl<'a> Record<'a> {
             kind::CHAT_CREATED => ChatCreated::decode(reader).map(Self::ChatCreated),
             kind::MEMBER_ADDED => MembershipChange::decode(reader).map(Self::MemberAdded),
             kind::MEMBER_REMOVED => MembershipChange::decode(reader).map(Self::MemberRemoved),
-            kind::USER_REGISTERED => UserRegistered::decode(reader).map(Self::UserRegistered),
+            kind::USER_REGISTERED => {
+                UserRegistered::decode(reader, false).map(Self::UserRegistered)
+            }
+            kind::USER_REGISTERED_BY_KEY => {
+                UserRegistered::decode(reader, true).map(Self::UserRegistered)
+            }
             kind::SESSION_ENDED => SessionEnded::decode(reader).map(Self::SessionEnded),
             kind::PASSWORD_SET => PasswordSet::decode(reader).map(Self::PasswordSet),
             kind::MESSAGE_EDITED => Self::amended(Which::Edited, reader),

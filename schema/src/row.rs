@@ -240,11 +240,27 @@ pub struct Mark {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserRow {
     pub user_id: UserId,
+    /// As it is shown.
     pub username: String,
+    /// What the user is unique by, where that is not how they are shown; see [`crate::names`].
+    pub key: Option<String>,
     /// A PHC string; absent for a user of trust mode.
     pub password_hash: Option<String>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+}
+
+impl UserRow {
+    /// What the user is unique by.
+    pub fn name(&self) -> &str {
+        self.key.as_deref().unwrap_or(&self.username)
+    }
+
+    /// Whether they are who is meant by a name with their key, as far as that can be said of them alone: of users from
+    /// before keys others may have it too.
+    pub fn is_called(&self, typed: &str) -> bool {
+        self.key.is_some() || self.username == typed
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rookery_engine::port::{EndedSessions, Found, Membership, Read, StoredChat, StoredEvent};
 use rookery_schema::message::{Message, lay_over};
+use rookery_schema::names::key_of;
 use rookery_schema::row::{AmendmentRow, ChatRow, EventRow, Mark, MemberRow, Row, UserRow};
 use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 
@@ -92,7 +93,7 @@ impl Model {
                 *mark = row.mark.max(*mark);
             }
             Row::User(row) => {
-                self.names.insert(row.username.clone(), row.user_id);
+                self.names.insert(row.name().to_owned(), row.user_id);
                 self.users.insert(row.user_id, row);
             }
             Row::EndedSession {
@@ -238,23 +239,22 @@ impl Model {
                 let users = user_ids.iter().filter_map(|id| self.users.get(id).cloned());
                 Found::Users(users.collect())
             }
-            Read::UserNamed(name) => Found::Users(self.named(name).into_iter().collect()),
+            Read::UsersOfKey(key) => {
+                let of_key = self.names_in_order().filter(|(of, _)| of == key);
+                Found::Users(of_key.filter_map(|(_, name)| self.named(&name)).collect())
+            }
             Read::UsersByPrefix {
                 prefix,
                 after,
                 limit,
             } => {
+                let after = after.as_ref().map(|name| place(name));
                 let names = self
-                    .names
-                    .keys()
-                    .filter(|name| name.starts_with(prefix.as_str()))
-                    .filter(|name| after.as_ref().is_none_or(|after| after < *name));
-                Found::Users(
-                    names
-                        .filter_map(|name| self.named(name))
-                        .take(*limit)
-                        .collect(),
-                )
+                    .names_in_order()
+                    .filter(|(key, _)| key.starts_with(prefix.as_str()))
+                    .filter(|place| after.as_ref().is_none_or(|after| after < place));
+                let users = names.filter_map(|(_, name)| self.named(&name));
+                Found::Users(users.take(*limit).collect())
             }
             Read::EndedSessions => Found::EndedSessions(EndedSessions {
                 sessions: self.ended.iter().map(|(id, at)| (*id, *at)).collect(),
@@ -275,7 +275,13 @@ impl Model {
 
     fn named(&self, name: &str) -> Option<UserRow> {
         let user = self.users.get(self.names.get(name)?)?;
-        (user.username == name).then(|| user.clone())
+        (user.name() == name).then(|| user.clone())
+    }
+
+    /// All names, behind their keys.
+    fn names_in_order(&self) -> impl Iterator<Item = (String, String)> {
+        let places: BTreeSet<_> = self.names.keys().map(|name| place(name)).collect();
+        places.into_iter()
     }
 
     fn chat(&self, chat: &ChatRow, limit: usize) -> StoredChat {
@@ -312,6 +318,10 @@ impl Model {
             latest_message: self.messages_of(id).next_back(),
         }
     }
+}
+
+fn place(name: &str) -> (String, String) {
+    (key_of(name).into_owned(), name.to_owned())
 }
 
 /// Notes a change; whether it counts.

@@ -207,7 +207,7 @@ fn served(request: StoreRequest) -> StoreEvent {
         Read::Membership { .. } => Found::Membership(Membership::Never),
         Read::ChatsOfUser(_) => Found::Chats(vec![CHAT]),
         Read::Mark { .. } | Read::MarksOfUser(_) => Found::Marks(Vec::new()),
-        Read::User(_) | Read::Users(_) | Read::UserNamed(_) | Read::UsersByPrefix { .. } => {
+        Read::User(_) | Read::Users(_) | Read::UsersOfKey(_) | Read::UsersByPrefix { .. } => {
             Found::Users(Vec::new())
         }
         Read::EndedSessions => Found::EndedSessions(EndedSessions::default()),

@@ -20,6 +20,7 @@ const MESSAGE: &[u8] = br#"{"type":"message","#;
 const ACK: &[u8] = br#"{"type":"ack","#;
 const ERROR: &[u8] = br#"{"type":"error","#;
 const READY: &[u8] = br#"{"type":"ready""#;
+const PRESENCE: &[u8] = br#"{"type":"presence","#;
 const RESUMED: &[u8] = br#"{"type":"resumed","#;
 const CHAT_ID: &[u8] = br#""chat_id":""#;
 const SEQ: &[u8] = br#""seq":"#;
@@ -28,6 +29,9 @@ const CLIENT_ID: &[u8] = br#""client_id":""#;
 const NOT_RECOVERED: &[u8] = br#""recovered":false"#;
 /// From the end of a message's number to its content, where the fields stand as the API lists them.
 const CONTENT_FROM_SEQ: usize = r#","message_id":"","sender_id":"","#.len() + 2 * 36;
+
+/// Rooms whose presence a server lets a socket follow.
+const FOLLOWED_MAX: usize = 16;
 
 const SEND: &[u8] = br#"{"type":"send","chat_id":""#;
 
@@ -46,6 +50,8 @@ pub struct WsOptions {
     pub size: usize,
     /// Offer the subprotocol with which one frame may hold several objects.
     pub batch: bool,
+    /// Follow the presence of the members of its rooms.
+    pub presence: bool,
     /// Whether each message has a `client_id`. A must where one socket sends to several rooms, since their
     /// acknowledgements may overtake each other.
     pub client_ids: bool,
@@ -101,6 +107,8 @@ impl WsCodec {
             self.greeted(link, ledger);
         } else if object.starts_with(RESUMED) {
             self.resumed(object, link, ledger);
+        } else if object.starts_with(PRESENCE) {
+            // It is told whenever the server sees fit, or not at all.
         } else if let Some((room, seq, _)) = self.place(object)
             && let Some(tally) = link.tally(room)
         {
@@ -148,6 +156,9 @@ impl WsCodec {
     }
 
     fn greeted(&mut self, link: &mut Link, ledger: &mut Ledger) {
+        if self.options.presence {
+            self.follow(link);
+        }
         if !self.again || link.heard.is_empty() {
             return self.opened(link, ledger);
         }
@@ -162,6 +173,14 @@ impl WsCodec {
             .collect();
         let resume = format!(r#"{{"type":"resume","chats":{{{}}}}}"#, rooms.join(","));
         frame::put_text(resume.as_bytes(), &mut link.out);
+    }
+
+    fn follow(&self, link: &mut Link) {
+        for (room, _) in link.heard.iter().take(FOLLOWED_MAX) {
+            let id = String::from_utf8_lossy(&self.world.rooms[*room as usize].id);
+            let follow = format!(r#"{{"type":"presence","chat_id":"{id}"}}"#);
+            frame::put_text(follow.as_bytes(), &mut link.out);
+        }
     }
 
     fn resumed(&mut self, object: &[u8], link: &mut Link, ledger: &mut Ledger) {
@@ -261,6 +280,7 @@ mod tests {
         let options = WsOptions {
             size: 100,
             batch: true,
+            presence: false,
             client_ids: false,
         };
         let world = Arc::new(World::new(vec![user], vec![room]));

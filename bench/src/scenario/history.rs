@@ -45,6 +45,7 @@ fn write(args: &History) -> Result<Rookery, BenchError> {
     let messages = Messages {
         size: args.size,
         no_batch: false,
+        presence: false,
         client_ids: false,
     };
     let room = Rookery {

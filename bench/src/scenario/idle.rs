@@ -58,6 +58,7 @@ fn sockets(args: &Idle) -> Result<Rookery, BenchError> {
         options: WsOptions {
             size: STAMP_BYTES,
             batch: true,
+            presence: false,
             client_ids: false,
         },
     })

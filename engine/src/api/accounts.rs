@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use rookery_schema::limits::{PASSWORD_BYTES_MAX, USERNAME_BYTES_MAX};
+use rookery_schema::names::{NameError, NewName, key_of};
 use serde::Deserialize;
 
 use crate::api::body::as_json;
@@ -16,8 +17,8 @@ use crate::ids::Invite;
 use crate::limits::Client;
 use crate::mesh::field::{Fault, Field};
 use crate::mesh::problem::Problem;
-use crate::mesh::{AddressCommand, Command, NameCommand, Right};
-use crate::passwords::check_new_password;
+use crate::mesh::{self, AddressCommand, Command, NameCommand, Right};
+use crate::passwords::{check_new_password, prepared};
 
 #[derive(Deserialize)]
 struct Credentials<'a> {
@@ -41,8 +42,8 @@ impl Api<'_> {
             RegistrationMode::Closed => return Err(Problem::REGISTRATION_CLOSED.into()),
         };
         let client = call.client(cx);
-        let (username, command) = self.registration(call, client, right)?;
-        Ok(self.ask_of_name(username, command, client))
+        let (key, command) = self.registration(call, client, right)?;
+        Ok(self.ask_of_name(key, command, client))
     }
 
     /// The invite that a registration comes with.
@@ -55,7 +56,7 @@ impl Api<'_> {
             .ok_or_else(|| Problem::INVITE_INVALID.into())
     }
 
-    /// The registration that a request asks for, if name and password may be had.
+    /// The registration that a request asks for, and of which key, if name and password may be had.
     pub(super) fn registration(
         self,
         call: &Call<'_>,
@@ -64,44 +65,60 @@ impl Api<'_> {
     ) -> Result<(Box<str>, NameCommand), Rejection> {
         let json = as_json(call.request)?;
         let credentials: Credentials<'_> = object(&json)?;
-        let username = checked_username(&credentials.username)?;
-        let password = self.password(credentials.password)?;
+        let typed = looked_up(&credentials.username, Field::Username)?;
+        let NewName { username, key } = NewName::typed(typed).map_err(refused)?;
+        let password = self.new_password(credentials.password)?;
         if let Some(password) = &password {
             check_new_password(password, &username)?;
         }
         let command = NameCommand::Register {
-            password,
+            credentials: Box::new(mesh::Credentials { username, password }),
             network: client.network,
             right,
         };
-        Ok((username, command))
+        Ok((key, command))
     }
 
     pub(super) fn log_in(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
         let json = as_json(call.request)?;
         let credentials: Credentials<'_> = object(&json)?;
-        let username = checked_username(&credentials.username)?;
+        let username = looked_up(&credentials.username, Field::Username)?;
         let password = self.password(credentials.password)?;
         let client = call.client(cx);
-        let command = NameCommand::LogIn {
+        let credentials = mesh::Credentials {
+            username: username.into(),
             password,
+        };
+        let command = NameCommand::LogIn {
+            credentials: Box::new(credentials),
             network: client.network,
         };
-        Ok(self.ask_of_name(username, command, client))
+        Ok(self.ask_of_name(key_of(username).into(), command, client))
     }
 
     /// A command on a name; by the shard that counts for its client's network, where limits apply to it.
-    fn ask_of_name(self, username: Box<str>, command: NameCommand, client: Client) -> Action {
+    fn ask_of_name(self, name: Box<str>, command: NameCommand, client: Client) -> Action {
         let is_limited = self.gate.mode() == AuthMode::Token && !client.is_spared;
         let command = match is_limited {
-            true => Command::Address(client.network, AddressCommand::Name(username, command)),
-            false => Command::Name(username, command),
+            true => Command::Address(client.network, AddressCommand::Name(name, command)),
+            false => Command::Name(name, command),
         };
         Action::ask(command, ReplyTo::Plain)
     }
 
-    /// The password, if this mode requires one.
-    pub(super) fn password(self, given: Option<Cow<'_, str>>) -> Result<Option<Box<str>>, Problem> {
+    /// A password that is chosen, as it is hashed, if this mode requires one.
+    pub(super) fn new_password(
+        self,
+        given: Option<Cow<'_, str>>,
+    ) -> Result<Option<Box<str>>, Problem> {
+        match self.password(given)? {
+            Some(typed) => prepared(&typed).map(|password| Some(password.into())),
+            None => Ok(None),
+        }
+    }
+
+    /// The password as it was typed, if this mode requires one.
+    fn password(self, given: Option<Cow<'_, str>>) -> Result<Option<Box<str>>, Problem> {
         if self.gate.mode() == AuthMode::Trust {
             return Ok(None);
         }
@@ -111,23 +128,50 @@ impl Api<'_> {
         let bounds = const_format::concatcp!(
             "password must be 1 to ",
             PASSWORD_BYTES_MAX,
-            " bytes of UTF-8"
+            " bytes of UTF-8, as it is typed"
         );
         check_bytes(&password, PASSWORD_BYTES_MAX, Field::Password, bounds)?;
         Ok(Some(password.as_ref().into()))
     }
 }
 
-fn checked_username(username: &str) -> Result<Box<str>, Problem> {
-    let bounds = const_format::concatcp!(
-        "username must be 1 to ",
-        USERNAME_BYTES_MAX,
-        " bytes of UTF-8"
-    );
-    check_bytes(username, USERNAME_BYTES_MAX, Field::Username, bounds)?;
-    if username.chars().any(char::is_control) {
-        let problem = Problem::out_of_bounds("username must not have control characters");
-        return Err(problem.about(Field::Username, Fault::ForbiddenCharacters));
-    }
-    Ok(username.into())
+const USERNAME_LENGTH: &str = const_format::concatcp!(
+    "a username has 1 to ",
+    USERNAME_BYTES_MAX,
+    " bytes of UTF-8, as it is typed and in small letters",
+);
+
+/// A name to be looked for. One that nobody could choose now may be from before.
+pub(super) fn looked_up(username: &str, field: Field) -> Result<&str, Problem> {
+    check_bytes(username, USERNAME_BYTES_MAX, field, USERNAME_LENGTH).map(|()| username)
+}
+
+/// What whoever chose a name of a length that may be typed is told.
+const fn refused(reason: NameError) -> Problem {
+    let (fault, detail) = match reason {
+        NameError::Length => (Fault::TooLong, USERNAME_LENGTH),
+        NameError::Space => (Fault::ForbiddenCharacters, "username must not have spaces"),
+        NameError::Invisible => (
+            Fault::ForbiddenCharacters,
+            "username must not have control or format characters, nor others that are not for texts",
+        ),
+        NameError::Symbol => (
+            Fault::ForbiddenCharacters,
+            "username may have letters, digits, and the punctuation of ASCII: no symbols, no emoji",
+        ),
+        NameError::Unassigned => (
+            Fault::ForbiddenCharacters,
+            "username has a character that is newer than Unicode 6.3, such as most emoji; names may not have them",
+        ),
+        NameError::Context => (
+            Fault::ForbiddenCharacters,
+            "username has a character that may only stand beside certain others, such as a joiner",
+        ),
+        NameError::Direction => (
+            Fault::Malformed,
+            "username mixes letters of scripts that are written from right to left with others, or ends in punctuation; \
+             it would not be shown in the order in which it is written",
+        ),
+    };
+    Problem::out_of_bounds(detail).about(Field::Username, fault)
 }

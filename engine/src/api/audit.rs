@@ -94,6 +94,7 @@ impl Audit {
             | Outcome::Json { created: None, .. }
             | Outcome::Page { .. }
             | Outcome::Events(_)
+            | Outcome::Members(_)
             | Outcome::Activity(_)
             | Outcome::Summary(_)
             | Outcome::Marked(_)

@@ -3,14 +3,12 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use rookery_schema::limits::{
-    CHAT_MEMBERS_MAX, CHAT_NAME_BYTES_MAX, PAGE_BYTES_MAX, USERNAME_BYTES_MAX,
-};
+use rookery_schema::limits::{CHAT_MEMBERS_MAX, CHAT_NAME_BYTES_MAX, PAGE_BYTES_MAX};
 use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 use serde::Deserialize;
 
 use crate::api::body::{Body, as_json, number, text, user_id};
-use crate::api::pages::{self, ENTRIES_LIMIT, MESSAGES_LIMIT, USERS_LIMIT};
+use crate::api::pages::{self, ENTRIES_LIMIT, MESSAGES_LIMIT};
 use crate::api::post::{ClientKey, checked_post, post_command};
 use crate::api::reading::object;
 use crate::api::rejection::{Rejection, check_bytes};
@@ -19,8 +17,7 @@ use crate::api::{Action, Api, AskedPage, Call, Handled, Upgrade};
 use crate::auth::tokens::{TICKET_MILLIS, Ticket};
 use crate::config::AuthMode;
 use crate::context::Context;
-use crate::edge::port::Read;
-use crate::http::{Method, Request, Status, Version};
+use crate::http::{Method, Status, Version};
 use crate::ids::Caller;
 use crate::limits::Network;
 use crate::mesh::field::{Fault, Field};
@@ -29,6 +26,7 @@ use crate::mesh::{
     ChatCommand, Command, Creation, EventsPage, HomeCommand, InboxPage, MembersPage, Page,
     PageStart, UserCommand,
 };
+use crate::text::check_chat_name;
 use crate::ws;
 
 #[derive(Deserialize)]
@@ -174,29 +172,6 @@ impl Api<'_> {
         }
     }
 
-    pub(super) const fn show_user(self, user_id: UserId) -> Action {
-        Action::Read {
-            read: Read::User(user_id),
-            reply_to: ReplyTo::User,
-        }
-    }
-
-    pub(super) fn find_users(self, call: &Call<'_>) -> Handled {
-        call.caller?;
-        let prefix = name_part(call.request, Field::Prefix)?.unwrap_or_default();
-        let after = name_part(call.request, Field::After)?;
-        let limit = USERS_LIMIT.of(call.request)?;
-        let path = pages::users_path(&prefix, limit);
-        // One more tells whether there is another page.
-        let read = Read::UsersByPrefix {
-            prefix,
-            after,
-            limit: limit + 1,
-        };
-        let reply_to = ReplyTo::Users { path, limit };
-        Ok(Action::Read { read, reply_to })
-    }
-
     pub(super) fn create_chat(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
         self.check_credentials(call)?;
         let json = as_json(call.request)?;
@@ -204,6 +179,7 @@ impl Api<'_> {
         let bounds =
             const_format::concatcp!("name must be 1 to ", CHAT_NAME_BYTES_MAX, " bytes of UTF-8");
         check_bytes(&chat.name, CHAT_NAME_BYTES_MAX, Field::Name, bounds)?;
+        check_chat_name(&chat.name)?;
         let creator_id = self.caller_or_sender(call, &json)?;
         let mut seen = HashSet::new();
         let all = chat.members.into_iter().chain(creator_id);
@@ -416,23 +392,6 @@ fn upgrade_refused(refusal: &ws::UpgradeRefusal) -> Reply {
         ws::UpgradeRefusal::UpgradeRequired => Reply::upgrade_required(),
         ws::UpgradeRefusal::BadRequest(detail) => Reply::problem(&Problem::malformed(detail)),
     }
-}
-
-/// A parameter of the query that is a username, or begins one.
-fn name_part(request: &Request, field: Field) -> Result<Option<String>, Rejection> {
-    let name = text(request, field)?.map(Cow::into_owned);
-    if name
-        .as_ref()
-        .is_some_and(|it| it.len() > USERNAME_BYTES_MAX)
-    {
-        let problem = Problem::out_of_bounds(const_format::concatcp!(
-            "a username has at most ",
-            USERNAME_BYTES_MAX,
-            " bytes of UTF-8",
-        ));
-        return Err(problem.about(field, Fault::TooLong).into());
-    }
-    Ok(name)
 }
 
 /// The key without the quotes that a structured header's string has.

@@ -14,6 +14,7 @@ pub(crate) mod reading;
 pub(crate) mod rejection;
 mod reply;
 mod routes;
+mod users;
 
 use std::net::IpAddr;
 

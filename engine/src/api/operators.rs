@@ -46,8 +46,8 @@ impl Api<'_> {
     /// Creates a user, whoever else may register. No limit counts an operator.
     pub(super) fn create_user(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
         let client = call.client(cx);
-        let (username, command) = self.registration(call, client, Right::Operator)?;
-        let command = Command::Name(username, command);
+        let (key, command) = self.registration(call, client, Right::Operator)?;
+        let command = Command::Name(key, command);
         Ok(Action::ask(command, ReplyTo::Plain))
     }
 
@@ -86,7 +86,7 @@ impl Api<'_> {
         let user_id = self.account(call)?;
         let json = as_json(call.request)?;
         let NewPasswordFields { password } = object(&json)?;
-        let password = self.password(password)?;
+        let password = self.new_password(password)?;
         self.change_account(user_id, password, call, cx)
     }
 

@@ -1,6 +1,7 @@
 //! What an outcome, or what the store found, looks like over HTTP.
 
 use rookery_schema::event::{put_json_text, put_receipt};
+use rookery_schema::limits::USER_IDS_MAX;
 use rookery_schema::row::UserRow;
 use rookery_schema::{SessionId, Timestamp, UserId};
 
@@ -11,7 +12,6 @@ use crate::edge::port::{Found, StoreFault};
 use crate::http::Status;
 use crate::ids::Session;
 use crate::json_page::JsonPage;
-use crate::limits::Limit;
 use crate::mesh::problem::Problem;
 use crate::mesh::{Created, Events, Outcome, PageCursor, Rest};
 use crate::user::{put_user, user_json};
@@ -46,6 +46,7 @@ impl Api<'_> {
                 | ReplyTo::Audited(_)
                 | ReplyTo::LogOut
                 | ReplyTo::User
+                | ReplyTo::AllUsers
                 | ReplyTo::Users { .. } => Reply::json(Status::Ok, body),
             },
             Outcome::Events(events) => match to {
@@ -54,6 +55,7 @@ impl Api<'_> {
                 | ReplyTo::Audited(_)
                 | ReplyTo::LogOut
                 | ReplyTo::User
+                | ReplyTo::AllUsers
                 | ReplyTo::Users { .. } => {
                     cx.bug("events were sent for a reply that shows none");
                     Reply::problem(&Problem::NOT_ANSWERED)
@@ -68,7 +70,7 @@ impl Api<'_> {
                 let now = cx.now.latest_wall;
                 match self.gate.expiry_of_login(user_id, ended_until, now) {
                     Ok(expires_at) => login_reply(self, user_id, &username, expires_at, cx),
-                    Err(seconds) => Reply::problem(&Problem::over(Limit::LogoutsPerUser, seconds)),
+                    Err(problem) => Reply::problem(&problem),
                 }
             }
             Outcome::Metrics(body) => Reply::metrics(body),
@@ -84,8 +86,13 @@ impl Api<'_> {
                 | ReplyTo::Audited(_)
                 | ReplyTo::Page { .. }
                 | ReplyTo::User
+                | ReplyTo::AllUsers
                 | ReplyTo::Users { .. } => Reply::no_content(),
             },
+            Outcome::Members(_) => {
+                cx.bug("members to follow were sent to a connection");
+                Reply::problem(&Problem::NOT_ANSWERED)
+            }
             Outcome::Activity(_) | Outcome::Summary(_) | Outcome::Marked(_) => {
                 cx.bug("what a home asked for was sent to a connection");
                 Reply::problem(&Problem::NOT_ANSWERED)
@@ -118,6 +125,7 @@ impl Api<'_> {
         };
         match to {
             ReplyTo::Users { path, limit } => users_reply(&path, limit, &users),
+            ReplyTo::AllUsers => all_users_reply(&users),
             ReplyTo::User => user_reply(users.first()),
             ReplyTo::Plain | ReplyTo::Audited(_) | ReplyTo::LogOut | ReplyTo::Page { .. } => {
                 cx.bug("users were read for a reply that shows none");
@@ -144,13 +152,23 @@ fn user_reply(user: Option<&UserRow>) -> Reply {
     }
 }
 
+/// As many users as may be asked for: of one name there may be more from before keys, and nobody looks through those.
+fn all_users_reply(users: &[UserRow]) -> Reply {
+    let mut json = JsonPage::new(USER_IDS_MAX);
+    let shown = users
+        .iter()
+        .take_while(|user| json.push(|out| put_user(out, user)));
+    shown.for_each(drop);
+    Reply::json(Status::Ok, json.finish())
+}
+
 fn users_reply(path: &str, limit: usize, users: &[UserRow]) -> Reply {
     let mut json = JsonPage::new(limit);
     let shown = users
         .iter()
         .take_while(|user| json.push(|out| put_user(out, user)));
     let last = shown.last().filter(|_| json.is_cut());
-    let next = last.map(|user| pages::after_name(&user.username));
+    let next = last.map(|user| pages::after_name(user.name()));
     pages::reply(path, json.finish(), next)
 }
 

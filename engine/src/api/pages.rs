@@ -111,8 +111,8 @@ pub(super) fn users_path(prefix: &str, limit: usize) -> String {
 }
 
 /// The parameter that continues a list of users.
-pub(super) fn after_name(username: &str) -> String {
-    format!("after={}", encoded(username))
+pub(super) fn after_name(name: &str) -> String {
+    format!("after={}", encoded(name))
 }
 
 fn encoded(text: &str) -> String {

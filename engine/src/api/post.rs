@@ -8,6 +8,7 @@ use crate::context::Context;
 use crate::mesh::field::Field;
 use crate::mesh::problem::Problem;
 use crate::mesh::{ChatCommand, Command, Post};
+use crate::text;
 
 /// By what a client knows its message, and the field that says so.
 #[derive(Clone, Copy)]
@@ -41,14 +42,15 @@ pub(crate) fn checked_post(
     })
 }
 
-/// Refuses a content that is out of its bounds.
+/// Refuses a content that is out of its bounds, or that people may not write to each other.
 pub(super) fn check_content(content: &str) -> Result<(), Problem> {
     const CONTENT: &str = const_format::concatcp!(
         "content must be 1 to ",
         CONTENT_BYTES_MAX,
         " bytes of UTF-8"
     );
-    check_bytes(content, CONTENT_BYTES_MAX, Field::Content, CONTENT)
+    check_bytes(content, CONTENT_BYTES_MAX, Field::Content, CONTENT)?;
+    text::check_content(content)
 }
 
 /// The command that posts a message, if its sender is within their quotas.

@@ -66,6 +66,8 @@ pub(crate) enum ReplyTo {
     LogOut,
     /// One user.
     User,
+    /// All users that were read.
+    AllUsers,
     /// A page of users, at most so many of those that were read, with the link as above.
     Users { path: String, limit: usize },
 }

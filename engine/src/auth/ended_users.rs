@@ -1,27 +1,45 @@
-//! Users all of whose sessions were ended.
+//! Users all of whose sessions were ended, by a new password or by their logouts.
 
 use rookery_schema::{Timestamp, UserId};
 
 use crate::map::Map;
+use crate::mesh::EndedBy;
 
-/// Users that are kept one by one, about 40 bytes each.
+/// Users that are kept one by one, about 48 bytes each.
 const USERS_MAX: usize = 65_536;
 
 /// Until when each user's sessions are ended: those that expire by then. When it is full, the user whose time comes
 /// first is dropped, and the sessions of all users that expire by that time count as ended.
 #[derive(Debug, Default)]
 pub(crate) struct EndedUsers {
-    until: Map<UserId, Timestamp>,
+    until: Map<UserId, Until>,
     all_until: Timestamp,
 }
 
+/// Until when a user's sessions are ended, by what.
+#[derive(Clone, Copy, Debug, Default)]
+struct Until {
+    password: Timestamp,
+    logouts: Timestamp,
+}
+
+impl Until {
+    fn latest(&self) -> Timestamp {
+        self.password.max(self.logouts)
+    }
+}
+
 impl EndedUsers {
-    pub(crate) fn end(&mut self, user_id: UserId, until: Timestamp) {
+    pub(crate) fn end(&mut self, user_id: UserId, until: Timestamp, by: EndedBy) {
         let known = self.until.entry(user_id).or_default();
+        let known = match by {
+            EndedBy::Password => &mut known.password,
+            EndedBy::Logouts => &mut known.logouts,
+        };
         *known = until.max(*known);
         if self.until.len() > USERS_MAX {
-            let first = self.until.iter().min_by_key(|(_, until)| **until);
-            if let Some((&user_id, &until)) = first {
+            let all = self.until.iter().map(|(id, it)| (*id, it.latest()));
+            if let Some((user_id, until)) = all.min_by_key(|(_, until)| *until) {
                 self.until.remove(&user_id);
                 self.all_until = until.max(self.all_until);
             }
@@ -30,8 +48,19 @@ impl EndedUsers {
 
     /// Until when a user's sessions are ended.
     pub(crate) fn until(&self, user_id: UserId) -> Timestamp {
-        let of_user = self.until.get(&user_id).copied().unwrap_or_default();
-        of_user.max(self.all_until)
+        self.of(user_id).latest().max(self.all_until)
+    }
+
+    /// Until when a user's sessions are ended by one of these alone, as far as that is kept.
+    pub(crate) fn until_by(&self, user_id: UserId, by: EndedBy) -> Timestamp {
+        match by {
+            EndedBy::Password => self.of(user_id).password,
+            EndedBy::Logouts => self.of(user_id).logouts,
+        }
+    }
+
+    fn of(&self, user_id: UserId) -> Until {
+        self.until.get(&user_id).copied().unwrap_or_default()
     }
 
     /// Until when the sessions of all users are ended.
@@ -41,7 +70,7 @@ impl EndedUsers {
 
     /// Forgets those whose sessions have all expired.
     pub(crate) fn expire(&mut self, now: Timestamp) {
-        self.until.retain(|_, until| *until > now);
+        self.until.retain(|_, until| until.latest() > now);
     }
 }
 
@@ -62,8 +91,8 @@ mod tests {
     #[test]
     fn a_user_s_sessions_are_ended_until_they_have_expired() {
         let mut ended = EndedUsers::default();
-        ended.end(user(1), at(20));
-        ended.end(user(1), at(10));
+        ended.end(user(1), at(20), EndedBy::Logouts);
+        ended.end(user(1), at(10), EndedBy::Logouts);
         assert_eq!(
             (ended.until(user(1)), ended.until(user(2))),
             (at(20), at(0))
@@ -79,10 +108,25 @@ mod tests {
         let mut ended = EndedUsers::default();
         let all = USERS_MAX as u64 + 3;
         for n in 1..=all {
-            ended.end(user(n), at(n));
+            ended.end(user(n), at(n), EndedBy::Password);
         }
         assert_eq!(ended.until.len(), USERS_MAX);
         assert!((1..=all).all(|n| ended.until(user(n)) >= at(n)));
         assert_eq!(ended.until(user(0)), at(3), "and all that expire by then");
+    }
+
+    #[test]
+    fn what_a_password_ended_is_kept_apart_from_what_logouts_ended() {
+        use EndedBy::{Logouts, Password};
+        for (first, second) in [(Logouts, Password), (Password, Logouts)] {
+            let mut ended = EndedUsers::default();
+            ended.end(user(1), at(10), first);
+            ended.end(user(1), at(20), second);
+            assert_eq!(ended.until_by(user(1), first), at(10));
+            assert_eq!(ended.until_by(user(1), second), at(20));
+            assert_eq!(ended.until(user(1)), at(20));
+            ended.expire(at(19));
+            assert_eq!(ended.until(user(1)), at(20), "until the last has come");
+        }
     }
 }

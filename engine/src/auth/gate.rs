@@ -15,7 +15,9 @@ use crate::config::{AuthMode, Keys, ShardConfig};
 use crate::edge::port::EndedSessions;
 use crate::http::Request;
 use crate::ids::{Caller, Invite, Session};
-use crate::mesh::Ended;
+use crate::limits::Limit;
+use crate::mesh::problem::Problem;
+use crate::mesh::{Ended, EndedBy};
 
 /// How credentials that are a token begin, in any case.
 const BEARER: &[u8] = b"bearer ";
@@ -219,7 +221,7 @@ impl Gate {
     }
 
     /// The caller that a token stands for, unless it is forged or expired, or its login was ended.
-    fn verify(&self, token: &[u8], now: Timestamp) -> Option<Caller> {
+    pub(crate) fn verify(&self, token: &[u8], now: Timestamp) -> Option<Caller> {
         let (user_id, session) = self.tokens.verify(token, now)?;
         let caller = Caller {
             user_id,
@@ -237,24 +239,34 @@ impl Gate {
         })
     }
 
-    /// When a login of this moment expires, of a user whose sessions were ended until some time by a new password.
+    /// When a login of this moment expires, whose password ended the user's sessions until some time when it was set.
     ///
     /// # Errors
-    /// The seconds to wait, where the user's logouts end all logins of this moment, and those a little ahead too.
+    /// - A new password has ended all logins of this moment, and the login was not compared with that: with the one
+    ///   before, or while it is being set.
+    /// - The user's logouts end all logins of this moment, and those a little ahead too.
     pub(crate) fn expiry_of_login(
         &self,
         user_id: UserId,
         ended_until: Timestamp,
         now: Timestamp,
-    ) -> Result<Timestamp, u32> {
-        let expires_at = self.first_expiry(ended_until, now).millis();
-        let behind_logouts = self.ended_users.until(user_id).millis() + 1;
+    ) -> Result<Timestamp, Problem> {
+        let until = |by| self.ended_users.until_by(user_id, by);
+        let expires_at = self.first_expiry(ended_until, now);
+        if expires_at <= until(EndedBy::Password) {
+            return Err(Problem::PASSWORD_CHANGING);
+        }
+        let expires_at = expires_at.millis();
+        let behind_logouts = until(EndedBy::Logouts).millis() + 1;
         match behind_logouts.saturating_sub(expires_at + AHEAD_MILLIS_MAX) {
             0 => {
                 let least = expires_at.max(behind_logouts);
                 Ok(Timestamp::from_millis(least.next_multiple_of(TOKEN_MILLIS)))
             }
-            millis => Err(u32::try_from(millis.div_ceil(1000)).unwrap_or(u32::MAX)),
+            millis => {
+                let seconds = u32::try_from(millis.div_ceil(1000)).unwrap_or(u32::MAX);
+                Err(Problem::over(Limit::LogoutsPerUser, seconds))
+            }
         }
     }
 
@@ -321,7 +333,9 @@ impl Gate {
             false => SessionEnded {
                 session_id: SessionId::up_to_logout_of(login.user_id),
                 // What is stored of it replaces what was.
-                expires_at: login.expires_at.max(self.ended_users.until(login.user_id)),
+                expires_at: login
+                    .expires_at
+                    .max(self.ended_users.until_by(login.user_id, EndedBy::Logouts)),
                 ..login
             },
         };
@@ -337,7 +351,7 @@ impl Gate {
                 let user_id = Some(one.user_id);
                 self.ended.revoke(one.session_id, one.expires_at, user_id);
             }
-            Ended::AllOf { user_id, until } => self.ended_users.end(user_id, until),
+            Ended::AllOf { user_id, until, by } => self.ended_users.end(user_id, until, by),
         }
     }
 
@@ -347,7 +361,11 @@ impl Gate {
         for (session_id, expires_at) in ended.sessions {
             self.ended.revoke(session_id, expires_at, None);
             if let Some(user_id) = session_id.as_many_of() {
-                self.ended_users.end(user_id, expires_at);
+                let by = match session_id.is_up_to_logout() {
+                    true => EndedBy::Logouts,
+                    false => EndedBy::Password,
+                };
+                self.ended_users.end(user_id, expires_at, by);
             }
         }
     }
@@ -369,4 +387,59 @@ fn bearer(credentials: &[u8]) -> Option<&[u8]> {
     scheme
         .eq_ignore_ascii_case(BEARER)
         .then(|| token.trim_ascii())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::sample::config;
+
+    /// What a restart finds in the store.
+    #[test]
+    fn what_a_password_ended_before_the_start_refuses_logins_and_what_logouts_ended_delays_them() {
+        let now = Timestamp::from_millis(1_000_000);
+        let user_id = UserId::v7(now, &[0xff; 10]);
+        let until = Timestamp::from_millis(now.millis() + SESSION_MILLIS + 5000);
+        let behind = Timestamp::from_millis(until.millis() + TOKEN_MILLIS);
+        for (session_id, expected) in [
+            (SessionId::all_of(user_id), Err(Problem::PASSWORD_CHANGING)),
+            (SessionId::up_to_logout_of(user_id), Ok(behind)),
+        ] {
+            let mut gate = Gate::new(&config());
+            gate.sessions_ended(EndedSessions {
+                sessions: vec![(session_id, until)],
+                ..EndedSessions::default()
+            });
+            let expiry = |ended_until| gate.expiry_of_login(user_id, ended_until, now);
+            assert_eq!(expiry(Timestamp::default()), expected);
+            assert_eq!(expiry(until), Ok(behind), "compared with the new password");
+        }
+    }
+
+    /// Else the next login would be taken for one of before the password.
+    #[test]
+    fn a_logout_ends_no_more_than_the_logouts_before_it() {
+        let (now, user_id) = (Timestamp::from_millis(1), UserId::from_bytes([1; 16]));
+        let at = |millis| Timestamp::from_millis(now.millis() + millis);
+        let mut gate = Gate::new(&config());
+        let end = |gate: &mut Gate, number: u64, expires_at| {
+            let login = SessionEnded {
+                session_id: SessionId::from_bytes(u128::from(number).to_be_bytes()),
+                user_id,
+                expires_at,
+            };
+            gate.end_login(login, now).expires_at
+        };
+        let many = LOGOUTS_PER_USER_MAX as u64;
+        for number in 0..many {
+            end(&mut gate, number, at(10));
+        }
+        gate.sessions_void(Ended::AllOf {
+            user_id,
+            until: at(50),
+            by: EndedBy::Password,
+        });
+        assert_eq!(end(&mut gate, many, at(30)), at(30));
+        assert_eq!(end(&mut gate, many + 1, at(25)), at(30));
+    }
 }

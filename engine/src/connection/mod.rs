@@ -20,7 +20,7 @@ use crate::context::Context;
 use crate::edge::effect::{HandedOff, Turn};
 use crate::edge::input::Entrance;
 use crate::edge::port::{Found, StoreFault};
-use crate::ids::{ConnId, Session};
+use crate::ids::{Caller, ConnId, Session};
 use crate::mesh::Outcome;
 use crate::mesh::problem::Problem;
 use crate::outbox::{OUTBOX_BYTES_MAX, OUTBOXES_BYTES_MAX, Outbox, WEBSOCKET_OUTBOX_BYTES_MAX};
@@ -29,6 +29,9 @@ use crate::ws::CloseCode;
 /// Bytes for which there is room once connections were closed to make it: to look for the slowest costs, so it is not
 /// done for each of them.
 const ROOM_BYTES_MIN: u64 = OUTBOXES_BYTES_MAX / 32;
+
+/// Bytes that may wait for the client of a WebSocket before it is told nothing of what can be left out.
+const WHISPER_AHEAD_BYTES_MAX: usize = 16 << 10;
 
 /// Connections that are looked at in a round because they are due.
 const DUE_PER_ROUND_MAX: usize = 256;
@@ -253,7 +256,12 @@ impl Connections {
         self.with_websocket(id, cx, |link, ws, cx| ws.refuse(link, problem, None, cx));
     }
 
-    /// The login that a WebSocket was opened with.
+    /// A WebSocket goes on with the login of this caller, if it is its user's.
+    pub(crate) fn renew(&mut self, id: ConnId, caller: Option<Caller>, cx: &mut Context<'_>) {
+        self.with_websocket(id, cx, |link, ws, cx| ws.renew(link, caller, cx));
+    }
+
+    /// The login that a WebSocket goes by.
     pub(crate) fn session_of(&self, id: ConnId) -> Option<Session> {
         self.websocket(id)?.session()
     }
@@ -314,6 +322,21 @@ impl Connections {
                 ws.close_if_slow(link, cx);
             }
         });
+    }
+
+    /// Queues frames that others get too, and that can be left out; false where they are left out, since too much waits
+    /// for the client.
+    pub(crate) fn whisper(&mut self, id: ConnId, frames: &Bytes, cx: &mut Context<'_>) -> bool {
+        let mut is_behind = false;
+        self.with_websocket(id, cx, |link, ws, cx| {
+            is_behind = link.waiting_bytes() > WHISPER_AHEAD_BYTES_MAX;
+            if is_behind {
+                cx.stats.whispers_dropped_for_clients += 1;
+            } else if link.share(frames.clone(), cx) {
+                ws.close_if_slow(link, cx);
+            }
+        });
+        !is_behind
     }
 
     /// Begins to close a WebSocket.

@@ -17,7 +17,7 @@ use crate::held_bytes::HeldBytes;
 use crate::http::HttpDate;
 use crate::leases::Leases;
 use crate::limits::Proxies;
-use crate::mesh::ShardMessage;
+use crate::mesh::{ShardMessage, Whisper};
 use crate::pages::Pages;
 use crate::readiness::Readiness;
 use crate::security::SecurityLog;
@@ -68,6 +68,7 @@ pub(crate) struct Surroundings {
     security: SecurityLog,
     held: HeldBytes,
     local: VecDeque<ShardMessage>,
+    local_whispers: VecDeque<Whisper>,
     date: HttpDate,
 }
 
@@ -86,6 +87,7 @@ impl Surroundings {
             security: SecurityLog::default(),
             held: HeldBytes::default(),
             local: VecDeque::new(),
+            local_whispers: VecDeque::new(),
             date: HttpDate::new(0),
             config,
         }
@@ -111,6 +113,7 @@ impl Surroundings {
             security: &mut self.security,
             held: &self.held,
             local: &mut self.local,
+            local_whispers: &mut self.local_whispers,
             date: &self.date,
             disk_full: false,
             resumed_micros: 0,

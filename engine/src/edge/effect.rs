@@ -7,7 +7,7 @@ use rookery_schema::{Offset, PartitionId, ShardId, UserId};
 
 use crate::edge::port::{LogRequest, PasswordJob, StoreRequest};
 use crate::ids::{ConnId, Session};
-use crate::mesh::ShardMessage;
+use crate::mesh::{ShardMessage, Whisper};
 use crate::security::{Act, SecurityEvent};
 use crate::stats::Stats;
 
@@ -16,6 +16,8 @@ use crate::stats::Stats;
 pub struct Effects {
     /// For each shard, the messages for it, in order; this shard's own entry stays empty.
     pub mesh: Vec<Vec<ShardMessage>>,
+    /// For each shard, what may be dropped where it has no room; this shard's own entry stays empty.
+    pub whispers: Vec<Vec<Whisper>>,
     /// For the log, in order.
     pub log: Vec<LogRequest>,
     /// For the store, in order.

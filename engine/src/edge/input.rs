@@ -8,7 +8,7 @@ use crate::config::Keys;
 use crate::edge::effect::HandedOff;
 use crate::edge::port::{LogEvent, PasswordOutcome, StoreEvent, Token};
 use crate::ids::ConnId;
-use crate::mesh::ShardMessage;
+use crate::mesh::{ShardMessage, Whisper};
 
 /// The clocks of one moment, read once for each step.
 #[derive(Clone, Copy, Debug, Default)]
@@ -59,6 +59,8 @@ pub enum Input<'a> {
         from: ShardId,
         messages: Vec<ShardMessage>,
     },
+    /// Other shards told this, of which some may have got lost.
+    Whispers(Vec<Whisper>),
     /// Whether more waits for other shards than may. While it does, changes are refused, since each adds to it.
     MeshFull(bool),
     /// Whether the disk has room for small changes alone: all others are refused while it does.

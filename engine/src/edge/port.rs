@@ -199,9 +199,11 @@ pub enum Read {
     User(UserId),
     /// Users by their ids, in that order; those that don't exist are left out.
     Users(Box<[UserId]>),
-    /// A user by name.
-    UserNamed(String),
-    /// Users whose names begin with a prefix, in order of their names, from behind `after` on where there is one.
+    /// Users whose names have a key (see [`names`](rookery_schema::names)), in order of their names: one at most, but for
+    /// those from before keys.
+    UsersOfKey(String),
+    /// Users whose names have keys that begin with a prefix, in order of the keys, then of the names; from behind the name
+    /// `after` on where there is one.
     UsersByPrefix {
         prefix: String,
         after: Option<String>,
@@ -318,7 +320,7 @@ pub struct PasswordJob {
 }
 
 /// What to do with a password.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum PasswordCheck {
     /// Make a PHC string of it, unless it is a common one.
     Hash,

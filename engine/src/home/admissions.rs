@@ -232,6 +232,16 @@ impl Admissions {
         cx.send(id.shard, ShardMessage::Admitted { id, outcome });
     }
 
+    /// By a record of the log users join a chat that is to be read first. Whether they were in it before is not known:
+    /// their chats are counted anew.
+    pub(super) fn joining(&mut self, chat_id: ChatId, users: &[UserId], cx: &Context<'_>) {
+        let until_micros = cx.micros_in(JOINING_SECONDS_MAX.into());
+        for &user_id in users {
+            self.joining.record(user_id, chat_id, until_micros);
+            self.counts.forget(user_id);
+        }
+    }
+
     /// Users have joined a chat.
     pub(super) fn end_joining(&mut self, chat_id: ChatId, users: &[UserId]) {
         users

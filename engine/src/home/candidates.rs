@@ -22,6 +22,11 @@ impl Home {
         self.admissions.not_joining(id, chat_id, users);
     }
 
+    /// By a record of the log users join a chat that is to be read first.
+    pub(crate) fn joining(&mut self, chat_id: ChatId, users: &[UserId], cx: &Context<'_>) {
+        self.admissions.joining(chat_id, users, cx);
+    }
+
     /// Looks into questions about users, as many as may be at a time and in a round.
     pub(crate) fn go_on_with_admissions(&mut self, cx: &mut Context<'_>) {
         if !knows_memberships(cx) {

@@ -70,6 +70,11 @@ impl Counts {
         Ok(())
     }
 
+    /// It is not known any more how many chats a user is in.
+    pub(super) fn forget(&mut self, user_id: UserId) {
+        self.0.remove(&user_id);
+    }
+
     /// A user does not become a member of a chat that was counted.
     pub(super) fn take_back(&mut self, user_id: UserId, chat_id: ChatId) {
         if let Some(count) = self.0.get_mut(&user_id) {

@@ -1,27 +1,29 @@
-//! A batch of events as WebSocket frames: made once, shared by all who get it.
+//! Events as WebSocket frames: made once, shared by all who get them.
 
 use bytes::Bytes;
 use memchr::{memchr, memchr_iter, memrchr};
 
 use crate::held_bytes::HeldBytes;
-use crate::mesh::EventBatch;
 use crate::ws::{text_frame_len, write_text_frame};
 
 /// Bytes of events that share one frame under the batch protocol.
 const BATCH_FRAME_BYTES_MAX: usize = 64 * 1024;
 
-/// A batch as frames, made when the first receiver of each kind wants them.
+/// Lines as frames, made when the first receiver of each kind wants them.
 pub(crate) struct Frames<'a> {
-    batch: &'a EventBatch,
+    lines: &'a [u8],
+    count: u32,
     held: &'a HeldBytes,
     single: Option<Bytes>,
     batched: Option<Bytes>,
 }
 
 impl<'a> Frames<'a> {
-    pub(crate) const fn new(batch: &'a EventBatch, held: &'a HeldBytes) -> Self {
+    /// So many events, each a line that ends with a break.
+    pub(crate) const fn new(lines: &'a [u8], count: u32, held: &'a HeldBytes) -> Self {
         Self {
-            batch,
+            lines,
+            count,
             held,
             single: None,
             batched: None,
@@ -33,8 +35,7 @@ impl<'a> Frames<'a> {
             true => &mut self.batched,
             false => &mut self.single,
         };
-        let EventBatch { lines, count, .. } = self.batch;
-        made.get_or_insert_with(|| self.held.hold(framed(lines, *count, batches)))
+        made.get_or_insert_with(|| self.held.hold(framed(self.lines, self.count, batches)))
             .clone()
     }
 }

@@ -1,7 +1,7 @@
-//! Chats that users were admitted to and have not joined yet.
+//! Chats that users were admitted to, or join by a record of the log, and have not joined yet.
 
 use rookery_schema::{ChatId, UserId};
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 
 use crate::map::Map;
 use crate::mesh::AdmissionId;
@@ -13,8 +13,10 @@ pub(super) struct Joining(Map<UserId, Vec<Admitted>>);
 #[derive(Debug)]
 struct Admitted {
     chat_id: ChatId,
-    /// The requests on their way by which they join. There is always one.
+    /// The requests on their way by which they join. There is always one, or a record.
     requests: SmallVec<[AdmissionId; 1]>,
+    /// The log has a record by which they join.
+    is_recorded: bool,
     /// The chat was counted for these requests, and not because the user was in it already.
     is_counted: bool,
     until_micros: u64,
@@ -29,19 +31,34 @@ impl Joining {
         id: AdmissionId,
         until_micros: u64,
     ) {
+        let admitted = self.admitted(user_id, chat_id, until_micros);
+        admitted.requests.push(id);
+    }
+
+    /// The log has a record by which a user joins a chat. That counts in the same way, whatever comes of requests.
+    pub(super) fn record(&mut self, user_id: UserId, chat_id: ChatId, until_micros: u64) {
+        let admitted = self.admitted(user_id, chat_id, until_micros);
+        admitted.is_recorded = true;
+    }
+
+    fn admitted(&mut self, user_id: UserId, chat_id: ChatId, until_micros: u64) -> &mut Admitted {
         let chats = self.0.entry(user_id).or_default();
-        match chats.iter_mut().find(|it| it.chat_id == chat_id) {
-            Some(admitted) => {
-                admitted.requests.push(id);
-                admitted.until_micros = until_micros;
+        let index = match chats.iter().position(|it| it.chat_id == chat_id) {
+            Some(index) => index,
+            None => {
+                chats.push(Admitted {
+                    chat_id,
+                    requests: SmallVec::new(),
+                    is_recorded: false,
+                    is_counted: true,
+                    until_micros,
+                });
+                chats.len() - 1
             }
-            None => chats.push(Admitted {
-                chat_id,
-                requests: smallvec![id],
-                is_counted: true,
-                until_micros,
-            }),
-        }
+        };
+        let admitted = &mut chats[index];
+        admitted.until_micros = until_micros;
+        admitted
     }
 
     /// A user has joined a chat.
@@ -53,7 +70,7 @@ impl Joining {
     pub(super) fn failed(&mut self, user_id: UserId, chat_id: ChatId, id: AdmissionId) -> bool {
         let removed = self.remove_if(user_id, chat_id, |admitted| {
             admitted.requests.retain(|it| *it != id);
-            admitted.requests.is_empty()
+            admitted.requests.is_empty() && !admitted.is_recorded
         });
         removed.is_some_and(|it| it.is_counted)
     }

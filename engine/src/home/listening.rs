@@ -38,6 +38,7 @@ impl Home {
         user.newcomers.push(conn);
         if let Some(oldest) = user.replaced(cx.config.sockets_per_user) {
             self.rooms.close(user.listener, oldest);
+            self.following.close(oldest);
             for chat_id in self.resumes.remove(oldest) {
                 self.rooms.let_in(chat_id, oldest);
             }
@@ -78,22 +79,25 @@ impl Home {
                 true => self.resumes.hold(user_id, socket, cx),
                 false => self.rooms.open(user.listener, socket),
             }
+            self.presences.came(user_id);
             connections.welcome(conn, cx);
         }
     }
 
     /// A connection ended.
-    pub(crate) fn disconnect(&mut self, user_id: UserId, conn: ConnId) {
+    pub(crate) fn disconnect(&mut self, user_id: UserId, conn: ConnId, cx: &Context<'_>) {
         // They may have been disconnected before, when a chat of theirs moved.
         let Some(user) = self.users.get_mut(&user_id) else {
             return;
         };
         self.rooms.close(user.listener, conn);
+        self.following.close(conn);
         for chat_id in self.resumes.remove(conn) {
             self.rooms.let_in(chat_id, conn);
         }
         user.disconnect(conn);
         if user.is_leaving() {
+            self.presences.left(user_id, cx);
             self.wait_for_turn(user_id);
         }
     }
@@ -229,6 +233,7 @@ impl Home {
     /// A user has left a chat.
     pub(super) fn leave(&mut self, leaver: UserId, chat_id: ChatId) {
         self.note_leaving(leaver, chat_id);
+        self.following.leave(leaver, chat_id);
         if let Some(user) = self.users.get_mut(&leaver) {
             user.leave(chat_id, &mut self.rooms);
         }
@@ -332,7 +337,7 @@ impl Home {
         let all: Vec<ConnId> = user.map(|it| it.connections.to_vec()).unwrap_or_default();
         for conn in all {
             connections.close(conn, CloseCode::Restart, "a chat moves", cx);
-            self.disconnect(user_id, conn);
+            self.disconnect(user_id, conn, cx);
         }
     }
 }

@@ -69,6 +69,7 @@ impl Home {
             | Outcome::Json { .. }
             | Outcome::Page { .. }
             | Outcome::Events(_)
+            | Outcome::Members(_)
             | Outcome::Activity(_)
             | Outcome::Summary(_)
             | Outcome::LoggedIn { .. }

@@ -181,7 +181,10 @@ impl Marks {
         known.unread = marked.unread;
         known.by = match asker.waiting {
             Waiting::Connection { conn, .. } => (asker.shard == cx.id()).then_some(conn),
-            Waiting::Inbox { .. } | Waiting::Mark { .. } | Waiting::Resume { .. } => None,
+            Waiting::Inbox { .. }
+            | Waiting::Mark { .. }
+            | Waiting::Resume { .. }
+            | Waiting::Following { .. } => None,
         };
         match known.quiet_until_micros <= cx.now.micros {
             true => self.publish(user_id, chat_id, cx.now.micros),

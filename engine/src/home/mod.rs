@@ -4,18 +4,23 @@
 mod admissions;
 mod candidates;
 mod counts;
+mod following;
 mod frames;
 mod inbox;
 mod joining;
 mod listening;
 mod marking;
 mod marks;
+mod presence;
+mod presences;
 mod quotas;
 pub(crate) mod resumes;
 mod resuming;
 mod rooms;
 mod starts;
 mod turns;
+mod typing;
+mod typing_rates;
 mod user;
 
 use rookery_schema::row::{Mark, UserRow};
@@ -26,14 +31,17 @@ use crate::connection::Connections;
 use crate::context::Context;
 use crate::edge::port::{Found, Part, Read, StoreFault, Token};
 use crate::home::admissions::Admissions;
+use crate::home::following::Following;
 use crate::home::frames::Frames;
 use crate::home::inbox::Inbox;
 use crate::home::marks::Marks;
+use crate::home::presences::Presences;
 use crate::home::quotas::Quotas;
 use crate::home::resumes::Resumes;
 use crate::home::rooms::Rooms;
 use crate::home::starts::Moment;
 use crate::home::turns::Turns;
+use crate::home::typing_rates::TypingRates;
 use crate::home::user::User;
 use crate::map::{Map, Unanswered};
 use crate::mesh::problem::Problem;
@@ -59,6 +67,9 @@ pub(crate) struct Home {
     /// Tickets that were spent and have not expired.
     spent_tickets: Revoked,
     quotas: Quotas,
+    typing_rates: TypingRates,
+    presences: Presences,
+    following: Following,
     reads: Unanswered<HomeRead>,
     /// Users whose chats could not be read, with their stays; read again with the next tick.
     unread: Vec<(UserId, u64)>,
@@ -148,7 +159,7 @@ impl Home {
             if !room.advance(batch.first, batch.count, self.latest_moment, cx.now.micros) {
                 cx.bug("a home missed an event, or got one twice");
             }
-            let mut frames = Frames::new(batch, cx.held);
+            let mut frames = Frames::new(&batch.lines, batch.count, cx.held);
             let mut shared = 0;
             for listener in room.listeners() {
                 for socket in sockets.of(*listener) {
@@ -248,6 +259,8 @@ impl Home {
         self.release_overdue(connections, cx);
         self.spent_tickets.expire(cx.now.latest_wall);
         self.quotas.tick(cx);
+        self.typing_rates.tick(cx.now.micros);
+        self.tick_presence(connections, cx);
         self.inbox.tick(cx);
         self.tick_marks(connections, cx);
         self.admissions.tick(cx);

@@ -10,6 +10,7 @@ use rookery_schema::{ChatId, Seq, UserId};
 
 use crate::context::{Context, MICROS_PER_SECOND};
 use crate::home::rooms::Socket;
+use crate::home::starts::FirstSince;
 use crate::ids::ConnId;
 use crate::map::{Map, Unanswered};
 use crate::mesh::command::asker::Waiting;
@@ -34,6 +35,9 @@ const RETRY_MICROS: u64 = MICROS_PER_SECOND;
 /// Seconds in which a page must come that was asked for again and again.
 const FAILING_SECONDS_MAX: u64 = 30;
 
+/// Chats that a user has left, of which an open socket remembers what it was sent.
+const LEFT_MAX: usize = 1000;
+
 /// Without a bound: until its events come live.
 pub(super) const UNTIL_LIVE: Seq = Seq(u64::MAX);
 
@@ -50,6 +54,8 @@ pub(super) struct Resumes {
     /// Those that can't have one before this time, in microseconds.
     waiting: Vec<(u64, ConnId)>,
     asked: Unanswered<Asked>,
+    /// For each open socket, chats that its user has left since it became ready, and where what it was sent of them begins.
+    left: Map<ConnId, VecDeque<(ChatId, FirstSince)>>,
 }
 
 /// A socket for which everything is held that comes since it is ready.
@@ -121,9 +127,23 @@ impl Resumes {
             .filter(move |held| held.user_id == user_id)
     }
 
-    /// Whether nothing is held.
-    pub(super) fn holds_nothing(&self) -> bool {
-        self.held.is_empty()
+    /// A user has left a chat, of which an open socket was sent what begins there.
+    pub(super) fn note_left(&mut self, conn: ConnId, chat_id: ChatId, first: FirstSince) {
+        let left = self.left.entry(conn).or_default();
+        if left.iter().any(|(known, _)| *known == chat_id) {
+            return;
+        }
+        if left.len() >= LEFT_MAX {
+            left.pop_front();
+        }
+        left.push_back((chat_id, first));
+    }
+
+    /// Where what an open socket was sent of a chat begins that its user has left.
+    pub(super) fn first_of_left(&self, conn: ConnId, chat_id: ChatId) -> FirstSince {
+        let mut left = self.left.get(&conn).into_iter().flatten();
+        let known = left.find(|(known, _)| *known == chat_id);
+        known.map_or(FirstSince::Nothing, |(_, first)| *first)
     }
 
     /// Chats that a socket resumes.
@@ -164,6 +184,7 @@ impl Resumes {
     /// A socket has closed. The chats that it was to hear later.
     pub(super) fn remove(&mut self, conn: ConnId) -> impl Iterator<Item = ChatId> + use<> {
         self.held.remove(&conn);
+        self.left.remove(&conn);
         let resuming = self.sockets.remove(&conn);
         let backlogs = resuming.map(|it| it.backlogs).unwrap_or_default();
         backlogs.into_iter().map(|it| it.chat_id)

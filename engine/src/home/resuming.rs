@@ -88,6 +88,10 @@ impl Home {
                 FirstSince::Forgotten => forgotten.push(chat_id),
             }
         }
+        for (chat_id, first) in &left {
+            let first = FirstSince::Event(*first);
+            self.resumes.note_left(socket.conn, *chat_id, first);
+        }
         let left = left.into_iter().filter(|(chat_id, _)| !is_named(*chat_id));
         backlogs.extend(left.map(|(chat_id, first)| held_since(chat_id, first)));
         for backlog in backlogs {
@@ -118,20 +122,25 @@ impl Home {
             if self.resumes.has(conn, chat_id) {
                 continue;
             }
-            if !self.is_in_room(user_id, chat_id) {
-                // What they may see ends where they were removed.
-                let backlog = Backlog {
-                    chat_id,
-                    after,
-                    until: UNTIL_LIVE,
-                    is_asked_for: true,
-                };
-                self.resumes.add(user_id, socket, backlog);
-                continue;
-            }
-            let first_live = match self.rooms.first_since(chat_id, socket.since) {
+            let is_in_room = self.is_in_room(user_id, chat_id);
+            let first = match is_in_room {
+                true => self.rooms.first_since(chat_id, socket.since),
+                false => self.resumes.first_of_left(conn, chat_id),
+            };
+            let first_live = match first {
                 FirstSince::Event(first) => Some(first),
-                FirstSince::Nothing => self.rooms.next(chat_id),
+                FirstSince::Nothing if is_in_room => self.rooms.next(chat_id),
+                FirstSince::Nothing => {
+                    // What they may see ends where they were removed.
+                    let backlog = Backlog {
+                        chat_id,
+                        after,
+                        until: UNTIL_LIVE,
+                        is_asked_for: true,
+                    };
+                    self.resumes.add(user_id, socket, backlog);
+                    continue;
+                }
                 FirstSince::Forgotten => None,
             };
             match first_live {
@@ -216,14 +225,20 @@ impl Home {
         }
     }
 
-    /// A user leaves a room: notes for sockets of theirs that are held what they have not heard of it.
+    /// A user leaves a room: notes what their sockets have been sent of it, and what is held for them.
     pub(super) fn note_leaving(&mut self, user_id: UserId, chat_id: ChatId) {
-        if self.resumes.holds_nothing() {
-            return;
-        }
         for held in self.resumes.held_of(user_id) {
             if let FirstSince::Event(first) = self.rooms.first_since(chat_id, held.socket.since) {
                 held.left.push((chat_id, first));
+            }
+        }
+        let Some(user) = self.users.get(&user_id) else {
+            return;
+        };
+        for socket in self.rooms.sockets(user.listener) {
+            let first = self.rooms.first_since(chat_id, socket.since);
+            if first != FirstSince::Nothing {
+                self.resumes.note_left(socket.conn, chat_id, first);
             }
         }
     }
@@ -290,6 +305,7 @@ impl Home {
             Outcome::Posted { .. }
             | Outcome::Json { .. }
             | Outcome::Page { .. }
+            | Outcome::Members(_)
             | Outcome::Activity(_)
             | Outcome::Summary(_)
             | Outcome::Marked(_)

@@ -18,6 +18,10 @@ pub enum Limit {
     /// Lists of a user's chats that are made at a time.
     ListsPerUser,
     ChatsResumed,
+    /// Chats in which a user types in a second.
+    TypingRate,
+    /// Chats that a WebSocket follows.
+    ChatsFollowed,
     /// Failed logins in five minutes, per account and network.
     LoginRate,
     /// Failed logins per account, from all networks where nobody has logged in to it.
@@ -32,6 +36,8 @@ pub enum Limit {
     HeldBytes,
     /// Pages that wait to be made for a shard's connections.
     PagesWaiting,
+    /// Members of chats that the WebSockets of a shard follow.
+    UsersFollowed,
     /// Lists of chats that wait to be made at a shard.
     ListsWaiting,
     /// Users about whom a partition asks whether they may become members, or is going to.
@@ -67,6 +73,8 @@ impl Limit {
             Self::MembershipsPerUser => "memberships-per-user",
             Self::ListsPerUser => "lists-per-user",
             Self::ChatsResumed => "chats-resumed",
+            Self::TypingRate => "typing-rate",
+            Self::ChatsFollowed => "chats-followed",
             Self::LoginRate => "login-rate",
             Self::AccountLogins => "account-logins",
             Self::LogoutsPerUser => "logouts-per-user",
@@ -74,6 +82,7 @@ impl Limit {
             Self::ConnectionsPerAddress => "connections-per-address",
             Self::HeldBytes => "held-bytes",
             Self::PagesWaiting => "pages-waiting",
+            Self::UsersFollowed => "users-followed",
             Self::ListsWaiting => "lists-waiting",
             Self::AdmissionsWaiting => "admissions-waiting",
             Self::LoginsWaiting => "logins-waiting",
@@ -100,6 +109,8 @@ impl Limit {
             }
             Self::ListsPerUser => "more lists of chats at a time than a user may ask for",
             Self::ChatsResumed => "more chats than a WebSocket may resume at a time",
+            Self::ChatsFollowed => "more chats than a WebSocket may follow; end one of these first",
+            Self::TypingRate => "typing in more chats a second than a user may",
             Self::LoginRate => "too many failed logins to this account from this address",
             Self::AccountLogins => "too many failed logins to this account",
             Self::LogoutsPerUser => "too many logouts of this user",
@@ -107,6 +118,7 @@ impl Limit {
             Self::ConnectionsPerAddress => "too many connections from this address",
             Self::HeldBytes => "the server holds as much for its clients as it may",
             Self::PagesWaiting => "too many pages are asked for",
+            Self::UsersFollowed => "too many users are followed",
             Self::ListsWaiting => "too many lists of chats are asked for",
             Self::AdmissionsWaiting => "too many users are to become members",
             Self::LoginsWaiting => "too many logins are being checked",

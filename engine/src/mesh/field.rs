@@ -39,6 +39,8 @@ fields! {
     Cursor = "cursor",
     ExpiresIn = "expires_in",
     IdempotencyKey = "Idempotency-Key",
+    Follow = "follow",
+    Ids = "ids",
     Invite = "invite",
     Limit = "limit",
     Members = "members",
@@ -49,6 +51,7 @@ fields! {
     SenderId = "sender_id",
     Seq = "seq",
     Ticket = "ticket",
+    Token = "token",
     Type = "type",
     UserId = "user_id",
     Username = "username",
@@ -69,6 +72,8 @@ pub enum Fault {
     TooShort,
     /// It has too many.
     TooLong,
+    /// It has nothing that is shown.
+    Blank,
     /// It is a number that is too small or too large.
     OutOfRange,
     /// It has characters that it may not have.
@@ -95,6 +100,7 @@ impl Fault {
             Self::Conflicting => "conflicting",
             Self::TooShort => "too_short",
             Self::TooLong => "too_long",
+            Self::Blank => "blank",
             Self::OutOfRange => "out_of_range",
             Self::ForbiddenCharacters => "forbidden_characters",
             Self::TooCommon => "too_common",

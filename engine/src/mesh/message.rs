@@ -41,6 +41,9 @@ pub enum ShardMessage {
         /// They joined under an earlier owner, and so do not hear from this one what happened since.
         under_earlier: bool,
     },
+    /// Owner to home: by a record of the log these users join a chat that is to be read before that counts. Until they
+    /// are told of as [`ShardMessage::Joined`], nobody knows that they have.
+    Joining { chat_id: ChatId, users: Vec<UserId> },
     /// Owner to home: the store knows by now what [`ShardMessage::Joined`] told.
     JoinsStored { chat_id: ChatId, users: Vec<UserId> },
     /// Owner to home: may these users become members? Answered once, for all of them.
@@ -72,6 +75,21 @@ pub enum ShardMessage {
     SessionsVoid(EndingId),
     /// To the shard itself: a WebSocket of one of its users wants the events that it missed.
     Resume(Box<Resumption>),
+    /// To the shard itself: a WebSocket of one of its users wants to go on with another login.
+    Renew(Box<Renewal>),
+    /// To the shard itself: the client of a WebSocket says that its user types in a chat.
+    Types {
+        user_id: UserId,
+        conn: ConnId,
+        chat_id: ChatId,
+    },
+    /// To the shard itself: the client of a WebSocket wants to hear of the presence of a chat's members, or no longer.
+    Follow {
+        user_id: UserId,
+        conn: ConnId,
+        chat_id: ChatId,
+        follow: bool,
+    },
     /// To the shard itself: gather the numbers of all shards.
     Scrape { asker: Asker },
     /// Send your numbers to this shard.
@@ -103,6 +121,7 @@ impl ShardMessage {
             | Self::Subscribed { .. }
             | Self::Unsubscribe { .. }
             | Self::Joined { .. }
+            | Self::Joining { .. }
             | Self::JoinsStored { .. }
             | Self::Admit(_)
             | Self::Admitted { .. }
@@ -112,6 +131,9 @@ impl ShardMessage {
             | Self::SessionsEnded { .. }
             | Self::SessionsVoid(_)
             | Self::Resume(_)
+            | Self::Renew(_)
+            | Self::Types { .. }
+            | Self::Follow { .. }
             | Self::Scrape { .. }
             | Self::StatsWanted { .. }
             | Self::Stats { .. }
@@ -130,7 +152,17 @@ pub enum Ended {
     AllOf {
         user_id: UserId,
         until: Timestamp,
+        by: EndedBy,
     },
+}
+
+/// What ended all sessions of a user up to some expiry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndedBy {
+    /// Their new password.
+    Password,
+    /// One of so many logouts of theirs that each ends all earlier logins.
+    Logouts,
 }
 
 impl Ended {
@@ -158,6 +190,7 @@ impl From<SessionEnded> for Ended {
             true => Self::AllOf {
                 user_id: ended.user_id,
                 until: ended.expires_at,
+                by: EndedBy::Logouts,
             },
             false => Self::One(ended),
         }
@@ -206,6 +239,13 @@ pub struct Resumption {
     pub conn: ConnId,
     /// Chats, each with the seq up to which it has all events.
     pub chats: Vec<(ChatId, Seq)>,
+}
+
+/// The token that a client wants its WebSocket to go on with.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Renewal {
+    pub conn: ConnId,
+    pub token: Box<str>,
 }
 
 /// What came of a [`Subscription`].

@@ -7,6 +7,7 @@ pub mod field;
 pub mod message;
 pub mod outcome;
 pub mod problem;
+pub mod whisper;
 
 pub use admission::{AdmissionId, Candidates, NotAdmitted};
 pub use command::Command;
@@ -15,10 +16,13 @@ pub use command::chat::{
     Amend, ChatCommand, Creation, EventsPage, MembersPage, MessageChange, Page, PageStart, Post,
 };
 pub use command::home::{HomeCommand, InboxPage};
-pub use command::name::{AddressCommand, NameCommand, NewPassword, Right, UserVersion};
+pub use command::name::{
+    AddressCommand, Credentials, NameCommand, NewPassword, Right, UserVersion,
+};
 pub use command::user::{Invited, UserCommand};
 pub use message::{
-    Ended, EndingId, EventBatch, Resumption, ShardMessage, Spending, Subscription,
-    SubscriptionAnswer, Verdict,
+    Ended, EndedBy, EndingId, EventBatch, Renewal, Resumption, ShardMessage, Spending,
+    Subscription, SubscriptionAnswer, Verdict,
 };
 pub use outcome::{Activity, ChatSummary, Created, Events, Marked, Outcome, PageCursor, Rest};
+pub use whisper::Whisper;

@@ -28,6 +28,8 @@ pub enum Outcome {
     },
     /// Events of a chat.
     Events(Box<Events>),
+    /// Members of a chat, the first ones.
+    Members(Vec<UserId>),
     /// When a chat was last active, where the user is a member of it.
     Activity(Option<Activity>),
     /// A line of an inbox, where the user is a member of the chat.

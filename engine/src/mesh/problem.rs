@@ -1,8 +1,8 @@
 //! Refusals, as every client sees them: an HTTP status, a stable code and a sentence.
 
 use rookery_schema::limits::{
-    CHAT_MEMBERS_MAX, MESSAGE_EMOJI_MAX, MESSAGE_REACTIONS_MAX, PASSWORD_CHARS_MIN,
-    USER_REACTIONS_MAX,
+    CHAT_MEMBERS_MAX, MESSAGE_EMOJI_MAX, MESSAGE_REACTIONS_MAX, PASSWORD_BYTES_MAX,
+    PASSWORD_CHARS_MIN, USER_REACTIONS_MAX,
 };
 
 use crate::http::Status;
@@ -225,6 +225,16 @@ impl Problem {
     pub const PASSWORD_IS_NAME: Self =
         Self::out_of_bounds("choose a password that is not the username")
             .about(Field::Password, Fault::SameAsUsername);
+    pub const PASSWORD_CHARACTERS: Self = Self::out_of_bounds(
+        "password must not have control or format characters, nor any that are newer than Unicode 6.3",
+    )
+    .about(Field::Password, Fault::ForbiddenCharacters);
+    pub const PASSWORD_LONG: Self = Self::out_of_bounds(const_format::concatcp!(
+        "password must be at most ",
+        PASSWORD_BYTES_MAX,
+        " bytes of UTF-8, once it is normalised",
+    ))
+    .about(Field::Password, Fault::TooLong);
     pub const PASSWORD_COMMON: Self = Self::out_of_bounds(
         "this password is among the most common ones, which are guessed first; choose another",
     )
@@ -283,9 +293,14 @@ impl Problem {
     pub const MESH_BACKLOG: Self = Self::unavailable_by(Limit::MeshBacklog);
     pub const HELD_BYTES: Self = Self::unavailable_by(Limit::HeldBytes);
     pub const PAGES_WAITING: Self = Self::unavailable_by(Limit::PagesWaiting);
+    pub const USERS_FOLLOWED: Self = Self::unavailable_by(Limit::UsersFollowed);
     pub const LISTS_WAITING: Self = Self::unavailable_by(Limit::ListsWaiting);
     pub const ADMISSIONS_WAITING: Self = Self::unavailable_by(Limit::AdmissionsWaiting);
     pub const LOGINS_WAITING: Self = Self::unavailable_by(Limit::LoginsWaiting);
+    pub const NAME_CHANGING: Self =
+        Self::unavailable("this account is being changed; try again in a second");
+    pub const PASSWORD_CHANGING: Self =
+        Self::unavailable("the user's password is being changed; log in again in a second");
     pub const STORE_UNAVAILABLE: Self = Self::unavailable("the store can't be read for now");
     pub const STARTING: Self = Self::unavailable("the server is starting");
     pub const REPLAYING: Self = Self::unavailable("the server is starting: it replays its log");

@@ -140,6 +140,16 @@ impl Chats {
         }
     }
 
+    /// Who listens to a chat, where that is in memory.
+    pub(crate) fn audience(&self, chat_id: ChatId) -> Option<&Audience> {
+        match self.slots.get(&chat_id)? {
+            Slot::Active(chat) => Some(&chat.audience),
+            Slot::Loading(parking) => Some(&parking.audience),
+            Slot::Forgotten(audience) => Some(audience),
+            Slot::Fresh => None,
+        }
+    }
+
     /// Changes a chat that is in memory, and counts what it takes from then on.
     pub(crate) fn change<T>(
         &mut self,

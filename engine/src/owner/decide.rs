@@ -79,6 +79,7 @@ fn decide_without_chat(
         | ChatCommand::ShowEvents { .. }
         | ChatCommand::ShowMembers { .. }
         | ChatCommand::ResolveMark { .. }
+        | ChatCommand::ListMembers { .. }
         | ChatCommand::AddMember { .. }
         | ChatCommand::RemoveMember { .. } => Err(Problem::NO_SUCH_CHAT),
     }
@@ -134,6 +135,11 @@ fn decide_for_chat<'a>(
         &ChatCommand::ShowMembers { caller, page } => {
             member(caller)?;
             Ok(Decision::Answer(chat.members_page(page)))
+        }
+        &ChatCommand::ListMembers { caller, limit } => {
+            member(caller)?;
+            let members = chat.members().take(limit).collect();
+            Ok(Decision::Answer(Outcome::Members(members)))
         }
         &ChatCommand::AddMember {
             caller, user_id, ..

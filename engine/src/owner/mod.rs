@@ -176,6 +176,14 @@ impl Owner {
         }
     }
 
+    /// A connected user types in a chat. What is not here is not told.
+    pub(crate) fn types(&self, chat_id: ChatId, user_id: UserId, cx: &mut Context<'_>) {
+        let id = cx.placement().of_chat(chat_id);
+        if let Some(partition) = self.partitions.get(&id) {
+            partition.types(chat_id, user_id, cx);
+        }
+    }
+
     /// The log has news.
     pub(crate) fn log_event(&mut self, event: LogEvent, cx: &mut Context<'_>) {
         match event {

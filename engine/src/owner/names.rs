@@ -1,8 +1,9 @@
-//! Usernames, on the owner of their partition: the one place where a name can be claimed, so that uniqueness
-//! needs no lock in the store.
+//! Names, on the owner of their partition: the one place where a name can be claimed, so that uniqueness needs no lock in
+//! the store. Names that are claimed now are keys; those from before are as they were typed.
 
 use bytes::Bytes;
 use rookery_schema::limits::TOKEN_MILLIS;
+use rookery_schema::names::key_of;
 use rookery_schema::record::{PasswordSet, UserRegistered};
 use rookery_schema::row::{Row, UserRow};
 use rookery_schema::{Timestamp, UserId};
@@ -11,14 +12,14 @@ use crate::hashing::Kind;
 use crate::limits::Network;
 use crate::map::Map;
 use crate::mesh::problem::Problem;
-use crate::mesh::{Asker, Right};
+use crate::mesh::{Asker, Credentials, Right};
 use crate::owner::progress::SpanId;
 use crate::owner::retries::Retries;
 
 /// Requests of one kind that may wait for one name to be read from the store.
 const NAME_WAITERS_MAX: usize = 64;
 
-/// What is in progress around usernames. Settled names are in the store and not here.
+/// What is in progress around names, which are what users are unique by. Settled names are in the store and not here.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     names: Map<Box<str>, Name>,
@@ -50,6 +51,8 @@ pub(crate) enum NameWaiter {
 #[derive(Debug)]
 pub(crate) struct Registration {
     pub(crate) asker: Asker,
+    /// As the user will be shown.
+    pub(crate) username: Box<str>,
     pub(crate) by: By,
 }
 
@@ -70,8 +73,7 @@ pub(crate) enum By {
 #[derive(Debug)]
 pub(crate) struct LogIn {
     pub(crate) asker: Asker,
-    /// Absent in trust mode.
-    pub(crate) password: Option<Box<str>>,
+    pub(crate) credentials: Box<Credentials>,
     pub(crate) network: Network,
     pub(crate) kind: Kind,
 }
@@ -112,37 +114,37 @@ impl NameWaiter {
 }
 
 impl Names {
-    pub(crate) fn get(&self, username: &str) -> Option<&Name> {
-        self.names.get(username)
+    pub(crate) fn get(&self, name: &str) -> Option<&Name> {
+        self.names.get(name)
     }
 
-    pub(crate) fn claim(&mut self, username: &str, user_id: UserId) {
-        self.names.insert(username.into(), Name::Claimed(user_id));
-        self.claims.insert(user_id, username.into());
+    pub(crate) fn claim(&mut self, name: &str, user_id: UserId) {
+        self.names.insert(name.into(), Name::Claimed(user_id));
+        self.claims.insert(user_id, name.into());
     }
 
     /// Releases a name whose claim failed.
     pub(crate) fn release(&mut self, user_id: UserId) {
-        let Some(username) = self.claims.remove(&user_id) else {
+        let Some(name) = self.claims.remove(&user_id) else {
             return;
         };
-        if matches!(self.names.get(&username), Some(Name::Claimed(by)) if *by == user_id) {
-            self.names.remove(&username);
+        if matches!(self.names.get(&name), Some(Name::Claimed(by)) if *by == user_id) {
+            self.names.remove(&name);
         }
     }
 
     /// Whether a record about this name can be applied without reading the store.
-    pub(crate) fn is_known(&self, username: &str) -> bool {
+    pub(crate) fn is_known(&self, name: &str) -> bool {
         matches!(
-            self.names.get(username),
+            self.names.get(name),
             Some(Name::Claimed(_) | Name::Applied(_))
         )
     }
 
     /// Whether no more requests of a kind may wait for a name. Others of a name can't keep out whoever has logged in to it
     /// before.
-    pub(crate) fn is_crowded(&self, username: &str, kind: Kind) -> bool {
-        let Some(Name::Loading(waiters)) = self.names.get(username) else {
+    pub(crate) fn is_crowded(&self, name: &str, kind: Kind) -> bool {
+        let Some(Name::Loading(waiters)) = self.names.get(name) else {
             return false;
         };
         let of_kind = waiters.iter().filter(|it| it.kind() == Some(kind));
@@ -150,31 +152,31 @@ impl Names {
     }
 
     /// Waits for a name to be read from the store; true where the read has to be started.
-    pub(crate) fn wait(&mut self, username: &str, waiter: NameWaiter) -> bool {
-        if let Some(Name::Loading(waiters)) = self.names.get_mut(username) {
+    pub(crate) fn wait(&mut self, name: &str, waiter: NameWaiter) -> bool {
+        if let Some(Name::Loading(waiters)) = self.names.get_mut(name) {
             waiters.push(waiter);
             return false;
         }
         let loading = Name::Loading(vec![waiter]);
-        self.names.insert(username.into(), loading);
+        self.names.insert(name.into(), loading);
         true
     }
 
     /// A name was read: takes what waited for it; `None` where it was not being read.
-    pub(crate) fn end_loading(&mut self, username: &str) -> Option<Vec<NameWaiter>> {
-        match self.names.remove(username)? {
+    pub(crate) fn end_loading(&mut self, name: &str) -> Option<Vec<NameWaiter>> {
+        match self.names.remove(name)? {
             Name::Loading(waiters) => Some(waiters),
             other @ (Name::Claimed(_) | Name::Applied(_)) => {
-                self.names.insert(username.into(), other);
+                self.names.insert(name.into(), other);
                 None
             }
         }
     }
 
     /// Schedules another read of a name, after a pause.
-    pub(crate) fn load_later(&mut self, username: &str, kept: Vec<NameWaiter>, now_micros: u64) {
-        self.unread.add(username.into(), now_micros);
-        self.names.insert(username.into(), Name::Loading(kept));
+    pub(crate) fn load_later(&mut self, name: &str, kept: Vec<NameWaiter>, now_micros: u64) {
+        self.unread.add(name.into(), now_micros);
+        self.names.insert(name.into(), Name::Loading(kept));
     }
 
     /// Takes a name whose next read is due.
@@ -183,9 +185,9 @@ impl Names {
     }
 
     /// Adds a name that the store has, for the records that follow.
-    pub(crate) fn found(&mut self, username: &str, row: UserRow) {
+    pub(crate) fn found(&mut self, name: &str, row: UserRow) {
         let applied = Name::Applied(Box::new(row));
-        self.names.insert(username.into(), applied);
+        self.names.insert(name.into(), applied);
     }
 
     /// Applies a registration: the first record of a name wins.
@@ -198,7 +200,7 @@ impl Names {
         rows: &mut Vec<Row>,
     ) -> Result<UserRow, Problem> {
         self.claims.remove(&user.user_id);
-        if let Some(Name::Applied(row)) = self.names.get(user.username)
+        if let Some(Name::Applied(row)) = self.names.get(user.name())
             && row.user_id != user.user_id
         {
             return Err(Problem::USERNAME_TAKEN);
@@ -206,18 +208,19 @@ impl Names {
         let row = UserRow {
             user_id: user.user_id,
             username: user.username.to_owned(),
+            key: user.key.map(str::to_owned),
             password_hash: user.password_hash.map(str::to_owned),
             created_at: user.at,
             updated_at: user.at,
         };
         rows.push(Row::User(row.clone()));
-        self.found(user.username, row.clone());
+        self.found(user.name(), row.clone());
         Ok(row)
     }
 
     /// The earliest that a new password of a user may count from, by what is not in the store yet.
-    pub(crate) fn password_from(&self, username: &str) -> Timestamp {
-        match self.names.get(username) {
+    pub(crate) fn password_from(&self, name: &str) -> Timestamp {
+        match self.names.get(name) {
             Some(Name::Applied(row)) => {
                 Timestamp::from_millis(row.updated_at.millis() + TOKEN_MILLIS)
             }
@@ -252,9 +255,9 @@ impl Names {
     }
 
     /// A name is in the store, and can be forgotten here.
-    pub(crate) fn stored(&mut self, username: &str) {
-        if matches!(self.names.get(username), Some(Name::Applied(_))) {
-            self.names.remove(username);
+    pub(crate) fn stored(&mut self, name: &str) {
+        if matches!(self.names.get(name), Some(Name::Applied(_))) {
+            self.names.remove(name);
         }
     }
 
@@ -264,5 +267,55 @@ impl Names {
             Name::Loading(waiters) => waiters,
             Name::Claimed(_) | Name::Applied(_) => Vec::new(),
         })
+    }
+}
+
+/// The user whom a name stands for as it was typed, among all whose names have its key: those from before keys may be
+/// several, and nobody is guessed.
+pub(crate) fn whom<'a>(typed: &str, users: &'a [UserRow]) -> Option<&'a UserRow> {
+    let as_typed = users.iter().find(|user| user.username == typed);
+    let by_key = || users.iter().find(|user| user.name() == key_of(typed));
+    as_typed.or_else(by_key).or(match users {
+        [only] => Some(only),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(username: &str, key: Option<&str>) -> UserRow {
+        UserRow {
+            user_id: UserId::from_bytes([1; 16]),
+            username: username.to_owned(),
+            key: key.map(str::to_owned),
+            password_hash: None,
+            created_at: Timestamp::default(),
+            updated_at: Timestamp::default(),
+        }
+    }
+
+    #[test]
+    fn a_name_stands_for_who_is_called_so_then_for_who_has_the_key_then_for_the_only_one() {
+        let old = |names: &[&str]| -> Vec<UserRow> {
+            names.iter().map(|name| user(name, None)).collect()
+        };
+        for (typed, users, expected) in [
+            ("ann", vec![user("ann", None)], Some("ann")),
+            ("ANN", vec![user("ann", None)], Some("ann")),
+            ("ann", vec![user("Ann", Some("ann"))], Some("Ann")),
+            ("aNN", vec![user("Ann", Some("ann"))], Some("Ann")),
+            ("ann", old(&["Ann"]), Some("Ann")),
+            ("Ann", old(&["Ann", "ann"]), Some("Ann")),
+            ("ann", old(&["Ann", "ann"]), Some("ann")),
+            ("ANN", old(&["Ann", "ann"]), Some("ann")),
+            ("Ann", old(&["ANN", "Ann"]), Some("Ann")),
+            ("ann", old(&["ANN", "Ann"]), None),
+            ("ann", Vec::new(), None),
+        ] {
+            let found = whom(typed, &users).map(|user| &*user.username);
+            assert_eq!(found, expected, "{typed} among {users:?}");
+        }
     }
 }

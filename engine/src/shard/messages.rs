@@ -7,7 +7,7 @@ use crate::connection::Census;
 use crate::context::Context;
 use crate::mesh::command::asker::Waiting;
 use crate::mesh::problem::Problem;
-use crate::mesh::{Asker, Command, Outcome, ShardMessage, UserCommand};
+use crate::mesh::{Asker, Command, Outcome, ShardMessage, UserCommand, Whisper};
 use crate::shard::Parts;
 
 impl Parts<'_> {
@@ -32,6 +32,7 @@ impl Parts<'_> {
             } => self
                 .home
                 .joined(chat_id, from, &users, under_earlier, self.connections, cx),
+            ShardMessage::Joining { chat_id, users } => self.home.joining(chat_id, &users, cx),
             ShardMessage::JoinsStored { chat_id, users } => {
                 self.home.joins_stored(chat_id, &users, cx);
             }
@@ -51,6 +52,26 @@ impl Parts<'_> {
             }
             ShardMessage::SessionsVoid(ending) => self.owner.sessions_void(ending, cx),
             ShardMessage::Resume(wanted) => self.home.resume(*wanted, self.connections, cx),
+            ShardMessage::Renew(renewal) => {
+                let now = cx.now.latest_wall;
+                let caller = self.gate.verify(renewal.token.as_bytes(), now);
+                self.connections.renew(renewal.conn, caller, cx);
+            }
+            ShardMessage::Types {
+                user_id,
+                conn,
+                chat_id,
+            } => self
+                .home
+                .types(user_id, conn, chat_id, self.connections, cx),
+            ShardMessage::Follow {
+                user_id,
+                conn,
+                chat_id,
+                follow,
+            } => self
+                .home
+                .follow(user_id, conn, chat_id, follow, self.connections, cx),
             ShardMessage::Scrape { asker } => self.scrapes.begin(asker, cx),
             ShardMessage::StatsWanted { from, ticket } => self.send_stats(from, ticket, cx),
             ShardMessage::Stats {
@@ -67,6 +88,18 @@ impl Parts<'_> {
                 }
             }
             ShardMessage::Serving { from } => cx.readiness.shard_serves(from),
+        }
+    }
+
+    /// Hands a whisper to the part that it is for.
+    pub(super) fn whisper(&mut self, whisper: Whisper, cx: &mut Context<'_>) {
+        match whisper {
+            Whisper::Types { chat_id, user_id } => self.owner.types(chat_id, user_id, cx),
+            Whisper::Typing { chat_id, user_id } => {
+                self.home.typing(chat_id, user_id, self.connections, cx);
+            }
+            Whisper::Watch { from, users } => self.home.watch(from, &users, cx),
+            Whisper::Presence(told) => self.home.presence(&told, self.connections, cx),
         }
     }
 
@@ -107,6 +140,10 @@ impl Parts<'_> {
             Waiting::Resume { page } => {
                 self.home
                     .resume_answered(page, outcome, self.connections, cx);
+            }
+            Waiting::Following { question } => {
+                self.home
+                    .members_answered(question, outcome, self.connections, cx);
             }
             Waiting::Connection { conn, ticket } => {
                 cx.page_answered(conn, ticket);

@@ -21,6 +21,17 @@ fn a_connection_gets_no_answer_to_a_home() {
 }
 
 #[test]
+#[should_panic(expected = "a bug: members to follow were sent to a connection")]
+fn a_connection_gets_no_members_to_follow() {
+    let mut host = Host::in_trust();
+    let conn = host.accept();
+    let page = host.page();
+    host.send(conn, &page);
+    let (asker, _) = host.asked.pop_front().unwrap();
+    host.answer(asker, Outcome::Members(Vec::new()));
+}
+
+#[test]
 #[should_panic(expected = "a bug: the store answered something else than users")]
 fn a_search_for_users_finds_users() {
     let mut host = Host::in_trust();

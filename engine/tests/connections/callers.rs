@@ -1,8 +1,13 @@
 //! Whom a request is done for: the caller of that request, whoever used the connection before.
 
+use std::time::Duration;
+
 use rookery_engine::config::AuthMode;
 use rookery_engine::ids::ConnId;
-use rookery_engine::mesh::{ChatCommand, Command, Ended, Outcome, ShardMessage, UserCommand};
+use rookery_engine::mesh::{
+    ChatCommand, Command, Ended, EndedBy, Outcome, ShardMessage, UserCommand,
+};
+use rookery_schema::limits::SESSION_MILLIS;
 use rookery_schema::record::SessionEnded;
 use rookery_schema::{Timestamp, UserId};
 use serde_json::Value;
@@ -47,13 +52,22 @@ pub(crate) fn log_in(host: &mut Host, conn: ConnId, user_id: UserId) -> String {
 }
 
 fn login_reply(host: &mut Host, conn: ConnId, user_id: UserId) -> String {
+    login_reply_behind(host, conn, user_id, Timestamp::default())
+}
+
+/// The same, of a user whose password ended all sessions until some time.
+fn login_reply_behind(
+    host: &mut Host,
+    conn: ConnId,
+    user_id: UserId,
+    ended_until: Timestamp,
+) -> String {
     let name = Host::foreign_username();
     let body = format!(r#"{{"username":"{name}","password":"x"}}"#);
     let request = host.request("POST", "/login", &body);
     host.send(conn, &request);
     let (asker, _) = host.asked.pop_front().unwrap();
     let username = name.into();
-    let ended_until = Timestamp::default();
     let outcome = Outcome::LoggedIn {
         user_id,
         username,
@@ -204,6 +218,7 @@ fn who_logs_out_very_often_can_log_in_again_at_once_and_not_for_ever_ahead() {
         let ended = Ended::AllOf {
             user_id: user,
             until: session.expires_at,
+            by: EndedBy::Logouts,
         };
         host.tell(ShardMessage::SessionsEnded { ended, tell: None });
         host.answer(asker, Outcome::Done);
@@ -213,4 +228,43 @@ fn who_logs_out_very_often_can_log_in_again_at_once_and_not_for_ever_ahead() {
     assert!(refused.starts_with("HTTP/1.1 429 "), "{refused}");
     assert!(refused.contains("logouts-per-user"), "{refused}");
     assert!((60..=62).contains(&logins), "{logins}");
+}
+
+/// It was compared with the password before: that must not outlive the new one, however far ahead logins are.
+#[test]
+fn a_login_that_knows_nothing_of_the_new_password_is_refused() {
+    let mut host = Host::new(AuthMode::Token);
+    let user = Host::foreign_user();
+    let until = Timestamp::from_millis(host.wall().millis() + SESSION_MILLIS + 30_000);
+    let mut end = |until, by| {
+        let ended = Ended::AllOf {
+            user_id: user,
+            until,
+            by,
+        };
+        host.tell(ShardMessage::SessionsEnded { ended, tell: None });
+    };
+    end(until, EndedBy::Password);
+    end(
+        Timestamp::from_millis(until.millis() + 1000),
+        EndedBy::Logouts,
+    );
+    let conn = host.accept();
+    let refused = login_reply(&mut host, conn, user);
+    assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
+    assert!(refused.contains("\r\nRetry-After: 1\r\n"), "{refused}");
+    assert!(refused.contains("password is being changed"), "{refused}");
+
+    let conn = host.accept();
+    let good = login_reply_behind(&mut host, conn, user, until);
+    let (_, body) = good.split_once(r#""token":""#).unwrap();
+    let (token, _) = body.split_once('"').unwrap();
+    let bearer = format!("Authorization: Bearer {token}\r\n");
+    assert_eq!(sender(&mut host, conn, &bearer), Some(user));
+
+    // Then logins of the moment are none of those that it ended.
+    host.pass(Duration::from_secs(31));
+    let conn = host.accept();
+    let late = login_reply(&mut host, conn, user);
+    assert!(late.starts_with("HTTP/1.1 200 "), "{late}");
 }

@@ -7,7 +7,7 @@ use rookery_engine::ids::Session;
 use rookery_engine::input::Input;
 use rookery_engine::limits::Limit;
 use rookery_engine::mesh::problem::Problem;
-use rookery_engine::mesh::{Ended, Outcome, ShardMessage};
+use rookery_engine::mesh::{Ended, EndedBy, Outcome, ShardMessage};
 use rookery_engine::outbox::OUTBOX_BYTES_MAX;
 use rookery_schema::record::SessionEnded;
 use rookery_schema::{ChatId, MessageId, SessionId, Timestamp};
@@ -254,6 +254,7 @@ fn a_login_that_outlasts_those_that_were_ended_together_stays() {
     let ended = Ended::AllOf {
         user_id: host.user,
         until: session(1).expires_at,
+        by: EndedBy::Logouts,
     };
     host.tell(ShardMessage::SessionsEnded { ended, tell: None });
     assert!(host.is_closed(first));

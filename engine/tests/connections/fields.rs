@@ -1,8 +1,11 @@
 //! A refusal of what a client sent names the field, and what is wrong with it; or the place where the text breaks.
 
+mod texts;
+mod users;
+
 use std::sync::Arc;
 
-use rookery_engine::config::{AuthMode, RegistrationMode};
+use rookery_engine::config::AuthMode;
 use rookery_engine::ids::ConnId;
 use rookery_testing::http::HttpReply;
 use rookery_testing::ws::text_frame;
@@ -63,9 +66,6 @@ fn every_call_names_the_field_that_is_wrong() {
     let long = |field: &str, bytes: usize| format!(r#"{{"{field}":"{}"}}"#, "x".repeat(bytes));
     let (name, content) = (long("name", 129), long("content", 4097));
     let long_id = format!(r#"{{"content":"x","client_id":"{}"}}"#, "x".repeat(65));
-    let username = long("username", 65);
-    let after = format!("/users?after={}", "x".repeat(65));
-    let prefix = format!("/users?prefix={}", "x".repeat(65));
     let read = "/chats/{chat}/read";
     let cases: [Refused<'_>; _] = [
         ("PUT", read, "{}", "seq", "missing"),
@@ -214,25 +214,6 @@ fn every_call_names_the_field_that_is_wrong() {
             "after",
             "malformed",
         ),
-        ("POST", "/users", "{}", "username", "missing"),
-        (
-            "POST",
-            "/users",
-            r#"{"username":""}"#,
-            "username",
-            "too_short",
-        ),
-        ("POST", "/users", &username, "username", "too_long"),
-        (
-            "POST",
-            "/login",
-            r#"{"username":"\u0007"}"#,
-            "username",
-            "forbidden_characters",
-        ),
-        ("GET", &after, "", "after", "too_long"),
-        ("GET", &prefix, "", "prefix", "too_long"),
-        ("GET", "/users?prefix=%C3", "", "prefix", "malformed"),
     ];
     play(&mut host, conn, JSON, "", &cases);
     let forms: [Refused<'_>; _] = [
@@ -289,112 +270,6 @@ fn a_sender_who_is_none_is_named() {
     host.send(conn, post.as_bytes());
     let reply = HttpReply::take(&mut host.read_all(conn)).unwrap();
     assert_names(&reply.json(), "sender_id", "malformed", body);
-}
-
-#[test]
-fn passwords_and_invites_are_named() {
-    let mut host = Host::with(AuthMode::Token, |config| {
-        config.registration = RegistrationMode::Open;
-        config.operator_token = Some(Arc::new("a token of an operator, for tests"));
-    });
-    let conn = host.accept();
-    let long = format!(r#"{{"username":"bob","password":"{}"}}"#, "x".repeat(1025));
-    let cases: [Refused<'_>; _] = [
-        (
-            "POST",
-            "/users",
-            r#"{"username":"bob"}"#,
-            "password",
-            "missing",
-        ),
-        (
-            "POST",
-            "/users",
-            r#"{"username":"bob","password":7}"#,
-            "password",
-            "malformed",
-        ),
-        (
-            "POST",
-            "/users",
-            r#"{"username":"bob","password":"x"}"#,
-            "password",
-            "too_short",
-        ),
-        (
-            "POST",
-            "/login",
-            r#"{"username":"bob","password":""}"#,
-            "password",
-            "too_short",
-        ),
-        ("POST", "/users", &long, "password", "too_long"),
-        (
-            "POST",
-            "/users",
-            r#"{"username":"robert the first","password":"Robert The First"}"#,
-            "password",
-            "same_as_username",
-        ),
-    ];
-    play(&mut host, conn, JSON, "", &cases);
-    let operator = host.accept_operator();
-    let of_operators: [Refused<'_>; _] = [
-        (
-            "POST",
-            "/invites",
-            r#"{"expires_in":1}"#,
-            "expires_in",
-            "out_of_range",
-        ),
-        (
-            "POST",
-            "/invites",
-            r#"{"expires_in":"1"}"#,
-            "expires_in",
-            "malformed",
-        ),
-        (
-            "POST",
-            "/invites",
-            r#"{"expires_in":-1}"#,
-            "expires_in",
-            "malformed",
-        ),
-        (
-            "POST",
-            "/invites",
-            r#"{"expires_in":60.5}"#,
-            "expires_in",
-            "malformed",
-        ),
-        (
-            "POST",
-            "/users",
-            r#"{"password":"x"}"#,
-            "username",
-            "missing",
-        ),
-        ("PUT", "/users/{user}/password", "{}", "password", "missing"),
-    ];
-    play(&mut host, operator, JSON, OPERATOR, &of_operators);
-
-    let mut host = Host::with(AuthMode::Token, |config| {
-        config.registration = RegistrationMode::Invite;
-    });
-    let conn = host.accept();
-    let cases: [Refused<'_>; _] = [
-        (
-            "POST",
-            "/users",
-            r#"{"username":"bob"}"#,
-            "invite",
-            "missing",
-        ),
-        ("POST", "/users", r#"{"invite":"x"}"#, "invite", "invalid"),
-        ("POST", "/users", r#"{"invite":7}"#, "invite", "malformed"),
-    ];
-    play(&mut host, conn, JSON, "", &cases);
 }
 
 #[test]

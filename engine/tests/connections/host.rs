@@ -213,6 +213,11 @@ impl Host {
         self.step(Input::Tick);
     }
 
+    /// The time of day.
+    pub(crate) fn wall(&self) -> Timestamp {
+        self.host.clock.now().wall
+    }
+
     /// The time of day is set, which the shard is told.
     pub(crate) fn step_wall(&mut self, millis: i64) {
         self.host.clock.step_wall(millis);

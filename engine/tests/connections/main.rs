@@ -18,4 +18,5 @@ mod host;
 mod overdue;
 mod readiness;
 mod refusals;
+mod renewals;
 mod slow_readers;

@@ -8,14 +8,17 @@ use rookery_engine::mesh::problem::Problem;
 use rookery_engine::mesh::{
     Command, Invited, NameCommand, NewPassword, Outcome, Right, UserCommand,
 };
-use rookery_engine::port::{Found, LogEvent, Opened, PasswordOutcome, Read, StoreFault};
+use rookery_engine::port::{
+    Found, LogEvent, Opened, PasswordCheck, PasswordOutcome, Read, StoreFault,
+};
 use rookery_schema::limits::{SESSION_MILLIS, TOKEN_MILLIS};
+use rookery_schema::names::{NewName, key_of};
 use rookery_schema::record::{PasswordSet, Record, UserRegistered};
 use rookery_schema::row::{Row, UserRow};
 use rookery_schema::{Offset, Route, SessionId, Timestamp, UserId};
 use rookery_testing::host::EPOCH_MILLIS;
 
-use crate::stage::{P0, SECOND, Stage, batch_of, network};
+use crate::stage::{P0, SECOND, Stage, batch_of, credentials, network};
 
 fn register(stage: &mut Stage, username: &str) -> u64 {
     register_by(stage, username, None, Right::Open)
@@ -23,11 +26,11 @@ fn register(stage: &mut Stage, username: &str) -> u64 {
 
 fn register_by(stage: &mut Stage, username: &str, password: Option<&str>, right: Right) -> u64 {
     let command = NameCommand::Register {
-        password: password.map(Into::into),
+        credentials: credentials(username, password),
         network: network(),
         right,
     };
-    stage.ask(Command::Name(username.into(), command))
+    stage.ask(Command::Name(key_of(username).into(), command))
 }
 
 #[test]
@@ -57,13 +60,14 @@ fn a_record_waits_for_its_name_to_be_read_with_pauses() {
         user_id: UserId::from_bytes([9; 16]),
         at: Timestamp::from_millis(1),
         username: &name,
+        key: None,
         password_hash: None,
     };
     stage.deliver(batch_of(&[Record::UserRegistered(user)]));
     stage.log_event(LogEvent::CaughtUp { partition: P0 });
     for _ in 0..3 {
         let read = stage.answer_read(Err(StoreFault));
-        assert_eq!(read, Read::UserNamed(name.clone()));
+        assert_eq!(read, Read::UsersOfKey(name.clone()));
         assert!(stage.reads.is_empty(), "not at once");
         stage.tick_after(100_000);
         assert!(stage.reads.is_empty(), "not with each tick");
@@ -110,10 +114,10 @@ fn a_name_that_is_read_by_too_many_is_refused() {
 
 fn log_in_from(stage: &mut Stage, username: &str, n: u8) -> u64 {
     let command = NameCommand::LogIn {
-        password: Some("password".into()),
+        credentials: credentials(username, Some("password")),
         network: IpAddr::from([192, 0, 2, n]).into(),
     };
-    stage.ask(Command::Name(username.into(), command))
+    stage.ask(Command::Name(key_of(username).into(), command))
 }
 
 #[test]
@@ -200,7 +204,7 @@ fn an_operator_creates_users_also_in_a_flood_of_registrations() {
 fn log_in(stage: &mut Stage, user: &UserRow, count: usize) -> Vec<u64> {
     let one = |stage: &mut Stage| {
         let command = NameCommand::LogIn {
-            password: Some("password".into()),
+            credentials: credentials(&user.username, Some("password")),
             network: network(),
         };
         let question = stage.ask(Command::Name(user.username.as_str().into(), command));
@@ -214,6 +218,7 @@ fn user(stage: &mut Stage) -> UserRow {
     UserRow {
         user_id: stage.foreign_user(),
         username: stage.username(),
+        key: None,
         password_hash: Some("hash".to_owned()),
         created_at: Timestamp::default(),
         updated_at: Timestamp::default(),
@@ -265,6 +270,7 @@ fn a_name_stays_taken_until_its_first_owner_is_stored() {
             user_id: UserId::from_bytes([n; 16]),
             at: Timestamp::from_millis(1),
             username: &name,
+            key: None,
             password_hash: None,
         };
         stage.deliver(batch_of(&[Record::UserRegistered(user)]));
@@ -301,6 +307,36 @@ fn a_login_with_a_password_that_is_replaced_meanwhile_fails() {
     assert_eq!(outcome, Some(Outcome::NotLoggedIn { user_id, problem }));
 }
 
+/// The name was read before the password was applied, and so has the one before.
+#[test]
+fn a_login_that_waited_behind_a_new_password_is_compared_with_that_one() {
+    let mut stage = Stage::new();
+    let user = user(&mut stage);
+    let at = Timestamp::from_millis(EPOCH_MILLIS);
+    let set = PasswordSet {
+        user_id: user.user_id,
+        at,
+        sessions_until: at,
+        username: &user.username,
+        password_hash: Some("another hash"),
+    };
+    stage.deliver(batch_of(&[Record::PasswordSet(set)]));
+    let question = log_in_from(&mut stage, &user.username, 1);
+    stage.answer_read(Ok(Found::Users(vec![user])));
+    let against = &stage.passwords[0].against;
+    assert!(
+        matches!(against, PasswordCheck::Verify(hash) if hash == "another hash"),
+        "{against:?}"
+    );
+    stage.compare_password(true);
+    match stage.answer(question) {
+        Some(Outcome::LoggedIn { ended_until, .. }) => {
+            assert!(ended_until.millis() > EPOCH_MILLIS + SESSION_MILLIS);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
 /// Those of a login right behind the change before may expire up to a second later than what that ended, and a clock
 /// that was ahead makes them longer.
 #[test]
@@ -328,6 +364,7 @@ fn a_new_password_ends_all_sessions_whenever_they_expire() {
         let row = UserRow {
             user_id,
             username: username.clone(),
+            key: None,
             password_hash: None,
             created_at: Timestamp::default(),
             updated_at: Timestamp::from_millis(updated_at),
@@ -356,7 +393,10 @@ fn spend_until(stage: &mut Stage, owner: UserId, username: &str, expires_at: Tim
     };
     let invited = Invited {
         invite,
-        username: username.into(),
+        name: NewName {
+            username: username.into(),
+            key: username.into(),
+        },
         password_hash: None,
     };
     let command = UserCommand::SpendInvite(Box::new(invited));
@@ -520,8 +560,10 @@ fn whose_invite_is_spent_is_not_told_that_nothing_was_done() {
     stage.assert_refused(question, Problem::OUTCOME_UNKNOWN);
     assert_eq!(stage.answer(open), Some(Outcome::Elsewhere));
 
-    let password_hash = None;
-    let command = NameCommand::RegisterInvited { password_hash };
+    let command = NameCommand::RegisterInvited {
+        username: name.as_str().into(),
+        password_hash: None,
+    };
     let question = stage.ask(Command::Name(name.into(), command));
     stage.assert_refused(question, Problem::OUTCOME_UNKNOWN);
 }

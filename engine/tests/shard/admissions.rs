@@ -1,6 +1,7 @@
 //! Who may become a member: users who exist and are in fewer chats than they may be, however much is asked at once.
 
 mod given_up;
+mod recorded;
 mod turns;
 
 use rookery_engine::config::{AuthMode, ShardConfig};
@@ -81,6 +82,7 @@ fn user(user_id: UserId, password_hash: Option<&str>) -> UserRow {
     UserRow {
         user_id,
         username: user_id.to_string(),
+        key: None,
         password_hash: password_hash.map(str::to_owned),
         created_at: Timestamp::default(),
         updated_at: Timestamp::default(),

@@ -18,7 +18,7 @@ use rookery_schema::event::EventKind;
 use rookery_schema::row::{EventRow, Head};
 use rookery_schema::{Offset, PartitionId, Seq, Timestamp};
 
-use crate::stage::{P0, Stage, THERE, network, stored_chat};
+use crate::stage::{P0, Stage, THERE, credentials, network, stored_chat};
 
 /// The partition of the other shard.
 const P1: PartitionId = PartitionId(1);
@@ -217,9 +217,9 @@ fn a_store_finds_messages_where_they_were_asked_for() {
 #[test]
 fn a_store_finds_users_where_they_were_asked_for() {
     check("the store answered something else than users", |stage| {
-        let (username, password) = (stage.username(), None);
+        let username = stage.username();
         let command = NameCommand::Register {
-            password,
+            credentials: credentials(&username, None),
             network: network(),
             right: Right::Open,
         };
@@ -258,26 +258,26 @@ fn hashers_answer_what_they_were_asked() {
 
 #[test]
 fn hashers_do_what_they_were_asked_to() {
-    let password = || Some("long enough".into());
+    let password = Some("long enough");
     let what = "a password was to be hashed, and one was compared";
     check(what, |stage| {
+        let username = stage.username();
         let command = NameCommand::Register {
-            password: password(),
+            credentials: credentials(&username, password),
             network: network(),
             right: Right::Open,
         };
-        let username = stage.username();
         stage.ask(Command::Name(username.into(), command));
         stage.answer_read(Ok(Found::Users(Vec::new())));
         stage.compare_password(true);
     });
     let what = "a password was to be compared, and one was hashed";
     check(what, |stage| {
+        let username = stage.username();
         let command = NameCommand::LogIn {
-            password: password(),
+            credentials: credentials(&username, password),
             network: network(),
         };
-        let username = stage.username();
         stage.ask(Command::Name(username.into(), command));
         stage.answer_read(Ok(Found::Users(Vec::new())));
         let token = stage.passwords.pop_front().unwrap().token;

@@ -8,7 +8,7 @@ use rookery_engine::ids::Session;
 use rookery_engine::input::Input;
 use rookery_engine::mesh::problem::Problem;
 use rookery_engine::mesh::{
-    Command, Ended, EndingId, NewPassword, Outcome, ShardMessage, UserCommand,
+    Command, Ended, EndedBy, EndingId, NewPassword, Outcome, ShardMessage, UserCommand,
 };
 use rookery_engine::port::Found;
 use rookery_schema::row::{Row, UserRow};
@@ -72,6 +72,7 @@ fn user(stage: &mut Stage) -> UserRow {
     UserRow {
         user_id: stage.owned_user(),
         username: stage.username(),
+        key: None,
         password_hash: Some("hash".to_owned()),
         created_at: Timestamp::default(),
         updated_at: Timestamp::default(),
@@ -298,7 +299,11 @@ fn who_logs_out_very_often_ends_their_own_earlier_logins_and_nobody_else_s() {
     assert_eq!(stage.notices, []);
 
     let until = login(5000).expires_at;
-    let all = Ended::AllOf { user_id, until };
+    let all = Ended::AllOf {
+        user_id,
+        until,
+        by: EndedBy::Logouts,
+    };
     end(&mut stage, user_id, login(5000));
     // It would have ended less.
     end(&mut stage, user_id, login(3000));

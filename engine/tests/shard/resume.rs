@@ -383,3 +383,22 @@ fn who_was_added_while_their_leaving_was_on_its_way_misses_nothing() {
     resuming.event(0, 9);
     assert_eq!(resuming.seqs(conn), ["5", "6", "7", "8", "9"]);
 }
+
+#[test]
+fn what_was_sent_live_of_a_chat_that_was_left_is_not_repeated_either() {
+    let mut resuming = Resuming::new(1);
+    let conn = resuming.connect(false);
+    resuming.event(0, 5);
+    let (chat, user) = (resuming.chats[0], resuming.user);
+    let text = json!({"type": "message", "seq": 6}).to_string();
+    let mut removal = event_at(chat, Seq(6), &text);
+    if let ShardMessage::Events(batch) = &mut removal {
+        batch.leaver = Some(user);
+    }
+    resuming.stage.tell(removal);
+    resuming.resume(conn, &[(0, 2)]);
+    let asked = resuming.asked_once();
+    assert_eq!((asked.page.after, asked.page.until), (Seq(2), Seq(4)));
+    resuming.answer(&asked, 4, Rest::End);
+    assert_eq!(resuming.seqs(conn), ["5", "6", "3", "4", "resumed true 4"]);
+}

@@ -3,6 +3,7 @@
 mod clients;
 mod log;
 mod rounds;
+mod whispers;
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -13,8 +14,8 @@ use rookery_engine::input::Input;
 use rookery_engine::limits::Network;
 use rookery_engine::mesh::problem::Problem;
 use rookery_engine::mesh::{
-    Activity, Asker, ChatCommand, Command, Creation, HomeCommand, InboxPage, Outcome, Post,
-    ShardMessage, Subscription, Waiting,
+    Activity, Asker, ChatCommand, Command, Creation, Credentials, HomeCommand, InboxPage, Outcome,
+    Post, ShardMessage, Subscription, Waiting, Whisper,
 };
 use rookery_engine::port::{
     EndedSessions, Found, LogEvent, LogRequest, Opened, Part, PasswordJob, PasswordOutcome, Read,
@@ -82,6 +83,14 @@ pub(crate) fn addition(caller: UserId, user_id: UserId) -> ChatCommand {
     }
 }
 
+/// What somebody registers or logs in with.
+pub(crate) fn credentials(username: &str, password: Option<&str>) -> Box<Credentials> {
+    Box::new(Credentials {
+        username: username.into(),
+        password: password.map(Into::into),
+    })
+}
+
 /// Where clients are.
 pub(crate) fn network() -> Network {
     IpAddr::from([192, 0, 2, 1]).into()
@@ -103,6 +112,8 @@ pub(crate) struct Stage {
     pub(crate) notices: Vec<Notice>,
     /// What came for the other shard, answers apart.
     pub(crate) sent: Vec<ShardMessage>,
+    /// What was whispered to the other shard.
+    pub(crate) whispered: Vec<Whisper>,
     answers: Vec<(u64, Outcome)>,
     /// The end of the log.
     pub(crate) end: Offset,
@@ -153,6 +164,7 @@ impl Stage {
             passwords: VecDeque::new(),
             notices: Vec::new(),
             sent: Vec::new(),
+            whispered: Vec::new(),
             answers: Vec::new(),
             end: opened.start,
             has_marks: false,
@@ -224,11 +236,16 @@ impl Stage {
                 StoreRequest::Sync { token } => self.syncs.push_back(token),
             }
         }
+        self.whispered
+            .extend(effects.whispers.into_iter().flatten());
         for message in effects.mesh.into_iter().flatten() {
             match message {
                 ShardMessage::Answer { asker, outcome } => match asker.waiting {
                     Waiting::Inbox { gather } => self.answers.push((gather, outcome)),
-                    Waiting::Connection { .. } | Waiting::Mark { .. } | Waiting::Resume { .. } => {
+                    Waiting::Connection { .. }
+                    | Waiting::Mark { .. }
+                    | Waiting::Resume { .. }
+                    | Waiting::Following { .. } => {
                         panic!("nobody asked from a connection")
                     }
                 },
@@ -327,6 +344,18 @@ impl Stage {
         }
     }
 
+    /// A username that is not its own key, whose key this shard's partition has; and the name itself too, or not.
+    pub(crate) fn capital_username(&mut self, is_here: bool) -> String {
+        let placement = self.routing.placement();
+        loop {
+            let name = format!("User{}", self.unique());
+            let key_is_here = placement.of_name(&name.to_lowercase()) == P0;
+            if key_is_here && (placement.of_name(&name) == P0) == is_here {
+                return name;
+            }
+        }
+    }
+
     /// Lets time pass, and the shard look at it.
     pub(crate) fn tick_after(&mut self, micros: u64) {
         self.host.clock.pass(micros);
@@ -350,6 +379,11 @@ impl Stage {
             from: THERE,
             messages,
         });
+    }
+
+    /// The other shard whispers something.
+    pub(crate) fn hear_whisper(&mut self, whisper: Whisper) {
+        self.step(Input::Whispers(vec![whisper]));
     }
 
     /// The other shard asks something; the number names the question.

@@ -115,6 +115,8 @@ impl Outside {
             take(News::Input(Input::Password { token, outcome }));
         });
         drain(&mut self.control, |control| take(News::Control(control)));
+        self.mesh
+            .receive_whispers(|whispers| take(News::Input(Input::Whispers(whispers))));
         self.mesh.has_news() || !log_events.is_empty() || !store_events.is_empty()
     }
 
@@ -125,6 +127,11 @@ impl Outside {
         for (to, messages) in (0..).map(ShardId).zip(&mut effects.mesh) {
             if !messages.is_empty() {
                 self.mesh.send(to, std::mem::take(messages));
+            }
+        }
+        for (to, whispers) in (0..).map(ShardId).zip(&mut effects.whispers) {
+            if !whispers.is_empty() {
+                self.mesh.whisper(to, std::mem::take(whispers));
             }
         }
         for (to, socket) in self.moving.drain(..) {

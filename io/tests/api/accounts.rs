@@ -51,11 +51,11 @@ fn users_register_and_log_in() {
 fn forms_are_as_good_as_json() {
     let (_dir, server) = start_with_tokens();
     let mut alice = Api::anonymous(server.addr);
-    let credentials = "username=%C3%A9ve+a&password=correct+horse+battery";
+    let credentials = "username=%C3%A9ve%2Ba&password=correct+horse+battery";
     let user = alice
         .call(Request::new("POST", "/users").form(credentials))
         .expect(201);
-    assert_eq!(user["username"], "éve a");
+    assert_eq!(user["username"], "éve+a");
     let session = alice
         .call(Request::new("POST", "/login").form(credentials))
         .expect(200);
@@ -104,14 +104,14 @@ fn users_are_found_by_id_and_prefix() {
 fn users_who_are_found_are_paged() {
     let (_dir, server) = start_with_tokens();
     // Names, and a prefix, that a link must not show as they are.
-    let all = ["a&", "a&b", "a&b=c", "a& b", "a&é", "b"];
+    let all = ["a&", "a&b", "a&b=c", "a&+b", "a&é", "b"];
     let mut apis: Vec<Api> = all
         .iter()
         .map(|name| Api::register(server.addr, name))
         .collect();
     let alice = &mut apis[0];
     let name = |user: &Value| user["username"].as_str().unwrap().to_owned();
-    let sorted = ["a&", "a& b", "a&b", "a&b=c", "a&é"];
+    let sorted = ["a&", "a&+b", "a&b", "a&b=c", "a&é"];
     eventually("all are found", || {
         let found = alice.get("/users?prefix=a%26").expect(200);
         (found.as_array().unwrap().len() == sorted.len()).then_some(())
@@ -207,4 +207,106 @@ fn trust_mode_takes_callers_at_their_word() {
         .ok()
         .unwrap()
         .expect_ready(&id);
+}
+
+/// The names of users that were found.
+fn names(found: &Value) -> Vec<&str> {
+    let users = found.as_array().unwrap().iter();
+    users
+        .map(|user| user["username"].as_str().unwrap())
+        .collect()
+}
+
+#[test]
+fn names_are_one_in_whatever_case_width_and_composition_and_are_shown_as_they_were_typed() {
+    let (_dir, server) = start_with_tokens();
+    let mut api = Api::register(server.addr, "\u{c9}ve");
+    Api::register(server.addr, "Ann");
+    let credentials = |name: &str| json!({"username": name, "password": PASSWORD});
+    let mut other = Api::anonymous(server.addr);
+    for (typed, shown) in [
+        ("ann", "Ann"),
+        ("ANN", "Ann"),
+        ("\u{ff21}\u{ff4e}\u{ff4e}", "Ann"),
+        ("\u{e9}ve", "\u{c9}ve"),
+        ("E\u{301}VE", "\u{c9}ve"),
+    ] {
+        let taken = other.post("/users", &credentials(typed));
+        taken.expect_problem(409, "username_taken");
+        let session = other.post("/login", &credentials(typed)).expect(200);
+        assert_eq!(session["username"], shown, "{typed}");
+        let found = api
+            .get(&format!("/users?name={}", encoded(typed)))
+            .expect(200);
+        assert_eq!(names(&found), [shown], "{typed}");
+    }
+    let nobody = api.get("/users?name=an").expect(200);
+    assert_eq!(nobody, json!([]));
+    for prefix in ["a", "AN", "\u{ff21}"] {
+        let found = api
+            .get(&format!("/users?prefix={}", encoded(prefix)))
+            .expect(200);
+        assert_eq!(names(&found), ["Ann"], "{prefix}");
+    }
+    // Shown as the profile has it: composed, and not in full width.
+    let wide = Api::register(server.addr, "\u{ff22}o\u{308}b");
+    let found = api.get(&format!("/users/{}", wide.user_id)).expect(200);
+    assert_eq!(found["username"], "B\u{f6}b");
+}
+
+fn encoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+#[test]
+fn many_users_are_found_by_their_ids_in_that_order() {
+    let (_dir, server) = start_with_tokens();
+    let mut ann = Api::register(server.addr, "ann");
+    let bob = Api::register(server.addr, "Bob");
+    let nobody = "00000000-0000-7000-8000-000000000000";
+    let ids = [&*bob.user_id, nobody, &*ann.user_id, &*bob.user_id].join(",");
+    let found = ann.get(&format!("/users?ids={ids}")).expect(200);
+    assert_eq!(names(&found), ["Bob", "ann"]);
+    let found = ann.get(&format!("/users?ids={nobody}")).expect(200);
+    assert_eq!(found, json!([]));
+    let most = [nobody; 100].join(",");
+    assert_eq!(
+        ann.get(&format!("/users?ids={most}")).expect(200),
+        json!([])
+    );
+    let more = [nobody; 101].join(",");
+    for (query, status, code) in [
+        (format!("ids={more}"), 422, "out_of_bounds"),
+        ("ids=".to_owned(), 422, "out_of_bounds"),
+        ("name=".to_owned(), 422, "out_of_bounds"),
+        (format!("name={}", "x".repeat(65)), 422, "out_of_bounds"),
+        ("ids=ann".to_owned(), 400, "malformed_request"),
+        (format!("ids={nobody},"), 400, "malformed_request"),
+        (format!("ids={nobody}&name=ann"), 400, "malformed_request"),
+        ("name=ann&prefix=a".to_owned(), 400, "malformed_request"),
+    ] {
+        let refused = ann.get(&format!("/users?{query}"));
+        refused.expect_problem(status, code);
+    }
+}
+
+#[test]
+fn a_password_is_the_same_however_it_is_composed_and_spaced() {
+    let (_dir, server) = start_with_tokens();
+    let mut api = Api::anonymous(server.addr);
+    let credentials = |password: &str| json!({"username": "ann", "password": password});
+    api.post("/users", &credentials("e\u{301}clair\u{a0}au chocolat"))
+        .expect(201);
+    for password in [
+        "\u{e9}clair au chocolat",
+        "e\u{301}clair au\u{3000}chocolat",
+    ] {
+        api.post("/login", &credentials(password)).expect(200);
+    }
+    let wrong = api.post("/login", &credentials("\u{c9}clair au chocolat"));
+    wrong.expect_problem(401, "wrong_credentials");
+    assert_eq!(server.metrics().sum("rookery_password_retries_total"), 0.0);
+    let wrong = api.post("/login", &credentials("E\u{301}clair au chocolat"));
+    wrong.expect_problem(401, "wrong_credentials");
+    assert_eq!(server.metrics().sum("rookery_password_retries_total"), 1.0);
 }

@@ -14,7 +14,7 @@ fn a_message_is_acknowledged_and_read_back() {
     let (_dir, server) = start_trusting();
     let mut alice = Api::trusted(server.addr, &any_user());
     let chat = alice.create_chat("room", &[]);
-    let content = "\"quotes\" \\ \n \t \u{0} \u{1f426} é";
+    let content = "\"quotes\" \\ \n \t \r \u{200d} \u{1f426} é";
     let ack = alice.say_as(&chat, content, Some("c-1"));
     let history = alice.history(&chat);
     let expected = json!({

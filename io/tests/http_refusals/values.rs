@@ -55,6 +55,9 @@ fn values_are_within_their_bounds() {
         (messages.clone(), json!({"content": ""})),
         (messages.clone(), json!({"content": "x".repeat(4097)})),
         (messages.clone(), json!({"content": "é".repeat(2049)})),
+        (messages.clone(), json!({"content": " \n\t\u{200b}"})),
+        (messages.clone(), json!({"content": "a\u{0}b"})),
+        (messages.clone(), json!({"content": "a\u{9b}b"})),
         (messages.clone(), json!({"content": "x", "client_id": ""})),
         (
             messages.clone(),
@@ -64,6 +67,12 @@ fn values_are_within_their_bounds() {
         (
             "/chats".to_owned(),
             json!({"name": "x".repeat(129), "members": []}),
+        ),
+        ("/chats".to_owned(), json!({"name": " ", "members": []})),
+        ("/chats".to_owned(), json!({"name": "a\nb", "members": []})),
+        (
+            "/chats".to_owned(),
+            json!({"name": "a\u{202e}b", "members": []}),
         ),
         ("/users".to_owned(), json!({"username": ""})),
         ("/users".to_owned(), json!({"username": "x".repeat(65)})),
@@ -116,6 +125,9 @@ fn values_are_within_their_bounds() {
     api.say(&chat, &"x".repeat(4096));
     api.say_as(&chat, "x", Some(&"x".repeat(64)));
     api.create_chat(&"x".repeat(128), &[]);
+    let family = "\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}";
+    api.create_chat(family, &[]);
+    api.say(&chat, &format!("{family}\r\n\tand \u{202b}\u{5d0}\u{202c}"));
 }
 
 #[test]
@@ -147,6 +159,22 @@ fn every_call_says_what_is_wrong_with_it() {
         (
             "a control character",
             credentials("b\u{7}b", PASSWORD),
+            BOUNDS,
+        ),
+        ("a name of two words", credentials("b b", PASSWORD), BOUNDS),
+        (
+            "a name of emoji",
+            credentials("\u{1f426}", PASSWORD),
+            BOUNDS,
+        ),
+        (
+            "a name whose small letters are too long",
+            credentials(&"\u{23a}".repeat(22), PASSWORD),
+            BOUNDS,
+        ),
+        (
+            "a password with a tab",
+            credentials("bob", "pass\tword1234"),
             BOUNDS,
         ),
         (

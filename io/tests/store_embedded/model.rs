@@ -5,6 +5,7 @@ use proptest::option;
 use proptest::prelude::*;
 use rookery_engine::port::Read;
 use rookery_schema::event::EventKind;
+use rookery_schema::names::key_of;
 use rookery_schema::row::{ChatRow, EventRow, Head, Mark, MarkRow, MemberRow, Row, UserRow};
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
 
@@ -99,10 +100,11 @@ fn row() -> impl Strategy<Value = Row> {
             let mark = Mark { seq: Seq(seq), messages: seq / 2 };
             Row::Mark(MarkRow { user_id, chat_id, mark })
         }),
-        2 => (user_id(), name, proptest::option::of(name), time()).prop_map(
-            |(user_id, username, password_hash, created_at)| {
+        2 => (user_id(), username(), proptest::option::of(name), time()).prop_map(
+            |(user_id, name, password_hash, created_at)| {
+                let (username, key) = named(user_id, &name);
                 let updated_at = created_at;
-                Row::User(UserRow { user_id, username, password_hash, created_at, updated_at })
+                Row::User(UserRow { user_id, username, key, password_hash, created_at, updated_at })
             }
         ),
         1 => (0..3u8, time()).prop_map(|(id, expires_at)| Row::EndedSession {
@@ -114,6 +116,22 @@ fn row() -> impl Strategy<Value = Row> {
             Row::EndedSession { session_id: of(user_id), expires_at }
         }),
     ]
+}
+
+fn username() -> impl Strategy<Value = String> {
+    "[abAC]{1,3}"
+}
+
+/// A user who is called so, and by which key: those with a C were registered by theirs, and others are from before. A name
+/// that is no key is one user's for good.
+fn named(user_id: UserId, name: &str) -> (String, Option<String>) {
+    let key = key_of(name);
+    if key == name {
+        return (name.to_owned(), None);
+    }
+    let username = format!("{name}{}", user_id.as_bytes()[0]);
+    let key = name.contains('C').then(|| key_of(&username).into_owned());
+    (username, key)
 }
 
 fn rows() -> impl Strategy<Value = Vec<Row>> {
@@ -137,8 +155,10 @@ fn read() -> impl Strategy<Value = Read> {
         2 => user_id().prop_map(Read::MarksOfUser),
         1 => user_id().prop_map(Read::User),
         1 => vec(user_id(), 0..6).prop_map(|ids| Read::Users(ids.into())),
-        1 => "[ab]{1,3}".prop_map(Read::UserNamed),
-        1 => ("[ab]{0,2}", option::of("[ab]{0,3}"), 0..6usize)
+        2 => (user_id(), username()).prop_map(|(user_id, name)| {
+            Read::UsersOfKey(key_of(&named(user_id, &name).0).into_owned())
+        }),
+        2 => ("[abc]{0,2}", option::of("[abAC]{0,3}[0-4]?"), 0..6usize)
             .prop_map(|(prefix, after, limit)| Read::UsersByPrefix { prefix, after, limit }),
         1 => Just(Read::EndedSessions),
     ]

@@ -12,6 +12,7 @@ mod lanes;
 mod logins;
 mod long_chats;
 mod model;
+mod names;
 mod overlap;
 mod proxy;
 mod rates;

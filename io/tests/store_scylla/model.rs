@@ -7,13 +7,24 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use rookery_engine::port::{Found, Read};
 use rookery_schema::event::EventKind;
+use rookery_schema::names::key_of;
 use rookery_schema::row::{ChatRow, EventRow, Head, Mark, MarkRow, MemberRow, Row, UserRow};
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
 
 use super::support::{amendment, keyspace, message_record, start};
 use rookery_testing::store::Model;
 
-const NAMES: [&str; 5] = ["a", "ab", "ab\u{10ffff}", "b", "ba"];
+/// Names of users and their keys, where those are not the names: of the third, which was registered by it, and of two that
+/// are from before.
+const NAMES: [(&str, Option<&str>); 7] = [
+    ("a", None),
+    ("ab", None),
+    ("aB\u{10ffff}", Some("ab\u{10ffff}")),
+    ("b", None),
+    ("ba", None),
+    ("AB", None),
+    ("bA", None),
+];
 /// In the year 8307, so that no session is forgotten.
 const FAR_MILLIS: u64 = 200_000_000_000_000;
 
@@ -152,7 +163,8 @@ fn user(user_id: UserId) -> UserRow {
     let at = Timestamp::from_millis(u64::from(id));
     UserRow {
         user_id,
-        username: NAMES[usize::from(id)].to_owned(),
+        username: NAMES[usize::from(id)].0.to_owned(),
+        key: NAMES[usize::from(id)].1.map(str::to_owned),
         password_hash: id.is_multiple_of(2).then(|| "a hash".to_owned()),
         created_at: at,
         updated_at: at,
@@ -226,7 +238,8 @@ fn seq_of(row: &Row) -> Option<Seq> {
 
 fn read() -> impl Strategy<Value = Read> {
     let place = || prop_oneof![0..42u64, Just(u64::MAX)].prop_map(Seq);
-    let name = || proptest::sample::select(&NAMES[..]).prop_map(str::to_owned);
+    let name = || proptest::sample::select(&NAMES[..]).prop_map(|name| name.0.to_owned());
+    let key = || name().prop_map(|name| key_of(&name).into_owned());
     prop_oneof![
         3 => (chat_id(), 0..12usize).prop_map(|(chat_id, recent)| Read::Chat { chat_id, recent }),
         2 => (chat_id(), place(), 0..12usize)
@@ -242,8 +255,8 @@ fn read() -> impl Strategy<Value = Read> {
         2 => user_id().prop_map(Read::MarksOfUser),
         1 => user_id().prop_map(Read::User),
         1 => vec(user_id(), 0..6).prop_map(|ids| Read::Users(ids.into())),
-        1 => name().prop_map(Read::UserNamed),
-        1 => (prop_oneof![name(), Just(String::new())], option::of(name()), 0..6usize)
+        2 => key().prop_map(Read::UsersOfKey),
+        2 => (prop_oneof![key(), Just(String::new())], option::of(name()), 0..6usize)
             .prop_map(|(prefix, after, limit)| Read::UsersByPrefix { prefix, after, limit }),
         1 => Just(Read::EndedSessions),
     ]

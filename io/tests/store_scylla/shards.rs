@@ -146,6 +146,7 @@ fn rows(n: u64) -> Vec<Row> {
         Row::User(UserRow {
             user_id: user_id(n),
             username: format!("user-{n}"),
+            key: None,
             password_hash: None,
             created_at: at,
             updated_at: at,
@@ -211,6 +212,6 @@ fn reads(n: u64) -> [Read; 11] {
         Read::MarksOfUser(user_id),
         Read::User(user_id),
         Read::Users([user_id].into()),
-        Read::UserNamed(format!("user-{n}")),
+        Read::UsersOfKey(format!("user-{n}")),
     ]
 }

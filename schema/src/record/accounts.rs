@@ -6,12 +6,15 @@ use crate::ids::{SessionId, UserId};
 use crate::time::Timestamp;
 use crate::wire::{Reader, non_empty, put_text};
 
-/// A username was claimed.
+/// A name was claimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UserRegistered<'a> {
     pub user_id: UserId,
     pub at: Timestamp,
+    /// As it is shown.
     pub username: &'a str,
+    /// What the user is unique by, where that is not how they are shown; see [`crate::names`].
+    pub key: Option<&'a str>,
     /// A PHC string; absent for a user of trust mode, who has no password.
     pub password_hash: Option<&'a str>,
 }
@@ -34,25 +37,38 @@ pub struct PasswordSet<'a> {
     pub at: Timestamp,
     /// All sessions of the user that expire by then are ended.
     pub sessions_until: Timestamp,
+    /// What the user is unique by.
     pub username: &'a str,
     /// A PHC string; absent where the user can't log in any more.
     pub password_hash: Option<&'a str>,
 }
 
 impl<'a> UserRegistered<'a> {
+    /// What the user is unique by.
+    pub fn name(&self) -> &'a str {
+        self.key.unwrap_or(self.username)
+    }
+
     pub(super) fn put(&self, out: &mut impl BufMut) {
         out.put_slice(self.user_id.as_bytes());
         out.put_u64_le(self.at.millis());
         put_text(out, self.username);
         put_text(out, self.password_hash.unwrap_or_default());
+        if let Some(key) = self.key {
+            put_text(out, key);
+        }
     }
 
-    pub(super) fn decode(mut reader: Reader<'a>) -> Option<Self> {
+    pub(super) fn decode(mut reader: Reader<'a>, by_key: bool) -> Option<Self> {
         let user = Self {
             user_id: UserId::from_bytes(reader.id()?),
             at: reader.time()?,
             username: reader.text()?,
             password_hash: non_empty(reader.text()?),
+            key: match by_key {
+                true => Some(reader.text()?),
+                false => None,
+            },
         };
         reader.is_empty().then_some(user)
     }

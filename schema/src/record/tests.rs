@@ -68,12 +68,14 @@ proptest! {
     fn users_and_sessions_round_trip(
         (user, session, at) in (id(), id(), time()),
         username in "[^\u{0}]{1,16}",
+        key in proptest::option::of("[a-z]{1,16}"),
         password_hash in proptest::option::of("[$a-z0-9]{1,90}"),
     ) {
         round_trip(Record::UserRegistered(UserRegistered {
             user_id: UserId::from_bytes(user),
             at,
             username: &username,
+            key: key.as_deref(),
             password_hash: password_hash.as_deref(),
         }));
         round_trip(Record::PasswordSet(PasswordSet {

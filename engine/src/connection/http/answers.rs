@@ -34,6 +34,7 @@ impl Http {
                 | Outcome::Json { .. }
                 | Outcome::Page { .. }
                 | Outcome::Events(_)
+                | Outcome::Members(_)
                 | Outcome::Activity(_)
                 | Outcome::Summary(_)
                 | Outcome::Marked(_)

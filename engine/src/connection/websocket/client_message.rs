@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use rookery_schema::event::put_json_text;
-use rookery_schema::{ChatId, MessageId, Seq, UserId};
+use rookery_schema::{ChatId, MessageId, Seq, Timestamp, UserId};
 use serde::Deserialize;
 
 use crate::api::post::{ClientKey, checked_post};
@@ -22,6 +22,12 @@ pub(super) enum Said {
     Resume(Vec<(ChatId, Seq)>),
     /// Its user has read a chat up to this seq.
     Read { chat_id: ChatId, seq: Seq },
+    /// It goes on with this token.
+    Auth(Box<str>),
+    /// Its user types in a chat.
+    Typing(ChatId),
+    /// It wants to hear of the presence of a chat's members, or no longer.
+    Presence { chat_id: ChatId, follow: bool },
     /// It wants a `pong`.
     Ping,
 }
@@ -75,6 +81,9 @@ pub(super) fn read(
         }
         "resume" => resume(text).map(Said::Resume),
         "read" => read_up_to(&message).map_err(Rejection::from),
+        "auth" => auth(text).map(Said::Auth),
+        "typing" => chat_of(&message).map(Said::Typing).map_err(Rejection::from),
+        "presence" => presence(&message, text),
         "ping" => Ok(Said::Ping),
         _ => Err(UNKNOWN_TYPE.into()),
     };
@@ -95,8 +104,12 @@ fn readable_client_id(text: &str) -> Option<Box<str>> {
     named.client_id.as_deref().map(Box::from)
 }
 
+fn chat_of(message: &ClientMessage<'_>) -> Result<ChatId, Problem> {
+    message.chat_id.ok_or(NO_CHAT)
+}
+
 fn send(message: &ClientMessage<'_>, sender_id: UserId) -> Result<Said, Problem> {
-    let chat_id = message.chat_id.ok_or(NO_CHAT)?;
+    let chat_id = chat_of(message)?;
     let content = message.content.as_deref().ok_or(NO_CONTENT)?;
     let key = message.client_id.as_deref().map(|id| ClientKey {
         field: Field::ClientId,
@@ -123,6 +136,34 @@ fn resume(text: &str) -> Result<Vec<(ChatId, Seq)>, Rejection> {
     Ok(chats
         .map(|(chat_id, after)| (chat_id, Seq(after.min(u64::MAX - 1))))
         .collect())
+}
+
+/// The token that a client goes on with: read apart, too.
+fn auth(text: &str) -> Result<Box<str>, Rejection> {
+    #[derive(Deserialize)]
+    struct Auth<'a> {
+        #[serde(borrow)]
+        token: Cow<'a, str>,
+    }
+    let auth: Auth<'_> = object(text)?;
+    Ok(auth.token.as_ref().into())
+}
+
+/// That a client goes on with another login.
+pub(super) fn authenticated_json(expires_at: Timestamp) -> Vec<u8> {
+    format!(r#"{{"type":"authenticated","expires_at":"{expires_at}"}}"#).into_bytes()
+}
+
+/// Whether a client wants to follow a chat: read apart, as above.
+fn presence(message: &ClientMessage<'_>, text: &str) -> Result<Said, Rejection> {
+    #[derive(Deserialize)]
+    struct Presence {
+        follow: Option<bool>,
+    }
+    let chat_id = chat_of(message)?;
+    let presence: Presence = object(text)?;
+    let follow = presence.follow.unwrap_or(true);
+    Ok(Said::Presence { chat_id, follow })
 }
 
 /// The acknowledgement of a message.

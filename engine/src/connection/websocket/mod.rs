@@ -12,14 +12,16 @@ use crate::api::post::post_command;
 use crate::api::rejection::Rejection;
 use crate::connection::link::Link;
 use crate::connection::websocket::arriving::Arriving;
-use crate::connection::websocket::client_message::{Refused, Said, ack_json, error_json};
+use crate::connection::websocket::client_message::{
+    Refused, Said, ack_json, authenticated_json, error_json,
+};
 use crate::connection::websocket::liveness::{Liveness, Silence};
 use crate::connection::websocket::sends::{Sends, Sent};
 use crate::context::Context;
 use crate::edge::effect::HandedOff;
-use crate::ids::{ConnId, Session};
+use crate::ids::{Caller, ConnId, Session};
 use crate::mesh::problem::Problem;
-use crate::mesh::{Command, HomeCommand, Outcome, Resumption, ShardMessage};
+use crate::mesh::{Command, HomeCommand, Outcome, Renewal, Resumption, ShardMessage};
 use crate::ws::{CloseCode, Received, WebSocket, write_text_frame};
 
 /// Seconds in which all chats of its user must be read. A user of many chats may need some.
@@ -95,6 +97,21 @@ impl Ws {
 
     pub(super) const fn will_resume(&self) -> bool {
         self.will_resume
+    }
+
+    /// Goes on with the login of this caller.
+    pub(super) fn renew(&mut self, link: &mut Link, caller: Option<Caller>, cx: &mut Context<'_>) {
+        let session = match caller {
+            Some(caller) if caller.user_id == self.user_id => caller.session,
+            Some(_) => return self.refuse(link, &Problem::FORBIDDEN, None, cx),
+            None => None,
+        };
+        let Some(session) = session else {
+            return self.refuse(link, &Problem::INVALID_TOKEN, None, cx);
+        };
+        self.session = Some(session);
+        self.expires_micros = Some(expiry_micros(session, cx));
+        self.send_text(link, &authenticated_json(session.expires_at), cx);
     }
 
     /// When its deadlines must be looked at, in microseconds.
@@ -197,6 +214,7 @@ impl Ws {
             Outcome::Json { .. }
             | Outcome::Page { .. }
             | Outcome::Events(_)
+            | Outcome::Members(_)
             | Outcome::Activity(_)
             | Outcome::Summary(_)
             | Outcome::Marked(_)
@@ -439,6 +457,27 @@ fn take_message(
                 chats,
             };
             cx.send(cx.id(), ShardMessage::Resume(Box::new(wanted)));
+        }
+        Ok(Said::Auth(token)) => {
+            let renewal = Box::new(Renewal { conn, token });
+            cx.send(cx.id(), ShardMessage::Renew(renewal));
+        }
+        Ok(Said::Typing(chat_id)) => {
+            let message = ShardMessage::Types {
+                user_id,
+                conn,
+                chat_id,
+            };
+            cx.send(cx.id(), message);
+        }
+        Ok(Said::Presence { chat_id, follow }) => {
+            let message = ShardMessage::Follow {
+                user_id,
+                conn,
+                chat_id,
+                follow,
+            };
+            cx.send(cx.id(), message);
         }
         Ok(Said::Ping) => write_text_frame(out, br#"{"type":"pong"}"#),
         Err(Refused {

@@ -147,6 +147,7 @@ impl Gather {
                 | Outcome::Page { .. }
                 | Outcome::Events(_)
                 | Outcome::Marked(_)
+                | Outcome::Members(_)
                 | Outcome::LoggedIn { .. }
                 | Outcome::NotLoggedIn { .. }
                 | Outcome::Metrics(_)

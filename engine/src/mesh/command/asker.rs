@@ -22,4 +22,6 @@ pub enum Waiting {
     Mark { question: u64 },
     /// A home that resumes a WebSocket.
     Resume { page: u64 },
+    /// A home whose WebSockets follow the members of a chat.
+    Following { question: u64 },
 }

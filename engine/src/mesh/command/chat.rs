@@ -30,6 +30,11 @@ pub enum ChatCommand {
         caller: UserId,
         page: MembersPage,
     },
+    /// The first members, so many at most, for whoever follows their presence.
+    ListMembers {
+        caller: UserId,
+        limit: usize,
+    },
     AddMember {
         caller: UserId,
         user_id: UserId,
@@ -180,6 +185,7 @@ impl ChatCommand {
             | Self::ShowMessages { .. }
             | Self::ShowEvents { .. }
             | Self::ShowMembers { .. }
+            | Self::ListMembers { .. }
             | Self::ShowActivity { .. }
             | Self::Summarize { .. }
             | Self::ResolveMark { .. } => false,
@@ -198,6 +204,7 @@ impl ChatCommand {
             | Self::ShowMessages { .. }
             | Self::ShowEvents { .. }
             | Self::ShowMembers { .. }
+            | Self::ListMembers { .. }
             | Self::ShowActivity { .. }
             | Self::Summarize { .. }
             | Self::ResolveMark { .. } => true,
@@ -234,6 +241,7 @@ impl ChatCommand {
             | Self::ShowMessages { .. }
             | Self::ShowEvents { .. }
             | Self::ShowMembers { .. }
+            | Self::ListMembers { .. }
             | Self::ShowActivity { .. }
             | Self::Summarize { .. }
             | Self::ResolveMark { .. } => None,
@@ -261,6 +269,7 @@ impl ChatCommand {
             | Self::ShowMessages { .. }
             | Self::ShowEvents { .. }
             | Self::ShowMembers { .. }
+            | Self::ListMembers { .. }
             | Self::ShowActivity { .. }
             | Self::Summarize { .. }
             | Self::ResolveMark { .. } => false,

@@ -81,6 +81,7 @@ impl Command {
                 | ChatCommand::ShowMessages { .. }
                 | ChatCommand::ShowEvents { .. }
                 | ChatCommand::ShowMembers { .. }
+                | ChatCommand::ListMembers { .. }
                 | ChatCommand::ShowActivity { .. }
                 | ChatCommand::Summarize { .. }
                 | ChatCommand::ResolveMark { .. },

@@ -9,21 +9,34 @@ use crate::mesh::command::deadlines::PASSWORD_SECONDS_MAX;
 /// See [`Command::Name`](crate::mesh::Command::Name).
 #[derive(Debug)]
 pub enum NameCommand {
-    /// Without a password in trust mode.
+    /// Claims the name, which is a key, for a user who is shown as their credentials have it.
     Register {
-        password: Option<Box<str>>,
+        credentials: Box<Credentials>,
         network: Network,
         right: Right,
     },
     /// The end of a registration whose invite was spent, by the owner of the invite.
-    RegisterInvited { password_hash: Option<Box<str>> },
-    /// Without a password in trust mode.
+    RegisterInvited {
+        username: Box<str>,
+        password_hash: Option<Box<str>>,
+    },
+    /// Logs in whoever the credentials, as they were typed, stand for: first asked of the key, whose owner passes it on where
+    /// that is a user from before keys.
     LogIn {
-        password: Option<Box<str>>,
+        credentials: Box<Credentials>,
         network: Network,
     },
     /// Sets a user's password, or takes it away, and ends their sessions.
     SetPassword(UserVersion, Box<NewPassword>),
+}
+
+/// What somebody registers or logs in with.
+#[derive(Debug)]
+pub struct Credentials {
+    /// As a user is shown, or as it was typed.
+    pub username: Box<str>,
+    /// Absent in trust mode.
+    pub password: Option<Box<str>>,
 }
 
 /// By what right somebody registers.

@@ -7,8 +7,8 @@ use rookery_schema::{MessageId, Placement, Routing, Seq, SessionId, Timestamp};
 use super::*;
 use crate::ids::Session;
 use crate::mesh::{
-    Amend, Creation, InboxPage, MembersPage, MessageChange, NewPassword, Page, PageStart, Post,
-    Right, UserVersion,
+    Amend, Creation, Credentials, InboxPage, MembersPage, MessageChange, NewPassword, Page,
+    PageStart, Post, Right, UserVersion,
 };
 
 const CHAT: ChatId = ChatId::from_bytes([1; 16]);
@@ -43,9 +43,16 @@ const fn home(command: HomeCommand) -> Command {
     Command::Home(USER, command)
 }
 
+fn credentials() -> Box<Credentials> {
+    Box::new(Credentials {
+        username: NAME.into(),
+        password: None,
+    })
+}
+
 fn log_in() -> NameCommand {
     NameCommand::LogIn {
-        password: None,
+        credentials: credentials(),
         network: network(),
     }
 }
@@ -57,7 +64,7 @@ fn address(command: NameCommand) -> Command {
 
 fn register() -> NameCommand {
     NameCommand::Register {
-        password: None,
+        credentials: credentials(),
         network: network(),
         right: Right::Open,
     }
@@ -184,6 +191,7 @@ fn what_may_change_something_is_told_from_what_only_reads() {
             caller,
             page: members,
         }),
+        chat(ChatCommand::ListMembers { caller, limit: 1 }),
         chat(ChatCommand::ShowActivity { user_id }),
         chat(ChatCommand::Summarize {
             user_id,

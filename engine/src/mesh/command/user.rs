@@ -1,5 +1,7 @@
 //! What is asked of the owner of a user's own records.
 
+use rookery_schema::names::NewName;
+
 use crate::ids::{Invite, Session};
 use crate::limits::Network;
 use crate::mesh::command::name::NewPassword;
@@ -19,7 +21,7 @@ pub enum UserCommand {
 #[derive(Debug)]
 pub struct Invited {
     pub invite: Invite,
-    pub username: Box<str>,
+    pub name: NewName,
     /// Absent in trust mode.
     pub password_hash: Option<Box<str>>,
 }

@@ -24,6 +24,11 @@ impl Audience {
         self.subscribers.is_empty()
     }
 
+    /// Whether a user listens.
+    pub(crate) fn contains(&self, user: UserId) -> bool {
+        self.subscribers.contains(&user)
+    }
+
     /// Bytes of memory that it takes, besides itself.
     pub(crate) const fn bytes(&self) -> usize {
         self.bytes

@@ -32,10 +32,22 @@ struct SaidEvent {
     /// In a buffer with those that were sent together with it, unless it was replaced.
     json: Bytes,
     /// Bytes of memory that the buffer takes, where this is the last in it.
-    buffer_bytes: usize,
-    /// Bytes of memory that its own buffer takes, where it was replaced.
-    own_bytes: usize,
+    buffer_bytes: u32,
+    /// It says something else by now, in a buffer of its own.
+    is_replaced: bool,
 }
+
+impl SaidEvent {
+    /// Bytes of memory that its own buffer takes, where it has one.
+    fn own_bytes(&self) -> usize {
+        match self.is_replaced {
+            true => allocated_shared(self.json.len()),
+            false => 0,
+        }
+    }
+}
+
+const _: () = assert!(size_of::<SaidEvent>() <= 48);
 
 /// A message as history shows it.
 #[derive(Debug)]
@@ -154,7 +166,7 @@ impl Recent {
             offset,
             json,
             buffer_bytes: 0,
-            own_bytes: 0,
+            is_replaced: false,
         });
     }
 
@@ -167,10 +179,17 @@ impl Recent {
 
     /// Notes that the events since this was last called lie in one buffer of so many bytes.
     pub(crate) fn end_buffer(&mut self, capacity: usize) {
-        if let Some(last) = self.events.back_mut() {
-            last.buffer_bytes = allocated_shared(capacity);
-            self.held_bytes += last.buffer_bytes;
+        if let Some(last) = self.events.len().checked_sub(1) {
+            self.end_buffer_at(last, capacity);
         }
+    }
+
+    /// The event with this index is the last in a buffer of so many bytes.
+    fn end_buffer_at(&mut self, last: usize, capacity: usize) {
+        let bytes = allocated_shared(capacity);
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.events[last].buffer_bytes = bytes;
+        self.held_bytes += bytes as usize;
     }
 
     /// Notes that an event that is here is a message, and how it stands where it was amended.
@@ -320,11 +339,11 @@ impl Recent {
         let Some(event) = self.events.get_mut(index as usize) else {
             return;
         };
-        let own_bytes = allocated_shared(json.len());
-        self.event_bytes = self.event_bytes + json.len() - event.json.len();
-        self.held_bytes = self.held_bytes + own_bytes - event.own_bytes;
+        let (len_before, own_before) = (event.json.len(), event.own_bytes());
         event.json = json;
-        event.own_bytes = own_bytes;
+        event.is_replaced = true;
+        self.event_bytes = self.event_bytes + event.json.len() - len_before;
+        self.held_bytes = self.held_bytes + event.own_bytes() - own_before;
     }
 
     /// Bytes of memory that it takes, besides itself.
@@ -363,7 +382,7 @@ impl Recent {
     /// Counts the oldest event as gone, and keeps its message where that is the newest.
     fn forget(&mut self, oldest: SaidEvent) {
         self.event_bytes -= oldest.json.len();
-        self.held_bytes -= oldest.buffer_bytes + oldest.own_bytes;
+        self.held_bytes -= oldest.buffer_bytes as usize + oldest.own_bytes();
         let first = self.first;
         self.first = first.next();
         let Some(message) = self.messages.pop_front_if(|message| message.seq == first) else {
@@ -394,7 +413,7 @@ impl Recent {
             return;
         };
         let bytes: usize = self.events.range(..=last).map(|it| it.json.len()).sum();
-        let buffer_bytes = self.events[last].buffer_bytes;
+        let buffer_bytes = self.events[last].buffer_bytes as usize;
         if buffer_bytes <= bytes + bytes.max(KEPT_BYTES_MAX) {
             return;
         }
@@ -406,12 +425,13 @@ impl Recent {
         let mut start = 0;
         for event in self.events.range_mut(..=last) {
             let end = start + event.json.len();
+            self.held_bytes -= event.own_bytes();
             event.json = copy.slice(start..end);
-            self.held_bytes -= std::mem::take(&mut event.own_bytes);
+            event.is_replaced = false;
             start = end;
         }
-        self.events[last].buffer_bytes = allocated_shared(bytes);
-        self.held_bytes = self.held_bytes - buffer_bytes + allocated_shared(bytes);
+        self.held_bytes -= buffer_bytes;
+        self.end_buffer_at(last, bytes);
     }
 
     /// Makes the queues smaller after there were many events.

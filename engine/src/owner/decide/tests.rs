@@ -85,6 +85,10 @@ const fn show_members(caller: UserId, after: Option<UserId>, limit: usize) -> Ch
     ChatCommand::ShowMembers { caller, page }
 }
 
+const fn list_members(caller: UserId, limit: usize) -> ChatCommand {
+    ChatCommand::ListMembers { caller, limit }
+}
+
 const fn show_activity(user_id: UserId) -> ChatCommand {
     ChatCommand::ShowActivity { user_id }
 }
@@ -153,6 +157,7 @@ fn a_chat_that_is_not_there_can_be_created_and_nothing_else() {
         show_messages(user(MEMBER)),
         show_members(user(MEMBER), None, 1),
         mark(user(MEMBER)),
+        list_members(user(MEMBER), 1),
         add(MEMBER, OTHER),
         remove(MEMBER, OTHER),
     ] {
@@ -175,6 +180,7 @@ fn a_chat_is_nothing_that_a_stranger_knows_of() {
         show_messages(user(STRANGER)),
         show_members(user(STRANGER), None, 1),
         mark(user(STRANGER)),
+        list_members(user(STRANGER), 1),
         add(STRANGER, OTHER),
         add(STRANGER, STRANGER),
         remove(STRANGER, OTHER),
@@ -226,6 +232,16 @@ fn check_members(chat: &Chat, after: Option<u32>, limit: usize, shown: &[u32], n
     };
     let command = show_members(user(MEMBER), after.map(user), limit);
     check(Some(chat), &command, Ok(Decision::Answer(page)));
+}
+
+#[test]
+fn the_first_members_are_listed() {
+    let chat = chat_of([30, MEMBER, 20]);
+    for (limit, count) in [(2, 2), (9, 3)] {
+        let members = [30, MEMBER, 20].map(user)[..count].to_vec();
+        let listed = Decision::Answer(Outcome::Members(members));
+        check(Some(&chat), &list_members(user(MEMBER), limit), Ok(listed));
+    }
 }
 
 #[test]

@@ -395,6 +395,7 @@ mod bugs {
             user_id: user(1),
             at: AT,
             username: "ann",
+            key: None,
             password_hash: None,
         });
         fold_at(&mut chat([1]), &record, NEXT);

@@ -1,133 +1,152 @@
-//! What is asked of usernames, and logins.
+//! What is asked of names, and logins.
 
 use bytes::Bytes;
+use rookery_schema::UserId;
+use rookery_schema::names::{is_key, key_of};
 use rookery_schema::record::Record;
 use rookery_schema::row::UserRow;
-use rookery_schema::{Timestamp, UserId};
 
 use crate::context::Context;
 use crate::edge::port::{Found, PasswordCheck, PasswordJob, PasswordOutcome, Read, StoreFault};
 use crate::hashing::Kind;
 use crate::limits::Network;
 use crate::mesh::problem::Problem;
-use crate::mesh::{Asker, NameCommand, Outcome};
-use crate::owner::names::{By, LogIn, Name, NameWaiter, ParkedUser, Registration};
+use crate::mesh::{Asker, Command, Credentials, NameCommand, Outcome};
+use crate::owner::names::{By, LogIn, Name, NameWaiter, ParkedUser, Registration, whom};
 use crate::owner::partition::passwords::ended_until;
-use crate::owner::partition::{Partition, PartitionRead, PasswordWait};
+use crate::owner::partition::{LoggingIn, Partition, PartitionRead, PasswordWait, SecondTry};
 use crate::owner::progress::SpanId;
+use crate::passwords::compared;
 
 impl Partition {
-    /// Does a command on a username.
+    /// Does a command on a name.
     pub(crate) fn name_command(
         &mut self,
         asker: Asker,
-        username: &str,
+        name: &str,
         command: NameCommand,
         cx: &mut Context<'_>,
     ) {
         match command {
             NameCommand::Register {
-                password,
+                credentials,
                 network,
                 right,
             } => {
+                let Credentials { username, password } = *credentials;
                 let by = By::Password {
                     password,
                     network,
                     right,
                 };
-                self.register(username, Registration { asker, by }, cx);
+                let registration = Registration {
+                    asker,
+                    username,
+                    by,
+                };
+                self.register(name, registration, cx);
             }
-            NameCommand::RegisterInvited { password_hash } => {
-                let by = By::Invite(password_hash);
-                self.register(username, Registration { asker, by }, cx);
+            NameCommand::RegisterInvited {
+                username,
+                password_hash,
+            } => {
+                let registration = Registration {
+                    asker,
+                    username,
+                    by: By::Invite(password_hash),
+                };
+                self.register(name, registration, cx);
             }
-            NameCommand::LogIn { password, network } => {
-                let kind = match self.logins.is_known(username, network) {
+            NameCommand::LogIn {
+                credentials,
+                network,
+            } => {
+                let kind = match self.logins.is_known(name, network) {
                     true => Kind::Known,
                     false => Kind::LogIn,
                 };
                 let log_in = LogIn {
                     asker,
-                    password,
+                    credentials,
                     network,
                     kind,
                 };
-                self.log_in(username, log_in, cx);
+                self.log_in(name, log_in, cx);
             }
             NameCommand::SetPassword(user, new) => {
-                self.set_password(asker, username, user, *new, cx);
+                self.set_password(asker, name, user, *new, cx);
             }
         }
     }
 
     /// Claims a name for a new user.
-    fn register(&mut self, username: &str, registration: Registration, cx: &mut Context<'_>) {
+    fn register(&mut self, name: &str, registration: Registration, cx: &mut Context<'_>) {
         let problem = match registration.by.kind() {
-            _ if self.names.is_known(username) => Some(Problem::USERNAME_TAKEN),
+            _ if self.names.is_known(name) => Some(Problem::USERNAME_TAKEN),
             None => None,
             // Before a password is hashed for it.
             Some(_) if cx.disk_full => Some(Problem::DISK_FULL),
-            Some(kind) if self.names.is_crowded(username, kind) => Some(Problem::LOGINS_WAITING),
+            Some(kind) if self.names.is_crowded(name, kind) => Some(Problem::LOGINS_WAITING),
             Some(_) => None,
         };
         match problem {
             Some(problem) => cx.refuse(registration.asker, problem),
-            None => self.wait_for_name(username, NameWaiter::Register(registration), cx),
+            None => self.wait_for_name(name, NameWaiter::Register(registration), cx),
         }
     }
 
     /// Checks a password.
-    fn log_in(&mut self, username: &str, log_in: LogIn, cx: &mut Context<'_>) {
-        if let Some(problem) = self.lockout(username, log_in.network, cx) {
-            let user_id = self.logins.user_id(username, log_in.network);
+    fn log_in(&mut self, name: &str, log_in: LogIn, cx: &mut Context<'_>) {
+        if let Some(problem) = self.lockout(name, log_in.network, cx) {
+            let user_id = self.logins.user_id(name, log_in.network);
             let outcome = Outcome::NotLoggedIn { user_id, problem };
             return cx.answer(log_in.asker, outcome);
         }
-        match self.names.get(username) {
+        match self.names.get(name) {
+            // The store may have others from before keys, and can't be asked about this one before it is stored.
+            Some(Name::Applied(user))
+                if is_key(name) && !user.is_called(&log_in.credentials.username) =>
+            {
+                cx.refuse(log_in.asker, Problem::NAME_CHANGING);
+            }
             Some(Name::Applied(user)) => {
                 let user = user.clone();
-                self.begin_log_in(username, Some(&user), log_in, cx);
+                self.begin_log_in(name, Some(&user), log_in, cx);
             }
-            Some(Name::Claimed(_)) => self.begin_log_in(username, None, log_in, cx),
-            Some(Name::Loading(_)) if self.names.is_crowded(username, log_in.kind) => {
+            Some(Name::Claimed(_)) => self.begin_log_in(name, None, log_in, cx),
+            Some(Name::Loading(_)) if self.names.is_crowded(name, log_in.kind) => {
                 cx.refuse(log_in.asker, Problem::LOGINS_WAITING);
             }
             Some(Name::Loading(_)) | None => {
-                self.wait_for_name(username, NameWaiter::LogIn(log_in), cx);
+                self.wait_for_name(name, NameWaiter::LogIn(log_in), cx);
             }
         }
     }
 
-    pub(super) fn wait_for_name(
-        &mut self,
-        username: &str,
-        waiter: NameWaiter,
-        cx: &mut Context<'_>,
-    ) {
-        if self.names.wait(username, waiter) {
-            self.read_name(username.into(), cx);
+    pub(super) fn wait_for_name(&mut self, name: &str, waiter: NameWaiter, cx: &mut Context<'_>) {
+        if self.names.wait(name, waiter) {
+            self.read_name(name.into(), cx);
         }
     }
 
-    /// Asks the store for a name.
-    pub(super) fn read_name(&mut self, username: Box<str>, cx: &mut Context<'_>) {
-        let read = Read::UserNamed(username.to_string());
-        self.read(PartitionRead::Name(username), read, cx);
+    /// Asks the store for a name, and for all others of its key.
+    pub(super) fn read_name(&mut self, name: Box<str>, cx: &mut Context<'_>) {
+        let read = Read::UsersOfKey(key_of(&name).into_owned());
+        self.read(PartitionRead::Name(name), read, cx);
     }
 
     /// A name was read from the store.
     pub(super) fn name_read(
         &mut self,
-        username: &str,
+        name: &str,
         outcome: Result<Found, StoreFault>,
         cx: &mut Context<'_>,
     ) {
-        let Some(waiters) = self.names.end_loading(username) else {
+        let Some(waiters) = self.names.end_loading(name) else {
             return cx.bug("a name was read that nobody asked for");
         };
         let found = match outcome {
-            Ok(Found::Users(users)) => users.into_iter().next(),
+            Ok(Found::Users(users)) => users,
             Ok(
                 Found::Chat(_)
                 | Found::Messages(_)
@@ -138,25 +157,31 @@ impl Partition {
                 | Found::EndedSessions(_),
             ) => {
                 cx.bug("the store answered something else than users");
-                return self.name_not_read(username, waiters, cx);
+                return self.name_not_read(name, waiters, cx);
             }
-            Err(StoreFault) => return self.name_not_read(username, waiters, cx),
+            Err(StoreFault) => return self.name_not_read(name, waiters, cx),
         };
         for waiter in waiters {
             match waiter {
                 NameWaiter::Register(registration) => {
-                    if found.is_some() || self.names.is_known(username) {
+                    if !found.is_empty() || self.names.is_known(name) {
                         cx.refuse(registration.asker, Problem::USERNAME_TAKEN);
                     } else {
-                        self.begin_registration(username, registration, cx);
+                        self.begin_registration(name, registration, cx);
                     }
                 }
-                NameWaiter::LogIn(log_in) => {
-                    self.begin_log_in(username, found.as_ref(), log_in, cx);
+                // A record that was before it may have changed what was read.
+                NameWaiter::LogIn(log_in) if self.names.is_known(name) => {
+                    self.log_in(name, log_in, cx);
                 }
+                NameWaiter::LogIn(log_in) => match whom(&log_in.credentials.username, &found) {
+                    Some(user) if user.name() != name => pass_on(user.name(), log_in, cx),
+                    user => self.begin_log_in(name, user, log_in, cx),
+                },
                 NameWaiter::Record(record) => {
-                    if let (Some(row), false) = (&found, self.names.is_known(username)) {
-                        self.names.found(username, row.clone());
+                    let row = found.iter().find(|user| user.name() == name);
+                    if let (Some(row), false) = (row, self.names.is_known(name)) {
+                        self.names.found(name, row.clone());
                     }
                     self.apply_parked_user(&record, cx);
                 }
@@ -165,13 +190,14 @@ impl Partition {
     }
 
     /// Refuses what can be refused; records, and whoever has spent an invite, wait until the name can be read.
-    fn name_not_read(&mut self, username: &str, waiters: Vec<NameWaiter>, cx: &mut Context<'_>) {
+    fn name_not_read(&mut self, name: &str, waiters: Vec<NameWaiter>, cx: &mut Context<'_>) {
         let mut kept = Vec::new();
         for waiter in waiters {
             match waiter {
                 NameWaiter::Register(Registration {
                     asker,
                     by: By::Password { .. },
+                    ..
                 })
                 | NameWaiter::LogIn(LogIn { asker, .. }) => {
                     cx.refuse(asker, Problem::STORE_UNAVAILABLE);
@@ -183,53 +209,93 @@ impl Partition {
             }
         }
         if !kept.is_empty() {
-            self.names.load_later(username, kept, cx.now.micros);
+            self.names.load_later(name, kept, cx.now.micros);
         }
     }
 
+    /// Compares the password with that of the user, where there is one.
     fn begin_log_in(
         &mut self,
-        username: &str,
+        name: &str,
         user: Option<&UserRow>,
         log_in: LogIn,
         cx: &mut Context<'_>,
     ) {
         let LogIn {
             asker,
-            password,
+            credentials,
             network,
             kind,
         } = log_in;
         let user_id = user.map(|user| user.user_id);
-        let Some(password) = password else {
-            return match user_id {
-                Some(user_id) => {
-                    let outcome = Outcome::LoggedIn {
-                        user_id,
-                        username: username.into(),
-                        ended_until: Timestamp::default(),
-                    };
-                    cx.answer(asker, outcome);
-                }
-                None => {
-                    let problem = Problem::WRONG_LOGIN;
-                    cx.answer(asker, Outcome::NotLoggedIn { user_id, problem });
-                }
-            };
+        let right = user.map(|user| Outcome::LoggedIn {
+            user_id: user.user_id,
+            username: user.username.as_str().into(),
+            ended_until: ended_until(user),
+        });
+        let Some(password) = credentials.password else {
+            let problem = Problem::WRONG_LOGIN;
+            return cx.answer(
+                asker,
+                right.unwrap_or(Outcome::NotLoggedIn { user_id, problem }),
+            );
         };
         let against = match user.and_then(|user| user.password_hash.clone()) {
             Some(hash) => PasswordCheck::Verify(hash),
             None => PasswordCheck::VerifyNobody,
         };
-        let wait = PasswordWait::LogIn {
+        let (first, second) = compared(&password);
+        let second = second.map(|password| {
+            Box::new(SecondTry {
+                password: password.into(),
+                against: against.clone(),
+                kind,
+            })
+        });
+        let wait = PasswordWait::LogIn(LoggingIn {
             asker,
-            username: username.into(),
+            name: name.into(),
             user_id,
-            ended_until: user.map(ended_until).unwrap_or_default(),
+            right,
             network,
-        };
-        let job = self.password_job(wait, &password, against);
+            second,
+        });
+        let job = self.password_job(wait, &first, against);
         cx.hash(job, kind, network);
+    }
+
+    /// The password of a login was compared. One that was chosen before passwords were prepared may be right as it was
+    /// typed: that is tried for an account that does not exist as well, which nobody is to tell from one that does.
+    fn password_compared(&mut self, wait: LoggingIn, is_right: bool, cx: &mut Context<'_>) {
+        let LoggingIn {
+            asker,
+            name,
+            user_id,
+            right,
+            network,
+            second,
+        } = wait;
+        if let (false, Some(second)) = (is_right, second) {
+            let SecondTry {
+                password,
+                against,
+                kind,
+            } = *second;
+            let wait = PasswordWait::LogIn(LoggingIn {
+                asker,
+                name,
+                user_id,
+                right,
+                network,
+                second: None,
+            });
+            cx.stats.password_retries += 1;
+            let job = self.password_job(wait, &password, against);
+            return cx.hash(job, kind, network);
+        }
+        let right = right.filter(|_| is_right && user_id.is_some());
+        let outcome = self.judge(name, user_id, right, network, cx);
+        cx.answer(asker, outcome);
     }
 
     pub(super) fn password_job(
@@ -257,60 +323,29 @@ impl Partition {
             return self.stale_or_bug(number, "a password that nobody asked about", cx);
         };
         match (wait, outcome) {
-            (
-                PasswordWait::Register {
-                    asker,
-                    username,
-                    claim,
-                },
-                outcome,
-            ) => self.registration_hashed(asker, &username, claim, outcome, cx),
-            (
-                PasswordWait::LogIn {
-                    asker,
-                    username,
-                    user_id,
-                    ended_until,
-                    network,
-                },
-                PasswordOutcome::Verified(is_right),
-            ) => {
-                let right = user_id
-                    .filter(|_| is_right)
-                    .map(|user_id| Outcome::LoggedIn {
-                        user_id,
-                        username: username.clone(),
-                        ended_until,
-                    });
-                let outcome = self.judge(username, user_id, right, network, cx);
-                cx.answer(asker, outcome);
+            (PasswordWait::Register { asker, name, claim }, outcome) => {
+                self.registration_hashed(asker, name, claim, outcome, cx)
             }
-            (
-                PasswordWait::Set {
-                    asker,
-                    username,
-                    user,
-                },
-                outcome,
-            ) => self.password_hashed(asker, &username, user, outcome, cx),
-            (PasswordWait::LogIn { asker, .. }, PasswordOutcome::Busy) => {
-                cx.refuse(asker, Problem::LOGINS_WAITING);
+            (PasswordWait::LogIn(wait), PasswordOutcome::Verified(is_right)) => {
+                self.password_compared(wait, is_right, cx);
             }
-            (
-                PasswordWait::LogIn { asker, .. },
-                PasswordOutcome::Hashed(_) | PasswordOutcome::Common,
-            ) => {
+            (PasswordWait::Set { asker, name, user }, outcome) => {
+                self.password_hashed(asker, &name, user, outcome, cx);
+            }
+            (PasswordWait::LogIn(wait), PasswordOutcome::Busy) => {
+                cx.refuse(wait.asker, Problem::LOGINS_WAITING);
+            }
+            (PasswordWait::LogIn(wait), PasswordOutcome::Hashed(_) | PasswordOutcome::Common) => {
                 cx.bug("a password was to be compared, and one was hashed");
-                cx.refuse(asker, Problem::NOT_ANSWERED);
+                cx.refuse(wait.asker, Problem::NOT_ANSWERED);
             }
         }
     }
 
     /// Why an account may not be tried from a network now.
-    fn lockout(&self, username: &str, network: Network, cx: &Context<'_>) -> Option<Problem> {
+    fn lockout(&self, name: &str, network: Network, cx: &Context<'_>) -> Option<Problem> {
         let allowed = cx.config.login_rate as usize;
-        self.logins
-            .lockout(username, network, allowed, cx.now.micros)
+        self.logins.lockout(name, network, allowed, cx.now.micros)
     }
 
     /// The outcome of a login whose password was compared; without a user it was wrong. Others may have
@@ -318,25 +353,25 @@ impl Partition {
     /// gains nothing.
     fn judge(
         &mut self,
-        username: Box<str>,
+        name: Box<str>,
         user_id: Option<UserId>,
         right: Option<Outcome>,
         network: Network,
         cx: &Context<'_>,
     ) -> Outcome {
-        if let Some(problem) = self.lockout(&username, network, cx) {
+        if let Some(problem) = self.lockout(&name, network, cx) {
             return Outcome::NotLoggedIn { user_id, problem };
         }
         match right {
             Some(outcome) => {
-                self.logins.succeeded(username, network);
+                self.logins.succeeded(name, network);
                 outcome
             }
             None => {
                 let allowed = cx.config.login_rate as usize;
                 let now_micros = cx.now.micros;
                 self.logins
-                    .failed(username, user_id, network, allowed, now_micros);
+                    .failed(name, user_id, network, allowed, now_micros);
                 let problem = Problem::WRONG_LOGIN;
                 Outcome::NotLoggedIn { user_id, problem }
             }
@@ -346,7 +381,7 @@ impl Partition {
     /// Puts a record behind the reading of its name.
     pub(super) fn park_record(
         &mut self,
-        username: &str,
+        name: &str,
         span: SpanId,
         bytes: &Bytes,
         cx: &mut Context<'_>,
@@ -356,7 +391,7 @@ impl Partition {
             span,
             bytes: bytes.clone(),
         };
-        self.wait_for_name(username, NameWaiter::Record(parked), cx);
+        self.wait_for_name(name, NameWaiter::Record(parked), cx);
     }
 
     /// Applies a record whose name was read.
@@ -381,4 +416,19 @@ impl Partition {
         }
         self.write_and_release(parked.span, rows, cx);
     }
+}
+
+/// Passes a login on to the owner of the name that it is for.
+fn pass_on(name: &str, log_in: LogIn, cx: &mut Context<'_>) {
+    let LogIn {
+        asker,
+        credentials,
+        network,
+        kind: _,
+    } = log_in;
+    let command = NameCommand::LogIn {
+        credentials,
+        network,
+    };
+    cx.ask(asker, Command::Name(name.into(), command));
 }

@@ -221,6 +221,7 @@ impl Partition {
             return self.apply_loaded(chat_id, applying, rows, cx);
         }
         self.progress.hold(applying.span, cx);
+        tell_joining(chat_id, applying.record, cx);
         let parked = ParkedRecord {
             offset: applying.offset,
             span: applying.span,
@@ -518,4 +519,26 @@ impl Partition {
             self.write_later(chat_id, due);
         }
     }
+}
+
+/// Has homes count those who join a chat by a record that waits for it: after a crash, or in place of an earlier owner,
+/// nothing else tells of them before it is read.
+fn tell_joining(chat_id: ChatId, record: &Record<'_>, cx: &mut Context<'_>) {
+    if !cx.config.limits_chats() {
+        return;
+    }
+    let joining: Vec<UserId> = match record {
+        Record::ChatCreated(created) => created.members.iter().collect(),
+        Record::MemberAdded(change) => vec![change.user_id],
+        Record::MessagePosted(_)
+        | Record::MessageAmended(_)
+        | Record::MemberRemoved(_)
+        | Record::UserRegistered(_)
+        | Record::SessionEnded(_)
+        | Record::PasswordSet(_) => return,
+    };
+    send_to_homes(&joining, cx, |users| ShardMessage::Joining {
+        chat_id,
+        users,
+    });
 }

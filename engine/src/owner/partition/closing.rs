@@ -7,7 +7,7 @@ use crate::owner::appends::Pending;
 use crate::owner::chats::Parked;
 use crate::owner::names::{By, LogIn, NameWaiter, Registration};
 use crate::owner::partition::admissions::tell_not_joining;
-use crate::owner::partition::{Partition, PartitionRead, PasswordWait};
+use crate::owner::partition::{LoggingIn, Partition, PartitionRead, PasswordWait};
 
 impl Partition {
     /// The partition is not here any more. Whoever waits is answered: as of unknown outcome, where something may
@@ -67,6 +67,7 @@ impl Partition {
                 NameWaiter::Register(Registration {
                     asker,
                     by: By::Invite(_),
+                    ..
                 }) => cx.refuse(asker, Problem::OUTCOME_UNKNOWN),
                 NameWaiter::Register(Registration { asker, .. })
                 | NameWaiter::LogIn(LogIn { asker, .. }) => undone.push(asker),
@@ -75,7 +76,7 @@ impl Partition {
         }
         undone.extend(self.passwords.drain().map(|wait| match wait {
             PasswordWait::Register { asker, .. }
-            | PasswordWait::LogIn { asker, .. }
+            | PasswordWait::LogIn(LoggingIn { asker, .. })
             | PasswordWait::Set { asker, .. } => asker,
         }));
         undone.extend(self.message_queues.drain().map(|asked| asked.asker));

@@ -10,6 +10,7 @@ use crate::mesh::command::chat::NewMembers;
 use crate::mesh::problem::Problem;
 use crate::mesh::{
     Asker, ChatCommand, Outcome, Post, ShardMessage, Subscription, SubscriptionAnswer, UserCommand,
+    Whisper,
 };
 use crate::owner::appends::Pending;
 use crate::owner::changes::ChangeKey;
@@ -349,6 +350,17 @@ impl Partition {
 
     pub(crate) fn unsubscribe(&mut self, chat_id: ChatId, users: &[UserId], cx: &Context<'_>) {
         self.chats.unsubscribe(chat_id, users, cx);
+    }
+
+    /// A connected user types in a chat: where they are a member who listens, all homes that listen are told. Nothing is
+    /// read for that.
+    pub(crate) fn types(&self, chat_id: ChatId, user_id: UserId, cx: &mut Context<'_>) {
+        let audience = self.chats.audience(chat_id);
+        if let Some(audience) = audience.filter(|it| it.contains(user_id)) {
+            for home in audience.shards() {
+                cx.whisper(home, Whisper::Typing { chat_id, user_id });
+            }
+        }
     }
 }
 

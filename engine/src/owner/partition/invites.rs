@@ -66,12 +66,15 @@ impl Partition {
         };
         self.changes.take(ChangeKey::Invite(invite_id));
         let Invited {
-            username,
+            name,
             password_hash,
             ..
         } = *invited;
-        let command = NameCommand::RegisterInvited { password_hash };
-        cx.ask(asker, Command::Name(username, command));
+        let command = NameCommand::RegisterInvited {
+            username: name.username,
+            password_hash,
+        };
+        cx.ask(asker, Command::Name(name.key, command));
     }
 
     /// Forgets invites of which it is not known whether they are spent, and that nobody can use any more.

@@ -18,10 +18,14 @@ mod sessions;
 
 use std::collections::VecDeque;
 
+use rookery_schema::names::NewName;
 use rookery_schema::{ChatId, MessageId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
 
 use crate::context::Context;
-use crate::edge::port::{AppendFault, Found, LogRequest, Opened, Part, Read, StoreFault, Token};
+use crate::edge::port::{
+    AppendFault, Found, LogRequest, Opened, Part, PasswordCheck, Read, StoreFault, Token,
+};
+use crate::hashing::Kind;
 use crate::ids::Invite;
 use crate::limits::Network;
 use crate::map::{Map, Unanswered};
@@ -84,6 +88,28 @@ enum PartitionRead {
     User(Asker, Box<NewPassword>),
 }
 
+/// A login whose password is being compared.
+#[derive(Debug)]
+struct LoggingIn {
+    asker: Asker,
+    /// Its failures count against this one.
+    name: Box<str>,
+    /// The user, unless their password was replaced meanwhile.
+    user_id: Option<UserId>,
+    /// What comes of it if the password is right.
+    right: Option<Outcome>,
+    network: Network,
+    second: Option<Box<SecondTry>>,
+}
+
+/// What is compared where the first comparison fails.
+#[derive(Debug)]
+struct SecondTry {
+    password: Box<str>,
+    against: PasswordCheck,
+    kind: Kind,
+}
+
 /// By what somebody registers whose password is being hashed.
 #[derive(Debug)]
 enum Claim {
@@ -98,20 +124,13 @@ enum Claim {
 enum PasswordWait {
     Register {
         asker: Asker,
-        username: Box<str>,
+        name: Box<NewName>,
         claim: Claim,
     },
-    LogIn {
-        asker: Asker,
-        username: Box<str>,
-        user_id: Option<UserId>,
-        /// See [`Outcome::LoggedIn`].
-        ended_until: Timestamp,
-        network: Network,
-    },
+    LogIn(LoggingIn),
     Set {
         asker: Asker,
-        username: Box<str>,
+        name: Box<str>,
         user: UserVersion,
     },
 }
@@ -420,7 +439,7 @@ impl Partition {
             Some(PartitionRead::Mark { asker, seq, all }) => {
                 self.messages_counted(asker, seq, all, &outcome, cx);
             }
-            Some(PartitionRead::Name(username)) => self.name_read(&username, outcome, cx),
+            Some(PartitionRead::Name(name)) => self.name_read(&name, outcome, cx),
             Some(PartitionRead::User(asker, password)) => {
                 self.user_read(asker, password, outcome, cx);
             }
@@ -467,8 +486,8 @@ impl Partition {
         while let Some(chat_id) = self.chats.next_unread(cx.now.micros) {
             self.read_chat(chat_id, cx);
         }
-        while let Some(username) = self.names.next_unread(cx.now.micros) {
-            self.read_name(username, cx);
+        while let Some(name) = self.names.next_unread(cx.now.micros) {
+            self.read_name(name, cx);
         }
         self.logins.tick(cx.now.micros);
         self.write_marks(cx);

@@ -11,11 +11,11 @@ use crate::context::Context;
 use crate::edge::port::{Found, PasswordCheck, PasswordOutcome, StoreFault};
 use crate::hashing::Kind;
 use crate::mesh::problem::Problem;
-use crate::mesh::{Asker, Command, Ended, NameCommand, NewPassword, UserVersion};
+use crate::mesh::{Asker, Command, Ended, EndedBy, NameCommand, NewPassword, UserVersion};
 use crate::owner::changes::ChangeKey;
 use crate::owner::endings::Recording;
 use crate::owner::partition::registrations::not_hashed;
-use crate::owner::partition::{Partition, PasswordWait};
+use crate::owner::partition::{LoggingIn, Partition, PasswordWait};
 use crate::owner::progress::SpanId;
 use crate::passwords::check_new_password;
 
@@ -42,7 +42,7 @@ impl Partition {
                         password_from: password_from(&user, &password),
                     };
                     let command = NameCommand::SetPassword(version, password);
-                    cx.ask(asker, Command::Name(user.username.into(), command));
+                    cx.ask(asker, Command::Name(user.name().into(), command));
                 }
                 None => cx.refuse(asker, Problem::NO_SUCH_USER),
             },
@@ -66,20 +66,20 @@ impl Partition {
     pub(super) fn set_password(
         &mut self,
         asker: Asker,
-        username: &str,
+        name: &str,
         user: UserVersion,
         new: NewPassword,
         cx: &mut Context<'_>,
     ) {
         let Some(password) = new.password else {
-            return self.append_password(asker, username, user, None, cx);
+            return self.append_password(asker, name, user, None, cx);
         };
-        if let Err(problem) = check_new_password(&password, username) {
+        if let Err(problem) = check_new_password(&password, name) {
             return cx.refuse(asker, problem);
         }
         let wait = PasswordWait::Set {
             asker,
-            username: username.into(),
+            name: name.into(),
             user,
         };
         let job = self.password_job(wait, &password, PasswordCheck::Hash);
@@ -90,14 +90,14 @@ impl Partition {
     pub(super) fn password_hashed(
         &mut self,
         asker: Asker,
-        username: &str,
+        name: &str,
         user: UserVersion,
         outcome: PasswordOutcome,
         cx: &mut Context<'_>,
     ) {
         match outcome {
             PasswordOutcome::Hashed(hash) => {
-                self.append_password(asker, username, user, Some(&hash), cx);
+                self.append_password(asker, name, user, Some(&hash), cx);
             }
             outcome @ (PasswordOutcome::Common
             | PasswordOutcome::Busy
@@ -111,18 +111,18 @@ impl Partition {
     fn append_password(
         &mut self,
         asker: Asker,
-        username: &str,
+        name: &str,
         user: UserVersion,
         password_hash: Option<&str>,
         cx: &mut Context<'_>,
     ) {
-        let from = user.password_from.max(self.names.password_from(username));
+        let from = user.password_from.max(self.names.password_from(name));
         let at = cx.now.latest_wall.max(from);
         let set = PasswordSet {
             user_id: user.user_id,
             at,
             sessions_until: Timestamp::from_millis(at.millis() + ENDED_MILLIS),
-            username,
+            username: name,
             password_hash,
         };
         let key = ChangeKey::Password(user.user_id, at);
@@ -167,17 +167,19 @@ impl Partition {
             expires_at: until,
         });
         self.end_logins(set.username);
-        let ended = Ended::AllOf { user_id, until };
+        let ended = Ended::AllOf {
+            user_id,
+            until,
+            by: EndedBy::Password,
+        };
         self.void_sessions(ended, askers, Recording::Done, cx);
     }
 
     /// Ends the logins that are compared with the password that a user had.
     fn end_logins(&mut self, of: &str) {
         for wait in self.passwords.values_mut() {
-            if let PasswordWait::LogIn {
-                username, user_id, ..
-            } = wait
-                && **username == *of
+            if let PasswordWait::LogIn(LoggingIn { name, user_id, .. }) = wait
+                && **name == *of
             {
                 *user_id = None;
             }

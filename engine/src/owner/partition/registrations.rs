@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use rookery_schema::UserId;
+use rookery_schema::names::NewName;
 use rookery_schema::record::{Record, UserRegistered};
 use rookery_schema::row::Row;
 
@@ -17,14 +18,22 @@ use crate::owner::progress::SpanId;
 use crate::user::user_json;
 
 impl Partition {
-    /// Registers a user under a name that is free.
+    /// Registers a user under a key that is free.
     pub(super) fn begin_registration(
         &mut self,
-        username: &str,
+        key: &str,
         registration: Registration,
         cx: &mut Context<'_>,
     ) {
-        let Registration { asker, by } = registration;
+        let Registration {
+            asker,
+            username,
+            by,
+        } = registration;
+        let name = NewName {
+            username,
+            key: key.into(),
+        };
         match by {
             By::Password {
                 password: Some(password),
@@ -34,10 +43,10 @@ impl Partition {
                 let kind = kind_of(&right);
                 let wait = PasswordWait::Register {
                     asker,
-                    username: username.into(),
+                    name: Box::new(name),
                     claim: match right {
                         Right::Invite(invite) => Claim::Invite(invite),
-                        Right::Open | Right::Operator => Claim::User(self.claim(username, cx)),
+                        Right::Open | Right::Operator => Claim::User(self.claim(key, cx)),
                     },
                 };
                 let job = self.password_job(wait, &password, PasswordCheck::Hash);
@@ -47,36 +56,36 @@ impl Partition {
                 password: None,
                 right: Right::Invite(invite),
                 ..
-            } => spend(asker, username, *invite, None, cx),
+            } => spend(asker, name, *invite, None, cx),
             By::Password { .. } => {
-                let user_id = self.claim(username, cx);
-                self.append_registration(asker, username, user_id, None, cx);
+                let user_id = self.claim(key, cx);
+                self.append_registration(asker, &name, user_id, None, cx);
             }
             By::Invite(hash) => {
-                let user_id = self.claim(username, cx);
-                let (key, record) = registered(username, user_id, hash.as_deref(), cx);
+                let user_id = self.claim(key, cx);
+                let (key, record) = registered(&name, user_id, hash.as_deref(), cx);
                 // It was admitted together with the end of its invite, which can't be taken back.
                 self.append_admitted(asker, key, &record, true, cx);
             }
         }
     }
 
-    /// Claims a name that is free for a new user.
-    fn claim(&mut self, username: &str, cx: &mut Context<'_>) -> UserId {
+    /// Claims a key that is free for a new user.
+    fn claim(&mut self, key: &str, cx: &mut Context<'_>) -> UserId {
         let user_id = UserId::v7(cx.stamp(), &cx.random());
-        self.names.claim(username, user_id);
+        self.names.claim(key, user_id);
         user_id
     }
 
     fn append_registration(
         &mut self,
         asker: Asker,
-        username: &str,
+        name: &NewName,
         user_id: UserId,
         password_hash: Option<&str>,
         cx: &mut Context<'_>,
     ) {
-        let (key, record) = registered(username, user_id, password_hash, cx);
+        let (key, record) = registered(name, user_id, password_hash, cx);
         self.append_change(asker, key, &record, cx);
     }
 
@@ -84,17 +93,17 @@ impl Partition {
     pub(super) fn registration_hashed(
         &mut self,
         asker: Asker,
-        username: &str,
+        name: Box<NewName>,
         claim: Claim,
         outcome: PasswordOutcome,
         cx: &mut Context<'_>,
     ) {
         match (outcome, claim) {
             (PasswordOutcome::Hashed(hash), Claim::User(user_id)) => {
-                self.append_registration(asker, username, user_id, Some(&hash), cx);
+                self.append_registration(asker, &name, user_id, Some(&hash), cx);
             }
             (PasswordOutcome::Hashed(hash), Claim::Invite(invite)) => {
-                spend(asker, username, *invite, Some(hash.into()), cx);
+                spend(asker, *name, *invite, Some(hash.into()), cx);
             }
             (
                 outcome @ (PasswordOutcome::Common
@@ -120,10 +129,10 @@ impl Partition {
         rows: &mut Vec<Row>,
         cx: &mut Context<'_>,
     ) {
-        if self.names.is_known(user.username) {
+        if self.names.is_known(user.name()) {
             return self.apply_known_user(user, span, rows, cx);
         }
-        self.park_record(user.username, span, bytes, cx);
+        self.park_record(user.name(), span, bytes, cx);
     }
 
     pub(super) fn apply_known_user(
@@ -137,7 +146,7 @@ impl Partition {
         if outcome.is_ok()
             && let Some(on_stored) = self.progress.on_stored(span, cx)
         {
-            on_stored.names.push(user.username.into());
+            on_stored.names.push(user.name().into());
         }
         let outcome = || match &outcome {
             Ok(body) => Outcome::Json {
@@ -152,7 +161,7 @@ impl Partition {
 
 /// A registration as it goes into the log.
 fn registered<'a>(
-    username: &'a str,
+    name: &'a NewName,
     user_id: UserId,
     password_hash: Option<&'a str>,
     cx: &Context<'_>,
@@ -160,7 +169,8 @@ fn registered<'a>(
     let user = UserRegistered {
         user_id,
         at: cx.stamp(),
-        username,
+        username: &name.username,
+        key: (name.key != name.username).then_some(&*name.key),
         password_hash,
     };
     (ChangeKey::User(user_id), Record::UserRegistered(user))
@@ -182,14 +192,14 @@ pub(super) fn not_hashed(outcome: &PasswordOutcome, cx: &mut Context<'_>) -> Pro
 /// invite is lost.
 fn spend(
     asker: Asker,
-    username: &str,
+    name: NewName,
     invite: Invite,
     password_hash: Option<Box<str>>,
     cx: &mut Context<'_>,
 ) {
     let invited = Invited {
         invite,
-        username: username.into(),
+        name,
         password_hash,
     };
     let command = UserCommand::SpendInvite(Box::new(invited));

@@ -39,6 +39,17 @@ impl Scenario {
         }
     }
 
+    /// Every device connects that is not connected: it hears what is said last.
+    pub(super) fn connect_devices(&mut self) {
+        for index in 0..DEVICES {
+            let connection = self.devices[index].connection.as_ref();
+            let wire = connection.map(|it| it.wire);
+            if !wire.is_some_and(|wire| self.world.wire(wire).open) {
+                self.connect_device(index, true);
+            }
+        }
+    }
+
     fn connect_device(&mut self, index: usize, is_in_order: bool) {
         let user = self.devices[index].user;
         self.devices[index].connection = None;
@@ -102,6 +113,7 @@ impl Scenario {
         let text = |name: &str| event[name].as_str().map(str::to_owned);
         match (text("type").unwrap().as_str(), event["seq"].as_u64()) {
             ("ready", _) => self.resume_device(index),
+            ("typing", None) => {}
             ("resumed", Some(seq)) => {
                 let chat_id = text("chat_id").unwrap();
                 if event["recovered"] == false {

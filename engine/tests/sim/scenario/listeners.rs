@@ -22,6 +22,7 @@ impl Scenario {
             token,
             ready: false,
             heard: BTreeMap::new(),
+            presence: BTreeMap::new(),
             refused: BTreeSet::new(),
         });
     }

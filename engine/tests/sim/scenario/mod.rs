@@ -13,6 +13,7 @@ mod rooms;
 mod shown;
 mod state;
 mod users;
+mod whispers;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -63,6 +64,8 @@ pub(crate) struct Scenario {
     ended: Vec<String>,
     /// How often somebody heard what was said last.
     heard_live: usize,
+    /// Of how many others somebody knew in the end whether they are there.
+    known_presences: usize,
     last: usize,
 }
 
@@ -115,6 +118,7 @@ impl Scenario {
             marks: Marks::default(),
             ended: Vec::new(),
             heard_live: 0,
+            known_presences: 0,
             last: 0,
         }
     }
@@ -132,9 +136,12 @@ impl Scenario {
         self.fail(false);
         self.world.reads_late = false;
         self.finish();
+        self.connect_devices();
         self.check();
         assert!(self.heard_live > 0);
         self.check_devices();
+        self.check_presence();
+        assert!(self.known_presences > 0);
         self.check_restarted();
     }
 
@@ -145,7 +152,7 @@ impl Scenario {
     }
 
     fn round(&mut self) {
-        match self.world.dice.below(31) {
+        match self.world.dice.below(34) {
             0 | 1 => {
                 let user = self.world.dice.below(USERS);
                 self.listen_as(user);
@@ -169,7 +176,8 @@ impl Scenario {
             17 if !self.faults => self.lag(),
             18..20 => self.amend(),
             20..23 => self.use_device(),
-            23..26 => self.mark(),
+            23 | 24 => self.whisper(),
+            25..28 => self.mark(),
             _ => self.post(),
         }
         self.advance_below(30);

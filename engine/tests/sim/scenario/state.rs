@@ -42,7 +42,7 @@ impl User {
     pub(super) fn new(n: usize) -> Self {
         Self {
             id: Uuid::from_u128(0xabc0 + n as u128).to_string(),
-            name: format!("user{n}"),
+            name: format!("User{n}"),
             token: None,
             asked: None,
             passwords: Passwords {
@@ -55,8 +55,14 @@ impl User {
         }
     }
 
-    pub(super) fn login(&self, password: &str) -> Value {
+    /// What registers them.
+    pub(super) fn registration(&self, password: &str) -> Value {
         json!({"username": self.name, "password": password})
+    }
+
+    /// What logs them in, in other letters.
+    pub(super) fn login(&self, password: &str) -> Value {
+        json!({"username": self.name.to_uppercase(), "password": password})
     }
 }
 
@@ -166,6 +172,8 @@ pub(super) struct Listener {
     pub(super) ready: bool,
     /// For each chat, its events in the order in which they came.
     pub(super) heard: BTreeMap<String, Vec<Heard>>,
+    /// Whether others are there, as it was told last.
+    pub(super) presence: BTreeMap<String, bool>,
     /// What was refused of what was sent here.
     pub(super) refused: BTreeSet<String>,
 }
@@ -205,6 +213,15 @@ impl Listener {
             "ack" => text("client_id").zip(text("message_id")),
             "error" => {
                 self.refused.extend(text("client_id"));
+                None
+            }
+            "typing" => {
+                assert!(event["user_id"].is_string() && event["chat_id"].is_string());
+                None
+            }
+            "presence" => {
+                let online = event["online"].as_bool().unwrap();
+                self.presence.insert(text("user_id").unwrap(), online);
                 None
             }
             "ready" | "read" => None,

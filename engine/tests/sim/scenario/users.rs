@@ -18,7 +18,7 @@ impl Scenario {
         }
         for user in 0..USERS {
             let password = self.users[user].passwords.current.clone();
-            let body = self.users[user].login(&password);
+            let body = self.users[user].registration(&password);
             let wire = self.ask_with("", "POST", "/users", Some(&body));
             self.world.settle();
             assert_eq!(self.answer(wire).unwrap().status, 201);
@@ -107,6 +107,10 @@ impl Scenario {
                     self.given(user, password.unwrap(), token);
                 }
                 Some(reply) if reply.status == 204 => self.ended.extend(token),
+                // Their password was set so often that the login would be ahead of the clock.
+                Some(reply) if reply.status == 429 => {
+                    assert_eq!(reply.json()["limit"], "logouts-per-user");
+                }
                 Some(reply) => assert!(self.is_refusal(&reply), "{reply:?}"),
                 None => {}
             }

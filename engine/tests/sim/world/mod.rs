@@ -9,7 +9,7 @@ use std::time::Duration;
 use rookery_engine::config::AuthMode;
 use rookery_engine::effect::{Effects, Notice};
 use rookery_engine::input::Input;
-use rookery_engine::mesh::ShardMessage;
+use rookery_engine::mesh::{ShardMessage, Whisper};
 use rookery_engine::port::{PasswordCheck, PasswordJob, PasswordOutcome};
 use rookery_schema::{ChatId, PartitionId, Routing, ShardId};
 use rookery_testing::dice::Dice;
@@ -50,6 +50,8 @@ pub(crate) struct Settings {
 enum Source {
     /// Messages from one shard to another.
     Mesh(usize, usize),
+    /// What one shard whispers to another.
+    Whispers(usize, usize),
     /// What a shard asked the log for.
     LogLane(usize),
     /// What the log has to tell about a partition.
@@ -79,6 +81,9 @@ pub(crate) struct World {
     /// What the shards' clocks showed when the world began.
     clocks: Vec<Clock>,
     mesh: Vec<Vec<VecDeque<ShardMessage>>>,
+    whispers: Vec<Vec<Vec<Whisper>>>,
+    /// Whispers get lost, at times.
+    pub(crate) loses_whispers: bool,
     pub(crate) log: SimLog,
     pub(crate) store: SimStore,
     hashers: Vec<(usize, PasswordJob)>,
@@ -119,6 +124,8 @@ impl World {
             shards: Vec::new(),
             clocks: Vec::new(),
             mesh: Vec::new(),
+            whispers: Vec::new(),
+            loses_whispers: true,
             log: SimLog::new(settings.partitions),
             store: SimStore::new(settings.seen),
             hashers: Vec::new(),
@@ -160,6 +167,9 @@ impl World {
         }
         for (to, messages) in effects.mesh.into_iter().enumerate() {
             self.mesh[shard][to].extend(messages);
+        }
+        for (to, whispers) in effects.whispers.into_iter().enumerate() {
+            self.whispers[shard][to].extend(whispers);
         }
         for request in effects.log {
             self.log.submit(shard, request);
@@ -229,6 +239,11 @@ impl World {
             let busy = rings.filter(|(_, ring)| !ring.is_empty());
             sources.extend(busy.map(|(to, _)| Source::Mesh(from, to)));
         }
+        for (from, rings) in self.whispers.iter().enumerate() {
+            let rings = rings.iter().enumerate();
+            let busy = rings.filter(|(_, ring)| !ring.is_empty());
+            sources.extend(busy.map(|(to, _)| Source::Whispers(from, to)));
+        }
         sources.extend(self.log.busy_lanes().map(Source::LogLane));
         sources.extend(self.log.with_news().map(Source::LogNews));
         sources.extend(self.store.busy_shards().into_iter().map(Source::Store));
@@ -244,6 +259,7 @@ impl World {
     fn happen(&mut self, source: Source) {
         match source {
             Source::Mesh(from, to) => self.deliver_mesh(from, to),
+            Source::Whispers(from, to) => self.deliver_whispers(from, to),
             Source::LogLane(shard) => self.log.serve(shard, &mut self.dice),
             Source::LogNews(partition) => {
                 if let Some((shard, event)) = self.log.tell(partition, &mut self.dice) {
@@ -279,6 +295,15 @@ impl World {
         let messages = ring.drain(..count).collect();
         let from = ShardId(from as u16);
         self.step(to, Input::Mesh { from, messages });
+    }
+
+    /// Delivers what one shard whispered to another, as far as it does not get lost.
+    fn deliver_whispers(&mut self, from: usize, to: usize) {
+        let mut whispers = std::mem::take(&mut self.whispers[from][to]);
+        if self.loses_whispers {
+            whispers.retain(|_| !self.dice.one_in(4));
+        }
+        self.step(to, Input::Whispers(whispers));
     }
 
     /// Delivers all messages from one shard to another.

@@ -28,6 +28,8 @@ impl World {
         self.put_off.clear();
         let none = || (0..shards).map(|_| VecDeque::new()).collect();
         self.mesh = (0..shards).map(|_| none()).collect();
+        let none = || (0..shards).map(|_| Vec::new()).collect();
+        self.whispers = (0..shards).map(|_| none()).collect();
         let ids: Vec<ShardId> = self.routing.all_shards().collect();
         self.clocks = ids.iter().map(|_| clock(&mut self.dice)).collect();
         self.shards = ids.iter().map(|id| Host::new(self.config(*id))).collect();

@@ -142,15 +142,18 @@ impl<E: Engine> Core<E> {
 
     /// Stops reading sockets while other threads have no room for more.
     fn update_stall(&self) {
-        let (stalled, depth) = {
+        let (stalled, depth, dropped) = {
             let outside = self.outside.borrow();
-            (outside.is_stalled(), outside.mesh.depth() as u64)
+            let mesh = &outside.mesh;
+            let dropped = mesh.whispers_dropped();
+            (outside.is_stalled(), mesh.depth() as u64, dropped)
         };
         let begins = self.set_stalled(stalled);
         self.with_engine(|engine| {
             let stats = engine.stats_mut();
             stats.mesh_depth = depth;
             stats.mesh_stalls += u64::from(begins);
+            stats.whispers_dropped_by_rings = dropped;
         });
     }
 }

@@ -97,7 +97,7 @@ pub fn user_value(row: &UserRow) -> Vec<u8> {
     value
 }
 
-/// The user of a value; `None` where no version writes such a one.
+/// The user of a value, without what they are unique by; `None` where no version writes such a one.
 pub fn user(user_id: UserId, mut value: &[u8]) -> Option<UserRow> {
     let created_at = time(&mut value)?;
     let updated_at = time(&mut value)?;
@@ -107,6 +107,7 @@ pub fn user(user_id: UserId, mut value: &[u8]) -> Option<UserRow> {
     Some(UserRow {
         user_id,
         username: text(username)?,
+        key: None,
         password_hash: match (has_hash, hash) {
             (0, []) => None,
             (1, hash) => Some(text(hash)?),
@@ -164,6 +165,7 @@ mod tests {
         let row = UserRow {
             user_id,
             username: "ann".to_owned(),
+            key: None,
             password_hash: None,
             created_at: Timestamp::from_millis(u64::MAX),
             updated_at: Timestamp::from_millis(u64::MAX),
@@ -218,7 +220,7 @@ mod tests {
             (created_at, updated_at) in (any_time(), any_time()),
         ) {
             let user_id = UserId::from_bytes(user_id);
-            let row = UserRow { user_id, username, password_hash, created_at, updated_at };
+            let row = UserRow { user_id, username, key: None, password_hash, created_at, updated_at };
             prop_assert_eq!(user(user_id, &user_value(&row)), Some(row));
             let found = ended_session(&session_id, &created_at.millis().to_le_bytes());
             prop_assert_eq!(found, Some((SessionId::from_bytes(session_id), created_at)));

@@ -12,6 +12,7 @@
 //! | `marks` | user, chat | seq, count of messages |
 //! | `users` | user | times, name, password hash |
 //! | `usernames` | name | user |
+//! | `names_by_key` | key, name that is not its own key | user |
 //! | `ended_sessions` | session | expiry |
 //! | `meta` | | format, log id, and up to where each partition of the log is stored |
 
@@ -26,6 +27,7 @@ mod progress;
 mod redactions;
 mod shared;
 mod tables;
+mod users;
 
 // What reads bytes that a disk or a server gives back is public for `fuzz/`.
 pub mod codec;

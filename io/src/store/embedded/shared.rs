@@ -92,6 +92,7 @@ impl EmbeddedStore {
                 .map_err(|error| unreadable(error.into()))?,
         }
         tables.remove_expired(now()).map_err(unreadable)?;
+        tables.index_names().map_err(unreadable)?;
         let stored = Arc::new(tables.stored().map_err(unreadable)?);
         let state = RwLock::new(State {
             tables: Some(tables),

@@ -8,12 +8,11 @@ use fjall::compaction::Leveled;
 use fjall::config::CompressionPolicy;
 use fjall::{Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, UserValue};
 use rookery_engine::port::{EndedSessions, Found, Read, StoredChat, StoredEvent};
-use rookery_schema::cql::first_behind;
 use rookery_schema::event::EventKind;
 use rookery_schema::format;
 use rookery_schema::message::Message;
-use rookery_schema::row::{ChatRow, EventRow, Row, UserRow};
-use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, ShardId, Timestamp, UserId};
+use rookery_schema::row::{ChatRow, EventRow, Row};
+use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, ShardId, Timestamp};
 
 use super::amendments::{AMENDMENTS, Amendments};
 use super::codec;
@@ -25,6 +24,7 @@ use super::members::{BY_CHAT, BY_USER, FORMER, Members};
 use super::progress::Progress;
 use super::redactions::{REDACTED, Redactions};
 use super::run::Gathering;
+use super::users::{NAMES_BY_KEY, USERNAMES, USERS, Users};
 use crate::embedded::FormatMark;
 
 /// Pages of history that were read lately.
@@ -39,6 +39,9 @@ const MEMTABLE_BYTES: u64 = 8 << 20;
 const TABLE_BYTES: u64 = 8 << 20;
 /// Bytes of all memtables.
 const MEMTABLES_BYTES: u64 = 64 << 20;
+
+/// Names in one batch of those that are found by their keys from then on.
+const NAMES_INDEXED_AT_ONCE: usize = 2048;
 
 const FORMAT_KEY: &[u8] = b"format";
 const LOG_ID_KEY: &[u8] = b"log_id";
@@ -60,8 +63,7 @@ pub(super) struct Tables {
     chats: Keyspace,
     members: Members,
     marks: Marks,
-    users: Keyspace,
-    usernames: Keyspace,
+    users: Users,
     ended_sessions: Keyspace,
     meta: Keyspace,
 }
@@ -89,8 +91,9 @@ impl Tables {
             BY_USER,
             FORMER,
             MARKS,
-            "users",
-            "usernames",
+            USERS,
+            USERNAMES,
+            NAMES_BY_KEY,
             "ended_sessions",
             "meta",
         ];
@@ -110,10 +113,11 @@ impl Tables {
                 marks,
                 users,
                 usernames,
+                names_by_key,
                 ended_sessions,
                 meta,
             ],
-        ) = <[Keyspace; 13]>::try_from(keyspaces)
+        ) = <[Keyspace; 14]>::try_from(keyspaces)
         else {
             return Err(OpenError::Corrupt(
                 dir.to_owned(),
@@ -139,8 +143,11 @@ impl Tables {
                 former,
             },
             marks: Marks::new(marks),
-            users,
-            usernames,
+            users: Users {
+                users,
+                usernames,
+                names_by_key,
+            },
             ended_sessions,
             meta,
         })
@@ -194,11 +201,7 @@ impl Tables {
                 user_id,
                 removed_seq,
             } => self.members.remove(batch, *chat_id, *user_id, *removed_seq),
-            Row::User(row) => {
-                let id = row.user_id.as_bytes();
-                batch.insert(&self.users, id, codec::user_value(row));
-                batch.insert(&self.usernames, row.username.as_str(), id);
-            }
+            Row::User(row) => self.users.put(batch, row),
             Row::EndedSession {
                 session_id,
                 expires_at,
@@ -211,6 +214,28 @@ impl Tables {
             // It is in the progress that the batch notes.
             Row::Reached { .. } => {}
         }
+    }
+
+    /// Finds the names that are not their own keys, where versions before keys may have written some, and keeps them by their
+    /// keys. Interrupted, it is done again: at each start, until this version has written what older ones can't open.
+    pub(super) fn index_names(&self) -> Result<(), ReadError> {
+        if self.format.current() >= format::CONVERSATIONS {
+            return Ok(());
+        }
+        let (mut batch, mut added) = (self.batch(PersistMode::Buffer), 0);
+        for entry in self.users.usernames.iter() {
+            let (name, value) = entry.into_inner()?;
+            added += usize::from(self.users.index(&mut batch, &name, &value)?);
+            if added == NAMES_INDEXED_AT_ONCE {
+                let full = std::mem::replace(&mut batch, self.batch(PersistMode::Buffer));
+                self.db.commit(full)?;
+                added = 0;
+            }
+        }
+        if added > 0 {
+            self.db.commit(batch)?;
+        }
+        Ok(())
     }
 
     /// Makes everything written survive a power cut.
@@ -261,22 +286,22 @@ impl Tables {
             }
             Read::MarksOfUser(user_id) => self.marks.of_user(*user_id).map(Found::Marks),
             Read::User(user_id) => self
-                .user(*user_id)
+                .users
+                .get(*user_id)
                 .map(|user| Found::Users(Vec::from_iter(user))),
             Read::Users(user_ids) => {
-                let users = user_ids.iter().map(|user_id| self.user(*user_id));
+                let users = user_ids.iter().map(|user_id| self.users.get(*user_id));
                 let users: Result<Vec<_>, _> = users.filter_map(Result::transpose).collect();
                 users.map(Found::Users)
             }
-            Read::UserNamed(name) => self
-                .user_named(name)
-                .map(|user| Found::Users(Vec::from_iter(user))),
+            Read::UsersOfKey(key) => self.users.of_key(key).map(Found::Users),
             Read::UsersByPrefix {
                 prefix,
                 after,
                 limit,
             } => self
-                .users_by_prefix(prefix, after.as_deref(), *limit)
+                .users
+                .by_prefix(prefix, after.as_deref(), *limit)
                 .map(Found::Users),
             Read::EndedSessions => Ok(Found::EndedSessions(EndedSessions {
                 all_until: self.sessions_ended_until()?,
@@ -332,45 +357,6 @@ impl Tables {
             messages,
             latest_message: latest_message.into_iter().next(),
         }))
-    }
-
-    fn user(&self, user_id: UserId) -> Result<Option<UserRow>, ReadError> {
-        let value = self.users.get(user_id.as_bytes())?;
-        let user = |value: &[u8]| codec::user(user_id, value).ok_or(ReadError::Malformed("users"));
-        value.map(|value| user(&value)).transpose()
-    }
-
-    fn user_named(&self, name: &str) -> Result<Option<UserRow>, ReadError> {
-        match self.usernames.get(name)? {
-            Some(value) => self.user_of_name(name.as_bytes(), &value),
-            None => Ok(None),
-        }
-    }
-
-    /// A name may have been given up since; then the user has another.
-    fn user_of_name(&self, name: &[u8], value: &[u8]) -> Result<Option<UserRow>, ReadError> {
-        let user_id = codec::user_id(value).ok_or(ReadError::Malformed("usernames"))?;
-        Ok(self
-            .user(user_id)?
-            .filter(|user| user.username.as_bytes() == name))
-    }
-
-    fn users_by_prefix(
-        &self,
-        prefix: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<UserRow>, ReadError> {
-        let first = first_behind(prefix, after);
-        let mut users = Vec::new();
-        for entry in self.usernames.range(first.as_bytes()..) {
-            let (name, value) = entry.into_inner()?;
-            if users.len() >= limit || !name.starts_with(prefix.as_bytes()) {
-                break;
-            }
-            users.extend(self.user_of_name(&name, &value)?);
-        }
-        Ok(users)
     }
 
     fn ended_sessions(&self) -> Result<Vec<(SessionId, Timestamp)>, ReadError> {

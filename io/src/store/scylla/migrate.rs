@@ -4,13 +4,17 @@
 //! already is not made again: so a server may run as a user who can't make anything, once `rookery migrate`
 //! has run as one who can.
 
+use std::cell::Cell;
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 
 use rookery_schema::cql::{
     FIRST_VERSION, LOG_ID_KEY, META_TABLE, MIGRATIONS, SCHEMA_VERSION, SCHEMA_VERSION_KEY,
-    create_keyspace, in_keyspace,
+    create_keyspace, in_keyspace, name_bucket, name_buckets,
 };
+use rookery_schema::names::{is_key, key_of};
 use scylla::client::session::Session;
+use scylla::response::PagingState;
 use scylla::serialize::row::SerializeRow;
 use uuid::Uuid;
 
@@ -89,6 +93,45 @@ pub(super) async fn migrate_tables(session: &Session, keyspace: &str) -> Result<
         set_meta(session, keyspace, SCHEMA_VERSION_KEY, &version).await?;
     }
     Ok(found.max(FIRST_VERSION))
+}
+
+/// Finds the names that are not their own keys, where versions before keys may have written some, and keeps them by their
+/// keys. Buckets below `next` are done. What was interrupted is done again: at each start, until this version has written
+/// what older ones can't open.
+pub(super) async fn index_names(
+    session: &Session,
+    keyspace: &str,
+    next: &Cell<i32>,
+) -> Result<(), DriverError> {
+    let prepare = async |text| session.prepare(in_keyspace(text, keyspace)).await;
+    let names =
+        prepare("SELECT username, user_id FROM KEYSPACE.users_by_name WHERE bucket = ?").await?;
+    let add = prepare(
+        "INSERT INTO KEYSPACE.names_by_key (bucket, key, username, user_id) VALUES (?, ?, ?, ?)",
+    )
+    .await?;
+    for bucket in name_buckets().filter(|bucket| *bucket >= next.get()) {
+        let mut state = PagingState::start();
+        loop {
+            let page = session.execute_single_page(&names, (bucket,), state);
+            let (page, following) = page.await?;
+            let page = page.into_rows_result().map_err(DriverError::new)?;
+            for row in page.rows::<(String, Uuid)>().map_err(DriverError::new)? {
+                let (name, user_id) = row.map_err(DriverError::new)?;
+                if !is_key(&name) {
+                    let key = &*key_of(&name);
+                    let values = (name_bucket(key), key, &*name, user_id);
+                    session.execute_unpaged(&add, values).await?;
+                }
+            }
+            match following.into_paging_control_flow() {
+                ControlFlow::Continue(following) => state = following,
+                ControlFlow::Break(()) => break,
+            }
+        }
+        next.set(bucket + 1);
+    }
+    Ok(())
 }
 
 /// The version of the schema; 0 in a new keyspace.

@@ -13,6 +13,7 @@
 use std::collections::HashMap;
 
 use rookery_schema::cql::{bucket, ended_session_bucket};
+use rookery_schema::names::is_key;
 use rookery_schema::row::{AmendmentRow, ChatRow, EventRow, MarkRow, MemberRow, Row, UserRow};
 use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 
@@ -46,6 +47,8 @@ pub(super) enum Batch<'a> {
     Marks(Vec<&'a MarkRow>),
     User(&'a UserRow),
     UserName(&'a UserRow),
+    /// Of a user whose name is not its own key.
+    NameByKey(&'a UserRow),
     /// Of one bucket.
     EndedSessions(Vec<(SessionId, Timestamp)>),
 }
@@ -87,18 +90,10 @@ pub(super) fn stages(rows: &[Row]) -> Vec<Vec<Batch<'_>>> {
     let events: Vec<_> = rows.iter().filter_map(event).collect();
     stages.push(redaction_batches(redacted.into_values().collect()));
     stages.extend(event_batches(&events).map(|batch| vec![Batch::Events(batch)]));
-    let names = rows.iter().filter_map(|row| match row {
-        Row::User(row) => Some(Batch::UserName(row)),
-        Row::Event(_)
-        | Row::Redacted(_)
-        | Row::Amendment(_)
-        | Row::Chat(_)
-        | Row::Member(_)
-        | Row::NotMember { .. }
-        | Row::Mark(_)
-        | Row::EndedSession { .. }
-        | Row::Reached { .. } => None,
-    });
+    let users = rows.iter().filter_map(as_user);
+    let names = users.clone().map(Batch::UserName);
+    let others = users.filter(|user| !is_key(user.name()));
+    let names = names.chain(others.map(Batch::NameByKey));
     let removals: Vec<_> = rows.iter().filter_map(as_removal).collect();
     let gone = removals.chunks(BATCH_ROWS_MAX);
     let gone = gone.map(|removals| Batch::Forgotten(removals.to_vec()));
@@ -176,6 +171,21 @@ const fn as_redaction(row: &Row) -> Option<((ChatId, Seq), &EventRow)> {
         | Row::NotMember { .. }
         | Row::Mark(_)
         | Row::User(_)
+        | Row::EndedSession { .. }
+        | Row::Reached { .. } => None,
+    }
+}
+
+const fn as_user(row: &Row) -> Option<&UserRow> {
+    match row {
+        Row::User(row) => Some(row),
+        Row::Event(_)
+        | Row::Redacted(_)
+        | Row::Amendment(_)
+        | Row::Chat(_)
+        | Row::Member(_)
+        | Row::NotMember { .. }
+        | Row::Mark(_)
         | Row::EndedSession { .. }
         | Row::Reached { .. } => None,
     }

@@ -47,6 +47,7 @@ statements! {
     add_user: "INSERT INTO KEYSPACE.users (user_id, username, password_hash, created_at, updated_at) \
         VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?",
     add_user_name: "INSERT INTO KEYSPACE.users_by_name (bucket, username, user_id) VALUES (?, ?, ?)",
+    add_name_by_key: "INSERT INTO KEYSPACE.names_by_key (bucket, key, username, user_id) VALUES (?, ?, ?, ?)",
     add_ended_session: "INSERT INTO KEYSPACE.ended_sessions (bucket, session_id, expires_at) \
         VALUES (?, ?, ?) USING TTL ?",
     set_schema_version: "INSERT INTO KEYSPACE.meta (key, value) VALUES ('schema_version', ?)",
@@ -65,6 +66,11 @@ statements! {
         WHERE bucket = ? AND username >= ? LIMIT ?",
     names_between: "SELECT username, user_id FROM KEYSPACE.users_by_name \
         WHERE bucket = ? AND username >= ? AND username < ? LIMIT ?",
+    names_of_key: "SELECT username, user_id FROM KEYSPACE.names_by_key WHERE bucket = ? AND key = ?",
+    names_by_key_from: "SELECT key, username, user_id FROM KEYSPACE.names_by_key \
+        WHERE bucket = ? AND (key, username) >= (?, ?) LIMIT ?",
+    names_by_key_between: "SELECT key, username, user_id FROM KEYSPACE.names_by_key \
+        WHERE bucket = ? AND (key, username) >= (?, ?) AND (key) < (?) LIMIT ?",
     ended_sessions: "SELECT session_id, expires_at FROM KEYSPACE.ended_sessions WHERE bucket = ?",
     written_event: "SELECT event, WRITETIME(event) FROM KEYSPACE.messages \
         WHERE chat_id = ? AND bucket = ? AND seq = ?",

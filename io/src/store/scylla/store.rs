@@ -1,5 +1,6 @@
 //! The store of a process: found or made at the start, and what it knew then.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -16,7 +17,7 @@ use super::connection::Connection;
 use super::error::ScyllaError;
 use super::event::{from_bigint, partition};
 use super::failure::{DriverError, written};
-use super::migrate::{claim, migrate_tables, own_datacenter, prepare_keyspace, rows};
+use super::migrate::{claim, index_names, migrate_tables, own_datacenter, prepare_keyspace, rows};
 use super::settings::Settings;
 use super::statements::Statements;
 use crate::log::Stored;
@@ -41,10 +42,10 @@ impl ScyllaStore {
         log_id: Uuid,
         startup: &Startup,
     ) -> Result<Self, ScyllaError> {
-        let runtime = runtime()?;
+        let (runtime, indexed) = (runtime()?, Cell::new(0));
         let (datacenter, format, stored) =
             runtime.block_on(persist(settings, startup, || async {
-                let (session, datacenter, format) = migrated(settings).await?;
+                let (session, datacenter, format) = migrated(settings, &indexed).await?;
                 claim(&session, &settings.keyspace, log_id).await?;
                 // What the lanes will ask has to be understood: better known now than never to be ready.
                 let prepared = Statements::prepare(&session, &settings.keyspace).await;
@@ -98,16 +99,23 @@ impl ScyllaStore {
 /// # Errors
 /// Where the schema is newer than this version knows.
 pub fn migrate(settings: &Settings, startup: &Startup) -> Result<(), ScyllaError> {
+    let indexed = Cell::new(0);
     runtime()?.block_on(persist(settings, startup, || async {
-        migrated(settings).await.map(drop)
+        migrated(settings, &indexed).await.map(drop)
     }))
 }
 
-/// A session, the datacenter, and the format of the newest row.
-async fn migrated(settings: &Settings) -> Result<(Session, String, u32), Trouble> {
+/// A session, the datacenter, and the format of the newest row. `indexed` is how far an earlier try came with the names.
+async fn migrated(
+    settings: &Settings,
+    indexed: &Cell<i32>,
+) -> Result<(Session, String, u32), Trouble> {
     let datacenter = prepare_keyspace(settings).await?;
     let session = open(settings, Some(&datacenter)).await?;
     let version = migrate_tables(&session, &settings.keyspace).await?;
+    if version < format::CONVERSATIONS {
+        index_names(&session, &settings.keyspace, indexed).await?;
+    }
     Ok((session, datacenter, version.max(format::OLDEST)))
 }
 

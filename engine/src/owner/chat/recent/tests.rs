@@ -187,7 +187,7 @@ proptest! {
             let last = next - 1;
             recent.replace(Seq(last.saturating_sub(replaced)), vec![b'y'; replaced_bytes].into());
             recent.trim(Offset(u64::MAX), bytes_max);
-            let of_event = |it: &SaidEvent| it.buffer_bytes + it.own_bytes;
+            let of_event = |it: &SaidEvent| it.buffer_bytes as usize + it.own_bytes();
             let buffers: usize = recent.events.iter().map(of_event).sum();
             let latest = recent.latest.as_ref().map_or(0, |(_, it)| it.bytes());
             prop_assert_eq!(recent.held_bytes, buffers + latest);

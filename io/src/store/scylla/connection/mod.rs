@@ -3,6 +3,7 @@
 mod amendments;
 mod history;
 mod read;
+mod users;
 mod write;
 
 use std::sync::Arc;

@@ -3,12 +3,9 @@
 use std::ops::ControlFlow;
 
 use futures_util::future::try_join_all;
-use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use rookery_engine::port::{EndedSessions, Found, Membership, Read};
-use rookery_schema::cql::{
-    ENDED_SESSION_BUCKETS, behind_prefix, first_behind, name_bucket, name_buckets,
-};
-use rookery_schema::row::{ChatRow, Mark, UserRow};
+use rookery_schema::cql::ENDED_SESSION_BUCKETS;
+use rookery_schema::row::{ChatRow, Mark};
 use rookery_schema::{ChatId, Seq, SessionId, UserId};
 use scylla::deserialize::row::DeserializeRow;
 use scylla::response::PagingState;
@@ -22,9 +19,6 @@ use super::Connection;
 use crate::store::scylla::event::{from_bigint, time};
 use crate::store::scylla::failure::{DriverError, written};
 use crate::store::scylla::plan::is_member;
-
-/// Users of one read that are asked for at a time, each of the nodes that have them.
-const USERS_IN_FLIGHT_MAX: usize = 32;
 
 impl Connection {
     pub(crate) async fn read(&self, read: &Read) -> Result<Found, DriverError> {
@@ -77,10 +71,7 @@ impl Connection {
                 Ok(Found::Users(Vec::from_iter(user)))
             }
             Read::Users(user_ids) => self.users(user_ids).await.map(Found::Users),
-            Read::UserNamed(name) => {
-                let user = self.user_named(name).await?;
-                Ok(Found::Users(Vec::from_iter(user)))
-            }
+            Read::UsersOfKey(key) => self.users_of_key(key).await.map(Found::Users),
             Read::UsersByPrefix {
                 prefix,
                 after,
@@ -175,100 +166,6 @@ impl Connection {
             Ok((ChatId(chat_id), Mark { seq, messages }))
         };
         rows.await?.into_iter().map(mark).collect()
-    }
-
-    async fn user(&self, user_id: UserId) -> Result<Option<UserRow>, DriverError> {
-        type Row = (
-            Option<String>,
-            Option<String>,
-            Option<CqlTimestamp>,
-            Option<CqlTimestamp>,
-        );
-        let rows = self.select::<Row>(&self.statements.user, (user_id.0,));
-        let Some((Some(username), password_hash, Some(created_at), Some(updated_at))) =
-            rows.await?.into_iter().next()
-        else {
-            return Ok(None);
-        };
-        let what = format_args!("user {user_id}");
-        Ok(Some(UserRow {
-            user_id,
-            username,
-            password_hash,
-            created_at: written(time(created_at), what)?,
-            updated_at: written(time(updated_at), what)?,
-        }))
-    }
-
-    async fn users(&self, user_ids: &[UserId]) -> Result<Vec<UserRow>, DriverError> {
-        let users = stream::iter(user_ids)
-            .map(|user_id| self.user(*user_id))
-            .buffered(USERS_IN_FLIGHT_MAX)
-            .try_filter_map(async |user| Ok(user));
-        users.try_collect().await
-    }
-
-    async fn user_named(&self, name: &str) -> Result<Option<UserRow>, DriverError> {
-        let key = (name_bucket(name), name);
-        let rows = self.select::<(Uuid,)>(&self.statements.user_of_name, key);
-        match rows.await?.first() {
-            Some((user_id,)) => self.user_with_name(UserId(*user_id), name).await,
-            None => Ok(None),
-        }
-    }
-
-    /// A name may have been given up since; then the user has another. Nor may their row be there yet.
-    async fn user_with_name(
-        &self,
-        user_id: UserId,
-        name: &str,
-    ) -> Result<Option<UserRow>, DriverError> {
-        let user = self.user(user_id).await?;
-        Ok(user.filter(|user| user.username == name))
-    }
-
-    async fn users_by_prefix(
-        &self,
-        prefix: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<UserRow>, DriverError> {
-        let (first, end) = (first_behind(prefix, after), behind_prefix(prefix));
-        if end.as_deref().is_some_and(|end| end <= &*first) {
-            return Ok(Vec::new());
-        }
-        let of_buckets = name_buckets().map(|bucket| {
-            let (first, end) = (&*first, end.as_deref());
-            async move { self.names(bucket, first, end, limit).await }
-        });
-        let mut names: Vec<_> = try_join_all(of_buckets).await?.concat();
-        names.sort_unstable();
-        let users = stream::iter(&names)
-            .map(|(name, user_id)| self.user_with_name(UserId(*user_id), name))
-            .buffered(USERS_IN_FLIGHT_MAX)
-            .try_filter_map(async |user| Ok(user))
-            .take(limit);
-        users.try_collect().await
-    }
-
-    async fn names(
-        &self,
-        bucket: i32,
-        from: &str,
-        end: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<(String, Uuid)>, DriverError> {
-        let limit = limit_of(limit);
-        match end {
-            Some(end) => {
-                let values = (bucket, from, end, limit);
-                self.select(&self.statements.names_between, values).await
-            }
-            None => {
-                self.select(&self.statements.names_from, (bucket, from, limit))
-                    .await
-            }
-        }
     }
 
     async fn ended_sessions(&self) -> Result<EndedSessions, DriverError> {

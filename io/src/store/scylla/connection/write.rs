@@ -7,6 +7,7 @@ use rookery_schema::cql::{
     EVENT_TIMESTAMP, REDACTED_TIMESTAMP, SCHEMA_VERSION, bucket, ended_session_bucket, name_bucket,
 };
 use rookery_schema::limits::SESSION_MILLIS;
+use rookery_schema::names::key_of;
 use rookery_schema::row::{AmendmentRow, EventRow, Head, MarkRow, MemberRow, UserRow};
 use rookery_schema::{Offset, PartitionId, SessionId, Timestamp};
 use scylla::serialize::row::SerializeRow;
@@ -77,8 +78,13 @@ impl Connection {
             Batch::Marks(rows) => self.many(&to.add_mark, rows, |row| mark(row)).await,
             Batch::User(row) => self.one(&to.add_user, user(row)).await,
             Batch::UserName(row) => {
-                let values = (name_bucket(&row.username), &*row.username, row.user_id.0);
+                let values = (name_bucket(row.name()), row.name(), row.user_id.0);
                 self.one(&to.add_user_name, values).await
+            }
+            Batch::NameByKey(row) => {
+                let key = &*key_of(row.name());
+                let values = (name_bucket(key), key, row.name(), row.user_id.0);
+                self.one(&to.add_name_by_key, values).await
             }
             Batch::EndedSessions(rows) => {
                 let now = now();
