@@ -157,7 +157,8 @@ impl Home {
         }
         if let Some((room, sockets)) = self.rooms.get_mut(batch.chat_id) {
             if !room.advance(batch.first, batch.count, self.latest_moment, cx.now.micros) {
-                cx.bug("a home missed an event, or got one twice");
+                self.expect_next(batch.chat_id, batch.first, cx);
+                return self.events(batch, connections, cx);
             }
             let mut frames = Frames::new(&batch.lines, batch.count, cx.held);
             let mut shared = 0;

@@ -187,8 +187,8 @@ impl Home {
     }
 
     /// The owner of a chat says which event it sends next to its room. Events may be missing before that: of who was added
-    /// while it was on its way that they were not connected, the owner thought that they were not. They get these as who
-    /// resumes does.
+    /// while it was on its way that they were not connected, the owner thought that they were not. Nor does an owner send what
+    /// an earlier one applied, which the store may get only when the chat was read. They get these as who resumes does.
     pub(super) fn expect_next(&mut self, chat_id: ChatId, next: Seq, cx: &mut Context<'_>) {
         let now = cx.now.micros;
         let expected = self
