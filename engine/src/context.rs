@@ -13,7 +13,7 @@ use rookery_schema::{Placement, Route, Routing, ShardId, Timestamp, UserId};
 use crate::config::ShardConfig;
 use crate::edge::effect::{Effects, Notice};
 use crate::edge::input::Now;
-use crate::edge::port::{PasswordJob, Read, StoreRequest, Token};
+use crate::edge::port::{Found, PasswordJob, Read, StoreFault, StoreRequest, Token};
 use crate::hashing::{self, Hashing};
 use crate::held_bytes::HeldBytes;
 use crate::http::HttpDate;
@@ -235,6 +235,15 @@ impl Context<'_> {
     /// Reads the store; the answer comes back to the part that the token names.
     pub(crate) fn read(&mut self, token: Token, read: Read) {
         self.effects.store.push(StoreRequest::Read { token, read });
+    }
+
+    /// What the store found, if it could read it. An answer to another read is a bug, and nothing was found then.
+    pub(crate) fn found<T>(
+        &mut self,
+        outcome: Result<Found, StoreFault>,
+        wanted: impl FnOnce(Found) -> Result<T, &'static str>,
+    ) -> Option<T> {
+        wanted(outcome.ok()?).map_err(|what| self.bug(what)).ok()
     }
 
     /// Has a password hashed or compared when its turn comes; the answer comes back to the part that the token names.

@@ -107,20 +107,8 @@ impl Api<'_> {
         outcome: Result<Found, StoreFault>,
         cx: &mut Context<'_>,
     ) -> Reply {
-        let users = match outcome {
-            Ok(Found::Users(users)) => users,
-            Ok(
-                Found::Chat(_)
-                | Found::Messages(_)
-                | Found::Events(_)
-                | Found::Membership(_)
-                | Found::Chats(_)
-                | Found::EndedSessions(_),
-            ) => {
-                cx.bug("the store answered something else than users");
-                return Reply::problem(&Problem::STORE_UNAVAILABLE);
-            }
-            Err(StoreFault) => return Reply::problem(&Problem::STORE_UNAVAILABLE),
+        let Some(users) = cx.found(outcome, Found::users) else {
+            return Reply::problem(&Problem::STORE_UNAVAILABLE);
         };
         match to {
             ReplyTo::Users { path, limit } => users_reply(&path, limit, &users),

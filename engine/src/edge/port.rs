@@ -247,6 +247,58 @@ pub enum Found {
     EndedSessions(EndedSessions),
 }
 
+/// What a read found. Where the store answered another kind of read, the error is the bug to report.
+impl Found {
+    pub(crate) fn chat(self) -> Result<Option<Box<StoredChat>>, &'static str> {
+        let Self::Chat(chat) = self else {
+            return Err("the store answered something else than a chat");
+        };
+        Ok(chat)
+    }
+
+    pub(crate) fn messages(self) -> Result<Vec<Message>, &'static str> {
+        let Self::Messages(messages) = self else {
+            return Err("the store answered something else than messages");
+        };
+        Ok(messages)
+    }
+
+    pub(crate) fn events(self) -> Result<Vec<StoredEvent>, &'static str> {
+        let Self::Events(events) = self else {
+            return Err("the store answered something else than events");
+        };
+        Ok(events)
+    }
+
+    pub(crate) fn membership(self) -> Result<Membership, &'static str> {
+        let Self::Membership(membership) = self else {
+            return Err("the store answered something else than a membership");
+        };
+        Ok(membership)
+    }
+
+    pub(crate) fn chats(self) -> Result<Vec<ChatId>, &'static str> {
+        let Self::Chats(chats) = self else {
+            return Err("the store answered something else than a user's chats");
+        };
+        Ok(chats)
+    }
+
+    pub(crate) fn users(self) -> Result<Vec<UserRow>, &'static str> {
+        let Self::Users(users) = self else {
+            return Err("the store answered something else than users");
+        };
+        Ok(users)
+    }
+
+    pub(crate) fn ended_sessions(self) -> Result<EndedSessions, &'static str> {
+        let Self::EndedSessions(ended) = self else {
+            return Err("the store answered something else than ended sessions");
+        };
+        Ok(ended)
+    }
+}
+
 /// The logins that were ended, as far as a store remembers which.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EndedSessions {

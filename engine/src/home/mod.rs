@@ -21,7 +21,6 @@ mod typing;
 mod typing_rates;
 mod user;
 
-use rookery_schema::row::UserRow;
 use rookery_schema::{ChatId, Route, ShardId, UserId};
 
 use crate::auth::revoked::Revoked;
@@ -102,20 +101,20 @@ impl Home {
     ) {
         match self.reads.take(number) {
             Some(HomeRead::Subscriptions { user_id, stay }) => {
-                let chats = chats_of(outcome, cx);
+                let chats = cx.found(outcome, Found::chats);
                 self.subscriptions_read(user_id, stay, chats, connections, cx);
             }
             Some(HomeRead::Inbox { user_id, reading }) => {
-                let chats = chats_of(outcome, cx);
+                let chats = cx.found(outcome, Found::chats);
                 let unstored = unstored(&self.unstored_joins, user_id);
                 self.inbox.chats_read(reading, chats, unstored, cx);
             }
             Some(HomeRead::Candidates { question }) => {
-                let users = users_of(outcome, cx);
+                let users = cx.found(outcome, Found::users);
                 self.candidates_read(question, users, cx);
             }
             Some(HomeRead::Memberships { user_id }) => {
-                let chats = chats_of(outcome, cx);
+                let chats = cx.found(outcome, Found::chats);
                 let unstored = unstored(&self.unstored_joins, user_id);
                 self.admissions.chats_read(user_id, chats, unstored, cx);
             }
@@ -244,44 +243,6 @@ impl Home {
             self.read_chats(user_id, stay, cx);
         }
         self.turns.tick();
-    }
-}
-
-/// The chats that the store found for a user; `None` where it could not be read.
-fn chats_of(outcome: Result<Found, StoreFault>, cx: &mut Context<'_>) -> Option<Vec<ChatId>> {
-    match outcome {
-        Ok(Found::Chats(chats)) => Some(chats),
-        Err(StoreFault) => None,
-        Ok(
-            Found::Chat(_)
-            | Found::Messages(_)
-            | Found::Events(_)
-            | Found::Membership(_)
-            | Found::Users(_)
-            | Found::EndedSessions(_),
-        ) => {
-            cx.bug("the store answered something else than a user's chats");
-            None
-        }
-    }
-}
-
-/// The users that the store found; `None` where it could not be read.
-fn users_of(outcome: Result<Found, StoreFault>, cx: &mut Context<'_>) -> Option<Vec<UserRow>> {
-    match outcome {
-        Ok(Found::Users(users)) => Some(users),
-        Err(StoreFault) => None,
-        Ok(
-            Found::Chat(_)
-            | Found::Messages(_)
-            | Found::Events(_)
-            | Found::Membership(_)
-            | Found::Chats(_)
-            | Found::EndedSessions(_),
-        ) => {
-            cx.bug("the store answered something else than users");
-            None
-        }
     }
 }
 

@@ -63,21 +63,7 @@ impl Parts<'_> {
     }
 
     fn ended_sessions_read(&mut self, outcome: Result<Found, StoreFault>, cx: &mut Context<'_>) {
-        let ended = match outcome {
-            Ok(Found::EndedSessions(ended)) => Some(ended),
-            Err(StoreFault) => None,
-            Ok(
-                Found::Chat(_)
-                | Found::Messages(_)
-                | Found::Events(_)
-                | Found::Membership(_)
-                | Found::Chats(_)
-                | Found::Users(_),
-            ) => {
-                cx.bug("the store answered something else than ended sessions");
-                None
-            }
-        };
+        let ended = cx.found(outcome, Found::ended_sessions);
         cx.readiness.end_sessions(ended.is_some());
         if let Some(ended) = ended {
             self.gate.sessions_ended(ended);

@@ -118,6 +118,16 @@ impl Resuming {
         self.stage.tell(event);
     }
 
+    /// Their removal from a chat comes.
+    fn remove(&mut self, chat: usize, seq: u64) {
+        let text = json!({"type": "message", "seq": seq}).to_string();
+        let mut removal = event_at(self.chats[chat], Seq(seq), &text);
+        if let ShardMessage::Events(batch) = &mut removal {
+            batch.leaver = Some(self.user);
+        }
+        self.stage.tell(removal);
+    }
+
     fn heard(&mut self, conn: ConnId) -> Vec<Value> {
         self.stage.heard_texts(conn)
     }
@@ -260,13 +270,7 @@ fn who_was_removed_while_all_was_held_hears_up_to_that() {
     let mut resuming = Resuming::new(1);
     let conn = resuming.connect(true);
     resuming.event(0, 5);
-    let (chat, user) = (resuming.chats[0], resuming.user);
-    let text = json!({"type": "message", "seq": 6}).to_string();
-    let mut removal = event_at(chat, Seq(6), &text);
-    if let ShardMessage::Events(batch) = &mut removal {
-        batch.leaver = Some(user);
-    }
-    resuming.stage.tell(removal);
+    resuming.remove(0, 6);
     resuming.resume(conn, &[]);
     let asked = resuming.asked_once();
     assert_eq!(asked.page.after, Seq(4));
@@ -389,13 +393,7 @@ fn what_was_sent_live_of_a_chat_that_was_left_is_not_repeated_either() {
     let mut resuming = Resuming::new(1);
     let conn = resuming.connect(false);
     resuming.event(0, 5);
-    let (chat, user) = (resuming.chats[0], resuming.user);
-    let text = json!({"type": "message", "seq": 6}).to_string();
-    let mut removal = event_at(chat, Seq(6), &text);
-    if let ShardMessage::Events(batch) = &mut removal {
-        batch.leaver = Some(user);
-    }
-    resuming.stage.tell(removal);
+    resuming.remove(0, 6);
     resuming.resume(conn, &[(0, 2)]);
     let asked = resuming.asked_once();
     assert_eq!((asked.page.after, asked.page.until), (Seq(2), Seq(4)));

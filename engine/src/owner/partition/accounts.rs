@@ -145,20 +145,8 @@ impl Partition {
         let Some(waiters) = self.names.end_loading(name) else {
             return cx.bug("a name was read that nobody asked for");
         };
-        let found = match outcome {
-            Ok(Found::Users(users)) => users,
-            Ok(
-                Found::Chat(_)
-                | Found::Messages(_)
-                | Found::Events(_)
-                | Found::Membership(_)
-                | Found::Chats(_)
-                | Found::EndedSessions(_),
-            ) => {
-                cx.bug("the store answered something else than users");
-                return self.name_not_read(name, waiters, cx);
-            }
-            Err(StoreFault) => return self.name_not_read(name, waiters, cx),
+        let Some(found) = cx.found(outcome, Found::users) else {
+            return self.name_not_read(name, waiters, cx);
         };
         for waiter in waiters {
             match waiter {

@@ -41,31 +41,17 @@ impl Partition {
         &mut self,
         chat_id: ChatId,
         key: StoreKey,
-        outcome: &Result<Found, StoreFault>,
+        outcome: Result<Found, StoreFault>,
         cx: &mut Context<'_>,
     ) {
         let waiting = self.events.remove(&(chat_id, key)).unwrap_or_default();
-        let events = match outcome {
-            Ok(Found::Events(stored)) => {
-                let events = key.complete(stored, self.chats.active(chat_id).map(|it| &*it));
-                if events.is_none() {
-                    cx.bug("an event is missing in the store, or can't be read");
-                }
-                events
+        let events = cx.found(outcome, Found::events).and_then(|stored| {
+            let events = key.complete(&stored, self.chats.active(chat_id).map(|it| &*it));
+            if events.is_none() {
+                cx.bug("an event is missing in the store, or can't be read");
             }
-            Ok(
-                Found::Chat(_)
-                | Found::Messages(_)
-                | Found::Membership(_)
-                | Found::Chats(_)
-                | Found::Users(_)
-                | Found::EndedSessions(_),
-            ) => {
-                cx.bug("the store answered something else than events");
-                None
-            }
-            Err(StoreFault) => None,
-        };
+            events
+        });
         for asker in waiting {
             match &events {
                 Some(events) => cx.answer(asker, Outcome::from(events.clone())),
@@ -80,37 +66,26 @@ impl Partition {
         asker: Asker,
         chat_id: ChatId,
         (page, history): (EventsPage, History),
-        outcome: &Result<Found, StoreFault>,
+        outcome: Result<Found, StoreFault>,
         cx: &mut Context<'_>,
     ) {
-        match outcome {
+        match cx.found(outcome, Found::membership) {
             // When they joined is known no more.
-            Ok(Found::Membership(Membership::Removed { removed_seq }))
-                if history == History::Joined && page.after.next() < *removed_seq =>
+            Some(Membership::Removed { removed_seq })
+                if history == History::Joined && page.after.next() < removed_seq =>
             {
                 cx.refuse(asker, Problem::TOO_FAR_BEHIND);
             }
-            Ok(Found::Membership(Membership::Removed { removed_seq })) => {
+            Some(Membership::Removed { removed_seq }) => {
                 let wanted = Wanted {
                     page,
-                    removed: Some(*removed_seq),
+                    removed: Some(removed_seq),
                 };
                 self.show_events(asker, chat_id, wanted, cx);
             }
-            Ok(Found::Membership(Membership::Never)) => cx.refuse(asker, Problem::NO_SUCH_CHAT),
+            Some(Membership::Never) => cx.refuse(asker, Problem::NO_SUCH_CHAT),
             // It does not know of their removal yet.
-            Ok(Found::Membership(Membership::Member { .. })) | Err(StoreFault) => {
-                cx.refuse(asker, Problem::STORE_UNAVAILABLE);
-            }
-            Ok(
-                Found::Chat(_)
-                | Found::Messages(_)
-                | Found::Events(_)
-                | Found::Chats(_)
-                | Found::Users(_)
-                | Found::EndedSessions(_),
-            ) => {
-                cx.bug("the store answered something else than a membership");
+            Some(Membership::Member { .. }) | None => {
                 cx.refuse(asker, Problem::STORE_UNAVAILABLE);
             }
         }

@@ -36,8 +36,8 @@ impl Partition {
         outcome: Result<Found, StoreFault>,
         cx: &mut Context<'_>,
     ) {
-        match outcome {
-            Ok(Found::Chat(Some(stored))) => {
+        match cx.found(outcome, Found::chat) {
+            Some(Some(stored)) => {
                 let filling = Filling::new(*stored, cx);
                 if filling.waiting() <= MEMBERS_PER_ROUND_MAX {
                     self.chat_loaded(chat_id, Some(filling.finish()), cx);
@@ -45,19 +45,8 @@ impl Partition {
                     self.filling.push_back(filling);
                 }
             }
-            Ok(Found::Chat(None)) => self.chat_loaded(chat_id, None, cx),
-            Ok(
-                Found::Messages(_)
-                | Found::Events(_)
-                | Found::Membership(_)
-                | Found::Chats(_)
-                | Found::Users(_)
-                | Found::EndedSessions(_),
-            ) => {
-                cx.bug("the store answered something else than a chat");
-                self.chat_not_read(chat_id, cx);
-            }
-            Err(StoreFault) => self.chat_not_read(chat_id, cx),
+            Some(None) => self.chat_loaded(chat_id, None, cx),
+            None => self.chat_not_read(chat_id, cx),
         }
     }
 

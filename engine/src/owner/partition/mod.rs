@@ -411,12 +411,12 @@ impl Partition {
         match self.reads.take(number) {
             Some(PartitionRead::Chat(chat_id)) => self.chat_read(chat_id, outcome, cx),
             Some(PartitionRead::Page(chat_id, key, reading)) => {
-                self.page_read(chat_id, key, &outcome, cx);
+                self.page_read(chat_id, key, outcome, cx);
                 self.end_reading(chat_id, reading);
             }
             Some(PartitionRead::Sought(seeking)) => self.sought_read(*seeking, outcome, cx),
             Some(PartitionRead::Events(chat_id, key, reading)) => {
-                self.events_read(chat_id, key, &outcome, cx);
+                self.events_read(chat_id, key, outcome, cx);
                 self.end_reading(chat_id, reading);
             }
             Some(PartitionRead::Former {
@@ -424,7 +424,7 @@ impl Partition {
                 chat_id,
                 page,
                 history,
-            }) => self.former_read(asker, chat_id, (page, history), &outcome, cx),
+            }) => self.former_read(asker, chat_id, (page, history), outcome, cx),
             Some(PartitionRead::Name(name)) => self.name_read(&name, outcome, cx),
             Some(PartitionRead::User(asker, password)) => {
                 self.user_read(asker, password, outcome, cx);
@@ -438,26 +438,16 @@ impl Partition {
         &mut self,
         chat_id: ChatId,
         key: PageKey,
-        outcome: &Result<Found, StoreFault>,
+        outcome: Result<Found, StoreFault>,
         cx: &mut Context<'_>,
     ) {
         let waiting = self.pages.remove(&(chat_id, key)).unwrap_or_default();
+        let rows = cx.found(outcome, Found::messages);
         let unstored = self.chats.active(chat_id).map(|chat| chat.unstored());
         for (asker, page) in waiting {
-            match outcome {
-                Ok(Found::Messages(rows)) => cx.answer(asker, page.complete(rows, unstored)),
-                Ok(
-                    Found::Chat(_)
-                    | Found::Events(_)
-                    | Found::Membership(_)
-                    | Found::Chats(_)
-                    | Found::Users(_)
-                    | Found::EndedSessions(_),
-                ) => {
-                    cx.bug("the store answered something else than messages");
-                    cx.refuse(asker, Problem::STORE_UNAVAILABLE);
-                }
-                Err(StoreFault) => cx.refuse(asker, Problem::STORE_UNAVAILABLE),
+            match &rows {
+                Some(rows) => cx.answer(asker, page.complete(rows, unstored)),
+                None => cx.refuse(asker, Problem::STORE_UNAVAILABLE),
             }
         }
     }

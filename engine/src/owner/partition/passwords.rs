@@ -34,31 +34,18 @@ impl Partition {
         outcome: Result<Found, StoreFault>,
         cx: &mut Context<'_>,
     ) {
-        match outcome {
-            Ok(Found::Users(users)) => match users.into_iter().next() {
-                Some(user) => {
-                    let version = UserVersion {
-                        user_id: user.user_id,
-                        password_from: password_from(&user, &password),
-                    };
-                    let command = NameCommand::SetPassword(version, password);
-                    cx.ask(asker, Command::Name(user.name().into(), command));
-                }
-                None => cx.refuse(asker, Problem::NO_SUCH_USER),
-            },
-            Ok(
-                Found::Chat(_)
-                | Found::Messages(_)
-                | Found::Events(_)
-                | Found::Membership(_)
-                | Found::Chats(_)
-                | Found::EndedSessions(_),
-            ) => {
-                cx.bug("the store answered something else than users");
-                cx.refuse(asker, Problem::STORE_UNAVAILABLE);
-            }
-            Err(StoreFault) => cx.refuse(asker, Problem::STORE_UNAVAILABLE),
-        }
+        let Some(users) = cx.found(outcome, Found::users) else {
+            return cx.refuse(asker, Problem::STORE_UNAVAILABLE);
+        };
+        let Some(user) = users.into_iter().next() else {
+            return cx.refuse(asker, Problem::NO_SUCH_USER);
+        };
+        let version = UserVersion {
+            user_id: user.user_id,
+            password_from: password_from(&user, &password),
+        };
+        let command = NameCommand::SetPassword(version, password);
+        cx.ask(asker, Command::Name(user.name().into(), command));
     }
 
     /// Sets the password of the user of a name, or takes it away.
