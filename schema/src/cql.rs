@@ -68,8 +68,14 @@ pub const MIGRATIONS: &[Migration] = &[
     },
     Migration {
         version: format::CONVERSATIONS,
-        table: "chat_settings",
-        statements: &[FORMER_MEMBERS, NAMES_BY_KEY, ROLES, CHAT_SETTINGS],
+        table: "marks_by_user",
+        statements: &[
+            FORMER_MEMBERS,
+            NAMES_BY_KEY,
+            ROLES,
+            CHAT_SETTINGS,
+            MARKS_BY_USER,
+        ],
     },
 ];
 
@@ -140,6 +146,13 @@ const ROLES: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.roles (
 /// Settings that were changed: the seq of the event is the timestamp of the row.
 const CHAT_SETTINGS: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.chat_settings (
     chat_id uuid PRIMARY KEY, settings blob
+)";
+
+/// Up to where users have read their chats. Of two rows with one key that with the higher seq stays, since that is the
+/// timestamp of its row.
+const MARKS_BY_USER: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.marks_by_user (
+    user_id uuid, chat_id uuid, seq bigint, messages bigint,
+    PRIMARY KEY ((user_id), chat_id)
 )";
 
 const USERS: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.users (
@@ -292,7 +305,7 @@ mod tests {
             [
                 18_025_000_406_661_630_316,
                 18_101_601_109_677_425_405,
-                4_017_855_170_948_367_341
+                16_527_488_047_956_807_419
             ]
         );
         assert_eq!(xxh3_64(META_TABLE.as_bytes()), 10_245_121_176_673_621_715);

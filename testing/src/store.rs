@@ -8,7 +8,7 @@ use rookery_engine::port::{
 use rookery_schema::message::{Message, lay_over};
 use rookery_schema::names::key_of;
 use rookery_schema::row::{
-    AmendmentRow, ChatRow, EventRow, MemberRow, RoleRow, Row, SettingsRow, UserRow,
+    AmendmentRow, ChatRow, EventRow, Mark, MemberRow, RoleRow, Row, SettingsRow, UserRow,
 };
 use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 
@@ -30,6 +30,7 @@ pub struct Model {
     /// The newest change of a membership, and of how it is listed.
     changed: HashMap<(ChatId, UserId), Seq>,
     listed: HashMap<(ChatId, UserId), Seq>,
+    marks: BTreeMap<(UserId, ChatId), Mark>,
     users: HashMap<UserId, UserRow>,
     names: BTreeMap<String, UserId>,
     ended: BTreeMap<SessionId, Timestamp>,
@@ -106,6 +107,10 @@ impl Model {
                     self.settings.insert(row.chat_id, row);
                 }
             }
+            Row::Mark(row) => {
+                let mark = self.marks.entry((row.user_id, row.chat_id)).or_default();
+                *mark = row.mark.max(*mark);
+            }
             Row::User(row) => {
                 self.names.insert(row.name().to_owned(), row.user_id);
                 self.users.insert(row.user_id, row);
@@ -159,6 +164,7 @@ impl Model {
             | Row::Role(_)
             | Row::Settings(_)
             | Row::Chat(_)
+            | Row::Mark(_)
             | Row::User(_)
             | Row::EndedSession { .. }
             | Row::Reached { .. } => {}
@@ -238,6 +244,14 @@ impl Model {
             Read::ChatsOfUser(user_id) => {
                 let chats = self.memberships.iter().filter(|(user, _)| user == user_id);
                 Found::Chats(chats.map(|(_, chat)| *chat).collect())
+            }
+            Read::Mark { user_id, chat_id } => {
+                let mark = self.marks.get(&(*user_id, *chat_id));
+                Found::Marks(mark.map(|mark| (*chat_id, *mark)).into_iter().collect())
+            }
+            Read::MarksOfUser(user_id) => {
+                let marks = self.marks.iter().filter(|((user, _), _)| user == user_id);
+                Found::Marks(marks.map(|((_, chat), mark)| (*chat, *mark)).collect())
             }
             Read::User(user_id) => {
                 Found::Users(self.users.get(user_id).cloned().into_iter().collect())

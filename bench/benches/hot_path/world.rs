@@ -206,6 +206,7 @@ fn served(request: StoreRequest) -> StoreEvent {
         Read::EventsAfter { .. } => Found::Events(Vec::new()),
         Read::Membership { .. } => Found::Membership(Membership::Never),
         Read::ChatsOfUser(_) => Found::Chats(vec![CHAT]),
+        Read::Mark { .. } | Read::MarksOfUser(_) => Found::Marks(Vec::new()),
         Read::User(_) | Read::Users(_) | Read::UsersOfKey(_) | Read::UsersByPrefix { .. } => {
             Found::Users(Vec::new())
         }

@@ -97,6 +97,7 @@ impl Audit {
             | Outcome::Members(_)
             | Outcome::Activity(_)
             | Outcome::Summary(_)
+            | Outcome::Marked(_)
             | Outcome::Metrics(_) => {}
         }
     }
@@ -140,6 +141,7 @@ const fn act_of(endpoint: Endpoint) -> Option<Act> {
         | Endpoint::RemoveMember
         | Endpoint::SetRole
         | Endpoint::ChangeChat
+        | Endpoint::MarkRead
         | Endpoint::PostMessage
         | Endpoint::ShowMessages
         | Endpoint::ShowEvents

@@ -22,6 +22,7 @@ pub(crate) enum Endpoint {
     RemoveMember,
     SetRole,
     ChangeChat,
+    MarkRead,
     PostMessage,
     ShowMessages,
     ShowEvents,
@@ -160,9 +161,9 @@ fn find_for_operators(path: &[&[u8]]) -> Option<(Route, Match)> {
 fn find_for_all(path: &[&[u8]]) -> Option<(Route, Match)> {
     use Endpoint::{
         AddMember, AddReaction, ChangeChat, Connect, CreateChat, DeleteMessage, EditMessage,
-        FindUsers, ListChats, Live, LogIn, LogOut, Me, Metrics, PostMessage, Ready, Register,
-        RemoveMember, RemoveReaction, SetRole, ShowChat, ShowEvents, ShowMembers, ShowMessages,
-        ShowUser, Ticket,
+        FindUsers, ListChats, Live, LogIn, LogOut, MarkRead, Me, Metrics, PostMessage, Ready,
+        Register, RemoveMember, RemoveReaction, SetRole, ShowChat, ShowEvents, ShowMembers,
+        ShowMessages, ShowUser, Ticket,
     };
     use Method::{Delete, Get, Patch, Post, Put};
     let (methods, ids): (&'static [_], _) = match path {
@@ -179,6 +180,7 @@ fn find_for_all(path: &[&[u8]]) -> Option<(Route, Match)> {
             Match::of_inner(id, user_id),
         ),
         [b"chats", id, b"messages"] => (&[(Post, PostMessage), (Get, ShowMessages)], Match::of(id)),
+        [b"chats", id, b"read"] => (&[(Put, MarkRead)], Match::of(id)),
         [b"chats", id, b"events"] => (&[(Get, ShowEvents)], Match::of(id)),
         [b"chats", id, b"messages", message_id] => (
             &[(Patch, EditMessage), (Delete, DeleteMessage)],
@@ -213,6 +215,7 @@ mod tests {
             ("/users/{id}/password", true, "PUT, OPTIONS"),
             ("/chats", true, "POST, GET, HEAD, OPTIONS"),
             ("/chats/{id}/messages", false, "POST, GET, HEAD, OPTIONS"),
+            ("/chats/{id}/read", false, "PUT, OPTIONS"),
             (
                 "/chats/{id}/members/{inner_id}",
                 false,

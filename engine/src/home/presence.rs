@@ -113,6 +113,7 @@ impl Home {
             | Outcome::Events(_)
             | Outcome::Activity(_)
             | Outcome::Summary(_)
+            | Outcome::Marked(_)
             | Outcome::LoggedIn { .. }
             | Outcome::NotLoggedIn { .. }
             | Outcome::Metrics(_)

@@ -187,8 +187,8 @@ impl Home {
     }
 
     /// The owner of a chat says which event it sends next to its room. Events may be missing before that: of who was added
-    /// while it was on its way that they were not connected, the owner thought that they were not. They get these as who
-    /// resumes does.
+    /// while it was on its way that they were not connected, the owner thought that they were not. Nor does an owner send what
+    /// an earlier one applied, which the store may get only when the chat was read. They get these as who resumes does.
     pub(super) fn expect_next(&mut self, chat_id: ChatId, next: Seq, cx: &mut Context<'_>) {
         let now = cx.now.micros;
         let expected = self
@@ -281,7 +281,10 @@ impl Home {
                 if events.count > 0 {
                     connections.share(conn, cx.held.hold(frames), cx);
                 }
-                self.page_sent(conn, backlog, &events, connections, cx);
+                if !self.page_sent(conn, backlog, &events, connections, cx) {
+                    self.ask_again_later(conn, connections, cx);
+                    return;
+                }
             }
             Outcome::Refused(Problem::TOO_FAR_BEHIND) => {
                 self.end_backlog(conn, backlog);
@@ -296,10 +299,7 @@ impl Home {
                 }
             }
             Outcome::Refused(_) | Outcome::Elsewhere => {
-                if !self.resumes.fail(conn, cx) {
-                    let reason = "a chat could not be read in time";
-                    connections.close(conn, CloseCode::Restart, reason, cx);
-                }
+                self.ask_again_later(conn, connections, cx);
                 return;
             }
             Outcome::Posted { .. }
@@ -308,6 +308,7 @@ impl Home {
             | Outcome::Members(_)
             | Outcome::Activity(_)
             | Outcome::Summary(_)
+            | Outcome::Marked(_)
             | Outcome::LoggedIn { .. }
             | Outcome::NotLoggedIn { .. }
             | Outcome::Metrics(_)
@@ -319,7 +320,21 @@ impl Home {
         self.resumes.go_on(conn);
     }
 
-    /// A page was queued: looks whether its backlog has come to its end.
+    /// Asks for a page again after a pause, unless that was done for too long.
+    fn ask_again_later(
+        &mut self,
+        conn: ConnId,
+        connections: &mut Connections,
+        cx: &mut Context<'_>,
+    ) {
+        if !self.resumes.fail(conn, cx) {
+            let reason = "a chat could not be read in time";
+            connections.close(conn, CloseCode::Restart, reason, cx);
+        }
+    }
+
+    /// A page was queued: looks whether its backlog has come to its end. False where that can't be told yet: the owner of
+    /// the chat has sent events to others, and does not count this home among them until it has heard from it.
     fn page_sent(
         &mut self,
         conn: ConnId,
@@ -327,7 +342,7 @@ impl Home {
         events: &Events,
         connections: &mut Connections,
         cx: &mut Context<'_>,
-    ) {
+    ) -> bool {
         let becomes_live =
             backlog.until == UNTIL_LIVE && self.rooms.passes_over(backlog.chat_id, conn);
         let is_over = match events.rest {
@@ -337,16 +352,20 @@ impl Home {
             Rest::Live => true,
         };
         if !is_over {
-            return;
+            return true;
         }
-        let next = self.rooms.next(backlog.chat_id);
-        if becomes_live && next.is_some_and(|next| next != events.through.next()) {
+        let (next, reached) = (self.rooms.next(backlog.chat_id), events.through.next());
+        if becomes_live && next.is_some_and(|next| next < reached) {
+            return false;
+        }
+        if becomes_live && next.is_some_and(|next| next > reached) {
             cx.bug("a page does not reach to where its room stands");
         }
         self.end_backlog(conn, backlog);
         if backlog.is_asked_for {
             tell_resumed(conn, backlog.chat_id, Some(events.through), connections, cx);
         }
+        true
     }
 
     /// A socket has got of a chat what there is: it hears what comes, if it did not.

@@ -1,6 +1,7 @@
 //! What came of a command.
 
 use bytes::Bytes;
+use rookery_schema::row::Mark;
 use rookery_schema::{ChatId, MessageId, Seq, Timestamp, UserId};
 
 use crate::mesh::admission::NotAdmitted;
@@ -33,6 +34,8 @@ pub enum Outcome {
     Activity(Option<Activity>),
     /// A line of an inbox, where the user is a member of the chat.
     Summary(Option<Box<ChatSummary>>),
+    /// Up to where a user has read a chat.
+    Marked(Marked),
     /// The user to log in.
     LoggedIn {
         user_id: UserId,
@@ -115,6 +118,14 @@ pub enum PageCursor {
     BeforeActivity(Activity),
 }
 
+/// Up to where a user has read a chat.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Marked {
+    pub mark: Mark,
+    /// How many messages lie behind it.
+    pub unread: u64,
+}
+
 /// When a chat last changed: inboxes are in the order of this, the latest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Activity {
@@ -128,8 +139,8 @@ pub struct ChatSummary {
     pub chat_id: ChatId,
     pub name: Box<str>,
     pub last_seq: Seq,
-    /// How many messages there are.
-    pub messages: u64,
+    /// Up to where the user has read, and how many messages lie behind that.
+    pub read: Marked,
     /// The newest message as history shows it.
     pub last_message: Option<Vec<u8>>,
 }

@@ -2,12 +2,12 @@
 
 use rookery_schema::record::{ChatChanged, ChatCreated, MembershipChange, Record, RoleSet};
 use rookery_schema::roles::{History, Role};
-use rookery_schema::{ChatId, Timestamp, UserId};
+use rookery_schema::{ChatId, Seq, Timestamp, UserId};
 
 use crate::mesh::problem::Problem;
 use crate::mesh::{ChatChange, ChatCommand, EventsPage, Outcome, Post};
 use crate::owner::changes::ChangeKey;
-use crate::owner::chat::Chat;
+use crate::owner::chat::{Chat, Counted};
 use crate::owner::events::Wanted;
 use crate::owner::history::{Paged, page};
 
@@ -29,6 +29,9 @@ pub(crate) enum Decision<'a> {
         page: EventsPage,
         history: History,
     },
+    /// Up to where somebody has read is answered, once the store has said how many messages there are up to that. There
+    /// are so many in all.
+    CountMessages { seq: Seq, all: u64 },
     /// A message is appended, unless it repeats one.
     Post(&'a Post),
     /// A message is changed, once it is found and as it then stands.
@@ -80,6 +83,7 @@ fn decide_without_chat(
         | ChatCommand::ShowMessages { .. }
         | ChatCommand::ShowEvents { .. }
         | ChatCommand::ShowMembers { .. }
+        | ChatCommand::ResolveMark { .. }
         | ChatCommand::ListMembers { .. }
         | ChatCommand::AddMember { .. }
         | ChatCommand::RemoveMember { .. }
@@ -209,10 +213,17 @@ fn decide_for_chat<'a>(
             let mine = chat.is_member(user_id).then(|| chat.activity());
             Ok(Decision::Answer(Outcome::Activity(mine)))
         }
-        &ChatCommand::Summarize { user_id } => {
+        &ChatCommand::Summarize { user_id, mark } => {
             let mine = chat.is_member(user_id);
-            let mine = mine.then(|| Box::new(chat.summary(user_id)));
+            let mine = mine.then(|| Box::new(chat.summary(user_id, mark)));
             Ok(Decision::Answer(Outcome::Summary(mine)))
+        }
+        &ChatCommand::ResolveMark { user_id, seq } => {
+            member(user_id)?;
+            Ok(match chat.count_read(user_id, seq) {
+                Counted::Here(marked) => Decision::Answer(Outcome::Marked(marked)),
+                Counted::InStore { seq, all } => Decision::CountMessages { seq, all },
+            })
         }
     }
 }

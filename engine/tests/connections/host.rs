@@ -149,6 +149,7 @@ impl Host {
                         self.found(token, Found::EndedSessions(EndedSessions::default()))
                     }
                     Read::ChatsOfUser(_) => self.found(token, Found::Chats(vec![self.chat])),
+                    Read::MarksOfUser(_) => self.found(token, Found::Marks(Vec::new())),
                     other => self.reads.push_back((token, other)),
                 }
             }

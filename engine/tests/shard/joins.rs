@@ -2,7 +2,7 @@
 
 use rookery_engine::input::Input;
 use rookery_engine::mesh::{
-    Activity, Asker, ChatCommand, ChatSummary, Command, EventBatch, Outcome, ShardMessage,
+    Activity, Asker, ChatCommand, ChatSummary, Command, EventBatch, Marked, Outcome, ShardMessage,
     Subscription, SubscriptionAnswer, Waiting,
 };
 use rookery_engine::port::{Found, Read};
@@ -186,7 +186,7 @@ fn summarize(stage: &mut Stage, asker: Asker, chat_id: ChatId) {
         chat_id,
         name: "chat".into(),
         last_seq: Seq(1),
-        messages: 0,
+        read: Marked::default(),
         last_message: None,
     };
     let outcome = Outcome::Summary(Some(Box::new(summary)));

@@ -7,7 +7,9 @@ use rookery_engine::port::Read;
 use rookery_schema::event::EventKind;
 use rookery_schema::names::key_of;
 use rookery_schema::roles::{Role, Settings};
-use rookery_schema::row::{ChatRow, EventRow, Head, MemberRow, RoleRow, Row, SettingsRow, UserRow};
+use rookery_schema::row::{
+    ChatRow, EventRow, Head, Mark, MarkRow, MemberRow, RoleRow, Row, SettingsRow, UserRow,
+};
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
 
 use super::support::{amendment, message_record, open, start};
@@ -110,6 +112,10 @@ fn row() -> impl Strategy<Value = Row> {
                 Row::Settings(SettingsRow { chat_id, seq: Seq(seq), settings })
             }
         ),
+        3 => (user_id(), chat_id(), 0..99u64).prop_map(|(user_id, chat_id, seq)| {
+            let mark = Mark { seq: Seq(seq), messages: seq / 2 };
+            Row::Mark(MarkRow { user_id, chat_id, mark })
+        }),
         2 => (user_id(), username(), proptest::option::of(name), time()).prop_map(
             |(user_id, name, password_hash, created_at)| {
                 let (username, key) = named(user_id, &name);
@@ -161,6 +167,8 @@ fn read() -> impl Strategy<Value = Read> {
         2 => (chat_id(), user_id())
             .prop_map(|(chat_id, user_id)| Read::Membership { chat_id, user_id }),
         1 => user_id().prop_map(Read::ChatsOfUser),
+        2 => (user_id(), chat_id()).prop_map(|(user_id, chat_id)| Read::Mark { user_id, chat_id }),
+        2 => user_id().prop_map(Read::MarksOfUser),
         1 => user_id().prop_map(Read::User),
         1 => vec(user_id(), 0..6).prop_map(|ids| Read::Users(ids.into())),
         2 => (user_id(), username()).prop_map(|(user_id, name)| {

@@ -37,6 +37,7 @@ impl Http {
                 | Outcome::Members(_)
                 | Outcome::Activity(_)
                 | Outcome::Summary(_)
+                | Outcome::Marked(_)
                 | Outcome::LoggedIn { .. }
                 | Outcome::NotLoggedIn { .. }
                 | Outcome::Metrics(_) => cx.bug("a ticket was spent, and something else answered"),

@@ -2,6 +2,7 @@
 
 use rookery_schema::record::Members;
 use rookery_schema::roles::{History, Role};
+use rookery_schema::row::Mark;
 use rookery_schema::{MessageId, Seq, UserId};
 
 use crate::limits::Network;
@@ -59,6 +60,13 @@ pub enum ChatCommand {
     /// A line of the user's inbox, where they are a member.
     Summarize {
         user_id: UserId,
+        /// Up to where they have read, as far as their home knows.
+        mark: Mark,
+    },
+    /// Up to where the user has read when they say that it is this seq.
+    ResolveMark {
+        user_id: UserId,
+        seq: Seq,
     },
 }
 
@@ -207,7 +215,8 @@ impl ChatCommand {
             | Self::ShowMembers { .. }
             | Self::ListMembers { .. }
             | Self::ShowActivity { .. }
-            | Self::Summarize { .. } => false,
+            | Self::Summarize { .. }
+            | Self::ResolveMark { .. } => false,
         }
     }
 
@@ -227,7 +236,8 @@ impl ChatCommand {
             | Self::ShowMembers { .. }
             | Self::ListMembers { .. }
             | Self::ShowActivity { .. }
-            | Self::Summarize { .. } => true,
+            | Self::Summarize { .. }
+            | Self::ResolveMark { .. } => true,
         }
     }
 
@@ -265,7 +275,8 @@ impl ChatCommand {
             | Self::ShowMembers { .. }
             | Self::ListMembers { .. }
             | Self::ShowActivity { .. }
-            | Self::Summarize { .. } => None,
+            | Self::Summarize { .. }
+            | Self::ResolveMark { .. } => None,
         }
     }
 
@@ -294,7 +305,8 @@ impl ChatCommand {
             | Self::ShowMembers { .. }
             | Self::ListMembers { .. }
             | Self::ShowActivity { .. }
-            | Self::Summarize { .. } => false,
+            | Self::Summarize { .. }
+            | Self::ResolveMark { .. } => false,
         }
     }
 }

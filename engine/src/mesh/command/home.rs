@@ -1,6 +1,6 @@
 //! What is asked of the home of a user.
 
-use rookery_schema::{SessionId, Timestamp};
+use rookery_schema::{ChatId, Seq, SessionId, Timestamp};
 
 use crate::limits::Network;
 use crate::mesh::outcome::Activity;
@@ -13,6 +13,8 @@ pub enum HomeCommand {
         /// From where they are asked for.
         network: Network,
     },
+    /// The user has read a chat up to this seq.
+    MarkRead { chat_id: ChatId, seq: Seq },
     /// Spends a ticket, which works once.
     SpendTicket {
         ticket_id: SessionId,
@@ -33,6 +35,7 @@ impl HomeCommand {
     /// See [`Command::changes`](crate::mesh::Command::changes).
     pub const fn changes(&self) -> bool {
         match self {
+            Self::MarkRead { .. } => true,
             // A ticket that was spent in vain can't be told from one that was never issued.
             Self::ListChats { .. } | Self::SpendTicket { .. } => false,
         }

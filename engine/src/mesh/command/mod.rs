@@ -85,12 +85,16 @@ impl Command {
                 | ChatCommand::ShowMembers { .. }
                 | ChatCommand::ListMembers { .. }
                 | ChatCommand::ShowActivity { .. }
-                | ChatCommand::Summarize { .. },
+                | ChatCommand::Summarize { .. }
+                | ChatCommand::ResolveMark { .. },
             )
             | Self::User(_, UserCommand::EndSession { .. } | UserCommand::SpendInvite(_))
-            | Self::Home(_, HomeCommand::ListChats { .. } | HomeCommand::SpendTicket { .. }) => {
-                ANSWER_SECONDS_MAX
-            }
+            | Self::Home(
+                _,
+                HomeCommand::ListChats { .. }
+                | HomeCommand::MarkRead { .. }
+                | HomeCommand::SpendTicket { .. },
+            ) => ANSWER_SECONDS_MAX,
         }
     }
 }

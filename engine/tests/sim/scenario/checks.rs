@@ -22,6 +22,7 @@ impl Scenario {
             self.check_roles(room);
         }
         (0..USERS).for_each(|user| self.check_limits(user));
+        self.check_marks();
     }
 
     /// Nobody is in more chats of others than they may be in at all, nor in more of their own.
@@ -50,6 +51,7 @@ impl Scenario {
             self.check_history(room);
             self.check_roles(room);
         }
+        self.check_marks();
     }
 
     /// Gives a room's messages as they were said. History shows what was acknowledged, and the list of chats the newest
@@ -109,7 +111,7 @@ impl Scenario {
     }
 
     /// All that a list has, page by page, while nothing else happens.
-    fn pages(&mut self, user: usize, first: String) -> Vec<Value> {
+    pub(super) fn pages(&mut self, user: usize, first: String) -> Vec<Value> {
         let mut path = Some(first);
         let mut found = Vec::new();
         while let Some(next) = path {

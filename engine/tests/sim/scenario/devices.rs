@@ -124,6 +124,7 @@ impl Scenario {
                     assert!(chat.whole_until(user_id) >= seq, "resumed up to {event}");
                 }
             }
+            ("read", Some(_)) => {}
             ("error", _) => panic!("{event}"),
             (kind, Some(seq)) => {
                 let chat_id = text("chat_id").unwrap();

@@ -5,6 +5,7 @@ mod checks;
 mod device;
 mod devices;
 mod listeners;
+mod marks;
 mod pages;
 mod passwords;
 mod posts;
@@ -24,7 +25,7 @@ use serde_json::Value;
 use crate::scenario::device::Device;
 use crate::scenario::shown::Amendments;
 use crate::scenario::state::{
-    AskedAmend, AskedChange, AskedPage, Draft, Listener, Room, ShownPage, User,
+    AskedAmend, AskedChange, AskedPage, Draft, Listener, Marks, Room, ShownPage, User,
 };
 use crate::store::Seen;
 use crate::wires::WireId;
@@ -44,6 +45,7 @@ pub(crate) enum Kind {
 
 pub(crate) struct Scenario {
     world: World,
+    kind: Kind,
     faults: bool,
     users: Vec<User>,
     rooms: Vec<Room>,
@@ -57,6 +59,7 @@ pub(crate) struct Scenario {
     shown: Vec<ShownPage>,
     amendments: Amendments,
     asked_amends: Vec<AskedAmend>,
+    marks: Marks,
     /// Tokens whose logins were ended.
     ended: Vec<String>,
     /// How often somebody heard what was said last.
@@ -99,6 +102,7 @@ impl Scenario {
         assert!(world.is_ready());
         Self {
             world,
+            kind,
             faults: kind == Kind::Faulty,
             users: (0..USERS).map(User::new).collect(),
             rooms: Vec::new(),
@@ -111,6 +115,7 @@ impl Scenario {
             shown: Vec::new(),
             amendments: Amendments::default(),
             asked_amends: Vec::new(),
+            marks: Marks::default(),
             ended: Vec::new(),
             heard_live: 0,
             known_presences: 0,
@@ -147,7 +152,7 @@ impl Scenario {
     }
 
     fn round(&mut self) {
-        match self.world.dice.below(33) {
+        match self.world.dice.below(36) {
             0 | 1 => {
                 let user = self.world.dice.below(USERS);
                 self.listen_as(user);
@@ -173,6 +178,7 @@ impl Scenario {
             20..23 => self.use_device(),
             23 | 24 => self.set_role(),
             25 | 26 => self.whisper(),
+            27..30 => self.mark(),
             _ => self.post(),
         }
         self.advance_below(30);
@@ -251,6 +257,7 @@ impl Scenario {
         self.hear_passwords();
         self.hear_changes();
         self.hear_amendments();
+        self.hear_marks();
         self.hear_pages();
         self.hear_devices();
         let mut acknowledged = self.hear_listeners();

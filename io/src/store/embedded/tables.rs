@@ -20,6 +20,7 @@ use super::codec;
 use super::database::{Db, OpenError, Tuning};
 use super::error::ReadError;
 use super::events::{Events, MESSAGES, OTHERS};
+use super::marks::{MARKS, Marks};
 use super::members::{BY_CHAT, BY_USER, FORMER, Members, ROLES};
 use super::progress::Progress;
 use super::redactions::{REDACTED, Redactions};
@@ -65,6 +66,7 @@ pub(super) struct Tables {
     chats: Keyspace,
     settings: Keyspace,
     members: Members,
+    marks: Marks,
     users: Users,
     ended_sessions: Keyspace,
     meta: Keyspace,
@@ -94,6 +96,7 @@ impl Tables {
             BY_USER,
             FORMER,
             ROLES,
+            MARKS,
             USERS,
             USERNAMES,
             NAMES_BY_KEY,
@@ -115,13 +118,14 @@ impl Tables {
                 by_user,
                 former,
                 roles,
+                marks,
                 users,
                 usernames,
                 names_by_key,
                 ended_sessions,
                 meta,
             ],
-        ) = <[Keyspace; 15]>::try_from(keyspaces)
+        ) = <[Keyspace; 16]>::try_from(keyspaces)
         else {
             return Err(OpenError::Corrupt(
                 dir.to_owned(),
@@ -148,6 +152,7 @@ impl Tables {
                 former,
                 roles,
             },
+            marks: Marks::new(marks),
             users: Users {
                 users,
                 usernames,
@@ -181,6 +186,7 @@ impl Tables {
             self.put(&mut batch, &mut events, row);
         }
         self.amendments.put(&mut batch, rows.clone())?;
+        let _marking = self.marks.put(&mut batch, rows.clone())?;
         let redacted = rows.filter_map(redacted);
         self.redactions
             .put(&mut batch, &self.events, events, redacted, any_redacted)?;
@@ -218,7 +224,7 @@ impl Tables {
                 batch.insert(&self.ended_sessions, session_id.as_bytes(), expiry);
             }
             // A batch compares all it has with each other, and with what is stored.
-            Row::Amendment(_) | Row::Redacted(_) => {}
+            Row::Amendment(_) | Row::Redacted(_) | Row::Mark(_) => {}
             // It is in the progress that the batch notes.
             Row::Reached { .. } => {}
         }
@@ -289,6 +295,10 @@ impl Tables {
                 .membership(*chat_id, *user_id)
                 .map(Found::Membership),
             Read::ChatsOfUser(user_id) => self.members.chats_of(*user_id).map(Found::Chats),
+            Read::Mark { user_id, chat_id } => {
+                self.marks.of_chat(*user_id, *chat_id).map(Found::Marks)
+            }
+            Read::MarksOfUser(user_id) => self.marks.of_user(*user_id).map(Found::Marks),
             Read::User(user_id) => self
                 .users
                 .get(*user_id)
@@ -489,6 +499,7 @@ const fn redacted(row: &Row) -> Option<&EventRow> {
         | Row::NotMember { .. }
         | Row::Role(_)
         | Row::Settings(_)
+        | Row::Mark(_)
         | Row::User(_)
         | Row::EndedSession { .. }
         | Row::Reached { .. } => None,

@@ -13,6 +13,8 @@ use super::plan::{BATCH_BYTES_MAX, BATCH_ROWS_MAX};
 pub(super) enum Group {
     Chat(ChatId),
     User(UserId),
+    /// What a user has read.
+    Marks(UserId),
     EndedSessions(i32),
 }
 
@@ -26,6 +28,7 @@ pub(super) fn group_of(row: &Row) -> Result<Group, (PartitionId, Offset)> {
         Row::NotMember { chat_id, .. } => Ok(Group::Chat(*chat_id)),
         Row::Role(row) => Ok(Group::Chat(row.chat_id)),
         Row::Settings(row) => Ok(Group::Chat(row.chat_id)),
+        Row::Mark(row) => Ok(Group::Marks(row.user_id)),
         Row::User(row) => Ok(Group::User(row.user_id)),
         Row::EndedSession { session_id, .. } => {
             Ok(Group::EndedSessions(ended_session_bucket(*session_id)))
@@ -44,9 +47,11 @@ pub(super) const fn order_in_group(row: &Row, event: Seq) -> (Seq, bool) {
         Row::NotMember { removed_seq, .. } => (*removed_seq, false),
         Row::Role(row) => (row.seq, false),
         Row::Settings(row) => (row.seq, false),
-        Row::Chat(_) | Row::User(_) | Row::EndedSession { .. } | Row::Reached { .. } => {
-            (Seq(0), false)
-        }
+        Row::Chat(_)
+        | Row::Mark(_)
+        | Row::User(_)
+        | Row::EndedSession { .. }
+        | Row::Reached { .. } => (Seq(0), false),
     }
 }
 
@@ -84,6 +89,7 @@ const fn may_end_a_job(row: &Row) -> bool {
         | Row::Chat(_)
         | Row::Redacted(_) => false,
         Row::Event(_)
+        | Row::Mark(_)
         | Row::User(_)
         | Row::EndedSession { .. }
         | Row::Reached { .. }
@@ -108,6 +114,7 @@ const fn changed_member(row: &Row) -> Option<MemberChange> {
         | Row::Amendment(_)
         | Row::Settings(_)
         | Row::Chat(_)
+        | Row::Mark(_)
         | Row::User(_)
         | Row::EndedSession { .. }
         | Row::Reached { .. } => None,

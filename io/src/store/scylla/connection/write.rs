@@ -8,7 +8,7 @@ use rookery_schema::cql::{
 };
 use rookery_schema::limits::SESSION_MILLIS;
 use rookery_schema::names::key_of;
-use rookery_schema::row::{AmendmentRow, EventRow, Head, MemberRow, RoleRow, UserRow};
+use rookery_schema::row::{AmendmentRow, EventRow, Head, MarkRow, MemberRow, RoleRow, UserRow};
 use rookery_schema::{Offset, PartitionId, SessionId, Timestamp};
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::batch::{Batch as CqlBatch, BatchType};
@@ -80,6 +80,7 @@ impl Connection {
                 self.many(&to.add_amendment, rows, |row| amendment(row))
                     .await
             }
+            Batch::Marks(rows) => self.many(&to.add_mark, rows, |row| mark(row)).await,
             Batch::User(row) => self.one(&to.add_user, user(row)).await,
             Batch::UserName(row) => {
                 let values = (name_bucket(row.name()), row.name(), row.user_id.0);
@@ -164,6 +165,11 @@ fn redaction<'a>(
 fn amendment(row: &AmendmentRow) -> impl SerializeRow + use<> {
     let (bucket, target, seq) = (bucket(row.target), bigint(row.target.0), bigint(row.seq.0));
     (row.chat_id.0, bucket, target, row.slot(), row.value(), seq)
+}
+
+fn mark(row: &MarkRow) -> impl SerializeRow + use<> {
+    let (seq, messages) = (bigint(row.mark.seq.0), bigint(row.mark.messages));
+    (row.user_id.0, row.chat_id.0, seq, messages, seq)
 }
 
 fn added<'a>(row: &&'a MemberRow) -> impl SerializeRow + use<'a> {
