@@ -45,8 +45,8 @@ impl Home {
         connections: &mut Connections,
         cx: &mut Context<'_>,
     ) {
-        match outcome {
-            Outcome::Marked(marked) => match self.marks.answered(question, marked) {
+        match outcome.accepted() {
+            Ok(Outcome::Marked(marked)) => match self.marks.answered(question, marked) {
                 Some(Question {
                     user_id, chat_id, ..
                 }) => {
@@ -60,23 +60,12 @@ impl Home {
                     }
                 }
             },
-            outcome @ (Outcome::Refused(_) | Outcome::Elsewhere) => {
+            Err(problem) => {
                 if let Some(waiting) = self.marks.take(question) {
-                    cx.answer(waiting.asker, outcome);
+                    cx.refuse(waiting.asker, problem);
                 }
             }
-            Outcome::Posted { .. }
-            | Outcome::Json { .. }
-            | Outcome::Page { .. }
-            | Outcome::Events(_)
-            | Outcome::Members(_)
-            | Outcome::Activity(_)
-            | Outcome::Summary(_)
-            | Outcome::LoggedIn { .. }
-            | Outcome::NotLoggedIn { .. }
-            | Outcome::Metrics(_)
-            | Outcome::NotAdmitted(_)
-            | Outcome::Done => {
+            Ok(_) => {
                 cx.bug("how far a mark is was asked for, and something else came");
                 if let Some(waiting) = self.marks.take(question) {
                     cx.refuse(waiting.asker, Problem::NOT_ANSWERED);

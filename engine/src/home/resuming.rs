@@ -273,8 +273,8 @@ impl Home {
         let Some(backlog) = resuming.backlog() else {
             return cx.bug("a page came for a socket that resumes nothing");
         };
-        match outcome {
-            Outcome::Events(events) => {
+        match outcome.accepted() {
+            Ok(Outcome::Events(events)) => {
                 let frames = framed(&events.lines, events.count, resuming.batches);
                 resuming.advance(events.through);
                 cx.stats.resumed_events += u64::from(events.count);
@@ -286,34 +286,23 @@ impl Home {
                     return;
                 }
             }
-            Outcome::Refused(Problem::TOO_FAR_BEHIND) => {
+            Err(Problem::TOO_FAR_BEHIND) => {
                 self.end_backlog(conn, backlog);
                 if backlog.is_asked_for {
                     self.tell_not_resumed(conn, backlog.chat_id, connections, cx);
                 }
             }
-            Outcome::Refused(Problem::NO_SUCH_CHAT) => {
+            Err(Problem::NO_SUCH_CHAT) => {
                 self.end_backlog(conn, backlog);
                 if backlog.is_asked_for {
                     tell_resumed(conn, backlog.chat_id, None, connections, cx);
                 }
             }
-            Outcome::Refused(_) | Outcome::Elsewhere => {
+            Err(_) => {
                 self.ask_again_later(conn, connections, cx);
                 return;
             }
-            Outcome::Posted { .. }
-            | Outcome::Json { .. }
-            | Outcome::Page { .. }
-            | Outcome::Members(_)
-            | Outcome::Activity(_)
-            | Outcome::Summary(_)
-            | Outcome::Marked(_)
-            | Outcome::LoggedIn { .. }
-            | Outcome::NotLoggedIn { .. }
-            | Outcome::Metrics(_)
-            | Outcome::Done
-            | Outcome::NotAdmitted(_) => {
+            Ok(_) => {
                 return cx.bug("events were asked for, and something else answered");
             }
         }

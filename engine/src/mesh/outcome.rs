@@ -62,6 +62,18 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// What came of a command that was accepted.
+    ///
+    /// # Errors
+    /// Why it was refused.
+    pub(crate) fn accepted(self) -> Result<Self, Problem> {
+        if let Self::Refused(problem) = self {
+            return Err(problem);
+        }
+        let is_here = !matches!(self, Self::Elsewhere);
+        is_here.then_some(self).ok_or(Problem::ELSEWHERE)
+    }
+
     /// The acknowledgement of a message.
     pub fn posted(message_id: MessageId, chat_id: ChatId) -> Self {
         Self::Posted {

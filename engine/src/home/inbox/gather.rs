@@ -129,31 +129,15 @@ impl Gather {
 
     /// An owner answered; true where nothing is missing any more.
     pub(super) fn answered(&mut self, outcome: Outcome, cx: &mut Context<'_>) -> bool {
-        match (&mut self.stage, outcome) {
-            (Stage::Ordering(ordering), Outcome::Activity(activity)) => {
+        match (&mut self.stage, outcome.accepted()) {
+            (Stage::Ordering(ordering), Ok(Outcome::Activity(activity))) => {
                 activity.into_iter().for_each(|it| ordering.add(it));
             }
-            (Stage::Showing(showing), Outcome::Summary(summary)) => {
+            (Stage::Showing(showing), Ok(Outcome::Summary(summary))) => {
                 showing.lines.extend(summary.map(|it| *it));
             }
-            (_, Outcome::Refused(problem)) => self.problem = Some(problem),
-            (_, Outcome::Elsewhere) => self.problem = Some(Problem::ELSEWHERE),
-            (Stage::Showing(_), Outcome::Activity(_))
-            | (Stage::Ordering(_), Outcome::Summary(_))
-            | (
-                _,
-                Outcome::Posted { .. }
-                | Outcome::Json { .. }
-                | Outcome::Page { .. }
-                | Outcome::Events(_)
-                | Outcome::Marked(_)
-                | Outcome::Members(_)
-                | Outcome::LoggedIn { .. }
-                | Outcome::NotLoggedIn { .. }
-                | Outcome::Metrics(_)
-                | Outcome::NotAdmitted(_)
-                | Outcome::Done,
-            ) => {
+            (_, Err(problem)) => self.problem = Some(problem),
+            (_, Ok(_)) => {
                 cx.bug("a line of an inbox was asked for, and something else came");
                 self.problem = Some(Problem::NOT_ANSWERED);
             }
