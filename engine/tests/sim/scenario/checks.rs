@@ -154,7 +154,7 @@ impl Scenario {
     }
 
     /// The whole history of a room, oldest first, read page by page as its first member.
-    fn history(&mut self, room: usize) -> Vec<Value> {
+    pub(super) fn history(&mut self, room: usize) -> Vec<Value> {
         let host = self.rooms[room].host();
         let first = format!("/chats/{}/messages?limit=7", self.rooms[room].id);
         let mut messages = self.pages(host, first);
@@ -166,6 +166,12 @@ impl Scenario {
         let is_in_order = seqs.is_sorted_by(|a, b| a < b);
         assert!(is_in_order, "in order, each once: {seqs:?}");
         messages
+    }
+
+    /// The members of a room, as its first one is shown them.
+    pub(super) fn listed(&mut self, room: usize) -> Vec<Value> {
+        let path = format!("/chats/{}/members?limit=3", self.rooms[room].id);
+        self.pages(self.rooms[room].host(), path)
     }
 
     /// A room has an admin, and shows those of whom its events tell.

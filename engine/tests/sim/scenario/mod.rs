@@ -13,6 +13,7 @@ mod rooms;
 mod shown;
 mod state;
 mod users;
+mod view;
 mod whispers;
 
 use std::collections::BTreeMap;
@@ -64,6 +65,8 @@ pub(crate) struct Scenario {
     ended: Vec<String>,
     /// How often somebody heard what was said last.
     heard_live: usize,
+    /// How many messages devices and history showed alike.
+    compared_messages: usize,
     /// Of how many others somebody knew in the end whether they are there.
     known_presences: usize,
     last: usize,
@@ -118,6 +121,7 @@ impl Scenario {
             marks: Marks::default(),
             ended: Vec::new(),
             heard_live: 0,
+            compared_messages: 0,
             known_presences: 0,
             last: 0,
         }
@@ -140,6 +144,7 @@ impl Scenario {
         self.check();
         assert!(self.heard_live > 0);
         self.check_devices();
+        assert!(self.compared_messages > 0);
         self.check_presence();
         assert!(self.known_presences > 0);
         self.check_restarted();
