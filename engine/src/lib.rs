@@ -43,5 +43,5 @@ mod text;
 mod user;
 pub mod ws;
 
-pub use api::refuse_connection;
+pub use api::{ASYNCAPI, OPENAPI, refuse_connection};
 pub use edge::{effect, input, port};

@@ -6,6 +6,7 @@
 pub mod dice;
 pub mod host;
 pub mod http;
+pub mod json_schema;
 pub mod seeds;
 pub mod store;
 pub mod ws;

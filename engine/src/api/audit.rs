@@ -153,7 +153,10 @@ const fn act_of(endpoint: Endpoint) -> Option<Act> {
         | Endpoint::Ticket
         | Endpoint::Metrics
         | Endpoint::Live
-        | Endpoint::Ready => None,
+        | Endpoint::Ready
+        | Endpoint::Index
+        | Endpoint::OpenApi
+        | Endpoint::AsyncApi => None,
     }
 }
 

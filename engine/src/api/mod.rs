@@ -4,6 +4,7 @@ mod accounts;
 mod audit;
 mod body;
 mod chats;
+mod documents;
 mod handlers;
 mod messages;
 mod operators;
@@ -23,6 +24,7 @@ use rookery_schema::{ChatId, UserId};
 
 use crate::api::audit::Audit;
 use crate::api::body::text;
+pub use crate::api::documents::{ASYNCAPI, OPENAPI};
 use crate::api::rejection::Rejection;
 pub use crate::api::reply::refuse_connection;
 pub(crate) use crate::api::reply::{Reply, ReplyTo};
@@ -340,6 +342,9 @@ impl<'a> Api<'a> {
             Endpoint::MarkRead => self.mark_read(call),
             Endpoint::Connect => self.connect(call, cx),
             Endpoint::Ticket => self.buy_ticket(call, cx),
+            Endpoint::Index => Ok(Action::Reply(documents::index().reply(call.request))),
+            Endpoint::OpenApi => Ok(Action::Reply(documents::openapi().reply(call.request))),
+            Endpoint::AsyncApi => Ok(Action::Reply(documents::asyncapi().reply(call.request))),
             Endpoint::Metrics => Ok(Action::Scrape),
             Endpoint::Live => Ok(Action::Reply(Reply::alive())),
             Endpoint::Ready => self.show_readiness(cx),

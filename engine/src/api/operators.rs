@@ -30,9 +30,9 @@ struct InviteFields {
 }
 
 /// Seconds that an invite can be used.
-const INVITE_SECONDS_DEFAULT: u64 = 7 * 24 * 3600;
-const INVITE_SECONDS_MIN: u64 = 60;
-const INVITE_SECONDS_MAX: u64 = 30 * 24 * 3600;
+pub(super) const INVITE_SECONDS_DEFAULT: u64 = 7 * 24 * 3600;
+pub(super) const INVITE_SECONDS_MIN: u64 = 60;
+pub(super) const INVITE_SECONDS_MAX: u64 = 30 * 24 * 3600;
 
 impl Api<'_> {
     /// Refuses a call that no operator makes.

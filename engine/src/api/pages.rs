@@ -20,8 +20,8 @@ const USERS_FOUND_DEFAULT: usize = 20;
 
 /// How many entries one page may have.
 pub(super) struct PageLimit {
-    default: usize,
-    max: usize,
+    pub(super) default: usize,
+    pub(super) max: usize,
     /// What a caller is told who wants more, or none.
     refusal: &'static str,
 }

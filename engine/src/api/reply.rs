@@ -1,5 +1,7 @@
 //! Replies, before they are framed for their requests.
 
+use std::borrow::Cow;
+
 use rookery_schema::Timestamp;
 use rookery_schema::event::{put_json_text, put_user_ids};
 
@@ -30,6 +32,12 @@ const GUARDS: Fields = &[
     ("X-Content-Type-Options", "nosniff"),
     ("Content-Security-Policy", "default-src 'none'"),
 ];
+/// The same of what is the same for everybody: it may be kept, but has to be asked for again.
+const DOCUMENT_GUARDS: Fields = &[
+    ("Cache-Control", "no-cache"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Content-Security-Policy", "default-src 'none'"),
+];
 /// The same of text of our own.
 const TEXT_GUARDS: Fields = &[("X-Content-Type-Options", "nosniff")];
 
@@ -41,7 +49,8 @@ pub(crate) struct Reply {
     pub(crate) extra: Vec<(&'static str, String)>,
     /// What browsers are told not to do with it.
     pub(crate) guards: Fields,
-    pub(crate) body: Vec<u8>,
+    /// Borrowed where it is the same for everybody: it is sent without being copied.
+    pub(crate) body: Cow<'static, [u8]>,
     /// The code of a refusal, to be counted.
     pub(crate) refusal: Option<&'static str>,
     /// The limit that was met, to be counted.
@@ -97,7 +106,7 @@ impl Reply {
             content_type: Some(content_type),
             extra: Vec::new(),
             guards,
-            body,
+            body: Cow::Owned(body),
             refusal: None,
             limit: None,
         }
@@ -147,6 +156,26 @@ impl Reply {
         Self::text("alive\n")
     }
 
+    /// A document that is the same for everybody.
+    pub(super) fn document(text: &'static str, etag: String) -> Self {
+        Self {
+            status: Status::Ok,
+            content_type: Some(JSON),
+            body: Cow::Borrowed(text.as_bytes()),
+            ..Self::not_modified(etag)
+        }
+    }
+
+    /// To who has the document already.
+    pub(super) fn not_modified(etag: String) -> Self {
+        Self {
+            status: Status::NotModified,
+            extra: vec![("ETag", etag)],
+            guards: DOCUMENT_GUARDS,
+            ..Self::no_content()
+        }
+    }
+
     pub(super) fn metrics(body: Vec<u8>) -> Self {
         Self::new(Status::Ok, PROMETHEUS_TEXT, TEXT_GUARDS, body)
     }
@@ -157,7 +186,7 @@ impl Reply {
             content_type: None,
             extra: Vec::new(),
             guards: &[],
-            body: Vec::new(),
+            body: Cow::Owned(Vec::new()),
             refusal: None,
             limit: None,
         }
@@ -203,9 +232,10 @@ impl Reply {
 
     /// Adds members to the JSON object that is its body.
     fn put_members(&mut self, put: impl FnOnce(&mut Vec<u8>)) {
-        self.body.pop();
-        put(&mut self.body);
-        self.body.push(b'}');
+        let body = self.body.to_mut();
+        body.pop();
+        put(body);
+        body.push(b'}');
     }
 
     /// The reply to a request that was turned down by the protocol itself.

@@ -32,6 +32,9 @@ pub(crate) enum Endpoint {
     RemoveReaction,
     Connect,
     Ticket,
+    Index,
+    OpenApi,
+    AsyncApi,
     Metrics,
     Live,
     Ready,
@@ -129,6 +132,9 @@ const SEGMENTS_MAX: usize = 6;
 
 /// The route of a path, which may be another one for operators.
 pub(crate) fn find(path: &[u8], for_operators: bool) -> Option<(Route, Match)> {
+    if path == b"/" {
+        return Some((Route(&[(Method::Get, Endpoint::Index)]), Match::default()));
+    }
     let mut segments = [b"".as_slice(); SEGMENTS_MAX];
     let mut count = 0;
     for segment in path.strip_prefix(b"/")?.split(|byte| *byte == b'/') {
@@ -160,10 +166,10 @@ fn find_for_operators(path: &[&[u8]]) -> Option<(Route, Match)> {
 /// Every other path that there is.
 fn find_for_all(path: &[&[u8]]) -> Option<(Route, Match)> {
     use Endpoint::{
-        AddMember, AddReaction, ChangeChat, Connect, CreateChat, DeleteMessage, EditMessage,
-        FindUsers, ListChats, Live, LogIn, LogOut, MarkRead, Me, Metrics, PostMessage, Ready,
-        Register, RemoveMember, RemoveReaction, SetRole, ShowChat, ShowEvents, ShowMembers,
-        ShowMessages, ShowUser, Ticket,
+        AddMember, AddReaction, AsyncApi, ChangeChat, Connect, CreateChat, DeleteMessage,
+        EditMessage, FindUsers, ListChats, Live, LogIn, LogOut, MarkRead, Me, Metrics, OpenApi,
+        PostMessage, Ready, Register, RemoveMember, RemoveReaction, SetRole, ShowChat, ShowEvents,
+        ShowMembers, ShowMessages, ShowUser, Ticket,
     };
     use Method::{Delete, Get, Patch, Post, Put};
     let (methods, ids): (&'static [_], _) = match path {
@@ -192,6 +198,8 @@ fn find_for_all(path: &[&[u8]]) -> Option<(Route, Match)> {
         ),
         [b"ws", b"connect", id] => (&[(Get, Connect)], Match::of(id)),
         [b"ws-ticket"] => (&[(Post, Ticket)], Match::default()),
+        [b"openapi.json"] => (&[(Get, OpenApi)], Match::default()),
+        [b"asyncapi.json"] => (&[(Get, AsyncApi)], Match::default()),
         [b"metrics"] => (&[(Get, Metrics)], Match::default()),
         [b"livez"] => (&[(Get, Live)], Match::default()),
         [b"readyz"] => (&[(Get, Ready)], Match::default()),
@@ -234,6 +242,9 @@ mod tests {
             ),
             ("/ws/connect/{id}", false, "GET, HEAD, OPTIONS"),
             ("/ws-ticket", false, "POST, OPTIONS"),
+            ("/", false, "GET, HEAD, OPTIONS"),
+            ("/", true, "GET, HEAD, OPTIONS"),
+            ("/openapi.json", false, "GET, HEAD, OPTIONS"),
         ] {
             let has = |name: &str, id| path.contains(name).then_some(id);
             let expected = Match {
@@ -252,7 +263,7 @@ mod tests {
     fn other_paths_are_not_found() {
         for path in [
             "",
-            "/",
+            "//",
             "*",
             "users",
             "/users/",

@@ -1,6 +1,7 @@
 //! Replies of an HTTP connection: framed for their requests, and in the order of the requests, however long each one
 //! takes.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use smallvec::SmallVec;
@@ -8,7 +9,7 @@ use smallvec::SmallVec;
 use crate::api::{Reply, ReplyTo};
 use crate::auth::origins::Cors;
 use crate::context::Context;
-use crate::http::{ResponseHead, Version, write_response};
+use crate::http::{ResponseHead, Version, write_head, write_response};
 use crate::outbox::OUTBOX_BYTES_MAX;
 
 /// Fields of a reply that take no allocation of their own: more than most replies have.
@@ -48,6 +49,14 @@ pub(super) struct Framing {
     pub(super) keep_alive: bool,
     /// What the browser of a page that was served elsewhere is told.
     pub(super) cors: Option<Cors>,
+}
+
+/// What has become of replies that were to be written.
+pub(super) struct Written {
+    /// The connection ends behind the last.
+    pub(super) ends: bool,
+    /// The body of the last, which is sent behind what was written.
+    pub(super) shared: Option<&'static [u8]>,
 }
 
 impl Replies {
@@ -133,32 +142,49 @@ impl Replies {
         overdue.map(|(ticket, it)| (ticket, it.changes)).collect()
     }
 
-    /// Writes the reply that is next in order, and those behind it that are there; true where the connection ends
-    /// behind the last.
-    pub(super) fn write(&mut self, reply: Reply, out: &mut Vec<u8>, cx: &Context<'_>) -> bool {
+    /// Writes the reply that is next in order, and those behind it that are there, up to one with a shared body.
+    pub(super) fn write(&mut self, reply: Reply, out: &mut Vec<u8>, cx: &Context<'_>) -> Written {
         if out.is_empty() {
             out.reserve((self.waiting.len() * USUAL_REPLY_BYTES).min(OUTBOX_BYTES_MAX));
         }
-        let mut ends = false;
+        let mut written = Written {
+            ends: false,
+            shared: None,
+        };
         let mut next = self.waiting.pop_front().map(|first| (first.framing, reply));
         while let Some((framing, reply)) = next {
             self.first_ticket += 1;
-            ends = !framing.keep_alive;
-            write_reply(out, framing, &reply, cx);
+            written.ends = !framing.keep_alive;
+            written.shared = write_reply(out, framing, &reply, cx);
+            if written.shared.is_some() {
+                return written;
+            }
             next = self.pop_ready();
         }
-        ends
+        written
     }
 
     /// Takes the oldest request off, if its reply is there.
     fn pop_ready(&mut self) -> Option<(Framing, Reply)> {
-        let ready = self.waiting.front_mut()?.reply.take()?;
+        let ready = self.take_ready()?;
         let framing = self.waiting.pop_front()?.framing;
-        Some((framing, *ready))
+        Some((framing, ready))
+    }
+
+    /// Takes the reply that is next in order, if it is there.
+    pub(super) fn take_ready(&mut self) -> Option<Reply> {
+        let ready = self.waiting.front_mut()?.reply.take()?;
+        Some(*ready)
     }
 }
 
-fn write_reply(out: &mut Vec<u8>, framing: Framing, reply: &Reply, cx: &Context<'_>) {
+/// Writes a reply, but for a shared body, which it returns.
+fn write_reply(
+    out: &mut Vec<u8>,
+    framing: Framing,
+    reply: &Reply,
+    cx: &Context<'_>,
+) -> Option<&'static [u8]> {
     let mut extra = SmallVec::<[(&'static str, &str); EXTRA_FIELDS]>::new();
     extra.extend(reply.fields());
     if cx.config.is_secure() && !reply.guards.is_empty() {
@@ -176,5 +202,14 @@ fn write_reply(out: &mut Vec<u8>, framing: Framing, reply: &Reply, cx: &Context<
         extra: &extra,
         date: cx.date,
     };
-    write_response(out, &head, &reply.body);
+    match reply.body {
+        Cow::Owned(ref body) => {
+            write_response(out, &head, body);
+            None
+        }
+        Cow::Borrowed(body) => {
+            write_head(out, &head, body.len());
+            (!framing.head_only).then_some(body)
+        }
+    }
 }

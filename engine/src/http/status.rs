@@ -36,6 +36,7 @@ statuses! {
     Ok = 200 "OK",
     Created = 201 "Created",
     NoContent = 204 "No Content",
+    NotModified = 304 "Not Modified",
     BadRequest = 400 "Bad Request",
     Unauthorized = 401 "Unauthorized",
     Forbidden = 403 "Forbidden",
@@ -66,7 +67,10 @@ impl Status {
 
     /// Whether replies of this status never carry a body (RFC 9110, 6.4.1).
     pub const fn is_bodyless(self) -> bool {
-        matches!(self, Self::SwitchingProtocols | Self::NoContent)
+        matches!(
+            self,
+            Self::SwitchingProtocols | Self::NoContent | Self::NotModified
+        )
     }
 }
 

@@ -11,6 +11,7 @@ mod callers;
 mod clock_steps;
 mod deadlines;
 mod documented;
+mod documents;
 mod endings;
 mod fields;
 mod held;

@@ -1,5 +1,7 @@
 //! The answers to the requests of an HTTP connection, and how they are written.
 
+use bytes::Bytes;
+
 use crate::api::{Api, Reply};
 use crate::connection::http::Http;
 use crate::connection::link::Link;
@@ -74,8 +76,14 @@ impl Http {
     /// Writes the reply that is next in order, and those behind it that are there.
     fn write_replies(&mut self, link: &mut Link, next: Reply, cx: &mut Context<'_>) {
         let replies = &mut self.replies;
-        let ends = link.write(cx, |out, cx| replies.write(next, out, cx));
-        if ends {
+        let mut written = link.write(cx, |out, cx| replies.write(next, out, cx));
+        while let Some(body) = written.shared.take() {
+            link.share(Bytes::from_static(body), cx);
+            if let Some(next) = replies.take_ready() {
+                written = link.write(cx, |out, cx| replies.write(next, out, cx));
+            }
+        }
+        if written.ends {
             return link.end(cx);
         }
         self.continue_if_due(link, cx);

@@ -1,0 +1,132 @@
+//! The documents that describe the API to programs: OpenAPI 3.1 for HTTP, AsyncAPI 3 for WebSockets.
+//!
+//! They are put together from the files in the folders beside this one, each of which is a JSON object of its own. An
+//! endpoint is in the file of its tag, a message of a WebSocket in `client.json` or `server.json`, and what both
+//! documents show in `schemas/`.
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::LazyLock;
+
+use const_format::concatcp;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::api::reply::Reply;
+use crate::http::{Request, list_members};
+
+/// The members of the JSON objects in some files, one behind the other.
+macro_rules! members_of {
+    ($first:literal $(, $other:literal)*) => {
+        concatcp!(members(include_str!($first)) $(, ",", members(include_str!($other)))*)
+    };
+}
+
+const SCHEMAS: &str = members_of!(
+    "schemas/values.json",
+    "schemas/accounts.json",
+    "schemas/chats.json",
+    "schemas/messages.json",
+    "schemas/events.json",
+    "schemas/problems.json"
+);
+
+/// `GET /openapi.json`.
+pub const OPENAPI: &str = concatcp!(
+    "{",
+    members_of!("openapi/info.json"),
+    ",\"paths\": {",
+    members_of!(
+        "openapi/accounts.json",
+        "openapi/chats.json",
+        "openapi/messages.json",
+        "openapi/websocket.json",
+        "openapi/documents.json",
+        "openapi/operations.json",
+        "openapi/operators.json"
+    ),
+    "},\"components\": {",
+    members_of!("openapi/components.json"),
+    ",\"schemas\": {",
+    SCHEMAS,
+    "}}}\n",
+);
+
+/// `GET /asyncapi.json`.
+pub const ASYNCAPI: &str = concatcp!(
+    "{",
+    members_of!("asyncapi/info.json"),
+    ",\"channels\": {\"socket\": {",
+    members_of!("asyncapi/channel.json"),
+    ",\"messages\": {",
+    members_of!("asyncapi/client.json", "asyncapi/server.json"),
+    "}}},\"operations\": {",
+    members_of!("asyncapi/operations.json"),
+    "},\"components\": {\"schemas\": {",
+    SCHEMAS,
+    "}}}\n",
+);
+
+/// `GET /`: where these are.
+const INDEX: &str = r#"{"name":"rookery","openapi":"/openapi.json","asyncapi":"/asyncapi.json"}"#;
+
+/// What is between the braces of a JSON object.
+const fn members(object: &'static str) -> &'static str {
+    let Some((b'{', rest)) = object.trim_ascii().as_bytes().split_first() else {
+        panic!("a part of a document must be a JSON object");
+    };
+    let Some((b'}', members)) = rest.split_last() else {
+        panic!("a part of a document must end as a JSON object");
+    };
+    match str::from_utf8(members) {
+        Ok(members) => members,
+        Err(_) => panic!("a part of a document must be UTF-8"),
+    }
+}
+
+/// A document that is the same for everybody, as long as the server runs.
+pub(super) struct Document {
+    text: &'static str,
+    /// A strong one (RFC 9110, 8.8.3).
+    etag: String,
+}
+
+static INDEX_DOCUMENT: LazyLock<Document> = LazyLock::new(|| Document::new(INDEX));
+static OPENAPI_DOCUMENT: LazyLock<Document> = LazyLock::new(|| Document::new(OPENAPI));
+static ASYNCAPI_DOCUMENT: LazyLock<Document> = LazyLock::new(|| Document::new(ASYNCAPI));
+
+pub(super) fn index() -> &'static Document {
+    &INDEX_DOCUMENT
+}
+
+pub(super) fn openapi() -> &'static Document {
+    &OPENAPI_DOCUMENT
+}
+
+pub(super) fn asyncapi() -> &'static Document {
+    &ASYNCAPI_DOCUMENT
+}
+
+impl Document {
+    fn new(text: &'static str) -> Self {
+        let etag = format!("\"{:016x}\"", xxh3_64(text.as_bytes()));
+        Self { text, etag }
+    }
+
+    /// The document, unless who asks has it already.
+    pub(super) fn reply(&self, request: &Request) -> Reply {
+        let etag = self.etag.clone();
+        match self.is_known(request) {
+            true => Reply::not_modified(etag),
+            false => Reply::document(self.text, etag),
+        }
+    }
+
+    /// Whether a request names it as one that it has (RFC 9110, 13.1.2).
+    fn is_known(&self, request: &Request) -> bool {
+        let mut known = request.headers("if-none-match").flat_map(list_members);
+        known.any(|tag| {
+            tag == b"*" || tag.strip_prefix(b"W/").unwrap_or(tag) == self.etag.as_bytes()
+        })
+    }
+}
