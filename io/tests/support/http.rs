@@ -7,14 +7,15 @@ use std::time::Duration;
 use serde_json::Value;
 use socket2::{Domain, SockRef, Socket, Type};
 
+use super::documented;
 use super::patience::PATIENCE;
 
 /// A request that is well-formed unless made otherwise.
 #[derive(Clone)]
 pub struct Request {
-    method: String,
-    target: String,
-    headers: Vec<(String, String)>,
+    pub method: String,
+    pub target: String,
+    pub headers: Vec<(String, String)>,
     body: Option<Vec<u8>>,
 }
 
@@ -58,6 +59,11 @@ impl Request {
 
     pub fn form(self, body: &str) -> Self {
         self.body("application/x-www-form-urlencoded", body)
+    }
+
+    /// The body, where it is well-formed JSON.
+    pub fn json_body(&self) -> Option<Value> {
+        serde_json::from_slice(self.body.as_deref()?).ok()
     }
 
     /// The bytes on the wire.
@@ -360,9 +366,13 @@ impl Http {
         self.replies.next(true)
     }
 
+    /// Sends a request, and receives its reply, which must be as documented.
+    #[track_caller]
     pub fn call(&mut self, request: &Request) -> io::Result<Response> {
         self.write(&request.encode())?;
-        self.receive()
+        let reply = self.receive()?;
+        documented::check_reply(request, &reply);
+        Ok(reply)
     }
 
     /// Asserts that the server closes, with nothing more said.

@@ -12,6 +12,7 @@
 
 pub mod api;
 pub mod disk;
+pub mod documented;
 pub mod door;
 pub mod engines;
 pub mod http;

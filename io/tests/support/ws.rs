@@ -11,6 +11,7 @@ use tungstenite::handshake::derive_accept_key;
 use tungstenite::protocol::Role;
 use tungstenite::{Error, Message, WebSocket};
 
+use super::documented;
 use super::http::{Http, Request, Response};
 use super::patience::PATIENCE;
 
@@ -108,11 +109,12 @@ impl Ws {
         self.socket.get_ref()
     }
 
-    /// The next frame's text, or the next part of one that had several.
+    /// The next frame's text, or the next part of one that had several. It must be as documented.
     pub fn poll(&mut self, within: Duration) -> Result<String, End> {
         let deadline = Instant::now() + within;
         loop {
             if let Some(text) = self.queued.pop_front() {
+                documented::check_event(&text);
                 return Ok(text);
             }
             match self.read_before(deadline)? {
