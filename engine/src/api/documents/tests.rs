@@ -18,6 +18,7 @@ use crate::http::Method;
 use crate::mesh::admission::CANDIDATES_MAX;
 
 const PROBLEMS: &str = include_str!("../../mesh/problem.rs");
+const REFUSALS: &str = include_str!("../../http/refusal.rs");
 
 /// Endpoints that are no operations of their own: the same path and method means another one to operators.
 const SHARED: [&str; 1] = ["createUser"];
@@ -240,18 +241,24 @@ fn problems() -> BTreeSet<(u16, &'static str)> {
         let (_, rest) = statuses.split_once(&format!("    {name} = ")).unwrap();
         rest[..3].parse().unwrap()
     };
-    let found = PROBLEMS.split("Status::").skip(1).filter_map(|rest| {
+    let of_requests = PROBLEMS.split("Status::").skip(1).filter_map(|rest| {
         let (name, rest) = rest.split_once(',')?;
         let code = rest.trim_start().strip_prefix('"')?.split('"').next()?;
         Some((number(name), code))
     });
-    found.collect()
+    let of_framing = REFUSALS.lines().filter_map(|line| {
+        let (name, rest) = line.split_once(" = ")?.1.split_once(" \"")?;
+        Some((number(name), rest.split('"').next()?))
+    });
+    of_requests.chain(of_framing).collect()
 }
 
 #[test]
 fn every_problem_is_among_the_responses_of_its_status() {
     let problems = problems();
-    assert!(problems.contains(&(409, "message_deleted")), "{problems:?}");
+    for known in [(409, "message_deleted"), (414, "uri_too_long")] {
+        assert!(problems.contains(&known), "{problems:?}");
+    }
     let document = openapi();
     let schemas = Schemas::of(&document);
     let mut described = BTreeSet::new();
@@ -291,8 +298,7 @@ fn every_problem_is_among_the_responses_of_its_status() {
 fn what_breaks_http_is_named() {
     let document = openapi();
     let general = text(&document["info"]["description"]);
-    let source = include_str!("../../http/refusal.rs");
-    let literals = source.split('"').skip(1).step_by(2);
+    let literals = REFUSALS.split('"').skip(1).step_by(2);
     let is_code = |it: &&str| it.contains('_') && !it.contains(' ');
     let codes: Vec<_> = literals.filter(is_code).collect();
     assert!(codes.len() > 10, "{codes:?}");
