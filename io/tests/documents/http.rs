@@ -28,6 +28,7 @@ const STORY: &[&str] = &[
     "listChats",
     "showChat",
     "showMembers",
+    "markRead",
     "addMember",
     "setRole",
     "changeChat",

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::examples::{ANN, BOB, Bindings, CHAT, CYD, MESSAGE, TOKEN};
 use crate::support::api::Api;
 use crate::support::documented::{WEBSOCKETS, event_types};
+use crate::support::http::Request;
 use crate::support::start_with_tokens;
 use crate::support::ws::Ws;
 
@@ -110,8 +111,12 @@ fn every_example_holds_on_a_server() {
     ann.post(&members, &json!({"user_id": cyd.user_id}))
         .expect(200);
     listener.hear_example("member_added");
+    let newest = ann.get("/chats").expect(200)[0]["last_seq"].clone();
+    let mark = Request::new("PUT", &format!("/chats/{chat}/read")).json(&json!({"seq": newest}));
+    assert_eq!(ann.call(mark).status, 204);
+    listener.hear_example("read_told");
     let member = format!("{members}/{}", bob.user_id);
-    let role = crate::support::http::Request::new("PUT", &member);
+    let role = Request::new("PUT", &member);
     ann.call(role.json(&json!({"role": "admin"}))).expect(200);
     listener.hear_example("role_changed");
     let settings =
