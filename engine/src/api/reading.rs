@@ -17,6 +17,9 @@ use crate::mesh::problem::Problem;
 
 const NO_OBJECT: &str = "a JSON object with the fields of this call is expected";
 
+/// Up to here every whole number is one of a double, so that `1.0` is 1 (RFC 8259, section 6; JSON Schema has it so).
+const WHOLE_FLOAT_MAX: f64 = (1_u64 << 53) as f64;
+
 /// The text of an object.
 #[derive(Clone, Copy)]
 pub(crate) struct Source<'a> {
@@ -55,7 +58,8 @@ pub(super) fn no_json(why: &str, place: Place) -> Rejection {
     Rejection::at(Problem::malformed_json(NO_OBJECT), why, place)
 }
 
-/// Reads an object that is not what was wanted, to say why; or to find that it is, as a form.
+/// Reads an object that is not what was wanted, to say why; or to find that it is, as a form, or as some clients write
+/// whole numbers.
 fn read_again<'a, T: Deserialize<'a>>(
     source: Source<'_>,
     error: &serde_json::Error,
@@ -70,8 +74,7 @@ fn read_again<'a, T: Deserialize<'a>>(
         is_form: source.is_form,
     };
     match T::deserialize(whole) {
-        Ok(read) if source.is_form => Ok(read),
-        Ok(_) => Err(Problem::malformed_json(NO_OBJECT).into()),
+        Ok(read) => Ok(read),
         Err(Wrong {
             path,
             fault,
@@ -140,7 +143,11 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Node, E> {
-        Ok(Node::Float(value))
+        let is_whole = value.fract() == 0.0 && (0.0..=WHOLE_FLOAT_MAX).contains(&value);
+        Ok(match is_whole {
+            true => Node::Unsigned(value as u64),
+            false => Node::Float(value),
+        })
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Node, E> {

@@ -41,6 +41,13 @@ fn ask(host: &mut Host, conn: ConnId, call: (&str, &str, &str, &str), header: &s
     reply.json()
 }
 
+/// A shard that operators may call.
+fn with_operators() -> Host {
+    Host::with(AuthMode::Token, |config| {
+        config.operator_token = Some(Arc::new("a token of an operator, for tests"));
+    })
+}
+
 #[track_caller]
 fn assert_names(problem: &Value, field: &str, code: &str, what: &str) {
     let error = &problem["errors"][0];
@@ -288,9 +295,7 @@ fn a_sender_who_is_none_is_named() {
 
 #[test]
 fn a_form_takes_a_number_as_text_and_says_where_that_is_none() {
-    let mut host = Host::with(AuthMode::Token, |config| {
-        config.operator_token = Some(Arc::new("a token of an operator, for tests"));
-    });
+    let mut host = with_operators();
     let operator = host.accept_operator();
     let invited = |host: &mut Host, body: &str| {
         let length = body.len();
@@ -346,6 +351,30 @@ fn a_form_takes_a_number_as_text_and_says_where_that_is_none() {
         ("PUT", read, "chat=1", "seq", "missing"),
     ];
     play(&mut host, conn, FORM, "", &cases);
+}
+
+#[test]
+fn a_whole_number_may_be_written_with_a_fraction_of_zero() {
+    let mut host = with_operators();
+    let operator = host.accept_operator();
+    for (seconds, status) in [
+        ("3600.0", 201),
+        ("3.6e3", 201),
+        ("3600.5", 400),
+        ("-3600.0", 400),
+        ("59.0", 422),
+        ("1e300", 400),
+    ] {
+        let body = format!(r#"{{"expires_in":{seconds}}}"#);
+        let request = format!(
+            "POST /invites HTTP/1.1\r\nHost: localhost\r\n{OPERATOR}Content-Type: {JSON}\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        host.send(operator, request.as_bytes());
+        let reply = HttpReply::take(&mut host.read_all(operator)).unwrap();
+        assert_eq!(reply.status, status, "{seconds}");
+    }
 }
 
 #[test]
