@@ -8,8 +8,6 @@ use rookery_engine::{ASYNCAPI, OPENAPI};
 use rookery_testing::json_schema::{Others, Schemas};
 use serde_json::Value;
 
-use super::http::{Request, Response};
-
 /// Headers that mean something to programs.
 const HEADERS: [&str; 5] = [
     "ETag",
@@ -58,28 +56,130 @@ pub fn check_event(text: &str) {
     assert_eq!(checked, Ok(()), "not as AsyncAPI has it: {event}");
 }
 
-/// Asserts that a reply is as documented, and on a success the request too. What is for no documented path and method
-/// is passed over.
-#[track_caller]
-pub fn check_reply(request: &Request, reply: &Response) {
-    if let Some(operation) = operation_of(request) {
-        let checked = check(operation, request, reply);
-        let asked = String::from_utf8_lossy(&request.encode()).into_owned();
-        let answered = (reply.status, &reply.headers, reply.text());
-        assert_eq!(
-            checked,
-            Ok(()),
-            "not as OpenAPI has it:\n{asked}\n{answered:?}"
-        );
-    }
+/// A request and its reply.
+#[derive(Debug)]
+pub struct Exchange<'a> {
+    pub method: &'a str,
+    pub target: &'a str,
+    /// What was sent, where that is JSON.
+    pub sent: Option<Value>,
+    pub status: u16,
+    pub headers: &'a [(String, String)],
+    pub body: &'a [u8],
 }
 
-/// What is documented of a request's path and method.
-fn operation_of(request: &Request) -> Option<&'static Value> {
-    let path = request.target.split('?').next()?;
-    let paths = HTTP["paths"].as_object().unwrap();
-    let (_, methods) = paths.iter().find(|(template, _)| matches(template, path))?;
-    methods.get(request.method.to_ascii_lowercase())
+impl Exchange<'_> {
+    /// Asserts that the reply is as documented, and on a success the request too. What is for no documented path and
+    /// method is passed over.
+    #[track_caller]
+    pub fn check(&self) {
+        if let Some(operation) = self.operation() {
+            let checked = self.is_as(operation);
+            let body = String::from_utf8_lossy(self.body);
+            assert_eq!(checked, Ok(()), "not as OpenAPI has it: {self:?}\n{body}");
+        }
+    }
+
+    /// What is documented of the path and method.
+    fn operation(&self) -> Option<&'static Value> {
+        let path = self.target.split('?').next()?;
+        let paths = HTTP["paths"].as_object().unwrap();
+        let (_, methods) = paths.iter().find(|(template, _)| matches(template, path))?;
+        methods.get(self.method.to_ascii_lowercase())
+    }
+
+    fn is_as(&self, operation: &'static Value) -> Result<(), String> {
+        let schemas = Schemas::of(&HTTP);
+        let status = self.status.to_string();
+        let Some(described) = operation["responses"].get(&status) else {
+            return match self.status >= 400 && self.is_general_refusal() {
+                true => Ok(()),
+                false => Err(format!("{status} is not documented")),
+            };
+        };
+        let response = schemas.resolved(described);
+        self.has_headers_of(response)?;
+        let Some(content) = response.get("content").and_then(Value::as_object) else {
+            return match self.body.is_empty() {
+                true => Ok(()),
+                false => Err("a body is not documented".to_owned()),
+            };
+        };
+        let media_type = self.header("content-type").unwrap_or_default();
+        let content = content.get(media_type).ok_or("another media type")?;
+        if media_type.contains("json") {
+            schemas.check(&content["schema"], &self.json(), Others::Refused)?;
+        }
+        if self.status >= 400 {
+            return self.has_code_of(described, response);
+        }
+        let sent = operation.pointer("/requestBody/content/application~1json/schema");
+        match (sent, self.sent.clone()) {
+            (Some(schema), Some(mut body)) => {
+                if let Some(fields) = body.as_object_mut() {
+                    fields.entry(PASSWORD).or_insert_with(|| "any".into());
+                }
+                schemas.check(schema, &body, Others::Ignored)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        let mut headers = self.headers.iter();
+        let found = headers.find(|(it, _)| it.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_slice(self.body).unwrap()
+    }
+
+    fn code(&self) -> String {
+        self.json()["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Whether it was refused for what has nothing to do with what the path means.
+    fn is_general_refusal(&self) -> bool {
+        let code = self.code();
+        match code.as_str() {
+            "not_found" => self.json()["detail"] == NOTHING_HERE,
+            _ => {
+                let general = HTTP["info"]["description"].as_str().unwrap();
+                general.contains(&format!("`{code}`"))
+            }
+        }
+    }
+
+    fn has_headers_of(&self, response: &'static Value) -> Result<(), String> {
+        let headers = response.get("headers");
+        for name in HEADERS {
+            let described = headers.and_then(|it| it.get(name));
+            match (described, self.header(name)) {
+                (None, Some(_)) => return Err(format!("{name} is not documented")),
+                (Some(described), None) => {
+                    let header = Schemas::of(&HTTP).resolved(described);
+                    if header.get("required").is_some() {
+                        return Err(format!("{name} is missing"));
+                    }
+                }
+                (None, None) | (Some(_), Some(_)) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The description of the response names the codes that it may have, before a colon.
+    fn has_code_of(&self, described: &Value, response: &Value) -> Result<(), String> {
+        let own = described.get("description");
+        let description = own.unwrap_or(&response["description"]).as_str().unwrap();
+        let codes = description.split(':').next().unwrap();
+        let code = self.code();
+        match codes.contains(&format!("`{code}`")) || self.is_general_refusal() {
+            true => Ok(()),
+            false => Err(format!("{code} is not documented")),
+        }
+    }
 }
 
 fn matches(template: &str, path: &str) -> bool {
@@ -88,83 +188,4 @@ fn matches(template: &str, path: &str) -> bool {
         && names
             .zip(parts)
             .all(|(name, part)| name.starts_with('{') || name == part)
-}
-
-fn check(operation: &'static Value, request: &Request, reply: &Response) -> Result<(), String> {
-    let schemas = Schemas::of(&HTTP);
-    let status = reply.status.to_string();
-    let Some(described) = operation["responses"].get(&status) else {
-        return match reply.status >= 400 && is_general(reply) {
-            true => Ok(()),
-            false => Err(format!("{status} is not documented")),
-        };
-    };
-    let response = schemas.resolved(described);
-    check_headers(response, reply)?;
-    let Some(content) = response.get("content").and_then(Value::as_object) else {
-        return match reply.body.is_empty() {
-            true => Ok(()),
-            false => Err("a body is not documented".to_owned()),
-        };
-    };
-    let media_type = reply.header("content-type").unwrap_or_default();
-    let content = content.get(media_type).ok_or("another media type")?;
-    if media_type.contains("json") {
-        schemas.check(&content["schema"], &reply.json(), Others::Refused)?;
-    }
-    if reply.status >= 400 {
-        return check_code(described, response, reply);
-    }
-    let body = operation.pointer("/requestBody/content/application~1json/schema");
-    match (body, request.json_body()) {
-        (Some(schema), Some(mut body)) => {
-            if let Some(fields) = body.as_object_mut() {
-                fields.entry(PASSWORD).or_insert_with(|| "any".into());
-            }
-            schemas.check(schema, &body, Others::Ignored)
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Whether a refusal has nothing to do with what the path means.
-fn is_general(reply: &Response) -> bool {
-    let code = reply.code();
-    match code.as_str() {
-        "not_found" => reply.json()["detail"] == NOTHING_HERE,
-        _ => {
-            let general = HTTP["info"]["description"].as_str().unwrap();
-            general.contains(&format!("`{code}`"))
-        }
-    }
-}
-
-fn check_headers(response: &'static Value, reply: &Response) -> Result<(), String> {
-    let headers = response.get("headers");
-    for name in HEADERS {
-        let described = headers.and_then(|it| it.get(name));
-        match (described, reply.header(name)) {
-            (None, Some(_)) => return Err(format!("{name} is not documented")),
-            (Some(described), None) => {
-                let header = Schemas::of(&HTTP).resolved(described);
-                if header.get("required").is_some() {
-                    return Err(format!("{name} is missing"));
-                }
-            }
-            (None, None) | (Some(_), Some(_)) => {}
-        }
-    }
-    Ok(())
-}
-
-/// Checks the code of a refusal: the description of the response names those that it may have, before a colon.
-fn check_code(described: &Value, response: &Value, reply: &Response) -> Result<(), String> {
-    let own = described.get("description");
-    let description = own.unwrap_or(&response["description"]).as_str().unwrap();
-    let codes = description.split(':').next().unwrap();
-    let code = reply.code();
-    match codes.contains(&format!("`{code}`")) || is_general(reply) {
-        true => Ok(()),
-        false => Err(format!("{code} is not documented")),
-    }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 use socket2::{Domain, SockRef, Socket, Type};
 
-use super::documented;
+use super::documented::Exchange;
 use super::patience::PATIENCE;
 
 /// A request that is well-formed unless made otherwise.
@@ -62,7 +62,7 @@ impl Request {
     }
 
     /// The body, where it is well-formed JSON.
-    pub fn json_body(&self) -> Option<Value> {
+    fn json_body(&self) -> Option<Value> {
         serde_json::from_slice(self.body.as_deref()?).ok()
     }
 
@@ -371,7 +371,15 @@ impl Http {
     pub fn call(&mut self, request: &Request) -> io::Result<Response> {
         self.write(&request.encode())?;
         let reply = self.receive()?;
-        documented::check_reply(request, &reply);
+        let exchange = Exchange {
+            method: &request.method,
+            target: &request.target,
+            sent: request.json_body(),
+            status: reply.status,
+            headers: &reply.headers,
+            body: &reply.body,
+        };
+        exchange.check();
         Ok(reply)
     }
 

@@ -401,6 +401,40 @@ fn every_message_of_a_websocket_is_described() {
 }
 
 #[test]
+fn the_page_for_people_says_the_same() {
+    const PAGE: &str = include_str!("../../../../docs/api.md");
+    let http = openapi();
+    for (path, method, _) in operations(&http) {
+        let call = format!("`{} {path}", method.to_uppercase());
+        assert!(PAGE.contains(&call), "{call}");
+    }
+    let problem = &http["components"]["schemas"]["Problem"];
+    let examples = PAGE.lines().filter(|line| line.starts_with('{'));
+    for example in examples {
+        let example = serde_json::from_str(example).unwrap();
+        let checked = Schemas::of(&http).check(problem, &example, Others::Refused);
+        assert_eq!(checked, Ok(()));
+    }
+
+    let websockets = asyncapi();
+    let schemas = Schemas::of(&websockets);
+    let messages = object(&websockets["channels"]["socket"]["messages"]);
+    for message in messages.values() {
+        let payload = schemas.resolved(&message["payload"]);
+        let kind = text(&payload["properties"]["type"]["const"]);
+        let (whole, short) = (format!(r#""type":"{kind}""#), format!("`{kind}`"));
+        let rows = PAGE
+            .lines()
+            .filter(|line| line.contains(&whole) || line.contains(&short));
+        let says_all = |line: &str| {
+            let mut fields = payload["required"].as_array().unwrap().iter().map(text);
+            fields.all(|field| line.contains(field))
+        };
+        assert!(rows.into_iter().any(says_all), "{kind} with all its fields");
+    }
+}
+
+#[test]
 fn the_documents_are_of_this_version() {
     for document in [openapi(), asyncapi()] {
         assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
