@@ -87,16 +87,16 @@ impl<'a> Schemas<'a> {
                 names.all(|name| value.get(name.as_str().unwrap()).is_some())
             }
             "properties" => {
-                let named = fields().filter_map(|(name, it)| Some((wanted.get(name)?, it)));
-                return named.map(|(schema, it)| check(schema, it)).collect();
+                let mut named = fields().filter_map(|(name, it)| Some((wanted.get(name)?, it)));
+                return named.try_for_each(|(schema, it)| check(schema, it));
             }
             "additionalProperties" => {
                 assert!(schema.get("properties").is_none(), "{schema}");
-                return fields().map(|(_, it)| check(wanted, it)).collect();
+                return fields().try_for_each(|(_, it)| check(wanted, it));
             }
             "propertyNames" => {
-                let names = fields().map(|(name, _)| Value::from(name.as_str()));
-                return names.map(|name| check(wanted, &name)).collect();
+                let mut names = fields().map(|(name, _)| Value::from(name.as_str()));
+                return names.try_for_each(|name| check(wanted, &name));
             }
             "items" => {
                 let mut items = value.as_array().into_iter().flatten();
