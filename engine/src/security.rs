@@ -49,11 +49,13 @@ pub enum Act {
     SetPassword,
     /// An operator deletes a user's account.
     DeleteUser,
+    /// A user changes their password.
+    ChangePassword,
 }
 
 impl Act {
     /// How many kinds anybody can try.
-    const OPEN_COUNT: usize = 6;
+    const OPEN_COUNT: usize = 7;
 
     /// Whether it takes an operator's token.
     pub(crate) const fn is_by_operator(self) -> bool {
@@ -64,7 +66,8 @@ impl Act {
             | Self::LogOut
             | Self::ForeignOrigin
             | Self::ForeignHost
-            | Self::OperatorAttempt => false,
+            | Self::OperatorAttempt
+            | Self::ChangePassword => false,
         }
     }
 
@@ -81,6 +84,7 @@ impl Act {
             Self::CreateUser => "operator_created_user",
             Self::SetPassword => "operator_set_password",
             Self::DeleteUser => "operator_deleted_user",
+            Self::ChangePassword => "password_change",
         }
     }
 }

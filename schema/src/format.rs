@@ -40,6 +40,7 @@ const OF_KIND: [u32; NEWEST_KIND as usize] = [
     CONVERSATIONS,
     CONVERSATIONS,
     CONVERSATIONS,
+    CONVERSATIONS,
 ];
 
 /// Needed to read a log record: one of a kind that this version does not know needs a newer one. What no
@@ -63,6 +64,7 @@ pub fn of_row(row: &Row) -> u32 {
     match row {
         Row::Event(row) => of_record(&row.record),
         Row::Redacted(row) => CONVERSATIONS.max(of_record(&row.record)),
+        Row::EndedSession { session_id, .. } if session_id.is_kept() => CONVERSATIONS,
         Row::EndedSession { session_id, .. } if session_id.is_up_to_logout() => LOGOUTS,
         Row::EndedSession { session_id, .. } if session_id.as_many_of().is_some() => PASSWORDS,
         Row::User(UserRow { key: Some(_), .. }) => CONVERSATIONS,
@@ -104,6 +106,7 @@ mod tests {
             (SessionId::random([0xff; 16]), OLDEST, OLDEST),
             (SessionId::all_of(user_id), OLDEST, PASSWORDS),
             (SessionId::up_to_logout_of(user_id), LOGOUTS, LOGOUTS),
+            (SessionId::random([0xff; 16]).kept(), OLDEST, CONVERSATIONS),
         ] {
             let expires_at = Timestamp::from_millis(2);
             let ended = SessionEnded {

@@ -140,6 +140,17 @@ impl SessionId {
         is_many.then_some(UserId(with_version(self.0, USER_ID_VERSION)))
     }
 
+    /// Stands for this session where it is stored that it outlived a new password of its user.
+    #[must_use]
+    pub const fn kept(self) -> Self {
+        Self(with_version(self.0, KEPT_VERSION))
+    }
+
+    /// Whether it may be one of [`Self::kept`].
+    pub const fn is_kept(self) -> bool {
+        self.0.get_version_num() == KEPT_VERSION
+    }
+
     /// Whether it may be one of [`Self::up_to_logout_of`].
     pub const fn is_up_to_logout(self) -> bool {
         self.0.get_version_num() == LOGOUT_VERSION
@@ -150,6 +161,8 @@ impl SessionId {
 const USER_ID_VERSION: usize = 7;
 /// No UUID is of this version.
 const LOGOUT_VERSION: usize = 15;
+/// Nor of this one.
+const KEPT_VERSION: usize = 14;
 
 const fn with_version(id: Uuid, version: usize) -> Uuid {
     let mut bytes = *id.as_bytes();

@@ -41,7 +41,7 @@ pub enum Record<'a> {
     UserRegistered(UserRegistered<'a>),
     /// A session was ended before its token expired, or with it all of its user that expire no later.
     SessionEnded(SessionEnded),
-    /// A user's password was set or taken away, and their sessions were ended.
+    /// A user's password was set, changed or taken away, and their sessions were ended.
     PasswordSet(PasswordSet<'a>),
 }
 
@@ -74,10 +74,12 @@ mod kind {
     pub(super) const USER_REGISTERED_BY_KEY: u8 = 11;
     pub(super) const ROLE_SET: u8 = 12;
     pub(super) const CHAT_CHANGED: u8 = 13;
+    /// As [`PASSWORD_SET`], by the user, one of whose sessions goes on.
+    pub(super) const PASSWORD_CHANGED: u8 = 14;
 }
 
 /// The newest kind that this version knows.
-pub(crate) const NEWEST_KIND: u8 = kind::CHAT_CHANGED;
+pub(crate) const NEWEST_KIND: u8 = kind::PASSWORD_CHANGED;
 /// Kinds of all versions to come stay below. Text and JSON begin above: whoever else wrote them, it was no
 /// newer version.
 pub(crate) const KINDS_MAX: u8 = 32;
@@ -150,7 +152,10 @@ impl<'a> Record<'a> {
                 Some(_) => kind::USER_REGISTERED_BY_KEY,
             },
             Self::SessionEnded(_) => kind::SESSION_ENDED,
-            Self::PasswordSet(_) => kind::PASSWORD_SET,
+            Self::PasswordSet(r) => match r.kept {
+                None => kind::PASSWORD_SET,
+                Some(_) => kind::PASSWORD_CHANGED,
+            },
         }
     }
 
@@ -173,7 +178,8 @@ impl<'a> Record<'a> {
                 UserRegistered::decode(reader, true).map(Self::UserRegistered)
             }
             kind::SESSION_ENDED => SessionEnded::decode(reader).map(Self::SessionEnded),
-            kind::PASSWORD_SET => PasswordSet::decode(reader).map(Self::PasswordSet),
+            kind::PASSWORD_SET => PasswordSet::decode(reader, false).map(Self::PasswordSet),
+            kind::PASSWORD_CHANGED => PasswordSet::decode(reader, true).map(Self::PasswordSet),
             kind::MESSAGE_EDITED => Self::amended(Which::Edited, reader),
             kind::MESSAGE_DELETED => Self::amended(Which::Deleted, reader),
             kind::REACTION_CHANGED => Self::amended(Which::Reaction, reader),

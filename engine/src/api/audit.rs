@@ -129,6 +129,7 @@ const fn act_of(endpoint: Endpoint) -> Option<Act> {
         Endpoint::CreateUser => Some(Act::CreateUser),
         Endpoint::SetPassword => Some(Act::SetPassword),
         Endpoint::DeleteUser => Some(Act::DeleteUser),
+        Endpoint::ChangePassword => Some(Act::ChangePassword),
         Endpoint::FindUsers
         | Endpoint::ShowUser
         | Endpoint::Me

@@ -6,6 +6,7 @@ mod body;
 mod chats;
 mod documents;
 mod handlers;
+mod me;
 mod messages;
 mod operators;
 mod options;
@@ -140,7 +141,10 @@ impl Call<'_> {
 
     /// What the security log is to tell of the request, where it tells of it.
     fn audit(&self, endpoint: Endpoint, cx: &Context<'_>) -> Option<Audit> {
-        let user_id = self.matched.id.map(UserId);
+        let user_id = match endpoint.is_for_own_account() {
+            true => self.caller.ok().map(|caller| caller.user_id),
+            false => self.matched.id.map(UserId),
+        };
         Audit::of(endpoint, self.is_by_operator, user_id, || self.network(cx))
     }
 
@@ -325,6 +329,7 @@ impl<'a> Api<'a> {
             Endpoint::DeleteUser => self.delete_user(call, cx),
             Endpoint::LogIn => self.log_in(call, cx),
             Endpoint::LogOut => self.log_out(call, cx),
+            Endpoint::ChangePassword => self.change_password(call, cx),
             Endpoint::Me => Ok(self.show_user(call.caller?.user_id)),
             Endpoint::ShowUser => {
                 call.caller?;

@@ -42,12 +42,18 @@ pub(crate) enum Endpoint {
     CreateUser,
     SetPassword,
     DeleteUser,
+    ChangePassword,
 }
 
 impl Endpoint {
     /// Whether it tells how the server is, rather than what users say.
     pub(crate) const fn is_operational(self) -> bool {
         matches!(self, Self::Metrics | Self::Live | Self::Ready)
+    }
+
+    /// Whether it is about the account of whoever calls.
+    pub(crate) const fn is_for_own_account(self) -> bool {
+        matches!(self, Self::ChangePassword)
     }
 
     /// Whether it takes an operator's token.
@@ -166,16 +172,14 @@ fn find_for_operators(path: &[&[u8]]) -> Option<(Route, Match)> {
 /// Every other path that there is.
 fn find_for_all(path: &[&[u8]]) -> Option<(Route, Match)> {
     use Endpoint::{
-        AddMember, AddReaction, AsyncApi, ChangeChat, Connect, CreateChat, DeleteMessage,
-        EditMessage, FindUsers, ListChats, Live, LogIn, LogOut, MarkRead, Me, Metrics, OpenApi,
-        PostMessage, Ready, Register, RemoveMember, RemoveReaction, SetRole, ShowChat, ShowEvents,
-        ShowMembers, ShowMessages, ShowUser, Ticket,
+        AddMember, AddReaction, AsyncApi, ChangeChat, ChangePassword, Connect, CreateChat, DeleteMessage, EditMessage, FindUsers, ListChats, Live, LogIn, LogOut, MarkRead, Me, Metrics, OpenApi, PostMessage, Ready, Register, RemoveMember, RemoveReaction, SetRole, ShowChat, ShowEvents, ShowMembers, ShowMessages, ShowUser, Ticket,
     };
     use Method::{Delete, Get, Patch, Post, Put};
     let (methods, ids): (&'static [_], _) = match path {
         [b"users"] => (&[(Post, Register), (Get, FindUsers)], Match::default()),
         [b"users", id] => (&[(Get, ShowUser)], Match::of(id)),
         [b"me"] => (&[(Get, Me)], Match::default()),
+        [b"me", b"password"] => (&[(Put, ChangePassword)], Match::default()),
         [b"login"] => (&[(Post, LogIn)], Match::default()),
         [b"logout"] => (&[(Post, LogOut)], Match::default()),
         [b"chats"] => (&[(Post, CreateChat), (Get, ListChats)], Match::default()),
@@ -245,6 +249,7 @@ mod tests {
             ("/", false, "GET, HEAD, OPTIONS"),
             ("/", true, "GET, HEAD, OPTIONS"),
             ("/openapi.json", false, "GET, HEAD, OPTIONS"),
+            ("/me/password", false, "PUT, OPTIONS"),
         ] {
             let has = |name: &str, id| path.contains(name).then_some(id);
             let expected = Match {

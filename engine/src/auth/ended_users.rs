@@ -1,7 +1,8 @@
 //! Users all of whose sessions were ended, by a new password or by their logouts.
 
-use rookery_schema::{Timestamp, UserId};
+use rookery_schema::{SessionId, Timestamp, UserId};
 
+use crate::ids::Session;
 use crate::map::Map;
 use crate::mesh::EndedBy;
 
@@ -14,6 +15,9 @@ const USERS_MAX: usize = 65_536;
 pub(crate) struct EndedUsers {
     until: Map<UserId, Until>,
     all_until: Timestamp,
+    /// Sessions that outlive new passwords which end sessions up to a time, by their [`SessionId::kept`]. One at most for
+    /// each change of a password; above the bound, the one whose time comes first is forgotten, and so is ended.
+    kept: Map<SessionId, Timestamp>,
 }
 
 /// Until when a user's sessions are ended, by what.
@@ -46,6 +50,31 @@ impl EndedUsers {
         }
     }
 
+    /// A session outlives the new password that ends sessions up to this time.
+    pub(crate) fn keep(&mut self, session_id: SessionId, until: Timestamp) {
+        let known = self.kept.entry(session_id.kept()).or_default();
+        *known = until.max(*known);
+        if self.kept.len() > USERS_MAX
+            && let Some(first) = self.kept.iter().min_by_key(|(_, until)| **until)
+        {
+            let session_id = *first.0;
+            self.kept.remove(&session_id);
+        }
+    }
+
+    /// Whether a user's session is among those that are ended.
+    pub(crate) fn ends(&self, user_id: UserId, session: Session) -> bool {
+        session.expires_at <= self.until(user_id) && !self.is_kept(user_id, session)
+    }
+
+    /// Whether a session was kept by the newest password of its user, and nothing else has ended it.
+    fn is_kept(&self, user_id: UserId, session: Session) -> bool {
+        let of = self.of(user_id);
+        let kept = self.kept.get(&session.session_id.kept());
+        session.expires_at > of.logouts.max(self.all_until)
+            && kept.is_some_and(|until| *until >= of.password)
+    }
+
     /// Until when a user's sessions are ended.
     pub(crate) fn until(&self, user_id: UserId) -> Timestamp {
         self.of(user_id).latest().max(self.all_until)
@@ -71,6 +100,7 @@ impl EndedUsers {
     /// Forgets those whose sessions have all expired.
     pub(crate) fn expire(&mut self, now: Timestamp) {
         self.until.retain(|_, until| until.latest() > now);
+        self.kept.retain(|_, until| *until > now);
     }
 }
 
@@ -101,6 +131,29 @@ mod tests {
         assert_eq!(ended.until(user(1)), at(20));
         ended.expire(at(20));
         assert!(ended.until.is_empty());
+    }
+
+    #[test]
+    fn a_session_is_kept_by_one_password_and_ended_by_the_next() {
+        let session = |n: u8| Session {
+            session_id: SessionId::from_bytes([n; 16]),
+            expires_at: at(10),
+        };
+        let mut ended = EndedUsers::default();
+        ended.keep(session(1).session_id, at(20));
+        ended.end(user(1), at(20), EndedBy::Password);
+        assert!(!ended.ends(user(1), session(1)) && ended.ends(user(1), session(2)));
+        ended.end(user(1), at(9), EndedBy::Logouts);
+        assert!(!ended.ends(user(1), session(1)), "it expires later");
+        let mut logged_out = EndedUsers::default();
+        logged_out.keep(session(1).session_id, at(20));
+        logged_out.end(user(1), at(10), EndedBy::Logouts);
+        assert!(logged_out.ends(user(1), session(1)), "by another hand");
+        ended.keep(session(2).session_id, at(30));
+        ended.end(user(1), at(30), EndedBy::Password);
+        assert!(ended.ends(user(1), session(1)) && !ended.ends(user(1), session(2)));
+        ended.expire(at(30));
+        assert!(ended.kept.is_empty());
     }
 
     #[test]

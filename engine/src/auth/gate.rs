@@ -234,7 +234,7 @@ impl Gate {
     pub(crate) fn is_current(&self, caller: &Caller, now: Timestamp) -> bool {
         caller.session.is_none_or(|session| {
             now < session.expires_at
-                && session.expires_at > self.ended_users.until(caller.user_id)
+                && !self.ended_users.ends(caller.user_id, session)
                 && !self.ended.contains(session.session_id, session.expires_at)
         })
     }
@@ -351,7 +351,17 @@ impl Gate {
                 let user_id = Some(one.user_id);
                 self.ended.revoke(one.session_id, one.expires_at, user_id);
             }
-            Ended::AllOf { user_id, until, by } => self.ended_users.end(user_id, until, by),
+            Ended::AllOf {
+                user_id,
+                until,
+                by,
+                kept,
+            } => {
+                if let Some(session_id) = kept {
+                    self.ended_users.keep(session_id, until);
+                }
+                self.ended_users.end(user_id, until, by);
+            }
         }
     }
 
@@ -359,6 +369,10 @@ impl Gate {
     pub(crate) fn sessions_ended(&mut self, ended: EndedSessions) {
         self.ended.revoke_all_until(ended.all_until);
         for (session_id, expires_at) in ended.sessions {
+            if session_id.is_kept() {
+                self.ended_users.keep(session_id, expires_at);
+                continue;
+            }
             self.ended.revoke(session_id, expires_at, None);
             if let Some(user_id) = session_id.as_many_of() {
                 let by = match session_id.is_up_to_logout() {
@@ -438,6 +452,7 @@ mod tests {
             user_id,
             until: at(50),
             by: EndedBy::Password,
+            kept: None,
         });
         assert_eq!(end(&mut gate, many, at(30)), at(30));
         assert_eq!(end(&mut gate, many + 1, at(25)), at(30));

@@ -48,6 +48,8 @@ fields! {
     Members = "members",
     MembersMayAdd = "members_may_add",
     Name = "name",
+    New = "new",
+    Old = "old",
     Password = "password",
     Prefix = "prefix",
     Resume = "resume",

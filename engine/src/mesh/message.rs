@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use rookery_schema::record::SessionEnded;
-use rookery_schema::{ChatId, PartitionId, Seq, ShardId, Timestamp, UserId};
+use rookery_schema::{ChatId, PartitionId, Seq, SessionId, ShardId, Timestamp, UserId};
 
 use crate::ids::{ConnId, Session};
 use crate::limits::Limit;
@@ -153,6 +153,8 @@ pub enum Ended {
         user_id: UserId,
         until: Timestamp,
         by: EndedBy,
+        /// But for this one.
+        kept: Option<SessionId>,
     },
 }
 
@@ -178,7 +180,9 @@ impl Ended {
         match (self, session) {
             (Self::One(ended), Some(session)) => session.session_id == ended.session_id,
             (Self::One(_), None) => false,
-            (Self::AllOf { until, .. }, Some(session)) => session.expires_at <= *until,
+            (Self::AllOf { until, kept, .. }, Some(session)) => {
+                session.expires_at <= *until && *kept != Some(session.session_id)
+            }
             (Self::AllOf { .. }, None) => true,
         }
     }
@@ -191,6 +195,7 @@ impl From<SessionEnded> for Ended {
                 user_id: ended.user_id,
                 until: ended.expires_at,
                 by: EndedBy::Logouts,
+                kept: None,
             },
             false => Self::One(ended),
         }

@@ -18,7 +18,7 @@ pub use command::chat::{
 };
 pub use command::home::{HomeCommand, InboxPage};
 pub use command::name::{
-    AddressCommand, Credentials, NameCommand, NewPassword, Right, UserVersion,
+    AddressCommand, Credentials, NameCommand, NewPassword, PasswordChange, Right, UserVersion,
 };
 pub use command::user::{Invited, UserCommand};
 pub use message::{

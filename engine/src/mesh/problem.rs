@@ -52,6 +52,15 @@ impl Problem {
         self
     }
 
+    /// The same, where what it is about goes by the name of another field.
+    #[must_use]
+    pub const fn on(mut self, field: Field) -> Self {
+        if let Some(error) = self.field {
+            self.field = Some(FieldError { field, ..error });
+        }
+        self
+    }
+
     const fn retry_after(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds);
         self
@@ -249,6 +258,13 @@ impl Problem {
         "this password is among the most common ones, which are guessed first; choose another",
     )
     .about(Field::Password, Fault::TooCommon);
+    /// Not 401: the session is good, and goes on.
+    pub const WRONG_PASSWORD: Self = Self::new(
+        Status::Forbidden,
+        "wrong_password",
+        "old is not the password that the caller has",
+    )
+    .about(Field::Old, Fault::Invalid);
     pub const PASSWORD_OVERTAKEN: Self = Self::unavailable(
         "another change of the user came first; look whether this one is still wanted",
     );

@@ -12,7 +12,7 @@ use crate::hashing::Kind;
 use crate::limits::Network;
 use crate::map::Map;
 use crate::mesh::problem::Problem;
-use crate::mesh::{Asker, Credentials, Right};
+use crate::mesh::{Asker, Credentials, PasswordChange, Right};
 use crate::owner::progress::SpanId;
 use crate::owner::retries::Retries;
 
@@ -76,6 +76,8 @@ pub(crate) struct LogIn {
     pub(crate) credentials: Box<Credentials>,
     pub(crate) network: Network,
     pub(crate) kind: Kind,
+    /// The password is to be changed if it is right, and nobody is logged in.
+    pub(crate) change: Option<Box<PasswordChange>>,
 }
 
 /// A registration whose name is being read from the store.

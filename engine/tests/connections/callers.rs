@@ -219,6 +219,7 @@ fn who_logs_out_very_often_can_log_in_again_at_once_and_not_for_ever_ahead() {
             user_id: user,
             until: session.expires_at,
             by: EndedBy::Logouts,
+            kept: None,
         };
         host.tell(ShardMessage::SessionsEnded { ended, tell: None });
         host.answer(asker, Outcome::Done);
@@ -241,6 +242,7 @@ fn a_login_that_knows_nothing_of_the_new_password_is_refused() {
             user_id: user,
             until,
             by,
+            kept: None,
         };
         host.tell(ShardMessage::SessionsEnded { ended, tell: None });
     };

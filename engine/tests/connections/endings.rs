@@ -255,6 +255,7 @@ fn a_login_that_outlasts_those_that_were_ended_together_stays() {
         user_id: host.user,
         until: session(1).expires_at,
         by: EndedBy::Logouts,
+        kept: None,
     };
     host.tell(ShardMessage::SessionsEnded { ended, tell: None });
     assert!(host.is_closed(first));

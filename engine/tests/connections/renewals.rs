@@ -77,6 +77,7 @@ fn who_goes_on_with_another_login_is_not_closed_when_the_first_expires() {
         user_id: user,
         until,
         by: EndedBy::Password,
+        kept: None,
     };
     host.tell(ShardMessage::SessionsEnded { ended, tell: None });
     assert!(host.is_closed(conn), "the second one counts");

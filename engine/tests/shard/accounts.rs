@@ -297,6 +297,7 @@ fn a_login_with_a_password_that_is_replaced_meanwhile_fails() {
         sessions_until: at,
         username: &user.username,
         password_hash: Some("another hash"),
+        kept: None,
     };
     stage.deliver(batch_of(&[Record::PasswordSet(set)]));
     stage.answer_read(Ok(Found::Users(vec![user])));
@@ -319,6 +320,7 @@ fn a_login_that_waited_behind_a_new_password_is_compared_with_that_one() {
         sessions_until: at,
         username: &user.username,
         password_hash: Some("another hash"),
+        kept: None,
     };
     stage.deliver(batch_of(&[Record::PasswordSet(set)]));
     let question = log_in_from(&mut stage, &user.username, 1);

@@ -303,6 +303,7 @@ fn who_logs_out_very_often_ends_their_own_earlier_logins_and_nobody_else_s() {
         user_id,
         until,
         by: EndedBy::Logouts,
+        kept: None,
     };
     end(&mut stage, user_id, login(5000));
     // It would have ended less.

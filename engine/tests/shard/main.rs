@@ -19,6 +19,7 @@ mod members;
 mod memory;
 mod moves;
 mod names;
+mod password_changes;
 mod replay;
 mod resume;
 mod roles;

@@ -210,6 +210,7 @@ fn whoever_is_meant_is_not_guessed_while_an_account_of_that_key_is_on_its_way_in
         sessions_until: at,
         username: &key,
         password_hash: Some("another hash"),
+        kept: None,
     };
     stage.deliver(batch_of(&[Record::PasswordSet(set)]));
     find(&mut stage, &both);

@@ -28,7 +28,7 @@ pub struct SessionEnded {
     pub expires_at: Timestamp,
 }
 
-/// A user's password was set or taken away, and their sessions were ended. It follows the user's registration in its
+/// A user's password was set, changed or taken away, and their sessions were ended. It follows the user's registration in its
 /// partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PasswordSet<'a> {
@@ -41,6 +41,8 @@ pub struct PasswordSet<'a> {
     pub username: &'a str,
     /// A PHC string; absent where the user can't log in any more.
     pub password_hash: Option<&'a str>,
+    /// The session that is not ended, where the user has changed it themselves.
+    pub kept: Option<SessionId>,
 }
 
 impl<'a> UserRegistered<'a> {
@@ -103,15 +105,22 @@ impl<'a> PasswordSet<'a> {
         out.put_u64_le(self.sessions_until.millis());
         put_text(out, self.username);
         put_text(out, self.password_hash.unwrap_or_default());
+        if let Some(kept) = self.kept {
+            out.put_slice(kept.as_bytes());
+        }
     }
 
-    pub(super) fn decode(mut reader: Reader<'a>) -> Option<Self> {
+    pub(super) fn decode(mut reader: Reader<'a>, by_user: bool) -> Option<Self> {
         let set = Self {
             user_id: UserId::from_bytes(reader.id()?),
             at: reader.time()?,
             sessions_until: reader.time()?,
             username: reader.text()?,
             password_hash: non_empty(reader.text()?),
+            kept: match by_user {
+                true => Some(SessionId::from_bytes(reader.id()?)),
+                false => None,
+            },
         };
         reader.is_empty().then_some(set)
     }

@@ -98,6 +98,7 @@ proptest! {
         username in "[^\u{0}]{1,16}",
         key in proptest::option::of("[a-z]{1,16}"),
         password_hash in proptest::option::of("[$a-z0-9]{1,90}"),
+        kept in proptest::option::of(id()),
     ) {
         round_trip(Record::UserRegistered(UserRegistered {
             user_id: UserId::from_bytes(user),
@@ -112,6 +113,7 @@ proptest! {
             sessions_until: at,
             username: &username,
             password_hash: password_hash.as_deref(),
+            kept: kept.map(SessionId::from_bytes),
         }));
         round_trip(Record::SessionEnded(SessionEnded {
             session_id: SessionId::from_bytes(session),

@@ -69,7 +69,9 @@ impl Command {
             Self::Name(_, command) | Self::Address(_, AddressCommand::Name(_, command)) => {
                 command.seconds_max()
             }
-            Self::User(_, UserCommand::SetPassword(_)) => PASSWORD_SECONDS_MAX,
+            Self::User(_, UserCommand::SetPassword(_) | UserCommand::ChangePassword(_)) => {
+                PASSWORD_SECONDS_MAX
+            }
             Self::Chat(
                 _,
                 ChatCommand::Create(_)

@@ -1,6 +1,6 @@
 //! What is asked of the owner of a username.
 
-use rookery_schema::{Timestamp, UserId};
+use rookery_schema::{SessionId, Timestamp, UserId};
 
 use crate::ids::Invite;
 use crate::limits::Network;
@@ -28,6 +28,8 @@ pub enum NameCommand {
     },
     /// Sets a user's password, or takes it away, and ends their sessions.
     SetPassword(UserVersion, Box<NewPassword>),
+    /// The same, by the user who is shown as this, if they know the password that they have.
+    ChangePassword(Box<str>, Box<PasswordChange>),
 }
 
 /// What somebody registers or logs in with.
@@ -69,6 +71,18 @@ pub struct NewPassword {
     pub network: Network,
 }
 
+/// A user's own change of their password.
+#[derive(Debug)]
+pub struct PasswordChange {
+    /// As it was typed.
+    pub old: Box<str>,
+    pub new: NewPassword,
+    /// The session that asks for it, which is not ended.
+    pub kept: SessionId,
+    /// Whether limits by address count it.
+    pub is_limited: bool,
+}
+
 /// See [`Command::Address`](crate::mesh::Command::Address).
 #[derive(Debug)]
 pub enum AddressCommand {
@@ -84,7 +98,8 @@ impl NameCommand {
             Self::Register { .. }
             | Self::RegisterInvited { .. }
             | Self::LogIn { .. }
-            | Self::SetPassword(..) => true,
+            | Self::SetPassword(..)
+            | Self::ChangePassword(..) => true,
         }
     }
 
@@ -99,7 +114,8 @@ impl NameCommand {
             Self::Register { .. }
             | Self::RegisterInvited { .. }
             | Self::LogIn { .. }
-            | Self::SetPassword(..) => PASSWORD_SECONDS_MAX,
+            | Self::SetPassword(..)
+            | Self::ChangePassword(..) => PASSWORD_SECONDS_MAX,
         }
     }
 }

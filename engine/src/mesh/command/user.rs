@@ -4,7 +4,7 @@ use rookery_schema::names::NewName;
 
 use crate::ids::{Invite, Session};
 use crate::limits::Network;
-use crate::mesh::command::name::NewPassword;
+use crate::mesh::command::name::{NewPassword, PasswordChange};
 
 /// See [`Command::User`](crate::mesh::Command::User).
 #[derive(Debug)]
@@ -13,6 +13,8 @@ pub enum UserCommand {
     EndSession { session: Session, network: Network },
     /// Passes it on to the owner of the user's name.
     SetPassword(Box<NewPassword>),
+    /// Likewise.
+    ChangePassword(Box<PasswordChange>),
     /// Spends the invite of a registration that could be made now. An invite is owned as if it were a user.
     SpendInvite(Box<Invited>),
 }
@@ -30,7 +32,10 @@ impl UserCommand {
     /// See [`Command::changes`](crate::mesh::Command::changes).
     pub const fn changes(&self) -> bool {
         match self {
-            Self::EndSession { .. } | Self::SetPassword(_) | Self::SpendInvite(_) => true,
+            Self::EndSession { .. }
+            | Self::SetPassword(_)
+            | Self::ChangePassword(_)
+            | Self::SpendInvite(_) => true,
         }
     }
 }

@@ -11,10 +11,12 @@ use crate::edge::port::{Found, PasswordCheck, PasswordJob, PasswordOutcome, Read
 use crate::hashing::Kind;
 use crate::limits::Network;
 use crate::mesh::problem::Problem;
-use crate::mesh::{Asker, Command, Credentials, NameCommand, Outcome};
+use crate::mesh::{Asker, Command, Credentials, NameCommand, Outcome, UserVersion};
 use crate::owner::names::{By, LogIn, Name, NameWaiter, ParkedUser, Registration, whom};
-use crate::owner::partition::passwords::ended_until;
-use crate::owner::partition::{LoggingIn, Partition, PartitionRead, PasswordWait, SecondTry};
+use crate::owner::partition::passwords::{ended_until, password_from};
+use crate::owner::partition::{
+    Changing, LoggingIn, Partition, PartitionRead, PasswordWait, SecondTry,
+};
 use crate::owner::progress::SpanId;
 use crate::passwords::compared;
 
@@ -61,17 +63,18 @@ impl Partition {
                 credentials,
                 network,
             } => {
-                let kind = match self.logins.is_known(name, network) {
-                    true => Kind::Known,
-                    false => Kind::LogIn,
-                };
+                let kind = self.kind_of_login(name, network);
                 let log_in = LogIn {
                     asker,
                     credentials,
                     network,
                     kind,
+                    change: None,
                 };
                 self.log_in(name, log_in, cx);
+            }
+            NameCommand::ChangePassword(username, change) => {
+                self.change_password(asker, name, username, change, cx);
             }
             NameCommand::SetPassword(user, new) => {
                 self.set_password(asker, name, user, *new, cx);
@@ -95,8 +98,15 @@ impl Partition {
         }
     }
 
+    pub(super) fn kind_of_login(&self, name: &str, network: Network) -> Kind {
+        match self.logins.is_known(name, network) {
+            true => Kind::Known,
+            false => Kind::LogIn,
+        }
+    }
+
     /// Checks a password.
-    fn log_in(&mut self, name: &str, log_in: LogIn, cx: &mut Context<'_>) {
+    pub(super) fn log_in(&mut self, name: &str, log_in: LogIn, cx: &mut Context<'_>) {
         if let Some(problem) = self.lockout(name, log_in.network, cx) {
             let user_id = self.logins.user_id(name, log_in.network);
             let outcome = Outcome::NotLoggedIn { user_id, problem };
@@ -213,8 +223,16 @@ impl Partition {
             credentials,
             network,
             kind,
+            change,
         } = log_in;
         let user_id = user.map(|user| user.user_id);
+        let change = change.map(|change| {
+            let user = user.map(|user| UserVersion {
+                user_id: user.user_id,
+                password_from: password_from(user, &change.new),
+            });
+            Box::new(Changing { user, change })
+        });
         let right = user.map(|user| Outcome::LoggedIn {
             user_id: user.user_id,
             username: user.username.as_str().into(),
@@ -246,6 +264,7 @@ impl Partition {
             right,
             network,
             second,
+            change,
         });
         let job = self.password_job(wait, &first, against);
         cx.hash(job, kind, network);
@@ -261,6 +280,7 @@ impl Partition {
             right,
             network,
             second,
+            change,
         } = wait;
         if let (false, Some(second)) = (is_right, second) {
             let SecondTry {
@@ -275,14 +295,18 @@ impl Partition {
                 right,
                 network,
                 second: None,
+                change,
             });
             cx.stats.password_retries += 1;
             let job = self.password_job(wait, &password, against);
             return cx.hash(job, kind, network);
         }
         let right = right.filter(|_| is_right && user_id.is_some());
-        let outcome = self.judge(name, user_id, right, network, cx);
-        cx.answer(asker, outcome);
+        let outcome = self.judge(name.clone(), user_id, right, network, cx);
+        match change {
+            None => cx.answer(asker, outcome),
+            Some(change) => self.old_compared(asker, name, *change, outcome, cx),
+        }
     }
 
     pub(super) fn password_job(
@@ -316,8 +340,25 @@ impl Partition {
             (PasswordWait::LogIn(wait), PasswordOutcome::Verified(is_right)) => {
                 self.password_compared(wait, is_right, cx);
             }
-            (PasswordWait::Set { asker, name, user }, outcome) => {
-                self.password_hashed(asker, &name, user, outcome, cx);
+            (
+                PasswordWait::Set {
+                    asker,
+                    is_overtaken: true,
+                    ..
+                },
+                _,
+            ) => cx.refuse(asker, Problem::PASSWORD_OVERTAKEN),
+            (
+                PasswordWait::Set {
+                    asker,
+                    name,
+                    user,
+                    kept,
+                    is_overtaken: false,
+                },
+                outcome,
+            ) => {
+                self.password_hashed(asker, &name, user, kept, outcome, cx);
             }
             (PasswordWait::LogIn(wait), PasswordOutcome::Busy) => {
                 cx.refuse(wait.asker, Problem::LOGINS_WAITING);
@@ -414,6 +455,8 @@ fn pass_on(name: &str, log_in: LogIn, cx: &mut Context<'_>) {
         credentials,
         network,
         kind: _,
+        // Who changes their password has the name that is asked for.
+        change: _,
     } = log_in;
     let command = NameCommand::LogIn {
         credentials,

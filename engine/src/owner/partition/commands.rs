@@ -19,7 +19,7 @@ use crate::owner::decide::{Decision, decide};
 use crate::owner::dedup::Repeat;
 use crate::owner::history::{PageKey, Paged, PartialPage};
 use crate::owner::partition::sessions::tell_of_many_logouts;
-use crate::owner::partition::{Partition, PartitionRead};
+use crate::owner::partition::{ForUser, Partition, PartitionRead};
 
 /// Whether the users whom a command adds may become members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -284,7 +284,11 @@ impl Partition {
             }
             UserCommand::SpendInvite(invited) => self.spend_invite(asker, user_id, invited, cx),
             UserCommand::SetPassword(password) => {
-                let read = PartitionRead::User(asker, password);
+                let read = PartitionRead::User(asker, ForUser::SetPassword(password));
+                self.read(read, Read::User(user_id), cx);
+            }
+            UserCommand::ChangePassword(change) => {
+                let read = PartitionRead::User(asker, ForUser::ChangePassword(change));
                 self.read(read, Read::User(user_id), cx);
             }
         }

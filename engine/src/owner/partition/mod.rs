@@ -32,7 +32,9 @@ use crate::ids::Invite;
 use crate::limits::Network;
 use crate::map::{Map, Unanswered};
 use crate::mesh::problem::Problem;
-use crate::mesh::{Asker, EventsPage, Invited, NewPassword, Outcome, ShardMessage, UserVersion};
+use crate::mesh::{
+    Asker, EventsPage, Invited, NewPassword, Outcome, PasswordChange, ShardMessage, UserVersion,
+};
 use crate::owner::admissions::Admissions;
 use crate::owner::appends::{APPEND_DEADLINE_MICROS, Appends, Pending};
 use crate::owner::changes::{ChangeKey, Changes};
@@ -87,8 +89,15 @@ enum PartitionRead {
     /// The message that somebody wants to change.
     Sought(Box<Seeking>),
     Name(Box<str>),
-    /// The user whose password is to be set.
-    User(Asker, Box<NewPassword>),
+    /// A user, for whom something is to be done then.
+    User(Asker, ForUser),
+}
+
+/// What is to be done for a user once they are read.
+#[derive(Debug)]
+enum ForUser {
+    SetPassword(Box<NewPassword>),
+    ChangePassword(Box<PasswordChange>),
 }
 
 /// A login whose password is being compared.
@@ -103,6 +112,16 @@ struct LoggingIn {
     right: Option<Outcome>,
     network: Network,
     second: Option<Box<SecondTry>>,
+    /// The password is to be changed, and nobody is logged in.
+    change: Option<Box<Changing>>,
+}
+
+/// A change of a password whose old one is being compared.
+#[derive(Debug)]
+struct Changing {
+    /// None where nobody has the name.
+    user: Option<UserVersion>,
+    change: Box<PasswordChange>,
 }
 
 /// What is compared where the first comparison fails.
@@ -135,6 +154,10 @@ enum PasswordWait {
         asker: Asker,
         name: Box<str>,
         user: UserVersion,
+        /// The session that is not ended, where the user changes it.
+        kept: Option<SessionId>,
+        /// The one that the user knew was replaced meanwhile.
+        is_overtaken: bool,
     },
 }
 
@@ -448,9 +471,7 @@ impl Partition {
                 self.messages_counted(asker, seq, all, outcome, cx);
             }
             Some(PartitionRead::Name(name)) => self.name_read(&name, outcome, cx),
-            Some(PartitionRead::User(asker, password)) => {
-                self.user_read(asker, password, outcome, cx);
-            }
+            Some(PartitionRead::User(asker, what)) => self.user_read(asker, what, outcome, cx),
             None => self.stale_or_bug(number, "a read that nobody asked for", cx),
         }
     }

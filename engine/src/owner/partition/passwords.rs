@@ -1,4 +1,4 @@
-//! Passwords that operators set or take away.
+//! Passwords that operators set or take away, and that users change.
 
 use bytes::Bytes;
 use rookery_schema::limits::{SESSION_MILLIS, TOKEN_MILLIS};
@@ -10,12 +10,17 @@ use crate::auth::gate::AHEAD_MILLIS_MAX;
 use crate::context::Context;
 use crate::edge::port::{Found, PasswordCheck, PasswordOutcome, StoreFault};
 use crate::hashing::Kind;
+use crate::mesh::field::Field;
 use crate::mesh::problem::Problem;
-use crate::mesh::{Asker, Command, Ended, EndedBy, NameCommand, NewPassword, UserVersion};
+use crate::mesh::{
+    AddressCommand, Asker, Command, Credentials, Ended, EndedBy, NameCommand, NewPassword, Outcome,
+    PasswordChange, UserVersion,
+};
 use crate::owner::changes::ChangeKey;
 use crate::owner::endings::Recording;
+use crate::owner::names::LogIn;
 use crate::owner::partition::registrations::not_hashed;
-use crate::owner::partition::{LoggingIn, Partition, PasswordWait};
+use crate::owner::partition::{Changing, ForUser, LoggingIn, Partition, PasswordWait};
 use crate::owner::progress::SpanId;
 use crate::passwords::check_new_password;
 
@@ -26,11 +31,11 @@ const LOGIN_MILLIS_MAX: u64 = 60_000;
 const ENDED_MILLIS: u64 = SESSION_MILLIS + AHEAD_MILLIS_MAX + LOGIN_MILLIS_MAX;
 
 impl Partition {
-    /// The user was read whose password is to be set: the owner of their name has their logins.
+    /// A user was read. The owner of their name has their password, and their logins.
     pub(super) fn user_read(
         &mut self,
         asker: Asker,
-        password: Box<NewPassword>,
+        what: ForUser,
         outcome: Result<Found, StoreFault>,
         cx: &mut Context<'_>,
     ) {
@@ -40,12 +45,96 @@ impl Partition {
         let Some(user) = users.into_iter().next() else {
             return cx.refuse(asker, Problem::NO_SUCH_USER);
         };
-        let version = UserVersion {
-            user_id: user.user_id,
-            password_from: password_from(&user, &password),
+        let name = user.name().into();
+        let command = match what {
+            ForUser::SetPassword(password) => {
+                let version = UserVersion {
+                    user_id: user.user_id,
+                    password_from: password_from(&user, &password),
+                };
+                Command::Name(name, NameCommand::SetPassword(version, password))
+            }
+            ForUser::ChangePassword(change) => {
+                let (network, is_limited) = (change.new.network, change.is_limited);
+                let command = NameCommand::ChangePassword(user.username.into(), change);
+                match is_limited {
+                    true => Command::Address(network, AddressCommand::Name(name, command)),
+                    false => Command::Name(name, command),
+                }
+            }
         };
-        let command = NameCommand::SetPassword(version, password);
-        cx.ask(asker, Command::Name(user.name().into(), command));
+        cx.ask(asker, command);
+    }
+
+    /// Changes the password of whoever is shown as this, if they know the one that they have. That is compared like a
+    /// login's, and counts like one.
+    pub(super) fn change_password(
+        &mut self,
+        asker: Asker,
+        name: &str,
+        username: Box<str>,
+        change: Box<PasswordChange>,
+        cx: &mut Context<'_>,
+    ) {
+        let network = change.new.network;
+        let credentials = Credentials {
+            username,
+            password: Some(change.old.clone()),
+        };
+        let log_in = LogIn {
+            asker,
+            credentials: Box::new(credentials),
+            network,
+            kind: self.kind_of_login(name, network),
+            change: Some(change),
+        };
+        self.log_in(name, log_in, cx);
+    }
+
+    /// The old password of a change was compared, as that of a login.
+    pub(super) fn old_compared(
+        &mut self,
+        asker: Asker,
+        name: Box<str>,
+        changing: Changing,
+        outcome: Outcome,
+        cx: &mut Context<'_>,
+    ) {
+        let Changing { user, change } = changing;
+        match (outcome, user) {
+            (Outcome::LoggedIn { .. }, Some(user)) => {
+                self.hash_new(asker, name, user, *change, cx);
+            }
+            (Outcome::NotLoggedIn { user_id, problem }, _) if problem == Problem::WRONG_LOGIN => {
+                let problem = Problem::WRONG_PASSWORD;
+                cx.answer(asker, Outcome::NotLoggedIn { user_id, problem });
+            }
+            (outcome, _) => cx.answer(asker, outcome),
+        }
+    }
+
+    fn hash_new(
+        &mut self,
+        asker: Asker,
+        name: Box<str>,
+        user: UserVersion,
+        change: PasswordChange,
+        cx: &mut Context<'_>,
+    ) {
+        let PasswordChange { new, kept, .. } = change;
+        let password = new.password.unwrap_or_default();
+        if let Err(problem) = check_new_password(&password, &name) {
+            return cx.refuse(asker, problem.on(Field::New));
+        }
+        let wait = PasswordWait::Set {
+            asker,
+            name,
+            user,
+            kept: Some(kept),
+            is_overtaken: false,
+        };
+        let job = self.password_job(wait, &password, PasswordCheck::Hash);
+        cx.hash(job, Kind::Known, new.network);
     }
 
     /// Sets the password of the user of a name, or takes it away.
@@ -58,7 +147,7 @@ impl Partition {
         cx: &mut Context<'_>,
     ) {
         let Some(password) = new.password else {
-            return self.append_password(asker, name, user, None, cx);
+            return self.append_password(asker, name, user, None, None, cx);
         };
         if let Err(problem) = check_new_password(&password, name) {
             return cx.refuse(asker, problem);
@@ -67,6 +156,8 @@ impl Partition {
             asker,
             name: name.into(),
             user,
+            kept: None,
+            is_overtaken: false,
         };
         let job = self.password_job(wait, &password, PasswordCheck::Hash);
         cx.hash(job, Kind::Known, new.network);
@@ -78,18 +169,19 @@ impl Partition {
         asker: Asker,
         name: &str,
         user: UserVersion,
+        kept: Option<SessionId>,
         outcome: PasswordOutcome,
         cx: &mut Context<'_>,
     ) {
         match outcome {
             PasswordOutcome::Hashed(hash) => {
-                self.append_password(asker, name, user, Some(&hash), cx);
+                self.append_password(asker, name, user, Some(&hash), kept, cx);
             }
             outcome @ (PasswordOutcome::Common
             | PasswordOutcome::Busy
             | PasswordOutcome::Verified(_)) => {
                 let problem = not_hashed(&outcome, cx);
-                cx.refuse(asker, problem);
+                cx.refuse(asker, kept.map_or(problem, |_| problem.on(Field::New)));
             }
         }
     }
@@ -100,6 +192,7 @@ impl Partition {
         name: &str,
         user: UserVersion,
         password_hash: Option<&str>,
+        kept: Option<SessionId>,
         cx: &mut Context<'_>,
     ) {
         let from = user.password_from.max(self.names.password_from(name));
@@ -110,6 +203,7 @@ impl Partition {
             sessions_until: Timestamp::from_millis(at.millis() + ENDED_MILLIS),
             username: name,
             password_hash,
+            kept,
         };
         let key = ChangeKey::Password(user.user_id, at);
         self.append_change(asker, key, &Record::PasswordSet(set), cx);
@@ -152,22 +246,36 @@ impl Partition {
             session_id: SessionId::all_of(user_id),
             expires_at: until,
         });
+        rows.extend(set.kept.map(|session_id| Row::EndedSession {
+            session_id: session_id.kept(),
+            expires_at: until,
+        }));
         self.end_logins(set.username);
         let ended = Ended::AllOf {
             user_id,
             until,
             by: EndedBy::Password,
+            kept: set.kept,
         };
         self.void_sessions(ended, askers, Recording::Done, cx);
     }
 
-    /// Ends the logins that are compared with the password that a user had.
+    /// Ends the logins that are compared with the password that a user had, and what was begun by who knew it.
     fn end_logins(&mut self, of: &str) {
         for wait in self.passwords.values_mut() {
-            if let PasswordWait::LogIn(LoggingIn { name, user_id, .. }) = wait
-                && **name == *of
-            {
-                *user_id = None;
+            match wait {
+                PasswordWait::LogIn(LoggingIn { name, user_id, .. }) if **name == *of => {
+                    *user_id = None;
+                }
+                PasswordWait::Set {
+                    name,
+                    kept: Some(_),
+                    is_overtaken,
+                    ..
+                } if **name == *of => *is_overtaken = true,
+                PasswordWait::LogIn(_)
+                | PasswordWait::Set { .. }
+                | PasswordWait::Register { .. } => {}
             }
         }
     }
@@ -176,7 +284,7 @@ impl Partition {
 /// The earliest that a user's new password may count from, so that it ends all sessions that they have: those of logins
 /// right behind the change before, which may expire as much later than what that ended as tokens are rounded up, and
 /// those that a clock which was ahead has made longer.
-fn password_from(user: &UserRow, new: &NewPassword) -> Timestamp {
+pub(super) fn password_from(user: &UserRow, new: &NewPassword) -> Timestamp {
     let behind_change = user.updated_at.millis() + TOKEN_MILLIS;
     let behind_sessions = new.sessions_until.millis().saturating_sub(ENDED_MILLIS);
     Timestamp::from_millis(behind_change.max(behind_sessions))

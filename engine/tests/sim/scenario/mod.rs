@@ -177,6 +177,7 @@ impl Scenario {
             11..14 => self.retry(),
             14 | 15 => self.ask_page(),
             16 if self.world.dice.one_in(3) => self.set_password(),
+            16 if self.world.dice.one_in(3) => self.change_password(),
             16 => self.log_in_or_out(),
             17 if !self.faults => self.lag(),
             18..20 => self.amend(),

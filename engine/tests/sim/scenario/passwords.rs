@@ -1,8 +1,9 @@
-//! Passwords that operators set, which ends all logins of a user.
+//! Passwords that operators set, which ends all logins of a user, or that users change, which ends all others.
 
 use rookery_testing::http::request;
 use serde_json::json;
 
+use crate::scenario::state::{AskedPassword, User};
 use crate::scenario::{Scenario, USERS};
 use crate::wires::WireId;
 use crate::world::OPERATOR_TOKEN;
@@ -28,13 +29,39 @@ impl Scenario {
         let body = json!({"password": password});
         let bytes = request("PUT", &path, &credentials, Some(&body));
         self.world.send(wire, &bytes);
-        self.users[user].passwords.asked = Some((wire, password));
+        self.users[user].passwords.asked = Some(AskedPassword {
+            wire,
+            password,
+            kept: None,
+        });
+    }
+
+    /// Somebody changes their password.
+    pub(super) fn change_password(&mut self) {
+        let user = self.world.dice.below(USERS);
+        if self.users[user].passwords.asked.is_some() {
+            return;
+        }
+        let old = self.any_password(user);
+        self.last += 1;
+        let password = format!("password {}", self.last);
+        let body = json!({"old": old, "new": password});
+        let kept = self.token(user);
+        if let Some(kept) = kept
+            && let Some(wire) = self.ask(user, "PUT", "/me/password", Some(&body))
+        {
+            self.users[user].passwords.asked = Some(AskedPassword {
+                wire,
+                password,
+                kept: Some(kept),
+            });
+        }
     }
 
     /// Takes what became of passwords that are being set.
     pub(super) fn hear_passwords(&mut self) {
         for user in 0..USERS {
-            let Some((wire, _)) = self.users[user].passwords.asked else {
+            let Some(AskedPassword { wire, .. }) = self.users[user].passwords.asked else {
                 continue;
             };
             let is_open = self.world.wire(wire).open;
@@ -42,14 +69,48 @@ impl Scenario {
             if reply.is_none() && is_open {
                 continue;
             }
-            let (_, password) = self.users[user].passwords.asked.take().unwrap();
+            let asked = self.users[user].passwords.asked.take().unwrap();
+            let AskedPassword { password, kept, .. } = asked;
+            let status = reply.map(|reply| reply.status);
+            if let Some(kept) = kept {
+                self.was_changed(user, password, kept, status);
+                continue;
+            }
             // Whatever was answered, all logins may be over.
             self.users[user].token = None;
-            match reply.map(|reply| reply.status) {
+            match status {
                 Some(204) => self.was_set(user, password),
                 Some(503) | None => self.users[user].passwords.doubtful.push(password),
                 Some(status) => panic!("an operator is told {status}"),
             }
+        }
+    }
+
+    /// A user's own change of their password was answered, or their connection was closed.
+    fn was_changed(&mut self, user: usize, password: String, kept: String, status: Option<u16>) {
+        match status {
+            Some(204) => {
+                let tokens = &mut self.users[user].passwords.tokens;
+                let given = tokens.iter_mut().filter(|(_, token)| *token == kept);
+                given.for_each(|(given_for, _)| given_for.clone_from(&password));
+                self.was_set(user, password);
+                if self.users[user].asked.is_none() && !self.ended.contains(&kept) {
+                    let status = self.status_of_me(&kept);
+                    assert!(matches!(status, 200 | 503), "who changed it: {status}");
+                }
+            }
+            // The one that they knew was not right any more, or their login has ended.
+            Some(401 | 403 | 429) => {}
+            Some(503) | None => {
+                let User {
+                    passwords, token, ..
+                } = &mut self.users[user];
+                // It is good or not, depending on how they log in next.
+                passwords.tokens.retain(|(_, token)| *token != kept);
+                token.take_if(|token| *token == kept);
+                passwords.doubtful.push(password);
+            }
+            Some(status) => panic!("a user is told {status}"),
         }
     }
 
@@ -88,7 +149,7 @@ impl Scenario {
     pub(super) fn any_password(&mut self, user: usize) -> String {
         let passwords = &self.users[user].passwords;
         let mut all = vec![&passwords.current];
-        all.extend(passwords.asked.iter().map(|(_, password)| password));
+        all.extend(passwords.asked.iter().map(|asked| &asked.password));
         all.extend(&passwords.doubtful);
         (*self.world.dice.pick(&all)).clone()
     }
@@ -143,10 +204,7 @@ impl Scenario {
         let reply = self.answer(wire).unwrap();
         if reply.status == 200 {
             let token = reply.json()["token"].as_str().unwrap().to_owned();
-            let credentials = format!("Authorization: Bearer {token}\r\n");
-            let shown = self.ask_with(&credentials, "GET", "/me", None);
-            self.world.settle();
-            let shown = self.answer(shown).unwrap().status;
+            let shown = self.status_of_me(&token);
             assert!(matches!(shown, 200 | 503), "a new login: {shown}");
             self.users[user]
                 .passwords
@@ -154,5 +212,13 @@ impl Scenario {
                 .push((password.to_owned(), token));
         }
         reply.status
+    }
+
+    /// How whoever has a token is told who they are.
+    fn status_of_me(&mut self, token: &str) -> u16 {
+        let credentials = format!("Authorization: Bearer {token}\r\n");
+        let shown = self.ask_with(&credentials, "GET", "/me", None);
+        self.world.settle();
+        self.answer(shown).unwrap().status
     }
 }

@@ -28,14 +28,22 @@ pub(super) struct AskedLogin {
 pub(super) struct Passwords {
     /// The last one that is known to have been set.
     pub(super) current: String,
-    /// One that an operator is setting.
-    pub(super) asked: Option<(WireId, String)>,
+    /// One that is being set.
+    pub(super) asked: Option<AskedPassword>,
     /// Those of which nobody knows whether they were set; in the end only one of all is right.
     pub(super) doubtful: Vec<String>,
     /// Those that were replaced.
     pub(super) replaced: Vec<String>,
     /// All tokens that logins gave, each with the password that it was given for.
     pub(super) tokens: Vec<(String, String)>,
+}
+
+/// See [`Passwords::asked`].
+pub(super) struct AskedPassword {
+    pub(super) wire: WireId,
+    pub(super) password: String,
+    /// The token of a user who sets it themselves, which stays good; none where an operator does.
+    pub(super) kept: Option<String>,
 }
 
 impl User {
