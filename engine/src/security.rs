@@ -51,11 +51,15 @@ pub enum Act {
     DeleteUser,
     /// A user changes their password.
     ChangePassword,
+    /// A user ends a session of theirs.
+    EndSession,
+    /// A user ends all their sessions.
+    LogOutEverywhere,
 }
 
 impl Act {
     /// How many kinds anybody can try.
-    const OPEN_COUNT: usize = 7;
+    const OPEN_COUNT: usize = 9;
 
     /// Whether it takes an operator's token.
     pub(crate) const fn is_by_operator(self) -> bool {
@@ -67,7 +71,9 @@ impl Act {
             | Self::ForeignOrigin
             | Self::ForeignHost
             | Self::OperatorAttempt
-            | Self::ChangePassword => false,
+            | Self::ChangePassword
+            | Self::EndSession
+            | Self::LogOutEverywhere => false,
         }
     }
 
@@ -85,6 +91,8 @@ impl Act {
             Self::SetPassword => "operator_set_password",
             Self::DeleteUser => "operator_deleted_user",
             Self::ChangePassword => "password_change",
+            Self::EndSession => "session_end",
+            Self::LogOutEverywhere => "logout_everywhere",
         }
     }
 }

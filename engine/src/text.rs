@@ -32,28 +32,49 @@ pub(crate) fn check_content(content: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Checks the name of a chat, which is one line, and often stands between others: so it has no control characters at
-/// all, and nothing that could turn what is around it.
+/// A text of one line, which often stands between others: so it has no control characters at all, and nothing that could
+/// turn what is around it.
+#[derive(Clone, Copy)]
+pub(crate) struct Line {
+    field: Field,
+    control: &'static str,
+    direction: &'static str,
+    blank: &'static str,
+}
+
+macro_rules! line {
+    ($field:expr, $name:literal) => {
+        Line {
+            field: $field,
+            control: concat!($name, " must not have control characters, nor line breaks or tabs"),
+            direction: concat!(
+                $name,
+                " must not have characters that change the direction of text (U+202A to U+202E, U+2066 to U+2069)",
+            ),
+            blank: concat!($name, " must not be blank: it has nothing that is shown"),
+        }
+    };
+}
+
+/// The name of a chat.
+pub(crate) const CHAT_NAME: Line = line!(Field::Name, "name");
+/// What a client that logs in calls itself.
+pub(crate) const DEVICE: Line = line!(Field::Device, "device");
+
+/// Checks a text of one line.
 ///
 /// # Errors
 /// What it must not have, or be.
-pub(crate) fn check_chat_name(name: &str) -> Result<(), Problem> {
-    if name.chars().any(|c| c.is_control() || ends_line(c)) {
-        let problem = Problem::out_of_bounds(
-            "name must not have control characters, nor line breaks or tabs",
-        );
-        return Err(problem.about(Field::Name, Fault::ForbiddenCharacters));
+pub(crate) fn check_line(text: &str, line: Line) -> Result<(), Problem> {
+    let refused = |refusal, fault| Err(Problem::out_of_bounds(refusal).about(line.field, fault));
+    if text.chars().any(|c| c.is_control() || ends_line(c)) {
+        return refused(line.control, Fault::ForbiddenCharacters);
     }
-    if name.chars().any(turns_text) {
-        let problem = Problem::out_of_bounds(
-            "name must not have characters that change the direction of text (U+202A to U+202E, U+2066 to U+2069)",
-        );
-        return Err(problem.about(Field::Name, Fault::ForbiddenCharacters));
+    if text.chars().any(turns_text) {
+        return refused(line.direction, Fault::ForbiddenCharacters);
     }
-    if is_blank(name) {
-        let problem =
-            Problem::out_of_bounds("name must not be blank: it has nothing that is shown");
-        return Err(problem.about(Field::Name, Fault::Blank));
+    if is_blank(text) {
+        return refused(line.blank, Fault::Blank);
     }
     Ok(())
 }
@@ -112,7 +133,7 @@ mod tests {
     fn what_people_write_may_be_written() {
         for text in JOINED.into_iter().chain(["a", " a ", "\u{b0}", "\u{e9}"]) {
             assert_eq!(check_content(text), Ok(()), "{text:?}");
-            assert_eq!(check_chat_name(text), Ok(()), "{text:?}");
+            assert_eq!(check_line(text, CHAT_NAME), Ok(()), "{text:?}");
         }
         for text in [
             "a\tb",
@@ -122,7 +143,7 @@ mod tests {
             "\u{2067}a\u{2069}",
         ] {
             assert_eq!(check_content(text), Ok(()), "{text:?}");
-            assert!(check_chat_name(text).is_err(), "{text:?}");
+            assert!(check_line(text, CHAT_NAME).is_err(), "{text:?}");
         }
     }
 
@@ -139,7 +160,7 @@ mod tests {
             "\u{200d}\u{fe0f}",
         ] {
             assert!(check_content(text).is_err(), "{text:?}");
-            assert!(check_chat_name(text).is_err(), "{text:?}");
+            assert!(check_line(text, CHAT_NAME).is_err(), "{text:?}");
         }
     }
 
@@ -150,7 +171,7 @@ mod tests {
             let text = format!("a{c}b");
             let is_allowed = matches!(c, '\t' | '\n' | '\r');
             assert_eq!(check_content(&text).is_ok(), is_allowed, "{text:?}");
-            assert!(check_chat_name(&text).is_err(), "{text:?}");
+            assert!(check_line(&text, CHAT_NAME).is_err(), "{text:?}");
         }
     }
 

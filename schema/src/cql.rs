@@ -68,13 +68,16 @@ pub const MIGRATIONS: &[Migration] = &[
     },
     Migration {
         version: format::CONVERSATIONS,
-        table: "marks_by_user",
+        table: "user_settings",
         statements: &[
             FORMER_MEMBERS,
             NAMES_BY_KEY,
             ROLES,
             CHAT_SETTINGS,
             MARKS_BY_USER,
+            SESSIONS_BY_USER,
+            PROFILES,
+            USER_SETTINGS,
         ],
     },
 ];
@@ -153,6 +156,23 @@ const CHAT_SETTINGS: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.chat_settings (
 const MARKS_BY_USER: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.marks_by_user (
     user_id uuid, chat_id uuid, seq bigint, messages bigint,
     PRIMARY KEY ((user_id), chat_id)
+)";
+
+/// The newest sessions of each user, but for those that were ended one by one. Rows go by themselves when they expire;
+/// what takes them away before has a timestamp above theirs, which they all share, so that none comes back.
+const SESSIONS_BY_USER: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.sessions_by_user (
+    user_id uuid, expires_at timestamp, session_id uuid, session blob,
+    PRIMARY KEY ((user_id), expires_at, session_id)
+) WITH CLUSTERING ORDER BY (expires_at DESC, session_id DESC)";
+
+/// What users say of themselves: the offset of the record is the timestamp of the row.
+const PROFILES: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.profiles (
+    user_id uuid PRIMARY KEY, profile blob
+)";
+
+/// Likewise.
+const USER_SETTINGS: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.user_settings (
+    user_id uuid PRIMARY KEY, settings blob
 )";
 
 const USERS: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.users (
@@ -305,7 +325,7 @@ mod tests {
             [
                 18_025_000_406_661_630_316,
                 18_101_601_109_677_425_405,
-                16_527_488_047_956_807_419
+                7_679_927_100_574_131_072
             ]
         );
         assert_eq!(xxh3_64(META_TABLE.as_bytes()), 10_245_121_176_673_621_715);

@@ -57,7 +57,12 @@ impl<'a> Event<'a> {
             Record::MemberRemoved(change) => Some(Self::MemberRemoved(change)),
             Record::RoleSet(set) => Some(Self::RoleSet(set)),
             Record::ChatChanged(changed) => Some(Self::ChatChanged(changed)),
-            Record::UserRegistered(_) | Record::SessionEnded(_) | Record::PasswordSet(_) => None,
+            Record::UserRegistered(_)
+            | Record::SessionEnded(_)
+            | Record::PasswordSet(_)
+            | Record::SessionStarted(_)
+            | Record::ProfileChanged(_)
+            | Record::UserSettingsChanged(_) => None,
         }
     }
 

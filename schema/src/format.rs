@@ -20,7 +20,7 @@ pub const PASSWORDS: u32 = 5;
 /// With logouts that end all earlier sessions of their user.
 pub const LOGOUTS: u32 = 6;
 /// With what came with conversations: records that amend messages, events that were redacted, roles, settings of chats, and
-/// users who are unique by their keys and shown as they typed their names.
+/// users who are unique by their keys and shown as they typed their names; their sessions, profiles and settings.
 pub const CONVERSATIONS: u32 = 7;
 /// The newest that this version knows.
 pub const NEWEST: u32 = CONVERSATIONS;
@@ -34,6 +34,9 @@ const OF_KIND: [u32; NEWEST_KIND as usize] = [
     OLDEST,
     OLDEST,
     PASSWORDS,
+    CONVERSATIONS,
+    CONVERSATIONS,
+    CONVERSATIONS,
     CONVERSATIONS,
     CONVERSATIONS,
     CONVERSATIONS,
@@ -75,9 +78,16 @@ pub fn of_row(row: &Row) -> u32 {
         | Row::NotMember { .. }
         | Row::User(_)
         | Row::EndedSession { .. }
+        // What they take away is of a newer format itself.
+        | Row::NoSession { .. }
+        | Row::NoSessions { .. }
         | Row::Reached { .. } => OLDEST,
         Row::Amendment(_) => AMENDMENTS,
-        Row::Role(_) | Row::Settings(_) => CONVERSATIONS,
+        Row::Role(_)
+        | Row::Settings(_)
+        | Row::Session(_)
+        | Row::Profile(_)
+        | Row::UserSettings(_) => CONVERSATIONS,
     }
 }
 

@@ -24,6 +24,16 @@ pub const PASSWORD_CHARS_MIN: usize = 8;
 pub const PASSWORD_BYTES_MAX: usize = 1024;
 /// Milliseconds that a login lasts.
 pub const SESSION_MILLIS: u64 = 14 * 24 * 3600 * 1000;
+/// Bytes of UTF-8 in the name of a client that logs in.
+pub const SESSION_NAME_BYTES_MAX: usize = 64;
+/// Sessions of a user that are listed, the newest of them.
+pub const SESSIONS_LISTED_MAX: usize = 100;
+/// Unicode scalar values in a display name.
+pub const DISPLAY_NAME_CHARS_MAX: usize = 64;
+/// Bytes of UTF-8 in a display name.
+pub const DISPLAY_NAME_BYTES_MAX: usize = 128;
+/// Bytes of JSON that a user's settings are.
+pub const USER_SETTINGS_BYTES_MAX: usize = 4096;
 /// Milliseconds of which the expiry in a token is a multiple.
 pub const TOKEN_MILLIS: u64 = 1000;
 /// Bytes of a password hash in PHC string form.

@@ -4,6 +4,7 @@ mod accounts;
 mod amendments;
 mod chats;
 mod messages;
+pub(crate) mod own;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ pub use crate::record::chats::{
     ChatChanged, ChatCreated, MemberList, Members, MembershipChange, RoleSet,
 };
 pub use crate::record::messages::MessagePosted;
+pub use crate::record::own::{ProfileChanged, SessionStarted, UserSettingsChanged};
 use crate::time::Timestamp;
 use crate::wire::Reader;
 
@@ -43,6 +45,12 @@ pub enum Record<'a> {
     SessionEnded(SessionEnded),
     /// A user's password was set, changed or taken away, and their sessions were ended.
     PasswordSet(PasswordSet<'a>),
+    /// A user logged in.
+    SessionStarted(SessionStarted<'a>),
+    /// A user goes by another name.
+    ProfileChanged(ProfileChanged<'a>),
+    /// A user has other settings.
+    UserSettingsChanged(UserSettingsChanged<'a>),
 }
 
 /// What the log is asked to carry is not a record of this version of Rookery.
@@ -76,10 +84,13 @@ mod kind {
     pub(super) const CHAT_CHANGED: u8 = 13;
     /// As [`PASSWORD_SET`], by the user, one of whose sessions goes on.
     pub(super) const PASSWORD_CHANGED: u8 = 14;
+    pub(super) const SESSION_STARTED: u8 = 15;
+    pub(super) const PROFILE_CHANGED: u8 = 16;
+    pub(super) const USER_SETTINGS_CHANGED: u8 = 17;
 }
 
 /// The newest kind that this version knows.
-pub(crate) const NEWEST_KIND: u8 = kind::PASSWORD_CHANGED;
+pub(crate) const NEWEST_KIND: u8 = kind::USER_SETTINGS_CHANGED;
 /// Kinds of all versions to come stay below. Text and JSON begin above: whoever else wrote them, it was no
 /// newer version.
 pub(crate) const KINDS_MAX: u8 = 32;
@@ -99,7 +110,12 @@ impl<'a> Record<'a> {
             Self::MemberAdded(change) | Self::MemberRemoved(change) => Some(change.chat_id),
             Self::RoleSet(set) => Some(set.chat_id),
             Self::ChatChanged(changed) => Some(changed.chat_id),
-            Self::UserRegistered(_) | Self::SessionEnded(_) | Self::PasswordSet(_) => None,
+            Self::UserRegistered(_)
+            | Self::SessionEnded(_)
+            | Self::PasswordSet(_)
+            | Self::SessionStarted(_)
+            | Self::ProfileChanged(_)
+            | Self::UserSettingsChanged(_) => None,
         }
     }
 
@@ -115,6 +131,9 @@ impl<'a> Record<'a> {
             Self::UserRegistered(user) => Some(user.at),
             Self::SessionEnded(_) => None,
             Self::PasswordSet(set) => Some(set.at),
+            Self::SessionStarted(started) => Some(started.at),
+            Self::ProfileChanged(changed) => Some(changed.at),
+            Self::UserSettingsChanged(changed) => Some(changed.at),
         }
     }
 
@@ -131,6 +150,9 @@ impl<'a> Record<'a> {
             Self::UserRegistered(r) => r.put(out),
             Self::SessionEnded(r) => r.put(out),
             Self::PasswordSet(r) => r.put(out),
+            Self::SessionStarted(r) => r.put(out),
+            Self::ProfileChanged(r) => r.put(out),
+            Self::UserSettingsChanged(r) => r.put(out),
         }
     }
 
@@ -156,6 +178,9 @@ impl<'a> Record<'a> {
                 None => kind::PASSWORD_SET,
                 Some(_) => kind::PASSWORD_CHANGED,
             },
+            Self::SessionStarted(_) => kind::SESSION_STARTED,
+            Self::ProfileChanged(_) => kind::PROFILE_CHANGED,
+            Self::UserSettingsChanged(_) => kind::USER_SETTINGS_CHANGED,
         }
     }
 
@@ -185,6 +210,11 @@ impl<'a> Record<'a> {
             kind::REACTION_CHANGED => Self::amended(Which::Reaction, reader),
             kind::ROLE_SET => RoleSet::decode(reader).map(Self::RoleSet),
             kind::CHAT_CHANGED => ChatChanged::decode(reader).map(Self::ChatChanged),
+            kind::SESSION_STARTED => SessionStarted::decode(reader).map(Self::SessionStarted),
+            kind::PROFILE_CHANGED => ProfileChanged::decode(reader).map(Self::ProfileChanged),
+            kind::USER_SETTINGS_CHANGED => {
+                UserSettingsChanged::decode(reader).map(Self::UserSettingsChanged)
+            }
             unknown @ 1..KINDS_MAX => return Err(RecordError::UnknownKind(unknown)),
             foreign => return Err(RecordError::Foreign(foreign)),
         };

@@ -1,11 +1,14 @@
 //! The rows of the store. Which tables and keys they become is up to each store.
 
+mod own;
+
 use bytes::{Buf as _, BufMut as _, Bytes};
 
 use crate::event::EventKind;
 use crate::ids::{ChatId, Offset, PartitionId, Seq, SessionId, UserId};
 use crate::record::{Change, MessageAmended};
 use crate::roles::{History, Role, Settings};
+pub use crate::row::own::{ProfileRow, SessionRow, UserSettingsRow};
 use crate::time::Timestamp;
 
 /// One idempotent upsert (or removal): writing it twice leaves what writing it once does.
@@ -44,6 +47,20 @@ pub enum Row {
         session_id: SessionId,
         expires_at: Timestamp,
     },
+    /// A session of a user, for their list of them: the latest that expire are read first.
+    Session(SessionRow),
+    /// A session is not in its user's list any more, for good.
+    NoSession {
+        user_id: UserId,
+        session_id: SessionId,
+        expires_at: Timestamp,
+    },
+    /// No session of a user that expires by then is in their list any more, for good.
+    NoSessions { user_id: UserId, until: Timestamp },
+    /// What a user says of themselves.
+    Profile(ProfileRow),
+    /// What a user has set for themselves.
+    UserSettings(UserSettingsRow),
     /// Nothing to store but how far the store has come: rows of a log partition's records below this
     /// offset are in it, but for those whose chat or name is still being read.
     Reached {

@@ -8,7 +8,8 @@ use rookery_engine::port::{
 use rookery_schema::message::{Message, lay_over};
 use rookery_schema::names::key_of;
 use rookery_schema::row::{
-    AmendmentRow, ChatRow, EventRow, Mark, MemberRow, RoleRow, Row, SettingsRow, UserRow,
+    AmendmentRow, ChatRow, EventRow, Mark, MemberRow, ProfileRow, RoleRow, Row, SessionRow,
+    SettingsRow, UserRow, UserSettingsRow,
 };
 use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 
@@ -34,9 +35,17 @@ pub struct Model {
     users: HashMap<UserId, UserRow>,
     names: BTreeMap<String, UserId>,
     ended: BTreeMap<SessionId, Timestamp>,
+    /// By user and expiry.
+    sessions: BTreeMap<(UserId, Timestamp, SessionId), SessionRow>,
+    /// Those that are in no list any more; and of each user, until when none is.
+    unlisted: BTreeSet<(UserId, SessionId)>,
+    unlisted_until: HashMap<UserId, Timestamp>,
+    profiles: HashMap<UserId, ProfileRow>,
+    user_settings: HashMap<UserId, UserSettingsRow>,
     /// A chat without events is still to be made by the record that says so, and is not there before.
     pub chats_need_events: bool,
-    /// Of two changes of a membership, a role or of settings the one with the higher seq counts, whichever comes last.
+    /// Of two changes of a membership, a role, a profile or of settings the later one counts, whichever comes last; and a
+    /// session that was taken out of a list is in none any more.
     pub late_rows_undo_nothing: bool,
 }
 
@@ -121,7 +130,46 @@ impl Model {
             } => {
                 self.ended.insert(session_id, expires_at);
             }
+            Row::Session(row) => self.list_session(row),
+            Row::NoSession {
+                user_id,
+                session_id,
+                expires_at,
+            } => {
+                self.sessions.remove(&(user_id, expires_at, session_id));
+                self.unlisted.insert((user_id, session_id));
+            }
+            Row::NoSessions { user_id, until } => {
+                self.sessions
+                    .retain(|(user, expires_at, _), _| *user != user_id || *expires_at > until);
+                let known = self.unlisted_until.entry(user_id).or_default();
+                *known = until.max(*known);
+            }
+            Row::Profile(row) => {
+                let before = self.profiles.get(&row.user_id);
+                let is_late = before.is_some_and(|before| before.offset > row.offset);
+                if !self.late_rows_undo_nothing || !is_late {
+                    self.profiles.insert(row.user_id, row);
+                }
+            }
+            Row::UserSettings(row) => {
+                let before = self.user_settings.get(&row.user_id);
+                let is_late = before.is_some_and(|before| before.offset > row.offset);
+                if !self.late_rows_undo_nothing || !is_late {
+                    self.user_settings.insert(row.user_id, row);
+                }
+            }
             Row::Reached { .. } => {}
+        }
+    }
+
+    fn list_session(&mut self, row: SessionRow) {
+        let until = self.unlisted_until.get(&row.user_id);
+        let is_gone = self.unlisted.contains(&(row.user_id, row.session_id))
+            || until.is_some_and(|until| row.expires_at <= *until);
+        if !self.late_rows_undo_nothing || !is_gone {
+            let key = (row.user_id, row.expires_at, row.session_id);
+            self.sessions.insert(key, row);
         }
     }
 
@@ -167,6 +215,11 @@ impl Model {
             | Row::Mark(_)
             | Row::User(_)
             | Row::EndedSession { .. }
+            | Row::Session(_)
+            | Row::NoSession { .. }
+            | Row::NoSessions { .. }
+            | Row::Profile(_)
+            | Row::UserSettings(_)
             | Row::Reached { .. } => {}
         }
     }
@@ -281,6 +334,18 @@ impl Model {
                 sessions: self.ended.iter().map(|(id, at)| (*id, *at)).collect(),
                 ..EndedSessions::default()
             }),
+            Read::SessionsOfUser { user_id, limit } => {
+                let of_user = self.sessions.values().rev();
+                let of_user = of_user.filter(|row| row.user_id == *user_id);
+                Found::Sessions(of_user.take(*limit).cloned().collect())
+            }
+            Read::Profiles(user_ids) => {
+                let profiles = user_ids.iter().filter_map(|id| self.profiles.get(id));
+                Found::Profiles(profiles.cloned().collect())
+            }
+            Read::UserSettings(user_id) => {
+                Found::UserSettings(self.user_settings.get(user_id).cloned())
+            }
         }
     }
 

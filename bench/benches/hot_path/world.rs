@@ -211,6 +211,9 @@ fn served(request: StoreRequest) -> StoreEvent {
             Found::Users(Vec::new())
         }
         Read::EndedSessions => Found::EndedSessions(EndedSessions::default()),
+        Read::SessionsOfUser { .. } => Found::Sessions(Vec::new()),
+        Read::Profiles(_) => Found::Profiles(Vec::new()),
+        Read::UserSettings(_) => Found::UserSettings(None),
     };
     StoreEvent::Read {
         token,

@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 
-use rookery_schema::limits::{PASSWORD_BYTES_MAX, USERNAME_BYTES_MAX};
+use rookery_schema::limits::{PASSWORD_BYTES_MAX, SESSION_NAME_BYTES_MAX, USERNAME_BYTES_MAX};
 use rookery_schema::names::{NameError, NewName, key_of};
 use serde::Deserialize;
 
 use crate::api::body::as_json;
+use crate::api::clients::name_of_client;
+use crate::api::logging_in::LoggingIn;
 use crate::api::reading::object;
 use crate::api::rejection::{Rejection, check_bytes};
 use crate::api::reply::ReplyTo;
@@ -19,6 +21,7 @@ use crate::mesh::field::{Fault, Field};
 use crate::mesh::problem::Problem;
 use crate::mesh::{self, AddressCommand, Command, NameCommand, Right};
 use crate::passwords::{check_new_password, prepared};
+use crate::text::{DEVICE, check_line};
 
 #[derive(Deserialize)]
 struct Credentials<'a> {
@@ -26,6 +29,13 @@ struct Credentials<'a> {
     username: Cow<'a, str>,
     #[serde(borrow, default)]
     password: Option<Cow<'a, str>>,
+}
+
+/// What a client that logs in calls itself.
+#[derive(Deserialize)]
+struct Device<'a> {
+    #[serde(borrow, default)]
+    device: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize)]
@@ -43,7 +53,8 @@ impl Api<'_> {
         };
         let client = call.client(cx);
         let (key, command) = self.registration(call, client, right)?;
-        Ok(self.ask_of_name(key, command, client))
+        let command = self.of_name(key, command, client);
+        Ok(Action::ask(command, ReplyTo::Plain))
     }
 
     /// The invite that a registration comes with.
@@ -84,6 +95,10 @@ impl Api<'_> {
         let credentials: Credentials<'_> = object(&json)?;
         let username = looked_up(&credentials.username, Field::Username)?;
         let password = self.password(credentials.password)?;
+        let name = match object::<Device<'_>>(&json)?.device {
+            Some(device) => checked_device(&device)?.into(),
+            None => name_of_client(call.request.header("user-agent")).into(),
+        };
         let client = call.client(cx);
         let credentials = mesh::Credentials {
             username: username.into(),
@@ -93,17 +108,23 @@ impl Api<'_> {
             credentials: Box::new(credentials),
             network: client.network,
         };
-        Ok(self.ask_of_name(key_of(username).into(), command, client))
+        let login = LoggingIn {
+            audit: None,
+            network: client.network,
+            name,
+            started: None,
+        };
+        let command = self.of_name(key_of(username).into(), command, client);
+        Ok(Action::ask(command, ReplyTo::LogIn(Box::new(login))))
     }
 
     /// A command on a name; by the shard that counts for its client's network, where limits apply to it.
-    fn ask_of_name(self, name: Box<str>, command: NameCommand, client: Client) -> Action {
+    fn of_name(self, name: Box<str>, command: NameCommand, client: Client) -> Command {
         let is_limited = self.gate.mode() == AuthMode::Token && !client.is_spared;
-        let command = match is_limited {
+        match is_limited {
             true => Command::Address(client.network, AddressCommand::Name(name, command)),
             false => Command::Name(name, command),
-        };
-        Action::ask(command, ReplyTo::Plain)
+        }
     }
 
     /// A password that is chosen, as it is hashed, if this mode requires one.
@@ -140,6 +161,16 @@ const USERNAME_LENGTH: &str = const_format::concatcp!(
     USERNAME_BYTES_MAX,
     " bytes of UTF-8, as it is typed and in small letters",
 );
+
+fn checked_device(device: &str) -> Result<&str, Problem> {
+    const LENGTH: &str = const_format::concatcp!(
+        "device must be 1 to ",
+        SESSION_NAME_BYTES_MAX,
+        " bytes of UTF-8"
+    );
+    check_bytes(device, SESSION_NAME_BYTES_MAX, Field::Device, LENGTH)?;
+    check_line(device, DEVICE).map(|()| device)
+}
 
 /// A name to be looked for. One that nobody could choose now may be from before.
 pub(super) fn looked_up(username: &str, field: Field) -> Result<&str, Problem> {

@@ -38,6 +38,15 @@ impl Audit {
         })
     }
 
+    /// A user's logout from everywhere.
+    pub(super) const fn of_all_logouts(user_id: UserId, network: Network) -> Self {
+        Self {
+            act: Act::LogOutEverywhere,
+            user_id: Some(user_id),
+            network,
+        }
+    }
+
     /// A request that is refused for the page or the host that it comes from or is for, where it is.
     pub(super) fn of_foreign(problem: &Problem, network: impl FnOnce() -> Network) -> Option<Self> {
         let act = match *problem {
@@ -98,6 +107,7 @@ impl Audit {
             | Outcome::Activity(_)
             | Outcome::Summary(_)
             | Outcome::Marked(_)
+            | Outcome::Sessions(_)
             | Outcome::Metrics(_) => {}
         }
     }
@@ -130,10 +140,12 @@ const fn act_of(endpoint: Endpoint) -> Option<Act> {
         Endpoint::SetPassword => Some(Act::SetPassword),
         Endpoint::DeleteUser => Some(Act::DeleteUser),
         Endpoint::ChangePassword => Some(Act::ChangePassword),
+        Endpoint::EndSession => Some(Act::EndSession),
         Endpoint::FindUsers
         | Endpoint::ShowUser
         | Endpoint::Me
         | Endpoint::LogOut
+        | Endpoint::ListSessions
         | Endpoint::CreateChat
         | Endpoint::ListChats
         | Endpoint::ShowChat

@@ -17,7 +17,7 @@ use crate::context::Context;
 use crate::mesh::field::{Fault, Field};
 use crate::mesh::problem::Problem;
 use crate::mesh::{ChatChange, ChatCommand, Command};
-use crate::text::check_chat_name;
+use crate::text::{CHAT_NAME, check_line};
 
 #[derive(Deserialize)]
 struct NewRole<'a> {
@@ -110,7 +110,7 @@ pub(super) fn check_name(name: &str) -> Result<(), Problem> {
     const NAME: &str =
         const_format::concatcp!("name must be 1 to ", CHAT_NAME_BYTES_MAX, " bytes of UTF-8");
     check_bytes(name, CHAT_NAME_BYTES_MAX, Field::Name, NAME)?;
-    check_chat_name(name)
+    check_line(name, CHAT_NAME)
 }
 
 fn check_description(description: &str) -> Result<(), Problem> {

@@ -25,7 +25,7 @@ use crate::mesh::field::{Fault, Field};
 use crate::mesh::problem::Problem;
 use crate::mesh::{
     ChatCommand, Command, Creation, EventsPage, HomeCommand, InboxPage, MembersPage, Page,
-    PageStart, UserCommand,
+    PageStart,
 };
 use crate::ws;
 
@@ -147,24 +147,8 @@ impl Api<'_> {
         Ok(ask_page(chat_id, command, path, call.network(cx)))
     }
 
-    pub(super) fn log_out(self, call: &Call<'_>, cx: &Context<'_>) -> Handled {
-        let caller = match call.caller {
-            Ok(caller) => caller,
-            Err(problem) => return Ok(Action::Reply(self.logout_of_nobody(&problem))),
-        };
-        let Some(session) = caller.session else {
-            return Ok(Action::Reply(logout_reply(self.gate.cookies())));
-        };
-        let command = UserCommand::EndSession {
-            session,
-            network: call.network(cx),
-        };
-        let command = Command::User(caller.user_id, command);
-        Ok(Action::ask(command, ReplyTo::LogOut))
-    }
-
     /// The reply to a logout without a valid login, which may have ended long ago.
-    fn logout_of_nobody(self, problem: &Problem) -> Reply {
+    pub(super) fn logout_of_nobody(self, problem: &Problem) -> Reply {
         let cookies = self.gate.cookies();
         match self.gate.mode() {
             AuthMode::Trust => logout_reply(cookies),

@@ -4,8 +4,10 @@ mod accounts;
 mod audit;
 mod body;
 mod chats;
+mod clients;
 mod documents;
 mod handlers;
+mod logging_in;
 mod me;
 mod messages;
 mod operators;
@@ -17,6 +19,7 @@ pub(crate) mod reading;
 pub(crate) mod rejection;
 mod reply;
 mod routes;
+mod sessions;
 mod users;
 
 use std::net::IpAddr;
@@ -148,6 +151,11 @@ impl Call<'_> {
         Audit::of(endpoint, self.is_by_operator, user_id, || self.network(cx))
     }
 
+    /// What the security log is to tell of a logout from everywhere.
+    fn audit_of_all(&self, user_id: UserId, cx: &Context<'_>) -> Audit {
+        Audit::of_all_logouts(user_id, self.network(cx))
+    }
+
     /// The user whom the path begins with.
     fn user_id(&self) -> Result<UserId, Problem> {
         self.matched.id.map(UserId).ok_or(Problem::NO_SUCH_USER)
@@ -247,9 +255,9 @@ impl<'a> Api<'a> {
                 audit.refused_with(&rejection.problem, cx);
                 Err(rejection)
             }
-            Ok(Action::Ask { command, .. }) => {
+            Ok(Action::Ask { command, reply_to }) => {
                 audit.asked(cx);
-                Ok(Action::ask(command, ReplyTo::Audited(Box::new(audit))))
+                Ok(Action::ask(command, reply_to.audited(audit)))
             }
             Ok(Action::Reply(reply)) => {
                 audit.done(cx);
@@ -329,6 +337,8 @@ impl<'a> Api<'a> {
             Endpoint::DeleteUser => self.delete_user(call, cx),
             Endpoint::LogIn => self.log_in(call, cx),
             Endpoint::LogOut => self.log_out(call, cx),
+            Endpoint::ListSessions => self.list_sessions(call),
+            Endpoint::EndSession => self.end_session(call, cx),
             Endpoint::ChangePassword => self.change_password(call, cx),
             Endpoint::Me => Ok(self.show_user(call.caller?.user_id)),
             Endpoint::ShowUser => {

@@ -5,21 +5,25 @@ use rookery_schema::limits::USER_IDS_MAX;
 use rookery_schema::row::UserRow;
 use rookery_schema::{SessionId, Timestamp, UserId};
 
+use crate::api::logging_in::Started;
 use crate::api::reply::{Reply, ReplyTo, logout_reply, problem_without_login};
 use crate::api::{Api, pages};
+use crate::config::AuthMode;
 use crate::context::Context;
 use crate::edge::port::{Found, StoreFault};
 use crate::http::Status;
 use crate::ids::Session;
 use crate::json_page::JsonPage;
 use crate::mesh::problem::Problem;
-use crate::mesh::{Created, Events, Outcome, PageCursor, Rest};
+use crate::mesh::{Command, Created, Events, NewSession, Outcome, PageCursor, Rest, UserCommand};
 use crate::user::{put_user, user_json};
 
 impl Api<'_> {
     /// The reply to a request with this outcome.
     pub(crate) fn reply_to(self, to: ReplyTo, outcome: Outcome, cx: &mut Context<'_>) -> Reply {
-        if let ReplyTo::Audited(audit) = &to {
+        // Of logins those that fail are told of.
+        let is_login = matches!(to, ReplyTo::LogIn(_)) && outcome == Outcome::Done;
+        if let Some(audit) = to.audit().filter(|_| !is_login) {
             audit.answered(&outcome, cx);
         }
         match outcome {
@@ -44,7 +48,9 @@ impl Api<'_> {
                 ReplyTo::Page { path } => pages::reply(&path, body, next.map(pages::query)),
                 ReplyTo::Plain
                 | ReplyTo::Audited(_)
-                | ReplyTo::LogOut
+                | ReplyTo::LogOut(_)
+                | ReplyTo::LogIn(_)
+                | ReplyTo::Sessions { .. }
                 | ReplyTo::User
                 | ReplyTo::AllUsers
                 | ReplyTo::Users { .. } => Reply::json(Status::Ok, body),
@@ -53,7 +59,9 @@ impl Api<'_> {
                 ReplyTo::Page { path } => events_reply(&path, &events),
                 ReplyTo::Plain
                 | ReplyTo::Audited(_)
-                | ReplyTo::LogOut
+                | ReplyTo::LogOut(_)
+                | ReplyTo::LogIn(_)
+                | ReplyTo::Sessions { .. }
                 | ReplyTo::User
                 | ReplyTo::AllUsers
                 | ReplyTo::Users { .. } => {
@@ -69,10 +77,27 @@ impl Api<'_> {
             } => {
                 let now = cx.now.latest_wall;
                 match self.gate.expiry_of_login(user_id, ended_until, now) {
-                    Ok(expires_at) => login_reply(self, user_id, &username, expires_at, cx),
+                    Ok(expires_at) => {
+                        let session = new_session(expires_at, cx);
+                        login_reply(self, user_id, &username, session)
+                    }
                     Err(problem) => Reply::problem(&problem),
                 }
             }
+            Outcome::Sessions(sessions) => match to {
+                ReplyTo::Sessions { current } => self.sessions_reply(&sessions, current, cx),
+                ReplyTo::Plain
+                | ReplyTo::Audited(_)
+                | ReplyTo::Page { .. }
+                | ReplyTo::LogOut(_)
+                | ReplyTo::LogIn(_)
+                | ReplyTo::User
+                | ReplyTo::AllUsers
+                | ReplyTo::Users { .. } => {
+                    cx.bug("sessions were sent for a reply that shows none");
+                    Reply::problem(&Problem::NOT_ANSWERED)
+                }
+            },
             Outcome::Metrics(body) => Reply::metrics(body),
             Outcome::Refused(problem @ Problem::LOGOUT_NOT_RECORDED) => {
                 problem_without_login(&problem, self.gate.cookies())
@@ -81,10 +106,22 @@ impl Api<'_> {
             Outcome::NotAdmitted(refused) => Reply::not_admitted(&refused),
             Outcome::Elsewhere => Reply::problem(&Problem::ELSEWHERE),
             Outcome::Done => match to {
-                ReplyTo::LogOut => logout_reply(self.gate.cookies()),
+                ReplyTo::LogOut(_) => logout_reply(self.gate.cookies()),
+                ReplyTo::LogIn(login) => match login.started {
+                    Some(Started {
+                        user_id,
+                        username,
+                        session,
+                    }) => login_reply(self, user_id, &username, session),
+                    None => {
+                        cx.bug("a login was answered that nobody compared");
+                        Reply::problem(&Problem::NOT_ANSWERED)
+                    }
+                },
                 ReplyTo::Plain
                 | ReplyTo::Audited(_)
                 | ReplyTo::Page { .. }
+                | ReplyTo::Sessions { .. }
                 | ReplyTo::User
                 | ReplyTo::AllUsers
                 | ReplyTo::Users { .. } => Reply::no_content(),
@@ -98,6 +135,46 @@ impl Api<'_> {
                 Reply::problem(&Problem::NOT_ANSWERED)
             }
         }
+    }
+
+    /// What is to be asked before a request with this outcome can be answered: a login is recorded before its client is told
+    /// of it. In trust mode there are no sessions.
+    pub(crate) fn next_command(
+        self,
+        to: &mut ReplyTo,
+        outcome: &Outcome,
+        cx: &mut Context<'_>,
+    ) -> Option<Command> {
+        let (
+            ReplyTo::LogIn(login),
+            Outcome::LoggedIn {
+                user_id,
+                username,
+                ended_until,
+            },
+            AuthMode::Token,
+        ) = (to, outcome, self.gate.mode())
+        else {
+            return None;
+        };
+        let now = cx.now.latest_wall;
+        let expires_at = self
+            .gate
+            .expiry_of_login(*user_id, *ended_until, now)
+            .ok()?;
+        let session = new_session(expires_at, cx);
+        login.started = Some(Started {
+            user_id: *user_id,
+            username: username.clone(),
+            session,
+        });
+        let new = NewSession {
+            session,
+            network: login.network,
+            name: login.name.clone(),
+        };
+        let command = UserCommand::StartSession(Box::new(new));
+        Some(Command::User(*user_id, command))
     }
 
     /// The reply to a request that read the store.
@@ -114,7 +191,12 @@ impl Api<'_> {
             ReplyTo::Users { path, limit } => users_reply(&path, limit, &users),
             ReplyTo::AllUsers => all_users_reply(&users),
             ReplyTo::User => user_reply(users.first()),
-            ReplyTo::Plain | ReplyTo::Audited(_) | ReplyTo::LogOut | ReplyTo::Page { .. } => {
+            ReplyTo::Plain
+            | ReplyTo::Audited(_)
+            | ReplyTo::LogOut(_)
+            | ReplyTo::LogIn(_)
+            | ReplyTo::Sessions { .. }
+            | ReplyTo::Page { .. } => {
                 cx.bug("users were read for a reply that shows none");
                 Reply::problem(&Problem::STORE_UNAVAILABLE)
             }
@@ -174,18 +256,15 @@ fn events_reply(path: &str, events: &Events) -> Reply {
     pages::reply(path, body, next)
 }
 
-fn login_reply(
-    api: Api<'_>,
-    user_id: UserId,
-    username: &str,
-    expires_at: Timestamp,
-    cx: &mut Context<'_>,
-) -> Reply {
-    let session_id = SessionId::random(cx.random());
-    let session = Session {
-        session_id,
+fn new_session(expires_at: Timestamp, cx: &mut Context<'_>) -> Session {
+    Session {
+        session_id: SessionId::random(cx.random()),
         expires_at,
-    };
+    }
+}
+
+fn login_reply(api: Api<'_>, user_id: UserId, username: &str, session: Session) -> Reply {
+    let expires_at = session.expires_at;
     let Some(token) = api.gate.issue(user_id, session) else {
         return Reply::problem(&Problem::NOT_SIGNED);
     };

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
-use rookery_schema::Timestamp;
 use rookery_schema::event::{put_json_text, put_user_ids};
+use rookery_schema::{SessionId, Timestamp};
 
 use crate::api::audit::Audit;
+use crate::api::logging_in::LoggingIn;
 use crate::api::rejection::Rejection;
 use crate::auth::cookies::Cookies;
 use crate::context::Context;
@@ -71,8 +72,12 @@ pub(crate) enum ReplyTo {
     Audited(Box<Audit>),
     /// A page, whose link to the next one begins with this path and query.
     Page { path: String },
-    /// A logout, which clears the cookies.
-    LogOut,
+    /// A logout, which clears the cookies; the security log is told of some.
+    LogOut(Option<Box<Audit>>),
+    /// A login, which the security log is told of if it fails.
+    LogIn(Box<LoggingIn>),
+    /// A user's sessions, as one of them asks for them.
+    Sessions { current: SessionId },
     /// One user.
     User,
     /// All users that were read.
@@ -82,10 +87,43 @@ pub(crate) enum ReplyTo {
 }
 
 impl ReplyTo {
+    /// The same; but the security log is told.
+    pub(super) fn audited(self, audit: Audit) -> Self {
+        match self {
+            Self::LogIn(mut login) => {
+                login.audit = Some(audit);
+                Self::LogIn(login)
+            }
+            Self::LogOut(_) => Self::LogOut(Some(Box::new(audit))),
+            Self::Plain
+            | Self::Audited(_)
+            | Self::Page { .. }
+            | Self::Sessions { .. }
+            | Self::User
+            | Self::AllUsers
+            | Self::Users { .. } => Self::Audited(Box::new(audit)),
+        }
+    }
+
+    /// What the security log is to be told.
+    pub(super) fn audit(&self) -> Option<&Audit> {
+        match self {
+            Self::Audited(audit) => Some(audit),
+            Self::LogOut(audit) => audit.as_deref(),
+            Self::LogIn(login) => login.audit.as_ref(),
+            Self::Plain
+            | Self::Page { .. }
+            | Self::Sessions { .. }
+            | Self::User
+            | Self::AllUsers
+            | Self::Users { .. } => None,
+        }
+    }
+
     /// The reply to a request that was not answered in time; if it `changes` something, its outcome is unknown.
     pub(crate) fn overdue(&self, changes: bool, cx: &mut Context<'_>) -> Reply {
         let problem = Problem::overdue(changes);
-        if let Self::Audited(audit) = self {
+        if let Some(audit) = self.audit() {
             audit.refused_with(&problem, cx);
         }
         Reply::problem(&problem)
@@ -93,7 +131,7 @@ impl ReplyTo {
 
     /// The client has gone before it was answered.
     pub(crate) fn unanswered(&self, cx: &mut Context<'_>) {
-        if let Self::Audited(audit) = self {
+        if let Some(audit) = self.audit() {
             audit.unanswered(cx);
         }
     }

@@ -43,6 +43,8 @@ pub(crate) enum Endpoint {
     SetPassword,
     DeleteUser,
     ChangePassword,
+    ListSessions,
+    EndSession,
 }
 
 impl Endpoint {
@@ -53,7 +55,7 @@ impl Endpoint {
 
     /// Whether it is about the account of whoever calls.
     pub(crate) const fn is_for_own_account(self) -> bool {
-        matches!(self, Self::ChangePassword)
+        matches!(self, Self::ChangePassword | Self::EndSession)
     }
 
     /// Whether it takes an operator's token.
@@ -105,14 +107,14 @@ impl Route {
 /// The ids in a path; `None` where one is not a UUID or there is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Match {
-    /// The chat's or user's.
+    /// The chat's, user's or session's.
     pub(crate) id: Option<Uuid>,
     /// The user's or message's, behind a chat's.
     pub(crate) inner_id: Option<Uuid>,
 }
 
 impl Match {
-    /// A path with the id of a chat or user.
+    /// A path with the id of a chat, user or session.
     fn of(id: &[u8]) -> Self {
         Self {
             id: uuid(id),
@@ -172,7 +174,7 @@ fn find_for_operators(path: &[&[u8]]) -> Option<(Route, Match)> {
 /// Every other path that there is.
 fn find_for_all(path: &[&[u8]]) -> Option<(Route, Match)> {
     use Endpoint::{
-        AddMember, AddReaction, AsyncApi, ChangeChat, ChangePassword, Connect, CreateChat, DeleteMessage, EditMessage, FindUsers, ListChats, Live, LogIn, LogOut, MarkRead, Me, Metrics, OpenApi, PostMessage, Ready, Register, RemoveMember, RemoveReaction, SetRole, ShowChat, ShowEvents, ShowMembers, ShowMessages, ShowUser, Ticket,
+        AddMember, AddReaction, AsyncApi, ChangeChat, ChangePassword, Connect, CreateChat, DeleteMessage, EditMessage, EndSession, FindUsers, ListChats, ListSessions, Live, LogIn, LogOut, MarkRead, Me, Metrics, OpenApi, PostMessage, Ready, Register, RemoveMember, RemoveReaction, SetRole, ShowChat, ShowEvents, ShowMembers, ShowMessages, ShowUser, Ticket,
     };
     use Method::{Delete, Get, Patch, Post, Put};
     let (methods, ids): (&'static [_], _) = match path {
@@ -182,6 +184,8 @@ fn find_for_all(path: &[&[u8]]) -> Option<(Route, Match)> {
         [b"me", b"password"] => (&[(Put, ChangePassword)], Match::default()),
         [b"login"] => (&[(Post, LogIn)], Match::default()),
         [b"logout"] => (&[(Post, LogOut)], Match::default()),
+        [b"sessions"] => (&[(Get, ListSessions)], Match::default()),
+        [b"sessions", id] => (&[(Delete, EndSession)], Match::of(id)),
         [b"chats"] => (&[(Post, CreateChat), (Get, ListChats)], Match::default()),
         [b"chats", id] => (&[(Get, ShowChat), (Patch, ChangeChat)], Match::of(id)),
         [b"chats", id, b"members"] => (&[(Post, AddMember), (Get, ShowMembers)], Match::of(id)),
@@ -250,6 +254,8 @@ mod tests {
             ("/", true, "GET, HEAD, OPTIONS"),
             ("/openapi.json", false, "GET, HEAD, OPTIONS"),
             ("/me/password", false, "PUT, OPTIONS"),
+            ("/sessions", false, "GET, HEAD, OPTIONS"),
+            ("/sessions/{id}", false, "DELETE, OPTIONS"),
         ] {
             let has = |name: &str, id| path.contains(name).then_some(id);
             let expected = Match {

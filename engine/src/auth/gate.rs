@@ -344,6 +344,21 @@ impl Gate {
         ended
     }
 
+    /// What ends with all logins of a user up to this moment. The next one expires later, as after many logouts.
+    pub(crate) fn end_all(&mut self, user_id: UserId, now: Timestamp) -> SessionEnded {
+        let first = self.first_expiry(Timestamp::default(), now);
+        let logouts = self.ended_users.until_by(user_id, EndedBy::Logouts);
+        // Of this moment on another shard, and right behind what ended before, they may be rounded up once more.
+        let until = first.max(logouts).millis() + TOKEN_MILLIS;
+        let ended = SessionEnded {
+            session_id: SessionId::up_to_logout_of(user_id),
+            user_id,
+            expires_at: Timestamp::from_millis(until),
+        };
+        self.sessions_void(ended.into());
+        ended
+    }
+
     /// Sessions were ended, here or on another shard.
     pub(crate) fn sessions_void(&mut self, ended: Ended) {
         match ended {

@@ -10,7 +10,9 @@ use bytes::Bytes;
 use rookery_schema::batch::RecordBatch;
 use rookery_schema::message::Message;
 use rookery_schema::roles::{Role, Settings};
-use rookery_schema::row::{ChatRow, EventRow, Head, Mark, RoleRow, Row, UserRow};
+use rookery_schema::row::{
+    ChatRow, EventRow, Head, Mark, ProfileRow, RoleRow, Row, SessionRow, UserRow, UserSettingsRow,
+};
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
 
 /// Who asked, so that the answer comes back to them: a part of the shard, and that part's number for the question.
@@ -145,7 +147,8 @@ pub enum StoreRequest {
     /// succeeds; answered by [`StoreEvent::Written`], in any order.
     ///
     /// Writes are not seen as one, nor in the order in which they were asked for: each chat, each user and the ended
-    /// sessions are for themselves. Of one chat, whatever is seen, also after a crash, is its state at some event:
+    /// sessions are for themselves. What is written of a user's list of sessions, of their profile and of their settings is
+    /// seen in order. Of one chat, whatever is seen, also after a crash, is its state at some event:
     /// events are seen in the order of their seqs, and [`Read::Chat`] shows the members as of the newest of them.
     /// Only a user's list of chats ([`Read::ChatsOfUser`]), what is told of one user ([`Read::Membership`]) and a chat's
     /// settings may be ahead, by changes whose events are seen later. A read sees all writes that were answered before it was asked for.
@@ -214,6 +217,12 @@ pub enum Read {
     },
     /// Sessions that were ended before their tokens expired.
     EndedSessions,
+    /// A user's sessions as far as they are listed, those first that expire last.
+    SessionsOfUser { user_id: UserId, limit: usize },
+    /// What users say of themselves, in that order; those who say nothing are left out.
+    Profiles(Box<[UserId]>),
+    /// What a user has set for themselves.
+    UserSettings(UserId),
 }
 
 /// What the store answers.
@@ -254,6 +263,12 @@ pub enum Found {
     Users(Vec<UserRow>),
     /// For [`Read::EndedSessions`].
     EndedSessions(EndedSessions),
+    /// For [`Read::SessionsOfUser`].
+    Sessions(Vec<SessionRow>),
+    /// For [`Read::Profiles`].
+    Profiles(Vec<ProfileRow>),
+    /// For [`Read::UserSettings`].
+    UserSettings(Option<UserSettingsRow>),
 }
 
 /// What a read found. Where the store answered another kind of read, the error is the bug to report.
@@ -312,6 +327,27 @@ impl Found {
             return Err("the store answered something else than ended sessions");
         };
         Ok(ended)
+    }
+
+    pub(crate) fn sessions(self) -> Result<Vec<SessionRow>, &'static str> {
+        let Self::Sessions(sessions) = self else {
+            return Err("the store answered something else than a user's sessions");
+        };
+        Ok(sessions)
+    }
+
+    pub(crate) fn profiles(self) -> Result<Vec<ProfileRow>, &'static str> {
+        let Self::Profiles(profiles) = self else {
+            return Err("the store answered something else than profiles");
+        };
+        Ok(profiles)
+    }
+
+    pub(crate) fn user_settings(self) -> Result<Option<UserSettingsRow>, &'static str> {
+        let Self::UserSettings(settings) = self else {
+            return Err("the store answered something else than a user's settings");
+        };
+        Ok(settings)
     }
 }
 

@@ -31,6 +31,7 @@ macro_rules! fields {
 
 fields! {
     After = "after",
+    All = "all",
     Before = "before",
     ChatId = "chat_id",
     Chats = "chats",
@@ -38,6 +39,7 @@ fields! {
     Content = "content",
     Cursor = "cursor",
     Description = "description",
+    Device = "device",
     ExpiresIn = "expires_in",
     History = "history",
     IdempotencyKey = "Idempotency-Key",

@@ -20,7 +20,7 @@ pub use command::home::{HomeCommand, InboxPage};
 pub use command::name::{
     AddressCommand, Credentials, NameCommand, NewPassword, PasswordChange, Right, UserVersion,
 };
-pub use command::user::{Invited, UserCommand};
+pub use command::user::{Invited, NewSession, UserCommand};
 pub use message::{
     Ended, EndedBy, EndingId, EventBatch, Renewal, Resumption, ShardMessage, Spending,
     Subscription, SubscriptionAnswer, Verdict,

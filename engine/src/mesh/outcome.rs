@@ -1,7 +1,7 @@
 //! What came of a command.
 
 use bytes::Bytes;
-use rookery_schema::row::Mark;
+use rookery_schema::row::{Mark, SessionRow};
 use rookery_schema::{ChatId, MessageId, Seq, Timestamp, UserId};
 
 use crate::mesh::admission::NotAdmitted;
@@ -49,6 +49,8 @@ pub enum Outcome {
         user_id: Option<UserId>,
         problem: Problem,
     },
+    /// A user's sessions, the newest first. Some may have ended.
+    Sessions(Vec<SessionRow>),
     /// The numbers of all shards in Prometheus' text format.
     Metrics(Vec<u8>),
     /// Done, with nothing to show.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use rookery_schema::batch::RecordBatchBuilder;
 use rookery_schema::record::{Record, SessionEnded};
-use rookery_schema::{ChatId, MessageId, PartitionId};
+use rookery_schema::{ChatId, MessageId, PartitionId, SessionId, UserId};
 
 use crate::context::Context;
 use crate::edge::port::LogRequest;
@@ -36,6 +36,8 @@ pub(crate) enum Pending {
     Change(ChangeKey, Asker),
     /// The end of a session, and its number among the endings, where somebody asked for it.
     SessionEnd(SessionEnded, Option<u64>),
+    /// The start of a session of a user, and who logs in by it.
+    SessionStart(Asker, UserId, SessionId),
     /// Nobody: it tells who is admin since the last one has left a chat.
     Heir,
     /// Nobody any more: they were told that the outcome is unknown.
@@ -178,6 +180,10 @@ impl Appends {
             for pending in waiting {
                 match pending {
                     Pending::Message { asker, .. } => {
+                        overdue.push(*asker);
+                        *pending = Pending::Nobody;
+                    }
+                    Pending::SessionStart(asker, ..) => {
                         overdue.push(*asker);
                         *pending = Pending::Nobody;
                     }

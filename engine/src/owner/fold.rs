@@ -68,7 +68,12 @@ pub(crate) fn fold(
         Record::MemberRemoved(change) => fold_leave(chat, *change, bytes, at, rows),
         Record::RoleSet(set) => fold_role(chat, *set, bytes, at, rows),
         Record::ChatChanged(changed) => fold_change(chat, changed, bytes, at, rows),
-        Record::UserRegistered(_) | Record::SessionEnded(_) | Record::PasswordSet(_) => {
+        Record::UserRegistered(_)
+        | Record::SessionEnded(_)
+        | Record::PasswordSet(_)
+        | Record::SessionStarted(_)
+        | Record::ProfileChanged(_)
+        | Record::UserSettingsChanged(_) => {
             debug_assert!(false, "a record that concerns no chat");
             Folded::Unchanged
         }

@@ -20,6 +20,7 @@ mod history;
 mod logins;
 mod message_queues;
 mod names;
+mod new_sessions;
 mod partition;
 mod progress;
 mod readings;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use rookery_schema::{ChatId, Offset, UserId};
+use rookery_schema::{ChatId, Offset, SessionId, UserId};
 
 use crate::context::Context;
 use crate::mesh::{Asker, Outcome};
@@ -31,6 +31,8 @@ pub(crate) struct OnStored {
     pub(crate) joins: Vec<(ChatId, Vec<UserId>)>,
     /// Usernames that the store knows by then.
     pub(crate) names: Vec<Box<str>>,
+    /// Sessions that the store lists by then.
+    pub(crate) sessions: Vec<(UserId, SessionId)>,
 }
 
 /// See the module.

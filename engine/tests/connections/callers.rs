@@ -74,6 +74,7 @@ fn login_reply_behind(
         ended_until,
     };
     host.answer(asker, outcome);
+    host.record_login();
     String::from_utf8(host.read_all(conn)).unwrap()
 }
 

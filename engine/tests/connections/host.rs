@@ -8,13 +8,16 @@ use rookery_engine::config::{AuthMode, ShardConfig};
 use rookery_engine::effect::{ConnEffect, Effects, Notice};
 use rookery_engine::ids::{ConnId, Session};
 use rookery_engine::input::{Entrance, Input, Now};
-use rookery_engine::mesh::{Asker, Command, EventBatch, Outcome, ShardMessage, SubscriptionAnswer};
+use rookery_engine::mesh::{
+    Asker, Command, EventBatch, Outcome, ShardMessage, SubscriptionAnswer, UserCommand,
+};
 use rookery_engine::port::{
-    EndedSessions, Found, LogEvent, Opened, Read, StoreEvent, StoreRequest, Token,
+    EndedSessions, Found, LogEvent, LogRequest, Opened, Read, StoreEvent, StoreRequest, Token,
 };
 use rookery_engine::security::Act;
 use rookery_engine::stats::Stats;
-use rookery_schema::{ChatId, PartitionId, Route, Seq, ShardId, Timestamp, UserId};
+use rookery_schema::batch::RecordBatch;
+use rookery_schema::{ChatId, Offset, PartitionId, Route, Seq, ShardId, Timestamp, UserId};
 use rookery_testing::host::{self, first_id};
 
 const HERE: ShardId = ShardId(0);
@@ -34,6 +37,9 @@ pub(crate) struct Host {
     pub(crate) asked: VecDeque<(Asker, Command)>,
     /// Reads that the test has to answer.
     pub(crate) reads: VecDeque<(Token, Read)>,
+    /// What this shard has to append to its partition.
+    appends: Vec<RecordBatch>,
+    log_end: Offset,
     /// What the security log was told, but for where it came from.
     pub(crate) audited: Vec<(Act, &'static str, Option<UserId>)>,
     /// The newest thing that was asked for each connection, but for sending.
@@ -70,6 +76,8 @@ impl Host {
             host: host::Host::new(config),
             asked: VecDeque::new(),
             reads: VecDeque::new(),
+            appends: Vec::new(),
+            log_end: Offset(0),
             audited: Vec::new(),
             told: BTreeMap::new(),
             user: first_id(UserId::from_bytes, |it| routing.home(it) == HERE),
@@ -142,12 +150,18 @@ impl Host {
                 _ => {}
             }
         }
+        for request in effects.log {
+            if let LogRequest::Append { batch, .. } = request {
+                self.appends.push(batch);
+            }
+        }
         for request in effects.store {
             if let StoreRequest::Read { token, read } = request {
                 match read {
                     Read::EndedSessions => {
                         self.found(token, Found::EndedSessions(EndedSessions::default()))
                     }
+                    Read::SessionsOfUser { .. } => self.found(token, Found::Sessions(Vec::new())),
                     Read::ChatsOfUser(_) => self.found(token, Found::Chats(vec![self.chat])),
                     Read::MarksOfUser(_) => self.found(token, Found::Marks(Vec::new())),
                     other => self.reads.push_back((token, other)),
@@ -188,6 +202,28 @@ impl Host {
     /// The other shard answers what it was asked.
     pub(crate) fn answer(&mut self, asker: Asker, outcome: Outcome) {
         self.tell(ShardMessage::Answer { asker, outcome });
+    }
+
+    /// The other shard records a login, or this one does.
+    pub(crate) fn record_login(&mut self) {
+        let is_login = |(_, command): &mut (Asker, Command)| {
+            matches!(command, Command::User(_, UserCommand::StartSession(_)))
+        };
+        if let Some((asker, _)) = self.asked.pop_front_if(is_login) {
+            self.answer(asker, Outcome::Done);
+        }
+        let partition = PartitionId(0);
+        for batch in std::mem::take(&mut self.appends) {
+            let base = self.log_end;
+            self.log_end = base.plus(u64::from(batch.len()));
+            let outcome = Ok(self.log_end);
+            self.step(Input::Log(LogEvent::Appended { partition, outcome }));
+            self.step(Input::Log(LogEvent::Records {
+                partition,
+                base,
+                batch,
+            }));
+        }
     }
 
     /// The other shard sends events of the chat: one frame for each line.

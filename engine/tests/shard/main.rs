@@ -23,6 +23,7 @@ mod password_changes;
 mod replay;
 mod resume;
 mod roles;
+mod sessions;
 mod stage;
 mod stamps;
 mod stuck_log;

@@ -374,6 +374,10 @@ fn group_of(row: &Row) -> Group {
         Row::Settings(row) => Group::Chat(row.chat_id),
         Row::Mark(row) => Group::Marks(row.user_id),
         Row::User(row) => Group::User(row.user_id),
+        Row::Session(row) => Group::User(row.user_id),
+        Row::NoSession { user_id, .. } | Row::NoSessions { user_id, .. } => Group::User(*user_id),
+        Row::Profile(row) => Group::User(row.user_id),
+        Row::UserSettings(row) => Group::User(row.user_id),
         Row::EndedSession { .. } | Row::Reached { .. } => Group::Sessions,
     }
 }
@@ -405,6 +409,11 @@ const fn order_in_chat(row: &Row, event: Seq) -> (Seq, bool) {
         | Row::Mark(_)
         | Row::User(_)
         | Row::EndedSession { .. }
+        | Row::Session(_)
+        | Row::NoSession { .. }
+        | Row::NoSessions { .. }
+        | Row::Profile(_)
+        | Row::UserSettings(_)
         | Row::Reached { .. } => (Seq(0), false),
     }
 }

@@ -9,6 +9,7 @@ mod accounts;
 mod amended;
 mod chats;
 mod marks;
+mod me;
 mod messages;
 mod repeats;
 mod roles;

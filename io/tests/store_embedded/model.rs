@@ -8,7 +8,8 @@ use rookery_schema::event::EventKind;
 use rookery_schema::names::key_of;
 use rookery_schema::roles::{Role, Settings};
 use rookery_schema::row::{
-    ChatRow, EventRow, Head, Mark, MarkRow, MemberRow, RoleRow, Row, SettingsRow, UserRow,
+    ChatRow, EventRow, Head, Mark, MarkRow, MemberRow, ProfileRow, RoleRow, Row, SessionRow,
+    SettingsRow, UserRow, UserSettingsRow,
 };
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
 
@@ -131,7 +132,35 @@ fn row() -> impl Strategy<Value = Row> {
             let of = if by_logout { SessionId::up_to_logout_of } else { SessionId::all_of };
             Row::EndedSession { session_id: of(user_id), expires_at }
         }),
+        4 => (user_id(), 0..4u8, time_of_session(), name).prop_map(
+            |(user_id, id, expires_at, name)| Row::Session(SessionRow {
+                user_id,
+                session_id: SessionId::from_bytes([id; 16]),
+                created_at: expires_at,
+                expires_at,
+                address: [192, 0, 2, id].into(),
+                name,
+            })
+        ),
+        2 => (user_id(), 0..4u8, time_of_session()).prop_map(|(user_id, id, expires_at)| {
+            let session_id = SessionId::from_bytes([id; 16]);
+            Row::NoSession { user_id, session_id, expires_at }
+        }),
+        1 => (user_id(), time_of_session())
+            .prop_map(|(user_id, until)| Row::NoSessions { user_id, until }),
+        2 => (user_id(), 0..99u64, option::of(name)).prop_map(|(user_id, offset, display_name)| {
+            let (offset, changed_at) = (Offset(offset), Timestamp::from_millis(offset));
+            Row::Profile(ProfileRow { user_id, offset, changed_at, display_name })
+        }),
+        1 => (user_id(), 0..99u64, name).prop_map(|(user_id, offset, settings)| {
+            Row::UserSettings(UserSettingsRow { user_id, offset: Offset(offset), settings })
+        }),
     ]
+}
+
+/// One of a few.
+fn time_of_session() -> impl Strategy<Value = Timestamp> {
+    (0..4u64).prop_map(|n| Timestamp::from_millis(200_000_000_000_000 + n))
 }
 
 fn username() -> impl Strategy<Value = String> {
@@ -177,6 +206,10 @@ fn read() -> impl Strategy<Value = Read> {
         2 => ("[abc]{0,2}", option::of("[abAC]{0,3}[0-4]?"), 0..6usize)
             .prop_map(|(prefix, after, limit)| Read::UsersByPrefix { prefix, after, limit }),
         1 => Just(Read::EndedSessions),
+        3 => (user_id(), 0..9usize)
+            .prop_map(|(user_id, limit)| Read::SessionsOfUser { user_id, limit }),
+        1 => vec(user_id(), 0..6).prop_map(|ids| Read::Profiles(ids.into())),
+        1 => user_id().prop_map(Read::UserSettings),
     ]
 }
 

@@ -7,8 +7,8 @@ use rookery_engine::port::{EndedSessions, Found, Read};
 use rookery_io::embedded::{DataDir, Durability};
 use rookery_io::log::Stored;
 use rookery_io::store::embedded::{EmbeddedStore, Settings};
-use rookery_schema::row::Row;
-use rookery_schema::{Offset, PartitionId, SessionId, Timestamp};
+use rookery_schema::row::{Row, SessionRow};
+use rookery_schema::{Offset, PartitionId, SessionId, Timestamp, UserId};
 use uuid::Uuid;
 
 use super::support::{LOG, message, open, start};
@@ -70,6 +70,32 @@ fn of_sessions_that_have_expired_only_until_when_is_remembered() {
         );
         shard.stop();
     }
+}
+
+#[test]
+fn sessions_that_have_expired_are_listed_no_more_after_a_start() {
+    let root = tempfile::tempdir().unwrap();
+    let user_id = UserId::from_bytes([1; 16]);
+    let session = |id: u8, millis| {
+        let at = Timestamp::from_millis(millis);
+        SessionRow {
+            user_id,
+            session_id: SessionId::from_bytes([id; 16]),
+            created_at: at,
+            expires_at: at,
+            address: [192, 0, 2, 1].into(),
+            name: "client".to_owned(),
+        }
+    };
+    let kept = session(2, 200_000_000_000_000);
+    let mut shard = start(&open(root.path()).unwrap(), 0);
+    let rows = [session(1, 1_600_000_000_000), kept.clone()];
+    shard.write(rows.map(Row::Session).to_vec());
+    shard.stop();
+    let mut shard = start(&open(root.path()).unwrap(), 0);
+    let listed = shard.read(&Read::SessionsOfUser { user_id, limit: 9 });
+    assert_eq!(listed, Found::Sessions(vec![kept]));
+    shard.stop();
 }
 
 #[test]

@@ -10,7 +10,8 @@ use rookery_schema::event::EventKind;
 use rookery_schema::names::key_of;
 use rookery_schema::roles::{Role, Settings};
 use rookery_schema::row::{
-    ChatRow, EventRow, Head, Mark, MarkRow, MemberRow, RoleRow, Row, SettingsRow, UserRow,
+    ChatRow, EventRow, Head, Mark, MarkRow, MemberRow, ProfileRow, RoleRow, Row, SessionRow,
+    SettingsRow, UserRow, UserSettingsRow,
 };
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
 
@@ -63,6 +64,12 @@ enum Happening {
     LogsOut(SessionId),
     /// An operator sets a password for the so many-th time, or takes it away, which ends all sessions.
     SetsPassword(UserId, u8),
+    /// A user logs in for the so many-th time, or where that was done before, their list loses it.
+    LogsIn(UserId, u8),
+    /// The list of a user loses all sessions up to that one.
+    Forgets(UserId, u8),
+    /// A user calls themselves something else, and changes their settings.
+    Sets(UserId, Option<String>),
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
@@ -79,6 +86,9 @@ fn happening() -> impl Strategy<Value = Happening> {
         2 => user_id().prop_map(Happening::Registers),
         1 => (0..3u8).prop_map(|id| Happening::LogsOut(SessionId::from_bytes([id; 16]))),
         2 => (user_id(), 0..9u8).prop_map(|(user, n)| Happening::SetsPassword(user, n)),
+        4 => (user_id(), 0..9u8).prop_map(|(user, n)| Happening::LogsIn(user, n)),
+        1 => (user_id(), 0..9u8).prop_map(|(user, n)| Happening::Forgets(user, n)),
+        2 => (user_id(), option::of("[ab]{1,3}")).prop_map(|(user, name)| Happening::Sets(user, name)),
     ]
 }
 
@@ -175,10 +185,62 @@ fn rows_of(model: &Model, happening: &Happening) -> Vec<Row> {
                 },
             ]
         }
+        Happening::LogsIn(user_id, n) => {
+            let session = session(*user_id, *n);
+            let listed = Read::SessionsOfUser {
+                user_id: *user_id,
+                limit: 99,
+            };
+            match model.read(&listed) {
+                Found::Sessions(listed) if listed.contains(&session) => vec![Row::NoSession {
+                    user_id: *user_id,
+                    session_id: session.session_id,
+                    expires_at: session.expires_at,
+                }],
+                _ => vec![Row::Session(session)],
+            }
+        }
+        Happening::Forgets(user_id, n) => vec![Row::NoSessions {
+            user_id: *user_id,
+            until: session(*user_id, *n).expires_at,
+        }],
+        Happening::Sets(user_id, display_name) => {
+            let before = match model.read(&Read::UserSettings(*user_id)) {
+                Found::UserSettings(before) => before.map_or(0, |row| row.offset.0),
+                other => panic!("not what was asked: {other:?}"),
+            };
+            let (user_id, offset) = (*user_id, Offset(before + 1));
+            vec![
+                Row::Profile(ProfileRow {
+                    user_id,
+                    offset,
+                    changed_at: Timestamp::from_millis(offset.0),
+                    display_name: display_name.clone(),
+                }),
+                Row::UserSettings(UserSettingsRow {
+                    user_id,
+                    offset,
+                    settings: format!("{{\"n\":{}}}", offset.0),
+                }),
+            ]
+        }
         Happening::LogsOut(session_id) => vec![Row::EndedSession {
             session_id: *session_id,
             expires_at: Timestamp::from_millis(FAR_MILLIS),
         }],
+    }
+}
+
+/// Two of each user expire together.
+fn session(user_id: UserId, n: u8) -> SessionRow {
+    let expires_at = Timestamp::from_millis(FAR_MILLIS + u64::from(n / 2));
+    SessionRow {
+        user_id,
+        session_id: SessionId::from_bytes([n; 16]),
+        created_at: expires_at,
+        expires_at,
+        address: [192, 0, 2, n].into(),
+        name: format!("client {n}"),
     }
 }
 
@@ -283,6 +345,10 @@ fn read() -> impl Strategy<Value = Read> {
         2 => (prop_oneof![key(), Just(String::new())], option::of(name()), 0..6usize)
             .prop_map(|(prefix, after, limit)| Read::UsersByPrefix { prefix, after, limit }),
         1 => Just(Read::EndedSessions),
+        3 => (user_id(), 0..9usize)
+            .prop_map(|(user_id, limit)| Read::SessionsOfUser { user_id, limit }),
+        1 => vec(user_id(), 0..6).prop_map(|ids| Read::Profiles(ids.into())),
+        1 => user_id().prop_map(Read::UserSettings),
     ]
 }
 
@@ -323,6 +389,7 @@ fn it_answers_as_the_model_does() {
         };
         let mut model = Model::default();
         model.chats_need_events = true;
+        model.late_rows_undo_nothing = true;
         let mut written: Vec<Vec<Row>> = Vec::new();
         for (life, (writes, reads)) in lives.iter().enumerate() {
             let mut shard = start(&keyspace.open(), life as u16);

@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 use rookery_engine::port::{Read, StoreEvent, StoreRequest};
 use rookery_io::startup::Startup;
 use rookery_io::store::scylla::{ScyllaStore, Settings};
-use rookery_schema::row::{Mark, MarkRow, MemberRow, Row, UserRow};
-use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
+use rookery_schema::row::{
+    Mark, MarkRow, MemberRow, ProfileRow, Row, SessionRow, UserRow, UserSettingsRow,
+};
+use rookery_schema::{ChatId, Offset, Seq, SessionId, Timestamp, UserId};
 use scylla::routing::{Shard as ServerShard, Sharder};
 
 use super::proxy::{MSB_IGNORE, Request, SHARDS, ShardedServer};
@@ -174,6 +176,34 @@ fn rows(n: u64) -> Vec<Row> {
                 messages: 1,
             },
         }),
+        Row::Session(SessionRow {
+            user_id: user_id(n),
+            session_id: SessionId::from_bytes([1; 16]),
+            created_at: at,
+            expires_at: Timestamp::from_millis(200_000_000_000_000),
+            address: [192, 0, 2, 1].into(),
+            name: "client".to_owned(),
+        }),
+        Row::NoSession {
+            user_id: user_id(n),
+            session_id: SessionId::from_bytes([2; 16]),
+            expires_at: at,
+        },
+        Row::NoSessions {
+            user_id: user_id(n),
+            until: at,
+        },
+        Row::Profile(ProfileRow {
+            user_id: user_id(n),
+            offset: Offset(1),
+            changed_at: at,
+            display_name: None,
+        }),
+        Row::UserSettings(UserSettingsRow {
+            user_id: user_id(n),
+            offset: Offset(1),
+            settings: "{}".to_owned(),
+        }),
         reached(n as u32, 1),
     ];
     rows.extend((1..=MESSAGES).map(|seq| message_in(chat_id(n), seq, 100)));
@@ -187,7 +217,7 @@ fn redaction(n: u64) -> Row {
     }
 }
 
-fn reads(n: u64) -> [Read; 11] {
+fn reads(n: u64) -> [Read; 14] {
     let (chat_id, user_id) = (chat_id(n), user_id(n));
     [
         Read::Chat { chat_id, recent: 3 },
@@ -213,5 +243,8 @@ fn reads(n: u64) -> [Read; 11] {
         Read::User(user_id),
         Read::Users([user_id].into()),
         Read::UsersOfKey(format!("user-{n}")),
+        Read::SessionsOfUser { user_id, limit: 3 },
+        Read::Profiles([user_id].into()),
+        Read::UserSettings(user_id),
     ]
 }

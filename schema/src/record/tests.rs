@@ -123,6 +123,33 @@ proptest! {
     }
 
     #[test]
+    fn what_users_do_with_their_account_round_trips(
+        (user, session, at, expires_at) in (id(), id(), time(), time()),
+        address: std::net::IpAddr,
+        name in ".{0,64}",
+        display_name in proptest::option::of(".{1,64}"),
+    ) {
+        round_trip(Record::SessionStarted(SessionStarted {
+            user_id: UserId::from_bytes(user),
+            session_id: SessionId::from_bytes(session),
+            at,
+            expires_at,
+            address: address.to_canonical(),
+            name: &name,
+        }));
+        round_trip(Record::ProfileChanged(ProfileChanged {
+            user_id: UserId::from_bytes(user),
+            at,
+            display_name: display_name.as_deref(),
+        }));
+        round_trip(Record::UserSettingsChanged(UserSettingsChanged {
+            user_id: UserId::from_bytes(user),
+            at,
+            settings: &name,
+        }));
+    }
+
+    #[test]
     fn amendments_round_trip(
         (chat, by, message, sender) in (id(), id(), id(), id()),
         (at, posted_at) in (time(), time()),

@@ -22,7 +22,7 @@ impl Http {
         cx: &mut Context<'_>,
     ) {
         // It may have been overdue, and answered.
-        let Some(to) = self.replies.take_reply_to(ticket) else {
+        let Some(mut to) = self.replies.take_reply_to(ticket) else {
             return;
         };
         let outcome = match self.upgrade.take() {
@@ -36,6 +36,11 @@ impl Http {
                 Err(problem) => Outcome::Refused(problem),
             },
         };
+        if let Some(command) = api.next_command(&mut to, &outcome, cx) {
+            let due = cx.micros_in(command.seconds_max());
+            self.replies.defer(ticket, to, due, command.changes());
+            return cx.ask(cx.asker(link.id(), ticket), command);
+        }
         let reply = api.reply_to(to, outcome, cx);
         self.reply(link, ticket, reply, cx);
         self.go_on(link, api, cx);

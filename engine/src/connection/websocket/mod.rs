@@ -220,6 +220,7 @@ impl Ws {
             | Outcome::Marked(_)
             | Outcome::LoggedIn { .. }
             | Outcome::NotLoggedIn { .. }
+            | Outcome::Sessions(_)
             | Outcome::Metrics(_)
             | Outcome::NotAdmitted(_)
             | Outcome::Done => {

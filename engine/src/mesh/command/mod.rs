@@ -90,7 +90,16 @@ impl Command {
                 | ChatCommand::Summarize { .. }
                 | ChatCommand::ResolveMark { .. },
             )
-            | Self::User(_, UserCommand::EndSession { .. } | UserCommand::SpendInvite(_))
+            | Self::User(
+                _,
+                UserCommand::StartSession(_)
+                | UserCommand::ListSessions
+                | UserCommand::EndSession { .. }
+                | UserCommand::EndListed { .. }
+                | UserCommand::EndFound { .. }
+                | UserCommand::EndAllSessions(_)
+                | UserCommand::SpendInvite(_),
+            )
             | Self::Home(
                 _,
                 HomeCommand::ListChats { .. }

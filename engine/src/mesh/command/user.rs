@@ -1,5 +1,6 @@
 //! What is asked of the owner of a user's own records.
 
+use rookery_schema::SessionId;
 use rookery_schema::names::NewName;
 
 use crate::ids::{Invite, Session};
@@ -9,14 +10,42 @@ use crate::mesh::command::name::{NewPassword, PasswordChange};
 /// See [`Command::User`](crate::mesh::Command::User).
 #[derive(Debug)]
 pub enum UserCommand {
+    /// Records a login that was right, before its client is told.
+    StartSession(Box<NewSession>),
+    ListSessions,
     /// Ends a session. The shard that has the user's records says what ends with it.
-    EndSession { session: Session, network: Network },
+    EndSession {
+        session: Session,
+        network: Network,
+    },
+    /// Ends a session that is listed.
+    EndListed {
+        session_id: SessionId,
+        network: Network,
+    },
+    /// The same, once it is found, unless it has ended.
+    EndFound {
+        session: Session,
+        network: Network,
+    },
+    /// Ends all sessions of the user, of whom this one asks for it.
+    EndAllSessions(Session),
     /// Passes it on to the owner of the user's name.
     SetPassword(Box<NewPassword>),
     /// Likewise.
     ChangePassword(Box<PasswordChange>),
     /// Spends the invite of a registration that could be made now. An invite is owned as if it were a user.
     SpendInvite(Box<Invited>),
+}
+
+/// A session that is to start.
+#[derive(Debug)]
+pub struct NewSession {
+    pub session: Session,
+    /// From where.
+    pub network: Network,
+    /// What people call the client.
+    pub name: Box<str>,
 }
 
 /// A registration by invite whose name was free.
@@ -32,7 +61,12 @@ impl UserCommand {
     /// See [`Command::changes`](crate::mesh::Command::changes).
     pub const fn changes(&self) -> bool {
         match self {
-            Self::EndSession { .. }
+            Self::ListSessions => false,
+            Self::StartSession(_)
+            | Self::EndSession { .. }
+            | Self::EndListed { .. }
+            | Self::EndFound { .. }
+            | Self::EndAllSessions(_)
             | Self::SetPassword(_)
             | Self::ChangePassword(_)
             | Self::SpendInvite(_) => true,

@@ -695,7 +695,10 @@ fn comes_forward(row: &EventRow) -> Option<UserId> {
         | Record::ChatChanged(_)
         | Record::UserRegistered(_)
         | Record::SessionEnded(_)
-        | Record::PasswordSet(_) => None,
+        | Record::PasswordSet(_)
+        | Record::SessionStarted(_)
+        | Record::ProfileChanged(_)
+        | Record::UserSettingsChanged(_) => None,
     }
 }
 

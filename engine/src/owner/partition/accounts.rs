@@ -440,7 +440,10 @@ impl Partition {
                 | Record::MemberRemoved(_)
                 | Record::RoleSet(_)
                 | Record::ChatChanged(_)
-                | Record::SessionEnded(_),
+                | Record::SessionEnded(_)
+                | Record::SessionStarted(_)
+                | Record::ProfileChanged(_)
+                | Record::UserSettingsChanged(_),
             )
             | Err(_) => cx.bug("a record about a user that was understood is understood no more"),
         }

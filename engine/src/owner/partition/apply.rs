@@ -5,7 +5,7 @@ use rookery_schema::batch::RecordBatch;
 use rookery_schema::record::{MessagePosted, Record, SessionEnded};
 use rookery_schema::roles::Role;
 use rookery_schema::row::Row;
-use rookery_schema::{ChatId, Offset, UserId};
+use rookery_schema::{ChatId, Offset, SessionId, UserId};
 
 use crate::context::Context;
 use crate::edge::effect::Notice;
@@ -90,6 +90,9 @@ impl Partition {
         for username in on_stored.names {
             self.names.stored(&username);
         }
+        for (user_id, session_id) in on_stored.sessions {
+            self.new_sessions.remove(user_id, session_id);
+        }
         for (chat_id, users) in on_stored.joins {
             send_to_homes(&users, cx, |users| ShardMessage::JoinsStored {
                 chat_id,
@@ -120,7 +123,10 @@ impl Partition {
             | Record::ChatChanged(_)
             | Record::UserRegistered(_)
             | Record::SessionEnded(_)
-            | Record::PasswordSet(_) => {}
+            | Record::PasswordSet(_)
+            | Record::SessionStarted(_)
+            | Record::ProfileChanged(_)
+            | Record::UserSettingsChanged(_) => {}
         }
     }
 
@@ -188,6 +194,13 @@ impl Partition {
             Record::UserRegistered(user) => self.apply_user(user, span, bytes, rows, cx),
             Record::SessionEnded(ended) => self.apply_session_end(*ended, rows, cx),
             Record::PasswordSet(set) => self.apply_password(set, span, bytes, rows, cx),
+            Record::SessionStarted(started) => self.apply_session_start(started, span, rows, cx),
+            Record::ProfileChanged(changed) => {
+                self.apply_profile(changed, offset, span, rows, cx);
+            }
+            Record::UserSettingsChanged(changed) => {
+                self.apply_user_settings(changed, offset, span, rows, cx);
+            }
         }
     }
 
@@ -288,7 +301,10 @@ impl Partition {
             | Record::ChatChanged(_)
             | Record::UserRegistered(_)
             | Record::SessionEnded(_)
-            | Record::PasswordSet(_) => {}
+            | Record::PasswordSet(_)
+            | Record::SessionStarted(_)
+            | Record::ProfileChanged(_)
+            | Record::UserSettingsChanged(_) => {}
         }
         let Some(chat) = self.chats.active(chat_id) else {
             let reason = format!("it is for chat {chat_id}, which was never created");
@@ -385,7 +401,10 @@ impl Partition {
                 | Record::ChatChanged(_)
                 | Record::UserRegistered(_)
                 | Record::SessionEnded(_)
-                | Record::PasswordSet(_) => {}
+                | Record::PasswordSet(_)
+                | Record::SessionStarted(_)
+                | Record::ProfileChanged(_)
+                | Record::UserSettingsChanged(_) => {}
             },
             Folded::Full(user_id) => {
                 let key = ChangeKey::Added(chat_id, user_id);
@@ -408,7 +427,10 @@ impl Partition {
             | Record::ChatChanged(_)
             | Record::UserRegistered(_)
             | Record::SessionEnded(_)
-            | Record::PasswordSet(_) => return,
+            | Record::PasswordSet(_)
+            | Record::SessionStarted(_)
+            | Record::ProfileChanged(_)
+            | Record::UserSettingsChanged(_) => return,
         };
         let Some(chat) = self.chat_of_record(chat_id, cx) else {
             return;
@@ -472,6 +494,7 @@ impl Partition {
             session_id: ended.session_id,
             expires_at: ended.expires_at,
         });
+        rows.extend(unlisted(ended));
         let void = Ended::from(ended);
         cx.send_to_all(|| ShardMessage::SessionsEnded {
             ended: void,
@@ -557,6 +580,25 @@ impl Partition {
     }
 }
 
+/// What leaves the list of a user whose session has ended, or several; nothing where it is an invite that is spent, which is
+/// owned as if it were a user.
+fn unlisted(ended: SessionEnded) -> Option<Row> {
+    let SessionEnded {
+        session_id,
+        user_id,
+        expires_at,
+    } = ended;
+    if ended.ends_earlier() {
+        let until = expires_at;
+        return Some(Row::NoSessions { user_id, until });
+    }
+    (session_id != SessionId::all_of(user_id)).then_some(Row::NoSession {
+        user_id,
+        session_id,
+        expires_at,
+    })
+}
+
 /// Has homes count those who join a chat by a record that waits for it: after a crash, or in place of an earlier owner,
 /// nothing else tells of them before it is read.
 fn tell_joining(chat_id: ChatId, record: &Record<'_>, cx: &mut Context<'_>) {
@@ -573,7 +615,10 @@ fn tell_joining(chat_id: ChatId, record: &Record<'_>, cx: &mut Context<'_>) {
         | Record::ChatChanged(_)
         | Record::UserRegistered(_)
         | Record::SessionEnded(_)
-        | Record::PasswordSet(_) => return,
+        | Record::PasswordSet(_)
+        | Record::SessionStarted(_)
+        | Record::ProfileChanged(_)
+        | Record::UserSettingsChanged(_) => return,
     };
     send_to_homes(&joining, cx, |users| ShardMessage::Joining {
         chat_id,

@@ -15,7 +15,7 @@ impl Partition {
     pub(crate) fn close(mut self, cx: &mut Context<'_>) {
         self.write_all_marks(cx);
         let senders = self.appends.drain().filter_map(|pending| match pending {
-            Pending::Message { asker, .. } => Some(asker),
+            Pending::Message { asker, .. } | Pending::SessionStart(asker, ..) => Some(asker),
             // They are in the dedup window, or among the changes or the endings.
             Pending::KeyedMessage { .. }
             | Pending::Change(..)
@@ -87,12 +87,14 @@ impl Partition {
         }
         undone.extend(self.reads.drain().filter_map(|read| match read {
             PartitionRead::User(asker, _)
+            | PartitionRead::Sessions(asker, ..)
             | PartitionRead::Former { asker, .. }
             | PartitionRead::Mark { asker, .. } => Some(asker),
             PartitionRead::Sought(seeking) => Some(seeking.asked.asker),
             PartitionRead::Chat(_)
             | PartitionRead::Page(..)
             | PartitionRead::Events(..)
+            | PartitionRead::Surplus(..)
             | PartitionRead::Name(_) => None,
         }));
         undone

@@ -6,6 +6,7 @@ use rookery_schema::{ChatId, MessageId, Timestamp, UserId};
 use crate::auth::gate::Gate;
 use crate::context::Context;
 use crate::edge::port::Read;
+use crate::ids::{Caller, Session};
 use crate::mesh::command::chat::NewMembers;
 use crate::mesh::problem::Problem;
 use crate::mesh::{
@@ -18,6 +19,7 @@ use crate::owner::chats::{Parked, Slot};
 use crate::owner::decide::{Decision, decide};
 use crate::owner::dedup::Repeat;
 use crate::owner::history::{PageKey, Paged, PartialPage};
+use crate::owner::partition::session_lists::ForSessions;
 use crate::owner::partition::sessions::tell_of_many_logouts;
 use crate::owner::partition::{ForUser, Partition, PartitionRead};
 
@@ -270,17 +272,38 @@ impl Partition {
         cx: &mut Context<'_>,
     ) {
         match command {
-            UserCommand::EndSession { session, network } => {
-                let login = SessionEnded {
-                    session_id: session.session_id,
-                    user_id,
-                    expires_at: session.expires_at,
+            UserCommand::StartSession(new) => self.start_session(asker, user_id, *new, cx),
+            UserCommand::ListSessions => {
+                self.read_sessions(asker, user_id, ForSessions::List, cx);
+            }
+            UserCommand::EndListed {
+                session_id,
+                network,
+            } => {
+                let what = ForSessions::End {
+                    session_id,
+                    network,
                 };
-                let ended = gate.end_login(login, cx.now.latest_wall);
+                self.read_sessions(asker, user_id, what, cx);
+            }
+            UserCommand::EndFound { session, .. } if !is_current(user_id, session, gate, cx) => {
+                cx.refuse(asker, Problem::NO_SUCH_SESSION);
+            }
+            UserCommand::EndSession { session, network }
+            | UserCommand::EndFound { session, network } => {
+                let ended = gate.end_login(ended(user_id, session), cx.now.latest_wall);
                 if ended.ends_earlier() {
                     tell_of_many_logouts(user_id, network, cx);
                 }
                 self.end_session(asker, ended, cx);
+            }
+            UserCommand::EndAllSessions(session) => {
+                let all = gate.end_all(user_id, cx.now.latest_wall);
+                if session.expires_at > all.expires_at {
+                    // Others who have the key may give it so long a life.
+                    self.end_one_more(ended(user_id, session), cx);
+                }
+                self.end_session(asker, all, cx);
             }
             UserCommand::SpendInvite(invited) => self.spend_invite(asker, user_id, invited, cx),
             UserCommand::SetPassword(password) => {
@@ -377,6 +400,19 @@ impl Partition {
                 cx.whisper(home, Whisper::Typing { chat_id, user_id });
             }
         }
+    }
+}
+
+fn is_current(user_id: UserId, session: Session, gate: &Gate, cx: &Context<'_>) -> bool {
+    let session = Some(session);
+    gate.is_current(&Caller { user_id, session }, cx.now.latest_wall)
+}
+
+const fn ended(user_id: UserId, session: Session) -> SessionEnded {
+    SessionEnded {
+        session_id: session.session_id,
+        user_id,
+        expires_at: session.expires_at,
     }
 }
 

@@ -13,8 +13,10 @@ mod invites;
 mod loading;
 mod marks;
 mod memory;
+mod own;
 mod passwords;
 mod registrations;
+mod session_lists;
 mod sessions;
 
 use std::collections::VecDeque;
@@ -48,6 +50,8 @@ use crate::owner::history::{PageKey, PartialPage};
 use crate::owner::logins::Logins;
 use crate::owner::message_queues::MessageQueues;
 use crate::owner::names::Names;
+use crate::owner::new_sessions::NewSessions;
+use crate::owner::partition::session_lists::ForSessions;
 use crate::owner::progress::{Progress, SpanId};
 use crate::owner::readings::Readings;
 use crate::owner::seeking::Seeking;
@@ -91,6 +95,9 @@ enum PartitionRead {
     Name(Box<str>),
     /// A user, for whom something is to be done then.
     User(Asker, ForUser),
+    Sessions(Asker, UserId, ForSessions),
+    /// The sessions of a user who has logged in, of which some may leave their list. The span waits for that.
+    Surplus(UserId, SpanId),
 }
 
 /// What is to be done for a user once they are read.
@@ -206,6 +213,7 @@ pub(crate) struct Partition {
     /// Who waits for a change to be in the store.
     changes: Changes,
     endings: Endings,
+    new_sessions: NewSessions,
     /// Commands whose users' homes are being asked.
     admissions: Admissions,
     /// Registrations by the invites that they spend.
@@ -247,6 +255,7 @@ impl Partition {
             logins: Logins::default(),
             changes: Changes::default(),
             endings: Endings::above(number_base),
+            new_sessions: NewSessions::default(),
             admissions: Admissions::above(id, number_base),
             invited: Map::default(),
             message_queues: MessageQueues::default(),
@@ -358,6 +367,7 @@ impl Partition {
             }
             Pending::Nobody => cx.stats.messages_posted += 1,
             Pending::SessionEnd(_, number) => self.session_end_recorded(number, cx),
+            Pending::SessionStart(asker, ..) => cx.answer(asker, Outcome::Done),
             Pending::Change(..) | Pending::Heir => {}
         }
     }
@@ -377,9 +387,11 @@ impl Partition {
                 }
                 self.not_appended(pending, problem, cx);
             }
-            Pending::Message { .. } | Pending::SessionEnd(..) | Pending::Heir | Pending::Nobody => {
-                self.not_appended(pending, problem, cx);
-            }
+            Pending::Message { .. }
+            | Pending::SessionEnd(..)
+            | Pending::SessionStart(..)
+            | Pending::Heir
+            | Pending::Nobody => self.not_appended(pending, problem, cx),
         }
     }
 
@@ -387,6 +399,9 @@ impl Partition {
         match pending {
             Pending::Message { asker, .. } => cx.refuse(asker, problem),
             Pending::SessionEnd(ended, number) => self.session_end_failed(ended, number, cx),
+            Pending::SessionStart(asker, user_id, session_id) => {
+                self.session_not_started(asker, (user_id, session_id), problem, cx);
+            }
             Pending::Heir | Pending::Nobody => {}
             Pending::KeyedMessage { key, .. } => {
                 for asker in self.dedup.abandon(key) {
@@ -472,6 +487,12 @@ impl Partition {
             }
             Some(PartitionRead::Name(name)) => self.name_read(&name, outcome, cx),
             Some(PartitionRead::User(asker, what)) => self.user_read(asker, what, outcome, cx),
+            Some(PartitionRead::Sessions(asker, user_id, what)) => {
+                self.sessions_read(asker, user_id, what, outcome, cx);
+            }
+            Some(PartitionRead::Surplus(user_id, span)) => {
+                self.surplus_read(user_id, span, outcome, cx);
+            }
             None => self.stale_or_bug(number, "a read that nobody asked for", cx),
         }
     }

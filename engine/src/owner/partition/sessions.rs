@@ -23,6 +23,12 @@ impl Partition {
         }
     }
 
+    /// Ends a session besides others, for nobody who waits for it alone.
+    pub(super) fn end_one_more(&mut self, ended: SessionEnded, cx: &mut Context<'_>) {
+        let number = self.void_sessions(ended.into(), Vec::new(), Recording::UnderWay, cx);
+        self.append_session_end(ended, Some(number), cx);
+    }
+
     fn append_session_end(
         &mut self,
         ended: SessionEnded,

@@ -10,6 +10,7 @@ mod pages;
 mod passwords;
 mod posts;
 mod rooms;
+mod sessions;
 mod shown;
 mod state;
 mod users;
@@ -178,6 +179,7 @@ impl Scenario {
             14 | 15 => self.ask_page(),
             16 if self.world.dice.one_in(3) => self.set_password(),
             16 if self.world.dice.one_in(3) => self.change_password(),
+            16 if self.world.dice.one_in(3) => self.end_session(),
             16 => self.log_in_or_out(),
             17 if !self.faults => self.lag(),
             18..20 => self.amend(),

@@ -22,6 +22,8 @@ pub(super) struct AskedLogin {
     pub(super) wire: WireId,
     /// What a login was tried with.
     pub(super) password: Option<String>,
+    /// It is a logout from everywhere.
+    pub(super) everywhere: bool,
 }
 
 /// A user's passwords, as far as anybody but the server can know which one is right.

@@ -48,6 +48,7 @@ impl Scenario {
             self.users[user].asked = Some(AskedLogin {
                 wire,
                 password: Some(password),
+                everywhere: false,
             });
         }
     }
@@ -77,10 +78,19 @@ impl Scenario {
             self.advance_below(40);
             self.world.put_off_hand_offs();
         }
-        match self.ask(user, "POST", "/logout", None) {
+        let everywhere = self.world.dice.one_in(3);
+        let path = if everywhere {
+            "/logout?all=true"
+        } else {
+            "/logout"
+        };
+        match self.ask(user, "POST", path, None) {
             Some(wire) => {
-                let password = None;
-                self.users[user].asked = Some(AskedLogin { wire, password });
+                self.users[user].asked = Some(AskedLogin {
+                    wire,
+                    password: None,
+                    everywhere,
+                });
             }
             None => self.log_in(user),
         }
@@ -96,7 +106,12 @@ impl Scenario {
             if reply.is_none() && is_open {
                 continue;
             }
-            let password = self.users[user].asked.take().unwrap().password;
+            let asked = self.users[user].asked.take().unwrap();
+            let AskedLogin {
+                password,
+                everywhere,
+                ..
+            } = asked;
             // Whatever was answered to a logout, the login may be over.
             let token = self.users[user].token.take();
             match reply {
@@ -106,7 +121,13 @@ impl Scenario {
                     let token = shown["token"].as_str().unwrap().to_owned();
                     self.given(user, password.unwrap(), token);
                 }
-                Some(reply) if reply.status == 204 => self.ended.extend(token),
+                Some(reply) if reply.status == 204 => {
+                    self.ended.extend(token);
+                    if everywhere {
+                        let given = self.users[user].passwords.tokens.drain(..);
+                        self.ended.extend(given.map(|(_, token)| token));
+                    }
+                }
                 // Their password was set so often that the login would be ahead of the clock.
                 Some(reply) if reply.status == 429 => {
                     assert_eq!(reply.json()["limit"], "logouts-per-user");

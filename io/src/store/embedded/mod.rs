@@ -16,6 +16,9 @@
 //! | `usernames` | name | user |
 //! | `names_by_key` | key, name that is not its own key | user |
 //! | `ended_sessions` | session | expiry |
+//! | `sessions_by_user` | user, expiry, session | creation, address, name |
+//! | `profiles` | user | offset, time, display name |
+//! | `user_settings` | user | offset, a JSON object |
 //! | `meta` | | format, log id, and up to where each partition of the log is stored |
 
 mod amendments;
@@ -25,6 +28,7 @@ mod events;
 mod lane;
 mod marks;
 mod members;
+mod own;
 mod progress;
 mod redactions;
 mod shared;

@@ -22,6 +22,7 @@ use super::error::ReadError;
 use super::events::{Events, MESSAGES, OTHERS};
 use super::marks::{MARKS, Marks};
 use super::members::{BY_CHAT, BY_USER, FORMER, Members, ROLES};
+use super::own::{Own, PROFILES, SESSIONS, USER_SETTINGS};
 use super::progress::Progress;
 use super::redactions::{REDACTED, Redactions};
 use super::run::Gathering;
@@ -69,6 +70,7 @@ pub(super) struct Tables {
     marks: Marks,
     users: Users,
     ended_sessions: Keyspace,
+    own: Own,
     meta: Keyspace,
 }
 
@@ -101,6 +103,9 @@ impl Tables {
             USERNAMES,
             NAMES_BY_KEY,
             "ended_sessions",
+            SESSIONS,
+            PROFILES,
+            USER_SETTINGS,
             "meta",
         ];
         let options = names.map(|name| (name, options.clone()));
@@ -123,9 +128,12 @@ impl Tables {
                 usernames,
                 names_by_key,
                 ended_sessions,
+                sessions,
+                profiles,
+                user_settings,
                 meta,
             ],
-        ) = <[Keyspace; 16]>::try_from(keyspaces)
+        ) = <[Keyspace; 19]>::try_from(keyspaces)
         else {
             return Err(OpenError::Corrupt(
                 dir.to_owned(),
@@ -159,6 +167,11 @@ impl Tables {
                 names_by_key,
             },
             ended_sessions,
+            own: Own {
+                sessions,
+                profiles,
+                settings: user_settings,
+            },
             meta,
         })
     }
@@ -187,6 +200,7 @@ impl Tables {
         }
         self.amendments.put(&mut batch, rows.clone())?;
         let _marking = self.marks.put(&mut batch, rows.clone())?;
+        self.own.put(&mut batch, rows.clone())?;
         let redacted = rows.filter_map(redacted);
         self.redactions
             .put(&mut batch, &self.events, events, redacted, any_redacted)?;
@@ -224,7 +238,14 @@ impl Tables {
                 batch.insert(&self.ended_sessions, session_id.as_bytes(), expiry);
             }
             // A batch compares all it has with each other, and with what is stored.
-            Row::Amendment(_) | Row::Redacted(_) | Row::Mark(_) => {}
+            Row::Amendment(_)
+            | Row::Redacted(_)
+            | Row::Mark(_)
+            | Row::Session(_)
+            | Row::NoSession { .. }
+            | Row::NoSessions { .. }
+            | Row::Profile(_)
+            | Row::UserSettings(_) => {}
             // It is in the progress that the batch notes.
             Row::Reached { .. } => {}
         }
@@ -321,6 +342,11 @@ impl Tables {
                 all_until: self.sessions_ended_until()?,
                 sessions: self.ended_sessions()?,
             })),
+            Read::SessionsOfUser { user_id, limit } => {
+                self.own.sessions_of(*user_id, *limit).map(Found::Sessions)
+            }
+            Read::Profiles(user_ids) => self.own.profiles_of(user_ids).map(Found::Profiles),
+            Read::UserSettings(user_id) => self.own.settings_of(*user_id).map(Found::UserSettings),
         }
     }
 
@@ -398,22 +424,26 @@ impl Tables {
         Timestamp::recorded(millis.unwrap_or(0)).ok_or(ReadError::Malformed("meta"))
     }
 
-    /// Forgets the ends of sessions whose tokens have expired by themselves, but for the latest expiry among them:
+    /// Forgets sessions that have expired by themselves, and the ends of such, but for the latest expiry among them:
     /// the clock may be ahead.
     pub(super) fn remove_expired(&self, now: Timestamp) -> Result<(), ReadError> {
+        let mut batch = self.batch(PersistMode::Buffer);
+        let mut any = self.own.remove_expired(&mut batch, now)?;
         let mut expired = self.ended_sessions()?;
         expired.retain(|(_, expires_at)| *expires_at < now);
-        // On a full disk, a store that has nothing to forget opens nevertheless.
-        let Some(latest) = expired.iter().map(|(_, expires_at)| *expires_at).max() else {
-            return Ok(());
-        };
-        let until = self.sessions_ended_until()?.max(latest);
-        let mut batch = self.batch(PersistMode::Buffer);
-        batch.insert(&self.meta, ENDED_UNTIL_KEY, until.millis().to_be_bytes());
+        if let Some(latest) = expired.iter().map(|(_, expires_at)| *expires_at).max() {
+            let until = self.sessions_ended_until()?.max(latest);
+            batch.insert(&self.meta, ENDED_UNTIL_KEY, until.millis().to_be_bytes());
+            any = true;
+        }
         for (session_id, _) in expired {
             batch.remove(&self.ended_sessions, session_id.as_bytes());
         }
-        Ok(self.db.commit(batch)?)
+        // On a full disk, a store that has nothing to forget opens nevertheless.
+        match any {
+            true => Ok(self.db.commit(batch)?),
+            false => Ok(()),
+        }
     }
 
     /// The layout of the values, and the log that they come from; absent in a new store.
@@ -502,6 +532,11 @@ const fn redacted(row: &Row) -> Option<&EventRow> {
         | Row::Mark(_)
         | Row::User(_)
         | Row::EndedSession { .. }
+        | Row::Session(_)
+        | Row::NoSession { .. }
+        | Row::NoSessions { .. }
+        | Row::Profile(_)
+        | Row::UserSettings(_)
         | Row::Reached { .. } => None,
     }
 }

@@ -33,6 +33,12 @@ pub(super) fn group_of(row: &Row) -> Result<Group, (PartitionId, Offset)> {
         Row::EndedSession { session_id, .. } => {
             Ok(Group::EndedSessions(ended_session_bucket(*session_id)))
         }
+        Row::Session(row) => Ok(Group::User(row.user_id)),
+        Row::NoSession { user_id, .. } | Row::NoSessions { user_id, .. } => {
+            Ok(Group::User(*user_id))
+        }
+        Row::Profile(row) => Ok(Group::User(row.user_id)),
+        Row::UserSettings(row) => Ok(Group::User(row.user_id)),
         Row::Reached { partition, behind } => Err((*partition, *behind)),
     }
 }
@@ -51,6 +57,11 @@ pub(super) const fn order_in_group(row: &Row, event: Seq) -> (Seq, bool) {
         | Row::Mark(_)
         | Row::User(_)
         | Row::EndedSession { .. }
+        | Row::Session(_)
+        | Row::NoSession { .. }
+        | Row::NoSessions { .. }
+        | Row::Profile(_)
+        | Row::UserSettings(_)
         | Row::Reached { .. } => (Seq(0), false),
     }
 }
@@ -92,6 +103,11 @@ const fn may_end_a_job(row: &Row) -> bool {
         | Row::Mark(_)
         | Row::User(_)
         | Row::EndedSession { .. }
+        | Row::Session(_)
+        | Row::NoSession { .. }
+        | Row::NoSessions { .. }
+        | Row::Profile(_)
+        | Row::UserSettings(_)
         | Row::Reached { .. }
         | Row::Amendment(_) => true,
     }
@@ -117,6 +133,11 @@ const fn changed_member(row: &Row) -> Option<MemberChange> {
         | Row::Mark(_)
         | Row::User(_)
         | Row::EndedSession { .. }
+        | Row::Session(_)
+        | Row::NoSession { .. }
+        | Row::NoSessions { .. }
+        | Row::Profile(_)
+        | Row::UserSettings(_)
         | Row::Reached { .. } => None,
     }
 }

@@ -15,7 +15,8 @@ use std::collections::HashMap;
 use rookery_schema::cql::{bucket, ended_session_bucket};
 use rookery_schema::names::is_key;
 use rookery_schema::row::{
-    AmendmentRow, ChatRow, EventRow, MarkRow, MemberRow, RoleRow, Row, SettingsRow, UserRow,
+    AmendmentRow, ChatRow, EventRow, MarkRow, MemberRow, ProfileRow, RoleRow, Row, SessionRow,
+    SettingsRow, UserRow, UserSettingsRow,
 };
 use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 
@@ -56,6 +57,12 @@ pub(super) enum Batch<'a> {
     NameByKey(&'a UserRow),
     /// Of one bucket.
     EndedSessions(Vec<(SessionId, Timestamp)>),
+    Session(&'a SessionRow),
+    NoSession(UserId, Timestamp, SessionId),
+    /// Of a user, that expire by then.
+    NoSessions(UserId, Timestamp),
+    Profile(&'a ProfileRow),
+    UserSettings(&'a UserSettingsRow),
 }
 
 /// An event that was not written before.
@@ -127,6 +134,17 @@ fn first_stage(rows: &[Row]) -> Vec<Batch<'_>> {
                 session_id,
                 expires_at,
             } => ended.push((*session_id, *expires_at)),
+            Row::Session(row) => batches.push(Batch::Session(row)),
+            Row::NoSession {
+                user_id,
+                session_id,
+                expires_at,
+            } => batches.push(Batch::NoSession(*user_id, *expires_at, *session_id)),
+            Row::NoSessions { user_id, until } => {
+                batches.push(Batch::NoSessions(*user_id, *until));
+            }
+            Row::Profile(row) => batches.push(Batch::Profile(row)),
+            Row::UserSettings(row) => batches.push(Batch::UserSettings(row)),
             Row::Event(_) | Row::Redacted(_) | Row::Reached { .. } | Row::NotMember { .. } => {}
         }
         if let Some(removal) = as_removal(row) {
@@ -168,6 +186,11 @@ const fn as_event(row: &Row) -> Option<&EventRow> {
         | Row::Mark(_)
         | Row::User(_)
         | Row::EndedSession { .. }
+        | Row::Session(_)
+        | Row::NoSession { .. }
+        | Row::NoSessions { .. }
+        | Row::Profile(_)
+        | Row::UserSettings(_)
         | Row::Reached { .. } => None,
     }
 }
@@ -185,6 +208,11 @@ const fn as_redaction(row: &Row) -> Option<((ChatId, Seq), &EventRow)> {
         | Row::Mark(_)
         | Row::User(_)
         | Row::EndedSession { .. }
+        | Row::Session(_)
+        | Row::NoSession { .. }
+        | Row::NoSessions { .. }
+        | Row::Profile(_)
+        | Row::UserSettings(_)
         | Row::Reached { .. } => None,
     }
 }
@@ -202,6 +230,11 @@ const fn as_user(row: &Row) -> Option<&UserRow> {
         | Row::Settings(_)
         | Row::Mark(_)
         | Row::EndedSession { .. }
+        | Row::Session(_)
+        | Row::NoSession { .. }
+        | Row::NoSessions { .. }
+        | Row::Profile(_)
+        | Row::UserSettings(_)
         | Row::Reached { .. } => None,
     }
 }
@@ -227,6 +260,11 @@ const fn as_removal(row: &Row) -> Option<Removal> {
         | Row::Mark(_)
         | Row::User(_)
         | Row::EndedSession { .. }
+        | Row::Session(_)
+        | Row::NoSession { .. }
+        | Row::NoSessions { .. }
+        | Row::Profile(_)
+        | Row::UserSettings(_)
         | Row::Reached { .. } => None,
     }
 }

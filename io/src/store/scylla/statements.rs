@@ -52,6 +52,14 @@ statements! {
     add_name_by_key: "INSERT INTO KEYSPACE.names_by_key (bucket, key, username, user_id) VALUES (?, ?, ?, ?)",
     add_ended_session: "INSERT INTO KEYSPACE.ended_sessions (bucket, session_id, expires_at) \
         VALUES (?, ?, ?) USING TTL ?",
+    add_session: "INSERT INTO KEYSPACE.sessions_by_user (user_id, expires_at, session_id, session) \
+        VALUES (?, ?, ?, ?) USING TIMESTAMP 1 AND TTL ?",
+    remove_session: "DELETE FROM KEYSPACE.sessions_by_user USING TIMESTAMP 2 \
+        WHERE user_id = ? AND expires_at = ? AND session_id = ?",
+    remove_sessions: "DELETE FROM KEYSPACE.sessions_by_user USING TIMESTAMP 2 \
+        WHERE user_id = ? AND expires_at <= ?",
+    set_profile: "INSERT INTO KEYSPACE.profiles (user_id, profile) VALUES (?, ?) USING TIMESTAMP ?",
+    set_user_settings: "INSERT INTO KEYSPACE.user_settings (user_id, settings) VALUES (?, ?) USING TIMESTAMP ?",
     set_schema_version: "INSERT INTO KEYSPACE.meta (key, value) VALUES ('schema_version', ?)",
     set_reached: "INSERT INTO KEYSPACE.reached (log_partition, behind) VALUES (?, ?) USING TIMESTAMP ?",
 
@@ -76,6 +84,10 @@ statements! {
     names_by_key_between: "SELECT key, username, user_id FROM KEYSPACE.names_by_key \
         WHERE bucket = ? AND (key, username) >= (?, ?) AND (key) < (?) LIMIT ?",
     ended_sessions: "SELECT session_id, expires_at FROM KEYSPACE.ended_sessions WHERE bucket = ?",
+    sessions_of_user: "SELECT expires_at, session_id, session FROM KEYSPACE.sessions_by_user \
+        WHERE user_id = ? LIMIT ?",
+    profile: "SELECT profile FROM KEYSPACE.profiles WHERE user_id = ?",
+    user_settings: "SELECT settings FROM KEYSPACE.user_settings WHERE user_id = ?",
     written_event: "SELECT event, WRITETIME(event) FROM KEYSPACE.messages \
         WHERE chat_id = ? AND bucket = ? AND seq = ?",
     newest_seq: "SELECT seq FROM KEYSPACE.messages WHERE chat_id = ? AND bucket = ? LIMIT 1",

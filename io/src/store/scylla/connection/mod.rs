@@ -2,6 +2,7 @@
 
 mod amendments;
 mod history;
+mod own;
 mod read;
 mod users;
 mod write;

@@ -82,6 +82,15 @@ impl Connection {
                 users.await.map(Found::Users)
             }
             Read::EndedSessions => self.ended_sessions().await.map(Found::EndedSessions),
+            Read::SessionsOfUser { user_id, limit } => {
+                let sessions = self.sessions_of(*user_id, *limit);
+                sessions.await.map(Found::Sessions)
+            }
+            Read::Profiles(user_ids) => self.profiles(user_ids).await.map(Found::Profiles),
+            Read::UserSettings(user_id) => {
+                let settings = self.user_settings(*user_id);
+                settings.await.map(Found::UserSettings)
+            }
         }
     }
 

@@ -8,7 +8,9 @@ use rookery_schema::cql::{
 };
 use rookery_schema::limits::SESSION_MILLIS;
 use rookery_schema::names::key_of;
-use rookery_schema::row::{AmendmentRow, EventRow, Head, MarkRow, MemberRow, RoleRow, UserRow};
+use rookery_schema::row::{
+    AmendmentRow, EventRow, Head, MarkRow, MemberRow, RoleRow, SessionRow, UserRow,
+};
 use rookery_schema::{Offset, PartitionId, SessionId, Timestamp};
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::batch::{Batch as CqlBatch, BatchType};
@@ -95,6 +97,23 @@ impl Connection {
                 let now = now();
                 let values = |row: &(SessionId, Timestamp)| ended_session(*row, now);
                 self.many(&to.add_ended_session, rows, values).await
+            }
+            Batch::Session(row) => self.one(&to.add_session, session(row, now())).await,
+            Batch::NoSession(user_id, expires_at, session_id) => {
+                let values = (user_id.0, timestamp(*expires_at), session_id.0);
+                self.one(&to.remove_session, values).await
+            }
+            Batch::NoSessions(user_id, until) => {
+                let values = (user_id.0, timestamp(*until));
+                self.one(&to.remove_sessions, values).await
+            }
+            Batch::Profile(row) => {
+                let values = (row.user_id.0, row.value(), bigint(row.offset.0));
+                self.one(&to.set_profile, values).await
+            }
+            Batch::UserSettings(row) => {
+                let values = (row.user_id.0, row.value(), bigint(row.offset.0));
+                self.one(&to.set_user_settings, values).await
             }
         }
     }
@@ -222,6 +241,16 @@ fn ended_session(
         session_id.0,
         timestamp(expires_at),
         ttl_seconds(expires_at, now),
+    )
+}
+
+fn session(row: &SessionRow, now: Timestamp) -> impl SerializeRow + use<> {
+    (
+        row.user_id.0,
+        timestamp(row.expires_at),
+        row.session_id.0,
+        row.value(),
+        ttl_seconds(row.expires_at, now),
     )
 }
 

@@ -1,0 +1,178 @@
+//! What users do with their own account, over a kill of the server.
+
+use serde_json::{Value, json};
+
+use crate::assert_time;
+use crate::support::api::{Api, PASSWORD};
+use crate::support::http::Request;
+use crate::support::ws::{End, Ws};
+use crate::support::{Options, any_user, start_trusting};
+
+const NEW_PASSWORD: &str = "another horse, another battery";
+
+fn log_in(api: &mut Api, body: &Value) -> Value {
+    api.post("/login", body).expect(200)
+}
+
+/// A client of a session of its own.
+fn client(api: &Api, username: &str, password: &str, device: &str) -> Api {
+    let mut client = Api::anonymous(api.addr);
+    let body = json!({"username": username, "password": password, "device": device});
+    let session = log_in(&mut client, &body);
+    let token = session["token"].as_str().unwrap();
+    client.identity = vec![("authorization".to_owned(), format!("Bearer {token}"))];
+    client.user_id = session["user_id"].as_str().unwrap().to_owned();
+    client
+}
+
+/// The names of the caller's sessions, the newest first.
+fn names(api: &mut Api) -> Vec<String> {
+    let sessions = api.get("/sessions").expect(200);
+    let names = sessions.as_array().unwrap().iter();
+    names
+        .map(|it| it["name"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+fn named(api: &mut Api, name: &str) -> Value {
+    let sessions = api.get("/sessions").expect(200);
+    let mut all = sessions.as_array().unwrap().iter();
+    all.find(|it| it["name"] == name).unwrap().clone()
+}
+
+#[track_caller]
+fn assert_closed(mut socket: Ws) {
+    assert_eq!(socket.end(), End::Closed(4001));
+}
+
+#[test]
+fn a_new_password_ends_all_other_sessions_also_after_a_kill() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options::new(dir.path());
+    let mut server = options.start();
+    let mut alice = Api::register(server.addr, "alice");
+    let mut other = client(&alice, "alice", PASSWORD, "phone");
+    let mut socket = alice.listen();
+    let other_socket = other.listen();
+    let change = |api: &mut Api, old: &str, new: &str| {
+        let body = json!({"old": old, "new": new});
+        api.call(Request::new("PUT", "/me/password").json(&body))
+    };
+    change(&mut alice, "wrong", NEW_PASSWORD).expect_problem(403, "wrong_password");
+    other.get("/me").expect(200);
+    assert_eq!(change(&mut alice, PASSWORD, NEW_PASSWORD).status, 204);
+    assert_closed(other_socket);
+    for _ in 0..2 {
+        other.get("/me").expect_problem(401, "unauthenticated");
+        assert_eq!(alice.get("/me").expect(200)["username"], "alice");
+        let body = json!({"username": "alice", "password": PASSWORD});
+        Api::anonymous(server.addr)
+            .post("/login", &body)
+            .expect_problem(401, "wrong_credentials");
+        client(&alice, "alice", NEW_PASSWORD, "new");
+        socket.assert_lives();
+        server.kill();
+        server = options.start();
+        (alice, other) = (alice.at(server.addr), other.at(server.addr));
+        socket = alice.listen();
+    }
+}
+
+#[test]
+fn sessions_are_listed_and_end_one_by_one_or_all_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options::new(dir.path());
+    let mut server = options.start();
+    let mut alice = Api::register(server.addr, "alice");
+    let mut phone = client(&alice, "alice", PASSWORD, "my phone");
+    let mut tablet = client(&alice, "alice", PASSWORD, "my tablet");
+    let mut firefox = Api::anonymous(server.addr);
+    let body = json!({"username": "alice", "password": PASSWORD});
+    let agent = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0";
+    firefox
+        .call(
+            Request::new("POST", "/login")
+                .json(&body)
+                .header("user-agent", agent),
+        )
+        .expect(200);
+    let expected = [
+        "Firefox on Linux",
+        "my tablet",
+        "my phone",
+        "unknown client",
+    ];
+    assert_eq!(names(&mut alice), expected);
+    server.kill();
+    server = options.start();
+    (alice, phone, tablet) = (
+        alice.at(server.addr),
+        phone.at(server.addr),
+        tablet.at(server.addr),
+    );
+    assert_eq!(names(&mut phone), expected);
+    let of_phone = named(&mut phone, "my phone");
+    assert_eq!(of_phone["current"], true);
+    assert_eq!(of_phone["address"], "127.0.0.1");
+    assert_time(&of_phone["created_at"]);
+    assert_time(&of_phone["expires_at"]);
+    assert_eq!(named(&mut alice, "my phone")["current"], false);
+
+    let socket = phone.listen();
+    let path = format!("/sessions/{}", of_phone["session_id"].as_str().unwrap());
+    let mut bob = Api::register(server.addr, "bob");
+    bob.delete(&path).expect_problem(404, "not_found");
+    assert_eq!(alice.delete(&path).status, 204);
+    assert_closed(socket);
+    phone.get("/me").expect_problem(401, "unauthenticated");
+    alice.delete(&path).expect_problem(404, "not_found");
+    alice
+        .delete(&format!("/sessions/{}", any_user()))
+        .expect_problem(404, "not_found");
+    alice
+        .delete("/sessions/none")
+        .expect_problem(404, "not_found");
+    assert_eq!(
+        names(&mut alice),
+        ["Firefox on Linux", "my tablet", "unknown client"]
+    );
+    // One's own: as a logout.
+    let of_tablet = named(&mut tablet, "my tablet");
+    let path = format!("/sessions/{}", of_tablet["session_id"].as_str().unwrap());
+    let reply = tablet.delete(&path);
+    assert_eq!(reply.status, 204);
+    assert!(reply.all("set-cookie").all(|it| it.contains("Max-Age=0")));
+    tablet.get("/me").expect_problem(401, "unauthenticated");
+
+    let socket = alice.listen();
+    alice
+        .post("/logout?all=maybe", &json!({}))
+        .expect_problem(400, "malformed_request");
+    assert_eq!(alice.post("/logout?all=true", &json!({})).status, 204);
+    assert_closed(socket);
+    for _ in 0..2 {
+        alice.get("/me").expect_problem(401, "unauthenticated");
+        let mut again = client(&alice, "alice", PASSWORD, "again");
+        assert_eq!(names(&mut again)[0], "again");
+        again.get("/me").expect(200);
+        server.kill();
+        server = options.start();
+        alice = alice.at(server.addr);
+    }
+    assert_eq!(
+        names(&mut client(&alice, "alice", PASSWORD, "last")),
+        ["last", "again", "again"]
+    );
+}
+
+#[test]
+fn in_trust_mode_there_are_neither_sessions_nor_passwords() {
+    let (_dir, server) = start_trusting();
+    let mut api = Api::trusted(server.addr, &any_user());
+    assert_eq!(api.get("/sessions").expect(200), json!([]));
+    let path = format!("/sessions/{}", any_user());
+    api.delete(&path).expect_problem(404, "not_found");
+    let body = json!({"old": PASSWORD, "new": NEW_PASSWORD});
+    let change = Request::new("PUT", "/me/password").json(&body);
+    api.call(change).expect_problem(404, "not_found");
+}
