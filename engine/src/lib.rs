@@ -27,6 +27,7 @@ mod json_page;
 mod leases;
 pub mod limits;
 mod map;
+mod merge_patch;
 pub mod mesh;
 pub mod outbox;
 mod owner;

@@ -55,11 +55,13 @@ pub enum Act {
     EndSession,
     /// A user ends all their sessions.
     LogOutEverywhere,
+    /// A user calls themselves something else.
+    ChangeProfile,
 }
 
 impl Act {
     /// How many kinds anybody can try.
-    const OPEN_COUNT: usize = 9;
+    const OPEN_COUNT: usize = 10;
 
     /// Whether it takes an operator's token.
     pub(crate) const fn is_by_operator(self) -> bool {
@@ -73,7 +75,8 @@ impl Act {
             | Self::OperatorAttempt
             | Self::ChangePassword
             | Self::EndSession
-            | Self::LogOutEverywhere => false,
+            | Self::LogOutEverywhere
+            | Self::ChangeProfile => false,
         }
     }
 
@@ -93,6 +96,7 @@ impl Act {
             Self::ChangePassword => "password_change",
             Self::EndSession => "session_end",
             Self::LogOutEverywhere => "logout_everywhere",
+            Self::ChangeProfile => "display_name_change",
         }
     }
 }

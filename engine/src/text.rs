@@ -61,6 +61,9 @@ pub(crate) const CHAT_NAME: Line = line!(Field::Name, "name");
 /// What a client that logs in calls itself.
 pub(crate) const DEVICE: Line = line!(Field::Device, "device");
 
+/// What a user calls themselves.
+pub(crate) const DISPLAY_NAME: Line = line!(Field::DisplayName, "display_name");
+
 /// Checks a text of one line.
 ///
 /// # Errors

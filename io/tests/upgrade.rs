@@ -134,8 +134,13 @@ impl Fixture {
     }
 
     /// Has an operator create a user, which older versions understand, and then set a user's password, which they
-    /// don't; the password is kept. `before` is called in between.
-    fn assert_takes_passwords(&self, options: &Options, before: impl FnOnce()) {
+    /// don't; the password is kept. `before` is called in between, and `after` before anybody logs in.
+    fn assert_takes_passwords(
+        &self,
+        options: &Options,
+        before: impl FnOnce(),
+        after: impl FnOnce(),
+    ) {
         let token = token_file(self.root.path());
         let options = options.clone().with_admin();
         let options = options.flag("--operator-token-file", token.display());
@@ -154,6 +159,7 @@ impl Fixture {
         let new = json!({"password": NEW_PASSWORD});
         assert_eq!(operate(&server, "PUT", &path, &new).status, 204);
         server.kill();
+        after();
         let mut server = options.start();
         let log_in = |password: &Value| {
             let mut api = Api::anonymous(server.addr);
@@ -183,10 +189,11 @@ fn is_opened(name: &str) {
     let before = fs::read(&meta).unwrap();
     let options = fixture.options();
     let server = options.start();
+    // Until somebody logs in, nothing is written that the older version does not know: it may have its data back.
+    assert_eq!(fs::read(&meta).unwrap(), before);
     fixture.assert_shown(&server);
     fixture.assert_goes_on(server, &options);
-    // Nothing was written that the older version does not know: it may have its data back.
-    assert_eq!(fs::read(&meta).unwrap(), before);
+    assert_eq!(formats(&fixture.data()), (CONVERSATIONS, CONVERSATIONS));
 }
 
 #[test]
@@ -208,15 +215,10 @@ fn a_password_that_an_operator_sets_raises_the_format_of_log_and_store() {
         let line = meta.lines().find(|line| line.starts_with("format = "));
         line.unwrap().to_owned()
     };
-    fixture.assert_takes_passwords(&fixture.options(), || {
-        assert_eq!(log_format(), format!("format = {OLDEST}"));
-    });
+    let before = || assert_eq!(log_format(), format!("format = {OLDEST}"));
     // An older version looks here, and knows no such format.
-    assert_eq!(log_format(), format!("format = {PASSWORDS}"));
-    let (database, meta) = store_meta(&fixture.data());
-    let store_format = meta.get(b"format").unwrap().unwrap();
-    assert_eq!(*store_format, PASSWORDS.to_be_bytes());
-    drop((meta, database));
+    let after = || assert_eq!(formats(&fixture.data()), (PASSWORDS, PASSWORDS));
+    fixture.assert_takes_passwords(&fixture.options(), before, after);
 }
 
 /// Names that are no keys, two of which have one, and passwords that are not as they are hashed now.
@@ -226,7 +228,8 @@ fn users_from_before_keys_go_on_and_nobody_gets_their_names() {
     let options = fixture.options();
     let users = fixture.expected["users"].as_array().unwrap();
     let named = |n: usize| users[n]["user"]["username"].as_str().unwrap();
-    for _ in 0..2 {
+    for formats_before in [OLDEST, CONVERSATIONS] {
+        assert_eq!(formats(&fixture.data()), (formats_before, formats_before));
         let mut server = options.start();
         let log_in = |name: &str, n: usize| {
             let credentials = json!({"username": name, "password": users[n]["password"]});
@@ -265,8 +268,6 @@ fn users_from_before_keys_go_on_and_nobody_gets_their_names() {
         }
         server.terminate();
         server.wait();
-        // Nothing was written that the older version does not know: it may have its data back.
-        assert_eq!(formats(&fixture.data()), (OLDEST, OLDEST));
     }
     let mut server = options.start();
     let new = json!({"username": "Carl", "password": NEW_PASSWORD});
@@ -331,14 +332,15 @@ fn a_keyspace_is_opened_as_it_is() {
     let options = flags.fold(fixture.options(), |options, flag| {
         options.flag(&flag[0], &flag[1])
     });
+    let mut server = options.start();
+    // Until somebody logs in, nothing is written that the older version does not know: it may have its data back.
+    server.terminate();
+    server.wait();
+    assert_eq!(version(), "1");
     let server = options.start();
     fixture.assert_shown(&server);
     fixture.assert_goes_on(server, &options);
-    // Nothing was written that the older version does not know: it may have its data back.
-    assert_eq!(version(), "1");
-    fixture.assert_takes_passwords(&options, || {
-        assert_eq!(version(), "1");
-    });
+    fixture.assert_takes_passwords(&options, || {}, || {});
     // An older version looks here, and knows no such format: a keyspace is raised to the newest at once.
     assert_eq!(version(), NEWEST.to_string());
     let drop = format!("DROP KEYSPACE {keyspace}");

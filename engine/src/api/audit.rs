@@ -38,6 +38,15 @@ impl Audit {
         })
     }
 
+    /// A user's change of what they say of themselves.
+    pub(super) const fn of_profile(user_id: UserId, network: Network) -> Self {
+        Self {
+            act: Act::ChangeProfile,
+            user_id: Some(user_id),
+            network,
+        }
+    }
+
     /// A user's logout from everywhere.
     pub(super) const fn of_all_logouts(user_id: UserId, network: Network) -> Self {
         Self {
@@ -146,6 +155,9 @@ const fn act_of(endpoint: Endpoint) -> Option<Act> {
         | Endpoint::Me
         | Endpoint::LogOut
         | Endpoint::ListSessions
+        | Endpoint::ChangeProfile
+        | Endpoint::ShowSettings
+        | Endpoint::ChangeSettings
         | Endpoint::CreateChat
         | Endpoint::ListChats
         | Endpoint::ShowChat

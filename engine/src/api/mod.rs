@@ -21,6 +21,7 @@ mod reply;
 mod routes;
 mod sessions;
 mod users;
+mod users_shown;
 
 use std::net::IpAddr;
 
@@ -149,6 +150,11 @@ impl Call<'_> {
             false => self.matched.id.map(UserId),
         };
         Audit::of(endpoint, self.is_by_operator, user_id, || self.network(cx))
+    }
+
+    /// What the security log is to tell of a user's other name.
+    fn audit_of_profile(&self, user_id: UserId, cx: &Context<'_>) -> Audit {
+        Audit::of_profile(user_id, self.network(cx))
     }
 
     /// What the security log is to tell of a logout from everywhere.
@@ -337,6 +343,9 @@ impl<'a> Api<'a> {
             Endpoint::DeleteUser => self.delete_user(call, cx),
             Endpoint::LogIn => self.log_in(call, cx),
             Endpoint::LogOut => self.log_out(call, cx),
+            Endpoint::ChangeProfile => self.change_profile(call, cx),
+            Endpoint::ShowSettings => self.show_settings(call),
+            Endpoint::ChangeSettings => self.change_settings(call, cx),
             Endpoint::ListSessions => self.list_sessions(call),
             Endpoint::EndSession => self.end_session(call, cx),
             Endpoint::ChangePassword => self.change_password(call, cx),

@@ -2,15 +2,16 @@
 
 use rookery_schema::event::{put_json_text, put_receipt};
 use rookery_schema::limits::USER_IDS_MAX;
-use rookery_schema::row::UserRow;
+use rookery_schema::row::{ProfileRow, UserRow, UserSettingsRow};
 use rookery_schema::{SessionId, Timestamp, UserId};
 
 use crate::api::logging_in::Started;
 use crate::api::reply::{Reply, ReplyTo, logout_reply, problem_without_login};
-use crate::api::{Api, pages};
+use crate::api::users_shown::{FoundUsers, UsersShown};
+use crate::api::{Action, Api, pages};
 use crate::config::AuthMode;
 use crate::context::Context;
-use crate::edge::port::{Found, StoreFault};
+use crate::edge::port::{Found, Read, StoreFault};
 use crate::http::Status;
 use crate::ids::Session;
 use crate::json_page::JsonPage;
@@ -19,8 +20,25 @@ use crate::mesh::{Command, Created, Events, NewSession, Outcome, PageCursor, Res
 use crate::user::{put_user, user_json};
 
 impl Api<'_> {
+    /// What becomes of a request with this outcome: some need something else before they can be answered.
+    pub(crate) fn answered(
+        self,
+        mut to: ReplyTo,
+        outcome: Outcome,
+        cx: &mut Context<'_>,
+    ) -> Action {
+        if let Some(command) = self.next_command(&mut to, &outcome, cx) {
+            return Action::ask(command, to);
+        }
+        if let (ReplyTo::Changed(user_id, audit), Outcome::Done) = (&to, &outcome) {
+            audit.answered(&outcome, cx);
+            return self.show_user(*user_id);
+        }
+        Action::Reply(self.reply_to(to, outcome, cx))
+    }
+
     /// The reply to a request with this outcome.
-    pub(crate) fn reply_to(self, to: ReplyTo, outcome: Outcome, cx: &mut Context<'_>) -> Reply {
+    fn reply_to(self, to: ReplyTo, outcome: Outcome, cx: &mut Context<'_>) -> Reply {
         // Of logins those that fail are told of.
         let is_login = matches!(to, ReplyTo::LogIn(_)) && outcome == Outcome::Done;
         if let Some(audit) = to.audit().filter(|_| !is_login) {
@@ -53,7 +71,10 @@ impl Api<'_> {
                 | ReplyTo::Sessions { .. }
                 | ReplyTo::User
                 | ReplyTo::AllUsers
-                | ReplyTo::Users { .. } => Reply::json(Status::Ok, body),
+                | ReplyTo::Users { .. }
+                | ReplyTo::Changed(..)
+                | ReplyTo::Profiles(_)
+                | ReplyTo::Settings => Reply::json(Status::Ok, body),
             },
             Outcome::Events(events) => match to {
                 ReplyTo::Page { path } => events_reply(&path, &events),
@@ -64,7 +85,10 @@ impl Api<'_> {
                 | ReplyTo::Sessions { .. }
                 | ReplyTo::User
                 | ReplyTo::AllUsers
-                | ReplyTo::Users { .. } => {
+                | ReplyTo::Users { .. }
+                | ReplyTo::Changed(..)
+                | ReplyTo::Profiles(_)
+                | ReplyTo::Settings => {
                     cx.bug("events were sent for a reply that shows none");
                     Reply::problem(&Problem::NOT_ANSWERED)
                 }
@@ -93,7 +117,10 @@ impl Api<'_> {
                 | ReplyTo::LogIn(_)
                 | ReplyTo::User
                 | ReplyTo::AllUsers
-                | ReplyTo::Users { .. } => {
+                | ReplyTo::Users { .. }
+                | ReplyTo::Changed(..)
+                | ReplyTo::Profiles(_)
+                | ReplyTo::Settings => {
                     cx.bug("sessions were sent for a reply that shows none");
                     Reply::problem(&Problem::NOT_ANSWERED)
                 }
@@ -124,7 +151,10 @@ impl Api<'_> {
                 | ReplyTo::Sessions { .. }
                 | ReplyTo::User
                 | ReplyTo::AllUsers
-                | ReplyTo::Users { .. } => Reply::no_content(),
+                | ReplyTo::Users { .. }
+                | ReplyTo::Changed(..)
+                | ReplyTo::Profiles(_)
+                | ReplyTo::Settings => Reply::no_content(),
             },
             Outcome::Members(_) => {
                 cx.bug("members to follow were sent to a connection");
@@ -139,7 +169,7 @@ impl Api<'_> {
 
     /// What is to be asked before a request with this outcome can be answered: a login is recorded before its client is told
     /// of it. In trust mode there are no sessions.
-    pub(crate) fn next_command(
+    fn next_command(
         self,
         to: &mut ReplyTo,
         outcome: &Outcome,
@@ -177,29 +207,60 @@ impl Api<'_> {
         Some(Command::User(*user_id, command))
     }
 
-    /// The reply to a request that read the store.
-    pub(crate) fn reply_to_read(
+    /// What becomes of a request that read the store: of users their profiles are read too, where there are any.
+    pub(crate) fn read(
         self,
         to: ReplyTo,
         outcome: Result<Found, StoreFault>,
         cx: &mut Context<'_>,
-    ) -> Reply {
-        let Some(users) = cx.found(outcome, Found::users) else {
-            return Reply::problem(&Problem::STORE_UNAVAILABLE);
-        };
-        match to {
-            ReplyTo::Users { path, limit } => users_reply(&path, limit, &users),
-            ReplyTo::AllUsers => all_users_reply(&users),
-            ReplyTo::User => user_reply(users.first()),
+    ) -> Action {
+        let reply = match to {
+            ReplyTo::User => return self.users_read(UsersShown::One, outcome, cx),
+            ReplyTo::AllUsers => return self.users_read(UsersShown::All, outcome, cx),
+            ReplyTo::Users { path, limit } => {
+                return self.users_read(UsersShown::Page { path, limit }, outcome, cx);
+            }
+            ReplyTo::Profiles(found) => match cx.found(outcome, Found::profiles) {
+                Some(profiles) => users_reply(&found, &profiles),
+                None => Reply::problem(&Problem::STORE_UNAVAILABLE),
+            },
+            ReplyTo::Settings => match cx.found(outcome, Found::user_settings) {
+                Some(row) => settings_reply(row),
+                None => Reply::problem(&Problem::STORE_UNAVAILABLE),
+            },
             ReplyTo::Plain
             | ReplyTo::Audited(_)
             | ReplyTo::LogOut(_)
             | ReplyTo::LogIn(_)
             | ReplyTo::Sessions { .. }
+            | ReplyTo::Changed(..)
             | ReplyTo::Page { .. } => {
-                cx.bug("users were read for a reply that shows none");
+                cx.bug("the store was read for a reply that shows nothing of it");
                 Reply::problem(&Problem::STORE_UNAVAILABLE)
             }
+        };
+        Action::Reply(reply)
+    }
+
+    fn users_read(
+        self,
+        shown: UsersShown,
+        outcome: Result<Found, StoreFault>,
+        cx: &mut Context<'_>,
+    ) -> Action {
+        let Some(users) = cx.found(outcome, Found::users) else {
+            return Action::Reply(Reply::problem(&Problem::STORE_UNAVAILABLE));
+        };
+        // Of one name there may be more from before keys, and nobody looks through those.
+        let ids = users.iter().take(USER_IDS_MAX).map(|user| user.user_id);
+        let ids: Box<[UserId]> = ids.collect();
+        let found = FoundUsers { shown, users };
+        if ids.is_empty() {
+            return Action::Reply(users_reply(&found, &[]));
+        }
+        Action::Read {
+            read: Read::Profiles(ids),
+            reply_to: ReplyTo::Profiles(Box::new(found)),
         }
     }
 }
@@ -214,31 +275,38 @@ fn created_reply(created: Created, body: Vec<u8>) -> Reply {
     reply
 }
 
-fn user_reply(user: Option<&UserRow>) -> Reply {
-    match user {
-        Some(user) => Reply::json(Status::Ok, user_json(user)),
-        None => Reply::problem(&Problem::NO_SUCH_USER),
+/// Users, with what they say of themselves.
+fn users_reply(found: &FoundUsers, profiles: &[ProfileRow]) -> Reply {
+    let of = |user: &UserRow| profiles.iter().find(|row| row.user_id == user.user_id);
+    let page = |limit| {
+        let mut json = JsonPage::new(limit);
+        let shown = found
+            .users
+            .iter()
+            .take_while(|user| json.push(|out| put_user(out, user, of(user))));
+        let last = shown.last();
+        let next = last
+            .filter(|_| json.is_cut())
+            .map(|user| pages::after_name(user.name()));
+        (json.finish(), next)
+    };
+    match &found.shown {
+        UsersShown::One => match found.users.first() {
+            Some(user) => Reply::json(Status::Ok, user_json(user, of(user))),
+            None => Reply::problem(&Problem::NO_SUCH_USER),
+        },
+        // As many as may be asked for.
+        UsersShown::All => Reply::json(Status::Ok, page(USER_IDS_MAX).0),
+        UsersShown::Page { path, limit } => {
+            let (body, next) = page(*limit);
+            pages::reply(path, body, next)
+        }
     }
 }
 
-/// As many users as may be asked for: of one name there may be more from before keys, and nobody looks through those.
-fn all_users_reply(users: &[UserRow]) -> Reply {
-    let mut json = JsonPage::new(USER_IDS_MAX);
-    let shown = users
-        .iter()
-        .take_while(|user| json.push(|out| put_user(out, user)));
-    shown.for_each(drop);
-    Reply::json(Status::Ok, json.finish())
-}
-
-fn users_reply(path: &str, limit: usize, users: &[UserRow]) -> Reply {
-    let mut json = JsonPage::new(limit);
-    let shown = users
-        .iter()
-        .take_while(|user| json.push(|out| put_user(out, user)));
-    let last = shown.last().filter(|_| json.is_cut());
-    let next = last.map(|user| pages::after_name(user.name()));
-    pages::reply(path, json.finish(), next)
+fn settings_reply(row: Option<UserSettingsRow>) -> Reply {
+    let settings = row.map_or_else(|| "{}".to_owned(), |row| row.settings);
+    Reply::json(Status::Ok, settings.into_bytes())
 }
 
 fn events_reply(path: &str, events: &Events) -> Reply {

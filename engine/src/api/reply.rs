@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 
 use rookery_schema::event::{put_json_text, put_user_ids};
-use rookery_schema::{SessionId, Timestamp};
+use rookery_schema::{SessionId, Timestamp, UserId};
 
 use crate::api::audit::Audit;
 use crate::api::logging_in::LoggingIn;
 use crate::api::rejection::Rejection;
+use crate::api::users_shown::FoundUsers;
 use crate::auth::cookies::Cookies;
 use crate::context::Context;
 use crate::http::{HttpDate, Refusal, ResponseHead, Status, Version, write_response};
@@ -84,6 +85,12 @@ pub(crate) enum ReplyTo {
     AllUsers,
     /// A page of users, at most so many of those that were read, with the link as above.
     Users { path: String, limit: usize },
+    /// Users, whose profiles are being read.
+    Profiles(Box<FoundUsers>),
+    /// A user who has changed what they say of themselves; the security log is told.
+    Changed(UserId, Box<Audit>),
+    /// What a user has set for themselves.
+    Settings,
 }
 
 impl ReplyTo {
@@ -101,14 +108,17 @@ impl ReplyTo {
             | Self::Sessions { .. }
             | Self::User
             | Self::AllUsers
-            | Self::Users { .. } => Self::Audited(Box::new(audit)),
+            | Self::Users { .. }
+            | Self::Profiles(_)
+            | Self::Settings => Self::Audited(Box::new(audit)),
+            Self::Changed(user_id, _) => Self::Changed(user_id, Box::new(audit)),
         }
     }
 
     /// What the security log is to be told.
     pub(super) fn audit(&self) -> Option<&Audit> {
         match self {
-            Self::Audited(audit) => Some(audit),
+            Self::Audited(audit) | Self::Changed(_, audit) => Some(audit),
             Self::LogOut(audit) => audit.as_deref(),
             Self::LogIn(login) => login.audit.as_ref(),
             Self::Plain
@@ -116,7 +126,9 @@ impl ReplyTo {
             | Self::Sessions { .. }
             | Self::User
             | Self::AllUsers
-            | Self::Users { .. } => None,
+            | Self::Users { .. }
+            | Self::Profiles(_)
+            | Self::Settings => None,
         }
     }
 

@@ -45,6 +45,9 @@ pub(crate) enum Endpoint {
     ChangePassword,
     ListSessions,
     EndSession,
+    ChangeProfile,
+    ShowSettings,
+    ChangeSettings,
 }
 
 impl Endpoint {
@@ -174,13 +177,17 @@ fn find_for_operators(path: &[&[u8]]) -> Option<(Route, Match)> {
 /// Every other path that there is.
 fn find_for_all(path: &[&[u8]]) -> Option<(Route, Match)> {
     use Endpoint::{
-        AddMember, AddReaction, AsyncApi, ChangeChat, ChangePassword, Connect, CreateChat, DeleteMessage, EditMessage, EndSession, FindUsers, ListChats, ListSessions, Live, LogIn, LogOut, MarkRead, Me, Metrics, OpenApi, PostMessage, Ready, Register, RemoveMember, RemoveReaction, SetRole, ShowChat, ShowEvents, ShowMembers, ShowMessages, ShowUser, Ticket,
+        AddMember, AddReaction, AsyncApi, ChangeChat, ChangePassword, ChangeProfile, ChangeSettings, Connect, CreateChat, DeleteMessage, EditMessage, EndSession, FindUsers, ListChats, ListSessions, Live, LogIn, LogOut, MarkRead, Me, Metrics, OpenApi, PostMessage, Ready, Register, RemoveMember, RemoveReaction, SetRole, ShowChat, ShowEvents, ShowMembers, ShowMessages, ShowSettings, ShowUser, Ticket,
     };
     use Method::{Delete, Get, Patch, Post, Put};
     let (methods, ids): (&'static [_], _) = match path {
         [b"users"] => (&[(Post, Register), (Get, FindUsers)], Match::default()),
         [b"users", id] => (&[(Get, ShowUser)], Match::of(id)),
-        [b"me"] => (&[(Get, Me)], Match::default()),
+        [b"me"] => (&[(Get, Me), (Patch, ChangeProfile)], Match::default()),
+        [b"me", b"settings"] => (
+            &[(Get, ShowSettings), (Patch, ChangeSettings)],
+            Match::default(),
+        ),
         [b"me", b"password"] => (&[(Put, ChangePassword)], Match::default()),
         [b"login"] => (&[(Post, LogIn)], Match::default()),
         [b"logout"] => (&[(Post, LogOut)], Match::default()),
@@ -254,6 +261,8 @@ mod tests {
             ("/", true, "GET, HEAD, OPTIONS"),
             ("/openapi.json", false, "GET, HEAD, OPTIONS"),
             ("/me/password", false, "PUT, OPTIONS"),
+            ("/me", false, "GET, PATCH, HEAD, OPTIONS"),
+            ("/me/settings", false, "GET, PATCH, HEAD, OPTIONS"),
             ("/sessions", false, "GET, HEAD, OPTIONS"),
             ("/sessions/{id}", false, "DELETE, OPTIONS"),
         ] {

@@ -194,6 +194,27 @@ impl Home {
         }
     }
 
+    /// A user has other settings, which all their devices hear.
+    pub(crate) fn settings_changed(
+        &self,
+        user_id: UserId,
+        settings: &str,
+        connections: &mut Connections,
+        cx: &mut Context<'_>,
+    ) {
+        let Some(user) = self.users.get(&user_id) else {
+            return;
+        };
+        let line = format!("{{\"type\":\"settings_changed\",\"settings\":{settings}}}\n");
+        let mut frames = Frames::new(line.as_bytes(), 1, cx.held);
+        for conn in &user.connections {
+            // Whoever is not ready reads them when they are.
+            if !user.newcomers.contains(conn) {
+                connections.share(*conn, frames.get(connections.batches(*conn)), cx);
+            }
+        }
+    }
+
     /// Serves a command for a user's home.
     pub(crate) fn command(
         &mut self,

@@ -50,6 +50,8 @@ pub enum Limit {
     AmendmentsWaiting,
     /// Marks of what users have read that a home knows, and wishes to set one.
     MarksWaiting,
+    /// Changes of one user's settings that wait.
+    SettingsWaiting,
     /// Reads of a partition that wait for what was confirmed to be applied.
     ReadsWaiting,
     /// Bytes of a partition that are on their way into the log.
@@ -89,6 +91,7 @@ impl Limit {
             Self::ChatWaiting => "chat-waiting",
             Self::AmendmentsWaiting => "amendments-waiting",
             Self::MarksWaiting => "marks-waiting",
+            Self::SettingsWaiting => "settings-waiting",
             Self::ReadsWaiting => "reads-waiting",
             Self::AppendBytes => "append-bytes",
             Self::UnstoredBytes => "unstored-bytes",
@@ -125,6 +128,7 @@ impl Limit {
             Self::ChatWaiting => "too many requests wait for this chat to be read",
             Self::AmendmentsWaiting => "too many changes of messages wait",
             Self::MarksWaiting => "too many chats are being marked as read",
+            Self::SettingsWaiting => "too many changes of these settings wait",
             Self::ReadsWaiting => "too many reads wait for what was written just before",
             Self::AppendBytes => "more waits for the log than may",
             Self::UnstoredBytes => "more waits for the store than may",

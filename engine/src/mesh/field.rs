@@ -40,6 +40,7 @@ fields! {
     Cursor = "cursor",
     Description = "description",
     Device = "device",
+    DisplayName = "display_name",
     ExpiresIn = "expires_in",
     History = "history",
     IdempotencyKey = "Idempotency-Key",

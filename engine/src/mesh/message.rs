@@ -73,6 +73,8 @@ pub enum ShardMessage {
     },
     /// To the owner: the sessions are void on one more shard.
     SessionsVoid(EndingId),
+    /// To the home: a user has other settings, which are this JSON object.
+    UserSettings { user_id: UserId, settings: Box<str> },
     /// To the shard itself: a WebSocket of one of its users wants the events that it missed.
     Resume(Box<Resumption>),
     /// To the shard itself: a WebSocket of one of its users wants to go on with another login.
@@ -130,6 +132,7 @@ impl ShardMessage {
             | Self::Leased { .. }
             | Self::SessionsEnded { .. }
             | Self::SessionsVoid(_)
+            | Self::UserSettings { .. }
             | Self::Resume(_)
             | Self::Renew(_)
             | Self::Types { .. }

@@ -2,7 +2,7 @@
 
 use rookery_schema::limits::{
     CHAT_MEMBERS_MAX, MESSAGE_EMOJI_MAX, MESSAGE_REACTIONS_MAX, PASSWORD_BYTES_MAX,
-    PASSWORD_CHARS_MIN, USER_REACTIONS_MAX,
+    PASSWORD_CHARS_MIN, USER_REACTIONS_MAX, USER_SETTINGS_BYTES_MAX,
 };
 
 use crate::http::Status;
@@ -320,6 +320,12 @@ impl Problem {
     pub const CHAT_WAITING: Self = Self::unavailable_by(Limit::ChatWaiting);
     pub const AMENDMENTS_WAITING: Self = Self::unavailable_by(Limit::AmendmentsWaiting);
     pub const MARKS_WAITING: Self = Self::unavailable_by(Limit::MarksWaiting);
+    pub const SETTINGS_WAITING: Self = Self::unavailable_by(Limit::SettingsWaiting);
+    pub const SETTINGS_LARGE: Self = Self::out_of_bounds(const_format::concatcp!(
+        "the settings of a user are at most ",
+        USER_SETTINGS_BYTES_MAX,
+        " bytes of JSON; take some away",
+    ));
     pub const READS_WAITING: Self = Self::unavailable_by(Limit::ReadsWaiting);
     pub const MESH_BACKLOG: Self = Self::unavailable_by(Limit::MeshBacklog);
     pub const HELD_BYTES: Self = Self::unavailable_by(Limit::HeldBytes);

@@ -23,12 +23,26 @@ pub(crate) enum ChangeKey {
     Invite(SessionId),
     /// Of this moment.
     Password(UserId, Timestamp),
+    /// By the digest of its record.
+    Profile(UserId, u64),
+    /// Likewise.
+    UserSettings(UserId, u64),
 }
 
 impl ChangeKey {
     /// Settings of a chat are changed by this record.
     pub(crate) fn settings(chat_id: ChatId, record: &[u8]) -> Self {
         Self::Settings(chat_id, xxh3_64(record))
+    }
+
+    /// A user's profile is changed by this record.
+    pub(crate) fn profile(user_id: UserId, record: &[u8]) -> Self {
+        Self::Profile(user_id, xxh3_64(record))
+    }
+
+    /// A user's settings are changed by this record.
+    pub(crate) fn user_settings(user_id: UserId, record: &[u8]) -> Self {
+        Self::UserSettings(user_id, xxh3_64(record))
     }
 
     /// Whether it is a small change, for which the log keeps room: an operator takes control back by it.
@@ -42,7 +56,9 @@ impl ChangeKey {
             | Self::Settings(..)
             | Self::Amended(..)
             | Self::User(_)
-            | Self::Invite(_) => false,
+            | Self::Invite(_)
+            | Self::Profile(..)
+            | Self::UserSettings(..) => false,
         }
     }
 }

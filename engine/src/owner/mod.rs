@@ -26,6 +26,7 @@ mod progress;
 mod readings;
 mod retries;
 mod seeking;
+mod settings;
 
 use rookery_schema::{ChatId, PartitionId, UserId};
 

@@ -33,6 +33,8 @@ pub(crate) struct OnStored {
     pub(crate) names: Vec<Box<str>>,
     /// Sessions that the store lists by then.
     pub(crate) sessions: Vec<(UserId, SessionId)>,
+    /// Users whose settings of these records the store has by then.
+    pub(crate) settings: Vec<(UserId, Offset)>,
 }
 
 /// See the module.

@@ -50,6 +50,10 @@ impl Parts<'_> {
                     cx.send(ending.shard, ShardMessage::SessionsVoid(ending));
                 }
             }
+            ShardMessage::UserSettings { user_id, settings } => {
+                self.home
+                    .settings_changed(user_id, &settings, self.connections, cx);
+            }
             ShardMessage::SessionsVoid(ending) => self.owner.sessions_void(ending, cx),
             ShardMessage::Resume(wanted) => self.home.resume(*wanted, self.connections, cx),
             ShardMessage::Renew(renewal) => {

@@ -296,6 +296,11 @@ impl Stage {
         })
     }
 
+    /// Whether this shard owns the records of a user.
+    pub(crate) fn is_owned(&self, user_id: UserId) -> bool {
+        self.routing.placement().of_user(user_id) == P0
+    }
+
     /// A chat that a user makes and this shard owns.
     pub(crate) fn chat_made_by(&mut self, user_id: UserId) -> ChatId {
         let make = |bytes: [u8; 16]| {

@@ -166,6 +166,81 @@ fn sessions_are_listed_and_end_one_by_one_or_all_together() {
 }
 
 #[test]
+fn a_display_name_is_shown_wherever_a_user_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options::new(dir.path());
+    let mut server = options.start();
+    let mut alice = Api::register(server.addr, "Alice");
+    let before = alice.get("/me").expect(200);
+    assert_eq!(before.get("display_name"), None);
+    let name = "Alice in Wonderland \u{1f407}";
+    let shown = alice
+        .patch("/me", &json!({"display_name": name}))
+        .expect(200);
+    assert_eq!(shown["display_name"], name);
+    assert!(shown["updated_at"].as_str() > before["updated_at"].as_str());
+    let id = alice.user_id.clone();
+    for _ in 0..2 {
+        assert_eq!(alice.get("/me").expect(200), shown);
+        assert_eq!(alice.get(&format!("/users/{id}")).expect(200), shown);
+        for query in [&*format!("ids={id}"), "prefix=ali", "name=ALICE"] {
+            let found = alice.get(&format!("/users?{query}")).expect(200);
+            assert_eq!(found, json!([shown]), "{query}");
+        }
+        // What does not name it leaves it.
+        assert_eq!(alice.patch("/me", &json!({})).expect(200), shown);
+        server.kill();
+        server = options.start();
+        alice = alice.at(server.addr);
+    }
+    let gone = alice
+        .patch("/me", &json!({"display_name": null}))
+        .expect(200);
+    assert_eq!(gone.get("display_name"), None);
+    alice
+        .patch("/me", &json!({"display_name": "A"}))
+        .expect(200);
+    let gone = alice.patch("/me", &json!({"display_name": ""})).expect(200);
+    assert_eq!(gone.get("display_name"), None);
+}
+
+#[test]
+fn settings_are_shared_by_all_devices_of_a_user() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options::new(dir.path());
+    let mut server = options.start();
+    let mut alice = Api::register(server.addr, "alice");
+    let mut bob = Api::register(server.addr, "bob");
+    assert_eq!(alice.get("/me/settings").expect(200), json!({}));
+    let (mut phone, mut tablet, mut other) = (alice.listen(), alice.listen(), bob.listen());
+    let patch = json!({"theme": "dark", "chats": {"a": {"mute": true}, "b": null}});
+    let set = alice.patch("/me/settings", &patch).expect(200);
+    assert_eq!(
+        set,
+        json!({"theme": "dark", "chats": {"a": {"mute": true}}})
+    );
+    for device in [&mut phone, &mut tablet] {
+        let heard = device.next_of("settings_changed", &[]);
+        assert_eq!(heard["settings"], set);
+    }
+    let patch = json!({"theme": null, "chats": {"b": [1, 2]}});
+    let set = alice.patch("/me/settings", &patch).expect(200);
+    assert_eq!(set, json!({"chats": {"a": {"mute": true}, "b": [1, 2]}}));
+    let large = json!({"x": "x".repeat(4096)});
+    alice
+        .patch("/me/settings", &large)
+        .expect_problem(422, "out_of_bounds");
+    let list = alice.call(Request::new("PATCH", "/me/settings").json(&json!([1])));
+    list.expect_problem(400, "malformed_json");
+    other.assert_silent();
+    server.kill();
+    server = options.start();
+    (alice, bob) = (alice.at(server.addr), bob.at(server.addr));
+    assert_eq!(alice.get("/me/settings").expect(200), set);
+    assert_eq!(bob.get("/me/settings").expect(200), json!({}));
+}
+
+#[test]
 fn in_trust_mode_there_are_neither_sessions_nor_passwords() {
     let (_dir, server) = start_trusting();
     let mut api = Api::trusted(server.addr, &any_user());

@@ -167,3 +167,41 @@ fn a_flood_is_told_in_part_and_counted() {
     let counted = metrics.sum_with("rookery_security_events_total", "event", "registration");
     assert_eq!(counted as usize, FLOOD);
 }
+
+#[test]
+fn it_tells_what_users_do_with_their_account() {
+    let stage = Stage::new("open");
+    let ann = stage.create_user("ann");
+    let token = |stage: &Stage| {
+        let session = stage.log_in("ann", PASSWORD).expect(200);
+        format!("Bearer {}", session["token"].as_str().unwrap())
+    };
+    let (first, second) = (token(&stage), token(&stage));
+    let call = |token: &str, method: &str, path: &str, body: &Value| {
+        let request = Request::new(method, path).json(body);
+        stage.call(&request.header("authorization", token))
+    };
+    let named = json!({"display_name": "Ann of Green Gables"});
+    call(&first, "PATCH", "/me", &named).expect(200);
+    expect(&stage, "display_name_change", "done", Some(&ann));
+    let wrong = json!({"old": "wrong", "new": "another password"});
+    call(&first, "PUT", "/me/password", &wrong).expect_problem(403, "wrong_password");
+    expect(&stage, "password_change", "wrong_password", Some(&ann));
+    let sessions = call(&first, "GET", "/sessions", &json!({})).expect(200);
+    let mut sessions = sessions.as_array().unwrap().iter();
+    let other = sessions.find(|it| it["current"] == false).unwrap();
+    let path = format!("/sessions/{}", other["session_id"].as_str().unwrap());
+    assert_eq!(call(&first, "DELETE", &path, &json!({})).status, 204);
+    expect(&stage, "session_end", "done", Some(&ann));
+    call(&first, "DELETE", &path, &json!({})).expect_problem(404, "not_found");
+    expect(&stage, "session_end", "not_found", Some(&ann));
+    call(&second, "GET", "/me", &json!({})).expect_problem(401, "unauthenticated");
+    let right = json!({"old": PASSWORD, "new": "another password"});
+    assert_eq!(call(&first, "PUT", "/me/password", &right).status, 204);
+    expect(&stage, "password_change", "done", Some(&ann));
+    assert_eq!(
+        call(&first, "POST", "/logout?all=true", &json!({})).status,
+        204
+    );
+    expect(&stage, "logout_everywhere", "done", Some(&ann));
+}

@@ -22,7 +22,7 @@ impl Http {
         cx: &mut Context<'_>,
     ) {
         // It may have been overdue, and answered.
-        let Some(mut to) = self.replies.take_reply_to(ticket) else {
+        let Some(to) = self.replies.take_reply_to(ticket) else {
             return;
         };
         let outcome = match self.upgrade.take() {
@@ -36,13 +36,8 @@ impl Http {
                 Err(problem) => Outcome::Refused(problem),
             },
         };
-        if let Some(command) = api.next_command(&mut to, &outcome, cx) {
-            let due = cx.micros_in(command.seconds_max());
-            self.replies.defer(ticket, to, due, command.changes());
-            return cx.ask(cx.asker(link.id(), ticket), command);
-        }
-        let reply = api.reply_to(to, outcome, cx);
-        self.reply(link, ticket, reply, cx);
+        let action = api.answered(to, outcome, cx);
+        self.act(link, ticket, action, cx);
         self.go_on(link, api, cx);
     }
 
@@ -57,8 +52,8 @@ impl Http {
     ) {
         // It may have been overdue, and answered.
         if let Some(to) = self.replies.take_reply_to(ticket) {
-            let reply = api.reply_to_read(to, outcome, cx);
-            self.reply(link, ticket, reply, cx);
+            let action = api.read(to, outcome, cx);
+            self.act(link, ticket, action, cx);
             self.go_on(link, api, cx);
         }
     }

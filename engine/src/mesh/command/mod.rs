@@ -98,6 +98,8 @@ impl Command {
                 | UserCommand::EndListed { .. }
                 | UserCommand::EndFound { .. }
                 | UserCommand::EndAllSessions(_)
+                | UserCommand::SetDisplayName(_)
+                | UserCommand::ChangeSettings(_)
                 | UserCommand::SpendInvite(_),
             )
             | Self::Home(

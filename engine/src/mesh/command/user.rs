@@ -2,6 +2,7 @@
 
 use rookery_schema::SessionId;
 use rookery_schema::names::NewName;
+use serde_json::{Map, Value};
 
 use crate::ids::{Invite, Session};
 use crate::limits::Network;
@@ -30,6 +31,10 @@ pub enum UserCommand {
     },
     /// Ends all sessions of the user, of whom this one asks for it.
     EndAllSessions(Session),
+    /// What others call the user besides their username; nothing takes that away.
+    SetDisplayName(Option<Box<str>>),
+    /// Changes the user's settings as this says, a JSON Merge Patch (RFC 7396).
+    ChangeSettings(Box<Map<String, Value>>),
     /// Passes it on to the owner of the user's name.
     SetPassword(Box<NewPassword>),
     /// Likewise.
@@ -67,6 +72,8 @@ impl UserCommand {
             | Self::EndListed { .. }
             | Self::EndFound { .. }
             | Self::EndAllSessions(_)
+            | Self::SetDisplayName(_)
+            | Self::ChangeSettings(_)
             | Self::SetPassword(_)
             | Self::ChangePassword(_)
             | Self::SpendInvite(_) => true,

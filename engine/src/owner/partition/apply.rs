@@ -93,6 +93,9 @@ impl Partition {
         for (user_id, session_id) in on_stored.sessions {
             self.new_sessions.remove(user_id, session_id);
         }
+        for (user_id, offset) in on_stored.settings {
+            self.user_settings_stored(user_id, offset, cx);
+        }
         for (chat_id, users) in on_stored.joins {
             send_to_homes(&users, cx, |users| ShardMessage::JoinsStored {
                 chat_id,
@@ -196,10 +199,10 @@ impl Partition {
             Record::PasswordSet(set) => self.apply_password(set, span, bytes, rows, cx),
             Record::SessionStarted(started) => self.apply_session_start(started, span, rows, cx),
             Record::ProfileChanged(changed) => {
-                self.apply_profile(changed, offset, span, rows, cx);
+                self.apply_profile(changed, (offset, bytes), span, rows, cx);
             }
             Record::UserSettingsChanged(changed) => {
-                self.apply_user_settings(changed, offset, span, rows, cx);
+                self.apply_user_settings(changed, (offset, bytes), span, rows, cx);
             }
         }
     }

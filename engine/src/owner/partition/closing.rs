@@ -80,6 +80,7 @@ impl Partition {
             | PasswordWait::LogIn(LoggingIn { asker, .. })
             | PasswordWait::Set { asker, .. } => asker,
         }));
+        undone.extend(self.user_settings.drain());
         undone.extend(self.message_queues.drain().map(|asked| asked.asker));
         for admission in self.admissions.take_overdue(u64::MAX) {
             tell_not_joining(&admission, cx);
@@ -95,6 +96,7 @@ impl Partition {
             | PartitionRead::Page(..)
             | PartitionRead::Events(..)
             | PartitionRead::Surplus(..)
+            | PartitionRead::UserSettings(_)
             | PartitionRead::Name(_) => None,
         }));
         undone

@@ -19,9 +19,8 @@ use crate::owner::chats::{Parked, Slot};
 use crate::owner::decide::{Decision, decide};
 use crate::owner::dedup::Repeat;
 use crate::owner::history::{PageKey, Paged, PartialPage};
-use crate::owner::partition::session_lists::ForSessions;
 use crate::owner::partition::sessions::tell_of_many_logouts;
-use crate::owner::partition::{ForUser, Partition, PartitionRead};
+use crate::owner::partition::{ForSessions, ForUser, Partition, PartitionRead};
 
 /// Whether the users whom a command adds may become members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -273,6 +272,12 @@ impl Partition {
     ) {
         match command {
             UserCommand::StartSession(new) => self.start_session(asker, user_id, *new, cx),
+            UserCommand::SetDisplayName(name) => {
+                self.set_display_name(asker, user_id, name.as_deref(), cx);
+            }
+            UserCommand::ChangeSettings(patch) => {
+                self.change_user_settings(asker, user_id, patch, cx);
+            }
             UserCommand::ListSessions => {
                 self.read_sessions(asker, user_id, ForSessions::List, cx);
             }
@@ -295,15 +300,15 @@ impl Partition {
                 if ended.ends_earlier() {
                     tell_of_many_logouts(user_id, network, cx);
                 }
-                self.end_session(asker, ended, cx);
+                self.end_session(vec![asker], ended, cx);
             }
             UserCommand::EndAllSessions(session) => {
                 let all = gate.end_all(user_id, cx.now.latest_wall);
                 if session.expires_at > all.expires_at {
                     // Others who have the key may give it so long a life.
-                    self.end_one_more(ended(user_id, session), cx);
+                    self.end_session(Vec::new(), ended(user_id, session), cx);
                 }
-                self.end_session(asker, all, cx);
+                self.end_session(vec![asker], all, cx);
             }
             UserCommand::SpendInvite(invited) => self.spend_invite(asker, user_id, invited, cx),
             UserCommand::SetPassword(password) => {

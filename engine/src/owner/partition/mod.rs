@@ -51,10 +51,10 @@ use crate::owner::logins::Logins;
 use crate::owner::message_queues::MessageQueues;
 use crate::owner::names::Names;
 use crate::owner::new_sessions::NewSessions;
-use crate::owner::partition::session_lists::ForSessions;
 use crate::owner::progress::{Progress, SpanId};
 use crate::owner::readings::Readings;
 use crate::owner::seeking::Seeking;
+use crate::owner::settings::UserSettings;
 
 /// Bytes of records on their way into the store above which the log delivers no more of what it has.
 const UNSTORED_BYTES_HIGH: usize = 32 << 20;
@@ -98,6 +98,8 @@ enum PartitionRead {
     Sessions(Asker, UserId, ForSessions),
     /// The sessions of a user who has logged in, of which some may leave their list. The span waits for that.
     Surplus(UserId, SpanId),
+    /// The settings of a user, which are to be changed.
+    UserSettings(UserId),
 }
 
 /// What is to be done for a user once they are read.
@@ -105,6 +107,17 @@ enum PartitionRead {
 enum ForUser {
     SetPassword(Box<NewPassword>),
     ChangePassword(Box<PasswordChange>),
+}
+
+/// For what a user's sessions are read.
+#[derive(Clone, Copy, Debug)]
+enum ForSessions {
+    List,
+    /// To end one of them.
+    End {
+        session_id: SessionId,
+        network: Network,
+    },
 }
 
 /// A login whose password is being compared.
@@ -214,6 +227,7 @@ pub(crate) struct Partition {
     changes: Changes,
     endings: Endings,
     new_sessions: NewSessions,
+    user_settings: UserSettings,
     /// Commands whose users' homes are being asked.
     admissions: Admissions,
     /// Registrations by the invites that they spend.
@@ -256,6 +270,7 @@ impl Partition {
             changes: Changes::default(),
             endings: Endings::above(number_base),
             new_sessions: NewSessions::default(),
+            user_settings: UserSettings::default(),
             admissions: Admissions::above(id, number_base),
             invited: Map::default(),
             message_queues: MessageQueues::default(),
@@ -433,7 +448,9 @@ impl Partition {
             | ChangeKey::Removed(..)
             | ChangeKey::Role(..)
             | ChangeKey::Settings(..)
+            | ChangeKey::Profile(..)
             | ChangeKey::Password(..) => {}
+            ChangeKey::UserSettings(user_id, _) => self.user_settings_done(user_id, cx),
         }
     }
 
@@ -492,6 +509,9 @@ impl Partition {
             }
             Some(PartitionRead::Surplus(user_id, span)) => {
                 self.surplus_read(user_id, span, outcome, cx);
+            }
+            Some(PartitionRead::UserSettings(user_id)) => {
+                self.user_settings_read(user_id, outcome, cx);
             }
             None => self.stale_or_bug(number, "a read that nobody asked for", cx),
         }

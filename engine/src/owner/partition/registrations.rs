@@ -142,7 +142,10 @@ impl Partition {
         rows: &mut Vec<Row>,
         cx: &mut Context<'_>,
     ) {
-        let outcome = self.names.apply(user, rows).map(|row| user_json(&row));
+        let outcome = self
+            .names
+            .apply(user, rows)
+            .map(|row| user_json(&row, None));
         if outcome.is_ok()
             && let Some(on_stored) = self.progress.on_stored(span, cx)
         {

@@ -8,23 +8,11 @@ use rookery_schema::{SessionId, Timestamp, UserId};
 use crate::context::Context;
 use crate::edge::port::{Found, Read, StoreFault};
 use crate::ids::Session;
-use crate::limits::Network;
 use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, Command, NewSession, Outcome, UserCommand};
 use crate::owner::appends::Pending;
-use crate::owner::partition::{Partition, PartitionRead};
+use crate::owner::partition::{ForSessions, Partition, PartitionRead};
 use crate::owner::progress::SpanId;
-
-/// For what a user's sessions are read.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum ForSessions {
-    List,
-    /// To end one of them.
-    End {
-        session_id: SessionId,
-        network: Network,
-    },
-}
 
 impl Partition {
     /// Records a login, which is answered when that is in the log. It is taken also while the store lags, so that people can

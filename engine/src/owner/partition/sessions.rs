@@ -14,19 +14,17 @@ use crate::security::{Act, SecurityEvent};
 impl Partition {
     /// Ends a session, or more. It is void whatever becomes of its record: nobody who logs out stays logged in because a disk
     /// is full.
-    pub(super) fn end_session(&mut self, asker: Asker, ended: SessionEnded, cx: &mut Context<'_>) {
-        let askers = vec![asker];
+    pub(super) fn end_session(
+        &mut self,
+        askers: Vec<Asker>,
+        ended: SessionEnded,
+        cx: &mut Context<'_>,
+    ) {
         let number = self.void_sessions(ended.into(), askers, Recording::UnderWay, cx);
         match self.admit_small(cx) {
             Ok(()) => self.append_session_end(ended, Some(number), cx),
             Err(_) => self.session_end_failed(ended, Some(number), cx),
         }
-    }
-
-    /// Ends a session besides others, for nobody who waits for it alone.
-    pub(super) fn end_one_more(&mut self, ended: SessionEnded, cx: &mut Context<'_>) {
-        let number = self.void_sessions(ended.into(), Vec::new(), Recording::UnderWay, cx);
-        self.append_session_end(ended, Some(number), cx);
     }
 
     fn append_session_end(

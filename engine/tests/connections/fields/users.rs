@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rookery_engine::config::{AuthMode, RegistrationMode};
 
 use super::{JSON, OPERATOR, Refused, play};
+use crate::callers::log_in;
 use crate::host::Host;
 
 const NOBODY: &str = "00000000-0000-7000-8000-000000000000";
@@ -192,4 +193,103 @@ fn passwords_and_invites_are_named() {
         ("POST", "/users", r#"{"invite":7}"#, "invite", "malformed"),
     ];
     play(&mut host, conn, JSON, "", &cases);
+}
+
+#[test]
+fn what_users_do_with_their_account_is_named() {
+    let mut host = Host::in_trust();
+    let conn = host.accept();
+    let long = format!(r#"{{"display_name":"{}"}}"#, "x".repeat(65));
+    // Two bytes each, and then four.
+    let longer = format!(r#"{{"display_name":"{}"}}"#, "\u{1f426}".repeat(33));
+    let cases: [Refused<'_>; _] = [
+        (
+            "PATCH",
+            "/me",
+            r#"{"display_name":7}"#,
+            "display_name",
+            "malformed",
+        ),
+        (
+            "PATCH",
+            "/me",
+            r#"{"display_name":" "}"#,
+            "display_name",
+            "blank",
+        ),
+        (
+            "PATCH",
+            "/me",
+            r#"{"display_name":"a\nb"}"#,
+            "display_name",
+            "forbidden_characters",
+        ),
+        (
+            "PATCH",
+            "/me",
+            r#"{"display_name":"a\u202eb"}"#,
+            "display_name",
+            "forbidden_characters",
+        ),
+        ("PATCH", "/me", &long, "display_name", "too_long"),
+        ("PATCH", "/me", &longer, "display_name", "too_long"),
+        ("POST", "/logout?all=1", "", "all", "malformed"),
+        ("POST", "/logout?all=true&all=true", "", "all", "repeated"),
+    ];
+    play(&mut host, conn, JSON, "", &cases);
+
+    let mut host = Host::new(AuthMode::Token);
+    let conn = host.accept();
+    let user = host.user;
+    let token = log_in(&mut host, conn, user);
+    let header = format!("Authorization: Bearer {token}\r\n");
+    let device =
+        |device: &str| format!(r#"{{"username":"bob","password":"x","device":"{device}"}}"#);
+    let (long, blank, lines) = (device(&"x".repeat(65)), device(" "), device("a\\tb"));
+    let long_old = format!(
+        r#"{{"old":"{}","new":"a long password"}}"#,
+        "x".repeat(1025)
+    );
+    let long_new = format!(r#"{{"old":"x","new":"{}"}}"#, "x".repeat(1025));
+    let path = "/me/password";
+    let cases: [Refused<'_>; _] = [
+        ("POST", "/login", &device(""), "device", "too_short"),
+        ("POST", "/login", &long, "device", "too_long"),
+        ("POST", "/login", &blank, "device", "blank"),
+        ("POST", "/login", &lines, "device", "forbidden_characters"),
+        (
+            "PUT",
+            path,
+            r#"{"new":"a long password"}"#,
+            "old",
+            "missing",
+        ),
+        ("PUT", path, r#"{"old":"x"}"#, "new", "missing"),
+        (
+            "PUT",
+            path,
+            r#"{"old":"","new":"a long password"}"#,
+            "old",
+            "too_short",
+        ),
+        ("PUT", path, &long_old, "old", "too_long"),
+        ("PUT", path, r#"{"old":"x","new":""}"#, "new", "too_short"),
+        (
+            "PUT",
+            path,
+            r#"{"old":"x","new":"short"}"#,
+            "new",
+            "too_short",
+        ),
+        ("PUT", path, &long_new, "new", "too_long"),
+        (
+            "PUT",
+            path,
+            r#"{"old":"x","new":"pass\tword1234"}"#,
+            "new",
+            "forbidden_characters",
+        ),
+    ];
+    play(&mut host, conn, JSON, &header, &cases);
+    assert!(host.asked.is_empty(), "nothing is done");
 }
