@@ -177,7 +177,11 @@ fn find_for_operators(path: &[&[u8]]) -> Option<(Route, Match)> {
 /// Every other path that there is.
 fn find_for_all(path: &[&[u8]]) -> Option<(Route, Match)> {
     use Endpoint::{
-        AddMember, AddReaction, AsyncApi, ChangeChat, ChangePassword, ChangeProfile, ChangeSettings, Connect, CreateChat, DeleteMessage, EditMessage, EndSession, FindUsers, ListChats, ListSessions, Live, LogIn, LogOut, MarkRead, Me, Metrics, OpenApi, PostMessage, Ready, Register, RemoveMember, RemoveReaction, SetRole, ShowChat, ShowEvents, ShowMembers, ShowMessages, ShowSettings, ShowUser, Ticket,
+        AddMember, AddReaction, AsyncApi, ChangeChat, ChangePassword, ChangeProfile,
+        ChangeSettings, Connect, CreateChat, DeleteMessage, EditMessage, EndSession, FindUsers,
+        ListChats, ListSessions, Live, LogIn, LogOut, MarkRead, Me, Metrics, OpenApi, PostMessage,
+        Ready, Register, RemoveMember, RemoveReaction, SetRole, ShowChat, ShowEvents, ShowMembers,
+        ShowMessages, ShowSettings, ShowUser, Ticket,
     };
     use Method::{Delete, Get, Patch, Post, Put};
     let (methods, ids): (&'static [_], _) = match path {
