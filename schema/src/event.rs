@@ -151,6 +151,7 @@ fn encode_chat_created(created: &ChatCreated<'_>, seq: Seq, out: &mut Vec<u8>) {
     put_event_start(out, "chat_created", created.chat_id, seq);
     out.put_slice(br#","name":"#);
     put_json_text(out, created.name);
+    put_direct(out, created.is_direct());
     put_members(out, created.members.len(), created.members.iter());
     put_time(out, br#","created_at":""#, created.at);
     out.put_u8(b'}');
@@ -248,6 +249,13 @@ pub fn put_receipt(out: &mut Vec<u8>, message: MessageId, chat: ChatId, created_
     out.put_u8(b'"');
     put_time(out, br#","created_at":""#, created_at);
     out.put_u8(b'}');
+}
+
+/// Appends the field of a chat that says that it is a direct chat, where it is one.
+pub fn put_direct(out: &mut Vec<u8>, is_direct: bool) {
+    if is_direct {
+        out.put_slice(br#","direct":true"#);
+    }
 }
 
 /// Appends the fields of a chat that tell of its members: the first of them, and how many there are.

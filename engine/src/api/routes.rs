@@ -22,6 +22,7 @@ pub(crate) enum Endpoint {
     RemoveMember,
     SetRole,
     ChangeChat,
+    OpenDirectChat,
     PostMessage,
     ShowMessages,
     ShowEvents,
@@ -160,9 +161,9 @@ fn find_for_operators(path: &[&[u8]]) -> Option<(Route, Match)> {
 fn find_for_all(path: &[&[u8]]) -> Option<(Route, Match)> {
     use Endpoint::{
         AddMember, AddReaction, ChangeChat, Connect, CreateChat, DeleteMessage, EditMessage,
-        FindUsers, ListChats, Live, LogIn, LogOut, Me, Metrics, PostMessage, Ready, Register,
-        RemoveMember, RemoveReaction, SetRole, ShowChat, ShowEvents, ShowMembers, ShowMessages,
-        ShowUser, Ticket,
+        FindUsers, ListChats, Live, LogIn, LogOut, Me, Metrics, OpenDirectChat, PostMessage, Ready,
+        Register, RemoveMember, RemoveReaction, SetRole, ShowChat, ShowEvents, ShowMembers,
+        ShowMessages, ShowUser, Ticket,
     };
     use Method::{Delete, Get, Patch, Post, Put};
     let (methods, ids): (&'static [_], _) = match path {
@@ -172,6 +173,7 @@ fn find_for_all(path: &[&[u8]]) -> Option<(Route, Match)> {
         [b"login"] => (&[(Post, LogIn)], Match::default()),
         [b"logout"] => (&[(Post, LogOut)], Match::default()),
         [b"chats"] => (&[(Post, CreateChat), (Get, ListChats)], Match::default()),
+        [b"direct", user_id] => (&[(Post, OpenDirectChat)], Match::of(user_id)),
         [b"chats", id] => (&[(Get, ShowChat), (Patch, ChangeChat)], Match::of(id)),
         [b"chats", id, b"members"] => (&[(Post, AddMember), (Get, ShowMembers)], Match::of(id)),
         [b"chats", id, b"members", user_id] => (
@@ -230,6 +232,7 @@ mod tests {
                 "PUT, DELETE, OPTIONS",
             ),
             ("/ws/connect/{id}", false, "GET, HEAD, OPTIONS"),
+            ("/direct/{id}", false, "POST, OPTIONS"),
             ("/ws-ticket", false, "POST, OPTIONS"),
         ] {
             let has = |name: &str, id| path.contains(name).then_some(id);

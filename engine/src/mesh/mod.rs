@@ -13,7 +13,7 @@ pub use admission::{AdmissionId, Candidates, NotAdmitted};
 pub use command::Command;
 pub use command::asker::{Asker, Waiting};
 pub use command::chat::{
-    Amend, ChatChange, ChatCommand, Creation, EventsPage, MembersPage, MessageChange, Page,
+    Amend, ChatChange, ChatCommand, Creation, EventsPage, MembersPage, MessageChange, Origin, Page,
     PageStart, Post,
 };
 pub use command::home::{HomeCommand, InboxPage};

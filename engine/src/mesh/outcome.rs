@@ -127,6 +127,8 @@ pub struct Activity {
 pub struct ChatSummary {
     pub chat_id: ChatId,
     pub name: Box<str>,
+    /// Of a direct chat, whoever the user has it with.
+    pub other_user_id: Option<UserId>,
     pub last_seq: Seq,
     /// How many messages there are.
     pub messages: u64,

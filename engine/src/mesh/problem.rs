@@ -268,6 +268,17 @@ impl Problem {
         "the client_id (or Idempotency-Key) was used in this chat for a message with other content; give each message \
          one of its own",
     );
+    pub const CHAT_KEY_REUSED: Self = Self::new(
+        Status::UnprocessableContent,
+        "idempotency_key_reused",
+        "the caller has used the client_id (or Idempotency-Key) for a chat with another name or other members; give each \
+         chat one of its own",
+    );
+    pub const DIRECT_CHAT: Self = Self::new(
+        Status::Conflict,
+        "direct_chat",
+        "a direct chat stays as it is: its two members can't be changed, nor has it a name, settings or admins",
+    );
     pub const UNSUPPORTED_MEDIA: Self = Self::new(
         Status::UnsupportedMediaType,
         "unsupported_media_type",

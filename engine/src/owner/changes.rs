@@ -1,5 +1,6 @@
 //! Who waits for a change to be applied, or to be in the store.
 
+use rookery_schema::record::ChatCreated;
 use rookery_schema::roles::Role;
 use rookery_schema::{ChatId, MessageId, SessionId, Timestamp, UserId};
 use xxhash_rust::xxh3::xxh3_64;
@@ -10,7 +11,8 @@ use crate::mesh::Asker;
 /// Names a change that somebody waits for, in terms of its record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum ChangeKey {
-    Chat(ChatId),
+    /// By the digest of what was asked for.
+    Chat(ChatId, u64),
     Added(ChatId, UserId),
     Removed(ChatId, UserId),
     Role(ChatId, UserId, Role),
@@ -26,6 +28,11 @@ pub(crate) enum ChangeKey {
 }
 
 impl ChangeKey {
+    /// A chat comes to be.
+    pub(crate) fn chat(created: &ChatCreated<'_>) -> Self {
+        Self::Chat(created.chat_id, created.content_digest())
+    }
+
     /// Settings of a chat are changed by this record.
     pub(crate) fn settings(chat_id: ChatId, record: &[u8]) -> Self {
         Self::Settings(chat_id, xxh3_64(record))
@@ -35,7 +42,7 @@ impl ChangeKey {
     pub(crate) const fn is_small(self) -> bool {
         match self {
             Self::Password(..) => true,
-            Self::Chat(_)
+            Self::Chat(..)
             | Self::Added(..)
             | Self::Removed(..)
             | Self::Role(..)
@@ -85,7 +92,7 @@ mod tests {
     use rookery_schema::ShardId;
 
     const CHANGE: ChangeKey = ChangeKey::User(UserId::from_bytes([1; 16]));
-    const OTHER: ChangeKey = ChangeKey::Chat(ChatId::from_bytes([1; 16]));
+    const OTHER: ChangeKey = ChangeKey::Chat(ChatId::from_bytes([1; 16]), 0);
 
     fn asker(gather: u64) -> Asker {
         Asker {

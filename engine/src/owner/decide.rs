@@ -1,11 +1,11 @@
 //! What becomes of a command on a chat: a pure function of the chat and the command.
 
-use rookery_schema::record::{ChatChanged, ChatCreated, MembershipChange, Record, RoleSet};
+use rookery_schema::record::{ChatChanged, MembershipChange, Record, RoleSet};
 use rookery_schema::roles::{History, Role};
 use rookery_schema::{ChatId, Timestamp, UserId};
 
 use crate::mesh::problem::Problem;
-use crate::mesh::{ChatChange, ChatCommand, EventsPage, Outcome, Post};
+use crate::mesh::{ChatChange, ChatCommand, Creation, EventsPage, Origin, Outcome, Post};
 use crate::owner::changes::ChangeKey;
 use crate::owner::chat::Chat;
 use crate::owner::events::Wanted;
@@ -29,6 +29,8 @@ pub(crate) enum Decision<'a> {
         page: EventsPage,
         history: History,
     },
+    /// The chat was made by the key that it is asked for with; what was asked for then has to be read.
+    CompareCreation,
     /// A message is appended, unless it repeats one.
     Post(&'a Post),
     /// A message is changed, once it is found and as it then stands.
@@ -60,15 +62,9 @@ fn decide_without_chat(
 ) -> Result<Decision<'_>, Problem> {
     match command {
         ChatCommand::Create(creation) => {
-            let created = ChatCreated {
-                chat_id,
-                at,
-                creator_id: creation.creator_id,
-                name: &creation.name,
-                members: creation.members.as_list(),
-            };
+            let created = creation.record(chat_id, at);
             Ok(Decision::Append(
-                ChangeKey::Chat(chat_id),
+                ChangeKey::chat(&created),
                 Record::ChatCreated(created),
             ))
         }
@@ -108,6 +104,13 @@ fn decide_for_chat<'a>(
             Err(Problem::NOT_ADMIN)
         }
     };
+    let changeable = |user| {
+        member(user)?;
+        match chat.is_direct() {
+            true => Err(Problem::DIRECT_CHAT),
+            false => Ok(()),
+        }
+    };
     let change = |user_id, by| MembershipChange {
         chat_id: chat.id,
         user_id,
@@ -115,8 +118,7 @@ fn decide_for_chat<'a>(
         at,
     };
     match command {
-        // Its id was made for this very command, so this is what was asked for.
-        ChatCommand::Create(_) => Ok(Decision::Answer(chat.shown(true))),
+        ChatCommand::Create(creation) => decide_creation_again(chat, creation),
         ChatCommand::Post(post) => {
             member(post.sender_id)?;
             Ok(Decision::Post(post))
@@ -162,7 +164,7 @@ fn decide_for_chat<'a>(
         &ChatCommand::AddMember {
             caller, user_id, ..
         } => {
-            member(caller)?;
+            changeable(caller)?;
             if chat.is_member(user_id) {
                 return Ok(Decision::Answer(chat.shown(false)));
             }
@@ -180,7 +182,7 @@ fn decide_for_chat<'a>(
             ))
         }
         &ChatCommand::RemoveMember { caller, user_id } => {
-            member(caller)?;
+            changeable(caller)?;
             if user_id != caller {
                 admin(caller)?;
             }
@@ -198,10 +200,12 @@ fn decide_for_chat<'a>(
             user_id,
             role,
         } => {
+            changeable(caller)?;
             admin(caller)?;
             decide_role(chat, caller, (user_id, role), at)
         }
         ChatCommand::Change(change) => {
+            changeable(change.caller)?;
             admin(change.caller)?;
             Ok(decide_change(chat, change, at))
         }
@@ -214,6 +218,25 @@ fn decide_for_chat<'a>(
             let mine = mine.then(|| Box::new(chat.summary(user_id)));
             Ok(Decision::Answer(Outcome::Summary(mine)))
         }
+    }
+}
+
+/// Somebody asks for a chat that is there.
+fn decide_creation_again<'a>(chat: &Chat, creation: &Creation) -> Result<Decision<'a>, Problem> {
+    match creation.origin {
+        // Its id was made for this very command, so this is what was asked for.
+        Origin::Chance => return Ok(Decision::Answer(chat.shown(true))),
+        Origin::Members => return Ok(Decision::Answer(chat.shown(false))),
+        Origin::Key => {}
+    }
+    if creation.creator_id.is_some_and(|it| !chat.is_member(it)) {
+        return Err(Problem::NO_SUCH_CHAT);
+    }
+    let wanted = creation.record(chat.id, Timestamp::default());
+    match chat.creation_digest() {
+        None => Ok(Decision::CompareCreation),
+        Some(made) if made == wanted.content_digest() => Ok(Decision::Answer(chat.shown(false))),
+        Some(_) => Err(Problem::CHAT_KEY_REUSED),
     }
 }
 

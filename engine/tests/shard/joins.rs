@@ -185,6 +185,7 @@ fn summarize(stage: &mut Stage, asker: Asker, chat_id: ChatId) {
     let summary = ChatSummary {
         chat_id,
         name: "chat".into(),
+        other_user_id: None,
         last_seq: Seq(1),
         messages: 0,
         last_message: None,

@@ -9,6 +9,8 @@ mod amended;
 mod amendments;
 mod bounds;
 mod bugs;
+mod chat_keys;
+mod direct;
 mod history;
 mod inbox;
 mod joins;

@@ -14,8 +14,8 @@ use rookery_engine::input::Input;
 use rookery_engine::limits::Network;
 use rookery_engine::mesh::problem::Problem;
 use rookery_engine::mesh::{
-    Activity, Asker, ChatCommand, Command, Creation, Credentials, HomeCommand, InboxPage, Outcome,
-    Post, ShardMessage, Subscription, Waiting, Whisper,
+    Activity, Asker, ChatCommand, Command, Creation, Credentials, HomeCommand, InboxPage, Origin,
+    Outcome, Post, ShardMessage, Subscription, Waiting, Whisper,
 };
 use rookery_engine::port::{
     EndedSessions, Found, LogEvent, LogRequest, Opened, Part, PasswordJob, PasswordOutcome, Read,
@@ -82,6 +82,7 @@ pub(crate) fn creation_from(
         name: "chat".into(),
         members: members.iter().copied().collect(),
         network,
+        origin: Origin::Chance,
     }))
 }
 

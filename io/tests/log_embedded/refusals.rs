@@ -100,10 +100,7 @@ fn another_format_is_judged_before_what_it_may_have_changed() {
     };
     let unknown = rookery_schema::format::NEWEST + 1;
     let (older, newer) = (refusal(1), refusal(unknown));
-    assert!(
-        newer.contains(&format!("has format {unknown}")),
-        "{newer}"
-    );
+    assert!(newer.contains(&format!("has format {unknown}")), "{newer}");
     assert!(newer.contains("start the version that wrote it, or a newer one, or name"));
     assert!(older.contains("has format 1"), "{older}");
     assert!(

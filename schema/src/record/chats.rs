@@ -1,6 +1,7 @@
 //! What becomes of chats and their members.
 
 use bytes::BufMut;
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::ids::{ChatId, UserId};
 use crate::roles::{History, Role, Settings};
@@ -104,6 +105,17 @@ impl FromIterator<UserId> for Members {
 }
 
 impl<'a> ChatCreated<'a> {
+    /// Whether it is the direct chat of its two members.
+    pub fn is_direct(&self) -> bool {
+        self.chat_id.is_direct_of(self.members.iter())
+    }
+
+    /// Tells what was asked for from something else that is asked for by the same key.
+    pub fn content_digest(&self) -> u64 {
+        let length = (self.name.len() as u64).to_le_bytes();
+        xxh3_64(&[&length, self.name.as_bytes(), self.members.0].concat())
+    }
+
     pub(super) fn put(&self, out: &mut impl BufMut) {
         out.put_slice(self.chat_id.as_bytes());
         out.put_u64_le(self.at.millis());

@@ -1,11 +1,12 @@
 //! What is asked of the owner of a chat.
 
-use rookery_schema::record::Members;
+use rookery_schema::record::{ChatCreated, Members};
 use rookery_schema::roles::{History, Role};
-use rookery_schema::{MessageId, Seq, UserId};
+use rookery_schema::{ChatId, MessageId, Seq, Timestamp, UserId};
 
 use crate::limits::Network;
-use crate::mesh::field::Field;
+use crate::mesh::field::{Fault, Field};
+use crate::mesh::problem::Problem;
 
 /// See [`Command::Chat`](crate::mesh::Command::Chat).
 #[derive(Debug)]
@@ -71,6 +72,31 @@ pub struct Creation {
     pub members: Members,
     /// From where that is asked for.
     pub network: Network,
+    pub origin: Origin,
+}
+
+impl Creation {
+    /// The record of the chat that it makes.
+    pub(crate) fn record(&self, chat_id: ChatId, at: Timestamp) -> ChatCreated<'_> {
+        ChatCreated {
+            chat_id,
+            at,
+            creator_id: self.creator_id,
+            name: &self.name,
+            members: self.members.as_list(),
+        }
+    }
+}
+
+/// What the id of a chat was made of that is to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Of chance: no such chat can be there.
+    Chance,
+    /// Of its creator and a key: it may be there, made by an earlier try.
+    Key,
+    /// Of its two members: it is their direct chat, and may be there.
+    Members,
 }
 
 /// Settings of a chat that are to change, within their bounds: those that are there.
@@ -269,19 +295,23 @@ impl ChatCommand {
         }
     }
 
-    /// The field of a request that names whom it makes members.
-    pub(crate) const fn members_field(&self) -> Field {
-        if self.creates() {
-            Field::Members
-        } else {
-            Field::UserId
+    /// What it is refused with where one of the users whom it makes members is none.
+    pub(crate) const fn unknown_member(&self) -> Problem {
+        let Self::Create(creation) = self else {
+            return Problem::UNKNOWN_MEMBER.about(Field::UserId, Fault::Unknown);
+        };
+        match creation.origin {
+            Origin::Members => Problem::NO_SUCH_USER,
+            Origin::Chance | Origin::Key => {
+                Problem::UNKNOWN_MEMBER.about(Field::Members, Fault::Unknown)
+            }
         }
     }
 
-    /// Whether its chat is made by it, so that there is nothing to be read.
+    /// Whether its chat is made by it alone, so that there is nothing to be read.
     pub(crate) const fn creates(&self) -> bool {
         match self {
-            Self::Create(_) => true,
+            Self::Create(creation) => matches!(creation.origin, Origin::Chance),
             Self::Post(_)
             | Self::Amend(_)
             | Self::AddMember { .. }

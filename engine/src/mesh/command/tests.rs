@@ -8,7 +8,7 @@ use super::*;
 use crate::ids::Session;
 use crate::mesh::{
     Amend, ChatChange, Creation, Credentials, InboxPage, MembersPage, MessageChange, NewPassword,
-    Page, PageStart, Post, Right, UserVersion,
+    Origin, Page, PageStart, Post, Right, UserVersion,
 };
 
 const CHAT: ChatId = ChatId::from_bytes([1; 16]);
@@ -158,6 +158,7 @@ fn what_may_change_something_is_told_from_what_only_reads() {
         name: "chat".into(),
         members: Members::default(),
         network: network(),
+        origin: Origin::Chance,
     };
     let changes = [
         chat(ChatCommand::Create(Box::new(creation))),

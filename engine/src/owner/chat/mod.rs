@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use rookery_schema::event::{
-    Event, EventKind, put_json_text, put_members, put_roles, put_settings, put_user_id,
+    Event, EventKind, put_direct, put_json_text, put_members, put_roles, put_settings, put_user_id,
 };
 use rookery_schema::limits::{CHAT_MEMBERS_MAX, MEMBERS_SHOWN_MAX};
 use rookery_schema::message::Message;
@@ -62,6 +62,8 @@ pub(crate) struct Chat {
     pub(crate) id: ChatId,
     settings: Settings,
     created_at: Timestamp,
+    /// Tells what was asked for when it was made, where that is known here.
+    creation_digest: Option<u64>,
     members: Members,
     /// When it was tried last to tell of [`Members::untold_heir`], in microseconds.
     handover_micros: Option<u64>,
@@ -106,6 +108,7 @@ impl Chat {
         let members = Members::new(record.chat_id, record.members.len(), None);
         let settings = Settings::new(record.name);
         let mut this = Self::new(record.chat_id, record.at, settings, members);
+        this.creation_digest = Some(record.content_digest());
         for user_id in record.members.iter() {
             this.members.add(user_id, this.head.seq.next(), false);
         }
@@ -118,6 +121,7 @@ impl Chat {
             id,
             settings,
             created_at,
+            creation_digest: None,
             members,
             handover_micros: None,
             head: Head::default(),
@@ -151,6 +155,7 @@ impl Chat {
         let mut this = Self::new(chat.chat_id, chat.created_at, settings, members);
         this.head = head;
         this.recent = Recent::with_latest(latest_message);
+        this.creation_digest = recent.first().and_then(creation_digest);
         for row in recent {
             if let Some(json) = encode_row(&row) {
                 this.active_at = this.active_at.max(event_time(&row).unwrap_or_default());
@@ -185,6 +190,21 @@ impl Chat {
 
     pub(crate) fn is_member(&self, user: UserId) -> bool {
         self.members.contains(user)
+    }
+
+    /// Whether it is the direct chat of its two members.
+    pub(crate) fn is_direct(&self) -> bool {
+        self.members.are_direct()
+    }
+
+    /// Tells what was asked for when it was made, where that is known here.
+    pub(crate) const fn creation_digest(&self) -> Option<u64> {
+        self.creation_digest
+    }
+
+    /// It was read with what it was made.
+    pub(crate) const fn note_creation(&mut self, digest: u64) {
+        self.creation_digest = Some(digest);
     }
 
     pub(crate) const fn members(&self) -> &Members {
@@ -539,6 +559,7 @@ impl Chat {
         out.extend_from_slice(self.id.to_string().as_bytes());
         out.extend_from_slice(br#"","name":"#);
         put_json_text(&mut out, &self.settings.name);
+        put_direct(&mut out, self.is_direct());
         put_settings(&mut out, &self.settings);
         put_members(&mut out, self.members.len(), self.members.iter());
         let admins = self.members.admins_of_first(MEMBERS_SHOWN_MAX);
@@ -594,6 +615,7 @@ impl Chat {
         ChatSummary {
             chat_id: self.id,
             name: self.settings.name.clone(),
+            other_user_id: self.members.other(user_id),
             last_seq: self.head.seq,
             messages: self.head.messages,
             last_message,
@@ -606,6 +628,14 @@ fn encode_row(row: &EventRow) -> Option<Bytes> {
     let record = Record::decode(&row.record).ok()?;
     let json = encode(&record, row.head.seq);
     (!json.is_empty()).then_some(json)
+}
+
+/// Tells what a chat was made with, where this is its first event.
+pub(crate) fn creation_digest(row: &EventRow) -> Option<u64> {
+    let Ok(Record::ChatCreated(created)) = Record::decode(&row.record) else {
+        return None;
+    };
+    Some(created.content_digest())
 }
 
 /// The event of a record; nothing where it is none.

@@ -332,7 +332,9 @@ impl Partition {
             Folded::Created => {
                 let members = self.members(chat_id, cx);
                 self.joined(span, chat_id, members, false, cx);
-                self.show_when_stored(span, ChangeKey::Chat(chat_id), chat_id, cx);
+                if let Record::ChatCreated(created) = applying.record {
+                    self.show_when_stored(span, ChangeKey::chat(created), chat_id, cx);
+                }
             }
             Folded::Joined(user_id) => {
                 self.joined(span, chat_id, vec![user_id], false, cx);
@@ -360,6 +362,7 @@ impl Partition {
                 self.answer_when_stored(span, key, outcome, cx);
             }
             Folded::Unchanged => match applying.record {
+                Record::ChatCreated(created) => self.made_again(span, created, cx),
                 Record::MemberAdded(change) => {
                     let key = ChangeKey::Added(chat_id, change.user_id);
                     self.show_when_stored(span, key, chat_id, cx);
@@ -380,7 +383,6 @@ impl Partition {
                 }
                 Record::MessagePosted(_)
                 | Record::MessageAmended(_)
-                | Record::ChatCreated(_)
                 | Record::ChatChanged(_)
                 | Record::UserRegistered(_)
                 | Record::SessionEnded(_)
@@ -481,7 +483,7 @@ impl Partition {
 
     /// Shows a chat to whoever waits for a change of it. Every member is in what is shown: it is not
     /// made where nobody waits, as in a replay.
-    fn show_when_stored(
+    pub(super) fn show_when_stored(
         &mut self,
         span: SpanId,
         key: ChangeKey,
@@ -495,7 +497,7 @@ impl Partition {
         let Some(chat) = self.chat_of_record(chat_id, cx) else {
             return;
         };
-        let created = matches!(key, ChangeKey::Chat(_));
+        let created = matches!(key, ChangeKey::Chat(..));
         let shown = || chat.shown(created);
         let answers: Vec<_> = askers.into_iter().map(|asker| (asker, shown())).collect();
         if let Some(on_stored) = self.progress.on_stored(span, cx) {

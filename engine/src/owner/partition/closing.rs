@@ -85,7 +85,9 @@ impl Partition {
             undone.push(admission.asker);
         }
         undone.extend(self.reads.drain().filter_map(|read| match read {
-            PartitionRead::User(asker, _) | PartitionRead::Former { asker, .. } => Some(asker),
+            PartitionRead::User(asker, _)
+            | PartitionRead::Former { asker, .. }
+            | PartitionRead::Creation(asker, ..) => Some(asker),
             PartitionRead::Sought(seeking) => Some(seeking.asked.asker),
             PartitionRead::Chat(_)
             | PartitionRead::Page(..)

@@ -38,6 +38,8 @@ pub(super) enum Served {
     Appended,
     /// It changes a message, which comes next.
     Amends,
+    /// It asks for a chat by a key: what the chat was made with comes next.
+    Compares,
     /// These users have to be admitted first.
     NotAdmitted(NewMembers),
 }
@@ -102,6 +104,7 @@ impl Partition {
                     self.amend(asker, chat_id, amend, cx);
                 }
             }
+            Served::Compares => self.compare_creation(asker, chat_id, command, cx),
             Served::NotAdmitted(new) => self.begin_admission(asker, chat_id, command, new, cx),
         }
     }
@@ -159,6 +162,7 @@ impl Partition {
                 }
             }
             Ok(Decision::Amend) => return Served::Amends,
+            Ok(Decision::CompareCreation) => return Served::Compares,
             Ok(Decision::Append(key, record)) => {
                 if admitted == Admitted::NotYet
                     && let Some(new) = to_be_admitted(command, cx)
@@ -306,7 +310,7 @@ impl Partition {
             cx.refuse(asker, problem);
             return false;
         }
-        if let ChangeKey::Chat(chat_id) = key {
+        if let ChangeKey::Chat(chat_id, _) = key {
             self.chats.begin_creation(chat_id);
         }
         self.append_admitted(asker, key, record, is_small, cx);

@@ -7,6 +7,7 @@ mod amending;
 mod apply;
 mod closing;
 mod commands;
+mod creations;
 mod events;
 mod heirs;
 mod invites;
@@ -31,7 +32,9 @@ use crate::ids::Invite;
 use crate::limits::Network;
 use crate::map::{Map, Unanswered};
 use crate::mesh::problem::Problem;
-use crate::mesh::{Asker, EventsPage, Invited, NewPassword, Outcome, ShardMessage, UserVersion};
+use crate::mesh::{
+    Asker, Creation, EventsPage, Invited, NewPassword, Outcome, ShardMessage, UserVersion,
+};
 use crate::owner::admissions::Admissions;
 use crate::owner::appends::{APPEND_DEADLINE_MICROS, Appends, Pending};
 use crate::owner::changes::{ChangeKey, Changes};
@@ -74,6 +77,8 @@ enum PartitionRead {
         page: EventsPage,
         history: History,
     },
+    /// What a chat was made with, which somebody asks for by its key.
+    Creation(Asker, ChatId, Box<Creation>),
     /// The message that somebody wants to change.
     Sought(Box<Seeking>),
     Name(Box<str>),
@@ -366,7 +371,7 @@ impl Partition {
     /// Undoes what was reserved for a change that did not come about.
     fn forget_change(&mut self, key: ChangeKey, asker: Asker, cx: &mut Context<'_>) {
         match key {
-            ChangeKey::Chat(chat_id) => self.chats.abandon_creation(chat_id),
+            ChangeKey::Chat(chat_id, _) => self.chats.abandon_creation(chat_id),
             ChangeKey::User(user_id) => self.names.release(user_id),
             ChangeKey::Invite(invite_id) => self.not_spent(invite_id),
             ChangeKey::Amended(chat_id, message_id) => {
@@ -425,6 +430,9 @@ impl Partition {
                 page,
                 history,
             }) => self.former_read(asker, chat_id, (page, history), outcome, cx),
+            Some(PartitionRead::Creation(asker, chat_id, creation)) => {
+                self.creation_read(asker, chat_id, creation, outcome, cx);
+            }
             Some(PartitionRead::Name(name)) => self.name_read(&name, outcome, cx),
             Some(PartitionRead::User(asker, password)) => {
                 self.user_read(asker, password, outcome, cx);
