@@ -68,8 +68,16 @@ pub const MIGRATIONS: &[Migration] = &[
     },
     Migration {
         version: format::CONVERSATIONS,
-        table: "chat_settings",
-        statements: &[FORMER_MEMBERS, NAMES_BY_KEY, ROLES, CHAT_SETTINGS],
+        table: "blocks_by_user",
+        statements: &[
+            FORMER_MEMBERS,
+            NAMES_BY_KEY,
+            ROLES,
+            CHAT_SETTINGS,
+            DELETED_CHATS,
+            PURGES,
+            BLOCKS_BY_USER,
+        ],
     },
 ];
 
@@ -140,6 +148,24 @@ const ROLES: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.roles (
 /// Settings that were changed: the seq of the event is the timestamp of the row.
 const CHAT_SETTINGS: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.chat_settings (
     chat_id uuid PRIMARY KEY, settings blob
+)";
+
+/// Chats that were deleted. Each is looked for here where nothing else is found of it.
+const DELETED_CHATS: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.deleted_chats (
+    chat_id uuid PRIMARY KEY, deletion blob
+)";
+
+/// Deleted chats of which the store has more than that: `seq`, of the event that tells it, is the timestamp of the row. One
+/// that came back would only be done again, so what is left of a row need not be kept for longer than hints are (3 hours).
+const PURGES: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.purges (
+    log_partition int, chat_id uuid, seq bigint,
+    PRIMARY KEY ((log_partition), chat_id)
+) WITH gc_grace_seconds = 10800";
+
+/// Whom each user has blocked: the offset of the record is the timestamp of the row.
+const BLOCKS_BY_USER: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.blocks_by_user (
+    user_id uuid, blocked_id uuid, created_at timestamp,
+    PRIMARY KEY ((user_id), blocked_id)
 )";
 
 const USERS: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.users (

@@ -7,8 +7,8 @@ use bytes::BufMut;
 use crate::ids::{ChatId, MessageId, Seq, UserId};
 use crate::limits::MEMBERS_SHOWN_MAX;
 use crate::record::{
-    Change, ChatChanged, ChatCreated, MembershipChange, MessageAmended, MessagePosted, Record,
-    RoleSet,
+    Change, ChatChanged, ChatCreated, ChatDeleted, MembershipChange, MessageAmended, MessagePosted,
+    Record, RoleSet,
 };
 use crate::roles::{History, Role, Settings};
 use crate::time::Timestamp;
@@ -23,6 +23,7 @@ pub enum Event<'a> {
     MemberRemoved(MembershipChange),
     RoleSet(RoleSet),
     ChatChanged(ChatChanged<'a>),
+    ChatDeleted(ChatDeleted),
 }
 
 /// What an event is, to whoever reads a chat.
@@ -57,7 +58,11 @@ impl<'a> Event<'a> {
             Record::MemberRemoved(change) => Some(Self::MemberRemoved(change)),
             Record::RoleSet(set) => Some(Self::RoleSet(set)),
             Record::ChatChanged(changed) => Some(Self::ChatChanged(changed)),
-            Record::UserRegistered(_) | Record::SessionEnded(_) | Record::PasswordSet(_) => None,
+            Record::ChatDeleted(deleted) => Some(Self::ChatDeleted(deleted)),
+            Record::UserRegistered(_)
+            | Record::SessionEnded(_)
+            | Record::PasswordSet(_)
+            | Record::BlockSet(_) => None,
         }
     }
 
@@ -71,6 +76,7 @@ impl<'a> Event<'a> {
             Self::MemberRemoved(change) => encode_membership("member_removed", change, seq, out),
             Self::RoleSet(set) => encode_role(set, seq, out),
             Self::ChatChanged(changed) => encode_chat_changed(changed, seq, out),
+            Self::ChatDeleted(deleted) => encode_chat_deleted(deleted, seq, out),
         }
     }
 
@@ -83,7 +89,8 @@ impl<'a> Event<'a> {
             | Self::MemberAdded(_)
             | Self::MemberRemoved(_)
             | Self::RoleSet(_)
-            | Self::ChatChanged(_) => EventKind::Other,
+            | Self::ChatChanged(_)
+            | Self::ChatDeleted(_) => EventKind::Other,
         }
     }
 }
@@ -197,6 +204,14 @@ fn encode_chat_changed(changed: &ChatChanged<'_>, seq: Seq, out: &mut Vec<u8>) {
     put_id(out, br#","by":""#, changed.by.as_bytes());
     out.put_u8(b'"');
     put_time(out, br#","created_at":""#, changed.at);
+    out.put_u8(b'}');
+}
+
+fn encode_chat_deleted(deleted: &ChatDeleted, seq: Seq, out: &mut Vec<u8>) {
+    put_event_start(out, "chat_deleted", deleted.chat_id, seq);
+    put_id(out, br#","by":""#, deleted.by.as_bytes());
+    out.put_u8(b'"');
+    put_time(out, br#","deleted_at":""#, deleted.at);
     out.put_u8(b'}');
 }
 

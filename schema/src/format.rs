@@ -40,6 +40,8 @@ const OF_KIND: [u32; NEWEST_KIND as usize] = [
     CONVERSATIONS,
     CONVERSATIONS,
     CONVERSATIONS,
+    CONVERSATIONS,
+    CONVERSATIONS,
 ];
 
 /// Needed to read a log record: one of a kind that this version does not know needs a newer one. What no
@@ -73,7 +75,9 @@ pub fn of_row(row: &Row) -> u32 {
         | Row::EndedSession { .. }
         | Row::Reached { .. } => OLDEST,
         Row::Amendment(_) => AMENDMENTS,
-        Row::Role(_) | Row::Settings(_) => CONVERSATIONS,
+        Row::Role(_) | Row::Settings(_) | Row::ChatDeleted(_) | Row::Purged(_) | Row::Block(_) => {
+            CONVERSATIONS
+        }
     }
 }
 

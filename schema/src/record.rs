@@ -14,7 +14,7 @@ pub use crate::record::accounts::{PasswordSet, SessionEnded, UserRegistered};
 use crate::record::amendments::Which;
 pub use crate::record::amendments::{Change, Edit, MessageAmended, Target};
 pub use crate::record::chats::{
-    ChatChanged, ChatCreated, MemberList, Members, MembershipChange, RoleSet,
+    BlockSet, ChatChanged, ChatCreated, ChatDeleted, MemberList, Members, MembershipChange, RoleSet,
 };
 pub use crate::record::messages::MessagePosted;
 use crate::time::Timestamp;
@@ -43,6 +43,10 @@ pub enum Record<'a> {
     SessionEnded(SessionEnded),
     /// A user's password was set or taken away, and their sessions were ended.
     PasswordSet(PasswordSet<'a>),
+    /// A chat is gone.
+    ChatDeleted(ChatDeleted),
+    /// A user blocks another one, or does so no more.
+    BlockSet(BlockSet),
 }
 
 /// What the log is asked to carry is not a record of this version of Rookery.
@@ -74,10 +78,12 @@ mod kind {
     pub(super) const USER_REGISTERED_BY_KEY: u8 = 11;
     pub(super) const ROLE_SET: u8 = 12;
     pub(super) const CHAT_CHANGED: u8 = 13;
+    pub(super) const CHAT_DELETED: u8 = 14;
+    pub(super) const BLOCK_SET: u8 = 15;
 }
 
 /// The newest kind that this version knows.
-pub(crate) const NEWEST_KIND: u8 = kind::CHAT_CHANGED;
+pub(crate) const NEWEST_KIND: u8 = kind::BLOCK_SET;
 /// Kinds of all versions to come stay below. Text and JSON begin above: whoever else wrote them, it was no
 /// newer version.
 pub(crate) const KINDS_MAX: u8 = 32;
@@ -97,6 +103,8 @@ impl<'a> Record<'a> {
             Self::MemberAdded(change) | Self::MemberRemoved(change) => Some(change.chat_id),
             Self::RoleSet(set) => Some(set.chat_id),
             Self::ChatChanged(changed) => Some(changed.chat_id),
+            Self::ChatDeleted(deleted) => Some(deleted.chat_id),
+            Self::BlockSet(set) => Some(set.chat_id),
             Self::UserRegistered(_) | Self::SessionEnded(_) | Self::PasswordSet(_) => None,
         }
     }
@@ -113,6 +121,8 @@ impl<'a> Record<'a> {
             Self::UserRegistered(user) => Some(user.at),
             Self::SessionEnded(_) => None,
             Self::PasswordSet(set) => Some(set.at),
+            Self::ChatDeleted(deleted) => Some(deleted.at),
+            Self::BlockSet(set) => Some(set.at),
         }
     }
 
@@ -129,6 +139,8 @@ impl<'a> Record<'a> {
             Self::UserRegistered(r) => r.put(out),
             Self::SessionEnded(r) => r.put(out),
             Self::PasswordSet(r) => r.put(out),
+            Self::ChatDeleted(r) => r.put(out),
+            Self::BlockSet(r) => r.put(out),
         }
     }
 
@@ -151,6 +163,8 @@ impl<'a> Record<'a> {
             },
             Self::SessionEnded(_) => kind::SESSION_ENDED,
             Self::PasswordSet(_) => kind::PASSWORD_SET,
+            Self::ChatDeleted(_) => kind::CHAT_DELETED,
+            Self::BlockSet(_) => kind::BLOCK_SET,
         }
     }
 
@@ -179,6 +193,8 @@ impl<'a> Record<'a> {
             kind::REACTION_CHANGED => Self::amended(Which::Reaction, reader),
             kind::ROLE_SET => RoleSet::decode(reader).map(Self::RoleSet),
             kind::CHAT_CHANGED => ChatChanged::decode(reader).map(Self::ChatChanged),
+            kind::CHAT_DELETED => ChatDeleted::decode(reader).map(Self::ChatDeleted),
+            kind::BLOCK_SET => BlockSet::decode(reader).map(Self::BlockSet),
             unknown @ 1..KINDS_MAX => return Err(RecordError::UnknownKind(unknown)),
             foreign => return Err(RecordError::Foreign(foreign)),
         };

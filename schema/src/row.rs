@@ -6,7 +6,10 @@ use crate::event::EventKind;
 use crate::ids::{ChatId, Offset, PartitionId, Seq, SessionId, UserId};
 use crate::record::{Change, MessageAmended};
 use crate::roles::{History, Role, Settings};
+pub use crate::row::deletion::{DeletedChatRow, PurgeRow, PurgeStep};
 use crate::time::Timestamp;
+
+mod deletion;
 
 /// One idempotent upsert (or removal): writing it twice leaves what writing it once does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +37,12 @@ pub enum Row {
     Role(RoleRow),
     /// A chat has these settings.
     Settings(SettingsRow),
+    /// A chat was deleted: there is nothing else of it from now on, and [`Row::Purged`] is to come.
+    ChatDeleted(DeletedChatRow),
+    /// A part of what the store has of a chat that was deleted is gone.
+    Purged(PurgeRow),
+    /// A user has blocked another one, or does so no more: to be found by the one who did.
+    Block(BlockRow),
     /// A user, to be found by id and by name.
     User(UserRow),
     /// A session that was ended before its token expired.
@@ -313,6 +322,20 @@ impl SettingsRow {
             },
         })
     }
+}
+
+/// See [`Row::Block`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockRow {
+    /// Who has blocked the other.
+    pub user_id: UserId,
+    pub blocked_id: UserId,
+    /// The direct chat of the two.
+    pub chat_id: ChatId,
+    pub is_blocked: bool,
+    pub at: Timestamp,
+    /// Of its record in the chat's log partition: of two rows of the same users that with the higher one stands.
+    pub offset: Offset,
 }
 
 /// See [`Row::User`].

@@ -3,14 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rookery_engine::port::{
-    EndedSessions, Found, Membership, Read, StoredChat, StoredEvent, StoredMember, StoredRoles,
+    Block, EndedSessions, Found, Membership, Read, StoredChat, StoredEvent, StoredMember,
+    StoredRoles,
 };
+use rookery_schema::cql::bucket;
 use rookery_schema::message::{Message, lay_over};
 use rookery_schema::names::key_of;
 use rookery_schema::row::{
-    AmendmentRow, ChatRow, EventRow, MemberRow, RoleRow, Row, SettingsRow, UserRow,
+    AmendmentRow, BlockRow, ChatRow, DeletedChatRow, EventRow, MemberRow, PurgeRow, PurgeStep,
+    RoleRow, Row, SettingsRow, UserRow,
 };
-use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
+use rookery_schema::{ChatId, PartitionId, Seq, SessionId, Timestamp, UserId};
 
 /// See the module.
 #[derive(Default)]
@@ -25,6 +28,10 @@ pub struct Model {
     former: BTreeMap<(ChatId, UserId), Seq>,
     roles: BTreeMap<(ChatId, UserId), RoleRow>,
     settings: BTreeMap<ChatId, SettingsRow>,
+    deleted: BTreeMap<ChatId, DeletedChatRow>,
+    purges: BTreeMap<(PartitionId, ChatId), Seq>,
+    /// By who has blocked whom.
+    blocks: BTreeMap<(UserId, UserId), BlockRow>,
     /// The chats of each user, which may be ahead of the chats' members.
     memberships: BTreeSet<(UserId, ChatId)>,
     /// The newest change of a membership, and of how it is listed.
@@ -106,6 +113,21 @@ impl Model {
                     self.settings.insert(row.chat_id, row);
                 }
             }
+            Row::ChatDeleted(row) => {
+                self.chats.remove(&row.chat_id);
+                let place = (row.head.partition, row.chat_id);
+                self.purges.insert(place, row.head.seq);
+                self.deleted.insert(row.chat_id, row);
+            }
+            Row::Purged(row) => self.purge(row),
+            Row::Block(row) => {
+                let key = (row.user_id, row.blocked_id);
+                let before = self.blocks.get(&key);
+                let is_late = before.is_some_and(|before| before.offset > row.offset);
+                if !self.late_rows_undo_nothing || !is_late {
+                    self.blocks.insert(key, row);
+                }
+            }
             Row::User(row) => {
                 self.names.insert(row.name().to_owned(), row.user_id);
                 self.users.insert(row.user_id, row);
@@ -118,6 +140,37 @@ impl Model {
             }
             Row::Reached { .. } => {}
         }
+    }
+
+    fn purge(&mut self, row: PurgeRow) {
+        match row.step {
+            PurgeStep::Events { bucket: gone } => {
+                let is_gone =
+                    |chat_id: ChatId, seq: Seq| chat_id == row.chat_id && bucket(seq) == gone;
+                self.events.retain(|(chat, seq), _| !is_gone(*chat, *seq));
+                self.redacted.retain(|(chat, seq)| !is_gone(*chat, *seq));
+                self.amendments
+                    .retain(|(chat, target, _), _| !is_gone(*chat, *target));
+            }
+            PurgeStep::Rest => {
+                self.settings.remove(&row.chat_id);
+                self.roles.retain(|(chat, _), _| *chat != row.chat_id);
+                self.purges.remove(&(row.partition, row.chat_id));
+            }
+        }
+    }
+
+    /// Whether nothing of a deleted chat is left but that it was deleted, and who was a member.
+    pub fn is_purged(&self, chat_id: ChatId) -> bool {
+        let is_left = self.events_of(chat_id).next().is_some()
+            || self.amendments.keys().any(|(chat, ..)| *chat == chat_id)
+            || self.members.keys().any(|(chat, _)| *chat == chat_id)
+            || self.memberships.iter().any(|(_, chat)| *chat == chat_id)
+            || self.roles.keys().any(|(chat, _)| *chat == chat_id)
+            || self.settings.contains_key(&chat_id)
+            || self.chats.contains_key(&chat_id)
+            || self.purges.keys().any(|(_, chat)| *chat == chat_id);
+        !is_left
     }
 
     fn write_event(&mut self, row: EventRow) {
@@ -158,6 +211,9 @@ impl Model {
             | Row::Amendment(_)
             | Row::Role(_)
             | Row::Settings(_)
+            | Row::ChatDeleted(_)
+            | Row::Purged(_)
+            | Row::Block(_)
             | Row::Chat(_)
             | Row::User(_)
             | Row::EndedSession { .. }
@@ -196,7 +252,9 @@ impl Model {
                 let has_events = self.events_of(*chat_id).next().is_some();
                 let chat = self.chats.get(chat_id);
                 let chat = chat.filter(|_| has_events || !self.chats_need_events);
-                Found::Chat(chat.map(|chat| Box::new(self.chat(chat, *recent))))
+                let chat = chat.map(|chat| self.chat(chat, *recent));
+                let deleted = self.deleted.get(chat_id).copied().map(StoredChat::from);
+                Found::Chat(chat.or(deleted).map(Box::new))
             }
             Read::MessagesBefore {
                 chat_id,
@@ -235,6 +293,30 @@ impl Model {
             Read::Membership { chat_id, user_id } => {
                 Found::Membership(self.membership((*chat_id, *user_id)))
             }
+            Read::MembersAfter {
+                chat_id,
+                after,
+                limit,
+            } => {
+                let all = self.members.keys().filter(|(chat, _)| chat == chat_id);
+                let behind = all
+                    .map(|(_, user)| *user)
+                    .filter(|user| after.is_none_or(|after| *user > after));
+                Found::Members(behind.take(*limit).collect())
+            }
+            Read::Purges { partition, limit } => {
+                let all = self.purges.iter().filter(|((it, _), _)| it == partition);
+                let purges = all.map(|((_, chat_id), seq)| (*chat_id, *seq));
+                Found::Purges(purges.take(*limit).collect())
+            }
+            Read::Blocks { user_id, limit } => {
+                let all = self.blocks.values().filter(|it| it.user_id == *user_id);
+                let blocks = all.filter(|it| it.is_blocked).map(|it| Block {
+                    user_id: it.blocked_id,
+                    created_at: it.at,
+                });
+                Found::Blocks(blocks.take(*limit).collect())
+            }
             Read::ChatsOfUser(user_id) => {
                 let chats = self.memberships.iter().filter(|(user, _)| user == user_id);
                 Found::Chats(chats.map(|(_, chat)| *chat).collect())
@@ -268,6 +350,19 @@ impl Model {
                 ..EndedSessions::default()
             }),
         }
+    }
+
+    /// Who of the two of a direct chat has blocked the other.
+    fn blockers(&self, chat_id: ChatId) -> Vec<UserId> {
+        let members = self.members.keys().filter(|(chat, _)| *chat == chat_id);
+        if !chat_id.is_direct_of(members.map(|(_, user)| *user)) {
+            return Vec::new();
+        }
+        let of_chat = self.blocks.values().filter(|it| it.chat_id == chat_id);
+        of_chat
+            .filter(|it| it.is_blocked)
+            .map(|it| it.user_id)
+            .collect()
     }
 
     fn membership(&self, key: (ChatId, UserId)) -> Membership {
@@ -330,6 +425,8 @@ impl Model {
             recent,
             messages: self.messages_of(id).filter(is_recent).collect(),
             latest_message: self.messages_of(id).next_back(),
+            blockers: self.blockers(id),
+            deleted: None,
         }
     }
 }

@@ -140,6 +140,7 @@ const fn act_of(endpoint: Endpoint) -> Option<Act> {
         | Endpoint::RemoveMember
         | Endpoint::SetRole
         | Endpoint::ChangeChat
+        | Endpoint::DeleteChat
         | Endpoint::OpenDirectChat
         | Endpoint::PostMessage
         | Endpoint::ShowMessages

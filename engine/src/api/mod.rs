@@ -337,6 +337,7 @@ impl<'a> Api<'a> {
             Endpoint::RemoveMember => self.remove_member(call),
             Endpoint::SetRole => self.set_role(call, cx),
             Endpoint::ChangeChat => self.change_chat(call, cx),
+            Endpoint::DeleteChat => self.delete_chat(call, cx),
             Endpoint::OpenDirectChat => self.open_direct_chat(call, cx),
             Endpoint::Connect => self.connect(call, cx),
             Endpoint::Ticket => self.buy_ticket(call, cx),

@@ -22,6 +22,7 @@ pub(crate) enum Endpoint {
     RemoveMember,
     SetRole,
     ChangeChat,
+    DeleteChat,
     OpenDirectChat,
     PostMessage,
     ShowMessages,
@@ -160,10 +161,10 @@ fn find_for_operators(path: &[&[u8]]) -> Option<(Route, Match)> {
 /// Every other path that there is.
 fn find_for_all(path: &[&[u8]]) -> Option<(Route, Match)> {
     use Endpoint::{
-        AddMember, AddReaction, ChangeChat, Connect, CreateChat, DeleteMessage, EditMessage,
-        FindUsers, ListChats, Live, LogIn, LogOut, Me, Metrics, OpenDirectChat, PostMessage, Ready,
-        Register, RemoveMember, RemoveReaction, SetRole, ShowChat, ShowEvents, ShowMembers,
-        ShowMessages, ShowUser, Ticket,
+        AddMember, AddReaction, ChangeChat, Connect, CreateChat, DeleteChat, DeleteMessage,
+        EditMessage, FindUsers, ListChats, Live, LogIn, LogOut, Me, Metrics, OpenDirectChat,
+        PostMessage, Ready, Register, RemoveMember, RemoveReaction, SetRole, ShowChat, ShowEvents,
+        ShowMembers, ShowMessages, ShowUser, Ticket,
     };
     use Method::{Delete, Get, Patch, Post, Put};
     let (methods, ids): (&'static [_], _) = match path {
@@ -174,7 +175,10 @@ fn find_for_all(path: &[&[u8]]) -> Option<(Route, Match)> {
         [b"logout"] => (&[(Post, LogOut)], Match::default()),
         [b"chats"] => (&[(Post, CreateChat), (Get, ListChats)], Match::default()),
         [b"direct", user_id] => (&[(Post, OpenDirectChat)], Match::of(user_id)),
-        [b"chats", id] => (&[(Get, ShowChat), (Patch, ChangeChat)], Match::of(id)),
+        [b"chats", id] => (
+            &[(Get, ShowChat), (Patch, ChangeChat), (Delete, DeleteChat)],
+            Match::of(id),
+        ),
         [b"chats", id, b"members"] => (&[(Post, AddMember), (Get, ShowMembers)], Match::of(id)),
         [b"chats", id, b"members", user_id] => (
             &[(Put, SetRole), (Delete, RemoveMember)],
@@ -220,7 +224,7 @@ mod tests {
                 false,
                 "PUT, DELETE, OPTIONS",
             ),
-            ("/chats/{id}", false, "GET, PATCH, HEAD, OPTIONS"),
+            ("/chats/{id}", false, "GET, PATCH, DELETE, HEAD, OPTIONS"),
             (
                 "/chats/{id}/messages/{inner_id}",
                 false,

@@ -42,7 +42,7 @@ use crate::home::user::User;
 use crate::map::{Map, Unanswered};
 use crate::mesh::problem::Problem;
 use crate::mesh::{
-    AdmissionId, Asker, Ended, EventBatch, HomeCommand, Outcome, ShardMessage, Spending,
+    AdmissionId, Asker, Ended, EventBatch, HomeCommand, Leaver, Outcome, ShardMessage, Spending,
 };
 use crate::ws::CloseCode;
 
@@ -154,8 +154,10 @@ impl Home {
             }
             count_deliveries(batch, shared * u64::from(batch.count), cx);
         }
-        if let Some(leaver) = batch.leaver {
-            self.leave(leaver, batch.chat_id);
+        match batch.leaver {
+            None => {}
+            Some(Leaver::One(leaver)) => self.leave(leaver, batch.chat_id),
+            Some(Leaver::All) => self.close_room(batch.chat_id),
         }
     }
 

@@ -22,7 +22,7 @@ pub use command::name::{
 };
 pub use command::user::{Invited, UserCommand};
 pub use message::{
-    Ended, EndedBy, EndingId, EventBatch, Renewal, Resumption, ShardMessage, Spending,
+    Ended, EndedBy, EndingId, EventBatch, Leaver, Renewal, Resumption, ShardMessage, Spending,
     Subscription, SubscriptionAnswer, Verdict,
 };
 pub use outcome::{Activity, ChatSummary, Created, Events, Outcome, PageCursor, Rest};

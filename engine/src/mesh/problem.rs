@@ -274,6 +274,11 @@ impl Problem {
         "the caller has used the client_id (or Idempotency-Key) for a chat with another name or other members; give each \
          chat one of its own",
     );
+    pub const CHAT_DELETED: Self = Self::new(
+        Status::Gone,
+        "chat_deleted",
+        "the chat that was made with this client_id (or Idempotency-Key) was deleted; another one needs another",
+    );
     pub const DIRECT_CHAT: Self = Self::new(
         Status::Conflict,
         "direct_chat",

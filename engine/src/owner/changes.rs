@@ -1,6 +1,6 @@
 //! Who waits for a change to be applied, or to be in the store.
 
-use rookery_schema::record::ChatCreated;
+use rookery_schema::record::{ChatCreated, Record};
 use rookery_schema::roles::Role;
 use rookery_schema::{ChatId, MessageId, SessionId, Timestamp, UserId};
 use xxhash_rust::xxh3::xxh3_64;
@@ -18,6 +18,7 @@ pub(crate) enum ChangeKey {
     Role(ChatId, UserId, Role),
     /// By the digest of its record.
     Settings(ChatId, u64),
+    Deleted(ChatId),
     /// One at a time for each message.
     Amended(ChatId, MessageId),
     User(UserId),
@@ -38,6 +39,24 @@ impl ChangeKey {
         Self::Settings(chat_id, xxh3_64(record))
     }
 
+    /// The change that a record of a chat brings about, but for one of a message.
+    pub(crate) fn of_chat(record: &Record<'_>, bytes: &[u8]) -> Option<Self> {
+        match record {
+            Record::ChatCreated(created) => Some(Self::chat(created)),
+            Record::MemberAdded(it) => Some(Self::Added(it.chat_id, it.user_id)),
+            Record::MemberRemoved(it) => Some(Self::Removed(it.chat_id, it.user_id)),
+            Record::RoleSet(it) => Some(Self::Role(it.chat_id, it.user_id, it.role)),
+            Record::ChatChanged(it) => Some(Self::settings(it.chat_id, bytes)),
+            Record::ChatDeleted(it) => Some(Self::Deleted(it.chat_id)),
+            Record::BlockSet(_)
+            | Record::MessagePosted(_)
+            | Record::MessageAmended(_)
+            | Record::UserRegistered(_)
+            | Record::SessionEnded(_)
+            | Record::PasswordSet(_) => None,
+        }
+    }
+
     /// Whether it is a small change, for which the log keeps room: an operator takes control back by it.
     pub(crate) const fn is_small(self) -> bool {
         match self {
@@ -47,6 +66,7 @@ impl ChangeKey {
             | Self::Removed(..)
             | Self::Role(..)
             | Self::Settings(..)
+            | Self::Deleted(_)
             | Self::Amended(..)
             | Self::User(_)
             | Self::Invite(_) => false,

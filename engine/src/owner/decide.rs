@@ -1,8 +1,8 @@
 //! What becomes of a command on a chat: a pure function of the chat and the command.
 
-use rookery_schema::record::{ChatChanged, MembershipChange, Record, RoleSet};
+use rookery_schema::record::{ChatChanged, ChatDeleted, MembershipChange, Record, RoleSet};
 use rookery_schema::roles::{History, Role};
-use rookery_schema::{ChatId, Timestamp, UserId};
+use rookery_schema::{ChatId, Seq, Timestamp, UserId};
 
 use crate::mesh::problem::Problem;
 use crate::mesh::{ChatChange, ChatCommand, Creation, EventsPage, Origin, Outcome, Post};
@@ -27,7 +27,7 @@ pub(crate) enum Decision<'a> {
     EventsOfFormer {
         caller: UserId,
         page: EventsPage,
-        history: History,
+        end: End,
     },
     /// The chat was made by the key that it is asked for with; what was asked for then has to be read.
     CompareCreation,
@@ -37,6 +37,15 @@ pub(crate) enum Decision<'a> {
     Amend,
     /// A record is appended, and answered when it is in the store.
     Append(ChangeKey, Record<'a>),
+}
+
+/// How somebody ceased to be a member of a chat, if they ever were one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// They have left, or were removed. Members see so much.
+    Removed(History),
+    /// The chat was deleted, by this event.
+    Deleted((Seq, ChatDeleted)),
 }
 
 /// Decides about a command; without a chat there is none with this id.
@@ -50,7 +59,10 @@ pub(crate) fn decide<'a>(
     at: Timestamp,
 ) -> Result<Decision<'a>, Problem> {
     match chat {
-        Some(chat) => decide_for_chat(chat, command, at),
+        Some(chat) => match chat.deleted() {
+            Some(deleted) => decide_for_deleted((chat.seq(), deleted), command),
+            None => decide_for_chat(chat, command, at),
+        },
         None => decide_without_chat(chat_id, command, at),
     }
 }
@@ -80,7 +92,36 @@ fn decide_without_chat(
         | ChatCommand::AddMember { .. }
         | ChatCommand::RemoveMember { .. }
         | ChatCommand::SetRole { .. }
-        | ChatCommand::Change(_) => Err(Problem::NO_SUCH_CHAT),
+        | ChatCommand::Change(_)
+        | ChatCommand::Delete { .. } => Err(Problem::NO_SUCH_CHAT),
+    }
+}
+
+/// Nobody sees anything of a chat that was deleted, but that it was.
+fn decide_for_deleted<'a>(
+    deleted: (Seq, ChatDeleted),
+    command: &ChatCommand,
+) -> Result<Decision<'a>, Problem> {
+    match command {
+        ChatCommand::Create(_) => Err(Problem::CHAT_DELETED),
+        ChatCommand::ShowActivity { .. } => Ok(Decision::Answer(Outcome::Activity(None))),
+        ChatCommand::Summarize { .. } => Ok(Decision::Answer(Outcome::Summary(None))),
+        &ChatCommand::ShowEvents { caller, page } => Ok(Decision::EventsOfFormer {
+            caller,
+            page,
+            end: End::Deleted(deleted),
+        }),
+        ChatCommand::Post(_)
+        | ChatCommand::Amend(_)
+        | ChatCommand::Show { .. }
+        | ChatCommand::ShowMessages { .. }
+        | ChatCommand::ShowMembers { .. }
+        | ChatCommand::ListMembers { .. }
+        | ChatCommand::AddMember { .. }
+        | ChatCommand::RemoveMember { .. }
+        | ChatCommand::SetRole { .. }
+        | ChatCommand::Change(_)
+        | ChatCommand::Delete { .. } => Err(Problem::NO_SUCH_CHAT),
     }
 }
 
@@ -149,7 +190,7 @@ fn decide_for_chat<'a>(
             false => Decision::EventsOfFormer {
                 caller,
                 page,
-                history: chat.settings().history,
+                end: End::Removed(chat.settings().history),
             },
         }),
         &ChatCommand::ShowMembers { caller, page } => {
@@ -208,6 +249,17 @@ fn decide_for_chat<'a>(
             changeable(change.caller)?;
             admin(change.caller)?;
             Ok(decide_change(chat, change, at))
+        }
+        &ChatCommand::Delete { caller } => {
+            changeable(caller)?;
+            admin(caller)?;
+            let deleted = ChatDeleted {
+                chat_id: chat.id,
+                by: caller,
+                at,
+            };
+            let key = ChangeKey::Deleted(chat.id);
+            Ok(Decision::Append(key, Record::ChatDeleted(deleted)))
         }
         &ChatCommand::ShowActivity { user_id } => {
             let mine = chat.is_member(user_id).then(|| chat.activity());

@@ -7,8 +7,8 @@
 use bytes::{Bytes, BytesMut};
 use rookery_schema::event::{Event, EventKind};
 use rookery_schema::record::{
-    Change, ChatChanged, ChatCreated, Edit, MembershipChange, MessageAmended, MessagePosted,
-    Record, RoleSet,
+    Change, ChatChanged, ChatCreated, ChatDeleted, Edit, MembershipChange, MessageAmended,
+    MessagePosted, Record, RoleSet,
 };
 use rookery_schema::roles::Role;
 use rookery_schema::row::{Amendment, AmendmentRow, EventRow, Head, MemberRow, Row};
@@ -40,6 +40,10 @@ pub(crate) enum Folded {
     RoleSet(UserId, Role),
     /// It is an event now, and the chat has other settings.
     Changed,
+    /// It is the last event: the chat is gone.
+    Deleted,
+    /// Nothing: the chat was deleted before.
+    Void,
     /// Nothing: this user is the last admin, and can only leave.
     LastAdmin(UserId),
     /// Nothing: somebody else was faster with the same change.
@@ -58,7 +62,14 @@ pub(crate) fn fold(
     rows: &mut Vec<Row>,
 ) -> Folded {
     if chat.contains(at) {
+        // The store may not know yet that there is more to remove.
+        if matches!(record, Record::ChatDeleted(_)) {
+            rows.extend(chat.tombstone());
+        }
         return Folded::Contained;
+    }
+    if chat.deleted().is_some() {
+        return Folded::Void;
     }
     match record {
         Record::MessagePosted(message) => fold_message(chat, message, bytes, at, rows),
@@ -68,7 +79,11 @@ pub(crate) fn fold(
         Record::MemberRemoved(change) => fold_leave(chat, *change, bytes, at, rows),
         Record::RoleSet(set) => fold_role(chat, *set, bytes, at, rows),
         Record::ChatChanged(changed) => fold_change(chat, changed, bytes, at, rows),
-        Record::UserRegistered(_) | Record::SessionEnded(_) | Record::PasswordSet(_) => {
+        Record::ChatDeleted(deleted) => fold_deletion(chat, deleted, bytes, at, rows),
+        Record::BlockSet(_)
+        | Record::UserRegistered(_)
+        | Record::SessionEnded(_)
+        | Record::PasswordSet(_) => {
             debug_assert!(false, "a record that concerns no chat");
             Folded::Unchanged
         }
@@ -305,6 +320,20 @@ fn fold_role(
     let roles: Vec<_> = heir.into_iter().chain([(user_id, role)]).collect();
     rows.extend(chat.set_roles(&roles));
     Folded::RoleSet(user_id, role)
+}
+
+/// The event itself goes with all the others: what is stored instead has all that it says.
+fn fold_deletion(
+    chat: &mut Chat,
+    deleted: &ChatDeleted,
+    bytes: &Bytes,
+    at: Place,
+    rows: &mut Vec<Row>,
+) -> Folded {
+    chat.number(&Event::ChatDeleted(*deleted), deleted.at, at, bytes.clone());
+    chat.delete(deleted);
+    rows.extend(chat.tombstone());
+    Folded::Deleted
 }
 
 /// Numbered also where it changes nothing: the settings that the store has may be ahead.

@@ -22,6 +22,7 @@ mod message_queues;
 mod names;
 mod partition;
 mod progress;
+mod purging;
 mod readings;
 mod retries;
 mod seeking;
@@ -254,6 +255,13 @@ impl Owner {
     pub(crate) fn written(&mut self, id: PartitionId, number: u64, cx: &mut Context<'_>) {
         if let Some(partition) = self.partitions.get_mut(&id) {
             partition.written(number, cx);
+        }
+    }
+
+    /// A step of removing deleted chats is in the store.
+    pub(crate) fn purge_written(&mut self, id: PartitionId, number: u64, cx: &mut Context<'_>) {
+        if let Some(partition) = self.partitions.get_mut(&id) {
+            partition.purge_written(number, cx);
         }
     }
 

@@ -31,6 +31,8 @@ pub(crate) struct OnStored {
     pub(crate) joins: Vec<(ChatId, Vec<UserId>)>,
     /// Usernames that the store knows by then.
     pub(crate) names: Vec<Box<str>>,
+    /// The store has a chat by then of which there is more to remove.
+    pub(crate) any_deleted: bool,
 }
 
 /// See the module.

@@ -2,7 +2,7 @@
 
 use rookery_engine::input::Input;
 use rookery_engine::mesh::{
-    Activity, Asker, ChatCommand, ChatSummary, Command, EventBatch, Outcome, ShardMessage,
+    Activity, Asker, ChatCommand, ChatSummary, Command, EventBatch, Leaver, Outcome, ShardMessage,
     Subscription, SubscriptionAnswer, Waiting,
 };
 use rookery_engine::port::{Found, Read};
@@ -267,7 +267,7 @@ fn who_leaves_a_chat_while_they_subscribe_to_it_becomes_ready() {
         count: 1,
         accepted_at: Timestamp::default(),
         applied_micros: 0,
-        leaver: Some(user),
+        leaver: Some(Leaver::One(user)),
     }));
     for wanted in subscriptions {
         let answer = SubscriptionAnswer::NoMember;

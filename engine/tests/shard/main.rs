@@ -10,6 +10,7 @@ mod amendments;
 mod bounds;
 mod bugs;
 mod chat_keys;
+mod deleted_chats;
 mod direct;
 mod history;
 mod inbox;

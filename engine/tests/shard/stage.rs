@@ -54,6 +54,8 @@ pub(crate) fn stored_chat(chat_id: ChatId, members: &[UserId]) -> StoredChat {
         recent: Vec::new(),
         messages: Vec::new(),
         latest_message: None,
+        blockers: Vec::new(),
+        deleted: None,
     }
 }
 
@@ -117,6 +119,8 @@ pub(crate) struct Stage {
     pub(crate) log: Vec<LogRequest>,
     pub(crate) writes: VecDeque<(Token, Vec<Row>)>,
     pub(crate) reads: VecDeque<(Token, Read)>,
+    /// Those that look for what is left of deleted chats.
+    pub(crate) purges: VecDeque<(Token, Read)>,
     syncs: VecDeque<Token>,
     /// Passwords that wait to be hashed or compared.
     pub(crate) passwords: VecDeque<PasswordJob>,
@@ -170,6 +174,7 @@ impl Stage {
             log: Vec::new(),
             writes: VecDeque::new(),
             reads: VecDeque::new(),
+            purges: VecDeque::new(),
             syncs: VecDeque::new(),
             passwords: VecDeque::new(),
             notices: Vec::new(),
@@ -229,6 +234,10 @@ impl Stage {
         for request in effects.store {
             match request {
                 StoreRequest::Write { token, rows } => self.writes.push_back((token, rows)),
+                StoreRequest::Read {
+                    token,
+                    read: read @ (Read::Purges { .. } | Read::MembersAfter { .. }),
+                } => self.purges.push_back((token, read)),
                 StoreRequest::Read { token, read } => self.reads.push_back((token, read)),
                 StoreRequest::Sync { token } => self.syncs.push_back(token),
             }

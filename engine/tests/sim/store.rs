@@ -332,7 +332,7 @@ impl Lane {
             (place, _) if group == Group::All => {
                 rows.get(index + 1).is_none_or(|(next, _)| *next != place)
             }
-            (_, Row::Event(_)) => true,
+            (_, Row::Event(_) | Row::ChatDeleted(_) | Row::Purged(_)) => true,
             _ => !matches!(group, Group::Chat(_)),
         };
         let ends: Vec<usize> = (0..rows.len()).filter(is_end).collect();
@@ -366,6 +366,9 @@ fn group_of(row: &Row) -> Group {
         Row::NotMember { chat_id, .. } => Group::Chat(*chat_id),
         Row::Role(row) => Group::Chat(row.chat_id),
         Row::Settings(row) => Group::Chat(row.chat_id),
+        Row::ChatDeleted(row) => Group::Chat(row.chat_id),
+        Row::Purged(row) => Group::Chat(row.chat_id),
+        Row::Block(row) => Group::Chat(row.chat_id),
         Row::User(row) => Group::User(row.user_id),
         Row::EndedSession { .. } | Row::Reached { .. } => Group::Sessions,
     }
@@ -394,8 +397,12 @@ const fn order_in_chat(row: &Row, event: Seq) -> (Seq, bool) {
         Row::NotMember { removed_seq, .. } => (*removed_seq, false),
         Row::Role(row) => (row.seq, false),
         Row::Settings(row) => (row.seq, false),
-        Row::Chat(_) | Row::User(_) | Row::EndedSession { .. } | Row::Reached { .. } => {
-            (Seq(0), false)
-        }
+        Row::ChatDeleted(row) => (row.head.seq, true),
+        Row::Purged(row) => (row.seq, true),
+        Row::Block(_)
+        | Row::Chat(_)
+        | Row::User(_)
+        | Row::EndedSession { .. }
+        | Row::Reached { .. } => (Seq(0), false),
     }
 }

@@ -53,6 +53,26 @@ pub struct ChatChanged<'a> {
     pub history: Option<History>,
 }
 
+/// A chat is gone for all, with everything that was said in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChatDeleted {
+    pub chat_id: ChatId,
+    /// The member who asked for it.
+    pub by: UserId,
+    pub at: Timestamp,
+}
+
+/// One of the two of a direct chat blocks the other, or does so no more. The chat comes to be by it where it is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockSet {
+    pub chat_id: ChatId,
+    /// Who blocks.
+    pub by: UserId,
+    pub blocked_id: UserId,
+    pub is_blocked: bool,
+    pub at: Timestamp,
+}
+
 /// User ids in order, 16 bytes each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemberList<'a>(&'a [u8]);
@@ -170,6 +190,44 @@ impl RoleSet {
             by: UserId::from_bytes(reader.id()?),
             at: reader.time()?,
             role: Role::of_byte(reader.u8()?)?,
+        };
+        reader.is_empty().then_some(set)
+    }
+}
+
+impl ChatDeleted {
+    pub(super) fn put(&self, out: &mut impl BufMut) {
+        out.put_slice(self.chat_id.as_bytes());
+        out.put_slice(self.by.as_bytes());
+        out.put_u64_le(self.at.millis());
+    }
+
+    pub(super) fn decode(mut reader: Reader<'_>) -> Option<Self> {
+        let deleted = Self {
+            chat_id: ChatId::from_bytes(reader.id()?),
+            by: UserId::from_bytes(reader.id()?),
+            at: reader.time()?,
+        };
+        reader.is_empty().then_some(deleted)
+    }
+}
+
+impl BlockSet {
+    pub(super) fn put(&self, out: &mut impl BufMut) {
+        out.put_slice(self.chat_id.as_bytes());
+        out.put_slice(self.by.as_bytes());
+        out.put_slice(self.blocked_id.as_bytes());
+        out.put_u8(u8::from(self.is_blocked));
+        out.put_u64_le(self.at.millis());
+    }
+
+    pub(super) fn decode(mut reader: Reader<'_>) -> Option<Self> {
+        let set = Self {
+            chat_id: ChatId::from_bytes(reader.id()?),
+            by: UserId::from_bytes(reader.id()?),
+            blocked_id: UserId::from_bytes(reader.id()?),
+            is_blocked: reader.flag()?,
+            at: reader.time()?,
         };
         reader.is_empty().then_some(set)
     }

@@ -53,6 +53,10 @@ pub enum ChatCommand {
     },
     /// A change of its settings.
     Change(Box<ChatChange>),
+    /// It is to be gone for all.
+    Delete {
+        caller: UserId,
+    },
     /// When it was last active, where the user is a member.
     ShowActivity {
         user_id: UserId,
@@ -226,7 +230,8 @@ impl ChatCommand {
             | Self::AddMember { .. }
             | Self::RemoveMember { .. }
             | Self::SetRole { .. }
-            | Self::Change(_) => true,
+            | Self::Change(_)
+            | Self::Delete { .. } => true,
             Self::Show { .. }
             | Self::ShowMessages { .. }
             | Self::ShowEvents { .. }
@@ -245,7 +250,8 @@ impl ChatCommand {
             | Self::AddMember { .. }
             | Self::RemoveMember { .. }
             | Self::SetRole { .. }
-            | Self::Change(_) => false,
+            | Self::Change(_)
+            | Self::Delete { .. } => false,
             Self::Amend(_)
             | Self::Show { .. }
             | Self::ShowMessages { .. }
@@ -285,6 +291,7 @@ impl ChatCommand {
             | Self::RemoveMember { .. }
             | Self::SetRole { .. }
             | Self::Change(_)
+            | Self::Delete { .. }
             | Self::Show { .. }
             | Self::ShowMessages { .. }
             | Self::ShowEvents { .. }
@@ -318,6 +325,7 @@ impl ChatCommand {
             | Self::RemoveMember { .. }
             | Self::SetRole { .. }
             | Self::Change(_)
+            | Self::Delete { .. }
             | Self::Show { .. }
             | Self::ShowMessages { .. }
             | Self::ShowEvents { .. }

@@ -79,6 +79,7 @@ impl Command {
                 | ChatCommand::RemoveMember { .. }
                 | ChatCommand::SetRole { .. }
                 | ChatCommand::Change(_)
+                | ChatCommand::Delete { .. }
                 | ChatCommand::Show { .. }
                 | ChatCommand::ShowMessages { .. }
                 | ChatCommand::ShowEvents { .. }

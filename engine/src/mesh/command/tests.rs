@@ -186,6 +186,7 @@ fn what_may_change_something_is_told_from_what_only_reads() {
             members_may_add: Some(true),
             history: None,
         }))),
+        chat(ChatCommand::Delete { caller }),
         name(register()),
         name(log_in()),
         address(log_in()),

@@ -16,18 +16,19 @@ use rookery_schema::event::{
 };
 use rookery_schema::limits::{CHAT_MEMBERS_MAX, MEMBERS_SHOWN_MAX};
 use rookery_schema::message::Message;
-use rookery_schema::record::{ChatChanged, ChatCreated, Edit, MessageAmended, Record};
+use rookery_schema::record::{ChatChanged, ChatCreated, ChatDeleted, Edit, MessageAmended, Record};
 use rookery_schema::roles::{History, Role, Settings};
 use rookery_schema::row::{
-    AmendmentRow, ChatRow, EventRow, Head, MemberRow, RoleRow, Row, SettingsRow,
+    AmendmentRow, ChatRow, DeletedChatRow, EventRow, Head, MemberRow, RoleRow, Row, SettingsRow,
 };
 use rookery_schema::{ChatId, MessageId, Offset, PartitionId, Seq, Timestamp, UserId};
 
 use crate::context::Context;
-use crate::edge::port::{StoredChat, StoredMember};
+use crate::edge::port::{Deletion, StoredChat, StoredMember};
 use crate::json_page::JsonPage;
 use crate::mesh::{
-    Activity, ChatSummary, Created, EventBatch, MembersPage, Outcome, PageCursor, ShardMessage,
+    Activity, ChatSummary, Created, EventBatch, Leaver, MembersPage, Outcome, PageCursor,
+    ShardMessage,
 };
 use crate::owner::budget::allocated;
 pub(crate) use crate::owner::chat::audience::Audience;
@@ -68,6 +69,8 @@ pub(crate) struct Chat {
     /// When it was tried last to tell of [`Members::untold_heir`], in microseconds.
     handover_micros: Option<u64>,
     head: Head,
+    /// It was deleted: it has nothing but this and its head.
+    deleted: Option<Box<Deletion>>,
     recent: Recent,
     unstored: Unstored,
     active_at: Timestamp,
@@ -125,6 +128,7 @@ impl Chat {
             members,
             handover_micros: None,
             head: Head::default(),
+            deleted: None,
             recent: Recent::default(),
             unstored: Unstored::default(),
             active_at: created_at,
@@ -149,11 +153,14 @@ impl Chat {
             recent,
             messages,
             latest_message,
+            blockers: _,
+            deleted,
         } = stored;
         let settings = settings.unwrap_or_else(|| Settings::new(&chat.name));
         let members = Members::new(chat.chat_id, members, last_role);
         let mut this = Self::new(chat.chat_id, chat.created_at, settings, members);
         this.head = head;
+        this.deleted = deleted.map(Box::new);
         this.recent = Recent::with_latest(latest_message);
         this.creation_digest = recent.first().and_then(creation_digest);
         for row in recent {
@@ -190,6 +197,43 @@ impl Chat {
 
     pub(crate) fn is_member(&self, user: UserId) -> bool {
         self.members.contains(user)
+    }
+
+    /// Who deleted it and when, where it was.
+    pub(crate) fn deleted(&self) -> Option<ChatDeleted> {
+        let Deletion { by, at } = **self.deleted.as_ref()?;
+        Some(ChatDeleted {
+            chat_id: self.id,
+            by,
+            at,
+        })
+    }
+
+    /// Deletes it by the newest event: it has no members from then on. Only the fold may do that.
+    pub(super) fn delete(&mut self, deleted: &ChatDeleted) {
+        let ChatDeleted { by, at, .. } = *deleted;
+        self.deleted = Some(Box::new(Deletion { by, at }));
+        self.members = Members::new(self.id, 0, None);
+        self.settings = Settings::new("");
+    }
+
+    /// What is stored of it where it was deleted.
+    pub(super) fn tombstone(&self) -> Option<Row> {
+        let ChatDeleted { chat_id, by, at } = self.deleted()?;
+        Some(Row::ChatDeleted(DeletedChatRow {
+            chat_id,
+            head: self.head,
+            by,
+            at,
+        }))
+    }
+
+    /// Forgets what was said in it, and who listens.
+    pub(crate) fn forget_all(&mut self) {
+        self.recent = Recent::default();
+        self.unstored = Unstored::default();
+        self.audience = Audience::default();
+        self.creation_digest = None;
     }
 
     /// Whether it is the direct chat of its two members.
@@ -424,7 +468,7 @@ impl Chat {
     }
 
     /// Sends what was numbered to every home that is interested.
-    pub(crate) fn flush(&mut self, leaver: Option<UserId>, cx: &mut Context<'_>) {
+    pub(crate) fn flush(&mut self, leaver: Option<Leaver>, cx: &mut Context<'_>) {
         let Outgoing {
             mut lines,
             events,

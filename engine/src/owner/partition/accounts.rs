@@ -399,6 +399,8 @@ impl Partition {
                 | Record::MemberRemoved(_)
                 | Record::RoleSet(_)
                 | Record::ChatChanged(_)
+                | Record::ChatDeleted(_)
+                | Record::BlockSet(_)
                 | Record::SessionEnded(_),
             )
             | Err(_) => cx.bug("a record about a user that was understood is understood no more"),

@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::edge::effect::Notice;
 use crate::edge::port::LogRequest;
 use crate::mesh::problem::Problem;
-use crate::mesh::{Ended, Outcome, ShardMessage};
+use crate::mesh::{Ended, Leaver, Outcome, ShardMessage};
 use crate::owner::changes::ChangeKey;
 use crate::owner::chat::{Chat, Place};
 use crate::owner::chats::{Parked, ParkedRecord, Slot};
@@ -98,6 +98,10 @@ impl Partition {
         for (asker, outcome) in on_stored.answers {
             cx.answer(asker, outcome);
         }
+        if on_stored.any_deleted {
+            self.purging.want();
+            self.go_on_purging(cx);
+        }
     }
 
     /// Fills the dedup window with a record that the store has.
@@ -119,7 +123,9 @@ impl Partition {
             | Record::ChatChanged(_)
             | Record::UserRegistered(_)
             | Record::SessionEnded(_)
-            | Record::PasswordSet(_) => {}
+            | Record::PasswordSet(_)
+            | Record::ChatDeleted(_)
+            | Record::BlockSet(_) => {}
         }
     }
 
@@ -187,6 +193,10 @@ impl Partition {
             Record::UserRegistered(user) => self.apply_user(user, span, bytes, rows, cx),
             Record::SessionEnded(ended) => self.apply_session_end(*ended, rows, cx),
             Record::PasswordSet(set) => self.apply_password(set, span, bytes, rows, cx),
+            Record::ChatDeleted(deleted) => {
+                self.apply_to_chat(deleted.chat_id, applying, rows, cx);
+            }
+            Record::BlockSet(set) => self.apply_to_chat(set.chat_id, applying, rows, cx),
         }
     }
 
@@ -287,7 +297,9 @@ impl Partition {
             | Record::ChatChanged(_)
             | Record::UserRegistered(_)
             | Record::SessionEnded(_)
-            | Record::PasswordSet(_) => {}
+            | Record::PasswordSet(_)
+            | Record::ChatDeleted(_)
+            | Record::BlockSet(_) => {}
         }
         let Some(chat) = self.chats.active(chat_id) else {
             let reason = format!("it is for chat {chat_id}, which was never created");
@@ -342,7 +354,7 @@ impl Partition {
             }
             Folded::Left(user_id) => {
                 // Events from here on are not for the one who left.
-                self.flush_chat(chat_id, Some(user_id), cx);
+                self.flush_chat(chat_id, Some(Leaver::One(user_id)), cx);
                 self.unsubscribe(chat_id, &[user_id], cx);
                 let key = ChangeKey::Removed(chat_id, user_id);
                 self.answer_when_stored(span, key, || Outcome::Done, cx);
@@ -356,6 +368,8 @@ impl Partition {
                 let key = ChangeKey::settings(chat_id, applying.bytes);
                 self.show_when_stored(span, key, chat_id, cx);
             }
+            Folded::Deleted => self.chat_deleted(span, chat_id, cx),
+            Folded::Void => self.void(span, applying.record, applying.bytes, cx),
             Folded::LastAdmin(user_id) => {
                 let key = ChangeKey::Role(chat_id, user_id, Role::Member);
                 let outcome = || Outcome::Refused(Problem::LAST_ADMIN);
@@ -386,7 +400,9 @@ impl Partition {
                 | Record::ChatChanged(_)
                 | Record::UserRegistered(_)
                 | Record::SessionEnded(_)
-                | Record::PasswordSet(_) => {}
+                | Record::PasswordSet(_)
+                | Record::ChatDeleted(_)
+                | Record::BlockSet(_) => {}
             },
             Folded::Full(user_id) => {
                 let key = ChangeKey::Added(chat_id, user_id);
@@ -402,6 +418,7 @@ impl Partition {
         let joined = match applying.record {
             Record::ChatCreated(_) => self.members(chat_id, cx),
             Record::MemberAdded(change) => vec![change.user_id],
+            Record::ChatDeleted(_) => return self.purge_when_stored(applying.span, cx),
             Record::MessagePosted(_)
             | Record::MessageAmended(_)
             | Record::MemberRemoved(_)
@@ -409,7 +426,8 @@ impl Partition {
             | Record::ChatChanged(_)
             | Record::UserRegistered(_)
             | Record::SessionEnded(_)
-            | Record::PasswordSet(_) => return,
+            | Record::PasswordSet(_)
+            | Record::BlockSet(_) => return,
         };
         let Some(chat) = self.chat_of_record(chat_id, cx) else {
             return;
@@ -531,7 +549,12 @@ impl Partition {
     }
 
     /// Sends what was applied to one chat, and counts what it takes of memory since.
-    fn flush_chat(&mut self, chat_id: ChatId, leaver: Option<UserId>, cx: &mut Context<'_>) {
+    pub(super) fn flush_chat(
+        &mut self,
+        chat_id: ChatId,
+        leaver: Option<Leaver>,
+        cx: &mut Context<'_>,
+    ) {
         let (stored, reading) = (self.progress.stored(), self.readings.of(chat_id));
         // A chat that was never created has nothing to send, and neither has one that was forgotten since.
         let untrimmed = self.chats.change(chat_id, |chat| {
@@ -562,7 +585,9 @@ fn tell_joining(chat_id: ChatId, record: &Record<'_>, cx: &mut Context<'_>) {
         | Record::ChatChanged(_)
         | Record::UserRegistered(_)
         | Record::SessionEnded(_)
-        | Record::PasswordSet(_) => return,
+        | Record::PasswordSet(_)
+        | Record::ChatDeleted(_)
+        | Record::BlockSet(_) => return,
     };
     send_to_homes(&joining, cx, |users| ShardMessage::Joining {
         chat_id,

@@ -90,6 +90,8 @@ impl Partition {
             | PartitionRead::Creation(asker, ..) => Some(asker),
             PartitionRead::Sought(seeking) => Some(seeking.asked.asker),
             PartitionRead::Chat(_)
+            | PartitionRead::Purges
+            | PartitionRead::PurgedMembers
             | PartitionRead::Page(..)
             | PartitionRead::Events(..)
             | PartitionRead::Name(_) => None,

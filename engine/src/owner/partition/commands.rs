@@ -139,16 +139,12 @@ impl Partition {
             Ok(Decision::Answer(outcome)) => cx.answer(asker, outcome),
             Ok(Decision::Page(paged)) => self.show_page(asker, chat_id, paged, cx),
             Ok(Decision::Events(wanted)) => self.show_events(asker, chat_id, wanted, cx),
-            Ok(Decision::EventsOfFormer {
-                caller,
-                page,
-                history,
-            }) => {
+            Ok(Decision::EventsOfFormer { caller, page, end }) => {
                 let what = PartitionRead::Former {
                     asker,
                     chat_id,
                     page,
-                    history,
+                    end,
                 };
                 let read = Read::Membership {
                     chat_id,

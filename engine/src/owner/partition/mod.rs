@@ -8,6 +8,7 @@ mod apply;
 mod closing;
 mod commands;
 mod creations;
+mod deletions;
 mod events;
 mod heirs;
 mod invites;
@@ -20,7 +21,6 @@ mod sessions;
 use std::collections::VecDeque;
 
 use rookery_schema::names::NewName;
-use rookery_schema::roles::History;
 use rookery_schema::{ChatId, MessageId, Offset, PartitionId, SessionId, Timestamp, UserId};
 
 use crate::context::Context;
@@ -39,6 +39,7 @@ use crate::owner::admissions::Admissions;
 use crate::owner::appends::{APPEND_DEADLINE_MICROS, Appends, Pending};
 use crate::owner::changes::{ChangeKey, Changes};
 use crate::owner::chats::Chats;
+use crate::owner::decide::End;
 use crate::owner::dedup::DedupWindow;
 use crate::owner::delivery::Delivery;
 use crate::owner::endings::Endings;
@@ -49,6 +50,7 @@ use crate::owner::logins::Logins;
 use crate::owner::message_queues::MessageQueues;
 use crate::owner::names::Names;
 use crate::owner::progress::{Progress, SpanId};
+use crate::owner::purging::Purging;
 use crate::owner::readings::Readings;
 use crate::owner::seeking::Seeking;
 
@@ -75,8 +77,12 @@ enum PartitionRead {
         asker: Asker,
         chat_id: ChatId,
         page: EventsPage,
-        history: History,
+        end: End,
     },
+    /// The deleted chats of which there is more to remove.
+    Purges,
+    /// Members of the first of them.
+    PurgedMembers,
     /// What a chat was made with, which somebody asks for by its key.
     Creation(Asker, ChatId, Box<Creation>),
     /// The message that somebody wants to change.
@@ -183,6 +189,7 @@ pub(crate) struct Partition {
     /// How many messages are being looked for in the store.
     sought: usize,
     readings: Readings,
+    purging: Purging,
     pages: Map<(ChatId, PageKey), Vec<(Asker, PartialPage)>>,
     /// Who waits for events that are read from the store.
     events: Map<(ChatId, StoreKey), Vec<Asker>>,
@@ -218,6 +225,7 @@ impl Partition {
             message_queues: MessageQueues::default(),
             sought: 0,
             readings: Readings::default(),
+            purging: Purging::default(),
             pages: Map::default(),
             events: Map::default(),
             reads: Unanswered::above(number_base),
@@ -234,6 +242,9 @@ impl Partition {
     pub(crate) fn caught_up(&mut self, cx: &mut Context<'_>) {
         self.caught_up = true;
         cx.stamps.raise(self.latest_stamp, cx.now);
+        // An earlier owner may have begun.
+        self.purging.want();
+        self.go_on_purging(cx);
     }
 
     /// How many of its chats are in memory.
@@ -384,6 +395,7 @@ impl Partition {
             | ChangeKey::Removed(..)
             | ChangeKey::Role(..)
             | ChangeKey::Settings(..)
+            | ChangeKey::Deleted(_)
             | ChangeKey::Password(..) => {}
         }
     }
@@ -428,8 +440,16 @@ impl Partition {
                 asker,
                 chat_id,
                 page,
-                history,
+                end: End::Removed(history),
             }) => self.former_read(asker, chat_id, (page, history), outcome, cx),
+            Some(PartitionRead::Former {
+                asker,
+                page,
+                end: End::Deleted(deleted),
+                ..
+            }) => self.farewell_read(asker, page, deleted, outcome, cx),
+            Some(PartitionRead::Purges) => self.purges_read(outcome, cx),
+            Some(PartitionRead::PurgedMembers) => self.purged_members_read(outcome, cx),
             Some(PartitionRead::Creation(asker, chat_id, creation)) => {
                 self.creation_read(asker, chat_id, creation, outcome, cx);
             }
@@ -473,6 +493,7 @@ impl Partition {
             self.read_name(name, cx);
         }
         self.logins.tick(cx.now.micros);
+        self.go_on_purging(cx);
     }
 
     fn answer_overdue(&mut self, cx: &mut Context<'_>) {

@@ -7,17 +7,19 @@ use std::sync::Arc;
 use fjall::compaction::Leveled;
 use fjall::config::CompressionPolicy;
 use fjall::{Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, UserValue};
-use rookery_engine::port::{EndedSessions, Found, Read, StoredChat, StoredEvent};
+use rookery_engine::port::{EndedSessions, Found, Read, StoredChat, StoredEvent, direct_pair};
 use rookery_schema::event::EventKind;
 use rookery_schema::format;
 use rookery_schema::message::Message;
 use rookery_schema::roles::Settings;
-use rookery_schema::row::{ChatRow, EventRow, Row, SettingsRow};
+use rookery_schema::row::{ChatRow, EventRow, PurgeRow, PurgeStep, Row, SettingsRow};
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, ShardId, Timestamp};
 
 use super::amendments::{AMENDMENTS, Amendments};
+use super::blocks::{BLOCKS, Blocks};
 use super::codec;
 use super::database::{Db, OpenError, Tuning};
+use super::deletions::{DELETED, Deletions, PURGES, remove_all, remove_bucket};
 use super::error::ReadError;
 use super::events::{Events, MESSAGES, OTHERS};
 use super::members::{BY_CHAT, BY_USER, FORMER, Members, ROLES};
@@ -66,6 +68,8 @@ pub(super) struct Tables {
     settings: Keyspace,
     members: Members,
     users: Users,
+    deletions: Deletions,
+    blocks: Blocks,
     ended_sessions: Keyspace,
     meta: Keyspace,
 }
@@ -97,6 +101,9 @@ impl Tables {
             USERS,
             USERNAMES,
             NAMES_BY_KEY,
+            DELETED,
+            PURGES,
+            BLOCKS,
             "ended_sessions",
             "meta",
         ];
@@ -118,10 +125,13 @@ impl Tables {
                 users,
                 usernames,
                 names_by_key,
+                deleted,
+                purges,
+                blocks,
                 ended_sessions,
                 meta,
             ],
-        ) = <[Keyspace; 15]>::try_from(keyspaces)
+        ) = <[Keyspace; 18]>::try_from(keyspaces)
         else {
             return Err(OpenError::Corrupt(
                 dir.to_owned(),
@@ -153,6 +163,8 @@ impl Tables {
                 usernames,
                 names_by_key,
             },
+            deletions: Deletions { deleted, purges },
+            blocks: Blocks { keyspace: blocks },
             ended_sessions,
             meta,
         })
@@ -179,6 +191,9 @@ impl Tables {
         let mut events = Gathering::default();
         for row in rows.clone() {
             self.put(&mut batch, &mut events, row);
+            if let Row::Purged(row) = row {
+                self.purge(&mut batch, row)?;
+            }
         }
         self.amendments.put(&mut batch, rows.clone())?;
         let redacted = rows.filter_map(redacted);
@@ -209,6 +224,11 @@ impl Tables {
             Row::Settings(row) => {
                 batch.insert(&self.settings, row.chat_id.as_bytes(), row.value());
             }
+            Row::ChatDeleted(row) => {
+                batch.remove(&self.chats, row.chat_id.as_bytes());
+                self.deletions.put(batch, row);
+            }
+            Row::Block(row) => self.blocks.put(batch, row),
             Row::User(row) => self.users.put(batch, row),
             Row::EndedSession {
                 session_id,
@@ -219,9 +239,34 @@ impl Tables {
             }
             // A batch compares all it has with each other, and with what is stored.
             Row::Amendment(_) | Row::Redacted(_) => {}
+            // What is to be removed is looked for.
+            Row::Purged(_) => {}
             // It is in the progress that the batch notes.
             Row::Reached { .. } => {}
         }
+    }
+
+    /// Removes a part of what there is of a deleted chat.
+    fn purge(&self, batch: &mut OwnedWriteBatch, row: &PurgeRow) -> Result<(), ReadError> {
+        let chat_id = row.chat_id;
+        match row.step {
+            PurgeStep::Events { bucket } => {
+                for keyspace in [
+                    &self.events.messages,
+                    &self.events.others,
+                    &self.redactions.keyspace,
+                    &self.amendments.keyspace,
+                ] {
+                    remove_bucket(batch, keyspace, chat_id, bucket)?;
+                }
+            }
+            PurgeStep::Rest => {
+                batch.remove(&self.settings, chat_id.as_bytes());
+                remove_all(batch, &self.members.roles, chat_id)?;
+                self.deletions.purged(batch, row);
+            }
+        }
+        Ok(())
     }
 
     /// Finds the names that are not their own keys, where versions before keys may have written some, and keeps them by their
@@ -288,6 +333,21 @@ impl Tables {
                 .members
                 .membership(*chat_id, *user_id)
                 .map(Found::Membership),
+            Read::MembersAfter {
+                chat_id,
+                after,
+                limit,
+            } => {
+                let members = self.members.after(*chat_id, *after, *limit);
+                members.map(Found::Members)
+            }
+            Read::Purges { partition, limit } => {
+                let purges = self.deletions.purges(*partition, *limit);
+                purges.map(Found::Purges)
+            }
+            Read::Blocks { user_id, limit } => {
+                self.blocks.of(*user_id, *limit).map(Found::Blocks)
+            }
             Read::ChatsOfUser(user_id) => self.members.chats_of(*user_id).map(Found::Chats),
             Read::User(user_id) => self
                 .users
@@ -343,7 +403,7 @@ impl Tables {
 
     fn chat(&self, chat_id: ChatId, recent: usize) -> Result<Option<StoredChat>, ReadError> {
         let Some(value) = self.chats.get(chat_id.as_bytes())? else {
-            return Ok(None);
+            return Ok(self.deletions.get(chat_id)?.map(StoredChat::from));
         };
         let chat: ChatRow = codec::chat(chat_id, &value).ok_or(ReadError::Malformed("chats"))?;
         let newest = |kind| self.events.newest(chat_id, kind);
@@ -355,15 +415,22 @@ impl Tables {
         let latest_message = self.as_they_stand(newest(EventKind::Message), 1)?;
         let head = head.unwrap_or_default();
         let roles = self.members.roles(chat_id, head.seq)?;
+        let members = self.members.of_chat(chat_id, &roles)?;
+        let blockers = match direct_pair(chat_id, &members) {
+            Some(two) => self.blocks.between(two)?,
+            None => Vec::new(),
+        };
         Ok(Some(StoredChat {
             chat,
-            members: self.members.of_chat(chat_id, &roles)?,
+            members,
             last_role: roles.last(),
             settings: self.settings_of(chat_id)?,
             head,
             recent,
             messages,
             latest_message: latest_message.into_iter().next(),
+            blockers,
+            deleted: None,
         }))
     }
 
@@ -489,6 +556,7 @@ const fn redacted(row: &Row) -> Option<&EventRow> {
         | Row::NotMember { .. }
         | Row::Role(_)
         | Row::Settings(_)
+ | Row::ChatDeleted(_) | Row::Purged(_) | Row::Block(_)
         | Row::User(_)
         | Row::EndedSession { .. }
         | Row::Reached { .. } => None,

@@ -8,7 +8,10 @@ use rookery_schema::cql::{
 };
 use rookery_schema::limits::SESSION_MILLIS;
 use rookery_schema::names::key_of;
-use rookery_schema::row::{AmendmentRow, EventRow, Head, MemberRow, RoleRow, UserRow};
+use rookery_schema::row::{
+    AmendmentRow, BlockRow, DeletedChatRow, EventRow, Head, MemberRow, PurgeRow, PurgeStep, RoleRow,
+    UserRow,
+};
 use rookery_schema::{Offset, PartitionId, SessionId, Timestamp};
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::batch::{Batch as CqlBatch, BatchType};
@@ -80,6 +83,13 @@ impl Connection {
                 self.many(&to.add_amendment, rows, |row| amendment(row))
                     .await
             }
+            Batch::ChatDeleted(row) => {
+                let values = (row.chat_id.0, row.value());
+                self.one(&to.add_deleted_chat, values).await
+            }
+            Batch::ChatGone(row) => self.chat_gone(row).await,
+            Batch::Purge(row) => self.purge(row).await,
+            Batch::Block(row) => self.block(row).await,
             Batch::User(row) => self.one(&to.add_user, user(row)).await,
             Batch::UserName(row) => {
                 let values = (name_bucket(row.name()), row.name(), row.user_id.0);
@@ -95,6 +105,44 @@ impl Connection {
                 let values = |row: &(SessionId, Timestamp)| ended_session(*row, now);
                 self.many(&to.add_ended_session, rows, values).await
             }
+        }
+    }
+
+    /// A chat is known to be deleted: it goes, and what else there is is to follow.
+    async fn chat_gone(&self, row: &DeletedChatRow) -> Result<(), DriverError> {
+        let to = &self.statements;
+        let (seq, partition) = (bigint(row.head.seq.0), int(row.head.partition));
+        let purge = (partition, row.chat_id.0, seq, seq);
+        self.one(&to.add_purge, purge).await?;
+        self.one(&to.remove_chat, (row.chat_id.0,)).await
+    }
+
+    /// Removes a part of a deleted chat, as of now: whatever is written late of it bears an earlier time.
+    async fn purge(&self, row: &PurgeRow) -> Result<(), DriverError> {
+        let (to, chat_id) = (&self.statements, row.chat_id.0);
+        match row.step {
+            PurgeStep::Events { bucket } => {
+                self.one(&to.remove_events, (chat_id, bucket)).await?;
+                self.one(&to.remove_amendments, (chat_id, bucket)).await
+            }
+            PurgeStep::Rest => {
+                self.one(&to.remove_settings, (chat_id,)).await?;
+                self.one(&to.remove_roles, (chat_id,)).await?;
+                let purge = (bigint(row.seq.0), int(row.partition), chat_id);
+                self.one(&to.remove_purge, purge).await
+            }
+        }
+    }
+
+    async fn block(&self, row: &BlockRow) -> Result<(), DriverError> {
+        let (to, place) = (&self.statements, bigint(row.offset.0));
+        let (by, blocked) = (row.user_id.0, row.blocked_id.0);
+        match row.is_blocked {
+            true => {
+                let values = (by, blocked, timestamp(row.at), place);
+                self.one(&to.add_block, values).await
+            }
+            false => self.one(&to.remove_block, (place, by, blocked)).await,
         }
     }
 
