@@ -394,7 +394,8 @@ pub(crate) fn put_id(out: &mut Vec<u8>, before: &[u8], id: &[u8; 16]) {
     out.put_slice(&text);
 }
 
-pub(crate) fn put_time(out: &mut Vec<u8>, before: &[u8], time: Timestamp) {
+/// Appends what comes before it, and a time with the quote behind it.
+pub fn put_time(out: &mut Vec<u8>, before: &[u8], time: Timestamp) {
     out.put_slice(before);
     out.put_slice(&time.rfc3339());
     out.put_u8(b'"');

@@ -142,6 +142,9 @@ const fn act_of(endpoint: Endpoint) -> Option<Act> {
         | Endpoint::ChangeChat
         | Endpoint::DeleteChat
         | Endpoint::OpenDirectChat
+        | Endpoint::ListBlocks
+        | Endpoint::Block
+        | Endpoint::Unblock
         | Endpoint::PostMessage
         | Endpoint::ShowMessages
         | Endpoint::ShowEvents

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod audit;
+mod blocks;
 mod body;
 mod chats;
 mod handlers;
@@ -338,6 +339,9 @@ impl<'a> Api<'a> {
             Endpoint::SetRole => self.set_role(call, cx),
             Endpoint::ChangeChat => self.change_chat(call, cx),
             Endpoint::DeleteChat => self.delete_chat(call, cx),
+            Endpoint::ListBlocks => self.list_blocks(call),
+            Endpoint::Block => self.block(call, cx),
+            Endpoint::Unblock => self.unblock(call, cx),
             Endpoint::OpenDirectChat => self.open_direct_chat(call, cx),
             Endpoint::Connect => self.connect(call, cx),
             Endpoint::Ticket => self.buy_ticket(call, cx),

@@ -5,6 +5,7 @@ use rookery_schema::limits::USER_IDS_MAX;
 use rookery_schema::row::UserRow;
 use rookery_schema::{SessionId, Timestamp, UserId};
 
+use crate::api::blocks::blocks_reply;
 use crate::api::reply::{Reply, ReplyTo, logout_reply, problem_without_login};
 use crate::api::{Api, pages};
 use crate::context::Context;
@@ -46,6 +47,7 @@ impl Api<'_> {
                 | ReplyTo::Audited(_)
                 | ReplyTo::LogOut
                 | ReplyTo::User
+                | ReplyTo::Blocks
                 | ReplyTo::AllUsers
                 | ReplyTo::Users { .. } => Reply::json(Status::Ok, body),
             },
@@ -55,6 +57,7 @@ impl Api<'_> {
                 | ReplyTo::Audited(_)
                 | ReplyTo::LogOut
                 | ReplyTo::User
+                | ReplyTo::Blocks
                 | ReplyTo::AllUsers
                 | ReplyTo::Users { .. } => {
                     cx.bug("events were sent for a reply that shows none");
@@ -86,6 +89,7 @@ impl Api<'_> {
                 | ReplyTo::Audited(_)
                 | ReplyTo::Page { .. }
                 | ReplyTo::User
+                | ReplyTo::Blocks
                 | ReplyTo::AllUsers
                 | ReplyTo::Users { .. } => Reply::no_content(),
             },
@@ -107,6 +111,12 @@ impl Api<'_> {
         outcome: Result<Found, StoreFault>,
         cx: &mut Context<'_>,
     ) -> Reply {
+        if let ReplyTo::Blocks = to {
+            return match cx.found(outcome, Found::blocks) {
+                Some(blocks) => blocks_reply(&blocks),
+                None => Reply::problem(&Problem::STORE_UNAVAILABLE),
+            };
+        }
         let Some(users) = cx.found(outcome, Found::users) else {
             return Reply::problem(&Problem::STORE_UNAVAILABLE);
         };
@@ -114,7 +124,11 @@ impl Api<'_> {
             ReplyTo::Users { path, limit } => users_reply(&path, limit, &users),
             ReplyTo::AllUsers => all_users_reply(&users),
             ReplyTo::User => user_reply(users.first()),
-            ReplyTo::Plain | ReplyTo::Audited(_) | ReplyTo::LogOut | ReplyTo::Page { .. } => {
+            ReplyTo::Plain
+            | ReplyTo::Audited(_)
+            | ReplyTo::LogOut
+            | ReplyTo::Page { .. }
+            | ReplyTo::Blocks => {
                 cx.bug("users were read for a reply that shows none");
                 Reply::problem(&Problem::STORE_UNAVAILABLE)
             }

@@ -66,6 +66,8 @@ pub(crate) enum ReplyTo {
     LogOut,
     /// One user.
     User,
+    /// Whom a user has blocked.
+    Blocks,
     /// All users that were read.
     AllUsers,
     /// A page of users, at most so many of those that were read, with the link as above.

@@ -24,6 +24,9 @@ pub(crate) enum Endpoint {
     ChangeChat,
     DeleteChat,
     OpenDirectChat,
+    ListBlocks,
+    Block,
+    Unblock,
     PostMessage,
     ShowMessages,
     ShowEvents,
@@ -161,16 +164,18 @@ fn find_for_operators(path: &[&[u8]]) -> Option<(Route, Match)> {
 /// Every other path that there is.
 fn find_for_all(path: &[&[u8]]) -> Option<(Route, Match)> {
     use Endpoint::{
-        AddMember, AddReaction, ChangeChat, Connect, CreateChat, DeleteChat, DeleteMessage,
-        EditMessage, FindUsers, ListChats, Live, LogIn, LogOut, Me, Metrics, OpenDirectChat,
-        PostMessage, Ready, Register, RemoveMember, RemoveReaction, SetRole, ShowChat, ShowEvents,
-        ShowMembers, ShowMessages, ShowUser, Ticket,
+        AddMember, AddReaction, Block, ChangeChat, Connect, CreateChat, DeleteChat, DeleteMessage,
+        EditMessage, FindUsers, ListBlocks, ListChats, Live, LogIn, LogOut, Me, Metrics,
+        OpenDirectChat, PostMessage, Ready, Register, RemoveMember, RemoveReaction, SetRole,
+        ShowChat, ShowEvents, ShowMembers, ShowMessages, ShowUser, Ticket, Unblock,
     };
     use Method::{Delete, Get, Patch, Post, Put};
     let (methods, ids): (&'static [_], _) = match path {
         [b"users"] => (&[(Post, Register), (Get, FindUsers)], Match::default()),
         [b"users", id] => (&[(Get, ShowUser)], Match::of(id)),
         [b"me"] => (&[(Get, Me)], Match::default()),
+        [b"me", b"blocks"] => (&[(Get, ListBlocks)], Match::default()),
+        [b"me", b"blocks", user_id] => (&[(Put, Block), (Delete, Unblock)], Match::of(user_id)),
         [b"login"] => (&[(Post, LogIn)], Match::default()),
         [b"logout"] => (&[(Post, LogOut)], Match::default()),
         [b"chats"] => (&[(Post, CreateChat), (Get, ListChats)], Match::default()),
@@ -236,6 +241,7 @@ mod tests {
                 "PUT, DELETE, OPTIONS",
             ),
             ("/ws/connect/{id}", false, "GET, HEAD, OPTIONS"),
+            ("/me/blocks/{id}", false, "PUT, DELETE, OPTIONS"),
             ("/direct/{id}", false, "POST, OPTIONS"),
             ("/ws-ticket", false, "POST, OPTIONS"),
         ] {

@@ -376,14 +376,14 @@ pub struct StoredChat {
     pub deleted: Option<Deletion>,
 }
 
-/// The two of a direct chat, where it is one.
+/// The two of a direct chat in the order of their ids, where it is one.
 pub fn direct_pair(chat_id: ChatId, members: &[StoredMember]) -> Option<[UserId; 2]> {
-    match *members {
-        [one, other] if chat_id.is_direct_of([one, other].map(|it| it.user_id).into_iter()) => {
-            Some([one.user_id, other.user_id])
-        }
-        _ => None,
-    }
+    let &[one, other] = members else {
+        return None;
+    };
+    let mut two = [one.user_id, other.user_id];
+    two.sort_unstable();
+    chat_id.is_direct_of(two.into_iter()).then_some(two)
 }
 
 /// The end of a chat.

@@ -2,6 +2,7 @@
 //! inbox, tickets and quotas.
 
 mod admissions;
+mod blocks;
 mod candidates;
 mod counts;
 mod following;
@@ -28,6 +29,7 @@ use crate::connection::Connections;
 use crate::context::Context;
 use crate::edge::port::{Found, Part, Read, StoreFault, Token};
 use crate::home::admissions::Admissions;
+use crate::home::blocks::{Blocks, Wanted};
 use crate::home::following::Following;
 use crate::home::frames::Frames;
 use crate::home::inbox::Inbox;
@@ -59,6 +61,7 @@ pub(crate) struct Home {
     unstored_joins: Map<UserId, Vec<ChatId>>,
     inbox: Inbox,
     admissions: Admissions,
+    blocks: Blocks,
     /// Tickets that were spent and have not expired.
     spent_tickets: Revoked,
     quotas: Quotas,
@@ -83,6 +86,8 @@ enum HomeRead {
     Candidates { question: AdmissionId },
     /// The chats of one of them, to count.
     Memberships { user_id: UserId },
+    /// Whom one has blocked who is to block another.
+    Blocks(Wanted),
 }
 
 impl Home {
@@ -117,6 +122,10 @@ impl Home {
                 let chats = cx.found(outcome, Found::chats);
                 let unstored = unstored(&self.unstored_joins, user_id);
                 self.admissions.chats_read(user_id, chats, unstored, cx);
+            }
+            Some(HomeRead::Blocks(wanted)) => {
+                let blocks = cx.found(outcome, Found::blocks);
+                self.blocks_read(wanted, blocks, cx);
             }
             None => cx.bug("a read that nobody asked for"),
         }
@@ -190,6 +199,18 @@ impl Home {
             HomeCommand::ListChats { page, network } => {
                 self.inbox.list(asker, user_id, network, page, cx);
             }
+            HomeCommand::Block {
+                blocked_id,
+                network,
+            } => self.block(
+                Wanted {
+                    asker,
+                    user_id,
+                    blocked_id,
+                    network,
+                },
+                cx,
+            ),
             HomeCommand::SpendTicket {
                 ticket_id,
                 expires_at,
@@ -241,6 +262,7 @@ impl Home {
         self.tick_presence(connections, cx);
         self.inbox.tick(cx);
         self.admissions.tick(cx);
+        self.blocks.tick(cx.now.micros);
         for (user_id, stay) in std::mem::take(&mut self.unread) {
             self.read_chats(user_id, stay, cx);
         }

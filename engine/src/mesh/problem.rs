@@ -1,8 +1,8 @@
 //! Refusals, as every client sees them: an HTTP status, a stable code and a sentence.
 
 use rookery_schema::limits::{
-    CHAT_MEMBERS_MAX, MESSAGE_EMOJI_MAX, MESSAGE_REACTIONS_MAX, PASSWORD_BYTES_MAX,
-    PASSWORD_CHARS_MIN, USER_REACTIONS_MAX,
+    BLOCKS_PER_USER_MAX, CHAT_MEMBERS_MAX, MESSAGE_EMOJI_MAX, MESSAGE_REACTIONS_MAX,
+    PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN, USER_REACTIONS_MAX,
 };
 
 use crate::http::Status;
@@ -278,6 +278,20 @@ impl Problem {
         Status::Gone,
         "chat_deleted",
         "the chat that was made with this client_id (or Idempotency-Key) was deleted; another one needs another",
+    );
+    pub const BLOCKED: Self = Self::new(
+        Status::Forbidden,
+        "blocked",
+        "the other member of this direct chat has blocked the caller",
+    );
+    pub const TOO_MANY_BLOCKS: Self = Self::new(
+        Status::Conflict,
+        "too_many_blocks",
+        const_format::concatcp!(
+            "a user has blocked at most ",
+            BLOCKS_PER_USER_MAX,
+            " others; take one back that is not needed any more",
+        ),
     );
     pub const DIRECT_CHAT: Self = Self::new(
         Status::Conflict,

@@ -19,6 +19,8 @@ pub(crate) enum ChangeKey {
     /// By the digest of its record.
     Settings(ChatId, u64),
     Deleted(ChatId),
+    /// A member of a direct chat blocks the other, or does so no more.
+    Blocked(ChatId, UserId, bool),
     /// One at a time for each message.
     Amended(ChatId, MessageId),
     User(UserId),
@@ -48,8 +50,8 @@ impl ChangeKey {
             Record::RoleSet(it) => Some(Self::Role(it.chat_id, it.user_id, it.role)),
             Record::ChatChanged(it) => Some(Self::settings(it.chat_id, bytes)),
             Record::ChatDeleted(it) => Some(Self::Deleted(it.chat_id)),
-            Record::BlockSet(_)
-            | Record::MessagePosted(_)
+            Record::BlockSet(it) => Some(Self::Blocked(it.chat_id, it.by, it.is_blocked)),
+            Record::MessagePosted(_)
             | Record::MessageAmended(_)
             | Record::UserRegistered(_)
             | Record::SessionEnded(_)
@@ -67,6 +69,7 @@ impl ChangeKey {
             | Self::Role(..)
             | Self::Settings(..)
             | Self::Deleted(_)
+            | Self::Blocked(..)
             | Self::Amended(..)
             | Self::User(_)
             | Self::Invite(_) => false,

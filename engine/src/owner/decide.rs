@@ -1,11 +1,13 @@
 //! What becomes of a command on a chat: a pure function of the chat and the command.
 
-use rookery_schema::record::{ChatChanged, ChatDeleted, MembershipChange, Record, RoleSet};
+use rookery_schema::record::{
+    BlockSet, ChatChanged, ChatDeleted, MembershipChange, Record, RoleSet,
+};
 use rookery_schema::roles::{History, Role};
 use rookery_schema::{ChatId, Seq, Timestamp, UserId};
 
 use crate::mesh::problem::Problem;
-use crate::mesh::{ChatChange, ChatCommand, Creation, EventsPage, Origin, Outcome, Post};
+use crate::mesh::{Blocking, ChatChange, ChatCommand, Creation, EventsPage, Origin, Outcome, Post};
 use crate::owner::changes::ChangeKey;
 use crate::owner::chat::Chat;
 use crate::owner::events::Wanted;
@@ -94,7 +96,21 @@ fn decide_without_chat(
         | ChatCommand::SetRole { .. }
         | ChatCommand::Change(_)
         | ChatCommand::Delete { .. } => Err(Problem::NO_SUCH_CHAT),
+        ChatCommand::Block(blocking) if !blocking.is_blocked => Ok(Decision::Answer(Outcome::Done)),
+        ChatCommand::Block(blocking) => Ok(decide_block(chat_id, *blocking, at)),
     }
+}
+
+fn decide_block<'a>(chat_id: ChatId, blocking: Blocking, at: Timestamp) -> Decision<'a> {
+    let set = BlockSet {
+        chat_id,
+        by: blocking.caller,
+        blocked_id: blocking.blocked_id,
+        is_blocked: blocking.is_blocked,
+        at,
+    };
+    let key = ChangeKey::Blocked(chat_id, set.by, set.is_blocked);
+    Decision::Append(key, Record::BlockSet(set))
 }
 
 /// Nobody sees anything of a chat that was deleted, but that it was.
@@ -121,7 +137,8 @@ fn decide_for_deleted<'a>(
         | ChatCommand::RemoveMember { .. }
         | ChatCommand::SetRole { .. }
         | ChatCommand::Change(_)
-        | ChatCommand::Delete { .. } => Err(Problem::NO_SUCH_CHAT),
+        | ChatCommand::Delete { .. }
+        | ChatCommand::Block(_) => Err(Problem::NO_SUCH_CHAT),
     }
 }
 
@@ -162,10 +179,16 @@ fn decide_for_chat<'a>(
         ChatCommand::Create(creation) => decide_creation_again(chat, creation),
         ChatCommand::Post(post) => {
             member(post.sender_id)?;
+            if chat.is_blocked(post.sender_id) {
+                return Err(Problem::BLOCKED);
+            }
             Ok(Decision::Post(post))
         }
         ChatCommand::Amend(amend) => {
             member(amend.caller)?;
+            if amend.change.says_something() && chat.is_blocked(amend.caller) {
+                return Err(Problem::BLOCKED);
+            }
             Ok(Decision::Amend)
         }
         &ChatCommand::Show { caller } => {
@@ -260,6 +283,13 @@ fn decide_for_chat<'a>(
             };
             let key = ChangeKey::Deleted(chat.id);
             Ok(Decision::Append(key, Record::ChatDeleted(deleted)))
+        }
+        &ChatCommand::Block(blocking) => {
+            member(blocking.caller)?;
+            match chat.blocks(blocking.caller) == blocking.is_blocked {
+                true => Ok(Decision::Answer(Outcome::Done)),
+                false => Ok(decide_block(chat.id, blocking, at)),
+            }
         }
         &ChatCommand::ShowActivity { user_id } => {
             let mine = chat.is_member(user_id).then(|| chat.activity());

@@ -7,8 +7,8 @@
 use bytes::{Bytes, BytesMut};
 use rookery_schema::event::{Event, EventKind};
 use rookery_schema::record::{
-    Change, ChatChanged, ChatCreated, ChatDeleted, Edit, MembershipChange, MessageAmended,
-    MessagePosted, Record, RoleSet,
+    BlockSet, Change, ChatChanged, ChatCreated, ChatDeleted, Edit, MembershipChange,
+    MessageAmended, MessagePosted, Record, RoleSet,
 };
 use rookery_schema::roles::Role;
 use rookery_schema::row::{Amendment, AmendmentRow, EventRow, Head, MemberRow, Row};
@@ -40,6 +40,8 @@ pub(crate) enum Folded {
     RoleSet(UserId, Role),
     /// It is an event now, and the chat has other settings.
     Changed,
+    /// No event, but that the chat was created where it was not there: a member blocks another, or does so no more.
+    Blocked { is_new: bool },
     /// It is the last event: the chat is gone.
     Deleted,
     /// Nothing: the chat was deleted before.
@@ -80,10 +82,8 @@ pub(crate) fn fold(
         Record::RoleSet(set) => fold_role(chat, *set, bytes, at, rows),
         Record::ChatChanged(changed) => fold_change(chat, changed, bytes, at, rows),
         Record::ChatDeleted(deleted) => fold_deletion(chat, deleted, bytes, at, rows),
-        Record::BlockSet(_)
-        | Record::UserRegistered(_)
-        | Record::SessionEnded(_)
-        | Record::PasswordSet(_) => {
+        Record::BlockSet(set) => fold_block(chat, set, at, rows),
+        Record::UserRegistered(_) | Record::SessionEnded(_) | Record::PasswordSet(_) => {
             debug_assert!(false, "a record that concerns no chat");
             Folded::Unchanged
         }
@@ -320,6 +320,19 @@ fn fold_role(
     let roles: Vec<_> = heir.into_iter().chain([(user_id, role)]).collect();
     rows.extend(chat.set_roles(&roles));
     Folded::RoleSet(user_id, role)
+}
+
+/// Nobody is told. A chat that comes to be by it has the event that it was created, as any other.
+fn fold_block(chat: &mut Chat, set: &BlockSet, at: Place, rows: &mut Vec<Row>) -> Folded {
+    let is_new = chat.seq() == Seq(0);
+    if is_new {
+        let members = set.members();
+        let created = set.creation(&members);
+        let bytes = encoded(&Record::ChatCreated(created));
+        fold_creation(chat, &created, &bytes, at, rows);
+    }
+    rows.push(chat.set_block(set, at));
+    Folded::Blocked { is_new }
 }
 
 /// The event itself goes with all the others: what is stored instead has all that it says.

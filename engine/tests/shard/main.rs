@@ -7,6 +7,7 @@ mod accounts;
 mod admissions;
 mod amended;
 mod amendments;
+mod blocks;
 mod bounds;
 mod bugs;
 mod chat_keys;

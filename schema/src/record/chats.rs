@@ -213,6 +213,23 @@ impl ChatDeleted {
 }
 
 impl BlockSet {
+    /// The members of the direct chat that it is about, in their order.
+    pub fn members(&self) -> Members {
+        let (one, other) = (self.by, self.blocked_id);
+        [one.min(other), one.max(other)].into_iter().collect()
+    }
+
+    /// The creation of that chat by it, where it is not there.
+    pub fn creation<'a>(&self, members: &'a Members) -> ChatCreated<'a> {
+        ChatCreated {
+            chat_id: self.chat_id,
+            at: self.at,
+            creator_id: Some(self.by),
+            name: "",
+            members: members.as_list(),
+        }
+    }
+
     pub(super) fn put(&self, out: &mut impl BufMut) {
         out.put_slice(self.chat_id.as_bytes());
         out.put_slice(self.by.as_bytes());

@@ -57,6 +57,8 @@ pub enum ChatCommand {
     Delete {
         caller: UserId,
     },
+    /// One of the two of a direct chat blocks the other, or does so no more.
+    Block(Blocking),
     /// When it was last active, where the user is a member.
     ShowActivity {
         user_id: UserId,
@@ -101,6 +103,17 @@ pub enum Origin {
     Key,
     /// Of its two members: it is their direct chat, and may be there.
     Members,
+}
+
+/// Who blocks whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Blocking {
+    pub caller: UserId,
+    pub blocked_id: UserId,
+    /// Or no more.
+    pub is_blocked: bool,
+    /// From where that is asked for.
+    pub network: Network,
 }
 
 /// Settings of a chat that are to change, within their bounds: those that are there.
@@ -162,6 +175,14 @@ impl MessageChange {
             Self::Edit { content } => content.len(),
             Self::Delete => 0,
             Self::AddReaction { emoji } | Self::RemoveReaction { emoji } => emoji.len(),
+        }
+    }
+
+    /// Whether others read something by it that was not there before.
+    pub(crate) const fn says_something(&self) -> bool {
+        match self {
+            Self::Edit { .. } | Self::AddReaction { .. } => true,
+            Self::Delete | Self::RemoveReaction { .. } => false,
         }
     }
 
@@ -231,7 +252,8 @@ impl ChatCommand {
             | Self::RemoveMember { .. }
             | Self::SetRole { .. }
             | Self::Change(_)
-            | Self::Delete { .. } => true,
+            | Self::Delete { .. }
+            | Self::Block(_) => true,
             Self::Show { .. }
             | Self::ShowMessages { .. }
             | Self::ShowEvents { .. }
@@ -251,7 +273,8 @@ impl ChatCommand {
             | Self::RemoveMember { .. }
             | Self::SetRole { .. }
             | Self::Change(_)
-            | Self::Delete { .. } => false,
+            | Self::Delete { .. }
+            | Self::Block(_) => false,
             Self::Amend(_)
             | Self::Show { .. }
             | Self::ShowMessages { .. }
@@ -286,6 +309,10 @@ impl ChatCommand {
                 network: *network,
                 user_ids: vec![*user_id],
             }),
+            Self::Block(blocking) => Some(NewMembers {
+                network: blocking.network,
+                user_ids: vec![blocking.caller, blocking.blocked_id],
+            }),
             Self::Post(_)
             | Self::Amend(_)
             | Self::RemoveMember { .. }
@@ -302,8 +329,16 @@ impl ChatCommand {
         }
     }
 
+    /// Whether those whom it makes members need only exist: nobody escapes a block by being in many chats.
+    pub(crate) const fn ignores_limits(&self) -> bool {
+        matches!(self, Self::Block(_))
+    }
+
     /// What it is refused with where one of the users whom it makes members is none.
     pub(crate) const fn unknown_member(&self) -> Problem {
+        if let Self::Block(_) = self {
+            return Problem::NO_SUCH_USER;
+        }
         let Self::Create(creation) = self else {
             return Problem::UNKNOWN_MEMBER.about(Field::UserId, Fault::Unknown);
         };
@@ -319,6 +354,7 @@ impl ChatCommand {
     pub(crate) const fn creates(&self) -> bool {
         match self {
             Self::Create(creation) => matches!(creation.origin, Origin::Chance),
+            Self::Block(_) => false,
             Self::Post(_)
             | Self::Amend(_)
             | Self::AddMember { .. }

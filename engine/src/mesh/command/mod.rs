@@ -80,6 +80,7 @@ impl Command {
                 | ChatCommand::SetRole { .. }
                 | ChatCommand::Change(_)
                 | ChatCommand::Delete { .. }
+                | ChatCommand::Block(_)
                 | ChatCommand::Show { .. }
                 | ChatCommand::ShowMessages { .. }
                 | ChatCommand::ShowEvents { .. }
@@ -89,9 +90,12 @@ impl Command {
                 | ChatCommand::Summarize { .. },
             )
             | Self::User(_, UserCommand::EndSession { .. } | UserCommand::SpendInvite(_))
-            | Self::Home(_, HomeCommand::ListChats { .. } | HomeCommand::SpendTicket { .. }) => {
-                ANSWER_SECONDS_MAX
-            }
+            | Self::Home(
+                _,
+                HomeCommand::ListChats { .. }
+                | HomeCommand::SpendTicket { .. }
+                | HomeCommand::Block { .. },
+            ) => ANSWER_SECONDS_MAX,
         }
     }
 }

@@ -7,8 +7,8 @@ use rookery_schema::{MessageId, Placement, Routing, SessionId, Timestamp};
 use super::*;
 use crate::ids::Session;
 use crate::mesh::{
-    Amend, ChatChange, Creation, Credentials, InboxPage, MembersPage, MessageChange, NewPassword,
-    Origin, Page, PageStart, Post, Right, UserVersion,
+    Amend, Blocking, ChatChange, Creation, Credentials, InboxPage, MembersPage, MessageChange,
+    NewPassword, Origin, Page, PageStart, Post, Right, UserVersion,
 };
 
 const CHAT: ChatId = ChatId::from_bytes([1; 16]);
@@ -48,6 +48,15 @@ fn credentials() -> Box<Credentials> {
         username: NAME.into(),
         password: None,
     })
+}
+
+fn blocking() -> Blocking {
+    Blocking {
+        caller: USER,
+        blocked_id: USER,
+        is_blocked: true,
+        network: network(),
+    }
 }
 
 fn log_in() -> NameCommand {
@@ -187,6 +196,11 @@ fn what_may_change_something_is_told_from_what_only_reads() {
             history: None,
         }))),
         chat(ChatCommand::Delete { caller }),
+        chat(ChatCommand::Block(blocking())),
+        home(HomeCommand::Block {
+            blocked_id: USER,
+            network: network(),
+        }),
         name(register()),
         name(log_in()),
         address(log_in()),

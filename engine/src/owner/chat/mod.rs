@@ -1,6 +1,7 @@
 //! One chat: its members, how far it has come, its newest events, and who listens.
 
 mod audience;
+mod blocks;
 mod members;
 mod recent;
 mod said;
@@ -16,10 +17,13 @@ use rookery_schema::event::{
 };
 use rookery_schema::limits::{CHAT_MEMBERS_MAX, MEMBERS_SHOWN_MAX};
 use rookery_schema::message::Message;
-use rookery_schema::record::{ChatChanged, ChatCreated, ChatDeleted, Edit, MessageAmended, Record};
+use rookery_schema::record::{
+    BlockSet, ChatChanged, ChatCreated, ChatDeleted, Edit, MessageAmended, Record,
+};
 use rookery_schema::roles::{History, Role, Settings};
 use rookery_schema::row::{
-    AmendmentRow, ChatRow, DeletedChatRow, EventRow, Head, MemberRow, RoleRow, Row, SettingsRow,
+    AmendmentRow, BlockRow, ChatRow, DeletedChatRow, EventRow, Head, MemberRow, RoleRow, Row,
+    SettingsRow,
 };
 use rookery_schema::{ChatId, MessageId, Offset, PartitionId, Seq, Timestamp, UserId};
 
@@ -32,6 +36,7 @@ use crate::mesh::{
 };
 use crate::owner::budget::allocated;
 pub(crate) use crate::owner::chat::audience::Audience;
+use crate::owner::chat::blocks::Blocks;
 pub(crate) use crate::owner::chat::members::Members;
 use crate::owner::chat::recent::event_of;
 pub(crate) use crate::owner::chat::recent::{Recent, Shown};
@@ -66,6 +71,7 @@ pub(crate) struct Chat {
     /// Tells what was asked for when it was made, where that is known here.
     creation_digest: Option<u64>,
     members: Members,
+    blocks: Blocks,
     /// When it was tried last to tell of [`Members::untold_heir`], in microseconds.
     handover_micros: Option<u64>,
     head: Head,
@@ -126,6 +132,7 @@ impl Chat {
             created_at,
             creation_digest: None,
             members,
+            blocks: Blocks::default(),
             handover_micros: None,
             head: Head::default(),
             deleted: None,
@@ -153,7 +160,7 @@ impl Chat {
             recent,
             messages,
             latest_message,
-            blockers: _,
+            blockers,
             deleted,
         } = stored;
         let settings = settings.unwrap_or_else(|| Settings::new(&chat.name));
@@ -161,6 +168,7 @@ impl Chat {
         let mut this = Self::new(chat.chat_id, chat.created_at, settings, members);
         this.head = head;
         this.deleted = deleted.map(Box::new);
+        this.blocks = Blocks::stored(blockers);
         this.recent = Recent::with_latest(latest_message);
         this.creation_digest = recent.first().and_then(creation_digest);
         for row in recent {
@@ -197,6 +205,30 @@ impl Chat {
 
     pub(crate) fn is_member(&self, user: UserId) -> bool {
         self.members.contains(user)
+    }
+
+    /// One of the two of a direct chat blocks the other, or does so no more; what is to be stored of that. Only the fold may
+    /// do that.
+    pub(super) fn set_block(&mut self, set: &BlockSet, at: Place) -> Row {
+        self.blocks.set(set.by, set.is_blocked, at.offset);
+        Row::Block(BlockRow {
+            user_id: set.by,
+            blocked_id: set.blocked_id,
+            chat_id: self.id,
+            is_blocked: set.is_blocked,
+            at: set.at,
+            offset: at.offset,
+        })
+    }
+
+    /// Whether a member of a direct chat has blocked the other.
+    pub(crate) fn blocks(&self, user_id: UserId) -> bool {
+        self.blocks.has(user_id)
+    }
+
+    /// Whether a member of a direct chat is blocked by the other.
+    pub(crate) fn is_blocked(&self, user_id: UserId) -> bool {
+        self.blocks.is_blocked(user_id)
     }
 
     /// Who deleted it and when, where it was.
@@ -564,7 +596,7 @@ impl Chat {
     /// forgotten.
     pub(crate) fn is_stored(&self, stored: Offset) -> bool {
         let is_stored = self.head.seq == Seq(0) || self.head.offset < stored;
-        is_stored && self.unstored.is_empty()
+        is_stored && self.unstored.is_empty() && self.blocks.is_stored(stored)
     }
 
     /// The newest events in memory.

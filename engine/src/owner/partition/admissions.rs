@@ -46,6 +46,7 @@ impl Partition {
                 id,
                 chat_id,
                 network,
+                ignores_limits,
                 group,
             }) => {
                 let homes = send_to_homes(&group, cx, |user_ids| {
@@ -53,6 +54,7 @@ impl Partition {
                         id,
                         chat_id,
                         network,
+                        ignores_limits,
                         user_ids,
                     })
                 });

@@ -281,6 +281,11 @@ impl Partition {
                 let chat = Box::new(Chat::created(created));
                 self.chats.insert(chat, cx.now.micros);
             }
+            Record::BlockSet(set) if set.is_blocked && self.chats.active(chat_id).is_none() => {
+                let members = set.members();
+                let chat = Box::new(Chat::created(&set.creation(&members)));
+                self.chats.insert(chat, cx.now.micros);
+            }
             // Events up to here are not for the one who joins.
             Record::MemberAdded(_) => self.flush_chat(chat_id, None, cx),
             // What is amended must be where it is amended.
@@ -368,6 +373,15 @@ impl Partition {
                 let key = ChangeKey::settings(chat_id, applying.bytes);
                 self.show_when_stored(span, key, chat_id, cx);
             }
+            Folded::Blocked { is_new } => {
+                if is_new {
+                    let members = self.members(chat_id, cx);
+                    self.joined(span, chat_id, members, false, cx);
+                }
+                if let Some(key) = ChangeKey::of_chat(applying.record, applying.bytes) {
+                    self.answer_when_stored(span, key, || Outcome::Done, cx);
+                }
+            }
             Folded::Deleted => self.chat_deleted(span, chat_id, cx),
             Folded::Void => self.void(span, applying.record, applying.bytes, cx),
             Folded::LastAdmin(user_id) => {
@@ -416,7 +430,7 @@ impl Partition {
     /// knew, and whoever owned the partition then may be gone.
     fn tell_contained(&mut self, chat_id: ChatId, applying: Applying<'_>, cx: &mut Context<'_>) {
         let joined = match applying.record {
-            Record::ChatCreated(_) => self.members(chat_id, cx),
+            Record::ChatCreated(_) | Record::BlockSet(_) => self.members(chat_id, cx),
             Record::MemberAdded(change) => vec![change.user_id],
             Record::ChatDeleted(_) => return self.purge_when_stored(applying.span, cx),
             Record::MessagePosted(_)
@@ -426,8 +440,7 @@ impl Partition {
             | Record::ChatChanged(_)
             | Record::UserRegistered(_)
             | Record::SessionEnded(_)
-            | Record::PasswordSet(_)
-            | Record::BlockSet(_) => return,
+            | Record::PasswordSet(_) => return,
         };
         let Some(chat) = self.chat_of_record(chat_id, cx) else {
             return;
@@ -578,6 +591,7 @@ fn tell_joining(chat_id: ChatId, record: &Record<'_>, cx: &mut Context<'_>) {
     let joining: Vec<UserId> = match record {
         Record::ChatCreated(created) => created.members.iter().collect(),
         Record::MemberAdded(change) => vec![change.user_id],
+        Record::BlockSet(set) => vec![set.by, set.blocked_id],
         Record::MessagePosted(_)
         | Record::MessageAmended(_)
         | Record::MemberRemoved(_)
@@ -586,8 +600,7 @@ fn tell_joining(chat_id: ChatId, record: &Record<'_>, cx: &mut Context<'_>) {
         | Record::UserRegistered(_)
         | Record::SessionEnded(_)
         | Record::PasswordSet(_)
-        | Record::ChatDeleted(_)
-        | Record::BlockSet(_) => return,
+        | Record::ChatDeleted(_) => return,
     };
     send_to_homes(&joining, cx, |users| ShardMessage::Joining {
         chat_id,

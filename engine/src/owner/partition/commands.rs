@@ -119,6 +119,7 @@ impl Partition {
         cx: &mut Context<'_>,
     ) -> Served {
         let mut chat = self.chats.active(chat_id);
+        let is_new = chat.is_none();
         let untold = chat
             .as_mut()
             .and_then(|it| it.untold_heir_due(cx.now.micros));
@@ -160,7 +161,10 @@ impl Partition {
             Ok(Decision::Amend) => return Served::Amends,
             Ok(Decision::CompareCreation) => return Served::Compares,
             Ok(Decision::Append(key, record)) => {
+                // By a block nobody joins a chat that is there.
+                let may_join = is_new || !command.ignores_limits();
                 if admitted == Admitted::NotYet
+                    && may_join
                     && let Some(new) = to_be_admitted(command, cx)
                 {
                     return Served::NotAdmitted(new);
@@ -366,6 +370,9 @@ impl Partition {
     pub(crate) fn types(&self, chat_id: ChatId, user_id: UserId, cx: &mut Context<'_>) {
         let audience = self.chats.audience(chat_id);
         if let Some(audience) = audience.filter(|it| it.contains(user_id)) {
+            if self.chats.may_be_blocked(chat_id, user_id) {
+                return;
+            }
             for home in audience.shards() {
                 cx.whisper(home, Whisper::Typing { chat_id, user_id });
             }

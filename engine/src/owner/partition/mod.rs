@@ -396,6 +396,7 @@ impl Partition {
             | ChangeKey::Role(..)
             | ChangeKey::Settings(..)
             | ChangeKey::Deleted(_)
+            | ChangeKey::Blocked(..)
             | ChangeKey::Password(..) => {}
         }
     }

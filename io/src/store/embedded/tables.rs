@@ -345,9 +345,7 @@ impl Tables {
                 let purges = self.deletions.purges(*partition, *limit);
                 purges.map(Found::Purges)
             }
-            Read::Blocks { user_id, limit } => {
-                self.blocks.of(*user_id, *limit).map(Found::Blocks)
-            }
+            Read::Blocks { user_id, limit } => self.blocks.of(*user_id, *limit).map(Found::Blocks),
             Read::ChatsOfUser(user_id) => self.members.chats_of(*user_id).map(Found::Chats),
             Read::User(user_id) => self
                 .users
@@ -556,7 +554,9 @@ const fn redacted(row: &Row) -> Option<&EventRow> {
         | Row::NotMember { .. }
         | Row::Role(_)
         | Row::Settings(_)
- | Row::ChatDeleted(_) | Row::Purged(_) | Row::Block(_)
+        | Row::ChatDeleted(_)
+        | Row::Purged(_)
+        | Row::Block(_)
         | Row::User(_)
         | Row::EndedSession { .. }
         | Row::Reached { .. } => None,

@@ -118,7 +118,9 @@ const fn changed_member(row: &Row) -> Option<MemberChange> {
         | Row::Redacted(_)
         | Row::Amendment(_)
         | Row::Settings(_)
- | Row::ChatDeleted(_) | Row::Purged(_) | Row::Block(_)
+        | Row::ChatDeleted(_)
+        | Row::Purged(_)
+        | Row::Block(_)
         | Row::Chat(_)
         | Row::User(_)
         | Row::EndedSession { .. }

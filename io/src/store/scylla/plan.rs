@@ -189,7 +189,9 @@ const fn as_event(row: &Row) -> Option<&EventRow> {
         | Row::NotMember { .. }
         | Row::Role(_)
         | Row::Settings(_)
- | Row::ChatDeleted(_) | Row::Purged(_) | Row::Block(_)
+        | Row::ChatDeleted(_)
+        | Row::Purged(_)
+        | Row::Block(_)
         | Row::User(_)
         | Row::EndedSession { .. }
         | Row::Reached { .. } => None,
@@ -206,7 +208,9 @@ const fn as_redaction(row: &Row) -> Option<((ChatId, Seq), &EventRow)> {
         | Row::NotMember { .. }
         | Row::Role(_)
         | Row::Settings(_)
- | Row::ChatDeleted(_) | Row::Purged(_) | Row::Block(_)
+        | Row::ChatDeleted(_)
+        | Row::Purged(_)
+        | Row::Block(_)
         | Row::User(_)
         | Row::EndedSession { .. }
         | Row::Reached { .. } => None,
@@ -224,7 +228,9 @@ const fn as_user(row: &Row) -> Option<&UserRow> {
         | Row::NotMember { .. }
         | Row::Role(_)
         | Row::Settings(_)
- | Row::ChatDeleted(_) | Row::Purged(_) | Row::Block(_)
+        | Row::ChatDeleted(_)
+        | Row::Purged(_)
+        | Row::Block(_)
         | Row::EndedSession { .. }
         | Row::Reached { .. } => None,
     }
@@ -248,7 +254,9 @@ const fn as_removal(row: &Row) -> Option<Removal> {
         | Row::Member(_)
         | Row::Role(_)
         | Row::Settings(_)
- | Row::ChatDeleted(_) | Row::Purged(_) | Row::Block(_)
+        | Row::ChatDeleted(_)
+        | Row::Purged(_)
+        | Row::Block(_)
         | Row::User(_)
         | Row::EndedSession { .. }
         | Row::Reached { .. } => None,

@@ -9,8 +9,8 @@ use rookery_schema::cql::{
 use rookery_schema::limits::SESSION_MILLIS;
 use rookery_schema::names::key_of;
 use rookery_schema::row::{
-    AmendmentRow, BlockRow, DeletedChatRow, EventRow, Head, MemberRow, PurgeRow, PurgeStep, RoleRow,
-    UserRow,
+    AmendmentRow, BlockRow, DeletedChatRow, EventRow, Head, MemberRow, PurgeRow, PurgeStep,
+    RoleRow, UserRow,
 };
 use rookery_schema::{Offset, PartitionId, SessionId, Timestamp};
 use scylla::serialize::row::SerializeRow;
@@ -135,7 +135,7 @@ impl Connection {
     }
 
     async fn block(&self, row: &BlockRow) -> Result<(), DriverError> {
-        let (to, place) = (&self.statements, bigint(row.offset.0));
+        let (to, place) = (&self.statements, bigint(row.offset.0 + 1));
         let (by, blocked) = (row.user_id.0, row.blocked_id.0);
         match row.is_blocked {
             true => {
