@@ -30,6 +30,9 @@ pub struct Model {
     settings: BTreeMap<ChatId, SettingsRow>,
     deleted: BTreeMap<ChatId, DeletedChatRow>,
     purges: BTreeMap<(PartitionId, ChatId), Seq>,
+    /// Buckets of events that were removed, and chats of which all was.
+    buckets_gone: BTreeSet<(ChatId, i32)>,
+    purged: BTreeSet<ChatId>,
     /// By who has blocked whom.
     blocks: BTreeMap<(UserId, UserId), BlockRow>,
     /// The chats of each user, which may be ahead of the chats' members.
@@ -52,6 +55,9 @@ impl Model {
     /// # Panics
     /// Where an event differs from one that was written for its seq, which is a bug of whoever writes it.
     pub fn write(&mut self, row: Row) {
+        if self.late_rows_undo_nothing && self.is_removed(&row) {
+            return;
+        }
         self.write_ahead(&row);
         match row {
             Row::Event(row) => self.write_event(row),
@@ -115,8 +121,10 @@ impl Model {
             }
             Row::ChatDeleted(row) => {
                 self.chats.remove(&row.chat_id);
-                let place = (row.head.partition, row.chat_id);
-                self.purges.insert(place, row.head.seq);
+                if !self.late_rows_undo_nothing || !self.purged.contains(&row.chat_id) {
+                    let place = (row.head.partition, row.chat_id);
+                    self.purges.insert(place, row.head.seq);
+                }
                 self.deleted.insert(row.chat_id, row);
             }
             Row::Purged(row) => self.purge(row),
@@ -142,9 +150,30 @@ impl Model {
         }
     }
 
+    /// Whether what a row is of was removed before, as of a later time.
+    fn is_removed(&self, row: &Row) -> bool {
+        let is_gone = |chat_id, seq| self.buckets_gone.contains(&(chat_id, bucket(seq)));
+        match row {
+            Row::Event(row) | Row::Redacted(row) => is_gone(row.chat_id, row.head.seq),
+            Row::Amendment(row) => is_gone(row.chat_id, row.target),
+            Row::Chat(row) => self.deleted.contains_key(&row.chat_id),
+            Row::Role(row) => self.purged.contains(&row.chat_id),
+            Row::Settings(row) => self.purged.contains(&row.chat_id),
+            Row::Member(_)
+            | Row::NotMember { .. }
+            | Row::ChatDeleted(_)
+            | Row::Purged(_)
+            | Row::Block(_)
+            | Row::User(_)
+            | Row::EndedSession { .. }
+            | Row::Reached { .. } => false,
+        }
+    }
+
     fn purge(&mut self, row: PurgeRow) {
         match row.step {
             PurgeStep::Events { bucket: gone } => {
+                self.buckets_gone.insert((row.chat_id, gone));
                 let is_gone =
                     |chat_id: ChatId, seq: Seq| chat_id == row.chat_id && bucket(seq) == gone;
                 self.events.retain(|(chat, seq), _| !is_gone(*chat, *seq));
@@ -156,6 +185,7 @@ impl Model {
                 self.settings.remove(&row.chat_id);
                 self.roles.retain(|(chat, _), _| *chat != row.chat_id);
                 self.purges.remove(&(row.partition, row.chat_id));
+                self.purged.insert(row.chat_id);
             }
         }
     }

@@ -252,6 +252,11 @@ impl SimStore {
         given
     }
 
+    /// Whether nothing of a deleted chat is left but that it was.
+    pub(crate) fn is_purged(&self, chat_id: ChatId) -> bool {
+        self.model.is_purged(chat_id)
+    }
+
     /// The chats that a user is a member of.
     pub(crate) fn chats_of(&self, user_id: UserId) -> Vec<ChatId> {
         match self.model.read(&Read::ChatsOfUser(user_id)) {

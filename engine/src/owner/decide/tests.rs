@@ -1,5 +1,6 @@
 //! Every command, on every state that it can meet.
 
+mod ends;
 mod roles;
 
 use std::net::IpAddr;

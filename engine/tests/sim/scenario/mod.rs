@@ -10,6 +10,7 @@ mod passwords;
 mod posts;
 mod rooms;
 mod shown;
+mod spares;
 mod state;
 mod users;
 mod whispers;
@@ -23,6 +24,7 @@ use serde_json::Value;
 
 use crate::scenario::device::Device;
 use crate::scenario::shown::Amendments;
+use crate::scenario::spares::Spares;
 use crate::scenario::state::{
     AskedAmend, AskedChange, AskedPage, Draft, Listener, Room, ShownPage, User,
 };
@@ -57,6 +59,7 @@ pub(crate) struct Scenario {
     shown: Vec<ShownPage>,
     amendments: Amendments,
     asked_amends: Vec<AskedAmend>,
+    spares: Spares,
     /// Tokens whose logins were ended.
     ended: Vec<String>,
     /// How often somebody heard what was said last.
@@ -111,6 +114,7 @@ impl Scenario {
             shown: Vec::new(),
             amendments: Amendments::default(),
             asked_amends: Vec::new(),
+            spares: Spares::default(),
             ended: Vec::new(),
             heard_live: 0,
             known_presences: 0,
@@ -136,8 +140,10 @@ impl Scenario {
         assert!(self.heard_live > 0);
         self.check_devices();
         self.check_presence();
+        self.check_spares();
         assert!(self.known_presences > 0);
         self.check_restarted();
+        self.check_spares();
     }
 
     /// From now on log and store fail, or do not.
@@ -147,7 +153,7 @@ impl Scenario {
     }
 
     fn round(&mut self) {
-        match self.world.dice.below(33) {
+        match self.world.dice.below(37) {
             0 | 1 => {
                 let user = self.world.dice.below(USERS);
                 self.listen_as(user);
@@ -173,6 +179,7 @@ impl Scenario {
             20..23 => self.use_device(),
             23 | 24 => self.set_role(),
             25 | 26 => self.whisper(),
+            33..37 => self.use_spare(),
             _ => self.post(),
         }
         self.advance_below(30);
@@ -251,6 +258,7 @@ impl Scenario {
         self.hear_passwords();
         self.hear_changes();
         self.hear_amendments();
+        self.hear_spares();
         self.hear_pages();
         self.hear_devices();
         let mut acknowledged = self.hear_listeners();

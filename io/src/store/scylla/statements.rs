@@ -31,7 +31,7 @@ statements! {
         USING TIMESTAMP ?",
     add_amendment: "INSERT INTO KEYSPACE.amendments (chat_id, bucket, target, slot, amendment) \
         VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?",
-    add_chat: "INSERT INTO KEYSPACE.chats (chat_id, name, created_at) VALUES (?, ?, ?)",
+    add_chat: "INSERT INTO KEYSPACE.chats (chat_id, name, created_at) VALUES (?, ?, ?) USING TIMESTAMP ?",
     add_member: "INSERT INTO KEYSPACE.members_by_chat (chat_id, user_id, added_seq, position) \
         VALUES (?, ?, ?, ?) USING TIMESTAMP ?",
     mark_removed: "UPDATE KEYSPACE.members_by_chat USING TIMESTAMP ? SET removed_seq = ? \

@@ -57,7 +57,9 @@ impl Connection {
         let to = &self.statements;
         match batch {
             Batch::Chat(row) => {
-                let values = (row.chat_id.0, &*row.name, timestamp(row.created_at));
+                let created_at = timestamp(row.created_at);
+                // As of an event: one that comes late does not bring back a chat that was deleted.
+                let values = (row.chat_id.0, &*row.name, created_at, EVENT_TIMESTAMP);
                 self.one(&to.add_chat, values).await
             }
             Batch::Added(rows) => self.many(&to.add_member, rows, added).await,
