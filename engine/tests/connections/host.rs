@@ -148,6 +148,7 @@ impl Host {
                     Read::EndedSessions => {
                         self.found(token, Found::EndedSessions(EndedSessions::default()))
                     }
+                    Read::Purges { .. } => self.found(token, Found::Purges(Vec::new())),
                     Read::ChatsOfUser(_) => self.found(token, Found::Chats(vec![self.chat])),
                     other => self.reads.push_back((token, other)),
                 }
