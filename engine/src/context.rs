@@ -268,7 +268,7 @@ impl Context<'_> {
 mod tests {
     use super::*;
     use crate::context::sample::Surroundings;
-    use crate::stats::Value;
+    use crate::stats::metrics::Value;
 
     #[test]
     fn a_bug_is_told_once_and_counted_each_time() {

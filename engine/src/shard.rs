@@ -231,7 +231,8 @@ impl Shard {
 
     /// After [`Input::Drain`]: whether everything that was begun is done and stored.
     pub fn is_drained(&self) -> bool {
-        self.readiness.is_draining() && self.owner.is_drained() && self.connections.is_empty()
+        let is_idle = self.owner.is_drained() && self.home.is_drained();
+        self.readiness.is_draining() && is_idle && self.connections.is_empty()
     }
 
     /// The statistics, for what only the caller can count.
@@ -363,37 +364,8 @@ impl Parts<'_> {
 
 #[cfg(test)]
 mod tests {
-    use rookery_schema::row::Row;
-    use rookery_schema::{SessionId, Timestamp};
-
     use super::*;
     use crate::context::sample::config;
-    use crate::edge::port::{StoreEvent, StoreRequest};
-
-    #[test]
-    fn a_home_can_write_a_row_and_is_told_that_it_is_stored() {
-        let (mut shard, mut effects) = (Shard::new(config()), Effects::default());
-        let token = Token {
-            part: Part::Home,
-            number: 7,
-        };
-        let row = Row::EndedSession {
-            session_id: SessionId::from_bytes([1; 16]),
-            expires_at: Timestamp::from_millis(1),
-        };
-        let rows = vec![row];
-        shard.with_parts(Now::default(), &mut effects, |_, cx| {
-            cx.write(token, rows.clone())
-        });
-        let Some(StoreRequest::Write { token, rows: found }) = effects.store.pop() else {
-            panic!("nothing is to be written");
-        };
-        assert_eq!(found, rows);
-        let event = StoreEvent::Written { token, micros: 1 };
-        shard.step(Now::default(), Input::Store(event), &mut effects);
-        assert!(shard.stats_mut().bugs.is_empty());
-        assert_eq!(shard.stats_mut().db.count(), 1);
-    }
 
     #[test]
     #[cfg(debug_assertions)]

@@ -47,6 +47,9 @@ fn member(key: &[u8], value: &[u8]) {
         };
         assert_eq!(codec::member_value(&row), value);
     }
+    if let Some(mark) = codec::mark(value) {
+        assert_eq!(codec::mark_value(mark), value);
+    }
     if let Some(removed_seq) = codec::former_member(value) {
         assert_eq!(codec::former_member_value(removed_seq), value);
     }

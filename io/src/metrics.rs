@@ -9,7 +9,8 @@ use prometheus::proto::{
     Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType,
 };
 use prometheus::{Encoder, TextEncoder};
-use rookery_engine::stats::{self, LATENCY_BOUNDS_MICROS, Stats, Value};
+use rookery_engine::stats::metrics::{self, Value};
+use rookery_engine::stats::{self, LATENCY_BOUNDS_MICROS, Stats};
 
 const MICROS_PER_SECOND: f64 = 1e6;
 
@@ -51,7 +52,7 @@ fn family(name: &str, help: &str, kind: MetricType) -> MetricFamily {
     family
 }
 
-fn kind(metric: &stats::Metric) -> MetricType {
+fn kind(metric: &metrics::Metric) -> MetricType {
     match metric.value {
         Value::Counter(_) => MetricType::COUNTER,
         Value::Gauge(_) => MetricType::GAUGE,
@@ -59,7 +60,7 @@ fn kind(metric: &stats::Metric) -> MetricType {
     }
 }
 
-fn series(core: usize, metric: &stats::Metric) -> Metric {
+fn series(core: usize, metric: &metrics::Metric) -> Metric {
     let core = label("core", core.to_string());
     let own = metric
         .label

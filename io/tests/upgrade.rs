@@ -71,6 +71,15 @@ impl Fixture {
             let mut inbox = api.get("/chats").expect(200);
             let chats = inbox.as_array_mut().unwrap();
             chats.sort_by_key(|chat| chat["chat_id"].as_str().unwrap().to_owned());
+            let before = user["inbox"].as_array().unwrap();
+            for (chat, before) in chats.iter_mut().zip(before) {
+                // To 51096bc nobody had read anything; who posted lately has.
+                let read = chat["read_seq"].as_u64() <= chat["last_seq"].as_u64();
+                let unread = chat["unread"].as_u64() <= before["unread"].as_u64();
+                assert!(read && unread, "{chat} {before}");
+                chat["read_seq"] = json!(0);
+                chat["unread"] = before["unread"].clone();
+            }
             assert_eq!(inbox, user["inbox"]);
         }
         let chats = self.expected["chats"].as_object().unwrap();

@@ -5,7 +5,7 @@
 mod support;
 
 use std::io::Write;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use support::api::Api;
@@ -511,6 +511,37 @@ fn too_many_messages_are_refused_on_the_socket() {
     assert!(told["retry_after"].as_f64().unwrap() > 0.0);
     assert_eq!(device.end(), End::Closed(4029));
     server.assert_lives();
+}
+
+#[test]
+fn the_other_devices_of_a_user_hear_within_a_second_what_they_have_read() {
+    let (_dir, server) = start_trusting();
+    let mut alice = Api::trusted(server.addr, &any_user());
+    let bob = Api::trusted(server.addr, &any_user());
+    let chat = alice.create_chat("room", &[&bob.user_id]);
+    for n in 0..3 {
+        alice.say(&chat, &n.to_string());
+    }
+    let mut devices = [bob.listen(), bob.listen()];
+    let mut hers = alice.listen();
+    let read = |seq| json!({"type": "read", "chat_id": chat, "seq": seq});
+    for (seq, unread) in [(2, 2), (3, 1), (4, 0)] {
+        let since = Instant::now();
+        devices[0].send(&read(seq)).unwrap();
+        let told = json!({"type": "read", "chat_id": chat, "seq": seq, "unread": unread});
+        assert_eq!(devices[1].next(), told);
+        assert!(since.elapsed() < Duration::from_millis(1500));
+    }
+    let elsewhere = json!({"type": "read", "chat_id": any_user(), "seq": 1});
+    devices[0].send(&elsewhere).unwrap();
+    let refused = devices[0].next();
+    assert_eq!(refused["code"], "not_found", "{refused}");
+    let without = json!({"type": "read", "chat_id": chat});
+    devices[0].send(&without).unwrap();
+    let refused = devices[0].next();
+    assert_eq!(refused["errors"][0]["field"], "seq", "{refused}");
+    devices[0].assert_lives();
+    hers.assert_silent();
 }
 
 #[test]

@@ -68,7 +68,7 @@ pub const MIGRATIONS: &[Migration] = &[
     },
     Migration {
         version: format::CONVERSATIONS,
-        table: "blocks_by_user",
+        table: "marks_by_user",
         statements: &[
             FORMER_MEMBERS,
             NAMES_BY_KEY,
@@ -77,6 +77,7 @@ pub const MIGRATIONS: &[Migration] = &[
             DELETED_CHATS,
             PURGES,
             BLOCKS_BY_USER,
+            MARKS_BY_USER,
         ],
     },
 ];
@@ -166,6 +167,13 @@ const PURGES: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.purges (
 const BLOCKS_BY_USER: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.blocks_by_user (
     user_id uuid, blocked_id uuid, created_at timestamp,
     PRIMARY KEY ((user_id), blocked_id)
+)";
+
+/// Up to where users have read their chats. Of two rows with one key that with the higher seq stays, since that is the
+/// timestamp of its row.
+const MARKS_BY_USER: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.marks_by_user (
+    user_id uuid, chat_id uuid, seq bigint, messages bigint,
+    PRIMARY KEY ((user_id), chat_id)
 )";
 
 const USERS: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.users (
@@ -318,7 +326,7 @@ mod tests {
             [
                 18_025_000_406_661_630_316,
                 18_101_601_109_677_425_405,
-                16_331_973_504_537_679_175
+                3_745_267_926_663_600_680
             ]
         );
         assert_eq!(xxh3_64(META_TABLE.as_bytes()), 10_245_121_176_673_621_715);

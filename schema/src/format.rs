@@ -68,7 +68,9 @@ pub fn of_row(row: &Row) -> u32 {
         Row::EndedSession { session_id, .. } if session_id.is_up_to_logout() => LOGOUTS,
         Row::EndedSession { session_id, .. } if session_id.as_many_of().is_some() => PASSWORDS,
         Row::User(UserRow { key: Some(_), .. }) => CONVERSATIONS,
+        // A version that knows no marks passes them over, and numbers nothing differently.
         Row::Chat(_)
+        | Row::Mark(_)
         | Row::Member(_)
         | Row::NotMember { .. }
         | Row::User(_)

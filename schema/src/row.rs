@@ -43,6 +43,9 @@ pub enum Row {
     Purged(PurgeRow),
     /// A user has blocked another one, or does so no more: to be found by the one who did.
     Block(BlockRow),
+    /// Up to where a user has read a chat, to be found by user. Of two of one user and chat that with the higher seq stands,
+    /// whichever was written last.
+    Mark(MarkRow),
     /// A user, to be found by id and by name.
     User(UserRow),
     /// A session that was ended before its token expired.
@@ -203,6 +206,16 @@ pub struct Head {
     pub offset: Offset,
 }
 
+impl Head {
+    /// The place of the newest event.
+    pub const fn mark(self) -> Mark {
+        Mark {
+            seq: self.seq,
+            messages: self.messages,
+        }
+    }
+}
+
 /// See [`Row::Chat`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChatRow {
@@ -336,6 +349,22 @@ pub struct BlockRow {
     pub at: Timestamp,
     /// Of its record in the chat's log partition: of two rows of the same users that with the higher one stands.
     pub offset: Offset,
+}
+
+/// See [`Row::Mark`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MarkRow {
+    pub user_id: UserId,
+    pub chat_id: ChatId,
+    pub mark: Mark,
+}
+
+/// A place in a chat: further places have higher seqs, and no fewer messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark {
+    pub seq: Seq,
+    /// How many messages there are up to it.
+    pub messages: u64,
 }
 
 /// See [`Row::User`].

@@ -10,8 +10,8 @@ use rookery_schema::cql::bucket;
 use rookery_schema::message::{Message, lay_over};
 use rookery_schema::names::key_of;
 use rookery_schema::row::{
-    AmendmentRow, BlockRow, ChatRow, DeletedChatRow, EventRow, MemberRow, PurgeRow, PurgeStep,
-    RoleRow, Row, SettingsRow, UserRow,
+    AmendmentRow, BlockRow, ChatRow, DeletedChatRow, EventRow, Mark, MemberRow, PurgeRow,
+    PurgeStep, RoleRow, Row, SettingsRow, UserRow,
 };
 use rookery_schema::{ChatId, PartitionId, Seq, SessionId, Timestamp, UserId};
 
@@ -40,6 +40,7 @@ pub struct Model {
     /// The newest change of a membership, and of how it is listed.
     changed: HashMap<(ChatId, UserId), Seq>,
     listed: HashMap<(ChatId, UserId), Seq>,
+    marks: BTreeMap<(UserId, ChatId), Mark>,
     users: HashMap<UserId, UserRow>,
     names: BTreeMap<String, UserId>,
     ended: BTreeMap<SessionId, Timestamp>,
@@ -136,6 +137,10 @@ impl Model {
                     self.blocks.insert(key, row);
                 }
             }
+            Row::Mark(row) => {
+                let mark = self.marks.entry((row.user_id, row.chat_id)).or_default();
+                *mark = row.mark.max(*mark);
+            }
             Row::User(row) => {
                 self.names.insert(row.name().to_owned(), row.user_id);
                 self.users.insert(row.user_id, row);
@@ -160,6 +165,7 @@ impl Model {
             Row::Role(row) => self.purged.contains(&row.chat_id),
             Row::Settings(row) => self.purged.contains(&row.chat_id),
             Row::Member(_)
+            | Row::Mark(_)
             | Row::NotMember { .. }
             | Row::ChatDeleted(_)
             | Row::Purged(_)
@@ -245,6 +251,7 @@ impl Model {
             | Row::Purged(_)
             | Row::Block(_)
             | Row::Chat(_)
+            | Row::Mark(_)
             | Row::User(_)
             | Row::EndedSession { .. }
             | Row::Reached { .. } => {}
@@ -350,6 +357,14 @@ impl Model {
             Read::ChatsOfUser(user_id) => {
                 let chats = self.memberships.iter().filter(|(user, _)| user == user_id);
                 Found::Chats(chats.map(|(_, chat)| *chat).collect())
+            }
+            Read::Mark { user_id, chat_id } => {
+                let mark = self.marks.get(&(*user_id, *chat_id));
+                Found::Marks(mark.map(|mark| (*chat_id, *mark)).into_iter().collect())
+            }
+            Read::MarksOfUser(user_id) => {
+                let marks = self.marks.iter().filter(|((user, _), _)| user == user_id);
+                Found::Marks(marks.map(|((_, chat), mark)| (*chat, *mark)).collect())
             }
             Read::User(user_id) => {
                 Found::Users(self.users.get(user_id).cloned().into_iter().collect())

@@ -209,6 +209,7 @@ fn served(request: StoreRequest) -> StoreEvent {
         Read::Purges { .. } => Found::Purges(Vec::new()),
         Read::Blocks { .. } => Found::Blocks(Vec::new()),
         Read::ChatsOfUser(_) => Found::Chats(vec![CHAT]),
+        Read::Mark { .. } | Read::MarksOfUser(_) => Found::Marks(Vec::new()),
         Read::User(_) | Read::Users(_) | Read::UsersOfKey(_) | Read::UsersByPrefix { .. } => {
             Found::Users(Vec::new())
         }

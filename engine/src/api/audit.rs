@@ -97,6 +97,7 @@ impl Audit {
             | Outcome::Members(_)
             | Outcome::Activity(_)
             | Outcome::Summary(_)
+            | Outcome::Marked(_)
             | Outcome::Metrics(_) => {}
         }
     }
@@ -145,6 +146,7 @@ const fn act_of(endpoint: Endpoint) -> Option<Act> {
         | Endpoint::ListBlocks
         | Endpoint::Block
         | Endpoint::Unblock
+        | Endpoint::MarkRead
         | Endpoint::PostMessage
         | Endpoint::ShowMessages
         | Endpoint::ShowEvents

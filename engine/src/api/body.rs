@@ -6,7 +6,7 @@ use std::str::FromStr;
 use percent_encoding::percent_decode;
 use rookery_schema::UserId;
 
-use crate::api::reading::no_json;
+use crate::api::reading::{Source, no_json};
 use crate::api::rejection::{Place, Rejection};
 use crate::api::reply::{FORM, JSON};
 use crate::http::Request;
@@ -19,8 +19,23 @@ const LIST_FIELDS: &[&str] = &["members"];
 const NAME_CHARS_SHOWN: usize = 64;
 const PARAMETER: &str = "parameter";
 
+/// A body as JSON.
+pub(super) struct Body<'a> {
+    json: Cow<'a, str>,
+    is_form: bool,
+}
+
+impl<'a> From<&'a Body<'_>> for Source<'a> {
+    fn from(body: &'a Body<'_>) -> Self {
+        Self {
+            json: &body.json,
+            is_form: body.is_form,
+        }
+    }
+}
+
 /// The body as JSON, which it is taken for without a `Content-Type`; a form's fields become the fields of an object.
-pub(super) fn as_json(request: &Request) -> Result<Cow<'_, str>, Rejection> {
+pub(super) fn as_json(request: &Request) -> Result<Body<'_>, Rejection> {
     if request.has_content_coding() {
         return Err(Problem::UNSUPPORTED_CODING.into());
     }
@@ -33,12 +48,19 @@ pub(super) fn as_json(request: &Request) -> Result<Cow<'_, str>, Rejection> {
     if media_type.eq_ignore_ascii_case(JSON.as_bytes()) {
         // All of it, since the parser skips what nobody asks for; it then need not look at the rest.
         let json = std::str::from_utf8(&request.body);
-        json.map(Cow::Borrowed).map_err(|error| {
+        let json = json.map_err(|error| {
             let (passed, _) = request.body.split_at(error.valid_up_to());
             no_json("the body must be UTF-8", Place::behind(passed))
+        })?;
+        Ok(Body {
+            json: Cow::Borrowed(json),
+            is_form: false,
         })
     } else if media_type.eq_ignore_ascii_case(FORM.as_bytes()) {
-        form_to_json(&request.body).map(Cow::Owned)
+        Ok(Body {
+            json: Cow::Owned(form_to_json(&request.body)?),
+            is_form: true,
+        })
     } else {
         Err(Problem::UNSUPPORTED_MEDIA.into())
     }

@@ -7,7 +7,7 @@ use rookery_schema::limits::{CHAT_MEMBERS_MAX, PAGE_BYTES_MAX};
 use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 use serde::Deserialize;
 
-use crate::api::body::{as_json, number, text, user_id};
+use crate::api::body::{Body, as_json, number, text, user_id};
 use crate::api::chats::check_name;
 use crate::api::pages::{self, ENTRIES_LIMIT, MESSAGES_LIMIT};
 use crate::api::post::{ClientKey, check_key, checked_post, post_command};
@@ -52,6 +52,11 @@ struct NewMessage<'a> {
     client_id: Option<Cow<'a, str>>,
 }
 
+#[derive(Deserialize)]
+struct ReadUpTo {
+    seq: u64,
+}
+
 /// See [`Api::caller_or_sender`].
 #[derive(Deserialize)]
 struct Sender {
@@ -90,7 +95,7 @@ impl Api<'_> {
     pub(super) fn caller_or_sender(
         self,
         call: &Call<'_>,
-        json: &str,
+        json: &Body<'_>,
     ) -> Result<Option<UserId>, Rejection> {
         match (call.caller, self.gate.mode()) {
             (Ok(caller), _) => Ok(Some(caller.user_id)),
@@ -282,6 +287,20 @@ impl Api<'_> {
             .ok_or(Problem::NO_SUCH_USER)?;
         let command = ChatCommand::RemoveMember { caller, user_id };
         Ok(Action::ask(Command::Chat(chat_id, command), ReplyTo::Plain))
+    }
+
+    pub(super) fn mark_read(self, call: &Call<'_>) -> Handled {
+        self.check_credentials(call)?;
+        let json = as_json(call.request)?;
+        let ReadUpTo { seq } = object(&json)?;
+        let user_id = self
+            .caller_or_sender(call, &json)?
+            .ok_or(Problem::UNAUTHENTICATED)?;
+        let command = HomeCommand::MarkRead {
+            chat_id: call.chat_id()?,
+            seq: Seq(seq),
+        };
+        Ok(Action::ask(Command::Home(user_id, command), ReplyTo::Plain))
     }
 
     pub(super) fn buy_ticket(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {

@@ -343,6 +343,7 @@ impl<'a> Api<'a> {
             Endpoint::Block => self.block(call, cx),
             Endpoint::Unblock => self.unblock(call, cx),
             Endpoint::OpenDirectChat => self.open_direct_chat(call, cx),
+            Endpoint::MarkRead => self.mark_read(call),
             Endpoint::Connect => self.connect(call, cx),
             Endpoint::Ticket => self.buy_ticket(call, cx),
             Endpoint::Metrics => Ok(Action::Scrape),

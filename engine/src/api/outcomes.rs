@@ -97,8 +97,8 @@ impl Api<'_> {
                 cx.bug("members to follow were sent to a connection");
                 Reply::problem(&Problem::NOT_ANSWERED)
             }
-            Outcome::Activity(_) | Outcome::Summary(_) => {
-                cx.bug("a line of an inbox was sent to a connection");
+            Outcome::Activity(_) | Outcome::Summary(_) | Outcome::Marked(_) => {
+                cx.bug("what a home asked for was sent to a connection");
                 Reply::problem(&Problem::NOT_ANSWERED)
             }
         }

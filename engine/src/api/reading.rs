@@ -5,9 +5,11 @@
 //! refusal.
 
 use std::fmt;
+use std::str::FromStr;
 
+use serde::Deserialize;
 use serde::de::value::{MapDeserializer, SeqDeserializer};
-use serde::de::{self, Deserialize, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::api::rejection::{Place, Rejection};
 use crate::mesh::field::{Fault, Field};
@@ -15,14 +17,33 @@ use crate::mesh::problem::Problem;
 
 const NO_OBJECT: &str = "a JSON object with the fields of this call is expected";
 
+/// The text of an object.
+#[derive(Clone, Copy)]
+pub(crate) struct Source<'a> {
+    pub(crate) json: &'a str,
+    /// It was made of a form, which has no types: a string in it may be meant as a number, or as true or false.
+    pub(crate) is_form: bool,
+}
+
+impl<'a> From<&'a str> for Source<'a> {
+    fn from(json: &'a str) -> Self {
+        let is_form = false;
+        Self { json, is_form }
+    }
+}
+
 /// Reads an object. Without the check serde would accept an array of the values too.
 ///
 /// # Errors
 /// Where the text is no JSON, or which field is wrong, and how.
-pub(crate) fn object<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Rejection> {
+pub(crate) fn object<'a, T: Deserialize<'a>>(
+    source: impl Into<Source<'a>>,
+) -> Result<T, Rejection> {
+    let source = source.into();
+    let json = source.json;
     let body = json.trim_ascii_start();
     if body.starts_with('{') {
-        serde_json::from_str(json).map_err(|error| why_not::<T>(json, &error))
+        serde_json::from_str(json).or_else(|error| read_again(source, &error))
     } else {
         let blank = &json.as_bytes()[..json.len() - body.len()];
         Err(no_json(NO_OBJECT, Place::behind(blank)))
@@ -34,18 +55,23 @@ pub(super) fn no_json(why: &str, place: Place) -> Rejection {
     Rejection::at(Problem::malformed_json(NO_OBJECT), why, place)
 }
 
-/// Why an object is not what was wanted.
-fn why_not<'a, T: Deserialize<'a>>(json: &str, error: &serde_json::Error) -> Rejection {
+/// Reads an object that is not what was wanted, to say why; or to find that it is, as a form.
+fn read_again<'a, T: Deserialize<'a>>(
+    source: Source<'_>,
+    error: &serde_json::Error,
+) -> Result<T, Rejection> {
     if !error.is_data() {
-        return broken(error);
+        return Err(broken(error));
     }
-    let node = match serde_json::from_str(json) {
-        Ok(node) => node,
-        Err(error) => return broken(&error),
+    let node = serde_json::from_str(source.json).map_err(|error| broken(&error))?;
+    let whole = Value {
+        step: String::new(),
+        node,
+        is_form: source.is_form,
     };
-    let step = String::new();
-    match T::deserialize(Value { step, node }) {
-        Ok(_) => Problem::malformed_json(NO_OBJECT).into(),
+    match T::deserialize(whole) {
+        Ok(read) if source.is_form => Ok(read),
+        Ok(_) => Err(Problem::malformed_json(NO_OBJECT).into()),
         Err(Wrong {
             path,
             fault,
@@ -54,7 +80,7 @@ fn why_not<'a, T: Deserialize<'a>>(json: &str, error: &serde_json::Error) -> Rej
             let problem = Problem::malformed_json(NO_OBJECT);
             let named = path.split(['[', '.']).next().and_then(Field::named);
             let problem = named.map_or(problem, |field| problem.about(field, fault));
-            Rejection::in_detail(problem, format!("{path} {detail}"))
+            Err(Rejection::in_detail(problem, format!("{path} {detail}")))
         }
     }
 }
@@ -142,6 +168,21 @@ impl<'de> Visitor<'de> for NodeVisitor {
 struct Value {
     step: String,
     node: Node,
+    /// See [`Source::is_form`].
+    is_form: bool,
+}
+
+impl Value {
+    /// What the text of a form says where something else than text is wanted.
+    fn parsed<T: FromStr>(mut self, node: impl Fn(T) -> Node) -> Self {
+        if self.is_form
+            && let Node::Text(text) = &self.node
+            && let Ok(value) = text.parse()
+        {
+            self.node = node(value);
+        }
+        self
+    }
 }
 
 /// What is wrong with a value, and the way to it.
@@ -183,6 +224,7 @@ impl<'de> Deserializer<'de> for Value {
     type Error = Wrong;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+        let is_form = self.is_form;
         let visited = match self.node {
             Node::Null => visitor.visit_unit(),
             Node::Bool(value) => visitor.visit_bool(value),
@@ -194,13 +236,19 @@ impl<'de> Deserializer<'de> for Value {
                 let elements = nodes.into_iter().enumerate().map(|(index, node)| Self {
                     step: format!("[{index}]"),
                     node,
+                    is_form,
                 });
                 visitor.visit_seq(SeqDeserializer::new(elements))
             }
             Node::Object(fields) => {
                 let fields = fields.into_iter().map(|(name, node)| {
                     let step = name.clone();
-                    (name, Self { step, node })
+                    let value = Self {
+                        step,
+                        node,
+                        is_form,
+                    };
+                    (name, value)
                 });
                 visitor.visit_map(MapDeserializer::new(fields))
             }
@@ -228,6 +276,14 @@ impl<'de> Deserializer<'de> for Value {
         self.deserialize_str(visitor)
     }
 
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+        self.parsed(Node::Bool).deserialize_any(visitor)
+    }
+
+    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+        self.parsed(Node::Unsigned).deserialize_any(visitor)
+    }
+
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
         if matches!(self.node, Node::Null) {
             visitor.visit_none()
@@ -241,7 +297,7 @@ impl<'de> Deserializer<'de> for Value {
     }
 
     serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char bytes byte_buf unit unit_struct newtype_struct seq
+        i8 i16 i32 i64 u8 u16 u32 f32 f64 char bytes byte_buf unit unit_struct newtype_struct seq
         tuple tuple_struct map struct enum identifier
     }
 }
@@ -308,6 +364,51 @@ fn wanted(expected: &dyn de::Expected) -> String {
     match &*expected.to_string() {
         "a sequence" => "a list".to_owned(),
         "u64" => "a whole number".to_owned(),
+        "a boolean" => "true or false".to_owned(),
         other => other.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+    use super::*;
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Fields {
+        name: String,
+        seq: u64,
+        #[serde(default)]
+        follow: Option<bool>,
+    }
+
+    #[test]
+    fn what_a_form_says_is_read_as_what_is_wanted_and_what_json_says_is_not() {
+        let json = r#"{"name":"7","seq":"18446744073709551615","follow":"false"}"#;
+        let form = Source {
+            json,
+            is_form: true,
+        };
+        let fields = Fields {
+            name: "7".to_owned(),
+            seq: u64::MAX,
+            follow: Some(false),
+        };
+        assert_eq!(object::<Fields>(form).unwrap(), fields);
+        let rejection = object::<Fields>(json).unwrap_err();
+        let detail = "seq must be a whole number, and is a string";
+        assert_eq!(rejection.detail(), detail);
+        for json in [
+            r#"{"name":"x","seq":"-1"}"#,
+            r#"{"name":"x","seq":""}"#,
+            r#"{"name":"x","seq":"1","follow":"yes"}"#,
+        ] {
+            let form = Source {
+                json,
+                is_form: true,
+            };
+            assert!(object::<Fields>(form).is_err(), "{json}");
+        }
     }
 }

@@ -27,6 +27,7 @@ pub(crate) enum Endpoint {
     ListBlocks,
     Block,
     Unblock,
+    MarkRead,
     PostMessage,
     ShowMessages,
     ShowEvents,
@@ -165,7 +166,7 @@ fn find_for_operators(path: &[&[u8]]) -> Option<(Route, Match)> {
 fn find_for_all(path: &[&[u8]]) -> Option<(Route, Match)> {
     use Endpoint::{
         AddMember, AddReaction, Block, ChangeChat, Connect, CreateChat, DeleteChat, DeleteMessage,
-        EditMessage, FindUsers, ListBlocks, ListChats, Live, LogIn, LogOut, Me, Metrics,
+        EditMessage, FindUsers, ListBlocks, ListChats, Live, LogIn, LogOut, MarkRead, Me, Metrics,
         OpenDirectChat, PostMessage, Ready, Register, RemoveMember, RemoveReaction, SetRole,
         ShowChat, ShowEvents, ShowMembers, ShowMessages, ShowUser, Ticket, Unblock,
     };
@@ -190,6 +191,7 @@ fn find_for_all(path: &[&[u8]]) -> Option<(Route, Match)> {
             Match::of_inner(id, user_id),
         ),
         [b"chats", id, b"messages"] => (&[(Post, PostMessage), (Get, ShowMessages)], Match::of(id)),
+        [b"chats", id, b"read"] => (&[(Put, MarkRead)], Match::of(id)),
         [b"chats", id, b"events"] => (&[(Get, ShowEvents)], Match::of(id)),
         [b"chats", id, b"messages", message_id] => (
             &[(Patch, EditMessage), (Delete, DeleteMessage)],
@@ -224,6 +226,7 @@ mod tests {
             ("/users/{id}/password", true, "PUT, OPTIONS"),
             ("/chats", true, "POST, GET, HEAD, OPTIONS"),
             ("/chats/{id}/messages", false, "POST, GET, HEAD, OPTIONS"),
+            ("/chats/{id}/read", false, "PUT, OPTIONS"),
             (
                 "/chats/{id}/members/{inner_id}",
                 false,

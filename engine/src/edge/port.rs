@@ -10,7 +10,7 @@ use bytes::Bytes;
 use rookery_schema::batch::RecordBatch;
 use rookery_schema::message::Message;
 use rookery_schema::roles::{Role, Settings};
-use rookery_schema::row::{ChatRow, DeletedChatRow, EventRow, Head, RoleRow, Row, UserRow};
+use rookery_schema::row::{ChatRow, DeletedChatRow, EventRow, Head, Mark, RoleRow, Row, UserRow};
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
 
 /// Who asked, so that the answer comes back to them: a part of the shard, and that part's number for the question.
@@ -159,6 +159,9 @@ pub enum StoreRequest {
     /// A redaction ([`Row::Redacted`]) stands behind the event that asks for it. It is seen when that event's amendments
     /// are, and before the event.
     ///
+    /// A mark of what a user has read is for itself, and is seen whenever it comes: of two of one user and chat that with
+    /// the higher seq stands.
+    ///
     /// When a partition moves, it is opened only when what was written for it where it was before is in the store, or
     /// where a store holds that of two changes of one membership the one with the higher seq counts, whichever is
     /// written last, and shows each chat as of one moment.
@@ -209,6 +212,10 @@ pub enum Read {
     Blocks { user_id: UserId, limit: usize },
     /// The chats that a user is a member of.
     ChatsOfUser(UserId),
+    /// Up to where a user has read one chat, where there is a mark of that.
+    Mark { user_id: UserId, chat_id: ChatId },
+    /// Up to where a user has read their chats, and chats that they were in, as far as there are marks of that.
+    MarksOfUser(UserId),
     /// A user by id.
     User(UserId),
     /// Users by their ids, in that order; those that don't exist are left out.
@@ -265,6 +272,8 @@ pub enum Found {
     Blocks(Vec<Block>),
     /// For [`Read::ChatsOfUser`].
     Chats(Vec<ChatId>),
+    /// For the reads of marks, in any order.
+    Marks(Vec<(ChatId, Mark)>),
     /// For the reads of users.
     Users(Vec<UserRow>),
     /// For [`Read::EndedSessions`].
@@ -327,6 +336,13 @@ impl Found {
             return Err("the store answered something else than a user's chats");
         };
         Ok(chats)
+    }
+
+    pub(crate) fn marks(self) -> Result<Vec<(ChatId, Mark)>, &'static str> {
+        let Self::Marks(marks) = self else {
+            return Err("the store answered something else than what a user has read");
+        };
+        Ok(marks)
     }
 
     pub(crate) fn users(self) -> Result<Vec<UserRow>, &'static str> {

@@ -10,6 +10,8 @@ mod frames;
 mod inbox;
 mod joining;
 mod listening;
+mod marking;
+mod marks;
 mod presence;
 mod presences;
 mod quotas;
@@ -33,6 +35,7 @@ use crate::home::blocks::{Blocks, Wanted};
 use crate::home::following::Following;
 use crate::home::frames::Frames;
 use crate::home::inbox::Inbox;
+use crate::home::marks::Marks;
 use crate::home::presences::Presences;
 use crate::home::quotas::Quotas;
 use crate::home::resumes::Resumes;
@@ -60,6 +63,7 @@ pub(crate) struct Home {
     /// Memberships that the store may not know yet.
     unstored_joins: Map<UserId, Vec<ChatId>>,
     inbox: Inbox,
+    marks: Marks,
     admissions: Admissions,
     blocks: Blocks,
     /// Tickets that were spent and have not expired.
@@ -82,6 +86,10 @@ enum HomeRead {
     Subscriptions { user_id: UserId, stay: u64 },
     /// A user's chats, to list.
     Inbox { user_id: UserId, reading: u64 },
+    /// What a user has read, to list.
+    InboxMarks { user_id: UserId, reading: u64 },
+    /// Up to where a user has read a chat, to go on from there.
+    Mark { question: u64 },
     /// Those who are to become members of a chat.
     Candidates { question: AdmissionId },
     /// The chats of one of them, to count.
@@ -113,6 +121,15 @@ impl Home {
                 let chats = cx.found(outcome, Found::chats);
                 let unstored = unstored(&self.unstored_joins, user_id);
                 self.inbox.chats_read(reading, chats, unstored, cx);
+            }
+            Some(HomeRead::InboxMarks { user_id, reading }) => {
+                let marks = cx.found(outcome, Found::marks);
+                self.inbox
+                    .marks_read(reading, marks, self.marks.of(user_id), cx);
+            }
+            Some(HomeRead::Mark { question }) => {
+                let marks = cx.found(outcome, Found::marks);
+                self.mark_was_read(question, marks, connections, cx);
             }
             Some(HomeRead::Candidates { question }) => {
                 let users = cx.found(outcome, Found::users);
@@ -148,7 +165,8 @@ impl Home {
         }
         if let Some((room, sockets)) = self.rooms.get_mut(batch.chat_id) {
             if !room.advance(batch.first, batch.count, self.latest_moment, cx.now.micros) {
-                cx.bug("a home missed an event, or got one twice");
+                self.expect_next(batch.chat_id, batch.first, cx);
+                return self.events(batch, connections, cx);
             }
             let mut frames = Frames::new(&batch.lines, batch.count, cx.held);
             let mut shared = 0;
@@ -211,6 +229,9 @@ impl Home {
                 },
                 cx,
             ),
+            HomeCommand::MarkRead { chat_id, seq } => {
+                self.mark_read(asker, user_id, (chat_id, seq), cx);
+            }
             HomeCommand::SpendTicket {
                 ticket_id,
                 expires_at,
@@ -239,8 +260,11 @@ impl Home {
         while let Some((user_id, reading)) = self.inbox.begin() {
             let what = HomeRead::Inbox { user_id, reading };
             self.read(what, Read::ChatsOfUser(user_id), cx);
+            let what = HomeRead::InboxMarks { user_id, reading };
+            self.read(what, Read::MarksOfUser(user_id), cx);
         }
         self.inbox.go_on(cx);
+        self.write_marks(cx);
         self.go_on_with_admissions(cx);
         self.go_on_with_resumes(connections, cx);
     }
@@ -261,6 +285,7 @@ impl Home {
         self.typing_rates.tick(cx.now.micros);
         self.tick_presence(connections, cx);
         self.inbox.tick(cx);
+        self.tick_marks(connections, cx);
         self.admissions.tick(cx);
         self.blocks.tick(cx.now.micros);
         for (user_id, stay) in std::mem::take(&mut self.unread) {

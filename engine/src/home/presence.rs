@@ -93,31 +93,21 @@ impl Home {
             return;
         };
         let chat_id = asked.chat_id;
-        match outcome {
-            Outcome::Members(members) => {
+        match outcome.accepted() {
+            Ok(Outcome::Members(members)) => {
                 let known = self.following.set_members(chat_id, members);
                 self.tell_followers(chat_id, &known, connections, cx);
             }
-            Outcome::Refused(Problem::NO_SUCH_CHAT) => {
+            Err(Problem::NO_SUCH_CHAT) => {
                 self.following.leave(asked.user_id, chat_id);
                 if self.following.is_followed(chat_id) {
                     self.following.retry(chat_id, cx.now.micros);
                 }
             }
-            Outcome::Refused(_) | Outcome::Elsewhere => {
+            Err(_) => {
                 self.following.retry(chat_id, cx.now.micros);
             }
-            Outcome::Posted { .. }
-            | Outcome::Json { .. }
-            | Outcome::Page { .. }
-            | Outcome::Events(_)
-            | Outcome::Activity(_)
-            | Outcome::Summary(_)
-            | Outcome::LoggedIn { .. }
-            | Outcome::NotLoggedIn { .. }
-            | Outcome::Metrics(_)
-            | Outcome::Done
-            | Outcome::NotAdmitted(_) => {
+            Ok(_) => {
                 cx.bug("members were asked for, and something else answered");
             }
         }

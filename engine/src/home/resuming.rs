@@ -187,8 +187,8 @@ impl Home {
     }
 
     /// The owner of a chat says which event it sends next to its room. Events may be missing before that: of who was added
-    /// while it was on its way that they were not connected, the owner thought that they were not. They get these as who
-    /// resumes does.
+    /// while it was on its way that they were not connected, the owner thought that they were not. Nor does an owner send what
+    /// an earlier one applied, which the store may get only when the chat was read. They get these as who resumes does.
     pub(super) fn expect_next(&mut self, chat_id: ChatId, next: Seq, cx: &mut Context<'_>) {
         let now = cx.now.micros;
         let expected = self
@@ -273,53 +273,57 @@ impl Home {
         let Some(backlog) = resuming.backlog() else {
             return cx.bug("a page came for a socket that resumes nothing");
         };
-        match outcome {
-            Outcome::Events(events) => {
+        match outcome.accepted() {
+            Ok(Outcome::Events(events)) => {
                 let frames = framed(&events.lines, events.count, resuming.batches);
                 resuming.advance(events.through);
                 cx.stats.resumed_events += u64::from(events.count);
                 if events.count > 0 {
                     connections.share(conn, cx.held.hold(frames), cx);
                 }
-                self.page_sent(conn, backlog, &events, connections, cx);
+                if !self.page_sent(conn, backlog, &events, connections, cx) {
+                    self.ask_again_later(conn, connections, cx);
+                    return;
+                }
             }
-            Outcome::Refused(Problem::TOO_FAR_BEHIND) => {
+            Err(Problem::TOO_FAR_BEHIND) => {
                 self.end_backlog(conn, backlog);
                 if backlog.is_asked_for {
                     self.tell_not_resumed(conn, backlog.chat_id, connections, cx);
                 }
             }
-            Outcome::Refused(Problem::NO_SUCH_CHAT) => {
+            Err(Problem::NO_SUCH_CHAT) => {
                 self.end_backlog(conn, backlog);
                 if backlog.is_asked_for {
                     tell_resumed(conn, backlog.chat_id, None, connections, cx);
                 }
             }
-            Outcome::Refused(_) | Outcome::Elsewhere => {
-                if !self.resumes.fail(conn, cx) {
-                    let reason = "a chat could not be read in time";
-                    connections.close(conn, CloseCode::Restart, reason, cx);
-                }
+            Err(_) => {
+                self.ask_again_later(conn, connections, cx);
                 return;
             }
-            Outcome::Posted { .. }
-            | Outcome::Json { .. }
-            | Outcome::Page { .. }
-            | Outcome::Members(_)
-            | Outcome::Activity(_)
-            | Outcome::Summary(_)
-            | Outcome::LoggedIn { .. }
-            | Outcome::NotLoggedIn { .. }
-            | Outcome::Metrics(_)
-            | Outcome::Done
-            | Outcome::NotAdmitted(_) => {
+            Ok(_) => {
                 return cx.bug("events were asked for, and something else answered");
             }
         }
         self.resumes.go_on(conn);
     }
 
-    /// A page was queued: looks whether its backlog has come to its end.
+    /// Asks for a page again after a pause, unless that was done for too long.
+    fn ask_again_later(
+        &mut self,
+        conn: ConnId,
+        connections: &mut Connections,
+        cx: &mut Context<'_>,
+    ) {
+        if !self.resumes.fail(conn, cx) {
+            let reason = "a chat could not be read in time";
+            connections.close(conn, CloseCode::Restart, reason, cx);
+        }
+    }
+
+    /// A page was queued: looks whether its backlog has come to its end. False where that can't be told yet: the owner of
+    /// the chat has sent events to others, and does not count this home among them until it has heard from it.
     fn page_sent(
         &mut self,
         conn: ConnId,
@@ -327,7 +331,7 @@ impl Home {
         events: &Events,
         connections: &mut Connections,
         cx: &mut Context<'_>,
-    ) {
+    ) -> bool {
         let becomes_live =
             backlog.until == UNTIL_LIVE && self.rooms.passes_over(backlog.chat_id, conn);
         let is_over = match events.rest {
@@ -337,16 +341,20 @@ impl Home {
             Rest::Live => true,
         };
         if !is_over {
-            return;
+            return true;
         }
-        let next = self.rooms.next(backlog.chat_id);
-        if becomes_live && next.is_some_and(|next| next != events.through.next()) {
+        let (next, reached) = (self.rooms.next(backlog.chat_id), events.through.next());
+        if becomes_live && next.is_some_and(|next| next < reached) {
+            return false;
+        }
+        if becomes_live && next.is_some_and(|next| next > reached) {
             cx.bug("a page does not reach to where its room stands");
         }
         self.end_backlog(conn, backlog);
         if backlog.is_asked_for {
             tell_resumed(conn, backlog.chat_id, Some(events.through), connections, cx);
         }
+        true
     }
 
     /// A socket has got of a chat what there is: it hears what comes, if it did not.

@@ -56,8 +56,8 @@ impl Room {
         !self.passed_over.is_empty() && self.passed_over.contains(&conn)
     }
 
-    /// Advances over a batch of events; false where its first is not the one that must come next. `latest` is the latest
-    /// moment of the home.
+    /// Advances over a batch of events, unless its first is not the one that must come next: then it gives false. `latest`
+    /// is the latest moment of the home.
     pub(crate) fn advance(
         &mut self,
         first: Seq,
@@ -65,9 +65,11 @@ impl Room {
         latest: Moment,
         now_micros: u64,
     ) -> bool {
-        self.starts.advance(first, latest, now_micros);
         let follows = self.next.is_none_or(|next| next == first);
-        self.next = Some(Seq(first.0 + u64::from(count)));
+        if follows {
+            self.starts.advance(first, latest, now_micros);
+            self.next = Some(Seq(first.0 + u64::from(count)));
+        }
         follows
     }
 }

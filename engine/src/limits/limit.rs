@@ -48,6 +48,8 @@ pub enum Limit {
     ChatWaiting,
     /// Changes that wait for one message, and messages of a partition that are looked for.
     AmendmentsWaiting,
+    /// Marks of what users have read that a home knows, and wishes to set one.
+    MarksWaiting,
     /// Reads of a partition that wait for what was confirmed to be applied.
     ReadsWaiting,
     /// Bytes of a partition that are on their way into the log.
@@ -86,6 +88,7 @@ impl Limit {
             Self::LoginsWaiting => "logins-waiting",
             Self::ChatWaiting => "chat-waiting",
             Self::AmendmentsWaiting => "amendments-waiting",
+            Self::MarksWaiting => "marks-waiting",
             Self::ReadsWaiting => "reads-waiting",
             Self::AppendBytes => "append-bytes",
             Self::UnstoredBytes => "unstored-bytes",
@@ -121,6 +124,7 @@ impl Limit {
             Self::LoginsWaiting => "too many logins are being checked",
             Self::ChatWaiting => "too many requests wait for this chat to be read",
             Self::AmendmentsWaiting => "too many changes of messages wait",
+            Self::MarksWaiting => "too many chats are being marked as read",
             Self::ReadsWaiting => "too many reads wait for what was written just before",
             Self::AppendBytes => "more waits for the log than may",
             Self::UnstoredBytes => "more waits for the store than may",

@@ -53,6 +53,7 @@ fields! {
     Resume = "resume",
     Role = "role",
     SenderId = "sender_id",
+    Seq = "seq",
     Ticket = "ticket",
     Token = "token",
     Type = "type",

@@ -25,5 +25,5 @@ pub use message::{
     Ended, EndedBy, EndingId, EventBatch, Leaver, Renewal, Resumption, ShardMessage, Spending,
     Subscription, SubscriptionAnswer, Verdict,
 };
-pub use outcome::{Activity, ChatSummary, Created, Events, Outcome, PageCursor, Rest};
+pub use outcome::{Activity, ChatSummary, Created, Events, Marked, Outcome, PageCursor, Rest};
 pub use whisper::Whisper;

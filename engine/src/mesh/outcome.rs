@@ -1,6 +1,7 @@
 //! What came of a command.
 
 use bytes::Bytes;
+use rookery_schema::row::Mark;
 use rookery_schema::{ChatId, MessageId, Seq, Timestamp, UserId};
 
 use crate::mesh::admission::NotAdmitted;
@@ -33,6 +34,8 @@ pub enum Outcome {
     Activity(Option<Activity>),
     /// A line of an inbox, where the user is a member of the chat.
     Summary(Option<Box<ChatSummary>>),
+    /// Up to where a user has read a chat.
+    Marked(Marked),
     /// The user to log in.
     LoggedIn {
         user_id: UserId,
@@ -59,6 +62,18 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// What came of a command that was accepted.
+    ///
+    /// # Errors
+    /// Why it was refused.
+    pub(crate) fn accepted(self) -> Result<Self, Problem> {
+        if let Self::Refused(problem) = self {
+            return Err(problem);
+        }
+        let is_here = !matches!(self, Self::Elsewhere);
+        is_here.then_some(self).ok_or(Problem::ELSEWHERE)
+    }
+
     /// The acknowledgement of a message.
     pub fn posted(message_id: MessageId, chat_id: ChatId) -> Self {
         Self::Posted {
@@ -115,6 +130,14 @@ pub enum PageCursor {
     BeforeActivity(Activity),
 }
 
+/// Up to where a user has read a chat.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Marked {
+    pub mark: Mark,
+    /// How many messages lie behind it.
+    pub unread: u64,
+}
+
 /// When a chat last changed: inboxes are in the order of this, the latest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Activity {
@@ -130,8 +153,8 @@ pub struct ChatSummary {
     /// Of a direct chat, whoever the user has it with.
     pub other_user_id: Option<UserId>,
     pub last_seq: Seq,
-    /// How many messages there are.
-    pub messages: u64,
+    /// Up to where the user has read, and how many messages lie behind that.
+    pub read: Marked,
     /// The newest message as history shows it.
     pub last_message: Option<Vec<u8>>,
 }

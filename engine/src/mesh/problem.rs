@@ -328,6 +328,7 @@ impl Problem {
     pub const UNSTORED_BYTES: Self = Self::unavailable_by(Limit::UnstoredBytes);
     pub const CHAT_WAITING: Self = Self::unavailable_by(Limit::ChatWaiting);
     pub const AMENDMENTS_WAITING: Self = Self::unavailable_by(Limit::AmendmentsWaiting);
+    pub const MARKS_WAITING: Self = Self::unavailable_by(Limit::MarksWaiting);
     pub const READS_WAITING: Self = Self::unavailable_by(Limit::ReadsWaiting);
     pub const MESH_BACKLOG: Self = Self::unavailable_by(Limit::MeshBacklog);
     pub const HELD_BYTES: Self = Self::unavailable_by(Limit::HeldBytes);

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::mem;
 
 use bytes::Bytes;
+use rookery_schema::row::Row;
 use rookery_schema::{ChatId, Offset, UserId};
 
 use crate::context::Context;
@@ -103,6 +104,8 @@ pub(crate) struct Chats {
     /// Those with more events than they may keep, none of which the store has yet, and where in the log the last of
     /// these lies.
     untrimmed: VecDeque<(Offset, ChatId)>,
+    /// Marks of those that were forgotten.
+    marks: Vec<Row>,
     /// Bytes of memory that those take which are in memory.
     bytes: usize,
     /// The same of the audiences of others.
@@ -311,6 +314,7 @@ impl Chats {
                 if chat.forget_events(stored) {
                     chat.count_bytes();
                 } else if chat.is_stored(stored) {
+                    self.marks.extend(chat.take_marks());
                     let audience = mem::take(&mut chat.audience);
                     self.bytes -= before;
                     swept.bytes += before.saturating_sub(kept_bytes(&audience));
@@ -325,6 +329,11 @@ impl Chats {
             self.sweep.push_back(chat_id);
         }
         swept
+    }
+
+    /// Takes the marks that are to be written of chats that were forgotten.
+    pub(crate) fn take_marks(&mut self) -> Vec<Row> {
+        mem::take(&mut self.marks)
     }
 
     /// Forgets a chat, but for those who listen to it.

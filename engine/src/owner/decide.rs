@@ -9,7 +9,7 @@ use rookery_schema::{ChatId, Seq, Timestamp, UserId};
 use crate::mesh::problem::Problem;
 use crate::mesh::{Blocking, ChatChange, ChatCommand, Creation, EventsPage, Origin, Outcome, Post};
 use crate::owner::changes::ChangeKey;
-use crate::owner::chat::Chat;
+use crate::owner::chat::{Chat, Counted};
 use crate::owner::events::Wanted;
 use crate::owner::history::{Paged, page};
 
@@ -33,6 +33,9 @@ pub(crate) enum Decision<'a> {
     },
     /// The chat was made by the key that it is asked for with; what was asked for then has to be read.
     CompareCreation,
+    /// Up to where somebody has read is answered, once the store has said how many messages there are up to that. There
+    /// are so many in all.
+    CountMessages { seq: Seq, all: u64 },
     /// A message is appended, unless it repeats one.
     Post(&'a Post),
     /// A message is changed, once it is found and as it then stands.
@@ -90,6 +93,7 @@ fn decide_without_chat(
         | ChatCommand::ShowMessages { .. }
         | ChatCommand::ShowEvents { .. }
         | ChatCommand::ShowMembers { .. }
+        | ChatCommand::ResolveMark { .. }
         | ChatCommand::ListMembers { .. }
         | ChatCommand::AddMember { .. }
         | ChatCommand::RemoveMember { .. }
@@ -132,6 +136,7 @@ fn decide_for_deleted<'a>(
         | ChatCommand::Show { .. }
         | ChatCommand::ShowMessages { .. }
         | ChatCommand::ShowMembers { .. }
+        | ChatCommand::ResolveMark { .. }
         | ChatCommand::ListMembers { .. }
         | ChatCommand::AddMember { .. }
         | ChatCommand::RemoveMember { .. }
@@ -295,10 +300,17 @@ fn decide_for_chat<'a>(
             let mine = chat.is_member(user_id).then(|| chat.activity());
             Ok(Decision::Answer(Outcome::Activity(mine)))
         }
-        &ChatCommand::Summarize { user_id } => {
+        &ChatCommand::Summarize { user_id, mark } => {
             let mine = chat.is_member(user_id);
-            let mine = mine.then(|| Box::new(chat.summary(user_id)));
+            let mine = mine.then(|| Box::new(chat.summary(user_id, mark)));
             Ok(Decision::Answer(Outcome::Summary(mine)))
+        }
+        &ChatCommand::ResolveMark { user_id, seq } => {
+            member(user_id)?;
+            Ok(match chat.count_read(user_id, seq) {
+                Counted::Here(marked) => Decision::Answer(Outcome::Marked(marked)),
+                Counted::InStore { seq, all } => Decision::CountMessages { seq, all },
+            })
         }
     }
 }

@@ -11,7 +11,7 @@ use rookery_schema::record::{
     MessageAmended, MessagePosted, Record, RoleSet,
 };
 use rookery_schema::roles::Role;
-use rookery_schema::row::{Amendment, AmendmentRow, EventRow, Head, MemberRow, Row};
+use rookery_schema::row::{Amendment, AmendmentRow, EventRow, Head, MarkRow, MemberRow, Row};
 use rookery_schema::{Seq, UserId};
 
 use crate::owner::chat::{Chat, Place};
@@ -98,6 +98,7 @@ fn fold_message(
     rows: &mut Vec<Row>,
 ) -> Folded {
     rows.push(chat.number(&Event::Message(*message), message.at, at, bytes.clone()));
+    chat.note(message.sender_id);
     Folded::Numbered
 }
 
@@ -269,6 +270,12 @@ fn fold_join(
         user_id: change.user_id,
         position: 0,
         added_seq: chat.seq(),
+    }));
+    chat.note(change.user_id);
+    rows.push(Row::Mark(MarkRow {
+        user_id: change.user_id,
+        chat_id: chat.id,
+        mark: chat.mark(),
     }));
     Folded::Joined(change.user_id)
 }

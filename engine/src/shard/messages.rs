@@ -133,6 +133,10 @@ impl Parts<'_> {
     fn answered(&mut self, asker: Asker, outcome: Outcome, cx: &mut Context<'_>) {
         match asker.waiting {
             Waiting::Inbox { gather } => self.home.inbox_answered(gather, outcome, cx),
+            Waiting::Mark { question } => {
+                self.home
+                    .mark_answered(question, outcome, self.connections, cx);
+            }
             Waiting::Resume { page } => {
                 self.home
                     .resume_answered(page, outcome, self.connections, cx);

@@ -22,8 +22,7 @@ impl Parts<'_> {
         match token.part {
             Part::Partition(id) => self.owner.written(id, token.number, cx),
             Part::Purging(id) => self.owner.purge_written(id, token.number, cx),
-            // A home waits for none of its rows.
-            Part::Home => {}
+            Part::Home => self.home.written(token.number, cx),
             Part::Owner | Part::Connection(_) | Part::Sessions => {
                 cx.bug("a part of the shard wrote a row that writes none");
             }

@@ -10,8 +10,8 @@ use rookery_testing::ws::text_frame;
 use crate::host::Host;
 
 #[test]
-#[should_panic(expected = "a bug: a line of an inbox was sent to a connection")]
-fn a_connection_gets_no_line_of_an_inbox() {
+#[should_panic(expected = "a bug: what a home asked for was sent to a connection")]
+fn a_connection_gets_no_answer_to_a_home() {
     let mut host = Host::in_trust();
     let conn = host.accept();
     let page = host.page();

@@ -3,6 +3,9 @@
 mod texts;
 mod users;
 
+use std::sync::Arc;
+
+use rookery_engine::config::AuthMode;
 use rookery_engine::ids::ConnId;
 use rookery_testing::http::HttpReply;
 use rookery_testing::ws::text_frame;
@@ -12,6 +15,7 @@ use crate::host::Host;
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
+const OPERATOR: &str = "Authorization: Bearer a token of an operator, for tests\r\n";
 
 /// A call that is refused, for a field and a fault.
 type Refused<'a> = (&'a str, &'a str, &'a str, &'a str, &'a str);
@@ -64,7 +68,11 @@ fn every_call_names_the_field_that_is_wrong() {
     let long = |field: &str, bytes: usize| format!(r#"{{"{field}":"{}"}}"#, "x".repeat(bytes));
     let (name, content) = (long("name", 129), long("content", 4097));
     let long_id = format!(r#"{{"content":"x","client_id":"{}"}}"#, "x".repeat(65));
+    let read = "/chats/{chat}/read";
     let cases: [Refused<'_>; _] = [
+        ("PUT", read, "{}", "seq", "missing"),
+        ("PUT", read, r#"{"seq":"1"}"#, "seq", "malformed"),
+        ("PUT", read, r#"{"seq":-1}"#, "seq", "malformed"),
         ("POST", messages, "{}", "content", "missing"),
         (
             "POST",
@@ -279,6 +287,68 @@ fn a_sender_who_is_none_is_named() {
 }
 
 #[test]
+fn a_form_takes_a_number_as_text_and_says_where_that_is_none() {
+    let mut host = Host::with(AuthMode::Token, |config| {
+        config.operator_token = Some(Arc::new("a token of an operator, for tests"));
+    });
+    let operator = host.accept_operator();
+    let invited = |host: &mut Host, body: &str| {
+        let length = body.len();
+        let request = format!(
+            "POST /invites HTTP/1.1\r\nHost: localhost\r\n{OPERATOR}Content-Type: {FORM}\r\n\
+             Content-Length: {length}\r\n\r\n{body}"
+        );
+        host.send(operator, request.as_bytes());
+        let mut replies = host.read_all(operator);
+        HttpReply::take(&mut replies).unwrap().status
+    };
+    assert_eq!(invited(&mut host, "expires_in=3600"), 201);
+    assert_eq!(invited(&mut host, "expires_in=3600&other=x"), 201);
+    let cases: [Refused<'_>; _] = [
+        (
+            "POST",
+            "/invites",
+            "expires_in=1",
+            "expires_in",
+            "out_of_range",
+        ),
+        (
+            "POST",
+            "/invites",
+            "expires_in=-60",
+            "expires_in",
+            "malformed",
+        ),
+        ("POST", "/invites", "expires_in=", "expires_in", "malformed"),
+        (
+            "POST",
+            "/invites",
+            "expires_in=x",
+            "expires_in",
+            "malformed",
+        ),
+        (
+            "POST",
+            "/invites",
+            "expires_in=3600&expires_in=3600",
+            "expires_in",
+            "repeated",
+        ),
+    ];
+    play(&mut host, operator, FORM, OPERATOR, &cases);
+
+    let mut host = Host::in_trust();
+    let conn = host.accept();
+    let read = "/chats/{chat}/read";
+    let cases: [Refused<'_>; _] = [
+        ("PUT", read, "seq=x", "seq", "malformed"),
+        ("PUT", read, "seq=1.5", "seq", "malformed"),
+        ("PUT", read, "chat=1", "seq", "missing"),
+    ];
+    play(&mut host, conn, FORM, "", &cases);
+}
+
+#[test]
 fn a_body_that_is_no_json_is_refused_where_it_breaks() {
     let mut host = Host::in_trust();
     let conn = host.accept();
@@ -364,6 +434,11 @@ fn a_message_of_a_websocket_is_refused_for_its_field() {
             r#"{"type":"send","chat_id":"x"}"#.to_owned(),
             "chat_id",
             "malformed",
+        ),
+        (
+            format!(r#"{{"type":"read","chat_id":"{chat}"}}"#),
+            "seq",
+            "missing",
         ),
         (send(""), "content", "missing"),
         (send(r#","content":7"#), "content", "malformed"),

@@ -150,6 +150,7 @@ impl Host {
                     }
                     Read::Purges { .. } => self.found(token, Found::Purges(Vec::new())),
                     Read::ChatsOfUser(_) => self.found(token, Found::Chats(vec![self.chat])),
+                    Read::MarksOfUser(_) => self.found(token, Found::Marks(Vec::new())),
                     other => self.reads.push_back((token, other)),
                 }
             }

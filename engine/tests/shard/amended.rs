@@ -7,7 +7,7 @@ use rookery_engine::mesh::{
 use rookery_engine::port::{Found, LogEvent, Opened, Read, StoreFault};
 use rookery_schema::batch::RecordBatch;
 use rookery_schema::record::{Change, MessageAmended, Record, Target};
-use rookery_schema::row::EventRow;
+use rookery_schema::row::{EventRow, Mark};
 use rookery_schema::{ChatId, MessageId, Offset, Seq, Timestamp, UserId};
 use rookery_testing::store::Model;
 use serde_json::Value;
@@ -128,7 +128,10 @@ impl Talk {
     fn newest(&mut self) -> Value {
         let newest = self.page(PageStart::Newest).remove(0);
         let user_id = self.bob;
-        let question = self.ask(ChatCommand::Summarize { user_id });
+        let question = self.ask(ChatCommand::Summarize {
+            user_id,
+            mark: Mark::default(),
+        });
         let Some(Outcome::Summary(Some(summary))) = self.answered(question) else {
             panic!("no summary came");
         };

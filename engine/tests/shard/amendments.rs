@@ -5,7 +5,7 @@ use rookery_engine::port::{Found, LogEvent, Opened, Read, StoredChat};
 use rookery_schema::event::EventKind;
 use rookery_schema::message::{Message, lay_over};
 use rookery_schema::record::{MembershipChange, MessagePosted, Record};
-use rookery_schema::row::{Amendment, AmendmentRow, EventRow, Head};
+use rookery_schema::row::{Amendment, AmendmentRow, EventRow, Head, Mark};
 use rookery_schema::{ChatId, MessageId, Offset, Seq, Timestamp, UserId};
 use serde_json::Value;
 
@@ -39,7 +39,10 @@ impl Amended {
 
     /// The chat was read, with so many of its newest events.
     fn loaded(recent: usize) -> Self {
-        let (mut amended, question) = Self::asked(|user_id| ChatCommand::Summarize { user_id });
+        let (mut amended, question) = Self::asked(|user_id| ChatCommand::Summarize {
+            user_id,
+            mark: Mark::default(),
+        });
         amended.load(recent);
         assert!(amended.stage.answer(question).is_some());
         amended
@@ -158,7 +161,10 @@ impl Amended {
     /// The chat's last message in its member's list.
     fn last_message(&mut self) -> (u64, String) {
         let user_id = self.user;
-        let question = self.ask(ChatCommand::Summarize { user_id });
+        let question = self.ask(ChatCommand::Summarize {
+            user_id,
+            mark: Mark::default(),
+        });
         let Some(Outcome::Summary(Some(summary))) = self.stage.answer(question) else {
             panic!("no summary came");
         };

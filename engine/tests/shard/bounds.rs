@@ -5,6 +5,7 @@ use rookery_engine::mesh::{
     ChatCommand, Command, Outcome, ShardMessage, Subscription, SubscriptionAnswer,
 };
 use rookery_engine::port::{Found, StoreFault};
+use rookery_schema::row::Mark;
 use rookery_schema::{ChatId, Seq, UserId};
 
 use crate::stage::{SECOND, Stage, stored_chat};
@@ -35,7 +36,10 @@ fn a_chat_that_is_read_keeps_no_more_commands_than_the_bound() {
         .collect();
     let refused = show(&mut stage, chat_id, user_id);
     stage.assert_refused(refused, Problem::CHAT_WAITING);
-    let summarize = ChatCommand::Summarize { user_id };
+    let summarize = ChatCommand::Summarize {
+        user_id,
+        mark: Mark::default(),
+    };
     let summarize = stage.ask(Command::Chat(chat_id, summarize));
     stage.assert_refused(summarize, Problem::CHAT_WAITING);
     stage.answer_read(Ok(stored(chat_id, &[user_id])));

@@ -6,7 +6,7 @@ use rookery_engine::port::{Found, Read, StoredChat};
 use rookery_schema::limits::{CONTENT_BYTES_MAX, PAGE_BYTES_MAX};
 use rookery_schema::message::Message;
 use rookery_schema::record::{MessagePosted, Record};
-use rookery_schema::row::{ChatRow, EventRow};
+use rookery_schema::row::{ChatRow, EventRow, Mark};
 use rookery_schema::{ChatId, MessageId, Seq, Timestamp, UserId};
 
 use crate::stage::{SECOND, Stage, batch_of, member, messages, stored_chat};
@@ -234,7 +234,10 @@ fn a_page_shows_what_was_confirmed_before_it_was_asked_for() {
     long.stage.assert_posted(posted);
     let question = long.ask(PageStart::Newest);
     let user_id = long.user;
-    let summarize = ChatCommand::Summarize { user_id };
+    let summarize = ChatCommand::Summarize {
+        user_id,
+        mark: Mark::default(),
+    };
     let inbox = long.stage.ask(Command::Chat(long.chat, summarize));
     assert!(long.stage.answer(inbox).is_none());
     long.stage.deliver(batch);

@@ -7,7 +7,7 @@ use rookery_engine::input::Input;
 use rookery_engine::limits::Limit;
 use rookery_engine::mesh::problem::Problem;
 use rookery_engine::mesh::{
-    Activity, Asker, ChatCommand, ChatSummary, Command, Outcome, PageCursor, ShardMessage,
+    Activity, Asker, ChatCommand, ChatSummary, Command, Marked, Outcome, PageCursor, ShardMessage,
 };
 use rookery_engine::port::{Found, Read, StoreFault};
 use rookery_schema::limits::{CHAT_NAME_BYTES_MAX, CONTENT_BYTES_MAX, PAGE_BYTES_MAX};
@@ -93,7 +93,7 @@ impl Crowded {
                     name: "\u{1}".repeat(CHAT_NAME_BYTES_MAX).into(),
                     other_user_id: None,
                     last_seq: Seq(1),
-                    messages: 0,
+                    read: Marked::default(),
                     last_message: self.last_message.clone(),
                 });
                 Outcome::Summary(summary.map(Box::new))

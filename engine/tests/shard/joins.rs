@@ -2,8 +2,8 @@
 
 use rookery_engine::input::Input;
 use rookery_engine::mesh::{
-    Activity, Asker, ChatCommand, ChatSummary, Command, EventBatch, Leaver, Outcome, ShardMessage,
-    Subscription, SubscriptionAnswer, Waiting,
+    Activity, Asker, ChatCommand, ChatSummary, Command, EventBatch, Leaver, Marked, Outcome,
+    ShardMessage, Subscription, SubscriptionAnswer, Waiting,
 };
 use rookery_engine::port::{Found, Read};
 use rookery_schema::{ChatId, Seq, Timestamp, UserId};
@@ -187,7 +187,7 @@ fn summarize(stage: &mut Stage, asker: Asker, chat_id: ChatId) {
         name: "chat".into(),
         other_user_id: None,
         last_seq: Seq(1),
-        messages: 0,
+        read: Marked::default(),
         last_message: None,
     };
     let outcome = Outcome::Summary(Some(Box::new(summary)));

@@ -18,6 +18,7 @@ mod inbox;
 mod joins;
 mod logouts;
 mod many_chats;
+mod marks;
 mod members;
 mod memory;
 mod moves;

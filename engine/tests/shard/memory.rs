@@ -9,7 +9,7 @@ use rookery_engine::port::{Found, StoreFault, StoredChat};
 use rookery_schema::event::EventKind;
 use rookery_schema::message::Message;
 use rookery_schema::record::{MessagePosted, Record};
-use rookery_schema::row::{EventRow, Head};
+use rookery_schema::row::{EventRow, Head, Mark};
 use rookery_schema::{ChatId, MessageId, Seq, Timestamp, UserId};
 
 use crate::stage::{SECOND, Stage, batch_of, stored_chat};
@@ -154,7 +154,10 @@ fn a_chat_whose_events_are_gone_still_tells_its_newest_message() {
     stage.store();
     rounds(&mut stage);
     assert!(!has_messages(&mut stage, chat, user), "it is in the store");
-    let summarize = ChatCommand::Summarize { user_id: user };
+    let summarize = ChatCommand::Summarize {
+        user_id: user,
+        mark: Mark::default(),
+    };
     let summary = stage.ask(Command::Chat(chat, summarize));
     let Some(Outcome::Summary(Some(summary))) = stage.answer(summary) else {
         panic!("the chat is in memory");

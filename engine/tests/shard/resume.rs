@@ -389,6 +389,20 @@ fn who_was_added_while_their_leaving_was_on_its_way_misses_nothing() {
 }
 
 #[test]
+fn what_an_owner_does_not_send_of_an_earlier_one_is_caught_up_with() {
+    let mut resuming = Resuming::new(1);
+    let conn = resuming.connect(false);
+    resuming.event(0, 5);
+    // The owner has read the chat again, and found 6 and 7 in it.
+    resuming.event(0, 8);
+    let asked = resuming.asked_once();
+    assert_eq!(asked.page.after, Seq(5));
+    resuming.answer(&asked, 8, Rest::Live);
+    resuming.event(0, 9);
+    assert_eq!(resuming.seqs(conn), ["5", "6", "7", "8", "9"]);
+}
+
+#[test]
 fn what_was_sent_live_of_a_chat_that_was_left_is_not_repeated_either() {
     let mut resuming = Resuming::new(1);
     let conn = resuming.connect(false);

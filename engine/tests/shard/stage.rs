@@ -133,6 +133,8 @@ pub(crate) struct Stage {
     answers: Vec<(u64, Outcome)>,
     /// The end of the log.
     pub(crate) end: Offset,
+    /// What users have read is looked for in the store by the test; else there is nothing.
+    pub(crate) has_marks: bool,
     /// How many rounds there were.
     pub(crate) rounds: usize,
     last: u64,
@@ -182,6 +184,7 @@ impl Stage {
             whispered: Vec::new(),
             answers: Vec::new(),
             end: opened.start,
+            has_marks: false,
             rounds: 0,
             last: 0,
             seq: Seq(0),
@@ -220,6 +223,18 @@ impl Stage {
             self.host.flush();
             effects = self.host.take();
         }
+        self.find_no_marks();
+    }
+
+    fn find_no_marks(&mut self) {
+        let is_of_marks = |(_, read): &(Token, Read)| matches!(read, Read::MarksOfUser(_));
+        while !self.has_marks
+            && let Some(index) = self.reads.iter().position(is_of_marks)
+            && let Some((token, _)) = self.reads.remove(index)
+        {
+            let outcome = Ok(Found::Marks(Vec::new()));
+            self.step(Input::Store(StoreEvent::Read { token, outcome }));
+        }
     }
 
     fn take(&mut self, effects: Effects) {
@@ -249,6 +264,7 @@ impl Stage {
                 ShardMessage::Answer { asker, outcome } => match asker.waiting {
                     Waiting::Inbox { gather } => self.answers.push((gather, outcome)),
                     Waiting::Connection { .. }
+                    | Waiting::Mark { .. }
                     | Waiting::Resume { .. }
                     | Waiting::Following { .. } => {
                         panic!("nobody asked from a connection")

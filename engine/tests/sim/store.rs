@@ -28,6 +28,7 @@ enum Group {
     All,
     Chat(ChatId),
     User(UserId),
+    Marks(UserId),
     Sessions,
 }
 
@@ -271,6 +272,11 @@ impl SimStore {
         newest.map(|row| row.head.seq).unwrap_or_default()
     }
 
+    /// All events of a chat.
+    pub(crate) fn events(&self, chat_id: ChatId) -> Vec<EventRow> {
+        self.model.events_of(chat_id).cloned().collect()
+    }
+
     /// All messages of a chat by seq, with the seqs of all its events checked for gaps.
     pub(crate) fn messages(&self, chat_id: ChatId) -> Vec<(Seq, EventRow)> {
         let mut expected = Seq(1);
@@ -374,6 +380,7 @@ fn group_of(row: &Row) -> Group {
         Row::ChatDeleted(row) => Group::Chat(row.chat_id),
         Row::Purged(row) => Group::Chat(row.chat_id),
         Row::Block(row) => Group::Chat(row.chat_id),
+        Row::Mark(row) => Group::Marks(row.user_id),
         Row::User(row) => Group::User(row.user_id),
         Row::EndedSession { .. } | Row::Reached { .. } => Group::Sessions,
     }
@@ -406,6 +413,7 @@ const fn order_in_chat(row: &Row, event: Seq) -> (Seq, bool) {
         Row::Purged(row) => (row.seq, true),
         Row::Block(_)
         | Row::Chat(_)
+        | Row::Mark(_)
         | Row::User(_)
         | Row::EndedSession { .. }
         | Row::Reached { .. } => (Seq(0), false),

@@ -9,6 +9,7 @@ mod accounts;
 mod amended;
 mod chats;
 mod ends;
+mod marks;
 mod messages;
 mod repeats;
 mod roles;

@@ -10,6 +10,7 @@ mod disk;
 mod few_descriptors;
 mod full_disk;
 mod lanes;
+mod marks;
 mod model;
 mod redactions;
 mod restarts;

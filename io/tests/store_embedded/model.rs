@@ -8,8 +8,8 @@ use rookery_schema::event::EventKind;
 use rookery_schema::names::key_of;
 use rookery_schema::roles::{Role, Settings};
 use rookery_schema::row::{
-    BlockRow, ChatRow, DeletedChatRow, EventRow, Head, MemberRow, PurgeRow, PurgeStep, RoleRow,
-    Row, SettingsRow, UserRow,
+    BlockRow, ChatRow, DeletedChatRow, EventRow, Head, Mark, MarkRow, MemberRow, PurgeRow,
+    PurgeStep, RoleRow, Row, SettingsRow, UserRow,
 };
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
 
@@ -139,6 +139,10 @@ fn row() -> impl Strategy<Value = Row> {
                 offset: Offset(offset),
             })
         }),
+        3 => (user_id(), chat_id(), 0..99u64).prop_map(|(user_id, chat_id, seq)| {
+            let mark = Mark { seq: Seq(seq), messages: seq / 2 };
+            Row::Mark(MarkRow { user_id, chat_id, mark })
+        }),
         2 => (user_id(), username(), proptest::option::of(name), time()).prop_map(
             |(user_id, name, password_hash, created_at)| {
                 let (username, key) = named(user_id, &name);
@@ -213,6 +217,8 @@ fn read() -> impl Strategy<Value = Read> {
         }),
         1 => (user_id(), 1..4usize).prop_map(|(user_id, limit)| Read::Blocks { user_id, limit }),
         1 => user_id().prop_map(Read::ChatsOfUser),
+        2 => (user_id(), chat_id()).prop_map(|(user_id, chat_id)| Read::Mark { user_id, chat_id }),
+        2 => user_id().prop_map(Read::MarksOfUser),
         1 => user_id().prop_map(Read::User),
         1 => vec(user_id(), 0..6).prop_map(|ids| Read::Users(ids.into())),
         2 => (user_id(), username()).prop_map(|(user_id, name)| {

@@ -9,7 +9,9 @@ use rookery_engine::port::{Found, Read};
 use rookery_schema::event::EventKind;
 use rookery_schema::names::key_of;
 use rookery_schema::roles::{Role, Settings};
-use rookery_schema::row::{ChatRow, EventRow, Head, MemberRow, RoleRow, Row, SettingsRow, UserRow};
+use rookery_schema::row::{
+    ChatRow, EventRow, Head, Mark, MarkRow, MemberRow, RoleRow, Row, SettingsRow, UserRow,
+};
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
 
 use super::support::{amendment, keyspace, message_record, start};
@@ -55,6 +57,8 @@ enum Happening {
     Redacts(ChatId, u64),
     /// Somebody has another role, and the chat other settings.
     Changes(ChatId, UserId, bool),
+    /// A user has read a chat up to here.
+    Reads(UserId, ChatId, u64),
     Registers(UserId),
     LogsOut(SessionId),
     /// An operator sets a password for the so many-th time, or takes it away, which ends all sessions.
@@ -70,6 +74,8 @@ fn happening() -> impl Strategy<Value = Happening> {
         4 => (chat_id(), 0..60u64).prop_map(|(chat, target)| Happening::Redacts(chat, target)),
         4 => (chat_id(), user_id(), any::<bool>())
             .prop_map(|(chat, user, is_admin)| Happening::Changes(chat, user, is_admin)),
+        3 => (user_id(), chat_id(), 1..60u64)
+            .prop_map(|(user, chat, seq)| Happening::Reads(user, chat, seq)),
         2 => user_id().prop_map(Happening::Registers),
         1 => (0..3u8).prop_map(|id| Happening::LogsOut(SessionId::from_bytes([id; 16]))),
         2 => (user_id(), 0..9u8).prop_map(|(user, n)| Happening::SetsPassword(user, n)),
@@ -134,6 +140,14 @@ fn rows_of(model: &Model, happening: &Happening) -> Vec<Row> {
             }));
             rows
         }
+        Happening::Reads(user_id, chat_id, seq) => vec![Row::Mark(MarkRow {
+            user_id: *user_id,
+            chat_id: *chat_id,
+            mark: Mark {
+                seq: Seq(*seq),
+                messages: seq / 2,
+            },
+        })],
         Happening::Registers(user_id) => match model.read(&Read::User(*user_id)) {
             Found::Users(users) if users.is_empty() => vec![Row::User(user(*user_id))],
             _ => Vec::new(),
@@ -261,6 +275,8 @@ fn read() -> impl Strategy<Value = Read> {
         2 => (chat_id(), user_id())
             .prop_map(|(chat_id, user_id)| Read::Membership { chat_id, user_id }),
         1 => user_id().prop_map(Read::ChatsOfUser),
+        2 => (user_id(), chat_id()).prop_map(|(user_id, chat_id)| Read::Mark { user_id, chat_id }),
+        2 => user_id().prop_map(Read::MarksOfUser),
         1 => user_id().prop_map(Read::User),
         1 => vec(user_id(), 0..6).prop_map(|ids| Read::Users(ids.into())),
         2 => key().prop_map(Read::UsersOfKey),
@@ -276,6 +292,10 @@ fn sorted(found: Found) -> Found {
         Found::Chats(mut chats) => {
             chats.sort_unstable();
             Found::Chats(chats)
+        }
+        Found::Marks(mut marks) => {
+            marks.sort_unstable();
+            Found::Marks(marks)
         }
         Found::EndedSessions(mut ended) => {
             ended.sessions.sort_unstable();

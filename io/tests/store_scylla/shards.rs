@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rookery_engine::port::{Read, StoreEvent, StoreRequest};
 use rookery_io::startup::Startup;
 use rookery_io::store::scylla::{ScyllaStore, Settings};
-use rookery_schema::row::{MemberRow, Row, UserRow};
+use rookery_schema::row::{Mark, MarkRow, MemberRow, Row, UserRow};
 use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 use scylla::routing::{Shard as ServerShard, Sharder};
 
@@ -166,6 +166,14 @@ fn rows(n: u64) -> Vec<Row> {
             user_id: user_id(n + 1),
             removed_seq: Seq(2),
         },
+        Row::Mark(MarkRow {
+            user_id: user_id(n),
+            chat_id: chat_id(n),
+            mark: Mark {
+                seq: Seq(2),
+                messages: 1,
+            },
+        }),
         reached(n as u32, 1),
     ];
     rows.extend((1..=MESSAGES).map(|seq| message_in(chat_id(n), seq, 100)));
@@ -179,7 +187,7 @@ fn redaction(n: u64) -> Row {
     }
 }
 
-fn reads(n: u64) -> [Read; 9] {
+fn reads(n: u64) -> [Read; 11] {
     let (chat_id, user_id) = (chat_id(n), user_id(n));
     [
         Read::Chat { chat_id, recent: 3 },
@@ -200,6 +208,8 @@ fn reads(n: u64) -> [Read; 9] {
         },
         Read::Membership { chat_id, user_id },
         Read::ChatsOfUser(user_id),
+        Read::Mark { user_id, chat_id },
+        Read::MarksOfUser(user_id),
         Read::User(user_id),
         Read::Users([user_id].into()),
         Read::UsersOfKey(format!("user-{n}")),

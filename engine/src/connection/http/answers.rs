@@ -23,25 +23,17 @@ impl Http {
         let Some(to) = self.replies.take_reply_to(ticket) else {
             return;
         };
-        if let Some(upgrade) = self.upgrade.take() {
-            match outcome {
-                Outcome::Done => {
-                    return self.upgrade(link, ticket, &upgrade, cx);
+        let outcome = match self.upgrade.take() {
+            None => outcome,
+            Some(upgrade) => match outcome.accepted() {
+                Ok(Outcome::Done) => return self.upgrade(link, ticket, &upgrade, cx),
+                Ok(other) => {
+                    cx.bug("a ticket was spent, and something else answered");
+                    other
                 }
-                Outcome::Refused(_) | Outcome::Elsewhere => {}
-                Outcome::NotAdmitted(_)
-                | Outcome::Posted { .. }
-                | Outcome::Json { .. }
-                | Outcome::Page { .. }
-                | Outcome::Events(_)
-                | Outcome::Members(_)
-                | Outcome::Activity(_)
-                | Outcome::Summary(_)
-                | Outcome::LoggedIn { .. }
-                | Outcome::NotLoggedIn { .. }
-                | Outcome::Metrics(_) => cx.bug("a ticket was spent, and something else answered"),
-            }
-        }
+                Err(problem) => Outcome::Refused(problem),
+            },
+        };
         let reply = api.reply_to(to, outcome, cx);
         self.reply(link, ticket, reply, cx);
         self.go_on(link, api, cx);

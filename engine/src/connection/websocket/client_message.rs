@@ -20,6 +20,8 @@ pub(super) enum Said {
     Send { chat_id: ChatId, post: Post },
     /// It wants the events of chats behind these.
     Resume(Vec<(ChatId, Seq)>),
+    /// Its user has read a chat up to this seq.
+    Read { chat_id: ChatId, seq: Seq },
     /// It goes on with this token.
     Auth(Box<str>),
     /// Its user types in a chat.
@@ -47,13 +49,15 @@ struct ClientMessage<'a> {
     content: Option<Cow<'a, str>>,
     #[serde(borrow)]
     client_id: Option<Cow<'a, str>>,
+    seq: Option<u64>,
 }
 
 const UNKNOWN_TYPE: Problem =
-    Problem::malformed("there is no message of this type; send and ping are")
+    Problem::malformed("there is no message of this type; send, read, resume and ping are")
         .about(Field::Type, Fault::Unknown);
 const NO_CHAT: Problem =
     Problem::malformed("chat_id is missing").about(Field::ChatId, Fault::Missing);
+const NO_SEQ: Problem = Problem::malformed("seq is missing").about(Field::Seq, Fault::Missing);
 const NO_CONTENT: Problem =
     Problem::malformed("content is missing").about(Field::Content, Fault::Missing);
 
@@ -76,6 +80,7 @@ pub(super) fn read(
             sent.map_err(Rejection::from)
         }
         "resume" => resume(text).map(Said::Resume),
+        "read" => read_up_to(&message).map_err(Rejection::from),
         "auth" => auth(text).map(Said::Auth),
         "typing" => chat_of(&message).map(Said::Typing).map_err(Rejection::from),
         "presence" => presence(&message, text),
@@ -112,6 +117,12 @@ fn send(message: &ClientMessage<'_>, sender_id: UserId) -> Result<Said, Problem>
     });
     let post = checked_post(sender_id, content, key)?;
     Ok(Said::Send { chat_id, post })
+}
+
+fn read_up_to(message: &ClientMessage<'_>) -> Result<Said, Problem> {
+    let chat_id = message.chat_id.ok_or(NO_CHAT)?;
+    let seq = message.seq.map(Seq).ok_or(NO_SEQ)?;
+    Ok(Said::Read { chat_id, seq })
 }
 
 /// The chats that a client wants to resume: read apart, since most messages have none.

@@ -16,12 +16,12 @@ use crate::connection::websocket::client_message::{
     Refused, Said, ack_json, authenticated_json, error_json,
 };
 use crate::connection::websocket::liveness::{Liveness, Silence};
-use crate::connection::websocket::sends::Sends;
+use crate::connection::websocket::sends::{Sends, Sent};
 use crate::context::Context;
 use crate::edge::effect::HandedOff;
 use crate::ids::{Caller, ConnId, Session};
 use crate::mesh::problem::Problem;
-use crate::mesh::{Outcome, Renewal, Resumption, ShardMessage};
+use crate::mesh::{Command, HomeCommand, Outcome, Renewal, Resumption, ShardMessage};
 use crate::ws::{CloseCode, Received, WebSocket, write_text_frame};
 
 /// Seconds in which all chats of its user must be read. A user of many chats may need some.
@@ -208,6 +208,7 @@ impl Ws {
                 self.sends.accepted();
                 self.send_text(link, &ack_json(*message_id, client_id), cx);
             }
+            Outcome::Done if send.sent == Sent::Mark => {}
             Outcome::Refused(problem) => self.refuse(link, problem, client_id, cx),
             Outcome::Elsewhere => self.refuse(link, &Problem::ELSEWHERE, client_id, cx),
             Outcome::Json { .. }
@@ -216,6 +217,7 @@ impl Ws {
             | Outcome::Members(_)
             | Outcome::Activity(_)
             | Outcome::Summary(_)
+            | Outcome::Marked(_)
             | Outcome::LoggedIn { .. }
             | Outcome::NotLoggedIn { .. }
             | Outcome::Metrics(_)
@@ -438,7 +440,14 @@ fn take_message(
                     return refuse(problem.into(), client_id.as_deref(), cx);
                 }
             };
-            let ticket = sends.add(client_id, cx.micros_in(command.seconds_max()));
+            let due = cx.micros_in(command.seconds_max());
+            let ticket = sends.add(Sent::Message, client_id, due);
+            cx.ask(cx.asker(conn, ticket), command);
+        }
+        Ok(Said::Read { chat_id, seq }) => {
+            let command = Command::Home(user_id, HomeCommand::MarkRead { chat_id, seq });
+            let due = cx.micros_in(command.seconds_max());
+            let ticket = sends.add(Sent::Mark, None, due);
             cx.ask(cx.asker(conn, ticket), command);
         }
         Ok(Said::Resume(chats)) => {

@@ -1,11 +1,11 @@
-//! What one WebSocket has sent and is not acknowledged yet.
+//! What one WebSocket has sent that is not answered yet: messages, and up to where its user has read.
 
 use std::collections::VecDeque;
 
 use crate::http::Status;
 use crate::mesh::problem::Problem;
 
-/// Sends of one connection that may wait for their acknowledgements.
+/// Sends of one connection that may wait for their answers.
 const SENDS_IN_FLIGHT_MAX: usize = 1024;
 /// Sends above the rate limit after which the connection is closed.
 const RATE_STRIKES_MAX: u32 = 3;
@@ -20,8 +20,17 @@ pub(super) struct Sends {
     strikes: u32,
 }
 
+/// What a client has sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    Message,
+    /// Nothing is said when it is done.
+    Mark,
+}
+
 pub(super) struct WaitingSend {
     ticket: u64,
+    pub(super) sent: Sent,
     /// The client's own id of it.
     pub(super) client_id: Option<Box<str>>,
     /// It is answered by then, in microseconds.
@@ -30,10 +39,11 @@ pub(super) struct WaitingSend {
 
 impl Sends {
     /// Notes a send, and gives the ticket under which it is answered.
-    pub(super) fn add(&mut self, client_id: Option<Box<str>>, due_micros: u64) -> u64 {
+    pub(super) fn add(&mut self, sent: Sent, client_id: Option<Box<str>>, due_micros: u64) -> u64 {
         self.last_ticket += 1;
         self.waiting.push_back(WaitingSend {
             ticket: self.last_ticket,
+            sent,
             client_id,
             due_micros,
         });

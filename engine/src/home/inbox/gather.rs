@@ -5,10 +5,12 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 use rookery_schema::event::{put_direct, put_json_text, put_number, put_user_id};
+use rookery_schema::row::Mark;
 use rookery_schema::{ChatId, UserId};
 
 use crate::context::Context;
 use crate::json_page::JsonPage;
+use crate::map::Map;
 use crate::mesh::problem::Problem;
 use crate::mesh::{Activity, ChatCommand, ChatSummary, InboxPage, Outcome, PageCursor};
 
@@ -21,6 +23,8 @@ const LINES_AT_ONCE_MAX: usize = 16;
 #[derive(Debug)]
 pub(super) struct Gather {
     user_id: UserId,
+    /// Up to where they have read their chats.
+    marks: Map<ChatId, Mark>,
     stage: Stage,
     /// Answers to the questions under way that have not come yet.
     missing: usize,
@@ -69,7 +73,12 @@ struct Showing {
 }
 
 impl Gather {
-    pub(super) const fn new(user_id: UserId, page: InboxPage, chats: Vec<ChatId>) -> Self {
+    pub(super) const fn new(
+        user_id: UserId,
+        page: InboxPage,
+        chats: Vec<ChatId>,
+        marks: Map<ChatId, Mark>,
+    ) -> Self {
         let ordering = Ordering {
             page,
             unasked: chats,
@@ -78,6 +87,7 @@ impl Gather {
         };
         Self {
             user_id,
+            marks,
             stage: Stage::Ordering(ordering),
             missing: 0,
             problem: None,
@@ -105,7 +115,11 @@ impl Gather {
                 if showing.is_done() {
                     return Next::Answer(showing.finish());
                 }
-                let ask = |it: &Activity| (it.chat_id, ChatCommand::Summarize { user_id });
+                let ask = |it: &Activity| {
+                    let mark = self.marks.get(&it.chat_id).copied();
+                    let mark = mark.unwrap_or_default();
+                    (it.chat_id, ChatCommand::Summarize { user_id, mark })
+                };
                 showing.next_group().iter().map(ask).collect()
             }
         };
@@ -115,30 +129,15 @@ impl Gather {
 
     /// An owner answered; true where nothing is missing any more.
     pub(super) fn answered(&mut self, outcome: Outcome, cx: &mut Context<'_>) -> bool {
-        match (&mut self.stage, outcome) {
-            (Stage::Ordering(ordering), Outcome::Activity(activity)) => {
+        match (&mut self.stage, outcome.accepted()) {
+            (Stage::Ordering(ordering), Ok(Outcome::Activity(activity))) => {
                 activity.into_iter().for_each(|it| ordering.add(it));
             }
-            (Stage::Showing(showing), Outcome::Summary(summary)) => {
+            (Stage::Showing(showing), Ok(Outcome::Summary(summary))) => {
                 showing.lines.extend(summary.map(|it| *it));
             }
-            (_, Outcome::Refused(problem)) => self.problem = Some(problem),
-            (_, Outcome::Elsewhere) => self.problem = Some(Problem::ELSEWHERE),
-            (Stage::Showing(_), Outcome::Activity(_))
-            | (Stage::Ordering(_), Outcome::Summary(_))
-            | (
-                _,
-                Outcome::Posted { .. }
-                | Outcome::Json { .. }
-                | Outcome::Page { .. }
-                | Outcome::Events(_)
-                | Outcome::Members(_)
-                | Outcome::LoggedIn { .. }
-                | Outcome::NotLoggedIn { .. }
-                | Outcome::Metrics(_)
-                | Outcome::NotAdmitted(_)
-                | Outcome::Done,
-            ) => {
+            (_, Err(problem)) => self.problem = Some(problem),
+            (_, Ok(_)) => {
                 cx.bug("a line of an inbox was asked for, and something else came");
                 self.problem = Some(Problem::NOT_ANSWERED);
             }
@@ -219,7 +218,6 @@ impl Showing {
     }
 }
 
-/// Until members mark what they have read, every message counts as unread.
 fn put_line(out: &mut Vec<u8>, summary: &ChatSummary) {
     out.extend_from_slice(br#"{"chat_id":""#);
     out.extend_from_slice(summary.chat_id.to_string().as_bytes());
@@ -235,6 +233,8 @@ fn put_line(out: &mut Vec<u8>, summary: &ChatSummary) {
     out.extend_from_slice(br#","last_message":"#);
     out.extend_from_slice(summary.last_message.as_deref().unwrap_or(b"null"));
     out.extend_from_slice(br#","unread":"#);
-    put_number(out, summary.messages);
-    out.extend_from_slice(br#","read_seq":0}"#);
+    put_number(out, summary.read.unread);
+    out.extend_from_slice(br#","read_seq":"#);
+    put_number(out, summary.read.mark.seq.0);
+    out.push(b'}');
 }

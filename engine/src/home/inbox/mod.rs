@@ -8,6 +8,7 @@ mod gather;
 use std::collections::VecDeque;
 
 use rookery_schema::limits::PAGE_BYTES_MAX;
+use rookery_schema::row::Mark;
 use rookery_schema::{ChatId, UserId};
 
 use crate::context::Context;
@@ -15,7 +16,7 @@ use crate::fair_queue::FairQueue;
 use crate::held_bytes::Holding;
 use crate::home::inbox::gather::{Gather, Next};
 use crate::limits::{Limit, Network};
-use crate::map::Unanswered;
+use crate::map::{Map, Unanswered};
 use crate::mesh::command::asker::Waiting;
 use crate::mesh::command::deadlines::READ_SECONDS_MAX;
 use crate::mesh::problem::Problem;
@@ -58,6 +59,9 @@ struct Reading {
     wanted: Wanted,
     /// Chats that the user joined since the store was asked.
     joined: Vec<ChatId>,
+    /// Their chats, and what they have read of them, once it was read.
+    chats: Option<Vec<ChatId>>,
+    marks: Option<Map<ChatId, Mark>>,
 }
 
 #[derive(Debug)]
@@ -115,8 +119,13 @@ impl Inbox {
             return None;
         }
         let wanted = self.waiting.pop()?;
-        let joined = Vec::new();
-        Some((wanted.user_id, self.reading.add(Reading { wanted, joined })))
+        let reading = Reading {
+            wanted,
+            joined: Vec::new(),
+            chats: None,
+            marks: None,
+        };
+        Some((wanted.user_id, self.reading.add(reading)))
     }
 
     /// The store knows of a membership that a read under way may have missed.
@@ -136,17 +145,66 @@ impl Inbox {
         cx: &mut Context<'_>,
     ) {
         // It may have been given up.
-        let Some(Reading { wanted, joined }) = self.reading.take(number) else {
+        let Some(reading) = self.reading.get_mut(number) else {
             return;
         };
         let Some(mut chats) = chats else {
-            return cx.refuse(wanted.asker, Problem::STORE_UNAVAILABLE);
+            return self.not_read(number, cx);
         };
         chats.extend_from_slice(unstored);
+        reading.chats = Some(chats);
+        self.make_if_read(number, cx);
+    }
+
+    /// What the user has read was read (`None`: could not be), and these marks may be further.
+    pub(super) fn marks_read(
+        &mut self,
+        number: u64,
+        marks: Option<Vec<(ChatId, Mark)>>,
+        unstored: impl Iterator<Item = (ChatId, Mark)>,
+        cx: &mut Context<'_>,
+    ) {
+        // It may have been given up.
+        let Some(reading) = self.reading.get_mut(number) else {
+            return;
+        };
+        let Some(marks) = marks else {
+            return self.not_read(number, cx);
+        };
+        let mut furthest: Map<ChatId, Mark> = marks.into_iter().collect();
+        for (chat_id, mark) in unstored {
+            let known = furthest.entry(chat_id).or_default();
+            *known = mark.max(*known);
+        }
+        reading.marks = Some(furthest);
+        self.make_if_read(number, cx);
+    }
+
+    fn not_read(&mut self, number: u64, cx: &mut Context<'_>) {
+        if let Some(reading) = self.reading.take(number) {
+            cx.refuse(reading.wanted.asker, Problem::STORE_UNAVAILABLE);
+        }
+    }
+
+    /// Begins to make a list once all that it takes of the store was read.
+    fn make_if_read(&mut self, number: u64, cx: &Context<'_>) {
+        let is_read = |it: &&mut Reading| it.chats.is_some() && it.marks.is_some();
+        if self.reading.get_mut(number).filter(is_read).is_none() {
+            return;
+        }
+        let Some(Reading {
+            wanted,
+            joined,
+            chats: Some(mut chats),
+            marks: Some(marks),
+        }) = self.reading.take(number)
+        else {
+            return;
+        };
         chats.extend(joined);
         chats.sort_unstable();
         chats.dedup();
-        let gather = Gather::new(wanted.user_id, wanted.page, chats);
+        let gather = Gather::new(wanted.user_id, wanted.page, chats, marks);
         self.due.push_back(self.making.add(Making {
             wanted,
             gather,

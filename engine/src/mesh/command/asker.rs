@@ -18,6 +18,8 @@ pub enum Waiting {
     Connection { conn: ConnId, ticket: u64 },
     /// A home that gathers a user's list of chats.
     Inbox { gather: u64 },
+    /// A home that marks what a user has read.
+    Mark { question: u64 },
     /// A home that resumes a WebSocket.
     Resume { page: u64 },
     /// A home whose WebSockets follow the members of a chat.

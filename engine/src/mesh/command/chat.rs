@@ -2,6 +2,7 @@
 
 use rookery_schema::record::{ChatCreated, Members};
 use rookery_schema::roles::{History, Role};
+use rookery_schema::row::Mark;
 use rookery_schema::{ChatId, MessageId, Seq, Timestamp, UserId};
 
 use crate::limits::Network;
@@ -66,6 +67,13 @@ pub enum ChatCommand {
     /// A line of the user's inbox, where they are a member.
     Summarize {
         user_id: UserId,
+        /// Up to where they have read, as far as their home knows.
+        mark: Mark,
+    },
+    /// Up to where the user has read when they say that it is this seq.
+    ResolveMark {
+        user_id: UserId,
+        seq: Seq,
     },
 }
 
@@ -260,7 +268,8 @@ impl ChatCommand {
             | Self::ShowMembers { .. }
             | Self::ListMembers { .. }
             | Self::ShowActivity { .. }
-            | Self::Summarize { .. } => false,
+            | Self::Summarize { .. }
+            | Self::ResolveMark { .. } => false,
         }
     }
 
@@ -282,7 +291,8 @@ impl ChatCommand {
             | Self::ShowMembers { .. }
             | Self::ListMembers { .. }
             | Self::ShowActivity { .. }
-            | Self::Summarize { .. } => true,
+            | Self::Summarize { .. }
+            | Self::ResolveMark { .. } => true,
         }
     }
 
@@ -325,7 +335,8 @@ impl ChatCommand {
             | Self::ShowMembers { .. }
             | Self::ListMembers { .. }
             | Self::ShowActivity { .. }
-            | Self::Summarize { .. } => None,
+            | Self::Summarize { .. }
+            | Self::ResolveMark { .. } => None,
         }
     }
 
@@ -368,7 +379,8 @@ impl ChatCommand {
             | Self::ShowMembers { .. }
             | Self::ListMembers { .. }
             | Self::ShowActivity { .. }
-            | Self::Summarize { .. } => false,
+            | Self::Summarize { .. }
+            | Self::ResolveMark { .. } => false,
         }
     }
 }

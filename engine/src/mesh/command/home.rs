@@ -1,6 +1,6 @@
 //! What is asked of the home of a user.
 
-use rookery_schema::{SessionId, Timestamp, UserId};
+use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 
 use crate::limits::Network;
 use crate::mesh::outcome::Activity;
@@ -19,6 +19,8 @@ pub enum HomeCommand {
         /// From where that is asked for.
         network: Network,
     },
+    /// The user has read a chat up to this seq.
+    MarkRead { chat_id: ChatId, seq: Seq },
     /// Spends a ticket, which works once.
     SpendTicket {
         ticket_id: SessionId,
@@ -39,6 +41,7 @@ impl HomeCommand {
     /// See [`Command::changes`](crate::mesh::Command::changes).
     pub const fn changes(&self) -> bool {
         match self {
+            Self::MarkRead { .. } => true,
             // A ticket that was spent in vain can't be told from one that was never issued.
             Self::ListChats { .. } | Self::SpendTicket { .. } => false,
             Self::Block { .. } => true,

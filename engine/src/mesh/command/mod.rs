@@ -87,13 +87,15 @@ impl Command {
                 | ChatCommand::ShowMembers { .. }
                 | ChatCommand::ListMembers { .. }
                 | ChatCommand::ShowActivity { .. }
-                | ChatCommand::Summarize { .. },
+                | ChatCommand::Summarize { .. }
+                | ChatCommand::ResolveMark { .. },
             )
             | Self::User(_, UserCommand::EndSession { .. } | UserCommand::SpendInvite(_))
             | Self::Home(
                 _,
                 HomeCommand::ListChats { .. }
                 | HomeCommand::SpendTicket { .. }
+                | HomeCommand::MarkRead { .. }
                 | HomeCommand::Block { .. },
             ) => ANSWER_SECONDS_MAX,
         }

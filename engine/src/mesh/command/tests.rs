@@ -2,7 +2,8 @@ use std::net::IpAddr;
 
 use rookery_schema::record::Members;
 use rookery_schema::roles::Role;
-use rookery_schema::{MessageId, Placement, Routing, SessionId, Timestamp};
+use rookery_schema::row::Mark;
+use rookery_schema::{MessageId, Placement, Routing, Seq, SessionId, Timestamp};
 
 use super::*;
 use crate::ids::Session;
@@ -207,6 +208,10 @@ fn what_may_change_something_is_told_from_what_only_reads() {
         Command::User(USER, end_session()),
         Command::User(USER, set_password()),
         name(set_password_of_name()),
+        home(HomeCommand::MarkRead {
+            chat_id: CHAT,
+            seq: Seq(1),
+        }),
     ];
     let reads = [
         chat(ChatCommand::Show { caller }),
@@ -217,7 +222,14 @@ fn what_may_change_something_is_told_from_what_only_reads() {
         }),
         chat(ChatCommand::ListMembers { caller, limit: 1 }),
         chat(ChatCommand::ShowActivity { user_id }),
-        chat(ChatCommand::Summarize { user_id }),
+        chat(ChatCommand::Summarize {
+            user_id,
+            mark: Mark::default(),
+        }),
+        chat(ChatCommand::ResolveMark {
+            user_id,
+            seq: Seq(1),
+        }),
         home(list_chats()),
         home(HomeCommand::SpendTicket {
             ticket_id: SessionId::from_bytes([3; 16]),

@@ -3,6 +3,7 @@
 mod audience;
 mod blocks;
 mod members;
+mod notes;
 mod recent;
 mod said;
 #[cfg(test)]
@@ -22,8 +23,8 @@ use rookery_schema::record::{
 };
 use rookery_schema::roles::{History, Role, Settings};
 use rookery_schema::row::{
-    AmendmentRow, BlockRow, ChatRow, DeletedChatRow, EventRow, Head, MemberRow, RoleRow, Row,
-    SettingsRow,
+    AmendmentRow, BlockRow, ChatRow, DeletedChatRow, EventRow, Head, Mark, MarkRow, MemberRow,
+    RoleRow, Row, SettingsRow,
 };
 use rookery_schema::{ChatId, MessageId, Offset, PartitionId, Seq, Timestamp, UserId};
 
@@ -31,13 +32,14 @@ use crate::context::Context;
 use crate::edge::port::{Deletion, StoredChat, StoredMember};
 use crate::json_page::JsonPage;
 use crate::mesh::{
-    Activity, ChatSummary, Created, EventBatch, Leaver, MembersPage, Outcome, PageCursor,
+    Activity, ChatSummary, Created, EventBatch, Leaver, Marked, MembersPage, Outcome, PageCursor,
     ShardMessage,
 };
 use crate::owner::budget::allocated;
 pub(crate) use crate::owner::chat::audience::Audience;
 use crate::owner::chat::blocks::Blocks;
 pub(crate) use crate::owner::chat::members::Members;
+use crate::owner::chat::notes::Notes;
 use crate::owner::chat::recent::event_of;
 pub(crate) use crate::owner::chat::recent::{Recent, Shown};
 pub(crate) use crate::owner::chat::unstored::{Reading, Unstored};
@@ -79,6 +81,8 @@ pub(crate) struct Chat {
     deleted: Option<Box<Deletion>>,
     recent: Recent,
     unstored: Unstored,
+    /// How far users have come by what they did.
+    pub(crate) notes: Notes,
     active_at: Timestamp,
     pub(crate) audience: Audience,
     outgoing: Outgoing,
@@ -92,6 +96,15 @@ pub(crate) struct Chat {
     pub(crate) awaits_trim: bool,
     /// Bytes of memory that count for it.
     counted_bytes: usize,
+}
+
+/// How many messages there were up to some event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Counted {
+    /// Memory knows.
+    Here(Marked),
+    /// The event in the store does; there are so many messages in all.
+    InStore { seq: Seq, all: u64 },
 }
 
 /// Events that were applied and are about to be sent.
@@ -138,6 +151,7 @@ impl Chat {
             deleted: None,
             recent: Recent::default(),
             unstored: Unstored::default(),
+            notes: Notes::default(),
             active_at: created_at,
             audience: Audience::default(),
             outgoing: Outgoing::default(),
@@ -172,6 +186,9 @@ impl Chat {
         this.recent = Recent::with_latest(latest_message);
         this.creation_digest = recent.first().and_then(creation_digest);
         for row in recent {
+            if let Some(user_id) = comes_forward(&row) {
+                this.notes.load(user_id, row.head.mark());
+            }
             if let Some(json) = encode_row(&row) {
                 this.active_at = this.active_at.max(event_time(&row).unwrap_or_default());
                 let bytes = json.len();
@@ -266,6 +283,7 @@ impl Chat {
         self.unstored = Unstored::default();
         self.audience = Audience::default();
         self.creation_digest = None;
+        self.notes = Notes::default();
     }
 
     /// Whether it is the direct chat of its two members.
@@ -373,6 +391,11 @@ impl Chat {
         self.head.seq
     }
 
+    /// The place of the newest event.
+    pub(crate) const fn mark(&self) -> Mark {
+        self.head.mark()
+    }
+
     /// How many messages there are.
     pub(crate) const fn messages(&self) -> u64 {
         self.head.messages
@@ -475,6 +498,47 @@ impl Chat {
         let outgoing = outgoing.filter(|it| it.kind == EventKind::Message && it.seq > seq);
         let behind = self.recent.messages_behind(seq) + outgoing.count() as u64;
         self.head.messages.checked_sub(behind)
+    }
+
+    /// Notes that the newest event has its user come as far as it. Only the fold may do that.
+    pub(super) fn note(&mut self, user: UserId) {
+        self.notes.add(user, self.head.mark());
+    }
+
+    /// Takes the marks that are to be written of what was noted.
+    pub(crate) fn take_marks(&mut self) -> impl Iterator<Item = Row> + '_ {
+        let chat_id = self.id;
+        self.notes.take().map(move |(user_id, mark)| {
+            Row::Mark(MarkRow {
+                user_id,
+                chat_id,
+                mark,
+            })
+        })
+    }
+
+    /// Up to where a user has read whose home knows of this mark.
+    pub(crate) fn marked(&self, user: UserId, known: Mark) -> Marked {
+        let mark = known.max(self.notes.of(user));
+        let unread = self.head.messages.saturating_sub(mark.messages);
+        Marked { mark, unread }
+    }
+
+    /// How many messages there were up to an event that a user has read, or what it takes to know.
+    pub(crate) fn count_read(&self, user: UserId, seq: Seq) -> Counted {
+        let seq = seq.min(self.head.seq);
+        let least = self.notes.of(user);
+        let messages = match seq <= least.seq {
+            true => Some(least.messages),
+            false => self.messages_up_to(seq),
+        };
+        match messages {
+            Some(messages) => Counted::Here(self.marked(user, Mark { seq, messages })),
+            None => Counted::InStore {
+                seq,
+                all: self.head.messages,
+            },
+        }
     }
 
     /// The message with this id as it stands, if it is in memory.
@@ -584,6 +648,7 @@ impl Chat {
             + self.members.bytes()
             + self.recent.bytes()
             + self.unstored.bytes()
+            + self.notes.bytes()
             + self.audience.bytes()
     }
 
@@ -680,8 +745,8 @@ impl Chat {
     }
 
     /// The chat as the inbox of a member shows it.
-    pub(crate) fn summary(&self, user_id: UserId) -> ChatSummary {
-        let since = self.shown_since(user_id);
+    pub(crate) fn summary(&self, user: UserId, known: Mark) -> ChatSummary {
+        let since = self.shown_since(user);
         let latest = self.recent.latest_message();
         let last_message = latest.filter(|(seq, _)| *seq >= since).map(|(_, message)| {
             let mut shown = Vec::new();
@@ -691,9 +756,9 @@ impl Chat {
         ChatSummary {
             chat_id: self.id,
             name: self.settings.name.clone(),
-            other_user_id: self.members.other(user_id),
+            other_user_id: self.members.other(user),
             last_seq: self.head.seq,
-            messages: self.head.messages,
+            read: self.marked(user, known),
             last_message,
         }
     }
@@ -722,6 +787,24 @@ fn encode(record: &Record<'_>, seq: Seq) -> Bytes {
     }
     json.shrink_to_fit();
     json.into()
+}
+
+/// The user whom an event has come as far as it: a message does its sender.
+fn comes_forward(row: &EventRow) -> Option<UserId> {
+    match Record::decode(&row.record).ok()? {
+        Record::MessagePosted(message) => Some(message.sender_id),
+        Record::MemberAdded(change) => Some(change.user_id),
+        Record::MessageAmended(_)
+        | Record::ChatCreated(_)
+        | Record::MemberRemoved(_)
+        | Record::RoleSet(_)
+        | Record::ChatChanged(_)
+        | Record::ChatDeleted(_)
+        | Record::BlockSet(_)
+        | Record::UserRegistered(_)
+        | Record::SessionEnded(_)
+        | Record::PasswordSet(_) => None,
+    }
 }
 
 fn event_time(row: &EventRow) -> Option<Timestamp> {

@@ -8,13 +8,14 @@ use std::ops::Range;
 
 use rookery_schema::limits::{CHAT_MEMBERS_MAX, MEMBERS_SHOWN_MAX};
 use rookery_schema::record::{ChatCreated, Members};
+use rookery_schema::row::Mark;
 use rookery_schema::{MessageId, Seq, UserId};
 
 use super::*;
 use crate::limits::Network;
 use crate::mesh::{
-    Activity, Amend, ChatChange, Created, Creation, MembersPage, MessageChange, Page, PageCursor,
-    PageStart, Post,
+    Activity, Amend, ChatChange, Created, Creation, Marked, MembersPage, MessageChange, Page,
+    PageCursor, PageStart, Post,
 };
 use crate::owner::chat::sample::{AT, CHAT, CREATED_AT, NAME, change, chat_of, user, users};
 
@@ -96,8 +97,14 @@ const fn show_activity(user_id: UserId) -> ChatCommand {
     ChatCommand::ShowActivity { user_id }
 }
 
-const fn summarize(user_id: UserId) -> ChatCommand {
-    ChatCommand::Summarize { user_id }
+fn summarize(user_id: UserId) -> ChatCommand {
+    let mark = Mark::default();
+    ChatCommand::Summarize { user_id, mark }
+}
+
+fn mark(user_id: UserId) -> ChatCommand {
+    let seq = Seq(7);
+    ChatCommand::ResolveMark { user_id, seq }
 }
 
 fn add(caller: u32, user_id: u32) -> ChatCommand {
@@ -173,6 +180,7 @@ fn a_chat_that_is_not_there_can_be_created_and_nothing_else() {
         show(user(MEMBER)),
         show_messages(user(MEMBER)),
         show_members(user(MEMBER), None, 1),
+        mark(user(MEMBER)),
         list_members(user(MEMBER), 1),
         add(MEMBER, OTHER),
         remove(MEMBER, OTHER),
@@ -197,6 +205,7 @@ fn a_chat_is_nothing_that_a_stranger_knows_of() {
         show(user(STRANGER)),
         show_messages(user(STRANGER)),
         show_members(user(STRANGER), None, 1),
+        mark(user(STRANGER)),
         list_members(user(STRANGER), 1),
         add(STRANGER, OTHER),
         add(STRANGER, STRANGER),
@@ -226,9 +235,11 @@ fn a_member_posts_and_reads() {
     check(Some(&chat), &show(user(OTHER)), Ok(answer));
     let page = Decision::Page(page(&chat, PAGE, Seq(1)));
     check(Some(&chat), &show_messages(user(OTHER)), Ok(page));
-    let summary = Outcome::Summary(Some(Box::new(chat.summary(user(OTHER)))));
+    let summary = Outcome::Summary(Some(Box::new(chat.summary(user(OTHER), Mark::default()))));
     let answer = Decision::Answer(summary);
     check(Some(&chat), &summarize(user(OTHER)), Ok(answer));
+    let nothing = Decision::Answer(Outcome::Marked(Marked::default()));
+    check(Some(&chat), &mark(user(OTHER)), Ok(nothing));
     let activity = Activity {
         at: CREATED_AT,
         chat_id: CHAT,

@@ -7,7 +7,7 @@ mod roles;
 use std::ops::Range;
 
 use rookery_schema::limits::CHAT_MEMBERS_MAX;
-use rookery_schema::row::{ChatRow, RoleRow};
+use rookery_schema::row::{ChatRow, Mark, RoleRow};
 use rookery_schema::{MessageId, Offset, PartitionId, Seq, Timestamp};
 
 use super::*;
@@ -34,6 +34,19 @@ struct Step<'a> {
     folded: Folded,
     /// The chat's members afterwards, in order.
     members: &'a [u32],
+}
+
+fn mark(seq: u64, messages: u64) -> Mark {
+    let seq = Seq(seq);
+    Mark { seq, messages }
+}
+
+fn mark_row(user_id: u32, seq: u64, messages: u64) -> Row {
+    Row::Mark(MarkRow {
+        user_id: user(user_id),
+        chat_id: CHAT,
+        mark: mark(seq, messages),
+    })
 }
 
 fn fold_at(chat: &mut Chat, record: &Record<'_>, at: Place) -> (Folded, Vec<Row>) {
@@ -237,11 +250,44 @@ fn a_user_joins_once() {
         folded,
         members: &[1, 2, 3],
     };
-    let rows = [member_row(3, 0, 2)];
+    let rows = [member_row(3, 0, 2), mark_row(3, 2, 0)];
     let event = Event::MemberAdded(change(3, 1));
     let first = joining(11, Folded::Joined(user(3)));
     check_event(&mut chat, first, (2, 0), &rows, event);
     check_nothing(&mut chat, joining(12, Folded::Unchanged));
+}
+
+#[test]
+fn who_posts_or_joins_has_read_what_was_before() {
+    let mut chat = chat([1, 2]);
+    for (sender, offset) in [(1, 11), (2, 12), (1, 13)] {
+        let record = Record::MessagePosted(message(sender));
+        let (_, rows) = fold_at(&mut chat, &record, place(3, offset));
+        assert_eq!(rows.len(), 1, "a post costs no row more");
+    }
+    fold_at(&mut chat, &Record::MemberAdded(change(3, 1)), place(3, 14));
+    fold_at(&mut chat, &Record::MessagePosted(message(2)), place(3, 15));
+    let read = |number: u32, known: Mark| {
+        let marked = chat.marked(user(number), known);
+        (marked.mark, marked.unread)
+    };
+    assert_eq!(read(1, Mark::default()), (mark(4, 3), 1));
+    assert_eq!(read(2, Mark::default()), (mark(6, 4), 0));
+    assert_eq!(read(3, Mark::default()), (mark(5, 3), 1));
+    assert_eq!(read(1, mark(2, 1)), (mark(4, 3), 1));
+    assert_eq!(read(1, mark(6, 4)), (mark(6, 4), 0));
+    assert_eq!(read(4, Mark::default()), (Mark::default(), 4));
+    let mut noted: Vec<_> = chat.notes.take().collect();
+    noted.sort_unstable();
+    let noted_of = |number: u32, mark: Mark| (user(number), mark);
+    assert_eq!(
+        noted,
+        [
+            noted_of(1, mark(4, 3)),
+            noted_of(2, mark(6, 4)),
+            noted_of(3, mark(5, 3)),
+        ]
+    );
 }
 
 #[test]
@@ -270,7 +316,8 @@ fn a_user_leaves_once_and_comes_back_as_the_last() {
         members: &[1, 3, 2],
     };
     let event = Event::MemberAdded(change(2, 3));
-    check_event(&mut chat, back, (3, 0), &[member_row(2, 0, 3)], event);
+    let rows = [member_row(2, 0, 3), mark_row(2, 3, 0)];
+    check_event(&mut chat, back, (3, 0), &rows, event);
 }
 
 #[test]
@@ -296,7 +343,7 @@ fn a_chat_takes_its_last_member_and_no_more() {
     const ALL: Range<u32> = 0..CHAT_MEMBERS_MAX as u32;
     let mut chat = chat(ALL.skip(1));
     let (folded, rows) = fold_at(&mut chat, &Record::MemberAdded(change(0, 1)), NEXT);
-    assert_eq!((folded, rows.len()), (Folded::Joined(user(0)), 2));
+    assert_eq!((folded, rows.len()), (Folded::Joined(user(0)), 3));
     chat.take_outgoing();
 
     let members: Vec<u32> = ALL.skip(1).chain([0]).collect();

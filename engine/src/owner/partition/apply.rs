@@ -16,6 +16,7 @@ use crate::owner::changes::ChangeKey;
 use crate::owner::chat::{Chat, Place};
 use crate::owner::chats::{Parked, ParkedRecord, Slot};
 use crate::owner::fold::{Folded, fold};
+use crate::owner::partition::marks::NOTED_MICROS;
 use crate::owner::partition::{Partition, answer_posted, send_to_homes};
 use crate::owner::progress::{OnStored, SpanId};
 
@@ -570,14 +571,26 @@ impl Partition {
     ) {
         let (stored, reading) = (self.progress.stored(), self.readings.of(chat_id));
         // A chat that was never created has nothing to send, and neither has one that was forgotten since.
-        let untrimmed = self.chats.change(chat_id, |chat| {
+        let due = cx.now.micros + NOTED_MICROS;
+        let flushed = self.chats.change(chat_id, |chat| {
             chat.flush(leaver, cx);
             let is_first = !chat.awaits_trim;
             chat.awaits_trim |= chat.trim(stored, reading);
-            (is_first && chat.awaits_trim).then_some(chat.head_offset())
+            let is_noted = chat.notes.has_new() && chat.notes.due_micros.is_none();
+            if is_noted {
+                chat.notes.due_micros = Some(due);
+            }
+            let untrimmed = (is_first && chat.awaits_trim).then_some(chat.head_offset());
+            (untrimmed, is_noted)
         });
-        if let Some(Some(last)) = untrimmed {
+        let Some((untrimmed, is_noted)) = flushed else {
+            return;
+        };
+        if let Some(last) = untrimmed {
             self.chats.trim_later(chat_id, last);
+        }
+        if is_noted {
+            self.write_later(chat_id, due);
         }
     }
 }

@@ -13,6 +13,7 @@ impl Partition {
     /// The partition is not here any more. Whoever waits is answered: as of unknown outcome, where something may
     /// have been appended.
     pub(crate) fn close(mut self, cx: &mut Context<'_>) {
+        self.write_all_marks(cx);
         let senders = self.appends.drain().filter_map(|pending| match pending {
             Pending::Message { asker, .. } => Some(asker),
             // They are in the dedup window, or among the changes or the endings.
@@ -87,7 +88,8 @@ impl Partition {
         undone.extend(self.reads.drain().filter_map(|read| match read {
             PartitionRead::User(asker, _)
             | PartitionRead::Former { asker, .. }
-            | PartitionRead::Creation(asker, ..) => Some(asker),
+            | PartitionRead::Creation(asker, ..)
+            | PartitionRead::Mark { asker, .. } => Some(asker),
             PartitionRead::Sought(seeking) => Some(seeking.asked.asker),
             PartitionRead::Chat(_)
             | PartitionRead::Purges

@@ -153,6 +153,9 @@ impl Partition {
                 };
                 self.read(what, read, cx);
             }
+            Ok(Decision::CountMessages { seq, all }) => {
+                self.count_messages(asker, chat_id, seq, all, cx);
+            }
             Ok(Decision::Post(post)) => {
                 if let Err(problem) = self.post(asker, chat_id, post, newest, cx) {
                     cx.refuse(asker, problem);

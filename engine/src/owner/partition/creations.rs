@@ -45,7 +45,9 @@ impl Partition {
             return cx.refuse(asker, Problem::STORE_UNAVAILABLE);
         };
         // It may have been deleted, or forgotten, meanwhile.
-        if let Some(chat) = self.chats.active(chat_id) {
+        if self.is_there(chat_id)
+            && let Some(chat) = self.chats.active(chat_id)
+        {
             match events.first().and_then(|it| creation_digest(&it.row)) {
                 Some(digest) => chat.note_creation(digest),
                 None => {

@@ -43,6 +43,12 @@ impl Partition {
         }
     }
 
+    /// Whether a chat is in memory, and was not deleted: then the store has all events that it had.
+    pub(super) fn is_there(&mut self, chat_id: ChatId) -> bool {
+        let chat = self.chats.active(chat_id);
+        chat.is_some_and(|chat| chat.deleted().is_none())
+    }
+
     /// Once a span is stored, the store has a chat to remove the rest of.
     pub(super) fn purge_when_stored(&mut self, span: SpanId, cx: &mut Context<'_>) {
         if let Some(on_stored) = self.progress.on_stored(span, cx) {

@@ -19,7 +19,9 @@ impl Partition {
 
     /// Has chats give up memory.
     pub(crate) fn sweep_chats(&mut self, sweep: Sweep, cx: &mut Context<'_>) -> Swept {
-        self.chats.sweep(sweep, self.progress.stored(), cx)
+        let swept = self.chats.sweep(sweep, self.progress.stored(), cx);
+        self.write_marks_of_forgotten(cx);
+        swept
     }
 
     /// Trims chats that kept more than they may since the store did not have it.

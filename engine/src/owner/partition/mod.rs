@@ -13,6 +13,7 @@ mod events;
 mod heirs;
 mod invites;
 mod loading;
+mod marks;
 mod memory;
 mod passwords;
 mod registrations;
@@ -21,7 +22,7 @@ mod sessions;
 use std::collections::VecDeque;
 
 use rookery_schema::names::NewName;
-use rookery_schema::{ChatId, MessageId, Offset, PartitionId, SessionId, Timestamp, UserId};
+use rookery_schema::{ChatId, MessageId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
 
 use crate::context::Context;
 use crate::edge::port::{
@@ -64,6 +65,9 @@ const UNSTORED_BYTES_MAX: usize = 256 << 20;
 /// twelve days, after which nothing is left of the time before.
 const NUMBER_BITS: u32 = 40;
 
+/// The number under which marks are written: no span has it.
+const MARKS_NUMBER: u64 = 0;
+
 /// What a partition reads from the store.
 #[derive(Debug)]
 enum PartitionRead {
@@ -85,6 +89,13 @@ enum PartitionRead {
     PurgedMembers,
     /// What a chat was made with, which somebody asks for by its key.
     Creation(Asker, ChatId, Box<Creation>),
+    /// The event up to which somebody has read, to know how many messages there are up to it; there are so many in all.
+    Mark {
+        asker: Asker,
+        chat_id: ChatId,
+        seq: Seq,
+        all: u64,
+    },
     /// The message that somebody wants to change.
     Sought(Box<Seeking>),
     Name(Box<str>),
@@ -175,6 +186,10 @@ pub(crate) struct Partition {
     filling: VecDeque<Filling>,
     /// Chats with events that were applied and not sent yet.
     touched: Vec<ChatId>,
+    /// When chats are looked at for marks to write, in microseconds, the first to come first. Some are gone by then.
+    noted: VecDeque<(u64, ChatId)>,
+    /// Writes of marks that the store has not confirmed.
+    marks_on_their_way: usize,
     names: Names,
     logins: Logins,
     /// Who waits for a change to be in the store.
@@ -216,6 +231,8 @@ impl Partition {
             chats: Chats::default(),
             filling: VecDeque::new(),
             touched: Vec::new(),
+            noted: VecDeque::new(),
+            marks_on_their_way: 0,
             names: Names::default(),
             logins: Logins::default(),
             changes: Changes::default(),
@@ -411,6 +428,9 @@ impl Partition {
 
     /// A write of one of its spans is in the store.
     pub(crate) fn written(&mut self, number: u64, cx: &mut Context<'_>) {
+        if number == MARKS_NUMBER {
+            return self.marks_written();
+        }
         self.release(SpanId(number), cx);
     }
 
@@ -454,6 +474,14 @@ impl Partition {
             Some(PartitionRead::Creation(asker, chat_id, creation)) => {
                 self.creation_read(asker, chat_id, creation, outcome, cx);
             }
+            Some(PartitionRead::Mark {
+                asker,
+                chat_id,
+                seq,
+                all,
+            }) => {
+                self.messages_counted(asker, chat_id, (seq, all), outcome, cx);
+            }
             Some(PartitionRead::Name(name)) => self.name_read(&name, outcome, cx),
             Some(PartitionRead::User(asker, password)) => {
                 self.user_read(asker, password, outcome, cx);
@@ -495,6 +523,7 @@ impl Partition {
         }
         self.logins.tick(cx.now.micros);
         self.go_on_purging(cx);
+        self.write_marks(cx);
     }
 
     fn answer_overdue(&mut self, cx: &mut Context<'_>) {
@@ -538,7 +567,10 @@ impl Partition {
     /// Whether nothing is being appended, applied or stored, and all that is stored is committed.
     pub(crate) fn is_drained(&self) -> bool {
         let is_idle = self.appends.is_empty() && !self.delivery.is_behind();
-        is_idle && self.progress.is_stored() && self.progress.is_committed()
+        is_idle
+            && self.are_marks_stored()
+            && self.progress.is_stored()
+            && self.progress.is_committed()
     }
 
     /// Whether everything that is in the store is committed.

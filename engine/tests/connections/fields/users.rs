@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use rookery_engine::config::{AuthMode, RegistrationMode};
 
-use super::{JSON, Refused, play};
+use super::{JSON, OPERATOR, Refused, play};
 use crate::host::Host;
 
-const OPERATOR: &str = "Authorization: Bearer a token of an operator, for tests\r\n";
 const NOBODY: &str = "00000000-0000-7000-8000-000000000000";
 
 #[test]

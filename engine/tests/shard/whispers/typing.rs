@@ -1,7 +1,7 @@
 //! Who types.
 
 use rookery_engine::mesh::{ChatCommand, Command, Whisper};
-use rookery_engine::stats::Value as Number;
+use rookery_engine::stats::metrics::Value as Number;
 use serde_json::json;
 
 use crate::stage::{SECOND, Stage};

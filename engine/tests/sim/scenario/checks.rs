@@ -22,6 +22,7 @@ impl Scenario {
             self.check_roles(room);
         }
         (0..USERS).for_each(|user| self.check_limits(user));
+        self.check_marks();
     }
 
     /// Nobody is in more chats of others than they may be in at all, nor in more of their own.
@@ -50,6 +51,7 @@ impl Scenario {
             self.check_history(room);
             self.check_roles(room);
         }
+        self.check_marks();
     }
 
     /// Gives a room's messages as they were said. History shows what was acknowledged, and the list of chats the newest
@@ -109,7 +111,7 @@ impl Scenario {
     }
 
     /// All that a list has, page by page, while nothing else happens.
-    fn pages(&mut self, user: usize, first: String) -> Vec<Value> {
+    pub(super) fn pages(&mut self, user: usize, first: String) -> Vec<Value> {
         let mut path = Some(first);
         let mut found = Vec::new();
         while let Some(next) = path {
@@ -152,7 +154,7 @@ impl Scenario {
     }
 
     /// The whole history of a room, oldest first, read page by page as its first member.
-    fn history(&mut self, room: usize) -> Vec<Value> {
+    pub(super) fn history(&mut self, room: usize) -> Vec<Value> {
         let host = self.rooms[room].host();
         let first = format!("/chats/{}/messages?limit=7", self.rooms[room].id);
         let mut messages = self.pages(host, first);
@@ -164,6 +166,12 @@ impl Scenario {
         let is_in_order = seqs.is_sorted_by(|a, b| a < b);
         assert!(is_in_order, "in order, each once: {seqs:?}");
         messages
+    }
+
+    /// The members of a room, as its first one is shown them.
+    pub(super) fn listed(&mut self, room: usize) -> Vec<Value> {
+        let path = format!("/chats/{}/members?limit=3", self.rooms[room].id);
+        self.pages(self.rooms[room].host(), path)
     }
 
     /// A room has an admin, and shows those of whom its events tell.

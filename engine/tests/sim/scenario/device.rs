@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use crate::wires::WireId;
 
 /// A client that keeps what it got.
@@ -25,10 +27,10 @@ pub(super) struct Connection {
     pub(super) came: BTreeSet<(String, u64)>,
 }
 
-/// The events of a chat that a device has, by seq: their kinds, and whom they are about.
+/// The events of a chat that a device has, by seq.
 #[derive(Default)]
 pub(super) struct Chat {
-    pub(super) events: BTreeMap<u64, (String, Option<String>)>,
+    pub(super) events: BTreeMap<u64, Value>,
 }
 
 impl Chat {
@@ -40,9 +42,9 @@ impl Chat {
         };
         let mut until = first;
         for (&seq, event) in events {
-            let is_about_them = |it: &(String, Option<String>)| it.1.as_deref() == Some(user_id);
-            let is_back = before.0 == "member_removed"
-                && event.0 == "member_added"
+            let is_about_them = |it: &Value| it["user_id"] == user_id;
+            let is_back = before["type"] == "member_removed"
+                && event["type"] == "member_added"
                 && is_about_them(before)
                 && is_about_them(event);
             if seq != until + 1 && !is_back {
@@ -51,6 +53,20 @@ impl Chat {
             (until, before) = (seq, event);
         }
         until
+    }
+
+    /// The newest events, as far as none is missing between them, oldest first.
+    pub(super) fn newest(&self) -> impl Iterator<Item = (u64, &Value)> {
+        let mut next = self.last();
+        let mut from = next;
+        for &seq in self.events.keys().rev().take_while(|seq| {
+            let follows = **seq == next;
+            next = next.wrapping_sub(1);
+            follows
+        }) {
+            from = seq;
+        }
+        self.events.range(from..).map(|(seq, event)| (*seq, event))
     }
 
     pub(super) fn last(&self) -> u64 {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::scenario::Scenario;
 use crate::scenario::device::{Chat, Connection, Device};
 use crate::scenario::state::Standing;
+use crate::scenario::view::View;
 use crate::wires::WireId;
 
 /// Microseconds for which a socket is sent nothing before it resumes.
@@ -127,6 +128,7 @@ impl Scenario {
                     assert!(chat.whole_until(user_id) >= seq, "resumed up to {event}");
                 }
             }
+            ("read", Some(_)) => {}
             ("error", _) => panic!("{event}"),
             (kind, Some(seq)) => {
                 let chat_id = text("chat_id").unwrap();
@@ -144,7 +146,7 @@ impl Scenario {
                     !connection.is_in_order || chat.last() < seq,
                     "out of order: {event}"
                 );
-                chat.events.insert(seq, (kind.to_owned(), text("user_id")));
+                chat.events.insert(seq, event.clone());
             }
             other => panic!("unexpected {other:?}: {event}"),
         }
@@ -201,6 +203,8 @@ impl Scenario {
         }
         self.world.settle();
         self.hear();
+        let histories: Vec<Vec<Value>> = (0..self.rooms.len()).map(|it| self.history(it)).collect();
+        let members: Vec<Vec<Value>> = (0..self.rooms.len()).map(|it| self.listed(it)).collect();
         for device in &self.devices {
             let connection = device.connection.as_ref();
             let is_open = connection.is_some_and(|it| self.world.wire(it.wire).open);
@@ -209,7 +213,7 @@ impl Scenario {
                 continue;
             }
             let user_id = self.users[device.user].id.as_str();
-            for room in &self.rooms {
+            for (index, room) in self.rooms.iter().enumerate() {
                 let chat = device.chats.get(&room.id);
                 if let Some(chat) = chat {
                     let (until, last) = (chat.whole_until(user_id), chat.last());
@@ -218,6 +222,9 @@ impl Scenario {
                 if room.standing(device.user) == Standing::In {
                     let head = self.world.store.head(room.id.parse().unwrap());
                     assert_eq!(chat.map(Chat::last), Some(head.0), "user {}", device.user);
+                    let view = View::of(chat.unwrap());
+                    view.check(&histories[index], &members[index]);
+                    self.compared_messages += view.messages();
                 }
             }
         }

@@ -5,6 +5,7 @@ mod checks;
 mod device;
 mod devices;
 mod listeners;
+mod marks;
 mod pages;
 mod passwords;
 mod posts;
@@ -13,6 +14,7 @@ mod shown;
 mod spares;
 mod state;
 mod users;
+mod view;
 mod whispers;
 
 use std::collections::BTreeMap;
@@ -26,7 +28,7 @@ use crate::scenario::device::Device;
 use crate::scenario::shown::Amendments;
 use crate::scenario::spares::Spares;
 use crate::scenario::state::{
-    AskedAmend, AskedChange, AskedPage, Draft, Listener, Room, ShownPage, User,
+    AskedAmend, AskedChange, AskedPage, Draft, Listener, Marks, Room, ShownPage, User,
 };
 use crate::store::Seen;
 use crate::wires::WireId;
@@ -46,6 +48,7 @@ pub(crate) enum Kind {
 
 pub(crate) struct Scenario {
     world: World,
+    kind: Kind,
     faults: bool,
     users: Vec<User>,
     rooms: Vec<Room>,
@@ -60,10 +63,13 @@ pub(crate) struct Scenario {
     amendments: Amendments,
     asked_amends: Vec<AskedAmend>,
     spares: Spares,
+    marks: Marks,
     /// Tokens whose logins were ended.
     ended: Vec<String>,
     /// How often somebody heard what was said last.
     heard_live: usize,
+    /// How many messages devices and history showed alike.
+    compared_messages: usize,
     /// Of how many others somebody knew in the end whether they are there.
     known_presences: usize,
     last: usize,
@@ -102,6 +108,7 @@ impl Scenario {
         assert!(world.is_ready());
         Self {
             world,
+            kind,
             faults: kind == Kind::Faulty,
             users: (0..USERS).map(User::new).collect(),
             rooms: Vec::new(),
@@ -115,8 +122,10 @@ impl Scenario {
             amendments: Amendments::default(),
             asked_amends: Vec::new(),
             spares: Spares::default(),
+            marks: Marks::default(),
             ended: Vec::new(),
             heard_live: 0,
+            compared_messages: 0,
             known_presences: 0,
             last: 0,
         }
@@ -139,6 +148,7 @@ impl Scenario {
         self.check();
         assert!(self.heard_live > 0);
         self.check_devices();
+        assert!(self.compared_messages > 0);
         self.check_presence();
         self.check_spares();
         assert!(self.known_presences > 0);
@@ -153,7 +163,7 @@ impl Scenario {
     }
 
     fn round(&mut self) {
-        match self.world.dice.below(37) {
+        match self.world.dice.below(40) {
             0 | 1 => {
                 let user = self.world.dice.below(USERS);
                 self.listen_as(user);
@@ -179,7 +189,8 @@ impl Scenario {
             20..23 => self.use_device(),
             23 | 24 => self.set_role(),
             25 | 26 => self.whisper(),
-            33..37 => self.use_spare(),
+            36..40 => self.use_spare(),
+            27..30 => self.mark(),
             _ => self.post(),
         }
         self.advance_below(30);
@@ -259,6 +270,7 @@ impl Scenario {
         self.hear_changes();
         self.hear_amendments();
         self.hear_spares();
+        self.hear_marks();
         self.hear_pages();
         self.hear_devices();
         let mut acknowledged = self.hear_listeners();

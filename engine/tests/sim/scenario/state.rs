@@ -137,6 +137,30 @@ pub(super) struct AskedAmend {
     pub(super) index: usize,
     pub(super) room: usize,
     pub(super) user: usize,
+    /// They were a member when they asked.
+    pub(super) was_in: bool,
+}
+
+/// What users have said that they have read.
+#[derive(Default)]
+pub(super) struct Marks {
+    pub(super) asked: Vec<AskedMark>,
+    /// By room and user, the furthest that was done, and the furthest that may have been done.
+    pub(super) done: BTreeMap<(usize, usize), u64>,
+    pub(super) tried: BTreeMap<(usize, usize), u64>,
+}
+
+/// A wish to mark what was read, that was not answered.
+pub(super) struct AskedMark {
+    pub(super) wire: WireId,
+    pub(super) room: usize,
+    pub(super) user: usize,
+    pub(super) seq: u64,
+    /// The newest event that the store had by then.
+    pub(super) head: u64,
+    /// They were a member when they asked.
+    pub(super) was_in: bool,
+    pub(super) since_micros: u64,
 }
 
 /// A message that a user wants posted, until they know that it was.
@@ -211,7 +235,7 @@ impl Listener {
                 self.presence.insert(text("user_id").unwrap(), online);
                 None
             }
-            "ready" => None,
+            "ready" | "read" => None,
             other => panic!("unexpected {other}: {event}"),
         }
     }

@@ -2,7 +2,7 @@
 //! they belong to. Values are little-endian, with at most one field of variable length, the last.
 
 use bytes::{Buf, BufMut};
-use rookery_schema::row::{ChatRow, MemberRow, UserRow};
+use rookery_schema::row::{ChatRow, Mark, MemberRow, UserRow};
 use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 
 const ID_BYTES: usize = 16;
@@ -65,6 +65,22 @@ pub const fn former_member_value(removed_seq: Seq) -> [u8; 8] {
 /// The event that removed somebody; `None` where no version writes such a value.
 pub fn former_member(value: &[u8]) -> Option<Seq> {
     value.try_into().ok().map(u64::from_le_bytes).map(Seq)
+}
+
+/// What is stored of what somebody has read, under the pair of user and chat.
+pub fn mark_value(mark: Mark) -> [u8; 16] {
+    let mut value = [0; 16];
+    let (seq, messages) = value.split_at_mut(8);
+    seq.copy_from_slice(&mark.seq.0.to_le_bytes());
+    messages.copy_from_slice(&mark.messages.to_le_bytes());
+    value
+}
+
+/// Up to where somebody has read; `None` where no version writes such a value.
+pub fn mark(mut value: &[u8]) -> Option<Mark> {
+    let seq = Seq(value.try_get_u64_le().ok()?);
+    let messages = value.try_get_u64_le().ok()?;
+    value.is_empty().then_some(Mark { seq, messages })
 }
 
 /// What is stored of a user, under their id.
@@ -197,6 +213,8 @@ mod tests {
             };
             prop_assert_eq!(member_order(&member_value(&row)), Some((Seq(added_seq), position)));
             prop_assert_eq!(former_member(&former_member_value(row.added_seq)), Some(row.added_seq));
+            let place = Mark { seq: row.added_seq, messages: u64::from(position) };
+            prop_assert_eq!(mark(&mark_value(place)), Some(place));
             prop_assert_eq!(found_in_pair(&pair_key(&chat_id, &user_id)), Some(user_id));
         }
 
@@ -222,6 +240,7 @@ mod tests {
             let _ = user_id(&value);
             let _ = ended_session(&key, &value);
             let _ = found_in_pair(&key);
+            let _ = mark(&value);
         }
     }
 }

@@ -11,6 +11,7 @@
 //! | `chats_by_user` | user, chat | |
 //! | `former_members` | chat, user | seq of the last removal |
 //! | `roles` | chat, user | seq, role, the role before |
+//! | `marks` | user, chat | seq, count of messages |
 //! | `users` | user | times, name, password hash |
 //! | `usernames` | name | user |
 //! | `names_by_key` | key, name that is not its own key | user |
@@ -27,6 +28,7 @@ mod deletions;
 mod error;
 mod events;
 mod lane;
+mod marks;
 mod members;
 mod progress;
 mod redactions;

@@ -22,6 +22,7 @@ use super::database::{Db, OpenError, Tuning};
 use super::deletions::{DELETED, Deletions, PURGES, remove_all, remove_bucket};
 use super::error::ReadError;
 use super::events::{Events, MESSAGES, OTHERS};
+use super::marks::{MARKS, Marks};
 use super::members::{BY_CHAT, BY_USER, FORMER, Members, ROLES};
 use super::progress::Progress;
 use super::redactions::{REDACTED, Redactions};
@@ -67,6 +68,7 @@ pub(super) struct Tables {
     chats: Keyspace,
     settings: Keyspace,
     members: Members,
+    marks: Marks,
     users: Users,
     deletions: Deletions,
     blocks: Blocks,
@@ -98,6 +100,7 @@ impl Tables {
             BY_USER,
             FORMER,
             ROLES,
+            MARKS,
             USERS,
             USERNAMES,
             NAMES_BY_KEY,
@@ -122,6 +125,7 @@ impl Tables {
                 by_user,
                 former,
                 roles,
+                marks,
                 users,
                 usernames,
                 names_by_key,
@@ -131,7 +135,7 @@ impl Tables {
                 ended_sessions,
                 meta,
             ],
-        ) = <[Keyspace; 18]>::try_from(keyspaces)
+        ) = <[Keyspace; 19]>::try_from(keyspaces)
         else {
             return Err(OpenError::Corrupt(
                 dir.to_owned(),
@@ -158,6 +162,7 @@ impl Tables {
                 former,
                 roles,
             },
+            marks: Marks::new(marks),
             users: Users {
                 users,
                 usernames,
@@ -196,6 +201,7 @@ impl Tables {
             }
         }
         self.amendments.put(&mut batch, rows.clone())?;
+        let _marking = self.marks.put(&mut batch, rows.clone())?;
         let redacted = rows.filter_map(redacted);
         self.redactions
             .put(&mut batch, &self.events, events, redacted, any_redacted)?;
@@ -238,7 +244,7 @@ impl Tables {
                 batch.insert(&self.ended_sessions, session_id.as_bytes(), expiry);
             }
             // A batch compares all it has with each other, and with what is stored.
-            Row::Amendment(_) | Row::Redacted(_) => {}
+            Row::Amendment(_) | Row::Redacted(_) | Row::Mark(_) => {}
             // What is to be removed is looked for.
             Row::Purged(_) => {}
             // It is in the progress that the batch notes.
@@ -347,6 +353,10 @@ impl Tables {
             }
             Read::Blocks { user_id, limit } => self.blocks.of(*user_id, *limit).map(Found::Blocks),
             Read::ChatsOfUser(user_id) => self.members.chats_of(*user_id).map(Found::Chats),
+            Read::Mark { user_id, chat_id } => {
+                self.marks.of_chat(*user_id, *chat_id).map(Found::Marks)
+            }
+            Read::MarksOfUser(user_id) => self.marks.of_user(*user_id).map(Found::Marks),
             Read::User(user_id) => self
                 .users
                 .get(*user_id)
@@ -557,6 +567,7 @@ const fn redacted(row: &Row) -> Option<&EventRow> {
         | Row::ChatDeleted(_)
         | Row::Purged(_)
         | Row::Block(_)
+        | Row::Mark(_)
         | Row::User(_)
         | Row::EndedSession { .. }
         | Row::Reached { .. } => None,

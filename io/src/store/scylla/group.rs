@@ -13,6 +13,8 @@ use super::plan::{BATCH_BYTES_MAX, BATCH_ROWS_MAX};
 pub(super) enum Group {
     Chat(ChatId),
     User(UserId),
+    /// What a user has read.
+    Marks(UserId),
     EndedSessions(i32),
 }
 
@@ -29,6 +31,7 @@ pub(super) fn group_of(row: &Row) -> Result<Group, (PartitionId, Offset)> {
         Row::ChatDeleted(row) => Ok(Group::Chat(row.chat_id)),
         Row::Purged(row) => Ok(Group::Chat(row.chat_id)),
         Row::Block(row) => Ok(Group::Chat(row.chat_id)),
+        Row::Mark(row) => Ok(Group::Marks(row.user_id)),
         Row::User(row) => Ok(Group::User(row.user_id)),
         Row::EndedSession { session_id, .. } => {
             Ok(Group::EndedSessions(ended_session_bucket(*session_id)))
@@ -52,6 +55,7 @@ pub(super) const fn order_in_group(row: &Row, event: Seq) -> (Seq, bool) {
         // It is numbered by no event, and may be seen ahead of those in front of it.
         Row::Block(_)
         | Row::Chat(_)
+        | Row::Mark(_)
         | Row::User(_)
         | Row::EndedSession { .. }
         | Row::Reached { .. } => (Seq(0), false),
@@ -95,6 +99,7 @@ const fn may_end_a_job(row: &Row) -> bool {
         | Row::ChatDeleted(_)
         | Row::Purged(_)
         | Row::Block(_)
+        | Row::Mark(_)
         | Row::User(_)
         | Row::EndedSession { .. }
         | Row::Reached { .. }
@@ -122,6 +127,7 @@ const fn changed_member(row: &Row) -> Option<MemberChange> {
         | Row::Purged(_)
         | Row::Block(_)
         | Row::Chat(_)
+        | Row::Mark(_)
         | Row::User(_)
         | Row::EndedSession { .. }
         | Row::Reached { .. } => None,

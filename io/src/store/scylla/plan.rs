@@ -16,8 +16,8 @@ use std::collections::HashMap;
 use rookery_schema::cql::{bucket, ended_session_bucket};
 use rookery_schema::names::is_key;
 use rookery_schema::row::{
-    AmendmentRow, BlockRow, ChatRow, DeletedChatRow, EventRow, MemberRow, PurgeRow, RoleRow, Row,
-    SettingsRow, UserRow,
+    AmendmentRow, BlockRow, ChatRow, DeletedChatRow, EventRow, MarkRow, MemberRow, PurgeRow,
+    RoleRow, Row, SettingsRow, UserRow,
 };
 use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 
@@ -55,6 +55,8 @@ pub(super) enum Batch<'a> {
     ChatGone(&'a DeletedChatRow),
     Purge(&'a PurgeRow),
     Block(&'a BlockRow),
+    /// Of one user.
+    Marks(Vec<&'a MarkRow>),
     User(&'a UserRow),
     UserName(&'a UserRow),
     /// Of a user whose name is not its own key.
@@ -116,7 +118,7 @@ pub(super) fn stages(rows: &[Row]) -> Vec<Vec<Batch<'_>>> {
 fn first_stage(rows: &[Row]) -> Vec<Batch<'_>> {
     let mut batches = Vec::new();
     let (mut added, mut removed, mut ended) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut amendments, mut roles) = (Vec::new(), Vec::new());
+    let (mut amendments, mut roles, mut marks) = (Vec::new(), Vec::new(), Vec::new());
     for row in rows {
         match row {
             Row::Amendment(row) => amendments.push(row),
@@ -130,6 +132,7 @@ fn first_stage(rows: &[Row]) -> Vec<Batch<'_>> {
                 added.push(row);
                 batches.push(Batch::ChatOfUser(row));
             }
+            Row::Mark(row) => marks.push(row),
             Row::User(row) => batches.push(Batch::User(row)),
             Row::EndedSession {
                 session_id,
@@ -153,6 +156,9 @@ fn first_stage(rows: &[Row]) -> Vec<Batch<'_>> {
     let of_one_bucket = amendments.chunk_by(|a, b| bucket(a.target) == bucket(b.target));
     let chunks = of_one_bucket.flat_map(|rows| rows.chunks(BATCH_ROWS_MAX));
     batches.extend(chunks.map(|rows| Batch::Amendments(rows.to_vec())));
+    let of_one_user = marks.chunk_by(|a, b| a.user_id == b.user_id);
+    let chunks = of_one_user.flat_map(|rows| rows.chunks(BATCH_ROWS_MAX));
+    batches.extend(chunks.map(|rows| Batch::Marks(rows.to_vec())));
     let of_one_bucket =
         ended.chunk_by(|a, b| ended_session_bucket(a.0) == ended_session_bucket(b.0));
     let chunks = of_one_bucket.flat_map(|rows| rows.chunks(BATCH_ROWS_MAX));
@@ -171,6 +177,7 @@ const fn as_deletion(row: &Row) -> Option<&DeletedChatRow> {
         | Row::NotMember { .. }
         | Row::Role(_)
         | Row::Settings(_)
+        | Row::Mark(_)
         | Row::Purged(_)
         | Row::Block(_)
         | Row::User(_)
@@ -192,6 +199,7 @@ const fn as_event(row: &Row) -> Option<&EventRow> {
         | Row::ChatDeleted(_)
         | Row::Purged(_)
         | Row::Block(_)
+        | Row::Mark(_)
         | Row::User(_)
         | Row::EndedSession { .. }
         | Row::Reached { .. } => None,
@@ -211,6 +219,7 @@ const fn as_redaction(row: &Row) -> Option<((ChatId, Seq), &EventRow)> {
         | Row::ChatDeleted(_)
         | Row::Purged(_)
         | Row::Block(_)
+        | Row::Mark(_)
         | Row::User(_)
         | Row::EndedSession { .. }
         | Row::Reached { .. } => None,
@@ -231,6 +240,7 @@ const fn as_user(row: &Row) -> Option<&UserRow> {
         | Row::ChatDeleted(_)
         | Row::Purged(_)
         | Row::Block(_)
+        | Row::Mark(_)
         | Row::EndedSession { .. }
         | Row::Reached { .. } => None,
     }
@@ -257,6 +267,7 @@ const fn as_removal(row: &Row) -> Option<Removal> {
         | Row::ChatDeleted(_)
         | Row::Purged(_)
         | Row::Block(_)
+        | Row::Mark(_)
         | Row::User(_)
         | Row::EndedSession { .. }
         | Row::Reached { .. } => None,
@@ -294,7 +305,7 @@ mod tests {
     use rookery_schema::PartitionId;
     use rookery_schema::cql::BUCKET_BITS;
     use rookery_schema::event::EventKind;
-    use rookery_schema::row::Head;
+    use rookery_schema::row::{Head, Mark};
 
     const CHAT: ChatId = ChatId::from_bytes([1; 16]);
 
@@ -351,6 +362,26 @@ mod tests {
         let events = Batch::Events(rows.iter().filter_map(as_event).map(new).collect());
         let last = Batch::Forgotten(vec![removal(2, 8)]);
         assert_eq!(stages(&rows), [first, vec![events], vec![last]]);
+    }
+
+    #[test]
+    fn marks_of_one_user_are_written_together() {
+        let mark = |n, chat| MarkRow {
+            user_id: user(n),
+            chat_id: ChatId::from_bytes([chat; 16]),
+            mark: Mark {
+                seq: Seq(3),
+                messages: 2,
+            },
+        };
+        let marks = [mark(1, 1), mark(1, 2), mark(2, 1)];
+        let rows = marks.map(Row::Mark);
+        let [one, other, of_second] = &marks;
+        let batches = vec![
+            Batch::Marks(vec![one, other]),
+            Batch::Marks(vec![of_second]),
+        ];
+        assert_eq!(stages(&rows), [batches]);
     }
 
     #[test]

@@ -55,6 +55,8 @@ statements! {
     add_chat_of_user: "INSERT INTO KEYSPACE.chats_by_user (user_id, chat_id) VALUES (?, ?) USING TIMESTAMP ?",
     remove_chat_of_user: "DELETE FROM KEYSPACE.chats_by_user USING TIMESTAMP ? \
         WHERE user_id = ? AND chat_id = ?",
+    add_mark: "INSERT INTO KEYSPACE.marks_by_user (user_id, chat_id, seq, messages) VALUES (?, ?, ?, ?) \
+        USING TIMESTAMP ?",
     add_user: "INSERT INTO KEYSPACE.users (user_id, username, password_hash, created_at, updated_at) \
         VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?",
     add_user_name: "INSERT INTO KEYSPACE.users_by_name (bucket, username, user_id) VALUES (?, ?, ?)",
@@ -77,6 +79,8 @@ statements! {
     blocks: "SELECT blocked_id, created_at FROM KEYSPACE.blocks_by_user WHERE user_id = ? LIMIT ?",
     block: "SELECT created_at FROM KEYSPACE.blocks_by_user WHERE user_id = ? AND blocked_id = ?",
     chats_of_user: "SELECT chat_id FROM KEYSPACE.chats_by_user WHERE user_id = ?",
+    mark: "SELECT chat_id, seq, messages FROM KEYSPACE.marks_by_user WHERE user_id = ? AND chat_id = ?",
+    marks_of_user: "SELECT chat_id, seq, messages FROM KEYSPACE.marks_by_user WHERE user_id = ?",
     user: "SELECT username, password_hash, created_at, updated_at FROM KEYSPACE.users WHERE user_id = ?",
     user_of_name: "SELECT user_id FROM KEYSPACE.users_by_name WHERE bucket = ? AND username = ?",
     names_from: "SELECT username, user_id FROM KEYSPACE.users_by_name \

@@ -6,7 +6,7 @@ use futures_util::future::try_join_all;
 use rookery_engine::port::{EndedSessions, Found, Membership, Read, StoredMember, StoredRoles};
 use rookery_schema::cql::ENDED_SESSION_BUCKETS;
 use rookery_schema::roles::Settings;
-use rookery_schema::row::{ChatRow, RoleRow, SettingsRow};
+use rookery_schema::row::{ChatRow, Mark, RoleRow, SettingsRow};
 use rookery_schema::{ChatId, Seq, SessionId, UserId, format};
 use scylla::deserialize::row::DeserializeRow;
 use scylla::response::PagingState;
@@ -72,6 +72,16 @@ impl Connection {
                 self.blocks(*user_id, *limit).await.map(Found::Blocks)
             }
             Read::ChatsOfUser(user_id) => self.chats_of(*user_id).await.map(Found::Chats),
+            Read::Mark { user_id, chat_id } => {
+                let key = (user_id.0, chat_id.0);
+                let marks = self.marks(&self.statements.mark, key, *user_id);
+                marks.await.map(Found::Marks)
+            }
+            Read::MarksOfUser(user_id) => {
+                let key = (user_id.0,);
+                let marks = self.marks(&self.statements.marks_of_user, key, *user_id);
+                marks.await.map(Found::Marks)
+            }
             Read::User(user_id) => {
                 let user = self.user(*user_id).await?;
                 Ok(Found::Users(Vec::from_iter(user)))
@@ -197,6 +207,23 @@ impl Connection {
     async fn chats_of(&self, user_id: UserId) -> Result<Vec<ChatId>, DriverError> {
         let rows = self.select::<(Uuid,)>(&self.statements.chats_of_user, (user_id.0,));
         Ok(rows.await?.into_iter().map(|(id,)| ChatId(id)).collect())
+    }
+
+    async fn marks(
+        &self,
+        statement: &PreparedStatement,
+        key: impl SerializeRow,
+        user_id: UserId,
+    ) -> Result<Vec<(ChatId, Mark)>, DriverError> {
+        let rows = self.select::<(Uuid, i64, i64)>(statement, key);
+        let mark = |(chat_id, seq, messages)| {
+            let seq = from_bigint(seq).map(Seq);
+            let mark = seq.zip(from_bigint(messages));
+            let what = format_args!("what user {user_id} has read of chat {chat_id}");
+            let (seq, messages) = written(mark, what)?;
+            Ok((ChatId(chat_id), Mark { seq, messages }))
+        };
+        rows.await?.into_iter().map(mark).collect()
     }
 
     async fn ended_sessions(&self) -> Result<EndedSessions, DriverError> {

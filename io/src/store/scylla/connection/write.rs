@@ -9,8 +9,8 @@ use rookery_schema::cql::{
 use rookery_schema::limits::SESSION_MILLIS;
 use rookery_schema::names::key_of;
 use rookery_schema::row::{
-    AmendmentRow, BlockRow, DeletedChatRow, EventRow, Head, MemberRow, PurgeRow, PurgeStep,
-    RoleRow, UserRow,
+    AmendmentRow, BlockRow, DeletedChatRow, EventRow, Head, MarkRow, MemberRow, PurgeRow,
+    PurgeStep, RoleRow, UserRow,
 };
 use rookery_schema::{Offset, PartitionId, SessionId, Timestamp};
 use scylla::serialize::row::SerializeRow;
@@ -92,6 +92,7 @@ impl Connection {
             Batch::ChatGone(row) => self.chat_gone(row).await,
             Batch::Purge(row) => self.purge(row).await,
             Batch::Block(row) => self.block(row).await,
+            Batch::Marks(rows) => self.many(&to.add_mark, rows, |row| mark(row)).await,
             Batch::User(row) => self.one(&to.add_user, user(row)).await,
             Batch::UserName(row) => {
                 let values = (name_bucket(row.name()), row.name(), row.user_id.0);
@@ -214,6 +215,11 @@ fn redaction<'a>(
 fn amendment(row: &AmendmentRow) -> impl SerializeRow + use<> {
     let (bucket, target, seq) = (bucket(row.target), bigint(row.target.0), bigint(row.seq.0));
     (row.chat_id.0, bucket, target, row.slot(), row.value(), seq)
+}
+
+fn mark(row: &MarkRow) -> impl SerializeRow + use<> {
+    let (seq, messages) = (bigint(row.mark.seq.0), bigint(row.mark.messages));
+    (row.user_id.0, row.chat_id.0, seq, messages, seq)
 }
 
 fn added<'a>(row: &&'a MemberRow) -> impl SerializeRow + use<'a> {

@@ -1,0 +1,169 @@
+//! What a home does as its users read their chats.
+
+use rookery_schema::event::put_number;
+use rookery_schema::row::Mark;
+use rookery_schema::{ChatId, Seq, UserId};
+
+use crate::connection::Connections;
+use crate::context::Context;
+use crate::edge::port::Read;
+use crate::home::marks::{News, Question};
+use crate::home::{Home, HomeRead, token};
+use crate::mesh::command::asker::Waiting;
+use crate::mesh::problem::Problem;
+use crate::mesh::{Asker, ChatCommand, Command, Outcome};
+use crate::ws::write_text_frame;
+
+impl Home {
+    /// A user has read a chat.
+    pub(super) fn mark_read(
+        &mut self,
+        asker: Asker,
+        user_id: UserId,
+        (chat_id, seq): (ChatId, Seq),
+        cx: &mut Context<'_>,
+    ) {
+        let question = match self.marks.ask(asker, user_id, chat_id, cx) {
+            Ok(question) => question,
+            Err(problem) => return cx.refuse(asker, problem),
+        };
+        let here = Asker {
+            shard: cx.id(),
+            waiting: Waiting::Mark { question },
+        };
+        cx.ask(
+            here,
+            Command::Chat(chat_id, ChatCommand::ResolveMark { user_id, seq }),
+        );
+    }
+
+    /// The owner of a chat has answered how far a mark in it is.
+    pub(crate) fn mark_answered(
+        &mut self,
+        question: u64,
+        outcome: Outcome,
+        connections: &mut Connections,
+        cx: &mut Context<'_>,
+    ) {
+        match outcome.accepted() {
+            Ok(Outcome::Marked(marked)) => match self.marks.answered(question, marked) {
+                Some(Question {
+                    user_id, chat_id, ..
+                }) => {
+                    let read = Read::Mark { user_id, chat_id };
+                    self.read(HomeRead::Mark { question }, read, cx);
+                }
+                None => {
+                    // It may have been given up.
+                    if let Some(waiting) = self.marks.take(question) {
+                        self.set_mark(&waiting, connections, cx);
+                    }
+                }
+            },
+            Err(problem) => {
+                if let Some(waiting) = self.marks.take(question) {
+                    cx.refuse(waiting.asker, problem);
+                }
+            }
+            Ok(_) => {
+                cx.bug("how far a mark is was asked for, and something else came");
+                if let Some(waiting) = self.marks.take(question) {
+                    cx.refuse(waiting.asker, Problem::NOT_ANSWERED);
+                }
+            }
+        }
+    }
+
+    /// The store has said how far a mark is (`None`: it could not be read).
+    pub(super) fn mark_was_read(
+        &mut self,
+        question: u64,
+        marks: Option<Vec<(ChatId, Mark)>>,
+        connections: &mut Connections,
+        cx: &mut Context<'_>,
+    ) {
+        let Some(waiting) = self.marks.take(question) else {
+            return;
+        };
+        let Some(marks) = marks else {
+            return cx.refuse(waiting.asker, Problem::STORE_UNAVAILABLE);
+        };
+        let stored = marks.first().map(|(_, mark)| *mark).unwrap_or_default();
+        self.marks.learn(&waiting, stored, cx.now.micros);
+        self.set_mark(&waiting, connections, cx);
+    }
+
+    fn set_mark(
+        &mut self,
+        waiting: &Question,
+        connections: &mut Connections,
+        cx: &mut Context<'_>,
+    ) {
+        if let Some(news) = self.marks.set(waiting, cx) {
+            self.tell_mark(waiting.user_id, waiting.chat_id, &news, connections, cx);
+        }
+    }
+
+    /// Tells a user's other sockets up to where they have read.
+    fn tell_mark(
+        &self,
+        user_id: UserId,
+        chat_id: ChatId,
+        news: &News,
+        connections: &mut Connections,
+        cx: &mut Context<'_>,
+    ) {
+        let Some(user) = self.users.get(&user_id) else {
+            return;
+        };
+        let sockets = self.rooms.sockets(user.listener).iter();
+        let mut others = sockets.filter(|it| Some(it.conn) != news.by).peekable();
+        if others.peek().is_none() {
+            return;
+        }
+        let mut frame = Vec::new();
+        write_text_frame(&mut frame, &read_json(chat_id, news));
+        let frame = cx.held.hold(frame);
+        for socket in others {
+            connections.share(socket.conn, frame.clone(), cx);
+        }
+    }
+
+    /// Tells and writes the marks that are due, and all of them before the process ends.
+    pub(super) fn tick_marks(&mut self, connections: &mut Connections, cx: &mut Context<'_>) {
+        self.marks.tick(cx.now.micros);
+        let is_last = cx.readiness.is_draining();
+        for (user_id, chat_id, news) in self.marks.look(is_last, cx.now.micros) {
+            self.tell_mark(user_id, chat_id, &news, connections, cx);
+        }
+        self.write_marks(cx);
+    }
+
+    /// Writes the marks that changed, together.
+    pub(super) fn write_marks(&mut self, cx: &mut Context<'_>) {
+        if let Some((number, rows)) = self.marks.write() {
+            cx.write(token(number), rows);
+        }
+    }
+
+    /// The store has what was written.
+    pub(crate) fn written(&mut self, number: u64, cx: &mut Context<'_>) {
+        if !self.marks.written(number, cx) {
+            cx.bug("a home's write was answered that it did not ask for");
+        }
+    }
+
+    /// Whether all marks are stored.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.marks.are_stored()
+    }
+}
+
+fn read_json(chat_id: ChatId, news: &News) -> Vec<u8> {
+    let mut out = format!(r#"{{"type":"read","chat_id":"{chat_id}","seq":"#).into_bytes();
+    put_number(&mut out, news.marked.mark.seq.0);
+    out.extend_from_slice(br#","unread":"#);
+    put_number(&mut out, news.marked.unread);
+    out.push(b'}');
+    out
+}
