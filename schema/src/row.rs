@@ -1,5 +1,8 @@
 //! The rows of the store. Which tables and keys they become is up to each store.
 
+mod deletion;
+mod place;
+
 use bytes::{Buf as _, BufMut as _, Bytes};
 
 use crate::event::EventKind;
@@ -7,9 +10,8 @@ use crate::ids::{ChatId, Offset, PartitionId, Seq, SessionId, UserId};
 use crate::record::{Change, MessageAmended};
 use crate::roles::{History, Role, Settings};
 pub use crate::row::deletion::{DeletedChatRow, PurgeRow, PurgeStep};
+pub use crate::row::place::{Head, Mark};
 use crate::time::Timestamp;
-
-mod deletion;
 
 /// One idempotent upsert (or removal): writing it twice leaves what writing it once does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,29 +195,6 @@ impl AmendmentRow {
     }
 }
 
-/// How far a chat has come: carried by every event's row, so that the newest one tells it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Head {
-    /// The newest event's number.
-    pub seq: Seq,
-    /// How many messages there were up to it.
-    pub messages: u64,
-    /// The log partition of its record.
-    pub partition: PartitionId,
-    /// The place of its record in that partition.
-    pub offset: Offset,
-}
-
-impl Head {
-    /// The place of the newest event.
-    pub const fn mark(self) -> Mark {
-        Mark {
-            seq: self.seq,
-            messages: self.messages,
-        }
-    }
-}
-
 /// See [`Row::Chat`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChatRow {
@@ -357,14 +336,6 @@ pub struct MarkRow {
     pub user_id: UserId,
     pub chat_id: ChatId,
     pub mark: Mark,
-}
-
-/// A place in a chat: further places have higher seqs, and no fewer messages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Mark {
-    pub seq: Seq,
-    /// How many messages there are up to it.
-    pub messages: u64,
 }
 
 /// See [`Row::User`].

@@ -1,18 +1,15 @@
 //! Whom users block: no more than so many, however much is asked at once.
 
+use rookery_schema::UserId;
 use rookery_schema::limits::BLOCKS_PER_USER_MAX;
-use rookery_schema::{ChatId, UserId};
 
-use crate::context::Context;
-use crate::edge::port::{Block, Read};
-use crate::home::{Home, HomeRead};
+use crate::edge::port::Block;
 use crate::limits::Network;
 use crate::map::Map;
-use crate::mesh::problem::Problem;
-use crate::mesh::{Asker, Blocking, ChatCommand, Command};
+use crate::mesh::Asker;
 
 /// Seconds within which the store knows of a block that was asked for, or it does not come about.
-const UNSTORED_SECONDS: u64 = 60;
+pub(super) const UNSTORED_SECONDS: u64 = 60;
 
 /// Blocks that the store may not know yet.
 #[derive(Debug, Default)]
@@ -29,7 +26,13 @@ pub(super) struct Wanted {
 
 impl Blocks {
     /// Notes that a user blocks another one; false where they have too many, of whom the store knows these.
-    fn begin(&mut self, user_id: UserId, blocked_id: UserId, known: &[Block], until: u64) -> bool {
+    pub(super) fn begin(
+        &mut self,
+        user_id: UserId,
+        blocked_id: UserId,
+        known: &[Block],
+        until: u64,
+    ) -> bool {
         let unstored = self.0.entry(user_id).or_default();
         unstored.retain(|(it, _)| *it != blocked_id);
         let is_known = |id: UserId| known.iter().any(|it| it.user_id == id);
@@ -48,47 +51,6 @@ impl Blocks {
             unstored.retain(|(_, until)| *until > now_micros);
             !unstored.is_empty()
         });
-    }
-}
-
-impl Home {
-    /// A user blocks another one: looks whom they have blocked.
-    pub(super) fn block(&mut self, wanted: Wanted, cx: &mut Context<'_>) {
-        let read = Read::Blocks {
-            user_id: wanted.user_id,
-            limit: BLOCKS_PER_USER_MAX,
-        };
-        self.read(HomeRead::Blocks(wanted), read, cx);
-    }
-
-    /// Whom a user has blocked was read (`None`: could not be). The owner of the direct chat answers.
-    pub(super) fn blocks_read(
-        &mut self,
-        wanted: Wanted,
-        known: Option<Vec<Block>>,
-        cx: &mut Context<'_>,
-    ) {
-        let Wanted {
-            asker,
-            user_id,
-            blocked_id,
-            network,
-        } = wanted;
-        let Some(known) = known else {
-            return cx.refuse(asker, Problem::STORE_UNAVAILABLE);
-        };
-        let until = cx.micros_in(UNSTORED_SECONDS);
-        if !self.blocks.begin(user_id, blocked_id, &known, until) {
-            return cx.refuse(asker, Problem::TOO_MANY_BLOCKS);
-        }
-        let blocking = Blocking {
-            caller: user_id,
-            blocked_id,
-            is_blocked: true,
-            network,
-        };
-        let chat_id = ChatId::direct(user_id, blocked_id);
-        cx.ask(asker, Command::Chat(chat_id, ChatCommand::Block(blocking)));
     }
 }
 

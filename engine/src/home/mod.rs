@@ -2,6 +2,7 @@
 //! inbox, tickets and quotas.
 
 mod admissions;
+mod blocking;
 mod blocks;
 mod candidates;
 mod counts;

@@ -2,8 +2,8 @@
 
 use bytes::{Buf as _, BufMut as _};
 
-use super::Head;
 use crate::ids::{ChatId, Offset, PartitionId, Seq, UserId};
+use crate::row::place::Head;
 use crate::time::Timestamp;
 
 /// See [`Row::ChatDeleted`](super::Row::ChatDeleted).

@@ -11,6 +11,7 @@ mod passwords;
 mod posts;
 mod rooms;
 mod shown;
+mod spare;
 mod spares;
 mod state;
 mod users;
@@ -26,7 +27,7 @@ use serde_json::Value;
 
 use crate::scenario::device::Device;
 use crate::scenario::shown::Amendments;
-use crate::scenario::spares::Spares;
+use crate::scenario::spare::Spares;
 use crate::scenario::state::{
     AskedAmend, AskedChange, AskedPage, Draft, Listener, Marks, Room, ShownPage, User,
 };

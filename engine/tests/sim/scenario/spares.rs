@@ -3,72 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::scenario::Scenario;
-use crate::wires::WireId;
-
-/// Users who make chats by keys, and who have direct chats with each other.
-const KEEPERS: usize = 3;
-/// Keys of each of them.
-const KEYS: usize = 4;
-
-/// See the module.
-#[derive(Default)]
-pub(super) struct Spares {
-    asked: Vec<(WireId, Asked)>,
-    /// By user and key.
-    keyed: [[Keyed; KEYS]; KEEPERS],
-    /// By two users, the lower one first.
-    direct: [[Option<String>; KEEPERS]; KEEPERS],
-    /// Whether the first has blocked the second, where that is known.
-    blocks: [[Block; KEEPERS]; KEEPERS],
-}
-
-/// A chat that was made by a key, or will be.
-#[derive(Default)]
-struct Keyed {
-    id: Option<String>,
-    /// Somebody wants it deleted, so that it may be.
-    may_be_gone: bool,
-    is_gone: bool,
-}
-
-/// What is known of a block.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Block {
-    is_set: bool,
-    /// How many changes of it were asked for: one after the other.
-    changes: usize,
-    /// One of them was not answered, or nobody knows what became of it.
-    is_doubtful: bool,
-}
-
-/// What was asked for and not answered.
-#[derive(Clone, Copy, Debug)]
-enum Asked {
-    Make {
-        user: usize,
-        key: usize,
-        is_other: bool,
-    },
-    Delete {
-        user: usize,
-        key: usize,
-    },
-    Open {
-        one: usize,
-        other: usize,
-    },
-    Block {
-        by: usize,
-        other: usize,
-        is_blocked: bool,
-    },
-    /// What was known of the block when it was asked for.
-    Post {
-        to: usize,
-        by: usize,
-        block: Block,
-    },
-}
+use crate::scenario::spare::{Asked, KEEPERS, KEYS};
 
 impl Scenario {
     /// Somebody does something with such a chat.
