@@ -74,6 +74,9 @@ pub const MIGRATIONS: &[Migration] = &[
             NAMES_BY_KEY,
             ROLES,
             CHAT_SETTINGS,
+            DELETED_CHATS,
+            PURGES,
+            BLOCKS_BY_USER,
             MARKS_BY_USER,
             SESSIONS_BY_USER,
             PROFILES,
@@ -149,6 +152,24 @@ const ROLES: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.roles (
 /// Settings that were changed: the seq of the event is the timestamp of the row.
 const CHAT_SETTINGS: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.chat_settings (
     chat_id uuid PRIMARY KEY, settings blob
+)";
+
+/// Chats that were deleted. Each is looked for here where nothing else is found of it.
+const DELETED_CHATS: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.deleted_chats (
+    chat_id uuid PRIMARY KEY, deletion blob
+)";
+
+/// Deleted chats of which the store has more than that: `seq`, of the event that tells it, is the timestamp of the row. One
+/// that came back would only be done again, so what is left of a row need not be kept for longer than hints are (3 hours).
+const PURGES: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.purges (
+    log_partition int, chat_id uuid, seq bigint,
+    PRIMARY KEY ((log_partition), chat_id)
+) WITH gc_grace_seconds = 10800";
+
+/// Whom each user has blocked: the offset of the record is the timestamp of the row.
+const BLOCKS_BY_USER: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.blocks_by_user (
+    user_id uuid, blocked_id uuid, created_at timestamp,
+    PRIMARY KEY ((user_id), blocked_id)
 )";
 
 /// Up to where users have read their chats. Of two rows with one key that with the higher seq stays, since that is the
@@ -325,7 +346,7 @@ mod tests {
             [
                 18_025_000_406_661_630_316,
                 18_101_601_109_677_425_405,
-                7_679_927_100_574_131_072
+                3_664_969_303_683_557_628
             ]
         );
         assert_eq!(xxh3_64(META_TABLE.as_bytes()), 10_245_121_176_673_621_715);

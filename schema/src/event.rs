@@ -7,8 +7,8 @@ use bytes::BufMut;
 use crate::ids::{ChatId, MessageId, Seq, UserId};
 use crate::limits::MEMBERS_SHOWN_MAX;
 use crate::record::{
-    Change, ChatChanged, ChatCreated, MembershipChange, MessageAmended, MessagePosted, Record,
-    RoleSet,
+    Change, ChatChanged, ChatCreated, ChatDeleted, MembershipChange, MessageAmended, MessagePosted,
+    Record, RoleSet,
 };
 use crate::roles::{History, Role, Settings};
 use crate::time::Timestamp;
@@ -23,6 +23,7 @@ pub enum Event<'a> {
     MemberRemoved(MembershipChange),
     RoleSet(RoleSet),
     ChatChanged(ChatChanged<'a>),
+    ChatDeleted(ChatDeleted),
 }
 
 /// What an event is, to whoever reads a chat.
@@ -57,9 +58,11 @@ impl<'a> Event<'a> {
             Record::MemberRemoved(change) => Some(Self::MemberRemoved(change)),
             Record::RoleSet(set) => Some(Self::RoleSet(set)),
             Record::ChatChanged(changed) => Some(Self::ChatChanged(changed)),
+            Record::ChatDeleted(deleted) => Some(Self::ChatDeleted(deleted)),
             Record::UserRegistered(_)
             | Record::SessionEnded(_)
             | Record::PasswordSet(_)
+            | Record::BlockSet(_)
             | Record::SessionStarted(_)
             | Record::ProfileChanged(_)
             | Record::UserSettingsChanged(_) => None,
@@ -76,6 +79,7 @@ impl<'a> Event<'a> {
             Self::MemberRemoved(change) => encode_membership("member_removed", change, seq, out),
             Self::RoleSet(set) => encode_role(set, seq, out),
             Self::ChatChanged(changed) => encode_chat_changed(changed, seq, out),
+            Self::ChatDeleted(deleted) => encode_chat_deleted(deleted, seq, out),
         }
     }
 
@@ -88,7 +92,8 @@ impl<'a> Event<'a> {
             | Self::MemberAdded(_)
             | Self::MemberRemoved(_)
             | Self::RoleSet(_)
-            | Self::ChatChanged(_) => EventKind::Other,
+            | Self::ChatChanged(_)
+            | Self::ChatDeleted(_) => EventKind::Other,
         }
     }
 }
@@ -156,6 +161,7 @@ fn encode_chat_created(created: &ChatCreated<'_>, seq: Seq, out: &mut Vec<u8>) {
     put_event_start(out, "chat_created", created.chat_id, seq);
     out.put_slice(br#","name":"#);
     put_json_text(out, created.name);
+    put_direct(out, created.is_direct());
     put_members(out, created.members.len(), created.members.iter());
     put_time(out, br#","created_at":""#, created.at);
     out.put_u8(b'}');
@@ -201,6 +207,14 @@ fn encode_chat_changed(changed: &ChatChanged<'_>, seq: Seq, out: &mut Vec<u8>) {
     put_id(out, br#","by":""#, changed.by.as_bytes());
     out.put_u8(b'"');
     put_time(out, br#","created_at":""#, changed.at);
+    out.put_u8(b'}');
+}
+
+fn encode_chat_deleted(deleted: &ChatDeleted, seq: Seq, out: &mut Vec<u8>) {
+    put_event_start(out, "chat_deleted", deleted.chat_id, seq);
+    put_id(out, br#","by":""#, deleted.by.as_bytes());
+    out.put_u8(b'"');
+    put_time(out, br#","deleted_at":""#, deleted.at);
     out.put_u8(b'}');
 }
 
@@ -253,6 +267,13 @@ pub fn put_receipt(out: &mut Vec<u8>, message: MessageId, chat: ChatId, created_
     out.put_u8(b'"');
     put_time(out, br#","created_at":""#, created_at);
     out.put_u8(b'}');
+}
+
+/// Appends the field of a chat that says that it is a direct chat, where it is one.
+pub fn put_direct(out: &mut Vec<u8>, is_direct: bool) {
+    if is_direct {
+        out.put_slice(br#","direct":true"#);
+    }
 }
 
 /// Appends the fields of a chat that tell of its members: the first of them, and how many there are.
@@ -376,7 +397,8 @@ pub(crate) fn put_id(out: &mut Vec<u8>, before: &[u8], id: &[u8; 16]) {
     out.put_slice(&text);
 }
 
-pub(crate) fn put_time(out: &mut Vec<u8>, before: &[u8], time: Timestamp) {
+/// Appends what comes before it, and a time with the quote behind it.
+pub fn put_time(out: &mut Vec<u8>, before: &[u8], time: Timestamp) {
     out.put_slice(before);
     out.put_slice(&time.rfc3339());
     out.put_u8(b'"');

@@ -44,6 +44,8 @@ const OF_KIND: [u32; NEWEST_KIND as usize] = [
     CONVERSATIONS,
     CONVERSATIONS,
     CONVERSATIONS,
+    CONVERSATIONS,
+    CONVERSATIONS,
 ];
 
 /// Needed to read a log record: one of a kind that this version does not know needs a newer one. What no
@@ -87,7 +89,10 @@ pub fn of_row(row: &Row) -> u32 {
         | Row::Settings(_)
         | Row::Session(_)
         | Row::Profile(_)
-        | Row::UserSettings(_) => CONVERSATIONS,
+        | Row::UserSettings(_)
+        | Row::ChatDeleted(_)
+        | Row::Purged(_)
+        | Row::Block(_) => CONVERSATIONS,
     }
 }
 

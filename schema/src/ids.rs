@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -104,6 +105,47 @@ impl ChatId {
     pub fn is_made_by(self, user_id: UserId) -> bool {
         self.as_bytes().ends_with(&maker_tag(user_id))
     }
+
+    /// The id of the chat that a user (or, in trust mode, nobody) makes by a key of theirs: a UUIDv8 that is the same
+    /// whenever it is asked for, and tells who made it as [`Self::made_by`] does.
+    pub fn by_key(creator_id: Option<UserId>, key: &str) -> Self {
+        let creator = creator_id.as_ref().map_or(&[][..], |it| it.as_bytes());
+        let is_known = [u8::from(creator_id.is_some())];
+        let mut bytes = digest([b"chat by key", &is_known, creator, key.as_bytes()]);
+        if let Some(creator_id) = creator_id {
+            bytes[ID_BYTES - TAG_BYTES..].copy_from_slice(&maker_tag(creator_id));
+        }
+        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+    }
+
+    /// The id of the direct chat of two users, whoever comes first: a UUIDv8.
+    pub fn direct(one: UserId, other: UserId) -> Self {
+        let (first, second) = (one.min(other), one.max(other));
+        let bytes = digest([b"direct chat", &[], first.as_bytes(), second.as_bytes()]);
+        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+    }
+
+    /// Whether it is the id of the direct chat of these members.
+    pub fn is_direct_of(self, mut members: impl Iterator<Item = UserId>) -> bool {
+        self.0.get_version_num() == HASH_VERSION
+            && match (members.next(), members.next(), members.next()) {
+                (Some(one), Some(other), None) => self == Self::direct(one, other),
+                _ => false,
+            }
+    }
+}
+
+/// The version of UUID that hashes are of.
+const HASH_VERSION: usize = 8;
+const ID_BYTES: usize = 16;
+
+/// As many bytes of a hash as an id has. Nobody can make two chats of one id: so the hash is a cryptographic one.
+fn digest(parts: [&[u8]; 4]) -> [u8; ID_BYTES] {
+    let mut hash = Sha256::new();
+    parts.iter().for_each(|part| hash.update(part));
+    let mut bytes = [0; ID_BYTES];
+    bytes.copy_from_slice(&hash.finalize()[..ID_BYTES]);
+    bytes
 }
 
 /// Random bytes of a chat's id in front of the tag of its maker; 42 of their bits are in the id.
@@ -111,7 +153,10 @@ const RANDOM_BYTES: usize = 6;
 /// So that a tag tells nothing of where its user is placed.
 const MAKER_SEED: u64 = u64::from_be_bytes(*b"chatmade");
 
-fn maker_tag(user_id: UserId) -> [u8; 4] {
+/// Bytes of that tag.
+const TAG_BYTES: usize = 4;
+
+fn maker_tag(user_id: UserId) -> [u8; TAG_BYTES] {
     let [tag @ .., _, _, _, _] = xxh3_64_with_seed(user_id.as_bytes(), MAKER_SEED).to_be_bytes();
     tag
 }
@@ -240,6 +285,33 @@ impl PartitionId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ids_that_are_hashes_are_what_they_always_were() {
+        let (ann, bob) = (UserId::from_bytes([1; 16]), UserId::from_bytes([2; 16]));
+        let direct = ChatId::direct(ann, bob);
+        assert_eq!(direct.to_string(), "60d93d12-ad9d-86c8-82f9-efd4ed65f88c");
+        assert_eq!(ChatId::direct(bob, ann), direct);
+        let keyed = ChatId::by_key(Some(ann), "key");
+        assert_eq!(keyed.to_string(), "a127afbf-0d87-8beb-ba95-ba0be19e4c91");
+        assert!(keyed.is_made_by(ann) && !keyed.is_made_by(bob));
+        for other in [
+            ChatId::by_key(Some(bob), "key"),
+            ChatId::by_key(Some(ann), "other"),
+            ChatId::by_key(None, "key"),
+        ] {
+            assert_ne!(other, keyed);
+        }
+        for (id, members, is_direct) in [
+            (direct, &[bob, ann][..], true),
+            (direct, &[ann], false),
+            (direct, &[ann, bob, ann], false),
+            (keyed, &[ann, bob], false),
+        ] {
+            assert_eq!(id.0.get_version_num(), 8);
+            assert_eq!(id.is_direct_of(members.iter().copied()), is_direct);
+        }
+    }
 
     /// A change here has users make more chats than they may: those that they have are not counted any more.
     #[test]

@@ -18,6 +18,8 @@ pub const MESSAGE_EMOJI_MAX: usize = 20;
 pub const USER_REACTIONS_MAX: usize = 10;
 /// Reactions of all users to one message, counted like that, so that a message with all of them fits a page.
 pub const MESSAGE_REACTIONS_MAX: usize = 1000;
+/// Users whom one user may have blocked.
+pub const BLOCKS_PER_USER_MAX: usize = 1000;
 /// Unicode scalar values in a new password (NIST SP 800-63B, section 5.1.1.2).
 pub const PASSWORD_CHARS_MIN: usize = 8;
 /// Bytes of UTF-8 in a password, below what would make hashing it a burden.

@@ -15,7 +15,7 @@ pub use crate::record::accounts::{PasswordSet, SessionEnded, UserRegistered};
 use crate::record::amendments::Which;
 pub use crate::record::amendments::{Change, Edit, MessageAmended, Target};
 pub use crate::record::chats::{
-    ChatChanged, ChatCreated, MemberList, Members, MembershipChange, RoleSet,
+    BlockSet, ChatChanged, ChatCreated, ChatDeleted, MemberList, Members, MembershipChange, RoleSet,
 };
 pub use crate::record::messages::MessagePosted;
 pub use crate::record::own::{ProfileChanged, SessionStarted, UserSettingsChanged};
@@ -51,6 +51,10 @@ pub enum Record<'a> {
     ProfileChanged(ProfileChanged<'a>),
     /// A user has other settings.
     UserSettingsChanged(UserSettingsChanged<'a>),
+    /// A chat is gone.
+    ChatDeleted(ChatDeleted),
+    /// A user blocks another one, or does so no more.
+    BlockSet(BlockSet),
 }
 
 /// What the log is asked to carry is not a record of this version of Rookery.
@@ -87,10 +91,12 @@ mod kind {
     pub(super) const SESSION_STARTED: u8 = 15;
     pub(super) const PROFILE_CHANGED: u8 = 16;
     pub(super) const USER_SETTINGS_CHANGED: u8 = 17;
+    pub(super) const CHAT_DELETED: u8 = 18;
+    pub(super) const BLOCK_SET: u8 = 19;
 }
 
 /// The newest kind that this version knows.
-pub(crate) const NEWEST_KIND: u8 = kind::USER_SETTINGS_CHANGED;
+pub(crate) const NEWEST_KIND: u8 = kind::BLOCK_SET;
 /// Kinds of all versions to come stay below. Text and JSON begin above: whoever else wrote them, it was no
 /// newer version.
 pub(crate) const KINDS_MAX: u8 = 32;
@@ -110,6 +116,8 @@ impl<'a> Record<'a> {
             Self::MemberAdded(change) | Self::MemberRemoved(change) => Some(change.chat_id),
             Self::RoleSet(set) => Some(set.chat_id),
             Self::ChatChanged(changed) => Some(changed.chat_id),
+            Self::ChatDeleted(deleted) => Some(deleted.chat_id),
+            Self::BlockSet(set) => Some(set.chat_id),
             Self::UserRegistered(_)
             | Self::SessionEnded(_)
             | Self::PasswordSet(_)
@@ -134,6 +142,8 @@ impl<'a> Record<'a> {
             Self::SessionStarted(started) => Some(started.at),
             Self::ProfileChanged(changed) => Some(changed.at),
             Self::UserSettingsChanged(changed) => Some(changed.at),
+            Self::ChatDeleted(deleted) => Some(deleted.at),
+            Self::BlockSet(set) => Some(set.at),
         }
     }
 
@@ -153,6 +163,8 @@ impl<'a> Record<'a> {
             Self::SessionStarted(r) => r.put(out),
             Self::ProfileChanged(r) => r.put(out),
             Self::UserSettingsChanged(r) => r.put(out),
+            Self::ChatDeleted(r) => r.put(out),
+            Self::BlockSet(r) => r.put(out),
         }
     }
 
@@ -181,6 +193,8 @@ impl<'a> Record<'a> {
             Self::SessionStarted(_) => kind::SESSION_STARTED,
             Self::ProfileChanged(_) => kind::PROFILE_CHANGED,
             Self::UserSettingsChanged(_) => kind::USER_SETTINGS_CHANGED,
+            Self::ChatDeleted(_) => kind::CHAT_DELETED,
+            Self::BlockSet(_) => kind::BLOCK_SET,
         }
     }
 
@@ -215,6 +229,8 @@ impl<'a> Record<'a> {
             kind::USER_SETTINGS_CHANGED => {
                 UserSettingsChanged::decode(reader).map(Self::UserSettingsChanged)
             }
+            kind::CHAT_DELETED => ChatDeleted::decode(reader).map(Self::ChatDeleted),
+            kind::BLOCK_SET => BlockSet::decode(reader).map(Self::BlockSet),
             unknown @ 1..KINDS_MAX => return Err(RecordError::UnknownKind(unknown)),
             foreign => return Err(RecordError::Foreign(foreign)),
         };

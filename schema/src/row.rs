@@ -1,6 +1,8 @@
 //! The rows of the store. Which tables and keys they become is up to each store.
 
+mod deletion;
 mod own;
+mod place;
 
 use bytes::{Buf as _, BufMut as _, Bytes};
 
@@ -8,7 +10,9 @@ use crate::event::EventKind;
 use crate::ids::{ChatId, Offset, PartitionId, Seq, SessionId, UserId};
 use crate::record::{Change, MessageAmended};
 use crate::roles::{History, Role, Settings};
+pub use crate::row::deletion::{DeletedChatRow, PurgeRow, PurgeStep};
 pub use crate::row::own::{ProfileRow, SessionRow, UserSettingsRow};
+pub use crate::row::place::{Head, Mark};
 use crate::time::Timestamp;
 
 /// One idempotent upsert (or removal): writing it twice leaves what writing it once does.
@@ -37,6 +41,12 @@ pub enum Row {
     Role(RoleRow),
     /// A chat has these settings.
     Settings(SettingsRow),
+    /// A chat was deleted: there is nothing else of it from now on, and [`Row::Purged`] is to come.
+    ChatDeleted(DeletedChatRow),
+    /// A part of what the store has of a chat that was deleted is gone.
+    Purged(PurgeRow),
+    /// A user has blocked another one, or does so no more: to be found by the one who did.
+    Block(BlockRow),
     /// Up to where a user has read a chat, to be found by user. Of two of one user and chat that with the higher seq stands,
     /// whichever was written last.
     Mark(MarkRow),
@@ -201,29 +211,6 @@ impl AmendmentRow {
     }
 }
 
-/// How far a chat has come: carried by every event's row, so that the newest one tells it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Head {
-    /// The newest event's number.
-    pub seq: Seq,
-    /// How many messages there were up to it.
-    pub messages: u64,
-    /// The log partition of its record.
-    pub partition: PartitionId,
-    /// The place of its record in that partition.
-    pub offset: Offset,
-}
-
-impl Head {
-    /// The place of the newest event.
-    pub const fn mark(self) -> Mark {
-        Mark {
-            seq: self.seq,
-            messages: self.messages,
-        }
-    }
-}
-
 /// See [`Row::Chat`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChatRow {
@@ -345,20 +332,26 @@ impl SettingsRow {
     }
 }
 
+/// See [`Row::Block`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockRow {
+    /// Who has blocked the other.
+    pub user_id: UserId,
+    pub blocked_id: UserId,
+    /// The direct chat of the two.
+    pub chat_id: ChatId,
+    pub is_blocked: bool,
+    pub at: Timestamp,
+    /// Of its record in the chat's log partition: of two rows of the same users that with the higher one stands.
+    pub offset: Offset,
+}
+
 /// See [`Row::Mark`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MarkRow {
     pub user_id: UserId,
     pub chat_id: ChatId,
     pub mark: Mark,
-}
-
-/// A place in a chat: further places have higher seqs, and no fewer messages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Mark {
-    pub seq: Seq,
-    /// How many messages there are up to it.
-    pub messages: u64,
 }
 
 /// See [`Row::User`].

@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rookery_engine::port::{
-    EndedSessions, Found, Membership, Read, StoredChat, StoredEvent, StoredMember, StoredRoles,
+    Block, EndedSessions, Found, Membership, Read, StoredChat, StoredEvent, StoredMember,
+    StoredRoles,
 };
+use rookery_schema::cql::bucket;
 use rookery_schema::message::{Message, lay_over};
 use rookery_schema::names::key_of;
 use rookery_schema::row::{
-    AmendmentRow, ChatRow, EventRow, Mark, MemberRow, ProfileRow, RoleRow, Row, SessionRow,
-    SettingsRow, UserRow, UserSettingsRow,
+    AmendmentRow, BlockRow, ChatRow, DeletedChatRow, EventRow, Mark, MemberRow, ProfileRow,
+    PurgeRow, PurgeStep, RoleRow, Row, SessionRow, SettingsRow, UserRow, UserSettingsRow,
 };
-use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
+use rookery_schema::{ChatId, PartitionId, Seq, SessionId, Timestamp, UserId};
 
 /// See the module.
 #[derive(Default)]
@@ -26,6 +28,13 @@ pub struct Model {
     former: BTreeMap<(ChatId, UserId), Seq>,
     roles: BTreeMap<(ChatId, UserId), RoleRow>,
     settings: BTreeMap<ChatId, SettingsRow>,
+    deleted: BTreeMap<ChatId, DeletedChatRow>,
+    purges: BTreeMap<(PartitionId, ChatId), Seq>,
+    /// Buckets of events that were removed, and chats of which all was.
+    buckets_gone: BTreeSet<(ChatId, i32)>,
+    purged: BTreeSet<ChatId>,
+    /// By who has blocked whom.
+    blocks: BTreeMap<(UserId, UserId), BlockRow>,
     /// The chats of each user, which may be ahead of the chats' members.
     memberships: BTreeSet<(UserId, ChatId)>,
     /// The newest change of a membership, and of how it is listed.
@@ -55,6 +64,9 @@ impl Model {
     /// # Panics
     /// Where an event differs from one that was written for its seq, which is a bug of whoever writes it.
     pub fn write(&mut self, row: Row) {
+        if self.late_rows_undo_nothing && self.is_removed(&row) {
+            return;
+        }
         self.write_ahead(&row);
         match row {
             Row::Event(row) => self.write_event(row),
@@ -116,6 +128,23 @@ impl Model {
                     self.settings.insert(row.chat_id, row);
                 }
             }
+            Row::ChatDeleted(row) => {
+                self.chats.remove(&row.chat_id);
+                if !self.late_rows_undo_nothing || !self.purged.contains(&row.chat_id) {
+                    let place = (row.head.partition, row.chat_id);
+                    self.purges.insert(place, row.head.seq);
+                }
+                self.deleted.insert(row.chat_id, row);
+            }
+            Row::Purged(row) => self.purge(row),
+            Row::Block(row) => {
+                let key = (row.user_id, row.blocked_id);
+                let before = self.blocks.get(&key);
+                let is_late = before.is_some_and(|before| before.offset > row.offset);
+                if !self.late_rows_undo_nothing || !is_late {
+                    self.blocks.insert(key, row);
+                }
+            }
             Row::Mark(row) => {
                 let mark = self.marks.entry((row.user_id, row.chat_id)).or_default();
                 *mark = row.mark.max(*mark);
@@ -173,6 +202,65 @@ impl Model {
         }
     }
 
+    /// Whether what a row is of was removed before, as of a later time.
+    fn is_removed(&self, row: &Row) -> bool {
+        let is_gone = |chat_id, seq| self.buckets_gone.contains(&(chat_id, bucket(seq)));
+        match row {
+            Row::Event(row) | Row::Redacted(row) => is_gone(row.chat_id, row.head.seq),
+            Row::Amendment(row) => is_gone(row.chat_id, row.target),
+            Row::Chat(row) => self.deleted.contains_key(&row.chat_id),
+            Row::Role(row) => self.purged.contains(&row.chat_id),
+            Row::Settings(row) => self.purged.contains(&row.chat_id),
+            Row::Member(_)
+            | Row::Mark(_)
+            | Row::NotMember { .. }
+            | Row::ChatDeleted(_)
+            | Row::Purged(_)
+            | Row::Block(_)
+            | Row::Session(_)
+            | Row::NoSession { .. }
+            | Row::NoSessions { .. }
+            | Row::Profile(_)
+            | Row::UserSettings(_)
+            | Row::User(_)
+            | Row::EndedSession { .. }
+            | Row::Reached { .. } => false,
+        }
+    }
+
+    fn purge(&mut self, row: PurgeRow) {
+        match row.step {
+            PurgeStep::Events { bucket: gone } => {
+                self.buckets_gone.insert((row.chat_id, gone));
+                let is_gone =
+                    |chat_id: ChatId, seq: Seq| chat_id == row.chat_id && bucket(seq) == gone;
+                self.events.retain(|(chat, seq), _| !is_gone(*chat, *seq));
+                self.redacted.retain(|(chat, seq)| !is_gone(*chat, *seq));
+                self.amendments
+                    .retain(|(chat, target, _), _| !is_gone(*chat, *target));
+            }
+            PurgeStep::Rest => {
+                self.settings.remove(&row.chat_id);
+                self.roles.retain(|(chat, _), _| *chat != row.chat_id);
+                self.purges.remove(&(row.partition, row.chat_id));
+                self.purged.insert(row.chat_id);
+            }
+        }
+    }
+
+    /// Whether nothing of a deleted chat is left but that it was deleted, and who was a member.
+    pub fn is_purged(&self, chat_id: ChatId) -> bool {
+        let is_left = self.events_of(chat_id).next().is_some()
+            || self.amendments.keys().any(|(chat, ..)| *chat == chat_id)
+            || self.members.keys().any(|(chat, _)| *chat == chat_id)
+            || self.memberships.iter().any(|(_, chat)| *chat == chat_id)
+            || self.roles.keys().any(|(chat, _)| *chat == chat_id)
+            || self.settings.contains_key(&chat_id)
+            || self.chats.contains_key(&chat_id)
+            || self.purges.keys().any(|(_, chat)| *chat == chat_id);
+        !is_left
+    }
+
     fn write_event(&mut self, row: EventRow) {
         let key = (row.chat_id, row.head.seq);
         if self.redacted.contains(&key) {
@@ -211,6 +299,9 @@ impl Model {
             | Row::Amendment(_)
             | Row::Role(_)
             | Row::Settings(_)
+            | Row::ChatDeleted(_)
+            | Row::Purged(_)
+            | Row::Block(_)
             | Row::Chat(_)
             | Row::Mark(_)
             | Row::User(_)
@@ -255,7 +346,9 @@ impl Model {
                 let has_events = self.events_of(*chat_id).next().is_some();
                 let chat = self.chats.get(chat_id);
                 let chat = chat.filter(|_| has_events || !self.chats_need_events);
-                Found::Chat(chat.map(|chat| Box::new(self.chat(chat, *recent))))
+                let chat = chat.map(|chat| self.chat(chat, *recent));
+                let deleted = self.deleted.get(chat_id).copied().map(StoredChat::from);
+                Found::Chat(chat.or(deleted).map(Box::new))
             }
             Read::MessagesBefore {
                 chat_id,
@@ -293,6 +386,30 @@ impl Model {
             }
             Read::Membership { chat_id, user_id } => {
                 Found::Membership(self.membership((*chat_id, *user_id)))
+            }
+            Read::MembersAfter {
+                chat_id,
+                after,
+                limit,
+            } => {
+                let all = self.members.keys().filter(|(chat, _)| chat == chat_id);
+                let behind = all
+                    .map(|(_, user)| *user)
+                    .filter(|user| after.is_none_or(|after| *user > after));
+                Found::Members(behind.take(*limit).collect())
+            }
+            Read::Purges { partition, limit } => {
+                let all = self.purges.iter().filter(|((it, _), _)| it == partition);
+                let purges = all.map(|((_, chat_id), seq)| (*chat_id, *seq));
+                Found::Purges(purges.take(*limit).collect())
+            }
+            Read::Blocks { user_id, limit } => {
+                let all = self.blocks.values().filter(|it| it.user_id == *user_id);
+                let blocks = all.filter(|it| it.is_blocked).map(|it| Block {
+                    user_id: it.blocked_id,
+                    created_at: it.at,
+                });
+                Found::Blocks(blocks.take(*limit).collect())
             }
             Read::ChatsOfUser(user_id) => {
                 let chats = self.memberships.iter().filter(|(user, _)| user == user_id);
@@ -347,6 +464,19 @@ impl Model {
                 Found::UserSettings(self.user_settings.get(user_id).cloned())
             }
         }
+    }
+
+    /// Who of the two of a direct chat has blocked the other.
+    fn blockers(&self, chat_id: ChatId) -> Vec<UserId> {
+        let members = self.members.keys().filter(|(chat, _)| *chat == chat_id);
+        if !chat_id.is_direct_of(members.map(|(_, user)| *user)) {
+            return Vec::new();
+        }
+        let of_chat = self.blocks.values().filter(|it| it.chat_id == chat_id);
+        of_chat
+            .filter(|it| it.is_blocked)
+            .map(|it| it.user_id)
+            .collect()
     }
 
     fn membership(&self, key: (ChatId, UserId)) -> Membership {
@@ -409,6 +539,8 @@ impl Model {
             recent,
             messages: self.messages_of(id).filter(is_recent).collect(),
             latest_message: self.messages_of(id).next_back(),
+            blockers: self.blockers(id),
+            deleted: None,
         }
     }
 }

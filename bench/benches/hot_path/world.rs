@@ -205,6 +205,9 @@ fn served(request: StoreRequest) -> StoreEvent {
         Read::MessagesBefore { .. } | Read::MessagesAfter { .. } => Found::Messages(Vec::new()),
         Read::EventsAfter { .. } => Found::Events(Vec::new()),
         Read::Membership { .. } => Found::Membership(Membership::Never),
+        Read::MembersAfter { .. } => Found::Members(Vec::new()),
+        Read::Purges { .. } => Found::Purges(Vec::new()),
+        Read::Blocks { .. } => Found::Blocks(Vec::new()),
         Read::ChatsOfUser(_) => Found::Chats(vec![CHAT]),
         Read::Mark { .. } | Read::MarksOfUser(_) => Found::Marks(Vec::new()),
         Read::User(_) | Read::Users(_) | Read::UsersOfKey(_) | Read::UsersByPrefix { .. } => {

@@ -166,6 +166,11 @@ const fn act_of(endpoint: Endpoint) -> Option<Act> {
         | Endpoint::RemoveMember
         | Endpoint::SetRole
         | Endpoint::ChangeChat
+        | Endpoint::DeleteChat
+        | Endpoint::OpenDirectChat
+        | Endpoint::ListBlocks
+        | Endpoint::Block
+        | Endpoint::Unblock
         | Endpoint::MarkRead
         | Endpoint::PostMessage
         | Endpoint::ShowMessages

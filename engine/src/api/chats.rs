@@ -86,6 +86,11 @@ impl Api<'_> {
             cx,
         )
     }
+
+    pub(super) fn delete_chat(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
+        let caller = call.caller?.user_id;
+        ask(call, caller, ChatCommand::Delete { caller }, 0, cx)
+    }
 }
 
 fn ask(

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::api::body::{Body, as_json, number, text, user_id};
 use crate::api::chats::check_name;
 use crate::api::pages::{self, ENTRIES_LIMIT, MESSAGES_LIMIT};
-use crate::api::post::{ClientKey, checked_post, post_command};
+use crate::api::post::{ClientKey, check_key, checked_post, post_command};
 use crate::api::reading::object;
 use crate::api::rejection::Rejection;
 use crate::api::reply::{Reply, ReplyTo, logout_reply, problem_without_login};
@@ -24,7 +24,7 @@ use crate::limits::Network;
 use crate::mesh::field::{Fault, Field};
 use crate::mesh::problem::Problem;
 use crate::mesh::{
-    ChatCommand, Command, Creation, EventsPage, HomeCommand, InboxPage, MembersPage, Page,
+    ChatCommand, Command, Creation, EventsPage, HomeCommand, InboxPage, MembersPage, Origin, Page,
     PageStart,
 };
 use crate::ws;
@@ -35,6 +35,8 @@ struct NewChat<'a> {
     name: Cow<'a, str>,
     #[serde(default)]
     members: Vec<UserId>,
+    #[serde(borrow, default)]
+    client_id: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize)]
@@ -72,14 +74,7 @@ impl Api<'_> {
             .caller_or_sender(call, &json)?
             .ok_or(Problem::UNAUTHENTICATED)?;
         let chat_id = call.chat_id()?;
-        let named = message.client_id.as_deref().map(|id| ClientKey {
-            field: Field::ClientId,
-            id,
-        });
-        let key = match call.request.idempotency_key() {
-            Some(key) => named.or(Some(idempotency_key(key)?)),
-            None => named,
-        };
+        let key = client_key(call, message.client_id.as_deref())?;
         let post = checked_post(sender_id, &message.content, key)?;
         Ok(Action::ask(
             post_command(chat_id, post, cx)?,
@@ -161,6 +156,8 @@ impl Api<'_> {
         let json = as_json(call.request)?;
         let chat: NewChat<'_> = object(&json)?;
         check_name(&chat.name)?;
+        let key = client_key(call, chat.client_id.as_deref())?;
+        key.map_or(Ok(()), check_key)?;
         let creator_id = self.caller_or_sender(call, &json)?;
         let mut seen = HashSet::new();
         let all = chat.members.into_iter().chain(creator_id);
@@ -175,17 +172,43 @@ impl Api<'_> {
                 .into());
         }
         let (at, random) = (cx.now.wall, cx.random());
-        let chat_id = match creator_id {
-            Some(creator_id) => ChatId::made_by(creator_id, at, random),
-            None => ChatId::v7(at, &random),
+        let (chat_id, origin) = match (key, creator_id) {
+            (Some(key), _) => (ChatId::by_key(creator_id, key.id), Origin::Key),
+            (None, Some(creator_id)) => {
+                let chat_id = ChatId::made_by(creator_id, at, random);
+                (chat_id, Origin::Chance)
+            }
+            (None, None) => (ChatId::v7(at, &random), Origin::Chance),
         };
         let creation = Creation {
             creator_id,
             name: chat.name.as_ref().into(),
             members,
             network: call.network(cx),
+            origin,
         };
         let command = ChatCommand::Create(Box::new(creation));
+        Ok(Action::ask(Command::Chat(chat_id, command), ReplyTo::Plain))
+    }
+
+    /// The direct chat of the caller and another user.
+    pub(super) fn open_direct_chat(self, call: &Call<'_>, cx: &Context<'_>) -> Handled {
+        let caller = call.caller?.user_id;
+        let other = call.user_id()?;
+        if other == caller {
+            let problem = Problem::out_of_bounds("nobody has a direct chat with themselves");
+            return Err(problem.about(Field::UserId, Fault::Unknown).into());
+        }
+        let creation = Creation {
+            creator_id: Some(caller),
+            name: Box::default(),
+            // Whoever asks first: it is the same.
+            members: [caller.min(other), caller.max(other)].into_iter().collect(),
+            network: call.network(cx),
+            origin: Origin::Members,
+        };
+        let command = ChatCommand::Create(Box::new(creation));
+        let chat_id = ChatId::direct(caller, other);
         Ok(Action::ask(Command::Chat(chat_id, command), ReplyTo::Plain))
     }
 
@@ -376,6 +399,21 @@ fn upgrade_refused(refusal: &ws::UpgradeRefusal) -> Reply {
 }
 
 /// The key without the quotes that a structured header's string has.
+/// By what a client knows what it asks for: a field of the body, or else a header.
+fn client_key<'a>(
+    call: &Call<'a>,
+    client_id: Option<&'a str>,
+) -> Result<Option<ClientKey<'a>>, Problem> {
+    let named = client_id.map(|id| ClientKey {
+        field: Field::ClientId,
+        id,
+    });
+    match call.request.idempotency_key() {
+        Some(key) => Ok(named.or(Some(idempotency_key(key)?))),
+        None => Ok(named),
+    }
+}
+
 fn idempotency_key(value: &[u8]) -> Result<ClientKey<'_>, Problem> {
     let field = Field::IdempotencyKey;
     let value = std::str::from_utf8(value).map_err(|_| {

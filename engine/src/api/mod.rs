@@ -2,6 +2,7 @@
 
 mod accounts;
 mod audit;
+mod blocks;
 mod body;
 mod chats;
 mod clients;
@@ -363,6 +364,11 @@ impl<'a> Api<'a> {
             Endpoint::RemoveMember => self.remove_member(call),
             Endpoint::SetRole => self.set_role(call, cx),
             Endpoint::ChangeChat => self.change_chat(call, cx),
+            Endpoint::DeleteChat => self.delete_chat(call, cx),
+            Endpoint::ListBlocks => self.list_blocks(call),
+            Endpoint::Block => self.block(call, cx),
+            Endpoint::Unblock => self.unblock(call, cx),
+            Endpoint::OpenDirectChat => self.open_direct_chat(call, cx),
             Endpoint::MarkRead => self.mark_read(call),
             Endpoint::Connect => self.connect(call, cx),
             Endpoint::Ticket => self.buy_ticket(call, cx),

@@ -5,6 +5,7 @@ use rookery_schema::limits::USER_IDS_MAX;
 use rookery_schema::row::{ProfileRow, UserRow, UserSettingsRow};
 use rookery_schema::{SessionId, Timestamp, UserId};
 
+use crate::api::blocks::blocks_reply;
 use crate::api::logging_in::Started;
 use crate::api::reply::{Reply, ReplyTo, logout_reply, problem_without_login};
 use crate::api::users_shown::{FoundUsers, UsersShown};
@@ -70,6 +71,7 @@ impl Api<'_> {
                 | ReplyTo::LogIn(_)
                 | ReplyTo::Sessions { .. }
                 | ReplyTo::User
+                | ReplyTo::Blocks
                 | ReplyTo::AllUsers
                 | ReplyTo::Users { .. }
                 | ReplyTo::Changed(..)
@@ -84,6 +86,7 @@ impl Api<'_> {
                 | ReplyTo::LogIn(_)
                 | ReplyTo::Sessions { .. }
                 | ReplyTo::User
+                | ReplyTo::Blocks
                 | ReplyTo::AllUsers
                 | ReplyTo::Users { .. }
                 | ReplyTo::Changed(..)
@@ -120,6 +123,7 @@ impl Api<'_> {
                 | ReplyTo::Users { .. }
                 | ReplyTo::Changed(..)
                 | ReplyTo::Profiles(_)
+                | ReplyTo::Blocks
                 | ReplyTo::Settings => {
                     cx.bug("sessions were sent for a reply that shows none");
                     Reply::problem(&Problem::NOT_ANSWERED)
@@ -150,6 +154,7 @@ impl Api<'_> {
                 | ReplyTo::Page { .. }
                 | ReplyTo::Sessions { .. }
                 | ReplyTo::User
+                | ReplyTo::Blocks
                 | ReplyTo::AllUsers
                 | ReplyTo::Users { .. }
                 | ReplyTo::Changed(..)
@@ -226,6 +231,10 @@ impl Api<'_> {
             },
             ReplyTo::Settings => match cx.found(outcome, Found::user_settings) {
                 Some(row) => settings_reply(row),
+                None => Reply::problem(&Problem::STORE_UNAVAILABLE),
+            },
+            ReplyTo::Blocks => match cx.found(outcome, Found::blocks) {
+                Some(blocks) => blocks_reply(&blocks),
                 None => Reply::problem(&Problem::STORE_UNAVAILABLE),
             },
             ReplyTo::Plain

@@ -10,7 +10,7 @@ use crate::mesh::problem::Problem;
 use crate::mesh::{ChatCommand, Command, Post};
 use crate::text;
 
-/// By what a client knows its message, and the field that says so.
+/// By what a client knows its message or chat, and the field that says so.
 #[derive(Clone, Copy)]
 pub(crate) struct ClientKey<'a> {
     pub(crate) field: Field,
@@ -26,20 +26,23 @@ pub(crate) fn checked_post(
     content: &str,
     key: Option<ClientKey<'_>>,
 ) -> Result<Post, Problem> {
-    const CLIENT_ID: &str = const_format::concatcp!(
-        "client_id (or Idempotency-Key) must be 1 to ",
-        CLIENT_ID_BYTES_MAX,
-        " bytes of UTF-8",
-    );
     check_content(content)?;
-    if let Some(ClientKey { field, id }) = key {
-        check_bytes(id, CLIENT_ID_BYTES_MAX, field, CLIENT_ID)?;
-    }
+    key.map_or(Ok(()), check_key)?;
     Ok(Post {
         sender_id,
         content: content.into(),
         client_id: key.map(|key| key.id.into()),
     })
+}
+
+/// Refuses a key that is out of its bounds.
+pub(super) fn check_key(key: ClientKey<'_>) -> Result<(), Problem> {
+    const CLIENT_ID: &str = const_format::concatcp!(
+        "client_id (or Idempotency-Key) must be 1 to ",
+        CLIENT_ID_BYTES_MAX,
+        " bytes of UTF-8",
+    );
+    check_bytes(key.id, CLIENT_ID_BYTES_MAX, key.field, CLIENT_ID)
 }
 
 /// Refuses a content that is out of its bounds, or that people may not write to each other.

@@ -81,6 +81,8 @@ pub(crate) enum ReplyTo {
     Sessions { current: SessionId },
     /// One user.
     User,
+    /// Whom a user has blocked.
+    Blocks,
     /// All users that were read.
     AllUsers,
     /// A page of users, at most so many of those that were read, with the link as above.
@@ -110,6 +112,7 @@ impl ReplyTo {
             | Self::AllUsers
             | Self::Users { .. }
             | Self::Profiles(_)
+            | Self::Blocks
             | Self::Settings => Self::Audited(Box::new(audit)),
             Self::Changed(user_id, _) => Self::Changed(user_id, Box::new(audit)),
         }
@@ -128,6 +131,7 @@ impl ReplyTo {
             | Self::AllUsers
             | Self::Users { .. }
             | Self::Profiles(_)
+            | Self::Blocks
             | Self::Settings => None,
         }
     }

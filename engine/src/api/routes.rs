@@ -22,6 +22,11 @@ pub(crate) enum Endpoint {
     RemoveMember,
     SetRole,
     ChangeChat,
+    DeleteChat,
+    OpenDirectChat,
+    ListBlocks,
+    Block,
+    Unblock,
     MarkRead,
     PostMessage,
     ShowMessages,
@@ -177,11 +182,12 @@ fn find_for_operators(path: &[&[u8]]) -> Option<(Route, Match)> {
 /// Every other path that there is.
 fn find_for_all(path: &[&[u8]]) -> Option<(Route, Match)> {
     use Endpoint::{
-        AddMember, AddReaction, AsyncApi, ChangeChat, ChangePassword, ChangeProfile,
-        ChangeSettings, Connect, CreateChat, DeleteMessage, EditMessage, EndSession, FindUsers,
-        ListChats, ListSessions, Live, LogIn, LogOut, MarkRead, Me, Metrics, OpenApi, PostMessage,
-        Ready, Register, RemoveMember, RemoveReaction, SetRole, ShowChat, ShowEvents, ShowMembers,
-        ShowMessages, ShowSettings, ShowUser, Ticket,
+        AddMember, AddReaction, AsyncApi, Block, ChangeChat, ChangePassword, ChangeProfile,
+        ChangeSettings, Connect, CreateChat, DeleteChat, DeleteMessage, EditMessage, EndSession,
+        FindUsers, ListBlocks, ListChats, ListSessions, Live, LogIn, LogOut, MarkRead, Me, Metrics,
+        OpenApi, OpenDirectChat, PostMessage, Ready, Register, RemoveMember, RemoveReaction,
+        SetRole, ShowChat, ShowEvents, ShowMembers, ShowMessages, ShowSettings, ShowUser, Ticket,
+        Unblock,
     };
     use Method::{Delete, Get, Patch, Post, Put};
     let (methods, ids): (&'static [_], _) = match path {
@@ -193,12 +199,18 @@ fn find_for_all(path: &[&[u8]]) -> Option<(Route, Match)> {
             Match::default(),
         ),
         [b"me", b"password"] => (&[(Put, ChangePassword)], Match::default()),
+        [b"me", b"blocks"] => (&[(Get, ListBlocks)], Match::default()),
+        [b"me", b"blocks", user_id] => (&[(Put, Block), (Delete, Unblock)], Match::of(user_id)),
         [b"login"] => (&[(Post, LogIn)], Match::default()),
         [b"logout"] => (&[(Post, LogOut)], Match::default()),
         [b"sessions"] => (&[(Get, ListSessions)], Match::default()),
         [b"sessions", id] => (&[(Delete, EndSession)], Match::of(id)),
         [b"chats"] => (&[(Post, CreateChat), (Get, ListChats)], Match::default()),
-        [b"chats", id] => (&[(Get, ShowChat), (Patch, ChangeChat)], Match::of(id)),
+        [b"direct", user_id] => (&[(Post, OpenDirectChat)], Match::of(user_id)),
+        [b"chats", id] => (
+            &[(Get, ShowChat), (Patch, ChangeChat), (Delete, DeleteChat)],
+            Match::of(id),
+        ),
         [b"chats", id, b"members"] => (&[(Post, AddMember), (Get, ShowMembers)], Match::of(id)),
         [b"chats", id, b"members", user_id] => (
             &[(Put, SetRole), (Delete, RemoveMember)],
@@ -248,7 +260,7 @@ mod tests {
                 false,
                 "PUT, DELETE, OPTIONS",
             ),
-            ("/chats/{id}", false, "GET, PATCH, HEAD, OPTIONS"),
+            ("/chats/{id}", false, "GET, PATCH, DELETE, HEAD, OPTIONS"),
             (
                 "/chats/{id}/messages/{inner_id}",
                 false,
@@ -260,6 +272,8 @@ mod tests {
                 "PUT, DELETE, OPTIONS",
             ),
             ("/ws/connect/{id}", false, "GET, HEAD, OPTIONS"),
+            ("/me/blocks/{id}", false, "PUT, DELETE, OPTIONS"),
+            ("/direct/{id}", false, "POST, OPTIONS"),
             ("/ws-ticket", false, "POST, OPTIONS"),
             ("/", false, "GET, HEAD, OPTIONS"),
             ("/", true, "GET, HEAD, OPTIONS"),

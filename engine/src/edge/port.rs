@@ -11,7 +11,8 @@ use rookery_schema::batch::RecordBatch;
 use rookery_schema::message::Message;
 use rookery_schema::roles::{Role, Settings};
 use rookery_schema::row::{
-    ChatRow, EventRow, Head, Mark, ProfileRow, RoleRow, Row, SessionRow, UserRow, UserSettingsRow,
+    ChatRow, DeletedChatRow, EventRow, Head, Mark, ProfileRow, RoleRow, Row, SessionRow, UserRow,
+    UserSettingsRow,
 };
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
 
@@ -27,6 +28,8 @@ pub struct Token {
 pub enum Part {
     /// One partition that it owns.
     Partition(PartitionId),
+    /// What removes the rest of its deleted chats from the store.
+    Purging(PartitionId),
     /// All partitions that it owns, together.
     Owner,
     /// The users who are connected here.
@@ -154,6 +157,9 @@ pub enum StoreRequest {
     /// settings may be ahead, by changes whose events are seen later. A read sees all writes that were answered before it was asked for.
     /// (The embedded store shows a write, or several, whole and in order; the one in Scylla shows no more than this.)
     ///
+    /// [`Row::ChatDeleted`] is seen as a whole, in front of all that is asked for behind it; what comes in front of it
+    /// may be seen later, which changes nothing.
+    ///
     /// A redaction ([`Row::Redacted`]) stands behind the event that asks for it. It is seen when that event's amendments
     /// are, and before the event.
     ///
@@ -195,6 +201,19 @@ pub enum Read {
     },
     /// Whether a user is a member of a chat, or was.
     Membership { chat_id: ChatId, user_id: UserId },
+    /// Members of a chat that was deleted, behind one in the store's own order, as far as they were not removed.
+    MembersAfter {
+        chat_id: ChatId,
+        after: Option<UserId>,
+        limit: usize,
+    },
+    /// Deleted chats of a log partition that [`Row::Purged`] is still to come for, so many at most.
+    Purges {
+        partition: PartitionId,
+        limit: usize,
+    },
+    /// Whom a user has blocked, so many at most.
+    Blocks { user_id: UserId, limit: usize },
     /// The chats that a user is a member of.
     ChatsOfUser(UserId),
     /// Up to where a user has read one chat, where there is a mark of that.
@@ -255,6 +274,12 @@ pub enum Found {
     Events(Vec<StoredEvent>),
     /// For [`Read::Membership`].
     Membership(Membership),
+    /// For [`Read::MembersAfter`].
+    Members(Vec<UserId>),
+    /// For [`Read::Purges`]: each with the seq of the event that tells that it was deleted.
+    Purges(Vec<(ChatId, Seq)>),
+    /// For [`Read::Blocks`].
+    Blocks(Vec<Block>),
     /// For [`Read::ChatsOfUser`].
     Chats(Vec<ChatId>),
     /// For the reads of marks, in any order.
@@ -299,6 +324,27 @@ impl Found {
             return Err("the store answered something else than a membership");
         };
         Ok(membership)
+    }
+
+    pub(crate) fn members(self) -> Result<Vec<UserId>, &'static str> {
+        let Self::Members(members) = self else {
+            return Err("the store answered something else than members");
+        };
+        Ok(members)
+    }
+
+    pub(crate) fn purges(self) -> Result<Vec<(ChatId, Seq)>, &'static str> {
+        let Self::Purges(purges) = self else {
+            return Err("the store answered something else than deleted chats");
+        };
+        Ok(purges)
+    }
+
+    pub(crate) fn blocks(self) -> Result<Vec<Block>, &'static str> {
+        let Self::Blocks(blocks) = self else {
+            return Err("the store answered something else than blocks");
+        };
+        Ok(blocks)
     }
 
     pub(crate) fn chats(self) -> Result<Vec<ChatId>, &'static str> {
@@ -377,6 +423,59 @@ pub struct StoredChat {
     pub messages: Vec<Message>,
     /// The newest message as it stands now, whether or not it is among them.
     pub latest_message: Option<Message>,
+    /// Of a direct chat, who of the two has blocked the other.
+    pub blockers: Vec<UserId>,
+    /// It was deleted, and has nothing but this and its head.
+    pub deleted: Option<Deletion>,
+}
+
+/// The two of a direct chat in the order of their ids, where it is one.
+pub fn direct_pair(chat_id: ChatId, members: &[StoredMember]) -> Option<[UserId; 2]> {
+    let &[one, other] = members else {
+        return None;
+    };
+    let mut two = [one.user_id, other.user_id];
+    two.sort_unstable();
+    chat_id.is_direct_of(two.into_iter()).then_some(two)
+}
+
+/// The end of a chat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deletion {
+    /// Who asked for it.
+    pub by: UserId,
+    pub at: Timestamp,
+}
+
+impl From<DeletedChatRow> for StoredChat {
+    fn from(row: DeletedChatRow) -> Self {
+        Self {
+            chat: ChatRow {
+                chat_id: row.chat_id,
+                name: String::new(),
+                created_at: row.at,
+            },
+            members: Vec::new(),
+            last_role: None,
+            settings: None,
+            head: row.head,
+            recent: Vec::new(),
+            messages: Vec::new(),
+            latest_message: None,
+            blockers: Vec::new(),
+            deleted: Some(Deletion {
+                by: row.by,
+                at: row.at,
+            }),
+        }
+    }
+}
+
+/// Somebody whom a user has blocked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block {
+    pub user_id: UserId,
+    pub created_at: Timestamp,
 }
 
 /// A member of a chat as the store has them.

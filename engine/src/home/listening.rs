@@ -239,6 +239,16 @@ impl Home {
         }
     }
 
+    /// A chat was deleted.
+    pub(super) fn close_room(&mut self, chat_id: ChatId) {
+        let all = self.users.iter();
+        let listening = all.filter(|(_, user)| user.listens_to(|it| it == chat_id));
+        let listening: Vec<UserId> = listening.map(|(user_id, _)| *user_id).collect();
+        for user_id in listening {
+            self.leave(user_id, chat_id);
+        }
+    }
+
     /// Users became members; the owner counts them as subscribed, unless they left and came back while it
     /// said so: what takes back the subscription may be on its way. So it is asked for all the same.
     ///

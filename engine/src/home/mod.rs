@@ -2,6 +2,8 @@
 //! inbox, tickets and quotas.
 
 mod admissions;
+mod blocking;
+mod blocks;
 mod candidates;
 mod counts;
 mod following;
@@ -30,6 +32,7 @@ use crate::connection::Connections;
 use crate::context::Context;
 use crate::edge::port::{Found, Part, Read, StoreFault, Token};
 use crate::home::admissions::Admissions;
+use crate::home::blocks::{Blocks, Wanted};
 use crate::home::following::Following;
 use crate::home::frames::Frames;
 use crate::home::inbox::Inbox;
@@ -45,7 +48,7 @@ use crate::home::user::User;
 use crate::map::{Map, Unanswered};
 use crate::mesh::problem::Problem;
 use crate::mesh::{
-    AdmissionId, Asker, Ended, EventBatch, HomeCommand, Outcome, ShardMessage, Spending,
+    AdmissionId, Asker, Ended, EventBatch, HomeCommand, Leaver, Outcome, ShardMessage, Spending,
 };
 use crate::ws::CloseCode;
 
@@ -63,6 +66,7 @@ pub(crate) struct Home {
     inbox: Inbox,
     marks: Marks,
     admissions: Admissions,
+    blocks: Blocks,
     /// Tickets that were spent and have not expired.
     spent_tickets: Revoked,
     quotas: Quotas,
@@ -91,6 +95,8 @@ enum HomeRead {
     Candidates { question: AdmissionId },
     /// The chats of one of them, to count.
     Memberships { user_id: UserId },
+    /// Whom one has blocked who is to block another.
+    Blocks(Wanted),
 }
 
 impl Home {
@@ -135,6 +141,10 @@ impl Home {
                 let unstored = unstored(&self.unstored_joins, user_id);
                 self.admissions.chats_read(user_id, chats, unstored, cx);
             }
+            Some(HomeRead::Blocks(wanted)) => {
+                let blocks = cx.found(outcome, Found::blocks);
+                self.blocks_read(wanted, blocks, cx);
+            }
             None => cx.bug("a read that nobody asked for"),
         }
     }
@@ -172,8 +182,10 @@ impl Home {
             }
             count_deliveries(batch, shared * u64::from(batch.count), cx);
         }
-        if let Some(leaver) = batch.leaver {
-            self.leave(leaver, batch.chat_id);
+        match batch.leaver {
+            None => {}
+            Some(Leaver::One(leaver)) => self.leave(leaver, batch.chat_id),
+            Some(Leaver::All) => self.close_room(batch.chat_id),
         }
     }
 
@@ -227,6 +239,18 @@ impl Home {
             HomeCommand::ListChats { page, network } => {
                 self.inbox.list(asker, user_id, network, page, cx);
             }
+            HomeCommand::Block {
+                blocked_id,
+                network,
+            } => self.block(
+                Wanted {
+                    asker,
+                    user_id,
+                    blocked_id,
+                    network,
+                },
+                cx,
+            ),
             HomeCommand::MarkRead { chat_id, seq } => {
                 self.mark_read(asker, user_id, (chat_id, seq), cx);
             }
@@ -285,6 +309,7 @@ impl Home {
         self.inbox.tick(cx);
         self.tick_marks(connections, cx);
         self.admissions.tick(cx);
+        self.blocks.tick(cx.now.micros);
         for (user_id, stay) in std::mem::take(&mut self.unread) {
             self.read_chats(user_id, stay, cx);
         }

@@ -24,6 +24,8 @@ pub struct Candidates {
     pub chat_id: ChatId,
     /// From where they are added.
     pub network: Network,
+    /// They need only exist.
+    pub ignores_limits: bool,
     /// At most [`CANDIDATES_MAX`].
     pub user_ids: Vec<UserId>,
 }

@@ -283,8 +283,17 @@ pub struct EventBatch {
     pub accepted_at: Timestamp,
     /// When the owner applied them, in microseconds of the shards' clock.
     pub applied_micros: u64,
-    /// A member who gets these events as their last.
-    pub leaver: Option<UserId>,
+    /// Who gets these events as their last.
+    pub leaver: Option<Leaver>,
+}
+
+/// Who hears a chat no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leaver {
+    /// A member.
+    One(UserId),
+    /// All: the chat was deleted.
+    All,
 }
 
 impl EventBatch {

@@ -13,8 +13,8 @@ pub use admission::{AdmissionId, Candidates, NotAdmitted};
 pub use command::Command;
 pub use command::asker::{Asker, Waiting};
 pub use command::chat::{
-    Amend, ChatChange, ChatCommand, Creation, EventsPage, MembersPage, MessageChange, Page,
-    PageStart, Post,
+    Amend, Blocking, ChatChange, ChatCommand, Creation, EventsPage, MembersPage, MessageChange,
+    Origin, Page, PageStart, Post,
 };
 pub use command::home::{HomeCommand, InboxPage};
 pub use command::name::{
@@ -22,7 +22,7 @@ pub use command::name::{
 };
 pub use command::user::{Invited, NewSession, UserCommand};
 pub use message::{
-    Ended, EndedBy, EndingId, EventBatch, Renewal, Resumption, ShardMessage, Spending,
+    Ended, EndedBy, EndingId, EventBatch, Leaver, Renewal, Resumption, ShardMessage, Spending,
     Subscription, SubscriptionAnswer, Verdict,
 };
 pub use outcome::{Activity, ChatSummary, Created, Events, Marked, Outcome, PageCursor, Rest};

@@ -152,6 +152,8 @@ pub struct Activity {
 pub struct ChatSummary {
     pub chat_id: ChatId,
     pub name: Box<str>,
+    /// Of a direct chat, whoever the user has it with.
+    pub other_user_id: Option<UserId>,
     pub last_seq: Seq,
     /// Up to where the user has read, and how many messages lie behind that.
     pub read: Marked,

@@ -1,8 +1,8 @@
 //! Refusals, as every client sees them: an HTTP status, a stable code and a sentence.
 
 use rookery_schema::limits::{
-    CHAT_MEMBERS_MAX, MESSAGE_EMOJI_MAX, MESSAGE_REACTIONS_MAX, PASSWORD_BYTES_MAX,
-    PASSWORD_CHARS_MIN, USER_REACTIONS_MAX, USER_SETTINGS_BYTES_MAX,
+    BLOCKS_PER_USER_MAX, CHAT_MEMBERS_MAX, MESSAGE_EMOJI_MAX, MESSAGE_REACTIONS_MAX,
+    PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN, USER_REACTIONS_MAX, USER_SETTINGS_BYTES_MAX,
 };
 
 use crate::http::Status;
@@ -288,6 +288,36 @@ impl Problem {
         "idempotency_key_reused",
         "the client_id (or Idempotency-Key) was used in this chat for a message with other content; give each message \
          one of its own",
+    );
+    pub const CHAT_KEY_REUSED: Self = Self::new(
+        Status::UnprocessableContent,
+        "idempotency_key_reused",
+        "the caller has used the client_id (or Idempotency-Key) for a chat with another name or other members; give each \
+         chat one of its own",
+    );
+    pub const CHAT_DELETED: Self = Self::new(
+        Status::Gone,
+        "chat_deleted",
+        "the chat that was made with this client_id (or Idempotency-Key) was deleted; another one needs another",
+    );
+    pub const BLOCKED: Self = Self::new(
+        Status::Forbidden,
+        "blocked",
+        "the other member of this direct chat has blocked the caller",
+    );
+    pub const TOO_MANY_BLOCKS: Self = Self::new(
+        Status::Conflict,
+        "too_many_blocks",
+        const_format::concatcp!(
+            "a user has blocked at most ",
+            BLOCKS_PER_USER_MAX,
+            " others; take one back that is not needed any more",
+        ),
+    );
+    pub const DIRECT_CHAT: Self = Self::new(
+        Status::Conflict,
+        "direct_chat",
+        "a direct chat stays as it is: its two members can't be changed, nor has it a name, settings or admins",
     );
     pub const UNSUPPORTED_MEDIA: Self = Self::new(
         Status::UnsupportedMediaType,

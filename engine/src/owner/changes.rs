@@ -1,5 +1,6 @@
 //! Who waits for a change to be applied, or to be in the store.
 
+use rookery_schema::record::{ChatCreated, Record};
 use rookery_schema::roles::Role;
 use rookery_schema::{ChatId, MessageId, SessionId, Timestamp, UserId};
 use xxhash_rust::xxh3::xxh3_64;
@@ -10,12 +11,16 @@ use crate::mesh::Asker;
 /// Names a change that somebody waits for, in terms of its record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum ChangeKey {
-    Chat(ChatId),
+    /// By the digest of what was asked for.
+    Chat(ChatId, u64),
     Added(ChatId, UserId),
     Removed(ChatId, UserId),
     Role(ChatId, UserId, Role),
     /// By the digest of its record.
     Settings(ChatId, u64),
+    Deleted(ChatId),
+    /// A member of a direct chat blocks the other, or does so no more.
+    Blocked(ChatId, UserId, bool),
     /// One at a time for each message.
     Amended(ChatId, MessageId),
     User(UserId),
@@ -30,6 +35,11 @@ pub(crate) enum ChangeKey {
 }
 
 impl ChangeKey {
+    /// A chat comes to be.
+    pub(crate) fn chat(created: &ChatCreated<'_>) -> Self {
+        Self::Chat(created.chat_id, created.content_digest())
+    }
+
     /// Settings of a chat are changed by this record.
     pub(crate) fn settings(chat_id: ChatId, record: &[u8]) -> Self {
         Self::Settings(chat_id, xxh3_64(record))
@@ -45,15 +55,38 @@ impl ChangeKey {
         Self::UserSettings(user_id, xxh3_64(record))
     }
 
+    /// The change that a record of a chat brings about, but for one of a message.
+    pub(crate) fn of_chat(record: &Record<'_>, bytes: &[u8]) -> Option<Self> {
+        match record {
+            Record::ChatCreated(created) => Some(Self::chat(created)),
+            Record::MemberAdded(it) => Some(Self::Added(it.chat_id, it.user_id)),
+            Record::MemberRemoved(it) => Some(Self::Removed(it.chat_id, it.user_id)),
+            Record::RoleSet(it) => Some(Self::Role(it.chat_id, it.user_id, it.role)),
+            Record::ChatChanged(it) => Some(Self::settings(it.chat_id, bytes)),
+            Record::ChatDeleted(it) => Some(Self::Deleted(it.chat_id)),
+            Record::BlockSet(it) => Some(Self::Blocked(it.chat_id, it.by, it.is_blocked)),
+            Record::MessagePosted(_)
+            | Record::MessageAmended(_)
+            | Record::UserRegistered(_)
+            | Record::SessionEnded(_)
+            | Record::PasswordSet(_)
+            | Record::SessionStarted(_)
+            | Record::ProfileChanged(_)
+            | Record::UserSettingsChanged(_) => None,
+        }
+    }
+
     /// Whether it is a small change, for which the log keeps room: an operator takes control back by it.
     pub(crate) const fn is_small(self) -> bool {
         match self {
             Self::Password(..) => true,
-            Self::Chat(_)
+            Self::Chat(..)
             | Self::Added(..)
             | Self::Removed(..)
             | Self::Role(..)
             | Self::Settings(..)
+            | Self::Deleted(_)
+            | Self::Blocked(..)
             | Self::Amended(..)
             | Self::User(_)
             | Self::Invite(_)
@@ -101,7 +134,7 @@ mod tests {
     use rookery_schema::ShardId;
 
     const CHANGE: ChangeKey = ChangeKey::User(UserId::from_bytes([1; 16]));
-    const OTHER: ChangeKey = ChangeKey::Chat(ChatId::from_bytes([1; 16]));
+    const OTHER: ChangeKey = ChangeKey::Chat(ChatId::from_bytes([1; 16]), 0);
 
     fn asker(gather: u64) -> Asker {
         Asker {

@@ -150,6 +150,16 @@ impl Chats {
         }
     }
 
+    /// Whether whoever listens to a chat is blocked in it, or may be: of a direct chat that is not in memory nobody knows.
+    pub(crate) fn may_be_blocked(&self, chat_id: ChatId, user_id: UserId) -> bool {
+        match self.slots.get(&chat_id) {
+            Some(Slot::Active(chat)) => chat.is_blocked(user_id),
+            Some(Slot::Loading(parking)) => chat_id.is_direct_of(parking.audience.users()),
+            Some(Slot::Forgotten(audience)) => chat_id.is_direct_of(audience.users()),
+            Some(Slot::Fresh) | None => false,
+        }
+    }
+
     /// Changes a chat that is in memory, and counts what it takes from then on.
     pub(crate) fn change<T>(
         &mut self,

@@ -1,11 +1,13 @@
 //! What becomes of a command on a chat: a pure function of the chat and the command.
 
-use rookery_schema::record::{ChatChanged, ChatCreated, MembershipChange, Record, RoleSet};
+use rookery_schema::record::{
+    BlockSet, ChatChanged, ChatDeleted, MembershipChange, Record, RoleSet,
+};
 use rookery_schema::roles::{History, Role};
 use rookery_schema::{ChatId, Seq, Timestamp, UserId};
 
 use crate::mesh::problem::Problem;
-use crate::mesh::{ChatChange, ChatCommand, EventsPage, Outcome, Post};
+use crate::mesh::{Blocking, ChatChange, ChatCommand, Creation, EventsPage, Origin, Outcome, Post};
 use crate::owner::changes::ChangeKey;
 use crate::owner::chat::{Chat, Counted};
 use crate::owner::events::Wanted;
@@ -27,8 +29,10 @@ pub(crate) enum Decision<'a> {
     EventsOfFormer {
         caller: UserId,
         page: EventsPage,
-        history: History,
+        end: End,
     },
+    /// The chat was made by the key that it is asked for with; what was asked for then has to be read.
+    CompareCreation,
     /// Up to where somebody has read is answered, once the store has said how many messages there are up to that. There
     /// are so many in all.
     CountMessages { seq: Seq, all: u64 },
@@ -38,6 +42,15 @@ pub(crate) enum Decision<'a> {
     Amend,
     /// A record is appended, and answered when it is in the store.
     Append(ChangeKey, Record<'a>),
+}
+
+/// How somebody ceased to be a member of a chat, if they ever were one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// They have left, or were removed. Members see so much.
+    Removed(History),
+    /// The chat was deleted, by this event.
+    Deleted((Seq, ChatDeleted)),
 }
 
 /// Decides about a command; without a chat there is none with this id.
@@ -51,7 +64,10 @@ pub(crate) fn decide<'a>(
     at: Timestamp,
 ) -> Result<Decision<'a>, Problem> {
     match chat {
-        Some(chat) => decide_for_chat(chat, command, at),
+        Some(chat) => match chat.deleted() {
+            Some(deleted) => decide_for_deleted((chat.seq(), deleted), command),
+            None => decide_for_chat(chat, command, at),
+        },
         None => decide_without_chat(chat_id, command, at),
     }
 }
@@ -63,15 +79,9 @@ fn decide_without_chat(
 ) -> Result<Decision<'_>, Problem> {
     match command {
         ChatCommand::Create(creation) => {
-            let created = ChatCreated {
-                chat_id,
-                at,
-                creator_id: creation.creator_id,
-                name: &creation.name,
-                members: creation.members.as_list(),
-            };
+            let created = creation.record(chat_id, at);
             Ok(Decision::Append(
-                ChangeKey::Chat(chat_id),
+                ChangeKey::chat(&created),
                 Record::ChatCreated(created),
             ))
         }
@@ -88,7 +98,52 @@ fn decide_without_chat(
         | ChatCommand::AddMember { .. }
         | ChatCommand::RemoveMember { .. }
         | ChatCommand::SetRole { .. }
-        | ChatCommand::Change(_) => Err(Problem::NO_SUCH_CHAT),
+        | ChatCommand::Change(_)
+        | ChatCommand::Delete { .. } => Err(Problem::NO_SUCH_CHAT),
+        ChatCommand::Block(blocking) if !blocking.is_blocked => Ok(Decision::Answer(Outcome::Done)),
+        ChatCommand::Block(blocking) => Ok(decide_block(chat_id, *blocking, at)),
+    }
+}
+
+fn decide_block<'a>(chat_id: ChatId, blocking: Blocking, at: Timestamp) -> Decision<'a> {
+    let set = BlockSet {
+        chat_id,
+        by: blocking.caller,
+        blocked_id: blocking.blocked_id,
+        is_blocked: blocking.is_blocked,
+        at,
+    };
+    let key = ChangeKey::Blocked(chat_id, set.by, set.is_blocked);
+    Decision::Append(key, Record::BlockSet(set))
+}
+
+/// Nobody sees anything of a chat that was deleted, but that it was.
+fn decide_for_deleted<'a>(
+    deleted: (Seq, ChatDeleted),
+    command: &ChatCommand,
+) -> Result<Decision<'a>, Problem> {
+    match command {
+        ChatCommand::Create(_) => Err(Problem::CHAT_DELETED),
+        ChatCommand::ShowActivity { .. } => Ok(Decision::Answer(Outcome::Activity(None))),
+        ChatCommand::Summarize { .. } => Ok(Decision::Answer(Outcome::Summary(None))),
+        &ChatCommand::ShowEvents { caller, page } => Ok(Decision::EventsOfFormer {
+            caller,
+            page,
+            end: End::Deleted(deleted),
+        }),
+        ChatCommand::Post(_)
+        | ChatCommand::Amend(_)
+        | ChatCommand::Show { .. }
+        | ChatCommand::ShowMessages { .. }
+        | ChatCommand::ShowMembers { .. }
+        | ChatCommand::ResolveMark { .. }
+        | ChatCommand::ListMembers { .. }
+        | ChatCommand::AddMember { .. }
+        | ChatCommand::RemoveMember { .. }
+        | ChatCommand::SetRole { .. }
+        | ChatCommand::Change(_)
+        | ChatCommand::Delete { .. }
+        | ChatCommand::Block(_) => Err(Problem::NO_SUCH_CHAT),
     }
 }
 
@@ -112,6 +167,13 @@ fn decide_for_chat<'a>(
             Err(Problem::NOT_ADMIN)
         }
     };
+    let changeable = |user| {
+        member(user)?;
+        match chat.is_direct() {
+            true => Err(Problem::DIRECT_CHAT),
+            false => Ok(()),
+        }
+    };
     let change = |user_id, by| MembershipChange {
         chat_id: chat.id,
         user_id,
@@ -119,14 +181,19 @@ fn decide_for_chat<'a>(
         at,
     };
     match command {
-        // Its id was made for this very command, so this is what was asked for.
-        ChatCommand::Create(_) => Ok(Decision::Answer(chat.shown(true))),
+        ChatCommand::Create(creation) => decide_creation_again(chat, creation),
         ChatCommand::Post(post) => {
             member(post.sender_id)?;
+            if chat.is_blocked(post.sender_id) {
+                return Err(Problem::BLOCKED);
+            }
             Ok(Decision::Post(post))
         }
         ChatCommand::Amend(amend) => {
             member(amend.caller)?;
+            if amend.change.says_something() && chat.is_blocked(amend.caller) {
+                return Err(Problem::BLOCKED);
+            }
             Ok(Decision::Amend)
         }
         &ChatCommand::Show { caller } => {
@@ -151,7 +218,7 @@ fn decide_for_chat<'a>(
             false => Decision::EventsOfFormer {
                 caller,
                 page,
-                history: chat.settings().history,
+                end: End::Removed(chat.settings().history),
             },
         }),
         &ChatCommand::ShowMembers { caller, page } => {
@@ -166,7 +233,7 @@ fn decide_for_chat<'a>(
         &ChatCommand::AddMember {
             caller, user_id, ..
         } => {
-            member(caller)?;
+            changeable(caller)?;
             if chat.is_member(user_id) {
                 return Ok(Decision::Answer(chat.shown(false)));
             }
@@ -184,7 +251,7 @@ fn decide_for_chat<'a>(
             ))
         }
         &ChatCommand::RemoveMember { caller, user_id } => {
-            member(caller)?;
+            changeable(caller)?;
             if user_id != caller {
                 admin(caller)?;
             }
@@ -202,12 +269,32 @@ fn decide_for_chat<'a>(
             user_id,
             role,
         } => {
+            changeable(caller)?;
             admin(caller)?;
             decide_role(chat, caller, (user_id, role), at)
         }
         ChatCommand::Change(change) => {
+            changeable(change.caller)?;
             admin(change.caller)?;
             Ok(decide_change(chat, change, at))
+        }
+        &ChatCommand::Delete { caller } => {
+            changeable(caller)?;
+            admin(caller)?;
+            let deleted = ChatDeleted {
+                chat_id: chat.id,
+                by: caller,
+                at,
+            };
+            let key = ChangeKey::Deleted(chat.id);
+            Ok(Decision::Append(key, Record::ChatDeleted(deleted)))
+        }
+        &ChatCommand::Block(blocking) => {
+            member(blocking.caller)?;
+            match chat.blocks(blocking.caller) == blocking.is_blocked {
+                true => Ok(Decision::Answer(Outcome::Done)),
+                false => Ok(decide_block(chat.id, blocking, at)),
+            }
         }
         &ChatCommand::ShowActivity { user_id } => {
             let mine = chat.is_member(user_id).then(|| chat.activity());
@@ -225,6 +312,25 @@ fn decide_for_chat<'a>(
                 Counted::InStore { seq, all } => Decision::CountMessages { seq, all },
             })
         }
+    }
+}
+
+/// Somebody asks for a chat that is there.
+fn decide_creation_again<'a>(chat: &Chat, creation: &Creation) -> Result<Decision<'a>, Problem> {
+    match creation.origin {
+        // Its id was made for this very command, so this is what was asked for.
+        Origin::Chance => return Ok(Decision::Answer(chat.shown(true))),
+        Origin::Members => return Ok(Decision::Answer(chat.shown(false))),
+        Origin::Key => {}
+    }
+    if creation.creator_id.is_some_and(|it| !chat.is_member(it)) {
+        return Err(Problem::NO_SUCH_CHAT);
+    }
+    let wanted = creation.record(chat.id, Timestamp::default());
+    match chat.creation_digest() {
+        None => Ok(Decision::CompareCreation),
+        Some(made) if made == wanted.content_digest() => Ok(Decision::Answer(chat.shown(false))),
+        Some(_) => Err(Problem::CHAT_KEY_REUSED),
     }
 }
 

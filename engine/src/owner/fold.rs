@@ -7,8 +7,8 @@
 use bytes::{Bytes, BytesMut};
 use rookery_schema::event::{Event, EventKind};
 use rookery_schema::record::{
-    Change, ChatChanged, ChatCreated, Edit, MembershipChange, MessageAmended, MessagePosted,
-    Record, RoleSet,
+    BlockSet, Change, ChatChanged, ChatCreated, ChatDeleted, Edit, MembershipChange,
+    MessageAmended, MessagePosted, Record, RoleSet,
 };
 use rookery_schema::roles::Role;
 use rookery_schema::row::{Amendment, AmendmentRow, EventRow, Head, MarkRow, MemberRow, Row};
@@ -40,6 +40,12 @@ pub(crate) enum Folded {
     RoleSet(UserId, Role),
     /// It is an event now, and the chat has other settings.
     Changed,
+    /// No event, but that the chat was created where it was not there: a member blocks another, or does so no more.
+    Blocked { is_new: bool },
+    /// It is the last event: the chat is gone.
+    Deleted,
+    /// Nothing: the chat was deleted before.
+    Void,
     /// Nothing: this user is the last admin, and can only leave.
     LastAdmin(UserId),
     /// Nothing: somebody else was faster with the same change.
@@ -58,7 +64,14 @@ pub(crate) fn fold(
     rows: &mut Vec<Row>,
 ) -> Folded {
     if chat.contains(at) {
+        // The store may not know yet that there is more to remove.
+        if matches!(record, Record::ChatDeleted(_)) {
+            rows.extend(chat.tombstone());
+        }
         return Folded::Contained;
+    }
+    if chat.deleted().is_some() {
+        return Folded::Void;
     }
     match record {
         Record::MessagePosted(message) => fold_message(chat, message, bytes, at, rows),
@@ -68,6 +81,8 @@ pub(crate) fn fold(
         Record::MemberRemoved(change) => fold_leave(chat, *change, bytes, at, rows),
         Record::RoleSet(set) => fold_role(chat, *set, bytes, at, rows),
         Record::ChatChanged(changed) => fold_change(chat, changed, bytes, at, rows),
+        Record::ChatDeleted(deleted) => fold_deletion(chat, deleted, bytes, at, rows),
+        Record::BlockSet(set) => fold_block(chat, set, at, rows),
         Record::UserRegistered(_)
         | Record::SessionEnded(_)
         | Record::PasswordSet(_)
@@ -317,6 +332,33 @@ fn fold_role(
     let roles: Vec<_> = heir.into_iter().chain([(user_id, role)]).collect();
     rows.extend(chat.set_roles(&roles));
     Folded::RoleSet(user_id, role)
+}
+
+/// Nobody is told. A chat that comes to be by it has the event that it was created, as any other.
+fn fold_block(chat: &mut Chat, set: &BlockSet, at: Place, rows: &mut Vec<Row>) -> Folded {
+    let is_new = chat.seq() == Seq(0);
+    if is_new {
+        let members = set.members();
+        let created = set.creation(&members);
+        let bytes = encoded(&Record::ChatCreated(created));
+        fold_creation(chat, &created, &bytes, at, rows);
+    }
+    rows.push(chat.set_block(set, at));
+    Folded::Blocked { is_new }
+}
+
+/// The event itself goes with all the others: what is stored instead has all that it says.
+fn fold_deletion(
+    chat: &mut Chat,
+    deleted: &ChatDeleted,
+    bytes: &Bytes,
+    at: Place,
+    rows: &mut Vec<Row>,
+) -> Folded {
+    chat.number(&Event::ChatDeleted(*deleted), deleted.at, at, bytes.clone());
+    chat.delete(deleted);
+    rows.extend(chat.tombstone());
+    Folded::Deleted
 }
 
 /// Numbered also where it changes nothing: the settings that the store has may be ahead.

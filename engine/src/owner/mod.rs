@@ -23,6 +23,7 @@ mod names;
 mod new_sessions;
 mod partition;
 mod progress;
+mod purging;
 mod readings;
 mod retries;
 mod seeking;
@@ -256,6 +257,13 @@ impl Owner {
     pub(crate) fn written(&mut self, id: PartitionId, number: u64, cx: &mut Context<'_>) {
         if let Some(partition) = self.partitions.get_mut(&id) {
             partition.written(number, cx);
+        }
+    }
+
+    /// A step of removing deleted chats is in the store.
+    pub(crate) fn purge_written(&mut self, id: PartitionId, number: u64, cx: &mut Context<'_>) {
+        if let Some(partition) = self.partitions.get_mut(&id) {
+            partition.purge_written(number, cx);
         }
     }
 

@@ -35,6 +35,8 @@ pub(crate) struct OnStored {
     pub(crate) sessions: Vec<(UserId, SessionId)>,
     /// Users whose settings of these records the store has by then.
     pub(crate) settings: Vec<(UserId, Offset)>,
+    /// The store has a chat by then of which there is more to remove.
+    pub(crate) any_deleted: bool,
 }
 
 /// See the module.

@@ -21,6 +21,7 @@ impl Parts<'_> {
     fn written(&mut self, token: Token, cx: &mut Context<'_>) {
         match token.part {
             Part::Partition(id) => self.owner.written(id, token.number, cx),
+            Part::Purging(id) => self.owner.purge_written(id, token.number, cx),
             Part::Home => self.home.written(token.number, cx),
             Part::Owner | Part::Connection(_) | Part::Sessions => {
                 cx.bug("a part of the shard wrote a row that writes none");
@@ -43,7 +44,9 @@ impl Parts<'_> {
                 self.connections.store_read(conn, number, outcome, api, cx);
             }
             Part::Sessions => self.ended_sessions_read(outcome, cx),
-            Part::Owner => cx.bug("a part of the shard read the store that reads nothing"),
+            Part::Owner | Part::Purging(_) => {
+                cx.bug("a part of the shard read the store that reads nothing");
+            }
         }
     }
 
@@ -55,7 +58,7 @@ impl Parts<'_> {
     ) {
         match token.part {
             Part::Partition(id) => self.owner.password_done(id, token.number, outcome, cx),
-            Part::Owner | Part::Home | Part::Connection(_) | Part::Sessions => {
+            Part::Owner | Part::Purging(_) | Part::Home | Part::Connection(_) | Part::Sessions => {
                 cx.bug("a part of the shard asked about a password that asks about none");
             }
         }

@@ -162,6 +162,7 @@ impl Host {
                         self.found(token, Found::EndedSessions(EndedSessions::default()))
                     }
                     Read::SessionsOfUser { .. } => self.found(token, Found::Sessions(Vec::new())),
+                    Read::Purges { .. } => self.found(token, Found::Purges(Vec::new())),
                     Read::ChatsOfUser(_) => self.found(token, Found::Chats(vec![self.chat])),
                     Read::MarksOfUser(_) => self.found(token, Found::Marks(Vec::new())),
                     other => self.reads.push_back((token, other)),

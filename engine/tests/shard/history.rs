@@ -205,6 +205,8 @@ fn a_chat_read_from_the_store_shows_what_it_had() {
             .collect(),
         latest_message: recent.last().and_then(|row| Message::of(row).unwrap()),
         recent,
+        blockers: Vec::new(),
+        deleted: None,
     };
     // The process ends, and another begins.
     long.stage = Stage::new();

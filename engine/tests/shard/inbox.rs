@@ -91,6 +91,7 @@ impl Crowded {
                 let summary = is_in.then(|| ChatSummary {
                     chat_id,
                     name: "\u{1}".repeat(CHAT_NAME_BYTES_MAX).into(),
+                    other_user_id: None,
                     last_seq: Seq(1),
                     read: Marked::default(),
                     last_message: self.last_message.clone(),

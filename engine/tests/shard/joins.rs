@@ -2,8 +2,8 @@
 
 use rookery_engine::input::Input;
 use rookery_engine::mesh::{
-    Activity, Asker, ChatCommand, ChatSummary, Command, EventBatch, Marked, Outcome, ShardMessage,
-    Subscription, SubscriptionAnswer, Waiting,
+    Activity, Asker, ChatCommand, ChatSummary, Command, EventBatch, Leaver, Marked, Outcome,
+    ShardMessage, Subscription, SubscriptionAnswer, Waiting,
 };
 use rookery_engine::port::{Found, Read};
 use rookery_schema::{ChatId, Seq, Timestamp, UserId};
@@ -185,6 +185,7 @@ fn summarize(stage: &mut Stage, asker: Asker, chat_id: ChatId) {
     let summary = ChatSummary {
         chat_id,
         name: "chat".into(),
+        other_user_id: None,
         last_seq: Seq(1),
         read: Marked::default(),
         last_message: None,
@@ -266,7 +267,7 @@ fn who_leaves_a_chat_while_they_subscribe_to_it_becomes_ready() {
         count: 1,
         accepted_at: Timestamp::default(),
         applied_micros: 0,
-        leaver: Some(user),
+        leaver: Some(Leaver::One(user)),
     }));
     for wanted in subscriptions {
         let answer = SubscriptionAnswer::NoMember;

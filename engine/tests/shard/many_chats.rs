@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use rookery_engine::ids::ConnId;
 use rookery_engine::input::Input;
-use rookery_engine::mesh::{EventBatch, ShardMessage, Subscription, SubscriptionAnswer};
+use rookery_engine::mesh::{EventBatch, Leaver, ShardMessage, Subscription, SubscriptionAnswer};
 use rookery_engine::port::Found;
 use rookery_schema::{ChatId, Route, Seq, Timestamp, UserId};
 
@@ -219,7 +219,7 @@ fn who_leaves_a_chat_before_they_are_subscribed_to_it_becomes_ready() {
         count: 1,
         accepted_at: Timestamp::default(),
         applied_micros: 0,
-        leaver: Some(user),
+        leaver: Some(Leaver::One(user)),
     }));
     assert!(stage.heard(other).contains("left"));
     stage.sent_by_round();

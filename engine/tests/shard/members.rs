@@ -1,7 +1,9 @@
 //! Who becomes a member, and who hears of one that leaves.
 
 use rookery_engine::mesh::problem::Problem;
-use rookery_engine::mesh::{ChatCommand, Command, EventBatch, MembersPage, Outcome, ShardMessage};
+use rookery_engine::mesh::{
+    ChatCommand, Command, EventBatch, Leaver, MembersPage, Outcome, ShardMessage,
+};
 use rookery_schema::limits::{CHAT_MEMBERS_MAX, PAGE_ENTRIES_MAX};
 use rookery_schema::row::Row;
 use rookery_schema::{Seq, UserId};
@@ -109,7 +111,12 @@ fn whoever_leaves_hears_of_it_last_and_whoever_stays_hears_of_all() {
         said.push((batch.leaver, lines));
     }
     assert_eq!(next, Seq(created.first.0 + 5));
-    let [(None, _), (Some(leaver), farewell), (None, rest)] = said.as_slice() else {
+    let [
+        (None, _),
+        (Some(Leaver::One(leaver)), farewell),
+        (None, rest),
+    ] = said.as_slice()
+    else {
         panic!("{said:?}");
     };
     assert_eq!(*leaver, leaves);

@@ -4,7 +4,7 @@ use rookery_engine::ids::ConnId;
 use rookery_engine::input::Input;
 use rookery_engine::mesh::problem::Problem;
 use rookery_engine::mesh::{
-    Asker, ChatCommand, Command, Events, EventsPage, Outcome, Rest, ShardMessage,
+    Asker, ChatCommand, Command, Events, EventsPage, Leaver, Outcome, Rest, ShardMessage,
     SubscriptionAnswer,
 };
 use rookery_engine::port::Found;
@@ -123,7 +123,7 @@ impl Resuming {
         let text = json!({"type": "message", "seq": seq}).to_string();
         let mut removal = event_at(self.chats[chat], Seq(seq), &text);
         if let ShardMessage::Events(batch) = &mut removal {
-            batch.leaver = Some(self.user);
+            batch.leaver = Some(Leaver::One(self.user));
         }
         self.stage.tell(removal);
     }

@@ -14,8 +14,8 @@ use rookery_engine::input::Input;
 use rookery_engine::limits::Network;
 use rookery_engine::mesh::problem::Problem;
 use rookery_engine::mesh::{
-    Activity, Asker, ChatCommand, Command, Creation, Credentials, HomeCommand, InboxPage, Outcome,
-    Post, ShardMessage, Subscription, Waiting, Whisper,
+    Activity, Asker, ChatCommand, Command, Creation, Credentials, HomeCommand, InboxPage, Origin,
+    Outcome, Post, ShardMessage, Subscription, Waiting, Whisper,
 };
 use rookery_engine::port::{
     EndedSessions, Found, LogEvent, LogRequest, Opened, Part, PasswordJob, PasswordOutcome, Read,
@@ -54,6 +54,8 @@ pub(crate) fn stored_chat(chat_id: ChatId, members: &[UserId]) -> StoredChat {
         recent: Vec::new(),
         messages: Vec::new(),
         latest_message: None,
+        blockers: Vec::new(),
+        deleted: None,
     }
 }
 
@@ -82,6 +84,7 @@ pub(crate) fn creation_from(
         name: "chat".into(),
         members: members.iter().copied().collect(),
         network,
+        origin: Origin::Chance,
     }))
 }
 
@@ -116,6 +119,8 @@ pub(crate) struct Stage {
     pub(crate) log: Vec<LogRequest>,
     pub(crate) writes: VecDeque<(Token, Vec<Row>)>,
     pub(crate) reads: VecDeque<(Token, Read)>,
+    /// Those that look for what is left of deleted chats.
+    pub(crate) purges: VecDeque<(Token, Read)>,
     syncs: VecDeque<Token>,
     /// Passwords that wait to be hashed or compared.
     pub(crate) passwords: VecDeque<PasswordJob>,
@@ -171,6 +176,7 @@ impl Stage {
             log: Vec::new(),
             writes: VecDeque::new(),
             reads: VecDeque::new(),
+            purges: VecDeque::new(),
             syncs: VecDeque::new(),
             passwords: VecDeque::new(),
             notices: Vec::new(),
@@ -243,6 +249,10 @@ impl Stage {
         for request in effects.store {
             match request {
                 StoreRequest::Write { token, rows } => self.writes.push_back((token, rows)),
+                StoreRequest::Read {
+                    token,
+                    read: read @ (Read::Purges { .. } | Read::MembersAfter { .. }),
+                } => self.purges.push_back((token, read)),
                 StoreRequest::Read { token, read } => self.reads.push_back((token, read)),
                 StoreRequest::Sync { token } => self.syncs.push_back(token),
             }

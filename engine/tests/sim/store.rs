@@ -253,6 +253,11 @@ impl SimStore {
         given
     }
 
+    /// Whether nothing of a deleted chat is left but that it was.
+    pub(crate) fn is_purged(&self, chat_id: ChatId) -> bool {
+        self.model.is_purged(chat_id)
+    }
+
     /// The chats that a user is a member of.
     pub(crate) fn chats_of(&self, user_id: UserId) -> Vec<ChatId> {
         match self.model.read(&Read::ChatsOfUser(user_id)) {
@@ -338,7 +343,7 @@ impl Lane {
             (place, _) if group == Group::All => {
                 rows.get(index + 1).is_none_or(|(next, _)| *next != place)
             }
-            (_, Row::Event(_)) => true,
+            (_, Row::Event(_) | Row::ChatDeleted(_) | Row::Purged(_)) => true,
             _ => !matches!(group, Group::Chat(_)),
         };
         let ends: Vec<usize> = (0..rows.len()).filter(is_end).collect();
@@ -372,6 +377,9 @@ fn group_of(row: &Row) -> Group {
         Row::NotMember { chat_id, .. } => Group::Chat(*chat_id),
         Row::Role(row) => Group::Chat(row.chat_id),
         Row::Settings(row) => Group::Chat(row.chat_id),
+        Row::ChatDeleted(row) => Group::Chat(row.chat_id),
+        Row::Purged(row) => Group::Chat(row.chat_id),
+        Row::Block(row) => Group::Chat(row.chat_id),
         Row::Mark(row) => Group::Marks(row.user_id),
         Row::User(row) => Group::User(row.user_id),
         Row::Session(row) => Group::User(row.user_id),
@@ -405,7 +413,10 @@ const fn order_in_chat(row: &Row, event: Seq) -> (Seq, bool) {
         Row::NotMember { removed_seq, .. } => (*removed_seq, false),
         Row::Role(row) => (row.seq, false),
         Row::Settings(row) => (row.seq, false),
-        Row::Chat(_)
+        Row::ChatDeleted(row) => (row.head.seq, true),
+        Row::Purged(row) => (row.seq, true),
+        Row::Block(_)
+        | Row::Chat(_)
         | Row::Mark(_)
         | Row::User(_)
         | Row::EndedSession { .. }

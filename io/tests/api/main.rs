@@ -8,6 +8,7 @@ mod support;
 mod accounts;
 mod amended;
 mod chats;
+mod ends;
 mod marks;
 mod me;
 mod messages;

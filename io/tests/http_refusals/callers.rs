@@ -69,6 +69,11 @@ fn callers_prove_who_they_are() {
         ("GET", format!("/chats/{}/messages", any_user())),
         ("GET", format!("/chats/{}/members", any_user())),
         ("PATCH", format!("/chats/{}", any_user())),
+        ("DELETE", format!("/chats/{}", any_user())),
+        ("POST", format!("/direct/{}", any_user())),
+        ("GET", "/me/blocks".to_owned()),
+        ("PUT", format!("/me/blocks/{}", any_user())),
+        ("DELETE", format!("/me/blocks/{}", any_user())),
         (
             "PUT",
             format!("/chats/{}/members/{}", any_user(), any_user()),

@@ -8,8 +8,8 @@ use rookery_schema::event::EventKind;
 use rookery_schema::names::key_of;
 use rookery_schema::roles::{Role, Settings};
 use rookery_schema::row::{
-    ChatRow, EventRow, Head, Mark, MarkRow, MemberRow, ProfileRow, RoleRow, Row, SessionRow,
-    SettingsRow, UserRow, UserSettingsRow,
+    BlockRow, ChatRow, DeletedChatRow, EventRow, Head, Mark, MarkRow, MemberRow, ProfileRow,
+    PurgeRow, PurgeStep, RoleRow, Row, SessionRow, SettingsRow, UserRow, UserSettingsRow,
 };
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
 
@@ -17,16 +17,26 @@ use super::support::{amendment, message_record, open, start};
 use rookery_testing::store::Model;
 
 fn chat_id() -> impl Strategy<Value = ChatId> {
-    (0..3u8).prop_map(|id| ChatId::from_bytes([id; 16]))
+    (0..4u8).prop_map(|id| match id {
+        3 => direct_chat(),
+        id => ChatId::from_bytes([id; 16]),
+    })
+}
+
+fn user(id: u8) -> UserId {
+    // Of the version that registered users have, so that an id may stand for all of their sessions.
+    let mut bytes = [id; 16];
+    bytes[6] = 0x70;
+    UserId::from_bytes(bytes)
+}
+
+/// That of the first two users.
+fn direct_chat() -> ChatId {
+    ChatId::direct(user(0), user(1))
 }
 
 fn user_id() -> impl Strategy<Value = UserId> {
-    // Of the version that registered users have, so that an id may stand for all of their sessions.
-    (0..5u8).prop_map(|id| {
-        let mut bytes = [id; 16];
-        bytes[6] = 0x70;
-        UserId::from_bytes(bytes)
-    })
+    (0..5u8).prop_map(user)
 }
 
 fn time() -> impl Strategy<Value = Timestamp> {
@@ -113,6 +123,22 @@ fn row() -> impl Strategy<Value = Row> {
                 Row::Settings(SettingsRow { chat_id, seq: Seq(seq), settings })
             }
         ),
+        1 => (chat_id(), 1..200u64).prop_map(|(chat_id, seq)| {
+            let (by, at) = (user(0), Timestamp::from_millis(seq));
+            let head = said(chat_id, seq).head;
+            Row::ChatDeleted(DeletedChatRow { chat_id, head, by, at })
+        }),
+        2 => (any::<bool>(), any::<bool>(), 0..99u64).prop_map(|(is_first, is_blocked, offset)| {
+            let (one, other) = if is_first { (user(0), user(1)) } else { (user(1), user(0)) };
+            Row::Block(BlockRow {
+                user_id: one,
+                blocked_id: other,
+                chat_id: direct_chat(),
+                is_blocked,
+                at: Timestamp::from_millis(offset),
+                offset: Offset(offset),
+            })
+        }),
         3 => (user_id(), chat_id(), 0..99u64).prop_map(|(user_id, chat_id, seq)| {
             let mark = Mark { seq: Seq(seq), messages: seq / 2 };
             Row::Mark(MarkRow { user_id, chat_id, mark })
@@ -180,7 +206,24 @@ fn named(user_id: UserId, name: &str) -> (String, Option<String>) {
 }
 
 fn rows() -> impl Strategy<Value = Vec<Row>> {
-    prop_oneof![vec(row(), 1..12), events()]
+    prop_oneof![4 => vec(row(), 1..12), 2 => events(), 1 => purge()]
+}
+
+/// What is removed of a deleted chat comes alone.
+fn purge() -> impl Strategy<Value = Vec<Row>> {
+    (chat_id(), 1..200u64, 0..3i32).prop_map(|(chat_id, seq, step)| {
+        let step = match step {
+            2 => PurgeStep::Rest,
+            bucket => PurgeStep::Events { bucket },
+        };
+        let (partition, seq) = (said(chat_id, seq).head.partition, Seq(seq));
+        vec![Row::Purged(PurgeRow {
+            chat_id,
+            partition,
+            seq,
+            step,
+        })]
+    })
 }
 
 fn read() -> impl Strategy<Value = Read> {
@@ -195,6 +238,12 @@ fn read() -> impl Strategy<Value = Read> {
             .prop_map(|(chat_id, after, limit)| Read::EventsAfter { chat_id, after, limit }),
         2 => (chat_id(), user_id())
             .prop_map(|(chat_id, user_id)| Read::Membership { chat_id, user_id }),
+        1 => (chat_id(), option::of(user_id()), 1..4usize)
+            .prop_map(|(chat_id, after, limit)| Read::MembersAfter { chat_id, after, limit }),
+        1 => (0..4u32, 1..4usize).prop_map(|(partition, limit)| {
+            Read::Purges { partition: PartitionId(partition), limit }
+        }),
+        1 => (user_id(), 1..4usize).prop_map(|(user_id, limit)| Read::Blocks { user_id, limit }),
         1 => user_id().prop_map(Read::ChatsOfUser),
         2 => (user_id(), chat_id()).prop_map(|(user_id, chat_id)| Read::Mark { user_id, chat_id }),
         2 => user_id().prop_map(Read::MarksOfUser),
@@ -236,8 +285,9 @@ proptest! {
         }
         let store = open(root.path()).unwrap();
         let mut shard = start(&store, 1);
-        for chat in 0..3 {
-            let read = Read::Chat { chat_id: ChatId::from_bytes([chat; 16]), recent: 500 };
+        let others = (0..3).map(|id| ChatId::from_bytes([id; 16]));
+        for chat_id in others.chain([direct_chat()]) {
+            let read = Read::Chat { chat_id, recent: 500 };
             prop_assert_eq!(shard.read(&read), model.read(&read));
         }
         shard.stop();

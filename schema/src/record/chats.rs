@@ -1,6 +1,7 @@
 //! What becomes of chats and their members.
 
 use bytes::BufMut;
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::ids::{ChatId, UserId};
 use crate::roles::{History, Role, Settings};
@@ -50,6 +51,26 @@ pub struct ChatChanged<'a> {
     pub description: Option<&'a str>,
     pub members_may_add: Option<bool>,
     pub history: Option<History>,
+}
+
+/// A chat is gone for all, with everything that was said in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChatDeleted {
+    pub chat_id: ChatId,
+    /// The member who asked for it.
+    pub by: UserId,
+    pub at: Timestamp,
+}
+
+/// One of the two of a direct chat blocks the other, or does so no more. The chat comes to be by it where it is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockSet {
+    pub chat_id: ChatId,
+    /// Who blocks.
+    pub by: UserId,
+    pub blocked_id: UserId,
+    pub is_blocked: bool,
+    pub at: Timestamp,
 }
 
 /// User ids in order, 16 bytes each.
@@ -104,6 +125,17 @@ impl FromIterator<UserId> for Members {
 }
 
 impl<'a> ChatCreated<'a> {
+    /// Whether it is the direct chat of its two members.
+    pub fn is_direct(&self) -> bool {
+        self.chat_id.is_direct_of(self.members.iter())
+    }
+
+    /// Tells what was asked for from something else that is asked for by the same key.
+    pub fn content_digest(&self) -> u64 {
+        let length = (self.name.len() as u64).to_le_bytes();
+        xxh3_64(&[&length, self.name.as_bytes(), self.members.0].concat())
+    }
+
     pub(super) fn put(&self, out: &mut impl BufMut) {
         out.put_slice(self.chat_id.as_bytes());
         out.put_u64_le(self.at.millis());
@@ -158,6 +190,61 @@ impl RoleSet {
             by: UserId::from_bytes(reader.id()?),
             at: reader.time()?,
             role: Role::of_byte(reader.u8()?)?,
+        };
+        reader.is_empty().then_some(set)
+    }
+}
+
+impl ChatDeleted {
+    pub(super) fn put(&self, out: &mut impl BufMut) {
+        out.put_slice(self.chat_id.as_bytes());
+        out.put_slice(self.by.as_bytes());
+        out.put_u64_le(self.at.millis());
+    }
+
+    pub(super) fn decode(mut reader: Reader<'_>) -> Option<Self> {
+        let deleted = Self {
+            chat_id: ChatId::from_bytes(reader.id()?),
+            by: UserId::from_bytes(reader.id()?),
+            at: reader.time()?,
+        };
+        reader.is_empty().then_some(deleted)
+    }
+}
+
+impl BlockSet {
+    /// The members of the direct chat that it is about, in their order.
+    pub fn members(&self) -> Members {
+        let (one, other) = (self.by, self.blocked_id);
+        [one.min(other), one.max(other)].into_iter().collect()
+    }
+
+    /// The creation of that chat by it, where it is not there.
+    pub fn creation<'a>(&self, members: &'a Members) -> ChatCreated<'a> {
+        ChatCreated {
+            chat_id: self.chat_id,
+            at: self.at,
+            creator_id: Some(self.by),
+            name: "",
+            members: members.as_list(),
+        }
+    }
+
+    pub(super) fn put(&self, out: &mut impl BufMut) {
+        out.put_slice(self.chat_id.as_bytes());
+        out.put_slice(self.by.as_bytes());
+        out.put_slice(self.blocked_id.as_bytes());
+        out.put_u8(u8::from(self.is_blocked));
+        out.put_u64_le(self.at.millis());
+    }
+
+    pub(super) fn decode(mut reader: Reader<'_>) -> Option<Self> {
+        let set = Self {
+            chat_id: ChatId::from_bytes(reader.id()?),
+            by: UserId::from_bytes(reader.id()?),
+            blocked_id: UserId::from_bytes(reader.id()?),
+            is_blocked: reader.flag()?,
+            at: reader.time()?,
         };
         reader.is_empty().then_some(set)
     }

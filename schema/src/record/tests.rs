@@ -26,6 +26,21 @@ fn round_trip(record: Record<'_>) {
 
 proptest! {
     #[test]
+    fn deletions_and_blocks_round_trip(
+        (chat, by, other, at, is_blocked) in (id(), id(), id(), time(), any::<bool>()),
+    ) {
+        let (chat_id, by) = (ChatId::from_bytes(chat), UserId::from_bytes(by));
+        round_trip(Record::ChatDeleted(ChatDeleted { chat_id, by, at }));
+        round_trip(Record::BlockSet(BlockSet {
+            chat_id,
+            by,
+            blocked_id: UserId::from_bytes(other),
+            is_blocked,
+            at,
+        }));
+    }
+
+    #[test]
     fn messages_round_trip(
         (chat, message, sender, at) in (id(), id(), id(), time()),
         client_id in proptest::option::of("[a-z]{1,64}"),

@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-use rookery_schema::event::{put_json_text, put_number};
+use rookery_schema::event::{put_direct, put_json_text, put_number, put_user_id};
 use rookery_schema::row::Mark;
 use rookery_schema::{ChatId, UserId};
 
@@ -223,6 +223,11 @@ fn put_line(out: &mut Vec<u8>, summary: &ChatSummary) {
     out.extend_from_slice(summary.chat_id.to_string().as_bytes());
     out.extend_from_slice(br#"","name":"#);
     put_json_text(out, &summary.name);
+    put_direct(out, summary.other_user_id.is_some());
+    if let Some(other) = summary.other_user_id {
+        out.extend_from_slice(br#","other_user_id":"#);
+        put_user_id(out, other);
+    }
     out.extend_from_slice(br#","last_seq":"#);
     put_number(out, summary.last_seq.0);
     out.extend_from_slice(br#","last_message":"#);

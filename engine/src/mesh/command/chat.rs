@@ -1,12 +1,13 @@
 //! What is asked of the owner of a chat.
 
-use rookery_schema::record::Members;
+use rookery_schema::record::{ChatCreated, Members};
 use rookery_schema::roles::{History, Role};
 use rookery_schema::row::Mark;
-use rookery_schema::{MessageId, Seq, UserId};
+use rookery_schema::{ChatId, MessageId, Seq, Timestamp, UserId};
 
 use crate::limits::Network;
-use crate::mesh::field::Field;
+use crate::mesh::field::{Fault, Field};
+use crate::mesh::problem::Problem;
 
 /// See [`Command::Chat`](crate::mesh::Command::Chat).
 #[derive(Debug)]
@@ -53,6 +54,12 @@ pub enum ChatCommand {
     },
     /// A change of its settings.
     Change(Box<ChatChange>),
+    /// It is to be gone for all.
+    Delete {
+        caller: UserId,
+    },
+    /// One of the two of a direct chat blocks the other, or does so no more.
+    Block(Blocking),
     /// When it was last active, where the user is a member.
     ShowActivity {
         user_id: UserId,
@@ -77,6 +84,42 @@ pub struct Creation {
     pub creator_id: Option<UserId>,
     pub name: Box<str>,
     pub members: Members,
+    /// From where that is asked for.
+    pub network: Network,
+    pub origin: Origin,
+}
+
+impl Creation {
+    /// The record of the chat that it makes.
+    pub(crate) fn record(&self, chat_id: ChatId, at: Timestamp) -> ChatCreated<'_> {
+        ChatCreated {
+            chat_id,
+            at,
+            creator_id: self.creator_id,
+            name: &self.name,
+            members: self.members.as_list(),
+        }
+    }
+}
+
+/// What the id of a chat was made of that is to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Of chance: no such chat can be there.
+    Chance,
+    /// Of its creator and a key: it may be there, made by an earlier try.
+    Key,
+    /// Of its two members: it is their direct chat, and may be there.
+    Members,
+}
+
+/// Who blocks whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Blocking {
+    pub caller: UserId,
+    pub blocked_id: UserId,
+    /// Or no more.
+    pub is_blocked: bool,
     /// From where that is asked for.
     pub network: Network,
 }
@@ -140,6 +183,14 @@ impl MessageChange {
             Self::Edit { content } => content.len(),
             Self::Delete => 0,
             Self::AddReaction { emoji } | Self::RemoveReaction { emoji } => emoji.len(),
+        }
+    }
+
+    /// Whether others read something by it that was not there before.
+    pub(crate) const fn says_something(&self) -> bool {
+        match self {
+            Self::Edit { .. } | Self::AddReaction { .. } => true,
+            Self::Delete | Self::RemoveReaction { .. } => false,
         }
     }
 
@@ -208,7 +259,9 @@ impl ChatCommand {
             | Self::AddMember { .. }
             | Self::RemoveMember { .. }
             | Self::SetRole { .. }
-            | Self::Change(_) => true,
+            | Self::Change(_)
+            | Self::Delete { .. }
+            | Self::Block(_) => true,
             Self::Show { .. }
             | Self::ShowMessages { .. }
             | Self::ShowEvents { .. }
@@ -228,7 +281,9 @@ impl ChatCommand {
             | Self::AddMember { .. }
             | Self::RemoveMember { .. }
             | Self::SetRole { .. }
-            | Self::Change(_) => false,
+            | Self::Change(_)
+            | Self::Delete { .. }
+            | Self::Block(_) => false,
             Self::Amend(_)
             | Self::Show { .. }
             | Self::ShowMessages { .. }
@@ -264,11 +319,16 @@ impl ChatCommand {
                 network: *network,
                 user_ids: vec![*user_id],
             }),
+            Self::Block(blocking) => Some(NewMembers {
+                network: blocking.network,
+                user_ids: vec![blocking.caller, blocking.blocked_id],
+            }),
             Self::Post(_)
             | Self::Amend(_)
             | Self::RemoveMember { .. }
             | Self::SetRole { .. }
             | Self::Change(_)
+            | Self::Delete { .. }
             | Self::Show { .. }
             | Self::ShowMessages { .. }
             | Self::ShowEvents { .. }
@@ -280,25 +340,39 @@ impl ChatCommand {
         }
     }
 
-    /// The field of a request that names whom it makes members.
-    pub(crate) const fn members_field(&self) -> Field {
-        if self.creates() {
-            Field::Members
-        } else {
-            Field::UserId
+    /// Whether those whom it makes members need only exist: nobody escapes a block by being in many chats.
+    pub(crate) const fn ignores_limits(&self) -> bool {
+        matches!(self, Self::Block(_))
+    }
+
+    /// What it is refused with where one of the users whom it makes members is none.
+    pub(crate) const fn unknown_member(&self) -> Problem {
+        if let Self::Block(_) = self {
+            return Problem::NO_SUCH_USER;
+        }
+        let Self::Create(creation) = self else {
+            return Problem::UNKNOWN_MEMBER.about(Field::UserId, Fault::Unknown);
+        };
+        match creation.origin {
+            Origin::Members => Problem::NO_SUCH_USER,
+            Origin::Chance | Origin::Key => {
+                Problem::UNKNOWN_MEMBER.about(Field::Members, Fault::Unknown)
+            }
         }
     }
 
-    /// Whether its chat is made by it, so that there is nothing to be read.
+    /// Whether its chat is made by it alone, so that there is nothing to be read.
     pub(crate) const fn creates(&self) -> bool {
         match self {
-            Self::Create(_) => true,
+            Self::Create(creation) => matches!(creation.origin, Origin::Chance),
+            Self::Block(_) => false,
             Self::Post(_)
             | Self::Amend(_)
             | Self::AddMember { .. }
             | Self::RemoveMember { .. }
             | Self::SetRole { .. }
             | Self::Change(_)
+            | Self::Delete { .. }
             | Self::Show { .. }
             | Self::ShowMessages { .. }
             | Self::ShowEvents { .. }

@@ -1,6 +1,6 @@
 //! What is asked of the home of a user.
 
-use rookery_schema::{ChatId, Seq, SessionId, Timestamp};
+use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 
 use crate::limits::Network;
 use crate::mesh::outcome::Activity;
@@ -11,6 +11,12 @@ pub enum HomeCommand {
     ListChats {
         page: InboxPage,
         /// From where they are asked for.
+        network: Network,
+    },
+    /// The user blocks another one, if they have not blocked too many.
+    Block {
+        blocked_id: UserId,
+        /// From where that is asked for.
         network: Network,
     },
     /// The user has read a chat up to this seq.
@@ -38,6 +44,7 @@ impl HomeCommand {
             Self::MarkRead { .. } => true,
             // A ticket that was spent in vain can't be told from one that was never issued.
             Self::ListChats { .. } | Self::SpendTicket { .. } => false,
+            Self::Block { .. } => true,
         }
     }
 }

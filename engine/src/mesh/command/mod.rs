@@ -81,6 +81,8 @@ impl Command {
                 | ChatCommand::RemoveMember { .. }
                 | ChatCommand::SetRole { .. }
                 | ChatCommand::Change(_)
+                | ChatCommand::Delete { .. }
+                | ChatCommand::Block(_)
                 | ChatCommand::Show { .. }
                 | ChatCommand::ShowMessages { .. }
                 | ChatCommand::ShowEvents { .. }
@@ -105,8 +107,9 @@ impl Command {
             | Self::Home(
                 _,
                 HomeCommand::ListChats { .. }
+                | HomeCommand::SpendTicket { .. }
                 | HomeCommand::MarkRead { .. }
-                | HomeCommand::SpendTicket { .. },
+                | HomeCommand::Block { .. },
             ) => ANSWER_SECONDS_MAX,
         }
     }

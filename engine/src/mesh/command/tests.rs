@@ -8,8 +8,8 @@ use rookery_schema::{MessageId, Placement, Routing, Seq, SessionId, Timestamp};
 use super::*;
 use crate::ids::Session;
 use crate::mesh::{
-    Amend, ChatChange, Creation, Credentials, InboxPage, MembersPage, MessageChange, NewPassword,
-    Page, PageStart, Post, Right, UserVersion,
+    Amend, Blocking, ChatChange, Creation, Credentials, InboxPage, MembersPage, MessageChange,
+    NewPassword, Origin, Page, PageStart, Post, Right, UserVersion,
 };
 
 const CHAT: ChatId = ChatId::from_bytes([1; 16]);
@@ -49,6 +49,15 @@ fn credentials() -> Box<Credentials> {
         username: NAME.into(),
         password: None,
     })
+}
+
+fn blocking() -> Blocking {
+    Blocking {
+        caller: USER,
+        blocked_id: USER,
+        is_blocked: true,
+        network: network(),
+    }
 }
 
 fn log_in() -> NameCommand {
@@ -159,6 +168,7 @@ fn what_may_change_something_is_told_from_what_only_reads() {
         name: "chat".into(),
         members: Members::default(),
         network: network(),
+        origin: Origin::Chance,
     };
     let changes = [
         chat(ChatCommand::Create(Box::new(creation))),
@@ -186,6 +196,12 @@ fn what_may_change_something_is_told_from_what_only_reads() {
             members_may_add: Some(true),
             history: None,
         }))),
+        chat(ChatCommand::Delete { caller }),
+        chat(ChatCommand::Block(blocking())),
+        home(HomeCommand::Block {
+            blocked_id: USER,
+            network: network(),
+        }),
         name(register()),
         name(log_in()),
         address(log_in()),

@@ -24,6 +24,11 @@ impl Audience {
         self.subscribers.is_empty()
     }
 
+    /// Who is connected, in any order.
+    pub(crate) fn users(&self) -> impl Iterator<Item = UserId> + '_ {
+        self.subscribers.iter().copied()
+    }
+
     /// Whether a user listens.
     pub(crate) fn contains(&self, user: UserId) -> bool {
         self.subscribers.contains(&user)

@@ -2,7 +2,7 @@
 //!
 //! Where nobody was given that role, or the last who had it is gone, one of them is admin all the same: the *heir*. Of a
 //! chat in which no role was ever set, that is whoever made it, if they are a member; else the member of longest
-//! standing. So a chat that has members has an admin.
+//! standing. So a chat that has members has an admin, but for a direct chat, which needs none.
 
 use foldhash::fast::RandomState;
 use indexmap::IndexMap;
@@ -131,9 +131,20 @@ impl Members {
         standing.is_some_and(|it| it.is_admin()) || self.heir() == Some(user_id)
     }
 
+    /// Whether they are the two of a direct chat, which has no admin.
+    pub(super) fn are_direct(&self) -> bool {
+        self.chat_id.is_direct_of(self.iter())
+    }
+
+    /// The other member of a direct chat.
+    pub(super) fn other(&self, user_id: UserId) -> Option<UserId> {
+        let mut others = self.iter().filter(|it| *it != user_id);
+        self.are_direct().then(|| others.next()).flatten()
+    }
+
     /// Who is admin though the role was given to no member.
     pub(crate) fn heir(&self) -> Option<UserId> {
-        if self.admins > 0 {
+        if self.admins > 0 || self.are_direct() {
             return None;
         }
         let maker = self.maker.filter(|_| self.last_role.is_none());

@@ -1,6 +1,7 @@
 //! One chat: its members, how far it has come, its newest events, and who listens.
 
 mod audience;
+mod blocks;
 mod members;
 mod notes;
 mod recent;
@@ -13,26 +14,30 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use rookery_schema::event::{
-    Event, EventKind, put_json_text, put_members, put_roles, put_settings, put_user_id,
+    Event, EventKind, put_direct, put_json_text, put_members, put_roles, put_settings, put_user_id,
 };
 use rookery_schema::limits::{CHAT_MEMBERS_MAX, MEMBERS_SHOWN_MAX};
 use rookery_schema::message::Message;
-use rookery_schema::record::{ChatChanged, ChatCreated, Edit, MessageAmended, Record};
+use rookery_schema::record::{
+    BlockSet, ChatChanged, ChatCreated, ChatDeleted, Edit, MessageAmended, Record,
+};
 use rookery_schema::roles::{History, Role, Settings};
 use rookery_schema::row::{
-    AmendmentRow, ChatRow, EventRow, Head, Mark, MarkRow, MemberRow, RoleRow, Row, SettingsRow,
+    AmendmentRow, BlockRow, ChatRow, DeletedChatRow, EventRow, Head, Mark, MarkRow, MemberRow,
+    RoleRow, Row, SettingsRow,
 };
 use rookery_schema::{ChatId, MessageId, Offset, PartitionId, Seq, Timestamp, UserId};
 
 use crate::context::Context;
-use crate::edge::port::{StoredChat, StoredMember};
+use crate::edge::port::{Deletion, StoredChat, StoredMember};
 use crate::json_page::JsonPage;
 use crate::mesh::{
-    Activity, ChatSummary, Created, EventBatch, Marked, MembersPage, Outcome, PageCursor,
+    Activity, ChatSummary, Created, EventBatch, Leaver, Marked, MembersPage, Outcome, PageCursor,
     ShardMessage,
 };
 use crate::owner::budget::allocated;
 pub(crate) use crate::owner::chat::audience::Audience;
+use crate::owner::chat::blocks::Blocks;
 pub(crate) use crate::owner::chat::members::Members;
 use crate::owner::chat::notes::Notes;
 use crate::owner::chat::recent::event_of;
@@ -65,10 +70,15 @@ pub(crate) struct Chat {
     pub(crate) id: ChatId,
     settings: Settings,
     created_at: Timestamp,
+    /// Tells what was asked for when it was made, where that is known here.
+    creation_digest: Option<u64>,
     members: Members,
+    blocks: Blocks,
     /// When it was tried last to tell of [`Members::untold_heir`], in microseconds.
     handover_micros: Option<u64>,
     head: Head,
+    /// It was deleted: it has nothing but this and its head.
+    deleted: Option<Box<Deletion>>,
     recent: Recent,
     unstored: Unstored,
     /// How far users have come by what they did.
@@ -120,6 +130,7 @@ impl Chat {
         let members = Members::new(record.chat_id, record.members.len(), None);
         let settings = Settings::new(record.name);
         let mut this = Self::new(record.chat_id, record.at, settings, members);
+        this.creation_digest = Some(record.content_digest());
         for user_id in record.members.iter() {
             this.members.add(user_id, this.head.seq.next(), false);
         }
@@ -132,9 +143,12 @@ impl Chat {
             id,
             settings,
             created_at,
+            creation_digest: None,
             members,
+            blocks: Blocks::default(),
             handover_micros: None,
             head: Head::default(),
+            deleted: None,
             recent: Recent::default(),
             unstored: Unstored::default(),
             notes: Notes::default(),
@@ -160,12 +174,17 @@ impl Chat {
             recent,
             messages,
             latest_message,
+            blockers,
+            deleted,
         } = stored;
         let settings = settings.unwrap_or_else(|| Settings::new(&chat.name));
         let members = Members::new(chat.chat_id, members, last_role);
         let mut this = Self::new(chat.chat_id, chat.created_at, settings, members);
         this.head = head;
+        this.deleted = deleted.map(Box::new);
+        this.blocks = Blocks::stored(blockers);
         this.recent = Recent::with_latest(latest_message);
+        this.creation_digest = recent.first().and_then(creation_digest);
         for row in recent {
             if let Some(user_id) = comes_forward(&row) {
                 this.notes.load(user_id, row.head.mark());
@@ -203,6 +222,83 @@ impl Chat {
 
     pub(crate) fn is_member(&self, user: UserId) -> bool {
         self.members.contains(user)
+    }
+
+    /// One of the two of a direct chat blocks the other, or does so no more; what is to be stored of that. Only the fold may
+    /// do that.
+    pub(super) fn set_block(&mut self, set: &BlockSet, at: Place) -> Row {
+        self.blocks.set(set.by, set.is_blocked, at.offset);
+        Row::Block(BlockRow {
+            user_id: set.by,
+            blocked_id: set.blocked_id,
+            chat_id: self.id,
+            is_blocked: set.is_blocked,
+            at: set.at,
+            offset: at.offset,
+        })
+    }
+
+    /// Whether a member of a direct chat has blocked the other.
+    pub(crate) fn blocks(&self, user_id: UserId) -> bool {
+        self.blocks.has(user_id)
+    }
+
+    /// Whether a member of a direct chat is blocked by the other.
+    pub(crate) fn is_blocked(&self, user_id: UserId) -> bool {
+        self.blocks.is_blocked(user_id)
+    }
+
+    /// Who deleted it and when, where it was.
+    pub(crate) fn deleted(&self) -> Option<ChatDeleted> {
+        let Deletion { by, at } = **self.deleted.as_ref()?;
+        Some(ChatDeleted {
+            chat_id: self.id,
+            by,
+            at,
+        })
+    }
+
+    /// Deletes it by the newest event: it has no members from then on. Only the fold may do that.
+    pub(super) fn delete(&mut self, deleted: &ChatDeleted) {
+        let ChatDeleted { by, at, .. } = *deleted;
+        self.deleted = Some(Box::new(Deletion { by, at }));
+        self.members = Members::new(self.id, 0, None);
+        self.settings = Settings::new("");
+    }
+
+    /// What is stored of it where it was deleted.
+    pub(super) fn tombstone(&self) -> Option<Row> {
+        let ChatDeleted { chat_id, by, at } = self.deleted()?;
+        Some(Row::ChatDeleted(DeletedChatRow {
+            chat_id,
+            head: self.head,
+            by,
+            at,
+        }))
+    }
+
+    /// Forgets what was said in it, and who listens.
+    pub(crate) fn forget_all(&mut self) {
+        self.recent = Recent::default();
+        self.unstored = Unstored::default();
+        self.audience = Audience::default();
+        self.creation_digest = None;
+        self.notes = Notes::default();
+    }
+
+    /// Whether it is the direct chat of its two members.
+    pub(crate) fn is_direct(&self) -> bool {
+        self.members.are_direct()
+    }
+
+    /// Tells what was asked for when it was made, where that is known here.
+    pub(crate) const fn creation_digest(&self) -> Option<u64> {
+        self.creation_digest
+    }
+
+    /// It was read with what it was made.
+    pub(crate) const fn note_creation(&mut self, digest: u64) {
+        self.creation_digest = Some(digest);
     }
 
     pub(crate) const fn members(&self) -> &Members {
@@ -468,7 +564,7 @@ impl Chat {
     }
 
     /// Sends what was numbered to every home that is interested.
-    pub(crate) fn flush(&mut self, leaver: Option<UserId>, cx: &mut Context<'_>) {
+    pub(crate) fn flush(&mut self, leaver: Option<Leaver>, cx: &mut Context<'_>) {
         let Outgoing {
             mut lines,
             events,
@@ -565,7 +661,7 @@ impl Chat {
     /// forgotten.
     pub(crate) fn is_stored(&self, stored: Offset) -> bool {
         let is_stored = self.head.seq == Seq(0) || self.head.offset < stored;
-        is_stored && self.unstored.is_empty()
+        is_stored && self.unstored.is_empty() && self.blocks.is_stored(stored)
     }
 
     /// The newest events in memory.
@@ -604,6 +700,7 @@ impl Chat {
         out.extend_from_slice(self.id.to_string().as_bytes());
         out.extend_from_slice(br#"","name":"#);
         put_json_text(&mut out, &self.settings.name);
+        put_direct(&mut out, self.is_direct());
         put_settings(&mut out, &self.settings);
         put_members(&mut out, self.members.len(), self.members.iter());
         let admins = self.members.admins_of_first(MEMBERS_SHOWN_MAX);
@@ -659,6 +756,7 @@ impl Chat {
         ChatSummary {
             chat_id: self.id,
             name: self.settings.name.clone(),
+            other_user_id: self.members.other(user),
             last_seq: self.head.seq,
             read: self.marked(user, known),
             last_message,
@@ -671,6 +769,14 @@ fn encode_row(row: &EventRow) -> Option<Bytes> {
     let record = Record::decode(&row.record).ok()?;
     let json = encode(&record, row.head.seq);
     (!json.is_empty()).then_some(json)
+}
+
+/// Tells what a chat was made with, where this is its first event.
+pub(crate) fn creation_digest(row: &EventRow) -> Option<u64> {
+    let Ok(Record::ChatCreated(created)) = Record::decode(&row.record) else {
+        return None;
+    };
+    Some(created.content_digest())
 }
 
 /// The event of a record; nothing where it is none.
@@ -693,6 +799,8 @@ fn comes_forward(row: &EventRow) -> Option<UserId> {
         | Record::MemberRemoved(_)
         | Record::RoleSet(_)
         | Record::ChatChanged(_)
+        | Record::ChatDeleted(_)
+        | Record::BlockSet(_)
         | Record::UserRegistered(_)
         | Record::SessionEnded(_)
         | Record::PasswordSet(_)

@@ -1,14 +1,15 @@
 //! Every command, on every state that it can meet.
 
+mod ends;
 mod roles;
 
 use std::net::IpAddr;
 use std::ops::Range;
 
 use rookery_schema::limits::{CHAT_MEMBERS_MAX, MEMBERS_SHOWN_MAX};
-use rookery_schema::record::Members;
+use rookery_schema::record::{ChatCreated, Members};
 use rookery_schema::row::Mark;
-use rookery_schema::{MessageId, UserId};
+use rookery_schema::{MessageId, Seq, UserId};
 
 use super::*;
 use crate::limits::Network;
@@ -55,6 +56,7 @@ fn create(members: Members) -> ChatCommand {
         name: NAME.into(),
         members,
         network: network(),
+        origin: Origin::Chance,
     }))
 }
 
@@ -166,7 +168,7 @@ fn a_chat_that_is_not_there_can_be_created_and_nothing_else() {
         name: NAME,
         members: members.as_list(),
     };
-    let creation = Decision::Append(ChangeKey::Chat(CHAT), Record::ChatCreated(created));
+    let creation = Decision::Append(ChangeKey::chat(&created), Record::ChatCreated(created));
     check(None, &create(members.clone()), Ok(creation));
     let nothing = Decision::Answer(Outcome::Summary(None));
     check(None, &summarize(user(MEMBER)), Ok(nothing));

@@ -1,6 +1,7 @@
 //! Every record, on every state that it can meet.
 
 mod amendments;
+mod ends;
 mod roles;
 
 use std::ops::Range;

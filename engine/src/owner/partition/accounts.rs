@@ -440,6 +440,8 @@ impl Partition {
                 | Record::MemberRemoved(_)
                 | Record::RoleSet(_)
                 | Record::ChatChanged(_)
+                | Record::ChatDeleted(_)
+                | Record::BlockSet(_)
                 | Record::SessionEnded(_)
                 | Record::SessionStarted(_)
                 | Record::ProfileChanged(_)

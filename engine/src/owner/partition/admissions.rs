@@ -4,7 +4,6 @@ use rookery_schema::ChatId;
 
 use crate::context::Context;
 use crate::mesh::command::chat::NewMembers;
-use crate::mesh::field::Fault;
 use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, Candidates, ChatCommand, NotAdmitted, Outcome, ShardMessage};
 use crate::owner::admissions::{Admission, Step};
@@ -47,6 +46,7 @@ impl Partition {
                 id,
                 chat_id,
                 network,
+                ignores_limits,
                 group,
             }) => {
                 let homes = send_to_homes(&group, cx, |user_ids| {
@@ -54,6 +54,7 @@ impl Partition {
                         id,
                         chat_id,
                         network,
+                        ignores_limits,
                         user_ids,
                     })
                 });
@@ -63,8 +64,7 @@ impl Partition {
             Some(Step::Refused(admission, mut refusal)) => {
                 tell_not_joining(&admission, cx);
                 if refusal.problem == Problem::UNKNOWN_MEMBER {
-                    let field = admission.command.members_field();
-                    refusal.problem = refusal.problem.about(field, Fault::Unknown);
+                    refusal.problem = admission.command.unknown_member();
                 }
                 cx.answer(admission.asker, Outcome::NotAdmitted(Box::new(refusal)));
             }
@@ -76,8 +76,8 @@ impl Partition {
     fn go_on_admitted(&mut self, admission: Admission, cx: &mut Context<'_>) {
         let chat_id = admission.chat_id;
         match self.chats.get_mut(chat_id) {
-            Some(Slot::Active(_) | Slot::Fresh) => self.serve_admitted(&admission, cx),
-            None if admission.command.creates() => self.serve_admitted(&admission, cx),
+            Some(Slot::Active(_) | Slot::Fresh) => self.serve_admitted(admission, cx),
+            None if admission.command.creates() => self.serve_admitted(admission, cx),
             Some(Slot::Loading(parking)) if parking.is_full() => {
                 refuse(&admission, Problem::CHAT_WAITING, cx);
             }
@@ -89,12 +89,16 @@ impl Partition {
 
     /// Does a command whose users were admitted, on a chat that is in memory if it exists. It is decided anew: much may
     /// have changed.
-    pub(super) fn serve_admitted(&mut self, admission: &Admission, cx: &mut Context<'_>) {
+    pub(super) fn serve_admitted(&mut self, admission: Admission, cx: &mut Context<'_>) {
         let (asker, chat_id) = (admission.asker, admission.chat_id);
         match self.serve(asker, chat_id, &admission.command, Admitted::Yes, cx) {
             Served::Appended => {}
             Served::Answered | Served::Amends | Served::NotAdmitted(_) => {
-                tell_not_joining(admission, cx)
+                tell_not_joining(&admission, cx);
+            }
+            Served::Compares => {
+                tell_not_joining(&admission, cx);
+                self.compare_creation(asker, chat_id, admission.command, cx);
             }
         }
     }

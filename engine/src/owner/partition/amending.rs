@@ -275,10 +275,15 @@ impl Partition {
             chat.unstored().lay_over(&mut message);
         }
         let is_edit = matches!(amended.change, Change::Edited { .. });
-        let outcome = || match folded == Folded::TooLate {
-            // A deletion that an earlier owner appended came first.
-            true => Outcome::Refused(Problem::MESSAGE_DELETED),
-            false => outcome(&message, is_edit),
+        let outcome = || {
+            if folded == Folded::Void {
+                return Outcome::Refused(Problem::NO_SUCH_CHAT);
+            }
+            match folded == Folded::TooLate {
+                // A deletion that an earlier owner appended came first.
+                true => Outcome::Refused(Problem::MESSAGE_DELETED),
+                false => outcome(&message, is_edit),
+            }
         };
         let change = ChangeKey::Amended(chat_id, message_id);
         self.answer_when_stored(span, change, outcome, cx);

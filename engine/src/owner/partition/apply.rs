@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::edge::effect::Notice;
 use crate::edge::port::LogRequest;
 use crate::mesh::problem::Problem;
-use crate::mesh::{Ended, Outcome, ShardMessage};
+use crate::mesh::{Ended, Leaver, Outcome, ShardMessage};
 use crate::owner::changes::ChangeKey;
 use crate::owner::chat::{Chat, Place};
 use crate::owner::chats::{Parked, ParkedRecord, Slot};
@@ -105,6 +105,10 @@ impl Partition {
         for (asker, outcome) in on_stored.answers {
             cx.answer(asker, outcome);
         }
+        if on_stored.any_deleted {
+            self.purging.want();
+            self.go_on_purging(cx);
+        }
     }
 
     /// Fills the dedup window with a record that the store has.
@@ -127,6 +131,8 @@ impl Partition {
             | Record::UserRegistered(_)
             | Record::SessionEnded(_)
             | Record::PasswordSet(_)
+            | Record::ChatDeleted(_)
+            | Record::BlockSet(_)
             | Record::SessionStarted(_)
             | Record::ProfileChanged(_)
             | Record::UserSettingsChanged(_) => {}
@@ -204,6 +210,10 @@ impl Partition {
             Record::UserSettingsChanged(changed) => {
                 self.apply_user_settings(changed, (offset, bytes), span, rows, cx);
             }
+            Record::ChatDeleted(deleted) => {
+                self.apply_to_chat(deleted.chat_id, applying, rows, cx);
+            }
+            Record::BlockSet(set) => self.apply_to_chat(set.chat_id, applying, rows, cx),
         }
     }
 
@@ -288,6 +298,11 @@ impl Partition {
                 let chat = Box::new(Chat::created(created));
                 self.chats.insert(chat, cx.now.micros);
             }
+            Record::BlockSet(set) if set.is_blocked && self.chats.active(chat_id).is_none() => {
+                let members = set.members();
+                let chat = Box::new(Chat::created(&set.creation(&members)));
+                self.chats.insert(chat, cx.now.micros);
+            }
             // Events up to here are not for the one who joins.
             Record::MemberAdded(_) => self.flush_chat(chat_id, None, cx),
             // What is amended must be where it is amended.
@@ -305,6 +320,8 @@ impl Partition {
             | Record::UserRegistered(_)
             | Record::SessionEnded(_)
             | Record::PasswordSet(_)
+            | Record::ChatDeleted(_)
+            | Record::BlockSet(_)
             | Record::SessionStarted(_)
             | Record::ProfileChanged(_)
             | Record::UserSettingsChanged(_) => {}
@@ -352,7 +369,9 @@ impl Partition {
             Folded::Created => {
                 let members = self.members(chat_id, cx);
                 self.joined(span, chat_id, members, false, cx);
-                self.show_when_stored(span, ChangeKey::Chat(chat_id), chat_id, cx);
+                if let Record::ChatCreated(created) = applying.record {
+                    self.show_when_stored(span, ChangeKey::chat(created), chat_id, cx);
+                }
             }
             Folded::Joined(user_id) => {
                 self.joined(span, chat_id, vec![user_id], false, cx);
@@ -360,7 +379,7 @@ impl Partition {
             }
             Folded::Left(user_id) => {
                 // Events from here on are not for the one who left.
-                self.flush_chat(chat_id, Some(user_id), cx);
+                self.flush_chat(chat_id, Some(Leaver::One(user_id)), cx);
                 self.unsubscribe(chat_id, &[user_id], cx);
                 let key = ChangeKey::Removed(chat_id, user_id);
                 self.answer_when_stored(span, key, || Outcome::Done, cx);
@@ -374,12 +393,24 @@ impl Partition {
                 let key = ChangeKey::settings(chat_id, applying.bytes);
                 self.show_when_stored(span, key, chat_id, cx);
             }
+            Folded::Blocked { is_new } => {
+                if is_new {
+                    let members = self.members(chat_id, cx);
+                    self.joined(span, chat_id, members, false, cx);
+                }
+                if let Some(key) = ChangeKey::of_chat(applying.record, applying.bytes) {
+                    self.answer_when_stored(span, key, || Outcome::Done, cx);
+                }
+            }
+            Folded::Deleted => self.chat_deleted(span, chat_id, cx),
+            Folded::Void => self.void(span, applying.record, applying.bytes, cx),
             Folded::LastAdmin(user_id) => {
                 let key = ChangeKey::Role(chat_id, user_id, Role::Member);
                 let outcome = || Outcome::Refused(Problem::LAST_ADMIN);
                 self.answer_when_stored(span, key, outcome, cx);
             }
             Folded::Unchanged => match applying.record {
+                Record::ChatCreated(created) => self.made_again(span, created, cx),
                 Record::MemberAdded(change) => {
                     let key = ChangeKey::Added(chat_id, change.user_id);
                     self.show_when_stored(span, key, chat_id, cx);
@@ -400,11 +431,12 @@ impl Partition {
                 }
                 Record::MessagePosted(_)
                 | Record::MessageAmended(_)
-                | Record::ChatCreated(_)
                 | Record::ChatChanged(_)
                 | Record::UserRegistered(_)
                 | Record::SessionEnded(_)
                 | Record::PasswordSet(_)
+                | Record::ChatDeleted(_)
+                | Record::BlockSet(_)
                 | Record::SessionStarted(_)
                 | Record::ProfileChanged(_)
                 | Record::UserSettingsChanged(_) => {}
@@ -421,8 +453,9 @@ impl Partition {
     /// knew, and whoever owned the partition then may be gone.
     fn tell_contained(&mut self, chat_id: ChatId, applying: Applying<'_>, cx: &mut Context<'_>) {
         let joined = match applying.record {
-            Record::ChatCreated(_) => self.members(chat_id, cx),
+            Record::ChatCreated(_) | Record::BlockSet(_) => self.members(chat_id, cx),
             Record::MemberAdded(change) => vec![change.user_id],
+            Record::ChatDeleted(_) => return self.purge_when_stored(applying.span, cx),
             Record::MessagePosted(_)
             | Record::MessageAmended(_)
             | Record::MemberRemoved(_)
@@ -508,7 +541,7 @@ impl Partition {
 
     /// Shows a chat to whoever waits for a change of it. Every member is in what is shown: it is not
     /// made where nobody waits, as in a replay.
-    fn show_when_stored(
+    pub(super) fn show_when_stored(
         &mut self,
         span: SpanId,
         key: ChangeKey,
@@ -522,7 +555,7 @@ impl Partition {
         let Some(chat) = self.chat_of_record(chat_id, cx) else {
             return;
         };
-        let created = matches!(key, ChangeKey::Chat(_));
+        let created = matches!(key, ChangeKey::Chat(..));
         let shown = || chat.shown(created);
         let answers: Vec<_> = askers.into_iter().map(|asker| (asker, shown())).collect();
         if let Some(on_stored) = self.progress.on_stored(span, cx) {
@@ -556,7 +589,12 @@ impl Partition {
     }
 
     /// Sends what was applied to one chat, and counts what it takes of memory since.
-    fn flush_chat(&mut self, chat_id: ChatId, leaver: Option<UserId>, cx: &mut Context<'_>) {
+    pub(super) fn flush_chat(
+        &mut self,
+        chat_id: ChatId,
+        leaver: Option<Leaver>,
+        cx: &mut Context<'_>,
+    ) {
         let (stored, reading) = (self.progress.stored(), self.readings.of(chat_id));
         // A chat that was never created has nothing to send, and neither has one that was forgotten since.
         let due = cx.now.micros + NOTED_MICROS;
@@ -611,6 +649,7 @@ fn tell_joining(chat_id: ChatId, record: &Record<'_>, cx: &mut Context<'_>) {
     let joining: Vec<UserId> = match record {
         Record::ChatCreated(created) => created.members.iter().collect(),
         Record::MemberAdded(change) => vec![change.user_id],
+        Record::BlockSet(set) => vec![set.by, set.blocked_id],
         Record::MessagePosted(_)
         | Record::MessageAmended(_)
         | Record::MemberRemoved(_)
@@ -619,6 +658,7 @@ fn tell_joining(chat_id: ChatId, record: &Record<'_>, cx: &mut Context<'_>) {
         | Record::UserRegistered(_)
         | Record::SessionEnded(_)
         | Record::PasswordSet(_)
+        | Record::ChatDeleted(_)
         | Record::SessionStarted(_)
         | Record::ProfileChanged(_)
         | Record::UserSettingsChanged(_) => return,

@@ -90,9 +90,12 @@ impl Partition {
             PartitionRead::User(asker, _)
             | PartitionRead::Sessions(asker, ..)
             | PartitionRead::Former { asker, .. }
+            | PartitionRead::Creation(asker, ..)
             | PartitionRead::Mark { asker, .. } => Some(asker),
             PartitionRead::Sought(seeking) => Some(seeking.asked.asker),
             PartitionRead::Chat(_)
+            | PartitionRead::Purges
+            | PartitionRead::PurgedMembers
             | PartitionRead::Page(..)
             | PartitionRead::Events(..)
             | PartitionRead::Surplus(..)

@@ -39,6 +39,8 @@ pub(super) enum Served {
     Appended,
     /// It changes a message, which comes next.
     Amends,
+    /// It asks for a chat by a key: what the chat was made with comes next.
+    Compares,
     /// These users have to be admitted first.
     NotAdmitted(NewMembers),
 }
@@ -103,6 +105,7 @@ impl Partition {
                     self.amend(asker, chat_id, amend, cx);
                 }
             }
+            Served::Compares => self.compare_creation(asker, chat_id, command, cx),
             Served::NotAdmitted(new) => self.begin_admission(asker, chat_id, command, new, cx),
         }
     }
@@ -117,6 +120,7 @@ impl Partition {
         cx: &mut Context<'_>,
     ) -> Served {
         let mut chat = self.chats.active(chat_id);
+        let is_new = chat.is_none();
         let untold = chat
             .as_mut()
             .and_then(|it| it.untold_heir_due(cx.now.micros));
@@ -137,16 +141,12 @@ impl Partition {
             Ok(Decision::Answer(outcome)) => cx.answer(asker, outcome),
             Ok(Decision::Page(paged)) => self.show_page(asker, chat_id, paged, cx),
             Ok(Decision::Events(wanted)) => self.show_events(asker, chat_id, wanted, cx),
-            Ok(Decision::EventsOfFormer {
-                caller,
-                page,
-                history,
-            }) => {
+            Ok(Decision::EventsOfFormer { caller, page, end }) => {
                 let what = PartitionRead::Former {
                     asker,
                     chat_id,
                     page,
-                    history,
+                    end,
                 };
                 let read = Read::Membership {
                     chat_id,
@@ -163,8 +163,12 @@ impl Partition {
                 }
             }
             Ok(Decision::Amend) => return Served::Amends,
+            Ok(Decision::CompareCreation) => return Served::Compares,
             Ok(Decision::Append(key, record)) => {
+                // By a block nobody joins a chat that is there.
+                let may_join = is_new || !command.ignores_limits();
                 if admitted == Admitted::NotYet
+                    && may_join
                     && let Some(new) = to_be_admitted(command, cx)
                 {
                     return Served::NotAdmitted(new);
@@ -341,7 +345,7 @@ impl Partition {
             cx.refuse(asker, problem);
             return false;
         }
-        if let ChangeKey::Chat(chat_id) = key {
+        if let ChangeKey::Chat(chat_id, _) = key {
             self.chats.begin_creation(chat_id);
         }
         self.append_admitted(asker, key, record, is_small, cx);
@@ -401,6 +405,9 @@ impl Partition {
     pub(crate) fn types(&self, chat_id: ChatId, user_id: UserId, cx: &mut Context<'_>) {
         let audience = self.chats.audience(chat_id);
         if let Some(audience) = audience.filter(|it| it.contains(user_id)) {
+            if self.chats.may_be_blocked(chat_id, user_id) {
+                return;
+            }
             for home in audience.shards() {
                 cx.whisper(home, Whisper::Typing { chat_id, user_id });
             }

@@ -45,6 +45,10 @@ impl Partition {
         cx: &mut Context<'_>,
     ) {
         let waiting = self.events.remove(&(chat_id, key)).unwrap_or_default();
+        // The chat was deleted meanwhile.
+        if waiting.is_empty() {
+            return;
+        }
         let events = cx.found(outcome, Found::events).and_then(|stored| {
             let events = key.complete(&stored, self.chats.active(chat_id).map(|it| &*it));
             if events.is_none() {

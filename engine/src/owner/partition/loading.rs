@@ -90,7 +90,7 @@ impl Partition {
                 Parked::Command { asker, command } => {
                     self.serve_loaded(asker, chat_id, command, cx);
                 }
-                Parked::Admitted(admission) => self.serve_admitted(&admission, cx),
+                Parked::Admitted(admission) => self.serve_admitted(admission, cx),
                 Parked::Subscribe(wanted) => self.subscribe_loaded(wanted, cx),
             }
         }

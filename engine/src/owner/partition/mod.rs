@@ -7,6 +7,8 @@ mod amending;
 mod apply;
 mod closing;
 mod commands;
+mod creations;
+mod deletions;
 mod events;
 mod heirs;
 mod invites;
@@ -22,7 +24,6 @@ mod sessions;
 use std::collections::VecDeque;
 
 use rookery_schema::names::NewName;
-use rookery_schema::roles::History;
 use rookery_schema::{ChatId, MessageId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
 
 use crate::context::Context;
@@ -35,12 +36,14 @@ use crate::limits::Network;
 use crate::map::{Map, Unanswered};
 use crate::mesh::problem::Problem;
 use crate::mesh::{
-    Asker, EventsPage, Invited, NewPassword, Outcome, PasswordChange, ShardMessage, UserVersion,
+    Asker, Creation, EventsPage, Invited, NewPassword, Outcome, PasswordChange, ShardMessage,
+    UserVersion,
 };
 use crate::owner::admissions::Admissions;
 use crate::owner::appends::{APPEND_DEADLINE_MICROS, Appends, Pending};
 use crate::owner::changes::{ChangeKey, Changes};
 use crate::owner::chats::Chats;
+use crate::owner::decide::End;
 use crate::owner::dedup::DedupWindow;
 use crate::owner::delivery::Delivery;
 use crate::owner::endings::Endings;
@@ -52,6 +55,7 @@ use crate::owner::message_queues::MessageQueues;
 use crate::owner::names::Names;
 use crate::owner::new_sessions::NewSessions;
 use crate::owner::progress::{Progress, SpanId};
+use crate::owner::purging::Purging;
 use crate::owner::readings::Readings;
 use crate::owner::seeking::Seeking;
 use crate::owner::settings::UserSettings;
@@ -82,11 +86,18 @@ enum PartitionRead {
         asker: Asker,
         chat_id: ChatId,
         page: EventsPage,
-        history: History,
+        end: End,
     },
+    /// The deleted chats of which there is more to remove.
+    Purges,
+    /// Members of the first of them.
+    PurgedMembers,
+    /// What a chat was made with, which somebody asks for by its key.
+    Creation(Asker, ChatId, Box<Creation>),
     /// The event up to which somebody has read, to know how many messages there are up to it; there are so many in all.
     Mark {
         asker: Asker,
+        chat_id: ChatId,
         seq: Seq,
         all: u64,
     },
@@ -237,6 +248,7 @@ pub(crate) struct Partition {
     /// How many messages are being looked for in the store.
     sought: usize,
     readings: Readings,
+    purging: Purging,
     pages: Map<(ChatId, PageKey), Vec<(Asker, PartialPage)>>,
     /// Who waits for events that are read from the store.
     events: Map<(ChatId, StoreKey), Vec<Asker>>,
@@ -276,6 +288,7 @@ impl Partition {
             message_queues: MessageQueues::default(),
             sought: 0,
             readings: Readings::default(),
+            purging: Purging::default(),
             pages: Map::default(),
             events: Map::default(),
             reads: Unanswered::above(number_base),
@@ -292,6 +305,9 @@ impl Partition {
     pub(crate) fn caught_up(&mut self, cx: &mut Context<'_>) {
         self.caught_up = true;
         cx.stamps.raise(self.latest_stamp, cx.now);
+        // An earlier owner may have begun.
+        self.purging.want();
+        self.go_on_purging(cx);
     }
 
     /// How many of its chats are in memory.
@@ -435,7 +451,7 @@ impl Partition {
     /// Undoes what was reserved for a change that did not come about.
     fn forget_change(&mut self, key: ChangeKey, asker: Asker, cx: &mut Context<'_>) {
         match key {
-            ChangeKey::Chat(chat_id) => self.chats.abandon_creation(chat_id),
+            ChangeKey::Chat(chat_id, _) => self.chats.abandon_creation(chat_id),
             ChangeKey::User(user_id) => self.names.release(user_id),
             ChangeKey::Invite(invite_id) => self.not_spent(invite_id),
             ChangeKey::Amended(chat_id, message_id) => {
@@ -449,6 +465,8 @@ impl Partition {
             | ChangeKey::Role(..)
             | ChangeKey::Settings(..)
             | ChangeKey::Profile(..)
+            | ChangeKey::Deleted(_)
+            | ChangeKey::Blocked(..)
             | ChangeKey::Password(..) => {}
             ChangeKey::UserSettings(user_id, _) => self.user_settings_done(user_id, cx),
         }
@@ -497,10 +515,26 @@ impl Partition {
                 asker,
                 chat_id,
                 page,
-                history,
+                end: End::Removed(history),
             }) => self.former_read(asker, chat_id, (page, history), outcome, cx),
-            Some(PartitionRead::Mark { asker, seq, all }) => {
-                self.messages_counted(asker, seq, all, outcome, cx);
+            Some(PartitionRead::Former {
+                asker,
+                page,
+                end: End::Deleted(deleted),
+                ..
+            }) => self.farewell_read(asker, page, deleted, outcome, cx),
+            Some(PartitionRead::Purges) => self.purges_read(outcome, cx),
+            Some(PartitionRead::PurgedMembers) => self.purged_members_read(outcome, cx),
+            Some(PartitionRead::Creation(asker, chat_id, creation)) => {
+                self.creation_read(asker, chat_id, creation, outcome, cx);
+            }
+            Some(PartitionRead::Mark {
+                asker,
+                chat_id,
+                seq,
+                all,
+            }) => {
+                self.messages_counted(asker, chat_id, (seq, all), outcome, cx);
             }
             Some(PartitionRead::Name(name)) => self.name_read(&name, outcome, cx),
             Some(PartitionRead::User(asker, what)) => self.user_read(asker, what, outcome, cx),
@@ -549,6 +583,7 @@ impl Partition {
             self.read_name(name, cx);
         }
         self.logins.tick(cx.now.micros);
+        self.go_on_purging(cx);
         self.write_marks(cx);
     }
 

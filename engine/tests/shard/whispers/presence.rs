@@ -4,7 +4,7 @@ use rookery_engine::ids::ConnId;
 use rookery_engine::input::Input;
 use rookery_engine::mesh::problem::Problem;
 use rookery_engine::mesh::whisper::PresenceState;
-use rookery_engine::mesh::{Outcome, ShardMessage, Whisper};
+use rookery_engine::mesh::{Leaver, Outcome, ShardMessage, Whisper};
 use rookery_schema::{ChatId, Seq, UserId};
 use rookery_testing::ws::PONG;
 use serde_json::{Value, json};
@@ -77,7 +77,7 @@ impl Following {
         let text = json!({"type": "event", "seq": seq}).to_string();
         let mut event = event_at(self.chat_id, Seq(seq), &text);
         if let ShardMessage::Events(batch) = &mut event {
-            batch.leaver = leaver;
+            batch.leaver = leaver.map(Leaver::One);
         }
         self.stage.tell(event);
         self.stage.heard_texts(self.conn);

@@ -12,6 +12,8 @@ pub(super) struct Device {
     pub(super) user: usize,
     pub(super) connection: Option<Connection>,
     pub(super) chats: BTreeMap<String, Chat>,
+    /// Those of which it heard that they were deleted.
+    pub(super) deleted: BTreeSet<String>,
 }
 
 pub(super) struct Connection {

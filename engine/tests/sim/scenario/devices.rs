@@ -117,6 +117,9 @@ impl Scenario {
             ("typing", None) => {}
             ("resumed", Some(seq)) => {
                 let chat_id = text("chat_id").unwrap();
+                if device.deleted.contains(&chat_id) {
+                    return;
+                }
                 if event["recovered"] == false {
                     // What lies behind is paged, and not of interest here.
                     device.chats.remove(&chat_id);
@@ -127,10 +130,17 @@ impl Scenario {
             }
             ("read", Some(_)) => {}
             ("error", _) => panic!("{event}"),
-            (_, Some(seq)) => {
+            (kind, Some(seq)) => {
                 let chat_id = text("chat_id").unwrap();
                 let is_new = connection.came.insert((chat_id.clone(), seq));
                 assert!(is_new, "a second time on one connection: {event}");
+                assert!(!device.deleted.contains(&chat_id) || kind == "chat_deleted");
+                if kind == "chat_deleted" {
+                    // What lies between is gone.
+                    device.chats.remove(&chat_id);
+                    device.deleted.insert(chat_id);
+                    return;
+                }
                 let chat = device.chats.entry(chat_id).or_default();
                 assert!(
                     !connection.is_in_order || chat.last() < seq,

@@ -12,6 +12,8 @@ mod posts;
 mod rooms;
 mod sessions;
 mod shown;
+mod spare;
+mod spares;
 mod state;
 mod users;
 mod view;
@@ -26,6 +28,7 @@ use serde_json::Value;
 
 use crate::scenario::device::Device;
 use crate::scenario::shown::Amendments;
+use crate::scenario::spare::Spares;
 use crate::scenario::state::{
     AskedAmend, AskedChange, AskedPage, Draft, Listener, Marks, Room, ShownPage, User,
 };
@@ -61,6 +64,7 @@ pub(crate) struct Scenario {
     shown: Vec<ShownPage>,
     amendments: Amendments,
     asked_amends: Vec<AskedAmend>,
+    spares: Spares,
     marks: Marks,
     /// Tokens whose logins were ended.
     ended: Vec<String>,
@@ -119,6 +123,7 @@ impl Scenario {
             shown: Vec::new(),
             amendments: Amendments::default(),
             asked_amends: Vec::new(),
+            spares: Spares::default(),
             marks: Marks::default(),
             ended: Vec::new(),
             heard_live: 0,
@@ -147,8 +152,10 @@ impl Scenario {
         self.check_devices();
         assert!(self.compared_messages > 0);
         self.check_presence();
+        self.check_spares();
         assert!(self.known_presences > 0);
         self.check_restarted();
+        self.check_spares();
     }
 
     /// From now on log and store fail, or do not.
@@ -158,7 +165,7 @@ impl Scenario {
     }
 
     fn round(&mut self) {
-        match self.world.dice.below(36) {
+        match self.world.dice.below(40) {
             0 | 1 => {
                 let user = self.world.dice.below(USERS);
                 self.listen_as(user);
@@ -186,6 +193,7 @@ impl Scenario {
             20..23 => self.use_device(),
             23 | 24 => self.set_role(),
             25 | 26 => self.whisper(),
+            36..40 => self.use_spare(),
             27..30 => self.mark(),
             _ => self.post(),
         }
@@ -265,6 +273,7 @@ impl Scenario {
         self.hear_passwords();
         self.hear_changes();
         self.hear_amendments();
+        self.hear_spares();
         self.hear_marks();
         self.hear_pages();
         self.hear_devices();

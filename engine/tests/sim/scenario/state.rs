@@ -220,7 +220,7 @@ impl Listener {
         match kind.as_str() {
             "message" | "message_edited" | "message_deleted" | "reaction_added"
             | "reaction_removed" | "chat_created" | "member_added" | "member_removed"
-            | "role_changed" => {
+            | "role_changed" | "chat_deleted" => {
                 let heard = Heard {
                     seq: event["seq"].as_u64().unwrap(),
                     content: text("content").filter(|_| kind == "message"),

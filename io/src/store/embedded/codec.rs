@@ -130,6 +130,11 @@ pub fn ended_session(key: &[u8], mut value: &[u8]) -> Option<(SessionId, Timesta
     value.is_empty().then_some((session_id, expires_at))
 }
 
+/// When something was; `None` where no version writes such a value.
+pub fn at(mut value: &[u8]) -> Option<Timestamp> {
+    time(&mut value).filter(|_| value.is_empty())
+}
+
 fn time(value: &mut &[u8]) -> Option<Timestamp> {
     value.try_get_u64_le().ok().and_then(Timestamp::recorded)
 }

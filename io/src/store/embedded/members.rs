@@ -1,5 +1,7 @@
 //! The keyspaces of who is a member of what, from either side, of who was, and of their roles.
 
+use std::ops::Bound;
+
 use fjall::{Keyspace, OwnedWriteBatch};
 use rookery_engine::port::{Membership, StoredMember, StoredRoles};
 use rookery_schema::row::{MemberRow, RoleRow};
@@ -86,6 +88,27 @@ impl Members {
             is_admin: roles.is_admin(user_id),
         };
         Ok(members.into_iter().map(member).collect())
+    }
+
+    /// Members of a chat behind one, in the order of their ids.
+    pub(super) fn after(
+        &self,
+        chat_id: ChatId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<UserId>, ReadError> {
+        let key = |user_id: &UserId| keys(chat_id, *user_id).0.to_vec();
+        let start = match &after {
+            Some(user_id) => Bound::Excluded(key(user_id)),
+            None => Bound::Included(chat_id.as_bytes().to_vec()),
+        };
+        let last = key(&UserId::from_bytes([u8::MAX; 16]));
+        let entries = self.by_chat.range((start, Bound::Included(last)));
+        let user = |key: &[u8]| codec::found_in_pair(key).map(UserId::from_bytes);
+        entries
+            .take(limit)
+            .map(|entry| user(&entry.key()?).ok_or(ReadError::Malformed(BY_CHAT)))
+            .collect()
     }
 
     /// The chats that a user is a member of.

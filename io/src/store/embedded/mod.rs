@@ -15,6 +15,9 @@
 //! | `users` | user | times, name, password hash |
 //! | `usernames` | name | user |
 //! | `names_by_key` | key, name that is not its own key | user |
+//! | `deleted_chats` | chat | its head, who deleted it, when |
+//! | `purges` | log partition, chat | seq of the deletion; more is to be removed of the chat |
+//! | `blocks_by_user` | user, whom they have blocked | when |
 //! | `ended_sessions` | session | expiry |
 //! | `sessions_by_user` | user, expiry, session | creation, address, name |
 //! | `profiles` | user | offset, time, display name |
@@ -22,7 +25,9 @@
 //! | `meta` | | format, log id, and up to where each partition of the log is stored |
 
 mod amendments;
+mod blocks;
 mod database;
+mod deletions;
 mod error;
 mod events;
 mod lane;

@@ -64,6 +64,9 @@ impl Own {
                 | Row::Role(_)
                 | Row::Mark(_)
                 | Row::Settings(_)
+                | Row::ChatDeleted(_)
+                | Row::Purged(_)
+                | Row::Block(_)
                 | Row::User(_)
                 | Row::EndedSession { .. }
                 | Row::Reached { .. } => {}

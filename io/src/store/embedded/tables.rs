@@ -7,17 +7,19 @@ use std::sync::Arc;
 use fjall::compaction::Leveled;
 use fjall::config::CompressionPolicy;
 use fjall::{Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, UserValue};
-use rookery_engine::port::{EndedSessions, Found, Read, StoredChat, StoredEvent};
+use rookery_engine::port::{EndedSessions, Found, Read, StoredChat, StoredEvent, direct_pair};
 use rookery_schema::event::EventKind;
 use rookery_schema::format;
 use rookery_schema::message::Message;
 use rookery_schema::roles::Settings;
-use rookery_schema::row::{ChatRow, EventRow, Row, SettingsRow};
+use rookery_schema::row::{ChatRow, EventRow, PurgeRow, PurgeStep, Row, SettingsRow};
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, ShardId, Timestamp};
 
 use super::amendments::{AMENDMENTS, Amendments};
+use super::blocks::{BLOCKS, Blocks};
 use super::codec;
 use super::database::{Db, OpenError, Tuning};
+use super::deletions::{DELETED, Deletions, PURGES, remove_all, remove_bucket};
 use super::error::ReadError;
 use super::events::{Events, MESSAGES, OTHERS};
 use super::marks::{MARKS, Marks};
@@ -69,6 +71,8 @@ pub(super) struct Tables {
     members: Members,
     marks: Marks,
     users: Users,
+    deletions: Deletions,
+    blocks: Blocks,
     ended_sessions: Keyspace,
     own: Own,
     meta: Keyspace,
@@ -102,6 +106,9 @@ impl Tables {
             USERS,
             USERNAMES,
             NAMES_BY_KEY,
+            DELETED,
+            PURGES,
+            BLOCKS,
             "ended_sessions",
             SESSIONS,
             PROFILES,
@@ -127,13 +134,16 @@ impl Tables {
                 users,
                 usernames,
                 names_by_key,
+                deleted,
+                purges,
+                blocks,
                 ended_sessions,
                 sessions,
                 profiles,
                 user_settings,
                 meta,
             ],
-        ) = <[Keyspace; 19]>::try_from(keyspaces)
+        ) = <[Keyspace; 22]>::try_from(keyspaces)
         else {
             return Err(OpenError::Corrupt(
                 dir.to_owned(),
@@ -166,6 +176,8 @@ impl Tables {
                 usernames,
                 names_by_key,
             },
+            deletions: Deletions { deleted, purges },
+            blocks: Blocks { keyspace: blocks },
             ended_sessions,
             own: Own {
                 sessions,
@@ -197,6 +209,9 @@ impl Tables {
         let mut events = Gathering::default();
         for row in rows.clone() {
             self.put(&mut batch, &mut events, row);
+            if let Row::Purged(row) = row {
+                self.purge(&mut batch, row)?;
+            }
         }
         self.amendments.put(&mut batch, rows.clone())?;
         let _marking = self.marks.put(&mut batch, rows.clone())?;
@@ -229,6 +244,11 @@ impl Tables {
             Row::Settings(row) => {
                 batch.insert(&self.settings, row.chat_id.as_bytes(), row.value());
             }
+            Row::ChatDeleted(row) => {
+                batch.remove(&self.chats, row.chat_id.as_bytes());
+                self.deletions.put(batch, row);
+            }
+            Row::Block(row) => self.blocks.put(batch, row),
             Row::User(row) => self.users.put(batch, row),
             Row::EndedSession {
                 session_id,
@@ -246,9 +266,34 @@ impl Tables {
             | Row::NoSessions { .. }
             | Row::Profile(_)
             | Row::UserSettings(_) => {}
+            // What is to be removed is looked for.
+            Row::Purged(_) => {}
             // It is in the progress that the batch notes.
             Row::Reached { .. } => {}
         }
+    }
+
+    /// Removes a part of what there is of a deleted chat.
+    fn purge(&self, batch: &mut OwnedWriteBatch, row: &PurgeRow) -> Result<(), ReadError> {
+        let chat_id = row.chat_id;
+        match row.step {
+            PurgeStep::Events { bucket } => {
+                for keyspace in [
+                    &self.events.messages,
+                    &self.events.others,
+                    &self.redactions.keyspace,
+                    &self.amendments.keyspace,
+                ] {
+                    remove_bucket(batch, keyspace, chat_id, bucket)?;
+                }
+            }
+            PurgeStep::Rest => {
+                batch.remove(&self.settings, chat_id.as_bytes());
+                remove_all(batch, &self.members.roles, chat_id)?;
+                self.deletions.purged(batch, row);
+            }
+        }
+        Ok(())
     }
 
     /// Finds the names that are not their own keys, where versions before keys may have written some, and keeps them by their
@@ -315,6 +360,19 @@ impl Tables {
                 .members
                 .membership(*chat_id, *user_id)
                 .map(Found::Membership),
+            Read::MembersAfter {
+                chat_id,
+                after,
+                limit,
+            } => {
+                let members = self.members.after(*chat_id, *after, *limit);
+                members.map(Found::Members)
+            }
+            Read::Purges { partition, limit } => {
+                let purges = self.deletions.purges(*partition, *limit);
+                purges.map(Found::Purges)
+            }
+            Read::Blocks { user_id, limit } => self.blocks.of(*user_id, *limit).map(Found::Blocks),
             Read::ChatsOfUser(user_id) => self.members.chats_of(*user_id).map(Found::Chats),
             Read::Mark { user_id, chat_id } => {
                 self.marks.of_chat(*user_id, *chat_id).map(Found::Marks)
@@ -379,7 +437,7 @@ impl Tables {
 
     fn chat(&self, chat_id: ChatId, recent: usize) -> Result<Option<StoredChat>, ReadError> {
         let Some(value) = self.chats.get(chat_id.as_bytes())? else {
-            return Ok(None);
+            return Ok(self.deletions.get(chat_id)?.map(StoredChat::from));
         };
         let chat: ChatRow = codec::chat(chat_id, &value).ok_or(ReadError::Malformed("chats"))?;
         let newest = |kind| self.events.newest(chat_id, kind);
@@ -391,15 +449,22 @@ impl Tables {
         let latest_message = self.as_they_stand(newest(EventKind::Message), 1)?;
         let head = head.unwrap_or_default();
         let roles = self.members.roles(chat_id, head.seq)?;
+        let members = self.members.of_chat(chat_id, &roles)?;
+        let blockers = match direct_pair(chat_id, &members) {
+            Some(two) => self.blocks.between(two)?,
+            None => Vec::new(),
+        };
         Ok(Some(StoredChat {
             chat,
-            members: self.members.of_chat(chat_id, &roles)?,
+            members,
             last_role: roles.last(),
             settings: self.settings_of(chat_id)?,
             head,
             recent,
             messages,
             latest_message: latest_message.into_iter().next(),
+            blockers,
+            deleted: None,
         }))
     }
 
@@ -529,6 +594,9 @@ const fn redacted(row: &Row) -> Option<&EventRow> {
         | Row::NotMember { .. }
         | Row::Role(_)
         | Row::Settings(_)
+        | Row::ChatDeleted(_)
+        | Row::Purged(_)
+        | Row::Block(_)
         | Row::Mark(_)
         | Row::User(_)
         | Row::EndedSession { .. }

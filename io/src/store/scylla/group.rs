@@ -28,6 +28,9 @@ pub(super) fn group_of(row: &Row) -> Result<Group, (PartitionId, Offset)> {
         Row::NotMember { chat_id, .. } => Ok(Group::Chat(*chat_id)),
         Row::Role(row) => Ok(Group::Chat(row.chat_id)),
         Row::Settings(row) => Ok(Group::Chat(row.chat_id)),
+        Row::ChatDeleted(row) => Ok(Group::Chat(row.chat_id)),
+        Row::Purged(row) => Ok(Group::Chat(row.chat_id)),
+        Row::Block(row) => Ok(Group::Chat(row.chat_id)),
         Row::Mark(row) => Ok(Group::Marks(row.user_id)),
         Row::User(row) => Ok(Group::User(row.user_id)),
         Row::EndedSession { session_id, .. } => {
@@ -53,7 +56,11 @@ pub(super) const fn order_in_group(row: &Row, event: Seq) -> (Seq, bool) {
         Row::NotMember { removed_seq, .. } => (*removed_seq, false),
         Row::Role(row) => (row.seq, false),
         Row::Settings(row) => (row.seq, false),
-        Row::Chat(_)
+        Row::ChatDeleted(row) => (row.head.seq, true),
+        Row::Purged(row) => (row.seq, true),
+        // It is numbered by no event, and may be seen ahead of those in front of it.
+        Row::Block(_)
+        | Row::Chat(_)
         | Row::Mark(_)
         | Row::User(_)
         | Row::EndedSession { .. }
@@ -100,6 +107,9 @@ const fn may_end_a_job(row: &Row) -> bool {
         | Row::Chat(_)
         | Row::Redacted(_) => false,
         Row::Event(_)
+        | Row::ChatDeleted(_)
+        | Row::Purged(_)
+        | Row::Block(_)
         | Row::Mark(_)
         | Row::User(_)
         | Row::EndedSession { .. }
@@ -129,6 +139,9 @@ const fn changed_member(row: &Row) -> Option<MemberChange> {
         | Row::Redacted(_)
         | Row::Amendment(_)
         | Row::Settings(_)
+        | Row::ChatDeleted(_)
+        | Row::Purged(_)
+        | Row::Block(_)
         | Row::Chat(_)
         | Row::Mark(_)
         | Row::User(_)

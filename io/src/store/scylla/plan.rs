@@ -4,19 +4,20 @@
 //! reads of a chat afterwards must be its state at its newest stored event, whose record it knows by its
 //! offset and will not apply again. So
 //! 1. the chat, who is a member and who no longer, with the seq of the event that tells so; roles, each with the one
-//!    before; settings and what events amend, which changes nothing when it is written again with an event that was not stored;
+//!    before; settings, blocks and what events amend, which changes nothing when it is written again with an event that was
+//!    not stored; that a chat was deleted, so that nothing is missed of it that is not in by then;
 //! 2. what events redact of those before them: none is without content that is not known to be amended, and what is not
 //!    redacted yet is redacted when the event behind it comes again;
 //! 3. events, in order. From here on they count: see [`is_member`];
-//! 4. the rows of members who are gone.
+//! 4. the rows of members, and of chats, that are gone.
 
 use std::collections::HashMap;
 
 use rookery_schema::cql::{bucket, ended_session_bucket};
 use rookery_schema::names::is_key;
 use rookery_schema::row::{
-    AmendmentRow, ChatRow, EventRow, MarkRow, MemberRow, ProfileRow, RoleRow, Row, SessionRow,
-    SettingsRow, UserRow, UserSettingsRow,
+    AmendmentRow, BlockRow, ChatRow, DeletedChatRow, EventRow, MarkRow, MemberRow, ProfileRow,
+    PurgeRow, RoleRow, Row, SessionRow, SettingsRow, UserRow, UserSettingsRow,
 };
 use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 
@@ -49,6 +50,11 @@ pub(super) enum Batch<'a> {
     Redactions(Vec<&'a EventRow>),
     /// Of messages in one bucket of a chat.
     Amendments(Vec<&'a AmendmentRow>),
+    ChatDeleted(&'a DeletedChatRow),
+    /// As [`Batch::ChatDeleted`], when it is known that the chat is: the chat goes, and what else there is is to follow.
+    ChatGone(&'a DeletedChatRow),
+    Purge(&'a PurgeRow),
+    Block(&'a BlockRow),
     /// Of one user.
     Marks(Vec<&'a MarkRow>),
     User(&'a UserRow),
@@ -109,7 +115,8 @@ pub(super) fn stages(rows: &[Row]) -> Vec<Vec<Batch<'_>>> {
     let removals: Vec<_> = rows.iter().filter_map(as_removal).collect();
     let gone = removals.chunks(BATCH_ROWS_MAX);
     let gone = gone.map(|removals| Batch::Forgotten(removals.to_vec()));
-    stages.push(names.chain(gone).collect());
+    let deleted = rows.iter().filter_map(as_deletion).map(Batch::ChatGone);
+    stages.push(names.chain(gone).chain(deleted).collect());
     stages.retain(|stage| !stage.is_empty());
     stages
 }
@@ -124,6 +131,9 @@ fn first_stage(rows: &[Row]) -> Vec<Batch<'_>> {
             Row::Chat(row) => batches.push(Batch::Chat(row)),
             Row::Role(row) => roles.push(row),
             Row::Settings(row) => batches.push(Batch::Settings(row)),
+            Row::ChatDeleted(row) => batches.push(Batch::ChatDeleted(row)),
+            Row::Purged(row) => batches.push(Batch::Purge(row)),
+            Row::Block(row) => batches.push(Batch::Block(row)),
             Row::Member(row) => {
                 added.push(row);
                 batches.push(Batch::ChatOfUser(row));
@@ -173,6 +183,31 @@ fn first_stage(rows: &[Row]) -> Vec<Batch<'_>> {
     batches
 }
 
+const fn as_deletion(row: &Row) -> Option<&DeletedChatRow> {
+    match row {
+        Row::ChatDeleted(row) => Some(row),
+        Row::Event(_)
+        | Row::Redacted(_)
+        | Row::Amendment(_)
+        | Row::Chat(_)
+        | Row::Member(_)
+        | Row::NotMember { .. }
+        | Row::Role(_)
+        | Row::Settings(_)
+        | Row::Mark(_)
+        | Row::Purged(_)
+        | Row::Block(_)
+        | Row::Session(_)
+        | Row::NoSession { .. }
+        | Row::NoSessions { .. }
+        | Row::Profile(_)
+        | Row::UserSettings(_)
+        | Row::User(_)
+        | Row::EndedSession { .. }
+        | Row::Reached { .. } => None,
+    }
+}
+
 const fn as_event(row: &Row) -> Option<&EventRow> {
     match row {
         Row::Event(row) => Some(row),
@@ -183,6 +218,9 @@ const fn as_event(row: &Row) -> Option<&EventRow> {
         | Row::NotMember { .. }
         | Row::Role(_)
         | Row::Settings(_)
+        | Row::ChatDeleted(_)
+        | Row::Purged(_)
+        | Row::Block(_)
         | Row::Mark(_)
         | Row::User(_)
         | Row::EndedSession { .. }
@@ -205,6 +243,9 @@ const fn as_redaction(row: &Row) -> Option<((ChatId, Seq), &EventRow)> {
         | Row::NotMember { .. }
         | Row::Role(_)
         | Row::Settings(_)
+        | Row::ChatDeleted(_)
+        | Row::Purged(_)
+        | Row::Block(_)
         | Row::Mark(_)
         | Row::User(_)
         | Row::EndedSession { .. }
@@ -228,6 +269,9 @@ const fn as_user(row: &Row) -> Option<&UserRow> {
         | Row::NotMember { .. }
         | Row::Role(_)
         | Row::Settings(_)
+        | Row::ChatDeleted(_)
+        | Row::Purged(_)
+        | Row::Block(_)
         | Row::Mark(_)
         | Row::EndedSession { .. }
         | Row::Session(_)
@@ -257,6 +301,9 @@ const fn as_removal(row: &Row) -> Option<Removal> {
         | Row::Member(_)
         | Row::Role(_)
         | Row::Settings(_)
+        | Row::ChatDeleted(_)
+        | Row::Purged(_)
+        | Row::Block(_)
         | Row::Mark(_)
         | Row::User(_)
         | Row::EndedSession { .. }

@@ -31,7 +31,7 @@ statements! {
         USING TIMESTAMP ?",
     add_amendment: "INSERT INTO KEYSPACE.amendments (chat_id, bucket, target, slot, amendment) \
         VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?",
-    add_chat: "INSERT INTO KEYSPACE.chats (chat_id, name, created_at) VALUES (?, ?, ?)",
+    add_chat: "INSERT INTO KEYSPACE.chats (chat_id, name, created_at) VALUES (?, ?, ?) USING TIMESTAMP ?",
     add_member: "INSERT INTO KEYSPACE.members_by_chat (chat_id, user_id, added_seq, position) \
         VALUES (?, ?, ?, ?) USING TIMESTAMP ?",
     mark_removed: "UPDATE KEYSPACE.members_by_chat USING TIMESTAMP ? SET removed_seq = ? \
@@ -41,6 +41,17 @@ statements! {
         USING TIMESTAMP ?",
     set_role: "INSERT INTO KEYSPACE.roles (chat_id, user_id, role) VALUES (?, ?, ?) USING TIMESTAMP ?",
     set_settings: "INSERT INTO KEYSPACE.chat_settings (chat_id, settings) VALUES (?, ?) USING TIMESTAMP ?",
+    add_deleted_chat: "INSERT INTO KEYSPACE.deleted_chats (chat_id, deletion) VALUES (?, ?)",
+    remove_chat: "DELETE FROM KEYSPACE.chats WHERE chat_id = ?",
+    add_purge: "INSERT INTO KEYSPACE.purges (log_partition, chat_id, seq) VALUES (?, ?, ?) USING TIMESTAMP ?",
+    remove_purge: "DELETE FROM KEYSPACE.purges USING TIMESTAMP ? WHERE log_partition = ? AND chat_id = ?",
+    remove_events: "DELETE FROM KEYSPACE.messages WHERE chat_id = ? AND bucket = ?",
+    remove_amendments: "DELETE FROM KEYSPACE.amendments WHERE chat_id = ? AND bucket = ?",
+    remove_settings: "DELETE FROM KEYSPACE.chat_settings WHERE chat_id = ?",
+    remove_roles: "DELETE FROM KEYSPACE.roles WHERE chat_id = ?",
+    add_block: "INSERT INTO KEYSPACE.blocks_by_user (user_id, blocked_id, created_at) VALUES (?, ?, ?) \
+        USING TIMESTAMP ?",
+    remove_block: "DELETE FROM KEYSPACE.blocks_by_user USING TIMESTAMP ? WHERE user_id = ? AND blocked_id = ?",
     add_chat_of_user: "INSERT INTO KEYSPACE.chats_by_user (user_id, chat_id) VALUES (?, ?) USING TIMESTAMP ?",
     remove_chat_of_user: "DELETE FROM KEYSPACE.chats_by_user USING TIMESTAMP ? \
         WHERE user_id = ? AND chat_id = ?",
@@ -69,6 +80,12 @@ statements! {
     members: "SELECT user_id, added_seq, position, removed_seq FROM KEYSPACE.members_by_chat WHERE chat_id = ?",
     member: "SELECT added_seq, removed_seq FROM KEYSPACE.members_by_chat WHERE chat_id = ? AND user_id = ?",
     former_member: "SELECT removed_seq FROM KEYSPACE.former_members WHERE chat_id = ? AND user_id = ?",
+    members_from: "SELECT user_id FROM KEYSPACE.members_by_chat WHERE chat_id = ? LIMIT ?",
+    members_behind: "SELECT user_id FROM KEYSPACE.members_by_chat WHERE chat_id = ? AND user_id > ? LIMIT ?",
+    deleted_chat: "SELECT deletion FROM KEYSPACE.deleted_chats WHERE chat_id = ?",
+    purges: "SELECT chat_id, seq FROM KEYSPACE.purges WHERE log_partition = ? LIMIT ?",
+    blocks: "SELECT blocked_id, created_at FROM KEYSPACE.blocks_by_user WHERE user_id = ? LIMIT ?",
+    block: "SELECT created_at FROM KEYSPACE.blocks_by_user WHERE user_id = ? AND blocked_id = ?",
     chats_of_user: "SELECT chat_id FROM KEYSPACE.chats_by_user WHERE user_id = ?",
     mark: "SELECT chat_id, seq, messages FROM KEYSPACE.marks_by_user WHERE user_id = ? AND chat_id = ?",
     marks_of_user: "SELECT chat_id, seq, messages FROM KEYSPACE.marks_by_user WHERE user_id = ?",

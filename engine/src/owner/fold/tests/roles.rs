@@ -105,6 +105,8 @@ impl Told {
             recent: Vec::new(),
             messages: Vec::new(),
             latest_message: None,
+            blockers: Vec::new(),
+            deleted: None,
         };
         let mut chat = Chat::stored(stored, members.len());
         chat.add_members(members.into_iter());

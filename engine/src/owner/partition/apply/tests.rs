@@ -107,7 +107,7 @@ fn a_chat_stays_while_it_is_to_be_shown() {
     let mut surroundings = Surroundings::new();
     let cx = &mut surroundings.at(0);
     let (mut partition, span) = partition(cx);
-    let key = ChangeKey::Chat(CHAT);
+    let key = ChangeKey::Chat(CHAT, 0);
     let asker = Asker {
         shard: ShardId(0),
         waiting: Waiting::Inbox { gather: 1 },

@@ -43,10 +43,11 @@ impl Connection {
         recent: usize,
     ) -> Result<Option<StoredChat>, DriverError> {
         let Some(chat) = self.chat_row(chat_id).await? else {
-            return Ok(None);
+            return self.none_or_deleted(chat_id).await;
         };
+        // Of a chat whose deletion was interrupted, the row may be left.
         let Some(state) = self.state(chat_id, recent.max(1)).await? else {
-            return Ok(None);
+            return self.none_or_deleted(chat_id).await;
         };
         let State {
             head,
@@ -69,6 +70,7 @@ impl Connection {
         let oldest = newest.first().map(|row| row.head.seq);
         messages.retain(|message| oldest.is_some_and(|oldest| message.seq >= oldest));
         messages.reverse();
+        let blockers = self.blockers(chat_id, &members).await?;
         Ok(Some(StoredChat {
             chat,
             members,
@@ -78,7 +80,14 @@ impl Connection {
             recent: newest,
             messages,
             latest_message,
+            blockers,
+            deleted: None,
         }))
+    }
+
+    async fn none_or_deleted(&self, chat_id: ChatId) -> Result<Option<StoredChat>, DriverError> {
+        let deleted = self.deleted_chat(chat_id).await?;
+        Ok(deleted.map(StoredChat::from))
     }
 
     /// The newest event of a chat, its members and roles at that, and the newest events. These are several

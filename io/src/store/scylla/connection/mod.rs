@@ -1,6 +1,7 @@
 //! A session with all its statements, and what a lane does through it.
 
 mod amendments;
+mod deletions;
 mod history;
 mod own;
 mod read;

@@ -56,6 +56,21 @@ impl Connection {
                 let membership = self.membership(*chat_id, *user_id);
                 membership.await.map(Found::Membership)
             }
+            Read::MembersAfter {
+                chat_id,
+                after,
+                limit,
+            } => {
+                let members = self.members_after(*chat_id, *after, *limit);
+                members.await.map(Found::Members)
+            }
+            Read::Purges { partition, limit } => {
+                let purges = self.purges(*partition, *limit);
+                purges.await.map(Found::Purges)
+            }
+            Read::Blocks { user_id, limit } => {
+                self.blocks(*user_id, *limit).await.map(Found::Blocks)
+            }
             Read::ChatsOfUser(user_id) => self.chats_of(*user_id).await.map(Found::Chats),
             Read::Mark { user_id, chat_id } => {
                 let key = (user_id.0, chat_id.0);

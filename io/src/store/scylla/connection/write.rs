@@ -9,7 +9,8 @@ use rookery_schema::cql::{
 use rookery_schema::limits::SESSION_MILLIS;
 use rookery_schema::names::key_of;
 use rookery_schema::row::{
-    AmendmentRow, EventRow, Head, MarkRow, MemberRow, RoleRow, SessionRow, UserRow,
+    AmendmentRow, BlockRow, DeletedChatRow, EventRow, Head, MarkRow, MemberRow, PurgeRow,
+    PurgeStep, RoleRow, SessionRow, UserRow,
 };
 use rookery_schema::{Offset, PartitionId, SessionId, Timestamp};
 use scylla::serialize::row::SerializeRow;
@@ -56,7 +57,9 @@ impl Connection {
         let to = &self.statements;
         match batch {
             Batch::Chat(row) => {
-                let values = (row.chat_id.0, &*row.name, timestamp(row.created_at));
+                let created_at = timestamp(row.created_at);
+                // As of an event: one that comes late does not bring back a chat that was deleted.
+                let values = (row.chat_id.0, &*row.name, created_at, EVENT_TIMESTAMP);
                 self.one(&to.add_chat, values).await
             }
             Batch::Added(rows) => self.many(&to.add_member, rows, added).await,
@@ -82,6 +85,13 @@ impl Connection {
                 self.many(&to.add_amendment, rows, |row| amendment(row))
                     .await
             }
+            Batch::ChatDeleted(row) => {
+                let values = (row.chat_id.0, row.value());
+                self.one(&to.add_deleted_chat, values).await
+            }
+            Batch::ChatGone(row) => self.chat_gone(row).await,
+            Batch::Purge(row) => self.purge(row).await,
+            Batch::Block(row) => self.block(row).await,
             Batch::Marks(rows) => self.many(&to.add_mark, rows, |row| mark(row)).await,
             Batch::User(row) => self.one(&to.add_user, user(row)).await,
             Batch::UserName(row) => {
@@ -115,6 +125,44 @@ impl Connection {
                 let values = (row.user_id.0, row.value(), bigint(row.offset.0));
                 self.one(&to.set_user_settings, values).await
             }
+        }
+    }
+
+    /// A chat is known to be deleted: it goes, and what else there is is to follow.
+    async fn chat_gone(&self, row: &DeletedChatRow) -> Result<(), DriverError> {
+        let to = &self.statements;
+        let (seq, partition) = (bigint(row.head.seq.0), int(row.head.partition));
+        let purge = (partition, row.chat_id.0, seq, seq);
+        self.one(&to.add_purge, purge).await?;
+        self.one(&to.remove_chat, (row.chat_id.0,)).await
+    }
+
+    /// Removes a part of a deleted chat, as of now: whatever is written late of it bears an earlier time.
+    async fn purge(&self, row: &PurgeRow) -> Result<(), DriverError> {
+        let (to, chat_id) = (&self.statements, row.chat_id.0);
+        match row.step {
+            PurgeStep::Events { bucket } => {
+                self.one(&to.remove_events, (chat_id, bucket)).await?;
+                self.one(&to.remove_amendments, (chat_id, bucket)).await
+            }
+            PurgeStep::Rest => {
+                self.one(&to.remove_settings, (chat_id,)).await?;
+                self.one(&to.remove_roles, (chat_id,)).await?;
+                let purge = (bigint(row.seq.0), int(row.partition), chat_id);
+                self.one(&to.remove_purge, purge).await
+            }
+        }
+    }
+
+    async fn block(&self, row: &BlockRow) -> Result<(), DriverError> {
+        let (to, place) = (&self.statements, bigint(row.offset.0 + 1));
+        let (by, blocked) = (row.user_id.0, row.blocked_id.0);
+        match row.is_blocked {
+            true => {
+                let values = (by, blocked, timestamp(row.at), place);
+                self.one(&to.add_block, values).await
+            }
+            false => self.one(&to.remove_block, (place, by, blocked)).await,
         }
     }
 

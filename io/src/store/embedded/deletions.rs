@@ -1,0 +1,91 @@
+//! The keyspaces of chats that were deleted: that they were, and of which there is more to remove.
+
+use fjall::{Guard, Keyspace, OwnedWriteBatch};
+use rookery_schema::cql::first_of_bucket;
+use rookery_schema::row::{DeletedChatRow, PurgeRow};
+use rookery_schema::{ChatId, PartitionId, Seq};
+
+use super::error::ReadError;
+use super::run;
+
+/// Names of the keyspaces.
+pub(super) const DELETED: &str = "deleted_chats";
+pub(super) const PURGES: &str = "purges";
+
+const PARTITION_BYTES: usize = 4;
+
+/// See the module.
+pub(super) struct Deletions {
+    pub(super) deleted: Keyspace,
+    /// By log partition and chat.
+    pub(super) purges: Keyspace,
+}
+
+impl Deletions {
+    pub(super) fn put(&self, batch: &mut OwnedWriteBatch, row: &DeletedChatRow) {
+        batch.insert(&self.deleted, row.chat_id.as_bytes(), row.value());
+        let key = key(row.head.partition, row.chat_id);
+        batch.insert(&self.purges, key, row.head.seq.0.to_le_bytes());
+    }
+
+    /// Nothing is left of a chat.
+    pub(super) fn purged(&self, batch: &mut OwnedWriteBatch, row: &PurgeRow) {
+        batch.remove(&self.purges, key(row.partition, row.chat_id));
+    }
+
+    pub(super) fn get(&self, chat_id: ChatId) -> Result<Option<DeletedChatRow>, ReadError> {
+        let value = self.deleted.get(chat_id.as_bytes())?;
+        let row = |value: &[u8]| DeletedChatRow::stored(chat_id, value);
+        let row = value.map(|value| row(&value).ok_or(ReadError::Malformed(DELETED)));
+        row.transpose()
+    }
+
+    /// Chats of a partition of which there is more to remove.
+    pub(super) fn purges(
+        &self,
+        partition: PartitionId,
+        limit: usize,
+    ) -> Result<Vec<(ChatId, Seq)>, ReadError> {
+        let entries = self.purges.prefix(partition.0.to_be_bytes()).take(limit);
+        let purge = |key: &[u8], value: &[u8]| {
+            let chat_id = key.get(PARTITION_BYTES..)?.try_into().ok()?;
+            let seq = u64::from_le_bytes(value.try_into().ok()?);
+            Some((ChatId::from_bytes(chat_id), Seq(seq)))
+        };
+        let purge = |entry: Guard| {
+            let (key, value) = entry.into_inner()?;
+            purge(&key, &value).ok_or(ReadError::Malformed(PURGES))
+        };
+        entries.map(purge).collect()
+    }
+}
+
+/// Removes what lies in a bucket of a chat's events, where keys begin with the chat and a seq.
+pub(super) fn remove_bucket(
+    batch: &mut OwnedWriteBatch,
+    keyspace: &Keyspace,
+    chat_id: ChatId,
+    bucket: i32,
+) -> Result<(), ReadError> {
+    let key = |bucket| run::key_from(chat_id, first_of_bucket(bucket));
+    for entry in keyspace.range(key(bucket)..key(bucket + 1)) {
+        batch.remove(keyspace, entry.key()?);
+    }
+    Ok(())
+}
+
+/// Removes what has keys that begin with a chat.
+pub(super) fn remove_all(
+    batch: &mut OwnedWriteBatch,
+    keyspace: &Keyspace,
+    chat_id: ChatId,
+) -> Result<(), ReadError> {
+    for entry in keyspace.prefix(chat_id.as_bytes()) {
+        batch.remove(keyspace, entry.key()?);
+    }
+    Ok(())
+}
+
+fn key(partition: PartitionId, chat_id: ChatId) -> Vec<u8> {
+    [&partition.0.to_be_bytes()[..], chat_id.as_bytes()].concat()
+}

@@ -1,0 +1,112 @@
+//! Chats that were deleted, and who has blocked whom.
+
+use rookery_engine::port::{Block, StoredMember, direct_pair};
+use rookery_schema::row::DeletedChatRow;
+use rookery_schema::{ChatId, PartitionId, Seq, UserId, format};
+use scylla::value::CqlTimestamp;
+use uuid::Uuid;
+
+use super::Connection;
+use super::read::limit_of;
+use crate::store::scylla::event::{from_bigint, int, time};
+use crate::store::scylla::failure::{DriverError, written};
+
+impl Connection {
+    /// What was stored of a chat that was deleted; looked for where nothing else is found of one.
+    pub(super) async fn deleted_chat(
+        &self,
+        chat_id: ChatId,
+    ) -> Result<Option<DeletedChatRow>, DriverError> {
+        if self.format() < format::CONVERSATIONS {
+            return Ok(None);
+        }
+        let rows = self.select::<(Vec<u8>,)>(&self.statements.deleted_chat, (chat_id.0,));
+        let deleted = |(value,): (Vec<u8>,)| {
+            let row = DeletedChatRow::stored(chat_id, &value);
+            written(row, format_args!("the deletion of chat {chat_id}"))
+        };
+        rows.await?.into_iter().next().map(deleted).transpose()
+    }
+
+    /// Members of a chat behind one, in the order of the server.
+    pub(super) async fn members_after(
+        &self,
+        chat_id: ChatId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<UserId>, DriverError> {
+        let (to, limit) = (&self.statements, limit_of(limit));
+        let rows = match after {
+            None => {
+                self.select::<(Uuid,)>(&to.members_from, (chat_id.0, limit))
+                    .await?
+            }
+            Some(after) => {
+                self.select::<(Uuid,)>(&to.members_behind, (chat_id.0, after.0, limit))
+                    .await?
+            }
+        };
+        Ok(rows.into_iter().map(|(id,)| UserId(id)).collect())
+    }
+
+    /// Chats of a log partition of which there is more to remove.
+    pub(super) async fn purges(
+        &self,
+        partition: PartitionId,
+        limit: usize,
+    ) -> Result<Vec<(ChatId, Seq)>, DriverError> {
+        if self.format() < format::CONVERSATIONS {
+            return Ok(Vec::new());
+        }
+        let values = (int(partition), limit_of(limit));
+        let rows = self.select::<(Uuid, i64)>(&self.statements.purges, values);
+        let purge = |(chat_id, seq)| {
+            let seq = from_bigint(seq).map(Seq);
+            let seq = written(seq, format_args!("the deletion of chat {chat_id}"))?;
+            Ok((ChatId(chat_id), seq))
+        };
+        rows.await?.into_iter().map(purge).collect()
+    }
+
+    /// Whom a user has blocked.
+    pub(super) async fn blocks(
+        &self,
+        user_id: UserId,
+        limit: usize,
+    ) -> Result<Vec<Block>, DriverError> {
+        if self.format() < format::CONVERSATIONS {
+            return Ok(Vec::new());
+        }
+        let values = (user_id.0, limit_of(limit));
+        let rows = self.select::<(Uuid, CqlTimestamp)>(&self.statements.blocks, values);
+        let block = |(blocked, at)| {
+            let created_at = written(time(at), format_args!("a block of user {user_id}"))?;
+            Ok(Block {
+                user_id: UserId(blocked),
+                created_at,
+            })
+        };
+        rows.await?.into_iter().map(block).collect()
+    }
+
+    /// Of a direct chat, who of the two has blocked the other.
+    pub(super) async fn blockers(
+        &self,
+        chat_id: ChatId,
+        members: &[StoredMember],
+    ) -> Result<Vec<UserId>, DriverError> {
+        let mut blockers = Vec::new();
+        if self.format() >= format::CONVERSATIONS
+            && let Some([one, other]) = direct_pair(chat_id, members)
+        {
+            for (by, blocked) in [(one, other), (other, one)] {
+                let values = (by.0, blocked.0);
+                let rows = self.select::<(CqlTimestamp,)>(&self.statements.block, values);
+                if !rows.await?.is_empty() {
+                    blockers.push(by);
+                }
+            }
+        }
+        Ok(blockers)
+    }
+}
