@@ -76,6 +76,7 @@ impl World {
                     let found = match read {
                         Read::EndedSessions => Found::EndedSessions(EndedSessions::default()),
                         Read::Chat { .. } => Found::Chat(None),
+                        Read::Purges { .. } => Found::Purges(Vec::new()),
                         other => panic!("{other:?}"),
                     };
                     let outcome = Ok(found);

@@ -171,6 +171,9 @@ impl Api<'_> {
                 .about(Field::Members, Fault::TooLong)
                 .into());
         }
+        if let Some(creator_id) = creator_id {
+            cx.spend(creator_id, chat.name.len())?;
+        }
         let (at, random) = (cx.now.wall, cx.random());
         let (chat_id, origin) = match (key, creator_id) {
             (Some(key), _) => (ChatId::by_key(creator_id, key.id), Origin::Key),
@@ -192,13 +195,14 @@ impl Api<'_> {
     }
 
     /// The direct chat of the caller and another user.
-    pub(super) fn open_direct_chat(self, call: &Call<'_>, cx: &Context<'_>) -> Handled {
+    pub(super) fn open_direct_chat(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
         let caller = call.caller?.user_id;
         let other = call.user_id()?;
         if other == caller {
             let problem = Problem::out_of_bounds("nobody has a direct chat with themselves");
             return Err(problem.about(Field::UserId, Fault::Unknown).into());
         }
+        cx.spend(caller, 0)?;
         let creation = Creation {
             creator_id: Some(caller),
             name: Box::default(),
@@ -245,7 +249,7 @@ impl Api<'_> {
         Ok(ask_page(chat_id, command, path, call.network(cx)))
     }
 
-    pub(super) fn add_member(self, call: &Call<'_>, cx: &Context<'_>) -> Handled {
+    pub(super) fn add_member(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
         self.check_credentials(call)?;
         let json = as_json(call.request)?;
         let NewMember { user_id } = object(&json)?;
@@ -253,6 +257,7 @@ impl Api<'_> {
             .caller_or_sender(call, &json)?
             .ok_or(Problem::UNAUTHENTICATED)?;
         let chat_id = call.chat_id()?;
+        cx.spend(caller, 0)?;
         let command = ChatCommand::AddMember {
             caller,
             user_id,
@@ -261,7 +266,7 @@ impl Api<'_> {
         Ok(Action::ask(Command::Chat(chat_id, command), ReplyTo::Plain))
     }
 
-    pub(super) fn remove_member(self, call: &Call<'_>) -> Handled {
+    pub(super) fn remove_member(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
         let caller = call.caller?.user_id;
         let chat_id = call.chat_id()?;
         let user_id = call
@@ -269,6 +274,7 @@ impl Api<'_> {
             .inner_id
             .map(UserId)
             .ok_or(Problem::NO_SUCH_USER)?;
+        cx.spend(caller, 0)?;
         let command = ChatCommand::RemoveMember { caller, user_id };
         Ok(Action::ask(Command::Chat(chat_id, command), ReplyTo::Plain))
     }

@@ -361,7 +361,7 @@ impl<'a> Api<'a> {
             Endpoint::ShowChat => self.show_chat(call),
             Endpoint::ShowMembers => self.show_members(call, cx),
             Endpoint::AddMember => self.add_member(call, cx),
-            Endpoint::RemoveMember => self.remove_member(call),
+            Endpoint::RemoveMember => self.remove_member(call, cx),
             Endpoint::SetRole => self.set_role(call, cx),
             Endpoint::ChangeChat => self.change_chat(call, cx),
             Endpoint::DeleteChat => self.delete_chat(call, cx),

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use rookery_engine::config::AuthMode;
 use rookery_engine::input::Input;
 use rookery_engine::mesh::{Asker, ChatCommand, Command, Outcome};
 use rookery_engine::outbox::OUTBOX_BYTES_MAX;
-use rookery_schema::{MessageId, Timestamp};
+use rookery_schema::{MessageId, Timestamp, UserId};
 
 use rookery_testing::http::bodies;
 use rookery_testing::ws::text_frame;
@@ -281,4 +282,54 @@ fn leave_to_send_a_body_comes_behind_the_replies_before_it() {
     let (asker, command) = host.asked.pop_front().unwrap();
     host.answer(asker, posted(&command));
     assert_eq!(bodies(&host.read_all(conn)).len(), 1);
+}
+
+#[test]
+fn each_change_counts_as_a_message_of_its_user() {
+    let other = UserId::from_bytes([9; 16]);
+    for (method, path, body) in [
+        ("POST", "/chats".to_owned(), r#"{"name":"a"}"#.to_owned()),
+        ("POST", format!("/direct/{other}"), String::new()),
+        (
+            "POST",
+            "/chats/CHAT/members".to_owned(),
+            format!(r#"{{"user_id":"{other}"}}"#),
+        ),
+        (
+            "DELETE",
+            format!("/chats/CHAT/members/{other}"),
+            String::new(),
+        ),
+        (
+            "PUT",
+            format!("/chats/CHAT/members/{other}"),
+            r#"{"role":"admin"}"#.to_owned(),
+        ),
+        (
+            "PATCH",
+            "/chats/CHAT".to_owned(),
+            r#"{"name":"b"}"#.to_owned(),
+        ),
+        ("DELETE", "/chats/CHAT".to_owned(), String::new()),
+        (
+            "PUT",
+            format!("/chats/CHAT/messages/{other}/reactions/a"),
+            String::new(),
+        ),
+        ("PUT", format!("/me/blocks/{other}"), String::new()),
+    ] {
+        let mut host = Host::with(AuthMode::Trust, |config| config.user_rate = 1);
+        let path = path.replace("CHAT", &host.chat.to_string());
+        let request = host.request(method, &path, &body);
+        let mut heard = String::new();
+        for _ in 0..3 {
+            let conn = host.accept();
+            host.send(conn, &request);
+            heard += &String::from_utf8(host.read_all(conn)).unwrap();
+        }
+        assert!(
+            heard.contains("user-rate"),
+            "{method} {path} is not limited: {heard}"
+        );
+    }
 }
