@@ -323,7 +323,8 @@ impl Home {
     }
 
     /// A page was queued: looks whether its backlog has come to its end. False where that can't be told yet: the owner of
-    /// the chat has sent events to others, and does not count this home among them until it has heard from it.
+    /// the chat has sent events to others, and does not count this home among them until it has heard from it; or it has
+    /// removed the user, which this home has not heard.
     fn page_sent(
         &mut self,
         conn: ConnId,
@@ -334,14 +335,11 @@ impl Home {
     ) -> bool {
         let becomes_live =
             backlog.until == UNTIL_LIVE && self.rooms.passes_over(backlog.chat_id, conn);
-        let is_over = match events.rest {
-            Rest::More => false,
-            // Where they are in the room all the same, they have come back to it since.
-            Rest::End => !becomes_live,
-            Rest::Live => true,
-        };
-        if !is_over {
-            return true;
+        match events.rest {
+            Rest::More => return true,
+            // They are in the room all the same: they have come back to it since, or are about to leave it.
+            Rest::End if becomes_live => return false,
+            Rest::End | Rest::Live => {}
         }
         let (next, reached) = (self.rooms.next(backlog.chat_id), events.through.next());
         if becomes_live && next.is_some_and(|next| next < reached) {

@@ -279,6 +279,22 @@ fn who_was_removed_while_all_was_held_hears_up_to_that() {
 }
 
 #[test]
+fn who_was_removed_before_their_home_hears_it_is_asked_about_again_later() {
+    let mut resuming = Resuming::new(1);
+    let conn = resuming.connect(true);
+    resuming.resume(conn, &[(0, 3)]);
+    let asked = resuming.asked_once();
+    resuming.answer(&asked, 4, Rest::End);
+    assert!(resuming.asked().is_empty(), "not at once");
+    resuming.remove(0, 5);
+    resuming.stage.tick_after(SECOND);
+    let asked = resuming.asked_once();
+    assert_eq!(asked.page.after, Seq(4));
+    resuming.answer(&asked, 5, Rest::End);
+    assert_eq!(resuming.seqs(conn), ["4", "5", "resumed true 5"]);
+}
+
+#[test]
 fn an_owner_that_does_not_answer_is_asked_again_and_not_for_ever() {
     let mut resuming = Resuming::new(1);
     let conn = resuming.connect(true);
