@@ -6,8 +6,11 @@
 use libfuzzer_sys::fuzz_target;
 use rookery_io::store::embedded::{codec, run};
 use rookery_schema::event::EventKind;
-use rookery_schema::row::{AmendmentRow, EventRow, MemberRow};
-use rookery_schema::{ChatId, Seq, UserId};
+use rookery_schema::row::{
+    AmendmentRow, DeletedChatRow, EventRow, MemberRow, ProfileRow, RoleRow, SessionRow, SettingsRow,
+    UserSettingsRow,
+};
+use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 
 const ID: [u8; 16] = [3; 16];
 
@@ -17,14 +20,20 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     };
     let (key, value) = rest.split_at(rest.len().min(usize::from(*key_len)));
-    match table % 7 {
+    match table % 13 {
         0 => chat(value),
         1 => member(key, value),
         2 => user(value),
         3 => ended_session(key, value),
         4 => events(key, value),
         5 => amendment(key, value),
-        _ => name(value),
+        6 => name(value),
+        7 => role(value),
+        8 => settings(value),
+        9 => session(value),
+        10 => profile(value),
+        11 => user_settings(value),
+        _ => deleted_chat(value),
     }
 });
 
@@ -52,6 +61,9 @@ fn member(key: &[u8], value: &[u8]) {
     }
     if let Some(removed_seq) = codec::former_member(value) {
         assert_eq!(codec::former_member_value(removed_seq), value);
+    }
+    if let Some(blocked_at) = codec::at(value) {
+        assert_eq!(blocked_at.millis().to_le_bytes(), value);
     }
 }
 
@@ -92,5 +104,42 @@ fn amendment(slot: &[u8], value: &[u8]) {
 fn name(value: &[u8]) {
     if let Some(user_id) = codec::user_id(value) {
         assert_eq!(user_id.as_bytes(), value);
+    }
+}
+
+fn role(value: &[u8]) {
+    if let Some(row) = RoleRow::stored(ChatId::from_bytes(ID), UserId::from_bytes(ID), value) {
+        assert_eq!(row.value(), value);
+    }
+}
+
+fn settings(value: &[u8]) {
+    if let Some(row) = SettingsRow::stored(ChatId::from_bytes(ID), value) {
+        assert_eq!(row.value(), value);
+    }
+}
+
+fn session(value: &[u8]) {
+    let (user_id, session_id) = (UserId::from_bytes(ID), SessionId::from_bytes(ID));
+    if let Some(row) = SessionRow::stored(user_id, Timestamp::default(), session_id, value) {
+        assert_eq!(row.value(), value);
+    }
+}
+
+fn profile(value: &[u8]) {
+    if let Some(row) = ProfileRow::stored(UserId::from_bytes(ID), value) {
+        assert_eq!(row.value(), value);
+    }
+}
+
+fn user_settings(value: &[u8]) {
+    if let Some(row) = UserSettingsRow::stored(UserId::from_bytes(ID), value) {
+        assert_eq!(row.value(), value);
+    }
+}
+
+fn deleted_chat(value: &[u8]) {
+    if let Some(row) = DeletedChatRow::stored(ChatId::from_bytes(ID), value) {
+        assert_eq!(row.value(), value);
     }
 }
