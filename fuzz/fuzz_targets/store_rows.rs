@@ -7,8 +7,8 @@ use libfuzzer_sys::fuzz_target;
 use rookery_io::store::embedded::{codec, run};
 use rookery_schema::event::EventKind;
 use rookery_schema::row::{
-    AmendmentRow, DeletedChatRow, EventRow, MemberRow, ProfileRow, RoleRow, SessionRow, SettingsRow,
-    UserSettingsRow,
+    AmendmentRow, DeletedChatRow, EventRow, MemberRow, ProfileRow, RoleRow, SessionRow,
+    SettingsRow, UserSettingsRow,
 };
 use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 

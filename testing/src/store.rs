@@ -53,8 +53,8 @@ pub struct Model {
     user_settings: HashMap<UserId, UserSettingsRow>,
     /// A chat without events is still to be made by the record that says so, and is not there before.
     pub chats_need_events: bool,
-    /// Of two changes of a membership, a role, a profile or of settings the later one counts, whichever comes last; and a
-    /// session that was taken out of a list is in none any more.
+    /// Of two changes of a membership, a role, a profile or of settings, and of two ends of sessions, the later one counts,
+    /// whichever comes last; and a session that was taken out of a list is in none any more.
     pub late_rows_undo_nothing: bool,
 }
 
@@ -157,7 +157,10 @@ impl Model {
                 session_id,
                 expires_at,
             } => {
-                self.ended.insert(session_id, expires_at);
+                let before = self.ended.entry(session_id).or_insert(expires_at);
+                if !self.late_rows_undo_nothing || *before < expires_at {
+                    *before = expires_at;
+                }
             }
             Row::Session(row) => self.list_session(row),
             Row::NoSession {
@@ -313,6 +316,11 @@ impl Model {
             | Row::UserSettings(_)
             | Row::Reached { .. } => {}
         }
+    }
+
+    /// What was said last of each who blocked another.
+    pub fn blocks(&self) -> impl Iterator<Item = &BlockRow> {
+        self.blocks.values()
     }
 
     pub fn events_of(&self, chat_id: ChatId) -> impl DoubleEndedIterator<Item = &EventRow> {

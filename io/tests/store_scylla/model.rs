@@ -1,17 +1,22 @@
 //! The store answers as a model in memory does, whatever was written, however often it was opened, and
-//! whether or not some of it is written again, as a replay does.
+//! whether or not some of it is written again, as a replay does, or late.
+
+use std::sync::LazyLock;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use rookery_engine::port::{Found, Read};
+use rookery_schema::cql::bucket;
 use rookery_schema::event::EventKind;
+use rookery_schema::limits::SESSION_MILLIS;
 use rookery_schema::names::key_of;
 use rookery_schema::roles::{Role, Settings};
 use rookery_schema::row::{
-    ChatRow, EventRow, Head, Mark, MarkRow, MemberRow, ProfileRow, RoleRow, Row, SessionRow,
-    SettingsRow, UserRow, UserSettingsRow,
+    BlockRow, ChatRow, DeletedChatRow, EventRow, Head, Mark, MarkRow, MemberRow, ProfileRow,
+    PurgeRow, PurgeStep, RoleRow, Row, SessionRow, SettingsRow, UserRow, UserSettingsRow,
 };
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
 
@@ -29,20 +34,31 @@ const NAMES: [(&str, Option<&str>); 7] = [
     ("AB", None),
     ("bA", None),
 ];
+const PARTITION: PartitionId = PartitionId(2);
 /// In the year 8307, so that no session is forgotten.
 const FAR_MILLIS: u64 = 200_000_000_000_000;
 
 fn chat_id() -> impl Strategy<Value = ChatId> {
-    (0..3u8).prop_map(|id| ChatId::from_bytes([id; 16]))
+    (0..4u8).prop_map(|id| match id {
+        3 => direct_chat(),
+        id => ChatId::from_bytes([id; 16]),
+    })
+}
+
+fn user_of(id: u8) -> UserId {
+    // Of the version that registered users have, so that an id may stand for all of their sessions.
+    let mut bytes = [id; 16];
+    bytes[6] = 0x70;
+    UserId::from_bytes(bytes)
+}
+
+/// That of the first two users.
+fn direct_chat() -> ChatId {
+    ChatId::direct(user_of(0), user_of(1))
 }
 
 fn user_id() -> impl Strategy<Value = UserId> {
-    // Of the version that registered users have, so that an id may stand for all of their sessions.
-    (0..NAMES.len() as u8).prop_map(|id| {
-        let mut bytes = [id; 16];
-        bytes[6] = 0x70;
-        UserId::from_bytes(bytes)
-    })
+    (0..NAMES.len() as u8).prop_map(user_of)
 }
 
 /// What happens, in terms of the engine: a chat's events are dense, and tell who is a member.
@@ -58,6 +74,13 @@ enum Happening {
     Redacts(ChatId, u64),
     /// Somebody has another role, and the chat other settings.
     Changes(ChatId, UserId, bool),
+    /// The first user of the direct chat blocks the other, or the other the first, or no more.
+    Blocks {
+        by_first: bool,
+        is_blocked: bool,
+    },
+    /// A chat is deleted; where it is already, the store removes so many parts of it.
+    Deletes(ChatId, usize),
     /// A user has read a chat up to here.
     Reads(UserId, ChatId, u64),
     Registers(UserId),
@@ -81,6 +104,9 @@ fn happening() -> impl Strategy<Value = Happening> {
         4 => (chat_id(), 0..60u64).prop_map(|(chat, target)| Happening::Redacts(chat, target)),
         4 => (chat_id(), user_id(), any::<bool>())
             .prop_map(|(chat, user, is_admin)| Happening::Changes(chat, user, is_admin)),
+        3 => any::<(bool, bool)>()
+            .prop_map(|(by_first, is_blocked)| Happening::Blocks { by_first, is_blocked }),
+        2 => (chat_id(), 1..6usize).prop_map(|(chat, parts)| Happening::Deletes(chat, parts)),
         3 => (user_id(), chat_id(), 1..60u64)
             .prop_map(|(user, chat, seq)| Happening::Reads(user, chat, seq)),
         2 => user_id().prop_map(Happening::Registers),
@@ -95,9 +121,21 @@ fn happening() -> impl Strategy<Value = Happening> {
 /// The rows that the engine makes of what happens.
 fn rows_of(model: &Model, happening: &Happening) -> Vec<Row> {
     match happening {
+        Happening::Event(chat_id, _)
+        | Happening::Joins(chat_id, _)
+        | Happening::Amends(chat_id, _)
+        | Happening::Redacts(chat_id, _)
+        | Happening::Changes(chat_id, ..)
+            if deletion(model, *chat_id).is_some() =>
+        {
+            Vec::new()
+        }
         Happening::Event(chat_id, text) => event(model, *chat_id, text.as_deref()),
         Happening::Joins(chat_id, user_id) => {
-            let (chat_id, user_id) = (*chat_id, *user_id);
+            let (chat_id, mut user_id) = (*chat_id, *user_id);
+            if chat_id == direct_chat() {
+                user_id = user_of(user_id.as_bytes()[0] % 2);
+            }
             let mut rows = event(model, chat_id, None);
             let seq = rows.iter().filter_map(seq_of).next_back().unwrap();
             let change = if model.members.contains_key(&(chat_id, user_id)) {
@@ -150,6 +188,31 @@ fn rows_of(model: &Model, happening: &Happening) -> Vec<Row> {
             }));
             rows
         }
+        Happening::Blocks {
+            by_first,
+            is_blocked,
+        } => {
+            let (one, other) = (user_of(0), user_of(1));
+            let (user_id, blocked_id) = if *by_first {
+                (one, other)
+            } else {
+                (other, one)
+            };
+            let offset = model.blocks().map(|row| row.offset.0 + 1).max();
+            let offset = offset.unwrap_or_default();
+            vec![Row::Block(BlockRow {
+                user_id,
+                blocked_id,
+                chat_id: direct_chat(),
+                is_blocked: *is_blocked,
+                at: Timestamp::from_millis(offset),
+                offset: Offset(offset),
+            })]
+        }
+        Happening::Deletes(chat_id, parts) => match deletion(model, *chat_id) {
+            Some(head) => parts_of(model, *chat_id, head).take(*parts).collect(),
+            None => deleted(model, *chat_id),
+        },
         Happening::Reads(user_id, chat_id, seq) => vec![Row::Mark(MarkRow {
             user_id: *user_id,
             chat_id: *chat_id,
@@ -177,11 +240,11 @@ fn rows_of(model: &Model, happening: &Happening) -> Vec<Row> {
                 }),
                 Row::EndedSession {
                     session_id: SessionId::all_of(*user_id),
-                    expires_at: Timestamp::from_millis(FAR_MILLIS + updated_at.millis()),
+                    expires_at: login_expiry(updated_at.millis()),
                 },
                 Row::EndedSession {
                     session_id: SessionId::up_to_logout_of(*user_id),
-                    expires_at: Timestamp::from_millis(FAR_MILLIS + updated_at.millis() / 2),
+                    expires_at: login_expiry(updated_at.millis() / 2),
                 },
             ]
         }
@@ -229,6 +292,62 @@ fn rows_of(model: &Model, happening: &Happening) -> Vec<Row> {
             expires_at: Timestamp::from_millis(FAR_MILLIS),
         }],
     }
+}
+
+/// The last event of a chat, where it is deleted.
+fn deletion(model: &Model, chat_id: ChatId) -> Option<Head> {
+    match model.read(&Read::Chat { chat_id, recent: 0 }) {
+        Found::Chat(chat) => chat.filter(|it| it.deleted.is_some()).map(|it| it.head),
+        other => panic!("not what was asked: {other:?}"),
+    }
+}
+
+/// The end of a chat, whose event is in no row but this one.
+fn deleted(model: &Model, chat_id: ChatId) -> Vec<Row> {
+    let mut rows = event(model, chat_id, None);
+    let Some(Row::Event(last)) = rows.pop() else {
+        panic!("not an event: {rows:?}")
+    };
+    rows.push(Row::ChatDeleted(DeletedChatRow {
+        chat_id,
+        head: last.head,
+        by: user_of(0),
+        at: Timestamp::from_millis(last.head.seq.0),
+    }));
+    rows
+}
+
+/// All that is to be removed of a deleted chat, in the order in which that is done.
+fn parts_of(model: &Model, chat_id: ChatId, head: Head) -> impl Iterator<Item = Row> {
+    let members = model
+        .members
+        .keys()
+        .filter(move |(chat, _)| *chat == chat_id);
+    let members = members.map(move |(_, user_id)| Row::NotMember {
+        chat_id,
+        user_id: *user_id,
+        removed_seq: head.seq,
+    });
+    let buckets = (0..=bucket(head.seq)).map(|bucket| PurgeStep::Events { bucket });
+    let others = buckets.chain([PurgeStep::Rest]).map(move |step| {
+        Row::Purged(PurgeRow {
+            chat_id,
+            partition: head.partition,
+            seq: head.seq,
+            step,
+        })
+    });
+    members.chain(others)
+}
+
+/// When what began some milliseconds behind a moment of a while ago expires.
+fn login_expiry(millis: u64) -> Timestamp {
+    static WHILE_AGO: LazyLock<Duration> = LazyLock::new(|| {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        since_epoch - Duration::from_secs(1000)
+    });
+    let at = WHILE_AGO.as_millis() as u64 + millis;
+    Timestamp::from_millis(at + SESSION_MILLIS)
 }
 
 /// Two of each user expire together.
@@ -280,7 +399,7 @@ fn next_event(chat_id: ChatId, head: &mut Head, text: Option<&str>) -> Row {
     *head = Head {
         seq,
         messages: head.messages + u64::from(text.is_some()),
-        partition: PartitionId(2),
+        partition: PARTITION,
         offset: Offset(3 * seq.0),
     };
     let record = text.map_or_else(|| vec![2; 9], |text| message_record(chat_id, seq.0, text));
@@ -336,6 +455,10 @@ fn read() -> impl Strategy<Value = Read> {
             .prop_map(|(chat_id, after, limit)| Read::EventsAfter { chat_id, after, limit }),
         2 => (chat_id(), user_id())
             .prop_map(|(chat_id, user_id)| Read::Membership { chat_id, user_id }),
+        2 => (chat_id(), option::of(user_id()), 0..4usize)
+            .prop_map(|(chat_id, after, limit)| Read::MembersAfter { chat_id, after, limit }),
+        2 => Just(Read::Purges { partition: PARTITION, limit: 9 }),
+        2 => (user_id(), 0..4usize).prop_map(|(user_id, limit)| Read::Blocks { user_id, limit }),
         1 => user_id().prop_map(Read::ChatsOfUser),
         2 => (user_id(), chat_id()).prop_map(|(user_id, chat_id)| Read::Mark { user_id, chat_id }),
         2 => user_id().prop_map(Read::MarksOfUser),
@@ -358,6 +481,10 @@ fn sorted(found: Found) -> Found {
         Found::Chats(mut chats) => {
             chats.sort_unstable();
             Found::Chats(chats)
+        }
+        Found::Purges(mut purges) => {
+            purges.sort_unstable();
+            Found::Purges(purges)
         }
         Found::Marks(mut marks) => {
             marks.sort_unstable();
@@ -407,8 +534,12 @@ fn it_answers_as_the_model_does() {
                 shard.write(rows.clone());
                 written.push(rows);
             }
+            // Some of what was written before comes late, by one who does not know that others have taken over.
+            for rows in written.iter().step_by(3) {
+                shard.write(rows.clone());
+            }
             for read in reads {
-                let (found, wanted) = (sorted(shard.read(read)), model.read(read));
+                let (found, wanted) = (sorted(shard.read(read)), sorted(model.read(read)));
                 prop_assert_eq!(found, wanted, "{:?}", read);
             }
             shard.stop();

@@ -62,7 +62,7 @@ statements! {
     add_user_name: "INSERT INTO KEYSPACE.users_by_name (bucket, username, user_id) VALUES (?, ?, ?)",
     add_name_by_key: "INSERT INTO KEYSPACE.names_by_key (bucket, key, username, user_id) VALUES (?, ?, ?, ?)",
     add_ended_session: "INSERT INTO KEYSPACE.ended_sessions (bucket, session_id, expires_at) \
-        VALUES (?, ?, ?) USING TTL ?",
+        VALUES (?, ?, ?) USING TIMESTAMP ? AND TTL ?",
     add_session: "INSERT INTO KEYSPACE.sessions_by_user (user_id, expires_at, session_id, session) \
         VALUES (?, ?, ?, ?) USING TIMESTAMP 1 AND TTL ?",
     remove_session: "DELETE FROM KEYSPACE.sessions_by_user USING TIMESTAMP 2 \

@@ -35,18 +35,19 @@ impl Connection {
         after: Option<UserId>,
         limit: usize,
     ) -> Result<Vec<UserId>, DriverError> {
-        let (to, limit) = (&self.statements, limit_of(limit));
-        let rows = match after {
+        let (to, rows) = (&self.statements, limit_of(limit));
+        let members = match after {
             None => {
-                self.select::<(Uuid,)>(&to.members_from, (chat_id.0, limit))
+                self.select::<(Uuid,)>(&to.members_from, (chat_id.0, rows))
                     .await?
             }
             Some(after) => {
-                self.select::<(Uuid,)>(&to.members_behind, (chat_id.0, after.0, limit))
+                self.select::<(Uuid,)>(&to.members_behind, (chat_id.0, after.0, rows))
                     .await?
             }
         };
-        Ok(rows.into_iter().map(|(id,)| UserId(id)).collect())
+        let members = members.into_iter().take(limit);
+        Ok(members.map(|(id,)| UserId(id)).collect())
     }
 
     /// Chats of a log partition of which there is more to remove.
@@ -65,7 +66,7 @@ impl Connection {
             let seq = written(seq, format_args!("the deletion of chat {chat_id}"))?;
             Ok((ChatId(chat_id), seq))
         };
-        rows.await?.into_iter().map(purge).collect()
+        rows.await?.into_iter().take(limit).map(purge).collect()
     }
 
     /// Whom a user has blocked.
@@ -86,7 +87,7 @@ impl Connection {
                 created_at,
             })
         };
-        rows.await?.into_iter().map(block).collect()
+        rows.await?.into_iter().take(limit).map(block).collect()
     }
 
     /// Of a direct chat, who of the two has blocked the other.

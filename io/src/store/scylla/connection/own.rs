@@ -33,7 +33,7 @@ impl Connection {
             });
             written(row, format_args!("session {id} of user {user_id}"))
         };
-        rows.await?.into_iter().map(session).collect()
+        rows.await?.into_iter().take(limit).map(session).collect()
     }
 
     pub(super) async fn profiles(

@@ -280,14 +280,18 @@ fn user(row: &UserRow) -> impl SerializeRow + '_ {
     )
 }
 
+/// Of one that stands for many sessions of a user the later end stays, also where the row of an earlier one comes late: the
+/// timestamp is that of a login which would expire then, and none that servers refuse as too far ahead.
 fn ended_session(
     (session_id, expires_at): (SessionId, Timestamp),
     now: Timestamp,
 ) -> impl SerializeRow {
+    let millis = expires_at.millis().saturating_sub(SESSION_MILLIS);
     (
         ended_session_bucket(session_id),
         session_id.0,
         timestamp(expires_at),
+        bigint(millis.min(now.millis()) * 1000),
         ttl_seconds(expires_at, now),
     )
 }
