@@ -9,6 +9,7 @@ mod amendments;
 #[path = "../support/door.rs"]
 mod door;
 mod lanes;
+mod late;
 mod logins;
 mod long_chats;
 mod model;
