@@ -136,6 +136,11 @@ fn every_example_holds_on_a_server() {
     listener.hear_example("message_deleted");
     assert_eq!(ann.delete(&member).status, 204);
     listener.hear_example("member_removed");
+    assert_eq!(ann.delete(&format!("/chats/{chat}")).status, 204);
+    listener.hear_example("chat_deleted");
+    ann.patch("/me/settings", &json!({"theme": "dark"}))
+        .expect(200);
+    listener.hear_example("settings_changed");
 
     let documented = event_types().into_iter().map(str::to_owned).collect();
     assert_eq!(listener.heard, documented, "each was heard");

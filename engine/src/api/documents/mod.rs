@@ -1,7 +1,7 @@
 //! The documents that describe the API to programs: OpenAPI 3.1 for HTTP, AsyncAPI 3 for WebSockets.
 //!
 //! They are put together from the files in the folders beside this one, each of which is a JSON object of its own. An
-//! endpoint is in the file of its tag, a message of a WebSocket in `client.json` or `server.json`, and what both
+//! endpoint is in the file of what it is about, a message of a WebSocket in `client.json` or `server.json`, and what both
 //! documents show in `schemas/`.
 
 #[cfg(test)]
@@ -38,7 +38,11 @@ pub const OPENAPI: &str = concatcp!(
     ",\"paths\": {",
     members_of!(
         "openapi/accounts.json",
+        "openapi/me.json",
+        "openapi/sessions.json",
+        "openapi/blocks.json",
         "openapi/chats.json",
+        "openapi/members.json",
         "openapi/messages.json",
         "openapi/websocket.json",
         "openapi/documents.json",

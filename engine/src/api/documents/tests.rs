@@ -162,6 +162,9 @@ fn bounds() -> Vec<(&'static str, u64)> {
         ("/schemas/UsernamePart/maxLength", of(USERNAME_BYTES_MAX)),
         ("/schemas/Password/maxLength", of(PASSWORD_BYTES_MAX)),
         ("/schemas/ChatName/maxLength", of(CHAT_NAME_BYTES_MAX)),
+        ("/schemas/ChatNameShown/maxLength", of(CHAT_NAME_BYTES_MAX)),
+        ("/schemas/DeviceName/maxLength", of(SESSION_NAME_BYTES_MAX)),
+        ("/schemas/DisplayName/maxLength", of(DISPLAY_NAME_CHARS_MAX)),
         (
             "/schemas/ChatDescription/maxLength",
             of(CHAT_DESCRIPTION_BYTES_MAX),
@@ -189,6 +192,11 @@ fn bounds() -> Vec<(&'static str, u64)> {
         ("/limit_messages/schema/default", of(MESSAGES_LIMIT.default)),
         ("/get/parameters/0/schema/maxItems", of(USER_IDS_MAX)),
         ("/paths//users/get/responses/200", of(USERS_FOUND_MAX)),
+        (
+            "/paths//sessions/get/responses/200",
+            of(SESSIONS_LISTED_MAX),
+        ),
+        ("/blocks/get/responses/200", of(BLOCKS_PER_USER_MAX)),
         ("/paths//chats/get/responses/200", of(PAGE_ENTRIES_MAX)),
         ("/members/get/responses/200", of(PAGE_ENTRIES_MAX)),
         ("/messages/get/responses/200", of(PAGE_MESSAGES_MAX)),
