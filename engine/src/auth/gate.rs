@@ -346,8 +346,9 @@ impl Gate {
 
     /// What ends with all logins of a user up to this moment. The next one expires later, as after many logouts.
     pub(crate) fn end_all(&mut self, user_id: UserId, now: Timestamp) -> SessionEnded {
-        let first = self.first_expiry(Timestamp::default(), now);
-        let logouts = self.ended_users.until_by(user_id, EndedBy::Logouts);
+        let until = |by| self.ended_users.until_by(user_id, by);
+        let first = self.first_expiry(until(EndedBy::Password), now);
+        let logouts = until(EndedBy::Logouts);
         // Of this moment on another shard, and right behind what ended before, they may be rounded up once more.
         let until = first.max(logouts).millis() + TOKEN_MILLIS;
         let ended = SessionEnded {
@@ -443,6 +444,22 @@ mod tests {
             assert_eq!(expiry(Timestamp::default()), expected);
             assert_eq!(expiry(until), Ok(behind), "compared with the new password");
         }
+    }
+
+    #[test]
+    fn a_logout_from_everywhere_ends_also_what_a_new_password_put_ahead() {
+        let (now, user_id) = (Timestamp::from_millis(1), UserId::from_bytes([1; 16]));
+        let mut gate = Gate::new(&config());
+        let until = gate.latest_expiry(now);
+        gate.sessions_void(Ended::AllOf {
+            user_id,
+            until,
+            by: EndedBy::Password,
+            kept: None,
+        });
+        let login = gate.expiry_of_login(user_id, until, now).unwrap();
+        assert!(gate.end_all(user_id, now).expires_at >= login);
+        assert!(gate.expiry_of_login(user_id, until, now).unwrap() > login);
     }
 
     /// Else the next login would be taken for one of before the password.
