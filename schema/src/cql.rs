@@ -213,7 +213,8 @@ const NAMES_BY_KEY: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.names_by_key (
 )";
 
 /// Rows go by themselves when they expire, on all replicas at once: there is nothing to protect from
-/// coming back, so what is left of them need not be kept for longer than hints are (3 hours).
+/// coming back, so what is left of them need not be kept for longer than hints are (3 hours). Of two rows with one key that
+/// with the later expiry stays, which is the timestamp of its row, less what a login lasts.
 const ENDED_SESSIONS: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.ended_sessions (
     bucket int, session_id uuid, expires_at timestamp,
     PRIMARY KEY ((bucket), session_id)
