@@ -63,6 +63,8 @@ impl Purging {
             if !self.is_wanted {
                 return None;
             }
+            // Who wants it from here on may mean one that this read does not find.
+            self.is_wanted = false;
             self.is_under_way = true;
             return Some(Next::Chats(Read::Purges {
                 partition,
@@ -98,7 +100,7 @@ impl Purging {
     /// The store has these chats. Where it has none, there are none until [`Self::want`].
     pub(crate) fn found_chats(&mut self, chats: Vec<(ChatId, Seq)>) {
         self.is_under_way = false;
-        self.is_wanted = !chats.is_empty();
+        self.is_wanted |= !chats.is_empty();
         self.chats = chats.into();
     }
 
@@ -141,8 +143,9 @@ impl Purging {
     }
 
     /// The store could not be read: it is asked again later.
-    pub(crate) const fn failed(&mut self) {
+    pub(crate) fn failed(&mut self) {
         self.is_under_way = false;
+        self.is_wanted |= self.chats.is_empty();
     }
 }
 
@@ -208,6 +211,18 @@ mod tests {
         assert_eq!(rest, [chat(1), chat(2)]);
         let of_first = (0..3).map(|bucket| (chat(1), bucket));
         assert_eq!(buckets, of_first.chain([(chat(2), 0)]).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_chat_that_is_deleted_while_the_store_is_asked_is_looked_for_again() {
+        let mut purging = Purging::default();
+        purging.want();
+        let first = purging.next(PARTITION);
+        purging.want();
+        purging.found_chats(Vec::new());
+        assert_eq!(purging.next(PARTITION), first);
+        purging.found_chats(Vec::new());
+        assert_eq!(purging.next(PARTITION), None);
     }
 
     #[test]
