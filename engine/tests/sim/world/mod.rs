@@ -28,6 +28,8 @@ const EVENT_MICROS: u64 = 50;
 const SECOND: u64 = 1_000_000;
 /// Seconds in which all comes to its end: no request waits longer for its answer.
 const SETTLE_SECONDS: usize = 12;
+/// Events without a pause after which all should long have come to its end.
+const BUSY_EVENTS_MAX: usize = 1_000_000;
 /// Events after which whatever was put off happens like all else.
 const PUT_OFF_EVENTS_MAX: usize = 400;
 
@@ -94,6 +96,8 @@ pub(crate) struct World {
     /// What happens later than all else, until so many events have been.
     put_off: Vec<(Source, usize)>,
     events: usize,
+    /// Those since time last passed by itself.
+    busy_events: usize,
     /// Shards read later than they should, at times.
     pub(crate) reads_late: bool,
 }
@@ -134,6 +138,7 @@ impl World {
             wires: Wires::default(),
             put_off: Vec::new(),
             events: 0,
+            busy_events: 0,
             reads_late: false,
         };
         world.start(settings.shards);
@@ -194,6 +199,8 @@ impl World {
             return false;
         }
         self.events += 1;
+        self.busy_events += 1;
+        assert!(self.busy_events < BUSY_EVENTS_MAX, "it never rests");
         let events = self.events;
         self.put_off.retain(|(_, until)| *until > events);
         if self.dice.one_in(20) {
@@ -336,6 +343,7 @@ impl World {
     /// Lets time pass on every shard.
     pub(crate) fn tick(&mut self, micros: u64) {
         self.micros += micros;
+        self.busy_events = 0;
         for shard in 0..self.shards.len() {
             self.step(shard, Input::Tick);
         }
