@@ -1,6 +1,6 @@
 //! What a store is to be like: rows in maps, the simplest way.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use rookery_engine::port::{
     Block, EndedSessions, Found, Membership, Read, StoredChat, StoredEvent, StoredMember,
@@ -51,6 +51,7 @@ pub struct Model {
     unlisted_until: HashMap<UserId, Timestamp>,
     profiles: HashMap<UserId, ProfileRow>,
     user_settings: HashMap<UserId, UserSettingsRow>,
+    own_gone: HashSet<UserId>,
     /// A chat without events is still to be made by the record that says so, and is not there before.
     pub chats_need_events: bool,
     /// Of two changes of a membership, a role, a profile or of settings the later one counts, whichever comes last; and a
@@ -177,16 +178,23 @@ impl Model {
             Row::Profile(row) => {
                 let before = self.profiles.get(&row.user_id);
                 let is_late = before.is_some_and(|before| before.offset > row.offset);
-                if !self.late_rows_undo_nothing || !is_late {
+                let is_gone = self.own_gone.contains(&row.user_id);
+                if !is_gone && (!self.late_rows_undo_nothing || !is_late) {
                     self.profiles.insert(row.user_id, row);
                 }
             }
             Row::UserSettings(row) => {
                 let before = self.user_settings.get(&row.user_id);
                 let is_late = before.is_some_and(|before| before.offset > row.offset);
-                if !self.late_rows_undo_nothing || !is_late {
+                let is_gone = self.own_gone.contains(&row.user_id);
+                if !is_gone && (!self.late_rows_undo_nothing || !is_late) {
                     self.user_settings.insert(row.user_id, row);
                 }
+            }
+            Row::OwnGone { user_id } => {
+                self.profiles.remove(&user_id);
+                self.user_settings.remove(&user_id);
+                self.own_gone.insert(user_id);
             }
             Row::Reached { .. } => {}
         }
@@ -220,6 +228,7 @@ impl Model {
             | Row::Session(_)
             | Row::NoSession { .. }
             | Row::NoSessions { .. }
+            | Row::OwnGone { .. }
             | Row::Profile(_)
             | Row::UserSettings(_)
             | Row::User(_)
@@ -309,6 +318,7 @@ impl Model {
             | Row::Session(_)
             | Row::NoSession { .. }
             | Row::NoSessions { .. }
+            | Row::OwnGone { .. }
             | Row::Profile(_)
             | Row::UserSettings(_)
             | Row::Reached { .. } => {}
@@ -423,11 +433,9 @@ impl Model {
                 let marks = self.marks.iter().filter(|((user, _), _)| user == user_id);
                 Found::Marks(marks.map(|((_, chat), mark)| (*chat, *mark)).collect())
             }
-            Read::User(user_id) => {
-                Found::Users(self.users.get(user_id).cloned().into_iter().collect())
-            }
+            Read::User(user_id) => Found::Users(self.alive(*user_id).into_iter().collect()),
             Read::Users(user_ids) => {
-                let users = user_ids.iter().filter_map(|id| self.users.get(id).cloned());
+                let users = user_ids.iter().filter_map(|id| self.alive(*id));
                 Found::Users(users.collect())
             }
             Read::UsersOfKey(key) => {
@@ -445,6 +453,7 @@ impl Model {
                     .filter(|(key, _)| key.starts_with(prefix.as_str()))
                     .filter(|place| after.as_ref().is_none_or(|after| after < place));
                 let users = names.filter_map(|(_, name)| self.named(&name));
+                let users = users.filter(|user| !user.is_deleted);
                 Found::Users(users.take(*limit).collect())
             }
             Read::EndedSessions => Found::EndedSessions(EndedSessions {
@@ -487,6 +496,11 @@ impl Model {
             Some(removed_seq) => Membership::Removed { removed_seq },
             None => Membership::Never,
         }
+    }
+
+    fn alive(&self, user_id: UserId) -> Option<UserRow> {
+        let user = self.users.get(&user_id)?;
+        (!user.is_deleted).then(|| user.clone())
     }
 
     fn named(&self, name: &str) -> Option<UserRow> {

@@ -225,7 +225,7 @@ pub enum Read {
     /// Users by their ids, in that order; those that don't exist are left out.
     Users(Box<[UserId]>),
     /// Users whose names have a key (see [`names`](rookery_schema::names)), in order of their names: one at most, but for
-    /// those from before keys.
+    /// those from before keys. It finds those who were deleted too, which no other read of users does.
     UsersOfKey(String),
     /// Users whose names have keys that begin with a prefix, in order of the keys, then of the names; from behind the name
     /// `after` on where there is one.

@@ -12,6 +12,7 @@ mod bounds;
 mod bugs;
 mod chat_keys;
 mod deleted_chats;
+mod deleted_users;
 mod direct;
 mod history;
 mod inbox;

@@ -512,6 +512,13 @@ impl Stage {
         read
     }
 
+    /// The same, where something is read.
+    pub(crate) fn answer_read_if_any(&mut self, outcome: Result<Found, StoreFault>) {
+        if !self.reads.is_empty() {
+            self.answer_read(outcome);
+        }
+    }
+
     /// A new chat of this shard, stored.
     pub(crate) fn create(&mut self, members: &[UserId]) -> ChatId {
         let chat_id = self.chat();

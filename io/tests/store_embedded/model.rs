@@ -147,9 +147,11 @@ fn row() -> impl Strategy<Value = Row> {
             |(user_id, name, password_hash, created_at)| {
                 let (username, key) = named(user_id, &name);
                 let updated_at = created_at;
-                Row::User(UserRow { user_id, username, key, password_hash, created_at, updated_at })
+                let is_deleted = password_hash.is_none() && created_at.millis().is_multiple_of(2);
+                Row::User(UserRow { user_id, username, key, password_hash, created_at, updated_at, is_deleted })
             }
         ),
+        1 => user_id().prop_map(|user_id| Row::OwnGone { user_id }),
         1 => (0..3u8, time()).prop_map(|(id, expires_at)| Row::EndedSession {
             session_id: SessionId::from_bytes([id; 16]),
             expires_at

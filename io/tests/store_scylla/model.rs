@@ -64,6 +64,8 @@ enum Happening {
     LogsOut(SessionId),
     /// An operator sets a password for the so many-th time, or takes it away, which ends all sessions.
     SetsPassword(UserId, u8),
+    /// The account of a user is deleted.
+    Goes(UserId),
     /// A user logs in for the so many-th time, or where that was done before, their list loses it.
     LogsIn(UserId, u8),
     /// The list of a user loses all sessions up to that one.
@@ -86,6 +88,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         2 => user_id().prop_map(Happening::Registers),
         1 => (0..3u8).prop_map(|id| Happening::LogsOut(SessionId::from_bytes([id; 16]))),
         2 => (user_id(), 0..9u8).prop_map(|(user, n)| Happening::SetsPassword(user, n)),
+        1 => user_id().prop_map(Happening::Goes),
         4 => (user_id(), 0..9u8).prop_map(|(user, n)| Happening::LogsIn(user, n)),
         1 => (user_id(), 0..9u8).prop_map(|(user, n)| Happening::Forgets(user, n)),
         2 => (user_id(), option::of("[ab]{1,3}")).prop_map(|(user, name)| Happening::Sets(user, name)),
@@ -158,10 +161,33 @@ fn rows_of(model: &Model, happening: &Happening) -> Vec<Row> {
                 messages: seq / 2,
             },
         })],
-        Happening::Registers(user_id) => match model.read(&Read::User(*user_id)) {
-            Found::Users(users) if users.is_empty() => vec![Row::User(user(*user_id))],
-            _ => Vec::new(),
-        },
+        Happening::Registers(user_id) => {
+            let row = user(*user_id);
+            let of_key = Read::UsersOfKey(key_of(row.name()).into_owned());
+            match model.read(&of_key) {
+                Found::Users(users) if users.iter().all(|it| it.user_id != *user_id) => {
+                    vec![Row::User(row)]
+                }
+                _ => Vec::new(),
+            }
+        }
+        Happening::Goes(user_id) => {
+            let row = match model.read(&Read::User(*user_id)) {
+                Found::Users(users) => users.into_iter().next(),
+                other => panic!("not what was asked: {other:?}"),
+            };
+            let Some(row) = row else { return Vec::new() };
+            let user_id = *user_id;
+            vec![
+                Row::User(UserRow {
+                    password_hash: None,
+                    updated_at: Timestamp::from_millis(row.updated_at.millis() + 1),
+                    is_deleted: true,
+                    ..row
+                }),
+                Row::OwnGone { user_id },
+            ]
+        }
         Happening::SetsPassword(user_id, n) => {
             let row = match model.read(&Read::User(*user_id)) {
                 Found::Users(users) => users.into_iter().next(),
@@ -173,6 +199,7 @@ fn rows_of(model: &Model, happening: &Happening) -> Vec<Row> {
                 Row::User(UserRow {
                     password_hash: (!n.is_multiple_of(3)).then(|| format!("hash {n}")),
                     updated_at,
+                    is_deleted: false,
                     ..row
                 }),
                 Row::EndedSession {
@@ -254,6 +281,7 @@ fn user(user_id: UserId) -> UserRow {
         password_hash: id.is_multiple_of(2).then(|| "a hash".to_owned()),
         created_at: at,
         updated_at: at,
+        is_deleted: false,
     }
 }
 

@@ -131,6 +131,7 @@ impl Partition {
             | Record::UserRegistered(_)
             | Record::SessionEnded(_)
             | Record::PasswordSet(_)
+            | Record::UserDeleted(_)
             | Record::ChatDeleted(_)
             | Record::BlockSet(_)
             | Record::SessionStarted(_)
@@ -214,6 +215,9 @@ impl Partition {
                 self.apply_to_chat(deleted.chat_id, applying, rows, cx);
             }
             Record::BlockSet(set) => self.apply_to_chat(set.chat_id, applying, rows, cx),
+            Record::UserDeleted(deleted) => {
+                self.apply_user_deletion(deleted, span, bytes, rows, cx);
+            }
         }
     }
 
@@ -320,6 +324,7 @@ impl Partition {
             | Record::UserRegistered(_)
             | Record::SessionEnded(_)
             | Record::PasswordSet(_)
+            | Record::UserDeleted(_)
             | Record::ChatDeleted(_)
             | Record::BlockSet(_)
             | Record::SessionStarted(_)
@@ -435,6 +440,7 @@ impl Partition {
                 | Record::UserRegistered(_)
                 | Record::SessionEnded(_)
                 | Record::PasswordSet(_)
+                | Record::UserDeleted(_)
                 | Record::ChatDeleted(_)
                 | Record::BlockSet(_)
                 | Record::SessionStarted(_)
@@ -464,6 +470,7 @@ impl Partition {
             | Record::UserRegistered(_)
             | Record::SessionEnded(_)
             | Record::PasswordSet(_)
+            | Record::UserDeleted(_)
             | Record::SessionStarted(_)
             | Record::ProfileChanged(_)
             | Record::UserSettingsChanged(_) => return,
@@ -658,6 +665,7 @@ fn tell_joining(chat_id: ChatId, record: &Record<'_>, cx: &mut Context<'_>) {
         | Record::UserRegistered(_)
         | Record::SessionEnded(_)
         | Record::PasswordSet(_)
+        | Record::UserDeleted(_)
         | Record::ChatDeleted(_)
         | Record::SessionStarted(_)
         | Record::ProfileChanged(_)

@@ -20,6 +20,7 @@ mod passwords;
 mod registrations;
 mod session_lists;
 mod sessions;
+mod user_deletions;
 
 use std::collections::VecDeque;
 
@@ -467,7 +468,8 @@ impl Partition {
             | ChangeKey::Profile(..)
             | ChangeKey::Deleted(_)
             | ChangeKey::Blocked(..)
-            | ChangeKey::Password(..) => {}
+            | ChangeKey::Password(..)
+            | ChangeKey::Account(_) => {}
             ChangeKey::UserSettings(user_id, _) => self.user_settings_done(user_id, cx),
         }
     }

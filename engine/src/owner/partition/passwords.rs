@@ -1,4 +1,4 @@
-//! Passwords that operators set or take away, and that users change.
+//! Passwords that operators set, and that users change.
 
 use bytes::Bytes;
 use rookery_schema::limits::{SESSION_MILLIS, TOKEN_MILLIS};
@@ -28,7 +28,7 @@ use crate::passwords::check_new_password;
 /// too. It is longer than anybody waits for an answer.
 const LOGIN_MILLIS_MAX: u64 = 60_000;
 /// Milliseconds from a new password to the latest expiry of a session that it ends.
-const ENDED_MILLIS: u64 = SESSION_MILLIS + AHEAD_MILLIS_MAX + LOGIN_MILLIS_MAX;
+pub(super) const ENDED_MILLIS: u64 = SESSION_MILLIS + AHEAD_MILLIS_MAX + LOGIN_MILLIS_MAX;
 
 impl Partition {
     /// A user was read. The owner of their name has their password, and their logins.
@@ -66,8 +66,8 @@ impl Partition {
         cx.ask(asker, command);
     }
 
-    /// Changes the password of whoever is shown as this, if they know the one that they have. That is compared like a
-    /// login's, and counts like one.
+    /// Changes the password of whoever is shown as this, or deletes their account, if they know the password that they have.
+    /// That is compared like a login's, and counts like one.
     pub(super) fn change_password(
         &mut self,
         asker: Asker,
@@ -106,7 +106,10 @@ impl Partition {
                 self.hash_new(asker, name, user, *change, cx);
             }
             (Outcome::NotLoggedIn { user_id, problem }, _) if problem == Problem::WRONG_LOGIN => {
-                let problem = Problem::WRONG_PASSWORD;
+                let problem = match change.new.password {
+                    Some(_) => Problem::WRONG_PASSWORD,
+                    None => Problem::WRONG_PASSWORD.on(Field::Password),
+                };
                 cx.answer(asker, Outcome::NotLoggedIn { user_id, problem });
             }
             (outcome, _) => cx.answer(asker, outcome),
@@ -122,7 +125,9 @@ impl Partition {
         cx: &mut Context<'_>,
     ) {
         let PasswordChange { new, kept, .. } = change;
-        let password = new.password.unwrap_or_default();
+        let Some(password) = new.password else {
+            return self.append_user_deletion(asker, &name, user, cx);
+        };
         if let Err(problem) = check_new_password(&password, &name) {
             return cx.refuse(asker, problem.on(Field::New));
         }
@@ -137,7 +142,7 @@ impl Partition {
         cx.hash(job, Kind::Known, new.network);
     }
 
-    /// Sets the password of the user of a name, or takes it away.
+    /// Sets the password of the user of a name, or deletes their account.
     pub(super) fn set_password(
         &mut self,
         asker: Asker,
@@ -147,7 +152,7 @@ impl Partition {
         cx: &mut Context<'_>,
     ) {
         let Some(password) = new.password else {
-            return self.append_password(asker, name, user, None, None, cx);
+            return self.append_user_deletion(asker, name, user, cx);
         };
         if let Err(problem) = check_new_password(&password, name) {
             return cx.refuse(asker, problem);
@@ -175,7 +180,7 @@ impl Partition {
     ) {
         match outcome {
             PasswordOutcome::Hashed(hash) => {
-                self.append_password(asker, name, user, Some(&hash), kept, cx);
+                self.append_password(asker, name, user, &hash, kept, cx);
             }
             outcome @ (PasswordOutcome::Common
             | PasswordOutcome::Busy
@@ -191,7 +196,7 @@ impl Partition {
         asker: Asker,
         name: &str,
         user: UserVersion,
-        password_hash: Option<&str>,
+        password_hash: &str,
         kept: Option<SessionId>,
         cx: &mut Context<'_>,
     ) {
@@ -202,7 +207,7 @@ impl Partition {
             at,
             sessions_until: Timestamp::from_millis(at.millis() + ENDED_MILLIS),
             username: name,
-            password_hash,
+            password_hash: Some(password_hash),
             kept,
         };
         let key = ChangeKey::Password(user.user_id, at);
@@ -261,7 +266,7 @@ impl Partition {
     }
 
     /// Ends the logins that are compared with the password that a user had, and what was begun by who knew it.
-    fn end_logins(&mut self, of: &str) {
+    pub(super) fn end_logins(&mut self, of: &str) {
         for wait in self.passwords.values_mut() {
             match wait {
                 PasswordWait::LogIn(LoggingIn { name, user_id, .. }) if **name == *of => {

@@ -264,6 +264,7 @@ impl Tables {
             | Row::Session(_)
             | Row::NoSession { .. }
             | Row::NoSessions { .. }
+            | Row::OwnGone { .. }
             | Row::Profile(_)
             | Row::UserSettings(_) => {}
             // What is to be removed is looked for.
@@ -603,6 +604,7 @@ const fn redacted(row: &Row) -> Option<&EventRow> {
         | Row::Session(_)
         | Row::NoSession { .. }
         | Row::NoSessions { .. }
+        | Row::OwnGone { .. }
         | Row::Profile(_)
         | Row::UserSettings(_)
         | Row::Reached { .. } => None,

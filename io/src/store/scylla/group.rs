@@ -37,9 +37,9 @@ pub(super) fn group_of(row: &Row) -> Result<Group, (PartitionId, Offset)> {
             Ok(Group::EndedSessions(ended_session_bucket(*session_id)))
         }
         Row::Session(row) => Ok(Group::User(row.user_id)),
-        Row::NoSession { user_id, .. } | Row::NoSessions { user_id, .. } => {
-            Ok(Group::User(*user_id))
-        }
+        Row::NoSession { user_id, .. }
+        | Row::NoSessions { user_id, .. }
+        | Row::OwnGone { user_id } => Ok(Group::User(*user_id)),
         Row::Profile(row) => Ok(Group::User(row.user_id)),
         Row::UserSettings(row) => Ok(Group::User(row.user_id)),
         Row::Reached { partition, behind } => Err((*partition, *behind)),
@@ -67,6 +67,7 @@ pub(super) const fn order_in_group(row: &Row, event: Seq) -> (Seq, bool) {
         | Row::Session(_)
         | Row::NoSession { .. }
         | Row::NoSessions { .. }
+        | Row::OwnGone { .. }
         | Row::Profile(_)
         | Row::UserSettings(_)
         | Row::Reached { .. } => (Seq(0), false),
@@ -116,6 +117,7 @@ const fn may_end_a_job(row: &Row) -> bool {
         | Row::Session(_)
         | Row::NoSession { .. }
         | Row::NoSessions { .. }
+        | Row::OwnGone { .. }
         | Row::Profile(_)
         | Row::UserSettings(_)
         | Row::Reached { .. }
@@ -149,6 +151,7 @@ const fn changed_member(row: &Row) -> Option<MemberChange> {
         | Row::Session(_)
         | Row::NoSession { .. }
         | Row::NoSessions { .. }
+        | Row::OwnGone { .. }
         | Row::Profile(_)
         | Row::UserSettings(_)
         | Row::Reached { .. } => None,

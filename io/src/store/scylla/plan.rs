@@ -69,6 +69,8 @@ pub(super) enum Batch<'a> {
     NoSessions(UserId, Timestamp),
     Profile(&'a ProfileRow),
     UserSettings(&'a UserSettingsRow),
+    /// What a user has for themselves, but for sessions.
+    OwnGone(UserId),
 }
 
 /// An event that was not written before.
@@ -155,6 +157,7 @@ fn first_stage(rows: &[Row]) -> Vec<Batch<'_>> {
             }
             Row::Profile(row) => batches.push(Batch::Profile(row)),
             Row::UserSettings(row) => batches.push(Batch::UserSettings(row)),
+            Row::OwnGone { user_id } => batches.push(Batch::OwnGone(*user_id)),
             Row::Event(_) | Row::Redacted(_) | Row::Reached { .. } | Row::NotMember { .. } => {}
         }
         if let Some(removal) = as_removal(row) {
@@ -200,6 +203,7 @@ const fn as_deletion(row: &Row) -> Option<&DeletedChatRow> {
         | Row::Session(_)
         | Row::NoSession { .. }
         | Row::NoSessions { .. }
+        | Row::OwnGone { .. }
         | Row::Profile(_)
         | Row::UserSettings(_)
         | Row::User(_)
@@ -227,6 +231,7 @@ const fn as_event(row: &Row) -> Option<&EventRow> {
         | Row::Session(_)
         | Row::NoSession { .. }
         | Row::NoSessions { .. }
+        | Row::OwnGone { .. }
         | Row::Profile(_)
         | Row::UserSettings(_)
         | Row::Reached { .. } => None,
@@ -252,6 +257,7 @@ const fn as_redaction(row: &Row) -> Option<((ChatId, Seq), &EventRow)> {
         | Row::Session(_)
         | Row::NoSession { .. }
         | Row::NoSessions { .. }
+        | Row::OwnGone { .. }
         | Row::Profile(_)
         | Row::UserSettings(_)
         | Row::Reached { .. } => None,
@@ -277,6 +283,7 @@ const fn as_user(row: &Row) -> Option<&UserRow> {
         | Row::Session(_)
         | Row::NoSession { .. }
         | Row::NoSessions { .. }
+        | Row::OwnGone { .. }
         | Row::Profile(_)
         | Row::UserSettings(_)
         | Row::Reached { .. } => None,
@@ -310,6 +317,7 @@ const fn as_removal(row: &Row) -> Option<Removal> {
         | Row::Session(_)
         | Row::NoSession { .. }
         | Row::NoSessions { .. }
+        | Row::OwnGone { .. }
         | Row::Profile(_)
         | Row::UserSettings(_)
         | Row::Reached { .. } => None,

@@ -71,6 +71,8 @@ statements! {
         WHERE user_id = ? AND expires_at <= ?",
     set_profile: "INSERT INTO KEYSPACE.profiles (user_id, profile) VALUES (?, ?) USING TIMESTAMP ?",
     set_user_settings: "INSERT INTO KEYSPACE.user_settings (user_id, settings) VALUES (?, ?) USING TIMESTAMP ?",
+    remove_profile: "DELETE FROM KEYSPACE.profiles WHERE user_id = ?",
+    remove_user_settings: "DELETE FROM KEYSPACE.user_settings WHERE user_id = ?",
     set_schema_version: "INSERT INTO KEYSPACE.meta (key, value) VALUES ('schema_version', ?)",
     set_reached: "INSERT INTO KEYSPACE.reached (log_partition, behind) VALUES (?, ?) USING TIMESTAMP ?",
 
