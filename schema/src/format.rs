@@ -97,6 +97,7 @@ pub fn of_row(row: &Row) -> u32 {
         | Row::Profile(_)
         | Row::UserSettings(_)
         | Row::OwnGone { .. }
+        | Row::Erasure(_)
         | Row::ChatDeleted(_)
         | Row::Purged(_)
         | Row::Block(_) => CONVERSATIONS,

@@ -11,7 +11,7 @@ use crate::ids::{ChatId, Offset, PartitionId, Seq, SessionId, UserId};
 use crate::limits::NAME_KEPT_MILLIS;
 use crate::record::{Change, MessageAmended};
 use crate::roles::{History, Role, Settings};
-pub use crate::row::deletion::{DeletedChatRow, PurgeRow, PurgeStep};
+pub use crate::row::deletion::{DeletedChatRow, ErasureRow, PurgeRow, PurgeStep};
 pub use crate::row::own::{ProfileRow, SessionRow, UserSettingsRow};
 pub use crate::row::place::{Head, Mark};
 use crate::time::Timestamp;
@@ -74,6 +74,8 @@ pub enum Row {
     UserSettings(UserSettingsRow),
     /// What a user said of themselves and had set for themselves is gone, for good.
     OwnGone { user_id: UserId },
+    /// A user who was deleted is still in chats, or is not any more.
+    Erasure(ErasureRow),
     /// Nothing to store but how far the store has come: rows of a log partition's records below this
     /// offset are in it, but for those whose chat or name is still being read.
     Reached {

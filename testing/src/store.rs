@@ -52,6 +52,8 @@ pub struct Model {
     profiles: HashMap<UserId, ProfileRow>,
     user_settings: HashMap<UserId, UserSettingsRow>,
     own_gone: HashSet<UserId>,
+    erasures: BTreeMap<(PartitionId, UserId), Timestamp>,
+    erased: HashSet<UserId>,
     /// A chat without events is still to be made by the record that says so, and is not there before.
     pub chats_need_events: bool,
     /// Of two changes of a membership, a role, a profile or of settings the later one counts, whichever comes last; and a
@@ -196,6 +198,15 @@ impl Model {
                 self.user_settings.remove(&user_id);
                 self.own_gone.insert(user_id);
             }
+            Row::Erasure(row) => {
+                let key = (row.partition, row.user_id);
+                if row.is_done {
+                    self.erasures.remove(&key);
+                    self.erased.insert(row.user_id);
+                } else if !self.late_rows_undo_nothing || !self.erased.contains(&row.user_id) {
+                    self.erasures.insert(key, row.deleted_at);
+                }
+            }
             Row::Reached { .. } => {}
         }
     }
@@ -229,6 +240,7 @@ impl Model {
             | Row::NoSession { .. }
             | Row::NoSessions { .. }
             | Row::OwnGone { .. }
+            | Row::Erasure(_)
             | Row::Profile(_)
             | Row::UserSettings(_)
             | Row::User(_)
@@ -319,6 +331,7 @@ impl Model {
             | Row::NoSession { .. }
             | Row::NoSessions { .. }
             | Row::OwnGone { .. }
+            | Row::Erasure(_)
             | Row::Profile(_)
             | Row::UserSettings(_)
             | Row::Reached { .. } => {}
@@ -412,6 +425,11 @@ impl Model {
                 let all = self.purges.iter().filter(|((it, _), _)| it == partition);
                 let purges = all.map(|((_, chat_id), seq)| (*chat_id, *seq));
                 Found::Purges(purges.take(*limit).collect())
+            }
+            Read::Erasures { partition, limit } => {
+                let all = self.erasures.iter().filter(|((it, _), _)| it == partition);
+                let users = all.map(|((_, user_id), at)| (*user_id, *at));
+                Found::Erasures(users.take(*limit).collect())
             }
             Read::Blocks { user_id, limit } => {
                 let all = self.blocks.values().filter(|it| it.user_id == *user_id);

@@ -386,6 +386,7 @@ fn group_of(row: &Row) -> Group {
         Row::NoSession { user_id, .. }
         | Row::NoSessions { user_id, .. }
         | Row::OwnGone { user_id } => Group::User(*user_id),
+        Row::Erasure(row) => Group::User(row.user_id),
         Row::Profile(row) => Group::User(row.user_id),
         Row::UserSettings(row) => Group::User(row.user_id),
         Row::EndedSession { .. } | Row::Reached { .. } => Group::Sessions,
@@ -426,6 +427,7 @@ const fn order_in_chat(row: &Row, event: Seq) -> (Seq, bool) {
         | Row::NoSession { .. }
         | Row::NoSessions { .. }
         | Row::OwnGone { .. }
+        | Row::Erasure(_)
         | Row::Profile(_)
         | Row::UserSettings(_)
         | Row::Reached { .. } => (Seq(0), false),

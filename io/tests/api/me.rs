@@ -269,7 +269,7 @@ fn a_deleted_account_is_gone_also_after_a_kill() {
     let refused = delete(&mut alice, &json!({"password": "wrong"}));
     refused.expect_problem(403, "wrong_password");
     assert_eq!(refused.json()["errors"][0]["field"], "password");
-    delete(&mut alice, &json!({})).expect_problem(422, "missing_field");
+    delete(&mut alice, &json!({})).expect_problem(400, "malformed_json");
     other.get("/me").expect(200);
     let deleted = delete(&mut alice, &json!({"password": PASSWORD}));
     assert_eq!(deleted.status, 204);

@@ -105,6 +105,10 @@ impl Partition {
         for (asker, outcome) in on_stored.answers {
             cx.answer(asker, outcome);
         }
+        if on_stored.any_erased {
+            self.erasing.want();
+            self.go_on_erasing(cx);
+        }
         if on_stored.any_deleted {
             self.purging.want();
             self.go_on_purging(cx);

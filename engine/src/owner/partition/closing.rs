@@ -96,6 +96,8 @@ impl Partition {
             PartitionRead::Chat(_)
             | PartitionRead::Purges
             | PartitionRead::PurgedMembers
+            | PartitionRead::Erasures
+            | PartitionRead::ErasedChats
             | PartitionRead::Page(..)
             | PartitionRead::Events(..)
             | PartitionRead::Surplus(..)

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use rookery_schema::record::{Record, UserDeleted};
-use rookery_schema::row::Row;
+use rookery_schema::row::{ErasureRow, Row};
 use rookery_schema::{SessionId, Timestamp};
 
 use crate::context::Context;
@@ -66,6 +66,7 @@ impl Partition {
         }
         if let Some(on_stored) = self.progress.on_stored(span, cx) {
             on_stored.names.push(deleted.name.into());
+            on_stored.any_erased = true;
         }
         rows.push(Row::EndedSession {
             session_id: SessionId::all_of(user_id),
@@ -73,6 +74,12 @@ impl Partition {
         });
         rows.push(Row::NoSessions { user_id, until });
         rows.push(Row::OwnGone { user_id });
+        rows.push(Row::Erasure(ErasureRow {
+            partition: self.id,
+            user_id,
+            deleted_at: deleted.at,
+            is_done: false,
+        }));
         self.end_logins(deleted.name);
         let ended = Ended::AllOf {
             user_id,

@@ -4,6 +4,7 @@ mod amendments;
 mod checks;
 mod device;
 mod devices;
+mod leaver;
 mod listeners;
 mod marks;
 mod pages;
@@ -27,6 +28,7 @@ use rookery_testing::http::{HttpReply, request};
 use serde_json::Value;
 
 use crate::scenario::device::Device;
+use crate::scenario::leaver::Leaver;
 use crate::scenario::shown::Amendments;
 use crate::scenario::spare::Spares;
 use crate::scenario::state::{
@@ -66,6 +68,7 @@ pub(crate) struct Scenario {
     asked_amends: Vec<AskedAmend>,
     spares: Spares,
     marks: Marks,
+    leaver: Leaver,
     /// Tokens whose logins were ended.
     ended: Vec<String>,
     /// How often somebody heard what was said last.
@@ -125,6 +128,7 @@ impl Scenario {
             asked_amends: Vec::new(),
             spares: Spares::default(),
             marks: Marks::default(),
+            leaver: Leaver::default(),
             ended: Vec::new(),
             heard_live: 0,
             compared_messages: 0,
@@ -135,6 +139,7 @@ impl Scenario {
 
     pub(crate) fn run(mut self) {
         self.register();
+        self.register_leaver();
         self.create_rooms();
         self.world.settle();
         self.hear();
@@ -156,6 +161,7 @@ impl Scenario {
         assert!(self.known_presences > 0);
         self.check_restarted();
         self.check_spares();
+        self.check_leaver();
     }
 
     /// From now on log and store fail, or do not.
@@ -189,6 +195,7 @@ impl Scenario {
             16 if self.world.dice.one_in(3) => self.end_session(),
             16 => self.log_in_or_out(),
             17 if !self.faults => self.lag(),
+            26 if self.world.dice.one_in(4) => self.use_leaver(),
             18..20 => self.amend(),
             20..23 => self.use_device(),
             23 | 24 => self.set_role(),

@@ -76,6 +76,7 @@ impl Own {
                 | Row::Settings(_)
                 | Row::ChatDeleted(_)
                 | Row::Purged(_)
+                | Row::Erasure(_)
                 | Row::Block(_)
                 | Row::User(_)
                 | Row::Profile(_)

@@ -40,6 +40,7 @@ pub(super) fn group_of(row: &Row) -> Result<Group, (PartitionId, Offset)> {
         Row::NoSession { user_id, .. }
         | Row::NoSessions { user_id, .. }
         | Row::OwnGone { user_id } => Ok(Group::User(*user_id)),
+        Row::Erasure(row) => Ok(Group::User(row.user_id)),
         Row::Profile(row) => Ok(Group::User(row.user_id)),
         Row::UserSettings(row) => Ok(Group::User(row.user_id)),
         Row::Reached { partition, behind } => Err((*partition, *behind)),
@@ -68,6 +69,7 @@ pub(super) const fn order_in_group(row: &Row, event: Seq) -> (Seq, bool) {
         | Row::NoSession { .. }
         | Row::NoSessions { .. }
         | Row::OwnGone { .. }
+        | Row::Erasure(_)
         | Row::Profile(_)
         | Row::UserSettings(_)
         | Row::Reached { .. } => (Seq(0), false),
@@ -118,6 +120,7 @@ const fn may_end_a_job(row: &Row) -> bool {
         | Row::NoSession { .. }
         | Row::NoSessions { .. }
         | Row::OwnGone { .. }
+        | Row::Erasure(_)
         | Row::Profile(_)
         | Row::UserSettings(_)
         | Row::Reached { .. }
@@ -152,6 +155,7 @@ const fn changed_member(row: &Row) -> Option<MemberChange> {
         | Row::NoSession { .. }
         | Row::NoSessions { .. }
         | Row::OwnGone { .. }
+        | Row::Erasure(_)
         | Row::Profile(_)
         | Row::UserSettings(_)
         | Row::Reached { .. } => None,

@@ -16,8 +16,8 @@ use std::collections::HashMap;
 use rookery_schema::cql::{bucket, ended_session_bucket};
 use rookery_schema::names::is_key;
 use rookery_schema::row::{
-    AmendmentRow, BlockRow, ChatRow, DeletedChatRow, EventRow, MarkRow, MemberRow, ProfileRow,
-    PurgeRow, RoleRow, Row, SessionRow, SettingsRow, UserRow, UserSettingsRow,
+    AmendmentRow, BlockRow, ChatRow, DeletedChatRow, ErasureRow, EventRow, MarkRow, MemberRow,
+    ProfileRow, PurgeRow, RoleRow, Row, SessionRow, SettingsRow, UserRow, UserSettingsRow,
 };
 use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 
@@ -71,6 +71,7 @@ pub(super) enum Batch<'a> {
     UserSettings(&'a UserSettingsRow),
     /// What a user has for themselves, but for sessions.
     OwnGone(UserId),
+    Erasure(&'a ErasureRow),
 }
 
 /// An event that was not written before.
@@ -158,6 +159,7 @@ fn first_stage(rows: &[Row]) -> Vec<Batch<'_>> {
             Row::Profile(row) => batches.push(Batch::Profile(row)),
             Row::UserSettings(row) => batches.push(Batch::UserSettings(row)),
             Row::OwnGone { user_id } => batches.push(Batch::OwnGone(*user_id)),
+            Row::Erasure(row) => batches.push(Batch::Erasure(row)),
             Row::Event(_) | Row::Redacted(_) | Row::Reached { .. } | Row::NotMember { .. } => {}
         }
         if let Some(removal) = as_removal(row) {
@@ -204,6 +206,7 @@ const fn as_deletion(row: &Row) -> Option<&DeletedChatRow> {
         | Row::NoSession { .. }
         | Row::NoSessions { .. }
         | Row::OwnGone { .. }
+        | Row::Erasure(_)
         | Row::Profile(_)
         | Row::UserSettings(_)
         | Row::User(_)
@@ -232,6 +235,7 @@ const fn as_event(row: &Row) -> Option<&EventRow> {
         | Row::NoSession { .. }
         | Row::NoSessions { .. }
         | Row::OwnGone { .. }
+        | Row::Erasure(_)
         | Row::Profile(_)
         | Row::UserSettings(_)
         | Row::Reached { .. } => None,
@@ -258,6 +262,7 @@ const fn as_redaction(row: &Row) -> Option<((ChatId, Seq), &EventRow)> {
         | Row::NoSession { .. }
         | Row::NoSessions { .. }
         | Row::OwnGone { .. }
+        | Row::Erasure(_)
         | Row::Profile(_)
         | Row::UserSettings(_)
         | Row::Reached { .. } => None,
@@ -284,6 +289,7 @@ const fn as_user(row: &Row) -> Option<&UserRow> {
         | Row::NoSession { .. }
         | Row::NoSessions { .. }
         | Row::OwnGone { .. }
+        | Row::Erasure(_)
         | Row::Profile(_)
         | Row::UserSettings(_)
         | Row::Reached { .. } => None,
@@ -318,6 +324,7 @@ const fn as_removal(row: &Row) -> Option<Removal> {
         | Row::NoSession { .. }
         | Row::NoSessions { .. }
         | Row::OwnGone { .. }
+        | Row::Erasure(_)
         | Row::Profile(_)
         | Row::UserSettings(_)
         | Row::Reached { .. } => None,

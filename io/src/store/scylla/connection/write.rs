@@ -131,6 +131,16 @@ impl Connection {
                 self.one(&to.remove_profile, (user_id.0,)).await?;
                 self.one(&to.remove_user_settings, (user_id.0,)).await
             }
+            Batch::Erasure(row) => {
+                let key = (int(row.partition), row.user_id.0);
+                match row.is_done {
+                    true => self.one(&to.remove_erasure, key).await,
+                    false => {
+                        let values = (key.0, key.1, timestamp(row.deleted_at));
+                        self.one(&to.add_erasure, values).await
+                    }
+                }
+            }
         }
     }
 
