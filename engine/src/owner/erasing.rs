@@ -185,3 +185,81 @@ impl Erasing {
         self.resume_micros = now_micros + RETRY_MICROS;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PARTITION: PartitionId = PartitionId(3);
+
+    fn chat(n: u8) -> ChatId {
+        ChatId::from_bytes([n; 16])
+    }
+
+    fn user(n: u8) -> UserId {
+        UserId::from_bytes([n; 16])
+    }
+
+    fn at(millis: u64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    /// One user, who is in these chats.
+    fn leaving(chats: Vec<ChatId>, now: u64) -> Erasing {
+        let mut erasing = Erasing::above(0);
+        erasing.want();
+        assert!(matches!(erasing.next(PARTITION, 0), Some(Next::Users(_))));
+        erasing.found_users(vec![(user(1), at(0))]);
+        let read = Read::ChatsOfUser(user(1));
+        assert_eq!(erasing.next(PARTITION, 0), Some(Next::Chats(read)));
+        erasing.found_chats(chats, at(now));
+        erasing
+    }
+
+    fn leave(question: u64, chat_id: ChatId) -> Option<Next> {
+        let user_id = user(1);
+        Some(Next::Leave {
+            question,
+            chat_id,
+            user_id,
+        })
+    }
+
+    #[test]
+    fn an_owner_who_does_not_answer_is_asked_again_and_a_late_answer_is_none() {
+        let mut erasing = leaving(vec![chat(1), chat(2)], 0);
+        assert_eq!(erasing.next(PARTITION, 0), leave(1, chat(1)));
+        assert_eq!(
+            erasing.next(PARTITION, ANSWER_MICROS - 1),
+            None,
+            "one at a time"
+        );
+        assert_eq!(erasing.next(PARTITION, ANSWER_MICROS), leave(2, chat(1)));
+        erasing.left(1, true, ANSWER_MICROS);
+        assert_eq!(erasing.next(PARTITION, ANSWER_MICROS), None);
+        erasing.left(2, true, ANSWER_MICROS);
+        assert_eq!(erasing.next(PARTITION, ANSWER_MICROS), leave(3, chat(2)));
+        erasing.left(3, false, ANSWER_MICROS);
+        assert_eq!(erasing.next(PARTITION, ANSWER_MICROS), None, "not at once");
+        let later = ANSWER_MICROS + RETRY_MICROS;
+        assert_eq!(erasing.next(PARTITION, later), leave(4, chat(2)));
+    }
+
+    #[test]
+    fn a_user_is_done_when_nobody_may_be_adding_them_any_more() {
+        let mut erasing = leaving(Vec::new(), SETTLED_MILLIS - 1);
+        assert_eq!(erasing.next(PARTITION, 0), None);
+        let again = erasing.next(PARTITION, AGAIN_MICROS);
+        assert_eq!(again, Some(Next::Chats(Read::ChatsOfUser(user(1)))));
+        erasing.found_chats(Vec::new(), at(SETTLED_MILLIS));
+        let Some(Next::Write(Row::Erasure(row))) = erasing.next(PARTITION, AGAIN_MICROS) else {
+            panic!("they are done")
+        };
+        assert_eq!((row.user_id, row.is_done), (user(1), true));
+        erasing.written();
+        let more = erasing.next(PARTITION, AGAIN_MICROS);
+        assert!(matches!(more, Some(Next::Users(_))), "there may be more");
+        erasing.found_users(Vec::new());
+        assert_eq!(erasing.next(PARTITION, u64::MAX), None);
+    }
+}

@@ -260,10 +260,6 @@ fn a_deleted_account_is_gone_also_after_a_kill() {
     let mut alice = Api::register(server.addr, "alice");
     let mut bob = Api::register(server.addr, "bob");
     let mut other = client(&alice, "alice", PASSWORD, "phone");
-    let named = json!({"display_name": "Alice"});
-    alice
-        .call(Request::new("PATCH", "/me").json(&named))
-        .expect(200);
     let sockets = [alice.listen(), other.listen()];
     let delete = |api: &mut Api, body: &Value| api.call(Request::new("DELETE", "/me").json(body));
     let refused = delete(&mut alice, &json!({"password": "wrong"}));
