@@ -294,5 +294,7 @@ fn a_deleted_account_is_gone_also_after_a_kill() {
         assert!(matches!(direct.status, 404 | 422), "{direct:?}");
         server.kill();
         server = options.start();
+        (alice, other) = (alice.at(server.addr), other.at(server.addr));
+        bob = bob.at(server.addr);
     }
 }

@@ -3,29 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::scenario::Scenario;
-use crate::wires::WireId;
+use crate::scenario::state::{Known, Leaver};
 
 const PASSWORD: &str = "the password of both";
-
-/// Somebody who will be gone, and who stays.
-#[derive(Default)]
-pub(super) struct Leaver {
-    gone: Known,
-    stays: Known,
-    chat: String,
-    direct: String,
-    /// They asked for it, and were not answered.
-    asked: Option<WireId>,
-    /// They were told that it is done.
-    is_deleted: bool,
-}
-
-#[derive(Clone, Default)]
-struct Known {
-    id: String,
-    name: &'static str,
-    credentials: String,
-}
 
 impl Scenario {
     /// Both register, and have a chat and their direct one.
