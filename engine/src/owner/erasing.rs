@@ -38,7 +38,9 @@ pub(crate) struct Erasing {
 #[derive(Debug)]
 enum Stage {
     Idle,
-    /// The store was asked which users there are, or which chats one is in.
+    /// The store was asked which users there are.
+    Listing,
+    /// It was asked which chats the first of them is in.
     Reading,
     /// These chats are to be left. Nothing that is added later will be missing once it is the last time.
     Leaving {
@@ -84,9 +86,11 @@ impl Erasing {
     /// What is to be done, unless something is under way.
     pub(crate) fn next(&mut self, partition: PartitionId, now_micros: u64) -> Option<Next> {
         match &mut self.stage {
-            Stage::Reading | Stage::Writing => None,
+            Stage::Listing | Stage::Reading | Stage::Writing => None,
             Stage::Idle if self.is_wanted => {
-                self.stage = Stage::Reading;
+                // Who wants it from here on may mean one that this read does not find.
+                self.is_wanted = false;
+                self.stage = Stage::Listing;
                 Some(Next::Users(Read::Erasures {
                     partition,
                     limit: USERS_MAX,
@@ -135,7 +139,6 @@ impl Erasing {
     /// The store has these users. Where it has none, there are none until [`Self::want`].
     pub(crate) fn found_users(&mut self, users: Vec<(UserId, Timestamp)>) {
         self.stage = Stage::Idle;
-        self.is_wanted = false;
         self.resume_micros = 0;
         self.users = users.into();
     }
@@ -176,11 +179,12 @@ impl Erasing {
         self.users.pop_front();
         self.stage = Stage::Idle;
         // It may have more than it told.
-        self.is_wanted = self.users.is_empty();
+        self.is_wanted |= self.users.is_empty();
     }
 
     /// The store could not be read: it is asked again later.
     pub(crate) fn failed(&mut self, now_micros: u64) {
+        self.is_wanted |= matches!(self.stage, Stage::Listing);
         self.stage = Stage::Idle;
         self.resume_micros = now_micros + RETRY_MICROS;
     }
@@ -223,6 +227,20 @@ mod tests {
             chat_id,
             user_id,
         })
+    }
+
+    #[test]
+    fn who_is_deleted_while_the_store_is_asked_is_looked_for_again() {
+        let mut erasing = Erasing::above(0);
+        erasing.want();
+        let first = erasing.next(PARTITION, 0);
+        erasing.want();
+        erasing.found_users(Vec::new());
+        assert_eq!(erasing.next(PARTITION, 0), first);
+        erasing.failed(0);
+        assert_eq!(erasing.next(PARTITION, 0), first, "it was not answered");
+        erasing.found_users(Vec::new());
+        assert_eq!(erasing.next(PARTITION, 0), None);
     }
 
     #[test]
