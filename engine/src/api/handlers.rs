@@ -404,7 +404,6 @@ fn upgrade_refused(refusal: &ws::UpgradeRefusal) -> Reply {
     }
 }
 
-/// The key without the quotes that a structured header's string has.
 /// By what a client knows what it asks for: a field of the body, or else a header.
 fn client_key<'a>(
     call: &Call<'a>,
@@ -420,6 +419,7 @@ fn client_key<'a>(
     }
 }
 
+/// The key without the quotes that a structured header's string has.
 fn idempotency_key(value: &[u8]) -> Result<ClientKey<'_>, Problem> {
     let field = Field::IdempotencyKey;
     let value = std::str::from_utf8(value).map_err(|_| {

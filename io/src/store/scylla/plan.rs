@@ -184,136 +184,47 @@ fn first_stage(rows: &[Row]) -> Vec<Batch<'_>> {
 }
 
 const fn as_deletion(row: &Row) -> Option<&DeletedChatRow> {
-    match row {
-        Row::ChatDeleted(row) => Some(row),
-        Row::Event(_)
-        | Row::Redacted(_)
-        | Row::Amendment(_)
-        | Row::Chat(_)
-        | Row::Member(_)
-        | Row::NotMember { .. }
-        | Row::Role(_)
-        | Row::Settings(_)
-        | Row::Mark(_)
-        | Row::Purged(_)
-        | Row::Block(_)
-        | Row::Session(_)
-        | Row::NoSession { .. }
-        | Row::NoSessions { .. }
-        | Row::Profile(_)
-        | Row::UserSettings(_)
-        | Row::User(_)
-        | Row::EndedSession { .. }
-        | Row::Reached { .. } => None,
-    }
+    let Row::ChatDeleted(row) = row else {
+        return None;
+    };
+    Some(row)
 }
 
 const fn as_event(row: &Row) -> Option<&EventRow> {
-    match row {
-        Row::Event(row) => Some(row),
-        Row::Redacted(_)
-        | Row::Amendment(_)
-        | Row::Chat(_)
-        | Row::Member(_)
-        | Row::NotMember { .. }
-        | Row::Role(_)
-        | Row::Settings(_)
-        | Row::ChatDeleted(_)
-        | Row::Purged(_)
-        | Row::Block(_)
-        | Row::Mark(_)
-        | Row::User(_)
-        | Row::EndedSession { .. }
-        | Row::Session(_)
-        | Row::NoSession { .. }
-        | Row::NoSessions { .. }
-        | Row::Profile(_)
-        | Row::UserSettings(_)
-        | Row::Reached { .. } => None,
-    }
+    let Row::Event(row) = row else {
+        return None;
+    };
+    Some(row)
 }
 
 const fn as_redaction(row: &Row) -> Option<((ChatId, Seq), &EventRow)> {
-    match row {
-        Row::Redacted(row) => Some(((row.chat_id, row.head.seq), row)),
-        Row::Event(_)
-        | Row::Amendment(_)
-        | Row::Chat(_)
-        | Row::Member(_)
-        | Row::NotMember { .. }
-        | Row::Role(_)
-        | Row::Settings(_)
-        | Row::ChatDeleted(_)
-        | Row::Purged(_)
-        | Row::Block(_)
-        | Row::Mark(_)
-        | Row::User(_)
-        | Row::EndedSession { .. }
-        | Row::Session(_)
-        | Row::NoSession { .. }
-        | Row::NoSessions { .. }
-        | Row::Profile(_)
-        | Row::UserSettings(_)
-        | Row::Reached { .. } => None,
-    }
+    let Row::Redacted(row) = row else {
+        return None;
+    };
+    Some(((row.chat_id, row.head.seq), row))
 }
 
 const fn as_user(row: &Row) -> Option<&UserRow> {
-    match row {
-        Row::User(row) => Some(row),
-        Row::Event(_)
-        | Row::Redacted(_)
-        | Row::Amendment(_)
-        | Row::Chat(_)
-        | Row::Member(_)
-        | Row::NotMember { .. }
-        | Row::Role(_)
-        | Row::Settings(_)
-        | Row::ChatDeleted(_)
-        | Row::Purged(_)
-        | Row::Block(_)
-        | Row::Mark(_)
-        | Row::EndedSession { .. }
-        | Row::Session(_)
-        | Row::NoSession { .. }
-        | Row::NoSessions { .. }
-        | Row::Profile(_)
-        | Row::UserSettings(_)
-        | Row::Reached { .. } => None,
-    }
+    let Row::User(row) = row else {
+        return None;
+    };
+    Some(row)
 }
 
 const fn as_removal(row: &Row) -> Option<Removal> {
-    match row {
-        Row::NotMember {
-            chat_id,
-            user_id,
-            removed_seq,
-        } => Some(Removal {
-            chat_id: *chat_id,
-            user_id: *user_id,
-            seq: *removed_seq,
-        }),
-        Row::Event(_)
-        | Row::Redacted(_)
-        | Row::Amendment(_)
-        | Row::Chat(_)
-        | Row::Member(_)
-        | Row::Role(_)
-        | Row::Settings(_)
-        | Row::ChatDeleted(_)
-        | Row::Purged(_)
-        | Row::Block(_)
-        | Row::Mark(_)
-        | Row::User(_)
-        | Row::EndedSession { .. }
-        | Row::Session(_)
-        | Row::NoSession { .. }
-        | Row::NoSessions { .. }
-        | Row::Profile(_)
-        | Row::UserSettings(_)
-        | Row::Reached { .. } => None,
-    }
+    let Row::NotMember {
+        chat_id,
+        user_id,
+        removed_seq,
+    } = row
+    else {
+        return None;
+    };
+    Some(Removal {
+        chat_id: *chat_id,
+        user_id: *user_id,
+        seq: *removed_seq,
+    })
 }
 
 fn redaction_batches(mut redacted: Vec<&EventRow>) -> Vec<Batch<'_>> {
