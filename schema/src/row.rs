@@ -79,6 +79,36 @@ pub enum Row {
     },
 }
 
+impl Row {
+    /// Its place among rows of one group: by the seq that it comes with; the event itself last. A redaction comes with the
+    /// `event` in front of it.
+    pub const fn order(&self, event: Seq) -> (Seq, bool) {
+        match self {
+            Self::Event(row) => (row.head.seq, true),
+            Self::Redacted(_) => (event, false),
+            Self::Amendment(row) => (row.seq, false),
+            Self::Member(row) => (row.added_seq, false),
+            Self::NotMember { removed_seq, .. } => (*removed_seq, false),
+            Self::Role(row) => (row.seq, false),
+            Self::Settings(row) => (row.seq, false),
+            Self::ChatDeleted(row) => (row.head.seq, true),
+            Self::Purged(row) => (row.seq, true),
+            // It is numbered by no event, and may be seen ahead of those in front of it.
+            Self::Block(_)
+            | Self::Chat(_)
+            | Self::Mark(_)
+            | Self::User(_)
+            | Self::EndedSession { .. }
+            | Self::Session(_)
+            | Self::NoSession { .. }
+            | Self::NoSessions { .. }
+            | Self::Profile(_)
+            | Self::UserSettings(_)
+            | Self::Reached { .. } => (Seq(0), false),
+        }
+    }
+}
+
 /// See [`Row::Event`]. What is written for a chat and seq is always the same, but for [`Row::Redacted`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventRow {

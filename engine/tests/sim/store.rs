@@ -397,34 +397,9 @@ fn in_order(rows: Vec<Row>) -> Vec<Row> {
         if let Row::Event(row) = &row {
             event = row.head.seq;
         }
-        (order_in_chat(&row, event), row)
+        (row.order(event), row)
     };
     let mut rows: Vec<_> = rows.into_iter().map(place).collect();
     rows.sort_by_key(|(order, _)| *order);
     rows.into_iter().map(|(_, row)| row).collect()
-}
-
-const fn order_in_chat(row: &Row, event: Seq) -> (Seq, bool) {
-    match row {
-        Row::Event(row) => (row.head.seq, true),
-        Row::Redacted(_) => (event, false),
-        Row::Amendment(row) => (row.seq, false),
-        Row::Member(row) => (row.added_seq, false),
-        Row::NotMember { removed_seq, .. } => (*removed_seq, false),
-        Row::Role(row) => (row.seq, false),
-        Row::Settings(row) => (row.seq, false),
-        Row::ChatDeleted(row) => (row.head.seq, true),
-        Row::Purged(row) => (row.seq, true),
-        Row::Block(_)
-        | Row::Chat(_)
-        | Row::Mark(_)
-        | Row::User(_)
-        | Row::EndedSession { .. }
-        | Row::Session(_)
-        | Row::NoSession { .. }
-        | Row::NoSessions { .. }
-        | Row::Profile(_)
-        | Row::UserSettings(_)
-        | Row::Reached { .. } => (Seq(0), false),
-    }
 }

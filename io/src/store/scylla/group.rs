@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use rookery_schema::cql::ended_session_bucket;
 use rookery_schema::row::Row;
-use rookery_schema::{ChatId, Offset, PartitionId, Seq, UserId};
+use rookery_schema::{ChatId, Offset, PartitionId, UserId};
 
 use super::plan::{BATCH_BYTES_MAX, BATCH_ROWS_MAX};
 
@@ -43,33 +43,6 @@ pub(super) fn group_of(row: &Row) -> Result<Group, (PartitionId, Offset)> {
         Row::Profile(row) => Ok(Group::User(row.user_id)),
         Row::UserSettings(row) => Ok(Group::User(row.user_id)),
         Row::Reached { partition, behind } => Err((*partition, *behind)),
-    }
-}
-
-/// By the seq that a row comes with; the event itself last. A redaction comes with the event in front of it.
-pub(super) const fn order_in_group(row: &Row, event: Seq) -> (Seq, bool) {
-    match row {
-        Row::Event(row) => (row.head.seq, true),
-        Row::Redacted(_) => (event, false),
-        Row::Amendment(row) => (row.seq, false),
-        Row::Member(row) => (row.added_seq, false),
-        Row::NotMember { removed_seq, .. } => (*removed_seq, false),
-        Row::Role(row) => (row.seq, false),
-        Row::Settings(row) => (row.seq, false),
-        Row::ChatDeleted(row) => (row.head.seq, true),
-        Row::Purged(row) => (row.seq, true),
-        // It is numbered by no event, and may be seen ahead of those in front of it.
-        Row::Block(_)
-        | Row::Chat(_)
-        | Row::Mark(_)
-        | Row::User(_)
-        | Row::EndedSession { .. }
-        | Row::Session(_)
-        | Row::NoSession { .. }
-        | Row::NoSessions { .. }
-        | Row::Profile(_)
-        | Row::UserSettings(_)
-        | Row::Reached { .. } => (Seq(0), false),
     }
 }
 

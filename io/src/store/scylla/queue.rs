@@ -9,7 +9,7 @@ use rookery_engine::port::Token;
 use rookery_schema::row::Row;
 use rookery_schema::{Offset, PartitionId, Seq};
 
-use super::group::{Group, group_of, job_rows, order_in_group};
+use super::group::{Group, group_of, job_rows};
 
 /// A request's place among all that came.
 type Place = u64;
@@ -93,7 +93,7 @@ impl Queue {
                 event = row.head.seq;
             }
             match group_of(&row) {
-                Ok(group) => keyed.push((order_in_group(&row, event), group, row)),
+                Ok(group) => keyed.push((row.order(event), group, row)),
                 Err(behind) => reached.push(behind),
             }
         }
