@@ -4,6 +4,7 @@
 //! partition, so every replay of the log decides the same.
 
 use std::collections::VecDeque;
+use std::collections::hash_map::Entry;
 
 use rookery_schema::limits::DEDUP_WINDOW_RECORDS;
 use rookery_schema::{ChatId, MessageId, Offset, UserId};
@@ -42,10 +43,8 @@ struct Remembered {
 /// What a send is to those before it with its client id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Repeat {
-    /// It is the first.
+    /// It is the first of which anything is known.
     None,
-    /// It is the first of which anything is known, but an earlier one may be in the log: it must have the same id.
-    Perhaps(MessageId),
     /// It repeats this message.
     Of(MessageId),
     /// It repeats one that is in flight, and has joined it.
@@ -66,6 +65,8 @@ pub(crate) struct DedupWindow {
     in_flight: Map<DedupKey, InFlightSend>,
     /// Those in flight that are doubtful, or were once, oldest first.
     doubtful: VecDeque<DedupKey>,
+    /// Those that are durable, and repeat perhaps what is in front of them; and since when, oldest first.
+    undecided: VecDeque<(u64, DedupKey)>,
 }
 
 /// A try that was not applied yet, and everybody who waits for it.
@@ -75,19 +76,18 @@ struct InFlightSend {
     content: ContentHash,
     askers: Vec<Asker>,
     fate: Fate,
-    /// An earlier try with the same id may be in the log.
+    /// An earlier try may be in the log: which of them is the first there shows when it is applied.
     was_doubtful: bool,
 }
 
 /// What is known of a try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
-    /// The log has not answered yet.
+    /// The log has not answered yet, or that does not tell which message it yields.
     Open,
-    /// It is in the log, and comes back from there to be applied.
+    /// It is in the log, comes back from there to be applied, and yields its message.
     Durable,
-    /// It may be in the log or not. The next try has its id, so that it does not matter which of them is
-    /// the first there.
+    /// It may be in the log or not.
     Doubtful,
 }
 
@@ -149,7 +149,7 @@ impl DedupWindow {
             Some(first) if first.content != content => Repeat::Conflicting,
             Some(first) => match first.fate {
                 Fate::Durable => Repeat::Of(first.message_id),
-                Fate::Doubtful => Repeat::Perhaps(first.message_id),
+                Fate::Doubtful => Repeat::None,
                 Fate::Open => {
                     first.askers.push(asker);
                     Repeat::Joined
@@ -180,17 +180,41 @@ impl DedupWindow {
         );
     }
 
-    /// Marks a try as durable. Takes its askers, and tells which message it yields: none where an earlier record, of
-    /// which this shard did not know when it began, says something else.
-    pub(crate) fn confirm(&mut self, key: DedupKey) -> (Option<MessageId>, Vec<Asker>) {
+    /// A try is durable. Takes its askers, and tells which message it yields: none where an earlier record, of which this
+    /// shard did not know when it began, says something else. Where one that is not applied may be in front of it, all wait
+    /// until it is applied itself: `follows` tells that no other owner's is.
+    pub(crate) fn confirm(
+        &mut self,
+        key: DedupKey,
+        follows: bool,
+        now_micros: u64,
+    ) -> (Option<MessageId>, Vec<Asker>) {
         let earlier = self.applied(key);
         let Some(send) = self.in_flight.get_mut(&key) else {
             return (None, Vec::new());
         };
+        if earlier.is_none() && (send.was_doubtful || !follows) {
+            self.undecided.push_back((now_micros, key));
+            return (None, Vec::new());
+        }
         send.fate = Fate::Durable;
         let (message_id, said) = earlier.unwrap_or((send.message_id, send.content));
         let yields = (said == send.content).then_some(message_id);
         (yields, std::mem::take(&mut send.askers))
+    }
+
+    /// Takes who has waited since before a time for a durable try to be applied.
+    pub(crate) fn take_overdue(&mut self, began_before: u64, now_micros: u64) -> Vec<Asker> {
+        let mut overdue = Vec::new();
+        let is_old = |(since, _): &mut (u64, DedupKey)| *since < began_before;
+        while let Some((_, key)) = self.undecided.pop_front_if(is_old) {
+            overdue.extend(self.take_askers(key));
+            // Others may join it.
+            if self.in_flight.contains_key(&key) {
+                self.undecided.push_back((now_micros, key));
+            }
+        }
+        overdue
     }
 
     /// Takes a try's askers; the try stays in flight until it is applied or forgotten.
@@ -248,11 +272,12 @@ impl DedupWindow {
         let KeyedSend { key, content } = send;
         self.expire(offset);
         let mut askers = Vec::new();
-        if let Some(send) = self.in_flight.get_mut(&key)
-            && send.message_id == message_id
+        // A try in doubt does not matter any more, whether it is this one or not.
+        let is_over = |it: &InFlightSend| it.message_id == message_id || it.fate == Fate::Doubtful;
+        if let Entry::Occupied(send) = self.in_flight.entry(key)
+            && is_over(send.get())
         {
-            askers = std::mem::take(&mut send.askers);
-            self.in_flight.remove(&key);
+            askers = send.remove().askers;
         }
         let first = self.applied(key);
         let (yields, said) = first.unwrap_or((message_id, content));
@@ -370,7 +395,7 @@ mod tests {
             Repeat::Joined,
             "nobody knows yet"
         );
-        let (yields, askers) = window.confirm(send.key);
+        let (yields, askers) = window.confirm(send.key, true, 0);
         assert_eq!(yields, Some(message(1)));
         assert_eq!(askers.len(), 1, "those who joined since");
         assert_eq!(window.repeat(send, ASKER), Repeat::Of(message(1)));
@@ -409,18 +434,57 @@ mod tests {
         assert_eq!(window.repeat(ho, ASKER), Repeat::Conflicting, "in flight");
         assert_eq!(window.doubt(hi.key).len(), 1, "it has not joined");
         assert_eq!(window.repeat(ho, ASKER), Repeat::Conflicting, "doubtful");
-        assert_eq!(window.repeat(hi, ASKER), Repeat::Perhaps(message(1)));
-        window.begin(hi, message(1), ASKER);
-        window.confirm(hi.key);
+        assert_eq!(window.repeat(hi, ASKER), Repeat::None);
+        window.begin(hi, message(2), ASKER);
+        window.confirm(hi.key, true, 0);
         assert_eq!(window.repeat(ho, ASKER), Repeat::Conflicting, "durable");
         for offset in [Offset(5), Offset(6)] {
-            window.apply(hi, offset, message(1));
+            window.apply(hi, offset, message(2));
             assert_eq!(window.repeat(ho, ASKER), Repeat::Conflicting, "applied");
-            assert_eq!(window.repeat(hi, ASKER), Repeat::Of(message(1)));
+            assert_eq!(window.repeat(hi, ASKER), Repeat::Of(message(2)));
         }
         let behind = Offset(6 + DEDUP_WINDOW_RECORDS);
-        window.apply(send(&window, "b", "hi"), behind, message(2));
+        window.apply(send(&window, "b", "hi"), behind, message(3));
         assert_eq!(window.repeat(ho, ASKER), Repeat::None, "forgotten");
+    }
+
+    #[test]
+    fn which_try_is_the_first_shows_when_it_is_applied() {
+        for first in [message(1), message(2)] {
+            let mut window = DedupWindow::new(7);
+            let send = send(&window, "a", "hi");
+            window.begin(send, message(1), ASKER);
+            window.doubt(send.key);
+            window.begin(send, message(2), ASKER);
+            assert_eq!(window.confirm(send.key, true, 10), (None, vec![]));
+            assert_eq!(window.take_overdue(10, 10), []);
+            assert_eq!(window.take_overdue(11, 20), [ASKER]);
+            for _ in 0..2 {
+                assert_eq!(window.repeat(send, ASKER), Repeat::Joined);
+            }
+            assert_eq!(window.take_overdue(20, 20), [], "they have just come");
+            let mut applied = window.apply(send, Offset(5), first);
+            assert_eq!(applied.yields, Some(first));
+            if first == message(1) {
+                assert!(applied.askers.is_empty());
+                applied = window.apply(send, Offset(6), message(2));
+                assert_eq!((applied.is_first, applied.yields), (false, Some(first)));
+            }
+            assert_eq!(applied.askers, [ASKER, ASKER]);
+            assert!(window.in_flight.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_try_in_doubt_is_over_when_another_is_applied() {
+        let mut window = DedupWindow::new(7);
+        let send = send(&window, "a", "hi");
+        for n in [1, 2] {
+            window.begin(send, message(n), ASKER);
+            window.doubt(send.key);
+        }
+        window.apply(send, Offset(5), message(1));
+        assert!(window.in_flight.is_empty());
     }
 
     /// As where an earlier owner's append lands while this one's is in flight.
@@ -430,7 +494,7 @@ mod tests {
         let [hi, ho] = ["hi", "ho"].map(|content| send(&window, "a", content));
         window.begin(ho, message(2), ASKER);
         assert!(window.apply(hi, Offset(5), message(1)).is_first);
-        let (yields, askers) = window.confirm(ho.key);
+        let (yields, askers) = window.confirm(ho.key, false, 0);
         assert_eq!((yields, askers.len()), (None, 1));
         let applied = window.apply(ho, Offset(6), message(2));
         assert!(!applied.is_first);

@@ -24,7 +24,7 @@ use rookery_engine::port::{
 use rookery_engine::stats::Stats;
 use rookery_schema::batch::{RecordBatch, RecordBatchBuilder};
 use rookery_schema::event::EventKind;
-use rookery_schema::record::Record;
+use rookery_schema::record::{MessagePosted, Record};
 use rookery_schema::row::{ChatRow, EventRow, Head, Row};
 use rookery_schema::{
     ChatId, MessageId, Offset, PartitionId, Route, Routing, Seq, ShardId, Timestamp, UserId,
@@ -582,9 +582,18 @@ pub(crate) fn messages(rows: &[Row]) -> Vec<(Seq, EventRow)> {
 
 /// The message ids among rows, oldest first.
 pub(crate) fn message_ids(rows: &[Row]) -> Vec<MessageId> {
-    let id = |(_, row): &(Seq, EventRow)| match Record::decode(&row.record) {
-        Ok(Record::MessagePosted(message)) => message.message_id,
+    each_message(rows, |message| message.message_id)
+}
+
+/// When the messages among rows were posted, as history shows it, oldest first.
+pub(crate) fn times(rows: &[Row]) -> Vec<Timestamp> {
+    each_message(rows, |message| message.at)
+}
+
+fn each_message<T>(rows: &[Row], what: impl Fn(&MessagePosted<'_>) -> T) -> Vec<T> {
+    let of_row = |(_, row): &(Seq, EventRow)| match Record::decode(&row.record) {
+        Ok(Record::MessagePosted(message)) => what(&message),
         other => panic!("{other:?}"),
     };
-    messages(rows).iter().map(id).collect()
+    messages(rows).iter().map(of_row).collect()
 }

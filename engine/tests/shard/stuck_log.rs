@@ -6,7 +6,7 @@ use rookery_engine::mesh::{ChatCommand, Command, Outcome};
 use rookery_schema::row::Row;
 use rookery_schema::{ChatId, UserId};
 
-use crate::stage::{SECOND, Stage, addition, creation, message_ids};
+use crate::stage::{SECOND, Stage, addition, creation, message_ids, times};
 
 /// Longer than a log may take.
 const OVERDUE: u64 = 6 * SECOND;
@@ -80,24 +80,56 @@ fn a_retry_of_what_the_log_refused_is_a_first_try() {
 }
 
 #[test]
-fn a_retry_of_what_may_be_in_the_log_is_the_same_message_whichever_of_them_is() {
+fn a_retry_of_what_may_be_in_the_log_is_answered_with_whichever_of_them_is() {
     for first_is_there in [true, false] {
         let (mut stage, chat, user) = stage();
         let first = stage.post(chat, user, Some("a"));
         let doubtful = stage.doubt_append();
         stage.assert_refused(first, Problem::OUTCOME_UNKNOWN);
+        stage.step_wall(50);
+        stage.post(chat, user, None);
+        stage.settle();
+        stage.step_wall(50);
+
         let second = stage.post(chat, user, Some("a"));
         let retry = stage.appends.pop_front().unwrap();
         stage.confirm_append(&retry);
-        let posted = stage.assert_posted(second);
+        assert!(stage.answer(second).is_none(), "it depends on the first");
         if first_is_there {
             stage.deliver(doubtful);
         }
         stage.deliver(retry);
-        assert_eq!(message_ids(&stage.settle()), [posted]);
+        let rows = stage.settle();
+        let Some(Outcome::Posted {
+            message_id,
+            created_at,
+            ..
+        }) = stage.answer(second)
+        else {
+            panic!("not posted");
+        };
+        assert_eq!(message_ids(&rows), [message_id]);
+        assert_eq!(times(&rows), [created_at], "the reply says when it was");
         let third = stage.post(chat, user, Some("a"));
-        assert_eq!(stage.assert_posted(third), posted);
+        assert_eq!(stage.assert_posted(third), message_id);
     }
+}
+
+#[test]
+fn a_retry_that_is_durable_and_not_delivered_is_answered_in_time() {
+    let (mut stage, chat, user) = stage();
+    stage.post(chat, user, Some("a"));
+    stage.doubt_append();
+    let second = stage.post(chat, user, Some("a"));
+    let retry = stage.appends.pop_front().unwrap();
+    stage.confirm_append(&retry);
+    stage.tick_after(4 * SECOND);
+    assert!(stage.answer(second).is_none(), "there is time left");
+    stage.tick_after(2 * SECOND);
+    stage.assert_refused(second, Problem::OUTCOME_UNKNOWN);
+    let third = stage.post(chat, user, Some("a"));
+    stage.deliver(retry);
+    assert_eq!(message_ids(&stage.settle()), [stage.assert_posted(third)]);
 }
 
 #[test]
@@ -229,8 +261,8 @@ fn a_doubtful_send_stays_so_when_its_retry_is_refused() {
     let third = stage.post(chat, user, Some("a"));
     let retry = stage.appends.pop_front().unwrap();
     stage.confirm_append(&retry);
-    let posted = stage.assert_posted(third);
+    assert!(stage.answer(third).is_none(), "it depends on the first");
     stage.deliver(doubtful);
     stage.deliver(retry);
-    assert_eq!(message_ids(&stage.settle()), [posted]);
+    assert_eq!(message_ids(&stage.settle()), [stage.assert_posted(third)]);
 }

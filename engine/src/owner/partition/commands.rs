@@ -158,7 +158,7 @@ impl Partition {
                 self.count_messages(asker, chat_id, seq, all, cx);
             }
             Ok(Decision::Post(post)) => {
-                if let Err(problem) = self.post(asker, chat_id, post, newest, cx) {
+                if let Err(problem) = self.post(asker, chat_id, post, at, cx) {
                     cx.refuse(asker, problem);
                 }
             }
@@ -187,15 +187,14 @@ impl Partition {
         asker: Asker,
         chat_id: ChatId,
         post: &Post,
-        newest: Timestamp,
+        at: Timestamp,
         cx: &mut Context<'_>,
     ) -> Result<(), Problem> {
         let client_id = post.client_id.as_deref();
         let dedup = &mut self.dedup;
         let keyed = client_id.map(|id| dedup.keyed(chat_id, post.sender_id, id, &post.content));
-        let doubted = match keyed.map_or(Repeat::None, |send| dedup.repeat(send, asker)) {
-            Repeat::None => None,
-            Repeat::Perhaps(message_id) => Some(message_id),
+        match keyed.map_or(Repeat::None, |send| dedup.repeat(send, asker)) {
+            Repeat::None => {}
             Repeat::Of(message_id) => {
                 cx.stats.duplicate_sends += 1;
                 cx.answer(asker, Outcome::posted(message_id, chat_id));
@@ -206,16 +205,15 @@ impl Partition {
                 return Ok(());
             }
             Repeat::Conflicting => return Err(Problem::IDEMPOTENCY_KEY_REUSED),
-        };
+        }
         self.admit(cx)?;
-        let message_id =
-            doubted.unwrap_or_else(|| MessageId::v7(cx.stamp().max(newest), &cx.random()));
+        // Its id tells when it was posted: replies, and whoever looks for it, go by that.
+        let message_id = MessageId::v7(at, &cx.random());
         let message = MessagePosted {
             chat_id,
             message_id,
             sender_id: post.sender_id,
-            // Behind an earlier try with this id, others may have come.
-            at: message_id.minted_at().max(newest),
+            at,
             client_id,
             content: &post.content,
         };

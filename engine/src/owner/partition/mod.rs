@@ -391,10 +391,8 @@ impl Partition {
             }
             Pending::KeyedMessage { key, chat_id } => {
                 cx.stats.messages_posted += 1;
-                if follows {
-                    let (yields, askers) = self.dedup.confirm(key);
-                    answer_posted(askers, yields, chat_id, cx);
-                }
+                let (yields, askers) = self.dedup.confirm(key, follows, cx.now.micros);
+                answer_posted(askers, yields, chat_id, cx);
             }
             Pending::Nobody => cx.stats.messages_posted += 1,
             Pending::SessionEnd(_, number) => self.session_end_recorded(number, cx),
@@ -590,6 +588,7 @@ impl Partition {
     fn answer_overdue(&mut self, cx: &mut Context<'_>) {
         let (mut overdue, changes) = self.appends.take_overdue(&mut self.dedup, cx.now.micros);
         let began_before = cx.now.micros.saturating_sub(APPEND_DEADLINE_MICROS);
+        overdue.extend(self.dedup.take_overdue(began_before, cx.now.micros));
         overdue.extend(self.progress.take_overdue(began_before));
         overdue.extend(self.endings.take_overdue(began_before));
         overdue.extend(changes.into_iter().flat_map(|key| self.changes.take(key)));
