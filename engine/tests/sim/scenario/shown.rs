@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use rookery_schema::MessageId;
 use serde_json::Value;
 
 /// A message as history shows it.
@@ -17,6 +18,9 @@ pub(super) struct ShownMessage {
 impl ShownMessage {
     pub(super) fn of(message: &Value) -> Self {
         let text = |name: &str| message[name].as_str().unwrap().to_owned();
+        let id: MessageId = text("message_id").parse().unwrap();
+        let said = id.minted_at().to_string();
+        assert_eq!(text("created_at"), said, "as the reply to its post said");
         Self {
             seq: message["seq"].as_u64().unwrap(),
             id: text("message_id"),
