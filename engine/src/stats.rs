@@ -69,6 +69,8 @@ pub struct Stats {
     pub duplicate_sends: u64,
     /// Logins whose password was compared a second time, as it was typed.
     pub password_retries: u64,
+    /// Logins that were given though they may not be in the log.
+    pub logins_unrecorded: u64,
     /// Chats of which clients have all events that they missed.
     pub chats_resumed: u64,
     /// Chats of which clients miss too much, or which are not theirs.

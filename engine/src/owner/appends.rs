@@ -36,12 +36,22 @@ pub(crate) enum Pending {
     Change(ChangeKey, Asker),
     /// The end of a session, and its number among the endings, where somebody asked for it.
     SessionEnd(SessionEnded, Option<u64>),
-    /// The start of a session of a user, and who logs in by it.
-    SessionStart(Asker, UserId, SessionId),
+    /// The start of a session of a user, and who waits to be logged in by it.
+    SessionStart(Option<Asker>, UserId, SessionId),
     /// Nobody: it tells who is admin since the last one has left a chat.
     Heir,
     /// Nobody any more: they were told that the outcome is unknown.
     Nobody,
+}
+
+/// What waits for appends that are not confirmed in time.
+#[derive(Debug, Default)]
+pub(super) struct Overdue {
+    /// Who posted.
+    pub(super) senders: Vec<Asker>,
+    /// Who logs in.
+    pub(super) logins: Vec<Asker>,
+    pub(super) changes: Vec<ChangeKey>,
 }
 
 /// Records that were submitted together.
@@ -162,14 +172,10 @@ impl Appends {
 
     /// Takes who waits for appends that are not confirmed by the deadline. A send with a client id stays
     /// in flight, so that a retry joins it instead of making a second message.
-    pub(super) fn take_overdue(
-        &mut self,
-        dedup: &mut DedupWindow,
-        now_micros: u64,
-    ) -> (Vec<Asker>, Vec<ChangeKey>) {
-        let (mut overdue, mut changes) = (Vec::new(), Vec::new());
+    pub(super) fn take_overdue(&mut self, dedup: &mut DedupWindow, now_micros: u64) -> Overdue {
+        let mut overdue = Overdue::default();
         if !self.is_log_stuck(now_micros) {
-            return (overdue, changes);
+            return overdue;
         }
         let submitted = self
             .in_flight
@@ -180,25 +186,20 @@ impl Appends {
             for pending in waiting {
                 match pending {
                     Pending::Message { asker, .. } => {
-                        overdue.push(*asker);
+                        overdue.senders.push(*asker);
                         *pending = Pending::Nobody;
                     }
-                    Pending::SessionStart(asker, ..) => {
-                        overdue.push(*asker);
-                        *pending = Pending::Nobody;
-                    }
+                    Pending::SessionStart(asker, ..) => overdue.logins.extend(asker.take()),
                     Pending::KeyedMessage { key, .. } => {
-                        overdue.extend(dedup.take_askers(*key));
+                        overdue.senders.extend(dedup.take_askers(*key));
                     }
-                    Pending::Change(key, _) => {
-                        changes.push(*key);
-                    }
+                    Pending::Change(key, _) => overdue.changes.push(*key),
                     // Who asked for one is among the endings.
                     Pending::SessionEnd(..) | Pending::Heir | Pending::Nobody => {}
                 }
             }
         }
-        (overdue, changes)
+        overdue
     }
 
     /// Takes everything that waits, as nothing more is heard of it.

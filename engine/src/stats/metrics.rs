@@ -73,6 +73,11 @@ impl Stats {
                 self.password_retries,
             ),
             counter(
+                "rookery_logins_unrecorded_total",
+                "Logins that the log did not take, so that their users do not see them listed.",
+                self.logins_unrecorded,
+            ),
+            counter(
                 "rookery_chats_resumed_total",
                 "Chats of which clients got all events that they had missed.",
                 self.chats_resumed,

@@ -1,4 +1,4 @@
-//! On a full disk a user can still log out, and operators can still take logins away.
+//! On a full disk a user can still log in and out, and operators can still take logins away.
 
 use std::iter;
 use std::net::SocketAddr;
@@ -111,6 +111,9 @@ fn keeps_nobody_from_logging_out(disk: &SmallDisk, data: &Path) {
         assert_eq!(socket.end(), End::Closed(4001));
     }
     assert_login(&bob, server.addr, 200);
+    let mut late = Api::anonymous(server.addr);
+    late.login("bob");
+    assert_eq!(late.get("/sessions").json().as_array().unwrap().len(), 1);
     assert_eq!(server.try_get("/readyz"), Some(200));
 
     server.kill();
@@ -118,6 +121,7 @@ fn keeps_nobody_from_logging_out(disk: &SmallDisk, data: &Path) {
     for login in &leaving {
         assert_login(login, server.addr, 401);
     }
+    assert_login(&late, server.addr, 200);
     assert_login(&bob, server.addr, 200);
     disk.free();
     let identity = alice.identity;

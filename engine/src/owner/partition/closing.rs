@@ -15,7 +15,8 @@ impl Partition {
     pub(crate) fn close(mut self, cx: &mut Context<'_>) {
         self.write_all_marks(cx);
         let senders = self.appends.drain().filter_map(|pending| match pending {
-            Pending::Message { asker, .. } | Pending::SessionStart(asker, ..) => Some(asker),
+            Pending::Message { asker, .. } => Some(asker),
+            Pending::SessionStart(asker, ..) => asker,
             // They are in the dedup window, or among the changes or the endings.
             Pending::KeyedMessage { .. }
             | Pending::Change(..)

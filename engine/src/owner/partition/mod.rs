@@ -40,7 +40,7 @@ use crate::mesh::{
     UserVersion,
 };
 use crate::owner::admissions::Admissions;
-use crate::owner::appends::{APPEND_DEADLINE_MICROS, Appends, Pending};
+use crate::owner::appends::{APPEND_DEADLINE_MICROS, Appends, Overdue, Pending};
 use crate::owner::changes::{ChangeKey, Changes};
 use crate::owner::chats::Chats;
 use crate::owner::decide::End;
@@ -54,6 +54,7 @@ use crate::owner::logins::Logins;
 use crate::owner::message_queues::MessageQueues;
 use crate::owner::names::Names;
 use crate::owner::new_sessions::NewSessions;
+use crate::owner::partition::session_lists::{log_in, log_in_unrecorded};
 use crate::owner::progress::{Progress, SpanId};
 use crate::owner::purging::Purging;
 use crate::owner::readings::Readings;
@@ -396,7 +397,7 @@ impl Partition {
             }
             Pending::Nobody => cx.stats.messages_posted += 1,
             Pending::SessionEnd(_, number) => self.session_end_recorded(number, cx),
-            Pending::SessionStart(asker, ..) => cx.answer(asker, Outcome::Done),
+            Pending::SessionStart(asker, ..) => log_in(asker, cx),
             Pending::Change(..) | Pending::Heir => {}
         }
     }
@@ -429,7 +430,8 @@ impl Partition {
             Pending::Message { asker, .. } => cx.refuse(asker, problem),
             Pending::SessionEnd(ended, number) => self.session_end_failed(ended, number, cx),
             Pending::SessionStart(asker, user_id, session_id) => {
-                self.session_not_started(asker, (user_id, session_id), problem, cx);
+                self.new_sessions.remove(user_id, session_id);
+                log_in_unrecorded(asker, cx);
             }
             Pending::Heir | Pending::Nobody => {}
             Pending::KeyedMessage { key, .. } => {
@@ -586,7 +588,12 @@ impl Partition {
     }
 
     fn answer_overdue(&mut self, cx: &mut Context<'_>) {
-        let (mut overdue, changes) = self.appends.take_overdue(&mut self.dedup, cx.now.micros);
+        let Overdue {
+            senders: mut overdue,
+            logins,
+            changes,
+        } = self.appends.take_overdue(&mut self.dedup, cx.now.micros);
+        log_in_unrecorded(logins, cx);
         let began_before = cx.now.micros.saturating_sub(APPEND_DEADLINE_MICROS);
         overdue.extend(self.dedup.take_overdue(began_before, cx.now.micros));
         overdue.extend(self.progress.take_overdue(began_before));

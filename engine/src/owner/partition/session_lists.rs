@@ -3,7 +3,7 @@
 use rookery_schema::limits::SESSIONS_LISTED_MAX;
 use rookery_schema::record::{Record, SessionStarted};
 use rookery_schema::row::{Row, SessionRow};
-use rookery_schema::{SessionId, Timestamp, UserId};
+use rookery_schema::{Timestamp, UserId};
 
 use crate::context::Context;
 use crate::edge::port::{Found, Read, StoreFault};
@@ -15,8 +15,8 @@ use crate::owner::partition::{ForSessions, Partition, PartitionRead};
 use crate::owner::progress::SpanId;
 
 impl Partition {
-    /// Records a login, which is answered when that is in the log. It is taken also while the store lags, so that people can
-    /// log out of where they are not; but not on a full disk, where room is kept for those who do.
+    /// Records a login, which is answered when that is in the log. It is recorded also while the store lags, but not on a
+    /// full disk, where room is kept for logouts. Whom the log does not take is logged in all the same, and not listed.
     pub(super) fn start_session(
         &mut self,
         asker: Asker,
@@ -24,12 +24,8 @@ impl Partition {
         new: NewSession,
         cx: &mut Context<'_>,
     ) {
-        let admitted = match cx.disk_full {
-            true => Err(Problem::DISK_FULL),
-            false => self.admit_small(cx),
-        };
-        if let Err(problem) = admitted {
-            return cx.refuse(asker, problem);
+        if cx.disk_full || self.admit_small(cx).is_err() {
+            return log_in_unrecorded([asker], cx);
         }
         let Session {
             session_id,
@@ -43,22 +39,10 @@ impl Partition {
             address: new.network.address(),
             name: &new.name,
         };
-        let pending = Pending::SessionStart(asker, user_id, session_id);
+        let pending = Pending::SessionStart(Some(asker), user_id, session_id);
         let record = Record::SessionStarted(started);
         self.appends.append(&record, pending, cx.now.micros);
         self.new_sessions.add(row_of(&started));
-    }
-
-    /// A login may not be in the log.
-    pub(super) fn session_not_started(
-        &mut self,
-        asker: Asker,
-        session: (UserId, SessionId),
-        problem: Problem,
-        cx: &mut Context<'_>,
-    ) {
-        self.new_sessions.remove(session.0, session.1);
-        cx.refuse(asker, problem);
     }
 
     /// Applies a login. Where its user has many, the oldest leave their list: so the store has no more of them than that.
@@ -141,6 +125,21 @@ impl Partition {
     }
 }
 
+/// Logs in who still waits for it.
+pub(super) fn log_in(waiting: impl IntoIterator<Item = Asker>, cx: &mut Context<'_>) {
+    for asker in waiting {
+        cx.answer(asker, Outcome::Done);
+    }
+}
+
+/// The same, where their logins may not be in the log.
+pub(super) fn log_in_unrecorded(waiting: impl IntoIterator<Item = Asker>, cx: &mut Context<'_>) {
+    for asker in waiting {
+        cx.stats.logins_unrecorded += 1;
+        cx.answer(asker, Outcome::Done);
+    }
+}
+
 fn row_of(started: &SessionStarted<'_>) -> SessionRow {
     SessionRow {
         user_id: started.user_id,
@@ -176,6 +175,7 @@ fn surplus_until(listed: &[SessionRow], now: Timestamp) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rookery_schema::SessionId;
 
     fn listed(expiries: impl IntoIterator<Item = u64>) -> Vec<SessionRow> {
         let row = |millis| SessionRow {
