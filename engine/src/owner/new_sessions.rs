@@ -3,7 +3,9 @@
 use rookery_schema::row::SessionRow;
 use rookery_schema::{SessionId, UserId};
 
+use crate::context::Context;
 use crate::map::Map;
+use crate::mesh::{Asker, Outcome};
 
 /// See the module. As many as there are records of them on their way.
 #[derive(Debug, Default)]
@@ -43,6 +45,21 @@ impl NewSessions {
         stored.sort_by_key(|row| std::cmp::Reverse((row.created_at, row.session_id)));
         stored.truncate(limit);
         stored
+    }
+}
+
+/// Logs in who still waits for it.
+pub(crate) fn log_in(waiting: impl IntoIterator<Item = Asker>, cx: &mut Context<'_>) {
+    for asker in waiting {
+        cx.answer(asker, Outcome::Done);
+    }
+}
+
+/// The same, where their logins may not be in the log.
+pub(crate) fn log_in_unrecorded(waiting: impl IntoIterator<Item = Asker>, cx: &mut Context<'_>) {
+    for asker in waiting {
+        cx.stats.logins_unrecorded += 1;
+        cx.answer(asker, Outcome::Done);
     }
 }
 

@@ -11,6 +11,7 @@ use crate::ids::Session;
 use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, Command, NewSession, Outcome, UserCommand};
 use crate::owner::appends::Pending;
+use crate::owner::new_sessions::log_in_unrecorded;
 use crate::owner::partition::{ForSessions, Partition, PartitionRead};
 use crate::owner::progress::SpanId;
 
@@ -122,21 +123,6 @@ impl Partition {
                 }
             },
         }
-    }
-}
-
-/// Logs in who still waits for it.
-pub(super) fn log_in(waiting: impl IntoIterator<Item = Asker>, cx: &mut Context<'_>) {
-    for asker in waiting {
-        cx.answer(asker, Outcome::Done);
-    }
-}
-
-/// The same, where their logins may not be in the log.
-pub(super) fn log_in_unrecorded(waiting: impl IntoIterator<Item = Asker>, cx: &mut Context<'_>) {
-    for asker in waiting {
-        cx.stats.logins_unrecorded += 1;
-        cx.answer(asker, Outcome::Done);
     }
 }
 
