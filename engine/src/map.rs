@@ -3,13 +3,19 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
-use foldhash::fast::RandomState;
+/// How ids are hashed: in a build with debug assertions always alike, so that a seed of the simulator shows the same world
+/// each time, and maps are walked in the same order.
+#[cfg(debug_assertions)]
+pub(crate) type Hashing = foldhash::fast::FixedState;
+/// How ids are hashed: fast, and so that it can't be predicted from outside.
+#[cfg(not(debug_assertions))]
+pub(crate) type Hashing = foldhash::fast::RandomState;
 
-/// A map keyed by ids, with a hash that is fast and can't be predicted from outside.
-pub(crate) type Map<K, V> = HashMap<K, V, RandomState>;
+/// A map keyed by ids.
+pub(crate) type Map<K, V> = HashMap<K, V, Hashing>;
 
-/// A set of ids; see [`Map`].
-pub(crate) type Set<K> = HashSet<K, RandomState>;
+/// A set of ids.
+pub(crate) type Set<K> = HashSet<K, Hashing>;
 
 /// The value of a key; a new key has the default one. Where there are `count_max` keys already, one of the others is
 /// forgotten for it.

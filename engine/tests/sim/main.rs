@@ -25,7 +25,9 @@ const FIXED: std::ops::Range<u64> = 0..40;
 const FAILED_ONCE: &str = include_str!("seeds.txt");
 
 fn run(kind: Kind) {
-    seeds::for_each(FIXED, FAILED_ONCE, |seed| Scenario::new(seed, kind).run());
+    seeds::for_each(FIXED, FAILED_ONCE, |seed| {
+        Scenario::new(seed, kind).run();
+    });
 }
 
 #[test]
@@ -36,4 +38,14 @@ fn everything_acknowledged_is_seen_once_and_in_order() {
 #[test]
 fn crashes_and_failing_engines_lose_nothing() {
     run(Kind::Faulty);
+}
+
+/// Else nobody could look into what a seed has shown.
+#[cfg(debug_assertions)]
+#[test]
+fn a_seed_shows_the_same_world_each_time() {
+    seeds::for_each(0..8, "", |seed| {
+        let [first, second] = [(); 2].map(|()| Scenario::new(seed, Kind::Faulty).run());
+        assert_eq!(first, second);
+    });
 }

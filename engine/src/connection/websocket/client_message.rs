@@ -1,7 +1,6 @@
 //! What a client says over its WebSocket.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use rookery_schema::event::put_json_text;
 use rookery_schema::{ChatId, MessageId, Seq, Timestamp, UserId};
@@ -10,6 +9,7 @@ use serde::Deserialize;
 use crate::api::post::{ClientKey, checked_post};
 use crate::api::reading::object;
 use crate::api::rejection::Rejection;
+use crate::map::Map;
 use crate::mesh::Post;
 use crate::mesh::field::{Fault, Field};
 use crate::mesh::problem::Problem;
@@ -129,7 +129,7 @@ fn read_up_to(message: &ClientMessage<'_>) -> Result<Said, Problem> {
 fn resume(text: &str) -> Result<Vec<(ChatId, Seq)>, Rejection> {
     #[derive(Deserialize)]
     struct Resume {
-        chats: HashMap<ChatId, u64>,
+        chats: Map<ChatId, u64>,
     }
     let resume: Resume = object(text)?;
     let chats = resume.chats.into_iter();

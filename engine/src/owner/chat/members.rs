@@ -4,11 +4,11 @@
 //! chat in which no role was ever set, that is whoever made it, if they are a member; else the member of longest
 //! standing. So a chat that has members has an admin, but for a direct chat, which needs none.
 
-use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 use rookery_schema::roles::Role;
 use rookery_schema::{ChatId, Seq, UserId};
 
+use crate::map::Hashing;
 use crate::owner::budget::{allocated, allocated_table};
 
 /// A list that has room for so many times as many is made anew.
@@ -37,7 +37,7 @@ impl Standing {
 pub(crate) struct Members {
     chat_id: ChatId,
     /// In the order in which they became members.
-    standings: IndexMap<UserId, Standing, RandomState>,
+    standings: IndexMap<UserId, Standing, Hashing>,
     /// How many were given the role.
     admins: usize,
     /// Who made the chat, while they are a member.
@@ -53,7 +53,7 @@ impl Members {
     pub(super) fn new(chat_id: ChatId, room: usize, last_role: Option<UserId>) -> Self {
         let mut this = Self {
             chat_id,
-            standings: IndexMap::with_capacity_and_hasher(room, RandomState::default()),
+            standings: IndexMap::with_capacity_and_hasher(room, Hashing::default()),
             admins: 0,
             maker: None,
             last_role,

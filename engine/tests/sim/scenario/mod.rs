@@ -130,7 +130,8 @@ impl Scenario {
         }
     }
 
-    pub(crate) fn run(mut self) {
+    /// Gives what the dice would show next, which tells one course of events from others.
+    pub(crate) fn run(mut self) -> u64 {
         self.register();
         self.create_rooms();
         self.world.settle();
@@ -152,6 +153,7 @@ impl Scenario {
         assert!(self.known_presences > 0);
         self.check_restarted();
         self.check_spares();
+        self.world.dice.next()
     }
 
     /// From now on log and store fail, or do not.
