@@ -17,7 +17,21 @@ struct Wanted<'a> {
     members: &'a [UserId],
 }
 
-impl Wanted<'_> {
+impl<'a> Wanted<'a> {
+    /// A chat of this shard.
+    fn chat(stage: &Stage, creator: UserId, members: &'a [UserId]) -> Self {
+        Self {
+            chat_id: keyed(stage, creator),
+            creator,
+            name: "chat",
+            members,
+        }
+    }
+
+    const fn named(self, name: &'a str) -> Self {
+        Self { name, ..self }
+    }
+
     fn ask(self, stage: &mut Stage) -> u64 {
         let creation = Creation {
             creator_id: Some(self.creator),
@@ -66,12 +80,8 @@ fn created(rows: &[Row]) -> Vec<&EventRow> {
 fn a_repeat_finds_the_chat_as_it_is_and_other_content_is_refused() {
     let mut stage = Stage::new();
     let (ann, bob) = (stage.user(), stage.user());
-    let wanted = Wanted {
-        chat_id: keyed(&stage, ann),
-        creator: ann,
-        name: "chat",
-        members: &[ann, bob],
-    };
+    let members = [ann, bob];
+    let wanted = Wanted::chat(&stage, ann, &members);
     let first = wanted.ask(&mut stage);
     find_no_chat(&mut stage);
     assert_eq!(created(&stage.settle()).len(), 1);
@@ -79,10 +89,7 @@ fn a_repeat_finds_the_chat_as_it_is_and_other_content_is_refused() {
     let again = wanted.ask(&mut stage);
     assert!(!is_made(&mut stage, again));
     for other in [
-        Wanted {
-            name: "other",
-            ..wanted
-        },
+        wanted.named("other"),
         Wanted {
             members: &[bob, ann],
             ..wanted
@@ -98,16 +105,9 @@ fn a_repeat_finds_the_chat_as_it_is_and_other_content_is_refused() {
 fn while_the_first_is_in_flight_the_same_gets_its_chat_and_other_content_is_refused() {
     let mut stage = Stage::new();
     let ann = stage.user();
-    let wanted = Wanted {
-        chat_id: keyed(&stage, ann),
-        creator: ann,
-        name: "chat",
-        members: &[ann],
-    };
-    let other = Wanted {
-        name: "other",
-        ..wanted
-    };
+    let members = [ann];
+    let wanted = Wanted::chat(&stage, ann, &members);
+    let other = wanted.named("other");
     let questions = [wanted, other, wanted].map(|it| it.ask(&mut stage));
     find_no_chat(&mut stage);
     let late = [wanted, other].map(|it| it.ask(&mut stage));
@@ -125,16 +125,9 @@ fn while_the_first_is_in_flight_the_same_gets_its_chat_and_other_content_is_refu
 fn a_try_of_which_nobody_knows_what_became_makes_no_second_chat() {
     let mut stage = Stage::new();
     let ann = stage.user();
-    let wanted = Wanted {
-        chat_id: keyed(&stage, ann),
-        creator: ann,
-        name: "chat",
-        members: &[ann],
-    };
-    let other = Wanted {
-        name: "other",
-        ..wanted
-    };
+    let members = [ann];
+    let wanted = Wanted::chat(&stage, ann, &members);
+    let other = wanted.named("other");
     let first = wanted.ask(&mut stage);
     find_no_chat(&mut stage);
     let doubtful = stage.doubt_append();
@@ -151,12 +144,8 @@ fn a_try_of_which_nobody_knows_what_became_makes_no_second_chat() {
 fn after_a_restart_the_first_event_tells_what_was_asked_for() {
     let mut stage = Stage::new();
     let (ann, bob) = (stage.user(), stage.user());
-    let wanted = Wanted {
-        chat_id: keyed(&stage, ann),
-        creator: ann,
-        name: "chat",
-        members: &[ann, bob],
-    };
+    let members = [ann, bob];
+    let wanted = Wanted::chat(&stage, ann, &members);
     wanted.ask(&mut stage);
     find_no_chat(&mut stage);
     let rows = stage.settle();
@@ -216,12 +205,8 @@ fn after_a_restart_the_first_event_tells_what_was_asked_for() {
 fn who_has_left_the_chat_is_not_shown_it_again() {
     let mut stage = Stage::new();
     let (ann, bob) = (stage.user(), stage.user());
-    let wanted = Wanted {
-        chat_id: keyed(&stage, ann),
-        creator: ann,
-        name: "chat",
-        members: &[ann, bob],
-    };
+    let members = [ann, bob];
+    let wanted = Wanted::chat(&stage, ann, &members);
     wanted.ask(&mut stage);
     find_no_chat(&mut stage);
     stage.settle();
