@@ -174,7 +174,7 @@ impl Api<'_> {
         if let Some(creator_id) = creator_id {
             cx.spend(creator_id, chat.name.len())?;
         }
-        let (at, random) = (cx.now.wall, cx.random());
+        let (at, random) = (cx.stamp(), cx.random());
         let (chat_id, origin) = match (key, creator_id) {
             (Some(key), _) => (ChatId::by_key(creator_id, key.id), Origin::Key),
             (None, Some(creator_id)) => {

@@ -1,6 +1,6 @@
 //! The time of what is said, where clocks are set back.
 
-use rookery_engine::mesh::ShardMessage;
+use rookery_engine::mesh::{Amend, ChatCommand, Command, MessageChange, ShardMessage};
 use rookery_engine::port::{Found, LogEvent, Opened};
 use rookery_schema::record::{ChatCreated, MemberList, Record};
 use rookery_schema::row::Row;
@@ -14,7 +14,10 @@ const DAY: u64 = 24 * 3600 * 1000;
 /// Somebody posts; the time of their message.
 fn post(stage: &mut Stage, chat: ChatId, user: UserId) -> Timestamp {
     stage.post(chat, user, None);
-    let rows = stage.settle();
+    time_of_event(&stage.settle())
+}
+
+fn time_of_event(rows: &[Row]) -> Timestamp {
     let at = rows.iter().find_map(|row| match row {
         Row::Event(row) => Record::decode(&row.record).unwrap().at(),
         _ => None,
@@ -37,6 +40,36 @@ fn time_does_not_fall_when_the_clock_is_set_back() {
         post(&mut stage, other, user) > after,
         "in another chat, too"
     );
+}
+
+#[test]
+fn neither_does_that_of_edits_reactions_and_deletions() {
+    let mut stage = Stage::new();
+    let user = stage.foreign_user();
+    let chat_id = stage.create(&[user]);
+    let posted = stage.post(chat_id, user, None);
+    stage.settle();
+    let message_id = stage.assert_posted(posted);
+    stage.step_wall(-(DAY as i64));
+    let mut before = message_id.minted_at();
+    for change in [
+        MessageChange::Edit {
+            content: "new".into(),
+        },
+        MessageChange::AddReaction { emoji: "x".into() },
+        MessageChange::Delete,
+    ] {
+        let amend = Amend {
+            caller: user,
+            message_id,
+            change,
+        };
+        stage.tick_after(5000);
+        stage.ask(Command::Chat(chat_id, ChatCommand::Amend(Box::new(amend))));
+        let at = time_of_event(&stage.settle());
+        assert!(at > before, "{before} and {at}");
+        before = at;
+    }
 }
 
 #[test]

@@ -249,7 +249,9 @@ impl Partition {
             cx.refuse(asker, problem);
             return Turn::IsOver;
         }
-        let at = cx.now.wall;
+        let chat = self.chats.active(chat_id);
+        let newest = chat.map_or(message.created_at, |it| it.activity().at);
+        let at = cx.stamp().max(newest);
         let key = ChangeKey::Amended(chat_id, amend.message_id);
         let record = Record::MessageAmended(Box::new(record(&message, &amend, supersedes, at)));
         self.append_admitted(asker, key, &record, false, cx);
