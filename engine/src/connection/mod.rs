@@ -253,7 +253,7 @@ impl Connections {
 
     /// Refuses what the client of a WebSocket asked for.
     pub(crate) fn refuse(&mut self, id: ConnId, problem: &Problem, cx: &mut Context<'_>) {
-        self.with_websocket(id, cx, |link, ws, cx| ws.refuse(link, problem, None, cx));
+        self.with_websocket(id, cx, |link, ws, cx| ws.refuse_wish(link, problem, cx));
     }
 
     /// A WebSocket goes on with the login of this caller, if it is its user's.

@@ -100,6 +100,11 @@ impl Limit {
         }
     }
 
+    /// Whether whoever has met it is to wait, and has nothing else to do.
+    pub(crate) const fn is_rate_of_user(self) -> bool {
+        matches!(self, Self::UserRate | Self::UserBytes | Self::TypingRate)
+    }
+
     /// What was too much, for people.
     pub const fn detail(self) -> &'static str {
         match self {

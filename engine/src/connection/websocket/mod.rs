@@ -232,7 +232,7 @@ impl Ws {
         link.resume_if(self.wants_input(), cx);
     }
 
-    pub(super) fn refuse(
+    fn refuse(
         &mut self,
         link: &mut Link,
         problem: &Problem,
@@ -240,10 +240,16 @@ impl Ws {
         cx: &mut Context<'_>,
     ) {
         cx.stats.count_refusal(problem.code, problem.limit);
-        self.sends.refused(problem);
+        self.sends.refused(problem, cx.now.micros);
         self.leave_if_struck();
         let error = error_json(&Rejection::from(*problem), client_id);
         self.send_text(link, &error, cx);
+    }
+
+    /// Refuses what is not answered in turn, and closes a connection of which that was the last thing to do.
+    pub(super) fn refuse_wish(&mut self, link: &mut Link, problem: &Problem, cx: &mut Context<'_>) {
+        self.refuse(link, problem, None, cx);
+        self.close_if_leaving(link, cx);
     }
 
     /// Reads nothing more of a client that goes on sending when it was told to wait.
@@ -437,7 +443,7 @@ fn take_message(
             let command = match post_command(chat_id, post, cx) {
                 Ok(command) => command,
                 Err(problem) => {
-                    sends.refused(&problem);
+                    sends.refused(&problem, cx.now.micros);
                     return refuse(problem.into(), client_id.as_deref(), cx);
                 }
             };

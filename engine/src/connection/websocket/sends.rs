@@ -2,13 +2,15 @@
 
 use std::collections::VecDeque;
 
-use crate::http::Status;
+use crate::limits::Limit;
 use crate::mesh::problem::Problem;
 
 /// Sends of one connection that may wait for their answers.
 const SENDS_IN_FLIGHT_MAX: usize = 1024;
-/// Sends above the rate limit after which the connection is closed.
+/// Messages above a rate after which the connection is closed.
 const RATE_STRIKES_MAX: u32 = 3;
+/// Microseconds after which a strike does not count any more.
+const STRIKE_MICROS: u64 = 60_000_000;
 
 /// See the module.
 #[derive(Default)]
@@ -16,8 +18,10 @@ pub(super) struct Sends {
     /// Oldest first.
     waiting: VecDeque<WaitingSend>,
     last_ticket: u64,
-    /// How many were refused for a limit since the last one that was accepted.
+    /// How many messages were refused for a rate since the last send that was accepted.
     strikes: u32,
+    /// When the last of them was.
+    struck_micros: u64,
 }
 
 /// What a client has sent.
@@ -74,9 +78,16 @@ impl Sends {
         self.waiting.len() >= SENDS_IN_FLIGHT_MAX
     }
 
-    /// One was refused.
-    pub(super) fn refused(&mut self, problem: &Problem) {
-        self.strikes += u32::from(problem.status == Status::TooManyRequests);
+    /// A message was refused. Other limits than rates are met by who does not know of them, not by who does not wait.
+    pub(super) fn refused(&mut self, problem: &Problem, now_micros: u64) {
+        if !problem.limit.is_some_and(Limit::is_rate_of_user) {
+            return;
+        }
+        if now_micros > self.struck_micros + STRIKE_MICROS {
+            self.strikes = 0;
+        }
+        self.strikes += 1;
+        self.struck_micros = now_micros;
     }
 
     /// One was accepted.

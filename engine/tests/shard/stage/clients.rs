@@ -47,6 +47,15 @@ impl Stage {
             .collect()
     }
 
+    /// With what a WebSocket was closed since it was heard last.
+    pub(crate) fn closed(&mut self, conn: ConnId) -> Option<u16> {
+        let mut bytes = self.host.read(conn, usize::MAX);
+        let frames = std::iter::from_fn(|| take_frame(&mut bytes));
+        let mut closes = frames.filter(|(opcode, _)| *opcode == 8);
+        let (_, payload) = closes.next()?;
+        Some(u16::from_be_bytes(payload[..2].try_into().unwrap()))
+    }
+
     /// What was sent to a connection, as text.
     pub(crate) fn heard(&mut self, conn: ConnId) -> String {
         let bytes = self.host.read(conn, usize::MAX);

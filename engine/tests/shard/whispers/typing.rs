@@ -106,6 +106,41 @@ fn who_types_in_too_many_chats_is_told_to_wait() {
 }
 
 #[test]
+fn who_types_on_when_told_to_wait_is_closed_at_once() {
+    let mut stage = Stage::new();
+    stage.all_ready();
+    let (alice, bob) = (stage.user(), stage.user());
+    let chats: Vec<_> = (0..13).map(|_| stage.create(&[alice, bob])).collect();
+    let conn = stage.connect_to(alice, &chats);
+    for chat_id in &chats[..12] {
+        stage.type_in(conn, *chat_id);
+    }
+    assert_eq!(stage.closed(conn), None, "they were told twice");
+    stage.type_in(conn, chats[12]);
+    assert_eq!(stage.closed(conn), Some(4029));
+}
+
+#[test]
+fn who_meets_the_rate_now_and_then_is_not_closed() {
+    let mut stage = Stage::new();
+    stage.all_ready();
+    let (alice, bob) = (stage.user(), stage.user());
+    let chats: Vec<_> = (0..11).map(|_| stage.create(&[alice, bob])).collect();
+    let conn = stage.connect_to(alice, &chats);
+    for _ in 0..4 {
+        for chat_id in &chats {
+            stage.type_in(conn, *chat_id);
+        }
+        assert_eq!(stage.heard_texts(conn)[0]["limit"], "typing-rate");
+        for _ in 0..4 {
+            stage.pass(16);
+            stage.say(conn, &json!({"type": "ping"}));
+            assert_eq!(stage.closed(conn), None);
+        }
+    }
+}
+
+#[test]
 fn who_is_behind_is_not_told_who_types() {
     let mut stage = Stage::new();
     stage.all_ready();
