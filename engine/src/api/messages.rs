@@ -13,6 +13,7 @@ use crate::api::reading::object;
 use crate::api::reply::ReplyTo;
 use crate::api::{Action, Api, Call, Handled};
 use crate::context::Context;
+use crate::mesh::field::{Fault, Field};
 use crate::mesh::problem::Problem;
 use crate::mesh::{Amend, ChatCommand, Command, MessageChange};
 
@@ -70,15 +71,22 @@ fn amend(call: &Call<'_>, caller: UserId, change: MessageChange, cx: &mut Contex
 /// What the path ends with.
 fn emoji(call: &Call<'_>) -> Result<Box<str>, Problem> {
     let segment = call.request.path().rsplit('/').next().unwrap_or_default();
-    let emoji = percent_decode_str(segment)
-        .decode_utf8()
-        .map_err(|_| Problem::malformed("the emoji in the path must be UTF-8"))?;
-    if emoji.is_empty() || emoji.len() > EMOJI_BYTES_MAX || emoji.contains(char::is_control) {
-        return Err(Problem::out_of_bounds(const_format::concatcp!(
-            "the emoji must be 1 to ",
-            EMOJI_BYTES_MAX,
-            " bytes of UTF-8, without control characters",
-        )));
-    }
-    Ok(emoji.as_ref().into())
+    let emoji = percent_decode_str(segment).decode_utf8().map_err(|_| {
+        Problem::malformed("the emoji in the path must be UTF-8")
+            .about(Field::Emoji, Fault::Malformed)
+    })?;
+    let fault = match emoji.len() {
+        0 => Fault::TooShort,
+        1..=EMOJI_BYTES_MAX if !emoji.contains(char::is_control) => {
+            return Ok(emoji.as_ref().into());
+        }
+        1..=EMOJI_BYTES_MAX => Fault::ForbiddenCharacters,
+        _ => Fault::TooLong,
+    };
+    Err(Problem::out_of_bounds(const_format::concatcp!(
+        "the emoji must be 1 to ",
+        EMOJI_BYTES_MAX,
+        " bytes of UTF-8, without control characters",
+    ))
+    .about(Field::Emoji, fault))
 }

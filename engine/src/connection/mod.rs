@@ -9,7 +9,7 @@ mod websocket;
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use rookery_schema::UserId;
+use rookery_schema::{ChatId, UserId};
 
 use crate::api::Api;
 use crate::connection::deadlines::Deadlines;
@@ -251,9 +251,17 @@ impl Connections {
         connection.map_or(0, |it| it.link.waiting_bytes())
     }
 
-    /// Refuses what the client of a WebSocket asked for.
-    pub(crate) fn refuse(&mut self, id: ConnId, problem: &Problem, cx: &mut Context<'_>) {
-        self.with_websocket(id, cx, |link, ws, cx| ws.refuse_wish(link, problem, cx));
+    /// Refuses what the client of a WebSocket asked for, in one chat if it is said.
+    pub(crate) fn refuse(
+        &mut self,
+        id: ConnId,
+        problem: &Problem,
+        chat_id: Option<ChatId>,
+        cx: &mut Context<'_>,
+    ) {
+        self.with_websocket(id, cx, |link, ws, cx| {
+            ws.refuse_wish(link, problem, chat_id, cx)
+        });
     }
 
     /// A WebSocket goes on with the login of this caller, if it is its user's.

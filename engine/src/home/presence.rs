@@ -58,7 +58,7 @@ impl Home {
             None
         };
         match problem {
-            Some(problem) => connections.refuse(conn, &problem, cx),
+            Some(problem) => connections.refuse(conn, &problem, Some(chat_id), cx),
             None if is_followed => self.tell_all(conn, chat_id, connections, cx),
             None => self.ask_members(chat_id, cx),
         }

@@ -35,7 +35,7 @@ impl Home {
         chats.dedup_by_key(|(chat_id, _)| *chat_id);
         if self.resumes.backlogs(conn) + chats.len() > CHATS_RESUMED_MAX {
             let problem = Problem::over(Limit::ChatsResumed, 1);
-            return connections.refuse(conn, &problem, cx);
+            return connections.refuse(conn, &problem, None, cx);
         }
         match self.resumes.take_held(conn) {
             Some(held) => self.release(held, &chats, connections, cx),

@@ -34,7 +34,7 @@ impl Home {
             Ok(false) => return,
             Err(seconds) => {
                 let problem = Problem::over(Limit::TypingRate, seconds);
-                return connections.refuse(conn, &problem, cx);
+                return connections.refuse(conn, &problem, Some(chat_id), cx);
             }
         }
         match cx.routing.route(cx.placement().of_chat(chat_id)) {

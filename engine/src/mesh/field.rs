@@ -41,6 +41,7 @@ fields! {
     Description = "description",
     Device = "device",
     DisplayName = "display_name",
+    Emoji = "emoji",
     ExpiresIn = "expires_in",
     History = "history",
     IdempotencyKey = "Idempotency-Key",
@@ -91,7 +92,7 @@ pub enum Fault {
     TooCommon,
     /// It is a password that is its user's name.
     SameAsUsername,
-    /// Somebody else has it.
+    /// Somebody or something else has it.
     Taken,
     /// It names what there is not.
     Unknown,

@@ -288,13 +288,15 @@ impl Problem {
         "idempotency_key_reused",
         "the client_id (or Idempotency-Key) was used in this chat for a message with other content; give each message \
          one of its own",
-    );
+    )
+    .about(Field::ClientId, Fault::Taken);
     pub const CHAT_KEY_REUSED: Self = Self::new(
         Status::UnprocessableContent,
         "idempotency_key_reused",
         "the caller has used the client_id (or Idempotency-Key) for a chat with another name or other members; give each \
          chat one of its own",
-    );
+    )
+    .about(Field::ClientId, Fault::Taken);
     pub const CHAT_DELETED: Self = Self::new(
         Status::Gone,
         "chat_deleted",

@@ -87,6 +87,7 @@ fn members_react_and_take_that_back() {
     for emoji in [long.as_str(), "%01", "a%0A", "%C2%85"] {
         let refused = bob.put(&format!("{path}/reactions/{emoji}")).expect(422);
         assert_eq!(refused["code"], "out_of_bounds", "{emoji}");
+        assert_eq!(refused["errors"][0]["field"], "emoji", "{emoji}");
     }
     let refused = bob.put(&format!("{path}/reactions/%FF")).expect(400);
     assert_eq!(refused["code"], "malformed_request");

@@ -199,6 +199,7 @@ fn the_other_devices_of_a_user_hear_within_a_second_what_they_have_read() {
     devices[0].send(&elsewhere).unwrap();
     let refused = devices[0].next();
     assert_eq!(refused["code"], "not_found", "{refused}");
+    assert_eq!(refused["chat_id"], elsewhere["chat_id"], "{refused}");
     let without = json!({"type": "read", "chat_id": chat});
     devices[0].send(&without).unwrap();
     let refused = devices[0].next();

@@ -52,9 +52,10 @@ struct ClientMessage<'a> {
     seq: Option<u64>,
 }
 
-const UNKNOWN_TYPE: Problem =
-    Problem::malformed("there is no message of this type; send, read, resume and ping are")
-        .about(Field::Type, Fault::Unknown);
+const UNKNOWN_TYPE: Problem = Problem::malformed(
+    "there is no message of this type; auth, ping, presence, read, resume, send and typing are",
+)
+.about(Field::Type, Fault::Unknown);
 const NO_CHAT: Problem =
     Problem::malformed("chat_id is missing").about(Field::ChatId, Fault::Missing);
 const NO_SEQ: Problem = Problem::malformed("seq is missing").about(Field::Seq, Fault::Missing);
@@ -167,19 +168,44 @@ fn presence(message: &ClientMessage<'_>, text: &str) -> Result<Said, Rejection> 
 }
 
 /// The acknowledgement of a message.
-pub(super) fn ack_json(message_id: MessageId, client_id: Option<&str>) -> Vec<u8> {
+pub(super) fn ack_json(message_id: MessageId, about: About<'_>) -> Vec<u8> {
     let mut out = format!(r#"{{"type":"ack","message_id":"{message_id}""#).into_bytes();
-    put_client_id(&mut out, client_id);
+    about.put(&mut out);
     out.push(b'}');
     out
 }
 
+/// What a refusal is about, where that was said.
+#[derive(Clone, Copy)]
+pub(super) enum About<'a> {
+    /// A message with this id of the client's.
+    Send(Option<&'a str>),
+    /// Something else in a chat.
+    Chat(ChatId),
+    Nothing,
+}
+
+impl About<'_> {
+    fn put(self, out: &mut Vec<u8>) {
+        match self {
+            Self::Send(Some(client_id)) => {
+                out.extend_from_slice(br#","client_id":"#);
+                put_json_text(out, client_id);
+            }
+            Self::Chat(chat_id) => {
+                out.extend_from_slice(format!(r#","chat_id":"{chat_id}""#).as_bytes());
+            }
+            Self::Send(None) | Self::Nothing => {}
+        }
+    }
+}
+
 /// The refusal of what a client said.
-pub(super) fn error_json(rejection: &Rejection, client_id: Option<&str>) -> Vec<u8> {
+pub(super) fn error_json(rejection: &Rejection, about: About<'_>) -> Vec<u8> {
     let problem = &rejection.problem;
     let mut out = format!(r#"{{"type":"error","code":"{}","detail":"#, problem.code).into_bytes();
     put_json_text(&mut out, rejection.detail());
-    put_client_id(&mut out, client_id);
+    about.put(&mut out);
     if let Some(seconds) = problem.retry_after {
         out.extend_from_slice(format!(r#","retry_after":{seconds}"#).as_bytes());
     }
@@ -189,11 +215,4 @@ pub(super) fn error_json(rejection: &Rejection, client_id: Option<&str>) -> Vec<
     rejection.put_place(&mut out);
     out.push(b'}');
     out
-}
-
-fn put_client_id(out: &mut Vec<u8>, client_id: Option<&str>) {
-    if let Some(client_id) = client_id {
-        out.extend_from_slice(br#","client_id":"#);
-        put_json_text(out, client_id);
-    }
 }

@@ -6,14 +6,14 @@ mod liveness;
 mod sends;
 
 use bytes::BytesMut;
-use rookery_schema::UserId;
+use rookery_schema::{ChatId, UserId};
 
 use crate::api::post::post_command;
 use crate::api::rejection::Rejection;
 use crate::connection::link::Link;
 use crate::connection::websocket::arriving::Arriving;
 use crate::connection::websocket::client_message::{
-    Refused, Said, ack_json, authenticated_json, error_json,
+    About, Refused, Said, ack_json, authenticated_json, error_json,
 };
 use crate::connection::websocket::liveness::{Liveness, Silence};
 use crate::connection::websocket::sends::{Sends, Sent};
@@ -103,11 +103,11 @@ impl Ws {
     pub(super) fn renew(&mut self, link: &mut Link, caller: Option<Caller>, cx: &mut Context<'_>) {
         let session = match caller {
             Some(caller) if caller.user_id == self.user_id => caller.session,
-            Some(_) => return self.refuse(link, &Problem::FORBIDDEN, None, cx),
+            Some(_) => return self.refuse(link, &Problem::FORBIDDEN, About::Nothing, cx),
             None => None,
         };
         let Some(session) = session else {
-            return self.refuse(link, &Problem::INVALID_TOKEN, None, cx);
+            return self.refuse(link, &Problem::INVALID_TOKEN, About::Nothing, cx);
         };
         self.session = Some(session);
         self.expires_micros = Some(expiry_micros(session, cx));
@@ -202,15 +202,15 @@ impl Ws {
         let Some(send) = self.sends.take(ticket) else {
             return;
         };
-        let client_id = send.client_id.as_deref();
+        let about = send.sent.about();
         match outcome {
             Outcome::Posted { message_id, .. } => {
                 self.sends.accepted();
-                self.send_text(link, &ack_json(*message_id, client_id), cx);
+                self.send_text(link, &ack_json(*message_id, about), cx);
             }
-            Outcome::Done if send.sent == Sent::Mark => {}
-            Outcome::Refused(problem) => self.refuse(link, problem, client_id, cx),
-            Outcome::Elsewhere => self.refuse(link, &Problem::ELSEWHERE, client_id, cx),
+            Outcome::Done if matches!(send.sent, Sent::Mark(_)) => {}
+            Outcome::Refused(problem) => self.refuse(link, problem, about, cx),
+            Outcome::Elsewhere => self.refuse(link, &Problem::ELSEWHERE, about, cx),
             Outcome::Json { .. }
             | Outcome::Page { .. }
             | Outcome::Events(_)
@@ -225,7 +225,7 @@ impl Ws {
             | Outcome::NotAdmitted(_)
             | Outcome::Done => {
                 cx.bug("a message was posted, and something else answered");
-                self.refuse(link, &Problem::OUTCOME_UNKNOWN, client_id, cx);
+                self.refuse(link, &Problem::OUTCOME_UNKNOWN, about, cx);
             }
         }
         self.close_if_leaving(link, cx);
@@ -236,19 +236,26 @@ impl Ws {
         &mut self,
         link: &mut Link,
         problem: &Problem,
-        client_id: Option<&str>,
+        about: About<'_>,
         cx: &mut Context<'_>,
     ) {
         cx.stats.count_refusal(problem.code, problem.limit);
         self.sends.refused(problem, cx.now.micros);
         self.leave_if_struck();
-        let error = error_json(&Rejection::from(*problem), client_id);
+        let error = error_json(&Rejection::from(*problem), about);
         self.send_text(link, &error, cx);
     }
 
     /// Refuses what is not answered in turn, and closes a connection of which that was the last thing to do.
-    pub(super) fn refuse_wish(&mut self, link: &mut Link, problem: &Problem, cx: &mut Context<'_>) {
-        self.refuse(link, problem, None, cx);
+    pub(super) fn refuse_wish(
+        &mut self,
+        link: &mut Link,
+        problem: &Problem,
+        chat_id: Option<ChatId>,
+        cx: &mut Context<'_>,
+    ) {
+        let about = chat_id.map_or(About::Nothing, About::Chat);
+        self.refuse(link, problem, about, cx);
         self.close_if_leaving(link, cx);
     }
 
@@ -405,7 +412,7 @@ impl Ws {
         for send in &overdue {
             cx.stats.overdue_requests += 1;
             let problem = Problem::overdue(true);
-            self.refuse(link, &problem, send.client_id.as_deref(), cx);
+            self.refuse(link, &problem, send.sent.about(), cx);
         }
         if !overdue.is_empty() {
             self.close_if_leaving(link, cx);
@@ -433,9 +440,10 @@ fn take_message(
     cx: &mut Context<'_>,
 ) {
     let mut refuse = |rejection: Rejection, client_id: Option<&str>, cx: &mut Context<'_>| {
+        let about = About::Send(client_id);
         let Problem { code, limit, .. } = rejection.problem;
         cx.stats.count_refusal(code, limit);
-        write_text_frame(out, &error_json(&rejection, client_id));
+        write_text_frame(out, &error_json(&rejection, about));
     };
     match client_message::read(text, user_id, || cx.admit_message()) {
         Ok(Said::Send { chat_id, post }) => {
@@ -448,13 +456,13 @@ fn take_message(
                 }
             };
             let due = cx.micros_in(command.seconds_max());
-            let ticket = sends.add(Sent::Message, client_id, due);
+            let ticket = sends.add(Sent::Message(client_id), due);
             cx.ask(cx.asker(conn, ticket), command);
         }
         Ok(Said::Read { chat_id, seq }) => {
             let command = Command::Home(user_id, HomeCommand::MarkRead { chat_id, seq });
             let due = cx.micros_in(command.seconds_max());
-            let ticket = sends.add(Sent::Mark, None, due);
+            let ticket = sends.add(Sent::Mark(chat_id), due);
             cx.ask(cx.asker(conn, ticket), command);
         }
         Ok(Said::Resume(chats)) => {

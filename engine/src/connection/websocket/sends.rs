@@ -2,6 +2,9 @@
 
 use std::collections::VecDeque;
 
+use rookery_schema::ChatId;
+
+use crate::connection::websocket::client_message::About;
 use crate::limits::Limit;
 use crate::mesh::problem::Problem;
 
@@ -25,30 +28,37 @@ pub(super) struct Sends {
 }
 
 /// What a client has sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Sent {
-    Message,
-    /// Nothing is said when it is done.
-    Mark,
+    /// A message, and the client's own id of it.
+    Message(Option<Box<str>>),
+    /// How far the user has read this chat: nothing is said when that is done.
+    Mark(ChatId),
+}
+
+impl Sent {
+    pub(super) fn about(&self) -> About<'_> {
+        match self {
+            Self::Message(client_id) => About::Send(client_id.as_deref()),
+            Self::Mark(chat_id) => About::Chat(*chat_id),
+        }
+    }
 }
 
 pub(super) struct WaitingSend {
     ticket: u64,
     pub(super) sent: Sent,
-    /// The client's own id of it.
-    pub(super) client_id: Option<Box<str>>,
     /// It is answered by then, in microseconds.
     due_micros: u64,
 }
 
 impl Sends {
     /// Notes a send, and gives the ticket under which it is answered.
-    pub(super) fn add(&mut self, sent: Sent, client_id: Option<Box<str>>, due_micros: u64) -> u64 {
+    pub(super) fn add(&mut self, sent: Sent, due_micros: u64) -> u64 {
         self.last_ticket += 1;
         self.waiting.push_back(WaitingSend {
             ticket: self.last_ticket,
             sent,
-            client_id,
             due_micros,
         });
         self.last_ticket

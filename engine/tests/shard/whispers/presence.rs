@@ -337,6 +337,7 @@ fn a_socket_follows_16_chats() {
         let errors: Vec<Value> = stage.heard_texts(conn);
         assert_eq!(errors.len(), 1);
         assert_eq!(errors[0]["limit"], "chats-followed");
+        assert_eq!(errors[0]["chat_id"], chats[16].to_string());
         stage.follow(conn, chats[16]);
     }
     assert_eq!(stage.closed(conn), None, "it was not told to wait");

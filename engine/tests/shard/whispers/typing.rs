@@ -100,6 +100,7 @@ fn who_types_in_too_many_chats_is_told_to_wait() {
     assert_eq!(error["code"], "too_many_requests");
     assert_eq!(error["limit"], "typing-rate");
     assert_eq!(error["retry_after"], 1);
+    assert_eq!(error["chat_id"], chats[10].to_string());
     stage.tick_after(SECOND);
     stage.type_in(conn, chats[11]);
     assert_eq!(stage.heard_texts(other).len(), 1);
