@@ -32,6 +32,20 @@ pub(crate) fn check_content(content: &str) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Checks the description of a chat, which may be blank: it has paragraphs of its own, as a message.
+///
+/// # Errors
+/// It has other control characters than line breaks and tabs.
+pub(crate) fn check_description(description: &str) -> Result<(), Problem> {
+    if has_control(description.as_bytes()) {
+        let problem = Problem::out_of_bounds(
+            "description must not have control characters but line breaks and tabs",
+        );
+        return Err(problem.about(Field::Description, Fault::ForbiddenCharacters));
+    }
+    Ok(())
+}
+
 /// A text of one line, which often stands between others: so it has no control characters at all, and nothing that could
 /// turn what is around it.
 #[derive(Clone, Copy)]

@@ -17,7 +17,7 @@ use crate::context::Context;
 use crate::mesh::field::{Fault, Field};
 use crate::mesh::problem::Problem;
 use crate::mesh::{ChatChange, ChatCommand, Command};
-use crate::text::{CHAT_NAME, check_line};
+use crate::text::{self, CHAT_NAME, check_line};
 
 #[derive(Deserialize)]
 struct NewRole<'a> {
@@ -120,7 +120,7 @@ pub(super) fn check_name(name: &str) -> Result<(), Problem> {
 
 fn check_description(description: &str) -> Result<(), Problem> {
     if description.len() <= CHAT_DESCRIPTION_BYTES_MAX {
-        return Ok(());
+        return text::check_description(description);
     }
     let problem = Problem::out_of_bounds(const_format::concatcp!(
         "description must be at most ",

@@ -349,7 +349,7 @@ const fn kind(found: de::Unexpected<'_>) -> &'static str {
         de::Unexpected::Bool(_) => "true or false",
         de::Unexpected::Signed(_) => "a number below 0",
         de::Unexpected::Unsigned(_) => "a number",
-        de::Unexpected::Float(_) => "a number with a fraction",
+        de::Unexpected::Float(_) => "a number that is not a whole one of 64 bits",
         de::Unexpected::Str(_) => "a string",
         de::Unexpected::Unit | de::Unexpected::Option => "null",
         de::Unexpected::Seq => "a list",

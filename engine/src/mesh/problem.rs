@@ -222,6 +222,11 @@ impl Problem {
     ));
     pub const NO_SUCH_USER: Self =
         Self::new(Status::NotFound, "not_found", "there is no such user");
+    pub const NO_SUCH_MEMBER: Self = Self::new(
+        Status::NotFound,
+        "not_found",
+        "the user is not a member of the chat",
+    );
     pub const NO_SUCH_SESSION: Self = Self::new(
         Status::NotFound,
         "not_found",

@@ -256,7 +256,7 @@ fn decide_for_chat<'a>(
                 admin(caller)?;
             }
             if !chat.is_member(user_id) {
-                return Err(Problem::NO_SUCH_USER);
+                return Err(Problem::NO_SUCH_MEMBER);
             }
             let key = ChangeKey::Removed(chat.id, user_id);
             Ok(Decision::Append(
@@ -343,7 +343,7 @@ fn decide_role<'a>(
 ) -> Result<Decision<'a>, Problem> {
     let members = chat.members();
     if !members.contains(user_id) {
-        return Err(Problem::NO_SUCH_USER);
+        return Err(Problem::NO_SUCH_MEMBER);
     }
     if members.is_admin(user_id) == (role == Role::Admin) {
         return Ok(Decision::Answer(chat.shown(false)));

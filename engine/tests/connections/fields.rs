@@ -187,6 +187,13 @@ fn every_call_names_the_field_that_is_wrong() {
         (
             "PATCH",
             chat,
+            r#"{"description":"a\u001bb"}"#,
+            "description",
+            "forbidden_characters",
+        ),
+        (
+            "PATCH",
+            chat,
             r#"{"members_may_add":"yes"}"#,
             "members_may_add",
             "malformed",

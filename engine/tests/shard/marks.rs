@@ -376,7 +376,7 @@ fn an_owner_says_how_far_a_mark_is_and_what_is_unread() {
     let (mut stage, chat, [one, other]) = talk();
     let marked = |mark, unread| Some(Outcome::Marked(Marked { mark, unread }));
     for (user, seq, expected) in [
-        (other, 0, marked(at(0, 0), 2)),
+        (other, 0, marked(at(1, 0), 2)),
         (other, 1, marked(at(1, 0), 2)),
         (other, 2, marked(at(2, 1), 1)),
         (other, 99, marked(at(3, 2), 0)),

@@ -139,6 +139,11 @@ fn with_history_from_the_joining_on_nothing_before_is_shown() {
     let chats = bob.get("/chats").expect(200);
     assert_eq!(chats[0]["last_message"], Value::Null);
     assert_eq!(bob.history(&chat), Vec::<Value>::new());
+    for before in ann.history(&chat).iter().step_by(49) {
+        let id = before["message_id"].as_str().unwrap();
+        bob.put(&format!("{path}/messages/{id}/reactions/x"))
+            .expect_problem(404, "not_found");
+    }
     ann.say(&chat, "after");
     ann.say(&chat, "last");
     assert_eq!(contents(&bob.history(&chat)), ["last", "after"]);

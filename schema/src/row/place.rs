@@ -32,3 +32,11 @@ pub struct Mark {
     /// How many messages there are up to it.
     pub messages: u64,
 }
+
+impl Mark {
+    /// The creation of a chat, which comes before all else.
+    pub const CREATION: Self = Self {
+        seq: Seq(1),
+        messages: 0,
+    };
+}

@@ -185,13 +185,17 @@ impl Members {
         self.heir().map(|heir| (heir, last))
     }
 
-    /// Those of the first members who are admins.
-    pub(super) fn admins_of_first(&self, count: usize) -> impl Iterator<Item = UserId> + '_ {
+    /// The admins of longest standing, so many at most. No more members are looked at than it takes to find them.
+    pub(super) fn first_admins(&self, count_max: usize) -> impl Iterator<Item = UserId> + '_ {
         let heir = self.heir();
-        let first = self.standings.iter().take(count);
-        let admins =
-            first.filter(move |(user_id, standing)| standing.is_admin() || heir == Some(**user_id));
-        admins.map(|(user_id, _)| *user_id)
+        let count = self.admins + usize::from(heir.is_some());
+        let is_admin = move |(user_id, standing): &(&UserId, &Standing)| {
+            standing.is_admin() || heir == Some(**user_id)
+        };
+        let admins = self.standings.iter().filter(is_admin);
+        admins
+            .map(|(user_id, _)| *user_id)
+            .take(count.min(count_max))
     }
 
     fn count_bytes(&mut self) {

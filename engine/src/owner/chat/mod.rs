@@ -519,7 +519,7 @@ impl Chat {
 
     /// Up to where a user has read whose home knows of this mark.
     pub(crate) fn marked(&self, user: UserId, known: Mark) -> Marked {
-        let mark = known.max(self.notes.of(user));
+        let mark = known.max(self.notes.of(user)).max(Mark::CREATION);
         let unread = self.head.messages.saturating_sub(mark.messages);
         Marked { mark, unread }
     }
@@ -703,7 +703,7 @@ impl Chat {
         put_direct(&mut out, self.is_direct());
         put_settings(&mut out, &self.settings);
         put_members(&mut out, self.members.len(), self.members.iter());
-        let admins = self.members.admins_of_first(MEMBERS_SHOWN_MAX);
+        let admins = self.members.first_admins(MEMBERS_SHOWN_MAX);
         put_roles(&mut out, admins.map(|user_id| (user_id, Role::Admin)));
         out.extend_from_slice(br#","created_at":""#);
         out.extend_from_slice(&self.created_at.rfc3339());

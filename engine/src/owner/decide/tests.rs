@@ -358,6 +358,6 @@ fn an_admin_removes_others_and_anyone_leaves() {
     }
     let problem = Problem::NOT_ADMIN;
     check(Some(&chat()), &remove(OTHER, MEMBER), Err(problem));
-    let problem = Problem::NO_SUCH_USER;
+    let problem = Problem::NO_SUCH_MEMBER;
     check(Some(&chat()), &remove(MEMBER, STRANGER), Err(problem));
 }

@@ -207,6 +207,10 @@ impl Partition {
     ) -> Turn {
         let chat = self.chats.active(chat_id);
         if let Some(chat) = &chat {
+            if message.seq < chat.shown_since(asked.amend.caller) {
+                cx.refuse(asked.asker, Problem::NO_SUCH_MESSAGE);
+                return Turn::IsOver;
+            }
             chat.unstored().lay_over(&mut message);
         }
         let supersedes_edit = match judge(&message, &asked.amend, asked.by_admin) {
