@@ -1,5 +1,6 @@
 //! The identities on a shard: connections, logins, callers.
 
+use rookery_schema::limits::SESSION_MILLIS;
 use rookery_schema::{SessionId, Timestamp, UserId};
 
 /// A connection of this shard. The generation tells two users of one slot apart.
@@ -15,6 +16,29 @@ pub struct Session {
     pub session_id: SessionId,
     /// When the token stops being valid.
     pub expires_at: Timestamp,
+    /// When it was issued, where that tells more than its end: it is another issuer's, which may give it any length of life.
+    pub issued_at: Option<Timestamp>,
+}
+
+impl Session {
+    /// One that lives for as long as all that Rookery issues.
+    pub const fn new(session_id: SessionId, expires_at: Timestamp) -> Self {
+        Self {
+            session_id,
+            expires_at,
+            issued_at: None,
+        }
+    }
+
+    /// When one of Rookery's would expire that was issued then.
+    pub(crate) fn usual_expiry(self) -> Timestamp {
+        self.issued_at.map_or(self.expires_at, latest_expiry)
+    }
+}
+
+/// When a token expires at the latest that says when it was issued.
+pub(crate) fn latest_expiry(issued_at: Timestamp) -> Timestamp {
+    Timestamp::from_millis(issued_at.millis().saturating_add(SESSION_MILLIS))
 }
 
 /// Who calls.

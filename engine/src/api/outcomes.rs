@@ -334,10 +334,7 @@ fn events_reply(path: &str, events: &Events) -> Reply {
 }
 
 fn new_session(expires_at: Timestamp, cx: &mut Context<'_>) -> Session {
-    Session {
-        session_id: SessionId::random(cx.random()),
-        expires_at,
-    }
+    Session::new(SessionId::random(cx.random()), expires_at)
 }
 
 fn login_reply(api: Api<'_>, user_id: UserId, username: &str, session: Session) -> Reply {

@@ -79,10 +79,7 @@ impl Api<'_> {
         let good = sessions.iter().filter(|row| {
             let caller = Caller {
                 user_id: row.user_id,
-                session: Some(Session {
-                    session_id: row.session_id,
-                    expires_at: row.expires_at,
-                }),
+                session: Some(Session::new(row.session_id, row.expires_at)),
             };
             self.gate.is_current(&caller, cx.now.latest_wall)
         });

@@ -1,10 +1,20 @@
 //! Users all of whose sessions were ended, by a new password or by their logouts.
 
+use rookery_schema::limits::SESSION_MILLIS;
 use rookery_schema::{SessionId, Timestamp, UserId};
 
 use crate::ids::Session;
 use crate::map::Map;
 use crate::mesh::EndedBy;
+
+/// Milliseconds by which a login of a user who has met the bound of logouts may outlast others of its time, so that
+/// their last logout did not end it.
+pub(crate) const AHEAD_MILLIS_MAX: u64 = 60_000;
+/// Milliseconds that a login may take which was right before its password was set: the session that it gets is ended
+/// too. It is longer than anybody waits for an answer.
+const LOGIN_MILLIS_MAX: u64 = 60_000;
+/// Milliseconds from a new password to the latest expiry of a session that it ends.
+pub(crate) const ENDED_MILLIS: u64 = SESSION_MILLIS + AHEAD_MILLIS_MAX + LOGIN_MILLIS_MAX;
 
 /// Users that are kept one by one, about 48 bytes each.
 const USERS_MAX: usize = 65_536;
@@ -64,20 +74,21 @@ impl EndedUsers {
 
     /// Whether a user's session is among those that are ended.
     pub(crate) fn ends(&self, user_id: UserId, session: Session) -> bool {
-        session.expires_at <= self.until(user_id) && !self.is_kept(user_id, session)
-    }
-
-    /// Whether a session was kept by the newest password of its user, and nothing else has ended it.
-    fn is_kept(&self, user_id: UserId, session: Session) -> bool {
         let of = self.of(user_id);
-        let kept = self.kept.get(&session.session_id.kept());
-        session.expires_at > of.logouts.max(self.all_until)
-            && kept.is_some_and(|until| *until >= of.password)
+        let expires_at = session.usual_expiry();
+        // Of one that tells when it was issued, no room need be left for those that were being issued.
+        let ended_by_password = match session.issued_at {
+            Some(at) => Timestamp::from_millis(at.millis() + ENDED_MILLIS),
+            None => expires_at,
+        };
+        expires_at <= of.logouts.max(self.all_until)
+            || ended_by_password <= of.password && !self.is_kept(session, of.password)
     }
 
-    /// Until when a user's sessions are ended.
-    pub(crate) fn until(&self, user_id: UserId) -> Timestamp {
-        self.of(user_id).latest().max(self.all_until)
+    /// Whether a session was kept by the password that ended others until then.
+    fn is_kept(&self, session: Session, until: Timestamp) -> bool {
+        let kept = self.kept.get(&session.session_id.kept());
+        kept.is_some_and(|kept| *kept >= until)
     }
 
     /// Until when a user's sessions are ended by one of these alone, as far as that is kept.
@@ -114,6 +125,11 @@ mod tests {
         UserId::from_bytes(bytes)
     }
 
+    /// Until when a user's sessions are ended.
+    fn until(ended: &EndedUsers, n: u64) -> Timestamp {
+        ended.of(user(n)).latest().max(ended.all_until)
+    }
+
     const fn at(millis: u64) -> Timestamp {
         Timestamp::from_millis(millis)
     }
@@ -123,22 +139,16 @@ mod tests {
         let mut ended = EndedUsers::default();
         ended.end(user(1), at(20), EndedBy::Logouts);
         ended.end(user(1), at(10), EndedBy::Logouts);
-        assert_eq!(
-            (ended.until(user(1)), ended.until(user(2))),
-            (at(20), at(0))
-        );
+        assert_eq!((until(&ended, 1), until(&ended, 2)), (at(20), at(0)));
         ended.expire(at(19));
-        assert_eq!(ended.until(user(1)), at(20));
+        assert_eq!(until(&ended, 1), at(20));
         ended.expire(at(20));
         assert!(ended.until.is_empty());
     }
 
     #[test]
     fn a_session_is_kept_by_one_password_and_ended_by_the_next() {
-        let session = |n: u8| Session {
-            session_id: SessionId::from_bytes([n; 16]),
-            expires_at: at(10),
-        };
+        let session = |n: u8| Session::new(SessionId::from_bytes([n; 16]), at(10));
         let mut ended = EndedUsers::default();
         ended.keep(session(1).session_id, at(20));
         ended.end(user(1), at(20), EndedBy::Password);
@@ -164,8 +174,8 @@ mod tests {
             ended.end(user(n), at(n), EndedBy::Password);
         }
         assert_eq!(ended.until.len(), USERS_MAX);
-        assert!((1..=all).all(|n| ended.until(user(n)) >= at(n)));
-        assert_eq!(ended.until(user(0)), at(3), "and all that expire by then");
+        assert!((1..=all).all(|n| until(&ended, n) >= at(n)));
+        assert_eq!(until(&ended, 0), at(3), "and all that expire by then");
     }
 
     #[test]
@@ -177,9 +187,30 @@ mod tests {
             ended.end(user(1), at(20), second);
             assert_eq!(ended.until_by(user(1), first), at(10));
             assert_eq!(ended.until_by(user(1), second), at(20));
-            assert_eq!(ended.until(user(1)), at(20));
+            assert_eq!(until(&ended, 1), at(20));
             ended.expire(at(19));
-            assert_eq!(ended.until(user(1)), at(20), "until the last has come");
+            assert_eq!(until(&ended, 1), at(20), "until the last has come");
+        }
+    }
+
+    /// Of another issuer, whose tokens may live for any time.
+    #[test]
+    fn a_session_that_tells_when_it_was_issued_is_ended_by_what_came_behind_that() {
+        let issued = |millis, expires_at| Session {
+            session_id: SessionId::from_bytes([1; 16]),
+            expires_at: at(expires_at),
+            issued_at: Some(at(millis)),
+        };
+        let (ended_at, long) = (1000, 10 * SESSION_MILLIS);
+        let mut by_password = EndedUsers::default();
+        by_password.end(user(1), at(ended_at + ENDED_MILLIS), EndedBy::Password);
+        let mut by_logout = EndedUsers::default();
+        by_logout.end(user(1), at(ended_at + SESSION_MILLIS), EndedBy::Logouts);
+        for ended in [by_password, by_logout] {
+            for expires_at in [ended_at + 1, long] {
+                assert!(ended.ends(user(1), issued(ended_at, expires_at)));
+                assert!(!ended.ends(user(1), issued(ended_at + 1, expires_at)));
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use rookery_schema::record::SessionEnded;
 use rookery_schema::{SessionId, Timestamp, UserId};
 
 use crate::auth::cookies::{self, Cookies, USER_COOKIE};
-use crate::auth::ended_users::EndedUsers;
+use crate::auth::ended_users::{AHEAD_MILLIS_MAX, EndedUsers};
 use crate::auth::operator_token::OperatorToken;
 use crate::auth::origins::Origins;
 use crate::auth::revoked::Revoked;
@@ -27,9 +27,6 @@ const COOKIES_TRIED_MAX: usize = 8;
 /// Logins of one user that are ended one by one and have not expired. Above it, a logout ends all of theirs that expire
 /// no later.
 const LOGOUTS_PER_USER_MAX: usize = 1024;
-/// Milliseconds by which a login of a user who has met [`LOGOUTS_PER_USER_MAX`] may outlast others of its time, so that
-/// their last logout did not end it.
-pub(crate) const AHEAD_MILLIS_MAX: u64 = 60_000;
 
 /// What a request says about who calls.
 #[derive(Clone, Copy)]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::auth::jwt::{sign, verify};
 use crate::config::Keys;
-use crate::ids::{Caller, Invite, Session};
+use crate::ids::{Caller, Invite, Session, latest_expiry};
 
 /// Milliseconds in which a WebSocket ticket can be spent.
 pub(crate) const TICKET_MILLIS: u64 = 30_000;
@@ -83,6 +83,9 @@ struct TicketClaims {
     /// Milliseconds: a ticket lives too briefly for seconds.
     exp: u64,
     session: Option<(SessionId, Timestamp)>,
+    /// Milliseconds when the session's token was issued, where that is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    iat: Option<Timestamp>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -130,9 +133,14 @@ impl Tokens {
     /// The login that a token stands for, unless it is forged, expired, or not valid yet.
     pub(crate) fn verify(&self, token: &[u8], now: Timestamp) -> Option<(UserId, Session)> {
         let claims: TokenClaims = verify(&self.token_keys, token)?;
+        let seconds = |it: u64| Timestamp::from_millis(it.saturating_mul(1000));
+        let issued_at = (claims.iat > 0).then(|| seconds(claims.iat));
+        let exp = seconds(claims.exp);
         let session = Session {
             session_id: claims.sid,
-            expires_at: Timestamp::from_millis(claims.exp.saturating_mul(1000)),
+            // For so long it is known what has ended all sessions of a user.
+            expires_at: issued_at.map_or(exp, |at| exp.min(latest_expiry(at))),
+            issued_at,
         };
         let is_valid = claims.has_begun(now) && now < session.expires_at;
         is_valid.then_some((claims.sub, session))
@@ -167,6 +175,7 @@ impl Tokens {
             jti: ticket.ticket_id,
             exp: ticket.expires_at.millis(),
             session: session.map(|session| (session.session_id, session.expires_at)),
+            iat: session.and_then(|session| session.issued_at),
         };
         sign(&self.ticket_keys, &claims)
     }
@@ -178,6 +187,7 @@ impl Tokens {
         let session = claims.session.map(|(session_id, expires_at)| Session {
             session_id,
             expires_at,
+            issued_at: claims.iat,
         });
         let ticket = Ticket {
             ticket_id: claims.jti,

@@ -173,10 +173,10 @@ fn a_connection_that_closes_has_ten_seconds_to_take_the_rest() {
 fn a_websocket_lasts_as_long_as_its_login() {
     let mut host = host();
     let ends_millis = EPOCH_MILLIS + PAST.as_millis() as u64 + 20_000;
-    let conn = host.arrive(Some(Session {
-        session_id: SessionId::from_bytes([1; 16]),
-        expires_at: Timestamp::from_millis(ends_millis),
-    }));
+    let conn = host.arrive(Some(Session::new(
+        SessionId::from_bytes([1; 16]),
+        Timestamp::from_millis(ends_millis),
+    )));
     assert_after(&mut host, 20, hears(conn, &4001_u16.to_be_bytes()));
 }
 

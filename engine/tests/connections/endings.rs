@@ -221,9 +221,11 @@ fn a_drain_answers_a_client_that_is_slow_to_take_the_answers() {
 #[test]
 fn who_logged_out_on_the_way_home_is_closed_there() {
     let mut host = Host::in_trust();
-    let session = |n| Session {
-        session_id: SessionId::from_bytes([n; 16]),
-        expires_at: Timestamp::from_millis(u64::MAX / 1_000_000),
+    let session = |n| {
+        Session::new(
+            SessionId::from_bytes([n; 16]),
+            Timestamp::from_millis(u64::MAX / 1_000_000),
+        )
     };
     let ended = Ended::One(SessionEnded {
         session_id: session(1).session_id,
@@ -246,9 +248,11 @@ fn who_logged_out_on_the_way_home_is_closed_there() {
 #[test]
 fn a_login_that_outlasts_those_that_were_ended_together_stays() {
     let mut host = Host::in_trust();
-    let session = |n| Session {
-        session_id: SessionId::from_bytes([n; 16]),
-        expires_at: Timestamp::from_millis(u64::MAX / 1_000_000 + u64::from(n)),
+    let session = |n| {
+        Session::new(
+            SessionId::from_bytes([n; 16]),
+            Timestamp::from_millis(u64::MAX / 1_000_000 + u64::from(n)),
+        )
     };
     let (first, second) = (host.arrive(Some(session(1))), host.arrive(Some(session(2))));
     let ended = Ended::AllOf {

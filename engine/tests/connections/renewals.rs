@@ -16,10 +16,10 @@ use crate::host::Host;
 /// A WebSocket whose login ends in an hour.
 fn listening(host: &mut Host) -> (ConnId, Session) {
     let now = host.wall().millis();
-    let session = Session {
-        session_id: SessionId::from_bytes([1; 16]),
-        expires_at: Timestamp::from_millis(now + 3_600_000),
-    };
+    let session = Session::new(
+        SessionId::from_bytes([1; 16]),
+        Timestamp::from_millis(now + 3_600_000),
+    );
     let conn = host.arrive(Some(session));
     host.read_all(conn);
     (conn, session)

@@ -23,10 +23,7 @@ const LAG: u64 = 2 * SECOND;
 
 /// A user logs out of their session of this number.
 fn log_out(stage: &mut Stage, user_id: UserId, session: u8) -> u64 {
-    let session = Session {
-        session_id: SessionId::from_bytes([session; 16]),
-        expires_at: EXPIRES,
-    };
+    let session = Session::new(SessionId::from_bytes([session; 16]), EXPIRES);
     end(stage, user_id, session)
 }
 
@@ -269,10 +266,10 @@ fn a_password_that_is_not_stored_yet_can_be_set_anew() {
 fn login(number: u16) -> Session {
     let mut bytes = [0; 16];
     bytes[..2].copy_from_slice(&number.to_le_bytes());
-    Session {
-        session_id: SessionId::from_bytes(bytes),
-        expires_at: Timestamp::from_millis(EPOCH_MILLIS + u64::from(number) * 1000),
-    }
+    Session::new(
+        SessionId::from_bytes(bytes),
+        Timestamp::from_millis(EPOCH_MILLIS + u64::from(number) * 1000),
+    )
 }
 
 /// What the other shard was told is void.

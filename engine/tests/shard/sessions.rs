@@ -16,16 +16,17 @@ use crate::stage::{SECOND, Stage, network};
 
 /// A session of this number, which lasts for two weeks.
 fn session(n: u8) -> Session {
-    Session {
-        session_id: SessionId::from_bytes([n; 16]),
-        expires_at: Timestamp::from_millis(EPOCH_MILLIS + SESSION_MILLIS),
-    }
+    Session::new(
+        SessionId::from_bytes([n; 16]),
+        Timestamp::from_millis(EPOCH_MILLIS + SESSION_MILLIS),
+    )
 }
 
 fn row(user_id: UserId, n: u8) -> SessionRow {
     let Session {
         session_id,
         expires_at,
+        ..
     } = session(n);
     SessionRow {
         user_id,

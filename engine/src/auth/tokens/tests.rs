@@ -29,10 +29,10 @@ fn user() -> UserId {
 }
 
 fn session() -> Session {
-    Session {
-        session_id: SessionId::from_bytes([3; 16]),
-        expires_at: Timestamp::from_millis(NOW.millis() + 60_000),
-    }
+    Session::new(
+        SessionId::from_bytes([3; 16]),
+        Timestamp::from_millis(NOW.millis() + 60_000),
+    )
 }
 
 fn ticket(session: Option<Session>) -> Ticket {
@@ -151,18 +151,40 @@ fn the_first_key_signs_and_all_verify() {
 
 #[test]
 fn a_token_is_refused_before_its_time() {
+    let is_valid = |token: &str| tokens().verify(token.as_bytes(), NOW).is_some();
     for claim in ["nbf", "iat"] {
         let token = |seconds| {
             let more = format!(r#","{claim}":{seconds}}}"#);
             signed_claims(&claims_with("}", &more))
         };
         let now = NOW.seconds();
-        assert_valid(&token(now));
-        assert_valid(&token(now + CLOCK_SKEW_SECONDS));
+        assert!(is_valid(&token(now)));
+        assert!(is_valid(&token(now + CLOCK_SKEW_SECONDS)));
         assert_refused(&token(now + CLOCK_SKEW_SECONDS + 1));
         assert_refused(&token(u64::MAX));
     }
     assert_refused(&signed_claims(&claims_with("}", r#","nbf":null}"#)));
+}
+
+#[test]
+fn a_token_that_tells_when_it_was_issued_is_good_for_14_days_at_most() {
+    let (seconds, days) = (NOW.seconds() - 10, 24 * 3600);
+    let at = |seconds: u64| Timestamp::from_millis(seconds * 1000);
+    for (exp, expires_at) in [
+        (seconds + 60, seconds + 60),
+        (seconds + 400 * days, seconds + 14 * days),
+    ] {
+        let claims = claims_with("1700000060", &exp.to_string());
+        let token = signed_claims(&claims.replace('}', &format!(r#","iat":{seconds}}}"#)));
+        let (_, session) = tokens().verify(token.as_bytes(), NOW).unwrap();
+        assert_eq!(session.expires_at, at(expires_at));
+        assert_eq!(session.issued_at, Some(at(seconds)));
+        // A ticket for it ends with it.
+        let tokens = tokens();
+        let text = tokens.issue_ticket(&ticket(Some(session))).unwrap();
+        let again = tokens.verify_ticket(text.as_bytes(), NOW).unwrap();
+        assert_eq!(again.session, Some(session));
+    }
 }
 
 #[test]

@@ -108,10 +108,7 @@ fn list_chats() -> HomeCommand {
 }
 
 fn end_session() -> UserCommand {
-    let session = Session {
-        session_id: SessionId::from_bytes([3; 16]),
-        expires_at: Timestamp::from_millis(1),
-    };
+    let session = Session::new(SessionId::from_bytes([3; 16]), Timestamp::from_millis(1));
     UserCommand::EndSession {
         session,
         network: network(),

@@ -238,7 +238,11 @@ fn a_member_posts_and_reads() {
     let summary = Outcome::Summary(Some(Box::new(chat.summary(user(OTHER), Mark::default()))));
     let answer = Decision::Answer(summary);
     check(Some(&chat), &summarize(user(OTHER)), Ok(answer));
-    let nothing = Decision::Answer(Outcome::Marked(Marked::default()));
+    let nothing = Marked {
+        mark: Mark::CREATION,
+        unread: 0,
+    };
+    let nothing = Decision::Answer(Outcome::Marked(nothing));
     check(Some(&chat), &mark(user(OTHER)), Ok(nothing));
     let activity = Activity {
         at: CREATED_AT,

@@ -276,7 +276,7 @@ fn who_posts_or_joins_has_read_what_was_before() {
     assert_eq!(read(3, Mark::default()), (mark(5, 3), 1));
     assert_eq!(read(1, mark(2, 1)), (mark(4, 3), 1));
     assert_eq!(read(1, mark(6, 4)), (mark(6, 4), 0));
-    assert_eq!(read(4, Mark::default()), (Mark::default(), 4));
+    assert_eq!(read(4, Mark::default()), (Mark::CREATION, 4));
     let mut noted: Vec<_> = chat.notes.take().collect();
     noted.sort_unstable();
     let noted_of = |number: u32, mark: Mark| (user(number), mark);

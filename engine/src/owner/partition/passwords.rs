@@ -1,12 +1,12 @@
 //! Passwords that operators set or take away, and that users change.
 
 use bytes::Bytes;
-use rookery_schema::limits::{SESSION_MILLIS, TOKEN_MILLIS};
+use rookery_schema::limits::TOKEN_MILLIS;
 use rookery_schema::record::{PasswordSet, Record};
 use rookery_schema::row::{Row, UserRow};
 use rookery_schema::{SessionId, Timestamp};
 
-use crate::auth::gate::AHEAD_MILLIS_MAX;
+use crate::auth::ended_users::ENDED_MILLIS;
 use crate::context::Context;
 use crate::edge::port::{Found, PasswordCheck, PasswordOutcome, StoreFault};
 use crate::hashing::Kind;
@@ -23,12 +23,6 @@ use crate::owner::partition::registrations::not_hashed;
 use crate::owner::partition::{Changing, ForUser, LoggingIn, Partition, PasswordWait};
 use crate::owner::progress::SpanId;
 use crate::passwords::check_new_password;
-
-/// Milliseconds that a login may take which was right before its password was set: the session that it gets is ended
-/// too. It is longer than anybody waits for an answer.
-const LOGIN_MILLIS_MAX: u64 = 60_000;
-/// Milliseconds from a new password to the latest expiry of a session that it ends.
-const ENDED_MILLIS: u64 = SESSION_MILLIS + AHEAD_MILLIS_MAX + LOGIN_MILLIS_MAX;
 
 impl Partition {
     /// A user was read. The owner of their name has their password, and their logins.

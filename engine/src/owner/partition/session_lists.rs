@@ -31,6 +31,7 @@ impl Partition {
         let Session {
             session_id,
             expires_at,
+            ..
         } = new.session;
         let started = SessionStarted {
             user_id,
@@ -114,10 +115,7 @@ impl Partition {
             } => match listed.iter().find(|row| row.session_id == session_id) {
                 None => cx.refuse(asker, Problem::NO_SUCH_SESSION),
                 Some(row) => {
-                    let session = Session {
-                        session_id,
-                        expires_at: row.expires_at,
-                    };
+                    let session = Session::new(session_id, row.expires_at);
                     let command = UserCommand::EndFound { session, network };
                     cx.ask(asker, Command::User(user_id, command));
                 }
