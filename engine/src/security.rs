@@ -51,6 +51,8 @@ pub enum Act {
     DeleteUser,
     /// A user changes their password.
     ChangePassword,
+    /// A user deletes their own account.
+    DeleteAccount,
     /// A user ends a session of theirs.
     EndSession,
     /// A user ends all their sessions.
@@ -61,7 +63,7 @@ pub enum Act {
 
 impl Act {
     /// How many kinds anybody can try.
-    const OPEN_COUNT: usize = 10;
+    const OPEN_COUNT: usize = 11;
 
     /// Whether it takes an operator's token.
     pub(crate) const fn is_by_operator(self) -> bool {
@@ -74,6 +76,7 @@ impl Act {
             | Self::ForeignHost
             | Self::OperatorAttempt
             | Self::ChangePassword
+            | Self::DeleteAccount
             | Self::EndSession
             | Self::LogOutEverywhere
             | Self::ChangeProfile => false,
@@ -94,6 +97,7 @@ impl Act {
             Self::SetPassword => "operator_set_password",
             Self::DeleteUser => "operator_deleted_user",
             Self::ChangePassword => "password_change",
+            Self::DeleteAccount => "account_deletion",
             Self::EndSession => "session_end",
             Self::LogOutEverywhere => "logout_everywhere",
             Self::ChangeProfile => "display_name_change",

@@ -77,6 +77,7 @@ impl World {
                         Read::EndedSessions => Found::EndedSessions(EndedSessions::default()),
                         Read::Chat { .. } => Found::Chat(None),
                         Read::Purges { .. } => Found::Purges(Vec::new()),
+                        Read::Erasures { .. } => Found::Erasures(Vec::new()),
                         other => panic!("{other:?}"),
                     };
                     let outcome = Ok(found);

@@ -76,6 +76,7 @@ pub const MIGRATIONS: &[Migration] = &[
             CHAT_SETTINGS,
             DELETED_CHATS,
             PURGES,
+            ERASURES,
             BLOCKS_BY_USER,
             MARKS_BY_USER,
             SESSIONS_BY_USER,
@@ -164,6 +165,13 @@ const DELETED_CHATS: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.deleted_chats (
 const PURGES: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.purges (
     log_partition int, chat_id uuid, seq bigint,
     PRIMARY KEY ((log_partition), chat_id)
+) WITH gc_grace_seconds = 10800";
+
+/// Users who were deleted and are still in chats. What is left of a row need not be kept for longer than hints are (3 hours), as
+/// with [`PURGES`].
+const ERASURES: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.erasures (
+    log_partition int, user_id uuid, deleted_at timestamp,
+    PRIMARY KEY ((log_partition), user_id)
 ) WITH gc_grace_seconds = 10800";
 
 /// Whom each user has blocked: the offset of the record is the timestamp of the row.
@@ -347,7 +355,7 @@ mod tests {
             [
                 18_025_000_406_661_630_316,
                 18_101_601_109_677_425_405,
-                3_664_969_303_683_557_628
+                8_727_169_995_858_889_157
             ]
         );
         assert_eq!(xxh3_64(META_TABLE.as_bytes()), 10_245_121_176_673_621_715);

@@ -62,6 +62,7 @@ impl<'a> Event<'a> {
             Record::UserRegistered(_)
             | Record::SessionEnded(_)
             | Record::PasswordSet(_)
+            | Record::UserDeleted(_)
             | Record::BlockSet(_)
             | Record::SessionStarted(_)
             | Record::ProfileChanged(_)

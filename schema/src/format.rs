@@ -46,6 +46,7 @@ const OF_KIND: [u32; NEWEST_KIND as usize] = [
     CONVERSATIONS,
     CONVERSATIONS,
     CONVERSATIONS,
+    CONVERSATIONS,
 ];
 
 /// Needed to read a log record: one of a kind that this version does not know needs a newer one. What no
@@ -72,7 +73,12 @@ pub fn of_row(row: &Row) -> u32 {
         Row::EndedSession { session_id, .. } if session_id.is_kept() => CONVERSATIONS,
         Row::EndedSession { session_id, .. } if session_id.is_up_to_logout() => LOGOUTS,
         Row::EndedSession { session_id, .. } if session_id.as_many_of().is_some() => PASSWORDS,
-        Row::User(UserRow { key: Some(_), .. }) => CONVERSATIONS,
+        Row::User(
+            UserRow { key: Some(_), .. }
+            | UserRow {
+                is_deleted: true, ..
+            },
+        ) => CONVERSATIONS,
         // A version that knows no marks passes them over, and numbers nothing differently.
         Row::Chat(_)
         | Row::Mark(_)
@@ -90,6 +96,8 @@ pub fn of_row(row: &Row) -> u32 {
         | Row::Session(_)
         | Row::Profile(_)
         | Row::UserSettings(_)
+        | Row::OwnGone { .. }
+        | Row::Erasure(_)
         | Row::ChatDeleted(_)
         | Row::Purged(_)
         | Row::Block(_) => CONVERSATIONS,

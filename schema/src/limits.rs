@@ -56,6 +56,8 @@ pub const PAGE_MESSAGES_MAX: usize = 100;
 pub const PAGE_MESSAGES_DEFAULT: usize = 50;
 /// Users in one page of a search by prefix.
 pub const USERS_FOUND_MAX: usize = 100;
+/// Milliseconds from the deletion of an account until somebody else may have its name: 30 days.
+pub const NAME_KEPT_MILLIS: u64 = 30 * 24 * 3600 * 1000;
 /// User ids in one request for users.
 pub const USER_IDS_MAX: usize = 100;
 /// Partitions of a log.

@@ -11,7 +11,7 @@ mod tests;
 use bytes::BufMut;
 
 use crate::ids::{ChatId, SessionId};
-pub use crate::record::accounts::{PasswordSet, SessionEnded, UserRegistered};
+pub use crate::record::accounts::{PasswordSet, SessionEnded, UserDeleted, UserRegistered};
 use crate::record::amendments::Which;
 pub use crate::record::amendments::{Change, Edit, MessageAmended, Target};
 pub use crate::record::chats::{
@@ -55,6 +55,8 @@ pub enum Record<'a> {
     ChatDeleted(ChatDeleted),
     /// A user blocks another one, or does so no more.
     BlockSet(BlockSet),
+    /// A user's account is gone, and with it all their sessions.
+    UserDeleted(UserDeleted<'a>),
 }
 
 /// What the log is asked to carry is not a record of this version of Rookery.
@@ -93,10 +95,11 @@ mod kind {
     pub(super) const USER_SETTINGS_CHANGED: u8 = 17;
     pub(super) const CHAT_DELETED: u8 = 18;
     pub(super) const BLOCK_SET: u8 = 19;
+    pub(super) const USER_DELETED: u8 = 20;
 }
 
 /// The newest kind that this version knows.
-pub(crate) const NEWEST_KIND: u8 = kind::BLOCK_SET;
+pub(crate) const NEWEST_KIND: u8 = kind::USER_DELETED;
 /// Kinds of all versions to come stay below. Text and JSON begin above: whoever else wrote them, it was no
 /// newer version.
 pub(crate) const KINDS_MAX: u8 = 32;
@@ -121,6 +124,7 @@ impl<'a> Record<'a> {
             Self::UserRegistered(_)
             | Self::SessionEnded(_)
             | Self::PasswordSet(_)
+            | Self::UserDeleted(_)
             | Self::SessionStarted(_)
             | Self::ProfileChanged(_)
             | Self::UserSettingsChanged(_) => None,
@@ -144,6 +148,7 @@ impl<'a> Record<'a> {
             Self::UserSettingsChanged(changed) => Some(changed.at),
             Self::ChatDeleted(deleted) => Some(deleted.at),
             Self::BlockSet(set) => Some(set.at),
+            Self::UserDeleted(deleted) => Some(deleted.at),
         }
     }
 
@@ -165,6 +170,7 @@ impl<'a> Record<'a> {
             Self::UserSettingsChanged(r) => r.put(out),
             Self::ChatDeleted(r) => r.put(out),
             Self::BlockSet(r) => r.put(out),
+            Self::UserDeleted(r) => r.put(out),
         }
     }
 
@@ -195,6 +201,7 @@ impl<'a> Record<'a> {
             Self::UserSettingsChanged(_) => kind::USER_SETTINGS_CHANGED,
             Self::ChatDeleted(_) => kind::CHAT_DELETED,
             Self::BlockSet(_) => kind::BLOCK_SET,
+            Self::UserDeleted(_) => kind::USER_DELETED,
         }
     }
 
@@ -231,6 +238,7 @@ impl<'a> Record<'a> {
             }
             kind::CHAT_DELETED => ChatDeleted::decode(reader).map(Self::ChatDeleted),
             kind::BLOCK_SET => BlockSet::decode(reader).map(Self::BlockSet),
+            kind::USER_DELETED => UserDeleted::decode(reader).map(Self::UserDeleted),
             unknown @ 1..KINDS_MAX => return Err(RecordError::UnknownKind(unknown)),
             foreign => return Err(RecordError::Foreign(foreign)),
         };

@@ -8,9 +8,10 @@ use bytes::{Buf as _, BufMut as _, Bytes};
 
 use crate::event::EventKind;
 use crate::ids::{ChatId, Offset, PartitionId, Seq, SessionId, UserId};
+use crate::limits::NAME_KEPT_MILLIS;
 use crate::record::{Change, MessageAmended};
 use crate::roles::{History, Role, Settings};
-pub use crate::row::deletion::{DeletedChatRow, PurgeRow, PurgeStep};
+pub use crate::row::deletion::{DeletedChatRow, ErasureRow, PurgeRow, PurgeStep};
 pub use crate::row::own::{ProfileRow, SessionRow, UserSettingsRow};
 pub use crate::row::place::{Head, Mark};
 use crate::time::Timestamp;
@@ -71,6 +72,10 @@ pub enum Row {
     Profile(ProfileRow),
     /// What a user has set for themselves.
     UserSettings(UserSettingsRow),
+    /// What a user said of themselves and had set for themselves is gone, for good.
+    OwnGone { user_id: UserId },
+    /// A user who was deleted is still in chats, or is not any more.
+    Erasure(ErasureRow),
     /// Nothing to store but how far the store has come: rows of a log partition's records below this
     /// offset are in it, but for those whose chat or name is still being read.
     Reached {
@@ -102,6 +107,8 @@ impl Row {
             | Self::Session(_)
             | Self::NoSession { .. }
             | Self::NoSessions { .. }
+            | Self::OwnGone { .. }
+            | Self::Erasure(_)
             | Self::Profile(_)
             | Self::UserSettings(_)
             | Self::Reached { .. } => (Seq(0), false),
@@ -392,16 +399,23 @@ pub struct UserRow {
     pub username: String,
     /// What the user is unique by, where that is not how they are shown; see [`crate::names`].
     pub key: Option<String>,
-    /// A PHC string; absent for a user of trust mode.
+    /// A PHC string; absent for a user of trust mode, and for one who was deleted.
     pub password_hash: Option<String>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+    /// Since they were updated last: there is no such user any more. The row stays, by which their name stays taken.
+    pub is_deleted: bool,
 }
 
 impl UserRow {
     /// What the user is unique by.
     pub fn name(&self) -> &str {
         self.key.as_deref().unwrap_or(&self.username)
+    }
+
+    /// Whether nobody else may have their name at a time.
+    pub fn holds_name_at(&self, at: Timestamp) -> bool {
+        !self.is_deleted || at.millis() < self.updated_at.millis() + NAME_KEPT_MILLIS
     }
 
     /// Whether they are who is meant by a name with their key, as far as that can be said of them alone: of users from

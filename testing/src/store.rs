@@ -1,6 +1,6 @@
 //! What a store is to be like: rows in maps, the simplest way.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use rookery_engine::port::{
     Block, EndedSessions, Found, Membership, Read, StoredChat, StoredEvent, StoredMember,
@@ -51,6 +51,9 @@ pub struct Model {
     unlisted_until: HashMap<UserId, Timestamp>,
     profiles: HashMap<UserId, ProfileRow>,
     user_settings: HashMap<UserId, UserSettingsRow>,
+    own_gone: HashSet<UserId>,
+    erasures: BTreeMap<(PartitionId, UserId), Timestamp>,
+    erased: HashSet<UserId>,
     /// A chat without events is still to be made by the record that says so, and is not there before.
     pub chats_need_events: bool,
     /// Of two changes of a membership, a role, a profile or of settings, and of two ends of sessions, the later one counts,
@@ -180,15 +183,31 @@ impl Model {
             Row::Profile(row) => {
                 let before = self.profiles.get(&row.user_id);
                 let is_late = before.is_some_and(|before| before.offset > row.offset);
-                if !self.late_rows_undo_nothing || !is_late {
+                let is_gone = self.own_gone.contains(&row.user_id);
+                if !is_gone && (!self.late_rows_undo_nothing || !is_late) {
                     self.profiles.insert(row.user_id, row);
                 }
             }
             Row::UserSettings(row) => {
                 let before = self.user_settings.get(&row.user_id);
                 let is_late = before.is_some_and(|before| before.offset > row.offset);
-                if !self.late_rows_undo_nothing || !is_late {
+                let is_gone = self.own_gone.contains(&row.user_id);
+                if !is_gone && (!self.late_rows_undo_nothing || !is_late) {
                     self.user_settings.insert(row.user_id, row);
+                }
+            }
+            Row::OwnGone { user_id } => {
+                self.profiles.remove(&user_id);
+                self.user_settings.remove(&user_id);
+                self.own_gone.insert(user_id);
+            }
+            Row::Erasure(row) => {
+                let key = (row.partition, row.user_id);
+                if row.is_done {
+                    self.erasures.remove(&key);
+                    self.erased.insert(row.user_id);
+                } else if !self.late_rows_undo_nothing || !self.erased.contains(&row.user_id) {
+                    self.erasures.insert(key, row.deleted_at);
                 }
             }
             Row::Reached { .. } => {}
@@ -223,6 +242,8 @@ impl Model {
             | Row::Session(_)
             | Row::NoSession { .. }
             | Row::NoSessions { .. }
+            | Row::OwnGone { .. }
+            | Row::Erasure(_)
             | Row::Profile(_)
             | Row::UserSettings(_)
             | Row::User(_)
@@ -312,6 +333,8 @@ impl Model {
             | Row::Session(_)
             | Row::NoSession { .. }
             | Row::NoSessions { .. }
+            | Row::OwnGone { .. }
+            | Row::Erasure(_)
             | Row::Profile(_)
             | Row::UserSettings(_)
             | Row::Reached { .. } => {}
@@ -411,6 +434,11 @@ impl Model {
                 let purges = all.map(|((_, chat_id), seq)| (*chat_id, *seq));
                 Found::Purges(purges.take(*limit).collect())
             }
+            Read::Erasures { partition, limit } => {
+                let all = self.erasures.iter().filter(|((it, _), _)| it == partition);
+                let users = all.map(|((_, user_id), at)| (*user_id, *at));
+                Found::Erasures(users.take(*limit).collect())
+            }
             Read::Blocks { user_id, limit } => {
                 let all = self.blocks.values().filter(|it| it.user_id == *user_id);
                 let blocks = all.filter(|it| it.is_blocked).map(|it| Block {
@@ -431,11 +459,9 @@ impl Model {
                 let marks = self.marks.iter().filter(|((user, _), _)| user == user_id);
                 Found::Marks(marks.map(|((_, chat), mark)| (*chat, *mark)).collect())
             }
-            Read::User(user_id) => {
-                Found::Users(self.users.get(user_id).cloned().into_iter().collect())
-            }
+            Read::User(user_id) => Found::Users(self.alive(*user_id).into_iter().collect()),
             Read::Users(user_ids) => {
-                let users = user_ids.iter().filter_map(|id| self.users.get(id).cloned());
+                let users = user_ids.iter().filter_map(|id| self.alive(*id));
                 Found::Users(users.collect())
             }
             Read::UsersOfKey(key) => {
@@ -453,6 +479,7 @@ impl Model {
                     .filter(|(key, _)| key.starts_with(prefix.as_str()))
                     .filter(|place| after.as_ref().is_none_or(|after| after < place));
                 let users = names.filter_map(|(_, name)| self.named(&name));
+                let users = users.filter(|user| !user.is_deleted);
                 Found::Users(users.take(*limit).collect())
             }
             Read::EndedSessions => Found::EndedSessions(EndedSessions {
@@ -495,6 +522,11 @@ impl Model {
             Some(removed_seq) => Membership::Removed { removed_seq },
             None => Membership::Never,
         }
+    }
+
+    fn alive(&self, user_id: UserId) -> Option<UserRow> {
+        let user = self.users.get(&user_id)?;
+        (!user.is_deleted).then(|| user.clone())
     }
 
     fn named(&self, name: &str) -> Option<UserRow> {

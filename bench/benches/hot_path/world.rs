@@ -207,6 +207,7 @@ fn served(request: StoreRequest) -> StoreEvent {
         Read::Membership { .. } => Found::Membership(Membership::Never),
         Read::MembersAfter { .. } => Found::Members(Vec::new()),
         Read::Purges { .. } => Found::Purges(Vec::new()),
+        Read::Erasures { .. } => Found::Erasures(Vec::new()),
         Read::Blocks { .. } => Found::Blocks(Vec::new()),
         Read::ChatsOfUser(_) => Found::Chats(vec![CHAT]),
         Read::Mark { .. } | Read::MarksOfUser(_) => Found::Marks(Vec::new()),

@@ -149,6 +149,7 @@ const fn act_of(endpoint: Endpoint) -> Option<Act> {
         Endpoint::SetPassword => Some(Act::SetPassword),
         Endpoint::DeleteUser => Some(Act::DeleteUser),
         Endpoint::ChangePassword => Some(Act::ChangePassword),
+        Endpoint::DeleteAccount => Some(Act::DeleteAccount),
         Endpoint::EndSession => Some(Act::EndSession),
         Endpoint::FindUsers
         | Endpoint::ShowUser

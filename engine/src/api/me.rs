@@ -12,6 +12,7 @@ use crate::api::reply::ReplyTo;
 use crate::api::{Action, Api, Call, Handled};
 use crate::context::Context;
 use crate::edge::port::Read;
+use crate::ids::Caller;
 use crate::merge_patch::JsonObject;
 use crate::mesh::field::{Fault, Field};
 use crate::mesh::problem::Problem;
@@ -28,6 +29,12 @@ struct PasswordFields<'a> {
 }
 
 #[derive(Deserialize)]
+struct DeletionFields<'a> {
+    #[serde(borrow)]
+    password: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
 struct ProfileFields {
     #[serde(default, deserialize_with = "present")]
     display_name: Option<Option<String>>,
@@ -38,7 +45,7 @@ impl Api<'_> {
     /// passwords.
     pub(super) fn change_password(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
         let caller = call.caller?;
-        let session = caller.session.ok_or(Problem::NO_SUCH_PAGE)?;
+        caller.session.ok_or(Problem::NO_SUCH_PAGE)?;
         let json = as_json(call.request)?;
         let PasswordFields { old, new } = object(&json)?;
         check_bytes(&old, PASSWORD_BYTES_MAX, Field::Old, OLD_LENGTH)?;
@@ -47,11 +54,39 @@ impl Api<'_> {
         // Whether it is their name is known where that is.
         let length = check_new_password(password.as_deref().unwrap_or_default(), "");
         length.map_err(|problem| problem.on(Field::New))?;
+        self.change_account_of(caller, &old, password, call, cx)
+    }
+
+    /// Deletes the caller's account. In trust mode there are none.
+    pub(super) fn delete_account(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
+        let caller = call.caller?;
+        caller.session.ok_or(Problem::NO_SUCH_PAGE)?;
+        let json = as_json(call.request)?;
+        let DeletionFields { password } = object(&json)?;
+        check_bytes(
+            &password,
+            PASSWORD_BYTES_MAX,
+            Field::Password,
+            PASSWORD_LENGTH,
+        )?;
+        self.change_account_of(caller, &password, None, call, cx)
+    }
+
+    /// Has a caller's password changed if they know the one that they have; without a new one, their account is deleted.
+    fn change_account_of(
+        self,
+        caller: Caller,
+        old: &str,
+        new: Option<Box<str>>,
+        call: &Call<'_>,
+        cx: &mut Context<'_>,
+    ) -> Handled {
+        let session = caller.session.ok_or(Problem::NO_SUCH_PAGE)?;
         let client = call.client(cx);
         let change = PasswordChange {
-            old: old.as_ref().into(),
+            old: old.into(),
             new: NewPassword {
-                password,
+                password: new,
                 sessions_until: self.gate.latest_expiry(cx.now.latest_wall),
                 network: client.network,
             },
@@ -124,6 +159,12 @@ fn checked_display_name(name: &str) -> Result<&str, Problem> {
 
 const OLD_LENGTH: &str = const_format::concatcp!(
     "old must be 1 to ",
+    PASSWORD_BYTES_MAX,
+    " bytes of UTF-8, as it is typed"
+);
+
+const PASSWORD_LENGTH: &str = const_format::concatcp!(
+    "password must be 1 to ",
     PASSWORD_BYTES_MAX,
     " bytes of UTF-8, as it is typed"
 );

@@ -350,6 +350,7 @@ impl<'a> Api<'a> {
             Endpoint::ListSessions => self.list_sessions(call),
             Endpoint::EndSession => self.end_session(call, cx),
             Endpoint::ChangePassword => self.change_password(call, cx),
+            Endpoint::DeleteAccount => self.delete_account(call, cx),
             Endpoint::Me => Ok(self.show_user(call.caller?.user_id)),
             Endpoint::ShowUser => {
                 call.caller?;

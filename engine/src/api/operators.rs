@@ -90,8 +90,7 @@ impl Api<'_> {
         self.change_account(user_id, password, call, cx)
     }
 
-    /// Takes a user's password away, and ends their sessions. What they said stays, and so does their name, so that
-    /// nobody passes for them.
+    /// Deletes a user's account, as they could themselves.
     pub(super) fn delete_user(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
         let user_id = self.account(call)?;
         self.change_account(user_id, None, call, cx)

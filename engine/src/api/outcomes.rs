@@ -257,9 +257,11 @@ impl Api<'_> {
         outcome: Result<Found, StoreFault>,
         cx: &mut Context<'_>,
     ) -> Action {
-        let Some(users) = cx.found(outcome, Found::users) else {
+        let Some(mut users) = cx.found(outcome, Found::users) else {
             return Action::Reply(Reply::problem(&Problem::STORE_UNAVAILABLE));
         };
+        // A name may be that of somebody who was deleted.
+        users.retain(|user| !user.is_deleted);
         // Of one name there may be more from before keys, and nobody looks through those.
         let ids = users.iter().take(USER_IDS_MAX).map(|user| user.user_id);
         let ids: Box<[UserId]> = ids.collect();

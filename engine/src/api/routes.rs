@@ -48,6 +48,7 @@ pub(crate) enum Endpoint {
     SetPassword,
     DeleteUser,
     ChangePassword,
+    DeleteAccount,
     ListSessions,
     EndSession,
     ChangeProfile,
@@ -63,7 +64,10 @@ impl Endpoint {
 
     /// Whether it is about the account of whoever calls.
     pub(crate) const fn is_for_own_account(self) -> bool {
-        matches!(self, Self::ChangePassword | Self::EndSession)
+        matches!(
+            self,
+            Self::ChangePassword | Self::DeleteAccount | Self::EndSession
+        )
     }
 
     /// Whether it takes an operator's token.
@@ -183,17 +187,20 @@ fn find_for_operators(path: &[&[u8]]) -> Option<(Route, Match)> {
 fn find_for_all(path: &[&[u8]]) -> Option<(Route, Match)> {
     use Endpoint::{
         AddMember, AddReaction, AsyncApi, Block, ChangeChat, ChangePassword, ChangeProfile,
-        ChangeSettings, Connect, CreateChat, DeleteChat, DeleteMessage, EditMessage, EndSession,
-        FindUsers, ListBlocks, ListChats, ListSessions, Live, LogIn, LogOut, MarkRead, Me, Metrics,
-        OpenApi, OpenDirectChat, PostMessage, Ready, Register, RemoveMember, RemoveReaction,
-        SetRole, ShowChat, ShowEvents, ShowMembers, ShowMessages, ShowSettings, ShowUser, Ticket,
-        Unblock,
+        ChangeSettings, Connect, CreateChat, DeleteAccount, DeleteChat, DeleteMessage, EditMessage,
+        EndSession, FindUsers, ListBlocks, ListChats, ListSessions, Live, LogIn, LogOut, MarkRead,
+        Me, Metrics, OpenApi, OpenDirectChat, PostMessage, Ready, Register, RemoveMember,
+        RemoveReaction, SetRole, ShowChat, ShowEvents, ShowMembers, ShowMessages, ShowSettings,
+        ShowUser, Ticket, Unblock,
     };
     use Method::{Delete, Get, Patch, Post, Put};
     let (methods, ids): (&'static [_], _) = match path {
         [b"users"] => (&[(Post, Register), (Get, FindUsers)], Match::default()),
         [b"users", id] => (&[(Get, ShowUser)], Match::of(id)),
-        [b"me"] => (&[(Get, Me), (Patch, ChangeProfile)], Match::default()),
+        [b"me"] => (
+            &[(Get, Me), (Patch, ChangeProfile), (Delete, DeleteAccount)],
+            Match::default(),
+        ),
         [b"me", b"settings"] => (
             &[(Get, ShowSettings), (Patch, ChangeSettings)],
             Match::default(),
@@ -279,7 +286,7 @@ mod tests {
             ("/", true, "GET, HEAD, OPTIONS"),
             ("/openapi.json", false, "GET, HEAD, OPTIONS"),
             ("/me/password", false, "PUT, OPTIONS"),
-            ("/me", false, "GET, PATCH, HEAD, OPTIONS"),
+            ("/me", false, "GET, PATCH, DELETE, HEAD, OPTIONS"),
             ("/me/settings", false, "GET, PATCH, HEAD, OPTIONS"),
             ("/sessions", false, "GET, HEAD, OPTIONS"),
             ("/sessions/{id}", false, "DELETE, OPTIONS"),

@@ -30,6 +30,8 @@ pub enum Part {
     Partition(PartitionId),
     /// What removes the rest of its deleted chats from the store.
     Purging(PartitionId),
+    /// What sees to it that deleted users leave their chats.
+    Erasing(PartitionId),
     /// All partitions that it owns, together.
     Owner,
     /// The users who are connected here.
@@ -212,6 +214,11 @@ pub enum Read {
         partition: PartitionId,
         limit: usize,
     },
+    /// Deleted users of a log partition who are still in chats, so many at most.
+    Erasures {
+        partition: PartitionId,
+        limit: usize,
+    },
     /// Whom a user has blocked, so many at most.
     Blocks { user_id: UserId, limit: usize },
     /// The chats that a user is a member of.
@@ -225,7 +232,7 @@ pub enum Read {
     /// Users by their ids, in that order; those that don't exist are left out.
     Users(Box<[UserId]>),
     /// Users whose names have a key (see [`names`](rookery_schema::names)), in order of their names: one at most, but for
-    /// those from before keys.
+    /// those from before keys. It finds those who were deleted too, which no other read of users does.
     UsersOfKey(String),
     /// Users whose names have keys that begin with a prefix, in order of the keys, then of the names; from behind the name
     /// `after` on where there is one.
@@ -278,6 +285,8 @@ pub enum Found {
     Members(Vec<UserId>),
     /// For [`Read::Purges`]: each with the seq of the event that tells that it was deleted.
     Purges(Vec<(ChatId, Seq)>),
+    /// For [`Read::Erasures`]: each with when they were deleted.
+    Erasures(Vec<(UserId, Timestamp)>),
     /// For [`Read::Blocks`].
     Blocks(Vec<Block>),
     /// For [`Read::ChatsOfUser`].
@@ -338,6 +347,13 @@ impl Found {
             return Err("the store answered something else than deleted chats");
         };
         Ok(purges)
+    }
+
+    pub(crate) fn erasures(self) -> Result<Vec<(UserId, Timestamp)>, &'static str> {
+        let Self::Erasures(users) = self else {
+            return Err("the store answered something else than deleted users");
+        };
+        Ok(users)
     }
 
     pub(crate) fn blocks(self) -> Result<Vec<Block>, &'static str> {

@@ -184,7 +184,8 @@ impl Marks {
             Waiting::Inbox { .. }
             | Waiting::Mark { .. }
             | Waiting::Resume { .. }
-            | Waiting::Following { .. } => None,
+            | Waiting::Following { .. }
+            | Waiting::Erasing { .. } => None,
         };
         match known.quiet_until_micros <= cx.now.micros {
             true => self.publish(user_id, chat_id, cx.now.micros),

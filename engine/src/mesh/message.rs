@@ -164,7 +164,7 @@ pub enum Ended {
 /// What ended all sessions of a user up to some expiry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndedBy {
-    /// Their new password.
+    /// Their new password, or the end of their account.
     Password,
     /// One of so many logouts of theirs that each ends all earlier logins.
     Logouts,

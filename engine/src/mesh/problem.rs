@@ -272,7 +272,7 @@ impl Problem {
     pub const WRONG_PASSWORD: Self = Self::new(
         Status::Forbidden,
         "wrong_password",
-        "old is not the password that the caller has",
+        "that is not the password that the caller has",
     )
     .about(Field::Old, Fault::Invalid);
     pub const PASSWORD_OVERTAKEN: Self = Self::unavailable(

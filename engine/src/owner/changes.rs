@@ -28,6 +28,8 @@ pub(crate) enum ChangeKey {
     Invite(SessionId),
     /// Of this moment.
     Password(UserId, Timestamp),
+    /// It is deleted.
+    Account(UserId),
     /// By the digest of its record.
     Profile(UserId, u64),
     /// Likewise.
@@ -70,6 +72,7 @@ impl ChangeKey {
             | Record::UserRegistered(_)
             | Record::SessionEnded(_)
             | Record::PasswordSet(_)
+            | Record::UserDeleted(_)
             | Record::SessionStarted(_)
             | Record::ProfileChanged(_)
             | Record::UserSettingsChanged(_) => None,
@@ -79,7 +82,7 @@ impl ChangeKey {
     /// Whether it is a small change, for which the log keeps room: an operator takes control back by it.
     pub(crate) const fn is_small(self) -> bool {
         match self {
-            Self::Password(..) => true,
+            Self::Password(..) | Self::Account(_) => true,
             Self::Chat(..)
             | Self::Added(..)
             | Self::Removed(..)

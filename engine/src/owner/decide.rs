@@ -87,6 +87,7 @@ fn decide_without_chat(
         }
         ChatCommand::ShowActivity { .. } => Ok(Decision::Answer(Outcome::Activity(None))),
         ChatCommand::Summarize { .. } => Ok(Decision::Answer(Outcome::Summary(None))),
+        ChatCommand::Erase { .. } => Ok(Decision::Answer(Outcome::Done)),
         ChatCommand::Post(_)
         | ChatCommand::Amend(_)
         | ChatCommand::Show { .. }
@@ -126,6 +127,7 @@ fn decide_for_deleted<'a>(
         ChatCommand::Create(_) => Err(Problem::CHAT_DELETED),
         ChatCommand::ShowActivity { .. } => Ok(Decision::Answer(Outcome::Activity(None))),
         ChatCommand::Summarize { .. } => Ok(Decision::Answer(Outcome::Summary(None))),
+        ChatCommand::Erase { .. } => Ok(Decision::Answer(Outcome::Done)),
         &ChatCommand::ShowEvents { caller, page } => Ok(Decision::EventsOfFormer {
             caller,
             page,
@@ -264,6 +266,7 @@ fn decide_for_chat<'a>(
                 Record::MemberRemoved(change(user_id, caller)),
             ))
         }
+        &ChatCommand::Erase { user_id } => Ok(decide_erasure(chat, user_id, at)),
         &ChatCommand::SetRole {
             caller,
             user_id,
@@ -311,6 +314,39 @@ fn decide_for_chat<'a>(
                 Counted::Here(marked) => Decision::Answer(Outcome::Marked(marked)),
                 Counted::InStore { seq, all } => Decision::CountMessages { seq, all },
             })
+        }
+    }
+}
+
+/// A user who was deleted leaves; a direct chat has them stay, and block the other for good.
+fn decide_erasure<'a>(chat: &Chat, user_id: UserId, at: Timestamp) -> Decision<'a> {
+    let chat_id = chat.id;
+    let mut others = chat.members().iter().filter(|other| *other != user_id);
+    match (chat.is_member(user_id), chat.is_direct()) {
+        (false, _) => Decision::Answer(Outcome::Done),
+        (true, true) => match others.next() {
+            Some(other) if !chat.blocks(user_id) => {
+                let set = BlockSet {
+                    chat_id,
+                    by: user_id,
+                    blocked_id: other,
+                    is_blocked: true,
+                    at,
+                };
+                let key = ChangeKey::Blocked(chat_id, user_id, true);
+                Decision::Append(key, Record::BlockSet(set))
+            }
+            Some(_) | None => Decision::Answer(Outcome::Done),
+        },
+        (true, false) => {
+            let change = MembershipChange {
+                chat_id,
+                user_id,
+                by: user_id,
+                at,
+            };
+            let key = ChangeKey::Removed(chat_id, user_id);
+            Decision::Append(key, Record::MemberRemoved(change))
         }
     }
 }

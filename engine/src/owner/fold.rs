@@ -86,6 +86,7 @@ pub(crate) fn fold(
         Record::UserRegistered(_)
         | Record::SessionEnded(_)
         | Record::PasswordSet(_)
+        | Record::UserDeleted(_)
         | Record::SessionStarted(_)
         | Record::ProfileChanged(_)
         | Record::UserSettingsChanged(_) => {

@@ -12,6 +12,7 @@ mod decide;
 mod dedup;
 mod delivery;
 mod endings;
+mod erasing;
 mod events;
 mod filling;
 mod finding;
@@ -264,6 +265,26 @@ impl Owner {
     pub(crate) fn purge_written(&mut self, id: PartitionId, number: u64, cx: &mut Context<'_>) {
         if let Some(partition) = self.partitions.get_mut(&id) {
             partition.purge_written(number, cx);
+        }
+    }
+
+    /// A deleted user has left all their chats, which is in the store.
+    pub(crate) fn erasure_written(&mut self, id: PartitionId, number: u64, cx: &mut Context<'_>) {
+        if let Some(partition) = self.partitions.get_mut(&id) {
+            partition.erasure_written(number, cx);
+        }
+    }
+
+    /// A deleted user has left a chat, or could not.
+    pub(crate) fn erasure_answered(
+        &mut self,
+        id: PartitionId,
+        question: u64,
+        outcome: &Outcome,
+        cx: &mut Context<'_>,
+    ) {
+        if let Some(partition) = self.partitions.get_mut(&id) {
+            partition.erasure_answered(question, outcome, cx);
         }
     }
 

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use rookery_schema::limits::TOKEN_MILLIS;
 use rookery_schema::names::key_of;
-use rookery_schema::record::{PasswordSet, UserRegistered};
+use rookery_schema::record::{PasswordSet, UserDeleted, UserRegistered};
 use rookery_schema::row::{Row, UserRow};
 use rookery_schema::{Timestamp, UserId};
 
@@ -202,10 +202,13 @@ impl Names {
         rows: &mut Vec<Row>,
     ) -> Result<UserRow, Problem> {
         self.claims.remove(&user.user_id);
-        if let Some(Name::Applied(row)) = self.names.get(user.name())
-            && row.user_id != user.user_id
-        {
-            return Err(Problem::USERNAME_TAKEN);
+        if let Some(Name::Applied(row)) = self.names.get(user.name()) {
+            match row.user_id == user.user_id {
+                // It comes again behind a restart, and the deletion will.
+                true if row.is_deleted => return Ok((**row).clone()),
+                false if row.holds_name_at(user.at) => return Err(Problem::USERNAME_TAKEN),
+                true | false => {}
+            }
         }
         let row = UserRow {
             user_id: user.user_id,
@@ -214,6 +217,7 @@ impl Names {
             password_hash: user.password_hash.map(str::to_owned),
             created_at: user.at,
             updated_at: user.at,
+            is_deleted: false,
         };
         rows.push(Row::User(row.clone()));
         self.found(user.name(), row.clone());
@@ -242,7 +246,7 @@ impl Names {
         let Some(Name::Applied(row)) = self.names.get_mut(set.username) else {
             return Err(Problem::NO_SUCH_USER);
         };
-        if row.user_id != set.user_id {
+        if row.user_id != set.user_id || row.is_deleted {
             return Err(Problem::NO_SUCH_USER);
         }
         let is_there =
@@ -252,6 +256,32 @@ impl Names {
         }
         row.password_hash = set.password_hash.map(str::to_owned);
         row.updated_at = set.at;
+        rows.push(Row::User((**row).clone()));
+        Ok(())
+    }
+
+    /// Deletes a user, once or again.
+    ///
+    /// # Errors
+    /// There is no such user; or another change overtook it: it would end less than all sessions that there are since.
+    pub(crate) fn delete(
+        &mut self,
+        deleted: &UserDeleted<'_>,
+        rows: &mut Vec<Row>,
+    ) -> Result<(), Problem> {
+        let Some(Name::Applied(row)) = self.names.get_mut(deleted.name) else {
+            return Err(Problem::NO_SUCH_USER);
+        };
+        let is_there = row.is_deleted && row.updated_at == deleted.at;
+        if row.user_id != deleted.user_id || row.is_deleted && !is_there {
+            return Err(Problem::NO_SUCH_USER);
+        }
+        if !is_there && deleted.at.millis() < row.updated_at.millis() + TOKEN_MILLIS {
+            return Err(Problem::PASSWORD_OVERTAKEN);
+        }
+        row.password_hash = None;
+        row.updated_at = deleted.at;
+        row.is_deleted = true;
         rows.push(Row::User((**row).clone()));
         Ok(())
     }
@@ -273,14 +303,13 @@ impl Names {
 }
 
 /// The user whom a name stands for as it was typed, among all whose names have its key: those from before keys may be
-/// several, and nobody is guessed.
+/// several, and nobody is guessed. Nor does it stand for who was deleted.
 pub(crate) fn whom<'a>(typed: &str, users: &'a [UserRow]) -> Option<&'a UserRow> {
-    let as_typed = users.iter().find(|user| user.username == typed);
-    let by_key = || users.iter().find(|user| user.name() == key_of(typed));
-    as_typed.or_else(by_key).or(match users {
-        [only] => Some(only),
-        _ => None,
-    })
+    let alive = || users.iter().filter(|user| !user.is_deleted);
+    let as_typed = alive().find(|user| user.username == typed);
+    let by_key = || alive().find(|user| user.name() == key_of(typed));
+    let only = || alive().next().filter(|_| alive().count() == 1);
+    as_typed.or_else(by_key).or_else(only)
 }
 
 #[cfg(test)]
@@ -295,6 +324,7 @@ mod tests {
             password_hash: None,
             created_at: Timestamp::default(),
             updated_at: Timestamp::default(),
+            is_deleted: false,
         }
     }
 

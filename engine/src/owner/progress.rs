@@ -37,6 +37,8 @@ pub(crate) struct OnStored {
     pub(crate) settings: Vec<(UserId, Offset)>,
     /// The store has a chat by then of which there is more to remove.
     pub(crate) any_deleted: bool,
+    /// Users were deleted.
+    pub(crate) any_erased: bool,
 }
 
 /// See the module.

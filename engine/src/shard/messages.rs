@@ -149,6 +149,12 @@ impl Parts<'_> {
                 self.home
                     .members_answered(question, outcome, self.connections, cx);
             }
+            Waiting::Erasing {
+                partition,
+                question,
+            } => self
+                .owner
+                .erasure_answered(partition, question, &outcome, cx),
             Waiting::Connection { conn, ticket } => {
                 cx.page_answered(conn, ticket);
                 let api = Api::new(self.gate);

@@ -22,6 +22,7 @@ impl Parts<'_> {
         match token.part {
             Part::Partition(id) => self.owner.written(id, token.number, cx),
             Part::Purging(id) => self.owner.purge_written(id, token.number, cx),
+            Part::Erasing(id) => self.owner.erasure_written(id, token.number, cx),
             Part::Home => self.home.written(token.number, cx),
             Part::Owner | Part::Connection(_) | Part::Sessions => {
                 cx.bug("a part of the shard wrote a row that writes none");
@@ -44,7 +45,7 @@ impl Parts<'_> {
                 self.connections.store_read(conn, number, outcome, api, cx);
             }
             Part::Sessions => self.ended_sessions_read(outcome, cx),
-            Part::Owner | Part::Purging(_) => {
+            Part::Owner | Part::Purging(_) | Part::Erasing(_) => {
                 cx.bug("a part of the shard read the store that reads nothing");
             }
         }
@@ -58,7 +59,12 @@ impl Parts<'_> {
     ) {
         match token.part {
             Part::Partition(id) => self.owner.password_done(id, token.number, outcome, cx),
-            Part::Owner | Part::Purging(_) | Part::Home | Part::Connection(_) | Part::Sessions => {
+            Part::Owner
+            | Part::Purging(_)
+            | Part::Erasing(_)
+            | Part::Home
+            | Part::Connection(_)
+            | Part::Sessions => {
                 cx.bug("a part of the shard asked about a password that asks about none");
             }
         }

@@ -222,6 +222,7 @@ fn user(stage: &mut Stage) -> UserRow {
         password_hash: Some("hash".to_owned()),
         created_at: Timestamp::default(),
         updated_at: Timestamp::default(),
+        is_deleted: false,
     }
 }
 
@@ -342,7 +343,7 @@ fn a_login_that_waited_behind_a_new_password_is_compared_with_that_one() {
 /// Those of a login right behind the change before may expire up to a second later than what that ended, and a clock
 /// that was ahead makes them longer.
 #[test]
-fn a_new_password_ends_all_sessions_whenever_they_expire() {
+fn whatever_ends_all_sessions_ends_them_whenever_they_expire() {
     let mut stage = Stage::new();
     let username = stage.username();
     let user_id = stage.owned_user();
@@ -370,14 +371,15 @@ fn a_new_password_ends_all_sessions_whenever_they_expire() {
             password_hash: None,
             created_at: Timestamp::default(),
             updated_at: Timestamp::from_millis(updated_at),
+            is_deleted: false,
         };
         stage.answer_read(Ok(Found::Users(vec![row.clone()])));
         let batch = stage.doubt_append();
-        let Ok(Record::PasswordSet(set)) = Record::decode(batch.first().unwrap()) else {
-            panic!("a password is set")
+        let Ok(Record::UserDeleted(deleted)) = Record::decode(batch.first().unwrap()) else {
+            panic!("an account is deleted")
         };
-        assert!(set.at > row.updated_at);
-        assert_eq!(set.sessions_until.millis(), expected);
+        assert!(deleted.at > row.updated_at);
+        assert_eq!(deleted.sessions_until.millis(), expected);
     }
 }
 

@@ -86,6 +86,7 @@ fn user(user_id: UserId, password_hash: Option<&str>) -> UserRow {
         password_hash: password_hash.map(str::to_owned),
         created_at: Timestamp::default(),
         updated_at: Timestamp::default(),
+        is_deleted: false,
     }
 }
 

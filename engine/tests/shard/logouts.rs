@@ -10,7 +10,7 @@ use rookery_engine::mesh::problem::Problem;
 use rookery_engine::mesh::{
     Command, Ended, EndedBy, EndingId, NewPassword, Outcome, ShardMessage, UserCommand,
 };
-use rookery_engine::port::Found;
+use rookery_engine::port::{Found, PasswordOutcome};
 use rookery_schema::row::{Row, UserRow};
 use rookery_schema::{SessionId, Timestamp, UserId};
 use rookery_testing::host::EPOCH_MILLIS;
@@ -55,13 +55,14 @@ fn confirm(stage: &mut Stage, endings: Vec<EndingId>) {
 /// An operator sets a user's password, when their sessions expire by then.
 fn set_password(stage: &mut Stage, user: &UserRow, sessions_until: Timestamp) -> u64 {
     let password = NewPassword {
-        password: None,
+        password: Some("a new password".into()),
         network: IpAddr::from([192, 0, 2, 1]).into(),
         sessions_until,
     };
     let command = UserCommand::SetPassword(Box::new(password));
     let question = stage.ask(Command::User(user.user_id, command));
     stage.answer_read(Ok(Found::Users(vec![user.clone()])));
+    stage.password_done(PasswordOutcome::Hashed("new hash".to_owned()));
     question
 }
 
@@ -73,6 +74,7 @@ fn user(stage: &mut Stage) -> UserRow {
         password_hash: Some("hash".to_owned()),
         created_at: Timestamp::default(),
         updated_at: Timestamp::default(),
+        is_deleted: false,
     }
 }
 

@@ -20,6 +20,7 @@ fn user(n: u8, username: &str, key: Option<&str>) -> UserRow {
         password_hash: Some(HASH.to_owned()),
         created_at: Timestamp::default(),
         updated_at: Timestamp::default(),
+        is_deleted: false,
     }
 }
 

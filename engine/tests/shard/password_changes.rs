@@ -23,6 +23,7 @@ fn user(stage: &mut Stage) -> UserRow {
         password_hash: Some("old hash".to_owned()),
         created_at: Timestamp::default(),
         updated_at: Timestamp::default(),
+        is_deleted: false,
     }
 }
 

@@ -121,6 +121,8 @@ pub(crate) struct Stage {
     pub(crate) reads: VecDeque<(Token, Read)>,
     /// Those that look for what is left of deleted chats.
     pub(crate) purges: VecDeque<(Token, Read)>,
+    /// Those that look for deleted users who are still in chats.
+    pub(crate) erasures: VecDeque<(Token, Read)>,
     syncs: VecDeque<Token>,
     /// Passwords that wait to be hashed or compared.
     pub(crate) passwords: VecDeque<PasswordJob>,
@@ -177,6 +179,7 @@ impl Stage {
             writes: VecDeque::new(),
             reads: VecDeque::new(),
             purges: VecDeque::new(),
+            erasures: VecDeque::new(),
             syncs: VecDeque::new(),
             passwords: VecDeque::new(),
             notices: Vec::new(),
@@ -253,6 +256,10 @@ impl Stage {
                     token,
                     read: read @ (Read::Purges { .. } | Read::MembersAfter { .. }),
                 } => self.purges.push_back((token, read)),
+                StoreRequest::Read {
+                    token,
+                    read: read @ Read::Erasures { .. },
+                } => self.erasures.push_back((token, read)),
                 StoreRequest::Read { token, read } => self.reads.push_back((token, read)),
                 StoreRequest::Sync { token } => self.syncs.push_back(token),
             }
@@ -266,7 +273,8 @@ impl Stage {
                     Waiting::Connection { .. }
                     | Waiting::Mark { .. }
                     | Waiting::Resume { .. }
-                    | Waiting::Following { .. } => {
+                    | Waiting::Following { .. }
+                    | Waiting::Erasing { .. } => {
                         panic!("nobody asked from a connection")
                     }
                 },
@@ -510,6 +518,13 @@ impl Stage {
         let (token, read) = self.reads.pop_front().unwrap();
         self.step(Input::Store(StoreEvent::Read { token, outcome }));
         read
+    }
+
+    /// The same, where something is read.
+    pub(crate) fn answer_read_if_any(&mut self, outcome: Result<Found, StoreFault>) {
+        if !self.reads.is_empty() {
+            self.answer_read(outcome);
+        }
     }
 
     /// A new chat of this shard, stored.

@@ -383,7 +383,10 @@ fn group_of(row: &Row) -> Group {
         Row::Mark(row) => Group::Marks(row.user_id),
         Row::User(row) => Group::User(row.user_id),
         Row::Session(row) => Group::User(row.user_id),
-        Row::NoSession { user_id, .. } | Row::NoSessions { user_id, .. } => Group::User(*user_id),
+        Row::NoSession { user_id, .. }
+        | Row::NoSessions { user_id, .. }
+        | Row::OwnGone { user_id } => Group::User(*user_id),
+        Row::Erasure(row) => Group::User(row.user_id),
         Row::Profile(row) => Group::User(row.user_id),
         Row::UserSettings(row) => Group::User(row.user_id),
         Row::EndedSession { .. } | Row::Reached { .. } => Group::Sessions,

@@ -250,4 +250,53 @@ fn in_trust_mode_there_are_neither_sessions_nor_passwords() {
     let body = json!({"old": PASSWORD, "new": NEW_PASSWORD});
     let change = Request::new("PUT", "/me/password").json(&body);
     api.call(change).expect_problem(404, "not_found");
+    let delete = Request::new("DELETE", "/me").json(&json!({"password": PASSWORD}));
+    api.call(delete).expect_problem(404, "not_found");
+}
+
+#[test]
+fn a_deleted_account_is_gone_also_after_a_kill() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options::new(dir.path());
+    let mut server = options.start();
+    let mut alice = Api::register(server.addr, "alice");
+    let mut bob = Api::register(server.addr, "bob");
+    let mut other = client(&alice, "alice", PASSWORD, "phone");
+    let sockets = [alice.listen(), other.listen()];
+    let delete = |api: &mut Api, body: &Value| api.call(Request::new("DELETE", "/me").json(body));
+    let refused = delete(&mut alice, &json!({"password": "wrong"}));
+    refused.expect_problem(403, "wrong_password");
+    assert_eq!(refused.json()["errors"][0]["field"], "password");
+    delete(&mut alice, &json!({})).expect_problem(400, "malformed_json");
+    other.get("/me").expect(200);
+    let deleted = delete(&mut alice, &json!({"password": PASSWORD}));
+    assert_eq!(deleted.status, 204);
+    sockets.into_iter().for_each(assert_closed);
+    let id = alice.user_id.clone();
+    for _ in 0..2 {
+        for api in [&mut alice, &mut other] {
+            api.get("/me").expect_problem(401, "unauthenticated");
+        }
+        let mut nobody = Api::anonymous(server.addr);
+        let body = json!({"username": "alice", "password": PASSWORD});
+        let log_in = nobody.post("/login", &body);
+        log_in.expect_problem(401, "wrong_credentials");
+        let taken = nobody.post("/users", &body);
+        taken.expect_problem(409, "username_taken");
+        let shown = bob.get(&format!("/users/{id}"));
+        shown.expect_problem(404, "not_found");
+        for search in [format!("ids={id}"), "name=Alice".into(), "prefix=al".into()] {
+            let found = bob.get(&format!("/users?{search}")).expect(200);
+            assert_eq!(found, json!([]), "{search}");
+        }
+        let chat = json!({"name": "room", "members": [id]});
+        let created = bob.post("/chats", &chat);
+        created.expect_problem(422, "unknown_member");
+        let direct = bob.post(&format!("/direct/{id}"), &json!({}));
+        assert!(matches!(direct.status, 404 | 422), "{direct:?}");
+        server.kill();
+        server = options.start();
+        (alice, other) = (alice.at(server.addr), other.at(server.addr));
+        bob = bob.at(server.addr);
+    }
 }

@@ -27,6 +27,11 @@ impl Bindings {
         assert_eq!(bound.or_insert_with(|| real.to_owned()), real, "{example}");
     }
 
+    /// It is another one from now on.
+    pub(crate) fn rebind(&mut self, example: &str, real: &str) {
+        self.0.insert(example.to_owned(), real.to_owned());
+    }
+
     pub(crate) fn real(&self, example: &str) -> &str {
         &self.0[example]
     }

@@ -62,6 +62,7 @@ const STORY: &[&str] = &[
     "setPassword",
     "deleteUser",
     "logOut",
+    "deleteAccount",
 ];
 
 struct Stage {
@@ -99,6 +100,14 @@ impl Stage {
                     json!({"username": "ann", "password": PASSWORD, "device": "Ann's tablet"});
                 let mut tablet = Api::anonymous(self.server.addr);
                 tablet.post("/login", &login).expect(200);
+            }
+            // She has logged out.
+            "deleteAccount" => {
+                let login = json!({"username": "ann", "password": "another correct horse"});
+                let mut again = Api::anonymous(self.server.addr);
+                let login = again.post("/login", &login).expect(200);
+                self.bindings
+                    .rebind(TOKEN, login["token"].as_str().unwrap());
             }
             _ => {}
         }

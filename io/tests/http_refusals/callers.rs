@@ -62,6 +62,7 @@ fn callers_prove_who_they_are() {
         ("DELETE", format!("/sessions/{}", any_user())),
         ("PUT", "/me/password".to_owned()),
         ("PATCH", "/me".to_owned()),
+        ("DELETE", "/me".to_owned()),
         ("GET", "/me/settings".to_owned()),
         ("PATCH", "/me/settings".to_owned()),
         ("GET", "/users?prefix=a".to_owned()),

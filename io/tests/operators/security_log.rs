@@ -187,6 +187,9 @@ fn it_tells_what_users_do_with_their_account() {
     let wrong = json!({"old": "wrong", "new": "another password"});
     call(&first, "PUT", "/me/password", &wrong).expect_problem(403, "wrong_password");
     expect(&stage, "password_change", "wrong_password", Some(&ann));
+    let wrong = json!({"password": "wrong"});
+    call(&first, "DELETE", "/me", &wrong).expect_problem(403, "wrong_password");
+    expect(&stage, "account_deletion", "wrong_password", Some(&ann));
     let sessions = call(&first, "GET", "/sessions", &json!({})).expect(200);
     let mut sessions = sessions.as_array().unwrap().iter();
     let other = sessions.find(|it| it["current"] == false).unwrap();

@@ -8,8 +8,9 @@ use rookery_schema::event::EventKind;
 use rookery_schema::names::key_of;
 use rookery_schema::roles::{Role, Settings};
 use rookery_schema::row::{
-    BlockRow, ChatRow, DeletedChatRow, EventRow, Head, Mark, MarkRow, MemberRow, ProfileRow,
-    PurgeRow, PurgeStep, RoleRow, Row, SessionRow, SettingsRow, UserRow, UserSettingsRow,
+    BlockRow, ChatRow, DeletedChatRow, ErasureRow, EventRow, Head, Mark, MarkRow, MemberRow,
+    ProfileRow, PurgeRow, PurgeStep, RoleRow, Row, SessionRow, SettingsRow, UserRow,
+    UserSettingsRow,
 };
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
 
@@ -147,9 +148,15 @@ fn row() -> impl Strategy<Value = Row> {
             |(user_id, name, password_hash, created_at)| {
                 let (username, key) = named(user_id, &name);
                 let updated_at = created_at;
-                Row::User(UserRow { user_id, username, key, password_hash, created_at, updated_at })
+                let is_deleted = password_hash.is_none() && created_at.millis().is_multiple_of(2);
+                Row::User(UserRow { user_id, username, key, password_hash, created_at, updated_at, is_deleted })
             }
         ),
+        1 => user_id().prop_map(|user_id| Row::OwnGone { user_id }),
+        2 => (0..4u32, user_id(), 0..3u64, any::<bool>()).prop_map(|(partition, user_id, at, is_done)| {
+            let (partition, deleted_at) = (PartitionId(partition), Timestamp::from_millis(at));
+            Row::Erasure(ErasureRow { partition, user_id, deleted_at, is_done })
+        }),
         1 => (0..3u8, time()).prop_map(|(id, expires_at)| Row::EndedSession {
             session_id: SessionId::from_bytes([id; 16]),
             expires_at
@@ -242,6 +249,9 @@ fn read() -> impl Strategy<Value = Read> {
             .prop_map(|(chat_id, after, limit)| Read::MembersAfter { chat_id, after, limit }),
         1 => (0..4u32, 1..4usize).prop_map(|(partition, limit)| {
             Read::Purges { partition: PartitionId(partition), limit }
+        }),
+        1 => (0..4u32, 1..4usize).prop_map(|(partition, limit)| {
+            Read::Erasures { partition: PartitionId(partition), limit }
         }),
         1 => (user_id(), 1..4usize).prop_map(|(user_id, limit)| Read::Blocks { user_id, limit }),
         1 => user_id().prop_map(Read::ChatsOfUser),

@@ -15,8 +15,9 @@ use rookery_schema::limits::SESSION_MILLIS;
 use rookery_schema::names::key_of;
 use rookery_schema::roles::{Role, Settings};
 use rookery_schema::row::{
-    BlockRow, ChatRow, DeletedChatRow, EventRow, Head, Mark, MarkRow, MemberRow, ProfileRow,
-    PurgeRow, PurgeStep, RoleRow, Row, SessionRow, SettingsRow, UserRow, UserSettingsRow,
+    BlockRow, ChatRow, DeletedChatRow, ErasureRow, EventRow, Head, Mark, MarkRow, MemberRow,
+    ProfileRow, PurgeRow, PurgeStep, RoleRow, Row, SessionRow, SettingsRow, UserRow,
+    UserSettingsRow,
 };
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
 
@@ -87,6 +88,8 @@ enum Happening {
     LogsOut(SessionId),
     /// An operator sets a password for the so many-th time, or takes it away, which ends all sessions.
     SetsPassword(UserId, u8),
+    /// The account of a user is deleted; where it is already, they have left all their chats.
+    Goes(UserId),
     /// A user logs in for the so many-th time, or where that was done before, their list loses it.
     LogsIn(UserId, u8),
     /// The list of a user loses all sessions up to that one.
@@ -112,6 +115,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         2 => user_id().prop_map(Happening::Registers),
         1 => (0..3u8).prop_map(|id| Happening::LogsOut(SessionId::from_bytes([id; 16]))),
         2 => (user_id(), 0..9u8).prop_map(|(user, n)| Happening::SetsPassword(user, n)),
+        2 => user_id().prop_map(Happening::Goes),
         4 => (user_id(), 0..9u8).prop_map(|(user, n)| Happening::LogsIn(user, n)),
         1 => (user_id(), 0..9u8).prop_map(|(user, n)| Happening::Forgets(user, n)),
         2 => (user_id(), option::of("[ab]{1,3}")).prop_map(|(user, name)| Happening::Sets(user, name)),
@@ -221,10 +225,42 @@ fn rows_of(model: &Model, happening: &Happening) -> Vec<Row> {
                 messages: seq / 2,
             },
         })],
-        Happening::Registers(user_id) => match model.read(&Read::User(*user_id)) {
-            Found::Users(users) if users.is_empty() => vec![Row::User(user(*user_id))],
-            _ => Vec::new(),
-        },
+        Happening::Registers(user_id) => {
+            let row = user(*user_id);
+            let of_key = Read::UsersOfKey(key_of(row.name()).into_owned());
+            match model.read(&of_key) {
+                Found::Users(users) if users.iter().all(|it| it.user_id != *user_id) => {
+                    vec![Row::User(row)]
+                }
+                _ => Vec::new(),
+            }
+        }
+        Happening::Goes(user_id) => {
+            let row = match model.read(&Read::User(*user_id)) {
+                Found::Users(users) => users.into_iter().next(),
+                other => panic!("not what was asked: {other:?}"),
+            };
+            let user_id = *user_id;
+            let Some(row) = row else {
+                return left_all_chats(model, user_id).into_iter().collect();
+            };
+            let deleted_at = Timestamp::from_millis(row.updated_at.millis() + 1);
+            vec![
+                Row::User(UserRow {
+                    password_hash: None,
+                    updated_at: deleted_at,
+                    is_deleted: true,
+                    ..row
+                }),
+                Row::OwnGone { user_id },
+                Row::Erasure(ErasureRow {
+                    partition: PARTITION,
+                    user_id,
+                    deleted_at,
+                    is_done: false,
+                }),
+            ]
+        }
         Happening::SetsPassword(user_id, n) => {
             let row = match model.read(&Read::User(*user_id)) {
                 Found::Users(users) => users.into_iter().next(),
@@ -236,6 +272,7 @@ fn rows_of(model: &Model, happening: &Happening) -> Vec<Row> {
                 Row::User(UserRow {
                     password_hash: (!n.is_multiple_of(3)).then(|| format!("hash {n}")),
                     updated_at,
+                    is_deleted: false,
                     ..row
                 }),
                 Row::EndedSession {
@@ -292,6 +329,25 @@ fn rows_of(model: &Model, happening: &Happening) -> Vec<Row> {
             expires_at: Timestamp::from_millis(FAR_MILLIS),
         }],
     }
+}
+
+/// A user who was deleted is in no chat any more, where they were.
+fn left_all_chats(model: &Model, user_id: UserId) -> Option<Row> {
+    let all = Read::Erasures {
+        partition: PARTITION,
+        limit: 99,
+    };
+    let users = match model.read(&all) {
+        Found::Erasures(users) => users,
+        other => panic!("not what was asked: {other:?}"),
+    };
+    let (_, deleted_at) = users.into_iter().find(|(it, _)| *it == user_id)?;
+    Some(Row::Erasure(ErasureRow {
+        partition: PARTITION,
+        user_id,
+        deleted_at,
+        is_done: true,
+    }))
 }
 
 /// The last event of a chat, where it is deleted.
@@ -373,6 +429,7 @@ fn user(user_id: UserId) -> UserRow {
         password_hash: id.is_multiple_of(2).then(|| "a hash".to_owned()),
         created_at: at,
         updated_at: at,
+        is_deleted: false,
     }
 }
 
@@ -458,6 +515,7 @@ fn read() -> impl Strategy<Value = Read> {
         2 => (chat_id(), option::of(user_id()), 0..4usize)
             .prop_map(|(chat_id, after, limit)| Read::MembersAfter { chat_id, after, limit }),
         2 => Just(Read::Purges { partition: PARTITION, limit: 9 }),
+        2 => Just(Read::Erasures { partition: PARTITION, limit: 9 }),
         2 => (user_id(), 0..4usize).prop_map(|(user_id, limit)| Read::Blocks { user_id, limit }),
         1 => user_id().prop_map(Read::ChatsOfUser),
         2 => (user_id(), chat_id()).prop_map(|(user_id, chat_id)| Read::Mark { user_id, chat_id }),
@@ -485,6 +543,10 @@ fn sorted(found: Found) -> Found {
         Found::Purges(mut purges) => {
             purges.sort_unstable();
             Found::Purges(purges)
+        }
+        Found::Erasures(mut users) => {
+            users.sort_unstable();
+            Found::Erasures(users)
         }
         Found::Marks(mut marks) => {
             marks.sort_unstable();

@@ -17,6 +17,7 @@ fn user(n: u8, username: &str, key: Option<&str>) -> UserRow {
         password_hash: None,
         created_at: at,
         updated_at: at,
+        is_deleted: false,
     }
 }
 

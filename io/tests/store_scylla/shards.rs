@@ -152,6 +152,7 @@ fn rows(n: u64) -> Vec<Row> {
             password_hash: None,
             created_at: at,
             updated_at: at,
+            is_deleted: false,
         }),
         Row::Member(MemberRow {
             chat_id: chat_id(n),

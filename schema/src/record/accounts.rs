@@ -45,6 +45,18 @@ pub struct PasswordSet<'a> {
     pub kept: Option<SessionId>,
 }
 
+/// A user's account is gone, and with it all their sessions. It follows the user's registration in its partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UserDeleted<'a> {
+    pub user_id: UserId,
+    /// Later than any change of the user before.
+    pub at: Timestamp,
+    /// No session of the user expires later.
+    pub sessions_until: Timestamp,
+    /// What the user was unique by.
+    pub name: &'a str,
+}
+
 impl<'a> UserRegistered<'a> {
     /// What the user is unique by.
     pub fn name(&self) -> &'a str {
@@ -95,6 +107,25 @@ impl SessionEnded {
             expires_at: reader.time()?,
         };
         reader.is_empty().then_some(ended)
+    }
+}
+
+impl<'a> UserDeleted<'a> {
+    pub(super) fn put(&self, out: &mut impl BufMut) {
+        out.put_slice(self.user_id.as_bytes());
+        out.put_u64_le(self.at.millis());
+        out.put_u64_le(self.sessions_until.millis());
+        put_text(out, self.name);
+    }
+
+    pub(super) fn decode(mut reader: Reader<'a>) -> Option<Self> {
+        let deleted = Self {
+            user_id: UserId::from_bytes(reader.id()?),
+            at: reader.time()?,
+            sessions_until: reader.time()?,
+            name: reader.text()?,
+        };
+        reader.is_empty().then_some(deleted)
     }
 }
 

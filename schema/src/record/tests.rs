@@ -122,6 +122,12 @@ proptest! {
             key: key.as_deref(),
             password_hash: password_hash.as_deref(),
         }));
+        round_trip(Record::UserDeleted(UserDeleted {
+            user_id: UserId::from_bytes(user),
+            at,
+            sessions_until: at,
+            name: &username,
+        }));
         round_trip(Record::PasswordSet(PasswordSet {
             user_id: UserId::from_bytes(user),
             at,

@@ -58,6 +58,16 @@ pub struct PurgeRow {
     pub step: PurgeStep,
 }
 
+/// See [`Row::Erasure`](super::Row::Erasure). Done is done: what was to be begun before and is written late changes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ErasureRow {
+    /// The log partition of the user's name, whose owner sees to it.
+    pub partition: PartitionId,
+    pub user_id: UserId,
+    pub deleted_at: Timestamp,
+    pub is_done: bool,
+}
+
 /// What of a deleted chat is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PurgeStep {

@@ -1,6 +1,6 @@
 //! Who waits for an answer.
 
-use rookery_schema::ShardId;
+use rookery_schema::{PartitionId, ShardId};
 
 use crate::ids::ConnId;
 
@@ -24,4 +24,9 @@ pub enum Waiting {
     Resume { page: u64 },
     /// A home whose WebSockets follow the members of a chat.
     Following { question: u64 },
+    /// The owner of the name of a deleted user, who has them leave a chat.
+    Erasing {
+        partition: PartitionId,
+        question: u64,
+    },
 }

@@ -47,6 +47,10 @@ pub enum ChatCommand {
         caller: UserId,
         user_id: UserId,
     },
+    /// A user who was deleted leaves it. Of a direct chat they stay the other, and nobody posts in it any more.
+    Erase {
+        user_id: UserId,
+    },
     SetRole {
         caller: UserId,
         user_id: UserId,
@@ -258,6 +262,7 @@ impl ChatCommand {
             | Self::Amend(_)
             | Self::AddMember { .. }
             | Self::RemoveMember { .. }
+            | Self::Erase { .. }
             | Self::SetRole { .. }
             | Self::Change(_)
             | Self::Delete { .. }
@@ -280,6 +285,7 @@ impl ChatCommand {
             | Self::Post(_)
             | Self::AddMember { .. }
             | Self::RemoveMember { .. }
+            | Self::Erase { .. }
             | Self::SetRole { .. }
             | Self::Change(_)
             | Self::Delete { .. }
@@ -326,6 +332,7 @@ impl ChatCommand {
             Self::Post(_)
             | Self::Amend(_)
             | Self::RemoveMember { .. }
+            | Self::Erase { .. }
             | Self::SetRole { .. }
             | Self::Change(_)
             | Self::Delete { .. }
@@ -370,6 +377,7 @@ impl ChatCommand {
             | Self::Amend(_)
             | Self::AddMember { .. }
             | Self::RemoveMember { .. }
+            | Self::Erase { .. }
             | Self::SetRole { .. }
             | Self::Change(_)
             | Self::Delete { .. }

@@ -79,6 +79,7 @@ impl Command {
                 | ChatCommand::Amend(_)
                 | ChatCommand::AddMember { .. }
                 | ChatCommand::RemoveMember { .. }
+                | ChatCommand::Erase { .. }
                 | ChatCommand::SetRole { .. }
                 | ChatCommand::Change(_)
                 | ChatCommand::Delete { .. }

@@ -26,7 +26,7 @@ pub enum NameCommand {
         credentials: Box<Credentials>,
         network: Network,
     },
-    /// Sets a user's password, or takes it away, and ends their sessions.
+    /// Sets a user's password, or deletes their account, and ends their sessions.
     SetPassword(UserVersion, Box<NewPassword>),
     /// The same, by the user who is shown as this, if they know the password that they have.
     ChangePassword(Box<str>, Box<PasswordChange>),
@@ -63,7 +63,7 @@ pub struct UserVersion {
 /// What a user's password is to be.
 #[derive(Debug)]
 pub struct NewPassword {
-    /// Without one the user can't log in.
+    /// Without one, the account is to be deleted.
     pub password: Option<Box<str>>,
     /// No session that the user has, or gets in this moment, expires later.
     pub sessions_until: Timestamp,
@@ -71,13 +71,13 @@ pub struct NewPassword {
     pub network: Network,
 }
 
-/// A user's own change of their password.
+/// A user's own change of their password, or the end of their account.
 #[derive(Debug)]
 pub struct PasswordChange {
     /// As it was typed.
     pub old: Box<str>,
     pub new: NewPassword,
-    /// The session that asks for it, which is not ended.
+    /// The session that asks for it, which is not ended where the account goes on.
     pub kept: SessionId,
     /// Whether limits by address count it.
     pub is_limited: bool,

@@ -804,6 +804,7 @@ fn comes_forward(row: &EventRow) -> Option<UserId> {
         | Record::UserRegistered(_)
         | Record::SessionEnded(_)
         | Record::PasswordSet(_)
+        | Record::UserDeleted(_)
         | Record::SessionStarted(_)
         | Record::ProfileChanged(_)
         | Record::UserSettingsChanged(_) => None,

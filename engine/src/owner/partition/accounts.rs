@@ -120,8 +120,8 @@ impl Partition {
                 cx.refuse(log_in.asker, Problem::NAME_CHANGING);
             }
             Some(Name::Applied(user)) => {
-                let user = user.clone();
-                self.begin_log_in(name, Some(&user), log_in, cx);
+                let user = Some(user.clone()).filter(|user| !user.is_deleted);
+                self.begin_log_in(name, user.as_deref(), log_in, cx);
             }
             Some(Name::Claimed(_)) => self.begin_log_in(name, None, log_in, cx),
             Some(Name::Loading(_)) if self.names.is_crowded(name, log_in.kind) => {
@@ -161,7 +161,9 @@ impl Partition {
         for waiter in waiters {
             match waiter {
                 NameWaiter::Register(registration) => {
-                    if !found.is_empty() || self.names.is_known(name) {
+                    let now = cx.stamp();
+                    let is_taken = found.iter().any(|user| user.holds_name_at(now));
+                    if is_taken || self.names.is_known(name) {
                         cx.refuse(registration.asker, Problem::USERNAME_TAKEN);
                     } else {
                         self.begin_registration(name, registration, cx);
@@ -431,6 +433,9 @@ impl Partition {
             }
             Ok(Record::PasswordSet(set)) => {
                 self.apply_known_password(&set, parked.span, &mut rows, cx);
+            }
+            Ok(Record::UserDeleted(deleted)) => {
+                self.apply_known_user_deletion(&deleted, parked.span, &mut rows, cx);
             }
             Ok(
                 Record::MessagePosted(_)

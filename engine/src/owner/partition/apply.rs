@@ -105,6 +105,10 @@ impl Partition {
         for (asker, outcome) in on_stored.answers {
             cx.answer(asker, outcome);
         }
+        if on_stored.any_erased {
+            self.erasing.want();
+            self.go_on_erasing(cx);
+        }
         if on_stored.any_deleted {
             self.purging.want();
             self.go_on_purging(cx);
@@ -131,6 +135,7 @@ impl Partition {
             | Record::UserRegistered(_)
             | Record::SessionEnded(_)
             | Record::PasswordSet(_)
+            | Record::UserDeleted(_)
             | Record::ChatDeleted(_)
             | Record::BlockSet(_)
             | Record::SessionStarted(_)
@@ -214,6 +219,9 @@ impl Partition {
                 self.apply_to_chat(deleted.chat_id, applying, rows, cx);
             }
             Record::BlockSet(set) => self.apply_to_chat(set.chat_id, applying, rows, cx),
+            Record::UserDeleted(deleted) => {
+                self.apply_user_deletion(deleted, span, bytes, rows, cx);
+            }
         }
     }
 
@@ -320,6 +328,7 @@ impl Partition {
             | Record::UserRegistered(_)
             | Record::SessionEnded(_)
             | Record::PasswordSet(_)
+            | Record::UserDeleted(_)
             | Record::ChatDeleted(_)
             | Record::BlockSet(_)
             | Record::SessionStarted(_)
@@ -435,6 +444,7 @@ impl Partition {
                 | Record::UserRegistered(_)
                 | Record::SessionEnded(_)
                 | Record::PasswordSet(_)
+                | Record::UserDeleted(_)
                 | Record::ChatDeleted(_)
                 | Record::BlockSet(_)
                 | Record::SessionStarted(_)
@@ -464,6 +474,7 @@ impl Partition {
             | Record::UserRegistered(_)
             | Record::SessionEnded(_)
             | Record::PasswordSet(_)
+            | Record::UserDeleted(_)
             | Record::SessionStarted(_)
             | Record::ProfileChanged(_)
             | Record::UserSettingsChanged(_) => return,
@@ -658,6 +669,7 @@ fn tell_joining(chat_id: ChatId, record: &Record<'_>, cx: &mut Context<'_>) {
         | Record::UserRegistered(_)
         | Record::SessionEnded(_)
         | Record::PasswordSet(_)
+        | Record::UserDeleted(_)
         | Record::ChatDeleted(_)
         | Record::SessionStarted(_)
         | Record::ProfileChanged(_)

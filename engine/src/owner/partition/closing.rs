@@ -97,6 +97,8 @@ impl Partition {
             PartitionRead::Chat(_)
             | PartitionRead::Purges
             | PartitionRead::PurgedMembers
+            | PartitionRead::Erasures
+            | PartitionRead::ErasedChats
             | PartitionRead::Page(..)
             | PartitionRead::Events(..)
             | PartitionRead::Surplus(..)

@@ -78,6 +78,7 @@ impl Partition {
             | Record::UserRegistered(_)
             | Record::SessionEnded(_)
             | Record::PasswordSet(_)
+            | Record::UserDeleted(_)
             | Record::SessionStarted(_)
             | Record::ProfileChanged(_)
             | Record::UserSettingsChanged(_)

@@ -9,6 +9,7 @@ mod closing;
 mod commands;
 mod creations;
 mod deletions;
+mod erasures;
 mod events;
 mod heirs;
 mod invites;
@@ -20,6 +21,7 @@ mod passwords;
 mod registrations;
 mod session_lists;
 mod sessions;
+mod user_deletions;
 
 use std::collections::VecDeque;
 
@@ -47,6 +49,7 @@ use crate::owner::decide::End;
 use crate::owner::dedup::DedupWindow;
 use crate::owner::delivery::Delivery;
 use crate::owner::endings::Endings;
+use crate::owner::erasing::Erasing;
 use crate::owner::events::StoreKey;
 use crate::owner::filling::Filling;
 use crate::owner::history::{PageKey, PartialPage};
@@ -92,6 +95,10 @@ enum PartitionRead {
     Purges,
     /// Members of the first of them.
     PurgedMembers,
+    /// The deleted users who are still in chats.
+    Erasures,
+    /// The chats of the first of them.
+    ErasedChats,
     /// What a chat was made with, which somebody asks for by its key.
     Creation(Asker, ChatId, Box<Creation>),
     /// The event up to which somebody has read, to know how many messages there are up to it; there are so many in all.
@@ -249,6 +256,7 @@ pub(crate) struct Partition {
     sought: usize,
     readings: Readings,
     purging: Purging,
+    erasing: Erasing,
     pages: Map<(ChatId, PageKey), Vec<(Asker, PartialPage)>>,
     /// Who waits for events that are read from the store.
     events: Map<(ChatId, StoreKey), Vec<Asker>>,
@@ -289,6 +297,7 @@ impl Partition {
             sought: 0,
             readings: Readings::default(),
             purging: Purging::default(),
+            erasing: Erasing::above(number_base),
             pages: Map::default(),
             events: Map::default(),
             reads: Unanswered::above(number_base),
@@ -308,6 +317,8 @@ impl Partition {
         // An earlier owner may have begun.
         self.purging.want();
         self.go_on_purging(cx);
+        self.erasing.want();
+        self.go_on_erasing(cx);
     }
 
     /// How many of its chats are in memory.
@@ -466,7 +477,8 @@ impl Partition {
             | ChangeKey::Profile(..)
             | ChangeKey::Deleted(_)
             | ChangeKey::Blocked(..)
-            | ChangeKey::Password(..) => {}
+            | ChangeKey::Password(..)
+            | ChangeKey::Account(_) => {}
             ChangeKey::UserSettings(user_id, _) => self.user_settings_done(user_id, cx),
         }
     }
@@ -524,6 +536,8 @@ impl Partition {
             }) => self.farewell_read(asker, page, deleted, outcome, cx),
             Some(PartitionRead::Purges) => self.purges_read(outcome, cx),
             Some(PartitionRead::PurgedMembers) => self.purged_members_read(outcome, cx),
+            Some(PartitionRead::Erasures) => self.erasures_read(outcome, cx),
+            Some(PartitionRead::ErasedChats) => self.erased_chats_read(outcome, cx),
             Some(PartitionRead::Creation(asker, chat_id, creation)) => {
                 self.creation_read(asker, chat_id, creation, outcome, cx);
             }
@@ -583,6 +597,7 @@ impl Partition {
         }
         self.logins.tick(cx.now.micros);
         self.go_on_purging(cx);
+        self.go_on_erasing(cx);
         self.write_marks(cx);
     }
 

@@ -1,4 +1,4 @@
-//! Passwords that operators set or take away, and that users change.
+//! Passwords that operators set, and that users change.
 
 use bytes::Bytes;
 use rookery_schema::limits::TOKEN_MILLIS;
@@ -60,8 +60,8 @@ impl Partition {
         cx.ask(asker, command);
     }
 
-    /// Changes the password of whoever is shown as this, if they know the one that they have. That is compared like a
-    /// login's, and counts like one.
+    /// Changes the password of whoever is shown as this, or deletes their account, if they know the password that they have.
+    /// That is compared like a login's, and counts like one.
     pub(super) fn change_password(
         &mut self,
         asker: Asker,
@@ -100,7 +100,10 @@ impl Partition {
                 self.hash_new(asker, name, user, *change, cx);
             }
             (Outcome::NotLoggedIn { user_id, problem }, _) if problem == Problem::WRONG_LOGIN => {
-                let problem = Problem::WRONG_PASSWORD;
+                let problem = match change.new.password {
+                    Some(_) => Problem::WRONG_PASSWORD,
+                    None => Problem::WRONG_PASSWORD.on(Field::Password),
+                };
                 cx.answer(asker, Outcome::NotLoggedIn { user_id, problem });
             }
             (outcome, _) => cx.answer(asker, outcome),
@@ -116,7 +119,9 @@ impl Partition {
         cx: &mut Context<'_>,
     ) {
         let PasswordChange { new, kept, .. } = change;
-        let password = new.password.unwrap_or_default();
+        let Some(password) = new.password else {
+            return self.append_user_deletion(asker, &name, user, cx);
+        };
         if let Err(problem) = check_new_password(&password, &name) {
             return cx.refuse(asker, problem.on(Field::New));
         }
@@ -131,7 +136,7 @@ impl Partition {
         cx.hash(job, Kind::Known, new.network);
     }
 
-    /// Sets the password of the user of a name, or takes it away.
+    /// Sets the password of the user of a name, or deletes their account.
     pub(super) fn set_password(
         &mut self,
         asker: Asker,
@@ -141,7 +146,7 @@ impl Partition {
         cx: &mut Context<'_>,
     ) {
         let Some(password) = new.password else {
-            return self.append_password(asker, name, user, None, None, cx);
+            return self.append_user_deletion(asker, name, user, cx);
         };
         if let Err(problem) = check_new_password(&password, name) {
             return cx.refuse(asker, problem);
@@ -169,7 +174,7 @@ impl Partition {
     ) {
         match outcome {
             PasswordOutcome::Hashed(hash) => {
-                self.append_password(asker, name, user, Some(&hash), kept, cx);
+                self.append_password(asker, name, user, &hash, kept, cx);
             }
             outcome @ (PasswordOutcome::Common
             | PasswordOutcome::Busy
@@ -185,7 +190,7 @@ impl Partition {
         asker: Asker,
         name: &str,
         user: UserVersion,
-        password_hash: Option<&str>,
+        password_hash: &str,
         kept: Option<SessionId>,
         cx: &mut Context<'_>,
     ) {
@@ -196,7 +201,7 @@ impl Partition {
             at,
             sessions_until: Timestamp::from_millis(at.millis() + ENDED_MILLIS),
             username: name,
-            password_hash,
+            password_hash: Some(password_hash),
             kept,
         };
         let key = ChangeKey::Password(user.user_id, at);
@@ -255,7 +260,7 @@ impl Partition {
     }
 
     /// Ends the logins that are compared with the password that a user had, and what was begun by who knew it.
-    fn end_logins(&mut self, of: &str) {
+    pub(super) fn end_logins(&mut self, of: &str) {
         for wait in self.passwords.values_mut() {
             match wait {
                 PasswordWait::LogIn(LoggingIn { name, user_id, .. }) if **name == *of => {

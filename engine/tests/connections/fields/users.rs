@@ -251,6 +251,7 @@ fn what_users_do_with_their_account_is_named() {
         "x".repeat(1025)
     );
     let long_new = format!(r#"{{"old":"x","new":"{}"}}"#, "x".repeat(1025));
+    let long_password = format!(r#"{{"password":"{}"}}"#, "x".repeat(1025));
     let path = "/me/password";
     let cases: [Refused<'_>; _] = [
         ("POST", "/login", &device(""), "device", "too_short"),
@@ -289,6 +290,15 @@ fn what_users_do_with_their_account_is_named() {
             "new",
             "forbidden_characters",
         ),
+        ("DELETE", "/me", "{}", "password", "missing"),
+        (
+            "DELETE",
+            "/me",
+            r#"{"password":""}"#,
+            "password",
+            "too_short",
+        ),
+        ("DELETE", "/me", &long_password, "password", "too_long"),
     ];
     play(&mut host, conn, JSON, &header, &cases);
     assert!(host.asked.is_empty(), "nothing is done");

@@ -4,6 +4,7 @@ mod amendments;
 mod checks;
 mod device;
 mod devices;
+mod leaver;
 mod listeners;
 mod marks;
 mod pages;
@@ -30,7 +31,7 @@ use crate::scenario::device::Device;
 use crate::scenario::shown::Amendments;
 use crate::scenario::spare::Spares;
 use crate::scenario::state::{
-    AskedAmend, AskedChange, AskedPage, Draft, Listener, Marks, Room, ShownPage, User,
+    AskedAmend, AskedChange, AskedPage, Draft, Leaver, Listener, Marks, Room, ShownPage, User,
 };
 use crate::store::Seen;
 use crate::wires::WireId;
@@ -66,6 +67,7 @@ pub(crate) struct Scenario {
     asked_amends: Vec<AskedAmend>,
     spares: Spares,
     marks: Marks,
+    leaver: Leaver,
     /// Tokens whose logins were ended.
     ended: Vec<String>,
     /// How often somebody heard what was said last.
@@ -123,6 +125,7 @@ impl Scenario {
             asked_amends: Vec::new(),
             spares: Spares::default(),
             marks: Marks::default(),
+            leaver: Leaver::default(),
             ended: Vec::new(),
             heard_live: 0,
             known_presences: 0,
@@ -133,6 +136,7 @@ impl Scenario {
     /// Gives what the dice would show next, which tells one course of events from others.
     pub(crate) fn run(mut self) -> u64 {
         self.register();
+        self.register_leaver();
         self.create_rooms();
         self.world.settle();
         self.hear();
@@ -153,6 +157,7 @@ impl Scenario {
         assert!(self.known_presences > 0);
         self.check_restarted();
         self.check_spares();
+        self.check_leaver();
         self.world.dice.next()
     }
 
@@ -187,6 +192,7 @@ impl Scenario {
             16 if self.world.dice.one_in(3) => self.end_session(),
             16 => self.log_in_or_out(),
             17 if !self.faults => self.lag(),
+            26 if self.world.dice.one_in(4) => self.use_leaver(),
             18..20 => self.amend(),
             20..23 => self.use_device(),
             23 | 24 => self.set_role(),

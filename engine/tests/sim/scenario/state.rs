@@ -325,3 +325,23 @@ impl ShownPage {
         );
     }
 }
+
+/// Somebody who will be gone, and who stays.
+#[derive(Default)]
+pub(super) struct Leaver {
+    pub(super) gone: Known,
+    pub(super) stays: Known,
+    pub(super) chat: String,
+    pub(super) direct: String,
+    /// They asked for it, and were not answered.
+    pub(super) asked: Option<WireId>,
+    /// They were told that it is done.
+    pub(super) is_deleted: bool,
+}
+
+#[derive(Clone, Default)]
+pub(super) struct Known {
+    pub(super) id: String,
+    pub(super) name: &'static str,
+    pub(super) credentials: String,
+}

@@ -83,6 +83,9 @@ pub fn mark(mut value: &[u8]) -> Option<Mark> {
     value.is_empty().then_some(Mark { seq, messages })
 }
 
+/// In a user's value, where it is told whether a hash follows: none does, since they were deleted.
+const DELETED: u8 = 2;
+
 /// What is stored of a user, under their id.
 pub fn user_value(row: &UserRow) -> Vec<u8> {
     let hash = row.password_hash.as_deref();
@@ -90,7 +93,10 @@ pub fn user_value(row: &UserRow) -> Vec<u8> {
     let mut value = Vec::with_capacity(length);
     value.put_u64_le(row.created_at.millis());
     value.put_u64_le(row.updated_at.millis());
-    value.put_u8(u8::from(hash.is_some()));
+    value.put_u8(match row.is_deleted {
+        true => DELETED,
+        false => u8::from(hash.is_some()),
+    });
     value.put_u16_le(row.username.len() as u16);
     value.put_slice(row.username.as_bytes());
     value.put_slice(hash.unwrap_or_default().as_bytes());
@@ -109,12 +115,13 @@ pub fn user(user_id: UserId, mut value: &[u8]) -> Option<UserRow> {
         username: text(username)?,
         key: None,
         password_hash: match (has_hash, hash) {
-            (0, []) => None,
+            (0 | DELETED, []) => None,
             (1, hash) => Some(text(hash)?),
             _ => return None,
         },
         created_at,
         updated_at,
+        is_deleted: has_hash == DELETED,
     })
 }
 
@@ -174,11 +181,12 @@ mod tests {
             password_hash: None,
             created_at: Timestamp::from_millis(u64::MAX),
             updated_at: Timestamp::from_millis(u64::MAX),
+            is_deleted: false,
         };
         let value = user_value(&row);
         assert_eq!(user(user_id, &value), Some(row));
-        // The flag of the password.
-        for value in damaged(&value, 16, 2) {
+        // What is said of the password.
+        for value in damaged(&value, 16, 3) {
             assert_eq!(user(user_id, &value), None, "{value:?}");
         }
         // The last byte of each time, beyond the year 9999.
@@ -225,7 +233,8 @@ mod tests {
             (created_at, updated_at) in (any_time(), any_time()),
         ) {
             let user_id = UserId::from_bytes(user_id);
-            let row = UserRow { user_id, username, key: None, password_hash, created_at, updated_at };
+            let is_deleted = password_hash.is_none() && created_at < updated_at;
+            let row = UserRow { user_id, username, key: None, password_hash, created_at, updated_at, is_deleted };
             prop_assert_eq!(user(user_id, &user_value(&row)), Some(row));
             let found = ended_session(&session_id, &created_at.millis().to_le_bytes());
             prop_assert_eq!(found, Some((SessionId::from_bytes(session_id), created_at)));

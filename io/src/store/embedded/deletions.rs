@@ -1,9 +1,10 @@
-//! The keyspaces of chats that were deleted: that they were, and of which there is more to remove.
+//! The keyspaces of chats that were deleted: that they were, and of which there is more to remove; and of users who were
+//! deleted and are still in chats.
 
 use fjall::{Guard, Keyspace, OwnedWriteBatch};
 use rookery_schema::cql::first_of_bucket;
-use rookery_schema::row::{DeletedChatRow, PurgeRow};
-use rookery_schema::{ChatId, PartitionId, Seq};
+use rookery_schema::row::{DeletedChatRow, ErasureRow, PurgeRow};
+use rookery_schema::{ChatId, PartitionId, Seq, Timestamp, UserId};
 
 use super::error::ReadError;
 use super::run;
@@ -11,6 +12,7 @@ use super::run;
 /// Names of the keyspaces.
 pub(super) const DELETED: &str = "deleted_chats";
 pub(super) const PURGES: &str = "purges";
+pub(super) const ERASURES: &str = "erasures";
 
 const PARTITION_BYTES: usize = 4;
 
@@ -19,6 +21,8 @@ pub(super) struct Deletions {
     pub(super) deleted: Keyspace,
     /// By log partition and chat.
     pub(super) purges: Keyspace,
+    /// By log partition and user.
+    pub(super) erasures: Keyspace,
 }
 
 impl Deletions {
@@ -31,6 +35,40 @@ impl Deletions {
     /// Nothing is left of a chat.
     pub(super) fn purged(&self, batch: &mut OwnedWriteBatch, row: &PurgeRow) {
         batch.remove(&self.purges, key(row.partition, row.chat_id));
+    }
+
+    pub(super) fn put_erasure(&self, batch: &mut OwnedWriteBatch, row: &ErasureRow) {
+        let key = [
+            &row.partition.0.to_be_bytes()[..],
+            &row.user_id.as_bytes()[..],
+        ];
+        let deleted_at = row.deleted_at.millis().to_le_bytes();
+        match row.is_done {
+            true => batch.remove(&self.erasures, key.concat()),
+            false => batch.insert(&self.erasures, key.concat(), deleted_at),
+        }
+    }
+
+    /// Deleted users of a partition who are still in chats.
+    pub(super) fn erasures(
+        &self,
+        partition: PartitionId,
+        limit: usize,
+    ) -> Result<Vec<(UserId, Timestamp)>, ReadError> {
+        let entries = self.erasures.prefix(partition.0.to_be_bytes()).take(limit);
+        let user = |key: &[u8], value: &[u8]| {
+            let user_id = key.get(PARTITION_BYTES..)?.try_into().ok()?;
+            let deleted_at = u64::from_le_bytes(value.try_into().ok()?);
+            Some((
+                UserId::from_bytes(user_id),
+                Timestamp::recorded(deleted_at)?,
+            ))
+        };
+        let user = |entry: Guard| {
+            let (key, value) = entry.into_inner()?;
+            user(&key, &value).ok_or(ReadError::Malformed(ERASURES))
+        };
+        entries.map(user).collect()
     }
 
     pub(super) fn get(&self, chat_id: ChatId) -> Result<Option<DeletedChatRow>, ReadError> {

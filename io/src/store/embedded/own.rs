@@ -1,6 +1,6 @@
 //! The keyspaces of what users have for themselves: sessions, profiles, settings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use fjall::{Keyspace, OwnedWriteBatch};
 use rookery_schema::row::{ProfileRow, Row, SessionRow, UserSettingsRow};
@@ -12,6 +12,9 @@ use super::error::ReadError;
 pub(super) const SESSIONS: &str = "sessions_by_user";
 pub(super) const PROFILES: &str = "profiles";
 pub(super) const USER_SETTINGS: &str = "user_settings";
+
+/// In the place of a profile, or of settings, of a user who was deleted: what comes late changes nothing.
+const GONE: &[u8] = &[];
 
 const ID_BYTES: usize = 16;
 /// A user, an expiry and a session.
@@ -35,6 +38,7 @@ impl Own {
         rows: impl Iterator<Item = &'a Row>,
     ) -> Result<(), ReadError> {
         let mut listed = Listed::new();
+        let mut gone = HashSet::new();
         for row in rows {
             match row {
                 Row::Session(row) => {
@@ -49,11 +53,17 @@ impl Own {
                 Row::NoSessions { user_id, until } => {
                     self.list_none(&mut listed, *user_id, *until)?;
                 }
-                Row::Profile(row) => {
-                    batch.insert(&self.profiles, row.user_id.as_bytes(), row.value());
+                Row::Profile(row) if !gone.contains(&row.user_id) => {
+                    put_unless_gone(batch, &self.profiles, row.user_id, row.value())?;
                 }
-                Row::UserSettings(row) => {
-                    batch.insert(&self.settings, row.user_id.as_bytes(), row.value());
+                Row::UserSettings(row) if !gone.contains(&row.user_id) => {
+                    put_unless_gone(batch, &self.settings, row.user_id, row.value())?;
+                }
+                Row::OwnGone { user_id } => {
+                    gone.insert(*user_id);
+                    for keyspace in [&self.profiles, &self.settings] {
+                        batch.insert(keyspace, user_id.as_bytes(), GONE);
+                    }
                 }
                 Row::Event(_)
                 | Row::Redacted(_)
@@ -66,8 +76,11 @@ impl Own {
                 | Row::Settings(_)
                 | Row::ChatDeleted(_)
                 | Row::Purged(_)
+                | Row::Erasure(_)
                 | Row::Block(_)
                 | Row::User(_)
+                | Row::Profile(_)
+                | Row::UserSettings(_)
                 | Row::EndedSession { .. }
                 | Row::Reached { .. } => {}
             }
@@ -120,7 +133,9 @@ impl Own {
     pub(super) fn profiles_of(&self, user_ids: &[UserId]) -> Result<Vec<ProfileRow>, ReadError> {
         let profiles = user_ids.iter().map(|user_id| {
             let value = self.profiles.get(user_id.as_bytes())?;
-            let row = value.map(|value| ProfileRow::stored(*user_id, &value));
+            let row = value
+                .filter(|value| **value != *GONE)
+                .map(|value| ProfileRow::stored(*user_id, &value));
             row.map(|row| row.ok_or(ReadError::Malformed(PROFILES)))
                 .transpose()
         });
@@ -132,7 +147,9 @@ impl Own {
         user_id: UserId,
     ) -> Result<Option<UserSettingsRow>, ReadError> {
         let value = self.settings.get(user_id.as_bytes())?;
-        let row = value.map(|value| UserSettingsRow::stored(user_id, &value));
+        let row = value
+            .filter(|value| **value != *GONE)
+            .map(|value| UserSettingsRow::stored(user_id, &value));
         row.map(|row| row.ok_or(ReadError::Malformed(USER_SETTINGS)))
             .transpose()
     }
@@ -154,6 +171,20 @@ impl Own {
         }
         Ok(any)
     }
+}
+
+/// Adds what a user has for themselves to a batch, unless it went for good.
+fn put_unless_gone(
+    batch: &mut OwnedWriteBatch,
+    keyspace: &Keyspace,
+    user_id: UserId,
+    value: Vec<u8>,
+) -> Result<(), ReadError> {
+    let stored = keyspace.get(user_id.as_bytes())?;
+    if stored.is_none_or(|stored| *stored != *GONE) {
+        batch.insert(keyspace, user_id.as_bytes(), value);
+    }
+    Ok(())
 }
 
 fn key(user_id: UserId, expires_at: Timestamp, session_id: SessionId) -> [u8; KEY_BYTES] {

@@ -19,7 +19,7 @@ use super::amendments::{AMENDMENTS, Amendments};
 use super::blocks::{BLOCKS, Blocks};
 use super::codec;
 use super::database::{Db, OpenError, Tuning};
-use super::deletions::{DELETED, Deletions, PURGES, remove_all, remove_bucket};
+use super::deletions::{DELETED, Deletions, ERASURES, PURGES, remove_all, remove_bucket};
 use super::error::ReadError;
 use super::events::{Events, MESSAGES, OTHERS};
 use super::marks::{MARKS, Marks};
@@ -108,6 +108,7 @@ impl Tables {
             NAMES_BY_KEY,
             DELETED,
             PURGES,
+            ERASURES,
             BLOCKS,
             "ended_sessions",
             SESSIONS,
@@ -136,6 +137,7 @@ impl Tables {
                 names_by_key,
                 deleted,
                 purges,
+                erasures,
                 blocks,
                 ended_sessions,
                 sessions,
@@ -143,7 +145,7 @@ impl Tables {
                 user_settings,
                 meta,
             ],
-        ) = <[Keyspace; 22]>::try_from(keyspaces)
+        ) = <[Keyspace; 23]>::try_from(keyspaces)
         else {
             return Err(OpenError::Corrupt(
                 dir.to_owned(),
@@ -176,7 +178,11 @@ impl Tables {
                 usernames,
                 names_by_key,
             },
-            deletions: Deletions { deleted, purges },
+            deletions: Deletions {
+                deleted,
+                purges,
+                erasures,
+            },
             blocks: Blocks { keyspace: blocks },
             ended_sessions,
             own: Own {
@@ -264,8 +270,10 @@ impl Tables {
             | Row::Session(_)
             | Row::NoSession { .. }
             | Row::NoSessions { .. }
+            | Row::OwnGone { .. }
             | Row::Profile(_)
             | Row::UserSettings(_) => {}
+            Row::Erasure(row) => self.deletions.put_erasure(batch, row),
             // What is to be removed is looked for.
             Row::Purged(_) => {}
             // It is in the progress that the batch notes.
@@ -371,6 +379,10 @@ impl Tables {
             Read::Purges { partition, limit } => {
                 let purges = self.deletions.purges(*partition, *limit);
                 purges.map(Found::Purges)
+            }
+            Read::Erasures { partition, limit } => {
+                let users = self.deletions.erasures(*partition, *limit);
+                users.map(Found::Erasures)
             }
             Read::Blocks { user_id, limit } => self.blocks.of(*user_id, *limit).map(Found::Blocks),
             Read::ChatsOfUser(user_id) => self.members.chats_of(*user_id).map(Found::Chats),
@@ -603,6 +615,8 @@ const fn redacted(row: &Row) -> Option<&EventRow> {
         | Row::Session(_)
         | Row::NoSession { .. }
         | Row::NoSessions { .. }
+        | Row::OwnGone { .. }
+        | Row::Erasure(_)
         | Row::Profile(_)
         | Row::UserSettings(_)
         | Row::Reached { .. } => None,

@@ -85,7 +85,12 @@ impl Users {
         Ok(is_new)
     }
 
+    /// See [`Read::User`](rookery_engine::port::Read::User).
     pub(super) fn get(&self, user_id: UserId) -> Result<Option<UserRow>, ReadError> {
+        Ok(self.row(user_id)?.filter(|user| !user.is_deleted))
+    }
+
+    fn row(&self, user_id: UserId) -> Result<Option<UserRow>, ReadError> {
         let Some(value) = self.users.get(user_id.as_bytes())? else {
             return Ok(None);
         };
@@ -163,7 +168,8 @@ impl Users {
             }
             let named = read(&key, &value)?.filter(|it| search.is_behind(&it.name));
             if let Some(named) = named {
-                found.extend(self.user_of(&named)?);
+                let user = self.user_of(&named)?;
+                found.extend(user.filter(|user| !user.is_deleted));
             }
         }
         Ok(found)
@@ -171,7 +177,7 @@ impl Users {
 
     /// A name may have been given up since; then the user has another.
     fn user_of(&self, named: &Named) -> Result<Option<UserRow>, ReadError> {
-        let user = self.get(named.user_id)?;
+        let user = self.row(named.user_id)?;
         Ok(user.filter(|user| user.name() == named.name))
     }
 }

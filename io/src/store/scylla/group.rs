@@ -37,9 +37,10 @@ pub(super) fn group_of(row: &Row) -> Result<Group, (PartitionId, Offset)> {
             Ok(Group::EndedSessions(ended_session_bucket(*session_id)))
         }
         Row::Session(row) => Ok(Group::User(row.user_id)),
-        Row::NoSession { user_id, .. } | Row::NoSessions { user_id, .. } => {
-            Ok(Group::User(*user_id))
-        }
+        Row::NoSession { user_id, .. }
+        | Row::NoSessions { user_id, .. }
+        | Row::OwnGone { user_id } => Ok(Group::User(*user_id)),
+        Row::Erasure(row) => Ok(Group::User(row.user_id)),
         Row::Profile(row) => Ok(Group::User(row.user_id)),
         Row::UserSettings(row) => Ok(Group::User(row.user_id)),
         Row::Reached { partition, behind } => Err((*partition, *behind)),
@@ -89,6 +90,8 @@ const fn may_end_a_job(row: &Row) -> bool {
         | Row::Session(_)
         | Row::NoSession { .. }
         | Row::NoSessions { .. }
+        | Row::OwnGone { .. }
+        | Row::Erasure(_)
         | Row::Profile(_)
         | Row::UserSettings(_)
         | Row::Reached { .. }
@@ -122,6 +125,8 @@ const fn changed_member(row: &Row) -> Option<MemberChange> {
         | Row::Session(_)
         | Row::NoSession { .. }
         | Row::NoSessions { .. }
+        | Row::OwnGone { .. }
+        | Row::Erasure(_)
         | Row::Profile(_)
         | Row::UserSettings(_)
         | Row::Reached { .. } => None,

@@ -16,8 +16,8 @@ use std::collections::HashMap;
 use rookery_schema::cql::{bucket, ended_session_bucket};
 use rookery_schema::names::is_key;
 use rookery_schema::row::{
-    AmendmentRow, BlockRow, ChatRow, DeletedChatRow, EventRow, MarkRow, MemberRow, ProfileRow,
-    PurgeRow, RoleRow, Row, SessionRow, SettingsRow, UserRow, UserSettingsRow,
+    AmendmentRow, BlockRow, ChatRow, DeletedChatRow, ErasureRow, EventRow, MarkRow, MemberRow,
+    ProfileRow, PurgeRow, RoleRow, Row, SessionRow, SettingsRow, UserRow, UserSettingsRow,
 };
 use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 
@@ -69,6 +69,9 @@ pub(super) enum Batch<'a> {
     NoSessions(UserId, Timestamp),
     Profile(&'a ProfileRow),
     UserSettings(&'a UserSettingsRow),
+    /// What a user has for themselves, but for sessions.
+    OwnGone(UserId),
+    Erasure(&'a ErasureRow),
 }
 
 /// An event that was not written before.
@@ -155,6 +158,8 @@ fn first_stage(rows: &[Row]) -> Vec<Batch<'_>> {
             }
             Row::Profile(row) => batches.push(Batch::Profile(row)),
             Row::UserSettings(row) => batches.push(Batch::UserSettings(row)),
+            Row::OwnGone { user_id } => batches.push(Batch::OwnGone(*user_id)),
+            Row::Erasure(row) => batches.push(Batch::Erasure(row)),
             Row::Event(_) | Row::Redacted(_) | Row::Reached { .. } | Row::NotMember { .. } => {}
         }
         if let Some(removal) = as_removal(row) {

@@ -49,6 +49,8 @@ statements! {
     remove_amendments: "DELETE FROM KEYSPACE.amendments WHERE chat_id = ? AND bucket = ?",
     remove_settings: "DELETE FROM KEYSPACE.chat_settings WHERE chat_id = ?",
     remove_roles: "DELETE FROM KEYSPACE.roles WHERE chat_id = ?",
+    add_erasure: "INSERT INTO KEYSPACE.erasures (log_partition, user_id, deleted_at) VALUES (?, ?, ?) USING TIMESTAMP 1",
+    remove_erasure: "DELETE FROM KEYSPACE.erasures USING TIMESTAMP 2 WHERE log_partition = ? AND user_id = ?",
     add_block: "INSERT INTO KEYSPACE.blocks_by_user (user_id, blocked_id, created_at) VALUES (?, ?, ?) \
         USING TIMESTAMP ?",
     remove_block: "DELETE FROM KEYSPACE.blocks_by_user USING TIMESTAMP ? WHERE user_id = ? AND blocked_id = ?",
@@ -71,6 +73,8 @@ statements! {
         WHERE user_id = ? AND expires_at <= ?",
     set_profile: "INSERT INTO KEYSPACE.profiles (user_id, profile) VALUES (?, ?) USING TIMESTAMP ?",
     set_user_settings: "INSERT INTO KEYSPACE.user_settings (user_id, settings) VALUES (?, ?) USING TIMESTAMP ?",
+    remove_profile: "DELETE FROM KEYSPACE.profiles WHERE user_id = ?",
+    remove_user_settings: "DELETE FROM KEYSPACE.user_settings WHERE user_id = ?",
     set_schema_version: "INSERT INTO KEYSPACE.meta (key, value) VALUES ('schema_version', ?)",
     set_reached: "INSERT INTO KEYSPACE.reached (log_partition, behind) VALUES (?, ?) USING TIMESTAMP ?",
 
@@ -83,6 +87,7 @@ statements! {
     members_from: "SELECT user_id FROM KEYSPACE.members_by_chat WHERE chat_id = ? LIMIT ?",
     members_behind: "SELECT user_id FROM KEYSPACE.members_by_chat WHERE chat_id = ? AND user_id > ? LIMIT ?",
     deleted_chat: "SELECT deletion FROM KEYSPACE.deleted_chats WHERE chat_id = ?",
+    erasures: "SELECT user_id, deleted_at FROM KEYSPACE.erasures WHERE log_partition = ? LIMIT ?",
     purges: "SELECT chat_id, seq FROM KEYSPACE.purges WHERE log_partition = ? LIMIT ?",
     blocks: "SELECT blocked_id, created_at FROM KEYSPACE.blocks_by_user WHERE user_id = ? LIMIT ?",
     block: "SELECT created_at FROM KEYSPACE.blocks_by_user WHERE user_id = ? AND blocked_id = ?",

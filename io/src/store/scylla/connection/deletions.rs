@@ -2,7 +2,7 @@
 
 use rookery_engine::port::{Block, StoredMember, direct_pair};
 use rookery_schema::row::DeletedChatRow;
-use rookery_schema::{ChatId, PartitionId, Seq, UserId, format};
+use rookery_schema::{ChatId, PartitionId, Seq, Timestamp, UserId, format};
 use scylla::value::CqlTimestamp;
 use uuid::Uuid;
 
@@ -67,6 +67,27 @@ impl Connection {
             Ok((ChatId(chat_id), seq))
         };
         rows.await?.into_iter().take(limit).map(purge).collect()
+    }
+
+    /// Deleted users of a partition who are still in chats.
+    pub(super) async fn erasures(
+        &self,
+        partition: PartitionId,
+        limit: usize,
+    ) -> Result<Vec<(UserId, Timestamp)>, DriverError> {
+        if self.format() < format::CONVERSATIONS {
+            return Ok(Vec::new());
+        }
+        let values = (int(partition), limit_of(limit));
+        let rows = self.select::<(Uuid, CqlTimestamp)>(&self.statements.erasures, values);
+        let user = |(user_id, deleted_at)| {
+            let deleted_at = written(
+                time(deleted_at),
+                format_args!("the deletion of user {user_id}"),
+            )?;
+            Ok((UserId(user_id), deleted_at))
+        };
+        rows.await?.into_iter().map(user).collect()
     }
 
     /// Whom a user has blocked.

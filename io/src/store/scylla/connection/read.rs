@@ -64,6 +64,10 @@ impl Connection {
                 let members = self.members_after(*chat_id, *after, *limit);
                 members.await.map(Found::Members)
             }
+            Read::Erasures { partition, limit } => {
+                let users = self.erasures(*partition, *limit);
+                users.await.map(Found::Erasures)
+            }
             Read::Purges { partition, limit } => {
                 let purges = self.purges(*partition, *limit);
                 purges.await.map(Found::Purges)

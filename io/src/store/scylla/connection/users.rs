@@ -17,6 +17,9 @@ use crate::store::scylla::failure::{DriverError, written};
 /// Users of one read that are asked for at a time, each of the nodes that have them.
 const USERS_IN_FLIGHT_MAX: usize = 32;
 
+/// In the place of the hash of a user who was deleted. No hash is empty.
+pub(super) const DELETED: &str = "";
+
 /// Names that a search takes from each partition at once, where those before were out of place.
 const NAMES_AT_ONCE_MAX: usize = 512;
 
@@ -37,8 +40,10 @@ impl Entry {
 }
 
 impl Connection {
+    /// See [`Read::User`](rookery_engine::port::Read::User).
     pub(super) async fn user(&self, user_id: UserId) -> Result<Option<UserRow>, DriverError> {
-        let Some(mut user) = self.user_row(user_id).await? else {
+        let user = self.user_row(user_id).await?;
+        let Some(mut user) = user.filter(|user| !user.is_deleted) else {
             return Ok(None);
         };
         if !is_key(&user.username) {
@@ -69,7 +74,8 @@ impl Connection {
             user_id,
             username,
             key: None,
-            password_hash,
+            is_deleted: password_hash.as_deref() == Some(DELETED),
+            password_hash: password_hash.filter(|hash| hash != DELETED),
             created_at: written(time(created_at), what)?,
             updated_at: written(time(updated_at), what)?,
         }))
@@ -140,7 +146,7 @@ impl Connection {
             let users = stream::iter(entries.iter().filter(|entry| entry.is_in_place()))
                 .map(|entry| self.user_with_name(UserId(entry.user_id), &entry.name))
                 .buffered(USERS_IN_FLIGHT_MAX)
-                .try_filter_map(async |user| Ok(user));
+                .try_filter_map(async |user| Ok(user.filter(|user| !user.is_deleted)));
             found.extend(users.try_collect::<Vec<_>>().await?);
             match entries.into_iter().nth(rows.saturating_sub(1)) {
                 // Few were in place here, and so it may go on.

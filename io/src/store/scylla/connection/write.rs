@@ -19,6 +19,7 @@ use scylla::statement::prepared::PreparedStatement;
 use scylla::value::{CqlTimestamp, MaybeUnset};
 
 use super::Connection;
+use super::users::DELETED;
 use crate::store::scylla::event::{bigint, event_value, int};
 use crate::store::scylla::failure::DriverError;
 use crate::store::scylla::plan::{Batch, NewEvent, Removal};
@@ -124,6 +125,21 @@ impl Connection {
             Batch::UserSettings(row) => {
                 let values = (row.user_id.0, row.value(), bigint(row.offset.0));
                 self.one(&to.set_user_settings, values).await
+            }
+            // As of now: whatever is written late bears an earlier time.
+            Batch::OwnGone(user_id) => {
+                self.one(&to.remove_profile, (user_id.0,)).await?;
+                self.one(&to.remove_user_settings, (user_id.0,)).await
+            }
+            Batch::Erasure(row) => {
+                let key = (int(row.partition), row.user_id.0);
+                match row.is_done {
+                    true => self.one(&to.remove_erasure, key).await,
+                    false => {
+                        let values = (key.0, key.1, timestamp(row.deleted_at));
+                        self.one(&to.add_erasure, values).await
+                    }
+                }
             }
         }
     }
@@ -266,6 +282,7 @@ fn forgotten(gone: &Removal) -> impl SerializeRow + use<> {
 fn user(row: &UserRow) -> impl SerializeRow + '_ {
     // A null is a tombstone: it is written where it takes a password away, and not where there never was one.
     let hash = match row.password_hash.as_deref() {
+        _ if row.is_deleted => MaybeUnset::Set(Some(DELETED)),
         None if row.updated_at == row.created_at => MaybeUnset::Unset,
         hash => MaybeUnset::Set(hash),
     };
