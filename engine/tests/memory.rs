@@ -78,6 +78,7 @@ impl World {
                         Read::Chat { .. } => Found::Chat(None),
                         Read::Purges { .. } => Found::Purges(Vec::new()),
                         Read::Erasures { .. } => Found::Erasures(Vec::new()),
+                        Read::Rewrites { .. } => Found::Rewrites(Vec::new()),
                         other => panic!("{other:?}"),
                     };
                     let outcome = Ok(found);

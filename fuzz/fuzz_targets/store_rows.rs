@@ -7,10 +7,10 @@ use libfuzzer_sys::fuzz_target;
 use rookery_io::store::embedded::{codec, run};
 use rookery_schema::event::EventKind;
 use rookery_schema::row::{
-    AmendmentRow, DeletedChatRow, EventRow, MemberRow, ProfileRow, RoleRow, SessionRow,
+    AmendmentRow, DeletedChatRow, ErasedRow, EventRow, MemberRow, ProfileRow, RoleRow, SessionRow,
     SettingsRow, UserSettingsRow,
 };
-use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
+use rookery_schema::{ChatId, PartitionId, Seq, SessionId, Timestamp, UserId};
 
 const ID: [u8; 16] = [3; 16];
 
@@ -20,7 +20,7 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     };
     let (key, value) = rest.split_at(rest.len().min(usize::from(*key_len)));
-    match table % 13 {
+    match table % 14 {
         0 => chat(value),
         1 => member(key, value),
         2 => user(value),
@@ -33,7 +33,8 @@ fuzz_target!(|bytes: &[u8]| {
         9 => session(value),
         10 => profile(value),
         11 => user_settings(value),
-        _ => deleted_chat(value),
+        12 => deleted_chat(value),
+        _ => erased_sender(value),
     }
 });
 
@@ -140,6 +141,19 @@ fn user_settings(value: &[u8]) {
 
 fn deleted_chat(value: &[u8]) {
     if let Some(row) = DeletedChatRow::stored(ChatId::from_bytes(ID), value) {
+        assert_eq!(row.value(), value);
+    }
+}
+
+fn erased_sender(value: &[u8]) {
+    if let Some((seq, at)) = ErasedRow::stored(value) {
+        let row = ErasedRow {
+            chat_id: ChatId::from_bytes(ID),
+            user_id: UserId::from_bytes(ID),
+            partition: PartitionId(0),
+            seq,
+            at,
+        };
         assert_eq!(row.value(), value);
     }
 }

@@ -71,12 +71,15 @@ pub const MIGRATIONS: &[Migration] = &[
         table: "user_settings",
         statements: &[
             FORMER_MEMBERS,
+            FORMER_CHATS,
             NAMES_BY_KEY,
             ROLES,
             CHAT_SETTINGS,
             DELETED_CHATS,
             PURGES,
             ERASURES,
+            ERASED_SENDERS,
+            REWRITES,
             BLOCKS_BY_USER,
             MARKS_BY_USER,
             SESSIONS_BY_USER,
@@ -144,6 +147,12 @@ const FORMER_MEMBERS: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.former_members
     PRIMARY KEY ((chat_id), user_id)
 )";
 
+/// The same by user: each chat that they were ever removed from. A row never changes, and has the timestamp of an event.
+const FORMER_CHATS: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.former_chats (
+    user_id uuid, chat_id uuid,
+    PRIMARY KEY ((user_id), chat_id)
+)";
+
 /// Roles that were set in a chat: the seq of the event is the timestamp of the row. Who leaves keeps theirs.
 const ROLES: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.roles (
     chat_id uuid, user_id uuid, role blob,
@@ -172,6 +181,20 @@ const PURGES: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.purges (
 const ERASURES: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.erasures (
     log_partition int, user_id uuid, deleted_at timestamp,
     PRIMARY KEY ((log_partition), user_id)
+) WITH gc_grace_seconds = 10800";
+
+/// Users who said something in a chat that is gone. A row never changes, and has the timestamp of an event.
+const ERASED_SENDERS: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.erased_senders (
+    chat_id uuid, user_id uuid, seq bigint, erased_at timestamp,
+    PRIMARY KEY ((chat_id), user_id)
+)";
+
+/// How far what such users said is overwritten, up to `through`, below `seq`, of the event that tells that it is gone. Of two
+/// rows that with the higher `through` stays, as that is its timestamp. What is left of a row need not be kept for longer than
+/// hints are (3 hours), as with [`PURGES`].
+const REWRITES: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.rewrites (
+    log_partition int, chat_id uuid, user_id uuid, seq bigint, through bigint,
+    PRIMARY KEY ((log_partition), chat_id, user_id)
 ) WITH gc_grace_seconds = 10800";
 
 /// Whom each user has blocked: the offset of the record is the timestamp of the row.
@@ -355,7 +378,7 @@ mod tests {
             [
                 18_025_000_406_661_630_316,
                 18_101_601_109_677_425_405,
-                8_727_169_995_858_889_157
+                15_890_719_774_717_132_632
             ]
         );
         assert_eq!(xxh3_64(META_TABLE.as_bytes()), 10_245_121_176_673_621_715);

@@ -8,7 +8,7 @@ use crate::ids::{ChatId, MessageId, Seq, UserId};
 use crate::limits::MEMBERS_SHOWN_MAX;
 use crate::record::{
     Change, ChatChanged, ChatCreated, ChatDeleted, MembershipChange, MessageAmended, MessagePosted,
-    Record, RoleSet,
+    Record, RoleSet, SenderErased,
 };
 use crate::roles::{History, Role, Settings};
 use crate::time::Timestamp;
@@ -24,6 +24,7 @@ pub enum Event<'a> {
     RoleSet(RoleSet),
     ChatChanged(ChatChanged<'a>),
     ChatDeleted(ChatDeleted),
+    SenderErased(SenderErased),
 }
 
 /// What an event is, to whoever reads a chat.
@@ -59,6 +60,7 @@ impl<'a> Event<'a> {
             Record::RoleSet(set) => Some(Self::RoleSet(set)),
             Record::ChatChanged(changed) => Some(Self::ChatChanged(changed)),
             Record::ChatDeleted(deleted) => Some(Self::ChatDeleted(deleted)),
+            Record::SenderErased(erased) => Some(Self::SenderErased(erased)),
             Record::UserRegistered(_)
             | Record::SessionEnded(_)
             | Record::PasswordSet(_)
@@ -81,6 +83,7 @@ impl<'a> Event<'a> {
             Self::RoleSet(set) => encode_role(set, seq, out),
             Self::ChatChanged(changed) => encode_chat_changed(changed, seq, out),
             Self::ChatDeleted(deleted) => encode_chat_deleted(deleted, seq, out),
+            Self::SenderErased(erased) => encode_sender_erased(erased, seq, out),
         }
     }
 
@@ -94,7 +97,8 @@ impl<'a> Event<'a> {
             | Self::MemberRemoved(_)
             | Self::RoleSet(_)
             | Self::ChatChanged(_)
-            | Self::ChatDeleted(_) => EventKind::Other,
+            | Self::ChatDeleted(_)
+            | Self::SenderErased(_) => EventKind::Other,
         }
     }
 }
@@ -216,6 +220,14 @@ fn encode_chat_deleted(deleted: &ChatDeleted, seq: Seq, out: &mut Vec<u8>) {
     put_id(out, br#","by":""#, deleted.by.as_bytes());
     out.put_u8(b'"');
     put_time(out, br#","deleted_at":""#, deleted.at);
+    out.put_u8(b'}');
+}
+
+fn encode_sender_erased(erased: &SenderErased, seq: Seq, out: &mut Vec<u8>) {
+    put_event_start(out, "messages_erased", erased.chat_id, seq);
+    put_id(out, br#","user_id":""#, erased.user_id.as_bytes());
+    out.put_u8(b'"');
+    put_time(out, br#","deleted_at":""#, erased.at);
     out.put_u8(b'}');
 }
 

@@ -47,6 +47,7 @@ const OF_KIND: [u32; NEWEST_KIND as usize] = [
     CONVERSATIONS,
     CONVERSATIONS,
     CONVERSATIONS,
+    CONVERSATIONS,
 ];
 
 /// Needed to read a log record: one of a kind that this version does not know needs a newer one. What no
@@ -98,6 +99,8 @@ pub fn of_row(row: &Row) -> u32 {
         | Row::UserSettings(_)
         | Row::OwnGone { .. }
         | Row::Erasure(_)
+        | Row::Erased(_)
+        | Row::Rewritten(_)
         | Row::ChatDeleted(_)
         | Row::Purged(_)
         | Row::Block(_) => CONVERSATIONS,

@@ -118,6 +118,13 @@ impl Message {
         }
     }
 
+    /// Takes its content since its sender's account is gone, unless it was deleted before.
+    pub fn erase(&mut self, stamp: Stamp) {
+        if self.deleted.is_none() {
+            self.delete(stamp);
+        }
+    }
+
     fn delete(&mut self, stamp: Stamp) {
         if self.deleted.is_none_or(|deleted| deleted.seq < stamp.seq) {
             self.deleted = Some(stamp);

@@ -15,7 +15,8 @@ pub use crate::record::accounts::{PasswordSet, SessionEnded, UserDeleted, UserRe
 use crate::record::amendments::Which;
 pub use crate::record::amendments::{Change, Edit, MessageAmended, Target};
 pub use crate::record::chats::{
-    BlockSet, ChatChanged, ChatCreated, ChatDeleted, MemberList, Members, MembershipChange, RoleSet,
+    BlockSet, ChatChanged, ChatCreated, ChatDeleted, MemberList, Members, MembershipChange,
+    RoleSet, SenderErased,
 };
 pub use crate::record::messages::MessagePosted;
 pub use crate::record::own::{ProfileChanged, SessionStarted, UserSettingsChanged};
@@ -57,6 +58,8 @@ pub enum Record<'a> {
     BlockSet(BlockSet),
     /// A user's account is gone, and with it all their sessions.
     UserDeleted(UserDeleted<'a>),
+    /// All that a user said in a chat is gone.
+    SenderErased(SenderErased),
 }
 
 /// What the log is asked to carry is not a record of this version of Rookery.
@@ -96,10 +99,11 @@ mod kind {
     pub(super) const CHAT_DELETED: u8 = 18;
     pub(super) const BLOCK_SET: u8 = 19;
     pub(super) const USER_DELETED: u8 = 20;
+    pub(super) const SENDER_ERASED: u8 = 21;
 }
 
 /// The newest kind that this version knows.
-pub(crate) const NEWEST_KIND: u8 = kind::USER_DELETED;
+pub(crate) const NEWEST_KIND: u8 = kind::SENDER_ERASED;
 /// Kinds of all versions to come stay below. Text and JSON begin above: whoever else wrote them, it was no
 /// newer version.
 pub(crate) const KINDS_MAX: u8 = 32;
@@ -121,6 +125,7 @@ impl<'a> Record<'a> {
             Self::ChatChanged(changed) => Some(changed.chat_id),
             Self::ChatDeleted(deleted) => Some(deleted.chat_id),
             Self::BlockSet(set) => Some(set.chat_id),
+            Self::SenderErased(erased) => Some(erased.chat_id),
             Self::UserRegistered(_)
             | Self::SessionEnded(_)
             | Self::PasswordSet(_)
@@ -149,6 +154,7 @@ impl<'a> Record<'a> {
             Self::ChatDeleted(deleted) => Some(deleted.at),
             Self::BlockSet(set) => Some(set.at),
             Self::UserDeleted(deleted) => Some(deleted.at),
+            Self::SenderErased(erased) => Some(erased.at),
         }
     }
 
@@ -171,6 +177,7 @@ impl<'a> Record<'a> {
             Self::ChatDeleted(r) => r.put(out),
             Self::BlockSet(r) => r.put(out),
             Self::UserDeleted(r) => r.put(out),
+            Self::SenderErased(r) => r.put(out),
         }
     }
 
@@ -202,6 +209,7 @@ impl<'a> Record<'a> {
             Self::ChatDeleted(_) => kind::CHAT_DELETED,
             Self::BlockSet(_) => kind::BLOCK_SET,
             Self::UserDeleted(_) => kind::USER_DELETED,
+            Self::SenderErased(_) => kind::SENDER_ERASED,
         }
     }
 
@@ -239,6 +247,7 @@ impl<'a> Record<'a> {
             kind::CHAT_DELETED => ChatDeleted::decode(reader).map(Self::ChatDeleted),
             kind::BLOCK_SET => BlockSet::decode(reader).map(Self::BlockSet),
             kind::USER_DELETED => UserDeleted::decode(reader).map(Self::UserDeleted),
+            kind::SENDER_ERASED => SenderErased::decode(reader).map(Self::SenderErased),
             unknown @ 1..KINDS_MAX => return Err(RecordError::UnknownKind(unknown)),
             foreign => return Err(RecordError::Foreign(foreign)),
         };

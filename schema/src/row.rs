@@ -11,7 +11,9 @@ use crate::ids::{ChatId, Offset, PartitionId, Seq, SessionId, UserId};
 use crate::limits::NAME_KEPT_MILLIS;
 use crate::record::{Change, MessageAmended};
 use crate::roles::{History, Role, Settings};
-pub use crate::row::deletion::{DeletedChatRow, ErasureRow, PurgeRow, PurgeStep};
+pub use crate::row::deletion::{
+    DeletedChatRow, ErasedRow, ErasureRow, PurgeRow, PurgeStep, RewriteRow,
+};
 pub use crate::row::own::{ProfileRow, SessionRow, UserSettingsRow};
 pub use crate::row::place::{Head, Mark};
 use crate::time::Timestamp;
@@ -76,6 +78,10 @@ pub enum Row {
     OwnGone { user_id: UserId },
     /// A user who was deleted is still in chats, or is not any more.
     Erasure(ErasureRow),
+    /// All that a user said in a chat is gone: to be found with the chat, and [`Row::Rewritten`] is to come.
+    Erased(ErasedRow),
+    /// Up to some event, a chat has nothing in the store that such a user said.
+    Rewritten(RewriteRow),
     /// Nothing to store but how far the store has come: rows of a log partition's records below this
     /// offset are in it, but for those whose chat or name is still being read.
     Reached {
@@ -98,6 +104,8 @@ impl Row {
             Self::Settings(row) => (row.seq, false),
             Self::ChatDeleted(row) => (row.head.seq, true),
             Self::Purged(row) => (row.seq, true),
+            Self::Erased(row) => (row.seq, false),
+            Self::Rewritten(row) => (row.seq, true),
             // It is numbered by no event, and may be seen ahead of those in front of it.
             Self::Block(_)
             | Self::Chat(_)

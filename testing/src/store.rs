@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use rookery_engine::port::{
-    Block, EndedSessions, Found, Membership, Read, StoredChat, StoredEvent, StoredMember,
-    StoredRoles,
+    Block, EndedSessions, ErasedSender, Found, Membership, Read, StoredChat, StoredEvent,
+    StoredMember, StoredRoles,
 };
 use rookery_schema::cql::bucket;
 use rookery_schema::message::{Message, lay_over};
 use rookery_schema::names::key_of;
 use rookery_schema::row::{
-    AmendmentRow, BlockRow, ChatRow, DeletedChatRow, EventRow, Mark, MemberRow, ProfileRow,
-    PurgeRow, PurgeStep, RoleRow, Row, SessionRow, SettingsRow, UserRow, UserSettingsRow,
+    AmendmentRow, BlockRow, ChatRow, DeletedChatRow, ErasedRow, EventRow, Mark, MemberRow,
+    ProfileRow, PurgeRow, PurgeStep, RewriteRow, RoleRow, Row, SessionRow, SettingsRow, UserRow,
+    UserSettingsRow,
 };
 use rookery_schema::{ChatId, PartitionId, Seq, SessionId, Timestamp, UserId};
 
@@ -54,6 +55,10 @@ pub struct Model {
     own_gone: HashSet<UserId>,
     erasures: BTreeMap<(PartitionId, UserId), Timestamp>,
     erased: HashSet<UserId>,
+    erased_senders: BTreeMap<(ChatId, UserId), ErasedRow>,
+    rewrites: BTreeMap<(PartitionId, ChatId, UserId), RewriteRow>,
+    /// What is rewritten, to the end.
+    rewritten: HashSet<(ChatId, UserId)>,
     /// A chat without events is still to be made by the record that says so, and is not there before.
     pub chats_need_events: bool,
     /// Of two changes of a membership, a role, a profile or of settings, and of two ends of sessions, the later one counts,
@@ -210,7 +215,34 @@ impl Model {
                     self.erasures.insert(key, row.deleted_at);
                 }
             }
+            Row::Erased(row) => {
+                self.erased_senders.insert((row.chat_id, row.user_id), row);
+                self.rewrite(RewriteRow {
+                    partition: row.partition,
+                    chat_id: row.chat_id,
+                    user_id: row.user_id,
+                    seq: row.seq,
+                    through: Seq(0),
+                    is_done: false,
+                });
+            }
+            Row::Rewritten(row) => self.rewrite(row),
             Row::Reached { .. } => {}
+        }
+    }
+
+    fn rewrite(&mut self, row: RewriteRow) {
+        let key = (row.partition, row.chat_id, row.user_id);
+        if row.is_done {
+            self.rewrites.remove(&key);
+            self.rewritten.insert((row.chat_id, row.user_id));
+            return;
+        }
+        let is_done = self.rewritten.contains(&(row.chat_id, row.user_id));
+        let before = self.rewrites.get(&key);
+        let is_late = is_done || before.is_some_and(|before| before.through > row.through);
+        if !self.late_rows_undo_nothing || !is_late {
+            self.rewrites.insert(key, row);
         }
     }
 
@@ -233,6 +265,7 @@ impl Model {
             Row::Chat(row) => self.deleted.contains_key(&row.chat_id),
             Row::Role(row) => self.purged.contains(&row.chat_id),
             Row::Settings(row) => self.purged.contains(&row.chat_id),
+            Row::Erased(row) => self.purged.contains(&row.chat_id),
             Row::Member(_)
             | Row::Mark(_)
             | Row::NotMember { .. }
@@ -244,6 +277,7 @@ impl Model {
             | Row::NoSessions { .. }
             | Row::OwnGone { .. }
             | Row::Erasure(_)
+            | Row::Rewritten(_)
             | Row::Profile(_)
             | Row::UserSettings(_)
             | Row::User(_)
@@ -266,6 +300,8 @@ impl Model {
             PurgeStep::Rest => {
                 self.settings.remove(&row.chat_id);
                 self.roles.retain(|(chat, _), _| *chat != row.chat_id);
+                self.erased_senders
+                    .retain(|(chat, _), _| *chat != row.chat_id);
                 self.purges.remove(&(row.partition, row.chat_id));
                 self.purged.insert(row.chat_id);
             }
@@ -280,6 +316,8 @@ impl Model {
             || self.memberships.iter().any(|(_, chat)| *chat == chat_id)
             || self.roles.keys().any(|(chat, _)| *chat == chat_id)
             || self.settings.contains_key(&chat_id)
+            || self.erased_senders.keys().any(|(chat, _)| *chat == chat_id)
+            || self.rewrites.keys().any(|(_, chat, _)| *chat == chat_id)
             || self.chats.contains_key(&chat_id)
             || self.purges.keys().any(|(_, chat)| *chat == chat_id);
         !is_left
@@ -335,6 +373,8 @@ impl Model {
             | Row::NoSessions { .. }
             | Row::OwnGone { .. }
             | Row::Erasure(_)
+            | Row::Erased(_)
+            | Row::Rewritten(_)
             | Row::Profile(_)
             | Row::UserSettings(_)
             | Row::Reached { .. } => {}
@@ -439,6 +479,11 @@ impl Model {
                 let users = all.map(|((_, user_id), at)| (*user_id, *at));
                 Found::Erasures(users.take(*limit).collect())
             }
+            Read::Rewrites { partition, limit } => {
+                let all = self.rewrites.values();
+                let all = all.filter(|row| row.partition == *partition);
+                Found::Rewrites(all.take(*limit).copied().collect())
+            }
             Read::Blocks { user_id, limit } => {
                 let all = self.blocks.values().filter(|it| it.user_id == *user_id);
                 let blocks = all.filter(|it| it.is_blocked).map(|it| Block {
@@ -450,6 +495,17 @@ impl Model {
             Read::ChatsOfUser(user_id) => {
                 let chats = self.memberships.iter().filter(|(user, _)| user == user_id);
                 Found::Chats(chats.map(|(_, chat)| *chat).collect())
+            }
+            Read::FormerChats {
+                user_id,
+                after,
+                limit,
+            } => {
+                let all = self.former.keys().filter(|(_, user)| user == user_id);
+                let behind = all
+                    .map(|(chat, _)| *chat)
+                    .filter(|chat| after.is_none_or(|after| *chat > after));
+                Found::Chats(behind.take(*limit).collect())
             }
             Read::Mark { user_id, chat_id } => {
                 let mark = self.marks.get(&(*user_id, *chat_id));
@@ -502,6 +558,17 @@ impl Model {
     }
 
     /// Who of the two of a direct chat has blocked the other.
+    fn erased_in(&self, chat_id: ChatId) -> Vec<ErasedSender> {
+        let rows = self.erased_senders.values();
+        let rows = rows.filter(|row| row.chat_id == chat_id);
+        let senders = rows.map(|row| ErasedSender {
+            user_id: row.user_id,
+            seq: row.seq,
+            at: row.at,
+        });
+        senders.collect()
+    }
+
     fn blockers(&self, chat_id: ChatId) -> Vec<UserId> {
         let members = self.members.keys().filter(|(chat, _)| *chat == chat_id);
         if !chat_id.is_direct_of(members.map(|(_, user)| *user)) {
@@ -580,6 +647,7 @@ impl Model {
             messages: self.messages_of(id).filter(is_recent).collect(),
             latest_message: self.messages_of(id).next_back(),
             blockers: self.blockers(id),
+            erased: self.erased_in(id),
             deleted: None,
         }
     }

@@ -208,8 +208,10 @@ fn served(request: StoreRequest) -> StoreEvent {
         Read::MembersAfter { .. } => Found::Members(Vec::new()),
         Read::Purges { .. } => Found::Purges(Vec::new()),
         Read::Erasures { .. } => Found::Erasures(Vec::new()),
+        Read::Rewrites { .. } => Found::Rewrites(Vec::new()),
         Read::Blocks { .. } => Found::Blocks(Vec::new()),
         Read::ChatsOfUser(_) => Found::Chats(vec![CHAT]),
+        Read::FormerChats { .. } => Found::Chats(Vec::new()),
         Read::Mark { .. } | Read::MarksOfUser(_) => Found::Marks(Vec::new()),
         Read::User(_) | Read::Users(_) | Read::UsersOfKey(_) | Read::UsersByPrefix { .. } => {
             Found::Users(Vec::new())

@@ -11,8 +11,8 @@ use rookery_schema::batch::RecordBatch;
 use rookery_schema::message::Message;
 use rookery_schema::roles::{Role, Settings};
 use rookery_schema::row::{
-    ChatRow, DeletedChatRow, EventRow, Head, Mark, ProfileRow, RoleRow, Row, SessionRow, UserRow,
-    UserSettingsRow,
+    ChatRow, DeletedChatRow, EventRow, Head, Mark, ProfileRow, RewriteRow, RoleRow, Row,
+    SessionRow, UserRow, UserSettingsRow,
 };
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
 
@@ -32,6 +32,8 @@ pub enum Part {
     Purging(PartitionId),
     /// What sees to it that deleted users leave their chats.
     Erasing(PartitionId),
+    /// What has the store overwrite what they said.
+    Rewriting(PartitionId),
     /// All partitions that it owns, together.
     Owner,
     /// The users who are connected here.
@@ -219,10 +221,21 @@ pub enum Read {
         partition: PartitionId,
         limit: usize,
     },
+    /// Whose content in chats of a log partition is still to be overwritten, so many at most.
+    Rewrites {
+        partition: PartitionId,
+        limit: usize,
+    },
     /// Whom a user has blocked, so many at most.
     Blocks { user_id: UserId, limit: usize },
     /// The chats that a user is a member of.
     ChatsOfUser(UserId),
+    /// Chats that a user was removed from at some time, behind one in the store's own order. They may be in some of them again.
+    FormerChats {
+        user_id: UserId,
+        after: Option<ChatId>,
+        limit: usize,
+    },
     /// Up to where a user has read one chat, where there is a mark of that.
     Mark { user_id: UserId, chat_id: ChatId },
     /// Up to where a user has read their chats, and chats that they were in, as far as there are marks of that.
@@ -287,9 +300,11 @@ pub enum Found {
     Purges(Vec<(ChatId, Seq)>),
     /// For [`Read::Erasures`]: each with when they were deleted.
     Erasures(Vec<(UserId, Timestamp)>),
+    /// For [`Read::Rewrites`].
+    Rewrites(Vec<RewriteRow>),
     /// For [`Read::Blocks`].
     Blocks(Vec<Block>),
-    /// For [`Read::ChatsOfUser`].
+    /// For [`Read::ChatsOfUser`] and [`Read::FormerChats`].
     Chats(Vec<ChatId>),
     /// For the reads of marks, in any order.
     Marks(Vec<(ChatId, Mark)>),
@@ -354,6 +369,15 @@ impl Found {
             return Err("the store answered something else than deleted users");
         };
         Ok(users)
+    }
+
+    pub(crate) fn rewrites(self) -> Result<Vec<RewriteRow>, &'static str> {
+        let Self::Rewrites(senders) = self else {
+            return Err(
+                "the store answered something else than whose content is to be overwritten",
+            );
+        };
+        Ok(senders)
     }
 
     pub(crate) fn blocks(self) -> Result<Vec<Block>, &'static str> {
@@ -441,6 +465,9 @@ pub struct StoredChat {
     pub latest_message: Option<Message>,
     /// Of a direct chat, who of the two has blocked the other.
     pub blockers: Vec<UserId>,
+    /// Those of whom nothing is left that they said, in any order. It may be ahead of the newest event. What was read with the
+    /// chat may still say something of theirs.
+    pub erased: Vec<ErasedSender>,
     /// It was deleted, and has nothing but this and its head.
     pub deleted: Option<Deletion>,
 }
@@ -453,6 +480,15 @@ pub fn direct_pair(chat_id: ChatId, members: &[StoredMember]) -> Option<[UserId;
     let mut two = [one.user_id, other.user_id];
     two.sort_unstable();
     chat_id.is_direct_of(two.into_iter()).then_some(two)
+}
+
+/// A user of whom nothing is left that they said in a chat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ErasedSender {
+    pub user_id: UserId,
+    /// Of the event that tells it.
+    pub seq: Seq,
+    pub at: Timestamp,
 }
 
 /// The end of a chat.
@@ -479,6 +515,7 @@ impl From<DeletedChatRow> for StoredChat {
             messages: Vec::new(),
             latest_message: None,
             blockers: Vec::new(),
+            erased: Vec::new(),
             deleted: Some(Deletion {
                 by: row.by,
                 at: row.at,

@@ -13,8 +13,8 @@ pub use admission::{AdmissionId, Candidates, NotAdmitted};
 pub use command::Command;
 pub use command::asker::{Asker, Waiting};
 pub use command::chat::{
-    Amend, Blocking, ChatChange, ChatCommand, Creation, EventsPage, MembersPage, MessageChange,
-    Origin, Page, PageStart, Post,
+    Amend, Blocking, ChatChange, ChatCommand, Creation, ErasureStep, EventsPage, MembersPage,
+    MessageChange, Origin, Page, PageStart, Post,
 };
 pub use command::home::{HomeCommand, InboxPage};
 pub use command::name::{

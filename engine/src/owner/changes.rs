@@ -21,6 +21,8 @@ pub(crate) enum ChangeKey {
     Deleted(ChatId),
     /// A member of a direct chat blocks the other, or does so no more.
     Blocked(ChatId, UserId, bool),
+    /// All that a user said.
+    Erased(ChatId, UserId),
     /// One at a time for each message.
     Amended(ChatId, MessageId),
     User(UserId),
@@ -67,6 +69,7 @@ impl ChangeKey {
             Record::ChatChanged(it) => Some(Self::settings(it.chat_id, bytes)),
             Record::ChatDeleted(it) => Some(Self::Deleted(it.chat_id)),
             Record::BlockSet(it) => Some(Self::Blocked(it.chat_id, it.by, it.is_blocked)),
+            Record::SenderErased(it) => Some(Self::Erased(it.chat_id, it.user_id)),
             Record::MessagePosted(_)
             | Record::MessageAmended(_)
             | Record::UserRegistered(_)
@@ -90,6 +93,7 @@ impl ChangeKey {
             | Self::Settings(..)
             | Self::Deleted(_)
             | Self::Blocked(..)
+            | Self::Erased(..)
             | Self::Amended(..)
             | Self::User(_)
             | Self::Invite(_)

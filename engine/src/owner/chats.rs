@@ -14,6 +14,7 @@ use crate::owner::admissions::Admission;
 use crate::owner::budget::{Sweep, Swept, allocated};
 use crate::owner::chat::{Audience, Chat};
 use crate::owner::progress::SpanId;
+use crate::owner::readings::Readings;
 use crate::owner::retries::Retries;
 
 /// Commands that may wait for one chat to be read from the store.
@@ -292,8 +293,15 @@ impl Chats {
 
     /// Has chats give up memory, those first that were not used for longest, as near as that can be told by looking at
     /// them in turn: of who was used since, nothing is taken the first time. Their events go first, then they do, but for
-    /// those who listen to them; but nothing that the store does not have. It has all records below `stored`.
-    pub(crate) fn sweep(&mut self, sweep: Sweep, stored: Offset, cx: &mut Context<'_>) -> Swept {
+    /// those who listen to them; but nothing that the store does not have, and no chat whose messages are being read. It has
+    /// all records below `stored`.
+    pub(crate) fn sweep(
+        &mut self,
+        sweep: Sweep,
+        stored: Offset,
+        readings: &Readings,
+        cx: &mut Context<'_>,
+    ) -> Swept {
         let mut swept = Swept::default();
         // The second time, nobody is spared.
         let chats = sweep.chats.min(2 * self.sweep.len());
@@ -313,7 +321,7 @@ impl Chats {
             if !chat.was_used_since_swept() {
                 if chat.forget_events(stored) {
                     chat.count_bytes();
-                } else if chat.is_stored(stored) {
+                } else if chat.is_stored(stored) && !readings.has(chat_id) {
                     self.marks.extend(chat.take_marks());
                     let audience = mem::take(&mut chat.audience);
                     self.bytes -= before;

@@ -1,13 +1,15 @@
 //! What becomes of a command on a chat: a pure function of the chat and the command.
 
 use rookery_schema::record::{
-    BlockSet, ChatChanged, ChatDeleted, MembershipChange, Record, RoleSet,
+    BlockSet, ChatChanged, ChatDeleted, MembershipChange, Record, RoleSet, SenderErased,
 };
 use rookery_schema::roles::{History, Role};
 use rookery_schema::{ChatId, Seq, Timestamp, UserId};
 
 use crate::mesh::problem::Problem;
-use crate::mesh::{Blocking, ChatChange, ChatCommand, Creation, EventsPage, Origin, Outcome, Post};
+use crate::mesh::{
+    Blocking, ChatChange, ChatCommand, Creation, ErasureStep, EventsPage, Origin, Outcome, Post,
+};
 use crate::owner::changes::ChangeKey;
 use crate::owner::chat::{Chat, Counted};
 use crate::owner::events::Wanted;
@@ -107,14 +109,30 @@ fn decide_without_chat(
 }
 
 fn decide_block<'a>(chat_id: ChatId, blocking: Blocking, at: Timestamp) -> Decision<'a> {
+    let Blocking {
+        caller,
+        blocked_id,
+        is_blocked,
+        ..
+    } = blocking;
+    append_block(chat_id, (caller, blocked_id), is_blocked, at)
+}
+
+/// One of the two of a direct chat blocks the other, or does so no more.
+fn append_block<'a>(
+    chat_id: ChatId,
+    (by, blocked_id): (UserId, UserId),
+    is_blocked: bool,
+    at: Timestamp,
+) -> Decision<'a> {
     let set = BlockSet {
         chat_id,
-        by: blocking.caller,
-        blocked_id: blocking.blocked_id,
-        is_blocked: blocking.is_blocked,
+        by,
+        blocked_id,
+        is_blocked,
         at,
     };
-    let key = ChangeKey::Blocked(chat_id, set.by, set.is_blocked);
+    let key = ChangeKey::Blocked(chat_id, by, is_blocked);
     Decision::Append(key, Record::BlockSet(set))
 }
 
@@ -186,6 +204,9 @@ fn decide_for_chat<'a>(
         ChatCommand::Create(creation) => decide_creation_again(chat, creation),
         ChatCommand::Post(post) => {
             member(post.sender_id)?;
+            if chat.erased().has(post.sender_id) {
+                return Err(Problem::NO_SUCH_CHAT);
+            }
             if chat.is_blocked(post.sender_id) {
                 return Err(Problem::BLOCKED);
             }
@@ -266,7 +287,7 @@ fn decide_for_chat<'a>(
                 Record::MemberRemoved(change(user_id, caller)),
             ))
         }
-        &ChatCommand::Erase { user_id } => Ok(decide_erasure(chat, user_id, at)),
+        &ChatCommand::Erase { user_id, step } => Ok(decide_erasure(chat, user_id, step, at)),
         &ChatCommand::SetRole {
             caller,
             user_id,
@@ -318,27 +339,28 @@ fn decide_for_chat<'a>(
     }
 }
 
-/// A user who was deleted leaves; a direct chat has them stay, and block the other for good.
-fn decide_erasure<'a>(chat: &Chat, user_id: UserId, at: Timestamp) -> Decision<'a> {
+/// A user who was deleted has said nothing, and leaves; a direct chat has them stay, and block the other for good.
+fn decide_erasure<'a>(
+    chat: &Chat,
+    user_id: UserId,
+    step: ErasureStep,
+    at: Timestamp,
+) -> Decision<'a> {
     let chat_id = chat.id;
-    let mut others = chat.members().iter().filter(|other| *other != user_id);
-    match (chat.is_member(user_id), chat.is_direct()) {
-        (false, _) => Decision::Answer(Outcome::Done),
-        (true, true) => match others.next() {
-            Some(other) if !chat.blocks(user_id) => {
-                let set = BlockSet {
-                    chat_id,
-                    by: user_id,
-                    blocked_id: other,
-                    is_blocked: true,
-                    at,
-                };
-                let key = ChangeKey::Blocked(chat_id, user_id, true);
-                Decision::Append(key, Record::BlockSet(set))
-            }
-            Some(_) | None => Decision::Answer(Outcome::Done),
-        },
-        (true, false) => {
+    match step {
+        ErasureStep::Content if chat.erased().has(user_id) => Decision::Answer(Outcome::Done),
+        ErasureStep::Content => {
+            let erased = SenderErased {
+                chat_id,
+                user_id,
+                at,
+            };
+            let key = ChangeKey::Erased(chat_id, user_id);
+            Decision::Append(key, Record::SenderErased(erased))
+        }
+        ErasureStep::Membership if !chat.is_member(user_id) => Decision::Answer(Outcome::Done),
+        ErasureStep::Membership if chat.is_direct() => decide_last_block(chat, user_id, at),
+        ErasureStep::Membership => {
             let change = MembershipChange {
                 chat_id,
                 user_id,
@@ -348,6 +370,13 @@ fn decide_erasure<'a>(chat: &Chat, user_id: UserId, at: Timestamp) -> Decision<'
             let key = ChangeKey::Removed(chat_id, user_id);
             Decision::Append(key, Record::MemberRemoved(change))
         }
+    }
+}
+
+fn decide_last_block<'a>(chat: &Chat, user_id: UserId, at: Timestamp) -> Decision<'a> {
+    match chat.members().other(user_id) {
+        Some(other) if !chat.blocks(user_id) => append_block(chat.id, (user_id, other), true, at),
+        Some(_) | None => Decision::Answer(Outcome::Done),
     }
 }
 

@@ -7,9 +7,12 @@ use rookery_schema::row::{ErasureRow, Row};
 use rookery_schema::{ChatId, PartitionId, Timestamp, UserId};
 
 use crate::edge::port::Read;
+use crate::mesh::ErasureStep;
 
 /// Users who are looked for at a time.
 const USERS_MAX: usize = 64;
+/// Chats that a user was in before that are looked for at a time.
+const CHATS_MAX: usize = 512;
 /// Milliseconds since a user was deleted after which nobody adds them to a chat any more: longer than any request takes
 /// that asked before whether they may be added.
 pub(crate) const SETTLED_MILLIS: u64 = 120_000;
@@ -26,12 +29,29 @@ pub(crate) struct Erasing {
     /// The store may have users who are not among these.
     is_wanted: bool,
     /// The first of them is being seen to.
-    users: VecDeque<(UserId, Timestamp)>,
+    users: VecDeque<Deleted>,
     stage: Stage,
     /// Counts what chats' owners are asked.
     question: u64,
     /// Nothing is done before.
     resume_micros: u64,
+}
+
+/// A user who was deleted.
+#[derive(Debug)]
+struct Deleted {
+    user_id: UserId,
+    at: Timestamp,
+    former: Former,
+}
+
+/// How far the chats are looked through that a user was in before. Nothing is added to these that they were not in since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Former {
+    /// Those come first that they are in.
+    NotYet,
+    Behind(Option<ChatId>),
+    Done,
 }
 
 /// How far the first user is.
@@ -40,11 +60,13 @@ enum Stage {
     Idle,
     /// The store was asked which users there are.
     Listing,
-    /// It was asked which chats the first of them is in.
+    /// It was asked which chats the first of them is in, or was.
     Reading,
-    /// These chats are to be left. Nothing that is added later will be missing once it is the last time.
+    /// Of these chats, nothing of the user is to be left. Nothing that is added later will be missing once it is the last time.
     Leaving {
         chats: VecDeque<ChatId>,
+        /// Of the first chat.
+        step: ErasureStep,
         is_last: bool,
         is_asked: bool,
     },
@@ -57,11 +79,12 @@ enum Stage {
 pub(crate) enum Next {
     Users(Read),
     Chats(Read),
-    /// The owner of a chat is asked to have a user leave it.
-    Leave {
+    /// The owner of a chat is asked that nothing of a user be left in it.
+    Erase {
         question: u64,
         chat_id: ChatId,
         user_id: UserId,
+        step: ErasureStep,
     },
     Write(Row),
 }
@@ -85,6 +108,7 @@ impl Erasing {
 
     /// What is to be done, unless something is under way.
     pub(crate) fn next(&mut self, partition: PartitionId, now_micros: u64) -> Option<Next> {
+        self.end_pass(now_micros);
         match &mut self.stage {
             Stage::Listing | Stage::Reading | Stage::Writing => None,
             Stage::Idle if self.is_wanted => {
@@ -98,40 +122,68 @@ impl Erasing {
             }
             Stage::Idle | Stage::Leaving { .. } if now_micros < self.resume_micros => None,
             Stage::Idle => {
-                let (user_id, _) = self.users.front()?;
+                let user = self.users.front()?;
+                let user_id = user.user_id;
                 self.stage = Stage::Reading;
-                Some(Next::Chats(Read::ChatsOfUser(*user_id)))
+                Some(Next::Chats(match user.former {
+                    Former::NotYet | Former::Done => Read::ChatsOfUser(user_id),
+                    Former::Behind(after) => Read::FormerChats {
+                        user_id,
+                        after,
+                        limit: CHATS_MAX,
+                    },
+                }))
             }
             Stage::Leaving {
                 chats,
-                is_last,
+                step,
                 is_asked,
+                ..
             } => {
-                let (user_id, deleted_at) = *self.users.front()?;
-                if let Some(chat_id) = chats.front() {
-                    *is_asked = true;
-                    self.question += 1;
-                    // Unless it is answered before.
-                    self.resume_micros = now_micros + ANSWER_MICROS;
-                    return Some(Next::Leave {
-                        question: self.question,
-                        chat_id: *chat_id,
-                        user_id,
-                    });
-                }
-                if !*is_last {
-                    self.users.rotate_left(1);
-                    self.stage = Stage::Idle;
-                    self.resume_micros = now_micros + AGAIN_MICROS;
-                    return None;
-                }
-                self.stage = Stage::Writing;
-                Some(Next::Write(Row::Erasure(ErasureRow {
-                    partition,
-                    user_id,
-                    deleted_at,
-                    is_done: true,
-                })))
+                let user = self.users.front()?;
+                let Some(chat_id) = chats.front() else {
+                    self.stage = Stage::Writing;
+                    return Some(Next::Write(Row::Erasure(ErasureRow {
+                        partition,
+                        user_id: user.user_id,
+                        deleted_at: user.at,
+                        is_done: true,
+                    })));
+                };
+                *is_asked = true;
+                self.question += 1;
+                // Unless it is answered before.
+                self.resume_micros = now_micros + ANSWER_MICROS;
+                Some(Next::Erase {
+                    question: self.question,
+                    chat_id: *chat_id,
+                    user_id: user.user_id,
+                    step: *step,
+                })
+            }
+        }
+    }
+
+    /// Nothing is left to do in the chats that were read, and there may be others.
+    fn end_pass(&mut self, now_micros: u64) {
+        let Stage::Leaving {
+            chats,
+            is_last: false,
+            ..
+        } = &self.stage
+        else {
+            return;
+        };
+        let Some(user) = self.users.front_mut().filter(|_| chats.is_empty()) else {
+            return;
+        };
+        self.stage = Stage::Idle;
+        match user.former {
+            Former::NotYet => user.former = Former::Behind(None),
+            Former::Behind(_) => {}
+            Former::Done => {
+                self.users.rotate_left(1);
+                self.resume_micros = now_micros + AGAIN_MICROS;
             }
         }
     }
@@ -140,23 +192,43 @@ impl Erasing {
     pub(crate) fn found_users(&mut self, users: Vec<(UserId, Timestamp)>) {
         self.stage = Stage::Idle;
         self.resume_micros = 0;
-        self.users = users.into();
+        let deleted = users.into_iter().map(|(user_id, at)| Deleted {
+            user_id,
+            at,
+            former: Former::NotYet,
+        });
+        self.users = deleted.collect();
     }
 
     /// The store has these chats of the first user.
     pub(crate) fn found_chats(&mut self, chats: Vec<ChatId>, now: Timestamp) {
-        let deleted_at = self.users.front().map_or(now, |(_, at)| *at);
+        let Some(user) = self.users.front_mut() else {
+            self.stage = Stage::Idle;
+            return;
+        };
+        let is_settled = now.millis() >= user.at.millis() + SETTLED_MILLIS;
+        let is_last = is_settled && user.former == Former::Done;
+        if let Former::Behind(_) = user.former {
+            user.former = match chats.last() {
+                Some(last) => Former::Behind(Some(*last)),
+                None => Former::Done,
+            };
+        }
         self.stage = Stage::Leaving {
             chats: chats.into(),
-            is_last: now.millis() >= deleted_at.millis() + SETTLED_MILLIS,
+            step: ErasureStep::Content,
+            is_last,
             is_asked: false,
         };
     }
 
-    /// A chat's owner has answered, and the user has left it or not.
-    pub(crate) fn left(&mut self, question: u64, has_left: bool, now_micros: u64) {
+    /// A chat's owner has answered, and what was asked for is done or not.
+    pub(crate) fn answered(&mut self, question: u64, is_done: bool, now_micros: u64) {
         let Stage::Leaving {
-            chats, is_asked, ..
+            chats,
+            step,
+            is_asked,
+            ..
         } = &mut self.stage
         else {
             return;
@@ -165,13 +237,18 @@ impl Erasing {
             return;
         }
         *is_asked = false;
-        match has_left {
-            true => {
-                chats.pop_front();
-                self.resume_micros = 0;
-            }
-            false => self.resume_micros = now_micros + RETRY_MICROS,
+        if !is_done {
+            self.resume_micros = now_micros + RETRY_MICROS;
+            return;
         }
+        self.resume_micros = 0;
+        *step = match step {
+            ErasureStep::Content => ErasureStep::Membership,
+            ErasureStep::Membership => {
+                chats.pop_front();
+                ErasureStep::Content
+            }
+        };
     }
 
     /// That the first user is done is in the store.
@@ -220,12 +297,13 @@ mod tests {
         erasing
     }
 
-    fn leave(question: u64, chat_id: ChatId) -> Option<Next> {
+    fn erase(question: u64, chat_id: ChatId, step: ErasureStep) -> Option<Next> {
         let user_id = user(1);
-        Some(Next::Leave {
+        Some(Next::Erase {
             question,
             chat_id,
             user_id,
+            step,
         })
     }
 
@@ -245,27 +323,63 @@ mod tests {
 
     #[test]
     fn an_owner_who_does_not_answer_is_asked_again_and_a_late_answer_is_none() {
+        use ErasureStep::{Content, Membership};
         let mut erasing = leaving(vec![chat(1), chat(2)], 0);
-        assert_eq!(erasing.next(PARTITION, 0), leave(1, chat(1)));
-        assert_eq!(
-            erasing.next(PARTITION, ANSWER_MICROS - 1),
-            None,
-            "one at a time"
-        );
-        assert_eq!(erasing.next(PARTITION, ANSWER_MICROS), leave(2, chat(1)));
-        erasing.left(1, true, ANSWER_MICROS);
-        assert_eq!(erasing.next(PARTITION, ANSWER_MICROS), None);
-        erasing.left(2, true, ANSWER_MICROS);
-        assert_eq!(erasing.next(PARTITION, ANSWER_MICROS), leave(3, chat(2)));
-        erasing.left(3, false, ANSWER_MICROS);
-        assert_eq!(erasing.next(PARTITION, ANSWER_MICROS), None, "not at once");
-        let later = ANSWER_MICROS + RETRY_MICROS;
-        assert_eq!(erasing.next(PARTITION, later), leave(4, chat(2)));
+        assert_eq!(erasing.next(PARTITION, 0), erase(1, chat(1), Content));
+        let nothing = erasing.next(PARTITION, ANSWER_MICROS - 1);
+        assert_eq!(nothing, None, "one at a time");
+        let now = ANSWER_MICROS;
+        assert_eq!(erasing.next(PARTITION, now), erase(2, chat(1), Content));
+        erasing.answered(1, true, now);
+        assert_eq!(erasing.next(PARTITION, now), None);
+        erasing.answered(2, true, now);
+        assert_eq!(erasing.next(PARTITION, now), erase(3, chat(1), Membership));
+        erasing.answered(3, true, now);
+        assert_eq!(erasing.next(PARTITION, now), erase(4, chat(2), Content));
+        erasing.answered(4, false, now);
+        assert_eq!(erasing.next(PARTITION, now), None, "not at once");
+        let later = now + RETRY_MICROS;
+        assert_eq!(erasing.next(PARTITION, later), erase(5, chat(2), Content));
+    }
+
+    /// The store is asked for chats that they were in, and has these.
+    fn find_former(erasing: &mut Erasing, behind: Option<ChatId>, chats: Vec<ChatId>) {
+        let read = Read::FormerChats {
+            user_id: user(1),
+            after: behind,
+            limit: CHATS_MAX,
+        };
+        assert_eq!(erasing.next(PARTITION, 0), Some(Next::Chats(read)));
+        erasing.found_chats(chats, at(SETTLED_MILLIS));
+    }
+
+    #[test]
+    fn chats_that_they_were_in_before_come_behind_those_that_they_are_in() {
+        let mut erasing = leaving(vec![chat(5)], SETTLED_MILLIS);
+        let erase_all = |erasing: &mut Erasing, question: u64, chat_id| {
+            for (n, step) in [(0, ErasureStep::Content), (1, ErasureStep::Membership)] {
+                let question = question + n;
+                assert_eq!(erasing.next(PARTITION, 0), erase(question, chat_id, step));
+                erasing.answered(question, true, 0);
+            }
+        };
+        erase_all(&mut erasing, 1, chat(5));
+        find_former(&mut erasing, None, vec![chat(5), chat(7)]);
+        erase_all(&mut erasing, 3, chat(5));
+        erase_all(&mut erasing, 5, chat(7));
+        find_former(&mut erasing, Some(chat(7)), Vec::new());
+        assert_eq!(erasing.next(PARTITION, 0), None);
+        let again = erasing.next(PARTITION, AGAIN_MICROS);
+        assert_eq!(again, Some(Next::Chats(Read::ChatsOfUser(user(1)))));
+        erasing.found_chats(Vec::new(), at(SETTLED_MILLIS));
+        let done = erasing.next(PARTITION, AGAIN_MICROS);
+        assert!(matches!(done, Some(Next::Write(_))), "{done:?}");
     }
 
     #[test]
     fn a_user_is_done_when_nobody_may_be_adding_them_any_more() {
         let mut erasing = leaving(Vec::new(), SETTLED_MILLIS - 1);
+        find_former(&mut erasing, None, Vec::new());
         assert_eq!(erasing.next(PARTITION, 0), None);
         let again = erasing.next(PARTITION, AGAIN_MICROS);
         assert_eq!(again, Some(Next::Chats(Read::ChatsOfUser(user(1)))));

@@ -38,16 +38,15 @@ pub(crate) struct StoreKey {
 
 impl Wanted {
     /// The last event that they may see and want, where the chat has come so far.
-    fn end(self, head: Option<Seq>) -> Seq {
-        let may_see = self.removed.or(head).unwrap_or(Seq(u64::MAX));
-        may_see.min(self.page.until)
+    fn end(self, head: Seq) -> Seq {
+        self.removed.unwrap_or(head).min(self.page.until)
     }
 
-    /// What there is behind an event; without the chat in memory, nobody knows how far it has come.
-    fn rest(self, through: Seq, head: Option<Seq>) -> Rest {
+    /// What there is behind an event.
+    fn rest(self, through: Seq, head: Seq) -> Rest {
         if self.page.until <= through || self.removed.is_some_and(|removed| removed <= through) {
             Rest::End
-        } else if head.is_some_and(|head| head <= through) {
+        } else if head <= through {
             Rest::Live
         } else {
             Rest::More
@@ -55,28 +54,24 @@ impl Wanted {
     }
 }
 
-/// Looks for events in memory, or says what to read. A chat that is not in memory has all of its events in the store.
+/// Looks for events in memory, or says what to read.
 ///
 /// # Errors
 /// [`Problem::TOO_FAR_BEHIND`] where more than `missing_max` are missing.
-pub(crate) fn find(
-    chat: Option<&Chat>,
-    wanted: Wanted,
-    missing_max: u64,
-) -> Result<Found, Problem> {
-    let head = chat.map(Chat::seq);
+pub(crate) fn find(chat: &Chat, wanted: Wanted, missing_max: u64) -> Result<Found, Problem> {
+    let head = chat.seq();
     let (after, end) = (wanted.page.after, wanted.end(head));
     if end.0.saturating_sub(after.0) > missing_max {
         return Err(Problem::TOO_FAR_BEHIND);
     }
-    let in_memory_from = chat.map_or(end.next(), Chat::recent_from);
+    let in_memory_from = chat.recent_from();
     if after < end && after.next() < in_memory_from {
         let missing = in_memory_from.0 - after.next().0;
         let limit = missing.min(wanted.page.limit as u64) as usize;
         return Ok(Found::InStore(StoreKey { wanted, limit }));
     }
     let mut lines = Lines::new(wanted.page, end);
-    for event in chat.iter().flat_map(|it| it.recent().events_after(after)) {
+    for event in chat.recent().events_after(after) {
         if !lines.push(|out| out.extend_from_slice(event)) {
             break;
         }
@@ -95,14 +90,14 @@ impl StoreKey {
     }
 
     /// The events that the store had, unless one of them is damaged or missing.
-    pub(crate) fn complete(self, stored: &[StoredEvent], chat: Option<&Chat>) -> Option<Events> {
+    pub(crate) fn complete(self, stored: &[StoredEvent], chat: &Chat) -> Option<Events> {
         let after = self.wanted.page.after;
-        let head = chat.map(Chat::seq);
+        let head = chat.seq();
         let mut lines = Lines::new(self.wanted.page, self.wanted.end(head));
         for (seq, event) in (after.next().0..).zip(stored) {
             let is_next = event.row.head.seq == Seq(seq);
             let mut line = Vec::new();
-            if !is_next || !put_stored(&mut line, event, chat.map(Chat::unstored)) {
+            if !is_next || !put_stored(&mut line, event, chat) {
                 return None;
             }
             if !lines.push(|out| out.extend_from_slice(&line)) {
@@ -115,15 +110,14 @@ impl StoreKey {
 }
 
 /// Appends a stored event as it stands now, with what the store may lack; false where it is damaged.
-fn put_stored(out: &mut Vec<u8>, event: &StoredEvent, unstored: Option<&Unstored>) -> bool {
+fn put_stored(out: &mut Vec<u8>, event: &StoredEvent, chat: &Chat) -> bool {
     if let Some(message) = &event.message {
-        match unstored.filter(|it| it.amends(message.seq)) {
-            Some(unstored) => {
-                let mut message = message.clone();
-                unstored.lay_over(&mut message);
-                message.encode_event(out);
-            }
-            None => message.encode_event(out),
+        if chat.erased().is_empty() && !chat.unstored().amends(message.seq) {
+            message.encode_event(out);
+        } else {
+            let mut message = message.clone();
+            chat.lay_over(&mut message);
+            message.encode_event(out);
         }
         return true;
     }
@@ -131,10 +125,11 @@ fn put_stored(out: &mut Vec<u8>, event: &StoredEvent, unstored: Option<&Unstored
     let Ok(mut record) = Record::decode(&event.row.record) else {
         return false;
     };
-    if let Record::MessageAmended(amended) = &mut record
-        && unstored.is_some_and(|it| is_superseded(it, amended, seq))
-    {
-        amended.change = Change::NO_CONTENT;
+    if let Record::MessageAmended(amended) = &mut record {
+        chat.erased().lay_over_edit(amended);
+        if is_superseded(chat.unstored(), amended, seq) {
+            amended.change = Change::NO_CONTENT;
+        }
     }
     let event = Event::of(&record);
     if let Some(event) = &event {

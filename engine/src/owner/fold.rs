@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use rookery_schema::event::{Event, EventKind};
 use rookery_schema::record::{
     BlockSet, Change, ChatChanged, ChatCreated, ChatDeleted, Edit, MembershipChange,
-    MessageAmended, MessagePosted, Record, RoleSet,
+    MessageAmended, MessagePosted, Record, RoleSet, SenderErased,
 };
 use rookery_schema::roles::Role;
 use rookery_schema::row::{Amendment, AmendmentRow, EventRow, Head, MarkRow, MemberRow, Row};
@@ -44,7 +44,9 @@ pub(crate) enum Folded {
     Blocked { is_new: bool },
     /// It is the last event: the chat is gone.
     Deleted,
-    /// Nothing: the chat was deleted before.
+    /// It is an event now, and nothing is left of what this user said.
+    Erased(UserId),
+    /// Nothing: the chat was deleted before, or whoever says something has no account any more.
     Void,
     /// Nothing: this user is the last admin, and can only leave.
     LastAdmin(UserId),
@@ -83,6 +85,7 @@ pub(crate) fn fold(
         Record::ChatChanged(changed) => fold_change(chat, changed, bytes, at, rows),
         Record::ChatDeleted(deleted) => fold_deletion(chat, deleted, bytes, at, rows),
         Record::BlockSet(set) => fold_block(chat, set, at, rows),
+        Record::SenderErased(erased) => fold_erasure(chat, erased, bytes, at, rows),
         Record::UserRegistered(_)
         | Record::SessionEnded(_)
         | Record::PasswordSet(_)
@@ -103,6 +106,10 @@ fn fold_message(
     at: Place,
     rows: &mut Vec<Row>,
 ) -> Folded {
+    // An earlier owner may have appended it.
+    if chat.erased().has(message.sender_id) {
+        return Folded::Void;
+    }
     rows.push(chat.number(&Event::Message(*message), message.at, at, bytes.clone()));
     chat.note(message.sender_id);
     Folded::Numbered
@@ -120,7 +127,8 @@ fn fold_amendment(
 ) -> Folded {
     let target = amended.target.seq;
     let is_edit = matches!(amended.change, Change::Edited { .. });
-    if is_edit && chat.is_deleted(target) {
+    let is_erased = chat.erased().has(amended.target.sender_id);
+    if is_edit && (is_erased || chat.is_deleted(target)) {
         let late = MessageAmended {
             change: Change::NO_CONTENT,
             ..*amended
@@ -346,6 +354,21 @@ fn fold_block(chat: &mut Chat, set: &BlockSet, at: Place, rows: &mut Vec<Row>) -
     }
     rows.push(chat.set_block(set, at));
     Folded::Blocked { is_new }
+}
+
+fn fold_erasure(
+    chat: &mut Chat,
+    erased: &SenderErased,
+    bytes: &Bytes,
+    at: Place,
+    rows: &mut Vec<Row>,
+) -> Folded {
+    if chat.erased().has(erased.user_id) {
+        return Folded::Unchanged;
+    }
+    rows.push(chat.number(&Event::SenderErased(*erased), erased.at, at, bytes.clone()));
+    rows.push(chat.erase(erased));
+    Folded::Erased(erased.user_id)
 }
 
 /// The event itself goes with all the others: what is stored instead has all that it says.

@@ -9,7 +9,7 @@ use rookery_schema::{ChatId, Seq};
 use crate::edge::port::Read;
 use crate::json_page::JsonPage;
 use crate::mesh::{Outcome, Page, PageCursor, PageStart};
-use crate::owner::chat::{Chat, Shown, Unstored};
+use crate::owner::chat::{Chat, Shown};
 
 /// A read of the store that several pages may wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -122,7 +122,7 @@ impl PartialPage {
 
     /// The page, now that the store has been read: what has amended its messages since it was asked for, or was not in
     /// the store by then, is laid over them.
-    pub(crate) fn complete(self, stored: &[Message], unstored: Option<&Unstored>) -> Outcome {
+    pub(crate) fn complete(self, stored: &[Message], chat: &Chat) -> Outcome {
         let shown = self.since..self.in_memory_from;
         let older = stored.iter().filter(|it| shown.contains(&it.seq));
         let stored = older.map(|it| (it.seq, Shown::Standing(Rc::new(it.clone()))));
@@ -134,8 +134,9 @@ impl PartialPage {
                 all.take(limit).collect()
             }
         };
-        if let Some(unstored) = unstored.filter(|it| !it.is_empty()) {
-            let amended = |(seq, shown): (Seq, Shown)| (seq, shown.amended(seq, unstored));
+        let (unstored, erased) = (chat.unstored(), chat.erased());
+        if !unstored.is_empty() || !erased.is_empty() {
+            let amended = |(seq, shown): (Seq, Shown)| (seq, shown.amended(seq, unstored, erased));
             messages = messages.into_iter().map(amended).collect();
         }
         encode_page(self.page, self.since, &messages)

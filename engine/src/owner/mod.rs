@@ -12,6 +12,7 @@ mod decide;
 mod dedup;
 mod delivery;
 mod endings;
+mod erased;
 mod erasing;
 mod events;
 mod filling;
@@ -27,6 +28,7 @@ mod progress;
 mod purging;
 mod readings;
 mod retries;
+mod rewriting;
 mod seeking;
 mod settings;
 
@@ -272,6 +274,13 @@ impl Owner {
     pub(crate) fn erasure_written(&mut self, id: PartitionId, number: u64, cx: &mut Context<'_>) {
         if let Some(partition) = self.partitions.get_mut(&id) {
             partition.erasure_written(number, cx);
+        }
+    }
+
+    /// What a deleted user said in a chat is overwritten in the store, up to some event.
+    pub(crate) fn rewrite_written(&mut self, id: PartitionId, number: u64, cx: &mut Context<'_>) {
+        if let Some(partition) = self.partitions.get_mut(&id) {
+            partition.rewrite_written(number, cx);
         }
     }
 

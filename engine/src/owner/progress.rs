@@ -39,6 +39,8 @@ pub(crate) struct OnStored {
     pub(crate) any_deleted: bool,
     /// Users were deleted.
     pub(crate) any_erased: bool,
+    /// The store has something by then that deleted users said.
+    pub(crate) any_to_rewrite: bool,
 }
 
 /// See the module.

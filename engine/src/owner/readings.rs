@@ -33,6 +33,11 @@ impl Readings {
         }
     }
 
+    /// Whether any is of this chat.
+    pub(crate) fn has(&self, chat_id: ChatId) -> bool {
+        self.under_way.contains_key(&chat_id)
+    }
+
     pub(crate) fn of(&self, chat_id: ChatId) -> Reading {
         let numbers = self.under_way.get(&chat_id);
         Reading {

@@ -23,6 +23,7 @@ impl Parts<'_> {
             Part::Partition(id) => self.owner.written(id, token.number, cx),
             Part::Purging(id) => self.owner.purge_written(id, token.number, cx),
             Part::Erasing(id) => self.owner.erasure_written(id, token.number, cx),
+            Part::Rewriting(id) => self.owner.rewrite_written(id, token.number, cx),
             Part::Home => self.home.written(token.number, cx),
             Part::Owner | Part::Connection(_) | Part::Sessions => {
                 cx.bug("a part of the shard wrote a row that writes none");
@@ -45,7 +46,7 @@ impl Parts<'_> {
                 self.connections.store_read(conn, number, outcome, api, cx);
             }
             Part::Sessions => self.ended_sessions_read(outcome, cx),
-            Part::Owner | Part::Purging(_) | Part::Erasing(_) => {
+            Part::Owner | Part::Purging(_) | Part::Erasing(_) | Part::Rewriting(_) => {
                 cx.bug("a part of the shard read the store that reads nothing");
             }
         }
@@ -62,6 +63,7 @@ impl Parts<'_> {
             Part::Owner
             | Part::Purging(_)
             | Part::Erasing(_)
+            | Part::Rewriting(_)
             | Part::Home
             | Part::Connection(_)
             | Part::Sessions => {

@@ -164,6 +164,7 @@ impl Host {
                     Read::SessionsOfUser { .. } => self.found(token, Found::Sessions(Vec::new())),
                     Read::Purges { .. } => self.found(token, Found::Purges(Vec::new())),
                     Read::Erasures { .. } => self.found(token, Found::Erasures(Vec::new())),
+                    Read::Rewrites { .. } => self.found(token, Found::Rewrites(Vec::new())),
                     Read::ChatsOfUser(_) => self.found(token, Found::Chats(vec![self.chat])),
                     Read::MarksOfUser(_) => self.found(token, Found::Marks(Vec::new())),
                     other => self.reads.push_back((token, other)),

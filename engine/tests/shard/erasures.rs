@@ -14,15 +14,17 @@ use crate::direct;
 use crate::stage::{P0, SECOND, Stage, creation, network};
 
 /// A shard, and a store that has what was written.
-struct Erasing {
-    stage: Stage,
-    store: Model,
-    gone: UserRow,
-    bob: UserId,
+pub(crate) struct Erasing {
+    pub(crate) stage: Stage,
+    pub(crate) store: Model,
+    pub(crate) gone: UserRow,
+    pub(crate) bob: UserId,
+    /// Nothing is overwritten in the store.
+    pub(crate) keeps_content: bool,
 }
 
 impl Erasing {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut stage = Stage::new();
         let gone = UserRow {
             user_id: stage.owned_user(),
@@ -41,11 +43,12 @@ impl Erasing {
             store,
             gone,
             bob,
+            keeps_content: false,
         }
     }
 
     /// A chat that the one made who will be gone.
-    fn chat(&mut self) -> ChatId {
+    pub(crate) fn chat(&mut self) -> ChatId {
         let chat_id = self.stage.chat_made_by(self.gone.user_id);
         let members = [self.gone.user_id, self.bob];
         let command = creation(Some(self.gone.user_id), &members);
@@ -55,12 +58,12 @@ impl Erasing {
     }
 
     /// Log and store confirm everything.
-    fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         let rows = self.stage.settle();
         rows.into_iter().for_each(|row| self.store.write(row));
     }
 
-    fn delete(&mut self) {
+    pub(crate) fn delete(&mut self) {
         let new = NewPassword {
             password: None,
             sessions_until: Timestamp::default(),
@@ -76,14 +79,13 @@ impl Erasing {
     }
 
     /// The store answers what it is asked for deleted users, until nothing is under way.
-    fn work(&mut self) {
+    pub(crate) fn work(&mut self) {
         loop {
-            if let Some((token, read)) = self.stage.erasures.pop_front() {
-                let outcome = Ok(self.store.read(&read));
-                self.stage
-                    .step(Input::Store(StoreEvent::Read { token, outcome }));
-            } else if !self.stage.reads.is_empty() {
-                let (token, read) = self.stage.reads.pop_front().unwrap();
+            let stage = &mut self.stage;
+            let wanted = stage.erasures.pop_front();
+            let wanted = wanted.or_else(|| stage.reads.pop_front());
+            let rewrites = || stage.rewrites.pop_front_if(|_| !self.keeps_content);
+            if let Some((token, read)) = wanted.or_else(rewrites) {
                 let outcome = Ok(self.store.read(&read));
                 self.stage
                     .step(Input::Store(StoreEvent::Read { token, outcome }));
@@ -95,8 +97,19 @@ impl Erasing {
         }
     }
 
+    /// Another process takes over what is stored.
+    pub(crate) fn restart(&mut self) {
+        let end = self.stage.end;
+        self.stage = Stage::opening(Opened {
+            start: end,
+            committed: end,
+            end,
+        });
+        self.stage.log_event(LogEvent::CaughtUp { partition: P0 });
+    }
+
     /// Two minutes pass, in which nobody adds them any more.
-    fn wait(&mut self) {
+    pub(crate) fn wait(&mut self) {
         for _ in 0..13 {
             self.stage.tick_after(10 * SECOND);
             self.work();
@@ -208,13 +221,7 @@ fn it_goes_on_where_it_was_after_a_restart_and_when_the_store_can_be_read() {
     it.work();
     it.delete();
     assert_eq!(it.chats().len(), chats.len());
-    let end = it.stage.end;
-    it.stage = Stage::opening(Opened {
-        start: end,
-        committed: end,
-        end,
-    });
-    it.stage.log_event(LogEvent::CaughtUp { partition: P0 });
+    it.restart();
     for _ in 0..3 {
         let (token, read) = it.stage.erasures.pop_front().unwrap();
         assert!(matches!(read, Read::Erasures { .. }));
@@ -248,7 +255,7 @@ fn a_chat_whose_log_takes_nothing_is_left_when_it_does() {
         }
         let batch = it.stage.appends.front().expect("it is tried again");
         let record = Record::decode(batch.first().unwrap()).unwrap();
-        assert!(matches!(record, Record::MemberRemoved(_)), "{record:?}");
+        assert!(matches!(record, Record::SenderErased(_)), "{record:?}");
         it.stage.fail_append();
         it.stage.tick_after(2 * SECOND);
     }

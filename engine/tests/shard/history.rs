@@ -206,6 +206,7 @@ fn a_chat_read_from_the_store_shows_what_it_had() {
         latest_message: recent.last().and_then(|row| Message::of(row).unwrap()),
         recent,
         blockers: Vec::new(),
+        erased: Vec::new(),
         deleted: None,
     };
     // The process ends, and another begins.

@@ -14,6 +14,7 @@ mod chat_keys;
 mod deleted_chats;
 mod deleted_users;
 mod direct;
+mod erased;
 mod erasures;
 mod history;
 mod inbox;

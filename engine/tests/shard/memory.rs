@@ -32,7 +32,10 @@ fn has_messages(stage: &mut Stage, chat: ChatId, caller: UserId) -> bool {
         chat,
         ChatCommand::ShowMessages { caller, page },
     ));
-    stage.answer(page).is_some()
+    let answer = stage.answer(page);
+    // While it is being read it is not forgotten.
+    stage.answer_read_if_any(Err(StoreFault));
+    answer.is_some()
 }
 
 /// Whether a chat is in memory.

@@ -55,6 +55,7 @@ pub(crate) fn stored_chat(chat_id: ChatId, members: &[UserId]) -> StoredChat {
         messages: Vec::new(),
         latest_message: None,
         blockers: Vec::new(),
+        erased: Vec::new(),
         deleted: None,
     }
 }
@@ -123,6 +124,8 @@ pub(crate) struct Stage {
     pub(crate) purges: VecDeque<(Token, Read)>,
     /// Those that look for deleted users who are still in chats.
     pub(crate) erasures: VecDeque<(Token, Read)>,
+    /// Reads of whose content is to be overwritten.
+    pub(crate) rewrites: VecDeque<(Token, Read)>,
     syncs: VecDeque<Token>,
     /// Passwords that wait to be hashed or compared.
     pub(crate) passwords: VecDeque<PasswordJob>,
@@ -180,6 +183,7 @@ impl Stage {
             reads: VecDeque::new(),
             purges: VecDeque::new(),
             erasures: VecDeque::new(),
+            rewrites: VecDeque::new(),
             syncs: VecDeque::new(),
             passwords: VecDeque::new(),
             notices: Vec::new(),
@@ -260,6 +264,10 @@ impl Stage {
                     token,
                     read: read @ Read::Erasures { .. },
                 } => self.erasures.push_back((token, read)),
+                StoreRequest::Read {
+                    token,
+                    read: read @ Read::Rewrites { .. },
+                } => self.rewrites.push_back((token, read)),
                 StoreRequest::Read { token, read } => self.reads.push_back((token, read)),
                 StoreRequest::Sync { token } => self.syncs.push_back(token),
             }

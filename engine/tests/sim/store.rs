@@ -343,7 +343,7 @@ impl Lane {
             (place, _) if group == Group::All => {
                 rows.get(index + 1).is_none_or(|(next, _)| *next != place)
             }
-            (_, Row::Event(_) | Row::ChatDeleted(_) | Row::Purged(_)) => true,
+            (_, Row::Event(_) | Row::ChatDeleted(_) | Row::Purged(_) | Row::Rewritten(_)) => true,
             _ => !matches!(group, Group::Chat(_)),
         };
         let ends: Vec<usize> = (0..rows.len()).filter(is_end).collect();
@@ -387,6 +387,8 @@ fn group_of(row: &Row) -> Group {
         | Row::NoSessions { user_id, .. }
         | Row::OwnGone { user_id } => Group::User(*user_id),
         Row::Erasure(row) => Group::User(row.user_id),
+        Row::Erased(row) => Group::Chat(row.chat_id),
+        Row::Rewritten(row) => Group::Chat(row.chat_id),
         Row::Profile(row) => Group::User(row.user_id),
         Row::UserSettings(row) => Group::User(row.user_id),
         Row::EndedSession { .. } | Row::Reached { .. } => Group::Sessions,

@@ -300,3 +300,69 @@ fn a_deleted_account_is_gone_also_after_a_kill() {
         bob = bob.at(server.addr);
     }
 }
+
+/// All that a chat shows of its messages, as JSON.
+fn told(api: &mut Api, chat: &str) -> String {
+    let events = api.get(&format!("/chats/{chat}/events?limit=1000"));
+    let inbox = api.get("/chats").expect(200);
+    format!("{:?} {} {inbox}", api.history(chat), events.expect(200))
+}
+
+#[test]
+fn what_a_deleted_user_said_is_in_no_reply_also_after_a_kill() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options::new(dir.path());
+    let mut server = options.start();
+    let mut alice = Api::register(server.addr, "alice");
+    let mut bob = Api::register(server.addr, "bob");
+    let here = alice.create_chat("here", &[&bob.user_id]);
+    let left = bob.create_chat("left", &[&alice.user_id]);
+    let direct = alice.post(&format!("/direct/{}", bob.user_id), &json!({}));
+    let direct = direct.expect(201)["chat_id"].as_str().unwrap().to_owned();
+    for chat in [&here, &left, &direct] {
+        bob.say(chat, "from bob");
+        let said = alice.say(chat, "a secret");
+        let message = format!("/chats/{chat}/messages/{}", said.message_id);
+        let edit = json!({"content": "another secret"});
+        alice.patch(&message, &edit).expect(200);
+        alice.say(chat, "the last secret");
+    }
+    let member = format!("/chats/{left}/members/{}", alice.user_id);
+    assert_eq!(alice.delete(&member).status, 204);
+    let mut socket = bob.listen();
+    let deletion = Request::new("DELETE", "/me").json(&json!({"password": PASSWORD}));
+    assert_eq!(alice.call(deletion).status, 204);
+    let mut erased = Vec::new();
+    while erased.len() < 3 {
+        let event = socket.next();
+        if event["type"] == "messages_erased" {
+            assert_eq!(event["user_id"], *alice.user_id);
+            erased.push(event["chat_id"].as_str().unwrap().to_owned());
+        }
+    }
+    erased.sort();
+    let mut chats = [here, left, direct];
+    chats.sort();
+    assert_eq!(erased, chats);
+    for _ in 0..2 {
+        for chat in &chats {
+            let told = told(&mut bob, chat);
+            assert!(!told.contains("secret"), "{told}");
+            assert!(told.contains("from bob"), "{told}");
+            let messages = bob.history(chat);
+            let theirs = messages
+                .iter()
+                .filter(|it| it["sender_id"] == *alice.user_id);
+            let theirs: Vec<_> = theirs.collect();
+            assert_eq!(theirs.len(), 2);
+            for message in theirs {
+                assert_eq!(message["deleted"], true);
+                assert_eq!(message["deleted_by"], *alice.user_id);
+                assert_time(&message["deleted_at"]);
+            }
+        }
+        server.kill();
+        server = options.start();
+        bob = bob.at(server.addr);
+    }
+}

@@ -6,7 +6,7 @@ use rookery_testing::json_schema::Schemas;
 use serde_json::{Value, json};
 
 use crate::examples::{ANN, BOB, Bindings, CHAT, CYD, MESSAGE, TOKEN};
-use crate::support::api::Api;
+use crate::support::api::{Api, PASSWORD};
 use crate::support::documented::{WEBSOCKETS, event_types};
 use crate::support::http::Request;
 use crate::support::start_with_tokens;
@@ -71,7 +71,7 @@ fn every_example_holds_on_a_server() {
     let (_dir, server) = start_with_tokens();
     let mut ann = Api::register(server.addr, "ann");
     let bob = Api::register(server.addr, "bob");
-    let cyd = Api::register(server.addr, "cyd");
+    let mut cyd = Api::register(server.addr, "cyd");
     let mut bindings = Bindings::default();
     for (example, api) in [(ANN, &ann), (BOB, &bob), (CYD, &cyd)] {
         bindings.bind(example, &api.user_id);
@@ -136,6 +136,9 @@ fn every_example_holds_on_a_server() {
     listener.hear_example("message_deleted");
     assert_eq!(ann.delete(&member).status, 204);
     listener.hear_example("member_removed");
+    let deletion = Request::new("DELETE", "/me").json(&json!({"password": PASSWORD}));
+    assert_eq!(cyd.call(deletion).status, 204);
+    listener.hear_example("messages_erased");
     assert_eq!(ann.delete(&format!("/chats/{chat}")).status, 204);
     listener.hear_example("chat_deleted");
     ann.patch("/me/settings", &json!({"theme": "dark"}))

@@ -8,9 +8,9 @@ use rookery_schema::event::EventKind;
 use rookery_schema::names::key_of;
 use rookery_schema::roles::{Role, Settings};
 use rookery_schema::row::{
-    BlockRow, ChatRow, DeletedChatRow, ErasureRow, EventRow, Head, Mark, MarkRow, MemberRow,
-    ProfileRow, PurgeRow, PurgeStep, RoleRow, Row, SessionRow, SettingsRow, UserRow,
-    UserSettingsRow,
+    BlockRow, ChatRow, DeletedChatRow, ErasedRow, ErasureRow, EventRow, Head, Mark, MarkRow,
+    MemberRow, ProfileRow, PurgeRow, PurgeStep, RewriteRow, RoleRow, Row, SessionRow, SettingsRow,
+    UserRow, UserSettingsRow,
 };
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
 
@@ -157,6 +157,16 @@ fn row() -> impl Strategy<Value = Row> {
             let (partition, deleted_at) = (PartitionId(partition), Timestamp::from_millis(at));
             Row::Erasure(ErasureRow { partition, user_id, deleted_at, is_done })
         }),
+        2 => (chat_id(), user_id(), 0..4u32, 0..99u64).prop_map(|(chat_id, user_id, partition, seq)| {
+            let (partition, at) = (PartitionId(partition), Timestamp::from_millis(seq));
+            Row::Erased(ErasedRow { chat_id, user_id, partition, seq: Seq(seq), at })
+        }),
+        2 => (chat_id(), user_id(), 0..4u32, 0..99u64, any::<bool>()).prop_map(
+            |(chat_id, user_id, partition, seq, is_done)| {
+                let (partition, seq, through) = (PartitionId(partition), Seq(seq), Seq(seq / 2));
+                Row::Rewritten(RewriteRow { partition, chat_id, user_id, seq, through, is_done })
+            }
+        ),
         1 => (0..3u8, time()).prop_map(|(id, expires_at)| Row::EndedSession {
             session_id: SessionId::from_bytes([id; 16]),
             expires_at
@@ -253,8 +263,13 @@ fn read() -> impl Strategy<Value = Read> {
         1 => (0..4u32, 1..4usize).prop_map(|(partition, limit)| {
             Read::Erasures { partition: PartitionId(partition), limit }
         }),
+        1 => (0..4u32, 1..9usize).prop_map(|(partition, limit)| {
+            Read::Rewrites { partition: PartitionId(partition), limit }
+        }),
         1 => (user_id(), 1..4usize).prop_map(|(user_id, limit)| Read::Blocks { user_id, limit }),
         1 => user_id().prop_map(Read::ChatsOfUser),
+        1 => (user_id(), option::of(chat_id()), 1..4usize)
+            .prop_map(|(user_id, after, limit)| Read::FormerChats { user_id, after, limit }),
         2 => (user_id(), chat_id()).prop_map(|(user_id, chat_id)| Read::Mark { user_id, chat_id }),
         2 => user_id().prop_map(Read::MarksOfUser),
         1 => user_id().prop_map(Read::User),

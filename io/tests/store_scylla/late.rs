@@ -6,7 +6,8 @@ use rookery_engine::port::{Found, Read};
 use rookery_schema::limits::SESSION_MILLIS;
 use rookery_schema::roles::{Role, Settings};
 use rookery_schema::row::{
-    DeletedChatRow, Head, MemberRow, PurgeRow, PurgeStep, RoleRow, Row, SessionRow, SettingsRow,
+    DeletedChatRow, ErasedRow, Head, MemberRow, PurgeRow, PurgeStep, RoleRow, Row, SessionRow,
+    SettingsRow,
 };
 use rookery_schema::{Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
 
@@ -15,7 +16,7 @@ use super::support::{CHAT, amendment, chat, keyspace, message, start};
 const PARTITION: PartitionId = PartitionId(3);
 const LAST: Seq = Seq(4);
 /// All tables that have something of a chat but that it was deleted, and who was a member.
-const TABLES: [&str; 8] = [
+const TABLES: [&str; 9] = [
     "messages",
     "amendments",
     "chats",
@@ -23,6 +24,7 @@ const TABLES: [&str; 8] = [
     "chats_by_user",
     "roles",
     "chat_settings",
+    "erased_senders",
     "purges",
 ];
 
@@ -53,6 +55,13 @@ fn rows_of_chat() -> Vec<Row> {
     rows.extend(members.map(Row::Member));
     rows.extend([1, 2, 3].map(|seq| message(seq, 9)));
     rows.push(Row::Amendment(amendment(CHAT, 1, 3)));
+    rows.push(Row::Erased(ErasedRow {
+        chat_id: CHAT,
+        user_id: user(1),
+        partition: PARTITION,
+        seq: Seq(3),
+        at: Timestamp::from_millis(3),
+    }));
     rows
 }
 

@@ -15,9 +15,9 @@ use rookery_schema::limits::SESSION_MILLIS;
 use rookery_schema::names::key_of;
 use rookery_schema::roles::{Role, Settings};
 use rookery_schema::row::{
-    BlockRow, ChatRow, DeletedChatRow, ErasureRow, EventRow, Head, Mark, MarkRow, MemberRow,
-    ProfileRow, PurgeRow, PurgeStep, RoleRow, Row, SessionRow, SettingsRow, UserRow,
-    UserSettingsRow,
+    BlockRow, ChatRow, DeletedChatRow, ErasedRow, ErasureRow, EventRow, Head, Mark, MarkRow,
+    MemberRow, ProfileRow, PurgeRow, PurgeStep, RewriteRow, RoleRow, Row, SessionRow, SettingsRow,
+    UserRow, UserSettingsRow,
 };
 use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
 
@@ -82,6 +82,8 @@ enum Happening {
     },
     /// A chat is deleted; where it is already, the store removes so many parts of it.
     Deletes(ChatId, usize),
+    /// All that a user said in a chat is gone; where it is already, more of it is overwritten.
+    Erases(ChatId, UserId),
     /// A user has read a chat up to here.
     Reads(UserId, ChatId, u64),
     Registers(UserId),
@@ -110,6 +112,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         3 => any::<(bool, bool)>()
             .prop_map(|(by_first, is_blocked)| Happening::Blocks { by_first, is_blocked }),
         2 => (chat_id(), 1..6usize).prop_map(|(chat, parts)| Happening::Deletes(chat, parts)),
+        4 => (chat_id(), user_id()).prop_map(|(chat, user)| Happening::Erases(chat, user)),
         3 => (user_id(), chat_id(), 1..60u64)
             .prop_map(|(user, chat, seq)| Happening::Reads(user, chat, seq)),
         2 => user_id().prop_map(Happening::Registers),
@@ -129,6 +132,7 @@ fn rows_of(model: &Model, happening: &Happening) -> Vec<Row> {
         | Happening::Joins(chat_id, _)
         | Happening::Amends(chat_id, _)
         | Happening::Redacts(chat_id, _)
+        | Happening::Erases(chat_id, _)
         | Happening::Changes(chat_id, ..)
             if deletion(model, *chat_id).is_some() =>
         {
@@ -217,6 +221,7 @@ fn rows_of(model: &Model, happening: &Happening) -> Vec<Row> {
             Some(head) => parts_of(model, *chat_id, head).take(*parts).collect(),
             None => deleted(model, *chat_id),
         },
+        Happening::Erases(chat_id, user_id) => erased(model, *chat_id, *user_id),
         Happening::Reads(user_id, chat_id, seq) => vec![Row::Mark(MarkRow {
             user_id: *user_id,
             chat_id: *chat_id,
@@ -329,6 +334,46 @@ fn rows_of(model: &Model, happening: &Happening) -> Vec<Row> {
             expires_at: Timestamp::from_millis(FAR_MILLIS),
         }],
     }
+}
+
+/// All that a user said in a chat is gone, or more of it is overwritten, or nothing is left to do.
+fn erased(model: &Model, chat_id: ChatId, user_id: UserId) -> Vec<Row> {
+    let is_erased = match model.read(&Read::Chat { chat_id, recent: 0 }) {
+        Found::Chat(chat) => {
+            chat.is_some_and(|it| it.erased.iter().any(|it| it.user_id == user_id))
+        }
+        other => panic!("not what was asked: {other:?}"),
+    };
+    if is_erased {
+        let all = Read::Rewrites {
+            partition: PARTITION,
+            limit: 99,
+        };
+        let Found::Rewrites(rewrites) = model.read(&all) else {
+            panic!("not what was asked")
+        };
+        let mut theirs = rewrites.into_iter();
+        let theirs = theirs.find(|row| (row.chat_id, row.user_id) == (chat_id, user_id));
+        let step = theirs.map(|row| {
+            let through = Seq(row.through.0 + 3);
+            Row::Rewritten(RewriteRow {
+                through: through.min(row.seq),
+                is_done: through >= row.seq,
+                ..row
+            })
+        });
+        return step.into_iter().collect();
+    }
+    let mut rows = event(model, chat_id, None);
+    let seq = rows.iter().filter_map(seq_of).next_back().unwrap();
+    rows.push(Row::Erased(ErasedRow {
+        chat_id,
+        user_id,
+        partition: PARTITION,
+        seq,
+        at: Timestamp::from_millis(seq.0),
+    }));
+    rows
 }
 
 /// A user who was deleted is in no chat any more, where they were.
@@ -516,8 +561,10 @@ fn read() -> impl Strategy<Value = Read> {
             .prop_map(|(chat_id, after, limit)| Read::MembersAfter { chat_id, after, limit }),
         2 => Just(Read::Purges { partition: PARTITION, limit: 9 }),
         2 => Just(Read::Erasures { partition: PARTITION, limit: 9 }),
+        2 => Just(Read::Rewrites { partition: PARTITION, limit: 99 }),
         2 => (user_id(), 0..4usize).prop_map(|(user_id, limit)| Read::Blocks { user_id, limit }),
         1 => user_id().prop_map(Read::ChatsOfUser),
+        1 => user_id().prop_map(|user_id| Read::FormerChats { user_id, after: None, limit: 99 }),
         2 => (user_id(), chat_id()).prop_map(|(user_id, chat_id)| Read::Mark { user_id, chat_id }),
         2 => user_id().prop_map(Read::MarksOfUser),
         1 => user_id().prop_map(Read::User),
@@ -547,6 +594,14 @@ fn sorted(found: Found) -> Found {
         Found::Erasures(mut users) => {
             users.sort_unstable();
             Found::Erasures(users)
+        }
+        Found::Rewrites(mut rewrites) => {
+            rewrites.sort_unstable_by_key(|row| (row.chat_id, row.user_id));
+            Found::Rewrites(rewrites)
+        }
+        Found::Chat(Some(mut chat)) => {
+            chat.erased.sort_unstable();
+            Found::Chat(Some(chat))
         }
         Found::Marks(mut marks) => {
             marks.sort_unstable();

@@ -8,9 +8,9 @@ use rookery_engine::port::{Read, StoreEvent, StoreRequest};
 use rookery_io::startup::Startup;
 use rookery_io::store::scylla::{ScyllaStore, Settings};
 use rookery_schema::row::{
-    Mark, MarkRow, MemberRow, ProfileRow, Row, SessionRow, UserRow, UserSettingsRow,
+    ErasedRow, Mark, MarkRow, MemberRow, ProfileRow, Row, SessionRow, UserRow, UserSettingsRow,
 };
-use rookery_schema::{ChatId, Offset, Seq, SessionId, Timestamp, UserId};
+use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
 use scylla::routing::{Shard as ServerShard, Sharder};
 
 use super::proxy::{MSB_IGNORE, Request, SHARDS, ShardedServer};
@@ -205,6 +205,13 @@ fn rows(n: u64) -> Vec<Row> {
             offset: Offset(1),
             settings: "{}".to_owned(),
         }),
+        Row::Erased(ErasedRow {
+            chat_id: chat_id(n),
+            user_id: user_id(n),
+            partition: PartitionId(n as u32),
+            seq: Seq(2),
+            at,
+        }),
         reached(n as u32, 1),
     ];
     rows.extend((1..=MESSAGES).map(|seq| message_in(chat_id(n), seq, 100)));
@@ -218,7 +225,7 @@ fn redaction(n: u64) -> Row {
     }
 }
 
-fn reads(n: u64) -> [Read; 14] {
+fn reads(n: u64) -> [Read; 16] {
     let (chat_id, user_id) = (chat_id(n), user_id(n));
     [
         Read::Chat { chat_id, recent: 3 },
@@ -247,5 +254,14 @@ fn reads(n: u64) -> [Read; 14] {
         Read::SessionsOfUser { user_id, limit: 3 },
         Read::Profiles([user_id].into()),
         Read::UserSettings(user_id),
+        Read::FormerChats {
+            user_id,
+            after: None,
+            limit: 3,
+        },
+        Read::Rewrites {
+            partition: PartitionId(n as u32),
+            limit: 3,
+        },
     ]
 }

@@ -62,6 +62,14 @@ pub struct ChatDeleted {
     pub at: Timestamp,
 }
 
+/// All that a user said in a chat is gone, since their account is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SenderErased {
+    pub chat_id: ChatId,
+    pub user_id: UserId,
+    pub at: Timestamp,
+}
+
 /// One of the two of a direct chat blocks the other, or does so no more. The chat comes to be by it where it is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlockSet {
@@ -192,6 +200,23 @@ impl RoleSet {
             role: Role::of_byte(reader.u8()?)?,
         };
         reader.is_empty().then_some(set)
+    }
+}
+
+impl SenderErased {
+    pub(super) fn put(&self, out: &mut impl BufMut) {
+        out.put_slice(self.chat_id.as_bytes());
+        out.put_slice(self.user_id.as_bytes());
+        out.put_u64_le(self.at.millis());
+    }
+
+    pub(super) fn decode(mut reader: Reader<'_>) -> Option<Self> {
+        let erased = Self {
+            chat_id: ChatId::from_bytes(reader.id()?),
+            user_id: UserId::from_bytes(reader.id()?),
+            at: reader.time()?,
+        };
+        reader.is_empty().then_some(erased)
     }
 }
 

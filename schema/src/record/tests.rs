@@ -31,6 +31,8 @@ proptest! {
     ) {
         let (chat_id, by) = (ChatId::from_bytes(chat), UserId::from_bytes(by));
         round_trip(Record::ChatDeleted(ChatDeleted { chat_id, by, at }));
+        let user_id = by;
+        round_trip(Record::SenderErased(SenderErased { chat_id, user_id, at }));
         round_trip(Record::BlockSet(BlockSet {
             chat_id,
             by,

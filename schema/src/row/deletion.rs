@@ -68,6 +68,50 @@ pub struct ErasureRow {
     pub is_done: bool,
 }
 
+/// See [`Row::Erased`](super::Row::Erased). There is one for each user of a chat, and it never changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ErasedRow {
+    pub chat_id: ChatId,
+    pub user_id: UserId,
+    /// The log partition of the chat's records.
+    pub partition: PartitionId,
+    /// Of the event that tells it.
+    pub seq: Seq,
+    pub at: Timestamp,
+}
+
+/// See [`Row::Rewritten`](super::Row::Rewritten). Done is done: what was written before and comes late changes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RewriteRow {
+    /// The log partition of the chat's records, whose owner sees to it.
+    pub partition: PartitionId,
+    pub chat_id: ChatId,
+    pub user_id: UserId,
+    /// Of the event that tells that all is gone.
+    pub seq: Seq,
+    /// The last event that was looked at.
+    pub through: Seq,
+    pub is_done: bool,
+}
+
+impl ErasedRow {
+    /// All that its chat and user don't tell, but for the partition, as bytes to store.
+    pub fn value(&self) -> Vec<u8> {
+        let mut value = Vec::with_capacity(16);
+        value.put_u64_le(self.seq.0);
+        value.put_u64_le(self.at.millis());
+        value
+    }
+
+    /// What was stored of a user in a chat: the event that tells that all they said is gone, and when; `None` where no version
+    /// writes such a value.
+    pub fn stored(mut value: &[u8]) -> Option<(Seq, Timestamp)> {
+        let seq = Seq(value.try_get_u64_le().ok()?);
+        let at = Timestamp::recorded(value.try_get_u64_le().ok()?)?;
+        value.is_empty().then_some((seq, at))
+    }
+}
+
 /// What of a deleted chat is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PurgeStep {

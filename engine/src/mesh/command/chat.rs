@@ -47,9 +47,10 @@ pub enum ChatCommand {
         caller: UserId,
         user_id: UserId,
     },
-    /// A user who was deleted leaves it. Of a direct chat they stay the other, and nobody posts in it any more.
+    /// A user was deleted: nothing is left of them in it.
     Erase {
         user_id: UserId,
+        step: ErasureStep,
     },
     SetRole {
         caller: UserId,
@@ -79,6 +80,15 @@ pub enum ChatCommand {
         user_id: UserId,
         seq: Seq,
     },
+}
+
+/// What is to be gone of a user who was deleted, one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErasureStep {
+    /// What they said.
+    Content,
+    /// They leave. Of a direct chat they stay the other, and nobody posts in it any more.
+    Membership,
 }
 
 /// A chat that is to be made.

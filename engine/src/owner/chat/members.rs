@@ -137,7 +137,7 @@ impl Members {
     }
 
     /// The other member of a direct chat.
-    pub(super) fn other(&self, user_id: UserId) -> Option<UserId> {
+    pub(crate) fn other(&self, user_id: UserId) -> Option<UserId> {
         let mut others = self.iter().filter(|it| *it != user_id);
         self.are_direct().then(|| others.next()).flatten()
     }

@@ -19,17 +19,17 @@ use rookery_schema::event::{
 use rookery_schema::limits::{CHAT_MEMBERS_MAX, MEMBERS_SHOWN_MAX};
 use rookery_schema::message::Message;
 use rookery_schema::record::{
-    BlockSet, ChatChanged, ChatCreated, ChatDeleted, Edit, MessageAmended, Record,
+    BlockSet, ChatChanged, ChatCreated, ChatDeleted, Edit, MessageAmended, Record, SenderErased,
 };
 use rookery_schema::roles::{History, Role, Settings};
 use rookery_schema::row::{
-    AmendmentRow, BlockRow, ChatRow, DeletedChatRow, EventRow, Head, Mark, MarkRow, MemberRow,
-    RoleRow, Row, SettingsRow,
+    AmendmentRow, BlockRow, ChatRow, DeletedChatRow, ErasedRow, EventRow, Head, Mark, MarkRow,
+    MemberRow, RoleRow, Row, SettingsRow,
 };
 use rookery_schema::{ChatId, MessageId, Offset, PartitionId, Seq, Timestamp, UserId};
 
 use crate::context::Context;
-use crate::edge::port::{Deletion, StoredChat, StoredMember};
+use crate::edge::port::{Deletion, ErasedSender, StoredChat, StoredMember};
 use crate::json_page::JsonPage;
 use crate::mesh::{
     Activity, ChatSummary, Created, EventBatch, Leaver, Marked, MembersPage, Outcome, PageCursor,
@@ -43,6 +43,7 @@ use crate::owner::chat::notes::Notes;
 use crate::owner::chat::recent::event_of;
 pub(crate) use crate::owner::chat::recent::{Recent, Shown};
 pub(crate) use crate::owner::chat::unstored::{Reading, Unstored};
+use crate::owner::erased::Erased;
 
 /// Events read with a chat from the store.
 pub(crate) const RECENT_EVENTS_LOADED: usize = 32;
@@ -81,6 +82,7 @@ pub(crate) struct Chat {
     deleted: Option<Box<Deletion>>,
     recent: Recent,
     unstored: Unstored,
+    erased: Erased,
     /// How far users have come by what they did.
     pub(crate) notes: Notes,
     active_at: Timestamp,
@@ -151,6 +153,7 @@ impl Chat {
             deleted: None,
             recent: Recent::default(),
             unstored: Unstored::default(),
+            erased: Erased::default(),
             notes: Notes::default(),
             active_at: created_at,
             audience: Audience::default(),
@@ -175,6 +178,7 @@ impl Chat {
             messages,
             latest_message,
             blockers,
+            erased,
             deleted,
         } = stored;
         let settings = settings.unwrap_or_else(|| Settings::new(&chat.name));
@@ -183,20 +187,26 @@ impl Chat {
         this.head = head;
         this.deleted = deleted.map(Box::new);
         this.blocks = Blocks::stored(blockers);
-        this.recent = Recent::with_latest(latest_message);
+        this.erased = Erased::stored(&erased, head.seq);
+        let standing = |mut message: Message| {
+            this.erased.lay_over(&mut message);
+            message
+        };
+        this.recent = Recent::with_latest(latest_message.map(standing));
         this.creation_digest = recent.first().and_then(creation_digest);
         for row in recent {
             if let Some(user_id) = comes_forward(&row) {
                 this.notes.load(user_id, row.head.mark());
             }
-            if let Some(json) = encode_row(&row) {
+            if let Some(json) = encode_row(&row, &this.erased) {
                 this.active_at = this.active_at.max(event_time(&row).unwrap_or_default());
                 let bytes = json.len();
                 this.recent.push(row.head.seq, row.head.offset, json);
                 this.recent.end_buffer(bytes);
             }
         }
-        for message in messages {
+        for mut message in messages {
+            this.erased.lay_over(&mut message);
             let seq = message.seq;
             let amended = message.is_amended().then(|| Rc::new(message));
             if let Some(message) = &amended {
@@ -281,6 +291,7 @@ impl Chat {
     pub(crate) fn forget_all(&mut self) {
         self.recent = Recent::default();
         self.unstored = Unstored::default();
+        self.erased = Erased::default();
         self.audience = Audience::default();
         self.creation_digest = None;
         self.notes = Notes::default();
@@ -459,6 +470,33 @@ impl Chat {
     /// An edit loses its content to a newer event. Only the fold may do that.
     pub(super) fn redact(&mut self, seq: Seq, redacted: &Record<'_>) {
         self.recent.replace(seq, encode(redacted, seq));
+    }
+
+    /// All that a user said is gone by the newest event; what is to be stored of that. What they say from now on is no event.
+    /// Only the fold may do that.
+    pub(super) fn erase(&mut self, record: &SenderErased) -> Row {
+        let SenderErased { user_id, at, .. } = *record;
+        let Head { seq, partition, .. } = self.head;
+        self.erased.add(ErasedSender { user_id, seq, at });
+        self.recent.erase(&self.erased, self.head.messages);
+        Row::Erased(ErasedRow {
+            chat_id: self.id,
+            user_id,
+            partition,
+            seq,
+            at,
+        })
+    }
+
+    /// Of whom nothing is left that they said.
+    pub(crate) const fn erased(&self) -> &Erased {
+        &self.erased
+    }
+
+    /// Lays over a message that was read all that the store may lack, or has for the whole chat.
+    pub(crate) fn lay_over(&self, message: &mut Message) {
+        self.unstored.lay_over(message);
+        self.erased.lay_over(message);
     }
 
     /// Whether it is known here that a message was deleted; that it was not need not be.
@@ -648,6 +686,7 @@ impl Chat {
             + self.members.bytes()
             + self.recent.bytes()
             + self.unstored.bytes()
+            + self.erased.bytes()
             + self.notes.bytes()
             + self.audience.bytes()
     }
@@ -765,8 +804,11 @@ impl Chat {
 }
 
 /// The event of a stored row, as it was sent but for what is gone; `None` where the record is damaged.
-fn encode_row(row: &EventRow) -> Option<Bytes> {
-    let record = Record::decode(&row.record).ok()?;
+fn encode_row(row: &EventRow, erased: &Erased) -> Option<Bytes> {
+    let mut record = Record::decode(&row.record).ok()?;
+    if let Record::MessageAmended(amended) = &mut record {
+        erased.lay_over_edit(amended);
+    }
     let json = encode(&record, row.head.seq);
     (!json.is_empty()).then_some(json)
 }
@@ -801,6 +843,7 @@ fn comes_forward(row: &EventRow) -> Option<UserId> {
         | Record::ChatChanged(_)
         | Record::ChatDeleted(_)
         | Record::BlockSet(_)
+        | Record::SenderErased(_)
         | Record::UserRegistered(_)
         | Record::SessionEnded(_)
         | Record::PasswordSet(_)

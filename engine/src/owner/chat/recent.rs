@@ -12,8 +12,9 @@ use rookery_schema::row::{Amendment, AmendmentRow};
 use rookery_schema::{MessageId, Offset, Seq};
 
 use crate::owner::budget::{allocated, allocated_shared};
-use crate::owner::chat::said::message_of;
+use crate::owner::chat::said::{edit_of, message_of};
 use crate::owner::chat::unstored::Unstored;
+use crate::owner::erased::Erased;
 
 #[cfg(test)]
 mod tests;
@@ -84,15 +85,16 @@ impl Shown {
         }
     }
 
-    /// Lays amendments over it that came since.
-    pub(crate) fn amended(self, seq: Seq, unstored: &Unstored) -> Self {
-        if !unstored.amends(seq) {
+    /// Lays amendments over it that came since, and takes the content of those of whom nothing is left.
+    pub(crate) fn amended(self, seq: Seq, unstored: &Unstored, erased: &Erased) -> Self {
+        if !unstored.amends(seq) && erased.is_empty() {
             return self;
         }
         // How many messages there were is not shown.
         match self.message(0) {
             Some(mut message) => {
                 unstored.lay_over(&mut message);
+                erased.lay_over(&mut message);
                 Self::Standing(Rc::new(message))
             }
             None => self,
@@ -281,7 +283,49 @@ impl Recent {
 
     /// Amends a message, if it is here; there were so many messages up to it.
     pub(crate) fn amend(&mut self, row: &AmendmentRow, messages: u64) {
-        let target = row.target;
+        let is_other_content = match row.change {
+            Amendment::Edited { .. } | Amendment::Deleted => true,
+            Amendment::Reaction { .. } => false,
+        };
+        self.change(row.target, messages, is_other_content, |it| it.amend(row));
+    }
+
+    /// Takes the content of all that is here of those of whom nothing is left; there are so many messages in all.
+    pub(crate) fn erase(&mut self, erased: &Erased, all: u64) {
+        let theirs = |(_, shown): &(Seq, Shown)| {
+            let message = shown.message(0);
+            message.is_some_and(|it| erased.has(it.sender_id) && it.deleted().is_none())
+        };
+        let latest = self.latest.iter().cloned();
+        let theirs: Vec<Seq> = self
+            .messages()
+            .chain(latest)
+            .filter(theirs)
+            .map(|it| it.0)
+            .collect();
+        for seq in theirs {
+            let messages = all - self.messages_behind(seq);
+            self.change(seq, messages, true, |it| erased.lay_over(it));
+        }
+        let edits = (self.first.0..).zip(&self.events);
+        let edits = edits.filter_map(|(seq, event)| {
+            let (by, without_content) = edit_of(&event.json)?;
+            erased.has(by).then_some((Seq(seq), without_content))
+        });
+        let edits: Vec<(Seq, Bytes)> = edits.collect();
+        for (seq, json) in edits {
+            self.replace(seq, json);
+        }
+    }
+
+    /// Changes how a message stands, if it is here; there were so many messages up to it.
+    fn change(
+        &mut self,
+        target: Seq,
+        messages: u64,
+        is_other_content: bool,
+        change: impl FnOnce(&mut Message),
+    ) {
         let index = self.index_of(target);
         let shown = match index {
             Some(index) => self.take_shown(index),
@@ -303,11 +347,7 @@ impl Recent {
         let Some(mut message) = amended else {
             return;
         };
-        Rc::make_mut(&mut message).amend(row);
-        let is_other_content = match row.change {
-            Amendment::Edited { .. } | Amendment::Deleted => true,
-            Amendment::Reaction { .. } => false,
-        };
+        change(Rc::make_mut(&mut message));
         if is_other_content {
             self.replace(target, event_of(&message));
         }

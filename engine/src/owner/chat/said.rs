@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
+use rookery_schema::event::Event;
 use rookery_schema::message::Message;
-use rookery_schema::record::MessagePosted;
+use rookery_schema::record::{Change, MessageAmended, MessagePosted, Target};
 use rookery_schema::{ChatId, MessageId, Seq, Timestamp, UserId};
 use serde::Deserialize;
 
@@ -18,6 +20,43 @@ struct Said<'a> {
     created_at: &'a str,
     #[serde(borrow, default)]
     client_id: Option<Cow<'a, str>>,
+}
+
+/// How an edit's event begins.
+const EDIT_PREFIX: &[u8] = br#"{"type":"message_edited","#;
+
+#[derive(Deserialize)]
+struct SaidEdit<'a> {
+    chat_id: ChatId,
+    seq: Seq,
+    message_id: MessageId,
+    by: UserId,
+    edited_at: &'a str,
+}
+
+/// The author of the message whose edit an event is, and the event without what they said; `None` where it is none.
+pub(super) fn edit_of(event: &[u8]) -> Option<(UserId, Bytes)> {
+    event.strip_prefix(EDIT_PREFIX)?;
+    let edit: SaidEdit<'_> = serde_json::from_slice(event).ok()?;
+    let amended = MessageAmended {
+        chat_id: edit.chat_id,
+        // Nobody edits what others have said.
+        by: edit.by,
+        at: Timestamp::from_rfc3339(edit.edited_at)?,
+        target: Target {
+            seq: Seq(0),
+            messages: 0,
+            message_id: edit.message_id,
+            sender_id: edit.by,
+            at: Timestamp::default(),
+            client_id: None,
+        },
+        change: Change::NO_CONTENT,
+    };
+    let mut json = Vec::new();
+    Event::MessageAmended(&amended).encode(edit.seq, &mut json);
+    json.shrink_to_fit();
+    Some((edit.by, json.into()))
 }
 
 /// The message that an event is, of which there were so many up to it; `None` where it is not one as it was posted.
@@ -37,7 +76,6 @@ pub(super) fn message_of(event: &[u8], messages: u64) -> Option<Message> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use rookery_schema::event::Event;
 
     use super::*;
 
@@ -62,6 +100,36 @@ mod tests {
             let expected = Message::said(&posted, Seq(seq), messages);
             prop_assert_eq!(message_of(&event, messages), Some(expected));
         }
+    }
+
+    #[test]
+    fn an_edit_is_read_back_without_its_content() {
+        let (message_id, by) = (MessageId::from_bytes([2; 16]), UserId::from_bytes([3; 16]));
+        let edit = |content| MessageAmended {
+            chat_id: ChatId::from_bytes([1; 16]),
+            by,
+            at: Timestamp::from_millis(1234),
+            target: Target {
+                seq: Seq(4),
+                messages: 3,
+                message_id,
+                sender_id: by,
+                at: Timestamp::from_millis(1),
+                client_id: Some("c"),
+            },
+            change: Change::Edited {
+                supersedes: None,
+                content,
+            },
+        };
+        let json = |content| {
+            let mut json = Vec::new();
+            Event::MessageAmended(&edit(content)).encode(Seq(9), &mut json);
+            json
+        };
+        let found = edit_of(&json("said \"anew\""));
+        assert_eq!(found, Some((by, json("").into())));
+        assert_eq!(edit_of(br#"{"type":"message_deleted","seq":1}"#), None);
     }
 
     #[test]

@@ -440,6 +440,7 @@ impl Partition {
             Ok(
                 Record::MessagePosted(_)
                 | Record::MessageAmended(_)
+                | Record::SenderErased(_)
                 | Record::ChatCreated(_)
                 | Record::MemberAdded(_)
                 | Record::MemberRemoved(_)

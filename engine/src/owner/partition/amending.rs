@@ -211,7 +211,7 @@ impl Partition {
                 cx.refuse(asked.asker, Problem::NO_SUCH_MESSAGE);
                 return Turn::IsOver;
             }
-            chat.unstored().lay_over(&mut message);
+            chat.lay_over(&mut message);
         }
         let supersedes_edit = match judge(&message, &asked.amend, asked.by_admin) {
             Err(problem) => {
@@ -278,7 +278,7 @@ impl Partition {
             return;
         };
         if let Some(chat) = self.chats.active(chat_id) {
-            chat.unstored().lay_over(&mut message);
+            chat.lay_over(&mut message);
         }
         let is_edit = matches!(amended.change, Change::Edited { .. });
         let outcome = || {

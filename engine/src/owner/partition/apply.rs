@@ -109,6 +109,10 @@ impl Partition {
             self.erasing.want();
             self.go_on_erasing(cx);
         }
+        if on_stored.any_to_rewrite {
+            self.rewriting.want();
+            self.go_on_rewriting(cx);
+        }
         if on_stored.any_deleted {
             self.purging.want();
             self.go_on_purging(cx);
@@ -138,6 +142,7 @@ impl Partition {
             | Record::UserDeleted(_)
             | Record::ChatDeleted(_)
             | Record::BlockSet(_)
+            | Record::SenderErased(_)
             | Record::SessionStarted(_)
             | Record::ProfileChanged(_)
             | Record::UserSettingsChanged(_) => {}
@@ -219,6 +224,9 @@ impl Partition {
                 self.apply_to_chat(deleted.chat_id, applying, rows, cx);
             }
             Record::BlockSet(set) => self.apply_to_chat(set.chat_id, applying, rows, cx),
+            Record::SenderErased(erased) => {
+                self.apply_to_chat(erased.chat_id, applying, rows, cx);
+            }
             Record::UserDeleted(deleted) => {
                 self.apply_user_deletion(deleted, span, bytes, rows, cx);
             }
@@ -311,8 +319,8 @@ impl Partition {
                 let chat = Box::new(Chat::created(&set.creation(&members)));
                 self.chats.insert(chat, cx.now.micros);
             }
-            // Events up to here are not for the one who joins.
-            Record::MemberAdded(_) => self.flush_chat(chat_id, None, cx),
+            // Events up to here are not for the one who joins, and what is erased must be where that is done.
+            Record::MemberAdded(_) | Record::SenderErased(_) => self.flush_chat(chat_id, None, cx),
             // What is amended must be where it is amended.
             Record::MessageAmended(amended) => {
                 let is_sending = |chat: &mut Chat| chat.is_sending_what_is_amended(amended);
@@ -412,6 +420,11 @@ impl Partition {
                 }
             }
             Folded::Deleted => self.chat_deleted(span, chat_id, cx),
+            Folded::Erased(user_id) => {
+                let key = ChangeKey::Erased(chat_id, user_id);
+                self.answer_when_stored(span, key, || Outcome::Done, cx);
+                self.rewrite_when_stored(span, cx);
+            }
             Folded::Void => self.void(span, applying.record, applying.bytes, cx),
             Folded::LastAdmin(user_id) => {
                 let key = ChangeKey::Role(chat_id, user_id, Role::Member);
@@ -437,6 +450,10 @@ impl Partition {
                         let outcome = || Outcome::Refused(Problem::NO_SUCH_USER);
                         self.answer_when_stored(span, key, outcome, cx);
                     }
+                }
+                Record::SenderErased(erased) => {
+                    let key = ChangeKey::Erased(chat_id, erased.user_id);
+                    self.answer_when_stored(span, key, || Outcome::Done, cx);
                 }
                 Record::MessagePosted(_)
                 | Record::MessageAmended(_)
@@ -475,6 +492,7 @@ impl Partition {
             | Record::SessionEnded(_)
             | Record::PasswordSet(_)
             | Record::UserDeleted(_)
+            | Record::SenderErased(_)
             | Record::SessionStarted(_)
             | Record::ProfileChanged(_)
             | Record::UserSettingsChanged(_) => return,
@@ -671,6 +689,7 @@ fn tell_joining(chat_id: ChatId, record: &Record<'_>, cx: &mut Context<'_>) {
         | Record::PasswordSet(_)
         | Record::UserDeleted(_)
         | Record::ChatDeleted(_)
+        | Record::SenderErased(_)
         | Record::SessionStarted(_)
         | Record::ProfileChanged(_)
         | Record::UserSettingsChanged(_) => return,

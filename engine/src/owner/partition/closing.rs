@@ -99,6 +99,8 @@ impl Partition {
             | PartitionRead::PurgedMembers
             | PartitionRead::Erasures
             | PartitionRead::ErasedChats
+            | PartitionRead::Rewrites
+            | PartitionRead::RewrittenEvents
             | PartitionRead::Page(..)
             | PartitionRead::Events(..)
             | PartitionRead::Surplus(..)

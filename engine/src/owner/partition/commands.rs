@@ -147,6 +147,7 @@ impl Partition {
                     chat_id,
                     page,
                     end,
+                    reading: self.readings.begin(chat_id),
                 };
                 let read = Read::Membership {
                     chat_id,

@@ -83,7 +83,8 @@ impl Partition {
             | Record::ProfileChanged(_)
             | Record::UserSettingsChanged(_)
             | Record::ChatDeleted(_)
-            | Record::BlockSet(_) => Problem::NO_SUCH_CHAT,
+            | Record::BlockSet(_)
+            | Record::SenderErased(_) => Problem::NO_SUCH_CHAT,
         };
         if let Some(key) = ChangeKey::of_chat(record, bytes) {
             self.answer_when_stored(span, key, || Outcome::Refused(problem), cx);

@@ -1,4 +1,4 @@
-//! What is left to do once an account is deleted: its user leaves all chats.
+//! What is left to do once an account is deleted: nothing of its user is to be left in any chat.
 
 use rookery_schema::row::Row;
 
@@ -14,10 +14,11 @@ impl Partition {
         match self.erasing.next(self.id, cx.now.micros) {
             Some(Next::Users(read)) => self.read(PartitionRead::Erasures, read, cx),
             Some(Next::Chats(read)) => self.read(PartitionRead::ErasedChats, read, cx),
-            Some(Next::Leave {
+            Some(Next::Erase {
                 question,
                 chat_id,
                 user_id,
+                step,
             }) => {
                 let asker = Asker {
                     shard: cx.id(),
@@ -26,10 +27,8 @@ impl Partition {
                         question,
                     },
                 };
-                cx.ask(
-                    asker,
-                    Command::Chat(chat_id, ChatCommand::Erase { user_id }),
-                );
+                let command = ChatCommand::Erase { user_id, step };
+                cx.ask(asker, Command::Chat(chat_id, command));
             }
             Some(Next::Write(row)) => self.write_erasure(row, cx),
             None => {}
@@ -74,15 +73,15 @@ impl Partition {
         }
     }
 
-    /// A user has left a chat, or could not.
+    /// A step is done in a chat, or could not be.
     pub(crate) fn erasure_answered(
         &mut self,
         question: u64,
         outcome: &Outcome,
         cx: &mut Context<'_>,
     ) {
-        let has_left = matches!(outcome, Outcome::Done);
-        self.erasing.left(question, has_left, cx.now.micros);
+        let is_done = matches!(outcome, Outcome::Done);
+        self.erasing.answered(question, is_done, cx.now.micros);
         self.go_on_erasing(cx);
     }
 

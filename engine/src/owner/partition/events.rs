@@ -8,7 +8,7 @@ use crate::edge::port::{Found, Membership, StoreFault};
 use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, EventsPage, Outcome};
 use crate::owner::events::{self, StoreKey, Wanted};
-use crate::owner::partition::{Partition, PartitionRead};
+use crate::owner::partition::{Partition, PartitionRead, READ_OF_FORGOTTEN};
 
 impl Partition {
     /// Shows events of a chat, or reads from the store what memory lacks. Identical reads are made once.
@@ -19,8 +19,10 @@ impl Partition {
         wanted: Wanted,
         cx: &mut Context<'_>,
     ) {
-        // It may have been forgotten while the store was asked about the caller.
-        let chat = self.chats.active(chat_id).map(|it| &*it);
+        let Some(chat) = self.chats.active(chat_id) else {
+            cx.bug(READ_OF_FORGOTTEN);
+            return cx.refuse(asker, Problem::STORE_UNAVAILABLE);
+        };
         match events::find(chat, wanted, cx.config.resume_events) {
             Err(problem) => cx.refuse(asker, problem),
             Ok(events::Found::Here(events)) => cx.answer(asker, events.into()),
@@ -49,8 +51,13 @@ impl Partition {
         if waiting.is_empty() {
             return;
         }
-        let events = cx.found(outcome, Found::events).and_then(|stored| {
-            let events = key.complete(&stored, self.chats.active(chat_id).map(|it| &*it));
+        let chat = self.chats.active(chat_id);
+        if chat.is_none() {
+            cx.bug(READ_OF_FORGOTTEN);
+        }
+        let stored = cx.found(outcome, Found::events).zip(chat);
+        let events = stored.and_then(|(stored, chat)| {
+            let events = key.complete(&stored, chat);
             if events.is_none() {
                 cx.bug("an event is missing in the store, or can't be read");
             }

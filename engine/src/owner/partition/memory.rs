@@ -19,7 +19,8 @@ impl Partition {
 
     /// Has chats give up memory.
     pub(crate) fn sweep_chats(&mut self, sweep: Sweep, cx: &mut Context<'_>) -> Swept {
-        let swept = self.chats.sweep(sweep, self.progress.stored(), cx);
+        let stored = self.progress.stored();
+        let swept = self.chats.sweep(sweep, stored, &self.readings, cx);
         self.write_marks_of_forgotten(cx);
         swept
     }

@@ -19,6 +19,7 @@ mod memory;
 mod own;
 mod passwords;
 mod registrations;
+mod rewrites;
 mod session_lists;
 mod sessions;
 mod user_deletions;
@@ -60,6 +61,7 @@ use crate::owner::new_sessions::{NewSessions, log_in, log_in_unrecorded};
 use crate::owner::progress::{Progress, SpanId};
 use crate::owner::purging::Purging;
 use crate::owner::readings::Readings;
+use crate::owner::rewriting::Rewriting;
 use crate::owner::seeking::Seeking;
 use crate::owner::settings::UserSettings;
 
@@ -76,6 +78,9 @@ const NUMBER_BITS: u32 = 40;
 /// The number under which marks are written: no span has it.
 const MARKS_NUMBER: u64 = 0;
 
+/// A chat stays in memory while its messages are read: it knows what the store may lack of them.
+const READ_OF_FORGOTTEN: &str = "a chat was forgotten while it was read";
+
 /// What a partition reads from the store.
 #[derive(Debug)]
 enum PartitionRead {
@@ -90,6 +95,8 @@ enum PartitionRead {
         chat_id: ChatId,
         page: EventsPage,
         end: End,
+        /// The number of the reading.
+        reading: u64,
     },
     /// The deleted chats of which there is more to remove.
     Purges,
@@ -99,6 +106,10 @@ enum PartitionRead {
     Erasures,
     /// The chats of the first of them.
     ErasedChats,
+    /// Whose content is to be overwritten.
+    Rewrites,
+    /// The events of the first one's chat.
+    RewrittenEvents,
     /// What a chat was made with, which somebody asks for by its key.
     Creation(Asker, ChatId, Box<Creation>),
     /// The event up to which somebody has read, to know how many messages there are up to it; there are so many in all.
@@ -257,6 +268,7 @@ pub(crate) struct Partition {
     readings: Readings,
     purging: Purging,
     erasing: Erasing,
+    rewriting: Rewriting,
     pages: Map<(ChatId, PageKey), Vec<(Asker, PartialPage)>>,
     /// Who waits for events that are read from the store.
     events: Map<(ChatId, StoreKey), Vec<Asker>>,
@@ -298,6 +310,7 @@ impl Partition {
             readings: Readings::default(),
             purging: Purging::default(),
             erasing: Erasing::above(number_base),
+            rewriting: Rewriting::default(),
             pages: Map::default(),
             events: Map::default(),
             reads: Unanswered::above(number_base),
@@ -319,6 +332,8 @@ impl Partition {
         self.go_on_purging(cx);
         self.erasing.want();
         self.go_on_erasing(cx);
+        self.rewriting.want();
+        self.go_on_rewriting(cx);
     }
 
     /// How many of its chats are in memory.
@@ -477,6 +492,7 @@ impl Partition {
             | ChangeKey::Profile(..)
             | ChangeKey::Deleted(_)
             | ChangeKey::Blocked(..)
+            | ChangeKey::Erased(..)
             | ChangeKey::Password(..)
             | ChangeKey::Account(_) => {}
             ChangeKey::UserSettings(user_id, _) => self.user_settings_done(user_id, cx),
@@ -526,18 +542,23 @@ impl Partition {
                 asker,
                 chat_id,
                 page,
-                end: End::Removed(history),
-            }) => self.former_read(asker, chat_id, (page, history), outcome, cx),
-            Some(PartitionRead::Former {
-                asker,
-                page,
-                end: End::Deleted(deleted),
-                ..
-            }) => self.farewell_read(asker, page, deleted, outcome, cx),
+                end,
+                reading,
+            }) => {
+                match end {
+                    End::Removed(history) => {
+                        self.former_read(asker, chat_id, (page, history), outcome, cx);
+                    }
+                    End::Deleted(deleted) => self.farewell_read(asker, page, deleted, outcome, cx),
+                }
+                self.end_reading(chat_id, reading);
+            }
             Some(PartitionRead::Purges) => self.purges_read(outcome, cx),
             Some(PartitionRead::PurgedMembers) => self.purged_members_read(outcome, cx),
             Some(PartitionRead::Erasures) => self.erasures_read(outcome, cx),
             Some(PartitionRead::ErasedChats) => self.erased_chats_read(outcome, cx),
+            Some(PartitionRead::Rewrites) => self.rewrites_read(outcome, cx),
+            Some(PartitionRead::RewrittenEvents) => self.rewritten_events_read(outcome, cx),
             Some(PartitionRead::Creation(asker, chat_id, creation)) => {
                 self.creation_read(asker, chat_id, creation, outcome, cx);
             }
@@ -573,11 +594,18 @@ impl Partition {
         cx: &mut Context<'_>,
     ) {
         let waiting = self.pages.remove(&(chat_id, key)).unwrap_or_default();
+        // The chat was deleted meanwhile.
+        if waiting.is_empty() {
+            return;
+        }
         let rows = cx.found(outcome, Found::messages);
-        let unstored = self.chats.active(chat_id).map(|chat| chat.unstored());
+        let chat = self.chats.active(chat_id);
+        if chat.is_none() {
+            cx.bug(READ_OF_FORGOTTEN);
+        }
         for (asker, page) in waiting {
-            match &rows {
-                Some(rows) => cx.answer(asker, page.complete(rows, unstored)),
+            match rows.as_ref().zip(chat.as_deref()) {
+                Some((rows, chat)) => cx.answer(asker, page.complete(rows, chat)),
                 None => cx.refuse(asker, Problem::STORE_UNAVAILABLE),
             }
         }
@@ -598,6 +626,7 @@ impl Partition {
         self.logins.tick(cx.now.micros);
         self.go_on_purging(cx);
         self.go_on_erasing(cx);
+        self.go_on_rewriting(cx);
         self.write_marks(cx);
     }
 

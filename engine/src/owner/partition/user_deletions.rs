@@ -5,12 +5,12 @@ use rookery_schema::record::{Record, UserDeleted};
 use rookery_schema::row::{ErasureRow, Row};
 use rookery_schema::{SessionId, Timestamp};
 
+use crate::auth::ended_users::ENDED_MILLIS;
 use crate::context::Context;
 use crate::mesh::{Asker, Ended, EndedBy, UserVersion};
 use crate::owner::changes::ChangeKey;
 use crate::owner::endings::Recording;
 use crate::owner::partition::Partition;
-use crate::auth::ended_users::ENDED_MILLIS;
 use crate::owner::progress::SpanId;
 
 impl Partition {

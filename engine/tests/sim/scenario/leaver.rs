@@ -1,9 +1,14 @@
-//! A user who deletes their account while things break.
+//! A user who deletes their account while things break, and one who stays and hears of it.
 
+use rookery_schema::ChatId;
+use rookery_schema::record::Record;
+use rookery_testing::ws::{handshake_to, text_frame};
 use serde_json::{Value, json};
 
 use crate::scenario::Scenario;
 use crate::scenario::state::{Known, Leaver};
+use crate::scenario::view::View;
+use crate::wires::WireId;
 
 const PASSWORD: &str = "the password of both";
 
@@ -50,12 +55,124 @@ impl Scenario {
         reply.json()
     }
 
-    /// They ask for it, until they are told that it is done.
+    /// Both say something, and change it, or the one asks for it.
     pub(super) fn use_leaver(&mut self) {
+        if !self.has_tokens() {
+            return;
+        }
+        let who = match self.world.dice.one_in(2) {
+            true => self.leaver.gone.clone(),
+            false => self.leaver.stays.clone(),
+        };
+        match self.world.dice.below(8) {
+            0..3 => self.say(who),
+            3 | 4 => self.edit_or_react(&who),
+            5 | 6 => self.connect_stayer(),
+            _ => self.ask_to_leave(),
+        }
+    }
+
+    fn say(&mut self, who: Known) {
+        let path = format!("/chats/{}/messages", self.leaver.chat);
+        let body = json!({"content": format!("said by {}", who.name)});
+        let wire = self.ask_with(&who.credentials, "POST", &path, Some(&body));
+        self.leaver.posts.push((who, wire));
+    }
+
+    /// Changes what they said, or reacts to what the other did.
+    fn edit_or_react(&mut self, who: &Known) {
+        if self.leaver.said.is_empty() {
+            return;
+        }
+        let (sender, id) = self.world.dice.pick(&self.leaver.said).clone();
+        let path = format!("/chats/{}/messages/{id}", self.leaver.chat);
+        // Whatever comes of it.
+        match sender.id == who.id {
+            true => {
+                let body = json!({"content": format!("edited by {}", who.name)});
+                self.ask_with(&who.credentials, "PATCH", &path, Some(&body));
+            }
+            false => {
+                let path = format!("{path}/reactions/a");
+                self.ask_with(&who.credentials, "PUT", &path, None);
+            }
+        }
+    }
+
+    /// The one who stays connects, where they are not, and has all in order from where they were.
+    fn connect_stayer(&mut self) {
+        let socket = self.leaver.socket;
+        if socket.is_some_and(|wire| self.world.wire(wire).open) {
+            return;
+        }
+        let Known {
+            id, credentials, ..
+        } = &self.leaver.stays;
+        let path = format!("/ws/connect/{id}?resume=1");
+        let handshake = handshake_to(&path, credentials);
+        let wire = self.world.connect();
+        self.world.send(wire, &handshake);
+        self.leaver.socket = Some(wire);
+        self.leaver.is_accepted = false;
+    }
+
+    /// Takes what came to both.
+    pub(super) fn hear_stayer(&mut self) {
+        for (who, wire) in std::mem::take(&mut self.leaver.posts) {
+            let is_open = self.world.wire(wire).open;
+            match self.answer(wire) {
+                Some(reply) if reply.status == 200 => {
+                    let id = reply.json()["message_id"].as_str().unwrap().to_owned();
+                    self.leaver.said.push((who, id));
+                }
+                None if is_open => self.leaver.posts.push((who, wire)),
+                Some(_) | None => {}
+            }
+        }
+        let Some(wire) = self.leaver.socket else {
+            return;
+        };
+        if !self.leaver.is_accepted {
+            let Some(reply) = self.world.wire(wire).next_http() else {
+                return;
+            };
+            if reply.status != 101 {
+                self.world.disconnect(wire);
+                self.leaver.socket = None;
+                return;
+            }
+            self.leaver.is_accepted = true;
+        }
+        for event in self.world.wire(wire).texts() {
+            self.stayer_hears(wire, event);
+        }
+    }
+
+    fn stayer_hears(&mut self, wire: WireId, event: Value) {
+        let heard = &mut self.leaver.heard;
+        if event["type"] == "ready" {
+            let last = heard.last();
+            let chats = json!({ self.leaver.chat.clone(): last });
+            let text = json!({"type": "resume", "chats": chats}).to_string();
+            return self.world.send(wire, &text_frame(&text));
+        }
+        let is_here = event["chat_id"] == *self.leaver.chat;
+        if is_here && event["recovered"] == false {
+            heard.events.clear();
+        }
+        if let Some(seq) = event["seq"].as_u64().filter(|_| is_here)
+            && !matches!(event["type"].as_str(), Some("resumed" | "read"))
+        {
+            heard.events.insert(seq, event);
+        }
+    }
+
+    /// They ask for it, until they are told that it is done.
+    fn ask_to_leave(&mut self) {
         let Leaver {
             asked, is_deleted, ..
         } = self.leaver;
-        if !self.has_tokens() || is_deleted {
+        if is_deleted {
             return;
         }
         if let Some(wire) = asked {
@@ -84,13 +201,15 @@ impl Scenario {
         }
         self.world.settle();
         while !self.leaver.is_deleted {
-            self.use_leaver();
+            self.ask_to_leave();
             self.world.settle();
         }
+        self.connect_stayer();
         // Those who may be adding them have done so.
         for _ in 0..15 {
             self.world.tick(10_000_000);
             self.world.settle();
+            self.hear_stayer();
         }
         let Leaver {
             gone,
@@ -114,5 +233,48 @@ impl Scenario {
         let body = json!({"content": "are you there?"});
         let refused = self.told(&stays, "POST", &path, &body, 403);
         assert_eq!(refused["code"], "blocked");
+        self.check_erased();
+    }
+
+    /// Nothing is left of what they said, wherever one looks; and whoever has heard all shows what history does.
+    fn check_erased(&mut self) {
+        let Leaver {
+            gone, stays, chat, ..
+        } = &self.leaver;
+        let (gone, stays, chat) = (gone.clone(), stays.clone(), chat.clone());
+        let path = format!("/chats/{chat}/messages?limit=100");
+        let history = self.told(&stays, "GET", &path, &json!({}), 200);
+        let mut history = history.as_array().unwrap().clone();
+        history.reverse();
+        let events = self.told(
+            &stays,
+            "GET",
+            &format!("/chats/{chat}/events"),
+            &json!({}),
+            200,
+        );
+        let events = events.as_array().unwrap();
+        let told = events.iter().filter(|it| it["type"] == "message");
+        for message in history.iter().chain(told) {
+            let is_theirs = message["sender_id"] == *gone.id;
+            assert_eq!(message["content"] == "", is_theirs, "{message}");
+            assert_eq!(message["deleted"] == true, is_theirs, "{message}");
+        }
+        let said = |it: &&Value| it["by"] == *gone.id && it["type"] == "message_edited";
+        assert!(events.iter().filter(said).all(|it| it["content"] == ""));
+        let chat_id: ChatId = chat.parse().unwrap();
+        for row in self.world.store.events(chat_id) {
+            let content = match Record::decode(&row.record).unwrap() {
+                Record::MessagePosted(said) if said.sender_id.to_string() == gone.id => {
+                    said.content.to_owned()
+                }
+                _ => continue,
+            };
+            assert_eq!(content, "", "it is overwritten");
+        }
+        let members = [json!(stays.id)];
+        if !self.leaver.heard.events.is_empty() {
+            View::of(&self.leaver.heard).check(&history, &members);
+        }
     }
 }

@@ -192,7 +192,7 @@ impl Scenario {
             16 if self.world.dice.one_in(3) => self.end_session(),
             16 => self.log_in_or_out(),
             17 if !self.faults => self.lag(),
-            26 if self.world.dice.one_in(4) => self.use_leaver(),
+            24 | 26 if self.world.dice.one_in(2) => self.use_leaver(),
             18..20 => self.amend(),
             20..23 => self.use_device(),
             23 | 24 => self.set_role(),
@@ -279,6 +279,7 @@ impl Scenario {
         self.hear_amendments();
         self.hear_spares();
         self.hear_marks();
+        self.hear_stayer();
         self.hear_pages();
         self.hear_devices();
         let mut acknowledged = self.hear_listeners();

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::scenario::device::Chat;
 use crate::scenario::shown::{Amendments, ShownMessage};
 use crate::wires::WireId;
 
@@ -220,7 +221,7 @@ impl Listener {
         match kind.as_str() {
             "message" | "message_edited" | "message_deleted" | "reaction_added"
             | "reaction_removed" | "chat_created" | "member_added" | "member_removed"
-            | "role_changed" | "chat_deleted" => {
+            | "role_changed" | "chat_deleted" | "messages_erased" => {
                 let heard = Heard {
                     seq: event["seq"].as_u64().unwrap(),
                     content: text("content").filter(|_| kind == "message"),
@@ -333,6 +334,14 @@ pub(super) struct Leaver {
     pub(super) stays: Known,
     pub(super) chat: String,
     pub(super) direct: String,
+    /// What both have said in the chat, as far as they were told: who, and the message's id.
+    pub(super) said: Vec<(Known, String)>,
+    /// Who has asked to post what was not answered yet.
+    pub(super) posts: Vec<(Known, WireId)>,
+    /// The socket of the one who stays, and the events of the chat that came over it.
+    pub(super) socket: Option<WireId>,
+    pub(super) is_accepted: bool,
+    pub(super) heard: Chat,
     /// They asked for it, and were not answered.
     pub(super) asked: Option<WireId>,
     /// They were told that it is done.

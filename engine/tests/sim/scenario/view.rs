@@ -20,6 +20,7 @@ pub(super) struct View {
 #[derive(Debug, PartialEq, Eq)]
 struct Message {
     seq: u64,
+    sender: Value,
     content: String,
     is_edited: bool,
     is_deleted: bool,
@@ -55,6 +56,13 @@ impl View {
             "member_removed" => {
                 self.members.insert(text("user_id"), false);
             }
+            "messages_erased" => {
+                let theirs = |it: &&mut Message| it.sender == event["user_id"];
+                self.messages
+                    .values_mut()
+                    .filter(theirs)
+                    .for_each(Message::delete);
+            }
             _ => {}
         }
         // It may amend a message that was posted before all events that the client has.
@@ -67,12 +75,7 @@ impl View {
                 message.content = text("content");
                 message.is_edited = true;
             }
-            "message_deleted" => {
-                message.content.clear();
-                message.is_edited = false;
-                message.is_deleted = true;
-                message.reactions.clear();
-            }
+            "message_deleted" => message.delete(),
             "reaction_added" => message.react(text("emoji"), text("user_id")),
             "reaction_removed" => message.take_back(&text("emoji"), &text("user_id")),
             _ => {}
@@ -101,6 +104,7 @@ impl Message {
     fn shown(seq: u64, message: &Value) -> Self {
         let mut shown = Self {
             seq,
+            sender: message["sender_id"].clone(),
             content: message["content"].as_str().unwrap().to_owned(),
             is_edited: message.get("edited_at").is_some(),
             is_deleted: message.get("deleted").is_some(),
@@ -114,6 +118,13 @@ impl Message {
             }
         }
         shown
+    }
+
+    fn delete(&mut self) {
+        self.content.clear();
+        self.is_edited = false;
+        self.is_deleted = true;
+        self.reactions.clear();
     }
 
     fn react(&mut self, emoji: String, user: String) {
@@ -137,6 +148,7 @@ impl Message {
         reactions.iter_mut().for_each(|it| it.1.sort_unstable());
         reactions.sort_unstable();
         Self {
+            sender: self.sender.clone(),
             content: self.content.clone(),
             reactions,
             ..*self

@@ -14,6 +14,7 @@ use super::error::ReadError;
 pub(super) const BY_CHAT: &str = "members_by_chat";
 pub(super) const BY_USER: &str = "chats_by_user";
 pub(super) const FORMER: &str = "former_members";
+pub(super) const FORMER_BY_USER: &str = "former_chats";
 pub(super) const ROLES: &str = "roles";
 
 /// See the module.
@@ -21,6 +22,8 @@ pub(super) struct Members {
     pub(super) by_chat: Keyspace,
     pub(super) by_user: Keyspace,
     pub(super) former: Keyspace,
+    /// The same, by user and chat.
+    pub(super) former_by_user: Keyspace,
     pub(super) roles: Keyspace,
 }
 
@@ -41,6 +44,7 @@ impl Members {
         let (by_chat, by_user) = keys(chat_id, user_id);
         batch.remove(&self.by_chat, by_chat);
         batch.remove(&self.by_user, by_user);
+        batch.insert(&self.former_by_user, by_user, []);
         batch.insert(
             &self.former,
             by_chat,
@@ -117,6 +121,27 @@ impl Members {
         let chat = |key: &[u8]| codec::found_in_pair(key).map(ChatId::from_bytes);
         entries
             .map(|entry| chat(&entry.key()?).ok_or(ReadError::Malformed(BY_USER)))
+            .collect()
+    }
+
+    /// Chats that a user was removed from, behind one in the order of their ids.
+    pub(super) fn former_of(
+        &self,
+        user_id: UserId,
+        after: Option<ChatId>,
+        limit: usize,
+    ) -> Result<Vec<ChatId>, ReadError> {
+        let key = |chat_id: &ChatId| keys(*chat_id, user_id).1.to_vec();
+        let start = match &after {
+            Some(chat_id) => Bound::Excluded(key(chat_id)),
+            None => Bound::Included(user_id.as_bytes().to_vec()),
+        };
+        let last = key(&ChatId::from_bytes([u8::MAX; 16]));
+        let entries = self.former_by_user.range((start, Bound::Included(last)));
+        let chat = |key: &[u8]| codec::found_in_pair(key).map(ChatId::from_bytes);
+        entries
+            .take(limit)
+            .map(|entry| chat(&entry.key()?).ok_or(ReadError::Malformed(FORMER_BY_USER)))
             .collect()
     }
 

@@ -28,6 +28,7 @@ mod amendments;
 mod blocks;
 mod database;
 mod deletions;
+mod erased;
 mod error;
 mod events;
 mod lane;

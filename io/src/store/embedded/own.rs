@@ -77,6 +77,8 @@ impl Own {
                 | Row::ChatDeleted(_)
                 | Row::Purged(_)
                 | Row::Erasure(_)
+                | Row::Erased(_)
+                | Row::Rewritten(_)
                 | Row::Block(_)
                 | Row::User(_)
                 | Row::Profile(_)

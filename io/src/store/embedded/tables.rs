@@ -20,10 +20,11 @@ use super::blocks::{BLOCKS, Blocks};
 use super::codec;
 use super::database::{Db, OpenError, Tuning};
 use super::deletions::{DELETED, Deletions, ERASURES, PURGES, remove_all, remove_bucket};
+use super::erased::{Erased, REWRITES, SENDERS};
 use super::error::ReadError;
 use super::events::{Events, MESSAGES, OTHERS};
 use super::marks::{MARKS, Marks};
-use super::members::{BY_CHAT, BY_USER, FORMER, Members, ROLES};
+use super::members::{BY_CHAT, BY_USER, FORMER, FORMER_BY_USER, Members, ROLES};
 use super::own::{Own, PROFILES, SESSIONS, USER_SETTINGS};
 use super::progress::Progress;
 use super::redactions::{REDACTED, Redactions};
@@ -72,6 +73,7 @@ pub(super) struct Tables {
     marks: Marks,
     users: Users,
     deletions: Deletions,
+    erased: Erased,
     blocks: Blocks,
     ended_sessions: Keyspace,
     own: Own,
@@ -101,6 +103,7 @@ impl Tables {
             BY_CHAT,
             BY_USER,
             FORMER,
+            FORMER_BY_USER,
             ROLES,
             MARKS,
             USERS,
@@ -109,6 +112,8 @@ impl Tables {
             DELETED,
             PURGES,
             ERASURES,
+            SENDERS,
+            REWRITES,
             BLOCKS,
             "ended_sessions",
             SESSIONS,
@@ -130,6 +135,7 @@ impl Tables {
                 by_chat,
                 by_user,
                 former,
+                former_by_user,
                 roles,
                 marks,
                 users,
@@ -138,6 +144,8 @@ impl Tables {
                 deleted,
                 purges,
                 erasures,
+                senders,
+                rewrites,
                 blocks,
                 ended_sessions,
                 sessions,
@@ -145,7 +153,7 @@ impl Tables {
                 user_settings,
                 meta,
             ],
-        ) = <[Keyspace; 23]>::try_from(keyspaces)
+        ) = <[Keyspace; 26]>::try_from(keyspaces)
         else {
             return Err(OpenError::Corrupt(
                 dir.to_owned(),
@@ -170,6 +178,7 @@ impl Tables {
                 by_chat,
                 by_user,
                 former,
+                former_by_user,
                 roles,
             },
             marks: Marks::new(marks),
@@ -183,6 +192,7 @@ impl Tables {
                 purges,
                 erasures,
             },
+            erased: Erased { senders, rewrites },
             blocks: Blocks { keyspace: blocks },
             ended_sessions,
             own: Own {
@@ -274,6 +284,8 @@ impl Tables {
             | Row::Profile(_)
             | Row::UserSettings(_) => {}
             Row::Erasure(row) => self.deletions.put_erasure(batch, row),
+            Row::Erased(row) => self.erased.put(batch, row),
+            Row::Rewritten(row) => self.erased.rewrite(batch, row),
             // What is to be removed is looked for.
             Row::Purged(_) => {}
             // It is in the progress that the batch notes.
@@ -298,6 +310,7 @@ impl Tables {
             PurgeStep::Rest => {
                 batch.remove(&self.settings, chat_id.as_bytes());
                 remove_all(batch, &self.members.roles, chat_id)?;
+                remove_all(batch, &self.erased.senders, chat_id)?;
                 self.deletions.purged(batch, row);
             }
         }
@@ -384,8 +397,20 @@ impl Tables {
                 let users = self.deletions.erasures(*partition, *limit);
                 users.map(Found::Erasures)
             }
+            Read::Rewrites { partition, limit } => {
+                let senders = self.erased.rewrites(*partition, *limit);
+                senders.map(Found::Rewrites)
+            }
             Read::Blocks { user_id, limit } => self.blocks.of(*user_id, *limit).map(Found::Blocks),
             Read::ChatsOfUser(user_id) => self.members.chats_of(*user_id).map(Found::Chats),
+            Read::FormerChats {
+                user_id,
+                after,
+                limit,
+            } => {
+                let chats = self.members.former_of(*user_id, *after, *limit);
+                chats.map(Found::Chats)
+            }
             Read::Mark { user_id, chat_id } => {
                 self.marks.of_chat(*user_id, *chat_id).map(Found::Marks)
             }
@@ -476,6 +501,7 @@ impl Tables {
             messages,
             latest_message: latest_message.into_iter().next(),
             blockers,
+            erased: self.erased.of(chat_id)?,
             deleted: None,
         }))
     }
@@ -617,6 +643,8 @@ const fn redacted(row: &Row) -> Option<&EventRow> {
         | Row::NoSessions { .. }
         | Row::OwnGone { .. }
         | Row::Erasure(_)
+        | Row::Erased(_)
+        | Row::Rewritten(_)
         | Row::Profile(_)
         | Row::UserSettings(_)
         | Row::Reached { .. } => None,

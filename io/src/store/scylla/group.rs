@@ -31,6 +31,8 @@ pub(super) fn group_of(row: &Row) -> Result<Group, (PartitionId, Offset)> {
         Row::ChatDeleted(row) => Ok(Group::Chat(row.chat_id)),
         Row::Purged(row) => Ok(Group::Chat(row.chat_id)),
         Row::Block(row) => Ok(Group::Chat(row.chat_id)),
+        Row::Erased(row) => Ok(Group::Chat(row.chat_id)),
+        Row::Rewritten(row) => Ok(Group::Chat(row.chat_id)),
         Row::Mark(row) => Ok(Group::Marks(row.user_id)),
         Row::User(row) => Ok(Group::User(row.user_id)),
         Row::EndedSession { session_id, .. } => {
@@ -79,6 +81,7 @@ const fn may_end_a_job(row: &Row) -> bool {
         | Row::Role(_)
         | Row::Settings(_)
         | Row::Chat(_)
+        | Row::Erased(_)
         | Row::Redacted(_) => false,
         Row::Event(_)
         | Row::ChatDeleted(_)
@@ -92,6 +95,7 @@ const fn may_end_a_job(row: &Row) -> bool {
         | Row::NoSessions { .. }
         | Row::OwnGone { .. }
         | Row::Erasure(_)
+        | Row::Rewritten(_)
         | Row::Profile(_)
         | Row::UserSettings(_)
         | Row::Reached { .. }
@@ -127,6 +131,8 @@ const fn changed_member(row: &Row) -> Option<MemberChange> {
         | Row::NoSessions { .. }
         | Row::OwnGone { .. }
         | Row::Erasure(_)
+        | Row::Erased(_)
+        | Row::Rewritten(_)
         | Row::Profile(_)
         | Row::UserSettings(_)
         | Row::Reached { .. } => None,

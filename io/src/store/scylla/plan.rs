@@ -9,15 +9,16 @@
 //! 2. what events redact of those before them: none is without content that is not known to be amended, and what is not
 //!    redacted yet is redacted when the event behind it comes again;
 //! 3. events, in order. From here on they count: see [`is_member`];
-//! 4. the rows of members, and of chats, that are gone.
+//! 4. the rows of members, and of chats, that are gone; how far what deleted users said is overwritten.
 
 use std::collections::HashMap;
 
 use rookery_schema::cql::{bucket, ended_session_bucket};
 use rookery_schema::names::is_key;
 use rookery_schema::row::{
-    AmendmentRow, BlockRow, ChatRow, DeletedChatRow, ErasureRow, EventRow, MarkRow, MemberRow,
-    ProfileRow, PurgeRow, RoleRow, Row, SessionRow, SettingsRow, UserRow, UserSettingsRow,
+    AmendmentRow, BlockRow, ChatRow, DeletedChatRow, ErasedRow, ErasureRow, EventRow, MarkRow,
+    MemberRow, ProfileRow, PurgeRow, RewriteRow, RoleRow, Row, SessionRow, SettingsRow, UserRow,
+    UserSettingsRow,
 };
 use rookery_schema::{ChatId, Seq, SessionId, Timestamp, UserId};
 
@@ -72,6 +73,9 @@ pub(super) enum Batch<'a> {
     /// What a user has for themselves, but for sessions.
     OwnGone(UserId),
     Erasure(&'a ErasureRow),
+    Erased(&'a ErasedRow),
+    /// Behind what is overwritten by then.
+    Rewritten(&'a RewriteRow),
 }
 
 /// An event that was not written before.
@@ -119,7 +123,8 @@ pub(super) fn stages(rows: &[Row]) -> Vec<Vec<Batch<'_>>> {
     let gone = removals.chunks(BATCH_ROWS_MAX);
     let gone = gone.map(|removals| Batch::Forgotten(removals.to_vec()));
     let deleted = rows.iter().filter_map(as_deletion).map(Batch::ChatGone);
-    stages.push(names.chain(gone).chain(deleted).collect());
+    let rewritten = rows.iter().filter_map(as_rewrite).map(Batch::Rewritten);
+    stages.push(names.chain(gone).chain(deleted).chain(rewritten).collect());
     stages.retain(|stage| !stage.is_empty());
     stages
 }
@@ -160,7 +165,12 @@ fn first_stage(rows: &[Row]) -> Vec<Batch<'_>> {
             Row::UserSettings(row) => batches.push(Batch::UserSettings(row)),
             Row::OwnGone { user_id } => batches.push(Batch::OwnGone(*user_id)),
             Row::Erasure(row) => batches.push(Batch::Erasure(row)),
-            Row::Event(_) | Row::Redacted(_) | Row::Reached { .. } | Row::NotMember { .. } => {}
+            Row::Erased(row) => batches.push(Batch::Erased(row)),
+            Row::Event(_)
+            | Row::Redacted(_)
+            | Row::Rewritten(_)
+            | Row::Reached { .. }
+            | Row::NotMember { .. } => {}
         }
         if let Some(removal) = as_removal(row) {
             removed.push(removal);
@@ -190,6 +200,13 @@ fn first_stage(rows: &[Row]) -> Vec<Batch<'_>> {
 
 const fn as_deletion(row: &Row) -> Option<&DeletedChatRow> {
     let Row::ChatDeleted(row) = row else {
+        return None;
+    };
+    Some(row)
+}
+
+const fn as_rewrite(row: &Row) -> Option<&RewriteRow> {
+    let Row::Rewritten(row) = row else {
         return None;
     };
     Some(row)

@@ -39,6 +39,7 @@ statements! {
     forget_member: "DELETE FROM KEYSPACE.members_by_chat USING TIMESTAMP ? WHERE chat_id = ? AND user_id = ?",
     add_former_member: "INSERT INTO KEYSPACE.former_members (chat_id, user_id, removed_seq) VALUES (?, ?, ?) \
         USING TIMESTAMP ?",
+    add_former_chat: "INSERT INTO KEYSPACE.former_chats (user_id, chat_id) VALUES (?, ?) USING TIMESTAMP ?",
     set_role: "INSERT INTO KEYSPACE.roles (chat_id, user_id, role) VALUES (?, ?, ?) USING TIMESTAMP ?",
     set_settings: "INSERT INTO KEYSPACE.chat_settings (chat_id, settings) VALUES (?, ?) USING TIMESTAMP ?",
     add_deleted_chat: "INSERT INTO KEYSPACE.deleted_chats (chat_id, deletion) VALUES (?, ?)",
@@ -51,6 +52,13 @@ statements! {
     remove_roles: "DELETE FROM KEYSPACE.roles WHERE chat_id = ?",
     add_erasure: "INSERT INTO KEYSPACE.erasures (log_partition, user_id, deleted_at) VALUES (?, ?, ?) USING TIMESTAMP 1",
     remove_erasure: "DELETE FROM KEYSPACE.erasures USING TIMESTAMP 2 WHERE log_partition = ? AND user_id = ?",
+    add_erased_sender: "INSERT INTO KEYSPACE.erased_senders (chat_id, user_id, seq, erased_at) VALUES (?, ?, ?, ?) \
+        USING TIMESTAMP ?",
+    remove_erased_senders: "DELETE FROM KEYSPACE.erased_senders WHERE chat_id = ?",
+    add_rewrite: "INSERT INTO KEYSPACE.rewrites (log_partition, chat_id, user_id, seq, through) VALUES (?, ?, ?, ?, ?) \
+        USING TIMESTAMP ?",
+    remove_rewrite: "DELETE FROM KEYSPACE.rewrites USING TIMESTAMP ? \
+        WHERE log_partition = ? AND chat_id = ? AND user_id = ?",
     add_block: "INSERT INTO KEYSPACE.blocks_by_user (user_id, blocked_id, created_at) VALUES (?, ?, ?) \
         USING TIMESTAMP ?",
     remove_block: "DELETE FROM KEYSPACE.blocks_by_user USING TIMESTAMP ? WHERE user_id = ? AND blocked_id = ?",
@@ -89,9 +97,13 @@ statements! {
     deleted_chat: "SELECT deletion FROM KEYSPACE.deleted_chats WHERE chat_id = ?",
     erasures: "SELECT user_id, deleted_at FROM KEYSPACE.erasures WHERE log_partition = ? LIMIT ?",
     purges: "SELECT chat_id, seq FROM KEYSPACE.purges WHERE log_partition = ? LIMIT ?",
+    erased_senders: "SELECT user_id, seq, erased_at FROM KEYSPACE.erased_senders WHERE chat_id = ?",
+    rewrites: "SELECT chat_id, user_id, seq, through FROM KEYSPACE.rewrites WHERE log_partition = ? LIMIT ?",
     blocks: "SELECT blocked_id, created_at FROM KEYSPACE.blocks_by_user WHERE user_id = ? LIMIT ?",
     block: "SELECT created_at FROM KEYSPACE.blocks_by_user WHERE user_id = ? AND blocked_id = ?",
     chats_of_user: "SELECT chat_id FROM KEYSPACE.chats_by_user WHERE user_id = ?",
+    former_chats: "SELECT chat_id FROM KEYSPACE.former_chats WHERE user_id = ? LIMIT ?",
+    former_chats_behind: "SELECT chat_id FROM KEYSPACE.former_chats WHERE user_id = ? AND chat_id > ? LIMIT ?",
     mark: "SELECT chat_id, seq, messages FROM KEYSPACE.marks_by_user WHERE user_id = ? AND chat_id = ?",
     marks_of_user: "SELECT chat_id, seq, messages FROM KEYSPACE.marks_by_user WHERE user_id = ?",
     user: "SELECT username, password_hash, created_at, updated_at FROM KEYSPACE.users WHERE user_id = ?",

@@ -1,6 +1,7 @@
 //! What ends a chat, and what keeps one of two from writing.
 
-use rookery_schema::row::{BlockRow, DeletedChatRow};
+use rookery_schema::record::Target;
+use rookery_schema::row::{BlockRow, DeletedChatRow, ErasedRow};
 use rookery_schema::{ChatId, UserId};
 
 use super::*;
@@ -94,4 +95,63 @@ fn a_block_is_no_event_but_makes_the_chat_where_it_is_not_there() {
         "the block is still to be stored"
     );
     assert!(chat.is_stored(NEXT.offset.plus(1)));
+}
+
+#[test]
+fn of_an_erased_sender_nothing_is_left_and_nothing_comes_any_more() {
+    let mut chat = chat([1, 2]);
+    fold_at(&mut chat, &Record::MessagePosted(message(1)), NEXT);
+    chat.take_outgoing();
+    let erased = SenderErased {
+        chat_id: CHAT,
+        user_id: user(1),
+        at: AT,
+    };
+    let record = Record::SenderErased(erased);
+    let at = place(3, 12);
+    let (folded, rows) = fold_at(&mut chat, &record, at);
+    let row = Row::Erased(ErasedRow {
+        chat_id: CHAT,
+        user_id: user(1),
+        partition: at.partition,
+        seq: Seq(3),
+        at: AT,
+    });
+    assert_eq!(folded, Folded::Erased(user(1)));
+    assert_eq!(rows, [event_row(&record, at, 3, 1), row]);
+    let (_, lines) = chat.take_outgoing();
+    assert_eq!(lines, [json(&Event::SenderErased(erased), 3)]);
+
+    let again = fold_at(&mut chat, &record, at);
+    assert_eq!(again, (Folded::Contained, Vec::new()));
+    let later = place(3, 13);
+    let again = fold_at(&mut chat, &record, later);
+    assert_eq!(again, (Folded::Unchanged, Vec::new()));
+    // An earlier owner may have appended it.
+    let late = fold_at(&mut chat, &Record::MessagePosted(message(1)), later);
+    assert_eq!(late, (Folded::Void, Vec::new()));
+    let (folded, _) = fold_at(&mut chat, &Record::MessagePosted(message(2)), later);
+    assert_eq!(folded, Folded::Numbered, "others go on");
+    let target = Target {
+        seq: Seq(2),
+        messages: 1,
+        message_id: MessageId::from_bytes([9; 16]),
+        sender_id: user(1),
+        at: AT,
+        client_id: None,
+    };
+    let edit = Record::MessageAmended(Box::new(MessageAmended {
+        chat_id: CHAT,
+        by: user(1),
+        at: AT,
+        target,
+        change: Change::Edited {
+            supersedes: None,
+            content: "late",
+        },
+    }));
+    let (folded, rows) = fold_at(&mut chat, &edit, place(3, 14));
+    assert_eq!(folded, Folded::TooLate);
+    let has_content = |row: &Row| format!("{row:?}").contains("late");
+    assert!(!rows.iter().any(has_content), "{rows:?}");
 }

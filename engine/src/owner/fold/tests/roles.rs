@@ -106,6 +106,7 @@ impl Told {
             messages: Vec::new(),
             latest_message: None,
             blockers: Vec::new(),
+            erased: Vec::new(),
             deleted: None,
         };
         let mut chat = Chat::stored(stored, members.len());

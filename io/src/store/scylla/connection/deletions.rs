@@ -1,7 +1,7 @@
-//! Chats that were deleted, and who has blocked whom.
+//! Chats and users that were deleted, and who has blocked whom.
 
-use rookery_engine::port::{Block, StoredMember, direct_pair};
-use rookery_schema::row::DeletedChatRow;
+use rookery_engine::port::{Block, ErasedSender, StoredMember, direct_pair};
+use rookery_schema::row::{DeletedChatRow, RewriteRow};
 use rookery_schema::{ChatId, PartitionId, Seq, Timestamp, UserId, format};
 use scylla::value::CqlTimestamp;
 use uuid::Uuid;
@@ -88,6 +88,80 @@ impl Connection {
             Ok((UserId(user_id), deleted_at))
         };
         rows.await?.into_iter().map(user).collect()
+    }
+
+    /// Chats that a user was removed from, behind one in the order of the server.
+    pub(super) async fn former_chats(
+        &self,
+        user_id: UserId,
+        after: Option<ChatId>,
+        limit: usize,
+    ) -> Result<Vec<ChatId>, DriverError> {
+        let (to, rows) = (&self.statements, limit_of(limit));
+        let chats = match after {
+            None => {
+                let values = (user_id.0, rows);
+                self.select::<(Uuid,)>(&to.former_chats, values).await?
+            }
+            Some(after) => {
+                let values = (user_id.0, after.0, rows);
+                let statement = &to.former_chats_behind;
+                self.select::<(Uuid,)>(statement, values).await?
+            }
+        };
+        let chats = chats.into_iter().take(limit);
+        Ok(chats.map(|(id,)| ChatId(id)).collect())
+    }
+
+    /// Users of whom nothing is left that they said in a chat.
+    pub(super) async fn erased_senders(
+        &self,
+        chat_id: ChatId,
+    ) -> Result<Vec<ErasedSender>, DriverError> {
+        if self.format() < format::CONVERSATIONS {
+            return Ok(Vec::new());
+        }
+        let statement = &self.statements.erased_senders;
+        let rows = self.select::<(Uuid, i64, CqlTimestamp)>(statement, (chat_id.0,));
+        let sender = |(user_id, seq, at)| {
+            let seq = from_bigint(seq).map(Seq);
+            let what = format_args!("user {user_id}, who is erased in chat {chat_id}");
+            let (seq, at) = written(seq.zip(time(at)), what)?;
+            Ok(ErasedSender {
+                user_id: UserId(user_id),
+                seq,
+                at,
+            })
+        };
+        rows.await?.into_iter().map(sender).collect()
+    }
+
+    /// Those of a log partition of whom there is more to overwrite.
+    pub(super) async fn rewrites(
+        &self,
+        partition: PartitionId,
+        limit: usize,
+    ) -> Result<Vec<RewriteRow>, DriverError> {
+        if self.format() < format::CONVERSATIONS {
+            return Ok(Vec::new());
+        }
+        let values = (int(partition), limit_of(limit));
+        let rows = self.select::<(Uuid, Uuid, i64, i64)>(&self.statements.rewrites, values);
+        let row = |(chat_id, user_id, seq, through)| {
+            let seq = from_bigint(seq).map(Seq);
+            let through = from_bigint(through).map(Seq);
+            let what = format_args!("how far user {user_id} is erased in chat {chat_id}");
+            let (seq, through) = written(seq.zip(through), what)?;
+            Ok(RewriteRow {
+                partition,
+                chat_id: ChatId(chat_id),
+                user_id: UserId(user_id),
+                seq,
+                through,
+                is_done: false,
+            })
+        };
+        rows.await?.into_iter().take(limit).map(row).collect()
     }
 
     /// Whom a user has blocked.

@@ -81,6 +81,7 @@ impl Connection {
             messages,
             latest_message,
             blockers,
+            erased: self.erased_senders(chat_id).await?,
             deleted: None,
         }))
     }

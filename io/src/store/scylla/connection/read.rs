@@ -68,6 +68,10 @@ impl Connection {
                 let users = self.erasures(*partition, *limit);
                 users.await.map(Found::Erasures)
             }
+            Read::Rewrites { partition, limit } => {
+                let senders = self.rewrites(*partition, *limit);
+                senders.await.map(Found::Rewrites)
+            }
             Read::Purges { partition, limit } => {
                 let purges = self.purges(*partition, *limit);
                 purges.await.map(Found::Purges)
@@ -76,6 +80,14 @@ impl Connection {
                 self.blocks(*user_id, *limit).await.map(Found::Blocks)
             }
             Read::ChatsOfUser(user_id) => self.chats_of(*user_id).await.map(Found::Chats),
+            Read::FormerChats {
+                user_id,
+                after,
+                limit,
+            } => {
+                let chats = self.former_chats(*user_id, *after, *limit);
+                chats.await.map(Found::Chats)
+            }
             Read::Mark { user_id, chat_id } => {
                 let key = (user_id.0, chat_id.0);
                 let marks = self.marks(&self.statements.mark, key, *user_id);

@@ -9,10 +9,10 @@ use rookery_schema::cql::{
 use rookery_schema::limits::SESSION_MILLIS;
 use rookery_schema::names::key_of;
 use rookery_schema::row::{
-    AmendmentRow, BlockRow, DeletedChatRow, EventRow, Head, MarkRow, MemberRow, PurgeRow,
-    PurgeStep, RoleRow, SessionRow, UserRow,
+    AmendmentRow, BlockRow, DeletedChatRow, ErasedRow, EventRow, Head, MarkRow, MemberRow,
+    PurgeRow, PurgeStep, RewriteRow, RoleRow, SessionRow, UserRow,
 };
-use rookery_schema::{Offset, PartitionId, SessionId, Timestamp};
+use rookery_schema::{Offset, PartitionId, Seq, SessionId, Timestamp};
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::batch::{Batch as CqlBatch, BatchType};
 use scylla::statement::prepared::PreparedStatement;
@@ -77,6 +77,8 @@ impl Connection {
                 self.one(&to.add_chat_of_user, values).await
             }
             Batch::NotChatOfUser(gone) => {
+                let former = (gone.user_id.0, gone.chat_id.0, EVENT_TIMESTAMP);
+                self.one(&to.add_former_chat, former).await?;
                 let values = (bigint(gone.seq.0), gone.user_id.0, gone.chat_id.0);
                 self.one(&to.remove_chat_of_user, values).await
             }
@@ -131,6 +133,8 @@ impl Connection {
                 self.one(&to.remove_profile, (user_id.0,)).await?;
                 self.one(&to.remove_user_settings, (user_id.0,)).await
             }
+            Batch::Erased(row) => self.erased(row).await,
+            Batch::Rewritten(row) => self.rewritten(row).await,
             Batch::Erasure(row) => {
                 let key = (int(row.partition), row.user_id.0);
                 match row.is_done {
@@ -164,8 +168,43 @@ impl Connection {
             PurgeStep::Rest => {
                 self.one(&to.remove_settings, (chat_id,)).await?;
                 self.one(&to.remove_roles, (chat_id,)).await?;
+                self.one(&to.remove_erased_senders, (chat_id,)).await?;
                 let purge = (bigint(row.seq.0), int(row.partition), chat_id);
                 self.one(&to.remove_purge, purge).await
+            }
+        }
+    }
+
+    async fn erased(&self, row: &ErasedRow) -> Result<(), DriverError> {
+        let at = (timestamp(row.at), EVENT_TIMESTAMP);
+        let values = (row.chat_id.0, row.user_id.0, bigint(row.seq.0), at.0, at.1);
+        self.one(&self.statements.add_erased_sender, values).await?;
+        let begun = RewriteRow {
+            partition: row.partition,
+            chat_id: row.chat_id,
+            user_id: row.user_id,
+            seq: row.seq,
+            through: Seq(0),
+            is_done: false,
+        };
+        self.rewritten(&begun).await
+    }
+
+    /// As of how far it is: of two rows that of the later step stays.
+    async fn rewritten(&self, row: &RewriteRow) -> Result<(), DriverError> {
+        let to = &self.statements;
+        let key = (int(row.partition), row.chat_id.0, row.user_id.0);
+        let (seq, through) = (bigint(row.seq.0), bigint(row.through.0));
+        match row.is_done {
+            // It is behind all steps.
+            true => {
+                let values = (bigint(row.seq.0 + 1), key.0, key.1, key.2);
+                self.one(&to.remove_rewrite, values).await
+            }
+            false => {
+                let place = bigint(row.through.0 + 1);
+                let values = (key.0, key.1, key.2, seq, through, place);
+                self.one(&to.add_rewrite, values).await
             }
         }
     }

@@ -1,0 +1,105 @@
+//! The keyspaces of users of whom nothing is left that they said in a chat: who they are, and of whom there is more to
+//! overwrite.
+
+use fjall::{Guard, Keyspace, OwnedWriteBatch};
+use rookery_engine::port::ErasedSender;
+use rookery_schema::row::{ErasedRow, RewriteRow};
+use rookery_schema::{ChatId, PartitionId, Seq, UserId};
+
+use super::error::ReadError;
+
+/// Names of the keyspaces.
+pub(super) const SENDERS: &str = "erased_senders";
+pub(super) const REWRITES: &str = "rewrites";
+
+const ID_BYTES: usize = 16;
+const PARTITION_BYTES: usize = 4;
+const SEQ_BYTES: usize = 8;
+
+/// See the module.
+pub(super) struct Erased {
+    /// By chat and user.
+    pub(super) senders: Keyspace,
+    /// By log partition, chat and user.
+    pub(super) rewrites: Keyspace,
+}
+
+impl Erased {
+    pub(super) fn put(&self, batch: &mut OwnedWriteBatch, row: &ErasedRow) {
+        let key = [&row.chat_id.as_bytes()[..], row.user_id.as_bytes()].concat();
+        batch.insert(&self.senders, key, row.value());
+        self.rewrite(
+            batch,
+            &RewriteRow {
+                partition: row.partition,
+                chat_id: row.chat_id,
+                user_id: row.user_id,
+                seq: row.seq,
+                through: Seq(0),
+                is_done: false,
+            },
+        );
+    }
+
+    pub(super) fn rewrite(&self, batch: &mut OwnedWriteBatch, row: &RewriteRow) {
+        let key = [
+            &row.partition.0.to_be_bytes()[..],
+            row.chat_id.as_bytes(),
+            row.user_id.as_bytes(),
+        ];
+        let value = [row.seq.0.to_le_bytes(), row.through.0.to_le_bytes()];
+        match row.is_done {
+            true => batch.remove(&self.rewrites, key.concat()),
+            false => batch.insert(&self.rewrites, key.concat(), value.concat()),
+        }
+    }
+
+    /// Those of a chat.
+    pub(super) fn of(&self, chat_id: ChatId) -> Result<Vec<ErasedSender>, ReadError> {
+        let entries = self.senders.prefix(chat_id.as_bytes());
+        let sender = |entry: Guard| {
+            let (key, value) = entry.into_inner()?;
+            sender(&key, &value).ok_or(ReadError::Malformed(SENDERS))
+        };
+        entries.map(sender).collect()
+    }
+
+    /// Those of a partition of whom there is more to overwrite.
+    pub(super) fn rewrites(
+        &self,
+        partition: PartitionId,
+        limit: usize,
+    ) -> Result<Vec<RewriteRow>, ReadError> {
+        let entries = self.rewrites.prefix(partition.0.to_be_bytes()).take(limit);
+        let row = |entry: Guard| {
+            let (key, value) = entry.into_inner()?;
+            rewrite(partition, &key, &value).ok_or(ReadError::Malformed(REWRITES))
+        };
+        entries.map(row).collect()
+    }
+}
+
+fn sender(key: &[u8], value: &[u8]) -> Option<ErasedSender> {
+    let user_id = key.get(ID_BYTES..)?.try_into().ok()?;
+    let (seq, at) = ErasedRow::stored(value)?;
+    Some(ErasedSender {
+        user_id: UserId::from_bytes(user_id),
+        seq,
+        at,
+    })
+}
+
+fn rewrite(partition: PartitionId, key: &[u8], value: &[u8]) -> Option<RewriteRow> {
+    let ids = key.get(PARTITION_BYTES..)?;
+    let (chat_id, user_id) = ids.split_at_checked(ID_BYTES)?;
+    let (seq, through) = value.split_at_checked(SEQ_BYTES)?;
+    let number = |bytes: &[u8]| bytes.try_into().ok().map(u64::from_le_bytes).map(Seq);
+    Some(RewriteRow {
+        partition,
+        chat_id: ChatId::from_bytes(chat_id.try_into().ok()?),
+        user_id: UserId::from_bytes(user_id.try_into().ok()?),
+        seq: number(seq)?,
+        through: number(through)?,
+        is_done: false,
+    })
+}
