@@ -82,12 +82,24 @@ pub(super) struct Resuming {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Backlog {
     pub(super) chat_id: ChatId,
-    /// It has all up to this one.
+    /// What it gets begins behind this one.
+    from: Seq,
+    /// It has all from there up to this one.
     pub(super) after: Seq,
     /// Up to this one, or [`UNTIL_LIVE`].
     pub(super) until: Seq,
     /// The client asked for it, and is told when it has all.
     pub(super) is_asked_for: bool,
+}
+
+/// A chat that a socket resumes, of which its backlogs lack something.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lacking {
+    pub(super) chat_id: ChatId,
+    /// The client has all up to this one.
+    pub(super) after: Seq,
+    /// Its backlogs begin behind this one, where there are any.
+    pub(super) until: Option<Seq>,
 }
 
 #[derive(Debug)]
@@ -146,15 +158,43 @@ impl Resumes {
         known.map_or(FirstSince::Nothing, |(_, first)| *first)
     }
 
-    /// Chats that a socket resumes.
-    pub(super) fn backlogs(&self, conn: ConnId) -> usize {
-        self.sockets.get(&conn).map_or(0, |it| it.backlogs.len())
+    /// Backlogs that the client of a socket asked for.
+    pub(super) fn asked_for(&self, conn: ConnId) -> usize {
+        let resuming = self.sockets.get(&conn);
+        resuming.map_or(0, |it| {
+            it.backlogs.iter().filter(|it| it.is_asked_for).count()
+        })
     }
 
-    /// Whether a socket resumes a chat.
-    pub(super) fn has(&self, conn: ConnId, chat_id: ChatId) -> bool {
-        let resuming = self.sockets.get(&conn);
-        resuming.is_some_and(|it| it.backlogs.iter().any(|it| it.chat_id == chat_id))
+    /// The client of a socket wants what lies behind these events, of chats in order of their ids. A backlog that has not
+    /// begun gives that, too. What is to be done besides.
+    pub(super) fn begin_at(&mut self, conn: ConnId, chats: &[(ChatId, Seq)]) -> Vec<Lacking> {
+        let lacking = chats.iter().map(|&(chat_id, after)| Lacking {
+            chat_id,
+            after,
+            until: None,
+        });
+        let mut lacking: Vec<Lacking> = lacking.collect();
+        let mut covered = vec![false; lacking.len()];
+        let resuming = self.sockets.get_mut(&conn);
+        let backlogs = resuming.map(|it| it.backlogs.iter_mut());
+        for (index, backlog) in backlogs.into_iter().flatten().enumerate() {
+            let found = lacking.binary_search_by_key(&backlog.chat_id, |it| it.chat_id);
+            let Ok(found) = found else {
+                continue;
+            };
+            let wanted = &mut lacking[found];
+            // A page of the first may be on its way.
+            if index > 0 && backlog.after == backlog.from {
+                backlog.begin_behind(wanted.after);
+            }
+            covered[found] |= backlog.is_asked_for && backlog.from <= wanted.after;
+            let until = wanted.until.map_or(backlog.from, |it| it.min(backlog.from));
+            wanted.until = Some(until);
+        }
+        let mut covered = covered.into_iter();
+        lacking.retain(|_| covered.next() == Some(false));
+        lacking
     }
 
     /// Adds a backlog to those of a socket.
@@ -277,6 +317,41 @@ impl Resumes {
         self.waiting.extend(overdue.iter().map(|it| (now, it.conn)));
         let ready = self.waiting.extract_if(.., |(due, _)| *due <= now);
         self.turns.extend(ready.map(|(_, conn)| conn));
+    }
+}
+
+impl Backlog {
+    /// The client wants what lies behind an event, up to another or [`UNTIL_LIVE`].
+    pub(super) const fn asked_for(chat_id: ChatId, after: Seq, until: Seq) -> Self {
+        Self {
+            chat_id,
+            from: after,
+            after,
+            until,
+            is_asked_for: true,
+        }
+    }
+
+    /// A socket gets an event, and all that follow, which it was not sent when they came.
+    pub(super) const fn held_since(chat_id: ChatId, first: Seq) -> Self {
+        let after = first.before();
+        Self {
+            chat_id,
+            from: after,
+            after,
+            until: UNTIL_LIVE,
+            is_asked_for: false,
+        }
+    }
+
+    /// It has not begun, and the client wants what lies behind an event.
+    fn begin_behind(&mut self, after: Seq) {
+        self.from = match self.is_asked_for {
+            true => self.from.min(after),
+            false => after,
+        };
+        self.after = self.from;
+        self.is_asked_for = true;
     }
 }
 

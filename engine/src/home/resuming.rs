@@ -6,7 +6,9 @@ use crate::connection::Connections;
 use crate::context::Context;
 use crate::home::Home;
 use crate::home::frames::framed;
-use crate::home::resumes::{AHEAD_BYTES_MAX, Backlog, CHATS_RESUMED_MAX, Held, UNTIL_LIVE};
+use crate::home::resumes::{
+    AHEAD_BYTES_MAX, Backlog, CHATS_RESUMED_MAX, Held, Lacking, UNTIL_LIVE,
+};
 use crate::home::rooms::{ListenerId, Socket};
 use crate::home::starts::FirstSince;
 use crate::ids::ConnId;
@@ -33,7 +35,7 @@ impl Home {
         chats.reverse();
         chats.sort_by_key(|(chat_id, _)| *chat_id);
         chats.dedup_by_key(|(chat_id, _)| *chat_id);
-        if self.resumes.backlogs(conn) + chats.len() > CHATS_RESUMED_MAX {
+        if self.resumes.asked_for(conn) + chats.len() > CHATS_RESUMED_MAX {
             let problem = Problem::over(Limit::ChatsResumed, 1);
             return connections.refuse(conn, &problem, None, cx);
         }
@@ -74,17 +76,14 @@ impl Home {
         self.rooms.open(listener, socket);
         let is_named = |chat_id: ChatId| chats.binary_search_by_key(&chat_id, |it| it.0).is_ok();
         let mut backlogs = Vec::with_capacity(chats.len());
-        backlogs.extend(chats.iter().map(|&(chat_id, after)| Backlog {
-            chat_id,
-            after,
-            until: UNTIL_LIVE,
-            is_asked_for: true,
-        }));
+        let named = chats.iter();
+        backlogs
+            .extend(named.map(|&(chat_id, after)| Backlog::asked_for(chat_id, after, UNTIL_LIVE)));
         let mut forgotten = Vec::new();
         for chat_id in user.rooms().filter(|chat_id| !is_named(*chat_id)) {
             match self.rooms.first_since(chat_id, socket.since) {
                 FirstSince::Nothing => {}
-                FirstSince::Event(first) => backlogs.push(held_since(chat_id, first)),
+                FirstSince::Event(first) => backlogs.push(Backlog::held_since(chat_id, first)),
                 FirstSince::Forgotten => forgotten.push(chat_id),
             }
         }
@@ -93,7 +92,7 @@ impl Home {
             self.resumes.note_left(socket.conn, *chat_id, first);
         }
         let left = left.into_iter().filter(|(chat_id, _)| !is_named(*chat_id));
-        backlogs.extend(left.map(|(chat_id, first)| held_since(chat_id, first)));
+        backlogs.extend(left.map(|(chat_id, first)| Backlog::held_since(chat_id, first)));
         for backlog in backlogs {
             if user.is_in_room(backlog.chat_id) {
                 self.rooms.pass_over(backlog.chat_id, socket.conn);
@@ -118,61 +117,46 @@ impl Home {
         let Some(socket) = self.open_socket(user_id, conn) else {
             return;
         };
-        for &(chat_id, after) in chats {
-            if self.resumes.has(conn, chat_id) {
-                continue;
-            }
-            let is_in_room = self.is_in_room(user_id, chat_id);
-            let first = match is_in_room {
-                true => self.rooms.first_since(chat_id, socket.since),
-                false => self.resumes.first_of_left(conn, chat_id),
-            };
-            let first_live = match first {
-                FirstSince::Event(first) => Some(first),
-                FirstSince::Nothing if is_in_room => self.rooms.next(chat_id),
-                FirstSince::Nothing => {
-                    // What they may see ends where they were removed.
-                    let backlog = Backlog {
-                        chat_id,
-                        after,
-                        until: UNTIL_LIVE,
-                        is_asked_for: true,
-                    };
-                    self.resumes.add(user_id, socket, backlog);
-                    continue;
-                }
-                FirstSince::Forgotten => None,
-            };
-            match first_live {
-                Some(first_live) => {
-                    let until = first_live.before();
-                    self.resume_until(user_id, socket, (chat_id, after), until, connections, cx);
-                }
-                None => self.tell_not_resumed(conn, chat_id, connections, cx),
-            }
+        for lacking in self.resumes.begin_at(conn, chats) {
+            self.resume_lacking(user_id, socket, lacking, connections, cx);
         }
     }
 
-    /// A socket gets what lies between what it has and the last event that it was not sent live.
-    fn resume_until(
+    /// A socket gets what lies between what it has and the first event that comes to it anyway, or did.
+    fn resume_lacking(
         &mut self,
         user_id: UserId,
         socket: Socket,
-        (chat_id, after): (ChatId, Seq),
-        until: Seq,
+        lacking: Lacking,
         connections: &mut Connections,
         cx: &mut Context<'_>,
     ) {
-        if after >= until {
-            return tell_resumed(socket.conn, chat_id, Some(after), connections, cx);
-        }
-        let backlog = Backlog {
+        let Lacking {
             chat_id,
             after,
             until,
-            is_asked_for: true,
+        } = lacking;
+        let is_in_room = self.is_in_room(user_id, chat_id);
+        let first = match is_in_room {
+            true => self.rooms.first_since(chat_id, socket.since),
+            false => self.resumes.first_of_left(socket.conn, chat_id),
         };
-        self.resumes.add(user_id, socket, backlog);
+        let until = match first {
+            _ if until.is_some() => until,
+            FirstSince::Event(first) => Some(first.before()),
+            FirstSince::Nothing if is_in_room => self.rooms.next(chat_id).map(Seq::before),
+            // What they may see ends where they were removed.
+            FirstSince::Nothing => Some(UNTIL_LIVE),
+            FirstSince::Forgotten => None,
+        };
+        match until {
+            Some(until) if after < until => {
+                let backlog = Backlog::asked_for(chat_id, after, until);
+                self.resumes.add(user_id, socket, backlog);
+            }
+            Some(_) => tell_resumed(socket.conn, chat_id, Some(after), connections, cx),
+            None => self.tell_not_resumed(socket.conn, chat_id, connections, cx),
+        }
     }
 
     fn open_socket(&self, user_id: UserId, conn: ConnId) -> Option<Socket> {
@@ -208,7 +192,7 @@ impl Home {
             for socket in self.rooms.sockets(user.listener).to_vec() {
                 if !self.resumes.is_behind(socket.conn, chat_id) {
                     self.rooms.pass_over(chat_id, socket.conn);
-                    let missed = held_since(chat_id, expected);
+                    let missed = Backlog::held_since(chat_id, expected);
                     self.resumes.add(*user_id, socket, missed);
                 }
             }
@@ -376,16 +360,6 @@ impl Home {
         let stands_at = self.rooms.next(chat_id).map_or(Seq(0), Seq::before);
         cx.stats.chats_not_resumed += 1;
         send_resumed(conn, chat_id, false, stands_at, connections, cx);
-    }
-}
-
-/// What was held of a chat for a socket.
-fn held_since(chat_id: ChatId, first: Seq) -> Backlog {
-    Backlog {
-        chat_id,
-        after: first.before(),
-        until: UNTIL_LIVE,
-        is_asked_for: false,
     }
 }
 

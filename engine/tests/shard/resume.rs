@@ -1,5 +1,7 @@
 //! WebSockets whose clients missed something, and chats whose owner the test plays.
 
+mod again;
+
 use rookery_engine::ids::ConnId;
 use rookery_engine::input::Input;
 use rookery_engine::mesh::problem::Problem;

@@ -1,0 +1,96 @@
+//! Chats that are resumed more than once, and chats whose users leave them and come back.
+
+use super::*;
+
+impl Resuming {
+    /// Asserts what the owner is asked, and has it answer with all of that.
+    fn assert_asked(&mut self, chat: usize, (after, until): (u64, u64), through: u64, rest: Rest) {
+        let asked = self.asked_once();
+        let page = (asked.page.after.0, asked.page.until.0);
+        assert_eq!(
+            (asked.chat_id, page),
+            (self.chats[chat], (after, until)),
+            "what is asked"
+        );
+        self.answer(&asked, through, rest);
+    }
+}
+
+const LIVE: u64 = u64::MAX;
+
+#[test]
+fn a_second_frame_names_chats_that_the_first_did_not() {
+    let mut resuming = Resuming::new(2);
+    let conn = resuming.connect(true);
+    resuming.event(1, 5);
+    resuming.resume(conn, &[(0, 4)]);
+    let first = resuming.asked_once();
+    resuming.resume(conn, &[(1, 2)]);
+    resuming.answer(&first, 4, Rest::Live);
+    resuming.assert_asked(1, (2, LIVE), 5, Rest::Live);
+    resuming.event(1, 6);
+    assert_eq!(
+        resuming.seqs(conn),
+        ["resumed true 4", "3", "4", "5", "resumed true 5", "6"]
+    );
+    assert!(resuming.asked().is_empty());
+}
+
+#[test]
+fn a_second_frame_gets_what_lies_below_that_which_comes_already() {
+    let mut resuming = Resuming::new(1);
+    let conn = resuming.connect(true);
+    resuming.event(0, 5);
+    resuming.resume(conn, &[]);
+    let first = resuming.asked_once();
+    resuming.resume(conn, &[(0, 2)]);
+    resuming.event(0, 6);
+    resuming.answer(&first, 6, Rest::Live);
+    resuming.event(0, 7);
+    resuming.assert_asked(0, (2, 4), 4, Rest::End);
+    assert_eq!(
+        resuming.seqs(conn),
+        ["5", "6", "7", "3", "4", "resumed true 4"]
+    );
+}
+
+#[test]
+fn a_chat_that_is_named_again_from_further_below_comes_from_there() {
+    let mut resuming = Resuming::new(2);
+    let conn = resuming.connect(true);
+    resuming.resume(conn, &[(0, 3), (1, 3)]);
+    let first = resuming.asked_once();
+    let other = 1 - usize::from(first.chat_id == resuming.chats[1]);
+    resuming.resume(conn, &[(0, 1), (1, 1)]);
+    resuming.resume(conn, &[(0, 3), (1, 4)]);
+    resuming.answer(&first, 4, Rest::Live);
+    resuming.assert_asked(other, (1, LIVE), 4, Rest::Live);
+    resuming.assert_asked(1 - other, (1, 3), 3, Rest::End);
+    assert_eq!(
+        resuming.seqs(conn),
+        [
+            "4",
+            "resumed true 4",
+            "2",
+            "3",
+            "4",
+            "resumed true 4",
+            "2",
+            "3",
+            "resumed true 3"
+        ]
+    );
+    assert!(resuming.asked().is_empty());
+}
+
+#[test]
+fn chats_that_nobody_named_count_against_no_limit() {
+    let mut resuming = Resuming::new(9_500);
+    let conn = resuming.connect(true);
+    (0..9_500).for_each(|chat| resuming.event(chat, 5));
+    for first in [0, 1_000] {
+        let some: Vec<(usize, u64)> = (first..first + 1_000).map(|chat| (chat, 1)).collect();
+        resuming.resume(conn, &some);
+    }
+    assert!(resuming.heard(conn).is_empty(), "nothing is refused");
+}
