@@ -209,7 +209,8 @@ impl Home {
         }
     }
 
-    /// A user leaves a room: notes what their sockets have been sent of it, and what is held for them.
+    /// A user leaves a room: notes what their sockets have been sent of it, and what is held for them. Those that have a
+    /// backlog of its chat get that up to its end, and nothing of the room behind it.
     pub(super) fn note_leaving(&mut self, user_id: UserId, chat_id: ChatId) {
         for held in self.resumes.held_of(user_id) {
             if let FirstSince::Event(first) = self.rooms.first_since(chat_id, held.socket.since) {
@@ -219,11 +220,12 @@ impl Home {
         let Some(user) = self.users.get(&user_id) else {
             return;
         };
-        for socket in self.rooms.sockets(user.listener) {
+        for socket in self.rooms.sockets(user.listener).to_vec() {
             let first = self.rooms.first_since(chat_id, socket.since);
             if first != FirstSince::Nothing {
                 self.resumes.note_left(socket.conn, chat_id, first);
             }
+            self.rooms.let_in(chat_id, socket.conn);
         }
     }
 

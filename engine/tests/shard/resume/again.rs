@@ -3,6 +3,28 @@
 use super::*;
 
 impl Resuming {
+    /// Somebody else of the same home listens to a chat.
+    fn another_listens(&mut self, chat: usize) {
+        let other = loop {
+            let other = self.stage.user();
+            if other != self.user {
+                break other;
+            }
+        };
+        self.stage.connect(other);
+        let chats = vec![self.chats[chat]];
+        self.stage.answer_read(Ok(Found::Chats(chats)));
+        self.accept(5);
+    }
+
+    /// The owner accepts what the home subscribes to, and sends what comes from an event on.
+    fn accept(&mut self, next: u64) {
+        for wanted in self.stage.subscriptions() {
+            let answer = SubscriptionAnswer::Accepted { next: Seq(next) };
+            self.stage.tell(ShardMessage::Subscribed { wanted, answer });
+        }
+    }
+
     /// Asserts what the owner is asked, and has it answer with all of that.
     fn assert_asked(&mut self, chat: usize, (after, until): (u64, u64), through: u64, rest: Rest) {
         let asked = self.asked_once();
@@ -93,4 +115,22 @@ fn chats_that_nobody_named_count_against_no_limit() {
         resuming.resume(conn, &some);
     }
     assert!(resuming.heard(conn).is_empty(), "nothing is refused");
+}
+
+#[test]
+fn who_is_removed_while_they_resume_gets_up_to_that_and_their_other_chats() {
+    let mut resuming = Resuming::new(2);
+    let conn = resuming.connect(true);
+    resuming.another_listens(0);
+    resuming.resume(conn, &[(0, 2)]);
+    resuming.resume(conn, &[(1, 2)]);
+    let asked = resuming.asked_once();
+    // The removal comes while the page is on its way.
+    resuming.remove(0, 5);
+    resuming.answer(&asked, 5, Rest::End);
+    resuming.assert_asked(1, (2, 4), 4, Rest::End);
+    assert_eq!(
+        resuming.seqs(conn),
+        ["3", "4", "5", "resumed true 5", "3", "4", "resumed true 4"]
+    );
 }
