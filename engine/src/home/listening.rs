@@ -282,7 +282,7 @@ impl Home {
             if is_new && user.is_welcome() {
                 match hears_all {
                     true => {
-                        user.join(chat_id, &mut self.rooms);
+                        user.come(chat_id, &mut self.rooms);
                         came.push(user.listener);
                     }
                     false => misled.push(user_id),

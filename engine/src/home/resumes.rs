@@ -142,9 +142,8 @@ impl Resumes {
     /// A user has left a chat, of which an open socket was sent what begins there.
     pub(super) fn note_left(&mut self, conn: ConnId, chat_id: ChatId, first: FirstSince) {
         let left = self.left.entry(conn).or_default();
-        if left.iter().any(|(known, _)| *known == chat_id) {
-            return;
-        }
+        // Of what was sent before they came back and left again, some may come twice; nothing in between is missing.
+        left.retain(|(known, _)| *known != chat_id);
         if left.len() >= LEFT_MAX {
             left.pop_front();
         }

@@ -80,8 +80,11 @@ impl Home {
         backlogs
             .extend(named.map(|&(chat_id, after)| Backlog::asked_for(chat_id, after, UNTIL_LIVE)));
         let mut forgotten = Vec::new();
-        for chat_id in user.rooms().filter(|chat_id| !is_named(*chat_id)) {
-            match self.rooms.first_since(chat_id, socket.since) {
+        // Who has left a chat and come back gets all that was said since the first that was held.
+        let was_left = |chat_id: ChatId| left.iter().any(|it| it.0 == chat_id);
+        let others = user.rooms().filter(|it| !is_named(*it) && !was_left(*it));
+        for chat_id in others {
+            match user.first_since(chat_id, socket.since, &self.rooms) {
                 FirstSince::Nothing => {}
                 FirstSince::Event(first) => backlogs.push(Backlog::held_since(chat_id, first)),
                 FirstSince::Forgotten => forgotten.push(chat_id),
@@ -136,10 +139,12 @@ impl Home {
             after,
             until,
         } = lacking;
-        let is_in_room = self.is_in_room(user_id, chat_id);
-        let first = match is_in_room {
-            true => self.rooms.first_since(chat_id, socket.since),
-            false => self.resumes.first_of_left(socket.conn, chat_id),
+        let user = self.users.get(&user_id);
+        let in_room = user.filter(|user| user.is_in_room(chat_id));
+        let is_in_room = in_room.is_some();
+        let first = match in_room {
+            Some(user) => user.first_since(chat_id, socket.since, &self.rooms),
+            None => self.resumes.first_of_left(socket.conn, chat_id),
         };
         let until = match first {
             _ if until.is_some() => until,
@@ -163,11 +168,6 @@ impl Home {
         let listener = self.users.get(&user_id)?.listener;
         let mut sockets = self.rooms.sockets(listener).iter();
         sockets.find(|it| it.conn == conn).copied()
-    }
-
-    fn is_in_room(&self, user_id: UserId, chat_id: ChatId) -> bool {
-        let user = self.users.get(&user_id);
-        user.is_some_and(|user| user.is_in_room(chat_id))
     }
 
     /// The owner of a chat says which event it sends next to its room. Events may be missing before that: of who was added
@@ -212,16 +212,19 @@ impl Home {
     /// A user leaves a room: notes what their sockets have been sent of it, and what is held for them. Those that have a
     /// backlog of its chat get that up to its end, and nothing of the room behind it.
     pub(super) fn note_leaving(&mut self, user_id: UserId, chat_id: ChatId) {
-        for held in self.resumes.held_of(user_id) {
-            if let FirstSince::Event(first) = self.rooms.first_since(chat_id, held.socket.since) {
-                held.left.push((chat_id, first));
-            }
-        }
         let Some(user) = self.users.get(&user_id) else {
             return;
         };
+        for held in self.resumes.held_of(user_id) {
+            let first = user.first_since(chat_id, held.socket.since, &self.rooms);
+            if let FirstSince::Event(first) = first
+                && !held.left.iter().any(|(known, _)| *known == chat_id)
+            {
+                held.left.push((chat_id, first));
+            }
+        }
         for socket in self.rooms.sockets(user.listener).to_vec() {
-            let first = self.rooms.first_since(chat_id, socket.since);
+            let first = user.first_since(chat_id, socket.since, &self.rooms);
             if first != FirstSince::Nothing {
                 self.resumes.note_left(socket.conn, chat_id, first);
             }
@@ -274,9 +277,7 @@ impl Home {
             }
             Err(Problem::TOO_FAR_BEHIND) => {
                 self.end_backlog(conn, backlog);
-                if backlog.is_asked_for {
-                    self.tell_not_resumed(conn, backlog.chat_id, connections, cx);
-                }
+                self.tell_not_resumed(conn, backlog.chat_id, connections, cx);
             }
             Err(Problem::NO_SUCH_CHAT) => {
                 self.end_backlog(conn, backlog);

@@ -1,10 +1,11 @@
 //! One connected user: their connections, and the chats that they listen to.
 
-use rookery_schema::{ChatId, Route, UserId};
+use rookery_schema::{ChatId, Route, Seq, UserId};
 use smallvec::SmallVec;
 
 use crate::context::Context;
 use crate::home::rooms::{ListenerId, Rooms};
+use crate::home::starts::{FirstSince, Moment};
 use crate::ids::ConnId;
 use crate::map::Map;
 use crate::mesh::{ShardMessage, Subscription};
@@ -23,6 +24,8 @@ pub(crate) struct User {
     pub(crate) newcomers: SmallVec<[ConnId; 2]>,
     /// Chats that they are subscribed to, or are being subscribed to, and whether they are in the room.
     chats: Map<ChatId, bool>,
+    /// Of chats that they came into while they were connected, and others listened to: the event that came next.
+    came_before: Map<ChatId, Seq>,
     /// Chats that they are going to be subscribed to.
     unasked: Vec<ChatId>,
     /// Subscriptions that were not answered yet.
@@ -51,6 +54,7 @@ impl User {
             connections: SmallVec::new(),
             newcomers: SmallVec::new(),
             chats: Map::default(),
+            came_before: Map::default(),
             unasked: Vec::new(),
             unanswered: 0,
             has_turn: false,
@@ -193,6 +197,26 @@ impl User {
         }
     }
 
+    /// The same, while connections of theirs are ready.
+    pub(crate) fn come(&mut self, chat_id: ChatId, rooms: &mut Rooms) {
+        if let Some(next) = rooms.next(chat_id) {
+            self.came_before.insert(chat_id, next);
+        }
+        self.join(chat_id, rooms);
+    }
+
+    /// What a connection of theirs was sent first, or would have been, of a chat in whose room they are, since a moment at
+    /// which it became ready.
+    pub(crate) fn first_since(&self, chat_id: ChatId, moment: Moment, rooms: &Rooms) -> FirstSince {
+        let came_before = self.came_before.get(&chat_id).copied();
+        match rooms.first_since(chat_id, moment) {
+            FirstSince::Event(first) => {
+                FirstSince::Event(came_before.map_or(first, |came| came.max(first)))
+            }
+            none @ (FirstSince::Nothing | FirstSince::Forgotten) => none,
+        }
+    }
+
     /// Whether some connection of theirs is ready.
     pub(crate) fn is_welcome(&self) -> bool {
         self.connections.len() > self.newcomers.len()
@@ -211,6 +235,7 @@ impl User {
 
     /// They are no member of a chat any more.
     pub(crate) fn leave(&mut self, chat_id: ChatId, rooms: &mut Rooms) {
+        self.came_before.remove(&chat_id);
         if self.chats.remove(&chat_id) == Some(true) {
             rooms.leave(chat_id, self.listener);
         }

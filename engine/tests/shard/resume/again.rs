@@ -25,6 +25,22 @@ impl Resuming {
         }
     }
 
+    /// They are added to a chat by an event, which comes.
+    fn add(&mut self, chat: usize, seq: u64) {
+        let (chat_id, user) = (self.chats[chat], self.user);
+        self.stage.told_joined(chat_id, user, false);
+        self.accept(seq);
+        self.event(chat, seq);
+    }
+
+    /// They are removed by event 6 and added by event 10, and others hear what is said in between.
+    fn leave_and_come_back(&mut self) {
+        self.event(0, 5);
+        self.remove(0, 6);
+        (7..10).for_each(|seq| self.event(0, seq));
+        self.add(0, 10);
+    }
+
     /// Asserts what the owner is asked, and has it answer with all of that.
     fn assert_asked(&mut self, chat: usize, (after, until): (u64, u64), through: u64, rest: Rest) {
         let asked = self.asked_once();
@@ -133,4 +149,50 @@ fn who_is_removed_while_they_resume_gets_up_to_that_and_their_other_chats() {
         resuming.seqs(conn),
         ["3", "4", "5", "resumed true 5", "3", "4", "resumed true 4"]
     );
+}
+
+#[test]
+fn who_came_back_gets_what_was_said_while_they_were_away() {
+    let mut resuming = Resuming::new(1);
+    let conn = resuming.connect(false);
+    resuming.another_listens(0);
+    resuming.leave_and_come_back();
+    assert_eq!(resuming.seqs(conn), ["5", "6", "10"]);
+    resuming.resume(conn, &[(0, 6)]);
+    resuming.assert_asked(0, (6, 9), 9, Rest::End);
+    assert_eq!(resuming.seqs(conn), ["7", "8", "9", "resumed true 9"]);
+
+    // They are removed again.
+    resuming.remove(0, 11);
+    resuming.event(0, 12);
+    resuming.resume(conn, &[(0, 6)]);
+    resuming.assert_asked(0, (6, 9), 9, Rest::End);
+    assert_eq!(resuming.seqs(conn), ["11", "7", "8", "9", "resumed true 9"]);
+}
+
+#[test]
+fn who_came_back_while_all_was_held_gets_all_of_it_once() {
+    let mut resuming = Resuming::new(1);
+    let conn = resuming.connect(true);
+    resuming.another_listens(0);
+    resuming.leave_and_come_back();
+    resuming.resume(conn, &[]);
+    resuming.assert_asked(0, (4, LIVE), 10, Rest::Live);
+    resuming.event(0, 11);
+    assert!(resuming.asked().is_empty());
+    assert_eq!(resuming.seqs(conn), ["5", "6", "7", "8", "9", "10", "11"]);
+}
+
+#[test]
+fn who_came_while_all_was_held_gets_what_follows_that() {
+    let mut resuming = Resuming::new(1);
+    let strange = resuming.stage.foreign_chat();
+    let conn = resuming.connect(true);
+    resuming.chats.insert(0, strange);
+    resuming.another_listens(0);
+    (5..10).for_each(|seq| resuming.event(0, seq));
+    resuming.add(0, 10);
+    resuming.resume(conn, &[]);
+    resuming.assert_asked(0, (9, LIVE), 10, Rest::Live);
+    assert_eq!(resuming.seqs(conn), ["10"]);
 }
