@@ -363,7 +363,7 @@ impl Resuming {
     /// It has all up to an event.
     pub(super) fn advance(&mut self, through: Seq) {
         if let Some(backlog) = self.backlogs.front_mut() {
-            backlog.after = through;
+            backlog.after = backlog.after.max(through);
         }
     }
 

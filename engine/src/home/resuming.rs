@@ -159,6 +159,11 @@ impl Home {
                 let backlog = Backlog::asked_for(chat_id, after, until);
                 self.resumes.add(user_id, socket, backlog);
             }
+            // Where this home has not heard of so much, its owner may have shown more.
+            Some(_) if self.rooms.next(chat_id).is_none_or(|next| next <= after) => {
+                let backlog = Backlog::asked_for(chat_id, after, after);
+                self.resumes.add(user_id, socket, backlog);
+            }
             Some(_) => tell_resumed(socket.conn, chat_id, Some(after), connections, cx),
             None => self.tell_not_resumed(socket.conn, chat_id, connections, cx),
         }
@@ -336,7 +341,18 @@ impl Home {
             cx.bug("a page does not reach to where its room stands");
         }
         self.end_backlog(conn, backlog);
-        if backlog.is_asked_for {
+        if events.through < backlog.after {
+            // The client has heard of events that the log has lost.
+            cx.stats.chats_not_resumed += 1;
+            send_resumed(
+                conn,
+                backlog.chat_id,
+                false,
+                events.through,
+                connections,
+                cx,
+            );
+        } else if backlog.is_asked_for {
             tell_resumed(conn, backlog.chat_id, Some(events.through), connections, cx);
         }
         true

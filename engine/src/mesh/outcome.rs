@@ -95,7 +95,8 @@ pub struct Events {
     pub lines: Bytes,
     /// How many there are.
     pub count: u32,
-    /// The seq of the last one, or where there are none, what they would have been behind.
+    /// The seq of the last one, or where there are none, what they would have been behind. Below that, where the chat does
+    /// not reach so far, or what the caller may see of it.
     pub through: Seq,
     pub rest: Rest,
 }

@@ -37,9 +37,14 @@ pub(crate) struct StoreKey {
 }
 
 impl Wanted {
-    /// The last event that they may see and want, where the chat has come so far.
+    /// The last event that they may see, where the chat has come so far.
+    fn last(self, head: Seq) -> Seq {
+        self.removed.unwrap_or(head)
+    }
+
+    /// The last that they want, too.
     fn end(self, head: Seq) -> Seq {
-        self.removed.unwrap_or(head).min(self.page.until)
+        self.last(head).min(self.page.until)
     }
 
     /// What there is behind an event.
@@ -63,6 +68,15 @@ pub(crate) fn find(chat: &Chat, wanted: Wanted, missing_max: u64) -> Result<Foun
     let (after, end) = (wanted.page.after, wanted.end(head));
     if end.0.saturating_sub(after.0) > missing_max {
         return Err(Problem::TOO_FAR_BEHIND);
+    }
+    let last = wanted.last(head);
+    if after > last {
+        return Ok(Found::Here(Events {
+            lines: Bytes::new(),
+            count: 0,
+            through: last,
+            rest: wanted.rest(last, head),
+        }));
     }
     let in_memory_from = chat.recent_from();
     if after < end && after.next() < in_memory_from {

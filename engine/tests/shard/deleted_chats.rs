@@ -225,6 +225,11 @@ fn members_hear_of_it_last_and_are_told_of_it_whenever_they_ask() {
             assert_eq!(lines(&it.events(caller, seq - 1)), told);
             let nothing = (Vec::new(), Seq(seq), Rest::End);
             assert_eq!(lines(&it.events(caller, seq)), nothing);
+            assert_eq!(
+                lines(&it.events(caller, seq + 9)),
+                nothing,
+                "no more than that"
+            );
         }
         for caller in [left, it.stage.user()] {
             let outcome = it.events(caller, 0);

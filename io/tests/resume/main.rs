@@ -147,6 +147,24 @@ fn who_misses_more_than_is_resumed_is_told_to_page() {
 }
 
 #[test]
+fn who_has_more_than_there_is_is_told_where_the_chat_stands() {
+    let (_dir, server) = start_trusting();
+    let mut ann = Api::trusted(server.addr, &any_user());
+    let chat = ann.create_chat("room", &[]);
+    ann.say(&chat, "first");
+    let mut late = ann.listen();
+    late.send(&resumption(&[(&chat, 99)])).unwrap();
+    for mut device in [resume(&ann, &[(&chat, 99)]), late] {
+        let (seqs, resumed) = missed(&mut device);
+        assert_eq!(seqs, Vec::<u64>::new());
+        assert_eq!(
+            resumed,
+            json!({"type": "resumed", "chat_id": chat, "recovered": false, "seq": 2})
+        );
+    }
+}
+
+#[test]
 fn who_resumes_beside_live_events_gets_what_lies_below_them() {
     let (_dir, server) = start_trusting();
     let mut ann = Api::trusted(server.addr, &any_user());

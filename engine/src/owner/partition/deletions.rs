@@ -120,7 +120,7 @@ impl Partition {
         let events = Events {
             lines: lines.into(),
             count: u32::from(is_new),
-            through: page.after.max(seq),
+            through: seq,
             rest: Rest::End,
         };
         cx.answer(asker, events.into());

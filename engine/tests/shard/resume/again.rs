@@ -196,3 +196,34 @@ fn who_came_while_all_was_held_gets_what_follows_that() {
     resuming.assert_asked(0, (9, LIVE), 10, Rest::Live);
     assert_eq!(resuming.seqs(conn), ["10"]);
 }
+
+#[test]
+fn who_has_more_than_there_is_is_told_at_once_and_hears_what_comes() {
+    let mut resuming = Resuming::new(2);
+    let conn = resuming.connect(true);
+    resuming.resume(conn, &[(0, 99)]);
+    resuming.resume(conn, &[(1, 2)]);
+    resuming.assert_asked(0, (99, LIVE), 4, Rest::Live);
+    resuming.assert_asked(1, (2, 4), 4, Rest::End);
+    resuming.event(0, 5);
+    assert_eq!(
+        resuming.seqs(conn),
+        ["resumed false 4", "3", "4", "resumed true 4", "5"]
+    );
+}
+
+#[test]
+fn who_has_more_than_there_is_and_hears_it_live_is_told_too() {
+    let mut resuming = Resuming::new(1);
+    let conn = resuming.connect(false);
+    resuming.resume(conn, &[(0, 99)]);
+    resuming.assert_asked(0, (99, 99), 4, Rest::Live);
+    // What an owner has shown may be on its way to their home.
+    resuming.resume(conn, &[(0, 5)]);
+    resuming.event(0, 5);
+    resuming.assert_asked(0, (5, 5), 5, Rest::End);
+    assert_eq!(
+        resuming.seqs(conn),
+        ["resumed false 4", "5", "resumed true 5"]
+    );
+}
