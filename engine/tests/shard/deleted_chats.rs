@@ -239,6 +239,26 @@ fn members_hear_of_it_last_and_are_told_of_it_whenever_they_ask() {
 }
 
 #[test]
+fn who_had_left_is_told_of_no_events_where_it_is_deleted_while_that_is_looked_up() {
+    let mut it = Deleting::new();
+    let (bob, chat_id) = (it.bob, it.chat_id);
+    it.ask(ChatCommand::RemoveMember {
+        caller: bob,
+        user_id: bob,
+    });
+    it.settle();
+    let question = it.ask(events(bob, 0));
+    let membership = Read::Membership {
+        chat_id,
+        user_id: bob,
+    };
+    let found = it.store.read(&membership);
+    it.delete();
+    assert_eq!(it.stage.answer_read(Ok(found)), membership);
+    it.stage.assert_refused(question, Problem::NO_SUCH_CHAT);
+}
+
+#[test]
 fn nothing_is_left_in_the_store_but_that_it_was() {
     let mut it = Deleting::new();
     it.delete();

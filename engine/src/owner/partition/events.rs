@@ -80,6 +80,12 @@ impl Partition {
         outcome: Result<Found, StoreFault>,
         cx: &mut Context<'_>,
     ) {
+        // It may have been deleted meanwhile.
+        let chat = self.chats.active(chat_id);
+        let deleted = chat.and_then(|it| it.deleted().map(|by| (it.seq(), by)));
+        if let Some(deleted) = deleted {
+            return self.farewell_read(asker, page, deleted, outcome, cx);
+        }
         match cx.found(outcome, Found::membership) {
             // When they joined is known no more.
             Some(Membership::Removed { removed_seq })
