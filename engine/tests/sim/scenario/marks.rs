@@ -110,8 +110,8 @@ impl Scenario {
         let most = [own.last().copied(), tried.map(|tried| tried.min(head))];
         let most = most.into_iter().flatten().max();
         let read = line["read_seq"].as_u64().unwrap();
-        // Everybody has read the creation.
-        let range = least.unwrap_or(1)..=most.unwrap_or(1);
+        // Everybody has read the creation, also who marks nothing.
+        let range = least.unwrap_or(1).max(1)..=most.unwrap_or(1).max(1);
         assert!(
             range.contains(&read),
             "user {user}, room {room}: {line} of {range:?}"
