@@ -60,8 +60,8 @@ fn member(key: &[u8], value: &[u8]) {
     if let Some(mark) = codec::mark(value) {
         assert_eq!(codec::mark_value(mark), value);
     }
-    if let Some(removed_seq) = codec::former_member(value) {
-        assert_eq!(codec::former_member_value(removed_seq), value);
+    if let Some(removal) = codec::former_member(value) {
+        assert_eq!(codec::former_member_value(removal), value);
     }
     if let Some(blocked_at) = codec::at(value) {
         assert_eq!(blocked_at.millis().to_le_bytes(), value);

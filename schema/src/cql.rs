@@ -140,10 +140,10 @@ const CHATS_BY_USER: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.chats_by_user (
     PRIMARY KEY ((user_id), chat_id)
 )";
 
-/// Who was ever removed from a chat, and by which event last: its seq is the timestamp of the row. One who is a member
-/// again keeps it.
+/// Who was ever removed from a chat, by which event last, and which had made them a member: the seq of the former is the
+/// timestamp of the row. One who is a member again keeps it.
 const FORMER_MEMBERS: &str = "CREATE TABLE IF NOT EXISTS KEYSPACE.former_members (
-    chat_id uuid, user_id uuid, removed_seq bigint,
+    chat_id uuid, user_id uuid, added_seq bigint, removed_seq bigint,
     PRIMARY KEY ((chat_id), user_id)
 )";
 
@@ -378,7 +378,7 @@ mod tests {
             [
                 18_025_000_406_661_630_316,
                 18_101_601_109_677_425_405,
-                15_890_719_774_717_132_632
+                397_271_291_094_058_119
             ]
         );
         assert_eq!(xxh3_64(META_TABLE.as_bytes()), 10_245_121_176_673_621_715);

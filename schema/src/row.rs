@@ -38,6 +38,8 @@ pub enum Row {
     NotMember {
         chat_id: ChatId,
         user_id: UserId,
+        /// Of the event that had made them one. Of a deleted chat, nothing is shown from there on: the same as the next.
+        added_seq: Seq,
         removed_seq: Seq,
     },
     /// A user has this role in a chat. They may be no member, and then have it until they are one again.

@@ -25,8 +25,8 @@ pub struct Model {
     amendments: BTreeMap<(ChatId, Seq, Vec<u8>), AmendmentRow>,
     chats: BTreeMap<ChatId, ChatRow>,
     pub members: BTreeMap<(ChatId, UserId), MemberRow>,
-    /// The last removal of each who was ever removed.
-    former: BTreeMap<(ChatId, UserId), Seq>,
+    /// The last removal of each who was ever removed, and the event that had made them a member.
+    former: BTreeMap<(ChatId, UserId), (Seq, Seq)>,
     roles: BTreeMap<(ChatId, UserId), RoleRow>,
     settings: BTreeMap<ChatId, SettingsRow>,
     deleted: BTreeMap<ChatId, DeletedChatRow>,
@@ -106,6 +106,7 @@ impl Model {
             Row::NotMember {
                 chat_id,
                 user_id,
+                added_seq,
                 removed_seq,
             } => {
                 let key = (chat_id, user_id);
@@ -118,9 +119,10 @@ impl Model {
                 if counts {
                     self.members.remove(&key);
                 }
-                let last = self.former.entry(key).or_insert(removed_seq);
-                if counts || *last < removed_seq {
-                    *last = removed_seq;
+                let removal = (removed_seq, added_seq);
+                let last = self.former.entry(key).or_insert(removal);
+                if counts || last.0 < removed_seq {
+                    *last = removal;
                 }
             }
             Row::Role(row) => {
@@ -350,6 +352,7 @@ impl Model {
                 chat_id,
                 user_id,
                 removed_seq,
+                ..
             } => {
                 let key = (*chat_id, *user_id);
                 if is_newest(&mut self.listed, key, *removed_seq, guarded) {
@@ -586,7 +589,10 @@ impl Model {
             return Membership::Member { added_seq };
         }
         match self.former.get(&key).copied() {
-            Some(removed_seq) => Membership::Removed { removed_seq },
+            Some((removed_seq, added_seq)) => Membership::Removed {
+                added_seq,
+                removed_seq,
+            },
             None => Membership::Never,
         }
     }

@@ -605,8 +605,8 @@ pub enum Membership {
     Never,
     /// A member since this event.
     Member { added_seq: Seq },
-    /// No member any more, since this event.
-    Removed { removed_seq: Seq },
+    /// A member since one event, and no more since another.
+    Removed { added_seq: Seq, removed_seq: Seq },
 }
 
 /// Work for the password hashers: slow on purpose, so never done on a shard.

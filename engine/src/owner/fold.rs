@@ -302,6 +302,7 @@ fn fold_leave(
     rows: &mut Vec<Row>,
 ) -> Folded {
     let mut role = Vec::new();
+    let joined = chat.members().joined(change.user_id);
     if !chat.remove_member(change.user_id, &mut role) {
         return Folded::Unchanged;
     }
@@ -309,6 +310,7 @@ fn fold_leave(
     rows.push(Row::NotMember {
         chat_id: chat.id,
         user_id: change.user_id,
+        added_seq: joined.unwrap_or(chat.seq()),
         removed_seq: chat.seq(),
     });
     rows.extend(role);

@@ -119,6 +119,7 @@ impl Purging {
         let rows = members.iter().map(|user_id| Row::NotMember {
             chat_id,
             user_id: *user_id,
+            added_seq: removed_seq,
             removed_seq,
         });
         rows.collect()

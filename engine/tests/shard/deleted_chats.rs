@@ -274,7 +274,10 @@ fn nothing_is_left_in_the_store_but_that_it_was() {
     let removed_seq = Seq(3);
     assert_eq!(
         it.store.read(&membership),
-        Found::Membership(Membership::Removed { removed_seq })
+        Found::Membership(Membership::Removed {
+            added_seq: removed_seq,
+            removed_seq
+        })
     );
 }
 

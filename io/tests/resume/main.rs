@@ -147,6 +147,28 @@ fn who_misses_more_than_is_resumed_is_told_to_page() {
 }
 
 #[test]
+fn who_was_removed_while_away_gets_what_they_could_see_up_to_that() {
+    let (_dir, server) = start_trusting();
+    let mut ann = Api::trusted(server.addr, &any_user());
+    let bob = Api::trusted(server.addr, &any_user());
+    let chat = ann.create_chat("room", &[]);
+    let path = format!("/chats/{chat}");
+    ann.patch(&path, &json!({"history": "joined"})).expect(200);
+    ann.say(&chat, "before");
+    let add = json!({"user_id": bob.user_id});
+    ann.post(&format!("{path}/members"), &add).expect(200);
+    ann.say(&chat, "missed");
+    ann.delete(&format!("{path}/members/{}", bob.user_id))
+        .expect(204);
+    ann.say(&chat, "unseen");
+    for (after, expected) in [(4, vec![5, 6]), (1, vec![4, 5, 6])] {
+        let mut device = resume(&bob, &[(&chat, after)]);
+        let (seqs, resumed) = missed(&mut device);
+        assert_eq!((seqs, &resumed["recovered"]), (expected, &json!(true)));
+    }
+}
+
+#[test]
 fn who_has_more_than_there_is_is_told_where_the_chat_stands() {
     let (_dir, server) = start_trusting();
     let mut ann = Api::trusted(server.addr, &any_user());

@@ -109,6 +109,7 @@ fn row() -> impl Strategy<Value = Row> {
             .prop_map(|(chat_id, user_id, seq)| Row::NotMember {
                 chat_id,
                 user_id,
+                added_seq: Seq(seq / 2),
                 removed_seq: Seq(seq),
             }),
         2 => (chat_id(), user_id(), 0..99u64, any::<bool>(), option::of(any::<bool>())).prop_map(

@@ -84,6 +84,7 @@ fn purges() -> Vec<Vec<Row>> {
     let members = [1, 2].map(|n| Row::NotMember {
         chat_id: CHAT,
         user_id: user(n),
+        added_seq: LAST,
         removed_seq: LAST,
     });
     let steps = [PurgeStep::Events { bucket: 0 }, PurgeStep::Rest].map(|step| {

@@ -150,6 +150,7 @@ fn rows_of(model: &Model, happening: &Happening) -> Vec<Row> {
                 Row::NotMember {
                     chat_id,
                     user_id,
+                    added_seq: model.members[&(chat_id, user_id)].added_seq,
                     removed_seq: seq,
                 }
             } else {
@@ -427,6 +428,7 @@ fn parts_of(model: &Model, chat_id: ChatId, head: Head) -> impl Iterator<Item = 
     let members = members.map(move |(_, user_id)| Row::NotMember {
         chat_id,
         user_id: *user_id,
+        added_seq: head.seq,
         removed_seq: head.seq,
     });
     let buckets = (0..=bucket(head.seq)).map(|bucket| PurgeStep::Events { bucket });

@@ -178,6 +178,7 @@ fn a_chat_is_read_as_it_was_at_one_moment_whenever_somebody_leaves_it() {
             Row::NotMember {
                 chat_id,
                 user_id: LEAVES,
+                added_seq: Seq(1),
                 removed_seq: Seq(HEAD + 1),
             },
         ];

@@ -167,6 +167,7 @@ fn rows(n: u64) -> Vec<Row> {
         Row::NotMember {
             chat_id: chat_id(n),
             user_id: user_id(n + 1),
+            added_seq: Seq(1),
             removed_seq: Seq(2),
         },
         Row::Mark(MarkRow {

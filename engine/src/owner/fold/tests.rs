@@ -302,6 +302,7 @@ fn a_user_leaves_once_and_comes_back_as_the_last() {
     let rows = [Row::NotMember {
         chat_id: CHAT,
         user_id: user(2),
+        added_seq: Seq(1),
         removed_seq: Seq(2),
     }];
     let event = Event::MemberRemoved(change(2, 1));
@@ -331,6 +332,7 @@ fn the_last_member_can_leave() {
     let left = Row::NotMember {
         chat_id: CHAT,
         user_id: user(1),
+        added_seq: Seq(1),
         removed_seq: Seq(2),
     };
     let rows = [left, role_row(1, Role::Member, None, 2)];

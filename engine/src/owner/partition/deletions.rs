@@ -103,7 +103,7 @@ impl Partition {
         let was_member = match cx.found(outcome, Found::membership) {
             // They are removed little by little.
             Some(Membership::Member { .. }) => true,
-            Some(Membership::Removed { removed_seq }) => removed_seq == seq,
+            Some(Membership::Removed { removed_seq, .. }) => removed_seq == seq,
             Some(Membership::Never) => false,
             None => return cx.refuse(asker, Problem::STORE_UNAVAILABLE),
         };

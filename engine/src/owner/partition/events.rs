@@ -1,7 +1,7 @@
 //! Events of chats for whoever missed them.
 
-use rookery_schema::ChatId;
 use rookery_schema::roles::History;
+use rookery_schema::{ChatId, Seq};
 
 use crate::context::Context;
 use crate::edge::port::{Found, Membership, StoreFault};
@@ -87,15 +87,17 @@ impl Partition {
             return self.farewell_read(asker, page, deleted, outcome, cx);
         }
         match cx.found(outcome, Found::membership) {
-            // When they joined is known no more.
-            Some(Membership::Removed { removed_seq })
-                if history == History::Joined && page.after.next() < removed_seq =>
-            {
-                cx.refuse(asker, Problem::TOO_FAR_BEHIND);
-            }
-            Some(Membership::Removed { removed_seq }) => {
+            Some(Membership::Removed {
+                added_seq,
+                removed_seq,
+            }) => {
+                let since = match history {
+                    History::All => Seq(1),
+                    History::Joined => added_seq,
+                };
+                let after = page.after.max(since.before());
                 let wanted = Wanted {
-                    page,
+                    page: EventsPage { after, ..page },
                     removed: Some(removed_seq),
                 };
                 self.show_events(asker, chat_id, wanted, cx);

@@ -57,14 +57,20 @@ pub fn member_order(mut value: &[u8]) -> Option<(Seq, u32)> {
     value.is_empty().then_some((added_seq, position))
 }
 
-/// What is stored of who was a member, under the pair of chat and user: the event that removed them last.
-pub const fn former_member_value(removed_seq: Seq) -> [u8; 8] {
-    removed_seq.0.to_le_bytes()
+/// What is stored of who was a member, under the pair of chat and user: the events that added them and removed them last.
+pub fn former_member_value((added_seq, removed_seq): (Seq, Seq)) -> [u8; 16] {
+    let mut value = [0; 16];
+    let (added, removed) = value.split_at_mut(8);
+    added.copy_from_slice(&added_seq.0.to_le_bytes());
+    removed.copy_from_slice(&removed_seq.0.to_le_bytes());
+    value
 }
 
-/// The event that removed somebody; `None` where no version writes such a value.
-pub fn former_member(value: &[u8]) -> Option<Seq> {
-    value.try_into().ok().map(u64::from_le_bytes).map(Seq)
+/// The events that added somebody and removed them; `None` where no version writes such a value.
+pub fn former_member(mut value: &[u8]) -> Option<(Seq, Seq)> {
+    let added_seq = Seq(value.try_get_u64_le().ok()?);
+    let removed_seq = Seq(value.try_get_u64_le().ok()?);
+    value.is_empty().then_some((added_seq, removed_seq))
 }
 
 /// What is stored of what somebody has read, under the pair of user and chat.
@@ -201,7 +207,7 @@ mod tests {
         }
         assert_eq!(member_order(&[0; 12]), Some((Seq(0), 0)));
         assert_eq!(member_order(&[0; 13]), None);
-        assert_eq!(former_member(&[0; 9]), None);
+        assert_eq!(former_member(&[0; 17]), None);
     }
 
     proptest! {
@@ -220,7 +226,8 @@ mod tests {
                 added_seq: Seq(added_seq),
             };
             prop_assert_eq!(member_order(&member_value(&row)), Some((Seq(added_seq), position)));
-            prop_assert_eq!(former_member(&former_member_value(row.added_seq)), Some(row.added_seq));
+            let removal = (row.added_seq, Seq(u64::from(position)));
+            prop_assert_eq!(former_member(&former_member_value(removal)), Some(removal));
             let place = Mark { seq: row.added_seq, messages: u64::from(position) };
             prop_assert_eq!(mark(&mark_value(place)), Some(place));
             prop_assert_eq!(found_in_pair(&pair_key(&chat_id, &user_id)), Some(user_id));

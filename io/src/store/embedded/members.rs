@@ -34,22 +34,19 @@ impl Members {
         batch.insert(&self.by_user, by_user, []);
     }
 
+    /// Removes a member who was added by the first of two events, and removed by the second.
     pub(super) fn remove(
         &self,
         batch: &mut OwnedWriteBatch,
         chat_id: ChatId,
         user_id: UserId,
-        removed_seq: Seq,
+        removal: (Seq, Seq),
     ) {
         let (by_chat, by_user) = keys(chat_id, user_id);
         batch.remove(&self.by_chat, by_chat);
         batch.remove(&self.by_user, by_user);
         batch.insert(&self.former_by_user, by_user, []);
-        batch.insert(
-            &self.former,
-            by_chat,
-            codec::former_member_value(removed_seq),
-        );
+        batch.insert(&self.former, by_chat, codec::former_member_value(removal));
     }
 
     pub(super) fn set_role(&self, batch: &mut OwnedWriteBatch, row: &RoleRow) {
@@ -159,8 +156,12 @@ impl Members {
         let Some(value) = self.former.get(key)? else {
             return Ok(Membership::Never);
         };
-        let removed_seq = codec::former_member(&value).ok_or(ReadError::Malformed(FORMER))?;
-        Ok(Membership::Removed { removed_seq })
+        let removal = codec::former_member(&value).ok_or(ReadError::Malformed(FORMER));
+        let (added_seq, removed_seq) = removal?;
+        Ok(Membership::Removed {
+            added_seq,
+            removed_seq,
+        })
     }
 }
 

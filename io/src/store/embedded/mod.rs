@@ -9,7 +9,7 @@
 //! | `chat_settings` | chat | seq, whether members may add, history, name, description |
 //! | `members_by_chat` | chat, user | added seq, position |
 //! | `chats_by_user` | user, chat | |
-//! | `former_members` | chat, user | seq of the last removal |
+//! | `former_members` | chat, user | seqs of the last joining and removal |
 //! | `roles` | chat, user | seq, role, the role before |
 //! | `marks` | user, chat | seq, count of messages |
 //! | `users` | user | times, name, password hash |

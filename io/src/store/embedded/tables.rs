@@ -254,8 +254,12 @@ impl Tables {
             Row::NotMember {
                 chat_id,
                 user_id,
+                added_seq,
                 removed_seq,
-            } => self.members.remove(batch, *chat_id, *user_id, *removed_seq),
+            } => {
+                let removal = (*added_seq, *removed_seq);
+                self.members.remove(batch, *chat_id, *user_id, removal);
+            }
             Row::Role(row) => self.members.set_role(batch, row),
             Row::Settings(row) => {
                 batch.insert(&self.settings, row.chat_id.as_bytes(), row.value());

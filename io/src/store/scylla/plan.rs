@@ -91,6 +91,7 @@ pub(super) struct NewEvent<'a> {
 pub(super) struct Removal {
     pub(super) chat_id: ChatId,
     pub(super) user_id: UserId,
+    pub(super) added_seq: Seq,
     pub(super) seq: Seq,
 }
 
@@ -237,6 +238,7 @@ const fn as_removal(row: &Row) -> Option<Removal> {
     let Row::NotMember {
         chat_id,
         user_id,
+        added_seq,
         removed_seq,
     } = row
     else {
@@ -245,6 +247,7 @@ const fn as_removal(row: &Row) -> Option<Removal> {
     Some(Removal {
         chat_id: *chat_id,
         user_id: *user_id,
+        added_seq: *added_seq,
         seq: *removed_seq,
     })
 }
@@ -305,6 +308,7 @@ mod tests {
         Removal {
             chat_id: CHAT,
             user_id: user(n),
+            added_seq: Seq(1),
             seq: Seq(seq),
         }
     }
@@ -320,6 +324,7 @@ mod tests {
         let left = Row::NotMember {
             chat_id: CHAT,
             user_id: user(2),
+            added_seq: Seq(1),
             removed_seq: Seq(8),
         };
         let rows = [Row::Member(member), event(7, 1), left, event(8, 1)];

@@ -276,6 +276,7 @@ mod tests {
         Row::NotMember {
             chat_id: chat(1),
             user_id: UserId::from_bytes([user; 16]),
+            added_seq: Seq(1),
             removed_seq: Seq(seq),
         }
     }

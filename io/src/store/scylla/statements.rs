@@ -37,8 +37,8 @@ statements! {
     mark_removed: "UPDATE KEYSPACE.members_by_chat USING TIMESTAMP ? SET removed_seq = ? \
         WHERE chat_id = ? AND user_id = ?",
     forget_member: "DELETE FROM KEYSPACE.members_by_chat USING TIMESTAMP ? WHERE chat_id = ? AND user_id = ?",
-    add_former_member: "INSERT INTO KEYSPACE.former_members (chat_id, user_id, removed_seq) VALUES (?, ?, ?) \
-        USING TIMESTAMP ?",
+    add_former_member: "INSERT INTO KEYSPACE.former_members (chat_id, user_id, added_seq, removed_seq) \
+        VALUES (?, ?, ?, ?) USING TIMESTAMP ?",
     add_former_chat: "INSERT INTO KEYSPACE.former_chats (user_id, chat_id) VALUES (?, ?) USING TIMESTAMP ?",
     set_role: "INSERT INTO KEYSPACE.roles (chat_id, user_id, role) VALUES (?, ?, ?) USING TIMESTAMP ?",
     set_settings: "INSERT INTO KEYSPACE.chat_settings (chat_id, settings) VALUES (?, ?) USING TIMESTAMP ?",
@@ -91,7 +91,7 @@ statements! {
     roles: "SELECT user_id, role FROM KEYSPACE.roles WHERE chat_id = ?",
     members: "SELECT user_id, added_seq, position, removed_seq FROM KEYSPACE.members_by_chat WHERE chat_id = ?",
     member: "SELECT added_seq, removed_seq FROM KEYSPACE.members_by_chat WHERE chat_id = ? AND user_id = ?",
-    former_member: "SELECT removed_seq FROM KEYSPACE.former_members WHERE chat_id = ? AND user_id = ?",
+    former_member: "SELECT added_seq, removed_seq FROM KEYSPACE.former_members WHERE chat_id = ? AND user_id = ?",
     members_from: "SELECT user_id FROM KEYSPACE.members_by_chat WHERE chat_id = ? LIMIT ?",
     members_behind: "SELECT user_id FROM KEYSPACE.members_by_chat WHERE chat_id = ? AND user_id > ? LIMIT ?",
     deleted_chat: "SELECT deletion FROM KEYSPACE.deleted_chats WHERE chat_id = ?",

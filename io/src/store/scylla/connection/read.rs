@@ -221,10 +221,14 @@ impl Connection {
         if let Some(added_seq) = added.filter(|_| is_member(Seq(u64::MAX), added, removed)) {
             return Ok(Membership::Member { added_seq });
         }
-        let former = self.select::<(i64,)>(&self.statements.former_member, key);
-        let former = former.await?.into_iter().next().map(|(removed,)| removed);
-        Ok(match seq(former)?.max(removed) {
-            Some(removed_seq) => Membership::Removed { removed_seq },
+        let former = self.select::<(i64, i64)>(&self.statements.former_member, key);
+        let former = former.await?.into_iter().next().unzip();
+        let former = seq(former.1)?.zip(seq(former.0)?);
+        Ok(match former.max(removed.zip(added)) {
+            Some((removed_seq, added_seq)) => Membership::Removed {
+                added_seq,
+                removed_seq,
+            },
             None => Membership::Never,
         })
     }

@@ -306,8 +306,8 @@ fn removed(gone: &Removal) -> impl SerializeRow + use<> {
 }
 
 fn former(gone: &Removal) -> impl SerializeRow + use<> {
-    let seq = bigint(gone.seq.0);
-    (gone.chat_id.0, gone.user_id.0, seq, seq)
+    let (added, seq) = (bigint(gone.added_seq.0), bigint(gone.seq.0));
+    (gone.chat_id.0, gone.user_id.0, added, seq, seq)
 }
 
 fn role(row: &RoleRow) -> impl SerializeRow + use<> {
