@@ -23,6 +23,14 @@ pub(super) struct Connection {
     /// It gets nothing before it resumes, and then all in order; unless it does so late.
     pub(super) is_in_order: bool,
     pub(super) began_micros: u64,
+    /// It tells what its device has as soon as it may.
+    pub(super) resumes_at_once: bool,
+    /// It may tell what its device has, and has not.
+    pub(super) may_resume: bool,
+    /// Chats that it named when their events came already: what lies below these comes beside them.
+    pub(super) beside: BTreeSet<String>,
+    /// Chats of which it said that it has more than there is.
+    pub(super) ahead: BTreeSet<String>,
     /// What came over it.
     pub(super) came: BTreeSet<(String, u64)>,
 }
@@ -53,6 +61,14 @@ impl Chat {
             (until, before) = (seq, event);
         }
         until
+    }
+
+    /// Whether the newest event is the removal of a user, and none is missing before it.
+    pub(super) fn is_whole_and_left_by(&self, user_id: &str) -> bool {
+        let newest = self.events.values().next_back();
+        let is_left =
+            newest.is_some_and(|it| it["type"] == "member_removed" && it["user_id"] == user_id);
+        is_left && self.whole_until(user_id) == self.last()
     }
 
     /// The newest events, as far as none is missing between them, oldest first.

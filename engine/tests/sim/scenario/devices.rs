@@ -13,6 +13,8 @@ use crate::wires::WireId;
 
 /// Microseconds for which a socket is sent nothing before it resumes.
 const HELD_MICROS: u64 = 5_000_000;
+/// So much more a device says that it has which has more than there is.
+const AHEAD: u64 = 1 << 20;
 /// Devices, of as many users.
 const DEVICES: usize = 4;
 
@@ -25,17 +27,23 @@ impl Scenario {
         (0..DEVICES).map(device).collect()
     }
 
-    /// Some device connects, or its connection breaks.
+    /// Some device connects, or resumes at last, or its connection breaks.
     pub(super) fn use_device(&mut self) {
         let index = self.world.dice.below(DEVICES);
-        match &self.devices[index].connection {
+        match &mut self.devices[index].connection {
             Some(connection) if self.world.wire(connection.wire).open => {
+                if connection.may_resume {
+                    // What was held may come by now.
+                    connection.is_in_order = false;
+                    return self.resume_device(index);
+                }
                 let wire = connection.wire;
                 self.world.disconnect(wire);
             }
             Some(_) | None => {
                 let is_in_order = self.world.dice.one_in(2);
-                self.connect_device(index, is_in_order);
+                let resumes_at_once = !self.world.dice.one_in(4);
+                self.connect_device(index, is_in_order, resumes_at_once);
             }
         }
     }
@@ -46,12 +54,12 @@ impl Scenario {
             let connection = self.devices[index].connection.as_ref();
             let wire = connection.map(|it| it.wire);
             if !wire.is_some_and(|wire| self.world.wire(wire).open) {
-                self.connect_device(index, true);
+                self.connect_device(index, true, true);
             }
         }
     }
 
-    fn connect_device(&mut self, index: usize, is_in_order: bool) {
+    fn connect_device(&mut self, index: usize, is_in_order: bool, resumes_at_once: bool) {
         let user = self.devices[index].user;
         self.devices[index].connection = None;
         let Some(credentials) = self.credentials(user) else {
@@ -67,6 +75,10 @@ impl Scenario {
             is_accepted: false,
             is_in_order,
             began_micros: self.world.micros,
+            resumes_at_once,
+            may_resume: false,
+            beside: BTreeSet::new(),
+            ahead: BTreeSet::new(),
             came: BTreeSet::new(),
         });
     }
@@ -113,10 +125,13 @@ impl Scenario {
         }
         let text = |name: &str| event[name].as_str().map(str::to_owned);
         match (text("type").unwrap().as_str(), event["seq"].as_u64()) {
-            ("ready", _) => self.resume_device(index),
+            ("ready", _) if connection.resumes_at_once => self.resume_device(index),
+            ("ready", _) => connection.may_resume = true,
             ("typing", None) => {}
             ("resumed", Some(seq)) => {
                 let chat_id = text("chat_id").unwrap();
+                let is_ahead = connection.ahead.remove(&chat_id);
+                assert!(!is_ahead || event["recovered"] == false, "{event}");
                 if device.deleted.contains(&chat_id) {
                     return;
                 }
@@ -141,22 +156,28 @@ impl Scenario {
                     device.deleted.insert(chat_id);
                     return;
                 }
-                let chat = device.chats.entry(chat_id).or_default();
-                assert!(
-                    !connection.is_in_order || chat.last() < seq,
-                    "out of order: {event}"
-                );
+                let chat = device.chats.entry(chat_id.clone()).or_default();
+                let is_in_order = connection.is_in_order && !connection.beside.contains(&chat_id);
+                assert!(!is_in_order || chat.last() < seq, "out of order: {event}");
+                let (was_left, last) = (chat.is_whole_and_left_by(user_id), chat.last());
                 chat.events.insert(seq, event.clone());
+                if was_left && seq > last + 1 && !connection.may_resume {
+                    // What was said meanwhile.
+                    connection.beside.insert(chat_id.clone());
+                    let wire = connection.wire;
+                    self.send_resume(wire, &[(chat_id, last)]);
+                }
             }
             other => panic!("unexpected {other:?}: {event}"),
         }
     }
 
-    /// A device says what it has, in one message or in two.
+    /// A device says what it has, in one message or in two; or that it has more than there is.
     fn resume_device(&mut self, index: usize) {
         let device = &mut self.devices[index];
         let user_id = self.users[device.user].id.as_str();
-        let connection = device.connection.as_ref().unwrap();
+        let connection = device.connection.as_mut().unwrap();
+        connection.may_resume = false;
         let (wire, is_in_order) = (connection.wire, connection.is_in_order);
         let mut has = Vec::new();
         for (id, chat) in &mut device.chats {
@@ -165,24 +186,24 @@ impl Scenario {
                 // What lies behind a gap comes again.
                 chat.events.split_off(&(until + 1));
             }
-            has.push((id.clone(), until));
-        }
-        // Everything is in order only if the first message has all.
-        let first = match is_in_order {
-            true => has.len(),
-            false => self.world.dice.below(has.len() + 1),
-        };
-        for part in [&has[..first], &has[first..]] {
-            let chats: serde_json::Map<String, Value> = part
-                .iter()
-                .map(|(id, seq)| (id.clone(), json!(seq)))
-                .collect();
-            let text = json!({"type": "resume", "chats": chats}).to_string();
-            self.world.send(wire, &text_frame(&text));
-            if is_in_order {
-                break;
+            let is_ahead = self.world.dice.one_in(16);
+            if is_ahead {
+                connection.ahead.insert(id.clone());
             }
+            has.push((id.clone(), if is_ahead { until + AHEAD } else { until }));
         }
+        let first = self.world.dice.below(has.len() + 1);
+        let (first, second) = has.split_at(first);
+        connection.beside = second.iter().map(|(id, _)| id.clone()).collect();
+        self.send_resume(wire, first);
+        self.send_resume(wire, second);
+    }
+
+    fn send_resume(&mut self, wire: WireId, chats: &[(String, u64)]) {
+        let chats = chats.iter().map(|(id, seq)| (id.clone(), json!(seq)));
+        let chats: serde_json::Map<String, Value> = chats.collect();
+        let text = json!({"type": "resume", "chats": chats}).to_string();
+        self.world.send(wire, &text_frame(&text));
     }
 
     /// In the end every device has all, up to the newest event, of rooms that its user is in.
@@ -192,7 +213,7 @@ impl Scenario {
                 let wire = connection.wire;
                 self.world.disconnect(wire);
             }
-            self.connect_device(index, true);
+            self.connect_device(index, true, true);
         }
         for _ in 0..2 {
             self.world.settle();
