@@ -8,6 +8,7 @@ use crate::connection::Connections;
 use crate::context::Context;
 use crate::edge::port::Read;
 use crate::home::marks::{News, Question};
+use crate::home::rooms::Socket;
 use crate::home::{Home, HomeRead, token};
 use crate::mesh::command::asker::Waiting;
 use crate::mesh::problem::Problem;
@@ -113,11 +114,7 @@ impl Home {
         connections: &mut Connections,
         cx: &mut Context<'_>,
     ) {
-        let Some(user) = self.users.get(&user_id) else {
-            return;
-        };
-        let sockets = self.rooms.sockets(user.listener).iter();
-        let mut others = sockets.filter(|it| Some(it.conn) != news.by).peekable();
+        let mut others = self.to_be_told(user_id, news).peekable();
         if others.peek().is_none() {
             return;
         }
@@ -129,14 +126,73 @@ impl Home {
         }
     }
 
+    /// The sockets of a user that don't know a mark.
+    fn to_be_told(&self, user_id: UserId, news: &News) -> impl Iterator<Item = &Socket> {
+        let user = self.users.get(&user_id);
+        let sockets = user.map(|it| self.rooms.sockets(it.listener));
+        let by = news.by;
+        let sockets = sockets.into_iter().flatten();
+        sockets.filter(move |it| Some(it.conn) != by)
+    }
+
     /// Tells and writes the marks that are due, and all of them before the process ends.
     pub(super) fn tick_marks(&mut self, connections: &mut Connections, cx: &mut Context<'_>) {
         self.marks.tick(cx.now.micros);
+        for untold in self.marks.overdue(cx.now.micros) {
+            self.tell_mark(
+                untold.user_id,
+                untold.chat_id,
+                &untold.news,
+                connections,
+                cx,
+            );
+        }
         let is_last = cx.readiness.is_draining();
         for (user_id, chat_id, news) in self.marks.look(is_last, cx.now.micros) {
-            self.tell_mark(user_id, chat_id, &news, connections, cx);
+            match is_last {
+                true => self.tell_mark(user_id, chat_id, &news, connections, cx),
+                false => self.count_unread(user_id, chat_id, news, cx),
+            }
         }
         self.write_marks(cx);
+    }
+
+    /// A mark is to be told that was set some time ago: messages may have come since.
+    fn count_unread(&mut self, user_id: UserId, chat_id: ChatId, news: News, cx: &mut Context<'_>) {
+        if self.to_be_told(user_id, &news).next().is_none() {
+            return;
+        }
+        let seq = news.marked.mark.seq;
+        let news = self.marks.keep_untold(user_id, chat_id, news, cx);
+        let here = Asker {
+            shard: cx.id(),
+            waiting: Waiting::Telling { news },
+        };
+        let command = ChatCommand::ResolveMark { user_id, seq };
+        cx.ask(here, Command::Chat(chat_id, command));
+    }
+
+    /// The owner of a chat has counted what is unread. Where it can't, that is told as of when the mark was set.
+    pub(crate) fn unread_counted(
+        &mut self,
+        number: u64,
+        outcome: Outcome,
+        connections: &mut Connections,
+        cx: &mut Context<'_>,
+    ) {
+        let Some(mut untold) = self.marks.take_untold(number) else {
+            return;
+        };
+        if let Outcome::Marked(marked) = outcome {
+            untold.news.marked.unread = marked.unread;
+        }
+        self.tell_mark(
+            untold.user_id,
+            untold.chat_id,
+            &untold.news,
+            connections,
+            cx,
+        );
     }
 
     /// Writes the marks that changed, together.

@@ -36,6 +36,8 @@ pub(super) struct Marks {
     /// When each of them is looked at next, in microseconds. Some were since, and are to be looked at later.
     due: BinaryHeap<Reverse<(u64, UserId, ChatId)>>,
     questions: Unanswered<Question>,
+    /// News that wait for the owner of the chat to count what is unread by now: of each mark, one in a second.
+    untold: Unanswered<Untold>,
     /// What is to be written next.
     unwritten: Vec<MarkRow>,
     writes: Unanswered<Vec<MarkRow>>,
@@ -69,6 +71,15 @@ struct Known {
     due_micros: u64,
     /// Who waits until the store has it up to there, and until when, in microseconds.
     waiting: Vec<(Asker, Seq, u64)>,
+}
+
+/// News of a mark that was set some time ago.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Untold {
+    pub(super) user_id: UserId,
+    pub(super) chat_id: ChatId,
+    pub(super) news: News,
+    due_micros: u64,
 }
 
 /// What a user's other sockets are told.
@@ -183,6 +194,7 @@ impl Marks {
             Waiting::Connection { conn, .. } => (asker.shard == cx.id()).then_some(conn),
             Waiting::Inbox { .. }
             | Waiting::Mark { .. }
+            | Waiting::Telling { .. }
             | Waiting::Resume { .. }
             | Waiting::Following { .. }
             | Waiting::Erasing { .. } => None,
@@ -248,6 +260,32 @@ impl Marks {
             }
         }
         news
+    }
+
+    /// Keeps news until what is unread by now has been counted. The number under which the owner of the chat answers.
+    pub(super) fn keep_untold(
+        &mut self,
+        user_id: UserId,
+        chat_id: ChatId,
+        news: News,
+        cx: &Context<'_>,
+    ) -> u64 {
+        self.untold.add(Untold {
+            user_id,
+            chat_id,
+            news,
+            due_micros: cx.micros_in(READ_SECONDS_MAX),
+        })
+    }
+
+    /// Takes news for which that has been counted. They may have been told without.
+    pub(super) fn take_untold(&mut self, number: u64) -> Option<Untold> {
+        self.untold.take(number)
+    }
+
+    /// Takes news for which nobody has counted it.
+    pub(super) fn overdue(&mut self, now_micros: u64) -> Vec<Untold> {
+        self.untold.take_if(|it| it.due_micros <= now_micros)
     }
 
     fn forget(&mut self, user_id: UserId, chat_id: ChatId) {

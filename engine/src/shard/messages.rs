@@ -141,6 +141,10 @@ impl Parts<'_> {
                 self.home
                     .mark_answered(question, outcome, self.connections, cx);
             }
+            Waiting::Telling { news } => {
+                self.home
+                    .unread_counted(news, outcome, self.connections, cx);
+            }
             Waiting::Resume { page } => {
                 self.home
                     .resume_answered(page, outcome, self.connections, cx);

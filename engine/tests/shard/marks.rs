@@ -142,12 +142,52 @@ fn what_is_marked_within_a_second_is_told_and_written_once() {
     assert!(reading.stage.heard(conn).is_empty());
     assert!(reading.stage.writes.is_empty());
     reading.stage.tick_after(SECOND / 2);
+    reading.resolve();
     assert_eq!(reading.stage.heard_texts(conn), [reading.event(8)]);
     assert_eq!(reading.stage.store(), [reading.row(8)]);
     assert!(reading.stage.writes.is_empty());
     for question in questions {
         assert_eq!(reading.stage.answer(question), Some(Outcome::Done));
     }
+}
+
+#[test]
+fn what_is_told_later_is_how_much_is_unread_then() {
+    let mut reading = Reading::new();
+    let conn = reading.stage.connect_idle(reading.user);
+    reading.first(2, &[]);
+    reading.stage.heard(conn);
+    let told = |unread: u64, reading: &Reading| {
+        let chat_id = reading.chat.to_string();
+        [json!({"type": "read", "chat_id": chat_id, "seq": 20, "unread": unread})]
+    };
+    reading.next(20);
+    reading.stage.tick_after(SECOND);
+    let (asker, seq) = reading.asked().unwrap();
+    assert_eq!(seq, Seq(20));
+    assert!(reading.stage.heard(conn).is_empty());
+    // Five messages have come since.
+    let (mark, unread) = (mark(20), 5);
+    reading.answer(asker, Outcome::Marked(Marked { mark, unread }));
+    assert_eq!(reading.stage.heard_texts(conn), told(5, &reading));
+}
+
+#[test]
+fn what_nobody_counts_is_told_as_it_was() {
+    let mut reading = Reading::new();
+    let conn = reading.stage.connect_idle(reading.user);
+    reading.first(2, &[]);
+    reading.stage.heard(conn);
+    reading.next(4);
+    reading.stage.tick_after(SECOND);
+    let (asker, _) = reading.asked().unwrap();
+    reading.answer(asker, Outcome::Elsewhere);
+    assert_eq!(reading.stage.heard_texts(conn), [reading.event(4)]);
+    reading.next(6);
+    reading.stage.tick_after(SECOND);
+    reading.asked().unwrap();
+    reading.stage.tick_after(10 * SECOND);
+    assert_eq!(reading.stage.heard_texts(conn), [reading.event(6)]);
 }
 
 #[test]
@@ -158,6 +198,7 @@ fn a_slow_store_gets_one_mark_at_a_time_and_devices_do_not_wait_for_it() {
     reading.stage.tick_after(SECOND);
     let second = reading.next(4);
     reading.stage.tick_after(SECOND);
+    reading.resolve();
     let heard = reading.stage.heard_texts(conn);
     assert_eq!(heard, [2, 4].map(|seq| reading.event(seq)));
     assert_eq!(reading.stage.writes.len(), 1);

@@ -280,6 +280,7 @@ impl Stage {
                     Waiting::Inbox { gather } => self.answers.push((gather, outcome)),
                     Waiting::Connection { .. }
                     | Waiting::Mark { .. }
+                    | Waiting::Telling { .. }
                     | Waiting::Resume { .. }
                     | Waiting::Following { .. }
                     | Waiting::Erasing { .. } => {

@@ -20,6 +20,8 @@ pub enum Waiting {
     Inbox { gather: u64 },
     /// A home that marks what a user has read.
     Mark { question: u64 },
+    /// A home that tells a user's devices of a mark which was set some time ago.
+    Telling { news: u64 },
     /// A home that resumes a WebSocket.
     Resume { page: u64 },
     /// A home whose WebSockets follow the members of a chat.
