@@ -89,6 +89,10 @@ enum HomeRead {
     Inbox { user_id: UserId, reading: u64 },
     /// What a user has read, to list.
     InboxMarks { user_id: UserId, reading: u64 },
+    /// Users whom a list shows.
+    InboxUsers { list: u64 },
+    /// What they say of themselves.
+    InboxProfiles { list: u64 },
     /// Up to where a user has read a chat, to go on from there.
     Mark { question: u64 },
     /// Those who are to become members of a chat.
@@ -127,6 +131,14 @@ impl Home {
                 let marks = cx.found(outcome, Found::marks);
                 self.inbox
                     .marks_read(reading, marks, self.marks.of(user_id), cx);
+            }
+            Some(HomeRead::InboxUsers { list }) => {
+                let users = cx.found(outcome, Found::users);
+                self.inbox.users_read(list, users, cx);
+            }
+            Some(HomeRead::InboxProfiles { list }) => {
+                let profiles = cx.found(outcome, Found::profiles);
+                self.inbox.profiles_read(list, profiles, cx);
             }
             Some(HomeRead::Mark { question }) => {
                 let marks = cx.found(outcome, Found::marks);
@@ -285,7 +297,14 @@ impl Home {
             let what = HomeRead::InboxMarks { user_id, reading };
             self.read(what, Read::MarksOfUser(user_id), cx);
         }
-        self.inbox.go_on(cx);
+        for (list, users) in self.inbox.go_on(cx) {
+            self.read(
+                HomeRead::InboxUsers { list },
+                Read::Users(users.clone()),
+                cx,
+            );
+            self.read(HomeRead::InboxProfiles { list }, Read::Profiles(users), cx);
+        }
         self.write_marks(cx);
         self.go_on_with_admissions(cx);
         self.go_on_with_resumes(connections, cx);

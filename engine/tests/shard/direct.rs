@@ -5,10 +5,10 @@ use rookery_engine::mesh::problem::Problem;
 use rookery_engine::mesh::{
     Amend, ChatChange, ChatCommand, Command, Creation, MessageChange, Origin, Outcome,
 };
-use rookery_engine::port::Found;
+use rookery_engine::port::{Found, Read, StoreFault};
 use rookery_schema::roles::Role;
-use rookery_schema::row::Row;
-use rookery_schema::{ChatId, UserId};
+use rookery_schema::row::{ProfileRow, Row, UserRow};
+use rookery_schema::{ChatId, Offset, Timestamp, UserId};
 use serde_json::{Value, json};
 
 use crate::stage::{P0, Stage, addition, network};
@@ -136,18 +136,62 @@ fn nobody_deletes_what_the_other_has_written() {
     }
 }
 
+fn called_bob(user_id: UserId) -> UserRow {
+    UserRow {
+        user_id,
+        username: "Bob".to_owned(),
+        key: None,
+        password_hash: None,
+        created_at: Timestamp::default(),
+        updated_at: Timestamp::default(),
+        is_deleted: false,
+    }
+}
+
 #[test]
 fn a_list_of_chats_tells_with_whom_each_has_it() {
     let (mut stage, ann, bob, chat_id) = opened();
     for (user_id, other) in [(ann, bob), (bob, ann)] {
         let question = stage.list(user_id, 10, None);
         stage.answer_read(Ok(Found::Chats(vec![chat_id])));
+        let read = stage.answer_read(Ok(Found::Users(vec![called_bob(other)])));
+        assert_eq!(read, Read::Users([other].into()));
+        let profile = ProfileRow {
+            user_id: other,
+            display_name: Some("Uncle \"Bob\"".to_owned()),
+            offset: Offset(1),
+            changed_at: Timestamp::default(),
+        };
+        let read = stage.answer_read(Ok(Found::Profiles(vec![profile])));
+        assert_eq!(read, Read::Profiles([other].into()));
         let Some(Outcome::Page { body, .. }) = stage.answer(question) else {
             panic!("no list came");
         };
         let list: Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(list[0]["direct"], json!(true));
         assert_eq!(list[0]["other_user_id"], json!(other));
+        assert_eq!(list[0]["other_username"], json!("Bob"));
+        assert_eq!(list[0]["other_display_name"], json!("Uncle \"Bob\""));
+    }
+}
+
+#[test]
+fn a_list_does_not_come_without_the_names_of_the_others() {
+    let (mut stage, ann, _, chat_id) = opened();
+    for fails in [0, 1] {
+        let question = stage.list(ann, 10, None);
+        stage.answer_read(Ok(Found::Chats(vec![chat_id])));
+        for (n, found) in [Found::Users(Vec::new()), Found::Profiles(Vec::new())]
+            .into_iter()
+            .enumerate()
+        {
+            stage.answer_read(if n == fails {
+                Err(StoreFault)
+            } else {
+                Ok(found)
+            });
+        }
+        stage.assert_refused(question, Problem::STORE_UNAVAILABLE);
     }
 }
 

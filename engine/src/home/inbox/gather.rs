@@ -1,11 +1,12 @@
 //! One page of a user's chats on its way. The owners of all chats are asked when those were last active; then the owners
-//! of the chats on the page are asked for a line each. Only some are asked at a time.
+//! of the chats on the page are asked for a line each, and the store who the others of direct chats are. Only some are asked
+//! at a time.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 use rookery_schema::event::{put_direct, put_json_text, put_number, put_user_id};
-use rookery_schema::row::Mark;
+use rookery_schema::row::{Mark, ProfileRow, UserRow};
 use rookery_schema::{ChatId, UserId};
 
 use crate::context::Context;
@@ -35,6 +36,8 @@ pub(super) struct Gather {
 pub(super) enum Next {
     /// It asks the owners of these chats.
     Ask(Vec<(ChatId, ChatCommand)>),
+    /// It asks who these users are, and what they say of themselves: two answers.
+    Read(Box<[UserId]>),
     /// It is done.
     Answer(Outcome),
 }
@@ -65,11 +68,31 @@ struct Showing {
     asked: Vec<Activity>,
     /// Their lines, in any order; none of a chat that the user has left.
     lines: Vec<ChatSummary>,
+    /// Who the others of direct chats among these are, once that was read.
+    others: Option<Others>,
     json: JsonPage,
     /// The last chat that the page has come to.
     last: Option<Activity>,
     /// There are more behind those on the page.
     has_more: bool,
+}
+
+/// The others of direct chats.
+#[derive(Debug, Default)]
+struct Others {
+    users: Vec<UserRow>,
+    profiles: Vec<ProfileRow>,
+}
+
+impl Others {
+    fn user(&self, user_id: UserId) -> Option<&UserRow> {
+        self.users.iter().find(|it| it.user_id == user_id)
+    }
+
+    fn display_name(&self, user_id: UserId) -> Option<&str> {
+        let profile = self.profiles.iter().find(|it| it.user_id == user_id);
+        profile?.display_name.as_deref()
+    }
 }
 
 impl Gather {
@@ -111,6 +134,10 @@ impl Gather {
                 ordering.next_group().map(ask).collect()
             }
             Stage::Showing(showing) => {
+                if let Some(others) = showing.ask_for_others() {
+                    self.missing = 2;
+                    return Next::Read(others);
+                }
                 showing.show_lines();
                 if showing.is_done() {
                     return Next::Answer(showing.finish());
@@ -142,6 +169,43 @@ impl Gather {
                 self.problem = Some(Problem::NOT_ANSWERED);
             }
         }
+        self.is_complete(cx)
+    }
+
+    /// Users were read (`None`: could not be); true where nothing is missing any more.
+    pub(super) fn users_read(&mut self, users: Option<Vec<UserRow>>, cx: &mut Context<'_>) -> bool {
+        self.others_read(users, |others| &mut others.users, cx)
+    }
+
+    /// The same for what they say of themselves.
+    pub(super) fn profiles_read(
+        &mut self,
+        profiles: Option<Vec<ProfileRow>>,
+        cx: &mut Context<'_>,
+    ) -> bool {
+        self.others_read(profiles, |others| &mut others.profiles, cx)
+    }
+
+    fn others_read<T>(
+        &mut self,
+        read: Option<Vec<T>>,
+        place: impl FnOnce(&mut Others) -> &mut Vec<T>,
+        cx: &mut Context<'_>,
+    ) -> bool {
+        let others = match &mut self.stage {
+            Stage::Showing(showing) => showing.others.as_mut(),
+            Stage::Ordering(_) => None,
+        };
+        match (others, read) {
+            (Some(others), Some(read)) => *place(others) = read,
+            (_, None) => self.problem = Some(Problem::STORE_UNAVAILABLE),
+            (None, Some(_)) => cx.bug("users of an inbox were read whom nobody asked for"),
+        }
+        self.is_complete(cx)
+    }
+
+    /// One answer has come.
+    fn is_complete(&mut self, cx: &mut Context<'_>) -> bool {
         match self.missing.checked_sub(1) {
             Some(missing) => self.missing = missing,
             None => {
@@ -176,6 +240,7 @@ impl Ordering {
             unasked: latest.into_iter().map(|Reverse(it)| it).collect(),
             asked: Vec::new(),
             lines: Vec::new(),
+            others: None,
             json: JsonPage::new(self.page.limit),
             last: None,
             has_more: self.has_more,
@@ -190,12 +255,27 @@ impl Showing {
         &self.asked
     }
 
+    /// The others of direct chats among the lines that came, unless they were asked for.
+    fn ask_for_others(&mut self) -> Option<Box<[UserId]>> {
+        let others: Box<[UserId]> = self
+            .lines
+            .iter()
+            .filter_map(|it| it.other_user_id)
+            .collect();
+        if others.is_empty() || self.others.is_some() {
+            return None;
+        }
+        self.others = Some(Others::default());
+        Some(others)
+    }
+
     /// Puts the lines that came on the page, in order, until it is full.
     fn show_lines(&mut self) {
+        let others = self.others.take().unwrap_or_default();
         for activity in self.asked.drain(..) {
             let mut lines = self.lines.iter();
             if let Some(line) = lines.find(|it| it.chat_id == activity.chat_id)
-                && !self.json.push(|out| put_line(out, line))
+                && !self.json.push(|out| put_line(out, line, &others))
             {
                 break;
             }
@@ -218,7 +298,7 @@ impl Showing {
     }
 }
 
-fn put_line(out: &mut Vec<u8>, summary: &ChatSummary) {
+fn put_line(out: &mut Vec<u8>, summary: &ChatSummary, others: &Others) {
     out.extend_from_slice(br#"{"chat_id":""#);
     out.extend_from_slice(summary.chat_id.to_string().as_bytes());
     out.extend_from_slice(br#"","name":"#);
@@ -227,6 +307,14 @@ fn put_line(out: &mut Vec<u8>, summary: &ChatSummary) {
     if let Some(other) = summary.other_user_id {
         out.extend_from_slice(br#","other_user_id":"#);
         put_user_id(out, other);
+        if let Some(user) = others.user(other) {
+            out.extend_from_slice(br#","other_username":"#);
+            put_json_text(out, &user.username);
+        }
+        if let Some(display_name) = others.display_name(other) {
+            out.extend_from_slice(br#","other_display_name":"#);
+            put_json_text(out, display_name);
+        }
     }
     out.extend_from_slice(br#","last_seq":"#);
     put_number(out, summary.last_seq.0);

@@ -8,7 +8,7 @@ mod gather;
 use std::collections::VecDeque;
 
 use rookery_schema::limits::PAGE_BYTES_MAX;
-use rookery_schema::row::Mark;
+use rookery_schema::row::{Mark, ProfileRow, UserRow};
 use rookery_schema::{ChatId, UserId};
 
 use crate::context::Context;
@@ -223,8 +223,35 @@ impl Inbox {
         }
     }
 
-    /// Lets as many lists go on as a round may.
-    pub(super) fn go_on(&mut self, cx: &mut Context<'_>) {
+    /// Users were read whom a list shows (`None`: could not be).
+    pub(super) fn users_read(
+        &mut self,
+        number: u64,
+        users: Option<Vec<UserRow>>,
+        cx: &mut Context<'_>,
+    ) {
+        let making = self.making.get_mut(number);
+        if making.is_some_and(|it| it.gather.users_read(users, cx)) {
+            self.due.push_back(number);
+        }
+    }
+
+    /// The same for what they say of themselves.
+    pub(super) fn profiles_read(
+        &mut self,
+        number: u64,
+        profiles: Option<Vec<ProfileRow>>,
+        cx: &mut Context<'_>,
+    ) {
+        let making = self.making.get_mut(number);
+        if making.is_some_and(|it| it.gather.profiles_read(profiles, cx)) {
+            self.due.push_back(number);
+        }
+    }
+
+    /// Lets as many lists go on as a round may. Gives the users whom lists want to show, and the lists' numbers.
+    pub(super) fn go_on(&mut self, cx: &mut Context<'_>) -> Vec<(u64, Box<[UserId]>)> {
+        let mut wanted = Vec::new();
         let count = self.due.len().min(GROUPS_PER_ROUND_MAX);
         let due: Vec<u64> = self.due.drain(..count).collect();
         for number in due {
@@ -242,6 +269,7 @@ impl Inbox {
                         cx.ask(asker, Command::Chat(chat_id, command));
                     }
                 }
+                Next::Read(users) => wanted.push((number, users)),
                 Next::Answer(outcome) => {
                     let asker = making.wanted.asker;
                     self.making.take(number);
@@ -249,6 +277,7 @@ impl Inbox {
                 }
             }
         }
+        wanted
     }
 
     /// Whether a list can go on, or begin, before anything else comes.
