@@ -178,18 +178,20 @@ fn where_even_the_reserve_is_gone_a_logout_is_void_and_recorded_later() {
     });
 }
 
-/// An operator's call that takes a user's logins away, and that a small change is made by.
-fn deletion(user: &Api) -> Request {
+/// An operator's call that a small change is made by, however often it comes.
+fn new_password(user: &Api) -> Request {
     let token = format!("Bearer {TOKEN}");
-    Request::new("DELETE", &format!("/users/{}", user.user_id)).header("authorization", &token)
+    Request::new("PUT", &format!("/users/{}/password", user.user_id))
+        .header("authorization", &token)
+        .json(&json!({"password": PASSWORD}))
 }
 
 fn is_void_and_recorded_later(disk: &SmallDisk, options: &Options) {
     let mut server = options.start();
-    let delete = deletion(&Api::register(server.addr, "mallory"));
+    let change = new_password(&Api::register(server.addr, "mallory"));
     let mut bob = Api::register(server.addr, "bob");
     let mut operator = Http::connect(server.admin).unwrap();
-    let mut status = || operator.call(&delete).unwrap().status;
+    let mut status = || operator.call(&change).unwrap().status;
     assert_eq!(status(), 204);
     let refused = (0..FILLED_MAX).find_map(|_| {
         disk.fill(0);
