@@ -32,12 +32,12 @@ impl Session {
 
     /// When one of Rookery's would expire that was issued then.
     pub(crate) fn usual_expiry(self) -> Timestamp {
-        self.issued_at.map_or(self.expires_at, latest_expiry)
+        self.issued_at.map_or(self.expires_at, usual_expiry)
     }
 }
 
 /// When a token expires at the latest that says when it was issued.
-pub(crate) fn latest_expiry(issued_at: Timestamp) -> Timestamp {
+pub(crate) fn usual_expiry(issued_at: Timestamp) -> Timestamp {
     Timestamp::from_millis(issued_at.millis().saturating_add(SESSION_MILLIS))
 }
 

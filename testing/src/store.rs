@@ -219,14 +219,7 @@ impl Model {
             }
             Row::Erased(row) => {
                 self.erased_senders.insert((row.chat_id, row.user_id), row);
-                self.rewrite(RewriteRow {
-                    partition: row.partition,
-                    chat_id: row.chat_id,
-                    user_id: row.user_id,
-                    seq: row.seq,
-                    through: Seq(0),
-                    is_done: false,
-                });
+                self.rewrite(row.rewriting());
             }
             Row::Rewritten(row) => self.rewrite(row),
             Row::Reached { .. } => {}

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::auth::jwt::{sign, verify};
 use crate::config::Keys;
-use crate::ids::{Caller, Invite, Session, latest_expiry};
+use crate::ids::{Caller, Invite, Session, usual_expiry};
 
 /// Milliseconds in which a WebSocket ticket can be spent.
 pub(crate) const TICKET_MILLIS: u64 = 30_000;
@@ -139,7 +139,7 @@ impl Tokens {
         let session = Session {
             session_id: claims.sid,
             // For so long it is known what has ended all sessions of a user.
-            expires_at: issued_at.map_or(exp, |at| exp.min(latest_expiry(at))),
+            expires_at: issued_at.map_or(exp, |at| exp.min(usual_expiry(at))),
             issued_at,
         };
         let is_valid = claims.has_begun(now) && now < session.expires_at;

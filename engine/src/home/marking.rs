@@ -101,25 +101,18 @@ impl Home {
         cx: &mut Context<'_>,
     ) {
         if let Some(news) = self.marks.set(waiting, cx) {
-            self.tell_mark(waiting.user_id, waiting.chat_id, &news, connections, cx);
+            self.tell_mark(&news, connections, cx);
         }
     }
 
     /// Tells a user's other sockets up to where they have read.
-    fn tell_mark(
-        &self,
-        user_id: UserId,
-        chat_id: ChatId,
-        news: &News,
-        connections: &mut Connections,
-        cx: &mut Context<'_>,
-    ) {
-        let mut others = self.to_be_told(user_id, news).peekable();
+    fn tell_mark(&self, news: &News, connections: &mut Connections, cx: &mut Context<'_>) {
+        let mut others = self.to_be_told(news).peekable();
         if others.peek().is_none() {
             return;
         }
         let mut frame = Vec::new();
-        write_text_frame(&mut frame, &read_json(chat_id, news));
+        write_text_frame(&mut frame, &read_json(news));
         let frame = cx.held.hold(frame);
         for socket in others {
             connections.share(socket.conn, frame.clone(), cx);
@@ -127,8 +120,8 @@ impl Home {
     }
 
     /// The sockets of a user that don't know a mark.
-    fn to_be_told(&self, user_id: UserId, news: &News) -> impl Iterator<Item = &Socket> {
-        let user = self.users.get(&user_id);
+    fn to_be_told(&self, news: &News) -> impl Iterator<Item = &Socket> {
+        let user = self.users.get(&news.user_id);
         let sockets = user.map(|it| self.rooms.sockets(it.listener));
         let by = news.by;
         let sockets = sockets.into_iter().flatten();
@@ -138,32 +131,29 @@ impl Home {
     /// Tells and writes the marks that are due, and all of them before the process ends.
     pub(super) fn tick_marks(&mut self, connections: &mut Connections, cx: &mut Context<'_>) {
         self.marks.tick(cx.now.micros);
-        for untold in self.marks.overdue(cx.now.micros) {
-            self.tell_mark(
-                untold.user_id,
-                untold.chat_id,
-                &untold.news,
-                connections,
-                cx,
-            );
+        for news in self.marks.overdue(cx.now.micros) {
+            self.tell_mark(&news, connections, cx);
         }
         let is_last = cx.readiness.is_draining();
-        for (user_id, chat_id, news) in self.marks.look(is_last, cx.now.micros) {
+        for news in self.marks.look(is_last, cx.now.micros) {
             match is_last {
-                true => self.tell_mark(user_id, chat_id, &news, connections, cx),
-                false => self.count_unread(user_id, chat_id, news, cx),
+                true => self.tell_mark(&news, connections, cx),
+                false => self.count_unread(news, cx),
             }
         }
         self.write_marks(cx);
     }
 
     /// A mark is to be told that was set some time ago: messages may have come since.
-    fn count_unread(&mut self, user_id: UserId, chat_id: ChatId, news: News, cx: &mut Context<'_>) {
-        if self.to_be_told(user_id, &news).next().is_none() {
+    fn count_unread(&mut self, news: News, cx: &mut Context<'_>) {
+        if self.to_be_told(&news).next().is_none() {
             return;
         }
+        let News {
+            user_id, chat_id, ..
+        } = news;
         let seq = news.marked.mark.seq;
-        let news = self.marks.keep_untold(user_id, chat_id, news, cx);
+        let news = self.marks.keep_untold(news, cx);
         let here = Asker {
             shard: cx.id(),
             waiting: Waiting::Telling { news },
@@ -180,19 +170,13 @@ impl Home {
         connections: &mut Connections,
         cx: &mut Context<'_>,
     ) {
-        let Some(mut untold) = self.marks.take_untold(number) else {
+        let Some(mut news) = self.marks.take_untold(number) else {
             return;
         };
         if let Outcome::Marked(marked) = outcome {
-            untold.news.marked.unread = marked.unread;
+            news.marked.unread = marked.unread;
         }
-        self.tell_mark(
-            untold.user_id,
-            untold.chat_id,
-            &untold.news,
-            connections,
-            cx,
-        );
+        self.tell_mark(&news, connections, cx);
     }
 
     /// Writes the marks that changed, together.
@@ -215,7 +199,8 @@ impl Home {
     }
 }
 
-fn read_json(chat_id: ChatId, news: &News) -> Vec<u8> {
+fn read_json(news: &News) -> Vec<u8> {
+    let chat_id = news.chat_id;
     let mut out = format!(r#"{{"type":"read","chat_id":"{chat_id}","seq":"#).into_bytes();
     put_number(&mut out, news.marked.mark.seq.0);
     out.extend_from_slice(br#","unread":"#);

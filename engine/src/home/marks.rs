@@ -75,16 +75,16 @@ struct Known {
 
 /// News of a mark that was set some time ago.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Untold {
-    pub(super) user_id: UserId,
-    pub(super) chat_id: ChatId,
-    pub(super) news: News,
+struct Untold {
+    news: News,
     due_micros: u64,
 }
 
 /// What a user's other sockets are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct News {
+    pub(super) user_id: UserId,
+    pub(super) chat_id: ChatId,
     pub(super) marked: Marked,
     /// The socket that knows it.
     pub(super) by: Option<ConnId>,
@@ -218,6 +218,8 @@ impl Marks {
             });
         }
         let news = News {
+            user_id,
+            chat_id,
             marked: Marked {
                 mark: known.mark,
                 unread: known.unread,
@@ -232,7 +234,7 @@ impl Marks {
     }
 
     /// Looks at the marks that are due, or at all of them; what is to be told.
-    pub(super) fn look(&mut self, all: bool, now_micros: u64) -> Vec<(UserId, ChatId, News)> {
+    pub(super) fn look(&mut self, all: bool, now_micros: u64) -> Vec<News> {
         let mut news = Vec::new();
         let mut rest = self.due.len();
         while rest > 0
@@ -250,8 +252,7 @@ impl Marks {
             }
             known.waiting.retain(|(_, _, until)| *until > now_micros);
             if !known.is_settled() {
-                let told = self.publish(user_id, chat_id, now_micros);
-                news.extend(told.map(|told| (user_id, chat_id, told)));
+                news.extend(self.publish(user_id, chat_id, now_micros));
             } else if all || known.quiet_until_micros + KEPT_MICROS <= now_micros {
                 self.forget(user_id, chat_id);
             } else {
@@ -263,29 +264,22 @@ impl Marks {
     }
 
     /// Keeps news until what is unread by now has been counted. The number under which the owner of the chat answers.
-    pub(super) fn keep_untold(
-        &mut self,
-        user_id: UserId,
-        chat_id: ChatId,
-        news: News,
-        cx: &Context<'_>,
-    ) -> u64 {
+    pub(super) fn keep_untold(&mut self, news: News, cx: &Context<'_>) -> u64 {
         self.untold.add(Untold {
-            user_id,
-            chat_id,
             news,
             due_micros: cx.micros_in(READ_SECONDS_MAX),
         })
     }
 
     /// Takes news for which that has been counted. They may have been told without.
-    pub(super) fn take_untold(&mut self, number: u64) -> Option<Untold> {
-        self.untold.take(number)
+    pub(super) fn take_untold(&mut self, number: u64) -> Option<News> {
+        Some(self.untold.take(number)?.news)
     }
 
     /// Takes news for which nobody has counted it.
-    pub(super) fn overdue(&mut self, now_micros: u64) -> Vec<Untold> {
-        self.untold.take_if(|it| it.due_micros <= now_micros)
+    pub(super) fn overdue(&mut self, now_micros: u64) -> impl Iterator<Item = News> + use<> {
+        let overdue = self.untold.take_if(|it| it.due_micros <= now_micros);
+        overdue.into_iter().map(|it| it.news)
     }
 
     fn forget(&mut self, user_id: UserId, chat_id: ChatId) {

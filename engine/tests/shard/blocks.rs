@@ -6,7 +6,7 @@ use rookery_engine::mesh::{
     Amend, Blocking, ChatCommand, Command, HomeCommand, MessageChange, Outcome, ShardMessage,
     Whisper,
 };
-use rookery_engine::port::{Block, Found, LogEvent, Opened, Read};
+use rookery_engine::port::{Block, Found, Read};
 use rookery_schema::limits::BLOCKS_PER_USER_MAX;
 use rookery_schema::row::Row;
 use rookery_schema::{ChatId, MessageId, Timestamp, UserId};
@@ -76,13 +76,7 @@ impl Blocked {
 
     /// Another process, as of what was stored.
     fn restart(&mut self) {
-        let end = self.stage.end;
-        self.stage = Stage::opening(Opened {
-            start: end,
-            committed: end,
-            end,
-        });
-        self.stage.log_event(LogEvent::CaughtUp { partition: P0 });
+        self.stage = self.stage.restarted();
     }
 
     /// Whether somebody may write.

@@ -3,7 +3,7 @@
 use rookery_engine::input::Input;
 use rookery_engine::mesh::problem::Problem;
 use rookery_engine::mesh::{ChatCommand, Command, NewPassword, UserCommand};
-use rookery_engine::port::{Found, LogEvent, Membership, Opened, Read, StoreEvent, StoreFault};
+use rookery_engine::port::{Found, Membership, Read, StoreEvent, StoreFault};
 use rookery_schema::record::Record;
 use rookery_schema::roles::Role;
 use rookery_schema::row::{Row, UserRow};
@@ -99,13 +99,7 @@ impl Erasing {
 
     /// Another process takes over what is stored.
     pub(crate) fn restart(&mut self) {
-        let end = self.stage.end;
-        self.stage = Stage::opening(Opened {
-            start: end,
-            committed: end,
-            end,
-        });
-        self.stage.log_event(LogEvent::CaughtUp { partition: P0 });
+        self.stage = self.stage.restarted();
     }
 
     /// Two minutes pass, in which nobody adds them any more.

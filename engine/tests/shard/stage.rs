@@ -203,6 +203,17 @@ impl Stage {
         stage
     }
 
+    /// Another process, of which the store has all that the log has.
+    pub(crate) fn restarted(&self) -> Self {
+        let mut stage = Self::opening(Opened {
+            start: self.end,
+            committed: self.end,
+            end: self.end,
+        });
+        stage.log_event(LogEvent::CaughtUp { partition: P0 });
+        stage
+    }
+
     /// Both shards have replayed their logs, and say so.
     pub(crate) fn all_ready(&mut self) {
         let token = Token {

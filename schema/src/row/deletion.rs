@@ -95,6 +95,18 @@ pub struct RewriteRow {
 }
 
 impl ErasedRow {
+    /// The rewriting that begins with it.
+    pub const fn rewriting(&self) -> RewriteRow {
+        RewriteRow {
+            partition: self.partition,
+            chat_id: self.chat_id,
+            user_id: self.user_id,
+            seq: self.seq,
+            through: Seq(0),
+            is_done: false,
+        }
+    }
+
     /// All that its chat and user don't tell, but for the partition, as bytes to store.
     pub fn value(&self) -> Vec<u8> {
         let mut value = Vec::with_capacity(16);

@@ -39,21 +39,27 @@ impl Stage {
 
     /// The texts that were sent to a WebSocket.
     pub(crate) fn heard_texts(&mut self, conn: ConnId) -> Vec<Value> {
-        let mut bytes = self.host.read(conn, usize::MAX);
-        let frames = std::iter::from_fn(|| take_frame(&mut bytes));
-        frames
-            .filter(|(opcode, _)| *opcode == 1)
-            .map(|(_, payload)| serde_json::from_slice(&payload).unwrap())
+        let texts = self.payloads(conn, 1).into_iter();
+        texts
+            .map(|text| serde_json::from_slice(&text).unwrap())
             .collect()
     }
 
     /// With what a WebSocket was closed since it was heard last.
     pub(crate) fn closed(&mut self, conn: ConnId) -> Option<u16> {
+        let closes = self.payloads(conn, 8);
+        let code = closes.first()?[..2].try_into().unwrap();
+        Some(u16::from_be_bytes(code))
+    }
+
+    /// What the frames of a kind carry that were sent to a WebSocket; others are passed over.
+    fn payloads(&mut self, conn: ConnId, opcode: u8) -> Vec<Vec<u8>> {
         let mut bytes = self.host.read(conn, usize::MAX);
         let frames = std::iter::from_fn(|| take_frame(&mut bytes));
-        let mut closes = frames.filter(|(opcode, _)| *opcode == 8);
-        let (_, payload) = closes.next()?;
-        Some(u16::from_be_bytes(payload[..2].try_into().unwrap()))
+        frames
+            .filter(|(of, _)| *of == opcode)
+            .map(|(_, payload)| payload)
+            .collect()
     }
 
     /// What was sent to a connection, as text.

@@ -28,17 +28,7 @@ impl Erased {
     pub(super) fn put(&self, batch: &mut OwnedWriteBatch, row: &ErasedRow) {
         let key = [&row.chat_id.as_bytes()[..], row.user_id.as_bytes()].concat();
         batch.insert(&self.senders, key, row.value());
-        self.rewrite(
-            batch,
-            &RewriteRow {
-                partition: row.partition,
-                chat_id: row.chat_id,
-                user_id: row.user_id,
-                seq: row.seq,
-                through: Seq(0),
-                is_done: false,
-            },
-        );
+        self.rewrite(batch, &row.rewriting());
     }
 
     pub(super) fn rewrite(&self, batch: &mut OwnedWriteBatch, row: &RewriteRow) {

@@ -12,7 +12,7 @@ use rookery_schema::row::{
     AmendmentRow, BlockRow, DeletedChatRow, ErasedRow, EventRow, Head, MarkRow, MemberRow,
     PurgeRow, PurgeStep, RewriteRow, RoleRow, SessionRow, UserRow,
 };
-use rookery_schema::{Offset, PartitionId, Seq, SessionId, Timestamp};
+use rookery_schema::{Offset, PartitionId, SessionId, Timestamp};
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::batch::{Batch as CqlBatch, BatchType};
 use scylla::statement::prepared::PreparedStatement;
@@ -179,15 +179,7 @@ impl Connection {
         let at = (timestamp(row.at), EVENT_TIMESTAMP);
         let values = (row.chat_id.0, row.user_id.0, bigint(row.seq.0), at.0, at.1);
         self.one(&self.statements.add_erased_sender, values).await?;
-        let begun = RewriteRow {
-            partition: row.partition,
-            chat_id: row.chat_id,
-            user_id: row.user_id,
-            seq: row.seq,
-            through: Seq(0),
-            is_done: false,
-        };
-        self.rewritten(&begun).await
+        self.rewritten(&row.rewriting()).await
     }
 
     /// As of how far it is: of two rows that of the later step stays.
