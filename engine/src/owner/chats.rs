@@ -319,7 +319,7 @@ impl Chats {
                 cx.bug("a chat takes more or less memory than was counted");
             }
             if !chat.was_used_since_swept() {
-                if chat.forget_events(stored) {
+                if chat.timeline.forget_events(stored) {
                     chat.count_bytes();
                 } else if chat.is_stored(stored) && !readings.has(chat_id) {
                     self.marks.extend(chat.take_marks());

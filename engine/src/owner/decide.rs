@@ -11,6 +11,7 @@ use crate::mesh::{
     Blocking, ChatChange, ChatCommand, Creation, ErasureStep, EventsPage, Origin, Outcome, Post,
 };
 use crate::owner::changes::ChangeKey;
+use crate::owner::chat::showing::{members_page, shown, summary};
 use crate::owner::chat::{Chat, Counted};
 use crate::owner::events::Wanted;
 use crate::owner::history::{Paged, page};
@@ -67,7 +68,7 @@ pub(crate) fn decide<'a>(
 ) -> Result<Decision<'a>, Problem> {
     match chat {
         Some(chat) => match chat.deleted() {
-            Some(deleted) => decide_for_deleted((chat.seq(), deleted), command),
+            Some(deleted) => decide_for_deleted((chat.timeline.seq(), deleted), command),
             None => decide_for_chat(chat, command, at),
         },
         None => decide_without_chat(chat_id, command, at),
@@ -204,7 +205,7 @@ fn decide_for_chat<'a>(
         ChatCommand::Create(creation) => decide_creation_again(chat, creation),
         ChatCommand::Post(post) => {
             member(post.sender_id)?;
-            if chat.erased().has(post.sender_id) {
+            if chat.timeline.erased().has(post.sender_id) {
                 return Err(Problem::NO_SUCH_CHAT);
             }
             if chat.is_blocked(post.sender_id) {
@@ -221,7 +222,7 @@ fn decide_for_chat<'a>(
         }
         &ChatCommand::Show { caller } => {
             member(caller)?;
-            Ok(Decision::Answer(chat.shown(false)))
+            Ok(Decision::Answer(shown(chat, false)))
         }
         &ChatCommand::ShowMessages {
             caller,
@@ -246,7 +247,7 @@ fn decide_for_chat<'a>(
         }),
         &ChatCommand::ShowMembers { caller, page } => {
             member(caller)?;
-            Ok(Decision::Answer(chat.members_page(page)))
+            Ok(Decision::Answer(members_page(chat, page)))
         }
         &ChatCommand::ListMembers { caller, limit } => {
             member(caller)?;
@@ -258,7 +259,7 @@ fn decide_for_chat<'a>(
         } => {
             changeable(caller)?;
             if chat.is_member(user_id) {
-                return Ok(Decision::Answer(chat.shown(false)));
+                return Ok(Decision::Answer(shown(chat, false)));
             }
             if !chat.settings().members_may_add {
                 admin(caller)?;
@@ -326,7 +327,7 @@ fn decide_for_chat<'a>(
         }
         &ChatCommand::Summarize { user_id, mark } => {
             let mine = chat.is_member(user_id);
-            let mine = mine.then(|| Box::new(chat.summary(user_id, mark)));
+            let mine = mine.then(|| Box::new(summary(chat, user_id, mark)));
             Ok(Decision::Answer(Outcome::Summary(mine)))
         }
         &ChatCommand::ResolveMark { user_id, seq } => {
@@ -348,7 +349,9 @@ fn decide_erasure<'a>(
 ) -> Decision<'a> {
     let chat_id = chat.id;
     match step {
-        ErasureStep::Content if chat.erased().has(user_id) => Decision::Answer(Outcome::Done),
+        ErasureStep::Content if chat.timeline.erased().has(user_id) => {
+            Decision::Answer(Outcome::Done)
+        }
         ErasureStep::Content => {
             let erased = SenderErased {
                 chat_id,
@@ -384,8 +387,8 @@ fn decide_last_block<'a>(chat: &Chat, user_id: UserId, at: Timestamp) -> Decisio
 fn decide_creation_again<'a>(chat: &Chat, creation: &Creation) -> Result<Decision<'a>, Problem> {
     match creation.origin {
         // Its id was made for this very command, so this is what was asked for.
-        Origin::Chance => return Ok(Decision::Answer(chat.shown(true))),
-        Origin::Members => return Ok(Decision::Answer(chat.shown(false))),
+        Origin::Chance => return Ok(Decision::Answer(shown(chat, true))),
+        Origin::Members => return Ok(Decision::Answer(shown(chat, false))),
         Origin::Key => {}
     }
     if creation.creator_id.is_some_and(|it| !chat.is_member(it)) {
@@ -394,7 +397,7 @@ fn decide_creation_again<'a>(chat: &Chat, creation: &Creation) -> Result<Decisio
     let wanted = creation.record(chat.id, Timestamp::default());
     match chat.creation_digest() {
         None => Ok(Decision::CompareCreation),
-        Some(made) if made == wanted.content_digest() => Ok(Decision::Answer(chat.shown(false))),
+        Some(made) if made == wanted.content_digest() => Ok(Decision::Answer(shown(chat, false))),
         Some(_) => Err(Problem::CHAT_KEY_REUSED),
     }
 }
@@ -411,7 +414,7 @@ fn decide_role<'a>(
         return Err(Problem::NO_SUCH_MEMBER);
     }
     if members.is_admin(user_id) == (role == Role::Admin) {
-        return Ok(Decision::Answer(chat.shown(false)));
+        return Ok(Decision::Answer(shown(chat, false)));
     }
     if members.is_last_admin(user_id) {
         return Err(Problem::LAST_ADMIN);
@@ -443,7 +446,7 @@ fn decide_change<'a>(chat: &Chat, change: &'a ChatChange, at: Timestamp) -> Deci
         history: change.history.filter(|it| *it != now.history),
     };
     if changed.is_empty() {
-        return Decision::Answer(chat.shown(false));
+        return Decision::Answer(shown(chat, false));
     }
     let record = Record::ChatChanged(changed);
     let mut bytes = Vec::new();

@@ -64,7 +64,7 @@ impl Wanted {
 /// # Errors
 /// [`Problem::TOO_FAR_BEHIND`] where more than `missing_max` are missing.
 pub(crate) fn find(chat: &Chat, wanted: Wanted, missing_max: u64) -> Result<Found, Problem> {
-    let head = chat.seq();
+    let head = chat.timeline.seq();
     let (after, end) = (wanted.page.after, wanted.end(head));
     if end.0.saturating_sub(after.0) > missing_max {
         return Err(Problem::TOO_FAR_BEHIND);
@@ -78,14 +78,14 @@ pub(crate) fn find(chat: &Chat, wanted: Wanted, missing_max: u64) -> Result<Foun
             rest: wanted.rest(last, head),
         }));
     }
-    let in_memory_from = chat.recent_from();
+    let in_memory_from = chat.timeline.recent_from();
     if after < end && after.next() < in_memory_from {
         let missing = in_memory_from.0 - after.next().0;
         let limit = missing.min(wanted.page.limit as u64) as usize;
         return Ok(Found::InStore(StoreKey { wanted, limit }));
     }
     let mut lines = Lines::new(wanted.page, end);
-    for event in chat.recent().events_after(after) {
+    for event in chat.timeline.recent().events_after(after) {
         if !lines.push(|out| out.extend_from_slice(event)) {
             break;
         }
@@ -106,7 +106,7 @@ impl StoreKey {
     /// The events that the store had, unless one of them is damaged or missing.
     pub(crate) fn complete(self, stored: &[StoredEvent], chat: &Chat) -> Option<Events> {
         let after = self.wanted.page.after;
-        let head = chat.seq();
+        let head = chat.timeline.seq();
         let mut lines = Lines::new(self.wanted.page, self.wanted.end(head));
         for (seq, event) in (after.next().0..).zip(stored) {
             let is_next = event.row.head.seq == Seq(seq);
@@ -126,11 +126,11 @@ impl StoreKey {
 /// Appends a stored event as it stands now, with what the store may lack; false where it is damaged.
 fn put_stored(out: &mut Vec<u8>, event: &StoredEvent, chat: &Chat) -> bool {
     if let Some(message) = &event.message {
-        if chat.erased().is_empty() && !chat.unstored().amends(message.seq) {
+        if chat.timeline.erased().is_empty() && !chat.timeline.unstored().amends(message.seq) {
             message.encode_event(out);
         } else {
             let mut message = message.clone();
-            chat.lay_over(&mut message);
+            chat.timeline.lay_over(&mut message);
             message.encode_event(out);
         }
         return true;
@@ -140,8 +140,8 @@ fn put_stored(out: &mut Vec<u8>, event: &StoredEvent, chat: &Chat) -> bool {
         return false;
     };
     if let Record::MessageAmended(amended) = &mut record {
-        chat.erased().lay_over_edit(amended);
-        if is_superseded(chat.unstored(), amended, seq) {
+        chat.timeline.erased().lay_over_edit(amended);
+        if is_superseded(chat.timeline.unstored(), amended, seq) {
             amended.change = Change::NO_CONTENT;
         }
     }

@@ -22,7 +22,7 @@ impl Filling {
         let members = mem::take(&mut stored.members).into_iter();
         let events = stored.recent.len();
         let chat = Chat::stored(stored, members.len());
-        if chat.recent().events() < events {
+        if chat.timeline.recent().events() < events {
             cx.bug("the store holds an event that can't be read");
         }
         Self {

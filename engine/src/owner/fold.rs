@@ -65,7 +65,7 @@ pub(crate) fn fold(
     at: Place,
     rows: &mut Vec<Row>,
 ) -> Folded {
-    if chat.contains(at) {
+    if chat.timeline.contains(at) {
         // The store may not know yet that there is more to remove.
         if matches!(record, Record::ChatDeleted(_)) {
             rows.extend(chat.tombstone());
@@ -107,7 +107,7 @@ fn fold_message(
     rows: &mut Vec<Row>,
 ) -> Folded {
     // An earlier owner may have appended it.
-    if chat.erased().has(message.sender_id) {
+    if chat.timeline.erased().has(message.sender_id) {
         return Folded::Void;
     }
     rows.push(chat.number(&Event::Message(*message), message.at, at, bytes.clone()));
@@ -127,8 +127,8 @@ fn fold_amendment(
 ) -> Folded {
     let target = amended.target.seq;
     let is_edit = matches!(amended.change, Change::Edited { .. });
-    let is_erased = chat.erased().has(amended.target.sender_id);
-    if is_edit && (is_erased || chat.is_deleted(target)) {
+    let is_erased = chat.timeline.erased().has(amended.target.sender_id);
+    if is_edit && (is_erased || chat.timeline.is_deleted(target)) {
         let late = MessageAmended {
             change: Change::NO_CONTENT,
             ..*amended
@@ -137,7 +137,7 @@ fn fold_amendment(
         let row = chat.number(&Event::MessageAmended(&late), late.at, at, bytes);
         rows.push(row);
         // It may have been written with its content, before it was known that there is a deletion.
-        let (seq, messages) = (chat.seq(), chat.messages());
+        let (seq, messages) = (chat.timeline.seq(), chat.timeline.messages());
         let record = Record::MessageAmended(Box::new(late));
         rows.push(redacted(
             amended,
@@ -153,12 +153,12 @@ fn fold_amendment(
         at,
         bytes.clone(),
     ));
-    let row = AmendmentRow::of(amended, chat.seq());
+    let row = AmendmentRow::of(amended, chat.timeline.seq());
     rows.push(Row::Amendment(row.clone()));
     match amended.change {
         Change::Edited { supersedes, .. } => redact(chat, amended, supersedes, rows),
         Change::Deleted { supersedes } => {
-            if supersedes.is_some() || chat.newest_edit(target).is_some() {
+            if supersedes.is_some() || chat.timeline.newest_edit(target).is_some() {
                 let change = Amendment::Edited {
                     content: String::new(),
                 };
@@ -171,7 +171,7 @@ fn fold_amendment(
         }
         Change::Reaction { .. } => {}
     }
-    chat.amend(row, amended.target.messages);
+    chat.timeline.amend(row, amended.target.messages);
     Folded::Amended
 }
 
@@ -186,8 +186,9 @@ fn redact(
         rows.push(redacted_message(amended));
     }
     // What amends a message may be in the store before its event is, so that a replay meets it.
-    let this = chat.seq();
+    let this = chat.timeline.seq();
     let newest_known = chat
+        .timeline
         .newest_edit(amended.target.seq)
         .filter(|known| known.seq < this && supersedes.is_none_or(|edit| edit.seq < known.seq));
     for edit in supersedes.into_iter().chain(newest_known) {
@@ -197,7 +198,7 @@ fn redact(
             change: Change::NO_CONTENT,
             ..*amended
         }));
-        chat.redact(edit.seq, &record);
+        chat.timeline.redact(edit.seq, &record);
         rows.push(redacted(
             amended,
             (edit.seq, edit.messages),
@@ -256,7 +257,7 @@ fn fold_creation(
     at: Place,
     rows: &mut Vec<Row>,
 ) -> Folded {
-    if chat.seq() > Seq(0) {
+    if chat.timeline.seq() > Seq(0) {
         return Folded::Unchanged;
     }
     rows.push(chat.number(&Event::ChatCreated(*created), created.at, at, bytes.clone()));
@@ -283,13 +284,13 @@ fn fold_join(
         chat_id: chat.id,
         user_id: change.user_id,
         position: 0,
-        added_seq: chat.seq(),
+        added_seq: chat.timeline.seq(),
     }));
     chat.note(change.user_id);
     rows.push(Row::Mark(MarkRow {
         user_id: change.user_id,
         chat_id: chat.id,
-        mark: chat.mark(),
+        mark: chat.timeline.mark(),
     }));
     Folded::Joined(change.user_id)
 }
@@ -310,8 +311,8 @@ fn fold_leave(
     rows.push(Row::NotMember {
         chat_id: chat.id,
         user_id: change.user_id,
-        added_seq: joined.unwrap_or(chat.seq()),
-        removed_seq: chat.seq(),
+        added_seq: joined.unwrap_or(chat.timeline.seq()),
+        removed_seq: chat.timeline.seq(),
     });
     rows.extend(role);
     Folded::Left(change.user_id)
@@ -347,7 +348,7 @@ fn fold_role(
 
 /// Nobody is told. A chat that comes to be by it has the event that it was created, as any other.
 fn fold_block(chat: &mut Chat, set: &BlockSet, at: Place, rows: &mut Vec<Row>) -> Folded {
-    let is_new = chat.seq() == Seq(0);
+    let is_new = chat.timeline.seq() == Seq(0);
     if is_new {
         let members = set.members();
         let created = set.creation(&members);
@@ -365,11 +366,11 @@ fn fold_erasure(
     at: Place,
     rows: &mut Vec<Row>,
 ) -> Folded {
-    if chat.erased().has(erased.user_id) {
+    if chat.timeline.erased().has(erased.user_id) {
         return Folded::Unchanged;
     }
     rows.push(chat.number(&Event::SenderErased(*erased), erased.at, at, bytes.clone()));
-    rows.push(chat.erase(erased));
+    rows.push(chat.timeline.erase(erased));
     Folded::Erased(erased.user_id)
 }
 

@@ -67,8 +67,12 @@ pub(crate) enum Paged {
 
 /// Serves a page of messages from `since` on from memory, or says what to read.
 pub(crate) fn page(chat: &Chat, page: Page, since: Seq) -> Paged {
-    let in_memory_from = chat.recent_from();
-    let messages = chat.recent().messages().filter(|(seq, _)| *seq >= since);
+    let in_memory_from = chat.timeline.recent_from();
+    let messages = chat
+        .timeline
+        .recent()
+        .messages()
+        .filter(|(seq, _)| *seq >= since);
     let limit = page.limit;
     let in_memory: Vec<_> = match page.from {
         PageStart::Newest => messages.rev().take(limit).collect(),
@@ -134,7 +138,7 @@ impl PartialPage {
                 all.take(limit).collect()
             }
         };
-        let (unstored, erased) = (chat.unstored(), chat.erased());
+        let (unstored, erased) = (chat.timeline.unstored(), chat.timeline.erased());
         if !unstored.is_empty() || !erased.is_empty() {
             let amended = |(seq, shown): (Seq, Shown)| (seq, shown.amended(seq, unstored, erased));
             messages = messages.into_iter().map(amended).collect();

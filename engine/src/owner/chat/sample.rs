@@ -1,7 +1,6 @@
 //! Chats to test with.
 
 use rookery_schema::record::{ChatCreated, Members, MembershipChange};
-use rookery_schema::row::Head;
 use rookery_schema::{ChatId, Timestamp, UserId};
 
 use crate::owner::chat::Chat;
@@ -48,22 +47,14 @@ pub(crate) fn change(user_id: u32, by: u32) -> MembershipChange {
 }
 
 impl Chat {
-    pub(crate) const fn head(&self) -> Head {
-        self.head
-    }
-
     /// Takes the events that are about to be sent, and when the oldest of them was accepted.
     pub(crate) fn take_outgoing(&mut self) -> (Timestamp, Vec<String>) {
-        let outgoing = std::mem::take(&mut self.outgoing);
-        let mut start = 0;
-        let lines = outgoing.events.iter().map(|event| {
-            let line = &outgoing.lines[start..event.end];
-            assert_eq!(outgoing.lines[event.end], b'\n');
-            start = event.end + 1;
-            String::from_utf8_lossy(line).into_owned()
-        });
-        let lines = lines.collect();
-        assert_eq!(start, outgoing.lines.len());
-        (outgoing.accepted_at, lines)
+        let Some(sent) = self.timeline.take_outgoing() else {
+            return Default::default();
+        };
+        let text = String::from_utf8_lossy(&sent.lines);
+        assert!(text.ends_with('\n'));
+        let lines = text.split_terminator('\n').map(str::to_owned).collect();
+        (sent.accepted_at, lines)
     }
 }

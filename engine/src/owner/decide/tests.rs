@@ -18,6 +18,7 @@ use crate::mesh::{
     PageCursor, PageStart, Post,
 };
 use crate::owner::chat::sample::{AT, CHAT, CREATED_AT, NAME, change, chat_of, user, users};
+use crate::owner::chat::showing;
 
 /// A member, another one, and somebody who is none.
 const MEMBER: u32 = 1;
@@ -235,7 +236,7 @@ fn a_member_posts_and_reads() {
     check(Some(&chat), &show(user(OTHER)), Ok(answer));
     let page = Decision::Page(page(&chat, PAGE, Seq(1)));
     check(Some(&chat), &show_messages(user(OTHER)), Ok(page));
-    let summary = Outcome::Summary(Some(Box::new(chat.summary(user(OTHER), Mark::default()))));
+    let summary = Outcome::Summary(Some(Box::new(summary(&chat, user(OTHER), Mark::default()))));
     let answer = Decision::Answer(summary);
     check(Some(&chat), &summarize(user(OTHER)), Ok(answer));
     let nothing = Marked {
@@ -300,7 +301,7 @@ fn members_are_paged_from_the_first_on_where_the_last_one_seen_has_left() {
 fn a_chat_of_many_is_shown_with_the_first_of_them() {
     const SHOWN: u32 = MEMBERS_SHOWN_MAX as u32;
     let crowd = chat_of(FULL);
-    let Outcome::Json { body, .. } = crowd.shown(false) else {
+    let Outcome::Json { body, .. } = showing::shown(&crowd, false) else {
         panic!("a chat is JSON");
     };
     let chat: serde_json::Value = serde_json::from_slice(&body).expect("valid JSON");
@@ -316,7 +317,7 @@ fn a_chat_of_many_is_shown_with_the_first_of_them() {
         after: Some(user(last)),
         limit: 1,
     };
-    let Outcome::Page { body, .. } = crowd.members_page(page) else {
+    let Outcome::Page { body, .. } = members_page(&crowd, page) else {
         panic!("members are a page");
     };
     assert_eq!(body, format!("[\"{}\"]", user(last + 1)).into_bytes());
@@ -340,7 +341,7 @@ fn a_full_chat_takes_nobody_and_does_all_else() {
     let full = chat_of(FULL);
     let problem = Problem::CHAT_FULL;
     check(Some(&full), &add(first, STRANGER), Err(problem));
-    let answer = Decision::Answer(full.shown(false));
+    let answer = Decision::Answer(showing::shown(&full, false));
     check(Some(&full), &add(first, last), Ok(answer));
     let key = ChangeKey::Removed(CHAT, user(last));
     let leaves = Decision::Append(key, Record::MemberRemoved(change(last, first)));

@@ -130,10 +130,10 @@ fn assert_members(chat: &Chat, expected: &[u32]) {
 /// Folds records of which none is an event: nothing is to be stored or sent, and the chat is as far as it was.
 #[track_caller]
 fn check_nothing(chat: &mut Chat, step: Step<'_>) {
-    let head = chat.head();
+    let head = chat.timeline.head();
     let (folded, rows) = fold_at(chat, &step.record, step.at);
     assert_eq!((folded, rows), (step.folded, Vec::new()));
-    assert_eq!(chat.head(), head);
+    assert_eq!(chat.timeline.head(), head);
     assert_eq!(chat.take_outgoing(), (Timestamp::default(), Vec::new()));
     assert_members(chat, step.members);
 }
@@ -152,7 +152,7 @@ fn check_event(
     assert_eq!(folded, step.folded);
     let own = [event_row(&step.record, step.at, seq, messages)];
     assert_eq!(rows, [&own, others].concat());
-    let head = chat.head();
+    let head = chat.timeline.head();
     assert_eq!((head.seq, head.messages), (Seq(seq), messages));
     assert_eq!(
         (head.partition, head.offset),

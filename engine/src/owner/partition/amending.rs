@@ -97,10 +97,10 @@ impl Partition {
             return Turn::IsOver;
         };
         asked.by_admin = chat.members().is_admin(asked.amend.caller);
-        if let Some(message) = chat.find(asked.amend.message_id) {
+        if let Some(message) = chat.timeline.find(asked.amend.message_id) {
             return self.amend_found(chat_id, asked, message, cx);
         }
-        let finding = Finding::new(asked.amend.message_id, chat.recent_from());
+        let finding = Finding::new(asked.amend.message_id, chat.timeline.recent_from());
         self.seek(chat_id, asked, finding, cx)
     }
 
@@ -211,7 +211,7 @@ impl Partition {
                 cx.refuse(asked.asker, Problem::NO_SUCH_MESSAGE);
                 return Turn::IsOver;
             }
-            chat.lay_over(&mut message);
+            chat.timeline.lay_over(&mut message);
         }
         let supersedes_edit = match judge(&message, &asked.amend, asked.by_admin) {
             Err(problem) => {
@@ -228,7 +228,7 @@ impl Partition {
         let Some(stamp) = superseded else {
             return self.append_amendment(chat_id, asked, message, None, cx);
         };
-        let known = chat.and_then(|chat| chat.newest_edit(message.seq));
+        let known = chat.and_then(|chat| chat.timeline.newest_edit(message.seq));
         if let Some(edit) = known.filter(|edit| edit.seq == stamp.seq) {
             return self.append_amendment(chat_id, asked, message, Some(edit), cx);
         }
@@ -278,7 +278,7 @@ impl Partition {
             return;
         };
         if let Some(chat) = self.chats.active(chat_id) {
-            chat.lay_over(&mut message);
+            chat.timeline.lay_over(&mut message);
         }
         let is_edit = matches!(amended.change, Change::Edited { .. });
         let outcome = || {
@@ -299,11 +299,11 @@ impl Partition {
     /// A read of a chat's messages has ended: what amends them need not be kept for it any more.
     pub(super) fn end_reading(&mut self, chat_id: ChatId, reading: u64) {
         self.readings.end(chat_id, reading);
-        let is_kept = |chat: &mut Chat| !chat.unstored().is_empty();
+        let is_kept = |chat: &mut Chat| !chat.timeline.unstored().is_empty();
         if self.chats.active(chat_id).is_some_and(is_kept) {
             let (stored, reading) = (self.progress.stored(), self.readings.of(chat_id));
             self.chats.change(chat_id, |chat| {
-                chat.release_amendments(stored, reading);
+                chat.timeline.release_amendments(stored, reading);
             });
         }
     }

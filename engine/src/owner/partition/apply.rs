@@ -13,6 +13,7 @@ use crate::edge::port::LogRequest;
 use crate::mesh::problem::Problem;
 use crate::mesh::{Ended, Leaver, Outcome, ShardMessage};
 use crate::owner::changes::ChangeKey;
+use crate::owner::chat::showing::shown;
 use crate::owner::chat::{Chat, Place};
 use crate::owner::chats::{Parked, ParkedRecord, Slot};
 use crate::owner::fold::{Folded, fold};
@@ -323,7 +324,8 @@ impl Partition {
             Record::MemberAdded(_) | Record::SenderErased(_) => self.flush_chat(chat_id, None, cx),
             // What is amended must be where it is amended.
             Record::MessageAmended(amended) => {
-                let is_sending = |chat: &mut Chat| chat.is_sending_what_is_amended(amended);
+                let is_sending =
+                    |chat: &mut Chat| chat.timeline.is_sending_what_is_amended(amended);
                 if self.chats.active(chat_id).is_some_and(is_sending) {
                     self.flush_chat(chat_id, None, cx);
                 }
@@ -358,9 +360,9 @@ impl Partition {
             partition: self.id,
             offset: applying.offset,
         };
-        let had_outgoing = chat.has_outgoing();
+        let had_outgoing = chat.timeline.has_outgoing();
         let folded = fold(chat, applying.record, applying.bytes, place, rows);
-        if !had_outgoing && chat.has_outgoing() {
+        if !had_outgoing && chat.timeline.has_outgoing() {
             self.touched.push(chat_id);
         }
         self.folded(chat_id, folded, applying, cx);
@@ -585,8 +587,8 @@ impl Partition {
             return;
         };
         let created = matches!(key, ChangeKey::Chat(..));
-        let shown = || chat.shown(created);
-        let answers: Vec<_> = askers.into_iter().map(|asker| (asker, shown())).collect();
+        let answer = |asker| (asker, shown(chat, created));
+        let answers: Vec<_> = askers.into_iter().map(answer).collect();
         if let Some(on_stored) = self.progress.on_stored(span, cx) {
             on_stored.answers.extend(answers);
         }
@@ -630,12 +632,12 @@ impl Partition {
         let flushed = self.chats.change(chat_id, |chat| {
             chat.flush(leaver, cx);
             let is_first = !chat.awaits_trim;
-            chat.awaits_trim |= chat.trim(stored, reading);
+            chat.awaits_trim |= chat.timeline.trim(stored, reading);
             let is_noted = chat.notes.has_new() && chat.notes.due_micros.is_none();
             if is_noted {
                 chat.notes.due_micros = Some(due);
             }
-            let untrimmed = (is_first && chat.awaits_trim).then_some(chat.head_offset());
+            let untrimmed = (is_first && chat.awaits_trim).then_some(chat.timeline.head_offset());
             (untrimmed, is_noted)
         });
         let Some((untrimmed, is_noted)) = flushed else {

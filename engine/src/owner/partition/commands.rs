@@ -385,7 +385,7 @@ impl Partition {
             let is_member = chat.is_member(wanted.user_id);
             is_member.then(|| {
                 chat.audience.add(wanted.user_id, home);
-                chat.seq().next()
+                chat.timeline.seq().next()
             })
         });
         let answer = match next.flatten() {

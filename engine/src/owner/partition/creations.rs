@@ -8,7 +8,7 @@ use crate::edge::port::{Found, Read, StoreFault};
 use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, ChatCommand, Creation, Outcome};
 use crate::owner::changes::ChangeKey;
-use crate::owner::chat::creation_digest;
+use crate::owner::chat::stored::creation_digest;
 use crate::owner::partition::{Partition, PartitionRead};
 use crate::owner::progress::SpanId;
 

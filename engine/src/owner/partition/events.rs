@@ -82,7 +82,7 @@ impl Partition {
     ) {
         // It may have been deleted meanwhile.
         let chat = self.chats.active(chat_id);
-        let deleted = chat.and_then(|it| it.deleted().map(|by| (it.seq(), by)));
+        let deleted = chat.and_then(|it| it.deleted().map(|by| (it.timeline.seq(), by)));
         if let Some(deleted) = deleted {
             return self.farewell_read(asker, page, deleted, outcome, cx);
         }

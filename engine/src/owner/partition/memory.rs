@@ -35,8 +35,8 @@ impl Partition {
     fn trim(&mut self, chat_id: ChatId) {
         let (stored, reading) = (self.progress.stored(), self.readings.of(chat_id));
         let again = self.chats.change(chat_id, |chat| {
-            chat.awaits_trim = chat.trim(stored, reading);
-            chat.awaits_trim.then_some(chat.head_offset())
+            chat.awaits_trim = chat.timeline.trim(stored, reading);
+            chat.awaits_trim.then_some(chat.timeline.head_offset())
         });
         if let Some(Some(last)) = again {
             self.chats.trim_later(chat_id, last);

@@ -46,7 +46,7 @@ fn a_deleted_chat_leaves_a_tombstone_and_what_follows_is_void() {
         let folded = fold_at(&mut chat, &record, place(3, 12));
         assert_eq!(folded, (Folded::Void, Vec::new()), "{record:?}");
     }
-    assert_eq!(chat.head().seq, Seq(2));
+    assert_eq!(chat.timeline.head().seq, Seq(2));
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn a_block_is_no_event_but_makes_the_chat_where_it_is_not_there() {
     let (folded, rows) = fold_at(&mut chat, &Record::BlockSet(set(false)), NEXT);
     assert_eq!(folded, Folded::Blocked { is_new: false });
     assert_eq!(rows, [row(false, NEXT)]);
-    assert!(!chat.has_outgoing() && !chat.is_blocked(blocked_id));
+    assert!(!chat.timeline.has_outgoing() && !chat.is_blocked(blocked_id));
     assert!(
         !chat.is_stored(NEXT.offset),
         "the block is still to be stored"

@@ -68,7 +68,7 @@ impl Told {
     fn check(&self) {
         let members = self.chat.members();
         assert_eq!(self.admins().is_empty(), members.len() == 0);
-        let read = self.read(self.chat.seq());
+        let read = self.read(self.chat.timeline.seq());
         let admins = |chat: &Chat| -> Vec<bool> {
             let all = self.chat.members().iter();
             all.map(|it| chat.members().is_admin(it)).collect()
@@ -147,9 +147,9 @@ fn a_role_that_stands_already_or_of_no_member_is_no_event() {
     assert_eq!(told.set(2, Role::Member, 1), Folded::Unchanged);
     assert_eq!(told.set(3, Role::Admin, 1), Folded::Unchanged);
     told.set(2, Role::Admin, 1);
-    let seq = told.chat.seq();
+    let seq = told.chat.timeline.seq();
     assert_eq!(told.set(2, Role::Admin, 1), Folded::Unchanged);
-    assert_eq!(told.chat.seq(), seq);
+    assert_eq!(told.chat.timeline.seq(), seq);
 }
 
 #[test]
@@ -235,5 +235,5 @@ fn settings_are_changed_one_by_one_and_stored_together() {
     assert_eq!(rows[1..], [Row::Settings(row)]);
     // The store may have had them before: the event has its number all the same.
     assert_eq!(told.fold(&Record::ChatChanged(second)).0, Folded::Changed);
-    assert_eq!(told.chat.seq(), Seq(4));
+    assert_eq!(told.chat.timeline.seq(), Seq(4));
 }
