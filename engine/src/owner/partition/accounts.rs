@@ -13,10 +13,10 @@ use crate::limits::Network;
 use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, Command, Credentials, NameCommand, Outcome, UserVersion};
 use crate::owner::names::{By, LogIn, Name, NameWaiter, ParkedUser, Registration, whom};
+use crate::owner::partition::Partition;
 use crate::owner::partition::passwords::{ended_until, password_from};
-use crate::owner::partition::{
-    Changing, LoggingIn, Partition, PartitionRead, PasswordWait, SecondTry,
-};
+use crate::owner::partition::reads::PartitionRead;
+use crate::owner::partition::waits::{Changing, LoggingIn, PasswordWait, SecondTry};
 use crate::owner::progress::SpanId;
 use crate::passwords::compared;
 

@@ -15,7 +15,8 @@ use crate::owner::chat::Chat;
 use crate::owner::finding::{Finding, Next};
 use crate::owner::fold::Folded;
 use crate::owner::message_queues::{AskedAmend, MessageKey};
-use crate::owner::partition::{Partition, PartitionRead};
+use crate::owner::partition::Partition;
+use crate::owner::partition::reads::PartitionRead;
 use crate::owner::progress::SpanId;
 use crate::owner::seeking::{Seeking, Sought};
 

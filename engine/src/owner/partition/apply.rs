@@ -2,39 +2,30 @@
 
 use bytes::Bytes;
 use rookery_schema::batch::RecordBatch;
-use rookery_schema::record::{MessagePosted, Record, SessionEnded};
-use rookery_schema::roles::Role;
+use rookery_schema::record::{MessagePosted, Record};
 use rookery_schema::row::Row;
-use rookery_schema::{ChatId, Offset, SessionId, UserId};
+use rookery_schema::{ChatId, Offset, UserId};
 
 use crate::context::Context;
-use crate::edge::effect::Notice;
-use crate::edge::port::LogRequest;
-use crate::mesh::problem::Problem;
-use crate::mesh::{Ended, Leaver, Outcome, ShardMessage};
-use crate::owner::changes::ChangeKey;
-use crate::owner::chat::showing::shown;
+use crate::mesh::ShardMessage;
 use crate::owner::chat::{Chat, Place};
 use crate::owner::chats::{Parked, ParkedRecord, Slot};
-use crate::owner::fold::{Folded, fold};
-use crate::owner::partition::marks::NOTED_MICROS;
-use crate::owner::partition::{Partition, answer_posted, send_to_homes};
-use crate::owner::progress::{OnStored, SpanId};
+use crate::owner::fold::fold;
+use crate::owner::partition::appending::answer_posted;
+use crate::owner::partition::{Partition, send_to_homes};
+use crate::owner::progress::SpanId;
 
 #[cfg(test)]
 mod tests;
 
-/// The chat of a record stays in memory until that is applied.
-const GONE: &str = "a chat is gone while a record of it is applied";
-
 /// A record that is being applied.
 #[derive(Clone, Copy)]
-struct Applying<'a> {
+pub(super) struct Applying<'a> {
     offset: Offset,
     /// Sees it into the store.
-    span: SpanId,
-    record: &'a Record<'a>,
-    bytes: &'a Bytes,
+    pub(super) span: SpanId,
+    pub(super) record: &'a Record<'a>,
+    pub(super) bytes: &'a Bytes,
 }
 
 impl Partition {
@@ -66,58 +57,6 @@ impl Partition {
         });
         self.write_and_release(span, rows, cx);
         self.serve_waiting_reads(cx);
-    }
-
-    /// Writes rows of a span, which is released when they are in the store.
-    pub(super) fn write_and_release(&mut self, span: SpanId, rows: Vec<Row>, cx: &mut Context<'_>) {
-        if rows.is_empty() {
-            self.release(span, cx);
-        } else {
-            cx.write(self.token(span.0), rows);
-        }
-        self.steer_delivery(cx);
-    }
-
-    /// Gives up a hold on a span; with the last one, whoever waited for it to be stored is told.
-    pub(super) fn release(&mut self, span: SpanId, cx: &mut Context<'_>) {
-        if let Some(on_stored) = self.progress.release(span, cx) {
-            self.stored(on_stored, cx);
-            self.trim_stored();
-            self.steer_delivery(cx);
-        }
-    }
-
-    fn stored(&mut self, on_stored: OnStored, cx: &mut Context<'_>) {
-        for username in on_stored.names {
-            self.names.stored(&username);
-        }
-        for (user_id, session_id) in on_stored.sessions {
-            self.new_sessions.remove(user_id, session_id);
-        }
-        for (user_id, offset) in on_stored.settings {
-            self.user_settings_stored(user_id, offset, cx);
-        }
-        for (chat_id, users) in on_stored.joins {
-            send_to_homes(&users, cx, |users| ShardMessage::JoinsStored {
-                chat_id,
-                users,
-            });
-        }
-        for (asker, outcome) in on_stored.answers {
-            cx.answer(asker, outcome);
-        }
-        if on_stored.any_erased {
-            self.erasing.want();
-            self.go_on_erasing(cx);
-        }
-        if on_stored.any_to_rewrite {
-            self.rewriting.want();
-            self.go_on_rewriting(cx);
-        }
-        if on_stored.any_deleted {
-            self.purging.want();
-            self.go_on_purging(cx);
-        }
     }
 
     /// Fills the dedup window with a record that the store has.
@@ -234,32 +173,6 @@ impl Partition {
         }
     }
 
-    /// Has a record that can't be understood kept for an operator; until then its span is held.
-    fn dead_letter(
-        &mut self,
-        offset: Offset,
-        span: SpanId,
-        bytes: &Bytes,
-        reason: String,
-        cx: &mut Context<'_>,
-    ) {
-        let partition = self.id;
-        cx.stats.poison_records += 1;
-        cx.effects.notices.push(Notice::PoisonRecord {
-            partition,
-            offset,
-            reason: reason.clone(),
-        });
-        self.progress.hold(span, cx);
-        self.dead_letters.push_back(span);
-        cx.effects.log.push(LogRequest::DeadLetter {
-            partition,
-            offset,
-            record: bytes.clone(),
-            reason,
-        });
-    }
-
     fn apply_to_chat(
         &mut self,
         chat_id: ChatId,
@@ -367,308 +280,6 @@ impl Partition {
         }
         self.folded(chat_id, folded, applying, cx);
     }
-
-    /// Tells whom a change of a chat concerns.
-    fn folded(
-        &mut self,
-        chat_id: ChatId,
-        folded: Folded,
-        applying: Applying<'_>,
-        cx: &mut Context<'_>,
-    ) {
-        let span = applying.span;
-        match folded {
-            Folded::Numbered => {}
-            Folded::Amended | Folded::TooLate => {
-                if let Record::MessageAmended(amended) = applying.record {
-                    self.amended(amended, folded, span, cx);
-                }
-            }
-            Folded::Contained => self.tell_contained(chat_id, applying, cx),
-            Folded::Created => {
-                let members = self.members(chat_id, cx);
-                self.joined(span, chat_id, members, false, cx);
-                if let Record::ChatCreated(created) = applying.record {
-                    self.show_when_stored(span, ChangeKey::chat(created), chat_id, cx);
-                }
-            }
-            Folded::Joined(user_id) => {
-                self.joined(span, chat_id, vec![user_id], false, cx);
-                self.show_when_stored(span, ChangeKey::Added(chat_id, user_id), chat_id, cx);
-            }
-            Folded::Left(user_id) => {
-                // Events from here on are not for the one who left.
-                self.flush_chat(chat_id, Some(Leaver::One(user_id)), cx);
-                self.unsubscribe(chat_id, &[user_id], cx);
-                let key = ChangeKey::Removed(chat_id, user_id);
-                self.answer_when_stored(span, key, || Outcome::Done, cx);
-                self.tell_heir(chat_id, cx);
-            }
-            Folded::RoleSet(user_id, role) => {
-                let key = ChangeKey::Role(chat_id, user_id, role);
-                self.show_when_stored(span, key, chat_id, cx);
-            }
-            Folded::Changed => {
-                let key = ChangeKey::settings(chat_id, applying.bytes);
-                self.show_when_stored(span, key, chat_id, cx);
-            }
-            Folded::Blocked { is_new } => {
-                if is_new {
-                    let members = self.members(chat_id, cx);
-                    self.joined(span, chat_id, members, false, cx);
-                }
-                if let Some(key) = ChangeKey::of_chat(applying.record, applying.bytes) {
-                    self.answer_when_stored(span, key, || Outcome::Done, cx);
-                }
-            }
-            Folded::Deleted => self.chat_deleted(span, chat_id, cx),
-            Folded::Erased(user_id) => {
-                let key = ChangeKey::Erased(chat_id, user_id);
-                self.answer_when_stored(span, key, || Outcome::Done, cx);
-                self.rewrite_when_stored(span, cx);
-            }
-            Folded::Void => self.void(span, applying.record, applying.bytes, cx),
-            Folded::LastAdmin(user_id) => {
-                let key = ChangeKey::Role(chat_id, user_id, Role::Member);
-                let outcome = || Outcome::Refused(Problem::LAST_ADMIN);
-                self.answer_when_stored(span, key, outcome, cx);
-            }
-            Folded::Unchanged => match applying.record {
-                Record::ChatCreated(created) => self.made_again(span, created, cx),
-                Record::MemberAdded(change) => {
-                    let key = ChangeKey::Added(chat_id, change.user_id);
-                    self.show_when_stored(span, key, chat_id, cx);
-                }
-                Record::MemberRemoved(change) => {
-                    let key = ChangeKey::Removed(chat_id, change.user_id);
-                    self.answer_when_stored(span, key, || Outcome::Done, cx);
-                }
-                Record::RoleSet(set) => {
-                    let key = ChangeKey::Role(chat_id, set.user_id, set.role);
-                    let member = |chat: &mut Chat| chat.is_member(set.user_id);
-                    if self.chats.active(chat_id).is_some_and(member) {
-                        self.show_when_stored(span, key, chat_id, cx);
-                    } else {
-                        let outcome = || Outcome::Refused(Problem::NO_SUCH_USER);
-                        self.answer_when_stored(span, key, outcome, cx);
-                    }
-                }
-                Record::SenderErased(erased) => {
-                    let key = ChangeKey::Erased(chat_id, erased.user_id);
-                    self.answer_when_stored(span, key, || Outcome::Done, cx);
-                }
-                Record::MessagePosted(_)
-                | Record::MessageAmended(_)
-                | Record::ChatChanged(_)
-                | Record::UserRegistered(_)
-                | Record::SessionEnded(_)
-                | Record::PasswordSet(_)
-                | Record::UserDeleted(_)
-                | Record::ChatDeleted(_)
-                | Record::BlockSet(_)
-                | Record::SessionStarted(_)
-                | Record::ProfileChanged(_)
-                | Record::UserSettingsChanged(_) => {}
-            },
-            Folded::Full(user_id) => {
-                let key = ChangeKey::Added(chat_id, user_id);
-                let outcome = || Outcome::Refused(Problem::CHAT_FULL);
-                self.answer_when_stored(span, key, outcome, cx);
-            }
-        }
-    }
-
-    /// Homes are told of memberships that the state contained already: they may have asked the store before it
-    /// knew, and whoever owned the partition then may be gone.
-    fn tell_contained(&mut self, chat_id: ChatId, applying: Applying<'_>, cx: &mut Context<'_>) {
-        let joined = match applying.record {
-            Record::ChatCreated(_) | Record::BlockSet(_) => self.members(chat_id, cx),
-            Record::MemberAdded(change) => vec![change.user_id],
-            Record::ChatDeleted(_) => return self.purge_when_stored(applying.span, cx),
-            Record::MessagePosted(_)
-            | Record::MessageAmended(_)
-            | Record::MemberRemoved(_)
-            | Record::RoleSet(_)
-            | Record::ChatChanged(_)
-            | Record::UserRegistered(_)
-            | Record::SessionEnded(_)
-            | Record::PasswordSet(_)
-            | Record::UserDeleted(_)
-            | Record::SenderErased(_)
-            | Record::SessionStarted(_)
-            | Record::ProfileChanged(_)
-            | Record::UserSettingsChanged(_) => return,
-        };
-        let Some(chat) = self.chat_of_record(chat_id, cx) else {
-            return;
-        };
-        let still = joined.into_iter().filter(|user| chat.is_member(*user));
-        let still: Vec<UserId> = still.collect();
-        self.joined(applying.span, chat_id, still, true, cx);
-    }
-
-    /// The chat of a record that is being applied. It stays in memory until that is done.
-    fn chat_of_record(&mut self, chat_id: ChatId, cx: &mut Context<'_>) -> Option<&mut Chat> {
-        let chat = self.chats.active(chat_id);
-        if chat.is_none() {
-            cx.bug(GONE);
-        }
-        chat
-    }
-
-    fn members(&mut self, chat_id: ChatId, cx: &mut Context<'_>) -> Vec<UserId> {
-        let chat = self.chat_of_record(chat_id, cx);
-        chat.map(|chat| chat.members().iter().collect())
-            .unwrap_or_default()
-    }
-
-    /// Counts new members as subscribed, and tells their homes, before their event is sent.
-    fn joined(
-        &mut self,
-        span: SpanId,
-        chat_id: ChatId,
-        members: Vec<UserId>,
-        under_earlier: bool,
-        cx: &mut Context<'_>,
-    ) {
-        let counted = self.chats.change(chat_id, |chat| {
-            for &member in &members {
-                chat.audience.add(member, cx.routing.home(member));
-            }
-        });
-        if counted.is_none() {
-            cx.bug(GONE);
-        }
-        let from = cx.id();
-        send_to_homes(&members, cx, |users| ShardMessage::Joined {
-            chat_id,
-            from,
-            users,
-            under_earlier,
-        });
-        if let Some(on_stored) = self.progress.on_stored(span, cx) {
-            on_stored.joins.push((chat_id, members));
-        }
-    }
-
-    fn apply_session_end(
-        &mut self,
-        ended: SessionEnded,
-        rows: &mut Vec<Row>,
-        cx: &mut Context<'_>,
-    ) {
-        rows.push(Row::EndedSession {
-            session_id: ended.session_id,
-            expires_at: ended.expires_at,
-        });
-        rows.extend(unlisted(ended));
-        let void = Ended::from(ended);
-        cx.send_to_all(|| ShardMessage::SessionsEnded {
-            ended: void,
-            tell: None,
-        });
-        self.invite_spent(ended.session_id, cx);
-    }
-
-    /// Shows a chat to whoever waits for a change of it. Every member is in what is shown: it is not
-    /// made where nobody waits, as in a replay.
-    pub(super) fn show_when_stored(
-        &mut self,
-        span: SpanId,
-        key: ChangeKey,
-        chat_id: ChatId,
-        cx: &mut Context<'_>,
-    ) {
-        let askers = self.changes.take(key);
-        if askers.is_empty() {
-            return;
-        }
-        let Some(chat) = self.chat_of_record(chat_id, cx) else {
-            return;
-        };
-        let created = matches!(key, ChangeKey::Chat(..));
-        let answer = |asker| (asker, shown(chat, created));
-        let answers: Vec<_> = askers.into_iter().map(answer).collect();
-        if let Some(on_stored) = self.progress.on_stored(span, cx) {
-            on_stored.answers.extend(answers);
-        }
-    }
-
-    pub(super) fn answer_when_stored(
-        &mut self,
-        span: SpanId,
-        key: ChangeKey,
-        outcome: impl Fn() -> Outcome,
-        cx: &mut Context<'_>,
-    ) {
-        let askers = self.changes.take(key);
-        if !askers.is_empty()
-            && let Some(on_stored) = self.progress.on_stored(span, cx)
-        {
-            let answers = askers.into_iter().map(|asker| (asker, outcome()));
-            on_stored.answers.extend(answers);
-        }
-    }
-
-    /// Sends what was applied.
-    pub(super) fn flush_touched(&mut self, cx: &mut Context<'_>) {
-        let mut touched = std::mem::take(&mut self.touched);
-        for chat_id in touched.drain(..) {
-            self.flush_chat(chat_id, None, cx);
-        }
-        self.touched = touched;
-    }
-
-    /// Sends what was applied to one chat, and counts what it takes of memory since.
-    pub(super) fn flush_chat(
-        &mut self,
-        chat_id: ChatId,
-        leaver: Option<Leaver>,
-        cx: &mut Context<'_>,
-    ) {
-        let (stored, reading) = (self.progress.stored(), self.readings.of(chat_id));
-        // A chat that was never created has nothing to send, and neither has one that was forgotten since.
-        let due = cx.now.micros + NOTED_MICROS;
-        let flushed = self.chats.change(chat_id, |chat| {
-            chat.flush(leaver, cx);
-            let is_first = !chat.awaits_trim;
-            chat.awaits_trim |= chat.timeline.trim(stored, reading);
-            let is_noted = chat.notes.has_new() && chat.notes.due_micros.is_none();
-            if is_noted {
-                chat.notes.due_micros = Some(due);
-            }
-            let untrimmed = (is_first && chat.awaits_trim).then_some(chat.timeline.head_offset());
-            (untrimmed, is_noted)
-        });
-        let Some((untrimmed, is_noted)) = flushed else {
-            return;
-        };
-        if let Some(last) = untrimmed {
-            self.chats.trim_later(chat_id, last);
-        }
-        if is_noted {
-            self.write_later(chat_id, due);
-        }
-    }
-}
-
-/// What leaves the list of a user whose session has ended, or several; nothing where it is an invite that is spent, which is
-/// owned as if it were a user.
-fn unlisted(ended: SessionEnded) -> Option<Row> {
-    let SessionEnded {
-        session_id,
-        user_id,
-        expires_at,
-    } = ended;
-    if ended.ends_earlier() {
-        let until = expires_at;
-        return Some(Row::NoSessions { user_id, until });
-    }
-    (session_id != SessionId::all_of(user_id)).then_some(Row::NoSession {
-        user_id,
-        session_id,
-        expires_at,
-    })
 }
 
 /// Has homes count those who join a chat by a record that waits for it: after a crash, or in place of an earlier owner,

@@ -6,8 +6,10 @@ use crate::mesh::{Asker, Outcome, ShardMessage, SubscriptionAnswer};
 use crate::owner::appends::Pending;
 use crate::owner::chats::Parked;
 use crate::owner::names::{By, LogIn, NameWaiter, Registration};
+use crate::owner::partition::Partition;
 use crate::owner::partition::admissions::tell_not_joining;
-use crate::owner::partition::{LoggingIn, Partition, PartitionRead, PasswordWait};
+use crate::owner::partition::reads::PartitionRead;
+use crate::owner::partition::waits::{LoggingIn, PasswordWait};
 
 impl Partition {
     /// The partition is not here any more. Whoever waits is answered: as of unknown outcome, where something may

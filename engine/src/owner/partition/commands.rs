@@ -14,13 +14,12 @@ use crate::mesh::{
     Whisper,
 };
 use crate::owner::appends::Pending;
-use crate::owner::changes::ChangeKey;
 use crate::owner::chats::{Parked, Slot};
 use crate::owner::decide::{Decision, decide};
 use crate::owner::dedup::Repeat;
-use crate::owner::history::{PageKey, Paged, PartialPage};
+use crate::owner::partition::Partition;
+use crate::owner::partition::reads::{ForSessions, ForUser, PartitionRead};
 use crate::owner::partition::sessions::tell_of_many_logouts;
-use crate::owner::partition::{ForSessions, ForUser, Partition, PartitionRead};
 
 /// Whether the users whom a command adds may become members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -237,33 +236,6 @@ impl Partition {
         Ok(())
     }
 
-    /// Shows a page, or reads what memory lacks of it. Identical reads are made once.
-    fn show_page(&mut self, asker: Asker, chat_id: ChatId, paged: Paged, cx: &mut Context<'_>) {
-        match paged {
-            Paged::Whole(outcome) => cx.answer(asker, outcome),
-            Paged::Partial(key, page) => {
-                if self.wait_for_page(chat_id, key, asker, page) {
-                    let reading = self.readings.begin(chat_id);
-                    let page = PartitionRead::Page(chat_id, key, reading);
-                    self.read(page, key.read(chat_id), cx);
-                }
-            }
-        }
-    }
-
-    /// True where the page must be read for the first to wait for it.
-    fn wait_for_page(
-        &mut self,
-        chat_id: ChatId,
-        key: PageKey,
-        asker: Asker,
-        page: PartialPage,
-    ) -> bool {
-        let waiting = self.pages.entry((chat_id, key)).or_default();
-        waiting.push((asker, page));
-        waiting.len() == 1
-    }
-
     /// Does a command on a user's own records.
     pub(crate) fn user_command(
         &mut self,
@@ -323,49 +295,6 @@ impl Partition {
                 self.read(read, Read::User(user_id), cx);
             }
         }
-    }
-
-    /// Appends a change that is answered when it was applied or, so that whoever was told of it finds it wherever they
-    /// look, when it is in the store. False where it is refused.
-    pub(super) fn append_change(
-        &mut self,
-        asker: Asker,
-        key: ChangeKey,
-        record: &Record<'_>,
-        cx: &mut Context<'_>,
-    ) -> bool {
-        let is_small = key.is_small();
-        let admitted = match is_small {
-            true => self.admit_small(cx),
-            false => self.admit(cx),
-        };
-        if let Err(problem) = admitted {
-            self.forget_change(key, asker, cx);
-            cx.refuse(asker, problem);
-            return false;
-        }
-        if let ChangeKey::Chat(chat_id, _) = key {
-            self.chats.begin_creation(chat_id);
-        }
-        self.append_admitted(asker, key, record, is_small, cx);
-        true
-    }
-
-    /// Appends a change that has been admitted.
-    pub(super) fn append_admitted(
-        &mut self,
-        asker: Asker,
-        key: ChangeKey,
-        record: &Record<'_>,
-        is_small: bool,
-        cx: &Context<'_>,
-    ) {
-        let pending = Pending::Change(key, asker);
-        match is_small {
-            true => self.appends.append_small(record, pending, cx.now.micros),
-            false => self.appends.append(record, pending, cx.now.micros),
-        }
-        self.changes.wait(key, asker);
     }
 
     /// A home wants the events of a chat for one of its users.

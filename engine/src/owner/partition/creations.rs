@@ -9,7 +9,8 @@ use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, ChatCommand, Creation, Outcome};
 use crate::owner::changes::ChangeKey;
 use crate::owner::chat::stored::creation_digest;
-use crate::owner::partition::{Partition, PartitionRead};
+use crate::owner::partition::Partition;
+use crate::owner::partition::reads::PartitionRead;
 use crate::owner::progress::SpanId;
 
 impl Partition {

@@ -11,7 +11,8 @@ use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, Events, EventsPage, Leaver, Outcome, Rest};
 use crate::owner::changes::ChangeKey;
 use crate::owner::fold::Folded;
-use crate::owner::partition::{Partition, PartitionRead};
+use crate::owner::partition::Partition;
+use crate::owner::partition::reads::PartitionRead;
 use crate::owner::progress::SpanId;
 use crate::owner::purging::Next;
 

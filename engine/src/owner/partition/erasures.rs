@@ -6,7 +6,8 @@ use crate::context::Context;
 use crate::edge::port::{Found, Part, StoreFault, Token};
 use crate::mesh::{Asker, ChatCommand, Command, Outcome, Waiting};
 use crate::owner::erasing::Next;
-use crate::owner::partition::{Partition, PartitionRead};
+use crate::owner::partition::Partition;
+use crate::owner::partition::reads::PartitionRead;
 
 impl Partition {
     /// Does the next step for deleted users, unless one is under way.

@@ -8,7 +8,8 @@ use crate::edge::port::{Found, Membership, StoreFault};
 use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, EventsPage, Outcome};
 use crate::owner::events::{self, StoreKey, Wanted};
-use crate::owner::partition::{Partition, PartitionRead, READ_OF_FORGOTTEN};
+use crate::owner::partition::Partition;
+use crate::owner::partition::reads::{PartitionRead, READ_OF_FORGOTTEN};
 
 impl Partition {
     /// Shows events of a chat, or reads from the store what memory lacks. Identical reads are made once.

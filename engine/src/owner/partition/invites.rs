@@ -7,7 +7,8 @@ use crate::context::Context;
 use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, Command, Invited, NameCommand};
 use crate::owner::changes::ChangeKey;
-use crate::owner::partition::{Partition, Registering};
+use crate::owner::partition::Partition;
+use crate::owner::partition::waits::Registering;
 
 impl Partition {
     /// Spends an invite, once. Whoever was told that the outcome is unknown may try again: what they register then is what

@@ -10,8 +10,9 @@ use crate::mesh::problem::Problem;
 use crate::owner::chat::{Chat, RECENT_EVENTS_LOADED};
 use crate::owner::chats::Parked;
 use crate::owner::filling::{Filling, MEMBERS_PER_ROUND_MAX};
+use crate::owner::partition::Partition;
 use crate::owner::partition::admissions::refuse;
-use crate::owner::partition::{Partition, PartitionRead};
+use crate::owner::partition::reads::PartitionRead;
 
 impl Partition {
     pub(super) fn read_chat(&mut self, chat_id: ChatId, cx: &mut Context<'_>) {

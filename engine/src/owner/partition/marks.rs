@@ -7,8 +7,11 @@ use crate::context::{Context, MICROS_PER_SECOND};
 use crate::edge::port::{Found, Read, StoreFault};
 use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, Marked, Outcome};
-use crate::owner::partition::{MARKS_NUMBER, Partition, PartitionRead};
+use crate::owner::partition::Partition;
+use crate::owner::partition::reads::PartitionRead;
 
+/// The number under which marks are written: no span has it.
+pub(super) const MARKS_NUMBER: u64 = 0;
 /// Microseconds until what is noted of a chat is written. It is known for as long after that: longer than anybody holds
 /// marks that were read before.
 pub(super) const NOTED_MICROS: u64 = 30 * MICROS_PER_SECOND;

@@ -12,7 +12,8 @@ use crate::merge_patch::{JsonObject, merge};
 use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, Outcome, ShardMessage};
 use crate::owner::changes::ChangeKey;
-use crate::owner::partition::{Partition, PartitionRead};
+use crate::owner::partition::Partition;
+use crate::owner::partition::reads::PartitionRead;
 use crate::owner::progress::SpanId;
 use crate::owner::settings::{Patch, Queued};
 

@@ -19,8 +19,10 @@ use crate::mesh::{
 use crate::owner::changes::ChangeKey;
 use crate::owner::endings::Recording;
 use crate::owner::names::LogIn;
+use crate::owner::partition::Partition;
+use crate::owner::partition::reads::ForUser;
 use crate::owner::partition::registrations::not_hashed;
-use crate::owner::partition::{Changing, ForUser, LoggingIn, Partition, PasswordWait};
+use crate::owner::partition::waits::{Changing, LoggingIn, PasswordWait};
 use crate::owner::progress::SpanId;
 use crate::passwords::check_new_password;
 

@@ -13,7 +13,8 @@ use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, Command, Created, Invited, Outcome, Right, UserCommand};
 use crate::owner::changes::ChangeKey;
 use crate::owner::names::{By, Registration, kind_of};
-use crate::owner::partition::{Claim, Partition, PasswordWait};
+use crate::owner::partition::Partition;
+use crate::owner::partition::waits::{Claim, PasswordWait};
 use crate::owner::progress::SpanId;
 use crate::user::user_json;
 

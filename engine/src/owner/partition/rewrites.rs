@@ -2,7 +2,8 @@
 
 use crate::context::Context;
 use crate::edge::port::{Found, Part, StoreFault, Token};
-use crate::owner::partition::{Partition, PartitionRead};
+use crate::owner::partition::Partition;
+use crate::owner::partition::reads::PartitionRead;
 use crate::owner::progress::SpanId;
 use crate::owner::rewriting::Next;
 

@@ -12,7 +12,8 @@ use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, Command, NewSession, Outcome, UserCommand};
 use crate::owner::appends::Pending;
 use crate::owner::new_sessions::log_in_unrecorded;
-use crate::owner::partition::{ForSessions, Partition, PartitionRead};
+use crate::owner::partition::Partition;
+use crate::owner::partition::reads::{ForSessions, PartitionRead};
 use crate::owner::progress::SpanId;
 
 impl Partition {

@@ -1,7 +1,8 @@
 //! The end of login sessions: at once void on all shards, then recorded, then answered.
 
-use rookery_schema::UserId;
 use rookery_schema::record::{Record, SessionEnded};
+use rookery_schema::row::Row;
+use rookery_schema::{SessionId, UserId};
 
 use crate::context::Context;
 use crate::limits::{Limit, Network};
@@ -91,6 +92,26 @@ impl Partition {
             self.append_session_end(ended, None, cx);
         }
     }
+
+    /// Applies the end of a session, or of more.
+    pub(super) fn apply_session_end(
+        &mut self,
+        ended: SessionEnded,
+        rows: &mut Vec<Row>,
+        cx: &mut Context<'_>,
+    ) {
+        rows.push(Row::EndedSession {
+            session_id: ended.session_id,
+            expires_at: ended.expires_at,
+        });
+        rows.extend(unlisted(ended));
+        let void = Ended::from(ended);
+        cx.send_to_all(|| ShardMessage::SessionsEnded {
+            ended: void,
+            tell: None,
+        });
+        self.invite_spent(ended.session_id, cx);
+    }
 }
 
 /// A user has ended so many logins that all earlier ones end with the next.
@@ -112,4 +133,23 @@ fn answer(settled: Option<Settled>, cx: &mut Context<'_>) {
     for asker in askers {
         cx.answer(asker, outcome());
     }
+}
+
+/// What leaves the list of a user whose session has ended, or several; nothing where it is an invite that is spent, which is
+/// owned as if it were a user.
+fn unlisted(ended: SessionEnded) -> Option<Row> {
+    let SessionEnded {
+        session_id,
+        user_id,
+        expires_at,
+    } = ended;
+    if ended.ends_earlier() {
+        let until = expires_at;
+        return Some(Row::NoSessions { user_id, until });
+    }
+    (session_id != SessionId::all_of(user_id)).then_some(Row::NoSession {
+        user_id,
+        session_id,
+        expires_at,
+    })
 }

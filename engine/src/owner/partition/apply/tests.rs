@@ -9,6 +9,7 @@ use super::*;
 use crate::context::sample::Surroundings;
 use crate::edge::port::{Opened, StoreFault};
 use crate::mesh::{Asker, Waiting};
+use crate::owner::changes::ChangeKey;
 use crate::owner::names::ParkedUser;
 
 const CHAT: ChatId = ChatId::from_bytes([7; 16]);
