@@ -255,7 +255,7 @@ impl StoreLane {
         let (shard, batches, seen) = (self.shard, self.progress.batches, self.reopened);
         let shared = Arc::clone(&self.store.shared);
         let outcome = shared.with(|tables, reopened| {
-            let is_complete = reopened == seen || tables.batches(shard)? >= batches;
+            let is_complete = reopened == seen || tables.meta.batches(shard)? >= batches;
             if is_complete {
                 act(tables).map_err(Into::into)?;
             }

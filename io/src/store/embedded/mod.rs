@@ -26,14 +26,17 @@
 
 mod amendments;
 mod blocks;
+mod chats;
 mod database;
 mod deletions;
+mod ended_sessions;
 mod erased;
 mod error;
 mod events;
 mod lane;
 mod marks;
 mod members;
+mod meta;
 mod own;
 mod progress;
 mod redactions;

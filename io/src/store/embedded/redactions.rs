@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use fjall::{Keyspace, OwnedWriteBatch};
 use rookery_schema::event::EventKind;
-use rookery_schema::row::EventRow;
+use rookery_schema::row::{EventRow, Row};
 use rookery_schema::{ChatId, Seq};
 
 use super::error::ReadError;
@@ -138,4 +138,34 @@ fn key((chat_id, kind, first): Bucket) -> [u8; KEY_BYTES] {
     bucket.copy_from_slice(&run::key_from(chat_id, first));
     is_message[0] = u8::from(kind == EventKind::Message);
     key
+}
+
+/// The event that a row redacts, where it does.
+pub(super) const fn redacted(row: &Row) -> Option<&EventRow> {
+    match row {
+        Row::Redacted(row) => Some(row),
+        Row::Event(_)
+        | Row::Amendment(_)
+        | Row::Chat(_)
+        | Row::Member(_)
+        | Row::NotMember { .. }
+        | Row::Role(_)
+        | Row::Settings(_)
+        | Row::ChatDeleted(_)
+        | Row::Purged(_)
+        | Row::Block(_)
+        | Row::Mark(_)
+        | Row::User(_)
+        | Row::EndedSession { .. }
+        | Row::Session(_)
+        | Row::NoSession { .. }
+        | Row::NoSessions { .. }
+        | Row::OwnGone { .. }
+        | Row::Erasure(_)
+        | Row::Erased(_)
+        | Row::Rewritten(_)
+        | Row::Profile(_)
+        | Row::UserSettings(_)
+        | Row::Reached { .. } => None,
+    }
 }

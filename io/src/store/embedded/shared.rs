@@ -74,7 +74,7 @@ impl EmbeddedStore {
         let tables = Tables::open(&dir, *log_id.as_bytes())
             .map_err(|error| StoreError::open(error, &dir))?;
         let unreadable = |error| corrupt(&dir, &error);
-        match tables.origin().map_err(unreadable)? {
+        match tables.meta.origin().map_err(unreadable)? {
             Some((found, _)) if !(OLDEST..=NEWEST).contains(&found) => {
                 return Err(StoreError::OtherFormat { path: dir, found });
             }
@@ -93,7 +93,7 @@ impl EmbeddedStore {
         }
         tables.remove_expired(now()).map_err(unreadable)?;
         tables.index_names().map_err(unreadable)?;
-        let stored = Arc::new(tables.stored().map_err(unreadable)?);
+        let stored = Arc::new(tables.meta.stored().map_err(unreadable)?);
         let state = RwLock::new(State {
             tables: Some(tables),
             reopened: 0,
@@ -135,7 +135,7 @@ impl EmbeddedStore {
     pub(super) fn progress(&self, shard: ShardId) -> Result<Progress, StoreError> {
         let batches = self
             .shared
-            .with(|tables, _| tables.batches(shard))
+            .with(|tables, _| tables.meta.batches(shard))
             .unwrap_or(Ok(0));
         let batches = batches.map_err(|error| corrupt(&self.shared.dir, &error))?;
         Ok(Progress {

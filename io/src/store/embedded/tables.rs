@@ -1,33 +1,33 @@
 //! The keyspaces, and how rows are written to and read from them.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use fjall::compaction::Leveled;
 use fjall::config::CompressionPolicy;
-use fjall::{Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, UserValue};
-use rookery_engine::port::{EndedSessions, Found, Read, StoredChat, StoredEvent, direct_pair};
+use fjall::{Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
+use rookery_engine::port::{self, Found, Read, StoredChat, StoredEvent, direct_pair};
 use rookery_schema::event::EventKind;
 use rookery_schema::format;
 use rookery_schema::message::Message;
-use rookery_schema::roles::Settings;
-use rookery_schema::row::{ChatRow, EventRow, PurgeRow, PurgeStep, Row, SettingsRow};
-use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, ShardId, Timestamp};
+use rookery_schema::row::{EventRow, PurgeRow, PurgeStep, Row};
+use rookery_schema::{ChatId, Seq, ShardId, Timestamp};
 
 use super::amendments::{AMENDMENTS, Amendments};
 use super::blocks::{BLOCKS, Blocks};
-use super::codec;
+use super::chats::{CHATS, Chats, SETTINGS};
 use super::database::{Db, OpenError, Tuning};
 use super::deletions::{DELETED, Deletions, ERASURES, PURGES, remove_all, remove_bucket};
+use super::ended_sessions::{ENDED_SESSIONS, EndedSessions};
 use super::erased::{Erased, REWRITES, SENDERS};
 use super::error::ReadError;
 use super::events::{Events, MESSAGES, OTHERS};
 use super::marks::{MARKS, Marks};
 use super::members::{BY_CHAT, BY_USER, FORMER, FORMER_BY_USER, Members, ROLES};
+use super::meta::{META, Meta};
 use super::own::{Own, PROFILES, SESSIONS, USER_SETTINGS};
 use super::progress::Progress;
-use super::redactions::{REDACTED, Redactions};
+use super::redactions::{REDACTED, Redactions, redacted};
 use super::run::Gathering;
 use super::users::{NAMES_BY_KEY, USERNAMES, USERS, Users};
 use crate::embedded::FormatMark;
@@ -44,40 +44,25 @@ const MEMTABLE_BYTES: u64 = 8 << 20;
 const TABLE_BYTES: u64 = 8 << 20;
 /// Bytes of all memtables.
 const MEMTABLES_BYTES: u64 = 64 << 20;
-
-/// Name of the keyspace of what admins have changed about chats.
-const SETTINGS: &str = "chat_settings";
 /// Names in one batch of those that are found by their keys from then on.
 const NAMES_INDEXED_AT_ONCE: usize = 2048;
-
-const FORMAT_KEY: &[u8] = b"format";
-const LOG_ID_KEY: &[u8] = b"log_id";
-/// Followed by a partition; the value is how far it is stored, see [`Row::Reached`].
-const STORED_PREFIX: &[u8] = b"stored/";
-/// Followed by a shard; the value is how many batches its lane has written.
-const BATCHES_PREFIX: &[u8] = b"batches/";
-/// The latest expiry of an ended session that was forgotten, in milliseconds.
-const ENDED_UNTIL_KEY: &[u8] = b"ended_until";
-
 /// See the module.
 pub(super) struct Tables {
     db: Db,
-    log_id: [u8; 16],
     format: FormatMark,
     events: Events,
     redactions: Redactions,
     amendments: Amendments,
-    chats: Keyspace,
-    settings: Keyspace,
+    chats: Chats,
     members: Members,
     marks: Marks,
     users: Users,
     deletions: Deletions,
     erased: Erased,
     blocks: Blocks,
-    ended_sessions: Keyspace,
+    ended_sessions: EndedSessions,
     own: Own,
-    meta: Keyspace,
+    pub(super) meta: Meta,
 }
 
 impl Tables {
@@ -98,7 +83,7 @@ impl Tables {
             OTHERS,
             REDACTED,
             AMENDMENTS,
-            "chats",
+            CHATS,
             SETTINGS,
             BY_CHAT,
             BY_USER,
@@ -115,11 +100,11 @@ impl Tables {
             SENDERS,
             REWRITES,
             BLOCKS,
-            "ended_sessions",
+            ENDED_SESSIONS,
             SESSIONS,
             PROFILES,
             USER_SETTINGS,
-            "meta",
+            META,
         ];
         let options = names.map(|name| (name, options.clone()));
         let db = Db::open(dir, &log_id, tuning, &options)?;
@@ -160,20 +145,23 @@ impl Tables {
                 "it has other keyspaces".to_owned(),
             ));
         };
+        let meta = Meta {
+            keyspace: meta,
+            log_id,
+        };
         // Without it, amendments would not be looked for.
-        let format = format_in(&meta)
+        let format = meta
+            .format()
             .map_err(|error| OpenError::Corrupt(dir.to_owned(), error.to_string()))?;
         Ok(Self {
             db,
-            log_id,
             format: FormatMark::new(format.unwrap_or(format::OLDEST)),
             events: Events { messages, others },
             redactions: Redactions { keyspace: redacted },
             amendments: Amendments {
                 keyspace: amendments,
             },
-            chats,
-            settings,
+            chats: Chats { chats, settings },
             members: Members {
                 by_chat,
                 by_user,
@@ -194,7 +182,9 @@ impl Tables {
             },
             erased: Erased { senders, rewrites },
             blocks: Blocks { keyspace: blocks },
-            ended_sessions,
+            ended_sessions: EndedSessions {
+                keyspace: ended_sessions,
+            },
             own: Own {
                 sessions,
                 profiles,
@@ -204,10 +194,10 @@ impl Tables {
         })
     }
 
-    /// A batch that bears the mark of all batches here: the log's id, which never leaves the server.
+    /// A batch that bears the mark of all batches here.
     fn batch(&self, persist: PersistMode) -> OwnedWriteBatch {
         let mut batch = self.db.batch(persist);
-        batch.insert(&self.meta, LOG_ID_KEY, self.log_id);
+        self.meta.mark(&mut batch);
         batch
     }
 
@@ -235,21 +225,14 @@ impl Tables {
         let redacted = rows.filter_map(redacted);
         self.redactions
             .put(&mut batch, &self.events, events, redacted, any_redacted)?;
-        for (partition, behind) in &progress.stored {
-            let key = prefixed(STORED_PREFIX, &partition.0.to_be_bytes());
-            batch.insert(&self.meta, key, behind.0.to_be_bytes());
-        }
-        let key = prefixed(BATCHES_PREFIX, &shard.0.to_be_bytes());
-        batch.insert(&self.meta, key, progress.batches.to_be_bytes());
+        self.meta.put_progress(&mut batch, shard, progress);
         Ok(self.db.commit(batch)?)
     }
 
     fn put(&self, batch: &mut OwnedWriteBatch, events: &mut Gathering, row: &Row) {
         match row {
             Row::Event(row) => events.add(row),
-            Row::Chat(row) => {
-                batch.insert(&self.chats, row.chat_id.as_bytes(), codec::chat_value(row));
-            }
+            Row::Chat(row) => self.chats.put(batch, row),
             Row::Member(row) => self.members.add(batch, row),
             Row::NotMember {
                 chat_id,
@@ -261,11 +244,9 @@ impl Tables {
                 self.members.remove(batch, *chat_id, *user_id, removal);
             }
             Row::Role(row) => self.members.set_role(batch, row),
-            Row::Settings(row) => {
-                batch.insert(&self.settings, row.chat_id.as_bytes(), row.value());
-            }
+            Row::Settings(row) => self.chats.put_settings(batch, row),
             Row::ChatDeleted(row) => {
-                batch.remove(&self.chats, row.chat_id.as_bytes());
+                self.chats.remove(batch, row.chat_id);
                 self.deletions.put(batch, row);
             }
             Row::Block(row) => self.blocks.put(batch, row),
@@ -273,10 +254,7 @@ impl Tables {
             Row::EndedSession {
                 session_id,
                 expires_at,
-            } => {
-                let expiry = expires_at.millis().to_le_bytes();
-                batch.insert(&self.ended_sessions, session_id.as_bytes(), expiry);
-            }
+            } => self.ended_sessions.put(batch, *session_id, *expires_at),
             // A batch compares all it has with each other, and with what is stored.
             Row::Amendment(_)
             | Row::Redacted(_)
@@ -312,7 +290,7 @@ impl Tables {
                 }
             }
             PurgeStep::Rest => {
-                batch.remove(&self.settings, chat_id.as_bytes());
+                self.chats.remove_settings(batch, chat_id);
                 remove_all(batch, &self.members.roles, chat_id)?;
                 remove_all(batch, &self.erased.senders, chat_id)?;
                 self.deletions.purged(batch, row);
@@ -437,9 +415,9 @@ impl Tables {
                 .users
                 .by_prefix(prefix, after.as_deref(), *limit)
                 .map(Found::Users),
-            Read::EndedSessions => Ok(Found::EndedSessions(EndedSessions {
-                all_until: self.sessions_ended_until()?,
-                sessions: self.ended_sessions()?,
+            Read::EndedSessions => Ok(Found::EndedSessions(port::EndedSessions {
+                all_until: self.meta.sessions_ended_until()?,
+                sessions: self.ended_sessions.all()?,
             })),
             Read::SessionsOfUser { user_id, limit } => {
                 self.own.sessions_of(*user_id, *limit).map(Found::Sessions)
@@ -477,10 +455,9 @@ impl Tables {
     }
 
     fn chat(&self, chat_id: ChatId, recent: usize) -> Result<Option<StoredChat>, ReadError> {
-        let Some(value) = self.chats.get(chat_id.as_bytes())? else {
+        let Some(chat) = self.chats.get(chat_id)? else {
             return Ok(self.deletions.get(chat_id)?.map(StoredChat::from));
         };
-        let chat: ChatRow = codec::chat(chat_id, &value).ok_or(ReadError::Malformed("chats"))?;
         let newest = |kind| self.events.newest(chat_id, kind);
         let heads = [EventKind::Message, EventKind::Other].map(|kind| newest(kind).next());
         let heads = heads.into_iter().flatten().collect::<Result<Vec<_>, _>>()?;
@@ -499,7 +476,7 @@ impl Tables {
             chat,
             members,
             last_role: roles.last(),
-            settings: self.settings_of(chat_id)?,
+            settings: self.chats.settings_of(chat_id)?,
             head,
             recent,
             messages,
@@ -510,60 +487,21 @@ impl Tables {
         }))
     }
 
-    fn settings_of(&self, chat_id: ChatId) -> Result<Option<Settings>, ReadError> {
-        let value = self.settings.get(chat_id.as_bytes())?;
-        let row = |value: &[u8]| SettingsRow::stored(chat_id, value);
-        let row = value.map(|value| row(&value).ok_or(ReadError::Malformed(SETTINGS)));
-        Ok(row.transpose()?.map(|row| row.settings))
-    }
-
-    fn ended_sessions(&self) -> Result<Vec<(SessionId, Timestamp)>, ReadError> {
-        let entries = self.ended_sessions.iter().map(|entry| {
-            let (key, value) = entry.into_inner()?;
-            codec::ended_session(&key, &value).ok_or(ReadError::Malformed("ended_sessions"))
-        });
-        entries.collect()
-    }
-
-    /// All sessions that expire by then count as ended.
-    fn sessions_ended_until(&self) -> Result<Timestamp, ReadError> {
-        let millis = number(self.meta.get(ENDED_UNTIL_KEY)?)?;
-        Timestamp::recorded(millis.unwrap_or(0)).ok_or(ReadError::Malformed("meta"))
-    }
-
     /// Forgets sessions that have expired by themselves, and the ends of such, but for the latest expiry among them:
     /// the clock may be ahead.
     pub(super) fn remove_expired(&self, now: Timestamp) -> Result<(), ReadError> {
         let mut batch = self.batch(PersistMode::Buffer);
-        let mut any = self.own.remove_expired(&mut batch, now)?;
-        let mut expired = self.ended_sessions()?;
-        expired.retain(|(_, expires_at)| *expires_at < now);
-        if let Some(latest) = expired.iter().map(|(_, expires_at)| *expires_at).max() {
-            let until = self.sessions_ended_until()?.max(latest);
-            batch.insert(&self.meta, ENDED_UNTIL_KEY, until.millis().to_be_bytes());
-            any = true;
-        }
-        for (session_id, _) in expired {
-            batch.remove(&self.ended_sessions, session_id.as_bytes());
+        let any_own = self.own.remove_expired(&mut batch, now)?;
+        let latest = self.ended_sessions.remove_expired(&mut batch, now)?;
+        if let Some(latest) = latest {
+            let until = self.meta.sessions_ended_until()?.max(latest);
+            self.meta.put_sessions_ended_until(&mut batch, until);
         }
         // On a full disk, a store that has nothing to forget opens nevertheless.
-        match any {
+        match any_own || latest.is_some() {
             true => Ok(self.db.commit(batch)?),
             false => Ok(()),
         }
-    }
-
-    /// The layout of the values, and the log that they come from; absent in a new store.
-    pub(super) fn origin(&self) -> Result<Option<(u32, [u8; 16])>, ReadError> {
-        const MALFORMED: ReadError = ReadError::Malformed("meta");
-        let (Some(format), Some(log_id)) = (format_in(&self.meta)?, self.meta.get(LOG_ID_KEY)?)
-        else {
-            return Ok(None);
-        };
-        Ok(Some((
-            format,
-            log_id.as_ref().try_into().map_err(|_| MALFORMED)?,
-        )))
     }
 
     /// Notes that this is the store of its log. Until something is written that needs more, the oldest
@@ -578,83 +516,7 @@ impl Tables {
 
     fn write_format(&self, format: u32) -> fjall::Result<()> {
         let mut batch = self.batch(PersistMode::SyncData);
-        batch.insert(&self.meta, FORMAT_KEY, format.to_be_bytes());
+        self.meta.put_format(&mut batch, format);
         self.db.commit(batch)
     }
-
-    /// Up to where each partition of the log is stored.
-    pub(super) fn stored(&self) -> Result<HashMap<PartitionId, Offset>, ReadError> {
-        let entries = self.meta.prefix(STORED_PREFIX).map(|entry| {
-            let (key, value) = entry.into_inner()?;
-            let partition = key
-                .strip_prefix(STORED_PREFIX)
-                .and_then(|id| id.try_into().ok());
-            let behind = value.as_ref().try_into().ok();
-            partition
-                .zip(behind)
-                .map(|(id, behind)| {
-                    (
-                        PartitionId(u32::from_be_bytes(id)),
-                        Offset(u64::from_be_bytes(behind)),
-                    )
-                })
-                .ok_or(ReadError::Malformed("meta"))
-        });
-        entries.collect()
-    }
-
-    /// How many batches a shard's lane has written.
-    pub(super) fn batches(&self, shard: ShardId) -> Result<u64, ReadError> {
-        let key = prefixed(BATCHES_PREFIX, &shard.0.to_be_bytes());
-        Ok(number(self.meta.get(key)?)?.unwrap_or(0))
-    }
-}
-
-/// A number among the notes of the store itself.
-fn number(value: Option<UserValue>) -> Result<Option<u64>, ReadError> {
-    let bytes = value.map(|value| value.as_ref().try_into());
-    let bytes = bytes
-        .transpose()
-        .map_err(|_| ReadError::Malformed("meta"))?;
-    Ok(bytes.map(u64::from_be_bytes))
-}
-
-fn format_in(meta: &Keyspace) -> Result<Option<u32>, ReadError> {
-    let value = meta.get(FORMAT_KEY)?;
-    let number = |value: &[u8]| value.try_into().map(u32::from_be_bytes);
-    let format = value.map(|value| number(&value).map_err(|_| ReadError::Malformed("meta")));
-    format.transpose()
-}
-
-const fn redacted(row: &Row) -> Option<&EventRow> {
-    match row {
-        Row::Redacted(row) => Some(row),
-        Row::Event(_)
-        | Row::Amendment(_)
-        | Row::Chat(_)
-        | Row::Member(_)
-        | Row::NotMember { .. }
-        | Row::Role(_)
-        | Row::Settings(_)
-        | Row::ChatDeleted(_)
-        | Row::Purged(_)
-        | Row::Block(_)
-        | Row::Mark(_)
-        | Row::User(_)
-        | Row::EndedSession { .. }
-        | Row::Session(_)
-        | Row::NoSession { .. }
-        | Row::NoSessions { .. }
-        | Row::OwnGone { .. }
-        | Row::Erasure(_)
-        | Row::Erased(_)
-        | Row::Rewritten(_)
-        | Row::Profile(_)
-        | Row::UserSettings(_)
-        | Row::Reached { .. } => None,
-    }
-}
-
-fn prefixed(prefix: &[u8], id: &[u8]) -> Vec<u8> {
-    [prefix, id].concat()
 }
