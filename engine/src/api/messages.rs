@@ -1,21 +1,37 @@
-//! What changes messages: edits, deletions, reactions. Each counts as a message of its caller.
+//! Messages: posted, shown, read and changed. An edit, a deletion or a reaction counts as a message of its caller.
 
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
-use rookery_schema::limits::EMOJI_BYTES_MAX;
-use rookery_schema::{MessageId, UserId};
+use rookery_schema::limits::{EMOJI_BYTES_MAX, PAGE_BYTES_MAX};
+use rookery_schema::{MessageId, Seq, UserId};
 use serde::Deserialize;
 
-use crate::api::body::as_json;
-use crate::api::post::check_content;
+use crate::api::body::{as_json, number};
+use crate::api::pages::{ENTRIES_LIMIT, MESSAGES_LIMIT};
+use crate::api::post::{check_content, checked_post, client_key, post_command};
 use crate::api::reading::object;
 use crate::api::reply::ReplyTo;
 use crate::api::{Action, Api, Call, Handled};
 use crate::context::Context;
 use crate::mesh::field::{Fault, Field};
 use crate::mesh::problem::Problem;
-use crate::mesh::{Amend, ChatCommand, Command, MessageChange};
+use crate::mesh::{
+    Amend, ChatCommand, Command, EventsPage, HomeCommand, MessageChange, Page, PageStart,
+};
+
+#[derive(Deserialize)]
+struct NewMessage<'a> {
+    #[serde(borrow)]
+    content: Cow<'a, str>,
+    #[serde(borrow, default)]
+    client_id: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct ReadUpTo {
+    seq: u64,
+}
 
 #[derive(Deserialize)]
 struct NewContent<'a> {
@@ -24,6 +40,75 @@ struct NewContent<'a> {
 }
 
 impl Api<'_> {
+    pub(super) fn post_message(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
+        self.check_credentials(call)?;
+        cx.admit_message()?;
+        let json = as_json(call.request)?;
+        let message: NewMessage<'_> = object(&json)?;
+        let sender_id = self
+            .caller_or_sender(call, &json)?
+            .ok_or(Problem::UNAUTHENTICATED)?;
+        let chat_id = call.chat_id()?;
+        let key = client_key(call, message.client_id.as_deref())?;
+        let post = checked_post(sender_id, &message.content, key)?;
+        Ok(Action::ask(
+            post_command(chat_id, post, cx)?,
+            ReplyTo::Plain,
+        ))
+    }
+
+    pub(super) fn show_messages(self, call: &Call<'_>, cx: &Context<'_>) -> Handled {
+        let caller = call.caller?.user_id;
+        let chat_id = call.chat_id()?;
+        let limit = MESSAGES_LIMIT.of(call.request)?;
+        let from = match (
+            number(call.request, Field::Before)?,
+            number(call.request, Field::After)?,
+        ) {
+            (None, None) => PageStart::Newest,
+            (Some(before), None) => PageStart::Before(Seq(before)),
+            (None, Some(after)) => PageStart::After(Seq(after.min(u64::MAX - 1))),
+            (Some(_), Some(_)) => {
+                let problem = Problem::malformed("before and after exclude each other");
+                return Err(problem.about(Field::After, Fault::Conflicting).into());
+            }
+        };
+        let page = Page { from, limit };
+        let command = ChatCommand::ShowMessages { caller, page };
+        let path = format!("/chats/{chat_id}/messages?limit={limit}");
+        Ok(Action::ask_page(chat_id, command, path, call.network(cx)))
+    }
+
+    pub(super) fn show_events(self, call: &Call<'_>, cx: &Context<'_>) -> Handled {
+        let caller = call.caller?.user_id;
+        let chat_id = call.chat_id()?;
+        let limit = ENTRIES_LIMIT.of(call.request)?;
+        let after = number(call.request, Field::After)?.unwrap_or_default();
+        let page = EventsPage {
+            after: Seq(after.min(u64::MAX - 1)),
+            until: Seq(u64::MAX),
+            limit,
+            bytes_max: PAGE_BYTES_MAX,
+        };
+        let command = ChatCommand::ShowEvents { caller, page };
+        let path = format!("/chats/{chat_id}/events?limit={limit}");
+        Ok(Action::ask_page(chat_id, command, path, call.network(cx)))
+    }
+
+    pub(super) fn mark_read(self, call: &Call<'_>) -> Handled {
+        self.check_credentials(call)?;
+        let json = as_json(call.request)?;
+        let ReadUpTo { seq } = object(&json)?;
+        let user_id = self
+            .caller_or_sender(call, &json)?
+            .ok_or(Problem::UNAUTHENTICATED)?;
+        let command = HomeCommand::MarkRead {
+            chat_id: call.chat_id()?,
+            seq: Seq(seq),
+        };
+        Ok(Action::ask(Command::Home(user_id, command), ReplyTo::Plain))
+    }
+
     pub(super) fn edit_message(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
         self.check_credentials(call)?;
         let json = as_json(call.request)?;

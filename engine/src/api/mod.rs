@@ -45,9 +45,9 @@ use crate::edge::port::Read;
 use crate::http::{Method, Request};
 use crate::ids::Caller;
 use crate::limits::{Client, Network};
-use crate::mesh::Command;
 use crate::mesh::field::Field;
 use crate::mesh::problem::Problem;
+use crate::mesh::{ChatCommand, Command};
 use crate::ws::Accepted;
 
 /// The path of a request that is for no path but the server: `OPTIONS *` (RFC 9110, section 9.3.7).
@@ -99,6 +99,15 @@ type Handled = Result<Action, Rejection>;
 impl Action {
     const fn ask(command: Command, reply_to: ReplyTo) -> Self {
         Self::Ask { command, reply_to }
+    }
+
+    /// Asks the shard that serves a chat for a page of it. `path` is that of the next one, but for where it begins.
+    fn ask_page(chat_id: ChatId, command: ChatCommand, path: String, network: Network) -> Self {
+        Self::AskPage(Box::new(AskedPage {
+            command: Command::Chat(chat_id, command),
+            reply_to: ReplyTo::Page { path },
+            network,
+        }))
     }
 }
 

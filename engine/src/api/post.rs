@@ -3,9 +3,10 @@
 use rookery_schema::limits::{CLIENT_ID_BYTES_MAX, CONTENT_BYTES_MAX};
 use rookery_schema::{ChatId, UserId};
 
+use crate::api::Call;
 use crate::api::rejection::check_bytes;
 use crate::context::Context;
-use crate::mesh::field::Field;
+use crate::mesh::field::{Fault, Field};
 use crate::mesh::problem::Problem;
 use crate::mesh::{ChatCommand, Command, Post};
 use crate::text;
@@ -67,4 +68,30 @@ pub(crate) fn post_command(
 ) -> Result<Command, Problem> {
     cx.spend(post.sender_id, post.content.len())?;
     Ok(Command::Chat(chat_id, ChatCommand::Post(post)))
+}
+
+/// By what a client knows what it asks for: a field of the body, or else a header.
+pub(super) fn client_key<'a>(
+    call: &Call<'a>,
+    client_id: Option<&'a str>,
+) -> Result<Option<ClientKey<'a>>, Problem> {
+    let named = client_id.map(|id| ClientKey {
+        field: Field::ClientId,
+        id,
+    });
+    match call.request.idempotency_key() {
+        Some(key) => Ok(named.or(Some(idempotency_key(key)?))),
+        None => Ok(named),
+    }
+}
+
+/// The key without the quotes that a structured header's string has.
+fn idempotency_key(value: &[u8]) -> Result<ClientKey<'_>, Problem> {
+    let field = Field::IdempotencyKey;
+    let value = std::str::from_utf8(value).map_err(|_| {
+        Problem::malformed("Idempotency-Key must be UTF-8").about(field, Fault::Malformed)
+    })?;
+    let unquoted = value.strip_prefix('"').and_then(|v| v.strip_suffix('"'));
+    let id = unquoted.unwrap_or(value);
+    Ok(ClientKey { field, id })
 }
