@@ -1,35 +1,36 @@
 //! The shard under test and everything around it.
 
+mod asking;
 mod clients;
+mod ids;
 mod log;
 mod rounds;
+mod rows;
+mod samples;
 mod whispers;
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
 
 use rookery_engine::config::ShardConfig;
 use rookery_engine::effect::{Effects, Notice};
 use rookery_engine::input::Input;
-use rookery_engine::limits::Network;
-use rookery_engine::mesh::problem::Problem;
-use rookery_engine::mesh::{
-    Activity, Asker, ChatCommand, Command, Creation, Credentials, HomeCommand, InboxPage, Origin,
-    Outcome, Post, ShardMessage, Subscription, Waiting, Whisper,
-};
+use rookery_engine::mesh::{Outcome, ShardMessage, Subscription, Waiting, Whisper};
 use rookery_engine::port::{
     EndedSessions, Found, LogEvent, LogRequest, Opened, Part, PasswordJob, PasswordOutcome, Read,
-    StoreEvent, StoreFault, StoreRequest, StoredChat, StoredMember, Token,
+    StoreEvent, StoreFault, StoreRequest, Token,
 };
 use rookery_engine::stats::Stats;
-use rookery_schema::batch::{RecordBatch, RecordBatchBuilder};
-use rookery_schema::event::EventKind;
-use rookery_schema::record::{MessagePosted, Record};
-use rookery_schema::row::{ChatRow, EventRow, Head, Row};
+use rookery_schema::batch::RecordBatch;
+use rookery_schema::row::Row;
 use rookery_schema::{
-    ChatId, MessageId, Offset, PartitionId, Route, Routing, Seq, ShardId, Timestamp, UserId,
+    ChatId, Offset, PartitionId, Route, Routing, Seq, ShardId, Timestamp, UserId,
 };
 use rookery_testing::host::{self, Host};
+
+pub(crate) use self::rows::{batch_of, message_ids, messages, times};
+pub(crate) use self::samples::{
+    addition, creation, creation_from, credentials, member, network, stored_chat,
+};
 
 /// The partition of the shard under test.
 pub(crate) const P0: PartitionId = PartitionId(0);
@@ -38,78 +39,6 @@ const HERE: ShardId = ShardId(0);
 pub(crate) const THERE: ShardId = ShardId(1);
 /// Microseconds in a second.
 pub(crate) const SECOND: u64 = 1_000_000;
-
-/// A chat that the store has, without any event.
-pub(crate) fn stored_chat(chat_id: ChatId, members: &[UserId]) -> StoredChat {
-    StoredChat {
-        chat: ChatRow {
-            chat_id,
-            name: "chat".to_owned(),
-            created_at: Timestamp::default(),
-        },
-        members: members.iter().map(|user_id| member(*user_id)).collect(),
-        last_role: None,
-        settings: None,
-        head: Head::default(),
-        recent: Vec::new(),
-        messages: Vec::new(),
-        latest_message: None,
-        blockers: Vec::new(),
-        erased: Vec::new(),
-        deleted: None,
-    }
-}
-
-/// A member since the chat was made.
-pub(crate) const fn member(user_id: UserId) -> StoredMember {
-    StoredMember {
-        user_id,
-        added_seq: Seq(1),
-        is_admin: false,
-    }
-}
-
-/// What makes a chat.
-pub(crate) fn creation(creator_id: Option<UserId>, members: &[UserId]) -> ChatCommand {
-    creation_from(network(), creator_id, members)
-}
-
-/// The same, from some network.
-pub(crate) fn creation_from(
-    network: Network,
-    creator_id: Option<UserId>,
-    members: &[UserId],
-) -> ChatCommand {
-    ChatCommand::Create(Box::new(Creation {
-        creator_id,
-        name: "chat".into(),
-        members: members.iter().copied().collect(),
-        network,
-        origin: Origin::Chance,
-    }))
-}
-
-/// What adds a user to a chat.
-pub(crate) fn addition(caller: UserId, user_id: UserId) -> ChatCommand {
-    ChatCommand::AddMember {
-        caller,
-        user_id,
-        network: network(),
-    }
-}
-
-/// What somebody registers or logs in with.
-pub(crate) fn credentials(username: &str, password: Option<&str>) -> Box<Credentials> {
-    Box::new(Credentials {
-        username: username.into(),
-        password: password.map(Into::into),
-    })
-}
-
-/// Where clients are.
-pub(crate) fn network() -> Network {
-    IpAddr::from([192, 0, 2, 1]).into()
-}
 
 pub(crate) struct Stage {
     host: Host,
@@ -314,102 +243,6 @@ impl Stage {
         self.seq.next()
     }
 
-    /// A number that was not used before.
-    pub(crate) const fn unique(&mut self) -> u64 {
-        self.last += 1;
-        self.last
-    }
-
-    /// A chat that this shard owns.
-    pub(crate) fn chat(&mut self) -> ChatId {
-        self.find(ChatId::from_bytes, |routing, id| {
-            routing.placement().of_chat(id) == P0
-        })
-    }
-
-    /// A user whose records this shard owns.
-    pub(crate) fn owned_user(&mut self) -> UserId {
-        self.find(UserId::from_bytes, |routing, id| {
-            routing.placement().of_user(id) == P0
-        })
-    }
-
-    /// Whether this shard owns the records of a user.
-    pub(crate) fn is_owned(&self, user_id: UserId) -> bool {
-        self.routing.placement().of_user(user_id) == P0
-    }
-
-    /// A chat that a user makes and this shard owns.
-    pub(crate) fn chat_made_by(&mut self, user_id: UserId) -> ChatId {
-        let make = |bytes: [u8; 16]| {
-            let mut random = [0; 10];
-            random[..6].copy_from_slice(&bytes[10..]);
-            ChatId::made_by(user_id, Timestamp::default(), random)
-        };
-        self.find(make, |routing, id| routing.placement().of_chat(id) == P0)
-    }
-
-    /// A chat that the other shard owns.
-    pub(crate) fn foreign_chat(&mut self) -> ChatId {
-        self.find(ChatId::from_bytes, |routing, id| {
-            routing.placement().of_chat(id) != P0
-        })
-    }
-
-    /// A user whose home this shard is.
-    pub(crate) fn user(&mut self) -> UserId {
-        self.find(UserId::from_bytes, |routing, id| routing.home(id) == HERE)
-    }
-
-    /// A user whose home the other shard is.
-    pub(crate) fn foreign_user(&mut self) -> UserId {
-        self.find(UserId::from_bytes, |routing, id| routing.home(id) == THERE)
-    }
-
-    fn find<T: Copy>(
-        &mut self,
-        make: impl Fn([u8; 16]) -> T,
-        fits: impl Fn(&Routing, T) -> bool,
-    ) -> T {
-        loop {
-            let id = make(u128::from(self.unique()).to_be_bytes());
-            if fits(&self.routing, id) {
-                return id;
-            }
-        }
-    }
-
-    /// A username of this shard's partition.
-    pub(crate) fn username(&mut self) -> String {
-        self.find_username(true)
-    }
-
-    /// A username of the other shard's partition.
-    pub(crate) fn foreign_username(&mut self) -> String {
-        self.find_username(false)
-    }
-
-    fn find_username(&mut self, is_here: bool) -> String {
-        loop {
-            let name = format!("user{}", self.unique());
-            if (self.routing.placement().of_name(&name) == P0) == is_here {
-                return name;
-            }
-        }
-    }
-
-    /// A username that is not its own key, whose key this shard's partition has; and the name itself too, or not.
-    pub(crate) fn capital_username(&mut self, is_here: bool) -> String {
-        let placement = self.routing.placement();
-        loop {
-            let name = format!("User{}", self.unique());
-            let key_is_here = placement.of_name(&name.to_lowercase()) == P0;
-            if key_is_here && (placement.of_name(&name) == P0) == is_here {
-                return name;
-            }
-        }
-    }
-
     /// Lets time pass, and the shard look at it.
     pub(crate) fn tick_after(&mut self, micros: u64) {
         self.host.clock.pass(micros);
@@ -440,83 +273,6 @@ impl Stage {
         self.step(Input::Whispers(vec![whisper]));
     }
 
-    /// The other shard asks something; the number names the question.
-    pub(crate) fn ask(&mut self, command: Command) -> u64 {
-        let question = self.unique();
-        let asker = Asker {
-            shard: THERE,
-            waiting: Waiting::Inbox { gather: question },
-        };
-        self.tell(ShardMessage::Ask { asker, command });
-        question
-    }
-
-    pub(crate) fn post(&mut self, chat: ChatId, sender: UserId, client_id: Option<&str>) -> u64 {
-        self.post_text(chat, sender, client_id, "hello")
-    }
-
-    pub(crate) fn post_text(
-        &mut self,
-        chat_id: ChatId,
-        sender_id: UserId,
-        client_id: Option<&str>,
-        content: &str,
-    ) -> u64 {
-        let post = Post {
-            sender_id,
-            content: content.into(),
-            client_id: client_id.map(Into::into),
-        };
-        self.ask(Command::Chat(chat_id, ChatCommand::Post(post)))
-    }
-
-    /// Somebody asks for a page of a user's chats.
-    pub(crate) fn list(&mut self, user_id: UserId, limit: usize, before: Option<Activity>) -> u64 {
-        self.list_from(network(), user_id, limit, before)
-    }
-
-    /// The same, from some network.
-    pub(crate) fn list_from(
-        &mut self,
-        network: Network,
-        user_id: UserId,
-        limit: usize,
-        before: Option<Activity>,
-    ) -> u64 {
-        let page = InboxPage { before, limit };
-        let command = HomeCommand::ListChats { page, network };
-        self.ask(Command::Home(user_id, command))
-    }
-
-    /// What a question was answered, once; `None` where it was not answered yet.
-    pub(crate) fn answer(&mut self, question: u64) -> Option<Outcome> {
-        let index = self.answers.iter().position(|(it, _)| *it == question)?;
-        Some(self.answers.swap_remove(index).1)
-    }
-
-    /// Asserts that a question was refused.
-    #[track_caller]
-    pub(crate) fn assert_refused(&mut self, question: u64, with: Problem) {
-        match self.answer(question) {
-            Some(Outcome::Refused(problem)) => assert_eq!(problem, with),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    /// Asserts that a question is answered with a posted message, and which.
-    #[track_caller]
-    pub(crate) fn assert_posted(&mut self, question: u64) -> MessageId {
-        match self.answer(question) {
-            Some(Outcome::Posted { message_id, .. }) => message_id,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    /// Where a chat's records are.
-    pub(crate) fn partition_of(&self, chat_id: ChatId) -> PartitionId {
-        self.routing.placement().of_chat(chat_id)
-    }
-
     /// Somebody else serves a chat from now on, or nobody.
     pub(crate) fn reroute(&mut self, chat_id: ChatId, route: Route) {
         let partition = self.partition_of(chat_id);
@@ -545,21 +301,6 @@ impl Stage {
         if !self.reads.is_empty() {
             self.answer_read(outcome);
         }
-    }
-
-    /// A new chat of this shard, stored.
-    pub(crate) fn create(&mut self, members: &[UserId]) -> ChatId {
-        let chat_id = self.chat();
-        let question = self.ask(Command::Chat(chat_id, creation(None, members)));
-        self.settle();
-        assert!(matches!(
-            self.answer(question),
-            Some(Outcome::Json {
-                created: Some(_),
-                ..
-            })
-        ));
-        chat_id
     }
 
     /// The other shard tells that a user became a member of a chat of its own, or had become one under an earlier
@@ -596,39 +337,4 @@ impl Stage {
             _ => panic!("no numbers came"),
         }
     }
-}
-
-/// One record as a batch.
-pub(crate) fn batch_of(records: &[Record<'_>]) -> RecordBatch {
-    let mut batch = RecordBatchBuilder::default();
-    records.iter().for_each(|record| batch.push(record));
-    batch.take()
-}
-
-/// The messages among rows, oldest first.
-pub(crate) fn messages(rows: &[Row]) -> Vec<(Seq, EventRow)> {
-    rows.iter()
-        .filter_map(|row| match row {
-            Row::Event(row) if row.kind == EventKind::Message => Some((row.head.seq, row.clone())),
-            _ => None,
-        })
-        .collect()
-}
-
-/// The message ids among rows, oldest first.
-pub(crate) fn message_ids(rows: &[Row]) -> Vec<MessageId> {
-    each_message(rows, |message| message.message_id)
-}
-
-/// When the messages among rows were posted, as history shows it, oldest first.
-pub(crate) fn times(rows: &[Row]) -> Vec<Timestamp> {
-    each_message(rows, |message| message.at)
-}
-
-fn each_message<T>(rows: &[Row], what: impl Fn(&MessagePosted<'_>) -> T) -> Vec<T> {
-    let of_row = |(_, row): &(Seq, EventRow)| match Record::decode(&row.record) {
-        Ok(Record::MessagePosted(message)) => what(&message),
-        other => panic!("{other:?}"),
-    };
-    messages(rows).iter().map(of_row).collect()
 }
