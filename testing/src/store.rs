@@ -1,20 +1,24 @@
 //! What a store is to be like: rows in maps, the simplest way.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+mod erasures;
+mod users;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rookery_engine::port::{
-    Block, EndedSessions, ErasedSender, Found, Membership, Read, StoredChat, StoredEvent,
-    StoredMember, StoredRoles,
+    Block, EndedSessions, Found, Membership, Read, StoredChat, StoredEvent, StoredMember,
+    StoredRoles,
 };
 use rookery_schema::cql::bucket;
 use rookery_schema::message::{Message, lay_over};
-use rookery_schema::names::key_of;
 use rookery_schema::row::{
-    AmendmentRow, BlockRow, ChatRow, DeletedChatRow, ErasedRow, EventRow, Mark, MemberRow,
-    ProfileRow, PurgeRow, PurgeStep, RewriteRow, RoleRow, Row, SessionRow, SettingsRow, UserRow,
-    UserSettingsRow,
+    AmendmentRow, BlockRow, ChatRow, DeletedChatRow, EventRow, Mark, MemberRow, PurgeRow,
+    PurgeStep, RoleRow, Row, SettingsRow,
 };
-use rookery_schema::{ChatId, PartitionId, Seq, SessionId, Timestamp, UserId};
+use rookery_schema::{ChatId, PartitionId, Seq, UserId};
+
+use crate::store::erasures::Erasures;
+use crate::store::users::Users;
 
 /// See the module.
 #[derive(Default)]
@@ -42,23 +46,8 @@ pub struct Model {
     changed: HashMap<(ChatId, UserId), Seq>,
     listed: HashMap<(ChatId, UserId), Seq>,
     marks: BTreeMap<(UserId, ChatId), Mark>,
-    users: HashMap<UserId, UserRow>,
-    names: BTreeMap<String, UserId>,
-    ended: BTreeMap<SessionId, Timestamp>,
-    /// By user and expiry.
-    sessions: BTreeMap<(UserId, Timestamp, SessionId), SessionRow>,
-    /// Those that are in no list any more; and of each user, until when none is.
-    unlisted: BTreeSet<(UserId, SessionId)>,
-    unlisted_until: HashMap<UserId, Timestamp>,
-    profiles: HashMap<UserId, ProfileRow>,
-    user_settings: HashMap<UserId, UserSettingsRow>,
-    own_gone: HashSet<UserId>,
-    erasures: BTreeMap<(PartitionId, UserId), Timestamp>,
-    erased: HashSet<UserId>,
-    erased_senders: BTreeMap<(ChatId, UserId), ErasedRow>,
-    rewrites: BTreeMap<(PartitionId, ChatId, UserId), RewriteRow>,
-    /// What is rewritten, to the end.
-    rewritten: HashSet<(ChatId, UserId)>,
+    users: Users,
+    erasures: Erasures,
     /// A chat without events is still to be made by the record that says so, and is not there before.
     pub chats_need_events: bool,
     /// Of two changes of a membership, a role, a profile or of settings, and of two ends of sessions, the later one counts,
@@ -72,7 +61,8 @@ impl Model {
     /// # Panics
     /// Where an event differs from one that was written for its seq, which is a bug of whoever writes it.
     pub fn write(&mut self, row: Row) {
-        if self.late_rows_undo_nothing && self.is_removed(&row) {
+        let guarded = self.late_rows_undo_nothing;
+        if guarded && self.is_removed(&row) {
             return;
         }
         self.write_ahead(&row);
@@ -94,12 +84,7 @@ impl Model {
             Row::Chat(row) => drop(self.chats.insert(row.chat_id, row)),
             Row::Member(row) => {
                 let key = (row.chat_id, row.user_id);
-                if is_newest(
-                    &mut self.changed,
-                    key,
-                    row.added_seq,
-                    self.late_rows_undo_nothing,
-                ) {
+                if is_newest(&mut self.changed, key, row.added_seq, guarded) {
                     self.members.insert(key, row);
                 }
             }
@@ -110,12 +95,7 @@ impl Model {
                 removed_seq,
             } => {
                 let key = (chat_id, user_id);
-                let counts = is_newest(
-                    &mut self.changed,
-                    key,
-                    removed_seq,
-                    self.late_rows_undo_nothing,
-                );
+                let counts = is_newest(&mut self.changed, key, removed_seq, guarded);
                 if counts {
                     self.members.remove(&key);
                 }
@@ -127,20 +107,20 @@ impl Model {
             }
             Row::Role(row) => {
                 let role = self.roles.entry((row.chat_id, row.user_id)).or_insert(row);
-                if !self.late_rows_undo_nothing || role.seq <= row.seq {
+                if !guarded || role.seq <= row.seq {
                     *role = row;
                 }
             }
             Row::Settings(row) => {
                 let before = self.settings.get(&row.chat_id);
                 let is_late = before.is_some_and(|before| before.seq > row.seq);
-                if !self.late_rows_undo_nothing || !is_late {
+                if !guarded || !is_late {
                     self.settings.insert(row.chat_id, row);
                 }
             }
             Row::ChatDeleted(row) => {
                 self.chats.remove(&row.chat_id);
-                if !self.late_rows_undo_nothing || !self.purged.contains(&row.chat_id) {
+                if !guarded || !self.purged.contains(&row.chat_id) {
                     let place = (row.head.partition, row.chat_id);
                     self.purges.insert(place, row.head.seq);
                 }
@@ -151,7 +131,7 @@ impl Model {
                 let key = (row.user_id, row.blocked_id);
                 let before = self.blocks.get(&key);
                 let is_late = before.is_some_and(|before| before.offset > row.offset);
-                if !self.late_rows_undo_nothing || !is_late {
+                if !guarded || !is_late {
                     self.blocks.insert(key, row);
                 }
             }
@@ -159,95 +139,25 @@ impl Model {
                 let mark = self.marks.entry((row.user_id, row.chat_id)).or_default();
                 *mark = row.mark.max(*mark);
             }
-            Row::User(row) => {
-                self.names.insert(row.name().to_owned(), row.user_id);
-                self.users.insert(row.user_id, row);
-            }
+            Row::User(row) => self.users.put(row),
             Row::EndedSession {
                 session_id,
                 expires_at,
-            } => {
-                let before = self.ended.entry(session_id).or_insert(expires_at);
-                if !self.late_rows_undo_nothing || *before < expires_at {
-                    *before = expires_at;
-                }
-            }
-            Row::Session(row) => self.list_session(row),
+            } => self.users.end_session(session_id, expires_at, guarded),
+            Row::Session(row) => self.users.list(row, guarded),
             Row::NoSession {
                 user_id,
                 session_id,
                 expires_at,
-            } => {
-                self.sessions.remove(&(user_id, expires_at, session_id));
-                self.unlisted.insert((user_id, session_id));
-            }
-            Row::NoSessions { user_id, until } => {
-                self.sessions
-                    .retain(|(user, expires_at, _), _| *user != user_id || *expires_at > until);
-                let known = self.unlisted_until.entry(user_id).or_default();
-                *known = until.max(*known);
-            }
-            Row::Profile(row) => {
-                let before = self.profiles.get(&row.user_id);
-                let is_late = before.is_some_and(|before| before.offset > row.offset);
-                let is_gone = self.own_gone.contains(&row.user_id);
-                if !is_gone && (!self.late_rows_undo_nothing || !is_late) {
-                    self.profiles.insert(row.user_id, row);
-                }
-            }
-            Row::UserSettings(row) => {
-                let before = self.user_settings.get(&row.user_id);
-                let is_late = before.is_some_and(|before| before.offset > row.offset);
-                let is_gone = self.own_gone.contains(&row.user_id);
-                if !is_gone && (!self.late_rows_undo_nothing || !is_late) {
-                    self.user_settings.insert(row.user_id, row);
-                }
-            }
-            Row::OwnGone { user_id } => {
-                self.profiles.remove(&user_id);
-                self.user_settings.remove(&user_id);
-                self.own_gone.insert(user_id);
-            }
-            Row::Erasure(row) => {
-                let key = (row.partition, row.user_id);
-                if row.is_done {
-                    self.erasures.remove(&key);
-                    self.erased.insert(row.user_id);
-                } else if !self.late_rows_undo_nothing || !self.erased.contains(&row.user_id) {
-                    self.erasures.insert(key, row.deleted_at);
-                }
-            }
-            Row::Erased(row) => {
-                self.erased_senders.insert((row.chat_id, row.user_id), row);
-                self.rewrite(row.rewriting());
-            }
-            Row::Rewritten(row) => self.rewrite(row),
+            } => self.users.unlist(user_id, session_id, expires_at),
+            Row::NoSessions { user_id, until } => self.users.unlist_until(user_id, until),
+            Row::Profile(row) => self.users.set_profile(row, guarded),
+            Row::UserSettings(row) => self.users.set_settings(row, guarded),
+            Row::OwnGone { user_id } => self.users.forget_own(user_id),
+            Row::Erasure(row) => self.erasures.put(row, guarded),
+            Row::Erased(row) => self.erasures.erase(row, guarded),
+            Row::Rewritten(row) => self.erasures.rewrite(row, guarded),
             Row::Reached { .. } => {}
-        }
-    }
-
-    fn rewrite(&mut self, row: RewriteRow) {
-        let key = (row.partition, row.chat_id, row.user_id);
-        if row.is_done {
-            self.rewrites.remove(&key);
-            self.rewritten.insert((row.chat_id, row.user_id));
-            return;
-        }
-        let is_done = self.rewritten.contains(&(row.chat_id, row.user_id));
-        let before = self.rewrites.get(&key);
-        let is_late = is_done || before.is_some_and(|before| before.through > row.through);
-        if !self.late_rows_undo_nothing || !is_late {
-            self.rewrites.insert(key, row);
-        }
-    }
-
-    fn list_session(&mut self, row: SessionRow) {
-        let until = self.unlisted_until.get(&row.user_id);
-        let is_gone = self.unlisted.contains(&(row.user_id, row.session_id))
-            || until.is_some_and(|until| row.expires_at <= *until);
-        if !self.late_rows_undo_nothing || !is_gone {
-            let key = (row.user_id, row.expires_at, row.session_id);
-            self.sessions.insert(key, row);
         }
     }
 
@@ -295,8 +205,7 @@ impl Model {
             PurgeStep::Rest => {
                 self.settings.remove(&row.chat_id);
                 self.roles.retain(|(chat, _), _| *chat != row.chat_id);
-                self.erased_senders
-                    .retain(|(chat, _), _| *chat != row.chat_id);
+                self.erasures.purge(row.chat_id);
                 self.purges.remove(&(row.partition, row.chat_id));
                 self.purged.insert(row.chat_id);
             }
@@ -311,8 +220,7 @@ impl Model {
             || self.memberships.iter().any(|(_, chat)| *chat == chat_id)
             || self.roles.keys().any(|(chat, _)| *chat == chat_id)
             || self.settings.contains_key(&chat_id)
-            || self.erased_senders.keys().any(|(chat, _)| *chat == chat_id)
-            || self.rewrites.keys().any(|(_, chat, _)| *chat == chat_id)
+            || self.erasures.has_chat(chat_id)
             || self.chats.contains_key(&chat_id)
             || self.purges.keys().any(|(_, chat)| *chat == chat_id);
         !is_left
@@ -471,14 +379,10 @@ impl Model {
                 Found::Purges(purges.take(*limit).collect())
             }
             Read::Erasures { partition, limit } => {
-                let all = self.erasures.iter().filter(|((it, _), _)| it == partition);
-                let users = all.map(|((_, user_id), at)| (*user_id, *at));
-                Found::Erasures(users.take(*limit).collect())
+                Found::Erasures(self.erasures.of_partition(*partition, *limit))
             }
             Read::Rewrites { partition, limit } => {
-                let all = self.rewrites.values();
-                let all = all.filter(|row| row.partition == *partition);
-                Found::Rewrites(all.take(*limit).copied().collect())
+                Found::Rewrites(self.erasures.rewrites_of(*partition, *limit))
             }
             Read::Blocks { user_id, limit } => {
                 let all = self.blocks.values().filter(|it| it.user_id == *user_id);
@@ -511,60 +415,30 @@ impl Model {
                 let marks = self.marks.iter().filter(|((user, _), _)| user == user_id);
                 Found::Marks(marks.map(|((_, chat), mark)| (*chat, *mark)).collect())
             }
-            Read::User(user_id) => Found::Users(self.alive(*user_id).into_iter().collect()),
+            Read::User(user_id) => Found::Users(self.users.alive(*user_id).into_iter().collect()),
             Read::Users(user_ids) => {
-                let users = user_ids.iter().filter_map(|id| self.alive(*id));
+                let users = user_ids.iter().filter_map(|id| self.users.alive(*id));
                 Found::Users(users.collect())
             }
-            Read::UsersOfKey(key) => {
-                let of_key = self.names_in_order().filter(|(of, _)| of == key);
-                Found::Users(of_key.filter_map(|(_, name)| self.named(&name)).collect())
-            }
+            Read::UsersOfKey(key) => Found::Users(self.users.of_key(key)),
             Read::UsersByPrefix {
                 prefix,
                 after,
                 limit,
-            } => {
-                let after = after.as_ref().map(|name| place(name));
-                let names = self
-                    .names_in_order()
-                    .filter(|(key, _)| key.starts_with(prefix.as_str()))
-                    .filter(|place| after.as_ref().is_none_or(|after| after < place));
-                let users = names.filter_map(|(_, name)| self.named(&name));
-                let users = users.filter(|user| !user.is_deleted);
-                Found::Users(users.take(*limit).collect())
-            }
+            } => Found::Users(self.users.by_prefix(prefix, after.as_deref(), *limit)),
             Read::EndedSessions => Found::EndedSessions(EndedSessions {
-                sessions: self.ended.iter().map(|(id, at)| (*id, *at)).collect(),
+                sessions: self.users.ended_sessions(),
                 ..EndedSessions::default()
             }),
             Read::SessionsOfUser { user_id, limit } => {
-                let of_user = self.sessions.values().rev();
-                let of_user = of_user.filter(|row| row.user_id == *user_id);
-                Found::Sessions(of_user.take(*limit).cloned().collect())
+                Found::Sessions(self.users.sessions_of(*user_id, *limit))
             }
-            Read::Profiles(user_ids) => {
-                let profiles = user_ids.iter().filter_map(|id| self.profiles.get(id));
-                Found::Profiles(profiles.cloned().collect())
-            }
-            Read::UserSettings(user_id) => {
-                Found::UserSettings(self.user_settings.get(user_id).cloned())
-            }
+            Read::Profiles(user_ids) => Found::Profiles(self.users.profiles_of(user_ids)),
+            Read::UserSettings(user_id) => Found::UserSettings(self.users.settings_of(*user_id)),
         }
     }
 
     /// Who of the two of a direct chat has blocked the other.
-    fn erased_in(&self, chat_id: ChatId) -> Vec<ErasedSender> {
-        let rows = self.erased_senders.values();
-        let rows = rows.filter(|row| row.chat_id == chat_id);
-        let senders = rows.map(|row| ErasedSender {
-            user_id: row.user_id,
-            seq: row.seq,
-            at: row.at,
-        });
-        senders.collect()
-    }
-
     fn blockers(&self, chat_id: ChatId) -> Vec<UserId> {
         let members = self.members.keys().filter(|(chat, _)| *chat == chat_id);
         if !chat_id.is_direct_of(members.map(|(_, user)| *user)) {
@@ -588,22 +462,6 @@ impl Model {
             },
             None => Membership::Never,
         }
-    }
-
-    fn alive(&self, user_id: UserId) -> Option<UserRow> {
-        let user = self.users.get(&user_id)?;
-        (!user.is_deleted).then(|| user.clone())
-    }
-
-    fn named(&self, name: &str) -> Option<UserRow> {
-        let user = self.users.get(self.names.get(name)?)?;
-        (user.name() == name).then(|| user.clone())
-    }
-
-    /// All names, behind their keys.
-    fn names_in_order(&self) -> impl Iterator<Item = (String, String)> {
-        let places: BTreeSet<_> = self.names.keys().map(|name| place(name)).collect();
-        places.into_iter()
     }
 
     fn chat(&self, chat: &ChatRow, limit: usize) -> StoredChat {
@@ -646,14 +504,10 @@ impl Model {
             messages: self.messages_of(id).filter(is_recent).collect(),
             latest_message: self.messages_of(id).next_back(),
             blockers: self.blockers(id),
-            erased: self.erased_in(id),
+            erased: self.erasures.senders_of(id),
             deleted: None,
         }
     }
-}
-
-fn place(name: &str) -> (String, String) {
-    (key_of(name).into_owned(), name.to_owned())
 }
 
 /// Notes a change; whether it counts.
