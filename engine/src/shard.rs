@@ -362,13 +362,13 @@ impl Parts<'_> {
     }
 }
 
-#[cfg(test)]
+// A bug is a panic in debug builds alone.
+#[cfg(all(test, debug_assertions))]
 mod tests {
     use super::*;
     use crate::context::sample::config;
 
     #[test]
-    #[cfg(debug_assertions)]
     #[should_panic(expected = "a bug: an input came to the parts that is for the shard")]
     fn what_is_for_the_shard_does_not_come_to_its_parts() {
         let (mut shard, mut effects) = (Shard::new(config()), Effects::default());
