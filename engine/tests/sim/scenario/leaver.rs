@@ -34,7 +34,7 @@ impl Scenario {
         };
     }
 
-    fn registered(&mut self, name: &'static str) -> Known {
+    pub(super) fn registered(&mut self, name: &'static str) -> Known {
         let nobody = Known::default();
         let body = json!({"username": name, "password": PASSWORD});
         self.told(&nobody, "POST", "/users", &body, 201);
@@ -47,7 +47,14 @@ impl Scenario {
         }
     }
 
-    fn told(&mut self, who: &Known, method: &str, path: &str, body: &Value, status: u16) -> Value {
+    pub(super) fn told(
+        &mut self,
+        who: &Known,
+        method: &str,
+        path: &str,
+        body: &Value,
+        status: u16,
+    ) -> Value {
         let wire = self.ask_with(&who.credentials, method, path, Some(body));
         self.world.settle();
         let reply = self.answer(wire).unwrap();

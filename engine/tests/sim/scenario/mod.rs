@@ -7,6 +7,7 @@ mod devices;
 mod leaver;
 mod listeners;
 mod marks;
+mod newcomer;
 mod pages;
 mod passwords;
 mod posts;
@@ -28,6 +29,7 @@ use rookery_testing::http::{HttpReply, request};
 use serde_json::Value;
 
 use crate::scenario::device::Device;
+use crate::scenario::newcomer::Newcomer;
 use crate::scenario::shown::Amendments;
 use crate::scenario::spare::Spares;
 use crate::scenario::state::{
@@ -68,6 +70,7 @@ pub(crate) struct Scenario {
     spares: Spares,
     marks: Marks,
     leaver: Leaver,
+    newcomer: Newcomer,
     /// Tokens whose logins were ended.
     ended: Vec<String>,
     /// How often somebody heard what was said last.
@@ -126,6 +129,7 @@ impl Scenario {
             spares: Spares::default(),
             marks: Marks::default(),
             leaver: Leaver::default(),
+            newcomer: Newcomer::default(),
             ended: Vec::new(),
             heard_live: 0,
             known_presences: 0,
@@ -137,6 +141,7 @@ impl Scenario {
     pub(crate) fn run(mut self) -> u64 {
         self.register();
         self.register_leaver();
+        self.register_newcomer();
         self.create_rooms();
         self.world.settle();
         self.hear();
@@ -158,6 +163,7 @@ impl Scenario {
         self.check_restarted();
         self.check_spares();
         self.check_leaver();
+        self.check_newcomer();
         self.world.dice.next()
     }
 
@@ -193,6 +199,7 @@ impl Scenario {
             16 => self.log_in_or_out(),
             17 if !self.faults => self.lag(),
             24 | 26 if self.world.dice.one_in(2) => self.use_leaver(),
+            30 | 31 => self.use_newcomer(),
             18..20 => self.amend(),
             20..23 => self.use_device(),
             23 | 24 => self.set_role(),
@@ -280,6 +287,7 @@ impl Scenario {
         self.hear_spares();
         self.hear_marks();
         self.hear_stayer();
+        self.hear_newcomer();
         self.hear_pages();
         self.hear_devices();
         let mut acknowledged = self.hear_listeners();
