@@ -57,10 +57,13 @@ impl Api<'_> {
         self.change_account_of(caller, &old, password, call, cx)
     }
 
-    /// Deletes the caller's account. In trust mode there are none.
+    /// Deletes the caller's account; where they say their password, only if it is right. In trust mode there are none.
     pub(super) fn delete_account(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
         let caller = call.caller?;
         caller.session.ok_or(Problem::NO_SUCH_PAGE)?;
+        if call.request.body.is_empty() {
+            return self.change_account(caller.user_id, None, call, cx);
+        }
         let json = as_json(call.request)?;
         let DeletionFields { password } = object(&json)?;
         check_bytes(

@@ -104,7 +104,7 @@ impl Api<'_> {
         }
     }
 
-    fn change_account(
+    pub(super) fn change_account(
         self,
         user_id: UserId,
         password: Option<Box<str>>,

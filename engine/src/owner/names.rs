@@ -286,9 +286,10 @@ impl Names {
         Ok(())
     }
 
-    /// A name is in the store, and can be forgotten here.
-    pub(crate) fn stored(&mut self, name: &str) {
-        if matches!(self.names.get(name), Some(Name::Applied(_))) {
+    /// What is so of a name since then is in the store: it can be forgotten here, unless it was changed again meanwhile.
+    pub(crate) fn stored(&mut self, name: &str, since: Timestamp) {
+        let is_newest = |it: &Name| matches!(it, Name::Applied(row) if row.updated_at <= since);
+        if self.names.get(name).is_some_and(is_newest) {
             self.names.remove(name);
         }
     }

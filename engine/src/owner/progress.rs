@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use rookery_schema::{ChatId, Offset, SessionId, UserId};
+use rookery_schema::{ChatId, Offset, SessionId, Timestamp, UserId};
 
 use crate::context::Context;
 use crate::mesh::{Asker, Outcome};
@@ -29,8 +29,10 @@ pub(crate) struct OnStored {
     pub(crate) answers: Vec<(Asker, Outcome)>,
     /// Users whose membership the store knows by then.
     pub(crate) joins: Vec<(ChatId, Vec<UserId>)>,
-    /// Usernames that the store knows by then.
-    pub(crate) names: Vec<Box<str>>,
+    /// Usernames of which the store knows by then what was so from these times on.
+    pub(crate) names: Vec<(Box<str>, Timestamp)>,
+    /// Sessions that are ended by then, beside that they are void everywhere.
+    pub(crate) endings: Vec<u64>,
     /// Sessions that the store lists by then.
     pub(crate) sessions: Vec<(UserId, SessionId)>,
     /// Users whose settings of these records the store has by then.

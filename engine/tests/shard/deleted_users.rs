@@ -1,12 +1,15 @@
 //! Accounts that their users, or operators, delete.
 
+use rookery_engine::input::Input;
 use rookery_engine::mesh::field::Field;
 use rookery_engine::mesh::problem::Problem;
 use rookery_engine::mesh::{
     Command, Ended, EndedBy, NameCommand, NewPassword, Outcome, PasswordChange, Right,
     ShardMessage, UserCommand,
 };
-use rookery_engine::port::{Found, LogEvent, Opened, PasswordCheck, PasswordOutcome, Read};
+use rookery_engine::port::{
+    Found, LogEvent, Opened, PasswordCheck, PasswordOutcome, Read, StoreEvent,
+};
 use rookery_schema::limits::{NAME_KEPT_MILLIS, TOKEN_MILLIS};
 use rookery_schema::names::key_of;
 use rookery_schema::record::{PasswordSet, Record, UserDeleted, UserRegistered};
@@ -111,16 +114,26 @@ fn finish(stage: &mut Stage, user: &UserRow, question: u64) -> Vec<Row> {
     };
     assert_eq!(ended, expected);
     stage.tell(ShardMessage::SessionsVoid(ending));
+    assert_eq!(
+        stage.answer(question),
+        None,
+        "the store shows the user still"
+    );
+    let rows = stage.store();
     assert_eq!(stage.answer(question), Some(Outcome::Done));
-    stage.store()
+    rows
+}
+
+fn user_row(row: Row) -> Option<UserRow> {
+    match row {
+        Row::User(user) => Some(user),
+        _ => None,
+    }
 }
 
 /// What the store has of a user from now on.
 fn deleted(rows: &[Row]) -> UserRow {
-    let mut users = rows.iter().filter_map(|row| match row {
-        Row::User(user) => Some(user.clone()),
-        _ => None,
-    });
+    let mut users = rows.iter().cloned().filter_map(user_row);
     let user = users.next().expect("a row of the user");
     assert_eq!(users.next(), None);
     user
@@ -345,4 +358,41 @@ fn a_replay_comes_to_the_same_whatever_the_store_has() {
         stage.answer_read(Ok(found(&row)));
         assert_eq!(deleted(&stage.settle()).user_id, other);
     }
+}
+
+/// The store has an earlier change by then, and shows the user as they were.
+#[test]
+fn a_password_does_not_bring_back_a_user_whose_deletion_is_not_stored_yet() {
+    let mut stage = Stage::new();
+    let user = user(&mut stage);
+    let at = |n: u64| Timestamp::from_millis(user.updated_at.millis() + n * (1 + TOKEN_MILLIS));
+    let set = |n| PasswordSet {
+        user_id: user.user_id,
+        at: at(n),
+        sessions_until: at(9),
+        username: &user.username,
+        password_hash: Some("another"),
+        kept: None,
+    };
+    stage.deliver(batch_of(&[Record::PasswordSet(set(1))]));
+    stage.answer_read(Ok(found(&user)));
+    stage.deliver(batch_of(&[Record::UserDeleted(UserDeleted {
+        user_id: user.user_id,
+        at: at(2),
+        sessions_until: at(9),
+        name: &user.username,
+    })]));
+    // Where the log was read up to, then the password.
+    let mut earlier = None;
+    for _ in 0..2 {
+        let (token, rows) = stage.writes.pop_front().unwrap();
+        earlier = rows.into_iter().find_map(user_row);
+        stage.step(Input::Store(StoreEvent::Written { token, micros: 1 }));
+    }
+    let earlier = earlier.unwrap();
+    assert!(!earlier.is_deleted);
+    stage.deliver(batch_of(&[Record::PasswordSet(set(3))]));
+    stage.answer_read_if_any(Ok(found(&earlier)));
+    let last = stage.settle().into_iter().rev().find_map(user_row);
+    assert!(last.is_some_and(|user| user.is_deleted));
 }

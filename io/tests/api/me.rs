@@ -255,6 +255,20 @@ fn in_trust_mode_there_are_neither_sessions_nor_passwords() {
 }
 
 #[test]
+fn an_account_is_deleted_without_its_password_where_none_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Options::new(dir.path()).start();
+    let mut alice = Api::register(server.addr, "alice");
+    assert_eq!(alice.delete("/me").status, 204);
+    alice.get("/me").expect_problem(401, "unauthenticated");
+    let mut nobody = Api::anonymous(server.addr);
+    let body = json!({"username": "alice", "password": PASSWORD});
+    nobody
+        .post("/login", &body)
+        .expect_problem(401, "wrong_credentials");
+}
+
+#[test]
 fn a_deleted_account_is_gone_also_after_a_kill() {
     let dir = tempfile::tempdir().unwrap();
     let options = Options::new(dir.path());

@@ -240,7 +240,7 @@ impl Partition {
             return;
         }
         if let Some(on_stored) = self.progress.on_stored(span, cx) {
-            on_stored.names.push(set.username.into());
+            on_stored.names.push((set.username.into(), set.at));
         }
         let (user_id, until) = (set.user_id, set.sessions_until);
         rows.push(Row::EndedSession {

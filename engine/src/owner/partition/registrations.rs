@@ -150,7 +150,7 @@ impl Partition {
         if outcome.is_ok()
             && let Some(on_stored) = self.progress.on_stored(span, cx)
         {
-            on_stored.names.push(user.name().into());
+            on_stored.names.push((user.name().into(), user.at));
         }
         let outcome = || match &outcome {
             Ok(body) => Outcome::Json {

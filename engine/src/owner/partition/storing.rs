@@ -80,8 +80,11 @@ impl Partition {
     }
 
     fn stored(&mut self, on_stored: OnStored, cx: &mut Context<'_>) {
-        for username in on_stored.names {
-            self.names.stored(&username);
+        for (name, since) in on_stored.names {
+            self.names.stored(&name, since);
+        }
+        for ending in on_stored.endings {
+            self.session_end_recorded(Some(ending), cx);
         }
         for (user_id, session_id) in on_stored.sessions {
             self.new_sessions.remove(user_id, session_id);

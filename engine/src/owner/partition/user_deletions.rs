@@ -64,10 +64,6 @@ impl Partition {
             }
             return;
         }
-        if let Some(on_stored) = self.progress.on_stored(span, cx) {
-            on_stored.names.push(deleted.name.into());
-            on_stored.any_erased = true;
-        }
         rows.push(Row::EndedSession {
             session_id: SessionId::all_of(user_id),
             expires_at: until,
@@ -87,6 +83,12 @@ impl Partition {
             by: EndedBy::Password,
             kept: None,
         };
-        self.void_sessions(ended, askers, Recording::Done, cx);
+        // Whoever is told that the user is gone finds them nowhere: some things are read from the store.
+        let ending = self.void_sessions(ended, askers, Recording::UnderWay, cx);
+        if let Some(on_stored) = self.progress.on_stored(span, cx) {
+            on_stored.names.push((deleted.name.into(), deleted.at));
+            on_stored.endings.push(ending);
+            on_stored.any_erased = true;
+        }
     }
 }
