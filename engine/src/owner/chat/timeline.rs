@@ -238,8 +238,7 @@ impl Timeline {
     /// The message with this id as it stands, if it is in memory.
     pub(crate) fn find(&self, id: MessageId) -> Option<Message> {
         let seq = self.recent.find(id)?;
-        let messages = self.head.messages - self.recent.messages_behind(seq);
-        self.recent.standing(seq, messages)
+        self.recent.standing(seq, self.messages_up_to(seq)?)
     }
 
     /// What amends messages and may not be in what is read of the store.
