@@ -8,8 +8,9 @@ use crate::connection::Connections;
 use crate::context::Context;
 use crate::edge::port::Read;
 use crate::home::marks::{News, Question};
-use crate::home::rooms::Socket;
+use crate::home::user::User;
 use crate::home::{Home, HomeRead, token};
+use crate::ids::ConnId;
 use crate::mesh::command::asker::Waiting;
 use crate::mesh::problem::Problem;
 use crate::mesh::{Asker, ChatCommand, Command, Outcome};
@@ -114,18 +115,17 @@ impl Home {
         let mut frame = Vec::new();
         write_text_frame(&mut frame, &read_json(news));
         let frame = cx.held.hold(frame);
-        for socket in others {
-            connections.share(socket.conn, frame.clone(), cx);
+        for conn in others {
+            connections.share(conn, frame.clone(), cx);
         }
     }
 
-    /// The sockets of a user that don't know a mark.
-    fn to_be_told(&self, news: &News) -> impl Iterator<Item = &Socket> {
+    /// The sockets of a user that don't know a mark: those too for which events are held, as nothing tells it them later.
+    fn to_be_told(&self, news: &News) -> impl Iterator<Item = ConnId> + use<'_> {
         let user = self.users.get(&news.user_id);
-        let sockets = user.map(|it| self.rooms.sockets(it.listener));
         let by = news.by;
-        let sockets = sockets.into_iter().flatten();
-        sockets.filter(move |it| Some(it.conn) != by)
+        let sockets = user.into_iter().flat_map(User::welcomed);
+        sockets.filter(move |conn| Some(*conn) != by)
     }
 
     /// Tells and writes the marks that are due, and all of them before the process ends.

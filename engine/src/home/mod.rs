@@ -231,11 +231,9 @@ impl Home {
         };
         let line = format!("{{\"type\":\"settings_changed\",\"settings\":{settings}}}\n");
         let mut frames = Frames::new(line.as_bytes(), 1, cx.held);
-        for conn in &user.connections {
-            // Whoever is not ready reads them when they are.
-            if !user.newcomers.contains(conn) {
-                connections.share(*conn, frames.get(connections.batches(*conn)), cx);
-            }
+        // Whoever is not ready reads them when they are.
+        for conn in user.welcomed() {
+            connections.share(conn, frames.get(connections.batches(conn)), cx);
         }
     }
 

@@ -222,6 +222,12 @@ impl User {
         self.connections.len() > self.newcomers.len()
     }
 
+    /// The connections of theirs that are ready.
+    pub(crate) fn welcomed(&self) -> impl Iterator<Item = ConnId> + '_ {
+        let all = self.connections.iter().copied();
+        all.filter(|conn| !self.newcomers.contains(conn))
+    }
+
     /// The chats in whose rooms they are.
     pub(crate) fn rooms(&self) -> impl Iterator<Item = ChatId> + '_ {
         let chats = self.chats.iter();

@@ -253,6 +253,42 @@ fn a_socket_marks_and_only_the_others_hear_of_it() {
 }
 
 #[test]
+fn a_socket_for_which_events_are_held_hears_of_marks_at_once() {
+    let mut reading = Reading::new();
+    let one = reading.stage.connect_idle(reading.user);
+    let held = reading.stage.connect_to_resume(reading.user);
+    assert!(reading.stage.heard(held).contains("ready"));
+    reading.say(one, 2);
+    reading.resolve();
+    reading.stage.answer_read(Ok(Found::Marks(Vec::new())));
+    assert_eq!(reading.stage.heard_texts(held), [reading.event(2)]);
+    // What is told later finds it, too.
+    reading.stage.store();
+    reading.say(one, 8);
+    reading.resolve();
+    reading.stage.tick_after(SECOND);
+    reading.resolve();
+    assert_eq!(reading.stage.heard_texts(held), [reading.event(8)]);
+    assert!(reading.stage.heard(one).is_empty());
+}
+
+#[test]
+fn a_socket_that_is_not_ready_is_told_no_mark() {
+    let mut reading = Reading::new();
+    let conn = reading.stage.connect(reading.user);
+    reading.stage.reads.rotate_left(1);
+    let before = reading.stage.reads.len();
+    let question = reading.ask(6);
+    reading.resolve();
+    assert_eq!(reading.stage.reads.len(), before + 1);
+    reading.stage.reads.rotate_right(1);
+    reading.stage.answer_read(Ok(Found::Marks(Vec::new())));
+    reading.stage.store();
+    assert_eq!(reading.stage.answer(question), Some(Outcome::Done));
+    assert!(!reading.stage.heard(conn).contains("read\""));
+}
+
+#[test]
 fn whoever_can_not_be_answered_is_refused() {
     let mut reading = Reading::new();
     let question = reading.ask(6);
