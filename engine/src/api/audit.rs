@@ -112,6 +112,7 @@ impl Audit {
             | Outcome::Json { created: None, .. }
             | Outcome::Page { .. }
             | Outcome::Events(_)
+            | Outcome::TooFarBehind { .. }
             | Outcome::Members(_)
             | Outcome::Activity(_)
             | Outcome::Summary(_)

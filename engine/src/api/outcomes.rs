@@ -96,6 +96,7 @@ impl Api<'_> {
                     Reply::problem(&Problem::NOT_ANSWERED)
                 }
             },
+            Outcome::TooFarBehind { .. } => Reply::problem(&Problem::TOO_FAR_BEHIND),
             Outcome::NotLoggedIn { problem, .. } => Reply::problem(&problem),
             Outcome::LoggedIn {
                 user_id,

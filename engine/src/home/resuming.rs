@@ -103,7 +103,7 @@ impl Home {
             self.resumes.add(user_id, socket, backlog);
         }
         for chat_id in forgotten {
-            self.tell_not_resumed(socket.conn, chat_id, connections, cx);
+            self.tell_forgotten(socket.conn, chat_id, connections, cx);
         }
     }
 
@@ -150,22 +150,24 @@ impl Home {
             _ if until.is_some() => until,
             FirstSince::Event(first) => Some(first.before()),
             FirstSince::Nothing if is_in_room => self.rooms.next(chat_id).map(Seq::before),
-            // What they may see ends where they were removed.
-            FirstSince::Nothing => Some(UNTIL_LIVE),
-            FirstSince::Forgotten => None,
+            FirstSince::Forgotten if is_in_room => None,
+            // What they may see ends where they were removed, which the owner knows. Some of it may come twice.
+            FirstSince::Nothing | FirstSince::Forgotten => Some(UNTIL_LIVE),
         };
+        // Who is not in the room is not to learn where it stands.
+        let next = self.rooms.next(chat_id).filter(|_| is_in_room);
         match until {
             Some(until) if after < until => {
                 let backlog = Backlog::asked_for(chat_id, after, until);
                 self.resumes.add(user_id, socket, backlog);
             }
             // Where this home has not heard of so much, its owner may have shown more.
-            Some(_) if self.rooms.next(chat_id).is_none_or(|next| next <= after) => {
+            Some(_) if next.is_none_or(|next| next <= after) => {
                 let backlog = Backlog::asked_for(chat_id, after, after);
                 self.resumes.add(user_id, socket, backlog);
             }
             Some(_) => tell_resumed(socket.conn, chat_id, Some(after), connections, cx),
-            None => self.tell_not_resumed(socket.conn, chat_id, connections, cx),
+            None => self.tell_forgotten(socket.conn, chat_id, connections, cx),
         }
     }
 
@@ -280,9 +282,9 @@ impl Home {
                     return;
                 }
             }
-            Err(Problem::TOO_FAR_BEHIND) => {
+            Ok(Outcome::TooFarBehind { last }) => {
                 self.end_backlog(conn, backlog);
-                self.tell_not_resumed(conn, backlog.chat_id, connections, cx);
+                tell_not_resumed(conn, backlog.chat_id, last, connections, cx);
             }
             Err(Problem::NO_SUCH_CHAT) => {
                 self.end_backlog(conn, backlog);
@@ -343,15 +345,7 @@ impl Home {
         self.end_backlog(conn, backlog);
         if events.through < backlog.after {
             // The client has heard of events that the log has lost.
-            cx.stats.chats_not_resumed += 1;
-            send_resumed(
-                conn,
-                backlog.chat_id,
-                false,
-                events.through,
-                connections,
-                cx,
-            );
+            tell_not_resumed(conn, backlog.chat_id, events.through, connections, cx);
         } else if backlog.is_asked_for {
             tell_resumed(conn, backlog.chat_id, Some(events.through), connections, cx);
         }
@@ -368,18 +362,29 @@ impl Home {
         }
     }
 
-    /// Tells a client to page the history up to where a chat stands.
-    fn tell_not_resumed(
-        &mut self,
+    /// Tells a client, whose user is in a room, to page the history up to where that stands.
+    fn tell_forgotten(
+        &self,
         conn: ConnId,
         chat_id: ChatId,
         connections: &mut Connections,
         cx: &mut Context<'_>,
     ) {
         let stands_at = self.rooms.next(chat_id).map_or(Seq(0), Seq::before);
-        cx.stats.chats_not_resumed += 1;
-        send_resumed(conn, chat_id, false, stands_at, connections, cx);
+        tell_not_resumed(conn, chat_id, stands_at, connections, cx);
     }
+}
+
+/// Tells a client to page the history up to an event, the last one that it may see.
+fn tell_not_resumed(
+    conn: ConnId,
+    chat_id: ChatId,
+    last: Seq,
+    connections: &mut Connections,
+    cx: &mut Context<'_>,
+) {
+    cx.stats.chats_not_resumed += 1;
+    send_resumed(conn, chat_id, false, last, connections, cx);
 }
 
 /// Tells a client that it has all events up to this one; without one, that there is no such chat for it.

@@ -28,6 +28,8 @@ pub enum Outcome {
     },
     /// Events of a chat.
     Events(Box<Events>),
+    /// More events of a chat are missing than are resumed. The last one that the caller may see is this.
+    TooFarBehind { last: Seq },
     /// Members of a chat, the first ones.
     Members(Vec<UserId>),
     /// When a chat was last active, where the user is a member of it.

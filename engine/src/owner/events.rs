@@ -7,7 +7,6 @@ use rookery_schema::record::{Change, MessageAmended, Record};
 use rookery_schema::{ChatId, Seq};
 
 use crate::edge::port::{Read, StoredEvent};
-use crate::mesh::problem::Problem;
 use crate::mesh::{Events, EventsPage, Outcome, Rest};
 use crate::owner::chat::{Chat, Unstored};
 
@@ -24,6 +23,8 @@ pub(crate) struct Wanted {
 pub(crate) enum Found {
     /// Memory had them.
     Here(Events),
+    /// More of them are missing than may be. This is the last one.
+    TooMany { last: Seq },
     /// The store must be read.
     InStore(StoreKey),
 }
@@ -59,30 +60,27 @@ impl Wanted {
     }
 }
 
-/// Looks for events in memory, or says what to read.
-///
-/// # Errors
-/// [`Problem::TOO_FAR_BEHIND`] where more than `missing_max` are missing.
-pub(crate) fn find(chat: &Chat, wanted: Wanted, missing_max: u64) -> Result<Found, Problem> {
+/// Looks for events in memory, or says what to read. No more than `missing_max` may be missing.
+pub(crate) fn find(chat: &Chat, wanted: Wanted, missing_max: u64) -> Found {
     let head = chat.timeline.seq();
     let (after, end) = (wanted.page.after, wanted.end(head));
-    if end.0.saturating_sub(after.0) > missing_max {
-        return Err(Problem::TOO_FAR_BEHIND);
-    }
     let last = wanted.last(head);
+    if end.0.saturating_sub(after.0) > missing_max {
+        return Found::TooMany { last };
+    }
     if after > last {
-        return Ok(Found::Here(Events {
+        return Found::Here(Events {
             lines: Bytes::new(),
             count: 0,
             through: last,
             rest: wanted.rest(last, head),
-        }));
+        });
     }
     let in_memory_from = chat.timeline.recent_from();
     if after < end && after.next() < in_memory_from {
         let missing = in_memory_from.0 - after.next().0;
         let limit = missing.min(wanted.page.limit as u64) as usize;
-        return Ok(Found::InStore(StoreKey { wanted, limit }));
+        return Found::InStore(StoreKey { wanted, limit });
     }
     let mut lines = Lines::new(wanted.page, end);
     for event in chat.timeline.recent().events_after(after) {
@@ -91,7 +89,7 @@ pub(crate) fn find(chat: &Chat, wanted: Wanted, missing_max: u64) -> Result<Foun
         }
     }
     let rest = wanted.rest(lines.through, head);
-    Ok(Found::Here(lines.finish(rest)))
+    Found::Here(lines.finish(rest))
 }
 
 impl StoreKey {

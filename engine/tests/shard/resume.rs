@@ -1,6 +1,7 @@
 //! WebSockets whose clients missed something, and chats whose owner the test plays.
 
 mod again;
+mod removed;
 
 use rookery_engine::ids::ConnId;
 use rookery_engine::input::Input;
@@ -234,7 +235,7 @@ fn who_misses_too_much_is_told_and_hears_what_comes() {
     resuming.resume(conn, &[(0, 1)]);
     let asked = resuming.asked_once();
     resuming.event(0, 5);
-    resuming.answer_with(&asked, Outcome::Refused(Problem::TOO_FAR_BEHIND));
+    resuming.answer_with(&asked, Outcome::TooFarBehind { last: Seq(5) });
     resuming.event(0, 6);
     assert_eq!(resuming.seqs(conn), ["resumed false 5", "6"]);
 }

@@ -214,6 +214,7 @@ impl Ws {
             Outcome::Json { .. }
             | Outcome::Page { .. }
             | Outcome::Events(_)
+            | Outcome::TooFarBehind { .. }
             | Outcome::Members(_)
             | Outcome::Activity(_)
             | Outcome::Summary(_)

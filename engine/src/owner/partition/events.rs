@@ -25,9 +25,9 @@ impl Partition {
             return cx.refuse(asker, Problem::STORE_UNAVAILABLE);
         };
         match events::find(chat, wanted, cx.config.resume_events) {
-            Err(problem) => cx.refuse(asker, problem),
-            Ok(events::Found::Here(events)) => cx.answer(asker, events.into()),
-            Ok(events::Found::InStore(key)) => {
+            events::Found::Here(events) => cx.answer(asker, events.into()),
+            events::Found::TooMany { last } => cx.answer(asker, Outcome::TooFarBehind { last }),
+            events::Found::InStore(key) => {
                 let waiting = self.events.entry((chat_id, key)).or_default();
                 waiting.push(asker);
                 if waiting.len() == 1 {

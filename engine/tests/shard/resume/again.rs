@@ -4,7 +4,7 @@ use super::*;
 
 impl Resuming {
     /// Somebody else of the same home listens to a chat.
-    fn another_listens(&mut self, chat: usize) {
+    pub(super) fn another_listens(&mut self, chat: usize) {
         let other = loop {
             let other = self.stage.user();
             if other != self.user {
@@ -42,7 +42,13 @@ impl Resuming {
     }
 
     /// Asserts what the owner is asked, and has it answer with all of that.
-    fn assert_asked(&mut self, chat: usize, (after, until): (u64, u64), through: u64, rest: Rest) {
+    pub(super) fn assert_asked(
+        &mut self,
+        chat: usize,
+        (after, until): (u64, u64),
+        through: u64,
+        rest: Rest,
+    ) {
         let asked = self.asked_once();
         let page = (asked.page.after.0, asked.page.until.0);
         assert_eq!(
@@ -54,7 +60,7 @@ impl Resuming {
     }
 }
 
-const LIVE: u64 = u64::MAX;
+pub(super) const LIVE: u64 = u64::MAX;
 
 #[test]
 fn a_second_frame_names_chats_that_the_first_did_not() {
