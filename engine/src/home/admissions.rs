@@ -179,7 +179,7 @@ impl Admissions {
         let chat_id = question.candidates.chat_id;
         let is_counted = self.joining.contains(user_id, chat_id);
         if !is_counted && let Err(limit) = self.counts.add(user_id, chat_id, cx.config) {
-            if question.candidates.ignores_limits {
+            if question.candidates.spared == Some(user_id) {
                 return;
             }
             return question.refuse(Problem::over(limit, JOINING_SECONDS_MAX), user_id);

@@ -24,8 +24,8 @@ pub struct Candidates {
     pub chat_id: ChatId,
     /// From where they are added.
     pub network: Network,
-    /// They need only exist.
-    pub ignores_limits: bool,
+    /// Who may be in as many chats as they like, if they are among these.
+    pub spared: Option<UserId>,
     /// At most [`CANDIDATES_MAX`].
     pub user_ids: Vec<UserId>,
 }

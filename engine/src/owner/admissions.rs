@@ -63,7 +63,7 @@ pub(crate) enum Step {
         id: AdmissionId,
         chat_id: ChatId,
         network: Network,
-        ignores_limits: bool,
+        spared: Option<UserId>,
         group: Vec<UserId>,
     },
     Admitted(Admission),
@@ -186,7 +186,7 @@ impl Admissions {
                 id: admission.id,
                 chat_id: admission.chat_id,
                 network: admission.network,
-                ignores_limits: admission.command.ignores_limits(),
+                spared: admission.command.spared(),
                 group,
             });
         }

@@ -125,7 +125,7 @@ fn question(number: u64, chat_id: ChatId, user_ids: &[UserId]) -> ShardMessage {
         id: request(number),
         chat_id,
         network: network(),
-        ignores_limits: false,
+        spared: None,
         user_ids: user_ids.to_vec(),
     })
 }

@@ -1,6 +1,7 @@
 //! Who is blocked writes nothing in the direct chat of the two, and is told nothing of it before.
 
 use rookery_engine::config::AuthMode;
+use rookery_engine::limits::Limit;
 use rookery_engine::mesh::problem::Problem;
 use rookery_engine::mesh::{
     Amend, Blocking, ChatCommand, Command, HomeCommand, MessageChange, Outcome, ShardMessage,
@@ -234,21 +235,49 @@ fn whom_one_blocks_must_exist_and_may_be_in_too_many_chats() {
     }
 }
 
-#[test]
-fn who_is_in_too_many_chats_is_blocked_all_the_same() {
+/// One of two blocks the other, and one of them is in as many chats as they may be.
+fn blocking_where_one_is_full(full: impl Fn(&Blocked) -> UserId) -> (Blocked, Option<Outcome>) {
     let mut it = Blocked::new();
-    let (ann, bob) = (it.ann, it.bob);
+    let (ann, bob, full) = (it.ann, it.bob, full(&it));
     it.stage = Stage::serving(|config| config.memberships_per_user = 1);
     it.stage.all_ready();
     let question = it.set(ann, bob, true);
     it.stage.answer_read(Ok(Found::Chat(None)));
     let other = it.stage.chat();
     for _ in 0..2 {
-        let read = it.stage.answer_read(Ok(Found::Chats(vec![other])));
-        assert!(matches!(read, Read::ChatsOfUser(_)), "{read:?}");
+        let Some((_, Read::ChatsOfUser(user_id))) = it.stage.reads.front() else {
+            panic!("{:?}", it.stage.reads);
+        };
+        let chats = (*user_id == full).then_some(other);
+        let chats = chats.into_iter().collect();
+        it.stage.answer_read(Ok(Found::Chats(chats)));
     }
     it.settle();
-    assert_eq!(it.stage.answer(question), Some(Outcome::Done));
+    let outcome = it.stage.answer(question);
+    (it, outcome)
+}
+
+#[test]
+fn who_is_in_too_many_chats_is_blocked_all_the_same() {
+    let (mut it, outcome) = blocking_where_one_is_full(|it| it.bob);
+    assert_eq!(outcome, Some(Outcome::Done));
+    let bob = it.bob;
+    assert!(!it.writes(bob));
+}
+
+#[test]
+fn who_is_in_too_many_chats_comes_into_no_other_by_a_block_of_theirs() {
+    let (it, outcome) = blocking_where_one_is_full(|it| it.ann);
+    let Some(Outcome::NotAdmitted(refused)) = outcome else {
+        panic!("{outcome:?}");
+    };
+    assert_eq!(
+        refused.problem,
+        Problem::over(Limit::MembershipsPerUser, 60)
+    );
+    assert_eq!(refused.user_ids, [it.ann]);
+    let chats = it.store.read(&Read::ChatsOfUser(it.ann));
+    assert_eq!(chats, Found::Chats(Vec::new()));
 }
 
 #[test]

@@ -357,9 +357,28 @@ impl ChatCommand {
         }
     }
 
-    /// Whether those whom it makes members need only exist: nobody escapes a block by being in many chats.
-    pub(crate) const fn ignores_limits(&self) -> bool {
-        matches!(self, Self::Block(_))
+    /// Which of those whom it makes members need only exist: nobody escapes a block by being in many chats.
+    pub(crate) const fn spared(&self) -> Option<UserId> {
+        match self {
+            Self::Block(blocking) => Some(blocking.blocked_id),
+            Self::Create(_)
+            | Self::Post(_)
+            | Self::Amend(_)
+            | Self::AddMember { .. }
+            | Self::RemoveMember { .. }
+            | Self::Erase { .. }
+            | Self::SetRole { .. }
+            | Self::Change(_)
+            | Self::Delete { .. }
+            | Self::Show { .. }
+            | Self::ShowMessages { .. }
+            | Self::ShowEvents { .. }
+            | Self::ShowMembers { .. }
+            | Self::ListMembers { .. }
+            | Self::ShowActivity { .. }
+            | Self::Summarize { .. }
+            | Self::ResolveMark { .. } => None,
+        }
     }
 
     /// What it is refused with where one of the users whom it makes members is none.

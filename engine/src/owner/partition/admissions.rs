@@ -46,7 +46,7 @@ impl Partition {
                 id,
                 chat_id,
                 network,
-                ignores_limits,
+                spared,
                 group,
             }) => {
                 let homes = send_to_homes(&group, cx, |user_ids| {
@@ -54,7 +54,7 @@ impl Partition {
                         id,
                         chat_id,
                         network,
-                        ignores_limits,
+                        spared,
                         user_ids,
                     })
                 });

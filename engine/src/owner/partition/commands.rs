@@ -166,7 +166,7 @@ impl Partition {
             Ok(Decision::CompareCreation) => return Served::Compares,
             Ok(Decision::Append(key, record)) => {
                 // By a block nobody joins a chat that is there.
-                let may_join = is_new || !command.ignores_limits();
+                let may_join = is_new || !matches!(command, ChatCommand::Block(_));
                 if admitted == Admitted::NotYet
                     && may_join
                     && let Some(new) = to_be_admitted(command, cx)

@@ -157,7 +157,7 @@ fn a_home_looks_into_users_whom_networks_add_in_turn() {
             id: request(number),
             chat_id: stage.foreign_chat(),
             network: IpAddr::from([198, 51, 100, n]).into(),
-            ignores_limits: false,
+            spared: None,
             user_ids: (0..CANDIDATES_MAX).map(|_| stage.user()).collect(),
         };
         stage.tell(ShardMessage::Admit(candidates));
