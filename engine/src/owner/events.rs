@@ -101,7 +101,8 @@ impl StoreKey {
         }
     }
 
-    /// The events that the store had, unless one of them is damaged or missing.
+    /// The events that the store had, unless one of them is damaged or missing. Where the first is, there are none, and
+    /// whoever asks would ask again without end.
     pub(crate) fn complete(self, stored: &[StoredEvent], chat: &Chat) -> Option<Events> {
         let after = self.wanted.page.after;
         let head = chat.timeline.seq();
@@ -117,7 +118,7 @@ impl StoreKey {
             }
         }
         let rest = self.wanted.rest(lines.through, head);
-        Some(lines.finish(rest))
+        (lines.count > 0).then(|| lines.finish(rest))
     }
 }
 

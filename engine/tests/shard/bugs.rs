@@ -6,9 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use bytes::Bytes;
 use rookery_engine::effect::Notice;
 use rookery_engine::input::Input;
+use rookery_engine::mesh::problem::Problem;
 use rookery_engine::mesh::{
-    ChatCommand, Command, EventBatch, NameCommand, Outcome, Page, PageStart, Right, ShardMessage,
-    SubscriptionAnswer,
+    ChatCommand, Command, EventBatch, EventsPage, NameCommand, Outcome, Page, PageStart, Right,
+    ShardMessage, SubscriptionAnswer,
 };
 use rookery_engine::port::{
     Found, LogEvent, Opened, Part, PasswordOutcome, StoreEvent, StoredChat, Token,
@@ -191,6 +192,34 @@ fn a_store_keeps_events_as_they_were_written() {
             ..stored_chat(chat_id, &[caller])
         };
         stage.answer_read(Ok(Found::Chat(Some(Box::new(stored)))));
+    });
+}
+
+#[test]
+fn a_store_has_the_events_that_chats_have() {
+    let what = "an event is missing in the store, or can't be read";
+    check(what, |stage| {
+        let (chat_id, caller) = (stage.chat(), stage.foreign_user());
+        let page = EventsPage {
+            after: Seq(2),
+            until: Seq(u64::MAX),
+            limit: 100,
+            bytes_max: 1 << 20,
+        };
+        let command = ChatCommand::ShowEvents { caller, page };
+        let question = stage.ask(Command::Chat(chat_id, command));
+        let head = Head {
+            seq: Seq(9),
+            ..Head::default()
+        };
+        let stored = StoredChat {
+            head,
+            ..stored_chat(chat_id, &[caller])
+        };
+        stage.answer_read(Ok(Found::Chat(Some(Box::new(stored)))));
+        // It was restored from an earlier state.
+        stage.answer_read(Ok(Found::Events(Vec::new())));
+        stage.assert_refused(question, Problem::STORE_UNAVAILABLE);
     });
 }
 
