@@ -40,7 +40,7 @@ use crate::home::marks::Marks;
 use crate::home::presences::Presences;
 use crate::home::quotas::Quotas;
 use crate::home::resumes::Resumes;
-use crate::home::rooms::Rooms;
+use crate::home::rooms::{Advanced, Room, Rooms, Sockets};
 use crate::home::starts::Moment;
 use crate::home::turns::Turns;
 use crate::home::typing_rates::TypingRates;
@@ -176,23 +176,15 @@ impl Home {
             // It was sent before the chat moved, and those who listened were disconnected.
             return;
         }
-        if let Some((room, sockets)) = self.rooms.get_mut(batch.chat_id) {
-            if !room.advance(batch.first, batch.count, self.latest_moment, cx.now.micros) {
+        let (latest, now) = (self.latest_moment, cx.now.micros);
+        let events = (batch.first, batch.count);
+        match self.rooms.advance(batch.chat_id, events, latest, now) {
+            Advanced::Over(room, sockets) => share(batch, room, sockets, connections, cx),
+            Advanced::NotYet => {
                 self.expect_next(batch.chat_id, batch.first, cx);
                 return self.events(batch, connections, cx);
             }
-            let mut frames = Frames::new(&batch.lines, batch.count, cx.held);
-            let mut shared = 0;
-            for listener in room.listeners() {
-                for socket in sockets.of(*listener) {
-                    if room.passes_over(socket.conn) {
-                        continue;
-                    }
-                    connections.share(socket.conn, frames.get(socket.batches), cx);
-                    shared += 1;
-                }
-            }
-            count_deliveries(batch, shared * u64::from(batch.count), cx);
+            Advanced::NoRoom => {}
         }
         match batch.leaver {
             None => {}
@@ -317,6 +309,7 @@ impl Home {
     }
 
     pub(crate) fn tick(&mut self, connections: &mut Connections, cx: &mut Context<'_>) {
+        self.rooms.tick(cx.now.micros);
         self.resumes.tick(cx);
         self.release_overdue(connections, cx);
         self.spent_tickets.expire(cx.now.latest_wall);
@@ -344,6 +337,28 @@ const fn token(number: u64) -> Token {
         part: Part::Home,
         number,
     }
+}
+
+/// Queues events to the connections that hear their room.
+fn share(
+    batch: &EventBatch,
+    room: &Room,
+    sockets: &Sockets,
+    connections: &mut Connections,
+    cx: &mut Context<'_>,
+) {
+    let mut frames = Frames::new(&batch.lines, batch.count, cx.held);
+    let mut shared = 0;
+    for listener in room.listeners() {
+        for socket in sockets.of(*listener) {
+            if room.passes_over(socket.conn) {
+                continue;
+            }
+            connections.share(socket.conn, frames.get(socket.batches), cx);
+            shared += 1;
+        }
+    }
+    count_deliveries(batch, shared * u64::from(batch.count), cx);
 }
 
 fn count_deliveries(batch: &EventBatch, deliveries: u64, cx: &mut Context<'_>) {

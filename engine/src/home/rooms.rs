@@ -1,12 +1,17 @@
 //! Who listens to each chat. A room has each of its users once, however many connections they have: to connect once more,
 //! or to lose one of several connections, costs the same for a user of many chats as for one of few.
 
+use std::collections::VecDeque;
+
 use rookery_schema::{ChatId, Seq};
 use smallvec::SmallVec;
 
 use crate::home::starts::{FirstSince, Moment, Starts};
 use crate::ids::ConnId;
 use crate::map::{Map, Set};
+
+/// Rooms that forget in a tick where they stood long ago.
+const ROOMS_PER_TICK_MAX: usize = 1024;
 
 /// A connected user, as rooms have them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +46,8 @@ pub(crate) struct Sockets(Vec<SmallVec<[Socket; 2]>>);
 #[derive(Debug, Default)]
 pub(crate) struct Rooms {
     rooms: Map<ChatId, Room>,
+    /// When rooms are to forget where they stood long ago, in microseconds; the first to come first.
+    due: VecDeque<(u64, ChatId)>,
     sockets: Sockets,
     /// Numbers that are no user's.
     free: Vec<ListenerId>,
@@ -55,23 +62,17 @@ impl Room {
     pub(crate) fn passes_over(&self, conn: ConnId) -> bool {
         !self.passed_over.is_empty() && self.passed_over.contains(&conn)
     }
+}
 
-    /// Advances over a batch of events, unless its first is not the one that must come next: then it gives false. `latest`
-    /// is the latest moment of the home.
-    pub(crate) fn advance(
-        &mut self,
-        first: Seq,
-        count: u32,
-        latest: Moment,
-        now_micros: u64,
-    ) -> bool {
-        let follows = self.next.is_none_or(|next| next == first);
-        if follows {
-            self.starts.advance(first, latest, now_micros);
-            self.next = Some(Seq(first.0 + u64::from(count)));
-        }
-        follows
-    }
+/// What a batch of events finds of its room.
+#[derive(Debug)]
+pub(crate) enum Advanced<'a> {
+    /// It has come over the batch. The room, and the connections of those who are in it.
+    Over(&'a Room, &'a Sockets),
+    /// Events are missing in front of the batch.
+    NotYet,
+    /// Nobody listens.
+    NoRoom,
 }
 
 impl Sockets {
@@ -120,8 +121,43 @@ impl Rooms {
     }
 
     /// A room, and the connections of those who are in it.
-    pub(crate) fn get_mut(&mut self, chat_id: ChatId) -> Option<(&mut Room, &Sockets)> {
-        Some((self.rooms.get_mut(&chat_id)?, &self.sockets))
+    pub(crate) fn get(&self, chat_id: ChatId) -> Option<(&Room, &Sockets)> {
+        Some((self.rooms.get(&chat_id)?, &self.sockets))
+    }
+
+    /// A room advances over a batch of events, unless its first is not the one that must come next. `latest` is the latest
+    /// moment of the home.
+    pub(crate) fn advance(
+        &mut self,
+        chat_id: ChatId,
+        (first, count): (Seq, u32),
+        latest: Moment,
+        now_micros: u64,
+    ) -> Advanced<'_> {
+        let Some(room) = self.rooms.get_mut(&chat_id) else {
+            return Advanced::NoRoom;
+        };
+        if room.next.is_some_and(|next| next != first) {
+            return Advanced::NotYet;
+        }
+        let due = room.starts.advance(first, latest, now_micros);
+        self.due.extend(due.map(|due| (due, chat_id)));
+        room.next = Some(Seq(first.0 + u64::from(count)));
+        Advanced::Over(room, &self.sockets)
+    }
+
+    /// Has rooms forget where they stood long ago, as many as may be at a time.
+    pub(crate) fn tick(&mut self, now_micros: u64) {
+        for _ in 0..ROOMS_PER_TICK_MAX {
+            let is_due = |(due, _): &mut (u64, ChatId)| *due <= now_micros;
+            let Some((due, chat_id)) = self.due.pop_front_if(is_due) else {
+                break;
+            };
+            if let Some(room) = self.rooms.get_mut(&chat_id) {
+                let again = room.starts.forget(due, now_micros);
+                self.due.extend(again.map(|due| (due, chat_id)));
+            }
+        }
     }
 
     /// Adds a user to a room that they are not in.
@@ -140,7 +176,8 @@ impl Rooms {
     ) -> Option<Seq> {
         let room = self.rooms.get_mut(&chat_id)?;
         let before = room.next.replace(next).filter(|before| *before != next)?;
-        room.starts.advance(before, latest, now_micros);
+        let due = room.starts.advance(before, latest, now_micros);
+        self.due.extend(due.map(|due| (due, chat_id)));
         Some(before)
     }
 

@@ -25,6 +25,8 @@ pub(crate) struct Starts {
     noted: Moment,
     /// Nothing is known of moments up to this one.
     forgotten: Moment,
+    /// When it is to forget what is old, in microseconds, where it has notes.
+    due_micros: Option<u64>,
 }
 
 /// Until this moment, the event that came next had this seq.
@@ -36,20 +38,43 @@ struct Note {
 }
 
 impl Starts {
-    /// The room advances from `next` on; `latest` is the latest moment of its home.
-    pub(crate) fn advance(&mut self, next: Seq, latest: Moment, now_micros: u64) {
-        if latest > self.noted {
-            self.note(next, latest, now_micros);
+    /// The room advances from `next` on; `latest` is the latest moment of its home. When it is to forget what is old, in
+    /// microseconds, where it has its first note.
+    pub(crate) fn advance(&mut self, next: Seq, latest: Moment, now_micros: u64) -> Option<u64> {
+        if latest <= self.noted {
+            return None;
+        }
+        self.note(next, latest, now_micros);
+        if self.due_micros.is_some() {
+            return None;
+        }
+        self.due_micros = Some(now_micros + NOTE_MICROS);
+        self.due_micros
+    }
+
+    /// It was due to forget what is old: no room that falls silent keeps its notes. When it is due again, in microseconds.
+    pub(crate) fn forget(&mut self, due_micros: u64, now_micros: u64) -> Option<u64> {
+        // A room of this name may have gone, and another one come.
+        if self.due_micros != Some(due_micros) {
+            return None;
+        }
+        self.forget_old(now_micros);
+        self.notes.shrink_to_fit();
+        self.due_micros = (!self.notes.is_empty()).then_some(now_micros + NOTE_MICROS);
+        self.due_micros
+    }
+
+    fn forget_old(&mut self, now_micros: u64) {
+        let is_old = |note: &mut Note| note.noted_micros + NOTE_MICROS <= now_micros;
+        while let Some(old) = self.notes.pop_front_if(is_old) {
+            self.forgotten = old.moment;
         }
     }
 
     #[cold]
     fn note(&mut self, next: Seq, moment: Moment, now_micros: u64) {
         self.noted = moment;
-        let is_old = |note: &mut Note| note.noted_micros + NOTE_MICROS <= now_micros;
-        while let Some(old) = self.notes.pop_front_if(is_old) {
-            self.forgotten = old.moment;
-        }
+        self.forget_old(now_micros);
         if self.notes.len() >= NOTES_MAX
             && let Some(oldest) = self.notes.pop_front()
         {
@@ -131,5 +156,25 @@ mod tests {
         }
         assert_eq!(starts.first_since(Moment(2)), FirstSince::Forgotten);
         assert_eq!(starts.first_since(Moment(3)), FirstSince::Event(Seq(3)));
+    }
+
+    #[test]
+    fn a_room_that_falls_silent_keeps_nothing() {
+        let mut starts = Starts::default();
+        let due = starts.advance(Seq(1), Moment(1), 0);
+        assert_eq!(due, Some(NOTE_MICROS));
+        for n in 2..=NOTES_MAX as u64 {
+            assert_eq!(starts.advance(Seq(n), Moment(n), n), None, "it is due");
+        }
+        let (newest, again) = (NOTES_MAX as u64, 2 * NOTE_MICROS);
+        assert_eq!(starts.forget(NOTE_MICROS, NOTE_MICROS), Some(again));
+        assert_eq!(starts.first_since(Moment(1)), FirstSince::Forgotten);
+        assert_eq!(starts.first_since(Moment(2)), FirstSince::Event(Seq(2)));
+        assert_eq!(starts.forget(NOTE_MICROS, u64::MAX), None, "of another");
+        assert_eq!(starts.forget(again, again), None);
+        assert_eq!(starts.notes.capacity(), 0);
+        assert_eq!(starts.first_since(Moment(newest)), FirstSince::Forgotten);
+        let due = starts.advance(Seq(9999), Moment(newest + 1), again);
+        assert_eq!(due, Some(again + NOTE_MICROS));
     }
 }

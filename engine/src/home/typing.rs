@@ -52,7 +52,7 @@ impl Home {
         cx: &mut Context<'_>,
     ) {
         let typist = self.users.get(&user_id).map(|user| user.listener);
-        let Some((room, sockets)) = self.rooms.get_mut(chat_id) else {
+        let Some((room, sockets)) = self.rooms.get(chat_id) else {
             return;
         };
         if room.listeners().len() > CROWD_MAX {

@@ -257,6 +257,25 @@ fn what_a_moment_is_too_long_ago_for_is_not_resumed() {
 }
 
 #[test]
+fn it_is_forgotten_where_a_room_stood_also_where_nobody_else_becomes_ready() {
+    let mut resuming = Resuming::new(1);
+    let conn = resuming.connect(false);
+    resuming.event(0, 5);
+    resuming.heard(conn);
+    resuming.stage.tick_after(20 * SECOND);
+    let other = resuming.stage.connect(resuming.user);
+    resuming.event(0, 6);
+    for it in [conn, other] {
+        resuming.heard(it);
+    }
+    resuming.stage.tick_after(10 * SECOND);
+    resuming.resume(conn, &[(0, 1)]);
+    assert_eq!(resuming.seqs(conn), ["resumed false 6"]);
+    resuming.resume(other, &[(0, 1)]);
+    assert_eq!(resuming.asked_once().page.until, Seq(5), "it is not old");
+}
+
+#[test]
 fn a_chat_that_is_not_theirs_is_not_resumed() {
     let mut resuming = Resuming::new(1);
     let conn = resuming.connect(true);

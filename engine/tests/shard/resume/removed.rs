@@ -7,6 +7,9 @@ use super::again::LIVE;
 use super::*;
 use crate::stage::creation;
 
+/// Chats that a user has left, of which an open socket remembers what it was sent.
+const LEFT_MAX: usize = 1000;
+
 /// Events that may be missing of a chat.
 const MISSING_MAX: u64 = 5;
 
@@ -118,5 +121,33 @@ fn who_was_removed_too_long_ago_for_their_home_is_told_by_the_owner() {
     assert_eq!(
         resuming.seqs(conn),
         ["3", "4", "5", "6", "7", "resumed true 7"]
+    );
+}
+
+#[test]
+fn of_many_chats_that_were_left_some_come_a_second_time() {
+    let mut resuming = Resuming::new(LEFT_MAX + 1);
+    let conn = resuming.connect(false);
+    for chat in 0..=LEFT_MAX {
+        resuming.event(chat, 5);
+        resuming.remove(chat, 6);
+        resuming.heard(conn);
+    }
+    resuming.resume(conn, &[(0, 2)]);
+    resuming.assert_asked(0, (2, LIVE), 6, Rest::End);
+    resuming.resume(conn, &[(1, 2)]);
+    resuming.assert_asked(1, (2, 4), 4, Rest::End);
+    assert_eq!(
+        resuming.seqs(conn),
+        [
+            "3",
+            "4",
+            "5",
+            "6",
+            "resumed true 6",
+            "3",
+            "4",
+            "resumed true 4"
+        ]
     );
 }
