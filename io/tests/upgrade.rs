@@ -90,6 +90,7 @@ impl Fixture {
             // 51096bc did not show these.
             let fields = chat.as_object_mut().unwrap();
             let member_count = fields.remove("member_count");
+            assert!(fields.remove("last_seq").is_some());
             let settings = ["description", "members_may_add", "history"];
             let settings = settings.map(|field| fields.remove(field).unwrap());
             assert_eq!(settings, [json!(""), json!(true), json!("all")]);

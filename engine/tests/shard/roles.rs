@@ -1,7 +1,7 @@
 //! Who is admin when the last one has left, and how that is told.
 
 use rookery_engine::mesh::problem::Problem;
-use rookery_engine::mesh::{ChatCommand, Command, Outcome};
+use rookery_engine::mesh::{ChatChange, ChatCommand, Command, Outcome};
 use rookery_schema::record::{Record, RoleSet};
 use rookery_schema::roles::Role;
 use rookery_schema::row::Row;
@@ -29,6 +29,10 @@ fn told(rows: &[Row]) -> Vec<(UserId, Role, UserId)> {
 
 fn shown(stage: &mut Stage, chat_id: ChatId, caller: UserId) -> Value {
     let question = stage.ask(Command::Chat(chat_id, ChatCommand::Show { caller }));
+    body(stage, question)
+}
+
+fn body(stage: &mut Stage, question: u64) -> Value {
     match stage.answer(question) {
         Some(Outcome::Json { body, .. }) => serde_json::from_slice(&body).unwrap(),
         other => panic!("{other:?}"),
@@ -49,6 +53,38 @@ fn left() -> (Stage, ChatId, [UserId; 3]) {
     leave(&mut stage, chat_id, users[0]);
     stage.append();
     (stage, chat_id, users)
+}
+
+#[test]
+fn a_chat_is_shown_with_the_event_as_of_which_it_is() {
+    let mut stage = Stage::new();
+    let caller = stage.user();
+    let chat_id = stage.create(&[caller]);
+    let renamed = |name: &str, stage: &mut Stage| {
+        let change = ChatChange {
+            caller,
+            name: Some(name.into()),
+            description: None,
+            members_may_add: None,
+            history: None,
+        };
+        stage.ask(Command::Chat(
+            chat_id,
+            ChatCommand::Change(Box::new(change)),
+        ))
+    };
+    let first = renamed("one", &mut stage);
+    let second = renamed("two", &mut stage);
+    stage.post(chat_id, caller, None);
+    stage.settle();
+    for (question, name, last_seq) in [(first, "one", 2), (second, "two", 3)] {
+        let chat = body(&mut stage, question);
+        assert_eq!(
+            (&chat["name"], &chat["last_seq"]),
+            (&json!(name), &json!(last_seq))
+        );
+    }
+    assert_eq!(shown(&mut stage, chat_id, caller)["last_seq"], 4);
 }
 
 #[test]

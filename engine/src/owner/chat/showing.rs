@@ -2,7 +2,7 @@
 
 use rookery_schema::UserId;
 use rookery_schema::event::{
-    put_direct, put_json_text, put_members, put_roles, put_settings, put_user_id,
+    put_direct, put_json_text, put_members, put_number, put_roles, put_settings, put_user_id,
 };
 use rookery_schema::limits::MEMBERS_SHOWN_MAX;
 use rookery_schema::roles::Role;
@@ -27,7 +27,10 @@ pub(crate) fn shown(chat: &Chat, created: bool) -> Outcome {
     put_roles(&mut out, admins.map(|user_id| (user_id, Role::Admin)));
     out.extend_from_slice(br#","created_at":""#);
     out.extend_from_slice(&chat.created_at().rfc3339());
-    out.extend_from_slice(br#""}"#);
+    // By this a client can tell whether a change that it has heard of is in it.
+    out.extend_from_slice(br#"","last_seq":"#);
+    put_number(&mut out, chat.timeline.seq().0);
+    out.push(b'}');
     Outcome::Json {
         created: created.then(|| Box::new(Created::Chat(chat.id))),
         body: out,

@@ -148,7 +148,7 @@ fn shown(created: bool, members: &[u32]) -> Outcome {
         .map(|it| format!("\"{}\"", user(*it)))
         .collect();
     let body = format!(
-        r#"{{"chat_id":"{CHAT}","name":"a \"chat\"","description":"","members_may_add":true,"history":"all","members":[{}],"member_count":{},"roles":{{{}:"admin"}},"created_at":"{CREATED_AT}"}}"#,
+        r#"{{"chat_id":"{CHAT}","name":"a \"chat\"","description":"","members_may_add":true,"history":"all","members":[{}],"member_count":{},"roles":{{{}:"admin"}},"created_at":"{CREATED_AT}","last_seq":0}}"#,
         members.join(","),
         members.len(),
         members[0],
