@@ -29,11 +29,11 @@ use rookery_testing::http::{HttpReply, request};
 use serde_json::Value;
 
 use crate::scenario::device::Device;
-use crate::scenario::newcomer::Newcomer;
 use crate::scenario::shown::Amendments;
 use crate::scenario::spare::Spares;
 use crate::scenario::state::{
-    AskedAmend, AskedChange, AskedPage, Draft, Leaver, Listener, Marks, Room, ShownPage, User,
+    AskedAmend, AskedChange, AskedPage, Draft, Leaver, Listener, Marks, Newcomer, Room, ShownPage,
+    User,
 };
 use crate::store::Seen;
 use crate::wires::WireId;

@@ -8,31 +8,11 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::scenario::Scenario;
-use crate::scenario::device::Chat;
-use crate::scenario::state::Known;
+use crate::scenario::state::{Known, Newcomer, Socket};
 use crate::wires::WireId;
 
 /// Microseconds after which a socket may be let in before it resumes.
 const HELD_MICROS: u64 = 5_000_000;
-
-#[derive(Default)]
-pub(super) struct Newcomer {
-    /// Who made the chat.
-    host: Known,
-    user: Known,
-    chat: String,
-    /// Of the user.
-    socket: Option<Socket>,
-    heard: Chat,
-    /// They missed more than was sent to them.
-    has_gap: bool,
-}
-
-struct Socket {
-    wire: WireId,
-    is_accepted: bool,
-    began_micros: u64,
-}
 
 impl Scenario {
     /// Both are there, and the one makes the chat.

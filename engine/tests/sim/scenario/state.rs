@@ -354,3 +354,24 @@ pub(super) struct Known {
     pub(super) name: &'static str,
     pub(super) credentials: String,
 }
+
+/// Somebody who joins and leaves a chat that shows its members what was said since they joined.
+#[derive(Default)]
+pub(super) struct Newcomer {
+    /// Who made the chat.
+    pub(super) host: Known,
+    pub(super) user: Known,
+    pub(super) chat: String,
+    /// Of the user.
+    pub(super) socket: Option<Socket>,
+    pub(super) heard: Chat,
+    /// They missed more than was sent to them.
+    pub(super) has_gap: bool,
+}
+
+/// A WebSocket on which nothing is heard before its user resumes, for a while.
+pub(super) struct Socket {
+    pub(super) wire: WireId,
+    pub(super) is_accepted: bool,
+    pub(super) began_micros: u64,
+}
