@@ -171,6 +171,7 @@ impl Model {
             Row::Role(row) => self.purged.contains(&row.chat_id),
             Row::Settings(row) => self.purged.contains(&row.chat_id),
             Row::Erased(row) => self.purged.contains(&row.chat_id),
+            Row::Rewritten(row) => self.purged.contains(&row.chat_id),
             Row::Member(_)
             | Row::Mark(_)
             | Row::NotMember { .. }
@@ -182,7 +183,6 @@ impl Model {
             | Row::NoSessions { .. }
             | Row::OwnGone { .. }
             | Row::Erasure(_)
-            | Row::Rewritten(_)
             | Row::Profile(_)
             | Row::UserSettings(_)
             | Row::User(_)
@@ -205,7 +205,7 @@ impl Model {
             PurgeStep::Rest => {
                 self.settings.remove(&row.chat_id);
                 self.roles.retain(|(chat, _), _| *chat != row.chat_id);
-                self.erasures.purge(row.chat_id);
+                self.erasures.purge(row.partition, row.chat_id);
                 self.purges.remove(&(row.partition, row.chat_id));
                 self.purged.insert(row.chat_id);
             }

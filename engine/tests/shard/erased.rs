@@ -139,6 +139,17 @@ impl Erased {
         self.check_events(&events);
     }
 
+    /// There is nothing left to overwrite, and nobody looks for it.
+    fn check_done(&mut self) {
+        let read = Read::Rewrites {
+            partition: P0,
+            limit: 9,
+        };
+        assert_eq!(self.it.store.read(&read), Found::Rewrites(Vec::new()));
+        self.it.stage.tick_after(60 * SECOND);
+        assert!(self.it.stage.reads.is_empty() && self.it.stage.rewrites.is_empty());
+    }
+
     /// What the store has of what they said.
     fn is_in_store(&self) -> bool {
         let store = &self.it.store;
@@ -300,4 +311,58 @@ fn what_they_said_in_a_chat_that_they_had_left_goes_too() {
         limit: 9,
     };
     assert_eq!(it.it.store.read(&read), Found::Erasures(Vec::new()));
+}
+
+#[test]
+fn what_the_store_gets_behind_the_row_that_says_that_it_is_gone_goes_too() {
+    let mut it = Erased::with(1);
+    let gone = it.it.gone.user_id;
+    it.it.late = Some(Vec::new());
+    it.post(gone, SECRET);
+    it.it.delete();
+    it.it.work();
+    it.it.wait();
+    it.it.settle_late();
+    assert!(it.is_in_store());
+    it.it.wait();
+    assert!(!it.is_in_store());
+    it.check_done();
+}
+
+#[test]
+fn nothing_is_left_to_overwrite_of_a_chat_that_is_deleted_meanwhile() {
+    let mut it = Erased::with(1);
+    it.it.keeps_content = true;
+    it.it.delete();
+    it.it.work();
+    let caller = it.it.bob;
+    it.ask(ChatCommand::Delete { caller });
+    it.it.work();
+    assert!(it.it.store.is_purged(it.chat_id));
+    it.it.keeps_content = false;
+    it.it.wait();
+    it.check_done();
+}
+
+#[test]
+fn a_chat_that_can_not_be_read_keeps_nothing_in_the_others() {
+    let mut it = Erased::with(1);
+    let unreadable = it.chat_id;
+    it.chat_id = it.it.chat();
+    let gone = it.it.gone.user_id;
+    it.post(gone, SECRET);
+    it.it.keeps_content = true;
+    it.it.delete();
+    it.it.work();
+    assert!(unreadable < it.chat_id, "it comes first");
+    it.it.unreadable = Some(unreadable);
+    it.it.keeps_content = false;
+    it.it.wait();
+    assert!(!it.is_in_store());
+    it.chat_id = unreadable;
+    assert!(it.is_in_store());
+    it.it.unreadable = None;
+    it.it.wait();
+    assert!(!it.is_in_store());
+    it.check_done();
 }

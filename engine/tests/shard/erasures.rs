@@ -21,6 +21,10 @@ pub(crate) struct Erasing {
     pub(crate) bob: UserId,
     /// Nothing is overwritten in the store.
     pub(crate) keeps_content: bool,
+    /// The store gets events later than all else, and has not got these.
+    pub(crate) late: Option<Vec<Row>>,
+    /// What the store has of this chat can't be read.
+    pub(crate) unreadable: Option<ChatId>,
 }
 
 impl Erasing {
@@ -44,6 +48,8 @@ impl Erasing {
             gone,
             bob,
             keeps_content: false,
+            late: None,
+            unreadable: None,
         }
     }
 
@@ -59,8 +65,31 @@ impl Erasing {
 
     /// Log and store confirm everything.
     pub(crate) fn settle(&mut self) {
-        let rows = self.stage.settle();
-        rows.into_iter().for_each(|row| self.store.write(row));
+        for row in self.stage.settle() {
+            match &mut self.late {
+                Some(late) if matches!(row, Row::Event(_)) => late.push(row),
+                Some(_) | None => self.store.write(row),
+            }
+        }
+    }
+
+    /// The store gets what it had not got.
+    pub(crate) fn settle_late(&mut self) {
+        let late = self.late.take().into_iter().flatten();
+        late.for_each(|row| self.store.write(row));
+    }
+
+    fn find(&self, read: &Read) -> Result<Found, StoreFault> {
+        let is_unreadable = match read {
+            Read::Chat { chat_id, .. } | Read::EventsAfter { chat_id, .. } => {
+                self.unreadable == Some(*chat_id)
+            }
+            _ => false,
+        };
+        match is_unreadable {
+            true => Err(StoreFault),
+            false => Ok(self.store.read(read)),
+        }
     }
 
     pub(crate) fn delete(&mut self) {
@@ -83,10 +112,11 @@ impl Erasing {
         loop {
             let stage = &mut self.stage;
             let wanted = stage.erasures.pop_front();
+            let wanted = wanted.or_else(|| stage.purges.pop_front());
             let wanted = wanted.or_else(|| stage.reads.pop_front());
             let rewrites = || stage.rewrites.pop_front_if(|_| !self.keeps_content);
             if let Some((token, read)) = wanted.or_else(rewrites) {
-                let outcome = Ok(self.store.read(&read));
+                let outcome = self.find(&read);
                 self.stage
                     .step(Input::Store(StoreEvent::Read { token, outcome }));
             } else if !self.stage.appends.is_empty() || !self.stage.writes.is_empty() {

@@ -164,6 +164,10 @@ impl SimStore {
             roles
                 .into_iter()
                 .for_each(|row| self.model.write(row.clone()));
+            // Whose content is gone is in the first stage of a job, in front of the events of all writes that make it up.
+            let all = lane.groups[&group].iter().map(|(_, row)| row);
+            let erased = all.filter(|row| matches!(row, Row::Erased(_)));
+            erased.for_each(|row| self.model.write(row.clone()));
             lane.ahead = Some((chat_id, count));
         } else {
             self.finish(shard, group, count);

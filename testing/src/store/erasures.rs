@@ -50,8 +50,11 @@ impl Erasures {
     }
 
     /// A chat that was deleted is removed.
-    pub(super) fn purge(&mut self, chat_id: ChatId) {
+    pub(super) fn purge(&mut self, partition: PartitionId, chat_id: ChatId) {
         self.senders.retain(|(chat, _), _| *chat != chat_id);
+        let is_of_it = |of: PartitionId, chat: ChatId| (of, chat) == (partition, chat_id);
+        self.rewrites
+            .retain(|(of, chat, _), _| !is_of_it(*of, *chat));
     }
 
     /// Whether anything is here of a chat.

@@ -20,7 +20,7 @@ impl Partition {
         if self.paused {
             return;
         }
-        match self.rewriting.next(self.id) {
+        match self.rewriting.next(self.id, cx.now.micros) {
             Some(Next::Senders(read)) => self.read(PartitionRead::Rewrites, read, cx),
             Some(Next::Events(read)) => self.read(PartitionRead::RewrittenEvents, read, cx),
             None => {}
@@ -38,7 +38,7 @@ impl Partition {
                 self.rewriting.found_senders(senders);
                 self.go_on_rewriting(cx);
             }
-            None => self.rewriting.failed(),
+            None => self.rewriting.failed(cx.now.micros),
         }
     }
 
@@ -49,13 +49,17 @@ impl Partition {
         cx: &mut Context<'_>,
     ) {
         let Some(events) = cx.found(outcome, Found::events) else {
-            return self.rewriting.failed();
+            return self.rewriting.failed(cx.now.micros);
         };
+        let rows = self.rewriting.found_events(&events);
+        if rows.is_empty() {
+            return self.go_on_rewriting(cx);
+        }
         let token = Token {
             part: Part::Rewriting(self.id),
             number: self.number_base,
         };
-        cx.write(token, self.rewriting.found_events(&events));
+        cx.write(token, rows);
     }
 
     /// A step is in the store.

@@ -44,6 +44,20 @@ impl Erased {
         }
     }
 
+    /// Nothing is left to overwrite in a chat.
+    pub(super) fn forget(
+        &self,
+        batch: &mut OwnedWriteBatch,
+        partition: PartitionId,
+        chat_id: ChatId,
+    ) -> Result<(), ReadError> {
+        let of_chat = [&partition.0.to_be_bytes()[..], chat_id.as_bytes()].concat();
+        for entry in self.rewrites.prefix(of_chat) {
+            batch.remove(&self.rewrites, entry.key()?);
+        }
+        Ok(())
+    }
+
     /// Those of a chat.
     pub(super) fn of(&self, chat_id: ChatId) -> Result<Vec<ErasedSender>, ReadError> {
         let entries = self.senders.prefix(chat_id.as_bytes());

@@ -293,6 +293,7 @@ impl Tables {
                 self.chats.remove_settings(batch, chat_id);
                 remove_all(batch, &self.members.roles, chat_id)?;
                 remove_all(batch, &self.erased.senders, chat_id)?;
+                self.erased.forget(batch, row.partition, chat_id)?;
                 self.deletions.purged(batch, row);
             }
         }

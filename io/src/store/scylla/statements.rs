@@ -59,6 +59,7 @@ statements! {
         USING TIMESTAMP ?",
     remove_rewrite: "DELETE FROM KEYSPACE.rewrites USING TIMESTAMP ? \
         WHERE log_partition = ? AND chat_id = ? AND user_id = ?",
+    remove_rewrites: "DELETE FROM KEYSPACE.rewrites WHERE log_partition = ? AND chat_id = ?",
     add_block: "INSERT INTO KEYSPACE.blocks_by_user (user_id, blocked_id, created_at) VALUES (?, ?, ?) \
         USING TIMESTAMP ?",
     remove_block: "DELETE FROM KEYSPACE.blocks_by_user USING TIMESTAMP ? WHERE user_id = ? AND blocked_id = ?",

@@ -169,6 +169,8 @@ impl Connection {
                 self.one(&to.remove_settings, (chat_id,)).await?;
                 self.one(&to.remove_roles, (chat_id,)).await?;
                 self.one(&to.remove_erased_senders, (chat_id,)).await?;
+                let rewrites = (int(row.partition), chat_id);
+                self.one(&to.remove_rewrites, rewrites).await?;
                 let purge = (bigint(row.seq.0), int(row.partition), chat_id);
                 self.one(&to.remove_purge, purge).await
             }
