@@ -127,6 +127,20 @@ impl Erasing {
         }
     }
 
+    /// The store answers what it was asked, and does nothing else.
+    fn answer_reads(&mut self) {
+        while let Some((token, read)) = self
+            .stage
+            .erasures
+            .pop_front()
+            .or_else(|| self.stage.reads.pop_front())
+        {
+            let outcome = self.find(&read);
+            self.stage
+                .step(Input::Store(StoreEvent::Read { token, outcome }));
+        }
+    }
+
     /// Another process takes over what is stored.
     pub(crate) fn restart(&mut self) {
         self.stage = self.stage.restarted();
@@ -267,23 +281,34 @@ fn a_chat_whose_log_takes_nothing_is_left_when_it_does() {
     it.work();
     it.delete();
     for _ in 0..3 {
-        while let Some((token, read)) = it.stage.erasures.pop_front() {
-            let outcome = Ok(it.store.read(&read));
-            it.stage
-                .step(Input::Store(StoreEvent::Read { token, outcome }));
+        while it.stage.appends.is_empty() {
+            it.answer_reads();
+            it.stage.tick_after(2 * SECOND);
         }
-        while let Some((token, read)) = it.stage.reads.pop_front() {
-            let outcome = Ok(it.store.read(&read));
-            it.stage
-                .step(Input::Store(StoreEvent::Read { token, outcome }));
-        }
-        let batch = it.stage.appends.front().expect("it is tried again");
+        let batch = it.stage.appends.front().unwrap();
         let record = Record::decode(batch.first().unwrap()).unwrap();
         assert!(matches!(record, Record::SenderErased(_)), "{record:?}");
         it.stage.fail_append();
-        it.stage.tick_after(2 * SECOND);
     }
     assert_eq!(it.chats(), [chat_id]);
-    it.work();
+    it.wait();
     assert_eq!(it.chats(), []);
+}
+
+#[test]
+fn a_chat_that_can_not_be_read_keeps_nobody_in_the_others() {
+    let mut it = Erasing::new();
+    let chats = [it.chat(), it.chat(), it.chat()];
+    it.work();
+    it.restart();
+    it.unreadable = Some(chats[0]);
+    it.delete();
+    for _ in 0..3 {
+        it.wait();
+    }
+    assert_eq!(it.chats(), [chats[0]]);
+    assert_eq!(it.erasures(), 1, "there is more to do");
+    it.unreadable = None;
+    it.wait();
+    assert_eq!((it.chats(), it.erasures()), (Vec::new(), 0));
 }
