@@ -381,8 +381,13 @@ impl Model {
             Read::Erasures { partition, limit } => {
                 Found::Erasures(self.erasures.of_partition(*partition, *limit))
             }
-            Read::Rewrites { partition, limit } => {
-                Found::Rewrites(self.erasures.rewrites_of(*partition, *limit))
+            Read::Rewrites {
+                partition,
+                after,
+                limit,
+            } => {
+                let rewrites = self.erasures.rewrites_of(*partition, *after, *limit);
+                Found::Rewrites(rewrites)
             }
             Read::Blocks { user_id, limit } => {
                 let all = self.blocks.values().filter(|it| it.user_id == *user_id);

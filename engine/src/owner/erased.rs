@@ -70,6 +70,29 @@ const fn has_content(amended: &MessageAmended<'_>) -> bool {
     !content.is_empty()
 }
 
+/// Whose content an event may have.
+pub(crate) fn author_of(event: &StoredEvent) -> Option<UserId> {
+    match Record::decode(&event.row.record).ok()? {
+        Record::MessagePosted(message) => Some(message.sender_id),
+        Record::MessageAmended(amended) => Some(amended.target.sender_id),
+        Record::ChatCreated(_)
+        | Record::MemberAdded(_)
+        | Record::MemberRemoved(_)
+        | Record::RoleSet(_)
+        | Record::ChatChanged(_)
+        | Record::UserRegistered(_)
+        | Record::SessionEnded(_)
+        | Record::PasswordSet(_)
+        | Record::UserDeleted(_)
+        | Record::SessionStarted(_)
+        | Record::ProfileChanged(_)
+        | Record::UserSettingsChanged(_)
+        | Record::ChatDeleted(_)
+        | Record::BlockSet(_)
+        | Record::SenderErased(_) => None,
+    }
+}
+
 /// What is to be written of an event of a chat so that the store has nothing that this user said.
 pub(crate) fn rewritten(event: &StoredEvent, sender: &RewriteRow) -> Vec<Row> {
     let mut rows = Vec::new();

@@ -1,14 +1,14 @@
-//! What the store still has of what deleted users said, chat by chat, a page of events at a time. The store knows how far that
-//! is, so that another owner goes on where this one ends.
+//! What the store still has of what deleted users said, chat by chat, a page of events at a time, for all of them that are known
+//! in a chat at once. The store knows how far that is, so that another owner goes on where this one ends.
 
 use std::collections::VecDeque;
 
 use rookery_schema::limits::PAGE_MESSAGES_MAX;
 use rookery_schema::row::{RewriteRow, Row};
-use rookery_schema::{PartitionId, Seq};
+use rookery_schema::{ChatId, PartitionId, Seq};
 
 use crate::edge::port::{Read, StoredEvent};
-use crate::owner::erased::rewritten;
+use crate::owner::erased::{author_of, rewritten};
 
 /// Users, each in one chat, who are looked for at a time.
 const SENDERS_MAX: usize = 64;
@@ -22,8 +22,10 @@ const AGAIN_MICROS: u64 = 10_000_000;
 pub(crate) struct Rewriting {
     /// The store may have users who are not among these.
     is_wanted: bool,
-    /// What the first of them said is being rewritten.
+    /// By chats, the first of which is being rewritten.
     senders: VecDeque<RewriteRow>,
+    /// The last chat of those that were found in this round: others come first, however many there come to be before it.
+    after: Option<ChatId>,
     /// Some that were found could not be done, and are still in the store.
     is_any_left: bool,
     /// The store has not answered.
@@ -49,14 +51,11 @@ impl Rewriting {
 
     /// What is to be read, unless something is under way.
     pub(crate) fn next(&mut self, partition: PartitionId, now_micros: u64) -> Option<Next> {
-        if self.senders.is_empty() && std::mem::take(&mut self.is_any_left) {
-            self.is_wanted = true;
-            self.resume_micros = now_micros + AGAIN_MICROS;
-        }
         if self.is_under_way || now_micros < self.resume_micros {
             return None;
         }
-        let Some(sender) = self.senders.front() else {
+        let through = self.of_first_chat().map(|sender| sender.through).min();
+        let Some((sender, after)) = self.senders.front().zip(through) else {
             if !self.is_wanted {
                 return None;
             }
@@ -65,47 +64,70 @@ impl Rewriting {
             self.is_under_way = true;
             return Some(Next::Senders(Read::Rewrites {
                 partition,
+                after: self.after,
                 limit: SENDERS_MAX,
             }));
         };
         self.is_under_way = true;
         Some(Next::Events(Read::EventsAfter {
             chat_id: sender.chat_id,
-            after: sender.through,
+            after,
             limit: PAGE_MESSAGES_MAX,
         }))
     }
 
-    /// The store has these. Where it has none, there are none until [`Self::want`].
-    pub(crate) fn found_senders(&mut self, senders: Vec<RewriteRow>) {
+    fn of_first_chat(&self) -> impl Iterator<Item = &RewriteRow> {
+        let first = self.senders.front().map(|sender| sender.chat_id);
+        let is_of_first = move |sender: &&RewriteRow| Some(sender.chat_id) == first;
+        self.senders.iter().take_while(is_of_first)
+    }
+
+    /// The store has these, chat by chat. Where it has none at all, there are none until [`Self::want`].
+    pub(crate) fn found_senders(&mut self, senders: Vec<RewriteRow>, now_micros: u64) {
         self.is_under_way = false;
-        self.is_wanted |= !senders.is_empty();
+        let last = senders.last().map(|sender| sender.chat_id);
+        let is_round_over = last.is_none() && self.after.is_some();
+        self.is_wanted |= last.is_some() || is_round_over;
+        if is_round_over && std::mem::take(&mut self.is_any_left) {
+            self.resume_micros = now_micros + AGAIN_MICROS;
+        }
+        self.after = last;
         self.senders = senders.into();
     }
 
     /// The store has these events of the chat, which are the next ones. Gives the rows that rewrite them, and say how far that is;
     /// none where there is nothing to be done yet.
     pub(crate) fn found_events(&mut self, events: &[StoredEvent]) -> Vec<Row> {
-        let last = events.last().map(|event| event.row.head.seq);
-        let Some((sender, last)) = self.senders.front_mut().zip(last) else {
+        let of_chat = self.of_first_chat().count();
+        let senders = &mut self.senders.make_contiguous()[..of_chat];
+        let Some(last) = events.last().map(|event| event.row.head.seq) else {
             // A store may have written who it is before what they said. Of a chat that was deleted it forgets who it is.
             self.is_under_way = false;
             self.put_off();
             return Vec::new();
         };
-        let earlier = events.iter().filter(|it| it.row.head.seq < sender.seq);
-        let mut rows: Vec<Row> = earlier.flat_map(|event| rewritten(event, sender)).collect();
-        // None is missing in front of the event that tells of it.
-        sender.is_done = last.next() >= sender.seq;
-        sender.through = last.min(Seq(sender.seq.0.saturating_sub(1)));
-        rows.push(Row::Rewritten(*sender));
+        let mut rows: Vec<Row> = Vec::new();
+        for event in events {
+            let (author, seq) = (author_of(event), event.row.head.seq);
+            let is_theirs = |sender: &&RewriteRow| {
+                Some(sender.user_id) == author && sender.through < seq && seq < sender.seq
+            };
+            let sender = senders.iter().find(is_theirs);
+            rows.extend(sender.into_iter().flat_map(|it| rewritten(event, it)));
+        }
+        for sender in senders.iter_mut().filter(|it| it.through < last) {
+            // None is missing in front of the event that tells of it.
+            sender.is_done = last.next() >= sender.seq;
+            sender.through = last.min(Seq(sender.seq.0.saturating_sub(1)));
+            rows.push(Row::Rewritten(*sender));
+        }
         rows
     }
 
     /// What was to be written is in the store.
     pub(crate) fn written(&mut self) {
         self.is_under_way = false;
-        self.senders.pop_front_if(|sender| sender.is_done);
+        self.senders.retain(|sender| !sender.is_done);
     }
 
     /// The store could not be read: it is asked again later, and for other chats before.
@@ -129,9 +151,9 @@ impl Rewriting {
 mod tests {
     use super::*;
     use bytes::Bytes;
+    use rookery_schema::UserId;
     use rookery_schema::event::EventKind;
     use rookery_schema::row::{EventRow, Head};
-    use rookery_schema::{ChatId, UserId};
 
     const PARTITION: PartitionId = PartitionId(3);
 
@@ -168,6 +190,16 @@ mod tests {
         }
     }
 
+    fn senders_behind(after: Option<ChatId>) -> Option<Next> {
+        let (partition, limit) = (PARTITION, SENDERS_MAX);
+        let read = Read::Rewrites {
+            partition,
+            after,
+            limit,
+        };
+        Some(Next::Senders(read))
+    }
+
     #[test]
     fn a_chat_is_done_with_the_event_in_front_of_the_one_that_tells_of_it_and_then_the_store_is_asked_again()
      {
@@ -177,7 +209,7 @@ mod tests {
             Some(Next::Senders(_))
         ));
         assert_eq!(rewriting.next(PARTITION, 0), None, "one at a time");
-        rewriting.found_senders(vec![sender(1), sender(2)]);
+        rewriting.found_senders(vec![sender(1), sender(2)], 0);
         for n in [1, 2] {
             let next = rewriting.next(PARTITION, 0);
             let is_of = |read: &Read| matches!(read, Read::EventsAfter { chat_id, .. } if *chat_id == sender(n).chat_id);
@@ -191,11 +223,10 @@ mod tests {
             assert_eq!(rewriting.found_events(&events), [Row::Rewritten(done)]);
             rewriting.written();
         }
-        assert!(matches!(
-            rewriting.next(PARTITION, 0),
-            Some(Next::Senders(_))
-        ));
-        rewriting.found_senders(Vec::new());
+        for after in [Some(sender(2).chat_id), None] {
+            assert_eq!(rewriting.next(PARTITION, 0), senders_behind(after));
+            rewriting.found_senders(Vec::new(), 0);
+        }
         assert_eq!(rewriting.next(PARTITION, 0), None);
     }
 
@@ -204,7 +235,7 @@ mod tests {
         let mut rewriting = wanted();
         let first = rewriting.next(PARTITION, 0);
         rewriting.want();
-        rewriting.found_senders(Vec::new());
+        rewriting.found_senders(Vec::new(), 0);
         assert_eq!(rewriting.next(PARTITION, 0), first);
         rewriting.failed(0);
         assert_eq!(rewriting.next(PARTITION, 0), None, "not at once");
@@ -216,7 +247,7 @@ mod tests {
     fn a_chat_that_can_not_be_done_is_left_for_later() {
         let mut rewriting = wanted();
         let first = rewriting.next(PARTITION, 0);
-        rewriting.found_senders(vec![sender(1), sender(2), sender(3)]);
+        rewriting.found_senders(vec![sender(1), sender(2), sender(3)], 0);
         let mut now = 0;
         let mut chats = Vec::new();
         let mut next = |rewriting: &mut Rewriting, now| match rewriting.next(PARTITION, now) {
@@ -232,7 +263,75 @@ mod tests {
         assert_eq!(chats, [1, 2, 3].map(|n| sender(n).chat_id));
         assert!(!rewriting.found_events(&[event(4)]).is_empty());
         rewriting.written();
+        let last = Some(sender(3).chat_id);
+        assert_eq!(rewriting.next(PARTITION, now), senders_behind(last));
+        rewriting.found_senders(Vec::new(), now);
         assert_eq!(rewriting.next(PARTITION, now), None, "not at once");
         assert_eq!(rewriting.next(PARTITION, now + AGAIN_MICROS), first);
+    }
+
+    #[test]
+    fn a_chat_is_read_once_for_all_who_are_gone() {
+        let mut rewriting = wanted();
+        rewriting.next(PARTITION, 0);
+        let gone = |n: u8, seq: u64, through: u64| RewriteRow {
+            user_id: UserId::from_bytes([n; 16]),
+            seq: Seq(seq),
+            through: Seq(through),
+            ..sender(1)
+        };
+        let all = vec![gone(1, 300, 0), gone(2, 950, 400), gone(3, 1_000, 0)];
+        rewriting.found_senders(all, 0);
+        let mut done = Vec::new();
+        let mut afters = Vec::new();
+        while let Some(Next::Events(read)) = rewriting.next(PARTITION, 0) {
+            let Read::EventsAfter { after, limit, .. } = read else {
+                panic!("{read:?}")
+            };
+            afters.push(after.0);
+            let events = (after.0 + 1..=1_000).take(limit).map(event);
+            let rows = rewriting.found_events(&events.collect::<Vec<_>>());
+            for row in rows {
+                match row {
+                    Row::Rewritten(row) if row.is_done => done.push((row.user_id, row.through.0)),
+                    Row::Rewritten(row) => assert!(row.through < row.seq),
+                    other => panic!("{other:?}"),
+                }
+            }
+            rewriting.written();
+        }
+        let ends = [(1, 299), (2, 949), (3, 999)];
+        assert_eq!(
+            done,
+            ends.map(|(n, through)| (gone(n, 0, 0).user_id, through))
+        );
+        assert_eq!(afters, (0..10).map(|page| page * 100).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn chats_behind_come_before_those_in_front_that_there_are_meanwhile() {
+        let mut rewriting = wanted();
+        let [first, second] = [1, 2].map(|n| sender(n).chat_id);
+        // The first chat has somebody more, whenever the store is asked.
+        let found = |after: Option<ChatId>| match after {
+            None => vec![sender(1); SENDERS_MAX],
+            Some(after) if after == first => vec![sender(2)],
+            Some(_) => Vec::new(),
+        };
+        let mut turns = Vec::new();
+        while turns.len() < 4 {
+            match rewriting.next(PARTITION, 0) {
+                Some(Next::Senders(Read::Rewrites { after, .. })) => {
+                    rewriting.found_senders(found(after), 0);
+                }
+                Some(Next::Events(Read::EventsAfter { chat_id, .. })) => {
+                    turns.push(chat_id);
+                    rewriting.found_events(&[event(4)]);
+                    rewriting.written();
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(turns, [first, second, first, second]);
     }
 }

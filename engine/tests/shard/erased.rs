@@ -143,6 +143,7 @@ impl Erased {
     fn check_done(&mut self) {
         let read = Read::Rewrites {
             partition: P0,
+            after: None,
             limit: 9,
         };
         assert_eq!(self.it.store.read(&read), Found::Rewrites(Vec::new()));

@@ -264,8 +264,8 @@ fn read() -> impl Strategy<Value = Read> {
         1 => (0..4u32, 1..4usize).prop_map(|(partition, limit)| {
             Read::Erasures { partition: PartitionId(partition), limit }
         }),
-        1 => (0..4u32, 1..9usize).prop_map(|(partition, limit)| {
-            Read::Rewrites { partition: PartitionId(partition), limit }
+        1 => (0..4u32, option::of(chat_id()), 1..9usize).prop_map(|(partition, after, limit)| {
+            Read::Rewrites { partition: PartitionId(partition), after, limit }
         }),
         1 => (user_id(), 1..4usize).prop_map(|(user_id, limit)| Read::Blocks { user_id, limit }),
         1 => user_id().prop_map(Read::ChatsOfUser),

@@ -262,6 +262,7 @@ fn reads(n: u64) -> [Read; 16] {
         },
         Read::Rewrites {
             partition: PartitionId(n as u32),
+            after: None,
             limit: 3,
         },
     ]

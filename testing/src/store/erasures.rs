@@ -85,9 +85,16 @@ impl Erasures {
         users.take(limit).collect()
     }
 
-    pub(super) fn rewrites_of(&self, partition: PartitionId, limit: usize) -> Vec<RewriteRow> {
+    /// Behind a chat, in the order of their ids.
+    pub(super) fn rewrites_of(
+        &self,
+        partition: PartitionId,
+        after: Option<ChatId>,
+        limit: usize,
+    ) -> Vec<RewriteRow> {
         let all = self.rewrites.values();
         let all = all.filter(|row| row.partition == partition);
+        let all = all.filter(|row| after.is_none_or(|after| row.chat_id > after));
         all.take(limit).copied().collect()
     }
 }

@@ -92,9 +92,11 @@ pub enum Read {
         partition: PartitionId,
         limit: usize,
     },
-    /// Whose content in chats of a log partition is still to be overwritten, so many at most.
+    /// Whose content in chats of a log partition is still to be overwritten, so many at most, chat by chat; behind one in the
+    /// store's own order.
     Rewrites {
         partition: PartitionId,
+        after: Option<ChatId>,
         limit: usize,
     },
     /// Whom a user has blocked, so many at most.

@@ -35,7 +35,7 @@ impl Partition {
     ) {
         match cx.found(outcome, Found::rewrites) {
             Some(senders) => {
-                self.rewriting.found_senders(senders);
+                self.rewriting.found_senders(senders, cx.now.micros);
                 self.go_on_rewriting(cx);
             }
             None => self.rewriting.failed(cx.now.micros),

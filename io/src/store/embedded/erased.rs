@@ -1,6 +1,8 @@
 //! The keyspaces of users of whom nothing is left that they said in a chat: who they are, and of whom there is more to
 //! overwrite.
 
+use std::ops::Bound;
+
 use fjall::{Guard, Keyspace, OwnedWriteBatch};
 use rookery_engine::port::ErasedSender;
 use rookery_schema::row::{ErasedRow, RewriteRow};
@@ -68,13 +70,24 @@ impl Erased {
         entries.map(sender).collect()
     }
 
-    /// Those of a partition of whom there is more to overwrite.
+    /// Those of a partition of whom there is more to overwrite, in chats behind one in the order of their ids.
     pub(super) fn rewrites(
         &self,
         partition: PartitionId,
+        after: Option<ChatId>,
         limit: usize,
     ) -> Result<Vec<RewriteRow>, ReadError> {
-        let entries = self.rewrites.prefix(partition.0.to_be_bytes()).take(limit);
+        let in_partition = partition.0.to_be_bytes();
+        let last_of = |chat_id: ChatId| {
+            let last = UserId::from_bytes([u8::MAX; ID_BYTES]);
+            [&in_partition[..], chat_id.as_bytes(), last.as_bytes()].concat()
+        };
+        let start = match after {
+            Some(chat_id) => Bound::Excluded(last_of(chat_id)),
+            None => Bound::Included(in_partition.to_vec()),
+        };
+        let end = Bound::Included(last_of(ChatId::from_bytes([u8::MAX; ID_BYTES])));
+        let entries = self.rewrites.range((start, end)).take(limit);
         let row = |entry: Guard| {
             let (key, value) = entry.into_inner()?;
             rewrite(partition, &key, &value).ok_or(ReadError::Malformed(REWRITES))

@@ -380,8 +380,12 @@ impl Tables {
                 let users = self.deletions.erasures(*partition, *limit);
                 users.map(Found::Erasures)
             }
-            Read::Rewrites { partition, limit } => {
-                let senders = self.erased.rewrites(*partition, *limit);
+            Read::Rewrites {
+                partition,
+                after,
+                limit,
+            } => {
+                let senders = self.erased.rewrites(*partition, *after, *limit);
                 senders.map(Found::Rewrites)
             }
             Read::Blocks { user_id, limit } => self.blocks.of(*user_id, *limit).map(Found::Blocks),

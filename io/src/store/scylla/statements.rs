@@ -100,6 +100,8 @@ statements! {
     purges: "SELECT chat_id, seq FROM KEYSPACE.purges WHERE log_partition = ? LIMIT ?",
     erased_senders: "SELECT user_id, seq, erased_at FROM KEYSPACE.erased_senders WHERE chat_id = ?",
     rewrites: "SELECT chat_id, user_id, seq, through FROM KEYSPACE.rewrites WHERE log_partition = ? LIMIT ?",
+    rewrites_behind: "SELECT chat_id, user_id, seq, through FROM KEYSPACE.rewrites \
+        WHERE log_partition = ? AND chat_id > ? LIMIT ?",
     blocks: "SELECT blocked_id, created_at FROM KEYSPACE.blocks_by_user WHERE user_id = ? LIMIT ?",
     block: "SELECT created_at FROM KEYSPACE.blocks_by_user WHERE user_id = ? AND blocked_id = ?",
     chats_of_user: "SELECT chat_id FROM KEYSPACE.chats_by_user WHERE user_id = ?",

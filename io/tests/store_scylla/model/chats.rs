@@ -114,6 +114,7 @@ pub(super) fn erases(model: &Model, chat_id: ChatId, user_id: UserId) -> Vec<Row
     if is_erased {
         let all = Read::Rewrites {
             partition: PARTITION,
+            after: None,
             limit: 99,
         };
         let Found::Rewrites(rewrites) = model.read(&all) else {

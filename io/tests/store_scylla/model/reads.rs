@@ -27,7 +27,7 @@ pub(super) fn read() -> impl Strategy<Value = Read> {
             .prop_map(|(chat_id, after, limit)| Read::MembersAfter { chat_id, after, limit }),
         2 => Just(Read::Purges { partition: PARTITION, limit: 9 }),
         2 => Just(Read::Erasures { partition: PARTITION, limit: 9 }),
-        2 => Just(Read::Rewrites { partition: PARTITION, limit: 99 }),
+        2 => Just(Read::Rewrites { partition: PARTITION, after: None, limit: 99 }),
         2 => (user_id(), 0..4usize).prop_map(|(user_id, limit)| Read::Blocks { user_id, limit }),
         1 => user_id().prop_map(Read::ChatsOfUser),
         1 => user_id().prop_map(|user_id| Read::FormerChats { user_id, after: None, limit: 99 }),

@@ -136,17 +136,28 @@ impl Connection {
         rows.await?.into_iter().map(sender).collect()
     }
 
-    /// Those of a log partition of whom there is more to overwrite.
+    /// Those of a log partition of whom there is more to overwrite, in chats behind one in the order of the server.
     pub(super) async fn rewrites(
         &self,
         partition: PartitionId,
+        after: Option<ChatId>,
         limit: usize,
     ) -> Result<Vec<RewriteRow>, DriverError> {
         if self.format() < format::CONVERSATIONS {
             return Ok(Vec::new());
         }
-        let values = (int(partition), limit_of(limit));
-        let rows = self.select::<(Uuid, Uuid, i64, i64)>(&self.statements.rewrites, values);
+        let (to, of, limit_rows) = (&self.statements, int(partition), limit_of(limit));
+        let rows = match after {
+            None => {
+                self.select::<(Uuid, Uuid, i64, i64)>(&to.rewrites, (of, limit_rows))
+                    .await?
+            }
+            Some(after) => {
+                let values = (of, after.0, limit_rows);
+                self.select::<(Uuid, Uuid, i64, i64)>(&to.rewrites_behind, values)
+                    .await?
+            }
+        };
         let row = |(chat_id, user_id, seq, through)| {
             let seq = from_bigint(seq).map(Seq);
             let through = from_bigint(through).map(Seq);
@@ -161,7 +172,7 @@ impl Connection {
                 is_done: false,
             })
         };
-        rows.await?.into_iter().take(limit).map(row).collect()
+        rows.into_iter().take(limit).map(row).collect()
     }
 
     /// Whom a user has blocked.

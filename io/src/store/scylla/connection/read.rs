@@ -68,8 +68,12 @@ impl Connection {
                 let users = self.erasures(*partition, *limit);
                 users.await.map(Found::Erasures)
             }
-            Read::Rewrites { partition, limit } => {
-                let senders = self.rewrites(*partition, *limit);
+            Read::Rewrites {
+                partition,
+                after,
+                limit,
+            } => {
+                let senders = self.rewrites(*partition, *after, *limit);
                 senders.await.map(Found::Rewrites)
             }
             Read::Purges { partition, limit } => {
