@@ -62,7 +62,11 @@ impl Model {
     /// Where an event differs from one that was written for its seq, which is a bug of whoever writes it.
     pub fn write(&mut self, row: Row) {
         let guarded = self.late_rows_undo_nothing;
-        if guarded && self.is_removed(&row) {
+        let is_removed = match guarded {
+            true => self.is_removed(&row),
+            false => self.is_late_step(&row),
+        };
+        if is_removed {
             return;
         }
         self.write_ahead(&row);
@@ -159,6 +163,17 @@ impl Model {
             Row::Rewritten(row) => self.erasures.rewrite(row, guarded),
             Row::Reached { .. } => {}
         }
+    }
+
+    /// Whether a row overwrites something in a chat that is deleted.
+    fn is_late_step(&self, row: &Row) -> bool {
+        let chat_id = match row {
+            Row::Redacted(row) => row.chat_id,
+            Row::Amendment(row) => row.chat_id,
+            Row::Rewritten(row) => row.chat_id,
+            _ => return false,
+        };
+        self.deleted.contains_key(&chat_id)
     }
 
     /// Whether what a row is of was removed before, as of a later time.

@@ -1,9 +1,12 @@
 //! The keyspaces of chats that were deleted: that they were, and of which there is more to remove; and of users who were
 //! deleted and are still in chats.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use fjall::{Guard, Keyspace, OwnedWriteBatch};
 use rookery_schema::cql::first_of_bucket;
-use rookery_schema::row::{DeletedChatRow, ErasureRow, PurgeRow};
+use rookery_schema::row::{DeletedChatRow, ErasureRow, PurgeRow, Row};
 use rookery_schema::{ChatId, PartitionId, Seq, Timestamp, UserId};
 
 use super::error::ReadError;
@@ -69,6 +72,60 @@ impl Deletions {
             user(&key, &value).ok_or(ReadError::Malformed(ERASURES))
         };
         entries.map(user).collect()
+    }
+
+    /// Rows without those that overwrite something in a chat that is deleted: what they were made from was read before, and would
+    /// come back.
+    pub(super) fn without_late<'a>(
+        &self,
+        rows: impl Iterator<Item = &'a Row>,
+    ) -> Result<Vec<&'a Row>, ReadError> {
+        let mut known: HashMap<ChatId, bool> = HashMap::new();
+        let mut kept = Vec::new();
+        for row in rows {
+            let overwritten = match row {
+                Row::Redacted(row) => Some(row.chat_id),
+                Row::Amendment(row) => Some(row.chat_id),
+                Row::Rewritten(row) => Some(row.chat_id),
+                Row::ChatDeleted(row) => {
+                    known.insert(row.chat_id, true);
+                    None
+                }
+                Row::Event(_)
+                | Row::Chat(_)
+                | Row::Member(_)
+                | Row::NotMember { .. }
+                | Row::Role(_)
+                | Row::Settings(_)
+                | Row::Purged(_)
+                | Row::Block(_)
+                | Row::Mark(_)
+                | Row::User(_)
+                | Row::EndedSession { .. }
+                | Row::Session(_)
+                | Row::NoSession { .. }
+                | Row::NoSessions { .. }
+                | Row::OwnGone { .. }
+                | Row::Erasure(_)
+                | Row::Erased(_)
+                | Row::Profile(_)
+                | Row::UserSettings(_)
+                | Row::Reached { .. } => None,
+            };
+            let is_late = match overwritten {
+                Some(chat_id) => match known.entry(chat_id) {
+                    Entry::Occupied(known) => *known.get(),
+                    Entry::Vacant(unknown) => {
+                        *unknown.insert(self.deleted.contains_key(chat_id.as_bytes())?)
+                    }
+                },
+                None => false,
+            };
+            if !is_late {
+                kept.push(row);
+            }
+        }
+        Ok(kept)
     }
 
     pub(super) fn get(&self, chat_id: ChatId) -> Result<Option<DeletedChatRow>, ReadError> {

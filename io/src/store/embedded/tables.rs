@@ -211,6 +211,8 @@ impl Tables {
         let any_redacted = self.format.current() >= format::CONVERSATIONS;
         let needed = rows.clone().map(format::of_row).max();
         self.raise_format(needed.unwrap_or(format::OLDEST))?;
+        let rows = self.deletions.without_late(rows)?;
+        let rows = rows.iter().copied();
         let mut batch = self.batch(PersistMode::Buffer);
         let mut events = Gathering::default();
         for row in rows.clone() {
