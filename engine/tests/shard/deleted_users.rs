@@ -249,6 +249,19 @@ fn whoever_deletes_an_account_twice_is_told_that_it_is_gone() {
     stage.assert_refused(second, Problem::NO_SUCH_USER);
 }
 
+/// Their password is right, and a wrong one would count against them.
+#[test]
+fn whoever_deletes_an_account_twice_at_once_is_told_that_it_was_done() {
+    let mut stage = Stage::new();
+    let user = user(&mut stage);
+    let first = delete(&mut stage, &user);
+    let second = delete(&mut stage, &user);
+    stage.compare_password(true);
+    finish(&mut stage, &user, first);
+    stage.compare_password(true);
+    stage.assert_refused(second, Problem::PASSWORD_OVERTAKEN);
+}
+
 #[test]
 fn the_name_of_a_deleted_account_is_free_again_after_thirty_days() {
     let mut stage = Stage::new();

@@ -158,11 +158,7 @@ fn what_was_begun_with_a_password_that_was_replaced_comes_to_nothing() {
     stage.deliver(batch_of(&[Record::PasswordSet(set)]));
     stage.answer_read(Ok(Found::Users(vec![user.clone()])));
     stage.compare_password(true);
-    let refused = Some(Outcome::NotLoggedIn {
-        user_id: None,
-        problem: Problem::WRONG_PASSWORD,
-    });
-    assert_eq!(stage.answer(compared), refused);
+    stage.assert_refused(compared, Problem::PASSWORD_OVERTAKEN);
     stage.password_done(PasswordOutcome::Hashed("new hash".to_owned()));
     stage.assert_refused(hashed, Problem::PASSWORD_OVERTAKEN);
     assert!(stage.appends.is_empty());

@@ -284,6 +284,10 @@ impl Partition {
             second,
             change,
         } = wait;
+        if change.is_some() && user_id.is_none() {
+            // It was compared with one that they do not have any more.
+            return cx.refuse(asker, Problem::PASSWORD_OVERTAKEN);
+        }
         if let (false, Some(second)) = (is_right, second) {
             let SecondTry {
                 password,
