@@ -292,10 +292,12 @@ mod tests {
             let events = (after.0 + 1..=1_000).take(limit).map(event);
             let rows = rewriting.found_events(&events.collect::<Vec<_>>());
             for row in rows {
-                match row {
-                    Row::Rewritten(row) if row.is_done => done.push((row.user_id, row.through.0)),
-                    Row::Rewritten(row) => assert!(row.through < row.seq),
-                    other => panic!("{other:?}"),
+                let Row::Rewritten(row) = row else {
+                    panic!("{row:?}")
+                };
+                assert!(row.through < row.seq);
+                if row.is_done {
+                    done.push((row.user_id, row.through.0));
                 }
             }
             rewriting.written();
