@@ -211,3 +211,31 @@ impl From<Events> for Outcome {
         Self::Events(Box::new(events))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_follows_an_event_is_more_or_live_or_nothing_that_is_wanted() {
+        for (through, until, removed, head, expected) in [
+            (6, 9, None, 7, Rest::More),
+            (7, 9, None, 7, Rest::Live),
+            (4, 5, None, 7, Rest::More),
+            (5, 5, None, 7, Rest::End),
+            (7, 7, None, 7, Rest::End),
+            (4, 9, Some(5), 7, Rest::More),
+            (5, 9, Some(5), 7, Rest::End),
+        ] {
+            let page = EventsPage {
+                after: Seq(0),
+                until: Seq(until),
+                limit: 9,
+                bytes_max: 9,
+            };
+            let removed = removed.map(Seq);
+            let rest = Wanted { page, removed }.rest(Seq(through), Seq(head));
+            assert_eq!(rest, expected, "behind {through} of {page:?}");
+        }
+    }
+}

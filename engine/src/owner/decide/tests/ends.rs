@@ -5,6 +5,8 @@ use rookery_schema::Offset;
 use super::*;
 use crate::mesh::Blocking;
 use crate::owner::chat::Place;
+use crate::owner::fold::fold;
+use bytes::Bytes;
 use rookery_schema::PartitionId;
 
 fn delete(caller: u32) -> ChatCommand {
@@ -153,4 +155,103 @@ fn a_direct_chat_stays_as_it_is_and_who_is_blocked_says_nothing() {
     });
     let done = Ok(Decision::Answer(Outcome::Done));
     assert_eq!(decide(chat.id, Some(&chat), &block, AT), done);
+}
+
+fn erase(user_id: u32, step: ErasureStep) -> ChatCommand {
+    let user_id = user(user_id);
+    ChatCommand::Erase { user_id, step }
+}
+
+/// Each step is asked for again until nothing is left to do.
+#[test]
+fn of_a_deleted_user_everything_is_done_once() {
+    use ErasureStep::{Content, Membership};
+    let mut chat = chat();
+    let done = || Ok(Decision::Answer(Outcome::Done));
+    let erased = SenderErased {
+        chat_id: CHAT,
+        user_id: user(OTHER),
+        at: AT,
+    };
+    let key = ChangeKey::Erased(CHAT, user(OTHER));
+    let append = Decision::Append(key, Record::SenderErased(erased));
+    check(Some(&chat), &erase(OTHER, Content), Ok(append));
+    chat.timeline.erase(&erased);
+    check(Some(&chat), &erase(OTHER, Content), done());
+    let key = ChangeKey::Removed(CHAT, user(OTHER));
+    let left = Decision::Append(key, Record::MemberRemoved(change(OTHER, OTHER)));
+    check(Some(&chat), &erase(OTHER, Membership), Ok(left));
+    check(Some(&chat), &erase(STRANGER, Membership), done());
+}
+
+#[test]
+fn a_deleted_user_stays_in_a_direct_chat_and_blocks_the_other_once() {
+    let (ann, bob) = (user(MEMBER), user(OTHER));
+    let set = BlockSet {
+        chat_id: ChatId::direct(ann, bob),
+        by: ann,
+        blocked_id: bob,
+        is_blocked: true,
+        at: AT,
+    };
+    let members = set.members();
+    let mut chat = Chat::created(&set.creation(&members));
+    let leaves = erase(MEMBER, ErasureStep::Membership);
+    let decided = decide(chat.id, Some(&chat), &leaves, AT);
+    let key = ChangeKey::Blocked(chat.id, ann, true);
+    assert_eq!(decided, Ok(Decision::Append(key, Record::BlockSet(set))));
+    let at = Place {
+        partition: PartitionId(0),
+        offset: Offset(9),
+    };
+    chat.set_block(&set, at);
+    let decided = decide(chat.id, Some(&chat), &leaves, AT);
+    assert_eq!(decided, Ok(Decision::Answer(Outcome::Done)));
+}
+
+/// Of a chat that shows no more, whoever asks.
+#[test]
+fn events_begin_at_the_joining_of_whoever_asks() {
+    let mut chat = chat();
+    let at = |offset| Place {
+        partition: PartitionId(0),
+        offset: Offset(offset),
+    };
+    let mut fold = |record: &Record<'_>, offset| {
+        fold(
+            &mut chat,
+            record,
+            &Bytes::new(),
+            at(offset),
+            &mut Vec::new(),
+        );
+    };
+    let history = ChatChanged {
+        chat_id: CHAT,
+        by: user(MEMBER),
+        at: AT,
+        name: None,
+        description: None,
+        members_may_add: None,
+        history: Some(History::Joined),
+    };
+    fold(&Record::ChatChanged(history), 1);
+    fold(&Record::MemberAdded(change(STRANGER, MEMBER)), 2);
+    let page = |after| EventsPage {
+        after: Seq(after),
+        until: Seq(9),
+        limit: 9,
+        bytes_max: 9,
+    };
+    for (asked, given) in [(0, 1), (1, 1), (2, 2)] {
+        let command = ChatCommand::ShowEvents {
+            caller: user(STRANGER),
+            page: page(asked),
+        };
+        let wanted = Wanted {
+            page: page(given),
+            removed: None,
+        };
+        check(Some(&chat), &command, Ok(Decision::Events(wanted)));
+    }
 }
