@@ -13,7 +13,7 @@ use rookery_schema::row::{Row, UserRow};
 use rookery_schema::{Offset, Timestamp, UserId};
 use rookery_testing::host::EPOCH_MILLIS;
 
-use crate::stage::{P0, SECOND, Stage, batch_of, credentials, network};
+use crate::stage::{P0, SECOND, Stage, account, batch_of, credentials, network};
 
 fn register(stage: &mut Stage, username: &str) -> u64 {
     register_by(stage, username, None, Right::Open)
@@ -180,13 +180,8 @@ fn whatever_ends_all_sessions_ends_them_whenever_they_expire() {
             UserCommand::SetPassword(Box::new(new)),
         ));
         let row = UserRow {
-            user_id,
-            username: username.clone(),
-            key: None,
-            password_hash: None,
-            created_at: Timestamp::default(),
             updated_at: Timestamp::from_millis(updated_at),
-            is_deleted: false,
+            ..account(user_id, &username, None)
         };
         stage.answer_read(Ok(Found::Users(vec![row.clone()])));
         let batch = stage.doubt_append();

@@ -13,9 +13,9 @@ use rookery_engine::mesh::{
 };
 use rookery_engine::port::{Found, LogEvent, Read};
 use rookery_schema::row::UserRow;
-use rookery_schema::{ChatId, Timestamp, UserId};
+use rookery_schema::{ChatId, UserId};
 
-use crate::stage::{P0, SECOND, Stage, THERE, addition, creation, network};
+use crate::stage::{P0, SECOND, Stage, THERE, account, addition, creation, network};
 
 /// Users whose chats a home reads at a time.
 const READS_AT_ONCE_MAX: usize = 8;
@@ -79,15 +79,7 @@ fn find_users_but(stage: &mut Stage, unknown: &[UserId]) {
 }
 
 fn user(user_id: UserId, password_hash: Option<&str>) -> UserRow {
-    UserRow {
-        user_id,
-        username: user_id.to_string(),
-        key: None,
-        password_hash: password_hash.map(str::to_owned),
-        created_at: Timestamp::default(),
-        updated_at: Timestamp::default(),
-        is_deleted: false,
-    }
+    account(user_id, &user_id.to_string(), password_hash)
 }
 
 /// Takes what the other shard is asked as a home.

@@ -17,18 +17,10 @@ use rookery_schema::row::{Row, UserRow};
 use rookery_schema::{Offset, SessionId, Timestamp, UserId};
 use rookery_testing::host::EPOCH_MILLIS;
 
-use crate::stage::{P0, SECOND, Stage, batch_of, credentials, network};
+use crate::stage::{P0, SECOND, Stage, account, batch_of, credentials, network};
 
 fn user(stage: &mut Stage) -> UserRow {
-    UserRow {
-        user_id: stage.owned_user(),
-        username: stage.username(),
-        key: None,
-        password_hash: Some("hash".to_owned()),
-        created_at: Timestamp::default(),
-        updated_at: Timestamp::default(),
-        is_deleted: false,
-    }
+    account(stage.owned_user(), &stage.username(), Some("hash"))
 }
 
 fn found(user: &UserRow) -> Found {

@@ -11,7 +11,7 @@ use rookery_schema::row::{ProfileRow, Row, UserRow};
 use rookery_schema::{ChatId, Offset, Timestamp, UserId};
 use serde_json::{Value, json};
 
-use crate::stage::{P0, Stage, addition, network};
+use crate::stage::{P0, Stage, account, addition, network};
 
 /// Two users whose direct chat this shard owns.
 pub(crate) fn pair(stage: &mut Stage) -> (UserId, UserId) {
@@ -137,15 +137,7 @@ fn nobody_deletes_what_the_other_has_written() {
 }
 
 fn called_bob(user_id: UserId) -> UserRow {
-    UserRow {
-        user_id,
-        username: "Bob".to_owned(),
-        key: None,
-        password_hash: None,
-        created_at: Timestamp::default(),
-        updated_at: Timestamp::default(),
-        is_deleted: false,
-    }
+    account(user_id, "Bob", None)
 }
 
 #[test]

@@ -11,7 +11,7 @@ use rookery_schema::{ChatId, Timestamp, UserId};
 use rookery_testing::store::Model;
 
 use crate::direct;
-use crate::stage::{P0, SECOND, Stage, creation, network};
+use crate::stage::{P0, SECOND, Stage, account, creation, network};
 
 /// A shard, and a store that has what was written.
 pub(crate) struct Erasing {
@@ -30,15 +30,7 @@ pub(crate) struct Erasing {
 impl Erasing {
     pub(crate) fn new() -> Self {
         let mut stage = Stage::new();
-        let gone = UserRow {
-            user_id: stage.owned_user(),
-            username: stage.username(),
-            key: None,
-            password_hash: Some("hash".to_owned()),
-            created_at: Timestamp::default(),
-            updated_at: Timestamp::default(),
-            is_deleted: false,
-        };
+        let gone = account(stage.owned_user(), &stage.username(), Some("hash"));
         let bob = stage.user();
         let mut store = Model::default();
         store.write(Row::User(gone.clone()));

@@ -15,7 +15,7 @@ use rookery_schema::row::{Row, UserRow};
 use rookery_schema::{SessionId, Timestamp, UserId};
 use rookery_testing::host::EPOCH_MILLIS;
 
-use crate::stage::{SECOND, Stage, addition, network};
+use crate::stage::{SECOND, Stage, account, addition, network};
 
 const EXPIRES: Timestamp = Timestamp::from_millis(u64::MAX / 1_000_000);
 /// Longer than a lag that posts are taken with.
@@ -67,15 +67,7 @@ fn set_password(stage: &mut Stage, user: &UserRow, sessions_until: Timestamp) ->
 }
 
 fn user(stage: &mut Stage) -> UserRow {
-    UserRow {
-        user_id: stage.owned_user(),
-        username: stage.username(),
-        key: None,
-        password_hash: Some("hash".to_owned()),
-        created_at: Timestamp::default(),
-        updated_at: Timestamp::default(),
-        is_deleted: false,
-    }
+    account(stage.owned_user(), &stage.username(), Some("hash"))
 }
 
 #[test]

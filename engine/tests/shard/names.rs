@@ -8,19 +8,14 @@ use rookery_schema::record::{PasswordSet, Record, UserRegistered};
 use rookery_schema::row::{Row, UserRow};
 use rookery_schema::{Timestamp, UserId};
 
-use crate::stage::{Stage, batch_of, credentials, network};
+use crate::stage::{Stage, account, batch_of, credentials, network};
 
 const HASH: &str = "the hash";
 
 fn user(n: u8, username: &str, key: Option<&str>) -> UserRow {
     UserRow {
-        user_id: UserId::from_bytes([n; 16]),
-        username: username.to_owned(),
         key: key.map(str::to_owned),
-        password_hash: Some(HASH.to_owned()),
-        created_at: Timestamp::default(),
-        updated_at: Timestamp::default(),
-        is_deleted: false,
+        ..account(UserId::from_bytes([n; 16]), username, Some(HASH))
     }
 }
 

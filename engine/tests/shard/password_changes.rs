@@ -11,20 +11,12 @@ use rookery_schema::record::{PasswordSet, Record};
 use rookery_schema::row::{Row, UserRow};
 use rookery_schema::{SessionId, Timestamp};
 
-use crate::stage::{Stage, batch_of, network};
+use crate::stage::{Stage, account, batch_of, network};
 
 const KEPT: SessionId = SessionId::from_bytes([7; 16]);
 
 fn user(stage: &mut Stage) -> UserRow {
-    UserRow {
-        user_id: stage.owned_user(),
-        username: stage.username(),
-        key: None,
-        password_hash: Some("old hash".to_owned()),
-        created_at: Timestamp::default(),
-        updated_at: Timestamp::default(),
-        is_deleted: false,
-    }
+    account(stage.owned_user(), &stage.username(), Some("old hash"))
 }
 
 /// A user asks for another password; what they say is theirs is about to be compared.

@@ -29,7 +29,7 @@ use rookery_testing::host::{self, Host};
 
 pub(crate) use self::rows::{batch_of, message_ids, messages, times};
 pub(crate) use self::samples::{
-    addition, creation, creation_from, credentials, member, network, stored_chat,
+    account, addition, creation, creation_from, credentials, member, network, stored_chat,
 };
 
 /// The partition of the shard under test.

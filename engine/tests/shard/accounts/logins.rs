@@ -14,7 +14,7 @@ use rookery_schema::{SessionId, Timestamp};
 use rookery_testing::host::EPOCH_MILLIS;
 
 use super::register_by;
-use crate::stage::{Stage, batch_of, credentials, network};
+use crate::stage::{Stage, account, batch_of, credentials, network};
 
 fn log_in_from(stage: &mut Stage, username: &str, n: u8) -> u64 {
     let command = NameCommand::LogIn {
@@ -95,15 +95,7 @@ fn log_in(stage: &mut Stage, user: &UserRow, count: usize) -> Vec<u64> {
 }
 
 fn user(stage: &mut Stage) -> UserRow {
-    UserRow {
-        user_id: stage.foreign_user(),
-        username: stage.username(),
-        key: None,
-        password_hash: Some("hash".to_owned()),
-        created_at: Timestamp::default(),
-        updated_at: Timestamp::default(),
-        is_deleted: false,
-    }
+    account(stage.foreign_user(), &stage.username(), Some("hash"))
 }
 
 #[test]

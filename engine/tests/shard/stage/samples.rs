@@ -5,8 +5,21 @@ use std::net::IpAddr;
 use rookery_engine::limits::Network;
 use rookery_engine::mesh::{ChatCommand, Creation, Credentials, Origin};
 use rookery_engine::port::{StoredChat, StoredMember};
-use rookery_schema::row::{ChatRow, Head};
+use rookery_schema::row::{ChatRow, Head, UserRow};
 use rookery_schema::{ChatId, Seq, Timestamp, UserId};
+
+/// A user as the store has them who logs in by a password with this hash.
+pub(crate) fn account(user_id: UserId, username: &str, password_hash: Option<&str>) -> UserRow {
+    UserRow {
+        user_id,
+        username: username.to_owned(),
+        key: None,
+        password_hash: password_hash.map(str::to_owned),
+        created_at: Timestamp::default(),
+        updated_at: Timestamp::default(),
+        is_deleted: false,
+    }
+}
 
 /// A chat that the store has, without any event.
 pub(crate) fn stored_chat(chat_id: ChatId, members: &[UserId]) -> StoredChat {
