@@ -9,8 +9,9 @@ use rookery_schema::{ChatId, PartitionId, Timestamp, UserId};
 use crate::edge::port::Read;
 use crate::mesh::ErasureStep;
 
-/// Users who are looked for at a time.
-const USERS_MAX: usize = 64;
+/// Users who take turns, and who are looked for at a time. Each is among them for two minutes or more: so eight may be deleted in
+/// a second, for however long.
+const USERS_MAX: usize = 1024;
 /// Chats that a user was in before that are looked for at a time.
 const CHATS_MAX: usize = 512;
 /// Chats of a user that are kept in mind, since they could not be left. While there are as many, no others are looked for.
@@ -30,6 +31,8 @@ const ANSWER_MICROS: u64 = 60_000_000;
 pub(crate) struct Erasing {
     /// The store may have users who are not among these.
     is_wanted: bool,
+    /// It has more than were looked for.
+    is_any_left: bool,
     /// They take turns, a pass over some of their chats each. The first of them is being seen to.
     users: VecDeque<Deleted>,
     stage: Stage,
@@ -104,6 +107,7 @@ impl Erasing {
     pub(crate) fn above(last: u64) -> Self {
         Self {
             is_wanted: false,
+            is_any_left: false,
             users: VecDeque::new(),
             stage: Stage::Idle,
             question: last,
@@ -230,18 +234,18 @@ impl Erasing {
     /// The store has these users. Of those who are known, what is known stands: a walk over many chats goes on where it is.
     pub(crate) fn found_users(&mut self, users: Vec<(UserId, Timestamp)>) {
         self.stage = Stage::Idle;
-        for (user_id, at) in users {
-            let is_known = self.users.iter().any(|user| user.user_id == user_id);
-            if !is_known && self.users.len() < USERS_MAX {
-                self.users.push_back(Deleted {
-                    user_id,
-                    at,
-                    former: Former::NotYet,
-                    missed: Vec::new(),
-                    due_micros: 0,
-                });
-            }
-        }
+        self.is_any_left = users.len() >= USERS_MAX;
+        let known: BTreeSet<UserId> = self.users.iter().map(|user| user.user_id).collect();
+        let new = users.into_iter().filter(|(id, _)| !known.contains(id));
+        let room = USERS_MAX.saturating_sub(self.users.len());
+        self.users
+            .extend(new.take(room).map(|(user_id, at)| Deleted {
+                user_id,
+                at,
+                former: Former::NotYet,
+                missed: Vec::new(),
+                due_micros: 0,
+            }));
     }
 
     /// The store has these chats of the first user.
@@ -335,8 +339,8 @@ impl Erasing {
     pub(crate) fn written(&mut self) {
         self.users.pop_front();
         self.stage = Stage::Idle;
-        // It may have one more than there was room for.
-        self.is_wanted = true;
+        // They are not looked for one by one.
+        self.is_wanted |= self.is_any_left && self.users.len() <= USERS_MAX / 2;
     }
 
     /// The store could not be read: it is asked again later, and for other users before.

@@ -155,18 +155,27 @@ fn whoever_is_deleted_meanwhile_has_a_turn_and_sends_nobody_back_to_the_start() 
 }
 
 #[test]
-fn so_many_users_are_known_at_a_time() {
-    let users = |n: u8| (0..n).map(|n| (user(n), at(0)));
+fn so_many_users_are_known_at_a_time_and_others_are_looked_for_when_half_of_them_are_done() {
+    let user = |n: usize| UserId::from_bytes((n as u128).to_be_bytes());
+    let users = |from: usize| (from..from + USERS_MAX).map(|n| (user(n), at(0)));
     let mut erasing = Erasing::above(0);
-    for _ in 0..2 {
+    for from in [0, 50] {
         erasing.want();
         assert!(matches!(erasing.next(PARTITION, 0), Some(Next::Users(_))));
-        erasing.found_users(users(USERS_MAX as u8).collect());
-        erasing.want();
-        assert!(matches!(erasing.next(PARTITION, 0), Some(Next::Users(_))));
-        let others = users(100).skip(50);
-        erasing.found_users(others.collect());
+        erasing.found_users(users(from).collect());
         assert_eq!(erasing.users.len(), USERS_MAX);
+    }
+    for left in (0..USERS_MAX).rev() {
+        let is_asked = matches!(erasing.next(PARTITION, 0), Some(Next::Users(_)));
+        assert_eq!(
+            is_asked,
+            left == USERS_MAX / 2 - 1,
+            "{left} and one are left"
+        );
+        if is_asked {
+            break;
+        }
+        erasing.written();
     }
 }
 
@@ -210,8 +219,5 @@ fn a_user_is_done_when_nobody_may_be_adding_them_any_more() {
     };
     assert_eq!((row.user_id, row.is_done), (user(1), true));
     erasing.written();
-    let more = erasing.next(PARTITION, AGAIN_MICROS);
-    assert!(matches!(more, Some(Next::Users(_))), "there may be more");
-    erasing.found_users(Vec::new());
     assert_eq!(erasing.next(PARTITION, u64::MAX), None);
 }
