@@ -15,6 +15,7 @@ use socket2::{Domain, Socket, Type};
 use support::api::Api;
 use support::http::{Http, Request, ResponseReader};
 use support::machine::{allow_files, kernel_bytes};
+use support::server::SHARDS;
 use support::ws::{self, End, Ws};
 use support::{Options, PATIENCE, Server, any_user, eventually, start_trusting};
 
@@ -25,9 +26,9 @@ const BURST: usize = 50;
 /// In each phase: far more than the kernel holds for a reader.
 const BURSTS: usize = 400;
 /// What the phase with slow readers may take beyond the one without. A reader is slow after some seconds, in
-/// which the whole phase may pass, and its bytes are kept once for all readers; the rest is for references
-/// and framing. Kept once for each reader, they would be eight times a phase.
-const EXTRA_BYTES_MAX: u64 = 2 * (BURSTS * BURST * CONTENT_BYTES) as u64;
+/// which the whole phase may pass, and its bytes are kept once for all readers of a shard; the rest is for
+/// references and what was to be framed. Kept once for each reader, they would be eight times a phase.
+const EXTRA_BYTES_MAX: u64 = ((SHARDS + 1) * BURSTS * BURST * CONTENT_BYTES) as u64;
 /// Kernel memory for what a slow reader does not read; the smaller, the sooner the server notices.
 const RECEIVE_BUFFER_BYTES: usize = 4096;
 

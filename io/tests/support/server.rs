@@ -20,7 +20,7 @@ pub const READY_WITHIN: Duration = Duration::from_secs(30);
 const EXIT_WITHIN: Duration = Duration::from_secs(45);
 
 /// Shards of a server for which the number does not matter: so many that most chats are owned elsewhere.
-const SHARDS: usize = 3;
+pub const SHARDS: usize = 3;
 /// Starts that lost their free port to somebody else before they could listen on it.
 const PORT_TRIES: u32 = 3;
 
