@@ -25,6 +25,13 @@ pub(super) struct Body<'a> {
     is_form: bool,
 }
 
+impl Body<'_> {
+    /// Whether there is none. A form without fields is one: an object without any.
+    pub(super) fn is_absent(&self) -> bool {
+        self.json.is_empty()
+    }
+}
+
 impl<'a> From<&'a Body<'_>> for Source<'a> {
     fn from(body: &'a Body<'_>) -> Self {
         Self {

@@ -61,10 +61,10 @@ impl Api<'_> {
     pub(super) fn delete_account(self, call: &Call<'_>, cx: &mut Context<'_>) -> Handled {
         let caller = call.caller?;
         caller.session.ok_or(Problem::NO_SUCH_PAGE)?;
-        if call.request.body.is_empty() {
+        let json = as_json(call.request)?;
+        if json.is_absent() {
             return self.change_account(caller.user_id, None, call, cx);
         }
-        let json = as_json(call.request)?;
         let DeletionFields { password } = object(&json)?;
         check_bytes(
             &password,

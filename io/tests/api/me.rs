@@ -259,6 +259,8 @@ fn an_account_is_deleted_without_its_password_where_none_is_said() {
     let dir = tempfile::tempdir().unwrap();
     let server = Options::new(dir.path()).start();
     let mut alice = Api::register(server.addr, "alice");
+    let empty_form = Request::new("DELETE", "/me").form("");
+    alice.call(empty_form).expect_problem(400, "malformed_json");
     assert_eq!(alice.delete("/me").status, 204);
     alice.get("/me").expect_problem(401, "unauthenticated");
     let mut nobody = Api::anonymous(server.addr);
