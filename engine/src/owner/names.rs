@@ -286,7 +286,7 @@ impl Names {
         Ok(())
     }
 
-    /// What is so of a name since then is in the store: it can be forgotten here, unless it was changed again meanwhile.
+    /// A change of a name at this time is in the store: the name can be forgotten here, unless it was changed again meanwhile.
     pub(crate) fn stored(&mut self, name: &str, since: Timestamp) {
         let is_newest = |it: &Name| matches!(it, Name::Applied(row) if row.updated_at <= since);
         if self.names.get(name).is_some_and(is_newest) {

@@ -29,9 +29,9 @@ pub(crate) struct OnStored {
     pub(crate) answers: Vec<(Asker, Outcome)>,
     /// Users whose membership the store knows by then.
     pub(crate) joins: Vec<(ChatId, Vec<UserId>)>,
-    /// Usernames of which the store knows by then what was so from these times on.
+    /// Usernames that changed at these times, as the store knows by then.
     pub(crate) names: Vec<(Box<str>, Timestamp)>,
-    /// Sessions that are ended by then, beside that they are void everywhere.
+    /// Whoever waits for these endings of sessions finds in the store by then what they came with.
     pub(crate) endings: Vec<u64>,
     /// Sessions that the store lists by then.
     pub(crate) sessions: Vec<(UserId, SessionId)>,

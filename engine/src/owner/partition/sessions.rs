@@ -66,7 +66,7 @@ impl Partition {
         }
     }
 
-    /// The end of a session is in the log.
+    /// The end of a session is in the log; that of a deleted user's sessions, in the store.
     pub(super) fn session_end_recorded(&mut self, number: Option<u64>, cx: &mut Context<'_>) {
         let settled = number.and_then(|number| self.endings.recorded(number));
         answer(settled, cx);
