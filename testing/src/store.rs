@@ -388,8 +388,14 @@ impl Model {
                     .filter(|user| after.is_none_or(|after| *user > after));
                 Found::Members(behind.take(*limit).collect())
             }
-            Read::Purges { partition, limit } => {
-                let all = self.purges.iter().filter(|((it, _), _)| it == partition);
+            Read::Purges {
+                partition,
+                after,
+                limit,
+            } => {
+                let all = self.purges.iter().filter(|((it, chat_id), _)| {
+                    it == partition && after.is_none_or(|after| *chat_id > after)
+                });
                 let purges = all.map(|((_, chat_id), seq)| (*chat_id, *seq));
                 Found::Purges(purges.take(*limit).collect())
             }

@@ -29,6 +29,7 @@ mod purging;
 mod readings;
 mod retries;
 mod rewriting;
+mod rounds;
 mod seeking;
 mod settings;
 

@@ -8,6 +8,7 @@ use rookery_schema::row::{PurgeRow, PurgeStep, Row};
 use rookery_schema::{ChatId, PartitionId, Seq, UserId};
 
 use crate::edge::port::Read;
+use crate::owner::rounds::Rounds;
 
 /// Chats that are looked for at a time.
 const CHATS_MAX: usize = 64;
@@ -17,13 +18,10 @@ const MEMBERS_MAX: usize = 512;
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Purging {
-    /// The store may have chats that are not among these.
-    is_wanted: bool,
+    rounds: Rounds,
     /// The first of them is being removed.
     chats: VecDeque<(ChatId, Seq)>,
     stage: Stage,
-    /// The store has not answered.
-    is_under_way: bool,
 }
 
 /// How far the first chat is removed.
@@ -51,27 +49,23 @@ pub(crate) enum Next {
 impl Purging {
     /// There may be chats to remove.
     pub(crate) const fn want(&mut self) {
-        self.is_wanted = true;
+        self.rounds.want();
     }
 
     /// What is to be done, unless something is under way. The store answers it.
-    pub(crate) fn next(&mut self, partition: PartitionId) -> Option<Next> {
-        if self.is_under_way {
+    pub(crate) fn next(&mut self, partition: PartitionId, now_micros: u64) -> Option<Next> {
+        if !self.rounds.is_due(now_micros) {
             return None;
         }
         let Some(&(chat_id, seq)) = self.chats.front() else {
-            if !self.is_wanted {
-                return None;
-            }
-            // Who wants it from here on may mean one that this read does not find.
-            self.is_wanted = false;
-            self.is_under_way = true;
-            return Some(Next::Chats(Read::Purges {
+            let read = Read::Purges {
                 partition,
+                after: self.rounds.after(),
                 limit: CHATS_MAX,
-            }));
+            };
+            return self.rounds.begin_looking().then_some(Next::Chats(read));
         };
-        self.is_under_way = true;
+        self.rounds.begin();
         let purge = |step| {
             Row::Purged(PurgeRow {
                 chat_id,
@@ -97,10 +91,10 @@ impl Purging {
         })
     }
 
-    /// The store has these chats. Where it has none, there are none until [`Self::want`].
-    pub(crate) fn found_chats(&mut self, chats: Vec<(ChatId, Seq)>) {
-        self.is_under_way = false;
-        self.is_wanted |= !chats.is_empty();
+    /// The store has these chats.
+    pub(crate) fn found_chats(&mut self, chats: Vec<(ChatId, Seq)>, now_micros: u64) {
+        let last = chats.last().map(|(chat_id, _)| *chat_id);
+        self.rounds.found(last, now_micros);
         self.chats = chats.into();
     }
 
@@ -111,7 +105,7 @@ impl Purging {
         };
         match members.last() {
             None => {
-                self.is_under_way = false;
+                self.rounds.end();
                 self.stage = Stage::Events(0);
             }
             Some(last) => self.stage = Stage::Members(Some(*last)),
@@ -127,7 +121,7 @@ impl Purging {
 
     /// What was to be written is in the store.
     pub(crate) fn written(&mut self) {
-        self.is_under_way = false;
+        self.rounds.end();
         let Some((_, seq)) = self.chats.front() else {
             return;
         };
@@ -143,10 +137,16 @@ impl Purging {
         };
     }
 
-    /// The store could not be read: it is asked again later.
-    pub(crate) fn failed(&mut self) {
-        self.is_under_way = false;
-        self.is_wanted |= self.chats.is_empty();
+    /// The store could not be read: it is asked again later, and for other chats before.
+    pub(crate) fn failed(&mut self, now_micros: u64) {
+        match self.chats.pop_front() {
+            None => self.rounds.look_again(now_micros),
+            Some(_) => {
+                self.stage = Stage::Idle;
+                self.rounds.leave();
+                self.rounds.fail(now_micros);
+            }
+        }
     }
 }
 
@@ -166,17 +166,19 @@ mod tests {
         let user = |n: u16| UserId::from_bytes(u128::from(n).to_be_bytes());
         let mut members: Vec<UserId> = (0..1_000).map(user).collect();
         let mut purging = Purging::default();
-        assert_eq!(purging.next(PARTITION), None);
+        assert_eq!(purging.next(PARTITION, 0), None);
         purging.want();
         let seq = first_of_bucket(2);
         let mut chats = vec![(chat(1), seq), (chat(2), Seq(1))];
         let (mut buckets, mut rest) = (Vec::new(), Vec::new());
-        while let Some(next) = purging.next(PARTITION) {
-            assert_eq!(purging.next(PARTITION), None, "one at a time");
+        while let Some(next) = purging.next(PARTITION, 0) {
+            assert_eq!(purging.next(PARTITION, 0), None, "one at a time");
             match next {
-                Next::Chats(Read::Purges { partition, limit }) => {
+                Next::Chats(Read::Purges {
+                    partition, limit, ..
+                }) => {
                     assert_eq!((partition, limit), (PARTITION, CHATS_MAX));
-                    purging.found_chats(std::mem::take(&mut chats));
+                    purging.found_chats(std::mem::take(&mut chats), 0);
                 }
                 Next::Members(Read::MembersAfter {
                     chat_id,
@@ -215,27 +217,24 @@ mod tests {
     }
 
     #[test]
-    fn a_chat_that_is_deleted_while_the_store_is_asked_is_looked_for_again() {
+    fn a_chat_that_can_not_be_read_does_not_keep_others() {
+        const LATER: u64 = 60_000_000;
         let mut purging = Purging::default();
         purging.want();
-        let first = purging.next(PARTITION);
-        purging.want();
-        purging.found_chats(Vec::new());
-        assert_eq!(purging.next(PARTITION), first);
-        purging.found_chats(Vec::new());
-        assert_eq!(purging.next(PARTITION), None);
-    }
-
-    #[test]
-    fn what_could_not_be_read_is_read_again() {
-        let mut purging = Purging::default();
-        purging.want();
-        let first = purging.next(PARTITION);
-        purging.failed();
-        assert_eq!(purging.next(PARTITION), first);
-        purging.found_chats(vec![(chat(1), Seq(1))]);
-        let members = purging.next(PARTITION);
-        purging.failed();
-        assert_eq!(purging.next(PARTITION), members);
+        let first = purging.next(PARTITION, 0);
+        purging.failed(0);
+        assert_eq!(purging.next(PARTITION, 0), None, "not at once");
+        assert_eq!(purging.next(PARTITION, LATER), first);
+        purging.found_chats(vec![(chat(1), Seq(1)), (chat(2), Seq(1))], LATER);
+        purging.next(PARTITION, LATER);
+        purging.failed(LATER);
+        assert_eq!(
+            purging.next(PARTITION, 2 * LATER),
+            Some(Next::Members(Read::MembersAfter {
+                chat_id: chat(2),
+                after: None,
+                limit: MEMBERS_MAX,
+            }))
+        );
     }
 }

@@ -5,33 +5,21 @@ use std::collections::VecDeque;
 
 use rookery_schema::limits::PAGE_MESSAGES_MAX;
 use rookery_schema::row::{RewriteRow, Row};
-use rookery_schema::{ChatId, PartitionId, Seq};
+use rookery_schema::{PartitionId, Seq};
 
 use crate::edge::port::{Read, StoredEvent};
 use crate::owner::erased::{author_of, rewritten};
+use crate::owner::rounds::Rounds;
 
 /// Users, each in one chat, who are looked for at a time.
 const SENDERS_MAX: usize = 64;
-/// Microseconds until the store is read again that could not be.
-const RETRY_MICROS: u64 = 1_000_000;
-/// Microseconds until those are looked for again who could not be done.
-const AGAIN_MICROS: u64 = 10_000_000;
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Rewriting {
-    /// The store may have users who are not among these.
-    is_wanted: bool,
+    rounds: Rounds,
     /// By chats, the first of which is being rewritten.
     senders: VecDeque<RewriteRow>,
-    /// The last chat of those that were found in this round: others come first, however many there come to be before it.
-    after: Option<ChatId>,
-    /// Some that were found could not be done, and are still in the store.
-    is_any_left: bool,
-    /// The store has not answered.
-    is_under_way: bool,
-    /// Nothing is done before.
-    resume_micros: u64,
 }
 
 /// What the store is asked next.
@@ -46,29 +34,24 @@ pub(crate) enum Next {
 impl Rewriting {
     /// There may be something to rewrite.
     pub(crate) const fn want(&mut self) {
-        self.is_wanted = true;
+        self.rounds.want();
     }
 
     /// What is to be read, unless something is under way.
     pub(crate) fn next(&mut self, partition: PartitionId, now_micros: u64) -> Option<Next> {
-        if self.is_under_way || now_micros < self.resume_micros {
+        if !self.rounds.is_due(now_micros) {
             return None;
         }
         let through = self.of_first_chat().map(|sender| sender.through).min();
         let Some((sender, after)) = self.senders.front().zip(through) else {
-            if !self.is_wanted {
-                return None;
-            }
-            // Who wants it from here on may mean one that this read does not find.
-            self.is_wanted = false;
-            self.is_under_way = true;
-            return Some(Next::Senders(Read::Rewrites {
+            let read = Read::Rewrites {
                 partition,
-                after: self.after,
+                after: self.rounds.after(),
                 limit: SENDERS_MAX,
-            }));
+            };
+            return self.rounds.begin_looking().then_some(Next::Senders(read));
         };
-        self.is_under_way = true;
+        self.rounds.begin();
         Some(Next::Events(Read::EventsAfter {
             chat_id: sender.chat_id,
             after,
@@ -82,16 +65,10 @@ impl Rewriting {
         self.senders.iter().take_while(is_of_first)
     }
 
-    /// The store has these, chat by chat. Where it has none at all, there are none until [`Self::want`].
+    /// The store has these, chat by chat.
     pub(crate) fn found_senders(&mut self, senders: Vec<RewriteRow>, now_micros: u64) {
-        self.is_under_way = false;
         let last = senders.last().map(|sender| sender.chat_id);
-        let is_round_over = last.is_none() && self.after.is_some();
-        self.is_wanted |= last.is_some() || is_round_over;
-        if is_round_over && std::mem::take(&mut self.is_any_left) {
-            self.resume_micros = now_micros + AGAIN_MICROS;
-        }
-        self.after = last;
+        self.rounds.found(last, now_micros);
         self.senders = senders.into();
     }
 
@@ -102,8 +79,7 @@ impl Rewriting {
         let senders = &mut self.senders.make_contiguous()[..of_chat];
         let Some(last) = events.last().map(|event| event.row.head.seq) else {
             // A store may have written who it is before what they said. Of a chat that was deleted it forgets who it is.
-            self.is_under_way = false;
-            self.put_off();
+            self.leave_first();
             return Vec::new();
         };
         let mut rows: Vec<Row> = Vec::new();
@@ -126,24 +102,25 @@ impl Rewriting {
 
     /// What was to be written is in the store.
     pub(crate) fn written(&mut self) {
-        self.is_under_way = false;
+        self.rounds.end();
         self.senders.retain(|sender| !sender.is_done);
     }
 
     /// The store could not be read: it is asked again later, and for other chats before.
     pub(crate) fn failed(&mut self, now_micros: u64) {
-        self.is_under_way = false;
-        self.resume_micros = now_micros + RETRY_MICROS;
-        self.is_wanted |= self.senders.is_empty();
-        self.put_off();
+        match self.senders.is_empty() {
+            true => self.rounds.look_again(now_micros),
+            false => {
+                self.leave_first();
+                self.rounds.fail(now_micros);
+            }
+        }
     }
 
-    /// Leaves the chat that is being rewritten for later.
-    fn put_off(&mut self) {
-        if let Some(RewriteRow { chat_id, .. }) = self.senders.front().copied() {
-            self.senders.retain(|sender| sender.chat_id != chat_id);
-            self.is_any_left = true;
-        }
+    fn leave_first(&mut self) {
+        let first = self.senders.front().map(|sender| sender.chat_id);
+        self.senders.retain(|sender| Some(sender.chat_id) != first);
+        self.rounds.leave();
     }
 }
 
@@ -151,11 +128,13 @@ impl Rewriting {
 mod tests {
     use super::*;
     use bytes::Bytes;
-    use rookery_schema::UserId;
     use rookery_schema::event::EventKind;
     use rookery_schema::row::{EventRow, Head};
+    use rookery_schema::{ChatId, UserId};
 
     const PARTITION: PartitionId = PartitionId(3);
+    /// Microseconds after which anything is tried again.
+    const LATER: u64 = 60_000_000;
 
     fn sender(n: u8) -> RewriteRow {
         RewriteRow {
@@ -231,43 +210,29 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_up_while_the_store_is_asked_is_looked_for_again() {
-        let mut rewriting = wanted();
-        let first = rewriting.next(PARTITION, 0);
-        rewriting.want();
-        rewriting.found_senders(Vec::new(), 0);
-        assert_eq!(rewriting.next(PARTITION, 0), first);
-        rewriting.failed(0);
-        assert_eq!(rewriting.next(PARTITION, 0), None, "not at once");
-        let again = rewriting.next(PARTITION, RETRY_MICROS);
-        assert_eq!(again, first, "it was not answered");
-    }
-
-    #[test]
     fn a_chat_that_can_not_be_done_is_left_for_later() {
         let mut rewriting = wanted();
-        let first = rewriting.next(PARTITION, 0);
+        rewriting.next(PARTITION, 0);
         rewriting.found_senders(vec![sender(1), sender(2), sender(3)], 0);
-        let mut now = 0;
         let mut chats = Vec::new();
-        let mut next = |rewriting: &mut Rewriting, now| match rewriting.next(PARTITION, now) {
+        let mut next = |rewriting: &mut Rewriting| match rewriting.next(PARTITION, LATER) {
             Some(Next::Events(Read::EventsAfter { chat_id, .. })) => chats.push(chat_id),
             other => panic!("{other:?}"),
         };
-        next(&mut rewriting, now);
-        rewriting.failed(now);
-        now += RETRY_MICROS;
-        next(&mut rewriting, now);
+        next(&mut rewriting);
+        rewriting.failed(0);
+        assert_eq!(rewriting.next(PARTITION, 0), None, "not at once");
+        next(&mut rewriting);
         assert_eq!(rewriting.found_events(&[]), [], "they are not stored yet");
-        next(&mut rewriting, now);
+        next(&mut rewriting);
         assert_eq!(chats, [1, 2, 3].map(|n| sender(n).chat_id));
         assert!(!rewriting.found_events(&[event(4)]).is_empty());
         rewriting.written();
         let last = Some(sender(3).chat_id);
-        assert_eq!(rewriting.next(PARTITION, now), senders_behind(last));
-        rewriting.found_senders(Vec::new(), now);
-        assert_eq!(rewriting.next(PARTITION, now), None, "not at once");
-        assert_eq!(rewriting.next(PARTITION, now + AGAIN_MICROS), first);
+        assert_eq!(rewriting.next(PARTITION, LATER), senders_behind(last));
+        rewriting.found_senders(Vec::new(), LATER);
+        assert_eq!(rewriting.next(PARTITION, LATER), None, "not at once");
+        assert_eq!(rewriting.next(PARTITION, 2 * LATER), senders_behind(None));
     }
 
     #[test]

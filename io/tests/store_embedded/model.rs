@@ -258,8 +258,8 @@ fn read() -> impl Strategy<Value = Read> {
             .prop_map(|(chat_id, user_id)| Read::Membership { chat_id, user_id }),
         1 => (chat_id(), option::of(user_id()), 1..4usize)
             .prop_map(|(chat_id, after, limit)| Read::MembersAfter { chat_id, after, limit }),
-        1 => (0..4u32, 1..4usize).prop_map(|(partition, limit)| {
-            Read::Purges { partition: PartitionId(partition), limit }
+        1 => (0..4u32, option::of(chat_id()), 1..4usize).prop_map(|(partition, after, limit)| {
+            Read::Purges { partition: PartitionId(partition), after, limit }
         }),
         1 => (0..4u32, 1..4usize).prop_map(|(partition, limit)| {
             Read::Erasures { partition: PartitionId(partition), limit }

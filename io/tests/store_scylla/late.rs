@@ -9,7 +9,7 @@ use rookery_schema::row::{
     DeletedChatRow, ErasedRow, Head, MemberRow, PurgeRow, PurgeStep, RoleRow, Row, SessionRow,
     SettingsRow,
 };
-use rookery_schema::{Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
+use rookery_schema::{ChatId, Offset, PartitionId, Seq, SessionId, Timestamp, UserId};
 
 use super::support::{CHAT, amendment, chat, keyspace, message, start};
 
@@ -110,11 +110,19 @@ fn of_a_deleted_chat_nothing_is_left_or_comes_back() {
     };
     shard.write(rows_of_chat());
     shard.write(vec![deletion()]);
-    let wanted = Read::Purges {
+    let purges_behind = |after| Read::Purges {
         partition: PARTITION,
+        after,
         limit: 9,
     };
-    assert_eq!(shard.read(&wanted), Found::Purges(vec![(CHAT, LAST)]));
+    let first = ChatId::from_bytes([0; 16]);
+    for (after, found) in [
+        (None, vec![(CHAT, LAST)]),
+        (Some(first), vec![(CHAT, LAST)]),
+        (Some(CHAT), Vec::new()),
+    ] {
+        assert_eq!(shard.read(&purges_behind(after)), Found::Purges(found));
+    }
     let behind = |after, limit| Read::MembersAfter {
         chat_id: CHAT,
         after,

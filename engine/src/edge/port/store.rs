@@ -82,9 +82,11 @@ pub enum Read {
         after: Option<UserId>,
         limit: usize,
     },
-    /// Deleted chats of a log partition that [`Row::Purged`] is still to come for, so many at most.
+    /// Deleted chats of a log partition that [`Row::Purged`] is still to come for, so many at most; behind one in the store's own
+    /// order.
     Purges {
         partition: PartitionId,
+        after: Option<ChatId>,
         limit: usize,
     },
     /// Deleted users of a log partition who are still in chats, so many at most.

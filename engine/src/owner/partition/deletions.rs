@@ -129,7 +129,7 @@ impl Partition {
 
     /// Does the next step of removing what the store has of deleted chats, unless one is under way.
     pub(super) fn go_on_purging(&mut self, cx: &mut Context<'_>) {
-        match self.purging.next(self.id) {
+        match self.purging.next(self.id, cx.now.micros) {
             Some(Next::Chats(read)) => self.read(PartitionRead::Purges, read, cx),
             Some(Next::Members(read)) => self.read(PartitionRead::PurgedMembers, read, cx),
             Some(Next::Write(rows)) => self.write_purge(rows, cx),
@@ -149,10 +149,10 @@ impl Partition {
     pub(super) fn purges_read(&mut self, outcome: Result<Found, StoreFault>, cx: &mut Context<'_>) {
         match cx.found(outcome, Found::purges) {
             Some(chats) => {
-                self.purging.found_chats(chats);
+                self.purging.found_chats(chats, cx.now.micros);
                 self.go_on_purging(cx);
             }
-            None => self.purging.failed(),
+            None => self.purging.failed(cx.now.micros),
         }
     }
 
@@ -163,7 +163,7 @@ impl Partition {
         cx: &mut Context<'_>,
     ) {
         let Some(members) = cx.found(outcome, Found::members) else {
-            return self.purging.failed();
+            return self.purging.failed(cx.now.micros);
         };
         let rows = self.purging.found_members(&members);
         match rows.is_empty() {

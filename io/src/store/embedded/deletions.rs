@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::ops::Bound;
 
 use fjall::{Guard, Keyspace, OwnedWriteBatch};
 use rookery_schema::cql::first_of_bucket;
@@ -18,6 +19,7 @@ pub(super) const PURGES: &str = "purges";
 pub(super) const ERASURES: &str = "erasures";
 
 const PARTITION_BYTES: usize = 4;
+const ID_BYTES: usize = 16;
 
 /// See the module.
 pub(super) struct Deletions {
@@ -135,13 +137,19 @@ impl Deletions {
         row.transpose()
     }
 
-    /// Chats of a partition of which there is more to remove.
+    /// Chats of a partition of which there is more to remove, behind one in the order of their ids.
     pub(super) fn purges(
         &self,
         partition: PartitionId,
+        after: Option<ChatId>,
         limit: usize,
     ) -> Result<Vec<(ChatId, Seq)>, ReadError> {
-        let entries = self.purges.prefix(partition.0.to_be_bytes()).take(limit);
+        let start = match after {
+            Some(chat_id) => Bound::Excluded(key(partition, chat_id)),
+            None => Bound::Included(key(partition, ChatId::from_bytes([0; ID_BYTES]))),
+        };
+        let end = Bound::Included(key(partition, ChatId::from_bytes([u8::MAX; ID_BYTES])));
+        let entries = self.purges.range((start, end)).take(limit);
         let purge = |key: &[u8], value: &[u8]| {
             let chat_id = key.get(PARTITION_BYTES..)?.try_into().ok()?;
             let seq = u64::from_le_bytes(value.try_into().ok()?);

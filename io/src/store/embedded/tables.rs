@@ -374,8 +374,12 @@ impl Tables {
                 let members = self.members.after(*chat_id, *after, *limit);
                 members.map(Found::Members)
             }
-            Read::Purges { partition, limit } => {
-                let purges = self.deletions.purges(*partition, *limit);
+            Read::Purges {
+                partition,
+                after,
+                limit,
+            } => {
+                let purges = self.deletions.purges(*partition, *after, *limit);
                 purges.map(Found::Purges)
             }
             Read::Erasures { partition, limit } => {

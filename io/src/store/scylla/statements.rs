@@ -99,6 +99,7 @@ statements! {
     erasures: "SELECT user_id, deleted_at FROM KEYSPACE.erasures WHERE log_partition = ? LIMIT ?",
     purges: "SELECT chat_id, seq FROM KEYSPACE.purges WHERE log_partition = ? LIMIT ?",
     erased_senders: "SELECT user_id, seq, erased_at FROM KEYSPACE.erased_senders WHERE chat_id = ?",
+    purges_behind: "SELECT chat_id, seq FROM KEYSPACE.purges WHERE log_partition = ? AND chat_id > ? LIMIT ?",
     rewrites: "SELECT chat_id, user_id, seq, through FROM KEYSPACE.rewrites WHERE log_partition = ? LIMIT ?",
     rewrites_behind: "SELECT chat_id, user_id, seq, through FROM KEYSPACE.rewrites \
         WHERE log_partition = ? AND chat_id > ? LIMIT ?",

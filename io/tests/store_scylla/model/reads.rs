@@ -25,7 +25,7 @@ pub(super) fn read() -> impl Strategy<Value = Read> {
             .prop_map(|(chat_id, user_id)| Read::Membership { chat_id, user_id }),
         2 => (chat_id(), option::of(user_id()), 0..4usize)
             .prop_map(|(chat_id, after, limit)| Read::MembersAfter { chat_id, after, limit }),
-        2 => Just(Read::Purges { partition: PARTITION, limit: 9 }),
+        2 => Just(Read::Purges { partition: PARTITION, after: None, limit: 9 }),
         2 => Just(Read::Erasures { partition: PARTITION, limit: 9 }),
         2 => Just(Read::Rewrites { partition: PARTITION, after: None, limit: 99 }),
         2 => (user_id(), 0..4usize).prop_map(|(user_id, limit)| Read::Blocks { user_id, limit }),

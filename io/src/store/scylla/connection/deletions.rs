@@ -54,19 +54,29 @@ impl Connection {
     pub(super) async fn purges(
         &self,
         partition: PartitionId,
+        after: Option<ChatId>,
         limit: usize,
     ) -> Result<Vec<(ChatId, Seq)>, DriverError> {
         if self.format() < format::CONVERSATIONS {
             return Ok(Vec::new());
         }
-        let values = (int(partition), limit_of(limit));
-        let rows = self.select::<(Uuid, i64)>(&self.statements.purges, values);
+        let (to, of, limit_rows) = (&self.statements, int(partition), limit_of(limit));
+        let rows = match after {
+            None => {
+                self.select::<(Uuid, i64)>(&to.purges, (of, limit_rows))
+                    .await?
+            }
+            Some(after) => {
+                self.select::<(Uuid, i64)>(&to.purges_behind, (of, after.0, limit_rows))
+                    .await?
+            }
+        };
         let purge = |(chat_id, seq)| {
             let seq = from_bigint(seq).map(Seq);
             let seq = written(seq, format_args!("the deletion of chat {chat_id}"))?;
             Ok((ChatId(chat_id), seq))
         };
-        rows.await?.into_iter().take(limit).map(purge).collect()
+        rows.into_iter().take(limit).map(purge).collect()
     }
 
     /// Deleted users of a partition who are still in chats.

@@ -76,8 +76,12 @@ impl Connection {
                 let senders = self.rewrites(*partition, *after, *limit);
                 senders.await.map(Found::Rewrites)
             }
-            Read::Purges { partition, limit } => {
-                let purges = self.purges(*partition, *limit);
+            Read::Purges {
+                partition,
+                after,
+                limit,
+            } => {
+                let purges = self.purges(*partition, *after, *limit);
                 purges.await.map(Found::Purges)
             }
             Read::Blocks { user_id, limit } => {
