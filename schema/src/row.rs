@@ -35,8 +35,8 @@ pub enum Row {
     Chat(ChatRow),
     /// A user is a member of a chat: to be found from either side.
     Member(MemberRow),
-    /// A user is no longer a member of a chat, since the event with this seq. That this one was the last is remembered,
-    /// also when they become a member again.
+    /// A user is no longer a member of a chat, since the event with this seq, nor have they a mark in it up to there. That this
+    /// one was the last is remembered, also when they become a member again.
     NotMember {
         chat_id: ChatId,
         user_id: UserId,

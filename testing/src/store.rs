@@ -108,6 +108,9 @@ impl Model {
                 if counts || last.0 < removed_seq {
                     *last = removal;
                 }
+                let last = *last;
+                self.marks
+                    .retain(|(user, chat), mark| (*chat, *user) != key || last.0 < mark.seq);
             }
             Row::Role(row) => {
                 let role = self.roles.entry((row.chat_id, row.user_id)).or_insert(row);
@@ -140,8 +143,11 @@ impl Model {
                 }
             }
             Row::Mark(row) => {
-                let mark = self.marks.entry((row.user_id, row.chat_id)).or_default();
-                *mark = row.mark.max(*mark);
+                let removal = self.former.get(&(row.chat_id, row.user_id));
+                if removal.is_none_or(|last| last.0 < row.mark.seq) {
+                    let mark = self.marks.entry((row.user_id, row.chat_id)).or_default();
+                    *mark = row.mark.max(*mark);
+                }
             }
             Row::User(row) => self.users.put(row),
             Row::EndedSession {

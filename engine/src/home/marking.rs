@@ -175,6 +175,7 @@ impl Home {
         };
         if let Outcome::Marked(marked) = outcome {
             news.marked.unread = marked.unread;
+            news.marked.last_seq = marked.last_seq;
         }
         self.tell_mark(&news, connections, cx);
     }
@@ -205,6 +206,8 @@ fn read_json(news: &News) -> Vec<u8> {
     put_number(&mut out, news.marked.mark.seq.0);
     out.extend_from_slice(br#","unread":"#);
     put_number(&mut out, news.marked.unread);
+    out.extend_from_slice(br#","last_seq":"#);
+    put_number(&mut out, news.marked.last_seq.0);
     out.push(b'}');
     out
 }

@@ -57,8 +57,9 @@ pub(super) struct Question {
 #[derive(Debug)]
 struct Known {
     mark: Mark,
-    /// Messages behind it when it was set.
+    /// Messages behind it when it was set, and the chat's last event then.
     unread: u64,
+    last_seq: Seq,
     /// The socket that set it.
     by: Option<ConnId>,
     told: Seq,
@@ -96,6 +97,7 @@ impl Known {
         Self {
             mark,
             unread: 0,
+            last_seq: mark.seq,
             by: None,
             told: mark.seq,
             written: mark.seq,
@@ -190,6 +192,7 @@ impl Marks {
         }
         known.mark = marked.mark;
         known.unread = marked.unread;
+        known.last_seq = marked.last_seq;
         known.by = match asker.waiting {
             Waiting::Connection { conn, .. } => (asker.shard == cx.id()).then_some(conn),
             Waiting::Inbox { .. }
@@ -223,6 +226,7 @@ impl Marks {
             marked: Marked {
                 mark: known.mark,
                 unread: known.unread,
+                last_seq: known.last_seq,
             },
             by: known.by,
         };
@@ -368,7 +372,11 @@ mod tests {
             seq: Seq(5),
             messages: 4,
         };
-        let marked = Marked { mark, unread: 1 };
+        let marked = Marked {
+            mark,
+            unread: 1,
+            last_seq: Seq(6),
+        };
         if let Some(waiting) = marks.answered(question, marked) {
             marks.learn(&waiting, Mark::default(), cx.now.micros);
         }

@@ -141,6 +141,8 @@ pub struct Marked {
     pub mark: Mark,
     /// How many messages lie behind it.
     pub unread: u64,
+    /// The last event of the chat as they were counted.
+    pub last_seq: Seq,
 }
 
 /// When a chat last changed: inboxes are in the order of this, the latest first.

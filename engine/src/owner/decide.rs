@@ -4,6 +4,7 @@ use rookery_schema::record::{
     BlockSet, ChatChanged, ChatDeleted, MembershipChange, Record, RoleSet, SenderErased,
 };
 use rookery_schema::roles::{History, Role};
+use rookery_schema::row::Mark;
 use rookery_schema::{ChatId, Seq, Timestamp, UserId};
 
 use crate::mesh::problem::Problem;
@@ -38,7 +39,7 @@ pub(crate) enum Decision<'a> {
     CompareCreation,
     /// Up to where somebody has read is answered, once the store has said how many messages there are up to that. There
     /// are so many in all.
-    CountMessages { seq: Seq, all: u64 },
+    CountMessages { seq: Seq, all: Mark },
     /// A message is appended, unless it repeats one.
     Post(&'a Post),
     /// A message is changed, once it is found and as it then stands.

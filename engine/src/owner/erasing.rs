@@ -9,8 +9,8 @@ use rookery_schema::{ChatId, PartitionId, Timestamp, UserId};
 use crate::edge::port::Read;
 use crate::mesh::ErasureStep;
 
-/// Users who take turns, and who are looked for at a time. Each is among them for two minutes or more: so eight may be deleted in
-/// a second, for however long.
+/// Users who take turns, and who are looked for at a time. Each is among them for [`SETTLED_MILLIS`] or more: where more than
+/// eight a second are deleted, the others wait in the store.
 const USERS_MAX: usize = 1024;
 /// Chats that a user was in before that are looked for at a time.
 const CHATS_MAX: usize = 512;
@@ -21,8 +21,12 @@ const MISSED_MAX: usize = CHATS_MAX;
 pub(crate) const SETTLED_MILLIS: u64 = 120_000;
 /// Microseconds until the chats are looked for again of a user who may still be added to some.
 pub(crate) const AGAIN_MICROS: u64 = 10_000_000;
-/// Microseconds until something else is tried where something failed.
+/// Microseconds until the store is read again that could not be.
 const RETRY_MICROS: u64 = 1_000_000;
+/// Chats that could not be left, one right behind another, before there is a pause, for which everybody else waits too.
+const REFUSED_MAX: u32 = 32;
+/// Microseconds of this pause.
+const PAUSE_MICROS: u64 = 100_000;
 /// Microseconds until a chat's owner who has not answered will not any more.
 const ANSWER_MICROS: u64 = 60_000_000;
 
@@ -38,6 +42,8 @@ pub(crate) struct Erasing {
     stage: Stage,
     /// Counts what chats' owners are asked.
     question: u64,
+    /// Chats since the last that could be left.
+    refused: u32,
     /// Nothing is done before.
     resume_micros: u64,
 }
@@ -111,6 +117,7 @@ impl Erasing {
             users: VecDeque::new(),
             stage: Stage::Idle,
             question: last,
+            refused: 0,
             resume_micros: 0,
         }
     }
@@ -321,10 +328,17 @@ impl Erasing {
         }
         if !is_done {
             self.miss();
-            self.resume_micros = now_micros + RETRY_MICROS;
+            self.refused += 1;
+            let is_pause = self.refused.is_multiple_of(REFUSED_MAX);
+            self.resume_micros = if is_pause {
+                now_micros + PAUSE_MICROS
+            } else {
+                0
+            };
             return;
         }
         *is_asked = false;
+        self.refused = 0;
         self.resume_micros = 0;
         *step = match step {
             ErasureStep::Content => ErasureStep::Membership,

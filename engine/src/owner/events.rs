@@ -101,8 +101,12 @@ impl StoreKey {
         }
     }
 
-    /// The events that the store had, unless one of them is damaged or missing. Where the first is, there are none, and
-    /// whoever asks would ask again without end.
+    /// The last event that whoever asks may see.
+    pub(crate) fn last(self, chat: &Chat) -> Seq {
+        self.wanted.last(chat.timeline.seq())
+    }
+
+    /// The events that the store had, unless one of them is damaged or missing.
     pub(crate) fn complete(self, stored: &[StoredEvent], chat: &Chat) -> Option<Events> {
         let after = self.wanted.page.after;
         let head = chat.timeline.seq();

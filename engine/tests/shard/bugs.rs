@@ -6,7 +6,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use bytes::Bytes;
 use rookery_engine::effect::Notice;
 use rookery_engine::input::Input;
-use rookery_engine::mesh::problem::Problem;
 use rookery_engine::mesh::{
     ChatCommand, Command, EventBatch, EventsPage, NameCommand, Outcome, Page, PageStart, Right,
     ShardMessage, SubscriptionAnswer,
@@ -219,7 +218,9 @@ fn a_store_has_the_events_that_chats_have() {
         stage.answer_read(Ok(Found::Chat(Some(Box::new(stored)))));
         // It was restored from an earlier state.
         stage.answer_read(Ok(Found::Events(Vec::new())));
-        stage.assert_refused(question, Problem::STORE_UNAVAILABLE);
+        let last = Seq(9);
+        let missed = Some(Outcome::TooFarBehind { last });
+        assert_eq!(stage.answer(question), missed, "nobody asks again");
     });
 }
 

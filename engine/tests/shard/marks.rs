@@ -73,7 +73,15 @@ impl Reading {
         let (asker, seq) = self.asked().unwrap();
         let mark = mark(seq.0.min(20));
         let unread = 10 - mark.messages;
-        self.answer(asker, Outcome::Marked(Marked { mark, unread }));
+        let last_seq = Seq(20);
+        self.answer(
+            asker,
+            Outcome::Marked(Marked {
+                mark,
+                unread,
+                last_seq,
+            }),
+        );
     }
 
     fn answer(&mut self, asker: Asker, outcome: Outcome) {
@@ -107,7 +115,8 @@ impl Reading {
 
     fn event(&self, seq: u64) -> Value {
         json!({
-            "type": "read", "chat_id": self.chat.to_string(), "seq": seq, "unread": 10 - seq / 2
+            "type": "read", "chat_id": self.chat.to_string(), "seq": seq, "unread": 10 - seq / 2,
+            "last_seq": 20
         })
     }
 }
@@ -157,9 +166,11 @@ fn what_is_told_later_is_how_much_is_unread_then() {
     let conn = reading.stage.connect_idle(reading.user);
     reading.first(2, &[]);
     reading.stage.heard(conn);
-    let told = |unread: u64, reading: &Reading| {
+    let told = |unread: u64, last_seq: u64, reading: &Reading| {
         let chat_id = reading.chat.to_string();
-        [json!({"type": "read", "chat_id": chat_id, "seq": 20, "unread": unread})]
+        [json!({
+            "type": "read", "chat_id": chat_id, "seq": 20, "unread": unread, "last_seq": last_seq
+        })]
     };
     reading.next(20);
     reading.stage.tick_after(SECOND);
@@ -167,9 +178,13 @@ fn what_is_told_later_is_how_much_is_unread_then() {
     assert_eq!(seq, Seq(20));
     assert!(reading.stage.heard(conn).is_empty());
     // Five messages have come since.
-    let (mark, unread) = (mark(20), 5);
-    reading.answer(asker, Outcome::Marked(Marked { mark, unread }));
-    assert_eq!(reading.stage.heard_texts(conn), told(5, &reading));
+    let marked = Marked {
+        mark: mark(20),
+        unread: 5,
+        last_seq: Seq(30),
+    };
+    reading.answer(asker, Outcome::Marked(marked));
+    assert_eq!(reading.stage.heard_texts(conn), told(5, 30, &reading));
 }
 
 #[test]
@@ -451,7 +466,13 @@ fn who_joins_has_a_mark_with_their_membership() {
 #[test]
 fn an_owner_says_how_far_a_mark_is_and_what_is_unread() {
     let (mut stage, chat, [one, other]) = talk();
-    let marked = |mark, unread| Some(Outcome::Marked(Marked { mark, unread }));
+    let marked = |mark, unread| {
+        Some(Outcome::Marked(Marked {
+            mark,
+            unread,
+            last_seq: Seq(3),
+        }))
+    };
     for (user, seq, expected) in [
         (other, 0, marked(at(1, 0), 2)),
         (other, 1, marked(at(1, 0), 2)),

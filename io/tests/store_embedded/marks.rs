@@ -4,7 +4,7 @@ use rookery_engine::port::{Found, Read};
 use rookery_schema::row::{Mark, MarkRow, Row};
 use rookery_schema::{ChatId, Seq, UserId};
 
-use super::support::{open, start};
+use super::support::{Shard, open, start};
 
 const USER: UserId = UserId::from_bytes([1; 16]);
 const CHAT: ChatId = ChatId::from_bytes([2; 16]);
@@ -51,5 +51,39 @@ fn of_marks_that_two_shards_write_at_a_time_the_furthest_stands_also_after_a_res
         chat_id: CHAT,
     };
     assert_eq!(shard.read(&read), found);
+    shard.stop();
+}
+
+#[test]
+fn who_left_a_chat_has_no_mark_in_it_up_to_then() {
+    let root = tempfile::tempdir().unwrap();
+    let store = open(root.path()).unwrap();
+    let mut shard = start(&store, 0);
+    let left = |removed_seq| Row::NotMember {
+        chat_id: CHAT,
+        user_id: USER,
+        added_seq: Seq(1),
+        removed_seq: Seq(removed_seq),
+    };
+    let stored = |shard: &mut Shard| match shard.read(&Read::MarksOfUser(USER)) {
+        Found::Marks(marks) => marks.first().map(|(_, mark)| mark.seq.0),
+        other => panic!("{other:?}"),
+    };
+    for (rows, expected) in [
+        (vec![mark(4)], Some(4)),
+        (vec![left(6)], None),
+        (vec![mark(6)], None),
+        (vec![mark(7)], Some(7)),
+        (vec![mark(8), left(9)], None),
+        (vec![left(9), mark(10)], Some(10)),
+        (
+            vec![mark(11), left(12), mark(3), mark(13), mark(5)],
+            Some(13),
+        ),
+    ] {
+        let what = format!("{rows:?}");
+        shard.write(rows);
+        assert_eq!(stored(&mut shard), expected, "{what}");
+    }
     shard.stop();
 }

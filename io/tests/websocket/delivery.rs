@@ -191,7 +191,8 @@ fn the_other_devices_of_a_user_hear_within_a_second_what_they_have_read() {
     for (seq, unread) in [(2, 2), (3, 1), (4, 0)] {
         let since = Instant::now();
         devices[0].send(&read(seq)).unwrap();
-        let told = json!({"type": "read", "chat_id": chat, "seq": seq, "unread": unread});
+        let told =
+            json!({"type": "read", "chat_id": chat, "seq": seq, "unread": unread, "last_seq": 4});
         assert_eq!(devices[1].next(), told);
         assert!(since.elapsed() < Duration::from_millis(1500));
     }

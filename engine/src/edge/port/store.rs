@@ -39,7 +39,7 @@ pub enum StoreRequest {
     /// are, and before the event.
     ///
     /// A mark of what a user has read is for itself, and is seen whenever it comes: of two of one user and chat that with
-    /// the higher seq stands.
+    /// the higher seq stands. [`Row::NotMember`] takes it away up to its event, so that users have none of chats that they left.
     ///
     /// When a partition moves, it is opened only when what was written for it where it was before is in the store, or
     /// where a store holds that of two changes of one membership the one with the higher seq counts, whichever is

@@ -83,8 +83,8 @@ pub(crate) struct Chat {
 pub(crate) enum Counted {
     /// Memory knows.
     Here(Marked),
-    /// The event in the store does; there are so many messages in all.
-    InStore { seq: Seq, all: u64 },
+    /// The event in the store does; this is the chat's last event, with all messages.
+    InStore { seq: Seq, all: Mark },
 }
 
 impl Chat {
@@ -391,7 +391,11 @@ impl Chat {
     pub(crate) fn marked(&self, user: UserId, known: Mark) -> Marked {
         let mark = known.max(self.notes.of(user)).max(Mark::CREATION);
         let unread = self.timeline.messages().saturating_sub(mark.messages);
-        Marked { mark, unread }
+        Marked {
+            mark,
+            unread,
+            last_seq: self.timeline.seq(),
+        }
     }
 
     /// How many messages there were up to an event that a user has read, or what it takes to know.
@@ -406,7 +410,7 @@ impl Chat {
             Some(messages) => Counted::Here(self.marked(user, Mark { seq, messages })),
             None => Counted::InStore {
                 seq,
-                all: self.timeline.messages(),
+                all: self.timeline.mark(),
             },
         }
     }

@@ -242,6 +242,7 @@ fn a_member_posts_and_reads() {
     let nothing = Marked {
         mark: Mark::CREATION,
         unread: 0,
+        last_seq: chat.timeline.seq(),
     };
     let nothing = Decision::Answer(Outcome::Marked(nothing));
     check(Some(&chat), &mark(user(OTHER)), Ok(nothing));

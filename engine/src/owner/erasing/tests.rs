@@ -75,8 +75,6 @@ fn who_does_not_answer_or_can_not_do_it_is_asked_again_behind_others_and_a_late_
     erasing.answered(2, true, now);
     assert_eq!(erasing.next(PARTITION, now), erase(3, chat(2), Membership));
     erasing.answered(3, false, now);
-    assert_eq!(erasing.next(PARTITION, now), None, "not at once");
-    now += RETRY_MICROS;
     erase_all(&mut erasing, 4, chat(3), now);
     let read = Read::FormerChats {
         user_id: user(1),
@@ -103,7 +101,7 @@ fn while_many_chats_can_not_be_left_no_more_are_looked_for() {
     let mut erasing = leaving(chats(0).collect(), SETTLED_MILLIS);
     let mut now = 0;
     let mut asked = Vec::new();
-    for _ in 0..MISSED_MAX {
+    for nth in 1..=MISSED_MAX {
         match erasing.next(PARTITION, now) {
             Some(Next::Erase {
                 question, chat_id, ..
@@ -113,7 +111,10 @@ fn while_many_chats_can_not_be_left_no_more_are_looked_for() {
             }
             other => panic!("{other:?}"),
         }
-        now += RETRY_MICROS;
+        if nth % REFUSED_MAX as usize == 0 {
+            assert_eq!(erasing.next(PARTITION, now), None, "there is a pause");
+            now += PAUSE_MICROS;
+        }
     }
     assert_eq!(asked, chats(0).take(MISSED_MAX).collect::<Vec<_>>());
     assert_eq!(erasing.next(PARTITION, now), None);
@@ -220,4 +221,40 @@ fn a_user_is_done_when_nobody_may_be_adding_them_any_more() {
     assert_eq!((row.user_id, row.is_done), (user(1), true));
     erasing.written();
     assert_eq!(erasing.next(PARTITION, u64::MAX), None);
+}
+
+#[test]
+fn who_can_not_be_erased_in_many_chats_keeps_nobody_else_for_long() {
+    let mut erasing = Erasing::above(0);
+    erasing.want();
+    erasing.next(PARTITION, 0);
+    erasing.found_users(vec![(user(1), at(0)), (user(2), at(0))]);
+    let mut now = 0;
+    let left = loop {
+        match erasing.next(PARTITION, now) {
+            None => now += PAUSE_MICROS,
+            Some(Next::Chats(Read::ChatsOfUser(who))) if who == user(1) => {
+                let stuck = (0..400u16).map(|n| ChatId::from_bytes(u128::from(n).to_be_bytes()));
+                erasing.found_chats(stuck.collect(), at(0));
+            }
+            Some(Next::Chats(Read::ChatsOfUser(_))) => {
+                erasing.found_chats(vec![chat(9)], at(0));
+            }
+            Some(Next::Chats(_)) => erasing.found_chats(Vec::new(), at(0)),
+            Some(Next::Erase {
+                question,
+                user_id,
+                step,
+                ..
+            }) => {
+                let is_stuck = user_id == user(1);
+                erasing.answered(question, !is_stuck, now);
+                if !is_stuck && step == ErasureStep::Membership {
+                    break now;
+                }
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(left < 2_000_000, "{left} \u{b5}s");
 }

@@ -56,19 +56,23 @@ impl Partition {
         if chat.is_none() {
             cx.bug(READ_OF_FORGOTTEN);
         }
-        let stored = cx.found(outcome, Found::events).zip(chat);
-        let events = stored.and_then(|(stored, chat)| {
-            let events = key.complete(&stored, chat);
-            if events.is_none() {
-                cx.bug("an event is missing in the store, or can't be read");
+        let Some((stored, chat)) = cx.found(outcome, Found::events).zip(chat) else {
+            for asker in waiting {
+                cx.refuse(asker, Problem::STORE_UNAVAILABLE);
             }
-            events
-        });
+            return;
+        };
+        let (events, last) = (key.complete(&stored, chat), key.last(chat));
+        if events.is_none() {
+            cx.bug("an event is missing in the store, or can't be read");
+        }
         for asker in waiting {
-            match &events {
-                Some(events) => cx.answer(asker, Outcome::from(events.clone())),
-                None => cx.refuse(asker, Problem::STORE_UNAVAILABLE),
-            }
+            // What is not there will not be later: whoever asks goes on behind it, instead of asking again.
+            let outcome = match &events {
+                Some(events) => Outcome::from(events.clone()),
+                None => Outcome::TooFarBehind { last },
+            };
+            cx.answer(asker, outcome);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Marks of what users have read: how far one is, and those that users set by posting and joining.
 
-use rookery_schema::row::Row;
+use rookery_schema::row::{Mark, Row};
 use rookery_schema::{ChatId, Seq};
 
 use crate::context::{Context, MICROS_PER_SECOND};
@@ -19,13 +19,13 @@ pub(super) const NOTED_MICROS: u64 = 30 * MICROS_PER_SECOND;
 const MARKS_PER_TICK: usize = 4096;
 
 impl Partition {
-    /// Has the store say how many messages there are up to an event; there are so many in all.
+    /// Has the store say how many messages there are up to an event; this is the last one, with all.
     pub(super) fn count_messages(
         &mut self,
         asker: Asker,
         chat_id: ChatId,
         seq: Seq,
-        all: u64,
+        all: Mark,
         cx: &mut Context<'_>,
     ) {
         let read = Read::EventsAfter {
@@ -47,7 +47,7 @@ impl Partition {
         &mut self,
         asker: Asker,
         chat_id: ChatId,
-        (seq, all): (Seq, u64),
+        (seq, all): (Seq, Mark),
         outcome: Result<Found, StoreFault>,
         cx: &mut Context<'_>,
     ) {
@@ -62,8 +62,12 @@ impl Partition {
             return cx.refuse(asker, Problem::STORE_UNAVAILABLE);
         };
         let mark = event.row.head.mark();
-        let unread = all.saturating_sub(mark.messages);
-        cx.answer(asker, Outcome::Marked(Marked { mark, unread }));
+        let marked = Marked {
+            mark,
+            unread: all.messages.saturating_sub(mark.messages),
+            last_seq: all.seq,
+        };
+        cx.answer(asker, Outcome::Marked(marked));
     }
 
     /// Has what is noted of a chat written in time.

@@ -1,5 +1,6 @@
 //! What a partition reads from the store, and for what.
 
+use rookery_schema::row::Mark;
 use rookery_schema::{ChatId, Seq, SessionId, UserId};
 
 use crate::limits::Network;
@@ -44,12 +45,12 @@ pub(super) enum PartitionRead {
     RewrittenEvents,
     /// What a chat was made with, which somebody asks for by its key.
     Creation(Asker, ChatId, Box<Creation>),
-    /// The event up to which somebody has read, to know how many messages there are up to it; there are so many in all.
+    /// The event up to which somebody has read, to know how many messages there are up to it; this is the last one, with all.
     Mark {
         asker: Asker,
         chat_id: ChatId,
         seq: Seq,
-        all: u64,
+        all: Mark,
     },
     /// The message that somebody wants to change.
     Sought(Box<Seeking>),

@@ -1,7 +1,7 @@
 //! A user who deletes their account while things break, and one who stays and hears of it.
 
 use rookery_schema::ChatId;
-use rookery_schema::record::Record;
+use rookery_schema::record::{Change, Record};
 use rookery_testing::ws::{handshake_to, text_frame};
 use serde_json::{Value, json};
 
@@ -274,6 +274,12 @@ impl Scenario {
             let content = match Record::decode(&row.record).unwrap() {
                 Record::MessagePosted(said) if said.sender_id.to_string() == gone.id => {
                     said.content.to_owned()
+                }
+                Record::MessageAmended(edited) if edited.by.to_string() == gone.id => {
+                    match edited.change {
+                        Change::Edited { content, .. } => content.to_owned(),
+                        _ => continue,
+                    }
                 }
                 _ => continue,
             };

@@ -130,7 +130,8 @@ impl Scenario {
                 let text = json!({"type": "resume", "chats": chats}).to_string();
                 self.world.send(wire, &text_frame(&text));
             }
-            ("resumed", _) => *has_gap |= event["recovered"] == false,
+            // Without a seq, they are not in the chat yet, or not any more.
+            ("resumed", seq) => *has_gap |= event["recovered"] == false && seq > Some(0),
             ("read", _) => {}
             (_, Some(seq)) => {
                 let held_until = socket.as_ref().unwrap().began_micros + HELD_MICROS;

@@ -153,15 +153,31 @@ impl Members {
             let (added_seq, _) = order?;
             return Ok(Membership::Member { added_seq });
         }
-        let Some(value) = self.former.get(key)? else {
+        let Some((added_seq, removed_seq)) = self.removal(key)? else {
             return Ok(Membership::Never);
         };
-        let removal = codec::former_member(&value).ok_or(ReadError::Malformed(FORMER));
-        let (added_seq, removed_seq) = removal?;
         Ok(Membership::Removed {
             added_seq,
             removed_seq,
         })
+    }
+
+    /// The event that removed a user last.
+    pub(super) fn last_removal(
+        &self,
+        chat_id: ChatId,
+        user_id: UserId,
+    ) -> Result<Option<Seq>, ReadError> {
+        let (key, _) = keys(chat_id, user_id);
+        Ok(self.removal(key)?.map(|(_, removed_seq)| removed_seq))
+    }
+
+    fn removal(&self, key: codec::PairKey) -> Result<Option<(Seq, Seq)>, ReadError> {
+        let Some(value) = self.former.get(key)? else {
+            return Ok(None);
+        };
+        let removal = codec::former_member(&value).ok_or(ReadError::Malformed(FORMER));
+        removal.map(Some)
     }
 }
 

@@ -222,7 +222,7 @@ impl Tables {
             }
         }
         self.amendments.put(&mut batch, rows.clone())?;
-        let _marking = self.marks.put(&mut batch, rows.clone())?;
+        let _marking = self.marks.put(&mut batch, &self.members, rows.clone())?;
         self.own.put(&mut batch, rows.clone())?;
         let redacted = rows.filter_map(redacted);
         self.redactions

@@ -68,6 +68,7 @@ statements! {
         WHERE user_id = ? AND chat_id = ?",
     add_mark: "INSERT INTO KEYSPACE.marks_by_user (user_id, chat_id, seq, messages) VALUES (?, ?, ?, ?) \
         USING TIMESTAMP ?",
+    remove_mark: "DELETE FROM KEYSPACE.marks_by_user USING TIMESTAMP ? WHERE user_id = ? AND chat_id = ?",
     add_user: "INSERT INTO KEYSPACE.users (user_id, username, password_hash, created_at, updated_at) \
         VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?",
     add_user_name: "INSERT INTO KEYSPACE.users_by_name (bucket, username, user_id) VALUES (?, ?, ?)",

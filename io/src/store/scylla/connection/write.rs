@@ -80,7 +80,8 @@ impl Connection {
                 let former = (gone.user_id.0, gone.chat_id.0, EVENT_TIMESTAMP);
                 self.one(&to.add_former_chat, former).await?;
                 let values = (bigint(gone.seq.0), gone.user_id.0, gone.chat_id.0);
-                self.one(&to.remove_chat_of_user, values).await
+                self.one(&to.remove_chat_of_user, values).await?;
+                self.one(&to.remove_mark, values).await
             }
             Batch::Events(rows) => self.many(&to.add_event, rows, |row| event(row)).await,
             Batch::Redactions(rows) => self.redact(rows).await,
