@@ -1,6 +1,6 @@
 //! Users all of whose sessions were ended, by a new password or by their logouts.
 
-use rookery_schema::limits::SESSION_MILLIS;
+use rookery_schema::limits::{SESSION_MILLIS, TOKEN_MILLIS};
 use rookery_schema::{SessionId, Timestamp, UserId};
 
 use crate::ids::Session;
@@ -15,6 +15,9 @@ pub(crate) const AHEAD_MILLIS_MAX: u64 = 60_000;
 const LOGIN_MILLIS_MAX: u64 = 60_000;
 /// Milliseconds from a new password to the latest expiry of a session that it ends.
 pub(crate) const ENDED_MILLIS: u64 = SESSION_MILLIS + AHEAD_MILLIS_MAX + LOGIN_MILLIS_MAX;
+/// Milliseconds from a new password to when the next may count from, so that it ends all logins with the one before: these begin
+/// behind what that ended, are put ahead by logouts, and are rounded up twice.
+pub(crate) const AGAIN_MILLIS: u64 = AHEAD_MILLIS_MAX + 2 * TOKEN_MILLIS;
 
 /// Users that are kept one by one, about 48 bytes each.
 const USERS_MAX: usize = 65_536;

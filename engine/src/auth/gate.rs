@@ -419,6 +419,7 @@ fn bearer(credentials: &[u8]) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::ended_users::{AGAIN_MILLIS, ENDED_MILLIS};
     use crate::context::sample::config;
 
     /// What a restart finds in the store.
@@ -459,6 +460,31 @@ mod tests {
         assert!(login.is_ok_and(|login| login <= ended), "{login:?}");
         let next = gate.expiry_of_login(user_id, until, now);
         assert!(next.is_ok_and(|next| next > ended), "{next:?}");
+    }
+
+    #[test]
+    fn the_next_password_ends_all_logins_with_the_one_before_however_often_their_user_logs_out() {
+        let (set_at, user_id) = (Timestamp::from_millis(1), UserId::from_bytes([1; 16]));
+        let mut gate = Gate::new(&config());
+        let until = Timestamp::from_millis(set_at.millis() + ENDED_MILLIS);
+        gate.sessions_void(Ended::AllOf {
+            user_id,
+            until,
+            by: EndedBy::Password,
+            kept: None,
+        });
+        let mut latest = Timestamp::default();
+        for _ in 0..200 {
+            latest = latest.max(gate.end_all(user_id, set_at).expires_at);
+            if let Ok(login) = gate.expiry_of_login(user_id, until, set_at) {
+                latest = latest.max(login);
+            } else {
+                break;
+            }
+        }
+        assert!(latest > until);
+        let next = set_at.millis() + AGAIN_MILLIS + ENDED_MILLIS;
+        assert!(latest.millis() <= next, "{latest:?}, {next}");
     }
 
     /// Else the next login would be taken for one of before the password.

@@ -8,6 +8,7 @@ use rookery_schema::record::{PasswordSet, UserDeleted, UserRegistered};
 use rookery_schema::row::{Row, UserRow};
 use rookery_schema::{Timestamp, UserId};
 
+use crate::auth::ended_users::AGAIN_MILLIS;
 use crate::hashing::Kind;
 use crate::limits::Network;
 use crate::map::Map;
@@ -227,9 +228,7 @@ impl Names {
     /// The earliest that a new password of a user may count from, by what is not in the store yet.
     pub(crate) fn password_from(&self, name: &str) -> Timestamp {
         match self.names.get(name) {
-            Some(Name::Applied(row)) => {
-                Timestamp::from_millis(row.updated_at.millis() + TOKEN_MILLIS)
-            }
+            Some(Name::Applied(row)) => password_behind(row),
             Some(_) | None => Timestamp::default(),
         }
     }
@@ -301,6 +300,16 @@ impl Names {
             Name::Claimed(_) | Name::Applied(_) => Vec::new(),
         })
     }
+}
+
+/// The earliest that a user's next password may count from: behind all sessions that there are with the one before.
+pub(crate) fn password_behind(user: &UserRow) -> Timestamp {
+    let behind = match user.updated_at > user.created_at {
+        true => AGAIN_MILLIS,
+        // Logins with the first one begin behind nothing.
+        false => TOKEN_MILLIS,
+    };
+    Timestamp::from_millis(user.updated_at.millis() + behind)
 }
 
 /// The user whom a name stands for as it was typed, among all whose names have its key: those from before keys may be

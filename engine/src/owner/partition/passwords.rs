@@ -1,7 +1,6 @@
 //! Passwords that operators set, and that users change.
 
 use bytes::Bytes;
-use rookery_schema::limits::TOKEN_MILLIS;
 use rookery_schema::record::{PasswordSet, Record};
 use rookery_schema::row::{Row, UserRow};
 use rookery_schema::{SessionId, Timestamp};
@@ -18,7 +17,7 @@ use crate::mesh::{
 };
 use crate::owner::changes::ChangeKey;
 use crate::owner::endings::Recording;
-use crate::owner::names::LogIn;
+use crate::owner::names::{LogIn, password_behind};
 use crate::owner::partition::Partition;
 use crate::owner::partition::reads::ForUser;
 use crate::owner::partition::registrations::not_hashed;
@@ -283,12 +282,10 @@ impl Partition {
 }
 
 /// The earliest that a user's new password may count from, so that it ends all sessions that they have: those of logins
-/// right behind the change before, which may expire as much later than what that ended as tokens are rounded up, and
-/// those that a clock which was ahead has made longer.
+/// behind the change before, and those that a clock which was ahead has made longer.
 pub(super) fn password_from(user: &UserRow, new: &NewPassword) -> Timestamp {
-    let behind_change = user.updated_at.millis() + TOKEN_MILLIS;
     let behind_sessions = new.sessions_until.millis().saturating_sub(ENDED_MILLIS);
-    Timestamp::from_millis(behind_change.max(behind_sessions))
+    password_behind(user).max(Timestamp::from_millis(behind_sessions))
 }
 
 /// Until when a user's sessions were ended by their last new password.
