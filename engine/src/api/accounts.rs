@@ -144,7 +144,7 @@ impl Api<'_> {
             return Ok(None);
         }
         const MISSING: Problem =
-            Problem::malformed("password is missing").about(Field::Password, Fault::Missing);
+            Problem::malformed_json("password is missing").about(Field::Password, Fault::Missing);
         let password = given.ok_or(MISSING)?;
         let bounds = const_format::concatcp!(
             "password must be 1 to ",

@@ -28,7 +28,7 @@ fn a_refusal_names_the_message_it_is_about() {
         ),
         (
             r#"{"type":"send","content":"a","client_id":"c"}"#,
-            "malformed_request",
+            "malformed_json",
             Some("c"),
         ),
         (

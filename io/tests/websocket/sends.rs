@@ -63,12 +63,12 @@ fn sends_that_can_t_be_done_are_told_so() {
     for no_object in [json!({}), json!([]), json!("ping"), ping] {
         refuse(no_object, "malformed_json");
     }
+    refuse(json!({"type": "dance"}), "malformed_request");
     for incomplete in [
-        json!({"type": "dance"}),
         json!({"type": "send", "chat_id": chat}),
         json!({"type": "send", "content": "x"}),
     ] {
-        refuse(incomplete, "malformed_request");
+        refuse(incomplete, "malformed_json");
     }
     for client_id in ["3", "é"] {
         let send = json!({"type": "send", "chat_id": "x", "content": "x", "client_id": client_id});

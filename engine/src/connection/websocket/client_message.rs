@@ -57,10 +57,10 @@ const UNKNOWN_TYPE: Problem = Problem::malformed(
 )
 .about(Field::Type, Fault::Unknown);
 const NO_CHAT: Problem =
-    Problem::malformed("chat_id is missing").about(Field::ChatId, Fault::Missing);
-const NO_SEQ: Problem = Problem::malformed("seq is missing").about(Field::Seq, Fault::Missing);
+    Problem::malformed_json("chat_id is missing").about(Field::ChatId, Fault::Missing);
+const NO_SEQ: Problem = Problem::malformed_json("seq is missing").about(Field::Seq, Fault::Missing);
 const NO_CONTENT: Problem =
-    Problem::malformed("content is missing").about(Field::Content, Fault::Missing);
+    Problem::malformed_json("content is missing").about(Field::Content, Fault::Missing);
 
 /// Reads what a client said. `admit` says whether a message may be posted now.
 ///
