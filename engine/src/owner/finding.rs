@@ -113,8 +113,9 @@ impl Stage {
             };
         }
         if is_high_read {
+            // What is there is another message.
             return Self::Behind {
-                after: Seq(high.0 - 1),
+                after: high,
                 border: high,
             };
         }
@@ -257,5 +258,13 @@ mod tests {
         assert!(reads <= 12, "{reads} reads");
         assert_eq!(find(&chat, id(255, 5), 251).0, None);
         assert_eq!(find(&Vec::new(), id(1, 5), 1), (None, 0));
+    }
+
+    #[test]
+    fn what_is_not_there_is_not_looked_for_in_all_that_was_posted_later() {
+        let chat: Chat = (0..5_000).map(Some).collect();
+        let (found, reads) = find(&chat, id(255, 10), 5_001);
+        assert_eq!(found, None);
+        assert!(reads <= 13 + 3, "{reads} reads");
     }
 }
