@@ -1,6 +1,7 @@
 //! Messages that users edit, delete and react to.
 
 mod in_store;
+mod missed;
 mod replays;
 mod talk;
 mod turns;

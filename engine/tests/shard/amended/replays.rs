@@ -3,9 +3,10 @@
 use rookery_engine::mesh::PageStart;
 use rookery_schema::batch::RecordBatch;
 use rookery_schema::record::{Change, MessageAmended, Record, Target};
+use rookery_schema::row::Row;
 use rookery_schema::{Seq, Timestamp};
 
-use crate::amended::talk::{DELETE, Talk, react};
+use crate::amended::talk::{DELETE, Talk, edit, react};
 use crate::stage::batch_of;
 
 #[test]
@@ -67,6 +68,25 @@ fn an_edit_that_comes_after_a_deletion_never_brings_a_message_back() {
         assert_eq!(talk.newest()["deleted"], true);
         assert!(!talk.stored_events().contains("resurrected"));
     }
+}
+
+#[test]
+fn an_edit_of_which_the_store_has_a_part_keeps_its_content() {
+    let mut talk = Talk::new();
+    let message = talk.say("first");
+    talk.ask_to(talk.alice, message, edit("second"));
+    talk.log.push(talk.stage.appends[0].clone());
+    talk.stage.append();
+    // Its rows are written at once, in no order, and the process ends amid that.
+    let (_, rows) = talk.stage.writes.pop_front().unwrap();
+    let part = rows
+        .into_iter()
+        .filter(|row| matches!(row, Row::Amendment(_)));
+    part.for_each(|row| talk.store.write(row));
+    talk.replay(true);
+    assert_eq!(talk.newest()["content"], "second");
+    let stored = talk.stored_events();
+    assert!(stored.contains("second") && !stored.contains("first"));
 }
 
 #[test]

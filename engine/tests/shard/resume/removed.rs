@@ -89,6 +89,16 @@ fn who_was_removed_and_misses_too_much_is_told_of_their_removal_alone() {
 }
 
 #[test]
+fn who_was_removed_long_ago_and_has_all_up_to_that_is_told_so() {
+    let mut it = Removed::new();
+    // It is in memory no more.
+    it.say(150);
+    let chat_id = it.chat_id.to_string();
+    let told = json!({"type": "resumed", "chat_id": chat_id, "recovered": true, "seq": 8});
+    assert_eq!(it.resume(8), [told]);
+}
+
+#[test]
 fn what_a_room_has_heard_since_is_told_nobody_who_is_not_in_it() {
     let mut resuming = Resuming::new(1);
     let conn = resuming.connect(false);
