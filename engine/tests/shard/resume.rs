@@ -2,6 +2,7 @@
 
 mod again;
 mod removed;
+mod turns;
 
 use rookery_engine::ids::ConnId;
 use rookery_engine::input::Input;
@@ -324,15 +325,17 @@ fn an_owner_that_does_not_answer_is_asked_again_and_not_for_ever() {
     for _ in 0..3 {
         let asked = resuming.asked_once();
         resuming.answer_with(&asked, Outcome::Refused(Problem::STORE_UNAVAILABLE));
+        resuming.stage.tick_after(SECOND - 1);
         assert!(resuming.asked().is_empty(), "not at once");
-        resuming.stage.tick_after(SECOND);
+        resuming.stage.tick_after(1);
     }
     // No answer at all.
     resuming.asked_once();
     resuming.stage.tick_after(10 * SECOND);
     let asked = resuming.asked_once();
     resuming.answer_with(&asked, Outcome::Elsewhere);
-    resuming.stage.tick_after(20 * SECOND);
+    // Half a minute since the first time.
+    resuming.stage.tick_after(17 * SECOND);
     let asked = resuming.asked_once();
     resuming.answer_with(&asked, Outcome::Elsewhere);
     let heard = resuming.stage.heard(conn);

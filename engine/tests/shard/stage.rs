@@ -39,6 +39,8 @@ const HERE: ShardId = ShardId(0);
 pub(crate) const THERE: ShardId = ShardId(1);
 /// Microseconds in a second.
 pub(crate) const SECOND: u64 = 1_000_000;
+/// Rounds that one input may take: who always wants another keeps a core busy.
+const ROUNDS_MAX: usize = 10_000;
 
 pub(crate) struct Stage {
     host: Host,
@@ -160,7 +162,9 @@ impl Stage {
 
     pub(crate) fn step(&mut self, input: Input<'_>) {
         let mut effects = self.host.round(input);
+        let last = self.rounds + ROUNDS_MAX;
         loop {
+            assert!(self.rounds < last, "it wants another round for ever");
             let wants_another = effects.another_round;
             self.take(effects);
             self.rounds += 1;

@@ -190,6 +190,25 @@ fn who_came_back_while_all_was_held_gets_all_of_it_once() {
 }
 
 #[test]
+fn who_left_chats_while_all_was_held_gets_of_each_all_of_it_once() {
+    let mut resuming = Resuming::new(2);
+    let conn = resuming.connect(true);
+    resuming.another_listens(0);
+    resuming.leave_and_come_back();
+    resuming.remove(0, 11);
+    resuming.event(1, 5);
+    resuming.remove(1, 6);
+    resuming.resume(conn, &[]);
+    resuming.assert_asked(0, (4, LIVE), 11, Rest::End);
+    resuming.assert_asked(1, (4, LIVE), 6, Rest::End);
+    assert!(resuming.asked().is_empty());
+    assert_eq!(
+        resuming.seqs(conn),
+        ["5", "6", "7", "8", "9", "10", "11", "5", "6"]
+    );
+}
+
+#[test]
 fn who_came_while_all_was_held_gets_what_follows_that() {
     let mut resuming = Resuming::new(1);
     let strange = resuming.stage.foreign_chat();
@@ -232,4 +251,34 @@ fn who_has_more_than_there_is_and_hears_it_live_is_told_too() {
         resuming.seqs(conn),
         ["resumed false 4", "5", "resumed true 5"]
     );
+}
+
+#[test]
+fn who_comes_back_before_they_have_what_was_held_hears_that_first() {
+    let mut resuming = Resuming::new(1);
+    let conn = resuming.connect(true);
+    resuming.event(0, 5);
+    resuming.remove(0, 6);
+    resuming.resume(conn, &[]);
+    let asked = resuming.asked_once();
+    resuming.add(0, 7);
+    assert!(resuming.heard(conn).is_empty(), "the page is on its way");
+    resuming.answer(&asked, 7, Rest::Live);
+    resuming.event(0, 8);
+    assert_eq!(resuming.seqs(conn), ["5", "6", "7", "8"]);
+}
+
+#[test]
+fn who_joins_a_chat_while_they_resume_another_hears_it_at_once() {
+    let mut resuming = Resuming::new(1);
+    let conn = resuming.connect(true);
+    resuming.resume(conn, &[(0, 2)]);
+    let asked = resuming.asked_once();
+    let joined = resuming.stage.foreign_chat();
+    resuming.chats.push(joined);
+    resuming.add(1, 7);
+    resuming.event(0, 5);
+    assert_eq!(resuming.seqs(conn), ["7"]);
+    resuming.answer(&asked, 5, Rest::Live);
+    assert_eq!(resuming.seqs(conn), ["3", "4", "5", "resumed true 5"]);
 }
