@@ -7,8 +7,8 @@ use bytes::Bytes;
 use rookery_engine::effect::Notice;
 use rookery_engine::input::Input;
 use rookery_engine::mesh::{
-    ChatCommand, Command, EventBatch, EventsPage, NameCommand, Outcome, Page, PageStart, Right,
-    ShardMessage, SubscriptionAnswer,
+    ChatCommand, Command, EventBatch, Events, EventsPage, NameCommand, Outcome, Page, PageStart,
+    Rest, Right, ShardMessage, SubscriptionAnswer,
 };
 use rookery_engine::port::{
     Found, LogEvent, Opened, Part, PasswordOutcome, StoreEvent, StoredChat, Token,
@@ -17,6 +17,7 @@ use rookery_schema::batch::RecordBatch;
 use rookery_schema::event::EventKind;
 use rookery_schema::row::{EventRow, Head};
 use rookery_schema::{Offset, PartitionId, Seq, Timestamp};
+use rookery_testing::ws::text_frame;
 
 use crate::stage::{P0, Stage, THERE, credentials, network, stored_chat};
 
@@ -342,6 +343,36 @@ fn a_line_of_an_inbox_is_one() {
             panic!("no line was asked for");
         };
         let outcome = Outcome::Done;
+        stage.tell(ShardMessage::Answer { asker, outcome });
+    });
+}
+
+#[test]
+fn an_owner_shows_what_it_has_sent_before() {
+    check("a page does not reach to where its room stands", |stage| {
+        let (user, chat_id) = (stage.user(), stage.foreign_chat());
+        let conn = stage.connect_to_resume(user);
+        stage.answer_read(Ok(Found::Chats(vec![chat_id])));
+        let wanted = stage.subscriptions()[0];
+        let answer = SubscriptionAnswer::Accepted { next: Seq(7) };
+        stage.tell(ShardMessage::Subscribed { wanted, answer });
+        let text = format!(r#"{{"type":"resume","chats":{{"{chat_id}":4}}}}"#);
+        stage.step(Input::Received {
+            conn,
+            bytes: &text_frame(&text),
+            waited_micros: 0,
+        });
+        let Some(ShardMessage::Ask { asker, .. }) = stage.sent.pop() else {
+            panic!("nobody is asked");
+        };
+        // Event 6 is missing.
+        let events = Events {
+            lines: Bytes::from_static(b"{}\n"),
+            count: 1,
+            through: Seq(5),
+            rest: Rest::Live,
+        };
+        let outcome = Outcome::Events(Box::new(events));
         stage.tell(ShardMessage::Answer { asker, outcome });
     });
 }
