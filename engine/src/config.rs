@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rookery_schema::{Routing, ShardId};
 
+use crate::assets::Assets;
 use crate::http::Origin;
 use crate::limits::Proxies;
 
@@ -61,6 +62,8 @@ pub struct ShardConfig {
     /// Chats whose owners a home tells in one round that somebody listens, or no longer does: [`SUBSCRIPTIONS_PER_ROUND`],
     /// but in tests.
     pub subscriptions_per_round: usize,
+    /// The files of the web pages.
+    pub assets: &'static Assets,
 }
 
 impl ShardConfig {
@@ -87,6 +90,16 @@ pub enum AuthMode {
     Token,
     /// By what they say.
     Trust,
+}
+
+impl AuthMode {
+    /// As clients are told.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Trust => "trust",
+        }
+    }
 }
 
 /// A key. Its bytes stay in the memory that its owner has for secrets, and are borrowed from there for each signature.
@@ -131,4 +144,15 @@ pub enum RegistrationMode {
     Invite,
     /// Nobody: operators create all users.
     Closed,
+}
+
+impl RegistrationMode {
+    /// As clients are told.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Invite => "invite",
+            Self::Closed => "closed",
+        }
+    }
 }

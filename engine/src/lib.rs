@@ -12,6 +12,7 @@
 
 mod addresses;
 mod api;
+pub mod assets;
 mod auth;
 pub mod config;
 mod connection;

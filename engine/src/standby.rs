@@ -185,6 +185,8 @@ mod tests {
         for request in [
             get("/chats"),
             get("/"),
+            get("/ops"),
+            get("/assets/0123456789abcdef/chat/main.js"),
             get("/readyz").replace("GET", "PUT"),
         ] {
             let reply = answer(PUBLIC, &starting(), &request);

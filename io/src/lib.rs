@@ -31,3 +31,4 @@ pub mod store;
 mod sync;
 mod throttle;
 pub mod vital;
+pub mod web;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use rookery_engine::assets::Assets;
 use rookery_engine::config::{
     AuthMode, Keys, RegistrationMode, SUBSCRIPTIONS_PER_ROUND, ShardConfig,
 };
@@ -114,6 +115,7 @@ pub fn config(id: ShardId, routing: Routing) -> ShardConfig {
         proxies: Proxies::default(),
         appends_in_flight_max: 1,
         subscriptions_per_round: SUBSCRIPTIONS_PER_ROUND,
+        assets: &Assets::NONE,
     }
 }
 

@@ -186,7 +186,10 @@ const fn act_of(endpoint: Endpoint) -> Option<Act> {
         | Endpoint::Metrics
         | Endpoint::Live
         | Endpoint::Ready
-        | Endpoint::Index
+        | Endpoint::ChatPage
+        | Endpoint::OpsPage
+        | Endpoint::Asset
+        | Endpoint::About
         | Endpoint::OpenApi
         | Endpoint::AsyncApi => None,
     }

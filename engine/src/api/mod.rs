@@ -23,6 +23,7 @@ mod routes;
 mod sessions;
 mod users;
 mod users_shown;
+mod web;
 
 use std::net::IpAddr;
 
@@ -226,7 +227,7 @@ impl<'a> Api<'a> {
             return Ok(Action::Reply(Reply::allowing(known.join(", "))));
         }
         let (route, matched) = self.route(request, door)?;
-        let is_foreign = route.is_for_users() && self.is_foreign(request)?;
+        let is_foreign = route.is_for_users() && self.is_foreign(request, route)?;
         if request.method == Method::Options {
             return Ok(Action::Reply(self.options(request, route)));
         }
@@ -238,7 +239,7 @@ impl<'a> Api<'a> {
         let Some(endpoint) = route.endpoint(method) else {
             return Ok(Action::Reply(Reply::method_not_allowed(route.allowed())));
         };
-        if !endpoint.is_operational() && !cx.readiness.serves() {
+        if !endpoint.is_operational() && !endpoint.is_asset() && !cx.readiness.serves() {
             return Err(Problem::STARTING.into());
         }
         if is_foreign {
@@ -283,14 +284,17 @@ impl<'a> Api<'a> {
         }
     }
 
-    /// Whether a page of another origin makes the request.
+    /// Whether a page of another origin makes the request. A page that a link from elsewhere leads to acts for nobody.
     ///
     /// # Errors
     /// The request is for another host; or, in trust mode, where every page could act for anybody, it is foreign.
-    fn is_foreign(self, request: &Request) -> Result<bool, Problem> {
+    fn is_foreign(self, request: &Request, route: Route) -> Result<bool, Problem> {
         let origins = self.gate.origins();
         if !origins.is_host(request.authority()) {
             return Err(Problem::MISDIRECTED);
+        }
+        if route.is_page() {
+            return Ok(false);
         }
         match (origins.is_foreign(request), self.gate.mode()) {
             (true, AuthMode::Trust) => Err(Problem::FOREIGN_ORIGIN),
@@ -382,7 +386,10 @@ impl<'a> Api<'a> {
             Endpoint::MarkRead => self.mark_read(call),
             Endpoint::Connect => self.connect(call, cx),
             Endpoint::Ticket => self.buy_ticket(call, cx),
-            Endpoint::Index => Ok(Action::Reply(documents::index().reply(call.request))),
+            Endpoint::ChatPage => self.show_chat_page(call, cx),
+            Endpoint::OpsPage => self.show_ops_page(call, cx),
+            Endpoint::Asset => self.show_asset(call, cx),
+            Endpoint::About => Ok(self.show_about(cx)),
             Endpoint::OpenApi => Ok(Action::Reply(documents::openapi().reply(call.request))),
             Endpoint::AsyncApi => Ok(Action::Reply(documents::asyncapi().reply(call.request))),
             Endpoint::Metrics => Ok(Action::Scrape),
@@ -395,6 +402,6 @@ impl<'a> Api<'a> {
 fn serves(entrance: Entrance, route: Route) -> bool {
     match entrance {
         Entrance::Public { operations } => operations || !route.is_operational(),
-        Entrance::Admin => route.is_operational() || route.is_for_operators(),
+        Entrance::Admin => route.is_operational() || route.is_for_operators() || route.is_asset(),
     }
 }

@@ -25,7 +25,7 @@ const TEXT: &str = "text/plain; charset=utf-8";
 const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Fields of a reply, names and values.
-type Fields = &'static [(&'static str, &'static str)];
+pub(super) type Fields = &'static [(&'static str, &'static str)];
 
 /// What a browser may do with a reply that depends on its caller, and holds what users wrote: nothing but hand it to
 /// the page that asked, now.
@@ -35,7 +35,7 @@ const GUARDS: Fields = &[
     ("Content-Security-Policy", "default-src 'none'"),
 ];
 /// The same of what is the same for everybody: it may be kept, but has to be asked for again.
-const DOCUMENT_GUARDS: Fields = &[
+pub(super) const DOCUMENT_GUARDS: Fields = &[
     ("Cache-Control", "no-cache"),
     ("X-Content-Type-Options", "nosniff"),
     ("Content-Security-Policy", "default-src 'none'"),
@@ -216,16 +216,16 @@ impl Reply {
             status: Status::Ok,
             content_type: Some(JSON),
             body: Cow::Borrowed(text.as_bytes()),
-            ..Self::not_modified(etag)
+            ..Self::not_modified(etag, DOCUMENT_GUARDS)
         }
     }
 
-    /// To who has the document already.
-    pub(super) fn not_modified(etag: String) -> Self {
+    /// To who has it already.
+    pub(super) fn not_modified(etag: String, guards: Fields) -> Self {
         Self {
             status: Status::NotModified,
             extra: vec![("ETag", etag)],
-            guards: DOCUMENT_GUARDS,
+            guards,
             ..Self::no_content()
         }
     }

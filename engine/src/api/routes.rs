@@ -37,7 +37,10 @@ pub(crate) enum Endpoint {
     RemoveReaction,
     Connect,
     Ticket,
-    Index,
+    ChatPage,
+    OpsPage,
+    Asset,
+    About,
     OpenApi,
     AsyncApi,
     Metrics,
@@ -59,7 +62,20 @@ pub(crate) enum Endpoint {
 impl Endpoint {
     /// Whether it tells how the server is, rather than what users say.
     pub(crate) const fn is_operational(self) -> bool {
-        matches!(self, Self::Metrics | Self::Live | Self::Ready)
+        matches!(
+            self,
+            Self::Metrics | Self::Live | Self::Ready | Self::OpsPage
+        )
+    }
+
+    /// Whether it gives what pages load, which is the same for everybody, at every entrance and time.
+    pub(crate) const fn is_asset(self) -> bool {
+        matches!(self, Self::Asset)
+    }
+
+    /// Whether it gives what a browser shows to a person, who may come from any page.
+    pub(crate) const fn is_page(self) -> bool {
+        matches!(self, Self::ChatPage | Self::OpsPage)
     }
 
     /// Whether it is about the account of whoever calls.
@@ -95,8 +111,16 @@ impl Route {
         self.0.iter().all(|(_, endpoint)| endpoint.is_operational())
     }
 
+    pub(crate) fn is_asset(self) -> bool {
+        self.0.iter().all(|(_, endpoint)| endpoint.is_asset())
+    }
+
+    pub(crate) fn is_page(self) -> bool {
+        self.0.iter().all(|(_, endpoint)| endpoint.is_page())
+    }
+
     pub(crate) fn is_for_users(self) -> bool {
-        !self.is_operational() && !self.is_for_operators()
+        !self.is_operational() && !self.is_for_operators() && !self.is_asset()
     }
 
     pub(crate) fn is_for_operators(self) -> bool {
@@ -147,14 +171,31 @@ fn uuid(segment: &[u8]) -> Option<Uuid> {
     parse_uuid(str::from_utf8(segment).ok()?).ok()
 }
 
-/// Segments that a path has at most.
+/// Segments that a path of the API has at most.
 const SEGMENTS_MAX: usize = 6;
+
+/// How the paths of assets begin.
+pub(super) const ASSETS: &[u8] = b"/assets/";
 
 /// The route of a path, which may be another one for operators.
 pub(crate) fn find(path: &[u8], for_operators: bool) -> Option<(Route, Match)> {
     if path == b"/" {
-        return Some((Route(&[(Method::Get, Endpoint::Index)]), Match::default()));
+        return Some((
+            Route(&[(Method::Get, Endpoint::ChatPage)]),
+            Match::default(),
+        ));
     }
+    find_in_api(path, for_operators).or_else(|| find_asset(path))
+}
+
+/// The route of all assets, which is looked for last: posts are many.
+fn find_asset(path: &[u8]) -> Option<(Route, Match)> {
+    let route = Route(&[(Method::Get, Endpoint::Asset)]);
+    path.starts_with(ASSETS).then(|| (route, Match::default()))
+}
+
+/// The route of every other path.
+fn find_in_api(path: &[u8], for_operators: bool) -> Option<(Route, Match)> {
     let mut segments = [b"".as_slice(); SEGMENTS_MAX];
     let mut count = 0;
     for segment in path.strip_prefix(b"/")?.split(|byte| *byte == b'/') {
@@ -186,10 +227,10 @@ fn find_for_operators(path: &[&[u8]]) -> Option<(Route, Match)> {
 /// Every other path that there is.
 fn find_for_all(path: &[&[u8]]) -> Option<(Route, Match)> {
     use Endpoint::{
-        AddMember, AddReaction, AsyncApi, Block, ChangeChat, ChangePassword, ChangeProfile,
+        About, AddMember, AddReaction, AsyncApi, Block, ChangeChat, ChangePassword, ChangeProfile,
         ChangeSettings, Connect, CreateChat, DeleteAccount, DeleteChat, DeleteMessage, EditMessage,
         EndSession, FindUsers, ListBlocks, ListChats, ListSessions, Live, LogIn, LogOut, MarkRead,
-        Me, Metrics, OpenApi, OpenDirectChat, PostMessage, Ready, Register, RemoveMember,
+        Me, Metrics, OpenApi, OpenDirectChat, OpsPage, PostMessage, Ready, Register, RemoveMember,
         RemoveReaction, SetRole, ShowChat, ShowEvents, ShowMembers, ShowMessages, ShowSettings,
         ShowUser, Ticket, Unblock,
     };
@@ -236,6 +277,8 @@ fn find_for_all(path: &[&[u8]]) -> Option<(Route, Match)> {
         ),
         [b"ws", b"connect", id] => (&[(Get, Connect)], Match::of(id)),
         [b"ws-ticket"] => (&[(Post, Ticket)], Match::default()),
+        [b"ops"] => (&[(Get, OpsPage)], Match::default()),
+        [b"about"] => (&[(Get, About)], Match::default()),
         [b"openapi.json"] => (&[(Get, OpenApi)], Match::default()),
         [b"asyncapi.json"] => (&[(Get, AsyncApi)], Match::default()),
         [b"metrics"] => (&[(Get, Metrics)], Match::default()),
@@ -284,6 +327,10 @@ mod tests {
             ("/ws-ticket", false, "POST, OPTIONS"),
             ("/", false, "GET, HEAD, OPTIONS"),
             ("/", true, "GET, HEAD, OPTIONS"),
+            ("/ops", true, "GET, HEAD, OPTIONS"),
+            ("/about", false, "GET, HEAD, OPTIONS"),
+            ("/assets/1/a.js", false, "GET, HEAD, OPTIONS"),
+            ("/assets/1/a/b/c/d/e/f.js", true, "GET, HEAD, OPTIONS"),
             ("/openapi.json", false, "GET, HEAD, OPTIONS"),
             ("/me/password", false, "PUT, OPTIONS"),
             ("/me", false, "GET, PATCH, DELETE, HEAD, OPTIONS"),
@@ -321,6 +368,8 @@ mod tests {
             "/chats/1/messages/2/reactions/",
             "/chats/1/messages/2/reactions/3/4",
             "/Users",
+            "/assets",
+            "/ops/",
         ] {
             assert!(find(path.as_bytes(), true).is_none(), "{path}");
         }

@@ -8,6 +8,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rookery_schema::{Placement, Routing, ShardId};
 
+use crate::assets::Assets;
 use crate::config::{AuthMode, Keys, RegistrationMode, SUBSCRIPTIONS_PER_ROUND, ShardConfig};
 use crate::context::Context;
 use crate::edge::effect::Effects;
@@ -51,6 +52,7 @@ pub(crate) fn config() -> ShardConfig {
         proxies: Proxies::default(),
         appends_in_flight_max: 1,
         subscriptions_per_round: SUBSCRIPTIONS_PER_ROUND,
+        assets: &Assets::NONE,
     }
 }
 

@@ -8,6 +8,8 @@
 //! a request ends are how requests are smuggled past a proxy.
 
 mod chunked;
+mod coding;
+mod conditions;
 mod date;
 mod fields;
 mod head;
@@ -24,6 +26,8 @@ mod status;
 mod target;
 mod version;
 
+pub(crate) use coding::{AcceptEncoding, Coding};
+pub(crate) use conditions::is_known;
 pub use date::HttpDate;
 pub(crate) use fields::list_members;
 pub use method::{Method, Version};

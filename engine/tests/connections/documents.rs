@@ -5,12 +5,12 @@ use rookery_engine::{ASYNCAPI, OPENAPI};
 
 use crate::host::Host;
 
-fn request(method: &str, path: &str, more: &str) -> String {
+pub(crate) fn request(method: &str, path: &str, more: &str) -> String {
     format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n{more}\r\n")
 }
 
 /// The next reply of a connection whose client has read `bytes`: its status, head and body.
-fn next<'a>(bytes: &mut &'a str, has_body: bool) -> (&'a str, &'a str, &'a str) {
+pub(crate) fn next<'a>(bytes: &mut &'a str, has_body: bool) -> (&'a str, &'a str, &'a str) {
     let (head, rest) = bytes.split_once("\r\n\r\n").unwrap();
     let length = field(head, "Content-Length").map_or(0, |text| text.parse().unwrap());
     let (body, rest) = rest.split_at(if has_body { length } else { 0 });
@@ -18,12 +18,12 @@ fn next<'a>(bytes: &mut &'a str, has_body: bool) -> (&'a str, &'a str, &'a str) 
     (head.split(' ').nth(1).unwrap(), head, body)
 }
 
-fn field<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+pub(crate) fn field<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     let mut lines = head.lines().filter_map(|line| line.split_once(": "));
     lines.find(|(it, _)| *it == name).map(|(_, value)| value)
 }
 
-fn ask(host: &mut Host, conn: ConnId, requests: &str) -> String {
+pub(crate) fn ask(host: &mut Host, conn: ConnId, requests: &str) -> String {
     host.send(conn, requests.as_bytes());
     String::from_utf8(host.read_all(conn)).unwrap()
 }
@@ -38,7 +38,7 @@ fn they_come_in_their_turn_and_whole() {
         request("HEAD", "/openapi.json", ""),
         request("GET", "/asyncapi.json", ""),
         request("GET", "/livez", ""),
-        request("GET", "/", "Connection: close\r\n"),
+        request("GET", "/about", "Connection: close\r\n"),
     ];
     let replies = ask(&mut host, conn, &train.concat());
     let rest = &mut replies.as_str();

@@ -289,7 +289,7 @@ impl Host {
         self.accept_at(Entrance::Admin, [127, 0, 0, 1].into())
     }
 
-    fn accept_at(&mut self, entrance: Entrance, peer: IpAddr) -> ConnId {
+    pub(crate) fn accept_at(&mut self, entrance: Entrance, peer: IpAddr) -> ConnId {
         let conn = self.host.next_conn();
         self.step(Input::Accepted {
             conn,

@@ -17,6 +17,7 @@ mod fields;
 mod held;
 mod host;
 mod overdue;
+mod pages;
 mod readiness;
 mod refusals;
 mod renewals;

@@ -174,7 +174,7 @@ pub(super) static ADMIN_LISTEN: Setting<Address> = setting(
     "admin-listen",
     "ADDR",
     "unset",
-    "Address of /metrics, /livez and /readyz, which the main one serves too when this is unset",
+    "Address of /metrics, /ops, /livez and /readyz, which the main one serves too when this is unset",
     Address,
 );
 

@@ -26,6 +26,7 @@ use crate::service::Monitor;
 use crate::standby::Standby;
 use crate::startup::Startup;
 use crate::vital::Shutdown;
+use crate::web::ASSETS;
 
 /// Orders waiting for a shard. Whoever has one more waits.
 const CONTROLS_MAX: usize = 16;
@@ -215,6 +216,7 @@ fn configure_shards(
                 proxies: config.proxies.clone(),
                 appends_in_flight_max: opened.appends_in_flight_max,
                 subscriptions_per_round: SUBSCRIPTIONS_PER_ROUND,
+                assets: &ASSETS,
             })
         })
         .collect()

@@ -11,6 +11,8 @@ pub(crate) const CYD: &str = "0193a7f0-5d3e-7a4f-ac6d-3b8e1f5a2c33";
 pub(crate) const CHAT: &str = "0193a7f1-0a1b-7c2d-8e3f-4c9f2a6b3d44";
 pub(crate) const MESSAGE: &str = "0193a7f1-1b2c-7d3e-9f4a-5d0a3b7c4e55";
 pub(crate) const TOKEN: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.e30.token";
+/// Of all that pages load.
+pub(crate) const HASH: &str = "0123456789abcdef";
 
 /// Fields that are another time on each server.
 const TIMES: &str = "_at";

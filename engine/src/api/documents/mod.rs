@@ -12,8 +12,8 @@ use std::sync::LazyLock;
 use const_format::concatcp;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::api::reply::Reply;
-use crate::http::{Request, list_members};
+use crate::api::reply::{DOCUMENT_GUARDS, Reply};
+use crate::http::{Request, is_known};
 
 /// The members of the JSON objects in some files, one behind the other.
 macro_rules! members_of {
@@ -45,6 +45,7 @@ pub const OPENAPI: &str = concatcp!(
         "openapi/members.json",
         "openapi/messages.json",
         "openapi/websocket.json",
+        "openapi/pages.json",
         "openapi/documents.json",
         "openapi/operations.json",
         "openapi/operators.json"
@@ -71,9 +72,6 @@ pub const ASYNCAPI: &str = concatcp!(
     "}}}\n",
 );
 
-/// `GET /`: where these are.
-const INDEX: &str = r#"{"name":"rookery","openapi":"/openapi.json","asyncapi":"/asyncapi.json"}"#;
-
 /// What is between the braces of a JSON object.
 const fn members(object: &'static str) -> &'static str {
     let Some((b'{', rest)) = object.trim_ascii().as_bytes().split_first() else {
@@ -95,13 +93,8 @@ pub(super) struct Document {
     etag: String,
 }
 
-static INDEX_DOCUMENT: LazyLock<Document> = LazyLock::new(|| Document::new(INDEX));
 static OPENAPI_DOCUMENT: LazyLock<Document> = LazyLock::new(|| Document::new(OPENAPI));
 static ASYNCAPI_DOCUMENT: LazyLock<Document> = LazyLock::new(|| Document::new(ASYNCAPI));
-
-pub(super) fn index() -> &'static Document {
-    &INDEX_DOCUMENT
-}
 
 pub(super) fn openapi() -> &'static Document {
     &OPENAPI_DOCUMENT
@@ -120,17 +113,9 @@ impl Document {
     /// The document, unless who asks has it already.
     pub(super) fn reply(&self, request: &Request) -> Reply {
         let etag = self.etag.clone();
-        match self.is_known(request) {
-            true => Reply::not_modified(etag),
+        match is_known(request, &etag) {
+            true => Reply::not_modified(etag, DOCUMENT_GUARDS),
             false => Reply::document(self.text, etag),
         }
-    }
-
-    /// Whether a request names it as one that it has (RFC 9110, 13.1.2).
-    fn is_known(&self, request: &Request) -> bool {
-        let mut known = request.headers("if-none-match").flat_map(list_members);
-        known.any(|tag| {
-            tag == b"*" || tag.strip_prefix(b"W/").unwrap_or(tag) == self.etag.as_bytes()
-        })
     }
 }
