@@ -1,0 +1,37 @@
+// @ts-check
+// A question before something that does not come back: the verb is on the button, the focus on Cancel.
+
+import { h } from "../dom.js";
+import { sentence } from "../text.js";
+import * as words from "../words.js";
+import { openDialog } from "./dialog.js";
+
+/** @typedef {import("../words.js").Part} Part */
+
+/**
+ * Whether the answer is yes.
+ * @param {any} _app
+ * @param {{ title: string | Part[], why?: (string | Part[])[], verb: string }} options
+ * @returns {Promise<boolean>}
+ */
+export async function open(_app, { title, why = [], verb }) {
+  const id = `why-${Date.now()}`;
+  const cancel = h("button", { type: "button", class: "button" }, words.common.cancel);
+  const dialog = openDialog({
+    title,
+    className: "confirm",
+    role: "alertdialog",
+    closable: false,
+    cover: false,
+    content: (dialog) => {
+      dialog.element.setAttribute("aria-describedby", id);
+      cancel.addEventListener("click", () => dialog.close(false));
+      const text = h("p", { id, class: "dialog-text" });
+      for (const line of why) text.append(text.childNodes.length ? " " : "", sentence(line));
+      const yes = h("button", { type: "button", class: "button danger", onclick: () => dialog.close(true) }, verb);
+      return [text, h("div", { class: "dialog-foot" }, cancel, yes)];
+    },
+    focus: () => cancel,
+  });
+  return (await dialog.closed) === true;
+}

@@ -1,0 +1,136 @@
+// @ts-check
+// What all dialogs share: `showModal()`, a title, a way out, and focus that goes back to where it came from.
+
+import { h } from "../dom.js";
+import { icon } from "../../look/icons.js";
+import { sentence } from "../text.js";
+import * as words from "../words.js";
+
+/** @typedef {import("../words.js").Part} Part */
+
+const narrow = matchMedia("(max-width: 767.98px)");
+
+/** Waits no longer than this for the browser to go back, in milliseconds. */
+const BACK = 300;
+
+let ids = 0;
+
+/**
+ * @typedef {object} Dialog
+ * @property {HTMLDialogElement} element
+ * @property {HTMLElement} body Where the content goes.
+ * @property {(value?: any) => void} close
+ * @property {Promise<any>} closed What was chosen: `undefined` where it was closed without a choice.
+ * @property {AbortSignal} signal Aborted when the dialog is closed: for listeners and timers.
+ */
+
+/**
+ * Opens a modal dialog. `focus` finds the first focus in it; otherwise it is what the browser takes.
+ * @param {{ title: string | Part[], className?: string, role?: string, closable?: boolean, cover?: boolean,
+ *   content: (dialog: Dialog) => (Node | null | false)[], focus?: (dialog: Dialog) => HTMLElement | null | undefined }} options
+ * @returns {Dialog}
+ */
+export function openDialog({ title, className = "", role, closable = true, cover = true, content, focus }) {
+  const opener = /** @type {HTMLElement | null} */ (document.activeElement);
+  const id = `dialog-${++ids}`;
+  const ending = new AbortController();
+  /** @type {(value: any) => void} */
+  let resolve = () => {};
+  /** @type {any} */
+  let chosen;
+
+  const body = h("div", { class: "dialog-body" });
+  /** @type {HTMLDialogElement} */
+  const element = h(
+    "dialog",
+    { class: `dialog ${cover ? "cover" : ""} ${className}`.trim(), "aria-labelledby": id, role },
+    h(
+      "header",
+      { class: "dialog-head" },
+      h("h2", { id }, sentence(title)),
+      closable &&
+        h("button", { type: "button", class: "icon-button", "aria-label": words.common.close, onclick: () => element.close() }, icon("close")),
+    ),
+    body,
+  );
+
+  /** @type {Dialog} */
+  const dialog = {
+    element,
+    body,
+    signal: ending.signal,
+    closed: new Promise((done) => (resolve = done)),
+    close(value) {
+      chosen = value;
+      if (element.open) element.close();
+    },
+  };
+
+  body.append(...content(dialog).filter((node) => node instanceof Node));
+  document.body.append(element);
+  element.showModal();
+  focus?.(dialog)?.focus();
+
+  const back = backCloses(element, narrow.matches && cover);
+  closeByBackdrop(element);
+  element.addEventListener("keydown", (event) => {
+    // The page's own Esc closes the nearest too: that is this one.
+    if (event.key === "Escape" && !event.isComposing) event.stopPropagation();
+  });
+  element.addEventListener(
+    "close",
+    async () => {
+      ending.abort();
+      element.remove();
+      if (opener?.isConnected) opener.focus({ preventScroll: true });
+      await back();
+      resolve(chosen);
+    },
+    { once: true },
+  );
+  return dialog;
+}
+
+// A press that begins on a field and ends beside the dialog selects text, and closes nothing.
+/** @param {HTMLDialogElement} element */
+function closeByBackdrop(element) {
+  let pressed = false;
+  element.addEventListener("pointerdown", (event) => {
+    pressed = event.target === element && outside(element, event);
+  });
+  element.addEventListener("click", (event) => {
+    if (pressed && event.target === element && outside(element, event)) element.close();
+    pressed = false;
+  });
+}
+
+/** @param {HTMLDialogElement} element @param {MouseEvent} event */
+function outside(element, { clientX, clientY }) {
+  const { left, right, top, bottom } = element.getBoundingClientRect();
+  return clientX < left || clientX > right || clientY < top || clientY > bottom;
+}
+
+/**
+ * Where a dialog covers the screen, going back closes it, as it would leave a page.
+ * Returns what is to be done once it is closed.
+ * @param {HTMLDialogElement} element @param {boolean} covers @returns {() => Promise<void>}
+ */
+function backCloses(element, covers) {
+  if (!covers) return async () => {};
+  const depth = (history.state?.dialog ?? 0) + 1;
+  history.pushState({ ...history.state, dialog: depth }, "");
+  const shown = () => (history.state?.dialog ?? 0) >= depth;
+  const moved = () => {
+    if (!shown()) element.close();
+  };
+  addEventListener("popstate", moved);
+  return async () => {
+    removeEventListener("popstate", moved);
+    if (!shown()) return;
+    await new Promise((done) => {
+      addEventListener("popstate", done, { once: true });
+      setTimeout(done, BACK);
+      history.back();
+    });
+  };
+}
