@@ -434,6 +434,7 @@ export const ask = {
   deleteAccount: "Delete your account?",
   deleteAccountWhy: "You leave all your chats, and all that you said is deleted. Nothing brings it back.",
   deleteAccountVerb: "Delete account",
+  deleting: "Deleting…",
 };
 
 export const you = {

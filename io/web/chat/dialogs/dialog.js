@@ -81,6 +81,7 @@ export function openDialog({ title, className = "", role, closable = true, cover
     "close",
     async () => {
       ending.abort();
+      keepToast(element);
       element.remove();
       if (opener?.isConnected) opener.focus({ preventScroll: true });
       await back();
@@ -89,6 +90,15 @@ export function openDialog({ title, className = "", role, closable = true, cover
     { once: true },
   );
   return dialog;
+}
+
+// A toast that was shown in a dialog outlives it.
+/** @param {HTMLElement} element */
+function keepToast(element) {
+  const toast = element.querySelector(".toast");
+  if (!toast) return;
+  document.body.append(toast);
+  /** @type {any} */ (toast).showPopover?.();
 }
 
 // A press that begins on a field and ends beside the dialog selects text, and closes nothing.

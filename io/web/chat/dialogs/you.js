@@ -1,0 +1,133 @@
+// @ts-check
+// You: what others call you, how the page looks and notifies, sessions, password, blocks, and the ways out.
+
+import { avatar, setAvatar } from "../avatar.js";
+import { h } from "../dom.js";
+import { field, submitter } from "../form.js";
+import { bdi, sentence } from "../text.js";
+import * as words from "../words.js";
+import { openDialog } from "./dialog.js";
+import { blocks } from "./you/blocks.js";
+import { notifications } from "./you/notifications.js";
+import { password } from "./you/password.js";
+import { section } from "./you/section.js";
+import { sessions } from "./you/sessions.js";
+
+/** @typedef {import("../main.js").App} App */
+
+/** @param {App} app @returns {Promise<void>} */
+export async function open(app) {
+  const trust = (await app.client.about().catch(() => null))?.auth === "trust";
+  const dialog = openDialog({
+    title: words.you.title,
+    className: "you",
+    content: (dialog) => [
+      who(app, dialog),
+      displayName(app),
+      theme(app),
+      notifications(app),
+      !trust && sessions(app, dialog),
+      !trust && password(app, dialog),
+      blocks(app, dialog),
+      exits(app, dialog, trust),
+    ],
+    focus: (dialog) => dialog.element.querySelector("h2"),
+  });
+  const next = await dialog.closed;
+  if (next === "keys") await app.open("keys");
+}
+
+/** @param {App} app @param {import("./dialog.js").Dialog} dialog */
+function who(app, dialog) {
+  const picture = avatar("", "");
+  const name = h("p", { class: "you-name" });
+  const username = h("p", { class: "you-username" });
+  const draw = () => {
+    const { me } = app.client;
+    if (!me) {
+      dialog.close();
+      return;
+    }
+    setAvatar(picture, me.user_id, me.display_name || me.username);
+    name.replaceChildren(bdi(me.display_name || me.username));
+    username.hidden = !me.display_name;
+    username.replaceChildren(bdi(me.username));
+  };
+  draw();
+  dialog.signal.addEventListener("abort", app.client.on("me", draw));
+  return h("div", { class: "you-who" }, picture, h("div", {}, name, username));
+}
+
+/** @param {App} app */
+function displayName(app) {
+  const { client } = app;
+  const name = field(
+    words.you.displayName,
+    { type: "text", name: "display-name", autocomplete: "nickname", value: client.me?.display_name ?? "" },
+    { hint: words.you.displayNameHint },
+  );
+  const button = h("button", { type: "submit", class: "button" });
+  const done = h("p", { class: "form-done", role: "status" });
+  const form = h("form", { class: "row-form", noValidate: true }, name.element, button, done);
+  const changed = () => name.input.value.trim() !== (client.me?.display_name ?? "");
+  const draw = () => {
+    button.disabled = !changed();
+  };
+  name.input.addEventListener("input", () => {
+    done.replaceChildren();
+    draw();
+  });
+  submitter({
+    form, button,
+    fields: { display_name: name },
+    label: () => words.common.save,
+    busy: () => words.common.saving,
+    check: changed,
+    send: async () => {
+      await client.setDisplayName(name.input.value.trim() || null);
+      done.replaceChildren(sentence(words.common.saved));
+      // A button that is off gives its focus away.
+      name.input.focus();
+      draw();
+    },
+  });
+  draw();
+  return form;
+}
+
+/** @param {App} app */
+function theme(app) {
+  const choices = Object.entries(words.you.themes).map(([value, label]) =>
+    h(
+      "label",
+      { class: "segment" },
+      h("input", {
+        type: "radio", name: "theme", value, checked: app.settings.theme === value,
+        onchange: () => void app.change({ theme: value === "system" ? null : value }).catch(() => app.toast(words.failure.notDone)),
+      }),
+      bdi(label),
+    ),
+  );
+  return h("fieldset", { class: "themes" }, h("legend", { class: "field-label" }, bdi(words.you.theme)), h("div", { class: "segments" }, ...choices));
+}
+
+/** @param {App} app @param {import("./dialog.js").Dialog} dialog @param {boolean} trust */
+function exits(app, dialog, trust) {
+  const logOut = async () => {
+    await app.client.logOut().catch(() => app.toast(words.failure.notDone));
+    if (!app.client.me) dialog.close();
+  };
+  const deleteAccount = async () => {
+    if (await app.open("delete-account")) dialog.close();
+  };
+  return section(
+    null,
+    h(
+      "div",
+      { class: "you-exits" },
+      h("button", { type: "button", class: "button", onclick: () => dialog.close("keys") }, bdi(words.you.keys)),
+      h("button", { type: "button", class: "button", onclick: logOut }, bdi(words.you.logOut)),
+      !trust && h("button", { type: "button", class: "link-button danger", onclick: deleteAccount }, bdi(words.you.deleteAccount)),
+    ),
+  );
+}

@@ -1,0 +1,68 @@
+// @ts-check
+// Whom the user has blocked, each with a way back.
+
+import { avatar, setAvatar } from "../../avatar.js";
+import { h } from "../../dom.js";
+import { isProblem, sentenceFor } from "../../errors.js";
+import { loadInto } from "../../loading.js";
+import { bdi, sentence } from "../../text.js";
+import * as words from "../../words.js";
+import { section } from "./section.js";
+
+/** @param {import("../../main.js").App} app @param {import("../dialog.js").Dialog} dialog */
+export function blocks(app, dialog) {
+  const { client } = app;
+  const list = h("div", { class: "rows" });
+  const error = h("p", { class: "field-error", role: "alert", hidden: true });
+  const element = section(words.you.blocked, list, error);
+  /** @type {Map<string, () => void>} */
+  const names = new Map();
+
+  /** @param {string} id */
+  const unblock = async (id) => {
+    error.hidden = true;
+    try {
+      await client.unblock(id);
+      app.announce(words.plain(words.members.unblocked(app.name(id))));
+      await load();
+      element.querySelector("h3")?.focus();
+    } catch (problem) {
+      if (!isProblem(problem)) throw problem;
+      error.hidden = false;
+      error.replaceChildren(sentence(sentenceFor(problem)));
+    }
+  };
+
+  /** @param {string} id */
+  const row = (id) => {
+    const picture = avatar(id, app.name(id), { className: "small" });
+    const name = h("p", { class: "row-name" });
+    const button = h("button", { type: "button", class: "link-button", onclick: () => unblock(id) }, bdi(words.you.unblock));
+    const draw = () => {
+      setAvatar(picture, id, app.name(id));
+      name.replaceChildren(bdi(app.name(id)));
+      button.setAttribute("aria-label", words.you.unblockLabel(app.name(id)));
+    };
+    draw();
+    names.set(id, draw);
+    return h("li", { class: "row" }, picture, h("div", { class: "row-text" }, name), button);
+  };
+
+  const load = () =>
+    loadInto(
+      list,
+      () => client.blocks(),
+      (ids) => {
+        names.clear();
+        return ids.length ? [h("ul", {}, ...ids.map(row))] : [h("p", { class: "row-under" }, bdi(words.you.nobodyBlocked))];
+      },
+      1,
+    );
+
+  const stop = client.on("users", (ids) => {
+    for (const id of ids) names.get(id)?.();
+  });
+  dialog.signal.addEventListener("abort", stop);
+  void load();
+  return element;
+}
