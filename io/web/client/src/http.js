@@ -1,0 +1,101 @@
+import { Problem, offline } from "./problem.js";
+
+/** After this time no answer is waited for; the server gives up after 30 s itself. Milliseconds. */
+const ANSWER_WITHIN = 40_000;
+
+/** Calls of the API, with the login. */
+export class Http {
+  #fetch;
+  #clock;
+  #cookie;
+  /** @type {string | null} */
+  token;
+  /** Of the caller: what trust mode goes by where there are no cookies. */
+  userId = "";
+  /** Told when a call is refused for want of a login. */
+  onUnauthenticated = () => {};
+
+  /**
+   * @param {{ url: URL, cookie: boolean, token?: string, fetch?: typeof fetch, clock: import("../rookery.js").Clock }} options
+   */
+  constructor({ url, cookie, token, fetch = globalThis.fetch, clock }) {
+    this.url = url;
+    this.#cookie = cookie;
+    this.token = cookie ? null : token ?? null;
+    this.#fetch = fetch.bind(globalThis);
+    this.#clock = clock;
+  }
+
+  get byTicket() {
+    return !this.#cookie;
+  }
+
+  /**
+   * @param {string} method
+   * @param {string} path
+   * @param {object} [body]
+   */
+  async request(method, path, body) {
+    /** @type {Record<string, string>} */
+    const headers = {};
+    if (body) headers["content-type"] = "application/json";
+    if (this.token) headers.authorization = `Bearer ${this.token}`;
+    // Pages can't set this one; in Node it stands for the cookie that trust mode reads.
+    if (this.token && this.userId) headers.cookie = `user_id=${this.userId}`;
+    const abort = new AbortController();
+    const timer = this.#clock.setTimeout(() => abort.abort(), ANSWER_WITHIN);
+    let response, text;
+    try {
+      response = await this.#fetch(String(new URL(path, this.url)), {
+        method,
+        headers,
+        body: body && JSON.stringify(body),
+        credentials: this.#cookie ? "include" : "omit",
+        signal: abort.signal,
+      });
+      text = await response.text();
+    } catch (error) {
+      throw offline(String(error));
+    } finally {
+      this.#clock.clearTimeout(timer);
+    }
+    const answer = parse(text);
+    if (response.ok) return { status: response.status, headers: response.headers, body: answer };
+    const seconds = response.headers.get("retry-after");
+    const problem = new Problem(response.status, answer, seconds ? Number(seconds) : undefined);
+    if (problem.code === "unauthenticated") this.onUnauthenticated();
+    throw problem;
+  }
+
+  /**
+   * The body of an answer.
+   * @param {string} method
+   * @param {string} path
+   * @param {object} [body]
+   * @returns {Promise<any>}
+   */
+  async call(method, path, body) {
+    return (await this.request(method, path, body)).body;
+  }
+
+  /**
+   * One page of a list, and where the next one is.
+   * @param {string} path
+   * @returns {Promise<{ items: any[], next?: string }>}
+   */
+  async page(path) {
+    const { headers, body } = await this.request("GET", path);
+    const next = /<([^>]*)>;\s*rel="?next/.exec(headers.get("link") ?? "")?.[1];
+    return { items: /** @type {any[]} */ (body), next };
+  }
+}
+
+/** @param {string} text */
+function parse(text) {
+  try {
+    return text ? JSON.parse(text) : null;
+  } catch {
+    // A proxy's page, for instance.
+    return null;
+  }
+}

@@ -1,0 +1,43 @@
+const STOPS = new Set([1002, 1003, 1007, 1008, 1009, 4030]);
+
+/**
+ * What is to be done about a close code.
+ * @param {number} code
+ * @returns {import("../rookery.js").CloseAction}
+ */
+export function closeAction(code) {
+  if (code === 4001) return "login";
+  return STOPS.has(code) ? "stop" : "retry";
+}
+
+/** A refusal, by HTTP or by the WebSocket. */
+export class Problem extends Error {
+  /**
+   * @param {number} status
+   * @param {any} [body]
+   * @param {number} [retryAfter] seconds
+   */
+  constructor(status, body, retryAfter = body?.retry_after) {
+    super(body?.detail || body?.title || body?.code || `status ${status}`);
+    this.name = "Problem";
+    this.status = status;
+    /** @type {string} */
+    this.code = body?.code || "unknown";
+    this.detail = this.message;
+    this.retryAfter = retryAfter;
+    /** @type {string | undefined} */
+    this.limit = body?.limit;
+    /** @type {{ field: string, code: string, detail: string }[]} */
+    this.errors = body?.errors ?? [];
+    /** @type {string[]} */
+    this.userIds = body?.user_ids ?? [];
+  }
+
+  /** Whether the same request may succeed later. */
+  get passing() {
+    return this.retryAfter !== undefined || this.status === 0 || this.status >= 500;
+  }
+}
+
+/** @param {string} detail */
+export const offline = (detail) => new Problem(0, { code: "offline", detail });

@@ -1,0 +1,537 @@
+import { amend, isShown, messageOf } from "./messages.js";
+import { Ranges } from "./ranges.js";
+
+/**
+ * @typedef {import("../rookery.js").Row} Row
+ * @typedef {import("../rookery.js").GapRow} GapRow
+ * @typedef {import("../rookery.js").Message} Message
+ * @typedef {import("../rookery.js").ChatEvent} ChatEvent
+ * @typedef {{ seq: number, key: string, message?: Message, event?: ChatEvent, row: Row | null }} Item
+ * @typedef {{ messages: Message[], events: ChatEvent[], from: number, to: number }} Part
+ */
+
+/** Messages of one page of history. */
+const PAGE = 50;
+/** The most that a page of the server has: events, and messages. */
+const EVENTS_PAGE = 1_000;
+const MESSAGES_PAGE = 100;
+/** Rows that are kept where nobody trims; beyond it the oldest go, so many at once. */
+const TIMELINE_ROWS = 5_000;
+const TRIMMED_ROWS = 1_000;
+/** Events that are kept while pages are on their way, to be applied to these; beyond it the pages are dropped. */
+const RECENT_EVENTS = 10_000;
+
+/** The part of a chat's conversation that is loaded. */
+export class Timeline {
+  #chat;
+  #core;
+  /** @type {Item[]} by seq */
+  #items = [];
+  /** @type {Map<string, Item>} by message */
+  #index = new Map();
+  #ranges = new Ranges();
+  /** @type {Row[] | null} */
+  #rows = null;
+  /** @type {Map<string, GapRow>} */
+  #gaps = new Map();
+  /** @type {Map<string, ((message: Message) => Message)[]>} what is shown before the server has said yes */
+  #overlays = new Map();
+  /** @type {Map<string, Promise<void>>} */
+  #loading = new Map();
+  /** @type {[ChatEvent, string | undefined][]} */
+  #recent = [];
+  #tracked = 0;
+  /** Goes up where what is loaded is thrown away. */
+  #generation = 0;
+  /** Goes up where pages on their way may be older than what is known. */
+  #epoch = 0;
+  /** Events up to this one are too old for the server to give. */
+  #tooOld = -1;
+  /** Rows up to this one may have been changed by events that never came. */
+  #staleTo = 0;
+
+  /**
+   * @param {import("./chat.js").Chat} chat
+   * @param {import("./core.js").Core} core
+   */
+  constructor(chat, core) {
+    this.#chat = chat;
+    this.#core = core;
+  }
+
+  get rows() {
+    return (this.#rows ??= this.#build());
+  }
+
+  get hasOlder() {
+    const { first } = this.#ranges;
+    return first ? first.from > 1 : this.lastSeq > 0;
+  }
+
+  get hasNewer() {
+    const { last } = this.#ranges;
+    return last !== undefined && last.to < this.#chat.has;
+  }
+
+  get lastSeq() {
+    return this.#chat.lastSeq;
+  }
+
+  /** Whether rows have to be read again: see `jump`. */
+  get stale() {
+    return this.#staleTo > 0;
+  }
+
+  loadLatest() {
+    return this.#once("latest", async () => {
+      const { last } = this.#ranges;
+      if (last && last.to >= this.#chat.has) return;
+      await this.#load(async (has) => [await this.#before(has + 1, 0)], () => true, true);
+    });
+  }
+
+  loadOlder() {
+    const { first } = this.#ranges;
+    if (!first) return this.loadLatest();
+    if (first.from <= 1) return Promise.resolve();
+    const valid = () => this.#ranges.first?.from === first.from;
+    return this.#once("older", () => this.#load(async () => [await this.#before(first.from, 0)], valid));
+  }
+
+  loadNewer() {
+    const { last } = this.#ranges;
+    if (!last) return this.loadLatest();
+    const { to } = last;
+    const valid = () => this.#ranges.last?.to === to;
+    return this.#once("newer", () => this.#load(async (has) => (to < has ? [await this.#after(to, has)] : []), valid));
+  }
+
+  /** @param {number} seq */
+  loadAround(seq) {
+    const both = (/** @type {number} */ has) => {
+      const middle = Math.min(seq, has);
+      return Promise.all([this.#before(middle + 1, 0), this.#after(middle, has)]);
+    };
+    return this.#once(`around ${seq}`, () => this.#load(both, () => true, true));
+  }
+
+  /** @param {GapRow} gap */
+  fill({ after, before, key }) {
+    const valid = () => this.#ranges.list.some((range) => range.from === before);
+    return this.#once(key, () => this.#load(async () => [await this.#before(before, after)], valid));
+  }
+
+  /**
+   * @param {number} seq
+   * @param {number} keep
+   */
+  trim(seq, keep) {
+    const middle = this.#find(seq);
+    this.#keep(middle - keep, middle + keep + 1);
+  }
+
+  /**
+   * An event that comes next.
+   * @param {ChatEvent} event
+   * @param {string} [key] of the row that it confirms
+   */
+  apply(event, key) {
+    if (this.#tracked) this.#remember(event, key);
+    this.#follow(event, key);
+    this.changed();
+  }
+
+  /**
+   * Events up to `seq` are not known, and will not come: what is loaded stays, and is read again.
+   * @param {number} seq
+   * @param {boolean} stale whether events were missed that may have changed it
+   */
+  jump(seq, stale) {
+    const { last } = this.#ranges;
+    this.#epoch += 1;
+    if (!last) return;
+    if (last.to >= this.#chat.has) this.#ranges.add(seq + 1, seq);
+    if (stale) this.#staleTo = this.#items[this.#items.length - 1]?.seq ?? 0;
+    this.changed();
+  }
+
+  /**
+   * The server has lost what comes behind `seq`.
+   * @param {number} seq
+   */
+  cut(seq) {
+    this.#epoch += 1;
+    this.#drop(this.#items.splice(this.#find(seq + 1)));
+    this.#ranges.clip(1, seq);
+    this.changed();
+  }
+
+  /** Forgets all. */
+  clear() {
+    this.#generation += 1;
+    this.#reset();
+    this.changed();
+  }
+
+  /** Reads again what may have been changed by events that never came, from the newest on. */
+  refresh() {
+    return this.#once("refresh", async () => {
+      while (this.#staleTo > 0) {
+        const to = this.#staleTo;
+        let rest = 0;
+        const read = async () => {
+          const { items, next } = await this.#history(`before=${to + 1}&limit=${MESSAGES_PAGE}`);
+          const lowest = items[items.length - 1]?.seq ?? 0;
+          rest = next && lowest > (this.#items[0]?.seq ?? Infinity) ? lowest - 1 : 0;
+          const known = items.filter(({ message_id }) => this.#index.has(message_id));
+          return known.length ? [{ messages: known, events: [], from: known[0].seq, to: known[0].seq }] : [];
+        };
+        if (await this.#load(read, () => this.#staleTo === to)) this.#staleTo = rest;
+      }
+    });
+  }
+
+  /**
+   * Shows a change at once; the function that is returned takes it back.
+   * @param {string} messageId
+   * @param {(message: Message) => Message} change
+   */
+  preview(messageId, change) {
+    const put = (/** @type {((message: Message) => Message)[]} */ changes) => {
+      if (changes.length) this.#overlays.set(messageId, changes);
+      else this.#overlays.delete(messageId);
+      this.#touch(this.#index.get(messageId));
+      this.changed();
+    };
+    put([...(this.#overlays.get(messageId) ?? []), change]);
+    return () => put((this.#overlays.get(messageId) ?? []).filter((one) => one !== change));
+  }
+
+  /**
+   * What the server has said of a message, without an event.
+   * @param {string} messageId
+   * @param {(message: Message) => Message} change
+   */
+  settle(messageId, change) {
+    const item = this.#index.get(messageId);
+    if (item?.message) item.message = change(item.message);
+    this.#touch(item);
+  }
+
+  /**
+   * A message with what is shown before the server has said yes.
+   * @param {Message} message
+   */
+  show(message) {
+    return (this.#overlays.get(message.message_id) ?? []).reduce((shown, change) => change(shown), message);
+  }
+
+  /** @param {string} messageId */
+  has(messageId) {
+    return this.#index.has(messageId);
+  }
+
+  /**
+   * How many messages of others lie behind `seq`; nothing where they are not all loaded.
+   * @param {number} seq
+   */
+  unreadBehind(seq) {
+    const { last } = this.#ranges;
+    if (!last || last.from > seq + 1 || last.to < this.lastSeq) return undefined;
+    return this.othersBetween(seq, Infinity);
+  }
+
+  /**
+   * Messages of others that are loaded, behind `after` and up to `to`.
+   * @param {number} after
+   * @param {number} to
+   */
+  othersBetween(after, to) {
+    const items = this.#items.slice(this.#find(after + 1), this.#find(to + 1));
+    return items.filter(({ message }) => message && message.sender_id !== this.#core.me).length;
+  }
+
+  /** The last message of what is loaded. */
+  get lastMessage() {
+    for (let i = this.#items.length - 1; i >= 0; i--) {
+      const { message } = this.#items[i];
+      if (message) return message;
+    }
+    return null;
+  }
+
+  changed() {
+    this.#rows = null;
+    this.#core.emitter.mark("timeline", this.#chat);
+  }
+
+  #build() {
+    /** @type {Row[]} */
+    const rows = [];
+    const gaps = new Map();
+    const items = this.#items;
+    let at = 0;
+    this.#ranges.list.forEach((range, index, ranges) => {
+      const before = ranges[index - 1];
+      if (before) {
+        const key = `gap ${before.to} ${range.from}`;
+        const gap = this.#gaps.get(key) ?? { kind: "gap", key, after: before.to, before: range.from };
+        gaps.set(key, gap);
+        rows.push(gap);
+      }
+      for (; at < items.length && items[at].seq <= range.to; at++) rows.push(this.#row(items[at]));
+    });
+    this.#gaps = gaps;
+    rows.push(...this.#core.outbox.rows(this.#chat.id));
+    return rows;
+  }
+
+  /** @param {Item} item */
+  #row(item) {
+    const { seq, key, message, event } = item;
+    item.row ??= message
+      ? { kind: "message", key, seq, message: this.show(message) }
+      : { kind: "event", key, seq, event: /** @type {ChatEvent} */ (event) };
+    return item.row;
+  }
+
+  /**
+   * The place of the first item at or behind `seq`.
+   * @param {number} seq
+   */
+  #find(seq) {
+    let low = 0;
+    let high = this.#items.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#items[middle].seq < seq) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** @param {Item | undefined} item */
+  #touch(item) {
+    if (item) item.row = null;
+  }
+
+  /**
+   * @param {ChatEvent} event
+   * @param {string} [key]
+   */
+  #follow(event, key) {
+    const { seq, type } = event;
+    this.#amend(event);
+    const { last } = this.#ranges;
+    if (!last || last.to < seq - 1) return;
+    last.to = Math.max(last.to, seq);
+    if (type === "message") this.#insert({ seq, key: key ?? String(seq), message: messageOf(event), row: null });
+    else if (isShown(event)) this.#insert({ seq, key: String(seq), event, row: null });
+    if (this.#items.length > TIMELINE_ROWS) this.#keep(TRIMMED_ROWS, Infinity);
+  }
+
+  /** @param {any} event */
+  #amend(event) {
+    if (event.type === "messages_erased") {
+      for (const item of this.#items) this.#change(item, event);
+    } else if (event.type !== "message" && event.message_id) {
+      this.#change(this.#index.get(event.message_id), event);
+    }
+  }
+
+  /**
+   * @param {Item | undefined} item
+   * @param {ChatEvent} event
+   */
+  #change(item, event) {
+    if (!item?.message) return;
+    const message = amend(item.message, event);
+    if (message === item.message) return;
+    item.message = message;
+    item.row = null;
+  }
+
+  /** @param {Item} item */
+  #insert(item) {
+    const at = this.#find(item.seq);
+    // What a page brought is as new as its event, or newer.
+    if (this.#items[at]?.seq === item.seq) return;
+    this.#items.splice(at, 0, item);
+    if (item.message) this.#index.set(item.message.message_id, item);
+  }
+
+  /**
+   * @param {ChatEvent} event
+   * @param {string} [key]
+   */
+  #remember(event, key) {
+    this.#recent.push([event, key]);
+    if (this.#recent.length <= RECENT_EVENTS) return;
+    this.#epoch += 1;
+    this.#recent = [];
+  }
+
+  /**
+   * @param {number} from
+   * @param {number} to behind the last one
+   */
+  #keep(from, to) {
+    const items = this.#items;
+    if (from <= 0 && to >= items.length) return;
+    const low = from > 0 ? items[Math.min(from, items.length - 1)]?.seq : 1;
+    const high = to < items.length ? items[Math.max(to - 1, 0)]?.seq : Infinity;
+    this.#drop(items.splice(to));
+    this.#drop(items.splice(0, Math.max(from, 0)));
+    this.#ranges.clip(low, high);
+    this.changed();
+  }
+
+  /** @param {Item[]} items */
+  #drop(items) {
+    for (const { message } of items) if (message) this.#index.delete(message.message_id);
+  }
+
+  #reset() {
+    this.#items = [];
+    this.#index.clear();
+    this.#ranges.list = [];
+    this.#staleTo = 0;
+  }
+
+  /**
+   * What is under way is not begun a second time.
+   * @param {string} name
+   * @param {() => Promise<unknown>} work
+   */
+  #once(name, work) {
+    let promise = this.#loading.get(name);
+    if (!promise) {
+      promise = work()
+        .then(() => {})
+        .finally(() => this.#loading.delete(name));
+      this.#loading.set(name, promise);
+    }
+    return promise;
+  }
+
+  /**
+   * Puts in what `read` gives, and applies what came meanwhile. Whether there was a place for it.
+   * @param {(has: number) => Promise<Part[]>} read
+   * @param {() => boolean} valid
+   * @param {boolean} [alone]
+   */
+  async #load(read, valid, alone = false) {
+    const generation = this.#generation;
+    this.#tracked += 1;
+    try {
+      let epoch, start, parts;
+      do {
+        epoch = this.#epoch;
+        start = this.#recent.length;
+        parts = await read(this.#chat.has);
+        if (generation !== this.#generation || !valid()) return false;
+      } while (epoch !== this.#epoch);
+      if (alone) {
+        this.#generation += 1;
+        this.#reset();
+      }
+      for (const part of parts) this.#put(part);
+      for (const [event, key] of this.#recent.slice(start)) this.#follow(event, key);
+      this.changed();
+      return true;
+    } finally {
+      this.#tracked -= 1;
+      if (!this.#tracked) this.#recent = [];
+    }
+  }
+
+  /** @param {Part} part */
+  #put({ messages, events, from, to }) {
+    const added = [];
+    for (const message of messages) {
+      const known = this.#index.get(message.message_id);
+      if (known) {
+        known.message = message;
+        known.row = null;
+        continue;
+      }
+      const key = this.#chat.confirm(message) ?? String(message.seq);
+      const item = { seq: message.seq, key, message, row: null };
+      this.#index.set(message.message_id, item);
+      added.push(item);
+    }
+    for (const event of events) {
+      if (this.#items[this.#find(event.seq)]?.seq !== event.seq) added.push({ seq: event.seq, key: String(event.seq), event, row: null });
+    }
+    this.#items = [...this.#items, ...added].sort((a, b) => a.seq - b.seq);
+    this.#ranges.add(from, to);
+  }
+
+  /**
+   * The newest page of what lies between the two, both exclusive.
+   * @param {number} before
+   * @param {number} floor
+   * @returns {Promise<Part>}
+   */
+  async #before(before, floor) {
+    const { items, next } = await this.#history(`before=${before}&limit=${PAGE}`);
+    const messages = items.reverse().filter(({ seq }) => seq > floor);
+    const whole = !next || messages.length < items.length || !items.length;
+    return this.#whole(messages, whole ? floor + 1 : messages[0].seq, before - 1);
+  }
+
+  /**
+   * The oldest page of what lies behind `after`, up to `ceiling`.
+   * @param {number} after
+   * @param {number} ceiling
+   * @returns {Promise<Part>}
+   */
+  async #after(after, ceiling) {
+    const { items, next } = await this.#history(`after=${after}&limit=${PAGE}`);
+    const messages = items.filter(({ seq }) => seq <= ceiling);
+    const whole = !next || messages.length < items.length || !items.length;
+    return this.#whole(messages, after + 1, whole ? ceiling : messages[messages.length - 1].seq);
+  }
+
+  /**
+   * @param {string} query
+   * @returns {Promise<{ items: Message[], next?: string }>}
+   */
+  #history(query) {
+    return this.#core.http.page(`/chats/${this.#chat.id}/messages?${query}`);
+  }
+
+  /**
+   * Adds the events that history does not show.
+   * @param {Message[]} messages in order
+   * @param {number} from
+   * @param {number} to
+   */
+  async #whole(messages, from, to) {
+    const ends = [from - 1, ...messages.map(({ seq }) => seq), to + 1];
+    const holes = ends.slice(1).flatMap((seq, i) => (seq > ends[i] + 1 ? [ends[i] + 1, seq - 1] : []));
+    const events = holes.length ? await this.#events(holes[0] - 1, holes[holes.length - 1]) : [];
+    return { messages, events, from, to };
+  }
+
+  /**
+   * @param {number} after
+   * @param {number} to
+   */
+  async #events(after, to) {
+    /** @type {ChatEvent[]} */
+    const shown = [];
+    try {
+      while (after < to && after > this.#tooOld) {
+        const limit = Math.min(EVENTS_PAGE, to - after);
+        const events = await this.#core.http.call("GET", `/chats/${this.#chat.id}/events?after=${after}&limit=${limit}`);
+        shown.push(...events.filter((/** @type {ChatEvent} */ event) => event.seq <= to && isShown(event)));
+        after = events[events.length - 1]?.seq ?? to;
+      }
+    } catch (/** @type {any} */ problem) {
+      if (problem.status !== 410) throw problem;
+      this.#tooOld = Math.max(this.#tooOld, after);
+    }
+    return shown;
+  }
+}
