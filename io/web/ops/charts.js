@@ -4,7 +4,7 @@ import { isDashed, coreColour } from "./colours.js";
 import { MEASURED, RESTART } from "./store.js";
 import { linearTicks, logTicks, timeTicks } from "./scales.js";
 import { median } from "./quantile.js";
-import { NONE, millis, number, percent, seconds, short, time } from "./words.js";
+import { NONE, millis, number, percent, seconds, time } from "./words.js";
 
 /** @typedef {{ store: import("./store.js").Store, slots: number[], from: number, to: number, limit: number, reported: Set<string>, pins: number[] }} View */
 /** @typedef {{ label: string, colour: string, dash?: number[], fill?: string, end?: boolean }} Line */
@@ -38,7 +38,7 @@ export const SPECS = [
   },
   { id: "lag", needs: "lag", limit: true, show: seconds, lines: (_, c) => [{ label: "lag", colour: c.accent }], values: (view) => [column(view, "lag")] },
   {
-    id: "processing", needs: "processing", show: short,
+    id: "processing", needs: "processing", show: millis,
     lines: (_, c) => ["rest", "broadcast", "database"].map((label, i) => ({ label, colour: c.surface, fill: c[`part${2 - i}`], end: i === 0 })),
     values: (view) => {
       const database = column(view, "database");
@@ -169,9 +169,7 @@ export class Chart {
   tickLabels() {
     if (this.logarithmic) return this.ticks.map((power) => number(10 ** power, Math.max(0, -power)));
     if (this.spec.id === "pinned") return this.ticks.map(percent);
-    const step = this.ticks[1];
-    const digits = [0, 1, 2, 3].find((n) => Number.isInteger(+(step * 10 ** n).toFixed(6))) ?? 4;
-    return this.ticks.map((tick) => number(tick, tick ? digits : 0));
+    return this.ticks.map((tick) => number(tick, 4, { minimumFractionDigits: 0 }));
   }
 
   /** The limit, and where the server began anew. @param {any} u @param {any} c */

@@ -39,6 +39,7 @@ export class Cores {
     this.order = this.rows.map((_, core) => core);
     this.perTable = Math.ceil(count / halves);
     this.tables = Array.from({ length: halves }, () => template("table"));
+    if (this.heat) for (const th of this.tables.flatMap((table) => [...table.querySelectorAll("[data-short]")])) th.textContent = th.getAttribute("data-short");
     this.box.replaceChildren(...this.tables);
     this.hottest = false;
     this.sorted = 0;
@@ -174,9 +175,7 @@ export class Cores {
   /** Gives the strips whole pixels, and tells the canvas where they are. */
   measure() {
     if (!this.window) return;
-    const room = Math.min(...this.rows.slice(0, 1).map(({ strip }) => this.room(strip)));
-    const width = Strips.width(room, barCount(this.window));
-    this.box.style.setProperty("--strip", `${width}px`);
+    const width = Strips.width(this.rows[0].strip.clientWidth, barCount(this.window));
     const box = this.box.getBoundingClientRect();
     const places = this.rows.map(({ strip }) => {
       const cell = strip.getBoundingClientRect();
@@ -185,13 +184,6 @@ export class Cores {
     });
     this.strips.layout(box.width, box.height, places, width);
     if (this.latest) this.paint();
-  }
-
-  /** What the other columns leave. @param {HTMLElement} strip */
-  room(strip) {
-    const table = /** @type {HTMLElement} */ (strip.closest("table"));
-    const others = [.../** @type {HTMLElement} */ (strip.parentElement).children].reduce((all, cell) => all + (cell === strip ? 0 : Number.parseFloat(getComputedStyle(cell).minWidth) || 0), 0);
-    return Math.max(60, table.clientWidth - others);
   }
 
   /**

@@ -63,7 +63,7 @@ export class Strips {
   paint(store, until, step, count, fresh, colours, heat) {
     const slots = store.slots((until - fresh + 1) * step, (until + 1) * step - 1e-6);
     const bar = (this.strip ?? 0) / count;
-    const gap = bar >= 3 ? Math.floor(bar / 3) : 0;
+    const gap = bar > 1 ? Math.ceil(bar / 4) : 0;
     this.places.forEach((place, core) => {
       if (!place) return;
       const y = Math.round(place.y * devicePixelRatio);
@@ -72,7 +72,11 @@ export class Strips {
       this.fill(colours.track, right - fresh * bar, y, fresh * bar, height);
       for (const [i, share] of means(store, slots, core, step, until)) {
         const tall = heat ? height : Math.max(1, Math.round(share * height));
-        this.fill(colours[band(share)], right - (i + 1) * bar, y + height - tall, bar - gap, tall);
+        this.fill(colours[band(share)], right - (i + 1) * bar, y + height - tall, bar, tall);
+        // A thin line between bars, fainter where they are thin themselves.
+        this.context.globalAlpha = bar > 2 ? 0.75 : 0.4;
+        this.fill(colours.track, right - i * bar - gap, y + height - tall, gap, tall);
+        this.context.globalAlpha = 1;
       }
     });
   }

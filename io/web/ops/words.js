@@ -12,9 +12,9 @@ const locales = [...known(), "en-GB"];
 /** @type {Map<string, Intl.NumberFormat>} */
 const formats = new Map();
 
-/** @param {number} value @param {number} [digits] after the point */
-export function number(value, digits = 0, /** @type {Intl.NumberFormatOptions} */ options = {}) {
-  const key = digits + (options.style ?? "");
+/** @param {number} value @param {number} [digits] after the point @param {Intl.NumberFormatOptions} [options] */
+export function number(value, digits = 0, options = {}) {
+  const key = digits + JSON.stringify(options);
   let format = formats.get(key);
   if (!format) formats.set(key, (format = new Intl.NumberFormat(locales, { minimumFractionDigits: digits, maximumFractionDigits: digits, ...options })));
   return format.format(value);
@@ -25,9 +25,6 @@ export const NOT_REPORTED = "not reported";
 
 /** @param {number} share */
 export const percent = (share) => (Number.isNaN(share) ? NONE : number(share, 0, { style: "percent" }));
-
-/** Three digits that count. @param {number} value */
-export const short = (value) => (Number.isNaN(value) ? NONE : number(value, value < 0.0995 ? 3 : value < 9.95 ? 2 : value < 99.5 ? 1 : 0));
 
 /** Seconds, as of a lag. @param {number} value */
 export const seconds = (value) => (Number.isNaN(value) ? NONE : number(value, value < 1 ? 2 : 1));
