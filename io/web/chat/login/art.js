@@ -25,7 +25,7 @@ const nests = [[181, 289], [314, 246], [485, 332], [81, 383]];
 /** @type {[number, number, number][]} Where, and which way: 1 to the left. */
 const rooks = [[243, 211, 1], [393, 217, -1], [514, 298, 1]];
 /** @type {[number, number, number][]} Where, and how large. */
-const flock = [[60, 236, 0.75], [104, 184, 1], [160, 150, 0.65]];
+const flock = [[44, 268, 0.75], [92, 214, 1], [136, 246, 0.6]];
 
 /** @param {Element} parent @param {string} name @param {Record<string, string | number>} attributes */
 function add(parent, name, attributes) {
@@ -38,9 +38,9 @@ function add(parent, name, attributes) {
 /** The picture as one SVG. */
 export function art() {
   const svg = document.createElementNS(SVG, "svg");
-  const frame = { class: "art-trees", viewBox: "0 120 640 710", preserveAspectRatio: "xMidYMax slice", "aria-hidden": "true" };
+  const frame = { class: "art-trees", viewBox: "0 140 640 690", preserveAspectRatio: "xMidYMax meet", "aria-hidden": "true" };
   for (const [key, value] of Object.entries(frame)) svg.setAttribute(key, value);
-  add(svg, "circle", { class: "art-sun", cx: 112, cy: 440, r: 48 });
+  add(svg, "circle", { class: "art-sun", cx: 104, cy: 436, r: 46 });
   const lines = add(svg, "g", { class: "art-lines" });
   for (const [width, d] of branches) add(lines, "path", { d, "stroke-width": width });
   for (const [x, y] of nests) add(lines, "path", { d: nest, "stroke-width": 2.2, transform: `translate(${x} ${y})` });

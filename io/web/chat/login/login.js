@@ -42,7 +42,7 @@ export async function create(app) {
   const note = h("p", { class: "login-note" }, bdi(words.login.forgot));
   const form = h(
     "form",
-    { class: "login-form", noValidate: true, id: "login-panel" },
+    { class: "login-form", noValidate: true },
     username.element, !trust && password.element, !trust && newPassword.element, invite.element,
     button,
     trust && h("p", { class: "login-notice" }, bdi(words.login.trust)),
@@ -120,15 +120,16 @@ export async function create(app) {
     if (inviteShown()) fields.invite = invite;
     for (const each of [username, password, newPassword, invite]) each.setError(null);
     sending.rest();
-    tabs?.select(signingUp);
+    tabs?.select(signingUp, panel);
   }
 
   const tabs = open ? tabList(choose) : null;
-  if (tabs) form.setAttribute("role", "tabpanel");
+  // A form may not be a panel of tabs itself.
+  const panel = tabs ? h("div", { id: "login-panel", role: "tabpanel" }, form) : form;
   choose(false);
 
   const element = h(
-    "div",
+    "main",
     { class: "login" },
     h(
       "div",
@@ -137,7 +138,7 @@ export async function create(app) {
       h("p", { class: "art-promise" }, bdi(words.login.promise)),
       art(),
     ),
-    h("main", { class: "login-side" }, h("div", { class: "login-card" }, brand(), tabs?.element, form)),
+    h("div", { class: "login-side" }, h("div", { class: "login-card" }, brand(), tabs?.element, panel)),
   );
 
   return {
@@ -181,14 +182,14 @@ function tabList(choose) {
   });
   return {
     element,
-    /** @param {boolean} signingUp */
-    select(signingUp) {
+    /** @param {boolean} signingUp @param {HTMLElement} panel */
+    select(signingUp, panel) {
       buttons.forEach((button, i) => {
         const selected = (i === 1) === signingUp;
         button.setAttribute("aria-selected", String(selected));
         button.tabIndex = selected ? 0 : -1;
       });
-      document.getElementById("login-panel")?.setAttribute("aria-labelledby", buttons[signingUp ? 1 : 0].id);
+      panel.setAttribute("aria-labelledby", buttons[signingUp ? 1 : 0].id);
     },
   };
 }
