@@ -1,0 +1,197 @@
+// @ts-check
+// The field to write in: it grows with its text, keeps drafts, counts near the limit, and edits.
+
+import { icon } from "../look/icons.js";
+import { h, setAttribute, setText } from "./dom.js";
+import { draft, setDraft } from "./drafts.js";
+import { bytes } from "./format.js";
+import { sentence } from "./text.js";
+import * as words from "./words.js";
+
+const MAX_BYTES = 4096;
+const COUNT_FROM_BYTES = 3600;
+/** No character has fewer bytes than code units, nor more than three times as many. */
+const LONGEST_UTF8 = 3;
+
+const touch = matchMedia("(pointer: coarse)");
+
+/** @typedef {import("../client/rookery.js").Message} Message */
+
+/**
+ * @param {import("./main.js").App} app @param {import("../client/rookery.js").Chat} chat
+ * @param {{ sent: () => void, editing: (id: string | null) => void, editLast: () => boolean }} to
+ */
+export function createComposer(app, chat, to) {
+  const field = h("textarea", { rows: 1, dir: "auto", id: "composer", autocomplete: "off", spellcheck: true, enterKeyHint: touch.matches ? "enter" : "send" });
+  // Grows by the text behind the field, which stands in the same cell: nothing is measured.
+  const grow = h("div", { className: "grow" }, field);
+  const counter = h("span", { className: "counter figure", hidden: true, id: "composer-left" });
+  const sign = { send: icon("send"), save: icon("check") };
+  const button = h("button", { type: "submit", className: "send" }, sign.send);
+  const box = h("form", { className: "composer-box", noValidate: true }, grow, counter, button);
+  const was = h("span", { className: "was" });
+  const edit = h(
+    "div",
+    { className: "edit-bar", hidden: true },
+    h("p", {}, h("b", {}, words.composer.editing), was),
+    h("button", { type: "button", className: "cancel", "aria-label": words.composer.cancelEdit, onclick: () => stop() }, h("kbd", { className: "key" }, words.composer.escape), ` ${words.composer.toCancel}`),
+  );
+  const ended = h("p", { className: "composer-ended", hidden: true });
+  const element = h("div", { className: "composer" }, edit, box, ended);
+
+  /** @type {Message | null} */
+  let editing = null;
+
+  function changed() {
+    grow.dataset.text = field.value;
+    const blank = !field.value.trim();
+    const over = count();
+    setAttribute(button, "aria-disabled", blank || over ? "true" : null);
+    box.classList.toggle("ready", !blank && !over);
+  }
+
+  /** Whether the text is too long. */
+  function count() {
+    const { length } = field.value;
+    const used = length * LONGEST_UTF8 < COUNT_FROM_BYTES ? 0 : bytes(field.value.trim());
+    const over = used > MAX_BYTES;
+    counter.hidden = used < COUNT_FROM_BYTES;
+    box.classList.toggle("over", over);
+    setAttribute(field, "aria-invalid", over ? "true" : null);
+    setAttribute(field, "aria-describedby", counter.hidden ? null : counter.id);
+    if (!counter.hidden) {
+      const left = MAX_BYTES - used;
+      setText(counter, over ? words.composer.over(-left) : words.composer.left(left));
+      setAttribute(counter, "aria-label", over ? words.composer.overLabel(-left) : words.composer.leftLabel(left));
+    }
+    return over;
+  }
+
+  /** @param {string} text */
+  function put(text) {
+    field.value = text;
+    changed();
+    field.setSelectionRange(text.length, text.length);
+  }
+
+  function submit() {
+    const text = field.value.trim();
+    if (!text || button.getAttribute("aria-disabled")) return;
+    if (editing) return save(text);
+    put("");
+    setDraft(chat.id, "");
+    chat.send(text);
+    to.sent();
+  }
+
+  /** @param {string} text */
+  function save(text) {
+    const { message_id, content } = /** @type {Message} */ (editing);
+    stop();
+    if (text === content) return;
+    chat.edit(message_id, text).catch((problem) => {
+      app.toast(problem?.code === "message_deleted" ? words.failure.messageDeleted : problem?.status === 0 ? words.failure.offline : words.failure.notDone);
+    });
+  }
+
+  function stop() {
+    if (!editing) return false;
+    editing = null;
+    mode();
+    to.editing(null);
+    put(draft(chat.id));
+    field.focus();
+    return true;
+  }
+
+  function mode() {
+    edit.hidden = !editing;
+    setText(was, editing?.content ?? "");
+    button.replaceChildren(editing ? sign.save : sign.send);
+    setAttribute(button, "aria-label", editing ? words.composer.saveEdit : words.composer.send);
+    box.classList.toggle("edits", Boolean(editing));
+  }
+
+  field.addEventListener("input", () => {
+    changed();
+    if (editing) return;
+    setDraft(chat.id, field.value);
+    if (field.value.trim()) chat.type();
+  });
+  box.addEventListener("submit", (/** @type {Event} */ event) => {
+    event.preventDefault();
+    submit();
+    field.focus();
+  });
+  box.addEventListener("pointerdown", (/** @type {Event} */ event) => {
+    if (event.target === box || event.target === grow) {
+      event.preventDefault();
+      field.focus();
+    }
+  });
+  field.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+    if (event.isComposing || event.keyCode === 229) return;
+    const plain = !event.shiftKey && !event.ctrlKey && !event.altKey && !event.metaKey;
+    if (event.key === "Enter" && (plain ? !touch.matches : event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      submit();
+    } else if (event.key === "ArrowUp" && plain && !field.value && !editing) {
+      if (to.editLast()) event.preventDefault();
+    } else if (event.key === "Escape" && stop()) {
+      event.preventDefault();
+      event.stopPropagation();
+    }
+  });
+
+  function update() {
+    const called = app.title(chat);
+    const label = words.composer.label(called);
+    setAttribute(field, "placeholder", label);
+    setAttribute(field, "aria-label", label);
+    const { removal } = chat;
+    box.hidden = Boolean(removal);
+    ended.hidden = !removal;
+    if (removal) {
+      if (editing) stop();
+      ended.replaceChildren(sentence(farewell(app, removal)));
+    }
+  }
+
+  mode();
+  put(draft(chat.id));
+  update();
+
+  return {
+    element,
+    update,
+    /** @param {Message} message */
+    edit(message) {
+      editing = message;
+      mode();
+      to.editing(message.message_id);
+      put(message.content);
+      field.focus();
+    },
+    /** @param {string} text */
+    insert(text) {
+      field.focus();
+      field.setRangeText(text, field.selectionStart, field.selectionEnd, "end");
+      field.dispatchEvent(new Event("input"));
+    },
+    focus: () => field.focus(),
+    /** On touch the keyboard would cover what one came to read. */
+    focusFirst() {
+      if (!touch.matches) field.focus({ preventScroll: true });
+    },
+    destroy() {},
+  };
+}
+
+/** @param {import("./main.js").App} app @param {import("../client/rookery.js").Removal} removal */
+function farewell(app, { by, reason }) {
+  const { composer } = words;
+  const own = by === app.client.me?.user_id;
+  if (reason === "left") return composer.youLeft;
+  if (reason === "deleted") return own ? composer.youDeletedChat : composer.chatDeletedBy(app.name(by));
+  return own ? composer.youLeft : composer.removedBy(app.name(by));
+}

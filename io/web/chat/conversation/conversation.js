@@ -1,0 +1,348 @@
+// @ts-check
+// One open chat: its head, its messages, what is new in it, and the field to write in.
+
+import { createComposer } from "../composer.js";
+import { h, on, setAttribute, setText } from "../dom.js";
+import { follow } from "../follow.js";
+import { format, untilMidnight } from "../format.js";
+import { setSentence } from "../text.js";
+import * as words from "../words.js";
+import { createActions } from "./actions.js";
+import { build, SENDING_AFTER_MS, update } from "./article.js";
+import { createBanner } from "./banner.js";
+import { createHeader } from "./header.js";
+import { createHoverBar } from "./hoverbar.js";
+import { Items } from "./items.js";
+import { createKeys } from "./keys.js";
+import { List } from "./list.js";
+import { createLoading } from "./loading.js";
+import { createPills } from "./pills.js";
+import { createReading } from "./reading.js";
+
+const QUARTER = 0.25;
+const FLASH_MS = 1500;
+const SKELETON_MS = 120;
+const FAR_SCREENS = 1.5;
+
+/** Where the reader left each chat, to come back to. @type {Map<string, import("./list.js").Anchor>} */
+const places = new Map();
+const MAX_PLACES = 200;
+
+/** @typedef {import("./items.js").Item} Item */
+
+/** @param {import("../main.js").App} app @param {import("../../client/rookery.js").Chat} chat */
+export function create(app, chat) {
+  const { client } = app;
+  const { timeline } = chat;
+  const items = new Items();
+  /** @type {{ after: number, many: number } | null} */
+  let divider = null;
+  let opened = false;
+  let waiting = false;
+  let late = 0;
+  let gone = false;
+  const began = Date.now();
+  /** @type {import("./article.js").Look} */
+  const look = { app, chat, editing: null, unfolded: new Set(), created: 0 };
+
+  /** @type {List<Item>} */
+  const list = new List({
+    build: (item) => build(item, look),
+    update: (element, item) => update(element, item, look),
+    unloaded,
+    need,
+    moved,
+  });
+  const loading = createLoading(timeline, () => dirty());
+  const header = createHeader(app, chat);
+  const banner = createBanner(app);
+  const pills = createPills({ latest, fresh: () => toDivider() });
+  const typing = h("p", { className: "typing", "aria-hidden": "true" });
+  const empty = h("p", { className: "empty", hidden: true });
+  const skeleton = h("div", { className: "bones", hidden: true, "aria-hidden": "true" }, ...bones());
+  const body = h("div", { className: "body" }, list.element, skeleton, empty, ...pills.elements);
+  const composer = createComposer(app, chat, { sent: () => void latest(), editing: edited, editLast });
+  const element = h("main", { className: "conversation", id: "conversation" }, header.element, banner.element, body, typing, composer.element);
+
+  const itemOf = (/** @type {Element} */ article) => list.items[list.geometry.indexOf(/** @type {HTMLElement} */ (article).dataset.key ?? "")];
+  const actions = createActions(app, chat, { edit: (message) => composer.edit(message) });
+  const hover = createHoverBar(app, { body, feed: list.feed, scroller: list.element, itemOf, actions });
+  const keys = createKeys(app, { list, actions, composer, latest, itemOf });
+  const reading = createReading(chat, seen);
+
+  function unloaded() {
+    const known = list.items.length ? list.items : [];
+    const first = known.find((item) => item.kind !== "fault");
+    const last = known.findLast((item) => item.kind === "message" || item.kind === "event");
+    if (!first || !last || !Number.isSafeInteger(first.seq)) return { older: 0, newer: 0, span: 0 };
+    const newer = timeline.hasNewer ? Math.max(1, timeline.lastSeq - last.seq) : 0;
+    return { older: timeline.hasOlder ? Math.max(1, first.seq - 1) : 0, newer, span: Math.max(1, last.seq - first.seq + 1) };
+  }
+
+  /** @param {"older" | "newer" | "around"} where @param {number} [seq] */
+  function need(where, seq = 0) {
+    if (!opened) return;
+    if (where !== "around") return loading.page(where);
+    if (!loading.jumping) void loading.around(seq).then((came) => came && place(() => list.toSeq(seq, 0)));
+  }
+
+  /** Shows the rows that there are now, then goes to a place among them. @param {() => void} to */
+  function place(to) {
+    if (gone) return;
+    render();
+    to();
+  }
+
+  function dirty() {
+    if (waiting || gone) return;
+    waiting = true;
+    app.frame(draw);
+  }
+
+  function draw() {
+    waiting = false;
+    if (!gone) render();
+  }
+
+  function render() {
+    const today = new Date().setHours(0, 0, 0, 0);
+    look.created = chat.createdAt ? Date.parse(chat.createdAt) : 0;
+    const around = { me: client.me?.user_id ?? "", began: !timeline.hasOlder, divider, faults: loading.faults, today };
+    list.setItems(items.make(timeline.rows, around));
+    setAttribute(list.feed, "aria-busy", loading.busy ? "true" : null);
+    const bare = opened && !timeline.rows.length && !timeline.hasOlder;
+    empty.hidden = !bare;
+    if (bare) setText(empty, words.message.empty);
+    skeleton.hidden = timeline.rows.length > 0 || bare || Date.now() - began < SKELETON_MS;
+    alarm();
+  }
+
+  /** @type {Set<string>} */
+  const failed = new Set();
+  /** Sends that failed are spoken; those that take long are shown so when it is time. */
+  function alarm() {
+    let wait = Infinity;
+    for (let i = timeline.rows.length - 1; i >= 0; i--) {
+      const row = timeline.rows[i];
+      if (row.kind !== "pending") break;
+      if (row.status === "failed" && !failed.has(row.key)) {
+        failed.add(row.key);
+        app.alert(words.spoken.notSent(row.content));
+      } else if (row.status === "sending") {
+        failed.delete(row.key);
+        const left = row.created + SENDING_AFTER_MS - Date.now();
+        if (left > 0) wait = Math.min(wait, left);
+      }
+    }
+    if (wait === Infinity || late) return;
+    late = window.setTimeout(() => {
+      late = 0;
+      for (const item of list.items) if (item.kind === "pending") redraw(item);
+    }, wait + 1);
+  }
+
+  /** @param {Item} item */
+  function redraw(item) {
+    const row = list.row(item.key);
+    if (row) update(row, item, look);
+  }
+
+  function seen() {
+    const visible = opened ? list.visible : null;
+    if (!visible) return 0;
+    if (list.atEnd && !timeline.hasNewer) return timeline.lastSeq;
+    for (let i = visible.last; i >= visible.first; i--) {
+      const { kind, seq } = list.items[i];
+      if (kind === "message" || kind === "event") return seq;
+    }
+    return 0;
+  }
+
+  function moved() {
+    reading.check();
+    const visible = list.visible;
+    const far = list.fromEnd > FAR_SCREENS * list.view || timeline.hasNewer;
+    const below = !list.atEnd && chat.unread > 0;
+    pills.latest(opened && list.items.length > 0 && (far || below), list.atEnd ? 0 : chat.unread);
+    const at = divider && list.geometry.indexOfSeq(divider.after + 1);
+    const above = divider !== null && at !== null && visible !== null && (visible.first > at || (at === 0 && timeline.hasOlder)) && chat.readSeq < timeline.lastSeq && !list.atEnd;
+    pills.fresh(above, divider?.many ?? 0, above ? format.time(list.items[at ?? 0]?.time ?? 0) : "");
+    if (visible) loading.trim(list.atEnd ? timeline.lastSeq : list.items[visible.last].seq);
+    keys.rove(visible);
+  }
+
+  async function latest() {
+    if (timeline.hasNewer && !(await loading.latest())) return;
+    place(() => list.toEnd());
+  }
+
+  async function toDivider() {
+    if (!divider) return;
+    const { after } = divider;
+    const first = list.items[0];
+    if (first && first.seq > after + 1 && timeline.hasOlder) await loading.around(after);
+    place(() => list.toSeq(after + 1, QUARTER));
+  }
+
+  /** Goes to a message, and marks it for a moment. @param {number} seq */
+  async function toMessage(seq) {
+    const loaded = list.items.some((item) => item.seq === seq);
+    if (!loaded && !(await loading.around(seq))) return;
+    place(() => list.toSeq(seq, QUARTER));
+    app.frame(() => app.frame(() => flash(seq)));
+  }
+
+  /** @param {number} seq */
+  function flash(seq) {
+    const item = list.items.find((one) => one.seq === seq);
+    const row = item && list.row(item.key);
+    row?.classList.add("linked");
+    setTimeout(() => row?.classList.remove("linked"), FLASH_MS);
+  }
+
+  async function open() {
+    setTimeout(dirty, SKELETON_MS + 1);
+    void chat.load().catch(() => {});
+    const { seq } = app.route;
+    const kept = places.get(chat.id);
+    if (seq) await toMessage(seq);
+    else if (chat.unread > 0) await openUnread();
+    else if (kept && timeline.rows.some((row) => row.key === kept.key)) place(() => list.toPlace(kept));
+    else {
+      await loading.latest();
+      place(() => list.toEnd());
+    }
+    opened = true;
+    dirty();
+  }
+
+  async function openUnread() {
+    const after = chat.readSeq;
+    divider = { after, many: chat.unread };
+    const { rows } = timeline;
+    const first = rows.find((row) => row.kind !== "pending" && row.kind !== "gap");
+    const covered = first && "seq" in first && first.seq <= after + 1 && !timeline.hasNewer;
+    if (!covered) await loading.around(after);
+    place(() => list.toSeq(after + 1, QUARTER));
+  }
+
+  /** @param {string | null} id */
+  function edited(id) {
+    const before = look.editing;
+    look.editing = id;
+    for (const item of list.items) {
+      const message = item.row.message;
+      if (message && (message.message_id === id || message.message_id === before)) redraw(item);
+    }
+    dirty();
+  }
+
+  /** Whether there was one to edit. */
+  function editLast() {
+    const last = list.items.findLast((item) => item.kind === "message" && item.sender === client.me?.user_id && !item.row.message.deleted);
+    if (!last) return false;
+    actions.edit(last);
+    list.reveal(last.key);
+    return true;
+  }
+
+  on(list.feed, "click", "[data-emoji], [data-does]", (_event, match) => {
+    const article = /** @type {HTMLElement} */ (match.closest("article"));
+    const item = itemOf(article);
+    if (!item) return;
+    const { emoji, does } = match.dataset;
+    if (emoji) return void actions.react(item, emoji);
+    if (does === "retry") chat.retry(item.row.client_id);
+    else if (does === "discard") chat.discard(item.row.client_id);
+    else if (does === "fill") void loading.fill(item.row);
+    else if (does === "reload") loading.again();
+    else if (does === "unfold") {
+      look.unfolded.add(item.key);
+      redraw(item);
+    }
+  });
+
+  function about() {
+    const called = app.title(chat);
+    setAttribute(element, "aria-label", called);
+    setAttribute(list.feed, "aria-label", words.message.messages);
+    header.update();
+    composer.update();
+    typists();
+  }
+
+  function typists() {
+    const me = client.me?.user_id;
+    const who = chat.typing.filter((id) => id !== me).map((id) => app.who(id));
+    const before = typing.dataset.who ?? "";
+    const now = who.map(String).join("\n");
+    if (before === now) return;
+    typing.dataset.who = now;
+    if (!who.length) return typing.replaceChildren();
+    const text = h("span");
+    setSentence(text, words.composer.typing(who));
+    typing.replaceChildren(text, h("span", { className: "dots" }, h("i"), h("i"), h("i")));
+  }
+
+  const named = () => {
+    about();
+    list.refresh();
+  };
+  /** @param {import("../../client/rookery.js").Chat} changed */
+  const ours = (changed) => changed === chat;
+  const offs = [
+    client.on("timeline", (changed) => ours(changed) && dirty()),
+    client.on("chat", (changed) => ours(changed) && app.frame(about)),
+    client.on("typing", (changed) => ours(changed) && app.frame(typists)),
+    client.on("chats", () => app.frame(about)),
+    client.on("presence", () => app.frame(header.update)),
+    client.on("state", () => app.frame(header.update)),
+    client.on("users", () => app.frame(named)),
+  ];
+  const midnight = () => {
+    dirty();
+    night = window.setTimeout(midnight, untilMidnight());
+  };
+  let night = window.setTimeout(midnight, untilMidnight());
+
+  const unfollow = follow(chat);
+  about();
+  void open();
+
+  return {
+    element,
+    chat,
+    composer,
+    header,
+    toMessage,
+    latest,
+    get atEnd() {
+      return list.atEnd;
+    },
+    /** Gives the focus to the message that had it last. */
+    focusMessages: () => keys.focus(),
+    destroy() {
+      gone = true;
+      keep(chat.id, list.place);
+      unfollow();
+      for (const off of offs) off();
+      clearTimeout(night);
+      clearTimeout(late);
+      for (const part of [list, banner, reading, composer]) part.destroy();
+      hover.hide();
+    },
+  };
+}
+
+/** @param {string} id @param {import("./list.js").Anchor | null} place */
+function keep(id, place) {
+  places.delete(id);
+  if (!place) return;
+  places.set(id, place);
+  if (places.size > MAX_PLACES) places.delete(/** @type {string} */ (places.keys().next().value));
+}
+
+/** Rows in the real geometry, for what is not there yet. */
+function bones() {
+  return Array.from({ length: 7 }, (_, i) => h("p", { className: `bone b${i}` }, h("i"), h("i")));
+}

@@ -1,0 +1,462 @@
+// @ts-check
+// The virtual list: what is near the view is in the page, two spacers stand for the rest, and what one reads stays where it is.
+// All geometry comes from one ResizeObserver and one look at `scrollTop` a frame.
+
+import { read, write } from "../frame.js";
+import { h } from "../dom.js";
+import { Geometry } from "./geometry.js";
+
+const MIN_ROWS = 60;
+const MAX_ROWS = 200;
+/** More new rows than this in one frame are a burst: only the last `MIN_ROWS` are built. */
+const BURST_ROWS = 100;
+const FRAME_MS = 6;
+/** Nearer to the end than this is at the end. */
+const END_PX = 80;
+const REST_MS = 150;
+
+/** @typedef {import("./geometry.js").Placed} Placed */
+/** @typedef {{ key: string, seq: number, delta: number, share?: number }} Anchor A row, and its distance from the top of the view. */
+
+/**
+ * @template {Placed} T
+ * @typedef {object} Options
+ * @property {(item: T) => HTMLElement} build
+ * @property {(element: HTMLElement, item: T) => void} update
+ * @property {() => { older: number, newer: number, span: number }} unloaded Events outside of the items.
+ * @property {(where: "older" | "newer" | "around", seq?: number) => void} need
+ * @property {() => void} moved After each frame in which the view, or what is in it, has changed.
+ */
+
+/** @template {Placed} T */
+export class List {
+  geometry = new Geometry();
+  element = h("div", { className: "messages", tabIndex: -1 });
+  feed = h("div", { className: "feed", role: "feed" });
+  #above = h("div", { className: "spacer" });
+  #below = h("div", { className: "spacer" });
+  /** @type {Map<string, { element: HTMLElement, item: T }>} */
+  #rows = new Map();
+  /** @type {WeakMap<Element, string>} */
+  #keys = new WeakMap();
+  /** @type {readonly T[]} */
+  #items = [];
+  /** @type {readonly T[] | null} */
+  #next = null;
+  #start = 0;
+  #end = 0;
+  #top = 0;
+  #view = 0;
+  #width = 0;
+  /** @type {Anchor | null} `null` is the end. */
+  #anchor = null;
+  #scrolled = false;
+  #rest = 0;
+  #touching = false;
+  #touch = false;
+  #fill = 0;
+  /** The page's own scroll offset, as it was last seen. */
+  #real = 0;
+  #options;
+  #observer;
+
+  /** @param {Options<T>} options */
+  constructor(options) {
+    this.#options = options;
+    this.element.append(this.#above, this.feed, this.#below);
+    this.#observer = new ResizeObserver((entries) => this.#measured(entries));
+    this.#observer.observe(this.element);
+    this.element.addEventListener("scroll", () => this.#onScroll(), { passive: true });
+    const touched = (/** @type {TouchEvent} */ event) => {
+      this.#touch = true;
+      this.#touching = event.touches.length > 0;
+      if (!this.#touching) this.#restSoon();
+    };
+    for (const type of ["touchstart", "touchend", "touchcancel"]) {
+      this.element.addEventListener(type, /** @type {any} */ (touched), { passive: true });
+    }
+    this.element.addEventListener("wheel", () => (this.#touch = false), { passive: true });
+  }
+
+  destroy() {
+    this.#observer.disconnect();
+    clearTimeout(this.#rest);
+  }
+
+  get items() {
+    return this.#items;
+  }
+
+  get atEnd() {
+    return this.#anchor === null;
+  }
+
+  get view() {
+    return this.#view;
+  }
+
+  /** How far the view is from the end, in pixels. */
+  get fromEnd() {
+    return this.#total - this.#view - this.#top;
+  }
+
+  get #total() {
+    return this.geometry.above + this.#fill + this.geometry.loaded + this.geometry.below;
+  }
+
+  /** @param {string} key */
+  row(key) {
+    return this.#rows.get(key)?.element;
+  }
+
+  /** The rows from the first to the last that stand in the view with at least half of their height. */
+  get visible() {
+    const top = this.#top - this.geometry.above - this.#fill;
+    const { geometry } = this;
+    if (!this.#items.length || top + this.#view < 0 || top > geometry.loaded) return null;
+    const half = (/** @type {number} */ index) => (geometry.offset(index) + geometry.offset(index + 1)) / 2;
+    let first = geometry.indexAt(Math.max(0, top));
+    let last = geometry.indexAt(top + this.#view);
+    if (half(first) < top && first < last) first++;
+    if (half(last) > top + this.#view && last > first) last--;
+    return { first, last };
+  }
+
+  /** Where one is, to come back to later; `null` at the end. @returns {Anchor | null} */
+  get place() {
+    return this.#anchor && { ...this.#anchor };
+  }
+
+  /** @param {readonly T[]} items */
+  setItems(items) {
+    this.#next = items;
+    this.#ask();
+  }
+
+  /** Draws a row anew though its item is the same, as after names came. */
+  refresh() {
+    for (const row of this.#rows.values()) this.#options.update(row.element, row.item);
+  }
+
+  /** Goes to the end, at once. */
+  toEnd() {
+    this.#anchor = null;
+    this.#scrolled = false;
+    this.#ask();
+  }
+
+  /** Shows a row `share` of the view below its top. @param {number} seq @param {number} share */
+  toSeq(seq, share) {
+    this.#anchor = { key: "", seq, delta: 0, share };
+    this.#scrolled = false;
+    this.#ask();
+  }
+
+  /** @param {Anchor} place */
+  toPlace(place) {
+    this.#anchor = { ...place };
+    this.#scrolled = false;
+    this.#ask();
+  }
+
+  /** Moves as little as possible to show a row whole. @param {string} key */
+  reveal(key) {
+    const index = this.geometry.indexOf(key);
+    if (index < 0) return;
+    const base = this.geometry.above + this.#fill;
+    const from = base + this.geometry.offset(index);
+    const to = base + this.geometry.offset(index + 1);
+    const { key: name, seq } = this.#items[index];
+    if (from < this.#top) this.#anchor = { key: name, seq, delta: 0 };
+    else if (to > this.#top + this.#view) this.#anchor = { key: name, seq, delta: this.#view - (to - from) };
+    this.#ask();
+  }
+
+  #ask() {
+    read(this.#look);
+    write(this.#draw);
+  }
+
+  #onScroll() {
+    this.#scrolled = true;
+    this.#restSoon();
+    this.#ask();
+  }
+
+  #restSoon() {
+    clearTimeout(this.#rest);
+    this.#rest = window.setTimeout(() => {
+      this.#rest = 0;
+      this.#ask();
+    }, REST_MS);
+  }
+
+  #look = () => {
+    this.#real = this.element.scrollTop;
+    if (this.#scrolled && Math.abs(this.#real - this.#top) >= 1) this.#follow(this.#real);
+    this.#scrolled = false;
+  };
+
+  /** The user has scrolled: what they look at now is what stays. @param {number} top */
+  #follow(top) {
+    const upwards = top < this.#top;
+    this.#top = top;
+    const { newer } = this.#options.unloaded();
+    if (newer === 0 && this.fromEnd <= (upwards ? 0 : END_PX)) this.#anchor = null;
+    else this.#anchor = this.#firstInView();
+  }
+
+  /** @returns {Anchor | null} */
+  #firstInView() {
+    const base = this.geometry.above + this.#fill;
+    const many = this.#items.length;
+    if (!many) return null;
+    let index = this.geometry.indexAt(Math.max(0, this.#top - base));
+    if (base + this.geometry.offset(index) < this.#top && index + 1 < many) index++;
+    const { key, seq } = this.#items[index];
+    return { key, seq, delta: base + this.geometry.offset(index) - this.#top };
+  }
+
+  #draw = () => {
+    if (!this.#view) return;
+    this.#take();
+    this.#settle();
+    this.#place();
+    this.#range();
+    this.#scroll();
+    this.#wants();
+    this.#options.moved();
+  };
+
+  /** On touch, rows that go above wait for the finger to be up: to move the list would stop its momentum. */
+  get #mustWait() {
+    if (!this.#next || !this.#touch || !(this.#touching || this.#rest) || !this.#items.length || !this.#next.length) return false;
+    return this.#next[0].seq < this.#items[0].seq && this.geometry.indexOf(this.#next[0].key) < 0;
+  }
+
+  #take() {
+    if (!this.#next || this.#mustWait) return;
+    const anchored = this.#anchor && this.geometry.indexOf(this.#anchor.key);
+    // A row that goes away hands its place to its neighbour.
+    if (this.#anchor && anchored !== null && anchored >= 0) this.#anchor.seq = this.#items[anchored].seq;
+    this.#items = this.#next;
+    this.#next = null;
+    this.geometry.setItems(this.#items);
+  }
+
+  /** At rest near the end, the end is what one looks at. */
+  #settle() {
+    if (this.#rest || this.#anchor === null || this.#anchor.key === "") return;
+    if (this.#options.unloaded().newer === 0 && this.fromEnd <= END_PX && this.fromEnd >= 0 && this.#view) this.#anchor = null;
+  }
+
+  /** Where the anchor is now, and with it the spacers and the scroll offset. */
+  #place() {
+    const { geometry } = this;
+    const { older, newer, span } = this.#options.unloaded();
+    const estimate = geometry.unloaded(older, newer, span);
+    geometry.below = estimate.below;
+    this.#fill = older + newer ? 0 : Math.max(0, this.#view - geometry.loaded);
+    const index = this.#anchorIndex();
+    if (this.#anchor === null || index < 0) {
+      geometry.above = estimate.above;
+      if (this.#anchor === null) this.#top = Math.max(0, this.#total - this.#view);
+      return;
+    }
+    const offset = geometry.offset(index);
+    // While one scrolls, the upper spacer takes up what was estimated wrongly, so that `scrollTop` needs no change.
+    const slack = this.#top + this.#anchor.delta - offset;
+    geometry.above = this.#rest && older > 0 && slack > this.#view ? slack : estimate.above;
+    const most = Math.max(0, this.#total - this.#view);
+    this.#top = Math.min(most, Math.max(0, geometry.above + this.#fill + offset - this.#anchor.delta));
+  }
+
+  #anchorIndex() {
+    if (!this.#anchor || !this.#items.length) return -1;
+    if (this.#anchor.share !== undefined) {
+      this.#anchor.delta = Math.round(this.#view * this.#anchor.share);
+      this.#anchor.share = undefined;
+    }
+    const index = this.geometry.indexOf(this.#anchor.key);
+    if (index >= 0) return index;
+    const near = this.geometry.indexOfSeq(this.#anchor.seq);
+    this.#anchor.key = this.#items[near].key;
+    return near;
+  }
+
+  /** Which rows are in the page: the view and one screen each way. */
+  #range() {
+    const { geometry } = this;
+    const many = this.#items.length;
+    const base = geometry.above + this.#fill;
+    const top = this.#top - base;
+    let start = geometry.indexAt(top - this.#view);
+    let end = Math.min(many, geometry.indexAt(top + 2 * this.#view) + 1);
+    const spare = MIN_ROWS - (end - start);
+    if (spare > 0) {
+      end = Math.min(many, end + Math.ceil(spare / 2));
+      start = Math.max(0, end - MIN_ROWS);
+      end = Math.min(many, start + Math.max(MIN_ROWS, end - start));
+    }
+    if (end - start > MAX_ROWS) {
+      const middle = geometry.indexAt(top + this.#view / 2);
+      start = Math.max(start, middle - MAX_ROWS / 2);
+      end = Math.min(end, start + MAX_ROWS);
+    }
+    if (this.atEnd && this.#unbuilt(start, end) > BURST_ROWS) start = Math.max(0, many - MIN_ROWS);
+    this.#show(start, end);
+  }
+
+  /** @param {number} start @param {number} end */
+  #unbuilt(start, end) {
+    let many = 0;
+    for (let i = start; i < end; i++) if (!this.#rows.has(this.#items[i].key)) many++;
+    return many;
+  }
+
+  /** @param {number} start @param {number} end */
+  #show(start, end) {
+    const began = performance.now();
+    const wanted = new Set();
+    let firstBuilt = end;
+    for (let i = end - 1; i >= start; i--) {
+      wanted.add(this.#items[i].key);
+      if (this.#rows.has(this.#items[i].key)) firstBuilt = i;
+    }
+    const focused = this.#focusedKey();
+    for (const [key, row] of this.#rows) {
+      if (wanted.has(key) || key === focused) continue;
+      this.#observer.unobserve(row.element);
+      row.element.remove();
+      this.#rows.delete(key);
+    }
+    this.#adrift(focused, wanted);
+    let next = null;
+    let built = 0;
+    // From the end, since that is where a reader of a busy chat looks; what takes too long comes in the next frame.
+    for (let i = end - 1; i >= start; i--) {
+      const item = this.#items[i];
+      let row = this.#rows.get(item.key);
+      if (!row) {
+        if (built > 0 && i < firstBuilt && performance.now() - began > FRAME_MS && !this.#inView(i)) {
+          start = i + 1;
+          this.#ask();
+          break;
+        }
+        built++;
+        row = { element: this.#options.build(item), item };
+        this.#rows.set(item.key, row);
+        this.#keys.set(row.element, item.key);
+        this.#observer.observe(row.element);
+      } else if (row.item !== item) {
+        row.item = item;
+        this.#options.update(row.element, item);
+      }
+      if (row.element.nextSibling !== next || !row.element.parentNode) this.feed.insertBefore(row.element, next);
+      next = row.element;
+    }
+    this.#start = start;
+    this.#end = end;
+    // A row that had to be moved has lost its focus.
+    if (focused && !this.#focusedKey()) this.#rows.get(focused)?.element.focus({ preventScroll: true });
+  }
+
+  /** @param {number} index */
+  #inView(index) {
+    const top = this.#top - this.geometry.above - this.#fill;
+    return this.geometry.offset(index + 1) > top && this.geometry.offset(index) < top + this.#view;
+  }
+
+  #focusedKey() {
+    const focused = document.activeElement?.closest(".feed > *");
+    return focused && this.feed.contains(focused) ? this.#keys.get(focused) : undefined;
+  }
+
+  /** A focused row stays in the page though it is far away: beside the others, so that these don't move. @param {string | undefined} key @param {Set<string>} wanted */
+  #adrift(key, wanted) {
+    for (const [other, row] of this.#rows) {
+      const far = other === key && !wanted.has(other);
+      row.element.classList.toggle("adrift", far);
+      const index = Math.max(0, this.geometry.indexOf(other));
+      if (far) row.element.style.insetBlockStart = `${this.geometry.above + this.#fill + this.geometry.offset(index)}px`;
+      else if (row.element.style.insetBlockStart) row.element.style.insetBlockStart = "";
+    }
+  }
+
+  /** Spacers and scroll offset go into the page, each only where it changes. */
+  #scroll() {
+    const { geometry } = this;
+    const before = geometry.above + this.#fill + geometry.offset(this.#start);
+    const after = geometry.loaded - geometry.offset(this.#end) + geometry.below;
+    setHeight(this.#above, before);
+    setHeight(this.#below, after);
+    this.#pull();
+  }
+
+  #pull() {
+    if (Math.abs(this.#real - this.#top) < 1) return;
+    this.#real = this.#top;
+    // Beyond the end where that is the anchor: the browser knows it to the last pixel.
+    this.element.scrollTop = this.#anchor === null ? this.#top + this.#view : this.#top;
+  }
+
+  /** @param {ResizeObserverEntry[]} entries */
+  #measured(entries) {
+    let news = false;
+    for (const entry of entries) {
+      const box = entry.borderBoxSize[0];
+      if (entry.target === this.element) {
+        news = this.#resized(box.inlineSize, box.blockSize) || news;
+        continue;
+      }
+      const key = this.#keys.get(entry.target);
+      if (key && entry.target.isConnected && !entry.target.classList.contains("adrift")) {
+        news = this.geometry.measured(key, box.blockSize) || news;
+      }
+    }
+    if (!news) return;
+    // In the frame of the change, before it is painted: nothing is seen to move. The layout is fresh, so this reads for free.
+    this.#look();
+    this.#place();
+    this.#scroll();
+    this.#ask();
+  }
+
+  /** @param {number} width @param {number} height */
+  #resized(width, height) {
+    if (width === this.#width && height === this.#view) return false;
+    if (this.#width && width !== this.#width) this.geometry.reset();
+    this.#width = width;
+    this.#view = height;
+    return true;
+  }
+
+  /** What must be loaded, from two screens before the edge on. */
+  #wants() {
+    const { geometry } = this;
+    const { older, newer } = this.#options.unloaded();
+    if (!this.#view || (!this.#items.length && !older && !newer)) return;
+    const first = geometry.above + this.#fill;
+    const last = first + geometry.loaded;
+    const far = 1.5 * this.#view;
+    if (older && this.#top + this.#view < first - far) return this.#wantsFar(this.#top / Math.max(1, first));
+    if (newer && this.#top > last + far) return this.#wantsFar(null);
+    if (older && this.#top < first + 2 * this.#view) this.#options.need("older");
+    if (newer && this.#top + this.#view > last - 2 * this.#view) this.#options.need("newer");
+  }
+
+  /** The thumb was dragged to a place that is not loaded: once it rests there, that place is. @param {number | null} share of what is above */
+  #wantsFar(share) {
+    if (this.#rest || this.#touching) return;
+    const { older, newer, span } = this.#options.unloaded();
+    const below = this.#top - (this.geometry.above + this.#fill + this.geometry.loaded);
+    const seq = share === null ? older + span + (below / Math.max(1, this.geometry.below)) * newer : share * older;
+    this.#options.need("around", Math.max(1, Math.round(seq)));
+  }
+}
+
+/** @param {HTMLElement} element @param {number} px */
+function setHeight(element, px) {
+  const height = `${Math.max(0, px)}px`;
+  if (element.style.blockSize !== height) element.style.blockSize = height;
+}
