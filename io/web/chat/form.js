@@ -79,8 +79,9 @@ function revealer(input) {
  * @param {(refusal: import("./errors.js").Refusal, problem: any) => import("./errors.js").Refusal} [options.reword]
  * @param {() => boolean} options.check Whether the fields may be sent; says what is wrong otherwise.
  * @param {() => Promise<void>} options.send
+ * @param {boolean} [options.leaves] Whether the form goes once it is sent: until then it is under way.
  */
-export function submitter({ form, button, label, busy, fields, check, send, reword = (found) => found }) {
+export function submitter({ form, button, label, busy, fields, check, send, reword = (found) => found, leaves = false }) {
   let under = false;
   let stop = () => {};
   const write = (/** @type {string} */ text) => button.replaceChildren(bdi(text));
@@ -128,7 +129,7 @@ export function submitter({ form, button, label, busy, fields, check, send, rewo
     for (const input of inputs) input.readOnly = true;
     try {
       await send();
-      rest();
+      if (!leaves) rest();
     } catch (problem) {
       rest();
       refuse(problem);

@@ -334,7 +334,8 @@ export const members = {
   title: "Members",
   online: "Online",
   offline: "Offline",
-  unknown: "Members",
+  everybody: "Everybody",
+  others: "Others",
   /** @param {string} group @param {number} size */
   group: (group, size) => `${group}, ${number(size)}`,
   admin: "Admin",

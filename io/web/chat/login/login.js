@@ -63,6 +63,7 @@ export async function create(app) {
     busy: () => (signingUp ? words.login.signingUp : words.login.loggingIn),
     check: () => complain(faults()),
     send,
+    leaves: true,
     reword: (found, problem) =>
       trust && problem.code === "wrong_credentials" ? { ...found, field: "username", text: words.refused.unknownUser } : found,
   });

@@ -1,0 +1,83 @@
+// @ts-check
+// In a chat of two, the panel is about the other one.
+
+import { avatar, setAvatar, setPresence } from "../avatar.js";
+import { h, setText } from "../dom.js";
+import { isProblem, sentenceFor } from "../errors.js";
+import { format } from "../format.js";
+import { bdi } from "../text.js";
+import * as words from "../words.js";
+import { icon } from "../../look/icons.js";
+
+/** @param {import("../main.js").App} app @param {import("../../client/rookery.js").Chat} chat */
+export function createDirect(app, chat) {
+  const { client } = app;
+  const id = chat.other?.user_id ?? "";
+  const picture = avatar(id, app.title(chat));
+  const name = h("p", { class: "person-name" });
+  const username = h("p", { class: "person-under" });
+  const seen = h("p", { class: "person-under" });
+  const button = h("button", { type: "button", class: "foot-line", hidden: true, onclick: () => void toggle() });
+  const element = h("div", { class: "person" }, picture, name, username, seen, button);
+  /** @type {boolean | null} `null` until it is known. */
+  let blocked = null;
+  let gone = false;
+
+  const drawBlocked = () => {
+    button.hidden = blocked === null;
+    button.classList.toggle("danger", blocked === false);
+    button.replaceChildren(icon("block"), bdi(blocked ? words.members.unblock : words.members.block));
+  };
+
+  /** @param {boolean} next */
+  const set = async (next) => {
+    try {
+      await (next ? client.block(id) : client.unblock(id));
+      blocked = next;
+      drawBlocked();
+      const said = next ? words.members.blocked : words.members.unblocked;
+      app.toast(words.plain(said(app.title(chat))), { label: words.common.undo, run: () => void set(!next) });
+    } catch (problem) {
+      if (!isProblem(problem)) throw problem;
+      app.toast(sentenceFor(problem));
+    }
+  };
+
+  const toggle = async () => {
+    const { ask } = words;
+    if (!blocked && !(await app.open("confirm", { title: ask.block(app.title(chat)), why: [ask.blockWhy], verb: ask.blockVerb }))) return;
+    await set(!blocked);
+  };
+
+  client.blocks().then(
+    (all) => {
+      if (gone) return;
+      blocked = all.includes(id);
+      drawBlocked();
+    },
+    (problem) => {
+      // Without an answer there is nothing to offer.
+      if (!isProblem(problem)) throw problem;
+    },
+  );
+
+  return {
+    element,
+    update() {
+      const presence = client.presence(id);
+      const user = client.user(id);
+      const title = app.title(chat);
+      setAvatar(picture, id, title);
+      setPresence(picture, presence);
+      if (name.textContent !== title) name.replaceChildren(bdi(title));
+      const under = user && user.username !== title ? user.username : "";
+      username.hidden = !under;
+      setText(username, under);
+      const offline = presence && !presence.online && (presence.last_seen ? format.seen(presence.last_seen) : words.presence.offline);
+      setText(seen, presence?.online ? words.presence.online : offline || "");
+    },
+    destroy() {
+      gone = true;
+    },
+  };
+}

@@ -1,0 +1,71 @@
+// @ts-check
+// The foot of the panel: mute, settings, leave.
+
+import { h, setAttribute } from "../dom.js";
+import { isProblem, sentenceFor } from "../errors.js";
+import { bdi } from "../text.js";
+import * as words from "../words.js";
+import { icon } from "../../look/icons.js";
+
+/** @param {import("../main.js").App} app @param {import("../../client/rookery.js").Chat} chat */
+export function createFoot(app, chat) {
+  const mute = line("mute", words.members.mute, () => void setMuted(!isMuted()));
+  const settings = line("settings", words.members.settings, () => void app.open("chat", { chat }));
+  const leave = line("leave", words.members.leave, () => void askToLeave());
+  leave.classList.add("danger");
+  const element = h("footer", { class: "members-foot" }, mute, settings, leave);
+
+  const isMuted = () => app.settings.muted[chat.id] === true;
+
+  /** @param {unknown} problem */
+  const fail = (problem) => {
+    if (!isProblem(problem)) throw problem;
+    app.toast(sentenceFor(problem));
+  };
+
+  /** @param {boolean} muted */
+  async function setMuted(muted) {
+    try {
+      await app.change({ muted: { [chat.id]: muted || null } });
+      const said = muted ? words.members.muted : words.members.unmuted;
+      app.toast(words.plain(said(app.title(chat))), { label: words.common.undo, run: () => void setMuted(!muted) });
+    } catch (problem) {
+      fail(problem);
+    }
+  }
+
+  async function askToLeave() {
+    const next = successor(app, chat);
+    const why = [words.ask.leaveWhy, ...(next ? [words.ask.handOver(app.name(next))] : [])];
+    if (!(await app.open("confirm", { title: words.ask.leave(chat.name), why, verb: words.ask.leaveVerb }))) return;
+    await chat.leave().catch(fail);
+  }
+
+  return {
+    element,
+    update() {
+      const gone = Boolean(chat.removal);
+      const muted = isMuted();
+      if (mute.dataset.muted !== String(muted)) {
+        mute.dataset.muted = String(muted);
+        mute.replaceChildren(icon(muted ? "bell" : "mute"), bdi(muted ? words.members.unmute : words.members.mute));
+      }
+      setAttribute(element, "hidden", gone);
+      setAttribute(settings, "hidden", chat.direct || !chat.admins.has(app.client.me?.user_id ?? ""));
+      setAttribute(leave, "hidden", chat.direct);
+    },
+  };
+}
+
+/** @param {string} name @param {string} label @param {() => void} run @returns {HTMLElement} */
+const line = (name, label, run) => h("button", { type: "button", class: "foot-line", onclick: run }, icon(name), bdi(label));
+
+/**
+ * Who becomes admin as the last one leaves: the member of longest standing.
+ * @param {import("../main.js").App} app @param {import("../../client/rookery.js").Chat} chat
+ */
+function successor(app, chat) {
+  const me = app.client.me?.user_id ?? "";
+  if (!chat.admins.has(me) || chat.admins.size > 1) return null;
+  return chat.members.find((id) => id !== me) ?? null;
+}
