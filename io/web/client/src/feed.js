@@ -249,7 +249,8 @@ export class Feed {
   #event(chat, event) {
     if (!chat || event.seq <= chat.has) return;
     if (event.type === "chat_deleted") return chat.end({ by: event.by, reason: "deleted" });
-    if (chat.removal) this.#rejoin(chat, event);
+    // One is in the chat again, unless this only tells of the end that is known already.
+    if (chat.removal && !(event.type === "member_removed" && event.user_id === this.#core.me)) this.#readmit(chat);
     if (event.seq === chat.has + 1) {
       this.#apply(chat, event);
       return this.#drain(chat);
@@ -257,18 +258,6 @@ export class Feed {
     chat.held.set(event.seq, event);
     if (chat.held.size > HELD_EVENTS) chat.held.delete(Math.max(...chat.held.keys()));
     if (!chat.resuming) this.#fill(chat);
-  }
-
-  /**
-   * One is in a chat again.
-   * @param {Chat} chat
-   * @param {any} event
-   */
-  #rejoin(chat, { seq, type, user_id }) {
-    if (type === "member_removed" && user_id === this.#core.me) return;
-    this.#readmit(chat);
-    chat.jump(seq - 1, true);
-    this.#anew(chat);
   }
 
   /**

@@ -31,8 +31,8 @@ export class Outbox {
   /** @type {Map<string, Map<string, Entry>>} by chat and `client_id`, in the order of sending */
   #chats = new Map();
   #count = 0;
-  /** @type {Set<string>} chats with a message under way */
-  #flying = new Set();
+  /** @type {Map<string, string>} by chat, the `client_id` of what is under way */
+  #flying = new Map();
   #open = false;
   /** @type {unknown} */
   #pause;
@@ -136,7 +136,7 @@ export class Outbox {
     const entry = this.#find(error.client_id);
     if (!entry) return;
     const problem = new Problem(0, error);
-    this.#flying.delete(entry.chat_id);
+    this.#rest(entry);
     if (problem.retryAfter !== undefined || problem.code === "unavailable") {
       this.#wait(problem.retryAfter ?? PAUSE);
     } else {
@@ -197,7 +197,7 @@ export class Outbox {
     if (!this.#open || this.#pause || this.#flying.has(chatId)) return;
     for (const { problem, acked, client_id, content } of this.#chats.get(chatId)?.values() ?? []) {
       if (problem || acked) continue;
-      if (this.#send({ type: "send", chat_id: chatId, content, client_id })) this.#flying.add(chatId);
+      if (this.#send({ type: "send", chat_id: chatId, content, client_id })) this.#flying.set(chatId, client_id);
       return;
     }
   }
@@ -207,9 +207,17 @@ export class Outbox {
    * @param {Entry} entry
    */
   #landed(chatId, entry) {
-    if (!entry.problem) this.#flying.delete(chatId);
+    this.#rest(entry);
     this.#pump(chatId);
     this.#changed(chatId);
+  }
+
+  /**
+   * It is under way no more.
+   * @param {Entry} entry
+   */
+  #rest({ chat_id: chatId, client_id }) {
+    if (this.#flying.get(chatId) === client_id) this.#flying.delete(chatId);
   }
 
   /** @param {Entry} entry */
