@@ -75,7 +75,7 @@ function shows(app, chat) {
   }
   const written = app.route.chat === chat.id ? "" : draft(chat.id).trim();
   if (written) {
-    return { sign: `d${written}`, nodes: () => [h("span", { className: "accent" }, icon("edit", "small"), `${words.list.draft} `), line(written)] };
+    return { sign: `d${written}`, nodes: () => [h("span", { className: "accent" }, icon("edit", "small"), h("bdi", {}, words.list.draft)), " ", line(written)] };
   }
   if (pending) return { sign: `p${pending.key}`, nodes: () => [h("bdi", {}, words.list.you), " ", line(pending.content)] };
   return said(app, chat, me);
@@ -98,7 +98,7 @@ function said(app, chat, me) {
   };
 }
 
-/** @param {string} text */
-const line = (text) => h("bdi", { dir: "auto" }, text.slice(0, PREVIEW_UNITS).replace(/\s+/g, " "));
+/** The text alone gives the preview its direction, so that it is cut at its own end. @param {string} text */
+const line = (text) => document.createTextNode(text.slice(0, PREVIEW_UNITS).replace(/\s+/g, " "));
 
 const dots = () => h("span", { className: "dots", "aria-hidden": "true" }, h("i"), h("i"), h("i"));

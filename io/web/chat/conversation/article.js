@@ -121,12 +121,12 @@ function reactions(item, look) {
   if (!all.length) return null;
   const shown = look.unfolded.has(item.key) || all.length <= MAX_CHIPS + 1 ? all : all.slice(0, MAX_CHIPS);
   const me = app.client.me?.user_id;
-  const chips = h("div", { className: "chips", id: `r-${item.key}` });
+  const chips = h("div", { className: "reactions", id: `r-${item.key}` });
   for (const { emoji, users } of shown) {
     const names = users.slice(0, 20).map((/** @type {string} */ id) => (id === me ? words.common.you : words.isolate(app.name(id)))).join(", ");
     const chip = h(
       "button",
-      { className: "chip", type: "button", tabIndex: -1, title: names, "data-emoji": emoji, "aria-pressed": String(users.includes(me)), "aria-label": `${words.message.reaction(emoji, users.length)}: ${names}` },
+      { className: "reaction", type: "button", tabIndex: -1, title: names, "data-emoji": emoji, "aria-pressed": String(users.includes(me)), "aria-label": `${words.message.reaction(emoji, users.length)}: ${names}` },
       h("span", { className: "sign" }, emoji),
       h("span", { className: "figure" }, number(users.length)),
     );
@@ -134,7 +134,7 @@ function reactions(item, look) {
   }
   if (shown.length < all.length) {
     const hidden = all.length - shown.length;
-    chips.append(h("button", { className: "chip", type: "button", tabIndex: -1, "data-does": "unfold", "aria-label": words.message.showReactions(hidden) }, words.message.hiddenReactions(hidden)));
+    chips.append(h("button", { className: "reaction", type: "button", tabIndex: -1, "data-does": "unfold", "aria-label": words.message.showReactions(hidden) }, words.message.hiddenReactions(hidden)));
   }
   return chips;
 }

@@ -53,6 +53,11 @@ export class Geometry {
     return true;
   }
 
+  /** @param {string} key */
+  knows(key) {
+    return this.#heights.has(key);
+  }
+
   /** All heights are void: the width has changed. */
   reset() {
     const mean = this.mean;

@@ -17,7 +17,7 @@ export function createHeader(app, chat) {
   const name = h("bdi");
   const about = h("p", { className: "about" });
   const title = h("button", { type: "button", className: "title", onclick: () => members() }, face, h("span", { className: "names" }, h("h1", {}, name), about));
-  const search = h("button", { type: "button", className: "search icon-button", "aria-label": words.header.search, title: words.header.search, onclick: () => app.open("search") }, icon("search"));
+  const search = h("button", { type: "button", className: "find icon-button", "aria-label": words.header.search, title: words.header.search, onclick: () => app.open("search") }, icon("search"));
   const people = h("button", { type: "button", className: "icon-button", "aria-label": words.header.showMembers, title: words.header.showMembers, onclick: () => members() }, icon("people"));
   const more = h("button", { type: "button", className: "icon-button", "aria-label": words.header.more, title: words.common.more, "aria-haspopup": "menu", onclick: () => menu() }, icon("more"));
   const element = h("header", { className: "head" }, back, title, search, people, more);
@@ -41,8 +41,8 @@ export function createHeader(app, chat) {
     const presence = chat.other ? app.client.presence(chat.other.user_id) : undefined;
     setPresence(face, presence);
     const said = chat.other ? seen(presence) : crowd(app, chat);
-    about.hidden = said === "";
-    setSentence(about, said);
+    // The line is kept free where nothing is known, so that the name stays where it is.
+    setSentence(about, said || "\u00a0");
     const unread = (app.client.chats ?? []).filter((one) => one !== chat && one.unread > 0 && !app.settings.muted[one.id]).length;
     count.hidden = unread === 0;
     setText(count, badge(unread));

@@ -1,6 +1,7 @@
 // @ts-check
 // The virtual list: what is near the view is in the page, two spacers stand for the rest, and what one reads stays where it is.
-// All geometry comes from one ResizeObserver and one look at `scrollTop` a frame.
+// All geometry comes from one ResizeObserver and one look at `scrollTop` a frame. A new row is measured out of the flow, unseen,
+// and takes its place in the same frame, when its height is known: so no other row is ever moved to make room by a guess.
 
 import { read, write } from "../frame.js";
 import { h } from "../dom.js";
@@ -16,7 +17,8 @@ const END_PX = 80;
 const REST_MS = 150;
 
 /** @typedef {import("./geometry.js").Placed} Placed */
-/** @typedef {{ key: string, seq: number, delta: number, share?: number }} Anchor A row, and its distance from the top of the view. */
+/** @typedef {{ key: string, seq: number, delta: number, share?: number, far?: boolean }} Anchor
+ * A row, and its distance from the top of the view; `far` where no loaded row is in view. */
 
 /**
  * @template {Placed} T
@@ -33,9 +35,7 @@ export class List {
   geometry = new Geometry();
   element = h("div", { className: "messages", tabIndex: -1 });
   feed = h("div", { className: "feed", role: "feed" });
-  #above = h("div", { className: "spacer" });
-  #below = h("div", { className: "spacer" });
-  /** @type {Map<string, { element: HTMLElement, item: T }>} */
+  /** @type {Map<string, { element: HTMLElement, item: T, aside: boolean }>} */
   #rows = new Map();
   /** @type {WeakMap<Element, string>} */
   #keys = new WeakMap();
@@ -45,6 +45,10 @@ export class List {
   #next = null;
   #start = 0;
   #end = 0;
+  /** Rows above the view that were drawn anew: their heights may have changed. @type {Set<string>} */
+  #changed = new Set();
+  #firstInFlow = 0;
+  #lastInFlow = 0;
   #top = 0;
   #view = 0;
   #width = 0;
@@ -63,7 +67,7 @@ export class List {
   /** @param {Options<T>} options */
   constructor(options) {
     this.#options = options;
-    this.element.append(this.#above, this.feed, this.#below);
+    this.element.append(this.feed);
     this.#observer = new ResizeObserver((entries) => this.#measured(entries));
     this.#observer.observe(this.element);
     this.element.addEventListener("scroll", () => this.#onScroll(), { passive: true });
@@ -124,7 +128,7 @@ export class List {
 
   /** Where one is, to come back to later; `null` at the end. @returns {Anchor | null} */
   get place() {
-    return this.#anchor && { ...this.#anchor };
+    return this.#anchor && !this.#anchor.far ? { ...this.#anchor } : null;
   }
 
   /** @param {readonly T[]} items */
@@ -214,7 +218,8 @@ export class List {
     let index = this.geometry.indexAt(Math.max(0, this.#top - base));
     if (base + this.geometry.offset(index) < this.#top && index + 1 < many) index++;
     const { key, seq } = this.#items[index];
-    return { key, seq, delta: base + this.geometry.offset(index) - this.#top };
+    const far = this.#top > base + this.geometry.loaded || this.#top + this.#view < base;
+    return { key, seq, delta: base + this.geometry.offset(index) - this.#top, far };
   }
 
   #draw = () => {
@@ -246,13 +251,15 @@ export class List {
 
   /** At rest near the end, the end is what one looks at. */
   #settle() {
-    if (this.#rest || this.#anchor === null || this.#anchor.key === "") return;
+    if (this.#rest || this.#anchor === null || this.#anchor.key === "" || this.#anchor.far) return;
     if (this.#options.unloaded().newer === 0 && this.fromEnd <= END_PX && this.fromEnd >= 0 && this.#view) this.#anchor = null;
   }
 
   /** Where the anchor is now, and with it the spacers and the scroll offset. */
   #place() {
     const { geometry } = this;
+    // Amid what is not loaded, the scroll bar is all that one sees.
+    if (this.#anchor?.far) return;
     const { older, newer, span } = this.#options.unloaded();
     const estimate = geometry.unloaded(older, newer, span);
     geometry.below = estimate.below;
@@ -316,6 +323,7 @@ export class List {
 
   /** @param {number} start @param {number} end */
   #show(start, end) {
+    this.#changed.clear();
     const began = performance.now();
     const wanted = new Set();
     let firstBuilt = end;
@@ -344,27 +352,52 @@ export class List {
           break;
         }
         built++;
-        row = { element: this.#options.build(item), item };
+        row = { element: this.#options.build(item), item, aside: false };
         this.#rows.set(item.key, row);
         this.#keys.set(row.element, item.key);
         this.#observer.observe(row.element);
       } else if (row.item !== item) {
         row.item = item;
         this.#options.update(row.element, item);
+        if (this.#isAbove(i)) this.#changed.add(item.key);
       }
       if (row.element.nextSibling !== next || !row.element.parentNode) this.feed.insertBefore(row.element, next);
       next = row.element;
     }
     this.#start = start;
     this.#end = end;
+    this.#flow();
+    if (this.#changed.size) this.#ask();
     // A row that had to be moved has lost its focus.
     if (focused && !this.#focusedKey()) this.#rows.get(focused)?.element.focus({ preventScroll: true });
+  }
+
+  /** @param {number} index */
+  #isAbove(index) {
+    return this.geometry.offset(index + 1) <= this.#top - this.geometry.above - this.#fill;
   }
 
   /** @param {number} index */
   #inView(index) {
     const top = this.#top - this.geometry.above - this.#fill;
     return this.geometry.offset(index + 1) > top && this.geometry.offset(index) < top + this.#view;
+  }
+
+  /** Rows at either end that are not measured stand aside; between others they would leave a hole. */
+  #flow() {
+    let first = this.#start;
+    let last = this.#end;
+    while (first < last && (!this.geometry.knows(this.#items[first].key) || this.#changed.has(this.#items[first].key))) first++;
+    while (last > first && !this.geometry.knows(this.#items[last - 1].key)) last--;
+    for (let i = this.#start; i < this.#end; i++) {
+      const row = this.#rows.get(this.#items[i].key);
+      const aside = i < first || i >= last;
+      if (!row || row.aside === aside) continue;
+      row.aside = aside;
+      row.element.classList.toggle("aside", aside);
+    }
+    this.#firstInFlow = first;
+    this.#lastInFlow = last;
   }
 
   #focusedKey() {
@@ -386,10 +419,11 @@ export class List {
   /** Spacers and scroll offset go into the page, each only where it changes. */
   #scroll() {
     const { geometry } = this;
-    const before = geometry.above + this.#fill + geometry.offset(this.#start);
-    const after = geometry.loaded - geometry.offset(this.#end) + geometry.below;
-    setHeight(this.#above, before);
-    setHeight(this.#below, after);
+    const before = geometry.above + this.#fill + geometry.offset(this.#firstInFlow);
+    const after = geometry.loaded - geometry.offset(this.#lastInFlow) + geometry.below;
+    // The spacers are paddings: as elements they would move the feed about, which counts as a shift of the layout.
+    pad(this.feed, "paddingBlockStart", before);
+    pad(this.feed, "paddingBlockEnd", after);
     this.#pull();
   }
 
@@ -417,6 +451,8 @@ export class List {
     if (!news) return;
     // In the frame of the change, before it is painted: nothing is seen to move. The layout is fresh, so this reads for free.
     this.#look();
+    this.#changed.clear();
+    this.#flow();
     this.#place();
     this.#scroll();
     this.#ask();
@@ -455,8 +491,8 @@ export class List {
   }
 }
 
-/** @param {HTMLElement} element @param {number} px */
-function setHeight(element, px) {
-  const height = `${Math.max(0, px)}px`;
-  if (element.style.blockSize !== height) element.style.blockSize = height;
+/** @param {HTMLElement} element @param {"paddingBlockStart" | "paddingBlockEnd"} side @param {number} px */
+function pad(element, side, px) {
+  const size = `${Math.max(0, px)}px`;
+  if (element.style[side] !== size) element.style[side] = size;
 }
