@@ -103,8 +103,8 @@ class Menu {
   }
 
   show() {
-    // Whatever stands outside an open modal dialog cannot be reached.
-    (this.opener.closest("dialog") ?? document.body).append(this.element);
+    // Whatever stands outside an open modal dialog cannot be reached, and all of a page belongs to a landmark.
+    (this.opener.closest("dialog, main, nav, aside") ?? document.body).append(this.element);
     this.element.showPopover?.();
     this.opener.setAttribute("aria-expanded", "true");
     this.place();

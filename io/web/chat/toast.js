@@ -3,7 +3,7 @@
 
 import { h } from "./dom.js";
 import { sentence } from "./text.js";
-import { plain } from "./words.js";
+import * as words from "./words.js";
 
 /** @typedef {import("./words.js").Part} Part */
 
@@ -12,7 +12,7 @@ const SHOWN = 5000;
 
 /** @param {import("./main.js").App} app */
 export function create(app) {
-  const element = h("div", { class: "toast", popover: "manual", hidden: true });
+  const element = h("section", { class: "toast", popover: "manual", hidden: true, "aria-label": words.common.notice });
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
 
@@ -44,7 +44,7 @@ export function create(app) {
       const dialogs = document.querySelectorAll("dialog:modal");
       (dialogs[dialogs.length - 1] ?? document.body).append(element);
       element.showPopover?.();
-      app.announce(plain(text));
+      app.announce(words.plain(text));
       wait();
     },
   };

@@ -52,6 +52,7 @@ export const common = {
   you: "You",
   nobody: "Deleted account",
   enter: "Enter",
+  notice: "Notice",
   needsScript: "This page needs JavaScript.",
 };
 
@@ -459,6 +460,8 @@ export const you = {
   endLabel: (device) => `End ${isolate(device)}`,
   endOthers: "End all others",
   noSessions: "No sessions are listed.",
+  /** @param {number} sessions */
+  allSessions: (sessions) => `Show all ${number(sessions)}`,
   password: "Password",
   currentPassword: "Current password",
   newPassword: "New password",

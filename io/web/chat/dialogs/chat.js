@@ -18,6 +18,13 @@ const DESCRIPTION_BYTES = 1024;
 
 /** @param {import("../main.js").App} app @param {{ chat: Chat }} options @returns {Promise<void>} */
 export async function open(app, { chat }) {
+  try {
+    await chat.load();
+  } catch (problem) {
+    if (!isProblem(problem)) throw problem;
+    app.toast(sentenceFor(problem));
+    return;
+  }
   await openDialog({
     title: words.members.settings,
     className: "chat-settings",

@@ -25,7 +25,7 @@ let ids = 0;
  */
 
 /**
- * Opens a modal dialog. `focus` finds the first focus in it; otherwise it is what the browser takes.
+ * Opens a modal dialog. `focus` finds the first focus in it; otherwise it is the title.
  * @param {{ title: string | Part[], className?: string, role?: string, closable?: boolean, cover?: boolean,
  *   content: (dialog: Dialog) => (Node | null | false)[], focus?: (dialog: Dialog) => HTMLElement | null | undefined }} options
  * @returns {Dialog}
@@ -47,7 +47,7 @@ export function openDialog({ title, className = "", role, closable = true, cover
     h(
       "header",
       { class: "dialog-head" },
-      h("h2", { id }, sentence(title)),
+      h("h2", { id, tabIndex: -1 }, sentence(title)),
       closable &&
         h("button", { type: "button", class: "icon-button", "aria-label": words.common.close, onclick: () => element.close() }, icon("close")),
     ),
@@ -69,7 +69,8 @@ export function openDialog({ title, className = "", role, closable = true, cover
   body.append(...content(dialog).filter((node) => node instanceof Node));
   document.body.append(element);
   element.showModal();
-  focus?.(dialog)?.focus();
+  // Without a better place, reading begins at the title, and not at the way out.
+  (focus?.(dialog) ?? element.querySelector("h2"))?.focus();
 
   const back = backCloses(element, narrow.matches && cover);
   closeByBackdrop(element);

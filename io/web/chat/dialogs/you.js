@@ -31,7 +31,6 @@ export async function open(app) {
       blocks(app, dialog),
       exits(app, dialog, trust),
     ],
-    focus: (dialog) => dialog.element.querySelector("h2"),
   });
   const next = await dialog.closed;
   if (next === "keys") await app.open("keys");

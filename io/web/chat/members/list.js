@@ -80,6 +80,13 @@ export function createList(app, chat, { menu, end }) {
     list.style.paddingBlockStart = `${height(0, from)}px`;
     list.style.paddingBlockEnd = `${height(to, items.length)}px`;
     const people = items.filter((item) => item.id !== null);
+    // Of a list that is in the page in part, these say where one is.
+    for (const [place, item] of people.entries()) {
+      const row = rows.get(item.key);
+      if (!row) continue;
+      setAttribute(row.element, "aria-posinset", place + 1);
+      setAttribute(row.element, "aria-setsize", people.length);
+    }
     if (!people.some((item) => item.key === current)) current = people.find((item) => rows.get(item.key)?.button)?.key ?? null;
     for (const [key, row] of rows) if (row.button) row.button.tabIndex = key === current ? 0 : -1;
     if (drawn && items.length - to < NEAR_END) end();

@@ -176,6 +176,7 @@ class Panel {
   destroy() {
     this.gone = true;
     for (const off of this.offs) off();
+    this.roster.destroy();
     window.removeEventListener("settings", this.schedule);
     clearInterval(this.ticking);
     this.list?.destroy();

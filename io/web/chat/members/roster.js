@@ -16,7 +16,7 @@ export function createRoster(app, chat) {
   /** Names by which they are sorted: of many more than the client keeps. @type {Map<string, string>} */
   const names = new Map();
 
-  app.client.on("users", (ids) => {
+  const stop = app.client.on("users", (ids) => {
     for (const id of ids) if (names.has(id)) names.set(id, app.name(id));
   });
 
@@ -28,6 +28,8 @@ export function createRoster(app, chat) {
   };
 
   return {
+    destroy: stop,
+
     /** @param {string} filter @returns {Group[]} */
     groups(filter) {
       const wanted = fold(filter);
@@ -42,9 +44,12 @@ export function createRoster(app, chat) {
       // Of those who are not loaded it is not known either.
       const others = filter ? found.unknown.length : Math.max(found.unknown.length, chat.memberCount - known);
       const label = known > 0 ? words.members.others : words.members.everybody;
+      const { online, offline } = words.members;
+      // As long as some are not loaded, nobody knows how many are online.
+      const all = filter || chat.members.length >= chat.memberCount;
       return [
-        group("online", found.online, words.members.group(words.members.online, found.online.length)),
-        group("offline", found.offline, words.members.group(words.members.offline, found.offline.length)),
+        group("online", found.online, all ? words.members.group(online, found.online.length) : online),
+        group("offline", found.offline, all ? words.members.group(offline, found.offline.length) : offline),
         group("unknown", found.unknown, words.members.group(label, others)),
       ].filter(({ ids }) => ids.length > 0);
     },

@@ -11,6 +11,12 @@ import { section } from "./section.js";
 
 /** @typedef {import("../../../client/rookery.js").Session} Session */
 
+/** Sessions that are shown at first. */
+const FIRST = 4;
+
+/** One more is not hidden behind a button that takes its place. @param {number} all */
+const shownFirst = (all) => (all <= FIRST + 1 ? all : FIRST);
+
 /** @param {import("../../main.js").App} app @param {import("../dialog.js").Dialog} dialog */
 export function sessions(app, dialog) {
   const { client } = app;
@@ -57,6 +63,14 @@ export function sessions(app, dialog) {
     );
   };
 
+  /** @param {HTMLElement} rows @param {Session[]} rest @param {HTMLElement} more */
+  const showRest = (rows, rest, more) => {
+    const first = row(rest[0]);
+    rows.append(first, ...rest.slice(1).map(row));
+    more.remove();
+    first.querySelector("button")?.focus();
+  };
+
   const load = () =>
     loadInto(
       list,
@@ -65,8 +79,13 @@ export function sessions(app, dialog) {
         if (all.length === 0) return [h("p", { class: "row-under" }, bdi(words.you.noSessions))];
         const others = all.filter((session) => !session.current);
         const question = { title: words.ask.endOthers, why: [words.ask.endOthersWhy], verb: words.ask.endOthersVerb };
+        const ordered = [...all.filter((session) => session.current), ...others];
+        const rows = h("ul", {}, ...ordered.slice(0, shownFirst(ordered.length)).map(row));
+        const rest = ordered.slice(rows.children.length);
+        const more = h("button", { type: "button", class: "link-button more", onclick: () => showRest(rows, rest, more) }, bdi(words.you.allSessions(ordered.length)));
         return [
-          h("ul", {}, ...[...all.filter((session) => session.current), ...others].map(row)),
+          rows,
+          ...(rest.length ? [more] : []),
           ...(others.length ? [h("button", { type: "button", class: "button", onclick: () => end(others, question) }, bdi(words.you.endOthers))] : []),
         ];
       },
