@@ -1,47 +1,99 @@
-// @ts-check
-// The one sentence that says how the engine is: the first that holds.
+// Which cores are hot or wait for others, and the one sentence that says how the engine is.
+import { median } from "./samples.js";
 import { duration, listed, number, percent, seconds, time } from "./words.js";
 
-/** Below this many in 5 minutes a slow reader is a phone with a bad line, and no news. */
-export const SLOW_READERS = 5;
+const LEVEL_ON = 0.85, LEVEL_OFF = 0.75, LEVEL_SAMPLES = 3;
+const RATIO_ON = 1.6, RATIO_OFF = 1.4, RATIO_BUSY = 0.6, RATIO_IDLE = 0.5, RATIO_SECONDS = 10;
+const OFF_SECONDS = 5, MESH_SECONDS = 10;
+/** Fewer in 5 minutes are phones with a bad line, and no news. */
+const SLOW_READERS = 5;
+
+/** A state that begins once its condition has held long enough, and ends once its end has: so nothing flickers. */
+class Latch {
+  active = false;
+  samples = 0;
+
+  step(at, begins, ends, enough) {
+    if (!(this.active ? ends : begins)) {
+      this.samples = 0;
+      return;
+    }
+    if (!this.samples) this.turned = at;
+    this.samples += 1;
+    if (this.active ? at - this.turned < OFF_SECONDS : !enough(at - this.turned, this.samples)) return;
+    this.active = !this.active;
+    this.since = this.turned;
+    this.samples = 0;
+  }
+}
+
+/** Watches the cores, sample by sample. */
+export class Watch {
+  median = NaN;
+
+  constructor(cores) {
+    this.cores = Array.from({ length: cores }, () => ({ level: new Latch(), ratio: new Latch(), mesh: new Latch() }));
+  }
+
+  /** Takes the next sample; a core without a figure keeps its state. */
+  update(at, busy, mesh, stalls) {
+    this.median = median(busy);
+    this.cores.forEach((core, i) => {
+      const share = busy[i];
+      const times = share / this.median;
+      const waits = mesh[i] > 0 || stalls[i] > 0;
+      if (share >= 0) {
+        core.level.step(at, share >= LEVEL_ON, share < LEVEL_OFF, (_, samples) => samples >= LEVEL_SAMPLES);
+        core.ratio.step(at, share >= RATIO_BUSY && times >= RATIO_ON, times < RATIO_OFF || share < RATIO_IDLE, (held) => held >= RATIO_SECONDS);
+      }
+      core.mesh.step(at, waits, !waits, (held) => stalls[i] > 0 || held >= MESH_SECONDS);
+    });
+  }
+
+  isHot(i) {
+    return this.cores[i].level.active || this.cores[i].ratio.active;
+  }
+
+  waits(i) {
+    return this.cores[i].mesh.active;
+  }
+
+  /** The cores of which this holds. */
+  which(holds) {
+    return [...this.cores.keys()].filter(holds);
+  }
+
+  /** When the first of these cores became hot. */
+  hotSince(hot) {
+    return Math.min(...hot.flatMap((i) => [this.cores[i].level, this.cores[i].ratio]).filter((latch) => latch.active).map((latch) => latch.since));
+  }
+}
 
 /**
- * @typedef {{
- *   cores: number, silent: number, last: number, lag: number, limit: number, median: number,
- *   hot: number[], hotBusy: number, waiting: number[], mesh: number, slow: number,
- * }} State  `silent`: seconds without an answer beyond what is usual, or 0; `mesh`: of the first that waits
- * @typedef {{ key: string, tone: "danger" | "warn" | "ok" | "wait", text: string, means: string }} Verdict
- *   the same `key`: the same state, whatever its figures
+ * The first that holds, as `[tone, key, sentence, what it means for people]`: the same key is the same state, whatever its
+ * figures. `silent`: seconds without an answer beyond what is usual, or 0. `busy`, `mesh`: of the first core that is hot, that waits.
  */
-
-/** @param {State} s @returns {Verdict} */
-export function verdict(s) {
-  const through = Number.isNaN(s.lag) ? "" : `Posts still go through, lag is ${seconds(s.lag)} s.`;
-  if (s.silent > 0) {
-    return { key: "silent", tone: "danger", text: `No answer for ${duration(s.silent)}. Last figures are from ${time(s.last)}.`, means: "The server is down, or cannot be reached from here." };
+export function verdict({ cores, silent, last, lag, limit, median, hot, busy, waiting, mesh, slow }) {
+  const through = lag >= 0 ? `Posts still go through, lag is ${seconds(lag)} s.` : "";
+  const all = cores === 2 ? "Both cores" : `All ${cores} cores`;
+  if (silent) {
+    return ["danger", "silent", `No answer for ${duration(silent)}. ${last ? `Last figures are from ${time(last)}.` : "There are no figures yet."}`, "The server is down, or cannot be reached from here."];
   }
-  if (s.lag > s.limit) {
-    return { key: "lag", tone: "danger", text: `Lag is ${seconds(s.lag)} s, over the limit: new messages are refused.`, means: "What was accepted is kept, and arrives late." };
+  if (lag > limit) return ["danger", "lag", `Lag is ${seconds(lag)} s, over the limit: new messages are refused.`, "What was accepted is kept, and arrives late."];
+  if (hot.length) {
+    const times = busy / median;
+    const more = times >= 1.05 && times < Infinity ? `, ${number(times, 1)} times the median` : "";
+    const one = `Core ${hot[0]} is hot: ${percent(busy)} busy${more}.`;
+    return ["warn", `hot ${hot}`, hot.length === 1 ? one : `${hot.length === cores ? all : `Cores ${listed(hot)}`} are hot.`, through];
   }
-  if (s.hot.length === 1) {
-    const times = s.hotBusy / s.median;
-    const more = s.cores > 1 && times >= 1.05 && times < Infinity ? `, ${number(times, 1)} times the median` : "";
-    return { key: `hot ${s.hot}`, tone: "warn", text: `Core ${s.hot} is hot: ${percent(s.hotBusy)} busy${more}.`, means: through };
-  }
-  if (s.hot.length) {
-    const which = s.hot.length === s.cores ? `${s.cores === 2 ? "Both" : `All ${s.cores}`} cores` : `Cores ${listed(s.hot)}`;
-    return { key: `hot ${s.hot}`, tone: "warn", text: `${which} are hot.`, means: through };
-  }
-  if (s.waiting.length) {
+  if (waiting.length) {
     // The metric tells who waits; for whom is certain only where there is one other.
-    const other = s.cores === 2 ? `core ${1 - s.waiting[0]}` : "another core";
-    const depth = s.mesh === 0 ? "a ring to it was full" : `${number(s.mesh)} ${s.mesh === 1 ? "batch" : "batches"} in its mesh`;
-    return { key: `mesh ${s.waiting[0]}`, tone: "warn", text: `Core ${s.waiting[0]} waits for ${other}: ${depth}.`, means: "Some messages arrive late." };
+    const other = cores === 2 ? `core ${1 - waiting[0]}` : "another core";
+    const depth = mesh ? `${number(mesh)} ${mesh === 1 ? "batch" : "batches"} in its mesh` : "its mesh was full";
+    return ["warn", `mesh ${waiting[0]}`, `Core ${waiting[0]} waits for ${other}: ${depth}.`, "Some messages arrive late."];
   }
-  if (s.slow >= SLOW_READERS) {
-    return { key: "slow", tone: "warn", text: `Slow readers: ${number(s.slow)} closed in 5 min.`, means: "They come back, and get what they missed." };
-  }
-  if (Number.isNaN(s.median)) return { key: "start", tone: "wait", text: "Waiting for the first figures.", means: "" };
-  const who = s.cores === 1 ? "The core is calm." : s.cores === 2 ? "Both cores are calm." : `All ${s.cores} cores are calm.`;
-  return { key: "calm", tone: "ok", text: `${who} ${s.cores === 1 ? "It is" : "Median"} ${percent(s.median)} busy.`, means: through.replace("still ", "") };
+  if (slow >= SLOW_READERS) return ["warn", "slow", `Slow readers: ${number(slow)} closed in 5 min.`, "They come back, and get what they missed."];
+  if (!(median >= 0)) return ["wait", "wait", cores ? "How busy the cores are is not reported yet." : "Waiting for the first figures.", ""];
+  const calm = cores === 1 ? "The core is calm. It is" : `${all} are calm. Median`;
+  return ["ok", "calm", `${calm} ${percent(median)} busy.`, through.replace("still ", "")];
 }

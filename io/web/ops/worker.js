@@ -1,5 +1,4 @@
-// @ts-check
-// Parses where it does not hold up the page.
+// Parses where that does not hold up the page.
 import { parse } from "./parse.js";
 
-self.onmessage = ({ data }) => self.postMessage(parse(new TextDecoder().decode(data)));
+onmessage = ({ data }) => postMessage(parse(new TextDecoder().decode(data)));

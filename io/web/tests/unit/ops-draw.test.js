@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { coreColour, linearTicks, logTicks, timeTicks } from "../../ops/axes.js";
+import { Store } from "../../ops/samples.js";
+import { barSeconds, means } from "../../ops/strips.js";
+import { duration, listed, millis, number, percent, reasonName } from "../../ops/words.js";
+
+const luminance = (colour) => {
+  const [r, g, b] = [1, 3, 5].map((i) => Number.parseInt(colour.slice(i, i + 2), 16) / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const contrast = (a, b) => {
+  const [low, high] = [luminance(a), luminance(b)].sort((x, y) => x - y);
+  return (high + 0.05) / (low + 0.05);
+};
+
+test("the lines of all 64 cores stand out from what they are drawn on", () => {
+  const tokens = readFileSync(new URL("../../look/tokens.css", import.meta.url), "utf8");
+  const [, light, dark] = /--surface: light-dark\((#\w{6}), (#\w{6})\)/.exec(tokens);
+  for (let core = 0; core < 64; core += 1) {
+    assert.ok(contrast(coreColour(core, false), light) >= 3.7, `core ${core} ${coreColour(core, false)}`);
+    assert.ok(contrast(coreColour(core, true), dark) >= 4.9, `core ${core} ${coreColour(core, true)}`);
+  }
+  assert.equal(new Set(Array.from({ length: 64 }, (_, core) => coreColour(core, false))).size, 64);
+});
+
+test("an axis begins at 0, has two to four ticks, and reaches the most", () => {
+  for (const most of [0, 1e-7, 0.3, 1, 4.1, 16, 63, 64.9, 9999, 1e6]) {
+    const ticks = linearTicks(most);
+    assert.ok(ticks[0] === 0 && ticks.at(-1) >= most && ticks.length >= 2 && ticks.length <= 4, `${most}: ${ticks}`);
+  }
+  assert.deepEqual(linearTicks(16), [0, 10, 20]);
+  assert.deepEqual(linearTicks(1), [0, 0.5, 1]);
+});
+
+test("a logarithmic axis has the powers of ten around its values", () => {
+  assert.deepEqual(logTicks(0.3, 250), [-1, 0, 1, 2, 3]);
+  assert.deepEqual(logTicks(1, 1), [0, 1]);
+});
+
+test("the time axis is marked from now backwards, less often where it is narrow", () => {
+  assert.deepEqual(timeTicks(300, false), [0, 60, 120, 180, 240, 300]);
+  assert.deepEqual(timeTicks(300, true), [0, 120, 240]);
+  assert.deepEqual(timeTicks(60, false), [0, 15, 30, 45, 60]);
+});
+
+test("a bar is the mean of its time, and one without a sample takes the next one's", () => {
+  const store = new Store(1, 10);
+  for (const [at, busy] of [[0, 0.2], [1, 0.4], [2.1, 0.6], [6.2, 0.8]]) {
+    store.push({ at, totals: {}, closes: [], refusals: [], cores: { busy: [busy] } });
+  }
+  const bars = [...means(store, store.slots(0), 0, 2, 3)].map(([ago, share]) => [ago, Number(share.toFixed(3))]);
+  assert.deepEqual(bars, [[3, 0.3], [2, 0.6], [1, 0.8], [0, 0.8]]);
+});
+
+test("bars are never thinner than a pixel", () => {
+  assert.deepEqual([barSeconds(300, 332), barSeconds(900, 332), barSeconds(300, 100), barSeconds(900, 100)], [2, 6, 4, 12]);
+});
+
+test("words", () => {
+  assert.equal(millis(Infinity), `> ${number(10)} s`);
+  assert.deepEqual([number(NaN), percent(NaN), number(undefined)], ["–", "–", "–"]);
+  assert.deepEqual([59, 150, 7500, 367920].map(duration), ["59 s", "2 min", "2 h 5 min", "4 d 06:12"]);
+  assert.deepEqual([[5, 9], [1, 2, 3]].map(listed), ["5 and 9", "1, 2 and 3"]);
+  assert.deepEqual(["4008", "too_many_requests", "2999", "other"].map(reasonName), ["Slow reader", "Too many requests", "2999", "Other"]);
+});
