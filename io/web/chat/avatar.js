@@ -16,6 +16,20 @@ export function avatar(id, name, { group = false, className = "" } = {}) {
   return element;
 }
 
+/** To find a grapheme takes long, and the same names come again and again. @type {Map<string, string>} */
+const initials = new Map();
+const MAX_INITIALS = 2_000;
+
+/** @param {string} name */
+function letter(name) {
+  let found = initials.get(name);
+  if (found === undefined) {
+    if (initials.size >= MAX_INITIALS) initials.clear();
+    initials.set(name, (found = initial(name)));
+  }
+  return found;
+}
+
 /** @param {HTMLElement} element @param {string} id @param {string} name */
 export function setAvatar(element, id, name) {
   const tint = `tint${avatarColour(id)}`;
@@ -23,7 +37,7 @@ export function setAvatar(element, id, name) {
     for (const old of [...element.classList]) if (old.startsWith("tint")) element.classList.remove(old);
     element.classList.add(tint);
   }
-  setText(/** @type {Element} */ (element.firstElementChild), initial(name));
+  setText(/** @type {Element} */ (element.firstElementChild), letter(name));
 }
 
 /** No dot where nothing is known. @param {HTMLElement} element @param {import("../client/rookery.js").Presence | undefined} presence */

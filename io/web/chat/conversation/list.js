@@ -45,6 +45,8 @@ export class List {
   #next = null;
   #start = 0;
   #end = 0;
+  /** A row in the page, and where it is in the whole of it. */
+  #pin = { key: "", at: 0 };
   /** Rows above the view that were drawn anew: their heights may have changed. @type {Set<string>} */
   #changed = new Set();
   #firstInFlow = 0;
@@ -229,6 +231,8 @@ export class List {
     this.#place();
     this.#range();
     this.#scroll();
+    // Where rows stand aside, their heights come in this frame, and the offset goes in with them: to set it lays out all anew.
+    if (this.#end - this.#start === this.#lastInFlow - this.#firstInFlow) this.#pull();
     this.#wants();
     this.#options.moved();
   };
@@ -266,16 +270,24 @@ export class List {
     this.#fill = older + newer ? 0 : Math.max(0, this.#view - geometry.loaded);
     const index = this.#anchorIndex();
     if (this.#anchor === null || index < 0) {
-      geometry.above = estimate.above;
+      const kept = this.#anchor === null ? geometry.indexOf(this.#pin.key) : -1;
+      this.#guess(kept < 0 ? 0 : this.#pin.at - geometry.offset(kept), older, estimate.above);
       if (this.#anchor === null) this.#top = Math.max(0, this.#total - this.#view);
       return;
     }
     const offset = geometry.offset(index);
-    // While one scrolls, the upper spacer takes up what was estimated wrongly, so that `scrollTop` needs no change.
-    const slack = this.#top + this.#anchor.delta - offset;
-    geometry.above = this.#rest && older > 0 && slack > this.#view ? slack : estimate.above;
+    this.#guess(this.#rest ? this.#top + this.#anchor.delta - offset : 0, older, estimate.above);
     const most = Math.max(0, this.#total - this.#view);
     this.#top = Math.min(most, Math.max(0, geometry.above + this.#fill + offset - this.#anchor.delta));
+  }
+
+  /**
+   * What stands above: where that can be, so much that the loaded rows stay where they are and `scrollTop` needs no change;
+   * else what is estimated, as at rest and after a jump.
+   * @param {number} stable @param {number} older @param {number} estimate
+   */
+  #guess(stable, older, estimate) {
+    this.geometry.above = older > 0 && stable > this.#view ? stable : estimate;
   }
 
   #anchorIndex() {
@@ -424,7 +436,8 @@ export class List {
     // The spacers are paddings: as elements they would move the feed about, which counts as a shift of the layout.
     pad(this.feed, "paddingBlockStart", before);
     pad(this.feed, "paddingBlockEnd", after);
-    this.#pull();
+    const pinned = this.#items[this.#lastInFlow - 1];
+    if (pinned) this.#pin = { key: pinned.key, at: geometry.above + geometry.offset(this.#lastInFlow - 1) };
   }
 
   #pull() {
@@ -455,6 +468,7 @@ export class List {
     this.#flow();
     this.#place();
     this.#scroll();
+    this.#pull();
     this.#ask();
   }
 
