@@ -22,9 +22,11 @@ export class LiveServer {
 
   async #run() {
     const flags = ["--shards", "1", "--listen", `127.0.0.1:${this.port}`, "--data-dir", this.folder, ...this.flags];
-    this.#process = spawn(this.binary, flags, { stdio: "ignore" });
+    // A server takes each ROOKERY_… for a setting, and refuses those that it does not know.
+    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("ROOKERY_")));
+    this.#process = spawn(this.binary, flags, { stdio: "ignore", env });
     this.#process.exited = once(this.#process, "exit");
-    for (let tries = 0; tries < 200; tries++) {
+    for (let tries = 0; tries < 200 && this.#process.exitCode === null; tries++) {
       const ready = await fetch(`${this.url}/readyz`).catch(() => undefined);
       if (ready?.ok) return;
       await new Promise((resolve) => setTimeout(resolve, 50));
