@@ -11,7 +11,7 @@
 //                       where `emoji` are drawn as a first row, `pick(emoji)` is called with one or with "" for more
 //   picker.js           open(app, { anchor, pick(emoji) })
 //   toast.js            create(app) → { element, show(text, action?: { label, run }) }
-//   notify.js           create(app) → { message(chat, message), unread(chats) }
+//   notify.js           create(app) → { message(chat, message), unread(how many chats) }
 // What a view may use besides is in the type `App` below.
 
 import { Client } from "../client/rookery.js";

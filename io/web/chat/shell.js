@@ -133,7 +133,7 @@ export function create(app) {
     if (chat !== (shown?.chat.id ?? null)) route();
     count();
   };
-  const count = () => app.notify?.unread(client.chats ?? []);
+  const count = () => app.notify?.unread((client.chats ?? []).filter((chat) => chat.unread > 0 && !app.settings.muted[chat.id]).length);
   const offs = [client.on("chats", arrived)];
   /** @type {[EventTarget, string, () => void][]} */
   const listeners = [[window, "routed", route], [window, "members", toggle], [wide, "change", () => void showMembers()], [window, "settings", count]];
@@ -153,7 +153,7 @@ export function create(app) {
       keys.destroy();
       for (const off of offs) off();
       for (const [target, name, listener] of listeners) target.removeEventListener(name, listener);
-      app.notify?.unread([]);
+      app.notify?.unread(0);
     },
   };
 }

@@ -98,7 +98,7 @@ function nameLine(item, app) {
 }
 
 /** @param {string} key */
-const grave = (key) => h("div", { className: "bubble deleted", id: `t-${key}` }, icon("bin", "small"), bdi(words.message.deleted));
+const grave = (key) => h("div", { className: "bubble deleted", id: `t-${key}` }, icon("bin"), bdi(words.message.deleted));
 
 /** @param {Item} item @param {Look} look @param {boolean} failed */
 function said(item, look, failed) {
