@@ -25,6 +25,7 @@ const fields = {
     too_long: refused.passwordTooLong,
     too_common: refused.passwordCommon,
     same_as_username: refused.passwordIsName,
+    invalid: refused.passwordWrong,
     "": refused.passwordCharacters,
   },
   invite: { missing: refused.inviteMissing, too_short: refused.inviteMissing, "": refused.inviteInvalid },

@@ -84,13 +84,26 @@ export function openDialog({ title, className = "", role, closable = true, cover
       ending.abort();
       keepToast(element);
       element.remove();
-      if (opener?.isConnected) opener.focus({ preventScroll: true });
+      giveBack(opener);
       await back();
       resolve(chosen);
     },
     { once: true },
   );
   return dialog;
+}
+
+// What was done may have taken the opener away: then one is where its place was.
+/** @param {HTMLElement | null} opener */
+function giveBack(opener) {
+  if (opener?.isConnected && opener !== document.body) {
+    opener.focus({ preventScroll: true });
+    return;
+  }
+  const main = document.querySelector("main");
+  if (!main) return;
+  if (!main.hasAttribute("tabindex")) main.tabIndex = -1;
+  main.focus({ preventScroll: true });
 }
 
 // A toast that was shown in a dialog outlives it.
@@ -122,15 +135,14 @@ function outside(element, { clientX, clientY }) {
 }
 
 /**
- * Where a dialog covers the screen, going back closes it, as it would leave a page.
+ * Going back closes a dialog; one that covers the screen is a step of its own, as a page is.
  * Returns what is to be done once it is closed.
  * @param {HTMLDialogElement} element @param {boolean} covers @returns {() => Promise<void>}
  */
 function backCloses(element, covers) {
-  if (!covers) return async () => {};
-  const depth = (history.state?.dialog ?? 0) + 1;
-  history.pushState({ ...history.state, dialog: depth }, "");
-  const shown = () => (history.state?.dialog ?? 0) >= depth;
+  const depth = (history.state?.dialog ?? 0) + (covers ? 1 : 0);
+  if (covers) history.pushState({ ...history.state, dialog: depth }, "");
+  const shown = () => covers && (history.state?.dialog ?? 0) >= depth;
   const moved = () => {
     if (!shown()) element.close();
   };

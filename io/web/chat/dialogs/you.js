@@ -34,6 +34,7 @@ export async function open(app) {
   });
   const next = await dialog.closed;
   if (next === "keys") await app.open("keys");
+  if (next === "#") app.go("#", { replace: true });
 }
 
 /** @param {App} app @param {import("./dialog.js").Dialog} dialog */
@@ -44,7 +45,7 @@ function who(app, dialog) {
   const draw = () => {
     const { me } = app.client;
     if (!me) {
-      dialog.close();
+      dialog.close("#");
       return;
     }
     setAvatar(picture, me.user_id, me.display_name || me.username);
@@ -114,11 +115,13 @@ function theme(app) {
 function exits(app, dialog, trust) {
   const logOut = async () => {
     await app.client.logOut().catch(() => app.toast(words.failure.notDone));
-    if (!app.client.me) dialog.close();
+    if (!app.client.me) away();
   };
   const deleteAccount = async () => {
-    if (await app.open("delete-account")) dialog.close();
+    if (await app.open("delete-account")) away();
   };
+  // Whoever logs in next has other chats.
+  const away = () => dialog.close("#");
   return section(
     null,
     h(

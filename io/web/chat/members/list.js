@@ -60,9 +60,10 @@ export function createList(app, chat, { menu, end }) {
     const [from, to] = range();
     const wanted = new Map(items.slice(from, to).map((item) => [item.key, item]));
     const focused = rows.get(keyOf(document.activeElement));
+    // The focus would be lost with its row: that stays, unless its member is gone.
+    const held = focused && items.some((item) => rows.get(item.key) === focused);
     for (const [key, row] of rows) {
-      // The focus would be lost with its row.
-      if (!wanted.has(key) && row !== focused) {
+      if (!wanted.has(key) && !(held && row === focused)) {
         row.element.remove();
         rows.delete(key);
       }
@@ -89,6 +90,7 @@ export function createList(app, chat, { menu, end }) {
     }
     if (!people.some((item) => item.key === current)) current = people.find((item) => rows.get(item.key)?.button)?.key ?? null;
     for (const [key, row] of rows) if (row.button) row.button.tabIndex = key === current ? 0 : -1;
+    if (focused && !held) rows.get(current ?? "")?.button?.focus();
     if (drawn && items.length - to < NEAR_END) end();
   };
 

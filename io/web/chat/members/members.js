@@ -22,6 +22,8 @@ const TICK = 60_000;
 /** Who is online is waited for this long before everybody is shown without it, in milliseconds. */
 const PRESENCE = 400;
 
+const wide = matchMedia("(min-width: 1280px)");
+
 /** @param {import("../main.js").App} app @param {import("../../client/rookery.js").Chat} chat */
 export function create(app, chat) {
   return new Panel(app, chat);
@@ -36,6 +38,8 @@ class Panel {
     this.loading = false;
     this.failed = false;
     this.complete = false;
+    this.entered = false;
+    this.gone = false;
     this.began = Date.now();
     this.roster = createRoster(app, chat);
     this.draw = () => this.update();
@@ -129,6 +133,12 @@ class Panel {
     if (this.gone) return;
     const { app, chat } = this;
     this.foot.update();
+    // Who is not in a chat any more is not told who is.
+    this.body.hidden = Boolean(chat.removal);
+    if (chat.removal) {
+      setText(this.count, "");
+      return;
+    }
     if (this.direct) {
       this.direct.update();
       return;
@@ -169,8 +179,11 @@ class Panel {
     }
   }
 
+  /** Of a panel that has just come over the page, the title; later the row where one was. */
   focus() {
-    if (!this.list?.focus()) this.title.focus();
+    const first = !this.entered && !wide.matches;
+    this.entered = true;
+    if (first || !this.list?.focus()) this.title.focus();
   }
 
   destroy() {
