@@ -71,7 +71,7 @@ class Chart {
     this.lines = lines;
     this.limit = this.id === "lag" ? view.limit : NaN;
     this.values = this.spec.values(view);
-    const known = this.values.flat().filter((value) => value >= 0);
+    const known = this.values.flat().filter((value) => value != null);
     this.scale(known);
     this.say(known);
     const data = [view.slots.map((slot) => view.store.times[slot]), ...this.values.map((list) => (this.log ? list.map((value) => value && Math.log10(value)) : list))];
@@ -165,7 +165,7 @@ class Chart {
     ctx.textAlign = "start";
     this.lines.forEach(([name, colour], i) => {
       const value = this.last(i);
-      if (name[0] === "-" || !(value >= 0)) return;
+      if (name[0] === "-" || value == null) return;
       const pinned = this.id === "pinned";
       write(pinned ? name : this.spec.show(value), this.log ? Math.log10(value) : value, pinned ? colour : c.ink, 600);
     });

@@ -107,7 +107,7 @@ function drawVerdict(silent, latest) {
   const figure = (name, core) => store?.row(name, latest)[core];
   const slow = store?.counts("closes", store.slots(now() - 300)).find(([reason]) => reason === "4008")?.[1];
   const [tone, key, text, meaning] = verdict({
-    cores: store?.cores, silent, last: heardAt, hot, waiting, slow,
+    cores: latest >= 0 ? store.cores : 0, silent, last: heardAt, hot, waiting, slow,
     lag: store?.totals.lag[latest], limit: snapshot?.plain.limit?.[0], median: watch?.median,
     busy: figure("busy", hot[0]), mesh: figure("mesh", waiting[0]),
   });
@@ -117,7 +117,7 @@ function drawVerdict(silent, latest) {
   write(sentence, text);
   write(means, (silent || tone === "wait" ? "" : `for ${duration(now() - since)}. `) + meaning);
   document.title = `${SHAPES[tone] ?? ""}Rookery engine`;
-  if (key !== said.key && performance.now() - said.at > SPEAK_MS) {
+  if (tone !== "wait" && key !== said.key && performance.now() - said.at > SPEAK_MS) {
     said = { key, at: performance.now() };
     write(spoken, text);
   }

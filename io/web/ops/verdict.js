@@ -80,7 +80,7 @@ export function verdict({ cores, silent, last, lag, limit, median, hot, busy, wa
     return ["danger", "silent", `No answer for ${duration(silent)}. ${last ? `Last figures are from ${time(last)}.` : "There are no figures yet."}`, "The server is down, or cannot be reached from here."];
   }
   if (lag > limit) return ["danger", "lag", `Lag is ${seconds(lag)} s, over the limit: new messages are refused.`, "What was accepted is kept, and arrives late."];
-  if (hot.length) {
+  if (hot.length && median >= 0) {
     const times = busy / median;
     const more = times >= 1.05 && times < Infinity ? `, ${number(times, 1)} times the median` : "";
     const one = `Core ${hot[0]} is hot: ${percent(busy)} busy${more}.`;
@@ -93,7 +93,7 @@ export function verdict({ cores, silent, last, lag, limit, median, hot, busy, wa
     return ["warn", `mesh ${waiting[0]}`, `Core ${waiting[0]} waits for ${other}: ${depth}.`, "Some messages arrive late."];
   }
   if (slow >= SLOW_READERS) return ["warn", "slow", `Slow readers: ${number(slow)} closed in 5 min.`, "They come back, and get what they missed."];
-  if (!(median >= 0)) return ["wait", "wait", cores ? "How busy the cores are is not reported yet." : "Waiting for the first figures.", ""];
+  if (!(median >= 0)) return ["wait", "wait", cores ? "How busy the cores are is not reported." : "Waiting for the first figures.", ""];
   const calm = cores === 1 ? "The core is calm. It is" : `${all} are calm. Median`;
   return ["ok", "calm", `${calm} ${percent(median)} busy.`, through.replace("still ", "")];
 }
