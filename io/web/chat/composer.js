@@ -34,7 +34,7 @@ export function createComposer(app, chat, to) {
     "div",
     { className: "edit-bar", hidden: true },
     h("p", {}, h("b", {}, words.composer.editing), was),
-    h("button", { type: "button", className: "cancel", "aria-label": words.composer.cancelEdit, onclick: () => stop() }, h("kbd", { className: "key" }, words.composer.escape), ` ${words.composer.toCancel}`),
+    h("button", { type: "button", className: "cancel", onclick: () => stop() }, h("kbd", { className: "key" }, words.composer.escape), ` ${words.composer.toCancel}`),
   );
   const ended = h("p", { className: "composer-ended", hidden: true });
   const element = h("div", { className: "composer" }, edit, box, ended);
@@ -192,6 +192,6 @@ function farewell(app, { by, reason }) {
   const { composer } = words;
   const own = by === app.client.me?.user_id;
   if (reason === "left") return composer.youLeft;
-  if (reason === "deleted") return own ? composer.youDeletedChat : composer.chatDeletedBy(app.name(by));
-  return own ? composer.youLeft : composer.removedBy(app.name(by));
+  if (reason === "deleted") return own ? composer.youDeletedChat : by ? composer.chatDeletedBy(app.name(by)) : composer.chatDeleted;
+  return own ? composer.youLeft : by ? composer.removedBy(app.name(by)) : composer.removed;
 }

@@ -18,6 +18,7 @@ import { Client } from "../client/rookery.js";
 import { addIcons } from "../look/icons.js";
 import * as announcer from "./announce.js";
 import { h } from "./dom.js";
+import { forgetDrafts } from "./drafts.js";
 import * as frame from "./frame.js";
 import * as local from "./local.js";
 import { createRouter } from "./route.js";
@@ -111,6 +112,7 @@ const showChats = () => show("chats", async () => (await import("./shell.js")).c
 function follow(me) {
   if (!me) {
     local.clear();
+    forgetDrafts();
     return showLogin();
   }
   client.connect();

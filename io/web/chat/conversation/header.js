@@ -11,12 +11,13 @@ import * as words from "../words.js";
 
 /** @param {import("../main.js").App} app @param {import("../../client/rookery.js").Chat} chat */
 export function createHeader(app, chat) {
-  const count = h("span", { className: "badge", hidden: true, "aria-hidden": "true" });
+  const count = h("bdi", { className: "badge", hidden: true, "aria-hidden": "true" });
   const back = h("button", { type: "button", className: "back icon-button", onclick: () => app.go("#") }, icon("back"), count);
   const face = avatar(chat.id, "", { group: !chat.direct });
   const name = h("bdi");
   const about = h("p", { className: "about" });
-  const title = h("button", { type: "button", className: "title", onclick: () => members() }, face, h("span", { className: "names" }, h("h1", {}, name), about));
+  const opens = h("button", { type: "button", title: words.header.showMembers, onclick: () => members() }, name);
+  const title = h("div", { className: "title" }, face, h("div", { className: "names" }, h("h1", {}, opens), about));
   const search = h("button", { type: "button", className: "find icon-button", "aria-label": words.header.search, title: words.header.search, onclick: () => app.open("search") }, icon("search"));
   const people = h("button", { type: "button", className: "icon-button", "aria-label": words.header.showMembers, title: words.header.showMembers, onclick: () => members() }, icon("people"));
   const more = h("button", { type: "button", className: "icon-button", "aria-label": words.header.more, title: words.common.more, "aria-haspopup": "menu", onclick: () => menu() }, icon("more"));
@@ -37,7 +38,6 @@ export function createHeader(app, chat) {
     const called = app.title(chat);
     setText(name, called);
     setAvatar(face, chat.other?.user_id ?? chat.id, called);
-    setAttribute(title, "aria-label", words.header.about(called));
     const presence = chat.other ? app.client.presence(chat.other.user_id) : undefined;
     setPresence(face, presence);
     const said = chat.other ? seen(presence) : crowd(app, chat);

@@ -9,7 +9,7 @@ import * as words from "../words.js";
 
 /** @param {{ latest: () => void, fresh: () => void }} to */
 export function createPills(to) {
-  const count = h("span", { className: "badge", "aria-hidden": "true" });
+  const count = h("bdi", { className: "badge", "aria-hidden": "true" });
   const label = h("span", { className: "label" }, words.message.jumpToLatest);
   const latest = h("button", { type: "button", className: "pill latest", hidden: true, onclick: to.latest }, icon("down"), label, count);
   const since = h("span");
