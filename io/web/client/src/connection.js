@@ -159,7 +159,7 @@ export class Connection {
     this.#clock.clearTimeout(this.#watch);
     this.send({ type: "ping" });
     this.#watch = this.#clock.setTimeout(() => {
-      if (this.#heard < asked) this.lose();
+      if (this.#heard <= asked) this.lose();
       else this.#listen();
     }, within);
   }

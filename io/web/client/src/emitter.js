@@ -63,6 +63,6 @@ function call(listener, value) {
   try {
     listener(value);
   } catch (error) {
-    void Promise.reject(error);
+    console.error(error);
   }
 }

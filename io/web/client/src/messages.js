@@ -33,7 +33,7 @@ export function amend(message, event) {
     case "message_deleted":
       return erase(message, event.by, event.deleted_at);
     case "messages_erased":
-      return message.sender_id === event.user_id ? erase(message, event.user_id, event.deleted_at) : message;
+      return message.sender_id === event.user_id && message.seq < event.seq ? erase(message, event.user_id, event.deleted_at) : message;
     case "reaction_added":
       return react(message, event.emoji, event.user_id);
     case "reaction_removed":

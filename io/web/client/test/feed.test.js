@@ -1,0 +1,170 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { liveClient } from "../testing/client.js";
+import { settled } from "../testing/clock.js";
+import { randomFrom } from "../testing/model.js";
+
+const live = async (client) => {
+  while (client.state.phase !== "live") await settled();
+};
+
+test("events are applied in order, each once, in whatever order they come", async () => {
+  for (let seed = 1; seed <= 50; seed++) {
+    const random = randomFrom(seed);
+    const { server, client, chat } = await liveClient();
+    await chat.timeline.loadLatest();
+    const [socket] = server.sockets;
+    socket.resumed = false;
+    for (let i = 0; i < 30; i++) server.say();
+    const shuffled = server.events.slice(1).flatMap((event) => (random() < 0.2 ? [event, event] : [event]));
+    shuffled.sort(() => random() - 0.5);
+    for (const event of shuffled) {
+      socket.deliver(event);
+      if (random() < 0.1) await settled(1);
+    }
+    await settled();
+    assert.equal(chat.has, 31);
+    assert.deepEqual(chat.timeline.rows.map(({ seq }) => seq), server.events.map(({ seq }) => seq));
+    client.disconnect();
+  }
+});
+
+test("unread is what the server says, then one more for each message of another", async () => {
+  const { server, clock, client, chat } = await liveClient({ before: (model) => [1, 2, 3].forEach(() => model.say()) });
+  assert.equal(chat.unread, 3);
+  server.say();
+  server.push({ type: "message_edited", message_id: server.events[1].message_id, content: "x", edited_at: "" });
+  assert.equal(chat.unread, 4);
+  // Of what is not loaded the client can't tell how many are others'.
+  chat.markRead(chat.lastSeq);
+  assert.equal(chat.unread, 0);
+  server.readSeq = chat.readSeq;
+  await chat.timeline.loadLatest();
+  for (let i = 0; i < 5; i++) server.say();
+  chat.markRead(chat.lastSeq - 2);
+  assert.equal(chat.unread, 2);
+  chat.markRead(1);
+  assert.equal(chat.unread, 2, "a mark never goes down");
+  server.say(server.me);
+  assert.equal(chat.unread, 0, "who writes has read");
+  const marks = server.received.filter(({ type }) => type === "read");
+  assert.equal(marks.length, 1, "at most one a second");
+  await clock.pass(1_000);
+  assert.equal(server.received.filter(({ type }) => type === "read").length, 2);
+  client.disconnect();
+});
+
+test("marks of other devices count unless they are lower; one's own is sent again after a reconnect", async () => {
+  const { server, clock, client, chat } = await liveClient({ before: (model) => [1, 2, 3].forEach(() => model.say()) });
+  const [socket] = server.sockets;
+  socket.deliver({ type: "read", chat_id: chat.id, seq: 3, unread: 1 });
+  assert.deepEqual([chat.readSeq, chat.unread], [3, 1]);
+  socket.deliver({ type: "read", chat_id: chat.id, seq: 2, unread: 2 });
+  assert.deepEqual([chat.readSeq, chat.unread], [3, 1]);
+  server.breakOff();
+  chat.markRead(4);
+  server.say();
+  server.say();
+  await clock.pass(1_000);
+  await live(client);
+  assert.deepEqual([chat.readSeq, chat.unread], [4, 2], "the list has a lower mark, so what came counts");
+  assert.equal(server.received.filter(({ type }) => type === "read").at(-1).seq, 4);
+  client.disconnect();
+});
+
+test("what is missed while away counts once, whether the list or the events come first", async () => {
+  for (const turns of [1, 2, 30]) {
+    const { server, clock, client, chat } = await liveClient();
+    server.breakOff();
+    for (let i = 0; i < 4; i++) server.say();
+    server.turns = () => turns;
+    await clock.pass(500);
+    while (client.state.phase !== "live") {
+      if (client.state.phase === "behind" && server.lastSeq < 8) server.say();
+      await settled(1);
+    }
+    await settled();
+    assert.equal(chat.unread, server.unread, `answers that take ${turns} turns`);
+    client.disconnect();
+  }
+});
+
+test("what the server has lost is forgotten", async () => {
+  const { server, clock, client, chat } = await liveClient({ before: (model) => [1, 2, 3].forEach(() => model.say()) });
+  await chat.timeline.loadLatest();
+  server.breakOff();
+  server.events.length = 2;
+  await clock.pass(500);
+  await live(client);
+  server.say();
+  assert.deepEqual(chat.timeline.rows.map(({ seq }) => seq), [1, 2, 3]);
+  assert.equal(chat.timeline.rows[2].message.content, "Message 3");
+  assert.equal(chat.lastMessage.seq, 3);
+  client.disconnect();
+});
+
+test("a list or settings that fail are asked for again", async () => {
+  const { server, clock, client } = await liveClient();
+  server.refusals.set("/chats", { status: 503, retry: 4 });
+  server.breakOff();
+  await clock.pass(500);
+  await settled(20);
+  assert.equal(client.state.phase, "behind");
+  server.refusals.clear();
+  await clock.pass(4_000);
+  await live(client);
+  client.disconnect();
+});
+
+test("typing is told at most once in 3 seconds, and shown for 6, or until a message comes", async () => {
+  const { server, clock, client, chat } = await liveClient();
+  const [socket] = server.sockets;
+  const told = () => server.received.filter(({ type }) => type === "typing").length;
+  chat.type();
+  chat.type();
+  assert.equal(told(), 1);
+  await clock.pass(3_000);
+  chat.type();
+  assert.equal(told(), 2);
+  socket.deliver({ type: "typing", chat_id: chat.id, user_id: server.other });
+  assert.deepEqual(chat.typing, [server.other]);
+  await clock.pass(5_999);
+  assert.deepEqual(chat.typing, [server.other]);
+  await clock.pass(1);
+  assert.deepEqual(chat.typing, []);
+  socket.deliver({ type: "typing", chat_id: chat.id, user_id: server.other });
+  server.say();
+  assert.deepEqual(chat.typing, []);
+  client.disconnect();
+});
+
+test("users are asked for in batches, once, and one who is gone is null", async () => {
+  const { server, client } = await liveClient();
+  const ids = Array.from({ length: 150 }, (_, i) => `00000000-0000-4000-8000-${String(i).padStart(12, "0")}`);
+  const told = [];
+  client.on("users", (some) => told.push(...some));
+  for (const id of ids) assert.equal(client.user(id), undefined);
+  await settled(20);
+  for (const id of ids) assert.equal(client.user(id).user_id, id);
+  assert.equal(server.requests.filter((request) => request === "GET /users").length, 2);
+  for (const id of ids) assert.ok(told.includes(id));
+  client.disconnect();
+});
+
+test("one event costs the same, however much is loaded", async () => {
+  const { server, client, chat } = await liveClient();
+  await chat.timeline.loadLatest();
+  const [socket] = server.sockets;
+  const event = (seq) => ({ type: "message", chat_id: chat.id, seq, message_id: `m${seq}`, sender_id: server.other, content: "x", created_at: "2026-01-01T00:00:00.000Z" });
+  const time = (from, to) => {
+    const start = performance.now();
+    for (let seq = from; seq < to; seq++) socket.deliver(event(seq));
+    return performance.now() - start;
+  };
+  time(2, 500);
+  const spent = time(500, 4_900);
+  assert.ok(spent < 2_000, `4,400 events took ${spent} ms`);
+  time(4_900, 20_000);
+  assert.ok(chat.timeline.rows.length <= 5_000, "and there is an end to it");
+  client.disconnect();
+});

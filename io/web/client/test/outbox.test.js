@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Client } from "../rookery.js";
+import { liveClient, memoryStorage } from "../testing/client.js";
+import { settled } from "../testing/clock.js";
+
+const sends = (server) => server.received.filter(({ type }) => type === "send");
+const pending = (chat) => chat.timeline.rows.filter(({ kind }) => kind === "pending");
+
+function deliver(server, ...frames) {
+  for (const socket of server.sockets) socket.deliver(...frames);
+}
+
+test("messages of a chat go one after another, and keep their keys", async () => {
+  const { server, client, chat } = await liveClient();
+  await chat.timeline.loadLatest();
+  const rows = ["a", "b", "c"].map((content) => chat.send(content));
+  assert.deepEqual(pending(chat), rows);
+  for (const { client_id, content } of rows) {
+    assert.equal(sends(server).at(-1).client_id, client_id);
+    const { message_id } = server.say(server.me, { content, client_id });
+    deliver(server, { type: "ack", message_id, client_id });
+  }
+  assert.equal(sends(server).length, 3);
+  assert.deepEqual(pending(chat), []);
+  assert.deepEqual(chat.timeline.rows.slice(1).map(({ kind, key }) => [kind, key]), rows.map(({ key }) => ["message", key]));
+  client.disconnect();
+});
+
+test("what is acknowledged and has come before is not shown twice, and what never comes goes", async () => {
+  const { server, clock, client, chat } = await liveClient();
+  await chat.timeline.loadLatest();
+  const { message_id } = server.say(server.me);
+  const one = chat.send("came before");
+  deliver(server, { type: "ack", message_id, client_id: one.client_id });
+  assert.deepEqual(pending(chat), []);
+  const two = chat.send("never comes");
+  deliver(server, { type: "ack", message_id: "11111111-1111-4111-8111-111111111111", client_id: two.client_id });
+  assert.deepEqual(pending(chat), [two]);
+  await clock.pass(10_000);
+  assert.deepEqual(pending(chat), []);
+  client.disconnect();
+});
+
+test("what is refused for a while is sent again, and what is refused for good fails, with its reason", async () => {
+  const { server, clock, client, chat } = await liveClient();
+  const one = chat.send("one");
+  const two = chat.send("two");
+  deliver(server, { type: "error", code: "unavailable", client_id: one.client_id, retry_after: 3 });
+  assert.deepEqual(pending(chat).map(({ status }) => status), ["waiting", "waiting"]);
+  await clock.pass(2_999);
+  assert.equal(sends(server).length, 1);
+  await clock.pass(1);
+  assert.deepEqual(sends(server).map(({ client_id }) => client_id), [one.client_id, one.client_id]);
+  deliver(server, { type: "error", code: "blocked", detail: "no", client_id: one.client_id });
+  assert.deepEqual(pending(chat).map(({ status }) => status), ["failed", "sending"]);
+  assert.equal(pending(chat)[0].problem.code, "blocked");
+  // The one behind it goes on.
+  assert.equal(sends(server).at(-1).client_id, two.client_id);
+  chat.retry(one.client_id);
+  assert.deepEqual(pending(chat).map(({ client_id }) => client_id), [two.client_id, one.client_id]);
+  chat.discard(one.client_id);
+  chat.discard(two.client_id);
+  assert.deepEqual(pending(chat), []);
+  client.disconnect();
+});
+
+test("after a reconnect all goes out again, with the same ids", async () => {
+  const { server, clock, client, chat } = await liveClient();
+  const row = chat.send("one");
+  server.breakOff();
+  assert.equal(pending(chat)[0].status, "waiting");
+  chat.send("two");
+  await clock.pass(500);
+  while (client.state.phase !== "live") await settled();
+  assert.deepEqual(sends(server).map(({ client_id }) => client_id), [row.client_id, row.client_id]);
+  client.disconnect();
+});
+
+test("what waits outlives the page, also beside another tab's; a log-out ends it", async () => {
+  const storage = memoryStorage();
+  const { server, client, chat } = await liveClient({ storage });
+  client.disconnect();
+  const row = chat.send("one");
+  const key = [...storage.items.keys()][0];
+  storage.setItem(key, JSON.stringify([...JSON.parse(storage.getItem(key)), { ...row, chat_id: chat.id, client_id: "another tab's", content: "two" }]));
+  chat.send("three");
+  assert.deepEqual(JSON.parse(storage.getItem(key)).map(({ content }) => content), ["one", "two", "three"]);
+
+  const later = new Client({ url: server.url, token: "t", fetch: server.fetch, WebSocket: server.WebSocket, storage });
+  await later.restore();
+  later.connect();
+  while (later.state.phase !== "live") await settled();
+  const again = later.chat(chat.id);
+  assert.deepEqual(pending(again).map(({ content }) => content), ["one", "two", "three"]);
+  assert.equal(sends(server)[0].client_id, row.client_id);
+  // Its history has the message already: the first try had come about.
+  server.say(server.me, { client_id: row.client_id, content: "one" });
+  await again.timeline.loadLatest();
+  assert.deepEqual(pending(again).map(({ content }) => content), ["two", "three"]);
+  await later.logOut();
+  assert.equal(storage.items.size, 0);
+});
+
+test("what is older than a day is not sent by itself", async () => {
+  const storage = memoryStorage();
+  const first = await liveClient({ storage });
+  first.client.disconnect();
+  first.chat.send("old");
+  const [key] = storage.items.keys();
+  storage.setItem(key, storage.getItem(key).replace(/"created":\d+/, '"created":0'));
+  const client = new Client({ url: first.server.url, token: "t", fetch: first.server.fetch, WebSocket: first.server.WebSocket, storage });
+  await client.restore();
+  client.connect();
+  while (client.state.phase !== "live") await settled();
+  const [row] = pending(client.chat(first.chat.id));
+  assert.equal(row.status, "failed");
+  assert.deepEqual(sends(first.server), []);
+  client.disconnect();
+});
+
+test("there is an end to what waits", async () => {
+  const { client, chat } = await liveClient();
+  client.disconnect();
+  for (let i = 0; i < 1_000; i++) assert.equal(chat.send("x").status, "waiting");
+  const row = chat.send("one too many");
+  assert.equal(row.status, "failed");
+  assert.equal(row.problem.code, "outbox_full");
+});
