@@ -24,7 +24,7 @@ export class Cores {
     this.changed = changed;
     this.heat = count > 32;
     this.box = document.getElementById("tables");
-    this.box.dataset.size = count <= 4 ? "huge" : count <= 8 ? "big" : count <= 16 ? "large" : this.heat ? "small" : "middle";
+    this.box.dataset.size = count <= 16 ? "large" : this.heat ? "small" : "middle";
     this.strips = new Strips(document.getElementById("strips"));
     this.order = [...Array(count).keys()];
     this.rows = this.order.map((core) => this.row(core));

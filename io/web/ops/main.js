@@ -23,7 +23,7 @@ const theme = matchMedia("(prefers-color-scheme: dark)");
 
 let snapshot, store, watch, cores;
 /** Seconds that are shown, and the time at which the picture stands still. */
-let span = 300, paused;
+let span = Number(document.querySelector("#window :checked").value), paused;
 /** When the last answer came, and by the clock; from when on silence counts, as it does not ask while hidden. */
 let heard = 0, heardAt = 0, listening = monotonic();
 let state = {}, said = { at: -SPEAK_MS };

@@ -1,11 +1,8 @@
 // The strips of all cores, on one canvas: a bar for 2 seconds, right is now.
 
-/** Seconds that one bar stands for: more where it would be thinner than a pixel. */
-export function barSeconds(span, room) {
-  let step = span > 300 ? 6 : 2;
-  while (span / step > room) step *= 2;
-  return step;
-}
+/** Seconds that one bar stands for: so many that bars of whole pixels, one at least, fill most of the room. */
+export const barSeconds = (span, room) =>
+  [2, 4, 6, 10, 12, 20, 30].find((step) => Math.floor((room * step) / span) * (span / step) > 0.75 * room) ?? 60;
 
 const band = (share) => (share < 0.3 ? "b0" : share < 0.5 ? "b1" : share < 0.7 ? "b2" : share < 0.85 ? "b3" : "newline");
 

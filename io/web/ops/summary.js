@@ -4,8 +4,8 @@ import { millis, number, reasonName, seconds, write } from "./words.js";
 
 /** Above these a tile is amber: milliseconds, and a share of the connections that there may be. */
 const P50_MS = 100, P99_MS = 1000, FULL = 0.9;
-/** Reasons that have a bar of their own; more where the table of cores leaves room. */
-const SHOWN = 4, SHOWN_MORE = 8;
+/** Reasons that have a bar of their own. */
+const SHOWN = 4;
 
 const find = (selector, root = document) => root.querySelector(selector);
 
@@ -42,11 +42,11 @@ export function drawReasons({ store, from, to }) {
   const lists = ["closes", "refusals"].map((kind) => store.counts(kind, store.slots(from + 0.001, to)));
   const most = Math.max(1, ...lists.map(([first]) => first?.[1] ?? 0));
   write(find("#reasons .unit"), `last ${Math.round((to - from) / 60)} min`);
-  ["#closes", "#refusals"].forEach((id, i) => drawList(find(id), lists[i], most, store.cores > 8 && store.cores <= 32 ? SHOWN : SHOWN_MORE));
+  ["#closes", "#refusals"].forEach((id, i) => drawList(find(id), lists[i], most));
 }
 
-function drawList(box, list, most, shown) {
-  const wanted = Math.min(shown, list.length);
+function drawList(box, list, most) {
+  const wanted = Math.min(SHOWN, list.length);
   while (box.children.length < wanted) box.append(find("#reason").content.cloneNode(true));
   while (box.children.length > wanted) box.lastElementChild.remove();
   [...box.children].forEach((item, i) => {
@@ -56,6 +56,6 @@ function drawList(box, list, most, shown) {
     write(find(".count", item), number(count));
     find(".bar", item).style.setProperty("--share", `${(100 * count) / most}%`);
   });
-  const rest = list.slice(shown).reduce((all, [, count]) => all + count, 0);
+  const rest = list.slice(SHOWN).reduce((all, [, count]) => all + count, 0);
   write(box.nextElementSibling, !list.length ? "none reported" : rest ? `and ${number(rest)} for other reasons` : "");
 }

@@ -54,8 +54,15 @@ test("a bar is the mean of its time, and one without a sample takes the next one
   assert.deepEqual(bars, [[3, 0.3], [2, 0.6], [1, 0.8], [0, 0.8]]);
 });
 
-test("bars are never thinner than a pixel", () => {
-  assert.deepEqual([barSeconds(300, 332), barSeconds(900, 332), barSeconds(300, 100), barSeconds(900, 100)], [2, 6, 4, 12]);
+test("bars are whole pixels, and fill most of their room", () => {
+  for (const span of [60, 300, 900]) {
+    for (let room = 60; room < 1500; room += 7) {
+      const count = span / barSeconds(span, room);
+      const width = Math.floor(room / count);
+      assert.ok(Number.isInteger(count) && width >= 1 && width * count > room / 2, `${span} s in ${room}: ${count}`);
+    }
+  }
+  assert.deepEqual([barSeconds(60, 332), barSeconds(300, 332), barSeconds(900, 332), barSeconds(300, 270)], [2, 2, 6, 4]);
 });
 
 test("words", () => {
