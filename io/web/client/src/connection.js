@@ -155,11 +155,11 @@ export class Connection {
 
   /** @param {number} within milliseconds */
   #probe(within) {
-    const asked = this.#clock.now();
+    this.#heard = 0;
     this.#clock.clearTimeout(this.#watch);
     this.send({ type: "ping" });
     this.#watch = this.#clock.setTimeout(() => {
-      if (this.#heard <= asked) this.lose();
+      if (!this.#heard) this.lose();
       else this.#listen();
     }, within);
   }

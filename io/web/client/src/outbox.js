@@ -17,7 +17,7 @@ const PAUSE = 1;
  * @property {string} content
  * @property {number} created
  * @property {Problem} [problem] why it failed
- * @property {boolean} [acked]
+ * @property {unknown} [acked] the timer for its own event
  * @property {import("../rookery.js").PendingRow} [row]
  */
 
@@ -65,8 +65,7 @@ export class Outbox {
   /** Forgets all, where nobody is logged in any more. */
   clear() {
     this.close();
-    this.#chats.clear();
-    this.#count = 0;
+    for (const entries of this.#chats.values()) for (const entry of entries.values()) this.#forget(entry);
   }
 
   erase() {
@@ -125,10 +124,10 @@ export class Outbox {
     if (!entry) return;
     const { chat_id: chatId } = entry;
     if (seen(chatId)) return void this.take(chatId, clientId);
-    entry.acked = true;
+    this.#clock.clearTimeout(entry.acked);
+    entry.acked = this.#clock.setTimeout(() => this.take(chatId, clientId), ECHO_WITHIN);
     this.#unstore(entry);
     this.#landed(chatId, entry);
-    this.#clock.setTimeout(() => this.#get(chatId, clientId) === entry && this.take(chatId, clientId), ECHO_WITHIN);
   }
 
   /** @param {any} error */
@@ -231,6 +230,7 @@ export class Outbox {
   #forget(entry) {
     const entries = this.#chats.get(entry.chat_id);
     if (!entries?.delete(entry.client_id)) return;
+    this.#clock.clearTimeout(entry.acked);
     this.#count -= 1;
     if (!entries.size) this.#chats.delete(entry.chat_id);
   }

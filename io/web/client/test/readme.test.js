@@ -1,0 +1,65 @@
+// The script of the README is run as it stands.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { LiveServer } from "../testing/live.js";
+
+const { ROOKERY_URL: url, ROOKERY_BINARY: binary } = process.env;
+const here = fileURLToPath(new URL("..", import.meta.url));
+
+test("the README's script chats", { skip: !url && !binary && "set ROOKERY_URL or ROOKERY_BINARY", timeout: 30_000 }, async (t) => {
+  const server = url ? undefined : await LiveServer.start(binary);
+  t.after(() => server?.stop());
+  const folder = await mkdtemp(join(tmpdir(), "rookery-readme-"));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const script = /## A chat in 30 lines[\s\S]*?```js\n([\s\S]*?)```/.exec(await readFile(join(here, "README.md"), "utf8"))[1];
+  await writeFile(join(folder, "chat.mjs"), script);
+  await mkdir(join(folder, "node_modules"));
+  await symlink(here, join(folder, "node_modules", "rookery-client"));
+  await symlink(dirname(fileURLToPath(import.meta.resolve("ws"))), join(folder, "node_modules", "ws"));
+  const suffix = Date.now().toString(36);
+  const names = [`ann-readme-${suffix}`, `ben-readme-${suffix}`];
+  const run = (...args) => new Script(folder, args, url ?? server.url);
+  const [ann, ben] = [run(...names), run(...names.toReversed())];
+  await Promise.all([ann.says("(live)"), ben.says("(live)")]);
+  ann.types("Hello, Ben");
+  await ben.says(`${names[0]}: Hello, Ben`);
+  ben.types("Hello, Ann");
+  await ann.says(`${names[1]}: Hello, Ann`);
+  ann.types("Good night");
+  assert.equal(await ann.ends(), 0);
+  await ben.says(`${names[0]}: Good night`);
+  assert.equal(await ben.ends(), 0);
+  const again = run(...names);
+  await again.says("(earlier) Good night");
+  assert.equal(await again.ends(), 0);
+});
+
+class Script {
+  text = "";
+
+  constructor(cwd, args, url) {
+    this.process = spawn(process.execPath, ["chat.mjs", ...args], { cwd, env: { ...process.env, ROOKERY_URL: url } });
+    this.exited = once(this.process, "exit");
+    for (const stream of [this.process.stdout, this.process.stderr]) stream.on("data", (some) => (this.text += some));
+  }
+
+  types(line) {
+    this.process.stdin.write(`${line}\n`);
+  }
+
+  async says(text) {
+    for (let i = 0; i < 500 && !this.text.includes(text); i++) await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.ok(this.text.includes(text), `never said “${text}”, but: ${this.text}`);
+  }
+
+  async ends() {
+    this.process.stdin.end();
+    return (await this.exited)[0];
+  }
+}
