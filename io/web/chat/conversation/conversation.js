@@ -60,9 +60,9 @@ export function create(app, chat) {
   const typing = h("p", { className: "typing", "aria-hidden": "true" });
   const empty = h("p", { className: "empty", hidden: true });
   const skeleton = h("div", { className: "bones", hidden: true, "aria-hidden": "true" }, ...bones());
-  const body = h("div", { className: "body" }, list.element, skeleton, empty, ...pills.elements);
+  const body = h("div", { className: "body" }, list.element, skeleton, empty, banner.element, ...pills.elements);
   const composer = createComposer(app, chat, { sent: () => void latest(), editing: edited, editLast });
-  const element = h("main", { className: "conversation", id: "conversation" }, header.element, banner.element, body, typing, composer.element);
+  const element = h("main", { className: "conversation", id: "conversation" }, header.element, body, typing, composer.element);
 
   const itemOf = (/** @type {Element} */ article) => list.items[list.geometry.indexOf(/** @type {HTMLElement} */ (article).dataset.key ?? "")];
   const actions = createActions(app, chat, { edit: (message) => composer.edit(message) });
@@ -108,12 +108,13 @@ export function create(app, chat) {
     const today = new Date().setHours(0, 0, 0, 0);
     look.created = chat.createdAt ? Date.parse(chat.createdAt) : 0;
     const around = { me: client.me?.user_id ?? "", began: !timeline.hasOlder, divider, faults: loading.faults, today };
-    list.setItems(items.make(timeline.rows, around));
+    const made = items.make(timeline.rows, around);
+    list.setItems(made);
     setAttribute(list.feed, "aria-busy", loading.busy ? "true" : null);
-    const bare = opened && !timeline.rows.length && !timeline.hasOlder;
+    const bare = opened && made.length === 0 && !timeline.hasOlder;
     empty.hidden = !bare;
     if (bare) setText(empty, words.message.empty);
-    skeleton.hidden = timeline.rows.length > 0 || bare || Date.now() - began < SKELETON_MS;
+    skeleton.hidden = made.length > 0 || bare || Date.now() - began < SKELETON_MS;
     alarm();
   }
 

@@ -74,6 +74,9 @@ export function createHoverBar(app, { body, feed, scroller, itemOf, actions }) {
   body.addEventListener("pointerleave", hide);
   scroller.addEventListener("scroll", hide, { passive: true });
 
+  // The bar lies over the list: a wheel on it means the list.
+  bar.addEventListener("wheel", (/** @type {WheelEvent} */ event) => scroller.scrollBy(0, event.deltaY), { passive: true });
+
   const current = () => (article ? itemOf(article) : undefined);
   bar.addEventListener("click", (/** @type {MouseEvent} */ event) => {
     const item = current();
