@@ -16,7 +16,7 @@ export class Connection {
   #clock;
   #WebSocket;
   #owner;
-  /** @type {WebSocket | null} */
+  /** @type {globalThis.WebSocket | null} */
   #socket = null;
   #failures = 0;
   #heard = 0;
@@ -27,7 +27,7 @@ export class Connection {
 
   /**
    * @param {import("../rookery.js").Clock} clock
-   * @param {typeof WebSocket} WebSocket
+   * @param {typeof globalThis.WebSocket} WebSocket
    * @param {{ address(): Promise<string>, frame(frame: any): void, refused(): void, changed(): void, lost(): void }} owner
    */
   constructor(clock, WebSocket, owner) {

@@ -16,7 +16,7 @@ export class Http {
   onUnauthenticated = () => {};
 
   /**
-   * @param {{ url: URL, cookie: boolean, token?: string, fetch?: typeof fetch, clock: import("../rookery.js").Clock }} options
+   * @param {{ url: URL, cookie: boolean, token?: string, fetch?: typeof globalThis.fetch, clock: import("../rookery.js").Clock }} options
    */
   constructor({ url, cookie, token, fetch = globalThis.fetch, clock }) {
     this.url = url;

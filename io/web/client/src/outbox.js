@@ -85,7 +85,7 @@ export class Outbox {
     if (!full) this.#store((all) => [...all, entry]);
     this.#pump(chatId);
     this.#changed(chatId);
-    return this.#row(this.#get(chatId, entry.client_id));
+    return this.#row(this.#get(chatId, entry.client_id) ?? entry);
   }
 
   /**
@@ -171,8 +171,11 @@ export class Outbox {
     return Array.from(this.#chats.get(chatId)?.values() ?? [], (entry) => this.#row(entry));
   }
 
-  /** @returns {import("../rookery.js").PendingRow} */
-  #row(/** @type {any} */ entry) {
+  /**
+   * @param {Entry} entry
+   * @returns {import("../rookery.js").PendingRow}
+   */
+  #row(entry) {
     const { client_id, content, created, problem, row } = entry;
     const status = problem ? "failed" : this.#open && !this.#pause ? "sending" : "waiting";
     if (row?.status === status) return row;
