@@ -1,8 +1,9 @@
 // @ts-check
 // A part that is loaded: a skeleton after 120 ms, then the content, or what went wrong and how to try again.
 
+import { countdown } from "./countdown.js";
 import { h } from "./dom.js";
-import { isProblem, sentenceFor } from "./errors.js";
+import { isProblem } from "./errors.js";
 import { bdi } from "./text.js";
 import * as words from "./words.js";
 
@@ -17,7 +18,7 @@ export function skeleton(rows, className = "") {
 }
 
 /**
- * Loads into a place, and again when asked to.
+ * Loads into a place, and again when asked to, or when a busy server says.
  * @template T
  * @param {HTMLElement} place @param {() => Promise<T>} load @param {(value: T) => Node[]} draw @param {number} rows
  */
@@ -31,10 +32,22 @@ export async function loadInto(place, load, draw, rows) {
   } catch (problem) {
     clearTimeout(timer);
     if (!isProblem(problem)) throw problem;
-    const again = h("button", { type: "button", class: "link-button", onclick: () => loadInto(place, load, draw, rows) }, bdi(words.common.tryAgain));
-    const waits = /** @type {any} */ (problem).retryAfter;
-    place.replaceChildren(h("p", { class: "not-loaded" }, bdi(waits ? sentenceFor(problem) : words.failure.notLoaded), " ", again));
+    fail(place, /** @type {any} */ (problem).retryAfter, () => void loadInto(place, load, draw, rows));
   } finally {
     place.removeAttribute("aria-busy");
   }
+}
+
+/** @param {HTMLElement} place @param {number | undefined} wait In seconds. @param {() => void} again */
+function fail(place, wait, again) {
+  const text = bdi(words.failure.notLoaded);
+  let stop = () => {};
+  const retry = () => {
+    stop();
+    // A dialog may have been closed meanwhile.
+    if (place.isConnected) again();
+  };
+  const button = h("button", { type: "button", class: "link-button", onclick: retry }, bdi(words.common.tryAgain));
+  place.replaceChildren(h("p", { class: "not-loaded" }, text, " ", button));
+  if (wait) stop = countdown(wait, (left) => (text.textContent = words.failure.busy(left)), retry);
 }

@@ -1,11 +1,12 @@
 // @ts-check
 // The settings of a chat, for its admins.
 
+import { createAttempt } from "../attempt.js";
 import { h } from "../dom.js";
 import { isProblem, sentenceFor } from "../errors.js";
 import { complain, field, submitter } from "../form.js";
 import { bytes } from "../format.js";
-import { bdi, sentence } from "../text.js";
+import { bdi } from "../text.js";
 import * as words from "../words.js";
 import { openDialog } from "./dialog.js";
 import { section } from "./you/section.js";
@@ -25,7 +26,7 @@ export async function open(app, { chat }) {
     app.toast(sentenceFor(problem));
     return;
   }
-  await openDialog({
+  await openDialog(app, {
     title: words.members.settings,
     className: "chat-settings",
     content: (dialog) => [settings(chat, dialog), deletion(app, chat, dialog)],
@@ -86,19 +87,11 @@ function check(label, checked) {
 
 /** @param {import("../main.js").App} app @param {Chat} chat @param {import("./dialog.js").Dialog} dialog */
 function deletion(app, chat, dialog) {
-  const error = h("p", { class: "field-error", role: "alert", hidden: true });
+  const { element: error, attempt } = createAttempt();
   const remove = async () => {
     const { ask } = words;
-    error.hidden = true;
-    if (!(await app.open("confirm", { title: ask.deleteChat(chat.name), why: [ask.deleteChatWhy], verb: ask.deleteChatVerb }))) return;
-    try {
-      await chat.delete();
-      dialog.close();
-    } catch (problem) {
-      if (!isProblem(problem)) throw problem;
-      error.hidden = false;
-      error.replaceChildren(sentence(sentenceFor(problem)));
-    }
+    const sure = await app.open("confirm", { title: ask.deleteChat(chat.name), why: [ask.deleteChatWhy], verb: ask.deleteChatVerb });
+    if (sure && (await attempt(() => chat.delete()))) dialog.close();
   };
   return section(null, h("button", { type: "button", class: "link-button danger", onclick: remove }, bdi(words.members.deleteChat)), error);
 }

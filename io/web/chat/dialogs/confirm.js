@@ -10,14 +10,14 @@ import { openDialog } from "./dialog.js";
 
 /**
  * Whether the answer is yes.
- * @param {any} _app
+ * @param {import("../main.js").App} app
  * @param {{ title: string | Part[], why?: (string | Part[])[], verb: string }} options
  * @returns {Promise<boolean>}
  */
-export async function open(_app, { title, why = [], verb }) {
+export async function open(app, { title, why = [], verb }) {
   const id = `why-${Date.now()}`;
   const cancel = h("button", { type: "button", class: "button" }, words.common.cancel);
-  const dialog = openDialog({
+  const dialog = openDialog(app, {
     title,
     className: "confirm",
     role: "alertdialog",
@@ -26,8 +26,8 @@ export async function open(_app, { title, why = [], verb }) {
     content: (dialog) => {
       dialog.element.setAttribute("aria-describedby", id);
       cancel.addEventListener("click", () => dialog.close(false));
-      const text = h("p", { id, class: "dialog-text" });
-      for (const line of why) text.append(text.childNodes.length ? " " : "", sentence(line));
+      // As one piece: apart, sentences would change places where the page runs from right to left.
+      const text = h("p", { id, class: "dialog-text" }, sentence(why.flatMap((line, i) => [i ? " " : "", line].flat())));
       const yes = h("button", { type: "button", class: "button danger", onclick: () => dialog.close(true) }, verb);
       return [text, h("div", { class: "dialog-foot" }, cancel, yes)];
     },

@@ -10,7 +10,7 @@ import { openDialog } from "./dialog.js";
 /** Whether it was done. @param {import("../main.js").App} app @returns {Promise<boolean>} */
 export async function open(app) {
   const cancel = h("button", { type: "button", class: "button" }, bdi(words.common.cancel));
-  const dialog = openDialog({
+  const dialog = openDialog(app, {
     title: words.ask.deleteAccount,
     className: "confirm",
     closable: false,

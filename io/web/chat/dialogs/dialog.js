@@ -26,11 +26,12 @@ let ids = 0;
 
 /**
  * Opens a modal dialog. `focus` finds the first focus in it; otherwise it is the title.
+ * @param {import("../main.js").App} app
  * @param {{ title: string | Part[], className?: string, role?: string, closable?: boolean, cover?: boolean,
  *   content: (dialog: Dialog) => (Node | null | false)[], focus?: (dialog: Dialog) => HTMLElement | null | undefined }} options
  * @returns {Dialog}
  */
-export function openDialog({ title, className = "", role, closable = true, cover = true, content, focus }) {
+export function openDialog(app, { title, className = "", role, closable = true, cover = true, content, focus }) {
   const opener = /** @type {HTMLElement | null} */ (document.activeElement);
   const id = `dialog-${++ids}`;
   const ending = new AbortController();
@@ -72,6 +73,12 @@ export function openDialog({ title, className = "", role, closable = true, cover
   // Without a better place, reading begins at the title, and not at the way out.
   (focus?.(dialog) ?? element.querySelector("h2"))?.focus();
 
+  // Nothing of somebody stays on the screen once they are logged out.
+  const stop = app.client.on("me", (me) => {
+    if (!me) dialog.close();
+  });
+  ending.signal.addEventListener("abort", stop);
+
   const back = backCloses(element, narrow.matches && cover);
   closeByBackdrop(element);
   element.addEventListener("keydown", (event) => {
@@ -93,17 +100,14 @@ export function openDialog({ title, className = "", role, closable = true, cover
   return dialog;
 }
 
-// What was done may have taken the opener away: then one is where its place was.
+// The browser gives the focus back; but what was done may have taken the opener away. Then one is where its place was.
 /** @param {HTMLElement | null} opener */
 function giveBack(opener) {
-  if (opener?.isConnected && opener !== document.body) {
-    opener.focus({ preventScroll: true });
-    return;
-  }
-  const main = document.querySelector("main");
-  if (!main) return;
-  if (!main.hasAttribute("tabindex")) main.tabIndex = -1;
-  main.focus({ preventScroll: true });
+  if (document.activeElement && document.activeElement !== document.body) return;
+  const place = opener?.isConnected && opener !== document.body ? opener : document.querySelector("main");
+  if (!place) return;
+  if (place !== opener && !place.hasAttribute("tabindex")) place.tabIndex = -1;
+  place.focus({ preventScroll: true });
 }
 
 // A toast that was shown in a dialog outlives it.

@@ -9,10 +9,10 @@ import { section } from "./you/section.js";
 
 const mac = /mac|iphone|ipad/i.test(navigator.platform ?? "");
 
-/** @param {import("../main.js").App} _app @returns {Promise<void>} */
-export async function open(_app) {
+/** @param {import("../main.js").App} app @returns {Promise<void>} */
+export async function open(app) {
   const groups = /** @type {const} */ (["everywhere", "inComposer", "onMessage"]);
-  await openDialog({
+  await openDialog(app, {
     title: words.keys.title,
     className: "keys",
     content: () => groups.map((group) => section(words.keys[group], table(group))),

@@ -26,7 +26,7 @@ const SPEAK = 500;
 export async function open(app, { add } = {}) {
   /** @type {Search | undefined} */
   let search;
-  const dialog = openDialog({
+  const dialog = openDialog(app, {
     title: add ? words.search.addTitle : words.search.title,
     className: "search",
     content: (dialog) => (search = new Search(app, dialog, add)).parts,

@@ -1,6 +1,7 @@
 // @ts-check
 // You: what others call you, how the page looks and notifies, sessions, password, blocks, and the ways out.
 
+import { createAttempt } from "../attempt.js";
 import { avatar, setAvatar } from "../avatar.js";
 import { h } from "../dom.js";
 import { field, submitter } from "../form.js";
@@ -18,7 +19,7 @@ import { sessions } from "./you/sessions.js";
 /** @param {App} app @returns {Promise<void>} */
 export async function open(app) {
   const trust = (await app.client.about().catch(() => null))?.auth === "trust";
-  const dialog = openDialog({
+  const dialog = openDialog(app, {
     title: words.you.title,
     className: "you",
     content: (dialog) => [
@@ -34,7 +35,8 @@ export async function open(app) {
   });
   const next = await dialog.closed;
   if (next === "keys") await app.open("keys");
-  if (next === "#") app.go("#", { replace: true });
+  // Whoever logs in next has other chats.
+  if (!app.client.me) app.go("#", { replace: true });
 }
 
 /** @param {App} app @param {import("./dialog.js").Dialog} dialog */
@@ -44,10 +46,7 @@ function who(app, dialog) {
   const username = h("p", { class: "you-username" });
   const draw = () => {
     const { me } = app.client;
-    if (!me) {
-      dialog.close("#");
-      return;
-    }
+    if (!me) return;
     setAvatar(picture, me.user_id, me.display_name || me.username);
     name.replaceChildren(bdi(me.display_name || me.username));
     username.hidden = !me.display_name;
@@ -97,31 +96,30 @@ function displayName(app) {
 
 /** @param {App} app */
 function theme(app) {
+  const { element: error, attempt } = createAttempt();
   const choices = Object.entries(words.you.themes).map(([value, label]) =>
     h(
       "label",
       { class: "segment" },
       h("input", {
         type: "radio", name: "theme", value, checked: app.settings.theme === value,
-        onchange: () => void app.change({ theme: value === "system" ? null : value }).catch(() => app.toast(words.failure.notDone)),
+        onchange: () => void attempt(() => app.change({ theme: value === "system" ? null : value })),
       }),
       bdi(label),
     ),
   );
-  return h("fieldset", { class: "themes" }, h("legend", { class: "field-label" }, bdi(words.you.theme)), h("div", { class: "segments" }, ...choices));
+  return h("fieldset", { class: "themes" }, h("legend", { class: "field-label" }, bdi(words.you.theme)), h("div", { class: "segments" }, ...choices), error);
 }
 
 /** @param {App} app @param {import("./dialog.js").Dialog} dialog @param {boolean} trust */
 function exits(app, dialog, trust) {
+  const { element: error, attempt } = createAttempt();
   const logOut = async () => {
-    await app.client.logOut().catch(() => app.toast(words.failure.notDone));
-    if (!app.client.me) away();
+    if (await attempt(() => app.client.logOut())) dialog.close();
   };
   const deleteAccount = async () => {
-    if (await app.open("delete-account")) away();
+    if (await app.open("delete-account")) dialog.close();
   };
-  // Whoever logs in next has other chats.
-  const away = () => dialog.close("#");
   return section(
     null,
     h(
@@ -131,5 +129,6 @@ function exits(app, dialog, trust) {
       h("button", { type: "button", class: "button", onclick: logOut }, bdi(words.you.logOut)),
       !trust && h("button", { type: "button", class: "link-button danger", onclick: deleteAccount }, bdi(words.you.deleteAccount)),
     ),
+    error,
   );
 }

@@ -3,14 +3,17 @@
 
 import { avatar, setAvatar, setPresence } from "../avatar.js";
 import { h, setText } from "../dom.js";
-import { isProblem, sentenceFor } from "../errors.js";
+import { isProblem } from "../errors.js";
 import { format } from "../format.js";
 import { bdi } from "../text.js";
 import * as words from "../words.js";
 import { icon } from "../../look/icons.js";
 
-/** @param {import("../main.js").App} app @param {import("../../client/rookery.js").Chat} chat */
-export function createDirect(app, chat) {
+/**
+ * @param {import("../main.js").App} app @param {import("../../client/rookery.js").Chat} chat
+ * @param {{ attempt: import("../attempt.js").Attempt }} panel
+ */
+export function createDirect(app, chat, { attempt }) {
   const { client } = app;
   const id = chat.other?.user_id ?? "";
   const picture = avatar(id, app.title(chat));
@@ -29,19 +32,15 @@ export function createDirect(app, chat) {
     button.replaceChildren(icon("block"), bdi(blocked ? words.members.unblock : words.members.block));
   };
 
-  /** @param {boolean} next */
-  const set = async (next) => {
-    try {
+  /** @param {boolean} next @returns {Promise<boolean>} */
+  const set = (next) =>
+    attempt(async () => {
       await (next ? client.block(id) : client.unblock(id));
       blocked = next;
       drawBlocked();
       const said = next ? words.members.blocked : words.members.unblocked;
       app.toast(words.plain(said(app.title(chat))), { label: words.common.undo, run: () => void set(!next) });
-    } catch (problem) {
-      if (!isProblem(problem)) throw problem;
-      app.toast(sentenceFor(problem));
-    }
-  };
+    });
 
   const toggle = async () => {
     const { ask } = words;
@@ -76,6 +75,8 @@ export function createDirect(app, chat) {
       const offline = presence && !presence.online && (presence.last_seen ? format.seen(presence.last_seen) : words.presence.offline);
       setText(seen, presence?.online ? words.presence.online : offline || "");
     },
+    focus: () => false,
+
     destroy() {
       gone = true;
     },

@@ -1,8 +1,8 @@
 // @ts-check
 // The foot of the panel: mute, settings, leave.
 
+import { createAttempt } from "../attempt.js";
 import { h, setAttribute } from "../dom.js";
-import { isProblem, sentenceFor } from "../errors.js";
 import { bdi } from "../text.js";
 import * as words from "../words.js";
 import { icon } from "../../look/icons.js";
@@ -13,36 +13,29 @@ export function createFoot(app, chat) {
   const settings = line("settings", words.members.settings, () => void app.open("chat", { chat }));
   const leave = line("leave", words.members.leave, () => void askToLeave());
   leave.classList.add("danger");
-  const element = h("footer", { class: "members-foot" }, mute, settings, leave);
+  const { element: error, attempt } = createAttempt("members-error");
+  const element = h("footer", { class: "members-foot" }, error, mute, settings, leave);
 
   const isMuted = () => app.settings.muted[chat.id] === true;
 
-  /** @param {unknown} problem */
-  const fail = (problem) => {
-    if (!isProblem(problem)) throw problem;
-    app.toast(sentenceFor(problem));
-  };
-
-  /** @param {boolean} muted */
-  async function setMuted(muted) {
-    try {
+  /** @param {boolean} muted @returns {Promise<boolean>} */
+  const setMuted = (muted) =>
+    attempt(async () => {
       await app.change({ muted: { [chat.id]: muted || null } });
       const said = muted ? words.members.muted : words.members.unmuted;
       app.toast(words.plain(said(app.title(chat))), { label: words.common.undo, run: () => void setMuted(!muted) });
-    } catch (problem) {
-      fail(problem);
-    }
-  }
+    });
 
   async function askToLeave() {
     const next = successor(app, chat);
     const why = [words.ask.leaveWhy, ...(next ? [words.ask.handOver(app.name(next))] : [])];
     if (!(await app.open("confirm", { title: words.ask.leave(chat.name), why, verb: words.ask.leaveVerb }))) return;
-    await chat.leave().catch(fail);
+    await attempt(() => chat.leave());
   }
 
   return {
     element,
+    attempt,
     update() {
       const gone = Boolean(chat.removal);
       const muted = isMuted();

@@ -12,6 +12,8 @@ import { icon } from "../../look/icons.js";
 /** Heights of rows, as in the style sheet, in rem. */
 const ROW_REM = 2.875;
 const HEAD_REM = 2.25;
+/** Rows in the page before it is known how high the view is. */
+const FIRST = 40;
 /** Rows in the page beyond each end of the view. */
 const BEYOND = 12;
 /** More members are asked for as one comes this near to the end, in rows. */
@@ -38,6 +40,8 @@ export function createList(app, chat, { menu, end }) {
   let current = null;
   let drawn = false;
 
+  const scroller = () => /** @type {HTMLElement | null} */ (element.closest(".members-body"));
+
   /** @param {number} from @param {number} to Heights are added up: there are but three heads. */
   const height = (from, to) => {
     const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
@@ -47,12 +51,12 @@ export function createList(app, chat, { menu, end }) {
 
   /** The items that are to be in the page. @returns {[number, number]} */
   const range = () => {
-    const scroller = element.parentElement;
+    const pane = scroller();
     const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
-    if (!scroller) return [0, Math.min(items.length, 40)];
-    const above = scroller.scrollTop - element.offsetTop;
+    if (!pane) return [0, Math.min(items.length, FIRST)];
+    const above = pane.scrollTop - element.offsetTop;
     const first = Math.floor(above / (ROW_REM * rem)) - BEYOND;
-    const last = Math.ceil((above + scroller.clientHeight) / (ROW_REM * rem)) + BEYOND;
+    const last = Math.ceil((above + pane.clientHeight) / (ROW_REM * rem)) + BEYOND;
     return [Math.max(0, Math.min(first, items.length)), Math.max(0, Math.min(items.length, last))];
   };
 
@@ -104,8 +108,8 @@ export function createList(app, chat, { menu, end }) {
     while (items[to] && (items[to].id === null || items[to].id === me)) to += by;
     if (!items[to]) return;
     current = items[to].key;
-    const scroller = element.parentElement;
-    if (scroller && !rows.has(current)) scroller.scrollTop = element.offsetTop + height(0, to) - scroller.clientHeight / 2;
+    const pane = scroller();
+    if (pane && !rows.has(current)) pane.scrollTop = element.offsetTop + height(0, to) - pane.clientHeight / 2;
     draw();
     rows.get(current)?.button?.focus();
   };
@@ -144,7 +148,7 @@ export function createList(app, chat, { menu, end }) {
 
     /** @param {import("./roster.js").Group[] | null} groups `null` while nothing is known. @param {number} age Since the panel was opened. */
     show(groups, age) {
-      element.parentElement?.addEventListener("scroll", scrolled, { passive: true });
+      scroller()?.addEventListener("scroll", scrolled, { passive: true });
       bones.hidden = groups !== null || age < SKELETON_AFTER;
       if (groups === null) {
         if (bones.hidden) setTimeout(() => app.frame(() => (bones.hidden = drawn)), SKELETON_AFTER);
@@ -166,7 +170,7 @@ export function createList(app, chat, { menu, end }) {
     },
 
     destroy() {
-      element.parentElement?.removeEventListener("scroll", scrolled);
+      scroller()?.removeEventListener("scroll", scrolled);
     },
   };
 }

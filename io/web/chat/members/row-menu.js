@@ -1,27 +1,18 @@
 // @ts-check
 // What one may do with a member: write to them; admins also give roles, and remove.
 
-import { isProblem, sentenceFor } from "../errors.js";
 import { open as openMenu } from "../menu.js";
 import * as words from "../words.js";
 
 /**
  * @param {import("../main.js").App} app @param {import("../../client/rookery.js").Chat} chat
- * @param {string} id @param {HTMLElement} anchor @param {{ x: number, y: number }} [at]
+ * @param {string} id @param {HTMLElement} anchor @param {{ x: number, y: number } | undefined} at
+ * @param {import("../attempt.js").Attempt} run
  */
-export function memberMenu(app, chat, id, anchor, at) {
+export function memberMenu(app, chat, id, anchor, at, run) {
   const name = app.name(id);
   const admin = chat.admins.has(app.client.me?.user_id ?? "") && !chat.removal;
 
-  /** @param {() => Promise<unknown>} work */
-  const run = async (work) => {
-    try {
-      await work();
-    } catch (problem) {
-      if (!isProblem(problem)) throw problem;
-      app.toast(sentenceFor(problem));
-    }
-  };
   const write = () => run(async () => app.go(`#c/${(await app.client.direct(id)).id}`));
   const role = (/** @type {"admin" | "member"} */ next) => () => run(() => chat.setRole(id, next));
   const remove = async () => {

@@ -1,11 +1,11 @@
 // @ts-check
 // Whom the user has blocked, each with a way back.
 
+import { createAttempt } from "../../attempt.js";
 import { avatar, setAvatar } from "../../avatar.js";
 import { h } from "../../dom.js";
-import { isProblem, sentenceFor } from "../../errors.js";
 import { loadInto } from "../../loading.js";
-import { bdi, sentence } from "../../text.js";
+import { bdi } from "../../text.js";
 import * as words from "../../words.js";
 import { section } from "./section.js";
 
@@ -13,24 +13,17 @@ import { section } from "./section.js";
 export function blocks(app, dialog) {
   const { client } = app;
   const list = h("div", { class: "rows" });
-  const error = h("p", { class: "field-error", role: "alert", hidden: true });
+  const { element: error, attempt } = createAttempt();
   const element = section(words.you.blocked, list, error);
   /** @type {Map<string, () => void>} */
   const names = new Map();
 
   /** @param {string} id */
   const unblock = async (id) => {
-    error.hidden = true;
-    try {
-      await client.unblock(id);
-      app.announce(words.plain(words.members.unblocked(app.name(id))));
-      await load();
-      element.querySelector("h3")?.focus();
-    } catch (problem) {
-      if (!isProblem(problem)) throw problem;
-      error.hidden = false;
-      error.replaceChildren(sentence(sentenceFor(problem)));
-    }
+    if (!(await attempt(() => client.unblock(id)))) return;
+    app.announce(words.plain(words.members.unblocked(app.name(id))));
+    await load();
+    if (!dialog.signal.aborted) element.querySelector("h3")?.focus();
   };
 
   /** @param {string} id */

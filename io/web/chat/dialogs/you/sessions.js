@@ -1,11 +1,11 @@
 // @ts-check
 // The sessions of the user: this one first, the others with a way to end them.
 
+import { createAttempt } from "../../attempt.js";
 import { h } from "../../dom.js";
-import { isProblem, sentenceFor } from "../../errors.js";
 import { format } from "../../format.js";
 import { loadInto } from "../../loading.js";
-import { bdi, sentence } from "../../text.js";
+import { bdi } from "../../text.js";
 import * as words from "../../words.js";
 import { section } from "./section.js";
 
@@ -14,6 +14,11 @@ import { section } from "./section.js";
 /** Sessions that are shown at first. */
 const FIRST = 4;
 
+/** One that is gone already is as it should be. @param {any} problem */
+const unlessGone = (problem) => {
+  if (problem?.status !== 404) throw problem;
+};
+
 /** One more is not hidden behind a button that takes its place. @param {number} all */
 const shownFirst = (all) => (all <= FIRST + 1 ? all : FIRST);
 
@@ -21,27 +26,16 @@ const shownFirst = (all) => (all <= FIRST + 1 ? all : FIRST);
 export function sessions(app, dialog) {
   const { client } = app;
   const list = h("div", { class: "rows" });
-  const error = h("p", { class: "field-error", role: "alert", hidden: true });
+  const { element: error, attempt } = createAttempt();
   const element = section(words.you.sessions, list, error);
-
-  /** @param {unknown} problem */
-  const fail = (problem) => {
-    if (!isProblem(problem)) throw problem;
-    error.hidden = false;
-    error.replaceChildren(sentence(sentenceFor(problem)));
-  };
 
   /** @param {Session[]} ended @param {{ title: string, why: string[], verb: string }} question */
   const end = async (ended, question) => {
-    error.hidden = true;
     if (!(await app.open("confirm", question))) return;
-    try {
-      for (const session of ended) await client.endSession(session.session_id);
-      app.announce(words.you.sessionEnded);
-    } catch (problem) {
-      // One that is gone already is as it should be.
-      if (/** @type {any} */ (problem)?.status !== 404) fail(problem);
-    }
+    const done = await attempt(async () => {
+      for (const session of ended) await client.endSession(session.session_id).catch(unlessGone);
+    });
+    if (done) app.announce(words.you.sessionEnded);
     await load();
     // The row that had the focus is gone.
     if (!dialog.signal.aborted) element.querySelector("h3")?.focus();

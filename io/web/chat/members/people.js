@@ -1,0 +1,135 @@
+// @ts-check
+// The members of a group: who may be added, a filter, and the list, of which more is loaded as one scrolls.
+
+import { h, setText } from "../dom.js";
+import { isProblem } from "../errors.js";
+import { bdi, sentence } from "../text.js";
+import * as words from "../words.js";
+import { icon } from "../../look/icons.js";
+import { createList } from "./list.js";
+import { createRoster } from "./roster.js";
+import { memberMenu } from "./row-menu.js";
+
+/** A filter is shown from so many members on. */
+const FILTER_FROM = 30;
+/** Members who are loaded to be filtered, at most. */
+const MAX_FILTERED = 5000;
+/** Who is online is waited for this long before everybody is shown without it, in milliseconds. */
+const PRESENCE = 400;
+
+/**
+ * @param {import("../main.js").App} app @param {import("../../client/rookery.js").Chat} chat
+ * @param {{ attempt: import("../attempt.js").Attempt, schedule: () => void }} panel
+ */
+export function createPeople(app, chat, { attempt, schedule }) {
+  let filterText = "";
+  let loading = false;
+  let failed = false;
+  let complete = false;
+  let gone = false;
+  const began = Date.now();
+  const roster = createRoster(app, chat);
+
+  const description = h("p", { class: "members-description", dir: "auto", hidden: true });
+  const add = h(
+    "button",
+    { type: "button", class: "members-add", hidden: true, onclick: () => app.open("search", { add: chat }) },
+    h("span", { class: "members-plus" }, icon("add")),
+    bdi(words.members.add),
+  );
+  const filter = h("input", {
+    class: "input members-filter", type: "search", "aria-label": words.members.filter, placeholder: words.members.filter,
+    autocomplete: "off", hidden: true,
+    oninput: () => {
+      filterText = filter.value.trim();
+      schedule();
+      void loadForFilter();
+    },
+  });
+  const list = createList(app, chat, {
+    menu: (id, anchor, at) => memberMenu(app, chat, id, anchor, at, attempt),
+    end: () => void more(),
+  });
+  const note = h("div", { class: "members-note", hidden: true });
+  const element = h("div", {}, description, add, filter, list.element, note);
+
+  /** @param {() => Promise<unknown>} work */
+  async function load(work) {
+    if (loading || gone) return;
+    loading = true;
+    failed = false;
+    schedule();
+    try {
+      await work();
+    } catch (problem) {
+      if (!isProblem(problem)) throw problem;
+      failed = true;
+    } finally {
+      loading = false;
+      schedule();
+      // Presence comes a moment after the members; without it they are shown then.
+      setTimeout(schedule, PRESENCE);
+    }
+  }
+
+  const page = () =>
+    load(async () => {
+      complete = await chat.loadMembers();
+    });
+
+  async function more() {
+    if (!complete && !failed && !chat.removal) await page();
+  }
+
+  /** A filter looks through all who are not loaded yet, a page at a time. */
+  async function loadForFilter() {
+    while (filterText && !complete && !failed && !loading && !gone && chat.members.length < MAX_FILTERED) await more();
+  }
+
+  /** Whether who is online is about to be known. @param {import("./roster.js").Group[]} groups */
+  function waits(groups) {
+    if (chat.members.length === 0) return !failed;
+    const unknown = groups.length === 1 && groups[0].kind === "unknown" && !filterText;
+    return unknown && app.client.state.phase === "live" && !list.drawn && Date.now() - began < PRESENCE;
+  }
+
+  /** @param {import("./roster.js").Group[]} groups */
+  function drawNote(groups) {
+    const nobody = filterText && groups.length === 0 && !loading;
+    const key = failed ? "failed" : nobody ? `nobody ${filterText}` : loading && list.drawn ? "loading" : "";
+    if (note.dataset.key === key) return;
+    note.dataset.key = key;
+    note.hidden = key === "";
+    if (failed) {
+      const again = h("button", { type: "button", class: "link-button", onclick: page }, bdi(words.common.tryAgain));
+      note.replaceChildren(bdi(words.failure.notLoaded), " ", again);
+    } else {
+      note.replaceChildren(sentence(nobody ? words.members.noneMatch(filterText) : words.members.loadingMore));
+    }
+  }
+
+  void load(() => chat.load());
+
+  return {
+    element,
+
+    update() {
+      const admin = chat.admins.has(app.client.me?.user_id ?? "");
+      description.hidden = !chat.description;
+      setText(description, chat.description);
+      add.hidden = !(admin || chat.membersMayAdd) || chat.members.length === 0;
+      filter.hidden = chat.memberCount < FILTER_FROM && !filterText;
+      const groups = roster.groups(filterText);
+      list.show(waits(groups) ? null : groups, Date.now() - began);
+      drawNote(groups);
+    },
+
+    focus: () => list.focus(),
+
+    destroy() {
+      gone = true;
+      roster.destroy();
+      list.destroy();
+    },
+  };
+}
