@@ -25,6 +25,8 @@ export class Chat {
   /** @type {any} the chat in the last list */
   #listed = null;
   #loaded = false;
+  /** Whether events were missed since it was loaded. */
+  #outdated = false;
   /** @type {Set<string>} */
   #members = new Set();
   /** The last member of the pages that were read; nothing once these are all. */
@@ -137,7 +139,7 @@ export class Chat {
   }
 
   async load() {
-    if (!this.#loaded) this.inform(await this.#call("GET", ""));
+    if (!this.#loaded || this.#outdated) this.inform(await this.#call("GET", ""));
   }
 
   async loadMembers() {
@@ -263,11 +265,12 @@ export class Chat {
    * @param {any} info
    */
   inform(info) {
-    if (info.last_seq < this.#infoSeq) return;
+    if (info.last_seq < this.#infoSeq && !this.#outdated) return;
     const { members, member_count } = info;
     this.#info = info;
     this.#infoSeq = info.last_seq;
     this.#loaded = true;
+    this.#outdated = false;
     this.#members = new Set(members);
     this.#membersAfter = members[members.length - 1] ?? "";
     this.#allMembers = members.length >= member_count;
@@ -342,8 +345,13 @@ export class Chat {
     }
     this.timeline.jump(seq, stale);
     this.has = seq;
-    if (stale) this.#loaded = false;
+    this.#outdated ||= stale;
     if (this.#listed) this.list(this.#listed);
+  }
+
+  /** Whether it has to be read anew. */
+  get stale() {
+    return this.#outdated || this.timeline.stale;
   }
 
   /** Reads the chat anew, and what is shown of it. */
@@ -424,8 +432,10 @@ export class Chat {
     const { type, user_id } = event;
     const info = this.#info;
     if (type === "chat_created") {
-      this.#info = { ...event, ...info };
+      // A direct chat has no name.
+      this.#info = { name: "", ...event, ...info };
       for (const id of event.members) this.#members.add(id);
+      this.#allMembers = event.members.length >= event.member_count;
     } else if (type === "chat_changed") {
       const { name, description, members_may_add, history } = event;
       const changed = Object.entries({ name, description, members_may_add, history }).filter(([, value]) => value !== undefined);

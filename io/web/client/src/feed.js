@@ -161,7 +161,7 @@ export class Feed {
     }
     outbox.open();
     presence.ask();
-    for (const chat of known) if (chat.timeline.stale) this.#anew(chat);
+    for (const chat of known) if (chat.stale) this.#anew(chat);
     this.#again(connected, () => this.#list(connected));
     this.#again(connected, async () => this.configure(await this.#core.http.call("GET", "/me/settings")));
   }

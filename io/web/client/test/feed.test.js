@@ -116,6 +116,44 @@ test("a list or settings that fail are asked for again", async () => {
   client.disconnect();
 });
 
+test("all pages of the list are read, and all chats resumed, in as many messages as it takes", async () => {
+  const others = Array.from({ length: 2_500 }, (_, i) => ({
+    chat_id: `00000000-0000-4000-8000-${String(i).padStart(12, "0")}`,
+    name: `Chat ${i}`,
+    last_seq: 9_007_199_254_740_991,
+    last_message: null,
+    unread: 0,
+    read_seq: 1,
+  }));
+  const { server, clock, client, chat } = await liveClient({ before: (model) => (model.others = others) });
+  assert.deepEqual(client.chats.map(({ id }) => id), [chat.id, ...others.map(({ chat_id }) => chat_id)]);
+  server.received = [];
+  server.breakOff();
+  await clock.pass(500);
+  await settled(10);
+  const resumes = server.received.filter(({ type }) => type === "resume");
+  assert.deepEqual(resumes.map(({ chats }) => Object.keys(chats).length), [1_000, 1_000, 501]);
+  assert.ok(resumes.every((frame) => JSON.stringify(frame).length < 65_536));
+  for (const { chat_id } of others) for (const socket of server.sockets) socket.deliver({ type: "resumed", chat_id, recovered: true, seq: 1 });
+  await live(client);
+  client.disconnect();
+});
+
+test("the chat that moved last stands first", async () => {
+  const { server, client, chat } = await liveClient({
+    before: (model) => (model.others = [{ chat_id: "00000000-0000-4000-8000-000000000000", name: "Quiet", last_seq: 4, last_message: null, unread: 0, read_seq: 1 }]),
+  });
+  const names = () => client.chats.map(({ name }) => name);
+  assert.deepEqual(names(), ["Model", "Quiet"]);
+  const [socket] = server.sockets;
+  socket.deliver({ type: "message", chat_id: "00000000-0000-4000-8000-000000000000", seq: 5, message_id: "m", sender_id: server.other, content: "x", created_at: "2026-01-01T00:00:00.000Z" });
+  assert.deepEqual(names(), ["Quiet", "Model"]);
+  server.say();
+  assert.deepEqual(names(), ["Model", "Quiet"]);
+  assert.equal(chat.lastMessage.seq, 2);
+  client.disconnect();
+});
+
 test("typing is told at most once in 3 seconds, and shown for 6, or until a message comes", async () => {
   const { server, clock, client, chat } = await liveClient();
   const [socket] = server.sockets;

@@ -20,6 +20,8 @@ export class ModelServer {
   /** Requests that are refused, by what their path has in it. */
   refusals = new Map();
   requests = [];
+  /** More chats for the list, in which nothing happens. */
+  others = [];
   /** Whether connections stay without an answer. */
   silent = false;
   /** How long answers take, in turns. */
@@ -146,7 +148,7 @@ export class ModelServer {
       case "GET /users":
         return { body: query.get("ids").split(",").map((id) => ({ user_id: id, username: `user ${id}` })) };
       case "GET /chats":
-        return { body: [this.entry] };
+        return this.#list(number("cursor"), number("limit"));
       case "GET /chat":
         return { body: { chat_id: this.chatId, name: "Model", members: [this.me, this.other], member_count: 2, roles: {}, last_seq: this.lastSeq } };
       case "GET /chat/messages":
@@ -157,6 +159,12 @@ export class ModelServer {
       default:
         return method === "GET" ? { status: 404, body: { code: "not_found" } } : { status: 204, body };
     }
+  }
+
+  #list(cursor, limit) {
+    const list = [this.entry, ...this.others];
+    const next = cursor + limit;
+    return { body: list.slice(cursor, next), headers: next < list.length && { link: `</chats?limit=${limit}&cursor=${next}>; rel="next"` } };
   }
 
   #page(query, number) {
