@@ -45,6 +45,7 @@ import * as words from "./words.js";
  * @property {(dialog: string, options?: object) => Promise<any>} open
  * @property {(id: string) => import("../client/rookery.js").Chat | undefined} chat
  * @property {() => void} closeMembers
+ * @property {() => void} logInAgain Where a login has ended: what was written is kept for the same user.
  * @property {{ message: Function, unread: Function } | null} notify
  */
 
@@ -85,6 +86,7 @@ const app = {
   open: async (dialog, options = {}) => (await import(`./dialogs/${dialog}.js`)).open(app, options),
   chat: (id) => client.chat(id),
   closeMembers: () => {},
+  logInAgain: () => void showLogin(),
   notify: null,
 };
 
@@ -108,13 +110,20 @@ async function show(name, make) {
 const showLogin = () => show("login", async () => (await import("./login/login.js")).create(app));
 const showChats = () => show("chats", async () => (await import("./shell.js")).create(app));
 
+function forget() {
+  local.clear();
+  forgetDrafts();
+}
+
 /** @param {import("../client/rookery.js").User | null} me */
 function follow(me) {
   if (!me) {
-    local.clear();
-    forgetDrafts();
+    forget();
     return showLogin();
   }
+  // What somebody else left in this browser is not theirs.
+  if (local.get("user") !== me.user_id) forget();
+  local.set("user", me.user_id);
   client.connect();
   return showChats();
 }

@@ -41,7 +41,7 @@ export function createBanner(app) {
 
   function act() {
     const { phase } = client.state;
-    if (phase === "ended") void client.logOut().catch(() => location.reload());
+    if (phase === "ended") app.logInAgain();
     else if (phase === "stopped") location.reload();
     else client.retryNow();
   }
@@ -58,7 +58,7 @@ export function createBanner(app) {
     button.hidden = !about.verb;
     if (about.verb) button.textContent = about.verb;
     const { phase } = client.state;
-    if (phase !== said && phase !== "behind") app.announce(about.text);
+    if (phase !== said && phase !== "behind") (phase === "ended" ? app.alert : app.announce)(about.text);
     said = phase;
   }
 

@@ -160,7 +160,7 @@ export class Items {
       if (before && said(item) && said(before) && !item.dayStart && !item.fresh && item.sender === before.sender && Math.abs(item.time - before.time) < GROUP_MS) {
         item.first = false;
         before.last = false;
-      }
+      } else if (before?.kind === "event" && item.kind === "event" && !item.dayStart) item.first = false;
       before = item;
     }
     if (items.length && around.began) items[0].began = true;
