@@ -34,7 +34,8 @@ export class Cores {
     this.box.replaceChildren(...this.tables);
     this.arrange();
     this.listen();
-    new ResizeObserver(() => this.measure()).observe(this.box);
+    this.observer = new ResizeObserver(() => this.measure());
+    this.observer.observe(this.box);
   }
 
   row(core) {

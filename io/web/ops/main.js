@@ -50,6 +50,7 @@ function answered(next, at) {
   if (store?.cores !== next.cores) {
     store = new Store(next.cores);
     watch = new Watch(next.cores);
+    cores?.observer.disconnect();
     cores = new Cores(next.cores, () => refresh(true));
   }
   if (passed > HOLE * interval(next.cores) && store.written) store.hole(heardAt + 0.5);

@@ -11,16 +11,20 @@ export const interval = (cores) => (cores > SLOW_CORES ? 2 : 1);
 
 /** Calls `answered` with a snapshot and its monotonic time in seconds, or `failed`. */
 export function poll(answered, failed) {
-  let cores = 0, busy = false, timer, worker;
+  let cores = 0, busy = false, broken = false, timer, worker;
 
-  const read = (body) => {
-    if (cores < WORKER_CORES) return parse(new TextDecoder().decode(body));
+  const read = async (body) => {
+    if (cores < WORKER_CORES || broken) return parse(new TextDecoder().decode(body));
+    // Until it answers: one that cannot work is asked only once.
+    broken = true;
     worker ??= new Worker(workerUrl(), { type: "module" });
-    return new Promise((resolve, reject) => {
+    const snapshot = await new Promise((resolve, reject) => {
       worker.onmessage = ({ data }) => resolve(data);
       worker.onerror = reject;
       worker.postMessage(body, [body]);
     });
+    broken = false;
+    return snapshot;
   };
   const ask = async () => {
     if (busy || document.hidden) return;
