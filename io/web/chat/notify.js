@@ -25,6 +25,25 @@ const icons = {
   unread: new URL("../look/favicon-unread.svg", import.meta.url).href,
 };
 
+/** Names are waited for no longer than this, in milliseconds. */
+const NAMES = 1500;
+
+/** @param {App} app @param {string} id @returns {Promise<void>} */
+function nameKnown(app, id) {
+  if (app.client.user(id) !== undefined) return Promise.resolve();
+  return new Promise((known) => {
+    const done = () => {
+      stop();
+      clearTimeout(timer);
+      known();
+    };
+    const stop = app.client.on("users", (ids) => {
+      if (ids.includes(id)) done();
+    });
+    const timer = setTimeout(done, NAMES);
+  });
+}
+
 /** @param {App} app */
 export function create(app) {
   const link = /** @type {HTMLLinkElement | null} */ (document.querySelector("link[rel=icon]"));
@@ -34,8 +53,9 @@ export function create(app) {
 
   return {
     /** @param {Chat} chat @param {Message} message */
-    message(chat, message) {
+    async message(chat, message) {
       if (!wanted(app) || !allowed() || app.settings.muted[chat.id] || looked(chat)) return;
+      await nameKnown(app, message.sender_id);
       const text = shorten(message.content.replaceAll(/\s+/g, " ").trim(), SHOWN);
       try {
         const shown = new Notification(words.plain([{ name: app.title(chat) }]), {

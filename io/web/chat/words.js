@@ -53,7 +53,6 @@ export const common = {
   nobody: "Deleted account",
   enter: "Enter",
   notice: "Notice",
-  needsScript: "This page needs JavaScript.",
 };
 
 export const login = {
@@ -78,7 +77,6 @@ export const login = {
   closed: "This server takes no new accounts.",
   /** @param {number} seconds */
   tryAgainIn: (seconds) => `Try again in ${number(seconds)} s`,
-  signedUpOnly: "Your account is there, but you are not logged in. Log in.",
 };
 
 /** Why a login, a registration or another form was refused. */
@@ -431,7 +429,7 @@ export const ask = {
   blockWhy: "They cannot write to you here any more. They are not told.",
   blockVerb: "Block",
   logOut: "Log out?",
-  logOutWhy: "Drafts, and messages that wait to be sent, are removed from this device.",
+  logOutWhy: "Messages that are not sent yet are lost.",
   logOutVerb: "Log out",
   deleteAccount: "Delete your account?",
   deleteAccountWhy: "You leave all your chats, and all that you said is deleted. Nothing brings it back.",
@@ -451,8 +449,6 @@ export const you = {
   sessions: "Sessions",
   /** @param {string} date */
   thisDevice: (date) => `This device, since ${date}`,
-  /** @param {string} when */
-  lastSeen: (when) => `Last seen ${when}`,
   /** @param {string} date @param {string} address */
   since: (date, address) => (address ? `Since ${date}, from ${address}` : `Since ${date}`),
   end: "End",

@@ -111,11 +111,16 @@ function theme(app) {
   return h("fieldset", { class: "themes" }, h("legend", { class: "field-label" }, bdi(words.you.theme)), h("div", { class: "segments" }, ...choices), error);
 }
 
+/** Whether a message still waits to be sent. @param {App} app */
+const unsent = (app) => (app.client.chats ?? []).some((chat) => chat.timeline.rows.at(-1)?.kind === "pending");
+
 /** @param {App} app @param {import("./dialog.js").Dialog} dialog @param {boolean} trust */
 function exits(app, dialog, trust) {
   const { element: error, attempt } = createAttempt();
   const logOut = async () => {
-    if (await attempt(() => app.client.logOut())) dialog.close();
+    const { ask } = words;
+    const sure = !unsent(app) || (await app.open("confirm", { title: ask.logOut, why: [ask.logOutWhy], verb: ask.logOutVerb }));
+    if (sure && (await attempt(() => app.client.logOut()))) dialog.close();
   };
   const deleteAccount = async () => {
     if (await app.open("delete-account")) dialog.close();

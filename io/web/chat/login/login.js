@@ -129,6 +129,11 @@ export async function create(app) {
   const panel = tabs ? h("div", { id: "login-panel", role: "tabpanel" }, form) : form;
   choose(false);
 
+  // The chats are still there, for whoever logs in as the same user.
+  const ended = app.client.state.phase === "ended";
+  if (ended) username.input.value = app.client.me?.username ?? "";
+  const notice = ended ? h("p", { class: "login-notice ended", role: "status" }, bdi(words.banner.ended)) : null;
+
   const element = h(
     "main",
     { class: "login" },
@@ -139,14 +144,14 @@ export async function create(app) {
       h("p", { class: "art-promise" }, bdi(words.login.promise)),
       art(),
     ),
-    h("div", { class: "login-side" }, h("div", { class: "login-card" }, brand(), tabs?.element, panel)),
+    h("div", { class: "login-side" }, h("div", { class: "login-card" }, brand(), notice, tabs?.element, panel)),
   );
 
   return {
     element,
     focus: () => {
       // On a touch screen a keyboard would hide half of what one has not seen yet.
-      if (matchMedia("(hover: hover)").matches) username.input.focus();
+      if (matchMedia("(hover: hover)").matches) (ended && !trust ? password : username).input.focus();
     },
     destroy: () => sending.stop(),
   };
