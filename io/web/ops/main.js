@@ -5,7 +5,7 @@ import { interval, poll } from "./poll.js";
 import { difference, Store } from "./samples.js";
 import { drawReasons, drawTiles } from "./summary.js";
 import { verdict, Watch } from "./verdict.js";
-import { duration, write } from "./words.js";
+import { duration, time, write } from "./words.js";
 
 /** After this many seconds without an answer there is a hole in the lines; after those nothing of it is counted. */
 const HOLE = 5, FORGOTTEN = 60;
@@ -34,6 +34,7 @@ let colours = palette();
 function palette() {
   const probe = document.body.appendChild(document.createElement("i"));
   const style = getComputedStyle(probe);
+  probe.style.forcedColorAdjust = "none";
   const found = COLOURS.map((name) => {
     probe.style.color = `var(--${name})`;
     return [name, style.color];
@@ -51,6 +52,7 @@ function answered(next, at) {
     store = new Store(next.cores);
     watch = new Watch(next.cores);
     cores?.observer.disconnect();
+    stop();
     cores = new Cores(next.cores, () => refresh(true));
   }
   if (passed > HOLE * interval(next.cores) && store.written) store.hole(heardAt + 0.5);
@@ -63,6 +65,13 @@ function answered(next, at) {
   heard = at;
   heardAt = clock;
   refresh();
+}
+
+/** Lets the picture stand still as it was at that time, or go on. */
+function stop(at) {
+  paused = at;
+  write(pause, paused ? "Resume" : "Pause");
+  refresh(true);
 }
 
 /** Draws in the next frame, all at once; `always`: while paused too, what stood there in another way. */
@@ -94,7 +103,7 @@ function draw() {
     reported: new Set(Object.keys({ ...plain, ...histograms })),
   };
   const started = plain.started?.[0];
-  write(about, [`${store.cores} ${store.cores === 1 ? "core" : "cores"}`, started && `up ${duration(now() - started)}`, version && `version ${version}`].filter(Boolean).join(", "));
+  write(about, [`${store.cores} ${store.cores === 1 ? "core" : "cores"}`, started && `up ${duration(now() - started)}`, version && `version ${version}`, paused && `paused at ${time(paused)}`].filter(Boolean).join(", "));
   drawTiles(view, latest, plain.room?.[0]);
   drawReasons(view);
   cores.draw(store, latest, watch, { to, span, colours, paused });
@@ -128,11 +137,7 @@ document.getElementById("window").onchange = ({ target }) => {
   span = Number(target.value);
   refresh(true);
 };
-pause.onclick = () => {
-  paused = paused ? undefined : heardAt;
-  write(pause, paused ? "Resume" : "Pause");
-  refresh(true);
-};
+pause.onclick = () => stop(paused ? undefined : heardAt);
 theme.onchange = () => {
   colours = palette();
   refresh(true);
