@@ -20,6 +20,7 @@ import * as announcer from "./announce.js";
 import { h } from "./dom.js";
 import { forgetDrafts } from "./drafts.js";
 import * as frame from "./frame.js";
+import { fetchLater } from "./later.js";
 import * as local from "./local.js";
 import { createRouter } from "./route.js";
 import { createSettings } from "./settings.js";
@@ -125,6 +126,7 @@ function follow(me) {
   if (local.get("user") !== me.user_id) forget();
   local.set("user", me.user_id);
   client.connect();
+  fetchLater();
   return showChats();
 }
 

@@ -16,9 +16,17 @@ import { sessions } from "./you/sessions.js";
 
 /** @typedef {import("../main.js").App} App */
 
+/** The dialog waits no longer than this for what it shows, in milliseconds. */
+const QUICK = 120;
+
 /** @param {App} app @returns {Promise<void>} */
 export async function open(app) {
-  const trust = (await app.client.about().catch(() => null))?.auth === "trust";
+  const { client } = app;
+  const begun = { sessions: client.sessions(), blocks: client.blocks() };
+  const lists = Promise.allSettled(Object.values(begun));
+  const trust = (await client.about().catch(() => null))?.auth === "trust";
+  // What comes at once is there from the first moment, and moves nothing.
+  await Promise.race([lists, new Promise((late) => setTimeout(late, QUICK))]);
   const dialog = openDialog(app, {
     title: words.you.title,
     className: "you",
@@ -27,9 +35,9 @@ export async function open(app) {
       displayName(app),
       theme(app),
       notifications(app),
-      !trust && sessions(app, dialog),
+      !trust && sessions(app, dialog, begun.sessions),
       !trust && password(app, dialog),
-      blocks(app, dialog),
+      blocks(app, dialog, begun.blocks),
       exits(app, dialog, trust),
     ],
   });

@@ -9,9 +9,19 @@ import { bdi } from "../../text.js";
 import * as words from "../../words.js";
 import { section } from "./section.js";
 
-/** @param {import("../../main.js").App} app @param {import("../dialog.js").Dialog} dialog */
-export function blocks(app, dialog) {
+/**
+ * @param {import("../../main.js").App} app @param {import("../dialog.js").Dialog} dialog
+ * @param {Promise<string[]>} begun The first answer, which has been asked for.
+ */
+export function blocks(app, dialog, begun) {
   const { client } = app;
+  /** @type {Promise<string[]> | null} */
+  let first = begun;
+  const ask = () => {
+    const answer = first ?? client.blocks();
+    first = null;
+    return answer;
+  };
   const list = h("div", { class: "rows" });
   const { element: error, attempt } = createAttempt();
   const element = section(words.you.blocked, list, error);
@@ -44,7 +54,7 @@ export function blocks(app, dialog) {
   const load = () =>
     loadInto(
       list,
-      () => client.blocks(),
+      ask,
       (ids) => {
         names.clear();
         return ids.length ? [h("ul", {}, ...ids.map(row))] : [h("p", { class: "row-under" }, bdi(words.you.nobodyBlocked))];

@@ -22,9 +22,19 @@ const unlessGone = (problem) => {
 /** One more is not hidden behind a button that takes its place. @param {number} all */
 const shownFirst = (all) => (all <= FIRST + 1 ? all : FIRST);
 
-/** @param {import("../../main.js").App} app @param {import("../dialog.js").Dialog} dialog */
-export function sessions(app, dialog) {
+/**
+ * @param {import("../../main.js").App} app @param {import("../dialog.js").Dialog} dialog
+ * @param {Promise<Session[]>} begun The first answer, which has been asked for.
+ */
+export function sessions(app, dialog, begun) {
   const { client } = app;
+  /** @type {Promise<Session[]> | null} */
+  let first = begun;
+  const ask = () => {
+    const answer = first ?? client.sessions();
+    first = null;
+    return answer;
+  };
   const list = h("div", { class: "rows" });
   const { element: error, attempt } = createAttempt();
   const element = section(words.you.sessions, list, error);
@@ -68,7 +78,7 @@ export function sessions(app, dialog) {
   const load = () =>
     loadInto(
       list,
-      () => client.sessions(),
+      ask,
       (all) => {
         if (all.length === 0) return [h("p", { class: "row-under" }, bdi(words.you.noSessions))];
         const others = all.filter((session) => !session.current);
