@@ -31,6 +31,8 @@ export class Outbox {
   /** @type {Map<string, Map<string, Entry>>} by chat and `client_id`, in the order of sending */
   #chats = new Map();
   #count = 0;
+  /** @type {Map<string, Entry | null>} what is to be stored, or no longer */
+  #unwritten = new Map();
   /** @type {Map<string, string>} by chat, the `client_id` of what is under way */
   #flying = new Map();
   #open = false;
@@ -54,6 +56,7 @@ export class Outbox {
   load(userId) {
     const key = `rookery.outbox.${userId}`;
     if (key === this.#key) return;
+    this.#write();
     this.clear();
     this.#key = key;
     for (const entry of this.#stored()) {
@@ -70,6 +73,7 @@ export class Outbox {
 
   erase() {
     this.clear();
+    this.#unwritten.clear();
     if (this.#key) this.#storage?.removeItem(this.#key);
     this.#key = "";
   }
@@ -82,7 +86,8 @@ export class Outbox {
     const entry = { chat_id: chatId, client_id: freshId(), content, created: this.#clock.now() };
     const full = this.#count >= OUTBOX_MESSAGES;
     this.#put(full ? { ...entry, problem: new Problem(0, { code: "outbox_full", detail: "too many messages wait" }) } : entry);
-    if (!full) this.#store((all) => [...all, entry]);
+    // A copy, which has nothing but what is to be kept.
+    if (!full) this.#store({ ...entry }, true);
     this.#pump(chatId);
     this.#changed(chatId);
     return this.#row(this.#get(chatId, entry.client_id) ?? entry);
@@ -110,7 +115,7 @@ export class Outbox {
     const entry = clientId && this.#get(chatId, clientId);
     if (!entry) return false;
     this.#forget(entry);
-    this.#unstore(entry);
+    this.#store(entry, false);
     this.#landed(chatId, entry);
     return true;
   }
@@ -126,7 +131,7 @@ export class Outbox {
     if (seen(chatId)) return void this.take(chatId, clientId);
     this.#clock.clearTimeout(entry.acked);
     entry.acked = this.#clock.setTimeout(() => this.take(chatId, clientId), ECHO_WITHIN);
-    this.#unstore(entry);
+    this.#store(entry, false);
     this.#landed(chatId, entry);
   }
 
@@ -254,11 +259,6 @@ export class Outbox {
     }
   }
 
-  /** @param {Entry} entry */
-  #unstore(entry) {
-    this.#store((all) => all.filter((one) => one.client_id !== entry.client_id));
-  }
-
   /** @returns {Entry[]} */
   #stored() {
     try {
@@ -269,15 +269,25 @@ export class Outbox {
   }
 
   /**
-   * Reads before it writes, as another tab keeps its messages in the same place.
-   * @param {(all: Entry[]) => Entry[]} change
+   * Keeps a message over a reload, or no longer. Once for all of one turn, and it reads before it writes, as another tab keeps
+   * its messages in the same place.
+   * @param {Entry} entry
+   * @param {boolean} keep
    */
-  #store(change) {
-    if (!this.#storage || !this.#key) return;
-    const all = change(this.#stored());
+  #store(entry, keep) {
+    if (!this.#storage) return;
+    if (!this.#unwritten.size) queueMicrotask(() => this.#write());
+    this.#unwritten.set(entry.client_id, keep ? entry : null);
+  }
+
+  #write() {
+    if (!this.#unwritten.size) return;
+    const all = this.#stored().filter(({ client_id }) => !this.#unwritten.has(client_id));
+    for (const entry of this.#unwritten.values()) if (entry) all.push(entry);
+    this.#unwritten.clear();
     try {
-      if (all.length) this.#storage.setItem(this.#key, JSON.stringify(all));
-      else this.#storage.removeItem(this.#key);
+      if (all.length) this.#storage?.setItem(this.#key, JSON.stringify(all));
+      else this.#storage?.removeItem(this.#key);
     } catch {
       // Storage is full: the message is sent all the same, but would not outlive the page.
     }

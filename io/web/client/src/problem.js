@@ -32,11 +32,6 @@ export class Problem extends Error {
     /** @type {string[]} */
     this.userIds = body?.user_ids ?? [];
   }
-
-  /** Whether the same request may succeed later. */
-  get passing() {
-    return this.retryAfter !== undefined || this.status === 0 || this.status >= 500;
-  }
 }
 
 /** @param {string} detail */

@@ -82,9 +82,11 @@ test("what waits outlives the page, also beside another tab's; a log-out ends it
   const { server, client, chat } = await liveClient({ storage });
   client.disconnect();
   const row = chat.send("one");
+  await settled(1);
   const key = [...storage.items.keys()][0];
   storage.setItem(key, JSON.stringify([...JSON.parse(storage.getItem(key)), { ...row, chat_id: chat.id, client_id: "another tab's", content: "two" }]));
   chat.send("three");
+  await settled(1);
   assert.deepEqual(JSON.parse(storage.getItem(key)).map(({ content }) => content), ["one", "two", "three"]);
 
   const later = new Client({ url: server.url, token: "t", fetch: server.fetch, WebSocket: server.WebSocket, storage });
@@ -98,6 +100,8 @@ test("what waits outlives the page, also beside another tab's; a log-out ends it
   server.say(server.me, { client_id: row.client_id, content: "one" });
   await again.timeline.loadLatest();
   assert.deepEqual(pending(again).map(({ content }) => content), ["two", "three"]);
+  await settled(1);
+  assert.deepEqual(JSON.parse(storage.getItem(key)).map(({ content }) => content), ["two", "three"]);
   await later.logOut();
   assert.equal(storage.items.size, 0);
 });
@@ -107,6 +111,7 @@ test("what is older than a day is not sent by itself", async () => {
   const first = await liveClient({ storage });
   first.client.disconnect();
   first.chat.send("old");
+  await settled(1);
   const [key] = storage.items.keys();
   storage.setItem(key, storage.getItem(key).replace(/"created":\d+/, '"created":0'));
   const client = new Client({ url: first.server.url, token: "t", fetch: first.server.fetch, WebSocket: first.server.WebSocket, storage });
