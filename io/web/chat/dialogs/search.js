@@ -134,11 +134,6 @@ class Search {
     } else if (event.key === "Backspace" && !this.input.value && this.picked.length) {
       event.preventDefault();
       this.unpick(this.picked[this.picked.length - 1]);
-    } else if (event.key === "Escape" && this.input.value) {
-      // First the text goes, then the dialog.
-      event.preventDefault();
-      event.stopPropagation();
-      this.clear();
     }
   }
 
