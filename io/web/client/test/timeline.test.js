@@ -23,6 +23,8 @@ async function play(seed) {
   const server = new ModelServer();
   server.resumeEvents = pick([10, 30, 1_000]);
   server.turns = () => pick([1, 2, 5, 20]);
+  server.fate = (open) => (open ? pick(["take", "take", "ack first", "refuse"]) : pick(["take", "lose"]));
+  const sent = [];
   const clock = new FakeClock(random);
   const client = new Client({ url: server.url, token: "t", fetch: server.fetch, WebSocket: server.WebSocket, clock });
   for (let i = 0; i < pick([0, 5, 200]); i++) server.say(pick([server.me, server.other]));
@@ -45,6 +47,8 @@ async function play(seed) {
     () => aMessage() && server.push({ type: "reaction_removed", message_id: aMessage(), emoji: pick(["a", "b"]), user_id: pick([server.me, server.other]) }),
     () => server.push({ type: pick(["member_added", "member_removed"]), user_id: server.third, by: server.other }),
     () => random() < 0.1 && server.push({ type: "messages_erased", user_id: server.third, deleted_at: now() }),
+    () => sent.push(chat.send(`Own ${sent.length}`).content),
+    () => sent.push(chat.send(`Own ${sent.length}`).content),
     () => load(timeline.loadLatest()),
     () => load(timeline.loadOlder()),
     () => load(timeline.loadNewer()),
@@ -65,11 +69,16 @@ async function play(seed) {
     await pick(steps)();
     look(timeline);
   }
-  for (let i = 0; i < 40; i++) {
+  for (let i = 0; i < 80; i++) {
+    // The last list has the right number of unread messages, whatever was not loaded as they were marked.
+    if (i === 60) server.breakOff();
     await clock.pass(1_000);
     await settled(40);
   }
   await Promise.all(loading);
+  const own = server.events.filter(({ type, client_id }) => type === "message" && client_id).map(({ content }) => content);
+  assert.deepEqual(own, sent, "what was sent has come once, and in order");
+  assert.deepEqual(timeline.rows.filter(({ kind }) => kind === "pending"), [], "nothing waits");
   assert.equal(client.state.phase, "live");
   assert.equal(chat.has, server.lastSeq);
   compare(server, timeline.rows, "what is loaded");
@@ -77,6 +86,7 @@ async function play(seed) {
   compare(server, timeline.rows, "all");
   const shown = timeline.rows.filter(({ kind }) => kind === "message").length;
   assert.equal(shown, server.messages.length);
+  assert.equal(chat.unread, server.unread, "unread");
   assert.deepEqual(plain(chat.lastMessage), plain(server.entry.last_message));
   client.disconnect();
 }

@@ -22,6 +22,10 @@ export class ModelServer {
   requests = [];
   /** More chats for the list, in which nothing happens. */
   others = [];
+  /** Takes a message of the client's: `take`, `refuse` for a while, or `lose` it. Without it, none is answered. */
+  fate = null;
+  /** Messages by their `client_id`. */
+  known = new Map();
   /** Whether connections stay without an answer. */
   silent = false;
   /** How long answers take, in turns. */
@@ -60,6 +64,7 @@ export class ModelServer {
     const seq = this.lastSeq + 1;
     const whole = { chat_id: this.chatId, seq, created_at: new Date(1_700_000_000_000 + seq).toISOString(), ...event };
     this.events.push(whole);
+    if (event.sender_id === this.me) this.readSeq = seq;
     for (const socket of this.sockets) {
       if (socket.resumed) socket.deliver(whole);
       else (socket.waiting ??= []).push(whole);
@@ -178,7 +183,22 @@ export class ModelServer {
 
   #sent(socket, frame) {
     this.received.push(frame);
+    if (frame.type === "send" && this.fate) setImmediate(() => this.#taken(socket, frame));
+    if (frame.type === "read") this.readSeq = Math.max(this.readSeq, frame.seq);
     if (frame.type === "resume") setImmediate(() => this.#resume(socket, frame.chats));
+  }
+
+  #taken(socket, { content, client_id }) {
+    // What was sent on a connection that broke may or may not have come.
+    const fate = this.fate(this.sockets.has(socket));
+    if (fate === "lose") return;
+    if (fate === "refuse") return socket.deliver({ type: "error", code: "too_many_requests", client_id, retry_after: 1 });
+    const message_id = this.known.get(client_id) ?? randomUUID();
+    const ack = { type: "ack", message_id, client_id };
+    if (fate === "ack first") socket.deliver(ack);
+    if (!this.known.has(client_id)) this.say(this.me, { content, client_id, message_id });
+    this.known.set(client_id, message_id);
+    if (fate !== "ack first") socket.deliver(ack);
   }
 
   #resume(socket, chats) {
