@@ -1,5 +1,8 @@
-import { amend, isShown, messageOf } from "./messages.js";
+import { Details } from "./details.js";
+import { amend, isShown, messageOf, newer } from "./messages.js";
+import { Reading } from "./reading.js";
 import { Timeline } from "./timeline.js";
+import { Typists } from "./typists.js";
 
 /**
  * @typedef {import("../rookery.js").Message} Message
@@ -7,39 +10,23 @@ import { Timeline } from "./timeline.js";
  * @typedef {import("../rookery.js").Removal} Removal
  */
 
-/** How long somebody is shown as typing, how often one's own typing is told, and marks of what was read. Milliseconds. */
-const TYPING_SHOWN = 6_000;
+/** How often one's own typing is told, and what was read. Milliseconds. */
 const TYPING_EVERY = 3_000;
 const MARK_EVERY = 1_000;
-/** People who are shown as typing at a time. */
-const TYPING_USERS = 32;
 /** Members of one page. */
 const MEMBERS_PAGE = 100;
 
 export class Chat {
   #core;
-  /** @type {any} the chat as `GET /chats/{chat_id}` gives it, of which parts may not be known yet */
-  #info = {};
-  /** Events up to this one are in what is known of the chat. */
-  #infoSeq = 0;
+  #details = new Details();
+  #reading = new Reading();
+  #typists;
   /** @type {any} the chat in the last list */
   #listed = null;
-  #loaded = false;
-  /** Whether events were missed since it was loaded. */
-  #outdated = false;
-  /** @type {Set<string>} */
-  #members = new Set();
-  /** The last member of the pages that were read; nothing once these are all. */
-  #membersAfter = "";
-  #allMembers = false;
   /** @type {Message | null} */
   #last = null;
-  /** Unread messages are counted up to this event. */
-  #counted = 0;
-  /** @type {number[]} messages of others that came while the list is read, which may not count them */
-  #uncounted = [];
-  /** @type {Map<string, unknown>} users and when they end */
-  #typists = new Map();
+  /** @type {Map<string, Promise<any>>} by message, the last change that was asked for */
+  #changing = new Map();
   #typed = -Infinity;
   #marked = -Infinity;
   /** @type {unknown} */
@@ -53,8 +40,6 @@ export class Chat {
   resuming = false;
   /** The order in the list. */
   rank = 0;
-  readSeq = 0;
-  unread = 0;
   lastActivity = 0;
   /** @type {ChatEvent | null} */
   lastEvent = null;
@@ -69,6 +54,11 @@ export class Chat {
     this.#core = core;
     this.id = id;
     this.timeline = new Timeline(this, core);
+    this.#typists = new Typists(core.clock, () => core.emitter.mark("typing", this));
+  }
+
+  get #info() {
+    return this.#details.info;
   }
 
   get name() {
@@ -86,16 +76,16 @@ export class Chat {
   get other() {
     if (!this.direct) return null;
     const { other_user_id, other_username, other_display_name } = this.#listed ?? {};
-    const id = other_user_id ?? [...this.#members].find((member) => member !== this.#core.me);
+    const id = other_user_id ?? this.members.find((member) => member !== this.#core.me);
     return id ? { user_id: id, username: other_username, display_name: other_display_name } : null;
   }
 
   get members() {
-    return [...this.#members];
+    return [...this.#details.members];
   }
 
   get memberCount() {
-    return this.#info.member_count ?? this.#members.size;
+    return this.#info.member_count ?? this.#details.members.size;
   }
 
   get admins() {
@@ -120,38 +110,37 @@ export class Chat {
     return Math.max(this.has, this.listedSeq);
   }
 
-  /** Events up to this one are in the last list. */
-  get listedSeq() {
-    return this.#listed?.last_seq ?? 0;
-  }
-
   get lastMessage() {
     return this.#last && this.timeline.show(this.#last);
   }
 
-  get typing() {
-    return [...this.#typists.keys()];
+  get readSeq() {
+    return this.#reading.seq;
   }
 
-  /** Whether enough is known to show it in a list. */
-  get known() {
-    return this.#loaded || this.#listed !== null || this.#info.name !== undefined;
+  get unread() {
+    return this.#reading.unread;
+  }
+
+  get typing() {
+    return this.#typists.list;
   }
 
   async load() {
-    if (!this.#loaded || this.#outdated) this.inform(await this.#call("GET", ""));
+    const { loaded, outdated } = this.#details;
+    if (!loaded || outdated) this.inform(await this.#call("GET", ""));
   }
 
   async loadMembers() {
     await this.load();
-    if (this.#allMembers) return true;
-    const after = this.#membersAfter && `&after=${this.#membersAfter}`;
-    const { items, next } = await this.#core.http.page(`/chats/${this.id}/members?limit=${MEMBERS_PAGE}${after}`);
-    for (const id of items) this.#members.add(id);
-    this.#membersAfter = items[items.length - 1] ?? this.#membersAfter;
-    this.#allMembers = !next;
-    this.#core.emitter.mark("chat", this);
-    return this.#allMembers;
+    const details = this.#details;
+    if (!details.complete) {
+      const after = details.after && `&after=${details.after}`;
+      const { items, next } = await this.#core.http.page(`/chats/${this.id}/members?limit=${MEMBERS_PAGE}${after}`);
+      details.add(items, !next);
+      this.#core.emitter.mark("chat", this);
+    }
+    return details.complete;
   }
 
   /** @param {string} content */
@@ -201,12 +190,13 @@ export class Chat {
 
   /** @param {number} seq */
   markRead(seq) {
+    const reading = this.#reading;
     seq = Math.min(seq, this.lastSeq);
-    if (seq <= this.readSeq) return;
+    if (seq <= reading.seq) return;
     // Where not all is loaded, what is loaded is taken off; the next list has the right number.
-    const read = this.timeline.othersBetween(this.readSeq, seq);
-    this.readSeq = seq;
-    this.unread = seq >= this.lastSeq ? 0 : this.timeline.unreadBehind(seq) ?? Math.max(0, this.unread - read);
+    const read = this.timeline.othersBetween(reading.seq, seq);
+    reading.seq = seq;
+    reading.unread = seq >= this.lastSeq ? 0 : this.timeline.unreadBehind(seq) ?? Math.max(0, reading.unread - read);
     this.#changed();
     this.#sendMark();
   }
@@ -260,20 +250,33 @@ export class Chat {
 
   // What follows is for the other parts of the client.
 
+  /** Events up to this one are in the last list. */
+  get listedSeq() {
+    return this.#listed?.last_seq ?? 0;
+  }
+
+  /** Whether enough is known to show it in a list. */
+  get known() {
+    return this.#info.name !== undefined;
+  }
+
+  /** Whether it has to be read anew. */
+  get stale() {
+    return this.#details.outdated || this.timeline.stale;
+  }
+
+  /** Reads the chat anew, and what is shown of it. */
+  async renew() {
+    await this.load();
+    await this.timeline.refresh();
+  }
+
   /**
    * Takes the chat as the server has it.
    * @param {any} info
    */
   inform(info) {
-    if (info.last_seq < this.#infoSeq && !this.#outdated) return;
-    const { members, member_count } = info;
-    this.#info = info;
-    this.#infoSeq = info.last_seq;
-    this.#loaded = true;
-    this.#outdated = false;
-    this.#members = new Set(members);
-    this.#membersAfter = members[members.length - 1] ?? "";
-    this.#allMembers = members.length >= member_count;
+    this.#details.take(info);
     this.lastActivity ||= Date.parse(info.created_at);
     this.#changed();
   }
@@ -283,28 +286,21 @@ export class Chat {
    * @param {any} entry
    */
   list(entry) {
-    const { name, direct, last_seq, last_message, unread, read_seq } = entry;
+    const { last_seq, last_message } = entry;
     this.#listed = entry;
-    // What is loaded has all that events have changed since.
-    if (this.#infoSeq < last_seq || !this.#loaded) this.#info = { ...this.#info, name, direct };
+    this.#details.list(entry);
     if (last_seq >= this.has) {
       this.#last = last_message;
       if (this.lastEvent && this.lastEvent.seq < last_seq) this.lastEvent = null;
     }
     this.#active(last_message?.created_at);
-    if (read_seq >= this.readSeq) {
-      this.readSeq = read_seq;
-      this.unread = unread + this.#uncounted.filter((seq) => seq > last_seq).length;
-      this.#counted = Math.max(last_seq, this.has);
-    } else {
-      this.#sendMark();
-    }
+    if (!this.#reading.list(entry, this.has)) this.#sendMark();
     this.#changed();
   }
 
   /** The list is about to be read, or was. */
   recount() {
-    this.#uncounted = [];
+    this.#reading.restart();
   }
 
   /**
@@ -318,7 +314,7 @@ export class Chat {
     if (type === "message") this.#message(event);
     else if (this.#last && (event.message_id === this.#last.message_id || type === "messages_erased")) this.#last = amend(this.#last, event);
     if (isShown(event)) this.lastEvent = event;
-    if (seq > this.#infoSeq) this.#learn(event);
+    if (this.#details.apply(event)) this.#core.emitter.mark("chat", this);
     this.#active(event.created_at ?? event.edited_at ?? event.deleted_at);
     this.timeline.apply(event, key);
   }
@@ -341,23 +337,12 @@ export class Chat {
       this.timeline.cut(seq);
       if (this.#last && this.#last.seq > seq) this.#last = this.timeline.lastMessage;
       if (this.lastEvent && this.lastEvent.seq > seq) this.lastEvent = null;
-      this.#infoSeq = this.#counted = 0;
+      this.#reading.recount();
     }
     this.timeline.jump(seq, stale);
     this.has = seq;
-    this.#outdated ||= stale;
+    this.#details.outdated ||= stale && this.#details.loaded;
     if (this.#listed) this.list(this.#listed);
-  }
-
-  /** Whether it has to be read anew. */
-  get stale() {
-    return this.#outdated || this.timeline.stale;
-  }
-
-  /** Reads the chat anew, and what is shown of it. */
-  async renew() {
-    await this.load();
-    await this.timeline.refresh();
   }
 
   /** @param {Removal} removal */
@@ -365,7 +350,7 @@ export class Chat {
     if (this.removal) return;
     this.removal = removal;
     this.held.clear();
-    this.#core.presence.unfollow(this);
+    this.unfollow();
     if (removal.reason === "deleted") this.timeline.clear();
     this.#changed();
     this.#core.feed.end(this);
@@ -375,34 +360,19 @@ export class Chat {
    * Another device has read the chat.
    * @param {any} frame
    */
-  read({ seq, unread }) {
-    if (seq < this.readSeq) return;
-    this.readSeq = seq;
-    this.unread = unread;
-    this.#counted = Math.max(this.#counted, this.has);
+  read(frame) {
+    this.#reading.hear(frame, this.has);
     this.#changed();
   }
 
   /** @param {string} userId */
   typist(userId) {
-    const { clock } = this.#core;
-    clock.clearTimeout(this.#typists.get(userId));
-    if (this.#typists.size >= TYPING_USERS && !this.#typists.has(userId)) return;
-    this.#typists.set(userId, clock.setTimeout(() => this.#rests(userId), TYPING_SHOWN));
-    this.#core.emitter.mark("typing", this);
+    this.#typists.add(userId);
   }
 
   /** @param {string} userId */
   involves(userId) {
-    return this.#members.has(userId) || this.#listed?.other_user_id === userId;
-  }
-
-  /** @param {string} userId */
-  #rests(userId) {
-    if (!this.#typists.has(userId)) return;
-    this.#core.clock.clearTimeout(this.#typists.get(userId));
-    this.#typists.delete(userId);
-    this.#core.emitter.mark("typing", this);
+    return this.#details.members.has(userId) || this.#listed?.other_user_id === userId;
   }
 
   /** @param {any} event */
@@ -412,57 +382,8 @@ export class Chat {
       this.#last = messageOf(event);
       this.lastEvent = null;
     }
-    this.#rests(sender_id);
-    if (sender_id === this.#core.me) {
-      if (seq > this.readSeq) {
-        this.readSeq = seq;
-        if (seq > this.#counted) this.unread = 0;
-      }
-    } else if (seq > this.#counted) {
-      if (seq > this.readSeq) this.unread += 1;
-      if (this.#core.feed.listing) this.#uncounted.push(seq);
-    }
-  }
-
-  /**
-   * Settings, members and roles.
-   * @param {any} event
-   */
-  #learn(event) {
-    const { type, user_id } = event;
-    const info = this.#info;
-    if (type === "chat_created") {
-      // A direct chat has no name.
-      this.#info = { name: "", ...event, ...info };
-      for (const id of event.members) this.#members.add(id);
-      this.#allMembers = event.members.length >= event.member_count;
-    } else if (type === "chat_changed") {
-      const { name, description, members_may_add, history } = event;
-      const changed = Object.entries({ name, description, members_may_add, history }).filter(([, value]) => value !== undefined);
-      this.#info = { ...info, ...Object.fromEntries(changed) };
-    } else if (type === "member_added") {
-      if (this.#allMembers) this.#members.add(user_id);
-      if (info.member_count) this.#info = { ...info, member_count: info.member_count + 1 };
-    } else if (type === "member_removed") {
-      this.#role(user_id, "member");
-      this.#members.delete(user_id);
-      if (info.member_count) this.#info = { ...this.#info, member_count: info.member_count - 1 };
-    } else if (type === "role_changed") {
-      this.#role(user_id, event.role);
-    } else {
-      return;
-    }
-    if (this.#loaded) this.#infoSeq = event.seq;
-    this.#core.emitter.mark("chat", this);
-  }
-
-  /**
-   * @param {string} userId
-   * @param {string} role
-   */
-  #role(userId, role) {
-    const { [userId]: _, ...roles } = this.#info.roles ?? {};
-    this.#info = { ...this.#info, roles: role === "admin" ? { ...roles, [userId]: role } : roles };
+    this.#typists.remove(sender_id);
+    this.#reading.count(seq, sender_id === this.#core.me, this.#core.feed.listing);
   }
 
   /** @param {string | undefined} time */
@@ -514,11 +435,20 @@ export class Chat {
     const change = (/** @type {Message} */ message) => amend(message, event);
     const undo = this.timeline.preview(messageId, change);
     this.#core.feed.moved();
+    // Changes of one message go one after another, or they might come about in another order.
+    const before = this.#changing.get(messageId);
+    const asked = (async () => {
+      await before?.catch(() => {});
+      return this.#call(method, `/messages/${messageId}${path}`, body);
+    })();
+    this.#changing.set(messageId, asked);
     try {
-      await this.#call(method, `/messages/${messageId}${path}`, body);
-      this.timeline.settle(messageId, change);
-      if (this.#last?.message_id === messageId) this.#last = change(this.#last);
+      const answer = await asked;
+      const settled = answer ? (/** @type {Message} */ message) => newer(message, answer) : change;
+      this.timeline.settle(messageId, settled);
+      if (this.#last?.message_id === messageId) this.#last = settled(this.#last);
     } finally {
+      if (this.#changing.get(messageId) === asked) this.#changing.delete(messageId);
       undo();
       this.#core.feed.moved();
     }

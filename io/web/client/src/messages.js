@@ -44,6 +44,16 @@ export function amend(message, event) {
 }
 
 /**
+ * A message after an edit was answered, unless its event, or a later one, came before the answer.
+ * @param {Message} message
+ * @param {Message} answer
+ */
+export function newer(message, { content, edited_at }) {
+  if (message.deleted || !edited_at || (message.edited_at ?? "") >= edited_at) return message;
+  return { ...message, content, edited_at };
+}
+
+/**
  * @param {Message} message
  * @param {string} by
  * @param {string} at

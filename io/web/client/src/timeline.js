@@ -1,3 +1,4 @@
+import { History } from "./history.js";
 import { amend, isShown, messageOf } from "./messages.js";
 import { Ranges } from "./ranges.js";
 
@@ -7,14 +8,11 @@ import { Ranges } from "./ranges.js";
  * @typedef {import("../rookery.js").Message} Message
  * @typedef {import("../rookery.js").ChatEvent} ChatEvent
  * @typedef {{ seq: number, key: string, message?: Message, event?: ChatEvent, row: Row | null }} Item
- * @typedef {{ messages: Message[], events: ChatEvent[], from: number, to: number }} Part
+ * @typedef {import("./history.js").Part} Part
  */
 
-/** Messages of one page of history. */
-const PAGE = 50;
-/** The most that a page of the server has: events, and messages. */
-const EVENTS_PAGE = 1_000;
-const MESSAGES_PAGE = 100;
+/** Messages that are read again at a time. */
+const STALE_MESSAGES = 100;
 /** Rows that are kept where nobody trims; beyond it the oldest go, so many at once. */
 const TIMELINE_ROWS = 5_000;
 const TRIMMED_ROWS = 1_000;
@@ -25,6 +23,7 @@ const RECENT_EVENTS = 10_000;
 export class Timeline {
   #chat;
   #core;
+  #history;
   /** @type {Item[]} by seq */
   #items = [];
   /** @type {Map<string, Item>} by message */
@@ -45,8 +44,6 @@ export class Timeline {
   #generation = 0;
   /** Goes up where pages on their way may be older than what is known. */
   #epoch = 0;
-  /** Events up to this one are too old for the server to give. */
-  #tooOld = -1;
   /** Rows up to this one may have been changed by events that never came. */
   #staleTo = 0;
 
@@ -57,6 +54,7 @@ export class Timeline {
   constructor(chat, core) {
     this.#chat = chat;
     this.#core = core;
+    this.#history = new History(core.http, chat.id);
   }
 
   get rows() {
@@ -86,7 +84,7 @@ export class Timeline {
     return this.#once("latest", async () => {
       const { last } = this.#ranges;
       if (last && last.to >= this.#chat.has) return;
-      await this.#load(async (has) => [await this.#before(has + 1, 0)], () => true, true);
+      await this.#load(async (has) => [await this.#history.before(has + 1, 0)], () => true, true);
     });
   }
 
@@ -95,7 +93,7 @@ export class Timeline {
     if (!first) return this.loadLatest();
     if (first.from <= 1) return Promise.resolve();
     const valid = () => this.#ranges.first?.from === first.from;
-    return this.#once("older", () => this.#load(async () => [await this.#before(first.from, 0)], valid));
+    return this.#once("older", () => this.#load(async () => [await this.#history.before(first.from, 0)], valid));
   }
 
   loadNewer() {
@@ -103,14 +101,14 @@ export class Timeline {
     if (!last) return this.loadLatest();
     const { to } = last;
     const valid = () => this.#ranges.last?.to === to;
-    return this.#once("newer", () => this.#load(async (has) => (to < has ? [await this.#after(to, has)] : []), valid));
+    return this.#once("newer", () => this.#load(async (has) => (to < has ? [await this.#history.after(to, has)] : []), valid));
   }
 
   /** @param {number} seq */
   loadAround(seq) {
     const both = (/** @type {number} */ has) => {
       const middle = Math.min(seq, has);
-      return Promise.all([this.#before(middle + 1, 0), this.#after(middle, has)]);
+      return Promise.all([this.#history.before(middle + 1, 0), this.#history.after(middle, has)]);
     };
     return this.#once(`around ${seq}`, () => this.#load(both, () => true, true));
   }
@@ -118,7 +116,7 @@ export class Timeline {
   /** @param {GapRow} gap */
   fill({ after, before, key }) {
     const valid = () => this.#ranges.list.some((range) => range.from === before);
-    return this.#once(key, () => this.#load(async () => [await this.#before(before, after)], valid));
+    return this.#once(key, () => this.#load(async () => [await this.#history.before(before, after)], valid));
   }
 
   /**
@@ -180,7 +178,7 @@ export class Timeline {
         const to = this.#staleTo;
         let rest = 0;
         const read = async () => {
-          const { items, next } = await this.#history(`before=${to + 1}&limit=${MESSAGES_PAGE}`);
+          const { items, next } = await this.#history.messages(`before=${to + 1}&limit=${STALE_MESSAGES}`);
           const lowest = items[items.length - 1]?.seq ?? 0;
           rest = next && lowest > (this.#items[0]?.seq ?? Infinity) ? lowest - 1 : 0;
           const known = items.filter(({ message_id }) => this.#index.has(message_id));
@@ -465,73 +463,5 @@ export class Timeline {
     }
     this.#items = [...this.#items, ...added].sort((a, b) => a.seq - b.seq);
     this.#ranges.add(from, to);
-  }
-
-  /**
-   * The newest page of what lies between the two, both exclusive.
-   * @param {number} before
-   * @param {number} floor
-   * @returns {Promise<Part>}
-   */
-  async #before(before, floor) {
-    const { items, next } = await this.#history(`before=${before}&limit=${PAGE}`);
-    const messages = items.reverse().filter(({ seq }) => seq > floor);
-    const whole = !next || messages.length < items.length || !items.length;
-    return this.#whole(messages, whole ? floor + 1 : messages[0].seq, before - 1);
-  }
-
-  /**
-   * The oldest page of what lies behind `after`, up to `ceiling`.
-   * @param {number} after
-   * @param {number} ceiling
-   * @returns {Promise<Part>}
-   */
-  async #after(after, ceiling) {
-    const { items, next } = await this.#history(`after=${after}&limit=${PAGE}`);
-    const messages = items.filter(({ seq }) => seq <= ceiling);
-    const whole = !next || messages.length < items.length || !items.length;
-    return this.#whole(messages, after + 1, whole ? ceiling : messages[messages.length - 1].seq);
-  }
-
-  /**
-   * @param {string} query
-   * @returns {Promise<{ items: Message[], next?: string }>}
-   */
-  #history(query) {
-    return this.#core.http.page(`/chats/${this.#chat.id}/messages?${query}`);
-  }
-
-  /**
-   * Adds the events that history does not show.
-   * @param {Message[]} messages in order
-   * @param {number} from
-   * @param {number} to
-   */
-  async #whole(messages, from, to) {
-    const ends = [from - 1, ...messages.map(({ seq }) => seq), to + 1];
-    const holes = ends.slice(1).flatMap((seq, i) => (seq > ends[i] + 1 ? [ends[i] + 1, seq - 1] : []));
-    const events = holes.length ? await this.#events(holes[0] - 1, holes[holes.length - 1]) : [];
-    return { messages, events, from, to };
-  }
-
-  /**
-   * @param {number} after
-   * @param {number} to
-   */
-  async #events(after, to) {
-    /** @type {ChatEvent[]} */
-    const shown = [];
-    try {
-      while (after < to && after > this.#tooOld) {
-        const limit = Math.min(EVENTS_PAGE, to - after);
-        const events = await this.#core.http.call("GET", `/chats/${this.#chat.id}/events?after=${after}&limit=${limit}`);
-        shown.push(...events.filter((/** @type {ChatEvent} */ event) => event.seq <= to && isShown(event)));
-        after = events[events.length - 1]?.seq ?? to;
-      }
-    } catch (/** @type {any} */ problem) {
-      if (problem.status !== 410) throw problem;
-      this.#tooOld = Math.max(this.#tooOld, after);
-    }
-    return shown;
   }
 }
