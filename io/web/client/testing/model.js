@@ -20,6 +20,8 @@ export class ModelServer {
   /** Requests that are refused, by what their path has in it. */
   refusals = new Map();
   requests = [];
+  /** Answers to other requests, by method and the end of their path. */
+  answers = new Map();
   /** More chats for the list, in which nothing happens. */
   others = [];
   /** Takes a message of the client's: `take`, `refuse` for a while, or `lose` it. Without it, none is answered. */
@@ -129,6 +131,8 @@ export class ModelServer {
     const { pathname, searchParams: query } = new URL(address);
     const path = pathname.replace(`/chats/${this.chatId}`, "/chat");
     this.requests.push(`${method} ${path}`);
+    const [, own] = [...this.answers].find(([what]) => `${method} ${path}`.startsWith(what)) ?? [];
+    if (own) return own(body && JSON.parse(body));
     // The answer is made now, and comes later: events may come in between.
     const answer = this.#answer(method, path, query, body ? JSON.parse(body) : {});
     for (let turns = this.turns(); turns > 0; turns--) await new Promise((resolve) => setImmediate(resolve));
