@@ -57,6 +57,7 @@ class Chart {
     [this.box, this.note, this.unit] = [".plot", ".note", ".unit"].map((part) => this.panel.querySelector(part));
     this.title = this.panel.querySelector("h2").textContent;
     this.unitText = this.unit.textContent;
+    this.box.ariaLabel = this.title;
     new ResizeObserver(() => this.plot?.setSize(this.size())).observe(this.box);
   }
 
