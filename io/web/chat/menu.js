@@ -106,12 +106,17 @@ class Menu {
     // Whatever stands outside an open modal dialog cannot be reached, and all of a page belongs to a landmark.
     (this.opener.closest("dialog, main, nav, aside") ?? document.body).append(this.element);
     this.element.showPopover?.();
-    this.opener.setAttribute("aria-expanded", "true");
+    this.expanded(true);
     this.place();
     this.buttons[0]?.focus();
     document.addEventListener("pointerdown", this.outside, true);
     addEventListener("resize", this.away);
     addEventListener("blur", this.away);
+  }
+
+  /** Of a button that opens a menu; a message, which has one too, may not say so. @param {boolean} expanded */
+  expanded(expanded) {
+    if (this.opener.hasAttribute("aria-haspopup")) this.opener.setAttribute("aria-expanded", String(expanded));
   }
 
   place() {
@@ -141,7 +146,7 @@ class Menu {
     removeEventListener("blur", this.away);
     const focused = this.element.contains(document.activeElement);
     this.element.remove();
-    this.opener.setAttribute("aria-expanded", "false");
+    this.expanded(false);
     if (giveBack || focused) this.opener.focus({ preventScroll: true });
     this.closed();
   }

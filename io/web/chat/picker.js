@@ -60,7 +60,7 @@ function show(opener, used) {
       removeEventListener("resize", away);
       const focused = element.contains(document.activeElement);
       element.remove();
-      opener.setAttribute("aria-expanded", "false");
+      expanded(opener, false);
       if (giveBack || focused) opener.focus({ preventScroll: true });
       resolve(emoji);
     }
@@ -75,12 +75,17 @@ function show(opener, used) {
     });
     (opener.closest("dialog") ?? document.body).append(element);
     element.showPopover?.();
-    opener.setAttribute("aria-expanded", "true");
+    expanded(opener, true);
     place(element, opener);
     element.querySelector("button")?.focus();
     document.addEventListener("pointerdown", outside, true);
     addEventListener("resize", away);
   });
+}
+
+/** @param {HTMLElement} opener @param {boolean} shown */
+function expanded(opener, shown) {
+  if (opener.hasAttribute("aria-haspopup")) opener.setAttribute("aria-expanded", String(shown));
 }
 
 /** @param {HTMLElement} element @param {HTMLElement} opener */
@@ -91,7 +96,8 @@ function place(element, opener) {
   const { width, height } = element.getBoundingClientRect();
   const below = around.bottom + 4;
   const top = below + height > innerHeight - MARGIN ? around.top - height - 4 : below;
-  element.style.left = `${Math.max(MARGIN, Math.min(around.left - width / 2, innerWidth - width - MARGIN))}px`;
+  const middle = around.left + around.width / 2 - width / 2;
+  element.style.left = `${Math.max(MARGIN, Math.min(middle, innerWidth - width - MARGIN))}px`;
   element.style.top = `${Math.max(MARGIN, Math.min(top, innerHeight - height - MARGIN))}px`;
 }
 

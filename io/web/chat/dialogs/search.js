@@ -107,10 +107,11 @@ class Search {
 
   /** @param {import("./finder.js").Found} found */
   show(found) {
+    const many = found.chats.length + found.people.length;
     this.results.show(found, { hint: this.picked.length === 0 });
+    this.input.setAttribute("aria-expanded", String(many > 0));
     clearTimeout(this.speaking);
     if (!found.text || found.failed) return;
-    const many = found.chats.length + found.people.length;
     this.speaking = setTimeout(() => {
       this.app.announce(many ? words.search.found(many) : words.plain(words.search.nobody(found.text)));
     }, SPEAK);
