@@ -59,7 +59,7 @@ export function create(app, chat) {
   const pills = createPills({ latest, fresh: () => toDivider() });
   const typing = h("p", { className: "typing", "aria-hidden": "true" });
   const empty = h("p", { className: "empty", hidden: true });
-  const skeleton = h("div", { className: "bones", hidden: true, "aria-hidden": "true" }, ...bones());
+  const skeleton = h("div", { className: "bones", hidden: true, "aria-hidden": "true" }, ...skeletons());
   const body = h("div", { className: "body" }, list.element, skeleton, empty, banner.element, ...pills.elements);
   const composer = createComposer(app, chat, { sent: () => void latest(), editing: edited, editLast });
   const element = h("main", { className: "conversation", id: "conversation" }, header.element, body, typing, composer.element);
@@ -114,8 +114,14 @@ export function create(app, chat) {
     const bare = opened && made.length === 0 && !timeline.hasOlder;
     empty.hidden = !bare;
     if (bare) setText(empty, words.message.empty);
-    skeleton.hidden = made.length > 0 || bare || Date.now() - began < SKELETON_MS;
+    bones(bare);
     alarm();
+  }
+
+  /** In place of rows that are not there yet, at first and where the thumb was dragged to. @param {boolean} bare */
+  function bones(bare) {
+    const lost = list.items.length === 0 ? !bare && Date.now() - began >= SKELETON_MS : list.view > 0 && list.visible === null;
+    if (skeleton.hidden === lost) skeleton.hidden = !lost;
   }
 
   /** @type {Set<string>} */
@@ -170,6 +176,7 @@ export function create(app, chat) {
     pills.fresh(above, divider?.many ?? 0, above ? format.time(list.items[at ?? 0]?.time ?? 0) : "");
     if (visible) loading.trim(list.atEnd ? timeline.lastSeq : list.items[visible.last].seq);
     keys.rove(visible);
+    bones(!empty.hidden);
   }
 
   async function latest() {
@@ -344,6 +351,6 @@ function keep(id, place) {
 }
 
 /** Rows in the real geometry, for what is not there yet. */
-function bones() {
+function skeletons() {
   return Array.from({ length: 7 }, (_, i) => h("p", { className: `bone b${i}` }, h("i"), h("i")));
 }

@@ -65,7 +65,7 @@ export function createHoverBar(app, { body, feed, scroller, itemOf, actions }) {
     bar.hidden = true;
   };
 
-  on(feed, "pointerover", "article", (event, match) => {
+  on(feed, "pointermove", "article", (event, match) => {
     if (event.pointerType !== "mouse" || match === article) return;
     article = match;
     app.read(measure);

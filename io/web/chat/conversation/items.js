@@ -116,6 +116,8 @@ export class Items {
   make(rows, around) {
     const items = this.#fold(rows, around.me);
     this.#link(items, around);
+    // Whether the first row begins a day or a group is known only with the row before it: until then it is not shown.
+    if (!around.began && items.length > 1 && items[0].kind === "message") items.shift();
     if (around.faults.older) items.unshift(fault(FAULT_OLDER, items[0]?.seq ?? 0));
     if (around.faults.newer) items.push(fault(FAULT_NEWER, items.at(-1)?.seq ?? 0));
     return this.#keep(items, around.today);

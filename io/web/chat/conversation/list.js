@@ -58,6 +58,7 @@ export class List {
   #anchor = null;
   #scrolled = false;
   #rest = 0;
+  #rested = false;
   #touching = false;
   #touch = false;
   #fill = 0;
@@ -193,6 +194,7 @@ export class List {
     clearTimeout(this.#rest);
     this.#rest = window.setTimeout(() => {
       this.#rest = 0;
+      this.#rested = true;
       this.#ask();
     }, REST_MS);
   }
@@ -227,12 +229,12 @@ export class List {
   #draw = () => {
     if (!this.#view) return;
     this.#take();
-    this.#settle();
     this.#place();
+    this.#settle();
     this.#range();
     this.#scroll();
-    // Where rows stand aside, their heights come in this frame, and the offset goes in with them: to set it lays out all anew.
-    if (this.#end - this.#start === this.#lastInFlow - this.#firstInFlow) this.#pull();
+    // At the end, the heights of new rows come in this frame, and the offset goes in with them: to set it lays out all anew.
+    if (!this.atEnd || this.#allMeasured || this.#changed.size) this.#pull();
     this.#wants();
     this.#options.moved();
   };
@@ -253,10 +255,16 @@ export class List {
     this.geometry.setItems(this.#items);
   }
 
-  /** At rest near the end, the end is what one looks at. */
+  /** At the very end, and where one has scrolled and rests near it, the end is what one looks at. */
   #settle() {
-    if (this.#rest || this.#anchor === null || this.#anchor.key === "" || this.#anchor.far) return;
-    if (this.#options.unloaded().newer === 0 && this.fromEnd <= END_PX && this.fromEnd >= 0 && this.#view) this.#anchor = null;
+    const near = this.#rested ? END_PX : 1;
+    this.#rested = false;
+    if (this.#rest || this.#anchor === null || this.#anchor.key === "" || this.#anchor.far || !this.#allMeasured) return;
+    if (this.#options.unloaded().newer === 0 && this.fromEnd <= near) this.#anchor = null;
+  }
+
+  get #allMeasured() {
+    return this.#end - this.#start === this.#lastInFlow - this.#firstInFlow;
   }
 
   /** Where the anchor is now, and with it the spacers and the scroll offset. */
@@ -358,7 +366,7 @@ export class List {
       const item = this.#items[i];
       let row = this.#rows.get(item.key);
       if (!row) {
-        if (built > 0 && i < firstBuilt && performance.now() - began > FRAME_MS && !this.#inView(i)) {
+        if (built > 0 && i < firstBuilt && this.#isAbove(i) && performance.now() - began > FRAME_MS) {
           start = i + 1;
           this.#ask();
           break;
@@ -387,12 +395,6 @@ export class List {
   /** @param {number} index */
   #isAbove(index) {
     return this.geometry.offset(index + 1) <= this.#top - this.geometry.above - this.#fill;
-  }
-
-  /** @param {number} index */
-  #inView(index) {
-    const top = this.#top - this.geometry.above - this.#fill;
-    return this.geometry.offset(index + 1) > top && this.geometry.offset(index) < top + this.#view;
   }
 
   /** Rows at either end that are not measured stand aside; between others they would leave a hole. */
