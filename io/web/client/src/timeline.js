@@ -1,4 +1,5 @@
 import { History } from "./history.js";
+import { Items } from "./items.js";
 import { amend, isShown, messageOf } from "./messages.js";
 import { Ranges } from "./ranges.js";
 
@@ -7,7 +8,7 @@ import { Ranges } from "./ranges.js";
  * @typedef {import("../rookery.js").GapRow} GapRow
  * @typedef {import("../rookery.js").Message} Message
  * @typedef {import("../rookery.js").ChatEvent} ChatEvent
- * @typedef {{ seq: number, key: string, message?: Message, event?: ChatEvent, row: Row | null }} Item
+ * @typedef {import("./items.js").Item} Item
  * @typedef {import("./history.js").Part} Part
  */
 
@@ -24,10 +25,7 @@ export class Timeline {
   #chat;
   #core;
   #history;
-  /** @type {Item[]} by seq */
-  #items = [];
-  /** @type {Map<string, Item>} by message */
-  #index = new Map();
+  #items = new Items();
   #ranges = new Ranges();
   /** @type {Row[] | null} */
   #rows = null;
@@ -124,7 +122,7 @@ export class Timeline {
    * @param {number} keep
    */
   trim(seq, keep) {
-    const middle = this.#find(seq);
+    const middle = this.#items.find(seq);
     this.#keep(middle - keep, middle + keep + 1);
   }
 
@@ -149,7 +147,7 @@ export class Timeline {
     this.#epoch += 1;
     if (!last) return;
     if (last.to >= this.#chat.has) this.#ranges.add(seq + 1, seq);
-    if (stale) this.#staleTo = this.#items[this.#items.length - 1]?.seq ?? 0;
+    if (stale) this.#staleTo = this.#items.last?.seq ?? 0;
     this.changed();
   }
 
@@ -159,7 +157,7 @@ export class Timeline {
    */
   cut(seq) {
     this.#epoch += 1;
-    this.#drop(this.#items.splice(this.#find(seq + 1)));
+    this.#items.keep(0, this.#items.find(seq + 1));
     this.#ranges.clip(1, seq);
     this.changed();
   }
@@ -180,8 +178,8 @@ export class Timeline {
         const read = async () => {
           const { items, next } = await this.#history.messages(`before=${to + 1}&limit=${STALE_MESSAGES}`);
           const lowest = items[items.length - 1]?.seq ?? 0;
-          rest = next && lowest > (this.#items[0]?.seq ?? Infinity) ? lowest - 1 : 0;
-          const known = items.filter(({ message_id }) => this.#index.has(message_id));
+          rest = next && lowest > (this.#items.list[0]?.seq ?? Infinity) ? lowest - 1 : 0;
+          const known = items.filter(({ message_id }) => this.#items.of(message_id));
           return known.length ? [{ messages: known, events: [], from: known[0].seq, to: known[0].seq }] : [];
         };
         if (await this.#load(read, () => this.#staleTo === to)) this.#staleTo = rest;
@@ -198,7 +196,7 @@ export class Timeline {
     const put = (/** @type {((message: Message) => Message)[]} */ changes) => {
       if (changes.length) this.#overlays.set(messageId, changes);
       else this.#overlays.delete(messageId);
-      this.#touch(this.#index.get(messageId));
+      this.#touch(this.#items.of(messageId));
       this.changed();
     };
     put([...(this.#overlays.get(messageId) ?? []), change]);
@@ -211,7 +209,7 @@ export class Timeline {
    * @param {(message: Message) => Message} change
    */
   settle(messageId, change) {
-    const item = this.#index.get(messageId);
+    const item = this.#items.of(messageId);
     if (item?.message) item.message = change(item.message);
     this.#touch(item);
   }
@@ -226,7 +224,7 @@ export class Timeline {
 
   /** @param {string} messageId */
   has(messageId) {
-    return this.#index.has(messageId);
+    return this.#items.of(messageId) !== undefined;
   }
 
   /**
@@ -245,17 +243,12 @@ export class Timeline {
    * @param {number} to
    */
   othersBetween(after, to) {
-    const items = this.#items.slice(this.#find(after + 1), this.#find(to + 1));
-    return items.filter(({ message }) => message && message.sender_id !== this.#core.me).length;
+    return this.#items.between(after, to).filter(({ message }) => message && message.sender_id !== this.#core.me).length;
   }
 
   /** The last message of what is loaded. */
   get lastMessage() {
-    for (let i = this.#items.length - 1; i >= 0; i--) {
-      const { message } = this.#items[i];
-      if (message) return message;
-    }
-    return null;
+    return this.#items.list.findLast(({ message }) => message)?.message ?? null;
   }
 
   changed() {
@@ -267,7 +260,7 @@ export class Timeline {
     /** @type {Row[]} */
     const rows = [];
     const gaps = new Map();
-    const items = this.#items;
+    const items = this.#items.list;
     let at = 0;
     this.#ranges.list.forEach((range, index, ranges) => {
       const before = ranges[index - 1];
@@ -293,21 +286,6 @@ export class Timeline {
     return item.row;
   }
 
-  /**
-   * The place of the first item at or behind `seq`.
-   * @param {number} seq
-   */
-  #find(seq) {
-    let low = 0;
-    let high = this.#items.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.#items[middle].seq < seq) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-
   /** @param {Item | undefined} item */
   #touch(item) {
     if (item) item.row = null;
@@ -323,17 +301,19 @@ export class Timeline {
     const { last } = this.#ranges;
     if (!last || last.to < seq - 1) return;
     last.to = Math.max(last.to, seq);
-    if (type === "message") this.#insert({ seq, key: key ?? String(seq), message: messageOf(event), row: null });
-    else if (isShown(event)) this.#insert({ seq, key: String(seq), event, row: null });
-    if (this.#items.length > TIMELINE_ROWS) this.#keep(TRIMMED_ROWS, Infinity);
+    // What a page brought is as new as its event, or newer.
+    if (this.#items.has(seq)) return;
+    if (type === "message") this.#items.insert({ seq, key: key ?? String(seq), message: messageOf(event), row: null });
+    else if (isShown(event)) this.#items.insert({ seq, key: String(seq), event, row: null });
+    if (this.#items.list.length > TIMELINE_ROWS) this.#keep(TRIMMED_ROWS, Infinity);
   }
 
   /** @param {any} event */
   #amend(event) {
     if (event.type === "messages_erased") {
-      for (const item of this.#items) this.#change(item, event);
+      for (const item of this.#items.list) this.#change(item, event);
     } else if (event.type !== "message" && event.message_id) {
-      this.#change(this.#index.get(event.message_id), event);
+      this.#change(this.#items.of(event.message_id), event);
     }
   }
 
@@ -347,15 +327,6 @@ export class Timeline {
     if (message === item.message) return;
     item.message = message;
     item.row = null;
-  }
-
-  /** @param {Item} item */
-  #insert(item) {
-    const at = this.#find(item.seq);
-    // What a page brought is as new as its event, or newer.
-    if (this.#items[at]?.seq === item.seq) return;
-    this.#items.splice(at, 0, item);
-    if (item.message) this.#index.set(item.message.message_id, item);
   }
 
   /**
@@ -374,24 +345,17 @@ export class Timeline {
    * @param {number} to behind the last one
    */
   #keep(from, to) {
-    const items = this.#items;
-    if (from <= 0 && to >= items.length) return;
-    const low = from > 0 ? items[Math.min(from, items.length - 1)]?.seq : 1;
-    const high = to < items.length ? items[Math.max(to - 1, 0)]?.seq : Infinity;
-    this.#drop(items.splice(to));
-    this.#drop(items.splice(0, Math.max(from, 0)));
+    const { list } = this.#items;
+    if (from <= 0 && to >= list.length) return;
+    const low = from > 0 ? list[Math.min(from, list.length - 1)]?.seq : 1;
+    const high = to < list.length ? list[Math.max(to - 1, 0)]?.seq : Infinity;
+    this.#items.keep(from, to);
     this.#ranges.clip(low, high);
     this.changed();
   }
 
-  /** @param {Item[]} items */
-  #drop(items) {
-    for (const { message } of items) if (message) this.#index.delete(message.message_id);
-  }
-
   #reset() {
-    this.#items = [];
-    this.#index.clear();
+    this.#items = new Items();
     this.#ranges.list = [];
     this.#staleTo = 0;
   }
@@ -447,21 +411,19 @@ export class Timeline {
   #put({ messages, events, from, to }) {
     const added = [];
     for (const message of messages) {
-      const known = this.#index.get(message.message_id);
+      const known = this.#items.of(message.message_id);
       if (known) {
         known.message = message;
         known.row = null;
         continue;
       }
       const key = this.#chat.confirm(message) ?? String(message.seq);
-      const item = { seq: message.seq, key, message, row: null };
-      this.#index.set(message.message_id, item);
-      added.push(item);
+      added.push({ seq: message.seq, key, message, row: null });
     }
     for (const event of events) {
-      if (this.#items[this.#find(event.seq)]?.seq !== event.seq) added.push({ seq: event.seq, key: String(event.seq), event, row: null });
+      if (!this.#items.has(event.seq)) added.push({ seq: event.seq, key: String(event.seq), event, row: null });
     }
-    this.#items = [...this.#items, ...added].sort((a, b) => a.seq - b.seq);
+    this.#items.merge(added);
     this.#ranges.add(from, to);
   }
 }
