@@ -1,17 +1,16 @@
 // @ts-check
 // The virtual list: what is near the view is in the page, two spacers stand for the rest, and what one reads stays where it is.
-// All geometry comes from one ResizeObserver and one look at `scrollTop` a frame. A new row is measured out of the flow, unseen,
-// and takes its place in the same frame, when its height is known: so no other row is ever moved to make room by a guess.
+// All geometry comes from one ResizeObserver and one look at `scrollTop` a frame.
 
 import { read, write } from "../frame.js";
 import { h } from "../dom.js";
 import { Geometry } from "./geometry.js";
+import { Rows } from "./rows.js";
 
 const MIN_ROWS = 60;
 const MAX_ROWS = 200;
 /** More new rows than this in one frame are a burst: only the last `MIN_ROWS` are built. */
 const BURST_ROWS = 100;
-const FRAME_MS = 6;
 /** Nearer to the end than this is at the end. */
 const END_PX = 80;
 const REST_MS = 150;
@@ -34,23 +33,12 @@ const REST_MS = 150;
 export class List {
   geometry = new Geometry();
   element = h("div", { className: "messages", tabIndex: -1 });
-  feed = h("div", { className: "feed", role: "feed" });
-  /** @type {Map<string, { element: HTMLElement, item: T, aside: boolean }>} */
-  #rows = new Map();
-  /** @type {WeakMap<Element, string>} */
-  #keys = new WeakMap();
   /** @type {readonly T[]} */
   #items = [];
   /** @type {readonly T[] | null} */
   #next = null;
-  #start = 0;
-  #end = 0;
   /** A row in the page, and where it is in the whole of it. */
   #pin = { key: "", at: 0 };
-  /** Rows above the view that were drawn anew: their heights may have changed. @type {Set<string>} */
-  #changed = new Set();
-  #firstInFlow = 0;
-  #lastInFlow = 0;
   #top = 0;
   #view = 0;
   #width = 0;
@@ -66,12 +54,15 @@ export class List {
   #real = 0;
   #options;
   #observer;
+  /** @type {Rows<T>} */
+  #rows;
 
   /** @param {Options<T>} options */
   constructor(options) {
     this.#options = options;
-    this.element.append(this.feed);
     this.#observer = new ResizeObserver((entries) => this.#measured(entries));
+    this.#rows = new Rows(this.geometry, this.#observer, options);
+    this.element.append(this.feed);
     this.#observer.observe(this.element);
     this.element.addEventListener("scroll", () => this.#onScroll(), { passive: true });
     const touched = (/** @type {TouchEvent} */ event) => {
@@ -88,6 +79,10 @@ export class List {
   destroy() {
     this.#observer.disconnect();
     clearTimeout(this.#rest);
+  }
+
+  get feed() {
+    return this.#rows.feed;
   }
 
   get items() {
@@ -108,17 +103,22 @@ export class List {
   }
 
   get #total() {
-    return this.geometry.above + this.#fill + this.geometry.loaded + this.geometry.below;
+    return this.#base + this.geometry.loaded + this.geometry.below;
+  }
+
+  /** Where the first loaded row stands. */
+  get #base() {
+    return this.geometry.above + this.#fill;
   }
 
   /** @param {string} key */
   row(key) {
-    return this.#rows.get(key)?.element;
+    return this.#rows.element(key);
   }
 
   /** The rows from the first to the last that stand in the view with at least half of their height. */
   get visible() {
-    const top = this.#top - this.geometry.above - this.#fill;
+    const top = this.#top - this.#base;
     const { geometry } = this;
     if (!this.#items.length || top + this.#view < 0 || top > geometry.loaded) return null;
     const half = (/** @type {number} */ index) => (geometry.offset(index) + geometry.offset(index + 1)) / 2;
@@ -142,7 +142,7 @@ export class List {
 
   /** Draws a row anew though its item is the same, as after names came. */
   refresh() {
-    for (const row of this.#rows.values()) this.#options.update(row.element, row.item);
+    this.#rows.refresh();
   }
 
   /** Goes to the end, at once. */
@@ -170,7 +170,7 @@ export class List {
   reveal(key) {
     const index = this.geometry.indexOf(key);
     if (index < 0) return;
-    const base = this.geometry.above + this.#fill;
+    const base = this.#base;
     const from = base + this.geometry.offset(index);
     const to = base + this.geometry.offset(index + 1);
     const { key: name, seq } = this.#items[index];
@@ -216,7 +216,7 @@ export class List {
 
   /** @returns {Anchor | null} */
   #firstInView() {
-    const base = this.geometry.above + this.#fill;
+    const base = this.#base;
     const many = this.#items.length;
     if (!many) return null;
     let index = this.geometry.indexAt(Math.max(0, this.#top - base));
@@ -234,7 +234,7 @@ export class List {
     this.#range();
     this.#scroll();
     // At the end, the heights of new rows come in this frame, and the offset goes in with them: to set it lays out all anew.
-    if (!this.atEnd || this.#allMeasured || this.#changed.size) this.#pull();
+    if (!this.atEnd || this.#rows.allMeasured || this.#rows.changed.size) this.#pull();
     this.#wants();
     this.#options.moved();
   };
@@ -259,12 +259,8 @@ export class List {
   #settle() {
     const near = this.#rested ? END_PX : 1;
     this.#rested = false;
-    if (this.#rest || this.#anchor === null || this.#anchor.key === "" || this.#anchor.far || !this.#allMeasured) return;
+    if (this.#rest || this.#anchor === null || this.#anchor.key === "" || this.#anchor.far || !this.#rows.allMeasured) return;
     if (this.#options.unloaded().newer === 0 && this.fromEnd <= near) this.#anchor = null;
-  }
-
-  get #allMeasured() {
-    return this.#end - this.#start === this.#lastInFlow - this.#firstInFlow;
   }
 
   /** Where the anchor is now, and with it the spacers and the scroll offset. */
@@ -286,7 +282,7 @@ export class List {
     const offset = geometry.offset(index);
     this.#guess(this.#rest ? this.#top + this.#anchor.delta - offset : 0, older, estimate.above);
     const most = Math.max(0, this.#total - this.#view);
-    this.#top = Math.min(most, Math.max(0, geometry.above + this.#fill + offset - this.#anchor.delta));
+    this.#top = Math.min(most, Math.max(0, this.#base + offset - this.#anchor.delta));
   }
 
   /**
@@ -315,8 +311,7 @@ export class List {
   #range() {
     const { geometry } = this;
     const many = this.#items.length;
-    const base = geometry.above + this.#fill;
-    const top = this.#top - base;
+    const top = this.#top - this.#base;
     let start = geometry.indexAt(top - this.#view);
     let end = Math.min(many, geometry.indexAt(top + 2 * this.#view) + 1);
     const spare = MIN_ROWS - (end - start);
@@ -330,116 +325,18 @@ export class List {
       start = Math.max(start, middle - MAX_ROWS / 2);
       end = Math.min(end, start + MAX_ROWS);
     }
-    if (this.atEnd && this.#unbuilt(start, end) > BURST_ROWS) start = Math.max(0, many - MIN_ROWS);
-    this.#show(start, end);
+    if (this.atEnd && this.#rows.unbuilt(this.#items, start, end) > BURST_ROWS) start = Math.max(0, many - MIN_ROWS);
+    const isAbove = (/** @type {number} */ index) => geometry.offset(index + 1) <= top;
+    if (this.#rows.show(this.#items, start, end, this.#base, isAbove)) this.#ask();
   }
 
-  /** @param {number} start @param {number} end */
-  #unbuilt(start, end) {
-    let many = 0;
-    for (let i = start; i < end; i++) if (!this.#rows.has(this.#items[i].key)) many++;
-    return many;
-  }
-
-  /** @param {number} start @param {number} end */
-  #show(start, end) {
-    this.#changed.clear();
-    const began = performance.now();
-    const wanted = new Set();
-    let firstBuilt = end;
-    for (let i = end - 1; i >= start; i--) {
-      wanted.add(this.#items[i].key);
-      if (this.#rows.has(this.#items[i].key)) firstBuilt = i;
-    }
-    const focused = this.#focusedKey();
-    for (const [key, row] of this.#rows) {
-      if (wanted.has(key) || key === focused) continue;
-      this.#observer.unobserve(row.element);
-      row.element.remove();
-      this.#rows.delete(key);
-    }
-    this.#adrift(focused, wanted);
-    let next = null;
-    let built = 0;
-    // From the end, since that is where a reader of a busy chat looks; what takes too long comes in the next frame.
-    for (let i = end - 1; i >= start; i--) {
-      const item = this.#items[i];
-      let row = this.#rows.get(item.key);
-      if (!row) {
-        if (built > 0 && i < firstBuilt && this.#isAbove(i) && performance.now() - began > FRAME_MS) {
-          start = i + 1;
-          this.#ask();
-          break;
-        }
-        built++;
-        row = { element: this.#options.build(item), item, aside: false };
-        this.#rows.set(item.key, row);
-        this.#keys.set(row.element, item.key);
-        this.#observer.observe(row.element);
-      } else if (row.item !== item) {
-        row.item = item;
-        this.#options.update(row.element, item);
-        if (this.#isAbove(i)) this.#changed.add(item.key);
-      }
-      if (row.element.nextSibling !== next || !row.element.parentNode) this.feed.insertBefore(row.element, next);
-      next = row.element;
-    }
-    this.#start = start;
-    this.#end = end;
-    this.#flow();
-    if (this.#changed.size) this.#ask();
-    // A row that had to be moved has lost its focus.
-    if (focused && !this.#focusedKey()) this.#rows.get(focused)?.element.focus({ preventScroll: true });
-  }
-
-  /** @param {number} index */
-  #isAbove(index) {
-    return this.geometry.offset(index + 1) <= this.#top - this.geometry.above - this.#fill;
-  }
-
-  /** Rows at either end that are not measured stand aside; between others they would leave a hole. */
-  #flow() {
-    let first = this.#start;
-    let last = this.#end;
-    while (first < last && (!this.geometry.knows(this.#items[first].key) || this.#changed.has(this.#items[first].key))) first++;
-    while (last > first && !this.geometry.knows(this.#items[last - 1].key)) last--;
-    for (let i = this.#start; i < this.#end; i++) {
-      const row = this.#rows.get(this.#items[i].key);
-      const aside = i < first || i >= last;
-      if (!row || row.aside === aside) continue;
-      row.aside = aside;
-      row.element.classList.toggle("aside", aside);
-    }
-    this.#firstInFlow = first;
-    this.#lastInFlow = last;
-  }
-
-  #focusedKey() {
-    const focused = document.activeElement?.closest(".feed > *");
-    return focused && this.feed.contains(focused) ? this.#keys.get(focused) : undefined;
-  }
-
-  /** A focused row stays in the page though it is far away: beside the others, so that these don't move. @param {string | undefined} key @param {Set<string>} wanted */
-  #adrift(key, wanted) {
-    for (const [other, row] of this.#rows) {
-      const far = other === key && !wanted.has(other);
-      row.element.classList.toggle("adrift", far);
-      const index = Math.max(0, this.geometry.indexOf(other));
-      if (far) row.element.style.insetBlockStart = `${this.geometry.above + this.#fill + this.geometry.offset(index)}px`;
-      else if (row.element.style.insetBlockStart) row.element.style.insetBlockStart = "";
-    }
-  }
-
-  /** Spacers and scroll offset go into the page, each only where it changes. */
+  /** What stands for the rest goes into the page. */
   #scroll() {
     const { geometry } = this;
-    const before = geometry.above + this.#fill + geometry.offset(this.#firstInFlow);
-    const after = geometry.loaded - geometry.offset(this.#lastInFlow) + geometry.below;
-    // The spacers are paddings: as elements they would move the feed about, which counts as a shift of the layout.
-    pad(this.feed, "paddingBlockStart", before);
-    pad(this.feed, "paddingBlockEnd", after);
-    const pinned = this.#items[this.#lastInFlow - 1];
-    if (pinned) this.#pin = { key: pinned.key, at: geometry.above + geometry.offset(this.#lastInFlow - 1) };
+    const { first, last } = this.#rows;
+    this.#rows.pad(this.#base + geometry.offset(first), geometry.loaded - geometry.offset(last) + geometry.below);
+    const pinned = this.#items[last - 1];
+    if (pinned) this.#pin = { key: pinned.key, at: geometry.above + geometry.offset(last - 1) };
   }
 
   #pull() {
@@ -458,16 +355,14 @@ export class List {
         news = this.#resized(box.inlineSize, box.blockSize) || news;
         continue;
       }
-      const key = this.#keys.get(entry.target);
-      if (key && entry.target.isConnected && !entry.target.classList.contains("adrift")) {
-        news = this.geometry.measured(key, box.blockSize) || news;
-      }
+      const key = this.#rows.placed(entry.target);
+      if (key) news = this.geometry.measured(key, box.blockSize) || news;
     }
     if (!news) return;
     // In the frame of the change, before it is painted: nothing is seen to move. The layout is fresh, so this reads for free.
     this.#look();
-    this.#changed.clear();
-    this.#flow();
+    this.#rows.changed.clear();
+    this.#rows.flow(this.#items);
     this.#place();
     this.#scroll();
     this.#pull();
@@ -488,7 +383,7 @@ export class List {
     const { geometry } = this;
     const { older, newer } = this.#options.unloaded();
     if (!this.#view || (!this.#items.length && !older && !newer)) return;
-    const first = geometry.above + this.#fill;
+    const first = this.#base;
     const last = first + geometry.loaded;
     const far = 1.5 * this.#view;
     if (older && this.#top + this.#view < first - far) return this.#wantsFar(this.#top / Math.max(1, first));
@@ -501,14 +396,8 @@ export class List {
   #wantsFar(share) {
     if (this.#rest || this.#touching) return;
     const { older, newer, span } = this.#options.unloaded();
-    const below = this.#top - (this.geometry.above + this.#fill + this.geometry.loaded);
+    const below = this.#top - (this.#base + this.geometry.loaded);
     const seq = share === null ? older + span + (below / Math.max(1, this.geometry.below)) * newer : share * older;
     this.#options.need("around", Math.max(1, Math.round(seq)));
   }
-}
-
-/** @param {HTMLElement} element @param {"paddingBlockStart" | "paddingBlockEnd"} side @param {number} px */
-function pad(element, side, px) {
-  const size = `${Math.max(0, px)}px`;
-  if (element.style[side] !== size) element.style[side] = size;
 }
