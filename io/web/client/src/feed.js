@@ -194,7 +194,13 @@ export class Feed {
       if (connected !== this.#connection) return;
       for (const entry of items) {
         const chat = this.#chats.get(entry.chat_id) ?? this.#make(entry.chat_id, entry.last_seq);
-        if (chat.removal && chat.has >= entry.last_seq) continue;
+        if (chat.removal) {
+          if (chat.has >= entry.last_seq) continue;
+          // One was added again while away, and has not asked for what was missed.
+          this.#readmit(chat);
+          chat.jump(entry.last_seq, true);
+          this.#anew(chat);
+        }
         // One that has moved since stands further up already.
         if (chat.has <= entry.last_seq) chat.rank = rank - place / 1e6;
         place += 1;

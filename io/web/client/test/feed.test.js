@@ -103,6 +103,33 @@ test("what the server has lost is forgotten", async () => {
   client.disconnect();
 });
 
+test("who was removed, and added again while they were away, is in the chat again", async () => {
+  const { server, clock, client, chat } = await liveClient({ before: (model) => model.say() });
+  await chat.timeline.loadLatest();
+  server.push({ type: "member_removed", user_id: server.me, by: server.other });
+  assert.deepEqual(client.chats, []);
+  server.breakOff();
+  server.say();
+  server.push({ type: "member_added", user_id: server.me, by: server.other });
+  await clock.pass(500);
+  await live(client);
+  server.say();
+  assert.deepEqual(client.chats, [chat]);
+  assert.equal(chat.removal, null);
+  assert.deepEqual(chat.timeline.rows.map(({ kind, seq }) => seq ?? kind), [1, 2, 3, "gap", 6]);
+  await chat.timeline.fill(chat.timeline.rows[3]);
+  assert.deepEqual(chat.timeline.rows.map(({ seq }) => seq), [1, 2, 3, 4, 5, 6]);
+  client.disconnect();
+});
+
+test("where too many chats are resumed, the client connects again after a while", async () => {
+  const { server, clock, client } = await liveClient();
+  const [socket] = server.sockets;
+  socket.deliver({ type: "error", code: "too_many_requests", limit: "chats-resumed", retry_after: 10 });
+  assert.deepEqual(client.state, { phase: "offline", retryAt: clock.now() + 10_500, code: undefined });
+  client.disconnect();
+});
+
 test("a list or settings that fail are asked for again", async () => {
   const { server, clock, client } = await liveClient();
   server.refusals.set("/chats", { status: 503, retry: 4 });
