@@ -3,7 +3,8 @@
 
 import { icon } from "../look/icons.js";
 import { avatar, setPresence } from "./avatar.js";
-import { clone, h, on, rove, setAttribute, setText } from "./dom.js";
+import { clone, h, on, rove, setText } from "./dom.js";
+import { untilMidnight } from "./format.js";
 import * as words from "./words.js";
 import { createRow } from "./sidebar-row.js";
 import { createNearness } from "./sidebar-near.js";
@@ -141,6 +142,12 @@ export function createSidebar(app) {
   more.observe(end);
 
   const redraw = () => app.frame(draw);
+  // `17:36` becomes `Fri`.
+  const midnight = () => {
+    redraw();
+    night = window.setTimeout(midnight, untilMidnight() + 1000);
+  };
+  let night = window.setTimeout(midnight, untilMidnight() + 1000);
   const offs = [
     ...["chats", "chat", "typing", "presence", "users", "state", "me", "timeline"].map((name) => client.on(/** @type {any} */ (name), redraw)),
   ];
@@ -163,6 +170,7 @@ export function createSidebar(app) {
       near.destroy();
       more.disconnect();
       clearTimeout(timer);
+      clearTimeout(night);
     },
   };
 }

@@ -336,8 +336,7 @@ export function create(app, chat) {
       for (const off of offs) off();
       clearTimeout(night);
       clearTimeout(late);
-      for (const part of [list, banner, reading, composer]) part.destroy();
-      hover.hide();
+      for (const part of [list, banner, reading, composer, hover]) part.destroy();
     },
   };
 }

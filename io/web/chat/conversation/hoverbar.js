@@ -6,6 +6,7 @@ import { h, on, setAttribute, setText } from "../dom.js";
 import * as words from "../words.js";
 
 const PRESS_MS = 400;
+const REST_MS = 150;
 const GAP_PX = 8;
 /** A finger that moves further than this scrolls. */
 const SLIP_PX = 10;
@@ -65,14 +66,37 @@ export function createHoverBar(app, { body, feed, scroller, itemOf, actions }) {
     bar.hidden = true;
   };
 
-  on(feed, "pointermove", "article", (event, match) => {
-    if (event.pointerType !== "mouse" || match === article) return;
+  /** Where the mouse is, while it is over the list. @type {{ x: number, y: number } | null} */
+  let mouse = null;
+  let rest = 0;
+
+  /** @param {HTMLElement | null} match */
+  const show = (match) => {
+    if (!match || match === article) return;
     article = match;
     app.read(measure);
     app.frame(draw);
+  };
+
+  on(feed, "pointermove", "article", (event, match) => {
+    if (event.pointerType !== "mouse") return;
+    mouse = { x: event.clientX, y: event.clientY };
+    show(match);
   });
-  body.addEventListener("pointerleave", hide);
-  scroller.addEventListener("scroll", hide, { passive: true });
+  const leave = () => {
+    mouse = null;
+    hide();
+  };
+  const scrolled = () => {
+    hide();
+    clearTimeout(rest);
+    rest = window.setTimeout(() => {
+      const under = mouse && document.elementFromPoint(mouse.x, mouse.y);
+      if (under && feed.contains(under)) show(under.closest("article"));
+    }, REST_MS);
+  };
+  body.addEventListener("pointerleave", leave);
+  scroller.addEventListener("scroll", scrolled, { passive: true });
 
   // The bar lies over the list: a wheel on it means the list.
   bar.addEventListener("wheel", (/** @type {WheelEvent} */ event) => scroller.scrollBy(0, event.deltaY), { passive: true });
@@ -104,5 +128,10 @@ export function createHoverBar(app, { body, feed, scroller, itemOf, actions }) {
   });
   for (const type of ["pointerup", "pointercancel"]) feed.addEventListener(type, release);
 
-  return { hide };
+  return {
+    destroy() {
+      clearTimeout(rest);
+      release();
+    },
+  };
 }
