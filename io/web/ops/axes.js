@@ -30,10 +30,12 @@ export function linearTicks(most) {
   return Array.from({ length: Math.max(1, Math.ceil(most / step - 1e-6)) + 1 }, (_, i) => i * step);
 }
 
-/** The exponents of the powers of ten around both. */
+/** Exponents of powers of ten, from at most the least to at least the most: two to four. */
 export function logTicks(least, most) {
   const low = Math.floor(Math.log10(least));
-  return Array.from({ length: Math.max(2, Math.ceil(Math.log10(most)) - low + 1) }, (_, i) => low + i);
+  const high = Math.max(low + 1, Math.ceil(Math.log10(most)));
+  const step = Math.ceil((high - low) / 3);
+  return Array.from({ length: Math.ceil((high - low) / step) + 1 }, (_, i) => low + i * step);
 }
 
 /** Seconds before now at which the time axis is marked. */

@@ -59,7 +59,7 @@ function answered(next, at) {
   if (snapshot && passed < FORGOTTEN) {
     const sample = difference(snapshot, next, clock, passed);
     store.push(sample);
-    watch.update(clock, sample.cores.busy ?? [], sample.cores.mesh ?? [], sample.cores.stalls ?? []);
+    if (!sample.restart) watch.update(clock, sample.cores.busy ?? [], sample.cores.mesh ?? [], sample.cores.stalls ?? []);
   }
   snapshot = next;
   heard = at;

@@ -1,6 +1,6 @@
 // The tiles, and the reasons of closes and refusals.
 import { median } from "./samples.js";
-import { millis, number, reasonName, seconds, write } from "./words.js";
+import { millis, NONE, number, reasonName, seconds, write } from "./words.js";
 
 /** Above these a tile is amber: milliseconds, and a share of the connections that there may be. */
 const P50_MS = 100, P99_MS = 1000, FULL = 0.9;
@@ -16,8 +16,8 @@ export function drawTiles({ store, slots, to, limit, reported }, slot, room) {
     const known = reported.has(metric);
     const box = find(`#tile-${id}`);
     box.classList.toggle("amber", known && amber);
-    write(find(".value", box), known ? shown : "–");
-    write(find(".unit", box), known ? unit : "");
+    write(find(".value", box), known ? shown : NONE);
+    write(find(".unit", box), known && shown !== NONE ? unit : "");
     write(find(".note", box), known ? note : "not reported");
   };
   const flow = (id, metric) => {
@@ -42,10 +42,11 @@ export function drawReasons({ store, from, to }) {
   const lists = ["closes", "refusals"].map((kind) => store.counts(kind, store.slots(from + 0.001, to)));
   const most = Math.max(1, ...lists.map(([first]) => first?.[1] ?? 0));
   write(find("#reasons .unit"), `last ${Math.round((to - from) / 60)} min`);
-  ["#closes", "#refusals"].forEach((id, i) => drawList(find(id), lists[i], most));
+  ["closes", "refusals"].forEach((kind, i) => drawList(kind, lists[i], most));
 }
 
-function drawList(box, list, most) {
+function drawList(kind, list, most) {
+  const box = find(`#${kind}`);
   const wanted = Math.min(SHOWN, list.length);
   while (box.children.length < wanted) box.append(find("#reason").content.cloneNode(true));
   while (box.children.length > wanted) box.lastElementChild.remove();
@@ -57,5 +58,5 @@ function drawList(box, list, most) {
     find(".bar", item).style.setProperty("--share", `${(100 * count) / most}%`);
   });
   const rest = list.slice(SHOWN).reduce((all, [, count]) => all + count, 0);
-  write(box.nextElementSibling, !list.length ? "none reported" : rest ? `and ${number(rest)} for other reasons` : "");
+  write(box.nextElementSibling, !list.length ? `no ${kind} reported` : rest ? `and ${number(rest)} for other reasons` : "");
 }

@@ -3,7 +3,7 @@ const languages = globalThis.navigator?.languages;
 const locales = languages?.length ? [...languages] : ["en-GB"];
 
 /** What stands for a figure that is not there. */
-const NONE = "–";
+export const NONE = "–";
 
 const formats = {};
 const format = (value, options) => (value >= -Infinity ? (formats[JSON.stringify(options)] ??= new Intl.NumberFormat(locales, options)).format(value) : NONE);

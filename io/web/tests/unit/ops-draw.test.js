@@ -35,7 +35,8 @@ test("an axis begins at 0, has two to four ticks, and reaches the most", () => {
 });
 
 test("a logarithmic axis has the powers of ten around its values", () => {
-  assert.deepEqual(logTicks(0.3, 250), [-1, 0, 1, 2, 3]);
+  assert.deepEqual(logTicks(0.3, 90), [-1, 0, 1, 2]);
+  assert.deepEqual(logTicks(0.04, 250), [-2, 0, 2, 4]);
   assert.deepEqual(logTicks(1, 1), [0, 1]);
 });
 
