@@ -11,15 +11,16 @@ import * as words from "../words.js";
 
 /** @param {import("../main.js").App} app @param {import("../../client/rookery.js").Chat} chat */
 export function createHeader(app, chat) {
+  const panel = chat.direct ? words.members.person : words.header.showMembers;
   const count = h("bdi", { className: "badge", hidden: true, "aria-hidden": "true" });
   const back = h("button", { type: "button", className: "back icon-button", onclick: () => app.go("#") }, icon("back"), count);
   const face = avatar(chat.id, "", { group: !chat.direct });
   const name = h("bdi");
   const about = h("p", { className: "about" });
-  const opens = h("button", { type: "button", title: words.header.showMembers, onclick: () => members() }, name);
+  const opens = h("button", { type: "button", title: panel, onclick: () => members() }, name);
   const title = h("div", { className: "title" }, face, h("div", { className: "names" }, h("h1", {}, opens), about));
   const search = h("button", { type: "button", className: "find icon-button", "aria-label": words.header.search, title: words.header.search, onclick: () => app.open("search") }, icon("search"));
-  const people = h("button", { type: "button", className: "icon-button", "aria-label": words.header.showMembers, title: words.header.showMembers, onclick: () => members() }, icon("people"));
+  const people = h("button", { type: "button", className: "icon-button", "aria-label": panel, title: panel, onclick: () => members() }, icon("people"));
   const more = h("button", { type: "button", className: "icon-button", "aria-label": words.header.more, title: words.common.more, "aria-haspopup": "menu", onclick: () => menu() }, icon("more"));
   const element = h("header", { className: "head" }, back, title, search, people, more);
 
@@ -28,7 +29,7 @@ export function createHeader(app, chat) {
   async function menu() {
     const muted = Boolean(app.settings.muted[chat.id]);
     const items = [
-      { label: words.header.showMembers, icon: "people", run: members },
+      { label: panel, icon: chat.direct ? "info" : "people", run: members },
       { label: muted ? words.members.unmute : words.members.mute, icon: muted ? "bell" : "mute", run: () => void mute(app, chat, !muted) },
     ];
     await (await import("../menu.js")).open(app, { anchor: more, label: words.header.more, items });
