@@ -298,11 +298,6 @@ export class Chat {
     this.#changed();
   }
 
-  /** The list is about to be read, or was. */
-  recount() {
-    this.#reading.restart();
-  }
-
   /**
    * The event that comes next.
    * @param {any} event
@@ -383,7 +378,7 @@ export class Chat {
       this.lastEvent = null;
     }
     this.#typists.remove(sender_id);
-    this.#reading.count(seq, sender_id === this.#core.me, this.#core.feed.listing);
+    this.#reading.count(seq, sender_id === this.#core.me);
   }
 
   /** @param {string | undefined} time */

@@ -184,7 +184,6 @@ export class Feed {
 
   /** @param {number} connected */
   async #list(connected) {
-    for (const chat of this.#chats.values()) chat.recount();
     const rank = ++this.#rank;
     let place = 0;
     /** @type {string | undefined} */
@@ -212,7 +211,6 @@ export class Feed {
     }
     this.listing = false;
     for (const chat of this.#chats.values()) {
-      chat.recount();
       if (chat.resuming) this.#missing += chat.lastSeq - chat.has;
       if (!chat.known) this.#anew(chat);
     }

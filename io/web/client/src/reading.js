@@ -1,20 +1,19 @@
+/** Seqs of messages that are kept in mind. More than these on their way at once, and fewer are shown as unread. */
+const RECENT_MAX = 256;
+
 /** Up to where a chat is read, and how many messages lie behind that. */
 export class Reading {
   seq = 0;
   unread = 0;
   /** Messages up to this one are in `unread`. */
   #counted = 0;
-  /** @type {number[]} messages of others that came while the list is read, which may not have them */
+  /** @type {number[]} the newest messages of others, which what the server counts may not have */
   #recent = [];
-
-  /** The list is about to be read, or was. */
-  restart() {
-    this.#recent = [];
-  }
 
   /** The server has lost events. */
   recount() {
     this.#counted = 0;
+    this.#recent = [];
   }
 
   /**
@@ -25,8 +24,7 @@ export class Reading {
   list({ last_seq, unread, read_seq }, has) {
     if (read_seq < this.seq) return false;
     this.seq = read_seq;
-    this.unread = unread + this.#recent.filter((seq) => seq > last_seq).length;
-    this.#counted = Math.max(last_seq, has);
+    this.#take(unread, last_seq, has);
     return true;
   }
 
@@ -35,27 +33,37 @@ export class Reading {
    * @param {any} frame
    * @param {number} has
    */
-  hear({ seq, unread }, has) {
+  hear({ seq, unread, last_seq }, has) {
     if (seq < this.seq) return;
     this.seq = seq;
-    this.unread = unread;
-    this.#counted = Math.max(this.#counted, has);
+    this.#take(unread, last_seq, has);
+  }
+
+  /**
+   * The server has counted up to an event, which may not have come, or others may have come behind it.
+   * @param {number} unread
+   * @param {number} lastSeq
+   * @param {number} has
+   */
+  #take(unread, lastSeq, has) {
+    this.unread = unread + this.#recent.filter((seq) => seq > lastSeq).length;
+    this.#counted = Math.max(lastSeq, has);
   }
 
   /**
    * A message has come.
    * @param {number} seq
    * @param {boolean} own
-   * @param {boolean} listing
    */
-  count(seq, own, listing) {
+  count(seq, own) {
     if (own) {
       // Who writes has read what came before.
       if (seq > this.seq && seq > this.#counted) this.unread = 0;
       this.seq = Math.max(this.seq, seq);
     } else if (seq > this.#counted) {
       if (seq > this.seq) this.unread += 1;
-      if (listing) this.#recent.push(seq);
+      this.#recent.push(seq);
+      if (this.#recent.length > RECENT_MAX) this.#recent.shift();
     }
   }
 }

@@ -57,9 +57,9 @@ test("unread is what the server says, then one more for each message of another"
 test("marks of other devices count unless they are lower; one's own is sent again after a reconnect", async () => {
   const { server, clock, client, chat } = await liveClient({ before: (model) => [1, 2, 3].forEach(() => model.say()) });
   const [socket] = server.sockets;
-  socket.deliver({ type: "read", chat_id: chat.id, seq: 3, unread: 1 });
+  socket.deliver({ type: "read", chat_id: chat.id, seq: 3, unread: 1, last_seq: 4 });
   assert.deepEqual([chat.readSeq, chat.unread], [3, 1]);
-  socket.deliver({ type: "read", chat_id: chat.id, seq: 2, unread: 2 });
+  socket.deliver({ type: "read", chat_id: chat.id, seq: 2, unread: 2, last_seq: 4 });
   assert.deepEqual([chat.readSeq, chat.unread], [3, 1]);
   server.breakOff();
   chat.markRead(4);
@@ -69,6 +69,18 @@ test("marks of other devices count unless they are lower; one's own is sent agai
   await live(client);
   assert.deepEqual([chat.readSeq, chat.unread], [4, 2], "the list has a lower mark, so what came counts");
   assert.equal(server.received.filter(({ type }) => type === "read").at(-1).seq, 4);
+  client.disconnect();
+});
+
+test("a mark counts messages that are still to come, and none that came behind what it counted", async () => {
+  const { server, client, chat } = await liveClient({ before: (model) => [1, 2, 3].forEach(() => model.say()) });
+  const [socket] = server.sockets;
+  socket.deliver({ type: "read", chat_id: chat.id, seq: 4, unread: 2, last_seq: 6 });
+  assert.equal(chat.unread, 2);
+  [5, 6, 7].forEach(() => server.say());
+  assert.equal(chat.unread, 3, "two of them were counted before they came");
+  socket.deliver({ type: "read", chat_id: chat.id, seq: 5, unread: 1, last_seq: 6 });
+  assert.equal(chat.unread, 2, "one came behind what was counted");
   client.disconnect();
 });
 
