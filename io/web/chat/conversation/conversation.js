@@ -10,6 +10,7 @@ import * as words from "../words.js";
 import { createActions } from "./actions.js";
 import { build, SENDING_AFTER_MS, update } from "./article.js";
 import { createBanner } from "./banner.js";
+import { createGoing } from "./going.js";
 import { createHeader } from "./header.js";
 import { createHoverBar } from "./hoverbar.js";
 import { Items } from "./items.js";
@@ -19,14 +20,8 @@ import { createLoading } from "./loading.js";
 import { createPills } from "./pills.js";
 import { createReading } from "./reading.js";
 
-const QUARTER = 0.25;
-const FLASH_MS = 1500;
 const SKELETON_MS = 120;
 const FAR_SCREENS = 1.5;
-
-/** Where the reader left each chat, to come back to. @type {Map<string, import("./list.js").Anchor>} */
-const places = new Map();
-const MAX_PLACES = 200;
 
 /** @typedef {import("./items.js").Item} Item */
 
@@ -35,9 +30,6 @@ export function create(app, chat) {
   const { client } = app;
   const { timeline } = chat;
   const items = new Items();
-  /** @type {{ after: number, many: number } | null} */
-  let divider = null;
-  let opened = false;
   let waiting = false;
   let late = 0;
   let gone = false;
@@ -56,18 +48,20 @@ export function create(app, chat) {
   const loading = createLoading(timeline, () => dirty());
   const header = createHeader(app, chat);
   const banner = createBanner(app);
-  const pills = createPills({ latest, fresh: () => toDivider() });
+  const going = createGoing(app, chat, { list, loading, render });
+  const latest = () => void going.latest();
+  const pills = createPills({ latest, fresh: () => void going.toDivider() });
   const typing = h("p", { className: "typing", "aria-hidden": "true" });
   const empty = h("p", { className: "empty", hidden: true });
   const skeleton = h("div", { className: "bones", hidden: true, "aria-hidden": "true" }, ...skeletons());
   const body = h("div", { className: "body" }, list.element, skeleton, empty, banner.element, ...pills.elements);
-  const composer = createComposer(app, chat, { sent: () => void latest(), editing: edited, editLast });
+  const composer = createComposer(app, chat, { sent: latest, editing: edited, editLast });
   const element = h("main", { className: "conversation", id: "conversation" }, header.element, body, typing, composer.element);
 
   const itemOf = (/** @type {Element} */ article) => list.items[list.geometry.indexOf(/** @type {HTMLElement} */ (article).dataset.key ?? "")];
   const actions = createActions(app, chat, { edit: (message) => composer.edit(message) });
   const hover = createHoverBar(app, { body, feed: list.feed, scroller: list.element, itemOf, actions });
-  const keys = createKeys(app, { list, actions, composer, latest, itemOf });
+  const keys = createKeys(app, { list, actions, composer, latest: going.latest, itemOf });
   const reading = createReading(chat, seen);
 
   function unloaded() {
@@ -81,16 +75,9 @@ export function create(app, chat) {
 
   /** @param {"older" | "newer" | "around"} where @param {number} [seq] */
   function need(where, seq = 0) {
-    if (!opened) return;
-    if (where !== "around") return loading.page(where);
-    if (!loading.jumping) void loading.around(seq).then((came) => came && place(() => list.toSeq(seq, 0)));
-  }
-
-  /** Shows the rows that there are now, then goes to a place among them. @param {() => void} to */
-  function place(to) {
-    if (gone) return;
-    render();
-    to();
+    if (!going.opened) return;
+    if (where === "around") void going.toDragged(seq);
+    else loading.page(where);
   }
 
   function dirty() {
@@ -107,11 +94,11 @@ export function create(app, chat) {
   function render() {
     const today = new Date().setHours(0, 0, 0, 0);
     look.created = chat.createdAt ? Date.parse(chat.createdAt) : 0;
-    const around = { me: client.me?.user_id ?? "", began: !timeline.hasOlder, divider, faults: loading.faults, today };
+    const around = { me: client.me?.user_id ?? "", began: !timeline.hasOlder, divider: going.divider, faults: loading.faults, today };
     const made = items.make(timeline.rows, around);
     list.setItems(made);
     setAttribute(list.feed, "aria-busy", loading.busy ? "true" : null);
-    const bare = opened && made.length === 0 && !timeline.hasOlder;
+    const bare = going.opened && made.length === 0 && !timeline.hasOlder;
     empty.hidden = !bare;
     if (bare) setText(empty, words.message.empty);
     bones(bare);
@@ -155,7 +142,7 @@ export function create(app, chat) {
   }
 
   function seen() {
-    const visible = opened ? list.visible : null;
+    const visible = going.opened ? list.visible : null;
     if (!visible) return 0;
     if (list.atEnd && !timeline.hasNewer) return timeline.lastSeq;
     for (let i = visible.last; i >= visible.first; i--) {
@@ -170,68 +157,27 @@ export function create(app, chat) {
     const visible = list.visible;
     const far = list.fromEnd > FAR_SCREENS * list.view || timeline.hasNewer;
     const below = !list.atEnd && chat.unread > 0;
-    pills.latest(opened && list.items.length > 0 && (far || below), list.atEnd ? 0 : chat.unread);
-    const at = divider && list.geometry.indexOfSeq(divider.after + 1);
-    const above = divider !== null && at !== null && visible !== null && (visible.first > at || (at === 0 && timeline.hasOlder)) && chat.readSeq < timeline.lastSeq && !list.atEnd;
-    pills.fresh(above, divider?.many ?? 0, above ? format.time(list.items[at ?? 0]?.time ?? 0) : "");
+    pills.latest(going.opened && list.items.length > 0 && (far || below), list.atEnd ? 0 : chat.unread);
+    sinceWhen(visible);
     if (visible) loading.trim(list.atEnd ? timeline.lastSeq : list.items[visible.last].seq);
     keys.rove(visible);
     bones(!empty.hidden);
   }
 
-  async function latest() {
-    if (timeline.hasNewer && !(await loading.latest())) return;
-    place(() => list.toEnd());
-  }
-
-  async function toDivider() {
-    if (!divider) return;
-    const { after } = divider;
-    const first = list.items[0];
-    if (first && first.seq > after + 1 && timeline.hasOlder) await loading.around(after);
-    place(() => list.toSeq(after + 1, QUARTER));
-  }
-
-  /** Goes to a message, and marks it for a moment. @param {number} seq */
-  async function toMessage(seq) {
-    const loaded = list.items.some((item) => item.seq === seq);
-    if (!loaded && !(await loading.around(seq))) return;
-    place(() => list.toSeq(seq, QUARTER));
-    app.frame(() => app.frame(() => flash(seq)));
-  }
-
-  /** @param {number} seq */
-  function flash(seq) {
-    const item = list.items.find((one) => one.seq === seq);
-    const row = item && list.row(item.key);
-    row?.classList.add("linked");
-    setTimeout(() => row?.classList.remove("linked"), FLASH_MS);
+  /** Whether the line before what is new is above the view. @param {{ first: number, last: number } | null} visible */
+  function sinceWhen(visible) {
+    const { divider } = going;
+    if (!divider || !visible || list.atEnd || chat.readSeq >= timeline.lastSeq) return pills.fresh(false, 0, "");
+    const at = list.geometry.indexOfSeq(divider.after + 1);
+    const above = visible.first > at || (at === 0 && timeline.hasOlder);
+    pills.fresh(above, divider.many, format.time(list.items[at].time));
   }
 
   async function open() {
     setTimeout(dirty, SKELETON_MS + 1);
     void chat.load().catch(() => {});
-    const { seq } = app.route;
-    const kept = places.get(chat.id);
-    if (seq) await toMessage(seq);
-    else if (chat.unread > 0) await openUnread();
-    else if (kept && timeline.rows.some((row) => row.key === kept.key)) place(() => list.toPlace(kept));
-    else {
-      await loading.latest();
-      place(() => list.toEnd());
-    }
-    opened = true;
+    await going.open();
     dirty();
-  }
-
-  async function openUnread() {
-    const after = chat.readSeq;
-    divider = { after, many: chat.unread };
-    const { rows } = timeline;
-    const first = rows.find((row) => row.kind !== "pending" && row.kind !== "gap");
-    const covered = first && "seq" in first && first.seq <= after + 1 && !timeline.hasNewer;
-    if (!covered) await loading.around(after);
-    place(() => list.toSeq(after + 1, QUARTER));
   }
 
   /** @param {string | null} id */
@@ -322,8 +268,8 @@ export function create(app, chat) {
     chat,
     composer,
     header,
-    toMessage,
-    latest,
+    toMessage: going.toMessage,
+    latest: going.latest,
     get atEnd() {
       return list.atEnd;
     },
@@ -331,7 +277,7 @@ export function create(app, chat) {
     focusMessages: () => keys.focus(),
     destroy() {
       gone = true;
-      keep(chat.id, list.place);
+      going.leave();
       unfollow();
       for (const off of offs) off();
       clearTimeout(night);
@@ -339,14 +285,6 @@ export function create(app, chat) {
       for (const part of [list, banner, reading, composer, hover]) part.destroy();
     },
   };
-}
-
-/** @param {string} id @param {import("./list.js").Anchor | null} place */
-function keep(id, place) {
-  places.delete(id);
-  if (!place) return;
-  places.set(id, place);
-  if (places.size > MAX_PLACES) places.delete(/** @type {string} */ (places.keys().next().value));
 }
 
 /** Rows in the real geometry, for what is not there yet. */
