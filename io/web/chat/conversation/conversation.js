@@ -98,6 +98,9 @@ export function create(app, chat) {
     const made = items.make(timeline.rows, around);
     list.setItems(made);
     setAttribute(list.feed, "aria-busy", loading.busy ? "true" : null);
+    // There is no feed without an article in it.
+    setAttribute(list.feed, "role", made.length ? "feed" : null);
+    setAttribute(list.feed, "aria-label", made.length ? words.message.messages : null);
     const bare = going.opened && made.length === 0 && !timeline.hasOlder;
     empty.hidden = !bare;
     if (bare) setText(empty, words.message.empty);
@@ -219,7 +222,6 @@ export function create(app, chat) {
   function about() {
     const called = app.title(chat);
     setAttribute(element, "aria-label", called);
-    setAttribute(list.feed, "aria-label", words.message.messages);
     header.update();
     composer.update();
     typists();

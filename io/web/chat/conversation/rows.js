@@ -10,7 +10,7 @@ const FRAME_MS = 6;
 
 /** @template {Placed} T */
 export class Rows {
-  feed = h("div", { className: "feed", role: "feed" });
+  feed = h("div", { className: "feed" });
   /** The rows that are in the page, by their indexes. */
   start = 0;
   end = 0;
