@@ -71,8 +71,8 @@ export const room = {
     says("maryam", yesterday("18:21"), "مرحباً! هل أحتاج إلى حذاء خاص؟"),
     says("ben", yesterday("18:24"), "You can rent shoes at the desk.", { edited: "You can rent shoes at the desk, they have every size." }),
     says("chidi", today("09:15"), "wrong chat", { deleted: today("09:16") }),
-    says("ada", today("17:31"), "Booked for eight people, seven o’clock."),
-    says("ada", today("17:31"), "Please pay at the desk, I only reserved.", {
+    says("ada", today("17:31"), "Booked for eight people at seven."),
+    says("ada", today("17:31"), "Pay at the desk, I only reserved.", {
       reactions: { "🎉": ["elif", "ben", "chidi", "dana", "hana"], "❤️": ["yusuf", "ben", "maryam"] },
     }),
     says("ben", today("17:33"), "🧗‍♀️ 💪"),

@@ -1,6 +1,6 @@
 // Takes the pictures of the README, from a server of its own:
 //   ROOKERY_BINARY=target/release/rookery ROOKERY_BENCH=target/release/rookery-bench node take.js [FOLDER]
-// Debian: chromium, fonts-inter, fonts-noto-color-emoji, and pngquant to make them smaller.
+// with what io/web/tests/package.json names. Debian: chromium, fonts-inter, fonts-noto-color-emoji, and pngquant to make them smaller.
 import { execFileSync, spawn } from "node:child_process";
 import { mkdir, readdir, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
@@ -17,6 +17,8 @@ const wanted = (name) => !only || only.some((part) => name.includes(part));
 const MAX_BYTES = 200_000;
 const DESKTOP = { viewport: { width: 1440, height: 900 } };
 const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
+/** So long somebody is shown as typing. */
+const TYPING_MS = 6_500;
 /** Seconds of load before the picture of /ops, which shows a minute. */
 const LOAD_SECONDS = 75;
 
@@ -163,16 +165,17 @@ async function phone(browser, server, colorScheme) {
     await opened.cut();
     await page.locator("#composer").fill("I am at the desk.");
     await page.locator("button.send").click();
-    await pause(2500);
+    await pause(TYPING_MS);
   } else {
     await type(story);
   }
+  await page.locator("#composer").blur();
   await save(page, `chat-phone-${colorScheme}`);
   await opened.close();
 }
 
 const ops = (browser) => serving(async (server) => {
-  const load = spawn(process.env.ROOKERY_BENCH, ["rooms", "--url", server.url, "--rate", "8000", "--duration", String(LOAD_SECONDS + 20)], { stdio: "ignore" });
+  const load = spawn(process.env.ROOKERY_BENCH, ["rooms", "--rooms", "2000", "--url", server.url, "--rate", "8000", "--duration", String(LOAD_SECONDS + 20)], { stdio: "ignore" });
   try {
     const opened = [];
     for (const colorScheme of ["light", "dark"]) {
