@@ -128,6 +128,7 @@ function reactions(item, look) {
       "button",
       { className: "reaction", type: "button", tabIndex: -1, title: names, "data-emoji": emoji, "aria-pressed": String(users.includes(me)), "aria-label": `${words.message.reaction(emoji, users.length)}: ${names}` },
       h("span", { className: "sign" }, emoji),
+      " ",
       h("span", { className: "figure" }, number(users.length)),
     );
     chips.append(chip);
