@@ -43,7 +43,7 @@ export function createRow(app, chat) {
       time.title = format.full(chat.lastActivity);
     }
     muted.hidden = !quiet;
-    link.classList.toggle("unread", chat.unread > 0);
+    link.classList.toggle("unread", chat.unread > 0 && !quiet);
     count.hidden = chat.unread === 0;
     count.classList.toggle("muted", quiet);
     if (chat.unread) {
