@@ -6,6 +6,8 @@ use std::path::Path;
 
 use xxhash_rust::xxh3::Xxh3;
 
+use crate::comments::without_comments;
+
 /// What is served of the folder: these, and what is below them.
 const PARTS: [&str; 5] = ["chat", "ops", "look", "client/rookery.js", "client/src"];
 /// What stands beside the code and is for those who change it.
@@ -20,8 +22,8 @@ const FOLDERS_LEFT_OUT: [&str; 3] = ["tests", "exchanges", "node_modules"];
 /// Media types by the end of the name. A licence has none.
 const TYPES: [(&str, &str); 10] = [
     (".html", HTML),
-    (".css", "text/css; charset=utf-8"),
-    (".js", "text/javascript; charset=utf-8"),
+    (".css", CSS),
+    (".js", JAVASCRIPT),
     (".json", "application/json"),
     (".png", "image/png"),
     (".svg", "image/svg+xml"),
@@ -32,7 +34,11 @@ const TYPES: [(&str, &str); 10] = [
 ];
 /// How a page refers to an asset, with its path behind that. All others refer to each other by relative paths.
 const ASSETS: &str = "/assets/";
+/// What others wrote, who want their notices to be seen.
+const OF_OTHERS: &str = "ops/uplot/";
 const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// A file that is served.
 pub(crate) struct WebFile {
@@ -52,6 +58,15 @@ pub(crate) enum Kind {
 }
 
 impl WebFile {
+    pub(crate) fn is_own_code(&self) -> bool {
+        [CSS, JAVASCRIPT].contains(&self.content_type) && !self.path.starts_with(OF_OTHERS)
+    }
+
+    pub(crate) fn drop_comments(&mut self) -> Result<(), Box<dyn Error>> {
+        self.bytes = without_comments(str::from_utf8(&self.bytes)?).into_bytes();
+        Ok(())
+    }
+
     /// Puts the hash of all files into a page's references to them.
     pub(crate) fn refer_to(&mut self, hash: &str) -> Result<(), Box<dyn Error>> {
         let text = str::from_utf8(&self.bytes)?;

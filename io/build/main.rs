@@ -6,6 +6,7 @@
 )]
 
 mod codings;
+mod comments;
 mod files;
 mod table;
 
@@ -28,6 +29,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     fs::create_dir(&out)?;
     let mut files = files::find(Path::new(WEB))?;
+    for code in files.iter_mut().filter(|file| file.is_own_code()) {
+        code.drop_comments()?;
+    }
     let hash = files::hash(&files);
     for page in files.iter_mut().filter(|file| file.kind == Kind::Page) {
         page.refer_to(&hash)?;

@@ -4,8 +4,10 @@
 
 mod support;
 
+use std::fs;
 use std::io::Read;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use flate2::read::GzDecoder;
 use rookery_engine::assets::Asset;
@@ -259,6 +261,30 @@ fn weight(folders: &[&str]) -> usize {
         sizes.min().unwrap_or(file.identity.bytes.len())
     });
     sizes.sum()
+}
+
+/// Errors then name the lines of the repository.
+#[test]
+fn code_comes_without_its_comments_and_with_all_its_lines() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("web");
+    let is_own_code = |file: &&Asset| {
+        let is_code = [".js", ".css"].iter().any(|end| file.path.ends_with(end));
+        is_code && !file.path.starts_with("ops/uplot/")
+    };
+    for file in ASSETS.files.iter().filter(is_own_code) {
+        let source = fs::read_to_string(folder.join(file.path)).unwrap();
+        let served = str::from_utf8(file.identity.bytes).unwrap();
+        let pairs: Vec<_> = source.lines().zip(served.lines()).collect();
+        assert_eq!(pairs.len(), source.lines().count(), "{}", file.path);
+        for (line, served) in pairs {
+            assert!(served == line || served.is_empty(), "{line}");
+        }
+        assert!(
+            !served.lines().any(|line| line.trim().starts_with("//")),
+            "{}",
+            file.path
+        );
+    }
 }
 
 #[test]
