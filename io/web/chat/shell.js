@@ -1,6 +1,7 @@
 // @ts-check
 // The panes: the list, a conversation, its members. Which of them are seen goes by the hash and by the width.
 
+import { createBanner } from "./conversation/banner.js";
 import { create as createConversation } from "./conversation/conversation.js";
 import { h, setAttribute } from "./dom.js";
 import { createHeard } from "./heard.js";
@@ -26,6 +27,8 @@ export function create(app) {
   let members = null;
   /** @type {Element} */
   let main = blank;
+  /** Where no chat is open, the list says what is wrong with the connection. @type {ReturnType<typeof createBanner> | null} */
+  let banner = null;
   let opening = 0;
   /** @type {HTMLElement | null} */
   let opener = null;
@@ -54,6 +57,7 @@ export function create(app) {
     leave();
     const chat = id ? app.chat(id) : undefined;
     if (chat) {
+      dropBanner();
       shown = createConversation(app, chat);
       swap(shown.element);
       shown.composer.focusFirst();
@@ -68,6 +72,15 @@ export function create(app) {
     text.textContent = id === null ? words.list.chooseChat : unknown ? words.failure.noChat : "";
     setAttribute(blank, "aria-label", words.list.chats);
     swap(blank);
+    if (banner) return;
+    banner = createBanner(app);
+    sidebar.element.querySelector(".pane")?.before(banner.element);
+  }
+
+  function dropBanner() {
+    banner?.destroy();
+    banner?.element.remove();
+    banner = null;
   }
 
   /** The panel stays open beside the chat where there is room; elsewhere it is a place of its own, which Back leaves. */
@@ -148,6 +161,7 @@ export function create(app) {
     element,
     destroy() {
       leave();
+      dropBanner();
       sidebar.destroy();
       heard.destroy();
       keys.destroy();
