@@ -47,6 +47,11 @@ export class Person {
     return this.page.getByRole("button", { name, exact: true, ...options });
   }
 
+  /** What the banner says. */
+  banner(text) {
+    return this.page.getByRole("main").getByText(text);
+  }
+
   dialog(name) {
     return this.page.getByRole("dialog", { name });
   }
@@ -116,7 +121,6 @@ export class Person {
   async go(chat) {
     await this.row(chat).click();
     await this.sees(chat);
-    await this.feed.waitFor();
   }
 
   async write(...texts) {
@@ -126,9 +130,11 @@ export class Person {
     }
   }
 
-  /** The texts of the messages in the page, from above. */
-  async texts() {
-    return this.feed.locator("article[aria-posinset] .content, article:not([aria-posinset]) .content").allInnerTexts();
+  /** The texts of the messages in the page, from above, as they were written. */
+  texts() {
+    return this.page.locator("article .content").evaluateAll((all) =>
+      all.map((content) => [...content.childNodes].filter((node) => !node.classList?.contains("edited")).map((node) => node.textContent).join("").trim()),
+    );
   }
 
   /** Reads these as the last messages, in this order, each once. @param {string[]} texts */
@@ -157,7 +163,8 @@ export class Person {
 
   /** Nothing stands in the way of anybody, in both themes. */
   async isAccessible() {
-    assert.deepEqual(await violations(this.page), []);
+    const found = await violations(this.page);
+    assert.ok(found.length === 0, `axe finds, where ${this.name} is:\n${found.join("\n")}`);
   }
 }
 

@@ -1,0 +1,131 @@
+// The page on a phone: one pane at a time, touch, and the way back.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { LiveServer } from "../../client/testing/live.js";
+import { account } from "./support/account.js";
+import { eventually } from "./support/eventually.js";
+import { PATIENCE_MS } from "./support/browser.js";
+import { Person } from "./support/person.js";
+
+const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 };
+/** As fingers need it, in pixels. */
+const TARGET = 44;
+
+let server;
+before(async () => (server = await LiveServer.start(process.env.ROOKERY_BINARY)));
+after(() => server?.stop());
+
+test("on a phone one pane is seen at a time, and Back goes back", { timeout: 180_000 }, async () => {
+  const ann = await Person.at(server.url, "ann", PHONE);
+  await ann.signUp();
+  await ann.isAccessible();
+  await fits(ann);
+  const [{ user_id: id }] = [await (await account(server.url, "ben")).call("GET", "/me")];
+  const ben = await account(server.url, "cem");
+  const [{ user_id: annId }] = await ben.call("GET", "/users?name=ann");
+  const { chat_id: direct } = await ben.call("POST", `/direct/${annId}`);
+  const { chat_id: group } = await ben.call("POST", "/chats", { name: "Flat 4B", members: [annId, id] });
+  for (let i = 1; i <= 40; i++) await ben.call("POST", `/chats/${group}/messages`, { content: `A line that is long enough to be broken on a phone, ${i}` });
+  await ben.call("POST", `/chats/${direct}/messages`, { content: "Only for you" });
+
+  await ann.unread("Flat 4B", 40);
+  await ann.unread("cem", 1);
+  await ann.isAccessible();
+  await fits(ann);
+  const main = ann.page.getByRole("main");
+  assert.equal(await main.isVisible(), false, "the list is alone");
+  await ann.row("Flat 4B").tap();
+  await ann.sees("Flat 4B");
+  assert.equal(await ann.list.isVisible(), false, "the chat is alone");
+  assert.match(ann.page.url(), new RegExp(`#c/${group}$`));
+  assert.ok(await ann.composer.evaluate((field) => field !== document.activeElement), "no keyboard covers what one came to read");
+  await ann.feed.getByText("40 new messages").waitFor();
+  await ann.isAccessible();
+  await fits(ann);
+  await ann.button("Jump to latest", { exact: false }).tap();
+  await ann.message("phone, 40").waitFor();
+
+  // A long press opens a sheet with what the mouse has beside a message.
+  await press(ann, ann.message("phone, 40").locator(".bubble"));
+  const menu = ann.page.getByRole("menu", { name: "Message actions" });
+  await menu.waitFor();
+  await ann.isAccessible();
+  await fits(ann);
+  await menu.getByRole("menuitem", { name: "React with 👍" }).tap();
+  await ann.message("phone, 40").getByRole("button", { name: "👍, 1 reaction: You" }).waitFor();
+
+  await ann.composer.tap();
+  await ann.composer.fill("On my way");
+  await ann.button("Send").tap();
+  await ann.message("On my way").getByText("Sent").waitFor();
+
+  await ann.button("Members").tap();
+  const members = ann.page.getByRole("complementary", { name: "Members" });
+  await members.getByText("ben").waitFor();
+  await ann.isAccessible();
+  await fits(ann);
+  await ann.page.goBack();
+  await members.waitFor({ state: "hidden" });
+  await ann.sees("Flat 4B");
+
+  await ann.page.getByRole("button", { name: "Back to the chats, 1 chat unread" }).tap();
+  await ann.list.waitFor();
+  await ann.row("cem").tap();
+  await ann.sees("cem");
+  await ann.page.goBack();
+  await ann.list.waitFor();
+  await ann.allRead("cem");
+
+  await ann.page.getByRole("button", { name: "Search chats and people" }).tap();
+  await ann.dialog("New chat").waitFor();
+  await ann.isAccessible();
+  await fits(ann);
+  await ann.page.goBack();
+  await ann.dialog("New chat").waitFor({ state: "hidden" });
+  await ann.list.waitFor();
+  await ann.button("You and your settings").tap();
+  await ann.dialog("You").getByText(/^This device/).waitFor();
+  await ann.isAccessible();
+  await fits(ann);
+});
+
+test("nothing has to be scrolled sideways at 320 px", { timeout: 120_000 }, async () => {
+  const ann = await Person.at(server.url, "ann-narrow", { viewport: { width: 320, height: 640 } });
+  await ann.open();
+  await ann.button("Log in").waitFor();
+  await fits(ann);
+  await ann.signUp();
+  await fits(ann);
+  await account(server.url, "ben-with-a-name-that-is-as-long-as-names-may-be-or-nearly-so");
+  await ann.startDirect("ben-with-a-name");
+  await ann.write("w".repeat(500), "https://example.com/" + "a/".repeat(200));
+  await ann.message("wwww").waitFor();
+  await fits(ann);
+  await ann.isAccessible();
+});
+
+/** Nothing sticks out at the sides; on touch screens what one taps is as large as a finger. */
+async function fits({ page }) {
+  await eventually(async () => {
+    const found = await page.evaluate((target) => {
+      const seen = (element) => element.checkVisibility({ visibilityProperty: true, opacityProperty: true });
+      const box = (element) => element.getBoundingClientRect();
+      const shown = [...document.body.querySelectorAll("*")].filter((element) => seen(element) && !element.closest(".visually-hidden, .skip, svg"));
+      const out = shown.filter((element) => box(element).right > innerWidth + 1 || box(element).left < -1);
+      const touch = matchMedia("(pointer: coarse)").matches;
+      const small = shown.filter((element) => touch && element.matches("button, [role=menuitem], [role=tab], nav a") && !element.matches(".link-button, .reaction") && Math.min(box(element).width, box(element).height) < target - 0.5);
+      return { out: out.map((element) => element.outerHTML.slice(0, 120)), small: small.map((element) => `${Math.round(box(element).width)}x${Math.round(box(element).height)} ${element.outerHTML.slice(0, 120)}`) };
+    }, TARGET);
+    assert.deepEqual(found, { out: [], small: [] });
+  }, 3000);
+}
+
+/** Holds a finger on something until it is let go of. */
+async function press({ page, context }, locator) {
+  const { x, y, width, height } = await locator.boundingBox();
+  const session = await context.newCDPSession(page);
+  await session.send("Input.dispatchTouchEvent", { type: "touchStart", touchPoints: [{ x: x + width / 2, y: y + height / 2 }] });
+  await page.getByRole("menu").waitFor();
+  await session.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
+  await session.detach();
+}
