@@ -15,7 +15,9 @@ const wide = matchMedia("(min-width: 1280px)");
 export function create(app) {
   const { client } = app;
   const sidebar = createSidebar(app);
-  const blank = h("main", { className: "conversation blank", id: "conversation" }, h("p", { className: "empty" }));
+  const title = h("h1", { className: "visually-hidden" }, words.list.chats);
+  const back = h("button", { type: "button", className: "link-button", onclick: () => app.go("#", { replace: true }) }, words.list.back(0));
+  const blank = h("main", { className: "conversation blank", id: "conversation" }, title, h("p", { className: "empty" }), back);
   const aside = h("aside", { className: "members-pane", "aria-label": words.members.title, hidden: true });
   const veil = h("div", { className: "veil", hidden: true, onclick: () => app.closeMembers() });
   const skips = [skip(words.skip.messages, () => shown?.focusMessages()), skip(words.skip.composer, () => shown?.composer.focus())];
@@ -67,8 +69,11 @@ export function create(app) {
 
   /** No chat is open, or none that there is. @param {string | null} id */
   function nothing(id) {
-    const text = /** @type {Element} */ (blank.firstElementChild);
+    const text = /** @type {Element} */ (blank.querySelector(".empty"));
     const unknown = id !== null && client.chats !== null;
+    // The list has the title of the view where it is seen without a chat, and is the way out of here where there is room.
+    title.hidden = id === null;
+    back.hidden = !unknown;
     text.textContent = id === null ? words.list.chooseChat : unknown ? words.failure.noChat : "";
     setAttribute(blank, "aria-label", words.list.chats);
     swap(blank);
