@@ -101,7 +101,7 @@ test("one logs in, finds a chat, writes, edits, reacts and deletes by keys", { t
   assert.equal(await ann.composer.inputValue(), "h");
 
   // From chat to chat, and to a new one.
-  await keys.press("Alt+ArrowUp");
+  await keys.press("Alt+ArrowDown");
   await eventually(async () => assert.match(await page.getByRole("main").getAttribute("aria-label"), /cem/), PATIENCE_MS);
   await ann.allRead("cem");
   await keys.press("Control+K");

@@ -66,4 +66,8 @@ test("a chat that is not there is said not to be", { timeout: 60_000 }, async ()
   await ann.page.goto(`/#c/${crypto.randomUUID()}`);
   await ann.page.getByText("This chat does not exist, or you are not in it.").waitFor();
   await ann.isAccessible();
+  await ann.page.setViewportSize({ width: 390, height: 844 });
+  await ann.isAccessible();
+  await ann.button("Back to the chats").click();
+  await ann.list.waitFor();
 });
