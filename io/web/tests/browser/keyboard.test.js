@@ -114,6 +114,7 @@ test("one logs in, finds a chat, writes, edits, reacts and deletes by keys", { t
   await hasFocus(ann.composer);
   assert.equal(await ann.composer.inputValue(), "h", "what was written there is still there");
   await keys.press("Control+K");
+  await hasFocus(ann.dialog("New chat").getByRole("combobox"));
   await keys.press("Escape");
   await hasFocus(ann.composer);
 });

@@ -143,7 +143,7 @@ test("what wants to be markup shows as text in names of chats and of people", { 
   await ann.go("Everybody");
   for (const { id } of people) await call(id, "POST", `/chats/${everybody.chat_id}/messages`, { content: "hello to all" });
   const last = people.at(-1);
-  await eventually(async () => assert.equal(await ann.page.locator("article .name bdi").last().textContent(), last.name), PATIENCE_MS);
+  await eventually(async () => assert.equal(await ann.page.locator("article .name > bdi").last().textContent(), last.name), PATIENCE_MS);
   const members = ann.page.getByRole("complementary", { name: "Members" });
   const filter = members.getByRole("searchbox", { name: "Filter by name" });
   for (const text of ["<", "\"", "javascript"]) {
@@ -163,7 +163,7 @@ test("what wants to be markup shows as text in names of chats and of people", { 
 
   // Where a name stands in a sentence: the header, a question, a toast, the settings.
   const name = names.find((one) => one.startsWith("<img"));
-  await ann.list.getByRole("link").filter({ hasText: name }).first().click();
+  await ann.list.getByRole("link").filter({ has: ann.page.getByText(name, { exact: true }) }).first().click();
   await ann.page.getByRole("heading", { level: 1, name }).waitFor();
   await members.getByRole("button", { name: "Leave chat" }).click();
   const sure = ann.page.getByRole("alertdialog");
