@@ -125,7 +125,7 @@ function drawVerdict(silent, latest) {
   const since = key.startsWith("hot") ? watch.hotSince(hot) : state.since;
   verdictBox.dataset.tone = tone;
   write(sentence, text);
-  write(means, (silent || tone === "wait" ? "" : `for ${duration(now() - since)}. `) + meaning);
+  write(means, (silent || tone === "wait" ? " " : ` for ${duration(now() - since)}. `) + meaning);
   document.title = `${SHAPES[tone] ?? ""}Rookery engine`;
   if (tone !== "wait" && key !== said.key && performance.now() - said.at > SPEAK_MS) {
     said = { key, at: performance.now() };

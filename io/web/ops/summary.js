@@ -17,7 +17,8 @@ export function drawTiles({ store, slots, to, limit, reported }, slot, room) {
     const box = find(`#tile-${id}`);
     box.classList.toggle("amber", known && amber);
     write(find(".value", box), known ? shown : NONE);
-    write(find(".unit", box), known && shown !== NONE ? unit : "");
+    // The space belongs to the unit: one by itself counts as moved once there is something behind it.
+    write(find(".unit", box), known && shown !== NONE ? ` ${unit}` : "");
     write(find(".note", box), known ? note : "not reported");
   };
   const flow = (id, metric) => {

@@ -37,7 +37,7 @@ export function listed(numbers) {
 const REASONS = {
   1000: "Closed by the client", 1001: "Going away", 1002: "Protocol error", 1007: "Not UTF-8", 1009: "Too large", 1011: "Server error",
   1012: "Restart", 4001: "Login ended", 4008: "Slow reader", 4029: "Too many messages", 4030: "Too many sockets",
-  forbidden: "Not allowed", wrong_credentials: "Wrong password",
+  forbidden: "Not allowed", malformed_json: "Malformed JSON", wrong_credentials: "Wrong password",
 };
 
 /** Of a close code or a problem code. */
