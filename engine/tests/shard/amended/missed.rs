@@ -1,6 +1,6 @@
 //! Pages of events for whoever missed them: how far each goes, and what is shown of messages that were changed since.
 
-use rookery_engine::mesh::{ChatCommand, Events, EventsPage, Outcome, PageStart, Rest};
+use rookery_engine::mesh::{Events, EventsPage, Outcome, PageStart, Rest};
 use rookery_schema::Seq;
 use serde_json::{Value, json};
 
@@ -25,44 +25,9 @@ fn lines(events: &Events) -> Vec<Value> {
         .collect()
 }
 
-impl Talk {
-    fn ask_events(&mut self, page: EventsPage) -> u64 {
-        let caller = self.bob;
-        self.ask(ChatCommand::ShowEvents { caller, page })
-    }
-
-    fn shown(&mut self, question: u64) -> Events {
-        match self.stage.answer(question) {
-            Some(Outcome::Events(events)) => *events,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn events(&mut self, page: EventsPage) -> Events {
-        let question = self.ask_events(page);
-        self.settle();
-        self.shown(question)
-    }
-
-    /// The event with this seq.
-    fn event(&mut self, seq: u64) -> Value {
-        lines(&self.events(behind(seq - 1))).swap_remove(0)
-    }
-
-    /// Log and store do what they were asked for, but that the store confirms no write, and has none.
-    fn apply(&mut self) {
-        loop {
-            if let Some(batch) = self.stage.appends.front() {
-                self.log.push(batch.clone());
-                self.stage.append();
-            } else if let Some((_, read)) = self.stage.reads.front() {
-                let found = self.store.read(&read.clone());
-                self.stage.answer_read(Ok(found));
-            } else {
-                return;
-            }
-        }
-    }
+/// The event with this seq.
+fn event(talk: &mut Talk, seq: u64) -> Value {
+    lines(&talk.events(behind(seq - 1))).swap_remove(0)
 }
 
 #[test]
@@ -176,7 +141,7 @@ fn the_newest_edit_is_shown_also_where_it_is_still_kept_for_a_read_that_began_be
     assert_eq!(talk.stage.reads.drain(..).count(), 1);
     talk.assert_edits(messages[0], "new");
     talk.say_many(150, "later");
-    let shown = talk.event(152);
+    let shown = event(&mut talk, 152);
     assert_eq!(
         (&shown["type"], &shown["content"]),
         (&"message_edited".into(), &"new".into())
@@ -191,7 +156,7 @@ fn an_edit_that_lost_its_content_says_still_who_made_it_and_when() {
     talk.settle();
     let message = talk.stage.assert_posted(question);
     talk.amend(bob, message, edit("second"));
-    let mut edited = talk.event(3);
+    let mut edited = event(&mut talk, 3);
     assert_eq!(
         (&edited["by"], &edited["content"]),
         (&json!(bob), &json!("second"))
@@ -201,7 +166,7 @@ fn an_edit_that_lost_its_content_says_still_who_made_it_and_when() {
     talk.stage.tick_after(SECOND);
     // An admin.
     assert_eq!(talk.amend(alice, message, DELETE), Outcome::Done);
-    assert_eq!(talk.event(3), edited);
+    assert_eq!(event(&mut talk, 3), edited);
     talk.replay(true);
-    assert_eq!(talk.event(3), edited);
+    assert_eq!(event(&mut talk, 3), edited);
 }

@@ -1,7 +1,8 @@
 //! What the tests of changed messages share.
 
 use rookery_engine::mesh::{
-    Amend, ChatCommand, Command, MessageChange, Outcome, Page, PageStart, ShardMessage,
+    Amend, ChatCommand, Command, Events, EventsPage, MessageChange, Outcome, Page, PageStart,
+    ShardMessage,
 };
 use rookery_engine::port::{LogEvent, Opened};
 use rookery_schema::batch::RecordBatch;
@@ -186,6 +187,39 @@ impl Talk {
         }
         self.stage.log_event(LogEvent::CaughtUp { partition: P0 });
         self.settle();
+    }
+
+    pub(super) fn ask_events(&mut self, page: EventsPage) -> u64 {
+        let caller = self.bob;
+        self.ask(ChatCommand::ShowEvents { caller, page })
+    }
+
+    pub(super) fn shown(&mut self, question: u64) -> Events {
+        match self.stage.answer(question) {
+            Some(Outcome::Events(events)) => *events,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(super) fn events(&mut self, page: EventsPage) -> Events {
+        let question = self.ask_events(page);
+        self.settle();
+        self.shown(question)
+    }
+
+    /// Log and store do what they were asked for, but that the store confirms no write, and has none.
+    pub(super) fn apply(&mut self) {
+        loop {
+            if let Some(batch) = self.stage.appends.front() {
+                self.log.push(batch.clone());
+                self.stage.append();
+            } else if let Some((_, read)) = self.stage.reads.front() {
+                let found = self.store.read(&read.clone());
+                self.stage.answer_read(Ok(found));
+            } else {
+                return;
+            }
+        }
     }
 }
 
