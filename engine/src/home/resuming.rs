@@ -286,6 +286,13 @@ impl Home {
                 self.end_backlog(conn, backlog);
                 tell_not_resumed(conn, backlog.chat_id, last, connections, cx);
             }
+            // They have joined since it was asked: their room passes over them until they have what came since.
+            Err(Problem::NO_SUCH_CHAT)
+                if backlog.until == UNTIL_LIVE && self.rooms.passes_over(backlog.chat_id, conn) =>
+            {
+                self.ask_again_later(conn, connections, cx);
+                return;
+            }
             Err(Problem::NO_SUCH_CHAT) => {
                 self.end_backlog(conn, backlog);
                 if backlog.is_asked_for {

@@ -282,3 +282,21 @@ fn who_joins_a_chat_while_they_resume_another_hears_it_at_once() {
     resuming.answer(&asked, 5, Rest::Live);
     assert_eq!(resuming.seqs(conn), ["3", "4", "5", "resumed true 5"]);
 }
+
+#[test]
+fn who_joins_the_chat_that_they_ask_for_misses_nothing() {
+    let mut resuming = Resuming::new(1);
+    let conn = resuming.connect(true);
+    let joined = resuming.stage.foreign_chat();
+    resuming.chats.push(joined);
+    resuming.resume(conn, &[(1, 5)]);
+    let asked = resuming.asked_once();
+    resuming.add(1, 7);
+    assert!(resuming.seqs(conn).is_empty());
+    // They had not joined when its owner was asked.
+    resuming.answer_with(&asked, Outcome::Refused(Problem::NO_SUCH_CHAT));
+    resuming.stage.tick_after(2 * SECOND);
+    let asked = resuming.asked_once();
+    resuming.answer(&asked, 7, Rest::Live);
+    assert_eq!(resuming.seqs(conn), ["6", "7", "resumed true 7"]);
+}

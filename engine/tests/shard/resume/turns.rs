@@ -74,8 +74,10 @@ fn who_is_ahead_of_their_home_waits_for_it_and_hears_nothing_twice() {
 
 #[test]
 fn an_operator_sees_how_much_was_resumed() {
-    let mut resuming = Resuming::new(3);
+    let mut resuming = Resuming::new(2);
     let conn = resuming.connect(true);
+    let strange = resuming.stage.foreign_chat();
+    resuming.chats.push(strange);
     resuming.resume(conn, &[(0, 2), (1, 2), (2, 2)]);
     let asked = resuming.asked_once();
     resuming.answer(&asked, 3, Rest::More);
