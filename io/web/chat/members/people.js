@@ -14,8 +14,10 @@ import { memberMenu } from "./row-menu.js";
 const FILTER_FROM = 30;
 /** Members who are loaded to be filtered, at most. */
 const MAX_FILTERED = 5000;
-/** Who is online is waited for this long before everybody is shown without it, in milliseconds. */
+/** Who is online, and names, are waited for this long before everybody is shown without them, in milliseconds. */
 const PRESENCE = 400;
+/** States in which it comes. */
+const COMING = ["connecting", "behind", "live"];
 
 /**
  * @param {import("../main.js").App} app @param {import("../../client/rookery.js").Chat} chat
@@ -86,11 +88,11 @@ export function createPeople(app, chat, { attempt, schedule }) {
     while (filterText && !complete && !failed && !loading && !gone && chat.members.length < MAX_FILTERED) await more();
   }
 
-  /** Whether who is online is about to be known. @param {import("./roster.js").Group[]} groups */
+  /** Whether who is online, and what they are called, is about to be known: the order goes by both. @param {import("./roster.js").Group[]} groups */
   function waits(groups) {
     if (chat.members.length === 0) return !failed;
-    const unknown = groups.length === 1 && groups[0].kind === "unknown" && !filterText;
-    return unknown && app.client.state.phase === "live" && !list.drawn && Date.now() - began < PRESENCE;
+    const unknown = !filterText && (groups.some(({ kind }) => kind === "unknown") || chat.members.some((id) => app.client.user(id) === undefined));
+    return unknown && COMING.includes(app.client.state.phase) && !list.drawn && Date.now() - began < PRESENCE;
   }
 
   /** @param {import("./roster.js").Group[]} groups */
