@@ -30,7 +30,6 @@ async function open(browser, url, options) {
   const context = await browser.newContext({ locale: "en-GB", timezoneId: "UTC", reducedMotion: "reduce", ...options });
   const page = await context.newPage();
   page.on("pageerror", (error) => console.error(error));
-  await page.route("**/favicon*", (route) => route.abort());
   return { context, page, close: () => context.close() };
 }
 
@@ -39,13 +38,14 @@ async function evening(browser, { url, story }, options) {
   const opened = await open(browser, url, options);
   const { context, page } = opened;
   await page.clock.setFixedTime(NOW);
+  // The pause before the next try is random.
   await page.addInitScript(() => (Math.random = () => 0.9));
   let socket;
   await context.routeWebSocket(/\/ws\//, (route) => {
     if (opened.adrift) return route.close();
     socket = route;
-    const server = route.connectToServer();
-    server.onMessage((text) => route.send(String(text).split("\n").map((line) => (line ? JSON.stringify(retell(JSON.parse(line), story.times, lastSeen)) : "")).join("\n")));
+    const say = (frame) => JSON.stringify(retell(JSON.parse(frame), story.times, lastSeen));
+    route.connectToServer().onMessage((text) => route.send(String(text).trim().split("\n").map(say).join("\n")));
   });
   await context.route(/\/(chats|users|me|direct)\b/, async (route) => {
     if (opened.adrift) return route.abort();
@@ -68,18 +68,14 @@ async function evening(browser, { url, story }, options) {
 }
 
 async function enter(page, story) {
-  const visible = page.locator(`a.chat[data-chat="${story.chats[room.name]}"]`);
-  await visible.click();
+  await page.locator(`a.chat[data-chat="${story.chats[room.name]}"]`).click();
   await page.waitForSelector("article.turn");
   await page.waitForFunction(() => /online/.test(document.querySelector("main")?.textContent ?? ""));
 }
 
 async function type(story) {
   const typists = [...room.types.map((username) => [username, room.name]), ...chats.filter((chat) => chat.types).map(({ direct }) => [direct, direct])];
-  for (const [username, name] of typists) {
-    const client = story.clients[username];
-    client.chat(story.chats[name]).type();
-  }
+  for (const [username, name] of typists) story.clients[username].chat(story.chats[name]).type();
   await pause(700);
 }
 
@@ -127,7 +123,7 @@ async function login(browser, server) {
 }
 
 /** What somebody sees who comes back to four new messages, and answers. */
-async function answer(page, story) {
+async function answer(page) {
   await page.locator("#composer").fill("I’ll bring mine, and the long rope.");
   await page.locator("button.send").click();
   await page.waitForFunction(() => document.querySelector("article:last-of-type .own .state time"));
@@ -139,7 +135,7 @@ async function desktop(browser, server, colorScheme) {
   await enter(page, story);
   await page.waitForSelector("aside");
   if (colorScheme === "light") {
-    await answer(page, story);
+    await answer(page);
     await page.locator("#composer").fill("Who has a car seat left?");
     await page.getByText("Booked for eight people").hover();
   } else {
@@ -163,7 +159,7 @@ async function phone(browser, server, colorScheme) {
   await type(story);
   if (colorScheme === "dark") await save(page, "list-phone-dark");
   await enter(page, story);
-  await answer(page, story);
+  await answer(page);
   if (colorScheme === "dark") {
     await opened.cut();
     await page.locator("#composer").fill("I am at the desk.");
