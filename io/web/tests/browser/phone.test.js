@@ -113,12 +113,17 @@ async function fits({ page }) {
       const scrolls = (element) => ["auto", "scroll"].includes(getComputedStyle(element).overflowX) || element === document.documentElement;
       const box = (element) => element.getBoundingClientRect();
       // What takes a touch may be larger than what is seen.
-      const takes = (element, x, y) => element.contains(document.elementFromPoint(x, y));
-      const isLarge = (element) => {
+      const reach = (element, dx, dy) => {
         const { left, top, width, height } = box(element);
-        const [x, y, reach] = [left + width / 2, top + height / 2, target / 2 - 1];
-        const isWide = width >= target - 0.5 || (takes(element, x - reach, y) && takes(element, x + reach, y));
-        return isWide && (height >= target - 0.5 || (takes(element, x, y - reach) && takes(element, x, y + reach)));
+        let steps = 0;
+        while (steps < target && element.contains(document.elementFromPoint(left + width / 2 + dx * steps, top + height / 2 + dy * steps))) steps++;
+        return steps;
+      };
+      const isLarge = (element) => {
+        if (reach(element, 0, 0) === 0) return true; // Something lies over it.
+        const width = Math.max(box(element).width + 0.5, reach(element, -1, 0) + reach(element, 1, 0));
+        const height = Math.max(box(element).height + 0.5, reach(element, 0, -1) + reach(element, 0, 1));
+        return Math.min(width, height) >= target;
       };
       const acts = seen.filter((element) => element.matches("button, input, textarea, nav a, [role^=menuitem]"));
       const wide = [

@@ -172,7 +172,7 @@ test("what wants to be markup shows as text in names of chats and of people", { 
   await ann.isAccessible();
   await sure.getByRole("button", { name: "Cancel" }).click();
   await members.getByRole("button", { name: "Mute this chat" }).click();
-  await ann.page.getByText(`${name} is muted.`).waitFor();
+  await ann.page.getByRole("region", { name: "Notice" }).getByText(`${name} is muted.`).waitFor();
   await members.getByRole("button", { name: "Chat settings" }).click();
   await ann.dialog("Chat settings").waitFor();
   assert.equal(await ann.dialog("Chat settings").getByLabel("Name").inputValue(), name);

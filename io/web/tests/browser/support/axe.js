@@ -30,8 +30,9 @@ export async function violations(page) {
 
 /** Runs in the page, once nothing moves any more. */
 async function look() {
-  const moving = document.getAnimations().filter((one) => one.effect.getComputedTiming().endTime < Infinity);
-  await Promise.allSettled(moving.map((one) => one.finished));
+  // What is out of view does not move on, and never ends.
+  const moves = ({ effect, playState }) => playState === "running" && effect.getComputedTiming().endTime < Infinity && effect.target.checkVisibility({ contentVisibilityAuto: true });
+  while (document.getAnimations().some(moves)) await new Promise((drawn) => requestAnimationFrame(drawn));
   const { violations } = await globalThis.axe.run(document, { resultTypes: ["violations"] });
   return violations.flatMap(({ id, help, nodes }) =>
     nodes.map(({ target, failureSummary, html }) => `${id} (${help}) at ${target}: ${failureSummary.replace(/\s+/g, " ")} — ${html.slice(0, 200)}`),
