@@ -64,16 +64,17 @@ export function createDirect(app, chat, { attempt }) {
     element,
     update() {
       const presence = client.presence(id);
-      const user = client.user(id);
+      const called = client.user(id)?.username ?? chat.other?.username ?? "";
       const title = app.title(chat);
       setAvatar(picture, id, title);
       setPresence(picture, presence);
       if (name.textContent !== title) name.replaceChildren(bdi(title));
-      const under = user && user.username !== title ? user.username : "";
+      const under = called === title ? "" : called;
       username.hidden = !under;
       setText(username, under);
       const offline = presence && !presence.online && (presence.last_seen ? format.seen(presence.last_seen) : words.presence.offline);
-      setText(seen, presence?.online ? words.presence.online : offline || "");
+      // The line is kept free where nothing is known, so that what is below stays where it is.
+      setText(seen, presence?.online ? words.presence.online : offline || "\u00a0");
     },
     focus: () => false,
 
