@@ -43,13 +43,18 @@ export async function openWindow(origin, options = {}) {
   return watched;
 }
 
-/** Runs in the page: what moves without anybody's doing is counted. */
+/** Runs in the page: what moves without anybody's doing is noted. */
 function watchLayout() {
-  globalThis.layoutShift = 0;
-  const count = (list) => {
-    for (const entry of list.getEntries()) if (!entry.hadRecentInput) globalThis.layoutShift += entry.value;
+  globalThis.layoutShifts = [];
+  const rect = ({ x, y, width, height }) => [x, y, width, height].map(Math.round).join(" ");
+  const note = (list) => {
+    for (const { hadRecentInput, value, sources } of list.getEntries()) {
+      if (hadRecentInput) continue;
+      const moved = sources.map(({ node, previousRect, currentRect }) => `${(node?.outerHTML ?? node?.textContent ?? "gone").slice(0, 160)} from ${rect(previousRect)} to ${rect(currentRect)}`);
+      globalThis.layoutShifts.push({ value, moved });
+    }
   };
-  new PerformanceObserver(count).observe({ type: "layout-shift", buffered: true });
+  new PerformanceObserver(note).observe({ type: "layout-shift", buffered: true });
 }
 
 /** Whether somebody is logged in is learnt by asking; browsers report the answer no. */
@@ -66,7 +71,7 @@ class Watched {
     page.on("console", (said) => {
       if (said.type() === "error" || said.type() === "warning") this.#faults.push(`console: ${said.text()} (${said.location().url})`);
     });
-    page.on("pageerror", (error) => this.#faults.push(`thrown: ${error.stack ?? error}`));
+    page.on("pageerror", (error) => this.#faults.push(`thrown: ${error.name} ${error.message} ${error.stack}`));
     page.on("dialog", (dialog) => {
       this.#faults.push(`dialog: ${dialog.message()}`);
       void dialog.dismiss();
