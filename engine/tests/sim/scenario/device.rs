@@ -29,7 +29,8 @@ pub(super) struct Connection {
     pub(super) may_resume: bool,
     /// Chats that it named when their events came already: what lies below these comes beside them.
     pub(super) beside: BTreeSet<String>,
-    /// Chats that it named again, or whose user came back to them meanwhile: of these, some events may come twice.
+    /// Chats that it named again, or whose user came back to them meanwhile, or left them long after it was ready: of these, some
+    /// events may come twice.
     pub(super) again: BTreeSet<String>,
     /// Chats of which it said that it has more than there is.
     pub(super) ahead: BTreeSet<String>,

@@ -13,6 +13,8 @@ use crate::wires::WireId;
 
 /// Microseconds for which a socket is sent nothing before it resumes.
 const HELD_MICROS: u64 = 5_000_000;
+/// Microseconds for which a home knows at least which event was sent first.
+const NOTED_MICROS: u64 = 30_000_000;
 /// So much more a device says that it has which has more than there is.
 const AHEAD: u64 = 1 << 20;
 /// Devices, of as many users.
@@ -150,7 +152,10 @@ impl Scenario {
                 let chat_id = text("chat_id").unwrap();
                 let is_new = connection.came.insert((chat_id.clone(), seq));
                 let is_back = kind == "member_added" && event["user_id"] == user_id;
-                if is_back {
+                // By then it may be forgotten which event was sent first.
+                let is_long_ago = self.world.micros >= connection.began_micros + NOTED_MICROS;
+                let is_gone = kind == "member_removed" && event["user_id"] == user_id;
+                if is_back || is_gone && is_long_ago {
                     connection.again.insert(chat_id.clone());
                 }
                 let may_repeat = connection.again.contains(&chat_id);
