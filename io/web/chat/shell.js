@@ -114,9 +114,10 @@ export function create(app) {
     }
     if (members || !shown) return;
     const turn = ++opening;
-    const { create: createMembers } = await import("./members/members.js");
-    if (turn !== opening || !shown) return;
-    members = createMembers(app, shown.chat);
+    // Without a connection it is tried again with the next.
+    const module = await import("./members/members.js").catch(() => null);
+    if (!module || turn !== opening || !shown) return;
+    members = module.create(app, shown.chat);
     aside.replaceChildren(members.element);
     if (modal) members.focus();
   }
@@ -152,7 +153,8 @@ export function create(app) {
     count();
   };
   const count = () => app.notify?.unread((client.chats ?? []).filter((chat) => chat.unread > 0 && !app.settings.muted[chat.id]).length);
-  const offs = [client.on("chats", arrived)];
+  const live = () => client.state.phase === "live" && !members && void showMembers();
+  const offs = [client.on("chats", arrived), client.on("state", live)];
   /** @type {[EventTarget, string, () => void][]} */
   const listeners = [[window, "routed", route], [window, "members", toggle], [wide, "change", () => void showMembers()], [window, "settings", count]];
   for (const [target, name, listener] of listeners) target.addEventListener(name, listener);

@@ -73,8 +73,7 @@ export function createDirect(app, chat, { attempt }) {
       username.hidden = !under;
       setText(username, under);
       const offline = presence && !presence.online && (presence.last_seen ? format.seen(presence.last_seen) : words.presence.offline);
-      // The line is kept free where nothing is known, so that what is below stays where it is.
-      setText(seen, presence?.online ? words.presence.online : offline || "\u00a0");
+      setText(seen, presence?.online ? words.presence.online : offline || "");
     },
     focus: () => false,
 
