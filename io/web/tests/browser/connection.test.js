@@ -100,6 +100,21 @@ async function readUp(person, many) {
   return [...seen].sort(([a], [b]) => a - b).map(([, text]) => text);
 }
 
+test("what was not loaded for want of a connection comes with the next", { timeout: 60_000 }, async () => {
+  const { person: ann, line } = await onALineOfTheirOwn("ann-late");
+  for (const name of ["ben-late", "cem-late"]) await account(server.url, name);
+  await ann.page.route("**/members/members.js", (route) => route.abort());
+  await ann.startGroup("Late", "ben-late", "cem-late");
+  const members = ann.page.getByRole("complementary", { name: "Members" });
+  await members.waitFor();
+  assert.equal(await members.getByText("ben-late").count(), 0);
+  await ann.page.unroute("**/members/members.js");
+  line.cut();
+  await ann.banner(/^No connection/).waitFor();
+  line.mend();
+  await members.getByText("ben-late").waitFor();
+});
+
 test("a server that is killed while people write loses nothing and doubles nothing", { timeout: 180_000 }, async () => {
   const ann = await Person.at(server.url, "ann-killed");
   const ben = await Person.at(server.url, "ben-killed");
