@@ -84,10 +84,14 @@ const app = {
     });
     (await toaster.made).show(text, action);
   },
-  open: async (dialog, options = {}) => (await import(`./dialogs/${dialog}.js`)).open(app, options),
+  open: async (dialog, options = {}) => {
+    const module = await import(`./dialogs/${dialog}.js`).catch(() => null);
+    if (module) return module.open(app, options);
+    app.toast(words.failure.notLoaded, { label: words.common.tryAgain, run: () => void app.open(dialog, options) });
+  },
   chat: (id) => client.chat(id),
   closeMembers: () => {},
-  logInAgain: () => void showLogin(),
+  logInAgain: () => void showLogin().catch(showFault),
   notify: null,
 };
 
@@ -136,14 +140,14 @@ async function start() {
     if (me) await follow(me);
     else await showLogin();
   } catch {
-    await show("error", async () => ({
-      element: h(
-        "main",
-        { className: "fault" },
-        h("p", {}, words.failure.notLoaded, " ", h("button", { className: "link-button", type: "button", onclick: again }, words.common.tryAgain)),
-      ),
-    }));
+    await showFault();
   }
+}
+
+/** What is needed could not be loaded. */
+function showFault() {
+  const retry = h("button", { className: "link-button", type: "button", onclick: again }, words.common.tryAgain);
+  return show("error", async () => ({ element: h("main", { className: "fault" }, h("p", {}, words.failure.notLoaded, " ", retry)) }));
 }
 
 function again() {
@@ -156,6 +160,6 @@ document.body.append(...announcer.elements);
 createRouter(app);
 createSettings(app);
 client.on("me", (me) => {
-  if (shown) void follow(me);
+  if (shown) follow(me).catch(showFault);
 });
 void start();

@@ -83,7 +83,8 @@ export function verdict({ cores, silent, last, lag, limit, median, hot, busy, wa
   if (hot.length && median >= 0) {
     const times = busy / median;
     const more = times >= 1.05 && times < Infinity ? `, ${number(times, 1)} times the median` : "";
-    const one = `Core ${hot[0]} is hot: ${percent(busy)} busy${more}.`;
+    const cools = busy < LEVEL_OFF && times < RATIO_OFF;
+    const one = cools ? `Core ${hot[0]} cools down: ${percent(busy)} busy.` : `Core ${hot[0]} is hot: ${percent(busy)} busy${more}.`;
     return ["warn", `hot ${hot}`, hot.length === 1 ? one : `${hot.length === cores ? all : `Cores ${listed(hot)}`} are hot.`, through];
   }
   if (waiting.length) {

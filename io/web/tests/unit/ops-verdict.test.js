@@ -115,6 +115,7 @@ test("of two cores it is certain for which one waits", () => {
 
 test("one core has no median, and few slow readers are no news", () => {
   assert.equal(says({ cores: 1, hot: [0], busy: 0.94, median: 0.94 })[2], "Core 0 is hot: 94% busy.");
+  assert.equal(says({ cores: 4, hot: [3], busy: 0.49, median: 0.38 })[2], "Core 3 cools down: 49% busy.");
   assert.equal(says({ cores: 1, slow: 4 })[2], "The core is calm. It is 42% busy.");
 });
 
