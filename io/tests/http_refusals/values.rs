@@ -134,7 +134,6 @@ fn values_are_within_their_bounds() {
 fn every_call_says_what_is_wrong_with_it() {
     const BOUNDS: (u16, &str) = (422, "out_of_bounds");
     const MALFORMED: (u16, &str) = (400, "malformed_request");
-    const NO_OBJECT: (u16, &str) = (400, "malformed_json");
     const JSON: (u16, &str) = (400, "malformed_json");
     const ABSENT: (u16, &str) = (404, "not_found");
     const UNKNOWN: (u16, &str) = (422, "unknown_member");
@@ -181,12 +180,12 @@ fn every_call_says_what_is_wrong_with_it() {
         (
             "no password",
             post("/users").json(&json!({"username": "bob"})),
-            NO_OBJECT,
+            JSON,
         ),
         (
             "no password to log in",
             post("/login").json(&json!({"username": "bob"})),
-            NO_OBJECT,
+            JSON,
         ),
         (
             "no username",
