@@ -42,6 +42,12 @@ impl Resuming {
         Self { stage, user, chats }
     }
 
+    /// There is one more chat, which they are not in.
+    fn know_strange_chat(&mut self) {
+        let strange = self.stage.foreign_chat();
+        self.chats.push(strange);
+    }
+
     /// They connect, and are ready.
     fn connect(&mut self, will_resume: bool) -> ConnId {
         let conn = match will_resume {
@@ -280,8 +286,7 @@ fn it_is_forgotten_where_a_room_stood_also_where_nobody_else_becomes_ready() {
 fn a_chat_that_is_not_theirs_is_not_resumed() {
     let mut resuming = Resuming::new(1);
     let conn = resuming.connect(true);
-    let strange = resuming.stage.foreign_chat();
-    resuming.chats.push(strange);
+    resuming.know_strange_chat();
     resuming.resume(conn, &[(1, 1)]);
     let asked = resuming.asked_once();
     resuming.answer_with(&asked, Outcome::Refused(Problem::NO_SUCH_CHAT));

@@ -274,8 +274,7 @@ fn who_joins_a_chat_while_they_resume_another_hears_it_at_once() {
     let conn = resuming.connect(true);
     resuming.resume(conn, &[(0, 2)]);
     let asked = resuming.asked_once();
-    let joined = resuming.stage.foreign_chat();
-    resuming.chats.push(joined);
+    resuming.know_strange_chat();
     resuming.add(1, 7);
     resuming.event(0, 5);
     assert_eq!(resuming.seqs(conn), ["7"]);
@@ -287,8 +286,7 @@ fn who_joins_a_chat_while_they_resume_another_hears_it_at_once() {
 fn who_joins_the_chat_that_they_ask_for_misses_nothing() {
     let mut resuming = Resuming::new(1);
     let conn = resuming.connect(true);
-    let joined = resuming.stage.foreign_chat();
-    resuming.chats.push(joined);
+    resuming.know_strange_chat();
     resuming.resume(conn, &[(1, 5)]);
     let asked = resuming.asked_once();
     resuming.add(1, 7);

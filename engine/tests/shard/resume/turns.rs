@@ -76,8 +76,7 @@ fn who_is_ahead_of_their_home_waits_for_it_and_hears_nothing_twice() {
 fn an_operator_sees_how_much_was_resumed() {
     let mut resuming = Resuming::new(2);
     let conn = resuming.connect(true);
-    let strange = resuming.stage.foreign_chat();
-    resuming.chats.push(strange);
+    resuming.know_strange_chat();
     resuming.resume(conn, &[(0, 2), (1, 2), (2, 2)]);
     let asked = resuming.asked_once();
     resuming.answer(&asked, 3, Rest::More);
