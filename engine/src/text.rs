@@ -110,6 +110,10 @@ fn has_control(bytes: &[u8]) -> bool {
 }
 
 fn is_blank(text: &str) -> bool {
+    // Most texts begin with what anybody sees, and each message is looked at.
+    if text.as_bytes().first().is_some_and(u8::is_ascii_graphic) {
+        return false;
+    }
     text.chars().all(|c| c.is_whitespace() || is_ignorable(c))
 }
 

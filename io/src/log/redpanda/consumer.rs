@@ -1,6 +1,8 @@
 //! The consuming client: records come out of it, and offsets are committed through it.
 
 use std::collections::BTreeMap;
+use std::mem;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rdkafka::config::FromClientConfigAndContext as _;
@@ -17,6 +19,7 @@ use super::error::RedpandaError;
 use super::ownership::Mark;
 use super::partition::Partition;
 use super::settings::Settings;
+use super::silence::Silence;
 
 /// Bytes of records that are taken from the client at once, before they are handed on.
 const POLL_BYTES: usize = 1 << 20;
@@ -30,10 +33,23 @@ const LAST_COMMIT_POLL: Duration = Duration::from_millis(10);
 /// See the module.
 pub(super) struct Consumer {
     client: BaseConsumer<Commits>,
-    topic: String,
+    settings: Settings,
     /// Up to where each partition is to be committed, and the mark that goes with it.
     wanted: BTreeMap<PartitionId, (Offset, Mark)>,
     state: CommitState,
+    /// What has come since the last look at whether this client still works.
+    news: News,
+    /// Patience with records that are there, and with commits.
+    reading: Silence,
+    committing: Silence,
+    /// Ends the client before this one.
+    closing: Option<JoinHandle<()>>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct News {
+    records: bool,
+    commits: bool,
 }
 
 /// Up to where a store was, as the brokers keep it.
@@ -62,16 +78,45 @@ impl Consumer {
             BaseConsumer::from_config_and_context(&settings.consumer(), Commits::default());
         Ok(Self {
             client: client.map_err(RedpandaError::Client)?,
-            topic: settings.topic.clone(),
+            settings: settings.clone(),
             wanted: BTreeMap::new(),
             state: CommitState::Done,
+            news: News::default(),
+            reading: Silence::new(settings.silence_max),
+            committing: Silence::new(settings.silence_max),
+            closing: None,
         })
+    }
+
+    /// Whether this client gets nothing any more, though records are there or a commit is to be made; not while one
+    /// before it is still ending.
+    pub(super) fn is_stuck(&mut self, is_to_be_read: bool, now: Instant) -> bool {
+        let News { records, commits } = mem::take(&mut self.news);
+        let to_commit = self.state != CommitState::Done;
+        let reading = self.reading.is_over(is_to_be_read, records, now);
+        let committing = self.committing.is_over(to_commit, commits, now);
+        (reading || committing) && self.closing.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// Another client instead of this one, which reads these partitions from these offsets on. What was to be
+    /// committed still is.
+    pub(super) fn renew(&mut self, from: &[(PartitionId, Offset)]) -> Result<(), RedpandaError> {
+        let fresh = Self::new(&self.settings)?.client;
+        let stuck = mem::replace(&mut self.client, fresh);
+        // To close a client waits for its commits, however long that takes.
+        let closing = thread::Builder::new().name("log-close".into());
+        let closing = closing.spawn(move || drop(stuck));
+        self.closing = Some(closing.map_err(RedpandaError::Thread)?);
+        if self.state != CommitState::Done {
+            self.state = CommitState::Wanted(None);
+        }
+        self.read(from)
     }
 
     /// The first offset of a partition, and the one behind its last.
     pub(super) fn bounds(&self, id: PartitionId, patience: Duration) -> KafkaResult<(i64, i64)> {
         self.client
-            .fetch_watermarks(&self.topic, id.0 as i32, patience)
+            .fetch_watermarks(&self.settings.topic, id.0 as i32, patience)
     }
 
     /// The commit of each of these partitions, where it has one.
@@ -84,7 +129,7 @@ impl Consumer {
         let answered = self.client.committed_offsets(asked, patience)?;
         ids.iter()
             .map(|id| {
-                let Some(found) = answered.find_partition(&self.topic, id.0 as i32) else {
+                let Some(found) = answered.find_partition(&self.settings.topic, id.0 as i32) else {
                     return Ok(None);
                 };
                 found.error()?;
@@ -112,11 +157,17 @@ impl Consumer {
             .map_err(RedpandaError::Client)
     }
 
+    /// Leaves this client without anything to read, which it is not told of.
+    #[cfg(test)]
+    pub(super) fn break_off(&self) {
+        self.client.unassign().expect("a client has an assignment");
+    }
+
     fn marked(&self) -> TopicPartitionList {
         let wanted = self.wanted.iter();
         let list = self.at(wanted.clone().map(|(&id, &(offset, _))| (id, offset)));
         for (&id, (_, mark)) in wanted {
-            if let Some(mut position) = list.find_partition(&self.topic, id.0 as i32) {
+            if let Some(mut position) = list.find_partition(&self.settings.topic, id.0 as i32) {
                 position.set_metadata(mark.text());
             }
         }
@@ -133,7 +184,7 @@ impl Consumer {
     ) -> TopicPartitionList {
         let mut list = TopicPartitionList::new();
         for (id, position) in positions {
-            let mut added = list.add_partition(&self.topic, id.0 as i32);
+            let mut added = list.add_partition(&self.settings.topic, id.0 as i32);
             // It refuses only what is no offset.
             let _ = added.set_offset(position);
         }
@@ -159,7 +210,7 @@ impl Consumer {
     /// # Errors
     /// Where records are missing, only a newer version can apply them, or another process owns the partition.
     pub(super) fn deliver(
-        &self,
+        &mut self,
         wait: Duration,
         partitions: &mut [Partition],
         events: &mut Vec<LogEvent>,
@@ -172,13 +223,14 @@ impl Consumer {
             wait = Duration::ZERO;
             match polled {
                 Ok(message) => {
+                    self.news.records = true;
                     let record = message.payload().unwrap_or_default();
                     bytes += record.len();
                     let offset = Offset(message.offset().max(0) as u64);
                     self.check_kind(message.partition(), offset, record)?;
                     if let Some(partition) = find(partitions, message.partition()) {
                         let stamp = stamp(&message);
-                        partition.read(&self.topic, (offset, record, stamp), events)?;
+                        partition.read(&self.settings.topic, (offset, record, stamp), events)?;
                     }
                 }
                 Err(error) if is_loss(&error) => return Err(RedpandaError::Lost(error)),
@@ -206,7 +258,7 @@ impl Consumer {
                     && Claim::decode(record).is_none() =>
             {
                 Err(RedpandaError::UnknownKind {
-                    topic: self.topic.clone(),
+                    topic: self.settings.topic.clone(),
                     partition: PartitionId(partition.max(0) as u32),
                     offset,
                     kind,
@@ -231,6 +283,7 @@ impl Consumer {
         if let CommitState::Asked { more } = self.state
             && let Some(succeeded) = self.client.context().take_outcome()
         {
+            self.news.commits |= succeeded;
             self.state = match (succeeded, more) {
                 (true, false) => CommitState::Done,
                 (true, true) => CommitState::Wanted(None),

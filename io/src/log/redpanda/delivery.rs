@@ -93,6 +93,10 @@ impl Delivery {
         self.paused = paused;
     }
 
+    pub(super) const fn is_paused(&self) -> bool {
+        self.paused
+    }
+
     /// Whether records are known to be there that are not delivered yet; `confirmed` is the log's end.
     pub(super) fn is_outstanding(&self, confirmed: Offset) -> bool {
         !self.paused && (!self.caught_up || self.next < confirmed)

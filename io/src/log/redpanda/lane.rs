@@ -18,6 +18,9 @@ use crate::lane::{self, Lane, Requests};
 use crate::mailbox::{Mailbox, Receiver, Sender};
 use crate::vital::Shutdown;
 
+#[cfg(test)]
+mod tests;
+
 /// Requests that may wait for the lane.
 const REQUESTS_MAX: usize = 256;
 /// Events that may wait for the shard.
@@ -41,21 +44,9 @@ pub fn open_lane(
     claimed: &[Claimed],
     (mailbox, shutdown): (&Mailbox, &Shutdown),
 ) -> Result<(impl Log + Send + use<>, Receiver<LogEvent>, Lane), RedpandaError> {
-    let consumer = Consumer::new(log.settings())?;
-    let from: Vec<_> = claimed.iter().map(|it| (it.id, it.opened.start)).collect();
-    consumer.read(&from)?;
     let (requests, ring) = lane::requests(REQUESTS_MAX);
     let (events, receiver) = mailbox.channel(EVENTS_MAX);
-    let lane = LogLane {
-        partitions: claimed.iter().map(Partition::new).collect(),
-        window_records: log.settings().window_records,
-        dead_letters: DeadLetters::default(),
-        producer: Producer::new(log.settings())?,
-        consumer,
-        ring,
-        events,
-        allowed: sched_getaffinity(None).map_err(|error| RedpandaError::Thread(error.into()))?,
-    };
+    let lane = LogLane::new(log, claimed, ring, events)?;
     let spawned = lane::spawn(name, cpu, shutdown, move || lane.run());
     Ok((requests, receiver, spawned.map_err(RedpandaError::Thread)?))
 }
@@ -74,6 +65,28 @@ struct LogLane {
 }
 
 impl LogLane {
+    fn new(
+        log: &RedpandaLog,
+        claimed: &[Claimed],
+        ring: Requests<LogRequest>,
+        events: Sender<LogEvent>,
+    ) -> Result<Self, RedpandaError> {
+        let consumer = Consumer::new(log.settings())?;
+        let from: Vec<_> = claimed.iter().map(|it| (it.id, it.opened.start)).collect();
+        consumer.read(&from)?;
+        Ok(Self {
+            partitions: claimed.iter().map(Partition::new).collect(),
+            window_records: log.settings().window_records,
+            dead_letters: DeadLetters::default(),
+            producer: Producer::new(log.settings())?,
+            consumer,
+            ring,
+            events,
+            allowed: sched_getaffinity(None)
+                .map_err(|error| RedpandaError::Thread(error.into()))?,
+        })
+    }
+
     fn run(mut self) -> Result<(), RedpandaError> {
         let mut events: Vec<_> = self.partitions.iter().map(Partition::first_event).collect();
         let (mut requests, mut reports) = (Vec::new(), Vec::new());
@@ -105,6 +118,7 @@ impl LogLane {
                 .deliver(wait, &mut self.partitions, &mut events)?;
             self.settle(&mut reports, &mut events)?;
             self.consumer.keep_committing(Instant::now());
+            self.replace_stuck_consumer()?;
         }
         self.consumer.finish();
         Ok(())
@@ -219,10 +233,33 @@ impl LogLane {
             partition.give_up(now);
         }
         self.dead_letters.give_up();
+        self.unpinned(|lane| lane.producer.renew())
+    }
+
+    /// Where records are there that the consumer never gets, or commits that it never makes, another takes over.
+    fn replace_stuck_consumer(&mut self) -> Result<(), RedpandaError> {
+        let is_to_be_read = self.partitions.iter().any(Partition::is_to_be_read);
+        if !self.consumer.is_stuck(is_to_be_read, Instant::now()) {
+            return Ok(());
+        }
+        tracing::warn!("the log's consumer gets nothing any more and is replaced");
+        let next = self.partitions.iter().map(|it| (it.id(), it.next()));
+        let next: Vec<_> = next.collect();
+        self.unpinned(|lane| lane.consumer.renew(&next))?;
+        for partition in self.partitions.iter().filter(|it| it.is_paused()) {
+            self.consumer.set_paused(partition.id(), true);
+        }
+        Ok(())
+    }
+
+    /// Makes a client: its threads may run where the thread that makes it may.
+    fn unpinned(
+        &mut self,
+        make: impl FnOnce(&mut Self) -> Result<(), RedpandaError>,
+    ) -> Result<(), RedpandaError> {
         let here = sched_getaffinity(None);
-        // A client's threads may run where the thread that makes it may.
         let moved = here.and_then(|here| sched_setaffinity(None, &self.allowed).map(|()| here));
-        self.producer.renew()?;
+        make(self)?;
         if let Ok(here) = moved
             && let Err(error) = sched_setaffinity(None, &here)
         {

@@ -20,6 +20,7 @@ mod ownership;
 mod partition;
 mod producer;
 mod settings;
+mod silence;
 mod topics;
 
 pub use claimed::Claimed;

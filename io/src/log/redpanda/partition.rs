@@ -59,6 +59,15 @@ impl Partition {
         self.delivery.set_paused(paused);
     }
 
+    pub(super) const fn is_paused(&self) -> bool {
+        self.delivery.is_paused()
+    }
+
+    /// The offset of the next message to be read.
+    pub(super) const fn next(&self) -> Offset {
+        self.delivery.next()
+    }
+
     /// Gives the producer what it takes, once the partition is ours; whether a record was refused.
     ///
     /// # Errors

@@ -1,6 +1,8 @@
 //! Which topic, and how its clients are tuned: every knob that matters is set here, since the library's
 //! own defaults change between versions.
 
+use std::time::Duration;
+
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use rookery_schema::limits::{DEDUP_WINDOW_RECORDS, RECORD_BYTES_MAX};
@@ -49,6 +51,10 @@ const BACKOFF_MAX_MS: u32 = 500;
 /// Milliseconds after which the library would give up a consumer that does not poll: never.
 const POLL_INTERVAL_MAX_MS: u32 = 86_400_000;
 
+/// How long records that are there may not come, or a commit not be made, before another consumer takes over. A
+/// client may never find back to brokers that were frozen; to those that are, it does so sooner.
+const SILENCE_MAX: Duration = Duration::from_secs(15);
+
 const _: () = assert!(RECORD_BYTES_MAX + 1024 <= MESSAGE_BYTES_MAX);
 const _: () = assert!(BATCH_BYTES <= MESSAGE_BYTES_MAX);
 const _: () = assert!(REQUEST_TIMEOUT_MS < MESSAGE_TIMEOUT_MS);
@@ -64,6 +70,8 @@ pub struct Settings {
     pub partitions: Partitions,
     /// Records below the committed one that are read again at a start.
     pub window_records: u64,
+    /// How long a consumer may get nothing though something is due, before it is replaced.
+    pub silence_max: Duration,
 }
 
 impl Settings {
@@ -80,6 +88,7 @@ impl Settings {
             group,
             partitions,
             window_records: DEDUP_WINDOW_RECORDS,
+            silence_max: SILENCE_MAX,
         }
     }
 
