@@ -42,6 +42,8 @@ pub(super) const DOCUMENT_GUARDS: Fields = &[
 ];
 /// The same of text of our own.
 const TEXT_GUARDS: Fields = &[("X-Content-Type-Options", "nosniff")];
+/// Pages of others can't show it, or measure it, as if it were theirs.
+pub(super) const OWN_PAGES_ONLY: (&str, &str) = ("Cross-Origin-Resource-Policy", "same-origin");
 
 /// A reply before it is framed.
 #[derive(Debug)]
@@ -57,6 +59,13 @@ pub(crate) struct Reply {
     pub(crate) refusal: Option<&'static str>,
     /// The limit that was met, to be counted.
     pub(crate) limit: Option<Limit>,
+}
+
+impl Reply {
+    /// Whether pages of other origins, which may call the API, have no business with it.
+    pub(crate) fn is_for_own_pages(&self) -> bool {
+        self.guards.contains(&OWN_PAGES_ONLY)
+    }
 }
 
 /// The whole response to a connection that is closed at once, before it was read.

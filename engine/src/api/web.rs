@@ -2,7 +2,7 @@
 
 use const_format::concatcp;
 
-use crate::api::reply::{Fields, Reply};
+use crate::api::reply::{Fields, OWN_PAGES_ONLY, Reply};
 use crate::api::routes::ASSETS;
 use crate::api::{Action, Api, Call, Handled};
 use crate::assets::Asset;
@@ -24,8 +24,9 @@ const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
 const CHAT_POLICY: &str = concatcp!(PAGE_POLICY, "'none'");
 /// `new Worker` takes a trusted type alone, so the one address of its worker goes through a policy.
 const OPS_POLICY: &str = concatcp!(PAGE_POLICY, "worker");
-/// A worker is held to the policy that its script came with, not to that of its page. It asks for metrics.
-const SCRIPT_POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// A worker is held to the policy that its script came with, not to that of its page. It loads the modules that it is made of.
+const SCRIPT_POLICY: &str =
+    "default-src 'none'; script-src 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// A page may be kept, but has to be asked for again: it names the assets of one version.
 const PAGE_CACHING: (&str, &str) = ("Cache-Control", "no-cache");
@@ -40,8 +41,6 @@ const NO_SNIFFING: (&str, &str) = ("X-Content-Type-Options", "nosniff");
 const NO_REFERRER: (&str, &str) = ("Referrer-Policy", "no-referrer");
 /// Pages of others that open it, or that it opens, can't reach into its window.
 const OWN_WINDOWS: (&str, &str) = ("Cross-Origin-Opener-Policy", "same-origin");
-/// Pages of others can't show it, or measure it, as if it were theirs.
-const OWN_PAGES_ONLY: (&str, &str) = ("Cross-Origin-Resource-Policy", "same-origin");
 /// What no page here asks a browser for.
 const FEATURES: (&str, &str) = (
     "Permissions-Policy",

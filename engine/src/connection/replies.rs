@@ -190,7 +190,7 @@ fn write_reply(
     if cx.config.is_secure() && !reply.guards.is_empty() {
         extra.push(STRICT_TRANSPORT);
     }
-    if let Some(cors) = framing.cors {
+    if let Some(cors) = framing.cors.filter(|_| !reply.is_for_own_pages()) {
         extra.extend(cors.fields(&cx.config.allowed_origins));
     }
     let head = ResponseHead {

@@ -257,10 +257,30 @@ fn pages_run_nothing_that_stands_in_them_or_comes_from_elsewhere() {
     assert_eq!(field(&head, "Link"), Some(described));
     let (_, head, _) = get(&mut host, SCRIPT, "");
     let policy = field(&head, "Content-Security-Policy").unwrap();
-    assert!(
-        policy.contains("connect-src 'self'"),
-        "a worker asks for metrics"
-    );
+    assert!(policy.contains("default-src 'none'") && policy.contains("script-src 'self'"));
+}
+
+#[test]
+fn a_page_of_an_origin_that_may_call_the_api_gets_no_page_of_ours() {
+    let origin = "https://app.example";
+    let mut host = Host::with(AuthMode::Token, |config| {
+        config.assets = &ASSETS;
+        config.allowed_origins = vec![Origin::parse(origin).unwrap()];
+    });
+    for (path, shared) in [
+        ("/about", true),
+        ("/", false),
+        ("/ops", false),
+        (SCRIPT, false),
+    ] {
+        let (status, head, _) = get(&mut host, path, &format!("Origin: {origin}\r\n"));
+        assert_eq!(status, "200", "{path}");
+        let allowed = field(&head, "Access-Control-Allow-Origin");
+        assert_eq!(allowed, shared.then_some(origin), "{path}");
+        if !shared {
+            assert_eq!(field(&head, "Vary"), Some("Accept-Encoding"), "{path}");
+        }
+    }
 }
 
 #[test]
