@@ -106,6 +106,7 @@ impl Visitor {
         match request.path() {
             "/livez" if is_read && serves_operations => Reply::alive(),
             "/readyz" if is_read && serves_operations => absence.explain(),
+            "/" | "/ops" if is_read => absence.show(),
             _ => Reply::problem(&absence.problem()),
         }
     }
@@ -117,6 +118,16 @@ impl Absence {
             Self::Starting { .. } => Problem::STARTING,
             Self::Draining => Problem::DRAINING,
         }
+    }
+
+    /// To a browser, which shows it to a person, and asks again by itself.
+    fn show(&self) -> Reply {
+        let problem = self.problem();
+        let text = match self {
+            Self::Starting { .. } => "The server starts. Back in a moment.",
+            Self::Draining => "The server restarts. Back in a moment.",
+        };
+        Reply::stopgap(&problem, text)
     }
 
     /// To who asks whether the process is ready.
@@ -184,13 +195,33 @@ mod tests {
         }
         for request in [
             get("/chats"),
-            get("/"),
-            get("/ops"),
+            get("/").replace("GET", "POST"),
             get("/assets/0123456789abcdef/chat/main.js"),
             get("/readyz").replace("GET", "PUT"),
         ] {
             let reply = answer(PUBLIC, &starting(), &request);
             assert_reply(&reply, 503, r#""detail":"the server is starting""#);
+        }
+    }
+
+    #[test]
+    fn a_person_sees_a_page_that_comes_back_by_itself() {
+        for (absence, text) in [
+            (starting(), "The server starts."),
+            (Absence::Draining, "The server restarts."),
+        ] {
+            for path in ["/", "/ops", "/?a=b"] {
+                let reply = answer(PUBLIC, &absence, &get(path));
+                assert_reply(&reply, 503, text);
+                for field in [
+                    "Content-Type: text/html; charset=utf-8",
+                    "Refresh: 1",
+                    "Cache-Control: no-store",
+                    "Content-Security-Policy: default-src 'none'",
+                ] {
+                    assert!(reply.contains(&format!("\r\n{field}\r\n")), "{reply}");
+                }
+            }
         }
     }
 

@@ -239,7 +239,8 @@ impl<'a> Api<'a> {
         let Some(endpoint) = route.endpoint(method) else {
             return Ok(Action::Reply(Reply::method_not_allowed(route.allowed())));
         };
-        if !endpoint.is_operational() && !endpoint.is_asset() && !cx.readiness.serves() {
+        let is_at_any_time = endpoint.is_operational() || endpoint.is_asset() || endpoint.is_page();
+        if !is_at_any_time && !cx.readiness.serves() {
             return Err(Problem::STARTING.into());
         }
         if is_foreign {

@@ -22,7 +22,11 @@ pub(super) const JSON: &str = "application/json";
 pub(super) const FORM: &str = "application/x-www-form-urlencoded";
 const PROBLEM_JSON: &str = "application/problem+json";
 const TEXT: &str = "text/plain; charset=utf-8";
+const HTML: &str = "text/html; charset=utf-8";
 const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Seconds after which a browser asks again for a page that can't be served now.
+const STOPGAP_SECONDS: u32 = 1;
 
 /// Fields of a reply, names and values.
 pub(super) type Fields = &'static [(&'static str, &'static str)];
@@ -217,6 +221,20 @@ impl Reply {
     /// To who asks whether the process lives.
     pub(crate) fn alive() -> Self {
         Self::text("alive\n")
+    }
+
+    /// In place of a page that can't be served now: says why in a sentence, and has the browser ask again.
+    pub(crate) fn stopgap(problem: &Problem, text: &'static str) -> Self {
+        let body = format!(
+            "<!doctype html><html lang=\"en\"><meta name=\"viewport\" content=\"width=device-width\">\
+             <meta name=\"color-scheme\" content=\"light dark\"><title>Rookery</title><p>{text}</p></html>\n"
+        );
+        let mut reply = Self::new(problem.status, HTML, GUARDS, body.into_bytes());
+        reply.refusal = Some(problem.code);
+        let pause = problem.retry_after.unwrap_or(STOPGAP_SECONDS).to_string();
+        reply.extra.push(("Retry-After", pause.clone()));
+        reply.extra.push(("Refresh", pause));
+        reply
     }
 
     /// A document that is the same for everybody.
