@@ -59,6 +59,11 @@ impl Mailbox {
         self.notifier.poll_notified(context)
     }
 
+    /// Takes note that the owner is awake, and looks at its rings: until it polls again, nobody need wake it.
+    pub fn awake(&mut self) {
+        self.notifier.awake();
+    }
+
     /// As [`Mailbox::poll_news`], for a thread that may block; false if nothing came in time.
     pub fn wait(&mut self, at_most: Duration) -> bool {
         self.notifier.wait(at_most)

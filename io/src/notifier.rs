@@ -59,6 +59,12 @@ impl Notifier {
         }
     }
 
+    /// The owner is awake, and looks for news behind this: it is not to be woken for what came before.
+    pub(crate) fn awake(&self) {
+        drop(self.waker.take());
+        self.take();
+    }
+
     /// Forgets whom to wake.
     pub(crate) fn drop_waker(&self) {
         drop(self.waker.take());

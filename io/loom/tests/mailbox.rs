@@ -99,6 +99,32 @@ fn a_task_that_registers_while_something_is_sent_is_ready_or_woken() {
     });
 }
 
+/// A shard, which sleeps elsewhere than in its mailbox, and may be awake for another reason.
+#[test]
+fn an_owner_that_was_awake_is_woken_for_what_comes_behind_its_look() {
+    check(|| {
+        let mut mailbox = Mailbox::new();
+        let (sender, mut receiver) = mailbox.channel(2);
+        let _open = sender.clone();
+        thread::spawn(move || {
+            sender.try_send(0).unwrap();
+            sender.try_send(1).unwrap();
+        });
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let mut received = 0;
+        while received < 2 {
+            if mailbox.poll_news(&Context::from_waker(&waker)).is_pending() {
+                thread::park();
+            }
+            mailbox.awake();
+            while let Some(item) = receiver.pop() {
+                assert_eq!(item, received);
+                received += 1;
+            }
+        }
+    });
+}
+
 #[test]
 fn an_owner_learns_that_the_last_sender_is_gone_and_has_all_that_was_sent() {
     check(|| {
@@ -114,6 +140,14 @@ fn an_owner_learns_that_the_last_sender_is_gone_and_has_all_that_was_sent() {
         }
         assert_eq!(received.or(receiver.pop()), Some(0));
     });
+}
+
+struct Unpark(thread::Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
 }
 
 /// A task that is run by nobody, and notes that it should be.

@@ -3,6 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::io;
+use std::os::fd::AsFd;
+use std::time::Duration;
 
 use rookery_engine::effect::ConnEffect;
 use rookery_engine::ids::ConnId;
@@ -48,8 +50,13 @@ impl Connections {
     ///
     /// # Errors
     /// Where the kernel has no memory or no descriptor to watch sockets with.
-    pub(crate) fn new(bound: Vec<Bound>, admission: Admission) -> io::Result<Self> {
+    pub(crate) fn new(
+        bound: Vec<Bound>,
+        admission: Admission,
+        alarm: impl AsFd,
+    ) -> io::Result<Self> {
         let poller = Poller::new()?;
+        poller.watch_alarm(alarm)?;
         let mut listeners = Listeners::default();
         for one in bound {
             listeners.add(one, &poller)?;
@@ -116,11 +123,14 @@ impl Connections {
         });
     }
 
-    /// What has happened to sockets since the last call. Hand the list back to [`Self::reuse`].
+    /// Waits until something happens to a socket or the alarm is rung, as long as it may.
+    pub(crate) fn wait(&mut self, at_most: Duration) {
+        self.poller.wait(at_most, &mut self.events);
+    }
+
+    /// What has happened to sockets by the last wait. Hand the list back to [`Self::reuse`].
     pub(crate) fn take_events(&mut self) -> Vec<Event> {
-        let mut events = std::mem::take(&mut self.events);
-        self.poller.take(&mut events);
-        events
+        std::mem::take(&mut self.events)
     }
 
     /// Keeps the allocation of a list of events.

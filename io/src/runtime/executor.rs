@@ -1,36 +1,27 @@
 //! A shard's executor, and the shard that runs on it.
 
 use std::io;
-use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
-use glommio::{GlommioError, Latency, LocalExecutor, LocalExecutorBuilder, Placement, Shares};
+use glommio::{GlommioError, LocalExecutor, LocalExecutorBuilder, Placement};
 use rookery_schema::ShardId;
 
+use super::alarm::Alarm;
 use super::clock::ClockOrigin;
 use super::core::{Core, End};
-use super::heartbeat::{HeartbeatReceiver, heartbeat};
 use super::{Engine, Outside};
 use crate::net::admission::Admission;
 use crate::net::connections::Connections;
 use crate::net::listener::Bound;
 use crate::service::ShardStatus;
 use crate::signals::StopFlag;
-use crate::vital::{self, Failure, Shutdown};
+use crate::vital::{self, Shutdown};
 
 /// Bytes of memory that an executor registers with the kernel for direct I/O. A shard does none, and the
 /// memory counts against the limit of locked memory.
 const IO_MEMORY_BYTES: usize = 64 * 1024;
-/// How long a task that waits for the network waits for its turn at most. Turns end long before, since
-/// no task works for long; and the shorter this is, the more often an executor sleeps with work at hand
-/// (see [`super::heartbeat`]).
-const LATENCY: Duration = Duration::from_millis(10);
-/// Between heartbeats for a new executor, which counts as started once it has received one.
-const WARM_UP: Duration = Duration::from_millis(5);
-
 /// A shard's thread can't be made.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -52,8 +43,6 @@ pub struct Parts<E> {
     pub outside: Outside,
     pub listeners: Vec<Bound>,
     pub admission: Admission,
-    /// Beats once in each tick.
-    pub(crate) heartbeat: HeartbeatReceiver,
     pub clocks: ClockOrigin,
     /// Says that the shard is to drain.
     pub stop: StopFlag,
@@ -80,7 +69,6 @@ pub fn start<E: Engine>(
     let (parts, parts_receiver) = mpsc::sync_channel(1);
     let (started, started_receiver) = mpsc::sync_channel(1);
     let (label, shutdown) = (name.to_owned(), shutdown.clone());
-    let (mut beats, receiver) = heartbeat()?;
     let thread = thread::Builder::new().name(label.clone()).spawn(move || {
         let executor = match make(&label, cpu) {
             Ok(executor) => executor,
@@ -89,23 +77,13 @@ pub fn start<E: Engine>(
                 return;
             }
         };
-        // Gets the slow first sleep over with before it serves.
-        receiver.attach();
-        executor.run(receiver.receive(|| false));
         if started.send(Ok(())).is_ok() {
             run(&label, &shutdown, &executor, &parts_receiver);
         }
     })?;
-    loop {
-        match started_receiver.recv_timeout(WARM_UP) {
-            Ok(started) => return started.map(|()| Executor { parts, thread }),
-            Err(RecvTimeoutError::Timeout) => {
-                beats.beat();
-            }
-            Err(RecvTimeoutError::Disconnected) => {
-                return Err(StartError::Executor("its thread ended at once".to_owned()));
-            }
-        }
+    match started_receiver.recv() {
+        Ok(started) => started.map(|()| Executor { parts, thread }),
+        Err(_) => Err(StartError::Executor("its thread ended at once".to_owned())),
     }
 }
 
@@ -119,14 +97,11 @@ impl<E> Executor<E> {
     }
 }
 
-impl Failure for GlommioError<()> {}
-
 fn make(name: &str, cpu: Option<usize>) -> Result<LocalExecutor, GlommioError<()>> {
     let placement = cpu.map_or(Placement::Unbound, Placement::Fixed);
     LocalExecutorBuilder::new(placement)
         .name(name)
         .io_memory(IO_MEMORY_BYTES)
-        .preempt_timer(LATENCY)
         .make()
 }
 
@@ -138,29 +113,22 @@ fn run<E: Engine>(
 ) {
     // Without parts, the process gave up starting.
     if let Ok(parts) = parts.recv() {
-        parts.heartbeat.attach();
         vital::run(name, shutdown, || executor.run(serve(parts)));
     }
 }
 
-/// Runs a shard until it is told to stop.
-async fn serve<E: Engine>(parts: Parts<E>) -> Result<(), GlommioError<()>> {
-    let queue = glommio::executor().create_task_queue(
-        Shares::default(),
-        Latency::Matters(LATENCY),
-        "shard",
-    );
-    let core = Rc::new(Core::new(
+/// Runs a shard until it is told to stop. It never gives way to the executor, which would sleep in a place of its own.
+async fn serve<E: Engine>(parts: Parts<E>) -> io::Result<()> {
+    let alarm = Alarm::new()?;
+    let core = Core::new(
         parts.id,
         (parts.engine)(),
         parts.outside,
-        Connections::new(parts.listeners, parts.admission)?,
+        Connections::new(parts.listeners, parts.admission, &*alarm)?,
         parts.clocks,
         End::new(parts.stop, parts.status),
-    ));
-    let ticks = glommio::spawn_local_into(Rc::clone(&core).ticks(parts.heartbeat), queue)?;
-    glommio::spawn_local_into(Rc::clone(&core).rounds(), queue)?.await;
-    ticks.cancel().await;
+    );
+    core.run(&alarm.waker());
     core.end_all();
     Ok(())
 }

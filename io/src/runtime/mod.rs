@@ -3,12 +3,11 @@
 //! A round feeds the engine what came over sockets and from other threads, then does everything that the
 //! engine asked for. So whatever goes to one ring, lane or socket goes in one piece.
 
+pub(crate) mod alarm;
 mod clock;
 mod core;
 pub mod executor;
-pub(crate) mod heartbeat;
 mod outside;
-pub(crate) mod readable;
 
 use rookery_engine::effect::{Effects, Turn};
 use rookery_engine::ids::ConnId;

@@ -100,6 +100,11 @@ impl Outside {
         self.mailbox.poll_news(context).is_ready()
     }
 
+    /// The shard is awake, and receives what has come.
+    pub(crate) fn awake(&mut self) {
+        self.mailbox.awake();
+    }
+
     /// Hands over what has come, up to a limit for each ring. True if more is left.
     pub(crate) fn receive(&mut self, mut take: impl FnMut(News)) -> bool {
         self.mesh

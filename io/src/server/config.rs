@@ -73,8 +73,8 @@ pub enum ServerError {
     Entropy(io::Error),
     #[error("can't start the password hashers: {0}")]
     Passwords(io::Error),
-    #[error("can't start the heartbeat of the shards: {0}")]
-    Heartbeat(io::Error),
+    #[error("can't start the monitor of the shards: {0}")]
+    Monitor(io::Error),
     #[error("can't start the standby: {0}")]
     Standby(io::Error),
 }

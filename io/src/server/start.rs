@@ -22,7 +22,7 @@ use crate::passwords::{self, PasswordPort};
 use crate::runtime::executor::{self, Executor, Parts, StartError};
 use crate::runtime::{Backend, ClockOrigin, Control, Engine, Outside};
 use crate::secret_memory::SecretMemory;
-use crate::service::Monitor;
+use crate::service::{self, ShardStatus};
 use crate::standby::Standby;
 use crate::startup::Startup;
 use crate::vital::Shutdown;
@@ -133,29 +133,25 @@ impl<E: Engine> Begun<E> {
         );
         let partitions = opened.routing.placement().partitions();
         let configs = configure_shards(config, &opened).map_err(abandon)?;
-        let mut monitor = Monitor::default();
-        let statuses = configs.iter().map(|_| monitor.add_shard());
-        let statuses: Vec<_> = statuses
-            .collect::<io::Result<_>>()
-            .map_err(ServerError::Heartbeat)
-            .map_err(abandon)?;
-        let heartbeat = monitor.start(shutdown).map_err(ServerError::Heartbeat);
-        let heartbeat = heartbeat.map_err(abandon)?;
+        let statuses: Vec<_> = configs
+            .iter()
+            .map(|_| Arc::<ShardStatus>::default())
+            .collect();
+        let monitor = service::monitor(statuses.clone(), shutdown).map_err(ServerError::Monitor);
+        let monitor = monitor.map_err(abandon)?;
         let wires = connect(mailboxes, opened.backends, passwords, opened.disk);
         let clocks = ClockOrigin::now();
         // Who comes from here on is the shards'.
         standby.rest();
         let parts = self.executors.into_iter().zip(self.listeners);
         let parts = parts.zip(configs).zip(wires).zip(statuses);
-        let shards = parts.map(|((((executor, listeners), config), wires), monitored)| {
-            let (heartbeat, status) = monitored;
+        let shards = parts.map(|((((executor, listeners), config), wires), status)| {
             let thread = executor.launch(Parts {
                 id: config.id,
                 engine: Box::new(move || engine(config)),
                 outside: wires.outside,
                 listeners,
                 admission: self.admission.clone(),
-                heartbeat,
                 clocks: clocks.clone(),
                 stop: startup.stop().clone(),
                 status: Arc::clone(&status),
@@ -166,7 +162,7 @@ impl<E: Engine> Begun<E> {
                 thread,
             }
         });
-        let lanes = opened.lanes.into_iter().chain(hashers).chain([heartbeat]);
+        let lanes = opened.lanes.into_iter().chain(hashers).chain([monitor]);
         Ok((partitions, shards.collect(), lanes.collect()))
     }
 }

@@ -3,13 +3,12 @@
 mod round;
 mod sockets;
 mod standstills;
+mod ticks;
 
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Waker};
 
 use rookery_engine::effect::Effects;
 use rookery_engine::input::{Input, Now};
@@ -17,11 +16,11 @@ use rookery_schema::ShardId;
 
 use super::Engine;
 use super::clock::{Clock, ClockOrigin};
-use super::heartbeat::HeartbeatReceiver;
 use super::outside::Outside;
 use crate::mesh::MovedSocket;
 use crate::net::connections::Connections;
 use crate::runtime::core::standstills::Standstills;
+use crate::runtime::core::ticks::Ticks;
 use crate::service::ShardStatus;
 use crate::signals::StopFlag;
 
@@ -33,18 +32,13 @@ pub(super) struct Core<E> {
     outside: RefCell<Outside>,
     connections: RefCell<Connections>,
     clock: Clock,
-    round: RoundDue,
+    ticks: Ticks,
+    /// Whether there was a step that no round has followed.
+    round_due: Cell<bool>,
     standstills: RefCell<Standstills>,
     /// Whether full rings keep this shard from reading sockets.
     stalled: Cell<bool>,
     end: End,
-}
-
-/// Whether a round is due, and the task that runs it.
-#[derive(Default)]
-struct RoundDue {
-    flag: Cell<bool>,
-    task: RefCell<Option<Waker>>,
 }
 
 /// How far a shard is on its way out.
@@ -85,7 +79,8 @@ impl<E: Engine> Core<E> {
             outside: RefCell::new(outside),
             connections: RefCell::new(connections),
             clock: Clock::new(clocks),
-            round: RoundDue::default(),
+            ticks: Ticks::default(),
+            round_due: Cell::new(false),
             standstills: RefCell::default(),
             stalled: Cell::new(false),
             end,
@@ -130,27 +125,17 @@ impl<E: Engine> Core<E> {
 
     /// Makes a round run, unless one is running whose steps are still to come.
     fn mark_due(&self) {
-        if !self.round.flag.replace(true)
-            && let Some(task) = &*self.round.task.borrow()
-        {
-            task.wake_by_ref();
-        }
+        self.round_due.set(true);
     }
 
-    /// Begins a round, in this task.
-    fn begin_round(&self, context: &Context<'_>) {
-        let mut task = self.round.task.borrow_mut();
-        let known = task.as_ref();
-        if !known.is_some_and(|task| task.will_wake(context.waker())) {
-            *task = Some(context.waker().clone());
-        }
-        self.round.flag.set(true);
-        self.clock.expire();
+    /// Whether there was a step that no round has followed.
+    const fn is_due(&self) -> bool {
+        self.round_due.get()
     }
 
     /// Ends the steps of a round: a step after this needs another round.
     fn end_steps(&self) {
-        self.round.flag.set(false);
+        self.round_due.set(false);
     }
 
     /// Whether full rings keep this shard from reading sockets.
@@ -173,16 +158,6 @@ impl<E: Engine> Core<E> {
         self.mark_due();
     }
 
-    /// Gives the engine a tick with every heartbeat.
-    pub(super) async fn ticks(self: Rc<Self>, heartbeat: HeartbeatReceiver) {
-        heartbeat
-            .receive(|| {
-                self.tick();
-                true
-            })
-            .await;
-    }
-
     /// Tells the engine of a standstill that ends now, before anything else that it hears: no reader was slow.
     fn look_for_standstill(&self) {
         if self.standstills.borrow_mut().look(self.now().micros) {
@@ -191,16 +166,18 @@ impl<E: Engine> Core<E> {
     }
 
     /// Skips the tick after a standstill: what came meanwhile is to be heard before anything counts as overdue.
-    fn tick(&self) {
+    fn tick_when_due(&self) {
+        let Some(busy_micros) = self.ticks.tick(self.now().micros) else {
+            return;
+        };
+        self.end.status.ticks.fetch_add(1, Ordering::Relaxed);
+        self.with_engine(|engine| engine.stats_mut().busy_micros += busy_micros);
         self.clock.set_wall();
         self.look_for_standstill();
         if self.standstills.borrow_mut().take_ended() {
             return;
         }
         let now = self.now().micros;
-        // glommio returns the time since it was last asked.
-        let busy = glommio::executor().executor_stats().executor_runtime();
-        self.with_engine(|engine| engine.stats_mut().busy_micros += busy.as_micros() as u64);
         self.connections.borrow_mut().tick(now);
         self.make_room();
         let disk = self.outside.borrow_mut().disk_crossing();

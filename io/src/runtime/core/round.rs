@@ -1,14 +1,10 @@
 //! The round: everything that a shard does for all of its connections at once.
 
-use std::future::poll_fn;
 use std::net::IpAddr;
-use std::pin::Pin;
-use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
-use glommio::timer::Timer;
 use rookery_engine::effect::{Effects, Notice};
 use rookery_engine::input::Input;
 use rookery_engine::security::SecurityEvent;
@@ -24,39 +20,44 @@ const SECURITY: &str = "security";
 const RETRY_AFTER: Duration = Duration::from_millis(1);
 
 impl<E: Engine> Core<E> {
-    /// Runs rounds as they fall due, at most one per turn of this task, until the shard is stopped.
-    pub(crate) async fn rounds(self: Rc<Self>) {
-        let mut retry = None;
-        poll_fn(|context| self.poll_round(&mut retry, context)).await;
+    /// Runs rounds as they fall due, and sleeps in between, until the shard is stopped. `alarm` wakes it.
+    pub(crate) fn run(&self, alarm: &Waker) {
+        let mut due = true;
+        while !self.end.stopped.get() {
+            due = due
+                || self
+                    .outside
+                    .borrow_mut()
+                    .has_news(&Context::from_waker(alarm));
+            self.wait(due);
+            self.outside.borrow_mut().awake();
+            self.tick_when_due();
+            due = self.round() || self.is_due() || self.connections.borrow().has_ready();
+        }
     }
 
-    /// `retry` is when to retry what a ring had no room for.
-    fn poll_round(&self, retry: &mut Option<Timer>, context: &mut Context<'_>) -> Poll<()> {
-        self.begin_round(context);
-        // Anything that comes from here on calls for another round.
-        self.outside.borrow_mut().has_news(context);
-        let more = self.round();
-        if self.end.stopped.get() {
-            return Poll::Ready(());
+    /// Waits until something happens, or time has come; not at all where a round is due.
+    fn wait(&self, due: bool) {
+        self.expire_clock();
+        let at_most = match due {
+            true => Duration::ZERO,
+            false => self.until_next(),
+        };
+        let slept = self.now().micros;
+        self.connections.borrow_mut().wait(at_most);
+        self.expire_clock();
+        if !due {
+            self.ticks.slept(self.now().micros - slept);
         }
-        if more || self.has_news(context) {
-            context.waker().wake_by_ref();
-        }
-        let leftovers = self.outside.borrow().has_leftovers();
-        *retry = leftovers.then(|| Timer::new(RETRY_AFTER));
-        if let Some(timer) = retry
-            && Pin::new(timer).poll(context).is_ready()
-        {
-            context.waker().wake_by_ref();
-        }
-        Poll::Pending
     }
 
-    /// Whether there is news that this round has not seen. If not, the task is woken when there is.
-    fn has_news(&self, context: &mut Context<'_>) -> bool {
-        let of_threads = self.outside.borrow_mut().has_news(context);
-        let mut connections = self.connections.borrow_mut();
-        of_threads || connections.has_ready() || connections.poller.poll_news(context).is_ready()
+    /// How long the shard may sleep.
+    fn until_next(&self) -> Duration {
+        let until_tick = self.ticks.until_tick(self.now().micros);
+        match self.outside.borrow().has_leftovers() {
+            true => until_tick.min(RETRY_AFTER),
+            false => until_tick,
+        }
     }
 
     /// One round. True if there may be more news than it took, or more to do.
@@ -80,7 +81,6 @@ impl<E: Engine> Core<E> {
         answers.into_iter().for_each(|answer| self.step(answer));
         self.update_stall();
         self.report_drained();
-        self.expire_clock();
         sockets || rings || unfinished
     }
 
