@@ -8,6 +8,7 @@ mod clock;
 mod core;
 pub mod executor;
 mod outside;
+mod store_requests;
 
 use rookery_engine::effect::{Effects, Turn};
 use rookery_engine::ids::ConnId;

@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Context;
+use std::time::Duration;
 
 use rookery_engine::config::Keys;
 use rookery_engine::effect::Effects;
 use rookery_engine::input::Input;
 use rookery_engine::port::{
-    Log, LogEvent, LogRequest, PasswordJob, PasswordOutcome, Store, StoreEvent, StoreRequest,
+    Log, LogEvent, LogRequest, PasswordJob, PasswordOutcome, Store, StoreEvent,
 };
 use rookery_schema::ShardId;
 
@@ -16,12 +17,15 @@ use crate::embedded::Disk;
 use crate::mailbox::{Mailbox, Receiver};
 use crate::mesh::{MeshPort, MovedSocket, Parcel};
 use crate::passwords::PasswordPort;
+use crate::runtime::store_requests::StoreRequests;
 
 /// Items that a round takes from one ring at most, so that connections get their turn.
 const RING_ITEMS_PER_ROUND: usize = 256;
 /// Requests that may wait for room in a lane before the shard stops reading sockets. The engine's own
 /// bounds are tighter; this one holds whatever they are.
 const REQUESTS_WAITING_MAX: usize = 4096;
+/// How long to wait before retrying what another thread's ring had no room for.
+const RETRY_AFTER: Duration = Duration::from_millis(1);
 
 /// A shard's log and store: where requests go, and where answers arrive.
 pub struct Backend {
@@ -55,14 +59,9 @@ pub struct Outside {
     disk_full: bool,
     /// Connections on their way to other shards.
     pub(super) moving: Vec<(ShardId, MovedSocket)>,
-    waiting: Waiting,
-}
-
-/// Requests that lanes had no room for, oldest first.
-#[derive(Default)]
-struct Waiting {
-    log: VecDeque<LogRequest>,
-    store: VecDeque<StoreRequest>,
+    /// Requests that the log's lane had no room for, oldest first.
+    to_log: VecDeque<LogRequest>,
+    to_store: StoreRequests,
 }
 
 /// One piece of news from another thread.
@@ -90,7 +89,8 @@ impl Outside {
             disk,
             disk_full: false,
             moving: Vec::new(),
-            waiting: Waiting::default(),
+            to_log: VecDeque::new(),
+            to_store: StoreRequests::default(),
         }
     }
 
@@ -127,7 +127,12 @@ impl Outside {
 
     /// Sends what the engine gathered for other threads. Tells it what it should know at once: that there
     /// is no room for a password job, and whether the mesh is full.
-    pub(crate) fn send(&mut self, effects: &mut Effects, mut tell: impl FnMut(Input<'static>)) {
+    pub(crate) fn send(
+        &mut self,
+        effects: &mut Effects,
+        now_micros: u64,
+        mut tell: impl FnMut(Input<'static>),
+    ) {
         self.mesh.retry();
         for (to, messages) in (0..).map(ShardId).zip(&mut effects.mesh) {
             if !messages.is_empty() {
@@ -145,14 +150,10 @@ impl Outside {
         if let Some(full) = self.mesh.crossing() {
             tell(Input::MeshFull(full));
         }
-        self.waiting.log.extend(effects.log.drain(..));
-        submit(&mut self.waiting.log, |request| {
-            self.backend.log.submit(request)
-        });
-        self.waiting.store.extend(effects.store.drain(..));
-        submit(&mut self.waiting.store, |request| {
-            self.backend.store.submit(request)
-        });
+        self.to_log.extend(effects.log.drain(..));
+        self.submit_to_log();
+        self.to_store.take(effects.store.drain(..), now_micros);
+        self.to_store.submit(&mut *self.backend.store, now_micros);
         for job in effects.passwords.drain(..) {
             if let Err(PasswordJob { token, .. }) = self.passwords.jobs.try_send(job) {
                 let outcome = PasswordOutcome::Busy;
@@ -168,20 +169,40 @@ impl Outside {
         (is_full != was_full).then_some(is_full)
     }
 
+    /// Submits requests in order, up to the first that is refused.
+    fn submit_to_log(&mut self) {
+        while let Some(request) = self.to_log.pop_front() {
+            if let Err(request) = self.backend.log.submit(request) {
+                return self.to_log.push_front(request);
+            }
+        }
+    }
+
     /// Whether something is waiting for room in a ring.
-    pub(crate) fn has_leftovers(&self) -> bool {
-        self.mesh.is_stalled() || !self.waiting.log.is_empty() || !self.waiting.store.is_empty()
+    fn has_leftovers(&self) -> bool {
+        self.mesh.is_stalled() || !self.to_log.is_empty() || self.to_store.are_refused()
+    }
+
+    /// When something is to be sent that was not, if nothing comes before.
+    pub(crate) fn next_send(&self, now_micros: u64) -> Option<Duration> {
+        let retry = self.has_leftovers().then_some(RETRY_AFTER);
+        retry
+            .into_iter()
+            .chain(self.to_store.due_in(now_micros))
+            .min()
     }
 
     /// Whether the shard should take on no more work until others have caught up.
     pub(crate) fn is_stalled(&self) -> bool {
-        let waiting = self.waiting.log.len() + self.waiting.store.len();
+        let waiting = self.to_log.len() + self.to_store.len();
         self.mesh.is_stalled() || waiting > REQUESTS_WAITING_MAX
     }
 
     /// Whether nothing is on its way from or to this shard.
     pub(crate) fn is_quiet(&self) -> bool {
-        !self.has_leftovers()
+        !self.mesh.is_stalled()
+            && self.to_log.is_empty()
+            && self.to_store.len() == 0
             && self.moving.is_empty()
             && self.mesh.is_quiet()
             && self.backend.log_events.is_empty()
@@ -201,15 +222,5 @@ fn drain<T>(ring: &mut Receiver<T>, mut take: impl FnMut(T)) {
     for _ in 0..RING_ITEMS_PER_ROUND {
         let Some(item) = ring.pop() else { return };
         take(item);
-    }
-}
-
-/// Submits requests in order, up to the first that is refused.
-fn submit<R>(waiting: &mut VecDeque<R>, mut submit: impl FnMut(R) -> Result<(), R>) {
-    while let Some(request) = waiting.pop_front() {
-        if let Err(request) = submit(request) {
-            waiting.push_front(request);
-            return;
-        }
     }
 }

@@ -16,8 +16,6 @@ use crate::runtime::outside::{Control, News};
 
 /// Target of the security log's lines.
 const SECURITY: &str = "security";
-/// How long to wait before retrying what another thread's ring had no room for.
-const RETRY_AFTER: Duration = Duration::from_millis(1);
 
 impl<E: Engine> Core<E> {
     /// Runs rounds as they fall due, and sleeps in between, until the shard is stopped. `alarm` wakes it.
@@ -53,11 +51,10 @@ impl<E: Engine> Core<E> {
 
     /// How long the shard may sleep.
     fn until_next(&self) -> Duration {
-        let until_tick = self.ticks.until_tick(self.now().micros);
-        match self.outside.borrow().has_leftovers() {
-            true => until_tick.min(RETRY_AFTER),
-            false => until_tick,
-        }
+        let now = self.now().micros;
+        let next_send = self.outside.borrow().next_send(now);
+        let next = next_send.into_iter().chain([self.ticks.until_tick(now)]);
+        next.min().unwrap_or_default()
     }
 
     /// One round. True if there may be more news than it took, or more to do.
@@ -129,7 +126,8 @@ impl<E: Engine> Core<E> {
     fn send(&self, effects: &mut Effects) -> Vec<Input<'static>> {
         let mut answers = Vec::new();
         let mut outside = self.outside.borrow_mut();
-        outside.send(effects, |answer| answers.push(answer));
+        let now = self.now().micros;
+        outside.send(effects, now, |answer| answers.push(answer));
         answers.extend(effects.renders.drain(..).map(|render| {
             let connections_max = self.connections.borrow().max(render.stats.len());
             Input::Rendered {
