@@ -1,7 +1,7 @@
 //! The hot room's work, given to Rookery and to another server in turn.
 
 use super::{hot_room, measure};
-use crate::cli::{Compare, PeerName};
+use crate::cli::compared::{Compare, PeerName};
 use crate::error::BenchError;
 use crate::peer::Peer;
 use crate::peer::centrifuge::Centrifuge;

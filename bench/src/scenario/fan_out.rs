@@ -1,7 +1,7 @@
 //! One chat with many listeners, and one message at a time.
 
 use super::{hot_room, measure};
-use crate::cli::FanOut;
+use crate::cli::scenarios::FanOut;
 use crate::error::BenchError;
 use crate::load::run::Plan;
 use crate::report::Report;

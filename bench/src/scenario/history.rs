@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{hot_room, measure};
-use crate::cli::{History, Messages};
+use crate::cli::common::Messages;
+use crate::cli::scenarios::History;
 use crate::error::BenchError;
 use crate::load::codec::Endpoint;
 use crate::load::history::{HistoryCodec, Pages};

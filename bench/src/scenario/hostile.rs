@@ -13,7 +13,7 @@ use crate::attack::catalog::Attack;
 use crate::attack::foothold::Foothold;
 use crate::attack::script::Force;
 use crate::attack::swarm::Swarm;
-use crate::cli::Hostile as Args;
+use crate::cli::hostile::Hostile as Args;
 use crate::error::BenchError;
 use crate::honest::HonestLogins;
 use crate::load::run::Plan;

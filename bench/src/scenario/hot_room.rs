@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::measure;
-use crate::cli::{Common, HotRoom, Messages};
+use crate::cli::common::{Common, Messages};
+use crate::cli::scenarios::HotRoom;
 use crate::error::BenchError;
 use crate::load::run::Plan;
 use crate::peer::rookery::{Rookery, Via};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::measure;
-use crate::cli::Idle;
+use crate::cli::scenarios::Idle;
 use crate::error::BenchError;
 use crate::load::run::Plan;
 use crate::load::ws::WsOptions;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cli::{Common, Pacing};
+use crate::cli::common::{Common, Pacing};
 use crate::error::BenchError;
 use crate::load::run::{Outcome, Plan};
 use crate::load::worker::Worker;

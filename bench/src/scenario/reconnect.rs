@@ -2,7 +2,8 @@
 
 use super::measure;
 use super::rooms::{Shape, many_rooms};
-use crate::cli::{Pacing, Reconnect};
+use crate::cli::common::Pacing;
+use crate::cli::scenarios::Reconnect;
 use crate::error::BenchError;
 use crate::load::run::Plan;
 use crate::peer::rookery::Rookery;

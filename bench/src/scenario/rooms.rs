@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{hot_room, measure};
-use crate::cli::{Common, Messages, Rooms};
+use crate::cli::common::{Common, Messages};
+use crate::cli::scenarios::Rooms;
 use crate::error::BenchError;
 use crate::load::run::Plan;
 use crate::load::ws::WsOptions;
