@@ -23,5 +23,6 @@ pub mod scenario;
 pub mod schedule;
 pub mod setup;
 pub mod stamp;
+pub mod threads;
 pub mod vigil;
 pub mod world;

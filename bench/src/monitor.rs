@@ -1,5 +1,5 @@
-//! What is watched beside a run, on a thread of its own: the server's CPU time and lag, and the progress on a
-//! terminal.
+//! What is watched beside a run, on a thread of its own: the server's CPU time, its threads and lag, and the progress
+//! on a terminal.
 
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -15,6 +15,7 @@ use crate::load::ledger::Counts;
 use crate::metrics;
 use crate::process;
 use crate::schedule::{Clock, Micros, SECOND};
+use crate::threads::{Threads, UsedByGroup};
 
 /// Between two looks at the time, at which CPU time is read: its error at either end of the window.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -65,15 +66,21 @@ impl Watched {
         of_process
             .or_else(|| metrics::read_sum(self.metrics?, "rookery_core_busy_seconds_total").ok())
     }
+
+    fn threads(self) -> Option<Threads> {
+        self.pid.and_then(Threads::look)
+    }
 }
 
 /// What was seen.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Seen {
     /// Seconds of CPU time of the server in the window.
     pub server_cpu: Option<f64>,
     /// The same of this process.
     pub generator_cpu: Option<f64>,
+    /// What the server's threads used in the window.
+    pub server_threads: Option<UsedByGroup>,
     /// Seconds for which the machine's CPUs were kept from their work in the window.
     pub stolen_cpu: Option<f64>,
     /// The most messages in the log that were not stored.
@@ -106,11 +113,11 @@ impl Monitor {
 fn watch(progress: &Progress, watched: Watched, title: String) -> Seen {
     let bar = ProgressBar::new(0).with_prefix(title).with_style(style());
     let mut seen = Seen::default();
-    let mut cpu = CpuInWindow::default();
+    let mut used = UsedInWindow::default();
     for look in 0.. {
         if let Some((clock, window)) = progress.began.get() {
             let now = clock.now();
-            cpu.look(now, window, watched);
+            used.look(now, window, watched);
             bar.set_length(window.end / SECOND);
             bar.set_position(now.min(window.end) / SECOND);
         }
@@ -124,9 +131,10 @@ fn watch(progress: &Progress, watched: Watched, title: String) -> Seen {
         thread::sleep(LOOK_EVERY);
     }
     bar.finish_and_clear();
-    seen.server_cpu = cpu.server.difference();
-    seen.generator_cpu = cpu.generator.difference();
-    seen.stolen_cpu = cpu.stolen.difference();
+    seen.server_cpu = used.server.difference();
+    seen.server_threads = used.threads.both().map(|(first, last)| last.since(first));
+    seen.generator_cpu = used.generator.difference();
+    seen.stolen_cpu = used.stolen.difference();
     seen
 }
 
@@ -161,31 +169,41 @@ fn keep_max(kept: &mut Option<f64>, value: f64) {
     *kept = Some(kept.unwrap_or_default().max(value));
 }
 
-/// CPU time at the ends of the window.
+/// What was used at the ends of the window.
 #[derive(Default)]
-struct CpuInWindow {
-    server: Ends,
-    generator: Ends,
-    stolen: Ends,
+struct UsedInWindow {
+    server: Ends<f64>,
+    threads: Ends<Threads>,
+    generator: Ends<f64>,
+    stolen: Ends<f64>,
 }
 
-impl CpuInWindow {
+impl UsedInWindow {
     fn look(&mut self, now: Micros, window: &Range<Micros>, watched: Watched) {
         let generator = || process::cpu_seconds(std::process::id());
         self.server.look(now, window, || watched.cpu_seconds());
+        self.threads.look(now, window, || watched.threads());
         self.generator.look(now, window, generator);
         self.stolen.look(now, window, process::stolen_seconds);
     }
 }
 
-#[derive(Default)]
-struct Ends {
-    first: Option<f64>,
-    last: Option<f64>,
+struct Ends<T> {
+    first: Option<T>,
+    last: Option<T>,
 }
 
-impl Ends {
-    fn look(&mut self, now: Micros, window: &Range<Micros>, read: impl FnOnce() -> Option<f64>) {
+impl<T> Default for Ends<T> {
+    fn default() -> Self {
+        Self {
+            first: None,
+            last: None,
+        }
+    }
+}
+
+impl<T> Ends<T> {
+    fn look(&mut self, now: Micros, window: &Range<Micros>, read: impl FnOnce() -> Option<T>) {
         if now >= window.end && self.last.is_none() {
             self.last = read();
         } else if now >= window.start && self.first.is_none() {
@@ -193,7 +211,13 @@ impl Ends {
         }
     }
 
+    fn both(&self) -> Option<(&T, &T)> {
+        self.first.as_ref().zip(self.last.as_ref())
+    }
+}
+
+impl Ends<f64> {
     fn difference(&self) -> Option<f64> {
-        Some(self.last? - self.first?)
+        self.both().map(|(first, last)| last - first)
     }
 }

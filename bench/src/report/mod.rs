@@ -16,6 +16,7 @@ use crate::refusal::Refusals;
 use crate::report::hostile::Hostile;
 use crate::report::percentiles::Percentiles;
 use crate::schedule::Pace;
+use crate::threads::UsedByGroup;
 
 const MICROS_PER_MILLI: f64 = 1_000.0;
 
@@ -70,6 +71,9 @@ pub struct Report {
     pub lag_seconds_max: Option<f64>,
     pub server_cpu_s: Option<f64>,
     pub server_cpu_us_per_delivery: Option<f64>,
+    /// Of the window, where it is a process of this machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_threads: Option<UsedByGroup>,
     pub generator_cpu_s: Option<f64>,
     /// For which this machine's CPUs had work and were kept from it by its host: then latencies are the host's, too.
     pub stolen_cpu_s: Option<f64>,
@@ -143,6 +147,7 @@ impl Report {
                 .server_cpu
                 .filter(|_| windowed.delivered > 0)
                 .map(per_delivery),
+            server_threads: seen.server_threads.clone(),
             generator_cpu_s: seen.generator_cpu,
             stolen_cpu_s: seen.stolen_cpu,
             generator_stall_ms_max: ledger.stall_max as f64 / MICROS_PER_MILLI,
