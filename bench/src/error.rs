@@ -1,6 +1,7 @@
 //! Why there is no measurement.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::http::CallError;
@@ -27,8 +28,16 @@ pub enum BenchError {
         "the server's memory can't be read; say with --pid which process of this machine it is"
     )]
     NoMemory,
-    #[error("NATS: {0}; is nats-server running there, with JetStream (-js)?")]
+    #[error(
+        "NATS: {0}; is nats-server running there, with JetStream (-js)? It is a single binary of \
+         https://github.com/nats-io/nats-server/releases"
+    )]
     Nats(#[source] io::Error),
+    #[error(
+        "Centrifuge at {addr}: {source}; build the peer with Go (go -C bench/peers/centrifuge build -o \
+         /tmp/centrifuge-peer), start it (/tmp/centrifuge-peer), or say with --peer-url where it is"
+    )]
+    Centrifuge { addr: SocketAddr, source: io::Error },
     #[error("random bytes: {0}")]
     Random(#[source] io::Error),
     #[error("printing: {0}")]

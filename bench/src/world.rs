@@ -72,6 +72,19 @@ impl World {
         Self::new(vec![anybody], vec![room])
     }
 
+    /// The same rooms and users on a server that knows rooms by these ids, and tells nobody from anybody.
+    pub fn elsewhere(&self, ids: Vec<Id>, credential: &str) -> Self {
+        let users = self.users.iter().cloned().map(|user| User {
+            credential: credential.to_owned(),
+            ..user
+        });
+        let rooms = self.rooms.iter().cloned().zip(ids);
+        Self::new(
+            users.collect(),
+            rooms.map(|(room, id)| Room { id, ..room }).collect(),
+        )
+    }
+
     /// The room with this id, if it is one of this run.
     pub fn find_room(&self, id: &Id) -> Option<RoomNumber> {
         self.by_id.get(id).copied()

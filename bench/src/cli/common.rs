@@ -77,6 +77,13 @@ pub struct Pacing {
 pub struct Load {
     #[command(flatten)]
     pub pacing: Pacing,
+    #[command(flatten)]
+    pub sending: Sending,
+}
+
+/// How messages go to the server.
+#[derive(Args, Clone, Debug)]
+pub struct Sending {
     /// How messages are sent
     #[arg(long, default_value = "http")]
     pub via: Via,

@@ -1,8 +1,10 @@
-//! Flags of what is compared with another server.
+//! Flags of work that several servers are given.
+
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::scenarios::HotRoom;
+use crate::cli::common::{Common, Pacing, Sending, exponent, pause};
 use crate::peer::nats::Subscribers;
 
 /// A server to compare with.
@@ -14,17 +16,47 @@ pub enum PeerName {
     Centrifuge,
 }
 
-#[derive(Args, Debug)]
-pub struct Compare {
-    /// What to compare with
-    #[arg(long, default_value = "nats")]
-    pub peer: PeerName,
-    /// Where it listens, if not at nats://127.0.0.1:4222 or http://127.0.0.1:8002
+/// How that server is used.
+#[derive(Args, Clone, Debug)]
+pub struct PeerOptions {
+    /// Where the peer listens, if not at nats://127.0.0.1:4222 or http://127.0.0.1:8002
     #[arg(long)]
     pub peer_url: Option<String>,
     /// Where subscribers of NATS get messages from
     #[arg(long, default_value = "consumer")]
     pub subscribers: Subscribers,
+}
+
+/// What all servers are to do.
+#[derive(Args, Clone, Debug)]
+pub struct Work {
+    /// Many chats of three members, instead of one which all listen to: so many
+    #[arg(long, value_name = "CHATS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub rooms: Option<u32>,
+    /// Zipf exponent of the popularity of many chats; 0: all alike
+    #[arg(long, default_value = "1.0", value_parser = exponent)]
+    pub zipf: f64,
+    /// Connections that listen; if not given, 1,000 with --rooms, and otherwise 10
+    #[arg(long)]
+    pub listeners: Option<u32>,
     #[command(flatten)]
-    pub room: HotRoom,
+    pub sending: Sending,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Args, Debug)]
+pub struct Compare {
+    /// What to compare with
+    #[arg(long, default_value = "nats")]
+    pub peer: PeerName,
+    #[command(flatten)]
+    pub peer_options: PeerOptions,
+    #[command(flatten)]
+    pub pacing: Pacing,
+    /// Milliseconds for which all listeners stop reading, once every second; 0: never
+    #[arg(long, value_name = "MILLIS", default_value = "0", value_parser = pause)]
+    pub pause_listeners: Duration,
+    #[command(flatten)]
+    pub work: Work,
 }

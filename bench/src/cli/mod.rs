@@ -36,7 +36,7 @@ pub enum Scenario {
     History(History),
     /// Attackers of all kinds at once, beside honest users
     Hostile(Hostile),
-    /// The hot room here and on another server, one after the other
+    /// The same work here and on another server, one after the other
     Compare(Compare),
 }
 

@@ -1,6 +1,8 @@
 //! Listening to a channel of Centrifuge, by its JSON protocol over a WebSocket (centrifugal.dev, "Client protocol"):
 //! commands, replies and pushes are objects, and a frame may have several, in lines.
 
+use std::sync::Arc;
+
 use memchr::memmem;
 
 use crate::frame;
@@ -9,31 +11,39 @@ use crate::load::frames;
 use crate::load::handshake;
 use crate::load::ledger::Ledger;
 use crate::load::link::{Link, Message};
-use crate::load::scan::leading_number;
+use crate::load::scan::{after, leading_number};
+use crate::world::{Id, RoomNumber, World};
 
 const PATH: &str = "/connection/websocket";
 const PUSH: &[u8] = br#"{"push":"#;
+const CHANNEL: &[u8] = br#""channel":""#;
 const CONTENT: &[u8] = br#""content":""#;
 const OFFSET: &[u8] = br#""offset":"#;
 const ERROR: &[u8] = br#""error":"#;
-/// The reply to the second command, by which the channel is subscribed to.
-const SUBSCRIBED: &[u8] = br#"{"id":2,"#;
+/// A reply to a command: to the one that connects, and to those that subscribe.
+const REPLY: &[u8] = br#"{"id":"#;
 /// A ping of the server, and the answer to it.
 const EMPTY: &[u8] = b"{}";
 
-/// A connection that listens to the first room.
+/// A connection that listens to some rooms.
 pub struct CentrifugeCodec {
     host: String,
-    channel: String,
+    world: Arc<World>,
     switched: bool,
+    /// Commands without a reply.
+    unanswered: usize,
+    /// The room of the last publication, since the next one is often of the same.
+    last: Option<(Id, RoomNumber)>,
 }
 
 impl CentrifugeCodec {
-    pub fn new(host: String, channel: String) -> Self {
+    pub fn new(host: String, world: Arc<World>) -> Self {
         Self {
             host,
-            channel,
+            world,
             switched: false,
+            unanswered: 0,
+            last: None,
         }
     }
 
@@ -41,13 +51,64 @@ impl CentrifugeCodec {
         let end = handshake::reply_end(input)?;
         if end.is_some() {
             self.switched = true;
-            let commands = format!(
-                "{{\"id\":1,\"connect\":{{}}}}\n{{\"id\":2,\"subscribe\":{{\"channel\":\"{}\"}}}}",
-                self.channel
-            );
-            frame::put_text(commands.as_bytes(), &mut link.out);
+            let mut commands = vec![r#"{"id":1,"connect":{}}"#.to_owned()];
+            for (id, (room, _)) in (2..).zip(&link.heard) {
+                let channel = String::from_utf8_lossy(&self.world.rooms[*room as usize].id);
+                let subscribe = format!(r#"{{"id":{id},"subscribe":{{"channel":"{channel}"}}}}"#);
+                commands.push(subscribe);
+            }
+            self.unanswered = commands.len();
+            frame::put_text(commands.join("\n").as_bytes(), &mut link.out);
         }
         Ok(end)
+    }
+
+    fn take_object(
+        &mut self,
+        object: &[u8],
+        link: &mut Link,
+        ledger: &mut Ledger,
+    ) -> Result<(), Broken> {
+        if object.starts_with(PUSH) {
+            self.take_push(object, link, ledger);
+        } else if object == EMPTY {
+            frame::put_text(EMPTY, &mut link.out);
+        } else if memmem::find(object, ERROR).is_some() {
+            return Err(Broken::Refused(
+                String::from_utf8_lossy(object).into_owned(),
+            ));
+        } else if object.starts_with(REPLY) {
+            self.unanswered = self.unanswered.saturating_sub(1);
+            link.opened = self.unanswered == 0;
+        }
+        Ok(())
+    }
+
+    /// A channel without history gives its publications no offsets.
+    fn take_push(&mut self, object: &[u8], link: &mut Link, ledger: &mut Ledger) {
+        let found = self.room(object).and_then(|room| {
+            let at = memmem::find(object, CONTENT)? + CONTENT.len();
+            Some((room, &object[at..]))
+        });
+        let Some((room, content)) = found else {
+            ledger.counts.strays += 1;
+            return;
+        };
+        let offset = memmem::rfind(content, OFFSET)
+            .map(|at| leading_number(&content[at + OFFSET.len()..]).0);
+        ledger.delivered(link, room, offset, content);
+    }
+
+    fn room(&mut self, push: &[u8]) -> Option<RoomNumber> {
+        let id = after(push, CHANNEL, PUSH.len() + 1)?.first_chunk()?;
+        if let Some((last, room)) = &self.last
+            && last == id
+        {
+            return Some(*room);
+        }
+        let room = self.world.find_room(id)?;
+        self.last = Some((*id, room));
+        Some(room)
     }
 }
 
@@ -70,48 +131,37 @@ impl Codec for CentrifugeCodec {
             return self.take_handshake(input, link);
         }
         frames::take_first(input, link, |object, link| {
-            take_object(object, link, ledger)
+            self.take_object(object, link, ledger)
         })
     }
-}
-
-fn take_object(object: &[u8], link: &mut Link, ledger: &mut Ledger) -> Result<(), Broken> {
-    if object.starts_with(PUSH) {
-        take_push(object, link, ledger);
-    } else if object == EMPTY {
-        frame::put_text(EMPTY, &mut link.out);
-    } else if memmem::find(object, ERROR).is_some() {
-        return Err(Broken::Refused(
-            String::from_utf8_lossy(object).into_owned(),
-        ));
-    } else if object.starts_with(SUBSCRIBED) {
-        link.opened = true;
-    }
-    Ok(())
-}
-
-/// A channel without history gives its publications no offsets.
-fn take_push(object: &[u8], link: &mut Link, ledger: &mut Ledger) {
-    let Some(at) = memmem::find(object, CONTENT) else {
-        ledger.counts.strays += 1;
-        return;
-    };
-    let content = &object[at + CONTENT.len()..];
-    let offset =
-        memmem::rfind(content, OFFSET).map(|at| leading_number(&content[at + OFFSET.len()..]).0);
-    ledger.delivered(link, 0, offset, content);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::stamp::Stamp;
+    use crate::world::{ID_BYTES, Room};
 
-    fn push(index: u64, offset: &str) -> String {
+    fn channel(room: u8) -> Id {
+        [b'a' + room; ID_BYTES]
+    }
+
+    fn codec(rooms: u8) -> CentrifugeCodec {
+        let rooms = (0..rooms).map(|room| Room {
+            id: channel(room),
+            members: vec![0],
+            speakers: 1,
+        });
+        let world = World::new(Vec::new(), rooms.collect());
+        CentrifugeCodec::new("host".to_owned(), Arc::new(world))
+    }
+
+    fn push(room: u8, index: u64, offset: &str) -> String {
         let stamp = Stamp { index, intended: 7 }.letters();
         let stamp = String::from_utf8_lossy(&stamp).into_owned();
+        let channel = String::from_utf8_lossy(&channel(room)).into_owned();
         format!(
-            r#"{{"push":{{"channel":"c","pub":{{"data":{{"content":"{stamp}.."}}{offset}}}}}}}"#
+            r#"{{"push":{{"channel":"{channel}","pub":{{"data":{{"content":"{stamp}.."}}{offset}}}}}}}"#
         )
     }
 
@@ -122,26 +172,29 @@ mod tests {
         frame
     }
 
-    /// Of a connection that is open, and what was heard on it.
+    /// Of a connection to two rooms that is open, and what was heard on it.
     fn heard(objects: &str) -> (Link, Ledger) {
-        let mut codec = CentrifugeCodec::new("host".to_owned(), "c".to_owned());
-        let (mut link, mut ledger) = (Link::new(&[0]), Ledger::new(vec![1]));
+        let mut codec = codec(2);
+        let (mut link, mut ledger) = (Link::new(&[0, 1]), Ledger::new(vec![1, 1]));
         let mut input = b"HTTP/1.1 101 Switching Protocols\r\n\r\n".to_vec();
         input.extend_from_slice(&text(concat!(
             r#"{"id":1,"connect":{"client":"x","ping":25,"pong":true}}"#,
             "\n",
             r#"{"id":2,"subscribe":{}}"#,
         )));
-        input.extend_from_slice(&text(objects));
         let taken = codec.take(&input, &mut link, &mut ledger);
         assert_eq!(taken.ok(), Some(input.len()));
+        assert!(!link.opened, "it is not subscribed to the second room");
+        let rest = [text(r#"{"id":3,"subscribe":{}}"#), text(objects)].concat();
+        let taken = codec.take(&rest, &mut link, &mut ledger);
+        assert_eq!(taken.ok(), Some(rest.len()));
         assert!(link.opened);
         (link, ledger)
     }
 
     #[test]
     fn publications_are_counted_by_their_offsets() {
-        let pushes = [push(0, r#","offset":8"#), push(1, r#","offset":10"#)].join("\n");
+        let pushes = [push(0, 0, r#","offset":8"#), push(0, 1, r#","offset":10"#)].join("\n");
         let (link, ledger) = heard(&pushes);
         let tally = link.heard[0].1;
         assert_eq!((tally.messages, tally.last_seq, tally.lost), (2, 10, 1));
@@ -150,9 +203,22 @@ mod tests {
 
     #[test]
     fn publications_without_offsets_are_counted_as_they_come() {
-        let (link, _) = heard(&[push(0, ""), push(1, "")].join("\n"));
+        let (link, _) = heard(&[push(0, 0, ""), push(0, 1, "")].join("\n"));
         let tally = link.heard[0].1;
         assert_eq!((tally.messages, tally.last_seq, tally.lost), (2, 2, 0));
+    }
+
+    #[test]
+    fn rooms_are_told_apart_by_their_channels() {
+        let pushes = [
+            push(1, 0, ""),
+            push(0, 1, ""),
+            push(1, 2, ""),
+            push(2, 3, ""),
+        ];
+        let (link, ledger) = heard(&pushes.join("\n"));
+        let counts = [0, 1].map(|room: usize| link.heard[room].1.messages);
+        assert_eq!((counts, ledger.counts.strays), ([1, 2], 1));
     }
 
     #[test]
@@ -165,7 +231,7 @@ mod tests {
     fn a_refused_subscription_ends_the_conversation() {
         let mut ledger = Ledger::new(vec![1]);
         let refused = br#"{"id":2,"error":{"code":103,"message":"permission denied"}}"#;
-        let taken = take_object(refused, &mut Link::new(&[0]), &mut ledger);
+        let taken = codec(1).take_object(refused, &mut Link::new(&[0]), &mut ledger);
         assert!(matches!(taken, Err(Broken::Refused(_))));
     }
 }

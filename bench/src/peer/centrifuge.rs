@@ -1,7 +1,7 @@
 //! Centrifuge, a Go library, in the server of `bench/peers/centrifuge`: posts by HTTP, as to Rookery, and listeners
-//! by its own protocol. The hot room's work, nothing else.
+//! by its own protocol.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use crate::error::BenchError;
@@ -10,12 +10,12 @@ use crate::load::codec::Endpoint;
 use crate::load::http::HttpCodec;
 use crate::peer::Peer;
 use crate::setup::random_room_id;
-use crate::world::World;
+use crate::world::{RoomNumber, World};
 
 /// The server tells nobody from anybody.
 const CREDENTIAL: &str = "Cookie: user_id=anybody";
 
-/// A server, and a channel for one run.
+/// A server, and a channel for each room.
 pub struct Centrifuge {
     addr: SocketAddr,
     senders: usize,
@@ -28,19 +28,23 @@ impl Centrifuge {
     /// A channel is there once somebody posts to it or listens.
     ///
     /// # Errors
-    /// Where the system has no random bytes.
+    /// Where nobody listens, or the system has no random bytes.
     pub fn prepare(
         addr: SocketAddr,
+        like: &World,
         senders: usize,
         listeners: usize,
         size: usize,
     ) -> Result<Self, BenchError> {
+        TcpStream::connect(addr).map_err(|source| BenchError::Centrifuge { addr, source })?;
+        let channels = like.rooms.iter().map(|_| random_room_id());
+        let channels = channels.collect::<Result<_, _>>()?;
         Ok(Self {
             addr,
             senders,
             listeners,
             size,
-            world: Arc::new(World::one_room(random_room_id()?, CREDENTIAL)),
+            world: Arc::new(like.elsewhere(channels, CREDENTIAL)),
         })
     }
 
@@ -54,12 +58,12 @@ impl Centrifuge {
         )))
     }
 
-    fn listener(&self) -> Endpoint {
-        let channel = String::from_utf8_lossy(&self.world.rooms[0].id).into_owned();
-        Endpoint::listener(Box::new(CentrifugeCodec::new(
-            self.addr.to_string(),
-            channel,
-        )))
+    fn listener(&self, hears: Vec<RoomNumber>) -> Endpoint {
+        let codec = CentrifugeCodec::new(self.addr.to_string(), Arc::clone(&self.world));
+        Endpoint {
+            hears,
+            ..Endpoint::listener(Box::new(codec))
+        }
     }
 }
 
@@ -77,8 +81,10 @@ impl Peer for Centrifuge {
     }
 
     fn endpoints(&self) -> Vec<Endpoint> {
-        let listeners = (0..self.listeners).map(|_| self.listener());
-        listeners
+        let rooms = self.world.rooms_by_user().into_iter();
+        rooms
+            .take(self.listeners)
+            .map(|hears| self.listener(hears))
             .chain((0..self.senders).map(|_| self.sender()))
             .collect()
     }

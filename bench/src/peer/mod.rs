@@ -8,6 +8,7 @@ pub mod rookery;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::error::BenchError;
 use crate::load::codec::Endpoint;
 use crate::monitor::Watched;
 use crate::process;
@@ -34,6 +35,14 @@ pub trait Peer {
 
     /// The connections of one run, not opened yet.
     fn endpoints(&self) -> Vec<Endpoint>;
+
+    /// Gives back what was made for the runs.
+    ///
+    /// # Errors
+    /// Where the server doesn't.
+    fn clean_up(&self) -> Result<(), BenchError> {
+        Ok(())
+    }
 
     /// What an accepted message of each room has to bring: a delivery to each who listens.
     fn deliveries_of_each(&self, endpoints: &[Endpoint]) -> Vec<u64> {

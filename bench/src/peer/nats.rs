@@ -66,17 +66,6 @@ impl Nats {
         Ok(nats)
     }
 
-    /// Deletes the stream and what is in it.
-    ///
-    /// # Errors
-    /// Where the server doesn't.
-    pub fn clean_up(&self) -> Result<(), BenchError> {
-        let path = format!("STREAM.DELETE.{}", self.stream);
-        Client::connect(self.addr)
-            .and_then(|mut client| client.request(&path, &json!({})))
-            .map_err(BenchError::Nats)
-    }
-
     fn make_stream(&self, client: &mut Client) -> io::Result<()> {
         let stream = &self.stream;
         let config = json!({
@@ -152,6 +141,14 @@ impl Peer for Nats {
         let subscribers = (0..self.listeners).map(|number| self.subscriber(number));
         let publishers = (0..self.senders).map(|number| self.publisher(number));
         subscribers.chain(publishers).collect()
+    }
+
+    /// Deletes the stream and what is in it.
+    fn clean_up(&self) -> Result<(), BenchError> {
+        let path = format!("STREAM.DELETE.{}", self.stream);
+        Client::connect(self.addr)
+            .and_then(|mut client| client.request(&path, &json!({})))
+            .map_err(BenchError::Nats)
     }
 }
 

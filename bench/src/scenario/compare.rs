@@ -1,42 +1,29 @@
-//! The hot room's work, given to Rookery and to another server in turn.
+//! The same work, given to Rookery and to another server in turn.
 
-use super::{hot_room, measure};
-use crate::cli::compared::{Compare, PeerName};
+use super::measure;
+use super::work::{other_server, plan, rookery};
+use crate::cli::compared::Compare;
 use crate::error::BenchError;
+use crate::load::run::Plan;
 use crate::peer::Peer;
-use crate::peer::centrifuge::Centrifuge;
-use crate::peer::nats::Nats;
 use crate::report::Report;
-use crate::setup::resolve;
 
-const NATS_URL: &str = "nats://127.0.0.1:4222";
-const CENTRIFUGE_URL: &str = "http://127.0.0.1:8002";
+/// Listeners of the hot room where nobody says how many.
+const LISTENERS: u32 = 10;
 
 pub(super) fn run(args: &Compare) -> Result<Vec<Report>, BenchError> {
-    let load = &args.room.load;
-    let plan = hot_room::plan(&args.room);
-    let rookery = hot_room::room(&args.room)?;
-    let measure = |peer: &dyn Peer| measure::at_rates("compare", peer, &load.pacing, &plan);
-    let mut reports = measure(&rookery)?;
-
-    // The same numbers of connections that send and that listen.
-    let senders = rookery.endpoints().iter().filter(|e| e.sends).count();
-    let listeners = args.room.listeners as usize;
-    let size = load.messages.size as usize;
-    let addr = |default| resolve(args.peer_url.as_deref().unwrap_or(default));
-    let measured = match args.peer {
-        PeerName::Nats => {
-            let addr = addr(NATS_URL)?;
-            let nats = Nats::prepare(addr, senders, listeners, size, args.subscribers)?;
-            let measured = measure(&nats);
-            nats.clean_up()?;
-            measured
-        }
-        PeerName::Centrifuge => {
-            let addr = addr(CENTRIFUGE_URL)?;
-            measure(&Centrifuge::prepare(addr, senders, listeners, size)?)
-        }
+    let work = &args.work;
+    let ours = rookery(work, LISTENERS)?;
+    let other = other_server(args.peer, &args.peer_options, &ours)?;
+    let plan = Plan {
+        pause: args.pause_listeners,
+        ..plan(work)
     };
-    reports.extend(measured?);
-    Ok(reports)
+    let measure = |peer: &dyn Peer| measure::at_rates("compare", peer, &args.pacing, &plan);
+    let measured = measure(&ours).and_then(|mut reports| {
+        reports.extend(measure(&*other)?);
+        Ok(reports)
+    });
+    other.clean_up()?;
+    measured
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::measure;
-use crate::cli::common::{Common, Messages};
+use crate::cli::common::{Common, Messages, Sending};
 use crate::cli::scenarios::HotRoom;
 use crate::error::BenchError;
 use crate::load::run::Plan;
@@ -15,31 +15,31 @@ use crate::world::World;
 pub(super) const SENDERS_HTTP: u32 = 100;
 
 pub(super) fn run(args: &HotRoom) -> Result<Vec<Report>, BenchError> {
-    let peer = room(args)?;
-    measure::at_rates("hot-room", &peer, &args.load.pacing, &plan(args))
-}
-
-/// The plan that the flags describe, but for its pace.
-pub(super) fn plan(args: &HotRoom) -> Plan {
-    Plan {
+    let sending = &args.load.sending;
+    let peer = room(args.listeners, sending, &args.common)?;
+    let plan = Plan {
         pause: args.pause_listeners,
-        ..measure::plan(&args.common, args.load.in_flight)
-    }
+        ..measure::plan(&args.common, sending.in_flight)
+    };
+    measure::at_rates("hot-room", &peer, &args.load.pacing, &plan)
 }
 
 /// A chat with a member for each listener, and with the connections that the flags ask for.
-pub(super) fn room(args: &HotRoom) -> Result<Rookery, BenchError> {
-    let (listeners, load) = (args.listeners, &args.load);
-    let senders = load.senders.unwrap_or(match load.via {
+pub(super) fn room(
+    listeners: u32,
+    sending: &Sending,
+    common: &Common,
+) -> Result<Rookery, BenchError> {
+    let senders = sending.senders.unwrap_or(match sending.via {
         Via::Http => SENDERS_HTTP,
         Via::Ws => listeners.max(1),
     });
-    let (members, speakers) = match load.via {
+    let (members, speakers) = match sending.via {
         Via::Http => (listeners.max(1), listeners),
         Via::Ws => (listeners.max(senders), senders),
     };
-    one_room(members, speakers, &args.common, &load.messages).map(|peer| Rookery {
-        via: load.via,
+    one_room(members, speakers, common, &sending.messages).map(|peer| Rookery {
+        via: sending.via,
         senders: senders as usize,
         listeners: listeners as usize,
         ..peer

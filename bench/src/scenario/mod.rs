@@ -9,6 +9,7 @@ mod idle;
 mod measure;
 mod reconnect;
 mod rooms;
+mod work;
 
 use std::io::{self, Write};
 
@@ -32,8 +33,8 @@ pub fn run(scenario: &Scenario) -> Result<bool, BenchError> {
         Scenario::History(args) => (history::run(args)?, &args.common, &args.pacing.plot),
         Scenario::Hostile(args) => (hostile::run(args)?, &args.common, &None),
         Scenario::Compare(args) => {
-            let room = &args.room;
-            (compare::run(args)?, &room.common, &room.load.pacing.plot)
+            let common = &args.work.common;
+            (compare::run(args)?, common, &args.pacing.plot)
         }
     };
     write!(io::stdout(), "{}", Table(&reports)).map_err(BenchError::Print)?;

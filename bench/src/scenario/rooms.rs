@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{hot_room, measure};
-use crate::cli::common::{Common, Messages};
+use crate::cli::common::{Common, Messages, Sending};
 use crate::cli::scenarios::Rooms;
 use crate::error::BenchError;
 use crate::load::run::Plan;
@@ -27,21 +27,29 @@ pub(super) fn run(args: &Rooms) -> Result<Vec<Report>, BenchError> {
         members: args.members,
         users: args.listeners,
     };
-    let load = &args.load;
-    let target = args.common.target()?;
-    let peer = many_rooms(target, shape, &args.common, &load.messages)?;
-    let peer = match load.via {
+    let sending = &args.load.sending;
+    let peer = rooms(shape, sending, &args.common)?;
+    let plan = Plan {
+        zipf_exponent: args.zipf,
+        ..measure::plan(&args.common, sending.in_flight)
+    };
+    measure::at_rates("rooms", &peer, &args.load.pacing, &plan)
+}
+
+/// Rooms whose members are all connected, and the connections that the flags ask for.
+pub(super) fn rooms(
+    shape: Shape,
+    sending: &Sending,
+    common: &Common,
+) -> Result<Rookery, BenchError> {
+    let peer = many_rooms(common.target()?, shape, common, &sending.messages)?;
+    Ok(match sending.via {
         Via::Http => Rookery {
-            senders: load.senders.unwrap_or(hot_room::SENDERS_HTTP) as usize,
+            senders: sending.senders.unwrap_or(hot_room::SENDERS_HTTP) as usize,
             ..peer
         },
         Via::Ws => with_sockets_that_send(peer),
-    };
-    let plan = Plan {
-        zipf_exponent: args.zipf,
-        ..measure::plan(&args.common, load.in_flight)
-    };
-    measure::at_rates("rooms", &peer, &load.pacing, &plan)
+    })
 }
 
 /// Rooms whose members are all connected, and one connection that posts.
