@@ -7,7 +7,7 @@ pub mod scenarios;
 
 use clap::{Parser, Subcommand};
 
-use crate::cli::compared::Compare;
+use crate::cli::compared::{Compare, Thrift};
 use crate::cli::hostile::Hostile;
 use crate::cli::scenarios::{FanOut, History, HotRoom, Idle, Reconnect, Rooms};
 
@@ -38,6 +38,8 @@ pub enum Scenario {
     Hostile(Hostile),
     /// The same work here and on another server, one after the other
     Compare(Compare),
+    /// What a message costs at fixed rates, here or beside another server
+    Thrift(Thrift),
 }
 
 #[cfg(test)]

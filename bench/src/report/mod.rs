@@ -1,15 +1,15 @@
 //! Results: what was measured, and whether the run was correct.
 
 pub mod hostile;
+pub mod json;
 pub mod percentiles;
 pub mod plot;
+pub mod spread;
 pub mod table;
-
-use std::path::Path;
+pub mod thrift;
 
 use serde::Serialize;
 
-use crate::error::BenchError;
 use crate::load::run::{Outcome, Plan};
 use crate::monitor::Seen;
 use crate::refusal::Refusals;
@@ -171,23 +171,6 @@ fn first_error(outcome: &Outcome) -> Option<String> {
     let refusal = outcome.ledger.first_error.clone();
     let broken = outcome.first_break.as_ref().map(ToString::to_string);
     broken.or(refusal)
-}
-
-/// Writes the report, or `{"runs": […]}` where there are several.
-///
-/// # Errors
-/// Where the file can't be written.
-pub fn write_json(path: &Path, reports: &[Report]) -> Result<(), BenchError> {
-    let text = match reports {
-        [only] => serde_json::to_string_pretty(only),
-        several => serde_json::to_string_pretty(&serde_json::json!({ "runs": several })),
-    };
-    text.map_err(Into::into)
-        .and_then(|text| std::fs::write(path, text + "\n"))
-        .map_err(|source| BenchError::Write {
-            path: path.to_owned(),
-            source,
-        })
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod idle;
 mod measure;
 mod reconnect;
 mod rooms;
+mod thrift;
 mod work;
 
 use std::io::{self, Write};
@@ -16,7 +17,8 @@ use std::io::{self, Write};
 use crate::cli::Scenario;
 use crate::error::BenchError;
 use crate::report::table::Table;
-use crate::report::{self, Report, plot};
+use crate::report::thrift::{Thrift, ThriftTable};
+use crate::report::{Report, json, plot};
 
 /// Measures, and prints what came of it. Says whether it was correct.
 ///
@@ -36,15 +38,34 @@ pub fn run(scenario: &Scenario) -> Result<bool, BenchError> {
             let common = &args.work.common;
             (compare::run(args)?, common, &args.pacing.plot)
         }
+        Scenario::Thrift(args) => (thrift::run(args)?, &args.work.common, &None),
     };
-    write!(io::stdout(), "{}", Table(&reports)).map_err(BenchError::Print)?;
+    let thrift = matches!(scenario, Scenario::Thrift(_)).then(|| Thrift::of(&reports));
+    print(&reports, thrift.as_ref()).map_err(BenchError::Print)?;
     if let Some(path) = &common.json {
-        report::write_json(path, &reports)?;
+        json::write(path, &reports, thrift.as_ref())?;
     }
     if let Some(path) = plot {
         plot::draw(path, &reports)?;
     }
     Ok(reports.iter().all(Report::is_clean))
+}
+
+/// Prints all runs, or what they come to; of runs that were wrong, always all.
+fn print(reports: &[Report], thrift: Option<&Thrift>) -> io::Result<()> {
+    let Some(thrift) = thrift else {
+        return write!(io::stdout(), "{}", Table(reports));
+    };
+    write!(io::stdout(), "{}", ThriftTable(thrift))?;
+    let wrong: Vec<Report> = reports.iter().filter(|r| !r.is_clean()).cloned().collect();
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    write!(
+        io::stdout(),
+        "\nruns that were not correct:\n{}",
+        Table(&wrong)
+    )
 }
 
 /// As many open files as the system lets us have. Where that is too few, opening connections will say so.
