@@ -43,6 +43,17 @@ impl Target {
         self.addr.to_string()
     }
 
+    /// A server at another address, to be used alike.
+    ///
+    /// # Errors
+    /// Where the URL is none.
+    pub fn at(&self, url: &str) -> Result<Self, BenchError> {
+        Ok(Self {
+            addr: resolve(url)?,
+            ..self.clone()
+        })
+    }
+
     /// Users without chats. In trust mode nobody needs to know of them.
     ///
     /// # Errors

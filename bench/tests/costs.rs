@@ -1,4 +1,4 @@
-//! What a message costs: the scenario against the server, both as they are run by people.
+//! What a message costs, and what typing costs others: both scenarios against the server, as they are run by people.
 
 mod server;
 
@@ -92,4 +92,72 @@ fn many_rooms_are_measured_too_and_an_absent_peer_is_said() {
         let (code, _) = bench(&server, directory.path(), &arguments);
         assert_eq!(code, Some(2), "{scenario}");
     }
+}
+
+#[test]
+fn who_types_is_told_and_others_are_compared_with_the_decoy() {
+    let (Some((directory, target)), Some((_decoys, decoy))) =
+        (start_server("trust"), start_server("trust"))
+    else {
+        return;
+    };
+    let url = format!("http://{}", decoy.addr);
+    let arguments = [
+        &[
+            "typing",
+            "--typists",
+            "20",
+            "--typing-rate",
+            "60",
+            "--burst",
+            "10",
+        ][..],
+        &[
+            "--listeners",
+            "9",
+            "--rooms",
+            "20",
+            "--rate",
+            "200",
+            "--decoy",
+            &url,
+        ],
+    ];
+    let (code, report) = bench(&target, directory.path(), &arguments.concat());
+    assert_eq!(code, Some(0), "{report:#}");
+    for (run, at) in [(0, "decoy"), (1, "target")] {
+        let run = &report["runs"][run];
+        assert_correct(run);
+        let typing = &run["typing"];
+        assert_eq!(typing["typed_at"], at);
+        let said = typing["said"].as_u64();
+        assert!(said >= Some(60), "{run:#}");
+        assert_eq!(
+            said.map(|said| said % 10),
+            Some(0),
+            "bursts are whole: {run:#}"
+        );
+        // The two other members of each chat.
+        let dropped = typing["dropped_by_rings"]
+            .as_f64()
+            .map(|count| count as u64);
+        assert_eq!(
+            typing["whispers"].as_u64(),
+            said.map(|said| 2 * said),
+            "{run:#}"
+        );
+        assert_eq!(dropped, Some(0), "{run:#}");
+        let is_compared = typing["accept_p99_ratio"].as_f64() > Some(0.0);
+        assert_eq!(is_compared, at == "target", "{run:#}");
+    }
+}
+
+#[test]
+fn nobody_can_type_more_than_they_may() {
+    let Some((directory, server)) = start_server("trust") else {
+        return;
+    };
+    let arguments = ["typing", "--typists", "3", "--typing-rate", "31"];
+    let (code, report) = bench(&server, directory.path(), &arguments);
+    assert_eq!((code, report), (Some(2), Value::Null));
 }

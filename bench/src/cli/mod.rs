@@ -4,12 +4,14 @@ pub mod common;
 pub mod compared;
 pub mod hostile;
 pub mod scenarios;
+pub mod typing;
 
 use clap::{Parser, Subcommand};
 
 use crate::cli::compared::{Compare, Thrift};
 use crate::cli::hostile::Hostile;
 use crate::cli::scenarios::{FanOut, History, HotRoom, Idle, Reconnect, Rooms};
+use crate::cli::typing::Typing;
 
 /// Measures a chat server, and proves each run correct: every listener must get every accepted message, once
 /// and in order. Exits 0 if so, 1 if not, 2 where there is no measurement, 64 where a flag is wrong.
@@ -40,6 +42,8 @@ pub enum Scenario {
     Compare(Compare),
     /// What a message costs at fixed rates, here or beside another server
     Thrift(Thrift),
+    /// Users who type, beside others whose messages are measured
+    Typing(Typing),
 }
 
 #[cfg(test)]

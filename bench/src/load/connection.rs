@@ -11,6 +11,9 @@ use crate::load::link::{Link, Message};
 use crate::load::poller::Interest;
 use crate::world::UserNumber;
 
+/// Where more waits to be written, nothing is said that nobody answers.
+const SAY_BYTES_MAX: usize = 64 * 1024;
+
 /// One connection of a worker.
 pub(super) struct Connection {
     pub(super) link: Link,
@@ -91,6 +94,15 @@ impl Connection {
     pub(super) fn send(&mut self, message: Message) {
         self.codec.publish(&message, &mut self.link.out);
         self.link.flying.push_back(message);
+    }
+
+    /// Adds what nobody answers to what is to be written, unless that has become much; says whether it did.
+    pub(super) fn say(&mut self, message: Message) -> bool {
+        let says = self.link.opened && self.link.out.len() < SAY_BYTES_MAX;
+        if says {
+            self.codec.publish(&message, &mut self.link.out);
+        }
+        says
     }
 
     /// Writes what there is; says whether the socket took all.

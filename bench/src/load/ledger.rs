@@ -33,6 +33,8 @@ pub struct Counts {
     /// What listeners must get of what is accepted.
     pub expected: u64,
     pub delivered: u64,
+    /// Times that somebody was told that another one types.
+    pub whispers: u64,
     /// Messages that pages of history lacked.
     pub missing: u64,
     /// Of listeners: each counts for itself.

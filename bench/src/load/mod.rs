@@ -16,5 +16,7 @@ pub(crate) mod poller;
 mod pool;
 pub mod run;
 mod scan;
+mod typing;
+pub mod typists;
 pub mod worker;
 pub mod ws;

@@ -184,6 +184,19 @@ impl Pool {
         self.send_pending(number);
     }
 
+    /// Says what nobody answers, over the connection of its user.
+    pub(super) fn say(&mut self, message: Message) {
+        let number = self.sender_of[message.sender as usize];
+        let said = number.filter(|number| self.connections[*number].say(message));
+        match said {
+            Some(number) => {
+                self.ledger.sent();
+                self.will_flush(number);
+            }
+            None => self.ledger.counts.unsent += 1,
+        }
+    }
+
     /// A connection with room; where none has, the one whose turn it is.
     fn next_free_sender(&mut self) -> usize {
         while let Some(number) = self.free_senders.pop_front() {

@@ -148,7 +148,8 @@ impl Worker {
     }
 }
 
-fn open_all(pool: &mut Pool) -> Result<(), WorkerError> {
+/// Opens all connections, without a hurry.
+pub(super) fn open_all(pool: &mut Pool) -> Result<(), WorkerError> {
     let mut progress_at = 0;
     loop {
         let before = pool.unopened();

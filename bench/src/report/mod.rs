@@ -7,6 +7,7 @@ pub mod plot;
 pub mod spread;
 pub mod table;
 pub mod thrift;
+pub mod typing;
 
 use serde::Serialize;
 
@@ -15,6 +16,7 @@ use crate::monitor::Seen;
 use crate::refusal::Refusals;
 use crate::report::hostile::Hostile;
 use crate::report::percentiles::Percentiles;
+use crate::report::typing::Typing;
 use crate::schedule::Pace;
 use crate::threads::UsedByGroup;
 
@@ -84,6 +86,8 @@ pub struct Report {
     pub sockets: Option<Sockets>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hostile: Option<Hostile>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub typing: Option<Typing>,
 }
 
 /// What idle sockets take of the server.
@@ -153,17 +157,23 @@ impl Report {
             generator_stall_ms_max: ledger.stall_max as f64 / MICROS_PER_MILLI,
             sockets: None,
             hostile: None,
+            typing: None,
         }
     }
 
     /// Whether everything that was accepted came once and in order, and nothing was refused but for load; beside
-    /// attackers, but for limits that have a name.
+    /// attackers, but for limits that have a name; and nobody was refused to type.
     pub fn is_clean(&self) -> bool {
         let wrong = self.lost + self.duplicated + self.reordered + self.altered + self.strays;
         let worked = self.accepted > 0 || self.sockets.is_some();
         let withstood = |hostile: &Hostile| hostile.is_clean() && self.refused_by.all_name_limits();
         let served = self.hostile.as_ref().is_none_or(withstood);
-        wrong + self.errors == 0 && worked && served && (self.broken == 0 || self.sockets.is_none())
+        let typed = self.typing.as_ref().is_none_or(Typing::is_clean);
+        wrong + self.errors == 0
+            && worked
+            && served
+            && typed
+            && (self.broken == 0 || self.sockets.is_none())
     }
 }
 

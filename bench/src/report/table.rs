@@ -6,6 +6,7 @@ use crate::refusal::Refusals;
 use crate::report::Report;
 use crate::report::hostile::{AttackTable, Logins, ProcessSeen};
 use crate::report::percentiles::Percentiles;
+use crate::report::typing::Typing;
 
 const LABEL_COLUMNS: usize = 34;
 const VALUE_COLUMNS: usize = 14;
@@ -124,6 +125,24 @@ const MEASURES: &[Measure] = &[
     ("honest login p99, ms", |r| {
         percentile(logins(r)?.latency_ms, |p| p.p99)
     }),
+    ("typed at", |r| Some(typing(r)?.typed_at.to_owned())),
+    ("typing/s", |r| Some(whole(typing(r)?.said_per_s))),
+    ("typing not said", |r| positive(typing(r)?.unsaid)),
+    ("typing refused", |r| positive(typing(r)?.refused)),
+    ("typists broken", |r| positive(typing(r)?.broken)),
+    ("whispers/s", |r| Some(whole(typing(r)?.whispers_per_s))),
+    ("whispers dropped by rings", |r| {
+        typing(r)?.dropped_by_rings.map(whole)
+    }),
+    ("whispers dropped for clients", |r| {
+        typing(r)?.dropped_for_clients.map(whole)
+    }),
+    ("accepted p50, over the decoy's", |r| {
+        typing(r)?.accept_p50_ratio.map(fine)
+    }),
+    ("accepted p99, over the decoy's", |r| {
+        typing(r)?.accept_p99_ratio.map(fine)
+    }),
 ];
 
 impl fmt::Display for Table<'_> {
@@ -140,12 +159,11 @@ impl fmt::Display for Table<'_> {
             }
             writeln!(out)?;
         }
-        for error in self
-            .0
-            .iter()
-            .filter_map(|report| report.first_error.as_ref())
-        {
-            writeln!(out, "first error: {error}")?;
+        for report in self.0 {
+            let of_typing = typing(report).and_then(|typing| typing.first_error.as_ref());
+            for error in report.first_error.iter().chain(of_typing) {
+                writeln!(out, "first error: {error}")?;
+            }
         }
         for hostile in self.0.iter().filter_map(|report| report.hostile.as_ref()) {
             AttackTable(hostile).fmt(out)?;
@@ -175,6 +193,10 @@ fn process(report: &Report) -> Option<ProcessSeen> {
 
 fn logins(report: &Report) -> Option<&Logins> {
     Some(&report.hostile.as_ref()?.logins)
+}
+
+fn typing(report: &Report) -> Option<&Typing> {
+    report.typing.as_ref()
 }
 
 fn percentile(of: Option<Percentiles>, which: fn(Percentiles) -> f64) -> Option<String> {

@@ -24,7 +24,7 @@ use crate::peer::rookery::Rookery;
 use crate::report::Report;
 use crate::report::hostile::Hostile;
 use crate::schedule::Pace;
-use crate::setup::{Auth, Target, resolve};
+use crate::setup::{Auth, Target};
 use crate::vigil::Vigil;
 
 /// After the attackers have left: so long, and a server should have noticed.
@@ -62,10 +62,7 @@ pub(super) fn run(args: &Args) -> Result<Vec<Report>, BenchError> {
     let Some(url) = &args.decoy else {
         return Ok(vec![measure("target", &target)?]);
     };
-    let decoy = Target {
-        addr: resolve(url)?,
-        ..target.clone()
-    };
+    let decoy = target.at(url)?;
     let beside = measure("decoy", &decoy)?;
     let mut under = measure("target", &target)?;
     let ratio = under.latency_ms.p99 / beside.latency_ms.p99;

@@ -10,6 +10,7 @@ mod measure;
 mod reconnect;
 mod rooms;
 mod thrift;
+mod typing;
 mod work;
 
 use std::io::{self, Write};
@@ -39,6 +40,7 @@ pub fn run(scenario: &Scenario) -> Result<bool, BenchError> {
             (compare::run(args)?, common, &args.pacing.plot)
         }
         Scenario::Thrift(args) => (thrift::run(args)?, &args.work.common, &None),
+        Scenario::Typing(args) => (typing::run(args)?, &args.common, &None),
     };
     let thrift = matches!(scenario, Scenario::Thrift(_)).then(|| Thrift::of(&reports));
     print(&reports, thrift.as_ref()).map_err(BenchError::Print)?;
