@@ -340,11 +340,17 @@ export class Chat {
     if (this.#listed) this.list(this.#listed);
   }
 
+  /** What others do now is not heard any more. */
+  lost() {
+    this.#typists.clear();
+  }
+
   /** @param {Removal} removal */
   end(removal) {
     if (this.removal) return;
     this.removal = removal;
     this.held.clear();
+    this.lost();
     this.unfollow();
     if (removal.reason === "deleted") this.timeline.clear();
     this.#changed();

@@ -55,18 +55,19 @@ export class Feed {
 
   /** Forgets all, as another user logs in. */
   clear() {
+    this.lost();
     this.#chats.clear();
     this.#ended.clear();
     this.loaded = this.listing = false;
     this.settings = {};
     this.#resuming = 0;
-    this.lost();
     this.moved();
   }
 
   /** The connection is gone. */
   lost() {
     this.#connection += 1;
+    for (const chat of this.#chats.values()) chat.lost();
   }
 
   /** An order, a name, a count or a last message has changed. */

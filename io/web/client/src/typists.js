@@ -31,6 +31,11 @@ export class Typists {
     this.#changed();
   }
 
+  /** Nobody is heard any more. */
+  clear() {
+    for (const userId of this.#timers.keys()) this.remove(userId);
+  }
+
   /** @param {string} userId who has said something, or not for long */
   remove(userId) {
     if (!this.#timers.has(userId)) return;

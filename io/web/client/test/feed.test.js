@@ -215,6 +215,26 @@ test("typing is told at most once in 3 seconds, and shown for 6, or until a mess
   client.disconnect();
 });
 
+test("nobody types where the connection, or the chat, is gone", async () => {
+  const { server, clock, client, chat } = await liveClient();
+  const told = [];
+  client.on("typing", (one) => told.push(one));
+  const types = () => [...server.sockets].at(-1).deliver({ type: "typing", chat_id: chat.id, user_id: server.other });
+  types();
+  await settled();
+  server.breakOff();
+  assert.deepEqual(chat.typing, []);
+  await settled();
+  assert.deepEqual(told, [chat, chat]);
+  await clock.pass(500);
+  await live(client);
+  types();
+  assert.deepEqual(chat.typing, [server.other]);
+  [...server.sockets].at(-1).deliver({ type: "chat_deleted", chat_id: chat.id, seq: chat.has + 1, by: server.other });
+  assert.deepEqual(chat.typing, []);
+  client.disconnect();
+});
+
 test("users are asked for in batches, once, and one who is gone is null", async () => {
   const { server, client } = await liveClient();
   const ids = Array.from({ length: 150 }, (_, i) => `00000000-0000-4000-8000-${String(i).padStart(12, "0")}`);
