@@ -104,7 +104,7 @@ export class Client {
 
   async restore() {
     const { http } = this.#core;
-    if (http.byTicket && !http.token) return null;
+    if (!http.mayBeLoggedIn) return null;
     try {
       return this.#welcome(await this.#call("GET", "/me"));
     } catch (/** @type {any} */ problem) {
@@ -276,6 +276,7 @@ export class Client {
     this.#users.clear();
     core.me = core.http.userId = "";
     core.http.token = null;
+    core.http.forgetCookie();
     this.#me = null;
     core.emitter.mark("me", this, () => this.me);
   }

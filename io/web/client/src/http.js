@@ -3,6 +3,9 @@ import { Problem, offline } from "./problem.js";
 /** After this time no answer is waited for; the server gives up after 30 s itself. Milliseconds. */
 const ANSWER_WITHIN = 40_000;
 
+/** A cookie that begins and ends with the one that carries the login, which no script can read. */
+const USER_COOKIE = /(?:^|; )user_id=./;
+
 /** Calls of the API, with the login. */
 export class Http {
   #fetch;
@@ -28,6 +31,22 @@ export class Http {
 
   get byTicket() {
     return !this.#cookie;
+  }
+
+  /** Whether scripts see the cookies that come with a call. */
+  get #seesCookies() {
+    return this.#cookie && globalThis.document !== undefined && this.url.origin === globalThis.location?.origin;
+  }
+
+  /** Whether somebody may be logged in: one who sees that nobody is need not be refused. */
+  get mayBeLoggedIn() {
+    if (!this.#cookie) return this.token !== null;
+    return !this.#seesCookies || USER_COOKIE.test(document.cookie);
+  }
+
+  /** The login by cookie is over. The server takes its cookies back at a log-out alone. */
+  forgetCookie() {
+    if (this.#seesCookies) document.cookie = "user_id=; Path=/; Max-Age=0";
   }
 
   /**
@@ -63,7 +82,10 @@ export class Http {
     if (response.ok) return { status: response.status, headers: response.headers, body: answer };
     const seconds = response.headers.get("retry-after");
     const problem = new Problem(response.status, answer, seconds ? Number(seconds) : undefined);
-    if (problem.code === "unauthenticated") this.onUnauthenticated();
+    if (problem.code === "unauthenticated") {
+      this.forgetCookie();
+      this.onUnauthenticated();
+    }
     throw problem;
   }
 
