@@ -16,19 +16,22 @@ export function createReading(chat, seen) {
   function done() {
     timer = 0;
     if (looking() && seen() >= candidate) chat.markRead(candidate);
+    // Who has gone back up meanwhile reads on from there.
     check();
   }
 
   function check() {
     if (timer) return;
     const now = seen();
-    if (now <= chat.readSeq || now <= candidate || !looking()) return;
+    if (now <= chat.readSeq || !looking()) return;
     candidate = now;
     timer = window.setTimeout(done, LOOKED_MS);
   }
 
+  /** Only from now on is it looked at. */
   const back = () => {
-    candidate = 0;
+    clearTimeout(timer);
+    timer = 0;
     check();
   };
   window.addEventListener("focus", back);
