@@ -5,7 +5,7 @@
 // Views that `app` knows by their path, all loaded when they are first needed:
 //   login/login.js      create(app) → { element, focus() }
 //   members/members.js  create(app, chat) → { element, update(), focus(), destroy() }; it may call `app.closeMembers()`
-//   dialogs/NAME.js     open(app, options), by `app.open(NAME, options)`: search, you, sessions, password, keys,
+//   dialogs/NAME.js     open(app, options), by `app.open(NAME, options)`: search, you, chat, keys, delete-account,
 //                       confirm → Promise<boolean>
 //   menu.js             open(app, { anchor | x, y, label, items: [{ label, icon, danger, run }], emoji?, pick? })
 //                       where `emoji` are drawn as a first row, `pick(emoji)` is called with one or with "" for more

@@ -82,8 +82,8 @@ export function createActions(app, chat, to) {
 /** The three reactions last used. @param {import("../main.js").App} app @param {string} emoji */
 function remember(app, emoji) {
   const { reactions } = app.settings;
-  if (reactions.includes(emoji)) return;
-  app.change({ reactions: [emoji, ...reactions].slice(0, 3) }).catch(() => {});
+  if (reactions[0] === emoji) return;
+  app.change({ reactions: [emoji, ...reactions.filter((one) => one !== emoji)].slice(0, 3) }).catch(() => {});
 }
 
 /** @param {any} problem */

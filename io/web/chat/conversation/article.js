@@ -114,12 +114,15 @@ function said(item, look, failed) {
   return h("div", { className: `bubble${states}`, id: `t-${item.key}` }, text);
 }
 
+/** Which of a message's reactions are chips. @template T @param {T[]} all @param {boolean} unfolded */
+export const shownOf = (all, unfolded) => (unfolded ? all : all.slice(0, MAX_CHIPS));
+
 /** @param {Item} item @param {Look} look */
 function reactions(item, look) {
   const { app } = look;
   const all = item.row.message?.reactions?.filter((/** @type {any} */ reaction) => reaction.users.length) ?? [];
   if (!all.length) return null;
-  const shown = look.unfolded.has(item.key) || all.length <= MAX_CHIPS + 1 ? all : all.slice(0, MAX_CHIPS);
+  const shown = shownOf(all, look.unfolded.has(item.key));
   const me = app.client.me?.user_id;
   const chips = h("div", { className: "reactions", id: `r-${item.key}` });
   for (const { emoji, users } of shown) {
