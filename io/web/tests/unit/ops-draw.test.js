@@ -1,23 +1,13 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { coreColour, linearTicks, logTicks, timeTicks } from "../../ops/axes.js";
 import { Store } from "../../ops/samples.js";
 import { barSeconds, means } from "../../ops/strips.js";
 import { duration, listed, millis, number, percent, reasonName } from "../../ops/words.js";
-
-const luminance = (colour) => {
-  const [r, g, b] = [1, 3, 5].map((i) => Number.parseInt(colour.slice(i, i + 2), 16) / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-};
-const contrast = (a, b) => {
-  const [low, high] = [luminance(a), luminance(b)].sort((x, y) => x - y);
-  return (high + 0.05) / (low + 0.05);
-};
+import { colours, contrast, sheet } from "./support/colours.js";
 
 test("the lines of all 64 cores stand out from what they are drawn on", () => {
-  const tokens = readFileSync(new URL("../../look/tokens.css", import.meta.url), "utf8");
-  const [, light, dark] = /--surface: light-dark\((#\w{6}), (#\w{6})\)/.exec(tokens);
+  const [light, dark] = colours(sheet("look/tokens.css")).surface;
   for (let core = 0; core < 64; core += 1) {
     assert.ok(contrast(coreColour(core, false), light) >= 3.7, `core ${core} ${coreColour(core, false)}`);
     assert.ok(contrast(coreColour(core, true), dark) >= 4.9, `core ${core} ${coreColour(core, true)}`);

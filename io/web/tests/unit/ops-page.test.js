@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
+import { colours, contrast, sheet } from "./support/colours.js";
 
 const read = (path) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
 const html = read("ops/index.html");
@@ -36,18 +37,13 @@ test("nothing is there that the content security policy forbids", () => {
 });
 
 test("text is read on the tint of a hot row as well", () => {
-  const pair = (name) => new RegExp(`--${name}: light-dark\\((#\\w{6}), (#\\w{6})\\)`).exec(css + read("look/tokens.css")).slice(1);
-  const luminance = (colour) => {
-    const [r, g, b] = [1, 3, 5].map((i) => Number.parseInt(colour.slice(i, i + 2), 16) / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const contrast = (a, b) => (Math.max(luminance(a), luminance(b)) + 0.05) / (Math.min(luminance(a), luminance(b)) + 0.05);
+  const palette = colours(css + sheet("look/tokens.css"));
   for (const theme of [0, 1]) {
     for (const [text, under, floor] of [
       ["ink", "hot", 7], ["newink", "hot", 4.5], ["newline", "hot", 3], ["ink2", "hover", 4.5], ["newink", "surface", 4.5],
       ["ink3", "surface", 4.5], ["other", "surface", 3], ["newline", "track", 3], ["b3", "track", 3],
     ]) {
-      const found = contrast(pair(text)[theme], pair(under)[theme]);
+      const found = contrast(palette[text][theme], palette[under][theme]);
       assert.ok(found >= floor, `${text} on ${under}: ${found.toFixed(2)}`);
     }
   }
