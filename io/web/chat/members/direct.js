@@ -48,17 +48,21 @@ export function createDirect(app, chat, { attempt }) {
     await set(!blocked);
   };
 
-  client.blocks().then(
-    (all) => {
+  /** Without an answer there is nothing to offer. */
+  const ask = async () => {
+    try {
+      const all = await client.blocks();
       if (gone) return;
       blocked = all.includes(id);
       drawBlocked();
-    },
-    (problem) => {
-      // Without an answer there is nothing to offer.
+    } catch (problem) {
       if (!isProblem(problem)) throw problem;
-    },
-  );
+    }
+  };
+  // What is taken back in the settings is taken back here.
+  const again = () => void ask();
+  window.addEventListener("blocks", again);
+  again();
 
   return {
     element,
@@ -79,6 +83,7 @@ export function createDirect(app, chat, { attempt }) {
 
     destroy() {
       gone = true;
+      window.removeEventListener("blocks", again);
     },
   };
 }

@@ -32,6 +32,7 @@ export function blocks(app, dialog, begun) {
   const unblock = async (id) => {
     if (!(await attempt(() => client.unblock(id)))) return;
     app.announce(words.plain(words.members.unblocked(app.name(id))));
+    window.dispatchEvent(new Event("blocks"));
     await load();
     if (!dialog.signal.aborted) element.querySelector("h3")?.focus();
   };
