@@ -246,9 +246,16 @@ export function create(app, chat) {
   };
   /** @param {import("../../client/rookery.js").Chat} changed */
   const ours = (changed) => changed === chat;
+  let away = Boolean(chat.removal);
+  /** Who is added back sees again who is there: that ended as they left. */
+  const changed = () => {
+    if (away && !chat.removal) chat.follow();
+    away = Boolean(chat.removal);
+    app.frame(about);
+  };
   const offs = [
     client.on("timeline", (changed) => ours(changed) && dirty()),
-    client.on("chat", (changed) => ours(changed) && app.frame(about)),
+    client.on("chat", (one) => ours(one) && changed()),
     client.on("typing", (changed) => ours(changed) && app.frame(typists)),
     client.on("chats", () => app.frame(about)),
     client.on("presence", () => app.frame(header.update)),
