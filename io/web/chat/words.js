@@ -499,7 +499,6 @@ export const keys = {
     { group: "everywhere", keys: [["Alt", "Shift", "↑"], ["Alt", "Shift", "↓"]], does: "Previous, next unread chat" },
     { group: "everywhere", keys: [["F6"], ["Shift", "F6"]], does: "Next, previous region" },
     { group: "everywhere", keys: [["Esc"]], does: "Close the nearest; else jump to the latest" },
-    { group: "everywhere", keys: [["?"]], does: "Show these keys" },
     { group: "inComposer", keys: [["Enter"]], does: "Send" },
     { group: "inComposer", keys: [["Shift", "Enter"]], does: "New line" },
     { group: "inComposer", keys: [["↑"]], does: "Edit your last message, if nothing is written" },
@@ -510,6 +509,7 @@ export const keys = {
     { group: "onMessage", keys: [["C"]], does: "Copy" },
     { group: "onMessage", keys: [["+"]], does: "React" },
     { group: "onMessage", keys: [["1"], ["2"], ["3"]], does: "React as you last did" },
+    { group: "onMessage", keys: [["?"]], does: "Show these keys" },
   ],
 };
 
