@@ -1,5 +1,6 @@
 import { Chat } from "./chat.js";
 import { messageOf } from "./messages.js";
+import { Problem, pauseAfter } from "./problem.js";
 
 /** Chats of one message: at most 56 bytes each, of 64 KiB. */
 const RESUME_CHATS = 1_000;
@@ -97,7 +98,7 @@ export class Feed {
       case "settings_changed":
         return this.configure(frame.settings);
       case "error":
-        if (frame.limit === "chats-resumed") return connection.lose(undefined, frame.retry_after);
+        if (frame.limit === "chats-resumed") return connection.lose(undefined, new Problem(0, frame).retryAfter);
         if (frame.client_id) return outbox.refuse(frame);
         if (chat && frame.code === "not_found") presence.unfollow(chat);
         return;
@@ -179,7 +180,7 @@ export class Feed {
       if (connected !== this.#connection) return;
       this.#core.clock.setTimeout(() => {
         if (connected === this.#connection) this.#again(connected, work);
-      }, (problem.retryAfter ?? PAUSE) * 1_000);
+      }, pauseAfter(problem, PAUSE) * 1_000);
     }
   }
 

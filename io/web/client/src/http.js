@@ -80,13 +80,26 @@ export class Http {
     }
     const answer = parse(text);
     if (response.ok) return { status: response.status, headers: response.headers, body: answer };
-    const seconds = response.headers.get("retry-after");
-    const problem = new Problem(response.status, answer, seconds ? Number(seconds) : undefined);
+    const problem = new Problem(response.status, answer, this.#retryAfter(response.headers));
     if (problem.code === "unauthenticated") {
       this.forgetCookie();
       this.onUnauthenticated();
     }
     throw problem;
+  }
+
+  /**
+   * Seconds, which may be given as a date: servers don't, but what stands before them does.
+   * @param {Headers} headers
+   */
+  #retryAfter(headers) {
+    const given = headers.get("retry-after") ?? "";
+    if (/^\s*\d+\s*$/.test(given)) return Number(given);
+    if (!/^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)/.test(given)) return undefined;
+    // The clock of whoever gave the date, where it may be seen, as this one may go wrong.
+    const now = Date.parse(headers.get("date") ?? "") || this.#clock.now();
+    const seconds = Math.ceil((Date.parse(given) - now) / 1_000);
+    return Number.isNaN(seconds) ? undefined : Math.max(seconds, 0);
   }
 
   /**

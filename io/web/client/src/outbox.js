@@ -1,5 +1,5 @@
 import { freshId } from "./clock.js";
-import { Problem, offline } from "./problem.js";
+import { Problem, offline, pauseAfter } from "./problem.js";
 
 /** Messages that wait, all chats together; beyond it they fail at once. */
 const OUTBOX_MESSAGES = 1_000;
@@ -142,7 +142,7 @@ export class Outbox {
     const problem = new Problem(0, error);
     this.#rest(entry);
     if (problem.retryAfter !== undefined || problem.code === "unavailable") {
-      this.#wait(problem.retryAfter ?? PAUSE);
+      this.#wait(pauseAfter(problem, PAUSE));
     } else {
       entry.problem = problem;
       this.#pump(entry.chat_id);

@@ -1,3 +1,8 @@
+/** What is tried again by itself waits for so long at least, whatever it is told. Seconds. */
+const SHORTEST_PAUSE = 1;
+/** The longest wait that a server can ask for: timers count milliseconds in 32 bits, and what is more ends at once. Seconds. */
+const LONGEST_WAIT = 86_400;
+
 const STOPS = new Set([1002, 1003, 1007, 1008, 1009, 4030]);
 
 /**
@@ -24,7 +29,7 @@ export class Problem extends Error {
     /** @type {string} */
     this.code = body?.code || "unknown";
     this.detail = this.message;
-    this.retryAfter = retryAfter;
+    this.retryAfter = typeof retryAfter === "number" && retryAfter >= 0 ? Math.min(retryAfter, LONGEST_WAIT) : undefined;
     /** @type {string | undefined} */
     this.limit = body?.limit;
     /** @type {{ field: string, code: string, detail: string }[]} */
@@ -33,6 +38,13 @@ export class Problem extends Error {
     this.userIds = body?.user_ids ?? [];
   }
 }
+
+/**
+ * How long to wait before something is tried again by itself. Seconds.
+ * @param {any} problem
+ * @param {number} otherwise where the problem does not say
+ */
+export const pauseAfter = (problem, otherwise) => Math.max(problem.retryAfter ?? otherwise, SHORTEST_PAUSE);
 
 /** @param {string} detail */
 export const offline = (detail) => new Problem(0, { code: "offline", detail });

@@ -1,3 +1,5 @@
+import { pauseAfter } from "./problem.js";
+
 /**
  * @typedef {import("../rookery.js").User} User
  * @typedef {{ user: User | null, at: number }} Known
@@ -77,12 +79,13 @@ export class Users {
       }
       if (ids.length) this.#told(ids);
     } catch (/** @type {any} */ problem) {
-      pause = problem.retryAfter ?? PAUSE;
+      pause = pauseAfter(problem, PAUSE);
       // An id that is none would hold up all others for ever.
       if (problem.status >= 400 && problem.status < 429) ids.forEach((id) => this.#wanted.delete(id));
     }
     this.#asking = false;
-    if (this.#wanted.size) this.#later(pause);
+    // What was refused may be wanted again at once, by whoever draws it.
+    if (pause || this.#wanted.size) this.#later(pause);
   }
 
   /**
