@@ -32,12 +32,11 @@ export class Client {
     core.emitter = new Emitter(clock);
     core.feed = new Feed(core);
     core.presence = new Presences(core);
-    core.outbox = new Outbox(
-      clock,
-      storage,
-      (frame) => core.connection.send(frame),
-      (chatId) => core.feed.get(chatId)?.timeline.changed(),
-    );
+    core.outbox = new Outbox(clock, storage, {
+      send: (frame) => core.connection.send(frame),
+      changed: (chatId) => core.feed.get(chatId)?.timeline.changed(),
+      live: () => this.state.phase === "live",
+    });
     core.connection = new Connection(clock, WebSocket, {
       address: () => this.#address(),
       frame: (frame) => core.feed.receive(frame),

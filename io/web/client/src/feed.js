@@ -99,7 +99,7 @@ export class Feed {
         return this.configure(frame.settings);
       case "error":
         if (frame.limit === "chats-resumed") return connection.lose(undefined, new Problem(0, frame).retryAfter);
-        if (frame.client_id) return outbox.refuse(frame);
+        if (frame.client_id) return this.#refused(frame);
         if (chat && frame.code === "not_found") presence.unfollow(chat);
         return;
       default:
@@ -142,8 +142,17 @@ export class Feed {
     if (this.#ended.size > ENDED_CHATS) {
       this.#ended.delete(oldest);
       this.#chats.delete(oldest.id);
+      this.#core.outbox.prune((id) => this.#chats.has(id));
     }
     this.settle();
+  }
+
+  /** @param {any} error about a message */
+  #refused(error) {
+    const { outbox } = this.#core;
+    outbox.refuse(error);
+    // Until the list is there, nobody knows which chats there are.
+    if (!this.listing) outbox.prune((id) => this.#chats.has(id));
   }
 
   #ready() {
@@ -216,6 +225,7 @@ export class Feed {
       if (chat.resuming) this.#missing += chat.lastSeq - chat.has;
       if (!chat.known) this.#anew(chat);
     }
+    this.#core.outbox.prune((id) => this.#chats.has(id));
     this.settle();
   }
 

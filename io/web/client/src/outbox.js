@@ -1,8 +1,10 @@
 import { freshId } from "./clock.js";
 import { Problem, offline, pauseAfter } from "./problem.js";
 
-/** Messages that wait, all chats together; beyond it they fail at once. */
+/** Messages that wait, all chats together; beyond it they fail at once, and as many are shown so. */
 const OUTBOX_MESSAGES = 1_000;
+const SHOWN_MESSAGES = 2 * OUTBOX_MESSAGES;
+const FULL = "outbox_full";
 /** Older ones are not sent without being asked for again, as the server may not recognise them as repeats. Milliseconds. */
 const KEPT_FOR = 24 * 3_600_000;
 /** What is acknowledged stays shown until its own event comes; that came before where this time passes. Milliseconds. */
@@ -21,17 +23,20 @@ const PAUSE = 1;
  * @property {import("../rookery.js").PendingRow} [row]
  */
 
+/** @typedef {Pick<Entry, "chat_id" | "client_id" | "content" | "created"> & { problem?: object }} Kept what is stored of a message */
+
 /** Messages of one's own that are not confirmed. Of each chat one is under way at a time, so that they keep their order. */
 export class Outbox {
   #clock;
   #storage;
   #send;
   #changed;
+  #live;
   #key = "";
   /** @type {Map<string, Map<string, Entry>>} by chat and `client_id`, in the order of sending */
   #chats = new Map();
   #count = 0;
-  /** @type {Map<string, Entry | null>} what is to be stored, or no longer */
+  /** @type {Map<string, Kept | null>} what is to be stored, or no longer */
   #unwritten = new Map();
   /** @type {Map<string, string>} by chat, the `client_id` of what is under way */
   #flying = new Map();
@@ -42,14 +47,14 @@ export class Outbox {
   /**
    * @param {import("../rookery.js").Clock} clock
    * @param {import("../rookery.js").Options["storage"]} storage
-   * @param {(frame: object) => boolean} send
-   * @param {(chatId: string) => void} changed
+   * @param {{ send(frame: object): boolean, changed(chatId: string): void, live(): boolean }} owner
    */
-  constructor(clock, storage, send, changed) {
+  constructor(clock, storage, { send, changed, live }) {
     this.#clock = clock;
     this.#storage = storage;
     this.#send = send;
     this.#changed = changed;
+    this.#live = live;
   }
 
   /** @param {string} userId whose messages these are */
@@ -59,9 +64,9 @@ export class Outbox {
     this.#write();
     this.clear();
     this.#key = key;
-    for (const entry of this.#stored()) {
+    for (const { problem, ...entry } of this.#stored()) {
       const old = this.#clock.now() - entry.created > KEPT_FOR;
-      this.#put({ ...entry, problem: old ? offline("it waited for too long") : undefined });
+      this.#put({ ...entry, problem: problem ? revive(problem) : old ? offline("it waited for too long") : undefined });
     }
   }
 
@@ -83,14 +88,14 @@ export class Outbox {
    * @param {string} content
    */
   add(chatId, content) {
+    /** @type {Entry} */
     const entry = { chat_id: chatId, client_id: freshId(), content, created: this.#clock.now() };
-    const full = this.#count >= OUTBOX_MESSAGES;
-    this.#put(full ? { ...entry, problem: new Problem(0, { code: "outbox_full", detail: "too many messages wait" }) } : entry);
-    // A copy, which has nothing but what is to be kept.
-    if (!full) this.#store({ ...entry }, true);
+    if (this.#count < OUTBOX_MESSAGES) this.#keep(entry);
+    else entry.problem = new Problem(0, { code: FULL, detail: "too many messages wait" });
+    if (this.#count < SHOWN_MESSAGES) this.#put(entry);
     this.#pump(chatId);
     this.#changed(chatId);
-    return this.#row(this.#get(chatId, entry.client_id) ?? entry);
+    return this.#row(entry);
   }
 
   /**
@@ -100,10 +105,24 @@ export class Outbox {
   retry(chatId, clientId) {
     const entry = this.#get(chatId, clientId);
     if (!entry?.problem) return;
+    if (entry.problem.code === FULL && this.#count > OUTBOX_MESSAGES) return;
     this.#forget(entry);
-    this.#put({ ...entry, problem: undefined, row: undefined });
+    const again = { ...entry, problem: undefined, row: undefined };
+    this.#put(again);
+    this.#keep(again);
     this.#pump(chatId);
     this.#changed(chatId);
+  }
+
+  /**
+   * Forgets what failed in chats that are known no more: nothing shows it.
+   * @param {(chatId: string) => boolean} known
+   */
+  prune(known) {
+    for (const [chatId, entries] of this.#chats) {
+      if (known(chatId)) continue;
+      for (const entry of entries.values()) if (entry.problem) this.take(chatId, entry.client_id);
+    }
   }
 
   /**
@@ -115,7 +134,7 @@ export class Outbox {
     const entry = clientId && this.#get(chatId, clientId);
     if (!entry) return false;
     this.#forget(entry);
-    this.#store(entry, false);
+    this.#store(clientId, null);
     this.#landed(chatId, entry);
     return true;
   }
@@ -130,8 +149,8 @@ export class Outbox {
     const { chat_id: chatId } = entry;
     if (seen(chatId)) return void this.take(chatId, clientId);
     this.#clock.clearTimeout(entry.acked);
-    entry.acked = this.#clock.setTimeout(() => this.take(chatId, clientId), ECHO_WITHIN);
-    this.#store(entry, false);
+    this.#echo(entry);
+    this.#store(clientId, null);
     this.#landed(chatId, entry);
   }
 
@@ -145,6 +164,7 @@ export class Outbox {
       this.#wait(pauseAfter(problem, PAUSE));
     } else {
       entry.problem = problem;
+      this.#keep(entry);
       this.#pump(entry.chat_id);
     }
     this.#changed(entry.chat_id);
@@ -185,6 +205,17 @@ export class Outbox {
     const status = problem ? "failed" : this.#open && !this.#pause ? "sending" : "waiting";
     if (row?.status === status) return row;
     return (entry.row = { kind: "pending", key: client_id, client_id, content, created, status, problem });
+  }
+
+  /**
+   * Its own event does not come while the connection is not there, or behind.
+   * @param {Entry} entry
+   */
+  #echo(entry) {
+    entry.acked = this.#clock.setTimeout(() => {
+      if (this.#live()) this.take(entry.chat_id, entry.client_id);
+      else this.#echo(entry);
+    }, ECHO_WITHIN);
   }
 
   /** @param {number} seconds */
@@ -259,31 +290,46 @@ export class Outbox {
     }
   }
 
-  /** @returns {Entry[]} */
+  /** @returns {Kept[]} */
   #stored() {
     try {
-      return JSON.parse(this.#storage?.getItem(this.#key) || "[]");
+      return JSON.parse(this.#storage?.getItem(this.#key) || "[]").filter(isKept);
     } catch {
+      // Others may have written there.
       return [];
     }
   }
 
   /**
-   * Keeps a message over a reload, or no longer. Once for all of one turn, and it reads before it writes, as another tab keeps
-   * its messages in the same place.
+   * Keeps a message over a reload, and why it failed, or else it would go out by itself then.
    * @param {Entry} entry
-   * @param {boolean} keep
    */
-  #store(entry, keep) {
-    if (!this.#storage) return;
+  #keep({ chat_id, client_id, content, created, problem }) {
+    const why = problem && { status: problem.status, code: problem.code, detail: problem.detail, limit: problem.limit, errors: problem.errors };
+    this.#store(client_id, { chat_id, client_id, content, created, problem: why });
+  }
+
+  /**
+   * Stores a message, or no longer. Once for all of one turn, and it reads before it writes, as another tab keeps its messages in
+   * the same place.
+   * @param {string} clientId
+   * @param {Kept | null} kept
+   */
+  #store(clientId, kept) {
+    // Without a key nobody is logged in.
+    if (!this.#storage || !this.#key) return;
     if (!this.#unwritten.size) queueMicrotask(() => this.#write());
-    this.#unwritten.set(entry.client_id, keep ? entry : null);
+    this.#unwritten.set(clientId, kept);
   }
 
   #write() {
     if (!this.#unwritten.size) return;
-    const all = this.#stored().filter(({ client_id }) => !this.#unwritten.has(client_id));
-    for (const entry of this.#unwritten.values()) if (entry) all.push(entry);
+    const stored = new Map(this.#stored().map((kept) => [kept.client_id, kept]));
+    for (const [clientId, kept] of this.#unwritten) {
+      if (kept) stored.set(clientId, kept);
+      else stored.delete(clientId);
+    }
+    const all = [...stored.values()];
     this.#unwritten.clear();
     try {
       if (all.length) this.#storage?.setItem(this.#key, JSON.stringify(all));
@@ -293,3 +339,9 @@ export class Outbox {
     }
   }
 }
+
+/** @param {any} problem as it was stored */
+const revive = ({ status, ...body }) => new Problem(status, body);
+
+/** @param {any} kept */
+const isKept = (kept) => typeof kept?.chat_id === "string" && typeof kept.client_id === "string" && typeof kept.content === "string" && kept.created >= 0;

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { WebSocket } from "ws";
 import { Client } from "../rookery.js";
 import { perform, view } from "../testing/adapter.js";
+import { memoryStorage } from "../testing/client.js";
 import { FakeClock, settled } from "../testing/clock.js";
 import { Names, anyTime, exchanges } from "../testing/script.js";
 import { ScriptedServer } from "../testing/server.js";
@@ -33,6 +34,7 @@ for (const exchange of exchanges()) {
 class Play {
   #names = new Names();
   #clock = new FakeClock();
+  #storage = memoryStorage();
   #doing = [];
 
   constructor(exchange, server, url) {
@@ -41,8 +43,14 @@ class Play {
     for (const user of exchange.users) {
       for (const of of ["name", "password", "token"]) this.#names.set(`${user}.${of}`, `${user}'s ${of}`);
     }
-    const token = exchange.begins === "logged out" ? undefined : this.#names.fill("$ann.token");
-    this.client = new Client({ url, token, WebSocket, clock: this.#clock });
+    this.token = exchange.begins === "logged out" ? undefined : this.#names.fill("$ann.token");
+    this.url = url;
+    this.client = this.#begun();
+  }
+
+  /** A client, with what one before it has stored. */
+  #begun() {
+    return new Client({ url: this.url, token: this.token, WebSocket, storage: this.#storage, clock: this.#clock });
   }
 
   async begin() {
@@ -69,7 +77,8 @@ class Play {
     if (step.passes) await this.#clock.pass(step.passes * 1_000);
     // A login has to have come about first.
     if (step.do === "connect") await Promise.all(this.#doing);
-    if (step.do) this.#do(step);
+    if (step.do === "reload") await this.#reload();
+    else if (step.do) this.#do(step);
     if (step.shows) await this.#shows(step.shows);
   }
 
@@ -87,6 +96,13 @@ class Play {
     const opened = await this.server.take(({ kind, path }) => kind === "open" && this.#names.matchPath(open, path), open);
     if (status) this.server.refuse(opened, status);
     else this.server.accept(opened);
+  }
+
+  async #reload() {
+    await settled();
+    this.client.disconnect();
+    this.client = this.#begun();
+    await this.client.restore();
   }
 
   #do(step) {

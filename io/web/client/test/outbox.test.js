@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Client } from "../rookery.js";
 import { liveClient, memoryStorage } from "../testing/client.js";
-import { settled } from "../testing/clock.js";
+import { FakeClock, settled } from "../testing/clock.js";
 
 const sends = (server) => server.received.filter(({ type }) => type === "send");
 const pending = (chat) => chat.timeline.rows.filter(({ kind }) => kind === "pending");
@@ -131,4 +131,106 @@ test("there is an end to what waits", async () => {
   const row = chat.send("one too many");
   assert.equal(row.status, "failed");
   assert.equal(row.problem.code, "outbox_full");
+  chat.retry(row.client_id);
+  assert.equal(pending(chat).at(-1).status, "failed", "there is no room yet");
+  for (let i = 0; i < 1_500; i++) assert.equal(chat.send("x").status, "failed");
+  assert.equal(pending(chat).length, 2_000);
+  for (const { client_id } of pending(chat).slice(-1_000)) if (client_id !== row.client_id) chat.discard(client_id);
+  chat.discard(pending(chat)[0].client_id);
+  chat.retry(row.client_id);
+  assert.equal(pending(chat).at(-1).status, "waiting");
 });
+
+test("what was refused is not sent by itself after a reload, and says still why", async () => {
+  const storage = memoryStorage();
+  const { server, client, chat } = await liveClient({ storage });
+  const [one, two] = [chat.send("one"), chat.send("two")];
+  deliver(server, { type: "error", code: "out_of_bounds", detail: "no", client_id: one.client_id, errors: [{ field: "content", code: "blank", detail: "" }] });
+  await settled(1);
+  client.disconnect();
+  const before = sends(server).length;
+  const later = await again(server, storage);
+  const rows = pending(later.chat(chat.id));
+  assert.deepEqual(rows.map(({ content, status }) => [content, status]), [["one", "failed"], ["two", "sending"]]);
+  assert.deepEqual([rows[0].problem.code, rows[0].problem.detail, rows[0].problem.errors[0].code], ["out_of_bounds", "no", "blank"]);
+  assert.deepEqual(sends(server).slice(before).map(({ client_id }) => client_id), [two.client_id]);
+  // What is tried again is kept as what waits.
+  later.chat(chat.id).retry(one.client_id);
+  later.disconnect();
+  await settled(1);
+  const last = await again(server, storage);
+  assert.deepEqual(pending(last.chat(chat.id)).map(({ status }) => status), ["sending", "sending"]);
+  for (const { client_id } of [one, two]) last.chat(chat.id).discard(client_id);
+  await settled(1);
+  assert.equal(storage.items.size, 0);
+  last.disconnect();
+});
+
+test("what failed in a chat that the user is not in any more is not kept: nothing would show it", async () => {
+  const storage = memoryStorage();
+  const { server, client } = await liveClient({ storage });
+  client.disconnect();
+  const chat_id = "11111111-1111-4111-8111-111111111111";
+  const kept = (client_id, more) => ({ chat_id, client_id, content: "x", created: 1_800_000_000_000, ...more });
+  const key = `rookery.outbox.${server.me}`;
+  storage.setItem(key, JSON.stringify([kept("refused", { problem: { status: 0, code: "not_found" } }), kept("waits")]));
+  const later = await again(server, storage);
+  assert.equal(sends(server).at(-1).client_id, "waits");
+  await settled(1);
+  assert.deepEqual(JSON.parse(storage.getItem(key)).map(({ client_id }) => client_id), ["waits"]);
+  deliver(server, { type: "error", code: "not_found", client_id: "waits" });
+  await settled(1);
+  assert.equal(storage.items.size, 0);
+  later.disconnect();
+});
+
+test("what others have written in the storage does no harm", async () => {
+  const storage = memoryStorage();
+  const { server, client, chat } = await liveClient({ storage });
+  client.disconnect();
+  const row = chat.send("one");
+  await settled(1);
+  const [key] = storage.items.keys();
+  const whole = JSON.parse(storage.getItem(key));
+  for (const text of ["{}", "5", "null", "[", JSON.stringify([null, 7, {}, { ...row, created: "x" }])]) {
+    storage.setItem(key, text);
+    const later = await again(server, storage);
+    assert.deepEqual(pending(later.chat(chat.id)), [], text);
+    later.disconnect();
+  }
+  storage.setItem(key, JSON.stringify([null, ...whole]));
+  const later = await again(server, storage);
+  assert.deepEqual(pending(later.chat(chat.id)).map(({ content }) => content), ["one"]);
+  later.disconnect();
+  const left = later.chat(chat.id);
+  await later.logOut();
+  left.send("of nobody");
+  await settled(1);
+  assert.equal(storage.items.size, 0);
+});
+
+test("what is acknowledged stays shown until its event can have come", async () => {
+  const { server, clock, client, chat } = await liveClient();
+  const row = chat.send("one");
+  deliver(server, { type: "ack", message_id: "11111111-1111-4111-8111-111111111111", client_id: row.client_id });
+  server.silent = true;
+  server.breakOff();
+  for (let i = 0; i < 60; i++) await clock.pass(1_000);
+  assert.deepEqual(pending(chat).map(({ content }) => content), ["one"]);
+  server.silent = false;
+  server.say(server.me, { content: "one", client_id: row.client_id });
+  while (client.state.phase !== "live") await clock.pass(1_000);
+  assert.deepEqual(pending(chat), []);
+  assert.equal(chat.lastMessage.content, "one");
+  client.disconnect();
+});
+
+/** The page after a reload, live. */
+async function again(server, storage) {
+  const clock = new FakeClock();
+  const client = new Client({ url: server.url, token: "t", fetch: server.fetch, WebSocket: server.WebSocket, storage, clock });
+  await client.restore();
+  client.connect();
+  while (client.state.phase !== "live") await settled();
+  return client;
+}
