@@ -19,6 +19,7 @@ import { List } from "./list.js";
 import { createLoading } from "./loading.js";
 import { createPills } from "./pills.js";
 import { createReading } from "./reading.js";
+import { seenIn } from "./seen.js";
 
 const SKELETON_MS = 120;
 const FAR_SCREENS = 1.5;
@@ -33,7 +34,7 @@ export function create(app, chat) {
   let waiting = false;
   let late = 0;
   let gone = false;
-  const began = Date.now();
+  let began = 0;
   /** @type {import("./article.js").Look} */
   const look = { app, chat, editing: null, unfolded: new Set(), created: 0 };
 
@@ -73,11 +74,19 @@ export function create(app, chat) {
     return { older: timeline.hasOlder ? Math.max(1, first.seq - 1) : 0, newer, span: Math.max(1, last.seq - first.seq + 1) };
   }
 
+  /** Asks again for what did not come. */
+  function reload() {
+    const { first } = loading.faults;
+    loading.again();
+    void chat.load().catch(() => {});
+    if (first) void open();
+  }
+
   /** @param {"older" | "newer" | "around"} where @param {number} [seq] */
   function need(where, seq = 0) {
     if (!going.opened) return;
     if (where === "around") void going.toDragged(seq);
-    else loading.page(where);
+    else void loading.page(where);
   }
 
   function dirty() {
@@ -146,13 +155,7 @@ export function create(app, chat) {
 
   function seen() {
     const visible = going.opened ? list.visible : null;
-    if (!visible) return 0;
-    if (list.atEnd && !timeline.hasNewer) return timeline.lastSeq;
-    for (let i = visible.last; i >= visible.first; i--) {
-      const { kind, seq } = list.items[i];
-      if (kind === "message" || kind === "event") return seq;
-    }
-    return 0;
+    return visible ? seenIn(list.items, visible, chat.readSeq) : 0;
   }
 
   function moved() {
@@ -170,15 +173,15 @@ export function create(app, chat) {
   /** Whether the line before what is new is above the view. @param {{ first: number, last: number } | null} visible */
   function sinceWhen(visible) {
     const { divider } = going;
-    if (!divider || !visible || list.atEnd || chat.readSeq >= timeline.lastSeq) return pills.fresh(false, 0, "");
+    if (!divider || !visible || list.atEnd || !chat.unread) return pills.fresh(false, 0, "");
     const at = list.geometry.indexOfSeq(divider.after + 1);
     const above = visible.first > at || (at === 0 && timeline.hasOlder);
     pills.fresh(above, divider.many, format.time(list.items[at].time));
   }
 
   async function open() {
+    began = Date.now();
     setTimeout(dirty, SKELETON_MS + 1);
-    void chat.load().catch(() => {});
     await going.open();
     dirty();
   }
@@ -212,7 +215,7 @@ export function create(app, chat) {
     if (does === "retry") chat.retry(item.row.client_id);
     else if (does === "discard") chat.discard(item.row.client_id);
     else if (does === "fill") void loading.fill(item.row);
-    else if (does === "reload") loading.again();
+    else if (does === "reload") reload();
     else if (does === "unfold") {
       look.unfolded.add(item.key);
       redraw(item);
@@ -259,7 +262,10 @@ export function create(app, chat) {
     client.on("typing", (changed) => ours(changed) && app.frame(typists)),
     client.on("chats", () => app.frame(about)),
     client.on("presence", () => app.frame(header.update)),
-    client.on("state", () => app.frame(header.update)),
+    client.on("state", ({ phase }) => {
+      app.frame(header.update);
+      if (phase === "live") reload();
+    }),
     client.on("users", () => app.frame(named)),
   ];
   const midnight = () => {
@@ -270,6 +276,7 @@ export function create(app, chat) {
 
   const unfollow = follow(chat);
   about();
+  void chat.load().catch(() => {});
   void open();
 
   return {

@@ -1,6 +1,8 @@
 // @ts-check
 // Moving about in a conversation: where it opens, and the ways to the latest, to what is new, and to a message.
 
+import * as words from "../words.js";
+
 const QUARTER = 0.25;
 const FLASH_MS = 1500;
 
@@ -31,7 +33,7 @@ export function createGoing(app, chat, { list, loading, render }) {
     divider: /** @type {{ after: number, many: number } | null} */ (null),
 
     async latest() {
-      if (timeline.hasNewer && !(await loading.latest())) return;
+      if (timeline.hasNewer && !(await got(loading.latest, going.latest))) return;
       place(() => list.toEnd());
     },
 
@@ -39,23 +41,27 @@ export function createGoing(app, chat, { list, loading, render }) {
       if (!going.divider) return;
       const { after } = going.divider;
       const first = list.items[0];
-      if (first && first.seq > after + 1 && timeline.hasOlder) await loading.around(after);
+      const above = first && first.seq > after + 1 && timeline.hasOlder;
+      if (above && !(await got(() => loading.around(after), going.toDivider))) return;
       place(() => list.toSeq(after + 1, QUARTER));
     },
 
     /** Goes to a message, and marks it for a moment. @param {number} seq */
     async toMessage(seq) {
       const loaded = list.items.some((item) => item.seq === seq);
-      if (!loaded && !(await loading.around(seq))) return;
+      if (!loaded && !(await got(() => loading.around(seq), () => going.toMessage(seq)))) return;
       place(() => list.toSeq(seq, QUARTER));
       // The first frame puts the row into the page, the second may mark it.
       app.frame(() => app.frame(() => flash(seq)));
     },
 
-    /** Where the thumb was dragged to. @param {number} seq */
+    /** Where the thumb was dragged to; if that does not come, back to the edge of what is there. @param {number} seq */
     async toDragged(seq) {
       if (loading.jumping) return;
-      if (await loading.around(seq)) place(() => list.toSeq(seq, 0));
+      if (await loading.around(seq)) return place(() => list.toSeq(seq, 0));
+      const older = seq < (list.items[0]?.seq ?? 0);
+      loading.missing(older ? "older" : "newer");
+      place(() => (older ? list.toSeq(0, 0) : list.toSeq(Infinity, 1 - QUARTER)));
     },
 
     async open() {
@@ -65,7 +71,7 @@ export function createGoing(app, chat, { list, loading, render }) {
       else if (chat.unread > 0) await openUnread();
       else if (kept && timeline.rows.some((row) => row.key === kept.key)) place(() => list.toPlace(kept));
       else {
-        await loading.latest();
+        await got(loading.latest, going.latest);
         place(() => list.toEnd());
       }
       going.opened = true;
@@ -84,12 +90,25 @@ export function createGoing(app, chat, { list, loading, render }) {
     to();
   }
 
+  /**
+   * Whether it came. If not, a row says so where nothing else is, and a toast where one goes on seeing what was there.
+   * @param {() => Promise<boolean>} load @param {() => Promise<void>} again
+   */
+  async function got(load, again) {
+    if (loading.jumping) return false;
+    if (await load()) return true;
+    if (gone) return false;
+    if (timeline.rows.every(({ kind }) => kind === "pending")) loading.missing("first");
+    else app.toast(words.failure.notLoaded, { label: words.common.tryAgain, run: () => void again() });
+    return false;
+  }
+
   async function openUnread() {
     const after = chat.readSeq;
     going.divider = { after, many: chat.unread };
     const first = timeline.rows.find((row) => row.kind !== "pending" && row.kind !== "gap");
     const covered = first && "seq" in first && first.seq <= after + 1 && !timeline.hasNewer;
-    if (!covered) await loading.around(after);
+    if (!covered) await got(() => loading.around(after), going.toDivider);
     place(() => list.toSeq(after + 1, QUARTER));
   }
 

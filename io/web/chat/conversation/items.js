@@ -7,6 +7,7 @@ const GROUP_MS = 5 * 60_000;
 const QUARTER_MS = 15 * 60_000;
 /** Behind everything that has a number. */
 const LAST = Number.MAX_SAFE_INTEGER;
+const FAULT_FIRST = "fault-first";
 const FAULT_OLDER = "fault-older";
 const FAULT_NEWER = "fault-newer";
 
@@ -26,6 +27,7 @@ const FAULT_NEWER = "fault-newer";
  * @property {boolean} dayStart
  * @property {number} fresh Above 0 where the line before what is new stands: how many there are.
  * @property {boolean} began Nothing is before it.
+ * @property {boolean} failed Of a hole: what is missing was asked for, and did not come.
  */
 
 /**
@@ -33,7 +35,7 @@ const FAULT_NEWER = "fault-newer";
  * @property {string} me
  * @property {boolean} began
  * @property {{ after: number, many: number } | null} divider
- * @property {{ older: boolean, newer: boolean }} faults
+ * @property {{ first: boolean, older: boolean, newer: boolean, gaps: ReadonlySet<string> }} faults
  * @property {number} today Changes at midnight.
  */
 
@@ -92,6 +94,7 @@ function bare(row, me) {
     dayStart: false,
     fresh: 0,
     began: false,
+    failed: false,
   };
 }
 
@@ -101,7 +104,7 @@ const fault = (key, seq) => ({ ...bare({ key, seq, kind: "gap", after: seq, befo
 /** @param {Item} a @param {Item} b */
 const same = (a, b) =>
   a.row === b.row && a.first === b.first && a.last === b.last && a.dayStart === b.dayStart && a.fresh === b.fresh &&
-  a.began === b.began && a.folded.length === b.folded.length && a.kind === b.kind;
+  a.began === b.began && a.folded.length === b.folded.length && a.kind === b.kind && a.failed === b.failed;
 
 /** @param {Item} item */
 const said = (item) => item.kind === "message" || item.kind === "pending";
@@ -118,6 +121,7 @@ export class Items {
     this.#link(items, around);
     // Whether the first row begins a day or a group is known only with the row before it: until then it is not shown.
     if (!around.began && items.length > 1 && items[0].kind === "message") items.shift();
+    if (around.faults.first) items.unshift(fault(FAULT_FIRST, 0));
     if (around.faults.older) items.unshift(fault(FAULT_OLDER, items[0]?.seq ?? 0));
     if (around.faults.newer) items.push(fault(FAULT_NEWER, items.at(-1)?.seq ?? 0));
     return this.#keep(items, around.today);
@@ -149,6 +153,7 @@ export class Items {
     let before = null;
     for (const item of items) {
       if (item.kind === "gap") {
+        item.failed = around.faults.gaps.has(item.key);
         before = null;
         continue;
       }

@@ -12,7 +12,14 @@ const MAX_ROWS = 2600;
 export function createLoading(timeline, changed) {
   /** @type {Set<string>} */
   const under = new Set();
-  const faults = { older: false, newer: false };
+  /** What was not loaded: all of it, the next page each way, and what is missing in holes, by the keys of their rows. */
+  const faults = { first: false, older: false, newer: false, gaps: /** @type {Set<string>} */ (new Set()) };
+
+  /** @param {"first" | "older" | "newer"} what */
+  function missing(what) {
+    faults[what] = true;
+    changed();
+  }
 
   /** Whether it came. @param {string} what @param {() => Promise<void>} load */
   async function once(what, load) {
@@ -23,7 +30,6 @@ export function createLoading(timeline, changed) {
       await load();
       return true;
     } catch {
-      if (what === "older" || what === "newer") faults[what] = true;
       return false;
     } finally {
       under.delete(what);
@@ -39,20 +45,27 @@ export function createLoading(timeline, changed) {
     get jumping() {
       return under.has("jump");
     },
+    missing,
     /** @param {"older" | "newer"} where */
-    page(where) {
+    async page(where) {
       if (faults[where] || under.has("jump") || under.has(where)) return;
-      void once(where, () => (where === "older" ? timeline.loadOlder() : timeline.loadNewer()));
+      if (!(await once(where, () => (where === "older" ? timeline.loadOlder() : timeline.loadNewer())))) missing(where);
     },
+    /** What was not loaded may be asked for again. */
     again() {
-      faults.older = faults.newer = false;
+      faults.first = faults.older = faults.newer = false;
+      faults.gaps.clear();
       changed();
     },
     /** @param {number} seq */
     around: (seq) => once("jump", () => timeline.loadAround(seq)),
     latest: () => once("jump", () => timeline.loadLatest()),
     /** @param {import("../../client/rookery.js").GapRow} gap */
-    fill: (gap) => once(gap.key, () => timeline.fill(gap)),
+    async fill(gap) {
+      if (under.has(gap.key)) return;
+      faults.gaps.delete(gap.key);
+      if (!(await once(gap.key, () => timeline.fill(gap)))) faults.gaps.add(gap.key);
+    },
     /** @param {number} seq What is near it stays. */
     trim(seq) {
       if (timeline.rows.length > MAX_ROWS && seq > 0) timeline.trim(seq, KEEP_ROWS);
