@@ -36,6 +36,8 @@ export class Chat {
   has = 0;
   /** @type {Map<number, ChatEvent>} events that wait for those before them */
   held = new Map();
+  /** The highest event that has come: those up to it are missing where they are not held. */
+  ahead = 0;
   /** Whether a `resumed` is to come. */
   resuming = false;
   /** The order in the list. */
@@ -340,6 +342,17 @@ export class Chat {
     if (this.#listed) this.list(this.#listed);
   }
 
+  /** Whether events are missing before one that has come. */
+  get hasHole() {
+    return this.ahead > this.has;
+  }
+
+  /** Forgets what waits: it comes again, or is of no use. */
+  drop() {
+    this.held.clear();
+    this.ahead = 0;
+  }
+
   /** What others do now is not heard any more. */
   lost() {
     this.#typists.clear();
@@ -349,7 +362,7 @@ export class Chat {
   end(removal) {
     if (this.removal) return;
     this.removal = removal;
-    this.held.clear();
+    this.drop();
     this.lost();
     this.unfollow();
     if (removal.reason === "deleted") this.timeline.clear();

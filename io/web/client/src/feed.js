@@ -127,7 +127,7 @@ export class Feed {
   /** Live, once nothing is missing any more. */
   settle() {
     if (this.listing) return;
-    if (this.#resuming) this.#core.connection.behind(this.#missing);
+    if (this.#resuming || this.#filling.size) this.#core.connection.behind(this.#missing);
     else this.#core.connection.live();
   }
 
@@ -160,7 +160,7 @@ export class Feed {
     const connected = ++this.#connection;
     connection.ready();
     const known = [...this.#chats.values()].filter(({ removal }) => !removal);
-    for (const chat of this.#chats.values()) chat.held.clear();
+    for (const chat of this.#chats.values()) chat.drop();
     this.#filling.clear();
     this.#resuming = known.length;
     this.#missing = 0;
@@ -271,8 +271,8 @@ export class Feed {
       this.#apply(chat, event);
       return this.#drain(chat);
     }
-    chat.held.set(event.seq, event);
-    if (chat.held.size > HELD_EVENTS) chat.held.delete(Math.max(...chat.held.keys()));
+    chat.ahead = Math.max(chat.ahead, event.seq);
+    if (chat.held.size < HELD_EVENTS) chat.held.set(event.seq, event);
     if (!chat.resuming) this.#fill(chat);
   }
 
@@ -305,7 +305,7 @@ export class Feed {
   }
 
   /**
-   * Reads what lies between the events that one has and those that are held.
+   * Reads what is missing up to the highest event that has come.
    * @param {Chat} chat
    */
   #fill(chat) {
@@ -313,8 +313,10 @@ export class Feed {
     this.#filling.add(chat);
     const connected = this.#connection;
     this.#again(connected, async () => {
-      while (chat.held.size && connected === this.#connection) await this.#fillPage(chat, connected);
-      if (connected === this.#connection) this.#filling.delete(chat);
+      while (chat.hasHole && connected === this.#connection) await this.#fillPage(chat, connected);
+      if (connected !== this.#connection) return;
+      this.#filling.delete(chat);
+      this.settle();
     });
   }
 
@@ -336,10 +338,11 @@ export class Feed {
     }
     if (connected !== this.#connection) return;
     for (const event of events) this.#event(chat, event);
-    if (chat.has > has || !chat.held.size) return;
-    // What lies between can't be had, or is not for this user to see.
-    chat.jump(Math.min(...chat.held.keys()) - 1, stale);
-    if (stale) this.#anew(chat);
+    if (chat.has > has || !chat.hasHole) return;
+    // What lies between can't be had, or is not for this user to see. An event that has come, and is not held, would be.
+    const held = chat.held.size > 0;
+    chat.jump(held ? Math.min(...chat.held.keys()) - 1 : chat.ahead, stale || !held);
+    if (stale || !held) this.#anew(chat);
     this.#drain(chat);
   }
 
@@ -355,7 +358,7 @@ export class Feed {
     if (!recovered) this.#anew(chat);
     for (const held of chat.held.keys()) if (held <= chat.has) chat.held.delete(held);
     this.#drain(chat);
-    if (chat.held.size) this.#fill(chat);
+    if (chat.hasHole) this.#fill(chat);
     this.moved();
     this.settle();
   }

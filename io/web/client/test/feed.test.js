@@ -29,6 +29,66 @@ test("events are applied in order, each once, in whatever order they come", asyn
   }
 });
 
+test("of more events than wait for those before them, the rest is read", async () => {
+  const { server, client, chat } = await liveClient({ before: (model) => (model.resumeEvents = 100_000) });
+  await chat.timeline.loadLatest();
+  const [socket] = server.sockets;
+  socket.resumed = false;
+  for (let i = 0; i < 7_500; i++) server.say();
+  server.turns = () => 3;
+  for (const event of server.events.slice(2)) socket.deliver(event);
+  assert.equal(chat.held.size, 5_000);
+  for (let i = 0; i < 200 && chat.has < server.lastSeq; i++) await settled();
+  assert.equal(chat.has, 7_501);
+  assert.equal(chat.held.size, 0);
+  const seqs = chat.timeline.rows.map(({ seq }) => seq);
+  assert.deepEqual(seqs, Array.from(seqs, (_, i) => 7_501 - seqs.length + 1 + i));
+  assert.equal(chat.lastMessage.seq, 7_501);
+  client.disconnect();
+});
+
+test("where the rest can't be had, a gap says so", async () => {
+  const { server, client, chat } = await liveClient({ before: (model) => (model.resumeEvents = 100) });
+  await chat.timeline.loadLatest();
+  const [socket] = server.sockets;
+  socket.resumed = false;
+  for (let i = 0; i < 5_500; i++) server.say();
+  for (const event of server.events.slice(2)) socket.deliver(event);
+  for (let i = 0; i < 200 && chat.has < server.lastSeq; i++) await settled();
+  assert.equal(chat.has, 5_501);
+  socket.resumed = true;
+  server.say();
+  const rows = chat.timeline.rows.map(({ kind, seq }) => seq ?? kind);
+  assert.equal(rows.filter((row) => row === "gap").length, 1);
+  assert.deepEqual(rows.slice(-3), [5_002, "gap", 5_502].slice(-rows.length));
+  client.disconnect();
+});
+
+test("it is not live as long as events of before are missing", async () => {
+  const { server, clock, client, chat } = await liveClient();
+  server.breakOff();
+  for (let i = 0; i < 5; i++) server.say();
+  server.silent = true;
+  await clock.pass(500);
+  while (!server.sockets.size) await settled(1);
+  const [socket] = server.sockets;
+  // One overtakes another one behind those that are given again.
+  const deliver = socket.deliver.bind(socket);
+  socket.deliver = (...frames) => {
+    const some = frames.filter(({ type, seq }) => type !== "message" || seq !== 5);
+    deliver(...some.map((frame) => (frame.type === "resumed" ? { ...frame, seq: 4 } : frame)));
+  };
+  server.answers.set("GET /chat/events", () => new Response("{}", { status: 503 }));
+  deliver({ type: "ready", user_id: server.me });
+  await settled(50);
+  assert.equal(client.state.phase, "behind");
+  server.answers.clear();
+  await clock.pass(2_000);
+  await live(client);
+  assert.equal(chat.has, 6);
+  client.disconnect();
+});
+
 test("unread is what the server says, then one more for each message of another", async () => {
   const { server, clock, client, chat } = await liveClient({ before: (model) => [1, 2, 3].forEach(() => model.say()) });
   assert.equal(chat.unread, 3);
