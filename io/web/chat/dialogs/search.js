@@ -70,7 +70,7 @@ class Search {
       "aria-expanded": "true", "aria-autocomplete": "list",
     });
     this.input.spellcheck = false;
-    this.chips = h("ul", { class: "chips", "aria-label": words.search.picked, hidden: true });
+    this.chips = h("div", { class: "chips", role: "group", "aria-label": words.search.picked, hidden: true });
     this.box = h("div", { class: "input chips-box" }, this.chips, this.input);
     this.name = field(words.search.groupName, { type: "text", autocomplete: "off", name: "group" });
     this.name.element.hidden = true;
@@ -167,9 +167,9 @@ class Search {
     this.chips.replaceChildren(
       ...this.picked.map((user) => {
         const name = user.display_name || user.username;
-        return h("li", {}, h("button", {
+        return h("button", {
           type: "button", class: "chip", "aria-label": words.search.unpick(name), onclick: () => this.unpick(user),
-        }, bdi(name), h("span", { class: "chip-x", "aria-hidden": "true" }, "×")));
+        }, bdi(name), h("span", { class: "chip-x", "aria-hidden": "true" }, "×"));
       }),
     );
     this.input.placeholder = this.picked.length ? "" : this.label;
