@@ -24,12 +24,15 @@ export class LiveServer {
   async begin() {
     const shards = this.flags.includes("--shards") ? [] : ["--shards", "1"];
     const flags = [...shards, "--listen", `127.0.0.1:${this.port}`, "--data-dir", this.folder, ...engines(this.folder), ...this.flags];
+    // Where operators have an address of their own, health is told there alone.
+    const admin = this.flags.indexOf("--admin-listen") + 1;
+    const health = admin ? `http://${this.flags[admin]}` : this.url;
     // A server takes each ROOKERY_… for a setting, and refuses those that it does not know.
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("ROOKERY_")));
     this.#process = spawn(this.binary, flags, { stdio: "ignore", env });
     this.#process.exited = once(this.#process, "exit");
     for (let tries = 0; tries < 200 && this.#process.exitCode === null; tries++) {
-      const ready = await fetch(`${this.url}/readyz`).catch(() => undefined);
+      const ready = await fetch(`${health}/readyz`).catch(() => undefined);
       if (ready?.ok) return;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
@@ -65,7 +68,7 @@ function engines(folder) {
   ];
 }
 
-async function freePort() {
+export async function freePort() {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address();
