@@ -5,6 +5,7 @@ import { LiveServer } from "../../client/testing/live.js";
 import { account } from "./support/account.js";
 import { eventually } from "./support/eventually.js";
 import { PATIENCE_MS } from "./support/browser.js";
+import { hasFocus } from "./support/focus.js";
 import { PASSWORD, Person } from "./support/person.js";
 
 let server;
@@ -153,11 +154,155 @@ test("one signs up, and starts a group by keys", { timeout: 120_000 }, async () 
   await hasFocus(dan.composer);
 });
 
-/** @param {import("playwright-core").Locator} locator */
-async function hasFocus(locator) {
-  await locator.first().waitFor();
-  await eventually(async () => {
-    const focused = await locator.evaluateAll((all) => (all.includes(document.activeElement) ? "" : document.activeElement.outerHTML.slice(0, 200)));
-    assert.equal(focused, "", `${locator} has the focus`);
-  }, PATIENCE_MS);
+test("each key of the help does what it says", { timeout: 180_000 }, async () => {
+  const people = [];
+  for (const name of ["pat", "quinn", "ruth", "sam"]) people.push(await account(server.url, name));
+  const [{ id: patId }, ...others] = people;
+  const [quinn, ruth, sam] = others;
+  const chats = [];
+  for (const other of others) chats.push((await other.call("POST", `/direct/${patId}`)).chat_id);
+  const [withQuinn] = chats;
+  for (let i = 1; i <= 40; i++) await quinn.call("POST", `/chats/${withQuinn}/messages`, { content: `line ${i}` });
+  for (const [i, other] of [ruth, sam].entries()) await other.call("POST", `/chats/${chats[i + 1]}/messages`, { content: "hello" });
+
+  const pat = await Person.at(server.url, "pat");
+  const { page } = pat;
+  const keys = page.keyboard;
+  await pat.context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  await pat.open();
+  await pat.logIn();
+  // In the list: Sam, Ruth, Quinn. Ruth's is read.
+  await pat.row("ruth").focus();
+  await keys.press("Enter");
+  await pat.sees("ruth");
+  await pat.allRead("ruth");
+  await keys.press("Alt+ArrowUp");
+  await pat.sees("sam");
+  await pat.allRead("sam");
+  await keys.press("Alt+ArrowDown");
+  await pat.sees("ruth");
+  await sam.call("POST", `/chats/${chats[2]}/messages`, { content: "and again" });
+  await pat.unread("sam", 1);
+  await keys.press("Alt+ArrowDown");
+  await pat.sees("quinn");
+  await keys.press("Alt+Shift+ArrowUp");
+  await pat.sees("sam");
+
+  await keys.press("Alt+ArrowDown");
+  await keys.press("Alt+ArrowDown");
+  await pat.sees("quinn");
+  await regions(pat);
+  await skips(pat);
+  await onMessages(pat);
+  await composing(pat);
+  await escape(pat);
+});
+
+/** From region to region, in both directions. */
+async function regions(pat) {
+  const members = pat.page.getByRole("complementary", { name: "Members" });
+  await hasFocus(pat.composer);
+  await pat.page.keyboard.press("F6");
+  await hasFocus(members.getByRole("heading", { level: 2 }));
+  await pat.page.keyboard.press("F6");
+  // Where one was in the list, one is again.
+  await hasFocus(pat.row("ruth"));
+  await pat.page.keyboard.press("Shift+F6");
+  await hasFocus(members.getByRole("heading", { level: 2 }));
+  await pat.page.keyboard.press("F6");
+}
+
+/** What Tab finds first are the ways past the list. */
+async function skips(pat) {
+  const { page } = pat;
+  const skip = (name) => page.getByRole("button", { name, exact: true });
+  const toFirst = async (name) => {
+    await pat.row("ruth").focus();
+    for (let i = 0; i < 9 && !(await skip(name).evaluate((button) => button === document.activeElement)); i++) await page.keyboard.press("Shift+Tab");
+    await hasFocus(skip(name));
+  };
+  await toFirst("Skip to composer");
+  await eventually(async () => assert.ok((await skip("Skip to composer").boundingBox()).y >= 0, "it is seen"), PATIENCE_MS);
+  await pat.isAccessible();
+  await page.keyboard.press("Enter");
+  await hasFocus(pat.composer);
+  await toFirst("Skip to messages");
+  await page.keyboard.press("Enter");
+  await hasFocus(pat.feed.getByRole("article"));
+}
+
+async function onMessages(pat) {
+  const { page } = pat;
+  const keys = page.keyboard;
+  await keys.press("Home");
+  await hasFocus(pat.message("line 1").first());
+  await keys.press("ArrowDown");
+  await hasFocus(pat.message("line 2").first());
+  await keys.press("2");
+  await pat.message("line 2").getByRole("button", { name: "🎉, 1 reaction: You" }).waitFor();
+  await keys.press("3");
+  await pat.message("line 2").getByRole("button", { name: "👀, 1 reaction: You" }).waitFor();
+  await keys.press("c");
+  await page.getByRole("region", { name: "Notice" }).getByText("Copied.").waitFor();
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), "line 2");
+  await hasFocus(pat.message("line 2").first());
+  await keys.press("ContextMenu");
+  await page.getByRole("menu", { name: "Message actions" }).waitFor();
+  await keys.press("Escape");
+  await hasFocus(pat.message("line 2").first());
+  await keys.press("End");
+  await hasFocus(pat.message("line 40"));
+  await keys.press("F6");
+  await keys.type("mine");
+  await keys.press("Enter");
+  await pat.message("mine").getByText("Sent").waitFor();
+  await keys.press("Shift+F6");
+  await keys.press("End");
+  await hasFocus(pat.message("mine"));
+  await keys.press("e");
+  await page.getByText("Editing your message").waitFor();
+  await hasFocus(pat.composer);
+  assert.equal(await pat.composer.inputValue(), "mine");
+  await keys.press("Escape");
+}
+
+/** A word that is still being put together is not sent by the key that ends it. */
+async function composing(pat) {
+  const input = await pat.context.newCDPSession(pat.page);
+  await hasFocus(pat.composer);
+  await input.send("Input.imeSetComposition", { text: "にほん", selectionStart: 3, selectionEnd: 3 });
+  // Such a key is the input method's: it comes with what it is, and with a code of its own.
+  await input.send("Input.dispatchKeyEvent", { type: "rawKeyDown", key: "Enter", code: "Enter", windowsVirtualKeyCode: 229 });
+  await input.send("Input.dispatchKeyEvent", { type: "keyUp", key: "Enter", code: "Enter", windowsVirtualKeyCode: 229 });
+  assert.equal(await pat.composer.inputValue(), "にほん");
+  await input.send("Input.insertText", { text: "日本" });
+  await pat.page.keyboard.press("Enter");
+  await pat.message("日本").getByText("Sent").waitFor();
+  await input.detach();
+}
+
+/** What is nearest closes; then it is the way to the latest. */
+async function escape(pat) {
+  const { page } = pat;
+  const keys = page.keyboard;
+  await page.setViewportSize({ width: 1000, height: 600 });
+  const members = page.getByRole("complementary", { name: "Members" });
+  const about = page.getByRole("main").getByRole("button", { name: "About", exact: true });
+  await about.focus();
+  await keys.press("Enter");
+  await members.waitFor();
+  await hasFocus(members.getByRole("heading", { level: 2 }));
+  await pat.isAccessible();
+  await keys.press("Escape");
+  await members.waitFor({ state: "hidden" });
+  await hasFocus(about);
+  await pat.composer.focus();
+  await keys.press("Shift+F6");
+  await keys.press("Home");
+  await hasFocus(pat.message("line 1").first());
+  const latest = page.getByRole("button", { name: "Jump to latest" });
+  await latest.waitFor();
+  await keys.press("Escape");
+  await latest.waitFor({ state: "hidden" });
+  await pat.message("日本").waitFor();
 }
