@@ -56,6 +56,8 @@ test("on a phone one pane is seen at a time, and Back goes back", { timeout: 180
 
   await ann.composer.tap();
   await ann.composer.fill("On my way");
+  await ann.composer.press("Enter");
+  assert.equal(await ann.composer.inputValue(), "On my way\n", "Enter is a new line there");
   await ann.button("Send").tap();
   await ann.message("On my way").getByText("Sent").waitFor();
 
@@ -140,6 +142,8 @@ async function fits({ page }) {
 
 /** Holds a finger on something until it is let go of. */
 async function press({ page, context }, locator) {
+  // It stands still, and nothing lies over it.
+  await locator.tap({ trial: true });
   const { x, y, width, height } = await locator.boundingBox();
   const session = await context.newCDPSession(page);
   await session.send("Input.dispatchTouchEvent", { type: "touchStart", touchPoints: [{ x: x + width / 2, y: y + height / 2 }] });
