@@ -46,7 +46,7 @@ export function openDialog(app, { title, className = "", role, closable = true, 
     "dialog",
     { class: `dialog ${cover ? "cover" : ""} ${className}`.trim(), "aria-labelledby": id, role },
     h(
-      "header",
+      "div",
       { class: "dialog-head" },
       h("h2", { id, tabIndex: -1 }, sentence(title)),
       closable &&
