@@ -1,8 +1,8 @@
 // Somebody at the page: what they do and see, by roles and names, as they would say it.
 import assert from "node:assert/strict";
-import { violations } from "./axe.js";
 import { openWindow, PATIENCE_MS } from "./browser.js";
 import { eventually } from "./eventually.js";
+import { faults } from "./faults.js";
 
 export const PASSWORD = "correct horse battery staple";
 
@@ -158,13 +158,14 @@ export class Person {
   }
 
   async allRead(chat) {
+    await this.row(chat).first().waitFor();
     await eventually(async () => assert.equal(await this.row(chat, "unread").count(), 0), PATIENCE_MS);
   }
 
-  /** Nothing stands in the way of anybody, in both themes. */
+  /** Nothing stands in the way of anybody, in both themes, and what there is is valid. */
   async isAccessible() {
-    const found = await violations(this.page);
-    assert.ok(found.length === 0, `axe finds, where ${this.name} is:\n${found.join("\n")}`);
+    const found = await faults(this.page);
+    assert.ok(found.length === 0, `where ${this.name} is:\n${found.join("\n")}`);
   }
 }
 
