@@ -309,19 +309,30 @@ test("users are asked for in batches, once, and one who is gone is null", async 
 });
 
 test("one event costs the same, however much is loaded", async () => {
-  const { server, client, chat } = await liveClient();
-  await chat.timeline.loadLatest();
-  const [socket] = server.sockets;
-  const event = (seq) => ({ type: "message", chat_id: chat.id, seq, message_id: `m${seq}`, sender_id: server.other, content: "x", created_at: "2026-01-01T00:00:00.000Z" });
-  const time = (from, to) => {
-    const start = performance.now();
-    for (let seq = from; seq < to; seq++) socket.deliver(event(seq));
-    return performance.now() - start;
+  const loaded = async () => {
+    const { server, client, chat } = await liveClient();
+    await chat.timeline.loadLatest();
+    const [socket] = server.sockets;
+    const event = (seq) => ({ type: "message", chat_id: chat.id, seq, message_id: `m${seq}`, sender_id: server.other, content: "x", created_at: "2026-01-01T00:00:00.000Z" });
+    const time = (from, to) => {
+      const start = performance.now();
+      for (let seq = from; seq < to; seq++) socket.deliver(event(seq));
+      return performance.now() - start;
+    };
+    // Of several the least: the machine may have much else to do.
+    const least = (from) => Math.min(...Array.from({ length: 8 }, (_, i) => time(from + 50 * i, from + 50 * (i + 1))));
+    time(2, 100);
+    const few = least(100);
+    time(500, 4_400);
+    const many = least(4_400);
+    time(4_800, 20_000);
+    const { rows } = chat.timeline;
+    client.disconnect();
+    return { few, many, rows };
   };
-  time(2, 500);
-  const spent = time(500, 4_900);
-  assert.ok(spent < 2_000, `4,400 events took ${spent} ms`);
-  time(4_900, 20_000);
-  assert.ok(chat.timeline.rows.length <= 5_000, "and there is an end to it");
-  client.disconnect();
+  // Code that runs for the first time is slower.
+  await loaded();
+  const { few, many, rows } = await loaded();
+  assert.ok(many < 4 * few, `50 events took ${few} ms where little was loaded, and ${many} ms where much was`);
+  assert.ok(rows.length <= 5_000, "and there is an end to it");
 });
