@@ -4,8 +4,10 @@
 import { icon } from "../look/icons.js";
 import { h, setAttribute, setText } from "./dom.js";
 import { draft, setDraft } from "./drafts.js";
+import { sentenceFor } from "./errors.js";
 import { bytes } from "./format.js";
 import { sentence } from "./text.js";
+import { dropUnsaved, keepUnsaved, lastUnsaved, unsaved } from "./unsaved.js";
 import * as words from "./words.js";
 
 const MAX_BYTES = 4096;
@@ -30,17 +32,17 @@ export function createComposer(app, chat, to) {
   const button = h("button", { type: "submit", className: "send" }, sign.send);
   const box = h("form", { className: "composer-box", noValidate: true }, grow, counter, button);
   const was = h("span", { className: "was" });
-  const edit = h(
-    "div",
-    { className: "edit-bar", hidden: true },
-    h("p", {}, h("b", {}, words.composer.editing), was),
-    h("button", { type: "button", className: "cancel", onclick: () => stop() }, h("kbd", { className: "key" }, words.composer.escape), ` ${words.composer.toCancel}`),
-  );
+  const does = h("b");
+  const why = h("span", { className: "why", role: "alert", hidden: true });
+  const cancel = h("button", { type: "button", className: "cancel", onclick: () => stop() }, h("kbd", { className: "key" }, words.composer.escape), ` ${words.composer.toCancel}`);
+  const again = h("button", { type: "button", className: "link-button", onclick: () => start(/** @type {Message} */ (lastUnsaved(chat.id)?.message)) }, words.composer.editAgain);
+  const edit = h("div", { className: "edit-bar", hidden: true }, h("p", {}, does, was, why), cancel, again);
   const ended = h("p", { className: "composer-ended", hidden: true });
   const element = h("div", { className: "composer" }, edit, box, ended);
 
   /** @type {Message | null} */
   let editing = null;
+  let gone = false;
 
   function changed() {
     grow.dataset.text = field.value;
@@ -86,16 +88,32 @@ export function createComposer(app, chat, to) {
 
   /** @param {string} text */
   function save(text) {
-    const { message_id, content } = /** @type {Message} */ (editing);
+    const message = /** @type {Message} */ (editing);
     stop();
-    if (text === content) return;
-    chat.edit(message_id, text).catch((problem) => {
-      app.toast(problem?.code === "message_deleted" ? words.failure.messageDeleted : problem?.status === 0 ? words.failure.offline : words.failure.notDone);
+    if (text === message.content) return;
+    const before = field.value;
+    chat.edit(message.message_id, text).catch((problem) => {
+      keepUnsaved(chat.id, message, text, sentenceFor(problem));
+      if (gone) app.toast(words.composer.notSaved);
+      // Who has gone on to something else is not interrupted.
+      else if (!editing && field.value === before && document.activeElement === field) start(message);
+      else mode();
     });
+  }
+
+  /** @param {Message} message */
+  function start(message) {
+    keepEdit();
+    editing = message;
+    mode();
+    to.editing(message.message_id);
+    put(unsaved(message.message_id)?.text ?? message.content);
+    field.focus();
   }
 
   function stop() {
     if (!editing) return false;
+    dropUnsaved(editing.message_id);
     editing = null;
     mode();
     to.editing(null);
@@ -104,9 +122,22 @@ export function createComposer(app, chat, to) {
     return true;
   }
 
+  /** What was changed in an edit is kept where one leaves it without a word. */
+  function keepEdit() {
+    const text = field.value.trim();
+    if (!editing || !text || text === (unsaved(editing.message_id)?.text ?? editing.content)) return;
+    keepUnsaved(chat.id, editing, text, "");
+  }
+
   function mode() {
-    edit.hidden = !editing;
-    setText(was, editing?.content ?? "");
+    const left = editing ? unsaved(editing.message_id) : lastUnsaved(chat.id);
+    edit.hidden = !editing && (!left || Boolean(chat.removal));
+    setText(does, editing ? words.composer.editing : words.composer.notSaved);
+    setText(was, (editing ? editing.content : left?.text) ?? "");
+    setText(why, left?.why ?? "");
+    why.hidden = !left?.why;
+    cancel.hidden = !editing;
+    again.hidden = Boolean(editing);
     button.replaceChildren(editing ? sign.save : sign.send);
     setAttribute(button, "aria-label", editing ? words.composer.saveEdit : words.composer.send);
     box.classList.toggle("edits", Boolean(editing));
@@ -152,7 +183,7 @@ export function createComposer(app, chat, to) {
     box.hidden = Boolean(removal);
     ended.hidden = !removal;
     if (removal) {
-      if (editing) stop();
+      if (!stop()) mode();
       ended.replaceChildren(sentence(farewell(app, removal)));
     }
   }
@@ -164,14 +195,7 @@ export function createComposer(app, chat, to) {
   return {
     element,
     update,
-    /** @param {Message} message */
-    edit(message) {
-      editing = message;
-      mode();
-      to.editing(message.message_id);
-      put(message.content);
-      field.focus();
-    },
+    edit: start,
     /** @param {string} text */
     insert(text) {
       field.focus();
@@ -183,7 +207,10 @@ export function createComposer(app, chat, to) {
     focusFirst() {
       if (!touch.matches) field.focus({ preventScroll: true });
     },
-    destroy() {},
+    destroy() {
+      gone = true;
+      keepEdit();
+    },
   };
 }
 

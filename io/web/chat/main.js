@@ -24,6 +24,7 @@ import { fetchLater } from "./later.js";
 import * as local from "./local.js";
 import { createRouter } from "./route.js";
 import { createSettings } from "./settings.js";
+import { forgetUnsaved } from "./unsaved.js";
 import * as words from "./words.js";
 
 /**
@@ -118,6 +119,7 @@ const showChats = () => show("chats", async () => (await import("./shell.js")).c
 function forget() {
   local.clear();
   forgetDrafts();
+  forgetUnsaved();
 }
 
 /** @param {import("../client/rookery.js").User | null} me */

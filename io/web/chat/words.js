@@ -260,6 +260,8 @@ export const composer = {
   escape: "Esc",
   toCancel: "to cancel",
   cancelEdit: "Cancel the edit",
+  notSaved: "Your edit was not saved.",
+  editAgain: "Edit again",
   /** @param {number} bytes */
   left: (bytes) => `${number(bytes)} left`,
   /** @param {number} bytes */
@@ -503,6 +505,7 @@ export const keys = {
     { group: "inComposer", keys: [["Shift", "Enter"]], does: "New line" },
     { group: "inComposer", keys: [["↑"]], does: "Edit your last message, if nothing is written" },
     { group: "onMessage", keys: [["↑"], ["↓"], ["Home"], ["End"]], does: "Move; End is the latest" },
+    { group: "onMessage", keys: [["←"], ["→"]], does: "Its buttons and reactions" },
     { group: "onMessage", keys: [["Enter"]], does: "Its menu" },
     { group: "onMessage", keys: [["E"]], does: "Edit" },
     { group: "onMessage", keys: [["Delete"]], does: "Delete" },

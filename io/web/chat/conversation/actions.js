@@ -20,6 +20,9 @@ export function createActions(app, chat, to) {
   /** @param {Item} item */
   const mayCopy = (item) => item.kind === "pending" || (item.kind === "message" && !item.row.message.deleted);
 
+  /** @param {Item} item */
+  const failed = (item) => item.kind === "pending" && item.row.status === "failed";
+
   /** @param {Promise<unknown>} doing */
   const attempt = (doing) => doing.catch((problem) => app.toast(refusal(problem)));
 
@@ -31,8 +34,19 @@ export function createActions(app, chat, to) {
       if (mayEdit(item)) to.edit(item.row.message);
     },
 
+    /** Sends one that failed again. @param {Item} item */
+    retry(item) {
+      if (failed(item)) chat.retry(item.row.client_id);
+    },
+
+    /** Gives up one that failed. @param {Item} item */
+    discard(item) {
+      if (failed(item)) chat.discard(item.row.client_id);
+    },
+
     /** @param {Item} item */
     async remove(item) {
+      if (failed(item)) return actions.discard(item);
       if (!mayDelete(item)) return;
       const { ask } = words;
       const sure = await app.open("confirm", { title: ask.deleteMessage, why: [ask.deleteMessageWhy], verb: ask.delete });
@@ -66,9 +80,11 @@ export function createActions(app, chat, to) {
     async menu(item, { anchor, x, y, reactions = true }) {
       const { message } = words;
       const items = [
+        failed(item) && { label: message.tryAgain, icon: "send", run: () => actions.retry(item) },
         mayEdit(item) && { label: message.edit, icon: "edit", key: "E", run: () => actions.edit(item) },
         mayCopy(item) && { label: message.copy, icon: "copy", key: "C", run: () => actions.copy(item) },
         mayDelete(item) && { label: message.delete, icon: "bin", key: "Del", danger: true, run: () => actions.remove(item) },
+        failed(item) && { label: message.discard, icon: "bin", key: "Del", danger: true, run: () => actions.discard(item) },
       ].filter((one) => one !== false);
       if (!items.length) return;
       const pick = (/** @type {string} */ emoji) => void (emoji ? actions.react(item, emoji) : actions.pick(item, anchor));

@@ -42,6 +42,7 @@ export function create(app, chat) {
   const list = new List({
     build: (item) => build(item, look),
     update: (element, item) => update(element, item, look),
+    passes: ({ kind }) => kind !== "message" && kind !== "event",
     unloaded,
     need,
     moved,
@@ -212,8 +213,8 @@ export function create(app, chat) {
     if (!item) return;
     const { emoji, does } = match.dataset;
     if (emoji) return void actions.react(item, emoji);
-    if (does === "retry") chat.retry(item.row.client_id);
-    else if (does === "discard") chat.discard(item.row.client_id);
+    if (does === "retry") actions.retry(item);
+    else if (does === "discard") actions.discard(item);
     else if (does === "fill") void loading.fill(item.row);
     else if (does === "reload") reload();
     else if (does === "unfold") {
@@ -274,7 +275,7 @@ export function create(app, chat) {
   };
   let night = window.setTimeout(midnight, untilMidnight());
 
-  const unfollow = follow(chat);
+  const unfollow = follow(chat, { open: true });
   about();
   void chat.load().catch(() => {});
   void open();

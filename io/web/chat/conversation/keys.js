@@ -1,5 +1,6 @@
 // @ts-check
-// Keys on a message that has the focus. One message of the list can be reached by Tab, the arrows go to the others.
+// Keys on a message that has the focus. One message of the list can be reached by Tab, the arrows go to the others, and to the
+// buttons of each: its reactions, and what can be done about one that was not sent.
 
 import { rove } from "../dom.js";
 
@@ -37,10 +38,11 @@ export function createKeys(app, { list, actions, composer, latest, itemOf }) {
   });
 
   list.feed.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
-    const article = /** @type {HTMLElement} */ (event.target);
-    if (article.localName !== "article" || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
+    const target = /** @type {HTMLElement} */ (event.target);
+    const article = /** @type {HTMLElement | null} */ (target.closest("article"));
+    if (!article || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
     const item = itemOf(article);
-    if (item && act(event, item, article)) {
+    if (item && (target === article ? act(event, item, article) : within(event, item, article))) {
       event.preventDefault();
       event.stopPropagation();
     }
@@ -63,7 +65,11 @@ export function createKeys(app, { list, actions, composer, latest, itemOf }) {
       case "ArrowDown": goTo(at + 1); return true;
       case "Home": goTo(0); return true;
       case "End": void latest().then(() => goTo(list.items.length - 1)); return true;
-      case "Enter": case "ContextMenu": void actions.menu(item, { anchor: article }); return true;
+      case "ArrowRight": case "ArrowLeft": return step(event, article);
+      case "Enter": if (item.kind === "gap" || item.kind === "fault") return press(article);
+      // What has a menu opens it.
+      // falls through
+      case "ContextMenu": void actions.menu(item, { anchor: article }); return true;
       case "e": case "E": actions.edit(item); return true;
       case "Delete": void actions.remove(item); return true;
       case "c": case "C": void actions.copy(item); return true;
@@ -71,6 +77,31 @@ export function createKeys(app, { list, actions, composer, latest, itemOf }) {
       case "1": case "2": case "3": void actions.react(item, reactions[Number(event.key) - 1]); return true;
       case "?": void app.open("keys"); return true;
       default: return letter(event);
+    }
+  }
+
+  /** Of a row with a button alone. @param {HTMLElement} article */
+  function press(article) {
+    article.querySelector("button")?.click();
+    return true;
+  }
+
+  /** From a message to its buttons, and from one to the next. @param {KeyboardEvent} event @param {HTMLElement} article */
+  function step(event, article) {
+    const stops = [article, .../** @type {NodeListOf<HTMLElement>} */ (article.querySelectorAll("button"))];
+    const forward = (event.key === "ArrowRight") === (getComputedStyle(article).direction !== "rtl");
+    const at = stops.indexOf(/** @type {HTMLElement} */ (document.activeElement)) + (forward ? 1 : -1);
+    stops.at(at % stops.length)?.focus({ preventScroll: true });
+    return true;
+  }
+
+  /** On a button of a message. @param {KeyboardEvent} event @param {Item} item @param {HTMLElement} article */
+  function within(event, item, article) {
+    switch (event.key) {
+      case "ArrowRight": case "ArrowLeft": return step(event, article);
+      case "ArrowUp": case "ArrowDown": case "Home": case "End": return act(event, item, article);
+      case "Escape": article.focus({ preventScroll: true }); return true;
+      default: return false;
     }
   }
 

@@ -24,6 +24,7 @@ const REST_MS = 150;
  * @typedef {object} Options
  * @property {(item: T) => HTMLElement} build
  * @property {(element: HTMLElement, item: T) => void} update
+ * @property {(item: T) => boolean} passes Whether a row may go though it has the focus, as what it stood for is over.
  * @property {() => { older: number, newer: number, span: number }} unloaded Events outside of the items.
  * @property {(where: "older" | "newer" | "around", seq?: number) => void} need
  * @property {() => void} moved After each frame in which the view, or what is in it, has changed.

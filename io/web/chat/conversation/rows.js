@@ -30,7 +30,7 @@ export class Rows {
 
   /**
    * @param {import("./geometry.js").Geometry} geometry @param {ResizeObserver} observer
-   * @param {{ build: (item: T) => HTMLElement, update: (element: HTMLElement, item: T) => void }} options
+   * @param {{ build: (item: T) => HTMLElement, update: (element: HTMLElement, item: T) => void, passes: (item: T) => boolean }} options
    */
   constructor(geometry, observer, options) {
     this.#geometry = geometry;
@@ -69,14 +69,25 @@ export class Rows {
     const wanted = new Set();
     for (let i = start; i < end; i++) wanted.add(items[i].key);
     const focused = this.#focusedKey();
-    this.#drop(wanted, focused);
+    const heir = focused && this.#heir(focused, wanted);
+    this.#drop(wanted, heir ? undefined : focused);
     this.#adrift(focused, wanted, base);
     this.start = this.#put(items, start, end, isAbove);
     this.end = end;
     this.flow(items);
     // A row that had to be moved has lost its focus.
-    if (focused && !this.#focusedKey()) this.element(focused)?.focus({ preventScroll: true });
+    if (heir) heir.focus({ preventScroll: true });
+    else if (focused && !this.#focusedKey()) this.element(focused)?.focus({ preventScroll: true });
     return this.start > start || this.changed.size > 0;
+  }
+
+  /** What gets the focus of a row that goes: the row behind or before it, else the list. @param {string} focused @param {Set<string>} wanted */
+  #heir(focused, wanted) {
+    const row = this.#rows.get(focused);
+    if (!row || this.#geometry.indexOf(focused) >= 0 || !this.#options.passes(row.item)) return null;
+    const { nextElementSibling: next, previousElementSibling: before } = row.element;
+    const stays = [next, before].find((one) => one && wanted.has(this.#keys.get(one) ?? ""));
+    return /** @type {HTMLElement} */ (stays ?? this.feed.parentElement);
   }
 
   /** @param {Set<string>} wanted @param {string | undefined} focused */

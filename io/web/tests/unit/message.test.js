@@ -32,3 +32,12 @@ test("more than eight reactions are folded", () => {
   assert.equal(shownOf(many(9), false).length, 8);
   assert.equal(shownOf(many(9), true).length, 9);
 });
+
+test("one that was not sent is sent again or given up, also by the key that deletes", async () => {
+  const done = [];
+  const chat = { retry: (id) => done.push(["retry", id]), discard: (id) => done.push(["discard", id]) };
+  const actions = createActions({ client: { me: { user_id: "me" } } }, chat, { edit: () => {} });
+  const pending = (status) => ({ kind: "pending", row: { status, client_id: status } });
+  for (const act of [actions.retry, actions.discard, actions.remove]) for (const status of ["failed", "sending", "waiting"]) await act(pending(status));
+  assert.deepEqual(done, [["retry", "failed"], ["discard", "failed"], ["discard", "failed"]]);
+});
