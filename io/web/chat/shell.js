@@ -29,7 +29,7 @@ export function create(app) {
   let members = null;
   /** @type {Element} */
   let main = blank;
-  /** Where no chat is open, the list says what is wrong with the connection. @type {ReturnType<typeof createBanner> | null} */
+  /** Where no chat is open, the list says what is wrong with the connection; where one is to come, its place does. @type {ReturnType<typeof createBanner> | null} */
   let banner = null;
   let opening = 0;
   /** @type {HTMLElement | null} */
@@ -77,9 +77,9 @@ export function create(app) {
     text.textContent = id === null ? words.list.chooseChat : unknown ? words.failure.noChat : "";
     setAttribute(blank, "aria-label", words.list.chats);
     swap(blank);
-    if (banner) return;
-    banner = createBanner(app);
-    sidebar.element.querySelector(".pane")?.before(banner.element);
+    banner ??= createBanner(app);
+    if (id === null) sidebar.element.querySelector(".pane")?.before(banner.element);
+    else blank.append(banner.element);
   }
 
   function dropBanner() {

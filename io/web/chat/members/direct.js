@@ -66,6 +66,7 @@ export function createDirect(app, chat, { attempt }) {
 
   return {
     element,
+    known: true,
     update() {
       const presence = client.presence(id);
       const called = client.user(id)?.username ?? chat.other?.username ?? "";

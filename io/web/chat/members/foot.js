@@ -36,14 +36,14 @@ export function createFoot(app, chat) {
   return {
     element,
     attempt,
-    update() {
-      const gone = Boolean(chat.removal);
+    /** @param {boolean} known Whether it is known what the user may do: a line that came later would move the others. */
+    update(known) {
       const muted = isMuted();
       if (mute.dataset.muted !== String(muted)) {
         mute.dataset.muted = String(muted);
         mute.replaceChildren(icon(muted ? "bell" : "mute"), bdi(muted ? words.members.unmute : words.members.mute));
       }
-      setAttribute(element, "hidden", gone);
+      setAttribute(element, "hidden", !known || Boolean(chat.removal));
       setAttribute(settings, "hidden", chat.direct || !chat.admins.has(app.client.me?.user_id ?? ""));
       setAttribute(leave, "hidden", chat.direct);
     },

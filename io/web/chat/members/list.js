@@ -4,7 +4,6 @@
 import { avatar, setAvatar, setPresence } from "../avatar.js";
 import { h, setAttribute, setText } from "../dom.js";
 import { format } from "../format.js";
-import { skeleton } from "../loading.js";
 import { bdi } from "../text.js";
 import * as words from "../words.js";
 import { icon } from "../../look/icons.js";
@@ -18,8 +17,6 @@ const FIRST = 40;
 const BEYOND = 12;
 /** More members are asked for as one comes this near to the end, in rows. */
 const NEAR_END = 40;
-/** Nothing is shown for a load that is quicker, in milliseconds. */
-const SKELETON_AFTER = 120;
 
 /** @typedef {{ key: string, id: string | null, label: string }} Item A member, or the head of a group. */
 
@@ -29,16 +26,13 @@ const SKELETON_AFTER = 120;
  */
 export function createList(app, chat, { menu, end }) {
   const list = h("ul", { class: "members-list" });
-  const bones = skeleton(6, "members-bones");
-  bones.hidden = true;
-  const element = h("div", { class: "members-scroll" }, list, bones);
+  const element = h("div", {}, list);
   /** @type {Item[]} */
   let items = [];
   /** @type {Map<string, ReturnType<typeof createRow>>} */
   const rows = new Map();
   /** @type {string | null} The row that Tab comes to. */
   let current = null;
-  let drawn = false;
 
   const scroller = () => /** @type {HTMLElement | null} */ (element.closest(".members-body"));
 
@@ -95,7 +89,7 @@ export function createList(app, chat, { menu, end }) {
     if (!people.some((item) => item.key === current)) current = people.find((item) => rows.get(item.key)?.button)?.key ?? null;
     for (const [key, row] of rows) if (row.button) row.button.tabIndex = key === current ? 0 : -1;
     if (focused && !held) rows.get(current ?? "")?.button?.focus();
-    if (drawn && items.length - to < NEAR_END) end();
+    if (items.length - to < NEAR_END) end();
   };
 
   /** @param {Element | null} target */
@@ -142,19 +136,10 @@ export function createList(app, chat, { menu, end }) {
 
   return {
     element,
-    get drawn() {
-      return drawn;
-    },
 
-    /** @param {import("./roster.js").Group[] | null} groups `null` while nothing is known. @param {number} age Since the panel was opened. */
-    show(groups, age) {
+    /** @param {import("./roster.js").Group[]} groups */
+    show(groups) {
       scroller()?.addEventListener("scroll", scrolled, { passive: true });
-      bones.hidden = groups !== null || age < SKELETON_AFTER;
-      if (groups === null) {
-        if (bones.hidden) setTimeout(() => app.frame(() => (bones.hidden = drawn)), SKELETON_AFTER);
-        return;
-      }
-      drawn = true;
       items = groups.flatMap(({ kind, label, ids }) => [
         { key: kind, id: null, label },
         ...ids.map((id) => ({ key: id, id, label: "" })),

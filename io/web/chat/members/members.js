@@ -32,7 +32,7 @@ export function create(app, chat) {
 
   function update() {
     if (gone) return;
-    foot.update();
+    foot.update(content.known);
     // Who is not in a chat any more is not told who is.
     body.hidden = Boolean(chat.removal);
     setText(count, chat.direct || chat.removal || !chat.memberCount ? "" : number(chat.memberCount));

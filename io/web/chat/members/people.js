@@ -3,6 +3,7 @@
 
 import { h, setText } from "../dom.js";
 import { isProblem } from "../errors.js";
+import { skeleton } from "../loading.js";
 import { bdi, sentence } from "../text.js";
 import * as words from "../words.js";
 import { icon } from "../../look/icons.js";
@@ -15,7 +16,11 @@ const FILTER_FROM = 30;
 /** Members who are loaded to be filtered, at most. */
 const MAX_FILTERED = 5000;
 /** Who is online, and names, are waited for this long before everybody is shown without them, in milliseconds. */
-const PRESENCE = 400;
+const PATIENCE = 3000;
+/** Nothing is shown for a wait that is shorter, in milliseconds. */
+const SKELETON_AFTER = 120;
+/** Of so many members, the first that came, the server tells who is online. */
+const FOLLOWED = 256;
 /** States in which it comes. */
 const COMING = ["connecting", "behind", "live"];
 
@@ -29,6 +34,9 @@ export function createPeople(app, chat, { attempt, schedule }) {
   let failed = false;
   let complete = false;
   let gone = false;
+  let drawn = false;
+  /** When the first load ended. */
+  let loaded = 0;
   const began = Date.now();
   const roster = createRoster(app, chat);
 
@@ -53,7 +61,10 @@ export function createPeople(app, chat, { attempt, schedule }) {
     end: () => void more(),
   });
   const note = h("div", { class: "members-note", hidden: true });
-  const element = h("div", {}, description, add, filter, list.element, note);
+  const bones = skeleton(6, "members-bones");
+  // Apart from what it stands for: that comes in one step, and is moved by nothing.
+  const content = h("div", { hidden: true }, description, add, filter, list.element, note);
+  const element = h("div", {}, bones, content);
 
   /** @param {() => Promise<unknown>} work */
   async function load(work) {
@@ -68,9 +79,9 @@ export function createPeople(app, chat, { attempt, schedule }) {
       failed = true;
     } finally {
       loading = false;
+      loaded ||= Date.now();
       schedule();
-      // Presence comes a moment after the members; without it they are shown then.
-      setTimeout(schedule, PRESENCE);
+      if (!drawn) setTimeout(schedule, PATIENCE);
     }
   }
 
@@ -88,17 +99,18 @@ export function createPeople(app, chat, { attempt, schedule }) {
     while (filterText && !complete && !failed && !loading && !gone && chat.members.length < MAX_FILTERED) await more();
   }
 
-  /** Whether who is online, and what they are called, is about to be known: the order goes by both. @param {import("./roster.js").Group[]} groups */
-  function waits(groups) {
-    if (chat.members.length === 0) return !failed;
-    const unknown = !filterText && (groups.some(({ kind }) => kind === "unknown") || chat.members.some((id) => app.client.user(id) === undefined));
-    return unknown && COMING.includes(app.client.state.phase) && !list.drawn && Date.now() - began < PRESENCE;
+  /** Whether who is online, and what they are called, is about to be known: the order goes by both. */
+  function waits() {
+    if (!loaded) return true;
+    const { client } = app;
+    const unknown = chat.members.some((id, i) => client.user(id) === undefined || (i < FOLLOWED && !client.presence(id)));
+    return unknown && COMING.includes(client.state.phase) && Date.now() - loaded < PATIENCE;
   }
 
   /** @param {import("./roster.js").Group[]} groups */
   function drawNote(groups) {
     const nobody = filterText && groups.length === 0 && !loading;
-    const key = failed ? "failed" : nobody ? `nobody ${filterText}` : loading && list.drawn ? "loading" : "";
+    const key = failed ? "failed" : nobody ? `nobody ${filterText}` : loading ? "loading" : "";
     if (note.dataset.key === key) return;
     note.dataset.key = key;
     note.hidden = key === "";
@@ -111,18 +123,28 @@ export function createPeople(app, chat, { attempt, schedule }) {
   }
 
   void load(() => chat.load());
+  setTimeout(schedule, SKELETON_AFTER);
 
   return {
     element,
 
+    /** Whether it is known what the user may do. */
+    get known() {
+      return loaded > 0;
+    },
+
     update() {
+      drawn ||= !waits();
+      bones.hidden = drawn || Date.now() - began < SKELETON_AFTER;
+      content.hidden = !drawn;
+      if (!drawn) return;
       const admin = chat.admins.has(app.client.me?.user_id ?? "");
       description.hidden = !chat.description;
       setText(description, chat.description);
       add.hidden = !(admin || chat.membersMayAdd) || chat.members.length === 0;
       filter.hidden = chat.memberCount < FILTER_FROM && !filterText;
       const groups = roster.groups(filterText);
-      list.show(waits(groups) ? null : groups, Date.now() - began);
+      list.show(groups);
       drawNote(groups);
     },
 
