@@ -76,6 +76,20 @@ test("a search that fails says so", async () => {
   mock.timers.reset();
 });
 
+test("a search that fails behind a newer one is passed over", async () => {
+  const { asked, finder, last } = set();
+  finder.find("a");
+  mock.timers.tick(150);
+  finder.find("b");
+  mock.timers.tick(150);
+  asked[1].answer([user("ben")]);
+  await settled();
+  asked[0].refuse(new Problem(0, { code: "offline" }));
+  await settled();
+  assert.deepEqual([last().failed, last().people.length], [false, 1]);
+  mock.timers.reset();
+});
+
 test("nothing is shown once it is stopped", async () => {
   const { asked, finder, shown } = set();
   finder.find("b");
