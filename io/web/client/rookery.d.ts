@@ -194,8 +194,13 @@ export class Chat {
   readonly direct: boolean;
   /** Of a direct chat: the other one. */
   readonly other: { user_id: Id; username?: string; display_name?: string } | null;
-  /** The members that are known, in the order of joining: all once `loadMembers` says so. */
+  /** The members that are known, in the order of joining. Those who join meanwhile stand last. */
   readonly members: readonly Id[];
+  /**
+   * Whether these are all. It may be taken back, and `members` begin anew with the first 100, where events were missed: event
+   * `chat` tells of it, and `loadMembers` brings the others again.
+   */
+  readonly membersComplete: boolean;
   readonly memberCount: number;
   readonly admins: ReadonlySet<Id>;
   readonly membersMayAdd: boolean;
@@ -217,7 +222,7 @@ export class Chat {
 
   /** Loads name, settings, roles and the first members, unless they are known. */
   load(): Promise<void>;
-  /** The next page of members. Whether these are all. */
+  /** The next page of members, unless they are all there; a second call while one is under way is the first. Gives `membersComplete`. */
   loadMembers(): Promise<boolean>;
 
   /** Shows the message at once, sends it when the connection is there, and again until it is confirmed. */
@@ -300,7 +305,7 @@ export class Client {
   /** Does not wait for the next try. */
   retryNow(): void;
 
-  /** Latest activity first. `null` until the list is loaded. */
+  /** Latest activity first. `null` until the first page of the list is there. */
   readonly chats: readonly Chat[] | null;
   chat(id: Id): Chat | undefined;
   createChat(chat: { name: string; members: Id[] }): Promise<Chat>;

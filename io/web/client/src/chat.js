@@ -1,5 +1,6 @@
 import { Details } from "./details.js";
 import { amend, isShown, messageOf, newer } from "./messages.js";
+import { offline } from "./problem.js";
 import { Reading } from "./reading.js";
 import { Timeline } from "./timeline.js";
 import { Typists } from "./typists.js";
@@ -15,6 +16,8 @@ const TYPING_EVERY = 3_000;
 const MARK_EVERY = 1_000;
 /** Members of one page. */
 const MEMBERS_PAGE = 100;
+/** How often a chat is read before it is given up, where each answer is out of date as it comes. */
+const READS = 3;
 
 export class Chat {
   #core;
@@ -27,6 +30,8 @@ export class Chat {
   #last = null;
   /** @type {Map<string, Promise<any>>} by message, the last change that was asked for */
   #changing = new Map();
+  /** @type {Promise<boolean> | null} the page of members that is on its way */
+  #paging = null;
   #typed = -Infinity;
   #marked = -Infinity;
   /** @type {unknown} */
@@ -86,6 +91,10 @@ export class Chat {
     return [...this.#details.members];
   }
 
+  get membersComplete() {
+    return this.#details.complete;
+  }
+
   get memberCount() {
     return this.#info.member_count ?? this.#details.members.size;
   }
@@ -129,20 +138,15 @@ export class Chat {
   }
 
   async load() {
-    const { loaded, outdated } = this.#details;
-    if (!loaded || outdated) this.inform(await this.#call("GET", ""));
+    for (let reads = 0; !this.#details.loaded || this.#details.outdated; reads++) {
+      if (reads === READS) throw offline("what was read is out of date");
+      await this.#ask("GET", "");
+    }
   }
 
-  async loadMembers() {
-    await this.load();
-    const details = this.#details;
-    if (!details.complete) {
-      const after = details.after && `&after=${details.after}`;
-      const { items, next } = await this.#core.http.page(`/chats/${this.id}/members?limit=${MEMBERS_PAGE}${after}`);
-      details.add(items, !next);
-      this.#core.emitter.mark("chat", this);
-    }
-    return details.complete;
+  loadMembers() {
+    this.#paging ??= this.#loadMembers().finally(() => (this.#paging = null));
+    return this.#paging;
   }
 
   /** @param {string} content */
@@ -219,7 +223,7 @@ export class Chat {
 
   /** @param {string} userId */
   async addMember(userId) {
-    this.inform(await this.#call("POST", "/members", { user_id: userId }));
+    await this.#ask("POST", "/members", { user_id: userId });
   }
 
   /** @param {string} userId */
@@ -237,12 +241,12 @@ export class Chat {
    * @param {"admin" | "member"} role
    */
   async setRole(userId, role) {
-    this.inform(await this.#call("PUT", `/members/${userId}`, { role }));
+    await this.#ask("PUT", `/members/${userId}`, { role });
   }
 
   /** @param {object} settings */
   async change(settings) {
-    this.inform(await this.#call("PATCH", "", settings));
+    await this.#ask("PATCH", "", settings);
   }
 
   async delete() {
@@ -276,10 +280,11 @@ export class Chat {
   /**
    * Takes the chat as the server has it.
    * @param {any} info
+   * @param {import("./details.js").Mark} [mark]
    */
-  inform(info) {
-    this.#details.take(info);
-    this.lastActivity ||= Date.parse(info.created_at);
+  inform(info, mark) {
+    this.#details.take(info, mark);
+    this.#active(info.created_at);
     this.#changed();
   }
 
@@ -337,8 +342,9 @@ export class Chat {
       this.#reading.recount();
     }
     this.timeline.jump(seq, stale);
+    // Who was away is not shown all that was said, but members and names are as they are now.
+    if (stale || seq !== this.has) this.#details.miss(seq);
     this.has = seq;
-    this.#details.outdated ||= stale && this.#details.loaded;
     if (this.#listed) this.list(this.#listed);
   }
 
@@ -402,7 +408,23 @@ export class Chat {
 
   /** @param {string | undefined} time */
   #active(time) {
-    if (time) this.lastActivity = Math.max(this.lastActivity, Date.parse(time));
+    const at = Date.parse(time ?? "");
+    if (at > this.lastActivity) this.lastActivity = at;
+  }
+
+  async #loadMembers() {
+    const details = this.#details;
+    for (let added = false; !added; ) {
+      await this.load();
+      if (details.complete) break;
+      added = await details.asking(async (mark) => {
+        const after = details.after && `&after=${details.after}`;
+        const { items, next } = await this.#core.http.page(`/chats/${this.id}/members?limit=${MEMBERS_PAGE}${after}`);
+        return details.add(items, !next, mark);
+      });
+    }
+    this.#core.emitter.mark("chat", this);
+    return details.complete;
   }
 
   #sendMark() {
@@ -466,6 +488,16 @@ export class Chat {
       undo();
       this.#core.feed.moved();
     }
+  }
+
+  /**
+   * A call that gives the chat.
+   * @param {string} method
+   * @param {string} path
+   * @param {object} [body]
+   */
+  #ask(method, path, body) {
+    return this.#details.asking(async (mark) => this.inform(await this.#call(method, path, body), mark));
   }
 
   /**

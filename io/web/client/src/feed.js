@@ -342,7 +342,7 @@ export class Feed {
     // What lies between can't be had, or is not for this user to see. An event that has come, and is not held, would be.
     const held = chat.held.size > 0;
     chat.jump(held ? Math.min(...chat.held.keys()) - 1 : chat.ahead, stale || !held);
-    if (stale || !held) this.#anew(chat);
+    if (chat.stale) this.#anew(chat);
     this.#drain(chat);
   }
 
@@ -355,7 +355,7 @@ export class Feed {
     this.#caughtUp(chat);
     if (!recovered && !seq) return chat.end({ by: null, reason: "removed" });
     if (!recovered || seq > chat.has) chat.jump(seq, !recovered);
-    if (!recovered) this.#anew(chat);
+    if (!recovered || chat.stale) this.#anew(chat);
     for (const held of chat.held.keys()) if (held <= chat.has) chat.held.delete(held);
     this.#drain(chat);
     if (chat.hasHole) this.#fill(chat);

@@ -12,6 +12,11 @@ export class ModelServer {
   /** @type {any[]} by seq, from 1 on */
   events = [];
   readSeq = 1;
+  /** In the order of joining. */
+  members = [this.me, this.other];
+  /** @type {Record<string, string>} of those who are not just members */
+  roles = {};
+  name = "Model";
   /** As of `--resume-events`. */
   resumeEvents = 1_000;
   sockets = new Set();
@@ -67,6 +72,7 @@ export class ModelServer {
     const whole = { chat_id: this.chatId, seq, created_at: new Date(1_700_000_000_000 + seq).toISOString(), ...event };
     this.events.push(whole);
     if (event.sender_id === this.me) this.readSeq = seq;
+    this.#change(event);
     for (const socket of this.sockets) {
       if (socket.resumed) socket.deliver(whole);
       else (socket.waiting ??= []).push(whole);
@@ -76,6 +82,15 @@ export class ModelServer {
 
   say(sender = this.other, more = {}) {
     return this.push({ type: "message", message_id: randomUUID(), sender_id: sender, content: `Message ${this.lastSeq + 1}`, ...more });
+  }
+
+  /** What a chat is, after an event. */
+  #change({ type, user_id: user, role, name }) {
+    if (type === "chat_changed") this.name = name;
+    if (type === "member_added" || type === "member_removed") this.members = this.members.filter((id) => id !== user);
+    if (type === "member_added") this.members.push(user);
+    if (type === "member_removed" || role === "member") delete this.roles[user];
+    else if (type === "role_changed") this.roles[user] = role;
   }
 
   /** The connection breaks. */
@@ -119,7 +134,7 @@ export class ModelServer {
     const messages = this.messages;
     return {
       chat_id: this.chatId,
-      name: "Model",
+      name: this.name,
       last_seq: this.lastSeq,
       last_message: messages[messages.length - 1] ?? null,
       unread: this.unread,
@@ -159,15 +174,36 @@ export class ModelServer {
       case "GET /chats":
         return this.#list(number("cursor"), number("limit"));
       case "GET /chat":
-        return { body: { chat_id: this.chatId, name: "Model", members: [this.me, this.other], member_count: 2, roles: {}, last_seq: this.lastSeq } };
+        return { body: this.#info };
+      case "GET /chat/members":
+        return this.#someMembers(query.get("after"), number("limit"));
+      case "POST /chat/members":
+        this.push({ type: "member_added", user_id: body.user_id, by: this.me });
+        return { body: this.#info };
       case "GET /chat/messages":
         return this.#page(query, number);
       case "GET /chat/events":
         if (this.lastSeq - number("after") > this.resumeEvents) return { status: 410, body: { code: "too_far_behind" } };
         return { body: this.events.slice(number("after"), number("after") + number("limit")) };
+      case `PUT /chat/members/${path.slice(14)}`:
+        this.push({ type: "role_changed", user_id: path.slice(14), role: body.role, by: this.me });
+        return { body: this.#info };
       default:
         return method === "GET" ? { status: 404, body: { code: "not_found" } } : { status: 204, body };
     }
+  }
+
+  /** With the first 100 members. */
+  get #info() {
+    const { chatId, name, members, roles, lastSeq } = this;
+    return { chat_id: chatId, name, members: members.slice(0, 100), member_count: members.length, roles: { ...roles }, last_seq: lastSeq };
+  }
+
+  #someMembers(after, limit) {
+    const from = this.members.indexOf(after) + 1;
+    const some = this.members.slice(from, from + limit);
+    const next = from + limit < this.members.length;
+    return { body: some, headers: next && { link: `</chats/${this.chatId}/members?limit=${limit}&after=${some.at(-1)}>; rel="next"` } };
   }
 
   #list(cursor, limit) {
