@@ -44,7 +44,7 @@ const days = new Map();
 const MAX_DAYS = 5_000;
 
 /** @param {number} time */
-export function dayOf(time) {
+function dayOf(time) {
   const quarter = Math.floor(time / QUARTER_MS);
   let day = days.get(quarter);
   if (day === undefined) {
