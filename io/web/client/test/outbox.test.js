@@ -65,6 +65,22 @@ test("what is refused for a while is sent again, and what is refused for good fa
   client.disconnect();
 });
 
+test("what is tried again goes out at once, with the same id, and is not kept once it is acknowledged", async () => {
+  const storage = memoryStorage();
+  const { server, client, chat } = await liveClient({ storage });
+  const kept = () => [...storage.items.values()].flatMap((text) => JSON.parse(text)).map(({ client_id }) => client_id);
+  const { client_id } = chat.send("one");
+  deliver(server, { type: "error", code: "blocked", client_id });
+  await settled(1);
+  assert.deepEqual(kept(), [client_id]);
+  chat.retry(client_id);
+  assert.deepEqual(sends(server).map((frame) => frame.client_id), [client_id, client_id]);
+  deliver(server, { type: "ack", message_id: "11111111-1111-4111-8111-111111111111", client_id });
+  await settled(1);
+  assert.deepEqual(kept(), []);
+  client.disconnect();
+});
+
 test("after a reconnect all goes out again, with the same ids", async () => {
   const { server, clock, client, chat } = await liveClient();
   const row = chat.send("one");

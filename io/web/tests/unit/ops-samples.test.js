@@ -82,6 +82,13 @@ test("rates and quantiles come from differences", () => {
   assert.equal(totals.p99, 0.99);
 });
 
+test("means are milliseconds, and what is neither database nor broadcast is the rest", () => {
+  const spent = (kind, seconds, count) => `consumer_${kind}_duration_seconds_sum{core="0"} ${seconds}\nconsumer_${kind}_duration_seconds_count{core="0"} ${count}\n`;
+  const at = (...seconds) => parse(metrics(1, { more: ["db", "broadcast", "processing"].map((kind, i) => spent(kind, seconds[i], 10 * seconds[2])).join("") }));
+  const { totals } = difference(at(1, 1, 10), at(1.25, 1.5, 11), 10, 1);
+  assert.deepEqual([totals.database, totals.broadcast, totals.rest], [25, 50, 25]);
+});
+
 test("a counter that fell is a restart: no rate, and no spike", () => {
   const before = parse(metrics(2, { posted: 1000, busy: 5, buckets: [100, 100, 100] }));
   const reborn = parse(metrics(2, { posted: 10, busy: 1, buckets: [5, 5, 5] }));
