@@ -32,7 +32,10 @@ test("the README's script chats", { skip: !url && !binary && "set ROOKERY_URL or
   ben.types("Hello, Ann");
   await ann.says(`${names[1]}: Hello, Ann`);
   ann.types("Good night");
+  // What is refused ends it, too: it is longer than a message may be.
+  ann.types("a".repeat(5_000));
   assert.equal(await ann.ends(), 0);
+  await ann.says("(not sent) aaa");
   await ben.says(`${names[0]}: Good night`);
   assert.equal(await ben.ends(), 0);
   const again = run(...names);
