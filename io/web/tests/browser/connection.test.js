@@ -102,8 +102,9 @@ async function readUp(person, many) {
 
 test("what was not loaded for want of a connection comes with the next", { timeout: 60_000 }, async () => {
   const { person: ann, line } = await onALineOfTheirOwn("ann-late");
-  for (const name of ["ben-late", "cem-late"]) await account(server.url, name);
+  // Before the page fetches it by itself, soon after the chats are shown.
   await ann.page.route("**/members/members.js", (route) => route.abort());
+  for (const name of ["ben-late", "cem-late"]) await account(server.url, name);
   await ann.startGroup("Late", "ben-late", "cem-late");
   const members = ann.page.getByRole("complementary", { name: "Members" });
   await members.waitFor();
