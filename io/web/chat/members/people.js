@@ -8,6 +8,7 @@ import { bdi, sentence } from "../text.js";
 import * as words from "../words.js";
 import { icon } from "../../look/icons.js";
 import { createList } from "./list.js";
+import { noteFor } from "./note.js";
 import { createRoster } from "./roster.js";
 import { memberMenu } from "./row-menu.js";
 
@@ -32,7 +33,6 @@ export function createPeople(app, chat, { attempt, schedule }) {
   let filterText = "";
   let loading = false;
   let failed = false;
-  let complete = false;
   let gone = false;
   let drawn = false;
   /** When the first load ended. */
@@ -85,18 +85,18 @@ export function createPeople(app, chat, { attempt, schedule }) {
     }
   }
 
-  const page = () =>
-    load(async () => {
-      complete = await chat.loadMembers();
-    });
+  const page = () => load(() => chat.loadMembers());
 
   async function more() {
-    if (!complete && !failed && !chat.removal) await page();
+    if (!chat.membersComplete && !failed && !chat.removal) await page();
   }
+
+  /** Whether a filter has been through all whom it looks at. */
+  const searched = () => chat.membersComplete || chat.members.length >= MAX_FILTERED;
 
   /** A filter looks through all who are not loaded yet, a page at a time. */
   async function loadForFilter() {
-    while (filterText && !complete && !failed && !loading && !gone && chat.members.length < MAX_FILTERED) await more();
+    while (filterText && !searched() && !failed && !loading && !gone && !chat.removal) await more();
   }
 
   /** Whether who is online, and what they are called, is about to be known: the order goes by both. */
@@ -109,18 +109,25 @@ export function createPeople(app, chat, { attempt, schedule }) {
 
   /** @param {import("./roster.js").Group[]} groups */
   function drawNote(groups) {
-    const nobody = filterText && groups.length === 0 && !loading;
-    const key = failed ? "failed" : nobody ? `nobody ${filterText}` : loading ? "loading" : "";
+    const busy = loading || (filterText !== "" && (!searched() || roster.unnamed));
+    const text = noteFor({ failed, busy, filter: filterText, found: groups.length > 0, complete: chat.membersComplete, looked: MAX_FILTERED });
+    const key = words.plain(text);
     if (note.dataset.key === key) return;
     note.dataset.key = key;
     note.hidden = key === "";
-    if (failed) {
-      const again = h("button", { type: "button", class: "link-button", onclick: page }, bdi(words.common.tryAgain));
-      note.replaceChildren(bdi(words.failure.notLoaded), " ", again);
-    } else {
-      note.replaceChildren(sentence(nobody ? words.members.noneMatch(filterText) : words.members.loadingMore));
-    }
+    note.replaceChildren(sentence(text));
+    if (failed) note.append(" ", h("button", { type: "button", class: "link-button", onclick: retry }, bdi(words.common.tryAgain)));
   }
+
+  async function retry() {
+    await page();
+    await loadForFilter();
+  }
+
+  // What did not come for want of a connection comes with the next.
+  const stop = app.client.on("state", ({ phase }) => {
+    if (phase === "live" && failed) void retry();
+  });
 
   void load(() => chat.load());
   setTimeout(schedule, SKELETON_AFTER);
@@ -146,12 +153,15 @@ export function createPeople(app, chat, { attempt, schedule }) {
       const groups = roster.groups(filterText);
       list.show(groups);
       drawNote(groups);
+      // The list may have begun anew.
+      void loadForFilter();
     },
 
     focus: () => list.focus(),
 
     destroy() {
       gone = true;
+      stop();
       roster.destroy();
       list.destroy();
     },

@@ -13,30 +13,46 @@ const fold = (text) => text.normalize("NFKC").toLocaleLowerCase();
 
 /** @param {import("../main.js").App} app @param {import("../../client/rookery.js").Chat} chat */
 export function createRoster(app, chat) {
-  /** Names by which they are sorted: of many more than the client keeps. @type {Map<string, string>} */
+  /** Names by which they are sorted and found: of many more than the client keeps. @type {Map<string, { name: string, found: string }>} */
   const names = new Map();
+  let unnamed = false;
 
   const stop = app.client.on("users", (ids) => {
-    for (const id of ids) if (names.has(id)) names.set(id, app.name(id));
+    for (const id of ids) if (names.delete(id)) called(id);
   });
 
+  /** Nothing as long as that is not known. @param {string} id */
+  function called(id) {
+    const known = names.get(id);
+    if (known) return known;
+    const user = app.client.user(id);
+    if (user === undefined) return null;
+    const name = app.name(id);
+    const made = { name, found: fold(`${name}\n${user?.username ?? ""}`) };
+    names.set(id, made);
+    return made;
+  }
+
   /** @param {string} id */
-  const nameOf = (id) => {
-    let name = names.get(id);
-    if (name === undefined) names.set(id, (name = app.name(id)));
-    return name;
-  };
+  const nameOf = (id) => called(id)?.name ?? "";
 
   return {
     destroy: stop,
+    /** Whether the last look met somebody whose name is still to come. */
+    get unnamed() {
+      return unnamed;
+    },
 
     /** @param {string} filter @returns {Group[]} */
     groups(filter) {
       const wanted = fold(filter);
       /** @type {Record<"online" | "offline" | "unknown", string[]>} */
       const found = { online: [], offline: [], unknown: [] };
+      unnamed = false;
       for (const id of chat.members) {
-        if (wanted && !matches(id, wanted)) continue;
+        const member = called(id);
+        unnamed ||= !member;
+        if (wanted && !member?.found.includes(wanted)) continue;
         const presence = app.client.presence(id);
         found[presence ? (presence.online ? "online" : "offline") : "unknown"].push(id);
       }
@@ -54,12 +70,6 @@ export function createRoster(app, chat) {
       ].filter(({ ids }) => ids.length > 0);
     },
   };
-
-  /** @param {string} id @param {string} wanted */
-  function matches(id, wanted) {
-    const username = app.client.user(id)?.username ?? "";
-    return fold(nameOf(id)).includes(wanted) || fold(username).includes(wanted);
-  }
 
   /** @param {Group["kind"]} kind @param {string[]} ids @param {string} label @returns {Group} */
   function group(kind, ids, label) {

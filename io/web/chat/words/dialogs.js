@@ -18,6 +18,10 @@ export const members = {
   filter: "Filter by name",
   /** @param {string} text */
   noneMatch: (text) => say`Nobody here is called “${named(text)}”.`,
+  /** @param {string} text @param {number} many */
+  noneAmong: (text, many) => say`Nobody among the first ${number(many)} members is called “${named(text)}”.`,
+  /** @param {number} many */
+  foundAmong: (many) => `Found among the first ${number(many)} members.`,
   loadingMore: "Loading more members",
   makeAdmin: "Make admin",
   makeMember: "Make member",
