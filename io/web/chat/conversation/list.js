@@ -5,15 +5,12 @@
 import { read, write } from "../frame.js";
 import { h } from "../dom.js";
 import { Geometry } from "./geometry.js";
+import { afterBurst, rowsNear } from "./range.js";
 import { Rows } from "./rows.js";
+import { Scrolling } from "./scrolling.js";
 
-const MIN_ROWS = 60;
-const MAX_ROWS = 200;
-/** More new rows than this in one frame are a burst: only the last `MIN_ROWS` are built. */
-const BURST_ROWS = 100;
 /** Nearer to the end than this is at the end. */
 const END_PX = 80;
-const REST_MS = 150;
 
 /** @typedef {import("./geometry.js").Placed} Placed */
 /** @typedef {{ key: string, seq: number, delta: number, share?: number, far?: boolean }} Anchor
@@ -46,10 +43,7 @@ export class List {
   /** @type {Anchor | null} `null` is the end. */
   #anchor = null;
   #scrolled = false;
-  #rest = 0;
-  #rested = false;
-  #touching = false;
-  #touch = false;
+  #scrolling;
   #fill = 0;
   /** The page's own scroll offset, as it was last seen. */
   #real = 0;
@@ -65,21 +59,16 @@ export class List {
     this.#rows = new Rows(this.geometry, this.#observer, options);
     this.element.append(this.feed);
     this.#observer.observe(this.element);
-    this.element.addEventListener("scroll", () => this.#onScroll(), { passive: true });
-    const touched = (/** @type {TouchEvent} */ event) => {
-      this.#touch = true;
-      this.#touching = event.touches.length > 0;
-      if (!this.#touching) this.#restSoon();
+    const scrolled = () => {
+      this.#scrolled = true;
+      this.#ask();
     };
-    for (const type of ["touchstart", "touchend", "touchcancel"]) {
-      this.element.addEventListener(type, /** @type {any} */ (touched), { passive: true });
-    }
-    this.element.addEventListener("wheel", () => (this.#touch = false), { passive: true });
+    this.#scrolling = new Scrolling(this.element, { scrolled, rested: () => this.#ask() });
   }
 
   destroy() {
     this.#observer.disconnect();
-    clearTimeout(this.#rest);
+    this.#scrolling.destroy();
   }
 
   get feed() {
@@ -185,21 +174,6 @@ export class List {
     write(this.#draw);
   }
 
-  #onScroll() {
-    this.#scrolled = true;
-    this.#restSoon();
-    this.#ask();
-  }
-
-  #restSoon() {
-    clearTimeout(this.#rest);
-    this.#rest = window.setTimeout(() => {
-      this.#rest = 0;
-      this.#rested = true;
-      this.#ask();
-    }, REST_MS);
-  }
-
   #look = () => {
     this.#real = this.element.scrollTop;
     if (this.#scrolled && Math.abs(this.#real - this.#top) >= 1) this.#follow(this.#real);
@@ -242,7 +216,8 @@ export class List {
 
   /** On touch, rows that go above wait for the finger to be up: to move the list would stop its momentum. */
   get #mustWait() {
-    if (!this.#next || !this.#touch || !(this.#touching || this.#rest) || !this.#items.length || !this.#next.length) return false;
+    const { byTouch, touching, moving } = this.#scrolling;
+    if (!this.#next || !byTouch || !(touching || moving) || !this.#items.length || !this.#next.length) return false;
     return this.#next[0].seq < this.#items[0].seq && this.geometry.indexOf(this.#next[0].key) < 0;
   }
 
@@ -258,9 +233,8 @@ export class List {
 
   /** At the very end, and where one has scrolled and rests near it, the end is what one looks at. */
   #settle() {
-    const near = this.#rested ? END_PX : 1;
-    this.#rested = false;
-    if (this.#rest || this.#anchor === null || this.#anchor.key === "" || this.#anchor.far || !this.#rows.allMeasured) return;
+    const near = this.#scrolling.takeRested() ? END_PX : 1;
+    if (this.#scrolling.moving || this.#anchor === null || this.#anchor.key === "" || this.#anchor.far || !this.#rows.allMeasured) return;
     if (this.#options.unloaded().newer === 0 && this.fromEnd <= near) this.#anchor = null;
   }
 
@@ -281,7 +255,7 @@ export class List {
       return;
     }
     const offset = geometry.offset(index);
-    this.#guess(this.#rest ? this.#top + this.#anchor.delta - offset : 0, older, estimate.above);
+    this.#guess(this.#scrolling.moving ? this.#top + this.#anchor.delta - offset : 0, older, estimate.above);
     const most = Math.max(0, this.#total - this.#view);
     this.#top = Math.min(most, Math.max(0, this.#base + offset - this.#anchor.delta));
   }
@@ -311,22 +285,9 @@ export class List {
   /** Which rows are in the page: the view and one screen each way. */
   #range() {
     const { geometry } = this;
-    const many = this.#items.length;
     const top = this.#top - this.#base;
-    let start = geometry.indexAt(top - this.#view);
-    let end = Math.min(many, geometry.indexAt(top + 2 * this.#view) + 1);
-    const spare = MIN_ROWS - (end - start);
-    if (spare > 0) {
-      end = Math.min(many, end + Math.ceil(spare / 2));
-      start = Math.max(0, end - MIN_ROWS);
-      end = Math.min(many, start + Math.max(MIN_ROWS, end - start));
-    }
-    if (end - start > MAX_ROWS) {
-      const middle = geometry.indexAt(top + this.#view / 2);
-      start = Math.max(start, middle - MAX_ROWS / 2);
-      end = Math.min(end, start + MAX_ROWS);
-    }
-    if (this.atEnd && this.#rows.unbuilt(this.#items, start, end) > BURST_ROWS) start = Math.max(0, many - MIN_ROWS);
+    const [from, end] = rowsNear(geometry, top, this.#view);
+    const start = this.atEnd ? afterBurst(from, this.#items.length, this.#rows.unbuilt(this.#items, from, end)) : from;
     const isAbove = (/** @type {number} */ index) => geometry.offset(index + 1) <= top;
     if (this.#rows.show(this.#items, start, end, this.#base, isAbove)) this.#ask();
   }
@@ -395,7 +356,7 @@ export class List {
 
   /** The thumb was dragged to a place that is not loaded: once it rests there, that place is. @param {number | null} share of what is above */
   #wantsFar(share) {
-    if (this.#rest || this.#touching) return;
+    if (this.#scrolling.moving || this.#scrolling.touching) return;
     const { older, newer, span } = this.#options.unloaded();
     const below = this.#top - (this.#base + this.geometry.loaded);
     const seq = share === null ? older + span + (below / Math.max(1, this.geometry.below)) * newer : share * older;
