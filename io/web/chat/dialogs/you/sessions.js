@@ -1,13 +1,11 @@
 // @ts-check
 // The sessions of the user: this one first, the others with a way to end them.
 
-import { createAttempt } from "../../attempt.js";
 import { h } from "../../dom.js";
 import { format } from "../../format.js";
-import { loadInto } from "../../loading.js";
 import { bdi } from "../../text.js";
 import * as words from "../../words.js";
-import { section } from "./section.js";
+import { createListed } from "./listed.js";
 
 /** @typedef {import("../../../client/rookery.js").Session} Session */
 
@@ -28,27 +26,15 @@ const shownFirst = (all) => (all <= FIRST + 1 ? all : FIRST);
  */
 export function sessions(app, dialog, begun) {
   const { client } = app;
-  /** @type {Promise<Session[]> | null} */
-  let first = begun;
-  const ask = () => {
-    const answer = first ?? client.sessions();
-    first = null;
-    return answer;
-  };
-  const list = h("div", { class: "rows" });
-  const { element: error, attempt } = createAttempt();
-  const element = section(words.you.sessions, list, error);
 
   /** @param {Session[]} ended @param {{ title: string, why: string[], verb: string }} question */
   const end = async (ended, question) => {
     if (!(await app.open("confirm", question))) return;
-    const done = await attempt(async () => {
+    const done = await list.attempt(async () => {
       for (const session of ended) await client.endSession(session.session_id).catch(unlessGone);
     });
     if (done) app.announce(words.you.sessionEnded);
-    await load();
-    // The row that had the focus is gone.
-    if (!dialog.signal.aborted) element.querySelector("h3")?.focus();
+    await list.changed();
   };
 
   /** @param {Session} session */
@@ -75,28 +61,26 @@ export function sessions(app, dialog, begun) {
     first.querySelector("button")?.focus();
   };
 
-  const load = () =>
-    loadInto(
-      list,
-      ask,
-      (all) => {
-        if (all.length === 0) return [h("p", { class: "row-under" }, bdi(words.you.noSessions))];
-        const others = all.filter((session) => !session.current);
-        const question = { title: words.ask.endOthers, why: [words.ask.endOthersWhy], verb: words.ask.endOthersVerb };
-        const ordered = [...all.filter((session) => session.current), ...others];
-        const rows = h("ul", {}, ...ordered.slice(0, shownFirst(ordered.length)).map(row));
-        const rest = ordered.slice(rows.children.length);
-        const more = h("button", { type: "button", class: "link-button more", onclick: () => showRest(rows, rest, more) }, bdi(words.you.allSessions(ordered.length)));
-        return [
-          rows,
-          ...(rest.length ? [more] : []),
-          ...(others.length ? [h("button", { type: "button", class: "button", onclick: () => end(others, question) }, bdi(words.you.endOthers))] : []),
-        ];
-      },
-      2,
-    );
+  const list = createListed(words.you.sessions, dialog, {
+    begun,
+    ask: () => client.sessions(),
+    draw: (all) => {
+      if (all.length === 0) return [h("p", { class: "row-under" }, bdi(words.you.noSessions))];
+      const others = all.filter((session) => !session.current);
+      const question = { title: words.ask.endOthers, why: [words.ask.endOthersWhy], verb: words.ask.endOthersVerb };
+      const ordered = [...all.filter((session) => session.current), ...others];
+      const rows = h("ul", {}, ...ordered.slice(0, shownFirst(ordered.length)).map(row));
+      const rest = ordered.slice(rows.children.length);
+      const more = h("button", { type: "button", class: "link-button more", onclick: () => showRest(rows, rest, more) }, bdi(words.you.allSessions(ordered.length)));
+      return [
+        rows,
+        ...(rest.length ? [more] : []),
+        ...(others.length ? [h("button", { type: "button", class: "button", onclick: () => end(others, question) }, bdi(words.you.endOthers))] : []),
+      ];
+    },
+    rows: 2,
+  });
 
-  dialog.element.addEventListener("sessions", () => void load());
-  void load();
-  return element;
+  dialog.element.addEventListener("sessions", () => void list.load());
+  return list.element;
 }
