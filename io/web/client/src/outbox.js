@@ -19,6 +19,7 @@ const PAUSE = 1;
  * @property {string} content
  * @property {number} created
  * @property {Problem} [problem] why it failed
+ * @property {number} [asked] when it was asked for again
  * @property {unknown} [acked] the timer for its own event
  * @property {import("../rookery.js").PendingRow} [row]
  */
@@ -64,9 +65,10 @@ export class Outbox {
     this.#write();
     this.clear();
     this.#key = key;
-    for (const { problem, ...entry } of this.#stored()) {
-      const old = this.#clock.now() - entry.created > KEPT_FOR;
-      this.#put({ ...entry, problem: problem ? revive(problem) : old ? offline("it waited for too long") : undefined });
+    for (const { problem, ...kept } of this.#stored()) {
+      const entry = { ...kept, problem: problem && revive(problem) };
+      if (!problem) this.#isOld(entry);
+      this.#put(entry);
     }
   }
 
@@ -107,7 +109,7 @@ export class Outbox {
     if (!entry?.problem) return;
     if (entry.problem.code === FULL && this.#count > OUTBOX_MESSAGES) return;
     this.#forget(entry);
-    const again = { ...entry, problem: undefined, row: undefined };
+    const again = { ...entry, problem: undefined, row: undefined, asked: this.#clock.now() };
     this.#put(again);
     this.#keep(again);
     this.#pump(chatId);
@@ -174,7 +176,8 @@ export class Outbox {
   open() {
     this.#open = true;
     this.#flying.clear();
-    for (const chatId of this.#chats.keys()) {
+    for (const [chatId, entries] of this.#chats) {
+      for (const entry of entries.values()) if (entry.acked) this.#echo(entry);
       this.#pump(chatId);
       this.#changed(chatId);
     }
@@ -185,7 +188,10 @@ export class Outbox {
     this.#open = false;
     this.#clock.clearTimeout(this.#pause);
     this.#pause = undefined;
-    for (const chatId of this.#chats.keys()) this.#changed(chatId);
+    for (const [chatId, entries] of this.#chats) {
+      for (const { acked } of entries.values()) this.#clock.clearTimeout(acked);
+      this.#changed(chatId);
+    }
   }
 
   /**
@@ -208,7 +214,7 @@ export class Outbox {
   }
 
   /**
-   * Its own event does not come while the connection is not there, or behind.
+   * Waits for its own event, which does not come while the client is behind, nor where there is no connection.
    * @param {Entry} entry
    */
   #echo(entry) {
@@ -233,11 +239,22 @@ export class Outbox {
   /** @param {string} chatId */
   #pump(chatId) {
     if (!this.#open || this.#pause || this.#flying.has(chatId)) return;
-    for (const { problem, acked, client_id, content } of this.#chats.get(chatId)?.values() ?? []) {
-      if (problem || acked) continue;
+    for (const entry of this.#chats.get(chatId)?.values() ?? []) {
+      const { problem, acked, client_id, content } = entry;
+      if (problem || acked || this.#isOld(entry)) continue;
       if (this.#send({ type: "send", chat_id: chatId, content, client_id })) this.#flying.set(chatId, client_id);
       return;
     }
+  }
+
+  /**
+   * Whether it has waited for too long, and has failed so.
+   * @param {Entry} entry
+   */
+  #isOld(entry) {
+    if (this.#clock.now() - (entry.asked ?? entry.created) <= KEPT_FOR) return false;
+    entry.problem = offline("it waited for too long");
+    return true;
   }
 
   /**

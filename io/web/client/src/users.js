@@ -13,6 +13,7 @@ const BATCH = 100;
 const FRESH_FOR = 5 * 60_000;
 /** The pause after a request that failed. Seconds. */
 const PAUSE = 5;
+const AWAY = ["idle", "ended", "stopped"];
 
 /** Names of users, asked for in batches. */
 export class Users {
@@ -68,6 +69,7 @@ export class Users {
 
   async #ask() {
     const ids = [...this.#wanted].slice(0, BATCH);
+    const asked = this.#core.clock.now();
     let pause = 0;
     try {
       /** @type {User[]} */
@@ -75,13 +77,15 @@ export class Users {
       const found = new Map(users.map((user) => [user.user_id, user]));
       for (const id of ids) {
         this.#wanted.delete(id);
-        this.#set(id, found.get(id) ?? null);
+        // What was given meanwhile is newer.
+        if (!(/** @type {any} */ (this.#known.get(id))?.at > asked)) this.#set(id, found.get(id) ?? null);
       }
       if (ids.length) this.#told(ids);
     } catch (/** @type {any} */ problem) {
       pause = pauseAfter(problem, PAUSE);
-      // An id that is none would hold up all others for ever.
-      if (problem.status >= 400 && problem.status < 429) ids.forEach((id) => this.#wanted.delete(id));
+      // An id that is none would hold up all others for ever, and where nobody is connected nobody waits.
+      const refused = problem.status >= 400 && problem.status < 429;
+      if (refused || AWAY.includes(this.#core.connection.state.phase)) ids.forEach((id) => this.#wanted.delete(id));
     }
     this.#asking = false;
     // What was refused may be wanted again at once, by whoever draws it.

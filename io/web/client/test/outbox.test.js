@@ -241,6 +241,38 @@ test("what is acknowledged stays shown until its event can have come", async () 
   client.disconnect();
 });
 
+test("what has waited for a day is not sent by itself, also where the page stayed open", async () => {
+  const { server, clock, client, chat } = await liveClient();
+  const row = chat.send("one");
+  server.silent = true;
+  server.breakOff();
+  await clock.pass(24 * 3_600_000 + 1);
+  server.silent = false;
+  while (client.state.phase !== "live") await clock.pass(1_000);
+  assert.equal(sends(server).length, 1);
+  assert.equal(pending(chat)[0].status, "failed");
+  chat.retry(row.client_id);
+  assert.equal(sends(server).length, 2);
+  server.breakOff();
+  while (client.state.phase !== "live") await clock.pass(1_000);
+  assert.equal(sends(server).length, 3, "from then on it waits anew");
+  client.disconnect();
+});
+
+test("a client that is disconnected does nothing any more", async () => {
+  const { server, clock, client, chat } = await liveClient();
+  const row = chat.send("one");
+  deliver(server, { type: "ack", message_id: "11111111-1111-4111-8111-111111111111", client_id: row.client_id });
+  deliver(server, { type: "typing", chat_id: chat.id, user_id: server.other });
+  deliver(server, { type: "error", code: "unavailable", chat_id: chat.id, retry_after: 1 });
+  client.disconnect();
+  server.refusals.set("/users", { status: 503 });
+  client.user(server.other);
+  await clock.pass(60_000);
+  assert.equal(clock.next, Infinity);
+  assert.equal(server.requests.filter((request) => request === "GET /users").length, 1);
+});
+
 /** The page after a reload, live. */
 async function again(server, storage) {
   const clock = new FakeClock();
