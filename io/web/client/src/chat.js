@@ -1,6 +1,6 @@
 import { Details } from "./details.js";
 import { amend, isShown, messageOf, newer } from "./messages.js";
-import { offline } from "./problem.js";
+import { offline, pauseAfter } from "./problem.js";
 import { Reading } from "./reading.js";
 import { Timeline } from "./timeline.js";
 import { Typists } from "./typists.js";
@@ -36,6 +36,8 @@ export class Chat {
   #marked = -Infinity;
   /** @type {unknown} */
   #markTimer;
+  /** @type {unknown} */
+  #askTimer;
 
   /** Events up to this one have come. */
   has = 0;
@@ -198,7 +200,8 @@ export class Chat {
   markRead(seq) {
     const reading = this.#reading;
     seq = Math.min(seq, this.lastSeq);
-    if (seq <= reading.seq) return;
+    // Also where it is no number.
+    if (!(seq > reading.seq)) return;
     // Where not all is loaded, what is loaded is taken off; the next list has the right number.
     const read = this.timeline.othersBetween(reading.seq, seq);
     reading.seq = seq;
@@ -359,8 +362,22 @@ export class Chat {
     this.ahead = 0;
   }
 
+  /**
+   * What was told, and asked for, was refused for a while: it comes again then.
+   * @param {import("./problem.js").Problem} problem
+   */
+  askLater(problem) {
+    const { clock, presence } = this.#core;
+    clock.clearTimeout(this.#askTimer);
+    this.#askTimer = clock.setTimeout(() => {
+      if (this.#marked > -Infinity) this.#sendMark();
+      presence.again(this);
+    }, pauseAfter(problem, MARK_EVERY / 1_000) * 1_000);
+  }
+
   /** What others do now is not heard any more. */
   lost() {
+    this.#core.clock.clearTimeout(this.#askTimer);
     this.#typists.clear();
   }
 

@@ -1,6 +1,3 @@
-/** Values of one event that are kept for one flush; beyond it the oldest are not told. */
-const VALUES_PER_FLUSH = 1_000;
-
 /** Gathers what changed, and tells listeners of it once, after whatever made the changes has ended. */
 export class Emitter {
   #clock;
@@ -30,12 +27,13 @@ export class Emitter {
    * @param {string} event
    * @param {unknown} key
    * @param {() => any} [read] gives the value when it is told
+   * @param {number} [most] keys that are kept, the newest: for those that are not things of which there is a bounded number
    */
-  mark(event, key, read = () => key) {
+  mark(event, key, read = () => key, most = Infinity) {
     if (!this.#listeners.get(event)?.size) return;
     const values = this.#due.get(event) ?? new Map();
     this.#due.set(event, values.set(key, read));
-    if (values.size > VALUES_PER_FLUSH) values.delete(values.keys().next().value);
+    if (values.size > most) values.delete(values.keys().next().value);
     if (this.#flushing) return;
     this.#flushing = true;
     this.#clock.setTimeout(() => this.#flush(), 0);

@@ -12,6 +12,8 @@ const EVENTS_PAGE = 1_000;
 const HELD_EVENTS = 5_000;
 /** Chats that one is no longer in, and that are kept. */
 const ENDED_CHATS = 100;
+/** Messages that are told at once; of more, the newest. */
+const MESSAGES_TOLD = 1_000;
 /** The pause after a read that failed. Seconds. */
 const PAUSE = 2;
 
@@ -100,7 +102,9 @@ export class Feed {
       case "error":
         if (frame.limit === "chats-resumed") return connection.lose(undefined, new Problem(0, frame).retryAfter);
         if (frame.client_id) return this.#refused(frame);
-        if (chat && frame.code === "not_found") presence.unfollow(chat);
+        if (chat && frame.code === "not_found") return presence.unfollow(chat);
+        // What it is about is not said: a mark, or who is there. Typing is over by then.
+        if (chat && frame.limit !== "typing-rate" && frame.retry_after >= 0) chat.askLater(new Problem(0, frame));
         return;
       default:
         if (id && frame.seq) this.#event(chat ?? this.#join(frame), frame);
@@ -286,7 +290,7 @@ export class Feed {
     chat.apply(event);
     if (event.seq > chat.listedSeq) chat.rank = ++this.#rank;
     if (type === "message" && sender_id !== me && !chat.resuming && !event.deleted) {
-      emitter.mark("message", event, () => ({ chat, message: messageOf(event) }));
+      emitter.mark("message", event, () => ({ chat, message: messageOf(event) }), MESSAGES_TOLD);
     }
     if (type === "member_removed" && user_id === me) chat.end({ by, reason: by === me ? "left" : "removed" });
     if (chat.resuming && this.#missing) {

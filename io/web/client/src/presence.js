@@ -46,7 +46,12 @@ export class Presences {
   /** Asks again, as a connection's end ends this. */
   ask() {
     this.#users.clear();
-    for (const chat of this.#chats) this.#core.connection.send({ type: "presence", chat_id: chat.id });
+    for (const chat of this.#chats) this.again(chat);
+  }
+
+  /** @param {import("./chat.js").Chat} chat of which it was refused */
+  again(chat) {
+    if (this.#chats.has(chat)) this.#core.connection.send({ type: "presence", chat_id: chat.id });
   }
 
   clear() {

@@ -1,5 +1,6 @@
 import { History } from "./history.js";
 import { Items } from "./items.js";
+import { Latest } from "./latest.js";
 import { amend, isShown, messageOf } from "./messages.js";
 import { Ranges } from "./ranges.js";
 
@@ -27,6 +28,7 @@ export class Timeline {
   #history;
   #items = new Items();
   #ranges = new Ranges();
+  #latest = new Latest();
   /** @type {Row[] | null} */
   #rows = null;
   /** @type {Map<string, GapRow>} */
@@ -82,6 +84,8 @@ export class Timeline {
     return this.#once("latest", async () => {
       const { last } = this.#ranges;
       if (last && last.to >= this.#chat.has) return;
+      const kept = this.#latest.upTo(this.#chat.has);
+      if (kept) return this.#show(kept);
       await this.#load(async (has) => [await this.#history.before(has + 1, 0)], () => true, true);
     });
   }
@@ -145,6 +149,7 @@ export class Timeline {
   jump(seq, stale) {
     const { last } = this.#ranges;
     this.#epoch += 1;
+    this.#latest.forget();
     if (!last) return;
     if (last.to >= this.#chat.has) this.#ranges.add(seq + 1, seq);
     if (stale) this.#staleTo = this.#items.last?.seq ?? 0;
@@ -157,6 +162,7 @@ export class Timeline {
    */
   cut(seq) {
     this.#epoch += 1;
+    this.#latest.forget();
     this.#items.keep(0, this.#items.find(seq + 1));
     this.#ranges.clip(1, seq);
     this.changed();
@@ -166,6 +172,7 @@ export class Timeline {
   clear() {
     this.#generation += 1;
     this.#reset();
+    this.#latest.forget();
     this.changed();
   }
 
@@ -296,24 +303,26 @@ export class Timeline {
    * @param {string} [key]
    */
   #follow(event, key) {
-    const { seq, type } = event;
+    const { seq } = event;
     this.#amend(event);
+    this.#latest.follow(seq, itemOf(event, key));
     const { last } = this.#ranges;
     if (!last || last.to < seq - 1) return;
     last.to = Math.max(last.to, seq);
     // What a page brought is as new as its event, or newer.
     if (this.#items.has(seq)) return;
-    if (type === "message") this.#items.insert({ seq, key: key ?? String(seq), message: messageOf(event), row: null });
-    else if (isShown(event)) this.#items.insert({ seq, key: String(seq), event, row: null });
+    const item = itemOf(event, key);
+    if (item) this.#items.insert(item);
     if (this.#items.list.length > TIMELINE_ROWS) this.#keep(TRIMMED_ROWS, Infinity);
   }
 
   /** @param {any} event */
   #amend(event) {
     if (event.type === "messages_erased") {
-      for (const item of this.#items.list) this.#change(item, event);
+      for (const item of [...this.#items.list, ...this.#latest.items]) this.#change(item, event);
     } else if (event.type !== "message" && event.message_id) {
       this.#change(this.#items.of(event.message_id), event);
+      this.#change(this.#latest.items.find(({ message }) => message?.message_id === event.message_id), event);
     }
   }
 
@@ -349,8 +358,25 @@ export class Timeline {
     if (from <= 0 && to >= list.length) return;
     const low = from > 0 ? list[Math.min(from, list.length - 1)]?.seq : 1;
     const high = to < list.length ? list[Math.max(to - 1, 0)]?.seq : Infinity;
+    if (to < list.length) this.#keepLatest();
     this.#items.keep(from, to);
     this.#ranges.clip(low, high);
+    this.changed();
+  }
+
+  /** The end is about to go from what is shown. */
+  #keepLatest() {
+    const { last } = this.#ranges;
+    if (last && last.to >= this.#chat.has) this.#latest.keep(this.#items.list, last);
+  }
+
+  /** Shows what was kept, alone. @param {{ items: Item[], from: number, to: number }} kept */
+  #show({ items, from, to }) {
+    this.#generation += 1;
+    this.#reset();
+    this.#items.merge(items);
+    this.#ranges.add(from, to);
+    this.#latest.forget();
     this.changed();
   }
 
@@ -395,6 +421,7 @@ export class Timeline {
       } while (epoch !== this.#epoch);
       if (alone) {
         this.#generation += 1;
+        this.#keepLatest();
         this.#reset();
       }
       for (const part of parts) this.#put(part);
@@ -426,4 +453,16 @@ export class Timeline {
     this.#items.merge(added);
     this.#ranges.add(from, to);
   }
+}
+
+/**
+ * What is shown of an event; nothing of one that changes what is there.
+ * @param {ChatEvent} event
+ * @param {string} [key]
+ * @returns {Item | undefined}
+ */
+function itemOf(event, key) {
+  const { seq } = event;
+  if (event.type === "message") return { seq, key: key ?? String(seq), message: messageOf(event), row: null };
+  return isShown(event) ? { seq, key: String(seq), event, row: null } : undefined;
 }

@@ -131,6 +131,16 @@ test("listeners are told once of what changed together, and those that throw don
   assert.deepEqual(told, [chat]);
   assert.equal(messages.length, 500);
   assert.deepEqual(thrown, ["a listener's own"]);
+  // Of messages there is no end, so the newest are told; of users and chats each is.
+  const seen = new Set();
+  client.on("presence", (id) => seen.add(id));
+  const frames = Array.from({ length: 1_500 }, (_, i) => ({ type: "presence", user_id: `user ${i}`, online: true }));
+  for (const socket of server.sockets) socket.deliver(...frames);
+  for (let i = 0; i < 1_500; i++) server.say();
+  await settled();
+  assert.equal(seen.size, 1_500);
+  assert.deepEqual([messages.length, messages.at(-1)], [1_500, server.lastSeq]);
+  told.pop();
   off();
   server.say();
   await settled();

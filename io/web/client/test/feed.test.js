@@ -308,6 +308,53 @@ test("users are asked for in batches, once, and one who is gone is null", async 
   client.disconnect();
 });
 
+test("a name that was given while users were asked for is not taken back by an older answer", async () => {
+  const { server, clock, client } = await liveClient();
+  let answer;
+  server.answers.set("GET /users", () => new Promise((resolve) => (answer = resolve)));
+  client.user(server.other);
+  await settled();
+  const older = answer;
+  await clock.pass(1);
+  const user = (username) => new Response(JSON.stringify([{ user_id: server.other, username }]));
+  const searched = client.search("new");
+  await settled();
+  answer(user("new"));
+  await searched;
+  older(user("old"));
+  await settled();
+  assert.equal(client.user(server.other).username, "new");
+  client.disconnect();
+});
+
+test("a mark, and a wish to know who is there, come again where they were refused for a while", async () => {
+  const { server, clock, client, chat } = await liveClient({ before: (model) => model.say() });
+  const [socket] = server.sockets;
+  const sent = () => server.received.filter(({ type }) => type === "read" || type === "presence").map(({ type }) => type);
+  socket.deliver({ type: "error", code: "too_many_requests", chat_id: chat.id, retry_after: 3, limit: "typing-rate" });
+  await clock.pass(4_000);
+  assert.deepEqual(sent(), []);
+  chat.markRead(2);
+  chat.follow();
+  await clock.pass(2_000);
+  assert.deepEqual(sent(), ["read", "presence"]);
+  socket.deliver({ type: "error", code: "unavailable", chat_id: chat.id, retry_after: 3, limit: "marks-waiting" });
+  await clock.pass(2_900);
+  assert.equal(sent().length, 2);
+  await clock.pass(100);
+  assert.deepEqual(sent(), ["read", "presence", "read", "presence"]);
+  client.disconnect();
+});
+
+test("what is no number marks nothing", async () => {
+  const { server, client, chat } = await liveClient({ before: (model) => model.say() });
+  chat.markRead(Number.NaN);
+  chat.markRead(undefined);
+  assert.deepEqual([chat.readSeq, chat.unread], [1, 1]);
+  assert.deepEqual(server.received.filter(({ type }) => type === "read"), []);
+  client.disconnect();
+});
+
 test("one event costs the same, however much is loaded", async () => {
   const loaded = async () => {
     const { server, client, chat } = await liveClient();
