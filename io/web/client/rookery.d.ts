@@ -168,7 +168,7 @@ export class Timeline {
   readonly hasNewer: boolean;
   /** The seq of the last event of the chat. */
   readonly lastSeq: Seq;
-  /** Loads the newest page, and shows it alone, unless the end is loaded. */
+  /** Shows the newest page alone, unless the end is there: the latest 100 where they were trimmed off and are kept, else it loads them. */
   loadLatest(): Promise<void>;
   /** One page each. A second call while one is under way is the first. */
   loadOlder(): Promise<void>;
