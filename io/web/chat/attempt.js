@@ -1,5 +1,5 @@
 // @ts-check
-// Something is done at once, without a form; what went wrong is said in a line beside it, until the next try.
+// Something is done at once, without a form; what went wrong is said.
 
 import { h } from "./dom.js";
 import { isProblem, sentenceFor } from "./errors.js";
@@ -8,22 +8,30 @@ import { icon } from "../look/icons.js";
 
 /** @typedef {(work: () => Promise<unknown>) => Promise<boolean>} Attempt Whether it was done. */
 
-/** @returns {{ element: HTMLElement, attempt: Attempt }} */
+/** @param {(text: string) => void} say @returns {Attempt} */
+export const attempting = (say) => async (work) => {
+  try {
+    await work();
+    return true;
+  } catch (problem) {
+    if (!isProblem(problem)) throw problem;
+    say(sentenceFor(problem));
+    return false;
+  }
+};
+
+/** Says it in a line, until the next try. @returns {{ element: HTMLElement, attempt: Attempt }} */
 export function createAttempt(className = "") {
   const element = h("p", { class: `field-error ${className}`.trim(), role: "alert", hidden: true });
+  const attempt = attempting((text) => {
+    element.hidden = false;
+    element.replaceChildren(icon("alert", "small"), bdi(text));
+  });
   return {
     element,
-    async attempt(work) {
+    attempt(work) {
       element.hidden = true;
-      try {
-        await work();
-        return true;
-      } catch (problem) {
-        if (!isProblem(problem)) throw problem;
-        element.hidden = false;
-        element.replaceChildren(icon("alert", "small"), bdi(sentenceFor(problem)));
-        return false;
-      }
+      return attempt(work);
     },
   };
 }

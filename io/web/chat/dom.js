@@ -46,9 +46,6 @@ export function h(tag, props = {}, ...children) {
   return element;
 }
 
-/** A name or a sentence that keeps its own direction. @param {string} text @param {Props} [props] */
-export const bdi = (text, props = {}) => h("bdi", props, text);
-
 /** Sets text only where it changes, so that nothing is laid out anew in vain. @param {Node} node @param {string} text */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;

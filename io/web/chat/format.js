@@ -118,6 +118,9 @@ export function shorten(text, most) {
   return kept;
 }
 
+/** What names are compared by. @param {string} text */
+export const fold = (text) => text.normalize("NFKC").toLocaleLowerCase();
+
 const encoder = new TextEncoder();
 
 /** The length that the server counts. @param {string} text */

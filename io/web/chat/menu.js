@@ -3,6 +3,7 @@
 
 import { h } from "./dom.js";
 import { icon } from "../look/icons.js";
+import { narrow } from "./platform.js";
 import { bdi } from "./text.js";
 import * as words from "./words.js";
 
@@ -33,8 +34,6 @@ import * as words from "./words.js";
 const MARGIN = 8;
 /** A pause after which letters begin a new word, in milliseconds. */
 const TYPING = 700;
-
-const narrow = matchMedia("(max-width: 767.98px)");
 
 /** @type {Menu | null} */
 let shown = null;

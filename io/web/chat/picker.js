@@ -4,6 +4,7 @@
 import { h } from "./dom.js";
 import { isEmoji } from "./format.js";
 import { closeMenu } from "./menu.js";
+import { narrow } from "./platform.js";
 import * as words from "./words.js";
 
 /** Columns of the grid; the arrows up and down go by these. */
@@ -22,8 +23,6 @@ const common = [
 const EMOJI_BYTES = 32;
 /** Kept between the picker and the edge of the window, in pixels. */
 const MARGIN = 8;
-
-const narrow = matchMedia("(max-width: 767.98px)");
 
 /** @type {{ close: (giveBack: boolean) => void } | null} */
 let shown = null;

@@ -6,10 +6,9 @@ import { create as createConversation } from "./conversation/conversation.js";
 import { h, setAttribute } from "./dom.js";
 import { createHeard } from "./heard.js";
 import { createKeys } from "./keys.js";
+import { wide } from "./platform.js";
 import { createSidebar } from "./sidebar.js";
 import * as words from "./words.js";
-
-const wide = matchMedia("(min-width: 1280px)");
 
 /** @param {import("./main.js").App} app */
 export function create(app) {

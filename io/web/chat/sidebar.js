@@ -5,6 +5,7 @@ import { icon } from "../look/icons.js";
 import { avatar, setPresence } from "./avatar.js";
 import { clone, h, on, rove, setText } from "./dom.js";
 import { untilMidnight } from "./format.js";
+import { mac } from "./platform.js";
 import * as words from "./words.js";
 import { createRow } from "./sidebar-row.js";
 import { createNearness } from "./sidebar-near.js";
@@ -13,8 +14,6 @@ const SORT_MS = 250;
 const SKELETON_MS = 120;
 /** Rows in the page at first, and how many more come as one scrolls. */
 const PAGE_ROWS = 100;
-
-const mac = /Mac|iPhone|iPad/.test(navigator.platform);
 
 /** @param {import("./main.js").App} app */
 export function createSidebar(app) {

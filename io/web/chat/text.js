@@ -1,17 +1,14 @@
 // @ts-check
 // Draws sentences, names, times and what people wrote: always as text, each turned its own way.
 
+import { h } from "./dom.js";
 import { emojiOnly, format } from "./format.js";
 import { pieces } from "./links.js";
 
 /** @typedef {import("./words.js").Part} Part */
 
-/** A `<bdi>`, which neither turns its surroundings nor is turned by them. @param {string} text */
-export function bdi(text) {
-  const element = document.createElement("bdi");
-  element.textContent = text;
-  return element;
-}
+/** A `<bdi>`, which neither turns its surroundings nor is turned by them. @param {string} text @param {import("./dom.js").Props} [props] */
+export const bdi = (text, props) => h("bdi", props, text);
 
 /** A sentence as one `<bdi>`, each name in it as another. @param {string | Part[]} sentence @returns {HTMLElement} */
 export function sentence(sentence) {

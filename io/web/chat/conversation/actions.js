@@ -1,6 +1,7 @@
 // @ts-check
 // What can be done with a message, by its menu, by keys, by the hover bar and by chips.
 
+import { attempting } from "../attempt.js";
 import * as words from "../words.js";
 
 /** @typedef {import("./items.js").Item} Item */
@@ -23,8 +24,7 @@ export function createActions(app, chat, to) {
   /** @param {Item} item */
   const failed = (item) => item.kind === "pending" && item.row.status === "failed";
 
-  /** @param {Promise<unknown>} doing */
-  const attempt = (doing) => doing.catch((problem) => app.toast(refusal(problem)));
+  const attempt = attempting((text) => app.toast(text));
 
   const actions = {
     mayReact: alive,
@@ -50,14 +50,14 @@ export function createActions(app, chat, to) {
       if (!mayDelete(item)) return;
       const { ask } = words;
       const sure = await app.open("confirm", { title: ask.deleteMessage, why: [ask.deleteMessageWhy], verb: ask.delete });
-      if (sure) await attempt(chat.remove(item.row.message.message_id));
+      if (sure) await attempt(() => chat.remove(item.row.message.message_id));
     },
 
     /** @param {Item} item */
     async copy(item) {
       if (!mayCopy(item)) return;
-      await copyText(item.kind === "pending" ? item.row.content : item.row.message.content);
-      app.toast(words.message.copied);
+      const copied = await copyText(item.kind === "pending" ? item.row.content : item.row.message.content);
+      app.toast(copied ? words.message.copied : words.failure.notDone);
     },
 
     /** Adds one's reaction, or takes it back. @param {Item} item @param {string} emoji */
@@ -66,7 +66,7 @@ export function createActions(app, chat, to) {
       const { message_id, reactions = [] } = item.row.message;
       const mine = reactions.find((/** @type {any} */ one) => one.emoji === emoji)?.users.includes(me());
       if (!mine) remember(app, emoji);
-      await attempt(mine ? chat.unreact(message_id, emoji) : chat.react(message_id, emoji));
+      await attempt(() => (mine ? chat.unreact(message_id, emoji) : chat.react(message_id, emoji)));
     },
 
     /** @param {Item} item @param {HTMLElement} anchor */
@@ -102,28 +102,17 @@ function remember(app, emoji) {
   app.change({ reactions: [emoji, ...reactions.filter((one) => one !== emoji)].slice(0, 3) }).catch(() => {});
 }
 
-/** @param {any} problem */
-function refusal(problem) {
-  const { failure } = words;
-  if (problem?.code === "too_many_reactions") return failure.tooManyReactions;
-  if (problem?.code === "message_deleted") return failure.messageDeleted;
-  if (problem?.code === "blocked") return failure.blocked;
-  if (problem?.status === 0) return failure.offline;
-  if (problem?.status === 429) return failure.tooFast(problem.retryAfter ?? 1);
-  if (problem?.status === 503) return failure.busyWait(problem.retryAfter ?? 1);
-  return failure.notDone;
-}
-
-/** Pages without TLS have no clipboard of their own, but may copy what is selected. @param {string} text */
+/** Pages without TLS have no clipboard of their own, but may copy what is selected. Whether it was done. @param {string} text */
 async function copyText(text) {
-  if (navigator.clipboard) return navigator.clipboard.writeText(text).catch(() => {});
+  if (navigator.clipboard) return navigator.clipboard.writeText(text).then(() => true, () => false);
   const field = document.createElement("textarea");
   const before = /** @type {HTMLElement | null} */ (document.activeElement);
   field.value = text;
   field.className = "visually-hidden";
   document.body.append(field);
   field.select();
-  document.execCommand("copy");
+  const copied = document.execCommand("copy");
   field.remove();
   before?.focus({ preventScroll: true });
+  return copied;
 }

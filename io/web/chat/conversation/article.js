@@ -3,10 +3,10 @@
 
 import { icon } from "../../look/icons.js";
 import { avatar } from "../avatar.js";
-import { bdi, clone, h, setAttribute } from "../dom.js";
+import { clone, h, setAttribute } from "../dom.js";
 import { tell } from "../events.js";
 import { format, number } from "../format.js";
-import { content, sentence, time } from "../text.js";
+import { bdi, content, sentence, time } from "../text.js";
 import * as words from "../words.js";
 
 /** More chips than this are folded. */

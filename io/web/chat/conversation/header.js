@@ -2,9 +2,11 @@
 // The head of a conversation: whom one talks with, who is there, and what can be opened from here.
 
 import { icon } from "../../look/icons.js";
+import { attempting } from "../attempt.js";
 import { avatar, setAvatar, setPresence } from "../avatar.js";
 import { h, setAttribute, setText } from "../dom.js";
 import { format } from "../format.js";
+import { setMuted } from "../mute.js";
 import { badge } from "../numbers.js";
 import { setSentence } from "../text.js";
 import * as words from "../words.js";
@@ -26,11 +28,13 @@ export function createHeader(app, chat) {
 
   const members = () => window.dispatchEvent(new Event("members"));
 
+  const attempt = attempting((text) => app.toast(text));
+
   async function menu() {
     const muted = Boolean(app.settings.muted[chat.id]);
     const items = [
       { label: panel, icon: chat.direct ? "info" : "people", run: members },
-      { label: muted ? words.members.unmute : words.members.mute, icon: muted ? "bell" : "mute", run: () => void mute(app, chat, !muted) },
+      { label: muted ? words.members.unmute : words.members.mute, icon: muted ? "bell" : "mute", run: () => void setMuted(app, chat, !muted, attempt) },
     ];
     await (await import("../menu.js")).open(app, { anchor: more, label: words.header.more, items });
   }
@@ -77,16 +81,4 @@ function crowd(app, chat) {
     if (presence?.online || id === me) online++;
   }
   return known && online > 0 ? words.header.membersOnline(memberCount, online) : words.header.members(memberCount);
-}
-
-/** @param {import("../main.js").App} app @param {import("../../client/rookery.js").Chat} chat @param {boolean} muted */
-async function mute(app, chat, muted) {
-  const name = app.title(chat);
-  const text = words.plain(muted ? words.members.muted(name) : words.members.unmuted(name));
-  try {
-    await app.change({ muted: { [chat.id]: muted || null } });
-    app.toast(text, { label: words.common.undo, run: () => void mute(app, chat, !muted) });
-  } catch {
-    app.toast(words.failure.notDone);
-  }
 }

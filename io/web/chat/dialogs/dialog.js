@@ -3,12 +3,11 @@
 
 import { h } from "../dom.js";
 import { icon } from "../../look/icons.js";
+import { narrow } from "../platform.js";
 import { sentence } from "../text.js";
 import * as words from "../words.js";
 
 /** @typedef {import("../words.js").Part} Part */
-
-const narrow = matchMedia("(max-width: 767.98px)");
 
 /** Waits no longer than this for the browser to go back, in milliseconds. */
 const BACK = 300;

@@ -2,6 +2,7 @@
 // Finds chats and people for what was typed: chats at once, people 150 ms after the last key; older answers are thrown away.
 
 import { isProblem } from "../errors.js";
+import { fold } from "../format.js";
 
 /** @typedef {import("../../client/rookery.js").Chat} Chat */
 /** @typedef {import("../../client/rookery.js").User} User */
@@ -12,9 +13,6 @@ import { isProblem } from "../errors.js";
 const PAUSE = 150;
 /** Chats that are shown at most. */
 const MAX_CHATS = 8;
-
-/** @param {string} text */
-const fold = (text) => text.normalize("NFKC").toLocaleLowerCase();
 
 /**
  * @param {import("../main.js").App} app

@@ -2,12 +2,11 @@
 // The keys, and what they do.
 
 import { h } from "../dom.js";
+import { mac } from "../platform.js";
 import { bdi } from "../text.js";
 import * as words from "../words.js";
 import { openDialog } from "./dialog.js";
 import { section } from "./you/section.js";
-
-const mac = /mac|iphone|ipad/i.test(navigator.platform ?? "");
 
 /** @param {import("../main.js").App} app @returns {Promise<void>} */
 export async function open(app) {

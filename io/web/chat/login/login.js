@@ -1,7 +1,7 @@
 // @ts-check
 // Log in and sign up: two tabs over one form, which keeps what was typed.
 
-import { h } from "../dom.js";
+import { clone, h } from "../dom.js";
 import { complain, field, submitter } from "../form.js";
 import { bytes } from "../format.js";
 import { bdi } from "../text.js";
@@ -158,16 +158,7 @@ export async function create(app) {
 }
 
 /** The mark and the name. */
-function brand() {
-  const SVG = "http://www.w3.org/2000/svg";
-  const mark = document.createElementNS(SVG, "svg");
-  mark.setAttribute("class", "mark");
-  mark.setAttribute("aria-hidden", "true");
-  const use = document.createElementNS(SVG, "use");
-  use.setAttribute("href", "#mark");
-  mark.append(use);
-  return h("h1", { class: "login-brand" }, mark, bdi(words.product));
-}
+const brand = () => h("h1", { class: "login-brand" }, clone("mark"), bdi(words.product));
 
 /** The two tabs; arrows go between them. @param {(signingUp: boolean) => void} choose */
 function tabList(choose) {

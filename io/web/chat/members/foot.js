@@ -3,13 +3,14 @@
 
 import { createAttempt } from "../attempt.js";
 import { h, setAttribute } from "../dom.js";
+import { setMuted } from "../mute.js";
 import { bdi } from "../text.js";
 import * as words from "../words.js";
 import { icon } from "../../look/icons.js";
 
 /** @param {import("../main.js").App} app @param {import("../../client/rookery.js").Chat} chat */
 export function createFoot(app, chat) {
-  const mute = line("mute", words.members.mute, () => void setMuted(!isMuted()));
+  const mute = line("mute", words.members.mute, () => void setMuted(app, chat, !isMuted(), attempt));
   const settings = line("settings", words.members.settings, () => void app.open("chat", { chat }));
   const leave = line("leave", words.members.leave, () => void askToLeave());
   leave.classList.add("danger");
@@ -17,14 +18,6 @@ export function createFoot(app, chat) {
   const element = h("footer", { class: "members-foot" }, error, mute, settings, leave);
 
   const isMuted = () => app.settings.muted[chat.id] === true;
-
-  /** @param {boolean} muted @returns {Promise<boolean>} */
-  const setMuted = (muted) =>
-    attempt(async () => {
-      await app.change({ muted: { [chat.id]: muted || null } });
-      const said = muted ? words.members.muted : words.members.unmuted;
-      app.toast(words.plain(said(app.title(chat))), { label: words.common.undo, run: () => void setMuted(!muted) });
-    });
 
   async function askToLeave() {
     const next = successor(app, chat);

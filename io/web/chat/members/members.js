@@ -3,6 +3,7 @@
 
 import { h, setText } from "../dom.js";
 import { number } from "../format.js";
+import { wide } from "../platform.js";
 import { bdi } from "../text.js";
 import * as words from "../words.js";
 import { icon } from "../../look/icons.js";
@@ -12,8 +13,6 @@ import { createPeople } from "./people.js";
 
 /** Times such as `Seen 25 minutes ago` are drawn anew as often, in milliseconds. */
 const TICK = 60_000;
-
-const wide = matchMedia("(min-width: 1280px)");
 
 /** @param {import("../main.js").App} app @param {import("../../client/rookery.js").Chat} chat */
 export function create(app, chat) {

@@ -1,15 +1,13 @@
 // @ts-check
 // Members in their groups, online before offline, each by name.
 
+import { fold } from "../format.js";
 import { locales } from "../numbers.js";
 import * as words from "../words.js";
 
 /** @typedef {{ kind: "online" | "offline" | "unknown", label: string, ids: string[] }} Group */
 
 const order = new Intl.Collator(locales, { sensitivity: "base", numeric: true });
-
-/** @param {string} text */
-const fold = (text) => text.normalize("NFKC").toLocaleLowerCase();
 
 /** @param {import("../main.js").App} app @param {import("../../client/rookery.js").Chat} chat */
 export function createRoster(app, chat) {
