@@ -13,7 +13,9 @@ export function createNearness(root) {
   const releases = new Map();
 
   const observer = new IntersectionObserver((entries) => {
-    for (const { target, isIntersecting } of entries) {
+    // Of more than can be followed, those at the top are.
+    const downwards = entries.toSorted((a, b) => a.boundingClientRect.top - b.boundingClientRect.top);
+    for (const { target, isIntersecting } of downwards) {
       const chat = watched.get(target);
       if (!chat) continue;
       if (!isIntersecting) release(target);
