@@ -16,7 +16,7 @@ export interface Options {
   /** For platforms without one, such as Node 20 (npm: ws). */
   WebSocket?: typeof WebSocket;
   fetch?: typeof fetch;
-  /** Keeps what waits to be sent over a reload. By default nothing does; a page hands over `localStorage`. */
+  /** Keeps what waits to be sent, and what was refused, over a reload. By default nothing does; a page hands over `localStorage`. */
   storage?: Pick<Storage, "getItem" | "setItem" | "removeItem">;
   /** For tests: time and chance. */
   clock?: Clock;
@@ -103,7 +103,7 @@ export class Problem extends Error {
   /** As docs/api.md lists them; `offline` where no answer came, `outbox_full` where too many messages wait. */
   readonly code: string;
   readonly detail: string;
-  /** Seconds. */
+  /** Seconds, at most a day; also where a date was given. */
   readonly retryAfter?: number;
   readonly limit?: string;
   readonly errors: { field: string; code: string; detail: string }[];
