@@ -5,6 +5,9 @@ import { LiveServer } from "../../client/testing/live.js";
 import { account } from "./support/account.js";
 import { Person } from "./support/person.js";
 
+/** For so long after the last answer something may still move, in milliseconds: the browser tells of it a little later. */
+const LATE_MS = 1_000;
+
 let server;
 before(async () => (server = await LiveServer.start(process.env.ROOKERY_BINARY)));
 after(() => server?.stop());
@@ -32,7 +35,7 @@ test("a chat comes up without anything that jumps, and with what was written bef
     if (width > 390) await ann.row("Flat 4B").waitFor();
     // Presence and names come last.
     await ann.page.getByRole("main").getByText("Offline", { exact: true }).or(ann.page.getByRole("main").getByText(/^Seen/)).first().waitFor();
-    await ann.page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+    await ann.page.waitForTimeout(LATE_MS);
     assert.deepEqual(await ann.page.evaluate(() => globalThis.layoutShifts), [], `nothing moves at ${width} px`);
     await ann.isAccessible();
   }
