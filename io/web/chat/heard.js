@@ -9,6 +9,8 @@ const BURST_MS = 2000;
 const BURST = 3;
 const OTHERS_MS = 30_000;
 const SPOKEN_GRAPHEMES = 300;
+/** Chats of which it is kept in mind when they were spoken of; beyond it the one of longest ago is forgotten. */
+const MAX_SPOKEN = 200;
 
 /** @param {import("./main.js").App} app */
 export function createHeard(app) {
@@ -44,7 +46,9 @@ export function createHeard(app) {
     if (app.settings.muted[chat.id]) return;
     const before = spoken.get(chat.id) ?? -Infinity;
     if (Date.now() - before < OTHERS_MS) return;
+    spoken.delete(chat.id);
     spoken.set(chat.id, Date.now());
+    if (spoken.size > MAX_SPOKEN) spoken.delete(/** @type {string} */ (spoken.keys().next().value));
     app.announce(words.spoken.chat(app.title(chat), chat.unread));
   }
 
@@ -53,5 +57,10 @@ export function createHeard(app) {
     else elsewhere(chat);
     app.notify?.message(chat, message);
   });
-  return { destroy: off };
+  return {
+    destroy() {
+      off();
+      clearTimeout(timer);
+    },
+  };
 }

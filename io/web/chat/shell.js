@@ -152,15 +152,22 @@ export function create(app) {
     count();
   };
   const count = () => app.notify?.unread((client.chats ?? []).filter((chat) => chat.unread > 0 && !app.settings.muted[chat.id]).length);
-  const live = () => client.state.phase === "live" && !members && void showMembers();
+  /** Titles and notifications; what does not come without a connection is asked for again with the next. */
+  async function notifier() {
+    const module = app.notify ? null : await import("./notify.js").catch(() => null);
+    if (module) app.notify ??= module.create(app);
+    count();
+  }
+  const live = () => {
+    if (client.state.phase !== "live") return;
+    if (!members) void showMembers();
+    if (!app.notify) void notifier();
+  };
   const offs = [client.on("chats", arrived), client.on("state", live)];
   /** @type {[EventTarget, string, () => void][]} */
   const listeners = [[window, "routed", route], [window, "members", toggle], [wide, "change", () => void showMembers()], [window, "settings", count]];
   for (const [target, name, listener] of listeners) target.addEventListener(name, listener);
-  void import("./notify.js").then((module) => {
-    app.notify = module.create(app);
-    count();
-  });
+  void notifier();
   route();
 
   return {

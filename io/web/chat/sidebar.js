@@ -35,6 +35,7 @@ export function createSidebar(app) {
   let sortedAt = 0;
   let timer = 0;
   let pointed = false;
+  let gone = false;
   /** @type {string | null} */
   let current = null;
   const began = Date.now();
@@ -64,6 +65,7 @@ export function createSidebar(app) {
   }
 
   function draw() {
+    if (gone) return;
     const { chats } = client;
     bones.hidden = chats !== null || Date.now() - began < SKELETON_MS;
     empty.hidden = chats === null || chats.length > 0;
@@ -164,6 +166,7 @@ export function createSidebar(app) {
       (list.querySelector("a[tabindex='0']") ?? element.querySelector("button"))?.focus();
     },
     destroy() {
+      gone = true;
       for (const off of offs) off();
       for (const name of events) window.removeEventListener(name, redraw);
       near.destroy();

@@ -1,6 +1,8 @@
 // @ts-check
 // Pages of a timeline, one at a time each way; a page that fails waits for the user to ask again.
 
+import { isProblem } from "../errors.js";
+
 const KEEP_ROWS = 1000;
 /** Rows in memory; beyond, those far from the view are forgotten. */
 const MAX_ROWS = 2600;
@@ -29,7 +31,8 @@ export function createLoading(timeline, changed) {
     try {
       await load();
       return true;
-    } catch {
+    } catch (problem) {
+      if (!isProblem(problem)) throw problem;
       return false;
     } finally {
       under.delete(what);

@@ -32,7 +32,7 @@ export async function open(app) {
     className: "you",
     content: (dialog) => [
       who(app, dialog),
-      displayName(app),
+      displayName(app, dialog),
       theme(app),
       notifications(app),
       !trust && sessions(app, dialog, begun.sessions),
@@ -65,8 +65,8 @@ function who(app, dialog) {
   return h("div", { class: "you-who" }, picture, h("div", {}, name, username));
 }
 
-/** @param {App} app */
-function displayName(app) {
+/** @param {App} app @param {import("./dialog.js").Dialog} dialog */
+function displayName(app, dialog) {
   const { client } = app;
   const name = field(
     words.you.displayName,
@@ -84,7 +84,7 @@ function displayName(app) {
     done.replaceChildren();
     draw();
   });
-  submitter({
+  const sending = submitter({
     form, button,
     fields: { display_name: name },
     label: () => words.common.save,
@@ -98,6 +98,7 @@ function displayName(app) {
       draw();
     },
   });
+  dialog.signal.addEventListener("abort", sending.stop);
   draw();
   return form;
 }

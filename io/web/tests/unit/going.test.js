@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { createGoing } from "../../chat/conversation/going.js";
 import { Items } from "../../chat/conversation/items.js";
 import { createLoading } from "../../chat/conversation/loading.js";
+import { Problem } from "../../client/rookery.js";
 
 const row = (seq) => ({ kind: "message", key: `${seq}`, seq, message: { sender_id: "ben", created_at: "2026-03-03T12:00:00Z" } });
 
@@ -13,7 +14,7 @@ function set({ rows = [], unread = 0, lastSeq = 100, hasNewer = false, route = {
     rows, lastSeq, hasNewer, hasOlder: true,
     load(...seqs) {
       line.asked++;
-      if (line.cut) throw new Error("no connection");
+      if (line.cut) throw new Problem(0, { code: "offline" });
       timeline.rows = seqs.map(row);
       timeline.hasNewer = false;
     },
