@@ -24,8 +24,15 @@ function trimmed(text) {
   }
 }
 
+/** Signs that are not seen in a host, and the one that browsers take for another than people do. */
+const disguises = /[\p{Default_Ignorable_Code_Point}\p{Cf}\\]/u;
+
+/** The name of the host, and what stands before it. @param {string} link */
+const authority = (link) => link.replace(/^https?:\/\//i, "").split(/[/?#]/u)[0];
+
 /** @param {string} link @returns {URL | null} */
 function target(link) {
+  if (disguises.test(authority(link))) return null;
   try {
     const url = new URL(/^www\./i.test(link) ? `https://${link}` : link);
     return /^https?:$/.test(url.protocol) ? url : null;
@@ -37,8 +44,7 @@ function target(link) {
 // Where the host looks other than it is, the title tells which it is.
 /** @param {string} link @param {URL} url */
 function title(link, url) {
-  const authority = link.replace(/^https?:\/\//i, "").split(/[/?#\\]/u)[0];
-  return /[^\u0021-\u007e]/u.test(authority) || authority.includes("@") ? url.host : undefined;
+  return /[^\u0021-\u007e]|@/u.test(authority(link)) ? url.host : undefined;
 }
 
 /** Splits a text into links and what is none. @param {string} text @returns {Piece[]} */

@@ -35,6 +35,12 @@ test("signs that turn text end a link", () => {
   assert.deepEqual(shown("https://a.example/\u2066x"), ["https://a.example/"]);
 });
 
+test("nothing is a link whose host cannot be seen for what it is", () => {
+  for (const sign of ["\u200b", "\u00ad", "\u2060", "\u115f", "\ufe0f"]) assert.deepEqual(shown(`https://good${sign}.example/x`), []);
+  assert.deepEqual(shown("http://evil.example\\@good.example/ https:\\\\good.example www.evil.example\\@good.example"), []);
+  assert.deepEqual(shown("https://a.example/\u200bx\\y https://a.example?b=\\"), ["https://a.example/\u200bx\\y", "https://a.example?b=\\"]);
+});
+
 test("a host that is not what it seems is told in the title", () => {
   assert.equal(links("https://аpple.example/")[0].title, "xn--pple-43d.example");
   assert.equal(links("https://bank.example@evil.example/")[0].title, "evil.example");
