@@ -6,10 +6,12 @@ import { happened } from "./words.js";
 /** @typedef {import("./words.js").Part} Part */
 
 /**
- * @param {import("./main.js").App} app @param {any} event @param {any[]} [folded] More of the same kind by the same person.
+ * @param {import("./main.js").App} app @param {any} event
+ * @param {{ folded?: any[], gone?: boolean | null }} [how] `folded`: more of the same kind by the same person. `gone`: whether
+ *   who did it had left by then; `null` where that is not known.
  * @returns {Part[] | string}
  */
-export function tell(app, event, folded = []) {
+export function tell(app, event, { folded = [], gone = false } = {}) {
   const by = event.by === undefined ? words(app, event.user_id) : app.who(event.by);
   const who = event.user_id === undefined ? by : app.who(event.user_id);
   const own = event.by === undefined || event.by === event.user_id;
@@ -22,7 +24,9 @@ export function tell(app, event, folded = []) {
       return own ? happened.left(who) : happened.removed(by, who, folded.length);
     case "role_changed":
       if (event.role !== "admin") return happened.madeMember(by, who);
-      return own ? happened.becameAdmin(who) : happened.madeAdmin(by, who);
+      // As the last admin leaves, another one is: by whom left, but not by their choice.
+      if (gone) return happened.succeeded(who, by);
+      return own || gone === null ? happened.becameAdmin(who) : happened.madeAdmin(by, who);
     case "chat_changed":
       return changed(event, by);
     case "messages_erased":

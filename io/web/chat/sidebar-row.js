@@ -85,7 +85,7 @@ function shows(app, chat) {
 function said(app, chat, me) {
   const { lastMessage, lastEvent } = chat;
   if (lastEvent && lastEvent.seq > (lastMessage?.seq ?? 0) && lastEvent.type !== "chat_created") {
-    const told = tell(app, lastEvent);
+    const told = tell(app, lastEvent, { gone: left(chat, lastEvent.by) });
     return { sign: `e${words.plain(told)}`, nodes: () => [sentence(told)] };
   }
   if (!lastMessage) return { sign: "", nodes: () => [h("bdi", {}, words.list.noMessages)] };
@@ -97,6 +97,9 @@ function said(app, chat, me) {
     nodes: () => [...(by ? [sentence(by), " "] : []), line(lastMessage.content)],
   };
 }
+
+/** Whether somebody is not in the chat any more; `null` where that is not known. @param {import("../client/rookery.js").Chat} chat @param {any} id */
+const left = ({ members, membersComplete }, id) => !members.includes(id) && (membersComplete || null);
 
 /** The text alone gives the preview its direction, so that it is cut at its own end. @param {string} text */
 const line = (text) => document.createTextNode(text.slice(0, PREVIEW_UNITS).replace(/\s+/g, " "));

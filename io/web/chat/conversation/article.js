@@ -38,7 +38,7 @@ export function update(article, item, look) {
   setAttribute(article, "aria-posinset", position(item));
   article.classList.toggle("starts", item.first);
   const parts = [...above(item, look)];
-  if (item.kind === "event") parts.push(h("p", { className: "event" }, sentence(tell(look.app, item.row.event, item.folded))));
+  if (item.kind === "event") parts.push(h("p", { className: "event" }, sentence(tell(look.app, item.row.event, item))));
   else if (item.kind === "gap" && !item.failed) parts.push(note("hole", words.message.gap, words.message.load, "fill"));
   else if (item.kind === "gap") parts.push(note("hole", words.failure.notLoaded, words.common.tryAgain, "fill"));
   else if (item.kind === "fault") parts.push(note("hole", words.failure.notLoaded, words.common.tryAgain, "reload"));

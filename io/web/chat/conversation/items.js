@@ -20,6 +20,7 @@ const FAULT_NEWER = "fault-newer";
  * @property {"message" | "pending" | "event" | "gap" | "fault"} kind
  * @property {any} row
  * @property {any[]} folded More events that are told in the same line.
+ * @property {boolean} gone Whether who did it had left the chat by then.
  * @property {string} sender
  * @property {number} time Milliseconds.
  * @property {boolean} first Of its group.
@@ -87,6 +88,7 @@ function bare(row, me) {
     kind: row.kind,
     row,
     folded: [],
+    gone: false,
     sender: pending ? me : row.message?.sender_id ?? "",
     time: row.kind === "gap" ? 0 : timeOf(row),
     first: true,
@@ -104,7 +106,7 @@ const fault = (key, seq) => ({ ...bare({ key, seq, kind: "gap", after: seq, befo
 /** @param {Item} a @param {Item} b */
 const same = (a, b) =>
   a.row === b.row && a.first === b.first && a.last === b.last && a.dayStart === b.dayStart && a.fresh === b.fresh &&
-  a.began === b.began && a.folded.length === b.folded.length && a.kind === b.kind && a.failed === b.failed;
+  a.began === b.began && a.folded.length === b.folded.length && a.kind === b.kind && a.failed === b.failed && a.gone === b.gone;
 
 /** @param {Item} item */
 const said = (item) => item.kind === "message" || item.kind === "pending";
@@ -131,8 +133,14 @@ export class Items {
   #fold(rows, me) {
     /** @type {Item[]} */
     const items = [];
+    /** Who left, as far as the rows tell. @type {Set<string>} */
+    const gone = new Set();
     for (const row of rows) {
+      // Who came back in a hole is not known.
+      if (row.kind === "gap") gone.clear();
       if (row.kind === "event") {
+        if (row.event.type === "member_removed") gone.add(/** @type {string} */ (row.event.user_id));
+        else if (row.event.type === "member_added") gone.delete(/** @type {string} */ (row.event.user_id));
         if (SILENT.has(row.event.type)) continue;
         const before = items.at(-1);
         if (before?.kind === "event" && folds(before.row.event, row.event)) {
@@ -140,7 +148,9 @@ export class Items {
           continue;
         }
       }
-      items.push(bare(row, me));
+      const item = bare(row, me);
+      if (row.kind === "event" && row.event.type === "role_changed") item.gone = gone.has(/** @type {string} */ (row.event.by));
+      items.push(item);
     }
     return items;
   }

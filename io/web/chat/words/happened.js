@@ -32,6 +32,8 @@ export const happened = {
   madeMember: (by, who) => say`${subject(by)} made ${object(who)} a member`,
   /** @param {Who} who */
   becameAdmin: (who) => say`${subject(who)} became admin`,
+  /** @param {Who} who @param {Who} by */
+  succeeded: (who, by) => say`${subject(who)} became admin, as ${object(by)} left`,
   /** @param {Who} by @param {string} name */
   renamed: (by, name) => say`${subject(by)} renamed the chat to “${named(name)}”`,
   /** @param {Who} by */
