@@ -4,13 +4,11 @@ import { Cores } from "./cores.js";
 import { interval, poll } from "./poll.js";
 import { difference, Store } from "./samples.js";
 import { drawReasons, drawTiles } from "./summary.js";
-import { verdict, Watch } from "./verdict.js";
+import { lasting, Speaker, verdict, Watch } from "./verdict.js";
 import { duration, time, write } from "./words.js";
 
 /** After this many seconds without an answer there is a hole in the lines; after those nothing of it is counted. */
 const HOLE = 5, FORGOTTEN = 60;
-/** A new state is spoken at most this often. */
-const SPEAK_MS = 10_000;
 const COLOURS = ["accent", "b0", "b1", "b2", "b3", "ink", "ink3", "line", "newink", "newline", "other", "part0", "part1", "part2", "surface", "track"];
 const SHAPES = { danger: "✕ ", warn: "▲ " };
 
@@ -26,7 +24,10 @@ let snapshot, store, watch, cores;
 let span = Number(document.querySelector("#window :checked").value), paused;
 /** When the last answer came, and by the clock; from when on silence counts, as it does not ask while hidden. */
 let heard = 0, heardAt = 0, listening = monotonic();
-let state = {}, said = { at: -SPEAK_MS };
+let state = {};
+const speaker = new Speaker();
+/** Whether the last answer had no figures. */
+let strange = false;
 let queued = false;
 let colours = palette();
 
@@ -117,7 +118,7 @@ function drawVerdict(silent, latest) {
   const figure = (name, core) => store?.row(name, latest)[core];
   const slow = store?.counts("closes", store.slots(now() - 300)).find(([reason]) => reason === "4008")?.[1];
   const [tone, key, text, meaning] = verdict({
-    cores: latest >= 0 ? store.cores : 0, silent, last: heardAt, hot, waiting, slow,
+    cores: latest >= 0 ? store.cores : 0, silent, strange, last: heardAt, hot, waiting, slow,
     lag: store?.totals.lag[latest], limit: snapshot?.plain.limit?.[0], median: watch?.median,
     busy: figure("busy", hot[0]), mesh: figure("mesh", waiting[0]),
   });
@@ -125,12 +126,9 @@ function drawVerdict(silent, latest) {
   const since = key.startsWith("hot") ? watch.hotSince(hot) : state.since;
   verdictBox.dataset.tone = tone;
   write(sentence, text);
-  write(means, (silent || tone === "wait" ? " " : ` for ${duration(now() - since)}. `) + meaning);
+  write(means, lasting(tone, silent, now() - since, meaning));
   document.title = `${SHAPES[tone] ?? ""}Rookery engine`;
-  if (tone !== "wait" && key !== said.key && performance.now() - said.at > SPEAK_MS) {
-    said = { key, at: performance.now() };
-    write(spoken, text);
-  }
+  write(spoken, speaker.say(tone, key, text, monotonic()));
 }
 
 document.getElementById("window").onchange = ({ target }) => {
@@ -145,7 +143,10 @@ theme.onchange = () => {
 document.addEventListener("visibilitychange", () => (listening = monotonic()));
 // While a request hangs nobody else notices the silence.
 setInterval(() => !document.hidden && silence() && refresh(), 1000);
-poll(answered, () => refresh());
+poll(answered, (empty) => {
+  strange = empty;
+  refresh();
+});
 
 // At the address for operators there is no chat.
 fetch("/about").then((reply) => reply.ok && reply.json()).catch(() => {}).then((found) => {

@@ -9,7 +9,7 @@ const TIMEOUT_MS = 10_000;
 /** Seconds from one look to the next. */
 export const interval = (cores) => (cores > SLOW_CORES ? 2 : 1);
 
-/** Calls `answered` with a snapshot and its monotonic time in seconds, or `failed`. */
+/** Calls `answered` with a snapshot and its monotonic time in seconds, or `failed` with whether there was an answer without figures. */
 export function poll(answered, failed) {
   let cores = 0, busy = false, broken = false, timer, worker;
 
@@ -30,16 +30,18 @@ export function poll(answered, failed) {
     if (busy || document.hidden) return;
     busy = true;
     const begun = performance.now();
+    let empty = false;
     try {
       const reply = await fetch("/metrics", { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) });
       const body = await reply.arrayBuffer();
       const middle = (begun + performance.now()) / 2000;
       const snapshot = reply.ok && (await read(body));
+      empty = reply.ok && !snapshot.cores;
       if (!snapshot?.cores) throw Error("no metrics");
       cores = snapshot.cores;
       answered(snapshot, middle);
     } catch {
-      failed();
+      failed(empty);
     }
     busy = false;
     clearTimeout(timer);

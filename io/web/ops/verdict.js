@@ -8,6 +8,9 @@ const OFF_SECONDS = 5, MESH_SECONDS = 10;
 /** Fewer in 5 minutes are phones with a bad line, and no news. */
 const SLOW_READERS = 5;
 
+/** A new state is spoken at most this often. */
+const SPEAK_SECONDS = 10;
+
 /** A state that begins once its condition has held long enough, and ends once its end has: so nothing flickers. */
 class Latch {
   active = false;
@@ -69,15 +72,39 @@ export class Watch {
   }
 }
 
+/** What follows the sentence: for how many seconds it has held, where it does not tell that itself, and what it means. */
+export const lasting = (tone, silent, held, meaning) => (silent || tone === "wait" ? " " : ` For ${duration(held)}. `) + meaning;
+
+/** What a screen reader is told: a new state at most every 10 s, and none that holds no more. */
+export class Speaker {
+  text = "";
+  at = -Infinity;
+
+  say(tone, key, text, at) {
+    if (key === this.key) return this.text;
+    // What cannot be said yet takes the place of nothing else: the old state is over.
+    this.text = "";
+    if (tone === "wait" || at - this.at <= SPEAK_SECONDS) {
+      this.key = undefined;
+      return this.text;
+    }
+    Object.assign(this, { key, text, at });
+    return text;
+  }
+}
+
 /**
  * The first that holds, as `[tone, key, sentence, what it means for people]`: the same key is the same state, whatever its
- * figures. `silent`: seconds without an answer beyond what is usual, or 0. `busy`, `mesh`: of the first core that is hot, that waits.
+ * figures. `silent`: seconds without an answer beyond what is usual, or 0;
+ * `strange`: there are answers, without figures. `busy`, `mesh`: of the first core that is hot, that waits.
  */
-export function verdict({ cores, silent, last, lag, limit, median, hot, busy, waiting, mesh, slow }) {
+export function verdict({ cores, silent, last, lag, limit, median, hot, busy, waiting, mesh, slow, strange }) {
   const through = lag >= 0 ? `Posts still go through, lag is ${seconds(lag)} s.` : "";
   const all = cores === 2 ? "Both cores" : `All ${cores} cores`;
   if (silent) {
-    return ["danger", "silent", `No answer for ${duration(silent)}. ${last ? `Last figures are from ${time(last)}.` : "There are no figures yet."}`, "The server is down, or cannot be reached from here."];
+    const before = `for ${duration(silent)}. ${last ? `Last figures are from ${time(last)}.` : "There are no figures yet."}`;
+    if (strange) return ["danger", "strange", `No figures ${before}`, "Something answers here, but not with the counters of this server."];
+    return ["danger", "silent", `No answer ${before}`, "The server is down, or cannot be reached from here."];
   }
   if (lag > limit) return ["danger", "lag", `Lag is ${seconds(lag)} s, over the limit: new messages are refused.`, "What was accepted is kept, and arrives late."];
   if (hot.length && median >= 0) {
@@ -90,8 +117,8 @@ export function verdict({ cores, silent, last, lag, limit, median, hot, busy, wa
   if (waiting.length) {
     // The metric tells who waits; for whom is certain only where there is one other.
     const other = cores === 2 ? `core ${1 - waiting[0]}` : "another core";
-    const depth = mesh ? `${number(mesh)} ${mesh === 1 ? "batch" : "batches"} in its mesh` : "its mesh was full";
-    return ["warn", `mesh ${waiting[0]}`, `Core ${waiting[0]} waits for ${other}: ${depth}.`, "Some messages arrive late."];
+    const does = mesh > 0 ? `waits for ${other}: ${number(mesh)} ${mesh === 1 ? "batch" : "batches"} in its mesh` : `waited for ${other}: the mesh between them was full`;
+    return ["warn", `mesh ${waiting[0]}`, `Core ${waiting[0]} ${does}.`, "Some messages arrive late."];
   }
   if (slow >= SLOW_READERS) return ["warn", "slow", `Slow readers: ${number(slow)} closed in 5 min.`, "They come back, and get what they missed."];
   if (!(median >= 0)) return ["wait", "wait", cores ? "How busy the cores are is not reported." : "Waiting for the first figures.", ""];

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { verdict, Watch } from "../../ops/verdict.js";
+import { Speaker, lasting, verdict, Watch } from "../../ops/verdict.js";
 
 /** Feeds seconds of the same figures, from `at` on; answers when it stopped. */
 const feed = (watch, at, seconds, busy, mesh = [], stalls = []) => {
@@ -111,6 +111,34 @@ test("several hot cores are named, many are counted", () => {
 
 test("of two cores it is certain for which one waits", () => {
   assert.equal(says({ cores: 2, waiting: [1], mesh: 1 })[2], "Core 1 waits for core 0: 1 batch in its mesh.");
+});
+
+test("a core that found the mesh full is no sentence about how deep it is", () => {
+  assert.equal(says({ cores: 2, waiting: [0], mesh: 0 })[2], "Core 0 waited for core 1: the mesh between them was full.");
+  assert.equal(says({ waiting: [3], mesh: NaN })[2], "Core 3 waited for another core: the mesh between them was full.");
+});
+
+test("what follows the sentence is a sentence, too", () => {
+  assert.equal(lasting("warn", false, 10, "Some messages arrive late."), " For 10 s. Some messages arrive late.");
+  assert.equal(lasting("danger", true, 10, "The server is down."), " The server is down.");
+  assert.equal(lasting("wait", false, 10, ""), " ");
+});
+
+test("an answer without figures is told from none", () => {
+  const [tone, key, text, meaning] = verdict({ ...quiet, silent: 4, strange: true });
+  assert.deepEqual([tone, key], ["danger", "strange"]);
+  assert.match(text, /^No figures for 4 s\. Last figures are from \d\d:\d\d:\d\d\.$/);
+  assert.equal(meaning, "Something answers here, but not with the counters of this server.");
+});
+
+test("a state is spoken at most every 10 s, and what holds no more is not left there to be read", () => {
+  const speaker = new Speaker();
+  assert.equal(speaker.say("ok", "calm", "Calm.", 0), "Calm.");
+  assert.equal(speaker.say("ok", "calm", "Calm, by other figures.", 5), "Calm.");
+  assert.equal(speaker.say("danger", "silent", "No answer for 3 s.", 11), "No answer for 3 s.");
+  assert.equal(speaker.say("wait", "wait", "Waiting.", 13), "");
+  assert.equal(speaker.say("ok", "calm", "Calm again.", 15), "");
+  assert.equal(speaker.say("ok", "calm", "Calm again.", 21.5), "Calm again.");
 });
 
 test("one core has no median, and few slow readers are no news", () => {
