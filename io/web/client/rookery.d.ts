@@ -97,10 +97,13 @@ export type State =
 export type CloseAction = "retry" | "login" | "stop";
 export function closeAction(code: number): CloseAction;
 
-/** A refusal: `application/problem+json`, or an `error` of the WebSocket. `status` is 0 where no answer came. */
+/** A refusal: `application/problem+json`, or an `error` of the WebSocket. `status` is 0 where no answer of the server's came. */
 export class Problem extends Error {
   readonly status: number;
-  /** As docs/api.md lists them; `offline` where no answer came, `outbox_full` where too many messages wait. */
+  /**
+   * As docs/api.md lists them; `offline` where no answer came, or one that is not the server's; `malformed_request` with status 0
+   * where nothing was asked for, as an id or a path can't be; `outbox_full` where too many messages wait.
+   */
   readonly code: string;
   readonly detail: string;
   /** Seconds, at most a day; also where a date was given. */
@@ -173,7 +176,7 @@ export class Timeline {
   /** One page each. A second call while one is under way is the first. */
   loadOlder(): Promise<void>;
   loadNewer(): Promise<void>;
-  /** Shows the pages before and behind a place, and nothing else. */
+  /** Shows the pages before and behind a place, or the nearest that there is, and nothing else. */
   loadAround(seq: Seq): Promise<void>;
   /** Loads what is missing in a gap, a page at a time. */
   fill(gap: GapRow): Promise<void>;
@@ -225,7 +228,7 @@ export class Chat {
   /** The next page of members, unless they are all there; a second call while one is under way is the first. Gives `membersComplete`. */
   loadMembers(): Promise<boolean>;
 
-  /** Shows the message at once, sends it when the connection is there, and again until it is confirmed. */
+  /** Shows the message at once, sends it when the connection is there, and again until it is confirmed. Half a character is sent as U+FFFD. */
   send(content: string): PendingRow;
   /** Sends one that failed again, with the same `client_id`. */
   retry(clientId: string): void;
@@ -236,7 +239,7 @@ export class Chat {
   react(messageId: Id, emoji: string): Promise<void>;
   unreact(messageId: Id, emoji: string): Promise<void>;
 
-  /** Only upwards, and sent at most once a second. */
+  /** Only upwards, and sent at most once a second. What is no seq marks nothing. */
   markRead(seq: Seq): void;
   /** The user types: told to others at most once in 3 seconds. */
   type(): void;
@@ -328,6 +331,9 @@ export class Client {
   /** Merges a patch (RFC 7396) into the user's settings. */
   changeSettings(patch: object): Promise<object>;
 
-  /** Any call of the API: `path` begins with `/`. Throws a `Problem`. */
+  /**
+   * Any call of the API: `path` begins with `/`, and is of the server's own origin. `body` is what its JSON says, or `null` where there
+   * is none. Throws a `Problem`.
+   */
   request(method: string, path: string, body?: object): Promise<{ status: number; headers: Headers; body: unknown }>;
 }

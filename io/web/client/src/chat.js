@@ -2,6 +2,8 @@ import { Details } from "./details.js";
 import { amend, isShown, messageOf, newer } from "./messages.js";
 import { offline, pauseAfter } from "./problem.js";
 import { Reading } from "./reading.js";
+import * as shapes from "./shapes.js";
+import { part } from "./text.js";
 import { Timeline } from "./timeline.js";
 import { Typists } from "./typists.js";
 
@@ -172,12 +174,12 @@ export class Chat {
    */
   edit(messageId, content) {
     const edited_at = this.#now();
-    return this.#change(messageId, { type: "message_edited", content, edited_at }, "PATCH", "", { content });
+    return this.#change(messageId, { type: "message_edited", content, edited_at }, "PATCH", () => "", { content });
   }
 
   /** @param {string} messageId */
   remove(messageId) {
-    return this.#change(messageId, { type: "message_deleted", by: this.#core.me, deleted_at: this.#now() }, "DELETE", "");
+    return this.#change(messageId, { type: "message_deleted", by: this.#core.me, deleted_at: this.#now() }, "DELETE");
   }
 
   /**
@@ -200,8 +202,7 @@ export class Chat {
   markRead(seq) {
     const reading = this.#reading;
     seq = Math.min(seq, this.lastSeq);
-    // Also where it is no number.
-    if (!(seq > reading.seq)) return;
+    if (!Number.isInteger(seq) || seq <= reading.seq) return;
     // Where not all is loaded, what is loaded is taken off; the next list has the right number.
     const read = this.timeline.othersBetween(reading.seq, seq);
     reading.seq = seq;
@@ -231,7 +232,7 @@ export class Chat {
 
   /** @param {string} userId */
   async removeMember(userId) {
-    await this.#call("DELETE", `/members/${userId}`);
+    await this.#call(shapes.nothing, "DELETE", `/members/${part(userId)}`);
   }
 
   async leave() {
@@ -244,7 +245,7 @@ export class Chat {
    * @param {"admin" | "member"} role
    */
   async setRole(userId, role) {
-    await this.#ask("PUT", `/members/${userId}`, { role });
+    await this.#ask("PUT", `/members/${part(userId)}`, { role });
   }
 
   /** @param {object} settings */
@@ -253,7 +254,7 @@ export class Chat {
   }
 
   async delete() {
-    await this.#call("DELETE", "");
+    await this.#call(shapes.nothing, "DELETE", "");
     this.end({ by: this.#core.me, reason: "deleted" });
   }
 
@@ -436,7 +437,7 @@ export class Chat {
       if (details.complete) break;
       added = await details.asking(async (mark) => {
         const after = details.after && `&after=${details.after}`;
-        const { items, next } = await this.#core.http.page(`/chats/${this.id}/members?limit=${MEMBERS_PAGE}${after}`);
+        const { items, next } = await this.#core.http.page(shapes.ids, `/chats/${this.id}/members?limit=${MEMBERS_PAGE}${after}`);
         return details.add(items, !next, mark);
       });
     }
@@ -472,8 +473,7 @@ export class Chat {
    * @param {string} method
    */
   #reaction(type, messageId, emoji, method) {
-    const path = `/reactions/${encodeURIComponent(emoji)}`;
-    return this.#change(messageId, { type, emoji, user_id: this.#core.me }, method, path);
+    return this.#change(messageId, { type, emoji, user_id: this.#core.me }, method, () => `/reactions/${part(emoji)}`);
   }
 
   /**
@@ -481,10 +481,10 @@ export class Chat {
    * @param {string} messageId
    * @param {object} event
    * @param {string} method
-   * @param {string} path
+   * @param {() => string} [path]
    * @param {object} [body]
    */
-  async #change(messageId, event, method, path, body) {
+  async #change(messageId, event, method, path = () => "", body = undefined) {
     const change = (/** @type {Message} */ message) => amend(message, event);
     const undo = this.timeline.preview(messageId, change);
     this.#core.feed.moved();
@@ -492,7 +492,7 @@ export class Chat {
     const before = this.#changing.get(messageId);
     const asked = (async () => {
       await before?.catch(() => {});
-      return this.#call(method, `/messages/${messageId}${path}`, body);
+      return this.#call(shapes.changed, method, `/messages/${part(messageId)}${path()}`, body);
     })();
     this.#changing.set(messageId, asked);
     try {
@@ -514,15 +514,16 @@ export class Chat {
    * @param {object} [body]
    */
   #ask(method, path, body) {
-    return this.#details.asking(async (mark) => this.inform(await this.#call(method, path, body), mark));
+    return this.#details.asking(async (mark) => this.inform(await this.#call(shapes.chat, method, path, body), mark));
   }
 
   /**
+   * @param {import("./shapes.js").Shape} fits
    * @param {string} method
    * @param {string} path
    * @param {object} [body]
    */
-  #call(method, path, body) {
-    return this.#core.http.call(method, `/chats/${this.id}${path}`, body);
+  #call(fits, method, path, body) {
+    return this.#core.http.call(fits, method, `/chats/${this.id}${path}`, body);
   }
 }

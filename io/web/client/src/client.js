@@ -6,6 +6,8 @@ import { Http } from "./http.js";
 import { Outbox } from "./outbox.js";
 import { Presences } from "./presence.js";
 import { Problem } from "./problem.js";
+import * as shapes from "./shapes.js";
+import { escape, part } from "./text.js";
 import { Users } from "./users.js";
 
 /** @typedef {import("../rookery.js").User} User */
@@ -82,30 +84,30 @@ export class Client {
   }
 
   about() {
-    return this.#call("GET", "/about");
+    return this.#call(shapes.about, "GET", "/about");
   }
 
   /** @param {{ username: string, password: string, invite?: string }} account */
   signUp(account) {
-    return this.#call("POST", "/users", account);
+    return this.#call(shapes.user, "POST", "/users", account);
   }
 
   /** @param {{ username: string, password?: string, device?: string }} login */
   async logIn(login) {
     const { http, connection } = this.#core;
-    const { user_id, token } = await this.#call("POST", "/login", login);
+    const { user_id, token } = await this.#call(shapes.login, "POST", "/login", login);
     if (http.byTicket) http.token = token;
     http.userId = user_id;
     // The connection goes on with this login, before the one that it has runs out.
     if (user_id === this.#core.me) connection.send({ type: "auth", token });
-    return this.#welcome(await this.#call("GET", "/me"));
+    return this.#welcome(await this.#call(shapes.user, "GET", "/me"));
   }
 
   async restore() {
     const { http } = this.#core;
     if (!http.mayBeLoggedIn) return null;
     try {
-      return this.#welcome(await this.#call("GET", "/me"));
+      return this.#welcome(await this.#call(shapes.user, "GET", "/me"));
     } catch (/** @type {any} */ problem) {
       if (problem.status !== 401) throw problem;
       return null;
@@ -115,7 +117,7 @@ export class Client {
   /** @param {{ all?: boolean }} [options] */
   async logOut({ all = false } = {}) {
     try {
-      await this.#call("POST", `/logout${all ? "?all=true" : ""}`);
+      await this.#call(shapes.nothing, "POST", `/logout${all ? "?all=true" : ""}`);
     } catch (/** @type {any} */ problem) {
       // The login is over in these cases, too.
       if (problem.status !== 401 && problem.code !== "logout_not_recorded") throw problem;
@@ -145,14 +147,14 @@ export class Client {
   async createChat({ name, members }) {
     const what = JSON.stringify([name, members]);
     if (this.#making.what !== what) this.#making = { what, id: freshId() };
-    const info = await this.#call("POST", "/chats", { name, members, client_id: this.#making.id });
+    const info = await this.#call(shapes.chat, "POST", "/chats", { name, members, client_id: this.#making.id });
     this.#making.what = "";
     return this.#core.feed.adopt(info);
   }
 
   /** @param {string} userId */
   async direct(userId) {
-    return this.#core.feed.adopt(await this.#call("POST", `/direct/${userId}`));
+    return this.#core.feed.adopt(await this.#call(shapes.chat, "POST", `/direct/${part(userId)}`));
   }
 
   /** @param {string} id */
@@ -162,7 +164,7 @@ export class Client {
 
   /** @param {string} prefix */
   async search(prefix) {
-    const users = await this.#call("GET", `/users?prefix=${encodeURIComponent(prefix)}`);
+    const users = await this.#call(shapes.users, "GET", `/users?prefix=${escape(prefix)}`);
     for (const user of users) this.#users.put(user);
     return users;
   }
@@ -174,7 +176,7 @@ export class Client {
 
   /** @param {string | null} name */
   async setDisplayName(name) {
-    return this.#welcome(await this.#call("PATCH", "/me", { display_name: name }));
+    return this.#welcome(await this.#call(shapes.user, "PATCH", "/me", { display_name: name }));
   }
 
   /**
@@ -182,42 +184,42 @@ export class Client {
    * @param {string} password
    */
   async changePassword(old, password) {
-    await this.#call("PUT", "/me/password", { old, new: password });
+    await this.#call(shapes.nothing, "PUT", "/me/password", { old, new: password });
   }
 
   sessions() {
-    return this.#call("GET", "/sessions");
+    return this.#call(shapes.sessions, "GET", "/sessions");
   }
 
   /** @param {string} sessionId */
   async endSession(sessionId) {
-    await this.#call("DELETE", `/sessions/${sessionId}`);
+    await this.#call(shapes.nothing, "DELETE", `/sessions/${part(sessionId)}`);
   }
 
   /** @param {string} [password] */
   async deleteAccount(password) {
-    await this.#call("DELETE", "/me", password === undefined ? undefined : { password });
+    await this.#call(shapes.nothing, "DELETE", "/me", password === undefined ? undefined : { password });
     this.#leave();
   }
 
   async blocks() {
-    const blocks = await this.#call("GET", "/me/blocks");
+    const blocks = await this.#call(shapes.blocks, "GET", "/me/blocks");
     return blocks.map((/** @type {any} */ { user_id }) => user_id);
   }
 
   /** @param {string} userId */
   async block(userId) {
-    await this.#call("PUT", `/me/blocks/${userId}`);
+    await this.#call(shapes.nothing, "PUT", `/me/blocks/${part(userId)}`);
   }
 
   /** @param {string} userId */
   async unblock(userId) {
-    await this.#call("DELETE", `/me/blocks/${userId}`);
+    await this.#call(shapes.nothing, "DELETE", `/me/blocks/${part(userId)}`);
   }
 
   /** @param {object} patch */
   async changeSettings(patch) {
-    this.#core.feed.configure(await this.#call("PATCH", "/me/settings", patch));
+    this.#core.feed.configure(await this.#call(shapes.object, "PATCH", "/me/settings", patch));
     return this.settings;
   }
 
@@ -231,12 +233,13 @@ export class Client {
   }
 
   /**
+   * @param {import("./shapes.js").Shape} fits
    * @param {string} method
    * @param {string} path
    * @param {object} [body]
    */
-  #call(method, path, body) {
-    return this.#core.http.call(method, path, body);
+  #call(fits, method, path, body) {
+    return this.#core.http.call(fits, method, path, body);
   }
 
   /** Where to connect: with a ticket, where the login is no cookie. */
@@ -244,7 +247,7 @@ export class Client {
     const { http, me } = this.#core;
     const address = new URL(`/ws/connect/${me}?resume=1`, this.#url);
     address.protocol = address.protocol.replace("http", "ws");
-    if (http.byTicket) address.searchParams.set("ticket", (await this.#call("POST", "/ws-ticket")).ticket);
+    if (http.byTicket) address.searchParams.set("ticket", (await this.#call(shapes.ticket, "POST", "/ws-ticket")).ticket);
     return String(address);
   }
 

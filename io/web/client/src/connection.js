@@ -1,4 +1,6 @@
 import { closeAction } from "./problem.js";
+import * as shapes from "./shapes.js";
+import { json } from "./text.js";
 
 /** @typedef {import("../rookery.js").State} State */
 
@@ -64,7 +66,7 @@ export class Connection {
 
   /** @param {object} frame */
   send(frame) {
-    if (this.up) this.#socket?.send(JSON.stringify(frame));
+    if (this.up) this.#socket?.send(json(frame));
     return this.up;
   }
 
@@ -124,7 +126,7 @@ export class Connection {
       this.#heard = this.#clock.now();
       for (const line of String(data).split("\n")) {
         // A frame may have made us give up this socket, and the rest is no longer for us.
-        if (line && this.#socket === socket) this.#owner.frame(JSON.parse(line));
+        if (line && this.#socket === socket) this.#receive(line);
       }
     };
     socket.onerror = () => {};
@@ -133,6 +135,19 @@ export class Connection {
       if (this.state === state) this.#owner.refused();
       this.lose(code);
     };
+  }
+
+  /** @param {string} line */
+  #receive(line) {
+    let frame;
+    try {
+      frame = JSON.parse(line);
+    } catch {
+      // It is none, and no shape fits.
+    }
+    if (shapes.frame(frame)) this.#owner.frame(frame);
+    // It may come again at once.
+    else this.lose(undefined, PENALTY / 1_000);
   }
 
   #drop() {

@@ -1,6 +1,7 @@
 import { Chat } from "./chat.js";
 import { messageOf } from "./messages.js";
 import { Problem, pauseAfter } from "./problem.js";
+import * as shapes from "./shapes.js";
 
 /** Chats of one message: at most 56 bytes each, of 64 KiB. */
 const RESUME_CHATS = 1_000;
@@ -178,7 +179,7 @@ export class Feed {
     presence.ask();
     for (const chat of known) if (chat.stale) this.#anew(chat);
     this.#again(connected, () => this.#list(connected));
-    this.#again(connected, async () => this.configure(await this.#core.http.call("GET", "/me/settings")));
+    this.#again(connected, async () => this.configure(await this.#core.http.call(shapes.object, "GET", "/me/settings")));
   }
 
   /**
@@ -204,7 +205,7 @@ export class Feed {
     /** @type {string | undefined} */
     let path = `/chats?limit=${LIST_PAGE}`;
     while (path) {
-      const { items, next } = await this.#core.http.page(path);
+      const { items, next } = await this.#core.http.page(shapes.chats, path);
       if (connected !== this.#connection) return;
       for (const entry of items) {
         const chat = this.#chats.get(entry.chat_id) ?? this.#make(entry.chat_id, entry.last_seq);
@@ -334,7 +335,7 @@ export class Feed {
     let events = [];
     let stale = false;
     try {
-      events = await this.#core.http.call("GET", `/chats/${chat.id}/events?after=${has}&limit=${EVENTS_PAGE}`);
+      events = await this.#core.http.call(shapes.events, "GET", `/chats/${chat.id}/events?after=${has}&limit=${EVENTS_PAGE}`);
     } catch (/** @type {any} */ problem) {
       if (problem.status === 404 && connected === this.#connection) return chat.end({ by: null, reason: "removed" });
       if (problem.status !== 410) throw problem;

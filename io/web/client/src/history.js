@@ -1,4 +1,5 @@
 import { isShown } from "./messages.js";
+import * as shapes from "./shapes.js";
 
 /**
  * @typedef {import("../rookery.js").Message} Message
@@ -58,7 +59,7 @@ export class History {
    * @returns {Promise<{ items: Message[], next?: string }>}
    */
   messages(query) {
-    return this.#http.page(`/chats/${this.#chatId}/messages?${query}`);
+    return this.#http.page(shapes.messages, `/chats/${this.#chatId}/messages?${query}`);
   }
 
   /**
@@ -84,7 +85,7 @@ export class History {
     try {
       while (after < to && after > this.#tooOld) {
         const limit = Math.min(EVENTS_PAGE, to - after);
-        const events = await this.#http.call("GET", `/chats/${this.#chatId}/events?after=${after}&limit=${limit}`);
+        const events = await this.#http.call(shapes.events, "GET", `/chats/${this.#chatId}/events?after=${after}&limit=${limit}`);
         shown.push(...events.filter((/** @type {ChatEvent} */ event) => event.seq <= to && isShown(event)));
         after = events[events.length - 1]?.seq ?? to;
       }

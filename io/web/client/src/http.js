@@ -1,4 +1,5 @@
-import { Problem, offline } from "./problem.js";
+import { Problem, malformed, offline } from "./problem.js";
+import { json } from "./text.js";
 
 /** After this time no answer is waited for; the server gives up after 30 s itself. Milliseconds. */
 const ANSWER_WITHIN = 40_000;
@@ -55,6 +56,7 @@ export class Http {
    * @param {object} [body]
    */
   async request(method, path, body) {
+    const address = this.#resolve(path);
     /** @type {Record<string, string>} */
     const headers = {};
     if (body) headers["content-type"] = "application/json";
@@ -65,11 +67,13 @@ export class Http {
     const timer = this.#clock.setTimeout(() => abort.abort(), ANSWER_WITHIN);
     let response, text;
     try {
-      response = await this.#fetch(String(new URL(path, this.url)), {
+      response = await this.#fetch(address, {
         method,
         headers,
-        body: body && JSON.stringify(body),
+        body: body && json(body),
         credentials: this.#cookie ? "include" : "omit",
+        // The API has none, and what is followed may have a password in it.
+        redirect: "manual",
         signal: abort.signal,
       });
       text = await response.text();
@@ -78,14 +82,31 @@ export class Http {
     } finally {
       this.#clock.clearTimeout(timer);
     }
+    if (isRedirect(response)) throw offline(`the answer leads elsewhere: ${response.headers.get("location") ?? response.url}`);
     const answer = parse(text);
-    if (response.ok) return { status: response.status, headers: response.headers, body: answer };
-    const problem = new Problem(response.status, answer, this.#retryAfter(response.headers));
+    const { ok, status } = response;
+    if (ok ? answer === undefined : isForeign(method, status, answer)) throw offline(`what answered ${method} ${path} with ${status} is not the server`);
+    if (ok) return { status, headers: response.headers, body: answer };
+    const problem = new Problem(status, answer, this.#retryAfter(response.headers));
     if (problem.code === "unauthenticated") {
       this.forgetCookie();
       this.onUnauthenticated();
     }
     throw problem;
+  }
+
+  /**
+   * Where a path leads: the login goes nowhere else.
+   * @param {string} path
+   */
+  #resolve(path) {
+    try {
+      const address = new URL(path, this.url);
+      if (address.origin === this.url.origin) return String(address);
+    } catch {
+      // It is none at all.
+    }
+    throw malformed(`“${path}” is no path of this server`);
   }
 
   /**
@@ -103,34 +124,62 @@ export class Http {
   }
 
   /**
-   * The body of an answer.
+   * The body of an answer, which has to be as the API has it.
+   * @param {import("./shapes.js").Shape} fits
    * @param {string} method
    * @param {string} path
    * @param {object} [body]
    * @returns {Promise<any>}
    */
-  async call(method, path, body) {
-    return (await this.request(method, path, body)).body;
+  async call(fits, method, path, body) {
+    return (await this.#ask(fits, method, path, body)).body;
   }
 
   /**
    * One page of a list, and where the next one is.
+   * @param {import("./shapes.js").Shape} fits
    * @param {string} path
    * @returns {Promise<{ items: any[], next?: string }>}
    */
-  async page(path) {
-    const { headers, body } = await this.request("GET", path);
+  async page(fits, path) {
+    const { headers, body } = await this.#ask(fits, "GET", path);
     const next = /<([^>]*)>;\s*rel="?next/.exec(headers.get("link") ?? "")?.[1];
-    return { items: /** @type {any[]} */ (body), next };
+    return { items: body, next };
+  }
+
+  /**
+   * @param {import("./shapes.js").Shape} fits
+   * @param {string} method
+   * @param {string} path
+   * @param {object} [body]
+   * @returns {Promise<{ headers: Headers, body: any }>}
+   */
+  async #ask(fits, method, path, body) {
+    const answer = await this.request(method, path, body);
+    if (!fits(answer.body)) throw offline(`what answered ${method} ${path} is not the server`);
+    return answer;
   }
 }
 
-/** @param {string} text */
+/** Where pages may not see where an answer leads, its status is 0. @param {Response} response */
+const isRedirect = ({ type, redirected, status }) => type === "opaqueredirect" || redirected || (status >= 300 && status < 400);
+
+/**
+ * Whether a refusal is not the server's, which says why. Who stands before it says that it is away (5xx), or is asked too often.
+ * @param {string} method
+ * @param {number} status
+ * @param {any} answer
+ */
+const isForeign = (method, status, answer) => method !== "HEAD" && status < 500 && status !== 429 && typeof answer?.code !== "string";
+
+/**
+ * What JSON says; `undefined` where it is none, as the page of a proxy.
+ * @param {string} text
+ */
 function parse(text) {
   try {
     return text ? JSON.parse(text) : null;
   } catch {
-    // A proxy's page, for instance.
-    return null;
+    return undefined;
   }
 }

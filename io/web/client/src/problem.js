@@ -33,9 +33,9 @@ export class Problem extends Error {
     /** @type {string | undefined} */
     this.limit = body?.limit;
     /** @type {{ field: string, code: string, detail: string }[]} */
-    this.errors = body?.errors ?? [];
+    this.errors = Array.isArray(body?.errors) ? body.errors : [];
     /** @type {string[]} */
-    this.userIds = body?.user_ids ?? [];
+    this.userIds = Array.isArray(body?.user_ids) ? body.user_ids : [];
   }
 }
 
@@ -48,3 +48,6 @@ export const pauseAfter = (problem, otherwise) => Math.max(problem.retryAfter ??
 
 /** @param {string} detail */
 export const offline = (detail) => new Problem(0, { code: "offline", detail });
+
+/** @param {string} detail of what was not asked for, as it can't be */
+export const malformed = (detail) => new Problem(0, { code: "malformed_request", detail });

@@ -109,7 +109,7 @@ export class Timeline {
   /** @param {number} seq */
   loadAround(seq) {
     const both = (/** @type {number} */ has) => {
-      const middle = Math.min(seq, has);
+      const middle = Math.max(0, Math.min(Math.floor(seq) || 0, has));
       return Promise.all([this.#history.before(middle + 1, 0), this.#history.after(middle, has)]);
     };
     return this.#once(`around ${seq}`, () => this.#load(both, () => true, true));
@@ -127,6 +127,7 @@ export class Timeline {
    */
   trim(seq, keep) {
     const middle = this.#items.find(seq);
+    keep = Math.max(0, Math.floor(keep) || 0);
     this.#keep(middle - keep, middle + keep + 1);
   }
 

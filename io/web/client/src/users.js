@@ -1,4 +1,6 @@
 import { pauseAfter } from "./problem.js";
+import * as shapes from "./shapes.js";
+import { escape } from "./text.js";
 
 /**
  * @typedef {import("../rookery.js").User} User
@@ -73,7 +75,7 @@ export class Users {
     let pause = 0;
     try {
       /** @type {User[]} */
-      const users = ids.length ? await this.#core.http.call("GET", `/users?ids=${ids.join()}`) : [];
+      const users = ids.length ? await this.#core.http.call(shapes.users, "GET", `/users?ids=${ids.map(escape).join()}`) : [];
       const found = new Map(users.map((user) => [user.user_id, user]));
       for (const id of ids) {
         this.#wanted.delete(id);

@@ -36,8 +36,9 @@ afterEach(() => {
 
 /** A client of a page; its calls are answered so. */
 function client({ url = server.url, status = 200 } = {}) {
-  const fetch = async (address) => {
+  const fetch = async (address, { method }) => {
     asked.push(new URL(address).pathname);
+    if (method === "DELETE") status = 204;
     const body = status === 200 ? { user_id: server.me, username: "me" } : { code: status === 401 ? "unauthenticated" : "overloaded" };
     return new Response(status === 204 ? null : JSON.stringify(body), { status });
   };

@@ -59,10 +59,15 @@ export class Names {
   }
 
   #fillText(text) {
-    return text.replace(/\$([a-zA-Z_][\w.]*\w|[a-zA-Z_])/g, (_, name) => {
-      if (!this.#values.has(name)) this.#values.set(name, kindOf(name).make());
-      return this.#values.get(name);
-    });
+    // A name alone stands for its value, which may be a number.
+    const alone = /^\$([\w.]+)$/.exec(text)?.[1];
+    if (alone) return this.#value(alone);
+    return text.replace(/\$([a-zA-Z_][\w.]*\w|[a-zA-Z_])/g, (_, name) => this.#value(name));
+  }
+
+  #value(name) {
+    if (!this.#values.has(name)) this.#values.set(name, kindOf(name).make());
+    return this.#values.get(name);
   }
 
   /** Whether a value fits. Names that have no value get theirs from it, if so. */
