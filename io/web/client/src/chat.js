@@ -319,10 +319,19 @@ export class Chat {
     const key = type === "message" ? this.confirm(event) : undefined;
     if (type === "message") this.#message(event);
     else if (this.#last && (event.message_id === this.#last.message_id || type === "messages_erased")) this.#last = amend(this.#last, event);
+    if (type === "messages_erased") this.#nameless(event.user_id);
     if (isShown(event)) this.lastEvent = event;
     if (this.#details.apply(event)) this.#core.emitter.mark("chat", this);
     this.#active(event.created_at ?? event.edited_at ?? event.deleted_at);
     this.timeline.apply(event, key);
+  }
+
+  /** Who has deleted their account has no name any more. @param {string} userId */
+  #nameless(userId) {
+    this.#core.users.gone(userId);
+    if (this.#listed?.other_user_id !== userId) return;
+    this.#listed = { ...this.#listed, other_username: undefined, other_display_name: undefined };
+    this.#core.emitter.mark("chat", this);
   }
 
   /**

@@ -52,7 +52,7 @@ export class Client {
     core.http.onUnauthenticated = () => {
       if (core.me) core.connection.end({ phase: "ended" });
     };
-    this.#users = new Users(core);
+    this.#users = core.users = new Users(core);
   }
 
   get me() {
@@ -104,14 +104,15 @@ export class Client {
   }
 
   async restore() {
-    const { http } = this.#core;
-    if (!http.mayBeLoggedIn) return null;
+    const { http, me } = this.#core;
     try {
-      return this.#welcome(await this.#call(shapes.user, "GET", "/me"));
+      if (http.mayBeLoggedIn) return this.#welcome(await this.#call(shapes.user, "GET", "/me"));
     } catch (/** @type {any} */ problem) {
       if (problem.status !== 401) throw problem;
-      return null;
     }
+    // Another page of the browser may have logged out: then it is over here, too.
+    if (me) this.#leave();
+    return null;
   }
 
   /** @param {{ all?: boolean }} [options] */

@@ -8,6 +8,7 @@
  * @property {import("./outbox.js").Outbox} outbox
  * @property {import("./presence.js").Presences} presence
  * @property {import("./feed.js").Feed} feed
+ * @property {import("./users.js").Users} users
  * @property {string} me the caller's id; empty where nobody is logged in
  */
 export {};

@@ -50,6 +50,12 @@ export class Users {
     this.#told([user.user_id]);
   }
 
+  /** They have deleted their account. @param {string} id */
+  gone(id) {
+    this.#set(id, null);
+    this.#told([id]);
+  }
+
   clear() {
     this.#known.clear();
     this.#wanted.clear();

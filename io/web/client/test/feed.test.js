@@ -327,6 +327,26 @@ test("a name that was given while users were asked for is not taken back by an o
   client.disconnect();
 });
 
+test("who has deleted their account has no name any more", async () => {
+  const before = (model) => {
+    const listed = model.entry;
+    Object.defineProperty(model, "entry", { value: { ...listed, direct: true, other_user_id: model.other, other_username: "ben" } });
+  };
+  const { server, client, chat } = await liveClient({ before });
+  client.user(server.other);
+  await settled();
+  assert.equal(client.user(server.other).user_id, server.other);
+  assert.equal(chat.other.username, "ben");
+  const told = [];
+  client.on("users", (some) => told.push(...some));
+  server.push({ type: "messages_erased", user_id: server.other, deleted_at: "2026-11-27T16:36:00Z" });
+  await settled();
+  assert.equal(client.user(server.other), null);
+  assert.deepEqual(chat.other, { user_id: server.other, username: undefined, display_name: undefined });
+  assert.ok(told.includes(server.other));
+  client.disconnect();
+});
+
 test("a mark, and a wish to know who is there, come again where they were refused for a while", async () => {
   const { server, clock, client, chat } = await liveClient({ before: (model) => model.say() });
   const [socket] = server.sockets;

@@ -71,6 +71,18 @@ test("no answer says nothing of the login", async () => {
   assert.equal((await client().restore()).user_id, server.me);
 });
 
+test("where the login has gone by another way, nothing of who was logged in stays", async () => {
+  cookies.cookie = `user_id=${server.me}`;
+  const own = client();
+  await own.restore();
+  // Another page of the browser has logged out.
+  cookies.all.clear();
+  assert.equal(await own.restore(), null);
+  assert.equal(own.me, null);
+  assert.equal(own.user(server.me), undefined);
+  assert.deepEqual(asked, ["/me"]);
+});
+
 test("an account that is deleted is not asked for again", async () => {
   cookies.cookie = `user_id=${server.me}`;
   const own = client();
