@@ -148,7 +148,7 @@ test("an account that is deleted takes with it what was said, and keeps its name
 
   // Ben sees what they said go, then them; and is admin now, who was there before Cem.
   await ben.feed.getByText("Message deleted").waitFor();
-  await ben.feed.getByText("ann-deleted left").waitFor();
+  await ben.feed.getByText("ann-deleted left", { exact: true }).waitFor();
   const members = ben.page.getByRole("complementary", { name: "Members" });
   await members.getByRole("listitem").filter({ hasText: "ben-stays" }).getByText("Admin").waitFor();
   await ben.page.getByText(/^2 members/).waitFor();

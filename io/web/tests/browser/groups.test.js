@@ -84,7 +84,7 @@ async function leaving(ann, ben) {
   await members(ann).getByText("cem").waitFor({ state: "hidden" });
   assert.equal(await ann.composer.count(), 0);
   await ann.isAccessible();
-  await ben.feed.getByText("ann left").waitFor();
+  await ben.feed.getByText("ann left", { exact: true }).waitFor();
   await members(ben).getByRole("listitem").filter({ hasText: "ben" }).getByText("Admin").waitFor();
   await settings(ben).waitFor();
   await ben.page.getByText(/^2 members/).waitFor();
