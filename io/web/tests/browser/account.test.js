@@ -127,7 +127,7 @@ test("an account that is deleted takes with it what was said, and keeps its name
 
   await ann.button("You and your settings").click();
   await ann.dialog("You").getByRole("button", { name: "Delete account" }).click();
-  const sure = ann.dialog("Delete your account?");
+  const sure = ann.page.getByRole("alertdialog", { name: "Delete your account?" });
   await sure.getByText("You leave all your chats, and all that you said is deleted. Nothing brings it back.").waitFor();
   await hasFocus(sure.getByRole("button", { name: "Cancel" }));
   await ann.isAccessible();
@@ -155,7 +155,7 @@ test("an account that is deleted takes with it what was said, and keeps its name
   assert.equal(await ben.message("said in the group").count(), 0);
   await ben.isAccessible();
   await ben.page.reload();
-  await ben.feed.getByText("Deleted account left").waitFor();
+  await ben.feed.getByText("Deleted account left", { exact: true }).waitFor();
   await ben.row("Deleted account").click();
   await ben.sees("Deleted account");
   await ben.message("kept").waitFor();
