@@ -275,7 +275,7 @@ export interface Events {
   chat: Chat;
   /** Rows of its timeline. */
   timeline: Chat;
-  /** A message that came live, and is not the caller's own: for notifications and live regions. */
+  /** A message that came live, and is not the caller's own: for notifications and live regions. What was missed is in the timeline alone. */
   message: { chat: Chat; message: Message };
   typing: Chat;
   presence: Id;
