@@ -36,6 +36,13 @@ export function remove(key) {
   storage?.removeItem(OURS + key);
 }
 
+/** Tells of each key that another tab changes. @param {(key: string) => void} listener */
+export function watch(listener) {
+  window.addEventListener("storage", ({ key }) => {
+    if (key?.startsWith(OURS)) listener(key.slice(OURS.length));
+  });
+}
+
 /** Forgets what belongs to the user, as at a log-out. */
 export function clear() {
   for (const key of Object.keys(storage ?? {})) if (key.startsWith(OURS)) storage?.removeItem(key);

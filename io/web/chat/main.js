@@ -17,8 +17,8 @@
 import { Client } from "../client/rookery.js";
 import { addIcons } from "../look/icons.js";
 import * as announcer from "./announce.js";
-import { h } from "./dom.js";
 import { forgetDrafts } from "./drafts.js";
+import { createFault } from "./fault.js";
 import * as frame from "./frame.js";
 import { fetchLater } from "./later.js";
 import * as local from "./local.js";
@@ -37,7 +37,7 @@ import * as words from "./words.js";
  * @property {(fn: () => void) => void} read Reads geometry in the next frame, before anything is written.
  * @property {import("./settings.js").Settings} settings The user's: theme, muted, reactions.
  * @property {(patch: object) => Promise<void>} change Merges into the settings, shown at once.
- * @property {typeof local} local `localStorage` that never throws: get(key), set(key, value), remove(key), clear().
+ * @property {typeof local} local `localStorage` that never throws: get(key), set(key, value), remove(key), clear(), watch(listener).
  * @property {(id: string) => string} name What to call a user.
  * @property {(id: string) => import("./words.js").Who} who The same, but the reader is `words.YOU`.
  * @property {(chat: import("../client/rookery.js").Chat) => string} title What to call a chat.
@@ -136,31 +136,57 @@ function follow(me) {
   return showChats();
 }
 
+let starting = false;
 async function start() {
+  if (starting) return;
+  starting = true;
   try {
     const me = await client.restore();
     if (me) await follow(me);
     else await showLogin();
-  } catch {
-    await showFault();
+  } catch (problem) {
+    await showFault(problem);
+  } finally {
+    starting = false;
   }
 }
 
-/** What is needed could not be loaded. */
-function showFault() {
-  const retry = h("button", { className: "link-button", type: "button", onclick: again }, words.common.tryAgain);
-  return show("error", async () => ({ element: h("main", { className: "fault" }, h("p", {}, words.failure.notLoaded, " ", retry)) }));
+/** @type {ReturnType<typeof createFault> | null} */
+let fault = null;
+
+/** What is needed could not be loaded. @param {any} problem */
+async function showFault(problem) {
+  const { element, tell, destroy } = (fault ??= createFault(app, () => void start()));
+  tell(problem);
+  await show("error", async () => ({
+    element,
+    destroy() {
+      destroy();
+      fault = null;
+    },
+  }));
 }
 
-function again() {
-  shown = "";
-  void start();
+/** Another tab has logged in or out. */
+function loggedElsewhere() {
+  const user = local.get("user");
+  if (!client.me || user === client.me.user_id) return;
+  if (user !== null) {
+    // What is kept belongs to somebody else by now.
+    forgetDrafts();
+    location.reload();
+    return;
+  }
+  // A login that was begun here was for who has left.
+  if (shown === "login") shown = "";
+  void client.restore().catch(() => {});
 }
 
 addIcons();
 document.body.append(...announcer.elements);
 createRouter(app);
 createSettings(app);
+local.watch((key) => key === "user" && loggedElsewhere());
 client.on("me", (me) => {
   if (shown) follow(me).catch(showFault);
 });

@@ -33,6 +33,8 @@ export const skip = {
 export const failure = {
   notLoaded: "Not loaded.",
   /** @param {number} seconds */
+  notLoadedYet: (seconds) => `Not loaded. Next try in ${number(seconds)} s.`,
+  /** @param {number} seconds */
   busy: (seconds) => `The server is busy. Next try in ${number(seconds)} s.`,
   /** @param {number} seconds */
   busyWait: (seconds) => `The server is busy. Try again in ${number(seconds)} s.`,
