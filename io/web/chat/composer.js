@@ -188,6 +188,13 @@ export function createComposer(app, chat, to) {
     }
   }
 
+  /** A draft may have been written in another tab. */
+  function drafted() {
+    const text = draft(chat.id);
+    if (!editing && field.value !== text) put(text);
+  }
+
+  window.addEventListener("drafts", drafted);
   mode();
   put(draft(chat.id));
   update();
@@ -209,6 +216,7 @@ export function createComposer(app, chat, to) {
     },
     destroy() {
       gone = true;
+      window.removeEventListener("drafts", drafted);
       keepEdit();
     },
   };

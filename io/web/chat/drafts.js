@@ -42,6 +42,14 @@ function save() {
   unsaved.clear();
 }
 
+/** What another tab has kept holds here, too, unless more was written here since. @param {string} key */
+function takeOver(key) {
+  const chat = key.slice(PREFIX.length);
+  if (!key.startsWith(PREFIX) || unsaved.has(chat)) return;
+  drafts.delete(chat);
+  window.dispatchEvent(new Event("drafts"));
+}
+
 /** At a log-out nothing of them stays. */
 export function forgetDrafts() {
   clearTimeout(timer);
@@ -50,3 +58,4 @@ export function forgetDrafts() {
 }
 
 window.addEventListener("pagehide", save);
+local.watch(takeOver);
