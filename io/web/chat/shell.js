@@ -57,6 +57,7 @@ export function create(app) {
     }
     leave();
     const chat = id ? app.chat(id) : undefined;
+    for (const part of skips) part.hidden = !chat;
     if (chat) {
       dropBanner();
       shown = createConversation(app, chat);
