@@ -13,6 +13,7 @@ export async function open(app) {
   const dialog = openDialog(app, {
     title: words.ask.deleteAccount,
     className: "confirm",
+    role: "alertdialog",
     closable: false,
     cover: false,
     content: (dialog) => {
