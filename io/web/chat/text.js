@@ -41,6 +41,9 @@ export function time(when, shown = format.short) {
   return element;
 }
 
+/** What somebody wrote about something, as it is: nothing makes letters run against their script. @param {string} text */
+export const unturned = (text) => text.replaceAll(/[\u202d\u202e]/g, "");
+
 /** What somebody wrote, with its links, in the direction of each of its paragraphs. @param {string} content */
 export function content(content) {
   const element = document.createElement("div");

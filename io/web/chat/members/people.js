@@ -4,7 +4,7 @@
 import { h, setText } from "../dom.js";
 import { isProblem } from "../errors.js";
 import { skeleton } from "../loading.js";
-import { bdi, sentence } from "../text.js";
+import { bdi, sentence, unturned } from "../text.js";
 import * as words from "../words.js";
 import { icon } from "../../look/icons.js";
 import { createList } from "./list.js";
@@ -147,7 +147,7 @@ export function createPeople(app, chat, { attempt, schedule }) {
       if (!drawn) return;
       const admin = chat.admins.has(app.client.me?.user_id ?? "");
       description.hidden = !chat.description;
-      setText(description, chat.description);
+      setText(description, unturned(chat.description));
       add.hidden = !(admin || chat.membersMayAdd) || chat.members.length === 0;
       filter.hidden = chat.memberCount < FILTER_FROM && !filterText;
       const groups = roster.groups(filterText);
