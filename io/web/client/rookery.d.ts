@@ -298,7 +298,10 @@ export class Client {
   about(): Promise<About>;
   signUp(account: { username: string; password: string; invite?: string }): Promise<User>;
   logIn(login: { username: string; password?: string; device?: string }): Promise<User>;
-  /** Who is logged in already; `null` where nobody is. On a page of the server's own, the cookies tell that without a request. */
+  /**
+   * Who is logged in already; `null` where nobody is any more: then nothing stays of who was. On a page of the server's own, the
+   * cookies tell that without a request.
+   */
   restore(): Promise<User | null>;
   logOut(options?: { all?: boolean }): Promise<void>;
 
