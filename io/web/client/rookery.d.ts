@@ -16,7 +16,10 @@ export interface Options {
   /** For platforms without one, such as Node 20 (npm: ws). */
   WebSocket?: typeof WebSocket;
   fetch?: typeof fetch;
-  /** Keeps what waits to be sent, and what was refused, over a reload. By default nothing does; a page hands over `localStorage`. */
+  /**
+   * Keeps what waits to be sent, and what was refused, over a reload. By default nothing does; a page hands over `localStorage`.
+   * Pages of one user may share it: what one that was closed has left goes out when the next one is loaded.
+   */
   storage?: Pick<Storage, "getItem" | "setItem" | "removeItem">;
   /** For tests: time and chance. */
   clock?: Clock;
@@ -335,8 +338,8 @@ export class Client {
   changeSettings(patch: object): Promise<object>;
 
   /**
-   * Any call of the API: `path` begins with `/`, and is of the server's own origin. `body` is what its JSON says, or `null` where there
-   * is none. Throws a `Problem`.
+   * Any call of the API: `path` begins with `/`, and is of the server's own origin. `body` is what its JSON says, a
+   * text where the answer is plain text, or `null` where there is nothing. Throws a `Problem`.
    */
   request(method: string, path: string, body?: object): Promise<{ status: number; headers: Headers; body: unknown }>;
 }

@@ -82,8 +82,8 @@ export class Http {
     } finally {
       this.#clock.clearTimeout(timer);
     }
-    if (isRedirect(response)) throw offline(`the answer leads elsewhere: ${response.headers.get("location") ?? response.url}`);
-    const answer = parse(text);
+    if (isRedirect(response)) throw offline(`${method} ${path} was led elsewhere: ${response.headers.get("location") ?? "where is not seen here"}`);
+    const answer = parse(response, text);
     const { ok, status } = response;
     if (ok ? answer === undefined : isForeign(method, status, answer)) throw offline(`what answered ${method} ${path} with ${status} is not the server`);
     if (ok) return { status, headers: response.headers, body: answer };
@@ -173,13 +173,14 @@ const isRedirect = ({ type, redirected, status }) => type === "opaqueredirect" |
 const isForeign = (method, status, answer) => method !== "HEAD" && status < 500 && status !== 429 && typeof answer?.code !== "string";
 
 /**
- * What JSON says; `undefined` where it is none, as the page of a proxy.
+ * What JSON says, or else plain text, which is for operators; `undefined` where it is neither, as the page of a proxy.
+ * @param {Response} response
  * @param {string} text
  */
-function parse(text) {
+function parse({ headers }, text) {
   try {
     return text ? JSON.parse(text) : null;
   } catch {
-    return undefined;
+    return headers.get("content-type")?.startsWith("text/plain") ? text : undefined;
   }
 }

@@ -41,7 +41,7 @@ test("nothing follows an answer that leads elsewhere, with a password in it", as
     const url = await listen((_, response) => response.writeHead(status, { location: `${other}/steal` }).end());
     const client = new Client({ url, token: "secret" });
     await assert.rejects(client.logIn({ username: "ann", password: "secret" }), { name: "Problem", code: "offline" }, `${status}`);
-    await assert.rejects(client.restore(), { code: "offline", detail: `the answer leads elsewhere: ${other}/steal` }, `${status}`);
+    await assert.rejects(client.restore(), { code: "offline", detail: `GET /me was led elsewhere: ${other}/steal` }, `${status}`);
   }
   assert.deepEqual(got, []);
 });
@@ -141,6 +141,15 @@ test("a refusal that is not the server's takes no chat away, and no login", asyn
   server.answers.clear();
   await clock.pass(3_000);
   assert.deepEqual([client.state.phase, chat.has], ["live", server.lastSeq]);
+  client.disconnect();
+});
+
+test("what operators are told in plain text is given as it is", async () => {
+  const { server, client } = await liveClient();
+  server.answers.set("GET /metrics", () => new Response("rookery_up 1\n", { headers: { "content-type": "text/plain; version=0.0.4" } }));
+  assert.equal((await client.request("GET", "/metrics")).body, "rookery_up 1\n");
+  server.answers.set("GET /metrics", html);
+  await assert.rejects(client.request("GET", "/metrics"), { code: "offline" });
   client.disconnect();
 });
 
