@@ -146,9 +146,9 @@ test("an account that is deleted takes with it what was said, and keeps its name
   await ann.page.getByRole("tab", { name: "Log in" }).waitFor();
   assert.equal(new URL(ann.page.url()).hash, "", "nothing of a chat stays in the address");
 
-  // Ben sees what they said go, then them; and is admin now, who was there before Cem.
+  // Ben sees what they said go, then them, who have no name by then; and is admin now, who was there before Cem.
   await ben.feed.getByText("Message deleted").waitFor();
-  await ben.feed.getByText("ann-deleted left", { exact: true }).waitFor();
+  await ben.feed.getByText("Deleted account left", { exact: true }).waitFor();
   const members = ben.page.getByRole("complementary", { name: "Members" });
   await members.getByRole("listitem").filter({ hasText: "ben-stays" }).getByText("Admin").waitFor();
   await ben.page.getByText(/^2 members/).waitFor();
