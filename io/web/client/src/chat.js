@@ -88,7 +88,10 @@ export class Chat {
     if (!this.direct) return null;
     const { other_user_id, other_username, other_display_name } = this.#listed ?? {};
     const id = other_user_id ?? this.members.find((member) => member !== this.#core.me);
-    return id ? { user_id: id, username: other_username, display_name: other_display_name } : null;
+    if (!id) return null;
+    // A list that was on its way as they deleted their account has the name still.
+    if (this.#core.users.isGone(id)) return { user_id: id, username: undefined, display_name: undefined };
+    return { user_id: id, username: other_username, display_name: other_display_name };
   }
 
   get members() {
@@ -319,19 +322,14 @@ export class Chat {
     const key = type === "message" ? this.confirm(event) : undefined;
     if (type === "message") this.#message(event);
     else if (this.#last && (event.message_id === this.#last.message_id || type === "messages_erased")) this.#last = amend(this.#last, event);
-    if (type === "messages_erased") this.#nameless(event.user_id);
+    if (type === "messages_erased") {
+      this.#core.users.gone(event.user_id);
+      this.#core.emitter.mark("chat", this);
+    }
     if (isShown(event)) this.lastEvent = event;
     if (this.#details.apply(event)) this.#core.emitter.mark("chat", this);
     this.#active(event.created_at ?? event.edited_at ?? event.deleted_at);
     this.timeline.apply(event, key);
-  }
-
-  /** Who has deleted their account has no name any more. @param {string} userId */
-  #nameless(userId) {
-    this.#core.users.gone(userId);
-    if (this.#listed?.other_user_id !== userId) return;
-    this.#listed = { ...this.#listed, other_username: undefined, other_display_name: undefined };
-    this.#core.emitter.mark("chat", this);
   }
 
   /**

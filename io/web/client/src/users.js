@@ -56,6 +56,11 @@ export class Users {
     this.#told([id]);
   }
 
+  /** @param {string} id */
+  isGone(id) {
+    return this.#known.get(id)?.user === null;
+  }
+
   clear() {
     this.#known.clear();
     this.#wanted.clear();

@@ -342,7 +342,11 @@ test("who has deleted their account has no name any more", async () => {
   server.push({ type: "messages_erased", user_id: server.other, deleted_at: "2026-11-27T16:36:00Z" });
   await settled();
   assert.equal(client.user(server.other), null);
-  assert.deepEqual(chat.other, { user_id: server.other, username: undefined, display_name: undefined });
+  const nameless = { user_id: server.other, username: undefined, display_name: undefined };
+  assert.deepEqual(chat.other, nameless);
+  // A list that was on its way has the name still.
+  chat.list(server.entry);
+  assert.deepEqual(chat.other, nameless);
   assert.ok(told.includes(server.other));
   client.disconnect();
 });
