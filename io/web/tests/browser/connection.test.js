@@ -158,6 +158,8 @@ test("a server that is killed while people write loses nothing and doubles nothi
 test("a server that is restarted ends no login, and one that ends says so", { timeout: 120_000 }, async () => {
   const ann = await Person.at(server.url, "ann-restart");
   ann.watched.expects(NO_CONNECTION);
+  // The page asks who is logged in once more: that the login has ended is known by the answer alone.
+  ann.watched.expects(/status of 401/);
   await ann.signUp();
   await ann.list.getByText("Connected").waitFor();
   await server.restart();

@@ -287,6 +287,8 @@ async function escape(pat) {
   const keys = page.keyboard;
   await page.setViewportSize({ width: 1000, height: 600 });
   const members = page.getByRole("complementary", { name: "Members" });
+  // The page has taken note of its width once the panel is gone.
+  await members.waitFor({ state: "hidden" });
   const about = page.getByRole("main").getByRole("button", { name: "About", exact: true });
   await about.focus();
   await keys.press("Enter");
