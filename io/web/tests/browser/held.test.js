@@ -79,8 +79,10 @@ test("a first page that a busy server refuses is asked for again where one says 
   const { person: ben, me } = await onALineOfTheirOwn("ben-busy");
   await chatWith(ann, "Busy", [me], "in Busy");
   await ben.row("Busy").waitFor();
-  await ben.page.route("**/messages?*", (route) => route.fulfill({ status: 503 }), { times: 2 });
+  await ben.page.route("**/messages?*", (route) => route.fulfill({ status: 503 }));
   await ben.go("Busy");
+  await ben.button("Try again").waitFor();
+  await ben.page.unrouteAll();
   await ben.button("Try again").click();
   await ben.reads("in Busy");
   await ben.allRead("Busy");
