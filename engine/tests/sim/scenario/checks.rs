@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::scenario::shown::ShownMessage;
+use crate::scenario::spare::KEEPERS;
 use crate::scenario::state::{Heard, Standing};
 use crate::scenario::{Scenario, USERS};
 use rookery_schema::{ChatId, UserId};
@@ -25,10 +26,17 @@ impl Scenario {
         self.check_marks();
     }
 
-    /// Nobody is in more chats of others than they may be in at all, nor in more of their own.
+    /// Nobody is in more chats of others than they may be in at all, nor in more of their own; but for direct chats that are
+    /// there since the other has blocked them.
     fn check_limits(&self, user: usize) {
-        let user_id: UserId = self.users[user].id.parse().unwrap();
-        let chats = self.world.store.chats_of(user_id);
+        let user_id = self.id_of(user);
+        let blocked_by = (0..KEEPERS.min(self.users.len()))
+            .filter(|&by| user < KEEPERS && by != user && self.spares.blocks[by][user].changes > 0);
+        let spared: Vec<_> = blocked_by
+            .map(|by| ChatId::direct(self.id_of(by), user_id))
+            .collect();
+        let mut chats = self.world.store.chats_of(user_id);
+        chats.retain(|it| !spared.contains(it));
         let made = chats.iter().filter(|it| it.is_made_by(user_id)).count();
         let settings = self.world.settings;
         for (count, max) in [
@@ -37,6 +45,10 @@ impl Scenario {
         ] {
             assert!(max == 0 || count <= max, "user {user}: {count} of {max}");
         }
+    }
+
+    fn id_of(&self, user: usize) -> UserId {
+        self.users[user].id.parse().unwrap()
     }
 
     /// Chats that are read from the store show what they showed from memory.
