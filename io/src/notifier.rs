@@ -61,7 +61,7 @@ impl Notifier {
 
     /// The owner is awake, and looks for news behind this: it is not to be woken for what came before.
     pub(crate) fn awake(&self) {
-        drop(self.waker.take());
+        self.drop_waker();
         self.take();
     }
 

@@ -1,4 +1,4 @@
-//! The state that all tasks of a shard share, and what they do with it.
+//! What a shard's thread has, and what it does with it.
 
 mod round;
 mod sockets;
@@ -24,7 +24,7 @@ use crate::runtime::core::ticks::Ticks;
 use crate::service::ShardStatus;
 use crate::signals::StopFlag;
 
-/// One shard's engine, and everything that its tasks need to serve it. It never leaves the shard's thread.
+/// One shard's engine, and everything that is needed to serve it. It never leaves the shard's thread.
 pub(super) struct Core<E> {
     id: ShardId,
     engine: RefCell<E>,

@@ -5,9 +5,8 @@ import { test } from "node:test";
 import { liveClient } from "../testing/client.js";
 import { settled } from "../testing/clock.js";
 import { randomFrom } from "../testing/model.js";
+import { forEachSeed } from "../testing/seeds.js";
 
-const SEEDS = Number(process.env.SEEDS ?? 60);
-const FIRST_SEED = Number(process.env.FIRST_SEED ?? 1);
 const STEPS = 80;
 
 /** A chat of so many members. */
@@ -102,13 +101,7 @@ test("an answer that is always out of date is given up", async () => {
   client.disconnect();
 });
 
-test("members, roles and the name are what the server has in the end, whatever happened", { timeout: 120_000 }, async () => {
-  for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
-    await play(seed).catch((error) => {
-      throw new Error(`seed ${seed}: ${error.message}`, { cause: error });
-    });
-  }
-});
+test("members, roles and the name are what the server has in the end, whatever happened", { timeout: 120_000 }, () => forEachSeed(play));
 
 async function play(seed) {
   const random = randomFrom(seed);

@@ -4,18 +4,11 @@ import { test } from "node:test";
 import { Client } from "../rookery.js";
 import { FakeClock, settled } from "../testing/clock.js";
 import { ModelServer, randomFrom } from "../testing/model.js";
+import { forEachSeed } from "../testing/seeds.js";
 
-const SEEDS = Number(process.env.SEEDS ?? 60);
-const FIRST_SEED = Number(process.env.FIRST_SEED ?? 1);
 const STEPS = 120;
 
-test("a timeline shows what the server has, whatever happened", { timeout: 120_000 }, async () => {
-  for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
-    await play(seed).catch((error) => {
-      throw new Error(`seed ${seed}: ${error.message}`, { cause: error });
-    });
-  }
-});
+test("a timeline shows what the server has, whatever happened", { timeout: 120_000 }, () => forEachSeed(play));
 
 async function play(seed) {
   const random = randomFrom(seed);

@@ -1,38 +1,24 @@
 // Connections that break and servers that die: nothing is lost, nothing is doubled, and the page says so.
 import assert from "node:assert/strict";
-import { after, afterEach, before, test } from "node:test";
+import { after, before, test } from "node:test";
 import { LiveServer } from "../../client/testing/live.js";
 import { account } from "./support/account.js";
+import { NO_CONNECTION, onALineOfTheirOwn } from "./support/away.js";
 import { eventually } from "./support/eventually.js";
-import { Line } from "./support/line.js";
 import { PATIENCE_MS } from "./support/browser.js";
 import { PASSWORD, Person } from "./support/person.js";
 
-/** Browsers report each connection that fails. */
-const NO_CONNECTION = /WebSocket connection to|net::ERR_|status of 50[23]/;
 /** Events of a chat that one gets who comes back: fewer than are missed below. */
 const RESUME_EVENTS = 20;
 
 let server;
-/** @type {Line[]} */
-const lines = [];
 before(async () => (server = await LiveServer.start(process.env.ROOKERY_BINARY, ["--resume-events", `${RESUME_EVENTS}`])));
 after(() => server?.stop());
-afterEach(() => lines.splice(0).forEach((line) => line.close()));
-
-async function onALineOfTheirOwn(name) {
-  const line = await Line.to(server.port);
-  lines.push(line);
-  const person = await Person.at(line.url, name);
-  person.watched.expects(NO_CONNECTION);
-  await person.signUp();
-  return { person, line };
-}
 
 test("who was offline comes back to exactly what they missed", { timeout: 120_000 }, async () => {
   const ann = await Person.at(server.url, "ann");
   await ann.signUp();
-  const { person: ben, line } = await onALineOfTheirOwn("ben");
+  const { person: ben, line } = await onALineOfTheirOwn(server, "ben");
   await ann.startDirect("ben");
   await ann.write("before");
   await ben.go("ann");
@@ -66,7 +52,7 @@ test("who was offline comes back to exactly what they missed", { timeout: 120_00
 });
 
 test("who was away for long comes back to an unread count, and to all of it", { timeout: 120_000 }, async () => {
-  const { person: ben, line } = await onALineOfTheirOwn("ben-away");
+  const { person: ben, line } = await onALineOfTheirOwn(server, "ben-away");
   // What is left behind is asked for, and answered with that it is gone.
   ben.watched.expects(/status of 410/);
   const ann = await account(server.url, "ann-busy");
@@ -101,7 +87,7 @@ async function readUp(person, many) {
 }
 
 test("what was not loaded for want of a connection comes with the next", { timeout: 60_000 }, async () => {
-  const { person: ann, line } = await onALineOfTheirOwn("ann-late");
+  const { person: ann, line } = await onALineOfTheirOwn(server, "ann-late");
   // Before the page fetches it by itself, soon after the chats are shown.
   await ann.page.route("**/members/members.js", (route) => route.abort());
   for (const name of ["ben-late", "cem-late"]) await account(server.url, name);

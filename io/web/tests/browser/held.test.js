@@ -1,16 +1,15 @@
 // What is held up: chats that are opened without a connection, messages that are missing or not sent, edits that are not saved.
 import assert from "node:assert/strict";
-import { after, afterEach, before, test } from "node:test";
+import { after, before, test } from "node:test";
 import { LiveServer } from "../../client/testing/live.js";
 import { account } from "./support/account.js";
+import { onALineOfTheirOwn } from "./support/away.js";
 import { PATIENCE_MS } from "./support/browser.js";
 import { eventually } from "./support/eventually.js";
 import { hasFocus } from "./support/focus.js";
-import { Line } from "./support/line.js";
 import { Person } from "./support/person.js";
 
-/** Browsers report each connection that fails, and each refusal. */
-const NO_CONNECTION = /WebSocket connection to|net::ERR_|status of 50[23]/;
+/** Browsers report each refusal. */
 const GONE = /status of 410/;
 /** Events of a chat that one gets who comes back: fewer than are missed below. */
 const RESUME_EVENTS = 20;
@@ -18,19 +17,13 @@ const RESUME_EVENTS = 20;
 const TARGET_PX = 44;
 
 let server;
-/** @type {Line[]} */
-const lines = [];
 before(async () => (server = await LiveServer.start(process.env.ROOKERY_BINARY, ["--resume-events", `${RESUME_EVENTS}`])));
 after(() => server?.stop());
-afterEach(() => lines.splice(0).forEach((line) => line.close()));
 
-async function onALineOfTheirOwn(name) {
-  const line = await Line.to(server.port);
-  lines.push(line);
-  const person = await Person.at(line.url, name);
-  person.watched.expects(NO_CONNECTION);
+/** Somebody new, who may come back to events that are too far back. */
+async function cutOff(name) {
+  const { person, line } = await onALineOfTheirOwn(server, name);
   person.watched.expects(GONE);
-  await person.signUp();
   const me = await person.page.evaluate(async () => (await (await fetch("/me")).json()).user_id);
   return { person, line, me };
 }
@@ -44,7 +37,7 @@ async function chatWith(maker, name, members, ...texts) {
 
 test("a chat that is opened without a connection says so, and comes with the next", { timeout: 120_000 }, async () => {
   const ann = await account(server.url, "ann-opened");
-  const { person: ben, line, me } = await onALineOfTheirOwn("ben-opened");
+  const { person: ben, line, me } = await cutOff("ben-opened");
   await chatWith(ann, "Fresh", [me], "in Fresh");
   await chatWith(ann, "Other", [me], "in Other");
   await ben.row("Other").waitFor();
@@ -76,7 +69,7 @@ test("a chat that is opened without a connection says so, and comes with the nex
 
 test("a first page that a busy server refuses is asked for again where one says so", { timeout: 60_000 }, async () => {
   const ann = await account(server.url, "ann-busy");
-  const { person: ben, me } = await onALineOfTheirOwn("ben-busy");
+  const { person: ben, me } = await cutOff("ben-busy");
   await chatWith(ann, "Busy", [me], "in Busy");
   await ben.row("Busy").waitFor();
   await ben.page.route("**/messages?*", (route) => route.fulfill({ status: 503 }));
@@ -90,7 +83,7 @@ test("a first page that a busy server refuses is asked for again where one says 
 
 test("what is missing is not read before it was seen", { timeout: 120_000 }, async () => {
   const ann = await account(server.url, "ann-hole");
-  const { person: ben, line, me } = await onALineOfTheirOwn("ben-hole");
+  const { person: ben, line, me } = await cutOff("ben-hole");
   const chat = await chatWith(ann, "Hole", [me], "before");
   await ben.go("Hole");
   await ben.reads("before");
@@ -199,7 +192,7 @@ test("reactions are reached by keys, those that are folded too", { timeout: 60_0
 
 test("an edit without a connection is kept, and saved with the next", { timeout: 120_000 }, async () => {
   await account(server.url, "ben-edit");
-  const { person: ann, line } = await onALineOfTheirOwn("ann-edit");
+  const { person: ann, line } = await cutOff("ann-edit");
   await ann.startDirect("ben-edit");
   await ann.write("short");
   await ann.message("short").getByText("Sent").waitFor();
