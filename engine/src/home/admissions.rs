@@ -177,8 +177,12 @@ impl Admissions {
             return;
         };
         let chat_id = question.candidates.chat_id;
-        let is_counted = self.joining.contains(user_id, chat_id);
-        if !is_counted && let Err(limit) = self.counts.add(user_id, chat_id, cx.config) {
+        // By records alone they may be in more chats than they may be, and one of these may be of no effect any more.
+        let counted = match self.joining.contains(user_id, chat_id) {
+            true => self.counts.check(user_id, chat_id, cx.config),
+            false => self.counts.add(user_id, chat_id, cx.config),
+        };
+        if let Err(limit) = counted {
             if question.candidates.spared == Some(user_id) {
                 return;
             }

@@ -53,21 +53,24 @@ impl Counts {
         config: &ShardConfig,
     ) -> Result<(), Limit> {
         let count = self.0.entry(user_id).or_default();
-        let is_theirs = chat_id.is_made_by(user_id);
-        let (number, number_max, limit) = match is_theirs && config.chats_per_user > 0 {
-            true => (count.made, config.chats_per_user, Limit::ChatsPerUser),
-            false => (
-                count.chats,
-                config.memberships_per_user,
-                Limit::MembershipsPerUser,
-            ),
-        };
-        if number_max > 0 && number >= number_max {
-            return Err(limit);
-        }
-        count.chats += 1;
-        count.made += usize::from(is_theirs);
+        let more = count.with(user_id, chat_id);
+        more.check(user_id, chat_id, config)?;
+        *count = more;
         Ok(())
+    }
+
+    /// Whether a user who joins a chat that is counted already passes no limit.
+    ///
+    /// # Errors
+    /// The limit that they pass.
+    pub(super) fn check(
+        &self,
+        user_id: UserId,
+        chat_id: ChatId,
+        config: &ShardConfig,
+    ) -> Result<(), Limit> {
+        let count = self.0.get(&user_id).copied().unwrap_or_default();
+        count.check(user_id, chat_id, config)
     }
 
     /// It is not known any more how many chats a user is in.
@@ -82,5 +85,32 @@ impl Counts {
             let is_theirs = usize::from(chat_id.is_made_by(user_id));
             count.made = count.made.saturating_sub(is_theirs);
         }
+    }
+}
+
+impl Count {
+    fn with(self, user_id: UserId, chat_id: ChatId) -> Self {
+        Self {
+            chats: self.chats + 1,
+            made: self.made + usize::from(chat_id.is_made_by(user_id)),
+            ..self
+        }
+    }
+
+    /// Whether these are no more than a user may have who joins this one of them.
+    fn check(self, user_id: UserId, chat_id: ChatId, config: &ShardConfig) -> Result<(), Limit> {
+        let is_theirs = chat_id.is_made_by(user_id);
+        let (number, number_max, limit) = match is_theirs && config.chats_per_user > 0 {
+            true => (self.made, config.chats_per_user, Limit::ChatsPerUser),
+            false => (
+                self.chats,
+                config.memberships_per_user,
+                Limit::MembershipsPerUser,
+            ),
+        };
+        if number_max > 0 && number > number_max {
+            return Err(limit);
+        }
+        Ok(())
     }
 }

@@ -34,7 +34,13 @@ fn answers(stage: &mut Stage) -> Vec<(u64, bool)> {
 }
 
 /// Whether a user may join a chat who is stored to be in these.
-fn may_join(stage: &mut Stage, number: u64, chat_id: ChatId, user: UserId, in_: &[ChatId]) -> bool {
+pub(super) fn may_join(
+    stage: &mut Stage,
+    number: u64,
+    chat_id: ChatId,
+    user: UserId,
+    in_: &[ChatId],
+) -> bool {
     ask(stage, number, chat_id, &[user]);
     find_chats(stage, in_);
     match answers(stage)[..] {

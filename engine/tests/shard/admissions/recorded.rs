@@ -7,6 +7,7 @@ use rookery_engine::port::{Found, Read, StoreEvent, Token};
 use rookery_schema::record::{ChatCreated, MemberList, MembershipChange, Record};
 use rookery_schema::{ChatId, Timestamp, UserId};
 
+use super::given_up::may_join;
 use super::{assert_done, assert_over, find_chats, limited, question, request};
 use crate::stage::{Stage, batch_of, creation, stored_chat};
 
@@ -95,4 +96,13 @@ fn a_chat_counts_by_its_record_whatever_comes_of_requests() {
     let another = make_with(&mut stage, ann);
     find_chats(&mut stage, &[]);
     assert_over(&mut stage, another, Limit::MembershipsPerUser, ann);
+}
+
+/// Records may bring users into more chats than they may be in, and may be of no effect any more.
+#[test]
+fn a_chat_that_counts_by_its_record_is_joined_within_the_limit_alone() {
+    let mut stage = limited(0, 1);
+    let (ann, chat_id, other) = (stage.user(), stage.chat(), stage.chat());
+    created(&mut stage, chat_id, &[ann]);
+    assert!(!may_join(&mut stage, 1, chat_id, ann, &[other]));
 }
