@@ -23,12 +23,18 @@ export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Runs in the page, before its own scripts. */
 function observe() {
-  const seen = (globalThis.seen = { tasks: [], shift: 0, frames: 0 });
+  const seen = (globalThis.seen = { tasks: [], shift: 0, moved: [], frames: 0 });
+  const place = ({ x, y, width, height }) => `${width} × ${height} at ${x}, ${y}`;
+  const named = (node) => (node ? `${node.nodeName.toLowerCase()} of #${node.parentElement?.closest("[id]")?.id}, ${node.textContent.trim().slice(0, 40)}` : "what is gone");
   new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) seen.tasks.push(entry.duration);
   }).observe({ type: "longtask", buffered: true });
   new PerformanceObserver((list) => {
-    for (const entry of list.getEntries()) if (!entry.hadRecentInput) seen.shift += entry.value;
+    for (const entry of list.getEntries()) {
+      if (entry.hadRecentInput) continue;
+      seen.shift += entry.value;
+      seen.moved.push(...entry.sources.map((it) => `${named(it.node)}: from ${place(it.previousRect)} to ${place(it.currentRect)}`));
+    }
   }).observe({ type: "layout-shift", buffered: true });
   const frame = () => {
     seen.frames += 1;
@@ -62,17 +68,19 @@ export async function openPage(browser, url, path, { login, ready }) {
 export async function loads(browser, url, path, options) {
   const paints = [];
   let shift = 0;
+  const moved = [];
   for (let i = 0; i < LOADS; i++) {
     const { page, close } = await openPage(browser, url, path, options);
-    const found = await page.evaluate(() => [performance.getEntriesByName("first-contentful-paint")[0].startTime, globalThis.seen.shift]);
+    const found = await page.evaluate(() => [performance.getEntriesByName("first-contentful-paint")[0].startTime, globalThis.seen.shift, globalThis.seen.moved]);
     paints.push(found[0]);
     shift = Math.max(shift, found[1]);
+    moved.push(...found[2]);
     await close();
   }
   paints.sort((a, b) => a - b);
   return [
     { what: `${path}: first contentful paint, median of ${LOADS}`, value: paints[LOADS >> 1], unit: "ms", max: BARS.firstContentfulPaint },
-    { what: `${path}: layout shift on load, at most`, value: shift, unit: "", max: BARS.layoutShift },
+    { what: `${path}: layout shift on load, at most`, value: shift, unit: "", max: BARS.layoutShift, moved },
   ];
 }
 

@@ -44,7 +44,7 @@ const over = Object.entries(report.benchmarks).flatMap(([name, figures]) => figu
 if (over.length) console.log(`Not within the bar: ${over.join("; ")}`);
 if (flags.check && over.length) process.exitCode = 1;
 
-/** @param {{ what: string, value: number, unit: string, max?: number, min?: number }} figure */
+/** @param {{ what: string, value: number, unit: string, max?: number, min?: number, moved?: string[] }} figure */
 function above({ value, max = Infinity, min = -Infinity }) {
   return !(value <= max && value >= min);
 }
@@ -55,5 +55,6 @@ function print(name, figures) {
   for (const figure of figures) {
     const { what, value, unit } = figure;
     console.log(`  ${what.padEnd(44)}${String(Number(value.toFixed(value < 10 ? 3 : 0))).padStart(9)} ${unit.padEnd(7)} ${bar(figure)}${above(figure) ? "  ✗" : ""}`);
+    for (const line of figure.moved ?? []) console.log(`    moved: ${line}`);
   }
 }

@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { LiveServer } from "../../client/testing/live.js";
 import { account } from "./support/account.js";
+import { openWindow } from "./support/browser.js";
+import { inParts } from "./support/parts.js";
 import { Person } from "./support/person.js";
 
 /** For so long after the last answer something may still move, in milliseconds: the browser tells of it a little later. */
@@ -38,6 +40,19 @@ test("a chat comes up without anything that jumps, and with what was written bef
     await ann.page.waitForTimeout(LATE_MS);
     assert.deepEqual(await ann.page.evaluate(() => globalThis.layoutShifts), [], `nothing moves at ${width} px`);
     await ann.isAccessible();
+  }
+});
+
+test("nothing of /ops moves while the page itself comes in parts", { timeout: 60_000 }, async () => {
+  const slow = await inParts(server.url, "</section>|</header>");
+  const { page } = await openWindow(slow.url);
+  try {
+    await page.goto("/ops");
+    await page.getByRole("region", { name: "Verdict" }).getByText(/calm|hot/).first().waitFor();
+    await page.waitForTimeout(LATE_MS);
+    assert.deepEqual(await page.evaluate(() => globalThis.layoutShifts), []);
+  } finally {
+    slow.close();
   }
 });
 
