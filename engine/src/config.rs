@@ -59,6 +59,8 @@ pub struct ShardConfig {
     pub proxies: Proxies,
     /// Batches that a log lane may hold per partition before more are gathered here instead.
     pub appends_in_flight_max: usize,
+    /// Microseconds between two appends to a partition, unless many records wait: 0 where an append costs little.
+    pub append_pace_micros: u64,
     /// Chats whose owners a home tells in one round that somebody listens, or no longer does: [`SUBSCRIPTIONS_PER_ROUND`],
     /// but in tests.
     pub subscriptions_per_round: usize,

@@ -269,6 +269,7 @@ fn open(config: &Config, data_dir: &DataDir, opening: &Opening<'_>) -> Result<Op
     Ok(Opened {
         routing,
         appends_in_flight_max: log.appends_in_flight_max(),
+        append_pace_micros: log.append_pace_micros(),
         backends,
         disk,
         lanes,

@@ -51,6 +51,7 @@ pub(crate) fn config() -> ShardConfig {
         operator_token: None,
         proxies: Proxies::default(),
         appends_in_flight_max: 1,
+        append_pace_micros: 0,
         subscriptions_per_round: SUBSCRIPTIONS_PER_ROUND,
         assets: &Assets::NONE,
     }

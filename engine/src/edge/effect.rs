@@ -35,6 +35,16 @@ pub struct Effects {
     pub notices: Vec<Notice>,
     /// There is more to do than one round may take: another is to follow, whatever comes, once others had their turn.
     pub another_round: bool,
+    /// By then another is to follow, in microseconds.
+    pub wake_at_micros: Option<u64>,
+}
+
+impl Effects {
+    /// Another round is to follow by then.
+    pub(crate) fn wake_at(&mut self, micros: u64) {
+        let earlier = self.wake_at_micros.filter(|it| *it < micros);
+        self.wake_at_micros = earlier.or(Some(micros));
+    }
 }
 
 /// What happens to a connection. However it ends, one [`Input::Gone`](crate::edge::input::Input::Gone) is the

@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 
 use rookery_schema::batch::RecordBatchBuilder;
 use rookery_schema::record::{Record, SessionEnded};
-use rookery_schema::{ChatId, MessageId, PartitionId, SessionId, UserId};
+use rookery_schema::{ChatId, MessageId, PartitionId, SessionId, ShardId, UserId};
 
 use crate::context::Context;
 use crate::edge::port::LogRequest;
-use crate::mesh::Asker;
+use crate::ids::ConnId;
 use crate::mesh::problem::Problem;
+use crate::mesh::{Asker, Waiting};
 use crate::owner::changes::ChangeKey;
 use crate::owner::dedup::{DedupKey, DedupWindow};
 
@@ -17,6 +18,8 @@ use crate::owner::dedup::{DedupKey, DedupWindow};
 const APPEND_BYTES_MAX: usize = 32 << 20;
 /// Bytes of one append; larger gatherings are cut by submitting early.
 const APPEND_BATCH_BYTES: usize = 1 << 20;
+/// So many records wait for no more, however soon they come behind others.
+const PACED_RECORDS_MAX: usize = 8;
 /// Microseconds after which an append that is not confirmed, or a change that is not stored, is
 /// answered as unknown.
 pub(crate) const APPEND_DEADLINE_MICROS: u64 = 5_000_000;
@@ -71,13 +74,49 @@ struct Gathering {
     pending: Vec<Pending>,
     /// When the first of them came.
     since_micros: u64,
+    askers: Askers,
+}
+
+/// Who waits for some records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Askers {
+    #[default]
+    Nobody,
+    /// One connection, of this shard, by its posts.
+    One(ShardId, ConnId),
+    Many,
+}
+
+impl Askers {
+    fn add(&mut self, other: Self) {
+        if *self == Self::Nobody {
+            *self = other;
+        } else if *self != other {
+            *self = Self::Many;
+        }
+    }
+}
+
+impl From<Asker> for Askers {
+    fn from(asker: Asker) -> Self {
+        match asker.waiting {
+            Waiting::Connection { conn, .. } => Self::One(asker.shard, conn),
+            Waiting::Inbox { .. }
+            | Waiting::Mark { .. }
+            | Waiting::Telling { .. }
+            | Waiting::Resume { .. }
+            | Waiting::Following { .. }
+            | Waiting::Erasing { .. } => Self::Many,
+        }
+    }
 }
 
 impl Gathering {
-    fn add(&mut self, record: &Record<'_>, pending: Pending, now_micros: u64) {
+    fn add(&mut self, record: &Record<'_>, pending: Pending, askers: Askers, now_micros: u64) {
         if self.records.is_empty() {
             self.since_micros = now_micros;
         }
+        self.askers.add(askers);
         self.records.push(record);
         self.pending.push(pending);
     }
@@ -92,6 +131,9 @@ pub(super) struct Appends {
     /// Oldest first.
     in_flight: VecDeque<InFlight>,
     in_flight_bytes: usize,
+    /// When the last append was submitted, and who waits for it.
+    submitted_micros: u64,
+    last_askers: Askers,
 }
 
 impl Appends {
@@ -120,7 +162,7 @@ impl Appends {
     }
 
     /// How long the oldest record in flight has waited. With none in flight, nothing is gathered for longer than
-    /// a round.
+    /// [`ShardConfig::append_pace_micros`](crate::config::ShardConfig::append_pace_micros).
     fn oldest_micros(&self, now_micros: u64) -> u64 {
         let oldest = self.in_flight.front();
         oldest.map_or(0, |it| now_micros.saturating_sub(it.since_micros))
@@ -133,22 +175,42 @@ impl Appends {
     }
 
     pub(super) fn append(&mut self, record: &Record<'_>, pending: Pending, now_micros: u64) {
-        self.gathering.add(record, pending, now_micros);
+        self.gathering
+            .add(record, pending, Askers::Many, now_micros);
+    }
+
+    /// The same, of what a connection posts.
+    pub(super) fn append_post(
+        &mut self,
+        record: &Record<'_>,
+        pending: Pending,
+        asker: Asker,
+        now_micros: u64,
+    ) {
+        self.gathering
+            .add(record, pending, asker.into(), now_micros);
     }
 
     pub(super) fn append_small(&mut self, record: &Record<'_>, pending: Pending, now_micros: u64) {
-        self.small.add(record, pending, now_micros);
+        self.small.add(record, pending, Askers::Many, now_micros);
     }
 
-    /// Submits what was gathered, unless the log has enough to do: then it grows into a larger batch.
+    /// Submits what was gathered, unless the log has enough to do, or had a moment ago: then it grows into a larger batch.
     pub(super) fn submit(&mut self, partition: PartitionId, cx: &mut Context<'_>) {
-        let room = self.in_flight.len() < cx.config.appends_in_flight_max;
+        let has_room = self.in_flight.len() < cx.config.appends_in_flight_max;
+        let waits_until = self.paced_until(cx).filter(|_| has_room);
+        if let Some(until_micros) = waits_until {
+            cx.effects.wake_at(until_micros);
+        }
+        let room = has_room && waits_until.is_none();
         for (gathering, is_small) in [(&mut self.small, true), (&mut self.gathering, false)] {
             let bytes = gathering.records.bytes();
             if bytes == 0 || !(room || bytes >= APPEND_BATCH_BYTES) {
                 continue;
             }
             self.in_flight_bytes += bytes;
+            self.submitted_micros = cx.now.micros;
+            self.last_askers = std::mem::take(&mut gathering.askers);
             self.in_flight.push_back(InFlight {
                 pending: std::mem::take(&mut gathering.pending),
                 submitted_micros: cx.now.micros,
@@ -161,6 +223,21 @@ impl Appends {
                 is_small,
             });
         }
+    }
+
+    /// Until when what was gathered waits for more: each append costs as much as a few records do. A connection that posts
+    /// alone waits for nobody.
+    fn paced_until(&self, cx: &Context<'_>) -> Option<u64> {
+        let until_micros = self.submitted_micros + cx.config.append_pace_micros;
+        let few = self.gathered() < PACED_RECORDS_MAX && self.gathered() > 0;
+        let askers = self.gathering.askers;
+        let is_lone = matches!(askers, Askers::One(..)) && askers == self.last_askers;
+        (few && !is_lone && cx.now.micros < until_micros).then_some(until_micros)
+    }
+
+    /// How many records are gathered.
+    fn gathered(&self) -> usize {
+        self.gathering.pending.len() + self.small.pending.len()
     }
 
     /// The oldest append was answered.
@@ -210,7 +287,6 @@ impl Appends {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        let gathered = self.gathering.pending.len() + self.small.pending.len();
-        gathered == 0 && self.in_flight.is_empty()
+        self.gathered() == 0 && self.in_flight.is_empty()
     }
 }

@@ -26,6 +26,7 @@ mod members;
 mod memory;
 mod moves;
 mod names;
+mod paced;
 mod password_changes;
 mod profile;
 mod replay;

@@ -71,6 +71,8 @@ pub(crate) struct Stage {
     pub(crate) end: Offset,
     /// What users have read is looked for in the store by the test; else there is nothing.
     pub(crate) has_marks: bool,
+    /// When the shard wants another round at the latest, in microseconds.
+    pub(crate) wake_at_micros: Option<u64>,
     /// How many rounds there were.
     pub(crate) rounds: usize,
     last: u64,
@@ -123,6 +125,7 @@ impl Stage {
             answers: Vec::new(),
             end: opened.start,
             has_marks: false,
+            wake_at_micros: None,
             rounds: 0,
             last: 0,
             seq: Seq(0),
@@ -189,6 +192,7 @@ impl Stage {
     }
 
     fn take(&mut self, effects: Effects) {
+        self.wake_at_micros = effects.wake_at_micros;
         self.notices.extend(effects.notices);
         self.passwords.extend(effects.passwords);
         for request in effects.log {
@@ -251,6 +255,10 @@ impl Stage {
     pub(crate) fn tick_after(&mut self, micros: u64) {
         self.host.clock.pass(micros);
         self.step(Input::Tick);
+    }
+
+    pub(crate) fn is_drained(&self) -> bool {
+        self.host.shard.is_drained()
     }
 
     /// The time of day.

@@ -49,6 +49,18 @@ impl LogBackend {
         }
     }
 
+    /// Microseconds between two appends to a partition, unless many records wait.
+    pub(crate) const fn append_pace_micros(&self) -> u64 {
+        match self {
+            Self::Embedded {
+                durability: Durability::Fsync,
+                ..
+            } => embedded::SYNC_PACE_MICROS,
+            // The client of the Kafka protocol waits by itself.
+            Self::Embedded { .. } | Self::Redpanda(_) => 0,
+        }
+    }
+
     /// Whether other processes may reach it: then its partitions have to be claimed.
     pub(crate) const fn is_shared(&self) -> bool {
         match self {

@@ -43,6 +43,8 @@ pub struct Opened {
     pub routing: Routing,
     /// Batches of one partition that the log holds at most; the shard gathers more records meanwhile.
     pub appends_in_flight_max: usize,
+    /// Microseconds between two appends to a partition, unless many records wait.
+    pub append_pace_micros: u64,
     /// For each shard, in order.
     pub backends: Vec<Backend>,
     /// The disk that they fill, if they are embedded.

@@ -9,7 +9,10 @@ use rustix::{
 };
 
 /// The kernel that has every `io_uring` operation of the executor.
-const KERNEL_MIN: Kernel = Kernel { major: 5, minor: 8 };
+const KERNEL_MIN: Kernel = Kernel {
+    major: 5,
+    minor: 11,
+};
 /// Bytes of locked memory below which the executor refuses to start.
 pub(super) const MEMLOCK_BYTES_MIN: u64 = 512 * 1024;
 /// Bytes of I/O memory of the executor that tries whether rings can be had: it does no I/O.
@@ -180,15 +183,15 @@ mod tests {
 
     #[test]
     fn kernels_are_compared_by_number() {
-        for release in ["5.8.0", "5.10.0-28-amd64", "6.0", "10.1.2", "5.15-rc1"] {
+        for release in ["5.11.0", "5.14.0-28-amd64", "6.0", "10.1.2", "5.15-rc1"] {
             assert!(kernel(release).is_ok(), "{release}");
         }
-        for release in ["5.7.19", "4.19.0", "", "linux", "5"] {
+        for release in ["5.10.19", "5.8", "4.19.0", "", "linux", "5"] {
             let error = kernel(release)
                 .map(|_| ())
                 .map_err(|error| error.to_string());
             assert!(
-                error.is_err_and(|text| text.contains("run Linux 5.8 or later")),
+                error.is_err_and(|text| text.contains("run Linux 5.11 or later")),
                 "{release}"
             );
         }

@@ -28,7 +28,7 @@ pub enum StartError {
     #[error("can't start the thread of a shard: {0}")]
     Thread(#[from] io::Error),
     #[error(
-        "can't set up io_uring on a shard: {0}; it needs Linux 5.8 or newer, \
+        "can't set up io_uring on a shard: {0}; it needs Linux 5.11 or newer, \
          /proc/sys/kernel/io_uring_disabled at 0, a seccomp profile that allows io_uring_setup, and \
          512 KiB of locked memory (ulimit -l) for each shard; `rookery check` tells which is missing"
     )]

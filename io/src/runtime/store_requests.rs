@@ -70,29 +70,35 @@ impl StoreRequests {
     }
 }
 
-/// How many rows are written, where all are of messages.
+/// How many rows are written, where nobody waits for them: they are of messages, but for how far the log is applied.
 fn rows_of_messages(request: &StoreRequest) -> Option<usize> {
-    let is_message = |row: &Row| {
-        matches!(
-            row,
-            Row::Event(EventRow {
-                kind: EventKind::Message,
-                ..
-            })
-        )
+    let StoreRequest::Write { rows, .. } = request else {
+        return None;
     };
-    match request {
-        StoreRequest::Write { rows, .. } => rows.iter().all(is_message).then_some(rows.len()),
-        StoreRequest::Sync { .. } | StoreRequest::Read { .. } => None,
-    }
+    let mut others = rows
+        .iter()
+        .filter(|row| !matches!(row, Row::Reached { .. }))
+        .peekable();
+    let any = others.peek().is_some();
+    (any && others.all(is_message)).then_some(rows.len())
+}
+
+const fn is_message(row: &Row) -> bool {
+    matches!(
+        row,
+        Row::Event(EventRow {
+            kind: EventKind::Message,
+            ..
+        })
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
     use rookery_engine::port::{Part, Token};
-    use rookery_schema::ChatId;
     use rookery_schema::row::Head;
+    use rookery_schema::{ChatId, Offset, PartitionId};
 
     use super::*;
 
@@ -117,6 +123,7 @@ mod tests {
         }
     }
 
+    /// As the owner of a partition writes: its last row says how far the log is applied.
     fn write(number: u64, kinds: &[EventKind]) -> StoreRequest {
         let row = |&kind| {
             Row::Event(EventRow {
@@ -126,9 +133,13 @@ mod tests {
                 kind,
             })
         };
+        let reached = Row::Reached {
+            partition: PartitionId(0),
+            behind: Offset(number),
+        };
         StoreRequest::Write {
             token: token(number),
-            rows: kinds.iter().map(row).collect(),
+            rows: kinds.iter().map(row).chain([reached]).collect(),
         }
     }
 
@@ -169,6 +180,7 @@ mod tests {
         use EventKind::{Message, Other};
         for urgent in [
             write(9, &[Message, Other]),
+            write(9, &[]),
             StoreRequest::Sync { token: token(9) },
         ] {
             let (mut requests, mut lane) = (StoreRequests::default(), Lane::default());
@@ -184,7 +196,7 @@ mod tests {
     fn many_rows_wait_for_no_more() {
         let (mut requests, mut lane) = (StoreRequests::default(), Lane::default());
         lane.room = 10;
-        let many = vec![EventKind::Message; ROWS_MAX - 1];
+        let many = vec![EventKind::Message; ROWS_MAX - 2];
         requests.take([write(1, &many)].into_iter(), 0);
         requests.submit(&mut lane, 0);
         assert!(lane.taken.is_empty());

@@ -211,6 +211,7 @@ fn configure_shards(
                 operator_token: config.operator_token.as_ref().map(OperatorToken::key),
                 proxies: config.proxies.clone(),
                 appends_in_flight_max: opened.appends_in_flight_max,
+                append_pace_micros: opened.append_pace_micros,
                 subscriptions_per_round: SUBSCRIPTIONS_PER_ROUND,
                 assets: &ASSETS,
             })

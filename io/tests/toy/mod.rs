@@ -342,6 +342,7 @@ pub(crate) fn open(opening: &Opening<'_>) -> Result<Opened, OpenError> {
     let mut opened = Opened {
         routing: opening.routing(1)?,
         appends_in_flight_max: 1,
+        append_pace_micros: 0,
         backends: Vec::new(),
         disk: None,
         lanes: Vec::new(),

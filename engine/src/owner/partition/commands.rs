@@ -232,7 +232,8 @@ impl Partition {
             }
         };
         let record = Record::MessagePosted(message);
-        self.appends.append(&record, pending, cx.now.micros);
+        self.appends
+            .append_post(&record, pending, asker, cx.now.micros);
         Ok(())
     }
 

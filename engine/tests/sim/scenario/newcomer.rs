@@ -86,6 +86,8 @@ impl Scenario {
         self.newcomer.socket = Some(Socket {
             wire,
             is_accepted: false,
+            is_resumed: false,
+            last: self.newcomer.has,
             began_micros: self.world.micros,
         });
     }
@@ -121,23 +123,34 @@ impl Scenario {
             chat,
             socket,
             heard,
+            has,
             has_gap,
             ..
         } = &mut self.newcomer;
+        let socket = socket.as_mut().unwrap();
         match (event["type"].as_str().unwrap(), event["seq"].as_u64()) {
             ("ready", _) => {
-                let chats = json!({ chat.clone(): heard.last() });
+                let chats = json!({ chat.clone(): has });
                 let text = json!({"type": "resume", "chats": chats}).to_string();
                 self.world.send(wire, &text_frame(&text));
             }
             // Without a seq, they are not in the chat yet, or not any more.
-            ("resumed", seq) => *has_gap |= event["recovered"] == false && seq > Some(0),
+            ("resumed", seq) => {
+                *has_gap |= event["recovered"] == false && seq > Some(0);
+                *has = heard.last();
+                socket.is_resumed = true;
+            }
             ("read", _) => {}
             (_, Some(seq)) => {
-                let held_until = socket.as_ref().unwrap().began_micros + HELD_MICROS;
+                let held_until = socket.began_micros + HELD_MICROS;
                 let is_in_order = self.world.micros < held_until;
-                assert!(!is_in_order || heard.last() < seq, "out of order: {event}");
+                assert!(!is_in_order || socket.last < seq, "out of order: {event}");
+                socket.last = seq;
                 heard.events.insert(seq, event);
+                // What comes live before "resumed" may come before what was missed.
+                if socket.is_resumed || *has == 0 || seq == *has + 1 {
+                    *has = heard.last();
+                }
             }
             other => panic!("unexpected {other:?}: {event}"),
         }

@@ -365,6 +365,8 @@ pub(super) struct Newcomer {
     /// Of the user.
     pub(super) socket: Option<Socket>,
     pub(super) heard: Chat,
+    /// The seq up to which they have heard all that is for them.
+    pub(super) has: u64,
     /// They missed more than was sent to them.
     pub(super) has_gap: bool,
 }
@@ -373,5 +375,9 @@ pub(super) struct Newcomer {
 pub(super) struct Socket {
     pub(super) wire: WireId,
     pub(super) is_accepted: bool,
+    /// What was missed has come.
+    pub(super) is_resumed: bool,
+    /// The seq of the event that came last.
+    pub(super) last: u64,
     pub(super) began_micros: u64,
 }

@@ -184,7 +184,8 @@ impl World {
         }
         let jobs = effects.passwords.into_iter().map(|job| (shard, job));
         self.hashers.extend(jobs);
-        self.rounds.extend(effects.another_round.then_some(shard));
+        let wants_another = effects.another_round || effects.wake_at_micros.is_some();
+        self.rounds.extend(wants_another.then_some(shard));
         for (conn, effect) in effects.connections {
             if let Some(id) = self.wires.of(shard, conn) {
                 self.take_conn_effect(id, effect);
@@ -290,6 +291,7 @@ impl World {
     /// A round in which nothing comes.
     fn end_round(&mut self, shard: usize) {
         self.rounds.remove(&shard);
+        self.micros += EVENT_MICROS;
         let host = self.on_time(shard);
         host.flush();
         let effects = host.take();

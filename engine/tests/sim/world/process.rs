@@ -14,6 +14,8 @@ use crate::world::{OPERATOR_TOKEN, SECOND, Source, World};
 
 /// Seconds that a process may take to drain.
 const DRAIN_SECONDS_MAX: usize = 60;
+/// As the server has it on a log of its own.
+const APPEND_PACE_MICROS: u64 = 400;
 /// Failed logins that nobody meets: passwords are tried that an operator has replaced.
 const LOGIN_RATE: u32 = 100_000;
 
@@ -56,6 +58,11 @@ impl World {
             memberships_per_user: self.settings.memberships_per_user,
             chat_bytes: self.settings.chat_bytes,
             appends_in_flight_max: 1 + self.dice.below(2),
+            append_pace_micros: if entropy[1].is_multiple_of(2) {
+                APPEND_PACE_MICROS
+            } else {
+                0
+            },
             // Most users are in more chats.
             subscriptions_per_round: 1 + usize::from(entropy[0] % 3),
             ..host::config(id, self.routing.clone())

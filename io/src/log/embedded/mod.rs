@@ -25,3 +25,5 @@ pub use settings::Settings;
 
 /// Batches of one partition that a lane holds: more in flight would only make them smaller.
 pub const APPENDS_IN_FLIGHT_MAX: usize = 1;
+/// Microseconds from one sync of a partition to the next, unless many records wait: about four times what a sync takes.
+pub const SYNC_PACE_MICROS: u64 = 400;

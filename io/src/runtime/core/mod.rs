@@ -38,6 +38,8 @@ pub(super) struct Core<E> {
     standstills: RefCell<Standstills>,
     /// Whether full rings keep this shard from reading sockets.
     stalled: Cell<bool>,
+    /// When the engine wants a round at the latest, in microseconds.
+    wake_at_micros: Cell<Option<u64>>,
     end: End,
 }
 
@@ -83,6 +85,7 @@ impl<E: Engine> Core<E> {
             round_due: Cell::new(false),
             standstills: RefCell::default(),
             stalled: Cell::new(false),
+            wake_at_micros: Cell::new(None),
             end,
         }
     }

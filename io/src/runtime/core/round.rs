@@ -53,7 +53,12 @@ impl<E: Engine> Core<E> {
     fn until_next(&self) -> Duration {
         let now = self.now().micros;
         let next_send = self.outside.borrow().next_send(now);
-        let next = next_send.into_iter().chain([self.ticks.until_tick(now)]);
+        let asked = self.wake_at_micros.get();
+        let asked = asked.map(|at| Duration::from_micros(at.saturating_sub(now)));
+        let next = next_send
+            .into_iter()
+            .chain(asked)
+            .chain([self.ticks.until_tick(now)]);
         next.min().unwrap_or_default()
     }
 
@@ -74,6 +79,7 @@ impl<E: Engine> Core<E> {
         self.count_broadcasts(effects.broadcasts.drain(..));
         effects.notices.drain(..).for_each(report);
         let unfinished = std::mem::take(&mut effects.another_round);
+        self.wake_at_micros.set(effects.wake_at_micros.take());
         drop(effects);
         answers.into_iter().for_each(|answer| self.step(answer));
         self.update_stall();
