@@ -95,6 +95,10 @@ pub struct Stats {
     /// Batches that wait for room in the rings to other shards.
     pub mesh_depth: u64,
     pub mesh_stalls: u64,
+    /// Times that what was sent to another shard woke it.
+    pub mesh_wakeups: u64,
+    /// Times that the shard slept until something came, or it was time for something.
+    pub sleeps: u64,
     pub whispers: u64,
     /// Whispers for which the ring to another shard had no room.
     pub whispers_dropped_by_rings: u64,

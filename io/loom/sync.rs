@@ -62,10 +62,6 @@ impl AtomicWaker {
         }
     }
 
-    pub(crate) fn wake(&self) {
-        self.take().into_iter().for_each(Waker::wake);
-    }
-
     pub(crate) fn take(&self) -> Option<Waker> {
         if self.state.fetch_or(WAKING, AcqRel) != WAITING {
             return None;

@@ -146,13 +146,13 @@ impl<R> Requests<R> {
 
 impl Log for Sender<LogRequest> {
     fn submit(&mut self, request: LogRequest) -> Result<(), LogRequest> {
-        self.try_send(request)
+        self.try_send(request).map(|_| ())
     }
 }
 
 impl Store for Sender<StoreRequest> {
     fn submit(&mut self, request: StoreRequest) -> Result<(), StoreRequest> {
-        self.try_send(request)
+        self.try_send(request).map(|_| ())
     }
 }
 

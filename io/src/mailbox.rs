@@ -90,14 +90,13 @@ pub struct Sender<T> {
 }
 
 impl<T> Sender<T> {
-    /// Sends without waiting, from a shard.
+    /// Sends without waiting, from a shard. True if that woke the receiver.
     ///
     /// # Errors
     /// The item itself, where the ring is full.
-    pub fn try_send(&self, item: T) -> Result<(), T> {
+    pub fn try_send(&self, item: T) -> Result<bool, T> {
         self.ring.items.push(item)?;
-        self.ring.notifier.notify();
-        Ok(())
+        Ok(self.ring.notifier.notify())
     }
 
     /// Sends, and sleeps while the ring is full; for threads that may block.
@@ -252,10 +251,10 @@ mod tests {
     fn a_full_ring_gives_the_item_back() {
         let mailbox = Mailbox::new();
         let (sender, mut receiver) = mailbox.channel(1);
-        assert_eq!(sender.try_send("first"), Ok(()));
+        assert_eq!(sender.try_send("first"), Ok(false));
         assert_eq!(sender.try_send("second"), Err("second"));
         assert_eq!(receiver.pop(), Some("first"));
-        assert_eq!(sender.try_send("second"), Ok(()));
+        assert_eq!(sender.try_send("second"), Ok(false));
     }
 
     #[test]

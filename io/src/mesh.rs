@@ -77,6 +77,8 @@ struct Outgoing {
     /// What did not fit, oldest first, with its bytes.
     backlog: VecDeque<(Parcel, usize)>,
     backlog_bytes: usize,
+    /// How often that woke the other shard.
+    wakeups: u64,
 }
 
 /// Connects all shards; the ports are in the order of the mailboxes.
@@ -103,6 +105,7 @@ pub fn connect(mailboxes: &[Mailbox]) -> Vec<MeshPort> {
                 whispers,
                 backlog: VecDeque::new(),
                 backlog_bytes: 0,
+                wakeups: 0,
             });
         }
     }
@@ -122,12 +125,13 @@ impl MeshPort {
 
     /// Sends whispers, or drops those for which there is no room.
     pub fn whisper(&mut self, to: ShardId, mut whispers: Vec<Whisper>) {
-        let ring = &self.outgoing[to.index()].whispers;
+        let out = &mut self.outgoing[to.index()];
         while !whispers.is_empty() {
             let rest = whispers.split_off(parcel_len(&whispers));
             let count = whispers.len() as u64;
-            if ring.try_send(whispers).is_err() {
-                self.whispers_dropped += count;
+            match out.whispers.try_send(whispers) {
+                Ok(woke) => out.wakeups += u64::from(woke),
+                Err(_) => self.whispers_dropped += count,
             }
             whispers = rest;
         }
@@ -136,6 +140,11 @@ impl MeshPort {
     /// How many whispers found no room.
     pub const fn whispers_dropped(&self) -> u64 {
         self.whispers_dropped
+    }
+
+    /// How often what was sent woke another shard.
+    pub fn wakeups(&self) -> u64 {
+        self.outgoing.iter().map(|out| out.wakeups).sum()
     }
 
     /// Tries again what did not fit.
@@ -210,7 +219,7 @@ impl Outgoing {
     fn send(&mut self, mut parcel: Parcel) {
         if self.backlog.is_empty() {
             match self.ring.try_send(parcel) {
-                Ok(()) => return,
+                Ok(woke) => return self.wakeups += u64::from(woke),
                 Err(back) => parcel = back,
             }
         }
@@ -227,9 +236,9 @@ impl Outgoing {
 
     fn retry(&mut self) {
         while let Some((parcel, bytes)) = self.backlog.pop_front() {
-            if let Err(parcel) = self.ring.try_send(parcel) {
-                self.backlog.push_front((parcel, bytes));
-                return;
+            match self.ring.try_send(parcel) {
+                Ok(woke) => self.wakeups += u64::from(woke),
+                Err(parcel) => return self.backlog.push_front((parcel, bytes)),
             }
             self.backlog_bytes -= bytes;
         }
@@ -412,6 +421,22 @@ mod tests {
         let mut senders = Vec::new();
         ports[0].receive(|from, _| senders.push(from));
         assert_eq!(senders, [ShardId(0), ShardId(2)]);
+    }
+
+    #[test]
+    fn a_shard_that_sleeps_is_woken_once_and_that_is_counted() {
+        use std::task::{Context, Waker};
+
+        let mut mailboxes = [Mailbox::new(), Mailbox::new()];
+        let mut ports = connect(&mailboxes);
+        ports[0].send(ShardId(1), message(1));
+        assert_eq!(ports[0].wakeups(), 0, "it does not sleep yet");
+        mailboxes[1].awake();
+        let context = Context::from_waker(Waker::noop());
+        assert!(mailboxes[1].poll_news(&context).is_pending());
+        ports[0].send(ShardId(1), message(2));
+        ports[0].whisper(ShardId(1), vec![typing(0)]);
+        assert_eq!((ports[0].wakeups(), ports[1].wakeups()), (1, 0));
     }
 
     #[test]

@@ -21,11 +21,17 @@ pub(crate) struct Notifier {
 }
 
 impl Notifier {
-    /// Tells the owner that news has been published.
-    pub(crate) fn notify(&self) {
-        if !self.notified.swap(true, Ordering::AcqRel) {
-            self.waker.wake();
+    /// Tells the owner that news has been published. True if it slept, and was woken.
+    pub(crate) fn notify(&self) -> bool {
+        if self.notified.swap(true, Ordering::AcqRel) {
+            return false;
         }
+        let sleeper = self.waker.take();
+        let slept = sleeper.is_some();
+        if let Some(waker) = sleeper {
+            waker.wake();
+        }
+        slept
     }
 
     /// Ready if there was a notification since the last time this was ready. Else the context's task is

@@ -198,6 +198,16 @@ impl Stats {
                 self.mesh_stalls,
             ),
             counter(
+                "rookery_mesh_wakeups_total",
+                "Times that what was sent to another shard woke it.",
+                self.mesh_wakeups,
+            ),
+            counter(
+                "rookery_sleeps_total",
+                "Times that the shard had nothing to do, slept and was woken.",
+                self.sleeps,
+            ),
+            counter(
                 "rookery_whispers_total",
                 "Whispers (typing, presence) sent to shards.",
                 self.whispers,

@@ -46,6 +46,7 @@ impl<E: Engine> Core<E> {
         self.expire_clock();
         if !due {
             self.ticks.slept(self.now().micros - slept);
+            self.with_engine(|engine| engine.stats_mut().sleeps += 1);
         }
     }
 
@@ -146,18 +147,14 @@ impl<E: Engine> Core<E> {
 
     /// Stops reading sockets while other threads have no room for more.
     fn update_stall(&self) {
-        let (stalled, depth, dropped) = {
-            let outside = self.outside.borrow();
-            let mesh = &outside.mesh;
-            let dropped = mesh.whispers_dropped();
-            (outside.is_stalled(), mesh.depth() as u64, dropped)
-        };
-        let begins = self.set_stalled(stalled);
+        let outside = self.outside.borrow();
+        let begins = self.set_stalled(outside.is_stalled());
         self.with_engine(|engine| {
-            let stats = engine.stats_mut();
-            stats.mesh_depth = depth;
+            let (stats, mesh) = (engine.stats_mut(), &outside.mesh);
+            stats.mesh_depth = mesh.depth() as u64;
             stats.mesh_stalls += u64::from(begins);
-            stats.whispers_dropped_by_rings = dropped;
+            stats.mesh_wakeups = mesh.wakeups();
+            stats.whispers_dropped_by_rings = mesh.whispers_dropped();
         });
     }
 }
