@@ -94,6 +94,25 @@ fn a_panic_ends_one_connection_and_no_other() {
 }
 
 #[test]
+fn a_crowd_is_told_in_turn_and_others_before_it() {
+    const CROWD: usize = 150;
+    let _alone = alone();
+    let server = ToyServer::start(&[None]);
+    let connect = || Client::connect(server.address);
+    let mut crowd: Vec<Client> = (0..CROWD).map(|_| connect()).collect();
+    for client in &mut crowd {
+        assert_eq!(client.ask("hello"), "hello");
+    }
+    let mut teller = connect();
+    assert_eq!(teller.ask("tell news"), "told");
+    for client in &mut crowd {
+        assert_eq!(client.line().unwrap(), "news");
+    }
+    let rounds = "[(true, 151), (false, 86), (false, 22)]";
+    assert_eq!(teller.ask("told"), rounds);
+}
+
+#[test]
 fn the_last_words_arrive_even_if_the_peer_goes_on_sending() {
     let _alone = alone();
     let server = ToyServer::start(&[None]);

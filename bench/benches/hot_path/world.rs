@@ -159,7 +159,8 @@ impl World {
         let mut sent = 0;
         let now_micros = self.host.clock.now().micros;
         for (conn, effect) in self.host.effects.connections.drain(..) {
-            if let (ConnEffect::Flush, Some(outbox)) = (effect, self.host.shard.outbox(conn)) {
+            let flushes = matches!(effect, ConnEffect::Flush | ConnEffect::FlushInTurn);
+            if flushes && let Some(outbox) = self.host.shard.outbox(conn) {
                 let waiting = outbox.len();
                 outbox.advance(waiting, now_micros);
                 sent += u32::from(waiting > 0);

@@ -106,9 +106,19 @@ impl Link {
 
     /// Queues bytes that others get too. True where something waits before them.
     pub(super) fn share(&mut self, bytes: Bytes, cx: &mut Context<'_>) -> bool {
+        self.share_by(ConnEffect::Flush, bytes, cx)
+    }
+
+    /// The same, to be sent in this way.
+    pub(super) fn share_by(
+        &mut self,
+        flush: ConnEffect,
+        bytes: Bytes,
+        cx: &mut Context<'_>,
+    ) -> bool {
         let was_empty = self.outbox.is_empty();
         if was_empty {
-            cx.effects.connections.push((self.id, ConnEffect::Flush));
+            cx.effects.connections.push((self.id, flush));
         }
         self.outbox.share(bytes, cx.now.micros);
         !was_empty

@@ -17,7 +17,7 @@ use crate::connection::http::Http;
 use crate::connection::link::Link;
 use crate::connection::websocket::Ws;
 use crate::context::Context;
-use crate::edge::effect::{HandedOff, Turn};
+use crate::edge::effect::{ConnEffect, HandedOff, Turn};
 use crate::edge::input::Entrance;
 use crate::edge::port::{Found, StoreFault};
 use crate::ids::{Caller, ConnId, Session};
@@ -325,8 +325,17 @@ impl Connections {
 
     /// Queues frames that others get too.
     pub(crate) fn share(&mut self, id: ConnId, frames: Bytes, cx: &mut Context<'_>) {
+        self.share_by(ConnEffect::Flush, id, frames, cx);
+    }
+
+    /// Queues frames that a crowd gets too: they are sent behind what is for others.
+    pub(crate) fn share_in_turn(&mut self, id: ConnId, frames: Bytes, cx: &mut Context<'_>) {
+        self.share_by(ConnEffect::FlushInTurn, id, frames, cx);
+    }
+
+    fn share_by(&mut self, flush: ConnEffect, id: ConnId, frames: Bytes, cx: &mut Context<'_>) {
         self.with_websocket(id, cx, |link, ws, cx| {
-            if link.share(frames, cx) {
+            if link.share_by(flush, frames, cx) {
                 ws.close_if_slow(link, cx);
             }
         });

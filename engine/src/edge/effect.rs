@@ -53,6 +53,8 @@ impl Effects {
 pub enum ConnEffect {
     /// Its outbox has bytes to send. Not repeated until the outbox was empty again.
     Flush,
+    /// The same, of one of a crowd that all have something to send: it is sent behind what is for others.
+    FlushInTurn,
     /// It may be read again after [`Shard::turn`](crate::shard::Shard::turn) said that it has to wait.
     Resume,
     /// Send what its output holds, then close it.

@@ -52,6 +52,9 @@ use crate::mesh::{
 };
 use crate::ws::CloseCode;
 
+/// Users here who listen to a chat, beyond which its events are sent to them in turn, behind what is for others.
+const SENT_AT_ONCE_MAX: usize = 256;
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Home {
@@ -349,12 +352,16 @@ fn share(
 ) {
     let mut frames = Frames::new(&batch.lines, batch.count, cx.held);
     let mut shared = 0;
+    let share = match room.listeners().len() > SENT_AT_ONCE_MAX {
+        true => Connections::share_in_turn,
+        false => Connections::share,
+    };
     for listener in room.listeners() {
         for socket in sockets.of(*listener) {
             if room.passes_over(socket.conn) {
                 continue;
             }
-            connections.share(socket.conn, frames.get(socket.batches), cx);
+            share(connections, socket.conn, frames.get(socket.batches), cx);
             shared += 1;
         }
     }

@@ -127,7 +127,7 @@ impl Host {
     fn take(&mut self, effects: Effects) {
         for (conn, effect) in effects.connections {
             let told = match effect {
-                ConnEffect::Flush => continue,
+                ConnEffect::Flush | ConnEffect::FlushInTurn => continue,
                 ConnEffect::Resume => "resume",
                 ConnEffect::Close => "close",
                 ConnEffect::Abort => "abort",

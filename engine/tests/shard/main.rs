@@ -11,6 +11,7 @@ mod blocks;
 mod bounds;
 mod bugs;
 mod chat_keys;
+mod crowds;
 mod deleted_chats;
 mod deleted_users;
 mod direct;

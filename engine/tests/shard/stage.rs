@@ -12,7 +12,7 @@ mod whispers;
 use std::collections::VecDeque;
 
 use rookery_engine::config::ShardConfig;
-use rookery_engine::effect::{Effects, Notice};
+use rookery_engine::effect::{ConnEffect, Effects, Notice};
 use rookery_engine::input::Input;
 use rookery_engine::mesh::{Outcome, ShardMessage, Subscription, Waiting, Whisper};
 use rookery_engine::port::{
@@ -71,6 +71,8 @@ pub(crate) struct Stage {
     pub(crate) end: Offset,
     /// What users have read is looked for in the store by the test; else there is nothing.
     pub(crate) has_marks: bool,
+    /// Connections that were told of something in turn, as one of a crowd.
+    pub(crate) in_turn: usize,
     /// When the shard wants another round at the latest, in microseconds.
     pub(crate) wake_at_micros: Option<u64>,
     /// How many rounds there were.
@@ -125,6 +127,7 @@ impl Stage {
             answers: Vec::new(),
             end: opened.start,
             has_marks: false,
+            in_turn: 0,
             wake_at_micros: None,
             rounds: 0,
             last: 0,
@@ -193,6 +196,9 @@ impl Stage {
 
     fn take(&mut self, effects: Effects) {
         self.wake_at_micros = effects.wake_at_micros;
+        let in_turn = |effect: &ConnEffect| matches!(effect, ConnEffect::FlushInTurn);
+        let told = effects.connections.iter().map(|(_, effect)| effect);
+        self.in_turn += told.filter(|it| in_turn(it)).count();
         self.notices.extend(effects.notices);
         self.passwords.extend(effects.passwords);
         for request in effects.log {

@@ -119,6 +119,7 @@ impl Connection {
             }
             (
                 ConnEffect::Flush
+                | ConnEffect::FlushInTurn
                 | ConnEffect::Resume
                 | ConnEffect::Close
                 | ConnEffect::HandOff { .. },

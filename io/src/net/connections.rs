@@ -35,6 +35,8 @@ pub(crate) struct Connections {
     ready: Turns,
     /// Those that are done for, and still have to be closed.
     ending: VecDeque<ConnId>,
+    /// Those of crowds that have something to send, and whose turn has not come.
+    crowd: VecDeque<ConnId>,
     /// Those on their way out.
     closing: Vec<ConnId>,
     /// Those that are not read because of a stall.
@@ -69,6 +71,7 @@ impl Connections {
             events: Vec::new(),
             ready: Turns::new(),
             ending: VecDeque::new(),
+            crowd: VecDeque::new(),
             closing: Vec::new(),
             parked: Vec::new(),
             looks: 0,
@@ -104,7 +107,9 @@ impl Connections {
 
     /// Whether no output is waiting, and no connection is on its way out.
     pub(crate) fn is_flushed(&mut self) -> bool {
-        self.closing.is_empty() && !self.all.values_mut().any(|one| one.is_blocked())
+        self.closing.is_empty()
+            && self.crowd.is_empty()
+            && !self.all.values_mut().any(|one| one.is_blocked())
     }
 
     /// Resumes listeners that were paused, and ends connections that have lingered for long enough.
@@ -250,6 +255,9 @@ impl Connections {
         let Some(connection) = self.all.get_mut(conn) else {
             return;
         };
+        if matches!(effect, ConnEffect::FlushInTurn) {
+            return self.crowd.push_back(conn);
+        }
         let changes = !matches!(effect, ConnEffect::Flush);
         if connection.update(effect) {
             self.closing.push(conn);
@@ -257,6 +265,16 @@ impl Connections {
         if send(connection) || changes {
             list(&mut self.ready, conn, connection, now);
         }
+    }
+
+    /// The next of a crowd that has something to send.
+    pub(crate) fn next_of_crowd(&mut self) -> Option<ConnId> {
+        self.crowd.pop_front()
+    }
+
+    /// Whether some of a crowd have not had their turn.
+    pub(crate) fn has_crowd(&self) -> bool {
+        !self.crowd.is_empty()
     }
 
     /// The connection whose turn it is.

@@ -46,6 +46,9 @@ pub(crate) struct Toy {
     /// Who told this shard to heap up messages for which other shard.
     heaping: Option<(ConnId, usize)>,
     chunk: Bytes,
+    /// Who told it to tell everybody, and for how many of them that still waited at the end of each round since.
+    telling: Option<ConnId>,
+    told: Vec<(bool, usize)>,
     gone: u64,
     drained: bool,
     sabotaged: bool,
@@ -77,6 +80,8 @@ impl Toy {
             appending: VecDeque::new(),
             asking: VecDeque::new(),
             heaping: None,
+            telling: None,
+            told: Vec::new(),
             chunk: vec![b'x'; FLOOD_CHUNK].into(),
             gone: 0,
             drained: false,
@@ -86,12 +91,16 @@ impl Toy {
     }
 
     fn say(&mut self, conn: ConnId, text: &str, effects: &mut Effects) {
+        self.say_by(ConnEffect::Flush, conn, text, effects);
+    }
+
+    fn say_by(&mut self, flush: ConnEffect, conn: ConnId, text: &str, effects: &mut Effects) {
         if let Some(line) = self.connections.get_mut(&conn) {
             line.outbox.write(0, |out| {
                 out.extend_from_slice(text.as_bytes());
                 out.push(b'\n');
             });
-            effects.connections.push((conn, ConnEffect::Flush));
+            effects.connections.push((conn, flush));
         }
     }
 
@@ -145,6 +154,15 @@ impl Toy {
                 self.connections.get_mut(&conn).unwrap().leaving = true;
                 effects.connections.push((conn, ConnEffect::Close));
             }
+            "tell" => {
+                let all: Vec<ConnId> = self.connections.keys().copied().collect();
+                for other in all.into_iter().filter(|it| *it != conn) {
+                    self.say_by(ConnEffect::FlushInTurn, other, argument, effects);
+                }
+                self.say(conn, "told", effects);
+                self.telling = Some(conn);
+            }
+            "told" => self.say(conn, &format!("{:?}", self.told), effects),
             "abort" => effects.connections.push((conn, ConnEffect::Abort)),
             "move" => self.hand_off(conn, ShardId(number() as u16), effects),
             "where" => self.say(conn, &self.id.0.to_string(), effects),
@@ -247,6 +265,13 @@ impl Engine for Toy {
 
     fn flush(&mut self, _now: Now, _effects: &mut Effects) {
         assert!(!self.sabotaged, "on purpose");
+        if let Some(conn) = self.telling {
+            let waits = |line: &Line| !line.outbox.is_empty();
+            let all = self.connections.values().filter(|line| waits(line)).count();
+            let teller = self.connections.get(&conn).is_some_and(waits);
+            self.told.push((teller, all));
+            self.telling = self.telling.filter(|_| all > 0);
+        }
     }
 
     fn awaits_client(&self, _: ConnId) -> bool {

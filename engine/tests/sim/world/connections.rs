@@ -12,7 +12,7 @@ use crate::world::{SECOND, World};
 impl World {
     pub(super) fn take_conn_effect(&mut self, id: WireId, effect: ConnEffect) {
         match effect {
-            ConnEffect::Flush => drop(self.wires.unread.insert(id)),
+            ConnEffect::Flush | ConnEffect::FlushInTurn => drop(self.wires.unread.insert(id)),
             ConnEffect::Resume => self.wires.get(id).paused = false,
             ConnEffect::Abort => self.hang_up(id),
             ConnEffect::Close if self.wires.unread.contains(&id) => {

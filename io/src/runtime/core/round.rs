@@ -14,6 +14,8 @@ use crate::metrics;
 use crate::runtime::Engine;
 use crate::runtime::outside::{Control, News};
 
+/// Broadcasts to crowds under way, beyond which they count as done: their connections are not the slowest part then.
+const BROADCASTS_MAX: usize = 1024;
 /// Target of the security log's lines.
 const SECURITY: &str = "security";
 
@@ -77,7 +79,10 @@ impl<E: Engine> Core<E> {
         self.with_engine(|engine| engine.flush(now, &mut effects));
         let answers = self.send(&mut effects);
         self.update_connections(effects.connections.drain(..));
-        self.count_broadcasts(effects.broadcasts.drain(..));
+        let has_crowd = self.connections.borrow().has_crowd();
+        if !has_crowd || effects.broadcasts.len() > BROADCASTS_MAX {
+            self.count_broadcasts(effects.broadcasts.drain(..));
+        }
         effects.notices.drain(..).for_each(report);
         let unfinished = std::mem::take(&mut effects.another_round);
         self.wake_at_micros.set(effects.wake_at_micros.take());
@@ -85,7 +90,7 @@ impl<E: Engine> Core<E> {
         answers.into_iter().for_each(|answer| self.step(answer));
         self.update_stall();
         self.report_drained();
-        sockets || rings || unfinished
+        sockets || rings || unfinished || has_crowd
     }
 
     /// Counts how long it took to bring events to connections, by the time now and not the round's.

@@ -23,6 +23,8 @@ use crate::runtime::Engine;
 const SERVED_MAX: usize = 128;
 const INPUT_BYTES_MAX: usize = 128 * 1024;
 const REQUESTS_MAX: u64 = 512;
+/// Connections of crowds that one round sends to at most: less than a millisecond, then others have their turn.
+const CROWD_SENDS_MAX: usize = 64;
 /// Connections that one round closes at most. The kernel takes a tenth of a millisecond to drop what it holds for one.
 const ENDED_MAX: usize = 8;
 /// Times that a shard accepts for the last time, at each listener: as many connections as can wait there.
@@ -179,22 +181,28 @@ impl<E: Engine> Core<E> {
             .ok()
     }
 
-    /// Does what the engine asked for its connections. It runs behind all steps of the round, so that
-    /// a connection's output is sent in one piece.
+    /// Does what the engine asked for its connections, then sends to some of a crowd. It runs behind all steps of the
+    /// round, so that a connection's output is sent in one piece.
     pub(super) fn update_connections(&self, effects: impl Iterator<Item = (ConnId, ConnEffect)>) {
+        effects.for_each(|(conn, effect)| self.update(conn, effect));
+        let next = || self.connections.borrow_mut().next_of_crowd();
+        for conn in std::iter::from_fn(next).take(CROWD_SENDS_MAX) {
+            self.update(conn, ConnEffect::Flush);
+        }
+    }
+
+    fn update(&self, conn: ConnId, effect: ConnEffect) {
         let now = self.now().micros;
-        let connections = &mut *self.connections.borrow_mut();
-        self.with_engine(|engine| {
-            for (conn, effect) in effects {
-                connections.update(conn, effect, now, |connection| {
-                    engine.outbox(conn).is_some_and(|outbox| {
-                        let was_full = outbox.is_full();
-                        let works = connection.send(outbox, now);
-                        // The engine may have been waiting for room.
-                        !works || (was_full && !outbox.is_full())
-                    })
-                });
-            }
+        let mut connections = self.connections.borrow_mut();
+        connections.update(conn, effect, now, |connection| {
+            self.with_engine(|engine| {
+                engine.outbox(conn).is_some_and(|outbox| {
+                    let was_full = outbox.is_full();
+                    let works = connection.send(outbox, now);
+                    // The engine may have been waiting for room.
+                    !works || (was_full && !outbox.is_full())
+                })
+            })
         });
     }
 
