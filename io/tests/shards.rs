@@ -112,6 +112,27 @@ fn a_crowd_is_told_in_turn_and_others_before_it() {
     assert_eq!(teller.ask("told"), rounds);
 }
 
+/// Far sooner than it would tick, which it does every 100 ms: the best of several times, as this machine may be busy.
+#[test]
+fn a_shard_wakes_when_its_engine_wants_to() {
+    const WAIT_MICROS: u64 = 3_000;
+    const SOON_MICROS: u64 = 30_000;
+    let _alone = alone();
+    let server = ToyServer::start(&[None]);
+    let mut client = Client::connect(server.address);
+    let waits = (0..20).map(|_| {
+        client
+            .ask(&format!("wake {WAIT_MICROS}"))
+            .parse::<u64>()
+            .unwrap()
+    });
+    let shortest = waits.min().unwrap();
+    assert!(
+        (WAIT_MICROS..SOON_MICROS).contains(&shortest),
+        "{shortest} µs"
+    );
+}
+
 #[test]
 fn the_last_words_arrive_even_if_the_peer_goes_on_sending() {
     let _alone = alone();

@@ -91,7 +91,7 @@ impl Askers {
     fn add(&mut self, other: Self) {
         if *self == Self::Nobody {
             *self = other;
-        } else if *self != other {
+        } else if other != Self::Nobody && *self != other {
             *self = Self::Many;
         }
     }
@@ -203,14 +203,14 @@ impl Appends {
             cx.effects.wake_at(until_micros);
         }
         let room = has_room && waits_until.is_none();
+        let mut askers = Askers::Nobody;
         for (gathering, is_small) in [(&mut self.small, true), (&mut self.gathering, false)] {
             let bytes = gathering.records.bytes();
             if bytes == 0 || !(room || bytes >= APPEND_BATCH_BYTES) {
                 continue;
             }
             self.in_flight_bytes += bytes;
-            self.submitted_micros = cx.now.micros;
-            self.last_askers = std::mem::take(&mut gathering.askers);
+            askers.add(std::mem::take(&mut gathering.askers));
             self.in_flight.push_back(InFlight {
                 pending: std::mem::take(&mut gathering.pending),
                 submitted_micros: cx.now.micros,
@@ -223,6 +223,10 @@ impl Appends {
                 is_small,
             });
         }
+        if askers != Askers::Nobody {
+            self.submitted_micros = cx.now.micros;
+            self.last_askers = askers;
+        }
     }
 
     /// Until when what was gathered waits for more: each append costs as much as a few records do. A connection that posts
@@ -230,7 +234,8 @@ impl Appends {
     fn paced_until(&self, cx: &Context<'_>) -> Option<u64> {
         let until_micros = self.submitted_micros + cx.config.append_pace_micros;
         let few = self.gathered() < PACED_RECORDS_MAX && self.gathered() > 0;
-        let askers = self.gathering.askers;
+        let mut askers = self.small.askers;
+        askers.add(self.gathering.askers);
         let is_lone = matches!(askers, Askers::One(..)) && askers == self.last_askers;
         (few && !is_lone && cx.now.micros < until_micros).then_some(until_micros)
     }

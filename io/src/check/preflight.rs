@@ -4,11 +4,16 @@ use std::{fmt, fs, io};
 
 use glommio::{LocalExecutorBuilder, Placement};
 use rustix::{
+    buffer::spare_capacity,
+    event::{
+        Timespec,
+        epoll::{self, CreateFlags},
+    },
     process::{Resource, getrlimit},
     system::uname,
 };
 
-/// The kernel that has every `io_uring` operation of the executor.
+/// The kernel that has `epoll_pwait2`, by which a shard sleeps, and every `io_uring` operation of the executor.
 const KERNEL_MIN: Kernel = Kernel {
     major: 5,
     minor: 11,
@@ -43,6 +48,11 @@ pub enum PreflightError {
         /// What it said.
         reason: String,
     },
+    /// A filter refuses the call by which a shard sleeps.
+    Sleepless {
+        /// What it said.
+        reason: String,
+    },
 }
 
 impl PreflightError {
@@ -52,7 +62,7 @@ impl PreflightError {
             Self::Kernel { release } => format!("Linux {release}"),
             Self::Disabled => "switched off".into(),
             Self::Memlock { bytes } => kib(*bytes),
-            Self::Refused { reason } => reason.replace('\n', " "),
+            Self::Refused { reason } | Self::Sleepless { reason } => reason.replace('\n', " "),
         }
     }
 
@@ -69,6 +79,11 @@ impl PreflightError {
             Self::Refused { .. } => "allow the io_uring_* system calls in the container's seccomp \
                  profile, and check kernel.io_uring_disabled and kernel.io_uring_group"
                 .into(),
+            Self::Sleepless { .. } => {
+                "allow epoll_pwait2 in the container's seccomp profile, or in \
+                 SystemCallFilter (systemd)"
+                    .into()
+            }
         }
     }
 
@@ -77,6 +92,7 @@ impl PreflightError {
             Self::Kernel { .. } => "the kernel is too old",
             Self::Disabled | Self::Refused { .. } => "io_uring can't be used",
             Self::Memlock { .. } => "the limit of locked memory is too low",
+            Self::Sleepless { .. } => "a shard can't sleep",
         }
     }
 }
@@ -104,7 +120,7 @@ pub fn preflight() -> Result<(), PreflightError> {
     kernel(&release())?;
     memlock(memlock_limit())?;
     io_uring()?;
-    Ok(())
+    sleeping()
 }
 
 /// A version of Linux.
@@ -170,6 +186,24 @@ fn io_uring() -> Result<(), PreflightError> {
     executor.map_err(|error| PreflightError::Refused {
         reason: io::Error::from(error).to_string(),
     })
+}
+
+/// Sleeps for no time, as a shard sleeps until something happens to its sockets.
+fn sleeping() -> Result<(), PreflightError> {
+    let sleep = || {
+        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+        let at_once = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        let mut events = Vec::with_capacity(1);
+        epoll::wait(&epoll, spare_capacity(&mut events), Some(&at_once))
+    };
+    sleep()
+        .map(|_| ())
+        .map_err(|error| PreflightError::Sleepless {
+            reason: error.to_string(),
+        })
 }
 
 /// Bytes as KiB.

@@ -50,6 +50,8 @@ pub(crate) struct Connection {
     pub(super) listed_micros: Option<u64>,
     /// Since when it has something to do, where it is on the list of those that wait for the end of a stall.
     pub(super) parked_micros: Option<u64>,
+    /// It waits for its turn as one of a crowd.
+    pub(super) is_in_crowd: bool,
     /// When it has read for long enough since it closed, on the engine's clock.
     lingers_until: Option<u64>,
 }
@@ -95,6 +97,7 @@ impl Connection {
             last_bytes: None,
             listed_micros: None,
             parked_micros: None,
+            is_in_crowd: false,
             lingers_until: None,
         }
     }

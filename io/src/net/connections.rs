@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::io;
+use std::mem;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use rookery_engine::ids::ConnId;
 
 use super::admission::{Admission, Permit};
 use super::connection::{Connection, Next, PROVEN_READ_BYTES_MAX};
+use super::crowd::Crowd;
 use super::listener::{Accepted, Bound, Entrance, Listeners};
 use super::poller::{Event, Poller, Readiness};
 use super::slab::Slab;
@@ -35,8 +37,7 @@ pub(crate) struct Connections {
     ready: Turns,
     /// Those that are done for, and still have to be closed.
     ending: VecDeque<ConnId>,
-    /// Those of crowds that have something to send, and whose turn has not come.
-    crowd: VecDeque<ConnId>,
+    pub(crate) crowd: Crowd,
     /// Those on their way out.
     closing: Vec<ConnId>,
     /// Those that are not read because of a stall.
@@ -71,7 +72,7 @@ impl Connections {
             events: Vec::new(),
             ready: Turns::new(),
             ending: VecDeque::new(),
-            crowd: VecDeque::new(),
+            crowd: Crowd::default(),
             closing: Vec::new(),
             parked: Vec::new(),
             looks: 0,
@@ -256,7 +257,10 @@ impl Connections {
             return;
         };
         if matches!(effect, ConnEffect::FlushInTurn) {
-            return self.crowd.push_back(conn);
+            if !mem::replace(&mut connection.is_in_crowd, true) {
+                self.crowd.push(conn, now);
+            }
+            return;
         }
         let changes = !matches!(effect, ConnEffect::Flush);
         if connection.update(effect) {
@@ -267,14 +271,13 @@ impl Connections {
         }
     }
 
-    /// The next of a crowd that has something to send.
-    pub(crate) fn next_of_crowd(&mut self) -> Option<ConnId> {
-        self.crowd.pop_front()
-    }
-
-    /// Whether some of a crowd have not had their turn.
-    pub(crate) fn has_crowd(&self) -> bool {
-        !self.crowd.is_empty()
+    /// The next of a crowd, unless this round has sent to enough of them.
+    pub(crate) fn next_of_crowd(&mut self, sent: usize, now: u64) -> Option<ConnId> {
+        let conn = self.crowd.next(sent, now)?;
+        if let Some(connection) = self.all.get_mut(conn) {
+            connection.is_in_crowd = false;
+        }
+        Some(conn)
     }
 
     /// The connection whose turn it is.

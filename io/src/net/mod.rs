@@ -3,6 +3,7 @@
 pub mod admission;
 pub(crate) mod connection;
 pub(crate) mod connections;
+mod crowd;
 pub mod listener;
 pub(crate) mod poller;
 mod sketch;

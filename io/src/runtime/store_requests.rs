@@ -70,7 +70,8 @@ impl StoreRequests {
     }
 }
 
-/// How many rows are written, where nobody waits for them: they are of messages, but for how far the log is applied.
+/// How many rows are written, where nobody waits for them, or for a moment at most: they are of messages, but for how far
+/// the log is applied. A change that gave no row, since it is a repeat, may be among them.
 fn rows_of_messages(request: &StoreRequest) -> Option<usize> {
     let StoreRequest::Write { rows, .. } = request else {
         return None;

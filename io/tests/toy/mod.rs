@@ -49,6 +49,9 @@ pub(crate) struct Toy {
     /// Who told it to tell everybody, and for how many of them that still waited at the end of each round since.
     telling: Option<ConnId>,
     told: Vec<(bool, usize)>,
+    /// Who asked to be woken for, and after how many microseconds; then when that was, and when it is due.
+    to_wake: Option<(ConnId, u64)>,
+    waking: Option<(ConnId, u64, u64)>,
     gone: u64,
     drained: bool,
     sabotaged: bool,
@@ -82,6 +85,8 @@ impl Toy {
             heaping: None,
             telling: None,
             told: Vec::new(),
+            to_wake: None,
+            waking: None,
             chunk: vec![b'x'; FLOOD_CHUNK].into(),
             gone: 0,
             drained: false,
@@ -162,6 +167,7 @@ impl Toy {
                 self.say(conn, "told", effects);
                 self.telling = Some(conn);
             }
+            "wake" => self.to_wake = Some((conn, number() as u64)),
             "told" => self.say(conn, &format!("{:?}", self.told), effects),
             "abort" => effects.connections.push((conn, ConnEffect::Abort)),
             "move" => self.hand_off(conn, ShardId(number() as u16), effects),
@@ -263,14 +269,26 @@ impl Engine for Toy {
         }
     }
 
-    fn flush(&mut self, _now: Now, _effects: &mut Effects) {
+    fn flush(&mut self, now: Now, effects: &mut Effects) {
         assert!(!self.sabotaged, "on purpose");
+        if let Some((conn, wait)) = self.to_wake.take() {
+            self.waking = Some((conn, now.micros, now.micros + wait));
+        }
+        match self.waking {
+            Some((conn, asked, at)) if at <= now.micros => {
+                self.waking = None;
+                self.say(conn, &(now.micros - asked).to_string(), effects);
+            }
+            Some((_, _, at)) => effects.wake_at_micros = Some(at),
+            None => {}
+        }
         if let Some(conn) = self.telling {
             let waits = |line: &Line| !line.outbox.is_empty();
             let all = self.connections.values().filter(|line| waits(line)).count();
             let teller = self.connections.get(&conn).is_some_and(waits);
-            self.told.push((teller, all));
-            self.telling = self.telling.filter(|_| all > 0);
+            if all > 0 {
+                self.told.push((teller, all));
+            }
         }
     }
 

@@ -137,6 +137,8 @@ impl Scenario {
             // Without a seq, they are not in the chat yet, or not any more.
             ("resumed", seq) => {
                 *has_gap |= event["recovered"] == false && seq > Some(0);
+                // They were removed, and don't learn what came before what they heard live.
+                *has_gap |= seq.is_none() && *has < heard.last();
                 *has = heard.last();
                 socket.is_resumed = true;
             }

@@ -14,8 +14,6 @@ use crate::metrics;
 use crate::runtime::Engine;
 use crate::runtime::outside::{Control, News};
 
-/// Broadcasts to crowds under way, beyond which they count as done: their connections are not the slowest part then.
-const BROADCASTS_MAX: usize = 1024;
 /// Target of the security log's lines.
 const SECURITY: &str = "security";
 
@@ -78,11 +76,9 @@ impl<E: Engine> Core<E> {
         self.end_steps();
         self.with_engine(|engine| engine.flush(now, &mut effects));
         let answers = self.send(&mut effects);
+        let crowd_before = self.connections.borrow().crowd.pushed();
         self.update_connections(effects.connections.drain(..));
-        let has_crowd = self.connections.borrow().has_crowd();
-        if !has_crowd || effects.broadcasts.len() > BROADCASTS_MAX {
-            self.count_broadcasts(effects.broadcasts.drain(..));
-        }
+        let has_crowd = self.finish_broadcasts(crowd_before, effects.broadcasts.drain(..));
         effects.notices.drain(..).for_each(report);
         let unfinished = std::mem::take(&mut effects.another_round);
         self.wake_at_micros.set(effects.wake_at_micros.take());
@@ -91,6 +87,22 @@ impl<E: Engine> Core<E> {
         self.update_stall();
         self.report_drained();
         sockets || rings || unfinished || has_crowd
+    }
+
+    /// Counts the broadcasts of this round, and those to crowds once all have had their turn. True if some have not.
+    fn finish_broadcasts(
+        &self,
+        crowd_before: u64,
+        applied: impl ExactSizeIterator<Item = u64>,
+    ) -> bool {
+        let crowd = &mut self.connections.borrow_mut().crowd;
+        if crowd.pushed() == crowd_before {
+            self.count_broadcasts(applied);
+        } else {
+            crowd.hold(applied);
+        }
+        self.count_broadcasts(crowd.take_done().into_iter());
+        !crowd.is_empty()
     }
 
     /// Counts how long it took to bring events to connections, by the time now and not the round's.

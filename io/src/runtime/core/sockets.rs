@@ -23,8 +23,6 @@ use crate::runtime::Engine;
 const SERVED_MAX: usize = 128;
 const INPUT_BYTES_MAX: usize = 128 * 1024;
 const REQUESTS_MAX: u64 = 512;
-/// Connections of crowds that one round sends to at most: less than a millisecond, then others have their turn.
-const CROWD_SENDS_MAX: usize = 64;
 /// Connections that one round closes at most. The kernel takes a tenth of a millisecond to drop what it holds for one.
 const ENDED_MAX: usize = 8;
 /// Times that a shard accepts for the last time, at each listener: as many connections as can wait there.
@@ -185,9 +183,12 @@ impl<E: Engine> Core<E> {
     /// round, so that a connection's output is sent in one piece.
     pub(super) fn update_connections(&self, effects: impl Iterator<Item = (ConnId, ConnEffect)>) {
         effects.for_each(|(conn, effect)| self.update(conn, effect));
-        let next = || self.connections.borrow_mut().next_of_crowd();
-        for conn in std::iter::from_fn(next).take(CROWD_SENDS_MAX) {
+        let now = self.now().micros;
+        let next = |sent| self.connections.borrow_mut().next_of_crowd(sent, now);
+        let mut sent = 0;
+        while let Some(conn) = next(sent) {
             self.update(conn, ConnEffect::Flush);
+            sent += 1;
         }
     }
 
