@@ -42,8 +42,8 @@ pub struct Effects {
 impl Effects {
     /// Another round is to follow by then.
     pub(crate) fn wake_at(&mut self, micros: u64) {
-        let earlier = self.wake_at_micros.filter(|it| *it < micros);
-        self.wake_at_micros = earlier.or(Some(micros));
+        let earliest = self.wake_at_micros.map_or(micros, |it| it.min(micros));
+        self.wake_at_micros = Some(earliest);
     }
 }
 
